@@ -1,0 +1,29 @@
+.PHONY: demo serve test check format lock chaos
+
+demo:            ## the whole thing on one machine, against the simulated Zoom and Recall
+	@scripts/venv run
+	@.venv/bin/dashboard demo $(ARGS)
+
+serve:           ## web and worker in one process, with the settings in instance/.env
+	@scripts/venv run
+	@.venv/bin/dashboard serve $(ARGS)
+
+test: check      ## everything CI runs
+	@scripts/chromium >/dev/null
+	@.venv/bin/python -m pytest $(ARGS)
+
+check:           ## style, types and floors
+	@scripts/venv dev
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-cache
+	@.venv/bin/djlint dashboard/templates dashboard/sandbox --check --lint --quiet
+
+format:
+	@scripts/venv dev
+	@.venv/bin/ruff check --fix . ; .venv/bin/ruff format .
+	@.venv/bin/djlint dashboard/templates dashboard/sandbox --reformat --quiet || true
+
+lock:            ## newest versions into requirements/*.lock (needs uv)
+	@scripts/lock

@@ -1,0 +1,1 @@
+"""Set up, watch and explain the Recall.ai x Zoom OAuth integration."""

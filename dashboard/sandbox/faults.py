@@ -1,0 +1,129 @@
+"""Faults of the wire and the edge that either simulator can be told to show."""
+
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+_HTML_403 = (
+    b"<!DOCTYPE HTML><HTML><HEAD><TITLE>ERROR: The request could not be satisfied"
+    b"</TITLE></HEAD><BODY><H1>403 ERROR</H1>Request blocked.</BODY></HTML>"
+)
+
+
+class FaultKind(StrEnum):
+    """What goes wrong."""
+
+    DOWN = "down"  # the connection is closed without an answer
+    UNAVAILABLE = "unavailable"  # 503 with an HTML body, from the edge
+    SERVER_ERROR = "server_error"  # 500, empty body
+    SLOW = "slow"  # the right answer, `seconds` late
+    HTML_403 = "html_403"  # the firewall's page
+    RATE_LIMITED = "rate_limited"  # 429 with Retry-After: `seconds`
+    RATE_LIMITED_BARE = "rate_limited_bare"  # 429 without Retry-After
+    LOST_ANSWER = "lost_answer"  # the work is done, the answer never arrives
+    NONSENSE = "nonsense"  # 200 with JSON of another shape
+    HALF_ANSWER = "half_answer"  # the work is done, half of the body arrives
+
+
+@dataclass(kw_only=True)
+class Fault:
+    """One fault, as set by `POST /_sandbox/faults`.
+
+    Attributes:
+        kind: What goes wrong.
+        path: Prefix of the request paths it strikes.
+        method: HTTP method it strikes; None for any.
+        times: How many requests it still strikes; None until cleared.
+        seconds: Delay, or value of Retry-After, in seconds.
+    """
+
+    kind: FaultKind
+    path: str = "/"
+    method: str | None = None
+    times: int | None = None
+    seconds: float = 1.0
+
+
+class Faults:
+    """WSGI middleware that plays the faults set on it. `/_sandbox/` is never struck."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+        self._lock = threading.Lock()
+        self._faults: list[Fault] = []
+
+    def set(self, faults: list[Fault]) -> None:
+        """Replace all faults."""
+        with self._lock:
+            self._faults = list(faults)
+
+    def _strike(self, environ: WSGIEnvironment) -> Fault | None:
+        path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
+        if path.startswith("/_sandbox/"):
+            return None
+        with self._lock:
+            for fault in self._faults:
+                if fault.times == 0 or not path.startswith(fault.path):
+                    continue
+                if fault.method not in (None, method):
+                    continue
+                if fault.times is not None:
+                    fault.times -= 1
+                return fault
+        return None
+
+    def __call__(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        fault = self._strike(environ)
+        if fault is None:
+            return self._app(environ, start_response)
+        match fault.kind:
+            case FaultKind.DOWN:
+                # Werkzeug's server closes the connection on this without an answer.
+                raise ConnectionAbortedError("simulated: nobody answers")
+            case FaultKind.LOST_ANSWER:
+                b"".join(self._app(environ, _swallow))
+                raise ConnectionAbortedError("simulated: the answer is lost")
+            case FaultKind.SLOW:
+                time.sleep(fault.seconds)
+                return self._app(environ, start_response)
+            case FaultKind.HALF_ANSWER:
+                return self._half(environ, start_response)
+        status, headers, body = _edge_answer(fault)
+        start_response(status, [*headers, ("Content-Length", str(len(body)))])
+        return [body]
+
+    def _half(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        body = b"".join(self._app(environ, start_response))
+        yield body[: len(body) // 2]
+        raise ConnectionAbortedError("simulated: the answer breaks off")
+
+
+def _swallow(*_: object) -> object:
+    return lambda _chunk: None
+
+
+def _edge_answer(fault: Fault) -> tuple[str, list[tuple[str, str]], bytes]:
+    html = [("Content-Type", "text/html")]
+    json = [("Content-Type", "application/json")]
+    wait = [("Retry-After", str(int(fault.seconds)))]
+    match fault.kind:
+        case FaultKind.UNAVAILABLE:
+            return "503 Service Unavailable", html, b"<h1>503</h1>"
+        case FaultKind.SERVER_ERROR:
+            return "500 Internal Server Error", html, b""
+        case FaultKind.HTML_403:
+            return "403 Forbidden", html, _HTML_403
+        case FaultKind.RATE_LIMITED:
+            limited = b'{"detail":"Request was throttled."}'
+            return "429 Too Many Requests", json + wait, limited
+        case FaultKind.RATE_LIMITED_BARE:
+            return "429 Too Many Requests", json, b"{}"
+        case _:
+            return "200 OK", json, b'{"unexpected":[1,2,3]}'
