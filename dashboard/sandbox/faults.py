@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -78,6 +78,7 @@ class Faults:
     def __call__(
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
+        """Answer as the app does, unless a fault strikes."""
         fault = self._strike(environ)
         if fault is None:
             return self._app(environ, start_response)
@@ -105,8 +106,8 @@ class Faults:
         raise ConnectionAbortedError("simulated: the answer breaks off")
 
 
-def _swallow(*_: object) -> object:
-    return lambda _chunk: None
+def _swallow(*_: object) -> Callable[[bytes], object]:
+    return len
 
 
 def _edge_answer(fault: Fault) -> tuple[str, list[tuple[str, str]], bytes]:
