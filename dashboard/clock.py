@@ -1,0 +1,26 @@
+"""The only reader of the time."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+
+class Clock:
+    """Tells the instant, aware, UTC; the demo may move it, nobody else does."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._shift = timedelta(0)
+
+    def now(self) -> datetime:
+        """Return the present instant, aware, UTC."""
+        with self._lock:
+            return _real_now() + self._shift
+
+    def set(self, instant: datetime | None) -> None:
+        """Make it `instant` now and let time run on from there; None is real time."""
+        with self._lock:
+            self._shift = timedelta(0) if instant is None else instant - _real_now()
+
+
+def _real_now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - the house's only look at real time

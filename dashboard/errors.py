@@ -1,0 +1,103 @@
+"""Everything raised on purpose. Each message is fit for staff: it holds no secret."""
+
+from dataclasses import dataclass
+
+
+class DashboardError(Exception):
+    """What went wrong, in one sentence that a person can act on."""
+
+
+class SettingsError(DashboardError):
+    """A setting is missing or wrong. The message names it, never its value."""
+
+
+class VaultError(DashboardError):
+    """A sealed value cannot be opened: wrong key, altered bytes, or another row's."""
+
+
+class StorageError(DashboardError):
+    """The database cannot take this write now; nothing was stored."""
+
+
+class DatabaseBusyError(StorageError):
+    """Another process holds the only writing connection to this SQLite file."""
+
+
+class SchemaError(StorageError):
+    """The database's tables are not those of this version."""
+
+
+@dataclass
+class NotFoundError(DashboardError):
+    """There is no such row.
+
+    Attributes:
+        noun: What was looked for, in product words ("zoom app").
+    """
+
+    noun: str
+
+    def __str__(self) -> str:
+        """Name what is missing."""
+        return f"There is no such {self.noun}."
+
+
+class ForbiddenError(DashboardError):
+    """The person signed in may not do this."""
+
+
+class ConflictError(DashboardError):
+    """Somebody or something else was faster, or it is there already."""
+
+
+class InvalidInputError(DashboardError):
+    """Typed input cannot be taken.
+
+    Attributes:
+        field: Name of the form field or command option it belongs to, or None.
+    """
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class UpstreamError(DashboardError):
+    """Zoom or Recall refused, failed, or answered what the contract does not know.
+
+    The text never holds the answer's body, a token or a secret.
+
+    Attributes:
+        service: "Zoom" or "Recall".
+        status: HTTP status, or None when there was no answer.
+        retryable: Whether the same call may succeed later without a person.
+        retry_after_s: What the answer asked us to wait, in seconds.
+        code: The vendor's own error word (`invalid_grant`, `authentication_failed`).
+        detail: The vendor's sentence, redacted, at most 300 characters.
+        may_have_happened: The request may have been carried out though no proper
+            answer came: settle by looking, never by doing it again with a new key.
+        conflicting_id: Zoom user or account id that Recall names in a conflict.
+    """
+
+    def __init__(  # noqa: PLR0913 - facts of one refusal, all named
+        self,
+        message: str,
+        *,
+        service: str,
+        status: int | None = None,
+        retryable: bool = False,
+        retry_after_s: float | None = None,
+        code: str | None = None,
+        detail: str | None = None,
+        may_have_happened: bool = False,
+        conflicting_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.service = service
+        self.status = status
+        self.retryable = retryable
+        self.retry_after_s = retry_after_s
+        self.code = code
+        self.detail = detail
+        self.may_have_happened = may_have_happened
+        self.conflicting_id = conflicting_id

@@ -1,0 +1,51 @@
+"""One piece of evidence about validation."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlmodel import Field, Index, SQLModel
+
+from dashboard.columns import BigId, UtcDateTime, enum_type
+
+
+class Source(StrEnum):
+    """Where the evidence comes from."""
+
+    ZOOM_CHALLENGE = "zoom_challenge"  # Zoom's challenge reached us
+    ZOOM_EVENT = "zoom_event"  # a genuine event reached us
+    RECALL_CHALLENGE = "recall_challenge"  # Recall answered a forwarded challenge
+    RECALL_PROBE = "recall_probe"  # Recall answered a challenge of our own
+    RECALL_API = "recall_api"  # Recall's `webhook_last_validation`
+
+
+class Finding(StrEnum):
+    """What the evidence says."""
+
+    GOOD = "good"
+    SECRET_MISMATCH = "secret_mismatch"  # noqa: S105 - a word, no password
+    FAILED = "failed"
+    NOT_SEEN = "not_seen"
+
+
+class Check(SQLModel, table=True):
+    """One piece of evidence about a zoom app's validation; append-only.
+
+    Attributes:
+        at: When the thing was seen.
+        detail: One sentence on what was seen; holds no secret.
+        took_ms: How long the answer took, in milliseconds, where that has a meaning.
+        webhook_id: The webhook that is the evidence, when it is one.
+    """
+
+    __tablename__ = "validation_check"
+    __table_args__ = (Index(None, "zoom_app_id", "source", "id"),)
+
+    id: int = Field(primary_key=True, sa_type=BigId)
+    zoom_app_id: UUID = Field(foreign_key="zoom_app.id")
+    source: Source = Field(sa_type=enum_type(Source))
+    finding: Finding = Field(sa_type=enum_type(Finding))
+    detail: str = Field(max_length=300)
+    took_ms: float | None = None
+    webhook_id: int | None = Field(default=None, sa_type=BigId)
+    at: datetime = Field(sa_type=UtcDateTime)

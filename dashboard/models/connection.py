@@ -1,0 +1,134 @@
+"""A connected Zoom user or account, its mapped meetings, and attempts to connect."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID, uuid4
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Field, Index, SQLModel
+
+from dashboard.columns import BigId, UtcDateTime, enum_type
+
+
+class TokenState(StrEnum):
+    """What was seen of a connection's grant (product.md, Connections)."""
+
+    HEALTHY = "healthy"
+    EXPIRING = "expiring"
+    MISSING_SCOPES = "missing_scopes"
+    RECONNECT_NEEDED = "reconnect_needed"
+    UNHEALTHY_IN_RECALL = "unhealthy_in_recall"
+    UNKNOWN = "unknown"
+
+
+class SyncStatus(StrEnum):
+    """Recall's `meeting_sync_status`, or unknown (contracts/recall.md 3.5)."""
+
+    UNKNOWN = "unknown"
+    NOT_STARTED = "not_started"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class Connection(SQLModel, table=True):
+    """One connected Zoom user (user_level) or account (account_level).
+
+    Attributes:
+        recall_credential_id: Recall's UUID of the credential; None when deleted there.
+        pmi: Personal meeting id, up to 11 digits.
+        scopes: Granted scopes, sorted, space separated; None while not seen.
+        token_state: Derived from what was seen; with `token_reason` (a sentence),
+            `token_evidence` (by which means) and `token_checked_at`.
+        due_at: When the worker looks at it next; `lease_until` and `claim` are the
+            lease of the look under way. `claim` never falls.
+    """
+
+    __table_args__ = (
+        UniqueConstraint("zoom_app_id", "zoom_user_id"),
+        Index(None, "due_at"),
+        Index(None, "pmi"),
+    )
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    zoom_app_id: UUID = Field(foreign_key="zoom_app.id", index=True)
+    recall_credential_id: UUID | None = Field(default=None, unique=True)
+    zoom_user_id: str | None = Field(default=None, max_length=64, index=True)
+    zoom_account_id: str | None = Field(default=None, max_length=64, index=True)
+    display_name: str = Field(default="", max_length=200)
+    email: str = Field(default="", max_length=254, index=True)
+    pmi: int | None = Field(default=None, sa_type=BigId)
+    previous_pmi: int | None = Field(default=None, sa_type=BigId)
+    pmi_changed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    scopes: str | None = Field(default=None, max_length=4000)
+    token_state: TokenState = Field(
+        default=TokenState.UNKNOWN, sa_type=enum_type(TokenState), index=True
+    )
+    token_reason: str = Field(default="", max_length=500)
+    token_evidence: str = Field(default="", max_length=300)
+    token_checked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    token_expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    sync_status: SyncStatus = Field(
+        default=SyncStatus.UNKNOWN, sa_type=enum_type(SyncStatus)
+    )
+    connected_at: datetime = Field(sa_type=UtcDateTime)
+    reconnected_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    due_at: datetime = Field(sa_type=UtcDateTime)
+    lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    claim: int = 0
+
+
+class MeetingMapping(SQLModel, table=True):
+    """Recall's mapping of a meeting number to a connection, as last seen there."""
+
+    __tablename__ = "meeting_mapping"
+    __table_args__ = (UniqueConstraint("connection_id", "meeting_id"),)
+
+    id: int = Field(primary_key=True, sa_type=BigId)
+    connection_id: UUID = Field(foreign_key="connection.id", ondelete="CASCADE")
+    meeting_id: int = Field(sa_type=BigId, index=True)
+    synced_at: datetime = Field(sa_type=UtcDateTime)
+    seen_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class AttemptOutcome(StrEnum):
+    """How an attempt to connect ended; open while the user is at Zoom."""
+
+    OPEN = "open"
+    CONNECTED = "connected"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+    REPLAYED = "replayed"
+    REFUSED_BY_RECALL = "refused_by_recall"
+    UNREACHABLE = "unreachable"
+    ZOOM_ERROR = "zoom_error"
+
+
+class ConnectAttempt(SQLModel, table=True):
+    """One trip of one browser to Zoom and back.
+
+    Attributes:
+        state_hash: SHA-256 of the OAuth `state`, hex; unique. Single use.
+        browser_hash: SHA-256 of the cookie that binds it to the browser, hex.
+        code_verifier: Sealed PKCE verifier; emptied when used. Its place is
+            (connect_attempt, code_verifier, id).
+        detail: What Zoom or Recall said, redacted.
+    """
+
+    __tablename__ = "connect_attempt"
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    zoom_app_id: UUID = Field(foreign_key="zoom_app.id", index=True)
+    connection_id: UUID | None = Field(
+        default=None, foreign_key="connection.id", ondelete="SET NULL"
+    )
+    state_hash: str = Field(unique=True, max_length=64)
+    browser_hash: str = Field(max_length=64)
+    code_verifier: bytes | None = None
+    outcome: AttemptOutcome = Field(
+        default=AttemptOutcome.OPEN, sa_type=enum_type(AttemptOutcome)
+    )
+    detail: str = Field(default="", max_length=500)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

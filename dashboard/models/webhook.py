@@ -1,0 +1,159 @@
+"""A request from Zoom exactly as it came, its forwarding, and what was refused."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Field, Index, SQLModel
+
+from dashboard.columns import BigId, UtcDateTime, enum_type
+
+
+class Outcome(StrEnum):
+    """Where a webhook stands."""
+
+    WAITING = "waiting"  # owed to Recall
+    DELIVERED = "delivered"  # Recall answered 2xx
+    DEAD = "dead"  # given up; an admin can resend it
+    KEPT = "kept"  # nothing to forward it to: routing is direct
+
+
+class Webhook(SQLModel, table=True):
+    """One request received from Zoom; the list's row. Its bytes are a `WebhookBody`.
+
+    Attributes:
+        id: From `models.ids.new_id(received_at)`: newest first is by id, falling.
+        dedupe: SHA-256 of zoom app and content: Zoom's retries have the same.
+        event: Zoom's event name, at most 80 characters; "" when it has none.
+        event_ts: Milliseconds since the epoch as Zoom wrote it; None when unusable.
+        sent_at_s: `x-zm-request-timestamp`, whole seconds since the epoch.
+        verdict: Which secret matched: "current" or "previous".
+        arrivals: How often Zoom sent it.
+        answered_ms: From the first byte read to the commit, in milliseconds.
+        attempts: Forwarding attempts since received or last resent.
+        due_at: Earliest instant of the next attempt.
+        claim: Grows with every claim and never falls: tells one lease from the next.
+    """
+
+    __table_args__ = (
+        Index(None, "outcome", "due_at"),
+        Index(None, "zoom_app_id", "id"),
+        Index(None, "event", "id"),
+        Index(None, "zoom_user_id", "id"),
+        Index(None, "meeting_id", "id"),
+        Index("ix_webhook_outcome_id", "outcome", "id"),
+    )
+
+    id: int = Field(primary_key=True, sa_type=BigId)
+    zoom_app_id: UUID = Field(foreign_key="zoom_app.id")
+    dedupe: bytes = Field(unique=True)
+    event: str = Field(max_length=80)
+    event_ts: int | None = Field(default=None, sa_type=BigId)
+    sent_at_s: int = Field(sa_type=BigId)
+    verdict: str = Field(max_length=16)
+    zoom_user_id: str | None = Field(default=None, max_length=64)
+    zoom_account_id: str | None = Field(default=None, max_length=64)
+    meeting_id: int | None = Field(default=None, sa_type=BigId)
+    body_bytes: int
+    body_sha256: str = Field(max_length=64)
+    received_at: datetime = Field(sa_type=UtcDateTime)
+    arrivals: int = 1
+    answered_ms: float = 0.0
+    outcome: Outcome = Field(default=Outcome.WAITING, sa_type=enum_type(Outcome))
+    outcome_reason: str = Field(default="", max_length=500)
+    attempts: int = 0
+    due_at: datetime = Field(sa_type=UtcDateTime)
+    lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    claim: int = 0
+    delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class WebhookBody(SQLModel, table=True):
+    """The bytes of a webhook, sealed, apart from the list.
+
+    Attributes:
+        headers: Sealed JSON list of [name, value] pairs as received, names lower case.
+            Its place is (webhook_body, headers, webhook_id).
+        body: Sealed request body, byte for byte. Its place is
+            (webhook_body, body, webhook_id).
+    """
+
+    __tablename__ = "webhook_body"
+
+    webhook_id: int = Field(
+        primary_key=True, foreign_key="webhook.id", ondelete="CASCADE", sa_type=BigId
+    )
+    headers: bytes
+    body: bytes
+
+
+class Arrival(SQLModel, table=True):
+    """A repeat of a webhook that is here already: answered 200, not forwarded again."""
+
+    id: int = Field(primary_key=True, sa_type=BigId)
+    webhook_id: int = Field(
+        foreign_key="webhook.id", ondelete="CASCADE", index=True, sa_type=BigId
+    )
+    sent_at_s: int = Field(sa_type=BigId)
+    received_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Attempt(SQLModel, table=True):
+    """One try at forwarding one webhook to Recall.
+
+    Attributes:
+        number: 1 for the first since the webhook was received.
+        status: Recall's HTTP status; None when there was no answer.
+        latency_ms: From sending to the end of the answer, in milliseconds.
+        answer: First 2 KB of Recall's answer as text, redacted.
+        verdict: What follows from it, a sentence.
+        sent_sha256: SHA-256 of the bytes sent, hex.
+    """
+
+    id: int = Field(primary_key=True, sa_type=BigId)
+    webhook_id: int = Field(
+        foreign_key="webhook.id", ondelete="CASCADE", index=True, sa_type=BigId
+    )
+    number: int
+    started_at: datetime = Field(sa_type=UtcDateTime)
+    latency_ms: float
+    status: int | None = None
+    answer: str = Field(default="", max_length=2048)
+    verdict: str = Field(default="", max_length=500)
+    sent_sha256: str = Field(max_length=64)
+
+
+class Refusal(SQLModel, table=True):
+    """One refused request, out of a bounded sample for each zoom app.
+
+    Attributes:
+        cause: A word for counting: `signature`, `missing_header`, `too_old`, ...
+        detail: One sentence on why, and who mends it where. Holds no secret.
+        body_head: First 200 characters of the body, only when it is printable text.
+    """
+
+    __table_args__ = (Index(None, "zoom_app_id", "id"),)
+
+    id: int = Field(primary_key=True, sa_type=BigId)
+    zoom_app_id: UUID = Field(foreign_key="zoom_app.id")
+    cause: str = Field(max_length=32)
+    detail: str = Field(max_length=500)
+    status: int
+    body_bytes: int
+    user_agent: str = Field(default="", max_length=120)
+    address: str = Field(default="", max_length=64)
+    received_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class RefusalCount(SQLModel, table=True):
+    """How many requests were refused for one cause in one hour."""
+
+    __tablename__ = "refusal_count"
+    __table_args__ = (UniqueConstraint("zoom_app_id", "cause", "hour_at"),)
+
+    id: int = Field(primary_key=True, sa_type=BigId)
+    zoom_app_id: UUID = Field(foreign_key="zoom_app.id")
+    cause: str = Field(max_length=32)
+    hour_at: datetime = Field(sa_type=UtcDateTime)
+    requests: int

@@ -1,0 +1,176 @@
+"""The only reader of the environment. Names are fixed; see docs/configuration.md."""
+
+import base64
+import binascii
+import ipaddress
+import os
+import secrets
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from dashboard.errors import SettingsError
+
+_KEY_BYTES = 32
+_SHORTEST_SECRET_KEY = 16
+
+
+def instance_dir() -> Path:
+    """Return the folder of the default database, generated keys and `.env`.
+
+    `DASHBOARD_INSTANCE_DIR`, else `instance/` at the project's root, else in the
+    working directory when the package is installed elsewhere.
+    """
+    named = os.environ.get("DASHBOARD_INSTANCE_DIR")  # noqa: TID251 - settings' own room
+    if named:
+        return Path(named).absolute()
+    root = Path(__file__).resolve().parents[1]
+    if (root / "pyproject.toml").exists():
+        return root / "instance"
+    return Path.cwd() / "instance"
+
+
+class Settings(BaseSettings):
+    """What the operator decides. Secrets are `SecretStr` from here to their use.
+
+    Attributes:
+        public_url: Where browsers, Zoom and Recall reach the dashboard; no trailing
+            slash. None: the address it listens on.
+        database_url: SQLAlchemy URL; SQLite in `instance/` by default.
+        secret_key: Signs session cookies. Generated into `instance/` when unset.
+        encryption_keys: 32 bytes each, URL-safe base64, newest first.
+        zoom_url: Zoom's authorize and token host; no trailing slash.
+        zoom_api_url: Zoom's API host without `/v2`.
+        recall_url: When set, used for every workspace instead of its region's host.
+        metrics_token: Bearer token of `/metrics`; the address is 404 without one.
+        trusted_proxies: How many proxies in front may set `X-Forwarded-*`.
+        webhook_retention_days: How long a webhook that is done is kept.
+        event_age_limit_s: How old a signed event may be, in seconds. Zoom's retry
+            ladder ends about 85 minutes after the first try (contracts/zoom.md 5.6).
+        refused_sample: How many refused requests are kept for each zoom app.
+        live_streams: How many live pages a process serves at once; the rest poll.
+        instance: The folder of generated files.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="DASHBOARD_", extra="ignore", hide_input_in_errors=True
+    )
+
+    public_url: str | None = None
+    database_url: str | None = None
+    secret_key: SecretStr | None = None
+    encryption_keys: SecretStr | None = None
+    zoom_url: str = "https://zoom.us"
+    zoom_api_url: str = "https://api.zoom.us"
+    recall_url: str | None = None
+    metrics_token: SecretStr | None = None
+    trusted_proxies: int = Field(default=0, ge=0, le=10)
+    webhook_retention_days: int = Field(default=30, ge=1)
+    event_age_limit_s: int = Field(default=6 * 3600, ge=95 * 60)
+    refused_sample: int = Field(default=500, ge=1, le=100_000)
+    live_streams: int = Field(default=200, ge=0, le=10_000)
+    instance: Path = Field(default_factory=instance_dir)
+
+    @field_validator("public_url", "zoom_url", "zoom_api_url", "recall_url")
+    @classmethod
+    def _an_origin(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be a URL like https://host")
+        if parts.query or parts.fragment or parts.username:
+            raise ValueError("must hold no user, query or fragment")
+        return value.rstrip("/")
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < _SHORTEST_SECRET_KEY:
+            raise ValueError(f"must have at least {_SHORTEST_SECRET_KEY} characters")
+        return value
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def _whole_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parse_keys(value.get_secret_value())
+        return value
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database's address; may hold a password, so it is never shown."""
+        return self.database_url or f"sqlite:///{self.instance / 'dashboard.db'}"
+
+
+def load(**overrides: object) -> Settings:
+    """Read the environment and `instance/.env`.
+
+    Raises:
+        SettingsError: One line that names each wrong setting and never its value.
+    """
+    folder = overrides.get("instance") or instance_dir()
+    try:
+        return Settings(_env_file=Path(str(folder)) / ".env", **overrides)  # type: ignore[arg-type]  # pydantic checks what the caller passes
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"DASHBOARD_{str(item['loc'][0]).upper()}: "
+            f"{item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors(include_input=False, include_url=False)
+        )
+        raise SettingsError(wrong) from None
+
+
+def parse_keys(text: str) -> list[bytes]:
+    """Return the keys in `text`, newest first.
+
+    Raises:
+        ValueError: One of them is not 32 bytes of URL-safe base64.
+    """
+    keys = []
+    for number, part in enumerate(text.split(","), start=1):
+        try:
+            key = base64.b64decode(part.strip(), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            key = b""
+        if len(key) != _KEY_BYTES:
+            raise ValueError(f"key {number} is not 32 bytes of URL-safe base64")
+        keys.append(key)
+    return keys
+
+
+def new_key() -> str:
+    """Return a fresh encryption key, 32 bytes as URL-safe base64."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
+
+
+def read_or_make_file(path: Path, make: str) -> tuple[str, bool]:
+    """Return the text of a generated file and whether it was made now, mode 0600."""
+    try:
+        return path.read_text().strip(), False
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(make + "\n")
+        return make, True
+
+
+def public_url_trouble(url: str) -> str | None:
+    """Say why Zoom and Recall would refuse this address, or None if they would not.
+
+    Source: contracts/zoom.md 5.1 and 2.4, contracts/recall.md 1.6; checked 2026-11-23.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        return "it is localhost, which Zoom and Recall cannot reach"
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        if parts.scheme != "https":
+            return "it is not https, which Zoom asks for"
+        return None
+    return "it is an IP address; Zoom and Recall ask for a host name"
