@@ -1,0 +1,80 @@
+"""Closed unless declared: each view names a permission or says that it is public."""
+
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from flask import Flask, abort, current_app, request, url_for
+from flask.typing import ResponseReturnValue
+
+from dashboard.services.permissions import Permission
+from dashboard.web import htmx
+from dashboard.web.signin import person
+
+_NEEDS = "_dashboard_needs"
+_PUBLIC = "public"
+
+View = TypeVar("View", bound=Callable[..., object])
+
+
+def requires(permission: Permission) -> Callable[[View], View]:
+    """Declare that a view needs this permission."""
+
+    def mark(view: View) -> View:
+        setattr(view, _NEEDS, permission)
+        return view
+
+    return mark
+
+
+def public(view: View) -> View:
+    """Declare that a view is open to strangers."""
+    setattr(view, _NEEDS, _PUBLIC)
+    return view
+
+
+def install(app: Flask) -> None:
+    """Check every request before its view, and every view before the first request.
+
+    Raises:
+        RuntimeError: Some view declares nothing. Call this after all blueprints.
+    """
+    undeclared = [
+        name for name, view in app.view_functions.items() if not hasattr(view, _NEEDS)
+    ]
+    if undeclared:
+        raise RuntimeError(f"routes without a permission: {sorted(undeclared)}")
+    app.before_request(_check)
+
+
+def needs(endpoint: str) -> Permission | None:
+    """Return what a view needs; None when it is public."""
+    found = getattr(current_app.view_functions[endpoint], _NEEDS)
+    return None if found == _PUBLIC else Permission(found)
+
+
+def local_path(target: str | None) -> str | None:
+    """Return `target` as a path of this site, rebuilt, or None if it leads elsewhere."""
+    if not target or "\\" in target or any(ord(char) < ord(" ") for char in target):
+        return None
+    parts = urlsplit(target)
+    if parts.scheme or parts.netloc or not parts.path.startswith("/"):
+        return None
+    if parts.path.startswith("//"):
+        return None
+    return parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+def _check() -> ResponseReturnValue | None:
+    if request.endpoint is None:  # 404 and 405 are answered by Flask
+        return None
+    permission = needs(request.endpoint)
+    if permission is None:
+        return None
+    who = person()
+    if who is None:
+        came_for = request.full_path.rstrip("?") if request.method == "GET" else None
+        return htmx.go_to(url_for("session.new", next=local_path(came_for)))
+    if not who.can(permission):
+        abort(403)
+    return None

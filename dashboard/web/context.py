@@ -1,0 +1,54 @@
+"""How a view reaches the services, its reading session, the time and who asks."""
+
+from contextlib import ExitStack
+from datetime import datetime
+from typing import cast
+
+from flask import Flask, current_app, g, request
+from sqlmodel import Session
+
+from dashboard.services.audit import Actor
+from dashboard.services.bundle import Services
+from dashboard.web.signin import person
+
+_EXTENSION = "dashboard"
+
+
+def install(app: Flask, bundle: Services) -> None:
+    """Give the app its services and close each request's session at its end."""
+    app.extensions[_EXTENSION] = bundle
+    app.teardown_appcontext(_close)
+
+
+def services() -> Services:
+    """Return the services of this app."""
+    return cast("Services", current_app.extensions[_EXTENSION])
+
+
+def db() -> Session:
+    """Return the request's reading session; each statement sees the newest state."""
+    if "reading" not in g:
+        g.open_things = ExitStack()
+        g.reading = g.open_things.enter_context(services().database.reading())
+    return cast("Session", g.reading)
+
+
+def now() -> datetime:
+    """Return the present instant, aware, UTC."""
+    return services().clock.now()
+
+
+def actor() -> Actor:
+    """Return who makes this request, for the audit log."""
+    who = person()
+    address = request.remote_addr or ""
+    if who is None:
+        return Actor(name="nobody signed in", address=address)
+    return Actor(name=who.email, staff_id=who.staff_id, address=address)
+
+
+def _close(_error: BaseException | None) -> None:
+    things: ExitStack | None = g.pop("open_things", None)
+    g.pop("reading", None)
+    if things is not None:
+        things.close()

@@ -1,0 +1,102 @@
+"""How times, numbers and ids are written on every page. app.js knows the same words."""
+
+from datetime import UTC, datetime
+
+from flask import Flask
+
+from dashboard.clock import Clock
+
+_MINUTE_S = 60
+_HOUR_S = 3600
+_DAY_S = 86400
+_PMI_DIGITS = 10
+
+
+def relative(at: datetime, *, now: datetime) -> str:
+    """Say how far an instant is from now: "40 s ago", "4 min ago", "in 52 h".
+
+    Counts whole units, rounded down; a unit is used up to about twice the next one.
+    Both instants are aware.
+    """
+    seconds = (now - at).total_seconds()
+    size = abs(seconds)
+    if size < 1:
+        return "now"
+    if size < 1.5 * _MINUTE_S:
+        words = f"{int(size)} s"
+    elif size < 1.5 * _HOUR_S:
+        words = f"{int(size // _MINUTE_S)} min"
+    elif size < 3 * _DAY_S:
+        words = f"{int(size // _HOUR_S)} h"
+    else:
+        words = f"{int(size // _DAY_S)} d"
+    return f"{words} ago" if seconds > 0 else f"in {words}"
+
+
+def absolute(at: datetime) -> str:
+    """Write an aware instant in full: "2026-11-23 21:04:31 UTC"."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def clock_time(at: datetime) -> str:
+    """Write the time of day of an aware instant in UTC: "21:04:31"."""
+    return f"{at.astimezone(UTC):%H:%M:%S}"
+
+
+def iso(at: datetime) -> str:
+    """Write an aware instant for machines: "2026-11-23T21:04:31Z"."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z"
+
+
+def middle(text: str, length: int = 22) -> str:
+    """Shorten to `length` characters by an ellipsis in the middle, both ends kept."""
+    if len(text) <= length:
+        return text
+    tail = (length - 1) // 3
+    return f"{text[: length - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def thousands(number: int) -> str:
+    """Write a count with commas: "1,204"."""
+    return f"{number:,}"
+
+
+def meeting_number(number: int | str | None) -> str:
+    """Group a PMI or meeting number as Zoom shows it: "555 123 4567", "912 3456 7890".
+
+    Ten digits are grouped 3-3-4; nine and eleven 3-3-3 and 3-4-4. None gives "".
+    """
+    if number is None:
+        return ""
+    digits = str(number)
+    second = 3 if len(digits) <= _PMI_DIGITS else 4
+    parts = digits[:3], digits[3 : 3 + second], digits[3 + second :]
+    return " ".join(part for part in parts if part)
+
+
+def size(count_bytes: int) -> str:
+    """Write a number of bytes for people: "512 B", "1.5 KB"; 1 KB is 1024 B."""
+    if count_bytes < 1024:  # noqa: PLR2004 - the unit itself
+        return f"{count_bytes} B"
+    kilobytes = count_bytes / 1024
+    if kilobytes < 1024:  # noqa: PLR2004 - the unit itself
+        return f"{kilobytes:.1f} KB"
+    return f"{kilobytes / 1024:.1f} MB"
+
+
+def install(app: Flask, clock: Clock) -> None:
+    """Give the templates these filters; `ago` asks the clock when it is used."""
+
+    def ago(at: datetime) -> str:
+        return relative(at, now=clock.now())
+
+    app.jinja_env.filters.update(
+        ago=ago,
+        absolute=absolute,
+        clock=clock_time,
+        iso=iso,
+        middle=middle,
+        thousands=thousands,
+        meeting_number=meeting_number,
+        size=size,
+    )

@@ -1,0 +1,1 @@
+"""One blueprint per noun: permission, one service call, one commit, one answer."""
