@@ -1,0 +1,130 @@
+"""The simulated Recall's own requests: to Zoom, and to token callbacks."""
+
+import ssl
+from dataclasses import dataclass, field
+from json import JSONDecodeError
+from typing import Any
+
+import httpx2
+
+_ZOOM_TIMEOUT_S = 10.0
+_CALLBACK_TIMEOUT_S = 5.0  # contracts/recall.md 5
+
+
+class UnreachableError(Exception):
+    """Nobody answered, or the answer was a 5xx or no JSON."""
+
+
+@dataclass(eq=False)
+class ZoomRefusedError(Exception):
+    """Zoom answered 4xx.
+
+    Attributes:
+        status: HTTP status.
+        error: `error` of the token endpoint, or the numeric code of the API.
+        reason: Zoom's text; it may quote what was sent.
+    """
+
+    status: int
+    error: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.error} {self.reason}".strip()
+
+
+@dataclass(kw_only=True)
+class Outside:
+    """Stranger to both: knows Zoom's address and nothing of its inside.
+
+    Attributes:
+        zoom_url: Where zoom.us and api.zoom.us are, without a trailing slash.
+        transport: Replaces the network in tests.
+    """
+
+    zoom_url: str
+    transport: httpx2.BaseTransport | None = None
+    _tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
+
+    def _client(self, timeout_s: float) -> httpx2.Client:
+        return httpx2.Client(
+            transport=self.transport,
+            timeout=timeout_s,
+            verify=self._tls,
+            trust_env=False,
+            follow_redirects=False,
+        )
+
+    def token(
+        self, client_id: str, client_secret: str, form: dict[str, str]
+    ) -> dict[str, Any]:
+        """Ask Zoom's token endpoint (contracts/zoom.md 3.1).
+
+        Raises:
+            ZoomRefusedError: Zoom said no.
+            UnreachableError: Zoom did not answer sensibly.
+        """
+        url = f"{self.zoom_url}/oauth/token"
+        try:
+            with self._client(_ZOOM_TIMEOUT_S) as http:
+                answer = http.post(url, data=form, auth=(client_id, client_secret))
+        except httpx2.HTTPError as error:
+            raise UnreachableError("Zoom could not be reached.") from error
+        body = _object(answer)
+        if answer.is_client_error:
+            reason = str(body.get("reason", ""))
+            raise ZoomRefusedError(
+                answer.status_code, str(body.get("error", "")), reason
+            )
+        return body
+
+    def get(self, path: str, token: str, **params: str) -> dict[str, Any]:
+        """GET `/v2` + `path` with a user's token.
+
+        Raises:
+            ZoomRefusedError: Zoom said no.
+            UnreachableError: Zoom did not answer sensibly.
+        """
+        url = f"{self.zoom_url}/v2{path}"
+        bearer = {"Authorization": f"Bearer {token}"}
+        try:
+            with self._client(_ZOOM_TIMEOUT_S) as http:
+                answer = http.get(url, params=params, headers=bearer)
+        except httpx2.HTTPError as error:
+            raise UnreachableError("Zoom could not be reached.") from error
+        body = _object(answer)
+        if answer.is_client_error:
+            code, text = str(body.get("code", "")), str(body.get("message", ""))
+            raise ZoomRefusedError(answer.status_code, code, text)
+        return body
+
+    def callback(self, url: str, headers: dict[str, str]) -> str:
+        """GET a token callback and return its body as it is.
+
+        Raises:
+            UnreachableError: No answer in 5 s, or another status than 200.
+        """
+        try:
+            with self._client(_CALLBACK_TIMEOUT_S) as http:
+                answer = http.get(url, headers=headers)
+        except httpx2.TimeoutException as error:
+            raise UnreachableError("it did not answer within 5 seconds") from error
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise UnreachableError("it could not be reached") from error
+        if answer.status_code != 200:
+            raise UnreachableError(f"it answered {answer.status_code}")
+        return answer.text
+
+
+def _object(answer: httpx2.Response) -> dict[str, Any]:
+    if not (answer.is_success or answer.is_client_error):
+        raise UnreachableError(f"Zoom answered {answer.status_code}.")
+    try:
+        body = answer.json()
+    except (JSONDecodeError, UnicodeDecodeError):
+        body = None
+    if isinstance(body, dict):
+        return body
+    if answer.is_client_error:
+        return {}
+    raise UnreachableError("Zoom's answer was not a JSON object.")
