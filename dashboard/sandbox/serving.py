@@ -1,0 +1,163 @@
+"""Both simulators on real sockets, in threads of this process."""
+
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from wsgiref.types import WSGIApplication, WSGIEnvironment
+
+from flask import Flask
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from dashboard.sandbox.clock import SimClock
+from dashboard.sandbox.faults import Faults
+from dashboard.sandbox.recall import RecallWorld, create_recall
+from dashboard.sandbox.zoom import ZoomWorld, create_zoom
+
+_TICK_S = 0.2
+# Enough that one endpoint which takes its three seconds does not hold up the others.
+_SENDERS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningSandbox:
+    """Both simulators, serving, sending and sharing one clock.
+
+    Attributes:
+        zoom_url: Without a slash at the end, as `recall_url`.
+        zoom_faults: Struck before the simulated Zoom sees a request.
+    """
+
+    zoom_url: str
+    recall_url: str
+    zoom_world: ZoomWorld
+    recall_world: RecallWorld
+    clock: SimClock
+    zoom_faults: Faults
+    recall_faults: Faults
+    _servers: list[BaseWSGIServer]
+    _threads: list[threading.Thread]
+    _stopping: threading.Event
+
+    def reset(self) -> None:
+        """Empty both worlds, clear faults and switches, go back to real time."""
+        self.zoom_faults.set([])
+        self.recall_faults.set([])
+        self.clock.set(None)
+        self.zoom_world.reset()
+        self.recall_world.reset()
+
+    def close(self) -> None:
+        """Stop serving and sending; returns when all threads have ended."""
+        self._stopping.set()
+        self.zoom_world.state.woken.set()
+        for server in self._servers:
+            server.shutdown()
+        for thread in self._threads:
+            thread.join()
+        for server in self._servers:
+            server.server_close()
+        self.zoom_world.close()
+
+
+def start(
+    *,
+    host: str = "127.0.0.1",
+    zoom_port: int = 0,
+    recall_port: int = 0,
+    allow_local: bool = False,
+) -> RunningSandbox:
+    """Start both simulators and return at once; they are reachable by then.
+
+    Args:
+        host: Address to listen on.
+        zoom_port: 0 takes a free one; so for `recall_port`.
+        recall_port: See above.
+        allow_local: Whether http, localhost and IP addresses pass where the real
+            services refuse them.
+
+    Raises:
+        OSError: A port is taken.
+    """
+    clock, stopping = SimClock(), threading.Event()
+    zoom_world = ZoomWorld(clock, allow_local=allow_local)
+    zoom = create_zoom(zoom_world)
+    zoom_server = _listen(host, zoom_port, zoom)
+    zoom_url = f"http://{host}:{zoom_server.port}"
+    recall_world = RecallWorld(clock, zoom_url=zoom_url, allow_local=allow_local)
+    recall = create_recall(recall_world)
+    try:
+        recall_server = _listen(host, recall_port, recall)
+    except OSError:
+        zoom_server.server_close()
+        raise
+
+    def send() -> None:
+        while not stopping.is_set():
+            zoom_world.state.woken.wait(_TICK_S)
+            zoom_world.state.woken.clear()
+            zoom_world.deliver_due()
+
+    def sync() -> None:
+        while not stopping.wait(_TICK_S):
+            recall_world.run_due()
+
+    servers = [zoom_server, recall_server]
+    work: list[Callable[[], None]] = [s.serve_forever for s in servers]
+    threads = [
+        threading.Thread(target=target, daemon=True)
+        for target in (*work, sync, *[send] * _SENDERS)
+    ]
+    for thread in threads:
+        thread.start()
+    return RunningSandbox(
+        zoom_url=zoom_url,
+        recall_url=f"http://{host}:{recall_server.port}",
+        zoom_world=zoom_world,
+        recall_world=recall_world,
+        clock=clock,
+        zoom_faults=_faults(zoom),
+        recall_faults=_faults(recall),
+        _servers=servers,
+        _threads=threads,
+        _stopping=stopping,
+    )
+
+
+class _Handler(WSGIRequestHandler):
+    """HTTP/1.1, no log, and a connection that a fault breaks is closed at once."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing."""
+
+    def connection_dropped(
+        self,
+        error: BaseException,  # noqa: ARG002 - Werkzeug's signature
+        environ: WSGIEnvironment | None = None,  # noqa: ARG002 - the same
+    ) -> None:
+        """Close instead of waiting for the next request."""
+        self.close_connection = True
+
+
+def _listen(host: str, port: int, app: WSGIApplication) -> BaseWSGIServer:
+    # Bound here: Werkzeug ends the whole process when a port is taken.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(128)
+        return make_server(
+            host,
+            port,
+            app,
+            threaded=True,
+            request_handler=_Handler,
+            fd=listening.fileno(),
+        )
+
+
+def _faults(app: Flask) -> Faults:
+    faults: Faults = app.extensions["sandbox_faults"]
+    return faults

@@ -1,0 +1,56 @@
+"""How the simulated Zoom says no: one class for each door."""
+
+
+class RefusedError(Exception):
+    """A page or the control API refuses; the message is one sentence."""
+
+
+class AuthorizeError(Exception):
+    """Zoom shows an error of its own instead of the consent page.
+
+    Attributes:
+        code: Zoom's number (contracts/zoom.md 2.4).
+        message: `errorMessage` for programs.
+        page: The sentence for people.
+    """
+
+    def __init__(self, code: int, message: str, page: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.page = page
+
+
+class TokenError(Exception):
+    """The token endpoint refuses (contracts/zoom.md 3.3)."""
+
+    def __init__(self, error: str, reason: str, *, status: int = 400) -> None:
+        super().__init__(reason)
+        self.error = error
+        self.reason = reason
+        self.status = status
+
+
+class ApiError(Exception):
+    """The REST API refuses (contracts/zoom.md 4.3).
+
+    Attributes:
+        errors: The list of `{field, message}` beside code 300.
+        headers: Further response headers.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: int,
+        message: str,
+        *,
+        errors: list[dict[str, str]] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.errors = errors
+        self.headers = headers or {}

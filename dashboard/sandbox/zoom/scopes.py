@@ -1,0 +1,73 @@
+"""The scope names this simulation knows (contracts/zoom.md 3.7, recall.md 7.1)."""
+
+from collections.abc import Iterable
+
+from dashboard.sandbox.zoom.records import Kind
+
+DEFAULTS = {
+    Kind.USER_LEVEL: [
+        "meeting:read:local_recording_token",
+        "meeting:read:list_meetings",
+        "meeting:read:meeting",
+        "user:read:user",
+    ],
+    Kind.ACCOUNT_LEVEL: [
+        "meeting:read:local_recording_token:admin",
+        "meeting:read:list_meetings:admin",
+        "meeting:read:meeting:admin",
+        "user:read:list_users:admin",
+        "user:read:user:admin",
+    ],
+}
+
+# The granular name, then the classic one; each also with the admin suffix.
+_READ_USER = ("user:read:user", "user:read")
+NEEDS = {
+    "users/me": _READ_USER,
+    "users": ("user:read:list_users:admin", "user:read:admin"),
+    "meetings": ("meeting:read:list_meetings", "meeting:read"),
+    "meeting": ("meeting:read:meeting", "meeting:read"),
+    "jointoken": (
+        "meeting:read:local_recording_token",
+        "meeting_token:read:local_recording",
+        "meeting_token:read:admin:local_recording",
+    ),
+    "zak": ("user:read:zak", "user_zak:read"),
+    "token": ("user:read:token", "user:read"),
+}
+
+EVENTS = {
+    "meeting.created": NEEDS["meeting"],
+    "meeting.updated": NEEDS["meeting"],
+    "meeting.deleted": NEEDS["meeting"],
+    "meeting.started": NEEDS["meeting"],
+    "meeting.ended": NEEDS["meeting"],
+    "user.updated": _READ_USER,
+    "user.activated": _READ_USER,
+    "user.deactivated": _READ_USER,
+}
+_USUAL_EVENTS = ("meeting.created", "user.updated")
+
+
+def missing(granted: Iterable[str], needs: tuple[str, ...]) -> str | None:
+    """Return the granular name of the scope that lacks; None if any form is there."""
+    held = set(granted)
+    if any(name in held or f"{name}:admin" in held for name in needs):
+        return None
+    return needs[0]
+
+
+def is_allowed(event: str, scopes: Iterable[str]) -> bool:
+    """Whether an app with these scopes may subscribe to the event.
+
+    Account-level apps read users by the list scope, which therefore also counts.
+    """
+    held = set(scopes)
+    if event.startswith("user.") and "user:read:list_users:admin" in held:
+        return True
+    return event in EVENTS and missing(held, EVENTS[event]) is None
+
+
+def usual_events(scopes: list[str]) -> list[str]:
+    """Return the two events the integration needs, as far as the scopes allow."""
+    return [event for event in _USUAL_EVENTS if is_allowed(event, scopes)]

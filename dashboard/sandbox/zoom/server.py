@@ -1,0 +1,58 @@
+"""The Flask app of the simulated Zoom."""
+
+from flask import Flask, Response, redirect, render_template, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from dashboard.sandbox.faults import Faults
+from dashboard.sandbox.zoom import (
+    api,
+    control,
+    marketplace,
+    oauth,
+    people_pages,
+    values,
+)
+from dashboard.sandbox.zoom.refusals import RefusedError
+from dashboard.sandbox.zoom.world import ZoomWorld
+
+# No form-action: "Allow" posts here and is redirected to the app's own host.
+_CSP = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+
+def create_zoom(world: ZoomWorld) -> Flask:
+    """Make the app that shows and serves `world`; faults are set by its control API.
+
+    `app.extensions["sandbox_faults"]` is the `Faults` in front of it. The app sends no
+    webhooks by itself: somebody has to call `world.deliver_due()`.
+    """
+    app = Flask(__name__, static_url_path="/_static")
+    app.url_map.strict_slashes = False
+    app.register_blueprint(oauth.blueprint(world))
+    app.register_blueprint(api.blueprint(world))
+    app.register_blueprint(marketplace.blueprint(world))
+    app.register_blueprint(people_pages.blueprint(world))
+    app.register_blueprint(control.blueprint(world))
+    app.register_error_handler(RefusedError, _refused)
+    app.after_request(_stamp)
+
+    @app.get("/")
+    def index() -> AnyResponse:
+        return redirect(url_for("marketplace.index"))
+
+    faults = Faults(app.wsgi_app)
+    app.extensions[control.FAULTS] = faults
+    app.wsgi_app = faults  # type: ignore[method-assign] # the way Flask documents
+    return app
+
+
+def _refused(error: RefusedError) -> tuple[str, int]:
+    return render_template("message.html", heading="Not possible", text=str(error)), 400
+
+
+def _stamp(response: Response) -> Response:
+    # Zoom's support asks for this one (contracts/zoom.md 4.3).
+    response.headers["x-zm-trackingid"] = f"v=2.0;clid=sim;rid=WEB_{values.opaque()}"
+    if response.mimetype == "text/html":
+        response.headers["Content-Security-Policy"] = _CSP
+        response.headers["Cache-Control"] = "no-store"
+    return response
