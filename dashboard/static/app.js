@@ -54,7 +54,7 @@
     const [amount, unit] =
       size < 90 ? [size, "s"]
       : size < 5400 ? [size / 60, "min"]
-      : size < 259200 ? [size / 3600, "h"]
+      : size < (seconds > 0 ? 172800 : 259200) ? [size / 3600, "h"]
       : [size / 86400, "d"];
     const words = `${Math.floor(amount)} ${unit}`;
     return seconds >= 0 ? `${words} ago` : `in ${words}`;

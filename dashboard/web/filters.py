@@ -9,13 +9,15 @@ from dashboard.clock import Clock
 _MINUTE_S = 60
 _HOUR_S = 3600
 _DAY_S = 86400
+_PAST_IN_HOURS_S = 2 * _DAY_S
+_FUTURE_IN_HOURS_S = 3 * _DAY_S  # Zoom's 72 h are counted down in hours
 _PMI_DIGITS = 10
 
 
 def relative(at: datetime, *, now: datetime) -> str:
     """Say how far an instant is from now: "40 s ago", "4 min ago", "in 52 h".
 
-    Counts whole units, rounded down; a unit is used up to about twice the next one.
+    Counts whole units, rounded down; a unit is used a little beyond the next one.
     Both instants are aware.
     """
     seconds = (now - at).total_seconds()
@@ -26,7 +28,7 @@ def relative(at: datetime, *, now: datetime) -> str:
         words = f"{int(size)} s"
     elif size < 1.5 * _HOUR_S:
         words = f"{int(size // _MINUTE_S)} min"
-    elif size < 3 * _DAY_S:
+    elif size < (_PAST_IN_HOURS_S if seconds > 0 else _FUTURE_IN_HOURS_S):
         words = f"{int(size // _HOUR_S)} h"
     else:
         words = f"{int(size // _DAY_S)} d"
