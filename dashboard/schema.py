@@ -76,9 +76,7 @@ def back_up(database: Database, *, now: datetime) -> Path | None:
 
 def _config(connection: Connection | None = None) -> Config:
     config = Config()
-    config.set_main_option(
-        "script_location", str(Path(__file__).parent / "migrations")
-    )
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     return config

@@ -13,6 +13,7 @@ from dashboard.web.signin import person
 
 _NEEDS = "_dashboard_needs"
 _PUBLIC = "public"
+_STATIC = "static"
 
 View = TypeVar("View", bound=Callable[..., object])
 
@@ -40,7 +41,9 @@ def install(app: Flask) -> None:
         RuntimeError: Some view declares nothing. Call this after all blueprints.
     """
     undeclared = [
-        name for name, view in app.view_functions.items() if not hasattr(view, _NEEDS)
+        name
+        for name, view in app.view_functions.items()
+        if name != _STATIC and not hasattr(view, _NEEDS)
     ]
     if undeclared:
         raise RuntimeError(f"routes without a permission: {sorted(undeclared)}")
@@ -54,7 +57,7 @@ def needs(endpoint: str) -> Permission | None:
 
 
 def local_path(target: str | None) -> str | None:
-    """Return `target` as a path of this site, rebuilt, or None if it leads elsewhere."""
+    """Return `target` as a rebuilt path of this site, or None if it leads away."""
     if not target or "\\" in target or any(ord(char) < ord(" ") for char in target):
         return None
     parts = urlsplit(target)
@@ -66,15 +69,15 @@ def local_path(target: str | None) -> str | None:
 
 
 def _check() -> ResponseReturnValue | None:
-    if request.endpoint is None:  # 404 and 405 are answered by Flask
+    if request.endpoint in (None, _STATIC):  # 404 and 405 are answered by Flask
         return None
-    permission = needs(request.endpoint)
+    permission = needs(str(request.endpoint))
     if permission is None:
         return None
     who = person()
     if who is None:
         came_for = request.full_path.rstrip("?") if request.method == "GET" else None
-        return htmx.go_to(url_for("session.new", next=local_path(came_for)))
+        return htmx.go_to(url_for("signin.new", next=local_path(came_for)))
     if not who.can(permission):
         abort(403)
     return None

@@ -31,6 +31,11 @@ class Person(UserMixin):  # type: ignore[misc]  # Flask-Login ships no types
     role: Role
     session_epoch: int
 
+    @property
+    def name(self) -> str:
+        """How the side bar calls them."""
+        return self.email
+
     def get_id(self) -> str:
         """Return what the session cookie keeps: ends with the epoch."""
         return f"{self.staff_id}/{self.session_epoch}"

@@ -1,0 +1,157 @@
+"""The composition root: makes the services, then the app that shows them."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from flask import Flask
+from flask_wtf.csrf import CSRFProtect
+from jinja2 import StrictUndefined
+from pydantic import SecretStr
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from dashboard.clients.http import make_http
+from dashboard.clients.recall import REGIONS, Recall
+from dashboard.clients.zoom import ZoomApi
+from dashboard.clients.zoom_oauth import ZoomOAuth
+from dashboard.clock import Clock
+from dashboard.db import Database
+from dashboard.models.staff import Staff
+from dashboard.services import staff as staff_service
+from dashboard.services.bundle import RecallFactory, Services
+from dashboard.services.intake import Intake
+from dashboard.services.keys import open_vault, session_key
+from dashboard.settings import Settings
+from dashboard.web import (
+    access,
+    assets,
+    context,
+    errors,
+    filters,
+    headers,
+    navigation,
+    request_log,
+    signin,
+)
+from dashboard.web import live as live_pages
+from dashboard.web.live import Watcher
+from dashboard.web.receiver import Receiver
+from dashboard.web.views import (
+    audit,
+    connect,
+    connections,
+    health,
+    live,
+    overview,
+    webhooks,
+    workspaces,
+    zoom_apps,
+)
+from dashboard.web.views import signin as signin_views
+from dashboard.web.views import staff as staff_views
+
+_BLUEPRINTS = [
+    overview.bp,
+    zoom_apps.bp,
+    connections.bp,
+    webhooks.bp,
+    workspaces.bp,
+    staff_views.bp,
+    audit.bp,
+    signin_views.bp,
+    connect.bp,
+    live.bp,
+    health.bp,
+]
+
+_MAX_FORM_BYTES = 2 * 1024 * 1024
+
+
+def build_services(
+    settings: Settings, *, listens_on: str, clock: Clock | None = None
+) -> Services:
+    """Make everything with a lifetime; the database must have its tables.
+
+    Args:
+        settings: From `settings.load()`.
+        listens_on: The address served, used while no public URL is set.
+        clock: The demo's own; real time otherwise.
+
+    Raises:
+        SettingsError, VaultError, StorageError: One line, fit for standard error.
+    """
+    clock = clock or Clock()
+    database = Database(settings.sqlalchemy_url)
+    vault = open_vault(settings, database)
+    return Services(
+        settings=settings,
+        public_url=settings.public_url or listens_on,
+        clock=clock,
+        database=database,
+        vault=vault,
+        zoom_oauth=ZoomOAuth(settings.zoom_url),
+        zoom=ZoomApi(settings.zoom_api_url),
+        recall=_recall_factory(settings),
+        intake=Intake(database, vault, clock, settings),
+    )
+
+
+def create_app(services: Services) -> Flask:
+    """Make the app: pages behind Flask, Zoom's door in front of it."""
+    app = Flask(__name__, static_folder=None)
+    is_https = services.public_url.startswith("https://")
+    app.config.update(
+        SECRET_KEY=session_key(services.settings),
+        SESSION_COOKIE_NAME="dashboard_session",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=is_https,
+        MAX_CONTENT_LENGTH=_MAX_FORM_BYTES,
+        WTF_CSRF_TIME_LIMIT=None,
+    )
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+
+    context.install(app, services)
+    signin.install(app, _find_person(services.database))
+    CSRFProtect(app)
+    request_log.install(app)
+    headers.install(
+        app, public_url=services.public_url, zoom_url=services.settings.zoom_url
+    )
+    errors.install(app)
+    assets.install(app)
+    filters.install(app, services.clock)
+    navigation.install(app)
+    live_pages.install(app, Watcher(services.database, services.settings))
+    for blueprint in _BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    access.install(app)
+
+    app.wsgi_app = Receiver(app.wsgi_app, services)  # type: ignore[method-assign]  # Flask's own way to wrap
+    hops = services.settings.trusted_proxies
+    if hops:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # as above
+            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
+        )
+    return app
+
+
+def _recall_factory(settings: Settings) -> RecallFactory:
+    hosts = dict.fromkeys(REGIONS, settings.recall_url) if settings.recall_url else {}
+    pools = {
+        region: make_http(hosts.get(region) or host) for region, host in REGIONS.items()
+    }
+
+    def make(region: str, api_key: SecretStr) -> Recall:
+        base_url = hosts.get(region) or REGIONS[region]
+        return Recall(base_url, api_key, http=pools[region])
+
+    return make
+
+
+def _find_person(database: Database) -> Callable[[UUID], Staff | None]:
+    def find(staff_id: UUID) -> Staff | None:
+        with database.reading() as session:
+            return staff_service.find(session, staff_id)
+
+    return find

@@ -1,0 +1,1 @@
+"""What the dashboard does. Knows no Flask; the caller commits."""

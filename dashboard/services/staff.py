@@ -1,0 +1,192 @@
+"""People who sign in: adding, finding, proving, changing."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from email_validator import EmailNotValidError, validate_email
+from pydantic import SecretStr
+from sqlmodel import Session, col, func, select
+
+from dashboard.errors import ConflictError, InvalidInputError, NotFoundError
+from dashboard.models.staff import Role, Staff
+from dashboard.services import throttle
+
+SHORTEST_PASSWORD = 10
+LONGEST_PASSWORD = 1024
+
+_hasher = PasswordHasher()
+# Verified against when the e-mail is unknown, so that knowing one costs a guesser
+# as much time as not knowing it.
+_NOBODY = _hasher.hash("nobody has this password")
+
+
+def normal_email(text: str) -> str:
+    """Return the e-mail in the form that is stored.
+
+    Raises:
+        InvalidInputError: It is no e-mail address.
+    """
+    try:
+        found = validate_email(
+            text.strip(), check_deliverability=False, test_environment=True
+        )
+    except EmailNotValidError:
+        raise InvalidInputError(
+            "This is not an e-mail address.", field="email"
+        ) from None
+    return found.normalized.lower()
+
+
+def add(
+    session: Session, *, email: str, role: Role, password: SecretStr, now: datetime
+) -> Staff:
+    """Add a person; the caller commits.
+
+    Raises:
+        InvalidInputError: The e-mail or the password cannot be taken.
+        ConflictError: The e-mail is there already.
+    """
+    address = normal_email(email)
+    if find_by_email(session, address) is not None:
+        raise ConflictError(f"{address} is there already.")
+    person = Staff(
+        email=address, role=role, password_hash=_hash(password), created_at=now
+    )
+    session.add(person)
+    session.flush()
+    return person
+
+
+def find_by_email(session: Session, email: str) -> Staff | None:
+    """Return the person with this e-mail, in any letter case."""
+    query = select(Staff).where(col(Staff.email) == email.strip().lower())
+    return session.exec(query).first()
+
+
+def find(session: Session, staff_id: UUID) -> Staff | None:
+    """Return the person, or None."""
+    return session.get(Staff, staff_id)
+
+
+def get(session: Session, staff_id: UUID) -> Staff:
+    """Return the person.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    person = session.get(Staff, staff_id)
+    if person is None:
+        raise NotFoundError("person")
+    return person
+
+
+def list_all(session: Session) -> Sequence[Staff]:
+    """Return everybody, by e-mail."""
+    return session.exec(select(Staff).order_by(col(Staff.email))).all()
+
+
+def sign_in(
+    session: Session, *, email: str, password: SecretStr, address: str, now: datetime
+) -> Staff | None:
+    """Return the person whose password this is, or None; the caller commits.
+
+    Counts failed tries for the e-mail and for the address, and refuses every password
+    once either is spent. Costs one hash whether or not the e-mail is known.
+
+    Raises:
+        ConflictError: Too many tries; says when to try again.
+    """
+    subjects = [f"sign-in e-mail {email.strip().lower()}", f"sign-in from {address}"]
+    limits = [throttle.SIGN_IN_TRIES, throttle.SIGN_IN_TRIES * 5]
+    for subject, limit in zip(subjects, limits, strict=True):
+        if throttle.is_spent(session, subject, limit=limit, now=now):
+            raise ConflictError(
+                "Too many tries. Wait 15 minutes, or ask an admin to reset the "
+                "password with `dashboard staff reset-password`."
+            )
+    person = find_by_email(session, email)
+    known = _NOBODY if person is None else person.password_hash
+    if not _matches(known, password) or person is None or person.disabled_at:
+        for subject in subjects:
+            throttle.count(session, subject, now=now)
+        return None
+    if _hasher.check_needs_rehash(person.password_hash):
+        person.password_hash = _hash(password)
+    person.last_sign_in_at = now
+    session.add(person)
+    throttle.forget(session, subjects[0])
+    return person
+
+
+def set_password(session: Session, person: Staff, password: SecretStr) -> None:
+    """Change the password and end every session of the person; the caller commits.
+
+    Raises:
+        InvalidInputError: The password cannot be taken.
+    """
+    person.password_hash = _hash(password)
+    person.session_epoch += 1
+    throttle.forget(session, f"sign-in e-mail {person.email}")
+    session.add(person)
+
+
+def set_role(session: Session, person: Staff, role: Role) -> None:
+    """Change the role and end the person's sessions; the caller commits.
+
+    Raises:
+        ConflictError: It would leave no admin.
+    """
+    if role is not Role.ADMIN:
+        _require_another_admin(session, person)
+    person.role = role
+    person.session_epoch += 1
+    session.add(person)
+
+
+def disable(session: Session, person: Staff, *, now: datetime) -> None:
+    """Keep the person from signing in; the caller commits.
+
+    Raises:
+        ConflictError: It would leave no admin.
+    """
+    _require_another_admin(session, person)
+    person.disabled_at = now
+    person.session_epoch += 1
+    session.add(person)
+
+
+def enable(session: Session, person: Staff) -> None:
+    """Let the person sign in again; the caller commits."""
+    person.disabled_at = None
+    session.add(person)
+
+
+def _require_another_admin(session: Session, person: Staff) -> None:
+    others = select(func.count()).where(
+        col(Staff.role) == Role.ADMIN,
+        col(Staff.disabled_at).is_(None),
+        col(Staff.id) != person.id,
+    )
+    if person.role is Role.ADMIN and session.exec(others).one() == 0:
+        raise ConflictError("This is the only admin. Make another one first.")
+
+
+def _hash(password: SecretStr) -> str:
+    text = password.get_secret_value()
+    if not SHORTEST_PASSWORD <= len(text) <= LONGEST_PASSWORD:
+        raise InvalidInputError(
+            f"The password needs at least {SHORTEST_PASSWORD} characters"
+            f" (at most {LONGEST_PASSWORD}).",
+            field="password",
+        )
+    return _hasher.hash(text)
+
+
+def _matches(known: str, password: SecretStr) -> bool:
+    try:
+        return _hasher.verify(known, password.get_secret_value()[:LONGEST_PASSWORD])
+    except (VerificationError, InvalidHashError):
+        return False

@@ -1,0 +1,53 @@
+"""Forms about the people who sign in."""
+
+from flask_wtf import FlaskForm
+from wtforms import EmailField, HiddenField, PasswordField, RadioField
+from wtforms.validators import DataRequired, Length
+
+from dashboard.models.staff import Role
+from dashboard.services.staff import LONGEST_PASSWORD, SHORTEST_PASSWORD
+
+_NEEDS_EMAIL = DataRequired("Type the e-mail address.")
+_ROLES = [(Role.ADMIN.value, "Admin"), (Role.SUPPORT.value, "Support")]
+
+
+class SignInForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    """Signing in; `next` is where the person wanted to go."""
+
+    email = EmailField("E-mail", [_NEEDS_EMAIL, Length(max=254)])
+    password = PasswordField(
+        "Password",
+        [DataRequired("Type the password."), Length(max=LONGEST_PASSWORD)],
+    )
+    next = HiddenField()
+
+
+class NewPersonForm(FlaskForm):  # type: ignore[misc]  # as above
+    """Adding a person."""
+
+    email = EmailField("E-mail", [_NEEDS_EMAIL, Length(max=254)])
+    role = RadioField("Role", choices=_ROLES, default=Role.SUPPORT.value)
+    password = PasswordField(
+        "First password",
+        [DataRequired(f"Type at least {SHORTEST_PASSWORD} characters.")],
+        description=(
+            f"At least {SHORTEST_PASSWORD} characters. Hand it over in person; "
+            "it is not sent by e-mail."
+        ),
+    )
+
+
+class RoleForm(FlaskForm):  # type: ignore[misc]  # as above
+    """Changing a person's role."""
+
+    role = RadioField("Role", choices=_ROLES)
+
+
+class PasswordForm(FlaskForm):  # type: ignore[misc]  # as above
+    """Setting a person's password anew."""
+
+    password = PasswordField(
+        "New password",
+        [DataRequired(f"Type at least {SHORTEST_PASSWORD} characters.")],
+        description="It ends every session of this person.",
+    )

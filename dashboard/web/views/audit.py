@@ -1,0 +1,29 @@
+"""The audit log; admins only."""
+
+from flask import Blueprint, render_template, request
+
+from dashboard.services import audit
+from dashboard.services.permissions import Permission
+from dashboard.web.access import requires
+from dashboard.web.context import db
+
+bp = Blueprint("audit", __name__, url_prefix="/audit")
+
+_PAGE = 50
+
+
+@bp.get("/")
+@requires(Permission.AUDIT_READ)
+def index() -> str:
+    """List what was done, newest first."""
+    before = request.args.get("before", type=int)
+    act = request.args.get("act", "")[:64]
+    found = list(audit.page(db(), before=before, act=act, limit=_PAGE + 1))
+    entries, more = found[:_PAGE], len(found) > _PAGE
+    return render_template(
+        "audit/index.html",
+        entries=entries,
+        act=act,
+        before=before,
+        next_before=entries[-1].id if more else None,
+    )

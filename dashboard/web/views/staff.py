@@ -1,0 +1,145 @@
+"""The people who sign in; admins only."""
+
+from uuid import UUID
+
+from flask import Blueprint, Response, flash, render_template, url_for
+from flask.typing import ResponseReturnValue
+from pydantic import SecretStr
+
+from dashboard.errors import ConflictError, InvalidInputError
+from dashboard.models.staff import Role
+from dashboard.services import audit, staff
+from dashboard.services.permissions import Permission
+from dashboard.web import htmx
+from dashboard.web.access import requires
+from dashboard.web.context import actor, db, now, services
+from dashboard.web.forms.staff import NewPersonForm, PasswordForm, RoleForm
+
+bp = Blueprint("staff", __name__, url_prefix="/staff")
+
+
+@bp.get("/")
+@requires(Permission.STAFF_READ)
+def index() -> str:
+    """List everybody."""
+    return render_template("staff/index.html", people=staff.list_all(db()))
+
+
+@bp.get("/new")
+@requires(Permission.STAFF_WRITE)
+def new() -> str:
+    """Show the form for another person."""
+    return render_template("staff/new.html", form=NewPersonForm())
+
+
+@bp.post("/")
+@requires(Permission.STAFF_WRITE)
+def create() -> ResponseReturnValue:
+    """Add a person."""
+    form = NewPersonForm()
+    if not form.validate():
+        return render_template("staff/new.html", form=form), 422
+    try:
+        with services().database.writing() as session:
+            person = staff.add(
+                session,
+                email=form.email.data or "",
+                role=Role(form.role.data),
+                password=SecretStr(form.password.data or ""),
+                now=now(),
+            )
+            subject = f"{person.email} as {person.role}"
+            audit.record(session, actor(), "staff.added", subject=subject, now=now())
+    except InvalidInputError as error:
+        form[error.field or "email"].errors = [str(error)]
+        return render_template("staff/new.html", form=form), 422
+    except ConflictError as error:
+        form.email.errors = [str(error)]
+        return render_template("staff/new.html", form=form), 422
+    flash(f"{person.email} may sign in now.", "good")
+    return htmx.go_to(url_for(".index"))
+
+
+@bp.get("/<uuid:staff_id>")
+@requires(Permission.STAFF_WRITE)
+def edit(staff_id: UUID) -> str:
+    """Show what can be changed about a person."""
+    return _edit_page(staff_id)
+
+
+@bp.post("/<uuid:staff_id>/role")
+@requires(Permission.STAFF_WRITE)
+def change_role(staff_id: UUID) -> ResponseReturnValue:
+    """Give the person another role."""
+    form = RoleForm()
+    if not form.validate():
+        return _edit_page(staff_id, role_form=form), 422
+    with services().database.writing() as session:
+        person = staff.get(session, staff_id)
+        staff.set_role(session, person, Role(form.role.data))
+        subject = f"{person.email} to {person.role}"
+        audit.record(session, actor(), "staff.role_changed", subject=subject, now=now())
+    flash(f"{person.email} is {person.role} now and has to sign in again.", "good")
+    return htmx.go_to(url_for(".index"))
+
+
+@bp.post("/<uuid:staff_id>/password")
+@requires(Permission.STAFF_WRITE)
+def change_password(staff_id: UUID) -> ResponseReturnValue:
+    """Set the person's password anew."""
+    form = PasswordForm()
+    if not form.validate():
+        return _edit_page(staff_id, password_form=form), 422
+    try:
+        with services().database.writing() as session:
+            person = staff.get(session, staff_id)
+            staff.set_password(session, person, SecretStr(form.password.data or ""))
+            audit.record(
+                session, actor(), "staff.password_set", subject=person.email, now=now()
+            )
+    except InvalidInputError as error:
+        form.password.errors = [str(error)]
+        return _edit_page(staff_id, password_form=form), 422
+    flash(f"The new password of {person.email} is set.", "good")
+    return htmx.go_to(url_for(".index"))
+
+
+@bp.post("/<uuid:staff_id>/disable")
+@requires(Permission.STAFF_WRITE)
+def disable(staff_id: UUID) -> Response:
+    """Keep the person from signing in."""
+    with services().database.writing() as session:
+        person = staff.get(session, staff_id)
+        staff.disable(session, person, now=now())
+        audit.record(
+            session, actor(), "staff.disabled", subject=person.email, now=now()
+        )
+    flash(f"{person.email} may no longer sign in.", "good")
+    return htmx.go_to(url_for(".index"))
+
+
+@bp.post("/<uuid:staff_id>/enable")
+@requires(Permission.STAFF_WRITE)
+def enable(staff_id: UUID) -> Response:
+    """Let the person sign in again."""
+    with services().database.writing() as session:
+        person = staff.get(session, staff_id)
+        staff.enable(session, person)
+        audit.record(session, actor(), "staff.enabled", subject=person.email, now=now())
+    flash(f"{person.email} may sign in again.", "good")
+    return htmx.go_to(url_for(".index"))
+
+
+def _edit_page(
+    staff_id: UUID,
+    *,
+    role_form: RoleForm | None = None,
+    password_form: PasswordForm | None = None,
+) -> str:
+    person = staff.get(db(), staff_id)
+    return render_template(
+        "staff/edit.html",
+        person=person,
+        role_form=role_form or RoleForm(data={"role": person.role.value}),
+        password_form=password_form or PasswordForm(),
+    )

