@@ -42,7 +42,7 @@ def test_a_second_app_with_the_client_id_can_be_refused() -> None:
     recall.app()
     recall.switch(duplicate_client_id="refuse")
 
-    assert "client_id" in recall.app()
+    assert list(recall.app()) == ["client_id"]
     assert len(recall.world.apps) == 1
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from flask import Blueprint, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
+from pydantic import TypeAdapter
 
-from dashboard.sandbox.faults import Fault, FaultKind, Faults
+from dashboard.sandbox.faults import Fault, Faults
 from dashboard.sandbox.recall.here import RefusalError, world
 
 FAULTS = "sandbox_faults"
@@ -54,7 +55,7 @@ def clock() -> ResponseReturnValue:
 def faults() -> ResponseReturnValue:
     """Replace all faults."""
     body = _body(list)
-    struck = _said(lambda: [_fault(**one) for one in body])
+    struck = _said(lambda: TypeAdapter(list[Fault]).validate_python(body))
     _faults().set(struck)
     return jsonify(len(struck))
 
@@ -97,10 +98,6 @@ def _workspace(
     if verification:
         world().renew_verification_secret(made.api_key)
     return made.as_json()
-
-
-def _fault(*, kind: str, **rest: Any) -> Fault:  # noqa: ANN401 - checked by Fault
-    return Fault(kind=FaultKind(kind), **rest)
 
 
 def _move_clock(body: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from dashboard.sandbox.recall.store import Store
 
 _REFRESH_AHEAD = timedelta(minutes=5)
 _CALLBACK_MIN_LEFT = timedelta(seconds=120)  # contracts/recall.md 5
+_JWT = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+){2}")
 
 
 class GrantError(Exception):
@@ -179,10 +181,10 @@ def _granted(store: Store, tokens: dict[str, Any], earlier: Grant | None) -> Gra
 
 def _claims(token: str) -> dict[str, Any]:
     """Decode a JWT's payload without verifying it; ValueError if it is none."""
-    parts = token.split(".")
-    if len(parts) != 3 or token != token.strip():
+    if not _JWT.fullmatch(token):
         raise ValueError("not a JWT")
-    padded = parts[1] + "=" * (-len(parts[1]) % 4)
+    payload = token.split(".")[1]
+    padded = payload + "=" * (-len(payload) % 4)
     try:
         claims = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (binascii.Error, UnicodeDecodeError) as error:

@@ -1,0 +1,170 @@
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+
+from tests.sandbox.recall_makers import APPS, a_recall
+
+
+def test_the_control_api_makes_a_workspace_with_a_simulated_key() -> None:
+    recall = a_recall()
+
+    made = recall.http.post("/_sandbox/workspaces", json={}).get_json()
+
+    key = made["api_key"]
+    assert key.startswith("simulated-recall-key-")
+    assert made == {
+        "region": "us-west-2",
+        "api_key": key,
+        "verification_secret": None,
+    }
+    assert recall.http.get(APPS, headers={"Authorization": key}).status_code == 200
+
+
+def test_the_control_api_finds_a_workspace_again_and_renews_its_secret() -> None:
+    recall = a_recall()
+    body = {"region": "eu-central-1", "api_key": "test-key-0001"}
+    recall.http.post("/_sandbox/workspaces", json=body)
+
+    body_with_secret = {**body, "verification": True}
+    made = recall.http.post("/_sandbox/workspaces", json=body_with_secret).get_json()
+
+    assert made["verification_secret"].startswith("whsec_")
+    assert len(recall.world.workspaces) == 2
+
+
+def test_switches_are_set_by_name_and_all_are_told() -> None:
+    recall = a_recall()
+
+    told = recall.http.post("/_sandbox/switches", json={"reconnect": "conflict"})
+
+    assert told.get_json()["reconnect"] == "conflict"
+    assert told.get_json()["page_size"] == 20
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("switches", {"reconect": "upsert"}),
+        ("switches", {"reconnect": "sometimes"}),
+        ("switches", {"rate_limits": "no"}),
+        ("switches", {"page_size": 0}),
+        ("switches", []),
+        ("workspaces", {"region": "mars"}),
+        ("workspaces", {"name": "x"}),
+        ("clock", {"now": "soon"}),
+        ("clock", {}),
+        ("faults", [{"kind": "earthquake"}]),
+        ("faults", {}),
+    ],
+)
+def test_control_refuses_what_it_does_not_know_with_a_sentence(
+    path: str, body: Any
+) -> None:
+    recall = a_recall()
+
+    answer = recall.http.post(f"/_sandbox/{path}", json=body)
+
+    assert answer.status_code == 400
+    assert answer.get_json()["detail"]
+
+
+def test_the_clock_is_set_and_advanced() -> None:
+    recall = a_recall()
+
+    put = recall.http.post("/_sandbox/clock", json={"now": "2027-01-01T00:00:00Z"})
+    moved = recall.http.post("/_sandbox/clock", json={"advance_s": 3600})
+    real = recall.http.post("/_sandbox/clock", json={"now": None})
+
+    assert put.get_json()["now"].startswith("2027-01-01T00:00")
+    assert moved.get_json()["now"].startswith("2027-01-01T01:00")
+    assert not real.get_json()["now"].startswith("2027-01-01")
+
+
+def test_a_fault_strikes_the_api_and_never_the_control() -> None:
+    recall = a_recall()
+    fault = {"kind": "unavailable", "path": "/", "times": 1}
+
+    recall.http.post("/_sandbox/faults", json=[fault])
+    control = recall.http.get("/_sandbox/state")
+    struck = recall.get(APPS)
+    afterwards = recall.get(APPS)
+
+    assert control.status_code == 200
+    assert (struck.status_code, afterwards.status_code) == (503, 200)
+
+
+def test_a_lost_answer_is_found_again_by_its_idempotency_key() -> None:
+    recall = a_recall()
+    app = recall.app()
+    fault = {"kind": "lost_answer", "path": "/api/v2/zoom-oauth-cred", "times": 1}
+    recall.http.post("/_sandbox/faults", json=[fault])
+
+    with pytest.raises(ConnectionAbortedError):
+        recall.connecting(app["id"], Idempotency_Key="k1")
+    repeat = recall.connecting(app["id"], Idempotency_Key="k1")
+
+    assert repeat.status_code == 201
+    assert recall.zoom.paths().count("/oauth/token") == 1
+
+
+def test_the_state_tells_all_and_a_reset_forgets_all() -> None:
+    recall = a_recall()
+    recall.switch(reconnect="conflict")
+    recall.credential()
+    recall.http.post("/_sandbox/faults", json=[{"kind": "unavailable"}])
+
+    before = recall.http.get("/_sandbox/state").get_json()
+    recall.http.post("/_sandbox/reset")
+    after = recall.http.get("/_sandbox/state").get_json()
+
+    assert before["simulated"] is True
+    assert before["credentials"][0]["refresh_token"] == "refresh-1"
+    assert before["apps"][0]["client_secret"] == "test-client-secret"
+    assert [after[name] for name in ("workspaces", "apps", "credentials")] == [[]] * 3
+    assert after["switches"]["reconnect"] == "upsert"
+    assert recall.http.get(APPS).status_code == 401
+
+
+def test_background_work_can_be_asked_for() -> None:
+    recall = a_recall()
+    recall.credential()
+
+    assert recall.http.post("/_sandbox/run-due").get_json() == {"done": 1}
+
+
+@pytest.mark.parametrize("path", ["/", "/dashboard/explorer/zoom-oauth"])
+@pytest.mark.parametrize("filled", [True, False], ids=["filled", "empty"])
+def test_each_page_says_that_it_is_simulated(path: str, *, filled: bool) -> None:
+    recall = a_recall()
+    if filled:
+        recall.webhook(recall.credential()["oauth_app"], b"")
+
+    page = BeautifulSoup(recall.http.get(path).data, "html5lib")
+
+    headings = [heading.text for heading in page.select("h1")]
+    assert len(headings) == 1
+    assert headings[0].startswith("Simulated Recall")
+    assert page.title is not None
+    assert "Simulated Recall" in page.title.text
+    assert page.select("script, style, [style]") == []
+
+
+def test_the_explorer_shows_the_exact_webhook_url() -> None:
+    recall = a_recall()
+    app = recall.app()
+
+    page = recall.http.get(
+        "/dashboard/explorer/zoom-oauth", base_url="http://recall.test:5002"
+    )
+
+    assert f"http://recall.test:5002{APPS}{app['id']}/webhook</code>" in page.text
+
+
+def test_no_page_shows_an_apps_secrets() -> None:
+    recall = a_recall()
+    recall.app()
+
+    shown = [recall.http.get(path).text for path in ("/", "/_sandbox/received")]
+
+    assert not any("test-client-secret" in text for text in shown)
