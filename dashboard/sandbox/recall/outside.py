@@ -1,7 +1,8 @@
 """The simulated Recall's own requests: to Zoom, and to token callbacks."""
 
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from json import JSONDecodeError
 from typing import Any
 
@@ -44,13 +45,16 @@ class Outside:
 
     zoom_url: str
     transport: httpx2.BaseTransport | None = None
-    _tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """Certificates, read once and not before the first real connection."""
+        return ssl.create_default_context()
 
     def _client(self, timeout_s: float) -> httpx2.Client:
         return httpx2.Client(
-            transport=self.transport,
+            transport=self.transport or httpx2.HTTPTransport(verify=self._tls),
             timeout=timeout_s,
-            verify=self._tls,
             trust_env=False,
             follow_redirects=False,
         )
