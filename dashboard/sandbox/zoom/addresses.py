@@ -14,13 +14,11 @@ def require_public(url: str, *, what: str, allow_local: bool) -> None:
         RefusedError: It is no https URL with a fully qualified host name. With
             `allow_local` http, localhost and IP addresses pass.
     """
-    parts = urlsplit(url)
     schemes = {"http", "https"} if allow_local else {"https"}
-    if parts.scheme not in schemes or not parts.hostname or url != url.strip():
+    scheme, host = _scheme_and_host(url)
+    if scheme not in schemes or not host:
         raise RefusedError(f"{what} must be a complete https URL.")
-    if allow_local:
-        return
-    if _is_ip(parts.hostname) or "." not in parts.hostname:
+    if not allow_local and (_is_ip(host) or "." not in host):
         raise RefusedError(f"{what} must have a public domain name, not an IP address.")
 
 
@@ -46,6 +44,14 @@ def is_registered(app: ZoomApp, redirect_uri: str) -> bool:
         return False
     bases = [url.rstrip("/") for url in app.allow_list if _is_base(url)]
     return any(redirect_uri.startswith(base + "/") for base in bases)
+
+
+def _scheme_and_host(url: str) -> tuple[str, str]:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # a bracket that opens no IPv6 address
+        return "", ""
+    return parts.scheme, parts.hostname or ""
 
 
 def _is_base(url: str) -> bool:

@@ -9,7 +9,7 @@ from pydantic_core import to_jsonable_python
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from dashboard.sandbox.faults import Fault, Faults
-from dashboard.sandbox.zoom.refusals import AuthorizeError, RefusedError
+from dashboard.sandbox.zoom.refusals import AuthorizeError, MissingError, RefusedError
 from dashboard.sandbox.zoom.world import ZoomWorld
 
 FAULTS = "sandbox_faults"
@@ -161,7 +161,8 @@ def _json(value: object) -> Response:
 
 
 def _refused(error: RefusedError | AuthorizeError) -> tuple[Response, int]:
-    return jsonify(error=str(error)), 400
+    status = 404 if isinstance(error, MissingError) else 400
+    return jsonify(error=str(error)), status
 
 
 def _invalid(error: ValidationError) -> tuple[Response, int]:

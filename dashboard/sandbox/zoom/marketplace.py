@@ -116,6 +116,8 @@ def _add_webhook(bp: Blueprint, world: ZoomWorld) -> None:
                 verdict = world.validate(client_id, url)
                 problem = None if verdict.valid else verdict.message
                 done = "validated"
+                if verdict.valid:
+                    world.change_app(client_id, events=request.form.getlist("events"))
             else:
                 problem, done = _save_subscription(world, client_id, url), "saved"
         except RefusedError as error:

@@ -1,6 +1,7 @@
 """Lists cut into pages by `page_size` and `next_page_token` (contracts/zoom.md 4.2)."""
 
 import base64
+import re
 
 from flask import request
 
@@ -8,6 +9,7 @@ from dashboard.sandbox.zoom.refusals import ApiError
 
 _LARGEST = 300
 _USUAL = 30
+_DIGITS = re.compile("[0-9]{1,3}")
 
 
 def page(name: str, rows: list[dict[str, object]]) -> dict[str, object]:
@@ -29,7 +31,7 @@ def page(name: str, rows: list[dict[str, object]]) -> dict[str, object]:
 
 def _size() -> int:
     text = request.args.get("page_size", str(_USUAL))
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _LARGEST:
+    if not _DIGITS.fullmatch(text) or not 1 <= int(text) <= _LARGEST:
         raise _invalid("page_size", f"Invalid field. At most {_LARGEST}.")
     return int(text)
 

@@ -39,6 +39,9 @@ def change(state: State, user_id: str, fields: dict[str, object]) -> ZoomUser:
         if before != after:
             old[name], new[name] = before, after
             setattr(user, name, after)
+    for meeting in state.meetings.values():
+        if meeting.host_id == user.id:
+            meeting.pmi = user.pmi
     if len(new) > 1:
         _publish_change(state, user, new, old)
     return user

@@ -5,6 +5,10 @@ class RefusedError(Exception):
     """A page or the control API refuses; the message is one sentence."""
 
 
+class MissingError(RefusedError):
+    """There is no such app, user or meeting."""
+
+
 class AuthorizeError(Exception):
     """Zoom shows an error of its own instead of the consent page.
 

@@ -12,7 +12,7 @@ from dashboard.sandbox.zoom import (
     people_pages,
     values,
 )
-from dashboard.sandbox.zoom.refusals import RefusedError
+from dashboard.sandbox.zoom.refusals import MissingError, RefusedError
 from dashboard.sandbox.zoom.world import ZoomWorld
 
 # No form-action: "Allow" posts here and is redirected to the app's own host.
@@ -46,7 +46,9 @@ def create_zoom(world: ZoomWorld) -> Flask:
 
 
 def _refused(error: RefusedError) -> tuple[str, int]:
-    return render_template("message.html", heading="Not possible", text=str(error)), 400
+    status = 404 if isinstance(error, MissingError) else 400
+    page = render_template("message.html", heading="Not possible", text=str(error))
+    return page, status
 
 
 def _stamp(response: Response) -> Response:

@@ -42,8 +42,11 @@ def encode(envelope: dict[str, object], order: random.Random) -> bytes:
 
 
 def reserialised(body: bytes) -> bytes:
-    """Return the same JSON as a meddling proxy would spell it."""
-    return json.dumps(json.loads(body)).encode()
+    """Return the same JSON as a meddling proxy would spell it, else the body."""
+    try:
+        return json.dumps(json.loads(body)).encode()
+    except ValueError:
+        return body
 
 
 def _surrogates(match: re.Match[str]) -> str:

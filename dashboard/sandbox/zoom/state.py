@@ -17,7 +17,7 @@ from dashboard.sandbox.zoom.records import (
     ZoomApp,
     ZoomUser,
 )
-from dashboard.sandbox.zoom.refusals import RefusedError
+from dashboard.sandbox.zoom.refusals import MissingError
 from dashboard.sandbox.zoom.switches import Switches
 
 _HISTORY = 10_000  # deliveries kept
@@ -71,33 +71,33 @@ class State:
         """Return the app.
 
         Raises:
-            RefusedError: There is none with this client id.
+            MissingError: There is none with this client id.
         """
         app = self.apps.get(client_id)
         if app is None:
-            raise RefusedError(f"There is no app with the client ID {client_id}.")
+            raise MissingError(f"There is no app with the client ID {client_id}.")
         return app
 
     def user(self, user_id: str) -> ZoomUser:
         """Return the user, deactivated ones included.
 
         Raises:
-            RefusedError: There is none with this id.
+            MissingError: There is none with this id.
         """
         user = self.users.get(user_id)
         if user is None:
-            raise RefusedError(f"There is no user with the id {user_id}.")
+            raise MissingError(f"There is no user with the id {user_id}.")
         return user
 
     def meeting(self, meeting_id: int) -> Meeting:
         """Return the meeting.
 
         Raises:
-            RefusedError: There is none with this number.
+            MissingError: There is none with this number.
         """
         meeting = self.meetings.get(meeting_id)
         if meeting is None:
-            raise RefusedError(f"There is no meeting with the number {meeting_id}.")
+            raise MissingError(f"There is no meeting with the number {meeting_id}.")
         return meeting
 
     def living_grant(self, client_id: str, user_id: str) -> Grant | None:

@@ -2,6 +2,7 @@
 
 import time
 from datetime import timedelta
+from uuid import uuid4
 
 import httpx2
 
@@ -121,7 +122,8 @@ def post(
     answer = b""
     try:
         response = http.post(delivery.url, content=body, headers=headers)
-    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
+        # ValueError: a header or host that cannot be put into bytes.
         attempt.error = type(error).__name__
     else:
         attempt.status, answer = response.status_code, response.content
@@ -185,8 +187,9 @@ def _headers(
         "accept-encoding": "gzip",
         "clientid": delivery.client_id,
         "x-zm-request-timestamp": timestamp,
-        "x-zm-request-id": values.opaque(36),
+        "x-zm-request-id": str(uuid4()).replace("-", "_"),
         "x-zm-trackingid": f"v=2.0;clid=sim;rid={values.opaque()}",
+        "traceparent": f"00-{uuid4().hex}-{uuid4().hex[:16]}-01",
     }
     if app is None:
         return headers
