@@ -168,4 +168,4 @@ def _refused(error: RefusedError | AuthorizeError) -> tuple[Response, int]:
 def _invalid(error: ValidationError) -> tuple[Response, int]:
     first = error.errors(include_input=False, include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"])
-    return jsonify(error=f"{where}: {first['msg']}."), 400
+    return jsonify(error=f"{where or 'The value'}: {first['msg']}."), 400
