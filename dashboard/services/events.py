@@ -1,0 +1,166 @@
+"""What a verified body says. Reads leniently: wrong types never stop a forward."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+CHALLENGE = "endpoint.url_validation"
+"""Zoom's check of the address (contracts/zoom.md 5.5)."""
+
+_EVENT_CHARS = 80
+_ID_CHARS = 64
+_BIGGEST = 2**63 - 1
+_DIGITS = 19
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """The fields the dashboard works with; each is empty when unusable.
+
+    Attributes:
+        is_object: Whether the body is a JSON object at all, as every one of Zoom's is.
+        event: Zoom's event name, at most 80 characters.
+        event_ts: Milliseconds since the epoch as Zoom wrote it.
+        zoom_user_id: Of the user it is about: host, profile or deauthorizing user.
+        meeting_id: Meeting number; Zoom writes it as a number or as a string
+            (contracts/zoom.md 6).
+        plain_token: What a challenge asks to be signed.
+        canonical: The JSON with sorted keys, where that is the same for the same
+            content only; None when the bytes themselves must tell.
+    """
+
+    is_object: bool = False
+    event: str = ""
+    event_ts: int | None = None
+    zoom_user_id: str | None = None
+    zoom_account_id: str | None = None
+    meeting_id: int | None = None
+    plain_token: str | None = None
+    canonical: bytes | None = None
+
+
+class _AmbiguousError(ValueError):
+    """JSON whose parsed form is the same for different texts."""
+
+
+def parse(body: bytes) -> Event:
+    """Read a body whose signature was proven; never raises."""
+    canonical = None
+    try:
+        found = _strict(body)
+        canonical = _sorted(found)
+    except (ValueError, RecursionError):
+        found = _lenient(body)
+    if not isinstance(found, dict):
+        return Event()
+    payload = _object(found.get("payload"))
+    about = _object(payload.get("object"))
+    event = _text(found.get("event"), _EVENT_CHARS) or ""
+    return Event(
+        is_object=True,
+        event=event,
+        event_ts=_whole(found.get("event_ts", payload.get("event_ts"))),
+        zoom_user_id=_text(_user(event, payload, about), _ID_CHARS),
+        zoom_account_id=_text(payload.get("account_id"), _ID_CHARS),
+        meeting_id=_whole(about.get("id")) if _has_meeting(event) else None,
+        plain_token=_plain_token(payload) if event == CHALLENGE else None,
+        canonical=canonical,
+    )
+
+
+def dedupe_key(app_id: UUID, body: bytes, parsed: Event) -> bytes:
+    """Return 32 bytes that are the same for the same event of the same zoom app.
+
+    Zoom's retries, and the same event with its keys in another order, have one key;
+    two events that differ in anything have two. Headers do not count: the delivery id
+    is unique to each try (contracts/zoom.md 5.6).
+    """
+    if parsed.canonical is None:
+        return hashlib.sha256(app_id.bytes + b"bytes:" + body).digest()
+    return hashlib.sha256(app_id.bytes + b"json:" + parsed.canonical).digest()
+
+
+def _strict(body: bytes) -> object:
+    return json.loads(
+        body.decode(),
+        object_pairs_hook=_unique,
+        parse_float=_refuse,
+        parse_constant=_refuse,
+        parse_int=_plain_int,
+    )
+
+
+def _lenient(body: bytes) -> object:
+    try:
+        return json.loads(body.decode(), parse_int=_bounded_int)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _sorted(found: object) -> bytes:
+    return json.dumps(found, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _AmbiguousError("a key is there twice")
+    return found
+
+
+def _refuse(text: str) -> object:
+    # 1e400 and 1e500 are both infinite, 0.1 and 0.10000000000000001 are one float.
+    raise _AmbiguousError(text)
+
+
+def _plain_int(text: str) -> int:
+    if text == "-0" or len(text) > _DIGITS + 1:
+        raise _AmbiguousError(text)
+    return int(text)
+
+
+def _bounded_int(text: str) -> int | None:
+    return int(text) if len(text) <= _DIGITS + 1 else None
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object, limit: int) -> str | None:
+    """Return a text that any database takes: no NUL, no lone surrogate, not long."""
+    if not isinstance(value, str) or not value:
+        return None
+    return value.encode(errors="replace").decode().replace("\0", "?")[:limit]
+
+
+def _whole(value: object) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value) if len(value) <= _DIGITS else None
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value <= _BIGGEST else None
+
+
+def _has_meeting(event: str) -> bool:
+    return event.startswith(("meeting.", "recording.", "webinar."))
+
+
+def _user(event: str, payload: dict[str, Any], about: dict[str, Any]) -> object:
+    if event.startswith("user."):
+        return about.get("id")
+    # `operator_id` is who did it, who may act for the host (contracts/zoom.md 6).
+    return about.get("host_id") or payload.get("user_id")
+
+
+def _plain_token(payload: dict[str, Any]) -> str | None:
+    token = payload.get("plainToken")
+    if not isinstance(token, str) or not token:
+        return None
+    try:
+        token.encode()
+    except UnicodeEncodeError:
+        return None
+    return token

@@ -1,0 +1,236 @@
+"""Whether a request was signed by Zoom: over its raw bytes, with a known secret token.
+
+Nothing here parses the body, reads the clock or stores anything.
+"""
+
+import hmac
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import SecretStr
+
+from dashboard.vault import fingerprint
+
+FUTURE_LIMIT_S = 300
+"""How far ahead of our clock a request may be dated, in seconds."""
+
+CHALLENGE_AGE_LIMIT_S = 300
+"""How old `endpoint.url_validation` may be, in seconds (contracts/zoom.md 5.4)."""
+
+# `str.isdigit` lets other scripts through, and `int` refuses past 4,300 digits.
+_SECONDS = re.compile("[0-9]{1,12}")
+_SIGNATURE = re.compile("v0=[0-9a-f]{64}")
+
+
+class Cause(StrEnum):
+    """Why a request to a known zoom app's address was refused."""
+
+    NO_SECRET = "no_secret"  # noqa: S105 - a word for counting, no password
+    TOO_LARGE = "too_large"
+    EMPTY = "empty"
+    MISSING_HEADER = "missing_header"
+    BAD_TIMESTAMP = "bad_timestamp"
+    BAD_SIGNATURE = "bad_signature"  # not of the form Zoom writes
+    SIGNATURE = "signature"  # of that form, but made with another secret or body
+    FUTURE = "future"
+    TOO_OLD = "too_old"
+    MALFORMED = "malformed"  # signed, but nothing that Zoom sends
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NamedSecret:
+    """A secret token and which one it is: "current" or "previous"."""
+
+    name: str
+    secret: SecretStr
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judgement:
+    """What the signature says.
+
+    Attributes:
+        matched: The secret that made the signature; None when refused before that.
+        cause: Why it is refused; None when it is Zoom's.
+        sentence: The same for a person, with who mends it where; "" when it is Zoom's.
+        sent_at_s: `x-zm-request-timestamp`, whole seconds since the epoch; 0 unread.
+    """
+
+    matched: NamedSecret | None = None
+    cause: Cause | None = None
+    sentence: str = ""
+    sent_at_s: int = 0
+
+
+def usable(secrets: Sequence[NamedSecret]) -> list[NamedSecret]:
+    """Return the secrets that may be a key: an empty one would let anybody sign."""
+    return [each for each in secrets if each.secret.get_secret_value().strip()]
+
+
+def judge(  # noqa: PLR0913 - one request's facts, all named
+    body: bytes,
+    *,
+    timestamp: str | None,
+    signature: str | None,
+    secrets: Sequence[NamedSecret],
+    now: datetime,
+    age_limit_s: int,
+) -> Judgement:
+    """Prove the sender of `body` with each of `secrets`.
+
+    Source: contracts/zoom.md 5.3 and 5.4
+    (https://developers.zoom.us/docs/api/webhooks/), checked 2026-11-23.
+    A repeat within `age_limit_s` is genuine here; de-duplication sees to it.
+
+    Args:
+        body: Raw request bytes, as they came.
+        timestamp: `x-zm-request-timestamp`; None when absent.
+        signature: `x-zm-signature`; None when absent.
+        secrets: Tried in order; empty ones are never a key.
+        now: Aware.
+        age_limit_s: How old a signed event may be, in seconds.
+    """
+    keys = usable(secrets)
+    if not keys:
+        return _refused(Cause.NO_SECRET, "This zoom app has no secret token.")
+    if timestamp is None or signature is None:
+        return _refused(Cause.MISSING_HEADER, _missing(timestamp, signature))
+    if not _SECONDS.fullmatch(timestamp):
+        return _refused(
+            Cause.BAD_TIMESTAMP,
+            "x-zm-request-timestamp is not a whole number of seconds, which Zoom "
+            "always sends: the request is not Zoom's, or a proxy altered the header.",
+        )
+    if not _SIGNATURE.fullmatch(signature):
+        return _refused(
+            Cause.BAD_SIGNATURE,
+            "x-zm-signature is not v0= and 64 hex digits: the request is not Zoom's, "
+            "or a proxy altered the header.",
+        )
+    message = signed_bytes(timestamp, body)
+    presented = signature.encode()
+    for each in keys:
+        if hmac.compare_digest(sign(message, each.secret), presented):
+            judgement = Judgement(matched=each, sent_at_s=int(timestamp))
+            return judge_age(judgement, now=now, age_limit_s=age_limit_s)
+    print_ = fingerprint(keys[0].secret)
+    return _refused(
+        Cause.SIGNATURE,
+        f"The signature was not made with the secret token stored here ({print_}). "
+        "Copy Secret Token, not Verification Token or Client Secret, from Features, "
+        "Access of the same Zoom app.",
+        sent_at_s=int(timestamp),
+    )
+
+
+def judge_age(judgement: Judgement, *, now: datetime, age_limit_s: int) -> Judgement:
+    """Refuse what is rightly signed but dated too far ahead or back."""
+    age_s = now.timestamp() - judgement.sent_at_s
+    if age_s < -FUTURE_LIMIT_S:
+        return Judgement(
+            matched=judgement.matched,
+            cause=Cause.FUTURE,
+            sentence=f"Signed rightly, but dated {_minutes(-age_s)} ahead of this "
+            "server's clock: set the clock (NTP).",
+            sent_at_s=judgement.sent_at_s,
+        )
+    if age_s > age_limit_s:
+        return Judgement(
+            matched=judgement.matched,
+            cause=Cause.TOO_OLD,
+            sentence=f"Signed rightly, but {_minutes(age_s)} ago; the limit is "
+            f"{_minutes(age_limit_s)}. It is a replay, or this server's clock is fast.",
+            sent_at_s=judgement.sent_at_s,
+        )
+    return judgement
+
+
+def explain_mismatch(
+    body: bytes,
+    *,
+    timestamp: str,
+    signature: str,
+    secrets: Sequence[NamedSecret],
+    declared_bytes: int | None,
+) -> str:
+    """Say what else could have made this signature, or "" when nothing shows.
+
+    Costs at most three HMACs a secret: callers bound how often they ask.
+
+    Args:
+        body: Raw request bytes, as they came.
+        timestamp: Of the proper form, as `judge` checked.
+        signature: As `timestamp`.
+        secrets: Those that did not match.
+        declared_bytes: `Content-Length`; None when absent.
+    """
+    if declared_bytes is not None and declared_bytes != len(body):
+        return (
+            f"Content-Length says {declared_bytes} bytes and {len(body)} arrived: the "
+            "body was cut or altered on its way, look at the proxy in front."
+        )
+    message, presented = signed_bytes(timestamp, body), signature.encode()
+    for each in usable(secrets):
+        text = each.secret.get_secret_value()
+        for variant, words in (
+            (text.strip(), "without the white space around it"),
+            (text.strip() + " ", "with a space behind it"),
+            (text.strip() + "\n", "with a line break behind it"),
+        ):
+            made = sign(message, SecretStr(variant))
+            if variant != text and hmac.compare_digest(made, presented):
+                return (
+                    f"The {each.name} secret token would match {words}: paste it again."
+                )
+    return ""
+
+
+def answer_challenge(plain_token: str, secret: SecretStr) -> dict[str, str]:
+    """Return exactly the two keys that `endpoint.url_validation` is answered with.
+
+    Source: contracts/zoom.md 5.5, checked 2026-11-23.
+    """
+    digest = hmac.digest(_key(secret), plain_token.encode(), "sha256")
+    return {"plainToken": plain_token, "encryptedToken": digest.hex()}
+
+
+def signed_bytes(timestamp: str, body: bytes) -> bytes:
+    """Return the message Zoom signs; the body goes in untouched."""
+    return b"v0:" + timestamp.encode() + b":" + body
+
+
+def sign(message: bytes, secret: SecretStr) -> bytes:
+    """Return `v0=` and 64 hex digits over `message`, from `signed_bytes`."""
+    return b"v0=" + hmac.digest(_key(secret), message, "sha256").hex().encode()
+
+
+def _key(secret: SecretStr) -> bytes:
+    return secret.get_secret_value().encode()
+
+
+def _refused(cause: Cause, sentence: str, *, sent_at_s: int = 0) -> Judgement:
+    return Judgement(cause=cause, sentence=sentence, sent_at_s=sent_at_s)
+
+
+def _missing(timestamp: str | None, signature: str | None) -> str:
+    names = [
+        name
+        for name, value in (
+            ("x-zm-request-timestamp", timestamp),
+            ("x-zm-signature", signature),
+        )
+        if value is None
+    ]
+    are = "is" if len(names) == 1 else "are"
+    return (
+        f"{' and '.join(names)} {are} absent: a proxy in front removes what it does "
+        "not know, or the request is not Zoom's."
+    )
+
+
+def _minutes(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return "1 minute" if minutes == 1 else f"{minutes} minutes"

@@ -1,0 +1,221 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pydantic import SecretStr
+
+from dashboard.services import signatures
+from dashboard.services.signatures import Cause, Judgement, NamedSecret
+
+# contracts/zoom.md section 8.
+V1_SECRET = SecretStr("4fv1RkqGQUq5sWbEz6hA5A")
+V1_BODY = (
+    b'{"payload":{"plainToken":"xys8n8PGS7mAU0m5-YJjRA"},'
+    b'"event_ts":1720705455858,"event":"endpoint.url_validation"}'
+)
+V1_SIGNATURE = "v0=93a1a675965ceb9c5a50c5dfb31f20e50f763be37a54ef74cd2d16a1a8e5c0d6"
+C1_BODY = (
+    b'{"payload":{"plainToken":"qgg8vlvZRS6UYooatFL8Aw"},'
+    b'"event_ts":1654503849680,"event":"endpoint.url_validation"}'
+)
+C1_SIGNATURE = "v0=0483ac479818cffec360da2cfd8426263cf1108e49d4efb63aea6f1313202358"
+C2_BODY = (
+    b'{"event":"user.updated","event_ts":1760000000123,"payload":{"account_id":'
+    b'"AbCdEfGhIjKlMnOpQrStUv","operator":"ana@example.com","operator_id":'
+    b'"zUsEr0001AAAAAAAAAAAAA","object":{"id":"zUsEr0001AAAAAAAAAAAAA","pmi":'
+    b'5551234567},"old_object":{"id":"zUsEr0001AAAAAAAAAAAAA","pmi":5559876543},'
+    b'"time_stamp":1760000000100}}'
+)
+C2_SIGNATURE = "v0=29479befbb7041ee3de943c8470a13e56ddb26cbbedc5dff389c8e94fca1d005"
+SECRET = SecretStr("test-secret-token-0001")
+OTHER = SecretStr("test-secret-token-0002")
+C2_AT = datetime.fromtimestamp(1760000000, UTC)
+
+
+def judged(body: bytes = C2_BODY, **over: object) -> Judgement:
+    facts: dict[str, object] = {
+        "timestamp": "1760000000",
+        "signature": C2_SIGNATURE,
+        "secrets": [NamedSecret(name="current", secret=SECRET)],
+        "now": C2_AT,
+        "age_limit_s": 6000,
+    }
+    return signatures.judge(body, **{**facts, **over})  # type: ignore[arg-type]  # values are overridden by name
+
+
+@pytest.mark.parametrize(
+    ("secret", "timestamp", "body", "signature"),
+    [
+        pytest.param(V1_SECRET, 1720705455, V1_BODY, V1_SIGNATURE, id="V1"),
+        pytest.param(SECRET, 1654503849, C1_BODY, C1_SIGNATURE, id="C1"),
+        pytest.param(SECRET, 1760000000, C2_BODY, C2_SIGNATURE, id="C2"),
+    ],
+)
+def test_the_published_vectors_are_zooms(
+    secret: SecretStr, timestamp: int, body: bytes, signature: str
+) -> None:
+    judgement = judged(
+        body,
+        timestamp=str(timestamp),
+        signature=signature,
+        secrets=[NamedSecret(name="current", secret=secret)],
+        now=datetime.fromtimestamp(timestamp, UTC),
+    )
+
+    assert judgement.cause is None
+    assert judgement.matched is not None
+    assert judgement.sent_at_s == timestamp
+
+
+@pytest.mark.parametrize(
+    ("secret", "plain", "encrypted"),
+    [
+        (
+            V1_SECRET,
+            "xys8n8PGS7mAU0m5-YJjRA",
+            "2fffc6a967dde4f68024025a5bd991c5ae1e5313b4e6365be4883e3e81d479b3",
+        ),
+        (
+            SECRET,
+            "qgg8vlvZRS6UYooatFL8Aw",
+            "72596419203632983777668b3abf3fb366d47c026a8b24a599d86c9ecce12c23",
+        ),
+        (
+            SecretStr("test-secret-token-0001 "),
+            "qgg8vlvZRS6UYooatFL8Aw",
+            "02f04a30be4a8865e2e3bca3a4565d7ca49c180076989cdfd0142e0ffc6cb2e7",
+        ),
+    ],
+)
+def test_a_challenge_is_answered_with_exactly_the_two_keys(
+    secret: SecretStr, plain: str, encrypted: str
+) -> None:
+    answer = signatures.answer_challenge(plain, secret)
+
+    assert answer == {"plainToken": plain, "encryptedToken": encrypted}
+
+
+def test_the_previous_secret_still_counts_during_a_rotation() -> None:
+    secrets = [
+        NamedSecret(name="current", secret=OTHER),
+        NamedSecret(name="previous", secret=SECRET),
+    ]
+
+    judgement = judged(secrets=secrets)
+
+    assert judgement.cause is None
+    assert judgement.matched == secrets[1]
+
+
+@pytest.mark.parametrize("empty", ["", " ", "\n"])
+def test_an_empty_secret_is_never_a_key(empty: str) -> None:
+    secret = SecretStr(empty)
+    message = signatures.signed_bytes("1760000000", C2_BODY)
+
+    judgement = judged(
+        secrets=[NamedSecret(name="current", secret=secret)],
+        signature=signatures.sign(message, secret).decode(),
+    )
+
+    assert judgement.cause is Cause.NO_SECRET
+
+
+@pytest.mark.parametrize(
+    ("over", "cause"),
+    [
+        pytest.param({"signature": None}, Cause.MISSING_HEADER, id="no signature"),
+        pytest.param({"timestamp": None}, Cause.MISSING_HEADER, id="no timestamp"),
+        pytest.param({"timestamp": ""}, Cause.BAD_TIMESTAMP, id="empty timestamp"),
+        pytest.param({"timestamp": "-1"}, Cause.BAD_TIMESTAMP, id="negative"),
+        pytest.param({"timestamp": "9" * 5000}, Cause.BAD_TIMESTAMP, id="5000 digits"),
+        pytest.param({"timestamp": "١٢٣"}, Cause.BAD_TIMESTAMP, id="other script"),
+        pytest.param({"timestamp": "1760000000\n"}, Cause.BAD_TIMESTAMP, id="newline"),
+        pytest.param({"timestamp": "1760000001"}, Cause.SIGNATURE, id="altered time"),
+        pytest.param({"signature": ""}, Cause.BAD_SIGNATURE, id="empty signature"),
+        pytest.param({"signature": "v0=abc"}, Cause.BAD_SIGNATURE, id="short"),
+        pytest.param(
+            {"signature": C2_SIGNATURE + "0"}, Cause.BAD_SIGNATURE, id="too long"
+        ),
+        pytest.param(
+            {"signature": C2_SIGNATURE[3:]}, Cause.BAD_SIGNATURE, id="no version"
+        ),
+        pytest.param(
+            {"signature": "v0=" + "é" * 64}, Cause.BAD_SIGNATURE, id="not ASCII"
+        ),
+        pytest.param({"signature": "v0=" + "0" * 64}, Cause.SIGNATURE, id="forged"),
+        pytest.param({"body": C2_BODY + b" "}, Cause.SIGNATURE, id="altered body"),
+    ],
+)
+def test_what_zoom_did_not_sign_is_refused(
+    over: dict[str, object], cause: Cause
+) -> None:
+    judgement = judged(**over)  # type: ignore[arg-type]  # as in `judged`
+
+    assert judgement.cause is cause
+    assert judgement.matched is None
+    assert judgement.sentence.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("age", "cause"),
+    [
+        (timedelta(minutes=-5), None),
+        (timedelta(minutes=-5, seconds=-1), Cause.FUTURE),
+        (timedelta(seconds=6000), None),
+        (timedelta(seconds=6001), Cause.TOO_OLD),
+    ],
+)
+def test_an_event_may_be_as_old_as_the_limit_and_five_minutes_ahead(
+    age: timedelta, cause: Cause | None
+) -> None:
+    assert judged(now=C2_AT + age).cause is cause
+
+
+def test_a_clock_that_is_off_is_named_with_its_minutes() -> None:
+    judgement = judged(now=C2_AT - timedelta(minutes=12))
+
+    assert "12 minutes ahead of this server's clock" in judgement.sentence
+
+
+@pytest.mark.parametrize(
+    ("signed_with", "stored", "words"),
+    [
+        ("test-secret-token-0001", " test-secret-token-0001 ", "without the white"),
+        ("test-secret-token-0001 ", "test-secret-token-0001", "space behind"),
+        ("test-secret-token-0001\n", "test-secret-token-0001", "line break behind"),
+        ("test-secret-token-0009", "test-secret-token-0001", ""),
+    ],
+)
+def test_stray_white_space_in_a_secret_is_found(
+    signed_with: str, stored: str, words: str
+) -> None:
+    message = signatures.signed_bytes("1760000000", C2_BODY)
+
+    explained = signatures.explain_mismatch(
+        C2_BODY,
+        timestamp="1760000000",
+        signature=signatures.sign(message, SecretStr(signed_with)).decode(),
+        secrets=[NamedSecret(name="current", secret=SecretStr(stored))],
+        declared_bytes=len(C2_BODY),
+    )
+
+    assert words in explained
+    assert bool(words) is bool(explained)
+    assert "test-secret" not in explained
+
+
+def test_a_body_of_another_length_than_declared_is_named() -> None:
+    explained = signatures.explain_mismatch(
+        C2_BODY,
+        timestamp="1760000000",
+        signature=C2_SIGNATURE,
+        secrets=[],
+        declared_bytes=400,
+    )
+
+    assert "Content-Length says 400 bytes and 314 arrived" in explained
+
+
+def test_no_sentence_holds_a_secret() -> None:
+    judgement = judged(signature="v0=" + "0" * 64)
+
+    assert "test-secret" not in judgement.sentence
