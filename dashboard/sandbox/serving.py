@@ -2,8 +2,8 @@
 
 import socket
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 from flask import Flask
@@ -15,6 +15,7 @@ from dashboard.sandbox.recall import RecallWorld, create_recall
 from dashboard.sandbox.zoom import ZoomWorld, create_zoom
 
 _TICK_S = 0.2
+_POLL_S = 0.05  # how soon a server notices that it is to stop
 # Enough that one endpoint which takes its three seconds does not hold up the others.
 _SENDERS = 4
 
@@ -103,7 +104,7 @@ def start(
             recall_world.run_due()
 
     servers = [zoom_server, recall_server]
-    work: list[Callable[[], None]] = [s.serve_forever for s in servers]
+    work = [partial(server.serve_forever, _POLL_S) for server in servers]
     threads = [
         threading.Thread(target=target, daemon=True)
         for target in (*work, sync, *[send] * _SENDERS)
