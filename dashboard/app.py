@@ -1,6 +1,7 @@
 """The composition root: makes the services, then the app that shows them."""
 
 from collections.abc import Callable
+from functools import partial
 from uuid import UUID
 
 from flask import Flask
@@ -16,6 +17,7 @@ from dashboard.clients.zoom_oauth import ZoomOAuth
 from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.staff import Staff
+from dashboard.services import connections as connections_service
 from dashboard.services import staff as staff_service
 from dashboard.services.bundle import RecallFactory, Services
 from dashboard.services.intake import Intake
@@ -64,6 +66,7 @@ _BLUEPRINTS = [
 ]
 
 _MAX_FORM_BYTES = 2 * 1024 * 1024
+_CHECKS_AT_ONCE = 10
 
 
 def build_services(
@@ -155,3 +158,8 @@ def _find_person(database: Database) -> Callable[[UUID], Staff | None]:
             return staff_service.find(session, staff_id)
 
     return find
+
+
+def chores(services: Services) -> list[Callable[[], int]]:
+    """Return the worker's periodic work; each does a little and says how much."""
+    return [partial(connections_service.check_due, services, limit=_CHECKS_AT_ONCE)]

@@ -5,10 +5,12 @@ from datetime import datetime
 from pathlib import Path
 
 from alembic import command
+from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
+from sqlmodel import SQLModel
 
 from dashboard.db import Database
 from dashboard.errors import SchemaError
@@ -40,6 +42,13 @@ def require_newest(database: Database) -> None:
         return
     state = "has no tables yet" if found is None else "is of another version"
     raise SchemaError(f"The database {state}. Run: dashboard db upgrade")
+
+
+def differences(database: Database) -> list[object]:
+    """Return what the models have and the tables lack, or the other way round."""
+    with database.writing() as session:
+        context = MigrationContext.configure(session.connection())
+        return list(compare_metadata(context, SQLModel.metadata))
 
 
 def upgrade(database: Database, revision: str = "head") -> None:

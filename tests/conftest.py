@@ -12,16 +12,20 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from dashboard import schema
-from dashboard.app import build_services, create_app
 from dashboard.db import Database
 from dashboard.models.staff import Role
 from dashboard.sandbox import serving
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import staff
-from dashboard.services.bundle import Services
 from dashboard.settings import Settings, load, new_key, parse_keys
 from dashboard.vault import Vault
 from tests.makers import NOON, FakeClock
+
+try:  # TEMPORARY while the house is being built
+    from dashboard.app import build_services, create_app
+    from dashboard.services.bundle import Services
+except ImportError:
+    Services = Any
 
 HTTPS = "https://dashboard.example.com"
 PASSWORD = SecretStr("correct horse battery")

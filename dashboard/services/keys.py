@@ -68,7 +68,7 @@ def _keys(settings: Settings, *, is_first: bool) -> list[bytes]:
         _log.warning(
             "vault.key_made",
             file=str(path),
-            advice="Back this file up: without it the secrets in the database are lost.",
+            advice="Back it up: without it the secrets in the database are lost.",
         )
     try:
         return parse_keys(text)

@@ -1,0 +1,59 @@
+"""What each command opens, and how it reads secrets: from files, never arguments."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from pydantic import SecretStr
+
+from dashboard import schema
+from dashboard.app import build_services
+from dashboard.db import Database
+from dashboard.errors import InvalidInputError
+from dashboard.services.bundle import Services
+from dashboard.settings import Settings, load
+
+_LARGEST_SECRET_BYTES = 10_000
+
+SECRET_FILE = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
+
+
+@contextmanager
+def opened_database() -> Iterator[Database]:
+    """Open the database of the settings, whatever its tables."""
+    database = Database(load().sqlalchemy_url)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def opened_services() -> Iterator[Services]:
+    """Open everything; the tables must be those of this version."""
+    settings: Settings = load()
+    with opened_database() as database:
+        schema.require_newest(database)
+    services = build_services(settings, listens_on="http://127.0.0.1:8000")
+    try:
+        yield services
+    finally:
+        services.close()
+
+
+def read_secret(path: Path) -> SecretStr:
+    """Return the text of a secret file (`-` is standard input), one line end removed.
+
+    Raises:
+        InvalidInputError: It is empty, too long or no text. The message names the file.
+    """
+    with click.open_file(str(path), "rb") as file:
+        raw = file.read(_LARGEST_SECRET_BYTES + 1)
+    try:
+        text = raw.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise InvalidInputError(f"{path} holds no text.") from None
+    if not text.strip() or len(raw) > _LARGEST_SECRET_BYTES:
+        raise InvalidInputError(f"{path} is empty or too long for a secret.")
+    return SecretStr(text)

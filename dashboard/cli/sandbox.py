@@ -1,0 +1,47 @@
+"""`dashboard sandbox`: only the simulated Zoom and Recall."""
+
+import signal
+import threading
+
+import click
+
+from dashboard.sandbox import serving
+from dashboard.sandbox.zoom.seed import seed
+
+
+@click.command("sandbox")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--zoom-port", default=8001, show_default=True)
+@click.option("--recall-port", default=8002, show_default=True)
+@click.option(
+    "--allow-local",
+    is_flag=True,
+    help="Accept http, localhost and IP addresses, which the real ones refuse.",
+)
+@click.option("--empty", is_flag=True, help="Begin without the example app and users.")
+def command(
+    host: str,
+    zoom_port: int,
+    recall_port: int,
+    allow_local: bool,  # noqa: FBT001 - click passes flags so
+    empty: bool,  # noqa: FBT001 - as above
+) -> None:
+    """Run the simulated Zoom and Recall, each on its own port."""
+    running = serving.start(
+        host=host,
+        zoom_port=zoom_port,
+        recall_port=recall_port,
+        allow_local=allow_local,
+    )
+    click.echo(f"Simulated Zoom:   {running.zoom_url}")
+    click.echo(f"Simulated Recall: {running.recall_url}")
+    if not empty:
+        seed(running.zoom_world)
+        workspace = running.recall_world.add_workspace("us-east-1")
+        # A simulated key: worth nothing outside this process.
+        click.echo(f"Simulated API key (us-east-1): {workspace.api_key}")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    stop.wait()
+    running.close()

@@ -1,0 +1,68 @@
+"""`dashboard staff`: the people who sign in."""
+
+from pathlib import Path
+
+import click
+
+from dashboard.cli.opening import SECRET_FILE, opened_services, read_secret
+from dashboard.errors import NotFoundError
+from dashboard.models.staff import Role
+from dashboard.services import audit
+from dashboard.services import staff as staff_service
+
+_ROLES = click.Choice([role.value for role in Role])
+
+
+@click.group("staff")
+def group() -> None:
+    """The people who sign in: add, list, reset-password."""
+
+
+@group.command()
+@click.option("--email", required=True)
+@click.option("--role", required=True, type=_ROLES)
+@click.option("--password-file", required=True, type=SECRET_FILE)
+def add(email: str, role: str, password_file: Path) -> None:
+    """Add a person; the password comes from a file (`-` is standard input)."""
+    password = read_secret(password_file)
+    with opened_services() as services:
+        now = services.clock.now()
+        with services.database.writing() as session:
+            person = staff_service.add(
+                session, email=email, role=Role(role), password=password, now=now
+            )
+            subject = f"{person.email} as {person.role}"
+            audit.record(
+                session, audit.COMMAND_LINE, "staff.added", subject=subject, now=now
+            )
+    click.echo(f"{person.email} may sign in as {person.role}.")
+
+
+@group.command("list")
+def list_() -> None:
+    """List everybody with role and state."""
+    with opened_services() as services, services.database.reading() as session:
+        for person in staff_service.list_all(session):
+            state = "may not sign in" if person.disabled_at else "active"
+            click.echo(f"{person.email}\t{person.role}\t{state}")
+
+
+@group.command("reset-password")
+@click.option("--email", required=True)
+@click.option("--password-file", required=True, type=SECRET_FILE)
+def reset_password(email: str, password_file: Path) -> None:
+    """Set a person's password anew and end their sessions."""
+    password = read_secret(password_file)
+    with opened_services() as services, services.database.writing() as session:
+        person = staff_service.find_by_email(session, email)
+        if person is None:
+            raise NotFoundError("person")
+        staff_service.set_password(session, person, password)
+        audit.record(
+            session,
+            audit.COMMAND_LINE,
+            "staff.password_set",
+            subject=person.email,
+            now=services.clock.now(),
+        )
+    click.echo(f"The new password of {person.email} is set.")

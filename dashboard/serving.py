@@ -1,0 +1,146 @@
+"""Runs the app on Granian: one process takes requests, however many threads it has.
+
+With several processes the kernel spreads connections blindly, so that a slow page in
+one delays the webhooks behind it; to scale, run `dashboard web` on more ports or hosts.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial
+from multiprocessing import util as multiprocessing_util
+from wsgiref.types import WSGIApplication
+
+import structlog
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
+
+from dashboard import logs, schema
+from dashboard.app import build_services, chores, create_app
+from dashboard.clock import Clock
+from dashboard.db import Database
+from dashboard.errors import SettingsError
+from dashboard.settings import Settings, public_url_trouble
+from dashboard.worker import Worker
+
+THREADS = 256
+_BACKLOG = 2048
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+_log = structlog.get_logger()
+
+
+def serve(settings: Settings, *, host: str, port: int, with_worker: bool) -> None:
+    """Take requests until told to stop; on SQLite the tables are upgraded first.
+
+    Raises:
+        DashboardError: It cannot start; one line for standard error.
+    """
+    prepare(settings, upgrades=with_worker)
+    listens_on = f"http://{host}:{port}"
+    address = settings.public_url or listens_on
+    trouble = public_url_trouble(address)
+    if trouble:
+        _log.warning("settings.public_url_refused_by_zoom", url=address, why=trouble)
+    server = Granian(
+        "dashboard",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=THREADS,
+        backlog=_BACKLOG,
+        backpressure=_BACKLOG,
+        websockets=False,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        process_name=None,
+    )
+    server.serve(
+        target_loader=partial(
+            _load, settings, listens_on, os.getpid(), with_worker=with_worker
+        ),
+        wrap_loader=False,
+    )
+
+
+def work(settings: Settings) -> None:
+    """Be one of many workers on PostgreSQL until told to stop."""
+    prepare(settings, upgrades=False)
+    services = build_services(settings, listens_on="http://127.0.0.1:8000")
+    worker = Worker(services, chores=chores(services))
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    worker.start()
+    _log.info("worker.started")
+    stop.wait()
+    worker.stop()
+    services.close()
+
+
+def prepare(settings: Settings, *, upgrades: bool) -> None:
+    """Make sure that the tables and the keys are right, before anything listens.
+
+    Raises:
+        SettingsError: SQLite, but web and worker are to run apart.
+        SchemaError: Old tables, and this command does not upgrade them.
+        VaultError: The key is missing or wrong.
+    """
+    database = Database(settings.sqlalchemy_url)
+    try:
+        if not database.is_sqlite:
+            schema.require_newest(database)
+        elif not upgrades:
+            raise SettingsError(
+                "On SQLite one process must do all the writing: use `dashboard serve`,"
+                " or set DASHBOARD_DATABASE_URL to a PostgreSQL database."
+            )
+        else:
+            database.lock()
+            upgrade_with_backup(database, clock=Clock())
+    finally:
+        database.close()
+    build_services(settings, listens_on="http://127.0.0.1").close()
+
+
+def upgrade_with_backup(database: Database, *, clock: Clock) -> str | None:
+    """Bring the tables to this version; return the backup's path if one was made."""
+    found = schema.current_revision(database)
+    if found == schema.newest_revision():
+        return None
+    copy = schema.back_up(database, now=clock.now()) if found else None
+    schema.upgrade(database)
+    return str(copy) if copy else None
+
+
+def _load(
+    settings: Settings, listens_on: str, parent: int, *, with_worker: bool
+) -> WSGIApplication:
+    _die_with(parent)
+    logs.set_up()
+    services = build_services(settings, listens_on=listens_on)
+    closing: list[Callable[[], None]] = [services.close]
+    if with_worker:
+        worker = Worker(services, chores=chores(services))
+        worker.start()
+        closing.insert(0, worker.stop)
+
+    def close() -> None:
+        for step in closing:
+            step()
+
+    multiprocessing_util.Finalize(None, close, exitpriority=10)
+    return create_app(services)
+
+
+def _die_with(parent: int) -> None:
+    # A killed supervisor must not leave a process behind that holds port and database.
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,149 @@
+"""One way to read, one way to write, alike on both databases."""
+
+import threading
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlmodel import select
+
+from dashboard import schema
+from dashboard.db import Database
+from dashboard.errors import DashboardError, DatabaseBusyError, StorageError
+from dashboard.models.staff import Role, Staff, Throttle
+from dashboard.vault import Vault
+from tests.makers import NOON, a_zoom_app
+
+
+def a_person(**over: object) -> Staff:
+    values = {
+        "email": "a@example.com",
+        "role": Role.ADMIN,
+        "password_hash": "x",
+        "created_at": NOON,
+    }
+    return Staff(**(values | over))
+
+
+def test_an_instant_comes_back_in_utc(database: Database) -> None:
+    warsaw = timezone(timedelta(hours=1))
+    with database.writing() as session:
+        session.add(a_person(created_at=datetime(2026, 11, 23, 13, tzinfo=warsaw)))
+
+    with database.reading() as session:
+        person = session.exec(select(Staff)).one()
+
+    assert person.created_at == NOON
+    assert person.created_at.tzinfo is UTC
+
+
+def test_an_instant_without_a_zone_is_refused(database: Database) -> None:
+    naive = NOON.replace(tzinfo=None)
+
+    with pytest.raises(Exception, match="without a zone"), database.writing() as s:
+        s.add(Throttle(key="x", window_at=naive))
+
+
+def test_an_enum_is_stored_by_value_and_checked(database: Database) -> None:
+    with database.writing() as session:
+        session.add(a_person())
+    statement = text("UPDATE staff SET role = 'emperor'")
+
+    with pytest.raises(IntegrityError), database.writing() as session:
+        session.connection().execute(statement)
+
+    with database.reading() as session:
+        stored = session.connection().execute(text("SELECT role FROM staff")).scalar()
+    assert stored == "admin"
+
+
+def test_a_block_that_raises_writes_nothing(database: Database) -> None:
+    def fails() -> None:
+        with database.writing() as session:
+            session.add(a_person())
+            session.flush()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fails()
+
+    with database.reading() as session:
+        assert session.exec(select(Staff)).all() == []
+
+
+def test_a_reading_session_cannot_write(database: Database) -> None:
+    statement = text("DELETE FROM staff")
+
+    with pytest.raises((DBAPIError, StorageError)), database.reading() as session:
+        session.connection().execute(statement)
+
+
+def test_a_foreign_key_is_enforced(database: Database, vault: Vault) -> None:
+    orphan = a_zoom_app(vault)
+    orphan.workspace_id = orphan.id
+
+    with pytest.raises(IntegrityError), database.writing() as session:
+        session.add(orphan)
+
+
+def test_many_threads_write_in_turn(database: Database) -> None:
+    def write(number: int) -> None:
+        with database.writing() as session:
+            session.add(a_person(email=f"{number}@example.com"))
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    with database.reading() as session:
+        assert len(session.exec(select(Staff)).all()) == 20
+
+
+def test_a_second_process_may_not_write_to_the_same_file(sqlite: Database) -> None:
+    other = Database(sqlite.url.render_as_string())
+    sqlite.lock()
+
+    with pytest.raises(DatabaseBusyError, match="only one that may write"):
+        other.lock()
+
+    other.close()
+
+
+def test_a_closed_database_lets_another_write(sqlite: Database) -> None:
+    first = Database(sqlite.url.render_as_string())
+    first.lock()
+    first.close()
+
+    sqlite.lock()
+
+
+def test_a_database_that_is_not_there_is_a_storage_error() -> None:
+    database = Database("postgresql+psycopg://nobody@127.0.0.1:1/none")
+
+    with pytest.raises(StorageError), database.reading() as session:
+        session.connection()
+
+    database.close()
+
+
+def test_migrations_go_up_down_and_up(sqlite: Database) -> None:
+    schema.downgrade(sqlite, "base")
+    schema.upgrade(sqlite)
+
+    assert schema.current_revision(sqlite) == schema.newest_revision()
+
+
+def test_the_models_are_the_migrated_schema(database: Database) -> None:
+    assert schema.differences(database) == []
+
+
+def test_old_tables_are_refused_with_the_command_that_mends_it(
+    sqlite: Database,
+) -> None:
+    schema.downgrade(sqlite, "base")
+
+    with pytest.raises(DashboardError, match="dashboard db upgrade"):
+        schema.require_newest(sqlite)

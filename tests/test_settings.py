@@ -1,0 +1,113 @@
+"""Settings: named when wrong, never shown."""
+
+from pathlib import Path
+
+import pytest
+
+from dashboard.db import Database
+from dashboard.errors import DashboardError, SettingsError, VaultError
+from dashboard.services.keys import open_vault
+from dashboard.settings import (
+    Settings,
+    load,
+    new_key,
+    public_url_trouble,
+    read_or_make_file,
+)
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("secret_key", "short-hunter2"),
+        ("encryption_keys", "hunter2"),
+        ("public_url", "hunter2"),
+        ("trusted_proxies", "hunter2"),
+        ("recall_url", "https://user:hunter2@host"),
+        ("event_age_limit_s", "60"),
+    ],
+)
+def test_a_wrong_value_is_named_and_not_shown(
+    name: str, value: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(instance=tmp_path, **{name: value})
+
+    assert f"DASHBOARD_{name.upper()}" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_env_file_of_the_instance_is_read(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("DASHBOARD_WEBHOOK_RETENTION_DAYS=7\n")
+
+    assert load(instance=tmp_path).webhook_retention_days == 7
+
+
+@pytest.mark.parametrize("name", sorted(set(Settings.model_fields) - {"instance"}))
+def test_every_setting_is_documented(name: str) -> None:
+    documented = (ROOT / "docs" / "configuration.md").read_text()
+
+    assert f"`DASHBOARD_{name.upper()}`" in documented
+
+
+@pytest.mark.parametrize(
+    ("url", "word"),
+    [
+        ("http://dashboard.example.com", "https"),
+        ("https://localhost:8000", "localhost"),
+        ("https://127.0.0.1", "IP address"),
+        ("https://[::1]:8000", "IP address"),
+        ("https://10.0.0.4", "IP address"),
+    ],
+)
+def test_an_address_that_zoom_would_refuse_is_said(url: str, word: str) -> None:
+    assert word in str(public_url_trouble(url))
+
+
+def test_a_good_address_has_no_trouble() -> None:
+    assert public_url_trouble("https://dashboard.example.com") is None
+
+
+def test_a_generated_key_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+
+    first, was_made = read_or_make_file(path, "one")
+    second, again = read_or_make_file(path, "two")
+
+    assert (first, was_made, second, again) == ("one", True, "one", False)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_same_key_opens_the_database_again(
+    sqlite: Database, tmp_path: Path
+) -> None:
+    settings = load(instance=tmp_path)
+    sealed = open_vault(settings, sqlite).seal(b"v", table="t", column="c", row=1)
+
+    again = open_vault(settings, sqlite)
+
+    assert again.open(sealed, table="t", column="c", row=1) == b"v"
+
+
+def test_another_key_stops_the_start(sqlite: Database, tmp_path: Path) -> None:
+    open_vault(load(instance=tmp_path), sqlite)
+
+    with pytest.raises(VaultError, match="Put the former key back") as caught:
+        open_vault(load(instance=tmp_path, encryption_keys=new_key()), sqlite)
+
+    assert "\n" not in str(caught.value)
+
+
+def test_a_lost_key_stops_the_start_instead_of_being_made_anew(
+    sqlite: Database, tmp_path: Path
+) -> None:
+    open_vault(load(instance=tmp_path), sqlite)
+    (tmp_path / "encryption_keys").unlink()
+
+    with pytest.raises(DashboardError, match="There is no encryption key"):
+        open_vault(load(instance=tmp_path), sqlite)
+
+    assert not (tmp_path / "encryption_keys").exists()

@@ -1,0 +1,85 @@
+"""Sealed values open only where they belong."""
+
+import pytest
+from pydantic import SecretStr
+
+from dashboard.errors import VaultError
+from dashboard.settings import new_key, parse_keys
+from dashboard.vault import Vault, fingerprint
+
+PLACE = {"table": "zoom_app", "column": "client_secret", "row": "1"}
+
+
+def a_vault(*keys: str) -> Vault:
+    return Vault(parse_keys(",".join(keys or [new_key()])))
+
+
+def test_a_sealed_value_opens_at_its_place() -> None:
+    vault = a_vault()
+
+    sealed = vault.seal(b"value", **PLACE)
+
+    assert vault.open(sealed, **PLACE) == b"value"
+    assert b"value" not in sealed
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [{"table": "workspace"}, {"column": "secret_token"}, {"row": "2"}],
+    ids=["another table", "another column", "another row"],
+)
+def test_a_sealed_value_does_not_open_elsewhere(elsewhere: dict[str, str]) -> None:
+    vault = a_vault()
+    sealed = vault.seal(b"value", **PLACE)
+
+    with pytest.raises(VaultError):
+        vault.open(sealed, **{**PLACE, **elsewhere})
+
+
+def test_places_do_not_run_into_each_other() -> None:
+    vault = a_vault()
+    sealed = vault.seal(b"value", table="ab", column="c", row="1")
+
+    with pytest.raises(VaultError):
+        vault.open(sealed, table="a", column="bc", row="1")
+
+
+@pytest.mark.parametrize("position", [0, 1, 5, 17, -1])
+def test_an_altered_value_does_not_open(position: int) -> None:
+    vault = a_vault()
+    altered = bytearray(vault.seal(b"value", **PLACE))
+    altered[position] ^= 1
+
+    with pytest.raises(VaultError):
+        vault.open(bytes(altered), **PLACE)
+
+
+@pytest.mark.parametrize("value", [b"", b"\x01", b"plain text that was never sealed"])
+def test_what_was_never_sealed_does_not_open(value: bytes) -> None:
+    with pytest.raises(VaultError):
+        a_vault().open(value, **PLACE)
+
+
+def test_an_older_key_still_opens_and_is_called_stale() -> None:
+    old, new = new_key(), new_key()
+    sealed = a_vault(old).seal(b"value", **PLACE)
+
+    rotated = a_vault(new, old)
+
+    assert rotated.open(sealed, **PLACE) == b"value"
+    assert rotated.is_stale(sealed)
+    assert not rotated.is_stale(rotated.seal(b"value", **PLACE))
+
+
+def test_another_installations_key_does_not_open() -> None:
+    sealed = a_vault().seal(b"value", **PLACE)
+
+    with pytest.raises(VaultError, match="key that is not here"):
+        a_vault().open(sealed, **PLACE)
+
+
+def test_two_secrets_have_two_fingerprints() -> None:
+    first, second = SecretStr("test-secret-0001"), SecretStr("test-secret-0002")
+
+    assert fingerprint(first) != fingerprint(second)
+    assert len(fingerprint(first)) == 8
