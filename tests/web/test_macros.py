@@ -10,6 +10,7 @@ from flask import Flask, render_template_string
 from flask_wtf import CSRFProtect, FlaskForm
 from jinja2 import StrictUndefined
 from wtforms import PasswordField, StringField
+from wtforms.widgets import PasswordInput
 
 from dashboard.clock import Clock
 from dashboard.web import assets, filters
@@ -24,7 +25,10 @@ class StoppedClock(Clock):
 
 class CredentialsForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     name = StringField("Name")
-    client_secret = PasswordField("Client secret")
+    # As careless as a form can be: the macro must hide it all the same.
+    client_secret = PasswordField(
+        "Client secret", widget=PasswordInput(hide_value=False)
+    )
 
 
 @pytest.fixture
