@@ -1,0 +1,100 @@
+"""What was seen of a zoom app lately: evidence and events in one list, newest first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from dashboard.models.check import Check, Finding, Source
+from dashboard.models.webhook import Outcome, Webhook
+from dashboard.services import validation
+
+_TITLES = {
+    Source.ZOOM_CHALLENGE: "Zoom's challenge",
+    Source.ZOOM_EVENT: "Genuine event",
+    Source.RECALL_CHALLENGE: "Challenge passed to Recall",
+    Source.RECALL_PROBE: "Probe to Recall",
+    Source.RECALL_API: "Recall's API",
+}
+
+_FINDINGS = {
+    Finding.GOOD: ("good", "valid"),
+    Finding.SECRET_MISMATCH: ("trouble", "mismatch"),
+    Finding.FAILED: ("trouble", "failed"),
+    Finding.NOT_SEEN: ("waiting", "not seen"),
+}
+
+_OUTCOMES = {
+    Outcome.WAITING: ("waiting", "waiting"),
+    Outcome.DELIVERED: ("good", "delivered"),
+    Outcome.DEAD: ("trouble", "dead"),
+    Outcome.KEPT: ("off", "kept"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sighting:
+    """One thing that was seen.
+
+    Attributes:
+        tone: Of the status: "good", "waiting", "trouble" or "off".
+        word: The status itself.
+        webhook_id: The webhook it is about, to link to.
+        meeting_id: The meeting it is about.
+    """
+
+    at: datetime
+    title: str
+    detail: str
+    tone: str
+    word: str
+    webhook_id: int | None = None
+    meeting_id: int | None = None
+
+
+def latest(
+    session: Session, zoom_app_id: UUID, *, limit: int = 8
+) -> Sequence[Sighting]:
+    """Return what was seen last, newest first."""
+    checks = validation.latest(session, zoom_app_id, limit=limit)
+    query = (
+        select(Webhook)
+        .where(
+            col(Webhook.zoom_app_id) == zoom_app_id,
+            col(Webhook.event) != validation.CHALLENGE,
+        )
+        .order_by(col(Webhook.id).desc())
+        .limit(limit)
+    )
+    seen = [
+        *map(_of_check, checks),
+        *map(_of_webhook, session.exec(query).all()),
+    ]
+    return sorted(seen, key=lambda one: one.at, reverse=True)[:limit]
+
+
+def _of_check(check: Check) -> Sighting:
+    tone, word = _FINDINGS[check.finding]
+    return Sighting(
+        at=check.at,
+        title=_TITLES[check.source],
+        detail=check.detail[:1].upper() + check.detail[1:],
+        tone=tone,
+        word=word,
+        webhook_id=check.webhook_id,
+    )
+
+
+def _of_webhook(webhook: Webhook) -> Sighting:
+    tone, word = _OUTCOMES[webhook.outcome]
+    return Sighting(
+        at=webhook.received_at,
+        title=webhook.event or "Webhook without a name",
+        detail=webhook.outcome_reason,
+        tone=tone,
+        word=word,
+        webhook_id=webhook.id,
+        meeting_id=webhook.meeting_id,
+    )

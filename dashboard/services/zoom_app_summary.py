@@ -1,0 +1,109 @@
+"""A zoom app for `zoom-app show` and its page: everything but the secrets."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Session
+
+from dashboard.clients import recall
+from dashboard.models.workspace import Verdict
+from dashboard.models.zoom_app import Environment, Kind, Routing, ScopeStyle
+from dashboard.services import addresses, validation, workspaces, zoom_apps
+from dashboard.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretFacts:
+    """What may be known of a stored secret."""
+
+    set_at: datetime
+    length: int
+    fingerprint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZoomAppSummary:
+    """A zoom app without its secrets; `dataclasses.asdict` makes it JSON's.
+
+    Attributes:
+        region: Of its workspace; None while it has none.
+        recall_webhook_url: Where Zoom posts with routing `direct`, and where the
+            dashboard forwards to; None while the app is not in Recall.
+        zoom_to_dashboard: Validation state of that way.
+        dashboard_to_recall: Validation state of that way.
+    """
+
+    id: UUID
+    name: str
+    environment: Environment
+    kind: Kind
+    scope_style: ScopeStyle
+    routing: Routing
+    client_id: str
+    client_secret: SecretFacts
+    secret_token: SecretFacts
+    verdict: Verdict
+    verdict_reason: str
+    checked_at: datetime | None
+    region: str | None
+    recall_app_id: UUID | None
+    webhook_url: str
+    recall_webhook_url: str | None
+    redirect_url: str
+    connect_url: str
+    zoom_to_dashboard: validation.State
+    dashboard_to_recall: validation.State
+
+
+def summary(
+    session: Session,
+    zoom_app_id: UUID,
+    *,
+    settings: Settings,
+    public_url: str,
+    now: datetime,
+) -> ZoomAppSummary:
+    """Return what is known of a zoom app.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+    """
+    app = zoom_apps.get(session, zoom_app_id)
+    seen = validation.evidence(session, zoom_app_id)
+    region = recall_url = None
+    if app.workspace_id is not None:
+        region = workspaces.get(session, app.workspace_id).region
+        if app.recall_app_id is not None:
+            host = addresses.recall_base_url(settings, region)
+            recall_url = recall.webhook_url(host, app.recall_app_id)
+    return ZoomAppSummary(
+        id=app.id,
+        name=app.name,
+        environment=app.environment,
+        kind=app.kind,
+        scope_style=app.scope_style,
+        routing=app.routing,
+        client_id=app.client_id,
+        client_secret=SecretFacts(
+            set_at=app.client_secret_set_at,
+            length=app.client_secret_length,
+            fingerprint=app.client_secret_print,
+        ),
+        secret_token=SecretFacts(
+            set_at=app.secret_token_set_at,
+            length=app.secret_token_length,
+            fingerprint=app.secret_token_print,
+        ),
+        verdict=app.verdict,
+        verdict_reason=app.verdict_reason,
+        checked_at=app.checked_at,
+        region=region,
+        recall_app_id=app.recall_app_id,
+        webhook_url=addresses.webhook_url(public_url, app.id),
+        recall_webhook_url=recall_url,
+        redirect_url=addresses.redirect_url(public_url),
+        connect_url=addresses.connect_url(public_url, app.slug),
+        zoom_to_dashboard=validation.ours(seen, now).state,
+        dashboard_to_recall=validation.recalls(seen, now).state,
+    )
