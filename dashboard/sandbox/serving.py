@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from wsgiref.types import WSGIApplication, WSGIEnvironment
@@ -104,7 +105,9 @@ def start(
             recall_world.run_due()
 
     servers = [zoom_server, recall_server]
-    work = [partial(server.serve_forever, _POLL_S) for server in servers]
+    work: list[Callable[[], None]] = [
+        partial(server.serve_forever, _POLL_S) for server in servers
+    ]
     threads = [
         threading.Thread(target=target, daemon=True)
         for target in (*work, sync, *[send] * _SENDERS)
