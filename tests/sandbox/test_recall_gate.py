@@ -35,20 +35,6 @@ def test_any_other_key_is_refused(sent: str | None) -> None:
     }
 
 
-def test_a_workspace_does_not_see_what_is_in_another() -> None:
-    recall = a_recall()
-    app = recall.app()
-    stranger = recall.world.add_workspace("eu-central-1").api_key
-    headers = {"Authorization": f"Token {stranger}"}
-
-    listed = recall.http.get(APPS, headers=headers)
-    read = recall.http.get(f"{APPS}{app['id']}/", headers=headers)
-
-    assert listed.get_json()["results"] == []
-    assert read.status_code == 404
-    assert read.get_json() == {"code": "not_found", "detail": "Not found."}
-
-
 def test_a_get_without_the_trailing_slash_is_sent_on_with_its_query() -> None:
     answer = a_recall().get(APPS.rstrip("/"), kind="user_level")
 

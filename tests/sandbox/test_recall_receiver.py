@@ -111,6 +111,21 @@ def test_a_request_without_a_good_signature_is_refused(headers: dict[str, str]) 
     assert read["webhook_last_validation"] is None
 
 
+def test_a_timestamp_that_is_no_number_is_refused_even_if_signed() -> None:
+    recall = a_recall()
+    app = recall.app()
+    digest = hmac.new(SECRET_TOKEN.encode(), b"v0:soon:" + CHALLENGE, hashlib.sha256)
+    signature = f"v0={digest.hexdigest()}"
+
+    answer = recall.http.post(
+        f"{APPS}{app['id']}/webhook",
+        data=CHALLENGE,
+        headers={"x-zm-request-timestamp": "soon", "x-zm-signature": signature},
+    )
+
+    assert answer.status_code == 401
+
+
 def test_another_secret_is_refused_and_logged() -> None:
     recall = a_recall()
     app = recall.app()

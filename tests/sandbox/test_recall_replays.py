@@ -37,13 +37,13 @@ def test_stored_answers_include_errors() -> None:
 
 def test_an_idempotency_key_is_forgotten_after_an_hour() -> None:
     recall = a_recall()
-    recall.post(APPS, {}, Idempotency_Key="k1")
-    recall.world.clock.advance(3601)
     app = recall.app()
+    first = recall.connecting(app["id"], Idempotency_Key="k1").get_json()
+    recall.world.clock.advance(3601)
 
-    answer = recall.connecting(app["id"], Idempotency_Key="k1")
+    second = recall.connecting(app["id"], "user-2", Idempotency_Key="k1").get_json()
 
-    assert answer.status_code == 201
+    assert (first["user_id"], second["user_id"]) == ("user-1", "user-2")
 
 
 def test_an_idempotency_key_belongs_to_its_path_and_caller() -> None:

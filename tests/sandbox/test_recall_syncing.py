@@ -116,3 +116,13 @@ def test_a_dead_grant_fails_the_sync_and_counts_as_an_error() -> None:
 
     assert sync_status(recall, credential) == "failed"
     assert recall.world.credentials[credential["id"]].errors == 1
+
+
+def test_an_answer_of_another_shape_fails_the_sync() -> None:
+    recall = a_recall()
+    recall.zoom.answers["/v2/users/me/meetings"] = refused(200, unexpected=[1, 2, 3])
+    credential = recall.credential()
+
+    finish(recall)
+
+    assert sync_status(recall, credential) == "failed"

@@ -65,7 +65,7 @@ def _meeting_ids(store: Store, credential: Credential, token: str) -> Iterator[i
         users = [("me", store.outside.get("/users/me", token))]
     else:
         listed = _pages(store, "/users", token, "users")
-        users = [(str(user["id"]), user) for user in listed]
+        users = [(str(user.get("id")), user) for user in listed]
     for user_id, user in users:
         yield from _number(user.get("pmi"))
         path = f"/users/{user_id}/meetings"
@@ -79,7 +79,10 @@ def _pages(store: Store, path: str, token: str, key: str) -> list[dict[str, Any]
     params = {"page_size": _PAGE_SIZE}
     while True:
         page = store.outside.get(path, token, **params)
-        items += page.get(key, [])
+        found = page.get(key)
+        if not isinstance(found, list):
+            raise UnreachableError("Zoom's answer was not a list.")
+        items += [one for one in found if isinstance(one, dict)]
         if not page.get("next_page_token"):
             return items
         params["next_page_token"] = page["next_page_token"]
