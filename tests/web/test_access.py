@@ -1,0 +1,148 @@
+"""Every route is closed unless declared; sweeps over all of them."""
+
+import pytest
+from bs4 import BeautifulSoup
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.routing import Rule
+
+from dashboard.models.staff import Role
+from dashboard.services.permissions import GRANTS, Permission
+from dashboard.web import access
+from tests.conftest import SignIn
+
+PUBLIC = {
+    "health.alive",
+    "health.ready",
+    "signin.create",
+    "signin.destroy",
+    "signin.new",
+}
+VALUES = {
+    "uuid": "00000000-0000-0000-0000-000000000000",
+    "int": "1",
+    "path": "x",
+    "default": "x",
+}
+
+
+def address(rule: Rule) -> str:
+    # Fill each <converter:name> with something of its kind.
+    parts = []
+    for is_dynamic, data in rule._trace:
+        if not is_dynamic:
+            parts.append(data.removeprefix("|"))
+            continue
+        kind = type(rule._converters[data]).__name__
+        kinds = {"UUIDConverter": "uuid", "IntegerConverter": "int"}
+        parts.append(VALUES[kinds.get(kind, "default")])
+    return "".join(parts)
+
+
+def closed_rules(app: Flask) -> list[tuple[str, str, str]]:
+    with app.app_context():
+        return [
+            (rule.endpoint, method, address(rule))
+            for rule in app.url_map.iter_rules()
+            if rule.endpoint != "static" and access.needs(rule.endpoint) is not None
+            for method in sorted((rule.methods or set()) & {"GET", "POST"})
+        ]
+
+
+def test_an_undeclared_route_keeps_the_app_from_starting() -> None:
+    app = Flask(__name__, static_folder=None)
+    app.add_url_rule("/open", "forgotten", lambda: "open to all")
+
+    with pytest.raises(RuntimeError, match="forgotten"):
+        access.install(app)
+
+
+def test_what_is_public_is_on_this_list(app: Flask) -> None:
+    with app.app_context():
+        public = {
+            name
+            for name in app.view_functions
+            if name != "static" and access.needs(name) is None
+        }
+
+    assert {name for name in public if not name.startswith("connect.")} == PUBLIC
+
+
+def test_every_closed_route_refuses_a_stranger(
+    app: Flask, stranger: FlaskClient
+) -> None:
+    swept = closed_rules(app)
+
+    let_in = [
+        (endpoint, method)
+        for endpoint, method, url in swept
+        if not stranger.open(url, method=method)
+        .headers.get("Location", "")
+        .startswith("/sign-in")
+    ]
+
+    assert len(swept) > 20
+    assert let_in == []
+
+
+def test_every_route_refuses_support_what_it_may_not(
+    app: Flask, as_role: SignIn
+) -> None:
+    support = as_role(Role.SUPPORT)
+    with app.app_context():
+        forbidden = [
+            (endpoint, method, url)
+            for endpoint, method, url in closed_rules(app)
+            if access.needs(endpoint) not in GRANTS[Role.SUPPORT]
+        ]
+
+    let_in = [
+        (endpoint, method)
+        for endpoint, method, url in forbidden
+        if support.open(url, method=method).status_code != 403
+    ]
+
+    assert len(forbidden) > 10
+    assert let_in == []
+
+
+def test_support_holds_no_writing_permission() -> None:
+    writing = {p for p in Permission if p.endswith((":write", ":resend", ":reveal"))}
+
+    assert not writing & GRANTS[Role.SUPPORT]
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/zoom-apps/", "/connections/", "/webhooks/", "/nothing-here"]
+)
+def test_support_sees_no_link_to_what_it_may_not(as_role: SignIn, path: str) -> None:
+    page = BeautifulSoup(as_role(Role.SUPPORT).get(path).text, "html5lib")
+
+    links = {str(a["href"]) for a in page.select("a[href]")}
+    assert not {
+        link for link in links if link.startswith(("/staff", "/audit", "/workspaces"))
+    }
+    assert not {link for link in links if link.endswith(("/new", "/edit"))}
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("X-Content-Type-Options", "nosniff"),
+        ("Referrer-Policy", "same-origin"),
+        ("Strict-Transport-Security", "max-age=31536000"),
+        ("Cache-Control", "no-store"),
+    ],
+)
+def test_every_page_carries_the_headers(
+    stranger: FlaskClient, header: str, value: str
+) -> None:
+    assert stranger.get("/sign-in").headers[header] == value
+
+
+def test_the_policy_allows_no_inline_script_or_style(stranger: FlaskClient) -> None:
+    policy = stranger.get("/sign-in").headers["Content-Security-Policy"]
+
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy

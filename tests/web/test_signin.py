@@ -1,0 +1,180 @@
+"""Signing in, staying apart, signing out."""
+
+import re
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from dashboard.models.staff import Role
+from dashboard.services import staff
+from dashboard.services.bundle import Services
+from dashboard.web.access import local_path
+from tests.conftest import HTTPS, PASSWORD, SignIn
+
+
+def test_two_people_are_told_apart(as_role: SignIn) -> None:
+    admin, support = as_role(Role.ADMIN), as_role(Role.SUPPORT)
+
+    assert admin.get("/staff/").status_code == 200
+    assert support.get("/staff/").status_code == 403
+    assert admin.get("/staff/").status_code == 200
+
+
+def test_a_stranger_is_led_to_the_form_and_back(
+    stranger: FlaskClient, as_role: SignIn
+) -> None:
+    as_role(Role.ADMIN)
+
+    led = stranger.get("/audit/?act=x")
+    answer = stranger.post(
+        "/sign-in",
+        data={
+            "email": "admin@example.com",
+            "password": PASSWORD.get_secret_value(),
+            "next": "/audit/?act=x",
+        },
+    )
+
+    assert led.location == "/sign-in?next=/audit/?act%3Dx"
+    assert answer.location == "/audit/?act=x"
+
+
+def test_a_stranger_under_htmx_leaves_the_page(stranger: FlaskClient) -> None:
+    answer = stranger.get("/", headers={"HX-Request": "true"})
+
+    assert answer.status_code == 204
+    assert answer.headers["HX-Redirect"].startswith("/sign-in")
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://evil.example.com/",
+        "//evil.example.com/",
+        "/\\evil.example.com",
+        "javascript:alert(1)",
+        "\t//evil.example.com",
+        "///evil.example.com",
+        "",
+        None,
+    ],
+)
+def test_a_sign_in_never_leads_away(target: str | None) -> None:
+    assert local_path(target) is None
+
+
+def test_a_local_path_is_kept_with_its_query() -> None:
+    assert local_path("/webhooks?event=x") == "/webhooks?event=x"
+
+
+def test_a_wrong_password_keeps_the_email_and_says_neither_half(
+    stranger: FlaskClient, as_role: SignIn
+) -> None:
+    as_role(Role.ADMIN)
+
+    answer = stranger.post(
+        "/sign-in", data={"email": "admin@example.com", "password": "wrong password"}
+    )
+
+    assert answer.status_code == 422
+    assert "admin@example.com" in answer.text
+    assert "The e-mail or the password is wrong" in answer.text
+    assert "wrong password" not in answer.text
+
+
+def test_the_session_is_renewed_on_sign_in(stranger: FlaskClient, app: Flask) -> None:
+    with stranger.session_transaction(base_url=HTTPS) as session:
+        session["planted"] = "by somebody else"
+    with app.extensions["dashboard"].database.writing() as database_session:
+        staff.add(
+            database_session,
+            email="ana@example.com",
+            role=Role.ADMIN,
+            password=PASSWORD,
+            now=app.extensions["dashboard"].clock.now(),
+        )
+
+    stranger.post(
+        "/sign-in",
+        data={"email": "ana@example.com", "password": PASSWORD.get_secret_value()},
+    )
+
+    with stranger.session_transaction(base_url=HTTPS) as session:
+        assert "planted" not in session
+        assert "_user_id" in session
+
+
+def test_signing_out_is_a_post(as_role: SignIn) -> None:
+    admin = as_role(Role.ADMIN)
+
+    assert admin.get("/sign-out").status_code == 405
+    admin.post("/sign-out")
+
+    assert admin.get("/staff/").status_code == 303
+
+
+def test_a_new_password_ends_a_session_that_is_open(
+    as_role: SignIn, services: Services
+) -> None:
+    admin = as_role(Role.ADMIN)
+
+    with services.database.writing() as session:
+        person = staff.find_by_email(session, "admin@example.com")
+        assert person is not None
+        staff.set_password(session, person, PASSWORD)
+
+    assert admin.get("/staff/").status_code == 303
+
+
+def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(
+    stranger: FlaskClient, as_role: SignIn
+) -> None:
+    as_role(Role.ADMIN)
+
+    answer = stranger.post(
+        "/sign-in",
+        data={"email": "admin@example.com", "password": PASSWORD.get_secret_value()},
+    )
+
+    cookie = answer.headers["Set-Cookie"]
+    assert re.search("HttpOnly", cookie)
+    assert re.search("Secure", cookie)
+    assert re.search("SameSite=Lax", cookie)
+
+
+def test_a_form_without_its_token_is_refused_and_under_htmx_too(app: Flask) -> None:
+    app.config["WTF_CSRF_ENABLED"] = True
+    browser = app.test_client()
+    form = {"email": "ana@example.com", "password": "irrelevant here"}
+
+    plain = browser.post("/sign-in", data=form, base_url=HTTPS)
+    under_htmx = browser.post(
+        "/sign-in", data=form, base_url=HTTPS, headers={"HX-Request": "true"}
+    )
+
+    assert plain.status_code == 400
+    assert "too old or was sent from another page" in plain.text
+    assert under_htmx.status_code == 400
+    assert "<html" not in under_htmx.text
+
+
+def test_a_form_with_its_token_passes(app: Flask) -> None:
+    app.config["WTF_CSRF_ENABLED"] = True
+    browser = app.test_client()
+    page = browser.get("/sign-in", base_url=HTTPS).text
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert token is not None
+
+    answer = browser.post(
+        "/sign-in",
+        data={
+            "email": "ana@example.com",
+            "password": "irrelevant here",
+            "csrf_token": token[1],
+        },
+        base_url=HTTPS,
+        headers={"Referer": f"{HTTPS}/sign-in"},
+    )
+
+    assert answer.status_code == 422
