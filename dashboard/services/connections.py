@@ -1,0 +1,240 @@
+"""Connections: looking at one, looking at those due, what trips and events change.
+
+Each look is a lease: claim, commit, ask, record, commit. Two processes never look at
+one connection at once, and a slow one cannot overwrite what a later one saw.
+"""
+
+from datetime import datetime, timedelta
+from typing import cast
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, CursorResult
+from sqlmodel import Session, col, or_, select, update
+
+from dashboard.clients.recall_replies import RecallCredential
+from dashboard.errors import NotFoundError, UpstreamError
+from dashboard.models.connection import Connection, SyncStatus, TokenState
+from dashboard.models.zoom_app import Kind, ZoomApp
+from dashboard.services import attempts, profiles
+from dashboard.services.bundle import Services
+
+LEASE = timedelta(minutes=2)
+"""Longer than the four calls of a look can take with their time-outs."""
+
+SOON = timedelta(seconds=3)
+_NOT_SEEN = "Connected; not looked at yet. The next look comes by itself."
+_CALM = timedelta(seconds=15)
+_THROTTLED = 429
+
+
+def get(session: Session, connection_id: UUID) -> Connection:
+    """Return the connection.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    row = session.get(Connection, connection_id)
+    if row is None:
+        raise NotFoundError("connection")
+    return row
+
+
+def refresh(services: Services, connection_id: UUID) -> Connection:
+    """Look at a connection now and return it as it stands then; commits.
+
+    While another look is under way, returns it as it stands without asking anybody.
+
+    Raises:
+        NotFoundError: There is no such connection.
+        ConflictError: Its zoom app is not in Recall any more.
+    """
+    _look(services, connection_id)
+    with services.database.reading() as session:
+        return get(session, connection_id)
+
+
+def check_due(services: Services, *, limit: int = 20) -> int:
+    """Look at the connections that are due, longest due first; return how many.
+
+    Ends the trips to Zoom that never came back, too. Stops early when Recall says
+    that it is asked too often. Commits.
+    """
+    now = services.clock.now()
+    with services.database.reading() as session:
+        query = (
+            select(Connection.id)
+            .join(ZoomApp, col(ZoomApp.id) == col(Connection.zoom_app_id))
+            .where(
+                col(Connection.due_at) <= now,
+                _is_free(now),
+                col(ZoomApp.recall_app_id).is_not(None),
+            )
+            .order_by(col(Connection.due_at))
+            .limit(limit)
+        )
+        due = session.exec(query).all()
+    _expire_trips(services, now)
+    looked_at = 0
+    for connection_id in due:
+        found = _look(services, connection_id)
+        looked_at += found is not None
+        if found is not None and _is_throttled(found):
+            break
+    return looked_at
+
+
+def connected(
+    session: Session, app: ZoomApp, credential: RecallCredential, *, now: datetime
+) -> tuple[Connection, bool]:
+    """Return the connection of a credential just made or renewed, and if it is new.
+
+    The caller commits and looks at it then: nothing is known of its token yet.
+    """
+    row = _find_same(session, app, credential)
+    is_new = row is None
+    if row is None:
+        row = Connection(zoom_app_id=app.id, connected_at=now, due_at=now)
+    else:
+        row.reconnected_at = now
+    row.recall_credential_id = credential.id
+    row.zoom_user_id = credential.user_id or row.zoom_user_id
+    row.zoom_account_id = credential.account_id or row.zoom_account_id
+    row.token_state = TokenState.UNKNOWN
+    row.token_reason, row.token_evidence = _NOT_SEEN, "Recall took the code."
+    row.token_expires_at = None
+    row.sync_status = SyncStatus.UNKNOWN
+    row.due_at = now
+    row.lease_until = None  # a look under way saw the grant before this one
+    row.claim += 1
+    session.add(row)
+    session.flush()
+    return row, is_new
+
+
+def pmi_changed(
+    session: Session,
+    *,
+    zoom_app_id: UUID,
+    zoom_user_id: str,
+    pmi: int,
+    at: datetime,
+) -> bool:
+    """Keep the PMI that a `user.updated` told; tell whether it was news.
+
+    An event older than the last change is left out. The caller commits.
+    """
+    row = _find_user(session, zoom_app_id, zoom_user_id)
+    if row is None or (row.pmi_changed_at is not None and at <= row.pmi_changed_at):
+        return False
+    if not profiles.note_pmi(row, pmi, at=at):
+        return False
+    session.add(row)
+    return True
+
+
+def look_soon(
+    session: Session, *, zoom_app_id: UUID, zoom_user_id: str, now: datetime
+) -> bool:
+    """Make a user's connection due in seconds; tell whether there is one.
+
+    For a webhook about a meeting: Recall maps the meeting as it gets it. Many webhooks
+    make one look. The caller commits.
+    """
+    row = _find_user(session, zoom_app_id, zoom_user_id)
+    if row is None:
+        return False
+    wanted = now + SOON
+    if row.token_checked_at is not None:
+        wanted = max(wanted, row.token_checked_at + _CALM)
+    if row.due_at > wanted:
+        row.due_at = wanted
+        session.add(row)
+    return True
+
+
+def _look(services: Services, connection_id: UUID) -> profiles.Look | None:
+    """Claim, ask, record. None when somebody else is looking."""
+    now = services.clock.now()
+    with services.database.writing() as session:
+        taken = _claim(session, connection_id, now=now)
+        if taken is None:
+            return None
+        app = _app_of(session, taken)
+        recall, _ = profiles.recall_of(services, session, app)
+    found = profiles.look(
+        recall,
+        services.zoom,
+        kind=app.kind,
+        credential_id=taken.recall_credential_id,
+    )
+    with services.database.writing() as session:
+        query = select(Connection).where(
+            col(Connection.id) == connection_id,
+            col(Connection.claim) == taken.claim,  # nobody has claimed it since
+        )
+        row = session.exec(query.with_for_update()).first()
+        if row is not None:
+            profiles.record(session, row, found, now=services.clock.now())
+            row.lease_until = None
+    return found
+
+
+def _claim(
+    session: Session, connection_id: UUID, *, now: datetime
+) -> Connection | None:
+    """Take the connection until `now` + LEASE, or return None if it is taken.
+
+    Raises:
+        NotFoundError: There is no such connection.
+    """
+    done = session.exec(
+        update(Connection)
+        .where(col(Connection.id) == connection_id, _is_free(now))
+        .values(lease_until=now + LEASE, claim=col(Connection.claim) + 1)
+    )
+    row = get(session, connection_id)
+    return row if cast("CursorResult[object]", done).rowcount == 1 else None
+
+
+def _is_free(now: datetime) -> ColumnElement[bool]:
+    lease = col(Connection.lease_until)
+    return or_(lease.is_(None), lease <= now)
+
+
+def _expire_trips(services: Services, now: datetime) -> None:
+    with services.database.reading() as session:
+        if not attempts.any_expired(session, now=now):
+            return
+    with services.database.writing() as session:
+        attempts.expire(session, now=now)
+
+
+def _is_throttled(found: profiles.Look) -> bool:
+    error = found.seen.credential
+    return isinstance(error, UpstreamError) and error.status == _THROTTLED
+
+
+def _find_same(
+    session: Session, app: ZoomApp, credential: RecallCredential
+) -> Connection | None:
+    query = select(Connection).where(col(Connection.zoom_app_id) == app.id)
+    same = [col(Connection.recall_credential_id) == credential.id]
+    if app.kind is Kind.USER_LEVEL and credential.user_id:
+        same.append(col(Connection.zoom_user_id) == credential.user_id)
+    if app.kind is Kind.ACCOUNT_LEVEL and credential.account_id:
+        same.append(col(Connection.zoom_account_id) == credential.account_id)
+    return session.exec(query.where(or_(*same)).with_for_update()).first()
+
+
+def _find_user(
+    session: Session, zoom_app_id: UUID, zoom_user_id: str
+) -> Connection | None:
+    query = select(Connection).where(
+        col(Connection.zoom_app_id) == zoom_app_id,
+        col(Connection.zoom_user_id) == zoom_user_id,
+    )
+    return session.exec(query).first()
+
+
+def _app_of(session: Session, row: Connection) -> ZoomApp:
+    return session.get_one(ZoomApp, row.zoom_app_id)
