@@ -1,0 +1,133 @@
+"""How Recall is asked: the key, the paths, the pages (contracts/recall.md 1)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
+
+import httpx2
+from pydantic import BaseModel, SecretStr
+
+from dashboard.clients.http import make_http, send
+from dashboard.clients.recall_replies import Page
+from dashboard.errors import UpstreamError
+
+_MOST_PAGES = 20
+
+T = TypeVar("T", bound=BaseModel)
+Params = Mapping[str, str | None]
+
+
+class RecallCalls:
+    """Sends single requests to one host with one API key, and walks through lists.
+
+    Raises UpstreamError from every method. Never asks another host.
+    """
+
+    def __init__(
+        self, base_url: str, api_key: SecretStr, http: httpx2.Client | None
+    ) -> None:
+        self._base = httpx2.URL(base_url.rstrip("/"))
+        self._api_key = api_key
+        self._is_owner = http is None
+        self._http = make_http(base_url) if http is None else http
+
+    def close(self) -> None:
+        """Close the connections, unless somebody else made them."""
+        if self._is_owner:
+            self._http.close()
+
+    def get(self, path: str, as_: type[T], params: Params | None = None) -> T:
+        """Return one object; parameters that are None are left out."""
+        given = {name: value for name, value in (params or {}).items() if value}
+        url = self._base.join(path).copy_merge_params(given)
+        return self._send(self._request("GET", url), as_)
+
+    def write(  # noqa: PLR0913 - the parts of one request
+        self,
+        method: str,
+        path: str,
+        as_: type[T],
+        *,
+        body: Mapping[str, object],
+        secrets: Sequence[SecretStr],
+        idempotency_key: str | None = None,
+    ) -> T:
+        """Send a JSON body.
+
+        Args:
+            method: "POST" or "PATCH".
+            path: Ends with a slash.
+            as_: Shape of the answer.
+            body: Holds secrets in clear text.
+            secrets: Those, to be taken out of the vendor's words.
+            idempotency_key: Makes a repeat within the hour safe (1.8).
+        """
+        request = self._request(
+            method, self._base.join(path), body=body, idempotency_key=idempotency_key
+        )
+        return self._send(request, as_, secrets)
+
+    def do(self, method: str, path: str) -> None:
+        """Send a request whose answer has no body."""
+        send(
+            self._http,
+            self._request(method, self._base.join(path)),
+            service="Recall",
+            as_=None,
+            secrets=[self._api_key],
+        )
+
+    def each(self, path: str, as_: type[Page[T]], params: Params) -> Iterator[T]:
+        """Yield a list's items, page after page, 20 pages at most."""
+        page = self.get(path, as_, params)
+        yield from page.results
+        for _ in range(_MOST_PAGES - 1):
+            if page.next is None:
+                return
+            page = self._send(self._request("GET", self._pinned(page.next, path)), as_)
+            yield from page.results
+
+    def _pinned(self, following: str, path: str) -> httpx2.URL:
+        """Return the next page's URL at our own host; the key goes nowhere else.
+
+        Raises:
+            UpstreamError: It names another host, port or path (1.4).
+        """
+        try:
+            url = self._base.join(following)
+        except httpx2.InvalidURL:
+            url = httpx2.URL()
+        here = (self._base.host, self._base.port, path)
+        if (url.host, url.port, url.path) != here:
+            raise UpstreamError(
+                "Recall's list goes on at another address than it began; that was not "
+                "followed. Nothing was changed.",
+                service="Recall",
+                status=200,
+            )
+        return self._base.copy_with(raw_path=url.raw_path)
+
+    def _request(
+        self,
+        method: str,
+        url: httpx2.URL,
+        *,
+        body: Mapping[str, object] | None = None,
+        idempotency_key: str | None = None,
+    ) -> httpx2.Request:
+        # As bytes: a key pasted with a stray character is for Recall to refuse.
+        key = f"Token {self._api_key.get_secret_value()}".encode()
+        headers = {b"Authorization": key}
+        if idempotency_key is not None:
+            headers[b"Idempotency-Key"] = idempotency_key.encode()
+        return self._http.build_request(method, url, headers=headers, json=body)
+
+    def _send(
+        self, request: httpx2.Request, as_: type[T], secrets: Sequence[SecretStr] = ()
+    ) -> T:
+        return send(
+            self._http,
+            request,
+            service="Recall",
+            as_=as_,
+            secrets=[self._api_key, *secrets],
+        )

@@ -1,0 +1,148 @@
+"""Recall's answers, parsed at the door and leniently; no secret gets past it.
+
+Source: contracts/recall.md 3, checked 2026-11-23.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Generic, TypeVar
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+)
+
+from dashboard.clients.scrubbing import scrub
+
+T = TypeVar("T")
+
+
+class CredentialStatus(StrEnum):
+    """Recall's two, and unknown for any other or none (3.5)."""
+
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    UNKNOWN = "unknown"
+
+
+class MeetingSync(StrEnum):
+    """Recall's four, and unknown for any other or none (3.5)."""
+
+    NOT_STARTED = "not_started"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+def _status(value: object) -> CredentialStatus:
+    if isinstance(value, str) and value in set(CredentialStatus):
+        return CredentialStatus(value)
+    return CredentialStatus.UNKNOWN
+
+
+def _sync(value: object) -> MeetingSync:
+    if isinstance(value, str) and value in set(MeetingSync):
+        return MeetingSync(value)
+    return MeetingSync.UNKNOWN
+
+
+def _in_utc(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    return value.astimezone(UTC)
+
+
+def _words(value: object) -> str:
+    return scrub(value) if isinstance(value, str) else ""
+
+
+Instant = Annotated[datetime, AfterValidator(_in_utc)]
+ZoomId = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class _Reply(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class RecallApp(_Reply):
+    """A Zoom OAuth App. Its secrets come in clear text and are dropped here (3.1).
+
+    Attributes:
+        kind: "user_level" or "account_level".
+        webhook_last_validation: When Zoom last validated Recall's URL, UTC; None
+            means never.
+    """
+
+    id: UUID
+    kind: str
+    client_id: str
+    webhook_last_validation: Instant | None = None
+    created_at: Instant | None = None
+
+
+class RecallCredential(_Reply):
+    """One connected Zoom user or account (3.5).
+
+    The token callback's URL is dropped: it holds a secret (contracts/recall.md 5).
+
+    Attributes:
+        oauth_app: Recall's id of the app.
+        user_id: Zoom's; filled for user_level apps.
+        account_id: Zoom's; filled for account_level apps. Both may be.
+    """
+
+    id: UUID
+    oauth_app: UUID
+    status: Annotated[CredentialStatus, BeforeValidator(_status)] = (
+        CredentialStatus.UNKNOWN
+    )
+    user_id: ZoomId | None = None
+    account_id: ZoomId | None = None
+    created_at: Instant | None = None
+    meeting_sync_status: Annotated[MeetingSync, BeforeValidator(_sync)] = (
+        MeetingSync.UNKNOWN
+    )
+
+
+class AccessToken(_Reply):
+    """A Zoom access token on loan: used at once, never stored."""
+
+    token: Annotated[SecretStr, Field(min_length=1)]
+    expires_at: Instant
+
+
+class RecallLog(_Reply):
+    """A warning or error Recall noted about an app or a credential (3.6).
+
+    Attributes:
+        message: Scrubbed of what looks like a secret, at most 300 characters.
+    """
+
+    message: Annotated[str, BeforeValidator(_words)] = ""
+    created_at: Instant
+
+
+class Mapping(_Reply):
+    """A meeting number that Recall answers for with a credential (3.7).
+
+    Attributes:
+        meeting_id: Zoom's number; more than 32 bits.
+        credential: Recall's id.
+    """
+
+    meeting_id: Annotated[int, Field(gt=0, lt=2**63)]
+    credential: UUID
+    synced_at: Instant
+
+
+class Page(_Reply, Generic[T]):
+    """A page of a list; `next` is the URL of the following one (1.4)."""
+
+    results: list[T]
+    next: str | None = None

@@ -1,0 +1,119 @@
+"""Zoom's REST API, as far as the integration needs it (contracts/zoom.md 4)."""
+
+import re
+from typing import Annotated, Any
+
+import httpx2
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    model_validator,
+)
+
+from dashboard.clients.http import make_http, send
+
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_LONGEST_NAME = 200
+_LONGEST_EMAIL = 254
+_LONGEST_ID = 64
+
+
+def _clean(value: object) -> str:
+    """Return a text that any database takes, "" for what is no text."""
+    return _UNPRINTABLE.sub(" ", value).strip() if isinstance(value, str) else ""
+
+
+def _name(value: object) -> str:
+    return _clean(value)[:_LONGEST_NAME]
+
+
+def _email(value: object) -> str:
+    text = _clean(value)
+    return text if len(text) <= _LONGEST_EMAIL else ""
+
+
+def _id(value: object) -> str | None:
+    text = _clean(value)
+    return text if 0 < len(text) <= _LONGEST_ID else None
+
+
+def _pmi(value: object) -> int | None:
+    """Return a PMI: a number now, a text in older specifications (4.1)."""
+    text = re.sub(r"[\s-]", "", str(value))
+    if isinstance(value, bool) or _NUMBER.fullmatch(text) is None:
+        return None
+    return int(text) or None
+
+
+class ZoomUser(BaseModel):
+    """The owner of a token, from `GET /v2/users/me`.
+
+    Every field but `id` may be absent or odd (contracts/zoom.md 4.1, checked
+    2026-11-23).
+
+    Attributes:
+        id: Zoom's user id, at most 64 characters.
+        email: "" if Zoom did not say.
+        display_name: Made from first and last name when absent; "" if all are.
+        pmi: Personal meeting id, up to 11 digits.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True, populate_by_name=True
+    )
+
+    id: str = Field(min_length=1, max_length=_LONGEST_ID)
+    account_id: Annotated[str | None, BeforeValidator(_id)] = None
+    email: Annotated[str, BeforeValidator(_email)] = ""
+    display_name: Annotated[str, BeforeValidator(_name)] = ""
+    pmi: Annotated[int | None, BeforeValidator(_pmi)] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_from_its_parts(cls, values: Any) -> Any:  # noqa: ANN401 - JSON of any shape
+        if not isinstance(values, dict) or _clean(values.get("display_name")):
+            return values
+        parts = (_clean(values.get("first_name")), _clean(values.get("last_name")))
+        return {**values, "display_name": " ".join(filter(None, parts))}
+
+
+class ZoomApi:
+    """Calls Zoom with tokens that are handed in and not kept.
+
+    Safe to use from many threads.
+    """
+
+    def __init__(self, base_url: str, *, http: httpx2.Client | None = None) -> None:
+        """Take the API's host; a client that is passed is closed by whoever made it.
+
+        Args:
+            base_url: "https://api.zoom.us" without `/v2`, or a simulator's.
+            http: From `make_http`; made here when left out.
+        """
+        self._base_url = base_url.rstrip("/")
+        self._is_owner = http is None
+        self._http = make_http(base_url) if http is None else http
+
+    def close(self) -> None:
+        """Close the connections, unless somebody else made them."""
+        if self._is_owner:
+            self._http.close()
+
+    def me(self, token: SecretStr) -> ZoomUser:
+        """Return the token's owner. Needs the scope `user:read:user`.
+
+        Raises:
+            UpstreamError: `code` is Zoom's number as text: "124" for a token that is
+                expired or revoked (also "201"), "4711" for a missing scope, which
+                `detail` then names ("missing scopes: user:read:user").
+        """
+        request = self._http.build_request(
+            "GET",
+            f"{self._base_url}/v2/users/me",
+            headers={b"Authorization": f"Bearer {token.get_secret_value()}".encode()},
+        )
+        return send(self._http, request, service="Zoom", as_=ZoomUser, secrets=[token])
