@@ -1,0 +1,192 @@
+"""What changed, cheaply: a stamp of the whole database, then a version of each topic.
+
+Versions are compared, never read: the same text means that nothing changed. They come
+from the rows, so that any process that looks sees the same.
+"""
+
+import re
+from collections.abc import Iterable
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlmodel import Session, col, func, select
+
+from dashboard.db import Database
+from dashboard.models.audit import AuditEntry
+from dashboard.models.check import Check, Source
+from dashboard.models.connection import Connection, MeetingMapping
+from dashboard.models.webhook import Arrival, Attempt, Refusal, Webhook
+from dashboard.models.zoom_app import ZoomApp
+
+WEBHOOKS = "webhooks"
+CONNECTIONS = "connections"
+OVERVIEW = "overview"
+
+_UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_TOPIC = re.compile(
+    rf"webhooks|connections|overview|webhook-(?P<webhook>[0-9]{{1,18}}|[0-8][0-9]{{18}})"
+    rf"|connection-(?P<connection>{_UUID})|zoom-app-(?P<zoom_app>{_UUID})"
+)
+
+
+def is_topic(name: str) -> bool:
+    """Whether a page may ask to be told about this."""
+    return _TOPIC.fullmatch(name) is not None
+
+
+def stamp(session: Session, database: Database) -> str:
+    """Return a text that differs after anybody's commit; costs microseconds.
+
+    On SQLite ask the same connection each time: its number is the connection's own.
+    """
+    if database.is_sqlite:
+        # https://www.sqlite.org/pragma.html#pragma_data_version
+        statement = "PRAGMA data_version"
+    else:
+        # Each transaction that writes takes a number and gives it back at its end, so
+        # the list of those under way differs after every commit.
+        statement = "SELECT pg_current_snapshot()::text"
+    return str(session.connection().execute(text(statement)).scalar_one())
+
+
+def versions(session: Session, topics: Iterable[str]) -> dict[str, str]:
+    """Return the version of each topic; what is no topic is left out.
+
+    Every look is by key or over an index, whatever the tables' size.
+    """
+    wanted = {name: found for name in topics if (found := _TOPIC.fullmatch(name))}
+    result: dict[str, str] = {}
+    if OVERVIEW in wanted or WEBHOOKS in wanted:
+        result[WEBHOOKS] = _webhooks(session)
+    if OVERVIEW in wanted or CONNECTIONS in wanted:
+        result[CONNECTIONS] = _connections(session)
+    if OVERVIEW in wanted:
+        checks = session.exec(select(func.max(Check.id))).one()
+        apps = session.exec(select(func.sum(ZoomApp.version))).one()
+        result[OVERVIEW] = _text(result[WEBHOOKS], result[CONNECTIONS], checks, apps)
+    matches = list(wanted.values())
+    result |= _each_webhook(
+        session, [int(m["webhook"]) for m in matches if m["webhook"]]
+    )
+    result |= _each_connection(
+        session, [UUID(m["connection"]) for m in matches if m["connection"]]
+    )
+    result |= _each_zoom_app(
+        session, [UUID(m["zoom_app"]) for m in matches if m["zoom_app"]]
+    )
+    return {name: result.get(name, "gone") for name in wanted}
+
+
+def _webhooks(session: Session) -> str:
+    # A new state comes with an attempt, or was a person's act and is in the audit log.
+    newest = [Webhook.id, Attempt.id, Arrival.id, Refusal.id, AuditEntry.id]
+    return _text(*(session.exec(select(func.max(key))).one() for key in newest))
+
+
+def _connections(session: Session) -> str:
+    # A look sets a new due time, so the earliest and latest of them move; both, the
+    # states and the numbers are read from indexes.
+    states = session.exec(
+        select(Connection.token_state, func.count())
+        .group_by(col(Connection.token_state))
+        .order_by(col(Connection.token_state))
+    ).all()
+    due = session.exec(
+        select(func.min(Connection.due_at), func.max(Connection.due_at))
+    ).one()
+    numbers = session.exec(select(func.sum(Connection.pmi))).one()
+    acts = session.exec(select(func.max(AuditEntry.id))).one()
+    mapped = session.exec(select(func.max(MeetingMapping.id))).one()
+    return _text(list(map(tuple, states)), tuple(due), numbers, acts, mapped)
+
+
+def _each_webhook(session: Session, ids: list[int]) -> dict[str, str]:
+    if not ids:
+        return {}
+    rows = session.connection().execute(
+        select(  # type: ignore[call-overload]  # SQLModel types at most four columns
+            Webhook.id,
+            Webhook.outcome,
+            Webhook.attempts,
+            Webhook.claim,
+            Webhook.arrivals,
+            Webhook.due_at,
+            Webhook.outcome_reason,
+        ).where(col(Webhook.id).in_(ids))
+    )
+    return {f"webhook-{row.id}": _row(row) for row in rows}
+
+
+def _each_connection(session: Session, ids: list[UUID]) -> dict[str, str]:
+    if not ids:
+        return {}
+    newest = (
+        select(func.max(MeetingMapping.seen_at))
+        .where(col(MeetingMapping.connection_id) == col(Connection.id))
+        .scalar_subquery()
+    )
+    rows = session.connection().execute(
+        select(  # type: ignore[call-overload,misc]  # as above
+            Connection.id,
+            Connection.token_state,
+            Connection.token_reason,
+            Connection.token_checked_at,
+            Connection.token_expires_at,
+            Connection.reconnected_at,
+            Connection.recall_credential_id,
+            Connection.pmi,
+            Connection.sync_status,
+            Connection.scopes,
+            Connection.claim,
+            newest.label("mapped"),
+        ).where(col(Connection.id).in_(ids))
+    )
+    return {f"connection-{row.id}": _row(row) for row in rows}
+
+
+def _each_zoom_app(session: Session, ids: list[UUID]) -> dict[str, str]:
+    if not ids:
+        return {}
+    # One look a source: the index is (zoom_app_id, source, id).
+    checks = [
+        select(func.max(Check.id))
+        .where(col(Check.zoom_app_id) == col(ZoomApp.id), col(Check.source) == source)
+        .scalar_subquery()
+        .label(source.value)
+        for source in Source
+    ]
+    webhook = (
+        select(func.max(Webhook.id))
+        .where(col(Webhook.zoom_app_id) == col(ZoomApp.id))
+        .scalar_subquery()
+        .label("webhook")
+    )
+    connections = (
+        select(func.count())
+        .where(col(Connection.zoom_app_id) == col(ZoomApp.id))
+        .scalar_subquery()
+        .label("connections")
+    )
+    rows = session.connection().execute(
+        select(  # type: ignore[call-overload]  # as above
+            ZoomApp.id,
+            ZoomApp.version,
+            ZoomApp.verdict,
+            ZoomApp.checked_at,
+            ZoomApp.workspace_id,
+            ZoomApp.recall_app_id,
+            ZoomApp.create_key,
+            webhook,
+            connections,
+            *checks,
+        ).where(col(ZoomApp.id).in_(ids))
+    )
+    return {f"zoom-app-{row.id}": _row(row) for row in rows}
+
+
+def _row(row: Row[tuple[object, ...]]) -> str:
+    return _text(*row)
+
+
+def _text(*parts: object) -> str:
+    return "|".join(map(str, parts))
