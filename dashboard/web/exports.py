@@ -1,0 +1,75 @@
+"""A table as CSV or JSON, streamed: rows are written as they come."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from enum import Enum
+
+from flask import Response
+
+Row = Mapping[str, object]
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def csv_file(name: str, columns: Iterable[str], rows: Iterable[Row]) -> Response:
+    """Answer with a CSV file; instants are ISO 8601 in UTC.
+
+    A text that a spreadsheet would run as a formula gets an apostrophe in front:
+    names come from strangers.
+    """
+    response = Response(_csv(list(columns), rows), mimetype="text/csv")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    return response
+
+
+def json_list(name: str, columns: Iterable[str], rows: Iterable[Row]) -> Response:
+    """Answer with one JSON object that holds the list under `name`."""
+    return Response(_json(name, list(columns), rows), mimetype="application/json")
+
+
+def _csv(columns: list[str], rows: Iterable[Row]) -> Iterator[str]:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(columns)
+    for row in rows:
+        yield _taken(buffer)
+        writer.writerow([_cell(row[column]) for column in columns])
+    yield _taken(buffer)
+
+
+def _json(name: str, columns: list[str], rows: Iterable[Row]) -> Iterator[str]:
+    yield f'{{"{name}":['
+    between = ""
+    for row in rows:
+        yield between + json.dumps({column: _plain(row[column]) for column in columns})
+        between = ","
+    yield "]}"
+
+
+def _cell(value: object) -> object:
+    plain = _plain(value)
+    if isinstance(plain, str) and plain.startswith(_FORMULA):
+        return f"'{plain}"
+    return plain
+
+
+def _plain(value: object) -> object:
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case datetime():
+            return value.isoformat(timespec="seconds").replace("+00:00", "Z")
+        case Enum():
+            return value.value
+        case _:
+            return str(value)
+
+
+def _taken(buffer: io.StringIO) -> str:
+    text = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return text

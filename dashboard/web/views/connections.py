@@ -1,0 +1,178 @@
+"""Who is connected, in what state, and what staff can do about it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from flask import Blueprint, Response, flash, request, url_for
+from flask.typing import ResponseReturnValue
+
+from dashboard.models.connection import Connection, TokenState
+from dashboard.services import (
+    addresses,
+    attempts,
+    connection_acts,
+    connection_pages,
+    connections,
+    zoom_apps,
+)
+from dashboard.services.connection_pages import Filters
+from dashboard.services.permissions import Permission
+from dashboard.web import exports, htmx
+from dashboard.web.access import requires
+from dashboard.web.context import actor, db, services
+from dashboard.web.forms.connection import filter_form
+
+bp = Blueprint("connections", __name__, url_prefix="/connections")
+
+_COLUMNS = (
+    "id",
+    "zoom_app",
+    "display_name",
+    "email",
+    "zoom_user_id",
+    "zoom_account_id",
+    "pmi",
+    "token_state",
+    "token_reason",
+    "token_checked_at",
+    "sync_status",
+    "connected_at",
+    "reconnected_at",
+    "recall_credential_id",
+)
+_QUERY = ("q", "state", "app", "sort", "cursor")
+_TONES = {TokenState.HEALTHY: "good", TokenState.UNKNOWN: "off"}
+
+
+@bp.get("/")
+@requires(Permission.CONNECTIONS_READ)
+def index() -> ResponseReturnValue:
+    """List connections, as a page, CSV or JSON; the query string filters all three."""
+    apps = zoom_apps.list_all(db())
+    form = filter_form(apps)
+    filters = form.filters()
+    names = {app.id: app.name for app in apps}
+    wanted = request.args.get("format")
+    if wanted in ("csv", "json"):
+        rows = _rows(connection_pages.everything(services().database, filters), names)
+        if wanted == "csv":
+            return exports.csv_file("connections", _COLUMNS, rows)
+        return exports.json_list("connections", _COLUMNS, rows)
+    counts = connection_pages.counts(db(), filters)
+    found = connection_pages.page(db(), filters, cursor=request.args.get("cursor"))
+    return htmx.page_or_fragment(
+        "connections/index.html",
+        "connections/partials/_list.html",
+        form=form,
+        filters=filters,
+        rows=found.rows,
+        names=names,
+        tabs=_tabs(counts, filters),
+        newer_url=_at(cursor=found.newer) if found.newer else None,
+        older_url=_at(cursor=found.older) if found.older else None,
+        here=_at(),
+        csv_url=_at(format="csv", cursor=None),
+        json_url=_at(format="json", cursor=None),
+        is_filtered=filters != Filters(sort=filters.sort),
+    )
+
+
+@bp.get("/<uuid:connection_id>")
+@requires(Permission.CONNECTIONS_READ)
+def show(connection_id: UUID) -> Response:
+    """Show one connection; htmx asks for the part that changes by itself."""
+    row = connections.get(db(), connection_id)
+    app = zoom_apps.get(db(), row.zoom_app_id)
+    return htmx.page_or_fragment(
+        "connections/show.html",
+        "connections/partials/_live.html",
+        connection=row,
+        app=app,
+        meetings=connection_pages.meetings(db(), connection_id),
+        most_meetings=connection_pages.MOST_MEETINGS,
+        trips=attempts.of_connection(db(), connection_id),
+        reconnect_url=addresses.connect_url(services().public_url, app.slug),
+    )
+
+
+@bp.get("/<uuid:connection_id>/recall-log")
+@requires(Permission.CONNECTIONS_READ)
+def recall_log(connection_id: UUID) -> Response:
+    """Ask Recall what it noted about the credential."""
+    row = connections.get(db(), connection_id)
+    return htmx.page_or_fragment(
+        "connections/recall_log.html",
+        "connections/partials/_recall_log.html",
+        connection=row,
+        entries=connection_acts.recall_log(services(), connection_id),
+    )
+
+
+@bp.post("/<uuid:connection_id>/check")
+@requires(Permission.CONNECTIONS_CHECK)
+def check(connection_id: UUID) -> Response:
+    """Look at it now."""
+    row = connection_acts.try_again(services(), connection_id)
+    flash(
+        f"Looked just now. {row.token_reason}", _TONES.get(row.token_state, "trouble")
+    )
+    return htmx.go_to(url_for(".show", connection_id=connection_id))
+
+
+@bp.post("/<uuid:connection_id>/sync")
+@requires(Permission.CONNECTIONS_CHECK)
+def sync(connection_id: UUID) -> Response:
+    """Ask Recall to read the user's meetings again."""
+    connection_acts.sync_meetings(services(), connection_id, actor=actor())
+    flash("Recall reads the meetings again. They appear below by themselves.", "good")
+    return htmx.go_to(url_for(".show", connection_id=connection_id))
+
+
+@bp.post("/<uuid:connection_id>/disconnect")
+@requires(Permission.CONNECTIONS_WRITE)
+def destroy(connection_id: UUID) -> Response:
+    """Delete the credential in Recall and what is kept of the user here."""
+    connection_acts.disconnect(services(), connection_id, actor=actor())
+    flash(
+        "Disconnected. Recall's credential and the user's data here are gone.", "good"
+    )
+    return htmx.go_to(url_for(".index"))
+
+
+def _tabs(counts: Mapping[TokenState, int], filters: Filters) -> list[dict[str, Any]]:
+    entries = [
+        {
+            "label": "All",
+            "url": _at(state=None, cursor=None),
+            "is_current": filters.state is None,
+            "count": sum(counts.values()),
+        }
+    ]
+    entries += [
+        {
+            "label": state.value.replace("_", " ")
+            .replace("recall", "Recall")
+            .capitalize(),
+            "url": _at(state=state.value, cursor=None),
+            "is_current": filters.state is state,
+            "count": count,
+        }
+        for state, count in counts.items()
+    ]
+    return entries
+
+
+def _at(**changes: str | None) -> str:
+    """Return this address with some of its query changed; None takes one out."""
+    query = {**{name: request.args.get(name) for name in _QUERY}, **changes}
+    kept = urlencode({name: value for name, value in query.items() if value})
+    return url_for(".index") + (f"?{kept}" if kept else "")
+
+
+def _rows(
+    found: Iterable[Connection], names: Mapping[UUID, str]
+) -> Iterator[dict[str, object]]:
+    for row in found:
+        yield {**row.model_dump(), "zoom_app": names.get(row.zoom_app_id, "")}
