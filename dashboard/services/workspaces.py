@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from pydantic import SecretStr
 from sqlmodel import Session, col, select
 
-from dashboard.clients.recall import REGIONS
+from dashboard.clients.recall import REGION_LABELS, REGIONS
 from dashboard.errors import (
     ConflictError,
     InvalidInputError,
@@ -21,6 +21,21 @@ from dashboard.services.audit import Actor
 from dashboard.services.bundle import Services
 from dashboard.services.pasted import require_whole, trim, trim_secret
 from dashboard.vault import Vault, fingerprint
+
+__all__ = [
+    "REGION_LABELS",
+    "Entered",
+    "KeyAnswer",
+    "NewWorkspace",
+    "api_key",
+    "change",
+    "check_again",
+    "check_key",
+    "create",
+    "find_by_key",
+    "get",
+    "list_all",
+]
 
 _NAME_LENGTH = 80
 _WRONG_KEY = 401

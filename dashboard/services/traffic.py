@@ -1,0 +1,102 @@
+"""How many webhooks of a zoom app came in each of the last 24 hours, and what waits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlmodel import Session, col, func, select
+
+from dashboard.models.ids import first_id
+from dashboard.models.webhook import Outcome, RefusalCount, Webhook
+
+_HOURS = 24
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HourOfTraffic:
+    """One hour: what was received and refused in it, and what of it is dead."""
+
+    starts_at: datetime
+    received: int
+    refused: int
+    dead: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traffic:
+    """A day of one zoom app.
+
+    Attributes:
+        hours: Oldest first, the running hour last.
+        waiting: Webhooks owed to Recall, however old.
+    """
+
+    hours: Sequence[HourOfTraffic]
+    waiting: int
+
+    @property
+    def received(self) -> int:
+        """Webhooks received in these hours."""
+        return sum(hour.received for hour in self.hours)
+
+    @property
+    def dead(self) -> int:
+        """How many of them were given up."""
+        return sum(hour.dead for hour in self.hours)
+
+
+def last_day(session: Session, zoom_app_id: UUID, *, now: datetime) -> Traffic:
+    """Count by the hour, from the index of the primary key's time."""
+    running = now.replace(minute=0, second=0, microsecond=0)
+    starts = [running - _HOUR * back for back in reversed(range(_HOURS))]
+    received = _count(session, zoom_app_id, starts[0])
+    dead = _count(session, zoom_app_id, starts[0], Outcome.DEAD)
+    refused = _refused(session, zoom_app_id, starts[0])
+    hours = [
+        HourOfTraffic(
+            starts_at=start,
+            received=received.get(start, 0),
+            refused=refused.get(start, 0),
+            dead=dead.get(start, 0),
+        )
+        for start in starts
+    ]
+    waiting = session.exec(
+        select(func.count()).where(
+            col(Webhook.zoom_app_id) == zoom_app_id,
+            col(Webhook.outcome) == Outcome.WAITING,
+        )
+    ).one()
+    return Traffic(hours=hours, waiting=waiting)
+
+
+def _count(
+    session: Session, zoom_app_id: UUID, since: datetime, outcome: Outcome | None = None
+) -> dict[datetime, int]:
+    # An id begins with the milliseconds, so dividing it gives the hour since `since`.
+    base, width = first_id(since), first_id(since + _HOUR) - first_id(since)
+    hour = (col(Webhook.id) - base) // width
+    query = (
+        select(hour, func.count())
+        .where(col(Webhook.zoom_app_id) == zoom_app_id, col(Webhook.id) >= base)
+        .group_by(hour)
+    )
+    if outcome is not None:
+        query = query.where(col(Webhook.outcome) == outcome)
+    return {since + _HOUR * int(index): n for index, n in session.exec(query).all()}
+
+
+def _refused(
+    session: Session, zoom_app_id: UUID, since: datetime
+) -> dict[datetime, int]:
+    query = (
+        select(RefusalCount.hour_at, func.sum(RefusalCount.requests))
+        .where(
+            col(RefusalCount.zoom_app_id) == zoom_app_id,
+            col(RefusalCount.hour_at) >= since,
+        )
+        .group_by(col(RefusalCount.hour_at))
+    )
+    return {hour: int(n) for hour, n in session.exec(query).all()}

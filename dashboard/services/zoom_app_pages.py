@@ -1,0 +1,187 @@
+"""All that the pages about zoom apps show, gathered from one reading session."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlmodel import Session, col, func, select
+
+from dashboard.models.connection import Connection
+from dashboard.models.workspace import Verdict, Workspace
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.services import (
+    scopes,
+    setup_steps,
+    sightings,
+    traffic,
+    validation,
+    workspaces,
+    zoom_app_summary,
+    zoom_apps,
+)
+from dashboard.services.scopes import Scope
+from dashboard.services.setup_steps import Key, Step
+from dashboard.services.sightings import Sighting
+from dashboard.services.traffic import Traffic
+from dashboard.services.validation import State, ValidationStatus
+from dashboard.services.zoom_app_summary import ZoomAppSummary
+from dashboard.settings import Settings, public_url_trouble
+
+
+class Remedy(StrEnum):
+    """The one act that a banner offers."""
+
+    EDIT = "edit"
+    UPDATE_IN_RECALL = "update_in_recall"
+    PROBE = "probe"
+    CHECK = "check"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alarm:
+    """What is wrong, what follows from it, and the act that mends it."""
+
+    sentence: str
+    detail: str
+    remedy: Remedy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A zoom app in the list; `status` is the worse of its two ways."""
+
+    zoom_app: ZoomApp
+    status: ValidationStatus
+    connections: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZoomAppPage:
+    """One zoom app's page.
+
+    Attributes:
+        ours: Status of the way from Zoom to us.
+        recalls: Status of the way from us to Recall.
+        ours_used: How much of the time until the next check is over, in percent.
+        recalls_used: The same of the other way.
+        open_step: The step whose details are shown at once.
+        seen: Newest first.
+        address_trouble: Why Zoom would refuse our addresses; None if it would not.
+        workspace: Of the app; None while it has none.
+        workspaces: To choose from.
+    """
+
+    app: ZoomAppSummary
+    ours: ValidationStatus
+    recalls: ValidationStatus
+    ours_used: int
+    recalls_used: int
+    alarm: Alarm | None
+    steps: Sequence[Step]
+    open_step: Key | None
+    seen: Sequence[Sighting]
+    traffic: Traffic
+    scopes: Sequence[Scope]
+    address_trouble: str | None
+    workspace: Workspace | None
+    workspaces: Sequence[Workspace]
+
+    @property
+    def done(self) -> int:
+        """How many steps were seen done."""
+        return sum(step.is_done for step in self.steps)
+
+
+def rows(session: Session, *, now: datetime) -> Sequence[Row]:
+    """Return every zoom app with its status, by name."""
+    counts = dict(
+        session.exec(
+            select(Connection.zoom_app_id, func.count()).group_by(
+                col(Connection.zoom_app_id)
+            )
+        ).all()
+    )
+    return [
+        Row(
+            zoom_app=app,
+            status=validation.status(validation.evidence(session, app.id), now),
+            connections=counts.get(app.id, 0),
+        )
+        for app in zoom_apps.list_all(session)
+    ]
+
+
+def page(
+    session: Session,
+    zoom_app_id: UUID,
+    *,
+    settings: Settings,
+    public_url: str,
+    now: datetime,
+) -> ZoomAppPage:
+    """Return one zoom app's page.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+    """
+    app = zoom_apps.get(session, zoom_app_id)
+    seen = validation.evidence(session, zoom_app_id)
+    ours, recalls = validation.ours(seen, now), validation.recalls(seen, now)
+    facts = setup_steps.gather(session, app, ours=ours, recalls=recalls)
+    steps = setup_steps.steps(facts)
+    day = traffic.last_day(session, zoom_app_id, now=now)
+    own = app.workspace_id and workspaces.get(session, app.workspace_id)
+    return ZoomAppPage(
+        app=zoom_app_summary.summary(
+            session, zoom_app_id, settings=settings, public_url=public_url, now=now
+        ),
+        ours=ours,
+        recalls=recalls,
+        ours_used=ours.share_used(now),
+        recalls_used=recalls.share_used(now),
+        alarm=_alarm(app, ours, recalls, day.waiting),
+        steps=steps,
+        open_step=setup_steps.next_open(steps),
+        seen=sightings.latest(session, zoom_app_id),
+        traffic=day,
+        scopes=scopes.list_for(app.kind, app.scope_style),
+        address_trouble=public_url_trouble(public_url),
+        workspace=own or None,
+        workspaces=workspaces.list_all(session),
+    )
+
+
+def _alarm(
+    app: ZoomApp, ours: ValidationStatus, recalls: ValidationStatus, waiting: int
+) -> Alarm | None:
+    """Return the one thing to mend first. Pure."""
+    kept = f" No event is lost: {waiting} wait." if waiting else " No event is lost."
+    if app.verdict is Verdict.WRONG:
+        return Alarm(
+            sentence="Zoom refuses the client ID with this client secret.",
+            detail="Nobody can connect until it is mended.",
+            remedy=Remedy.EDIT,
+        )
+    if ours.state is State.SECRET_MISMATCH:
+        return Alarm(
+            sentence="Zoom signs with another secret token than the one stored here.",
+            detail="Copy Secret Token from Zoom, Features, Access, same environment. "
+            "Until then Zoom's events are refused.",
+            remedy=Remedy.EDIT,
+        )
+    if recalls.state is State.SECRET_MISMATCH:
+        return Alarm(
+            sentence="Recall holds another secret token than the one stored here.",
+            detail="Events are verified here and forwarded, but Recall refuses them."
+            + kept,
+            remedy=Remedy.UPDATE_IN_RECALL,
+        )
+    if recalls.state is State.FAILING:
+        return Alarm(
+            sentence="Recall does not answer its webhook URL as it should.",
+            detail=recalls.sentence + kept,
+            remedy=Remedy.PROBE,
+        )
+    return None

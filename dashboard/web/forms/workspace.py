@@ -1,0 +1,28 @@
+"""Forms about workspaces. The API key is never written back into a page."""
+
+from flask_wtf import FlaskForm
+from wtforms import PasswordField, SelectField, StringField
+from wtforms.validators import DataRequired, Length
+
+from dashboard.services.pasted import LONGEST
+from dashboard.services.workspaces import REGION_LABELS
+
+_NAME = Length(max=80, message="The name may have 80 characters.")
+_LENGTH = Length(max=LONGEST * 2, message="This is far too long. Copy it again.")
+
+
+class NewWorkspaceForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    """Adding a workspace."""
+
+    name = StringField("Name", [DataRequired("Give it a name."), _NAME])
+    region = SelectField("Region", choices=list(REGION_LABELS.items()))
+    api_key = PasswordField(
+        "API key", [DataRequired("The API key is missing."), _LENGTH]
+    )
+
+
+class WorkspaceForm(FlaskForm):  # type: ignore[misc]  # as above
+    """Changing one; an empty key keeps what is stored."""
+
+    name = StringField("Name", [DataRequired("Give it a name."), _NAME])
+    api_key = PasswordField("API key", [_LENGTH])

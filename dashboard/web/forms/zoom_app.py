@@ -1,0 +1,90 @@
+"""Forms about zoom apps. Secrets are never written back into a page."""
+
+from flask_wtf import FlaskForm
+from wtforms import (
+    HiddenField,
+    PasswordField,
+    RadioField,
+    SelectField,
+    StringField,
+    validators,
+)
+from wtforms.validators import DataRequired, Length
+
+from dashboard.models.zoom_app import Environment, Kind, Routing, ScopeStyle
+from dashboard.services.pasted import LONGEST
+
+_NAME = Length(max=80, message="The name may have 80 characters.")
+_LENGTH = Length(max=LONGEST * 2, message="This is far too long. Copy it again.")
+_ROUTINGS = [
+    (Routing.RELAY.value, "Relay: Zoom posts here, the dashboard forwards to Recall"),
+    (Routing.DIRECT.value, "Direct: Zoom posts to Recall"),
+]
+
+
+class NewZoomAppForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    """Entering a credential pair."""
+
+    name = StringField("Name", [DataRequired("Give it a name."), _NAME])
+    environment = RadioField(
+        "Environment",
+        [DataRequired("Choose one.")],
+        choices=[
+            (Environment.DEVELOPMENT.value, "Development"),
+            (Environment.PRODUCTION.value, "Production"),
+        ],
+        default=Environment.DEVELOPMENT.value,
+    )
+    kind = RadioField(
+        "Kind",
+        [DataRequired("Choose one.")],
+        choices=[
+            (Kind.USER_LEVEL.value, "User-managed"),
+            (Kind.ACCOUNT_LEVEL.value, "Admin-managed"),
+        ],
+        default=Kind.USER_LEVEL.value,
+    )
+    scope_style = RadioField(
+        "Scopes",
+        [DataRequired("Choose one.")],
+        choices=[
+            (ScopeStyle.GRANULAR.value, "Granular"),
+            (ScopeStyle.LEGACY.value, "Legacy"),
+        ],
+        default=ScopeStyle.GRANULAR.value,
+    )
+    client_id = StringField(
+        "Client ID", [DataRequired("The client ID is missing."), _LENGTH]
+    )
+    client_secret = PasswordField(
+        "Client secret", [DataRequired("The client secret is missing."), _LENGTH]
+    )
+    secret_token = PasswordField(
+        "Secret token", [DataRequired("The secret token is missing."), _LENGTH]
+    )
+
+
+class ZoomAppForm(FlaskForm):  # type: ignore[misc]  # as above
+    """Changing one; an empty secret keeps what is stored."""
+
+    name = StringField("Name", [DataRequired("Give it a name."), _NAME])
+    routing = RadioField(
+        "Routing of webhooks", [DataRequired("Choose one.")], choices=_ROUTINGS
+    )
+    client_secret = PasswordField("Client secret", [_LENGTH])
+    secret_token = PasswordField("Secret token", [_LENGTH])
+
+
+class CreateInRecallForm(FlaskForm):  # type: ignore[misc]  # as above
+    """Which workspace to create the app in."""
+
+    workspace_id = SelectField(
+        "Workspace", [validators.UUID("Choose a workspace.")], validate_choice=False
+    )
+
+
+class AdoptForm(FlaskForm):  # type: ignore[misc]  # as above
+    """Which of Recall's apps to take."""
+
+    workspace_id = HiddenField(validators=[validators.UUID("Choose a workspace.")])
+    recall_app_id = HiddenField(validators=[validators.UUID("Choose an app.")])

@@ -1,0 +1,133 @@
+"""Workspaces: Recall regions with their API keys; admins only."""
+
+from uuid import UUID
+
+from flask import Blueprint, flash, render_template, url_for
+from flask.typing import ResponseReturnValue
+from pydantic import SecretStr
+
+from dashboard.errors import ConflictError, InvalidInputError
+from dashboard.models.workspace import Verdict
+from dashboard.services import workspaces
+from dashboard.services.permissions import Permission
+from dashboard.services.workspaces import Entered, KeyAnswer, NewWorkspace
+from dashboard.web import htmx
+from dashboard.web.access import requires
+from dashboard.web.context import actor, db, services
+from dashboard.web.forms.workspace import NewWorkspaceForm, WorkspaceForm
+
+bp = Blueprint("workspaces", __name__, url_prefix="/workspaces")
+
+_UNPROCESSABLE = 422
+_TONES = {Verdict.RIGHT: "good", Verdict.WRONG: "trouble", Verdict.UNKNOWN: "waiting"}
+
+
+@bp.get("/", strict_slashes=False)
+@requires(Permission.WORKSPACES_READ)
+def index() -> str:
+    """List every workspace."""
+    return render_template(
+        "workspaces/index.html", workspaces=workspaces.list_all(db())
+    )
+
+
+@bp.get("/new")
+@requires(Permission.WORKSPACES_WRITE)
+def new() -> str:
+    """Show the form for another workspace."""
+    return render_template("workspaces/new.html", form=NewWorkspaceForm())
+
+
+@bp.post("/new")
+@requires(Permission.WORKSPACES_WRITE)
+def create() -> ResponseReturnValue:
+    """Check the key at Recall and add the workspace."""
+    form = NewWorkspaceForm()
+    if not form.validate():
+        return _new_again(form)
+    values = NewWorkspace(
+        name=form.name.data or "",
+        region=form.region.data or "",
+        api_key=SecretStr(form.api_key.data or ""),
+    )
+    try:
+        entered = workspaces.create(services(), values, actor=actor())
+    except (InvalidInputError, ConflictError) as error:
+        _put(form, error)
+        return _new_again(form)
+    _say(entered)
+    return htmx.go_to(url_for(".index"))
+
+
+@bp.get("/<uuid:workspace_id>/edit")
+@requires(Permission.WORKSPACES_WRITE)
+def edit(workspace_id: UUID) -> str:
+    """Show what can be changed about a workspace."""
+    workspace = workspaces.get(db(), workspace_id)
+    form = WorkspaceForm(data={"name": workspace.name})
+    return render_template("workspaces/edit.html", form=form, workspace=workspace)
+
+
+@bp.post("/<uuid:workspace_id>/edit")
+@requires(Permission.WORKSPACES_WRITE)
+def update(workspace_id: UUID) -> ResponseReturnValue:
+    """Rename it, or replace its key after checking it at Recall."""
+    form = WorkspaceForm()
+    if not form.validate():
+        return _edit_again(form, workspace_id)
+    typed = form.api_key.data
+    try:
+        entered = workspaces.change(
+            services(),
+            workspace_id,
+            name=form.name.data or "",
+            api_key=SecretStr(typed) if typed else None,
+            actor=actor(),
+        )
+    except (InvalidInputError, ConflictError) as error:
+        _put(form, error)
+        return _edit_again(form, workspace_id)
+    _say(entered)
+    return htmx.go_to(url_for(".index"))
+
+
+@bp.post("/<uuid:workspace_id>/check")
+@requires(Permission.WORKSPACES_WRITE)
+def check(workspace_id: UUID) -> ResponseReturnValue:
+    """Ask Recall about the stored key again."""
+    _flash_answer(workspaces.check_again(services(), workspace_id))
+    return htmx.go_to(url_for(".index"))
+
+
+def _new_again(form: NewWorkspaceForm) -> ResponseReturnValue:
+    return render_template("workspaces/new.html", form=form), _UNPROCESSABLE
+
+
+def _edit_again(form: WorkspaceForm, workspace_id: UUID) -> ResponseReturnValue:
+    workspace = workspaces.get(db(), workspace_id)
+    page = render_template("workspaces/edit.html", form=form, workspace=workspace)
+    return page, _UNPROCESSABLE
+
+
+def _put(
+    form: NewWorkspaceForm | WorkspaceForm, error: InvalidInputError | ConflictError
+) -> None:
+    field = error.field if isinstance(error, InvalidInputError) else None
+    form[field or "api_key"].errors = [str(error)]
+
+
+def _say(entered: Entered) -> None:
+    for label in entered.trimmed:
+        flash(f"White space around the {label} was removed.", "off")
+    if entered.answer.reason:
+        _flash_answer(entered.answer, saved=True)
+    else:
+        flash("Saved.", "good")
+
+
+def _flash_answer(answer: KeyAnswer, *, saved: bool = False) -> None:
+    start = ""
+    if saved:
+        is_checked = answer.verdict is not Verdict.UNKNOWN
+        start = "Saved. " if is_checked else "Saved, but unchecked. "
+    flash(start + answer.reason, _TONES[answer.verdict])

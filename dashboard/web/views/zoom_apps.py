@@ -1,0 +1,294 @@
+"""Zoom apps: entering, setting up step by step, watching validation live."""
+
+from uuid import UUID
+
+from flask import Blueprint, flash, render_template, url_for
+from flask.typing import ResponseReturnValue
+from pydantic import SecretStr
+
+from dashboard.errors import ConflictError, InvalidInputError, UpstreamError
+from dashboard.models.check import Finding
+from dashboard.models.workspace import Verdict
+from dashboard.models.zoom_app import Environment, Kind, Routing, ScopeStyle
+from dashboard.services import entering, probing, recall_apps, zoom_app_pages, zoom_apps
+from dashboard.services.credentials import NewZoomApp, ZoomAppChanges
+from dashboard.services.permissions import Permission
+from dashboard.services.recall_apps import CreateResult, Creation
+from dashboard.services.zoom_app_pages import ZoomAppPage
+from dashboard.web import charts, htmx
+from dashboard.web.access import requires
+from dashboard.web.context import actor, db, now, services
+from dashboard.web.forms.zoom_app import (
+    AdoptForm,
+    CreateInRecallForm,
+    NewZoomAppForm,
+    ZoomAppForm,
+)
+
+bp = Blueprint("zoom_apps", __name__, url_prefix="/zoom-apps")
+
+_UNPROCESSABLE = 422
+_CONFLICT = 409
+_TONES = {Verdict.RIGHT: "good", Verdict.WRONG: "trouble", Verdict.UNKNOWN: "waiting"}
+_MADE = {
+    Creation.CREATED: "Recall has the app now. Its id is shown below.",
+    Creation.SETTLED: "Recall had made the app already; its id is stored now.",
+    Creation.HERE_ALREADY: "The app is in Recall already; nothing was made.",
+}
+
+
+@bp.get("/", strict_slashes=False)
+@requires(Permission.ZOOM_APPS_READ)
+def index() -> str:
+    """List every zoom app with its validation status."""
+    return render_template(
+        "zoom_apps/index.html", rows=zoom_app_pages.rows(db(), now=now())
+    )
+
+
+@bp.get("/new")
+@requires(Permission.ZOOM_APPS_WRITE)
+def new() -> str:
+    """Show the form for a credential pair."""
+    return render_template("zoom_apps/new.html", form=NewZoomAppForm())
+
+
+@bp.post("/new")
+@requires(Permission.ZOOM_APPS_WRITE)
+def create() -> ResponseReturnValue:
+    """Check the pair at Zoom and save it."""
+    form = NewZoomAppForm()
+    if not form.validate():
+        return _new_again(form)
+    values = NewZoomApp(
+        name=form.name.data or "",
+        environment=Environment(form.environment.data),
+        kind=Kind(form.kind.data),
+        scope_style=ScopeStyle(form.scope_style.data),
+        client_id=form.client_id.data or "",
+        client_secret=SecretStr(form.client_secret.data or ""),
+        secret_token=SecretStr(form.secret_token.data or ""),
+    )
+    try:
+        entered = entering.create(services(), values, actor=actor())
+    except InvalidInputError as error:
+        form[error.field or "client_id"].errors = [str(error)]
+        return _new_again(form)
+    except ConflictError as error:
+        form.client_id.errors = [str(error)]
+        return _new_again(form)
+    _say(entered)
+    return htmx.go_to(url_for(".show", zoom_app_id=entered.zoom_app_id))
+
+
+@bp.get("/<uuid:zoom_app_id>")
+@requires(Permission.ZOOM_APPS_READ)
+def show(zoom_app_id: UUID) -> ResponseReturnValue:
+    """Show the set-up of one zoom app and what was seen of it."""
+    return _show_page(zoom_app_id)
+
+
+@bp.get("/<uuid:zoom_app_id>/validation")
+@requires(Permission.ZOOM_APPS_READ)
+def validation(zoom_app_id: UUID) -> ResponseReturnValue:
+    """Answer the parts of the page that change by themselves."""
+    if not htmx.wants_fragment():
+        return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
+    page = _look(zoom_app_id)
+    return htmx.fragment("zoom_apps/partials/_live.html", page=page, chart=_chart(page))
+
+
+@bp.get("/<uuid:zoom_app_id>/edit")
+@requires(Permission.ZOOM_APPS_WRITE)
+def edit(zoom_app_id: UUID) -> str:
+    """Show what can be changed about a zoom app."""
+    zoom_app = zoom_apps.get(db(), zoom_app_id)
+    form = ZoomAppForm(data={"name": zoom_app.name, "routing": zoom_app.routing.value})
+    return _edit_page(form, zoom_app_id)
+
+
+@bp.post("/<uuid:zoom_app_id>/edit")
+@requires(Permission.ZOOM_APPS_WRITE)
+def update(zoom_app_id: UUID) -> ResponseReturnValue:
+    """Change it, and give new secrets to Recall as well."""
+    form = ZoomAppForm()
+    if not form.validate():
+        return _edit_page(form, zoom_app_id), _UNPROCESSABLE
+    changes = ZoomAppChanges(
+        name=form.name.data or "",
+        routing=Routing(form.routing.data),
+        client_secret=_typed(form.client_secret.data),
+        secret_token=_typed(form.secret_token.data),
+    )
+    try:
+        entered = entering.change(services(), zoom_app_id, changes, actor=actor())
+    except InvalidInputError as error:
+        form[error.field or "name"].errors = [str(error)]
+        return _edit_page(form, zoom_app_id), _UNPROCESSABLE
+    _say(entered)
+    if entered.has_new_secrets and zoom_apps.get(db(), zoom_app_id).recall_app_id:
+        _give_to_recall(zoom_app_id)
+    return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
+
+
+@bp.post("/<uuid:zoom_app_id>/check")
+@requires(Permission.ZOOM_APPS_WRITE)
+def check(zoom_app_id: UUID) -> ResponseReturnValue:
+    """Ask Zoom about the stored pair again."""
+    proof = entering.check_again(services(), zoom_app_id)
+    flash(proof.reason, _TONES[proof.verdict])
+    return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
+
+
+@bp.post("/<uuid:zoom_app_id>/create-in-recall")
+@requires(Permission.ZOOM_APPS_WRITE)
+def create_in_recall(zoom_app_id: UUID) -> ResponseReturnValue:
+    """Make the app in Recall, or offer what is there already."""
+    form = CreateInRecallForm()
+    if not form.validate():
+        flash("Choose a workspace first.", "trouble")
+        return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
+    workspace_id = UUID(form.workspace_id.data)
+    try:
+        result = recall_apps.create_in_recall(
+            services(), zoom_app_id, workspace_id, actor=actor()
+        )
+    except (UpstreamError, ConflictError) as error:
+        flash(f"Nothing was created for sure. {error}", "trouble")
+        return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
+    if result.outcome is Creation.OFFERED:
+        return _show_page(zoom_app_id, offer=result, workspace_id=workspace_id)
+    return _in_recall(zoom_app_id, result)
+
+
+@bp.post("/<uuid:zoom_app_id>/adopt")
+@requires(Permission.ZOOM_APPS_WRITE)
+def adopt(zoom_app_id: UUID) -> ResponseReturnValue:
+    """Take an app that Recall has already."""
+    form = AdoptForm()
+    if not form.validate():
+        flash("Choose one of the apps that Recall has.", "trouble")
+        return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
+    try:
+        result = recall_apps.adopt(
+            services(),
+            zoom_app_id,
+            UUID(form.workspace_id.data),
+            UUID(form.recall_app_id.data),
+            actor=actor(),
+        )
+    except (UpstreamError, ConflictError) as error:
+        flash(f"Nothing was adopted. {error}", "trouble")
+        return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
+    return _in_recall(zoom_app_id, result)
+
+
+@bp.post("/<uuid:zoom_app_id>/update-in-recall")
+@requires(Permission.ZOOM_APPS_WRITE)
+def update_in_recall(zoom_app_id: UUID) -> ResponseReturnValue:
+    """Give Recall the secrets stored here, and see whether it holds them."""
+    _give_to_recall(zoom_app_id)
+    return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
+
+
+@bp.post("/<uuid:zoom_app_id>/probe")
+@requires(Permission.ZOOM_APPS_WRITE)
+def probe(zoom_app_id: UUID) -> ResponseReturnValue:
+    """Put a signed challenge to Recall, now."""
+    seen = probing.probe_recall(services(), zoom_app_id)
+    flash(seen.detail, "good" if seen.finding is Finding.GOOD else "trouble")
+    return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
+
+
+def _look(zoom_app_id: UUID) -> ZoomAppPage:
+    return zoom_app_pages.page(
+        db(),
+        zoom_app_id,
+        settings=services().settings,
+        public_url=services().public_url,
+        now=now(),
+    )
+
+
+def _show_page(
+    zoom_app_id: UUID,
+    *,
+    offer: CreateResult | None = None,
+    workspace_id: UUID | None = None,
+) -> ResponseReturnValue:
+    page = _look(zoom_app_id)
+    form = CreateInRecallForm()
+    form.workspace_id.choices = [(str(one.id), one.name) for one in page.workspaces]
+    chosen = workspace_id or (page.workspace and page.workspace.id)
+    form.workspace_id.data = str(chosen) if chosen else None
+    shown = render_template(
+        "zoom_apps/show.html",
+        page=page,
+        chart=_chart(page),
+        form=form,
+        offered=offer.offered if offer else [],
+        offered_in=workspace_id,
+    )
+    return shown, _CONFLICT if offer else 200
+
+
+def _chart(page: ZoomAppPage) -> charts.HourBars:
+    return charts.hour_bars(
+        [
+            charts.Hour(
+                starts_at=hour.starts_at,
+                count=hour.received + hour.refused,
+                trouble=hour.refused + hour.dead,
+            )
+            for hour in page.traffic.hours
+        ]
+    )
+
+
+def _new_again(form: NewZoomAppForm) -> ResponseReturnValue:
+    return render_template("zoom_apps/new.html", form=form), _UNPROCESSABLE
+
+
+def _edit_page(form: ZoomAppForm, zoom_app_id: UUID) -> str:
+    zoom_app = zoom_apps.get(db(), zoom_app_id)
+    return render_template("zoom_apps/edit.html", form=form, app=zoom_app)
+
+
+def _typed(text: str | None) -> SecretStr | None:
+    return SecretStr(text) if text else None
+
+
+def _say(entered: entering.Entered) -> None:
+    if entered.trimmed:
+        flash(
+            f"White space around the {' and the '.join(entered.trimmed)} was removed.",
+            "off",
+        )
+    proof = entered.proof
+    if proof is None:
+        flash("Saved.", "good")
+    elif proof.verdict is Verdict.RIGHT:
+        flash("Saved. Zoom accepted client ID and client secret.", "good")
+    else:
+        flash(f"Saved, but unchecked. {proof.reason}", "waiting")
+
+
+def _in_recall(zoom_app_id: UUID, result: CreateResult) -> ResponseReturnValue:
+    flash(_MADE[result.outcome], "good")
+    if result.outcome is not Creation.HERE_ALREADY:
+        probing.probe_recall(services(), zoom_app_id)
+    return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
+
+
+def _give_to_recall(zoom_app_id: UUID) -> None:
+    try:
+        recall_apps.update_in_recall(services(), zoom_app_id, actor=actor())
+    except UpstreamError as error:
+        flash(f"Recall still has the former secrets. {error}", "trouble")
+        return
+    seen = probing.probe_recall(services(), zoom_app_id)
+    is_good = seen.finding is Finding.GOOD
+    flash(
+        "Recall has the same secrets now. " + seen.detail,
+        "good" if is_good else "trouble",
+    )
