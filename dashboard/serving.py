@@ -121,7 +121,7 @@ def upgrade_with_backup(database: Database, *, clock: Clock) -> str | None:
 def _load(
     settings: Settings, listens_on: str, parent: int, *, with_worker: bool
 ) -> WSGIApplication:
-    _die_with(parent)
+    die_with(parent)
     logs.set_up()
     services = build_services(settings, listens_on=listens_on)
     closing: list[Callable[[], None]] = [services.close]
@@ -138,8 +138,11 @@ def _load(
     return create_app(services)
 
 
-def _die_with(parent: int) -> None:
-    # A killed supervisor must not leave a process behind that holds port and database.
+def die_with(parent: int) -> None:
+    """End this process at once when its parent ends, killed or not.
+
+    A killed supervisor must not leave a process behind that holds port and database.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:

@@ -7,6 +7,7 @@ import click
 
 from dashboard.sandbox import serving
 from dashboard.sandbox.zoom.seed import seed
+from dashboard.serving import die_with
 
 
 @click.command("sandbox")
@@ -19,14 +20,18 @@ from dashboard.sandbox.zoom.seed import seed
     help="Accept http, localhost and IP addresses, which the real ones refuse.",
 )
 @click.option("--empty", is_flag=True, help="Begin without the example app and users.")
+@click.option("--with-parent", type=int, hidden=True)
 def command(
     host: str,
     zoom_port: int,
     recall_port: int,
     allow_local: bool,  # noqa: FBT001 - click passes flags so
     empty: bool,  # noqa: FBT001 - as above
+    with_parent: int | None,
 ) -> None:
     """Run the simulated Zoom and Recall, each on its own port."""
+    if with_parent is not None:
+        die_with(with_parent)
     running = serving.start(
         host=host,
         zoom_port=zoom_port,

@@ -38,14 +38,7 @@ def worker() -> None:
 @_PORT
 @click.option("--zoom-port", default=8001, show_default=True)
 @click.option("--recall-port", default=8002, show_default=True)
-@click.option("--fresh", is_flag=True, help="Tell the story anew from nothing.")
-def demo(
-    host: str,
-    port: int,
-    zoom_port: int,
-    recall_port: int,
-    fresh: bool,  # noqa: FBT001 - click passes flags so
-) -> None:
+def demo(host: str, port: int, zoom_port: int, recall_port: int) -> None:
     """Everything on one machine, against the simulated Zoom and Recall."""
     if len({port, zoom_port, recall_port}) < 3:  # noqa: PLR2004 - three servers
         raise SettingsError("The three ports must differ.")
@@ -54,5 +47,4 @@ def demo(
         port=port,
         zoom_port=zoom_port,
         recall_port=recall_port,
-        fresh=fresh,
     )

@@ -26,6 +26,7 @@ _STATUS: dict[type[DashboardError], int] = {
     StorageError: 503,
     SchemaError: 503,
 }
+_TEMPLATES = {403: "errors/403.html", 404: "errors/404.html"}
 _FORGED = (
     "This form is too old or was sent from another page, so nothing was done. "
     "Go back, reload the page and send it again."
@@ -81,6 +82,7 @@ def _broken(_error: Exception) -> Response:
 def _show(status: int, message: str) -> Response:
     if htmx.wants_fragment():
         return htmx.fragment("errors/_alert.html", status=status, message=message)
-    named = {403: "errors/403.html", 404: "errors/404.html"}
-    template = named.get(status, "errors/other.html")
+    template = _TEMPLATES.get(status, "errors/other.html")
+    if status >= 500:  # noqa: PLR2004 - who is signed in may not be known then
+        template = "errors/unavailable.html"
     return make_response(render_template(template, message=message), status)

@@ -1,0 +1,27 @@
+"""`dashboard keys`: the encryption keys."""
+
+import click
+
+from dashboard.cli.opening import opened_services
+from dashboard.services import audit, rotation
+
+
+@click.group("keys")
+def group() -> None:
+    """The encryption keys: rotate."""
+
+
+@group.command()
+def rotate() -> None:
+    """Seal everything with the newest key; the older ones may go afterwards."""
+    with opened_services() as services:
+        changed = rotation.rotate(services.database, services.vault)
+        with services.database.writing() as session:
+            audit.record(
+                session,
+                audit.COMMAND_LINE,
+                "keys.rotated",
+                subject=f"{changed} values",
+                now=services.clock.now(),
+            )
+    click.echo(f"{changed} values were sealed anew; older keys may be removed now.")

@@ -1,0 +1,184 @@
+"""`dashboard zoom-app`: add, list, show, create-in-recall."""
+
+import dataclasses
+import json
+from pathlib import Path
+from uuid import UUID
+
+import click
+from pydantic_core import to_jsonable_python
+
+from dashboard.cli.opening import SECRET_FILE, opened_services, read_secret
+from dashboard.clients import recall
+from dashboard.clients.recall import REGIONS
+from dashboard.errors import ConflictError
+from dashboard.models.workspace import Verdict
+from dashboard.models.zoom_app import Environment, Kind, Routing, ScopeStyle
+from dashboard.services import (
+    addresses,
+    audit,
+    entering,
+    recall_apps,
+    workspaces,
+    zoom_app_summary,
+    zoom_apps,
+)
+from dashboard.services.bundle import Services
+from dashboard.services.credentials import NewZoomApp
+from dashboard.services.workspaces import NewWorkspace
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+
+@click.group("zoom-app")
+def group() -> None:
+    """Zoom apps: add, list, show, create-in-recall."""
+
+
+@group.command()
+@click.option("--name", required=True)
+@click.option("--environment", required=True, type=click.Choice(list(Environment)))
+@click.option("--kind", required=True, type=click.Choice(list(Kind)))
+@click.option(
+    "--scope-style", default=ScopeStyle.GRANULAR, type=click.Choice(list(ScopeStyle))
+)
+@click.option("--routing", default=Routing.RELAY, type=click.Choice(list(Routing)))
+@click.option("--client-id", required=True)
+@click.option("--client-secret-file", required=True, type=SECRET_FILE)
+@click.option("--secret-token-file", required=True, type=SECRET_FILE)
+@_JSON
+def add(
+    name: str,
+    environment: Environment,
+    kind: Kind,
+    scope_style: ScopeStyle,
+    routing: Routing,
+    client_id: str,
+    client_secret_file: Path,
+    secret_token_file: Path,
+    as_json: bool,  # noqa: FBT001 - click passes flags so
+) -> None:
+    """Check a credential pair at Zoom and save it."""
+    values = NewZoomApp(
+        name=name,
+        environment=Environment(environment),
+        kind=Kind(kind),
+        scope_style=ScopeStyle(scope_style),
+        routing=Routing(routing),
+        client_id=client_id,
+        client_secret=read_secret(client_secret_file),
+        secret_token=read_secret(secret_token_file),
+    )
+    with opened_services() as services:
+        entered = entering.create(services, values, actor=audit.COMMAND_LINE)
+        with services.database.reading() as session:
+            slug = zoom_apps.get(session, entered.zoom_app_id).slug
+        urls = {
+            "id": str(entered.zoom_app_id),
+            "webhook_url": addresses.webhook_url(
+                services.public_url, entered.zoom_app_id
+            ),
+            "connect_url": addresses.connect_url(services.public_url, slug),
+        }
+    for label in entered.trimmed:
+        click.echo(f"White space around the {label} was removed.", err=True)
+    if entered.proof is not None and entered.proof.verdict is not Verdict.RIGHT:
+        click.echo(f"Saved, but not checked at Zoom: {entered.proof.reason}", err=True)
+    _print(urls, as_json=as_json)
+
+
+@group.command("list")
+@_JSON
+def list_(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
+    """List the zoom apps."""
+    with opened_services() as services, services.database.reading() as session:
+        rows = [
+            {
+                "id": str(one.id),
+                "name": one.name,
+                "environment": one.environment.value,
+                "kind": one.kind.value,
+                "client_id": one.client_id,
+                "recall_app_id": str(one.recall_app_id) if one.recall_app_id else None,
+            }
+            for one in zoom_apps.list_all(session)
+        ]
+    if as_json:
+        click.echo(json.dumps({"zoom_apps": rows}))
+        return
+    for row in rows:
+        click.echo(f"{row['id']}\t{row['name']}\t{row['environment']}\t{row['kind']}")
+
+
+@group.command()
+@click.argument("zoom_app_id", metavar="ID", type=click.UUID)
+@_JSON
+def show(zoom_app_id: UUID, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
+    """Show a zoom app, its addresses and what was seen of it; no secrets."""
+    with opened_services() as services, services.database.reading() as session:
+        summary = zoom_app_summary.summary(
+            session,
+            zoom_app_id,
+            settings=services.settings,
+            public_url=services.public_url,
+            now=services.clock.now(),
+        )
+    _print(to_jsonable_python(dataclasses.asdict(summary)), as_json=as_json)
+
+
+@group.command("create-in-recall")
+@click.argument("zoom_app_id", metavar="ID", type=click.UUID)
+@click.option("--region", required=True, type=click.Choice(list(REGIONS)))
+@click.option("--api-key-file", required=True, type=SECRET_FILE)
+@click.option(
+    "--adopt", type=click.UUID, help="Take this Recall app, which is there already."
+)
+@_JSON
+def create_in_recall(
+    zoom_app_id: UUID,
+    region: str,
+    api_key_file: Path,
+    adopt: UUID | None,
+    as_json: bool,  # noqa: FBT001 - click passes flags so
+) -> None:
+    """Create the zoom app in Recall; makes the workspace when it is new."""
+    api_key = read_secret(api_key_file)
+    with opened_services() as services:
+        with services.database.reading() as session:
+            zoom_apps.get(session, zoom_app_id)
+        workspace_id = _workspace(
+            services, NewWorkspace(name=region, region=region, api_key=api_key)
+        )
+        if adopt is not None:
+            result = recall_apps.adopt(services, zoom_app_id, workspace_id, adopt)
+        else:
+            result = recall_apps.create_in_recall(services, zoom_app_id, workspace_id)
+        if result.recall_app_id is None:
+            offered = ", ".join(str(one.id) for one in result.offered)
+            raise ConflictError(
+                f"Recall has an app with this client ID already: {offered}. "
+                "Take it with --adopt, or delete it there; none was made."
+            )
+        host = addresses.recall_base_url(services.settings, region)
+        made = {
+            "recall_app_id": str(result.recall_app_id),
+            "recall_webhook_url": recall.webhook_url(host, result.recall_app_id),
+        }
+    _print(made, as_json=as_json)
+
+
+def _workspace(services: Services, values: NewWorkspace) -> UUID:
+    with services.database.reading() as session:
+        there = workspaces.find_by_key(session, values.region, values.api_key)
+        if there is not None:
+            return there.id
+    entered = workspaces.create(services, values, actor=audit.COMMAND_LINE)
+    return entered.workspace_id
+
+
+def _print(values: dict[str, object], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(values))
+        return
+    for name, value in values.items():
+        click.echo(f"{name}: {value}")

@@ -1,0 +1,108 @@
+"""`dashboard demo`: the product against the simulators, with a story already in it.
+
+The story is told through the product's own doors and services, over HTTP and in
+simulated time; no row is inserted by hand. It is told anew at each start, because the
+simulators keep nothing.
+"""
+
+import secrets
+import shutil
+from pathlib import Path
+
+import click
+from pydantic import SecretStr
+
+from dashboard import schema, serving
+from dashboard.app import build_services
+from dashboard.clock import Clock
+from dashboard.db import Database
+from dashboard.demo.simulators import Simulators
+from dashboard.demo.story import tell
+from dashboard.models.staff import Role
+from dashboard.services import audit, staff
+from dashboard.services.bundle import Services
+from dashboard.settings import Settings, instance_dir, load
+
+_ADMIN = "admin@example.com"
+_SUPPORT = "support@example.com"
+_PASSWORD_BYTES = 9
+
+
+def run(*, host: str, port: int, zoom_port: int, recall_port: int) -> None:
+    """Start the simulators, tell the story, then serve until told to stop.
+
+    Raises:
+        DashboardError: It cannot start; one line for standard error.
+    """
+    folder = instance_dir() / "demo"
+    _empty(folder)
+    with Simulators(host=host, zoom_port=zoom_port, recall_port=recall_port) as world:
+        settings = load(
+            instance=folder,
+            public_url=f"http://{host}:{port}",
+            database_url=f"sqlite:///{folder / 'dashboard.db'}",
+            zoom_url=world.zoom_url,
+            zoom_api_url=world.zoom_url,
+            recall_url=world.recall_url,
+        )
+        password = SecretStr(secrets.token_urlsafe(_PASSWORD_BYTES))
+        click.echo("Telling two days of story in a few seconds ...")
+        _tell(settings, world, password, host=host, port=port)
+        _greet(settings, world, password)
+        serving.serve(settings, host=host, port=port, with_worker=True)
+
+
+def _empty(folder: Path) -> None:
+    if not folder.is_dir():
+        return
+    database = Database(f"sqlite:///{folder / 'dashboard.db'}")
+    database.lock()  # refuses while another demo runs here
+    database.close()
+    shutil.rmtree(folder)
+
+
+def _tell(
+    settings: Settings, world: Simulators, password: SecretStr, *, host: str, port: int
+) -> None:
+    settings.instance.mkdir(parents=True)
+    database = Database(settings.sqlalchemy_url)
+    schema.upgrade(database)
+    database.close()
+    services = build_services(settings, listens_on=str(settings.public_url))
+    try:
+        _add_staff(services, password)
+        tell(services, world, host=host, port=port)
+    finally:
+        services.clock.set(None)
+        services.close()
+
+
+def _add_staff(services: Services, password: SecretStr) -> None:
+    now = Clock().now()
+    with services.database.writing() as session:
+        for email, role in ((_ADMIN, Role.ADMIN), (_SUPPORT, Role.SUPPORT)):
+            staff.add(session, email=email, role=role, password=password, now=now)
+            audit.record(
+                session, audit.COMMAND_LINE, "staff.added", subject=email, now=now
+            )
+
+
+def _greet(settings: Settings, world: Simulators, password: SecretStr) -> None:
+    # The password was made for this run of the demo, and opens nothing else.
+    click.echo(
+        f"""
+Dashboard         {settings.public_url}
+  sign in as      {_ADMIN}    (or {_SUPPORT})
+  password        {password.get_secret_value()}
+Simulated Zoom    {world.zoom_url}/marketplace/
+Simulated Recall  {world.recall_url}/
+
+Try first: open Webhooks, then create a meeting for Ana at the simulated Zoom
+({world.zoom_url}/users/) and watch it arrive, forwarded and mapped.
+Or set up a third zoom app: make one at {world.zoom_url}/marketplace/new
+and carry its values to {settings.public_url}/zoom-apps/new
+(API key of the simulated Recall, us-west-2: {world.spare_api_key}).
+
+Stop with Ctrl-C. Nothing of the demo is kept.
+"""
+    )

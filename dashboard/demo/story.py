@@ -1,0 +1,135 @@
+"""Two days in the life of two zoom apps, told in simulated time."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from pydantic import SecretStr
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from dashboard.app import create_app
+from dashboard.demo.people import PEOPLE, Fate, Person
+from dashboard.demo.simulators import Simulators
+from dashboard.demo.teller import Story
+from dashboard.models.zoom_app import Environment
+from dashboard.services import probing
+from dashboard.services.bundle import Services
+
+_TICK = timedelta(minutes=15)
+
+# Chance of a meeting in a quarter of an hour, by hour of the day (UTC).
+_BUSY = [
+    *([0.02] * 7),
+    *(0.3, 0.6, 0.8, 0.8, 0.7, 0.4, 0.7, 0.8, 0.7, 0.5, 0.3),
+    *([0.05] * 6),
+]
+
+
+def tell(services: Services, world: Simulators, *, host: str, port: int) -> None:
+    """Tell the whole story; afterwards the simulators are at real time again."""
+    with _serving(services, host, port):
+        story = Story(services, world)
+        _beginning(story)
+        _everyday(story)
+        _trouble(story)
+        _last_hour(story)
+        world.set_clock(None)
+        services.clock.set(None)
+        story.settle()
+
+
+def _beginning(story: Story) -> None:
+    api_key = SecretStr(story.world.recall("workspaces", region="us-east-1")["api_key"])
+    story.at(story.now)
+    story.set_up(Environment.DEVELOPMENT, "Notetaker development", api_key)
+    story.at(story.now + timedelta(minutes=20))
+    story.set_up(Environment.PRODUCTION, "Notetaker", api_key)
+
+
+def _everyday(story: Story) -> None:
+    coming = [one for one in PEOPLE if one.fate is not Fate.EXPIRES]
+    while story.now < story.end - timedelta(hours=3):
+        story.at(story.now + _TICK)
+        if coming and story.chance.random() < 0.5:  # noqa: PLR2004 - every other tick
+            story.join(coming.pop(0))
+        if story.connected and story.chance.random() < _BUSY[story.now.hour]:
+            story.meet(story.chance.choice(story.connected[:7]))
+        _weather(story)
+    for person in coming:
+        story.join(person)
+
+
+def _weather(story: Story) -> None:
+    """Let Recall be down for an hour a day ago, and Zoom send twice for another."""
+    hours_left = (story.end - story.now) / timedelta(hours=1)
+    is_down = 22 < hours_left <= 23  # noqa: PLR2004 - one hour
+    story.world.recall("switches", webhook_answer=503 if is_down else "ok")
+    if is_down:
+        story.meet(story.connected[0])
+    is_double = 7 < hours_left <= 8  # noqa: PLR2004 - one hour
+    story.world.zoom("switches", duplicate=is_double)
+    if is_double:
+        story.meet(story.connected[3])
+
+
+def _trouble(story: Story) -> None:
+    story.at(story.end - timedelta(hours=2, minutes=40))
+    story.forge(requests=14)
+    story.world.recall("switches", webhook_answer=422)
+    story.meet(story.connected[1])
+    story.world.recall("switches", webhook_answer="ok")
+    story.at(story.end - timedelta(hours=2))
+    for person in _with_fate(Fate.REMOVES_APP):
+        story.remove_app(person)
+    story.regenerate_secret_token(Environment.DEVELOPMENT)
+
+
+def _last_hour(story: Story) -> None:
+    story.at(story.end - timedelta(minutes=57))
+    for person in _with_fate(Fate.EXPIRES):
+        story.join(person)
+    testers = [one for one in story.connected if one.is_tester]
+    story.at(story.end - timedelta(minutes=30))
+    story.meet(testers[0])
+    story.meet(story.connected[2])
+    story.look()
+    story.at(story.end - timedelta(minutes=2))
+    probing.probe_recall(story.services, story.apps[Environment.PRODUCTION])
+    probing.probe_recall(story.services, story.apps[Environment.DEVELOPMENT])
+    story.world.recall("switches", refresh_ahead=False)
+    for person in _with_fate(Fate.EXPIRES):
+        story.look_at(person)
+    story.world.recall("switches", refresh_ahead=True)
+    story.world.zoom("switches", rate_limit="qps")
+    for person in _with_fate(Fate.ZOOM_BUSY):
+        story.look_at(person)
+    story.world.zoom("switches", rate_limit="off")
+    story.meet(story.connected[0])
+
+
+def _with_fate(fate: Fate) -> list[Person]:
+    return [person for person in PEOPLE if person.fate is fate]
+
+
+class _Quiet(WSGIRequestHandler):
+    """The story's own server keeps no request log."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def _serving(services: Services, host: str, port: int) -> Iterator[None]:
+    """Serve the dashboard to the simulators and visitors while the story is told."""
+    server = make_server(
+        host, port, create_app(services), threaded=True, request_handler=_Quiet
+    )
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

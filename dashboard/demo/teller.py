@@ -1,0 +1,198 @@
+"""The teller of the story: moves both clocks, and lets the product do the rest."""
+
+import random
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import httpx2
+from pydantic import SecretStr
+from sqlmodel import col, select
+
+from dashboard.demo.people import TOPICS, Fate, Person
+from dashboard.demo.simulators import Simulators
+from dashboard.demo.visitor import connect
+from dashboard.models.connection import Connection
+from dashboard.models.zoom_app import Environment, Kind, Routing
+from dashboard.services import (
+    addresses,
+    connections,
+    entering,
+    recall_apps,
+    workspaces,
+)
+from dashboard.services.audit import Actor
+from dashboard.services.bundle import Services
+from dashboard.services.credentials import NewZoomApp, ZoomAppChanges
+from dashboard.services.workspaces import NewWorkspace
+from dashboard.worker import Worker
+
+_SEED = 20261123
+_BEGAN_AGO = timedelta(hours=48)
+_SCOPE_OF_ME = "user:read:user"
+_WHO = Actor(name="admin@example.com")
+
+
+class Story:
+    """The teller: moves both clocks, and lets the product do the rest."""
+
+    def __init__(self, services: Services, world: Simulators) -> None:
+        self.services = services
+        self.world = world
+        self.chance = random.Random(_SEED)  # noqa: S311 - a story, no secret
+        self.worker = Worker(services, chores=[])
+        self.now = services.clock.now() - _BEGAN_AGO
+        self.apps: dict[Environment, UUID] = {}
+        self.client_ids: dict[Environment, str] = {}
+        self.zoom_users: dict[str, str] = {}
+        self.connected: list[Person] = []
+        self.end = self.now + _BEGAN_AGO
+
+    def at(self, instant: datetime) -> None:
+        """Make it this instant for everybody and let what is due happen."""
+        self.now = instant
+        self.services.clock.set(instant)
+        self.world.set_clock(instant)
+        self.settle()
+
+    def settle(self) -> None:
+        """Let Zoom send, the dashboard forward, and Recall work off what is due."""
+        self.world.zoom("do/deliver_due")
+        self.services.intake.flush()
+        self.worker.run_once(self.services.clock.now())
+        self.world.recall("run-due")
+
+    def set_up(self, environment: Environment, name: str, api_key: SecretStr) -> None:
+        """Enter a zoom app, create it in Recall, put the webhook URL into Zoom."""
+        made = self.world.zoom(
+            "apps",
+            name=name,
+            environment=environment.value,
+            redirect_url=addresses.redirect_url(self.services.public_url),
+            published=environment is Environment.PRODUCTION,
+        )
+        values = NewZoomApp(
+            name=name,
+            environment=environment,
+            kind=Kind.USER_LEVEL,
+            client_id=made["client_id"],
+            client_secret=SecretStr(made["client_secret"]),
+            secret_token=SecretStr(made["secret_token"]),
+        )
+        zoom_app_id = entering.create(self.services, values, actor=_WHO).zoom_app_id
+        workspace_id = self._workspace(api_key)
+        recall_apps.create_in_recall(
+            self.services, zoom_app_id, workspace_id, actor=_WHO
+        )
+        url = addresses.webhook_url(self.services.public_url, zoom_app_id)
+        self.world.zoom(
+            f"apps/{made['client_id']}", webhook_url=url, deauthorization_url=url
+        )
+        self.world.zoom("do/validate", client_id=made["client_id"])
+        self.apps[environment] = zoom_app_id
+        self.client_ids[environment] = made["client_id"]
+        self.settle()
+
+    def _workspace(self, api_key: SecretStr) -> UUID:
+        with self.services.database.reading() as session:
+            there = workspaces.find_by_key(session, "us-east-1", api_key)
+        if there is not None:
+            return there.id
+        values = NewWorkspace(name="Acme, US", region="us-east-1", api_key=api_key)
+        return workspaces.create(self.services, values, actor=_WHO).workspace_id
+
+    def join(self, person: Person) -> None:
+        """Let a person connect Zoom through the hosted page."""
+        environment = environment_of(person)
+        if person.fate is Fate.WITHHOLDS_SCOPES:
+            self.world.zoom("switches", withheld_scopes=[_SCOPE_OF_ME])
+        if person.email not in self.zoom_users:
+            user = self.world.zoom(
+                "users",
+                email=person.email,
+                first_name=person.first,
+                last_name=person.last,
+            )
+            self.zoom_users[person.email] = user["id"]
+        connect(
+            self.services,
+            self.world,
+            zoom_app_id=self.apps[environment],
+            zoom_user_id=self.zoom_users[person.email],
+        )
+        self.world.zoom("switches", withheld_scopes=[])
+        self.connected.append(person)
+        self.settle()
+
+    def meet(self, person: Person) -> None:
+        """Let a person make a meeting, now and then change one or the own PMI."""
+        user_id = self.zoom_users[person.email]
+        meeting = self.world.zoom(
+            "do/create_meeting",
+            user_id=user_id,
+            topic=self.chance.choice(TOPICS),
+        )
+        self.settle()
+        if self.chance.random() < 0.15:  # noqa: PLR2004 - one in seven
+            self.world.zoom(
+                "do/update_meeting",
+                meeting_id=meeting["id"],
+                topic="Moved: " + TOPICS[0],
+            )
+        if self.chance.random() < 0.06:  # noqa: PLR2004 - one in sixteen
+            pmi = self.chance.randrange(2_000_000_000, 9_999_999_999)
+            self.world.zoom("do/change_pmi", user_id=user_id, pmi=pmi)
+        self.settle()
+
+    def forge(self, requests: int) -> None:
+        """Let a stranger post what Zoom never signed."""
+        url = addresses.webhook_url(
+            self.services.public_url, self.apps[Environment.PRODUCTION]
+        )
+        headers = {
+            "x-zm-request-timestamp": str(int(self.now.timestamp())),
+            "x-zm-signature": "v0=" + "0" * 64,
+        }
+        with httpx2.Client(timeout=10) as http:
+            for number in range(requests):
+                body = b'{"event":"meeting.created","forged":%d}' % number
+                http.post(url, content=body, headers=headers)
+
+    def look(self) -> None:
+        """Look at every connection, as the sweep does by and by."""
+        while connections.check_due(self.services, limit=50):
+            pass
+
+    def look_at(self, person: Person) -> None:
+        """Look at one person's connection now."""
+        user_id = self.zoom_users[person.email]
+        with self.services.database.reading() as session:
+            query = select(Connection.id).where(col(Connection.zoom_user_id) == user_id)
+            connection_id = session.exec(query).one()
+        connections.refresh(self.services, connection_id)
+
+    def remove_app(self, person: Person) -> None:
+        """Let a person remove the app at Zoom."""
+        self.world.zoom(
+            "do/uninstall",
+            client_id=self.client_ids[environment_of(person)],
+            user_id=self.zoom_users[person.email],
+        )
+        self.settle()
+
+    def regenerate_secret_token(self, environment: Environment) -> None:
+        """Give Zoom and the dashboard a new secret token; Recall keeps the old one."""
+        client_id, zoom_app_id = self.client_ids[environment], self.apps[environment]
+        made = self.world.zoom("do/regenerate_secret_token", client_id=client_id)
+        changes = ZoomAppChanges(
+            name=made["name"],
+            routing=Routing.RELAY,
+            secret_token=SecretStr(made["secret_token"]),
+        )
+        entering.change(self.services, zoom_app_id, changes, actor=_WHO)
+        self.world.zoom("do/validate", client_id=client_id)
+        self.settle()
+
+
+def environment_of(person: Person) -> Environment:
+    """Return which of the two apps a person connects to."""
+    return Environment.DEVELOPMENT if person.is_tester else Environment.PRODUCTION

@@ -1,0 +1,39 @@
+"""A visitor of the hosted connect page: a browser without a screen."""
+
+import re
+from urllib.parse import parse_qsl, urlsplit
+from uuid import UUID
+
+import httpx2
+
+from dashboard.demo.simulators import Simulators
+from dashboard.errors import DashboardError
+from dashboard.services import addresses, zoom_apps
+from dashboard.services.bundle import Services
+
+_TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+
+
+def connect(
+    services: Services, world: Simulators, *, zoom_app_id: UUID, zoom_user_id: str
+) -> None:
+    """Open the page, press the button, allow at Zoom and come back.
+
+    Raises:
+        DashboardError: The page does not lead to Zoom.
+    """
+    with services.database.reading() as session:
+        slug = zoom_apps.get(session, zoom_app_id).slug
+    url = addresses.connect_url(services.public_url, slug)
+    with httpx2.Client(timeout=30) as browser:
+        page = browser.get(url)
+        token = _TOKEN.search(page.text)
+        if token is None:
+            raise DashboardError("The connect page shows no form.")
+        left = browser.post(
+            url, data={"csrf_token": token[1]}, headers={"Referer": url}
+        )
+        question = dict(parse_qsl(urlsplit(left.headers["Location"]).query))
+        question.pop("response_type")
+        back = world.zoom("do/authorize", user_id=zoom_user_id, **question)
+        browser.get(back, follow_redirects=True)
