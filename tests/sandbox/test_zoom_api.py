@@ -106,12 +106,13 @@ def test_an_account_level_token_lists_its_account_only() -> None:
     world = a_world()
     token, user_id = a_caller(world, kind="account_level")
     ben = a_user(world, email="ben@example.com")
-    a_user(world, email="eve@example.org", account_id="other")
+    eve = a_user(world, email="eve@example.org", account_id="other")
 
     rows = get(world, "/users", token).get_json()["users"]
 
     assert [row["id"] for row in rows] == [user_id, ben.id]
     assert get(world, f"/users/{ben.id}", token).status_code == 200
+    assert get(world, f"/users/{eve.id}", token).status_code == 404
 
 
 def test_meetings_come_in_pages_that_end() -> None:

@@ -185,6 +185,29 @@ def test_parameters_in_the_query_string_are_refused() -> None:
     assert answer.status_code == 400
 
 
+@pytest.mark.parametrize(("strict", "status"), [(True, 400), (False, 200)])
+def test_even_one_parameter_in_the_query_string_is_too_many(
+    *, strict: bool, status: int
+) -> None:
+    world = a_world()
+    world.switch(strict_form=strict)
+    app, user = an_app(world), a_user(world)
+    form = {
+        "grant_type": "authorization_code",
+        "code": a_code(world, app, user),
+        "redirect_uri": CALLBACK,
+    }
+
+    answer = web(world).post(
+        "/oauth/token",
+        query_string={"redirect_uri": CALLBACK},
+        data=form,
+        auth=pair(app),
+    )
+
+    assert answer.status_code == status
+
+
 def test_an_unknown_grant_type_is_refused() -> None:
     world = a_world()
     app = an_app(world)
@@ -266,6 +289,18 @@ def test_revoking_with_a_bearer_is_an_invalid_client() -> None:
 
     assert answer.status_code == 400
     assert answer.get_json()["error"] == "invalid_client"
+
+
+def test_revoking_takes_basic_credentials_only() -> None:
+    world = a_world()
+    app, user = an_app(world), a_user(world)
+    form = {
+        "token": tokens(world, app, user)["access_token"],
+        "client_id": app.client_id,
+        "client_secret": app.client_secret,
+    }
+
+    assert web(world).post("/oauth/revoke", data=form).status_code == 400
 
 
 def test_client_credentials_prove_the_pair_and_bring_no_refresh_token() -> None:

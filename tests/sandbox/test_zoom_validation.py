@@ -158,6 +158,19 @@ def test_it_repeats_every_72_hours() -> None:
     assert b"url_validation" in endpoint.requests[-1].content
 
 
+def test_a_second_sender_does_not_repeat_it_as_well() -> None:
+    endpoint = Endpoint()
+    world = a_world(endpoint)
+    a_subscriber(world)
+    second: list[int] = []
+    endpoint.meanwhile = lambda: second.append(world.deliver_due())
+
+    world.state.clock.advance(73 * 3600)
+    first = world.deliver_due()
+
+    assert (first, second) == (1, [0])
+
+
 def test_two_and_four_failures_are_mailed_and_six_disable() -> None:
     endpoint = Endpoint()
     world = a_world(endpoint)

@@ -319,6 +319,19 @@ def test_nothing_is_sent_without_a_validated_subscription(
     assert world.deliver_due() == 0
 
 
+def test_a_second_sender_leaves_alone_what_the_first_is_sending() -> None:
+    endpoint = Endpoint()
+    world = a_world(endpoint)
+    _, user = a_subscriber(world)
+    second: list[int] = []
+    endpoint.meanwhile = lambda: second.append(world.deliver_due())
+
+    world.create_meeting(user.id)
+    first = world.deliver_due()
+
+    assert (first, second) == (1, [0])
+
+
 def test_two_apps_with_one_user_are_both_told() -> None:
     endpoint = Endpoint()
     world = a_world(endpoint)

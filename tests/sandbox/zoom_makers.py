@@ -2,6 +2,7 @@
 
 import json
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
@@ -22,14 +23,19 @@ SECRET = "test-secret-token-0001"
 
 @dataclass
 class Endpoint:
-    """Answers challenges rightly and events with `answers`, then 200."""
+    """Answers challenges rightly and events with `answers`, then 200.
+
+    `meanwhile` is done while the sender waits for each answer.
+    """
 
     secret: str = SECRET
     requests: list[httpx2.Request] = field(default_factory=list)
     answers: deque[httpx2.Response | Exception] = field(default_factory=deque)
+    meanwhile: Callable[[], object] = lambda: None
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         self.requests.append(request)
+        self.meanwhile()
         if self.answers:
             answer = self.answers.popleft()
             if isinstance(answer, Exception):
