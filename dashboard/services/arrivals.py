@@ -1,0 +1,243 @@
+"""One batch of verified webhooks in one transaction; repeats are seen by their key."""
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import MutableMapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import Table, bindparam, insert, select, update
+from sqlmodel import Session, SQLModel
+
+from dashboard.models.check import Finding, Source
+from dashboard.models.ids import new_id
+from dashboard.models.webhook import Arrival, Outcome, Webhook, WebhookBody
+from dashboard.models.zoom_app import Routing
+from dashboard.services import validation
+from dashboard.services.events import CHALLENGE, Event, dedupe_key
+from dashboard.services.keyring import AppCredentials
+from dashboard.vault import Vault
+
+_EVENT_NOTED_EVERY = timedelta(minutes=1)
+NO_RECALL_APP = "Waiting: this zoom app has no Recall app yet."
+_DIRECT = "Kept only: Zoom posts to Recall itself (routing is direct)."
+_WORDS = {"current": "", "previous": " with the previous secret token"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Received:
+    """A request whose signature was proven.
+
+    Attributes:
+        app: The zoom app it was posted to.
+        body: Raw request bytes.
+        headers: (name, value) as received, names lower case, none secret.
+        event: What the body says.
+        sent_at_s: `x-zm-request-timestamp`, whole seconds since the epoch.
+        verdict: Which secret matched: "current" or "previous".
+        received_at: Aware.
+        began: `time.perf_counter()` when the first byte was read.
+    """
+
+    app: AppCredentials
+    body: bytes
+    headers: tuple[tuple[str, str], ...]
+    event: Event
+    sent_at_s: int
+    verdict: str
+    received_at: datetime
+    began: float
+
+
+def _latch() -> threading.Lock:
+    latch = threading.Lock()
+    latch.acquire()
+    return latch
+
+
+@dataclass(kw_only=True, slots=True)
+class Pending:
+    """A webhook on its way to disk, and its request waiting for that.
+
+    Attributes:
+        webhook: Column values of its row; `body`: of its sealed bytes.
+        began: `time.perf_counter()` when the first byte was read.
+        latch: Released once, when `stored_id` and `is_repeat` or `error` are set.
+    """
+
+    webhook: dict[str, Any]
+    body: dict[str, Any]
+    is_challenge: bool
+    began: float
+    latch: threading.Lock = field(default_factory=_latch)
+    stored_id: int = 0
+    is_repeat: bool = False
+    error: Exception | None = None
+
+    @property
+    def zoom_app_id(self) -> UUID:
+        """Whose it is."""
+        return cast("UUID", self.webhook["zoom_app_id"])
+
+
+def _table(model: type[SQLModel]) -> Table:
+    return cast("Table", model.__table__)  # type: ignore[attr-defined]  # SQLModel does not type it
+
+
+_WEBHOOK = _table(Webhook)
+_KNOWN = select(_WEBHOOK.c.dedupe, _WEBHOOK.c.id).where(
+    _WEBHOOK.c.dedupe.in_(bindparam("keys", expanding=True))
+)
+_REPEATED = (
+    update(_WEBHOOK)
+    .where(_WEBHOOK.c.id == bindparam("webhook_id"))
+    .values(arrivals=_WEBHOOK.c.arrivals + bindparam("more"))
+)
+_ADD_WEBHOOK = insert(_WEBHOOK)
+_ADD_BODY = insert(_table(WebhookBody))
+_ADD_ARRIVAL = insert(_table(Arrival))
+
+
+def prepare(received: Received, vault: Vault) -> Pending:
+    """Hash and seal a webhook, in the thread of its own request."""
+    app, event, at = received.app, received.event, received.received_at
+    webhook_id = new_id(at)
+    is_relayed = app.routing is Routing.RELAY
+    reason = "" if app.has_recall_app else NO_RECALL_APP
+    headers = json.dumps(received.headers).encode()
+    table = WebhookBody.__tablename__
+    return Pending(
+        webhook={
+            "id": webhook_id,
+            "zoom_app_id": app.id,
+            "dedupe": dedupe_key(app.id, received.body, event),
+            "event": event.event,
+            "event_ts": event.event_ts,
+            "sent_at_s": received.sent_at_s,
+            "verdict": received.verdict,
+            "zoom_user_id": event.zoom_user_id,
+            "zoom_account_id": event.zoom_account_id,
+            "meeting_id": event.meeting_id,
+            "body_bytes": len(received.body),
+            "body_sha256": sha256(received.body).hexdigest(),
+            "received_at": at,
+            "arrivals": 1,
+            "answered_ms": 0.0,
+            "outcome": Outcome.WAITING if is_relayed else Outcome.KEPT,
+            "outcome_reason": reason if is_relayed else _DIRECT,
+            "attempts": 0,
+            "due_at": at,
+            "claim": 0,
+        },
+        body={
+            "webhook_id": webhook_id,
+            "headers": vault.seal(
+                headers, table=table, column="headers", row=webhook_id
+            ),
+            "body": vault.seal(
+                received.body, table=table, column="body", row=webhook_id
+            ),
+        },
+        is_challenge=event.event == CHALLENGE,
+        began=received.began,
+    )
+
+
+def record(
+    session: Session,
+    batch: Sequence[Pending],
+    *,
+    noted: MutableMapping[Any, datetime],
+) -> None:
+    """Write new webhooks whole and repeats as arrivals; the caller commits.
+
+    May be called again with the same batch after a rollback.
+
+    Args:
+        session: Writing.
+        batch: In order of arrival; the same event may be in it twice.
+        noted: When a genuine event of each zoom app was last kept as evidence; one a
+            minute is enough.
+    """
+    connection = session.connection()
+    keys = [pending.webhook["dedupe"] for pending in batch]
+    known = {row[0]: row[1] for row in connection.execute(_KNOWN, {"keys": keys})}
+    new: list[Pending] = []
+    repeats: list[Pending] = []
+    for pending in batch:
+        own_id = pending.webhook["id"]
+        pending.stored_id = known.setdefault(pending.webhook["dedupe"], own_id)
+        pending.is_repeat = pending.stored_id != own_id
+        (repeats if pending.is_repeat else new).append(pending)
+    now = time.perf_counter()
+    for pending in new:
+        pending.webhook["answered_ms"] = round((now - pending.began) * 1000, 2)
+    if new:
+        connection.execute(_ADD_WEBHOOK, [pending.webhook for pending in new])
+        connection.execute(_ADD_BODY, [pending.body for pending in new])
+    if repeats:
+        _add_arrivals(session, repeats)
+    for pending in batch:
+        _note(session, pending, now, noted)
+
+
+def _add_arrivals(session: Session, repeats: Sequence[Pending]) -> None:
+    connection = session.connection()
+    rows = [
+        {
+            "id": pending.webhook["id"],
+            "webhook_id": pending.stored_id,
+            "sent_at_s": pending.webhook["sent_at_s"],
+            "received_at": pending.webhook["received_at"],
+        }
+        for pending in repeats
+    ]
+    connection.execute(_ADD_ARRIVAL, rows)
+    more = Counter(pending.stored_id for pending in repeats)
+    # In order of id, so that two processes cannot wait for each other.
+    values = [{"webhook_id": key, "more": count} for key, count in sorted(more.items())]
+    connection.execute(_REPEATED, values)
+
+
+def _note(
+    session: Session,
+    pending: Pending,
+    now: float,
+    noted: MutableMapping[Any, datetime],
+) -> None:
+    """Keep evidence for validation: each challenge, and one event a minute."""
+    app_id, at = pending.zoom_app_id, pending.webhook["received_at"]
+    took_ms = round((now - pending.began) * 1000, 2)
+    how = _WORDS.get(pending.webhook["verdict"], "")
+    if pending.is_challenge:
+        validation.record(
+            session,
+            zoom_app_id=app_id,
+            source=Source.ZOOM_CHALLENGE,
+            finding=Finding.GOOD,
+            detail=f"Zoom's challenge was signed rightly{how} and answered.",
+            took_ms=took_ms,
+            webhook_id=pending.stored_id,
+            at=at,
+        )
+        return
+    last = noted.get(app_id)
+    if last is not None and timedelta(0) <= at - last < _EVENT_NOTED_EVERY:
+        return
+    noted[app_id] = at
+    event = pending.webhook["event"] or "An event without a name"
+    validation.record(
+        session,
+        zoom_app_id=app_id,
+        source=Source.ZOOM_EVENT,
+        finding=Finding.GOOD,
+        detail=f"{event} arrived, signed rightly{how}.",
+        took_ms=took_ms,
+        webhook_id=pending.stored_id,
+        at=at,
+    )

@@ -1,0 +1,207 @@
+"""What becomes of one request at Zoom's door: prove, read, store, then answer.
+
+Zoom never retries a 3xx or 4xx, and does retry a 5xx (contracts/zoom.md 5.6, checked
+2026-11-23): what a genuine sender could not help is answered 503.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from dashboard.services import events, signatures
+from dashboard.services.arrivals import Received
+from dashboard.services.events import Event
+from dashboard.services.intake import Intake
+from dashboard.services.keyring import AppCredentials
+from dashboard.services.refusing import Refused
+from dashboard.services.signatures import CHALLENGE_AGE_LIMIT_S, Cause, Judgement
+
+_READ_UNVERIFIED_BYTES = 16 * 1024
+_STATUS = {
+    Cause.NO_SECRET: 503,
+    Cause.TOO_LARGE: 413,
+    Cause.EMPTY: 400,
+    Cause.MISSING_HEADER: 401,
+    Cause.BAD_TIMESTAMP: 401,
+    Cause.BAD_SIGNATURE: 401,
+    Cause.SIGNATURE: 401,
+    Cause.FUTURE: 401,
+    Cause.TOO_OLD: 401,
+    Cause.MALFORMED: 400,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Incoming:
+    """One POST as it came.
+
+    Attributes:
+        body: Raw bytes, at most the limit; empty when more were sent.
+        body_bytes: How many came, or were declared when none were read.
+        declared_bytes: `Content-Length`; None when absent.
+        headers: (name, value), names lower case, none secret.
+        timestamp: `x-zm-request-timestamp`; None when absent.
+        signature: `x-zm-signature`; None when absent.
+        address: Of the sender, as far as the trusted proxies tell.
+        is_too_large: Whether the limit was passed.
+        received_at: Aware.
+        began: `time.perf_counter()` before the first byte was read.
+    """
+
+    body: bytes
+    body_bytes: int
+    declared_bytes: int | None
+    headers: tuple[tuple[str, str], ...]
+    timestamp: str | None
+    signature: str | None
+    user_agent: str
+    address: str
+    is_too_large: bool
+    received_at: datetime
+    began: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """What the sender gets.
+
+    Attributes:
+        body: JSON with exactly two keys for a challenge, else empty.
+        refused: The refusal, when it is one.
+        is_logged: Whether the refusal is one of the sample, worth a line in the log.
+    """
+
+    status: int
+    body: bytes = b""
+    refused: Refused | None = None
+    is_logged: bool = False
+
+
+def receive(intake: Intake, app: AppCredentials, incoming: Incoming) -> Reply:
+    """Judge one request and keep it: what is answered 200 is on disk.
+
+    Raises:
+        StorageError: It is genuine and could not be stored; answer 503.
+    """
+    if incoming.is_too_large:
+        return _refuse(intake, app, incoming, Cause.TOO_LARGE, "The body is too large.")
+    app, judgement = _judge(intake, app, incoming)
+    if judgement.cause is not None:
+        detail = judgement.sentence
+        if judgement.cause is Cause.SIGNATURE:
+            detail = _explain(intake, app, incoming, detail)
+        return _refuse(intake, app, incoming, judgement.cause, detail)
+    event = events.parse(incoming.body)
+    if event.event == events.CHALLENGE:
+        return _answer(intake, app, incoming, judgement, event)
+    if not event.is_object:
+        cause = Cause.MALFORMED if incoming.body else Cause.EMPTY
+        return _refuse(
+            intake, app, incoming, cause, "Signed rightly, but it is no JSON object."
+        )
+    intake.accept(_received(app, incoming, judgement, event))
+    return Reply(status=200)
+
+
+def _judge(
+    intake: Intake, app: AppCredentials, incoming: Incoming
+) -> tuple[AppCredentials, Judgement]:
+    judgement = _judged(intake, app, incoming)
+    if judgement.cause in (Cause.SIGNATURE, Cause.NO_SECRET):
+        # The secret may have been replaced within the second that it is kept for.
+        newer = intake.keyring.find_newer(app.id)
+        if newer is not None and newer != app:
+            return newer, _judged(intake, newer, incoming)
+    return app, judgement
+
+
+def _judged(intake: Intake, app: AppCredentials, incoming: Incoming) -> Judgement:
+    return signatures.judge(
+        incoming.body,
+        timestamp=incoming.timestamp,
+        signature=incoming.signature,
+        secrets=app.secrets,
+        now=incoming.received_at,
+        age_limit_s=intake.settings.event_age_limit_s,
+    )
+
+
+def _answer(
+    intake: Intake,
+    app: AppCredentials,
+    incoming: Incoming,
+    judgement: Judgement,
+    event: Event,
+) -> Reply:
+    """Answer a challenge with the secret that signed it."""
+    fresh = signatures.judge_age(
+        judgement, now=incoming.received_at, age_limit_s=CHALLENGE_AGE_LIMIT_S
+    )
+    if fresh.cause is not None:
+        return _refuse(intake, app, incoming, fresh.cause, fresh.sentence)
+    if judgement.matched is None or event.plain_token is None:
+        return _refuse(
+            intake,
+            app,
+            incoming,
+            Cause.MALFORMED,
+            "A challenge, signed rightly, but without a plainToken to answer with.",
+        )
+    intake.accept(_received(app, incoming, judgement, event))
+    answer = signatures.answer_challenge(event.plain_token, judgement.matched.secret)
+    return Reply(status=200, body=json.dumps(answer).encode())
+
+
+def _received(
+    app: AppCredentials, incoming: Incoming, judgement: Judgement, event: Event
+) -> Received:
+    return Received(
+        app=app,
+        body=incoming.body,
+        headers=incoming.headers,
+        event=event,
+        sent_at_s=judgement.sent_at_s,
+        verdict=judgement.matched.name if judgement.matched is not None else "",
+        received_at=incoming.received_at,
+        began=incoming.began,
+    )
+
+
+def _explain(
+    intake: Intake, app: AppCredentials, incoming: Incoming, sentence: str
+) -> str:
+    if not intake.tally.may_explain(incoming.received_at):
+        return sentence
+    found = signatures.explain_mismatch(
+        incoming.body,
+        timestamp=incoming.timestamp or "",
+        signature=incoming.signature or "",
+        secrets=app.secrets,
+        declared_bytes=incoming.declared_bytes,
+    )
+    return found or sentence
+
+
+def _refuse(
+    intake: Intake, app: AppCredentials, incoming: Incoming, cause: Cause, detail: str
+) -> Reply:
+    refused = Refused(
+        zoom_app_id=app.id,
+        cause=cause,
+        detail=detail,
+        status=_STATUS[cause],
+        body_bytes=incoming.body_bytes,
+        user_agent=incoming.user_agent,
+        address=incoming.address,
+        received_at=incoming.received_at,
+        is_challenge=cause is Cause.SIGNATURE and _claims_challenge(incoming.body),
+    )
+    is_logged = intake.refuse(refused)
+    return Reply(status=refused.status, refused=refused, is_logged=is_logged)
+
+
+def _claims_challenge(body: bytes) -> bool:
+    # Not verified: good for a hint on the set-up page, and bounded.
+    if len(body) > _READ_UNVERIFIED_BYTES or events.CHALLENGE.encode() not in body:
+        return False
+    return events.parse(body).event == events.CHALLENGE

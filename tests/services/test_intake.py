@@ -1,0 +1,372 @@
+import json
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlmodel import col, func, select
+
+from dashboard.db import Database
+from dashboard.errors import StorageError
+from dashboard.models.check import Check, Finding, Source
+from dashboard.models.webhook import (
+    Arrival,
+    Outcome,
+    Refusal,
+    RefusalCount,
+    Webhook,
+    WebhookBody,
+)
+from dashboard.models.zoom_app import Routing, ZoomApp
+from dashboard.services import events
+from dashboard.services.arrivals import Received
+from dashboard.services.intake import Intake
+from dashboard.services.keyring import AppCredentials
+from dashboard.services.refusing import Refused
+from dashboard.services.signatures import Cause
+from dashboard.settings import Settings
+from dashboard.vault import Vault
+from tests.makers import NOON, FakeClock, saved_app
+
+BODY = (
+    b'{"event":"meeting.created","event_ts":1,"payload":{"object":{"id":91234567890}}}'
+)
+CHALLENGE = b'{"event":"endpoint.url_validation","payload":{"plainToken":"t"}}'
+
+
+@pytest.fixture
+def limits(tmp_path: Path) -> Settings:
+    return Settings(instance=tmp_path, refused_sample=12)
+
+
+@pytest.fixture
+def intake(
+    database: Database, vault: Vault, clock: FakeClock, limits: Settings
+) -> Iterator[Intake]:
+    clock_: Any = clock
+    made = Intake(database, vault, clock_, limits)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def zoom_app(database: Database, vault: Vault, intake: Intake) -> AppCredentials:
+    with database.writing() as session:
+        app_id = saved_app(session, vault)
+    found = intake.keyring.find(app_id)
+    assert found is not None
+    return found
+
+
+def received(app: AppCredentials, body: bytes = BODY, **over: Any) -> Received:
+    values: dict[str, Any] = {
+        "app": app,
+        "body": body,
+        "headers": (("x-zm-signature", "v0=ab"), ("user-agent", "Zoom")),
+        "event": events.parse(body),
+        "sent_at_s": 1760000000,
+        "verdict": "current",
+        "received_at": NOON,
+        "began": time.perf_counter(),
+    }
+    return Received(**(values | over))
+
+
+def refused(app_id: UUID, **over: Any) -> Refused:
+    values: dict[str, Any] = {
+        "zoom_app_id": app_id,
+        "cause": Cause.SIGNATURE,
+        "detail": "Another secret signed it.",
+        "status": 401,
+        "body_bytes": 2,
+        "user_agent": "curl\0/8",
+        "address": "203.0.113.9",
+        "received_at": NOON,
+    }
+    return Refused(**(values | over))
+
+
+def test_an_accepted_webhook_is_on_disk_sealed_and_waiting(
+    intake: Intake, zoom_app: AppCredentials, database: Database, vault: Vault
+) -> None:
+    accepted = intake.accept(received(zoom_app))
+
+    with database.reading() as session:
+        webhook = session.get_one(Webhook, accepted.webhook_id)
+        sealed = session.get_one(WebhookBody, accepted.webhook_id)
+    place = {"table": "webhook_body", "row": webhook.id}
+    headers = vault.open(sealed.headers, column="headers", **place)  # type: ignore[arg-type]  # values by name
+    assert vault.open(sealed.body, column="body", **place) == BODY  # type: ignore[arg-type]  # as above
+    assert json.loads(headers) == [["x-zm-signature", "v0=ab"], ["user-agent", "Zoom"]]
+    assert webhook.outcome is Outcome.WAITING
+    assert (webhook.due_at, webhook.meeting_id) == (NOON, 91234567890)
+    assert BODY not in sealed.body
+
+
+def test_a_repeat_is_counted_and_stored_once(
+    intake: Intake, zoom_app: AppCredentials, database: Database
+) -> None:
+    first = intake.accept(received(zoom_app))
+    again = intake.accept(received(zoom_app, received_at=NOON + timedelta(minutes=5)))
+
+    with database.reading() as session:
+        webhook = session.get_one(Webhook, first.webhook_id)
+        arrival = session.exec(select(Arrival)).one()
+    assert (first.is_repeat, again.is_repeat) == (False, True)
+    assert again.webhook_id == first.webhook_id == arrival.webhook_id
+    assert webhook.arrivals == 2
+    assert arrival.received_at == NOON + timedelta(minutes=5)
+
+
+def test_many_at_once_are_each_stored_once_whatever_the_batch(
+    intake: Intake, zoom_app: AppCredentials, database: Database
+) -> None:
+    bodies = [b'{"event":"e","event_ts":%d}' % (n % 20) for n in range(100)]
+
+    with ThreadPoolExecutor(16) as pool:
+        accepted = list(
+            pool.map(lambda b: intake.accept(received(zoom_app, b)), bodies)
+        )
+
+    with database.reading() as session:
+        webhooks = session.exec(select(Webhook)).all()
+        arrivals = session.exec(select(func.count(col(Arrival.id)))).one()
+    assert len(webhooks) == len({each.webhook_id for each in accepted}) == 20
+    assert sum(not each.is_repeat for each in accepted) == 20
+    assert sum(webhook.arrivals for webhook in webhooks) == 100
+    assert arrivals == 80
+
+
+def test_two_processes_with_the_same_webhook_make_one(
+    database: Database, vault: Vault, limits: Settings, zoom_app: AppCredentials
+) -> None:
+    clock: Any = FakeClock()
+    pair = [Intake(database, vault, clock, limits) for _ in range(2)]
+    bodies = [b'{"event":"e","event_ts":%d}' % n for n in range(40) for _ in "ab"]
+
+    with ThreadPoolExecutor(8) as pool:
+        accepted = list(
+            pool.map(
+                lambda n: pair[n % 2].accept(received(zoom_app, bodies[n])),
+                range(len(bodies)),
+            )
+        )
+
+    for each in pair:
+        each.close()
+    assert len({each.webhook_id for each in accepted}) == 40
+    with database.reading() as session:
+        assert len(session.exec(select(Webhook)).all()) == 40
+
+
+def test_a_webhook_the_database_will_not_have_fails_alone(
+    intake: Intake, zoom_app: AppCredentials, database: Database
+) -> None:
+    gone = AppCredentials(
+        id=uuid4(),
+        routing=Routing.RELAY,
+        secrets=zoom_app.secrets,
+        has_recall_app=True,
+        version=1,
+    )
+    held = threading.Event()
+    failures: list[StorageError] = []
+
+    def post(whose: AppCredentials, body: bytes) -> None:
+        held.wait()
+        try:
+            intake.accept(received(whose, body))
+        except StorageError as error:
+            failures.append(error)
+
+    threads = [
+        threading.Thread(
+            target=post, args=(gone if n == 3 else zoom_app, b'{"n":%d}' % n)
+        )
+        for n in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    held.set()
+    for thread in threads:
+        thread.join()
+
+    assert len(failures) == 1
+    with database.reading() as session:
+        assert len(session.exec(select(Webhook)).all()) == 7
+
+
+def test_with_direct_routing_a_webhook_is_kept_and_not_owed(
+    intake: Intake, database: Database, vault: Vault
+) -> None:
+    with database.writing() as session:
+        app_id = saved_app(session, vault, routing=Routing.DIRECT)
+    zoom_app = intake.keyring.find(app_id)
+    assert zoom_app is not None
+
+    accepted = intake.accept(received(zoom_app))
+
+    with database.reading() as session:
+        webhook = session.get_one(Webhook, accepted.webhook_id)
+    assert webhook.outcome is Outcome.KEPT
+    assert "direct" in webhook.outcome_reason
+
+
+def test_without_a_recall_app_the_row_says_what_it_waits_for(
+    intake: Intake, database: Database, vault: Vault
+) -> None:
+    with database.writing() as session:
+        app_id = saved_app(session, vault, recall_app_id=None)
+    zoom_app = intake.keyring.find(app_id)
+    assert zoom_app is not None
+
+    accepted = intake.accept(received(zoom_app))
+
+    with database.reading() as session:
+        webhook = session.get_one(Webhook, accepted.webhook_id)
+    assert webhook.outcome is Outcome.WAITING
+    assert "no Recall app yet" in webhook.outcome_reason
+
+
+def test_a_challenge_is_evidence_each_time_and_an_event_once_a_minute(
+    intake: Intake, zoom_app: AppCredentials, database: Database
+) -> None:
+    for _ in range(2):
+        intake.accept(received(zoom_app, CHALLENGE))
+    for seconds in (0, 30, 61):
+        body = b'{"event":"e","event_ts":%d}' % seconds
+        at = NOON + timedelta(seconds=seconds)
+        intake.accept(received(zoom_app, body, received_at=at))
+
+    with database.reading() as session:
+        sources = session.exec(select(Check.source)).all()
+        findings = session.exec(select(Check.finding)).all()
+    assert sources.count(Source.ZOOM_CHALLENGE) == 2
+    assert sources.count(Source.ZOOM_EVENT) == 2
+    assert set(findings) == {Finding.GOOD}
+
+
+def test_a_database_that_is_away_is_a_storage_error_and_nothing_hangs(
+    vault: Vault, clock: FakeClock, limits: Settings, zoom_app: AppCredentials
+) -> None:
+    away = Database("sqlite:////nowhere/at/all.db")
+    away.lock = lambda: None  # type: ignore[method-assign]  # its file has no folder
+    clock_: Any = clock
+    intake = Intake(away, vault, clock_, limits)
+
+    with pytest.raises(StorageError, match="Nothing was stored"):
+        intake.accept(received(zoom_app))
+
+    intake.close()
+    away.close()
+
+
+def test_a_closed_intake_accepts_nothing(
+    intake: Intake, zoom_app: AppCredentials
+) -> None:
+    intake.accept(received(zoom_app))
+    intake.close()
+
+    with pytest.raises(StorageError, match="stopping"):
+        intake.accept(received(zoom_app, b'{"n":2}'))
+
+
+def test_listeners_are_told_after_the_commit(
+    intake: Intake, zoom_app: AppCredentials, database: Database
+) -> None:
+    seen: list[int] = []
+
+    def look() -> None:
+        with database.reading() as session:
+            seen.append(len(session.exec(select(Webhook)).all()))
+
+    stop = intake.listen(look)
+    intake.accept(received(zoom_app))
+    intake.flush()
+    stop()
+    intake.accept(received(zoom_app, b'{"n":2}'))
+    intake.flush()
+
+    assert seen == [1]
+
+
+def test_a_flood_of_refusals_is_counted_whole_and_kept_in_part(
+    intake: Intake, zoom_app: AppCredentials, database: Database
+) -> None:
+    for _ in range(1000):
+        intake.refuse(refused(zoom_app.id))
+    intake.flush()
+    for _ in range(20):
+        intake.refuse(refused(zoom_app.id, cause=Cause.FUTURE))
+        intake.flush()
+    accepted = intake.accept(received(zoom_app))
+
+    with database.reading() as session:
+        counts = dict(
+            session.exec(
+                select(
+                    RefusalCount.cause, func.sum(col(RefusalCount.requests))
+                ).group_by(col(RefusalCount.cause))
+            ).all()
+        )
+        kept = session.exec(select(Refusal).order_by(col(Refusal.id))).all()
+    assert counts == {"signature": 1000, "future": 20}
+    assert len(kept) == 12
+    assert {each.cause for each in kept} == {"future"}
+    assert kept[0].user_agent == "curl?/8"
+    assert not accepted.is_repeat
+
+
+def test_a_challenge_signed_with_another_secret_is_evidence_of_a_mismatch(
+    intake: Intake, zoom_app: AppCredentials, database: Database
+) -> None:
+    for _ in range(30):
+        intake.refuse(refused(zoom_app.id, is_challenge=True))
+        intake.flush()
+
+    with database.reading() as session:
+        check = session.exec(select(Check)).one()
+    assert check.finding is Finding.SECRET_MISMATCH
+    assert check.source is Source.ZOOM_CHALLENGE
+
+
+def test_after_a_right_challenge_the_next_wrong_one_is_news(
+    intake: Intake, zoom_app: AppCredentials, database: Database
+) -> None:
+    intake.refuse(refused(zoom_app.id, is_challenge=True))
+    intake.flush()
+    intake.accept(received(zoom_app, CHALLENGE))
+    intake.flush()
+    intake.refuse(refused(zoom_app.id, is_challenge=True))
+    intake.flush()
+
+    with database.reading() as session:
+        found = session.exec(select(Check.finding)).all()
+    assert found.count(Finding.SECRET_MISMATCH) == 2
+
+
+def test_explanations_have_a_budget_for_each_second(intake: Intake) -> None:
+    given = [intake.tally.may_explain(NOON) for _ in range(100)]
+
+    assert sum(given) == 20
+    assert intake.tally.may_explain(NOON + timedelta(seconds=1))
+
+
+def test_a_replaced_secret_is_seen_when_asked_for_anew(
+    intake: Intake, zoom_app: AppCredentials, database: Database
+) -> None:
+    with database.writing() as session:
+        row = session.get_one(ZoomApp, zoom_app.id)
+        row.version = 2
+        session.add(row)
+    time.sleep(0.06)  # longer than what counts as just looked up
+
+    assert intake.keyring.find(zoom_app.id) == zoom_app
+    newer = intake.keyring.find_newer(zoom_app.id)
+    assert newer is not None
+    assert newer.version == 2
