@@ -198,6 +198,10 @@ def test_a_user_changes_pmi_and_uninstalls() -> None:
     assert world.state.living_grant(app.client_id, user.id) is None
 
 
+def test_the_list_of_users_is_on_the_first_page() -> None:
+    assert page(web(a_world()), "/users/").select_one("#users") is not None
+
+
 def test_unknown_apps_and_users_are_not_found() -> None:
     client = web(a_world())
 

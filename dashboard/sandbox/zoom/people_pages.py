@@ -22,6 +22,10 @@ def blueprint(world: ZoomWorld) -> Blueprint:
 
 
 def _add_users(bp: Blueprint, world: ZoomWorld) -> None:
+    @bp.get("/users/")
+    def index() -> Answer:
+        return redirect(url_for("marketplace.index", _anchor="users"))
+
     @bp.post("/users/")
     def create() -> Answer:
         fields: dict[str, object] = {
