@@ -3,6 +3,7 @@
 Vendors echo what they were sent (contracts/recall.md 1.7, checked 2026-11-23).
 """
 
+import json
 import re
 from collections.abc import Iterable
 from html import escape
@@ -48,10 +49,14 @@ def _spellings(secret: SecretStr) -> set[str]:
     written = {
         spell(value)
         for value in both
-        for spell in (quote, quote_plus, escape, _quoted_whole)
+        for spell in (quote, quote_plus, escape, _quoted_whole, _in_json)
     }
     return {value for value in both | written if value}
 
 
 def _quoted_whole(value: str) -> str:
     return quote(value, safe="")
+
+
+def _in_json(value: str) -> str:
+    return json.dumps(value)[1:-1]

@@ -16,6 +16,7 @@ from pydantic import (
 from dashboard.clients.http import make_http, send
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
+_BETWEEN_DIGITS = re.compile(r"(?<=[0-9])[ -]+(?=[0-9])")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _LONGEST_NAME = 200
 _LONGEST_EMAIL = 254
@@ -43,7 +44,7 @@ def _id(value: object) -> str | None:
 
 def _pmi(value: object) -> int | None:
     """Return a PMI: a number now, a text in older specifications (4.1)."""
-    text = re.sub(r"[\s-]", "", str(value))
+    text = _BETWEEN_DIGITS.sub("", str(value).strip())
     if isinstance(value, bool) or _NUMBER.fullmatch(text) is None:
         return None
     return int(text) or None
