@@ -18,6 +18,7 @@ from dashboard.models.ids import first_id
 from dashboard.models.webhook import Arrival, Attempt, Outcome, Webhook, WebhookBody
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.paging import Place, turn
+from dashboard.services.spans import age_words
 from dashboard.vault import Vault
 
 COUNTED = 100
@@ -51,6 +52,13 @@ class Row:
     webhook: Webhook
     app_name: str
     who: str
+
+    @property
+    def took(self) -> str:
+        """How long after its arrival Recall had it: "210 ms"; "" until it has."""
+        if self.webhook.delivered_at is None:
+            return ""
+        return age_words(self.webhook.delivered_at - self.webhook.received_at)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,60 @@
+"""The overview: how each zoom app does, at a glance."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Session, col, func, select
+
+from dashboard.models.connection import Connection, TokenState
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.services import traffic, validation, zoom_apps
+from dashboard.services.traffic import Traffic
+from dashboard.services.validation_states import ValidationStatus, status
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppOverview:
+    """One zoom app.
+
+    Attributes:
+        status: The worse of its two ways.
+        traffic: Its last 24 hours and what waits.
+        connections: How many there are in each token state, every state named.
+    """
+
+    app: ZoomApp
+    status: ValidationStatus
+    traffic: Traffic
+    connections: Mapping[TokenState, int]
+
+    @property
+    def connected(self) -> int:
+        """Connections of every state."""
+        return sum(self.connections.values())
+
+
+def list_apps(session: Session, *, now: datetime) -> Sequence[AppOverview]:
+    """Return every zoom app, by name."""
+    connections = _connections(session)
+    return [
+        AppOverview(
+            app=app,
+            status=status(validation.evidence(session, app.id), now),
+            traffic=traffic.last_day(session, app.id, now=now),
+            connections={
+                state: connections.get((app.id, state), 0) for state in TokenState
+            },
+        )
+        for app in zoom_apps.list_all(session)
+    ]
+
+
+def _connections(session: Session) -> dict[tuple[UUID, TokenState], int]:
+    query = select(Connection.zoom_app_id, Connection.token_state, func.count())
+    query = query.group_by(col(Connection.zoom_app_id), col(Connection.token_state))
+    return {
+        (app_id, TokenState(state)): number
+        for app_id, state, number in session.exec(query)
+    }

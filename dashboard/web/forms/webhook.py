@@ -1,0 +1,80 @@
+"""The filter of the webhook log: everything in the query string, nothing kept."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from flask_wtf import FlaskForm
+from wtforms import DateTimeLocalField, SelectField, StringField
+from wtforms.validators import Length, Optional, Regexp
+
+from dashboard.models.webhook import Outcome
+from dashboard.services.webhooks import WebhookFilter
+
+_NOT_A_DIGIT = re.compile(r"[\s-]")
+_NAMES = ("zoom_app", "event", "outcome", "meeting", "user", "since", "until")
+_OUTCOMES = [("", "Any"), *((each.value, each.value) for each in Outcome)]
+_MINUTES = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+
+
+def _digits(text: str | None) -> str:
+    return _NOT_A_DIGIT.sub("", text or "")
+
+
+class WebhookFilterForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    """What to list. Times are UTC, as the log shows them."""
+
+    class Meta:
+        """A GET form changes nothing, so it needs no token."""
+
+        csrf = False
+
+    zoom_app = SelectField("Zoom app", [Optional()])
+    event = SelectField("Event", [Optional()], validate_choice=False)
+    outcome = SelectField("Outcome", [Optional()], choices=_OUTCOMES)
+    meeting = StringField(
+        "Meeting number",
+        [Optional(), Regexp(r"[0-9]{1,18}$", message="Only digits, please.")],
+        filters=[_digits],
+    )
+    user = StringField("Zoom user id", [Optional(), Length(max=64)])
+    since = DateTimeLocalField("From (UTC)", [Optional()], format=_MINUTES)
+    until = DateTimeLocalField("Until (UTC)", [Optional()], format=_MINUTES)
+
+    def choose_from(self, apps: Mapping[UUID, str], events: list[str]) -> None:
+        """Fill the two lists; an event that is filtered for is always among them."""
+        self.zoom_app.choices = [("", "Any"), *((str(k), v) for k, v in apps.items())]
+        chosen = {self.event.data} - {None, "", *events}
+        self.event.choices = [
+            ("", "Any"),
+            *((name, name or "(none)") for name in [*events, *chosen]),
+        ]
+
+    def filters(self) -> WebhookFilter:
+        """Return what was asked for; fields with errors are left out."""
+        asked = {
+            name: self[name].data or None for name in _NAMES if not self[name].errors
+        }
+        app, outcome, meeting = (
+            asked.get(name) for name in ("zoom_app", "outcome", "meeting")
+        )
+        return WebhookFilter(
+            zoom_app_id=UUID(app) if app else None,
+            event=asked.get("event"),
+            outcome=Outcome(outcome) if outcome else None,
+            meeting_id=int(meeting) if meeting else None,
+            zoom_user_id=asked.get("user"),
+            since=_utc(asked.get("since")),
+            until=_utc(asked.get("until")),
+        )
+
+
+def kept(arguments: Mapping[str, str]) -> dict[str, Any]:
+    """Return the filter's own part of a query string, for links that keep it."""
+    return {name: arguments[name] for name in _NAMES if arguments.get(name)}
+
+
+def _utc(at: datetime | None) -> datetime | None:
+    return None if at is None else at.replace(tzinfo=UTC)

@@ -1,0 +1,70 @@
+"""The first page: what needs attention, then each zoom app at a glance."""
+
+from collections.abc import Sequence
+
+from flask import Blueprint, Response
+
+from dashboard.models.connection import TokenState
+from dashboard.services import attention, overview
+from dashboard.services.overview import AppOverview
+from dashboard.services.permissions import Permission
+from dashboard.web import charts, htmx
+from dashboard.web.access import requires
+from dashboard.web.charts import Hour, HourBars, Part, PartsBar
+from dashboard.web.context import db, now, services
+
+bp = Blueprint("overview", __name__)
+
+_TONES = {
+    TokenState.HEALTHY: "good",
+    TokenState.EXPIRING: "waiting",
+    TokenState.UNKNOWN: "off",
+    TokenState.MISSING_SCOPES: "trouble",
+    TokenState.RECONNECT_NEEDED: "trouble",
+    TokenState.UNHEALTHY_IN_RECALL: "trouble",
+}
+
+
+@bp.get("/")
+@requires(Permission.OVERVIEW_READ)
+def index() -> Response:
+    """Show the overview; live."""
+    apps = overview.list_apps(db(), now=now())
+    return htmx.page_or_fragment(
+        "overview/index.html",
+        "overview/partials/_live.html",
+        apps=apps,
+        items=_items(apps),
+        hours={each.app.id: _hours(each) for each in apps},
+        states={each.app.id: _states(each) for each in apps},
+    )
+
+
+def _items(apps: Sequence[AppOverview]) -> Sequence[attention.Item]:
+    public_url = services().public_url
+    return attention.items(db(), apps, public_url=public_url, now=now())
+
+
+def _hours(each: AppOverview) -> HourBars:
+    return charts.hour_bars(
+        [
+            Hour(
+                starts_at=hour.starts_at,
+                count=hour.received + hour.refused,
+                trouble=hour.dead + hour.refused,
+            )
+            for hour in each.traffic.hours
+        ]
+    )
+
+
+def _states(each: AppOverview) -> PartsBar:
+    parts = [
+        Part(
+            label=state.value.replace("_", " ").replace("recall", "Recall"),
+            tone=tone,
+            count=each.connections[state],
+        )
+        for state, tone in _TONES.items()
+    ]
+    return charts.parts_bar(parts, "connections")

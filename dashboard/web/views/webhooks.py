@@ -1,0 +1,134 @@
+"""The webhook log, one webhook, and what an admin may do with it."""
+
+from flask import (
+    Blueprint,
+    Response,
+    flash,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+
+from dashboard.services import audit, forwarding, redaction, refused, webhooks
+from dashboard.services.paging import Place
+from dashboard.services.permissions import Permission
+from dashboard.services.webhook_steps import steps
+from dashboard.web import htmx
+from dashboard.web.access import requires
+from dashboard.web.context import actor, db, now, services
+from dashboard.web.forms.webhook import WebhookFilterForm, kept
+from dashboard.web.webhook_pages import body_text, list_context, refused_context
+
+bp = Blueprint("webhooks", __name__, url_prefix="/webhooks")
+
+
+@bp.get("/")
+@requires(Permission.WEBHOOKS_READ)
+def index() -> ResponseReturnValue:
+    """List the log; `before` and `after` turn pages, `top` holds what is being read."""
+    form = WebhookFilterForm(request.args)
+    form.choose_from(webhooks.app_names(db()), list(webhooks.events(db())))
+    is_valid = form.validate()
+    filters, links = form.filters(), kept(request.args)
+    top = request.args.get("top", type=int)
+    place = Place(
+        before=top + 1 if top else request.args.get("before", type=int),
+        after=request.args.get("after", type=int),
+    )
+    page = webhooks.page(db(), filters=filters, place=place)
+    if place.after is not None and page.newer_after is None:
+        return redirect(url_for(".index", **links))  # that is the first page again
+    context = list_context(db(), page, filters=filters, place=place, links=links)
+    newer = webhooks.count_newer(db(), filters=filters, than=top) if top else 0
+    return htmx.page_or_fragment(
+        "webhooks/index.html",
+        "webhooks/partials/_list.html",
+        status=200 if is_valid else 422,
+        form=form,
+        newer=newer,
+        **context,
+    )
+
+
+@bp.get("/refused")
+@requires(Permission.WEBHOOKS_READ)
+def refused_index() -> Response:
+    """List the sample of refused requests, and how many there were of each cause."""
+    form = WebhookFilterForm(request.args)
+    form.choose_from(webhooks.app_names(db()), [])
+    form.validate()
+    filters, links = form.filters(), kept(request.args)
+    place = Place(
+        before=request.args.get("before", type=int),
+        after=request.args.get("after", type=int),
+    )
+    page = refused.page(db(), place=place, zoom_app_id=filters.zoom_app_id)
+    return htmx.page_or_fragment(
+        "webhooks/refused.html",
+        "webhooks/partials/_refused.html",
+        form=form,
+        **refused_context(db(), page, filters=filters, links=links, now=now()),
+    )
+
+
+@bp.get("/<int:webhook_id>")
+@requires(Permission.WEBHOOKS_READ)
+def show(webhook_id: int) -> str:
+    """Show one webhook with its body redacted."""
+    return _page(webhook_id, is_revealed=False)
+
+
+@bp.get("/<int:webhook_id>/trace")
+@requires(Permission.WEBHOOKS_READ)
+def trace(webhook_id: int) -> Response:
+    """Show what happened to it so far: the live part of its page."""
+    found = webhooks.get(db(), webhook_id)
+    return htmx.fragment(
+        "webhooks/partials/_trace.html", trace=found, steps=steps(found, now=now())
+    )
+
+
+@bp.post("/<int:webhook_id>/reveal")
+@requires(Permission.WEBHOOKS_REVEAL)
+def reveal(webhook_id: int) -> str:
+    """Show the request exactly as it came; the reveal is audited before it is shown."""
+    found = webhooks.get(db(), webhook_id)
+    with services().database.writing() as session:
+        audit.record(
+            session,
+            actor(),
+            "webhook.revealed",
+            subject=f"{found.webhook.event} {webhook_id}",
+            now=now(),
+        )
+    return _page(webhook_id, is_revealed=True)
+
+
+@bp.post("/<int:webhook_id>/resend")
+@requires(Permission.WEBHOOKS_RESEND)
+def resend(webhook_id: int) -> Response:
+    """Forward it once more, as it came: its timestamp and signature stay Zoom's."""
+    with services().database.writing() as session:
+        forwarding.resend(session, webhook_id, now=now())
+        audit.record(
+            session, actor(), "webhook.resent", subject=str(webhook_id), now=now()
+        )
+    flash("It will be sent to Recall again now.", "good")
+    return htmx.go_to(url_for(".show", webhook_id=webhook_id))
+
+
+def _page(webhook_id: int, *, is_revealed: bool) -> str:
+    found = webhooks.get(db(), webhook_id)
+    raw = webhooks.request(db(), services().vault, webhook_id)
+    return render_template(
+        "webhooks/show.html",
+        trace=found,
+        steps=steps(found, now=now()),
+        age_min=int((now().timestamp() - found.webhook.sent_at_s) // 60),
+        is_revealed=is_revealed,
+        headers=raw.headers if is_revealed else redaction.headers(raw.headers),
+        shown=body_text(raw.body) if is_revealed else redaction.body(raw.body),
+        raw=raw.body.decode(errors="backslashreplace") if is_revealed else "",
+    )

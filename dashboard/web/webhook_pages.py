@@ -1,0 +1,124 @@
+"""Links, tabs and counts of the webhook log's pages."""
+
+import contextlib
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import url_for
+from sqlmodel import Session
+
+from dashboard.models.webhook import Outcome, Refusal
+from dashboard.services import refused, webhooks
+from dashboard.services.paging import Place, Turn
+from dashboard.services.redaction import Shown
+from dashboard.services.validation import CHALLENGE
+from dashboard.services.webhooks import COUNTED, Page, WebhookFilter
+
+_DAY = timedelta(hours=24)
+
+Links = dict[str, Any]
+"""The filter's part of a query string."""
+
+
+def list_context(
+    session: Session,
+    page: Page,
+    *,
+    filters: WebhookFilter,
+    place: Place,
+    links: Links,
+) -> dict[str, Any]:
+    """Return what the list's templates need.
+
+    `live_url` shows the same page anew; `held_url` the same rows, and how many are
+    newer: for a reader who has scrolled down.
+    """
+    is_first = place.before is None and place.after is None
+    turned: Links = {} if is_first else {"before": place.before, "after": place.after}
+    top = page.rows[0].webhook.id if page.rows else None
+    return {
+        "page": page,
+        "is_filtered": bool(links),
+        "tabs": _tabs(session, filters, links),
+        "first_url": url_for("webhooks.index", **links),
+        "live_url": url_for("webhooks.index", **links, **turned),
+        "held_url": url_for("webhooks.index", **links, top=top) if top else None,
+        **_turns("webhooks.index", page, links),
+    }
+
+
+def refused_context(
+    session: Session,
+    page: Turn[Refusal],
+    *,
+    filters: WebhookFilter,
+    links: Links,
+    now: datetime,
+) -> dict[str, Any]:
+    """Return what the templates of the refused requests need."""
+    return {
+        "page": page,
+        "tabs": _tabs(session, filters, links, is_refused=True),
+        "app_names": webhooks.app_names(session),
+        "causes": refused.by_cause(
+            session, since=now - _DAY, zoom_app_id=filters.zoom_app_id
+        ),
+        "live_url": url_for("webhooks.refused_index", **links),
+        **_turns("webhooks.refused_index", page, links),
+    }
+
+
+def body_text(raw: bytes) -> Shown:
+    """Return a body in full, indented where it is JSON: for who may see it."""
+    text = raw.decode(errors="backslashreplace")
+    with contextlib.suppress(ValueError, RecursionError):
+        text = json.dumps(json.loads(raw), indent=2, ensure_ascii=False)
+    return Shown(text=text, is_readable=True)
+
+
+def _turns(endpoint: str, page: Page | Turn[Refusal], links: Links) -> dict[str, Any]:
+    older, newer = page.older_before, page.newer_after
+    return {
+        "older_url": url_for(endpoint, **links, before=older) if older else None,
+        "newer_url": url_for(endpoint, **links, after=newer) if newer else None,
+    }
+
+
+def _tabs(
+    session: Session, filters: WebhookFilter, links: Links, *, is_refused: bool = False
+) -> list[dict[str, object]]:
+    rest: Links = {k: v for k, v in links.items() if k not in ("outcome", "event")}
+
+    def counted(**over: Any) -> str:  # noqa: ANN401 - fields of the filter
+        plain = replace(filters, outcome=None, event=None)
+        return _capped(webhooks.count(session, filters=replace(plain, **over)))
+
+    def tab(label: str, count: str | None, **view: Any) -> dict[str, object]:  # noqa: ANN401 - as above
+        chosen = {k: v for k, v in links.items() if k in ("outcome", "event")}
+        return {
+            "label": label,
+            "url": url_for("webhooks.index", **rest, **view),
+            "is_current": not is_refused and chosen == view,
+            "count": count,
+        }
+
+    app: Links = {k: v for k, v in links.items() if k == "zoom_app"}
+    number = refused.count(session, zoom_app_id=filters.zoom_app_id)
+    return [
+        tab("All", None),
+        tab("Waiting", counted(outcome=Outcome.WAITING), outcome="waiting"),
+        tab("Dead", counted(outcome=Outcome.DEAD), outcome="dead"),
+        tab("Validation", counted(event=CHALLENGE), event=CHALLENGE),
+        {
+            "label": "Refused",
+            "url": url_for("webhooks.refused_index", **app),
+            "is_current": is_refused,
+            "count": _capped(number),
+        },
+    ]
+
+
+def _capped(number: int) -> str:
+    return f"{COUNTED}+" if number > COUNTED else str(number)
