@@ -1,0 +1,116 @@
+"""A running demo, and a real Chromium to use it with."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ports import free_ports
+
+_STARTS_WITHIN_S = 180
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """A demo under way: three servers of its own."""
+
+    url: str
+    zoom_url: str
+    recall_url: str
+    password: str
+    spare_api_key: str
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(
+    browser_type_launch_args: dict[str, Any],
+) -> dict[str, Any]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.exit("Chromium is missing. On Debian: sudo apt-get install chromium", 1)
+    return {
+        **browser_type_launch_args,
+        "executable_path": chromium,
+        "args": [
+            "--no-sandbox",  # root in a container has no other choice
+            "--disable-gpu",
+            "--disable-quic",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--no-first-run",
+        ],
+    }
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """Run `dashboard demo` in a folder of its own until the session ends."""
+    folder = tmp_path_factory.mktemp("demo")
+    port, zoom_port, recall_port = free_ports(3)
+    command = [
+        *(sys.executable, "-m", "dashboard.cli", "demo", "--port", str(port)),
+        *("--zoom-port", str(zoom_port), "--recall-port", str(recall_port)),
+    ]
+    with (
+        (folder / "log").open("w") as log,
+        subprocess.Popen(
+            command,
+            env={**_environment(), "DASHBOARD_INSTANCE_DIR": str(folder)},
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as process,
+    ):
+        timer = threading.Timer(_STARTS_WITHIN_S, process.kill)
+        timer.start()
+        said = _read_greeting(process)
+        timer.cancel()
+        try:
+            yield _understood(said, folder)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=30)
+
+
+def _read_greeting(process: "subprocess.Popen[str]") -> str:
+    lines = []
+    for line in process.stdout or ():
+        lines.append(line)
+        if line.startswith("Stop with Ctrl-C"):
+            break
+    return "".join(lines)
+
+
+def _understood(said: str, folder: Path) -> Demo:
+    found = {
+        name: re.search(pattern, said)
+        for name, pattern in {
+            "url": r"Dashboard\s+(\S+)",
+            "zoom_url": r"Simulated Zoom\s+(\S+)/marketplace/",
+            "recall_url": r"Simulated Recall\s+(\S+)/",
+            "password": r"password\s+(\S+)",
+            "spare_api_key": r"API key of the simulated Recall, us-west-2: (\S+)\)",
+        }.items()
+    }
+    missing = [name for name, match in found.items() if match is None]
+    if missing:
+        pytest.fail(f"The demo did not start: {said}{(folder / 'log').read_text()}")
+    return Demo(**{name: match[1] for name, match in found.items() if match})
+
+
+def _environment() -> dict[str, str]:
+    return {
+        name: value
+        for name, value in os.environ.items()  # noqa: TID251 - a child's environment
+        if not name.startswith("DASHBOARD_")
+    }
