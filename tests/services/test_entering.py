@@ -1,0 +1,176 @@
+"""A pair is checked at Zoom before it is used; "Zoom is down" is never "wrong"."""
+
+from dataclasses import replace
+
+import pytest
+from pydantic import SecretStr
+
+from dashboard.errors import InvalidInputError
+from dashboard.models.workspace import Verdict
+from dashboard.models.zoom_app import Environment, Kind, Routing, ZoomApp
+from dashboard.sandbox.faults import Fault, FaultKind
+from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services import audit, entering, zoom_apps
+from dashboard.services.bundle import Services
+from dashboard.services.credentials import NewZoomApp, ZoomAppChanges
+from dashboard.services.entering import Entered
+from tests.makers import CLIENT_SECRET, NOON, SECRET_TOKEN, FakeClock
+
+CLERK = audit.COMMAND_LINE
+WRONG = SecretStr("test-wrong-secret-0001")
+VALUES = NewZoomApp(
+    name="Notetaker",
+    environment=Environment.DEVELOPMENT,
+    kind=Kind.USER_LEVEL,
+    client_id="simClient0000000000001",
+    client_secret=CLIENT_SECRET,
+    secret_token=SECRET_TOKEN,
+)
+UNREACHABLE = [
+    FaultKind.DOWN,
+    FaultKind.UNAVAILABLE,
+    FaultKind.SERVER_ERROR,
+    FaultKind.HTML_403,
+    FaultKind.RATE_LIMITED,
+    FaultKind.RATE_LIMITED_BARE,
+    FaultKind.NONSENSE,
+]
+
+
+@pytest.fixture(autouse=True)
+def _known_pair(sandbox: RunningSandbox) -> None:
+    sandbox.zoom_world.add_app(
+        name="Notetaker",
+        client_id=VALUES.client_id,
+        client_secret=CLIENT_SECRET.get_secret_value(),
+        secret_token=SECRET_TOKEN.get_secret_value(),
+    )
+
+
+def enter(services: Services, **over: object) -> Entered:
+    values = replace(VALUES, **over)  # type: ignore[arg-type]  # the test's own values
+    return entering.create(services, values, actor=CLERK)
+
+
+def only(services: Services) -> ZoomApp:
+    with services.database.reading() as session:
+        (found,) = zoom_apps.list_all(session)
+        return found
+
+
+def break_zoom(sandbox: RunningSandbox, kind: FaultKind) -> None:
+    sandbox.zoom_faults.set([Fault(kind=kind, path="/oauth/token")])
+
+
+def test_a_right_pair_is_saved_with_the_proof(services: Services) -> None:
+    enter(services)
+
+    kept = only(services)
+    assert kept.verdict is Verdict.RIGHT
+    assert kept.checked_at == NOON
+
+
+def test_a_wrong_pair_is_not_saved_and_says_where_to_look(services: Services) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        enter(services, client_secret=WRONG)
+
+    assert "App Credentials, tab Development" in str(caught.value)
+    assert "production client secret" in str(caught.value)
+    assert WRONG.get_secret_value() not in str(caught.value)
+    with services.database.reading() as session:
+        assert zoom_apps.list_all(session) == []
+
+
+@pytest.mark.parametrize("kind", UNREACHABLE)
+def test_zoom_being_out_of_reach_is_saved_as_unchecked(
+    services: Services, sandbox: RunningSandbox, kind: FaultKind
+) -> None:
+    break_zoom(sandbox, kind)
+
+    entered = enter(services, client_secret=WRONG)
+
+    assert entered.proof is not None
+    assert entered.proof.verdict is Verdict.UNKNOWN
+    assert only(services).verdict is Verdict.UNKNOWN
+    assert only(services).verdict_reason
+
+
+def test_pasted_white_space_does_not_make_a_pair_wrong(services: Services) -> None:
+    pasted = SecretStr(f" {CLIENT_SECRET.get_secret_value()}\n")
+
+    entered = enter(services, client_secret=pasted)
+
+    assert entered.trimmed == ["client secret"]
+    assert only(services).verdict is Verdict.RIGHT
+
+
+def test_checking_again_finds_what_could_not_be_told(
+    services: Services, sandbox: RunningSandbox, clock: FakeClock
+) -> None:
+    break_zoom(sandbox, FaultKind.DOWN)
+    entered = enter(services, client_secret=WRONG)
+    sandbox.zoom_faults.set([])
+    clock.advance(minutes=5)
+
+    proof = entering.check_again(services, entered.zoom_app_id)
+
+    assert proof.verdict is Verdict.WRONG
+    assert only(services).verdict is Verdict.WRONG
+    assert only(services).checked_at == clock.now()
+
+
+def test_zoom_being_down_does_not_take_a_right_verdict_away(
+    services: Services, sandbox: RunningSandbox
+) -> None:
+    entered = enter(services)
+    break_zoom(sandbox, FaultKind.UNAVAILABLE)
+
+    proof = entering.check_again(services, entered.zoom_app_id)
+
+    assert proof.verdict is Verdict.UNKNOWN
+    assert only(services).verdict is Verdict.RIGHT
+
+
+def test_a_wrong_new_secret_leaves_everything_as_it_was(services: Services) -> None:
+    entered = enter(services)
+    changes = ZoomAppChanges(
+        name="Renamed", routing=Routing.DIRECT, client_secret=WRONG
+    )
+
+    with pytest.raises(InvalidInputError):
+        entering.change(services, entered.zoom_app_id, changes, actor=CLERK)
+
+    kept = only(services)
+    assert (kept.name, kept.routing) == ("Notetaker", Routing.RELAY)
+    assert zoom_apps.client_secret(services.vault, kept) == CLIENT_SECRET
+
+
+def test_renaming_does_not_ask_zoom(
+    services: Services, sandbox: RunningSandbox
+) -> None:
+    entered = enter(services)
+    break_zoom(sandbox, FaultKind.DOWN)
+    changes = ZoomAppChanges(name="Renamed", routing=Routing.RELAY)
+
+    changed = entering.change(services, entered.zoom_app_id, changes, actor=CLERK)
+
+    assert changed.proof is None
+    assert not changed.has_new_secrets
+    assert only(services).verdict is Verdict.RIGHT
+
+
+def test_the_audit_log_tells_what_was_changed_but_no_secret(services: Services) -> None:
+    entered = enter(services)
+    changes = ZoomAppChanges(
+        name="Notetaker",
+        routing=Routing.RELAY,
+        secret_token=SecretStr("test-secret-token-0002"),
+    )
+    entering.change(services, entered.zoom_app_id, changes, actor=CLERK)
+
+    with services.database.reading() as session:
+        newest, oldest = audit.page(session)
+
+    assert (newest.act, oldest.act) == ("zoom_app.changed", "zoom_app.created")
+    assert newest.subject.endswith("new secret token")
+    assert "test-" not in newest.subject + oldest.subject

@@ -1,0 +1,179 @@
+"""Workspaces: the key is tried at Recall before it is used."""
+
+import pytest
+from pydantic import SecretStr
+
+from dashboard.errors import ConflictError, InvalidInputError
+from dashboard.models.workspace import Verdict, Workspace
+from dashboard.sandbox.faults import Fault, FaultKind
+from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services import audit, workspaces
+from dashboard.services.bundle import Services
+from dashboard.services.workspaces import Entered, NewWorkspace
+from tests.makers import API_KEY
+
+CLERK = audit.COMMAND_LINE
+
+
+@pytest.fixture(autouse=True)
+def _known_key(sandbox: RunningSandbox) -> None:
+    sandbox.recall_world.add_workspace("us-east-1", API_KEY.get_secret_value())
+
+
+def add(
+    services: Services, api_key: SecretStr = API_KEY, region: str = "us-east-1"
+) -> Entered:
+    values = NewWorkspace(name="Main", region=region, api_key=api_key)
+    return workspaces.create(services, values, actor=CLERK)
+
+
+def only(services: Services) -> Workspace:
+    with services.database.reading() as session:
+        (found,) = workspaces.list_all(session)
+        return found
+
+
+def break_recall(sandbox: RunningSandbox, kind: FaultKind) -> None:
+    sandbox.recall_faults.set([Fault(kind=kind, path="/api/")])
+
+
+def test_a_key_that_recall_takes_is_saved_as_right(services: Services) -> None:
+    entered = add(services)
+
+    kept = only(services)
+    assert entered.answer.verdict is Verdict.RIGHT
+    assert kept.verdict is Verdict.RIGHT
+    assert workspaces.api_key(services.vault, kept) == API_KEY
+    assert b"test-api" not in kept.api_key
+
+
+def test_a_wrong_key_is_not_saved(services: Services) -> None:
+    with pytest.raises(InvalidInputError, match="refuses this API key") as caught:
+        add(services, SecretStr("test-wrong-key"))
+
+    assert caught.value.field == "api_key"
+    with services.database.reading() as session:
+        assert workspaces.list_all(session) == []
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        FaultKind.DOWN,
+        FaultKind.UNAVAILABLE,
+        FaultKind.HTML_403,
+        FaultKind.RATE_LIMITED,
+        FaultKind.NONSENSE,
+    ],
+)
+def test_not_being_able_to_ask_is_never_wrong(
+    services: Services, sandbox: RunningSandbox, kind: FaultKind
+) -> None:
+    break_recall(sandbox, kind)
+
+    entered = add(services)
+
+    assert entered.answer.verdict is Verdict.UNKNOWN
+    assert only(services).verdict is Verdict.UNKNOWN
+
+
+def test_a_workspace_out_of_credit_still_has_a_right_key(
+    services: Services, sandbox: RunningSandbox
+) -> None:
+    sandbox.recall_world.set_switches({"credit_spent": True})
+
+    entered = add(services)
+
+    assert entered.answer.verdict is Verdict.RIGHT
+    assert "credit" in entered.answer.reason
+
+
+def test_checking_again_mends_an_unchecked_key(
+    services: Services, sandbox: RunningSandbox
+) -> None:
+    break_recall(sandbox, FaultKind.DOWN)
+    entered = add(services)
+    sandbox.recall_faults.set([])
+
+    workspaces.check_again(services, entered.workspace_id)
+
+    assert only(services).verdict is Verdict.RIGHT
+
+
+def test_recall_being_down_does_not_take_a_right_verdict_away(
+    services: Services, sandbox: RunningSandbox
+) -> None:
+    entered = add(services)
+    break_recall(sandbox, FaultKind.DOWN)
+
+    answer = workspaces.check_again(services, entered.workspace_id)
+
+    assert answer.verdict is Verdict.UNKNOWN
+    assert only(services).verdict is Verdict.RIGHT
+
+
+def test_a_key_is_entered_once_a_region(services: Services) -> None:
+    add(services)
+
+    with pytest.raises(ConflictError, match="Main"):
+        add(services)
+
+
+def test_white_space_around_the_key_is_removed_and_named(services: Services) -> None:
+    entered = add(services, SecretStr(f"\n {API_KEY.get_secret_value()}\t"))
+
+    assert entered.trimmed == ["API key"]
+    assert workspaces.api_key(services.vault, only(services)) == API_KEY
+
+
+@pytest.mark.parametrize(
+    ("over", "field"),
+    [
+        ({"name": " "}, "name"),
+        ({"region": "mars-1"}, "region"),
+        ({"api_key": SecretStr(" ")}, "api_key"),
+    ],
+)
+def test_values_that_cannot_be_are_refused(
+    services: Services, over: dict[str, object], field: str
+) -> None:
+    usual: dict[str, object] = {
+        "name": "Main",
+        "region": "us-east-1",
+        "api_key": API_KEY,
+    }
+    values = NewWorkspace(**(usual | over))  # type: ignore[arg-type]  # the test's own
+
+    with pytest.raises(InvalidInputError) as caught:
+        workspaces.create(services, values, actor=CLERK)
+
+    assert caught.value.field == field
+
+
+def test_renaming_keeps_the_key(services: Services) -> None:
+    entered = add(services)
+
+    workspaces.change(
+        services, entered.workspace_id, name="Renamed", api_key=None, actor=CLERK
+    )
+
+    kept = only(services)
+    assert kept.name == "Renamed"
+    assert workspaces.api_key(services.vault, kept) == API_KEY
+
+
+def test_a_wrong_new_key_leaves_the_old_one(services: Services) -> None:
+    entered = add(services)
+
+    with pytest.raises(InvalidInputError):
+        workspaces.change(
+            services,
+            entered.workspace_id,
+            name="Renamed",
+            api_key=SecretStr("test-wrong-key"),
+            actor=CLERK,
+        )
+
+    kept = only(services)
+    assert kept.name == "Main"
+    assert workspaces.api_key(services.vault, kept) == API_KEY
