@@ -24,14 +24,15 @@ OVERVIEW = "overview"
 
 _UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _TOPIC = re.compile(
-    rf"webhooks|connections|overview|webhook-(?P<webhook>[0-9]{{1,18}}|[0-8][0-9]{{18}})"
+    r"webhooks|connections|overview|webhook-(?P<webhook>[0-9]{1,19})"
     rf"|connection-(?P<connection>{_UUID})|zoom-app-(?P<zoom_app>{_UUID})"
 )
+_LARGEST_ID = 2**63 - 1
 
 
 def is_topic(name: str) -> bool:
     """Whether a page may ask to be told about this."""
-    return _TOPIC.fullmatch(name) is not None
+    return _parse(name) is not None
 
 
 def stamp(session: Session, database: Database) -> str:
@@ -54,7 +55,7 @@ def versions(session: Session, topics: Iterable[str]) -> dict[str, str]:
 
     Every look is by key or over an index, whatever the tables' size.
     """
-    wanted = {name: found for name in topics if (found := _TOPIC.fullmatch(name))}
+    wanted = {name: found for name in topics if (found := _parse(name))}
     result: dict[str, str] = {}
     if OVERVIEW in wanted or WEBHOOKS in wanted:
         result[WEBHOOKS] = _webhooks(session)
@@ -75,6 +76,13 @@ def versions(session: Session, topics: Iterable[str]) -> dict[str, str]:
         session, [UUID(m["zoom_app"]) for m in matches if m["zoom_app"]]
     )
     return {name: result.get(name, "gone") for name in wanted}
+
+
+def _parse(name: str) -> re.Match[str] | None:
+    found = _TOPIC.fullmatch(name)
+    if found and found["webhook"] and int(found["webhook"]) > _LARGEST_ID:
+        return None  # no database takes such a number
+    return found
 
 
 def _webhooks(session: Session) -> str:

@@ -23,6 +23,10 @@ from dashboard.web.webhook_pages import body_text, list_context, refused_context
 
 bp = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 
+# The largest number a column takes; a longer one is no address of ours.
+_LARGEST_ID = 2**63 - 1
+_ID = f"int(max={_LARGEST_ID}):webhook_id"
+
 
 @bp.get("/")
 @requires(Permission.WEBHOOKS_READ)
@@ -32,11 +36,8 @@ def index() -> ResponseReturnValue:
     form.choose_from(webhooks.app_names(db()), list(webhooks.events(db())))
     is_valid = form.validate()
     filters, links = form.filters(), kept(request.args)
-    top = request.args.get("top", type=int)
-    place = Place(
-        before=top + 1 if top else request.args.get("before", type=int),
-        after=request.args.get("after", type=int),
-    )
+    top = request.args.get("top", type=_row_id)
+    place = _place() if top is None else Place(before=top + 1)
     page = webhooks.page(db(), filters=filters, place=place)
     if place.after is not None and page.newer_after is None:
         return redirect(url_for(".index", **links))  # that is the first page again
@@ -60,10 +61,7 @@ def refused_index() -> Response:
     form.choose_from(webhooks.app_names(db()), [])
     form.validate()
     filters, links = form.filters(), kept(request.args)
-    place = Place(
-        before=request.args.get("before", type=int),
-        after=request.args.get("after", type=int),
-    )
+    place = _place()
     page = refused.page(db(), place=place, zoom_app_id=filters.zoom_app_id)
     return htmx.page_or_fragment(
         "webhooks/refused.html",
@@ -73,14 +71,14 @@ def refused_index() -> Response:
     )
 
 
-@bp.get("/<int:webhook_id>")
+@bp.get(f"/<{_ID}>")
 @requires(Permission.WEBHOOKS_READ)
 def show(webhook_id: int) -> str:
     """Show one webhook with its body redacted."""
     return _page(webhook_id, is_revealed=False)
 
 
-@bp.get("/<int:webhook_id>/trace")
+@bp.get(f"/<{_ID}>/trace")
 @requires(Permission.WEBHOOKS_READ)
 def trace(webhook_id: int) -> Response:
     """Show what happened to it so far: the live part of its page."""
@@ -90,7 +88,7 @@ def trace(webhook_id: int) -> Response:
     )
 
 
-@bp.post("/<int:webhook_id>/reveal")
+@bp.post(f"/<{_ID}>/reveal")
 @requires(Permission.WEBHOOKS_REVEAL)
 def reveal(webhook_id: int) -> str:
     """Show the request exactly as it came; the reveal is audited before it is shown."""
@@ -106,7 +104,7 @@ def reveal(webhook_id: int) -> str:
     return _page(webhook_id, is_revealed=True)
 
 
-@bp.post("/<int:webhook_id>/resend")
+@bp.post(f"/<{_ID}>/resend")
 @requires(Permission.WEBHOOKS_RESEND)
 def resend(webhook_id: int) -> Response:
     """Forward it once more, as it came: its timestamp and signature stay Zoom's."""
@@ -117,6 +115,20 @@ def resend(webhook_id: int) -> Response:
         )
     flash("It will be sent to Recall again now.", "good")
     return htmx.go_to(url_for(".show", webhook_id=webhook_id))
+
+
+def _place() -> Place:
+    return Place(
+        before=request.args.get("before", type=_row_id),
+        after=request.args.get("after", type=_row_id),
+    )
+
+
+def _row_id(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < _LARGEST_ID:
+        raise ValueError("no id")
+    return number
 
 
 def _page(webhook_id: int, *, is_revealed: bool) -> str:

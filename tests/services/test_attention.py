@@ -1,0 +1,202 @@
+"""What needs attention: each trouble gives one row with its one action."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from dashboard.db import Database
+from dashboard.models.check import Finding, Source
+from dashboard.models.connection import TokenState
+from dashboard.models.webhook import Outcome
+from dashboard.models.workspace import Verdict
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.services import attention, overview, validation
+from dashboard.services.attention import Action, Item
+from dashboard.vault import Vault
+from tests.makers import NOON, a_connection, a_webhook, a_workspace, saved_app
+
+FINE = "https://dashboard.example.com"
+
+
+def listed(database: Database, public_url: str = FINE) -> list[Item]:
+    with database.reading() as session:
+        apps = overview.list_apps(session, now=NOON)
+        return list(attention.items(session, apps, public_url=public_url, now=NOON))
+
+
+def actions(database: Database) -> list[Action]:
+    return [item.action for item in listed(database)]
+
+
+@pytest.fixture
+def zoom_app(database: Database, vault: Vault) -> ZoomApp:
+    """An app about which there is nothing to say."""
+    with database.writing() as session:
+        app_id = saved_app(session, vault, verdict=Verdict.RIGHT, checked_at=NOON)
+        return session.get_one(ZoomApp, app_id)
+
+
+def store(database: Database, *rows: Any) -> None:
+    with database.writing() as session:
+        for row in rows:
+            session.add(row)
+
+
+def test_an_app_in_order_needs_nothing(database: Database, zoom_app: ZoomApp) -> None:
+    store(
+        database,
+        a_connection(zoom_app),
+        a_webhook(zoom_app),
+        a_webhook(zoom_app, outcome=Outcome.DELIVERED),
+    )
+
+    assert listed(database) == []
+
+
+def test_a_pair_that_zoom_refuses_is_trouble(database: Database, vault: Vault) -> None:
+    with database.writing() as session:
+        saved_app(session, vault, verdict=Verdict.WRONG)
+
+    found = listed(database)
+
+    assert [(item.tone, item.action) for item in found] == [
+        ("trouble", Action.EDIT_APP)
+    ]
+
+
+def test_an_unchecked_pair_is_said_to_be_unchecked_not_wrong(
+    database: Database, vault: Vault
+) -> None:
+    with database.writing() as session:
+        saved_app(session, vault, verdict_reason="Zoom could not be reached.")
+
+    found = listed(database)
+
+    assert [(item.tone, item.action) for item in found] == [
+        ("waiting", Action.OPEN_APP)
+    ]
+    assert "unchecked" in found[0].sentence
+    assert found[0].detail == "Zoom could not be reached."
+
+
+def test_a_dead_webhook_is_counted(database: Database, zoom_app: ZoomApp) -> None:
+    store(database, *(a_webhook(zoom_app, outcome=Outcome.DEAD) for _ in range(3)))
+
+    found = listed(database)
+
+    assert [item.action for item in found] == [Action.SEE_DEAD]
+    assert "3 webhooks of Notetaker (development)" in found[0].sentence
+
+
+def test_webhooks_waiting_for_a_recall_app_lead_to_making_one(
+    database: Database, vault: Vault
+) -> None:
+    with database.writing() as session:
+        app_id = saved_app(session, vault, recall_app_id=None, verdict=Verdict.RIGHT)
+        app = session.get_one(ZoomApp, app_id)
+    store(database, a_webhook(app, received_at=NOON - timedelta(minutes=1)))
+
+    found = listed(database)
+
+    assert [item.action for item in found] == [Action.CREATE_IN_RECALL]
+    assert found[0].since == NOON - timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "expected"),
+    [(9, []), (11, [Action.SEE_WAITING])],
+    ids=["for a while", "for long"],
+)
+def test_a_backlog_is_said_once_it_is_old(
+    database: Database, zoom_app: ZoomApp, minutes: int, expected: list[Action]
+) -> None:
+    store(database, a_webhook(zoom_app, received_at=NOON - timedelta(minutes=minutes)))
+
+    assert actions(database) == expected
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        TokenState.RECONNECT_NEEDED,
+        TokenState.UNHEALTHY_IN_RECALL,
+        TokenState.MISSING_SCOPES,
+    ],
+)
+def test_people_who_must_act_are_counted_by_state(
+    database: Database, zoom_app: ZoomApp, state: TokenState
+) -> None:
+    store(database, *(a_connection(zoom_app, token_state=state) for _ in range(2)))
+
+    found = listed(database)
+
+    assert [(item.action, item.token_state) for item in found] == [
+        (Action.SEE_CONNECTIONS, state)
+    ]
+    assert found[0].sentence.startswith("2 users of Notetaker")
+
+
+def test_a_secret_mismatch_is_trouble(database: Database, zoom_app: ZoomApp) -> None:
+    with database.writing() as session:
+        validation.record(
+            session,
+            zoom_app_id=zoom_app.id,
+            source=Source.ZOOM_CHALLENGE,
+            finding=Finding.SECRET_MISMATCH,
+            detail="Zoom signed with another secret token.",
+            at=NOON,
+        )
+
+    found = listed(database)
+
+    assert [(item.tone, item.action) for item in found] == [
+        ("trouble", Action.OPEN_APP)
+    ]
+    assert found[0].detail == "Zoom signed with another secret token."
+
+
+def test_an_overdue_validation_is_said(database: Database, zoom_app: ZoomApp) -> None:
+    long_ago = NOON - timedelta(days=5)
+    with database.writing() as session:
+        app = session.get_one(ZoomApp, zoom_app.id)
+        app.secret_token_set_at = long_ago - timedelta(hours=1)
+        session.add(app)
+        for source in (Source.ZOOM_CHALLENGE, Source.RECALL_CHALLENGE):
+            validation.record(
+                session,
+                zoom_app_id=zoom_app.id,
+                source=source,
+                finding=Finding.GOOD,
+                detail="Answered.",
+                at=long_ago,
+            )
+
+    found = listed(database)
+
+    assert [(item.tone, item.action) for item in found] == [
+        ("waiting", Action.OPEN_APP)
+    ]
+    assert "overdue" in found[0].sentence
+
+
+def test_an_api_key_that_recall_refuses_is_trouble(
+    database: Database, vault: Vault
+) -> None:
+    store(database, a_workspace(vault, verdict=Verdict.WRONG))
+
+    assert actions(database) == [Action.OPEN_WORKSPACES]
+
+
+def test_an_address_that_zoom_would_refuse_is_said_last(
+    database: Database, zoom_app: ZoomApp
+) -> None:
+    store(database, a_webhook(zoom_app, outcome=Outcome.DEAD))
+
+    found = listed(database, "http://localhost:8000")
+
+    assert [item.action for item in found] == [
+        Action.SEE_DEAD,
+        Action.SET_PUBLIC_URL,
+    ]
+    assert "localhost" in found[1].sentence

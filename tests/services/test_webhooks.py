@@ -1,0 +1,302 @@
+"""The log: pages by key, filters, one webhook with its story."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from dashboard.db import Database
+from dashboard.errors import NotFoundError
+from dashboard.models.connection import MeetingMapping
+from dashboard.models.ids import new_id
+from dashboard.models.webhook import (
+    Arrival,
+    Attempt,
+    Outcome,
+    Refusal,
+    RefusalCount,
+    Webhook,
+)
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.services import refused, webhooks
+from dashboard.services.paging import Place
+from dashboard.services.webhooks import WebhookFilter
+from dashboard.vault import Vault
+from tests.makers import NOON, a_body, a_connection, a_webhook, a_zoom_app
+
+ANY = WebhookFilter()
+
+
+@pytest.fixture
+def zoom_app(database: Database, vault: Vault) -> ZoomApp:
+    with database.writing() as session:
+        app = a_zoom_app(vault)
+        session.add(app)
+    return app
+
+
+def store(database: Database, *rows: object) -> None:
+    with database.writing() as session:
+        for row in rows:
+            session.add(row)
+            session.flush()
+
+
+def some(app: ZoomApp, number: int, **over: object) -> list[Webhook]:
+    """Oldest first, a second apart."""
+    return [
+        a_webhook(app, received_at=NOON + timedelta(seconds=each), **over)
+        for each in range(number)
+    ]
+
+
+def ids(page: webhooks.Page) -> list[int]:
+    return [row.webhook.id for row in page.rows]
+
+
+def test_turning_pages_down_and_up_shows_each_webhook_once_in_order(
+    database: Database, zoom_app: ZoomApp
+) -> None:
+    rows = some(zoom_app, 7)
+    store(database, *rows)
+    newest_first = [row.id for row in reversed(rows)]
+
+    with database.reading() as session:
+        first = webhooks.page(session, filters=ANY, place=Place(limit=3))
+        second = webhooks.page(
+            session, filters=ANY, place=Place(before=first.older_before, limit=3)
+        )
+        last = webhooks.page(
+            session, filters=ANY, place=Place(before=second.older_before, limit=3)
+        )
+        up = webhooks.page(
+            session, filters=ANY, place=Place(after=last.newer_after, limit=3)
+        )
+
+    assert ids(first) + ids(second) + ids(last) == newest_first
+    assert (first.newer_after, last.older_before) == (None, None)
+    assert ids(up) == ids(second)
+
+
+def test_new_webhooks_never_shift_an_older_page(
+    database: Database, zoom_app: ZoomApp
+) -> None:
+    store(database, *some(zoom_app, 4))
+    with database.reading() as session:
+        first = webhooks.page(session, filters=ANY, place=Place(limit=2))
+        place = Place(before=first.older_before, limit=2)
+        before = webhooks.page(session, filters=ANY, place=place)
+
+    store(database, a_webhook(zoom_app, received_at=NOON + timedelta(hours=1)))
+
+    with database.reading() as session:
+        assert ids(webhooks.page(session, filters=ANY, place=place)) == ids(before)
+
+
+@pytest.mark.parametrize(
+    ("filters", "over"),
+    [
+        (WebhookFilter(event="user.updated"), {"event": "user.updated"}),
+        (WebhookFilter(outcome=Outcome.DEAD), {"outcome": Outcome.DEAD}),
+        (WebhookFilter(meeting_id=85555555555), {"meeting_id": 85555555555}),
+        (WebhookFilter(zoom_user_id="somebody"), {"zoom_user_id": "somebody"}),
+        (
+            WebhookFilter(since=NOON + timedelta(hours=1)),
+            {"received_at": NOON + timedelta(hours=1)},
+        ),
+        (
+            WebhookFilter(until=NOON),
+            {"received_at": NOON - timedelta(milliseconds=1)},
+        ),
+    ],
+    ids=["event", "outcome", "meeting", "user", "since", "until"],
+)
+def test_a_filter_lists_only_what_fits(
+    database: Database,
+    zoom_app: ZoomApp,
+    filters: WebhookFilter,
+    over: dict[str, object],
+) -> None:
+    wanted = a_webhook(zoom_app, **over)
+    store(database, *some(zoom_app, 2), wanted)
+
+    with database.reading() as session:
+        found = webhooks.page(session, filters=filters, place=Place())
+        number = webhooks.count(session, filters=filters)
+
+    assert (ids(found), number) == ([wanted.id], 1)
+
+
+def test_another_apps_webhooks_are_left_out(
+    database: Database, vault: Vault, zoom_app: ZoomApp
+) -> None:
+    other = a_zoom_app(vault)
+    store(database, other, a_webhook(zoom_app), a_webhook(other))
+
+    with database.reading() as session:
+        filters = WebhookFilter(zoom_app_id=other.id)
+        found = webhooks.page(session, filters=filters, place=Place())
+
+    assert [row.webhook.zoom_app_id for row in found.rows] == [other.id]
+
+
+def test_counts_stop_at_a_hundred_and_one(
+    database: Database, zoom_app: ZoomApp
+) -> None:
+    rows = [a_webhook(zoom_app) for _ in range(webhooks.COUNTED + 5)]
+    store(database, *rows)
+
+    with database.reading() as session:
+        assert webhooks.count(session, filters=ANY) == webhooks.COUNTED + 1
+        oldest = min(row.id for row in rows)
+        newer = webhooks.count_newer(session, filters=ANY, than=oldest)
+
+    assert newer == webhooks.COUNTED + 1
+
+
+def test_each_event_that_was_seen_is_offered_once(
+    database: Database, zoom_app: ZoomApp
+) -> None:
+    store(
+        database,
+        *some(zoom_app, 2),
+        a_webhook(zoom_app, event="user.updated"),
+        a_webhook(zoom_app, event="app_deauthorized"),
+    )
+
+    with database.reading() as session:
+        assert webhooks.events(session) == [
+            "app_deauthorized",
+            "meeting.created",
+            "user.updated",
+        ]
+
+
+def test_a_row_names_the_person_of_its_own_app(
+    database: Database, vault: Vault, zoom_app: ZoomApp
+) -> None:
+    other = a_zoom_app(vault)
+    mine = a_webhook(zoom_app, zoom_user_id="ana")
+    theirs = a_webhook(other, zoom_user_id="ana")
+    person = a_connection(zoom_app, zoom_user_id="ana", display_name="Ana Nowak")
+    store(database, other, person, mine, theirs)
+
+    with database.reading() as session:
+        found = webhooks.page(session, filters=ANY, place=Place())
+
+    who = {row.webhook.id: row.who for row in found.rows}
+    assert who == {mine.id: "Ana Nowak", theirs.id: ""}
+
+
+def test_a_trace_holds_attempts_repeats_and_whom_it_is_about(
+    database: Database, zoom_app: ZoomApp
+) -> None:
+    webhook = a_webhook(zoom_app, zoom_user_id=None)
+    person = a_connection(zoom_app)
+    store(
+        database,
+        webhook,
+        person,
+        MeetingMapping(
+            id=new_id(NOON),
+            connection_id=person.id,
+            meeting_id=webhook.meeting_id or 0,
+            synced_at=NOON,
+            seen_at=NOON,
+        ),
+        Arrival(id=new_id(NOON), webhook_id=webhook.id, sent_at_s=1, received_at=NOON),
+        *(
+            Attempt(
+                id=new_id(NOON),
+                webhook_id=webhook.id,
+                number=number,
+                started_at=NOON,
+                latency_ms=5,
+                sent_sha256="0" * 64,
+            )
+            for number in (1, 2)
+        ),
+    )
+
+    with database.reading() as session:
+        trace = webhooks.get(session, webhook.id)
+
+    assert [attempt.number for attempt in trace.attempts] == [1, 2]
+    assert len(trace.repeats) == 1
+    assert trace.connection is not None
+    assert (trace.connection.id, trace.is_mapped) == (person.id, True)
+
+
+def test_the_request_is_given_back_byte_for_byte(
+    database: Database, vault: Vault, zoom_app: ZoomApp
+) -> None:
+    webhook = a_webhook(zoom_app)
+    body = b'{"a":  1,\n"b":"\xc3\xa9"}'
+    stored = a_body(vault, webhook, body=body, headers=b'[["x-a", "1"], ["x-a", "2"]]')
+    store(database, webhook, stored)
+
+    with database.reading() as session:
+        request = webhooks.request(session, vault, webhook.id)
+
+    assert request.body == body
+    assert request.headers == [("x-a", "1"), ("x-a", "2")]
+
+
+def test_what_is_not_there_is_said_so(database: Database, vault: Vault) -> None:
+    with database.reading() as session:
+        with pytest.raises(NotFoundError):
+            webhooks.get(session, 1)
+        with pytest.raises(NotFoundError):
+            webhooks.request(session, vault, 1)
+
+
+def a_refusal(app_id: UUID, **over: object) -> Refusal:
+    values: dict[str, object] = {
+        "id": new_id(NOON),
+        "zoom_app_id": app_id,
+        "cause": "signature",
+        "detail": "No secret matches.",
+        "status": 401,
+        "body_bytes": 10,
+        "received_at": NOON,
+    }
+    return Refusal(**(values | over))
+
+
+def test_refused_requests_are_listed_apart_and_counted_by_cause(
+    database: Database, zoom_app: ZoomApp
+) -> None:
+    hours = [NOON - timedelta(hours=30), NOON - timedelta(hours=3), NOON]
+    store(
+        database,
+        a_refusal(zoom_app.id),
+        *(
+            RefusalCount(
+                id=new_id(hour),
+                zoom_app_id=zoom_app.id,
+                cause=cause,
+                hour_at=hour,
+                requests=10,
+            )
+            for hour in hours
+            for cause in ("signature", "too_old")
+        ),
+        RefusalCount(
+            id=new_id(NOON),
+            zoom_app_id=zoom_app.id,
+            cause="too_old",
+            hour_at=NOON - timedelta(hours=1),
+            requests=1,
+        ),
+    )
+
+    with database.reading() as session:
+        listed = refused.page(session, place=Place())
+        causes = refused.by_cause(session, since=NOON - timedelta(hours=24))
+        number = refused.count(session, zoom_app_id=zoom_app.id)
+
+    assert ([row.cause for row in listed.rows], number) == (["signature"], 1)
+    assert [(each.cause, each.requests) for each in causes] == [
+        ("too_old", 21),
+        ("signature", 20),
+    ]
