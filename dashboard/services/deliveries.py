@@ -1,0 +1,140 @@
+"""One webhook on its way to Recall, and what one attempt amounts to. No database."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from pydantic import SecretStr
+
+from dashboard.clients.delivery import Answer
+from dashboard.models.check import Finding
+from dashboard.models.ids import new_id
+from dashboard.models.webhook import Outcome
+from dashboard.services import retry_schedule
+from dashboard.services.recall_answers import Judged, Next, judge, shown
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivery:
+    """One claimed webhook, to be sent before its lease ends.
+
+    Attributes:
+        claim: Tells this lease from any later one.
+        attempts: Made since it was received or last resent, without this one.
+        verdict: Which secret token signed it.
+        headers: Sealed, as `WebhookBody`; so is `body`.
+    """
+
+    webhook_id: int
+    claim: int
+    attempts: int
+    event: str
+    verdict: str
+    zoom_app_id: UUID
+    recall_app_id: UUID
+    workspace_id: UUID
+    region: str
+    headers: bytes
+    body: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """One attempt, judged, for `record`.
+
+    Attributes:
+        answer: What is kept of Recall's answer, without secrets.
+        sent_sha256: Of the bytes sent, hex; "" when nothing was.
+        challenge: What the answer says of Recall's secret token, for a challenge.
+    """
+
+    delivery: Delivery
+    started_at: datetime
+    latency_ms: float
+    status: int | None
+    answer: str
+    judged: Judged
+    sent_sha256: str
+    challenge: tuple[Finding, str] | None = None
+
+
+def conclude(  # noqa: PLR0913 - one attempt's facts, all named
+    delivery: Delivery,
+    answer: Answer,
+    *,
+    sent: bytes | None,
+    started_at: datetime,
+    secrets: Sequence[SecretStr],
+    challenge: tuple[Finding, str] | None = None,
+) -> Result:
+    """Judge an answer. Touches no database.
+
+    Args:
+        delivery: What was sent.
+        answer: What came back.
+        sent: The bytes that left; None when none did.
+        started_at: Aware.
+        secrets: Never to be kept, should Recall echo them.
+        challenge: What the answer says of Recall's secret token.
+    """
+    return Result(
+        delivery=delivery,
+        started_at=started_at,
+        latency_ms=answer.latency_ms,
+        status=answer.status,
+        answer=shown(answer.body, secrets),
+        judged=judge(answer),
+        sent_sha256="" if sent is None else sha256(sent).hexdigest(),
+        challenge=challenge,
+    )
+
+
+def change(result: Result, *, now: datetime) -> dict[str, Any]:
+    """Return what becomes of the row: delivered, due again or dead."""
+    delivery, judged = result.delivery, result.judged
+    attempts = delivery.attempts + 1
+    outcome, due_at, reason = Outcome.DELIVERED, now, f"{judged.sentence}."
+    match judged.next:
+        case Next.DELIVERED:
+            pass
+        case Next.DEAD:
+            outcome = Outcome.DEAD
+        case Next.RETRY:
+            next_due = retry_schedule.next_due(
+                attempts,
+                webhook_id=delivery.webhook_id,
+                now=now,
+                asked_s=judged.asked_s,
+            )
+            if next_due is None:
+                outcome = Outcome.DEAD
+                tried = retry_schedule.in_words()
+                reason = f"Given up after being tried {tried}. {judged.sentence}."
+            else:
+                outcome, due_at = Outcome.WAITING, next_due
+    return {
+        "its_id": delivery.webhook_id,
+        "new_outcome": outcome,
+        "new_reason": reason[:500],
+        "new_attempts": attempts,
+        "new_due_at": due_at,
+        "new_delivered_at": now if outcome is Outcome.DELIVERED else None,
+    }
+
+
+def attempt(result: Result, *, number: int, verdict: str) -> dict[str, Any]:
+    """Return the column values of its `Attempt`."""
+    return {
+        "id": new_id(result.started_at),
+        "webhook_id": result.delivery.webhook_id,
+        "number": number,
+        "started_at": result.started_at,
+        "latency_ms": result.latency_ms,
+        "status": result.status,
+        "answer": result.answer,
+        "verdict": verdict,
+        "sent_sha256": result.sent_sha256,
+    }
