@@ -19,6 +19,7 @@ from dashboard.services.connecting import Begun, Finished
 from tests.makers import API_KEY, CLIENT_SECRET, SECRET_TOKEN, a_workspace, a_zoom_app
 
 BROWSER = "test-browser-0001-aaaaaaaaaaaaaaaaaaaaaaaaa"
+OTHER = "test-browser-0002-bbbbbbbbbbbbbbbbbbbbbbbbb"
 REGION = "us-east-1"
 
 
@@ -49,6 +50,12 @@ class ConnectStage:
             error=query.get("error"),
             browser=browser,
         )
+
+    def outcome(self, **query: str) -> ConnectAttempt:
+        """Finish the trip that `query` belongs to; return how it ended."""
+        finished = self.finish(**query)
+        assert finished.attempt_id is not None
+        return self.attempt(finished.attempt_id)
 
     def connect(self, user: ZoomUser | None = None) -> Connection:
         """Go the whole way; return the connection."""

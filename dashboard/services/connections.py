@@ -168,11 +168,7 @@ def _look(services: Services, connection_id: UUID) -> profiles.Look | None:
         credential_id=taken.recall_credential_id,
     )
     with services.database.writing() as session:
-        query = select(Connection).where(
-            col(Connection.id) == connection_id,
-            col(Connection.claim) == taken.claim,  # nobody has claimed it since
-        )
-        row = session.exec(query.with_for_update()).first()
+        row = _held(session, taken)
         if row is not None:
             profiles.record(session, row, found, now=services.clock.now())
             row.lease_until = None
@@ -194,6 +190,14 @@ def _claim(
     )
     row = get(session, connection_id)
     return row if cast("CursorResult[object]", done).rowcount == 1 else None
+
+
+def _held(session: Session, taken: Connection) -> Connection | None:
+    """Return the connection if nobody has claimed or renewed it since."""
+    query = select(Connection).where(
+        col(Connection.id) == taken.id, col(Connection.claim) == taken.claim
+    )
+    return session.exec(query.with_for_update()).first()
 
 
 def _is_free(now: datetime) -> ColumnElement[bool]:

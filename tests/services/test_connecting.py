@@ -14,20 +14,15 @@ from dashboard.clients.http import make_http
 from dashboard.clients.zoom import ZoomApi
 from dashboard.clients.zoom_oauth import ZoomOAuth
 from dashboard.db import Database
-from dashboard.errors import ConflictError, NotFoundError
+from dashboard.errors import ConflictError
 from dashboard.models.audit import AuditEntry
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, TokenState
-from dashboard.models.zoom_app import Kind
-from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import attempts, connecting
+from dashboard.services import connecting
 from dashboard.services.bundle import Services
 from dashboard.services.connecting import Stop
-from tests.connect_stage import BROWSER, ConnectStage, a_connect_stage, query_of
+from tests.connect_stage import BROWSER, OTHER, ConnectStage, a_connect_stage, query_of
 from tests.makers import FakeClock
-
-OTHER = "test-browser-0002-bbbbbbbbbbbbbbbbbbbbbbbbb"
-CREDENTIALS = "/api/v2/zoom-oauth-credentials/"
 
 
 @pytest.fixture
@@ -41,13 +36,6 @@ def stage(
 def lite(services: Services, sandbox: RunningSandbox) -> ConnectStage:
     """The same on SQLite alone, for what no database has a part in."""
     return a_connect_stage(services, sandbox)
-
-
-def outcome(stage: ConnectStage, **query: str) -> ConnectAttempt:
-    """Finish the trip that `query` belongs to and return how it ended."""
-    finished = stage.finish(**query)
-    assert finished.attempt_id is not None
-    return stage.attempt(finished.attempt_id)
 
 
 def test_a_user_connects_and_is_known_by_name(stage: ConnectStage) -> None:
@@ -85,7 +73,7 @@ def test_the_challenge_is_s256_of_the_verifier_recall_sends(lite: ConnectStage) 
     ).get_secret_value()
 
     asked = query_of(begun.authorize_url)
-    ended = outcome(lite, **lite.allow(begun))
+    ended = lite.outcome(**lite.allow(begun))
 
     digest = hashlib.sha256(verifier.encode()).digest()
     expected = base64.urlsafe_b64encode(digest).decode().rstrip("=")
@@ -99,7 +87,7 @@ def test_a_code_without_its_verifier_is_worth_nothing(lite: ConnectStage) -> Non
     begun, other = lite.begin(), lite.begin()
     code = lite.allow(begun)["code"]
 
-    ended = outcome(lite, state=query_of(other.authorize_url)["state"], code=code)
+    ended = lite.outcome(state=query_of(other.authorize_url)["state"], code=code)
 
     assert ended.outcome is AttemptOutcome.REFUSED_BY_RECALL
     assert lite.credentials() == []
@@ -196,26 +184,9 @@ def test_a_trip_lasts_ten_minutes(
     query = stage.allow(stage.begin())
     clock.advance(minutes=minutes)
 
-    ended = outcome(stage, **query)
+    ended = stage.outcome(**query)
 
     assert ended.outcome is expected
-
-
-def test_a_trip_that_never_came_back_is_ended(
-    stage: ConnectStage, clock: FakeClock
-) -> None:
-    begun = stage.begin()
-    query = stage.allow(begun)
-    clock.advance(minutes=11)
-
-    with stage.services.database.writing() as session:
-        count = attempts.expire(session, now=clock.now())
-    finished = stage.finish(**query)
-
-    attempt = stage.attempt(begun.attempt_id)
-    assert count == 1
-    assert (attempt.outcome, attempt.code_verifier) == (AttemptOutcome.EXPIRED, None)
-    assert (finished.stop, finished.attempt_id) == (None, begun.attempt_id)
 
 
 def test_an_unknown_state_is_no_trip(stage: ConnectStage) -> None:
@@ -255,7 +226,7 @@ def test_without_consent_recall_is_not_asked(
 ) -> None:
     state = query_of(lite.begin().authorize_url)["state"]
 
-    ended = outcome(lite, state=state, **query)
+    ended = lite.outcome(state=state, **query)
 
     assert ended.outcome is expected
     assert detail in ended.detail
@@ -289,159 +260,9 @@ def test_the_token_is_not_kept(lite: ConnectStage) -> None:
 
     token = lite.credentials()[0].grant.access_token
     with lite.services.database.reading() as session:
-        dump = "\n".join(session.connection().connection.iterdump())  # type: ignore[attr-defined]  # SQLite's own
+        dump = "\n".join(session.connection().connection.iterdump())
     assert "ana@example.com" in dump
     assert token not in dump
-
-
-def test_a_lost_answer_makes_no_second_credential(stage: ConnectStage) -> None:
-    query = stage.allow(stage.begin())
-    lost = Fault(kind=FaultKind.LOST_ANSWER, path=CREDENTIALS, method="POST", times=1)
-    stage.sandbox.recall_faults.set([lost])
-
-    ended = outcome(stage, **query)
-
-    assert ended.outcome is AttemptOutcome.CONNECTED
-    assert len(stage.credentials()) == 1
-
-
-def test_an_answer_lost_twice_is_looked_up(stage: ConnectStage) -> None:
-    query = stage.allow(stage.begin())
-    lost = Fault(kind=FaultKind.LOST_ANSWER, path=CREDENTIALS, method="POST", times=2)
-    stage.sandbox.recall_faults.set([lost])
-
-    ended = outcome(stage, **query)
-
-    assert ended.outcome is AttemptOutcome.CONNECTED
-    assert len(stage.credentials()) == 1
-
-
-def test_a_lost_answer_never_shows_one_user_to_another(stage: ConnectStage) -> None:
-    query = stage.allow(stage.begin())
-    other = stage.begin(OTHER)
-    with stage.services.database.writing() as session:
-        waiting = session.get_one(ConnectAttempt, other.attempt_id)
-        waiting.outcome = AttemptOutcome.UNREACHABLE
-        waiting.ended_at = stage.services.clock.now()
-        session.add(waiting)
-    lost = Fault(kind=FaultKind.LOST_ANSWER, path=CREDENTIALS, method="POST", times=2)
-    stage.sandbox.recall_faults.set([lost])
-
-    ended = outcome(stage, **query)
-
-    assert ended.outcome is AttemptOutcome.UNREACHABLE
-    assert ended.connection_id is None
-
-
-@pytest.mark.parametrize(
-    ("kind", "expected"),
-    [
-        (FaultKind.DOWN, AttemptOutcome.UNREACHABLE),
-        (FaultKind.UNAVAILABLE, AttemptOutcome.UNREACHABLE),
-        (FaultKind.RATE_LIMITED, AttemptOutcome.UNREACHABLE),
-        (FaultKind.NONSENSE, AttemptOutcome.UNREACHABLE),
-        (FaultKind.HTML_403, AttemptOutcome.REFUSED_BY_RECALL),
-    ],
-)
-def test_what_recall_did_is_the_trips_outcome(
-    lite: ConnectStage, kind: FaultKind, expected: AttemptOutcome
-) -> None:
-    query = lite.allow(lite.begin())
-    lite.sandbox.recall_faults.set([Fault(kind=kind, path=CREDENTIALS)])
-
-    ended = outcome(lite, **query)
-
-    assert ended.outcome is expected
-    assert ended.detail.endswith((".", "throttled."))
-    assert query["code"] not in ended.detail
-
-
-def test_connecting_again_renews_the_connection(
-    stage: ConnectStage, clock: FakeClock
-) -> None:
-    first = stage.connect()
-    clock.advance(hours=1)
-
-    again = stage.connect()
-
-    assert again.id == first.id
-    assert (again.connected_at, again.reconnected_at) == (
-        first.connected_at,
-        clock.now(),
-    )
-    assert len(stage.credentials()) == 1
-
-
-def test_the_legacy_conflict_leads_to_a_fresh_consent(stage: ConnectStage) -> None:
-    first = stage.connect()
-    stage.sandbox.recall_world.set_switches({"reconnect": "conflict"})
-
-    begun = stage.begin()
-    refused = outcome(stage, **stage.allow(begun))
-
-    with stage.services.database.reading() as session:
-        shown = attempts.result(
-            session, stage.app.slug, begun.attempt_id, browser=BROWSER
-        )
-    assert refused.outcome is AttemptOutcome.REFUSED_BY_RECALL
-    assert shown.must_consent_again
-    assert stage.credentials() == []
-    assert stage.connect().id == first.id
-    assert len(stage.credentials()) == 1
-
-
-def test_a_conflict_deletes_no_other_users_credential(stage: ConnectStage) -> None:
-    world = stage.sandbox.zoom_world
-    ben = world.add_user(email="ben@example.com", first_name="Ben")
-    kept = stage.connect(ben)
-    stage.connect()
-    stage.sandbox.recall_world.set_switches({"reconnect": "conflict"})
-
-    stage.finish(**stage.allow(stage.begin()))
-
-    assert [one.id for one in stage.credentials()] == [str(kept.recall_credential_id)]
-
-
-def test_a_profile_that_cannot_be_read_does_not_lose_the_connection(
-    stage: ConnectStage, clock: FakeClock
-) -> None:
-    begun = stage.begin()
-    query = stage.allow(begun)
-    down = Fault(kind=FaultKind.RATE_LIMITED, path="/v2/users/me", seconds=30)
-    lacking = stage.sandbox.zoom_faults
-    lacking.set([down])
-
-    ended = outcome(stage, **query)
-
-    assert ended.connection_id is not None
-    connection = stage.connection(ended.connection_id)
-    assert ended.outcome is AttemptOutcome.CONNECTED
-    assert connection.token_state is TokenState.UNKNOWN
-    assert "nobody's fault" in connection.token_reason
-    assert (connection.due_at - clock.now()).total_seconds() < 360
-
-
-def test_a_scope_that_is_missing_is_named(lite: ConnectStage) -> None:
-    lite.sandbox.zoom_world.switch(withheld_scopes=["user:read:user"])
-
-    connection = lite.connect()
-
-    assert connection.token_state is TokenState.MISSING_SCOPES
-    assert "user:read:user" in connection.token_reason
-
-
-def test_an_account_connects_without_a_user(
-    services: Services, sandbox: RunningSandbox, database: Database
-) -> None:
-    stage = a_connect_stage(
-        services, sandbox, database=database, kind=Kind.ACCOUNT_LEVEL
-    )
-
-    first, again = stage.connect(), stage.connect()
-
-    assert first.id == again.id
-    assert (first.zoom_user_id, first.pmi) == (None, None)
-    assert first.zoom_account_id == stage.ana.account_id
 
 
 def test_an_app_that_is_not_in_recall_cannot_be_connected(
@@ -460,15 +281,3 @@ def test_a_flood_of_beginnings_is_stopped(lite: ConnectStage) -> None:
 
     with pytest.raises(ConflictError, match="Too many tries"):
         begin(lite.services, lite.app.slug, browser=BROWSER, address="198.51.100.7")
-
-
-def test_a_result_is_shown_to_its_own_browser_alone(stage: ConnectStage) -> None:
-    begun = stage.begin()
-    slug = stage.app.slug
-
-    with stage.services.database.reading() as session:
-        attempts.result(session, slug, begun.attempt_id, browser=BROWSER)
-        with pytest.raises(NotFoundError):
-            attempts.result(session, slug, begun.attempt_id, browser=OTHER)
-        with pytest.raises(NotFoundError):
-            attempts.result(session, "another", begun.attempt_id, browser=BROWSER)

@@ -32,15 +32,23 @@ def a_token(**left: float) -> AccessToken:
     return AccessToken(token=token, expires_at=NOON + timedelta(**left))
 
 
-def recall(status: int | None, detail: str = "", **facts: bool) -> UpstreamError:
+def recall(
+    status: int | None, detail: str = "", *, retryable: bool = False
+) -> UpstreamError:
     return UpstreamError(
-        "Recall refused.", service="Recall", status=status, detail=detail, **facts
+        "Recall refused.",
+        service="Recall",
+        status=status,
+        detail=detail,
+        retryable=retryable,
     )
 
 
-def zoom(status: int | None, code: str = "", **facts: bool) -> UpstreamError:
+def zoom(
+    status: int | None, code: str = "", *, retryable: bool = False
+) -> UpstreamError:
     return UpstreamError(
-        "Zoom refused.", service="Zoom", status=status, code=code, **facts
+        "Zoom refused.", service="Zoom", status=status, code=code, retryable=retryable
     )
 
 

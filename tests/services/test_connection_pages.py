@@ -1,0 +1,179 @@
+"""Searching, filtering, paging, counting and exporting connections."""
+
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from dashboard.db import Database
+from dashboard.models.connection import Connection, TokenState
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.services import connection_pages
+from dashboard.services.connection_pages import Filters, Sort
+from dashboard.vault import Vault
+from tests.makers import NOON, a_connection, a_zoom_app
+
+ANA_ID = UUID("aaaaaaaa-0000-4000-8000-000000000001")
+
+
+@pytest.fixture
+def zoom_app(database: Database, vault: Vault) -> ZoomApp:
+    added = a_zoom_app(vault)
+    with database.writing() as session:
+        session.add(added)
+    return added
+
+
+def add(database: Database, *rows: Connection) -> None:
+    with database.writing() as session:
+        session.add_all(rows)
+
+
+def emails(database: Database, filters: Filters) -> list[str]:
+    with database.reading() as session:
+        return [row.email for row in connection_pages.page(session, filters).rows]
+
+
+@pytest.mark.parametrize("sort", list(Sort))
+def test_pages_neither_overlap_nor_skip_and_lead_back(
+    database: Database, zoom_app: ZoomApp, sort: Sort
+) -> None:
+    rows = [
+        a_connection(
+            zoom_app,
+            display_name=f"Name {number // 3}",  # many alike
+            email=f"user{number // 2}@example.com",
+            connected_at=NOON + timedelta(minutes=number // 4),
+            due_at=NOON + timedelta(minutes=number // 4),
+        )
+        for number in range(11)
+    ]
+    add(database, *rows)
+    filters = Filters(sort=sort)
+
+    with database.reading() as session:
+        whole = connection_pages.page(session, filters, limit=50)
+        one = connection_pages.page(session, filters, limit=4)
+        two = connection_pages.page(session, filters, cursor=one.older, limit=4)
+        three = connection_pages.page(session, filters, cursor=two.older, limit=4)
+        back = connection_pages.page(session, filters, cursor=three.newer, limit=4)
+        first = connection_pages.page(session, filters, cursor=back.newer, limit=4)
+
+    def ids(*pages: connection_pages.Page) -> list[UUID]:
+        return [row.id for page in pages for row in page.rows]
+
+    assert ids(one, two, three) == ids(whole)
+    assert (ids(back), ids(first)) == (ids(two), ids(one))
+    assert (one.newer, three.older, first.newer) == (None, None, None)
+    assert (whole.newer, whole.older) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    ["!", "bm90IGpzb24", "W10", "W251bGwsMCwieCIsIngiXQ", "", "é"],
+    ids=["not base64", "not JSON", "too short", "wrong types", "empty", "not ASCII"],
+)
+def test_a_cursor_of_no_sense_gives_the_first_page(
+    database: Database, zoom_app: ZoomApp, cursor: str
+) -> None:
+    add(database, a_connection(zoom_app))
+
+    with database.reading() as session:
+        found = connection_pages.page(session, Filters(), cursor=cursor)
+
+    assert len(found.rows) == 1
+
+
+def test_a_cursor_of_another_order_gives_the_first_page(
+    database: Database, zoom_app: ZoomApp
+) -> None:
+    add(database, *(a_connection(zoom_app) for _ in range(3)))
+
+    with database.reading() as session:
+        by_name = connection_pages.page(session, Filters(sort=Sort.NAME), limit=1)
+        found = connection_pages.page(session, Filters(), cursor=by_name.older)
+
+    assert len(found.rows) == 3
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        "ANA@",
+        " nowak ",
+        "zUsErAna",
+        "555 123 4567",
+        "555-123-4567",
+        "5550000001",
+        str(ANA_ID),
+        ANA_ID.hex.upper(),
+        "%_",
+    ],
+    ids=[
+        "part of the e-mail",
+        "part of the name",
+        "Zoom user id",
+        "PMI as Zoom shows it",
+        "PMI with hyphens",
+        "the PMI before",
+        "Recall credential id",
+        "the same without hyphens",
+        "wildcards are letters",
+    ],
+)
+def test_what_support_would_type_finds_the_user(
+    database: Database, zoom_app: ZoomApp, search: str
+) -> None:
+    add(
+        database,
+        a_connection(
+            zoom_app,
+            display_name="Ana Nowak %_",
+            email="ana@example.com",
+            zoom_user_id="zUsErAna",
+            pmi=5551234567,
+            previous_pmi=5550000001,
+            recall_credential_id=ANA_ID,
+        ),
+        a_connection(
+            zoom_app, display_name="Ben", email="ben@example.com", pmi=5557654321
+        ),
+    )
+
+    assert emails(database, Filters(search=search)) == ["ana@example.com"]
+
+
+def test_filters_narrow_and_counts_ignore_the_state(
+    database: Database, zoom_app: ZoomApp, vault: Vault
+) -> None:
+    other = a_zoom_app(vault)
+    with database.writing() as session:
+        session.add(other)
+    dead = TokenState.RECONNECT_NEEDED
+    add(
+        database,
+        a_connection(zoom_app, email="a@example.com"),
+        a_connection(zoom_app, email="b@example.com", token_state=dead),
+        a_connection(other, email="c@example.com", token_state=dead),
+    )
+    filters = Filters(state=dead, zoom_app_id=zoom_app.id)
+
+    with database.reading() as session:
+        counts = connection_pages.counts(session, filters)
+
+    assert emails(database, filters) == ["b@example.com"]
+    assert counts[TokenState.HEALTHY] == 1
+    assert counts[dead] == 1
+    assert counts[TokenState.UNKNOWN] == 0
+
+
+def test_an_export_has_everything_once(database: Database, zoom_app: ZoomApp) -> None:
+    add(
+        database,
+        *(a_connection(zoom_app, email=f"{uuid4()}@x.org") for _ in range(1201)),
+    )
+
+    found = list(connection_pages.everything(database, Filters(sort=Sort.EMAIL)))
+
+    assert len({row.id for row in found}) == 1201
+    assert [row.email for row in found] == sorted(row.email for row in found)
