@@ -12,20 +12,16 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from dashboard import schema
+from dashboard.app import build_services, create_app
 from dashboard.db import Database
 from dashboard.models.staff import Role
 from dashboard.sandbox import serving
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import staff
+from dashboard.services.bundle import Services
 from dashboard.settings import Settings, load, new_key, parse_keys
 from dashboard.vault import Vault
 from tests.makers import NOON, FakeClock
-
-try:  # TEMPORARY while the house is being built
-    from dashboard.app import build_services, create_app
-    from dashboard.services.bundle import Services
-except ImportError:
-    Services = Any
 
 HTTPS = "https://dashboard.example.com"
 PASSWORD = SecretStr("correct horse battery")
@@ -143,7 +139,13 @@ def services(settings: Settings, clock: FakeClock) -> Iterator[Services]:
 @pytest.fixture
 def app(services: Services) -> Flask:
     made = create_app(services)
-    made.config.update(TESTING=True, WTF_CSRF_ENABLED=False, PROPAGATE_EXCEPTIONS=False)
+    made.config.update(
+        TESTING=True,
+        WTF_CSRF_ENABLED=False,
+        PROPAGATE_EXCEPTIONS=False,
+        SERVER_NAME=HTTPS.removeprefix("https://"),
+        PREFERRED_URL_SCHEME="https",
+    )
     return made
 
 
@@ -181,7 +183,5 @@ def as_role(app: Flask, services: Services) -> SignIn:
 
 def _browser(app: Flask) -> FlaskClient:
     client = app.test_client()
-    client.environ_base["wsgi.url_scheme"] = "https"
-    client.environ_base["HTTP_HOST"] = "dashboard.example.com"
     client.environ_base["HTTP_REFERER"] = f"{HTTPS}/"
     return client

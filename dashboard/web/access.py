@@ -61,9 +61,9 @@ def local_path(target: str | None) -> str | None:
     if not target or "\\" in target or any(ord(char) < ord(" ") for char in target):
         return None
     parts = urlsplit(target)
-    if parts.scheme or parts.netloc or not parts.path.startswith("/"):
+    if target.startswith("//") or parts.scheme or parts.netloc:
         return None
-    if parts.path.startswith("//"):
+    if not parts.path.startswith("/"):
         return None
     return parts.path + (f"?{parts.query}" if parts.query else "")
 
