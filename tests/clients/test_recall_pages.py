@@ -97,6 +97,7 @@ def test_an_endless_list_ends_after_twenty_pages() -> None:
         "https://us-east-1.recall.ai/api/v2/zoom-oauth-apps/?cursor=b",
         "https://us-west-2.recall.ai/api/v1/bot/",
         "https://[half",
+        "https://us-west-2.recall.ai:no-port/",
         "javascript:alert(1)",
         "",
     ],
@@ -137,3 +138,13 @@ def test_a_filter_that_the_vendor_ignores_holds_all_the_same() -> None:
     found: list[RecallApp] = recall.list_apps(client_id="wanted")
 
     assert [app.client_id for app in found] == ["wanted"]
+
+
+def test_an_ignored_filter_never_hands_out_another_users_credential() -> None:
+    other = {"id": str(AN_ID), "oauth_app": str(AN_ID), "user_id": "another"}
+    recall = recall_at(lambda _: httpx2.Response(200, json={"results": [other]}))
+
+    assert recall.list_credentials(user_id="wanted") == []
+    assert recall.list_credentials(account_id="wanted") == []
+    assert recall.list_credentials(status="healthy") == []
+    assert len(recall.list_credentials(oauth_app=AN_ID, user_id="another")) == 1
