@@ -39,6 +39,7 @@ BEGINNINGS = 300
 
 _INTERRUPTED = "Interrupted while Recall was asked."
 _LATE = (AttemptOutcome.EXPIRED, "Came back after more than ten minutes.")
+_SLUG = re.compile(r"[a-z0-9-]{1,64}")
 _ERROR_WORD = re.compile(r"[a-z0-9_]{1,40}")
 
 
@@ -98,7 +99,7 @@ def door(session: Session, slug: str) -> ZoomApp:
     Raises:
         NotFoundError: There is no such page.
     """
-    found = zoom_apps.find_by_slug(session, slug)
+    found = zoom_apps.find_by_slug(session, slug) if _SLUG.fullmatch(slug) else None
     if found is None:
         raise NotFoundError("connect page")
     return found

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, ColumnElement, inspect, literal
+from sqlalchemy import Column, ColumnElement, false, inspect, literal
 from sqlalchemy.sql.base import ColumnCollection
 from sqlmodel import Session, col, func, or_, select, tuple_
 
@@ -22,6 +22,7 @@ PAGE = 50
 MOST_MEETINGS = 200
 
 _EXPORT_PAGE = 500
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MEETING_NUMBER = re.compile(r"[0-9]{9,11}")
 
 
@@ -144,6 +145,8 @@ def _where(filters: Filters) -> list[ColumnElement[bool]]:
 
 
 def _found_by(text: str) -> ColumnElement[bool]:
+    if not _is_storable(text):
+        return false()
     recall_id = _uuid(text)
     if recall_id is not None:
         return or_(
@@ -198,8 +201,13 @@ def _read(sort: Sort, text: str | None) -> _Cursor | None:
         found = _Cursor(is_back=is_back == 1, value=at, row_id=UUID(row_id))
     except (binascii.Error, ValueError, TypeError, AttributeError):
         return None
-    is_naive = isinstance(at, datetime) and at.tzinfo is None
-    return found if of_sort == sort and not is_naive else None
+    fits = _is_storable(at) if isinstance(at, str) else at.tzinfo is not None
+    return found if of_sort == sort and fits else None
+
+
+def _is_storable(text: str) -> bool:
+    """Whether every database takes the text: no NUL, no half of a surrogate pair."""
+    return _UNSTORABLE.search(text) is None
 
 
 def _uuid(text: str) -> UUID | None:

@@ -1,5 +1,7 @@
 """Searching, filtering, paging, counting and exporting connections."""
 
+import base64
+import json
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -13,6 +15,9 @@ from dashboard.services.connection_pages import Filters, Sort
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_zoom_app
 
+NUL = base64.urlsafe_b64encode(
+    json.dumps(["name", 0, "\x00", "aaaaaaaa-0000-4000-8000-000000000001"]).encode()
+).decode()
 ANA_ID = UUID("aaaaaaaa-0000-4000-8000-000000000001")
 
 
@@ -70,8 +75,16 @@ def test_pages_neither_overlap_nor_skip_and_lead_back(
 
 @pytest.mark.parametrize(
     "cursor",
-    ["!", "bm90IGpzb24", "W10", "W251bGwsMCwieCIsIngiXQ", "", "é"],
-    ids=["not base64", "not JSON", "too short", "wrong types", "empty", "not ASCII"],
+    ["!", "bm90IGpzb24", "W10", "W251bGwsMCwieCIsIngiXQ", "", "é", NUL],
+    ids=[
+        "not base64",
+        "not JSON",
+        "too short",
+        "wrong types",
+        "empty",
+        "not ASCII",
+        "NUL",
+    ],
 )
 def test_a_cursor_of_no_sense_gives_the_first_page(
     database: Database, zoom_app: ZoomApp, cursor: str
@@ -79,9 +92,12 @@ def test_a_cursor_of_no_sense_gives_the_first_page(
     add(database, a_connection(zoom_app))
 
     with database.reading() as session:
-        found = connection_pages.page(session, Filters(), cursor=cursor)
+        pages = [
+            connection_pages.page(session, Filters(sort=sort), cursor=cursor)
+            for sort in (Sort.CONNECTED, Sort.NAME)
+        ]
 
-    assert len(found.rows) == 1
+    assert [len(page.rows) for page in pages] == [1, 1]
 
 
 def test_a_cursor_of_another_order_gives_the_first_page(
@@ -143,6 +159,15 @@ def test_what_support_would_type_finds_the_user(
     assert emails(database, Filters(search=search)) == ["ana@example.com"]
 
 
+@pytest.mark.parametrize("search", ["\x00", "a\x00b", "\ud800"])
+def test_a_search_no_database_takes_finds_nobody(
+    database: Database, zoom_app: ZoomApp, search: str
+) -> None:
+    add(database, a_connection(zoom_app))
+
+    assert emails(database, Filters(search=search)) == []
+
+
 def test_filters_narrow_and_counts_ignore_the_state(
     database: Database, zoom_app: ZoomApp, vault: Vault
 ) -> None:
@@ -165,6 +190,17 @@ def test_filters_narrow_and_counts_ignore_the_state(
     assert counts[TokenState.HEALTHY] == 1
     assert counts[dead] == 1
     assert counts[TokenState.UNKNOWN] == 0
+
+
+def test_an_export_ends_whatever_the_names_hold(
+    database: Database, zoom_app: ZoomApp
+) -> None:
+    odd = "👩\u200d💻\u00a0\tZoë"
+    add(database, *(a_connection(zoom_app, display_name=odd) for _ in range(501)))
+
+    found = list(connection_pages.everything(database, Filters(sort=Sort.NAME)))
+
+    assert len(found) == 501
 
 
 def test_an_export_has_everything_once(database: Database, zoom_app: ZoomApp) -> None:

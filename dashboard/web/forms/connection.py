@@ -12,12 +12,12 @@ from dashboard.models.connection import TokenState
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.connection_pages import Filters, Sort
 
-_SORTS = [
-    (Sort.CONNECTED.value, "Newest first"),
-    (Sort.NAME.value, "Name"),
-    (Sort.EMAIL.value, "E-mail"),
-    (Sort.DUE.value, "Next look"),
-]
+_SORTS = {
+    Sort.CONNECTED.value: "Newest first",
+    Sort.NAME.value: "Name",
+    Sort.EMAIL.value: "E-mail",
+    Sort.DUE.value: "Next look",
+}
 
 
 class FilterForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
@@ -46,9 +46,8 @@ class FilterForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
 def filter_form(zoom_apps: Sequence[ZoomApp]) -> FilterForm:
     """Return the form with what the query string says."""
     form = FilterForm(request.args)
-    form.app.choices = [("", "All zoom apps")] + [
-        (str(app.id), app.name) for app in zoom_apps
-    ]
+    names = {str(app.id): app.name for app in zoom_apps}
+    form.app.choices = {"": "All zoom apps", **names}
     return form
 
 
