@@ -1,0 +1,154 @@
+import json
+
+import pytest
+from pydantic import SecretStr
+
+from dashboard.clients.delivery import Answer, Failure
+from dashboard.models.check import Finding
+from dashboard.services import recall_answers
+from dashboard.services.recall_answers import Next
+from dashboard.services.signatures import answer_challenge
+from tests.makers import SECRET_TOKEN
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+def test_any_2xx_is_delivered(status: int) -> None:
+    assert recall_answers.judge(Answer(status=status)).next is Next.DELIVERED
+
+
+@pytest.mark.parametrize(
+    "status", [301, 302, 307, 308, 401, 402, 403, 404, 408, 409, 429, 500, 503, 599]
+)
+def test_what_time_or_a_person_can_mend_is_tried_again(status: int) -> None:
+    judged = recall_answers.judge(Answer(status=status))
+
+    assert judged.next is Next.RETRY
+    assert str(status) in judged.sentence
+
+
+@pytest.mark.parametrize("status", [400, 405, 410, 413, 415, 422, 451])
+def test_any_other_answer_is_dead_at_once(status: int) -> None:
+    judged = recall_answers.judge(Answer(status=status, body=b"because"))
+
+    assert judged.next is Next.DEAD
+
+
+@pytest.mark.parametrize("failure", Failure)
+def test_every_failure_is_tried_again_and_said_in_words(failure: Failure) -> None:
+    judged = recall_answers.judge(Answer(status=200, failure=failure))
+
+    assert judged.next is Next.RETRY
+    assert len(judged.sentence) > 20
+
+
+@pytest.mark.parametrize(
+    ("headers", "asked_s"),
+    [
+        ({"retry-after": "17"}, 17),
+        (
+            {
+                "retry-after": "Mon, 23 Nov 2026 12:01:00 GMT",
+                "date": "Mon, 23 Nov 2026 12:00:00 GMT",
+            },
+            60,
+        ),
+        ({"retry-after": "99999999"}, 3600),
+        ({"retry-after": "soon"}, None),
+        ({}, None),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_is_honoured_as_seconds_or_date_but_capped(
+    status: int, headers: dict[str, str], asked_s: float | None
+) -> None:
+    assert recall_answers.judge(Answer(status=status, headers=headers)).asked_s == (
+        asked_s
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "hidden"),
+    [
+        (b'{"webhook_secret": "test-echo-1"}', "test-echo-1"),
+        (b'{"a":{"access_token":"test-echo-2","b":1}}', "test-echo-2"),
+        (b'{"client_secret":"test-\\"echo-3', "echo-3"),
+        (b"Authorization: Token test-echo-4", "test-echo-4"),
+        (b"<p>eyJhbGciOi.eyJpc3MiOiJ6.c2ln</p>", "eyJpc3MiOiJ6"),
+        (b"whsec_dGVzdA==", "dGVzdA"),
+        (b"it was test-secret-token-0001!", "test-secret-token-0001"),
+    ],
+)
+def test_what_recall_echoes_of_secrets_is_not_kept(body: bytes, hidden: str) -> None:
+    shown = recall_answers.shown(body, [SECRET_TOKEN])
+
+    assert hidden not in shown
+    assert "(removed)" in shown
+
+
+def test_an_answer_is_kept_as_text_of_2048_characters_for_any_database() -> None:
+    shown = recall_answers.shown(b'{"detail":"no\0"}\n\xff' + b"x" * 5000)
+
+    assert shown.startswith('{"detail":"no "}\n\ufffdxxx')
+    assert len(shown) == 2048
+
+
+def right_answer(secret: SecretStr = SECRET_TOKEN) -> bytes:
+    return json.dumps(answer_challenge("plain", secret)).encode()
+
+
+@pytest.mark.parametrize(
+    ("answer", "finding"),
+    [
+        pytest.param(
+            Answer(status=200, body=right_answer()), Finding.GOOD, id="right token"
+        ),
+        pytest.param(
+            Answer(status=200, body=right_answer(SecretStr("test-other"))),
+            Finding.SECRET_MISMATCH,
+            id="token of another secret",
+        ),
+        pytest.param(Answer(status=401), Finding.SECRET_MISMATCH, id="401"),
+        pytest.param(Answer(status=403), Finding.SECRET_MISMATCH, id="403"),
+        pytest.param(Answer(status=404), Finding.FAILED, id="404"),
+        pytest.param(Answer(status=200, body=b""), Finding.FAILED, id="empty"),
+        pytest.param(Answer(status=200, body=b"[1]"), Finding.FAILED, id="a list"),
+        pytest.param(Answer(status=200, body=b"[" * 9999), Finding.FAILED, id="deep"),
+        pytest.param(
+            Answer(status=200, body=b'{"plainToken":"plain","encryptedToken":7}'),
+            Finding.FAILED,
+            id="wrong type",
+        ),
+        pytest.param(
+            Answer(status=200, body=right_answer().replace(b"plain", b"other", 1)),
+            Finding.FAILED,
+            id="no plain token",
+        ),
+        pytest.param(
+            Answer(
+                status=200,
+                body=b'{"plainToken":"plain","encryptedToken":"\\ud800"}',
+            ),
+            Finding.SECRET_MISMATCH,
+            id="not text",
+        ),
+    ],
+)
+def test_recalls_answer_to_a_challenge_tells_which_secret_it_holds(
+    answer: Answer, finding: Finding
+) -> None:
+    found = recall_answers.compare_challenge(
+        answer, plain_token="plain", secret=SECRET_TOKEN
+    )
+
+    assert found is not None
+    assert found[0] is finding
+    assert found[1].endswith(".")
+
+
+def test_no_answer_to_a_challenge_says_nothing_about_secrets() -> None:
+    answer = Answer(failure=Failure.TIMEOUT)
+
+    assert (
+        recall_answers.compare_challenge(answer, plain_token="p", secret=SECRET_TOKEN)
+        is None
+    )
