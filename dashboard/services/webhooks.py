@@ -96,6 +96,19 @@ class Trace:
         arrived_ms = self.webhook.received_at.timestamp() * 1000
         return timedelta(milliseconds=arrived_ms - self.webhook.event_ts)
 
+    @property
+    def resend_trouble(self) -> str:
+        """Why it cannot be sent again; "" when it can."""
+        match self.webhook.outcome:
+            case Outcome.WAITING if self.app.recall_app_id is None:
+                return "It waits until this zoom app is in Recall."
+            case Outcome.WAITING:
+                return "It is waiting to be sent already."
+            case Outcome.KEPT:
+                return "It was only kept: Zoom posted it to Recall itself."
+            case _:
+                return ""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:

@@ -80,11 +80,14 @@ class Watcher:
     """Looks for changes while streams are open, once for all of them.
 
     Its thread begins with the first stream and ends with the last.
+
+    Attributes:
+        places: How many streams may be open.
     """
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
-        self._places = settings.live_streams
+        self.places = settings.live_streams
         self._lock = threading.Lock()
         self._streams: set[Stream] = set()
         self._thread: threading.Thread | None = None
@@ -105,8 +108,17 @@ class Watcher:
         """
         with self._database.reading() as session:
             stream = Stream(changes.versions(session, topics))
+        self.add(stream)
+        return stream
+
+    def add(self, stream: Stream) -> None:
+        """Tell this stream of changes from now on.
+
+        Raises:
+            NoPlaceError: No place is free.
+        """
         with self._lock:
-            if len(self._streams) >= self._places:
+            if len(self._streams) >= self.places:
                 raise NoPlaceError("Every place for a live page is taken.")
             self._streams.add(stream)
             self._wake.set()  # look again: it may have changed since the line above
@@ -115,7 +127,6 @@ class Watcher:
                     target=self._run, name="live-watcher", daemon=True
                 )
                 self._thread.start()
-        return stream
 
     def release(self, stream: Stream) -> None:
         """Give the place back; may be called twice."""
@@ -182,7 +193,9 @@ def watcher() -> Watcher:
     return cast("Watcher", current_app.extensions[_EXTENSION])
 
 
-def events(watching: Watcher, stream: Stream) -> Iterator[bytes]:
+def events(
+    watching: Watcher, stream: Stream, *, beat_every_s: float = _BEAT_EVERY_S
+) -> Iterator[bytes]:
     """Write server-sent events until the page goes; gives the place back then.
 
     A beat tells the page that the line is alive, and lets the server notice that the
@@ -192,7 +205,7 @@ def events(watching: Watcher, stream: Stream) -> Iterator[bytes]:
     try:
         yield f"retry: {_RECONNECT_MS}\n\n".encode()
         while time.monotonic() < ends_at_s:
-            changed = stream.wait(_BEAT_EVERY_S)
+            changed = stream.wait(beat_every_s)
             if changed is None:
                 return
             if not changed:

@@ -39,7 +39,7 @@ def list_context(
     turned: Links = {} if is_first else {"before": place.before, "after": place.after}
     top = page.rows[0].webhook.id if page.rows else None
     return {
-        "page": page,
+        "found": page,
         "is_filtered": bool(links),
         "tabs": _tabs(session, filters, links),
         "first_url": url_for("webhooks.index", **links),
@@ -59,7 +59,7 @@ def refused_context(
 ) -> dict[str, Any]:
     """Return what the templates of the refused requests need."""
     return {
-        "page": page,
+        "found": page,
         "tabs": _tabs(session, filters, links, is_refused=True),
         "app_names": webhooks.app_names(session),
         "causes": refused.by_cause(

@@ -7,7 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from flask_wtf import FlaskForm
-from wtforms import DateTimeLocalField, SelectField, StringField
+from wtforms import (  # type: ignore[attr-defined]  # SelectChoice: newer than its stubs
+    DateTimeLocalField,
+    SelectChoice,
+    SelectField,
+    StringField,
+)
 from wtforms.validators import Length, Optional, Regexp
 
 from dashboard.models.webhook import Outcome
@@ -15,7 +20,8 @@ from dashboard.services.webhooks import WebhookFilter
 
 _NOT_A_DIGIT = re.compile(r"[\s-]")
 _NAMES = ("zoom_app", "event", "outcome", "meeting", "user", "since", "until")
-_OUTCOMES = [("", "Any"), *((each.value, each.value) for each in Outcome)]
+_ANY = SelectChoice("", "Any")
+_OUTCOMES = [_ANY, *(SelectChoice(each.value, each.value) for each in Outcome)]
 _MINUTES = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 
 
@@ -45,11 +51,14 @@ class WebhookFilterForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no 
 
     def choose_from(self, apps: Mapping[UUID, str], events: list[str]) -> None:
         """Fill the two lists; an event that is filtered for is always among them."""
-        self.zoom_app.choices = [("", "Any"), *((str(k), v) for k, v in apps.items())]
+        self.zoom_app.choices = [
+            _ANY,
+            *(SelectChoice(str(app_id), name) for app_id, name in apps.items()),
+        ]
         chosen = {self.event.data} - {None, "", *events}
         self.event.choices = [
-            ("", "Any"),
-            *((name, name or "(none)") for name in [*events, *chosen]),
+            _ANY,
+            *(SelectChoice(name, name) for name in [*events, *chosen] if name),
         ]
 
     def filters(self) -> WebhookFilter:
