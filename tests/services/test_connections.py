@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import httpx2
 import pytest
 
 from dashboard.clients.http import make_http
+from dashboard.clients.recall_replies import RecallCredential
 from dashboard.clients.zoom import ZoomApi
 from dashboard.db import Database
 from dashboard.models.connection import Connection, SyncStatus, TokenState
@@ -198,6 +200,29 @@ def test_a_slow_look_cannot_overwrite_what_came_after(stage: ConnectStage) -> No
         connections.refresh(slow, row.id)
 
     assert stage.connection(row.id).token_state is TokenState.HEALTHY
+
+
+def test_a_renewed_connection_waits_for_its_own_look(stage: ConnectStage) -> None:
+    row = stage.connect()
+    assert row.recall_credential_id is not None
+    same = RecallCredential(
+        id=row.recall_credential_id,
+        oauth_app=UUID(stage.recall_app.id),
+        user_id=row.zoom_user_id,
+    )
+
+    def refuse_while_the_user_reconnects(_: httpx2.Request) -> httpx2.Response:
+        with stage.services.database.writing() as session:
+            connections.connected(session, stage.app, same, now=NOON)
+        return httpx2.Response(401, json={"code": 124, "message": "Invalid."})
+
+    url = stage.sandbox.zoom_url
+    transport = httpx2.MockTransport(refuse_while_the_user_reconnects)
+    with make_http(url, transport=transport) as http:
+        slow = replace(stage.services, zoom=ZoomApi(url, http=http))
+        connections.refresh(slow, row.id)
+
+    assert stage.connection(row.id).token_state is TokenState.UNKNOWN
 
 
 def test_a_throttled_recall_is_left_alone(stage: ConnectStage) -> None:

@@ -37,6 +37,7 @@ def test_a_lost_answer_makes_no_second_credential(stage: ConnectStage) -> None:
 
     assert ended.outcome is AttemptOutcome.CONNECTED
     assert len(stage.credentials()) == 1
+    assert len(stage.sandbox.recall_world.answers) == 1  # asked with one key
 
 
 def test_an_answer_lost_twice_is_looked_up(stage: ConnectStage) -> None:
