@@ -109,10 +109,17 @@ class Worker:
     def _deliver(self) -> None:
         while not self._stopping.is_set():
             try:
+                self._take_over()
                 asyncio.run(self._run())
             except Exception:  # noqa: BLE001 - the outermost loop; leases end by themselves
                 _log.exception("worker.failed")
                 self._stopping.wait(_PAUSE_S)
+
+    def _take_over(self) -> None:
+        """Where there can be one worker only, take the dead one's claims at once."""
+        if self._services.database.is_sqlite:
+            with self._services.database.writing() as session:
+                forwarding.release_all(session, now=self._services.clock.now())
 
     async def _run(self) -> None:
         loop, woken = asyncio.get_running_loop(), asyncio.Event()

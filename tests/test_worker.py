@@ -251,6 +251,8 @@ def test_a_worker_whose_database_was_away_writes_back_when_it_is_there(
     class Flaky:
         """The database, which cannot be written to while it is away."""
 
+        is_sqlite = False
+
         def reading(self) -> Any:
             return services.database.reading()
 

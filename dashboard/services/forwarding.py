@@ -22,7 +22,7 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import validation
 from dashboard.services.deliveries import Delivery, Result, attempt, change
 
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=30)
 """Longer than the longest delivery, which is given up after 15 seconds."""
 
 
@@ -111,6 +111,20 @@ def take(
         )
         for row in rows
     ]
+
+
+def release_all(session: Session, *, now: datetime) -> None:
+    """End every lease; the caller commits. Only where no other worker can be.
+
+    Claims stay as they are, so that a result of before still counts.
+    """
+    session.connection().execute(
+        update(_WEBHOOK)
+        .where(
+            _WEBHOOK.c.outcome == Outcome.WAITING, _WEBHOOK.c.lease_until.is_not(None)
+        )
+        .values(lease_until=None, due_at=now)
+    )
 
 
 def is_any_due(session: Session, *, now: datetime) -> bool:

@@ -1,74 +1,31 @@
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlmodel import col, select
+from sqlmodel import select
 
 from dashboard.clients.delivery import Answer, Failure
 from dashboard.db import Database
 from dashboard.errors import ConflictError, NotFoundError
 from dashboard.models.check import Check, Finding
-from dashboard.models.webhook import Attempt, Outcome, Webhook
-from dashboard.models.zoom_app import ZoomApp
+from dashboard.models.webhook import Outcome
 from dashboard.services import forwarding
-from dashboard.services.deliveries import Delivery, Result, conclude
 from dashboard.services.retry_schedule import WAITS_S
-from dashboard.vault import Vault
-from tests.makers import NOON, a_body, a_webhook, saved_app
+from tests.makers import NOON
+from tests.services.forwarding_stage import (
+    BUSY,
+    TOOK_IT,
+    Add,
+    add,
+    app_id,
+    attempts,
+    find,
+    record,
+    take,
+    tried,
+)
 
-TOOK_IT = Answer(status=200, latency_ms=12.5)
-BUSY = Answer(status=503, body=b"<h1>503</h1>")
-
-Add = Callable[..., int]
-
-
-@pytest.fixture
-def app_id(database: Database, vault: Vault) -> UUID:
-    with database.writing() as session:
-        return saved_app(session, vault)
-
-
-@pytest.fixture
-def add(database: Database, vault: Vault, app_id: UUID) -> Add:
-    def add(**over: Any) -> int:
-        with database.writing() as session:
-            app = session.get_one(ZoomApp, over.pop("zoom_app_id", app_id))
-            webhook = a_webhook(app, **over)
-            session.add(webhook)
-            session.flush()
-            session.add(a_body(vault, webhook))
-            return webhook.id
-
-    return add
-
-
-def take(database: Database, now: datetime = NOON, **over: Any) -> list[Delivery]:
-    with database.writing() as session:
-        return forwarding.take(session, now=now, limit=over.pop("limit", 10), **over)
-
-
-def record(database: Database, *results: Result, now: datetime = NOON) -> int:
-    with database.writing() as session:
-        return forwarding.record(session, results, now=now)
-
-
-def tried(delivery: Delivery, answer: Answer = TOOK_IT, **over: Any) -> Result:
-    values: dict[str, Any] = {"sent": b"{}", "started_at": NOON, "secrets": []}
-    return conclude(delivery, answer, **(values | over))
-
-
-def find(database: Database, webhook_id: int) -> Webhook:
-    with database.reading() as session:
-        return session.get_one(Webhook, webhook_id)
-
-
-def attempts(database: Database, webhook_id: int) -> list[Attempt]:
-    query = select(Attempt).where(col(Attempt.webhook_id) == webhook_id)
-    with database.reading() as session:
-        return list(session.exec(query.order_by(col(Attempt.number))))
+__all__ = ["add", "app_id"]
 
 
 def test_what_recall_took_is_delivered_with_its_attempt(
@@ -101,65 +58,6 @@ def test_the_oldest_due_comes_first_and_what_is_not_due_stays(
     taken = take(database)
 
     assert [each.webhook_id for each in taken] == [early, late]
-
-
-def test_a_claimed_webhook_is_not_claimed_again(database: Database, add: Add) -> None:
-    add()
-
-    assert len(take(database)) == 1
-    assert take(database) == []
-    assert take(database, NOON + forwarding.LEASE - timedelta(seconds=1)) == []
-
-
-def test_a_dead_worker_gives_its_claim_back(database: Database, add: Add) -> None:
-    webhook_id = add()
-    [lost] = take(database)
-
-    [again] = take(database, NOON + forwarding.LEASE)
-
-    assert (again.webhook_id, again.claim) == (webhook_id, lost.claim + 1)
-
-
-def test_a_late_worker_changes_nothing(database: Database, add: Add) -> None:
-    webhook_id = add()
-    [late] = take(database)
-    [newer] = take(database, NOON + forwarding.LEASE)
-    refused = tried(late, Answer(status=400))
-
-    assert record(database, refused) == 0
-
-    webhook = find(database, webhook_id)
-    assert webhook.outcome is Outcome.WAITING
-    assert webhook.claim == newer.claim
-    assert attempts(database, webhook_id) == []
-    assert record(database, tried(newer)) == 1
-
-
-def test_a_late_worker_changes_nothing_after_a_resend_either(
-    database: Database, add: Add
-) -> None:
-    webhook_id = add()
-    [late] = take(database)
-    [newer] = take(database, NOON + forwarding.LEASE)
-    record(database, tried(newer))
-    with database.writing() as session:
-        forwarding.resend(session, webhook_id, now=NOON)
-    take(database)
-
-    assert record(database, tried(late, Answer(status=400))) == 0
-    assert find(database, webhook_id).outcome is Outcome.WAITING
-
-
-def test_many_workers_share_the_work_and_no_webhook_has_two(
-    database: Database, add: Add
-) -> None:
-    ids = [add() for _ in range(30)]
-
-    with ThreadPoolExecutor(6) as pool:
-        shares = pool.map(lambda _: take(database, limit=5), range(6))
-
-    taken = [each.webhook_id for share in shares for each in share]
-    assert sorted(taken) == sorted(ids)
 
 
 def test_a_busy_recall_is_asked_again_in_seconds_then_hours(
@@ -255,41 +153,6 @@ def test_what_waits_or_was_only_kept_is_not_resent(
 def test_an_unknown_webhook_is_not_resent(database: Database) -> None:
     with pytest.raises(NotFoundError), database.writing() as session:
         forwarding.resend(session, 42, now=NOON)
-
-
-def test_without_a_recall_app_it_waits_and_is_due_once_there_is_one(
-    database: Database, vault: Vault, add: Add
-) -> None:
-    with database.writing() as session:
-        other = saved_app(session, vault, recall_app_id=None)
-    webhook_id = add(zoom_app_id=other)
-    before = take(database)
-    with database.writing() as session:
-        app = session.get_one(ZoomApp, other)
-        app.recall_app_id = UUID(int=5)
-        session.add(app)
-
-    after = take(database)
-
-    assert before == []
-    assert [each.webhook_id for each in after] == [webhook_id]
-    assert after[0].recall_app_id == UUID(int=5)
-
-
-def test_a_spared_workspace_leaves_room_for_the_others(
-    database: Database, vault: Vault, add: Add
-) -> None:
-    with database.writing() as session:
-        other = saved_app(session, vault, client_id="simCother")
-    add()
-    add(zoom_app_id=other)
-    everything = take(database)
-    slow = everything[0].workspace_id
-    later = NOON + forwarding.LEASE
-
-    spared = take(database, later, spared=[slow])
-
-    assert [each.workspace_id for each in spared] == [everything[1].workspace_id]
 
 
 def test_what_recall_said_of_its_secret_becomes_evidence(

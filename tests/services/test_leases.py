@@ -1,0 +1,130 @@
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from uuid import UUID
+
+from dashboard.clients.delivery import Answer
+from dashboard.db import Database
+from dashboard.models.webhook import Outcome
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.services import forwarding
+from dashboard.vault import Vault
+from tests.makers import NOON, saved_app
+from tests.services.forwarding_stage import (
+    Add,
+    add,
+    app_id,
+    attempts,
+    find,
+    record,
+    take,
+    tried,
+)
+
+__all__ = ["add", "app_id"]
+
+
+def test_a_claimed_webhook_is_not_claimed_again(database: Database, add: Add) -> None:
+    add()
+
+    assert len(take(database)) == 1
+    assert take(database) == []
+    assert take(database, NOON + forwarding.LEASE - timedelta(seconds=1)) == []
+
+
+def test_a_dead_worker_gives_its_claim_back(database: Database, add: Add) -> None:
+    webhook_id = add()
+    [lost] = take(database)
+
+    [again] = take(database, NOON + forwarding.LEASE)
+
+    assert (again.webhook_id, again.claim) == (webhook_id, lost.claim + 1)
+
+
+def test_a_worker_that_is_alone_takes_the_dead_ones_claims_at_once(
+    database: Database, add: Add
+) -> None:
+    webhook_id = add()
+    [lost] = take(database)
+
+    with database.writing() as session:
+        forwarding.release_all(session, now=NOON)
+    [again] = take(database)
+
+    assert (again.webhook_id, again.claim) == (webhook_id, lost.claim + 1)
+
+
+def test_a_late_worker_changes_nothing(database: Database, add: Add) -> None:
+    webhook_id = add()
+    [late] = take(database)
+    [newer] = take(database, NOON + forwarding.LEASE)
+    refused = tried(late, Answer(status=400))
+
+    assert record(database, refused) == 0
+
+    webhook = find(database, webhook_id)
+    assert webhook.outcome is Outcome.WAITING
+    assert webhook.claim == newer.claim
+    assert attempts(database, webhook_id) == []
+    assert record(database, tried(newer)) == 1
+
+
+def test_a_late_worker_changes_nothing_after_a_resend_either(
+    database: Database, add: Add
+) -> None:
+    webhook_id = add()
+    [late] = take(database)
+    [newer] = take(database, NOON + forwarding.LEASE)
+    record(database, tried(newer))
+    with database.writing() as session:
+        forwarding.resend(session, webhook_id, now=NOON)
+    take(database)
+
+    assert record(database, tried(late, Answer(status=400))) == 0
+    assert find(database, webhook_id).outcome is Outcome.WAITING
+
+
+def test_many_workers_share_the_work_and_no_webhook_has_two(
+    database: Database, add: Add
+) -> None:
+    ids = [add() for _ in range(30)]
+
+    with ThreadPoolExecutor(6) as pool:
+        shares = pool.map(lambda _: take(database, limit=5), range(6))
+
+    taken = [each.webhook_id for share in shares for each in share]
+    assert sorted(taken) == sorted(ids)
+
+
+def test_without_a_recall_app_it_waits_and_is_due_once_there_is_one(
+    database: Database, vault: Vault, add: Add
+) -> None:
+    with database.writing() as session:
+        other = saved_app(session, vault, recall_app_id=None)
+    webhook_id = add(zoom_app_id=other)
+    before = take(database)
+    with database.writing() as session:
+        app = session.get_one(ZoomApp, other)
+        app.recall_app_id = UUID(int=5)
+        session.add(app)
+
+    after = take(database)
+
+    assert before == []
+    assert [each.webhook_id for each in after] == [webhook_id]
+    assert after[0].recall_app_id == UUID(int=5)
+
+
+def test_a_spared_workspace_leaves_room_for_the_others(
+    database: Database, vault: Vault, add: Add
+) -> None:
+    with database.writing() as session:
+        other = saved_app(session, vault, client_id="simCother")
+    add()
+    add(zoom_app_id=other)
+    everything = take(database)
+    slow = everything[0].workspace_id
+    later = NOON + forwarding.LEASE
+
+    spared = take(database, later, spared=[slow])
+
+    assert [each.workspace_id for each in spared] == [everything[1].workspace_id]
