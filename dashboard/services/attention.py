@@ -72,13 +72,13 @@ class _Backlog:
 _CONNECTIONS = {
     TokenState.RECONNECT_NEEDED: (
         _TROUBLE,
-        "must reconnect: Zoom no longer honours their grant.",
-        "Send each a reconnect link.",
+        "must reconnect: Zoom no longer honours the grant.",
+        "Send a reconnect link.",
     ),
     TokenState.UNHEALTHY_IN_RECALL: (
         _TROUBLE,
-        "cannot be used by Recall, which calls the credential unhealthy.",
-        "Send each a reconnect link.",
+        "must reconnect: Recall calls the credential unhealthy.",
+        "Send a reconnect link.",
     ),
     TokenState.MISSING_SCOPES: (
         _TROUBLE,

@@ -53,11 +53,12 @@ def _at_zoom(trace: Trace) -> Iterator[Step]:
         detail = "The body names no usable event time."
     else:
         yield Step(at=happened_at, tone="off", title="It happened in Zoom")
-        # Zoom signs with whole seconds, so the arrival is the finer measure.
+        # Zoom signs with whole seconds: they may lie before the event's milliseconds,
+        # and the arrival is the finer measure.
         delay = age_words(webhook.received_at - happened_at)
         detail = f"It reached us {delay} after the event."
     yield Step(
-        at=min(sent_at, webhook.received_at),
+        at=min(max(sent_at, happened_at or sent_at), webhook.received_at),
         tone="off",
         title="Zoom signed and sent it",
         detail=detail,

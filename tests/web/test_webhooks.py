@@ -107,7 +107,7 @@ def test_rows_being_read_stay_and_new_ones_are_counted(
     old = a_webhook(zoom_app)
     store(services, old)
     browser = as_role(Role.SUPPORT)
-    held = soup(browser, "/webhooks/").select_one("#webhooks-held")
+    held = soup(browser, "/webhooks/").select_one("#webhooks-newer")
     assert held is not None
 
     store(
