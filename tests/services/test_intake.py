@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, func, select
 
 from dashboard.db import Database
@@ -162,6 +163,33 @@ def test_two_processes_with_the_same_webhook_make_one(
     assert len({each.webhook_id for each in accepted}) == 40
     with database.reading() as session:
         assert len(session.exec(select(Webhook)).all()) == 40
+
+
+def test_a_race_lost_to_another_process_is_settled_by_looking_again(
+    intake: Intake, zoom_app: AppCredentials, database: Database
+) -> None:
+    first = intake.accept(received(zoom_app))
+    lost = iter([IntegrityError("INSERT", {}, ValueError("unique"))])
+
+    class Raced:
+        """The database, in which another process is faster once."""
+
+        def writing(self) -> Any:
+            for error in lost:
+                raise error
+            return database.writing()
+
+    raced: Any = Raced()
+    other = Intake(raced, *_rest(intake))
+    accepted = other.accept(received(zoom_app))
+    other.close()
+
+    assert accepted.is_repeat
+    assert accepted.webhook_id == first.webhook_id
+
+
+def _rest(intake: Intake) -> tuple[Any, Any, Any]:
+    return intake._vault, intake.clock, intake.settings
 
 
 def test_a_webhook_the_database_will_not_have_fails_alone(
