@@ -1,12 +1,9 @@
 import json
 import threading
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -18,78 +15,25 @@ from dashboard.models.check import Check, Finding, Source
 from dashboard.models.webhook import (
     Arrival,
     Outcome,
-    Refusal,
-    RefusalCount,
     Webhook,
     WebhookBody,
 )
-from dashboard.models.zoom_app import Routing, ZoomApp
-from dashboard.services import events
-from dashboard.services.arrivals import Received
+from dashboard.models.zoom_app import Routing
 from dashboard.services.intake import Intake
 from dashboard.services.keyring import AppCredentials
-from dashboard.services.refusing import Refused
-from dashboard.services.signatures import Cause
 from dashboard.settings import Settings
 from dashboard.vault import Vault
 from tests.makers import NOON, FakeClock, saved_app
-
-BODY = (
-    b'{"event":"meeting.created","event_ts":1,"payload":{"object":{"id":91234567890}}}'
+from tests.services.intake_stage import (
+    BODY,
+    CHALLENGE,
+    intake,
+    limits,
+    received,
+    zoom_app,
 )
-CHALLENGE = b'{"event":"endpoint.url_validation","payload":{"plainToken":"t"}}'
 
-
-@pytest.fixture
-def limits(tmp_path: Path) -> Settings:
-    return Settings(instance=tmp_path, refused_sample=12)
-
-
-@pytest.fixture
-def intake(
-    database: Database, vault: Vault, clock: FakeClock, limits: Settings
-) -> Iterator[Intake]:
-    clock_: Any = clock
-    made = Intake(database, vault, clock_, limits)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def zoom_app(database: Database, vault: Vault, intake: Intake) -> AppCredentials:
-    with database.writing() as session:
-        app_id = saved_app(session, vault)
-    found = intake.keyring.find(app_id)
-    assert found is not None
-    return found
-
-
-def received(app: AppCredentials, body: bytes = BODY, **over: Any) -> Received:
-    values: dict[str, Any] = {
-        "app": app,
-        "body": body,
-        "headers": (("x-zm-signature", "v0=ab"), ("user-agent", "Zoom")),
-        "event": events.parse(body),
-        "sent_at_s": 1760000000,
-        "verdict": "current",
-        "received_at": NOON,
-        "began": time.perf_counter(),
-    }
-    return Received(**(values | over))
-
-
-def refused(app_id: UUID, **over: Any) -> Refused:
-    values: dict[str, Any] = {
-        "zoom_app_id": app_id,
-        "cause": Cause.SIGNATURE,
-        "detail": "Another secret signed it.",
-        "status": 401,
-        "body_bytes": 2,
-        "user_agent": "curl\0/8",
-        "address": "203.0.113.9",
-        "received_at": NOON,
-    }
-    return Refused(**(values | over))
+__all__ = ["intake", "limits", "zoom_app"]
 
 
 def test_an_accepted_webhook_is_on_disk_sealed_and_waiting(
@@ -321,80 +265,3 @@ def test_listeners_are_told_after_the_commit(
     intake.flush()
 
     assert seen == [1]
-
-
-def test_a_flood_of_refusals_is_counted_whole_and_kept_in_part(
-    intake: Intake, zoom_app: AppCredentials, database: Database
-) -> None:
-    for _ in range(1000):
-        intake.refuse(refused(zoom_app.id))
-    intake.flush()
-    for _ in range(20):
-        intake.refuse(refused(zoom_app.id, cause=Cause.FUTURE))
-        intake.flush()
-    accepted = intake.accept(received(zoom_app))
-
-    with database.reading() as session:
-        counts = dict(
-            session.exec(
-                select(
-                    RefusalCount.cause, func.sum(col(RefusalCount.requests))
-                ).group_by(col(RefusalCount.cause))
-            ).all()
-        )
-        kept = session.exec(select(Refusal).order_by(col(Refusal.id))).all()
-    assert counts == {"signature": 1000, "future": 20}
-    assert len(kept) == 12
-    assert {each.cause for each in kept} == {"future"}
-    assert kept[0].user_agent == "curl?/8"
-    assert not accepted.is_repeat
-
-
-def test_a_challenge_signed_with_another_secret_is_evidence_of_a_mismatch(
-    intake: Intake, zoom_app: AppCredentials, database: Database
-) -> None:
-    for _ in range(30):
-        intake.refuse(refused(zoom_app.id, is_challenge=True))
-        intake.flush()
-
-    with database.reading() as session:
-        check = session.exec(select(Check)).one()
-    assert check.finding is Finding.SECRET_MISMATCH
-    assert check.source is Source.ZOOM_CHALLENGE
-
-
-def test_after_a_right_challenge_the_next_wrong_one_is_news(
-    intake: Intake, zoom_app: AppCredentials, database: Database
-) -> None:
-    intake.refuse(refused(zoom_app.id, is_challenge=True))
-    intake.flush()
-    intake.accept(received(zoom_app, CHALLENGE))
-    intake.flush()
-    intake.refuse(refused(zoom_app.id, is_challenge=True))
-    intake.flush()
-
-    with database.reading() as session:
-        found = session.exec(select(Check.finding)).all()
-    assert found.count(Finding.SECRET_MISMATCH) == 2
-
-
-def test_explanations_have_a_budget_for_each_second(intake: Intake) -> None:
-    given = [intake.tally.may_explain(NOON) for _ in range(100)]
-
-    assert sum(given) == 20
-    assert intake.tally.may_explain(NOON + timedelta(seconds=1))
-
-
-def test_a_replaced_secret_is_seen_when_asked_for_anew(
-    intake: Intake, zoom_app: AppCredentials, database: Database
-) -> None:
-    with database.writing() as session:
-        row = session.get_one(ZoomApp, zoom_app.id)
-        row.version = 2
-        session.add(row)
-    time.sleep(0.06)  # longer than what counts as just looked up
-
-    assert intake.keyring.find(zoom_app.id) == zoom_app
-    newer = intake.keyring.find_newer(zoom_app.id)
-    assert newer is not None
-    assert newer.version == 2
