@@ -20,6 +20,10 @@ from dashboard.services.credentials import NewZoomApp, ZoomAppChanges
 from dashboard.services.zoom_apps import Proof
 
 
+class WrongPairError(InvalidInputError):
+    """Zoom says that client ID and client secret do not belong together."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Entered:
     """A zoom app as saved.
@@ -40,7 +44,8 @@ def create(services: Services, values: NewZoomApp, *, actor: Actor) -> Entered:
     """Check a pair at Zoom and save it as a zoom app; commits.
 
     Raises:
-        InvalidInputError: A value cannot be taken, or Zoom refuses the pair.
+        InvalidInputError: A value cannot be taken.
+        WrongPairError: Zoom refuses the pair.
         ConflictError: The client ID is here already.
     """
     values, trimmed = credentials.tidy(values)
@@ -63,7 +68,8 @@ def change(
     """Change a zoom app, checking a new client secret at Zoom first; commits.
 
     Raises:
-        InvalidInputError: A value cannot be taken, or Zoom refuses the pair.
+        InvalidInputError: A value cannot be taken.
+        WrongPairError: Zoom refuses the pair.
         NotFoundError: There is no such zoom app.
     """
     with services.database.reading() as session:
@@ -159,7 +165,7 @@ def where_to_look(environment: Environment) -> str:
 
 def _require_not_wrong(proof: Proof, environment: Environment) -> None:
     if proof.verdict is Verdict.WRONG:
-        raise InvalidInputError(where_to_look(environment), field="client_secret")
+        raise WrongPairError(where_to_look(environment), field="client_secret")
 
 
 def _what_changed(changes: ZoomAppChanges) -> str:

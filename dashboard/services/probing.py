@@ -130,7 +130,7 @@ def _ask(job: _Job, *, now: datetime) -> Seen:
     ):
         return Seen(
             finding=Finding.GOOD,
-            detail=f"Recall answered our signed challenge rightly in {took_ms:.0f} ms.",
+            detail="Recall answered our signed challenge rightly.",
             took_ms=took_ms,
         )
     return Seen(
@@ -162,17 +162,19 @@ def _look(job: _Job, *, since: datetime, pause: Callable[[float], None]) -> Seen
             last = job.recall.get_app(job.recall_app_id).webhook_last_validation
         except UpstreamError as error:
             return Seen(
-                finding=Finding.FAILED, detail=f"its API could not be asked. {error}"
+                finding=Finding.FAILED,
+                detail=f"Recall's API could not be asked. {error}",
             )
         if last is not None and last >= since - _SKEW:
             return Seen(
                 finding=Finding.GOOD,
                 detail=f"Recall's API says it was last validated {_instant(last)}.",
             )
-        when = "never" if last is None else _instant(last)
         seen = Seen(
             finding=Finding.NOT_SEEN,
-            detail=f"its API says that its URL was last validated: {when}.",
+            detail="Recall's API says that its URL was never validated."
+            if last is None
+            else f"Recall's API still says it was validated {_instant(last)}.",
         )
     return seen
 

@@ -115,7 +115,7 @@ def adopt(
     _require_same(job, found)
     _send_secrets(job, recall_app_id)
     return recall_jobs.store(
-        services, job, found, outcome=Creation.SETTLED, act="adopted", actor=actor
+        services, job, found, outcome=Creation.ADOPTED, act="adopted", actor=actor
     )
 
 

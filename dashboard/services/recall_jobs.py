@@ -22,6 +22,7 @@ class Creation(StrEnum):
 
     CREATED = "created"
     SETTLED = "settled"  # an answer was lost; looking found what it had made
+    ADOPTED = "adopted"
     HERE_ALREADY = "here_already"
     OFFERED = "offered"  # Recall has such an app, not of our making: adopt it?
 

@@ -25,6 +25,13 @@ class Key(StrEnum):
     CONNECT = "connect"
 
 
+_NEXT = {
+    State.SECRET_MISMATCH: "Press Update in Recall.",
+    State.FAILING: "Press Probe now once Recall is back.",
+    State.RECALL_DISAGREES: "Press Probe now to look again.",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """One step and its evidence.
@@ -177,7 +184,7 @@ def _recall_app(app: ZoomApp) -> Step:
             key=key,
             title=title,
             is_done=True,
-            proof="Recall has it and gave it an id",
+            proof=f"Recall gave it the id {app.recall_app_id}",
             at=app.recall_created_at,
         )
     if app.create_key is not None:
@@ -215,9 +222,9 @@ def _webhooks(facts: Facts) -> Step:
         key=key,
         title=title,
         is_done=False,
-        proof=facts.ours.sentence if facts.ours.state is State.VALID else "",
-        at=facts.ours.since,
-        next=worst.sentence,
+        proof=worst.sentence,
+        at=worst.since,
+        next=_NEXT.get(worst.state, "") if worst is facts.recalls else "",
         tone=tone if tone in {"trouble", "waiting"} else None,
     )
 

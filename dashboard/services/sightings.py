@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.services import validation
+from dashboard.services.validation_states import timed
 
 _TITLES = {
     Source.ZOOM_CHALLENGE: "Zoom's challenge",
@@ -58,7 +59,12 @@ def latest(
     session: Session, zoom_app_id: UUID, *, limit: int = 8
 ) -> Sequence[Sighting]:
     """Return what was seen last, newest first."""
-    checks = validation.latest(session, zoom_app_id, limit=limit)
+    # Genuine events are shown as the webhooks they are.
+    checks = [
+        check
+        for check in validation.latest(session, zoom_app_id, limit=limit * 2)
+        if check.source is not Source.ZOOM_EVENT
+    ]
     query = (
         select(Webhook)
         .where(
@@ -77,10 +83,11 @@ def latest(
 
 def _of_check(check: Check) -> Sighting:
     tone, word = _FINDINGS[check.finding]
+    detail = timed(check)
     return Sighting(
         at=check.at,
         title=_TITLES[check.source],
-        detail=check.detail[:1].upper() + check.detail[1:],
+        detail=detail[:1].upper() + detail[1:],
         tone=tone,
         word=word,
         webhook_id=check.webhook_id,

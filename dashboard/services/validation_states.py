@@ -109,13 +109,16 @@ class ValidationStatus:
     next_due_at: datetime | None = None
     failures: int = 0
 
-    def share_used(self, now: datetime) -> int:
-        """Return how much of the time until the next check is over, in percent."""
+    def share_left(self, now: datetime) -> int:
+        """Return how much of the time until the next check is left, in percent.
+
+        In trouble all of it, so that the bar is full in the colour of trouble.
+        """
         if self.state.tone == "trouble":
             return 100
         if self.since is None or self.next_due_at is None:
             return 0
-        share = (now - self.since) / (self.next_due_at - self.since)
+        share = (self.next_due_at - now) / (self.next_due_at - self.since)
         return max(0, min(100, round(share * 100)))
 
 
@@ -138,7 +141,6 @@ def ours(seen: Evidence, now: datetime) -> ValidationStatus:
             state=State.WAITING,
             sentence="The secret token was changed since Zoom last called. Press "
             "Validate in Zoom to prove the new one.",
-            since=seen.secret_set_at,
         )
     due_at = good.at + REPEATED_EVERY
     if now > due_at + GRACE:
@@ -150,7 +152,7 @@ def ours(seen: Evidence, now: datetime) -> ValidationStatus:
             next_due_at=due_at,
         )
     return ValidationStatus(
-        state=State.VALID, sentence=good.detail, since=good.at, next_due_at=due_at
+        state=State.VALID, sentence=timed(good), since=good.at, next_due_at=due_at
     )
 
 
@@ -185,7 +187,7 @@ def recalls(seen: Evidence, now: datetime) -> ValidationStatus:
             since=api.at,
         )
     return ValidationStatus(
-        state=State.VALID, sentence=proof.detail, since=proof.at, next_due_at=due_at
+        state=State.VALID, sentence=timed(proof), since=proof.at, next_due_at=due_at
     )
 
 
@@ -195,6 +197,13 @@ def status(seen: Evidence, now: datetime) -> ValidationStatus:
     if seen.routing is Routing.DIRECT:
         both = both[1:]
     return min(both, key=lambda one: _URGENCY.index(one.state))
+
+
+def timed(check: Check) -> str:
+    """Return what a check says, with how long the answer took."""
+    if check.took_ms is None:
+        return check.detail
+    return f"{check.detail.rstrip('.')} in {max(round(check.took_ms), 1)} ms."
 
 
 def _trouble(seen: Evidence) -> ValidationStatus | None:
@@ -233,7 +242,6 @@ def _recall_untried(seen: Evidence, now: datetime) -> ValidationStatus:
         return ValidationStatus(
             state=State.WAITING,
             sentence="Not tried with the secret token stored now. Press Probe now.",
-            since=seen.secret_set_at,
         )
     due_at = api.at + REPEATED_EVERY
     state = State.OVERDUE if now > due_at + GRACE else State.VALID

@@ -64,8 +64,8 @@ class ZoomAppPage:
     Attributes:
         ours: Status of the way from Zoom to us.
         recalls: Status of the way from us to Recall.
-        ours_used: How much of the time until the next check is over, in percent.
-        recalls_used: The same of the other way.
+        ours_left: How much of the time until the next check is left, in percent.
+        recalls_left: The same of the other way.
         open_step: The step whose details are shown at once.
         seen: Newest first.
         address_trouble: Why Zoom would refuse our addresses; None if it would not.
@@ -76,8 +76,8 @@ class ZoomAppPage:
     app: ZoomAppSummary
     ours: ValidationStatus
     recalls: ValidationStatus
-    ours_used: int
-    recalls_used: int
+    ours_left: int
+    recalls_left: int
     alarm: Alarm | None
     steps: Sequence[Step]
     open_step: Key | None
@@ -139,8 +139,8 @@ def page(
         ),
         ours=ours,
         recalls=recalls,
-        ours_used=ours.share_used(now),
-        recalls_used=recalls.share_used(now),
+        ours_left=ours.share_left(now),
+        recalls_left=recalls.share_left(now),
         alarm=_alarm(app, ours, recalls, day.waiting),
         steps=steps,
         open_step=setup_steps.next_open(steps),

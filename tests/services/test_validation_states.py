@@ -214,10 +214,10 @@ def test_only_valid_is_shown_as_good() -> None:
     assert [state for state in State if state.tone == "good"] == [State.VALID]
 
 
-def test_the_clock_shows_how_much_of_the_time_is_used() -> None:
+def test_the_clock_shows_how_much_of_the_time_is_left() -> None:
     good = a_challenge()
     evidence = seen(challenge=good, good_challenge=good)
     half = NOON + REPEATED_EVERY / 2
 
-    assert ours(evidence, half).share_used(half) == 50
-    assert ours(seen(), NOON).share_used(NOON) == 0
+    assert ours(evidence, half).share_left(half) == 50
+    assert ours(seen(), NOON).share_left(NOON) == 0

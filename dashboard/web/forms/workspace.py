@@ -1,7 +1,12 @@
 """Forms about workspaces. The API key is never written back into a page."""
 
 from flask_wtf import FlaskForm
-from wtforms import PasswordField, SelectField, StringField
+from wtforms import (  # type: ignore[attr-defined]  # SelectChoice: newer than its stubs
+    PasswordField,
+    SelectChoice,
+    SelectField,
+    StringField,
+)
 from wtforms.validators import DataRequired, Length
 
 from dashboard.services.pasted import LONGEST
@@ -15,7 +20,9 @@ class NewWorkspaceForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no t
     """Adding a workspace."""
 
     name = StringField("Name", [DataRequired("Give it a name."), _NAME])
-    region = SelectField("Region", choices=list(REGION_LABELS.items()))
+    region = SelectField(
+        "Region", choices=[SelectChoice(*one) for one in REGION_LABELS.items()]
+    )
     api_key = PasswordField(
         "API key", [DataRequired("The API key is missing."), _LENGTH]
     )

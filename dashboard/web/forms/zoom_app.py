@@ -1,24 +1,31 @@
 """Forms about zoom apps. Secrets are never written back into a page."""
 
+from collections.abc import Sequence
+from uuid import UUID
+
 from flask_wtf import FlaskForm
-from wtforms import (
+from wtforms import (  # type: ignore[attr-defined]  # SelectChoice: newer than its stubs
     HiddenField,
     PasswordField,
     RadioField,
+    SelectChoice,
     SelectField,
     StringField,
     validators,
 )
 from wtforms.validators import DataRequired, Length
 
+from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import Environment, Kind, Routing, ScopeStyle
 from dashboard.services.pasted import LONGEST
 
 _NAME = Length(max=80, message="The name may have 80 characters.")
 _LENGTH = Length(max=LONGEST * 2, message="This is far too long. Copy it again.")
 _ROUTINGS = [
-    (Routing.RELAY.value, "Relay: Zoom posts here, the dashboard forwards to Recall"),
-    (Routing.DIRECT.value, "Direct: Zoom posts to Recall"),
+    SelectChoice(
+        Routing.RELAY.value, "Relay: Zoom posts here, the dashboard forwards to Recall"
+    ),
+    SelectChoice(Routing.DIRECT.value, "Direct: Zoom posts to Recall"),
 ]
 
 
@@ -30,8 +37,8 @@ class NewZoomAppForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no typ
         "Environment",
         [DataRequired("Choose one.")],
         choices=[
-            (Environment.DEVELOPMENT.value, "Development"),
-            (Environment.PRODUCTION.value, "Production"),
+            SelectChoice(Environment.DEVELOPMENT.value, "Development"),
+            SelectChoice(Environment.PRODUCTION.value, "Production"),
         ],
         default=Environment.DEVELOPMENT.value,
     )
@@ -39,8 +46,8 @@ class NewZoomAppForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no typ
         "Kind",
         [DataRequired("Choose one.")],
         choices=[
-            (Kind.USER_LEVEL.value, "User-managed"),
-            (Kind.ACCOUNT_LEVEL.value, "Admin-managed"),
+            SelectChoice(Kind.USER_LEVEL.value, "User-managed"),
+            SelectChoice(Kind.ACCOUNT_LEVEL.value, "Admin-managed"),
         ],
         default=Kind.USER_LEVEL.value,
     )
@@ -48,8 +55,8 @@ class NewZoomAppForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no typ
         "Scopes",
         [DataRequired("Choose one.")],
         choices=[
-            (ScopeStyle.GRANULAR.value, "Granular"),
-            (ScopeStyle.LEGACY.value, "Legacy"),
+            SelectChoice(ScopeStyle.GRANULAR.value, "Granular"),
+            SelectChoice(ScopeStyle.LEGACY.value, "Legacy"),
         ],
         default=ScopeStyle.GRANULAR.value,
     )
@@ -81,6 +88,13 @@ class CreateInRecallForm(FlaskForm):  # type: ignore[misc]  # as above
     workspace_id = SelectField(
         "Workspace", [validators.UUID("Choose a workspace.")], validate_choice=False
     )
+
+    def choose_from(self, workspaces: Sequence[Workspace], chosen: UUID | None) -> None:
+        """Offer these, with one of them chosen."""
+        self.workspace_id.choices = [
+            SelectChoice(str(one.id), one.name) for one in workspaces
+        ]
+        self.workspace_id.data = str(chosen) if chosen else None
 
 
 class AdoptForm(FlaskForm):  # type: ignore[misc]  # as above

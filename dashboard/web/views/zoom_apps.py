@@ -12,10 +12,10 @@ from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Environment, Kind, Routing, ScopeStyle
 from dashboard.services import entering, probing, recall_apps, zoom_app_pages, zoom_apps
 from dashboard.services.credentials import NewZoomApp, ZoomAppChanges
+from dashboard.services.pasted import trim
 from dashboard.services.permissions import Permission
 from dashboard.services.recall_apps import CreateResult, Creation
-from dashboard.services.zoom_app_pages import ZoomAppPage
-from dashboard.web import charts, htmx
+from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, services
 from dashboard.web.forms.zoom_app import (
@@ -24,15 +24,18 @@ from dashboard.web.forms.zoom_app import (
     NewZoomAppForm,
     ZoomAppForm,
 )
+from dashboard.web.zoom_app_page import chart, look, show_page
 
 bp = Blueprint("zoom_apps", __name__, url_prefix="/zoom-apps")
 
 _UNPROCESSABLE = 422
-_CONFLICT = 409
 _TONES = {Verdict.RIGHT: "good", Verdict.WRONG: "trouble", Verdict.UNKNOWN: "waiting"}
+_AGAIN = "Create in Recall may be pressed again: it never makes a second one."
+_EITHER = "Either this or the client secret is wrong; Zoom does not say which."
 _MADE = {
     Creation.CREATED: "Recall has the app now. Its id is shown below.",
     Creation.SETTLED: "Recall had made the app already; its id is stored now.",
+    Creation.ADOPTED: "Adopted. Recall has the secrets stored here now.",
     Creation.HERE_ALREADY: "The app is in Recall already; nothing was made.",
 }
 
@@ -71,6 +74,10 @@ def create() -> ResponseReturnValue:
     )
     try:
         entered = entering.create(services(), values, actor=actor())
+    except entering.WrongPairError as error:
+        form.client_id.errors = [_EITHER]
+        form.client_secret.errors = [str(error)]
+        return _new_again(form)
     except InvalidInputError as error:
         form[error.field or "client_id"].errors = [str(error)]
         return _new_again(form)
@@ -85,7 +92,7 @@ def create() -> ResponseReturnValue:
 @requires(Permission.ZOOM_APPS_READ)
 def show(zoom_app_id: UUID) -> ResponseReturnValue:
     """Show the set-up of one zoom app and what was seen of it."""
-    return _show_page(zoom_app_id)
+    return show_page(zoom_app_id)
 
 
 @bp.get("/<uuid:zoom_app_id>/validation")
@@ -94,8 +101,8 @@ def validation(zoom_app_id: UUID) -> ResponseReturnValue:
     """Answer the parts of the page that change by themselves."""
     if not htmx.wants_fragment():
         return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
-    page = _look(zoom_app_id)
-    return htmx.fragment("zoom_apps/partials/_live.html", page=page, chart=_chart(page))
+    page = look(zoom_app_id)
+    return htmx.fragment("zoom_apps/partials/_live.html", page=page, chart=chart(page))
 
 
 @bp.get("/<uuid:zoom_app_id>/edit")
@@ -154,10 +161,10 @@ def create_in_recall(zoom_app_id: UUID) -> ResponseReturnValue:
             services(), zoom_app_id, workspace_id, actor=actor()
         )
     except (UpstreamError, ConflictError) as error:
-        flash(f"Nothing was created for sure. {error}", "trouble")
+        flash(f"{error} {_AGAIN}", "trouble")
         return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
     if result.outcome is Creation.OFFERED:
-        return _show_page(zoom_app_id, offer=result, workspace_id=workspace_id)
+        return show_page(zoom_app_id, offer=result, workspace_id=workspace_id)
     return _in_recall(zoom_app_id, result)
 
 
@@ -200,52 +207,11 @@ def probe(zoom_app_id: UUID) -> ResponseReturnValue:
     return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
 
 
-def _look(zoom_app_id: UUID) -> ZoomAppPage:
-    return zoom_app_pages.page(
-        db(),
-        zoom_app_id,
-        settings=services().settings,
-        public_url=services().public_url,
-        now=now(),
-    )
-
-
-def _show_page(
-    zoom_app_id: UUID,
-    *,
-    offer: CreateResult | None = None,
-    workspace_id: UUID | None = None,
-) -> ResponseReturnValue:
-    page = _look(zoom_app_id)
-    form = CreateInRecallForm()
-    form.workspace_id.choices = [(str(one.id), one.name) for one in page.workspaces]
-    chosen = workspace_id or (page.workspace and page.workspace.id)
-    form.workspace_id.data = str(chosen) if chosen else None
-    shown = render_template(
-        "zoom_apps/show.html",
-        page=page,
-        chart=_chart(page),
-        form=form,
-        offered=offer.offered if offer else [],
-        offered_in=workspace_id,
-    )
-    return shown, _CONFLICT if offer else 200
-
-
-def _chart(page: ZoomAppPage) -> charts.HourBars:
-    return charts.hour_bars(
-        [
-            charts.Hour(
-                starts_at=hour.starts_at,
-                count=hour.received + hour.refused,
-                trouble=hour.refused + hour.dead,
-            )
-            for hour in page.traffic.hours
-        ]
-    )
-
-
 def _new_again(form: NewZoomAppForm) -> ResponseReturnValue:
+    kept = trim(form.client_id.data or "")
+    if kept != form.client_id.data:
+        flash("White space around the client ID was removed.", "off")
+    form.client_id.data = kept
     return render_template("zoom_apps/new.html", form=form), _UNPROCESSABLE
 
 

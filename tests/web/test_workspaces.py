@@ -1,0 +1,152 @@
+"""Workspaces in the browser; for admins only."""
+
+from uuid import UUID
+
+import pytest
+from bs4 import BeautifulSoup
+from flask.testing import FlaskClient
+
+from dashboard.models.staff import Role
+from dashboard.models.workspace import Verdict, Workspace
+from dashboard.sandbox.faults import Fault, FaultKind
+from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services import workspaces
+from dashboard.services.bundle import Services
+from tests.conftest import SignIn
+from tests.makers import API_KEY, a_workspace
+
+KEY = API_KEY.get_secret_value()
+TYPED = {"name": "Main", "region": "us-east-1", "api_key": KEY}
+
+
+@pytest.fixture
+def admin(as_role: SignIn, sandbox: RunningSandbox) -> FlaskClient:
+    """An admin's browser; Recall knows the key."""
+    sandbox.recall_world.add_workspace("us-east-1", KEY)
+    return as_role(Role.ADMIN)
+
+
+@pytest.fixture
+def saved(services: Services) -> UUID:
+    workspace = a_workspace(services.vault)
+    with services.database.writing() as session:
+        session.add(workspace)
+    return workspace.id
+
+
+def all_of(services: Services) -> list[Workspace]:
+    with services.database.reading() as session:
+        return list(workspaces.list_all(session))
+
+
+def test_an_empty_list_says_what_to_do_first(admin: FlaskClient) -> None:
+    page = BeautifulSoup(admin.get("/workspaces").text, "html5lib")
+
+    assert page.select_one("a.btn-primary[href='/workspaces/new']") is not None
+
+
+def test_a_right_key_is_saved_and_said(admin: FlaskClient) -> None:
+    typed = TYPED | {"api_key": f" {KEY} "}
+
+    answer = admin.post("/workspaces/new", data=typed, follow_redirects=True)
+
+    assert answer.request.path == "/workspaces/"
+    assert "Recall accepted the key" in answer.text
+    assert "White space around the API key was removed" in answer.text
+    assert KEY not in answer.text
+
+
+def test_a_wrong_key_is_refused_with_what_was_typed(
+    admin: FlaskClient, services: Services
+) -> None:
+    typed = TYPED | {"api_key": "test-wrong-key"}
+
+    answer = admin.post("/workspaces/new", data=typed)
+
+    page = BeautifulSoup(answer.text, "html5lib")
+    assert answer.status_code == 422
+    assert page.select("#name[value=Main]")
+    assert page.select("#region option[value=us-east-1][selected]")
+    assert page.select("#api_key[aria-invalid][value='']")
+    assert "a key is not kept" in page.text
+    assert "test-wrong-key" not in answer.text
+    assert all_of(services) == []
+
+
+def test_recall_being_down_is_saved_as_unchecked_and_checked_later(
+    admin: FlaskClient, services: Services, sandbox: RunningSandbox
+) -> None:
+    sandbox.recall_faults.set([Fault(kind=FaultKind.DOWN, path="/api/")])
+    answer = admin.post("/workspaces/new", data=TYPED, follow_redirects=True)
+    sandbox.recall_faults.set([])
+    (saved,) = all_of(services)
+
+    admin.post(f"/workspaces/{saved.id}/check")
+
+    assert "Saved, but unchecked" in answer.text
+    assert saved.verdict is Verdict.UNKNOWN
+    assert all_of(services)[0].verdict is Verdict.RIGHT
+
+
+@pytest.mark.parametrize("field", ["name", "region", "api_key"])
+def test_each_missing_value_has_its_sentence(admin: FlaskClient, field: str) -> None:
+    typed = TYPED | {field: ""}
+
+    answer = admin.post("/workspaces/new", data=typed)
+
+    assert answer.status_code == 422
+    assert BeautifulSoup(answer.text, "html5lib").select(f"#{field}-error")
+
+
+def test_renaming_with_an_empty_key_keeps_the_key(
+    admin: FlaskClient, services: Services, saved: UUID
+) -> None:
+    data = {"name": "Renamed", "api_key": ""}
+
+    answer = admin.post(f"/workspaces/{saved}/edit", data=data)
+
+    (kept,) = all_of(services)
+    assert answer.status_code == 303
+    assert kept.name == "Renamed"
+    assert workspaces.api_key(services.vault, kept) == API_KEY
+
+
+def test_a_wrong_new_key_is_refused(
+    admin: FlaskClient, services: Services, saved: UUID
+) -> None:
+    data = {"name": "Renamed", "api_key": "test-wrong-key"}
+
+    answer = admin.post(f"/workspaces/{saved}/edit", data=data)
+
+    assert answer.status_code == 422
+    assert all_of(services)[0].name == "Test workspace"
+
+
+def test_the_pages_show_the_print_never_the_key(
+    admin: FlaskClient, saved: UUID
+) -> None:
+    listed = admin.get("/workspaces/").text
+    edited = admin.get(f"/workspaces/{saved}/edit").text
+
+    assert KEY not in listed + edited
+    assert "17 characters" in listed
+    assert "17 characters" in edited
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/workspaces/"),
+        ("GET", "/workspaces/new"),
+        ("POST", "/workspaces/new"),
+        ("GET", "/workspaces/{}/edit"),
+        ("POST", "/workspaces/{}/edit"),
+        ("POST", "/workspaces/{}/check"),
+    ],
+)
+def test_workspaces_are_closed_to_support(
+    as_role: SignIn, saved: UUID, method: str, path: str
+) -> None:
+    answer = as_role(Role.SUPPORT).open(path.format(saved), method=method)
+
+    assert answer.status_code == 403

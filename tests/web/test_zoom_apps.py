@@ -1,0 +1,221 @@
+"""Zoom apps in the browser: entering and editing a pair."""
+
+from uuid import UUID
+
+import pytest
+from bs4 import BeautifulSoup
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from dashboard.models.staff import Role
+from dashboard.models.workspace import Verdict
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.sandbox.faults import Fault, FaultKind
+from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services import zoom_apps
+from dashboard.services.bundle import Services
+from tests.conftest import SignIn
+from tests.makers import (
+    API_KEY,
+    CLIENT_SECRET,
+    SECRET_TOKEN,
+    a_workspace,
+    a_zoom_app,
+)
+
+CLIENT_ID = "simClient0000000000001"
+SECRETS = [CLIENT_SECRET.get_secret_value(), SECRET_TOKEN.get_secret_value()]
+TYPED = {
+    "name": "Notetaker",
+    "environment": "production",
+    "kind": "account_level",
+    "scope_style": "legacy",
+    "client_id": CLIENT_ID,
+    "client_secret": SECRETS[0],
+    "secret_token": SECRETS[1],
+}
+
+
+@pytest.fixture
+def admin(as_role: SignIn, sandbox: RunningSandbox) -> FlaskClient:
+    """An admin's browser; Zoom and Recall know the pair and the key."""
+    sandbox.zoom_world.add_app(
+        name="Notetaker",
+        client_id=CLIENT_ID,
+        client_secret=SECRETS[0],
+        secret_token=SECRETS[1],
+    )
+    sandbox.recall_world.add_workspace("us-east-1", API_KEY.get_secret_value())
+    return as_role(Role.ADMIN)
+
+
+@pytest.fixture
+def entered(services: Services) -> tuple[UUID, UUID]:
+    """Give the ids of a zoom app and of a workspace, not yet brought together."""
+    zoom_app, workspace = a_zoom_app(services.vault), a_workspace(services.vault)
+    with services.database.writing() as session:
+        session.add(zoom_app)
+        session.add(workspace)
+    return zoom_app.id, workspace.id
+
+
+def page_of(answer: TestResponse) -> BeautifulSoup:
+    return BeautifulSoup(answer.text, "html5lib")
+
+
+def only(services: Services) -> ZoomApp:
+    with services.database.reading() as session:
+        (found,) = zoom_apps.list_all(session)
+        return found
+
+
+def tone(page: BeautifulSoup, step: str) -> list[str]:
+    found = page.select_one(f"#step-{step}")
+    assert found is not None
+    return [name for name in found["class"] if name.startswith("tone-")]
+
+
+def test_an_empty_list_says_what_to_do_first(admin: FlaskClient) -> None:
+    page = page_of(admin.get("/zoom-apps"))
+
+    assert "No zoom app yet" in page.text
+    assert page.select_one("a.btn-primary[href='/zoom-apps/new']") is not None
+
+
+def test_a_right_pair_is_saved_and_its_page_says_so(
+    admin: FlaskClient, services: Services
+) -> None:
+    answer = admin.post("/zoom-apps/new", data=TYPED, follow_redirects=True)
+
+    kept = only(services)
+    assert answer.request.path == f"/zoom-apps/{kept.id}"
+    assert "Zoom accepted client ID and client secret" in answer.text
+    assert (kept.environment, kept.kind, kept.scope_style) == (
+        "production",
+        "account_level",
+        "legacy",
+    )
+
+
+def test_white_space_pasted_around_values_is_removed_and_said(
+    admin: FlaskClient, services: Services
+) -> None:
+    pasted = TYPED | {"client_secret": f" {SECRETS[0]}\n"}
+
+    answer = admin.post("/zoom-apps/new", data=pasted, follow_redirects=True)
+
+    assert "White space around the client secret was removed" in answer.text
+    assert only(services).verdict is Verdict.RIGHT
+
+
+def test_a_wrong_pair_keeps_what_was_typed_but_no_secret_and_says_so(
+    admin: FlaskClient, services: Services
+) -> None:
+    typed = TYPED | {"client_secret": "test-wrong-secret"}
+
+    answer = admin.post("/zoom-apps/new", data=typed)
+
+    page = page_of(answer)
+    assert answer.status_code == 422
+    assert page.select("#client_id[value=simClient0000000000001][aria-invalid]")
+    assert page.select("#client_secret[aria-invalid][value='']")
+    assert page.select("#environment-1[checked]")
+    assert "App Credentials, tab Production" in page.text
+    assert "a secret is not kept" in page.text
+    assert "test-wrong-secret" not in answer.text
+    with services.database.reading() as session:
+        assert not zoom_apps.list_all(session)
+
+
+@pytest.mark.parametrize("field", TYPED)
+def test_each_missing_value_has_its_sentence(admin: FlaskClient, field: str) -> None:
+    typed = {name: value for name, value in TYPED.items() if name != field}
+    bad = typed | ({field: "nonsense"} if field.endswith(("style", "kind")) else {})
+    bad |= {"environment": "nonsense"} if field == "environment" else {}
+
+    answer = admin.post("/zoom-apps/new", data=bad)
+
+    assert answer.status_code == 422
+    assert len(page_of(answer).select(f"#{field}-error")) == 1
+    assert not any(secret in answer.text for secret in SECRETS)
+
+
+def test_zoom_being_down_is_saved_and_said_to_be_unchecked(
+    admin: FlaskClient, services: Services, sandbox: RunningSandbox
+) -> None:
+    sandbox.zoom_faults.set([Fault(kind=FaultKind.UNAVAILABLE, path="/oauth/token")])
+
+    answer = admin.post("/zoom-apps/new", data=TYPED, follow_redirects=True)
+
+    assert "Saved, but unchecked" in answer.text
+    assert tone(page_of(answer), "credentials") == ["tone-waiting"]
+    sandbox.zoom_faults.set([])
+    again = admin.post(f"/zoom-apps/{only(services).id}/check", follow_redirects=True)
+    assert tone(page_of(again), "credentials") == ["tone-good"]
+
+
+def test_a_client_id_that_is_here_already_is_said_at_its_field(
+    admin: FlaskClient,
+) -> None:
+    admin.post("/zoom-apps/new", data=TYPED)
+
+    answer = admin.post("/zoom-apps/new", data=TYPED)
+
+    assert answer.status_code == 422
+    (error,) = page_of(answer).select("#client_id-error")
+    assert "already" in error.text
+
+
+def test_an_empty_secret_keeps_the_stored_one(
+    admin: FlaskClient, services: Services, entered: tuple[UUID, UUID]
+) -> None:
+    answer = admin.post(
+        f"/zoom-apps/{entered[0]}/edit",
+        data={"name": "Renamed", "routing": "direct", "secret_token": ""},
+    )
+
+    kept = only(services)
+    assert answer.status_code == 303
+    assert (kept.name, kept.routing.value) == ("Renamed", "direct")
+    assert zoom_apps.secret_token(services.vault, kept) == SECRET_TOKEN
+
+
+def test_a_new_secret_token_reaches_recall_as_well(
+    admin: FlaskClient, sandbox: RunningSandbox, entered: tuple[UUID, UUID]
+) -> None:
+    path = f"/zoom-apps/{entered[0]}"
+    admin.post(f"{path}/create-in-recall", data={"workspace_id": str(entered[1])})
+
+    answer = admin.post(
+        f"{path}/edit",
+        data={
+            "name": "Notetaker",
+            "routing": "relay",
+            "secret_token": "test-secret-token-0002",
+        },
+        follow_redirects=True,
+    )
+
+    (made,) = sandbox.recall_world.apps.values()
+    assert made.webhook_secret == "test-secret-token-0002"
+    assert "Recall has the same secrets now" in answer.text
+
+
+def test_the_edit_page_shows_when_how_long_and_the_print_never_the_secret(
+    admin: FlaskClient, services: Services, entered: tuple[UUID, UUID]
+) -> None:
+    answer = admin.get(f"/zoom-apps/{entered[0]}/edit")
+
+    assert only(services).secret_token_print in answer.text
+    assert "22 characters" in answer.text
+    assert not any(secret in answer.text for secret in SECRETS)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("path", ["/zoom-apps/new", "/zoom-apps/{}/edit"])
+def test_support_may_not_enter_or_edit(
+    as_role: SignIn, entered: tuple[UUID, UUID], method: str, path: str
+) -> None:
+    answer = as_role(Role.SUPPORT).open(path.format(entered[0]), method=method)
+
+    assert answer.status_code == 403
