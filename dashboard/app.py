@@ -6,6 +6,7 @@ from uuid import UUID
 
 from flask import Flask
 from flask_wtf.csrf import CSRFProtect
+from httpx2 import Client
 from jinja2 import StrictUndefined
 from pydantic import SecretStr
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -85,16 +86,22 @@ def build_services(
     clock = clock or Clock()
     database = Database(settings.sqlalchemy_url)
     vault = open_vault(settings, database)
+    zoom_oauth, zoom = ZoomOAuth(settings.zoom_url), ZoomApi(settings.zoom_api_url)
+    pools = {
+        region: make_http(settings.recall_url or host)
+        for region, host in REGIONS.items()
+    }
     return Services(
         settings=settings,
         public_url=settings.public_url or listens_on,
         clock=clock,
         database=database,
         vault=vault,
-        zoom_oauth=ZoomOAuth(settings.zoom_url),
-        zoom=ZoomApi(settings.zoom_api_url),
-        recall=_recall_factory(settings),
+        zoom_oauth=zoom_oauth,
+        zoom=zoom,
+        recall=_recall_factory(settings, pools),
         intake=Intake(database, vault, clock, settings),
+        closing=[zoom_oauth.close, zoom.close, *(one.close for one in pools.values())],
     )
 
 
@@ -139,14 +146,9 @@ def create_app(services: Services) -> Flask:
     return app
 
 
-def _recall_factory(settings: Settings) -> RecallFactory:
-    hosts = dict.fromkeys(REGIONS, settings.recall_url) if settings.recall_url else {}
-    pools = {
-        region: make_http(hosts.get(region) or host) for region, host in REGIONS.items()
-    }
-
+def _recall_factory(settings: Settings, pools: dict[str, Client]) -> RecallFactory:
     def make(region: str, api_key: SecretStr) -> Recall:
-        base_url = hosts.get(region) or REGIONS[region]
+        base_url = settings.recall_url or REGIONS[region]
         return Recall(base_url, api_key, http=pools[region])
 
     return make

@@ -7,6 +7,7 @@ one delays the webhooks behind it; to scale, run `dashboard web` on more ports o
 import ctypes
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -25,10 +26,12 @@ from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.errors import SettingsError
 from dashboard.settings import Settings, public_url_trouble
+from dashboard.web import live
 from dashboard.worker import Worker
 
 THREADS = 256
 _BACKLOG = 2048
+_STOPS_WITHIN_S = 15
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 _log = structlog.get_logger()
@@ -56,8 +59,10 @@ def serve(settings: Settings, *, host: str, port: int, with_worker: bool) -> Non
         backlog=_BACKLOG,
         backpressure=_BACKLOG,
         websockets=False,
-        log_level=LogLevels.warning,
+        # It warns of 256 threads, which stand still most of the time: live pages.
+        log_level=LogLevels.error,
         respawn_failed_workers=True,
+        workers_kill_timeout=_STOPS_WITHIN_S,
         process_name=None,
     )
     server.serve(
@@ -135,7 +140,24 @@ def _load(
             step()
 
     multiprocessing_util.Finalize(None, close, exitpriority=10)
-    return create_app(services)
+    app = create_app(services)
+    _when_told_to_stop(live.watcher_of(app).close)
+    return app
+
+
+def _when_told_to_stop(act: Callable[[], None]) -> None:
+    """Call `act` at the first signal: open live pages would hold the stop up."""
+    reading, writing = socket.socketpair()
+    writing.setblocking(False)
+    # Granian sets handlers of its own; this tells of a signal whatever they do.
+    signal.set_wakeup_fd(writing.detach(), warn_on_full_buffer=False)
+
+    def wait() -> None:
+        with reading:
+            reading.recv(1)
+        act()
+
+    threading.Thread(target=wait, name="stopping", daemon=True).start()
 
 
 def die_with(parent: int) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from uuid import UUID
 
@@ -176,7 +177,7 @@ def _workspace(services: Services, values: NewWorkspace) -> UUID:
     return entered.workspace_id
 
 
-def _print(values: dict[str, object], *, as_json: bool) -> None:
+def _print(values: Mapping[str, object], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(values))
         return

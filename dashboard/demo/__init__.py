@@ -5,6 +5,7 @@ simulated time; no row is inserted by hand. It is told anew at each start, becau
 simulators keep nothing.
 """
 
+import logging
 import secrets
 import shutil
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import click
 from pydantic import SecretStr
 
-from dashboard import schema, serving
+from dashboard import logs, schema, serving
 from dashboard.app import build_services
 from dashboard.clock import Clock
 from dashboard.db import Database
@@ -46,8 +47,11 @@ def run(*, host: str, port: int, zoom_port: int, recall_port: int) -> None:
             recall_url=world.recall_url,
         )
         password = SecretStr(secrets.token_urlsafe(_PASSWORD_BYTES))
-        click.echo("Telling two days of story in a few seconds ...")
+        click.echo("Telling two days of story; it takes half a minute ...")
+        # What goes wrong in the story goes wrong on purpose.
+        logs.set_up(level=logging.ERROR)
         _tell(settings, world, password, host=host, port=port)
+        logs.set_up()
         _greet(settings, world, password)
         serving.serve(settings, host=host, port=port, with_worker=True)
 
@@ -97,8 +101,8 @@ Dashboard         {settings.public_url}
 Simulated Zoom    {world.zoom_url}/marketplace/
 Simulated Recall  {world.recall_url}/
 
-Try first: open Webhooks, then create a meeting for Ana at the simulated Zoom
-({world.zoom_url}/users/) and watch it arrive, forwarded and mapped.
+Try first: open Webhooks, then Ana's page at the simulated Zoom, create a meeting
+there and watch it arrive, forwarded and mapped.
 Or set up a third zoom app: make one at {world.zoom_url}/marketplace/new
 and carry its values to {settings.public_url}/zoom-apps/new
 (API key of the simulated Recall, us-west-2: {world.spare_api_key}).

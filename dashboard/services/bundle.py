@@ -1,6 +1,6 @@
 """What the services and views work with: made once, in `dashboard.app`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pydantic import SecretStr
@@ -25,6 +25,7 @@ class Services:
     Attributes:
         public_url: Where browsers, Zoom and Recall reach us; no trailing slash.
         recall: Makes the client of a workspace.
+        closing: What `close` calls at the end: clients' connections.
     """
 
     settings: Settings
@@ -36,8 +37,11 @@ class Services:
     zoom: ZoomApi
     recall: RecallFactory
     intake: Intake
+    closing: Sequence[Callable[[], None]] = ()
 
     def close(self) -> None:
-        """Finish the intake's last batch and close the database."""
+        """Finish the intake's last batch; close the database and connections."""
         self.intake.close()
         self.database.close()
+        for close in self.closing:
+            close()

@@ -188,9 +188,14 @@ def install(app: Flask, watcher: Watcher) -> None:
     app.after_request(_not_modified)
 
 
+def watcher_of(app: Flask) -> Watcher:
+    """Return the watcher of an app."""
+    return cast("Watcher", app.extensions[_EXTENSION])
+
+
 def watcher() -> Watcher:
-    """Return the process's watcher."""
-    return cast("Watcher", current_app.extensions[_EXTENSION])
+    """Return the watcher of this request's app."""
+    return watcher_of(current_app)
 
 
 def events(

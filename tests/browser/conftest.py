@@ -1,5 +1,6 @@
 """A running demo, and a real Chromium to use it with."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -7,11 +8,13 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from tests.ports import free_ports
@@ -76,7 +79,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         said = _read_greeting(process)
         timer.cancel()
         try:
-            yield _understood(said, folder)
+            found = _understood(said, folder)
+            _wait_until_up(found.url)
+            yield found
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(timeout=30)
@@ -89,6 +94,15 @@ def _read_greeting(process: "subprocess.Popen[str]") -> str:
         if line.startswith("Stop with Ctrl-C"):
             break
     return "".join(lines)
+
+
+def _wait_until_up(url: str) -> None:
+    for _ in range(100):
+        with contextlib.suppress(httpx2.TransportError):
+            if httpx2.get(f"{url}/healthz").is_success:
+                return
+        time.sleep(0.1)
+    pytest.fail("The demo said that it runs, and does not answer.")
 
 
 def _understood(said: str, folder: Path) -> Demo:

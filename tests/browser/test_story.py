@@ -210,7 +210,7 @@ def numbers(zoom: Page) -> list[str]:
 
 def expect_mapping(page: Page, connection_url: str, meeting: str) -> None:
     page.goto(connection_url)
-    expect(page.get_by_text(meeting).first).to_be_visible(timeout=10_000)
+    expect(page.get_by_text(meeting).first).to_be_visible(timeout=30_000)
 
 
 def check_support(context: BrowserContext, demo: Demo, app_url: str) -> None:
