@@ -17,13 +17,13 @@ from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services import attempts, profiles
 from dashboard.services.bundle import Services
+from dashboard.services.following import follow, hasten
 
 LEASE = timedelta(minutes=2)
 """Longer than the four calls of a look can take with their time-outs."""
 
 SOON = timedelta(seconds=3)
 _NOT_SEEN = "Connected; not looked at yet. The next look comes by itself."
-_CALM = timedelta(seconds=15)
 _THROTTLED = 429
 
 
@@ -56,10 +56,11 @@ def refresh(services: Services, connection_id: UUID) -> Connection:
 def check_due(services: Services, *, limit: int = 20) -> int:
     """Look at the connections that are due, longest due first; return how many.
 
-    Ends the trips to Zoom that never came back, too. Stops early when Recall says
-    that it is asked too often. Commits.
+    Makes those due first about whom webhooks came, and ends the trips to Zoom that
+    never came back. Stops early when Recall is asked too often. Commits.
     """
     now = services.clock.now()
+    follow(services.database, now=now)
     with services.database.reading() as session:
         query = (
             select(Connection.id)
@@ -143,12 +144,7 @@ def look_soon(
     row = _find_user(session, zoom_app_id, zoom_user_id)
     if row is None:
         return False
-    wanted = now + SOON
-    if row.token_checked_at is not None:
-        wanted = max(wanted, row.token_checked_at + _CALM)
-    if row.due_at > wanted:
-        row.due_at = wanted
-        session.add(row)
+    hasten(session, row, at=now + SOON)
     return True
 
 

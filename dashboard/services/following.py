@@ -1,0 +1,103 @@
+"""Webhooks make their users' connections due: Recall maps a meeting as it gets one.
+
+Read from the log, off the path of forwarding: what has to be known is in its rows, so
+nothing is lost with a process, and many webhooks of a user make one look.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from dashboard.db import Database
+from dashboard.models.connection import Connection
+from dashboard.models.webhook import Outcome, Webhook
+
+_CALM = timedelta(seconds=15)
+_NEWEST = 300
+"""Webhooks read each time; in a flood the sweep looks at who was passed over."""
+
+_SETTLES_IN = timedelta(seconds=2)  # Recall's time to make a mapping of a webhook
+
+
+@dataclass(frozen=True, kw_only=True)
+class _News:
+    zoom_app_id: UUID
+    zoom_user_id: str | None
+    zoom_account_id: str | None
+    settled_at: datetime
+
+
+def follow(database: Database, *, now: datetime) -> int:
+    """Make due who was not looked at since a webhook about them; return how many.
+
+    For `user.updated` as well: the look brings the new profile. Commits.
+    """
+    with database.reading() as session:
+        behind = _behind(session, _news(session), now)
+    if not behind:
+        return 0
+    with database.writing() as session:
+        for connection_id in behind:
+            row = session.get(Connection, connection_id)
+            if row is not None:
+                hasten(session, row, at=now)
+    return len(behind)
+
+
+def hasten(session: Session, row: Connection, *, at: datetime) -> None:
+    """Make a connection due then, but not at once after a look; the caller commits."""
+    if row.due_at > (wanted := _wanted(row, at)):
+        row.due_at = wanted
+        session.add(row)
+
+
+def _news(session: Session) -> Sequence[_News]:
+    rows = session.exec(
+        select(Webhook).order_by(col(Webhook.id).desc()).limit(_NEWEST)
+    ).all()
+    return [
+        _News(
+            zoom_app_id=row.zoom_app_id,
+            zoom_user_id=row.zoom_user_id,
+            zoom_account_id=row.zoom_account_id,
+            settled_at=(row.delivered_at or row.received_at) + _SETTLES_IN,
+        )
+        for row in rows
+        if row.outcome is not Outcome.WAITING
+    ]
+
+
+def _behind(session: Session, news: Sequence[_News], now: datetime) -> list[UUID]:
+    users = {one.zoom_user_id for one in news if one.zoom_user_id}
+    accounts = {one.zoom_account_id for one in news if one.zoom_account_id}
+    query = select(Connection).where(col(Connection.due_at) > now)
+    rows = [
+        *session.exec(query.where(col(Connection.zoom_user_id).in_(users))).all(),
+        *session.exec(
+            query.where(
+                col(Connection.zoom_account_id).in_(accounts),
+                col(Connection.zoom_user_id).is_(None),  # a whole account's
+            )
+        ).all(),
+    ]
+    late = [row for row in rows if row.due_at > _wanted(row, now)]
+    return [row.id for row in late if any(_is_behind(row, one, now) for one in news)]
+
+
+def _wanted(row: Connection, at: datetime) -> datetime:
+    if row.token_checked_at is None:
+        return at
+    return max(at, row.token_checked_at + _CALM)
+
+
+def _is_behind(row: Connection, one: _News, now: datetime) -> bool:
+    if one.zoom_app_id != row.zoom_app_id or one.settled_at > now:
+        return False
+    if row.zoom_user_id is not None and row.zoom_user_id != one.zoom_user_id:
+        return False
+    if row.zoom_user_id is None and row.zoom_account_id != one.zoom_account_id:
+        return False
+    return row.token_checked_at is None or row.token_checked_at < one.settled_at
