@@ -43,6 +43,14 @@ _COLUMNS = (
     "recall_credential_id",
 )
 _QUERY = ("q", "state", "app", "sort", "cursor")
+_WORDS = {
+    TokenState.HEALTHY: "Healthy",
+    TokenState.EXPIRING: "Expiring",
+    TokenState.MISSING_SCOPES: "Missing scopes",
+    TokenState.RECONNECT_NEEDED: "Reconnect needed",
+    TokenState.UNHEALTHY_IN_RECALL: "Unhealthy in Recall",
+    TokenState.UNKNOWN: "Unknown",
+}
 _TONES = {TokenState.HEALTHY: "good", TokenState.UNKNOWN: "off"}
 
 
@@ -152,9 +160,7 @@ def _tabs(counts: Mapping[TokenState, int], filters: Filters) -> list[dict[str, 
     ]
     entries += [
         {
-            "label": state.value.replace("_", " ")
-            .replace("recall", "Recall")
-            .capitalize(),
+            "label": _WORDS[state],
             "url": _at(state=state.value, cursor=None),
             "is_current": filters.state is state,
             "count": count,
