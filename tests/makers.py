@@ -1,6 +1,7 @@
 """Things with unremarkable values; a test names only what it is about."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 from pydantic import SecretStr
@@ -38,9 +39,9 @@ class FakeClock:
         self.instant += timedelta(**amount)
 
 
-def a_workspace(vault: Vault, **over: object) -> Workspace:
+def a_workspace(vault: Vault, **over: Any) -> Workspace:
     workspace_id = over.pop("id", None) or uuid4()
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "name": "Test workspace",
         "region": "us-east-1",
         "api_key": vault.seal_text(
@@ -59,7 +60,7 @@ def a_zoom_app(
     *,
     secret_token: SecretStr = SECRET_TOKEN,
     client_secret: SecretStr = CLIENT_SECRET,
-    **over: object,
+    **over: Any,
 ) -> ZoomApp:
     app_id = over.pop("id", None) or uuid4()
     sealed = {
@@ -69,7 +70,7 @@ def a_zoom_app(
             ("secret_token", secret_token),
         )
     }
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "name": "Notetaker",
         "environment": Environment.DEVELOPMENT,
         "kind": Kind.USER_LEVEL,
@@ -86,8 +87,8 @@ def a_zoom_app(
     return ZoomApp(id=app_id, **(values | sealed | over))
 
 
-def a_connection(app: ZoomApp, **over: object) -> Connection:
-    values: dict[str, object] = {
+def a_connection(app: ZoomApp, **over: Any) -> Connection:
+    values: dict[str, Any] = {
         "zoom_app_id": app.id,
         "recall_credential_id": uuid4(),
         "zoom_user_id": f"zUsEr{uuid4().hex[:17]}",
@@ -104,11 +105,11 @@ def a_connection(app: ZoomApp, **over: object) -> Connection:
     return Connection(**(values | over))
 
 
-def a_webhook(app: ZoomApp, **over: object) -> Webhook:
+def a_webhook(app: ZoomApp, **over: Any) -> Webhook:
     received_at = over.get("received_at", NOON)
     if not isinstance(received_at, datetime):
         raise TypeError("received_at")
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "id": new_id(received_at),
         "zoom_app_id": app.id,
         "dedupe": uuid4().bytes * 2,
@@ -130,7 +131,7 @@ def a_webhook(app: ZoomApp, **over: object) -> Webhook:
 def a_body(
     vault: Vault, webhook: Webhook, *, body: bytes = b"{}", headers: bytes = b"[]"
 ) -> WebhookBody:
-    place = {"table": "webhook_body", "row": webhook.id}
+    place: dict[str, Any] = {"table": "webhook_body", "row": webhook.id}
     return WebhookBody(
         webhook_id=webhook.id,
         headers=vault.seal(headers, column="headers", **place),
@@ -138,10 +139,10 @@ def a_body(
     )
 
 
-def saved_app(session: Session, vault: Vault, **over: object) -> UUID:
+def saved_app(session: Session, vault: Vault, **over: Any) -> UUID:
     """Add a zoom app with its workspace and Recall record; return its id."""
     workspace = a_workspace(vault)
-    app = a_zoom_app(vault, **{"recall_app_id": uuid4(), **over})  # type: ignore[arg-type]  # tests pass column values
+    app = a_zoom_app(vault, **{"recall_app_id": uuid4(), **over})
     session.add(workspace)
     session.flush()
     app.workspace_id = workspace.id

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -16,8 +17,8 @@ from dashboard.vault import Vault
 from tests.makers import NOON, a_zoom_app
 
 
-def a_person(**over: object) -> Staff:
-    values = {
+def a_person(**over: Any) -> Staff:
+    values: dict[str, Any] = {
         "email": "a@example.com",
         "role": Role.ADMIN,
         "password_hash": "x",

@@ -42,7 +42,7 @@ def tell(services: Services, world: Simulators, *, host: str, port: int) -> None
 def _beginning(story: Story) -> None:
     api_key = SecretStr(story.world.recall("workspaces", region="us-east-1")["api_key"])
     story.at(story.now)
-    story.set_up(Environment.DEVELOPMENT, "Notetaker development", api_key)
+    story.set_up(Environment.DEVELOPMENT, "Notetaker trial", api_key)
     story.at(story.now + timedelta(minutes=20))
     story.set_up(Environment.PRODUCTION, "Notetaker", api_key)
 

@@ -83,13 +83,7 @@ def dedupe_key(app_id: UUID, body: bytes, parsed: Event) -> bytes:
 
 
 def _strict(body: bytes) -> object:
-    return json.loads(
-        body.decode(),
-        object_pairs_hook=_unique,
-        parse_float=_refuse,
-        parse_constant=_refuse,
-        parse_int=_plain_int,
-    )
+    return _DECODER.decode(body.decode())
 
 
 def _lenient(body: bytes) -> object:
@@ -100,7 +94,7 @@ def _lenient(body: bytes) -> object:
 
 
 def _sorted(found: object) -> bytes:
-    return json.dumps(found, sort_keys=True, separators=(",", ":")).encode()
+    return _ENCODER.encode(found).encode()
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -164,3 +158,13 @@ def _plain_token(payload: dict[str, Any]) -> str | None:
     except UnicodeEncodeError:
         return None
     return token
+
+
+# Made once: making them costs as much as reading an event.
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique,
+    parse_float=_refuse,
+    parse_constant=_refuse,
+    parse_int=_plain_int,
+)
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))

@@ -129,6 +129,8 @@ def release_all(session: Session, *, now: datetime) -> None:
 
 def is_any_due(session: Session, *, now: datetime) -> bool:
     """Whether there may be something to claim: a look that locks nothing."""
+    if not _targets(session, ()):
+        return False
     query = select(_WEBHOOK.c.id).where(
         _WEBHOOK.c.outcome == Outcome.WAITING, _WEBHOOK.c.due_at <= now
     )

@@ -1,5 +1,7 @@
 """The keys of this installation: found, made when there are none, and proven."""
 
+from typing import TypedDict
+
 import structlog
 
 from dashboard.db import Database
@@ -8,8 +10,15 @@ from dashboard.models.audit import VaultCheck
 from dashboard.settings import Settings, new_key, parse_keys, read_or_make_file
 from dashboard.vault import Vault
 
+
+class _Place(TypedDict):
+    table: str
+    column: str
+    row: int
+
+
 _KNOWN = b"the key is the right one"
-_PLACE = {"table": "vault_check", "column": "sealed", "row": 1}
+_PLACE: _Place = {"table": "vault_check", "column": "sealed", "row": 1}
 _KEYS_FILE = "encryption_keys"
 _SESSION_FILE = "secret_key"
 

@@ -4,6 +4,7 @@ A stream is a thread of the server, so their number is bounded; who gets none po
 and is answered 304 while nothing changed. static/live.js is the other half.
 """
 
+import re
 import threading
 import time
 from collections.abc import Collection, Iterator
@@ -11,6 +12,7 @@ from typing import cast
 
 import structlog
 from flask import Flask, Response, current_app, g, request
+from werkzeug.http import generate_etag
 
 from dashboard.db import Database
 from dashboard.errors import DashboardError, StorageError
@@ -24,6 +26,7 @@ _AFTER_TROUBLE_S = 1.0
 _BEAT_EVERY_S = 10.0
 _LONGEST_S = 15 * 60.0
 _RECONNECT_MS = 1500
+_AGO = re.compile(rb"(?<= data-ago>)[^<]*")
 
 _log = structlog.get_logger()
 
@@ -229,15 +232,12 @@ def _not_modified(response: Response) -> Response:
         or not htmx.wants_fragment()
     ):
         return response
-    # The form token is new in each answer; apart from it the same page is the same.
-    token = g.get("csrf_token", "")
+    # New in each answer, though the page is the same: the form token, and how long ago
+    # a thing was, which static/app.js keeps right by itself.
     body = response.get_data()
-    if token:
-        kept = response.get_data().replace(token.encode(), b"")
-        response.set_data(kept)
-        response.add_etag(weak=True)
-        response.set_data(body)
-    else:
-        response.add_etag(weak=True)
+    lasting = _AGO.sub(b"", body).replace(
+        g.get("csrf_token", "").encode() or b"\0", b""
+    )
+    response.set_etag(generate_etag(lasting), weak=True)
     response.make_conditional(request)
     return response

@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from dashboard.models.webhook import Outcome, Refusal
 from dashboard.services import refused, webhooks
-from dashboard.services.paging import Place, Turn
+from dashboard.services.paging import Turn
 from dashboard.services.redaction import Shown
 from dashboard.services.validation import CHALLENGE
 from dashboard.services.webhooks import COUNTED, Page, WebhookFilter
@@ -27,17 +27,16 @@ def list_context(
     page: Page,
     *,
     filters: WebhookFilter,
-    place: Place,
+    turned: Links,
     links: Links,
 ) -> dict[str, Any]:
     """Return what the list's templates need.
 
-    `live_url` shows the same page anew; `held_url` the same rows, and how many are
-    newer: for a reader who has scrolled down.
+    `live_url` shows the same page anew; `held_url`, on the first page, the same rows
+    and how many are newer: for a reader who has scrolled down. `turned` is the part of
+    the query string that turns pages.
     """
-    is_first = place.before is None and place.after is None
-    turned: Links = {} if is_first else {"before": place.before, "after": place.after}
-    top = page.rows[0].webhook.id if page.rows else None
+    top = page.rows[0].webhook.id if page.rows and not turned else None
     return {
         "found": page,
         "is_filtered": bool(links),
@@ -45,7 +44,7 @@ def list_context(
         "first_url": url_for("webhooks.index", **links),
         "live_url": url_for("webhooks.index", **links, **turned),
         "held_url": url_for("webhooks.index", **links, top=top) if top else None,
-        **_turns("webhooks.index", page, links),
+        **_turns("webhooks.index", page, links, is_first=not turned),
     }
 
 
@@ -78,8 +77,10 @@ def body_text(raw: bytes) -> Shown:
     return Shown(text=text, is_readable=True)
 
 
-def _turns(endpoint: str, page: Page | Turn[Refusal], links: Links) -> dict[str, Any]:
-    older, newer = page.older_before, page.newer_after
+def _turns(
+    endpoint: str, page: Page | Turn[Refusal], links: Links, *, is_first: bool = False
+) -> dict[str, Any]:
+    older, newer = page.older_before, None if is_first else page.newer_after
     return {
         "older_url": url_for(endpoint, **links, before=older) if older else None,
         "newer_url": url_for(endpoint, **links, after=newer) if newer else None,

@@ -1,5 +1,7 @@
 """After a rotation the old key is needed no more."""
 
+from typing import Any
+
 from sqlmodel import SQLModel
 
 from dashboard.db import Database
@@ -15,7 +17,7 @@ from tests.makers import a_body, a_webhook, a_workspace, a_zoom_app
 def test_everything_opens_with_the_new_key_alone(database: Database) -> None:
     old, new = new_key(), new_key()
     former = Vault(parse_keys(old))
-    place = {"table": "vault_check", "column": "sealed", "row": 1}
+    place: dict[str, Any] = {"table": "vault_check", "column": "sealed", "row": 1}
     with database.writing() as session:
         session.add(VaultCheck(sealed=former.seal(b"known", **place)))
         session.add(a_workspace(former))

@@ -1,6 +1,7 @@
 """One webhook's story, in order and with Zoom's own delay."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -15,22 +16,22 @@ from tests.makers import NOON, a_webhook, a_zoom_app
 NOON_S = int(NOON.timestamp())
 
 
-def a_trace(vault: Vault, **over: object) -> Trace:
+def a_trace(vault: Vault, **over: Any) -> Trace:
     app = a_zoom_app(vault)
     repeats, attempts = over.pop("repeats", ()), over.pop("attempts", ())
     webhook = a_webhook(app, **over)
     return Trace(
         webhook=webhook,
         app=app,
-        attempts=attempts,  # type: ignore[arg-type]  # tests pass tuples
-        repeats=repeats,  # type: ignore[arg-type]  # as above
+        attempts=attempts,
+        repeats=repeats,
         connection=None,
         is_mapped=False,
     )
 
 
-def an_attempt(seconds: float, **over: object) -> Attempt:
-    values: dict[str, object] = {
+def an_attempt(seconds: float, **over: Any) -> Attempt:
+    values: dict[str, Any] = {
         "id": new_id(NOON),
         "webhook_id": 1,
         "number": 1,

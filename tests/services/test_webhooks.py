@@ -1,6 +1,7 @@
 """The log: pages by key, filters, one webhook with its story."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -42,7 +43,7 @@ def store(database: Database, *rows: object) -> None:
             session.flush()
 
 
-def some(app: ZoomApp, number: int, **over: object) -> list[Webhook]:
+def some(app: ZoomApp, number: int, **over: Any) -> list[Webhook]:
     """Oldest first, a second apart."""
     return [
         a_webhook(app, received_at=NOON + timedelta(seconds=each), **over)
@@ -250,8 +251,8 @@ def test_what_is_not_there_is_said_so(database: Database, vault: Vault) -> None:
             webhooks.request(session, vault, 1)
 
 
-def a_refusal(app_id: UUID, **over: object) -> Refusal:
-    values: dict[str, object] = {
+def a_refusal(app_id: UUID, **over: Any) -> Refusal:
+    values: dict[str, Any] = {
         "id": new_id(NOON),
         "zoom_app_id": app_id,
         "cause": "signature",

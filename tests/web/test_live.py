@@ -21,7 +21,7 @@ from dashboard.settings import load
 from dashboard.web import live
 from dashboard.web.live import NoPlaceError, Watcher, events
 from tests.conftest import SignIn
-from tests.makers import NOON, a_webhook, saved_app
+from tests.makers import NOON, FakeClock, a_webhook, saved_app
 
 LONG_S = 10
 
@@ -219,17 +219,20 @@ def test_a_full_house_says_when_to_try_again(as_role: SignIn, app: Flask) -> Non
 
 
 def test_polling_costs_nothing_while_nothing_changed(
-    as_role: SignIn, services: Services
+    as_role: SignIn, services: Services, clock: FakeClock
 ) -> None:
     browser = as_role(Role.SUPPORT)
     fragment = {"HX-Request": "true"}
+    with services.database.writing() as session:
+        app = session.get_one(ZoomApp, saved_app(session, services.vault))
+        session.add(a_webhook(app))
     first = browser.get("/webhooks/", headers=fragment)
     known = {**fragment, "If-None-Match": first.headers["ETag"]}
 
+    clock.advance(minutes=5)
     again = browser.get("/webhooks/", headers=known)
     with services.database.writing() as session:
-        app_id = saved_app(session, services.vault)
-        session.add(a_webhook(session.get_one(ZoomApp, app_id)))
+        session.add(a_webhook(app))
     changed = browser.get("/webhooks/", headers=known)
 
     assert (first.status_code, again.status_code, again.data) == (200, 304, b"")

@@ -107,7 +107,9 @@ def test_rows_being_read_stay_and_new_ones_are_counted(
     old = a_webhook(zoom_app)
     store(services, old)
     browser = as_role(Role.SUPPORT)
-    held = soup(browser, "/webhooks/").select_one("#webhooks-newer")
+    page = soup(browser, "/webhooks/")
+    region, held = page.select_one("#webhooks-list"), page.select_one("#webhooks-newer")
+    assert region is not None
     assert held is not None
 
     store(
@@ -121,6 +123,8 @@ def test_rows_being_read_stay_and_new_ones_are_counted(
     fragment = soup(browser, str(held["hx-get"]), **FRAGMENT)
     assert row_ids(fragment) == [f"webhook-{old.id}"]
     assert fragment.select_one("#webhooks-newer").text.strip() == "7 new"  # type: ignore[union-attr]
+    assert fragment.select_one("#webhooks-list")["hx-get"] == region["hx-get"]  # type: ignore[index]
+    assert fragment.select("[rel=prev]") == []
 
 
 @pytest.mark.parametrize(

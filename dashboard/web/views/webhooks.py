@@ -41,7 +41,12 @@ def index() -> ResponseReturnValue:
     page = webhooks.page(db(), filters=filters, place=place)
     if place.after is not None and page.newer_after is None:
         return redirect(url_for(".index", **links))  # that is the first page again
-    context = list_context(db(), page, filters=filters, place=place, links=links)
+    turned = {
+        name: value
+        for name in ("before", "after")
+        if (value := request.args.get(name, type=_row_id))
+    }
+    context = list_context(db(), page, filters=filters, turned=turned, links=links)
     newer = webhooks.count_newer(db(), filters=filters, than=top) if top else 0
     return htmx.page_or_fragment(
         "webhooks/index.html",

@@ -1,0 +1,1 @@
+"""Alembic's migrations; `dashboard/schema.py` runs them."""
