@@ -272,20 +272,6 @@ def test_a_reply_outside_the_contract_is_one_sentence_and_leaves_nothing_half_ma
     assert len(in_recall(sandbox)) == 1
 
 
-def test_a_refusal_frees_the_key_so_that_recall_does_not_repeat_it(
-    services: Services, sandbox: RunningSandbox, ids: tuple[UUID, UUID], create: Create
-) -> None:
-    sandbox.recall_world.set_switches({"duplicate_client_id": "refuse"})
-    sandbox.recall_world.set_switches({"credit_spent": True})
-    with pytest.raises(UpstreamError):
-        create()
-
-    sandbox.recall_world.set_switches({"credit_spent": False})
-
-    assert create().outcome is Creation.CREATED
-    assert stored(services, ids[0]).create_key is None
-
-
 def test_updating_sends_the_secrets_stored_now(
     services: Services, sandbox: RunningSandbox, ids: tuple[UUID, UUID], create: Create
 ) -> None:
