@@ -48,6 +48,8 @@ class Connection(SQLModel, table=True):
         UniqueConstraint("zoom_app_id", "zoom_user_id"),
         Index(None, "due_at"),
         Index(None, "pmi"),
+        Index(None, "connected_at", "id"),  # the orders of the list
+        Index(None, "display_name", "id"),
     )
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
@@ -116,6 +118,10 @@ class ConnectAttempt(SQLModel, table=True):
     """
 
     __tablename__ = "connect_attempt"
+    __table_args__ = (
+        Index(None, "outcome", "expires_at"),
+        Index(None, "connection_id"),
+    )
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     zoom_app_id: UUID = Field(foreign_key="zoom_app.id", index=True)

@@ -19,7 +19,7 @@ from dashboard.db import Database
 from dashboard.models.connection import Connection, MeetingMapping, TokenState
 
 PAGE = 50
-MOST_MEETINGS = 200
+MOST_MEETINGS = 50
 
 _EXPORT_PAGE = 500
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -123,7 +123,7 @@ def everything(database: Database, filters: Filters) -> Iterator[Connection]:
 
 
 def meetings(session: Session, connection_id: UUID) -> Sequence[MeetingMapping]:
-    """Return the meetings Recall maps to a connection, newest first, at most 200."""
+    """Return the meetings Recall maps to a connection, newest first, at most 50."""
     query = (
         select(MeetingMapping)
         .where(col(MeetingMapping.connection_id) == connection_id)

@@ -185,7 +185,7 @@ def _note_mappings(
                 synced_at=synced_at,
                 seen_at=now,
             )
-        mapping.synced_at, mapping.seen_at = synced_at, now
+        mapping.synced_at = synced_at
         session.add(mapping)
 
 

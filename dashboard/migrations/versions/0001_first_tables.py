@@ -389,6 +389,16 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("connection", schema=None) as batch_op:
         batch_op.create_index(
+            batch_op.f("ix_connection_connected_at_id"),
+            ["connected_at", "id"],
+            unique=False,
+        )
+        batch_op.create_index(
+            batch_op.f("ix_connection_display_name_id"),
+            ["display_name", "id"],
+            unique=False,
+        )
+        batch_op.create_index(
             batch_op.f("ix_connection_due_at"), ["due_at"], unique=False
         )
         batch_op.create_index(
@@ -754,6 +764,16 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("connect_attempt", schema=None) as batch_op:
         batch_op.create_index(
+            batch_op.f("ix_connect_attempt_connection_id"),
+            ["connection_id"],
+            unique=False,
+        )
+        batch_op.create_index(
+            batch_op.f("ix_connect_attempt_outcome_expires_at"),
+            ["outcome", "expires_at"],
+            unique=False,
+        )
+        batch_op.create_index(
             batch_op.f("ix_connect_attempt_zoom_app_id"), ["zoom_app_id"], unique=False
         )
 
@@ -821,6 +841,8 @@ def downgrade() -> None:
     op.drop_table("meeting_mapping")
     with op.batch_alter_table("connect_attempt", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_connect_attempt_zoom_app_id"))
+        batch_op.drop_index(batch_op.f("ix_connect_attempt_outcome_expires_at"))
+        batch_op.drop_index(batch_op.f("ix_connect_attempt_connection_id"))
 
     op.drop_table("connect_attempt")
     with op.batch_alter_table("attempt", schema=None) as batch_op:
@@ -857,6 +879,8 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_connection_pmi"))
         batch_op.drop_index(batch_op.f("ix_connection_email"))
         batch_op.drop_index(batch_op.f("ix_connection_due_at"))
+        batch_op.drop_index(batch_op.f("ix_connection_display_name_id"))
+        batch_op.drop_index(batch_op.f("ix_connection_connected_at_id"))
 
     op.drop_table("connection")
     op.drop_table("zoom_app")

@@ -68,7 +68,8 @@ def index() -> ResponseReturnValue:
         if wanted == "csv":
             return exports.csv_file("connections", _COLUMNS, rows)
         return exports.json_list("connections", _COLUMNS, rows)
-    counts = connection_pages.counts(db(), filters)
+    # Counting what a search matches reads every row, so the tabs then go without.
+    counts = None if filters.search else connection_pages.counts(db(), filters)
     found = connection_pages.page(db(), filters, cursor=request.args.get("cursor"))
     return htmx.page_or_fragment(
         "connections/index.html",
@@ -149,13 +150,15 @@ def destroy(connection_id: UUID) -> Response:
     return htmx.go_to(url_for(".index"))
 
 
-def _tabs(counts: Mapping[TokenState, int], filters: Filters) -> list[dict[str, Any]]:
+def _tabs(
+    counts: Mapping[TokenState, int] | None, filters: Filters
+) -> list[dict[str, Any]]:
     entries = [
         {
             "label": "All",
             "url": _at(state=None, cursor=None),
             "is_current": filters.state is None,
-            "count": sum(counts.values()),
+            "count": None if counts is None else sum(counts.values()),
         }
     ]
     entries += [
@@ -163,9 +166,9 @@ def _tabs(counts: Mapping[TokenState, int], filters: Filters) -> list[dict[str, 
             "label": _WORDS[state],
             "url": _at(state=state.value, cursor=None),
             "is_current": filters.state is state,
-            "count": count,
+            "count": None if counts is None else counts[state],
         }
-        for state, count in counts.items()
+        for state in TokenState
     ]
     return entries
 
