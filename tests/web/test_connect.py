@@ -7,15 +7,14 @@ import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.bundle import Services
 from tests.connect_stage import ConnectStage, a_connect_stage, query_of
 from tests.makers import FakeClock
+from tests.web.trips import CALLBACK, allow, connect, heading, press
 
-CALLBACK = "/oauth/zoom/callback"
 CREDENTIALS = "/api/v2/zoom-oauth-credentials/"
 
 
@@ -27,28 +26,6 @@ def stage(services: Services, sandbox: RunningSandbox) -> ConnectStage:
 @pytest.fixture
 def user(stranger: FlaskClient) -> FlaskClient:
     return stranger
-
-
-def press(user: FlaskClient, stage: ConnectStage) -> TestResponse:
-    return user.post(f"/connect/{stage.app.slug}")
-
-
-def allow(stage: ConnectStage, pressed: TestResponse) -> dict[str, str]:
-    asked = query_of(pressed.location)
-    del asked["response_type"]
-    return query_of(stage.sandbox.zoom_world.authorize(stage.ana.id, **asked))
-
-
-def connect(user: FlaskClient, stage: ConnectStage) -> TestResponse:
-    """Go the whole way and follow to the page it ends at."""
-    query = allow(stage, press(user, stage))
-    return user.get(CALLBACK, query_string=query, follow_redirects=True)
-
-
-def heading(response: TestResponse) -> str:
-    found = BeautifulSoup(response.text, "html.parser").select("h1")
-    assert len(found) == 1
-    return str(found[0].get_text(strip=True))
 
 
 def test_the_page_says_who_asks_what_is_read_and_why(
