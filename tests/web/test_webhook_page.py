@@ -1,0 +1,178 @@
+"""One webhook's page: its story live, its body redacted, resent only by admins."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+from flask.testing import FlaskClient
+from sqlmodel import col, select
+
+from dashboard.models.audit import AuditEntry
+from dashboard.models.ids import new_id
+from dashboard.models.staff import Role
+from dashboard.models.webhook import Attempt, Outcome, Webhook
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.services.bundle import Services
+from tests.conftest import SignIn
+from tests.makers import NOON, a_body, a_connection, a_webhook, saved_app
+
+BODY = (
+    b'{"event":"meeting.created","payload":{"object":{"id":91234567890,'
+    b'"join_url":"https://example.zoom.us/j/91234567890?pwd=hush-link",'
+    b'"password":"hush-password","host_email":"ana@example.com"}}}'
+)
+FRAGMENT = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def zoom_app(services: Services) -> ZoomApp:
+    with services.database.writing() as session:
+        return session.get_one(ZoomApp, saved_app(session, services.vault))
+
+
+def store(services: Services, *rows: Any) -> None:
+    with services.database.writing() as session:
+        for row in rows:
+            session.add(row)
+            session.flush()
+
+
+@pytest.fixture
+def webhook(services: Services, zoom_app: ZoomApp) -> Webhook:
+    row = a_webhook(zoom_app, outcome=Outcome.DEAD, outcome_reason="Refused with 400.")
+    store(services, row, a_body(services.vault, row, body=BODY))
+    return row
+
+
+def soup(browser: FlaskClient, url: str, **headers: str) -> BeautifulSoup:
+    answer = browser.get(url, headers=headers, follow_redirects=True)
+    assert answer.status_code == 200, answer.text
+    return BeautifulSoup(answer.text, "html5lib")
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_body_is_shown_redacted(
+    as_role: SignIn, webhook: Webhook, role: Role
+) -> None:
+    page = as_role(role).get(f"/webhooks/{webhook.id}").text
+
+    assert "91234567890" in page
+    assert "hush" not in page
+    assert "ana@example.com" not in page
+
+
+def test_an_admin_may_reveal_and_it_is_audited(
+    as_role: SignIn, services: Services, webhook: Webhook
+) -> None:
+    answer = as_role(Role.ADMIN).post(f"/webhooks/{webhook.id}/reveal")
+
+    assert answer.status_code == 200
+    assert "hush-password" in answer.text
+    assert answer.headers["Cache-Control"] == "no-store"
+    with services.database.reading() as session:
+        entry = session.exec(
+            select(AuditEntry).where(col(AuditEntry.act) == "webhook.revealed")
+        ).one()
+    assert (entry.actor, str(webhook.id) in entry.subject) == (
+        "admin@example.com",
+        True,
+    )
+
+
+@pytest.mark.parametrize("act", ["reveal", "resend"])
+def test_support_may_neither_reveal_nor_resend(
+    as_role: SignIn, services: Services, webhook: Webhook, act: str
+) -> None:
+    browser = as_role(Role.SUPPORT)
+
+    answer = browser.post(f"/webhooks/{webhook.id}/{act}")
+    page = soup(browser, f"/webhooks/{webhook.id}")
+
+    assert answer.status_code == 403
+    assert "hush" not in answer.text
+    assert page.select(f"form[action$={act}]") == []
+    with services.database.reading() as session:
+        assert session.get_one(Webhook, webhook.id).outcome is Outcome.DEAD
+
+
+def test_an_admin_resends_and_it_is_audited(
+    as_role: SignIn, services: Services, webhook: Webhook
+) -> None:
+    answer = as_role(Role.ADMIN).post(f"/webhooks/{webhook.id}/resend")
+
+    assert answer.status_code == 303
+    with services.database.reading() as session:
+        assert session.get_one(Webhook, webhook.id).outcome is Outcome.WAITING
+        entries = session.exec(
+            select(AuditEntry).where(col(AuditEntry.act) == "webhook.resent")
+        ).all()
+    assert len(entries) == 1
+
+
+def test_resending_says_how_old_the_timestamp_is(
+    as_role: SignIn, services: Services, zoom_app: ZoomApp
+) -> None:
+    row = a_webhook(
+        zoom_app,
+        received_at=NOON - timedelta(minutes=37),
+        outcome=Outcome.DELIVERED,
+    )
+    store(services, row, a_body(services.vault, row))
+
+    page = soup(as_role(Role.ADMIN), f"/webhooks/{row.id}")
+
+    assert "37 minutes old" in " ".join(page.select_one("#resend").text.split())  # type: ignore[union-attr]
+
+
+def test_what_waits_already_cannot_be_resent(
+    as_role: SignIn, services: Services, zoom_app: ZoomApp
+) -> None:
+    row = a_webhook(zoom_app)
+    store(services, row, a_body(services.vault, row))
+    browser = as_role(Role.ADMIN)
+
+    page = soup(browser, f"/webhooks/{row.id}")
+
+    assert "waiting to be sent already" in page.select_one("#resend").text  # type: ignore[union-attr]
+    assert browser.post(f"/webhooks/{row.id}/resend").status_code == 409
+
+
+def test_the_trace_is_live_and_tells_of_each_attempt(
+    as_role: SignIn, services: Services, webhook: Webhook
+) -> None:
+    browser = as_role(Role.SUPPORT)
+    region = soup(browser, f"/webhooks/{webhook.id}").select_one("#webhook-trace")
+    assert region is not None
+
+    attempt = Attempt(
+        id=new_id(NOON),
+        webhook_id=webhook.id,
+        number=1,
+        started_at=NOON,
+        latency_ms=84,
+        status=400,
+        answer='{"detail": "no"}',
+        verdict="Refused; not tried again.",
+        sent_sha256="0" * 64,
+    )
+    store(services, attempt)
+
+    fragment = soup(browser, str(region["hx-get"]), **FRAGMENT)
+    assert region["data-live"] == f"webhook-{webhook.id}"
+    assert "Attempt 1: Recall answered 400 in 84 ms" in fragment.text
+    assert '{"detail": "no"}' in fragment.text
+
+
+def test_a_webhook_leads_to_its_person_and_meeting(
+    as_role: SignIn, services: Services, zoom_app: ZoomApp
+) -> None:
+    row = a_webhook(zoom_app, zoom_user_id="ana")
+    person = a_connection(zoom_app, zoom_user_id="ana")
+    store(services, row, a_body(services.vault, row), person)
+
+    page = soup(as_role(Role.SUPPORT), f"/webhooks/{row.id}")
+
+    links = {str(link["href"]) for link in page.select("main a")}
+    assert f"/connections/{person.id}" in links
+    assert f"/webhooks/?meeting={row.meeting_id}" in links
