@@ -18,7 +18,7 @@ check:           ## style, types and floors
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-cache
-	@.venv/bin/djlint dashboard/templates dashboard/sandbox --check --lint --quiet
+	@.venv/bin/djlint dashboard/templates dashboard/sandbox --check --lint
 
 format:
 	@scripts/venv dev

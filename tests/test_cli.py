@@ -101,6 +101,7 @@ def test_a_wrong_pair_is_one_sentence_and_not_saved(
     terminal: Terminal, sandbox: RunningSandbox
 ) -> None:
     terminal.run("db", "upgrade")
+    terminal.run("db", "check")
 
     refused = add_zoom_app(terminal, sandbox, secret="hunter2-hunter2")
     listed = terminal.run("zoom-app", "list", "--json")

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from uuid import UUID
 
@@ -28,6 +29,11 @@ from dashboard.services.bundle import Services
 from dashboard.services.credentials import NewZoomApp
 from dashboard.services.workspaces import NewWorkspace
 
+
+def _one_of(kind: type[StrEnum]) -> click.Choice[str]:
+    return click.Choice([member.value for member in kind])
+
+
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
@@ -38,22 +44,22 @@ def group() -> None:
 
 @group.command()
 @click.option("--name", required=True)
-@click.option("--environment", required=True, type=click.Choice(list(Environment)))
-@click.option("--kind", required=True, type=click.Choice(list(Kind)))
+@click.option("--environment", required=True, type=_one_of(Environment))
+@click.option("--kind", required=True, type=_one_of(Kind))
 @click.option(
-    "--scope-style", default=ScopeStyle.GRANULAR, type=click.Choice(list(ScopeStyle))
+    "--scope-style", default=ScopeStyle.GRANULAR.value, type=_one_of(ScopeStyle)
 )
-@click.option("--routing", default=Routing.RELAY, type=click.Choice(list(Routing)))
+@click.option("--routing", default=Routing.RELAY.value, type=_one_of(Routing))
 @click.option("--client-id", required=True)
 @click.option("--client-secret-file", required=True, type=SECRET_FILE)
 @click.option("--secret-token-file", required=True, type=SECRET_FILE)
 @_JSON
 def add(
     name: str,
-    environment: Environment,
-    kind: Kind,
-    scope_style: ScopeStyle,
-    routing: Routing,
+    environment: str,
+    kind: str,
+    scope_style: str,
+    routing: str,
     client_id: str,
     client_secret_file: Path,
     secret_token_file: Path,

@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from uuid import UUID
-
-from sqlmodel import Session, col, select
 
 from dashboard.models.connection import Connection
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.services import scopes
-from dashboard.services.validation_states import State, ValidationStatus
+from dashboard.services.setup_facts import Facts
+from dashboard.services.validation_states import State
 
 
 class Key(StrEnum):
@@ -25,6 +23,7 @@ class Key(StrEnum):
     CONNECT = "connect"
 
 
+_ADD_AND_RECONNECT = "Add what is missing in Zoom, then let the user connect again."
 _NEXT = {
     State.SECRET_MISMATCH: "Press Update in Recall.",
     State.FAILING: "Press Probe now once Recall is back.",
@@ -55,41 +54,6 @@ class Step:
     pmi: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What the steps are judged by.
-
-    Attributes:
-        ours: Status of the way from Zoom to us.
-        recalls: Status of the way from us to Recall.
-        first: The first user who connected.
-        granted: The connection whose scopes were seen last.
-    """
-
-    zoom_app: ZoomApp
-    ours: ValidationStatus
-    recalls: ValidationStatus
-    first: Connection | None = None
-    granted: Connection | None = None
-
-
-def gather(
-    session: Session,
-    zoom_app: ZoomApp,
-    *,
-    ours: ValidationStatus,
-    recalls: ValidationStatus,
-) -> Facts:
-    """Add to the statuses what the zoom app's connections tell."""
-    return Facts(
-        zoom_app=zoom_app,
-        ours=ours,
-        recalls=recalls,
-        first=_first_connection(session, zoom_app.id),
-        granted=_last_granted(session, zoom_app.id),
-    )
-
-
 def steps(facts: Facts) -> Sequence[Step]:
     """Return the five steps in their order. Pure."""
     return [
@@ -115,18 +79,41 @@ def next_open(found: Sequence[Step]) -> Key | None:
 def _scopes(facts: Facts) -> Step:
     title, app = "Scopes", facts.zoom_app
     wanted = scopes.required(app.kind, app.scope_style)
+    # One user may untick what all others granted; that is shown at the connection.
+    if facts.lacking is not None and facts.working is None:
+        return Step(
+            key=Key.SCOPES,
+            title=title,
+            is_done=False,
+            proof=f"{_name(facts.lacking)}: {facts.lacking.token_reason}",
+            at=facts.lacking.token_checked_at,
+            next=_ADD_AND_RECONNECT,
+            tone="trouble",
+        )
     seen = facts.granted
+    if seen is None and facts.working is not None:
+        # Recall holds the tokens and does not tell their scopes, so only what was done
+        # with one is known (contracts/recall.md 3.5).
+        return Step(
+            key=Key.SCOPES,
+            title=title,
+            is_done=False,
+            proof=f"Profile read and meetings listed for {_name(facts.working)}",
+            at=facts.working.token_checked_at,
+            next="The join token scope is proved by the first bot that records without "
+            "asking. Compare it with the list.",
+        )
     if seen is None:
         return Step(
             key=Key.SCOPES,
             title=title,
             is_done=False,
-            next=f"Add these {len(wanted)} scopes in Zoom. They are ticked when the "
-            "first user connects.",
+            next=f"Add these {len(wanted)} scopes in Zoom. What they allow is "
+            "seen when the first user connects.",
         )
     granted = set((seen.scopes or "").split())
     lacking = scopes.missing(granted, app.kind, app.scope_style)
-    who = seen.display_name or seen.email or "The last user"
+    who = _name(seen)
     if lacking:
         return Step(
             key=Key.SCOPES,
@@ -134,7 +121,7 @@ def _scopes(facts: Facts) -> Step:
             is_done=False,
             proof=f"{who} did not grant {', '.join(lacking)}.",
             at=seen.token_checked_at,
-            next="Add what is missing in Zoom, then let the user connect again.",
+            next=_ADD_AND_RECONNECT,
             tone="trouble",
         )
     return Step(
@@ -243,30 +230,12 @@ def _connect(facts: Facts) -> Step:
         key=key,
         title=title,
         is_done=True,
-        proof=f"First: {first.display_name or first.email or first.zoom_user_id}",
+        proof=f"First: {_name(first)}",
         at=first.connected_at,
         pmi=first.pmi,
     )
 
 
-def _first_connection(session: Session, zoom_app_id: UUID) -> Connection | None:
-    query = (
-        select(Connection)
-        .where(col(Connection.zoom_app_id) == zoom_app_id)
-        .order_by(col(Connection.connected_at), col(Connection.id))
-        .limit(1)
-    )
-    return session.exec(query).first()
-
-
-def _last_granted(session: Session, zoom_app_id: UUID) -> Connection | None:
-    query = (
-        select(Connection)
-        .where(
-            col(Connection.zoom_app_id) == zoom_app_id,
-            col(Connection.scopes).is_not(None),
-        )
-        .order_by(col(Connection.connected_at).desc(), col(Connection.id))
-        .limit(1)
-    )
-    return session.exec(query).first()
+def _name(connection: Connection) -> str:
+    known = (connection.display_name, connection.email, connection.zoom_user_id)
+    return next(filter(None, known), "a Zoom account")

@@ -13,6 +13,7 @@ from dashboard.models.workspace import Verdict, Workspace
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import (
     scopes,
+    setup_facts,
     setup_steps,
     sightings,
     traffic,
@@ -129,7 +130,7 @@ def page(
     app = zoom_apps.get(session, zoom_app_id)
     seen = validation.evidence(session, zoom_app_id)
     ours, recalls = validation.ours(seen, now), validation.recalls(seen, now)
-    facts = setup_steps.gather(session, app, ours=ours, recalls=recalls)
+    facts = setup_facts.gather(session, app, ours=ours, recalls=recalls)
     steps = setup_steps.steps(facts)
     day = traffic.last_day(session, zoom_app_id, now=now)
     own = app.workspace_id and workspaces.get(session, app.workspace_id)

@@ -6,11 +6,12 @@ from uuid import uuid4
 import pytest
 
 from dashboard.db import Database
-from dashboard.models.connection import Connection
+from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Kind, Routing, ScopeStyle, ZoomApp
-from dashboard.services import scopes, setup_steps
-from dashboard.services.setup_steps import Facts, Key, Step
+from dashboard.services import scopes, setup_facts, setup_steps
+from dashboard.services.setup_facts import Facts
+from dashboard.services.setup_steps import Key, Step
 from dashboard.services.validation_states import State, ValidationStatus
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_zoom_app
@@ -115,6 +116,72 @@ def test_a_scope_that_a_user_did_not_grant_is_named(vault: Vault) -> None:
     assert "meeting:read:list_meetings" in found[Key.SCOPES].proof
 
 
+def test_a_connection_found_to_lack_a_scope_is_trouble_with_its_reason(
+    vault: Vault,
+) -> None:
+    app = a_zoom_app(vault)
+    lacking = a_connection(app, token_reason="It lacks meeting:read:list_meetings.")
+    facts = Facts(
+        zoom_app=app,
+        ours=a_status(State.VALID),
+        recalls=a_status(State.VALID),
+        lacking=lacking,
+    )
+
+    step = setup_steps.steps(facts)[0]
+
+    assert step.tone == "trouble"
+    assert step.proof == "Ana Nowak: It lacks meeting:read:list_meetings."
+
+
+def test_a_working_token_alone_does_not_tick_the_join_token_scope(
+    vault: Vault,
+) -> None:
+    app = a_zoom_app(vault)
+    facts = Facts(
+        zoom_app=app,
+        ours=a_status(State.VALID),
+        recalls=a_status(State.VALID),
+        working=a_connection(app),
+        lacking=a_connection(app),
+    )
+
+    step = setup_steps.steps(facts)[0]
+
+    assert not step.is_done
+    assert step.tone is None
+    assert "Profile read and meetings listed" in step.proof
+
+
+def test_what_was_seen_last_of_tokens_is_gathered(
+    database: Database, vault: Vault
+) -> None:
+    app = a_zoom_app(vault)
+    with database.writing() as session:
+        session.add(app)
+        session.flush()
+        for name, state, sync in (
+            ("Lacking", TokenState.MISSING_SCOPES, SyncStatus.FAILED),
+            ("Working", TokenState.HEALTHY, SyncStatus.COMPLETED),
+            ("Unsynced", TokenState.HEALTHY, SyncStatus.FAILED),
+        ):
+            session.add(
+                a_connection(
+                    app, display_name=name, token_state=state, sync_status=sync
+                )
+            )
+
+    with database.reading() as session:
+        facts = setup_facts.gather(
+            session, app, ours=a_status(State.VALID), recalls=a_status(State.VALID)
+        )
+
+    assert facts.lacking is not None
+    assert facts.working is not None
+    assert facts.lacking.display_name == "Lacking"
+    assert facts.working.display_name == "Working"
+
+
 def test_trouble_is_opened_before_what_is_merely_undone(vault: Vault) -> None:
     found = steps(a_zoom_app(vault), State.VALID, State.FAILING)
 
@@ -140,7 +207,7 @@ def test_the_first_user_and_the_newest_seen_grant_are_gathered(
         )
 
     with database.reading() as session:
-        facts = setup_steps.gather(
+        facts = setup_facts.gather(
             session, app, ours=a_status(State.VALID), recalls=a_status(State.VALID)
         )
 
