@@ -1,4 +1,4 @@
-"""What the steps of a zoom app's set-up are judged by, gathered from its connections."""
+"""What the steps of a set-up are judged by, gathered from the connections."""
 
 from dataclasses import dataclass
 from uuid import UUID
