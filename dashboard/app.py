@@ -44,6 +44,7 @@ from dashboard.web.views import (
     connections,
     health,
     live,
+    metrics,
     overview,
     webhooks,
     workspaces,
@@ -64,6 +65,7 @@ _BLUEPRINTS = [
     connect.bp,
     live.bp,
     health.bp,
+    metrics.bp,
 ]
 
 _MAX_FORM_BYTES = 2 * 1024 * 1024

@@ -14,6 +14,7 @@ from tests.conftest import SignIn
 PUBLIC = {
     "health.alive",
     "health.ready",
+    "metrics.index",
     "signin.create",
     "signin.destroy",
     "signin.new",

@@ -1,14 +1,23 @@
 """Forms about the people who sign in."""
 
 from flask_wtf import FlaskForm
-from wtforms import EmailField, HiddenField, PasswordField, RadioField
+from wtforms import (  # type: ignore[attr-defined]  # SelectChoice: newer than its stubs
+    EmailField,
+    HiddenField,
+    PasswordField,
+    RadioField,
+    SelectChoice,
+)
 from wtforms.validators import DataRequired, Length
 
 from dashboard.models.staff import Role
 from dashboard.services.staff import LONGEST_PASSWORD, SHORTEST_PASSWORD
 
 _NEEDS_EMAIL = DataRequired("Type the e-mail address.")
-_ROLES = [(Role.ADMIN.value, "Admin"), (Role.SUPPORT.value, "Support")]
+_ROLES = [
+    SelectChoice(Role.ADMIN.value, "Admin"),
+    SelectChoice(Role.SUPPORT.value, "Support"),
+]
 
 
 class SignInForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types

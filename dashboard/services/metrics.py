@@ -1,0 +1,85 @@
+"""Numbers for Prometheus, read from the database: right whichever process is asked."""
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from sqlmodel import Session, col, func, select
+
+from dashboard.models.connection import Connection, TokenState
+from dashboard.models.webhook import Outcome, RefusalCount, Webhook
+from dashboard.models.zoom_app import ZoomApp
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def page(session: Session, *, open_streams: int) -> bytes:
+    """Return what Prometheus reads.
+
+    Args:
+        session: Reading.
+        open_streams: Live pages that this process serves now.
+    """
+    registry = CollectorRegistry()
+    registry.register(_Numbers(session, open_streams))
+    return generate_latest(registry)
+
+
+class _Numbers(Collector):
+    def __init__(self, session: Session, open_streams: int) -> None:
+        self._session = session
+        self._open_streams = open_streams
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Give each family its samples."""
+        yield self._backlog()
+        yield self._connections()
+        yield self._refused()
+        streams = GaugeMetricFamily(
+            "dashboard_live_streams", "Live pages open in this process."
+        )
+        streams.add_metric([], self._open_streams)
+        yield streams
+
+    def _backlog(self) -> GaugeMetricFamily:
+        family = GaugeMetricFamily(
+            "dashboard_webhooks_owed",
+            "Webhooks waiting for Recall, or given up (dead).",
+            labels=["zoom_app", "outcome"],
+        )
+        # Delivered ones are the bulk and are not counted: this reads an index range.
+        query = (
+            select(ZoomApp.name, Webhook.outcome, func.count())
+            .join(Webhook, col(Webhook.zoom_app_id) == col(ZoomApp.id))
+            .where(col(Webhook.outcome).in_([Outcome.WAITING, Outcome.DEAD]))
+            .group_by(col(ZoomApp.name), col(Webhook.outcome))
+        )
+        for name, outcome, number in self._session.exec(query).all():
+            family.add_metric([name, str(outcome)], number)
+        return family
+
+    def _connections(self) -> GaugeMetricFamily:
+        family = GaugeMetricFamily(
+            "dashboard_connections", "Connections by token state.", labels=["state"]
+        )
+        query = select(Connection.token_state, func.count()).group_by(
+            col(Connection.token_state)
+        )
+        found = {str(state): n for state, n in self._session.exec(query).all()}
+        for state in TokenState:
+            family.add_metric([state.value], found.get(state.value, 0))
+        return family
+
+    def _refused(self) -> GaugeMetricFamily:
+        family = GaugeMetricFamily(
+            "dashboard_requests_refused",
+            "Requests refused at Zoom's door, while their counters are kept.",
+            labels=["cause"],
+        )
+        query = select(RefusalCount.cause, func.sum(RefusalCount.requests)).group_by(
+            col(RefusalCount.cause)
+        )
+        for cause, number in self._session.exec(query).all():
+            family.add_metric([cause], int(number))
+        return family

@@ -1,0 +1,25 @@
+"""For probes."""
+
+from flask.testing import FlaskClient
+
+from dashboard import schema
+from dashboard.services.bundle import Services
+
+
+def test_the_process_is_alive(stranger: FlaskClient) -> None:
+    assert stranger.get("/healthz").status_code == 200
+
+
+def test_a_migrated_database_is_ready(stranger: FlaskClient) -> None:
+    assert stranger.get("/readyz").status_code == 200
+
+
+def test_tables_of_another_version_are_not_ready(
+    stranger: FlaskClient, services: Services
+) -> None:
+    schema.downgrade(services.database, "base")
+
+    answer = stranger.get("/readyz")
+
+    assert answer.status_code == 503
+    assert "dashboard db upgrade" in answer.text

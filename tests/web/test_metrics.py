@@ -1,0 +1,64 @@
+"""`/metrics`: a bearer token or nothing."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask.testing import FlaskClient
+from pydantic import SecretStr
+
+from dashboard.app import build_services, create_app
+from dashboard.models.webhook import Outcome
+from dashboard.settings import Settings
+from tests.conftest import HTTPS
+from tests.makers import a_connection, a_webhook, a_zoom_app
+
+TOKEN = "test-metrics-token-0001"
+
+Ask = Callable[[str], tuple[int, str]]
+
+
+@pytest.fixture
+def ask(settings: Settings) -> Iterator[Ask]:
+    """Ask an installation that has one dead webhook and one connection."""
+    with_token = settings.model_copy(update={"metrics_token": SecretStr(TOKEN)})
+    services = build_services(with_token, listens_on=HTTPS)
+    with services.database.writing() as session:
+        app = a_zoom_app(services.vault)
+        session.add(app)
+        session.flush()
+        session.add(a_webhook(app, outcome=Outcome.DEAD))
+        session.add(a_connection(app))
+    client = create_app(services).test_client()
+
+    def asked(authorization: str) -> tuple[int, str]:
+        answer = client.get("/metrics", headers={"Authorization": authorization})
+        return answer.status_code, answer.text
+
+    yield asked
+    services.close()
+
+
+def test_without_a_token_in_the_settings_there_is_no_such_address(
+    stranger: FlaskClient,
+) -> None:
+    assert stranger.get("/metrics").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    ["", "Bearer ", "Bearer wrong", TOKEN, f"Basic {TOKEN}", "Bearer tést"],
+)
+def test_another_token_is_refused(ask: Ask, authorization: str) -> None:
+    status, text = ask(authorization)
+
+    assert status == 401
+    assert "dashboard_" not in text
+
+
+def test_prometheus_reads_what_is_owed_and_who_is_connected(ask: Ask) -> None:
+    status, text = ask(f"Bearer {TOKEN}")
+
+    assert status == 200
+    assert 'dashboard_webhooks_owed{outcome="dead",zoom_app="Notetaker"} 1.0' in text
+    assert 'dashboard_connections{state="healthy"} 1.0' in text
+    assert 'dashboard_connections{state="unknown"} 0.0' in text
