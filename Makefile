@@ -1,4 +1,4 @@
-.PHONY: demo serve test check format lock chaos
+.PHONY: demo serve test check format lock
 
 demo:            ## the whole thing on one machine, against the simulated Zoom and Recall
 	@scripts/venv run
@@ -10,7 +10,8 @@ serve:           ## web and worker in one process, with the settings in instance
 
 test: check      ## everything CI runs
 	@scripts/chromium >/dev/null
-	@.venv/bin/python -m pytest $(ARGS)
+	@.venv/bin/python -m pytest -m "not browser" $(ARGS)
+	@.venv/bin/python -m pytest -m browser $(ARGS)
 
 check:           ## style, types and floors
 	@scripts/venv dev

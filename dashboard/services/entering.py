@@ -1,7 +1,7 @@
 """Entering a credential pair: Zoom is asked before the pair is used.
 
 A pair that Zoom calls wrong is not saved. One that Zoom could not be asked about is,
-and is said to be unchecked (docs/decisions/0010-wrong-pairs-are-not-saved.md).
+and is said to be unchecked (docs/decisions/0006-wrong-pairs-are-not-saved.md).
 """
 
 from collections.abc import Sequence
