@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from dashboard.db import Database
 from dashboard.errors import DashboardError, SettingsError, VaultError
@@ -38,6 +39,13 @@ def test_a_wrong_value_is_named_and_not_shown(
     assert f"DASHBOARD_{name.upper()}" in str(caught.value)
     assert "hunter2" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_refusal_itself_holds_no_value() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings.model_validate({"secret_key": "hunter2"})
+
+    assert "hunter2" not in str(caught.value)
 
 
 def test_the_env_file_of_the_instance_is_read(tmp_path: Path) -> None:

@@ -159,6 +159,25 @@ def test_a_form_without_its_token_is_refused_and_under_htmx_too(app: Flask) -> N
     assert "<html" not in under_htmx.text
 
 
+def test_a_button_without_its_token_does_nothing(
+    app: Flask, as_role: SignIn, services: Services
+) -> None:
+    admin = as_role(Role.ADMIN)
+    app.config["WTF_CSRF_ENABLED"] = True
+    with services.database.reading() as session:
+        person = staff.find_by_email(session, "admin@example.com")
+        assert person is not None
+
+    answers = [
+        admin.post("/sign-out"),
+        admin.post(f"/staff/{person.id}/enable"),
+        admin.post("/webhooks/1/resend", headers={"HX-Request": "true"}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [400, 400, 400]
+    assert admin.get("/staff/").status_code == 200
+
+
 def test_a_form_with_its_token_passes(app: Flask) -> None:
     app.config["WTF_CSRF_ENABLED"] = True
     browser = app.test_client()
