@@ -12,7 +12,7 @@ from dashboard.app import create_app
 from dashboard.demo.people import PEOPLE, Fate, Person
 from dashboard.demo.simulators import Simulators
 from dashboard.demo.teller import Story
-from dashboard.models.zoom_app import Environment
+from dashboard.models.zoom_app import Environment, Routing
 from dashboard.services import probing
 from dashboard.services.bundle import Services
 
@@ -79,6 +79,10 @@ def _trouble(story: Story) -> None:
     story.world.recall("switches", webhook_answer=422)
     story.meet(story.connected[1])
     story.world.recall("switches", webhook_answer="ok")
+    # Somebody chose "direct" and left Zoom's console as it was: kept, not forwarded.
+    story.route(Environment.DEVELOPMENT, Routing.DIRECT)
+    story.meet(next(one for one in story.connected if one.is_tester))
+    story.route(Environment.DEVELOPMENT, Routing.RELAY)
     story.at(story.end - timedelta(hours=2))
     for person in _with_fate(Fate.REMOVES_APP):
         story.remove_app(person)

@@ -19,6 +19,7 @@ from dashboard.services import (
     entering,
     recall_apps,
     workspaces,
+    zoom_apps,
 )
 from dashboard.services.audit import Actor
 from dashboard.services.bundle import Services
@@ -178,6 +179,14 @@ class Story:
             user_id=self.zoom_users[person.email],
         )
         self.settle()
+
+    def route(self, environment: Environment, routing: Routing) -> None:
+        """Let an admin choose where Zoom is to post an app's webhooks."""
+        zoom_app_id = self.apps[environment]
+        with self.services.database.reading() as session:
+            name = zoom_apps.get(session, zoom_app_id).name
+        changes = ZoomAppChanges(name=name, routing=routing)
+        entering.change(self.services, zoom_app_id, changes, actor=_WHO)
 
     def regenerate_secret_token(self, environment: Environment) -> None:
         """Give Zoom and the dashboard a new secret token; Recall keeps the old one."""
