@@ -27,6 +27,7 @@ from dashboard.settings import Settings
 from dashboard.web import (
     access,
     assets,
+    compression,
     context,
     errors,
     filters,
@@ -123,6 +124,7 @@ def create_app(services: Services) -> Flask:
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
+    compression.install(app)
     context.install(app, services)
     signin.install(app, _find_person(services.database))
     CSRFProtect(app)
