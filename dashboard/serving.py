@@ -43,6 +43,7 @@ def serve(settings: Settings, *, host: str, port: int, with_worker: bool) -> Non
     Raises:
         DashboardError: It cannot start; one line for standard error.
     """
+    require_free(host, port)
     prepare(settings, upgrades=with_worker)
     listens_on = f"http://{host}:{port}"
     address = settings.public_url or listens_on
@@ -71,6 +72,22 @@ def serve(settings: Settings, *, host: str, port: int, with_worker: bool) -> Non
         ),
         wrap_loader=False,
     )
+
+
+def require_free(host: str, port: int) -> None:
+    """Refuse an address that cannot be listened on, before anything is begun.
+
+    Raises:
+        SettingsError: Another program listens there, or it is not this machine's.
+    """
+    try:
+        with socket.create_server((host, port), reuse_port=False):
+            pass
+    except OSError as error:
+        raise SettingsError(
+            f"{host} port {port} cannot be used: {error.strerror or error}. Stop what "
+            "is there, or choose another port."
+        ) from None
 
 
 def work(settings: Settings) -> None:

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from dashboard.errors import SettingsError
 
@@ -84,6 +86,17 @@ class Settings(BaseSettings):
         if parts.query or parts.fragment or parts.username:
             raise ValueError("must hold no user, query or fragment")
         return value.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _a_known_database(cls, value: str | None) -> str | None:
+        try:
+            backend = None if value is None else make_url(value).get_backend_name()
+        except (ArgumentError, ValueError):
+            backend = "unreadable"
+        if backend not in (None, "sqlite", "postgresql"):
+            raise ValueError("must begin with postgresql:// or sqlite:///")
+        return value
 
     @field_validator("secret_key")
     @classmethod

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -144,6 +145,49 @@ def test_a_refusal_is_one_sentence_on_standard_error(
     assert sentence in refused.stderr
     assert refused.stderr.strip().count("\n") == 0
     assert refused.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("nonsense",),
+        ("zoom-app", "show", "no-id"),
+        ("staff", "add", "--email", "ana@example.com"),
+        ("staff", "add", "--email", "a@example.com", "--role", "emperor"),
+        ("zoom-app", "show", "00000000-0000-0000-0000-000000000000"),
+    ],
+    ids=["unknown command", "no id", "option missing", "wrong role", "unknown app"],
+)
+def test_a_slip_of_the_hand_is_one_sentence_too(
+    terminal: Terminal, words: tuple[str, ...]
+) -> None:
+    terminal.run("db", "upgrade")
+    terminal.run("db", "check")
+
+    refused = terminal.run(*words)
+
+    assert refused.returncode != 0
+    assert refused.stderr.startswith("dashboard: ")
+    assert refused.stderr.strip().count("\n") == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [(("serve",), "--port"), (("demo",), "--port"), (("sandbox",), "--zoom-port")],
+    ids=["serve", "demo", "sandbox"],
+)
+def test_a_port_that_is_taken_is_said_before_anything_begins(
+    terminal: Terminal, words: tuple[str, ...], option: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+
+        refused = terminal.run(*words, option, port)
+
+    assert refused.returncode == 1
+    assert f"port {port} cannot be used" in refused.stderr
+    assert refused.stderr.strip().count("\n") == 0
+    assert not (terminal.folder / "dashboard.db").exists()
 
 
 def test_a_wrong_setting_stops_every_command_without_its_value(

@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parents[1]
         ("secret_key", "short-hunter2"),
         ("encryption_keys", "hunter2"),
         ("public_url", "hunter2"),
+        ("database_url", "hunter2"),
+        ("database_url", "mysql://hunter2@host/name"),
         ("trusted_proxies", "hunter2"),
         ("recall_url", "https://user:hunter2@host"),
         ("event_age_limit_s", "60"),

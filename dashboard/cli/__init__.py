@@ -31,7 +31,16 @@ cli.add_command(zoom_app.group)
 def main() -> None:
     """Run a command; what went wrong is one sentence on standard error."""
     try:
-        cli()
+        status = cli.main(standalone_mode=False)
     except DashboardError as error:
         click.echo(f"dashboard: {error}", err=True)
-        sys.exit(1)
+        status = 1
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        status = error.exit_code
+    except click.ClickException as error:
+        click.echo(f"dashboard: {' '.join(error.format_message().split())}", err=True)
+        status = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        status = 130  # as shells say of Ctrl-C
+    sys.exit(status if isinstance(status, int) else 0)

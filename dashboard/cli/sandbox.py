@@ -7,7 +7,7 @@ import click
 
 from dashboard.sandbox import serving
 from dashboard.sandbox.zoom.seed import seed
-from dashboard.serving import die_with
+from dashboard.serving import die_with, require_free
 
 
 @click.command("sandbox")
@@ -32,6 +32,9 @@ def command(
     """Run the simulated Zoom and Recall, each on its own port."""
     if with_parent is not None:
         die_with(with_parent)
+    for port in (zoom_port, recall_port):
+        if port:
+            require_free(host, port)
     running = serving.start(
         host=host,
         zoom_port=zoom_port,

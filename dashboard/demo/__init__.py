@@ -35,6 +35,8 @@ def run(*, host: str, port: int, zoom_port: int, recall_port: int) -> None:
     Raises:
         DashboardError: It cannot start; one line for standard error.
     """
+    for needed in (port, zoom_port, recall_port):
+        serving.require_free(host, needed)
     folder = instance_dir() / "demo"
     _empty(folder)
     with Simulators(host=host, zoom_port=zoom_port, recall_port=recall_port) as world:
