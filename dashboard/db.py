@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +193,14 @@ def _sqlite_engine(url: URL, *, for_writing: bool) -> Engine:
     pool: dict[str, Any] = {"pool_size": _POOL_SIZE, "max_overflow": _POOL_OVERFLOW}
     if for_writing:
         pool = {"poolclass": StaticPool}
-    engine = create_engine(url, connect_args={"check_same_thread": False}, **pool)
+    engine = create_engine(
+        url,
+        connect_args={"check_same_thread": False},
+        **pool,
+    )
+
+    def prepare(*_: object) -> None:
+        _make_file(url.database)
 
     def set_up(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # BEGIN is ours, see below
@@ -207,6 +214,7 @@ def _sqlite_engine(url: URL, *, for_writing: bool) -> Engine:
             cursor.execute("PRAGMA query_only = ON")
         cursor.close()
 
+    event.listen(engine, "do_connect", prepare)
     event.listen(engine, "connect", set_up)
     if for_writing:
         event.listen(
@@ -215,6 +223,15 @@ def _sqlite_engine(url: URL, *, for_writing: bool) -> Engine:
             lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"),
         )
     return engine
+
+
+def _make_file(path: str | None) -> None:
+    """Make an absent file and its folder, the file for its owner alone."""
+    if not path or path == ":memory:" or Path(path).exists():
+        return
+    with suppress(OSError):  # SQLite then says that it cannot open it
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).touch(mode=0o600)
 
 
 def _postgresql_engine(url: URL, *, for_writing: bool) -> Engine:

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -119,6 +120,18 @@ def test_a_closed_database_lets_another_write(sqlite: Database) -> None:
     first.close()
 
     sqlite.lock()
+
+
+def test_the_first_use_makes_folder_and_file_for_the_owner_alone(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "instance" / "dashboard.db"
+    database = Database(f"sqlite:///{path}")
+
+    schema.upgrade(database)
+
+    database.close()
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_database_that_is_not_there_is_a_storage_error() -> None:
