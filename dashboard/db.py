@@ -196,6 +196,7 @@ def _sqlite_engine(url: URL, *, for_writing: bool) -> Engine:
     engine = create_engine(
         url,
         connect_args={"check_same_thread": False},
+        hide_parameters=True,  # errors are logged, and the values are people's
         **pool,
     )
 
@@ -243,6 +244,7 @@ def _postgresql_engine(url: URL, *, for_writing: bool) -> Engine:
         pool_size=_POOL_SIZE,
         max_overflow=_POOL_OVERFLOW,
         pool_pre_ping=True,
+        hide_parameters=True,  # as above
         connect_args={"options": options, "connect_timeout": 5},
     )
     if for_writing:

@@ -134,6 +134,16 @@ def test_the_first_use_makes_folder_and_file_for_the_owner_alone(
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_an_error_tells_no_values(database: Database) -> None:
+    with database.writing() as session:
+        session.add(a_person())
+
+    with pytest.raises(IntegrityError) as caught, database.writing() as session:
+        session.add(a_person(password_hash="hunter2"))
+
+    assert "hunter2" not in str(caught.value)
+
+
 def test_a_database_that_is_not_there_is_a_storage_error() -> None:
     database = Database("postgresql+psycopg://nobody@127.0.0.1:1/none")
 
