@@ -60,11 +60,9 @@ def local_path(target: str | None) -> str | None:
     """Return `target` as a rebuilt path of this site, or None if it leads away."""
     if not target or "\\" in target or any(ord(char) < ord(" ") for char in target):
         return None
-    parts = urlsplit(target)
-    if target.startswith("//") or parts.scheme or parts.netloc:
+    if not target.startswith("/") or target.startswith("//"):
         return None
-    if not parts.path.startswith("/"):
-        return None
+    parts = urlsplit(target)  # a path is never refused; a host in brackets may be
     return parts.path + (f"?{parts.query}" if parts.query else "")
 
 
