@@ -91,10 +91,10 @@ class Settings(BaseSettings):
     @classmethod
     def _a_known_database(cls, value: str | None) -> str | None:
         try:
-            backend = None if value is None else make_url(value).get_backend_name()
+            driver = None if value is None else make_url(value).drivername
         except (ArgumentError, ValueError):
-            backend = "unreadable"
-        if backend not in (None, "sqlite", "postgresql"):
+            driver = "unreadable"
+        if driver not in (None, "sqlite", "postgresql", "postgresql+psycopg"):
             raise ValueError("must begin with postgresql:// or sqlite:///")
         return value
 

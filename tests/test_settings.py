@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
         ("public_url", "hunter2"),
         ("database_url", "hunter2"),
         ("database_url", "mysql://hunter2@host/name"),
+        ("database_url", "postgresql+psycopg2://hunter2@host/name"),
         ("trusted_proxies", "hunter2"),
         ("recall_url", "https://user:hunter2@host"),
         ("event_age_limit_s", "60"),
