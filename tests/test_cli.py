@@ -155,8 +155,14 @@ def test_a_refusal_is_one_sentence_on_standard_error(
         ("staff", "add", "--email", "ana@example.com"),
         ("staff", "add", "--email", "a@example.com", "--role", "emperor"),
         ("zoom-app", "show", "00000000-0000-0000-0000-000000000000"),
+        ("webhooks", "resend", "9" * 23),
+        ("serve", "--port", "99999"),
+        ("db", "backup", "/no/such/folder/copy.db"),
     ],
-    ids=["unknown command", "no id", "option missing", "wrong role", "unknown app"],
+    ids=[
+        *("unknown command", "no id", "option missing", "wrong role", "unknown app"),
+        *("number too large", "no such port", "no such folder"),
+    ],
 )
 def test_a_slip_of_the_hand_is_one_sentence_too(
     terminal: Terminal, words: tuple[str, ...]

@@ -35,6 +35,10 @@ def main() -> None:
     except DashboardError as error:
         click.echo(f"dashboard: {error}", err=True)
         status = 1
+    except OSError as error:  # a file or folder of the person's that cannot be used
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"dashboard: {where}{error.strerror or error}.", err=True)
+        status = 1
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         status = error.exit_code

@@ -9,11 +9,13 @@ from dashboard.sandbox import serving
 from dashboard.sandbox.zoom.seed import seed
 from dashboard.serving import die_with, require_free
 
+_PORT_NUMBER = click.IntRange(0, 65535)  # 0: any that is free
+
 
 @click.command("sandbox")
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--zoom-port", default=8001, show_default=True)
-@click.option("--recall-port", default=8002, show_default=True)
+@click.option("--zoom-port", default=8001, show_default=True, type=_PORT_NUMBER)
+@click.option("--recall-port", default=8002, show_default=True, type=_PORT_NUMBER)
 @click.option(
     "--allow-local",
     is_flag=True,

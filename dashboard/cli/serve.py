@@ -8,7 +8,8 @@ from dashboard.errors import SettingsError
 from dashboard.settings import load
 
 _HOST = click.option("--host", default="127.0.0.1", show_default=True)
-_PORT = click.option("--port", default=8000, show_default=True)
+_PORT_NUMBER = click.IntRange(1, 65535)
+_PORT = click.option("--port", default=8000, show_default=True, type=_PORT_NUMBER)
 
 
 @click.command()
@@ -36,8 +37,8 @@ def worker() -> None:
 @click.command()
 @_HOST
 @_PORT
-@click.option("--zoom-port", default=8001, show_default=True)
-@click.option("--recall-port", default=8002, show_default=True)
+@click.option("--zoom-port", default=8001, show_default=True, type=_PORT_NUMBER)
+@click.option("--recall-port", default=8002, show_default=True, type=_PORT_NUMBER)
 def demo(host: str, port: int, zoom_port: int, recall_port: int) -> None:
     """Everything on one machine, against the simulated Zoom and Recall."""
     if len({port, zoom_port, recall_port}) < 3:  # noqa: PLR2004 - three servers

@@ -12,7 +12,7 @@ def group() -> None:
 
 
 @group.command()
-@click.argument("webhook_id", metavar="ID", type=int)
+@click.argument("webhook_id", metavar="ID", type=click.IntRange(0, 2**63 - 1))
 def resend(webhook_id: int) -> None:
     """Owe a dead or delivered webhook to Recall once more; the original is kept."""
     with opened_services() as services:
