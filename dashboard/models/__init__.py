@@ -4,10 +4,22 @@ from dashboard.models import (
     audit,
     check,
     connection,
+    hold,
+    resend,
     staff,
     webhook,
     workspace,
     zoom_app,
 )
 
-__all__ = ["audit", "check", "connection", "staff", "webhook", "workspace", "zoom_app"]
+__all__ = [
+    "audit",
+    "check",
+    "connection",
+    "hold",
+    "resend",
+    "staff",
+    "webhook",
+    "workspace",
+    "zoom_app",
+]

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import UniqueConstraint, text
 from sqlmodel import Field, Index, SQLModel
 
 from dashboard.columns import BigId, UtcDateTime, enum_type
@@ -19,6 +19,13 @@ class Outcome(StrEnum):
     KEPT = "kept"  # nothing to forward it to: routing is direct
 
 
+def _partial(name: str, *columns: str, where: str) -> Index:
+    """Return an index of a few rows; a query names `where` literally to use it."""
+    return Index(
+        name, *columns, sqlite_where=text(where), postgresql_where=text(where)
+    )
+
+
 class Webhook(SQLModel, table=True):
     """One request received from Zoom; the list's row. Its bytes are a `WebhookBody`.
 
@@ -31,13 +38,17 @@ class Webhook(SQLModel, table=True):
         verdict: Which secret matched: "current" or "previous".
         arrivals: How often Zoom sent it.
         answered_ms: From the first byte read to the commit, in milliseconds.
-        attempts: Forwarding attempts since received or last resent.
-        due_at: Earliest instant of the next attempt.
+        is_unread: Whether the dashboard itself has still to act on what it says:
+            `user.updated` and `app_deauthorized`.
+        attempts: Forwarding attempts that count towards giving up.
+        due_at: Earliest instant of the next attempt; of the end, once it is dead.
         claim: Grows with every claim and never falls: tells one lease from the next.
+        delivered_at: When Recall first took it, be it by a resend.
     """
 
     __table_args__ = (
-        Index(None, "outcome", "due_at"),
+        _partial("ix_webhook_due_at", "due_at", where="outcome = 'waiting'"),
+        _partial("ix_webhook_unread", "id", where="is_unread"),
         Index(None, "zoom_app_id", "id"),
         Index(None, "event", "id"),
         Index(None, "zoom_user_id", "id"),
@@ -62,6 +73,7 @@ class Webhook(SQLModel, table=True):
     answered_ms: float = 0.0
     outcome: Outcome = Field(default=Outcome.WAITING, sa_type=enum_type(Outcome))
     outcome_reason: str = Field(default="", max_length=500)
+    is_unread: bool = False
     attempts: int = 0
     due_at: datetime = Field(sa_type=UtcDateTime)
     lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -103,25 +115,34 @@ class Attempt(SQLModel, table=True):
     """One try at forwarding one webhook to Recall.
 
     Attributes:
-        number: 1 for the first since the webhook was received.
+        redelivery_id: The resend's `Redelivery` it was made for; None for the webhook's
+            own forwarding.
+        claim: The lease it was made under: one attempt has one owner.
+        worker: Whose lease that was, "host:process".
         status: Recall's HTTP status; None when there was no answer.
         latency_ms: From sending to the end of the answer, in milliseconds.
         answer: First 2 KB of Recall's answer as text, redacted.
         verdict: What follows from it, a sentence.
-        sent_sha256: SHA-256 of the bytes sent, hex.
+        sent_sha256: SHA-256 of the bytes sent, hex; "" when none were.
+        sent_bytes: How many they were.
+        headers_passed: Names of Zoom's headers that went with them, space separated.
     """
 
     id: int = Field(primary_key=True, sa_type=BigId)
     webhook_id: int = Field(
         foreign_key="webhook.id", ondelete="CASCADE", index=True, sa_type=BigId
     )
-    number: int
+    redelivery_id: int | None = Field(default=None, sa_type=BigId)
+    claim: int = 0
+    worker: str = Field(default="", max_length=80)
     started_at: datetime = Field(sa_type=UtcDateTime)
     latency_ms: float
     status: int | None = None
     answer: str = Field(default="", max_length=2048)
     verdict: str = Field(default="", max_length=500)
     sent_sha256: str = Field(max_length=64)
+    sent_bytes: int = 0
+    headers_passed: str = Field(default="", max_length=300)
 
 
 class Refusal(SQLModel, table=True):
@@ -130,7 +151,6 @@ class Refusal(SQLModel, table=True):
     Attributes:
         cause: A word for counting: `signature`, `missing_header`, `too_old`, ...
         detail: One sentence on why, and who mends it where. Holds no secret.
-        body_head: First 200 characters of the body, only when it is printable text.
     """
 
     __table_args__ = (Index(None, "zoom_app_id", "id"),)

@@ -1,0 +1,92 @@
+"""Sending again: what staff asked for, and each webhook owed once more by it."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import UniqueConstraint, text
+from sqlmodel import Field, Index, SQLModel
+
+from dashboard.columns import BigId, UtcDateTime, enum_type
+
+
+class ResendState(StrEnum):
+    """How far a resend is."""
+
+    GATHERING = "gathering"  # its webhooks are still being listed
+    SENDING = "sending"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+class RedeliveryOutcome(StrEnum):
+    """Where one webhook of a resend stands."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+
+
+class Resend(SQLModel, table=True):
+    """One act of staff: one webhook or many, owed to Recall once more.
+
+    Attributes:
+        asked_by: E-mail of the person, or "command line".
+        query: The log's query string that chose them; "" for a single webhook.
+        expected: How many the preview counted.
+        total: How many were gathered so far; final once it is sending.
+        gathered_below: While gathering: webhooks with ids below this are still to come.
+        ended_at: When it was done or cancelled.
+    """
+
+    id: int = Field(primary_key=True, sa_type=BigId)
+    asked_by: str = Field(max_length=254)
+    query: str = Field(default="", max_length=1000)
+    asked_at: datetime = Field(sa_type=UtcDateTime)
+    state: ResendState = Field(
+        default=ResendState.GATHERING, sa_type=enum_type(ResendState), index=True
+    )
+    expected: int = 0
+    total: int = 0
+    gathered_below: int | None = Field(default=None, sa_type=BigId)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Redelivery(SQLModel, table=True):
+    """One webhook of a resend: a delivery of its own, beside the webhook's first one.
+
+    Attributes:
+        zoom_app_id: The webhook's.
+        attempts: Those that count towards giving up.
+        due_at: Earliest instant of the next attempt.
+        claim: Grows with every claim and never falls: tells one lease from the next.
+        ended_at: When it was delivered, given up or cancelled.
+    """
+
+    __table_args__ = (
+        UniqueConstraint("resend_id", "webhook_id"),
+        Index(None, "resend_id", "outcome"),
+        Index(
+            "ix_redelivery_due_at",
+            "due_at",
+            sqlite_where=text("outcome = 'waiting'"),
+            postgresql_where=text("outcome = 'waiting'"),
+        ),
+    )
+
+    id: int = Field(primary_key=True, sa_type=BigId)
+    resend_id: int = Field(foreign_key="resend.id", ondelete="CASCADE", sa_type=BigId)
+    webhook_id: int = Field(
+        foreign_key="webhook.id", ondelete="CASCADE", index=True, sa_type=BigId
+    )
+    zoom_app_id: UUID = Field(foreign_key="zoom_app.id")
+    outcome: RedeliveryOutcome = Field(
+        default=RedeliveryOutcome.WAITING, sa_type=enum_type(RedeliveryOutcome)
+    )
+    outcome_reason: str = Field(default="", max_length=500)
+    attempts: int = 0
+    due_at: datetime = Field(sa_type=UtcDateTime)
+    lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    claim: int = 0
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
