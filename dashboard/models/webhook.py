@@ -21,9 +21,7 @@ class Outcome(StrEnum):
 
 def _partial(name: str, *columns: str, where: str) -> Index:
     """Return an index of a few rows; a query names `where` literally to use it."""
-    return Index(
-        name, *columns, sqlite_where=text(where), postgresql_where=text(where)
-    )
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 class Webhook(SQLModel, table=True):

@@ -1,6 +1,5 @@
 """One batch of verified webhooks in one transaction; repeats are seen by their key."""
 
-import json
 import threading
 import time
 from collections import Counter
@@ -9,17 +8,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, cast
-from uuid import UUID
 
+import orjson
 from sqlalchemy import Table, bindparam, insert, select, update
 from sqlmodel import Session, SQLModel
 
+from dashboard.db import Database
+from dashboard.inserts import Inserts, Row, padded
 from dashboard.models.check import Finding, Source
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Arrival, Outcome, Webhook, WebhookBody
 from dashboard.models.zoom_app import Routing
 from dashboard.services import validation
-from dashboard.services.events import CHALLENGE, Event, dedupe_key
+from dashboard.services.events import CHALLENGE, READ_HERE, Event, dedupe_key
 from dashboard.services.keyring import AppCredentials
 from dashboard.vault import Vault
 
@@ -65,31 +66,37 @@ class Pending:
     """A webhook on its way to disk, and its request waiting for that.
 
     Attributes:
-        webhook: Column values of its row; `body`: of its sealed bytes.
-        began: `time.perf_counter()` when the first byte was read.
+        id: Of its row, should it be new.
+        webhook: Its row; `body`: that of its sealed bytes.
         latch: Released once, when `stored_id` and `is_repeat` or `error` are set.
     """
 
-    webhook: dict[str, Any]
-    body: dict[str, Any]
-    is_challenge: bool
-    began: float
+    id: int
+    received: Received
+    dedupe: bytes
+    webhook: Row
+    body: Row
     latch: threading.Lock = field(default_factory=_latch)
     stored_id: int = 0
     is_repeat: bool = False
     error: Exception | None = None
 
     @property
-    def zoom_app_id(self) -> UUID:
-        """Whose it is."""
-        return cast("UUID", self.webhook["zoom_app_id"])
+    def is_challenge(self) -> bool:
+        """Whether Zoom checks the address with it."""
+        return self.received.event.event == CHALLENGE
 
 
 def _table(model: type[SQLModel]) -> Table:
     return cast("Table", model.__table__)  # type: ignore[attr-defined]  # SQLModel does not type it
 
 
-_WEBHOOK = _table(Webhook)
+_WEBHOOK, _BODY = _table(Webhook), _table(WebhookBody)
+# What is not known when it arrives stays empty.
+_LATER = {"lease_until", "delivered_at"}
+_WEBHOOK_COLUMNS = [each.name for each in _WEBHOOK.c if each.name not in _LATER]
+_BODY_COLUMNS = [each.name for each in _BODY.c]
+_ANSWERED_MS = _WEBHOOK_COLUMNS.index("answered_ms")
 _KNOWN = select(_WEBHOOK.c.dedupe, _WEBHOOK.c.id).where(
     _WEBHOOK.c.dedupe.in_(bindparam("keys", expanding=True))
 )
@@ -98,102 +105,112 @@ _REPEATED = (
     .where(_WEBHOOK.c.id == bindparam("webhook_id"))
     .values(arrivals=_WEBHOOK.c.arrivals + bindparam("more"))
 )
-_ADD_WEBHOOK = insert(_WEBHOOK)
-_ADD_BODY = insert(_table(WebhookBody))
 _ADD_ARRIVAL = insert(_table(Arrival))
 
 
-def prepare(received: Received, vault: Vault) -> Pending:
-    """Hash and seal a webhook, in the thread of its own request."""
-    app, event, at = received.app, received.event, received.received_at
-    webhook_id = new_id(at)
-    is_relayed = app.routing is Routing.RELAY
-    reason = "" if app.has_recall_app else NO_RECALL_APP
-    headers = json.dumps(received.headers).encode()
-    table = WebhookBody.__tablename__
-    return Pending(
-        webhook={
-            "id": webhook_id,
-            "zoom_app_id": app.id,
-            "dedupe": dedupe_key(app.id, received.body, event),
-            "event": event.event,
-            "event_ts": event.event_ts,
-            "sent_at_s": received.sent_at_s,
-            "verdict": received.verdict,
-            "zoom_user_id": event.zoom_user_id,
-            "zoom_account_id": event.zoom_account_id,
-            "meeting_id": event.meeting_id,
-            "body_bytes": len(received.body),
-            "body_sha256": sha256(received.body).hexdigest(),
-            "received_at": at,
-            "arrivals": 1,
-            "answered_ms": 0.0,
-            "outcome": Outcome.WAITING if is_relayed else Outcome.KEPT,
-            "outcome_reason": reason if is_relayed else _DIRECT,
-            "attempts": 0,
-            "due_at": at,
-            "claim": 0,
-        },
-        body={
-            "webhook_id": webhook_id,
-            "headers": vault.seal(
-                headers, table=table, column="headers", row=webhook_id
-            ),
-            "body": vault.seal(
-                received.body, table=table, column="body", row=webhook_id
-            ),
-        },
-        is_challenge=event.event == CHALLENGE,
-        began=received.began,
-    )
+class Arrivals:
+    """Makes rows of webhooks and writes them in batches to one database."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        dialect = database.writer.dialect
+        self._vault = vault
+        self._webhooks = Inserts(_WEBHOOK, _WEBHOOK_COLUMNS, dialect)
+        self._bodies = Inserts(_BODY, _BODY_COLUMNS, dialect)
+
+    def prepare(self, received: Received) -> Pending:
+        """Hash and seal a webhook, in the thread of its own request."""
+        app, event, at = received.app, received.event, received.received_at
+        webhook_id = new_id(at)
+        is_relayed = app.routing is Routing.RELAY
+        reason = "" if app.has_recall_app else NO_RECALL_APP
+        dedupe = dedupe_key(app.id, received.body, event)
+        webhook = self._webhooks.row(
+            {
+                "id": webhook_id,
+                "zoom_app_id": app.id,
+                "dedupe": dedupe,
+                "event": event.event,
+                "event_ts": event.event_ts,
+                "sent_at_s": received.sent_at_s,
+                "verdict": received.verdict,
+                "zoom_user_id": event.zoom_user_id,
+                "zoom_account_id": event.zoom_account_id,
+                "meeting_id": event.meeting_id,
+                "body_bytes": len(received.body),
+                "body_sha256": sha256(received.body).hexdigest(),
+                "received_at": at,
+                "arrivals": 1,
+                "answered_ms": 0.0,
+                "outcome": Outcome.WAITING if is_relayed else Outcome.KEPT,
+                "outcome_reason": reason if is_relayed else _DIRECT,
+                "is_unread": event.event in READ_HERE,
+                "attempts": 0,
+                "due_at": at,
+                "claim": 0,
+            }
+        )
+        seal, table = self._vault.seal, _BODY.name
+        headers = orjson.dumps(received.headers)
+        body = self._bodies.row(
+            {
+                "webhook_id": webhook_id,
+                "headers": seal(headers, table=table, column="headers", row=webhook_id),
+                "body": seal(received.body, table=table, column="body", row=webhook_id),
+            }
+        )
+        return Pending(
+            id=webhook_id, received=received, dedupe=dedupe, webhook=webhook, body=body
+        )
+
+    def record(
+        self,
+        session: Session,
+        batch: Sequence[Pending],
+        *,
+        noted: MutableMapping[Any, datetime],
+    ) -> None:
+        """Write new webhooks whole and repeats as arrivals; the caller commits.
+
+        May be called again with the same batch after a rollback.
+
+        Args:
+            session: Writing.
+            batch: In order of arrival; the same event may be in it twice.
+            noted: When a genuine event of each zoom app was last kept as evidence; one
+                a minute is enough.
+        """
+        connection = session.connection()
+        keys = padded(pending.dedupe for pending in batch)
+        known = {row[0]: row[1] for row in connection.execute(_KNOWN, {"keys": keys})}
+        new: list[Pending] = []
+        repeats: list[Pending] = []
+        for pending in batch:
+            pending.stored_id = known.setdefault(pending.dedupe, pending.id)
+            pending.is_repeat = pending.stored_id != pending.id
+            (repeats if pending.is_repeat else new).append(pending)
+        now = time.perf_counter()
+        for pending in new:
+            pending.webhook[_ANSWERED_MS] = _ms(now - pending.received.began)
+        self._webhooks.write(connection, [pending.webhook for pending in new])
+        self._bodies.write(connection, [pending.body for pending in new])
+        if repeats:
+            _add_arrivals(session, repeats)
+        for pending in batch:
+            _note(session, pending, now, noted)
 
 
-def record(
-    session: Session,
-    batch: Sequence[Pending],
-    *,
-    noted: MutableMapping[Any, datetime],
-) -> None:
-    """Write new webhooks whole and repeats as arrivals; the caller commits.
-
-    May be called again with the same batch after a rollback.
-
-    Args:
-        session: Writing.
-        batch: In order of arrival; the same event may be in it twice.
-        noted: When a genuine event of each zoom app was last kept as evidence; one a
-            minute is enough.
-    """
-    connection = session.connection()
-    keys = [pending.webhook["dedupe"] for pending in batch]
-    known = {row[0]: row[1] for row in connection.execute(_KNOWN, {"keys": keys})}
-    new: list[Pending] = []
-    repeats: list[Pending] = []
-    for pending in batch:
-        own_id = pending.webhook["id"]
-        pending.stored_id = known.setdefault(pending.webhook["dedupe"], own_id)
-        pending.is_repeat = pending.stored_id != own_id
-        (repeats if pending.is_repeat else new).append(pending)
-    now = time.perf_counter()
-    for pending in new:
-        pending.webhook["answered_ms"] = round((now - pending.began) * 1000, 2)
-    if new:
-        connection.execute(_ADD_WEBHOOK, [pending.webhook for pending in new])
-        connection.execute(_ADD_BODY, [pending.body for pending in new])
-    if repeats:
-        _add_arrivals(session, repeats)
-    for pending in batch:
-        _note(session, pending, now, noted)
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 2)
 
 
 def _add_arrivals(session: Session, repeats: Sequence[Pending]) -> None:
     connection = session.connection()
     rows = [
         {
-            "id": pending.webhook["id"],
+            "id": pending.id,
             "webhook_id": pending.stored_id,
-            "sent_at_s": pending.webhook["sent_at_s"],
-            "received_at": pending.webhook["received_at"],
+            "sent_at_s": pending.received.sent_at_s,
+            "received_at": pending.received.received_at,
         }
         for pending in repeats
     ]
@@ -211,9 +228,10 @@ def _note(
     noted: MutableMapping[Any, datetime],
 ) -> None:
     """Keep evidence for validation: each challenge, and one event a minute."""
-    app_id, at = pending.zoom_app_id, pending.webhook["received_at"]
-    took_ms = round((now - pending.began) * 1000, 2)
-    how = _WORDS.get(pending.webhook["verdict"], "")
+    received = pending.received
+    app_id, at = received.app.id, received.received_at
+    took_ms = _ms(now - received.began)
+    how = _WORDS.get(received.verdict, "")
     if pending.is_challenge:
         validation.record(
             session,
@@ -230,7 +248,7 @@ def _note(
     if last is not None and timedelta(0) <= at - last < _EVENT_NOTED_EVERY:
         return
     noted[app_id] = at
-    event = pending.webhook["event"] or "An event without a name"
+    event = received.event.event or "An event without a name"
     validation.record(
         session,
         zoom_app_id=app_id,

@@ -16,8 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.errors import StorageError
-from dashboard.services import arrivals, refusing
-from dashboard.services.arrivals import Pending, Received
+from dashboard.services import refusing
+from dashboard.services.arrivals import Arrivals, Pending, Received
 from dashboard.services.keyring import Keyring
 from dashboard.services.refusing import Refused, Tally
 from dashboard.settings import Settings
@@ -59,7 +59,7 @@ class Intake:
         self.tally = Tally()
         self.settings = settings
         self._database = database
-        self._vault = vault
+        self._arrivals = Arrivals(database, vault)
         self._queue: queue.SimpleQueue[Pending | threading.Event | None]
         self._queue = queue.SimpleQueue()
         self._starting = threading.Lock()
@@ -79,7 +79,7 @@ class Intake:
             raise StorageError("The dashboard is stopping.")
         if self._queue.qsize() >= _QUEUE:
             raise StorageError("Too many webhooks wait to be stored.")
-        pending = arrivals.prepare(received, self._vault)
+        pending = self._arrivals.prepare(received)
         self._put(pending)
         if not pending.latch.acquire(timeout=_ANSWER_TIMEOUT_S):
             raise StorageError("Storing took too long.")
@@ -200,12 +200,12 @@ class Intake:
 
     def _write_once(self, batch: list[Pending]) -> None:
         with self._database.writing() as session:
-            arrivals.record(session, batch, noted=self._events_noted)
+            self._arrivals.record(session, batch, noted=self._events_noted)
 
     def _tell(self, batch: list[Pending]) -> None:
         for pending in batch:
             if pending.is_challenge:
-                self.tally.forget_mismatch(pending.zoom_app_id)
+                self.tally.forget_mismatch(pending.received.app.id)
         for listener in self._listeners:
             listener()
 
