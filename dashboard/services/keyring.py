@@ -5,16 +5,18 @@ import time
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlmodel import select
+from sqlmodel import col, select
 
 from dashboard.db import Database
 from dashboard.errors import VaultError
-from dashboard.models.zoom_app import Routing, ZoomApp
+from dashboard.models.zoom_app import Environment, Routing, ZoomApp
 from dashboard.services.signatures import NamedSecret, usable
 from dashboard.vault import Vault
 
 _FRESH_S = 1.0
 _RECENT_S = 0.05
+_NEIGHBOURS = 500
+_NAMES = {"secret_token": "current", "previous_secret_token": "previous"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +36,28 @@ class AppCredentials:
     version: int
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Neighbour:
+    """A zoom app as an explanation names it; its secrets stay sealed until tried.
+
+    Attributes:
+        sealed: (column, sealed text) of each secret token, current first.
+    """
+
+    id: UUID
+    name: str
+    environment: Environment
+    client_id: str
+    sealed: tuple[tuple[str, bytes | None], ...]
+
+    def is_sibling(self, other: "Neighbour") -> bool:
+        """Whether it is likely the other environment of the same Zoom app."""
+        return (
+            self.environment != other.environment
+            and self.name.strip().casefold() == other.name.strip().casefold()
+        )
+
+
 class Keyring:
     """Opens secret tokens once a second instead of once a request; thread-safe."""
 
@@ -42,6 +66,7 @@ class Keyring:
         self._vault = vault
         self._lock = threading.Lock()
         self._known: dict[UUID, tuple[float, AppCredentials]] = {}
+        self._neighbours: tuple[float, tuple[Neighbour, ...]] | None = None
 
     def find(self, app_id: UUID) -> AppCredentials | None:
         """Return the zoom app as it was at most a second ago, or None.
@@ -62,6 +87,29 @@ class Keyring:
             StorageError: The database cannot be read.
         """
         return self._find(app_id, _RECENT_S)
+
+    def neighbours(self) -> tuple[Neighbour, ...]:
+        """Return the zoom apps as they were at most a second ago, newest first.
+
+        At most 500 of them: what is asked for is an explanation, never a verdict.
+
+        Raises:
+            StorageError: The database cannot be read.
+        """
+        with self._lock:
+            known, asked_at = self._neighbours, time.monotonic()
+            if known is not None and asked_at - known[0] < _FRESH_S:
+                return known[1]
+            query = select(ZoomApp).order_by(col(ZoomApp.created_at).desc())
+            with self._database.reading() as session:
+                rows = session.exec(query.limit(_NEIGHBOURS)).all()
+            found = tuple(_neighbour(row) for row in rows)
+            self._neighbours = (asked_at, found)
+            return found
+
+    def secrets_of(self, neighbour: Neighbour) -> tuple[NamedSecret, ...]:
+        """Open a neighbour's secret tokens: current, then previous; no empty ones."""
+        return tuple(usable(self._open(neighbour.id, neighbour.sealed)))
 
     def _find(self, app_id: UUID, oldest_s: float) -> AppCredentials | None:
         known = self._known.get(app_id)
@@ -84,7 +132,7 @@ class Keyring:
         found = AppCredentials(
             id=app.id,
             routing=app.routing,
-            secrets=tuple(usable(self._secrets(app))),
+            secrets=tuple(usable(self._open(app.id, _sealed(app)))),
             has_recall_app=app.recall_app_id is not None
             and app.workspace_id is not None,
             version=app.version,
@@ -92,20 +140,36 @@ class Keyring:
         self._known[app_id] = (looked_at, found)
         return found
 
-    def _secrets(self, app: ZoomApp) -> list[NamedSecret]:
+    def _open(
+        self, app_id: UUID, sealed: tuple[tuple[str, bytes | None], ...]
+    ) -> list[NamedSecret]:
         found = []
-        for name, column, sealed in (
-            ("current", "secret_token", app.secret_token),
-            ("previous", "previous_secret_token", app.previous_secret_token),
-        ):
-            if not sealed:
+        for column, text in sealed:
+            if not text:
                 continue
             try:
                 secret = self._vault.open_text(
-                    sealed, table="zoom_app", column=column, row=app.id
+                    text, table="zoom_app", column=column, row=app_id
                 )
             except VaultError:
                 # As good as none: 503 until the right key is back, never accepted.
                 continue
-            found.append(NamedSecret(name=name, secret=secret))
+            found.append(NamedSecret(name=_NAMES[column], secret=secret))
         return found
+
+
+def _sealed(app: ZoomApp) -> tuple[tuple[str, bytes | None], ...]:
+    return (
+        ("secret_token", app.secret_token),
+        ("previous_secret_token", app.previous_secret_token),
+    )
+
+
+def _neighbour(app: ZoomApp) -> Neighbour:
+    return Neighbour(
+        id=app.id,
+        name=app.name,
+        environment=app.environment,
+        client_id=app.client_id,
+        sealed=_sealed(app),
+    )

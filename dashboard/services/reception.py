@@ -8,15 +8,31 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from dashboard.services import events, signatures
+from dashboard.errors import StorageError
+from dashboard.services import events, mismatches, signatures
 from dashboard.services.arrivals import Received
 from dashboard.services.events import Event
 from dashboard.services.intake import Intake
 from dashboard.services.keyring import AppCredentials
+from dashboard.services.mismatches import Mismatch
 from dashboard.services.refusing import Refused
-from dashboard.services.signatures import CHALLENGE_AGE_LIMIT_S, Cause, Judgement
+from dashboard.services.signatures import (
+    CHALLENGE_AGE_LIMIT_S,
+    MISMATCHES,
+    Cause,
+    Judgement,
+)
 
 _READ_UNVERIFIED_BYTES = 16 * 1024
+_NOT_ZOOMS = "Zoom sends nothing like it: whoever holds the secret token did."
+_TOO_LARGE = (
+    "The body is larger than 1 MiB, so it was not read. Zoom's events have a few KB.\n"
+    "There is nothing to mend unless a proxy in front adds to it."
+)
+_NO_OBJECT = f"Signed rightly, but it is no JSON object.\n{_NOT_ZOOMS}"
+_NO_TOKEN = (
+    f"A challenge, signed rightly, but without a plainToken to answer.\n{_NOT_ZOOMS}"
+)
 _STATUS = {
     Cause.NO_SECRET: 503,
     Cause.TOO_LARGE: 413,
@@ -24,7 +40,7 @@ _STATUS = {
     Cause.MISSING_HEADER: 401,
     Cause.BAD_TIMESTAMP: 401,
     Cause.BAD_SIGNATURE: 401,
-    Cause.SIGNATURE: 401,
+    **dict.fromkeys(MISMATCHES, 401),
     Cause.FUTURE: 401,
     Cause.TOO_OLD: 401,
     Cause.MALFORMED: 400,
@@ -84,21 +100,17 @@ def receive(intake: Intake, app: AppCredentials, incoming: Incoming) -> Reply:
         StorageError: It is genuine and could not be stored; answer 503.
     """
     if incoming.is_too_large:
-        return _refuse(intake, app, incoming, Cause.TOO_LARGE, "The body is too large.")
+        return _refuse(intake, app, incoming, Cause.TOO_LARGE, _TOO_LARGE)
     app, judgement = _judge(intake, app, incoming)
     if judgement.cause is not None:
-        detail = judgement.sentence
-        if judgement.cause is Cause.SIGNATURE:
-            detail = _explain(intake, app, incoming, detail)
-        return _refuse(intake, app, incoming, judgement.cause, detail)
+        cause, detail = _explained(intake, app, incoming, judgement.cause, judgement)
+        return _refuse(intake, app, incoming, cause, detail)
     event = events.parse(incoming.body)
     if event.event == events.CHALLENGE:
         return _answer(intake, app, incoming, judgement, event)
     if not event.is_object:
         cause = Cause.MALFORMED if incoming.body else Cause.EMPTY
-        return _refuse(
-            intake, app, incoming, cause, "Signed rightly, but it is no JSON object."
-        )
+        return _refuse(intake, app, incoming, cause, _NO_OBJECT)
     intake.accept(_received(app, incoming, judgement, event))
     return Reply(status=200)
 
@@ -145,7 +157,7 @@ def _answer(
             app,
             incoming,
             Cause.MALFORMED,
-            "A challenge, signed rightly, but without a plainToken to answer with.",
+            _NO_TOKEN,
         )
     intake.accept(_received(app, incoming, judgement, event))
     answer = signatures.answer_challenge(event.plain_token, judgement.matched.secret)
@@ -167,19 +179,35 @@ def _received(
     )
 
 
-def _explain(
-    intake: Intake, app: AppCredentials, incoming: Incoming, sentence: str
-) -> str:
-    if not intake.tally.may_explain(incoming.received_at):
-        return sentence
-    found = signatures.explain_mismatch(
-        incoming.body,
+def _explained(
+    intake: Intake,
+    app: AppCredentials,
+    incoming: Incoming,
+    cause: Cause,
+    judgement: Judgement,
+) -> tuple[Cause, str]:
+    """Look closer at a mismatch while there is budget; return cause and sentence."""
+    unexplained = cause, judgement.sentence
+    if cause is not Cause.SIGNATURE or not intake.tally.may_explain(
+        incoming.received_at
+    ):
+        return unexplained
+    mismatch = Mismatch(
+        app=app,
+        body=incoming.body,
         timestamp=incoming.timestamp or "",
         signature=incoming.signature or "",
-        secrets=app.secrets,
         declared_bytes=incoming.declared_bytes,
+        client_id=dict(incoming.headers).get("clientid", ""),
     )
-    return found or sentence
+    try:
+        neighbours = intake.keyring.neighbours()
+    except StorageError:
+        neighbours = ()  # what can be told without them is still told
+    found = mismatches.explain(
+        mismatch, neighbours=neighbours, secrets_of=intake.keyring.secrets_of
+    )
+    return (found.cause, found.sentence) if found is not None else unexplained
 
 
 def _refuse(
@@ -194,7 +222,7 @@ def _refuse(
         user_agent=incoming.user_agent,
         address=incoming.address,
         received_at=incoming.received_at,
-        is_challenge=cause is Cause.SIGNATURE and _claims_challenge(incoming.body),
+        is_challenge=cause in MISMATCHES and _claims_challenge(incoming.body),
     )
     is_logged = intake.refuse(refused)
     return Reply(status=refused.status, refused=refused, is_logged=is_logged)

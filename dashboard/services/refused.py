@@ -1,6 +1,7 @@
 """The refused requests of the log: counts of all, a bounded sample to read."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -9,16 +10,74 @@ from sqlmodel import Session, col, func, select
 
 from dashboard.models.webhook import Refusal, RefusalCount
 from dashboard.services.paging import Place, Turn, turn
+from dashboard.services.signatures import Cause
 
 COUNTED = 100
+
+_ADDRESS = re.compile("/hooks/zoom/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+_WORDS: dict[str, str] = {
+    Cause.NO_SECRET: "no secret token here",
+    Cause.TOO_LARGE: "too large",
+    Cause.EMPTY: "empty body",
+    Cause.MISSING_HEADER: "missing header",
+    Cause.BAD_TIMESTAMP: "timestamp unreadable",
+    Cause.BAD_SIGNATURE: "signature unreadable",
+    Cause.SIGNATURE: "signature does not match",
+    Cause.OTHER_ENVIRONMENT: "other environment",
+    Cause.OTHER_APP: "other zoom app",
+    Cause.WHITE_SPACE: "white space in secret",
+    Cause.REWRITTEN: "body rewritten",
+    Cause.LENGTH: "body cut",
+    Cause.FUTURE: "dated in the future",
+    Cause.TOO_OLD: "too old",
+    Cause.MALFORMED: "not what Zoom sends",
+}
+_HARMLESS = {Cause.TOO_LARGE, Cause.EMPTY, Cause.TOO_OLD, Cause.MALFORMED}
 
 
 @dataclass(frozen=True, kw_only=True)
 class CauseCount:
-    """How many requests were refused for one cause; `cause` is a word."""
+    """How many requests were refused for one cause; `word` is it for people."""
 
     cause: str
     requests: int
+
+    @property
+    def word(self) -> str:
+        """The cause in words."""
+        return word(self.cause)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """A refusal as the page shows it.
+
+    Attributes:
+        word: The cause in words.
+        tone: "trouble" when somebody can mend it, else "off".
+        seen: What was seen.
+        mend: Who mends it where; "" when the refusal does not say.
+        names: The zoom app that the explanation names, when it is one of ours.
+    """
+
+    refusal: Refusal
+    word: str
+    tone: str
+    seen: str
+    mend: str
+    names: UUID | None
+
+
+def word(cause: str) -> str:
+    """Return a cause in words; one that a newer version wrote, without lines."""
+    return _WORDS.get(cause, cause.replace("_", " "))
+
+
+def tell(
+    refusals: Sequence[Refusal], *, app_names: Mapping[UUID, str]
+) -> Sequence[Told]:
+    """Take the stored explanations apart for the page, in the same order."""
+    return [_told(refusal, app_names) for refusal in refusals]
 
 
 def page(
@@ -60,3 +119,17 @@ def by_cause(
         CauseCount(cause=cause, requests=int(requests))
         for cause, requests in session.exec(query)
     ]
+
+
+def _told(refusal: Refusal, app_names: Mapping[UUID, str]) -> Told:
+    seen, _, mend = refusal.detail.partition("\n")
+    addresses = _ADDRESS.findall(mend)
+    named = UUID(addresses[-1]) if addresses else None
+    return Told(
+        refusal=refusal,
+        word=word(refusal.cause),
+        tone="off" if refusal.cause in _HARMLESS else "trouble",
+        seen=seen,
+        mend=mend,
+        names=named if named in app_names else None,
+    )

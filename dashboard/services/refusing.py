@@ -20,6 +20,7 @@ from dashboard.services.signatures import Cause
 
 _SAMPLES_A_BATCH = 5
 _EXPLAINED_A_SECOND = 20
+_FLOOD_A_SECOND = 200
 _MISMATCH_EVERY = timedelta(seconds=10)
 
 
@@ -28,10 +29,12 @@ class Refused:
     """One refused request.
 
     Attributes:
-        detail: One sentence or two on why, and who mends it where; holds no secret.
+        detail: What was seen; behind a line break, who mends it where. Holds no
+            secret.
         status: HTTP status it was answered with.
         body_bytes: How many bytes came, or were declared when none were read.
-        is_challenge: Whether it says that it is `endpoint.url_validation`.
+        is_challenge: Whether it says that it is `endpoint.url_validation`, but another
+            secret signed it.
     """
 
     zoom_app_id: UUID
@@ -68,6 +71,7 @@ class Tally:
         self._gathered = Gathered()
         self._mismatch_at: dict[UUID, datetime] = {}
         self._explained: tuple[int, int] = (0, 0)
+        self._is_flooded = False
 
     def note(self, refused: Refused) -> bool:
         """Count one; return whether it is kept as a sample too."""
@@ -76,7 +80,7 @@ class Tally:
         with self._lock:
             gathered = self._gathered
             gathered.counts[app_id, cause, hour_at] += 1
-            if refused.is_challenge and cause is Cause.SIGNATURE:
+            if refused.is_challenge:
                 self._note_mismatch(refused)
             samples = gathered.samples.setdefault((app_id, cause), [])
             if len(samples) >= _SAMPLES_A_BATCH:
@@ -89,12 +93,18 @@ class Tally:
         self._mismatch_at.pop(zoom_app_id, None)
 
     def may_explain(self, now: datetime) -> bool:
-        """Whether there is budget left in this second to look closer at one."""
+        """Whether there is budget left in this second to look closer at one.
+
+        There is none in a second that follows a flood: more than 200 that asked.
+        """
         second = int(now.timestamp())
         with self._lock:
-            spent = self._explained[1] if self._explained[0] == second else 0
-            self._explained = (second, spent + 1)
-            return spent < _EXPLAINED_A_SECOND
+            last, asked = self._explained
+            if last != second:
+                self._is_flooded = last == second - 1 and asked > _FLOOD_A_SECOND
+                asked = 0
+            self._explained = (second, asked + 1)
+            return asked < _EXPLAINED_A_SECOND and not self._is_flooded
 
     def take(self) -> Gathered | None:
         """Return what was gathered and begin anew; None when there is nothing."""

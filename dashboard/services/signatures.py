@@ -24,6 +24,10 @@ CHALLENGE_AGE_LIMIT_S = 300
 # `str.isdigit` lets other scripts through, and `int` refuses past 4,300 digits.
 _SECONDS = re.compile("[0-9]{1,12}")
 _SIGNATURE = re.compile("v0=[0-9a-f]{64}")
+_STRANGER_OR_PROXY = (
+    "the request is not Zoom's, or a proxy altered the header.\nWhoever runs the proxy "
+    "in front of this server has it pass every x-zm- header on unaltered."
+)
 
 
 class Cause(StrEnum):
@@ -36,9 +40,27 @@ class Cause(StrEnum):
     BAD_TIMESTAMP = "bad_timestamp"
     BAD_SIGNATURE = "bad_signature"  # not of the form Zoom writes
     SIGNATURE = "signature"  # of that form, but made with another secret or body
+    OTHER_ENVIRONMENT = "other_environment"  # by the zoom app's other credential pair
+    OTHER_APP = "other_app"  # by another zoom app here
+    WHITE_SPACE = "white_space"  # the secret token has some that does not belong
+    REWRITTEN = "rewritten"  # a proxy spelled the JSON anew
+    LENGTH = "length"  # another number of bytes came than Content-Length says
     FUTURE = "future"
     TOO_OLD = "too_old"
     MALFORMED = "malformed"  # signed, but nothing that Zoom sends
+
+
+MISMATCHES = frozenset(
+    {
+        Cause.SIGNATURE,
+        Cause.OTHER_ENVIRONMENT,
+        Cause.OTHER_APP,
+        Cause.WHITE_SPACE,
+        Cause.REWRITTEN,
+        Cause.LENGTH,
+    }
+)
+"""The causes that follow from a signature of the proper form that does not match."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +78,8 @@ class Judgement:
     Attributes:
         matched: The secret that made the signature; None when refused before that.
         cause: Why it is refused; None when it is Zoom's.
-        sentence: The same for a person, with who mends it where; "" when it is Zoom's.
+        sentence: The same for a person; behind a line break, who mends it where. ""
+            when it is Zoom's.
         sent_at_s: `x-zm-request-timestamp`, whole seconds since the epoch; 0 unread.
     """
 
@@ -96,20 +119,24 @@ def judge(  # noqa: PLR0913 - one request's facts, all named
     """
     keys = usable(secrets)
     if not keys:
-        return _refused(Cause.NO_SECRET, "This zoom app has no secret token.")
+        return _refused(
+            Cause.NO_SECRET,
+            "This zoom app has no secret token that can be opened, so nobody can be "
+            "proven.\nAn admin pastes it here (zoom app, Edit); Zoom tries again for "
+            "about 85 minutes.",
+        )
     if timestamp is None or signature is None:
         return _refused(Cause.MISSING_HEADER, _missing(timestamp, signature))
     if not _SECONDS.fullmatch(timestamp):
         return _refused(
             Cause.BAD_TIMESTAMP,
             "x-zm-request-timestamp is not a whole number of seconds, which Zoom "
-            "always sends: the request is not Zoom's, or a proxy altered the header.",
+            f"always sends: {_STRANGER_OR_PROXY}",
         )
     if not _SIGNATURE.fullmatch(signature):
         return _refused(
             Cause.BAD_SIGNATURE,
-            "x-zm-signature is not v0= and 64 hex digits: the request is not Zoom's, "
-            "or a proxy altered the header.",
+            f"x-zm-signature is not v0= and 64 hex digits: {_STRANGER_OR_PROXY}",
         )
     message = signed_bytes(timestamp, body)
     presented = signature.encode()
@@ -117,14 +144,7 @@ def judge(  # noqa: PLR0913 - one request's facts, all named
         if hmac.compare_digest(sign(message, each.secret), presented):
             judgement = Judgement(matched=each, sent_at_s=int(timestamp))
             return judge_age(judgement, now=now, age_limit_s=age_limit_s)
-    print_ = fingerprint(keys[0].secret)
-    return _refused(
-        Cause.SIGNATURE,
-        f"The signature was not made with the secret token stored here ({print_}). "
-        "Copy Secret Token, not Verification Token or Client Secret, from Features, "
-        "Access of the same Zoom app.",
-        sent_at_s=int(timestamp),
-    )
+    return _refused(Cause.SIGNATURE, _unmatched(keys), sent_at_s=int(timestamp))
 
 
 def judge_age(judgement: Judgement, *, now: datetime, age_limit_s: int) -> Judgement:
@@ -134,59 +154,22 @@ def judge_age(judgement: Judgement, *, now: datetime, age_limit_s: int) -> Judge
         return Judgement(
             matched=judgement.matched,
             cause=Cause.FUTURE,
-            sentence=f"Signed rightly, but dated {_minutes(-age_s)} ahead of this "
-            "server's clock: set the clock (NTP).",
+            sentence=f"Signed rightly, but dated {_span(-age_s)} ahead of this "
+            "server's clock, which is slow by so much unless Zoom's is fast.\nWhoever "
+            "runs this server sets its clock (NTP).",
             sent_at_s=judgement.sent_at_s,
         )
     if age_s > age_limit_s:
         return Judgement(
             matched=judgement.matched,
             cause=Cause.TOO_OLD,
-            sentence=f"Signed rightly, but {_minutes(age_s)} ago; the limit is "
-            f"{_minutes(age_limit_s)}. It is a replay, or this server's clock is fast.",
+            sentence=f"Signed rightly, but {_span(age_s)} ago; the limit is "
+            f"{_span(age_limit_s)}. It is a replay, or this server's clock is fast.\n"
+            "Whoever runs this server checks its clock (NTP); if that is right, there "
+            "is nothing to mend.",
             sent_at_s=judgement.sent_at_s,
         )
     return judgement
-
-
-def explain_mismatch(
-    body: bytes,
-    *,
-    timestamp: str,
-    signature: str,
-    secrets: Sequence[NamedSecret],
-    declared_bytes: int | None,
-) -> str:
-    """Say what else could have made this signature, or "" when nothing shows.
-
-    Costs at most three HMACs a secret: callers bound how often they ask.
-
-    Args:
-        body: Raw request bytes, as they came.
-        timestamp: Of the proper form, as `judge` checked.
-        signature: As `timestamp`.
-        secrets: Those that did not match.
-        declared_bytes: `Content-Length`; None when absent.
-    """
-    if declared_bytes is not None and declared_bytes != len(body):
-        return (
-            f"Content-Length says {declared_bytes} bytes and {len(body)} arrived: the "
-            "body was cut or altered on its way, look at the proxy in front."
-        )
-    message, presented = signed_bytes(timestamp, body), signature.encode()
-    for each in usable(secrets):
-        text = each.secret.get_secret_value()
-        for variant, words in (
-            (text.strip(), "without the white space around it"),
-            (text.strip() + " ", "with a space behind it"),
-            (text.strip() + "\n", "with a line break behind it"),
-        ):
-            made = sign(message, SecretStr(variant))
-            if variant != text and hmac.compare_digest(made, presented):
-                return (
-                    f"The {each.name} secret token would match {words}: paste it again."
-                )
-    return ""
 
 
 def answer_challenge(plain_token: str, secret: SecretStr) -> dict[str, str]:
@@ -225,6 +208,16 @@ def _refused(cause: Cause, sentence: str, *, sent_at_s: int = 0) -> Judgement:
     return Judgement(cause=cause, sentence=sentence, sent_at_s=sent_at_s)
 
 
+def _unmatched(keys: Sequence[NamedSecret]) -> str:
+    current, *former = (fingerprint(each.secret) for each in keys)
+    also = f", nor with the previous one ({former[0]})" if former else ""
+    return (
+        f"The signature was not made with the secret token stored here ({current})"
+        f"{also}.\nAn admin copies Secret Token, not Verification Token or Client "
+        "Secret, from Features, Access of the same Zoom app."
+    )
+
+
 def _missing(timestamp: str | None, signature: str | None) -> str:
     names = [
         name
@@ -236,11 +229,16 @@ def _missing(timestamp: str | None, signature: str | None) -> str:
     ]
     are = "is" if len(names) == 1 else "are"
     return (
-        f"{' and '.join(names)} {are} absent: a proxy in front removes what it does "
-        "not know, or the request is not Zoom's."
+        f"{' and '.join(names)} {are} absent: the request is not Zoom's, or a proxy "
+        "removes what it does not know.\nWhoever runs the proxy in front of this "
+        "server has it pass every x-zm- header on."
     )
 
 
-def _minutes(seconds: float) -> str:
+def _span(seconds: float) -> str:
+    """Write a span in the largest unit of which there are two: "90 minutes"."""
+    for size, unit in ((86400, "day"), (3600, "hour")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.0f} {unit}s"
     minutes = round(seconds / 60)
     return "1 minute" if minutes == 1 else f"{minutes} minutes"

@@ -57,10 +57,11 @@ def refused_context(
     now: datetime,
 ) -> dict[str, Any]:
     """Return what the templates of the refused requests need."""
+    app_names = webhooks.app_names(session)
     return {
-        "found": page,
+        "told": refused.tell(page.rows, app_names=app_names),
         "tabs": _tabs(session, filters, links, is_refused=True),
-        "app_names": webhooks.app_names(session),
+        "app_names": app_names,
         "causes": refused.by_cause(
             session, since=now - _DAY, zoom_app_id=filters.zoom_app_id
         ),

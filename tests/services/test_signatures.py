@@ -177,42 +177,14 @@ def test_a_clock_that_is_off_is_named_with_its_minutes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("signed_with", "stored", "words"),
+    ("age", "words"),
     [
-        ("test-secret-token-0001", " test-secret-token-0001 ", "without the white"),
-        ("test-secret-token-0001 ", "test-secret-token-0001", "space behind"),
-        ("test-secret-token-0001\n", "test-secret-token-0001", "line break behind"),
-        ("test-secret-token-0009", "test-secret-token-0001", ""),
+        (timedelta(hours=2), "2 hours ago; the limit is 100 minutes"),
+        (timedelta(days=40), "40 days ago"),
     ],
 )
-def test_stray_white_space_in_a_secret_is_found(
-    signed_with: str, stored: str, words: str
-) -> None:
-    message = signatures.signed_bytes("1760000000", C2_BODY)
-
-    explained = signatures.explain_mismatch(
-        C2_BODY,
-        timestamp="1760000000",
-        signature=signatures.sign(message, SecretStr(signed_with)).decode(),
-        secrets=[NamedSecret(name="current", secret=SecretStr(stored))],
-        declared_bytes=len(C2_BODY),
-    )
-
-    assert words in explained
-    assert bool(words) is bool(explained)
-    assert "test-secret" not in explained
-
-
-def test_a_body_of_another_length_than_declared_is_named() -> None:
-    explained = signatures.explain_mismatch(
-        C2_BODY,
-        timestamp="1760000000",
-        signature=C2_SIGNATURE,
-        secrets=[],
-        declared_bytes=400,
-    )
-
-    assert "Content-Length says 400 bytes and 314 arrived" in explained
+def test_an_old_request_is_named_with_its_age(age: timedelta, words: str) -> None:
+    assert words in judged(now=C2_AT + age).sentence
 
 
 def test_no_sentence_holds_a_secret() -> None:

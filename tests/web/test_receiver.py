@@ -100,7 +100,7 @@ def test_the_event_of_the_contract_is_zooms_and_reserialised_it_is_not(
 
     assert (exact.status_code, altered.status_code) == (200, 401)
     assert [webhook.body_bytes for webhook in door.stored(Webhook)] == [314]
-    assert door.stored(Refusal)[0].cause == "signature"
+    assert door.stored(Refusal)[0].cause == "rewritten"
 
 
 def test_zooms_retry_is_one_webhook(door: Door) -> None:
