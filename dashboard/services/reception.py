@@ -30,6 +30,7 @@ _TOO_LARGE = (
     "There is nothing to mend unless a proxy in front adds to it."
 )
 _NO_OBJECT = f"Signed rightly, but it is no JSON object.\n{_NOT_ZOOMS}"
+_NO_BODY = f"Signed rightly, but the body is empty.\n{_NOT_ZOOMS}"
 _NO_TOKEN = (
     f"A challenge, signed rightly, but without a plainToken to answer.\n{_NOT_ZOOMS}"
 )
@@ -110,7 +111,8 @@ def receive(intake: Intake, app: AppCredentials, incoming: Incoming) -> Reply:
         return _answer(intake, app, incoming, judgement, event)
     if not event.is_object:
         cause = Cause.MALFORMED if incoming.body else Cause.EMPTY
-        return _refuse(intake, app, incoming, cause, _NO_OBJECT)
+        detail = _NO_OBJECT if incoming.body else _NO_BODY
+        return _refuse(intake, app, incoming, cause, detail)
     intake.accept(_received(app, incoming, judgement, event))
     return Reply(status=200)
 

@@ -15,6 +15,7 @@ from dashboard.services.signatures import Cause
 COUNTED = 100
 
 _ADDRESS = re.compile("/hooks/zoom/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+_SHOWN = 12  # of an address's characters: the link beside it leads to the whole
 _WORDS: dict[str, str] = {
     Cause.NO_SECRET: "no secret token here",
     Cause.TOO_LARGE: "too large",
@@ -130,6 +131,6 @@ def _told(refusal: Refusal, app_names: Mapping[UUID, str]) -> Told:
         word=word(refusal.cause),
         tone="off" if refusal.cause in _HARMLESS else "trouble",
         seen=seen,
-        mend=mend,
+        mend=_ADDRESS.sub(lambda found: found[1][-_SHOWN:], mend),
         names=named if named in app_names else None,
     )

@@ -121,9 +121,9 @@ def judge(  # noqa: PLR0913 - one request's facts, all named
     if not keys:
         return _refused(
             Cause.NO_SECRET,
-            "This zoom app has no secret token that can be opened, so nobody can be "
-            "proven.\nAn admin pastes it here (zoom app, Edit); Zoom tries again for "
-            "about 85 minutes.",
+            "This zoom app has no secret token that can be opened, so no request can "
+            "be proven.\nAn admin pastes it here (zoom app, Edit). Zoom tries again "
+            "for about 85 minutes.",
         )
     if timestamp is None or signature is None:
         return _refused(Cause.MISSING_HEADER, _missing(timestamp, signature))
@@ -155,8 +155,8 @@ def judge_age(judgement: Judgement, *, now: datetime, age_limit_s: int) -> Judge
             matched=judgement.matched,
             cause=Cause.FUTURE,
             sentence=f"Signed rightly, but dated {_span(-age_s)} ahead of this "
-            "server's clock, which is slow by so much unless Zoom's is fast.\nWhoever "
-            "runs this server sets its clock (NTP).",
+            "server's clock: it is slow by so much, or Zoom's is fast.\nWhoever runs "
+            "this server sets its clock (NTP).",
             sent_at_s=judgement.sent_at_s,
         )
     if age_s > age_limit_s:

@@ -44,6 +44,7 @@ class Stage:
         message = signed_bytes(timestamp, over.pop("signed", body))
         headers = {"x-zm-signature": sign(message, secret).decode()}
         headers |= over.pop("headers", {})
+        over.setdefault("environ_overrides", {"REMOTE_ADDR": "203.0.113.7"})
         self.door.post(body, timestamp=timestamp, headers=headers, **over)
 
     def client_id(self, app_id: UUID) -> str:
@@ -174,7 +175,7 @@ CASES = [
     Case(
         cause=Cause.EMPTY,
         send=lambda stage: stage.post(SECRET_TOKEN, b""),
-        seen="it is no JSON object",
+        seen="the body is empty",
         mend="Zoom sends nothing like it",
     ),
     Case(
