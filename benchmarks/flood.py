@@ -146,15 +146,10 @@ async def drive(url: str, *, forged: int, clients: int, a_second: float) -> Tall
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return a child's environment: this one's, without its dashboard settings."""
-    inherited = {
-        name: value
-        for name, value in os.environ.items()  # noqa: TID251 - a child's environment
-        if not name.startswith("DASHBOARD_")
-    }
+    """Return a child's environment: this one's, with settings of its own."""
     # Nothing real may be called: the pair is not checked, nothing is forwarded.
     nowhere = "http://127.0.0.1:9"
-    return inherited | {
+    return dict(os.environ) | {  # noqa: TID251 - a child's environment
         "DASHBOARD_INSTANCE_DIR": str(folder),
         "DASHBOARD_REFUSED_SAMPLE": str(SAMPLE),
         "DASHBOARD_ZOOM_URL": nowhere,
@@ -240,6 +235,9 @@ def report(folder: Path, tally: Tally, *, before: int, took_s: float) -> bool:
     kept = asked(folder, "SELECT count(*) FROM refusal")
     counted = asked(folder, "SELECT sum(requests) FROM refusal_count")
     stored = asked(folder, "SELECT count(*) FROM webhook")
+    bodies = asked(
+        folder, "SELECT sum(length(body) + length(headers)) FROM webhook_body"
+    )
     waits = sorted(tally.waits_s)
     rows = [
         ("forged sent", f"{forged:,} in {took_s:.0f} s, {forged / took_s:,.0f}/s"),
@@ -257,6 +255,7 @@ def report(folder: Path, tally: Tally, *, before: int, took_s: float) -> bool:
             ),
         ),
         ("database before, after", f"{before:,} and {size_bytes(folder):,} bytes"),
+        ("of it genuine bodies", f"{bodies:,} bytes"),
         ("log", f"{(folder / 'log').stat().st_size:,} bytes"),
     ]
     for label, value in rows:
