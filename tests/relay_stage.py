@@ -101,7 +101,7 @@ def find(services: Services, webhook_id: int) -> Webhook:
 def attempts(services: Services, webhook_id: int) -> list[Attempt]:
     query = select(Attempt).where(col(Attempt.webhook_id) == webhook_id)
     with services.database.reading() as session:
-        return list(session.exec(query.order_by(col(Attempt.number))))
+        return list(session.exec(query.order_by(col(Attempt.id))))
 
 
 def at_recall(sandbox: RunningSandbox) -> list[ReceivedThere]:

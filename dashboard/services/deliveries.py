@@ -1,6 +1,8 @@
 """One webhook on its way to Recall, and what one attempt amounts to. No database."""
 
-from collections.abc import Sequence
+import os
+import socket
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -15,6 +17,9 @@ from dashboard.models.ids import new_id
 from dashboard.models.webhook import Outcome
 from dashboard.services import retry_schedule
 from dashboard.services.recall_answers import Judged, Next, judge, shown
+
+WORKER = f"{socket.gethostname().partition('.')[0][:60]}:{os.getpid()}"
+"""Who this process is, in its attempts' rows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +53,8 @@ class Result:
     Attributes:
         answer: What is kept of Recall's answer, without secrets.
         sent_sha256: Of the bytes sent, hex; "" when nothing was.
+        sent_bytes: How many they were.
+        headers_passed: Names of the headers that went along, space separated.
         challenge: What the answer says of Recall's secret token, for a challenge.
     """
 
@@ -58,6 +65,8 @@ class Result:
     answer: str
     judged: Judged
     sent_sha256: str
+    sent_bytes: int = 0
+    headers_passed: str = ""
     challenge: tuple[Finding, str] | None = None
 
 
@@ -68,6 +77,7 @@ def conclude(  # noqa: PLR0913 - one attempt's facts, all named
     sent: bytes | None,
     started_at: datetime,
     secrets: Sequence[SecretStr],
+    headers_passed: Iterable[str] = (),
     challenge: tuple[Finding, str] | None = None,
 ) -> Result:
     """Judge an answer. Touches no database.
@@ -78,6 +88,7 @@ def conclude(  # noqa: PLR0913 - one attempt's facts, all named
         sent: The bytes that left; None when none did.
         started_at: Aware.
         secrets: Never to be kept, should Recall echo them.
+        headers_passed: Names of Zoom's headers that went along.
         challenge: What the answer says of Recall's secret token.
     """
     return Result(
@@ -88,6 +99,8 @@ def conclude(  # noqa: PLR0913 - one attempt's facts, all named
         answer=shown(answer.body, secrets),
         judged=judge(answer),
         sent_sha256="" if sent is None else sha256(sent).hexdigest(),
+        sent_bytes=0 if sent is None else len(sent),
+        headers_passed=" ".join(headers_passed),
         challenge=challenge,
     )
 
@@ -125,16 +138,20 @@ def change(result: Result, *, now: datetime) -> dict[str, Any]:
     }
 
 
-def attempt(result: Result, *, number: int, verdict: str) -> dict[str, Any]:
+def attempt(result: Result, *, verdict: str) -> dict[str, Any]:
     """Return the column values of its `Attempt`."""
     return {
         "id": new_id(result.started_at),
         "webhook_id": result.delivery.webhook_id,
-        "number": number,
+        "redelivery_id": None,
+        "claim": result.delivery.claim,
+        "worker": WORKER,
         "started_at": result.started_at,
         "latency_ms": result.latency_ms,
         "status": result.status,
         "answer": result.answer,
         "verdict": verdict,
         "sent_sha256": result.sent_sha256,
+        "sent_bytes": result.sent_bytes,
+        "headers_passed": result.headers_passed,
     }

@@ -38,6 +38,7 @@ async def send(services: Services, session: ClientSession, each: Delivery) -> Re
         sent=body,
         started_at=started_at,
         secrets=[one.secret for one in named],
+        headers_passed=wire.passed_on(headers),
         challenge=_challenge(each, body, answer, named),
     )
 

@@ -66,4 +66,4 @@ def find(database: Database, webhook_id: int) -> Webhook:
 def attempts(database: Database, webhook_id: int) -> list[Attempt]:
     query = select(Attempt).where(col(Attempt.webhook_id) == webhook_id)
     with database.reading() as session:
-        return list(session.exec(query.order_by(col(Attempt.number))))
+        return list(session.exec(query.order_by(col(Attempt.id))))

@@ -42,7 +42,7 @@ def test_what_recall_took_is_delivered_with_its_attempt(
     assert webhook.outcome is Outcome.DELIVERED
     assert webhook.delivered_at == NOON + timedelta(seconds=1)
     assert webhook.lease_until is None
-    assert (attempt.number, attempt.status, attempt.latency_ms) == (1, 200, 12.5)
+    assert (attempt.claim, attempt.status, attempt.latency_ms) == (1, 200, 12.5)
     assert attempt.sent_sha256.startswith("44136fa355b3678a")
 
 
@@ -137,7 +137,7 @@ def test_a_resent_webhook_is_due_again_and_its_past_stays(
         before.body_sha256,
     )
     assert after.claim > before.claim
-    assert [each.number for each in attempts(database, webhook_id)] == [1, 2]
+    assert [each.claim for each in attempts(database, webhook_id)] == [1, 2]
 
 
 @pytest.mark.parametrize("outcome", [Outcome.WAITING, Outcome.KEPT])
