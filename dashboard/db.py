@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -92,6 +93,32 @@ class Database:
         with self._turns.mutex:
             if self._lock_file is None and not _sqlite_is_safe():
                 self._lock_file = _flock(Path(path + ".lock"))
+
+    def notices(self, channel: str, *, timeout_s: float) -> Iterator[bool]:
+        """Listen to PostgreSQL's notices until closed; nothing on SQLite.
+
+        Yields:
+            True when notices came, False when none did for so many seconds.
+
+        Raises:
+            StorageError: The database cannot be reached, or went away.
+        """
+        if self.is_sqlite:
+            return
+        with _storage_errors(), self._reader.connect() as connection:
+            listening: Any = connection.connection.driver_connection
+            connection.detach()  # closed afterwards: it would go on listening
+            try:
+                listening.execute(f"LISTEN {channel}")
+                while True:
+                    yield any(
+                        True
+                        for _ in listening.notifies(timeout=timeout_s, stop_after=1)
+                    )
+            except psycopg.Error as error:
+                raise StorageError(
+                    f"Notices cannot be listened to: {type(error).__name__}."
+                ) from None
 
     @property
     def writer(self) -> Engine:

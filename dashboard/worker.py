@@ -5,12 +5,15 @@ so that no delivery waits for it. Nothing is decided here: see services/forwardi
 """
 
 import asyncio
+import os
+import socket
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -22,8 +25,14 @@ from dashboard.services import forwarding, sending
 from dashboard.services.bundle import Services
 from dashboard.services.deliveries import Delivery, Result
 
-_AT_ONCE = 256
-_AT_ONCE_A_WORKSPACE = 128
+_AT_ONCE = 512
+"""Claimed in one transaction; each workspace has a bound of its own."""
+
+_BREATH_S = 0.01
+"""Between two exchanges with the database under load: what ends meanwhile goes along.
+
+After a pause there is none: a webhook that comes alone is sent at once."""
+
 _POLL_S = 0.5
 _CHORES_EVERY_S = 1.0
 _PAUSE_S = 1.0
@@ -38,22 +47,31 @@ class Worker:
         services: What it works with.
         chores: Periodic work, called about once a second, one after the other; each
             does a little and returns how much.
+
+    Attributes:
+        name: Who it is in the attempts' rows, "host:process".
     """
 
     def __init__(
         self, services: Services, *, chores: Sequence[Callable[[], int]] = ()
     ) -> None:
+        host = socket.gethostname().partition(".")[0]
+        self.name = f"{host[:60]}:{os.getpid()}"
         self._services = services
         self._chores = chores
+        self._retention = timedelta(days=services.settings.webhook_retention_days)
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._wake: Callable[[], None] = _nothing
 
     def start(self) -> None:
         """Begin; returns at once."""
+        targets = {"delivery": self._deliver, "chores": self._keep}
+        if not self._services.database.is_sqlite:
+            targets["due notices"] = self._listen
         self._threads = [
             threading.Thread(target=target, name=name, daemon=True)
-            for name, target in (("delivery", self._deliver), ("chores", self._keep))
+            for name, target in targets.items()
         ]
         for thread in self._threads:
             thread.start()
@@ -74,13 +92,13 @@ class Worker:
             StorageError: The database cannot be used.
         """
         attempts = 0
-        taken = self._exchange([], limit=_AT_ONCE, spared=(), now=now)
+        taken = self._exchange([], limit=_AT_ONCE, under_way={}, now=now)
         while taken:
             # Its own thread: the caller's may have a loop running already.
             with ThreadPoolExecutor(1) as thread:
                 results = thread.submit(asyncio.run, self._send_all(taken)).result()
             attempts += len(results)
-            taken = self._exchange(results, limit=_AT_ONCE, spared=(), now=now)
+            taken = self._exchange(results, limit=_AT_ONCE, under_way={}, now=now)
         return attempts
 
     def _exchange(
@@ -88,7 +106,7 @@ class Worker:
         results: Sequence[Result],
         *,
         limit: int,
-        spared: Collection[UUID],
+        under_way: Mapping[UUID, int],
         now: datetime,
     ) -> list[Delivery]:
         """Write results back and claim the next, in one transaction."""
@@ -98,8 +116,10 @@ class Worker:
                 if not limit or not forwarding.is_any_due(session, now=now):
                     return []
         with database.writing() as session:
-            forwarding.record(session, results, now=now)
-            return forwarding.take(session, limit=limit, now=now, spared=spared)
+            forwarding.record(session, results, now=now, retention=self._retention)
+            return forwarding.take(
+                session, limit=limit, now=now, worker=self.name, under_way=under_way
+            )
 
     async def _send_all(self, taken: Sequence[Delivery]) -> list[Result]:
         async with wire.open_session(self._services.settings.recall_url) as http:
@@ -138,38 +158,72 @@ class Worker:
 
     async def _pump(self, http: ClientSession, woken: asyncio.Event) -> None:
         """Keep deliveries under way; each end, and each commit of ours, wakes it."""
-        under_way: dict[asyncio.Task[Result], UUID] = {}
+        under_way: Counter[UUID] = Counter()
+        sends: set[asyncio.Task[None]] = set()
         finished: list[Result] = []
+        failed: list[BaseException] = []
+
+        async def send(each: Delivery) -> None:
+            try:
+                finished.append(await sending.send(self._services, http, each))
+            finally:
+                under_way[each.workspace_id] -= 1
+
+        def end(task: asyncio.Task[None]) -> None:
+            sends.discard(task)
+            failed.extend(filter(None, [task.exception()]))
+            woken.set()
+
         while True:
+            began = time.monotonic()
             woken.clear()
             is_stopping = self._stopping.is_set()
-            for task in [task for task in under_way if task.done()]:
-                del under_way[task]
-                finished.append(task.result())
-            if is_stopping and not under_way and not finished:
+            if is_stopping and not sends and not finished:
                 return
+            if failed:
+                raise failed[0]
+            results, finished[:] = list(finished), []
             try:
                 taken = await asyncio.to_thread(
                     self._exchange,
-                    finished,
-                    limit=0 if is_stopping else _AT_ONCE - len(under_way),
-                    spared=_full(under_way.values()),
+                    results,
+                    limit=0 if is_stopping else _AT_ONCE,
+                    under_way=dict(under_way),
                     now=self._services.clock.now(),
                 )
             except StorageError as error:
                 _log.warning("worker.database_unusable", reason=str(error))
                 if is_stopping:
                     return
+                finished += results  # written back when the database is there again
                 await asyncio.sleep(_PAUSE_S)
-                continue  # what is finished is written back when the database is there
-            finished = []
+                continue
             for each in taken:
-                task = asyncio.create_task(sending.send(self._services, http, each))
-                task.add_done_callback(lambda _: woken.set())
-                under_way[task] = each.workspace_id
+                under_way[each.workspace_id] += 1
+                task = asyncio.create_task(send(each))
+                sends.add(task)
+                task.add_done_callback(end)
             with suppress(TimeoutError):
                 async with asyncio.timeout(_POLL_S):
                     await woken.wait()
+            rest_s = began + _BREATH_S - time.monotonic()
+            if rest_s > 0:
+                await asyncio.sleep(rest_s)
+
+    def _listen(self) -> None:
+        """Be woken by other processes' commits; polling goes on beside it."""
+        while not self._stopping.is_set():
+            try:
+                for came in self._services.database.notices(
+                    forwarding.CHANNEL, timeout_s=_POLL_S
+                ):
+                    if self._stopping.is_set():
+                        return
+                    if came:
+                        self._wake()
+            except StorageError as error:
+                _log.warning("worker.not_listening", reason=str(error))
+            self._stopping.wait(_PAUSE_S)
 
     def _keep(self) -> None:
         while not self._stopping.wait(_CHORES_EVERY_S):
@@ -178,12 +232,6 @@ class Worker:
                     chore()
                 except Exception:  # noqa: BLE001 - outermost too; the others go on
                     _log.exception("chore.failed")
-
-
-def _full(workspaces: Collection[UUID]) -> list[UUID]:
-    """Return those with enough under way: a slow one leaves room for the others."""
-    counts = Counter(workspaces)
-    return [each for each, count in counts.items() if count >= _AT_ONCE_A_WORKSPACE]
 
 
 def _nothing() -> None:

@@ -253,6 +253,9 @@ def test_a_worker_whose_database_was_away_writes_back_when_it_is_there(
 
         is_sqlite = False
 
+        def notices(self, *_: Any, **__: Any) -> Any:
+            return iter(())
+
         def reading(self) -> Any:
             return services.database.reading()
 

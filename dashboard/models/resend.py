@@ -69,6 +69,7 @@ class Redelivery(SQLModel, table=True):
         Index(None, "resend_id", "outcome"),
         Index(
             "ix_redelivery_due_at",
+            "zoom_app_id",
             "due_at",
             sqlite_where=text("outcome = 'waiting'"),
             postgresql_where=text("outcome = 'waiting'"),

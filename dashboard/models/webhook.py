@@ -45,7 +45,10 @@ class Webhook(SQLModel, table=True):
     """
 
     __table_args__ = (
-        _partial("ix_webhook_due_at", "due_at", where="outcome = 'waiting'"),
+        # By zoom app first: one that stands still with many must not be read over.
+        _partial(
+            "ix_webhook_due_at", "zoom_app_id", "due_at", where="outcome = 'waiting'"
+        ),
         _partial("ix_webhook_unread", "id", where="is_unread"),
         Index(None, "zoom_app_id", "id"),
         Index(None, "event", "id"),

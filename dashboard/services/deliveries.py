@@ -1,10 +1,8 @@
 """One webhook on its way to Recall, and what one attempt amounts to. No database."""
 
-import os
-import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -18,32 +16,41 @@ from dashboard.models.webhook import Outcome
 from dashboard.services import retry_schedule
 from dashboard.services.recall_answers import Judged, Next, judge, shown
 
-WORKER = f"{socket.gethostname().partition('.')[0][:60]}:{os.getpid()}"
-"""Who this process is, in its attempts' rows."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delivery:
     """One claimed webhook, to be sent before its lease ends.
 
     Attributes:
+        redelivery_id: The resend's row that is claimed; None: the webhook itself.
         claim: Tells this lease from any later one.
-        attempts: Made since it was received or last resent, without this one.
+        worker: Whose lease it is, "host:process".
+        attempts: Made that count towards giving up, without this one.
         verdict: Which secret token signed it.
         headers: Sealed, as `WebhookBody`; so is `body`.
+        probes: Ids of the holds whose probe it is.
     """
 
     webhook_id: int
+    redelivery_id: int | None = None
     claim: int
+    worker: str
     attempts: int
     event: str
     verdict: str
+    received_at: datetime
     zoom_app_id: UUID
     recall_app_id: UUID
     workspace_id: UUID
     region: str
     headers: bytes
     body: bytes
+    probes: frozenset[UUID] = frozenset()
+
+    @property
+    def row_id(self) -> int:
+        """Return the id of the row that is claimed, in its own queue."""
+        return self.webhook_id if self.redelivery_id is None else self.redelivery_id
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,9 +72,29 @@ class Result:
     answer: str
     judged: Judged
     sent_sha256: str
-    sent_bytes: int = 0
-    headers_passed: str = ""
+    sent_bytes: int
+    headers_passed: str
     challenge: tuple[Finding, str] | None = None
+
+    @property
+    def ended_at(self) -> datetime:
+        """Return when the answer was there, or none was waited for any longer."""
+        return self.started_at + timedelta(milliseconds=self.latency_ms)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """What becomes of the claimed row.
+
+    Attributes:
+        reason: A sentence.
+        due_at: Of the next attempt, or of the end.
+    """
+
+    outcome: Outcome
+    reason: str
+    attempts: int
+    due_at: datetime
 
 
 def conclude(  # noqa: PLR0913 - one attempt's facts, all named
@@ -105,11 +132,19 @@ def conclude(  # noqa: PLR0913 - one attempt's facts, all named
     )
 
 
-def change(result: Result, *, now: datetime) -> dict[str, Any]:
-    """Return what becomes of the row: delivered, due again or dead."""
+def change(result: Result, *, now: datetime, retention: timedelta) -> Change:
+    """Return what becomes of the row: delivered, due again or dead.
+
+    Args:
+        result: What came of the attempt.
+        now: Aware; the next attempt is counted from here.
+        retention: How long after its arrival a webhook is tried that a person can
+            mend.
+    """
     delivery, judged = result.delivery, result.judged
     attempts = delivery.attempts + 1
     outcome, due_at, reason = Outcome.DELIVERED, now, f"{judged.sentence}."
+    next_due: datetime | None = None
     match judged.next:
         case Next.DELIVERED:
             pass
@@ -125,27 +160,33 @@ def change(result: Result, *, now: datetime) -> dict[str, Any]:
             if next_due is None:
                 outcome = Outcome.DEAD
                 tried = retry_schedule.in_words()
-                reason = f"Given up after being tried {tried}. {judged.sentence}."
+                reason = f"Given up after being tried {tried}. {reason}"
+        case Next.WAIT:
+            attempts = delivery.attempts
+            if now - delivery.received_at < retention:
+                next_due = retry_schedule.next_look(delivery.claim, now=now)
             else:
-                outcome, due_at = Outcome.WAITING, next_due
-    return {
-        "its_id": delivery.webhook_id,
-        "new_outcome": outcome,
-        "new_reason": reason[:500],
-        "new_attempts": attempts,
-        "new_due_at": due_at,
-        "new_delivered_at": now if outcome is Outcome.DELIVERED else None,
-    }
+                outcome = Outcome.DEAD
+                reason = (
+                    f"Given up after {retention.days} days, as long as webhooks are "
+                    f"kept. {reason}"
+                )
+    if next_due is not None:
+        outcome, due_at = Outcome.WAITING, next_due
+    return Change(
+        outcome=outcome, reason=reason[:500], attempts=attempts, due_at=due_at
+    )
 
 
 def attempt(result: Result, *, verdict: str) -> dict[str, Any]:
     """Return the column values of its `Attempt`."""
+    delivery = result.delivery
     return {
         "id": new_id(result.started_at),
-        "webhook_id": result.delivery.webhook_id,
-        "redelivery_id": None,
-        "claim": result.delivery.claim,
-        "worker": WORKER,
+        "webhook_id": delivery.webhook_id,
+        "redelivery_id": delivery.redelivery_id,
+        "claim": delivery.claim,
+        "worker": delivery.worker,
         "started_at": result.started_at,
         "latency_ms": result.latency_ms,
         "status": result.status,

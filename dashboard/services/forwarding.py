@@ -1,114 +1,92 @@
-"""Forwarding: claims by lease, what a result changes, and sending once more.
+"""Forwarding: what the result of a delivery changes, under its own claim only.
 
 The rows are the queue. A claim ends by itself, so a dead worker gives it back, and
 every write-back is conditional on the claim counter, so a late worker changes nothing.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import cast
-from uuid import UUID
+from typing import Any
 
-from sqlalchemy import Table, bindparam, func, insert, select, text, update
-from sqlmodel import Session, SQLModel, col
+from sqlalchemy import Table, bindparam, func, insert, null, select, update
+from sqlmodel import Session, SQLModel
 
 from dashboard.columns import UtcDateTime
 from dashboard.errors import ConflictError, NotFoundError
 from dashboard.models.check import Source
-from dashboard.models.webhook import Attempt, Outcome, Webhook, WebhookBody
-from dashboard.models.workspace import Workspace
-from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import validation
-from dashboard.services.deliveries import Delivery, Result, attempt, change
+from dashboard.models.ids import new_id
+from dashboard.models.resend import (
+    Redelivery,
+    Resend,
+    ResendState,
+)
+from dashboard.models.webhook import Attempt, Outcome, Webhook
+from dashboard.services import holds, validation
+from dashboard.services.claiming import LEASE, is_any_due, take
+from dashboard.services.deliveries import Change, Result, attempt, change
+from dashboard.services.queues import REDELIVERY, WEBHOOK, is_waiting
 
-LEASE = timedelta(seconds=30)
-"""Longer than the longest delivery, which is given up after 15 seconds."""
+__all__ = [
+    "CHANNEL",
+    "LEASE",
+    "announce",
+    "is_any_due",
+    "record",
+    "release_all",
+    "resend",
+    "take",
+]
+
+CHANNEL = "dashboard_due"
+"""On which PostgreSQL tells sleeping workers that something is due."""
 
 
 def _table(model: type[SQLModel]) -> Table:
-    return cast("Table", model.__table__)  # type: ignore[attr-defined]  # SQLModel does not type it
+    return SQLModel.metadata.tables[str(model.__tablename__)]
 
 
-_WEBHOOK, _BODY = _table(Webhook), _table(WebhookBody)
-# Literally, as the index's own condition: SQLite does not look into parameters.
-_IS_WAITING = text("webhook.outcome = 'waiting'")
-_DUE = select(_WEBHOOK).where(_IS_WAITING).order_by(_WEBHOOK.c.due_at, _WEBHOOK.c.id)
-_CHANGE = (
-    update(_WEBHOOK)
-    .where(_WEBHOOK.c.id == bindparam("its_id"))
+_ADD_ATTEMPTS = insert(_table(Attempt))
+_NEW_ENDED_AT = bindparam("new_ended_at", type_=UtcDateTime)
+_ENDED: dict[Table, dict[str, Any]] = {
+    WEBHOOK: {"delivered_at": func.coalesce(WEBHOOK.c.delivered_at, _NEW_ENDED_AT)},
+    REDELIVERY: {"ended_at": _NEW_ENDED_AT},
+}
+_TAKEN_BY_RECALL = {
+    queue: update(queue)
+    .where(queue.c.id.in_(bindparam("ids", expanding=True)))
+    .values(
+        outcome=Outcome.DELIVERED.value,
+        outcome_reason=bindparam("new_reason"),
+        attempts=queue.c.attempts + 1,
+        due_at=_NEW_ENDED_AT,
+        lease_until=null(),
+        **_ENDED[queue],
+    )
+    for queue in (WEBHOOK, REDELIVERY)
+}
+_CHANGE = {
+    queue: update(queue)
+    .where(queue.c.id == bindparam("its_id"))
     .values(
         outcome=bindparam("new_outcome"),
         outcome_reason=bindparam("new_reason"),
         attempts=bindparam("new_attempts"),
         due_at=bindparam("new_due_at"),
-        lease_until=None,
-        delivered_at=func.coalesce(
-            bindparam("new_delivered_at", type_=UtcDateTime), _WEBHOOK.c.delivered_at
-        ),
+        lease_until=null(),
+        **({"ended_at": _NEW_ENDED_AT} if queue is REDELIVERY else {}),
     )
-)
+    for queue in (WEBHOOK, REDELIVERY)
+}
 
 
-def take(
-    session: Session,
-    *,
-    limit: int,
-    now: datetime,
-    spared: Collection[UUID] = (),
-) -> list[Delivery]:
-    """Claim what is due, oldest first; the caller commits, then sends.
+def announce(session: Session) -> None:
+    """Wake sleeping workers when this transaction commits; on SQLite they are here.
 
-    Only webhooks of zoom apps that have their Recall app; others stay waiting and are
-    due as soon as theirs is created.
-
-    Args:
-        session: Writing. On PostgreSQL many workers may do this at once.
-        limit: How many at most.
-        now: Aware.
-        spared: Workspaces that have enough under way.
+    For whoever makes something due: a webhook, a resend, a hold that is mended.
     """
-    targets = _targets(session, spared)
-    if not targets or limit <= 0:
-        return []
-    rows = (
-        session.connection()
-        .execute(
-            _DUE.where(_WEBHOOK.c.due_at <= now, _WEBHOOK.c.zoom_app_id.in_(targets))
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        .all()
-    )
-    if not rows:
-        return []
-    ids = [row.id for row in rows]
-    # Due again when the lease ends: that alone gives a dead worker's claim back.
-    session.connection().execute(
-        update(_WEBHOOK)
-        .where(_WEBHOOK.c.id.in_(ids))
-        .values(claim=_WEBHOOK.c.claim + 1, lease_until=now + LEASE, due_at=now + LEASE)
-    )
-    found = session.connection().execute(
-        select(_BODY).where(_BODY.c.webhook_id.in_(ids))
-    )
-    bodies = {body.webhook_id: body for body in found}
-    return [
-        Delivery(
-            webhook_id=row.id,
-            claim=row.claim + 1,
-            attempts=row.attempts,
-            event=row.event,
-            verdict=row.verdict,
-            zoom_app_id=row.zoom_app_id,
-            recall_app_id=targets[row.zoom_app_id].recall_app_id,
-            workspace_id=targets[row.zoom_app_id].workspace_id,
-            region=targets[row.zoom_app_id].region,
-            headers=bodies[row.id].headers,
-            body=bodies[row.id].body,
-        )
-        for row in rows
-    ]
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection().execute(select(func.pg_notify(CHANNEL, "")))
 
 
 def release_all(session: Session, *, now: datetime) -> None:
@@ -116,49 +94,58 @@ def release_all(session: Session, *, now: datetime) -> None:
 
     Claims stay as they are, so that a result of before still counts.
     """
-    session.connection().execute(
-        update(_WEBHOOK)
-        .where(_IS_WAITING, _WEBHOOK.c.lease_until.is_not(None))
-        .values(lease_until=None, due_at=now)
-    )
+    for queue in (WEBHOOK, REDELIVERY):
+        session.connection().execute(
+            update(queue)
+            .where(is_waiting(queue), queue.c.lease_until.is_not(None))
+            .values(lease_until=null(), due_at=now)
+        )
 
 
-def is_any_due(session: Session, *, now: datetime) -> bool:
-    """Whether there may be something to claim: a look that locks nothing."""
-    if not _targets(session, ()):
-        return False
-    query = select(_WEBHOOK.c.id).where(_IS_WAITING, _WEBHOOK.c.due_at <= now)
-    return session.connection().execute(query.limit(1)).first() is not None
-
-
-def record(session: Session, results: Sequence[Result], *, now: datetime) -> int:
+def record(
+    session: Session, results: Sequence[Result], *, now: datetime, retention: timedelta
+) -> int:
     """Write results back; the caller commits. May be called again after a rollback.
 
-    A result whose claim is no longer the row's changes nothing.
+    A result whose claim is no longer the row's changes nothing. One of a resend that
+    was cancelled meanwhile adds its attempt, for it was made, and changes nothing else.
 
     Args:
         session: Writing.
-        results: Of different webhooks.
+        results: Of different rows.
         now: Aware; the next attempts are counted from here.
+        retention: How long after its arrival a webhook is tried that a person can
+            mend.
 
     Returns:
         How many still held their claim.
     """
-    if not results:
-        return 0
-    held = _held(session, results)
-    attempts: list[dict[str, object]] = []
-    changes: list[dict[str, object]] = []
-    for each in sorted(held, key=lambda result: result.delivery.webhook_id):
-        values = change(each, now=now)
-        changes.append(values)
-        attempts.append(attempt(each, verdict=values["new_reason"]))
-        if each.challenge is not None:
-            _note(session, each)
-    if held:
-        session.connection().execute(insert(_table(Attempt)), attempts)
-        session.connection().execute(_CHANGE, changes)
-    return len(held)
+    attempts: list[dict[str, Any]] = []
+    counted: list[Result] = []
+    ordered = sorted(results, key=lambda result: result.delivery.row_id)
+    for queue in (WEBHOOK, REDELIVERY):
+        mine = [each for each in ordered if _queue(each) is queue]
+        if not mine:
+            continue
+        outcomes = _outcomes(session, queue, mine)
+        changes: list[tuple[Result, Change]] = []
+        for each in mine:
+            outcome = outcomes.get((each.delivery.row_id, each.delivery.claim))
+            if outcome is None:
+                continue
+            its_change = change(each, now=now, retention=retention)
+            attempts.append(attempt(each, verdict=its_change.reason))
+            if outcome == Outcome.WAITING:
+                changes.append((each, its_change))
+        _write(session, queue, changes, now)
+        counted += [each for each, _ in changes]
+    if attempts:
+        session.connection().execute(_ADD_ATTEMPTS, attempts)
+    if counted:
+        holds.note(session, counted, now=now)
+    for each in counted:
+        _note(session, each)
+    return len(counted)
 
 
 def resend(session: Session, webhook_id: int, *, now: datetime) -> None:
@@ -171,79 +158,107 @@ def resend(session: Session, webhook_id: int, *, now: datetime) -> None:
         NotFoundError: There is no such webhook.
         ConflictError: It is waiting already, or was only kept.
     """
-    done = (Outcome.DELIVERED, Outcome.DEAD)
-    resent = session.connection().execute(
-        update(_WEBHOOK)
-        .where(_WEBHOOK.c.id == webhook_id, _WEBHOOK.c.outcome.in_(done))
-        .values(
-            outcome=Outcome.WAITING,
-            outcome_reason="To be sent again, as staff asked.",
-            attempts=0,  # never the claim counter: it tells leases apart
-            due_at=now,
-            lease_until=None,
-        )
-    )
-    if resent.rowcount:
-        return
-    outcome = (
-        session.connection()
-        .execute(select(_WEBHOOK.c.outcome).where(_WEBHOOK.c.id == webhook_id))
-        .scalar_one_or_none()
-    )
-    if outcome is None:
+    webhook = session.get(Webhook, webhook_id)
+    if webhook is None:
         raise NotFoundError("webhook")
-    if outcome == Outcome.KEPT:
+    if webhook.outcome is Outcome.KEPT:
         raise ConflictError(
             "This webhook was only kept: Zoom posted it to Recall itself."
         )
-    raise ConflictError("This webhook is waiting to be sent already.")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Target:
-    recall_app_id: UUID
-    workspace_id: UUID
-    region: str
-
-
-def _targets(session: Session, spared: Collection[UUID]) -> dict[UUID, _Target]:
-    """Return where the webhooks of each zoom app go, for those that have a place."""
-    query = select(
-        col(ZoomApp.id),
-        col(ZoomApp.recall_app_id),
-        col(Workspace.id),
-        col(Workspace.region),
-    ).join(Workspace, col(Workspace.id) == col(ZoomApp.workspace_id))
-    rows = session.connection().execute(query)
-    return {
-        app_id: _Target(
-            recall_app_id=recall_app_id, workspace_id=workspace_id, region=region
+    if webhook.outcome is Outcome.WAITING:
+        raise ConflictError("This webhook is waiting to be sent already.")
+    asked = Resend(
+        id=new_id(now),
+        asked_by="command line",
+        asked_at=now,
+        state=ResendState.SENDING,
+        expected=1,
+        total=1,
+    )
+    session.add(asked)
+    session.flush()
+    session.add(
+        Redelivery(
+            id=new_id(now),
+            resend_id=asked.id,
+            webhook_id=webhook_id,
+            zoom_app_id=webhook.zoom_app_id,
+            due_at=now,
         )
-        for app_id, recall_app_id, workspace_id, region in rows
-        if recall_app_id is not None and workspace_id not in spared
-    }
+    )
+    session.flush()
 
 
-def _held(session: Session, results: Sequence[Result]) -> list[Result]:
-    """Return the results whose rows are still claimed by them, and lock those rows."""
+def _queue(result: Result) -> Table:
+    return WEBHOOK if result.delivery.redelivery_id is None else REDELIVERY
+
+
+def _outcomes(
+    session: Session, queue: Table, results: Sequence[Result]
+) -> dict[tuple[int, int], str]:
+    """Return the outcome of each row by its id and claim, and lock the rows."""
     rows = session.connection().execute(
-        select(_WEBHOOK.c.id, _WEBHOOK.c.claim)
-        .where(
-            _WEBHOOK.c.id.in_([each.delivery.webhook_id for each in results]),
-            _WEBHOOK.c.outcome == Outcome.WAITING,
-        )
-        .order_by(_WEBHOOK.c.id)
+        select(queue.c.id, queue.c.claim, queue.c.outcome)
+        .where(queue.c.id.in_([each.delivery.row_id for each in results]))
+        .order_by(queue.c.id)
         .with_for_update()
     )
-    claims = {row.id: row.claim for row in rows}
-    return [
-        each
-        for each in results
-        if claims.get(each.delivery.webhook_id) == each.delivery.claim
+    return {(row_id, claim): outcome for row_id, claim, outcome in rows}
+
+
+def _write(
+    session: Session,
+    queue: Table,
+    changes: Sequence[tuple[Result, Change]],
+    now: datetime,
+) -> None:
+    """Write the rows; what Recall took, nearly all, by one statement an answer."""
+    taken: defaultdict[str, list[int]] = defaultdict(list)
+    others: list[dict[str, Any]] = []
+    for each, its_change in changes:
+        if its_change.outcome is Outcome.DELIVERED:
+            taken[its_change.reason].append(each.delivery.row_id)
+            continue
+        is_over = its_change.outcome is not Outcome.WAITING
+        values = {
+            "its_id": each.delivery.row_id,
+            "new_outcome": its_change.outcome.value,
+            "new_reason": its_change.reason,
+            "new_attempts": its_change.attempts,
+            "new_due_at": its_change.due_at,
+        }
+        if queue is REDELIVERY:
+            values["new_ended_at"] = now if is_over else None
+        others.append(values)
+    connection = session.connection()
+    for reason, ids in taken.items():
+        values = {"ids": ids, "new_reason": reason, "new_ended_at": now}
+        connection.execute(_TAKEN_BY_RECALL[queue], values)
+    if others:
+        connection.execute(_CHANGE[queue], others)
+    if queue is REDELIVERY:
+        _tell_webhooks(session, changes, now)
+
+
+def _tell_webhooks(
+    session: Session, changes: Sequence[tuple[Result, Change]], now: datetime
+) -> None:
+    """A webhook keeps all of its first forwarding but when Recall first took it."""
+    taken = [
+        each.delivery.webhook_id
+        for each, its_change in changes
+        if its_change.outcome is Outcome.DELIVERED
     ]
+    if taken:
+        session.connection().execute(
+            update(WEBHOOK)
+            .where(WEBHOOK.c.id.in_(taken), WEBHOOK.c.delivered_at.is_(None))
+            .values(delivered_at=now)
+        )
 
 
 def _note(session: Session, result: Result) -> None:
+    """Keep what Recall's answer to a challenge says of its secret token."""
     if result.challenge is None:
         return
     finding, detail = result.challenge

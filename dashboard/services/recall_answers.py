@@ -42,24 +42,41 @@ _NO_ANSWER = {
     Failure.SEALED: "The stored bytes do not open with the encryption keys set here: "
     "an admin puts the former key back into DASHBOARD_ENCRYPTION_KEYS",
 }
-_MENDED_BY_A_PERSON = {
+_REFUSED = {
     401: "Recall refused the signature (401): it holds another secret token. An admin "
     "saves this zoom app's secret token again, here and in Recall",
-    402: "Recall's workspace is out of credit (402): an admin tops it up at Recall",
-    403: "Recall refused it (403): it holds another secret token, or its firewall "
-    "stopped us. An admin compares the secret tokens",
+    403: "Recall refused it (403): it holds another secret token. An admin saves this "
+    "zoom app's secret token again, here and in Recall",
     404: "Recall does not know this zoom app (404): an admin creates or adopts it on "
     "the zoom app's page",
 }
-_MENDED_BY_TIME = {408: "a time-out", 409: "a conflict", 429: "too many requests"}
+_STOPPED = {
+    402: "Recall's workspace is out of credit (402): an admin tops it up at Recall",
+    429: "Recall answered too many requests (429)",
+}
+_FIREWALL = (
+    "Recall's firewall stopped it (403 with a page): something in it looked suspicious "
+    "there. If it stays so, an admin asks Recall's support to let this server through"
+)
+_FORBIDDEN, _TIMED_OUT, _CONFLICT, _TOO_MANY = 403, 408, 409, 429
 
 
 class Next(StrEnum):
-    """What follows from an answer."""
+    """What follows from an answer for its webhook."""
 
     DELIVERED = "delivered"
-    RETRY = "retry"
+    RETRY = "retry"  # on the schedule, and given up at its end
+    WAIT = "wait"  # a person can mend it: not counted towards giving up
     DEAD = "dead"
+
+
+class Sign(StrEnum):
+    """What an answer says of its workspace or zoom app, see services/hold_rules.py."""
+
+    FINE = "fine"
+    DOWN = "down"  # one of several that make it stand still
+    STOP = "stop"  # stands still at once
+    NONE = "none"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,42 +90,79 @@ class Judged:
 
     next: Next
     sentence: str
+    workspace: Sign = Sign.FINE
+    zoom_app: Sign = Sign.NONE
     asked_s: float | None = None
 
 
 def judge(answer: Answer) -> Judged:
-    """Say whether Recall has it, may take it later, or never will."""
-    if answer.failure is not None or answer.status is None:
+    """Say whether Recall has it, may take it later, or never will.
+
+    The table is in services/hold_rules.py.
+    """
+    status = answer.status
+    if answer.failure is Failure.SEALED:
+        sentence = _NO_ANSWER[Failure.SEALED]
+        return Judged(next=Next.WAIT, sentence=sentence, workspace=Sign.NONE)
+    if answer.failure is not None or status is None:
         sentence = _NO_ANSWER[answer.failure or Failure.BROKEN]
-        return Judged(next=Next.RETRY, sentence=sentence)
-    if httpx2.codes.is_success(answer.status):
-        return Judged(next=Next.DELIVERED, sentence=f"Recall took it ({answer.status})")
-    mendable = _mendable(answer.status)
-    if mendable is None:
+        return Judged(next=Next.RETRY, sentence=sentence, workspace=Sign.DOWN)
+    if httpx2.codes.is_success(status):
+        sentence = f"Recall took it ({status})"
+        return Judged(next=Next.DELIVERED, sentence=sentence, zoom_app=Sign.FINE)
+    return _stopped(answer, status) or _refused(answer, status)
+
+
+def _stopped(answer: Answer, status: int) -> Judged | None:
+    """Judge what stands in the way of every webhook of the workspace; else None."""
+    asked_s = retry_after_s(httpx2.Headers(dict(answer.headers)), status=status)
+    if status in _STOPPED or httpx2.codes.is_redirect(status):
         return Judged(
-            next=Next.DEAD, sentence=f"Recall will not take it ({answer.status})"
+            next=Next.RETRY if status == _TOO_MANY else Next.WAIT,
+            sentence=_STOPPED.get(status) or _elsewhere(status),
+            workspace=Sign.STOP,
+            asked_s=asked_s,
         )
-    headers = httpx2.Headers(dict(answer.headers))
-    return Judged(
-        next=Next.RETRY,
-        sentence=mendable,
-        asked_s=retry_after_s(headers, status=answer.status),
+    if status == _FORBIDDEN and _is_page(answer):
+        return Judged(next=Next.RETRY, sentence=_FIREWALL, workspace=Sign.DOWN)
+    if status == _TIMED_OUT or httpx2.codes.is_server_error(status):
+        return Judged(
+            next=Next.RETRY,
+            sentence=f"Recall could not take it now ({status})",
+            workspace=Sign.DOWN,
+            asked_s=asked_s,
+        )
+    return None
+
+
+def _refused(answer: Answer, status: int) -> Judged:
+    """Judge what Recall says of this webhook or its zoom app."""
+    if status in _REFUSED:
+        sentence = _REFUSED[status]
+        return Judged(next=Next.WAIT, sentence=sentence, zoom_app=Sign.STOP)
+    if status == _CONFLICT:
+        return Judged(
+            next=Next.RETRY,
+            sentence=f"Recall answered a conflict ({status})",
+            asked_s=retry_after_s(httpx2.Headers(dict(answer.headers)), status=status),
+        )
+    return Judged(next=Next.DEAD, sentence=f"Recall will not take it ({status})")
+
+
+def _elsewhere(status: int) -> str:
+    return (
+        f"Recall's address leads elsewhere ({status}) and is not followed: an admin "
+        "checks the workspace's region and DASHBOARD_RECALL_URL"
     )
 
 
-def _mendable(status: int) -> str | None:
-    if status in _MENDED_BY_A_PERSON:
-        return _MENDED_BY_A_PERSON[status]
-    if status in _MENDED_BY_TIME:
-        return f"Recall answered {_MENDED_BY_TIME[status]} ({status})"
-    if httpx2.codes.is_server_error(status):
-        return f"Recall could not take it now ({status})"
-    if httpx2.codes.is_redirect(status):
-        return (
-            f"Recall's address leads elsewhere ({status}) and is not followed: an "
-            "admin checks the workspace's region and DASHBOARD_RECALL_URL"
-        )
-    return None
+def _is_page(answer: Answer) -> bool:
+    """Whether it is the firewall's HTML rather than an answer of Recall's own.
+
+    Source: contracts/recall.md 1.6, docs.recall.ai/docs/errors, checked 2026-11-23.
+    """
+    kind = answer.headers.get("content-type", "")
+    return "html" in kind.lower() or answer.body.lstrip()[:1] == b"<"
 
 
 def shown(body: bytes, secrets: Iterable[SecretStr] = ()) -> str:

@@ -13,6 +13,9 @@ WAITS_S = (1, 3, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, *[7200] * 11)
 LONGEST_ASKED_S = 3600.0
 """However long Recall asks us to wait, we ask again after this."""
 
+_MENDABLE_WAITS_S = (5, 15, 30, *[60] * 57, 300)
+"""Seconds while a person can mend it: an hour of minutes, then every five."""
+
 _SPREAD = 0.2
 
 
@@ -39,6 +42,17 @@ def next_due(
     wait_s = max(float(WAITS_S[attempts - 1]), min(asked_s or 0.0, LONGEST_ASKED_S))
     share = zlib.crc32(f"{webhook_id}:{attempts}".encode()) / 2**32
     return now + timedelta(seconds=wait_s * (1 + _SPREAD * share))
+
+
+def next_look(claims: int, *, now: datetime) -> datetime:
+    """Return when to try again what a person can mend: soon, then every five minutes.
+
+    Args:
+        claims: Made of this webhook so far, at least 1.
+        now: When the last attempt ended; aware.
+    """
+    wait_s = _MENDABLE_WAITS_S[min(claims, len(_MENDABLE_WAITS_S)) - 1]
+    return now + timedelta(seconds=wait_s)
 
 
 def in_words() -> str:

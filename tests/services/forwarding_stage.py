@@ -1,7 +1,7 @@
 """Webhooks that are due, and a worker's steps with them."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from tests.makers import NOON, a_body, a_webhook, saved_app
 
 TOOK_IT = Answer(status=200, latency_ms=12.5)
 BUSY = Answer(status=503, body=b"<h1>503</h1>")
+RETENTION = timedelta(days=30)
 
 Add = Callable[..., int]
 
@@ -45,12 +46,13 @@ def add(database: Database, vault: Vault, app_id: UUID) -> Add:
 
 def take(database: Database, now: datetime = NOON, **over: Any) -> list[Delivery]:
     with database.writing() as session:
-        return forwarding.take(session, now=now, limit=over.pop("limit", 10), **over)
+        values: dict[str, Any] = {"limit": 10, "worker": "test:1"}
+        return forwarding.take(session, now=now, **(values | over))
 
 
 def record(database: Database, *results: Result, now: datetime = NOON) -> int:
     with database.writing() as session:
-        return forwarding.record(session, results, now=now)
+        return forwarding.record(session, results, now=now, retention=RETENTION)
 
 
 def tried(delivery: Delivery, answer: Answer = TOOK_IT, **over: Any) -> Result:

@@ -14,7 +14,6 @@ from dashboard.services.retry_schedule import WAITS_S
 from tests.makers import NOON
 from tests.services.forwarding_stage import (
     BUSY,
-    TOOK_IT,
     Add,
     add,
     app_id,
@@ -112,32 +111,6 @@ def test_a_refused_signature_says_who_mends_it_and_goes_on_trying(
     webhook = find(database, webhook_id)
     assert webhook.outcome is Outcome.WAITING
     assert "An admin saves this zoom app's secret token again" in webhook.outcome_reason
-
-
-@pytest.mark.parametrize("outcome", [Outcome.DELIVERED, Outcome.DEAD])
-def test_a_resent_webhook_is_due_again_and_its_past_stays(
-    database: Database, add: Add, outcome: Outcome
-) -> None:
-    webhook_id = add()
-    [delivery] = take(database)
-    answer = TOOK_IT if outcome is Outcome.DELIVERED else Answer(status=400)
-    record(database, tried(delivery, answer))
-    before = find(database, webhook_id)
-
-    with database.writing() as session:
-        forwarding.resend(session, webhook_id, now=NOON)
-    [again] = take(database)
-    record(database, tried(again))
-
-    after = find(database, webhook_id)
-    assert before.outcome is outcome
-    assert after.outcome is Outcome.DELIVERED
-    assert (after.sent_at_s, after.body_sha256) == (
-        before.sent_at_s,
-        before.body_sha256,
-    )
-    assert after.claim > before.claim
-    assert [each.claim for each in attempts(database, webhook_id)] == [1, 2]
 
 
 @pytest.mark.parametrize("outcome", [Outcome.WAITING, Outcome.KEPT])

@@ -1,14 +1,18 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
+
+import pytest
+from sqlalchemy import Table, event
 
 from dashboard.clients.delivery import Answer
 from dashboard.db import Database
 from dashboard.models.webhook import Outcome
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import forwarding
+from dashboard.services import claiming, forwarding, queues
 from dashboard.vault import Vault
-from tests.makers import NOON, saved_app
+from tests.makers import NOON, a_zoom_app, saved_app
 from tests.services.forwarding_stage import (
     Add,
     add,
@@ -68,21 +72,6 @@ def test_a_late_worker_changes_nothing(database: Database, add: Add) -> None:
     assert record(database, tried(newer)) == 1
 
 
-def test_a_late_worker_changes_nothing_after_a_resend_either(
-    database: Database, add: Add
-) -> None:
-    webhook_id = add()
-    [late] = take(database)
-    [newer] = take(database, NOON + forwarding.LEASE)
-    record(database, tried(newer))
-    with database.writing() as session:
-        forwarding.resend(session, webhook_id, now=NOON)
-    take(database)
-
-    assert record(database, tried(late, Answer(status=400))) == 0
-    assert find(database, webhook_id).outcome is Outcome.WAITING
-
-
 def test_many_workers_share_the_work_and_no_webhook_has_two(
     database: Database, add: Add
 ) -> None:
@@ -114,7 +103,7 @@ def test_without_a_recall_app_it_waits_and_is_due_once_there_is_one(
     assert after[0].recall_app_id == UUID(int=5)
 
 
-def test_a_spared_workspace_leaves_room_for_the_others(
+def test_a_full_workspace_leaves_room_for_the_others(
     database: Database, vault: Vault, add: Add
 ) -> None:
     with database.writing() as session:
@@ -125,6 +114,61 @@ def test_a_spared_workspace_leaves_room_for_the_others(
     slow = everything[0].workspace_id
     later = NOON + forwarding.LEASE
 
-    spared = take(database, later, spared=[slow])
+    spared = take(database, later, under_way={slow: claiming.A_WORKSPACE})
 
     assert [each.workspace_id for each in spared] == [everything[1].workspace_id]
+
+
+def test_a_backlog_of_one_workspace_fills_no_claim_of_another(
+    database: Database, vault: Vault, add: Add
+) -> None:
+    with database.writing() as session:
+        other = saved_app(session, vault, client_id="simCother")
+    for _ in range(20):
+        add(due_at=NOON - timedelta(hours=1))
+    theirs = add(zoom_app_id=other)
+    slow = take(database, limit=1)[0].workspace_id
+
+    taken = take(database, under_way={slow: claiming.A_WORKSPACE - 5})
+
+    assert theirs in {each.webhook_id for each in taken}
+    assert sum(each.workspace_id == slow for each in taken) == 5
+
+
+def test_two_zoom_apps_of_a_workspace_share_its_room(
+    database: Database, vault: Vault, add: Add, app_id: UUID
+) -> None:
+    with database.writing() as session:
+        busy = session.get_one(ZoomApp, app_id)
+        quiet = a_zoom_app(
+            vault, recall_app_id=UUID(int=7), workspace_id=busy.workspace_id
+        )
+        session.add(quiet)
+    for _ in range(20):
+        add(due_at=NOON - timedelta(hours=1))
+    theirs = add(zoom_app_id=quiet.id)
+
+    taken = take(database, limit=10)
+
+    assert len(taken) == 10
+    assert theirs in {each.webhook_id for each in taken}
+
+
+@pytest.mark.parametrize("queue", [queues.WEBHOOK, queues.REDELIVERY])
+def test_what_is_due_is_read_from_its_own_index(sqlite: Database, queue: Table) -> None:
+    values = {"app_id": UUID(int=1), "now": NOON, "at_most": 10}
+    plans: list[str] = []
+
+    def explain(_: Any, cursor: Any, statement: str, parameters: Any, *__: Any) -> None:
+        raw = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        plans.extend(row[3] for row in raw)
+
+    event.listen(sqlite.writer, "before_cursor_execute", explain)
+    with sqlite.writing() as session:
+        session.connection().execute(queues.DUE[queue], values)
+        session.connection().execute(queues.TARGETS)
+
+    index = f"ix_{queue.name}_due_at (zoom_app_id=? AND due_at<?)"
+    assert any(index in step for step in plans)
+    assert not any("TEMP B-TREE" in step for step in plans)
+    assert sum(f"ix_{queue.name}_due_at (zoom_app_id=?" in step for step in plans) == 2

@@ -6,7 +6,7 @@ from pydantic import SecretStr
 from dashboard.clients.delivery import Answer, Failure
 from dashboard.models.check import Finding
 from dashboard.services import recall_answers
-from dashboard.services.recall_answers import Next
+from dashboard.services.recall_answers import Next, Sign
 from dashboard.services.signatures import answer_challenge
 from tests.makers import SECRET_TOKEN
 
@@ -16,14 +16,36 @@ def test_any_2xx_is_delivered(status: int) -> None:
     assert recall_answers.judge(Answer(status=status)).next is Next.DELIVERED
 
 
-@pytest.mark.parametrize(
-    "status", [301, 302, 307, 308, 401, 402, 403, 404, 408, 409, 429, 500, 503, 599]
-)
-def test_what_time_or_a_person_can_mend_is_tried_again(status: int) -> None:
+@pytest.mark.parametrize("status", [408, 409, 429, 500, 503, 599])
+def test_what_time_mends_is_tried_again_on_the_schedule(status: int) -> None:
     judged = recall_answers.judge(Answer(status=status))
 
     assert judged.next is Next.RETRY
     assert str(status) in judged.sentence
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308, 401, 402, 403, 404])
+def test_what_a_person_mends_waits_and_says_who(status: int) -> None:
+    judged = recall_answers.judge(Answer(status=status))
+
+    assert judged.next is Next.WAIT
+    assert str(status) in judged.sentence
+    assert "n admin" in judged.sentence
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(status=403, headers={"content-type": "text/html; charset=utf-8"}),
+        Answer(status=403, body=b"\n<!DOCTYPE HTML><HTML>"),
+    ],
+)
+def test_the_firewalls_page_is_no_refusal_of_the_secret(answer: Answer) -> None:
+    judged = recall_answers.judge(answer)
+
+    assert judged.next is Next.RETRY
+    assert (judged.workspace, judged.zoom_app) == (Sign.DOWN, Sign.NONE)
+    assert "firewall" in judged.sentence
 
 
 @pytest.mark.parametrize("status", [400, 405, 410, 413, 415, 422, 451])
@@ -37,7 +59,7 @@ def test_any_other_answer_is_dead_at_once(status: int) -> None:
 def test_every_failure_is_tried_again_and_said_in_words(failure: Failure) -> None:
     judged = recall_answers.judge(Answer(status=200, failure=failure))
 
-    assert judged.next is Next.RETRY
+    assert judged.next is (Next.WAIT if failure is Failure.SEALED else Next.RETRY)
     assert len(judged.sentence) > 20
 
 

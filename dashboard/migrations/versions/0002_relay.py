@@ -69,7 +69,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_redelivery")),
         sa.UniqueConstraint("resend_id", "webhook_id", name=op.f("uq_redelivery_resend_id_webhook_id")),
     )
-    op.create_index("ix_redelivery_due_at", "redelivery", ["due_at"], sqlite_where=WAITING, postgresql_where=WAITING)
+    op.create_index("ix_redelivery_due_at", "redelivery", ["zoom_app_id", "due_at"], sqlite_where=WAITING, postgresql_where=WAITING)
     op.create_index("ix_redelivery_resend_id_outcome", "redelivery", ["resend_id", "outcome"])
     op.create_index("ix_redelivery_webhook_id", "redelivery", ["webhook_id"])
 
@@ -82,7 +82,7 @@ def upgrade() -> None:
 
     op.add_column("webhook", sa.Column("is_unread", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.drop_index("ix_webhook_outcome_due_at", "webhook")
-    op.create_index("ix_webhook_due_at", "webhook", ["due_at"], sqlite_where=WAITING, postgresql_where=WAITING)
+    op.create_index("ix_webhook_due_at", "webhook", ["zoom_app_id", "due_at"], sqlite_where=WAITING, postgresql_where=WAITING)
     op.create_index("ix_webhook_unread", "webhook", ["id"], sqlite_where=UNREAD, postgresql_where=UNREAD)
 
 

@@ -1,0 +1,177 @@
+"""Holds: writing down what attempts say, taking probes, and ending a hold by hand.
+
+The rule is in services/hold_rules.py.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Table, and_, delete, literal, or_, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, SQLModel, col
+
+from dashboard.columns import UtcDateTime
+from dashboard.models.hold import Hold, HoldKind
+from dashboard.models.resend import Redelivery
+from dashboard.models.webhook import Webhook
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.services.deliveries import Result
+from dashboard.services.hold_rules import Standing, after
+from dashboard.services.recall_answers import Sign
+
+
+def _table(model: type[SQLModel]) -> Table:
+    return SQLModel.metadata.tables[str(model.__tablename__)]
+
+
+_HOLD = _table(Hold)
+
+
+def note(session: Session, results: Sequence[Result], *, now: datetime) -> None:
+    """Write down what attempts say of workspaces and zoom apps; the caller commits.
+
+    Where a hold ends after a probe had failed, what waits is due at once.
+    """
+    kinds: dict[UUID, HoldKind] = {}
+    for each in results:
+        kinds[each.delivery.workspace_id] = HoldKind.WORKSPACE
+        kinds[each.delivery.zoom_app_id] = HoldKind.ZOOM_APP
+    _begin(session, results, now)
+    before = _standings(session, kinds)
+    after_all = dict(before)
+    for each in sorted(results, key=lambda result: result.ended_at):
+        for its_id in (each.delivery.workspace_id, each.delivery.zoom_app_id):
+            stands = after(after_all.get(its_id), each, kind=kinds[its_id], now=now)
+            if stands is None:
+                after_all.pop(its_id, None)
+            else:
+                after_all[its_id] = stands
+    for its_id in sorted(before):
+        _keep(session, before[its_id], after_all.get(its_id), now=now)
+
+
+def claim_probes(
+    session: Session, ids: Iterable[UUID], *, until: datetime, now: datetime
+) -> bool:
+    """Take the next probe of each of these holds; the caller commits.
+
+    Args:
+        session: Writing.
+        ids: Of holds that seemed to be due a probe.
+        until: When the lease ends: a dead worker's probe is free then.
+        now: Aware.
+
+    Returns:
+        Whether all of them were free; else nothing is changed.
+    """
+    ids = sorted(ids)
+    due = and_(_HOLD.c.id.in_(ids), _HOLD.c.is_holding, _HOLD.c.probe_at <= now)
+    free = (
+        session.connection()
+        .execute(
+            select(_HOLD.c.id)
+            .where(due)
+            .order_by(_HOLD.c.id)
+            .with_for_update(skip_locked=True)
+        )
+        .all()
+    )
+    if len(free) < len(ids):
+        return False
+    session.connection().execute(
+        update(_HOLD)
+        .where(_HOLD.c.id.in_(ids))
+        .values(probe_at=until, probes=_HOLD.c.probes + 1)
+    )
+    return True
+
+
+def mended(
+    session: Session,
+    *,
+    now: datetime,
+    zoom_app_id: UUID | None = None,
+    workspace_id: UUID | None = None,
+) -> None:
+    """Probe at once what a person may have mended; the caller commits.
+
+    Args:
+        session: Writing.
+        now: Aware.
+        zoom_app_id: The zoom app whose secret token or Recall record changed.
+        workspace_id: The workspace that changed.
+    """
+    its_id = zoom_app_id or workspace_id
+    found = session.connection().execute(
+        update(_HOLD)
+        .where(_HOLD.c.id == its_id, _HOLD.c.is_holding)
+        .values(probe_at=now, probes=0)
+    )
+    if its_id is not None and found.rowcount:
+        _hasten(session, its_id, now=now)
+
+
+def _begin(session: Session, results: Sequence[Result], now: datetime) -> None:
+    """Make the rows that may be needed, so that two workers count in the same one."""
+    rows: dict[UUID, HoldKind] = {}
+    for each in results:
+        sign, is_first = each.judged.workspace, each.delivery.attempts == 0
+        if sign is Sign.STOP or (sign is Sign.DOWN and is_first):
+            rows[each.delivery.workspace_id] = HoldKind.WORKSPACE
+        if each.judged.zoom_app is Sign.STOP:
+            rows[each.delivery.zoom_app_id] = HoldKind.ZOOM_APP
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    insert = sqlite.insert if is_sqlite else postgresql.insert
+    for its_id, kind in sorted(rows.items()):
+        fresh = Standing(id=its_id, kind=kind, since=now, probe_at=now)
+        session.connection().execute(
+            insert(_HOLD).values(**asdict(fresh)).on_conflict_do_nothing()
+        )
+
+
+def _standings(session: Session, ids: Iterable[UUID]) -> dict[UUID, Standing]:
+    """Return what there is of these, locked, in the order of ids."""
+    query = (
+        select(_HOLD).where(_HOLD.c.id.in_(ids)).order_by(_HOLD.c.id).with_for_update()
+    )
+    rows = session.connection().execute(query)
+    return {row.id: Standing(**row._mapping) for row in rows}  # noqa: SLF001 - SQLAlchemy's own name for it
+
+
+def _keep(
+    session: Session, before: Standing, stands: Standing | None, *, now: datetime
+) -> None:
+    this = _HOLD.c.id == before.id
+    if stands is None:
+        session.connection().execute(delete(_HOLD).where(this))
+        if before.is_holding and before.probes > 1:
+            _hasten(session, before.id, now=now)
+    elif stands != before:
+        values = asdict(stands)
+        session.connection().execute(update(_HOLD).where(this).values(**values))
+
+
+def _hasten(session: Session, its_id: UUID, *, now: datetime) -> None:
+    """Make due what waits there for another try, oldest first; what is leased stays."""
+    apps = select(col(ZoomApp.id)).where(
+        or_(col(ZoomApp.id) == its_id, col(ZoomApp.workspace_id) == its_id)
+    )
+    for table, due_at in (
+        (_table(Webhook), col(Webhook.received_at)),
+        (_table(Redelivery), literal(now, UtcDateTime)),
+    ):
+        behind = (
+            select(table.c.id)
+            .where(
+                text(f"{table.name}.outcome = 'waiting'"),
+                table.c.zoom_app_id.in_(apps),
+                table.c.due_at > now,
+                table.c.lease_until.is_(None),
+            )
+            .with_for_update(skip_locked=True)
+        )
+        session.connection().execute(
+            update(table).where(table.c.id.in_(behind)).values(due_at=due_at)
+        )

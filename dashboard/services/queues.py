@@ -1,0 +1,157 @@
+"""The two queues: what each zoom app has due, and what holds it. Reads only."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Label,
+    Select,
+    Table,
+    TextClause,
+    and_,
+    bindparam,
+    null,
+    select,
+    text,
+)
+from sqlmodel import Session, SQLModel
+
+from dashboard.columns import UtcDateTime
+from dashboard.models.hold import Hold
+from dashboard.models.resend import Redelivery
+from dashboard.models.webhook import Webhook, WebhookBody
+from dashboard.models.workspace import Workspace
+from dashboard.models.zoom_app import ZoomApp
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """A zoom app that has its Recall app.
+
+    Attributes:
+        webhook_due_at: Of its webhook that waits for the earliest instant, if any.
+        redelivery_due_at: Of its resends, likewise.
+        app_probe_at: When a probe may be sent; None while nothing holds the app.
+        workspace_probe_at: Likewise, of its workspace.
+    """
+
+    zoom_app_id: UUID
+    recall_app_id: UUID
+    workspace_id: UUID
+    region: str
+    webhook_due_at: datetime | None
+    redelivery_due_at: datetime | None
+    app_probe_at: datetime | None
+    workspace_probe_at: datetime | None
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether it has something to send and nothing forbids it."""
+        due_at = self.due_at
+        if due_at is None or due_at > now:
+            return False
+        return all(at is None or at <= now for at in self._probes_at)
+
+    @property
+    def due_at(self) -> datetime | None:
+        """Return when the first of its queues has something."""
+        dues = (self.webhook_due_at, self.redelivery_due_at)
+        return min((at for at in dues if at is not None), default=None)
+
+    @property
+    def probes(self) -> frozenset[UUID]:
+        """Return the holds that a delivery of it would probe."""
+        ids = (self.zoom_app_id, self.workspace_id)
+        pairs = zip(ids, self._probes_at, strict=True)
+        return frozenset(its_id for its_id, at in pairs if at is not None)
+
+    @property
+    def _probes_at(self) -> tuple[datetime | None, datetime | None]:
+        return self.app_probe_at, self.workspace_probe_at
+
+
+def _table(model: type[SQLModel]) -> Table:
+    return SQLModel.metadata.tables[str(model.__tablename__)]
+
+
+WEBHOOK, REDELIVERY = _table(Webhook), _table(Redelivery)
+_BODY, _APP, _WORKSPACE = _table(WebhookBody), _table(ZoomApp), _table(Workspace)
+
+
+def is_waiting(table: Table) -> TextClause:
+    """Return the due index's condition, literally: SQLite looks into no parameter."""
+    return text(f"{table.name}.outcome = 'waiting'")
+
+
+def _first_due(queue: Table) -> Label[datetime | None]:
+    return (
+        select(queue.c.due_at)
+        .where(queue.c.zoom_app_id == _APP.c.id, is_waiting(queue))
+        .order_by(queue.c.due_at)
+        .limit(1)
+        .scalar_subquery()
+        .label(f"{queue.name}_due_at")
+    )
+
+
+_APP_HOLD, _WORKSPACE_HOLD = (_table(Hold).alias(name) for name in ("ha", "hw"))
+TARGETS = (
+    select(
+        _APP.c.id.label("zoom_app_id"),
+        _APP.c.recall_app_id,
+        _WORKSPACE.c.id.label("workspace_id"),
+        _WORKSPACE.c.region,
+        _first_due(WEBHOOK),
+        _first_due(REDELIVERY),
+        _APP_HOLD.c.probe_at.label("app_probe_at"),
+        _WORKSPACE_HOLD.c.probe_at.label("workspace_probe_at"),
+    )
+    .join(_WORKSPACE, _WORKSPACE.c.id == _APP.c.workspace_id)
+    .outerjoin(_APP_HOLD, and_(_APP_HOLD.c.id == _APP.c.id, _APP_HOLD.c.is_holding))
+    .outerjoin(
+        _WORKSPACE_HOLD,
+        and_(_WORKSPACE_HOLD.c.id == _WORKSPACE.c.id, _WORKSPACE_HOLD.c.is_holding),
+    )
+    .where(_APP.c.recall_app_id.is_not(None))
+)
+
+
+def _due(queue: Table, redelivery_id: ColumnElement[Any]) -> Select[Any]:
+    joined = select(
+        WEBHOOK.c.id.label("webhook_id"),
+        redelivery_id.label("redelivery_id"),
+        queue.c.claim,
+        queue.c.attempts,
+        WEBHOOK.c.event,
+        WEBHOOK.c.verdict,
+        WEBHOOK.c.received_at,
+        _BODY.c.headers,
+        _BODY.c.body,
+    )
+    if queue is REDELIVERY:
+        joined = joined.join_from(queue, WEBHOOK, WEBHOOK.c.id == queue.c.webhook_id)
+    return (
+        joined.join(_BODY, _BODY.c.webhook_id == WEBHOOK.c.id)
+        .where(
+            queue.c.zoom_app_id == bindparam("app_id"),
+            is_waiting(queue),
+            queue.c.due_at <= bindparam("now", type_=UtcDateTime),
+        )
+        .order_by(queue.c.due_at, queue.c.id)
+        .limit(bindparam("at_most"))
+        .with_for_update(of=queue, skip_locked=True)
+    )
+
+
+DUE = {
+    WEBHOOK: _due(WEBHOOK, null()),
+    REDELIVERY: _due(REDELIVERY, REDELIVERY.c.id),
+}
+
+
+def targets_of(session: Session) -> list[Target]:
+    """Return every zoom app that has its Recall app."""
+    rows = session.connection().execute(TARGETS).mappings()
+    return [Target(**row) for row in rows]
