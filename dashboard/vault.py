@@ -117,4 +117,4 @@ def _key_id(key: bytes) -> bytes:
 
 
 def _place(table: str, column: str, row: object) -> bytes:
-    return b"\0".join(part.encode() for part in (table, column, str(row)))
+    return f"{table}\0{column}\0{row}".encode()

@@ -27,8 +27,9 @@ PASSED_ON = frozenset(
 """The only headers of Zoom's that reach Recall (contracts/zoom.md 5.8)."""
 
 _USER_AGENT = "zoom-recall-dashboard"
-_TIMEOUT = aiohttp.ClientTimeout(total=15, connect=8, sock_connect=5, sock_read=10)
-_PER_HOST = 128
+# Each further limit is a timer of its own for every request: a tenth of its cost.
+_TIMEOUT = aiohttp.ClientTimeout(total=15, sock_connect=5)
+_SUCCESS = range(200, 300)
 _ANSWER_BYTES = 16 * 1024
 _PRINTABLE = re.compile(r"[\x20-\x7e]*")
 
@@ -51,7 +52,7 @@ class Answer:
 
     Attributes:
         status: None when there was no answer.
-        headers: Names lower case.
+        headers: Names lower case; of a success none.
         body: Its first 16 KiB.
         latency_ms: From sending to the end of what was read, in milliseconds.
         failure: None when the answer is whole.
@@ -74,7 +75,7 @@ def open_session(base_url: str | None) -> aiohttp.ClientSession:
         base_url: The one host of every delivery, or None for Recall's own.
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, limit_per_host=_PER_HOST),
+        connector=aiohttp.TCPConnector(limit=0),  # the worker has its own bounds
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=_TIMEOUT,
         headers={"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"},
@@ -104,7 +105,8 @@ async def post(
             url, data=body, headers=passed_on(headers), allow_redirects=False
         ) as response:
             status = response.status
-            answered = {k.lower(): v for k, v in response.headers.items()}
+            if status not in _SUCCESS:
+                answered = {k.lower(): v for k, v in response.headers.items()}
             answer = await _head(response.content)
     except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
         failure = _failure(error)

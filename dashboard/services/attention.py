@@ -9,9 +9,11 @@ from uuid import UUID
 from sqlmodel import Session, col, func, select
 
 from dashboard.models.connection import TokenState
+from dashboard.models.hold import HoldKind
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.workspace import Verdict, Workspace
 from dashboard.models.zoom_app import Routing, ZoomApp
+from dashboard.services import holds
 from dashboard.services.overview import AppOverview
 from dashboard.services.validation_states import State
 from dashboard.settings import public_url_trouble
@@ -104,10 +106,14 @@ def items(
         *_about_workspaces(session),
         *_about_address(public_url),
     ]
+    still = holds.list_still(session, at_most=LOOKED_AT)
+    found += _about_holds(session, still)
+    held = {each.standing.id for each in still}
     for each in apps:
         found += _about_pair(each.app)
         found += _about_validation(each)
-        found += _about_backlog(each.app, backlogs.get(each.app.id), now)
+        if not held & {each.app.id, each.app.workspace_id}:
+            found += _about_backlog(each.app, backlogs.get(each.app.id), now)
         found += _about_dead(session, each.app)
         found += _about_connections(each)
     return sorted(found, key=lambda item: _ORDER.index(item.tone))
@@ -174,6 +180,26 @@ def _about_backlog(
             since=backlog.oldest_at,
             action=Action.SEE_WAITING,
             zoom_app_id=app.id,
+        )
+
+
+def _about_holds(session: Session, still: Sequence[holds.Still]) -> Iterator[Item]:
+    for each in still:
+        standing = each.standing
+        wait = _webhooks(each.waiting, is_more=each.waiting >= LOOKED_AT)
+        is_workspace = standing.kind is HoldKind.WORKSPACE
+        if is_workspace:
+            where = f"the workspace {session.get_one(Workspace, standing.id).name}"
+        else:
+            where = _name(session.get_one(ZoomApp, standing.id))
+        yield Item(
+            tone=_TROUBLE,
+            sentence=f"Deliveries stand still for {where}: {wait} waiting.",
+            detail=f"{standing.reason} They are kept and go by themselves when a "
+            "probe succeeds.",
+            since=standing.since,
+            action=Action.OPEN_WORKSPACES if is_workspace else Action.OPEN_APP,
+            zoom_app_id=None if is_workspace else standing.id,
         )
 
 

@@ -25,7 +25,13 @@ from dashboard.models.webhook import Attempt, Outcome, Webhook
 from dashboard.services import holds, validation
 from dashboard.services.claiming import LEASE, is_any_due, take
 from dashboard.services.deliveries import Change, Result, attempt, change
-from dashboard.services.queues import REDELIVERY, WEBHOOK, is_waiting
+from dashboard.services.queues import (
+    CHANNEL,
+    REDELIVERY,
+    WEBHOOK,
+    announce,
+    is_waiting,
+)
 
 __all__ = [
     "CHANNEL",
@@ -37,9 +43,6 @@ __all__ = [
     "resend",
     "take",
 ]
-
-CHANNEL = "dashboard_due"
-"""On which PostgreSQL tells sleeping workers that something is due."""
 
 
 def _table(model: type[SQLModel]) -> Table:
@@ -78,15 +81,6 @@ _CHANGE = {
     )
     for queue in (WEBHOOK, REDELIVERY)
 }
-
-
-def announce(session: Session) -> None:
-    """Wake sleeping workers when this transaction commits; on SQLite they are here.
-
-    For whoever makes something due: a webhook, a resend, a hold that is mended.
-    """
-    if session.get_bind().dialect.name == "postgresql":
-        session.connection().execute(select(func.pg_notify(CHANNEL, "")))
 
 
 def release_all(session: Session, *, now: datetime) -> None:

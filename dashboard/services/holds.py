@@ -4,29 +4,47 @@ The rule is in services/hold_rules.py.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, and_, delete, literal, or_, select, text, update
+from sqlalchemy import (
+    Row,
+    Select,
+    and_,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
 
 from dashboard.columns import UtcDateTime
 from dashboard.models.hold import Hold, HoldKind
-from dashboard.models.resend import Redelivery
-from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.deliveries import Result
 from dashboard.services.hold_rules import Standing, after
+from dashboard.services.queues import REDELIVERY, WEBHOOK, announce, is_waiting
 from dashboard.services.recall_answers import Sign
 
-
-def _table(model: type[SQLModel]) -> Table:
-    return SQLModel.metadata.tables[str(model.__tablename__)]
+_HOLD = SQLModel.metadata.tables[str(Hold.__tablename__)]
 
 
-_HOLD = _table(Hold)
+@dataclass(frozen=True, kw_only=True)
+class Still:
+    """What stands still.
+
+    Attributes:
+        waiting: Webhooks and resends, counted up to the caller's bound.
+    """
+
+    standing: Standing
+    waiting: int
 
 
 def note(session: Session, results: Sequence[Result], *, now: datetime) -> None:
@@ -111,6 +129,22 @@ def mended(
     )
     if its_id is not None and found.rowcount:
         _hasten(session, its_id, now=now)
+        announce(session)
+
+
+def list_still(session: Session, *, at_most: int) -> list[Still]:
+    """Return what stands still with something waiting, the longest first.
+
+    Args:
+        session: Reading.
+        at_most: So many are counted of what waits.
+    """
+    query = select(_HOLD).where(_HOLD.c.is_holding).order_by(_HOLD.c.since)
+    found = [
+        Still(standing=_standing(row), waiting=_waiting(session, row.id, at_most))
+        for row in session.connection().execute(query).all()
+    ]
+    return [still for still in found if still.waiting]
 
 
 def _begin(session: Session, results: Sequence[Result], now: datetime) -> None:
@@ -137,7 +171,7 @@ def _standings(session: Session, ids: Iterable[UUID]) -> dict[UUID, Standing]:
         select(_HOLD).where(_HOLD.c.id.in_(ids)).order_by(_HOLD.c.id).with_for_update()
     )
     rows = session.connection().execute(query)
-    return {row.id: Standing(**row._mapping) for row in rows}  # noqa: SLF001 - SQLAlchemy's own name for it
+    return {row.id: _standing(row) for row in rows}
 
 
 def _keep(
@@ -155,17 +189,15 @@ def _keep(
 
 def _hasten(session: Session, its_id: UUID, *, now: datetime) -> None:
     """Make due what waits there for another try, oldest first; what is leased stays."""
-    apps = select(col(ZoomApp.id)).where(
-        or_(col(ZoomApp.id) == its_id, col(ZoomApp.workspace_id) == its_id)
-    )
+    apps = _apps(its_id)
     for table, due_at in (
-        (_table(Webhook), col(Webhook.received_at)),
-        (_table(Redelivery), literal(now, UtcDateTime)),
+        (WEBHOOK, WEBHOOK.c.received_at),
+        (REDELIVERY, literal(now, UtcDateTime)),
     ):
         behind = (
             select(table.c.id)
             .where(
-                text(f"{table.name}.outcome = 'waiting'"),
+                is_waiting(table),
                 table.c.zoom_app_id.in_(apps),
                 table.c.due_at > now,
                 table.c.lease_until.is_(None),
@@ -175,3 +207,29 @@ def _hasten(session: Session, its_id: UUID, *, now: datetime) -> None:
         session.connection().execute(
             update(table).where(table.c.id.in_(behind)).values(due_at=due_at)
         )
+
+
+def _waiting(session: Session, its_id: UUID, at_most: int) -> int:
+    some = union_all(
+        *(
+            select(queue.c.id.label("id"))
+            .where(is_waiting(queue), queue.c.zoom_app_id.in_(_apps(its_id)))
+            .limit(at_most)
+            .subquery()
+            .select()
+            for queue in (WEBHOOK, REDELIVERY)
+        )
+    ).subquery()
+    counted = session.connection().execute(select(func.count()).select_from(some))
+    return min(counted.scalar_one(), at_most)
+
+
+def _apps(its_id: UUID) -> Select[Any]:
+    """Return the zoom app of this id, or the zoom apps of this workspace."""
+    return select(col(ZoomApp.id)).where(
+        or_(col(ZoomApp.id) == its_id, col(ZoomApp.workspace_id) == its_id)
+    )
+
+
+def _standing(row: Row[Any]) -> Standing:
+    return Standing(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it

@@ -8,6 +8,7 @@ from prometheus_client.registry import Collector
 from sqlmodel import Session, col, func, select
 
 from dashboard.models.connection import Connection, TokenState
+from dashboard.models.hold import Hold, HoldKind
 from dashboard.models.webhook import Outcome, RefusalCount, Webhook
 from dashboard.models.zoom_app import ZoomApp
 
@@ -34,6 +35,7 @@ class _Numbers(Collector):
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Give each family its samples."""
         yield self._backlog()
+        yield self._holds()
         yield self._connections()
         yield self._refused()
         streams = GaugeMetricFamily(
@@ -57,6 +59,18 @@ class _Numbers(Collector):
         )
         for name, outcome, number in self._session.exec(query).all():
             family.add_metric([name, str(outcome)], number)
+        return family
+
+    def _holds(self) -> GaugeMetricFamily:
+        family = GaugeMetricFamily(
+            "dashboard_holds",
+            "Workspaces and zoom apps whose deliveries stand still, but for probes.",
+            labels=["kind"],
+        )
+        query = select(Hold.kind, func.count()).where(col(Hold.is_holding))
+        found = dict(self._session.exec(query.group_by(col(Hold.kind))).all())
+        for kind in HoldKind:
+            family.add_metric([kind.value], found.get(kind, 0))
         return family
 
     def _connections(self) -> GaugeMetricFamily:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     TextClause,
     and_,
     bindparam,
+    func,
     null,
     select,
     text,
@@ -25,6 +26,9 @@ from dashboard.models.resend import Redelivery
 from dashboard.models.webhook import Webhook, WebhookBody
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
+
+CHANNEL = "dashboard_due"
+"""On which PostgreSQL tells sleeping workers that something is due."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,6 +153,15 @@ DUE = {
     WEBHOOK: _due(WEBHOOK, null()),
     REDELIVERY: _due(REDELIVERY, REDELIVERY.c.id),
 }
+
+
+def announce(session: Session) -> None:
+    """Wake sleeping workers when this transaction commits; on SQLite they are here.
+
+    For whoever makes something due: a webhook, a resend, a hold that is mended.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection().execute(select(func.pg_notify(CHANNEL, "")))
 
 
 def targets_of(session: Session) -> list[Target]:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from dashboard.clients.recall_replies import RecallApp
 from dashboard.errors import ConflictError, UpstreamError
-from dashboard.services import audit, recall_jobs, zoom_apps
+from dashboard.services import audit, holds, recall_jobs, zoom_apps
 from dashboard.services.audit import Actor
 from dashboard.services.bundle import Services
 from dashboard.services.recall_jobs import CreateResult, Creation, Job
@@ -134,13 +134,15 @@ def update_in_recall(services: Services, zoom_app_id: UUID, *, actor: Actor) -> 
         raise ConflictError("This zoom app is not in Recall yet.")
     job = recall_jobs.open_job(services, zoom_app_id, workspace_id)
     _send_secrets(job, recall_app_id)
+    now = services.clock.now()
     with services.database.writing() as session:
+        holds.mended(session, zoom_app_id=zoom_app_id, now=now)
         audit.record(
             session,
             actor,
             "zoom_app.updated_in_recall",
             subject=f"{job.name}: {recall_app_id}",
-            now=services.clock.now(),
+            now=now,
         )
 
 

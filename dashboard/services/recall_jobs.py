@@ -12,7 +12,7 @@ from dashboard.clients.recall import Recall
 from dashboard.clients.recall_replies import RecallApp
 from dashboard.errors import ConflictError
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import audit, workspaces, zoom_apps
+from dashboard.services import audit, holds, workspaces, zoom_apps
 from dashboard.services.audit import Actor
 from dashboard.services.bundle import Services
 
@@ -156,6 +156,7 @@ def store(  # noqa: PLR0913 - the parts of one act, all named
             )
         )
         if stored.rowcount == 1:
+            holds.mended(session, zoom_app_id=job.zoom_app_id, now=now)
             audit.record(
                 session,
                 actor,

@@ -16,7 +16,7 @@ from dashboard.errors import (
     UpstreamError,
 )
 from dashboard.models.workspace import Verdict, Workspace
-from dashboard.services import audit
+from dashboard.services import audit, holds
 from dashboard.services.audit import Actor
 from dashboard.services.bundle import Services
 from dashboard.services.pasted import require_whole, trim, trim_secret
@@ -141,6 +141,7 @@ def change(
             workspace.api_key_length = len(values.api_key)
             workspace.api_key_set_at = now
             _note(workspace, answer, now)
+            holds.mended(session, workspace_id=workspace_id, now=now)
         session.add(workspace)
         audit.record(
             session, actor, "workspace.changed", subject=_words(workspace), now=now

@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 from dashboard.errors import ConflictError, NotFoundError
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
+from dashboard.services import holds
 from dashboard.services.credentials import NewZoomApp, ZoomAppChanges, tidy
 from dashboard.services.signatures import NamedSecret
 from dashboard.vault import Vault, fingerprint
@@ -122,6 +123,7 @@ def change(  # noqa: PLR0913 - the parts of one act, all named
         zoom_app.checked_at = proof.at
     if changes.secret_token is not None:
         _replace_secret_token(vault, zoom_app, changes.secret_token, now)
+        holds.mended(session, zoom_app_id=zoom_app_id, now=now)
     zoom_app.version += 1
     session.add(zoom_app)
     session.flush()

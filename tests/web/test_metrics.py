@@ -1,16 +1,18 @@
 """`/metrics`: a bearer token or nothing."""
 
 from collections.abc import Callable, Iterator
+from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
 from pydantic import SecretStr
 
 from dashboard.app import build_services, create_app
+from dashboard.models.hold import Hold, HoldKind
 from dashboard.models.webhook import Outcome
 from dashboard.settings import Settings
 from tests.conftest import HTTPS
-from tests.makers import a_connection, a_webhook, a_zoom_app
+from tests.makers import NOON, a_connection, a_webhook, a_zoom_app
 
 TOKEN = "test-metrics-token-0001"
 
@@ -28,6 +30,15 @@ def ask(settings: Settings) -> Iterator[Ask]:
         session.flush()
         session.add(a_webhook(app, outcome=Outcome.DEAD))
         session.add(a_connection(app))
+        for number, is_holding in ((1, True), (2, False)):
+            hold = Hold(
+                id=UUID(int=number),
+                kind=HoldKind.WORKSPACE,
+                is_holding=is_holding,
+                since=NOON,
+                probe_at=NOON,
+            )
+            session.add(hold)
     client = create_app(services).test_client()
 
     def asked(authorization: str) -> tuple[int, str]:
@@ -60,5 +71,7 @@ def test_prometheus_reads_what_is_owed_and_who_is_connected(ask: Ask) -> None:
 
     assert status == 200
     assert 'dashboard_webhooks_owed{outcome="dead",zoom_app="Notetaker"} 1.0' in text
+    assert 'dashboard_holds{kind="workspace"} 1.0' in text
+    assert 'dashboard_holds{kind="zoom_app"} 0.0' in text
     assert 'dashboard_connections{state="healthy"} 1.0' in text
     assert 'dashboard_connections{state="unknown"} 0.0' in text
