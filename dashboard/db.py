@@ -26,6 +26,10 @@ from dashboard.errors import DatabaseBusyError, StorageError
 
 _TURN_TIMEOUT_S = 5.0
 _POOL_SIZE = 32
+_WRITER_CACHE_KIB = 32 * 1024
+_CHECKPOINT_PAGES = 4000
+"""16 MB: a page that many webhooks change is copied back once for all of them."""
+
 _POOL_OVERFLOW = 256
 
 
@@ -238,6 +242,8 @@ def _sqlite_engine(url: URL, *, for_writing: bool) -> Engine:
         if for_writing:
             cursor.execute("PRAGMA journal_mode = WAL")
             cursor.execute("PRAGMA synchronous = FULL")
+            cursor.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}")
+            cursor.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         else:
             cursor.execute("PRAGMA query_only = ON")
         cursor.close()

@@ -13,11 +13,11 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from multiprocessing import util as multiprocessing_util
-from wsgiref.types import WSGIApplication
+from typing import Any, cast
 
 import structlog
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 
 from dashboard import logs, schema
@@ -27,6 +27,9 @@ from dashboard.db import Database
 from dashboard.errors import SettingsError
 from dashboard.settings import Settings, public_url_trouble
 from dashboard.web import live
+from dashboard.web.bridge import Bridge
+from dashboard.web.door import Door
+from dashboard.web.front import Front
 from dashboard.worker import Worker
 
 THREADS = 256
@@ -54,13 +57,12 @@ def serve(settings: Settings, *, host: str, port: int, with_worker: bool) -> Non
         "dashboard",
         address=host,
         port=port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
         workers=1,
-        blocking_threads=THREADS,
+        loop=Loops.uvloop,
         backlog=_BACKLOG,
         backpressure=_BACKLOG,
         websockets=False,
-        # It warns of 256 threads, which stand still most of the time: live pages.
         log_level=LogLevels.error,
         respawn_failed_workers=True,
         workers_kill_timeout=_STOPS_WITHIN_S,
@@ -142,7 +144,7 @@ def upgrade_with_backup(database: Database, *, clock: Clock) -> str | None:
 
 def _load(
     settings: Settings, listens_on: str, parent: int, *, with_worker: bool
-) -> WSGIApplication:
+) -> Callable[..., Any]:
     die_with(parent)
     logs.set_up()
     services = build_services(settings, listens_on=listens_on)
@@ -159,7 +161,12 @@ def _load(
     multiprocessing_util.Finalize(None, close, exitpriority=10)
     app = create_app(services)
     _when_told_to_stop(live.watcher_of(app).close)
-    return app
+    door = Door(services, trusted_proxies=settings.trusted_proxies)
+    pages = Bridge(
+        app.wsgi_app, threads=THREADS, largest_body=app.config["MAX_CONTENT_LENGTH"]
+    )
+    # Granian asks an object for `__rsgi__`, whatever its types say of functions.
+    return cast("Callable[..., Any]", Front(door, pages))
 
 
 def _when_told_to_stop(act: Callable[[], None]) -> None:

@@ -1,20 +1,19 @@
 """One batch of verified webhooks in one transaction; repeats are seen by their key."""
 
-import threading
 import time
 from collections import Counter
 from collections.abc import MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, cast
 
 import orjson
-from sqlalchemy import Table, bindparam, insert, select, update
+from sqlalchemy import Table, bindparam, insert, update
 from sqlmodel import Session, SQLModel
 
+from dashboard.bulk import Bulk, Cursor, Row, cursor_of
 from dashboard.db import Database
-from dashboard.inserts import Inserts, Row, padded
 from dashboard.models.check import Finding, Source
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Arrival, Outcome, Webhook, WebhookBody
@@ -22,6 +21,7 @@ from dashboard.models.zoom_app import Routing
 from dashboard.services import validation
 from dashboard.services.events import CHALLENGE, READ_HERE, Event, dedupe_key
 from dashboard.services.keyring import AppCredentials
+from dashboard.services.waiters import Waiter
 from dashboard.vault import Vault
 
 _EVENT_NOTED_EVERY = timedelta(minutes=1)
@@ -55,12 +55,6 @@ class Received:
     began: float
 
 
-def _latch() -> threading.Lock:
-    latch = threading.Lock()
-    latch.acquire()
-    return latch
-
-
 @dataclass(kw_only=True, slots=True)
 class Pending:
     """A webhook on its way to disk, and its request waiting for that.
@@ -68,7 +62,7 @@ class Pending:
     Attributes:
         id: Of its row, should it be new.
         webhook: Its row; `body`: that of its sealed bytes.
-        latch: Released once, when `stored_id` and `is_repeat` or `error` are set.
+        waiter: Told once, when `stored_id` and `is_repeat` or `error` are set.
     """
 
     id: int
@@ -76,7 +70,7 @@ class Pending:
     dedupe: bytes
     webhook: Row
     body: Row
-    latch: threading.Lock = field(default_factory=_latch)
+    waiter: Waiter
     stored_id: int = 0
     is_repeat: bool = False
     error: Exception | None = None
@@ -97,9 +91,6 @@ _LATER = {"lease_until", "delivered_at"}
 _WEBHOOK_COLUMNS = [each.name for each in _WEBHOOK.c if each.name not in _LATER]
 _BODY_COLUMNS = [each.name for each in _BODY.c]
 _ANSWERED_MS = _WEBHOOK_COLUMNS.index("answered_ms")
-_KNOWN = select(_WEBHOOK.c.dedupe, _WEBHOOK.c.id).where(
-    _WEBHOOK.c.dedupe.in_(bindparam("keys", expanding=True))
-)
 _REPEATED = (
     update(_WEBHOOK)
     .where(_WEBHOOK.c.id == bindparam("webhook_id"))
@@ -114,10 +105,10 @@ class Arrivals:
     def __init__(self, database: Database, vault: Vault) -> None:
         dialect = database.writer.dialect
         self._vault = vault
-        self._webhooks = Inserts(_WEBHOOK, _WEBHOOK_COLUMNS, dialect)
-        self._bodies = Inserts(_BODY, _BODY_COLUMNS, dialect)
+        self._webhooks = Bulk(_WEBHOOK, _WEBHOOK_COLUMNS, dialect, known_by="dedupe")
+        self._bodies = Bulk(_BODY, _BODY_COLUMNS, dialect)
 
-    def prepare(self, received: Received) -> Pending:
+    def prepare(self, received: Received, waiter: Waiter) -> Pending:
         """Hash and seal a webhook, in the thread of its own request."""
         app, event, at = received.app, received.event, received.received_at
         webhook_id = new_id(at)
@@ -159,7 +150,12 @@ class Arrivals:
             }
         )
         return Pending(
-            id=webhook_id, received=received, dedupe=dedupe, webhook=webhook, body=body
+            id=webhook_id,
+            received=received,
+            dedupe=dedupe,
+            webhook=webhook,
+            body=body,
+            waiter=waiter,
         )
 
     def record(
@@ -179,24 +175,35 @@ class Arrivals:
             noted: When a genuine event of each zoom app was last kept as evidence; one
                 a minute is enough.
         """
-        connection = session.connection()
-        keys = padded(pending.dedupe for pending in batch)
-        known = {row[0]: row[1] for row in connection.execute(_KNOWN, {"keys": keys})}
-        new: list[Pending] = []
-        repeats: list[Pending] = []
-        for pending in batch:
-            pending.stored_id = known.setdefault(pending.dedupe, pending.id)
-            pending.is_repeat = pending.stored_id != pending.id
-            (repeats if pending.is_repeat else new).append(pending)
         now = time.perf_counter()
-        for pending in new:
+        for pending in batch:
             pending.webhook[_ANSWERED_MS] = _ms(now - pending.received.began)
-        self._webhooks.write(connection, [pending.webhook for pending in new])
-        self._bodies.write(connection, [pending.body for pending in new])
+        with cursor_of(session.connection()) as cursor:
+            new, repeats = self._add(cursor, batch)
+            self._bodies.write(cursor, [pending.body for pending in new])
         if repeats:
             _add_arrivals(session, repeats)
         for pending in batch:
             _note(session, pending, now, noted)
+
+    def _add(
+        self, cursor: Cursor, batch: Sequence[Pending]
+    ) -> tuple[Sequence[Pending], Sequence[Pending]]:
+        """Write the rows that are not known yet; return new ones and repeats."""
+        written = self._webhooks.write(cursor, [pending.webhook for pending in batch])
+        if written == len(batch):
+            for pending in batch:
+                pending.stored_id, pending.is_repeat = pending.id, False
+            return batch, ()
+        keys = [pending.dedupe for pending in batch]
+        known = self._webhooks.ids_by(cursor, "dedupe", keys)
+        for pending in batch:
+            pending.stored_id = known[pending.dedupe]
+            pending.is_repeat = pending.stored_id != pending.id
+        return (
+            [pending for pending in batch if not pending.is_repeat],
+            [pending for pending in batch if pending.is_repeat],
+        )
 
 
 def _ms(seconds: float) -> float:

@@ -4,6 +4,7 @@ Every request waits for the commit of its own batch, so a webhook answered 200 i
 disk. Sealing and hashing happen in the request's thread; the writer only writes.
 """
 
+import asyncio
 import queue
 import threading
 import time
@@ -20,12 +21,14 @@ from dashboard.services import refusing
 from dashboard.services.arrivals import Arrivals, Pending, Received
 from dashboard.services.keyring import Keyring
 from dashboard.services.refusing import Refused, Tally
+from dashboard.services.waiters import Waiter, settle
 from dashboard.settings import Settings
 from dashboard.vault import Vault
 
 _BATCH = 256
 _QUEUE = 4096
 _ANSWER_TIMEOUT_S = 8.0
+_TOO_LONG = "Storing took too long."
 _REFUSALS_EVERY_S = 0.25
 
 
@@ -40,6 +43,12 @@ class Accepted:
 
     webhook_id: int
     is_repeat: bool
+
+
+def _accepted(pending: Pending) -> Accepted:
+    if pending.error is not None:
+        raise pending.error
+    return Accepted(webhook_id=pending.stored_id, is_repeat=pending.is_repeat)
 
 
 class Intake:
@@ -75,17 +84,36 @@ class Intake:
         Raises:
             StorageError: It could not be stored, or too many are waiting already.
         """
+        latch = threading.Lock()
+        latch.acquire()
+        pending = self._submit(received, latch.release)
+        if not latch.acquire(timeout=_ANSWER_TIMEOUT_S):
+            raise StorageError(_TOO_LONG)
+        return _accepted(pending)
+
+    async def accepted(self, received: Received) -> Accepted:
+        """As `accept`, for an event loop.
+
+        Raises:
+            StorageError: As `accept`.
+        """
+        future = asyncio.get_running_loop().create_future()
+        pending = self._submit(received, future)
+        try:
+            async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+                await future
+        except TimeoutError:
+            raise StorageError(_TOO_LONG) from None
+        return _accepted(pending)
+
+    def _submit(self, received: Received, waiter: Waiter) -> Pending:
         if self._is_closed:
             raise StorageError("The dashboard is stopping.")
         if self._queue.qsize() >= _QUEUE:
             raise StorageError("Too many webhooks wait to be stored.")
-        pending = self._arrivals.prepare(received)
+        pending = self._arrivals.prepare(received, waiter)
         self._put(pending)
-        if not pending.latch.acquire(timeout=_ANSWER_TIMEOUT_S):
-            raise StorageError("Storing took too long.")
-        if pending.error is not None:
-            raise pending.error
-        return Accepted(webhook_id=pending.stored_id, is_repeat=pending.is_repeat)
+        return pending
 
     def refuse(self, refused: Refused) -> bool:
         """Count a refusal; it is written within a second. Never blocks, never raises.
@@ -187,7 +215,7 @@ class Intake:
             error = StorageError(f"Nothing was stored: {type(caught).__name__}.")
         for pending in batch:
             pending.error = error
-            pending.latch.release()
+        settle(pending.waiter for pending in batch)
         if error is None:
             self._tell(batch)
 

@@ -94,18 +94,64 @@ class Reply:
     is_logged: bool = False
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Owed:
+    """A request that is Zoom's: to be answered 200 once it is on disk.
+
+    Attributes:
+        answer: As `Reply.body`.
+    """
+
+    received: Received
+    answer: bytes = b""
+
+
 def receive(intake: Intake, app: AppCredentials, incoming: Incoming) -> Reply:
     """Judge one request and keep it: what is answered 200 is on disk.
 
     Raises:
         StorageError: It is genuine and could not be stored; answer 503.
     """
+    outcome = weigh(intake, app, incoming)
+    if isinstance(outcome, Reply):
+        return outcome
+    intake.accept(outcome.received)
+    return Reply(status=200, body=outcome.answer)
+
+
+def weigh(intake: Intake, app: AppCredentials, incoming: Incoming) -> Owed | Reply:
+    """Judge one request; a refusal is counted and explained. May ask the database.
+
+    Raises:
+        StorageError: Whether it is genuine could not be told; answer 503.
+    """
     if incoming.is_too_large:
         return _refuse(intake, app, incoming, Cause.TOO_LARGE, _TOO_LARGE)
     app, judgement = _judge(intake, app, incoming)
+    if judgement.cause is None:
+        return _taken(intake, app, incoming, judgement)
+    cause, detail = _explained(intake, app, incoming, judgement.cause, judgement)
+    return _refuse(intake, app, incoming, cause, detail)
+
+
+def weigh_in_memory(
+    intake: Intake, app: AppCredentials, incoming: Incoming
+) -> Owed | Reply | None:
+    """Judge what a known secret proves; None for all that `weigh` must look at.
+
+    For an event loop: asks nobody and waits for nothing.
+    """
+    if incoming.is_too_large:
+        return None
+    judgement = _judged(intake, app, incoming)
     if judgement.cause is not None:
-        cause, detail = _explained(intake, app, incoming, judgement.cause, judgement)
-        return _refuse(intake, app, incoming, cause, detail)
+        return None
+    return _taken(intake, app, incoming, judgement)
+
+
+def _taken(
+    intake: Intake, app: AppCredentials, incoming: Incoming, judgement: Judgement
+) -> Owed | Reply:
     event = events.parse(incoming.body)
     if event.event == events.CHALLENGE:
         return _answer(intake, app, incoming, judgement, event)
@@ -113,8 +159,7 @@ def receive(intake: Intake, app: AppCredentials, incoming: Incoming) -> Reply:
         cause = Cause.MALFORMED if incoming.body else Cause.EMPTY
         detail = _NO_OBJECT if incoming.body else _NO_BODY
         return _refuse(intake, app, incoming, cause, detail)
-    intake.accept(_received(app, incoming, judgement, event))
-    return Reply(status=200)
+    return Owed(received=_received(app, incoming, judgement, event))
 
 
 def _judge(
@@ -146,7 +191,7 @@ def _answer(
     incoming: Incoming,
     judgement: Judgement,
     event: Event,
-) -> Reply:
+) -> Owed | Reply:
     """Answer a challenge with the secret that signed it."""
     fresh = signatures.judge_age(
         judgement, now=incoming.received_at, age_limit_s=CHALLENGE_AGE_LIMIT_S
@@ -154,16 +199,12 @@ def _answer(
     if fresh.cause is not None:
         return _refuse(intake, app, incoming, fresh.cause, fresh.sentence)
     if judgement.matched is None or event.plain_token is None:
-        return _refuse(
-            intake,
-            app,
-            incoming,
-            Cause.MALFORMED,
-            _NO_TOKEN,
-        )
-    intake.accept(_received(app, incoming, judgement, event))
+        return _refuse(intake, app, incoming, Cause.MALFORMED, _NO_TOKEN)
     answer = signatures.answer_challenge(event.plain_token, judgement.matched.secret)
-    return Reply(status=200, body=json.dumps(answer).encode())
+    return Owed(
+        received=_received(app, incoming, judgement, event),
+        answer=json.dumps(answer).encode(),
+    )
 
 
 def _received(

@@ -1,6 +1,7 @@
 """From a WSGI request to the facts of one webhook: bounded, and nothing decoded."""
 
 import re
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from wsgiref.types import InputStream, WSGIEnvironment
 
@@ -33,28 +34,66 @@ def read(environ: WSGIEnvironment, *, received_at: datetime, began: float) -> In
     Raises:
         UnreadableError: There is nobody to answer, or no telling where it ends.
     """
-    declared = _declared(environ)
+    declared = declared_bytes(environ.get("CONTENT_LENGTH") or "")
     body = b""
     if declared is None or declared <= MAX_BODY_BYTES:
         body = _body(environ, declared)
+    return make(
+        _headers(environ),
+        body=body,
+        declared=declared,
+        address=environ.get("REMOTE_ADDR") or "",
+        received_at=received_at,
+        began=began,
+    )
+
+
+def make(  # noqa: PLR0913 - one request's facts, all named
+    headers: Iterable[tuple[str, str]],
+    *,
+    body: bytes,
+    declared: int | None,
+    address: str,
+    received_at: datetime,
+    began: float,
+) -> Incoming:
+    """Return the facts of a request whose body was read, up to a byte too many.
+
+    Args:
+        headers: (name, value) in the server's order, names lower case.
+        body: What was read; nothing when more was declared than is allowed.
+        declared: `Content-Length`; None when absent.
+        address: Of the sender, as far as the trusted proxies tell.
+        received_at: Aware.
+        began: `time.perf_counter()` before anything was read.
+    """
     is_too_large = max(len(body), declared or 0) > MAX_BODY_BYTES
+    found = dict(headers)
     return Incoming(
         body=b"" if is_too_large else body,
         body_bytes=max(len(body), declared or 0) if is_too_large else len(body),
         declared_bytes=declared,
-        headers=_headers(environ),
-        timestamp=environ.get("HTTP_X_ZM_REQUEST_TIMESTAMP"),
-        signature=environ.get("HTTP_X_ZM_SIGNATURE"),
-        user_agent=environ.get("HTTP_USER_AGENT", ""),
-        address=environ.get("REMOTE_ADDR") or "",
+        headers=tuple(
+            (name, "(removed)" if name in _REMOVED else value)
+            for name, value in found.items()
+            if name not in _DROPPED
+        ),
+        timestamp=found.get("x-zm-request-timestamp"),
+        signature=found.get("x-zm-signature"),
+        user_agent=found.get("user-agent", ""),
+        address=address,
         is_too_large=is_too_large,
         received_at=received_at,
         began=began,
     )
 
 
-def _declared(environ: WSGIEnvironment) -> int | None:
-    length = environ.get("CONTENT_LENGTH") or ""
+def declared_bytes(length: str) -> int | None:
+    """Return what `Content-Length` says; None when it is absent or empty.
+
+    Raises:
+        UnreadableError: It is no number.
+    """
     if not length:
         return None
     if not _LENGTH.fullmatch(length):
@@ -86,16 +125,9 @@ def _part(stream: InputStream, size: int) -> bytes:
         raise UnreadableError from None
 
 
-def _headers(environ: WSGIEnvironment) -> tuple[tuple[str, str], ...]:
-    """Return (name, value) in the server's order, names lower case, none secret."""
-    found: list[tuple[str, str]] = []
+def _headers(environ: WSGIEnvironment) -> Iterator[tuple[str, str]]:
     for key, value in environ.items():
         if key.startswith("HTTP_"):
-            name = key[5:].replace("_", "-").lower()
+            yield key[5:].replace("_", "-").lower(), value
         elif key in ("CONTENT_TYPE", "CONTENT_LENGTH") and value:
-            name = key.replace("_", "-").lower()
-        else:
-            continue
-        if name not in _DROPPED:
-            found.append((name, "(removed)" if name in _REMOVED else value))
-    return tuple(found)
+            yield key.replace("_", "-").lower(), value

@@ -1,4 +1,8 @@
-"""Zoom's door, in front of Flask: no session, no cookie, no redirect, no page."""
+"""Zoom's door for any WSGI server, in front of Flask: no session, redirect or page.
+
+`dashboard serve` and `dashboard web` answer at the same door in an event loop: see
+`web.door`.
+"""
 
 import re
 import time
@@ -13,17 +17,20 @@ from dashboard.clock import Clock
 from dashboard.errors import StorageError
 from dashboard.services import reception
 from dashboard.services.intake import Intake
+from dashboard.services.reception import Reply
 from dashboard.web import incoming
 from dashboard.web.incoming import UnreadableError
 
 PREFIX = "/hooks/"
 """Everything below is the receiver's, also what it does not know."""
 
-_ADDRESS = re.compile(
+ADDRESS = re.compile(
     "/hooks/zoom/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})/?"
 )
-_RETRY_AFTER_S = "30"
-_PHRASES = {
+"""The zoom app's id is its one group."""
+
+RETRY_AFTER_S = "30"
+PHRASES = {
     200: "OK",
     400: "Bad Request",
     401: "Unauthorized",
@@ -35,13 +42,18 @@ _PHRASES = {
 _log = structlog.get_logger(__name__)
 
 
-class _Needs(Protocol):
-    """What of the services the receiver works with."""
+class Needs(Protocol):
+    """What of the services the door works with."""
 
     @property
-    def clock(self) -> Clock: ...
+    def clock(self) -> Clock:
+        """Tells the time."""
+        ...
+
     @property
-    def intake(self) -> Intake: ...
+    def intake(self) -> Intake:
+        """Takes webhooks in."""
+        ...
 
 
 class Receiver:
@@ -51,7 +63,7 @@ class Receiver:
     short plain text without details to everything else. Never raises.
     """
 
-    def __init__(self, app: WSGIApplication, services: _Needs) -> None:
+    def __init__(self, app: WSGIApplication, services: Needs) -> None:
         self._app = app
         self._services = services
 
@@ -62,7 +74,7 @@ class Receiver:
         path = environ.get("PATH_INFO", "")
         if not path.startswith(PREFIX):
             return self._app(environ, start_response)
-        found = _ADDRESS.fullmatch(path)
+        found = ADDRESS.fullmatch(path)
         if found is None:
             return _plain(start_response, 404)
         if environ["REQUEST_METHOD"] != "POST":
@@ -74,7 +86,7 @@ class Receiver:
             return _plain(start_response, 400)
         except StorageError as error:
             _log.error("webhook.not_stored", zoom_app_id=found[1], reason=str(error))
-            return _plain(start_response, 503, ("Retry-After", _RETRY_AFTER_S))
+            return _plain(start_response, 503, ("Retry-After", RETRY_AFTER_S))
 
     def _receive(
         self, app_id: UUID, environ: WSGIEnvironment, start_response: StartResponse
@@ -89,15 +101,21 @@ class Receiver:
         reply = reception.receive(intake, app, request)
         if reply.refused is None:
             return _answer(start_response, reply.body)
-        if reply.is_logged:
-            _log.warning(
-                "webhook.refused",
-                zoom_app_id=str(app_id),
-                cause=reply.refused.cause.value,
-                reason=reply.refused.detail,
-                address=reply.refused.address,
-            )
+        log_refusal(reply)
         return _plain(start_response, reply.status)
+
+
+def log_refusal(reply: Reply) -> None:
+    """Say why a request was refused, when it is one of the sample."""
+    refused = reply.refused
+    if refused is not None and reply.is_logged:
+        _log.warning(
+            "webhook.refused",
+            zoom_app_id=str(refused.zoom_app_id),
+            cause=refused.cause.value,
+            reason=refused.detail,
+            address=refused.address,
+        )
 
 
 def _answer(start_response: StartResponse, body: bytes) -> list[bytes]:
@@ -112,9 +130,9 @@ def _plain(
     start_response: StartResponse, status: int, *extra: tuple[str, str]
 ) -> list[bytes]:
     """Say the status and nothing else: whoever is refused learns no more."""
-    body = f"{_PHRASES[status]}\n".encode()
+    body = f"{PHRASES[status]}\n".encode()
     start_response(
-        f"{status} {_PHRASES[status]}",
+        f"{status} {PHRASES[status]}",
         [
             ("Content-Type", "text/plain; charset=utf-8"),
             ("Content-Length", str(len(body))),

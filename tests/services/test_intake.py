@@ -19,6 +19,7 @@ from dashboard.models.webhook import (
     WebhookBody,
 )
 from dashboard.models.zoom_app import Routing
+from dashboard.services.arrivals import Arrivals
 from dashboard.services.intake import Intake
 from dashboard.services.keyring import AppCredentials
 from dashboard.settings import Settings
@@ -109,8 +110,27 @@ def test_two_processes_with_the_same_webhook_make_one(
         assert len(session.exec(select(Webhook)).all()) == 40
 
 
+def test_an_id_that_is_taken_is_no_repeat(
+    zoom_app: AppCredentials, database: Database, vault: Vault
+) -> None:
+    arrivals = Arrivals(database, vault)
+    first = arrivals.prepare(received(zoom_app, b'{"event":"a"}'), int)
+    second = arrivals.prepare(received(zoom_app, b'{"event":"b"}'), int)
+    second.webhook[0] = first.webhook[0]
+
+    with pytest.raises(IntegrityError), database.writing() as session:
+        arrivals.record(session, [first, second], noted={})
+
+    with database.reading() as session:
+        assert session.exec(select(Webhook)).all() == []
+
+
 def test_a_race_lost_to_another_process_is_settled_by_looking_again(
-    intake: Intake, zoom_app: AppCredentials, database: Database
+    intake: Intake,
+    zoom_app: AppCredentials,
+    database: Database,
+    vault: Vault,
+    limits: Settings,
 ) -> None:
     first = intake.accept(received(zoom_app))
     lost = iter([IntegrityError("INSERT", {}, ValueError("unique"))])
@@ -118,22 +138,20 @@ def test_a_race_lost_to_another_process_is_settled_by_looking_again(
     class Raced:
         """The database, in which another process is faster once."""
 
+        writer = database.writer
+
         def writing(self) -> Any:
             for error in lost:
                 raise error
             return database.writing()
 
     raced: Any = Raced()
-    other = Intake(raced, *_rest(intake))
+    other = Intake(raced, vault, intake.clock, limits)
     accepted = other.accept(received(zoom_app))
     other.close()
 
     assert accepted.is_repeat
     assert accepted.webhook_id == first.webhook_id
-
-
-def _rest(intake: Intake) -> tuple[Any, Any, Any]:
-    return intake._vault, intake.clock, intake.settings
 
 
 def test_a_webhook_the_database_will_not_have_fails_alone(
