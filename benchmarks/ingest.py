@@ -14,6 +14,7 @@ from sqlmodel import func, select
 
 from benchmarks import load, report
 from benchmarks.load import Outcome, Requests
+from benchmarks.relaying import WARM_UP_S, prepare, require_distinct, warm_up
 from benchmarks.stage import (
     Site,
     Stage,
@@ -36,8 +37,6 @@ _VARIANTS = {
     "sqlite": [SQLITE, DELIVERING],
     "postgresql": [POSTGRESQL],
 }
-_HIGHEST_RATE = 12_000
-_WARM_UP_S = 1
 _UPSTREAM_MS = 50
 
 Figures = dict[tuple[str, int], list[Outcome]]
@@ -52,13 +51,11 @@ def main() -> None:
     found: Figures = defaultdict(list)
     with stage(options.folder) as here:
         print(report.machine(here, options.databases))
-        count = _HIGHEST_RATE * options.seconds
-        warm_up = load.write(here.folder / "warm-up", _HIGHEST_RATE, first=10**9)
-        requests = load.write(here.folder / "requests", count)
+        warm, requests = warm_up(here), prepare(here, options.seconds)
         for repeat in range(options.repeats):
             for clients in options.clients:
                 for name in variants:
-                    outcome = _measure(here, name, requests, warm_up, clients, options)
+                    outcome = _measure(here, name, requests, warm, clients, options)
                     found[name, clients].append(outcome)
                     _tell(repeat, name, clients, outcome)
     print(_table(variants, options.clients, found))
@@ -85,17 +82,16 @@ def _measure(  # noqa: PLR0913, PLR0917 - one cell of the table
     here: Stage,
     name: str,
     requests: Requests,
-    warm_up: Requests,
+    warm: Requests,
     clients: int,
     options: argparse.Namespace,
 ) -> Outcome:
     """Run one server from its start on a new database, so that no event repeats."""
     with _server(here, name) as (port, site):
-        warmed = load.run(port, warm_up, clients=clients, seconds=_WARM_UP_S)
+        warmed = load.run(port, warm, clients=clients, seconds=WARM_UP_S)
         outcome = load.run(port, requests, clients=clients, seconds=options.seconds)
     if site is not None:
-        if outcome.again or warmed.again:
-            raise StageError("Events repeated: raise _HIGHEST_RATE.")
+        require_distinct(outcome)
         _require_stored(site, outcome, warmed)
     return outcome
 

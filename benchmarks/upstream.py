@@ -1,6 +1,9 @@
-"""Where webhooks are delivered to: a Node server that answers after a wait."""
+"""Node servers: where webhooks are delivered to, and the Express receiver."""
 
+import json
+import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,10 +11,10 @@ from pathlib import Path
 
 import httpx2
 
-from benchmarks.stage import StageError, answers, free_port, process
+from benchmarks.stage import SECRET_TOKEN, StageError, answers, free_port, process
 
-_SCRIPT = Path(__file__).parent / "express" / "upstream.js"
-_NO_NODE = "node is missing. On Debian: apt-get install nodejs npm"
+_FOLDER = Path(__file__).parent / "express"
+_MISSING = "{} is missing. On Debian: apt-get install nodejs npm"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,12 +25,12 @@ class Upstream:
 
     def answered(self) -> int:
         """How many POSTs it has answered."""
-        return int(httpx2.get(f"{self.url}/count", timeout=10).text)
+        return int(httpx2.get(f"{self.url}/count", timeout=30).text)
 
 
 @contextmanager
 def upstream(folder: Path, *, delay_ms: int) -> Iterator[Upstream]:
-    """Run it until the block ends.
+    """Run Recall's stand-in, which answers 200 after a wait, until the block ends.
 
     Raises:
         StageError: There is no node.
@@ -35,20 +38,58 @@ def upstream(folder: Path, *, delay_ms: int) -> Iterator[Upstream]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with process(
-        [node(), str(_SCRIPT), str(port), str(delay_ms)],
+        [found("node"), str(_FOLDER / "upstream.js"), str(port), str(delay_ms)],
         lambda: answers(f"{url}/count"),
         log=folder / f"upstream-{port}.log",
     ):
         yield Upstream(url=url)
 
 
-def node() -> str:
-    """Return where node is.
+def install_express(folder: Path) -> str:
+    """Install the receiver into a folder that goes away; return Express's version.
+
+    Raises:
+        StageError: There is no npm, or it could not install.
+    """
+    for name in ("package.json", "receiver.js"):
+        shutil.copy(_FOLDER / name, folder / name)
+    done = subprocess.run(
+        [found("npm"), "install", "--no-package-lock", "--no-audit", "--no-fund"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise StageError(f"npm could not install Express: {done.stderr[-500:]}")
+    version: str = json.loads((folder / "package.json").read_text())["dependencies"][
+        "express"
+    ]
+    return version
+
+
+@contextmanager
+def express(folder: Path, to: Upstream) -> Iterator[int]:
+    """Run the receiver installed in `folder`; give its port."""
+    port = free_port()
+    environment = {**os.environ, "SECRET_TOKEN": SECRET_TOKEN.get_secret_value()}  # noqa: TID251 - a child's environment
+    environment["NODE_ENV"] = "production"
+    with process(
+        [found("node"), str(folder / "receiver.js"), str(port), to.url],
+        lambda: answers(f"http://127.0.0.1:{port}/healthz"),
+        log=folder / "express.log",
+        environment=environment,
+    ):
+        yield port
+
+
+def found(program: str) -> str:
+    """Return where node or npm is.
 
     Raises:
         StageError: Nowhere.
     """
-    found = shutil.which("node")
-    if found is None:
-        raise StageError(_NO_NODE)
-    return found
+    path = shutil.which(program)
+    if path is None:
+        raise StageError(_MISSING.format(program))
+    return path
