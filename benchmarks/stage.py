@@ -127,11 +127,23 @@ class Stage:
             template = self._new_database(kind)
             self._fill(template, in_recall=in_recall)
             self._templates[kind, in_recall] = template
+        return self.copy(
+            Site(
+                folder=self.folder,
+                database_url=template,
+                key=self.key,
+                recall_url=recall_url,
+            )
+        )
+
+    def copy(self, site: Site, *, recall_url: str | None = None) -> Site:
+        """Return a site with a copy of its database; nothing may have it open."""
+        kind = "sqlite" if site.database_url.startswith("sqlite") else "postgresql"
         return Site(
             folder=self._new_folder(),
-            database_url=self._new_database(kind, template),
-            key=self.key,
-            recall_url=recall_url,
+            database_url=self._new_database(kind, site.database_url),
+            key=site.key,
+            recall_url=recall_url or site.recall_url,
         )
 
     @property

@@ -25,7 +25,14 @@ class Upstream:
 
     def answered(self) -> int:
         """How many POSTs it has answered."""
-        return int(httpx2.get(f"{self.url}/count", timeout=30).text)
+        return int(self._count()[0])
+
+    def last_s(self) -> float:
+        """When it last answered one, in seconds since the epoch."""
+        return int(self._count()[1]) / 1000
+
+    def _count(self) -> list[str]:
+        return httpx2.get(f"{self.url}/count", timeout=30).text.split()
 
 
 @contextmanager
