@@ -15,8 +15,9 @@ from sqlmodel import col, func, select
 
 from benchmarks import report
 from benchmarks.backlog import fill
+from benchmarks.processes import dashboard
 from benchmarks.relaying import Relayed, prepare, relay
-from benchmarks.stage import Site, Stage, StageError, dashboard, stage
+from benchmarks.stage import Site, Stage, StageError, stage
 from benchmarks.upstream import Upstream, upstream
 from dashboard.clock import Clock
 from dashboard.models.webhook import Outcome, Webhook

@@ -14,17 +14,9 @@ from sqlmodel import func, select
 
 from benchmarks import load, report
 from benchmarks.load import Outcome, Requests
+from benchmarks.processes import answers, dashboard, free_port, process
 from benchmarks.relaying import WARM_UP_S, prepare, require_distinct, warm_up
-from benchmarks.stage import (
-    Site,
-    Stage,
-    StageError,
-    answers,
-    dashboard,
-    free_port,
-    process,
-    stage,
-)
+from benchmarks.stage import Site, Stage, StageError, stage
 from benchmarks.upstream import upstream
 from dashboard.models.webhook import Webhook
 

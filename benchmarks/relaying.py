@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from benchmarks import load
 from benchmarks.load import Outcome, Requests
-from benchmarks.stage import Stage, StageError, dashboard
+from benchmarks.processes import dashboard
+from benchmarks.stage import Stage, StageError
 from benchmarks.upstream import upstream
 
 WARM_UP_S = 1

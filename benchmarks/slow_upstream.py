@@ -17,7 +17,8 @@ import aiohttp
 
 from benchmarks import load, report
 from benchmarks.load import Event
-from benchmarks.stage import APP_ID, NOWHERE, Stage, StageError, dashboard, stage
+from benchmarks.processes import dashboard
+from benchmarks.stage import APP_ID, NOWHERE, Stage, StageError, stage
 from benchmarks.upstream import upstream
 
 _USUAL = "answers at once"

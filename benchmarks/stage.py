@@ -1,23 +1,16 @@
 """A folder, a database with one zoom app in it, and real processes on top of it."""
 
-import contextlib
 import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
 import tempfile
-import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-import httpx2
 import psycopg
 from pydantic import SecretStr
 from sqlalchemy import make_url
@@ -39,9 +32,6 @@ SECRET_TOKEN = SecretStr("benchmark-secret-token-0001")
 APP_ID = UUID("0b5e55ed-0000-4000-8000-00000000a001")
 NOWHERE = "http://127.0.0.1:9"
 """The discard port: nobody listens there."""
-
-_READY_S = 30.0
-_NEVER = "It did not become ready. Its last words:"
 
 
 class StageError(Exception):
@@ -261,95 +251,3 @@ def new_zoom_app(vault: Vault, app_id: UUID, name: str = "Benchmark") -> ZoomApp
         slug=f"benchmark-{app_id.hex}",
         created_at=now,
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Running:
-    """A process with all its children.
-
-    Attributes:
-        pid: Of the first, which leads the group.
-        port: Where it listens; 0 when nowhere.
-    """
-
-    pid: int
-    port: int
-
-
-@contextmanager
-def dashboard(site: Site, command: str) -> Iterator[Running]:
-    """Run `dashboard serve|web|worker` until the block ends, then kill it."""
-    port = 0 if command == "worker" else free_port()
-    arguments = [sys.executable, "-m", "dashboard.cli", command]
-    if port:
-        arguments += ["--port", str(port)]
-    log = site.folder / f"{command}-{port}.log"
-
-    def is_ready() -> bool:
-        if not port:
-            return b"worker.started" in log.read_bytes()
-        return answers(f"http://127.0.0.1:{port}/healthz")
-
-    with process(arguments, is_ready, log=log, environment=site.environment) as pid:
-        yield Running(pid=pid, port=port)
-
-
-@contextmanager
-def process(
-    arguments: Sequence[str],
-    is_ready: Callable[[], bool],
-    *,
-    log: Path,
-    environment: dict[str, str] | None = None,
-) -> Iterator[int]:
-    """Run a command in a process group of its own until the block ends; give its id."""
-    with log.open("ab") as output:
-        running = subprocess.Popen(
-            arguments,
-            env=environment,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    try:
-        _wait(running, is_ready, log)
-        yield running.pid
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(running.pid, signal.SIGKILL)
-        running.wait()
-        # The children end a moment later; the next run must not share with them.
-        while _is_group_alive(running.pid):
-            time.sleep(0.01)
-
-
-def answers(url: str) -> bool:
-    """Whether a server answers 200 there."""
-    with contextlib.suppress(httpx2.TransportError):
-        return httpx2.get(url, timeout=2).status_code == 200
-    return False
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
-
-
-def _wait(
-    running: subprocess.Popen[bytes], is_ready: Callable[[], bool], log: Path
-) -> None:
-    until = time.monotonic() + _READY_S
-    while not is_ready():
-        if running.poll() is not None or time.monotonic() > until:
-            raise StageError(f"{_NEVER}\n{log.read_text(errors='replace')[-2000:]}")
-        time.sleep(0.02)
-
-
-def _is_group_alive(group: int) -> bool:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(group, 0)
-        return True
-    return False

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import httpx2
 
-from benchmarks.stage import SECRET_TOKEN, StageError, answers, free_port, process
+from benchmarks.processes import answers, free_port, process
+from benchmarks.stage import SECRET_TOKEN, StageError
 
 _FOLDER = Path(__file__).parent / "express"
 _MISSING = "{} is missing. On Debian: apt-get install nodejs npm"
