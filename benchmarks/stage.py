@@ -150,6 +150,20 @@ class Stage:
                 self._server = get_server(self.folder / "postgresql")
         return self._server
 
+    def new_postgresql(self, name: str, template: str | None = None) -> str:
+        """Make a database of this name, instead of any that is there; give its URL."""
+        of = make_url(template).database if template else "template1"
+        uri = self.postgresql.get_uri()
+        with psycopg.connect(uri, autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE IF EXISTS "{name}"'.encode())
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{of}"'.encode())
+        return self.postgresql_url(name)
+
+    def postgresql_url(self, name: str) -> str:
+        """Return the URL of a database that is there."""
+        uri = self.postgresql.get_uri(database=name)
+        return uri.replace("postgresql://", "postgresql+psycopg://")
+
     def close(self) -> None:
         """Stop PostgreSQL."""
         if self._server is not None:
@@ -187,14 +201,7 @@ class Stage:
             if template is not None:
                 shutil.copy(template.removeprefix("sqlite:///"), path)
             return f"sqlite:///{path}"
-        name = f"dashboard_{self._made}"
-        of = make_url(template).database if template else "template1"
-        uri = self.postgresql.get_uri()
-        with psycopg.connect(uri, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{of}"'.encode())
-        return self.postgresql.get_uri(database=name).replace(
-            "postgresql://", "postgresql+psycopg://"
-        )
+        return self.new_postgresql(f"dashboard_{self._made}", template)
 
 
 @contextmanager

@@ -1,0 +1,248 @@
+"""How long the server works on the pages of the webhook log, at 10 k, 100 k and 1 M.
+
+`python -m benchmarks.log_pages`; the databases stay in a folder and are used again.
+"""
+
+import argparse
+import fcntl
+import math
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import psycopg
+from flask.testing import FlaskClient
+from pydantic import SecretStr
+
+from benchmarks import log_rows, report
+from benchmarks.log_rows import SPAN, Log
+from benchmarks.stage import NOWHERE, Site, Stage, StageError
+from dashboard import schema
+from dashboard.app import create_app
+from dashboard.clock import Clock
+from dashboard.db import Database
+from dashboard.models.staff import Role
+from dashboard.models.webhook import Outcome
+from dashboard.services import staff
+from dashboard.services.bundle import Services
+from dashboard.settings import new_key, read_or_make_file
+from dashboard.web.forms.webhook import WebhookFilterForm
+
+_CACHE = Path(tempfile.gettempdir()) / "dashboard-benchmark-logs"
+_ROWS_A_PAGE = 50
+_FAR_PAGE = 1000
+_PERSON = ("admin@example.com", SecretStr("correct horse battery"))
+_WARM_UPS = 3
+_LAYOUT = 1
+"""Of the rows that log_rows.py makes: a change there makes them anew."""
+
+Address = Callable[[Log], str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A log of one size on one database, with a browser of a signed-in admin."""
+
+    kind: str
+    log: Log
+    browser: FlaskClient
+
+
+def main() -> None:
+    """Fill what is not there, measure, print."""
+    options = _options()
+    options.cache.mkdir(parents=True, exist_ok=True)
+    with _alone(options.cache) as here, ExitStack() as stack:
+        print(report.machine(here, options.databases))
+        subjects = [
+            stack.enter_context(_subject(here, kind, size, is_fresh=options.fresh))
+            for kind in options.databases
+            for size in options.sizes
+        ]
+        took = {
+            name: _measure(subjects, address, options.requests)
+            for name, address in _pages().items()
+        }
+    print(_table(subjects, took))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000]
+    )
+    parser.add_argument("--requests", type=int, default=15, help="of each page")
+    kinds = ["sqlite", "postgresql"]
+    parser.add_argument("--databases", nargs="+", choices=kinds, default=kinds)
+    parser.add_argument("--cache", type=Path, default=_CACHE, help="where they stay")
+    parser.add_argument("--fresh", action="store_true", help="make them anew")
+    return parser.parse_args()
+
+
+@contextmanager
+def _alone(cache: Path) -> Iterator[Stage]:
+    """Open the folder's stage; a second run would stop PostgreSQL under the first."""
+    key, _ = read_or_make_file(cache / "key", new_key())
+    here = Stage(folder=cache, key=key)
+    with (cache / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StageError(f"Another run uses {cache}.") from None
+        try:
+            yield here
+        finally:
+            here.close()
+
+
+@contextmanager
+def _subject(here: Stage, kind: str, size: int, *, is_fresh: bool) -> Iterator[Subject]:
+    name = f"log_{_LAYOUT}_{schema.newest_revision()}_{size}"
+    done = here.folder / f"{kind}-{name}.done"
+    if is_fresh:
+        done.unlink(missing_ok=True)
+    site = _site(here, kind, name, is_there=done.exists())
+    if not done.exists():
+        log = Log(size=size, until=Clock().now())
+        _fill(site, log)
+        done.write_text(log.until.isoformat())
+    log = Log(size=size, until=datetime.fromisoformat(done.read_text()))
+    with site.services() as services:
+        yield Subject(kind=kind, log=log, browser=_browser(services))
+
+
+def _site(here: Stage, kind: str, name: str, *, is_there: bool) -> Site:
+    if kind == "sqlite":
+        url = f"sqlite:///{here.folder / name}.db"
+        for end in () if is_there else ("", "-wal", "-shm"):
+            (here.folder / f"{name}.db{end}").unlink(missing_ok=True)
+    elif is_there:
+        url = here.postgresql_url(name)
+    else:
+        url = here.new_postgresql(name)
+    return Site(folder=here.folder, database_url=url, key=here.key, recall_url=NOWHERE)
+
+
+def _fill(site: Site, log: Log) -> None:
+    began = perf_counter()
+    database = Database(site.database_url)
+    schema.upgrade(database)
+    database.close()
+    with site.services() as services:
+        log_rows.fill(services, log)
+        with services.database.writing() as session:
+            email, password = _PERSON
+            now = services.clock.now()
+            staff.add(session, email=email, role=Role.ADMIN, password=password, now=now)
+    if site.database_url.startswith("postgresql"):
+        # What autovacuum does in the course of a month.
+        uri = site.database_url.replace("+psycopg", "")
+        with psycopg.connect(uri, autocommit=True) as connection:
+            connection.execute("VACUUM ANALYZE")
+    print(f"{log.size:,} rows made in {perf_counter() - began:.0f} s", file=sys.stderr)
+
+
+def _browser(services: Services) -> FlaskClient:
+    app = create_app(services)
+    app.config.update(WTF_CSRF_ENABLED=False)
+    browser = app.test_client()
+    email, password = _PERSON
+    form = {"email": email, "password": password.get_secret_value()}
+    answer = browser.post("/sign-in", data=form)
+    if answer.status_code != 303:
+        raise StageError(f"Signing in was answered {answer.status_code}.")
+    return browser
+
+
+def _pages() -> Mapping[str, Address]:
+    """Return what is measured; each filter finds as many rows at every size."""
+
+    def listed(**filters: Callable[[Log], object]) -> Address:
+        def address(log: Log) -> str:
+            pairs = (f"{name}={value(log)}" for name, value in filters.items())
+            return f"/webhooks/?{'&'.join(pairs)}"
+
+        return address
+
+    pages = {
+        "first page": listed(),
+        f"page {_FAR_PAGE:,} (middle of a smaller log)": listed(before=_far),
+        "zoom app": listed(zoom_app=lambda _: log_rows.app_id(3)),
+        "event, frequent": listed(event=lambda _: "meeting.created"),
+        "event, 1 in 100": listed(event=lambda _: "user.updated"),
+        "outcome delivered": listed(outcome=lambda _: Outcome.DELIVERED),
+        "outcome dead, 1 in 100": listed(outcome=lambda _: Outcome.DEAD),
+        "meeting": listed(meeting=lambda log: log.meeting_id(log.size // 2)),
+        "user": listed(user=lambda _: log_rows.user_id(4)),
+        "time, a day": listed(since=lambda log: _day(log, 10), until=_next_day),
+        "trace": lambda log: f"/webhooks/{log.webhook_id(log.size // 2)}",
+    }
+    if hasattr(WebhookFilterForm, "connection"):
+        pages["connection"] = listed(connection=lambda _: log_rows.connection_id(4))
+    return pages
+
+
+def _far(log: Log) -> int:
+    number = max(log.size - (_FAR_PAGE - 1) * _ROWS_A_PAGE, log.size // 2)
+    return log.webhook_id(number)
+
+
+def _day(log: Log, number: int) -> str:
+    at = log.until - SPAN + timedelta(days=number)
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M}"
+
+
+def _next_day(log: Log) -> str:
+    return _day(log, 11)
+
+
+def _measure(
+    subjects: Sequence[Subject], address: Address, requests: int
+) -> list[float]:
+    """Return each subject's median in milliseconds; they are asked in turns.
+
+    Not a number where a page was not answered 200, which is no time at all.
+    """
+    took: list[list[float]] = [[] for _ in subjects]
+    for number in range(_WARM_UPS + requests):
+        for subject, times in zip(subjects, took, strict=True):
+            url = address(subject.log)
+            began = perf_counter()
+            answer = subject.browser.get(url)
+            length = len(answer.data)
+            took_ms = (perf_counter() - began) * 1000
+            if answer.status_code != 200 or not length:
+                times.append(0)
+            elif number >= _WARM_UPS:
+                times.append(took_ms)
+    return [median(times) if all(times) else math.nan for times in took]
+
+
+def _table(subjects: Sequence[Subject], took: Mapping[str, Sequence[float]]) -> str:
+    rows = []
+    for name, times in took.items():
+        row = [name]
+        for subject, time_ms in zip(subjects, times, strict=True):
+            usual = next(
+                other_ms
+                for other, other_ms in zip(subjects, times, strict=True)
+                if other.kind == subject.kind
+            )
+            word = f"{time_ms:.1f} ms ({time_ms / usual:.2f} x)"
+            row.append("not answered 200" if math.isnan(time_ms) else word)
+        rows.append(row)
+    heads = [f"{subject.kind}, {subject.log.size:,}" for subject in subjects]
+    return report.table(["", *heads], rows)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except StageError as error:
+        sys.exit(str(error))
