@@ -146,7 +146,7 @@ def _table(variants: Sequence[str], clients: Sequence[int], found: Figures) -> s
                     report.ratio((each.rate for each in runs), usual),
                     report.middle((each.p50_ms for each in runs), 1),
                     report.middle((each.p99_ms for each in runs), 1),
-                    f"{max(each.max_ms for each in runs):,.0f}",
+                    f"{max(each.worst_ms for each in runs):,.0f}",
                     trouble,
                 ]
             )

@@ -76,6 +76,8 @@ class Outcome:
         broken: Connections that failed or answers that never came.
         again: How often the file was begun anew: then events repeated.
         max_ms: The longest any answer took; all from sending to the whole answer.
+        silence_ms: The longest time in which half of the clients or more got no answer:
+            what is still unanswered at the end of a run is in no other figure.
     """
 
     requests: int
@@ -83,6 +85,7 @@ class Outcome:
     p50_ms: float
     p99_ms: float
     max_ms: float
+    silence_ms: float
     sent: int
     again: int
     refused: int
@@ -92,6 +95,11 @@ class Outcome:
     def rate(self) -> float:
         """Requests answered a second."""
         return self.requests / self.seconds
+
+    @property
+    def worst_ms(self) -> float:
+        """The longest wait that is known of."""
+        return max(self.max_ms, self.silence_ms)
 
     @property
     def trouble(self) -> str:

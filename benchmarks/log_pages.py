@@ -5,7 +5,6 @@
 
 import argparse
 import fcntl
-import math
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, thread_time
 
 import psycopg
 from flask.testing import FlaskClient
@@ -23,7 +22,7 @@ from pydantic import SecretStr
 from benchmarks import log_rows, report
 from benchmarks.log_rows import SPAN, Log
 from benchmarks.stage import NOWHERE, Site, Stage, StageError
-from dashboard import schema
+from dashboard import logs, schema
 from dashboard.app import create_app
 from dashboard.clock import Clock
 from dashboard.db import Database
@@ -52,6 +51,15 @@ class Subject:
     kind: str
     log: Log
     browser: FlaskClient
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Took:
+    """What one page took; `cpu_ms` without what PostgreSQL itself computes."""
+
+    wall_ms: float
+    cpu_ms: float
+    status: int
 
 
 def main() -> None:
@@ -204,44 +212,49 @@ def _next_day(log: Log) -> str:
 
 def _measure(
     subjects: Sequence[Subject], address: Address, requests: int
-) -> list[float]:
-    """Return each subject's median in milliseconds; they are asked in turns.
-
-    Not a number where a page was not answered 200, which is no time at all.
-    """
-    took: list[list[float]] = [[] for _ in subjects]
-    for number in range(_WARM_UPS + requests):
+) -> list[list[Took]]:
+    """Return what each subject's page took; they are asked in turns."""
+    took: list[list[Took]] = [[] for _ in subjects]
+    for _ in range(_WARM_UPS + requests):
         for subject, times in zip(subjects, took, strict=True):
             url = address(subject.log)
-            began = perf_counter()
+            began, began_cpu = perf_counter(), thread_time()
             answer = subject.browser.get(url)
-            length = len(answer.data)
-            took_ms = (perf_counter() - began) * 1000
-            if answer.status_code != 200 or not length:
-                times.append(0)
-            elif number >= _WARM_UPS:
-                times.append(took_ms)
-    return [median(times) if all(times) else math.nan for times in took]
-
-
-def _table(subjects: Sequence[Subject], took: Mapping[str, Sequence[float]]) -> str:
-    rows = []
-    for name, times in took.items():
-        row = [name]
-        for subject, time_ms in zip(subjects, times, strict=True):
-            usual = next(
-                other_ms
-                for other, other_ms in zip(subjects, times, strict=True)
-                if other.kind == subject.kind
+            answer.get_data()
+            times.append(
+                Took(
+                    wall_ms=(perf_counter() - began) * 1000,
+                    cpu_ms=(thread_time() - began_cpu) * 1000,
+                    status=answer.status_code,
+                )
             )
-            word = f"{time_ms:.1f} ms ({time_ms / usual:.2f} x)"
-            row.append("not answered 200" if math.isnan(time_ms) else word)
+    return [times[_WARM_UPS:] for times in took]
+
+
+def _table(
+    subjects: Sequence[Subject], took: Mapping[str, Sequence[Sequence[Took]]]
+) -> str:
+    rows = []
+    for name, pages in took.items():
+        usual: dict[str, float] = {}
+        row = [name]
+        for subject, page in zip(subjects, pages, strict=True):
+            wall_ms = median(each.wall_ms for each in page)
+            cpu_ms = median(each.cpu_ms for each in page)
+            of = wall_ms / usual.setdefault(subject.kind, wall_ms)
+            statuses = {each.status for each in page}
+            row.append(
+                f"{wall_ms:.1f} ms ({cpu_ms:.1f}), {of:.2f} x"
+                if statuses == {200}
+                else f"answered {min(statuses - {200})}"
+            )
         rows.append(row)
     heads = [f"{subject.kind}, {subject.log.size:,}" for subject in subjects]
-    return report.table(["", *heads], rows)
+    return report.table(["median (of it our processor time)", *heads], rows)
 
 
 if __name__ == "__main__":
+    logs.set_up()
     try:
         main()
     except StageError as error:

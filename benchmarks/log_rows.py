@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import cache
 from hashlib import sha256
 from itertools import islice
 from typing import Any, cast
@@ -80,6 +81,7 @@ class Log:
         return _RARE_OUTCOMES.get(number * 61 % 100, Outcome.DELIVERED)
 
 
+@cache
 def app_id(number: int) -> UUID:
     """Return the id of a zoom app, from 0."""
     return uuid5(APP_ID, str(number % _APPS))
