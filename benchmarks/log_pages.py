@@ -21,7 +21,7 @@ from pydantic import SecretStr
 
 from benchmarks import log_rows, report
 from benchmarks.log_rows import SPAN, Log
-from benchmarks.stage import NOWHERE, Site, Stage, StageError
+from benchmarks.stage import NOWHERE, Site, Stage, StageError, end_cleanly
 from dashboard import logs, schema
 from dashboard.app import create_app
 from dashboard.clock import Clock
@@ -96,6 +96,7 @@ def _options() -> argparse.Namespace:
 @contextmanager
 def _alone(cache: Path) -> Iterator[Stage]:
     """Open the folder's stage; a second run would stop PostgreSQL under the first."""
+    end_cleanly()
     key, _ = read_or_make_file(cache / "key", new_key())
     here = Stage(folder=cache, key=key)
     with (cache / "lock").open("w") as lock:

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import signal
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -204,9 +206,15 @@ class Stage:
         return self.new_postgresql(f"dashboard_{self._made}", template)
 
 
+def end_cleanly() -> None:
+    """Let a SIGTERM end every block, as Ctrl-C does: nothing started stays behind."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
 @contextmanager
 def stage(parent: Path | None = None) -> Iterator[Stage]:
     """Make a stage in a folder of its own; both are gone afterwards."""
+    end_cleanly()
     with tempfile.TemporaryDirectory(
         prefix="dashboard-benchmark-", dir=parent, ignore_cleanup_errors=True
     ) as folder:
