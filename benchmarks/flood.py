@@ -13,7 +13,6 @@ and how many genuine events were answered 200 and stored. No time is promised.
 import argparse
 import asyncio
 import contextlib
-import hashlib
 import hmac
 import itertools
 import json
@@ -63,7 +62,7 @@ def headers(body: bytes, *, secret: str = SECRET) -> dict[str, str]:
     """Return the headers of a request that is signed now."""
     timestamp = str(int(time.time()))  # noqa: TID251 - what Zoom's clock says
     message = f"v0:{timestamp}:".encode() + body
-    signature = hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
+    signature = hmac.digest(secret.encode(), message, "sha256").hex()
     return {
         "content-type": "application/json; charset=utf-8",
         "x-zm-request-timestamp": timestamp,
@@ -93,7 +92,6 @@ async def flood(
         body, sent = forgery(number)
         try:
             async with session.post(url, data=body, headers=sent) as answer:
-                await answer.read()
                 tally.forged[answer.status] += 1
         except aiohttp.ClientError:
             tally.broken += 1
@@ -132,8 +130,7 @@ async def trickle(
 
 async def drive(url: str, *, forged: int, clients: int, a_second: float) -> Tally:
     """Send everything; return what was answered."""
-    tally, is_over = Tally(), asyncio.Event()
-    numbers = iter(range(1, forged + 1))
+    tally, is_over, numbers = Tally(), asyncio.Event(), iter(range(1, forged + 1))
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as session:
         genuine = asyncio.create_task(trickle(url, tally, a_second, session, is_over))

@@ -1,5 +1,6 @@
 import time
 from datetime import timedelta
+from uuid import uuid4
 
 from sqlmodel import col, func, select
 
@@ -12,6 +13,7 @@ from dashboard.models.webhook import (
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.intake import Intake
 from dashboard.services.keyring import AppCredentials
+from dashboard.services.refusing import Tally
 from dashboard.services.signatures import Cause
 from tests.makers import NOON
 from tests.services.intake_stage import (
@@ -51,6 +53,23 @@ def test_a_flood_of_refusals_is_counted_whole_and_kept_in_part(
     assert {each.cause for each in kept} == {"future"}
     assert kept[0].user_agent == "curl?/8"
     assert not accepted.is_repeat
+
+
+def test_of_a_batch_only_a_few_of_each_cause_are_held_in_memory() -> None:
+    tally = Tally()
+    app_id = uuid4()
+
+    kept = [
+        tally.note(refused(app_id, cause=cause))
+        for cause in (Cause.SIGNATURE, Cause.FUTURE)
+        for _ in range(1000)
+    ]
+
+    assert sum(kept) == 10
+    gathered = tally.take()
+    assert gathered is not None
+    assert [len(each) for each in gathered.samples.values()] == [5, 5]
+    assert sum(gathered.counts.values()) == 2000
 
 
 def test_a_challenge_signed_with_another_secret_is_evidence_of_a_mismatch(

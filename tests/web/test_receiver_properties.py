@@ -4,32 +4,38 @@ Over WSGI, as a server would call it: a client library would refuse to send the 
 it. SQLite alone; the tables' own tests run on both databases.
 """
 
-import hashlib
-import io
 import itertools
 import json
-from dataclasses import dataclass
 from typing import Any
-from wsgiref.types import StartResponse
 
 import pytest
 from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
-from sqlmodel import col, func, select
 
 from dashboard.db import Database
-from dashboard.models.webhook import Webhook, WebhookBody
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import signatures
-from tests.makers import SECRET_TOKEN
+from tests.makers import NOON, SECRET_TOKEN
+from tests.web.arbitrary import (
+    CHALLENGE,
+    ask,
+    blanks,
+    count,
+    headers,
+    lengths,
+    newest_body,
+    objects,
+    proofs,
+    spellings,
+    values,
+)
 from tests.web.doors import Door, door
 
 __all__ = ["door"]
 
 PREVIOUS = SecretStr("test-secret-token-previous")
-CHALLENGE = "endpoint.url_validation"
 REFUSALS = ("400", "401", "413")
 quickly = hypothesis_settings(
     max_examples=60,
@@ -37,131 +43,12 @@ quickly = hypothesis_settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
-# What a server hands over: bytes of a header decoded as latin-1.
-latin = st.text(st.characters(max_codepoint=255), max_size=40)
-headers = st.dictionaries(
-    st.from_regex(r"\AHTTP_[A-Z0-9_]{1,20}\Z")
-    | st.sampled_from(
-        [
-            *("HTTP_CLIENTID", "HTTP_USER_AGENT", "HTTP_HOST", "HTTP_COOKIE"),
-            *("HTTP_AUTHORIZATION", "HTTP_X_FORWARDED_FOR", "HTTP_CONTENT_ENCODING"),
-            *("HTTP_TRANSFER_ENCODING", "HTTP_CONTENT_LENGTH", "HTTP_EXPECT"),
-            *("CONTENT_TYPE", "QUERY_STRING", "REMOTE_ADDR", "HTTP_"),
-        ]
-    ),
-    latin | st.just("9" * 5000) | st.just("x" * 100_000),
-    max_size=6,
-)
-lengths = (
-    st.integers(-5, 400).map(str)
-    | st.integers(0, 10**30).map(str)
-    | st.sampled_from(["", "9" * 5000, "1e3", "0x10", " 5", "5 ", "+5", "٣", "²"])
-    | latin
-)
-proofs = st.tuples(
-    st.none() | latin | st.from_regex(r"\Av0=[0-9a-f]{64}\Z"),
-    st.none() | latin | st.from_regex(r"\A[0-9]{1,13}\Z") | st.just("9" * 5000),
-)
-scalars = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.sampled_from([10**400, -(10**20), 0.1, -0.0, 1e308])
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=20)
-    | st.sampled_from(["\0", "\ud800", "🚒", "\u2028", "x" * 5000])
-)
-values = st.recursive(
-    scalars,
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.text(max_size=8), inner, max_size=3)
-    ),
-    max_leaves=8,
-)
-events = st.text(max_size=90) | st.sampled_from(
-    ["meeting.created", "user.updated", "app_deauthorized", "recording.completed"]
-)
-payloads = values | st.fixed_dictionaries(
-    {},
-    optional={
-        "account_id": values,
-        "user_id": values,
-        "operator": values,
-        "plainToken": values,
-        "object": values
-        | st.fixed_dictionaries({}, optional={"id": values, "host_id": values}),
-    },
-)
-objects = st.fixed_dictionaries(
-    {}, optional={"event": events | values, "event_ts": values, "payload": payloads}
-).filter(lambda found: found.get("event") != CHALLENGE)
-spellings = st.fixed_dictionaries(
-    {
-        "indent": st.none() | st.integers(0, 2),
-        "separators": st.sampled_from([(",", ":"), (", ", ": "), (" ,\t", "\r\n:")]),
-    }
-)
 numbers = itertools.count(1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What the sender got."""
-
-    status: str
-    mimetype: str
-    body: bytes
 
 
 @pytest.fixture
 def database(sqlite: Database) -> Database:
     return sqlite
-
-
-def ask(door: Door, body: bytes, environ: dict[str, Any]) -> Answer:
-    """Call the receiver once; whatever it raises is raised here."""
-    said: list[tuple[str, dict[str, str]]] = []
-
-    def start_response(status: str, found: list[tuple[str, str]], *_: object) -> Any:
-        said.append((status, dict(found)))
-
-    began: StartResponse = start_response
-    base = {
-        "REQUEST_METHOD": "POST",
-        "PATH_INFO": door.path,
-        "CONTENT_LENGTH": str(len(body)),
-        "wsgi.input": io.BytesIO(body),
-    }
-    receiver: Any = door.client.application
-    answer = b"".join(receiver({**base, **environ}, began))
-    ((status, found),) = said
-    assert found["Content-Length"] == str(len(answer))
-    return Answer(
-        status=status[:3],
-        mimetype=found.get("Content-Type", "").partition(";")[0],
-        body=answer,
-    )
-
-
-def count(door: Door) -> int:
-    """Count what is stored: a 200 is committed before it is given."""
-    with door.database.reading() as session:
-        return session.exec(select(func.count()).select_from(Webhook)).one()
-
-
-def newest_body(door: Door, sent: bytes) -> bytes:
-    """Open the stored bytes of the webhook whose hash is that of `sent`."""
-    digest = hashlib.sha256(sent).hexdigest()
-    with door.database.reading() as session:
-        found = session.exec(
-            select(WebhookBody)
-            .join(Webhook, col(Webhook.id) == col(WebhookBody.webhook_id))
-            .where(col(Webhook.body_sha256) == digest)
-        ).one()
-    return door.vault.open(
-        found.body, table="webhook_body", column="body", row=found.webhook_id
-    )
 
 
 def proof(door: Door, body: bytes, secret: SecretStr = SECRET_TOKEN) -> dict[str, str]:
@@ -192,7 +79,7 @@ def spelled(found: dict[str, Any], spelling: dict[str, Any], *, ascii_: bool) ->
 )
 @example(
     body=b"",
-    proven=("v0=" + "0" * 64, "0"),
+    proven=("v0=" + "0" * 64, str(int(NOON.timestamp()))),
     more={"HTTP_CLIENTID": "ÿ", "HTTP_HOST": ""},
     length="0",
     is_terminated=True,
@@ -264,6 +151,19 @@ def test_only_the_current_and_the_previous_secret_are_keys(
     is_ours = secret in (SECRET_TOKEN, PREVIOUS)
     assert answer.status == ("200" if is_ours else "401")
     assert count(door) - before == is_ours
+
+
+@quickly
+@given(stored=blanks, key=blanks, found=objects)
+def test_a_blank_secret_lets_nobody_in(
+    door: Door, *, stored: SecretStr, key: SecretStr, found: dict[str, Any]
+) -> None:
+    door.add_app(stored)
+    body = spelled(found, {}, ascii_=True)
+
+    answer = ask(door, body, proof(door, body, key))
+
+    assert (answer.status, count(door)) == ("503", 0)
 
 
 @quickly
