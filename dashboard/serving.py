@@ -5,6 +5,7 @@ one delays the webhooks behind it; to scale, run `dashboard web` on more ports o
 """
 
 import ctypes
+import gc
 import os
 import signal
 import socket
@@ -165,6 +166,7 @@ def _load(
     pages = Bridge(
         app.wsgi_app, threads=THREADS, largest_body=app.config["MAX_CONTENT_LENGTH"]
     )
+    gc.freeze()  # what is there now stays: no collection need look at it again
     # Granian asks an object for `__rsgi__`, whatever its types say of functions.
     return cast("Callable[..., Any]", Front(door, pages))
 

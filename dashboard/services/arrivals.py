@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any, cast
 
 import orjson
-from sqlalchemy import Table, bindparam, insert, update
+from sqlalchemy import Connection, Table, bindparam, insert, update
 from sqlmodel import Session, SQLModel
 
 from dashboard.bulk import Bulk, Cursor, Row, cursor_of
@@ -160,7 +160,7 @@ class Arrivals:
 
     def record(
         self,
-        session: Session,
+        connection: Connection,
         batch: Sequence[Pending],
         *,
         noted: MutableMapping[Any, datetime],
@@ -170,7 +170,7 @@ class Arrivals:
         May be called again with the same batch after a rollback.
 
         Args:
-            session: Writing.
+            connection: Writing.
             batch: In order of arrival; the same event may be in it twice.
             noted: When a genuine event of each zoom app was last kept as evidence; one
                 a minute is enough.
@@ -178,13 +178,17 @@ class Arrivals:
         now = time.perf_counter()
         for pending in batch:
             pending.webhook[_ANSWERED_MS] = _ms(now - pending.received.began)
-        with cursor_of(session.connection()) as cursor:
+        with cursor_of(connection) as cursor:
             new, repeats = self._add(cursor, batch)
             self._bodies.write(cursor, [pending.body for pending in new])
         if repeats:
-            _add_arrivals(session, repeats)
-        for pending in batch:
-            _note(session, pending, now, noted)
+            _add_arrivals(connection, repeats)
+        worth_noting = [each for each in batch if _is_worth_noting(each, noted)]
+        if worth_noting:
+            with Session(connection) as session:
+                for pending in worth_noting:
+                    _note(session, pending, now)
+                session.flush()
 
     def _add(
         self, cursor: Cursor, batch: Sequence[Pending]
@@ -210,8 +214,7 @@ def _ms(seconds: float) -> float:
     return round(seconds * 1000, 2)
 
 
-def _add_arrivals(session: Session, repeats: Sequence[Pending]) -> None:
-    connection = session.connection()
+def _add_arrivals(connection: Connection, repeats: Sequence[Pending]) -> None:
     rows = [
         {
             "id": pending.id,
@@ -228,41 +231,37 @@ def _add_arrivals(session: Session, repeats: Sequence[Pending]) -> None:
     connection.execute(_REPEATED, values)
 
 
-def _note(
-    session: Session,
-    pending: Pending,
-    now: float,
-    noted: MutableMapping[Any, datetime],
-) -> None:
-    """Keep evidence for validation: each challenge, and one event a minute."""
-    received = pending.received
-    app_id, at = received.app.id, received.received_at
-    took_ms = _ms(now - received.began)
-    how = _WORDS.get(received.verdict, "")
+def _is_worth_noting(pending: Pending, noted: MutableMapping[Any, datetime]) -> bool:
+    """Whether it is evidence for validation: each challenge, and one event a minute."""
     if pending.is_challenge:
-        validation.record(
-            session,
-            zoom_app_id=app_id,
-            source=Source.ZOOM_CHALLENGE,
-            finding=Finding.GOOD,
-            detail=f"Zoom's challenge was signed rightly{how} and answered.",
-            took_ms=took_ms,
-            webhook_id=pending.stored_id,
-            at=at,
-        )
-        return
+        return True
+    app_id, at = pending.received.app.id, pending.received.received_at
     last = noted.get(app_id)
     if last is not None and timedelta(0) <= at - last < _EVENT_NOTED_EVERY:
-        return
+        return False
     noted[app_id] = at
+    return True
+
+
+def _note(session: Session, pending: Pending, now: float) -> None:
+    received = pending.received
+    how = _WORDS.get(received.verdict, "")
     event = received.event.event or "An event without a name"
+    source, detail = (
+        (
+            Source.ZOOM_CHALLENGE,
+            f"Zoom's challenge was signed rightly{how} and answered.",
+        )
+        if pending.is_challenge
+        else (Source.ZOOM_EVENT, f"{event} arrived, signed rightly{how}.")
+    )
     validation.record(
         session,
-        zoom_app_id=app_id,
-        source=Source.ZOOM_EVENT,
+        zoom_app_id=received.app.id,
+        source=source,
         finding=Finding.GOOD,
-        detail=f"{event} arrived, signed rightly{how}.",
-        took_ms=took_ms,
+        detail=detail,
+        took_ms=_ms(now - received.began),
         webhook_id=pending.stored_id,
-        at=at,
+        at=received.received_at,
     )

@@ -118,8 +118,8 @@ def test_an_id_that_is_taken_is_no_repeat(
     second = arrivals.prepare(received(zoom_app, b'{"event":"b"}'), int)
     second.webhook[0] = first.webhook[0]
 
-    with pytest.raises(IntegrityError), database.writing() as session:
-        arrivals.record(session, [first, second], noted={})
+    with pytest.raises(IntegrityError), database.writing_fast() as connection:
+        arrivals.record(connection, [first, second], noted={})
 
     with database.reading() as session:
         assert session.exec(select(Webhook)).all() == []
@@ -140,10 +140,10 @@ def test_a_race_lost_to_another_process_is_settled_by_looking_again(
 
         writer = database.writer
 
-        def writing(self) -> Any:
+        def writing_fast(self) -> Any:
             for error in lost:
                 raise error
-            return database.writing()
+            return database.writing_fast()
 
     raced: Any = Raced()
     other = Intake(raced, vault, intake.clock, limits)
