@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -115,7 +115,7 @@ class Database:
             if self._lock_file is None and not _sqlite_is_safe():
                 self._lock_file = _flock(Path(path + ".lock"))
 
-    def notices(self, channel: str, *, timeout_s: float) -> Iterator[bool]:
+    def notices(self, channel: str, *, timeout_s: float) -> Generator[bool, None, None]:
         """Listen to PostgreSQL's notices until closed; nothing on SQLite.
 
         Yields:

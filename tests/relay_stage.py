@@ -61,12 +61,17 @@ def app_id(services: Services, recall_app: App) -> UUID:
 
 
 def arrive(
-    services: Services, app_id: UUID, body: bytes = BODY, *, tracking_id: str = "WEB_1"
+    services: Services,
+    app_id: UUID,
+    body: bytes = BODY,
+    *,
+    tracking_id: str = "WEB_1",
+    secret: SecretStr = SECRET_TOKEN,
 ) -> int:
     """Take a signed webhook in, as the receiver does."""
     now = services.clock.now()
     timestamp = str(int(now.timestamp()))
-    signature = sign(signed_bytes(timestamp, body), SECRET_TOKEN).decode()
+    signature = sign(signed_bytes(timestamp, body), secret).decode()
     app = services.intake.keyring.find(app_id)
     assert app is not None
     headers = {

@@ -8,6 +8,7 @@ import pytest
 from dashboard.db import Database
 from dashboard.models.check import Finding, Source
 from dashboard.models.connection import TokenState
+from dashboard.models.hold import Hold, HoldKind
 from dashboard.models.webhook import Outcome
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
@@ -101,6 +102,48 @@ def test_webhooks_waiting_for_a_recall_app_lead_to_making_one(
 
     assert [item.action for item in found] == [Action.CREATE_IN_RECALL]
     assert found[0].since == NOON - timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "action"),
+    [
+        (HoldKind.WORKSPACE, Action.OPEN_WORKSPACES),
+        (HoldKind.ZOOM_APP, Action.OPEN_APP),
+    ],
+)
+def test_what_stands_still_is_said_once_with_who_mends_it(
+    database: Database, zoom_app: ZoomApp, kind: HoldKind, action: Action
+) -> None:
+    its_id = zoom_app.id if kind is HoldKind.ZOOM_APP else zoom_app.workspace_id
+    hold = Hold(
+        id=its_id,
+        kind=kind,
+        is_holding=True,
+        reason="An admin saves the secret token again.",
+        since=NOON - timedelta(hours=1),
+        probe_at=NOON,
+    )
+    store(database, a_webhook(zoom_app, received_at=NOON - timedelta(hours=1)), hold)
+
+    [item] = listed(database)
+
+    assert (item.tone, item.action) == ("trouble", action)
+    assert "1 webhook waiting" in item.sentence
+    assert item.detail.startswith("An admin saves the secret token again.")
+    assert item.since == NOON - timedelta(hours=1)
+
+
+def test_strikes_alone_need_nobody(database: Database, zoom_app: ZoomApp) -> None:
+    hold = Hold(
+        id=zoom_app.workspace_id,
+        kind=HoldKind.WORKSPACE,
+        failures=4,
+        since=NOON,
+        probe_at=NOON,
+    )
+    store(database, a_webhook(zoom_app), hold)
+
+    assert listed(database) == []
 
 
 @pytest.mark.parametrize(

@@ -253,7 +253,7 @@ def test_what_a_person_mended_is_probed_at_once(
     with database.writing() as session:
         workspace_id = session.get_one(ZoomApp, app_id).workspace_id
         its_id = app_id if kind == "zoom_app_id" else workspace_id
-        holds.mended(session, **{kind: its_id}, now=after(6))  # type: ignore[arg-type]  # one of two names
+        holds.mended(session, **{kind: its_id}, now=after(6))
 
     assert ids(take(database, after(6))) == [webhook_id]
 
