@@ -116,7 +116,7 @@ def test_what_stands_still_is_said_once_with_who_mends_it(
 ) -> None:
     its_id = zoom_app.id if kind is HoldKind.ZOOM_APP else zoom_app.workspace_id
     hold = Hold(
-        id=its_id,
+        id=its_id or zoom_app.id,
         kind=kind,
         is_holding=True,
         reason="An admin saves the secret token again.",
@@ -135,7 +135,7 @@ def test_what_stands_still_is_said_once_with_who_mends_it(
 
 def test_strikes_alone_need_nobody(database: Database, zoom_app: ZoomApp) -> None:
     hold = Hold(
-        id=zoom_app.workspace_id,
+        id=zoom_app.workspace_id or zoom_app.id,
         kind=HoldKind.WORKSPACE,
         failures=4,
         since=NOON,
