@@ -65,10 +65,13 @@ def test_while_recall_is_down_one_probe_at_a_time_is_sent(
     record(database, *(tried(each, GONE) for each in taken))
 
     too_early = take(database, after(0.9))
+    with database.reading() as session:
+        looks = [forwarding.is_any_due(session, now=after(n)) for n in (0, 0.9, 1, 60)]
     probe = take(database, after(1))
     meanwhile = take(database, after(2))
 
     assert too_early == []
+    assert looks == [False, False, True, True]  # no writing while there is no probe
     assert ids(probe) == rows[5:6]
     assert probe[0].probes == {probe[0].workspace_id}
     assert meanwhile == []

@@ -1,3 +1,4 @@
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -148,10 +149,14 @@ def test_two_zoom_apps_of_a_workspace_share_its_room(
         add(due_at=NOON - timedelta(hours=1))
     theirs = add(zoom_app_id=quiet.id)
 
-    taken = take(database, limit=10)
+    first = take(database, limit=10)
+    for _ in range(20):
+        add(zoom_app_id=quiet.id, due_at=NOON - timedelta(minutes=1))
+    then = take(database, limit=8)
 
-    assert len(taken) == 10
-    assert theirs in {each.webhook_id for each in taken}
+    assert len(first) == 10
+    assert theirs in {each.webhook_id for each in first}
+    assert Counter(each.zoom_app_id for each in then) == {app_id: 4, quiet.id: 4}
 
 
 @pytest.mark.parametrize("queue", [queues.WEBHOOK, queues.REDELIVERY])
