@@ -85,7 +85,10 @@ _BODY, _APP, _WORKSPACE = _table(WebhookBody), _table(ZoomApp), _table(Workspace
 
 
 def is_waiting(table: Table) -> TextClause:
-    """Return the due index's condition, literally: SQLite looks into no parameter."""
+    """Return the due index's condition, literally.
+
+    A plan that is kept for any parameter could not use a partial index.
+    """
     return text(f"{table.name}.outcome = 'waiting'")
 
 

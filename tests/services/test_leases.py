@@ -174,6 +174,7 @@ def test_what_is_due_is_read_from_its_own_index(sqlite: Database, queue: Table) 
         session.connection().execute(queues.TARGETS)
 
     index = f"ix_{queue.name}_due_at (zoom_app_id=? AND due_at<?)"
+    assert f"{queue.name}.outcome = 'waiting'" in str(queues.DUE[queue])
     assert any(index in step for step in plans)
     assert not any("TEMP B-TREE" in step for step in plans)
     assert sum(f"ix_{queue.name}_due_at (zoom_app_id=?" in step for step in plans) == 2
