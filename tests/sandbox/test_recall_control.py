@@ -1,3 +1,4 @@
+import hashlib
 from typing import Any
 
 import pytest
@@ -31,6 +32,19 @@ def test_the_control_api_finds_a_workspace_again_and_renews_its_secret() -> None
 
     assert made["verification_secret"].startswith("whsec_")
     assert len(recall.world.workspaces) == 2
+
+
+def test_what_the_receiver_got_is_counted_by_digest_and_answer() -> None:
+    recall = a_recall()
+    app = recall.app()
+    body = b'{"event":"meeting.started","payload":{}}'
+
+    recall.webhook(app["id"], body)
+    recall.webhook(app["id"], body)
+    recall.webhook(app["id"], body, secret="test-secret-token-0002")
+    counted = recall.http.get("/_sandbox/received/digests").get_json()
+
+    assert counted == {hashlib.sha256(body).hexdigest(): {"200": 2, "401": 1}}
 
 
 def test_switches_are_set_by_name_and_all_are_told() -> None:

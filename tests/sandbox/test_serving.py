@@ -10,6 +10,7 @@ import pytest
 from dashboard.sandbox import serving
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
+from dashboard.sandbox.zoom import signing
 from dashboard.sandbox.zoom.records import DeliveryState, ZoomApp, ZoomUser
 
 CALLBACK = "http://127.0.0.1:9/oauth/zoom/callback"
@@ -160,6 +161,19 @@ def test_a_broken_connection_is_closed_and_not_left_hanging(
 
     with pytest.raises(httpx2.RemoteProtocolError):
         httpx2.get(running.zoom_url + "/marketplace/", timeout=PATIENCE_S)
+
+
+def test_half_of_an_empty_answer_is_no_whole_one(pair: Pair) -> None:
+    half = Fault(kind=FaultKind.HALF_ANSWER, path=APPS + pair.id)
+    pair.running.recall_faults.set([half])
+    body, at = b'{"event":"meeting.started","payload":{}}', "1760000100"
+    proof = signing.signature(pair.app.secret_token, at, body)
+    headers = {"x-zm-request-timestamp": at, "x-zm-signature": proof}
+
+    with pytest.raises(httpx2.RemoteProtocolError):
+        httpx2.post(pair.hook, content=body, headers=headers)
+
+    assert [one.status for one in pair.running.recall_world.received] == [200]
 
 
 def test_faults_can_be_set_over_http(running: RunningSandbox) -> None:

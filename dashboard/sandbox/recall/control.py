@@ -36,6 +36,15 @@ def received() -> ResponseReturnValue:
     return jsonify(world().received_by(request.args.get("app")))
 
 
+@blueprint.get("/received/digests")
+def digests() -> ResponseReturnValue:
+    """Count what the receiver ever got by SHA-256 of the body and by its answer.
+
+    The list above forgets the oldest of many; this forgets nothing.
+    """
+    return jsonify(world().digests_by_status())
+
+
 @blueprint.post("/workspaces")
 def workspaces() -> ResponseReturnValue:
     """Make a workspace, or find it by its key; renew its verification secret."""

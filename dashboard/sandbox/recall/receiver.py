@@ -32,6 +32,7 @@ def receive(app_id: str) -> ResponseReturnValue:
     its_world, raw = world(), raw_body()
     with its_world.lock:
         verdict = _judged(its_world.apps.get(app_id.lower()), raw)
+        its_world.digests[hashlib.sha256(raw).hexdigest()][verdict.status] += 1
         its_world.received.append(
             Received(
                 app=app_id,

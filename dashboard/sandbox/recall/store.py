@@ -3,7 +3,7 @@
 import secrets
 import threading
 import uuid
-from collections import deque
+from collections import Counter, defaultdict, deque
 from itertools import count
 
 import httpx2
@@ -72,6 +72,8 @@ class Store:
             self.app_logs: list[LogEntry] = []
             self.credential_logs: list[LogEntry] = []
             self.received: deque[Received] = deque(maxlen=_RECEIVED_KEPT)
+            # SHA-256 of each body ever received -> how often each status answered it.
+            self.digests: defaultdict[str, Counter[int]] = defaultdict(Counter)
             self.throttle.reset()
             # Idempotency key, caller and path -> stored answer; None while it runs.
             self.answers: dict[tuple[str, str, str], StoredAnswer | None] = {}

@@ -56,6 +56,14 @@ class RecallWorld(Store):
                 if app_id is None or one.app == app_id
             ]
 
+    def digests_by_status(self) -> dict[str, dict[str, int]]:
+        """Return how often each body was received, by SHA-256 and status, as JSON."""
+        with self.lock:
+            return {
+                digest: {str(status): times for status, times in counted.items()}
+                for digest, counted in self.digests.items()
+            }
+
     def state(self) -> dict[str, Any]:
         """Return the whole world as JSON, simulated secrets included."""
         with self.lock:
