@@ -1,4 +1,4 @@
-.PHONY: demo serve test check format lock
+.PHONY: demo serve test check format lock chaos
 
 demo:            ## the whole thing on one machine, against the simulated Zoom and Recall
 	@scripts/venv run
@@ -28,3 +28,7 @@ format:
 
 lock:            ## newest versions into requirements/*.lock (needs uv)
 	@scripts/lock
+
+chaos:           ## minutes of chaos against the relay: ARGS="--database sqlite --minutes 10 --seed 1"
+	@scripts/venv dev
+	@.venv/bin/python -m tests.chaos $(ARGS)

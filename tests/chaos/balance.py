@@ -11,6 +11,15 @@ from tests.chaos.load import Sent
 Received = Mapping[str, Mapping[int, int]]
 """SHA-256 of a body -> how often each status answered it."""
 
+_MUST_BE_0 = (
+    "refused",
+    "lost",
+    "altered",
+    "unknown",
+    "stored_twice",
+    "two_owners",
+    "claims_fallen",
+)
 _VISIBLE = (Outcome.WAITING, Outcome.DEAD)
 
 
@@ -57,9 +66,7 @@ class Balance:
     @property
     def wrong(self) -> dict[str, int]:
         """What must be 0 and is not."""
-        must = ("refused", "lost", "altered", "unknown")
-        must += ("stored_twice", "two_owners", "claims_fallen")
-        found = {name: int(getattr(self, name)) for name in must}
+        found = {name: int(getattr(self, name)) for name in _MUST_BE_0}
         return {name: number for name, number in found.items() if number}
 
     def table(self) -> str:
@@ -133,8 +140,6 @@ def two_owners(claims: Iterable[Claim], tries: Iterable[Try]) -> int:
     return wrong
 
 
-def _altered(
-    rows: Iterable[Row], received: Received, *, known: Iterable[str]
-) -> int:
+def _altered(rows: Iterable[Row], received: Received, *, known: Iterable[str]) -> int:
     spoiled = sum(row.kept_digest not in (None, row.digest) for row in rows)
     return spoiled + len(received.keys() - set(known))

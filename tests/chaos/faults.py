@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from tests.chaos.recall import Recall
 from tests.chaos.stage import Act, Lasts
 
 Say = Callable[[str], None]
+_TELLING_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,9 +71,13 @@ class Lane:
 
     def _do(self, name: str) -> None:
         lasts_s = self._draw.uniform(*self._pace.lasts_s)
-        self._say(f"{name}, {lasts_s:.1f} s")
+        self._say(f"{name}, for {lasts_s:.1f} s")
         self.counts[name] += 1
+        began = time.monotonic()
         self._acts[name](lambda: self._stopping.wait(lasts_s), self._draw)
+        more_s = time.monotonic() - began - lasts_s
+        if more_s > _TELLING_S:
+            self._say(f"{name}: {more_s:.1f} s more until all was right again")
 
 
 def recall_acts(recall: Recall, apps: list[str]) -> dict[str, Act]:
@@ -79,7 +85,9 @@ def recall_acts(recall: Recall, apps: list[str]) -> dict[str, Act]:
 
     def striking(kind: str, seconds: float = 1.0) -> Act:
         def act(lasts: Lasts, draw: random.Random) -> None:
-            recall.strike(kind, draw.choice((apps, apps[:1], apps[1:])), seconds=seconds)
+            recall.strike(
+                kind, draw.choice((apps, apps[:1], apps[1:])), seconds=seconds
+            )
             try:
                 lasts()
             finally:

@@ -23,19 +23,19 @@ _ATTEMPTED = (
     " FROM webhook WHERE id = NEW.webhook_id;"
 )
 _SQLITE = (
-    "CREATE TRIGGER chaos_claimed AFTER UPDATE OF claim ON webhook"
-    " WHEN NEW.claim <> OLD.claim BEGIN {claimed} END",
+    """CREATE TRIGGER chaos_claimed AFTER UPDATE OF claim ON webhook
+    WHEN NEW.claim <> OLD.claim BEGIN {claimed} END""",
     "CREATE TRIGGER chaos_attempted AFTER INSERT ON attempt BEGIN {attempted} END",
 )
 _POSTGRESQL = (
-    "CREATE FUNCTION chaos_claimed() RETURNS trigger LANGUAGE plpgsql AS"
-    " $$BEGIN {claimed} RETURN NULL; END$$",
-    "CREATE FUNCTION chaos_attempted() RETURNS trigger LANGUAGE plpgsql AS"
-    " $$BEGIN {attempted} RETURN NULL; END$$",
-    "CREATE TRIGGER chaos_claimed AFTER UPDATE ON webhook FOR EACH ROW"
-    " WHEN (NEW.claim <> OLD.claim) EXECUTE FUNCTION chaos_claimed()",
-    "CREATE TRIGGER chaos_attempted AFTER INSERT ON attempt FOR EACH ROW"
-    " EXECUTE FUNCTION chaos_attempted()",
+    """CREATE FUNCTION chaos_claimed() RETURNS trigger LANGUAGE plpgsql AS
+    $$BEGIN {claimed} RETURN NULL; END$$""",
+    """CREATE FUNCTION chaos_attempted() RETURNS trigger LANGUAGE plpgsql AS
+    $$BEGIN {attempted} RETURN NULL; END$$""",
+    """CREATE TRIGGER chaos_claimed AFTER UPDATE ON webhook FOR EACH ROW
+    WHEN (NEW.claim <> OLD.claim) EXECUTE FUNCTION chaos_claimed()""",
+    """CREATE TRIGGER chaos_attempted AFTER INSERT ON attempt FOR EACH ROW
+    EXECUTE FUNCTION chaos_attempted()""",
 )
 
 

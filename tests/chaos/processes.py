@@ -98,7 +98,9 @@ class Process:
             try:
                 self._running.wait(_STOPS_WITHIN_S)
             except subprocess.TimeoutExpired:
-                raise ProcessError(f"{self.name} does not stop; see {self.log}.") from None
+                raise ProcessError(
+                    f"{self.name} does not stop; see {self.log}."
+                ) from None
             self._reap()
 
     def revive(self) -> None:

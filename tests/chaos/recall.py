@@ -44,7 +44,7 @@ class Recall:
         )
 
     def refuse(self, status: int) -> None:
-        """Answer every webhook with a status, until `mend`; it is received all the same."""
+        """Answer every webhook with a status, until `mend`; it is noted even so."""
         self._control("switches", {"webhook_answer": status})
 
     def mend(self) -> None:

@@ -81,8 +81,9 @@ def play(
     over = threading.Event()
     posting = threading.Thread(target=lambda: asyncio.run(load.run(over.is_set)))
     with _revived(stage):
-        for each in (posting, *lanes):
-            each.start()
+        posting.start()
+        for lane in lanes:
+            lane.start()
         until(
             lambda: any(lane.error for lane in lanes) or not posting.is_alive(),
             within_s=seconds,
@@ -101,7 +102,7 @@ def play(
     return Report(
         balance=books(stage, load),
         answers=load.answers(),
-        faults=sum((lane.counts for lane in lanes), Counter()),
+        faults=Counter({name: n for lane in lanes for name, n in lane.counts.items()}),
         deaths=sum(process.deaths for process in stage.processes),
         drained_s=drained_s,
         latencies_ms=load.latencies_ms,

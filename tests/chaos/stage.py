@@ -47,10 +47,10 @@ class Stage(ABC):
         zoom_port, recall_port = free_ports(2)
         self._sandbox_urls = [f"http://127.0.0.1:{p}" for p in (zoom_port, recall_port)]
         self.recall = Recall(self._sandbox_urls[1])
+        ports = ["--zoom-port", str(zoom_port), "--recall-port", str(recall_port)]
         self._sandbox = self._process(
             "sandbox",
-            ["sandbox", "--empty", "--allow-local"]
-            + ["--zoom-port", str(zoom_port), "--recall-port", str(recall_port)],
+            ["sandbox", "--empty", "--allow-local", *ports],
             health_url=f"{self._sandbox_urls[1]}/_sandbox/state",
         )
         self.recall_apps: list[str] = []
