@@ -1,9 +1,10 @@
-"""Who claimed and who attempted what, noted by the database itself.
+"""Who stored, claimed and attempted what, noted by the database itself.
 
-Triggers write down each claim and each attempt with the name under which the process
-is connected, so the books do not rest on what the code under test says of itself.
+Triggers write down each webhook, claim and attempt with the name under which its
+process is connected, so the books rest on nothing that the code under test says.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -16,16 +17,19 @@ from dashboard.vault import Vault
 _TABLES = (
     "CREATE TABLE chaos_claim (webhook_id bigint, old bigint, new bigint, owner text)",
     "CREATE TABLE chaos_attempt (webhook_id bigint, claim bigint, owner text)",
+    "CREATE TABLE chaos_stored (owner text)",
 )
 _CLAIMED = "INSERT INTO chaos_claim VALUES (NEW.id, OLD.claim, NEW.claim, {owner});"
 _ATTEMPTED = (
     "INSERT INTO chaos_attempt SELECT NEW.webhook_id, claim, {owner}"
     " FROM webhook WHERE id = NEW.webhook_id;"
 )
+_STORED = "INSERT INTO chaos_stored VALUES ({owner});"
 _SQLITE = (
     """CREATE TRIGGER chaos_claimed AFTER UPDATE OF claim ON webhook
     WHEN NEW.claim <> OLD.claim BEGIN {claimed} END""",
     "CREATE TRIGGER chaos_attempted AFTER INSERT ON attempt BEGIN {attempted} END",
+    "CREATE TRIGGER chaos_stored AFTER INSERT ON webhook BEGIN {stored} END",
 )
 _POSTGRESQL = (
     """CREATE FUNCTION chaos_claimed() RETURNS trigger LANGUAGE plpgsql AS
@@ -36,6 +40,10 @@ _POSTGRESQL = (
     WHEN (NEW.claim <> OLD.claim) EXECUTE FUNCTION chaos_claimed()""",
     """CREATE TRIGGER chaos_attempted AFTER INSERT ON attempt FOR EACH ROW
     EXECUTE FUNCTION chaos_attempted()""",
+    """CREATE FUNCTION chaos_stored() RETURNS trigger LANGUAGE plpgsql AS
+    $$BEGIN {stored} RETURN NULL; END$$""",
+    """CREATE TRIGGER chaos_stored AFTER INSERT ON webhook FOR EACH ROW
+    EXECUTE FUNCTION chaos_stored()""",
 )
 
 
@@ -79,6 +87,7 @@ def install(database: Database) -> None:
     words = {
         "claimed": _CLAIMED.format(owner=owner),
         "attempted": _ATTEMPTED.format(owner=owner),
+        "stored": _STORED.format(owner=owner),
     }
     with database.writing() as session:
         for statement in _TABLES:
@@ -126,6 +135,14 @@ def tries(database: Database) -> list[Try]:
     with database.reading() as session:
         found = session.connection().execute(query)
         return [Try(**row) for row in found.mappings()]
+
+
+def stored_by(database: Database) -> Counter[str]:
+    """Count the webhooks that each process stored."""
+    query = text("SELECT owner, count(*) AS stored FROM chaos_stored GROUP BY owner")
+    with database.reading() as session:
+        found = session.connection().execute(query)
+        return Counter({row.owner: row.stored for row in found})
 
 
 def _opened(vault: Vault, webhook_id: int, body: bytes | None) -> str | None:
