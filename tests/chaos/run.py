@@ -70,11 +70,17 @@ def play(
         Exception: What ended a lane early: a process that does not start again.
     """
     load = Load(stage.targets, rate=rate, run=f"chaos-{seed}", seed=seed)
-    pace = SHORT if seconds < _SHORT_RUN_S else LONG
+    is_short = seconds < _SHORT_RUN_S
+    acts = {**stage.acts, **({} if is_short else stage.long_acts)}
     lanes = [
-        Lane(acts, pace=pace, draw=random.Random(f"{name} {seed}"), say=say)
-        for name, acts in (
-            ("dashboard", stage.acts),
+        Lane(
+            its_acts,
+            pace=SHORT if is_short else LONG,
+            draw=random.Random(f"{name} {seed}"),
+            say=say,
+        )
+        for name, its_acts in (
+            ("dashboard", acts),
             ("recall", recall_acts(stage.recall, stage.recall_apps)),
         )
     ]

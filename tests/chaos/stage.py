@@ -1,6 +1,7 @@
 """What a run plays on: a database, the dashboard's processes, the simulated Recall."""
 
 import random
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,8 +18,8 @@ from tests.chaos.recall import Recall
 from tests.makers import a_workspace, a_zoom_app
 from tests.ports import free_ports
 
-Lasts = Callable[[], object]
-"""Returns when a fault has lasted long enough."""
+Lasts = Callable[[], bool]
+"""Returns when a fault has lasted long enough, and whether all are to end now."""
 
 Act = Callable[[Lasts, random.Random], None]
 """Brings a fault about, waits, and puts everything right again."""
@@ -66,6 +67,11 @@ class Stage(ABC):
     def acts(self) -> Mapping[str, Act]:
         """What can be done to the dashboard and its database, by name."""
 
+    @property
+    def long_acts(self) -> Mapping[str, Act]:
+        """What takes too long for a short run."""
+        return {}
+
     @abstractmethod
     def _make_processes(self) -> list[Process]: ...
 
@@ -85,6 +91,7 @@ class Stage(ABC):
     def open(self) -> None:
         """Start everything, with tables and zoom apps; returns when all are ready."""
         self._sandbox.start()
+        self.recall.mend()
         schema.upgrade(self.database)
         ledger.install(self.database)
         with self.database.writing() as session:
@@ -181,5 +188,17 @@ def restarting(processes: Sequence[Process]) -> Act:
         process.terminate()
         lasts()
         process.start()
+
+    return act
+
+
+def freezing(processes: Sequence[Process], *, longer_than_s: float) -> Act:
+    """Stop one for longer than its claims last: others take over, it wakes late."""
+
+    def act(lasts: Lasts, draw: random.Random) -> None:
+        with draw.choice(processes).frozen():
+            ends = time.monotonic() + longer_than_s
+            while not lasts() and time.monotonic() < ends:
+                pass
 
     return act
