@@ -13,12 +13,14 @@ from dashboard.db import Database
 from dashboard.services.forwarding import LEASE
 from tests.chaos.processes import Process
 from tests.chaos.stage import (
+    FELT_AFTER_S,
     Act,
     Lasts,
     Stage,
     freezing,
     killing,
     killing_child,
+    outlast,
     restarting,
 )
 from tests.ports import free_ports
@@ -110,7 +112,7 @@ class PostgresqlStage(Stage):
     def _lock_the_table(self, lasts: Lasts, _draw: random.Random) -> None:
         with psycopg.connect(self._server.get_uri()) as connection:
             connection.execute("LOCK TABLE webhook IN ACCESS EXCLUSIVE MODE")
-            lasts()
+            outlast(lasts, FELT_AFTER_S)
             connection.rollback()
 
     def _restart(self, lasts: Lasts, _draw: random.Random) -> None:

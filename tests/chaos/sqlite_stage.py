@@ -9,11 +9,13 @@ from pathlib import Path
 from dashboard.db import Database
 from tests.chaos.processes import Process
 from tests.chaos.stage import (
+    FELT_AFTER_S,
     Act,
     Lasts,
     Stage,
     killing,
     killing_child,
+    outlast,
     restarting,
 )
 from tests.ports import free_ports
@@ -80,4 +82,4 @@ class SqliteStage(Stage):
         with locker:
             assert locker.stdout is not None
             locker.stdout.readline()
-            lasts()
+            outlast(lasts, FELT_AFTER_S)

@@ -26,6 +26,8 @@ Act = Callable[[Lasts, random.Random], None]
 
 _REGIONS = ("us-east-1", "eu-central-1")
 _PATIENCE_S = 60.0
+# Longer than the dashboard waits for its database (5 s), or it would feel nothing.
+FELT_AFTER_S = 6.0
 
 
 class Stage(ABC):
@@ -150,9 +152,9 @@ class Stage(ABC):
         )
 
     def fill_the_disk(self, lasts: Lasts, _draw: random.Random) -> None:
-        """Leave no room where the database is."""
+        """Leave no room where the database is, until it has to notice."""
         with self.disk.full():
-            lasts()
+            outlast(lasts, FELT_AFTER_S)
 
 
 def killing(processes: Sequence[Process]) -> Act:
@@ -197,8 +199,13 @@ def freezing(processes: Sequence[Process], *, longer_than_s: float) -> Act:
 
     def act(lasts: Lasts, draw: random.Random) -> None:
         with draw.choice(processes).frozen():
-            ends = time.monotonic() + longer_than_s
-            while not lasts() and time.monotonic() < ends:
-                pass
+            outlast(lasts, longer_than_s)
 
     return act
+
+
+def outlast(lasts: Lasts, seconds: float) -> None:
+    """Wait as long as the fault lasts, but longer than `seconds`."""
+    ends = time.monotonic() + seconds
+    while not lasts() and time.monotonic() < ends:
+        pass
