@@ -19,7 +19,6 @@ from tests.chaos.processes import until
 EVENTS = 300
 PATIENCE_S = 120.0
 BOTH = {"worker 1", "worker 2"}
-Lease = tuple[int, int]
 
 
 @pytest.fixture
@@ -29,15 +28,6 @@ def stage(tmp_path: Path) -> Iterator[PostgresqlStage]:
         # Slow enough that claims are under way at any instant.
         made.recall.strike("slow", made.recall_apps, seconds=1.5)
         yield made
-
-
-def leases_under_way(stage: PostgresqlStage, owner: str) -> set[Lease]:
-    """Claims of a worker of which no attempt was written down."""
-    tried = {(each.webhook_id, each.claim) for each in ledger.tries(stage.database)}
-    claims = ledger.claims(stage.database)
-    return {
-        (each.webhook_id, each.new) for each in claims if each.owner == owner
-    } - tried
 
 
 def workers_with_attempts(stage: PostgresqlStage) -> set[str]:
@@ -61,7 +51,7 @@ def test_workers_share_the_work_and_a_killed_ones_claims_are_taken_over(
     until(
         lambda: (
             workers_with_attempts(stage) == BOTH
-            and bool(leases_under_way(stage, "worker 1"))
+            and bool(ledger.under_way(stage.database, "worker 1"))
         ),
         within_s=PATIENCE_S,
         every_s=0.05,
@@ -71,7 +61,7 @@ def test_workers_share_the_work_and_a_killed_ones_claims_are_taken_over(
     # What it had sent to the database before it died is done or undone by then.
     until(lambda: not is_connected(stage, "worker 1"), within_s=PATIENCE_S)
     shared_by = workers_with_attempts(stage)
-    orphans = leases_under_way(stage, "worker 1")
+    orphans = ledger.under_way(stage.database, "worker 1")
     posting.join()
     until(lambda: ledger.waiting(stage.database) == 0, within_s=PATIENCE_S)
 

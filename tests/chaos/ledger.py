@@ -18,6 +18,8 @@ _TABLES = (
     "CREATE TABLE chaos_claim (webhook_id bigint, old bigint, new bigint, owner text)",
     "CREATE TABLE chaos_attempt (webhook_id bigint, claim bigint, owner text)",
     "CREATE TABLE chaos_stored (owner text)",
+    "CREATE INDEX chaos_claims ON chaos_claim (webhook_id, new)",
+    "CREATE INDEX chaos_attempts ON chaos_attempt (webhook_id, claim)",
 )
 _CLAIMED = "INSERT INTO chaos_claim VALUES (NEW.id, OLD.claim, NEW.claim, {owner});"
 _ATTEMPTED = (
@@ -135,6 +137,22 @@ def tries(database: Database) -> list[Try]:
     with database.reading() as session:
         found = session.connection().execute(query)
         return [Try(**row) for row in found.mappings()]
+
+
+def under_way(database: Database, owner: str) -> set[tuple[int, int]]:
+    """Return (webhook, claim) of what a process claimed, is not done and is waited for.
+
+    A claim that ended and was taken over is no longer under way.
+    """
+    query = text(
+        "SELECT id, claim FROM webhook JOIN chaos_claim ON webhook_id = id"
+        " AND new = claim WHERE outcome = 'waiting' AND owner = :owner AND NOT EXISTS"
+        " (SELECT 1 FROM chaos_attempt WHERE webhook_id = id"
+        " AND chaos_attempt.claim = webhook.claim)"
+    )
+    with database.reading() as session:
+        found = session.connection().execute(query, {"owner": owner})
+        return {(row.id, row.claim) for row in found}
 
 
 def stored_by(database: Database) -> Counter[str]:

@@ -13,13 +13,13 @@ from sqlalchemy import make_url
 
 from dashboard.db import Database
 from dashboard.services.forwarding import LEASE
-from tests.chaos.processes import Process
+from tests.chaos import ledger
+from tests.chaos.processes import Process, until
 from tests.chaos.stage import (
     FELT_AFTER_S,
     Act,
     Lasts,
     Stage,
-    freezing,
     killing,
     killing_child,
     outlast,
@@ -38,7 +38,7 @@ class PostgresqlStage(Stage):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self._server = get_server(self.disk.folder / "data")
+        self._server = get_server(self.disk.folder / "data", cleanup_mode=None)
         self._ports = free_ports(2)
         self._database = Database(self._url("books"))
 
@@ -76,8 +76,7 @@ class PostgresqlStage(Stage):
     @property
     def long_acts(self) -> Mapping[str, Act]:
         """What takes longer than a lease."""
-        freeze = freezing(self.workers, longer_than_s=_FROZEN_S)
-        return {"freeze of a worker": freeze}
+        return {"freeze of a worker": self._freeze}
 
     def close(self) -> None:
         """End everything, PostgreSQL last but for its disk."""
@@ -102,7 +101,12 @@ class PostgresqlStage(Stage):
             for number, door in enumerate(self._doors, start=1)
         ]
         workers = [
-            self._process(name, ["worker"], database_url=self._url(name))
+            self._process(
+                name,
+                ["worker"],
+                ready_line="worker.started",
+                database_url=self._url(name),
+            )
             for name in ("worker 1", "worker 2")
         ]
         return webs + workers
@@ -111,6 +115,18 @@ class PostgresqlStage(Stage):
         url = make_url(self._server.get_uri()).set(drivername="postgresql+psycopg")
         named = url.update_query_dict({"application_name": name})
         return named.render_as_string(hide_password=False)
+
+    def _freeze(self, lasts: Lasts, draw: random.Random) -> None:
+        """Stop one with claims under way until they have ended: it wakes late."""
+        worker = draw.choice(self.workers)
+        until(lambda: self._freeze_at_work(worker, lasts), within_s=_FROZEN_S)
+
+    def _freeze_at_work(self, worker: Process, lasts: Lasts) -> bool:
+        with worker.frozen():
+            if not ledger.under_way(self.database, worker.name):
+                return False
+            outlast(lasts, _FROZEN_S)
+        return True
 
     def _lock_the_table(self, lasts: Lasts, _draw: random.Random) -> None:
         with psycopg.connect(self._server.get_uri()) as connection:

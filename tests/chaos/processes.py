@@ -29,7 +29,8 @@ class Process:
         arguments: Of `dashboard`.
         environment: Its DASHBOARD_ variables, all of them.
         log: Standard error of every run is appended to it.
-        health_url: Answers 200 when it is ready; None: it is once it runs.
+        health_url: Answers 200 when it is ready.
+        ready_line: Is logged when it is ready, for what has no address.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Process:
         environment: Mapping[str, str],
         log: Path,
         health_url: str | None = None,
+        ready_line: str = "",
     ) -> None:
         self.name = name
         self.log = log
@@ -47,6 +49,8 @@ class Process:
         self._arguments = [sys.executable, "-m", "dashboard.cli", *arguments]
         self._environment = {**_surroundings(), **environment}
         self._health_url = health_url
+        self._ready_line = ready_line.encode()
+        self._log_began = 0  # where this run's lines begin, in bytes
         self._running: subprocess.Popen[bytes] | None = None
         self._changing = threading.RLock()
 
@@ -126,6 +130,7 @@ class Process:
 
     def _spawn(self) -> None:
         with self.log.open("ab") as log:
+            self._log_began = log.tell()
             self._running = subprocess.Popen(
                 self._arguments,
                 env=self._environment,
@@ -148,7 +153,9 @@ class Process:
         """Whether it runs and, where it can be asked, says that it is ready."""
         if self._running is None or self._running.poll() is not None:
             return False
-        return self._health_url is None or _answers(self._health_url)
+        if self._health_url is not None:
+            return _answers(self._health_url)
+        return self._ready_line in self.log.read_bytes()[self._log_began :]
 
 
 def until(holds: Callable[[], bool], *, within_s: float, every_s: float = 0.2) -> bool:

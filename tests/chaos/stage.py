@@ -131,6 +131,7 @@ class Stage(ABC):
         arguments: list[str],
         *,
         health_url: str | None = None,
+        ready_line: str = "",
         database_url: str = "",
     ) -> Process:
         """Return a process of the dashboard, not started; it shares the one key."""
@@ -149,6 +150,7 @@ class Stage(ABC):
             environment=environment,
             log=self.folder / f"{name.replace(' ', '-')}.log",
             health_url=health_url,
+            ready_line=ready_line,
         )
 
     def fill_the_disk(self, lasts: Lasts, _draw: random.Random) -> None:
@@ -190,16 +192,6 @@ def restarting(processes: Sequence[Process]) -> Act:
         process.terminate()
         lasts()
         process.start()
-
-    return act
-
-
-def freezing(processes: Sequence[Process], *, longer_than_s: float) -> Act:
-    """Stop one for longer than its claims last: others take over, it wakes late."""
-
-    def act(lasts: Lasts, draw: random.Random) -> None:
-        with draw.choice(processes).frozen():
-            outlast(lasts, longer_than_s)
 
     return act
 
