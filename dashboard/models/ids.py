@@ -29,3 +29,8 @@ def new_id(now: datetime) -> int:
 def first_id(instant: datetime) -> int:
     """Return the smallest id of that millisecond: a time bound for the primary key."""
     return ((instant - _EPOCH) // timedelta(milliseconds=1)) << _RANDOM_BITS
+
+
+def time_of(row_id: int) -> datetime:
+    """Return the instant an id was made at, to the millisecond; aware, UTC."""
+    return _EPOCH + timedelta(milliseconds=row_id >> _RANDOM_BITS)

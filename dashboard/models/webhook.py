@@ -19,6 +19,10 @@ class Outcome(StrEnum):
     KEPT = "kept"  # nothing to forward it to: routing is direct
 
 
+DEAD = "outcome = 'dead'"
+"""The condition of the index of dead webhooks, for a query to name literally."""
+
+
 def _partial(name: str, *columns: str, where: str) -> Index:
     """Return an index of a few rows; a query names `where` literally to use it."""
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
@@ -50,9 +54,11 @@ class Webhook(SQLModel, table=True):
             "ix_webhook_due_at", "zoom_app_id", "due_at", where="outcome = 'waiting'"
         ),
         _partial("ix_webhook_unread", "id", where="is_unread"),
+        _partial("ix_webhook_dead", "zoom_app_id", "id", where=DEAD),
         Index(None, "zoom_app_id", "id"),
         Index(None, "event", "id"),
         Index(None, "zoom_user_id", "id"),
+        Index(None, "zoom_account_id", "id"),
         Index(None, "meeting_id", "id"),
         Index("ix_webhook_outcome_id", "outcome", "id"),
     )

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from sqlalchemy import literal_column
 from sqlmodel import Session, col, func, select
 
 from dashboard.models.connection import TokenState
 from dashboard.models.hold import HoldKind
-from dashboard.models.webhook import Outcome, Webhook
+from dashboard.models.webhook import DEAD, Outcome, Webhook
 from dashboard.models.workspace import Verdict, Workspace
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.services import holds
@@ -206,7 +207,7 @@ def _about_holds(session: Session, still: Sequence[holds.Still]) -> Iterator[Ite
 def _about_dead(session: Session, app: ZoomApp) -> Iterator[Item]:
     query = (
         select(Webhook.id)
-        .where(col(Webhook.outcome) == Outcome.DEAD, col(Webhook.zoom_app_id) == app.id)
+        .where(literal_column(DEAD), col(Webhook.zoom_app_id) == app.id)
         .limit(LOOKED_AT)
     )
     dead = session.exec(select(func.count()).select_from(query.subquery())).one()

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import ColumnElement, literal_column
 from sqlmodel import Session, col, func, select
 
 from dashboard.models.ids import first_id
-from dashboard.models.webhook import Outcome, RefusalCount, Webhook
+from dashboard.models.webhook import DEAD, Outcome, RefusalCount, Webhook
+from dashboard.services.webhook_search import Key, Wanted, count_as_far
 
 _HOURS = 24
+_COUNTED = 1000
 _HOUR = timedelta(hours=1)
 
 
@@ -30,16 +33,24 @@ class Traffic:
 
     Attributes:
         hours: Oldest first, the running hour last.
-        waiting: Webhooks owed to Recall, however old.
+        waiting: Webhooks owed to Recall, however old: those seen, at most a thousand
+            and one. In a long backlog of several zoom apps it may be fewer than are.
+        is_more: Whether there may be more of them.
     """
 
     hours: Sequence[HourOfTraffic]
     waiting: int
+    is_more: bool = False
 
     @property
     def received(self) -> int:
         """Webhooks received in these hours."""
         return sum(hour.received for hour in self.hours)
+
+    @property
+    def waiting_words(self) -> str:
+        """The waiting as written on pages: "37", "1,000+"."""
+        return f"{min(self.waiting, _COUNTED):,}{'+' if self.is_more else ''}"
 
     @property
     def dead(self) -> int:
@@ -52,7 +63,7 @@ def last_day(session: Session, zoom_app_id: UUID, *, now: datetime) -> Traffic:
     running = now.replace(minute=0, second=0, microsecond=0)
     starts = [running - _HOUR * back for back in reversed(range(_HOURS))]
     received = _count(session, zoom_app_id, starts[0])
-    dead = _count(session, zoom_app_id, starts[0], Outcome.DEAD)
+    dead = _count(session, zoom_app_id, starts[0], literal_column(DEAD))
     refused = _refused(session, zoom_app_id, starts[0])
     hours = [
         HourOfTraffic(
@@ -63,17 +74,19 @@ def last_day(session: Session, zoom_app_id: UUID, *, now: datetime) -> Traffic:
         )
         for start in starts
     ]
-    waiting = session.exec(
-        select(func.count()).where(
-            col(Webhook.zoom_app_id) == zoom_app_id,
-            col(Webhook.outcome) == Outcome.WAITING,
-        )
-    ).one()
-    return Traffic(hours=hours, waiting=waiting)
+    keys = (
+        Key(column="outcome", value=Outcome.WAITING),
+        Key(column="zoom_app_id", value=zoom_app_id),
+    )
+    waiting = count_as_far(session, Wanted(keys=keys), most=_COUNTED + 1)
+    return Traffic(hours=hours, waiting=waiting.number, is_more=not waiting.is_whole)
 
 
 def _count(
-    session: Session, zoom_app_id: UUID, since: datetime, outcome: Outcome | None = None
+    session: Session,
+    zoom_app_id: UUID,
+    since: datetime,
+    *conditions: ColumnElement[bool],
 ) -> dict[datetime, int]:
     # An id begins with the milliseconds, so dividing it gives the hour since `since`.
     base, width = first_id(since), first_id(since + _HOUR) - first_id(since)
@@ -81,10 +94,9 @@ def _count(
     query = (
         select(hour, func.count())
         .where(col(Webhook.zoom_app_id) == zoom_app_id, col(Webhook.id) >= base)
+        .where(*conditions)
         .group_by(hour)
     )
-    if outcome is not None:
-        query = query.where(col(Webhook.outcome) == outcome)
     return {since + _HOUR * int(index): n for index, n in session.exec(query).all()}
 
 

@@ -1,48 +1,51 @@
-"""The webhook log: pages by key, one webhook with all that happened to it.
+"""The webhook log: pages by key, counts as far as they matter, a request's bytes.
 
 Nothing here counts a table or skips rows by number: both cost with the table's size.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
+from dashboard.db import Database
 from dashboard.errors import NotFoundError
-from dashboard.models.connection import Connection, MeetingMapping
-from dashboard.models.ids import first_id
-from dashboard.models.webhook import Arrival, Attempt, Outcome, Webhook, WebhookBody
+from dashboard.models.connection import Connection
+from dashboard.models.ids import time_of
+from dashboard.models.webhook import Webhook, WebhookBody
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.paging import Place, turn
+from dashboard.services.paging import Place
 from dashboard.services.spans import age_words
+from dashboard.services.webhook_filters import WebhookFilter, wanted
+from dashboard.services.webhook_search import Count, count_as_far, event_names, find
+from dashboard.services.webhook_traces import Trace, get
 from dashboard.vault import Vault
 
 COUNTED = 100
 """Counts go this far; one more means "100+"."""
 
-_EVENTS_LISTED = 40
+_BATCH = 500
 
-
-@dataclass(frozen=True, kw_only=True)
-class WebhookFilter:
-    """What to list; None means any.
-
-    Attributes:
-        since: Received at this instant or later, aware.
-        until: Received before this instant, aware.
-    """
-
-    zoom_app_id: UUID | None = None
-    event: str | None = None
-    outcome: Outcome | None = None
-    meeting_id: int | None = None
-    zoom_user_id: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
+__all__ = [
+    "COUNTED",
+    "Count",
+    "Page",
+    "Request",
+    "Row",
+    "Trace",
+    "WebhookFilter",
+    "app_names",
+    "count",
+    "count_newer",
+    "event_names",
+    "everything",
+    "get",
+    "page",
+    "request",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,51 +66,17 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """Rows newest first; `older_before` and `newer_after` as in `paging.Turn`."""
+    """Rows newest first; `older_before` and `newer_after` as in `paging.Turn`.
+
+    Attributes:
+        reached_at: How far the search came when it did not fill the page, for there may
+            be more beyond; None otherwise.
+    """
 
     rows: Sequence[Row]
     older_before: int | None
     newer_after: int | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trace:
-    """One webhook from Zoom's event to Recall's answer.
-
-    Attributes:
-        attempts: Oldest first, as are the repeats.
-        repeats: Further arrivals of the same webhook.
-        connection: The person it is about, when connected; None otherwise.
-        is_mapped: Whether Recall maps the meeting to a connection, as last seen.
-    """
-
-    webhook: Webhook
-    app: ZoomApp
-    attempts: Sequence[Attempt]
-    repeats: Sequence[Arrival]
-    connection: Connection | None
-    is_mapped: bool
-
-    @property
-    def zoom_delay(self) -> timedelta | None:
-        """From Zoom's `event_ts` to the arrival; None when it says nothing usable."""
-        if self.webhook.event_ts is None:
-            return None
-        arrived_ms = self.webhook.received_at.timestamp() * 1000
-        return timedelta(milliseconds=arrived_ms - self.webhook.event_ts)
-
-    @property
-    def resend_trouble(self) -> str:
-        """Why it cannot be sent again; "" when it can."""
-        match self.webhook.outcome:
-            case Outcome.WAITING if self.app.recall_app_id is None:
-                return "It waits until this zoom app is in Recall."
-            case Outcome.WAITING:
-                return "It is waiting to be sent already."
-            case Outcome.KEPT:
-                return "It was only kept: Zoom posted it to Recall itself."
-            case _:
-                return ""
+    reached_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,37 +89,38 @@ class Request:
 
 def page(session: Session, *, filters: WebhookFilter, place: Place) -> Page:
     """Return a page of the log, newest first."""
-    query = select(Webhook).where(*_conditions(filters))
-    found = turn(session, query, Webhook.id, place)
+    found = find(session, wanted(session, filters), place=place)
     return Page(
         rows=_rows(session, found.rows),
         older_before=found.older_before,
         newer_after=found.newer_after,
+        reached_at=None if found.reached is None else time_of(found.reached),
     )
 
 
-def count_newer(session: Session, *, filters: WebhookFilter, than: int) -> int:
-    """Return how many came after the webhook of this id, at most `COUNTED` + 1."""
-    return _capped(session, *_conditions(filters), col(Webhook.id) > than)
+def everything(database: Database, *, filters: WebhookFilter) -> Iterator[Row]:
+    """Yield all that match, newest first; no transaction is open between batches."""
+    before: int | None = None
+    while True:
+        with database.reading() as session:
+            place = Place(before=before, limit=_BATCH)
+            found = page(session, filters=filters, place=place)
+        yield from found.rows
+        before = found.older_before
+        if before is None:
+            return
 
 
-def count(session: Session, *, filters: WebhookFilter) -> int:
-    """Return how many there are, at most `COUNTED` + 1."""
-    return _capped(session, *_conditions(filters))
+def count_newer(session: Session, *, filters: WebhookFilter, than: int) -> Count:
+    """Count what came after the webhook of this id, as far as `COUNTED` + 1."""
+    looked_for = wanted(session, filters)
+    newer = replace(looked_for, above=max(looked_for.above, than))
+    return count_as_far(session, newer, most=COUNTED + 1)
 
 
-def events(session: Session) -> Sequence[str]:
-    """Return the event names that were received, sorted; one look each, by index."""
-    found: list[str] = []
-    while len(found) < _EVENTS_LISTED:
-        query = select(func.min(Webhook.event))
-        if found:
-            query = query.where(col(Webhook.event) > found[-1])
-        name = session.exec(query).one()
-        if name is None:
-            break
-        found.append(name)
-    return found
+def count(session: Session, *, filters: WebhookFilter) -> Count:
+    """Count what there is, as far as `COUNTED` + 1."""
+    return count_as_far(session, wanted(session, filters), most=COUNTED + 1)
 
 
 def app_names(session: Session) -> dict[UUID, str]:
@@ -162,36 +132,6 @@ def app_names(session: Session) -> dict[UUID, str]:
         app_id: f"{name} ({environment})"
         for app_id, name, environment in session.exec(query)
     }
-
-
-def get(session: Session, webhook_id: int) -> Trace:
-    """Return one webhook with its attempts and what it is about.
-
-    Raises:
-        NotFoundError: There is none, or it was pruned.
-    """
-    webhook = session.get(Webhook, webhook_id)
-    if webhook is None:
-        raise NotFoundError("webhook")
-    attempts = (
-        select(Attempt)
-        .where(col(Attempt.webhook_id) == webhook_id)
-        .order_by(col(Attempt.id))
-    )
-    repeats = (
-        select(Arrival)
-        .where(col(Arrival.webhook_id) == webhook_id)
-        .order_by(col(Arrival.id))
-    )
-    mapped = _mapped_to(session, webhook)
-    return Trace(
-        webhook=webhook,
-        app=session.get_one(ZoomApp, webhook.zoom_app_id),
-        attempts=session.exec(attempts).all(),
-        repeats=session.exec(repeats).all(),
-        connection=_connection_of(session, webhook) or mapped,
-        is_mapped=mapped is not None,
-    )
 
 
 def request(session: Session, vault: Vault, webhook_id: int) -> Request:
@@ -210,30 +150,6 @@ def request(session: Session, vault: Vault, webhook_id: int) -> Request:
     body = vault.open(stored.body, table="webhook_body", column="body", row=webhook_id)
     pairs = [(str(name), str(value)) for name, value in json.loads(headers)]
     return Request(headers=pairs, body=body)
-
-
-def _conditions(filters: WebhookFilter) -> list[ColumnElement[bool]]:
-    # Time is a bound of the key: ids begin with the millisecond of arrival.
-    pairs = [
-        (col(Webhook.zoom_app_id), filters.zoom_app_id),
-        (col(Webhook.event), filters.event),
-        (col(Webhook.outcome), filters.outcome),
-        (col(Webhook.meeting_id), filters.meeting_id),
-        (col(Webhook.zoom_user_id), filters.zoom_user_id),
-    ]
-    conditions: list[ColumnElement[bool]] = [
-        column == value for column, value in pairs if value is not None
-    ]
-    if filters.since is not None:
-        conditions.append(col(Webhook.id) >= first_id(filters.since))
-    if filters.until is not None:
-        conditions.append(col(Webhook.id) < first_id(filters.until))
-    return conditions
-
-
-def _capped(session: Session, *conditions: ColumnElement[bool]) -> int:
-    some = select(Webhook.id).where(*conditions).limit(COUNTED + 1).subquery()
-    return session.exec(select(func.count()).select_from(some)).one()
 
 
 def _rows(session: Session, found: Sequence[Webhook]) -> Sequence[Row]:
@@ -260,27 +176,3 @@ def _rows(session: Session, found: Sequence[Webhook]) -> Sequence[Row]:
         )
         for webhook in found
     ]
-
-
-def _connection_of(session: Session, webhook: Webhook) -> Connection | None:
-    if webhook.zoom_user_id is None:
-        return None
-    query = select(Connection).where(
-        col(Connection.zoom_app_id) == webhook.zoom_app_id,
-        col(Connection.zoom_user_id) == webhook.zoom_user_id,
-    )
-    return session.exec(query).first()
-
-
-def _mapped_to(session: Session, webhook: Webhook) -> Connection | None:
-    if webhook.meeting_id is None:
-        return None
-    query = (
-        select(Connection)
-        .join(MeetingMapping, col(MeetingMapping.connection_id) == col(Connection.id))
-        .where(
-            col(MeetingMapping.meeting_id) == webhook.meeting_id,
-            col(Connection.zoom_app_id) == webhook.zoom_app_id,
-        )
-    )
-    return session.exec(query).first()

@@ -14,7 +14,7 @@ from dashboard.services import refused, webhooks
 from dashboard.services.paging import Turn
 from dashboard.services.redaction import Shown
 from dashboard.services.validation import CHALLENGE
-from dashboard.services.webhooks import COUNTED, Page, WebhookFilter
+from dashboard.services.webhooks import COUNTED, Count, Page, WebhookFilter
 
 _DAY = timedelta(hours=24)
 
@@ -37,7 +37,13 @@ def list_context(
     the query string that turns pages.
     """
     top = page.rows[0].webhook.id if page.rows and not turned else None
+    csv, json_ = (url_for("webhooks.index", **links, format=x) for x in ("csv", "json"))
     return {
+        "everyone_url": url_for(
+            "webhooks.index", **{k: v for k, v in links.items() if k != "connection"}
+        ),
+        "csv_url": csv,
+        "json_url": json_,
         "found": page,
         "is_filtered": bool(links),
         "tabs": _tabs(session, filters, links),
@@ -70,6 +76,24 @@ def refused_context(
     }
 
 
+def newer_words(session: Session, filters: WebhookFilter, top: int | None) -> str:
+    """Return how many came after the row `top` that is held: "7", "100+"; "" for none.
+
+    `top` is None on a page that holds nothing.
+    """
+    if top is None:
+        return ""
+    found = webhooks.count_newer(session, filters=filters, than=top)
+    return _counted(found) or "" if found.number else ""
+
+
+def _counted(count: Count) -> str | None:
+    # "3+" when not all was looked at; nothing at all rather than "0+".
+    if count.is_whole or count.number > COUNTED:
+        return _capped(count.number)
+    return f"{count.number}+" if count.number else None
+
+
 def body_text(raw: bytes) -> Shown:
     """Return a body in full, indented where it is JSON: for who may see it."""
     text = raw.decode(errors="backslashreplace")
@@ -93,9 +117,9 @@ def _tabs(
 ) -> list[dict[str, object]]:
     rest: Links = {k: v for k, v in links.items() if k not in ("outcome", "event")}
 
-    def counted(**over: Any) -> str:  # noqa: ANN401 - fields of the filter
+    def counted(**over: Any) -> str | None:  # noqa: ANN401 - fields of the filter
         plain = replace(filters, outcome=None, event=None)
-        return _capped(webhooks.count(session, filters=replace(plain, **over)))
+        return _counted(webhooks.count(session, filters=replace(plain, **over)))
 
     def tab(label: str, count: str | None, **view: Any) -> dict[str, object]:  # noqa: ANN401 - as above
         chosen = {k: v for k, v in links.items() if k in ("outcome", "event")}

@@ -9,7 +9,7 @@ from dashboard.models.ids import new_id
 from dashboard.models.webhook import Arrival, Attempt, Outcome
 from dashboard.services.spans import age_words
 from dashboard.services.webhook_steps import steps
-from dashboard.services.webhooks import Trace
+from dashboard.services.webhook_traces import Trace
 from dashboard.vault import Vault
 from tests.makers import NOON, a_webhook, a_zoom_app
 
@@ -26,7 +26,6 @@ def a_trace(vault: Vault, **over: Any) -> Trace:
         attempts=attempts,
         repeats=repeats,
         connection=None,
-        is_mapped=False,
     )
 
 
@@ -34,7 +33,6 @@ def an_attempt(seconds: float, **over: Any) -> Attempt:
     values: dict[str, Any] = {
         "id": new_id(NOON),
         "webhook_id": 1,
-        "number": 1,
         "started_at": NOON + timedelta(seconds=seconds),
         "latency_ms": 84.0,
         "sent_sha256": "0" * 64,
@@ -50,7 +48,7 @@ def test_the_story_is_told_in_order_of_time(vault: Vault) -> None:
         outcome=Outcome.DELIVERED,
         attempts=(
             an_attempt(1, status=503, verdict="Tried again in 2 s."),
-            an_attempt(9, number=2, status=200),
+            an_attempt(9, status=200),
         ),
         repeats=(
             Arrival(
@@ -69,7 +67,7 @@ def test_the_story_is_told_in_order_of_time(vault: Vault) -> None:
         "Zoom signed and sent it",
         "Arrived; the signature matches the current secret token",
         "Attempt 1: Recall answered 503 in 84 ms",
-        "Zoom sent it again",
+        "Zoom sent it again, 5.0 s later",
         "Attempt 2: Recall answered 200 in 84 ms",
     ]
     assert told[1].detail == "It reached us 2.0 s after the event."

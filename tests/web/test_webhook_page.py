@@ -148,7 +148,6 @@ def test_the_trace_is_live_and_tells_of_each_attempt(
     attempt = Attempt(
         id=new_id(NOON),
         webhook_id=webhook.id,
-        number=1,
         started_at=NOON,
         latency_ms=84,
         status=400,

@@ -14,7 +14,8 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-WAITING, UNREAD = sa.text("outcome = 'waiting'"), sa.text("is_unread")
+WAITING, DEAD = sa.text("outcome = 'waiting'"), sa.text("outcome = 'dead'")
+UNREAD = sa.text("is_unread")
 
 
 def one_of(name: str, *values: str) -> sa.Enum:
@@ -84,9 +85,13 @@ def upgrade() -> None:
     op.drop_index("ix_webhook_outcome_due_at", "webhook")
     op.create_index("ix_webhook_due_at", "webhook", ["zoom_app_id", "due_at"], sqlite_where=WAITING, postgresql_where=WAITING)
     op.create_index("ix_webhook_unread", "webhook", ["id"], sqlite_where=UNREAD, postgresql_where=UNREAD)
+    op.create_index("ix_webhook_dead", "webhook", ["zoom_app_id", "id"], sqlite_where=DEAD, postgresql_where=DEAD)
+    op.create_index("ix_webhook_zoom_account_id_id", "webhook", ["zoom_account_id", "id"])
 
 
 def downgrade() -> None:
+    op.drop_index("ix_webhook_zoom_account_id_id", "webhook")
+    op.drop_index("ix_webhook_dead", "webhook")
     op.drop_index("ix_webhook_unread", "webhook")
     op.drop_index("ix_webhook_due_at", "webhook")
     op.create_index("ix_webhook_outcome_due_at", "webhook", ["outcome", "due_at"])

@@ -1,7 +1,7 @@
 """The filter of the webhook log: everything in the query string, nothing kept."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -9,20 +9,30 @@ from uuid import UUID
 from flask_wtf import FlaskForm
 from wtforms import (  # type: ignore[attr-defined]  # SelectChoice: newer than its stubs
     DateTimeLocalField,
+    HiddenField,
     SelectChoice,
     SelectField,
     StringField,
 )
+from wtforms import validators as rules
 from wtforms.validators import Length, Optional, Regexp
 
 from dashboard.models.webhook import Outcome
 from dashboard.services.webhooks import WebhookFilter
 
 _NOT_A_DIGIT = re.compile(r"[\s-]")
-_NAMES = ("zoom_app", "event", "outcome", "meeting", "user", "since", "until")
+_NAMES = (
+    *("zoom_app", "event", "outcome", "connection"),
+    *("meeting", "user", "since", "until"),
+)
 _ANY = SelectChoice("", "Any")
 _OUTCOMES = [_ANY, *(SelectChoice(each.value, each.value) for each in Outcome)]
 _MINUTES = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+
+
+def _plain() -> Regexp:
+    # PostgreSQL takes no NUL, and nothing Zoom sends has such characters.
+    return Regexp(r"[^\x00-\x1f\x7f]*$", message="Only printable characters, please.")
 
 
 def _digits(text: str | None) -> str:
@@ -38,18 +48,24 @@ class WebhookFilterForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no 
         csrf = False
 
     zoom_app = SelectField("Zoom app", [Optional()])
-    event = SelectField("Event", [Optional()], validate_choice=False)
+    event = SelectField(
+        "Event", [Optional(), Length(max=80), _plain()], validate_choice=False
+    )
     outcome = SelectField("Outcome", [Optional()], choices=_OUTCOMES)
     meeting = StringField(
         "Meeting number",
         [Optional(), Regexp(r"[0-9]{1,18}$", message="Only digits, please.")],
         filters=[_digits],
     )
-    user = StringField("Zoom user id", [Optional(), Length(max=64)])
+    user = StringField("Zoom user id", [Optional(), Length(max=64), _plain()])
+    connection = HiddenField(
+        "Connection",
+        [Optional(), rules.UUID(message="There is no connection with such an id.")],
+    )
     since = DateTimeLocalField("From (UTC)", [Optional()], format=_MINUTES)
     until = DateTimeLocalField("Until (UTC)", [Optional()], format=_MINUTES)
 
-    def choose_from(self, apps: Mapping[UUID, str], events: list[str]) -> None:
+    def choose_from(self, apps: Mapping[UUID, str], events: Sequence[str]) -> None:
         """Fill the two lists; an event that is filtered for is always among them."""
         self.zoom_app.choices = [
             _ANY,
@@ -66,8 +82,8 @@ class WebhookFilterForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no 
         asked = {
             name: self[name].data or None for name in _NAMES if not self[name].errors
         }
-        app, outcome, meeting = (
-            asked.get(name) for name in ("zoom_app", "outcome", "meeting")
+        app, outcome, meeting, connection = (
+            asked.get(name) for name in ("zoom_app", "outcome", "meeting", "connection")
         )
         return WebhookFilter(
             zoom_app_id=UUID(app) if app else None,
@@ -75,6 +91,7 @@ class WebhookFilterForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no 
             outcome=Outcome(outcome) if outcome else None,
             meeting_id=int(meeting) if meeting else None,
             zoom_user_id=asked.get("user"),
+            connection_id=UUID(connection) if connection else None,
             since=_utc(asked.get("since")),
             until=_utc(asked.get("until")),
         )

@@ -11,15 +11,31 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 
-from dashboard.services import audit, forwarding, redaction, refused, webhooks
+from dashboard.errors import NotFoundError
+from dashboard.models.connection import Connection
+from dashboard.services import (
+    audit,
+    connections,
+    forwarding,
+    redaction,
+    refused,
+    webhooks,
+)
 from dashboard.services.paging import Place
 from dashboard.services.permissions import Permission
 from dashboard.services.webhook_steps import steps
+from dashboard.services.webhooks import WebhookFilter
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, services
 from dashboard.web.forms.webhook import WebhookFilterForm, kept
-from dashboard.web.webhook_pages import body_text, list_context, refused_context
+from dashboard.web.webhook_files import FORMATS, list_file
+from dashboard.web.webhook_pages import (
+    body_text,
+    list_context,
+    newer_words,
+    refused_context,
+)
 
 bp = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 
@@ -31,11 +47,17 @@ _ID = f"int(max={_LARGEST_ID}):webhook_id"
 @bp.get("/")
 @requires(Permission.WEBHOOKS_READ)
 def index() -> ResponseReturnValue:
-    """List the log; `before` and `after` turn pages, `top` holds what is being read."""
+    """List the log; `before` and `after` turn pages, `top` holds what is being read.
+
+    As CSV or JSON, the same filter gives all of it.
+    """
     form = WebhookFilterForm(request.args)
-    form.choose_from(webhooks.app_names(db()), list(webhooks.events(db())))
+    names = [] if htmx.wants_fragment() else webhooks.event_names(db())
+    form.choose_from(webhooks.app_names(db()), names)
     is_valid = form.validate()
     filters, links = form.filters(), kept(request.args)
+    if is_valid and request.args.get("format") in FORMATS:
+        return list_file(services().database, filters, request.args["format"])
     top = request.args.get("top", type=_row_id)
     place = _place() if top is None else Place(before=top + 1)
     page = webhooks.page(db(), filters=filters, place=place)
@@ -46,15 +68,14 @@ def index() -> ResponseReturnValue:
         for name in ("before", "after")
         if (value := request.args.get(name, type=_row_id))
     }
-    context = list_context(db(), page, filters=filters, turned=turned, links=links)
-    newer = webhooks.count_newer(db(), filters=filters, than=top) if top else 0
     return htmx.page_or_fragment(
         "webhooks/index.html",
         "webhooks/partials/_list.html",
         status=200 if is_valid else 422,
         form=form,
-        newer=newer,
-        **context,
+        whose=_whose(filters),
+        newer=newer_words(db(), filters, top),
+        **list_context(db(), page, filters=filters, turned=turned, links=links),
     )
 
 
@@ -120,6 +141,15 @@ def resend(webhook_id: int) -> Response:
         )
     flash("It will be sent to Recall again now.", "good")
     return htmx.go_to(url_for(".show", webhook_id=webhook_id))
+
+
+def _whose(filters: WebhookFilter) -> Connection | None:
+    if filters.connection_id is None:
+        return None
+    try:
+        return connections.get(db(), filters.connection_id)
+    except NotFoundError:
+        return None  # the page says so
 
 
 def _place() -> Place:
