@@ -15,6 +15,8 @@ from dashboard.db import Database
 from dashboard.models.audit import AuditEntry
 from dashboard.models.check import Check, Source
 from dashboard.models.connection import Connection, MeetingMapping
+from dashboard.models.hold import Hold
+from dashboard.models.resend import Redelivery
 from dashboard.models.webhook import Arrival, Attempt, Refusal, Webhook
 from dashboard.models.zoom_app import ZoomApp
 
@@ -111,6 +113,31 @@ def _connections(session: Session) -> str:
 def _each_webhook(session: Session, ids: list[int]) -> dict[str, str]:
     if not ids:
         return {}
+    attempt = (
+        select(func.max(Attempt.id))
+        .where(col(Attempt.webhook_id) == col(Webhook.id))
+        .scalar_subquery()
+        .label("attempt")
+    )
+    # Each change of a resend is a claim, an attempt, its end or a new one.
+    resent = (
+        select(
+            func.max(Redelivery.id) + func.sum(Redelivery.claim),
+        )
+        .where(col(Redelivery.webhook_id) == col(Webhook.id))
+        .scalar_subquery()
+        .label("resent")
+    )
+    ended = (
+        select(func.count(Redelivery.ended_at))
+        .where(col(Redelivery.webhook_id) == col(Webhook.id))
+        .scalar_subquery()
+        .label("ended")
+    )
+    held = select(func.count(), func.sum(Hold.probes), func.max(Hold.probe_at)).where(
+        col(Hold.is_holding)
+    )
+    holds = tuple(session.exec(held).one())
     rows = session.connection().execute(
         select(  # type: ignore[call-overload]  # SQLModel types at most four columns
             Webhook.id,
@@ -120,9 +147,12 @@ def _each_webhook(session: Session, ids: list[int]) -> dict[str, str]:
             Webhook.arrivals,
             Webhook.due_at,
             Webhook.outcome_reason,
+            attempt,
+            resent,
+            ended,
         ).where(col(Webhook.id).in_(ids))
     )
-    return {f"webhook-{row.id}": _row(row) for row in rows}
+    return {f"webhook-{row.id}": _text(*row, holds) for row in rows}
 
 
 def _each_connection(session: Session, ids: list[UUID]) -> dict[str, str]:

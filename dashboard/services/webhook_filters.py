@@ -10,7 +10,7 @@ from dashboard.models.connection import Connection
 from dashboard.models.ids import first_id
 from dashboard.models.webhook import DEAD, Outcome
 from dashboard.models.zoom_app import Kind, ZoomApp
-from dashboard.services.webhook_search import Key, Wanted
+from dashboard.services.webhook_search import LARGEST_ID, Key, Wanted
 
 _NOTHING = Wanted(below=0)
 
@@ -59,10 +59,15 @@ def wanted(session: Session, filters: WebhookFilter) -> Wanted:
     found = Wanted(keys=tuple(dict.fromkeys(keys)))
     # Time is a bound of the key: ids begin with the millisecond of arrival.
     if filters.since is not None:
-        found = replace(found, above=max(first_id(filters.since) - 1, found.above))
+        found = replace(found, above=_first_id(filters.since) - 1)
     if filters.until is not None:
-        found = replace(found, below=min(first_id(filters.until), found.below))
+        found = replace(found, below=_first_id(filters.until))
     return found
+
+
+def _first_id(instant: datetime) -> int:
+    # Years that no id can name are asked for by hand.
+    return min(max(first_id(instant), 0), LARGEST_ID)
 
 
 @dataclass(frozen=True, kw_only=True)

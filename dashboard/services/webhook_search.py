@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from sqlalchemy import (
-    Column,
     ColumnElement,
     FromClause,
     Select,
@@ -20,7 +19,6 @@ from sqlalchemy import (
     tuple_,
 )
 from sqlalchemy import select as select_columns
-from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
 from dashboard.models.webhook import Webhook
@@ -106,13 +104,8 @@ def find(session: Session, wanted: Wanted, *, place: Place) -> Found:
 def count_as_far(session: Session, wanted: Wanted, *, most: int) -> Count:
     """Count as far as `most`."""
     plan = _plan(session, wanted, is_falling=True)
-    if plan.rest:
-        some = plan.driver.limit(EXAMINED).subquery()
-        query = select_columns(some.c.id).where(*_matches(some, plan.rest))
-    else:
-        query = plan.driver.with_only_columns(_WEBHOOK.c.id)
-    counted = select(func.count()).select_from(query.limit(most).subquery())
-    number = session.exec(counted).one()
+    some = _ids(plan).limit(most).subquery()
+    number = session.exec(select(func.count()).select_from(some)).one()
     return Count(number=number, is_whole=number < most and plan.reached is None)
 
 
@@ -154,18 +147,31 @@ def _look(
     """Return rows in order, and where the look ended if that is before the end."""
     plan = _plan(session, wanted, is_falling=is_falling)
     if not plan.rest:
-        rows = plan.driver.limit(limit).subquery()
+        query = select(Webhook).where(*plan.where).order_by(*plan.ordered(_WEBHOOK))
     else:
-        rows = plan.driver.limit(EXAMINED).subquery()
-    columns = [rows.c[name] for name in plan.order]
-    query = (
-        select(aliased(Webhook, rows))
-        .where(*_matches(rows, plan.rest))
-        .order_by(*_ordered(columns, is_falling=is_falling))
-        .limit(limit)
+        ids = _ids(plan).limit(limit)
+        query = select(Webhook).where(_WEBHOOK.c.id.in_(ids))
+        query = query.order_by(plan.sorted(_WEBHOOK.c.id))
+    rows = session.exec(query.limit(limit)).all()
+    return rows, plan.reached if len(rows) < limit else None
+
+
+def _ids(plan: "_Plan") -> Select[tuple[int]]:
+    """Return a query of the ids that match, in order; it looks at a bounded number."""
+    if not plan.rest:
+        ids = select_columns(_WEBHOOK.c.id).where(*plan.where)
+        return ids.order_by(*plan.ordered(_WEBHOOK))
+    names = dict.fromkeys([*plan.order, *(key.column for key in plan.rest), "outcome"])
+    some = (
+        select_columns(*(_WEBHOOK.c[name] for name in names))
+        .where(*plan.where)
+        .order_by(*plan.ordered(_WEBHOOK))
+        .limit(EXAMINED)
+        .subquery()
     )
-    found = session.exec(query).all()
-    return found, plan.reached if len(found) < limit else None
+    matches = [some.c[key.column] == key.value for key in plan.rest]
+    matches += [literal_column(key.only) for key in plan.rest if key.only]
+    return select_columns(some.c.id).where(*matches).order_by(*plan.ordered(some))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,22 +179,33 @@ class _Plan:
     """Which rows to read, in order, and what is still to be asked of each.
 
     Attributes:
-        order: The columns they come ordered by.
+        where: What an index answers.
+        order: The columns of that index, by which the rows come.
         reached: The id of the last row that is looked at; None when those are all.
     """
 
-    driver: Select[Any]
+    where: Sequence[ColumnElement[bool]]
     order: Sequence[str]
+    is_falling: bool
     rest: Sequence[Key] = ()
     reached: int | None = None
+
+    def ordered(self, rows: FromClause) -> list[ColumnElement[Any]]:
+        """Return what to order these rows by."""
+        return [self.sorted(rows.c[name]) for name in self.order]
+
+    def sorted(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        """Return the column in the direction of reading."""
+        return column.desc() if self.is_falling else column.asc()
 
 
 def _plan(session: Session, wanted: Wanted, *, is_falling: bool) -> _Plan:
     is_sqlite = session.get_bind().dialect.name == "sqlite"
     plans = [
         _Plan(
-            driver=_driver(key, wanted, is_sqlite=is_sqlite, is_falling=is_falling),
-            order=_order(key),
+            where=_where(key, wanted, is_sqlite=is_sqlite),
+            order=("id",) if key is None else (key.column, "id"),
+            is_falling=is_falling,
             rest=[other for other in wanted.keys if other != key],
         )
         for key in wanted.keys or (None,)
@@ -197,9 +214,7 @@ def _plan(session: Session, wanted: Wanted, *, is_falling: bool) -> _Plan:
         return plans[0]
     ends: list[int] = []
     for plan in plans:
-        last = (
-            plan.driver.with_only_columns(_WEBHOOK.c.id).offset(EXAMINED - 1).limit(1)
-        )
+        last = _ids(replace(plan, rest=())).offset(EXAMINED - 1).limit(1)
         reached = session.connection().execute(last).scalar()
         if reached is None:
             return plan
@@ -209,44 +224,26 @@ def _plan(session: Session, wanted: Wanted, *, is_falling: bool) -> _Plan:
     return replace(plans[ends.index(furthest)], reached=furthest)
 
 
-def _driver(
-    key: Key | None, wanted: Wanted, *, is_sqlite: bool, is_falling: bool
-) -> Select[Any]:
-    columns: list[Column[Any]] = [_WEBHOOK.c[name] for name in _order(key)]
-    between = [_WEBHOOK.c.id > wanted.above, _WEBHOOK.c.id < wanted.below]
-    if key is not None:
-        between.append(columns[0] == key.value)
-    if key is not None and not is_sqlite:
+def _where(
+    key: Key | None, wanted: Wanted, *, is_sqlite: bool
+) -> list[ColumnElement[bool]]:
+    row_id = _WEBHOOK.c.id
+    between = [row_id > wanted.above, row_id < wanted.below]
+    if key is None:
+        return between
+    column = _WEBHOOK.c[key.column]
+    if is_sqlite:
+        between.append(column == key.value)
+    else:
         # PostgreSQL would rather read the whole log backwards than the index when it
-        # thinks the value common, which it may be elsewhere in the log. Compared as a
-        # pair and ordered by it, only the index will do.
-        between = [
-            tuple_(*columns) > tuple_(*_pair(columns, key.value, wanted.above)),
-            tuple_(*columns) < tuple_(*_pair(columns, key.value, wanted.below)),
-        ]
-    if key is not None and key.only:
+        # thinks the value common, as its plans for any value do. Compared as a pair
+        # with the id and ordered by both, only the index will do.
+        value = literal(key.value, type_=column.type)
+        pair = tuple_(column, row_id)
+        above, below = (
+            literal(each, type_=row_id.type) for each in (wanted.above, wanted.below)
+        )
+        between = [pair > tuple_(value, above), pair < tuple_(value, below)]
+    if key.only:
         between.append(literal_column(key.only))
-    ordered = _ordered(columns, is_falling=is_falling)
-    return select_columns(_WEBHOOK).where(*between).order_by(*ordered)
-
-
-def _pair(columns: Sequence[Column[Any]], *values: object) -> list[ColumnElement[Any]]:
-    return [
-        literal(value, type_=column.type)
-        for column, value in zip(columns, values, strict=True)
-    ]
-
-
-def _order(key: Key | None) -> Sequence[str]:
-    return ("id",) if key is None else (key.column, "id")
-
-
-def _ordered(
-    columns: Sequence[ColumnElement[Any]], *, is_falling: bool
-) -> list[ColumnElement[Any]]:
-    return [column.desc() if is_falling else column.asc() for column in columns]
-
-
-def _matches(rows: FromClause, keys: Sequence[Key]) -> list[ColumnElement[Any]]:
-    found: list[ColumnElement[Any]] = [rows.c[key.column] == key.value for key in keys]
-    return found + [literal_column(key.only) for key in keys if key.only]
+    return between

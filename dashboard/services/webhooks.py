@@ -86,6 +86,11 @@ class Request:
     headers: list[tuple[str, str]]
     body: bytes
 
+    @property
+    def names(self) -> list[str]:
+        """The names of the headers, as they came; nothing of them is secret."""
+        return [name for name, _ in self.headers]
+
 
 def page(session: Session, *, filters: WebhookFilter, place: Place) -> Page:
     """Return a page of the log, newest first."""

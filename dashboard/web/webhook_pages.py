@@ -1,7 +1,5 @@
 """Links, tabs and counts of the webhook log's pages."""
 
-import contextlib
-import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +10,6 @@ from sqlmodel import Session
 from dashboard.models.webhook import Outcome, Refusal
 from dashboard.services import refused, webhooks
 from dashboard.services.paging import Turn
-from dashboard.services.redaction import Shown
 from dashboard.services.validation import CHALLENGE
 from dashboard.services.webhooks import COUNTED, Count, Page, WebhookFilter
 
@@ -92,14 +89,6 @@ def _counted(count: Count) -> str | None:
     if count.is_whole or count.number > COUNTED:
         return _capped(count.number)
     return f"{count.number}+" if count.number else None
-
-
-def body_text(raw: bytes) -> Shown:
-    """Return a body in full, indented where it is JSON: for who may see it."""
-    text = raw.decode(errors="backslashreplace")
-    with contextlib.suppress(ValueError, RecursionError):
-        text = json.dumps(json.loads(raw), indent=2, ensure_ascii=False)
-    return Shown(text=text, is_readable=True)
 
 
 def _turns(

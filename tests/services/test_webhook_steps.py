@@ -2,14 +2,17 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from dashboard.models.hold import Hold, HoldKind
 from dashboard.models.ids import new_id
+from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend
 from dashboard.models.webhook import Arrival, Attempt, Outcome
 from dashboard.services.spans import age_words
 from dashboard.services.webhook_steps import steps
-from dashboard.services.webhook_traces import Trace
+from dashboard.services.webhook_traces import Resent, Trace
 from dashboard.vault import Vault
 from tests.makers import NOON, a_webhook, a_zoom_app
 
@@ -19,6 +22,7 @@ NOON_S = int(NOON.timestamp())
 def a_trace(vault: Vault, **over: Any) -> Trace:
     app = a_zoom_app(vault)
     repeats, attempts = over.pop("repeats", ()), over.pop("attempts", ())
+    resends, holds = over.pop("resends", ()), over.pop("holds", ())
     webhook = a_webhook(app, **over)
     return Trace(
         webhook=webhook,
@@ -26,6 +30,8 @@ def a_trace(vault: Vault, **over: Any) -> Trace:
         attempts=attempts,
         repeats=repeats,
         connection=None,
+        resends=resends,
+        holds=holds,
     )
 
 
@@ -114,6 +120,92 @@ def test_the_story_ends_with_what_is_to_come(
     told = steps(a_trace(vault, **over), now=NOON)
 
     assert (told[-1].title, told[-1].is_ahead) == (title, is_ahead)
+
+
+def a_resend(**over: Any) -> Resent:
+    resend = Resend(id=7, asked_by="ana@example.com", asked_at=NOON)
+    values: dict[str, Any] = {
+        "id": 5,
+        "resend_id": 7,
+        "webhook_id": 1,
+        "zoom_app_id": uuid4(),
+        "due_at": NOON + timedelta(minutes=2),
+    }
+    return Resent(redelivery=Redelivery(**(values | over)), resend=resend)
+
+
+def a_hold(**over: Any) -> Hold:
+    values: dict[str, Any] = {
+        "id": uuid4(),
+        "kind": HoldKind.ZOOM_APP,
+        "is_holding": True,
+        "reason": "Recall holds another secret token.",
+        "since": NOON - timedelta(hours=1),
+        "probe_at": NOON + timedelta(minutes=3),
+    }
+    return Hold(**(values | over))
+
+
+def test_a_resend_counts_its_own_attempts_and_names_who_asked(vault: Vault) -> None:
+    trace = a_trace(
+        vault,
+        outcome=Outcome.DEAD,
+        attempts=(
+            an_attempt(1, status=400, worker="web-1:77"),
+            an_attempt(60, status=503, redelivery_id=5),
+            an_attempt(90, redelivery_id=5, status=200),
+            an_attempt(99, redelivery_id=6, status=200),
+        ),
+        resends=(a_resend(outcome=RedeliveryOutcome.DELIVERED),),
+    )
+
+    told = steps(trace, now=NOON + timedelta(hours=1))
+
+    titles = [step.title for step in told]
+    assert "ana@example.com asked to send it again" in titles
+    assert [
+        title.partition(":")[0] for title in titles if "Recall answered" in title
+    ] == [
+        "Attempt 1",
+        "Resend by ana@example.com, attempt 1",
+        "Resend by ana@example.com, attempt 2",
+        "Resend, attempt 1",
+    ]
+    assert [step.worker for step in told if step.worker] == ["web-1:77"]
+    assert told[-1].title == "Given up"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "title"),
+    [
+        (RedeliveryOutcome.WAITING, "Next attempt of the resend by ana@example.com"),
+        (RedeliveryOutcome.DEAD, "The resend by ana@example.com was given up"),
+        (RedeliveryOutcome.CANCELLED, "The resend by ana@example.com was cancelled"),
+        (RedeliveryOutcome.DELIVERED, "Given up"),
+    ],
+)
+def test_the_end_of_a_resend_is_told_too(
+    vault: Vault, outcome: RedeliveryOutcome, title: str
+) -> None:
+    resends = (a_resend(outcome=outcome),)
+
+    told = steps(a_trace(vault, outcome=Outcome.DEAD, resends=resends), now=NOON)
+
+    assert told[-1].title == title
+
+
+def test_a_held_webhook_says_since_when_and_why(vault: Vault) -> None:
+    told = steps(a_trace(vault, holds=(a_hold(),)), now=NOON)
+
+    assert told[-1].title == "Held since 2026-11-23 11:00:00 UTC"
+    assert told[-1].detail.startswith("Recall holds another secret token. It waits")
+    assert (told[-1].at, told[-1].is_ahead) == (NOON + timedelta(minutes=3), True)
+
+
+def test_a_hold_is_no_matter_for_what_is_delivered(vault: Vault) -> None:
+    trace = a_trace(vault, outcome=Outcome.DELIVERED, holds=(a_hold(),))
+
+    assert not any("Held" in step.title for step in steps(trace, now=NOON))
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,8 @@ def test_rows_being_read_stay_and_new_ones_are_counted(
         ("since=yesterday", "Not a valid datetime"),
         ("zoom_app=nonsense", "Not a valid choice"),
         ("outcome=lost", "Not a valid choice"),
+        ("user=%00", "Only printable characters"),
+        ("connection=nobody", "There is no connection with such an id"),
     ],
 )
 def test_a_filter_that_makes_no_sense_is_said_so(

@@ -1,5 +1,7 @@
 """The webhook log, one webhook, and what an admin may do with it."""
 
+from typing import Any
+
 from flask import (
     Blueprint,
     Response,
@@ -14,9 +16,11 @@ from flask.typing import ResponseReturnValue
 from dashboard.errors import NotFoundError
 from dashboard.models.connection import Connection
 from dashboard.services import (
+    addresses,
     audit,
     connections,
     forwarding,
+    proofs,
     redaction,
     refused,
     webhooks,
@@ -29,9 +33,9 @@ from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, services
 from dashboard.web.forms.webhook import WebhookFilterForm, kept
+from dashboard.web.webhook_bodies import views
 from dashboard.web.webhook_files import FORMATS, list_file
 from dashboard.web.webhook_pages import (
-    body_text,
     list_context,
     newer_words,
     refused_context,
@@ -101,16 +105,40 @@ def refused_index() -> Response:
 @requires(Permission.WEBHOOKS_READ)
 def show(webhook_id: int) -> str:
     """Show one webhook with its body redacted."""
-    return _page(webhook_id, is_revealed=False)
+    return render_template("webhooks/show.html", **_context(webhook_id))
+
+
+@bp.get(f"/<{_ID}>/verify")
+@requires(Permission.WEBHOOKS_READ)
+def verify(webhook_id: int) -> Response:
+    """Compute checksum and signature anew; htmx asks for what was found alone."""
+    return htmx.page_or_fragment(
+        "webhooks/show.html",
+        "webhooks/partials/_verification.html",
+        **_context(webhook_id, is_verified=True),
+    )
 
 
 @bp.get(f"/<{_ID}>/trace")
 @requires(Permission.WEBHOOKS_READ)
 def trace(webhook_id: int) -> Response:
-    """Show what happened to it so far: the live part of its page."""
+    """Show what happened to it so far: a live part of its page."""
     found = webhooks.get(db(), webhook_id)
     return htmx.fragment(
         "webhooks/partials/_trace.html", trace=found, steps=steps(found, now=now())
+    )
+
+
+@bp.get(f"/<{_ID}>/sent")
+@requires(Permission.WEBHOOKS_READ)
+def sent(webhook_id: int) -> Response:
+    """Show what each attempt sent: the other live part."""
+    found = webhooks.get(db(), webhook_id)
+    raw = webhooks.request(db(), services().vault, webhook_id)
+    return htmx.fragment(
+        "webhooks/partials/_sent.html",
+        trace=found,
+        sent=proofs.sent(found, raw.names),
     )
 
 
@@ -127,7 +155,8 @@ def reveal(webhook_id: int) -> str:
             subject=f"{found.webhook.event} {webhook_id}",
             now=now(),
         )
-    return _page(webhook_id, is_revealed=True)
+    context = _context(webhook_id, is_revealed=True)
+    return render_template("webhooks/show.html", **context)
 
 
 @bp.post(f"/<{_ID}>/resend")
@@ -166,16 +195,20 @@ def _row_id(text: str) -> int:
     return number
 
 
-def _page(webhook_id: int, *, is_revealed: bool) -> str:
+def _context(
+    webhook_id: int, *, is_revealed: bool = False, is_verified: bool = False
+) -> dict[str, Any]:
     found = webhooks.get(db(), webhook_id)
-    raw = webhooks.request(db(), services().vault, webhook_id)
-    return render_template(
-        "webhooks/show.html",
-        trace=found,
-        steps=steps(found, now=now()),
-        age_min=int((now().timestamp() - found.webhook.sent_at_s) // 60),
-        is_revealed=is_revealed,
-        headers=raw.headers if is_revealed else redaction.headers(raw.headers),
-        shown=body_text(raw.body) if is_revealed else redaction.body(raw.body),
-        raw=raw.body.decode(errors="backslashreplace") if is_revealed else "",
-    )
+    vault = services().vault
+    raw = webhooks.request(db(), vault, webhook_id)
+    url = addresses.webhook_url(services().public_url, found.app.id)
+    return {
+        "trace": found,
+        "steps": steps(found, now=now()),
+        "sent": proofs.sent(found, raw.names),
+        "findings": proofs.verify(db(), vault, found, raw) if is_verified else None,
+        "age_min": int((now().timestamp() - found.webhook.sent_at_s) // 60),
+        "headers": raw.headers if is_revealed else redaction.headers(raw.headers),
+        "shown": None if is_revealed else redaction.body(raw.body),
+        "views": views(raw.body, raw.headers, url=url) if is_revealed else None,
+    }
