@@ -129,7 +129,7 @@ def _each_webhook(session: Session, ids: list[int]) -> dict[str, str]:
         .label("resent")
     )
     ended = (
-        select(func.count(Redelivery.ended_at))
+        select(func.count(col(Redelivery.ended_at)))
         .where(col(Redelivery.webhook_id) == col(Webhook.id))
         .scalar_subquery()
         .label("ended")

@@ -156,7 +156,7 @@ def _look(
     return rows, plan.reached if len(rows) < limit else None
 
 
-def _ids(plan: "_Plan") -> Select[tuple[int]]:
+def _ids(plan: "_Plan") -> Select[int]:
     """Return a query of the ids that match, in order; it looks at a bounded number."""
     if not plan.rest:
         ids = select_columns(_WEBHOOK.c.id).where(*plan.where)

@@ -6,7 +6,7 @@ import mimetypes
 from dataclasses import dataclass
 from pathlib import Path
 
-from flask import Flask, Response, abort, current_app, request, url_for
+from flask import Flask, Response, abort, current_app, g, request, url_for
 from werkzeug.security import safe_join
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
@@ -87,7 +87,11 @@ def asset_url(filename: str) -> str:
     asset = assets.find(filename)
     if asset is None:
         raise AssetMissingError(f"no static file {filename!r}")
-    return url_for("static", filename=filename, v=asset.version)
+    # Each icon of a page asks for the same file: a list has a hundred of them.
+    urls: dict[str, str] = g.setdefault("asset_urls", {})
+    if filename not in urls:
+        urls[filename] = url_for("static", filename=filename, v=asset.version)
+    return urls[filename]
 
 
 def serve(filename: str) -> Response:

@@ -1,0 +1,110 @@
+"""Rows that arrive never move the ones being read, and the bar keeps the filter."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx2
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import Demo
+from tests.browser.test_story import sign_in
+
+pytestmark = pytest.mark.browser
+
+ANA = "ana.nowak@example.com"
+SHOWN = """() => [...document.querySelectorAll("#webhooks-rows > tr")].map(
+  (row) => [row.id, Math.round(row.getBoundingClientRect().top)])"""
+NEWEST = "#webhooks-rows > tr >> nth=0"
+WITHIN_MS = 20_000
+
+
+@pytest.fixture
+def make_meetings(demo: Demo) -> Callable[[int], list[str]]:
+    """Make meetings as Ana; return their numbers as the log writes them."""
+    with httpx2.Client(base_url=f"{demo.zoom_url}/_sandbox") as client:
+        users = client.get("/state").json()["users"]
+    (ana,) = (user["id"] for user in users if user["email"] == ANA)
+
+    def make(number: int) -> list[str]:
+        found = []
+        with httpx2.Client(base_url=f"{demo.zoom_url}/_sandbox/do") as client:
+            for _ in range(number):
+                answer = client.post("/create_meeting", json={"user_id": ana})
+                digits = str(answer.raise_for_status().json()["id"])
+                found.append(f"{digits[:3]} {digits[3:7]} {digits[7:]}")
+        return found
+
+    return make
+
+
+@pytest.fixture
+def log(
+    browser: Browser, demo: Demo, make_meetings: Callable[[int], list[str]]
+) -> Iterator[Page]:
+    """Open the log of one app's new meetings, with more than a page of them."""
+    context = browser.new_context(viewport={"width": 1280, "height": 700})
+    page = context.new_page()
+    sign_in(page, demo, "support@example.com")
+    last = make_meetings(60)[-1]
+    page.goto(f"{demo.url}/webhooks/?event=meeting.created")
+    row = page.locator("#webhooks-rows > tr", has_text=last).first
+    expect(row).to_be_visible(timeout=WITHIN_MS)
+    app = row.locator("td[data-label='Zoom app']").inner_text().strip()
+    page.get_by_label("Zoom app").select_option(label=app)
+    page.get_by_role("button", name="Filter").click()
+    expect(page.locator(NEWEST)).to_contain_text(last, timeout=WITHIN_MS)
+    yield page
+    context.close()
+
+
+def answered_live(response: Any) -> bool:
+    return (
+        "/webhooks/?" in response.url
+        and response.request.headers.get("hx-request") == "true"
+    )
+
+
+def test_an_older_page_stays_as_it_is(
+    log: Page, make_meetings: Callable[[int], list[str]]
+) -> None:
+    log.get_by_role("link", name="Older").click()
+    expect(log.get_by_role("link", name="Newer")).to_be_visible()
+    before = log.evaluate(SHOWN)
+
+    with log.expect_response(answered_live, timeout=WITHIN_MS) as answer:
+        make_meetings(3)
+    log.wait_for_timeout(1000)
+
+    assert "before=" in answer.value.url
+    assert log.evaluate(SHOWN) == before
+    assert len(before) > 0
+    expect(log.locator("#webhooks-newer")).to_be_empty()
+
+
+def test_a_reader_who_scrolled_is_told_how_many_came(
+    log: Page, make_meetings: Callable[[int], list[str]]
+) -> None:
+    query = log.url.partition("?")[2]
+    log.evaluate("scrollTo(0, 900)")
+    before = log.evaluate(SHOWN)
+
+    newest = make_meetings(7)[-1]
+
+    bar = log.locator("#webhooks-newer").get_by_role("link")
+    expect(bar).to_have_text("7 new", timeout=WITHIN_MS)
+    assert log.evaluate(SHOWN) == before
+    for wanted in ("event=meeting.created", "zoom_app="):
+        assert wanted in query
+        assert wanted in (bar.get_attribute("href") or "")
+    bar.click()
+    expect(log.locator(NEWEST)).to_contain_text(newest)
+    assert "event=meeting.created" in log.url
+
+
+def test_a_reader_at_the_top_sees_them_come(
+    log: Page, make_meetings: Callable[[int], list[str]]
+) -> None:
+    newest = make_meetings(2)[-1]
+
+    expect(log.locator(NEWEST)).to_contain_text(newest, timeout=WITHIN_MS)
