@@ -81,17 +81,22 @@ class _Whose:
 
 def _whose(session: Session, connection_id: UUID) -> _Whose | None:
     query = (
-        select(Connection, ZoomApp.kind)
+        select(
+            Connection.zoom_app_id,
+            Connection.zoom_user_id,
+            Connection.zoom_account_id,
+            ZoomApp.kind,
+        )
         .join(ZoomApp, col(ZoomApp.id) == col(Connection.zoom_app_id))
         .where(col(Connection.id) == connection_id)
     )
     found = session.exec(query).first()
     if found is None:
         return None
-    connection, kind = found
-    column, value = "zoom_user_id", connection.zoom_user_id
+    app_id, user_id, account_id, kind = found
+    column, value = "zoom_user_id", user_id
     if kind is Kind.ACCOUNT_LEVEL:
-        column, value = "zoom_account_id", connection.zoom_account_id
+        column, value = "zoom_account_id", account_id
     if value is None:
         return None
-    return _Whose(zoom_app_id=connection.zoom_app_id, column=column, value=value)
+    return _Whose(zoom_app_id=app_id, column=column, value=value)

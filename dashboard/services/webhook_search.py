@@ -32,6 +32,26 @@ _EVENTS_LISTED = 40
 _WEBHOOK = cast("Table", Webhook.__table__)  # type: ignore[attr-defined]  # SQLModel does not type it
 
 
+def _event_names() -> Select[str]:
+    seen = select_columns(
+        func.min(Webhook.event).label("name"), literal(1).label("place")
+    ).cte("seen", recursive=True)
+    following = (
+        select_columns(func.min(Webhook.event))
+        .where(col(Webhook.event) > seen.c.name)
+        .scalar_subquery()
+    )
+    seen = seen.union_all(
+        select_columns(following, seen.c.place + 1).where(
+            seen.c.name.is_not(None), seen.c.place < _EVENTS_LISTED
+        )
+    )
+    return select_columns(seen.c.name).where(seen.c.name.is_not(None))
+
+
+_EVENT_NAMES = _event_names()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Key:
     """A column's value that an index of (column, id) leads to.
@@ -111,22 +131,7 @@ def count_as_far(session: Session, wanted: Wanted, *, most: int) -> Count:
 
 def event_names(session: Session) -> Sequence[str]:
     """Return the event names that were received, sorted; one look each, by index."""
-    first = select_columns(
-        func.min(Webhook.event).label("name"), literal(1).label("place")
-    )
-    seen = first.cte("seen", recursive=True)
-    following = (
-        select_columns(func.min(Webhook.event))
-        .where(col(Webhook.event) > seen.c.name)
-        .scalar_subquery()
-    )
-    seen = seen.union_all(
-        select_columns(following, seen.c.place + 1).where(
-            seen.c.name.is_not(None), seen.c.place < _EVENTS_LISTED
-        )
-    )
-    names = select_columns(seen.c.name).where(seen.c.name.is_not(None))
-    return session.connection().execute(names).scalars().all()
+    return session.connection().execute(_EVENT_NAMES).scalars().all()
 
 
 def _find_newer(session: Session, wanted: Wanted, *, after: int, limit: int) -> Found:

@@ -45,7 +45,9 @@ def steps(trace: Trace, *, now: datetime) -> Sequence[Step]:
         *map(_asked, trace.resends),
     ]
     ends = [*_end(trace, now), *_ends_of_resends(trace, now)]
-    return [*sorted(happened, key=lambda step: step.at), *ends]
+    happened += [step for step in ends if not step.is_ahead]
+    ahead = [step for step in ends if step.is_ahead]
+    return [*sorted(happened, key=lambda step: step.at), *ahead]
 
 
 def event_at(event_ts: int | None) -> datetime | None:
@@ -217,8 +219,9 @@ def _owed(  # noqa: PLR0913 - a delivery's facts, all named
         yield Step(
             at=max(hold.probe_at, now),
             tone="trouble",
-            title=f"Held since {hold.since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
+            title=f"Held since {hold.since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC; "
+            "next probe",
             detail=f"{hold.reason} It waits until a probe succeeds, then goes out by "
-            "itself; the next probe is due at the time beside this.",
+            "itself.",
             is_ahead=True,
         )

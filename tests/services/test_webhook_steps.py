@@ -150,6 +150,7 @@ def test_a_resend_counts_its_own_attempts_and_names_who_asked(vault: Vault) -> N
     trace = a_trace(
         vault,
         outcome=Outcome.DEAD,
+        due_at=NOON + timedelta(seconds=2),
         attempts=(
             an_attempt(1, status=400, worker="web-1:77"),
             an_attempt(60, status=503, redelivery_id=5),
@@ -172,7 +173,10 @@ def test_a_resend_counts_its_own_attempts_and_names_who_asked(vault: Vault) -> N
         "Resend, attempt 1",
     ]
     assert [step.worker for step in told if step.worker] == ["web-1:77"]
-    assert told[-1].title == "Given up"
+    assert (
+        titles.index("Given up")
+        == titles.index("Attempt 1: Recall answered 400 in 84 ms") + 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -187,7 +191,7 @@ def test_a_resend_counts_its_own_attempts_and_names_who_asked(vault: Vault) -> N
 def test_the_end_of_a_resend_is_told_too(
     vault: Vault, outcome: RedeliveryOutcome, title: str
 ) -> None:
-    resends = (a_resend(outcome=outcome),)
+    resends = (a_resend(outcome=outcome, ended_at=NOON + timedelta(minutes=1)),)
 
     told = steps(a_trace(vault, outcome=Outcome.DEAD, resends=resends), now=NOON)
 
@@ -197,7 +201,7 @@ def test_the_end_of_a_resend_is_told_too(
 def test_a_held_webhook_says_since_when_and_why(vault: Vault) -> None:
     told = steps(a_trace(vault, holds=(a_hold(),)), now=NOON)
 
-    assert told[-1].title == "Held since 2026-11-23 11:00:00 UTC"
+    assert told[-1].title == "Held since 2026-11-23 11:00:00 UTC; next probe"
     assert told[-1].detail.startswith("Recall holds another secret token. It waits")
     assert (told[-1].at, told[-1].is_ahead) == (NOON + timedelta(minutes=3), True)
 

@@ -2,13 +2,16 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from dashboard.db import Database
 from dashboard.errors import NotFoundError
 from dashboard.models.connection import MeetingMapping
+from dashboard.models.hold import Hold, HoldKind
 from dashboard.models.ids import new_id
+from dashboard.models.resend import Redelivery, Resend
 from dashboard.models.webhook import (
     Arrival,
     Attempt,
@@ -21,7 +24,14 @@ from dashboard.services.paging import Place
 from dashboard.services.webhook_search import Count
 from dashboard.services.webhooks import WebhookFilter
 from dashboard.vault import Vault
-from tests.makers import NOON, a_body, a_connection, a_webhook, a_zoom_app
+from tests.makers import (
+    NOON,
+    a_body,
+    a_connection,
+    a_webhook,
+    a_workspace,
+    a_zoom_app,
+)
 
 ANY = WebhookFilter()
 
@@ -223,6 +233,39 @@ def test_a_trace_holds_attempts_repeats_and_whom_it_is_about(
     assert len(trace.repeats) == 1
     assert trace.connection is not None
     assert (trace.connection.id, trace.is_mapped) == (person.id, True)
+
+
+def test_a_trace_holds_its_resends_and_what_holds_it(
+    database: Database, vault: Vault, zoom_app: ZoomApp
+) -> None:
+    webhook = a_webhook(zoom_app)
+    workspace = a_workspace(vault)
+    store(database, workspace, webhook)
+    resend = Resend(id=new_id(NOON), asked_by="ana@example.com", asked_at=NOON)
+    redelivery = Redelivery(
+        id=new_id(NOON),
+        resend_id=resend.id,
+        webhook_id=webhook.id,
+        zoom_app_id=zoom_app.id,
+        due_at=NOON,
+    )
+    with database.writing() as session:
+        session.get_one(ZoomApp, zoom_app.id).workspace_id = workspace.id
+    holds = [
+        Hold(id=held, kind=kind, is_holding=is_holding, since=NOON, probe_at=NOON)
+        for held, kind, is_holding in (
+            (zoom_app.id, HoldKind.ZOOM_APP, False),
+            (workspace.id, HoldKind.WORKSPACE, True),
+            (uuid4(), HoldKind.WORKSPACE, True),
+        )
+    ]
+    store(database, resend, redelivery, *holds)
+
+    with database.reading() as session:
+        trace = webhooks.get(session, webhook.id)
+
+    assert [hold.id for hold in trace.holds] == [workspace.id]
+    assert [each.resend.asked_by for each in trace.resends] == ["ana@example.com"]
 
 
 def test_the_request_is_given_back_byte_for_byte(
