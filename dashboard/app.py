@@ -19,6 +19,7 @@ from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.staff import Staff
 from dashboard.services import connections as connections_service
+from dashboard.services import reading
 from dashboard.services import staff as staff_service
 from dashboard.services.bundle import RecallFactory, Services
 from dashboard.services.intake import Intake
@@ -168,4 +169,7 @@ def _find_person(database: Database) -> Callable[[UUID], Staff | None]:
 
 def chores(services: Services) -> list[Callable[[], int]]:
     """Return the worker's periodic work; each does a little and says how much."""
-    return [partial(connections_service.check_due, services, limit=_CHECKS_AT_ONCE)]
+    return [
+        partial(reading.read_some, services),
+        partial(connections_service.check_due, services, limit=_CHECKS_AT_ONCE),
+    ]

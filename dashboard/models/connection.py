@@ -37,6 +37,11 @@ class Connection(SQLModel, table=True):
     Attributes:
         recall_credential_id: Recall's UUID of the credential; None when deleted there.
         pmi: Personal meeting id, up to 11 digits.
+        pmi_changed_by: What told of the last change; words for staff.
+        pmi_seen_at: As of when the PMI is known; what an older event says is left out.
+        profile_seen_at: The same of the name and e-mail.
+        deauthorized_at: When the user removed the app, as Zoom's webhook said. Until
+            they reconnect, or a later look disproves it (services/removals.py).
         scopes: Granted scopes, sorted, space separated; None while not seen.
         token_state: Derived from what was seen; with `token_reason` (a sentence),
             `token_evidence` (by which means) and `token_checked_at`.
@@ -62,6 +67,10 @@ class Connection(SQLModel, table=True):
     pmi: int | None = Field(default=None, sa_type=BigId)
     previous_pmi: int | None = Field(default=None, sa_type=BigId)
     pmi_changed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    pmi_changed_by: str = Field(default="", max_length=40)
+    pmi_seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    profile_seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    deauthorized_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     scopes: str | None = Field(default=None, max_length=4000)
     token_state: TokenState = Field(
         default=TokenState.UNKNOWN, sa_type=enum_type(TokenState), index=True

@@ -26,7 +26,10 @@ def try_again(services: Services, connection_id: UUID) -> Connection:
         recall, _ = profiles.recall_of(
             services, session, session.get_one(ZoomApp, row.zoom_app_id)
         )
-    marked = row.token_state is TokenState.UNHEALTHY_IN_RECALL
+    marked = (
+        row.token_state is TokenState.UNHEALTHY_IN_RECALL
+        or row.deauthorized_at is not None
+    )
     if marked and row.recall_credential_id is not None:
         with suppress(UpstreamError):  # the look that follows says how it stands
             recall.validate(row.recall_credential_id)

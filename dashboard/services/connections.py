@@ -1,4 +1,4 @@
-"""Connections: looking at one, looking at those due, what trips and events change.
+"""Connections: looking at one, looking at those due, what trips change.
 
 Each look is a lease: claim, commit, ask, record, commit. Two processes never look at
 one connection at once, and a slow one cannot overwrite what a later one saw.
@@ -102,7 +102,7 @@ def connected(
     row.zoom_account_id = credential.account_id or row.zoom_account_id
     row.token_state = TokenState.UNKNOWN
     row.token_reason, row.token_evidence = _NOT_SEEN, "Recall took the code."
-    row.token_expires_at = None
+    row.token_expires_at = row.deauthorized_at = None
     row.sync_status = SyncStatus.UNKNOWN
     row.due_at = now
     row.lease_until = None  # a look under way saw the grant before this one
@@ -110,27 +110,6 @@ def connected(
     session.add(row)
     session.flush()
     return row, is_new
-
-
-def pmi_changed(
-    session: Session,
-    *,
-    zoom_app_id: UUID,
-    zoom_user_id: str,
-    pmi: int,
-    at: datetime,
-) -> bool:
-    """Keep the PMI that a `user.updated` told; tell whether it was news.
-
-    An event older than the last change is left out. The caller commits.
-    """
-    row = _find_user(session, zoom_app_id, zoom_user_id)
-    if row is None or (row.pmi_changed_at is not None and at <= row.pmi_changed_at):
-        return False
-    if not profiles.note_pmi(row, pmi, at=at):
-        return False
-    session.add(row)
-    return True
 
 
 def look_soon(

@@ -24,9 +24,12 @@ from dashboard.models.connection import (
 from dashboard.models.ids import new_id
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import Kind, ZoomApp
-from dashboard.services import workspaces
+from dashboard.services import removals, workspaces
 from dashboard.services.bundle import Services
 from dashboard.services.token_states import Seen, judge, next_look
+
+PROFILE = "Zoom's profile"
+"""What told of a PMI, when a look did."""
 
 MAPPINGS = 500
 """How many of Recall's mappings of one connection are kept here, newest first."""
@@ -81,7 +84,7 @@ def look(
 def record(session: Session, row: Connection, found: Look, *, now: datetime) -> None:
     """Write what a look brought home to the connection; the caller commits."""
     seen = found.seen
-    finding = judge(seen, now=now)
+    finding = removals.weigh(row, judge(seen, now=now), now=now)
     row.token_state, row.token_reason = finding.state, finding.reason[:500]
     row.token_evidence, row.token_checked_at = finding.evidence[:300], now
     if isinstance(seen.credential, RecallCredential):
@@ -97,17 +100,23 @@ def record(session: Session, row: Connection, found: Look, *, now: datetime) -> 
     row.due_at = next_look(
         finding.state, now=now, wait_s=finding.wait_s, spread=_spread(row)
     )
+    if row.deauthorized_at is not None and finding.state not in removals.SETTLED:
+        row.due_at = min(row.due_at, now + removals.CHECKED_EVERY)
     if _is_syncing(row, now):
         row.due_at = min(row.due_at, now + _SYNC_EVERY)
     session.add(row)
 
 
-def note_pmi(row: Connection, pmi: int, *, at: datetime) -> bool:
-    """Keep a PMI, and the one before it; tell whether it is another."""
+def note_pmi(row: Connection, pmi: int, *, at: datetime, by: str) -> bool:
+    """Keep a PMI and as of when it is known; tell whether it is another.
+
+    Of another, the one before it is kept, and when and by what it changed.
+    """
+    row.pmi_seen_at = at
     if row.pmi == pmi:
         return False
     if row.pmi is not None:
-        row.previous_pmi, row.pmi_changed_at = row.pmi, at
+        row.previous_pmi, row.pmi_changed_at, row.pmi_changed_by = row.pmi, at, by
     row.pmi = pmi
     return True
 
@@ -154,11 +163,12 @@ def _note_profile(row: Connection, user: ZoomUser, kind: Kind, now: datetime) ->
     row.zoom_account_id = user.account_id or row.zoom_account_id
     row.display_name = (user.display_name or row.display_name)[:200]
     row.email = (user.email or row.email)[:254]
+    row.profile_seen_at = now
     if kind is Kind.ACCOUNT_LEVEL:
         return  # the profile is the admin's; an account has no user id and no PMI
     row.zoom_user_id = row.zoom_user_id or user.id
     if user.pmi is not None:
-        note_pmi(row, user.pmi, at=now)
+        note_pmi(row, user.pmi, at=now, by=PROFILE)
 
 
 def _note_mappings(

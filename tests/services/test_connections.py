@@ -1,4 +1,4 @@
-"""Looking at connections, what events change, and what staff do."""
+"""Looking at connections, and what trips and staff do."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -231,31 +231,6 @@ def test_a_throttled_recall_is_left_alone(stage: ConnectStage) -> None:
     stage.sandbox.recall_faults.set([Fault(kind=FaultKind.RATE_LIMITED)])
 
     assert connections.check_due(stage.services) == 1
-
-
-def test_a_new_pmi_keeps_the_one_before(stage: ConnectStage) -> None:
-    row = add(stage, zoom_user_id="zUsErA", pmi=5551234567)
-    facts = {"zoom_app_id": stage.app.id, "zoom_user_id": "zUsErA"}
-
-    with stage.services.database.writing() as session:
-        was_news = connections.pmi_changed(session, pmi=5559876543, at=NOON, **facts)  # type: ignore[arg-type]  # a table of values
-        old_news = connections.pmi_changed(
-            session,
-            pmi=5550000000,
-            at=NOON - timedelta(minutes=1),
-            **facts,  # type: ignore[arg-type]  # as above
-        )
-        same = connections.pmi_changed(
-            session,
-            pmi=5559876543,
-            at=NOON + timedelta(minutes=1),
-            **facts,  # type: ignore[arg-type]  # as above
-        )
-
-    now_ = stage.connection(row.id)
-    assert (was_news, old_news, same) == (True, False, False)
-    assert (now_.pmi, now_.previous_pmi) == (5559876543, 5551234567)
-    assert now_.pmi_changed_at == NOON
 
 
 def test_a_webhook_about_a_meeting_makes_its_host_due_soon(
