@@ -24,6 +24,7 @@ from dashboard.services import staff as staff_service
 from dashboard.services.bundle import RecallFactory, Services
 from dashboard.services.intake import Intake
 from dashboard.services.keys import open_vault, session_key
+from dashboard.services.retention import Pruner
 from dashboard.settings import Settings
 from dashboard.web import (
     access,
@@ -172,4 +173,5 @@ def chores(services: Services) -> list[Callable[[], int]]:
     return [
         partial(reading.read_some, services),
         partial(connections_service.check_due, services, limit=_CHECKS_AT_ONCE),
+        Pruner(services),
     ]

@@ -2,13 +2,19 @@
 
 import click
 
+from dashboard.cli import webhook_log
 from dashboard.cli.opening import opened_services
 from dashboard.services import audit, forwarding
 
 
 @click.group("webhooks")
 def group() -> None:
-    """What came from Zoom: resend."""
+    """What came from Zoom: list, show, resend, prune."""
+
+
+group.add_command(webhook_log.list_)
+group.add_command(webhook_log.show)
+group.add_command(webhook_log.prune)
 
 
 @group.command()
