@@ -4,20 +4,21 @@ import json
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlmodel import select
 
+from dashboard import schema
 from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.audit import AuditEntry
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Arrival, Attempt, Outcome, Webhook
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.settings import parse_keys
+from dashboard.services.keys import open_vault
+from dashboard.settings import load
 from dashboard.vault import Vault
 from tests.makers import NOON, a_body, a_webhook, a_zoom_app
 from tests.test_cli import Terminal, terminal
@@ -63,11 +64,10 @@ class Log:
 def log(terminal: Terminal, sandbox: RunningSandbox) -> Any:
     """An installation whose database another process holds, as `serve` does."""
     del sandbox
-    terminal.run("db", "upgrade")
-    terminal.run("db", "check")
-    keys = Path(terminal.folder / "encryption_keys").read_text()
-    vault = Vault(parse_keys(keys.strip()))
-    database = Database(f"sqlite:///{terminal.folder / 'dashboard.db'}")
+    settings = load(instance=terminal.folder)
+    database = Database(settings.sqlalchemy_url)
+    schema.upgrade(database)
+    vault = open_vault(settings, database)
     owner = a_zoom_app(vault)
     with database.writing() as session:
         session.add(owner)
@@ -199,26 +199,18 @@ def test_pruning_counts_first_and_deletes_then(log: Log) -> None:
     assert len(left) == 3
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
+def test_a_slip_of_the_hand_is_one_sentence(log: Log) -> None:
+    for words in (
         ("list", "--since", "yesterday"),
         ("list", "--outcome", "lost"),
-        ("list", "--meeting", "abc"),
         ("list", "--limit", "0"),
         ("show", "1"),
         ("show", "9" * 30),
         ("prune", "--older-than", "0"),
-    ],
-    ids=[
-        *("no instant", "no outcome", "no number", "nothing", "no webhook"),
-        *("no id", "no days"),
-    ],
-)
-def test_a_slip_of_the_hand_is_one_sentence(log: Log, words: tuple[str, ...]) -> None:
-    refused = log.terminal.run("webhooks", *words, "--json")
+    ):
+        refused = log.terminal.run("webhooks", *words, "--json")
 
-    assert refused.returncode != 0
-    assert refused.stderr.startswith("dashboard: ")
-    assert refused.stderr.strip().count("\n") == 0
-    assert refused.stdout == ""
+        assert refused.returncode != 0, words
+        assert refused.stderr.startswith("dashboard: "), words
+        assert refused.stderr.strip().count("\n") == 0, words
+        assert refused.stdout == "", words

@@ -237,11 +237,14 @@ def test_a_count_beforehand_is_right_and_changes_nothing(
     add(database, vault, owner.id)
     add(database, vault, owner.id, outcome=Outcome.WAITING)
     add(database, vault, owner.id, resent=RedeliveryOutcome.WAITING)
+    add(database, vault, owner.id, outcome=Outcome.DEAD, due_at=NOON)
+    lease = NOON + timedelta(seconds=1)
+    add(database, vault, owner.id, outcome=Outcome.WAITING, lease_until=lease)
 
     due = count_due(database, now=NOON, days=30)
 
     assert (due.webhooks, due.given_up) == (1, 1)
-    assert len(left(database)) == 3
+    assert len(left(database)) == 5
     done = run(database)
     assert (done.webhooks, done.given_up) == (1, 1)
 
