@@ -96,6 +96,18 @@ def test_an_update_without_news_leaves_a_look_under_way_alone(
     assert now_.due_at == row.due_at
 
 
+def test_news_outdoes_a_look_that_may_have_seen_the_former(
+    stage: ConnectStage,
+) -> None:
+    row = add(stage, pmi=OLD, claim=3, lease_until=NOON + timedelta(hours=1))
+    updated(stage, pmi=NEW)
+
+    reading.read_some(stage.services)
+
+    now_ = stage.connection(row.id)
+    assert (now_.claim, now_.lease_until) == (4, None)
+
+
 def test_what_cannot_be_used_is_read_once_and_stops_nobody(
     stage: ConnectStage,
 ) -> None:
