@@ -19,7 +19,7 @@ from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.staff import Staff
 from dashboard.services import connections as connections_service
-from dashboard.services import reading
+from dashboard.services import gathering, reading
 from dashboard.services import staff as staff_service
 from dashboard.services.bundle import RecallFactory, Services
 from dashboard.services.intake import Intake
@@ -49,6 +49,7 @@ from dashboard.web.views import (
     live,
     metrics,
     overview,
+    resends,
     webhooks,
     workspaces,
     zoom_apps,
@@ -61,6 +62,7 @@ _BLUEPRINTS = [
     zoom_apps.bp,
     connections.bp,
     webhooks.bp,
+    resends.bp,
     workspaces.bp,
     staff_views.bp,
     audit.bp,
@@ -171,6 +173,7 @@ def _find_person(database: Database) -> Callable[[UUID], Staff | None]:
 def chores(services: Services) -> list[Callable[[], int]]:
     """Return the worker's periodic work; each does a little and says how much."""
     return [
+        partial(gathering.tend, services),
         partial(reading.read_some, services),
         partial(connections_service.check_due, services, limit=_CHECKS_AT_ONCE),
         Pruner(services),

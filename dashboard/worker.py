@@ -230,6 +230,8 @@ class Worker:
             for chore in self._chores:
                 try:
                     chore()
+                except StorageError as error:
+                    _log.warning("chore.waits", reason=str(error))
                 except Exception:  # noqa: BLE001 - outermost too; the others go on
                     _log.exception("chore.failed")
 

@@ -7,23 +7,38 @@ from datetime import UTC, datetime, timedelta
 _RANDOM_BITS = 22
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _lock = threading.Lock()
-_last = 0
+_last = _last_ms = 0
 
 
 def new_id(now: datetime) -> int:
     """Return a 63-bit id: milliseconds since the epoch, then 22 random bits.
 
-    Rising within a process; unique across processes but for a collision of the random
-    bits within one millisecond, which the primary key refuses.
+    Rising within a process while the clock does; unique across processes but for a
+    collision of the random bits within one millisecond, which the primary key refuses.
     """
-    global _last  # noqa: PLW0603 - the one counter that keeps ids of a process rising
+    global _last, _last_ms  # noqa: PLW0603 - what keeps ids of a process rising
     # They tell rows apart and keep no secret, so a quick generator will do.
-    candidate = first_id(now) | random.getrandbits(_RANDOM_BITS)
+    now_ms = first_id(now) >> _RANDOM_BITS
     with _lock:
-        if _last >> _RANDOM_BITS == candidate >> _RANDOM_BITS and candidate <= _last:
-            candidate = _last + 1 + random.getrandbits(6)
-        _last = candidate
-        return candidate
+        if now_ms == _last_ms:
+            # In small steps, into the next millisecond if need be: there is room for
+            # tens of thousands, where random ones would soon be the same.
+            _last += 1 + random.getrandbits(6)
+        else:
+            _last = now_ms << _RANDOM_BITS | random.getrandbits(_RANDOM_BITS)
+            _last_ms = now_ms
+        return _last
+
+
+def new_ids(now: datetime, number: int) -> int:
+    """Return the first of so many ids in a row, for rows that the database makes."""
+    global _last  # noqa: PLW0603 - as above
+    first = new_id(now)
+    with _lock:
+        # Another thread may have had the next one: then all are after that.
+        first = first if _last == first else _last + 1
+        _last = first + number - 1
+    return first
 
 
 def first_id(instant: datetime) -> int:

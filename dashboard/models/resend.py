@@ -36,7 +36,11 @@ class Resend(SQLModel, table=True):
         query: The log's query string that chose them; "" for a single webhook.
         expected: How many the preview counted.
         total: How many were gathered so far; final once it is sending.
-        gathered_below: While gathering: webhooks with ids below this are still to come.
+        id: From `models.ids.new_id` of the preview: what came later is no part of it,
+            and a form that is sent twice begins one resend.
+        gathered_below: While gathering, and when cancelled meanwhile: webhooks with
+            ids below this were looked at; oldest first, so that Recall gets them in
+            Zoom's order.
         ended_at: When it was done or cancelled.
     """
 

@@ -16,7 +16,7 @@ from dashboard.models.audit import AuditEntry
 from dashboard.models.check import Check, Source
 from dashboard.models.connection import Connection, MeetingMapping
 from dashboard.models.hold import Hold
-from dashboard.models.resend import Redelivery
+from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend
 from dashboard.models.webhook import Arrival, Attempt, Refusal, Webhook
 from dashboard.models.zoom_app import ZoomApp
 
@@ -28,6 +28,7 @@ _UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _TOPIC = re.compile(
     r"webhooks|connections|overview|webhook-(?P<webhook>[0-9]{1,19})"
     rf"|connection-(?P<connection>{_UUID})|zoom-app-(?P<zoom_app>{_UUID})"
+    r"|resend-(?P<resend>[0-9]{1,19})"
 )
 _LARGEST_ID = 2**63 - 1
 
@@ -77,12 +78,14 @@ def versions(session: Session, topics: Iterable[str]) -> dict[str, str]:
     result |= _each_zoom_app(
         session, [UUID(m["zoom_app"]) for m in matches if m["zoom_app"]]
     )
+    result |= _each_resend(session, [int(m["resend"]) for m in matches if m["resend"]])
     return {name: result.get(name, "gone") for name in wanted}
 
 
 def _parse(name: str) -> re.Match[str] | None:
     found = _TOPIC.fullmatch(name)
-    if found and found["webhook"] and int(found["webhook"]) > _LARGEST_ID:
+    number = (found["webhook"] or found["resend"]) if found else None
+    if number and int(number) > _LARGEST_ID:
         return None  # no database takes such a number
     return found
 
@@ -220,6 +223,26 @@ def _each_zoom_app(session: Session, ids: list[UUID]) -> dict[str, str]:
         ).where(col(ZoomApp.id).in_(ids))
     )
     return {f"zoom-app-{row.id}": _row(row) for row in rows}
+
+
+def _each_resend(session: Session, ids: list[int]) -> dict[str, str]:
+    if not ids:
+        return {}
+    # Whatever happens to one of its rows, the number of those that wait changes.
+    waiting = (
+        select(func.count())
+        .where(
+            col(Redelivery.resend_id) == col(Resend.id),
+            col(Redelivery.outcome) == RedeliveryOutcome.WAITING,
+        )
+        .scalar_subquery()
+    )
+    rows = session.connection().execute(
+        select(Resend.id, Resend.state, Resend.total, waiting).where(
+            col(Resend.id).in_(ids)
+        )
+    )
+    return {f"resend-{row.id}": _row(row) for row in rows}
 
 
 def _row(row: Row[tuple[object, ...]]) -> str:

@@ -13,15 +13,8 @@ from sqlalchemy import Table, bindparam, func, insert, null, select, update
 from sqlmodel import Session, SQLModel
 
 from dashboard.columns import UtcDateTime
-from dashboard.errors import ConflictError, NotFoundError
 from dashboard.models.check import Source
-from dashboard.models.ids import new_id
-from dashboard.models.resend import (
-    Redelivery,
-    Resend,
-    ResendState,
-)
-from dashboard.models.webhook import Attempt, Outcome, Webhook
+from dashboard.models.webhook import Attempt, Outcome
 from dashboard.services import holds, validation
 from dashboard.services.claiming import LEASE, is_any_due, take
 from dashboard.services.deliveries import Change, Result, attempt, change
@@ -40,7 +33,6 @@ __all__ = [
     "is_any_due",
     "record",
     "release_all",
-    "resend",
     "take",
 ]
 
@@ -140,47 +132,6 @@ def record(
     for each in counted:
         _note(session, each)
     return len(counted)
-
-
-def resend(session: Session, webhook_id: int, *, now: datetime) -> None:
-    """Owe a delivered or dead webhook to Recall once more; the caller commits.
-
-    Bytes, headers and former attempts stay as they are, and nothing is signed anew:
-    Recall may refuse a timestamp that is old by now.
-
-    Raises:
-        NotFoundError: There is no such webhook.
-        ConflictError: It is waiting already, or was only kept.
-    """
-    webhook = session.get(Webhook, webhook_id)
-    if webhook is None:
-        raise NotFoundError("webhook")
-    if webhook.outcome is Outcome.KEPT:
-        raise ConflictError(
-            "This webhook was only kept: Zoom posted it to Recall itself."
-        )
-    if webhook.outcome is Outcome.WAITING:
-        raise ConflictError("This webhook is waiting to be sent already.")
-    asked = Resend(
-        id=new_id(now),
-        asked_by="command line",
-        asked_at=now,
-        state=ResendState.SENDING,
-        expected=1,
-        total=1,
-    )
-    session.add(asked)
-    session.flush()
-    session.add(
-        Redelivery(
-            id=new_id(now),
-            resend_id=asked.id,
-            webhook_id=webhook_id,
-            zoom_app_id=webhook.zoom_app_id,
-            due_at=now,
-        )
-    )
-    session.flush()
 
 
 def _queue(result: Result) -> Table:

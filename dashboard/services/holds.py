@@ -129,7 +129,7 @@ def mended(
     )
     if its_id is not None and found.rowcount:
         _hasten(session, its_id, now=now)
-        announce(session)
+        announce(session.connection())
 
 
 def list_still(session: Session, *, at_most: int) -> list[Still]:

@@ -20,6 +20,7 @@ from dashboard.errors import StorageError
 from dashboard.services import refusing
 from dashboard.services.arrivals import Arrivals, Pending, Received
 from dashboard.services.keyring import Keyring
+from dashboard.services.queues import announce
 from dashboard.services.refusing import Refused, Tally
 from dashboard.services.waiters import Waiter, settle
 from dashboard.settings import Settings
@@ -236,6 +237,7 @@ class Intake:
     def _write_once(self, batch: list[Pending]) -> None:
         with self._database.writing_fast() as connection:
             self._arrivals.record(connection, batch, noted=self._events_noted)
+            announce(connection)
 
     def _tell(self, batch: list[Pending]) -> None:
         for pending in batch:

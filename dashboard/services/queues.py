@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     Label,
     Select,
     Table,
@@ -158,13 +159,13 @@ DUE = {
 }
 
 
-def announce(session: Session) -> None:
+def announce(connection: Connection) -> None:
     """Wake sleeping workers when this transaction commits; on SQLite they are here.
 
     For whoever makes something due: a webhook, a resend, a hold that is mended.
     """
-    if session.get_bind().dialect.name == "postgresql":
-        session.connection().execute(select(func.pg_notify(CHANNEL, "")))
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_notify(CHANNEL, "")))
 
 
 def targets_of(session: Session) -> list[Target]:

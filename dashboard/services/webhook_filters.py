@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlmodel import Session, col, select
@@ -23,6 +24,7 @@ class WebhookFilter:
         since: Received at this instant or later, aware.
         until: Received before this instant, aware.
         connection_id: About this user or, for an account-level app, this account.
+        zoom_account_id: About anybody of this account.
     """
 
     zoom_app_id: UUID | None = None
@@ -30,24 +32,43 @@ class WebhookFilter:
     outcome: Outcome | None = None
     meeting_id: int | None = None
     zoom_user_id: str | None = None
+    zoom_account_id: str | None = None
     connection_id: UUID | None = None
     since: datetime | None = None
     until: datetime | None = None
 
 
+def resolved(session: Session, filters: WebhookFilter) -> WebhookFilter | None:
+    """Return the filter with what tells the connection's webhooks in its place.
+
+    None when nothing can match: there is no such connection, or another app is asked
+    for.
+    """
+    if filters.connection_id is None:
+        return filters
+    whose = _whose(session, filters.connection_id)
+    if whose is None:
+        return None
+    found: dict[str, Any] = {
+        "zoom_app_id": whose.zoom_app_id,
+        whose.column: whose.value,
+    }
+    if any(getattr(filters, name) not in (None, found[name]) for name in found):
+        return None
+    return replace(filters, connection_id=None, **found)
+
+
 def wanted(session: Session, filters: WebhookFilter) -> Wanted:
     """Return what is to be looked for."""
-    app_id, outcome = filters.zoom_app_id, filters.outcome
+    known = resolved(session, filters)
+    if known is None:
+        return _NOTHING
+    app_id, outcome = known.zoom_app_id, known.outcome
     pairs: list[tuple[str, object]] = [
-        ("meeting_id", filters.meeting_id),
-        ("zoom_user_id", filters.zoom_user_id),
+        ("meeting_id", known.meeting_id),
+        ("zoom_user_id", known.zoom_user_id),
+        ("zoom_account_id", known.zoom_account_id),
     ]
-    if filters.connection_id is not None:
-        whose = _whose(session, filters.connection_id)
-        if whose is None or app_id not in (None, whose.zoom_app_id):
-            return _NOTHING
-        app_id = whose.zoom_app_id
-        pairs.append((whose.column, whose.value))
     keys = [Key(column=name, value=value) for name, value in pairs if value is not None]
     if outcome is Outcome.DEAD and app_id is not None:
         keys.append(Key(column="zoom_app_id", value=app_id, only=DEAD))

@@ -13,12 +13,14 @@ class Place:
     Attributes:
         endpoint: Left out while no view has this name.
         permission: Left out for those who may not; empty for every staff member.
+        also: Further blueprints whose pages belong to it.
     """
 
     label: str
     endpoint: str
     icon: str
     permission: str = ""
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,12 @@ MAIN = (
     Place(label="Overview", endpoint="overview.index", icon="layout-dashboard"),
     Place(label="Zoom apps", endpoint="zoom_apps.index", icon="apps"),
     Place(label="Connections", endpoint="connections.index", icon="plug-connected"),
-    Place(label="Webhooks", endpoint="webhooks.index", icon="webhook"),
+    Place(
+        label="Webhooks",
+        endpoint="webhooks.index",
+        icon="webhook",
+        also=("resends",),
+    ),
     Place(label="Explain", endpoint="explain.index", icon="help-circle"),
 )
 
@@ -83,7 +90,8 @@ def _entries(places: tuple[Place, ...]) -> list[Entry]:
             label=place.label,
             url=url_for(place.endpoint),
             icon=place.icon,
-            is_current=request.blueprint == place.endpoint.partition(".")[0],
+            is_current=request.blueprint
+            in (place.endpoint.partition(".")[0], *place.also),
         )
         for place in places
         if _exists(place.endpoint) and _may(place.permission)

@@ -73,7 +73,6 @@ def an_attempt_was_made(world: World) -> None:
         Attempt(
             id=new_id(LATER),
             webhook_id=world.webhook.id,
-            number=1,
             started_at=LATER,
             latency_ms=1,
             sent_sha256="0" * 64,

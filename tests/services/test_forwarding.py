@@ -1,15 +1,12 @@
 from datetime import timedelta
 from uuid import UUID
 
-import pytest
 from sqlmodel import select
 
 from dashboard.clients.delivery import Answer, Failure
 from dashboard.db import Database
-from dashboard.errors import ConflictError, NotFoundError
 from dashboard.models.check import Check, Finding
 from dashboard.models.webhook import Outcome
-from dashboard.services import forwarding
 from dashboard.services.retry_schedule import WAITS_S
 from tests.makers import NOON
 from tests.services.forwarding_stage import (
@@ -111,21 +108,6 @@ def test_a_refused_signature_says_who_mends_it_and_goes_on_trying(
     webhook = find(database, webhook_id)
     assert webhook.outcome is Outcome.WAITING
     assert "An admin saves this zoom app's secret token again" in webhook.outcome_reason
-
-
-@pytest.mark.parametrize("outcome", [Outcome.WAITING, Outcome.KEPT])
-def test_what_waits_or_was_only_kept_is_not_resent(
-    database: Database, add: Add, outcome: Outcome
-) -> None:
-    webhook_id = add(outcome=outcome)
-
-    with pytest.raises(ConflictError), database.writing() as session:
-        forwarding.resend(session, webhook_id, now=NOON)
-
-
-def test_an_unknown_webhook_is_not_resent(database: Database) -> None:
-    with pytest.raises(NotFoundError), database.writing() as session:
-        forwarding.resend(session, 42, now=NOON)
 
 
 def test_what_recall_said_of_its_secret_becomes_evidence(

@@ -202,7 +202,9 @@ def test_a_body_of_another_length_than_declared_costs_nothing() -> None:
 
 def test_one_request_never_costs_more_than_its_budget() -> None:
     counting = Counting()
-    crowd = [(a_neighbour(number), ("theirs", "former")) for number in range(300)]
+    crowd: list[tuple[Neighbour, tuple[str, ...]]] = [
+        (a_neighbour(number), ("theirs", "former")) for number in range(300)
+    ]
     crowd[7] = (crowd[7][0], ("theirs",))  # the budget ends between two of one app
 
     found = explained(

@@ -16,7 +16,7 @@ from dashboard.models.resend import (
     ResendState,
 )
 from dashboard.models.webhook import Outcome, Webhook
-from dashboard.services import forwarding
+from dashboard.services import forwarding, resends
 from dashboard.services.retry_schedule import WAITS_S
 from tests.makers import NOON
 from tests.services.forwarding_stage import (
@@ -191,7 +191,9 @@ def test_sending_one_again_makes_a_resend_of_one(database: Database, add: Add) -
     webhook_id = add(outcome=Outcome.DEAD)
 
     with database.writing() as session:
-        forwarding.resend(session, webhook_id, now=NOON)
+        resends.begin_one(
+            session, webhook_id, resend_id=new_id(NOON), asked_by="ana", now=NOON
+        )
 
     with database.reading() as session:
         [resend] = session.exec(select(Resend)).all()

@@ -13,6 +13,7 @@ from dashboard.models.ids import new_id
 from dashboard.models.staff import Role
 from dashboard.models.webhook import Attempt, Outcome, Webhook
 from dashboard.models.zoom_app import ZoomApp
+from dashboard.services import resends
 from dashboard.services.bundle import Services
 from tests.conftest import SignIn
 from tests.makers import NOON, a_body, a_connection, a_webhook, saved_app
@@ -96,14 +97,20 @@ def test_support_may_neither_reveal_nor_resend(
         assert session.get_one(Webhook, webhook.id).outcome is Outcome.DEAD
 
 
-def test_an_admin_resends_and_it_is_audited(
+def test_an_admin_resends_once_by_two_clicks_and_it_is_audited(
     as_role: SignIn, services: Services, webhook: Webhook
 ) -> None:
-    answer = as_role(Role.ADMIN).post(f"/webhooks/{webhook.id}/resend")
+    browser = as_role(Role.ADMIN)
+    form = soup(browser, f"/webhooks/{webhook.id}").select_one("#resend form")
+    assert form is not None
+    sent = {str(each["name"]): str(each["value"]) for each in form.select("input")}
 
-    assert answer.status_code == 303
+    answers = [browser.post(str(form["action"]), data=sent) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [303, 303]
     with services.database.reading() as session:
-        assert session.get_one(Webhook, webhook.id).outcome is Outcome.WAITING
+        assert session.get_one(Webhook, webhook.id) == webhook
+        assert len(resends.of_webhook(session, webhook.id)) == 1
         entries = session.exec(
             select(AuditEntry).where(col(AuditEntry.act) == "webhook.resent")
         ).all()

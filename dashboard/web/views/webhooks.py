@@ -15,14 +15,15 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.errors import NotFoundError
 from dashboard.models.connection import Connection
+from dashboard.models.ids import new_id
 from dashboard.services import (
     addresses,
     audit,
     connections,
-    forwarding,
     proofs,
     redaction,
     refused,
+    resend_acts,
     webhooks,
 )
 from dashboard.services.paging import Place
@@ -33,6 +34,7 @@ from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, services
 from dashboard.web.forms.webhook import WebhookFilterForm, kept
+from dashboard.web.places import LARGEST_ID, place, row_id
 from dashboard.web.webhook_bodies import views
 from dashboard.web.webhook_files import FORMATS, list_file
 from dashboard.web.webhook_pages import (
@@ -43,9 +45,7 @@ from dashboard.web.webhook_pages import (
 
 bp = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 
-# The largest number a column takes; a longer one is no address of ours.
-_LARGEST_ID = 2**63 - 1
-_ID = f"int(max={_LARGEST_ID}):webhook_id"
+_ID = f"int(max={LARGEST_ID}):webhook_id"
 
 
 @bp.get("/")
@@ -62,15 +62,15 @@ def index() -> ResponseReturnValue:
     filters, links = form.filters(), kept(request.args)
     if is_valid and request.args.get("format") in FORMATS:
         return list_file(services().database, filters, request.args["format"])
-    top = request.args.get("top", type=_row_id)
-    place = _place() if top is None else Place(before=top + 1)
-    page = webhooks.page(db(), filters=filters, place=place)
-    if place.after is not None and page.newer_after is None:
+    top = request.args.get("top", type=row_id)
+    here = place() if top is None else Place(before=top + 1)
+    page = webhooks.page(db(), filters=filters, place=here)
+    if here.after is not None and page.newer_after is None:
         return redirect(url_for(".index", **links))  # that is the first page again
     turned = {
         name: value
         for name in ("before", "after")
-        if (value := request.args.get(name, type=_row_id))
+        if (value := request.args.get(name, type=row_id))
     }
     return htmx.page_or_fragment(
         "webhooks/index.html",
@@ -79,6 +79,7 @@ def index() -> ResponseReturnValue:
         form=form,
         whose=_whose(filters),
         newer=newer_words(db(), filters, top),
+        resend_url=url_for("resends.new", **links),
         **list_context(db(), page, filters=filters, turned=turned, links=links),
     )
 
@@ -91,8 +92,7 @@ def refused_index() -> Response:
     form.choose_from(webhooks.app_names(db()), [])
     form.validate()
     filters, links = form.filters(), kept(request.args)
-    place = _place()
-    page = refused.page(db(), place=place, zoom_app_id=filters.zoom_app_id)
+    page = refused.page(db(), place=place(), zoom_app_id=filters.zoom_app_id)
     return htmx.page_or_fragment(
         "webhooks/refused.html",
         "webhooks/partials/_refused.html",
@@ -163,11 +163,12 @@ def reveal(webhook_id: int) -> str:
 @requires(Permission.WEBHOOKS_RESEND)
 def resend(webhook_id: int) -> Response:
     """Forward it once more, as it came: its timestamp and signature stay Zoom's."""
-    with services().database.writing() as session:
-        forwarding.resend(session, webhook_id, now=now())
-        audit.record(
-            session, actor(), "webhook.resent", subject=str(webhook_id), now=now()
-        )
+    resend_acts.begin_one(
+        services(),
+        webhook_id,
+        resend_id=request.form.get("resend", type=row_id),
+        actor=actor(),
+    )
     flash("It will be sent to Recall again now.", "good")
     return htmx.go_to(url_for(".show", webhook_id=webhook_id))
 
@@ -179,20 +180,6 @@ def _whose(filters: WebhookFilter) -> Connection | None:
         return connections.get(db(), filters.connection_id)
     except NotFoundError:
         return None  # the page says so
-
-
-def _place() -> Place:
-    return Place(
-        before=request.args.get("before", type=_row_id),
-        after=request.args.get("after", type=_row_id),
-    )
-
-
-def _row_id(text: str) -> int:
-    number = int(text)
-    if not 0 <= number < _LARGEST_ID:
-        raise ValueError("no id")
-    return number
 
 
 def _context(
@@ -207,6 +194,7 @@ def _context(
         "steps": steps(found, now=now()),
         "sent": proofs.sent(found, raw.names),
         "findings": proofs.verify(db(), vault, found, raw) if is_verified else None,
+        "resend_id": new_id(now()),
         "age_min": int((now().timestamp() - found.webhook.sent_at_s) // 60),
         "headers": raw.headers if is_revealed else redaction.headers(raw.headers),
         "shown": None if is_revealed else redaction.body(raw.body),

@@ -1,0 +1,123 @@
+"""Sending webhooks again: what would be sent, the history, one under way, its end."""
+
+from flask import (
+    Blueprint,
+    Response,
+    flash,
+    make_response,
+    render_template,
+    request,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+
+from dashboard.errors import ConflictError, InvalidInputError
+from dashboard.models.ids import new_id
+from dashboard.services import resend_acts, resend_words, webhooks
+from dashboard.services.permissions import Permission
+from dashboard.services.resend_previews import Preview, preview
+from dashboard.web import htmx, resend_pages
+from dashboard.web.access import requires
+from dashboard.web.context import actor, db, now, services
+from dashboard.web.forms.webhook import WebhookFilterForm, kept
+from dashboard.web.places import LARGEST_ID, place, row_id
+
+bp = Blueprint("resends", __name__, url_prefix="/webhooks/resends")
+
+_ID = f"int(max={LARGEST_ID}):resend_id"
+_ROWS = 20
+_OLD = "This preview is too old, so nothing was begun. Look at it again."
+
+
+@bp.get("")
+@requires(Permission.WEBHOOKS_READ)
+def index() -> Response:
+    """List what was sent again, newest first."""
+    return htmx.page_or_fragment(
+        "resends/index.html",
+        "resends/partials/_history.html",
+        **resend_pages.history_context(db(), place(limit=_ROWS)),
+    )
+
+
+@bp.get("/new")
+@requires(Permission.WEBHOOKS_RESEND)
+def new() -> Response:
+    """Show what the log's filter would send, before it is sent."""
+    form = _filter_form()
+    return _preview_page(form, status=200 if form.validate() else 422)
+
+
+@bp.post("")
+@requires(Permission.WEBHOOKS_RESEND)
+def create() -> ResponseReturnValue:
+    """Begin what was previewed; the form sent twice begins it once."""
+    form = _filter_form()
+    if not form.validate():
+        return _preview_page(form, status=422)
+    resend_id = request.form.get("resend", type=row_id)
+    if resend_id is None:
+        return _preview_page(form, status=409, trouble=_OLD)
+    try:
+        resend_acts.begin(services(), resend_id, form.filters(), actor=actor())
+    except (ConflictError, InvalidInputError) as error:
+        return _preview_page(form, status=409, trouble=str(error))
+    return htmx.go_to(url_for(".show", resend_id=resend_id))
+
+
+@bp.get(f"/<{_ID}>")
+@requires(Permission.WEBHOOKS_READ)
+def show(resend_id: int) -> Response:
+    """Show how far a resend is; htmx asks for the part that changes by itself."""
+    return htmx.page_or_fragment(
+        "resends/show.html",
+        "resends/partials/_progress.html",
+        **resend_pages.progress_context(db(), resend_id, place(limit=_ROWS), now=now()),
+    )
+
+
+@bp.post(f"/<{_ID}>/cancel")
+@requires(Permission.WEBHOOKS_RESEND)
+def cancel(resend_id: int) -> Response:
+    """Call off what of it is not sent yet."""
+    try:
+        found = resend_acts.cancel(services(), resend_id, actor=actor())
+    except ConflictError as error:
+        flash(str(error), "waiting")
+    else:
+        flash(
+            f"Cancelled. {found.sent:,} were sent already, "
+            f"{found.unsent:,} will not be sent.",
+            "good",
+        )
+    return htmx.go_to(url_for(".show", resend_id=resend_id))
+
+
+def _filter_form() -> WebhookFilterForm:
+    form = WebhookFilterForm(request.args)
+    form.choose_from(webhooks.app_names(db()), [])
+    return form
+
+
+def _preview_page(
+    form: WebhookFilterForm, *, status: int, trouble: str = ""
+) -> Response:
+    # A field with an error is left out of the filter, which then matches more than was
+    # asked for: nothing is counted or offered by it.
+    filters, names = form.filters(), webhooks.app_names(db())
+    at = now()
+    found = Preview() if form.errors else preview(db(), filters=filters, now=at)
+    page = render_template(
+        "resends/new.html",
+        faults=[(form[name].label.text, each[0]) for name, each in form.errors.items()],
+        trouble=trouble,
+        preview=found,
+        counted=resend_words.counted(found),
+        warning=resend_words.warning(found, at),
+        unaltered=resend_words.UNALTERED,
+        left_out=resend_words.left_out(found),
+        facts=resend_pages.filter_facts(filters, names),
+        links=kept(request.args),
+        resend_id=new_id(at),
+    )
+    return make_response(page, status)
