@@ -99,7 +99,7 @@ def _behind(session: Session, news: Sequence[_News], now: datetime) -> list[UUID
         ).all(),
     ]
     late = [row for row in rows if row.due_at > _wanted(row, now)]
-    return [row.id for row in late if any(_is_behind(row, one, now) for one in news)]
+    return [row.id for row in late if any(_is_behind(row, one) for one in news)]
 
 
 def _wanted(row: Connection, at: datetime) -> datetime:
@@ -108,8 +108,8 @@ def _wanted(row: Connection, at: datetime) -> datetime:
     return max(at, row.token_checked_at + _CALM)
 
 
-def _is_behind(row: Connection, one: _News, now: datetime) -> bool:
-    if one.zoom_app_id != row.zoom_app_id or one.settled_at > now:
+def _is_behind(row: Connection, one: _News) -> bool:
+    if one.zoom_app_id != row.zoom_app_id:
         return False
     if row.zoom_user_id is not None and row.zoom_user_id != one.zoom_user_id:
         return False
