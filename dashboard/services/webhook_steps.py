@@ -146,7 +146,10 @@ def _end(trace: Trace, now: datetime) -> Iterator[Step]:
     webhook = trace.webhook
     reason = webhook.outcome_reason
     if webhook.outcome is Outcome.DEAD:
-        yield Step(at=webhook.due_at, tone="trouble", title="Given up", detail=reason)
+        # Never told before the attempt it follows from, whatever the clocks say.
+        tried = [each.started_at for each in trace.attempts if not each.redelivery_id]
+        at = max([webhook.due_at, *tried])
+        yield Step(at=at, tone="trouble", title="Given up", detail=reason)
     elif webhook.outcome is Outcome.KEPT:
         yield Step(
             at=webhook.received_at, tone="off", title="Not forwarded", detail=reason

@@ -228,3 +228,17 @@ def test_a_hold_is_no_matter_for_what_is_delivered(vault: Vault) -> None:
 )
 def test_spans_are_written_for_people(span: timedelta, words: str) -> None:
     assert age_words(span) == words
+
+
+def test_giving_up_follows_its_last_attempt_whatever_the_clocks_say(
+    vault: Vault,
+) -> None:
+    attempts = (an_attempt(0.2, status=422),)
+    trace = a_trace(vault, outcome=Outcome.DEAD, due_at=NOON, attempts=attempts)
+
+    told = steps(trace, now=NOON)
+
+    assert [step.title for step in told[-2:]] == [
+        "Attempt 1: Recall answered 422 in 84 ms",
+        "Given up",
+    ]
