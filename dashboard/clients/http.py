@@ -5,8 +5,10 @@ cause: those hold requests with tokens, and answers with secrets.
 """
 
 import ipaddress
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Literal, TypeVar, overload
@@ -62,6 +64,7 @@ def make_http(
         transport: Stands in for the network.
     """
     timeout = httpx2.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_TIMEOUT_S))
+    trust_env = not _is_this_machine(httpx2.URL(base_url).host)
     return httpx2.Client(
         base_url=base_url,
         headers={"User-Agent": _USER_AGENT, "Accept": "application/json"},
@@ -69,9 +72,16 @@ def make_http(
         timeout=timeout,
         limits=httpx2.Limits(max_connections=_MOST_CONNECTIONS),
         follow_redirects=False,
-        trust_env=not _is_this_machine(httpx2.URL(base_url).host),
+        trust_env=trust_env,
+        verify=_authorities(trust_env=trust_env),
         transport=transport,
     )
+
+
+@lru_cache
+def _authorities(*, trust_env: bool) -> ssl.SSLContext:
+    """Read the authorities' certificates once, not for each host: it takes long."""
+    return httpx2.create_ssl_context(trust_env=trust_env)
 
 
 @overload
