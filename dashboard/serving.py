@@ -161,29 +161,14 @@ def _load(
 
     multiprocessing_util.Finalize(None, close, exitpriority=10)
     app = create_app(services)
-    _when_told_to_stop(live.watcher_of(app).close)
     door = Door(services, trusted_proxies=settings.trusted_proxies)
     pages = Bridge(
         app.wsgi_app, threads=THREADS, largest_body=app.config["MAX_CONTENT_LENGTH"]
     )
     gc.freeze()  # what is there now stays: no collection need look at it again
     # Granian asks an object for `__rsgi__`, whatever its types say of functions.
-    return cast("Callable[..., Any]", Front(door, pages))
-
-
-def _when_told_to_stop(act: Callable[[], None]) -> None:
-    """Call `act` at the first signal: open live pages would hold the stop up."""
-    reading, writing = socket.socketpair()
-    writing.setblocking(False)
-    # Granian sets handlers of its own; this tells of a signal whatever they do.
-    signal.set_wakeup_fd(writing.detach(), warn_on_full_buffer=False)
-
-    def wait() -> None:
-        with reading:
-            reading.recv(1)
-        act()
-
-    threading.Thread(target=wait, name="stopping", daemon=True).start()
+    front = Front(door, pages, when_told_to_stop=live.watcher_of(app).close)
+    return cast("Callable[..., Any]", front)
 
 
 def die_with(parent: int) -> None:
