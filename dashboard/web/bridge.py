@@ -6,18 +6,16 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import Any, cast
-from urllib.parse import unquote_to_bytes
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-import structlog
 from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope
 
 from dashboard.web.door import read_body
 from dashboard.web.incoming import UnreadableError, declared_bytes
 
 _BODY_TIMEOUT_S = 60.0
+_LOOK_EVERY_S = 1.0
 _NO_BODY = {204, 304}
-_log = structlog.get_logger(__name__)
 
 
 class Bridge:
@@ -124,11 +122,22 @@ class _Answer:
         async def run() -> Any:  # noqa: ANN401 - as above
             return await step
 
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
+        future = asyncio.run_coroutine_threadsafe(run(), self._loop)
+        while True:
+            try:
+                return future.result(_LOOK_EVERY_S)
+            except TimeoutError:
+                # A slow browser, or a loop that has ended and will never say so.
+                if not self._loop.is_running():
+                    raise ProtocolClosed from None
 
 
 def _refuse_to_write(_: bytes) -> None:
     raise NotImplementedError("WSGI's write() is not served; return the body instead.")
+
+
+def _latin_1(text: str) -> str:
+    return text.encode().decode("latin-1")
 
 
 def _environ(scope: Scope, body: bytes, declared: int | None) -> WSGIEnvironment:
@@ -138,8 +147,8 @@ def _environ(scope: Scope, body: bytes, declared: int | None) -> WSGIEnvironment
     environ: dict[str, Any] = {
         "REQUEST_METHOD": scope.method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(scope.path).decode("latin-1"),
-        "QUERY_STRING": scope.query_string,
+        "PATH_INFO": _latin_1(scope.path),  # decoded already: %2541 is %41 by now
+        "QUERY_STRING": _latin_1(scope.query_string),
         "SERVER_NAME": server.strip("[]"),
         "SERVER_PORT": port,
         "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
