@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.clock import Clock
@@ -31,6 +32,7 @@ _QUEUE = 4096
 _ANSWER_TIMEOUT_S = 8.0
 _TOO_LONG = "Storing took too long."
 _REFUSALS_EVERY_S = 0.25
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -183,8 +185,13 @@ class Intake:
             batch, flushed = self._gather()
             self._write(batch)
             is_closing = self._is_closed
-            if flushed or is_closing or time.monotonic() >= self._refusals_due:
-                self._write_refusals()
+            try:
+                if batch:
+                    self._tell(batch)
+                if flushed or is_closing or time.monotonic() >= self._refusals_due:
+                    self._write_refusals()
+            except Exception as error:  # noqa: BLE001 - what waits must find a writer
+                _log.error("intake.interrupted", reason=type(error).__name__)
             for each in flushed:
                 each.set()
 
@@ -214,8 +221,8 @@ class Intake:
         error: StorageError | None = None
         try:
             self._write_twice(batch)
-        except (StorageError, SQLAlchemyError) as caught:
-            if isinstance(caught, SQLAlchemyError) and len(batch) > 1:
+        except Exception as caught:  # noqa: BLE001 - whatever it is, somebody waits
+            if not isinstance(caught, StorageError) and len(batch) > 1:
                 # One that the database will not have must not fail the others.
                 for pending in batch:
                     self._write([pending])
@@ -224,14 +231,13 @@ class Intake:
         for pending in batch:
             pending.error = error
         settle(pending.waiter for pending in batch)
-        if error is None:
-            self._tell(batch)
 
     def _write_twice(self, batch: list[Pending]) -> None:
         try:
             self._write_once(batch)
-        except SQLAlchemyError:
-            # Another process was faster with the same webhook: now it is known.
+        except (SQLAlchemyError, LookupError):
+            # Another process was faster with the same webhook, now it is known; or
+            # removed the row that this one repeats.
             self._write_once(batch)
 
     def _write_once(self, batch: list[Pending]) -> None:
@@ -240,10 +246,11 @@ class Intake:
             announce(connection)
 
     def _tell(self, batch: list[Pending]) -> None:
-        for pending in batch:
+        stored = [pending for pending in batch if pending.error is None]
+        for pending in stored:
             if pending.is_challenge:
                 self.tally.forget_mismatch(pending.received.app.id)
-        for listener in self._listeners:
+        for listener in self._listeners if stored else ():
             listener()
 
     def _write_refusals(self) -> None:
