@@ -15,8 +15,7 @@ from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope
 
 from dashboard.errors import StorageError
 from dashboard.services import reception
-from dashboard.services.keyring import AppCredentials
-from dashboard.services.reception import Incoming, Owed, Reply
+from dashboard.services.reception import Incoming, Reply
 from dashboard.web import incoming
 from dashboard.web.incoming import MAX_BODY_BYTES, UnreadableError
 from dashboard.web.receiver import ADDRESS, PHRASES, RETRY_AFTER_S, Needs, log_refusal
@@ -86,7 +85,11 @@ class Door:
         if app is None:
             return None
         request = await self._read(scope, http, began)
-        outcome = self._weighed_here(app, request)
+        if len(request.body) > _LARGE_BYTES:  # to hash and seal it takes milliseconds
+            return await loop.run_in_executor(
+                self._threads, reception.receive, intake, app, request
+            )
+        outcome = reception.weigh_in_memory(intake, app, request)
         if outcome is None:
             outcome = await loop.run_in_executor(
                 self._threads, reception.weigh, intake, app, request
@@ -95,13 +98,6 @@ class Door:
             return outcome
         await intake.accepted(outcome.received)
         return Reply(status=200, body=outcome.answer)
-
-    def _weighed_here(
-        self, app: AppCredentials, request: Incoming
-    ) -> Owed | Reply | None:
-        if len(request.body) > _LARGE_BYTES:
-            return None
-        return reception.weigh_in_memory(self._services.intake, app, request)
 
     async def _read(self, scope: Scope, http: HTTPProtocol, began: float) -> Incoming:
         headers = scope.headers.items()
@@ -157,9 +153,12 @@ async def read_body(
 def sender(scope: Scope, trusted_proxies: int) -> str:
     """Return the sender's address, as far as the trusted proxies tell."""
     if trusted_proxies:
-        named = scope.headers.get("x-forwarded-for", "").split(",")
-        if len(named) >= trusted_proxies:
-            return str(named[-trusted_proxies].strip())
+        # All of them: a proxy may add a line of its own behind the stranger's.
+        headers = scope.headers.items()
+        lines = [value for name, value in headers if name == "x-forwarded-for"]
+        named = ",".join(lines).split(",")
+        if lines and len(named) >= trusted_proxies:
+            return named[-trusted_proxies].strip()
     return scope.client.rpartition(":")[0].strip("[]")
 
 

@@ -1,7 +1,7 @@
 """From a WSGI request to the facts of one webhook: bounded, and nothing decoded."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from wsgiref.types import InputStream, WSGIEnvironment
 
@@ -39,7 +39,7 @@ def read(environ: WSGIEnvironment, *, received_at: datetime, began: float) -> In
     if declared is None or declared <= MAX_BODY_BYTES:
         body = _body(environ, declared)
     return make(
-        _headers(environ),
+        list(_headers(environ)),
         body=body,
         declared=declared,
         address=environ.get("REMOTE_ADDR") or "",
@@ -49,7 +49,7 @@ def read(environ: WSGIEnvironment, *, received_at: datetime, began: float) -> In
 
 
 def make(  # noqa: PLR0913 - one request's facts, all named
-    headers: Iterable[tuple[str, str]],
+    headers: Sequence[tuple[str, str]],
     *,
     body: bytes,
     declared: int | None,
@@ -60,7 +60,8 @@ def make(  # noqa: PLR0913 - one request's facts, all named
     """Return the facts of a request whose body was read, up to a byte too many.
 
     Args:
-        headers: (name, value) in the server's order, names lower case.
+        headers: (name, value) in the server's order, names lower case. One that came
+            twice may be there twice: both are kept, the last one counts.
         body: What was read; nothing when more was declared than is allowed.
         declared: `Content-Length`; None when absent.
         address: Of the sender, as far as the trusted proxies tell.
@@ -75,7 +76,7 @@ def make(  # noqa: PLR0913 - one request's facts, all named
         declared_bytes=declared,
         headers=tuple(
             (name, "(removed)" if name in _REMOVED else value)
-            for name, value in found.items()
+            for name, value in headers
             if name not in _DROPPED
         ),
         timestamp=found.get("x-zm-request-timestamp"),
