@@ -34,10 +34,18 @@ class Door:
     Args:
         services: What it works with.
         trusted_proxies: How many proxies in front may name the sender.
+        body_timeout_s: How long a body may take.
     """
 
-    def __init__(self, services: Needs, *, trusted_proxies: int = 0) -> None:
+    def __init__(
+        self,
+        services: Needs,
+        *,
+        trusted_proxies: int = 0,
+        body_timeout_s: float = _BODY_TIMEOUT_S,
+    ) -> None:
         self._services = services
+        self._body_timeout_s = body_timeout_s
         self._trusted_proxies = trusted_proxies
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="door")
 
@@ -105,7 +113,9 @@ class Door:
         declared = incoming.declared_bytes(scope.headers.get("content-length", ""))
         body = b""
         if declared is None or declared <= MAX_BODY_BYTES:
-            body = await read_body(http, declared, limit=MAX_BODY_BYTES)
+            body = await read_body(
+                http, declared, limit=MAX_BODY_BYTES, timeout_s=self._body_timeout_s
+            )
         return incoming.make(
             headers,
             body=body,
@@ -121,7 +131,7 @@ async def read_body(
     declared: int | None,
     *,
     limit: int,
-    timeout_s: float = _BODY_TIMEOUT_S,
+    timeout_s: float,
 ) -> bytes:
     """Read a body, at most one part beyond the limit.
 
