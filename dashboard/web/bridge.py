@@ -25,12 +25,19 @@ class Bridge:
         app: Called in a thread of its own for each request, streams included.
         threads: How many at most.
         largest_body: In bytes. Of a larger one the app sees the length it declared, or
-            a byte too many of it, and refuses it by its own limit.
+            a part too many of it, and refuses it by its own limit.
+        body_timeout_s: How long a body may take.
     """
 
     def __init__(
-        self, app: WSGIApplication, *, threads: int, largest_body: int
+        self,
+        app: WSGIApplication,
+        *,
+        threads: int,
+        largest_body: int,
+        body_timeout_s: float = _BODY_TIMEOUT_S,
     ) -> None:
+        self._body_timeout_s = body_timeout_s
         self._app = app
         self._largest_body = largest_body
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="page")
@@ -42,7 +49,10 @@ class Bridge:
             body = b""
             if length is None or length <= self._largest_body:
                 body = await read_body(
-                    http, length, limit=self._largest_body, timeout_s=_BODY_TIMEOUT_S
+                    http,
+                    length,
+                    limit=self._largest_body,
+                    timeout_s=self._body_timeout_s,
                 )
         except UnreadableError:
             return http.response_empty(400, [])

@@ -43,6 +43,11 @@ class Scope:
     method: str = "POST"
     client: str = "203.0.113.7:4711"
     headers: Headers = field(default_factory=lambda: Headers([]))
+    query_string: str = ""
+    server: str = "127.0.0.1:8000"
+    scheme: str = "http"
+    http_version: str = "1.1"
+    authority: str | None = None
 
 
 class Protocol:

@@ -34,7 +34,7 @@ def test_a_body_that_does_not_come_holds_nobody_up(
         order.append("quick")
         return http
 
-    async def both() -> list[Protocol]:
+    async def both() -> tuple[Protocol, Protocol]:
         return await asyncio.gather(slow(), quick())
 
     assert [http.status for http in asyncio.run(both())] == [400, 200]
