@@ -182,5 +182,7 @@ def _environ(scope: Scope, body: bytes, declared: int | None) -> WSGIEnvironment
     environ.setdefault("HTTP_HOST", scope.authority or scope.server)
     environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE", "")
     environ.pop("HTTP_CONTENT_LENGTH", None)
+    # It was undone, and werkzeug would cut a chunked body at its limit without a word.
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
     environ["CONTENT_LENGTH"] = str(len(body) if declared is None else declared)
     return environ
