@@ -1,5 +1,6 @@
 """Whole numbers that sort by time and are known before the row is written."""
 
+import os
 import random
 import threading
 from datetime import UTC, datetime, timedelta
@@ -8,6 +9,10 @@ _RANDOM_BITS = 22
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _lock = threading.Lock()
 _last = _last_ms = 0
+# Ids tell rows apart and keep no secret, so a quick generator will do. One of our own:
+# whoever seeds the common one must not decide them.
+_random = random.Random()  # noqa: S311 - as said
+os.register_at_fork(after_in_child=_random.seed)
 
 
 def new_id(now: datetime) -> int:
@@ -17,15 +22,14 @@ def new_id(now: datetime) -> int:
     collision of the random bits within one millisecond, which the primary key refuses.
     """
     global _last, _last_ms  # noqa: PLW0603 - what keeps ids of a process rising
-    # They tell rows apart and keep no secret, so a quick generator will do.
     now_ms = first_id(now) >> _RANDOM_BITS
     with _lock:
         if now_ms == _last_ms:
             # In small steps, into the next millisecond if need be: there is room for
             # tens of thousands, where random ones would soon be the same.
-            _last += 1 + random.getrandbits(6)
+            _last += 1 + _random.getrandbits(6)
         else:
-            _last = now_ms << _RANDOM_BITS | random.getrandbits(_RANDOM_BITS)
+            _last = now_ms << _RANDOM_BITS | _random.getrandbits(_RANDOM_BITS)
             _last_ms = now_ms
         return _last
 
