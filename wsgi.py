@@ -1,12 +1,12 @@
 """For any WSGI server, on PostgreSQL: `wsgi:app`. Run `dashboard worker` beside it."""
 
-from dashboard import schema
+from dashboard import revisions
 from dashboard.app import build_services, create_app
 from dashboard.db import Database
 from dashboard.settings import load
 
 settings = load()
 database = Database(settings.sqlalchemy_url)
-schema.require_newest(database)
+revisions.require_newest(database)
 database.close()
 app = create_app(build_services(settings, listens_on="http://127.0.0.1:8000"))

@@ -22,7 +22,7 @@ from pydantic import SecretStr
 from benchmarks import log_rows, report
 from benchmarks.log_rows import SPAN, Log
 from benchmarks.stage import NOWHERE, Site, Stage, StageError, end_cleanly
-from dashboard import logs, schema
+from dashboard import logs, revisions, schema
 from dashboard.app import create_app
 from dashboard.clock import Clock
 from dashboard.db import Database
@@ -112,7 +112,7 @@ def _alone(cache: Path) -> Iterator[Stage]:
 
 @contextmanager
 def _subject(here: Stage, kind: str, size: int, *, is_fresh: bool) -> Iterator[Subject]:
-    name = f"log_{_LAYOUT}_{schema.newest_revision()}_{size}"
+    name = f"log_{_LAYOUT}_{revisions.newest_revision()}_{size}"
     done = here.folder / f"{kind}-{name}.done"
     if is_fresh:
         done.unlink(missing_ok=True)

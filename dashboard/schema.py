@@ -1,4 +1,4 @@
-"""Migrations: whether the tables are those of this version, and making them so."""
+"""Migrations: making the tables those of this version."""
 
 import sqlite3
 from datetime import datetime
@@ -8,40 +8,12 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlmodel import SQLModel
 
+from dashboard.clock import Clock
 from dashboard.db import Database
-from dashboard.errors import SchemaError
-
-
-def newest_revision() -> str:
-    """Return the revision that this version of the code needs."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    if head is None:
-        raise SchemaError("This installation carries no migrations.")
-    return head
-
-
-def current_revision(database: Database) -> str | None:
-    """Return the revision of the tables that are there, or None for no tables."""
-    with database.reading() as session:
-        connection = session.connection()
-        return MigrationContext.configure(connection).get_current_revision()
-
-
-def require_newest(database: Database) -> None:
-    """Refuse tables of another version.
-
-    Raises:
-        SchemaError: Names the command that mends it.
-    """
-    found = current_revision(database)
-    if found == newest_revision():
-        return
-    state = "has no tables yet" if found is None else "is of another version"
-    raise SchemaError(f"The database {state}. Run: dashboard db upgrade")
+from dashboard.revisions import current_revision, newest_revision
 
 
 def differences(database: Database) -> list[object]:
@@ -81,6 +53,16 @@ def back_up(database: Database, *, now: datetime) -> Path | None:
         source.close()
     copy.chmod(0o600)
     return copy
+
+
+def upgrade_with_backup(database: Database) -> str | None:
+    """Bring the tables to this version; return the backup's path if one was made."""
+    found = current_revision(database)
+    if found == newest_revision():
+        return None
+    copy = back_up(database, now=Clock().now()) if found else None
+    upgrade(database)
+    return str(copy) if copy else None
 
 
 def _config(connection: Connection | None = None) -> Config:

@@ -21,9 +21,8 @@ from granian import Granian
 from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 
-from dashboard import logs, schema
+from dashboard import logs, revisions
 from dashboard.app import build_services, chores, create_app
-from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.errors import SettingsError
 from dashboard.settings import Settings, public_url_trouble
@@ -41,14 +40,27 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _log = structlog.get_logger()
 
 
-def serve(settings: Settings, *, host: str, port: int, with_worker: bool) -> None:
-    """Take requests until told to stop; on SQLite the tables are upgraded first.
+Upgrade = Callable[[Database], object]
+"""Brings the tables of a SQLite database to this version, after a copy."""
+
+
+def serve(
+    settings: Settings, *, host: str, port: int, upgrade: Upgrade | None = None
+) -> None:
+    """Take requests until told to stop.
+
+    Args:
+        settings: What the operator decided.
+        host: Where to listen.
+        port: Likewise.
+        upgrade: For the one process that does everything: the worker runs in it, and
+            tables on SQLite are upgraded first. None: the web alone.
 
     Raises:
         DashboardError: It cannot start; one line for standard error.
     """
     require_free(host, port)
-    prepare(settings, upgrades=with_worker)
+    prepare(settings, upgrade)
     listens_on = f"http://{host}:{port}"
     address = settings.public_url or listens_on
     trouble = public_url_trouble(address)
@@ -71,7 +83,11 @@ def serve(settings: Settings, *, host: str, port: int, with_worker: bool) -> Non
     )
     server.serve(
         target_loader=partial(
-            _load, settings, listens_on, os.getpid(), with_worker=with_worker
+            _load,
+            settings,
+            listens_on,
+            os.getpid(),
+            with_worker=upgrade is not None,
         ),
         wrap_loader=False,
     )
@@ -95,7 +111,7 @@ def require_free(host: str, port: int) -> None:
 
 def work(settings: Settings) -> None:
     """Be one of many workers on PostgreSQL until told to stop."""
-    prepare(settings, upgrades=False)
+    prepare(settings, None)
     services = build_services(settings, listens_on="http://127.0.0.1:8000")
     worker = Worker(services, chores=chores(services))
     stop = threading.Event()
@@ -108,7 +124,7 @@ def work(settings: Settings) -> None:
     services.close()
 
 
-def prepare(settings: Settings, *, upgrades: bool) -> None:
+def prepare(settings: Settings, upgrade: Upgrade | None) -> None:
     """Make sure that the tables and the keys are right, before anything listens.
 
     Raises:
@@ -119,28 +135,18 @@ def prepare(settings: Settings, *, upgrades: bool) -> None:
     database = Database(settings.sqlalchemy_url)
     try:
         if not database.is_sqlite:
-            schema.require_newest(database)
-        elif not upgrades:
+            revisions.require_newest(database)
+        elif upgrade is None:
             raise SettingsError(
                 "On SQLite one process must do all the writing: use `dashboard serve`,"
                 " or set DASHBOARD_DATABASE_URL to a PostgreSQL database."
             )
         else:
             database.lock()
-            upgrade_with_backup(database, clock=Clock())
+            upgrade(database)
     finally:
         database.close()
     build_services(settings, listens_on="http://127.0.0.1").close()
-
-
-def upgrade_with_backup(database: Database, *, clock: Clock) -> str | None:
-    """Bring the tables to this version; return the backup's path if one was made."""
-    found = schema.current_revision(database)
-    if found == schema.newest_revision():
-        return None
-    copy = schema.back_up(database, now=clock.now()) if found else None
-    schema.upgrade(database)
-    return str(copy) if copy else None
 
 
 def _load(

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import select
 
-from dashboard import schema
+from dashboard import revisions, schema
 from dashboard.db import Database
 from dashboard.errors import DashboardError, DatabaseBusyError, StorageError
 from dashboard.models.staff import Role, Staff, Throttle
@@ -157,7 +157,7 @@ def test_migrations_go_up_down_and_up(sqlite: Database) -> None:
     schema.downgrade(sqlite, "base")
     schema.upgrade(sqlite)
 
-    assert schema.current_revision(sqlite) == schema.newest_revision()
+    assert revisions.current_revision(sqlite) == revisions.newest_revision()
 
 
 def test_the_models_are_the_migrated_schema(database: Database) -> None:
@@ -170,4 +170,4 @@ def test_old_tables_are_refused_with_the_command_that_mends_it(
     schema.downgrade(sqlite, "base")
 
     with pytest.raises(DashboardError, match="dashboard db upgrade"):
-        schema.require_newest(sqlite)
+        revisions.require_newest(sqlite)

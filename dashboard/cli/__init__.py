@@ -1,31 +1,49 @@
 """The command line: `dashboard <command>`. Ends with 0, or one sentence and not 0."""
 
 import sys
+from importlib import import_module
+from typing import cast
 
 import click
 
 from dashboard import logs
-from dashboard.cli import database, keys, sandbox, serve, staff, webhooks, zoom_app
 from dashboard.errors import DashboardError
 
+_COMMANDS = {
+    "db": "database:group",
+    "demo": "demo:demo",
+    "keys": "keys:group",
+    "sandbox": "sandbox:command",
+    "serve": "serve:serve",
+    "staff": "staff:group",
+    "web": "apart:web",
+    "webhooks": "webhooks:group",
+    "worker": "apart:worker",
+    "zoom-app": "zoom_app:group",
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class _Commands(click.Group):
+    """Imports a command when it is asked for: a worker needs no simulators."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        module, _, name = _COMMANDS.get(cmd_name, "").partition(":")
+        if not module:
+            return None
+        found = getattr(import_module(f"dashboard.cli.{module}"), name)
+        return cast("click.Command", found)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="zoom-recall-dashboard")
 def cli() -> None:
     """Set up, watch and explain the Recall.ai x Zoom OAuth integration."""
     logs.set_up()
-
-
-cli.add_command(database.group)
-cli.add_command(keys.group)
-cli.add_command(sandbox.command)
-cli.add_command(serve.demo)
-cli.add_command(serve.serve)
-cli.add_command(serve.web)
-cli.add_command(serve.worker)
-cli.add_command(staff.group)
-cli.add_command(webhooks.group)
-cli.add_command(zoom_app.group)
 
 
 def main() -> None:

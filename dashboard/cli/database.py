@@ -7,11 +7,10 @@ from pathlib import Path
 
 import click
 
-from dashboard import schema
+from dashboard import revisions, schema
 from dashboard.cli.opening import opened_database, opened_services
 from dashboard.clock import Clock
 from dashboard.errors import InvalidInputError, SchemaError
-from dashboard.serving import upgrade_with_backup
 
 
 @click.group("db")
@@ -23,10 +22,12 @@ def group() -> None:
 def upgrade() -> None:
     """Bring the tables to this version; SQLite is copied first."""
     with opened_database() as database:
-        copy = upgrade_with_backup(database, clock=Clock())
+        copy = schema.upgrade_with_backup(database)
         if copy:
             click.echo(f"The former database is kept in {copy}.")
-        click.echo(f"The tables are at revision {schema.current_revision(database)}.")
+        click.echo(
+            f"The tables are at revision {revisions.current_revision(database)}."
+        )
 
 
 @group.command()
@@ -37,7 +38,9 @@ def check() -> None:
         if database.is_sqlite:
             _check_file(Path(str(database.url.database)))
             click.echo(f"SQLite {sqlite3.sqlite_version}: the file is sound.")
-        click.echo(f"The tables are at revision {schema.current_revision(database)}.")
+        click.echo(
+            f"The tables are at revision {revisions.current_revision(database)}."
+        )
         click.echo("The encryption key opens the database.")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from pydantic import SecretStr
 
-from dashboard import schema
+from dashboard import revisions
 from dashboard.app import build_services
 from dashboard.db import Database
 from dashboard.errors import InvalidInputError
@@ -34,7 +34,7 @@ def opened_services() -> Iterator[Services]:
     """Open everything; the tables must be those of this version."""
     settings: Settings = load()
     with opened_database() as database:
-        schema.require_newest(database)
+        revisions.require_newest(database)
     services = build_services(settings, listens_on="http://127.0.0.1:8000")
     try:
         yield services

@@ -55,7 +55,9 @@ def run(*, host: str, port: int, zoom_port: int, recall_port: int) -> None:
         _tell(settings, world, password, host=host, port=port)
         logs.set_up()
         _greet(settings, world, password)
-        serving.serve(settings, host=host, port=port, with_worker=True)
+        serving.serve(
+            settings, host=host, port=port, upgrade=schema.upgrade_with_backup
+        )
 
 
 def _empty(folder: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from operator import attrgetter
 from typing import Any, cast
 
 import orjson
@@ -194,7 +195,10 @@ class Arrivals:
         self, cursor: Cursor, batch: Sequence[Pending]
     ) -> tuple[Sequence[Pending], Sequence[Pending]]:
         """Write the rows that are not known yet; return new ones and repeats."""
-        written = self._webhooks.write(cursor, [pending.webhook for pending in batch])
+        # In order of key, so that two processes with the same events cannot wait for
+        # each other. Of two alike in one batch the first stays first.
+        rows = [each.webhook for each in sorted(batch, key=attrgetter("dedupe"))]
+        written = self._webhooks.write(cursor, rows)
         if written == len(batch):
             for pending in batch:
                 pending.stored_id, pending.is_repeat = pending.id, False

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response
 
-from dashboard import schema
+from dashboard import revisions
 from dashboard.errors import StorageError
 from dashboard.web.access import public
 from dashboard.web.context import services
@@ -22,7 +22,7 @@ def alive() -> Response:
 def ready() -> Response:
     """The database can be reached and has the tables of this version."""
     try:
-        schema.require_newest(services().database)
+        revisions.require_newest(services().database)
     except StorageError as error:
         return Response(f"{error}\n", status=503, mimetype="text/plain")
     return Response("ok\n", mimetype="text/plain")
