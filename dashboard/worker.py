@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
+import uvloop
 from aiohttp import ClientSession
 
 from dashboard.clients import delivery as wire
@@ -28,7 +29,7 @@ from dashboard.services.deliveries import Delivery, Result
 _AT_ONCE = 512
 """Claimed in one transaction; each workspace has a bound of its own."""
 
-_BREATH_S = 0.01
+_BREATH_S = 0.04
 """Between two exchanges with the database under load: what ends meanwhile goes along.
 
 After a pause there is none: a webhook that comes alone is sent at once."""
@@ -130,7 +131,8 @@ class Worker:
         while not self._stopping.is_set():
             try:
                 self._take_over()
-                asyncio.run(self._run())
+                with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                    runner.run(self._run())
             except Exception:  # noqa: BLE001 - the outermost loop; leases end by themselves
                 _log.exception("worker.failed")
                 self._stopping.wait(_PAUSE_S)
