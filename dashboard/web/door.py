@@ -79,7 +79,7 @@ class Door:
 
     def close(self) -> None:
         """Let the threads go."""
-        self._threads.shutdown(cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _reply(
         self, app_id: UUID, scope: Scope, http: HTTPProtocol

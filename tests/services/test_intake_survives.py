@@ -28,9 +28,16 @@ class Failing:
         self.writer = database.writer
 
     def writing(self) -> Any:
+        self._fail()
+        return self._database.writing()
+
+    def writing_fast(self) -> Any:
+        self._fail()
+        return self._database.writing_fast()
+
+    def _fail(self) -> None:
         if self._errors:
             raise self._errors.pop(0)
-        return self._database.writing()
 
 
 def failing(
