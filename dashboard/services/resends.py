@@ -223,19 +223,6 @@ def only_webhook(session: Session, resend_id: int) -> Webhook | None:
     return rows[0] if len(rows) == 1 else None
 
 
-def of_webhook(
-    session: Session, webhook_id: int
-) -> Sequence[tuple[Resend, Redelivery]]:
-    """Return each time a webhook was sent again, newest first."""
-    query = (
-        select(Resend, Redelivery)
-        .join(Redelivery, col(Redelivery.resend_id) == col(Resend.id))
-        .where(col(Redelivery.webhook_id) == webhook_id)
-        .order_by(col(Redelivery.id).desc())
-    )
-    return session.exec(query).all()
-
-
 def _add(session: Session, resend: Resend) -> bool:
     """Add it unless it is there: its id is that of the form it came by."""
     if session.get(Resend, resend.id) is not None:

@@ -103,7 +103,7 @@ def get(session: Session, webhook_id: int) -> Trace:
         connection=_connection_of(session, webhook) or mapped,
         mapping=mapping,
         mapped=mapped,
-        resends=_resends_of(session, webhook_id),
+        resends=resends_of(session, webhook_id),
         holds=_holds_of(session, app),
     )
 
@@ -135,7 +135,8 @@ def _mapping_of(
     return session.exec(query).first()
 
 
-def _resends_of(session: Session, webhook_id: int) -> Sequence[Resent]:
+def resends_of(session: Session, webhook_id: int) -> Sequence[Resent]:
+    """Return each time a webhook was sent again, oldest first."""
     query = (
         select(Redelivery, Resend)
         .join(Resend, col(Resend.id) == col(Redelivery.resend_id))

@@ -10,6 +10,7 @@ from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend, Resen
 from dashboard.models.webhook import Outcome
 from dashboard.services import resends
 from dashboard.services.paging import Place
+from dashboard.services.webhook_traces import resends_of
 from tests.makers import NOON
 from tests.services.resend_stage import ANA, ANY, Stage, stage
 
@@ -65,7 +66,8 @@ def test_one_webhook_is_owed_once_more_and_stays_as_it_was(stage: Stage) -> None
     assert one(stage, webhook_id)
 
     with stage.database.reading() as session:
-        [(resend, redelivery)] = resends.of_webhook(session, webhook_id)
+        [resent] = resends_of(session, webhook_id)
+    resend, redelivery = resent.resend, resent.redelivery
     assert stage.webhook(webhook_id) == before
     assert (resend.state, resend.expected, resend.query) == (ResendState.SENDING, 1, "")
     assert redelivery.outcome is RedeliveryOutcome.WAITING
@@ -191,13 +193,13 @@ def test_the_dead_are_listed_newest_first_with_their_webhooks(stage: Stage) -> N
     assert rows[0].outcome_reason == "Recall refused it."
 
 
-def test_a_webhooks_resends_are_listed_newest_first(stage: Stage) -> None:
+def test_a_webhooks_resends_are_listed_oldest_first(stage: Stage) -> None:
     [webhook_id] = stage.add(1)
     one(stage, webhook_id, first := new_id(NOON))
     stage.end([stage.owed(first)[0].id], RedeliveryOutcome.DEAD)
     one(stage, webhook_id, second := new_id(NOON))
 
     with stage.database.reading() as session:
-        found = resends.of_webhook(session, webhook_id)
+        found = resends_of(session, webhook_id)
 
-    assert [resend.id for resend, _ in found] == [second, first]
+    assert [each.resend.id for each in found] == [first, second]

@@ -13,8 +13,8 @@ from dashboard.models.ids import new_id
 from dashboard.models.staff import Role
 from dashboard.models.webhook import Attempt, Outcome, Webhook
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import resends
 from dashboard.services.bundle import Services
+from dashboard.services.webhook_traces import resends_of
 from tests.conftest import SignIn
 from tests.makers import NOON, a_body, a_connection, a_webhook, saved_app
 
@@ -110,7 +110,7 @@ def test_an_admin_resends_once_by_two_clicks_and_it_is_audited(
     assert [answer.status_code for answer in answers] == [303, 303]
     with services.database.reading() as session:
         assert session.get_one(Webhook, webhook.id) == webhook
-        assert len(resends.of_webhook(session, webhook.id)) == 1
+        assert len(resends_of(session, webhook.id)) == 1
         entries = session.exec(
             select(AuditEntry).where(col(AuditEntry.act) == "webhook.resent")
         ).all()
