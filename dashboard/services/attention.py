@@ -207,7 +207,11 @@ def _about_holds(session: Session, still: Sequence[holds.Still]) -> Iterator[Ite
 def _about_dead(session: Session, app: ZoomApp) -> Iterator[Item]:
     query = (
         select(Webhook.id)
-        .where(literal_column(DEAD), col(Webhook.zoom_app_id) == app.id)
+        .where(
+            literal_column(DEAD),
+            col(Webhook.zoom_app_id) == app.id,
+            col(Webhook.delivered_at).is_(None),  # a resend may have brought it
+        )
         .limit(LOOKED_AT)
     )
     dead = session.exec(select(func.count()).select_from(query.subquery())).one()

@@ -90,6 +90,14 @@ def test_a_dead_webhook_is_counted(database: Database, zoom_app: ZoomApp) -> Non
     assert "3 webhooks of Notetaker (development)" in found[0].sentence
 
 
+def test_a_dead_webhook_that_a_resend_brought_to_recall_needs_nobody(
+    database: Database, zoom_app: ZoomApp
+) -> None:
+    store(database, a_webhook(zoom_app, outcome=Outcome.DEAD, delivered_at=NOON))
+
+    assert listed(database) == []
+
+
 def test_webhooks_waiting_for_a_recall_app_lead_to_making_one(
     database: Database, vault: Vault
 ) -> None:

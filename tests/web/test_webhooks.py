@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from dashboard.models.ids import new_id
 from dashboard.models.staff import Role
-from dashboard.models.webhook import Refusal
+from dashboard.models.webhook import Outcome, Refusal
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.bundle import Services
 from tests.conftest import SignIn
@@ -46,6 +46,18 @@ def test_an_empty_log_says_what_to_do_first(as_role: SignIn) -> None:
     page = soup(as_role(Role.SUPPORT), "/webhooks/")
 
     assert "No webhooks yet" in page.select_one("#webhooks-list").text  # type: ignore[union-attr]
+
+
+def test_a_dead_one_that_a_resend_brought_to_recall_says_so(
+    services: Services, zoom_app: ZoomApp, as_role: SignIn
+) -> None:
+    later = NOON + timedelta(hours=2)
+    store(services, a_webhook(zoom_app, outcome=Outcome.DEAD, delivered_at=later))
+
+    row = soup(as_role(Role.SUPPORT), "/webhooks/").select_one("#webhooks-rows tr")
+
+    assert row is not None
+    assert "A resend brought it to Recall after 2 h" in " ".join(row.text.split())
 
 
 def test_filters_are_kept_while_turning_pages(
