@@ -5,12 +5,13 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import MetaData, Table, insert, literal, make_url, text
 from sqlmodel import select
 
 from dashboard import schema
 from dashboard.db import Database
 from dashboard.models.webhook import Attempt, Webhook, WebhookBody
+from dashboard.models.zoom_app import ZoomApp
 from dashboard.vault import Vault
 from tests.makers import NOON, a_zoom_app
 
@@ -53,8 +54,13 @@ def _fill(database: Database, vault: Vault) -> None:
     """Add a webhook that waits and one that was delivered, as the former version."""
     with database.writing() as session:
         app = a_zoom_app(vault)
-        session.add(app)
-        session.flush()
+        table = Table("zoom_app", MetaData(), autoload_with=session.connection())
+        types = {each.name: each.type for each in ZoomApp.metadata.tables[table.name].c}
+        values = {
+            each.name: literal(getattr(app, each.name), types[each.name])
+            for each in table.columns
+        }
+        session.connection().execute(insert(table).values(values))
         zoom_app_id = app.id.hex if database.is_sqlite else app.id
         for number, outcome in ((1, "waiting"), (2, "delivered")):
             values = {

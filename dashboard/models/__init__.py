@@ -2,11 +2,14 @@
 
 from dashboard.models import (
     audit,
+    budget,
     check,
     connection,
     hold,
     resend,
+    secret_change,
     staff,
+    watch,
     webhook,
     workspace,
     zoom_app,
@@ -14,11 +17,14 @@ from dashboard.models import (
 
 __all__ = [
     "audit",
+    "budget",
     "check",
     "connection",
     "hold",
     "resend",
+    "secret_change",
     "staff",
+    "watch",
     "webhook",
     "workspace",
     "zoom_app",

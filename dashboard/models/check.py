@@ -14,9 +14,11 @@ class Source(StrEnum):
 
     ZOOM_CHALLENGE = "zoom_challenge"  # Zoom's challenge reached us
     ZOOM_EVENT = "zoom_event"  # a genuine event reached us
+    OUTSIDE_PROBE = "outside_probe"  # a challenge of our own to our own public URL
     RECALL_CHALLENGE = "recall_challenge"  # Recall answered a forwarded challenge
     RECALL_PROBE = "recall_probe"  # Recall answered a challenge of our own
     RECALL_API = "recall_api"  # Recall's `webhook_last_validation`
+    RECALL_LOG = "recall_log"  # an entry of Recall's log of the app
 
 
 class Finding(StrEnum):
@@ -26,6 +28,8 @@ class Finding(StrEnum):
     SECRET_MISMATCH = "secret_mismatch"  # noqa: S105 - a word, no password
     FAILED = "failed"
     NOT_SEEN = "not_seen"
+    GONE = "gone"  # Recall has no such app any more
+    NOTED = "noted"  # somebody's words, which prove nothing by themselves
 
 
 class Check(SQLModel, table=True):
@@ -36,6 +40,8 @@ class Check(SQLModel, table=True):
         detail: One sentence on what was seen; holds no secret.
         took_ms: How long the answer took, in milliseconds, where that has a meaning.
         webhook_id: The webhook that is the evidence, when it is one.
+        told_at: The instant that the evidence speaks of, when that is not the one at
+            which it was seen: Recall's `webhook_last_validation`, a log entry's time.
     """
 
     __tablename__ = "validation_check"
@@ -49,3 +55,4 @@ class Check(SQLModel, table=True):
     took_ms: float | None = None
     webhook_id: int | None = Field(default=None, sa_type=BigId)
     at: datetime = Field(sa_type=UtcDateTime)
+    told_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -59,6 +59,14 @@ class ZoomApp(SQLModel, table=True):
         recall_app_id: Recall's UUID of the app, once created or adopted.
         create_key: `Idempotency-Key` of the creation under way, kept until it is
             settled so that a lost answer never makes a second app.
+        rotation_until: Until then a rotation is announced: the secret token may change
+            at Zoom before it is known here, so Zoom is asked to try again.
+        succeeds_id: The zoom app that this one is to replace, as production does
+            development.
+        retired_at: When its users had moved on; it is kept, and not watched any more.
+        subscription_id: Zoom's id of the event subscription made by API.
+        subscription_state: "", or of `services.subscriptions`, as read at
+            `subscription_checked_at`; `subscription_reason` goes with it.
         version: Grows with each change of what the receiver must know.
     """
 
@@ -93,5 +101,12 @@ class ZoomApp(SQLModel, table=True):
     recall_app_id: UUID | None = Field(default=None, unique=True)
     recall_created_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     create_key: str | None = Field(default=None, max_length=64)
+    rotation_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    succeeds_id: UUID | None = None
+    retired_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    subscription_id: str | None = Field(default=None, max_length=64)
+    subscription_state: str = Field(default="", max_length=32)
+    subscription_reason: str = Field(default="", max_length=300)
+    subscription_checked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     version: int = 1
     created_at: datetime = Field(sa_type=UtcDateTime)

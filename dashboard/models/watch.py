@@ -1,0 +1,69 @@
+"""When the dashboard looks at a zoom app by itself, and what it heard of it."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Field, SQLModel
+
+from dashboard.columns import BigId, UtcDateTime
+
+
+class Watch(SQLModel, table=True):
+    """When each kind of look at one zoom app is due; one row an app, made when needed.
+
+    Attributes:
+        watched_until: Somebody has its page open until about then: looks are brisk.
+        poll_due_at: When Recall's record of the app is read next.
+        polled_at: When it was read last, whatever it said.
+        log_due_at: When Recall's log of the app is read next.
+        log_seen_at: Recall's instant of the newest entry that was kept.
+        probe_due_at: When both signed challenges are put next: to our own public URL
+            and to Recall.
+        failures: Looks in a row that got no answer; they space the next ones.
+        claimed_until: Some process looks at it now, until then at most.
+        claim: Grows with each claim; a late looker changes nothing.
+    """
+
+    zoom_app_id: UUID = Field(foreign_key="zoom_app.id", primary_key=True)
+    watched_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    poll_due_at: datetime = Field(sa_type=UtcDateTime)
+    polled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    log_due_at: datetime = Field(sa_type=UtcDateTime)
+    log_seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    probe_due_at: datetime = Field(sa_type=UtcDateTime)
+    failures: int = 0
+    claimed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    claim: int = 0
+
+
+class HeardHour(SQLModel, table=True):
+    """Genuine events of one zoom app in one hour: its rhythm. Silent hours have no row.
+
+    Attributes:
+        hour: Begin of the hour.
+        events: Genuine ones received in it, challenges apart.
+    """
+
+    __tablename__ = "heard_hour"
+
+    zoom_app_id: UUID = Field(foreign_key="zoom_app.id", primary_key=True)
+    hour: datetime = Field(sa_type=UtcDateTime, primary_key=True)
+    events: int
+
+
+class Milestone(SQLModel, table=True):
+    """The first time that a step of the set-up was seen; outlives what proved it.
+
+    Attributes:
+        key: Of `services.milestones`.
+        proof: One sentence on what was seen; holds no secret.
+        webhook_id: The webhook that was it, when it was one; may be pruned since.
+        connection_id: The connection that was it, likewise.
+    """
+
+    zoom_app_id: UUID = Field(foreign_key="zoom_app.id", primary_key=True)
+    key: str = Field(max_length=32, primary_key=True)
+    at: datetime = Field(sa_type=UtcDateTime)
+    proof: str = Field(max_length=300)
+    webhook_id: int | None = Field(default=None, sa_type=BigId)
+    connection_id: UUID | None = None
