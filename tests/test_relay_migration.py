@@ -56,14 +56,14 @@ def _fill(database: Database, vault: Vault) -> None:
         app = a_zoom_app(vault)
         table = Table("zoom_app", MetaData(), autoload_with=session.connection())
         types = {each.name: each.type for each in ZoomApp.metadata.tables[table.name].c}
-        values = {
+        app_values: dict[str, object] = {
             each.name: literal(getattr(app, each.name), types[each.name])
             for each in table.columns
         }
-        session.connection().execute(insert(table).values(values))
+        session.connection().execute(insert(table).values(app_values))
         zoom_app_id = app.id.hex if database.is_sqlite else app.id
         for number, outcome in ((1, "waiting"), (2, "delivered")):
-            values = {
+            values: dict[str, object] = {
                 "id": number,
                 "attempt": number + 10,
                 "app": zoom_app_id,
