@@ -5,7 +5,7 @@ import json
 import threading
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
@@ -72,7 +72,7 @@ def test_a_wrong_signature_is_counted(loop: Loop) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [f"/hooks/zoom/{uuid4()}", "/hooks/", "/hooks/zoom/x", "/hooks/zoom/"]
+    "path", [f"/hooks/zoom/{UUID(int=1)}", "/hooks/", "/hooks/zoom/x", "/hooks/zoom/"]
 )
 def test_an_unknown_address_is_not_found_and_its_body_not_read(
     loop: Loop, path: str

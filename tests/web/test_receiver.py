@@ -1,7 +1,7 @@
 import json
 import time
 from datetime import datetime, timedelta
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
@@ -165,12 +165,12 @@ def test_only_post_is_taken(door: Door, method: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        f"/hooks/zoom/{uuid4()}",
+        f"/hooks/zoom/{UUID(int=1)}",
         "/hooks/zoom/",
         "/hooks/zoom/42",
         "/hooks/zoom/../../sign-in",
         "/hooks/other",
-        f"/hooks/zoom/{uuid4()}//",
+        f"/hooks/zoom/{UUID(int=1)}//",
     ],
 )
 def test_an_unknown_address_is_not_found_and_never_redirected(
