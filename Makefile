@@ -10,7 +10,7 @@ serve:           ## web and worker in one process, with the settings in instance
 
 test: check      ## everything CI runs
 	@scripts/chromium >/dev/null
-	@.venv/bin/python -m pytest -m "not browser" $(ARGS)
+	@.venv/bin/python -m pytest -m "not browser" -n 2 --dist worksteal $(ARGS)
 	@.venv/bin/python -m pytest -m browser $(ARGS)
 
 check:           ## style, types and floors
