@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 from sqlmodel import Session, col, func, select
 
 from dashboard.models.connection import Connection
-from dashboard.models.workspace import Verdict, Workspace
+from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import (
+    alarms,
     scopes,
     setup_facts,
     setup_steps,
@@ -22,31 +22,14 @@ from dashboard.services import (
     zoom_app_summary,
     zoom_apps,
 )
+from dashboard.services.alarms import Alarm
 from dashboard.services.scopes import Scope
 from dashboard.services.setup_steps import Key, Step
 from dashboard.services.sightings import Sighting
 from dashboard.services.traffic import Traffic
-from dashboard.services.validation import State, ValidationStatus
+from dashboard.services.validation import ValidationStatus
 from dashboard.services.zoom_app_summary import ZoomAppSummary
 from dashboard.settings import Settings, public_url_trouble
-
-
-class Remedy(StrEnum):
-    """The one act that a banner offers."""
-
-    EDIT = "edit"
-    UPDATE_IN_RECALL = "update_in_recall"
-    PROBE = "probe"
-    CHECK = "check"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Alarm:
-    """What is wrong, what follows from it, and the act that mends it."""
-
-    sentence: str
-    detail: str
-    remedy: Remedy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +125,7 @@ def page(
         recalls=recalls,
         ours_left=ours.share_left(now),
         recalls_left=recalls.share_left(now),
-        alarm=_alarm(app, ours, recalls, day.waiting),
+        alarm=alarms.first(app, ours=ours, recalls=recalls, waiting=day.waiting),
         steps=steps,
         open_step=setup_steps.next_open(steps),
         seen=sightings.latest(session, zoom_app_id),
@@ -152,37 +135,3 @@ def page(
         workspace=own or None,
         workspaces=workspaces.list_all(session),
     )
-
-
-def _alarm(
-    app: ZoomApp, ours: ValidationStatus, recalls: ValidationStatus, waiting: int
-) -> Alarm | None:
-    """Return the one thing to mend first. Pure."""
-    kept = f" No event is lost: {waiting} wait." if waiting else " No event is lost."
-    if app.verdict is Verdict.WRONG:
-        return Alarm(
-            sentence="Zoom refuses the client ID with this client secret.",
-            detail="Nobody can connect until it is mended.",
-            remedy=Remedy.EDIT,
-        )
-    if ours.state is State.SECRET_MISMATCH:
-        return Alarm(
-            sentence="Zoom signs with another secret token than the one stored here.",
-            detail="Copy Secret Token from Zoom, Features, Access, same environment. "
-            "Until then Zoom's events are refused.",
-            remedy=Remedy.EDIT,
-        )
-    if recalls.state is State.SECRET_MISMATCH:
-        return Alarm(
-            sentence="Recall holds another secret token than the one stored here.",
-            detail="Events are verified here and forwarded, but Recall refuses them."
-            + kept,
-            remedy=Remedy.UPDATE_IN_RECALL,
-        )
-    if recalls.state is State.FAILING:
-        return Alarm(
-            sentence="Recall does not answer its webhook URL as it should.",
-            detail=recalls.sentence + kept,
-            remedy=Remedy.PROBE,
-        )
-    return None
