@@ -11,7 +11,7 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import traffic, validation, zoom_apps
 from dashboard.services.traffic import Traffic
-from dashboard.services.validation_states import ValidationStatus, status
+from dashboard.services.validation import ValidationStatus, status
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,21 +1,22 @@
-"""Judges evidence about validation: Zoom to us, us to Recall, and both at once. Pure.
+"""What a validation status is made of, and what it says.
 
-Nothing is valid that was not seen so, and evidence of a former secret token or older
-than Zoom's rhythm proves nothing (product.md, Live validation).
+The rule itself is in `validation_ours` and `validation_recalls`, case by case, and in
+docs/validation.md as a table.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
-from dashboard.models.check import Check, Finding
+from dashboard.models.check import Check, Finding, Source
 from dashboard.models.zoom_app import Routing
+from dashboard.services.validation_limits import FAILURES_ALLOWED, REPEATED_EVERY
 
-# Zoom challenges both URLs every 72 hours, not to the minute, and stops after six
-# failures in a row (contracts/zoom.md 5.5, checked 2026-11-23).
-REPEATED_EVERY = timedelta(hours=72)
-GRACE = timedelta(hours=24)
-FAILURES_ALLOWED = 6
+SWITCH_ON = "Re-enable the event subscription in Zoom, press Validate, then Save."
+MAILS = (
+    "Zoom mails only the app's owner, after 2 and 4 failures in a row; after 6 it "
+    "stops sending and disables the subscription."
+)
 
 
 class State(StrEnum):
@@ -32,7 +33,7 @@ class State(StrEnum):
     @property
     def word(self) -> str:
         """The state in words: "Secret mismatch"."""
-        return self.value.replace("_", " ").capitalize()
+        return _WORDS.get(self) or self.value.replace("_", " ").capitalize()
 
     @property
     def tone(self) -> str:
@@ -40,29 +41,17 @@ class State(StrEnum):
         return _TONES[self]
 
 
+_WORDS = {State.NEVER_SEEN: "Never validated"}
 _TONES = {
+    State.SECRET_MISMATCH: "trouble",
+    State.FAILING: "trouble",
     State.NEVER_SEEN: "off",
     State.WAITING: "waiting",
-    State.VALID: "good",
-    State.SECRET_MISMATCH: "trouble",
-    State.RECALL_DISAGREES: "waiting",
     State.OVERDUE: "waiting",
-    State.FAILING: "trouble",
+    State.RECALL_DISAGREES: "waiting",
+    State.VALID: "good",
 }
-
-
-_URGENCY = (
-    State.SECRET_MISMATCH,
-    State.FAILING,
-    State.NEVER_SEEN,
-    State.WAITING,
-    State.OVERDUE,
-    State.RECALL_DISAGREES,
-    State.VALID,
-)
-
-
-_BAD = {Finding.SECRET_MISMATCH: State.SECRET_MISMATCH}
+_URGENCY = list(_TONES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +66,12 @@ class Evidence:
         good_challenge: The newest one that was answered rightly.
         failures: Challenges since then that were not.
         event_at: The newest genuine event, challenges apart.
+        outside: What came last of our own challenge to our own public URL.
         recall: Recall's newest answer to a challenge, forwarded or our own.
-        recall_api: What Recall's API said last of `webhook_last_validation`.
+        recall_api: What Recall's API said last of the app; that it could not be asked
+            says nothing, so the answer before that stands.
+        zoom_at_recall: The newest thing Recall's API said of a validation that was not
+            our own probe's; only looked for with routing direct.
     """
 
     routing: Routing
@@ -88,8 +81,10 @@ class Evidence:
     good_challenge: Check | None = None
     failures: int = 0
     event_at: datetime | None = None
+    outside: Check | None = None
     recall: Check | None = None
     recall_api: Check | None = None
+    zoom_at_recall: Check | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,153 +93,96 @@ class ValidationStatus:
 
     Attributes:
         sentence: What was seen, or what to do next.
+        note: What follows from it; may be empty.
         since: When the thing was seen that the state stands on.
+        source: By which means it was.
         next_due_at: When Zoom is expected to repeat its challenge.
-        failures: Failed challenges in a row, of `FAILURES_ALLOWED`.
+        failures: Failed challenges in a row as seen, at most `FAILURES_ALLOWED`.
+        missed: Failures in a row that Zoom has probably counted, at most as many: each
+            of its rounds that nothing was seen of is probably one.
+        title: The word, where the state's own does not say it all.
     """
 
     state: State
     sentence: str
+    note: str = ""
     since: datetime | None = None
+    source: Source | None = None
     next_due_at: datetime | None = None
     failures: int = 0
+    missed: int = 0
+    title: str = ""
+
+    @property
+    def is_switched_off(self) -> bool:
+        """Whether as many challenges failed in a row as Zoom allows."""
+        return self.tone == "trouble" and self.failures >= FAILURES_ALLOWED
+
+    @property
+    def tone(self) -> str:
+        """The status tone of its state."""
+        return self.state.tone
+
+    @property
+    def word(self) -> str:
+        """The state in words, with the count: "Failing, 2 of 6", "Switched off"."""
+        if self.is_switched_off:
+            return "Switched off"
+        word = self.title or self.state.word
+        if self.tone == "trouble" and self.failures:
+            return f"{word}, {self.failures} of {FAILURES_ALLOWED}"
+        return word
+
+    @property
+    def count(self) -> str:
+        """The failures in words: "2 of 6 failures", "probably 1 of 6 failures"."""
+        if self.missed <= self.failures:
+            return f"{self.failures} of {FAILURES_ALLOWED} failures"
+        if not self.failures:
+            return f"probably {self.missed} of {FAILURES_ALLOWED} failures"
+        return (
+            f"{self.failures} of {FAILURES_ALLOWED} failures seen, "
+            f"probably {self.missed}"
+        )
 
     def share_left(self, now: datetime) -> int:
-        """Return how much of the time until the next check is left, in percent.
+        """Return how much of the 72 hours until the next check is left, in percent.
 
         In trouble all of it, so that the bar is full in the colour of trouble.
         """
-        if self.state.tone == "trouble":
+        if self.tone == "trouble":
             return 100
-        if self.since is None or self.next_due_at is None:
+        if self.next_due_at is None:
             return 0
-        share = (self.next_due_at - now) / (self.next_due_at - self.since)
+        share = (self.next_due_at - now) / REPEATED_EVERY
         return max(0, min(100, round(share * 100)))
 
 
-def ours(seen: Evidence, now: datetime) -> ValidationStatus:
-    """Judge the way from Zoom to the dashboard. Pure."""
-    if seen.routing is Routing.DIRECT:
-        return ValidationStatus(
-            state=State.NEVER_SEEN,
-            sentence="Zoom posts to Recall directly; nothing is expected here.",
+def worse(one: ValidationStatus, other: ValidationStatus) -> ValidationStatus:
+    """Return the status that needs a person more; the first when both do alike."""
+    return min(one, other, key=_urgency)
+
+
+def late(what: str, rounds: int) -> str:
+    """Say what so many of Zoom's rounds of which nothing was seen amount to."""
+    counted = "1 failure" if rounds == 1 else f"{rounds} failures"
+    if rounds < FAILURES_ALLOWED:
+        return (
+            f"{what}; Zoom may have counted about {counted}. See in Zoom whether the "
+            "event subscription is still enabled, and press Validate."
         )
-    trouble = _trouble(seen)
-    if trouble is not None:
-        return trouble
-    good = seen.good_challenge
-    if good is None:
-        return _no_challenge_yet(seen)
-    proved_at = good.at if seen.event_at is None else max(good.at, seen.event_at)
-    if seen.secret_set_at > proved_at:
-        return ValidationStatus(
-            state=State.WAITING,
-            sentence="The secret token was changed since Zoom last called. Press "
-            "Validate in Zoom to prove the new one.",
-        )
-    due_at = good.at + REPEATED_EVERY
-    if now > due_at + GRACE:
-        return ValidationStatus(
-            state=State.OVERDUE,
-            sentence="Zoom repeats its challenge every 72 hours, and none came. See in "
-            "Zoom whether the event subscription is still enabled, and press Validate.",
-            since=good.at,
-            next_due_at=due_at,
-        )
-    return ValidationStatus(
-        state=State.VALID, sentence=timed(good), since=good.at, next_due_at=due_at
+    return (
+        f"{what}; Zoom has probably counted {counted} and disabled the event "
+        f"subscription. {SWITCH_ON}"
     )
-
-
-def recalls(seen: Evidence, now: datetime) -> ValidationStatus:
-    """Judge the way from the dashboard to Recall. Pure."""
-    if not seen.is_in_recall:
-        return ValidationStatus(
-            state=State.NEVER_SEEN, sentence="The app is not in Recall yet."
-        )
-    proof = seen.recall
-    if proof is None or seen.secret_set_at > proof.at:
-        return _recall_untried(seen, now)
-    if proof.finding is not Finding.GOOD:
-        return ValidationStatus(
-            state=_BAD.get(proof.finding, State.FAILING),
-            sentence=proof.detail,
-            since=proof.at,
-        )
-    due_at = proof.at + REPEATED_EVERY
-    if now > due_at + GRACE:
-        return ValidationStatus(
-            state=State.OVERDUE,
-            sentence="Recall answered rightly, but long ago. Press Probe now.",
-            since=proof.at,
-            next_due_at=due_at,
-        )
-    api = seen.recall_api
-    if api is not None and api.at >= proof.at and api.finding is Finding.NOT_SEEN:
-        return ValidationStatus(
-            state=State.RECALL_DISAGREES,
-            sentence=f"Recall answered our challenge rightly, but {api.detail}",
-            since=api.at,
-        )
-    return ValidationStatus(
-        state=State.VALID, sentence=timed(proof), since=proof.at, next_due_at=due_at
-    )
-
-
-def status(seen: Evidence, now: datetime) -> ValidationStatus:
-    """Judge both ways at once: the one that is further from valid. Pure."""
-    both = [ours(seen, now), recalls(seen, now)]
-    if seen.routing is Routing.DIRECT:
-        both = both[1:]
-    return min(both, key=lambda one: _URGENCY.index(one.state))
 
 
 def timed(check: Check) -> str:
-    """Return what a check says, with how long the answer took."""
-    if check.took_ms is None:
+    """Return what a check says, with how long a right answer took."""
+    if check.took_ms is None or check.finding is not Finding.GOOD:
         return check.detail
     return f"{check.detail.rstrip('.')} in {max(round(check.took_ms), 1)} ms."
 
 
-def _trouble(seen: Evidence) -> ValidationStatus | None:
-    """Return what the newest challenge found wrong, unless an event healed it since."""
-    bad = seen.challenge
-    if bad is None or bad.finding is Finding.GOOD:
-        return None
-    if seen.event_at is not None and seen.event_at > bad.at:
-        return None
-    return ValidationStatus(
-        state=_BAD.get(bad.finding, State.FAILING),
-        sentence=bad.detail,
-        since=bad.at,
-        failures=min(seen.failures, FAILURES_ALLOWED),
-    )
-
-
-def _no_challenge_yet(seen: Evidence) -> ValidationStatus:
-    if seen.event_at is None:
-        return ValidationStatus(
-            state=State.NEVER_SEEN,
-            sentence="Zoom has not called yet. Paste the webhook URL in Zoom and press "
-            "Validate there.",
-        )
-    return ValidationStatus(
-        state=State.WAITING,
-        sentence="Genuine events arrive, but no challenge was seen yet. Press Validate "
-        "in Zoom.",
-        since=seen.event_at,
-    )
-
-
-def _recall_untried(seen: Evidence, now: datetime) -> ValidationStatus:
-    api = seen.recall_api
-    if api is None or seen.secret_set_at > api.at or api.finding is not Finding.GOOD:
-        return ValidationStatus(
-            state=State.WAITING,
-            sentence="Not tried with the secret token stored now. Press Probe now.",
-        )
-    due_at = api.at + REPEATED_EVERY
-    state = State.OVERDUE if now > due_at + GRACE else State.VALID
-    return ValidationStatus(
-        state=state, sentence=api.detail, since=api.at, next_due_at=due_at
-    )
+def _urgency(status: ValidationStatus) -> tuple[bool, int]:
+    return not status.is_switched_off, _URGENCY.index(status.state)
