@@ -22,6 +22,7 @@ from dashboard.models.zoom_app import Routing
 from dashboard.services import validation
 from dashboard.services.events import CHALLENGE, READ_HERE, Event, dedupe_key
 from dashboard.services.keyring import AppCredentials
+from dashboard.services.validation_limits import ANSWERED_WITHIN_S
 from dashboard.services.waiters import Waiter
 from dashboard.vault import Vault
 
@@ -249,23 +250,27 @@ def _is_worth_noting(pending: Pending, noted: MutableMapping[Any, datetime]) -> 
 
 def _note(session: Session, pending: Pending, now: float) -> None:
     received = pending.received
+    took_ms = _ms(now - received.began)
     how = _WORDS.get(received.verdict, "")
     event = received.event.event or "An event without a name"
-    source, detail = (
-        (
-            Source.ZOOM_CHALLENGE,
-            f"Zoom's challenge was signed rightly{how} and answered.",
-        )
-        if pending.is_challenge
-        else (Source.ZOOM_EVENT, f"{event} arrived, signed rightly{how}.")
-    )
+    source, finding = Source.ZOOM_EVENT, Finding.GOOD
+    detail = f"{event} arrived, signed rightly{how}."
+    if pending.is_challenge:
+        source = Source.ZOOM_CHALLENGE
+        detail = f"Zoom's challenge was signed rightly{how} and answered."
+        if took_ms > ANSWERED_WITHIN_S * 1000:
+            finding = Finding.FAILED
+            detail = (
+                f"Zoom's challenge was signed rightly{how}, but answered only after "
+                f"{took_ms / 1000:.1f} s; Zoom waits {ANSWERED_WITHIN_S:.0f} s."
+            )
     validation.record(
         session,
         zoom_app_id=received.app.id,
         source=source,
-        finding=Finding.GOOD,
+        finding=finding,
         detail=detail,
-        took_ms=_ms(now - received.began),
+        took_ms=took_ms,
         webhook_id=pending.stored_id,
         at=received.received_at,
     )

@@ -34,6 +34,7 @@ _NO_BODY = f"Signed rightly, but the body is empty.\n{_NOT_ZOOMS}"
 _NO_TOKEN = (
     f"A challenge, signed rightly, but without a plainToken to answer.\n{_NOT_ZOOMS}"
 )
+_FAIL_CHALLENGES = MISMATCHES | {Cause.FUTURE, Cause.TOO_OLD}
 _STATUS = {
     Cause.NO_SECRET: 503,
     Cause.TOO_LARGE: 413,
@@ -265,7 +266,7 @@ def _refuse(
         user_agent=incoming.user_agent,
         address=incoming.address,
         received_at=incoming.received_at,
-        is_challenge=cause in MISMATCHES and _claims_challenge(incoming.body),
+        is_challenge=cause in _FAIL_CHALLENGES and _claims_challenge(incoming.body),
     )
     is_logged = intake.refuse(refused)
     return Reply(status=refused.status, refused=refused, is_logged=is_logged)

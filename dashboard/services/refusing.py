@@ -22,6 +22,10 @@ _SAMPLES_A_BATCH = 5
 _EXPLAINED_A_SECOND = 20
 _FLOOD_A_SECOND = 200
 _MISMATCH_EVERY = timedelta(seconds=10)
+# Of Zoom's challenges; the others were signed with another secret token.
+_FINDINGS = dict.fromkeys(
+    (Cause.REWRITTEN, Cause.LENGTH, Cause.FUTURE, Cause.TOO_OLD), Finding.FAILED
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,8 +37,8 @@ class Refused:
             secret.
         status: HTTP status it was answered with.
         body_bytes: How many bytes came, or were declared when none were read.
-        is_challenge: Whether it says that it is `endpoint.url_validation`, but another
-            secret signed it.
+        is_challenge: Whether it says that it is `endpoint.url_validation`, and its
+            signature or its time is wrong.
     """
 
     zoom_app_id: UUID
@@ -55,7 +59,7 @@ class Gathered:
     Attributes:
         counts: Requests for each (zoom app, cause, hour).
         samples: At most a few for each zoom app and cause.
-        mismatches: Challenges that another secret signed, at most one a zoom app.
+        mismatches: Challenges that were refused, at most one a zoom app.
     """
 
     counts: Counter[tuple[UUID, Cause, datetime]] = field(default_factory=Counter)
@@ -144,7 +148,7 @@ def record(session: Session, gathered: Gathered, *, sample_limit: int) -> None:
             session,
             zoom_app_id=refused.zoom_app_id,
             source=Source.ZOOM_CHALLENGE,
-            finding=Finding.SECRET_MISMATCH,
+            finding=_FINDINGS.get(refused.cause, Finding.SECRET_MISMATCH),
             detail=refused.detail,
             at=refused.received_at,
         )

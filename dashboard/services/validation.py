@@ -17,6 +17,7 @@ from dashboard.services.validation_limits import (
     FAILURES_ALLOWED,
     GRACE,
     REPEATED_EVERY,
+    SAME_ROUND,
     SKEW,
 )
 from dashboard.services.validation_ours import ours
@@ -77,8 +78,8 @@ def record(  # noqa: PLR0913 - the facts of one observation, all named
 ) -> Check:
     """Add one piece of evidence; the caller commits.
 
-    Recall's API is asked often and says the same for days: of answers alike in a row
-    the first and the last are kept, so that one says since when and one until when.
+    Of Recall's answers alike in a row, and of failures of one round, the first and the
+    last are kept: since when and until when is evidence, how often is not.
 
     Args:
         session: Writing.
@@ -102,7 +103,7 @@ def record(  # noqa: PLR0913 - the facts of one observation, all named
         told_at=told_at,
         at=at,
     )
-    if source is Source.RECALL_API:
+    if source in _ALIKE:
         _drop_repeat(session, check)
     session.add(check)
     return check
@@ -128,7 +129,7 @@ def evidence(session: Session, zoom_app_id: UUID) -> Evidence:
         secret_set_at=app.secret_token_set_at,
         challenge=next(iter(challenges), None),
         good_challenge=good or _good_challenge(session, zoom_app_id, challenges),
-        failures=len(challenges) if good is None else challenges.index(good),
+        failures=_failures(challenges),
         event_at=latest_event_at(session, zoom_app_id),
         outside=_first(found, app, Source.OUTSIDE_PROBE),
         recall=_first(found, app, Source.RECALL_CHALLENGE, Source.RECALL_PROBE),
@@ -231,9 +232,33 @@ def _zoom_at_recall(session: Session, app: ZoomApp) -> Check | None:
     return echoes_apart(found[::-1], is_cut=is_cut)
 
 
+def _failures(challenges: Sequence[Check]) -> int:
+    """Count those in a row, newest first, that failed in rounds of their own."""
+    failures, last = 0, None
+    for check in challenges:
+        if check.finding is Finding.GOOD:
+            break
+        if last is None or last - check.at >= SAME_ROUND:
+            failures, last = failures + 1, check.at
+    return failures
+
+
 def _drop_repeat(session: Session, new: Check) -> None:
-    """Make room for one more of answers alike: it takes the place of the last."""
-    last = _newest(session, new.zoom_app_id, {Source.RECALL_API: 2})
-    said = {(check.finding, check.told_at) for check in [new, *last]}
-    if len(last) == 2 and len(said) == 1:  # noqa: PLR2004 - the first and the last
+    """Make room for one more of the same: it takes the place of the last."""
+    last = _newest(session, new.zoom_app_id, {new.source: 2})
+    if len(last) == 2 and all(_ALIKE[new.source](old, new) for old in last):  # noqa: PLR2004 - the first and the last
         session.delete(last[0])
+
+
+def _says_the_same(old: Check, new: Check) -> bool:
+    return (old.finding, old.told_at) == (new.finding, new.told_at)
+
+
+def _failed_too(old: Check, new: Check) -> bool:
+    is_failure = Finding.GOOD not in {old.finding, new.finding}
+    return is_failure and new.at - old.at < SAME_ROUND
+
+
+_ALIKE = MappingProxyType(
+    {Source.RECALL_API: _says_the_same, Source.ZOOM_CHALLENGE: _failed_too}
+)

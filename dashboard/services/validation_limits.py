@@ -16,6 +16,10 @@ GRACE = timedelta(hours=24)
 FAILURES_ALLOWED = 6
 ANSWERED_WITHIN_S = 3.0
 
+SAME_ROUND = timedelta(minutes=10)
+"""Failures so close together are one: Zoom's rounds are days apart, and only people
+who press Validate again, or strangers, are quicker."""
+
 SKEW = timedelta(minutes=1)
 """How far Recall's clock and ours may be apart."""
 
