@@ -21,6 +21,7 @@ from dashboard.models.staff import Staff
 from dashboard.services import connections as connections_service
 from dashboard.services import gathering, reading
 from dashboard.services import staff as staff_service
+from dashboard.services.budgets import Budgets, Sweeper
 from dashboard.services.bundle import RecallFactory, Services
 from dashboard.services.intake import Intake
 from dashboard.services.keys import open_vault, session_key
@@ -106,7 +107,7 @@ def build_services(
         vault=vault,
         zoom_oauth=zoom_oauth,
         zoom=zoom,
-        recall=_recall_factory(settings, pools),
+        recall=_recall_factory(settings, pools, Budgets(database, clock)),
         intake=Intake(database, vault, clock, settings),
         closing=[zoom_oauth.close, zoom.close, *(one.close for one in pools.values())],
     )
@@ -154,10 +155,13 @@ def create_app(services: Services) -> Flask:
     return app
 
 
-def _recall_factory(settings: Settings, pools: dict[str, Client]) -> RecallFactory:
-    def make(region: str, api_key: SecretStr) -> Recall:
+def _recall_factory(
+    settings: Settings, pools: dict[str, Client], budgets: Budgets
+) -> RecallFactory:
+    def make(region: str, api_key: SecretStr, /, *, yields: bool = False) -> Recall:
         base_url = settings.recall_url or REGIONS[region]
-        return Recall(base_url, api_key, http=pools[region])
+        gate = budgets.gate(region, api_key, yields=yields)
+        return Recall(base_url, api_key, http=pools[region], gate=gate)
 
     return make
 
@@ -172,9 +176,11 @@ def _find_person(database: Database) -> Callable[[UUID], Staff | None]:
 
 def chores(services: Services) -> list[Callable[[], int]]:
     """Return the worker's periodic work; each does a little and says how much."""
+    quiet = services.in_background()
     return [
         partial(gathering.tend, services),
         partial(reading.read_some, services),
-        partial(connections_service.check_due, services, limit=_CHECKS_AT_ONCE),
+        partial(connections_service.check_due, quiet, limit=_CHECKS_AT_ONCE),
+        Sweeper(services),
         Pruner(services),
     ]

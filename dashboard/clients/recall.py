@@ -6,7 +6,8 @@ from uuid import UUID
 import httpx2
 from pydantic import SecretStr
 
-from dashboard.clients.recall_calls import RecallCalls
+from dashboard.clients.recall_calls import Gate, RecallCalls
+from dashboard.clients.recall_operations import Operation
 from dashboard.clients.recall_replies import (
     AccessToken,
     Mapping,
@@ -53,7 +54,12 @@ class Recall:
     """
 
     def __init__(
-        self, base_url: str, api_key: SecretStr, *, http: httpx2.Client | None = None
+        self,
+        base_url: str,
+        api_key: SecretStr,
+        *,
+        http: httpx2.Client | None = None,
+        gate: Gate | None = None,
     ) -> None:
         """Take a workspace; a client that is passed is closed by whoever made it.
 
@@ -61,8 +67,9 @@ class Recall:
             base_url: One of `REGIONS`, or a simulator's.
             api_key: Of that region.
             http: From `make_http`; made here when left out.
+            gate: Counts the requests and may refuse one; left out, nobody does.
         """
-        self._calls = RecallCalls(base_url, api_key, http)
+        self._calls = RecallCalls(base_url, api_key, http, gate)
 
     def close(self) -> None:
         """Close the connections, unless somebody else made them."""
@@ -71,11 +78,13 @@ class Recall:
     def check_key(self) -> None:
         """Make a harmless call: return if Recall takes the key, raise otherwise."""
         # The one list without secrets or people in it.
-        self._calls.get(_APP_LOGS, Page[RecallLog])
+        self._calls.get(Operation.LOGS_APPS, _APP_LOGS, Page[RecallLog])
 
     def list_apps(self, *, client_id: str | None = None) -> list[RecallApp]:
         """Return the workspace's apps, newest first; at most 20 pages are read."""
-        found = self._calls.each(_APPS, Page[RecallApp], {"client_id": client_id})
+        found = self._calls.each(
+            Operation.APPS_LIST, _APPS, Page[RecallApp], {"client_id": client_id}
+        )
         # A filter that the vendor does not know is ignored, not refused.
         return [app for app in found if client_id in (None, app.client_id)]
 
@@ -105,6 +114,7 @@ class Recall:
             "webhook_secret": webhook_secret.get_secret_value(),
         }
         return self._calls.write(
+            Operation.APPS_CREATE,
             "POST",
             _APPS,
             RecallApp,
@@ -115,7 +125,7 @@ class Recall:
 
     def get_app(self, app_id: UUID) -> RecallApp:
         """Return one app."""
-        return self._calls.get(f"{_APPS}{app_id}/", RecallApp)
+        return self._calls.get(Operation.APPS_RETRIEVE, f"{_APPS}{app_id}/", RecallApp)
 
     def update_app(
         self,
@@ -129,6 +139,7 @@ class Recall:
         secrets = {name: value for name, value in given.items() if value is not None}
         body = {name: value.get_secret_value() for name, value in secrets.items()}
         return self._calls.write(
+            Operation.APPS_UPDATE,
             "PATCH",
             f"{_APPS}{app_id}/",
             RecallApp,
@@ -165,6 +176,7 @@ class Recall:
             secrets.append(code_verifier)
         body = {"oauth_app": str(oauth_app), "authorization_code": authorization}
         return self._calls.write(
+            Operation.CREDENTIALS_CREATE,
             "POST",
             _CREDENTIALS,
             RecallCredential,
@@ -195,7 +207,9 @@ class Recall:
             "account_id": account_id,
             "status": status,
         }
-        found = self._calls.each(_CREDENTIALS, Page[RecallCredential], filters)
+        found = self._calls.each(
+            Operation.CREDENTIALS_LIST, _CREDENTIALS, Page[RecallCredential], filters
+        )
         # Checked again here: an ignored filter would hand out another user's.
         return [
             one
@@ -208,35 +222,48 @@ class Recall:
 
     def get_credential(self, credential_id: UUID) -> RecallCredential:
         """Return one credential."""
-        return self._calls.get(f"{_CREDENTIALS}{credential_id}/", RecallCredential)
+        return self._calls.get(
+            Operation.CREDENTIALS_RETRIEVE,
+            f"{_CREDENTIALS}{credential_id}/",
+            RecallCredential,
+        )
 
     def delete_credential(self, credential_id: UUID) -> None:
         """Delete Recall's record; the user still has the app at Zoom (3.5)."""
-        self._calls.do("DELETE", f"{_CREDENTIALS}{credential_id}/")
+        path = f"{_CREDENTIALS}{credential_id}/"
+        self._calls.do(Operation.CREDENTIALS_DESTROY, "DELETE", path)
 
     def access_token(self, credential_id: UUID) -> AccessToken:
         """Return a Zoom access token of a Recall-managed credential."""
         return self._calls.get(
-            f"{_CREDENTIALS}{credential_id}/access-token/", AccessToken
+            Operation.CREDENTIALS_ACCESS_TOKEN,
+            f"{_CREDENTIALS}{credential_id}/access-token/",
+            AccessToken,
         )
 
     def validate(self, credential_id: UUID) -> None:
         """Let Recall try the credential; read the outcome by `get_credential`."""
-        self._calls.do("POST", f"{_CREDENTIALS}{credential_id}/validate/")
+        path = f"{_CREDENTIALS}{credential_id}/validate/"
+        self._calls.do(Operation.CREDENTIALS_VALIDATE, "POST", path)
 
     def sync_meetings(self, credential_id: UUID) -> None:
         """Start a resync of meetings; for debugging only, says Recall (3.5)."""
-        self._calls.do("POST", f"{_CREDENTIALS}{credential_id}/sync-meetings/")
+        path = f"{_CREDENTIALS}{credential_id}/sync-meetings/"
+        self._calls.do(Operation.CREDENTIALS_SYNC_MEETINGS, "POST", path)
 
     def app_logs(self, oauth_app: UUID) -> list[RecallLog]:
         """Return the first page of an app's log, newest first."""
         params = {"oauth_app": str(oauth_app)}
-        return self._calls.get(_APP_LOGS, Page[RecallLog], params).results
+        found = self._calls.get(Operation.LOGS_APPS, _APP_LOGS, Page[RecallLog], params)
+        return found.results
 
     def credential_logs(self, credential: UUID) -> list[RecallLog]:
         """Return the first page of a credential's log, newest first."""
         params = {"credential": str(credential)}
-        return self._calls.get(_CREDENTIAL_LOGS, Page[RecallLog], params).results
+        found = self._calls.get(
+            Operation.LOGS_CREDENTIALS, _CREDENTIAL_LOGS, Page[RecallLog], params
+        )
+        return found.results
 
     def mappings(
         self,
@@ -252,7 +279,9 @@ class Recall:
         }
         found = (
             one
-            for one in self._calls.each(_MAPPINGS, Page[Mapping], filters)
+            for one in self._calls.each(
+                Operation.LOGS_MAPPINGS, _MAPPINGS, Page[Mapping], filters
+            )
             if credential in (None, one.credential)
             and meeting_id in (None, one.meeting_id)
         )

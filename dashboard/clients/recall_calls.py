@@ -1,19 +1,46 @@
 """How Recall is asked: the key, the paths, the pages (contracts/recall.md 1)."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeVar
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
 
 import httpx2
 from pydantic import BaseModel, SecretStr
 
 from dashboard.clients.http import make_http, send
+from dashboard.clients.recall_operations import Operation
 from dashboard.clients.recall_replies import Page
 from dashboard.errors import UpstreamError
 
 _MOST_PAGES = 20
+_TOO_MANY = 429
 
 T = TypeVar("T", bound=BaseModel)
 Params = Mapping[str, str | None]
+
+
+class Gate(Protocol):
+    """What every request passes before it is sent: somebody counts."""
+
+    def begin(self, operation: Operation) -> None:
+        """Count one request that is about to be sent.
+
+        Raises:
+            UpstreamError: It must not be sent now; status 429, as Recall would say.
+        """
+
+    def limited(self, operation: Operation, retry_after_s: float | None) -> None:
+        """Hear that Recall answered 429, and after how many seconds to come back."""
+
+
+class _Open:
+    """No gate: nobody counts."""
+
+    def begin(self, operation: Operation) -> None:
+        """Let it pass."""
+
+    def limited(self, operation: Operation, retry_after_s: float | None) -> None:
+        """Tell nobody."""
 
 
 class RecallCalls:
@@ -23,26 +50,38 @@ class RecallCalls:
     """
 
     def __init__(
-        self, base_url: str, api_key: SecretStr, http: httpx2.Client | None
+        self,
+        base_url: str,
+        api_key: SecretStr,
+        http: httpx2.Client | None,
+        gate: Gate | None = None,
     ) -> None:
         self._base = httpx2.URL(base_url.rstrip("/"))
         self._api_key = api_key
         self._is_owner = http is None
         self._http = make_http(base_url) if http is None else http
+        self._gate = gate or _Open()
 
     def close(self) -> None:
         """Close the connections, unless somebody else made them."""
         if self._is_owner:
             self._http.close()
 
-    def get(self, path: str, as_: type[T], params: Params | None = None) -> T:
+    def get(
+        self,
+        operation: Operation,
+        path: str,
+        as_: type[T],
+        params: Params | None = None,
+    ) -> T:
         """Return one object; parameters that are None are left out."""
         given = {name: value for name, value in (params or {}).items() if value}
         url = self._base.join(path).copy_merge_params(given)
-        return self._send(self._request("GET", url), as_)
+        return self._send(operation, self._request("GET", url), as_)
 
     def write(  # noqa: PLR0913 - the parts of one request
         self,
+        operation: Operation,
         method: str,
         path: str,
         as_: type[T],
@@ -54,6 +93,7 @@ class RecallCalls:
         """Send a JSON body.
 
         Args:
+            operation: Which budget it is of.
             method: "POST" or "PATCH".
             path: Ends with a slash.
             as_: Shape of the answer.
@@ -64,26 +104,31 @@ class RecallCalls:
         request = self._request(
             method, self._base.join(path), body=body, idempotency_key=idempotency_key
         )
-        return self._send(request, as_, secrets)
+        return self._send(operation, request, as_, secrets)
 
-    def do(self, method: str, path: str) -> None:
+    def do(self, operation: Operation, method: str, path: str) -> None:
         """Send a request whose answer has no body."""
-        send(
-            self._http,
-            self._request(method, self._base.join(path)),
-            service="Recall",
-            as_=None,
-            secrets=[self._api_key],
-        )
+        request = self._request(method, self._base.join(path))
+        with self._counted(operation):
+            send(
+                self._http,
+                request,
+                service="Recall",
+                as_=None,
+                secrets=[self._api_key],
+            )
 
-    def each(self, path: str, as_: type[Page[T]], params: Params) -> Iterator[T]:
-        """Yield a list's items, page after page, 20 pages at most."""
-        page = self.get(path, as_, params)
+    def each(
+        self, operation: Operation, path: str, as_: type[Page[T]], params: Params
+    ) -> Iterator[T]:
+        """Yield a list's items, page after page, 20 pages at most; each counts."""
+        page = self.get(operation, path, as_, params)
         yield from page.results
         for _ in range(_MOST_PAGES - 1):
             if page.next is None:
                 return
-            page = self._send(self._request("GET", self._pinned(page.next, path)), as_)
+            following = self._request("GET", self._pinned(page.next, path))
+            page = self._send(operation, following, as_)
             yield from page.results
 
     def _pinned(self, following: str, path: str) -> httpx2.URL:
@@ -122,12 +167,27 @@ class RecallCalls:
         return self._http.build_request(method, url, headers=headers, json=body)
 
     def _send(
-        self, request: httpx2.Request, as_: type[T], secrets: Sequence[SecretStr] = ()
+        self,
+        operation: Operation,
+        request: httpx2.Request,
+        as_: type[T],
+        secrets: Sequence[SecretStr] = (),
     ) -> T:
-        return send(
-            self._http,
-            request,
-            service="Recall",
-            as_=as_,
-            secrets=[self._api_key, *secrets],
-        )
+        with self._counted(operation):
+            return send(
+                self._http,
+                request,
+                service="Recall",
+                as_=as_,
+                secrets=[self._api_key, *secrets],
+            )
+
+    @contextmanager
+    def _counted(self, operation: Operation) -> Iterator[None]:
+        self._gate.begin(operation)
+        try:
+            yield
+        except UpstreamError as error:
+            if error.status == _TOO_MANY:
+                self._gate.limited(operation, error.retry_after_s)
+            raise

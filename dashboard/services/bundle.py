@@ -1,7 +1,9 @@
 """What the services and views work with: made once, in `dashboard.app`."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
 
 from pydantic import SecretStr
 
@@ -14,8 +16,14 @@ from dashboard.services.intake import Intake
 from dashboard.settings import Settings
 from dashboard.vault import Vault
 
-RecallFactory = Callable[[str, SecretStr], Recall]
-"""(region, API key) -> a client of that workspace; clients share connections."""
+
+class RecallFactory(Protocol):
+    """Makes the client of a workspace; clients share connections."""
+
+    def __call__(
+        self, region: str, api_key: SecretStr, /, *, yields: bool = False
+    ) -> Recall:
+        """Return a client; one that yields leaves people a share of each budget."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +46,13 @@ class Services:
     recall: RecallFactory
     intake: Intake
     closing: Sequence[Callable[[], None]] = ()
+
+    def in_background(self) -> "Services":
+        """Return the same for background work: its calls to Recall yield to people.
+
+        What Recall has no room for then fails as Recall's own 429 does.
+        """
+        return replace(self, recall=partial(self.recall, yields=True))
 
     def close(self) -> None:
         """Finish the intake's last batch; close the database and connections."""

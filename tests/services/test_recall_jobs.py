@@ -70,7 +70,7 @@ def ids(services: Services) -> tuple[UUID, UUID]:
 
 def create(services: Services, odd: Odd, ids: tuple[UUID, UUID]) -> CreateResult:
     return recall_apps.create_in_recall(
-        replace(services, recall=lambda _region, _key: odd),
+        replace(services, recall=lambda *_, **__: odd),
         *ids,
         pause=lambda _seconds: None,
     )
