@@ -26,6 +26,11 @@ class FaultKind(StrEnum):
     LOST_ANSWER = "lost_answer"  # the work is done, the answer never arrives
     NONSENSE = "nonsense"  # 200 with JSON of another shape
     HALF_ANSWER = "half_answer"  # the work is done, half of the body arrives
+    NO_CREDIT = "no_credit"  # 402
+    FORBIDDEN = "forbidden"  # 403 with JSON: the API's own
+    IN_FLIGHT = "in_flight"  # 409: the first request under this key is still at work
+    EMPTY = "empty"  # 200 with nothing
+    PAGE = "page"  # 200 with a web page, as from a captive portal
 
 
 @dataclass(kw_only=True)
@@ -122,21 +127,46 @@ def _swallow(*_: object) -> Callable[[bytes], object]:
     return len
 
 
+_HTML = ("Content-Type", "text/html")
+_JSON = ("Content-Type", "application/json")
+_EDGE: dict[FaultKind, tuple[str, tuple[str, str], bytes]] = {
+    FaultKind.UNAVAILABLE: ("503 Service Unavailable", _HTML, b"<h1>503</h1>"),
+    FaultKind.SERVER_ERROR: ("500 Internal Server Error", _HTML, b""),
+    FaultKind.HTML_403: ("403 Forbidden", _HTML, _HTML_403),
+    FaultKind.RATE_LIMITED: (
+        "429 Too Many Requests",
+        _JSON,
+        b'{"detail":"Request was throttled."}',
+    ),
+    FaultKind.RATE_LIMITED_BARE: ("429 Too Many Requests", _JSON, b"{}"),
+    FaultKind.NONSENSE: ("200 OK", _JSON, b'{"unexpected":[1,2,3]}'),
+    FaultKind.NO_CREDIT: (
+        "402 Payment Required",
+        _JSON,
+        b'{"code":"insufficient_credit","detail":"Please top up to continue."}',
+    ),
+    FaultKind.FORBIDDEN: (
+        "403 Forbidden",
+        _JSON,
+        b'{"code":"permission_denied","detail":"You may not do this."}',
+    ),
+    FaultKind.IN_FLIGHT: (
+        "409 Conflict",
+        _JSON,
+        b'{"code":"conflict","detail":"A request with this key is being processed."}',
+    ),
+    FaultKind.EMPTY: ("200 OK", _JSON, b""),
+    FaultKind.PAGE: (
+        "200 OK",
+        _HTML,
+        b"<!DOCTYPE html><h1>Welcome, please log in</h1>",
+    ),
+}
+
+
 def _edge_answer(fault: Fault) -> tuple[str, list[tuple[str, str]], bytes]:
-    html = [("Content-Type", "text/html")]
-    json = [("Content-Type", "application/json")]
-    wait = [("Retry-After", str(int(fault.seconds)))]
-    match fault.kind:
-        case FaultKind.UNAVAILABLE:
-            return "503 Service Unavailable", html, b"<h1>503</h1>"
-        case FaultKind.SERVER_ERROR:
-            return "500 Internal Server Error", html, b""
-        case FaultKind.HTML_403:
-            return "403 Forbidden", html, _HTML_403
-        case FaultKind.RATE_LIMITED:
-            limited = b'{"detail":"Request was throttled."}'
-            return "429 Too Many Requests", json + wait, limited
-        case FaultKind.RATE_LIMITED_BARE:
-            return "429 Too Many Requests", json, b"{}"
-        case _:
-            return "200 OK", json, b'{"unexpected":[1,2,3]}'
+    status, content_type, body = _EDGE[fault.kind]
+    headers = [content_type]
+    if fault.kind is FaultKind.RATE_LIMITED:
+        headers.append(("Retry-After", str(int(fault.seconds))))
+    return status, headers, body

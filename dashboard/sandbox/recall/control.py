@@ -45,6 +45,12 @@ def digests() -> ResponseReturnValue:
     return jsonify(world().digests_by_status())
 
 
+@blueprint.get("/calls")
+def calls() -> ResponseReturnValue:
+    """Count what was asked by workspace and operation, with the peak of any 60 s."""
+    return jsonify(world().throttle.tallies())
+
+
 @blueprint.post("/workspaces")
 def workspaces() -> ResponseReturnValue:
     """Make a workspace, or find it by its key; renew its verification secret."""

@@ -98,10 +98,11 @@ def _authenticated() -> Workspace:
 
 def _throttle(workspace: Workspace) -> None:
     its_world = world()
-    if not its_world.switches.rate_limits:
-        return
     wait_s = its_world.throttle.wait_s(
-        workspace.api_key, request.endpoint or "", now=its_world.clock.now()
+        workspace.api_key,
+        request.endpoint or "",
+        now=its_world.clock.now(),
+        is_limited=its_world.switches.rate_limits,
     )
     if wait_s is not None:
         detail = f"Request was throttled. Expected available in {wait_s} seconds."

@@ -91,6 +91,7 @@ class RecallWorld(Store):
                 "app_logs": [one.as_json() for one in self.app_logs],
                 "credential_logs": [one.as_json() for one in self.credential_logs],
                 "received": self.received_by(),
+                "calls": self.throttle.tallies(),
             }
 
 
