@@ -17,7 +17,7 @@ from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import audit, recall_apps, zoom_apps
 from dashboard.services.bundle import Services
 from dashboard.services.recall_apps import CreateResult, Creation
-from tests.makers import API_KEY, a_workspace, a_zoom_app
+from tests.makers import API_KEY, FakeClock, a_workspace, a_zoom_app
 
 APPS = "/api/v2/zoom-oauth-apps/"
 Create = Callable[[], CreateResult]
@@ -257,7 +257,11 @@ def test_an_app_of_another_kind_or_client_is_not_adopted(
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_reply_outside_the_contract_is_one_sentence_and_leaves_nothing_half_made(
-    sandbox: RunningSandbox, create: Create, kind: FaultKind, method: str
+    sandbox: RunningSandbox,
+    create: Create,
+    clock: FakeClock,
+    kind: FaultKind,
+    method: str,
 ) -> None:
     fault = Fault(kind=kind, path=APPS, method=method, times=None, seconds=1)
     sandbox.recall_faults.set([fault])
@@ -265,6 +269,7 @@ def test_a_reply_outside_the_contract_is_one_sentence_and_leaves_nothing_half_ma
     with pytest.raises(UpstreamError) as caught:
         create()
     sandbox.recall_faults.set([])
+    clock.advance(minutes=1)  # what a 429 is waited for
     result = create()
 
     assert "test-" not in str(caught.value)
