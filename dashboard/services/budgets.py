@@ -6,16 +6,21 @@ Limits: contracts/recall.md 1.5, see `dashboard.clients.recall_operations`.
 """
 
 import threading
+from collections.abc import Collection
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import structlog
 from pydantic import SecretStr
+from sqlmodel import Session, select
 
 from dashboard.clients.recall_operations import Operation
 from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.errors import StorageError, UpstreamError
+from dashboard.models.workspace import Workspace
 from dashboard.services import budget_counts, budget_words
+from dashboard.services.budget_counts import Use
 from dashboard.services.bundle import Services
 from dashboard.vault import fingerprint
 
@@ -36,6 +41,33 @@ def scope_of(region: str, key_print: str) -> str:
 def background_limit(operation: Operation) -> int:
     """Return at how many calls a minute background work stops."""
     return int(operation.a_minute * _BACKGROUND_SHARE)
+
+
+def without_room(
+    session: Session, operations: Collection[Operation], *, now: datetime
+) -> list[UUID]:
+    """Return the workspaces that background work has to leave alone now.
+
+    Args:
+        session: Reading.
+        operations: What it would ask: one without room is enough.
+        now: Aware.
+    """
+    full = {
+        scope
+        for scope, uses in budget_counts.uses(session, now=now).items()
+        if any(use.operation in operations and _is_full(use) for use in uses)
+    }
+    if not full:
+        return []
+    rows = session.exec(
+        select(Workspace.id, Workspace.region, Workspace.api_key_print)
+    ).all()
+    return [
+        workspace_id
+        for workspace_id, region, key_print in rows
+        if scope_of(region, key_print) in full
+    ]
 
 
 class Budgets:
@@ -142,6 +174,10 @@ class WorkspaceGate:
     def limited(self, operation: Operation, retry_after_s: float | None) -> None:
         """Have nobody ask for this before Recall takes it again."""
         self._budgets.pause(self._scope, operation, retry_after_s)
+
+
+def _is_full(use: Use) -> bool:
+    return use.until is not None or use.used >= background_limit(use.operation)
 
 
 class Sweeper:

@@ -6,6 +6,7 @@ contracts/zoom.md 2 and 3.5, contracts/recall.md 3.5; checked 2026-11-23.
 
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -182,7 +183,8 @@ def finish(
         return taken
     connection_id = _exchange(services, taken)
     if connection_id is not None:
-        connections.refresh(services, connection_id)
+        with suppress(UpstreamError):  # the sweep looks at it then
+            connections.refresh(services, connection_id)
     return Finished(slug=taken.app.slug, attempt_id=taken.attempt_id)
 
 

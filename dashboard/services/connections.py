@@ -11,20 +11,22 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, CursorResult
 from sqlmodel import Session, col, or_, select, update
 
+from dashboard.clients.recall_operations import Operation
 from dashboard.clients.recall_replies import RecallCredential
-from dashboard.errors import NotFoundError, UpstreamError
+from dashboard.errors import NotFoundError
 from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.zoom_app import Kind, ZoomApp
-from dashboard.services import attempts, profiles
+from dashboard.services import attempts, budgets, profiles
 from dashboard.services.bundle import Services
 from dashboard.services.following import follow, hasten
+from dashboard.services.token_states import held_up
 
 LEASE = timedelta(minutes=2)
 """Longer than the four calls of a look can take with their time-outs."""
 
 SOON = timedelta(seconds=3)
 _NOT_SEEN = "Connected; not looked at yet. The next look comes by itself."
-_THROTTLED = 429
+_ASKED = (Operation.CREDENTIALS_RETRIEVE, Operation.CREDENTIALS_ACCESS_TOKEN)
 
 
 def get(session: Session, connection_id: UUID) -> Connection:
@@ -47,8 +49,14 @@ def refresh(services: Services, connection_id: UUID) -> Connection:
     Raises:
         NotFoundError: There is no such connection.
         ConflictError: Its zoom app is not in Recall any more.
+        UpstreamError: Recall or Zoom was asked too often, a 429; the connection stays
+            as it stood and is looked at when there is room.
     """
-    _look(services, connection_id)
+    found = _look(services, connection_id)
+    if found is not None:
+        refusal = held_up(found.seen, now=services.clock.now())
+        if refusal is not None:
+            raise refusal
     with services.database.reading() as session:
         return get(session, connection_id)
 
@@ -57,11 +65,13 @@ def check_due(services: Services, *, limit: int = 20) -> int:
     """Look at the connections that are due, longest due first; return how many.
 
     Makes those due first about whom webhooks came, and ends the trips to Zoom that
-    never came back. Stops early when Recall is asked too often. Commits.
+    never came back. Leaves a workspace alone whose budget has no room for background
+    work, and stops early when Recall is asked too often. Commits.
     """
     now = services.clock.now()
     follow(services.database, now=now)
     with services.database.reading() as session:
+        spent = budgets.without_room(session, _ASKED, now=now)
         query = (
             select(Connection.id)
             .join(ZoomApp, col(ZoomApp.id) == col(Connection.zoom_app_id))
@@ -69,6 +79,7 @@ def check_due(services: Services, *, limit: int = 20) -> int:
                 col(Connection.due_at) <= now,
                 _is_free(now),
                 col(ZoomApp.recall_app_id).is_not(None),
+                col(ZoomApp.workspace_id).not_in(spent),
             )
             .order_by(col(Connection.due_at))
             .limit(limit)
@@ -79,7 +90,7 @@ def check_due(services: Services, *, limit: int = 20) -> int:
     for connection_id in due:
         found = _look(services, connection_id)
         looked_at += found is not None
-        if found is not None and _is_throttled(found):
+        if found is not None and _is_throttled(found, now):
             break
     return looked_at
 
@@ -145,7 +156,12 @@ def _look(services: Services, connection_id: UUID) -> profiles.Look | None:
     with services.database.writing() as session:
         row = _held(session, taken)
         if row is not None:
-            profiles.record(session, row, found, now=services.clock.now())
+            now = services.clock.now()
+            refusal = held_up(found.seen, now=now)
+            if refusal is None:
+                profiles.record(session, row, found, now=now)
+            else:
+                profiles.postpone(row, refusal, now=now)
             row.lease_until = None
     return found
 
@@ -188,9 +204,9 @@ def _expire_trips(services: Services, now: datetime) -> None:
         attempts.expire(session, now=now)
 
 
-def _is_throttled(found: profiles.Look) -> bool:
-    error = found.seen.credential
-    return isinstance(error, UpstreamError) and error.status == _THROTTLED
+def _is_throttled(found: profiles.Look, now: datetime) -> bool:
+    refusal = held_up(found.seen, now=now)
+    return refusal is not None and refusal.service == "Recall"
 
 
 def _find_same(

@@ -37,6 +37,8 @@ MAPPINGS = 500
 _SYNC_IS_WATCHED_FOR = timedelta(hours=1)
 _SYNC_EVERY = timedelta(seconds=30)
 _PERCENT = 100
+_UNASKED_WAIT_S = 60.0
+_LEAST_WAIT_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +107,19 @@ def record(session: Session, row: Connection, found: Look, *, now: datetime) -> 
     if _is_syncing(row, now):
         row.due_at = min(row.due_at, now + _SYNC_EVERY)
     session.add(row)
+
+
+def postpone(row: Connection, error: UpstreamError, *, now: datetime) -> None:
+    """Leave a connection as it stood, due when it may be asked about again.
+
+    Args:
+        row: Nobody could be asked about it.
+        error: A 429, Recall's or Zoom's or of our own budgets.
+        now: Aware.
+    """
+    asked = error.retry_after_s
+    wait_s = _UNASKED_WAIT_S if asked is None else max(asked, _LEAST_WAIT_S)
+    row.due_at = now + timedelta(seconds=wait_s) * (1 + _spread(row) / 5)
 
 
 def note_pmi(row: Connection, pmi: int, *, at: datetime, by: str) -> bool:

@@ -23,6 +23,7 @@ RENEWED_BEFORE = timedelta(minutes=5)
 """A token with less left should have been renewed by Recall already."""
 
 _SCOPES_CODE = "4711"
+_THROTTLED = 429
 _HEALTHY_EVERY = timedelta(hours=6)
 _FAILING_EVERY = timedelta(minutes=30)
 _UNKNOWN_EVERY = timedelta(minutes=5)
@@ -108,6 +109,18 @@ def next_look(
     return now + every * (0.9 + 0.2 * spread)
 
 
+def held_up(seen: Seen, *, now: datetime) -> UpstreamError | None:
+    """Return the 429 that kept a look from seeing anything; None if it saw something.
+
+    That says nothing about the token: what was seen before stands, with its age.
+    """
+    if judge(seen, now=now).state is not TokenState.UNKNOWN:
+        return None
+    answers = (seen.credential, seen.token, seen.user)
+    error = next((one for one in answers if isinstance(one, UpstreamError)), None)
+    return error if error is not None and error.status == _THROTTLED else None
+
+
 def scopes_in(text: str | None) -> Sequence[str]:
     """Return the scope names in a sentence of Zoom's, sorted, each once."""
     return sorted(set(_SCOPE.findall(text or "")))
@@ -126,7 +139,7 @@ def _without_credential(error: UpstreamError) -> Finding:
             "must set the right key in the workspace.",
             error,
         )
-    return _unknown(_nobodys_fault(error), error)
+    return _unknown(_no_users_fault(error), error)
 
 
 def _dead_in_recall(error: UpstreamError) -> Finding | None:
@@ -166,9 +179,10 @@ def _without_token(error: UpstreamError) -> Finding:
             error,
         )
     if error.retryable:
-        return _unknown(_nobodys_fault(error), error)
+        return _unknown(_no_users_fault(error), error)
     return _unknown(
-        "Recall did not hand out a token, so nothing could be tried at Zoom.", error
+        f"Recall did not hand out a token, so nothing could be tried at Zoom. {error}",
+        error,
     )
 
 
@@ -176,7 +190,7 @@ def _with_token(seen: Seen, token: AccessToken, now: datetime) -> Finding:
     if isinstance(seen.user, UpstreamError):
         scopes_are_enough = seen.kind is Kind.ACCOUNT_LEVEL and _lacks_scopes(seen.user)
         if not scopes_are_enough:
-            return _unknown(_nobodys_fault(seen.user), seen.user)
+            return _unknown(_no_users_fault(seen.user), seen.user)
         heard = "Zoom knows the token; it may not read a profile."
     elif seen.user is None:
         return _unknown("Zoom was not asked.", None)
@@ -253,7 +267,9 @@ def _unknown(reason: str, error: UpstreamError | None) -> Finding:
     )
 
 
-def _nobodys_fault(error: UpstreamError) -> str:
+def _no_users_fault(error: UpstreamError) -> str:
+    if not error.retryable:
+        return f"{error.service} could not say, and no user has to act. {error}"
     return (
         f"{error.service} could not say. This is nobody's fault here and needs no one: "
         "the next look comes by itself."
