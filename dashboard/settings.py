@@ -6,7 +6,7 @@ import ipaddress
 import os
 import secrets
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -17,6 +17,11 @@ from dashboard.errors import SettingsError
 
 _KEY_BYTES = 32
 _SHORTEST_SECRET_KEY = 16
+# Reserved (RFC 2606, 6761, 6762, 8375; ICANN for .internal), or commonly used at home.
+_PRIVATE_ENDS = (
+    *(".local", ".internal", ".home.arpa", ".lan", ".home", ".corp", ".intranet"),
+    *(".test", ".example", ".invalid", ".onion"),
+)
 
 
 def instance_dir() -> Path:
@@ -83,8 +88,10 @@ class Settings(BaseSettings):
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("must be a URL like https://host")
-        if parts.query or parts.fragment or parts.username:
+        if parts.query or parts.fragment or parts.username is not None:
             raise ValueError("must hold no user, query or fragment")
+        if not _has_port(parts):
+            raise ValueError("must name a port from 1 to 65535, or none")
         return value.rstrip("/")
 
     @field_validator("database_url")
@@ -171,19 +178,70 @@ def read_or_make_file(path: Path, make: str) -> tuple[str, bool]:
         return make, True
 
 
+def _has_port(parts: SplitResult) -> bool:
+    """Whether its port is one, or there is none."""
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
+
+
 def public_url_trouble(url: str) -> str | None:
     """Say why Zoom and Recall would refuse this address, or None if they would not.
 
     Source: contracts/zoom.md 5.1 and 2.4, contracts/recall.md 1.6; checked 2026-11-23.
     """
     parts = urlsplit(url)
-    host = parts.hostname or ""
+    found = _trouble_with_host((parts.hostname or "").rstrip("."))
+    if found is not None:
+        return found
+    if parts.username is not None or parts.query or parts.fragment:
+        return "it holds more than an address: a user, a query or a fragment"
+    if parts.scheme != "https":
+        return "it is not https, which Zoom asks for"
+    return None
+
+
+def public_url_doubt(url: str) -> str | None:
+    """Say what about this address may go wrong, though nobody documents that it does.
+
+    Zoom documents no rule for ports (contracts/zoom.md 5.1) and was seen comparing
+    redirect URLs letter by letter (2.4); checked 2026-11-23.
+    """
+    parts = urlsplit(url)
+    named = parts.netloc.rpartition("@")[2]
+    if named != named.lower():
+        return "its host has upper case letters, and Zoom compares letter by letter"
+    if parts.port not in (None, 443):
+        return f"it names port {parts.port}; whether Zoom calls others than 443 is open"
+    if parts.path.strip("/"):
+        return "it has a path, and the dashboard answers at the root of its host"
+    return None
+
+
+def _trouble_with_host(host: str) -> str | None:
+    try:
+        return _trouble_with_ip(ipaddress.ip_address(host))
+    except ValueError:
+        pass  # it is a name
     if host == "localhost" or host.endswith(".localhost"):
         return "it is localhost, which Zoom and Recall cannot reach"
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        if parts.scheme != "https":
-            return "it is not https, which Zoom asks for"
-        return None
-    return "it is an IP address; Zoom and Recall ask for a host name"
+    if "." not in host:
+        return "it is a name without a dot, which is known inside a network only"
+    if host.endswith(_PRIVATE_ENDS):
+        end = host.rpartition(".")[2]
+        return f"names that end in .{end} are not known on the internet"
+    return None
+
+
+def _trouble_with_ip(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
+    kind = "an IP address"
+    if address.is_unspecified:
+        kind = "no IP address that can be called"
+    elif address.is_loopback:
+        kind = "this machine's own IP address (loopback)"
+    elif address.is_link_local:
+        kind = "an IP address of one network segment (link-local)"
+    elif not address.is_global:
+        kind = "a private IP address"
+    return f"it is {kind}; Zoom and Recall ask for a host name"

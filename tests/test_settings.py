@@ -12,6 +12,7 @@ from dashboard.settings import (
     Settings,
     load,
     new_key,
+    public_url_doubt,
     public_url_trouble,
     read_or_make_file,
 )
@@ -30,6 +31,8 @@ ROOT = Path(__file__).resolve().parents[1]
         ("database_url", "postgresql+psycopg2://hunter2@host/name"),
         ("trusted_proxies", "hunter2"),
         ("recall_url", "https://user:hunter2@host"),
+        ("public_url", "https://host:hunter2"),
+        ("public_url", "https://host:70000/hunter2"),
         ("event_age_limit_s", "60"),
     ],
 )
@@ -71,11 +74,44 @@ def test_every_setting_is_documented(name: str) -> None:
         ("https://localhost:8000", "localhost"),
         ("https://127.0.0.1", "IP address"),
         ("https://[::1]:8000", "IP address"),
-        ("https://10.0.0.4", "IP address"),
+        ("https://10.0.0.4", "private IP address"),
+        ("https://192.168.1.10", "private IP address"),
+        ("https://[fd00::1]", "private IP address"),
+        ("https://127.0.0.1:8000", "loopback"),
+        ("https://169.254.10.1", "link-local"),
+        ("https://[fe80::1]", "link-local"),
+        ("https://0.0.0.0", "no IP address that can be called"),
+        ("https://93.184.216.34", "it is an IP address"),
+        ("https://LOCALHOST", "localhost"),
+        ("https://app.localhost.", "localhost"),
+        ("https://dashboard", "without a dot"),
+        ("https://dashboard.local", ".local are not known"),
+        ("https://dashboard.corp.internal", ".internal are not known"),
+        ("https://me@dashboard.example.com", "more than an address"),
+        ("https://dashboard.example.com/?a=b", "more than an address"),
     ],
 )
 def test_an_address_that_zoom_would_refuse_is_said(url: str, word: str) -> None:
     assert word in str(public_url_trouble(url))
+
+
+@pytest.mark.parametrize(
+    ("url", "word"),
+    [
+        ("https://dashboard.example.com:8443", "port 8443"),
+        ("https://Dashboard.example.com", "upper case"),
+        ("https://dashboard.example.com/zoom", "path"),
+        ("https://dashboard.example.com:443/", None),
+        ("https://dashboard.example.com", None),
+    ],
+)
+def test_what_nobody_documents_about_an_address_is_a_doubt(
+    url: str, word: str | None
+) -> None:
+    doubt = public_url_doubt(url)
+
+    assert doubt is None if word is None else word in str(doubt)
+    assert public_url_trouble(url) is None
 
 
 def test_a_good_address_has_no_trouble() -> None:
