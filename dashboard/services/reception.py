@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dashboard.errors import StorageError
-from dashboard.services import events, mismatches, signatures
+from dashboard.services import challenges, events, mismatches, signatures
 from dashboard.services.arrivals import Received
 from dashboard.services.events import Event
 from dashboard.services.intake import Intake
@@ -193,7 +193,7 @@ def _answer(
     judgement: Judgement,
     event: Event,
 ) -> Owed | Reply:
-    """Answer a challenge with the secret that signed it."""
+    """Answer a challenge with the secret that signed it; asks nobody."""
     fresh = signatures.judge_age(
         judgement, now=incoming.received_at, age_limit_s=CHALLENGE_AGE_LIMIT_S
     )
@@ -201,11 +201,12 @@ def _answer(
         return _refuse(intake, app, incoming, fresh.cause, fresh.sentence)
     if judgement.matched is None or event.plain_token is None:
         return _refuse(intake, app, incoming, Cause.MALFORMED, _NO_TOKEN)
-    answer = signatures.answer_challenge(event.plain_token, judgement.matched.secret)
-    return Owed(
-        received=_received(app, incoming, judgement, event),
-        answer=json.dumps(answer).encode(),
-    )
+    found = signatures.answer_challenge(event.plain_token, judgement.matched.secret)
+    answer = json.dumps(found).encode()
+    if challenges.is_own_probe(event.plain_token):
+        # Ours, to see whether Zoom's would arrive: the same answer, and nothing kept.
+        return Reply(status=200, body=answer)
+    return Owed(received=_received(app, incoming, judgement, event), answer=answer)
 
 
 def _received(
@@ -276,4 +277,8 @@ def _claims_challenge(body: bytes) -> bool:
     # Not verified: good for a hint on the set-up page, and bounded.
     if len(body) > _READ_UNVERIFIED_BYTES or events.CHALLENGE.encode() not in body:
         return False
-    return events.parse(body).event == events.CHALLENGE
+    event = events.parse(body)
+    # One of our own that arrived altered tells the probe, and is not Zoom's.
+    return event.event == events.CHALLENGE and not challenges.is_own_probe(
+        event.plain_token
+    )
