@@ -51,6 +51,7 @@ def _add_world(bp: Blueprint, world: ZoomWorld) -> None:
                     "grants": state.grants,
                     "deliveries": list(state.deliveries),
                     "mails": state.mails,
+                    "subscriptions": state.subscriptions,
                 }
             )
 

@@ -12,7 +12,6 @@ from dashboard.sandbox.zoom.state import State
 CODE_LIVES = timedelta(minutes=5)
 ACCESS_LIVES = timedelta(hours=1)
 REFRESH_LIVES = timedelta(days=90)
-_APP_SCOPES = ["marketplace:read:event_subscription"]
 
 
 def authenticate(state: State, client_id: str, client_secret: str) -> ZoomApp:
@@ -96,7 +95,7 @@ def app_token(state: State, app: ZoomApp) -> dict[str, object]:
         client_id=app.client_id,
         user_id=None,
         account_id=app.account_id,
-        scopes=_APP_SCOPES,
+        scopes=list(app.own_scopes),
         granted_at=state.now(),
     )
     state.grants.append(grant)

@@ -1,5 +1,7 @@
 """`/marketplace/…`: the pages on which a developer sets up a Zoom app."""
 
+import json
+
 from flask import Blueprint, redirect, render_template, request, url_for
 from pydantic import ValidationError
 from werkzeug.wrappers import Response
@@ -15,6 +17,7 @@ _NOTICES = {
     "created": "App created.",
     "saved": "Saved.",
     "validated": "URL validated and saved.",
+    "imported": "Manifest imported; the webhook URL is validated.",
     "regenerated": "Secret Token regenerated. The old one is void.",
 }
 _SHOWN_DELIVERIES = 20
@@ -26,6 +29,7 @@ def blueprint(world: ZoomWorld) -> Blueprint:
     _add_list(bp, world)
     _add_fields(bp, world)
     _add_webhook(bp, world)
+    _add_import(bp, world)
     return bp
 
 
@@ -127,6 +131,23 @@ def _add_webhook(bp: Blueprint, world: ZoomWorld) -> None:
         return _go_to(client_id, done)
 
 
+def _add_import(bp: Blueprint, world: ZoomWorld) -> None:
+    @bp.post("/apps/<client_id>/manifest")
+    def import_manifest(client_id: str) -> Answer:
+        text = request.form.get("manifest", "")
+        file = request.files.get("file")
+        if file:
+            text = file.read().decode(errors="replace")
+        try:
+            world.import_manifest(client_id, json.loads(text))
+        except ValueError:
+            problem = "The manifest is not JSON."
+            return _app_page(world, client_id, problem), 422
+        except RefusedError as error:
+            return _app_page(world, client_id, str(error)), 422
+        return _go_to(client_id, "imported")
+
+
 def _save_subscription(world: ZoomWorld, client_id: str, url: str | None) -> str | None:
     """Save URL and events; return the objection if there is one."""
     app = world.state.app(client_id)
@@ -157,6 +178,9 @@ def _app_page(
             users=list(world.state.users.values()),
             events=[e for e in scopes.EVENTS if scopes.is_allowed(e, app.scopes)],
             deliveries=list(reversed(own))[:_SHOWN_DELIVERIES],
+            subscriptions=[
+                one for one in world.state.subscriptions if one.client_id == client_id
+            ],
             mails=[m for m in world.state.mails if m.client_id == client_id],
             problem=problem,
             typed_url=typed_url,

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -40,6 +41,9 @@ class ZoomApp(Record):
         checked_at: Last challenge sent, whatever came of it.
         failures: Challenges failed in a row; six disable the subscription.
         published: Whether accounts other than `account_id` may authorise it.
+        app_id: What the manifest's address calls it.
+        own_scopes: Of its own tokens (`client_credentials`); Zoom adds them by itself.
+        console_subscription_id: Of the event subscription on its Marketplace page.
     """
 
     name: str = Field(default="Simulated app", min_length=1, max_length=50)
@@ -66,6 +70,14 @@ class ZoomApp(Record):
     optional_scopes: list[str] = []
     events: list[str] = []
     published: bool = False
+    app_id: str = Field(default_factory=values.opaque)
+    own_scopes: list[str] = [
+        "marketplace:delete:event_subscription",
+        "marketplace:read:list_event_subscriptions",
+        "marketplace:update:event_subscription",
+        "marketplace:write:event_subscription",
+    ]
+    console_subscription_id: str = Field(default_factory=values.opaque)
 
 
 class ZoomUser(Record):
@@ -213,6 +225,23 @@ class Delivery(Record):
     taken: bool = False
     state: DeliveryState = DeliveryState.PENDING
     attempts: list[Attempt] = []
+
+
+class Subscription(Record):
+    """An event subscription made by API (contracts/zoom.md 5.7).
+
+    Attributes:
+        scope: Whether `user_ids` or whole `account_ids` subscribe to it.
+    """
+
+    id: str = Field(default_factory=values.opaque)
+    client_id: str
+    name: str = ""
+    url: str
+    events: list[str]
+    scope: Literal["user", "account"]
+    user_ids: list[str] = []
+    account_ids: list[str] = []
 
 
 class Mail(Record):

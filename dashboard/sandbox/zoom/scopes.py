@@ -34,6 +34,24 @@ NEEDS = {
     ),
     "zak": ("user:read:zak", "user_zak:read"),
     "token": ("user:read:token", "user:read"),
+    "manifest/read": ("marketplace:read:app",),
+    "manifest/write": ("marketplace:write:app",),
+    "subscription/create": ("marketplace:write:event_subscription",),
+    "subscription/read": ("marketplace:read:list_event_subscriptions",),
+    "subscription/change": ("marketplace:update:event_subscription",),
+    "subscription/delete": ("marketplace:delete:event_subscription",),
+}
+
+# What a manifest may name: the ones above as granular names, and two neighbours.
+_GRANULAR = {
+    "meeting:read:list_meetings",
+    "meeting:read:local_recording_token",
+    "meeting:read:meeting",
+    "user:read:email",
+    "user:read:list_users",
+    "user:read:token",
+    "user:read:user",
+    "user:read:zak",
 }
 
 EVENTS = {
@@ -66,6 +84,11 @@ def is_allowed(event: str, scopes: Iterable[str]) -> bool:
     if event.startswith("user.") and "user:read:list_users:admin" in held:
         return True
     return event in EVENTS and missing(held, EVENTS[event]) is None
+
+
+def is_known(scope: str) -> bool:
+    """Whether Zoom has a granular scope of this name that an app may ask users for."""
+    return scope.removesuffix(":admin") in _GRANULAR
 
 
 def usual_events(scopes: list[str]) -> list[str]:

@@ -8,6 +8,7 @@ from dashboard.sandbox.zoom import (
     api,
     control,
     marketplace,
+    marketplace_api,
     oauth,
     people_pages,
     values,
@@ -29,6 +30,7 @@ def create_zoom(world: ZoomWorld) -> Flask:
     app.url_map.strict_slashes = False
     app.register_blueprint(oauth.blueprint(world))
     app.register_blueprint(api.blueprint(world))
+    app.register_blueprint(marketplace_api.blueprint(world))
     app.register_blueprint(marketplace.blueprint(world))
     app.register_blueprint(people_pages.blueprint(world))
     app.register_blueprint(control.blueprint(world))

@@ -14,6 +14,7 @@ from dashboard.sandbox.zoom.records import (
     Grant,
     Mail,
     Meeting,
+    Subscription,
     ZoomApp,
     ZoomUser,
 )
@@ -55,6 +56,7 @@ class State:
             self.pending: dict[int, Delivery] = {}
             self.holds_next = True
             self.mails: list[Mail] = []
+            self.subscriptions: list[Subscription] = []
             self.switches = Switches()
             self.order = random.Random(_ORDER_SEED)  # noqa: S311 - no secret comes of it
             self._numbers = count(1)

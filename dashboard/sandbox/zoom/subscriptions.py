@@ -1,7 +1,12 @@
-"""Who is told of an event (contracts/zoom.md 5.7)."""
+"""Who is told of an event (contracts/zoom.md 5.7).
+
+Subscriptions may overlap, and then the same event goes out once for each.
+"""
+
+from collections.abc import Iterator
 
 from dashboard.sandbox.zoom import webhooks
-from dashboard.sandbox.zoom.records import Kind, ZoomApp, ZoomUser
+from dashboard.sandbox.zoom.records import Kind, Subscription, ZoomApp, ZoomUser
 from dashboard.sandbox.zoom.state import State
 
 
@@ -16,8 +21,9 @@ def publish(
         **payload,
     }
     for app in state.apps.values():
-        if _listens(app, event) and _may_see(state, app, user):
-            webhooks.queue(state, app, event, told)
+        if _may_see(state, app, user):
+            for url in _listening(state, app, user, event):
+                webhooks.queue(state, app, event, told, url=url)
 
 
 def milliseconds(state: State) -> int:
@@ -25,14 +31,23 @@ def milliseconds(state: State) -> int:
     return int(state.now().timestamp() * 1000)
 
 
-def _listens(app: ZoomApp, event: str) -> bool:
+def _listening(state: State, app: ZoomApp, user: ZoomUser, event: str) -> Iterator[str]:
+    """Yield the URL of each subscription of the app to this event of this user."""
     # Unvalidated URLs get nothing since 2025-06-27 (contracts/zoom.md 5.5).
-    return (
-        app.webhook_url is not None
-        and app.validated_at is not None
-        and app.subscription_enabled
-        and event in app.events
-    )
+    is_on = app.validated_at is not None and app.subscription_enabled
+    if app.webhook_url is not None and is_on and event in app.events:
+        yield app.webhook_url
+    for made in state.subscriptions:
+        if made.client_id != app.client_id or event not in made.events:
+            continue
+        if _subscribes(made, user):
+            yield made.url
+
+
+def _subscribes(made: Subscription, user: ZoomUser) -> bool:
+    if made.scope == "account":
+        return user.account_id in made.account_ids
+    return user.id in made.user_ids
 
 
 def _may_see(state: State, app: ZoomApp, user: ZoomUser) -> bool:

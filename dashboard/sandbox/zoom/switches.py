@@ -23,6 +23,8 @@ class Switches(BaseModel):
         code_in_reason: Whether `Invalid authorization code` repeats the code (3.3).
         redirect_mismatch_error: `error` when the redirect URI differs (3.3).
         client_credentials: Whether that grant is open to the apps (3.4).
+        updates_subscriptions: Whether `PATCH …/app/event_subscription` exists; older
+            descriptions of the API lack it (5.7).
         pmi_as: JSON type of `pmi` in `GET /users/me` (4.1).
         expired_token_code: `code` for an expired access token (4.3).
         missing_scope_status: HTTP status beside code 4711 (4.3).
@@ -53,6 +55,7 @@ class Switches(BaseModel):
         "invalid_request"
     )
     client_credentials: bool = True
+    updates_subscriptions: bool = True
     pmi_as: Literal["int", "string"] = "int"
     expired_token_code: Literal[124, 201] = 124
     missing_scope_status: Literal[400, 401, 403] = 400

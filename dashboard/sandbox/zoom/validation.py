@@ -63,7 +63,7 @@ def validate(
             what="The event notification endpoint URL",
             allow_local=state.allow_local,
         )
-    verdict = _challenge(state, http, app, target)
+    verdict = challenge(state, http, app, target)
     with state.lock:
         if verdict.valid:
             app.webhook_url = target
@@ -77,7 +77,7 @@ def repeat_due(state: State, http: httpx2.Client) -> int:
     """Challenge each saved URL whose last challenge is 72 h old; return how many."""
     due = _take_due(state)
     for app, url in due:
-        verdict = _challenge(state, http, app, url)
+        verdict = challenge(state, http, app, url)
         with state.lock:
             _count(state, app, verdict)
     return len(due)
@@ -96,7 +96,8 @@ def _take_due(state: State) -> list[tuple[ZoomApp, str]]:
         return due
 
 
-def _challenge(state: State, http: httpx2.Client, app: ZoomApp, url: str) -> Verdict:
+def challenge(state: State, http: httpx2.Client, app: ZoomApp, url: str) -> Verdict:
+    """Challenge a URL for the app and change nothing; the lock is not held."""
     with state.lock:
         plain = values.plain_token()
         event_ts = int(state.now().timestamp() * 1000)

@@ -39,10 +39,10 @@ def client(transport: httpx2.BaseTransport | None) -> httpx2.Client:
     )
 
 
-def queue(state: State, app: ZoomApp, event: str, payload: dict[str, object]) -> None:
-    """Owe the app one event from now on, as the switches spoil it."""
-    if app.webhook_url is None:
-        return
+def queue(
+    state: State, app: ZoomApp, event: str, payload: dict[str, object], *, url: str
+) -> None:
+    """Owe the app one event at this URL from now on, as the switches spoil it."""
     switches, now = state.switches, state.now()
     event_ts = _milliseconds(state)
     envelope = {"event": event, "event_ts": event_ts, "payload": payload}
@@ -64,7 +64,7 @@ def queue(state: State, app: ZoomApp, event: str, payload: dict[str, object]) ->
             client_id=app.client_id,
             event=event,
             event_ts=event_ts,
-            url=app.webhook_url,
+            url=url,
             body=body,
             queued_at=now,
             due_at=due_at,

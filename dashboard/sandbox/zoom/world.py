@@ -9,13 +9,16 @@ from dashboard.sandbox.zoom import (
     apps,
     consent,
     grants,
+    importing,
     meetings,
     people,
+    subscribing,
     validation,
     webhooks,
 )
-from dashboard.sandbox.zoom.records import Meeting, ZoomApp, ZoomUser
+from dashboard.sandbox.zoom.records import Meeting, Subscription, ZoomApp, ZoomUser
 from dashboard.sandbox.zoom.state import State
+from dashboard.sandbox.zoom.subscribing import Asked
 from dashboard.sandbox.zoom.switches import Switches
 from dashboard.sandbox.zoom.validation import Verdict
 
@@ -173,6 +176,18 @@ class ZoomWorld:
     def validate(self, client_id: str, url: str | None = None) -> Verdict:
         """Press *Validate* and wait for the outcome; see `validation.validate`."""
         return validation.validate(self.state, self._http, client_id, url)
+
+    def import_manifest(self, client_id: str, manifest: object) -> ZoomApp:
+        """Fill an app's fields from a manifest; see `importing.take`."""
+        return importing.take(self.state, self._http, client_id, manifest)
+
+    def subscribe(self, app: ZoomApp, asked: Asked) -> Subscription:
+        """Make an event subscription as the API does; see `subscribing.create`."""
+        return subscribing.create(self.state, self._http, app, asked)
+
+    def change_subscription(self, app: ZoomApp, asked: Asked) -> None:
+        """Change one made by API; see `subscribing.change`."""
+        subscribing.change(self.state, self._http, app, asked)
 
     def deliver_due(self) -> int:
         """Send everything due at the simulated time, challenges included.

@@ -1,0 +1,185 @@
+"""The simulated Zoom's event subscriptions by API (zoom.md 5.7)."""
+
+from typing import Any
+
+import pytest
+
+from dashboard.sandbox.zoom import ZoomWorld
+from dashboard.sandbox.zoom.records import ZoomApp
+from tests.sandbox.zoom_makers import (
+    HOOK,
+    Endpoint,
+    a_subscriber,
+    a_user,
+    a_world,
+    an_app,
+    pair,
+    tokens,
+    web,
+)
+
+PATH = "/v2/marketplace/app/event_subscription"
+ELSEWHERE = f"{HOOK}/elsewhere"
+
+
+def own_token(world: ZoomWorld, app: ZoomApp) -> dict[str, str]:
+    form = {"grant_type": "client_credentials"}
+    answer = web(world).post("/oauth/token", data=form, auth=pair(app))
+    return {"Authorization": f"Bearer {answer.get_json()['access_token']}"}
+
+
+def call(
+    world: ZoomWorld, app: ZoomApp, method: str, path: str = "", **body: Any
+) -> Any:
+    return web(world).open(
+        PATH + path, method=method, json=body or None, headers=own_token(world, app)
+    )
+
+
+def asked(**over: Any) -> dict[str, Any]:
+    return {
+        "events": ["meeting.created"],
+        "event_webhook_url": ELSEWHERE,
+        "subscription_scope": "user",
+        **over,
+    }
+
+
+def listed(world: ZoomWorld, app: ZoomApp, **query: str) -> list[dict[str, Any]]:
+    answer = web(world).get(PATH, query_string=query, headers=own_token(world, app))
+    found: list[dict[str, Any]] = answer.get_json()["event_subscriptions"]
+    return found
+
+
+def test_a_subscription_is_challenged_made_and_listed_beside_the_consoles() -> None:
+    world = a_world()
+    app, ana = a_subscriber(world)
+
+    made = call(world, app, "POST", **asked(user_ids=[ana.id]))
+
+    found = listed(world, app, user_id=ana.id, account_id=ana.account_id)
+    assert made.status_code == 201
+    assert [one["created_source"] for one in found] == ["default", "openapi"]
+    assert found[1]["event_subscription_id"] == made.get_json()["event_subscription_id"]
+    assert world.state.deliveries[-1].url == ELSEWHERE
+
+
+def test_overlapping_subscriptions_bring_the_same_event_twice() -> None:
+    endpoint = Endpoint()
+    world = a_world(endpoint)
+    app, ana = a_subscriber(world)
+    call(world, app, "POST", **asked(event_webhook_url=HOOK, user_ids=[ana.id]))
+
+    world.create_meeting(ana.id)
+    world.deliver_due()
+
+    assert [event["event"] for event in endpoint.events()] == ["meeting.created"] * 2
+
+
+def test_only_users_who_joined_are_told_of() -> None:
+    endpoint = Endpoint()
+    world = a_world(endpoint)
+    app, ana, ben = an_app(world), a_user(world), a_user(world, email="ben@example.com")
+    for user in (ana, ben):
+        tokens(world, app, user)
+    made = call(world, app, "POST", **asked(user_ids=[ana.id])).get_json()
+    world.create_meeting(ben.id)
+    world.deliver_due()
+    before = len(endpoint.events())
+
+    path = f"/{made['event_subscription_id']}"
+    joined = call(
+        world, app, "PATCH", path, user_ids=[ben.id], account_id=ben.account_id
+    )
+    world.create_meeting(ben.id)
+    world.deliver_due()
+
+    assert joined.status_code == 204
+    assert (before, len(endpoint.events())) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("over", "status", "code"),
+    [
+        ({"events": []}, 400, 1500),
+        ({"events": ["meeting.exploded"]}, 404, 1601),
+        ({"event_webhook_url": ""}, 400, 1500),
+        ({"event_webhook_url": "http://localhost/x"}, 404, 1701),
+        ({"subscription_scope": "galaxy"}, 400, 1500),
+        ({"subscription_scope": "account", "account_id": "x"}, 400, 1300),
+        ({"user_ids": ["nobody"]}, 404, 1001),
+        ({"user_ids": ["a"] * 11}, 400, 300),
+    ],
+)
+def test_what_zoom_refuses_has_its_code(
+    over: dict[str, Any], status: int, code: int
+) -> None:
+    world = a_world()
+    app, _ = a_subscriber(world)
+
+    refused = call(world, app, "POST", **asked(**over))
+
+    assert (refused.status_code, refused.get_json()["code"]) == (status, code)
+    assert world.state.subscriptions == []
+
+
+def test_an_event_without_its_scope_is_not_allowed() -> None:
+    world = a_world()
+    app, ana = a_subscriber(world)
+    world.change_app(app.client_id, events=[], scopes=["user:read:user"])
+
+    refused = call(world, app, "POST", **asked(user_ids=[ana.id])).get_json()
+
+    assert refused["code"] == 1602
+    assert refused["message"] == "The event is not allowed for the app: meeting.created"
+
+
+def test_an_app_without_scopes_of_its_own_may_nothing() -> None:
+    world = a_world()
+    app, ana = a_subscriber(world)
+    world.change_app(app.client_id, own_scopes=[])
+
+    refused = call(world, app, "POST", **asked(user_ids=[ana.id])).get_json()
+
+    assert refused["code"] == 4711
+    assert "marketplace:write:event_subscription" in refused["message"]
+
+
+def test_a_change_challenges_a_new_url_and_leaves_the_consoles_alone() -> None:
+    endpoint = Endpoint()
+    world = a_world(endpoint)
+    app, ana = a_subscriber(world)
+    made = call(world, app, "POST", **asked(user_ids=[ana.id])).get_json()
+    challenges = len(endpoint.requests)
+
+    changed = call(
+        world, app, "PATCH", **made, event_webhook_url=HOOK, events=["user.updated"]
+    )
+    by_hand = call(
+        world, app, "PATCH", event_subscription_id=app.console_subscription_id
+    )
+
+    (kept,) = world.state.subscriptions
+    assert (changed.status_code, by_hand.status_code) == (204, 404)
+    assert (kept.url, kept.events) == (HOOK, ["user.updated"])
+    assert len(endpoint.requests) == challenges + 1
+
+
+def test_a_zoom_that_updates_nothing_says_405() -> None:
+    world = a_world()
+    app, _ = a_subscriber(world)
+    world.switch(updates_subscriptions=False)
+
+    assert call(world, app, "PATCH", event_subscription_id="x").status_code == 405
+
+
+def test_a_deleted_one_is_gone() -> None:
+    world = a_world()
+    app, ana = a_subscriber(world)
+    made = call(world, app, "POST", **asked(user_ids=[ana.id])).get_json()
+    path = f"/{made['event_subscription_id']}"
+
+    statuses = [call(world, app, "DELETE", path).status_code for _ in range(2)]
+
+    assert statuses == [204, 404]
+    assert world.state.subscriptions == []
