@@ -11,66 +11,116 @@ from dashboard.models.zoom_app import Kind, ScopeStyle
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reasons:
+    """Why a scope is asked for, to each who asks.
+
+    Attributes:
+        why: In words fit for a user and an admin.
+        reviewer: For Zoom's reviewer: what is called with it, for what.
+        without: What stops working when it is not granted.
+    """
+
+    why: str
+    reviewer: str
+    without: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scope:
     """One scope as Zoom's console names it.
 
     Attributes:
-        why: The reason, in words fit for a user, an admin and Zoom's reviewer.
         is_required: Nothing works without it. The others Zoom adds by itself under a
             condition that `why` tells; adding them for nothing delays Zoom's review.
+        is_for_sdk: Only there because the same Zoom app has the Meeting SDK.
     """
 
     name: str
-    why: str
+    reasons: Reasons
     is_required: bool = True
+    is_for_sdk: bool = False
+
+    @property
+    def why(self) -> str:
+        """The reason in words fit for a user and an admin."""
+        return self.reasons.why
 
 
-_JOIN = (
-    "Lets the bot record a meeting of yours without asking the host: Recall fetches "
-    "a join token for local recording with it."
+_JOIN = Reasons(
+    why="Lets the bot record a meeting of yours without asking the host: Recall "
+    "fetches a join token for local recording with it.",
+    reviewer="Used to fetch a join token for local recording, one meeting at a time, "
+    "when a bot joins a meeting that the user hosts. The bot may then record without "
+    "the host having to allow it by hand.",
+    without="Each bot has to ask the host for permission to record, and does not "
+    "record while nobody answers.",
 )
-_MEETINGS = "Lets Recall list meetings, to know which meeting belongs to which host."
-_PROFILE = (
-    "Reads the personal meeting ID (PMI), so that meetings held in the personal room "
-    "are recognised."
+_MEETINGS = Reasons(
+    why="Lets Recall list meetings, to know which meeting belongs to which host.",
+    reviewer="Used to list the user's upcoming meetings, so that a meeting number can "
+    "be matched to the host whose permission is needed. Topics and attendees are not "
+    "used.",
+    without="No meeting is matched to its host, so no join token is fetched for any.",
 )
-_AUTOMATIC = (
-    "Zoom switches it on together with the join token scope; it cannot be removed."
+_ONE_MEETING = Reasons(
+    why="Zoom switches it on together with the scope that lists meetings; it cannot "
+    "be removed. The event meeting.created needs it.",
+    reviewer="Used by the event meeting.created, which tells of a new meeting and its "
+    "host. Zoom adds it together with the scope that lists meetings.",
+    without="Zoom does not send meeting.created, so meetings made after a user "
+    "connected are not known.",
 )
-_ZAK = (
-    "Only there when the same Zoom app has the Meeting SDK switched on; Zoom adds it "
-    "by itself. Do not add it otherwise."
+_PROFILE = Reasons(
+    why="Reads the personal meeting ID (PMI), so that meetings held in the personal "
+    "room are recognised.",
+    reviewer="Used to read the user's personal meeting ID (PMI), name and e-mail: the "
+    "PMI to recognise meetings held in the personal room, name and e-mail to show the "
+    "connection to the customer's own staff. The event user.updated needs it too.",
+    without="Meetings in a personal room are not recognised, and a changed PMI is not "
+    "noticed.",
+)
+_USERS = Reasons(
+    why="Lists the users of the account with their personal meeting IDs (PMI).",
+    reviewer="Used to list the users of the account with their personal meeting IDs "
+    "(PMI), so that a meeting held in a personal room is matched to its host.",
+    without="Meetings in personal rooms are not recognised.",
+)
+_ZAK = Reasons(
+    why="Only there when the same Zoom app has the Meeting SDK switched on; Zoom adds "
+    "it by itself. Do not add it otherwise.",
+    reviewer="Not used by this integration. Zoom adds it to every app that has the "
+    "Meeting SDK switched on, and it cannot be removed.",
+    without="Nothing: this integration does not use it.",
 )
 
 _SCOPES: dict[tuple[Kind, ScopeStyle], tuple[Scope, ...]] = {
     (Kind.USER_LEVEL, ScopeStyle.GRANULAR): (
-        Scope(name="meeting:read:local_recording_token", why=_JOIN),
-        Scope(name="meeting:read:list_meetings", why=_MEETINGS),
-        Scope(name="user:read:user", why=_PROFILE),
-        Scope(name="meeting:read:meeting", why=_AUTOMATIC, is_required=False),
-        Scope(name="user:read:zak", why=_ZAK, is_required=False),
+        Scope(name="meeting:read:local_recording_token", reasons=_JOIN),
+        Scope(name="meeting:read:list_meetings", reasons=_MEETINGS),
+        Scope(name="user:read:user", reasons=_PROFILE),
+        Scope(name="meeting:read:meeting", reasons=_ONE_MEETING, is_required=False),
+        Scope(name="user:read:zak", reasons=_ZAK, is_required=False, is_for_sdk=True),
     ),
     (Kind.ACCOUNT_LEVEL, ScopeStyle.GRANULAR): (
-        Scope(name="meeting:read:local_recording_token:admin", why=_JOIN),
-        Scope(name="meeting:read:list_meetings:admin", why=_MEETINGS),
+        Scope(name="meeting:read:local_recording_token:admin", reasons=_JOIN),
+        Scope(name="meeting:read:list_meetings:admin", reasons=_MEETINGS),
+        Scope(name="user:read:list_users:admin", reasons=_USERS),
+        # Recall's list has three; Zoom wants this one for the event meeting.created
+        # (contracts/zoom.md 3.7 and 5.7).
         Scope(
-            name="user:read:list_users:admin",
-            why="Lists the users of the account with their personal meeting IDs (PMI).",
+            name="meeting:read:meeting:admin", reasons=_ONE_MEETING, is_required=False
         ),
     ),
     (Kind.USER_LEVEL, ScopeStyle.LEGACY): (
-        Scope(name="meeting_token:read:local_recording", why=_JOIN),
-        Scope(name="meeting:read", why=_MEETINGS),
-        Scope(name="user:read", why=_PROFILE),
-        Scope(name="user_zak:read", why=_ZAK, is_required=False),
+        Scope(name="meeting_token:read:local_recording", reasons=_JOIN),
+        Scope(name="meeting:read", reasons=_MEETINGS),
+        Scope(name="user:read", reasons=_PROFILE),
+        Scope(name="user_zak:read", reasons=_ZAK, is_required=False, is_for_sdk=True),
     ),
     (Kind.ACCOUNT_LEVEL, ScopeStyle.LEGACY): (
-        Scope(name="meeting_token:read:admin:local_recording", why=_JOIN),
-        Scope(name="meeting:read:admin", why=_MEETINGS),
-        Scope(
-            name="user:read:admin",
-            why="Reads the users of the account with their personal meeting IDs (PMI).",
-        ),
+        Scope(name="meeting_token:read:admin:local_recording", reasons=_JOIN),
+        Scope(name="meeting:read:admin", reasons=_MEETINGS),
+        Scope(name="user:read:admin", reasons=_USERS),
     ),
 }
 
