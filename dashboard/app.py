@@ -15,6 +15,7 @@ from dashboard.clients.http import make_http
 from dashboard.clients.recall import REGIONS, Recall
 from dashboard.clients.zoom import ZoomApi
 from dashboard.clients.zoom_oauth import ZoomOAuth
+from dashboard.clients.zoom_subscriptions import ZoomSubscriptions
 from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.staff import Staff
@@ -95,6 +96,7 @@ def build_services(
     database = Database(settings.sqlalchemy_url)
     vault = open_vault(settings, database)
     zoom_oauth, zoom = ZoomOAuth(settings.zoom_url), ZoomApi(settings.zoom_api_url)
+    zoom_subscriptions = ZoomSubscriptions(settings.zoom_api_url)
     pools = {
         region: make_http(settings.recall_url or host)
         for region, host in REGIONS.items()
@@ -108,8 +110,14 @@ def build_services(
         zoom_oauth=zoom_oauth,
         zoom=zoom,
         recall=_recall_factory(settings, pools, Budgets(database, clock)),
+        zoom_subscriptions=zoom_subscriptions,
         intake=Intake(database, vault, clock, settings),
-        closing=[zoom_oauth.close, zoom.close, *(one.close for one in pools.values())],
+        closing=[
+            zoom_oauth.close,
+            zoom.close,
+            zoom_subscriptions.close,
+            *(one.close for one in pools.values()),
+        ],
     )
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import httpx2
-from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
-from pydantic import SecretStr
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 from dashboard.clients.http import make_http, send
 from dashboard.errors import UpstreamError
@@ -30,6 +30,19 @@ class PairAnswer:
 
     verdict: PairVerdict
     reason: str
+
+
+class AppToken(BaseModel):
+    """An app's own token, an hour long (contracts/zoom.md 3.2).
+
+    Attributes:
+        scope: What it may do, space separated; "" if Zoom did not say.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    access_token: SecretStr
+    scope: str = ""
 
 
 class ZoomOAuth:
@@ -64,8 +77,7 @@ class ZoomOAuth:
         right one `invalid_grant` (contracts/zoom.md 3.4, an inference; checked
         2026-11-23). Anything else tells nothing. Changes nothing; raises nothing.
         """
-        pair = f"{client_id}:{client_secret.get_secret_value()}".encode()
-        basic = SecretStr(base64.b64encode(pair).decode())
+        basic = _basic(client_id, client_secret)
         request = self._http.build_request(
             "POST",
             f"{self._base_url}/oauth/token",
@@ -92,6 +104,34 @@ class ZoomOAuth:
             "nothing about the pair.",
         )
 
+    def app_token(self, *, client_id: str, client_secret: SecretStr) -> AppToken:
+        """Return a token of the app itself, by `client_credentials`.
+
+        A token proves the pair (contracts/zoom.md 3.4, checked 2026-11-25).
+
+        Raises:
+            UpstreamError: `code` is "invalid_client" for a wrong pair; any other
+                refusal says that this app has no tokens of its own, or nothing.
+        """
+        basic = _basic(client_id, client_secret)
+        request = self._http.build_request(
+            "POST",
+            f"{self._base_url}/oauth/token",
+            headers={
+                "Authorization": f"Basic {basic.get_secret_value()}",
+                "Content-Type": "application/x-www-form-urlencoded",
+            },
+            # In the body: a query string may be refused (contracts/zoom.md 3.1).
+            content=prepare_token_request("client_credentials"),
+        )
+        return send(
+            self._http,
+            request,
+            service="Zoom",
+            as_=AppToken,
+            secrets=[client_secret, basic],
+        )
+
     def authorize_url(
         self, *, client_id: str, redirect_uri: str, state: str, code_challenge: str
     ) -> str:
@@ -114,6 +154,11 @@ class ZoomOAuth:
             code_challenge_method="S256",
         )
         return url
+
+
+def _basic(client_id: str, client_secret: SecretStr) -> SecretStr:
+    pair = f"{client_id}:{client_secret.get_secret_value()}".encode()
+    return SecretStr(base64.b64encode(pair).decode())
 
 
 def _judged(error: UpstreamError) -> PairAnswer:

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from dashboard.clients.recall import Recall
 from dashboard.clients.zoom import ZoomApi
 from dashboard.clients.zoom_oauth import ZoomOAuth
+from dashboard.clients.zoom_subscriptions import ZoomSubscriptions
 from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.services.intake import Intake
@@ -43,6 +44,7 @@ class Services:
     vault: Vault
     zoom_oauth: ZoomOAuth
     zoom: ZoomApi
+    zoom_subscriptions: ZoomSubscriptions
     recall: RecallFactory
     intake: Intake
     closing: Sequence[Callable[[], None]] = ()

@@ -6,6 +6,7 @@ and is said to be unchecked (docs/decisions/0006-wrong-pairs-are-not-saved.md).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from pydantic import SecretStr
@@ -115,17 +116,34 @@ def check_again(services: Services, zoom_app_id: UUID) -> Proof:
         proof = Proof(
             verdict=proof.verdict, reason=where_to_look(environment), at=proof.at
         )
+    remember(services, zoom_app_id, proof, of_secret_set_at=set_at)
+    return proof
+
+
+def remember(
+    services: Services, zoom_app_id: UUID, proof: Proof, *, of_secret_set_at: datetime
+) -> None:
+    """Keep what Zoom said of the stored pair, unless it is no news; commits.
+
+    Args:
+        services: All of them.
+        zoom_app_id: Whose pair.
+        proof: What Zoom said.
+        of_secret_set_at: When the client secret that was asked about had been entered.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+    """
     with services.database.writing() as session:
         zoom_app = zoom_apps.get(session, zoom_app_id)
         is_news = (
             proof.verdict is not Verdict.UNKNOWN or zoom_app.verdict is Verdict.UNKNOWN
         )
-        if is_news and zoom_app.client_secret_set_at == set_at:
+        if is_news and zoom_app.client_secret_set_at == of_secret_set_at:
             zoom_app.verdict = proof.verdict
             zoom_app.verdict_reason = proof.reason[:300]
             zoom_app.checked_at = proof.at
             session.add(zoom_app)
-    return proof
 
 
 def ask_zoom(services: Services, client_id: str, client_secret: SecretStr) -> Proof:

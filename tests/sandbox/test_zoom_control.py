@@ -115,6 +115,7 @@ def test_a_reset_forgets_everything_but_the_time() -> None:
         "grants",
         "deliveries",
         "mails",
+        "subscriptions",
     }
     assert datetime.fromisoformat(state["now"]).date() == NOON.date()
 
