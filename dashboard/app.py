@@ -50,6 +50,7 @@ from dashboard.web.views import (
     health,
     live,
     metrics,
+    moving,
     overview,
     resends,
     webhooks,
@@ -62,6 +63,7 @@ from dashboard.web.views import staff as staff_views
 _BLUEPRINTS = [
     overview.bp,
     zoom_apps.bp,
+    moving.bp,
     connections.bp,
     webhooks.bp,
     resends.bp,

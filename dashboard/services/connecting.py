@@ -114,8 +114,10 @@ def is_ready(app: ZoomApp) -> bool:
 
 def only_ready(session: Session) -> ZoomApp | None:
     """Return the zoom app that can be connected, if there is exactly one."""
-    query = select(ZoomApp).where(col(ZoomApp.recall_app_id).is_not(None)).limit(2)
-    ready = [app for app in session.exec(query).all() if is_ready(app)]
+    query = select(ZoomApp).where(
+        col(ZoomApp.recall_app_id).is_not(None), col(ZoomApp.retired_at).is_(None)
+    )
+    ready = [app for app in session.exec(query.limit(2)) if is_ready(app)]
     return ready[0] if len(ready) == 1 else None
 
 
@@ -124,7 +126,8 @@ def begin(services: Services, slug: str, *, browser: str, address: str = "") -> 
 
     Raises:
         NotFoundError: There is no such page.
-        ConflictError: The app is not ready, or the address began too many trips.
+        ConflictError: The app is not ready or retired, or the address began too many
+            trips.
     """
     now = services.clock.now()
     state, verifier = secrets.token_urlsafe(32), SecretStr(secrets.token_urlsafe(48))
@@ -136,6 +139,8 @@ def begin(services: Services, slug: str, *, browser: str, address: str = "") -> 
         app = door(session, slug)
         if not is_ready(app):
             raise ConflictError("This zoom app is not in Recall yet.")
+        if app.retired_at is not None:
+            raise ConflictError("This link is not used any more.")
         if address:
             subject = f"connect from {address}"
             if throttle.is_spent(session, subject, limit=BEGINNINGS, now=now):

@@ -13,10 +13,11 @@ from uuid import UUID
 
 from sqlalchemy import Column, ColumnElement, false, inspect, literal
 from sqlalchemy.sql.base import ColumnCollection
-from sqlmodel import Session, col, func, or_, select, tuple_
+from sqlmodel import Session, col, func, not_, or_, select, tuple_
 
 from dashboard.db import Database
 from dashboard.models.connection import Connection, MeetingMapping, TokenState
+from dashboard.services.succession import Move, has_moved
 
 PAGE = 50
 MOST_MEETINGS = 50
@@ -41,12 +42,16 @@ class Filters:
 
     Attributes:
         search: Part of a name or e-mail, or a whole Zoom user id, PMI or Recall id.
+        move: To another zoom app: only those who have moved on to it, or, unless
+            `is_moved`, only those who have not.
     """
 
     search: str = ""
     state: TokenState | None = None
     zoom_app_id: UUID | None = None
     sort: Sort = Sort.CONNECTED
+    move: Move | None = None
+    is_moved: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +144,9 @@ def _where(filters: Filters) -> list[ColumnElement[bool]]:
         wanted.append(col(Connection.token_state) == filters.state)
     if filters.zoom_app_id is not None:
         wanted.append(col(Connection.zoom_app_id) == filters.zoom_app_id)
+    if filters.move is not None:
+        moved = has_moved(filters.move)
+        wanted.append(moved if filters.is_moved else not_(moved))
     if filters.search.strip():
         wanted.append(_found_by(filters.search.strip()))
     return wanted

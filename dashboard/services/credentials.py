@@ -1,6 +1,7 @@
 """What a person enters about a Zoom credential pair, and whether it can be taken."""
 
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 from pydantic import SecretStr
 
@@ -13,7 +14,12 @@ _NAME_LENGTH = 80
 
 @dataclass(frozen=True, kw_only=True)
 class NewZoomApp:
-    """What a person enters about one Zoom credential pair, before it is tidied."""
+    """What a person enters about one Zoom credential pair, before it is tidied.
+
+    Attributes:
+        workspace_id: Where its Recall app is to be made, when that is known already.
+        succeeds_id: The zoom app that it is to replace.
+    """
 
     name: str
     environment: Environment
@@ -23,6 +29,8 @@ class NewZoomApp:
     secret_token: SecretStr
     scope_style: ScopeStyle = ScopeStyle.GRANULAR
     routing: Routing = Routing.RELAY
+    workspace_id: UUID | None = None
+    succeeds_id: UUID | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

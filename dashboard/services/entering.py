@@ -59,7 +59,10 @@ def create(services: Services, values: NewZoomApp, *, actor: Actor) -> Entered:
         made = zoom_apps.create(
             session, services.vault, values=values, now=now, proof=proof
         )
-        audit.record(session, actor, "zoom_app.created", subject=_words(made), now=now)
+        subject = _words(made)
+        if made.succeeds_id is not None:
+            subject += f": to replace {made.succeeds_id}"
+        audit.record(session, actor, "zoom_app.created", subject=subject, now=now)
     return Entered(zoom_app_id=made.id, proof=proof, trimmed=trimmed)
 
 

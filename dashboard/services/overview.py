@@ -36,7 +36,7 @@ class AppOverview:
 
 
 def list_apps(session: Session, *, now: datetime) -> Sequence[AppOverview]:
-    """Return every zoom app, by name."""
+    """Return every zoom app that is in use, by name: the retired ones ask nothing."""
     connections = _connections(session)
     return [
         AppOverview(
@@ -48,6 +48,7 @@ def list_apps(session: Session, *, now: datetime) -> Sequence[AppOverview]:
             },
         )
         for app in zoom_apps.list_all(session)
+        if app.retired_at is None
     ]
 
 

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 from dashboard.errors import ConflictError, NotFoundError
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import holds
+from dashboard.services import holds, succession
 from dashboard.services.credentials import NewZoomApp, ZoomAppChanges, tidy
 from dashboard.services.signatures import NamedSecret
 from dashboard.vault import Vault, fingerprint
@@ -46,10 +46,13 @@ def create(
 
     Raises:
         InvalidInputError: As `tidy`.
-        ConflictError: The client ID is here already.
+        ConflictError: The client ID is here already, or the zoom app that it is to
+            replace has a successor already.
     """
     values, _ = tidy(values)
     require_new(session, values.client_id)
+    if values.succeeds_id is not None:
+        succession.require_free(session, values.succeeds_id)
     proof = proof or Proof()
     zoom_app_id = uuid4()
     zoom_app = ZoomApp(
@@ -72,6 +75,8 @@ def create(
         verdict_reason=proof.reason[:300],
         checked_at=proof.at,
         slug=_slug(values.name),
+        workspace_id=values.workspace_id,
+        succeeds_id=values.succeeds_id,
         created_at=now,
     )
     session.add(zoom_app)
@@ -142,14 +147,26 @@ def get(session: Session, zoom_app_id: UUID) -> ZoomApp:
     return zoom_app
 
 
+def in_full(zoom_app: ZoomApp) -> str:
+    """Name a zoom app for the audit log: name, environment and id."""
+    return f"{zoom_app.name} ({zoom_app.environment.value}) {zoom_app.id}"
+
+
 def find_by_slug(session: Session, slug: str) -> ZoomApp | None:
     """Return the zoom app of a hosted connect page, or None."""
     return session.exec(select(ZoomApp).where(col(ZoomApp.slug) == slug)).first()
 
 
 def list_all(session: Session) -> Sequence[ZoomApp]:
-    """Return every zoom app, by name."""
-    return session.exec(select(ZoomApp).order_by(col(ZoomApp.name))).all()
+    """Return every zoom app, by name; the retired ones last."""
+    is_retired = col(ZoomApp.retired_at).is_not(None)
+    return session.exec(select(ZoomApp).order_by(is_retired, col(ZoomApp.name))).all()
+
+
+def find_by_client_id(session: Session, client_id: str) -> ZoomApp | None:
+    """Return the zoom app with this client ID, or None."""
+    query = select(ZoomApp).where(col(ZoomApp.client_id) == client_id)
+    return session.exec(query).first()
 
 
 def client_secret(vault: Vault, zoom_app: ZoomApp) -> SecretStr:
@@ -179,8 +196,7 @@ def require_new(session: Session, client_id: str) -> None:
     Raises:
         ConflictError: It is; nothing was stored.
     """
-    query = select(ZoomApp.id).where(col(ZoomApp.client_id) == client_id)
-    if session.exec(query).first() is not None:
+    if find_by_client_id(session, client_id) is not None:
         raise _here_already()
 
 

@@ -45,7 +45,12 @@ class Navigation:
 
 MAIN = (
     Place(label="Overview", endpoint="overview.index", icon="layout-dashboard"),
-    Place(label="Zoom apps", endpoint="zoom_apps.index", icon="apps"),
+    Place(
+        label="Zoom apps",
+        endpoint="zoom_apps.index",
+        icon="apps",
+        also=("moving",),
+    ),
     Place(label="Connections", endpoint="connections.index", icon="plug-connected"),
     Place(
         label="Webhooks",

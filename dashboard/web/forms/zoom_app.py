@@ -21,7 +21,7 @@ from dashboard.services.pasted import LONGEST
 
 _NAME = Length(max=80, message="The name may have 80 characters.")
 _LENGTH = Length(max=LONGEST * 2, message="This is far too long. Copy it again.")
-_ROUTINGS = [
+ROUTINGS = [
     SelectChoice(
         Routing.RELAY.value, "Relay: Zoom posts here, the dashboard forwards to Recall"
     ),
@@ -76,7 +76,7 @@ class ZoomAppForm(FlaskForm):  # type: ignore[misc]  # as above
 
     name = StringField("Name", [DataRequired("Give it a name."), _NAME])
     routing = RadioField(
-        "Routing of webhooks", [DataRequired("Choose one.")], choices=_ROUTINGS
+        "Routing of webhooks", [DataRequired("Choose one.")], choices=ROUTINGS
     )
     client_secret = PasswordField("Client secret", [_LENGTH])
     secret_token = PasswordField("Secret token", [_LENGTH])

@@ -12,7 +12,8 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 
 from dashboard.errors import ConflictError, NotFoundError
 from dashboard.models.connection import AttemptOutcome
-from dashboard.services import attempts, connecting, scopes
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.services import attempts, connecting, scopes, succession
 from dashboard.services.connecting import Stop
 from dashboard.web import htmx
 from dashboard.web.access import public
@@ -47,6 +48,8 @@ _ENDED = {
 def show(slug: str) -> Response:
     """Say who asks, what is read and why; one button."""
     app = connecting.door(db(), slug)
+    if app.retired_at is not None:
+        return _moved_on(app)
     if not connecting.is_ready(app):
         return _page("connect/not_ready.html", 503, app=app)
     listed = scopes.list_for(app.kind, app.scope_style)
@@ -58,6 +61,9 @@ def show(slug: str) -> Response:
 @public
 def create(slug: str) -> Response:
     """Begin a trip bound to this browser and send it to Zoom."""
+    app = connecting.door(db(), slug)
+    if app.retired_at is not None:  # since the page was opened
+        return _moved_on(app)
     browser = _browser() or secrets.token_urlsafe(32)
     address = request.remote_addr or ""
     try:
@@ -112,6 +118,16 @@ def result(slug: str, attempt_id: UUID) -> Response:
     if found.must_consent_again:
         name, status = "consent_again", 409
     return _page(f"connect/ended/{name}.html", status, result=found, slug=slug)
+
+
+def _moved_on(app: ZoomApp) -> Response:
+    """Lead from a retired app to the one in its place, if there is one."""
+    following = succession.successor(db(), app)
+    if following is None:
+        return _page("connect/stopped/retired.html", 410, app=app)
+    response = htmx.go_to(url_for(".show", slug=following.slug))
+    response.headers["Cache-Control"] = "no-store"  # it may be brought back
+    return response
 
 
 def _page(template: str, status: int, **context: object) -> Response:

@@ -18,6 +18,7 @@ from dashboard.services.recall_apps import CreateResult, Creation
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, services
+from dashboard.web.entered import say
 from dashboard.web.forms.zoom_app import (
     AdoptForm,
     CreateInRecallForm,
@@ -84,7 +85,7 @@ def create() -> ResponseReturnValue:
     except ConflictError as error:
         form.client_id.errors = [str(error)]
         return _new_again(form)
-    _say(entered)
+    say(entered)
     return htmx.go_to(url_for(".show", zoom_app_id=entered.zoom_app_id))
 
 
@@ -132,7 +133,7 @@ def update(zoom_app_id: UUID) -> ResponseReturnValue:
     except InvalidInputError as error:
         form[error.field or "name"].errors = [str(error)]
         return _edit_page(form, zoom_app_id), _UNPROCESSABLE
-    _say(entered)
+    say(entered)
     if entered.has_new_secrets and zoom_apps.get(db(), zoom_app_id).recall_app_id:
         _give_to_recall(zoom_app_id)
     return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
@@ -222,21 +223,6 @@ def _edit_page(form: ZoomAppForm, zoom_app_id: UUID) -> str:
 
 def _typed(text: str | None) -> SecretStr | None:
     return SecretStr(text) if text else None
-
-
-def _say(entered: entering.Entered) -> None:
-    if entered.trimmed:
-        flash(
-            f"White space around the {' and the '.join(entered.trimmed)} was removed.",
-            "off",
-        )
-    proof = entered.proof
-    if proof is None:
-        flash("Saved.", "good")
-    elif proof.verdict is Verdict.RIGHT:
-        flash("Saved. Zoom accepted client ID and client secret.", "good")
-    else:
-        flash(f"Saved, but unchecked. {proof.reason}", "waiting")
 
 
 def _in_recall(zoom_app_id: UUID, result: CreateResult) -> ResponseReturnValue:

@@ -1,0 +1,89 @@
+"""Forms about moving from development to production."""
+
+from collections.abc import Sequence
+
+from flask import request
+from flask_wtf import FlaskForm
+from wtforms import (  # type: ignore[attr-defined]  # SelectChoice: newer than its stubs
+    HiddenField,
+    RadioField,
+    SearchField,
+    SelectChoice,
+    SelectField,
+    validators,
+)
+from wtforms.validators import DataRequired, Length
+
+from dashboard.models.workspace import Workspace
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.web.forms.zoom_app import ROUTINGS, NewZoomAppForm
+
+NOT_YET, MOVED, ALL = "not_yet", "reconnected", "all"
+"""Whom the list of a move shows."""
+
+
+class ProductionForm(NewZoomAppForm):
+    """Entering the production pair; kind and environment follow from the move."""
+
+    environment = None  # type: ignore[assignment]  # WTForms' way to leave a field out
+    kind = None  # type: ignore[assignment]  # as above
+    routing = RadioField(
+        "Routing of webhooks", [DataRequired("Choose one.")], choices=ROUTINGS
+    )
+    workspace_id = SelectField(
+        "Workspace",
+        [validators.Optional(), validators.UUID("Choose a workspace.")],
+        validate_choice=False,
+    )
+
+    @classmethod
+    def like(
+        cls, development: ZoomApp, workspaces: Sequence[Workspace]
+    ) -> "ProductionForm":
+        """Return the form as typed, or filled in with what development has."""
+        form = cls(
+            data={
+                "name": development.name,
+                "scope_style": development.scope_style.value,
+                "routing": development.routing.value,
+                "workspace_id": str(development.workspace_id or ""),
+            }
+        )
+        form.workspace_id.choices = [
+            SelectChoice("", "Choose later"),
+            *(SelectChoice(str(one.id), one.name) for one in workspaces),
+        ]
+        return form
+
+
+class LinkForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    """Which production app that is here already takes over."""
+
+    production_id = HiddenField(validators=[validators.UUID("Choose a zoom app.")])
+
+
+class ProgressForm(FlaskForm):  # type: ignore[misc]  # as above
+    """Whom to show of a move; a GET form, so it carries no token."""
+
+    class Meta:
+        """WTForms' own switch."""
+
+        csrf = False
+
+    q = SearchField("Search", [Length(max=200)])
+
+    @classmethod
+    def asked(cls) -> "ProgressForm":
+        """Return the form with what the query string says."""
+        return cls(request.args)
+
+    @property
+    def search(self) -> str:
+        """What is looked for; "" for everybody."""
+        return (self.q.data or "")[:200]
+
+    @property
+    def show(self) -> str:
+        """Whom to show; those who have not reconnected unless asked otherwise."""
+        wanted = request.args.get("show")
+        return wanted if wanted in (MOVED, ALL) else NOT_YET

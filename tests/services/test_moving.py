@@ -1,0 +1,298 @@
+"""The second zoom app of a move: made or linked, once, with one sentence if not."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from threading import Barrier
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from pydantic import SecretStr
+from sqlmodel import select
+
+from dashboard.db import Database
+from dashboard.errors import ConflictError, InvalidInputError, NotFoundError
+from dashboard.models.audit import AuditEntry
+from dashboard.models.workspace import Verdict
+from dashboard.models.zoom_app import Environment, Kind, Routing, ScopeStyle, ZoomApp
+from dashboard.sandbox.faults import Fault, FaultKind
+from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services import audit, moving, zoom_apps
+from dashboard.services.audit import Actor
+from dashboard.services.bundle import Services
+from dashboard.services.credentials import NewZoomApp
+from dashboard.services.entering import Entered, WrongPairError
+from dashboard.services.moving import HereAlreadyError
+from tests.makers import a_workspace, a_zoom_app
+
+ADMIN = Actor(name="admin@example.com")
+CLIENT_ID, SECRET = "simProduction000000001", SecretStr("test-production-secret-01")
+TOKEN = SecretStr("test-production-token-01")
+
+
+@dataclass(kw_only=True)
+class Stage:
+    services: Services
+    development: ZoomApp
+    workspace_id: UUID
+
+    def values(self, **over: Any) -> NewZoomApp:
+        given: dict[str, Any] = {
+            "name": "Notetaker",
+            "environment": Environment.DEVELOPMENT,  # the move knows better
+            "kind": Kind.ACCOUNT_LEVEL,
+            "client_id": CLIENT_ID,
+            "client_secret": SECRET,
+            "secret_token": TOKEN,
+            "scope_style": ScopeStyle.LEGACY,
+            "routing": Routing.DIRECT,
+            "workspace_id": self.workspace_id,
+        }
+        return NewZoomApp(**(given | over))
+
+    def begin(self, **over: Any) -> Entered:
+        return moving.begin(
+            self.services, self.development.id, self.values(**over), actor=ADMIN
+        )
+
+    def add(self, **over: Any) -> UUID:
+        values = {"environment": Environment.PRODUCTION, **over}
+        app = a_zoom_app(self.services.vault, **values)
+        with self.services.database.writing() as session:
+            session.add(app)
+            return app.id
+
+    def link(self, production_id: UUID) -> None:
+        moving.link(self.services, self.development.id, production_id, actor=ADMIN)
+
+    def find(self, zoom_app_id: UUID) -> ZoomApp:
+        with self.services.database.reading() as session:
+            return zoom_apps.get(session, zoom_app_id)
+
+    def all(self) -> list[ZoomApp]:
+        with self.services.database.reading() as session:
+            return list(zoom_apps.list_all(session))
+
+    def acts(self) -> list[str]:
+        with self.services.database.reading() as session:
+            return [entry.act for entry in session.exec(select(AuditEntry))]
+
+
+@pytest.fixture
+def stage(services: Services, sandbox: RunningSandbox, database: Database) -> Stage:
+    """A development app here, its production pair at Zoom; on each database."""
+    if not database.is_sqlite:
+        services = replace(services, database=database)
+    sandbox.zoom_world.add_app(
+        name="Notetaker", client_id=CLIENT_ID, client_secret=SECRET.get_secret_value()
+    )
+    development = a_zoom_app(services.vault)
+    workspace = a_workspace(services.vault)
+    with services.database.writing() as session:
+        session.add(development)
+        session.add(workspace)
+    return Stage(services=services, development=development, workspace_id=workspace.id)
+
+
+def test_the_second_app_is_checked_at_zoom_and_linked(stage: Stage) -> None:
+    made = stage.find(stage.begin().zoom_app_id)
+
+    assert (made.environment, made.kind) == (
+        Environment.PRODUCTION,
+        Kind.USER_LEVEL,
+    )
+    assert (made.scope_style, made.routing) == (ScopeStyle.LEGACY, Routing.DIRECT)
+    assert made.succeeds_id == stage.development.id
+    assert made.workspace_id == stage.workspace_id
+    assert made.recall_app_id is None
+    assert made.verdict is Verdict.RIGHT
+    assert stage.acts() == ["zoom_app.created"]
+
+
+def test_the_development_app_stays_as_it_was(stage: Stage) -> None:
+    stage.begin()
+
+    assert stage.find(stage.development.id) == stage.development
+
+
+def test_the_same_values_again_give_the_app_that_is_there(stage: Stage) -> None:
+    first = stage.begin()
+
+    again = stage.begin(client_id=f" {CLIENT_ID} ")
+
+    assert again.zoom_app_id == first.zoom_app_id
+    assert len(stage.all()) == 2
+
+
+def test_two_presses_at_once_make_one(stage: Stage) -> None:
+    both = Barrier(2)
+
+    def press(_: int) -> UUID:
+        both.wait(timeout=10)
+        return stage.begin().zoom_app_id
+
+    with ThreadPoolExecutor(2) as pool:
+        made = set(pool.map(press, range(2)))
+
+    assert len(made) == 1
+    assert len(stage.all()) == 2
+
+
+def test_two_pairs_at_once_make_one_successor(
+    stage: Stage, sandbox: RunningSandbox
+) -> None:
+    other = f"{CLIENT_ID}x"
+    sandbox.zoom_world.add_app(
+        name="Other", client_id=other, client_secret=SECRET.get_secret_value()
+    )
+    both = Barrier(2)
+
+    def press(client_id: str) -> bool:
+        both.wait(timeout=10)
+        try:
+            stage.begin(client_id=client_id)
+        except ConflictError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        made = list(pool.map(press, (CLIENT_ID, other)))
+
+    assert sorted(made) == [False, True]
+    assert len(stage.all()) == 2
+
+
+def test_a_wrong_pair_is_not_saved(stage: Stage) -> None:
+    with pytest.raises(WrongPairError, match="tab Production"):
+        stage.begin(client_secret=SecretStr("test-of-development-0001"))
+
+    assert len(stage.all()) == 1
+
+
+def test_zoom_being_down_is_saved_as_unchecked(
+    stage: Stage, sandbox: RunningSandbox
+) -> None:
+    sandbox.zoom_faults.set([Fault(kind=FaultKind.DOWN)])
+
+    made = stage.find(stage.begin().zoom_app_id)
+
+    assert made.verdict is Verdict.UNKNOWN
+    assert made.succeeds_id == stage.development.id
+
+
+def test_the_development_client_id_again_is_said(stage: Stage) -> None:
+    with pytest.raises(InvalidInputError, match="development client ID again") as told:
+        stage.begin(client_id=f"{stage.development.client_id}\n")
+
+    assert told.value.field == "client_id"
+    assert len(stage.all()) == 1
+
+
+def test_a_production_app_that_is_here_is_offered_to_be_linked(stage: Stage) -> None:
+    here = stage.add(client_id=CLIENT_ID)
+
+    with pytest.raises(HereAlreadyError, match="Link it") as told:
+        stage.begin()
+
+    assert told.value.zoom_app_id == here
+    assert stage.find(here).succeeds_id is None
+
+
+def test_a_workspace_that_is_gone_is_said(stage: Stage) -> None:
+    with pytest.raises(NotFoundError, match="workspace"):
+        stage.begin(workspace_id=uuid4())
+
+    assert len(stage.all()) == 1
+
+
+def test_a_production_app_is_not_moved(stage: Stage) -> None:
+    production = stage.add()
+
+    with pytest.raises(ConflictError, match="no development app"):
+        moving.begin(stage.services, production, stage.values(), actor=ADMIN)
+
+
+def test_linking_is_undone_by_unlinking(stage: Stage) -> None:
+    production = stage.add()
+
+    stage.link(production)
+    stage.link(production)
+    linked = stage.find(production).succeeds_id
+    moving.unlink(stage.services, stage.development.id, actor=ADMIN)
+    moving.unlink(stage.services, stage.development.id, actor=ADMIN)
+
+    assert linked == stage.development.id
+    assert stage.find(production).succeeds_id is None
+    assert stage.acts() == ["zoom_app.linked", "zoom_app.unlinked"]
+
+
+@pytest.mark.parametrize(
+    ("over", "sentence"),
+    [
+        ({"environment": Environment.DEVELOPMENT}, "as a development app"),
+        ({"kind": Kind.ACCOUNT_LEVEL}, "cannot be told to be the same"),
+        ({"succeeds_id": uuid4()}, "replaces another zoom app"),
+    ],
+)
+def test_what_does_not_go_together_is_neither_linked_nor_offered(
+    stage: Stage, over: dict[str, Any], sentence: str
+) -> None:
+    other = stage.add(client_id=CLIENT_ID, **over)
+
+    with pytest.raises(ConflictError, match=sentence):
+        stage.link(other)
+    with pytest.raises(ConflictError, match=sentence):
+        stage.begin()
+
+    assert stage.find(other).succeeds_id == over.get("succeeds_id")
+    with stage.services.database.reading() as session:
+        assert list(moving.candidates(session, stage.development)) == []
+
+
+def test_a_second_production_app_is_refused(stage: Stage) -> None:
+    first, second = stage.add(), stage.add(client_id=CLIENT_ID)
+    stage.link(first)
+
+    with pytest.raises(ConflictError, match="production app already"):
+        stage.link(second)
+    with pytest.raises(ConflictError, match="production app already"):
+        stage.begin()
+
+    assert stage.find(second).succeeds_id is None
+
+
+def test_both_ends_see_the_same_move(stage: Stage) -> None:
+    production = stage.add(name="Live")
+    stage.link(production)
+
+    with stage.services.database.reading() as session:
+        seen = [
+            moving.glance(session, each) for each in (stage.development.id, production)
+        ]
+
+    assert seen[0] == seen[1]
+    assert seen[0] is not None
+    assert seen[0].production is not None
+    assert seen[0].production.id == production
+    assert not seen[0].is_open
+
+
+def test_a_production_app_of_its_own_is_in_no_move(stage: Stage) -> None:
+    production = stage.add()
+
+    with stage.services.database.reading() as session:
+        assert moving.glance(session, production) is None
+
+
+def test_the_command_line_is_told_of_like_a_person(stage: Stage) -> None:
+    moving.link(
+        stage.services,
+        stage.development.id,
+        stage.add(),
+        actor=audit.COMMAND_LINE,
+    )
+
+    with stage.services.database.reading() as session:
+        (entry,) = session.exec(select(AuditEntry)).all()
+    assert entry.actor == "command line"
+    assert str(stage.development.id) in entry.subject
