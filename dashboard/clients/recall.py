@@ -13,6 +13,7 @@ from dashboard.clients.recall_replies import (
     Mapping,
     Page,
     RecallApp,
+    RecallAppSecrets,
     RecallCredential,
     RecallLog,
 )
@@ -126,6 +127,10 @@ class Recall:
     def get_app(self, app_id: UUID) -> RecallApp:
         """Return one app."""
         return self._calls.get(Operation.APPS_RETRIEVE, f"{_APPS}{app_id}/", RecallApp)
+
+    def get_app_secrets(self, app_id: UUID) -> RecallAppSecrets:
+        """Return one app with its secrets, as far as Recall shows them (3.1)."""
+        return self._calls.get(f"{_APPS}{app_id}/", RecallAppSecrets)
 
     def update_app(
         self,

@@ -3,6 +3,7 @@
 Source: contracts/recall.md 3, checked 2026-11-23.
 """
 
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Generic, TypeVar
@@ -62,6 +63,20 @@ def _words(value: object) -> str:
     return scrub(value) if isinstance(value, str) else ""
 
 
+# Recall's documents show secrets in clear text; whether the live service masks them is
+# not known (3.1). Zoom's own values are letters, digits, "-" and "_".
+_MASK = re.compile("[*•●…]")
+_STAND_INS = {"hidden", "masked", "none", "null", "redacted", "secret"}
+
+
+def _shown(value: object) -> object:
+    """Leave out what cannot be a secret: nothing, a mask, the documented dummy "a"."""
+    if not isinstance(value, str) or len(set(value.strip())) <= 1:
+        return None
+    word = value.strip().strip("<>[]()").lower()
+    return None if _MASK.search(value) or word in _STAND_INS else value
+
+
 Instant = Annotated[datetime, AfterValidator(_in_utc)]
 ZoomId = Annotated[str, Field(min_length=1, max_length=64)]
 
@@ -84,6 +99,18 @@ class RecallApp(_Reply):
     client_id: str
     webhook_last_validation: Instant | None = None
     created_at: Instant | None = None
+
+
+class RecallAppSecrets(RecallApp):
+    """The same with its secrets, for the one place that takes them over.
+
+    Attributes:
+        client_secret: None when Recall does not show it, or holds a dummy.
+        webhook_secret: The same of Zoom's secret token.
+    """
+
+    client_secret: Annotated[SecretStr | None, BeforeValidator(_shown)] = None
+    webhook_secret: Annotated[SecretStr | None, BeforeValidator(_shown)] = None
 
 
 class RecallCredential(_Reply):

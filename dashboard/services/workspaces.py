@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from pydantic import SecretStr
 from sqlmodel import Session, col, select
 
-from dashboard.clients.recall import REGION_LABELS, REGIONS
+from dashboard.clients.recall import REGION_LABELS, REGIONS, Recall
 from dashboard.errors import (
     ConflictError,
     InvalidInputError,
@@ -31,6 +31,7 @@ __all__ = [
     "change",
     "check_again",
     "check_key",
+    "client",
     "create",
     "find_by_key",
     "get",
@@ -229,6 +230,11 @@ def api_key(vault: Vault, workspace: Workspace) -> SecretStr:
     return vault.open_text(
         workspace.api_key, table="workspace", column="api_key", row=workspace.id
     )
+
+
+def client(services: Services, workspace: Workspace) -> Recall:
+    """Return a client with the workspace's key; connections are shared."""
+    return services.recall(workspace.region, api_key(services.vault, workspace))
 
 
 def _tidy(values: NewWorkspace) -> tuple[NewWorkspace, list[str]]:

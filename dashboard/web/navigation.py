@@ -67,6 +67,7 @@ ACCOUNT = (
         endpoint="workspaces.index",
         icon="server",
         permission="workspaces:read",
+        also=("recall_apps",),
     ),
     Place(label="Staff", endpoint="staff.index", icon="users", permission="staff:read"),
     Place(

@@ -5,7 +5,7 @@ from uuid import UUID
 from flask import render_template
 from flask.typing import ResponseReturnValue
 
-from dashboard.services import moving, zoom_app_pages
+from dashboard.services import gone_apps, moving, zoom_app_pages, zoom_apps
 from dashboard.services.recall_apps import CreateResult
 from dashboard.services.zoom_app_pages import ZoomAppPage
 from dashboard.web import charts
@@ -58,6 +58,7 @@ def show_page(
         offered=offer.offered if offer else [],
         offered_in=workspace_id,
         move=moving.glance(db(), zoom_app_id),
+        is_gone=gone_apps.is_gone(db(), zoom_apps.get(db(), zoom_app_id)),
     )
     return shown, _CONFLICT if offer else 200
 

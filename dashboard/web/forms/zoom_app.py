@@ -20,7 +20,7 @@ from dashboard.models.zoom_app import Environment, Kind, Routing, ScopeStyle
 from dashboard.services.pasted import LONGEST
 
 _NAME = Length(max=80, message="The name may have 80 characters.")
-_LENGTH = Length(max=LONGEST * 2, message="This is far too long. Copy it again.")
+LENGTH = Length(max=LONGEST * 2, message="This is far too long. Copy it again.")
 ROUTINGS = [
     SelectChoice(
         Routing.RELAY.value, "Relay: Zoom posts here, the dashboard forwards to Recall"
@@ -61,13 +61,13 @@ class NewZoomAppForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no typ
         default=ScopeStyle.GRANULAR.value,
     )
     client_id = StringField(
-        "Client ID", [DataRequired("The client ID is missing."), _LENGTH]
+        "Client ID", [DataRequired("The client ID is missing."), LENGTH]
     )
     client_secret = PasswordField(
-        "Client secret", [DataRequired("The client secret is missing."), _LENGTH]
+        "Client secret", [DataRequired("The client secret is missing."), LENGTH]
     )
     secret_token = PasswordField(
-        "Secret token", [DataRequired("The secret token is missing."), _LENGTH]
+        "Secret token", [DataRequired("The secret token is missing."), LENGTH]
     )
 
 
@@ -78,8 +78,8 @@ class ZoomAppForm(FlaskForm):  # type: ignore[misc]  # as above
     routing = RadioField(
         "Routing of webhooks", [DataRequired("Choose one.")], choices=ROUTINGS
     )
-    client_secret = PasswordField("Client secret", [_LENGTH])
-    secret_token = PasswordField("Secret token", [_LENGTH])
+    client_secret = PasswordField("Client secret", [LENGTH])
+    secret_token = PasswordField("Secret token", [LENGTH])
 
 
 class CreateInRecallForm(FlaskForm):  # type: ignore[misc]  # as above

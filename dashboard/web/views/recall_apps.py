@@ -1,0 +1,153 @@
+"""The apps that Recall has: listed by workspace, taken over, created again."""
+
+from uuid import UUID
+
+from flask import Blueprint, flash, render_template, url_for
+from flask.typing import ResponseReturnValue
+from pydantic import SecretStr
+
+from dashboard.clients.recall_replies import RecallAppSecrets
+from dashboard.errors import ConflictError, InvalidInputError, UpstreamError
+from dashboard.models.zoom_app import Environment, Routing, ScopeStyle
+from dashboard.services import (
+    adopting,
+    gone_apps,
+    probing,
+    recall_listing,
+    workspaces,
+)
+from dashboard.services.adopting import TakenOver, TakeOver
+from dashboard.services.permissions import Permission
+from dashboard.web import htmx
+from dashboard.web.access import requires
+from dashboard.web.context import actor, db, services
+from dashboard.web.entered import say
+from dashboard.web.forms.recall_app import TakeOverForm
+
+bp = Blueprint("recall_apps", __name__)
+
+_UNPROCESSABLE = 422
+_NOT_FOUND = 404
+
+
+@bp.get("/workspaces/<uuid:workspace_id>/recall-apps")
+@requires(Permission.WORKSPACES_READ)
+def index(workspace_id: UUID) -> str:
+    """Read Recall's list once, and say of each app whose it is."""
+    return render_template(
+        "recall_apps/index.html",
+        listing=recall_listing.listing(services(), workspace_id),
+    )
+
+
+@bp.get("/workspaces/<uuid:workspace_id>/recall-apps/<uuid:recall_app_id>/take-over")
+@requires(Permission.ZOOM_APPS_WRITE)
+def new(workspace_id: UUID, recall_app_id: UUID) -> ResponseReturnValue:
+    """Ask for what Recall does not know of an app."""
+    try:
+        there = adopting.look_at(services(), workspace_id, recall_app_id)
+    except UpstreamError as error:
+        flash(_cannot(error), "trouble")
+        return htmx.go_to(url_for(".index", workspace_id=workspace_id))
+    return _page(TakeOverForm(), workspace_id, recall_app_id, there)
+
+
+@bp.post("/workspaces/<uuid:workspace_id>/recall-apps/<uuid:recall_app_id>/take-over")
+@requires(Permission.ZOOM_APPS_WRITE)
+def take_over(workspace_id: UUID, recall_app_id: UUID) -> ResponseReturnValue:
+    """Make a zoom app of it."""
+    form = TakeOverForm()
+    if not form.validate():
+        return _again(form, workspace_id, recall_app_id)
+    values = TakeOver(
+        name=form.name.data or "",
+        environment=Environment(form.environment.data),
+        scope_style=ScopeStyle(form.scope_style.data),
+        routing=Routing(form.routing.data),
+        client_secret=_typed(form.client_secret.data),
+        secret_token=_typed(form.secret_token.data),
+    )
+    try:
+        taken = adopting.take_over(
+            services(), workspace_id, recall_app_id, values, actor=actor()
+        )
+    except InvalidInputError as error:
+        field = error.field if error.field in form else "client_secret"
+        form[field].errors = [str(error)]
+        return _again(form, workspace_id, recall_app_id)
+    except UpstreamError as error:
+        form.form_errors.append(_cannot(error))
+        return _again(form, workspace_id, recall_app_id)
+    except ConflictError as error:
+        form.form_errors.append(f"Nothing was taken over. {error}")
+        return _again(form, workspace_id, recall_app_id)
+    return _taken(taken)
+
+
+@bp.post("/zoom-apps/<uuid:zoom_app_id>/create-again")
+@requires(Permission.ZOOM_APPS_WRITE)
+def create_again(zoom_app_id: UUID) -> ResponseReturnValue:
+    """Forget the Recall id of an app that is gone; lead to Create in Recall."""
+    try:
+        gone_apps.release(services(), zoom_app_id, actor=actor())
+    except (ConflictError, UpstreamError) as error:
+        flash(f"Nothing was changed here. {error}", "trouble")
+    else:
+        flash("Press Create in Recall below: it is made anew, once.", "waiting")
+    return htmx.go_to(url_for("zoom_apps.show", zoom_app_id=zoom_app_id))
+
+
+def _taken(taken: TakenOver) -> ResponseReturnValue:
+    if taken.entered is None:
+        flash("It is here already.", "good")
+    else:
+        say(taken.entered)
+    if taken.error:
+        flash(
+            "It is stored here, but not brought together with its Recall app yet. "
+            f"{taken.error} Press Create in Recall: it finds that app and offers it.",
+            "trouble",
+        )
+    elif taken.entered is not None:
+        flash("Recall has the secrets stored here now.", "good")
+        probing.probe_recall(services(), taken.zoom_app_id)
+    return htmx.go_to(url_for("zoom_apps.show", zoom_app_id=taken.zoom_app_id))
+
+
+def _page(
+    form: TakeOverForm,
+    workspace_id: UUID,
+    recall_app_id: UUID,
+    there: RecallAppSecrets | None,
+) -> str:
+    return render_template(
+        "recall_apps/take_over.html",
+        form=form,
+        workspace=workspaces.get(db(), workspace_id),
+        recall_app_id=recall_app_id,
+        client_id=there and there.client_id,
+        kind=there and there.kind,
+        has_client_secret=there is not None and there.client_secret is not None,
+        has_secret_token=there is not None and there.webhook_secret is not None,
+    )
+
+
+def _again(
+    form: TakeOverForm, workspace_id: UUID, recall_app_id: UUID
+) -> ResponseReturnValue:
+    """Show the form as typed; what Recall says of the app may be missing in it."""
+    try:
+        there = adopting.look_at(services(), workspace_id, recall_app_id)
+    except UpstreamError:
+        there = None
+    return _page(form, workspace_id, recall_app_id, there), _UNPROCESSABLE
+
+
+def _cannot(error: UpstreamError) -> str:
+    if error.status == _NOT_FOUND:
+        return "Recall has no such app in this workspace any more. Nothing was stored."
+    return f"{error} Nothing was stored here."
+
+
+def _typed(text: str | None) -> SecretStr | None:
+    return SecretStr(text) if text and text.strip() else None
