@@ -20,7 +20,7 @@ from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.staff import Staff
 from dashboard.services import connections as connections_service
-from dashboard.services import gathering, reading
+from dashboard.services import gathering, reading, silence
 from dashboard.services import staff as staff_service
 from dashboard.services.budgets import Budgets, Sweeper
 from dashboard.services.bundle import RecallFactory, Services
@@ -195,4 +195,5 @@ def chores(services: Services) -> list[Callable[[], int]]:
         partial(connections_service.check_due, quiet, limit=_CHECKS_AT_ONCE),
         Sweeper(services),
         Pruner(services),
+        silence.Listener(services),
     ]
