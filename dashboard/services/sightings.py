@@ -1,6 +1,6 @@
 """What was seen of a zoom app lately: evidence and events in one list, newest first."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -15,16 +15,22 @@ from dashboard.services.validation_states import timed
 _TITLES = {
     Source.ZOOM_CHALLENGE: "Zoom's challenge",
     Source.ZOOM_EVENT: "Genuine event",
+    Source.OUTSIDE_PROBE: "Challenge from outside",
     Source.RECALL_CHALLENGE: "Challenge passed to Recall",
     Source.RECALL_PROBE: "Probe to Recall",
     Source.RECALL_API: "Recall's API",
+    Source.RECALL_LOG: "Recall's log",
 }
+
+_OUR_LOOKS = {Source.OUTSIDE_PROBE, Source.RECALL_PROBE, Source.RECALL_API}
 
 _FINDINGS = {
     Finding.GOOD: ("good", "valid"),
     Finding.SECRET_MISMATCH: ("trouble", "mismatch"),
     Finding.FAILED: ("trouble", "failed"),
     Finding.NOT_SEEN: ("waiting", "not seen"),
+    Finding.GONE: ("trouble", "gone"),
+    Finding.NOTED: ("off", "noted"),
 }
 
 _OUTCOMES = {
@@ -58,13 +64,11 @@ class Sighting:
 def latest(
     session: Session, zoom_app_id: UUID, *, limit: int = 8
 ) -> Sequence[Sighting]:
-    """Return what was seen last, newest first."""
-    # Genuine events are shown as the webhooks they are.
-    checks = [
-        check
-        for check in validation.latest(session, zoom_app_id, limit=limit * 2)
-        if check.source is not Source.ZOOM_EVENT
-    ]
+    """Return what was seen last, newest first.
+
+    What a look of our own says again is shown once, with its newest time.
+    """
+    checks = _without_repeats(validation.latest(session, zoom_app_id, limit=limit))
     query = (
         select(Webhook)
         .where(
@@ -75,23 +79,39 @@ def latest(
         .limit(limit)
     )
     seen = [
-        *map(_of_check, checks),
+        *map(of_check, checks),
         *map(_of_webhook, session.exec(query).all()),
     ]
     return sorted(seen, key=lambda one: one.at, reverse=True)[:limit]
 
 
-def _of_check(check: Check) -> Sighting:
+def of_check(check: Check) -> Sighting:
+    """Return a piece of evidence as it is shown. Pure."""
     tone, word = _FINDINGS[check.finding]
     detail = timed(check)
+    is_said = check.source is Source.RECALL_LOG  # when Recall wrote it, not we read it
     return Sighting(
-        at=check.at,
+        at=check.told_at if is_said and check.told_at else check.at,
         title=_TITLES[check.source],
         detail=detail[:1].upper() + detail[1:],
         tone=tone,
         word=word,
         webhook_id=check.webhook_id,
     )
+
+
+def _without_repeats(checks: Sequence[Check]) -> Iterator[Check]:
+    """Leave out what the next newer look of the same kind said as well."""
+    newer: dict[Source, Check] = {}
+    for check in checks:
+        last = newer.get(check.source)
+        newer[check.source] = check
+        if (
+            check.source not in _OUR_LOOKS
+            or last is None
+            or (last.finding, last.told_at) != (check.finding, check.told_at)
+        ):
+            yield check
 
 
 def _of_webhook(webhook: Webhook) -> Sighting:
