@@ -130,7 +130,9 @@ class Recall:
 
     def get_app_secrets(self, app_id: UUID) -> RecallAppSecrets:
         """Return one app with its secrets, as far as Recall shows them (3.1)."""
-        return self._calls.get(f"{_APPS}{app_id}/", RecallAppSecrets)
+        return self._calls.get(
+            Operation.APPS_RETRIEVE, f"{_APPS}{app_id}/", RecallAppSecrets
+        )
 
     def update_app(
         self,

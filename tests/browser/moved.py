@@ -24,8 +24,8 @@ from dashboard.services.bundle import Services
 from dashboard.settings import load
 from dashboard.web import live
 from dashboard.worker import Worker
-from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.conftest import PASSWORD
+from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import SECRET_TOKEN
 from tests.ports import free_ports
 
@@ -147,9 +147,7 @@ def moved(
         stage.app.client_id, secret_token=SECRET_TOKEN.get_secret_value()
     )
     try:
-        yield Moved(
-            services=services, sandbox=running_sandbox, stage=stage, url=url
-        )
+        yield Moved(services=services, sandbox=running_sandbox, stage=stage, url=url)
     finally:
         live.watcher_of(app).close()
         server.shutdown()
