@@ -51,6 +51,7 @@ def make_http(
     *,
     timeout_s: float = 10,
     transport: httpx2.BaseTransport | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> httpx2.Client:
     """Make a client for one vendor's host, to be closed by whoever made it.
 
@@ -62,6 +63,7 @@ def make_http(
         base_url: Scheme and host.
         timeout_s: For each wait: to send, for the next bytes, for a free connection.
         transport: Stands in for the network.
+        tls: Which authorities to believe; those of the operating system by default.
     """
     timeout = httpx2.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_TIMEOUT_S))
     trust_env = not _is_this_machine(httpx2.URL(base_url).host)
@@ -73,7 +75,7 @@ def make_http(
         limits=httpx2.Limits(max_connections=_MOST_CONNECTIONS),
         follow_redirects=False,
         trust_env=trust_env,
-        verify=_authorities(trust_env=trust_env),
+        verify=tls or _authorities(trust_env=trust_env),
         transport=transport,
     )
 
