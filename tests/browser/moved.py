@@ -5,22 +5,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
 from playwright.sync_api import Page, expect
+from sqlmodel import col, func, select
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from dashboard.app import build_services, chores, create_app
 from dashboard.clock import Clock
 from dashboard.models.staff import Role
+from dashboard.models.webhook import Refusal, Webhook
 from dashboard.models.zoom_app import Routing
 from dashboard.sandbox.recall.records import App as RecallApp
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom.records import ZoomApp as AppAtZoom
-from dashboard.services import staff
+from dashboard.services import audit, entering, staff
 from dashboard.services.bundle import Services
+from dashboard.services.credentials import ZoomAppChanges
 from dashboard.settings import load
 from dashboard.web import live
 from dashboard.worker import Worker
@@ -28,6 +30,7 @@ from tests.conftest import PASSWORD
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import SECRET_TOKEN
 from tests.ports import free_ports
+from tests.relay_stage import until
 
 EMAIL = "admin@example.com"
 _SHORT_S = 0.05
@@ -95,9 +98,23 @@ class Moved:
             page.goto(f"{self.url}/zoom-apps/{self.app_id}")
         expect(page.locator("[data-live-word]").first).to_have_text("live")
 
-    def restage(self, **over: Any) -> None:
-        """Add another zoom app, unlike the first; it is the one meant from now on."""
-        self.stage = a_connect_stage(self.services, self.sandbox, **over)
+    def route_directly(self) -> None:
+        """Have Zoom post to Recall from now on, as the edit page does."""
+        changes = ZoomAppChanges(name=self.stage.app.name, routing=Routing.DIRECT)
+        entering.change(self.services, self.app_id, changes, actor=audit.COMMAND_LINE)
+
+    def meet(self, zoom_user_id: str) -> None:
+        """Schedule a meeting at Zoom; returns when its event is here."""
+        before = self.requests_from_zoom()
+        self.sandbox.zoom_world.create_meeting(zoom_user_id)
+        until(lambda: self.requests_from_zoom() > before)
+
+    def requests_from_zoom(self) -> int:
+        """Count what the dashboard took in or refused."""
+        with self.services.database.reading() as session:
+            taken = session.exec(select(func.count(col(Webhook.id)))).one()
+            refused = session.exec(select(func.count(col(Refusal.id)))).one()
+            return taken + refused
 
 
 class _Quiet(WSGIRequestHandler):

@@ -76,7 +76,7 @@ def test_a_429_leaves_what_was_seen_and_sets_the_next_look(
 
 
 def test_a_background_look_without_room_asks_nobody_and_leaves_all_as_it_was(
-    stage: ConnectStage, clock: FakeClock
+    stage: ConnectStage,
 ) -> None:
     row = stage.connect()
     spend(stage, Operation.CREDENTIALS_ACCESS_TOKEN, 180)
