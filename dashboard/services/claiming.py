@@ -8,14 +8,23 @@ stands still with many delays no other.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, update
+from sqlalchemy import Select, Table, update
 from sqlmodel import Session
 
 from dashboard.services import holds
 from dashboard.services.deliveries import Delivery
-from dashboard.services.queues import DUE, REDELIVERY, WEBHOOK, Target, targets_of
+from dashboard.services.queues import (
+    DUE,
+    DUE_BEFORE,
+    DUE_NEWLY,
+    REDELIVERY,
+    WEBHOOK,
+    Target,
+    targets_of,
+)
 
 LEASE = timedelta(seconds=30)
 """Longer than the longest delivery, which is given up after 15 seconds."""
@@ -126,16 +135,38 @@ class _Claim:
         is_free = holds.claim_probes(
             self._session, target.probes, until=self._now + LEASE, now=self._now
         )
-        return is_free and any(
+        if not is_free:
+            return False
+        # What Recall makes of the present secret token is what the probe is to tell.
+        if target.token_since is not None and not target.is_behind:
+            for queue in (WEBHOOK, REDELIVERY):
+                if self._of_app(queue, target, limit=1, due=DUE_NEWLY):
+                    return True
+        return any(
             self._of_app(queue, target, limit=1) for queue in (WEBHOOK, REDELIVERY)
         )
 
-    def _of_app(self, queue: Table, target: Target, *, limit: int) -> int:
+    def _of_app(
+        self,
+        queue: Table,
+        target: Target,
+        *,
+        limit: int,
+        due: Mapping[Table, Select[Any]] = DUE,
+    ) -> int:
         due_at = target.webhook_due_at if queue is WEBHOOK else target.redelivery_due_at
         if limit <= 0 or due_at is None or due_at > self._now:
             return 0
-        values = {"app_id": target.zoom_app_id, "now": self._now, "at_most": limit}
-        rows = self._session.connection().execute(DUE[queue], values)
+        if target.is_behind:
+            due = DUE_BEFORE
+        values: dict[str, Any] = {
+            "app_id": target.zoom_app_id,
+            "now": self._now,
+            "at_most": limit,
+        }
+        if due is not DUE:
+            values["token_since"] = target.token_since
+        rows = self._session.connection().execute(due[queue], values)
         fresh = [
             Delivery(
                 webhook_id=webhook_id,

@@ -15,6 +15,7 @@ from dashboard.models.ids import new_id
 from dashboard.models.webhook import Outcome
 from dashboard.services import retry_schedule
 from dashboard.services.recall_answers import Judged, Next, judge, shown
+from dashboard.services.signers import Stand
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +27,7 @@ class Delivery:
         claim: Tells this lease from any later one.
         worker: Whose lease it is, "host:process".
         attempts: Made that count towards giving up, without this one.
-        verdict: Which secret token signed it.
+        verdict: Which secret token signed it, by its name then: see `signers`.
         headers: Sealed, as `WebhookBody`; so is `body`.
         probes: Ids of the holds whose probe it is.
     """
@@ -106,6 +107,7 @@ def conclude(  # noqa: PLR0913 - one attempt's facts, all named
     secrets: Sequence[SecretStr],
     headers_passed: Iterable[str] = (),
     challenge: tuple[Finding, str] | None = None,
+    stand: Stand = Stand.GIVEN,
 ) -> Result:
     """Judge an answer. Touches no database.
 
@@ -117,6 +119,7 @@ def conclude(  # noqa: PLR0913 - one attempt's facts, all named
         secrets: Never to be kept, should Recall echo them.
         headers_passed: Names of Zoom's headers that went along.
         challenge: What the answer says of Recall's secret token.
+        stand: Of the secret token that signed it to Recall's.
     """
     return Result(
         delivery=delivery,
@@ -124,7 +127,7 @@ def conclude(  # noqa: PLR0913 - one attempt's facts, all named
         latency_ms=answer.latency_ms,
         status=answer.status,
         answer=shown(answer.body, secrets),
-        judged=judge(answer),
+        judged=judge(answer, stand=stand),
         sent_sha256="" if sent is None else sha256(sent).hexdigest(),
         sent_bytes=0 if sent is None else len(sent),
         headers_passed=" ".join(headers_passed),

@@ -7,6 +7,8 @@ while something is wrong, shared by all workers.
 | ----------------------------- | -------------- | ------------ | ----------- |
 | 2xx                           | fine           | fine         | delivered   |
 | 401, 403 in JSON, 404         | fine           | stands still | waits       |
+| 401, 403 in JSON: too early   | fine           |              | waits       |
+| 401, 403 in JSON: former      | fine           |              | dead, alone |
 | 402, 3xx                      | stands still   |              | waits       |
 | 429                           | stands still   |              | retried     |
 | 408, 5xx, 403 page, no answer | ... after 5    |              | retried     |
@@ -14,9 +16,11 @@ while something is wrong, shared by all workers.
 | any other                     | fine           |              | dead, alone |
 | not asked: sealed for good    |                |              | waits       |
 
-"After 5" are first attempts that failed with nothing fine between: each webhook counts
-once, so that one that Recall always answers 500 stops nobody. "Retried" is on the
-schedule and given up at its end; "waits" does not count towards giving up.
+"Too early" is signed with a secret token that Recall is yet to be given, "former" with
+one that Zoom was seen to have left (services/signers.py): neither says anything of the
+zoom app. "After 5" are first attempts that failed with nothing fine between: each
+webhook counts once, so that one that Recall always answers 500 stops nobody. "Retried"
+is on the schedule and given up at its end; "waits" does not count towards giving up.
 
 What stands still is only probed, one delivery at a time. A probe that fails puts its
 own webhook behind, so the next one is another webhook. The first one that is fine ends

@@ -3,12 +3,14 @@
 import threading
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from dashboard.db import Database
 from dashboard.errors import VaultError
+from dashboard.models.secret_change import SecretChange
 from dashboard.models.zoom_app import Environment, Routing, ZoomApp
 from dashboard.services.signatures import NamedSecret, usable
 from dashboard.vault import Vault
@@ -20,6 +22,19 @@ _NAMES = {"secret_token": "current", "previous_secret_token": "previous"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TokenChange:
+    """How far the newest change of a zoom app's secret token has come.
+
+    Attributes:
+        is_in_recall: Whether Recall was given the secret token stored here.
+        is_seen: Whether Zoom was seen signing with it.
+    """
+
+    is_in_recall: bool
+    is_seen: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AppCredentials:
     """A zoom app as the receiver sees it.
 
@@ -27,6 +42,9 @@ class AppCredentials:
         secrets: Current, then previous; without empty ones, so it may be empty.
         has_recall_app: Whether there is anywhere to forward to.
         version: Grows with each change.
+        rotating_until: Until when Zoom may sign with a secret token that is not known
+            here yet; None while no rotation is announced.
+        change: Of the secret token; None when it was never changed.
     """
 
     id: UUID
@@ -34,6 +52,8 @@ class AppCredentials:
     secrets: tuple[NamedSecret, ...]
     has_recall_app: bool
     version: int
+    rotating_until: datetime | None = None
+    change: TokenChange | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,6 +153,7 @@ class Keyring:
         looked_at = time.monotonic()
         with self._database.reading() as session:
             app = session.exec(select(ZoomApp).where(ZoomApp.id == app_id)).first()
+            change = _newest_change(session, app_id)
         if app is None:
             self._known.pop(app_id, None)
             return None
@@ -143,6 +164,8 @@ class Keyring:
             has_recall_app=app.recall_app_id is not None
             and app.workspace_id is not None,
             version=app.version,
+            rotating_until=app.rotation_until,
+            change=change,
         )
         self._known[app_id] = (looked_at, found)
         return found
@@ -163,6 +186,24 @@ class Keyring:
                 continue
             found.append(NamedSecret(name=_NAMES[column], secret=secret))
         return found
+
+
+def _newest_change(session: Session, app_id: UUID) -> TokenChange | None:
+    query = (
+        select(SecretChange)
+        .where(
+            col(SecretChange.zoom_app_id) == app_id, col(SecretChange.has_secret_token)
+        )
+        .order_by(col(SecretChange.id).desc())
+        .limit(1)
+    )
+    newest = session.exec(query).first()
+    if newest is None:
+        return None
+    return TokenChange(
+        is_in_recall=newest.recall_at is not None,
+        is_seen=newest.zoom_seen_at is not None or newest.ended_at is not None,
+    )
 
 
 def _sealed(app: ZoomApp) -> tuple[tuple[str, bytes | None], ...]:

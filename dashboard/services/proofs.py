@@ -1,6 +1,5 @@
 """Proof: what left for Recall is what came from Zoom, and it came from Zoom."""
 
-import hmac
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -9,7 +8,8 @@ from sqlmodel import Session
 
 from dashboard.models.webhook import Attempt, Webhook
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.signatures import NamedSecret, sign, signed_bytes, usable
+from dashboard.services.signatures import NamedSecret, usable
+from dashboard.services.signers import signer
 from dashboard.services.webhook_steps import names
 from dashboard.services.webhook_traces import Trace
 from dashboard.services.webhooks import Request
@@ -125,25 +125,19 @@ def _signature(
     secrets: Sequence[NamedSecret],
 ) -> Finding:
     headers = dict(request.headers)
-    timestamp = headers.get("x-zm-request-timestamp")
-    signature = headers.get("x-zm-signature")
-    if timestamp is None or signature is None:
+    if not {"x-zm-request-timestamp", "x-zm-signature"} <= headers.keys():
         return Finding(
             tone="trouble",
             sentence="The signature or its timestamp is not among the stored headers, "
             "so it cannot be computed anew.",
         )
-    message, presented = (
-        signed_bytes(timestamp, request.body),
-        signature.encode(errors="replace"),
-    )
-    for each in secrets:
-        if hmac.compare_digest(sign(message, each.secret), presented):
-            return Finding(
-                tone="good",
-                sentence="Zoom's signature over the stored bytes matches the "
-                f"{each.name} secret token.",
-            )
+    made_it = signer(request.headers, request.body, secrets)
+    if made_it is not None:
+        return Finding(
+            tone="good",
+            sentence="Zoom's signature over the stored bytes matches the "
+            f"{made_it.name} secret token.",
+        )
     if app.secret_token_set_at > webhook.received_at:
         return Finding(
             tone="waiting",

@@ -1,6 +1,9 @@
-"""The two queues: what each zoom app has due, and what holds it. Reads only."""
+"""The two queues: what each zoom app has due, and what holds it. Reads only.
 
-from dataclasses import dataclass
+While Recall is owed a new secret token, what is signed with it stays behind: a barrier.
+"""
+
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,6 +19,7 @@ from sqlalchemy import (
     bindparam,
     func,
     null,
+    or_,
     select,
     text,
 )
@@ -24,6 +28,7 @@ from sqlmodel import Session, SQLModel
 from dashboard.columns import UtcDateTime
 from dashboard.models.hold import Hold
 from dashboard.models.resend import Redelivery
+from dashboard.models.secret_change import SecretChange
 from dashboard.models.webhook import Webhook, WebhookBody
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
@@ -41,6 +46,9 @@ class Target:
         redelivery_due_at: Of its resends, likewise.
         app_probe_at: When a probe may be sent; None while nothing holds the app.
         workspace_probe_at: Likewise, of its workspace.
+        token_since: When its secret token was changed last, if ever.
+        is_behind: Whether Recall has still to be given that one: what is signed with it
+            is not sent.
     """
 
     zoom_app_id: UUID
@@ -51,6 +59,8 @@ class Target:
     redelivery_due_at: datetime | None
     app_probe_at: datetime | None
     workspace_probe_at: datetime | None
+    token_since: datetime | None = None
+    is_behind: bool = False
 
     def is_due(self, now: datetime) -> bool:
         """Whether it has something to send and nothing forbids it."""
@@ -83,6 +93,17 @@ def _table(model: type[SQLModel]) -> Table:
 
 WEBHOOK, REDELIVERY = _table(Webhook), _table(Redelivery)
 _BODY, _APP, _WORKSPACE = _table(WebhookBody), _table(ZoomApp), _table(Workspace)
+_CHANGE = _table(SecretChange)
+_TOKEN_SINCE = bindparam("token_since", type_=UtcDateTime)
+SIGNED_NEWLY = and_(
+    WEBHOOK.c.verdict == "current", WEBHOOK.c.received_at >= _TOKEN_SINCE
+)
+"""Signed with the secret token that was stored at `token_since`, as rows tell it."""
+
+SIGNED_BEFORE = or_(
+    WEBHOOK.c.verdict != "current", WEBHOOK.c.received_at < _TOKEN_SINCE
+)
+"""Signed with a former one."""
 
 
 def is_waiting(table: Table) -> TextClause:
@@ -104,6 +125,17 @@ def _first_due(queue: Table) -> Label[datetime | None]:
     )
 
 
+def _newest_token(value: ColumnElement[Any], name: str) -> Label[Any]:
+    return (
+        select(value)
+        .where(_CHANGE.c.zoom_app_id == _APP.c.id, _CHANGE.c.has_secret_token)
+        .order_by(_CHANGE.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+        .label(name)
+    )
+
+
 _APP_HOLD, _WORKSPACE_HOLD = (_table(Hold).alias(name) for name in ("ha", "hw"))
 TARGETS = (
     select(
@@ -115,6 +147,15 @@ TARGETS = (
         _first_due(REDELIVERY),
         _APP_HOLD.c.probe_at.label("app_probe_at"),
         _WORKSPACE_HOLD.c.probe_at.label("workspace_probe_at"),
+        _newest_token(_CHANGE.c.stored_at, "token_since"),
+        _newest_token(
+            and_(
+                _CHANGE.c.ended_at.is_(None),
+                _CHANGE.c.recall_at.is_(None),
+                _CHANGE.c.recall_due_at.is_not(None),
+            ),
+            "is_behind",
+        ),
     )
     .join(_WORKSPACE, _WORKSPACE.c.id == _APP.c.workspace_id)
     .outerjoin(_APP_HOLD, and_(_APP_HOLD.c.id == _APP.c.id, _APP_HOLD.c.is_holding))
@@ -147,16 +188,33 @@ def _due(queue: Table, redelivery_id: ColumnElement[Any]) -> Select[Any]:
             is_waiting(queue),
             queue.c.due_at <= bindparam("now", type_=UtcDateTime),
         )
-        .order_by(queue.c.due_at, queue.c.id)
         .limit(bindparam("at_most"))
         .with_for_update(of=queue, skip_locked=True)
     )
 
 
-DUE = {
+_ALL = {
     WEBHOOK: _due(WEBHOOK, null()),
     REDELIVERY: _due(REDELIVERY, REDELIVERY.c.id),
 }
+DUE = {queue: _ALL[queue].order_by(queue.c.due_at, queue.c.id) for queue in _ALL}
+DUE_BEFORE = {queue: DUE[queue].where(SIGNED_BEFORE) for queue in DUE}
+DUE_NEWLY = {
+    queue: _ALL[queue].where(SIGNED_NEWLY).order_by(queue.c.id.desc()) for queue in _ALL
+}
+"""The newest first: for a probe, which asks what Recall makes of the present one."""
+
+
+def _first_before(queue: Table) -> Select[Any]:
+    query = select(func.min(queue.c.due_at)).where(
+        queue.c.zoom_app_id == bindparam("app_id"), is_waiting(queue), SIGNED_BEFORE
+    )
+    if queue is REDELIVERY:
+        query = query.join_from(queue, WEBHOOK, WEBHOOK.c.id == queue.c.webhook_id)
+    return query
+
+
+_FIRST_BEFORE = {queue: _first_before(queue) for queue in (WEBHOOK, REDELIVERY)}
 
 
 def announce(connection: Connection) -> None:
@@ -171,4 +229,17 @@ def announce(connection: Connection) -> None:
 def targets_of(session: Session) -> list[Target]:
     """Return every zoom app that has its Recall app."""
     rows = session.connection().execute(TARGETS).mappings()
-    return [Target(**row) for row in rows]
+    targets = [Target(**row) for row in rows]
+    return [_behind(session, each) if each.is_behind else each for each in targets]
+
+
+def _behind(session: Session, target: Target) -> Target:
+    """Look anew at what is due, without what stays behind the barrier."""
+    values = {"app_id": target.zoom_app_id, "token_since": target.token_since}
+    webhook_due_at, redelivery_due_at = (
+        session.connection().execute(_FIRST_BEFORE[queue], values).scalar_one()
+        for queue in (WEBHOOK, REDELIVERY)
+    )
+    return replace(
+        target, webhook_due_at=webhook_due_at, redelivery_due_at=redelivery_due_at
+    )

@@ -18,6 +18,7 @@ from dashboard.clients.delivery import Answer, Failure
 from dashboard.clients.waiting import retry_after_s
 from dashboard.models.check import Finding
 from dashboard.services.signatures import answer_challenge
+from dashboard.services.signers import Stand
 
 KEPT_CHARS = 2048
 _REMOVED = "(removed)"
@@ -50,6 +51,18 @@ _REFUSED = {
     404: "Recall does not know this zoom app (404): an admin creates or adopts it on "
     "the zoom app's page",
 }
+_TOO_EARLY = (
+    "Recall has the former secret token still ({status}): it goes out once Recall was "
+    "given the new one"
+)
+_UNPROVEN = (
+    "Recall refused the signature ({status}): Zoom still signs with the former secret "
+    "token, and Recall has the new one. An admin enters the one that Zoom shows"
+)
+_FORMER = (
+    "Signed with the former secret token, which Recall does not hold any more "
+    "({status})"
+)
 _STOPPED = {
     402: "Recall's workspace is out of credit (402): an admin tops it up at Recall",
     429: "Recall answered too many requests (429)",
@@ -59,6 +72,8 @@ _FIREWALL = (
     "there. If it stays so, an admin asks Recall's support to let this server through"
 )
 _FORBIDDEN, _TIMED_OUT, _CONFLICT, _TOO_MANY = 403, 408, 409, 429
+SIGNATURE_REFUSED = frozenset({401, 403})
+"""By which Recall says that a signature is not right, unless it is a page."""
 
 
 class Next(StrEnum):
@@ -95,10 +110,14 @@ class Judged:
     asked_s: float | None = None
 
 
-def judge(answer: Answer) -> Judged:
+def judge(answer: Answer, *, stand: Stand = Stand.GIVEN) -> Judged:
     """Say whether Recall has it, may take it later, or never will.
 
     The table is in services/hold_rules.py.
+
+    Args:
+        answer: What came.
+        stand: Of the secret token that signed what was sent.
     """
     status = answer.status
     if answer.failure is Failure.SEALED:
@@ -110,7 +129,7 @@ def judge(answer: Answer) -> Judged:
     if httpx2.codes.is_success(status):
         sentence = f"Recall took it ({status})"
         return Judged(next=Next.DELIVERED, sentence=sentence, zoom_app=Sign.FINE)
-    return _stopped(answer, status) or _refused(answer, status)
+    return _stopped(answer, status) or _refused(answer, status, stand)
 
 
 def _stopped(answer: Answer, status: int) -> Judged | None:
@@ -135,8 +154,10 @@ def _stopped(answer: Answer, status: int) -> Judged | None:
     return None
 
 
-def _refused(answer: Answer, status: int) -> Judged:
+def _refused(answer: Answer, status: int, stand: Stand) -> Judged:
     """Judge what Recall says of this webhook or its zoom app."""
+    if status in SIGNATURE_REFUSED and stand is not Stand.GIVEN:
+        return _of_a_rotation(status, stand)
     if status in _REFUSED:
         sentence = _REFUSED[status]
         return Judged(next=Next.WAIT, sentence=sentence, zoom_app=Sign.STOP)
@@ -147,6 +168,21 @@ def _refused(answer: Answer, status: int) -> Judged:
             asked_s=retry_after_s(httpx2.Headers(dict(answer.headers)), status=status),
         )
     return Judged(next=Next.DEAD, sentence=f"Recall will not take it ({status})")
+
+
+def _of_a_rotation(status: int, stand: Stand) -> Judged:
+    """Judge a refused signature that says less than that the zoom app is wrong."""
+    match stand:
+        case Stand.NEWER:
+            return Judged(next=Next.WAIT, sentence=_TOO_EARLY.format(status=status))
+        case Stand.UNPROVEN:
+            return Judged(
+                next=Next.WAIT,
+                sentence=_UNPROVEN.format(status=status),
+                zoom_app=Sign.STOP,
+            )
+        case _:
+            return Judged(next=Next.DEAD, sentence=_FORMER.format(status=status))
 
 
 def _elsewhere(status: int) -> str:

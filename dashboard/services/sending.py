@@ -1,10 +1,8 @@
 """One claimed webhook to Recall and back: open, post untouched, judge."""
 
 import json
-from collections.abc import Sequence
 
 from aiohttp import ClientSession
-from pydantic import SecretStr
 
 from dashboard.clients import delivery as wire
 from dashboard.clients.delivery import Answer, Failure
@@ -14,8 +12,9 @@ from dashboard.models.check import Finding
 from dashboard.services import events
 from dashboard.services.bundle import Services
 from dashboard.services.deliveries import Delivery, Result, conclude
-from dashboard.services.recall_answers import compare_challenge
-from dashboard.services.signatures import NamedSecret
+from dashboard.services.keyring import AppCredentials
+from dashboard.services.recall_answers import SIGNATURE_REFUSED, compare_challenge
+from dashboard.services.signers import Headers, Stand, signer, stand
 from dashboard.vault import Vault
 
 
@@ -32,16 +31,21 @@ async def send(services: Services, session: ClientSession, each: Delivery) -> Re
     url = webhook_url(_base_url(services, each), each.recall_app_id)
     answer = await wire.post(session, url, body=body, headers=headers)
     # Mostly Recall says nothing in which a secret could be, and nothing of it.
-    says = answer.body or each.event == events.CHALLENGE
-    named = _secrets(services, each) if says else ()
+    is_refused = answer.status in SIGNATURE_REFUSED
+    says = answer.body or is_refused or each.event == events.CHALLENGE
+    app = _credentials(services, each, is_refused=is_refused) if says else None
+    stands = stand(app, headers, body) if app and is_refused else Stand.GIVEN
     return conclude(
         each,
         answer,
         sent=body,
         started_at=started_at,
-        secrets=[one.secret for one in named],
+        secrets=[one.secret for one in app.secrets] if app else (),
         headers_passed=wire.passed_on(headers),
-        challenge=_challenge(each, body, answer, named),
+        challenge=_challenge(each, headers, body, answer, app)
+        if stands is not Stand.FORMER
+        else None,
+        stand=stands,
     )
 
 
@@ -59,26 +63,29 @@ def _base_url(services: Services, each: Delivery) -> str:
     return services.settings.recall_url or regional
 
 
-def _secrets(services: Services, each: Delivery) -> Sequence[NamedSecret]:
+def _credentials(
+    services: Services, each: Delivery, *, is_refused: bool
+) -> AppCredentials | None:
+    """Return the zoom app; as it is now where a change of its secrets may matter."""
+    keyring = services.intake.keyring
     try:
-        app = services.intake.keyring.find(each.zoom_app_id)
+        return (keyring.find_newer if is_refused else keyring.find)(each.zoom_app_id)
     except StorageError:
-        return ()
-    return app.secrets if app is not None else ()
+        return None
 
 
 def _challenge(
-    each: Delivery, body: bytes, answer: Answer, secrets: Sequence[NamedSecret]
+    each: Delivery,
+    headers: Headers,
+    body: bytes,
+    answer: Answer,
+    app: AppCredentials | None,
 ) -> tuple[Finding, str] | None:
     """Compare Recall's answer with the one that the secret Zoom signed with makes."""
-    plain_token = (
-        events.parse(body).plain_token if each.event == events.CHALLENGE else None
-    )
-    secret = _named(secrets, each.verdict)
-    if plain_token is None or secret is None:
+    if app is None or each.event != events.CHALLENGE:
         return None
-    return compare_challenge(answer, plain_token=plain_token, secret=secret)
-
-
-def _named(secrets: Sequence[NamedSecret], name: str) -> SecretStr | None:
-    return next((one.secret for one in secrets if one.name == name), None)
+    plain_token = events.parse(body).plain_token
+    made_it = signer(headers, body, app.secrets)
+    if plain_token is None or made_it is None:
+        return None
+    return compare_challenge(answer, plain_token=plain_token, secret=made_it.secret)
