@@ -17,6 +17,7 @@ from dashboard.models.check import Check, Source
 from dashboard.models.connection import Connection, MeetingMapping
 from dashboard.models.hold import Hold
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend
+from dashboard.models.secret_change import SecretChange
 from dashboard.models.webhook import Arrival, Attempt, Refusal, Webhook
 from dashboard.models.zoom_app import ZoomApp
 
@@ -31,6 +32,14 @@ _TOPIC = re.compile(
     r"|resend-(?P<resend>[0-9]{1,19})"
 )
 _LARGEST_ID = 2**63 - 1
+_OF_A_CHANGE = (
+    col(SecretChange.id),
+    col(SecretChange.recall_due_at),
+    col(SecretChange.recall_error),
+    col(SecretChange.zoom_seen_at),
+    col(SecretChange.previous_until),
+    col(SecretChange.ended_at),
+)
 
 
 def is_topic(name: str) -> bool:
@@ -208,6 +217,16 @@ def _each_zoom_app(session: Session, ids: list[UUID]) -> dict[str, str]:
         .scalar_subquery()
         .label("connections")
     )
+    # How far the newest change of secrets has come.
+    rotation = [
+        select(column)
+        .where(col(SecretChange.zoom_app_id) == col(ZoomApp.id))
+        .order_by(col(SecretChange.id).desc())
+        .limit(1)
+        .scalar_subquery()
+        .label(f"rotation_{number}")
+        for number, column in enumerate(_OF_A_CHANGE)
+    ]
     rows = session.connection().execute(
         select(  # type: ignore[call-overload]  # as above
             ZoomApp.id,
@@ -220,6 +239,7 @@ def _each_zoom_app(session: Session, ids: list[UUID]) -> dict[str, str]:
             webhook,
             connections,
             *checks,
+            *rotation,
         ).where(col(ZoomApp.id).in_(ids))
     )
     return {f"zoom-app-{row.id}": _row(row) for row in rows}

@@ -14,10 +14,18 @@ from pydantic import SecretStr
 from dashboard.errors import InvalidInputError
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Environment, ZoomApp
-from dashboard.services import addresses, audit, credentials, zoom_apps
+from dashboard.services import (
+    addresses,
+    audit,
+    credentials,
+    secret_changes,
+    token_use,
+    zoom_apps,
+)
 from dashboard.services.audit import Actor
 from dashboard.services.bundle import Services
 from dashboard.services.credentials import NewZoomApp, ZoomAppChanges
+from dashboard.services.secret_changes import Entry
 from dashboard.services.zoom_apps import Proof
 
 
@@ -71,6 +79,9 @@ def change(
 ) -> Entered:
     """Change a zoom app, checking a new client secret at Zoom first; commits.
 
+    New secrets are stored with the `SecretChange` that owes them to Recall, so that a
+    crash forgets neither half. `rotations.change` does both.
+
     Raises:
         InvalidInputError: A value cannot be taken.
         WrongPairError: Zoom refuses the pair.
@@ -84,18 +95,29 @@ def change(
     if changes.client_secret is not None:
         proof = ask_zoom(services, client_id, changes.client_secret)
         _require_not_wrong(proof, environment)
-    now = services.clock.now()
+    vault = services.vault
     with services.database.writing() as session:
+        now = services.clock.now()
+        zoom_app = zoom_apps.lock(session, zoom_app_id)
+        entry = _entry(changes, zoom_apps.secret_token(vault, zoom_app))
         changed = zoom_apps.change(
-            session, services.vault, zoom_app_id, changes=changes, now=now, proof=proof
+            session,
+            vault,
+            zoom_app_id,
+            changes=changes,
+            now=now,
+            proof=proof,
+            is_in_use=token_use.is_in_use(session, vault, zoom_app),
         )
+        if entry is not None:
+            secret_changes.begin(session, changed, entry, asked_by=actor.name, now=now)
         subject = _words(changed) + _what_changed(changes)
         audit.record(session, actor, "zoom_app.changed", subject=subject, now=now)
     return Entered(
         zoom_app_id=zoom_app_id,
         proof=proof,
         trimmed=trimmed,
-        has_new_secrets=bool(changes.client_secret or changes.secret_token),
+        has_new_secrets=entry is not None,
     )
 
 
@@ -187,6 +209,16 @@ def where_to_look(environment: Environment) -> str:
 def _require_not_wrong(proof: Proof, environment: Environment) -> None:
     if proof.verdict is Verdict.WRONG:
         raise WrongPairError(where_to_look(environment), field="client_secret")
+
+
+def _entry(changes: ZoomAppChanges, secret_token: SecretStr) -> Entry | None:
+    """Return which secrets were typed, the secret token if it is another; or None."""
+    if changes.client_secret is None and changes.secret_token is None:
+        return None
+    return Entry(
+        has_client_secret=changes.client_secret is not None,
+        has_secret_token=changes.secret_token not in (None, secret_token),
+    )
 
 
 def _what_changed(changes: ZoomAppChanges) -> str:

@@ -128,8 +128,38 @@ def mended(
         .values(probe_at=now, probes=0)
     )
     if its_id is not None and found.rowcount:
-        _hasten(session, its_id, now=now)
+        hasten(session, its_id, now=now)
         announce(session.connection())
+
+
+def hasten(session: Session, its_id: UUID, *, now: datetime) -> None:
+    """Make due what waits there for another try, oldest first; the caller commits.
+
+    What is leased stays.
+
+    Args:
+        session: Writing.
+        its_id: Of the zoom app, or of the workspace.
+        now: Aware.
+    """
+    apps = _apps(its_id)
+    for table, due_at in (
+        (WEBHOOK, WEBHOOK.c.received_at),
+        (REDELIVERY, literal(now, UtcDateTime)),
+    ):
+        behind = (
+            select(table.c.id)
+            .where(
+                is_waiting(table),
+                table.c.zoom_app_id.in_(apps),
+                table.c.due_at > now,
+                table.c.lease_until.is_(None),
+            )
+            .with_for_update(skip_locked=True)
+        )
+        session.connection().execute(
+            update(table).where(table.c.id.in_(behind)).values(due_at=due_at)
+        )
 
 
 def list_still(session: Session, *, at_most: int) -> list[Still]:
@@ -181,32 +211,10 @@ def _keep(
     if stands is None:
         session.connection().execute(delete(_HOLD).where(this))
         if before.is_holding and before.probes > 1:
-            _hasten(session, before.id, now=now)
+            hasten(session, before.id, now=now)
     elif stands != before:
         values = asdict(stands)
         session.connection().execute(update(_HOLD).where(this).values(**values))
-
-
-def _hasten(session: Session, its_id: UUID, *, now: datetime) -> None:
-    """Make due what waits there for another try, oldest first; what is leased stays."""
-    apps = _apps(its_id)
-    for table, due_at in (
-        (WEBHOOK, WEBHOOK.c.received_at),
-        (REDELIVERY, literal(now, UtcDateTime)),
-    ):
-        behind = (
-            select(table.c.id)
-            .where(
-                is_waiting(table),
-                table.c.zoom_app_id.in_(apps),
-                table.c.due_at > now,
-                table.c.lease_until.is_(None),
-            )
-            .with_for_update(skip_locked=True)
-        )
-        session.connection().execute(
-            update(table).where(table.c.id.in_(behind)).values(due_at=due_at)
-        )
 
 
 def _waiting(session: Session, its_id: UUID, at_most: int) -> int:

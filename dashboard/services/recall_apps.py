@@ -13,9 +13,10 @@ from uuid import UUID
 
 from dashboard.clients.recall_replies import RecallApp
 from dashboard.errors import ConflictError, UpstreamError
-from dashboard.services import audit, holds, recall_jobs, zoom_apps
+from dashboard.services import audit, recall_jobs
 from dashboard.services.audit import Actor
 from dashboard.services.bundle import Services
+from dashboard.services.giving import update_in_recall
 from dashboard.services.recall_jobs import CreateResult, Creation, Job
 
 __all__ = [
@@ -113,42 +114,9 @@ def adopt(
         return CreateResult(outcome=Creation.HERE_ALREADY, recall_app_id=recall_app_id)
     found = job.recall.get_app(recall_app_id)
     _require_same(job, found)
-    _send_secrets(job, recall_app_id)
+    recall_jobs.send_secrets(job, recall_app_id)
     return recall_jobs.store(
         services, job, found, outcome=Creation.ADOPTED, act="adopted", actor=actor
-    )
-
-
-def update_in_recall(services: Services, zoom_app_id: UUID, *, actor: Actor) -> None:
-    """Give Recall the client secret and secret token stored here; commits the audit.
-
-    Raises:
-        NotFoundError: No such zoom app.
-        ConflictError: It is not in Recall yet.
-        UpstreamError: Recall refused or did not answer; it may be tried again.
-    """
-    with services.database.reading() as session:
-        zoom_app = zoom_apps.get(session, zoom_app_id)
-        workspace_id, recall_app_id = zoom_app.workspace_id, zoom_app.recall_app_id
-    if workspace_id is None or recall_app_id is None:
-        raise ConflictError("This zoom app is not in Recall yet.")
-    job = recall_jobs.open_job(services, zoom_app_id, workspace_id)
-    _send_secrets(job, recall_app_id)
-    now = services.clock.now()
-    with services.database.writing() as session:
-        holds.mended(session, zoom_app_id=zoom_app_id, now=now)
-        audit.record(
-            session,
-            actor,
-            "zoom_app.updated_in_recall",
-            subject=f"{job.name}: {recall_app_id}",
-            now=now,
-        )
-
-
-def _send_secrets(job: Job, recall_app_id: UUID) -> None:
-    job.recall.update_app(
-        recall_app_id, client_secret=job.client_secret, webhook_secret=job.secret_token
     )
 
 
@@ -210,7 +178,7 @@ def _settle(
     """
     if len(there) > 1:
         return CreateResult(outcome=Creation.OFFERED, offered=there)
-    _send_secrets(job, there[0].id)
+    recall_jobs.send_secrets(job, there[0].id)
     return recall_jobs.store(
         services,
         job,

@@ -12,7 +12,7 @@ from dashboard.clients.recall import Recall
 from dashboard.clients.recall_replies import RecallApp
 from dashboard.errors import ConflictError
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import audit, holds, workspaces, zoom_apps
+from dashboard.services import audit, holds, secret_changes, workspaces, zoom_apps
 from dashboard.services.audit import Actor
 from dashboard.services.bundle import Services
 
@@ -118,6 +118,19 @@ def drop_key(services: Services, job: Job, key: str) -> None:
         )
 
 
+def send_secrets(job: Job, recall_app_id: UUID) -> None:
+    """Give Recall the client secret and secret token stored here.
+
+    Safe to repeat: Recall sets both to what is sent (contracts/recall.md 3.4).
+
+    Raises:
+        UpstreamError: Recall refused or did not answer.
+    """
+    job.recall.update_app(
+        recall_app_id, client_secret=job.client_secret, webhook_secret=job.secret_token
+    )
+
+
 def store(  # noqa: PLR0913 - the parts of one act, all named
     services: Services,
     job: Job,
@@ -157,6 +170,7 @@ def store(  # noqa: PLR0913 - the parts of one act, all named
         )
         if stored.rowcount == 1:
             holds.mended(session, zoom_app_id=job.zoom_app_id, now=now)
+            secret_changes.owe(session, job.zoom_app_id, now=now)
             audit.record(
                 session,
                 actor,

@@ -95,11 +95,12 @@ def change(  # noqa: PLR0913 - the parts of one act, all named
     changes: ZoomAppChanges,
     now: datetime,
     proof: Proof | None = None,
+    is_in_use: bool = True,
 ) -> ZoomApp:
     """Change a zoom app; the caller commits.
 
-    A replaced secret token is still accepted from Zoom until the next replacement:
-    Zoom documents no grace period of its own (contracts/zoom.md 10, 16).
+    A replaced secret token is still accepted from Zoom until `rotations.tend` has seen
+    Zoom using the new one: Zoom documents no grace period (contracts/zoom.md 10, 16).
 
     Args:
         session: Writing.
@@ -108,6 +109,8 @@ def change(  # noqa: PLR0913 - the parts of one act, all named
         changes: Tidied by `tidy_changes`.
         now: When they are entered.
         proof: What Zoom said of a new client secret.
+        is_in_use: Whether Zoom may be signing with the secret token stored so far: else
+            the one before is what goes on being accepted.
 
     Raises:
         NotFoundError: There is no such zoom app.
@@ -127,7 +130,9 @@ def change(  # noqa: PLR0913 - the parts of one act, all named
         zoom_app.verdict_reason = proof.reason[:300]
         zoom_app.checked_at = proof.at
     if changes.secret_token is not None:
-        _replace_secret_token(vault, zoom_app, changes.secret_token, now)
+        _replace_secret_token(
+            vault, zoom_app, changes.secret_token, now, is_in_use=is_in_use
+        )
         holds.mended(session, zoom_app_id=zoom_app_id, now=now)
     zoom_app.version += 1
     session.add(zoom_app)
@@ -150,6 +155,18 @@ def get(session: Session, zoom_app_id: UUID) -> ZoomApp:
 def in_full(zoom_app: ZoomApp) -> str:
     """Name a zoom app for the audit log: name, environment and id."""
     return f"{zoom_app.name} ({zoom_app.environment.value}) {zoom_app.id}"
+
+
+def lock(session: Session, zoom_app_id: UUID) -> ZoomApp:
+    """Return the zoom app for a change that depends on what it is now.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    zoom_app = session.get(ZoomApp, zoom_app_id, with_for_update=True)
+    if zoom_app is None:
+        raise NotFoundError("zoom app")
+    return zoom_app
 
 
 def find_by_slug(session: Session, slug: str) -> ZoomApp | None:
@@ -208,10 +225,12 @@ def _here_already() -> ConflictError:
 
 
 def _replace_secret_token(
-    vault: Vault, zoom_app: ZoomApp, new: SecretStr, now: datetime
+    vault: Vault, zoom_app: ZoomApp, new: SecretStr, now: datetime, *, is_in_use: bool
 ) -> None:
-    old = secret_token(vault, zoom_app)
-    if old != new:
+    old, *former = (each.secret for each in secret_tokens(vault, zoom_app))
+    # One typed by mistake must not push out the one that Zoom signs with. If that is
+    # what is typed now, both go on being accepted.
+    if old != new and (is_in_use or new in former or not former):
         zoom_app.previous_secret_token = _seal(
             vault, zoom_app.id, "previous_secret_token", old
         )

@@ -1,0 +1,212 @@
+"""Which secret token Zoom was seen signing with, from the webhooks it sent.
+
+From rows, so the door pays nothing for it. A row's word is proven by its bytes where it
+matters: a process may take a second to know of a change (services/keyring.py).
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlmodel import Session, SQLModel
+
+from dashboard.errors import VaultError
+from dashboard.models.hold import Hold
+from dashboard.models.ids import first_id
+from dashboard.models.secret_change import SecretChange
+from dashboard.models.webhook import Refusal, WebhookBody
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.services import secret_changes, zoom_apps
+from dashboard.services.queues import WEBHOOK, is_waiting
+from dashboard.services.signatures import MISMATCHES
+from dashboard.services.signers import signer
+from dashboard.vault import Vault
+
+TRIES = 6
+"""So often a webhook signed with a former secret token is tried before Recall is given
+the new one all the same: some two minutes of a Recall that answers."""
+
+_LOOKED_AT = 200
+_KNOWN_AFTER = timedelta(seconds=5)
+_BODY = SQLModel.metadata.tables[str(WebhookBody.__tablename__)]
+_HOLD = SQLModel.metadata.tables[str(Hold.__tablename__)]
+_REFUSAL = SQLModel.metadata.tables[str(Refusal.__tablename__)]
+
+
+def is_in_use(session: Session, vault: Vault, zoom_app: ZoomApp) -> bool:
+    """Whether Zoom may be signing with the secret token stored here.
+
+    It is not if a change to it is under way, and Zoom was not seen using it since.
+    """
+    change = secret_changes.latest(session, zoom_app.id)
+    if change is None or change.ended_at is not None or not change.has_secret_token:
+        return True
+    if change.zoom_seen_at is not None:
+        return True
+    since = change.stored_at
+    return seen_with_current(session, vault, zoom_app, since=since) is not None
+
+
+def seen_with_current(
+    session: Session, vault: Vault, zoom_app: ZoomApp, *, since: datetime
+) -> datetime | None:
+    """Return when Zoom was seen signing with the secret token stored here; or None.
+
+    Looks at the newest 200 webhooks: the first of them, or one soon after.
+
+    Args:
+        session: Reading.
+        vault: Opens what the signature is proven with.
+        zoom_app: Whose.
+        since: When the secret token was stored; aware.
+    """
+    newest = (
+        select(WEBHOOK.c.id, WEBHOOK.c.verdict)
+        .where(WEBHOOK.c.zoom_app_id == zoom_app.id, WEBHOOK.c.id >= first_id(since))
+        .order_by(WEBHOOK.c.id.desc())
+        .limit(_LOOKED_AT)
+        .subquery()
+    )
+    first, last = (
+        session.connection()
+        .execute(
+            select(func.min(newest.c.id), func.max(newest.c.id)).where(
+                newest.c.verdict == "current"
+            )
+        )
+        .one()
+    )
+    for webhook_id in (first, last):
+        if webhook_id is not None and is_by_current(
+            session, vault, zoom_app, webhook_id
+        ):
+            at: datetime | None = session.connection().scalar(
+                select(WEBHOOK.c.received_at).where(WEBHOOK.c.id == webhook_id)
+            )
+            return at
+    return None
+
+
+def seen_with_former(
+    session: Session, zoom_app_id: UUID, *, since: datetime
+) -> datetime | None:
+    """Return when Zoom was last seen signing with the former secret token; or None."""
+    at: datetime | None = session.connection().scalar(
+        select(WEBHOOK.c.received_at)
+        .where(
+            WEBHOOK.c.zoom_app_id == zoom_app_id,
+            WEBHOOK.c.id >= first_id(since),
+            WEBHOOK.c.verdict == "previous",
+        )
+        .order_by(WEBHOOK.c.id.desc())
+        .limit(1)
+    )
+    return at
+
+
+def seen_with_neither(
+    session: Session, zoom_app_id: UUID, *, since: datetime
+) -> datetime | None:
+    """Return when a request was last refused for its signature; or None."""
+    at: datetime | None = session.connection().scalar(
+        select(_REFUSAL.c.received_at)
+        .where(
+            _REFUSAL.c.zoom_app_id == zoom_app_id,
+            _REFUSAL.c.id >= first_id(since),
+            _REFUSAL.c.cause.in_(sorted(cause.value for cause in MISMATCHES)),
+        )
+        .order_by(_REFUSAL.c.id.desc())
+        .limit(1)
+    )
+    return at
+
+
+def is_by_current(
+    session: Session, vault: Vault, zoom_app: ZoomApp, webhook_id: int
+) -> bool:
+    """Whether the bytes of a webhook are signed with the secret token stored here."""
+    row = (
+        session.connection()
+        .execute(
+            select(_BODY.c.headers, _BODY.c.body).where(
+                _BODY.c.webhook_id == webhook_id
+            )
+        )
+        .one_or_none()
+    )
+    if row is None:
+        return False
+    place: dict[str, Any] = {"table": _BODY.name, "row": webhook_id}
+    try:
+        headers = json.loads(vault.open(row.headers, column="headers", **place))
+        body = vault.open(row.body, column="body", **place)
+        [current, *_] = zoom_apps.secret_tokens(vault, zoom_app)
+    except VaultError:
+        return False
+    return signer(headers, body, [current]) is not None
+
+
+def rename(
+    session: Session, vault: Vault, zoom_app: ZoomApp, change: SecretChange
+) -> None:
+    """Give webhooks of the first seconds after a change the right word; commits not.
+
+    A process that did not know of it yet called the former secret token the current
+    one: such a webhook would wait for Recall to be given another.
+    """
+    doubtful = session.connection().scalars(
+        select(WEBHOOK.c.id).where(
+            WEBHOOK.c.zoom_app_id == zoom_app.id,
+            is_waiting(WEBHOOK),
+            WEBHOOK.c.verdict == "current",
+            WEBHOOK.c.received_at >= change.stored_at,
+            WEBHOOK.c.received_at <= change.stored_at + _KNOWN_AFTER,
+        )
+    )
+    wrong = [
+        webhook_id
+        for webhook_id in doubtful.all()
+        if not is_by_current(session, vault, zoom_app, webhook_id)
+    ]
+    if wrong:
+        session.connection().execute(
+            update(WEBHOOK).where(WEBHOOK.c.id.in_(wrong)).values(verdict="previous")
+        )
+
+
+def are_former_owed(session: Session, zoom_app: ZoomApp, change: SecretChange) -> bool:
+    """Whether Recall should get webhooks first that only the former one proves.
+
+    Not for what Recall refuses or does not take after some tries; but as long as the
+    workspace as a whole stands still, for then nothing else could be delivered either.
+    """
+    if not change.has_secret_token or change.recall_at is not None:
+        return False
+    held = set(
+        session.connection().scalars(
+            select(_HOLD.c.id).where(
+                _HOLD.c.id.in_([zoom_app.id, zoom_app.workspace_id]),
+                _HOLD.c.is_holding,
+            )
+        )
+    )
+    is_owed: ColumnElement[bool] = or_(
+        WEBHOOK.c.verdict != "current", WEBHOOK.c.received_at < change.stored_at
+    )
+    if zoom_app.workspace_id not in held:
+        if zoom_app.id in held:
+            return False
+        is_owed = and_(is_owed, WEBHOOK.c.claim < TRIES)
+    owed: Sequence[int] = (
+        session.connection()
+        .scalars(
+            select(WEBHOOK.c.id)
+            .where(WEBHOOK.c.zoom_app_id == zoom_app.id, is_waiting(WEBHOOK), is_owed)
+            .limit(1)
+        )
+        .all()
+    )
+    return bool(owed)
