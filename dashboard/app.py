@@ -20,7 +20,7 @@ from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.staff import Staff
 from dashboard.services import connections as connections_service
-from dashboard.services import gathering, reading, silence
+from dashboard.services import gathering, reading, rotations, silence
 from dashboard.services import staff as staff_service
 from dashboard.services.budgets import Budgets, Sweeper
 from dashboard.services.bundle import RecallFactory, Services
@@ -54,6 +54,7 @@ from dashboard.web.views import (
     overview,
     recall_apps,
     resends,
+    rotation,
     webhooks,
     workspaces,
     zoom_apps,
@@ -65,6 +66,7 @@ _BLUEPRINTS = [
     overview.bp,
     zoom_apps.bp,
     moving.bp,
+    rotation.bp,
     connections.bp,
     webhooks.bp,
     resends.bp,
@@ -192,6 +194,7 @@ def chores(services: Services) -> list[Callable[[], int]]:
     return [
         partial(gathering.tend, services),
         partial(reading.read_some, services),
+        partial(rotations.tend, services),
         partial(connections_service.check_due, quiet, limit=_CHECKS_AT_ONCE),
         Sweeper(services),
         Pruner(services),

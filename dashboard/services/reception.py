@@ -35,6 +35,12 @@ _NO_TOKEN = (
     f"A challenge, signed rightly, but without a plainToken to answer.\n{_NOT_ZOOMS}"
 )
 _FAIL_CHALLENGES = MISMATCHES | {Cause.FUTURE, Cause.TOO_OLD}
+_ROTATING = (
+    "The signature matches no secret token stored here, and a rotation was begun: it "
+    "may be made with the new one, so Zoom is asked to try again (503).\n"
+    "An admin enters the new secret token (zoom app, Edit). Zoom tries again after 5, "
+    "25 and 85 minutes."
+)
 _STATUS = {
     Cause.NO_SECRET: 503,
     Cause.TOO_LARGE: 413,
@@ -132,6 +138,8 @@ def weigh(intake: Intake, app: AppCredentials, incoming: Incoming) -> Owed | Rep
     if judgement.cause is None:
         return _taken(intake, app, incoming, judgement)
     cause, detail = _explained(intake, app, incoming, judgement.cause, judgement)
+    if cause is Cause.SIGNATURE and _is_rotating(app, incoming):
+        cause, detail = Cause.ROTATING, _ROTATING
     return _refuse(intake, app, incoming, cause, detail)
 
 
@@ -262,7 +270,9 @@ def _refuse(
         zoom_app_id=app.id,
         cause=cause,
         detail=detail,
-        status=_STATUS[cause],
+        status=503
+        if cause in MISMATCHES and _is_rotating(app, incoming)
+        else _STATUS[cause],
         body_bytes=incoming.body_bytes,
         user_agent=incoming.user_agent,
         address=incoming.address,
@@ -271,6 +281,12 @@ def _refuse(
     )
     is_logged = intake.refuse(refused)
     return Reply(status=refused.status, refused=refused, is_logged=is_logged)
+
+
+def _is_rotating(app: AppCredentials, incoming: Incoming) -> bool:
+    """Whether Zoom may sign with a secret token that is not known here yet."""
+    until = app.rotating_until
+    return until is not None and incoming.received_at < until
 
 
 def _claims_challenge(body: bytes) -> bool:

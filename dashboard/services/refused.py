@@ -24,6 +24,7 @@ _WORDS: dict[str, str] = {
     Cause.BAD_TIMESTAMP: "timestamp unreadable",
     Cause.BAD_SIGNATURE: "signature unreadable",
     Cause.SIGNATURE: "signature does not match",
+    Cause.ROTATING: "token being rotated",
     Cause.OTHER_ENVIRONMENT: "other environment",
     Cause.OTHER_APP: "other zoom app",
     Cause.WHITE_SPACE: "white space in secret",

@@ -40,6 +40,7 @@ class Cause(StrEnum):
     BAD_TIMESTAMP = "bad_timestamp"
     BAD_SIGNATURE = "bad_signature"  # not of the form Zoom writes
     SIGNATURE = "signature"  # of that form, but made with another secret or body
+    ROTATING = "rotating"  # the same, while a rotation of the secret token is announced
     OTHER_ENVIRONMENT = "other_environment"  # by the zoom app's other credential pair
     OTHER_APP = "other_app"  # by another zoom app here
     WHITE_SPACE = "white_space"  # the secret token has some that does not belong
@@ -53,6 +54,7 @@ class Cause(StrEnum):
 MISMATCHES = frozenset(
     {
         Cause.SIGNATURE,
+        Cause.ROTATING,
         Cause.OTHER_ENVIRONMENT,
         Cause.OTHER_APP,
         Cause.WHITE_SPACE,

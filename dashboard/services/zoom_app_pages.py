@@ -12,6 +12,7 @@ from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import (
     alarms,
+    rotation_card,
     scopes,
     setup_facts,
     setup_steps,
@@ -56,6 +57,7 @@ class ZoomAppPage:
         address_trouble: Why Zoom would refuse our addresses; None if it would not.
         workspace: Of the app; None while it has none.
         workspaces: To choose from.
+        rotation: A change of secrets under way; None when there is none.
     """
 
     app: ZoomAppSummary
@@ -72,6 +74,7 @@ class ZoomAppPage:
     address_trouble: str | None
     workspace: Workspace | None
     workspaces: Sequence[Workspace]
+    rotation: rotation_card.Card | None
 
     @property
     def done(self) -> int:
@@ -141,4 +144,5 @@ def page(
         address_trouble=public_url_trouble(public_url),
         workspace=own or None,
         workspaces=workspaces.list_all(session),
+        rotation=rotation_card.card(session, app, now=now),
     )

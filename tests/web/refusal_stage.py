@@ -81,6 +81,14 @@ def a_stage(door: Door) -> Stage:
         )
 
 
+def _while_rotating(stage: Stage) -> None:
+    with stage.door.database.writing() as session:
+        app = session.get_one(ZoomApp, stage.door.app_id)
+        app.rotation_until = stage.door.clock.now() + timedelta(minutes=30)
+        session.add(app)
+    stage.post(STRANGER)
+
+
 def _cut(stage: Stage) -> None:
     signed = stage.door.signed(BODY)
     stage.door.call(BODY[:-40], CONTENT_LENGTH=str(len(BODY)), **signed)
@@ -92,6 +100,12 @@ CASES = [
         send=lambda stage: stage.post(STRANGER),
         seen="was not made with the secret token stored here",
         mend="An admin copies Secret Token, not Verification Token",
+    ),
+    Case(
+        cause=Cause.ROTATING,
+        send=_while_rotating,
+        seen="a rotation was begun: it may be made with the new one",
+        mend="An admin enters the new secret token",
     ),
     Case(
         cause=Cause.OTHER_ENVIRONMENT,

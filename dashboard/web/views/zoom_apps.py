@@ -10,7 +10,14 @@ from dashboard.errors import ConflictError, InvalidInputError, UpstreamError
 from dashboard.models.check import Finding
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Environment, Kind, Routing, ScopeStyle
-from dashboard.services import entering, probing, recall_apps, zoom_app_pages, zoom_apps
+from dashboard.services import (
+    entering,
+    probing,
+    recall_apps,
+    rotations,
+    zoom_app_pages,
+    zoom_apps,
+)
 from dashboard.services.credentials import NewZoomApp, ZoomAppChanges
 from dashboard.services.pasted import trim
 from dashboard.services.permissions import Permission
@@ -32,6 +39,7 @@ bp = Blueprint("zoom_apps", __name__, url_prefix="/zoom-apps")
 _UNPROCESSABLE = 422
 _TONES = {Verdict.RIGHT: "good", Verdict.WRONG: "trouble", Verdict.UNKNOWN: "waiting"}
 _AGAIN = "Create in Recall may be pressed again: it never makes a second one."
+_OWED = "Recall has not got it yet: why, and when it is tried again, is below."
 _EITHER = "Either this or the client secret is wrong; Zoom does not say which."
 _MADE = {
     Creation.CREATED: "Recall has the app now. Its id is shown below.",
@@ -129,13 +137,15 @@ def update(zoom_app_id: UUID) -> ResponseReturnValue:
         secret_token=_typed(form.secret_token.data),
     )
     try:
-        entered = entering.change(services(), zoom_app_id, changes, actor=actor())
+        changed = rotations.change(services(), zoom_app_id, changes, actor=actor())
     except InvalidInputError as error:
         form[error.field or "name"].errors = [str(error)]
         return _edit_page(form, zoom_app_id), _UNPROCESSABLE
-    say(entered)
-    if entered.has_new_secrets and zoom_apps.get(db(), zoom_app_id).recall_app_id:
-        _give_to_recall(zoom_app_id)
+    say(changed.entered)
+    if changed.is_owed:
+        flash(_OWED, "waiting")
+    elif changed.is_in_recall:
+        _probe_after_update(zoom_app_id)
     return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
 
 
@@ -195,7 +205,14 @@ def adopt(zoom_app_id: UUID) -> ResponseReturnValue:
 @requires(Permission.ZOOM_APPS_WRITE)
 def update_in_recall(zoom_app_id: UUID) -> ResponseReturnValue:
     """Give Recall the secrets stored here, and see whether it holds them."""
-    _give_to_recall(zoom_app_id)
+    try:
+        recall_apps.update_in_recall(services(), zoom_app_id, actor=actor())
+    except UpstreamError:
+        flash(_OWED, "trouble")
+    except ConflictError as error:
+        flash(str(error), "waiting")
+    else:
+        _probe_after_update(zoom_app_id)
     return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
 
 
@@ -218,7 +235,13 @@ def _new_again(form: NewZoomAppForm) -> ResponseReturnValue:
 
 def _edit_page(form: ZoomAppForm, zoom_app_id: UUID) -> str:
     zoom_app = zoom_apps.get(db(), zoom_app_id)
-    return render_template("zoom_apps/edit.html", form=form, app=zoom_app)
+    until = zoom_app.rotation_until
+    return render_template(
+        "zoom_apps/edit.html",
+        form=form,
+        app=zoom_app,
+        announced_until=until if until is not None and until > now() else None,
+    )
 
 
 def _typed(text: str | None) -> SecretStr | None:
@@ -232,12 +255,7 @@ def _in_recall(zoom_app_id: UUID, result: CreateResult) -> ResponseReturnValue:
     return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
 
 
-def _give_to_recall(zoom_app_id: UUID) -> None:
-    try:
-        recall_apps.update_in_recall(services(), zoom_app_id, actor=actor())
-    except UpstreamError as error:
-        flash(f"Recall still has the former secrets. {error}", "trouble")
-        return
+def _probe_after_update(zoom_app_id: UUID) -> None:
     seen = probing.probe_recall(services(), zoom_app_id)
     is_good = seen.finding is Finding.GOOD
     flash(

@@ -1,0 +1,27 @@
+"""Announcing that a zoom app's secret token is about to be regenerated in Zoom."""
+
+from uuid import UUID
+
+from flask import Blueprint, flash, url_for
+from flask.typing import ResponseReturnValue
+
+from dashboard.services import rotations
+from dashboard.services.permissions import Permission
+from dashboard.web import htmx
+from dashboard.web.access import requires
+from dashboard.web.context import actor, services
+
+bp = Blueprint("rotation", __name__, url_prefix="/zoom-apps")
+
+
+@bp.post("/<uuid:zoom_app_id>/begin-rotation")
+@requires(Permission.ZOOM_APPS_WRITE)
+def begin(zoom_app_id: UUID) -> ResponseReturnValue:
+    """Ask Zoom to try again, for half an hour, what is signed with an unknown token."""
+    rotations.announce(services(), zoom_app_id, actor=actor())
+    flash(
+        "Regenerate the secret token in Zoom now, then enter it here. Nothing is lost "
+        "meanwhile: Zoom is asked to send it again.",
+        "good",
+    )
+    return htmx.go_to(url_for("zoom_apps.edit", zoom_app_id=zoom_app_id))
