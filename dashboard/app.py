@@ -34,8 +34,10 @@ from dashboard.web import (
     compression,
     context,
     errors,
+    etags,
     filters,
     headers,
+    live_fragments,
     navigation,
     request_log,
     signin,
@@ -155,7 +157,9 @@ def create_app(services: Services) -> Flask:
     assets.install(app)
     filters.install(app, services.clock)
     navigation.install(app)
-    live_pages.install(app, Watcher(services.database, services.settings))
+    etags.install(app)
+    draw = live_fragments.drawing(app, services.public_url)
+    live_pages.install(app, Watcher(services.database, services.settings, draw=draw))
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
     access.install(app)

@@ -47,6 +47,12 @@ def is_topic(name: str) -> bool:
     return _parse(name) is not None
 
 
+def zoom_app_of(topic: str) -> UUID | None:
+    """Return whose page a topic belongs to; None when it is not one zoom app's."""
+    found = _parse(topic)
+    return UUID(found["zoom_app"]) if found and found["zoom_app"] else None
+
+
 def stamp(session: Session, database: Database) -> str:
     """Return a text that differs after anybody's commit; costs microseconds.
 

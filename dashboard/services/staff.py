@@ -1,6 +1,6 @@
 """People who sign in: adding, finding, proving, changing."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -81,6 +81,19 @@ def get(session: Session, staff_id: UUID) -> Staff:
     if person is None:
         raise NotFoundError("person")
     return person
+
+
+def epochs(session: Session, staff_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Return the session epochs of those of these people who may be signed in.
+
+    A session of another epoch has ended.
+    """
+    rows = session.exec(
+        select(Staff.id, Staff.session_epoch).where(
+            col(Staff.id).in_(list(staff_ids)), col(Staff.disabled_at).is_(None)
+        )
+    )
+    return dict(rows.all())
 
 
 def list_all(session: Session) -> Sequence[Staff]:

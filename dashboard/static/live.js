@@ -1,64 +1,107 @@
-// Live regions: one stream a page tells which topics changed; each region then asks
-// for itself anew (data-live="topic ..." hx-get hx-trigger="live"). No stream: polling.
+// Live regions (data-live="topic ..." hx-get hx-trigger="live"). One stream a page brings
+// what changed: "drawn" holds the HTML of whoever asks at its address, "changed" has the
+// region ask. No stream: the page says why, and asks now and then.
 // A region with data-live-hold gets "live-held" instead while the reader is scrolled down.
 (() => {
-  const POLL_MS = 3000, POLL_UNWATCHED_MS = 15000, RETRY_MS = 15000, SILENT_MS = 25000;
-  let source, listening = "", poll, retry, silence;
+  const POLL_MS = 15000, RETRY_MS = 15000, SILENT_MS = 25000, LOST_MS = 4000;
+  const LOST = "the line to the server is down", SILENT = "nothing comes over the line",
+    FULL = "all live places are taken";
+  let source, listening = "", why = "", shown = new Date(), poll, retry, silence, lost;
   const tags = new WeakMap();
 
   const regions = () => [...document.querySelectorAll("[data-live]")];
   const topicsOf = (region) => region.dataset.live.split(" ");
   const wanted = () => [...new Set(regions().flatMap(topicsOf))].sort().join(",");
   const isLive = (element) => element.matches("[hx-trigger^=live]");
+  const about = (ms) => ms * (0.8 + 0.4 * Math.random()); // pages must not ask all at once
   const tell = (region) => {
     const isHeld = "liveHold" in region.dataset && scrollY > 100;
     region.dispatchEvent(new Event(isHeld ? "live-held" : "live"));
   };
-  const say = (word) => {
-    for (const mark of document.querySelectorAll("[data-live-word]")) mark.textContent = word;
+
+  const say = () => {
+    const at = shown.toISOString().slice(11, 19);
+    const word = why ? `as of ${at}, looks every ${POLL_MS / 1000} s: ${why}` : "live";
+    for (const mark of document.querySelectorAll("[data-live-word]")) {
+      mark.textContent = word;
+      mark.classList.toggle("is-polling", Boolean(why));
+    }
   };
-  const polling = () => {
-    if (poll) return;
-    say("checked every few seconds");
-    const once = () => {
-      regions().forEach(tell);
-      poll = setTimeout(once, document.hasFocus() ? POLL_MS : POLL_UNWATCHED_MS);
+  const polling = (reason) => {
+    why = reason;
+    say();
+    const next = () => {
+      poll = setTimeout(() => {
+        regions().forEach(tell);
+        next();
+      }, about(POLL_MS));
     };
-    poll = setTimeout(once, POLL_MS);
+    if (!poll) next();
+  };
+  const current = () => {
+    shown = new Date();
+    say();
   };
   const alive = () => {
-    clearTimeout(silence);
-    silence = setTimeout(open, SILENT_MS);
+    for (const timer of [poll, lost, silence]) clearTimeout(timer);
+    poll = lost = undefined;
+    why = "";
+    silence = setTimeout(() => open(SILENT), SILENT_MS);
+    current();
+  };
+
+  const hangUp = () => {
+    source?.close();
+    for (const timer of [retry, silence, lost]) clearTimeout(timer);
+    source = lost = undefined;
   };
   const close = () => {
-    source?.close();
-    for (const timer of [poll, retry, silence]) clearTimeout(timer);
-    source = poll = undefined;
+    hangUp();
+    clearTimeout(poll);
+    poll = undefined;
     listening = "";
   };
-  const open = () => {
-    close();
+  const open = (reason = "") => {
+    hangUp();
     listening = wanted();
-    if (!listening || document.hidden) return;
-    source = new EventSource(`/live/stream?topics=${listening}`);
-    source.onopen = () => {
-      clearTimeout(poll);
-      poll = undefined;
-      say("live");
-      alive();
-      regions().forEach(tell); // what happened while nobody listened
+    if (!listening || document.hidden) return close();
+    if (reason) polling(reason); // until something comes
+    const mine = (source = new EventSource(`/live/stream?topics=${listening}`));
+    silence = setTimeout(() => open(SILENT), SILENT_MS);
+    mine.onerror = () => {
+      if (mine.readyState === EventSource.CLOSED) refused(mine);
+      // Else the browser comes back by itself, most often before anybody has to be told.
+      else lost ??= setTimeout(() => polling(LOST), LOST_MS);
     };
-    source.onerror = () => {
-      polling();
-      if (source.readyState === EventSource.CLOSED)
-        retry = setTimeout(open, RETRY_MS * (0.8 + 0.4 * Math.random()));
-    };
-    source.addEventListener("beat", alive);
-    source.addEventListener("changed", (event) => {
+    mine.addEventListener("beat", alive);
+    mine.addEventListener("changed", ({ data }) => {
       alive();
-      for (const region of regions()) if (topicsOf(region).includes(event.data)) tell(region);
+      for (const region of regions()) if (topicsOf(region).includes(data)) tell(region);
+    });
+    mine.addEventListener("drawn", ({ data }) => {
+      alive();
+      const end = data.indexOf("\n");
+      const [topic, address, tag] = data.slice(0, end).split(" ");
+      for (const region of regions().filter((each) => topicsOf(each).includes(topic)))
+        if (region.getAttribute("hx-get") === address) show(region, address, tag, data.slice(end + 1));
+        else tell(region);
     });
   };
+  // An EventSource keeps to itself why it was refused; it does not come back.
+  const refused = async (mine) => {
+    for (const timer of [silence, lost]) clearTimeout(timer);
+    polling(why || LOST);
+    retry = setTimeout(() => open(why), about(RETRY_MS));
+    const answer = await fetch(mine.url, { method: "HEAD" }).catch(() => undefined);
+    if (mine === source && answer?.headers.get("Live-Places") === "0") polling(FULL);
+  };
+
+  const show = (region, address, tag, text) => {
+    region.dispatchEvent(new Event("htmx:abort")); // an older answer must not come after this
+    const swap = region.getAttribute("hx-swap");
+    htmx.swap({ sourceElement: region, target: region, swap, text, tag: `W/"${tag}"`, request: { action: address } });
+  };
+  const formToken = () => JSON.parse(document.body.getAttribute("hx-headers:inherited"))["X-CSRFToken"];
 
   document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
     const tag = tags.get(ctx.sourceElement)?.[ctx.request.action];
@@ -66,12 +109,23 @@
   });
   document.addEventListener("htmx:after:request", (event) => {
     const { ctx } = event.detail;
-    if (isLive(ctx.sourceElement) && ctx.response.status >= 400) event.preventDefault(); // keep what is shown
-    const tag = ctx.response?.headers?.get("ETag");
-    if (tag && isLive(ctx.sourceElement)) tags.set(ctx.sourceElement, { [ctx.request.action]: tag });
+    if (!isLive(ctx.sourceElement)) return;
+    if (ctx.response.status >= 400) event.preventDefault(); // keep what is shown
+    else current();
+    ctx.tag = ctx.response.headers.get("ETag");
   });
-  document.addEventListener("htmx:after:swap", () => wanted() === listening || open());
+  document.addEventListener("htmx:before:swap", ({ detail: { tasks } }) => {
+    // What was drawn for everybody has this page's own token in its forms.
+    for (const { fragment } of tasks)
+      for (const field of fragment.querySelectorAll("input[name=csrf_token][value='']"))
+        field.setAttribute("value", formToken());
+  });
+  document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
+    if (ctx.tag) tags.set(ctx.sourceElement, { [ctx.request.action]: ctx.tag });
+    if (wanted() !== listening) open();
+    else say(); // a mark that has just come
+  });
   document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
   addEventListener("pagehide", close);
-  addEventListener("pageshow", open);
+  addEventListener("pageshow", () => open());
 })();

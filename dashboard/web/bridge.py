@@ -1,8 +1,12 @@
-"""Flask behind an RSGI server: each page in a thread, its answer sent from the loop."""
+"""Flask behind an RSGI server: each page in a thread, its answer sent from the loop.
+
+An answer that can be iterated over asynchronously (`web.live_stream`) is driven in the
+loop: open live pages hold no thread.
+"""
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import Any, cast
@@ -22,7 +26,7 @@ class Bridge:
     """A WSGI app for an RSGI server.
 
     Args:
-        app: Called in a thread of its own for each request, streams included.
+        app: Called in a thread of its own for each request, until it has answered.
         threads: How many at most.
         largest_body: In bytes. Of a larger one the app sees the length it declared, or
             a part too many of it, and refuses it by its own limit.
@@ -60,7 +64,9 @@ class Bridge:
         answer = _Answer(http, loop, is_head=scope.method == "HEAD")
         environ = _environ(scope, body, length)
         try:
-            await loop.run_in_executor(self._threads, self._run, environ, answer)
+            rest = await loop.run_in_executor(self._threads, self._run, environ, answer)
+            if rest is not None:
+                await answer.pump(rest)
         except ProtocolClosed:
             return None  # the browser went away
         return answer.finish()
@@ -69,14 +75,18 @@ class Bridge:
         """Let the threads go."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _run(self, environ: WSGIEnvironment, answer: "_Answer") -> None:
+    def _run(
+        self, environ: WSGIEnvironment, answer: "_Answer"
+    ) -> AsyncIterable[bytes] | None:
+        """Answer; return the stream that is left to the loop, if there is one."""
         parts = self._app(environ, cast("StartResponse", answer.start))
+        if isinstance(parts, AsyncIterable):
+            return parts
         try:
             answer.send(parts)
         finally:
-            close: Callable[[], None] | None = getattr(parts, "close", None)
-            if close is not None:
-                close()
+            _close(parts)
+        return None
 
 
 class _Answer:
@@ -116,6 +126,30 @@ class _Answer:
             if part:
                 self._in_loop(stream.send_bytes(part))
 
+    async def pump(self, parts: AsyncIterable[bytes]) -> None:
+        """Send a stream from the loop until it ends or its reader goes; close it."""
+        self._is_sent = True
+        line = self._http.response_stream(self._status, self._headers)
+
+        async def send() -> None:
+            async for part in parts:
+                await line.send_bytes(part)
+
+        async def leave() -> None:
+            await self._http.client_disconnect()
+
+        both = [asyncio.create_task(send()), asyncio.create_task(leave())]
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            _close(parts)
+            for each in both:
+                each.cancel()
+            results = await asyncio.gather(*both, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
     def finish(self) -> None:
         """Send a whole answer, in the loop."""
         if self._is_sent:
@@ -140,6 +174,12 @@ class _Answer:
                 # A slow browser, or a loop that has ended and will never say so.
                 if not self._loop.is_running():
                     raise ProtocolClosed from None
+
+
+def _close(parts: object) -> None:
+    close: Callable[[], None] | None = getattr(parts, "close", None)
+    if close is not None:
+        close()
 
 
 def _refuse_to_write(_: bytes) -> None:

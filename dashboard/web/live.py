@@ -1,82 +1,50 @@
-"""Live pages: one watcher a process tells open streams which topics changed.
+"""Live pages: one watcher a process tells open streams what changed.
 
-A stream is a thread of the server, so their number is bounded; who gets none polls,
-and is answered 304 while nothing changed. static/live.js is the other half.
+Who gets no stream polls, and is answered 304 while nothing changed. static/live.js is
+the other half. docs/decisions/0009-drawn-once-pushed-to-all.md says why.
 """
 
-import re
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable
 from typing import cast
+from uuid import UUID
 
 import structlog
-from flask import Flask, Response, current_app, g, request
-from werkzeug.http import generate_etag
+from flask import Flask, current_app
+from sqlmodel import Session
 
 from dashboard.db import Database
 from dashboard.errors import DashboardError, StorageError
-from dashboard.services import changes
+from dashboard.models.staff import Role
+from dashboard.services import changes, staff
 from dashboard.settings import Settings
-from dashboard.web import htmx
+from dashboard.web.live_board import Board, Draw, Fragment
+from dashboard.web.live_stream import EventStream
+from dashboard.web.signin import Person
 
 _EXTENSION = "dashboard.live"
 _LOOK_EVERY_S = 0.2
+_REST = 3
+"""Looking and drawing take a quarter of a core at most, whatever is watched."""
 _AFTER_TROUBLE_S = 1.0
-_BEAT_EVERY_S = 10.0
-_LONGEST_S = 15 * 60.0
-_RECONNECT_MS = 1500
-_AGO = re.compile(rb"(?<= data-ago>)[^<]*")
+_WATCHED_EVERY_S = 10.0
+_ASKED_AT_ONCE = 10
+"""How many pages that ask for themselves are told to in one look: each costs a request,
+and a hundred at once would hold Zoom's door up."""
 
 _log = structlog.get_logger()
+
+WhenWatched = Callable[[frozenset[UUID]], object]
+"""Takes the ids of the zoom apps whose pages are open in this process."""
 
 
 class NoPlaceError(DashboardError):
     """Every place for a live page is taken; the page polls instead."""
 
 
-class Stream:
-    """One open page: which of its topics changed since it was last told.
-
-    What waits is bounded by the number of topics, however slow the reader.
-    """
-
-    def __init__(self, seen: dict[str, str]) -> None:
-        self._seen = seen
-        self._changed: dict[str, str] = {}
-        self._is_closed = False
-        self._condition = threading.Condition()
-
-    @property
-    def topics(self) -> Collection[str]:
-        """What the page asked for."""
-        return self._seen.keys()
-
-    def offer(self, versions: dict[str, str]) -> None:
-        """Take what is true now; wakes the reader when it differs."""
-        with self._condition:
-            for topic in self._seen.keys() & versions.keys():
-                if self._seen[topic] != versions[topic]:
-                    self._seen[topic] = self._changed[topic] = versions[topic]
-            if self._changed:
-                self._condition.notify()
-
-    def end(self) -> None:
-        """Let the reader go."""
-        with self._condition:
-            self._is_closed = True
-            self._condition.notify()
-
-    def wait(self, timeout_s: float) -> Collection[str] | None:
-        """Return the topics that changed, none after the time, None at the end."""
-        with self._condition:
-            self._condition.wait_for(
-                lambda: self._changed or self._is_closed, timeout_s
-            )
-            if self._is_closed:
-                return None
-            changed, self._changed = self._changed, {}
-            return sorted(changed)
+def _draw_nothing(_topic: str, _role: Role) -> Fragment | None:
+    return None
 
 
 class Watcher:
@@ -84,17 +52,37 @@ class Watcher:
 
     Its thread begins with the first stream and ends with the last.
 
+    Args:
+        database: Asked for changes five times a second.
+        settings: How many streams may be open.
+        draw: Draws a fragment; without it pages are told to ask.
+        when_watched: Called in the watcher's thread about every 10 s while pages of
+            zoom apps are open, and when another one opens.
+
     Attributes:
         places: How many streams may be open.
     """
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        *,
+        draw: Draw = _draw_nothing,
+        when_watched: WhenWatched | None = None,
+    ) -> None:
         self._database = database
         self.places = settings.live_streams
+        self._board = Board(draw)
+        self._when_watched = when_watched
+        self._watched: frozenset[UUID] = frozenset()
+        self._watched_due_s = 0.0
+        self._round = 0
         self._lock = threading.Lock()
-        self._streams: set[Stream] = set()
+        self._streams: set[EventStream] = set()
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
+        self._is_closing = threading.Event()
 
     @property
     def open_streams(self) -> int:
@@ -102,44 +90,45 @@ class Watcher:
         with self._lock:
             return len(self._streams)
 
-    def open(self, topics: Collection[str]) -> Stream:
-        """Take a place; give it back with `release`.
+    @property
+    def open_apps(self) -> frozenset[UUID]:
+        """The zoom apps whose pages are open in this process, now."""
+        found = map(changes.zoom_app_of, self._topics())
+        return frozenset(each for each in found if each is not None)
+
+    def open(
+        self, topics: Collection[str], person: Person, *, last_id: str = ""
+    ) -> EventStream:
+        """Take a place; closing the stream gives it back.
+
+        Args:
+            topics: What the page shows.
+            person: Who reads it, and is let go when their session ends.
+            last_id: The id of what the page was told last; "" when it is new.
 
         Raises:
             NoPlaceError: None is free.
-            StorageError: The database cannot be asked.
         """
-        with self._database.reading() as session:
-            stream = Stream(changes.versions(session, topics))
-        self.add(stream)
-        return stream
-
-    def add(self, stream: Stream) -> None:
-        """Tell this stream of changes from now on.
-
-        Raises:
-            NoPlaceError: No place is free.
-        """
+        stream = EventStream(topics, person, last_id=last_id, released=self._release)
         with self._lock:
+            if self._is_closing.is_set():
+                stream.end()  # the page comes back, to the server that follows
+                return stream
             if len(self._streams) >= self.places:
                 raise NoPlaceError("Every place for a live page is taken.")
             self._streams.add(stream)
-            self._wake.set()  # look again: it may have changed since the line above
+            self._wake.set()
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._run, name="live-watcher", daemon=True
                 )
                 self._thread.start()
-
-    def release(self, stream: Stream) -> None:
-        """Give the place back; may be called twice."""
-        with self._lock:
-            self._streams.discard(stream)
-            self._wake.set()
+        return stream
 
     def close(self) -> None:
-        """End every stream and wait for the thread."""
+        """End every stream for good, and wait for the thread."""
         with self._lock:
+            self._is_closing.set()
             thread = self._thread
             for stream in self._streams:
                 stream.end()
@@ -148,24 +137,33 @@ class Watcher:
         if thread is not None:
             thread.join()
 
+    def _release(self, stream: EventStream) -> None:
+        with self._lock:
+            self._streams.discard(stream)
+            if not self._streams:
+                self._wake.set()
+
     def _run(self) -> None:
         while self._goes_on():
             try:
                 self._watch()
             except StorageError as error:
                 _log.warning("live.interrupted", reason=str(error))
-                time.sleep(_AFTER_TROUBLE_S)
+                self._is_closing.wait(_AFTER_TROUBLE_S)
 
     def _watch(self) -> None:
         with self._database.reading() as session:
             last = ""
             while self._goes_on():
+                began_s = time.monotonic()
                 is_asked = self._wake.is_set()
                 self._wake.clear()
                 stamp = changes.stamp(session, self._database)
-                if stamp != last or is_asked:
-                    last = stamp
-                    self._tell(changes.versions(session, self._topics()))
+                if stamp != last or is_asked or began_s >= self._board.due_s:
+                    last = stamp if self._look(session, began_s) else ""
+                self._say_who_is_watched(began_s)
+                took_s = time.monotonic() - began_s
+                self._is_closing.wait(_REST * took_s)
                 self._wake.wait(_LOOK_EVERY_S)
 
     def _goes_on(self) -> bool:
@@ -178,17 +176,62 @@ class Watcher:
         with self._lock:
             return {topic for stream in self._streams for topic in stream.topics}
 
-    def _tell(self, versions: dict[str, str]) -> None:
+    def _look(self, session: Session, now_s: float) -> bool:
+        """Tell every stream what is new; False when some must wait for their turn."""
+        streams = self._still_allowed(session)
+        watched = {(t, each.person.role) for each in streams for t in each.topics}
+        versions = changes.versions(session, {topic for topic, _ in watched})
+        self._board.update(watched, versions, now_s=now_s)
+        return self._tell(streams)
+
+    def _still_allowed(self, session: Session) -> list[EventStream]:
+        """Let those go whose session has ended; return the others."""
         with self._lock:
             streams = list(self._streams)
+        epochs = staff.epochs(session, {each.person.staff_id for each in streams})
+        allowed = []
         for stream in streams:
-            stream.offer(versions)
+            if epochs.get(stream.person.staff_id) == stream.person.session_epoch:
+                allowed.append(stream)
+            else:
+                stream.end()
+        return allowed
+
+    def _tell(self, streams: Iterable[EventStream]) -> bool:
+        self._round += 1
+        may_ask = _ASKED_AT_ONCE
+        # Who was told longest ago comes first, or the last would never have a turn.
+        for stream in sorted(streams, key=lambda each: each.told_last):
+            for topic in stream.topics:
+                message = self._board.message(topic, stream.person.role)
+                if stream.has(topic, message.tag):
+                    continue
+                if not message.is_drawn:
+                    if not may_ask:
+                        continue
+                    may_ask -= 1
+                    stream.told_last = self._round
+                stream.offer(topic, message)
+        return may_ask > 0
+
+    def _say_who_is_watched(self, now_s: float) -> None:
+        if self._when_watched is None:
+            return
+        watched = self.open_apps
+        if watched <= self._watched and now_s < self._watched_due_s:
+            return
+        self._watched, self._watched_due_s = watched, now_s + _WATCHED_EVERY_S
+        if not watched:
+            return
+        try:
+            self._when_watched(watched)
+        except StorageError as error:
+            _log.warning("live.watched_not_told", reason=str(error))
 
 
 def install(app: Flask, watcher: Watcher) -> None:
-    """Give the app its watcher, and fragments their 304 while nothing changed."""
+    """Give the app its watcher."""
     app.extensions[_EXTENSION] = watcher
-    app.after_request(_not_modified)
 
 
 def watcher_of(app: Flask) -> Watcher:
@@ -201,43 +244,6 @@ def watcher() -> Watcher:
     return watcher_of(current_app)
 
 
-def events(
-    watching: Watcher, stream: Stream, *, beat_every_s: float = _BEAT_EVERY_S
-) -> Iterator[bytes]:
-    """Write server-sent events until the page goes; gives the place back then.
-
-    A beat tells the page that the line is alive, and lets the server notice that the
-    page is not. A stream ends after a quarter of an hour; pages open another one.
-    """
-    ends_at_s = time.monotonic() + _LONGEST_S
-    try:
-        yield f"retry: {_RECONNECT_MS}\n\n".encode()
-        while time.monotonic() < ends_at_s:
-            changed = stream.wait(beat_every_s)
-            if changed is None:
-                return
-            if not changed:
-                yield b"event: beat\ndata:\n\n"
-            for topic in changed:
-                yield f"event: changed\ndata: {topic}\n\n".encode()
-    finally:
-        watching.release(stream)
-
-
-def _not_modified(response: Response) -> Response:
-    if (
-        request.method != "GET"
-        or response.status_code != 200  # noqa: PLR2004 - the one that has a body
-        or response.is_streamed
-        or not htmx.wants_fragment()
-    ):
-        return response
-    # New in each answer, though the page is the same: the form token, and how long ago
-    # a thing was, which static/app.js keeps right by itself.
-    body = response.get_data()
-    lasting = _AGO.sub(b"", body).replace(
-        g.get("csrf_token", "").encode() or b"\0", b""
-    )
-    response.set_etag(generate_etag(lasting), weak=True)
-    response.make_conditional(request)
-    return response
+def open_apps() -> frozenset[UUID]:
+    """Return the zoom apps whose pages are open in this request's process."""
+    return watcher().open_apps

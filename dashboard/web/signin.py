@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
 from uuid import UUID
+from wsgiref.types import WSGIEnvironment
 
 from flask import Flask, session
 from flask_login import (
@@ -20,6 +21,7 @@ from dashboard.models.staff import Role, Staff
 from dashboard.services.permissions import Permission, may
 
 _STAYS = timedelta(hours=12)
+_STANDS_IN = "dashboard.onlooker"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,20 @@ class Person(UserMixin):  # type: ignore[misc]  # Flask-Login ships no types
 
     def can(self, permission: str) -> bool:
         """Whether the person may do this; a misspelt permission raises ValueError."""
+        return may(self.role, Permission(permission))
+
+
+@dataclass(frozen=True)
+class Onlooker(UserMixin):  # type: ignore[misc]  # as above
+    """Anybody of a role: what is drawn for one of them may be shown to all.
+
+    There is no name to show by mistake: a template that asks for one raises.
+    """
+
+    role: Role
+
+    def can(self, permission: str) -> bool:
+        """Whether people of the role may do this."""
         return may(self.role, Permission(permission))
 
 
@@ -71,8 +87,15 @@ def install(app: Flask, find: Callable[[UUID], Staff | None]) -> None:
         return _person(staff)
 
     manager.user_loader(load)
+    # Headers of a request are under keys of their own, so none can set this one.
+    manager.request_loader(lambda request: request.environ.get(_STANDS_IN))
     manager.init_app(app)
     app.permanent_session_lifetime = _STAYS
+
+
+def stand_in(environ: WSGIEnvironment, role: Role) -> None:
+    """Have a request that the app makes of itself be anybody's of this role."""
+    environ[_STANDS_IN] = Onlooker(role)
 
 
 def begin(staff: Staff) -> None:

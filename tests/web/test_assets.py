@@ -19,7 +19,7 @@ STAFF_PAGE = [
     "theme.js",
     "app.js",
     "vendor/htmx.min.js",
-    "vendor/hx-sse.min.js",
+    "live.js",
     "icons.svg",
     "favicon.svg",
 ]

@@ -1,42 +1,28 @@
-"""Live pages: told soon, in bounded number, and places are given back."""
+"""Live pages: told soon, by one query for all, in bounded number."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
-from flask.testing import FlaskClient
-from sqlmodel import Session
+from sqlalchemy import event
 
 from dashboard.db import Database
-from dashboard.errors import StorageError
 from dashboard.models.staff import Role
-from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import audit
-from dashboard.services.bundle import Services
-from dashboard.settings import load
-from dashboard.web import live
-from dashboard.web.live import NoPlaceError, Watcher, events
-from dashboard.web.views import live as live_views
-from tests.conftest import SignIn
-from tests.makers import NOON, FakeClock, a_webhook, saved_app
+from dashboard.web.live import NoPlaceError
+from dashboard.web.signin import Person
+from tests.relay_stage import until
+from tests.web.live_stage import (
+    LONG_S,
+    Artist,
+    Make,
+    Reading,
+    a_person,
+    make,
+    note,
+    reader,
+)
 
-LONG_S = 10
-
-
-@pytest.fixture
-def watcher(database: Database, tmp_path: Path) -> Iterator[Watcher]:
-    made = Watcher(database, load(instance=tmp_path, live_streams=2))
-    yield made
-    made.close()
-
-
-def note(database: Database) -> None:
-    with database.writing() as session:
-        audit.record(session, audit.COMMAND_LINE, "test.done", subject="", now=NOON)
+__all__ = ["make", "reader"]
 
 
 def watchers() -> list[threading.Thread]:
@@ -44,198 +30,175 @@ def watchers() -> list[threading.Thread]:
 
 
 def test_a_stream_is_told_of_a_commit_to_its_topics(
-    watcher: Watcher, database: Database
+    make: Make, database: Database, reader: Person
 ) -> None:
-    stream = watcher.open({"webhooks", "webhook-1"})
+    page = Reading(make().open({"webhooks", "webhook-1"}, reader))
+    page.wait_for(b"data: webhook-1\n")
+    page.wait_for(b"data: webhooks\n")
 
     note(database)
 
-    assert stream.wait(LONG_S) == ["webhooks"]
+    page.wait_for(b"data: webhooks\n", times=2)
+    assert page.heard(b"data: webhook-1\n") == 1
 
 
-def test_every_stream_is_told(watcher: Watcher, database: Database) -> None:
-    streams = [watcher.open({"webhooks"}), watcher.open({"connections"})]
+def test_every_stream_is_told_once_what_is_true_when_it_opens(
+    make: Make, reader: Person
+) -> None:
+    watcher = make(draw=Artist())
 
+    pages = [Reading(watcher.open({"overview"}, reader)) for _ in range(30)]
+
+    for page in pages:
+        page.wait_for(b"<p>for admin</p>")
+
+
+def test_each_role_gets_its_own_and_no_other(make: Make, database: Database) -> None:
+    watcher = make(draw=Artist())
+
+    pages = {
+        role: Reading(watcher.open({"overview"}, a_person(database, role)))
+        for role in Role
+    }
+
+    for role, page in pages.items():
+        page.wait_for(f"<p>for {role.value}</p>".encode())
+        assert page.heard(b"<p>for ") == 1
+
+
+class Counting:
+    """How many statements reading connections sent, but for looks at the stamp."""
+
+    def __init__(self, database: Database) -> None:
+        self.statements = 0
+        event.listen(database._reader, "before_cursor_execute", self._count)
+
+    def _count(self, *arguments: Any) -> None:
+        statement = arguments[2]
+        stamps = ("PRAGMA data_version", "SELECT pg_current_snapshot()")
+        self.statements += not statement.startswith(stamps)
+
+
+def test_many_pages_cost_the_queries_and_the_drawing_of_one(
+    make: Make, database: Database, reader: Person
+) -> None:
+    counting = Counting(database)
+
+    def cost_of(pages: int) -> tuple[int, int]:
+        artist = Artist()
+        watcher = make(draw=artist)
+        opened = [Reading(watcher.open({"overview"}, reader)) for _ in range(pages)]
+        for page in opened:
+            page.wait_for(b"event: drawn\n")
+        until(lambda: not watcher._wake.is_set())
+        before = len(artist.drawn), counting.statements
+        artist.html = "news"
+        note(database)
+        for page in opened:
+            page.wait_for(b"data: news\n")
+        after = len(artist.drawn), counting.statements
+        watcher.close()
+        return after[0] - before[0], after[1] - before[1]
+
+    one = cost_of(1)
+
+    assert one[0] == 1
+    assert cost_of(100) == one
+
+
+def test_the_same_again_is_not_sent(
+    make: Make, database: Database, reader: Person
+) -> None:
+    artist = Artist()
+    page = Reading(make(draw=artist).open({"overview"}, reader))
+    page.wait_for(b"event: drawn\n")
+
+    for number in (2, 3):
+        note(database)
+        until(lambda wanted=number: len(artist.drawn) >= wanted)  # type: ignore[misc]  # of this turn
+
+    assert len(artist.drawn) == 3
+    assert page.heard(b"event: drawn\n") == 1
+
+
+def test_who_comes_back_knowing_it_all_is_told_nothing(
+    make: Make, database: Database, reader: Person
+) -> None:
+    watcher = make(draw=Artist())
+    first = Reading(watcher.open({"overview"}, reader))
+    first.wait_for(b"\nid: ")
+    known = first.said[-1].rpartition(b"\nid: ")[2].strip().decode()
+
+    back = Reading(make(draw=Artist()).open({"overview"}, reader, last_id=known))
     note(database)
+    late = Reading(watcher.open({"overview"}, reader))
 
-    assert [stream.wait(LONG_S) for stream in streams] == [
-        ["webhooks"],
-        ["connections"],
-    ]
-
-
-def test_many_changes_wait_as_one_for_a_slow_page() -> None:
-    stream = live.Stream({"webhooks": "1", "overview": "1"})
-
-    for version in "23456":
-        stream.offer({"webhooks": version, "overview": "1"})
-
-    assert stream.wait(LONG_S) == ["webhooks"]
-    assert stream.wait(0) == []
+    late.wait_for(b"event: drawn\n")
+    assert back.heard(b"event: drawn\n") == 0
 
 
-def test_no_more_streams_open_than_there_are_places(watcher: Watcher) -> None:
-    watcher.open({"webhooks"})
-    watcher.open({"webhooks"})
+def test_of_many_pages_that_must_ask_a_few_are_told_at_a_time(
+    make: Make, reader: Person
+) -> None:
+    watcher = make()
+    streams = [watcher.open({"webhooks"}, reader) for _ in range(35)]
+
+    pages = [Reading(each) for each in streams]
+
+    for page in pages:
+        page.wait_for(b"data: webhooks\n")
+    rounds = [stream.told_last for stream in streams]
+    assert max(rounds.count(each) for each in rounds) == 10
+
+
+def test_no_more_streams_open_than_there_are_places(make: Make, reader: Person) -> None:
+    watcher = make(places=2)
+    watcher.open({"webhooks"}, reader)
+    one = watcher.open({"webhooks"}, reader)
 
     with pytest.raises(NoPlaceError):
-        watcher.open({"webhooks"})
+        watcher.open({"webhooks"}, reader)
 
     assert watcher.open_streams == 2
+    one.close()
+    one.close()
+    assert watcher.open_streams == 1
 
 
-def test_a_closed_page_gives_its_place_back(watcher: Watcher) -> None:
-    stream = watcher.open({"webhooks"})
-    page = events(watcher, stream)
-    next(page)
-
-    page.close()  # type: ignore[attr-defined]  # it is a generator, as servers close it
-
-    assert watcher.open_streams == 0
-
-
-def test_nobody_looks_while_no_page_is_open(watcher: Watcher) -> None:
+def test_nobody_looks_while_no_page_is_open(make: Make, reader: Person) -> None:
     before = len(watchers())
-    stream = watcher.open({"webhooks"})
+    stream = make().open({"webhooks"}, reader)
     (thread,) = watchers()
 
-    watcher.release(stream)
+    stream.close()
 
     thread.join(LONG_S)
     assert (before, thread.is_alive()) == (0, False)
 
 
 def test_the_next_page_is_told_after_the_last_one_had_gone(
-    watcher: Watcher, database: Database
+    make: Make, database: Database, reader: Person
 ) -> None:
-    watcher.release(watcher.open({"webhooks"}))
+    watcher = make()
+    watcher.open({"webhooks"}, reader).close()
 
-    stream = watcher.open({"webhooks"})
+    page = Reading(watcher.open({"webhooks"}, reader))
+    page.wait_for(b"data: webhooks\n")
     note(database)
 
-    assert stream.wait(LONG_S) == ["webhooks"]
+    page.wait_for(b"data: webhooks\n", times=2)
 
 
-def test_a_quiet_line_beats_so_that_both_ends_know(watcher: Watcher) -> None:
-    page = events(watcher, watcher.open({"webhooks"}), beat_every_s=0.01)
-
-    assert next(page).startswith(b"retry: ")
-    assert next(page) == b"event: beat\ndata:\n\n"
-
-
-def test_closing_the_watcher_ends_its_streams(watcher: Watcher) -> None:
-    page = events(watcher, watcher.open({"webhooks"}))
-    next(page)
+def test_closing_the_watcher_ends_its_streams_and_those_that_come_late(
+    make: Make, reader: Person
+) -> None:
+    watcher = make()
+    page = Reading(watcher.open({"webhooks"}, reader))
 
     watcher.close()
+    late = Reading(watcher.open({"webhooks"}, reader))
 
-    assert list(page) == []
-
-
-class Restarting:
-    """A database that cannot be read for a while once a page is open."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self.is_sqlite = database.is_sqlite
-        self.failures = 0
-        self.fails = 0
-
-    def reading(self) -> AbstractContextManager[Session]:
-        if self.fails:
-            self.fails -= 1
-            self.failures += 1
-            raise StorageError("The database is restarting.")
-        return self._database.reading()
-
-
-def test_a_restarted_database_does_not_end_the_watch(
-    sqlite: Database, tmp_path: Path
-) -> None:
-    database: Any = Restarting(sqlite)
-    watcher = Watcher(database, load(instance=tmp_path))
-    stream = live.Stream({"webhooks": "before"})
-    database.fails = 1
-
-    watcher.add(stream)
-
-    assert stream.wait(LONG_S) == ["webhooks"]
-    assert database.failures == 1
-    watcher.close()
-
-
-# -- over HTTP
-
-
-def test_strangers_get_no_stream(stranger: FlaskClient, app: Flask) -> None:
-    answer = stranger.get("/live/stream?topics=webhooks")
-
-    assert answer.status_code in {302, 303, 401}
-    assert app.extensions["dashboard.live"].open_streams == 0
-
-
-def test_a_page_streams_events_and_frees_its_place(
-    as_role: SignIn, app: Flask, services: Services
-) -> None:
-    browser = as_role(Role.SUPPORT)
-
-    answer = browser.get("/live/stream?topics=webhooks,overview", buffered=False)
-    chunks = answer.iter_encoded()
-    next(chunks)
-    note(services.database)
-
-    assert answer.mimetype == "text/event-stream"
-    assert b"event: changed\ndata: " in next(chunks)
-    assert app.extensions["dashboard.live"].open_streams == 1
-    answer.close()
-    assert app.extensions["dashboard.live"].open_streams == 0
-
-
-def test_a_page_that_left_before_the_first_line_frees_its_place(app: Flask) -> None:
-    watcher = app.extensions["dashboard.live"]
-
-    with app.test_request_context("/live/stream?topics=webhooks"):
-        answer = live_views.stream()
-        taken = watcher.open_streams
-        answer.close()
-
-    assert (taken, watcher.open_streams) == (1, 0)
-
-
-@pytest.mark.parametrize("topics", ["", "staff", "webhooks,nonsense", "webhook-1;x"])
-def test_unknown_topics_are_refused(as_role: SignIn, topics: str) -> None:
-    answer = as_role(Role.ADMIN).get("/live/stream", query_string={"topics": topics})
-
-    assert answer.status_code == 400
-
-
-def test_a_full_house_says_when_to_try_again(as_role: SignIn, app: Flask) -> None:
-    watcher = app.extensions["dashboard.live"]
-    places = [watcher.open({"webhooks"}) for _ in range(watcher.places)]
-
-    answer = as_role(Role.SUPPORT).get("/live/stream?topics=webhooks")
-
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "15")
-    for place in places:
-        watcher.release(place)
-
-
-def test_polling_costs_nothing_while_nothing_changed(
-    as_role: SignIn, services: Services, clock: FakeClock
-) -> None:
-    browser = as_role(Role.SUPPORT)
-    fragment = {"HX-Request": "true"}
-    with services.database.writing() as session:
-        app = session.get_one(ZoomApp, saved_app(session, services.vault))
-        session.add(a_webhook(app))
-    first = browser.get("/webhooks/", headers=fragment)
-    known = {**fragment, "If-None-Match": first.headers["ETag"]}
-
-    clock.advance(minutes=5)
-    again = browser.get("/webhooks/", headers=known)
-    with services.database.writing() as session:
-        session.add(a_webhook(app))
-    changed = browser.get("/webhooks/", headers=known)
-
-    assert (first.status_code, again.status_code, again.data) == (200, 304, b"")
-    assert changed.status_code == 200
+    for each in (page, late):
+        each.join(LONG_S)
+        assert not each.is_alive()
+    assert watchers() == []

@@ -1,11 +1,14 @@
 """The stream of changes that live pages listen to."""
 
+from typing import cast
+
 from flask import Blueprint, Response, abort, request
 
 from dashboard.services import changes
 from dashboard.services.permissions import Permission
 from dashboard.web.access import requires
-from dashboard.web.live import NoPlaceError, events, watcher
+from dashboard.web.live import NoPlaceError, watcher
+from dashboard.web.signin import Person, person
 
 bp = Blueprint("live", __name__, url_prefix="/live")
 
@@ -16,18 +19,22 @@ _TRY_AGAIN_S = "15"
 @bp.get("/stream")
 @requires(Permission.OVERVIEW_READ)
 def stream() -> Response:
-    """Tell which of `topics` changed, as it happens: names only, nothing of a row."""
+    """Tell what changed of `topics`, as it happens.
+
+    Asked by HEAD, it says whether there would be a place: an EventSource does not tell
+    its page why it got none.
+    """
     topics = set(request.args.get("topics", "").split(","))
     if len(topics) > _MOST_TOPICS or not all(map(changes.is_topic, topics)):
         abort(400)
-    watching = watcher()
+    reader = cast("Person", person())
+    last_id = request.headers.get("Last-Event-ID", "")
     try:
-        opened = watching.open(topics)
+        opened = watcher().open(topics, reader, last_id=last_id)
     except NoPlaceError as error:
-        headers = {"Retry-After": _TRY_AGAIN_S}
+        headers = {"Retry-After": _TRY_AGAIN_S, "Live-Places": "0"}
         return Response(str(error), 503, headers, mimetype="text/plain")
-    response = Response(events(watching, opened), mimetype="text/event-stream")
-    # A stream that was never begun has no `finally`: give the place back here too.
-    response.call_on_close(lambda: watching.release(opened))
+    # Passed through, so that the bridge sees what it is and drives it in its loop.
+    response = Response(opened, mimetype="text/event-stream", direct_passthrough=True)
     response.headers["X-Accel-Buffering"] = "no"
     return response

@@ -1,0 +1,75 @@
+"""The live parts of pages, drawn once for everybody of a role who looks at them."""
+
+from functools import partial
+
+import structlog
+from flask import Flask, g, make_response, request
+from werkzeug.test import create_environ
+
+from dashboard.errors import DashboardError, StorageError
+from dashboard.models.staff import Role
+from dashboard.services import changes
+from dashboard.web import access, signin
+from dashboard.web.live_board import Draw, Fragment
+
+_log = structlog.get_logger()
+
+
+def drawing(app: Flask, public_url: str) -> Draw:
+    """Return what draws the fragments of an app.
+
+    Args:
+        app: With all its views.
+        public_url: The origin that absolute addresses begin with.
+    """
+    return partial(_draw, app, public_url)
+
+
+def _draw(app: Flask, public_url: str, topic: str, role: Role) -> Fragment | None:
+    """Ask the topic's view as somebody of this role would, without the person.
+
+    What depends on who reads cannot be drawn for all: the view gets somebody without
+    a name, and form tokens stay empty until the page puts its own in (static/live.js).
+
+    Raises:
+        StorageError: The database cannot be asked.
+    """
+    address = _address(app, topic)
+    if address is None:
+        return None
+    environ = create_environ(address, public_url, headers={"HX-Request": "true"})
+    signin.stand_in(environ, role)
+    try:
+        with app.request_context(environ):
+            g.csrf_token = ""
+            return _fragment(app, address, role)
+    except StorageError:
+        raise
+    except DashboardError:
+        return None  # it is gone, say: each page finds out for itself
+    except Exception:  # noqa: BLE001 - whatever it is, each page asks for itself
+        _log.exception("live.not_drawn", topic=topic, role=role.value)
+        return None
+
+
+def _fragment(app: Flask, address: str, role: Role) -> Fragment | None:
+    endpoint = str(request.endpoint)
+    needed = access.needs(endpoint)
+    if needed is not None and not signin.Onlooker(role).can(needed):
+        return None
+    view = app.ensure_sync(app.view_functions[endpoint])
+    response = make_response(view(**(request.view_args or {})))
+    if response.status_code != 200:  # noqa: PLR2004 - the one with a fragment
+        return None
+    return Fragment(address, response.get_data())
+
+
+def _address(app: Flask, topic: str) -> str | None:
+    """Return where pages ask for the topic's fragment; None: it differs by page."""
+    addresses = app.url_map.bind("")
+    if topic == changes.OVERVIEW:
+        return addresses.build("overview.index")
+    zoom_app_id = changes.zoom_app_of(topic)
+    if zoom_app_id is not None:
+        return addresses.build("zoom_apps.validation", {"zoom_app_id": zoom_app_id})
+    return None

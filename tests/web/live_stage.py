@@ -1,0 +1,90 @@
+"""Watchers on either database, people who read, and pages that listen in threads."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from dashboard.db import Database
+from dashboard.models.staff import Role
+from dashboard.services import audit, staff
+from dashboard.settings import load
+from dashboard.web.live import Watcher
+from dashboard.web.live_board import Fragment
+from dashboard.web.live_stream import EventStream
+from dashboard.web.signin import Person
+from tests.conftest import PASSWORD
+from tests.makers import NOON
+from tests.relay_stage import until
+
+LONG_S = 10
+Make = Callable[..., Watcher]
+
+
+@pytest.fixture
+def make(database: Database, tmp_path: Path) -> Iterator[Make]:
+    """Make watchers, and close them."""
+    made: list[Watcher] = []
+
+    def make_one(at: Any = database, **options: Any) -> Watcher:
+        settings = load(instance=tmp_path, live_streams=options.pop("places", 200))
+        made.append(Watcher(at, settings, **options))
+        return made[-1]
+
+    yield make_one
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def reader(database: Database) -> Person:
+    return a_person(database)
+
+
+def a_person(database: Database, role: Role = Role.ADMIN) -> Person:
+    with database.writing() as session:
+        email = f"{uuid4()}@example.com"
+        one = staff.add(session, email=email, role=role, password=PASSWORD, now=NOON)
+        return Person(one.id, one.email, one.role, one.session_epoch)
+
+
+def note(database: Database) -> None:
+    """Commit something that the overview and the log tell of."""
+    with database.writing() as session:
+        audit.record(session, audit.COMMAND_LINE, "test.done", subject="", now=NOON)
+
+
+class Reading(threading.Thread):
+    """A page that reads its stream, in a thread as a WSGI server would."""
+
+    def __init__(self, stream: EventStream) -> None:
+        super().__init__(daemon=True)
+        self._stream = stream
+        self.said: list[bytes] = []
+        self.start()
+
+    def run(self) -> None:
+        for part in self._stream:
+            self.said.append(part)
+
+    def heard(self, words: bytes) -> int:
+        return b"".join(self.said).count(words)
+
+    def wait_for(self, words: bytes, times: int = 1) -> None:
+        until(lambda: self.heard(words) >= times)
+        assert self.heard(words) >= times
+
+
+class Artist:
+    """Draws for each role its own; notes what, and of what version."""
+
+    def __init__(self) -> None:
+        self.drawn: list[tuple[str, Role]] = []
+        self.html = "<p>for {role}</p>"
+
+    def __call__(self, topic: str, role: Role) -> Fragment:
+        self.drawn.append((topic, role))
+        return Fragment(f"/{topic}", self.html.format(role=role.value).encode())
