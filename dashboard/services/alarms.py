@@ -8,7 +8,11 @@ from dashboard.models.check import Source
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.services.silence import Silence
-from dashboard.services.validation_states import State, ValidationStatus
+from dashboard.services.validation_states import (
+    SWITCH_ON,
+    State,
+    ValidationStatus,
+)
 
 
 class Remedy(StrEnum):
@@ -71,7 +75,7 @@ def _about_zoom(ours: ValidationStatus) -> Iterator[Alarm]:
     if ours.is_switched_off:
         yield Alarm(
             sentence="Zoom has switched off this app's webhooks.",
-            detail=f"{ours.sentence} {ours.note}",
+            detail=f"{SWITCH_ON} What made the challenges fail is mended first.",
             remedy=Remedy.SEE_URL,
         )
     elif ours.state is State.SECRET_MISMATCH:
@@ -84,13 +88,13 @@ def _about_zoom(ours: ValidationStatus) -> Iterator[Alarm]:
     elif ours.state is State.FAILING and ours.source is Source.OUTSIDE_PROBE:
         yield Alarm(
             sentence="The webhook URL does not answer from outside as it should.",
-            detail=f"{ours.sentence} Events that Zoom cannot deliver are lost.",
+            detail="Zoom would meet the same, and drops what it cannot deliver.",
             remedy=Remedy.SEE_URL,
         )
     elif ours.state is State.FAILING:
         yield Alarm(
             sentence=f"Zoom's check of the webhook URL fails: {ours.count}.",
-            detail=f"{ours.sentence} {ours.note}",
+            detail="After 6 in a row Zoom stops sending.",
             remedy=Remedy.SEE_URL,
         )
 

@@ -118,14 +118,14 @@ def _limit(hours: Sequence[datetime], event_at: datetime) -> tuple[timedelta, st
     heard = sorted({*(hour for hour in hours if hour >= last - REMEMBERED), last})
     if heard[-1] - heard[0] < LEARNED_FROM:
         learned = (
-            f"There is less than {span(LEARNED_FROM)} of events to learn from, so the "
-            f"limit is {span(UNLEARNED)}."
+            f"Fewer than {span(LEARNED_FROM)} of events are known to learn from, so "
+            f"the alarm comes after {span(UNLEARNED)}."
         )
         return UNLEARNED, learned
     longest = max(later - earlier for earlier, later in pairwise(heard)) - HOUR
     learned = (
-        f"The longest pause in {REMEMBERED.days} days before was {_pause(longest)}; "
-        f"twice that, and at least {span(LEAST)}, is an alarm."
+        f"Its longest pause in the {REMEMBERED.days} days before was "
+        f"{_pause(longest)}; the alarm comes after twice that, at least {span(LEAST)}."
     )
     return max(2 * longest, LEAST), learned
 
@@ -136,8 +136,8 @@ def _only_refused(heard: Heard, since: datetime) -> Silence | None:
         return None
     number = f"{len(times)}{'+' if len(times) >= _SAMPLE else ''}"
     return Silence(
-        sentence="Only refused requests arrive since the last event: "
-        f"{number}, most of them for “{heard.cause}”.",
+        sentence=f"{number} requests came from Zoom or a stranger since the last "
+        f"event, and all were refused, most as “{heard.cause}”.",
         detail="Zoom does not send again what was refused. See each one's explanation "
         "for who mends it where.",
         since=times[0],

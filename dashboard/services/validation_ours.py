@@ -106,7 +106,7 @@ def _outside_failed(seen: Evidence) -> ValidationStatus | None:
         state=State.FAILING,
         title="Not reachable",
         sentence=outside.detail,
-        note=f"Zoom would meet the same. {MAILS}",
+        note=MAILS,
         since=outside.at,
         source=outside.source,
     )

@@ -6,13 +6,12 @@ from typing import Any
 import pytest
 
 from dashboard.db import Database
-from dashboard.models.check import Finding, Source
 from dashboard.models.connection import TokenState
 from dashboard.models.hold import Hold, HoldKind
 from dashboard.models.webhook import Outcome
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import attention, overview, validation
+from dashboard.services import attention, overview
 from dashboard.services.attention import Action, Item
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, a_workspace, saved_app
@@ -186,49 +185,6 @@ def test_people_who_must_act_are_counted_by_state(
         (Action.SEE_CONNECTIONS, state)
     ]
     assert found[0].sentence.startswith("2 users of Notetaker")
-
-
-def test_a_secret_mismatch_is_trouble(database: Database, zoom_app: ZoomApp) -> None:
-    with database.writing() as session:
-        validation.record(
-            session,
-            zoom_app_id=zoom_app.id,
-            source=Source.ZOOM_CHALLENGE,
-            finding=Finding.SECRET_MISMATCH,
-            detail="Zoom signed with another secret token.",
-            at=NOON,
-        )
-
-    found = listed(database)
-
-    assert [(item.tone, item.action) for item in found] == [
-        ("trouble", Action.OPEN_APP)
-    ]
-    assert found[0].detail == "Zoom signed with another secret token."
-
-
-def test_an_overdue_validation_is_said(database: Database, zoom_app: ZoomApp) -> None:
-    long_ago = NOON - timedelta(days=5)
-    with database.writing() as session:
-        app = session.get_one(ZoomApp, zoom_app.id)
-        app.secret_token_set_at = long_ago - timedelta(hours=1)
-        session.add(app)
-        for source in (Source.ZOOM_CHALLENGE, Source.RECALL_CHALLENGE):
-            validation.record(
-                session,
-                zoom_app_id=zoom_app.id,
-                source=source,
-                finding=Finding.GOOD,
-                detail="Answered.",
-                at=long_ago,
-            )
-
-    found = listed(database)
-
-    assert [(item.tone, item.action) for item in found] == [
-        ("waiting", Action.OPEN_APP)
-    ]
-    assert "overdue" in found[0].sentence
 
 
 def test_an_api_key_that_recall_refuses_is_trouble(

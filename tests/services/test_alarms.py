@@ -1,0 +1,106 @@
+"""A page's banner names the one thing to mend first, and how."""
+
+from typing import Any
+
+import pytest
+
+from dashboard.models.check import Source
+from dashboard.models.workspace import Verdict
+from dashboard.models.zoom_app import Routing
+from dashboard.services import alarms
+from dashboard.services.alarms import Remedy
+from dashboard.services.silence import Silence
+from dashboard.services.validation_states import State, ValidationStatus
+from dashboard.vault import Vault
+from tests.makers import NOON, a_zoom_app
+
+SILENT = Silence(sentence="Nothing is heard.", detail="See in Zoom.", since=NOON)
+REFUSED = Silence(
+    sentence="All were refused.", detail="See why.", since=NOON, is_refused=True
+)
+
+
+def a_status(state: State = State.VALID, **over: Any) -> ValidationStatus:
+    values: dict[str, Any] = {"sentence": f"It is {state}.", "since": NOON}
+    return ValidationStatus(state=state, **(values | over))
+
+
+FINE = a_status()
+MISMATCH = a_status(State.SECRET_MISMATCH, failures=1)
+FAILING = a_status(State.FAILING, failures=2)
+OFF = a_status(State.FAILING, failures=6)
+OUTSIDE = a_status(State.FAILING, source=Source.OUTSIDE_PROBE)
+GONE = a_status(State.FAILING, title="Gone from Recall")
+
+
+@pytest.mark.parametrize(
+    ("seen", "sentence", "remedy"),
+    [
+        ((OFF, MISMATCH, SILENT), "switched off", Remedy.SEE_URL),
+        ((MISMATCH, MISMATCH, None), "Zoom signs with another", Remedy.EDIT),
+        ((OUTSIDE, FINE, None), "from outside", Remedy.SEE_URL),
+        ((FAILING, FINE, None), "fails: 2 of 6 failures", Remedy.SEE_URL),
+        ((FINE, MISMATCH, SILENT), "Recall holds another", Remedy.UPDATE_IN_RECALL),
+        ((FINE, GONE, None), "It is failing.", Remedy.SEE_RECALL_APP),
+        ((FINE, a_status(State.FAILING), None), "does not answer", Remedy.PROBE),
+        ((FINE, FINE, SILENT), "Nothing is heard.", Remedy.SEE_URL),
+        ((a_status(State.OVERDUE), FINE, REFUSED), "refused", Remedy.SEE_REFUSED),
+    ],
+)
+def test_the_worst_comes_first_with_what_mends_it(
+    vault: Vault,
+    seen: tuple[ValidationStatus, ValidationStatus, Silence | None],
+    sentence: str,
+    remedy: Remedy,
+) -> None:
+    ours, recalls, silent = seen
+
+    alarm = alarms.first(
+        a_zoom_app(vault), ours=ours, recalls=recalls, waiting=3, silent=silent
+    )
+
+    assert alarm is not None
+    assert sentence in alarm.sentence
+    assert alarm.remedy is remedy
+    assert alarm.detail
+
+
+def test_a_pair_that_zoom_refuses_comes_before_all(vault: Vault) -> None:
+    app = a_zoom_app(vault, verdict=Verdict.WRONG)
+
+    alarm = alarms.first(app, ours=OFF, recalls=GONE, waiting=0, silent=SILENT)
+
+    assert alarm is not None
+    assert alarm.remedy is Remedy.EDIT
+
+
+@pytest.mark.parametrize("state", [State.VALID, State.WAITING, State.OVERDUE])
+def test_without_trouble_there_is_no_banner(vault: Vault, state: State) -> None:
+    status = a_status(state)
+
+    assert (
+        alarms.first(a_zoom_app(vault), ours=status, recalls=status, waiting=0) is None
+    )
+
+
+@pytest.mark.parametrize(
+    ("routing", "waiting", "is_said"),
+    [(Routing.RELAY, 3, "3 wait"), (Routing.RELAY, 0, "No event is lost.")],
+)
+def test_that_no_event_is_lost_is_said_where_the_dashboard_keeps_them(
+    vault: Vault, routing: Routing, waiting: int, is_said: str
+) -> None:
+    relayed = alarms.first(
+        a_zoom_app(vault, routing=routing), ours=FINE, recalls=MISMATCH, waiting=waiting
+    )
+    direct = alarms.first(
+        a_zoom_app(vault, routing=Routing.DIRECT),
+        ours=a_status(State.NEVER_SEEN),
+        recalls=MISMATCH,
+        waiting=waiting,
+    )
+
+    assert relayed is not None
+    assert direct is not None
+    assert is_said in relayed.detail
+    assert "lost" not in direct.detail
