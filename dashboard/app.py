@@ -27,6 +27,7 @@ from dashboard.services.bundle import RecallFactory, Services
 from dashboard.services.intake import Intake
 from dashboard.services.keys import open_vault, session_key
 from dashboard.services.retention import Pruner
+from dashboard.services.watching import Lookout
 from dashboard.settings import Settings
 from dashboard.web import (
     access,
@@ -203,4 +204,5 @@ def chores(services: Services) -> list[Callable[[], int]]:
         Sweeper(services),
         Pruner(services),
         silence.Listener(services),
+        Lookout(services),
     ]

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
 from uuid import UUID
 
 import structlog
@@ -39,6 +40,15 @@ _CHORES_EVERY_S = 1.0
 _PAUSE_S = 1.0
 _GRACE_S = 20.0
 _log = structlog.get_logger(__name__)
+
+
+@runtime_checkable
+class _Closing(Protocol):
+    """A chore that has work of its own under way."""
+
+    def close(self) -> None:
+        """Let it go: nothing of it may be written any more."""
+        ...
 
 
 class Worker:
@@ -83,6 +93,9 @@ class Worker:
         self._wake()
         for thread in self._threads:
             thread.join(_GRACE_S)
+        for chore in self._chores:
+            if isinstance(chore, _Closing):
+                chore.close()
 
     def run_once(self, now: datetime) -> int:
         """Deliver everything due at `now` and return how many attempts were made.

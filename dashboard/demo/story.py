@@ -99,8 +99,8 @@ def _last_hour(story: Story) -> None:
     story.meet(story.connected[2])
     story.look()
     story.at(story.end - timedelta(minutes=2))
-    probing.probe_recall(story.services, story.apps[Environment.PRODUCTION])
-    probing.probe_recall(story.services, story.apps[Environment.DEVELOPMENT])
+    probing.probe(story.services, story.apps[Environment.PRODUCTION])
+    probing.probe(story.services, story.apps[Environment.DEVELOPMENT])
     story.world.recall("switches", refresh_ahead=False)
     for person in _with_fate(Fate.EXPIRES):
         story.look_at(person)

@@ -8,12 +8,13 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from pydantic import SecretStr
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from dashboard.clients import own_challenge
 from dashboard.clients.own_challenge import OwnAnswer
@@ -55,15 +56,7 @@ def probe(services: Services, zoom_app_id: UUID, *, pause: Pause = time.sleep) -
     """
     seen = ask(services, zoom_app_id, pause=pause)
     with services.database.writing() as session:
-        validation.record(
-            session,
-            zoom_app_id=zoom_app_id,
-            source=Source.OUTSIDE_PROBE,
-            finding=seen.finding,
-            detail=seen.detail,
-            took_ms=seen.took_ms,
-            at=services.clock.now(),
-        )
+        keep(session, zoom_app_id, seen, at=services.clock.now())
     return seen
 
 
@@ -92,6 +85,19 @@ def ask(services: Services, zoom_app_id: UUID, *, pause: Pause = time.sleep) -> 
         trouble=public_url_trouble(services.public_url),
         doubt=public_url_doubt(services.public_url),
         is_real_zoom=_is_real_zoom(services.settings),
+    )
+
+
+def keep(session: Session, zoom_app_id: UUID, seen: Seen, *, at: datetime) -> None:
+    """Add it to the evidence; the caller commits."""
+    validation.record(
+        session,
+        zoom_app_id=zoom_app_id,
+        source=Source.OUTSIDE_PROBE,
+        finding=seen.finding,
+        detail=seen.detail,
+        took_ms=seen.took_ms,
+        at=at,
     )
 
 

@@ -1,38 +1,63 @@
-"""Asks Recall, as Zoom would, whether it holds the secret token stored here."""
+"""Asks Recall, as Zoom would, whether it holds the secret token stored here.
+
+The challenge goes to Recall's own URL of the app, so that nothing of Zoom's is
+disturbed, whatever the routing.
+"""
 
 import hmac
-import json
-import secrets
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from http import HTTPStatus
 from uuid import UUID
 
 from pydantic import SecretStr
+from sqlmodel import Session
 
 from dashboard.clients.recall import Recall
 from dashboard.clients.recall_challenge import challenge
 from dashboard.errors import ConflictError, UpstreamError
 from dashboard.models.check import Finding, Source
-from dashboard.services import addresses, validation, workspaces, zoom_apps
+from dashboard.models.zoom_app import Routing
+from dashboard.services import (
+    addresses,
+    challenges,
+    outside,
+    recall_record,
+    validation,
+    watches,
+    workspaces,
+    zoom_apps,
+)
 from dashboard.services.bundle import Services
-from dashboard.services.signatures import answer_challenge, sign, signed_bytes
+from dashboard.services.challenges import Seen
+from dashboard.services.outside import Pause
+from dashboard.services.recall_record import Read
 
-_REFUSED_SIGNATURE = 401
 _LOOKS = 3
 _PAUSE_S = 0.3
-# Recall's clock may differ from ours by so much.
-_SKEW = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
-    """One finding of a probe; `detail` is a sentence without a secret."""
+class Probed:
+    """What came of the probes of one zoom app; None for one that was not put."""
 
-    finding: Finding
-    detail: str
-    took_ms: float | None = None
+    outside: Seen | None = None
+    recall: Seen | None = None
+
+    @property
+    def is_good(self) -> bool:
+        """Whether each that was put found all well."""
+        put = [seen for seen in (self.outside, self.recall) if seen is not None]
+        return all(seen.finding is Finding.GOOD for seen in put)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What Recall said: to the challenge, and of its record afterwards."""
+
+    challenge: Seen
+    record: Read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,45 +68,105 @@ class _Job:
     recall: Recall
 
 
-def probe_recall(
-    services: Services,
-    zoom_app_id: UUID,
-    *,
-    pause: Callable[[float], None] = time.sleep,
-) -> Seen:
-    """Put a signed challenge to Recall's webhook URL and keep what came; commits.
+def probe(
+    services: Services, zoom_app_id: UUID, *, pause: Pause = time.sleep
+) -> Probed:
+    """Put both challenges that make sense, and keep what came; commits.
 
-    Then asks Recall's API whether it noticed (`webhook_last_validation`). Both are
-    kept as checks; neither ever raises UpstreamError: a failure is evidence too.
+    To our own public URL unless Zoom posts to Recall itself, and to Recall if the app
+    is there.
 
     Args:
         services: All of them.
         zoom_app_id: Of the app.
-        pause: Waits so many seconds between two looks at Recall's API.
+        pause: Waits so many seconds between two looks.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+        ConflictError: Neither makes sense: routing direct, and not in Recall yet.
+    """
+    with services.database.reading() as session:
+        zoom_app = zoom_apps.get(session, zoom_app_id)
+        is_relay = zoom_app.routing is Routing.RELAY
+        is_in_recall = zoom_app.recall_app_id is not None
+    if not is_relay and not is_in_recall:
+        raise ConflictError("This zoom app is not in Recall yet.")
+    probed = Probed(
+        outside=outside.probe(services, zoom_app_id, pause=pause) if is_relay else None,
+        recall=probe_recall(services, zoom_app_id, pause=pause)
+        if is_in_recall
+        else None,
+    )
+    with services.database.writing() as session:
+        watches.probed(
+            session, zoom_app_id, is_good=probed.is_good, now=services.clock.now()
+        )
+    return probed
+
+
+def probe_recall(
+    services: Services, zoom_app_id: UUID, *, pause: Pause = time.sleep
+) -> Seen:
+    """Put a signed challenge to Recall's webhook URL and keep what came; commits.
+
+    Recall's record is read before, since it may count our challenge as a validation,
+    and afterwards, to see whether it does. All is kept as checks; UpstreamError is
+    never raised: a failure is evidence too.
+
+    Args:
+        services: All of them.
+        zoom_app_id: Of the app.
+        pause: Waits so many seconds between two looks at Recall's record.
 
     Raises:
         NotFoundError: There is no such zoom app.
         ConflictError: It is not in Recall yet.
     """
     job = _open(services, zoom_app_id)
-    asked_at = services.clock.now()
-    answered = _ask(job, now=asked_at)
-    noticed = _look(job, since=asked_at, pause=pause)
+    before = recall_record.read(job.recall, job.recall_app_id)
     with services.database.writing() as session:
-        for source, seen in (
-            (Source.RECALL_PROBE, answered),
-            (Source.RECALL_API, noticed),
-        ):
-            validation.record(
-                session,
-                zoom_app_id=zoom_app_id,
-                source=source,
-                finding=seen.finding,
-                detail=seen.detail,
-                took_ms=seen.took_ms,
-                at=services.clock.now(),
-            )
-    return answered
+        now = services.clock.now()
+        recall_record.keep(session, zoom_app_id, before.seen, at=now)
+    answers = _ask(job, now=now, before=before.seen, pause=pause)
+    with services.database.writing() as session:
+        keep(session, zoom_app_id, answers, at=services.clock.now())
+    return answers.challenge
+
+
+def ask(
+    services: Services, zoom_app_id: UUID, *, before: Seen, pause: Pause = time.sleep
+) -> Answers:
+    """As `probe_recall`, but keep nothing.
+
+    Args:
+        services: All of them.
+        zoom_app_id: Of the app.
+        before: What Recall's record said just before.
+        pause: Waits so many seconds between two looks at Recall's record.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+        ConflictError: It is not in Recall yet.
+    """
+    job = _open(services, zoom_app_id)
+    return _ask(job, now=services.clock.now(), before=before, pause=pause)
+
+
+def keep(
+    session: Session, zoom_app_id: UUID, answers: Answers, *, at: datetime
+) -> None:
+    """Add what Recall said to the evidence; the caller commits."""
+    seen = answers.challenge
+    validation.record(
+        session,
+        zoom_app_id=zoom_app_id,
+        source=Source.RECALL_PROBE,
+        finding=seen.finding,
+        detail=seen.detail,
+        took_ms=seen.took_ms,
+        at=at,
+    )
+    recall_record.keep(session, zoom_app_id, answers.record.seen, at=at)
 
 
 def _open(services: Services, zoom_app_id: UUID) -> _Job:
@@ -100,33 +185,39 @@ def _open(services: Services, zoom_app_id: UUID) -> _Job:
         )
 
 
-def _ask(job: _Job, *, now: datetime) -> Seen:
-    plain = secrets.token_urlsafe(16)
-    timestamp = str(int(now.timestamp()))
-    body = json.dumps(
-        {
-            "event": validation.CHALLENGE,
-            "event_ts": int(now.timestamp() * 1000),
-            "payload": {"plainToken": plain},
-        },
-        separators=(",", ":"),
-    ).encode()
-    signature = sign(signed_bytes(timestamp, body), job.secret).decode()
+def _ask(job: _Job, *, now: datetime, before: Seen, pause: Pause) -> Answers:
+    answered = _challenged(job, now=now)
+    record = recall_record.read(job.recall, job.recall_app_id)
+    looks = 1
+    # Recall may note a right answer with its next breath.
+    while (
+        answered.finding is Finding.GOOD
+        and record.is_answered
+        and record.seen.told_at == before.told_at
+        and looks < _LOOKS
+    ):
+        pause(_PAUSE_S)
+        record = recall_record.read(job.recall, job.recall_app_id)
+        looks += 1
+    return Answers(challenge=answered, record=record)
+
+
+def _challenged(job: _Job, *, now: datetime) -> Seen:
+    asked = challenges.make(job.secret, now=now)
     began_s = time.perf_counter()
     try:
         answer = challenge(
             job.base_url,
             job.recall_app_id,
-            body=body,
-            timestamp=timestamp,
-            signature=signature,
+            body=asked.body,
+            timestamp=asked.timestamp,
+            signature=asked.signature,
         )
     except UpstreamError as error:
         return _failed(error)
     took_ms = (time.perf_counter() - began_s) * 1000
-    expected = answer_challenge(plain, job.secret)
-    if answer.plainToken == plain and hmac.compare_digest(
-        answer.encryptedToken.encode(), expected["encryptedToken"].encode()
+    if answer.plainToken == asked.plain and hmac.compare_digest(
+        answer.encryptedToken.encode(), asked.answer["encryptedToken"].encode()
     ):
         return Seen(
             finding=Finding.GOOD,
@@ -141,7 +232,12 @@ def _ask(job: _Job, *, now: datetime) -> Seen:
 
 
 def _failed(error: UpstreamError) -> Seen:
-    if error.status == _REFUSED_SIGNATURE:
+    if recall_record.is_gone(error):
+        return Seen(finding=Finding.GONE, detail=recall_record.GONE)
+    # Which of the two Recall answers is not published (contracts/recall.md 3.8).
+    is_forbidden = error.status == HTTPStatus.FORBIDDEN
+    is_refused = is_forbidden and recall_record.is_recalls_own(error)
+    if error.status == HTTPStatus.UNAUTHORIZED or is_refused:
         return Seen(
             finding=Finding.SECRET_MISMATCH,
             detail="Recall refused the signature of our challenge: it holds another "
@@ -150,34 +246,3 @@ def _failed(error: UpstreamError) -> Seen:
     return Seen(
         finding=Finding.FAILED, detail=f"Our challenge got no proper answer. {error}"
     )
-
-
-def _look(job: _Job, *, since: datetime, pause: Callable[[float], None]) -> Seen:
-    """Ask Recall's API, a few times, whether it noticed a validation since then."""
-    seen = Seen(finding=Finding.NOT_SEEN, detail="")
-    for number in range(_LOOKS):
-        if number:
-            pause(_PAUSE_S)
-        try:
-            last = job.recall.get_app(job.recall_app_id).webhook_last_validation
-        except UpstreamError as error:
-            return Seen(
-                finding=Finding.FAILED,
-                detail=f"Recall's API could not be asked. {error}",
-            )
-        if last is not None and last >= since - _SKEW:
-            return Seen(
-                finding=Finding.GOOD,
-                detail=f"Recall's API says it was last validated {_instant(last)}.",
-            )
-        seen = Seen(
-            finding=Finding.NOT_SEEN,
-            detail="Recall's API says that its URL was never validated."
-            if last is None
-            else f"Recall's API still says it was validated {_instant(last)}.",
-        )
-    return seen
-
-
-def _instant(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"

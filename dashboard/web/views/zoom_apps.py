@@ -219,9 +219,14 @@ def update_in_recall(zoom_app_id: UUID) -> ResponseReturnValue:
 @bp.post("/<uuid:zoom_app_id>/probe")
 @requires(Permission.ZOOM_APPS_WRITE)
 def probe(zoom_app_id: UUID) -> ResponseReturnValue:
-    """Put a signed challenge to Recall, now."""
-    seen = probing.probe_recall(services(), zoom_app_id)
-    flash(seen.detail, "good" if seen.finding is Finding.GOOD else "trouble")
+    """Put signed challenges to our own public URL and to Recall, now."""
+    try:
+        probed = probing.probe(services(), zoom_app_id)
+    except ConflictError as error:
+        flash(str(error), "trouble")
+        return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
+    for seen in filter(None, (probed.outside, probed.recall)):
+        flash(seen.detail, "good" if seen.finding is Finding.GOOD else "trouble")
     return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
 
 

@@ -1,0 +1,262 @@
+"""When the dashboard looks at which zoom app by itself: the rows of `Watch`.
+
+A look is a claim: claim, commit, ask, write back if the claim still holds. So two
+workers never look at one app at once, and a late one changes nothing.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, CursorResult, case, literal
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, and_, col, or_, select, update
+
+from dashboard.columns import UtcDateTime
+from dashboard.db import Database
+from dashboard.models.watch import Watch
+from dashboard.models.zoom_app import Routing, ZoomApp
+
+OPEN_FOR = timedelta(seconds=30)
+"""A page counts as open so long after it was said to be."""
+
+LEASE = timedelta(minutes=2)
+"""Longer than all calls of a look can take with their time-outs."""
+
+PROBED_DAILY = timedelta(days=1)
+PROBED_IN_TROUBLE = timedelta(minutes=15)
+PROBED_WHILE_OPEN = timedelta(minutes=1)
+_DAILY_PROBES_WITHIN_S = 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """A claim on one zoom app, and what is due of it.
+
+    Attributes:
+        claim: The number that this claim has.
+    """
+
+    zoom_app_id: UUID
+    workspace_id: UUID | None
+    claim: int
+    is_poll_due: bool
+    is_log_due: bool
+    is_probe_due: bool
+
+
+def watched(session: Session, zoom_app_ids: Collection[UUID], *, now: datetime) -> None:
+    """Note that somebody has these apps' pages open; the caller commits.
+
+    Their Recall record and log are read soon when the page was just opened, and
+    briskly as long as it stays so. To be called every ten seconds or so. One statement;
+    ids of no zoom app, and retired ones, are passed over.
+    """
+    if not zoom_app_ids:
+        return
+    is_news = or_(
+        col(Watch.watched_until).is_(None), col(Watch.watched_until) <= literal(now)
+    )
+    soon = {
+        name: case((and_(is_news, column > now), now), else_=column)
+        for name, column in (
+            ("poll_due_at", col(Watch.poll_due_at)),
+            ("log_due_at", col(Watch.log_due_at)),
+        )
+    }
+    _put(
+        session,
+        zoom_app_ids,
+        now,
+        watched_until=now + OPEN_FOR,
+        otherwise={"watched_until": now + OPEN_FOR, **soon},
+    )
+
+
+def hasten(session: Session, zoom_app_id: UUID, *, now: datetime) -> None:
+    """Look at a zoom app as soon as can be: something about it changed.
+
+    A look under way is given up: it saw the app as it was. The caller commits.
+    """
+    _put(
+        session,
+        [zoom_app_id],
+        now,
+        otherwise={
+            "poll_due_at": now,
+            "log_due_at": now,
+            "probe_due_at": now,
+            "failures": 0,
+            "claimed_until": None,
+            "claim": col(Watch.claim) + 1,
+        },
+    )
+
+
+def probed(
+    session: Session, zoom_app_id: UUID, *, is_good: bool, now: datetime
+) -> None:
+    """Note that both probes were put just now; the caller commits."""
+    row = session.get(Watch, zoom_app_id)
+    if row is not None:
+        plan_probe(row, is_good=is_good, now=now)
+        session.add(row)
+
+
+def plan_probe(row: Watch, *, is_good: bool, now: datetime) -> None:
+    """Say when the probes are put next, given what these found."""
+    if is_good:
+        spread = _spread(row.zoom_app_id, _DAILY_PROBES_WITHIN_S)
+        row.probe_due_at = now + PROBED_DAILY - spread
+    elif is_open(row, now):
+        row.probe_due_at = now + PROBED_WHILE_OPEN
+    else:
+        row.probe_due_at = now + PROBED_IN_TROUBLE
+
+
+def is_open(row: Watch, now: datetime) -> bool:
+    """Whether somebody has its page open."""
+    return row.watched_until is not None and row.watched_until > now
+
+
+def take(  # noqa: PLR0913 - what a claim depends on, all named
+    database: Database,
+    *,
+    now: datetime,
+    limit: int,
+    busy: Mapping[UUID | None, int],
+    a_workspace: int,
+    spared: Collection[UUID] = (),
+) -> list[Taken]:
+    """Claim zoom apps of which something is due, the longest due first; commits.
+
+    Costs one look when nothing is.
+
+    Args:
+        database: Many workers may do this at once.
+        now: Aware.
+        limit: How many at most.
+        busy: How many are being looked at in each workspace.
+        a_workspace: How many may be at once.
+        spared: Workspaces to leave alone.
+    """
+    with database.reading() as session:
+        due = _due(session, now)
+    room = dict(busy)
+    wanted = []
+    for zoom_app_id, workspace_id in due:
+        if workspace_id in spared or room.get(workspace_id, 0) >= a_workspace:
+            continue
+        room[workspace_id] = room.get(workspace_id, 0) + 1
+        wanted.append((zoom_app_id, workspace_id))
+    if not wanted[:limit]:
+        return []
+    with database.writing() as session:
+        _put(session, [zoom_app_id for zoom_app_id, _ in wanted[:limit]], now)
+        found = [_claim(session, *each, now=now) for each in wanted[:limit]]
+        return [taken for taken in found if taken is not None]
+
+
+def held(session: Session, taken: Taken) -> Watch | None:
+    """Return the row if nobody has claimed or hastened it since."""
+    query = select(Watch).where(
+        col(Watch.zoom_app_id) == taken.zoom_app_id, col(Watch.claim) == taken.claim
+    )
+    return session.exec(query.with_for_update()).first()
+
+
+def _due(session: Session, now: datetime) -> Sequence[tuple[UUID, UUID | None]]:
+    """Return (zoom app, workspace) of those not yet watched and those due."""
+    query = (
+        select(ZoomApp.id, ZoomApp.workspace_id)
+        .join(Watch, col(Watch.zoom_app_id) == col(ZoomApp.id), isouter=True)
+        .where(
+            col(ZoomApp.retired_at).is_(None),
+            # With routing relay our own address can be tried before Recall has the app.
+            or_(
+                col(ZoomApp.recall_app_id).is_not(None),
+                col(ZoomApp.routing) == Routing.RELAY,
+            ),
+            or_(
+                col(Watch.zoom_app_id).is_(None),
+                and_(_is_free(now), _is_due(now)),
+            ),
+        )
+        .order_by(col(Watch.poll_due_at))
+    )
+    return session.exec(query).all()
+
+
+def _claim(
+    session: Session, zoom_app_id: UUID, workspace_id: UUID | None, *, now: datetime
+) -> Taken | None:
+    done = session.exec(
+        update(Watch)
+        .where(col(Watch.zoom_app_id) == zoom_app_id, _is_free(now), _is_due(now))
+        .values(claimed_until=now + LEASE, claim=col(Watch.claim) + 1)
+    )
+    if cast("CursorResult[object]", done).rowcount != 1:
+        return None
+    row = session.get_one(Watch, zoom_app_id)
+    return Taken(
+        zoom_app_id=zoom_app_id,
+        workspace_id=workspace_id,
+        claim=row.claim,
+        is_poll_due=row.poll_due_at <= now,
+        is_log_due=row.log_due_at <= now,
+        is_probe_due=row.probe_due_at <= now,
+    )
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    return or_(
+        col(Watch.poll_due_at) <= now,
+        col(Watch.log_due_at) <= now,
+        col(Watch.probe_due_at) <= now,
+    )
+
+
+def _is_free(now: datetime) -> ColumnElement[bool]:
+    claimed_until = col(Watch.claimed_until)
+    return or_(claimed_until.is_(None), claimed_until <= now)
+
+
+def _put(
+    session: Session,
+    zoom_app_ids: Collection[UUID],
+    now: datetime,
+    *,
+    watched_until: datetime | None = None,
+    otherwise: Mapping[str, Any] | None = None,
+) -> None:
+    """Make the rows that are missing; change the others as said."""
+    is_sqlite = session.connection().dialect.name == "sqlite"
+    insert: Any = (sqlite if is_sqlite else postgresql).insert
+    due, until = literal(now, UtcDateTime), literal(watched_until, UtcDateTime)
+    values = {
+        "zoom_app_id": col(ZoomApp.id),
+        "watched_until": until,
+        "poll_due_at": due,
+        "log_due_at": due,
+        "probe_due_at": due,
+        "failures": literal(0),
+        "claim": literal(0),
+    }
+    rows = select(*values.values()).where(
+        col(ZoomApp.id).in_(list(zoom_app_ids)), col(ZoomApp.retired_at).is_(None)
+    )
+    made = insert(Watch).from_select(list(values), rows)
+    if otherwise is None:
+        made = made.on_conflict_do_nothing()
+    else:
+        made = made.on_conflict_do_update(
+            index_elements=["zoom_app_id"], set_=dict(otherwise)
+        )
+    session.connection().execute(made)
+
+
+def _spread(zoom_app_id: UUID, within_s: int) -> timedelta:
+    """Return a part of that which is always the same for an app: none come together."""
+    return timedelta(seconds=zoom_app_id.int % within_s)
