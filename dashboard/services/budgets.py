@@ -43,6 +43,11 @@ def background_limit(operation: Operation) -> int:
     return int(operation.a_minute * _BACKGROUND_SHARE)
 
 
+def is_full(use: Use) -> bool:
+    """Whether background work has no room for this operation now."""
+    return use.until is not None or use.used >= background_limit(use.operation)
+
+
 def without_room(
     session: Session, operations: Collection[Operation], *, now: datetime
 ) -> list[UUID]:
@@ -56,7 +61,7 @@ def without_room(
     full = {
         scope
         for scope, uses in budget_counts.uses(session, now=now).items()
-        if any(use.operation in operations and _is_full(use) for use in uses)
+        if any(use.operation in operations and is_full(use) for use in uses)
     }
     if not full:
         return []
@@ -174,10 +179,6 @@ class WorkspaceGate:
     def limited(self, operation: Operation, retry_after_s: float | None) -> None:
         """Have nobody ask for this before Recall takes it again."""
         self._budgets.pause(self._scope, operation, retry_after_s)
-
-
-def _is_full(use: Use) -> bool:
-    return use.until is not None or use.used >= background_limit(use.operation)
 
 
 class Sweeper:

@@ -1,6 +1,7 @@
 """Numbers for Prometheus, read from the database: right whichever process is asked."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -11,19 +12,22 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.models.hold import Hold, HoldKind
 from dashboard.models.webhook import Outcome, RefusalCount, Webhook
 from dashboard.models.zoom_app import ZoomApp
+from dashboard.services import budget_metrics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def page(session: Session, *, open_streams: int) -> bytes:
+def page(session: Session, *, open_streams: int, now: datetime) -> bytes:
     """Return what Prometheus reads.
 
     Args:
         session: Reading.
         open_streams: Live pages that this process serves now.
+        now: Aware.
     """
     registry = CollectorRegistry()
     registry.register(_Numbers(session, open_streams))
+    registry.register(budget_metrics.Budgets(session, now))
     return generate_latest(registry)
 
 

@@ -54,10 +54,15 @@ class NewWorkspace:
 
 @dataclass(frozen=True, kw_only=True)
 class KeyAnswer:
-    """What Recall said of a key; `reason` is one sentence."""
+    """What Recall said of a key; `reason` is a sentence or two.
+
+    Attributes:
+        needs_someone: Whether the key is right and yet nothing can be done with it.
+    """
 
     verdict: Verdict
     reason: str
+    needs_someone: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,7 +196,9 @@ def check_key(services: Services, region: str, key: SecretStr) -> KeyAnswer:
         if error.status == _NO_CREDIT:
             return KeyAnswer(
                 verdict=Verdict.RIGHT,
-                reason="Recall takes the key, but says the workspace is out of credit.",
+                reason="Recall takes the key, but says the workspace is out of credit. "
+                "Whoever pays for it can add credit in Recall's dashboard.",
+                needs_someone=True,
             )
         return KeyAnswer(
             verdict=Verdict.UNKNOWN, reason=f"The key could not be checked: {error}"

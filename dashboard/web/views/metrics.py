@@ -7,7 +7,7 @@ from flask import Blueprint, Response, abort, request
 from dashboard.services import metrics
 from dashboard.web import live
 from dashboard.web.access import public
-from dashboard.web.context import db, services
+from dashboard.web.context import db, now, services
 
 bp = Blueprint("metrics", __name__)
 
@@ -23,5 +23,6 @@ def index() -> Response:
     given = request.headers.get("Authorization", "").encode()
     if not hmac.compare_digest(wanted, given):
         return Response(status=401, headers={"WWW-Authenticate": "Bearer"})
-    numbers = metrics.page(db(), open_streams=live.watcher().open_streams)
+    open_streams = live.watcher().open_streams
+    numbers = metrics.page(db(), open_streams=open_streams, now=now())
     return Response(numbers, content_type=metrics.CONTENT_TYPE)

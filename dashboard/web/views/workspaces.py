@@ -8,12 +8,12 @@ from pydantic import SecretStr
 
 from dashboard.errors import ConflictError, InvalidInputError
 from dashboard.models.workspace import Verdict
-from dashboard.services import workspaces
+from dashboard.services import budget_pages, workspaces
 from dashboard.services.permissions import Permission
 from dashboard.services.workspaces import Entered, KeyAnswer, NewWorkspace
 from dashboard.web import htmx
 from dashboard.web.access import requires
-from dashboard.web.context import actor, db, services
+from dashboard.web.context import actor, db, now, services
 from dashboard.web.forms.workspace import NewWorkspaceForm, WorkspaceForm
 
 bp = Blueprint("workspaces", __name__, url_prefix="/workspaces")
@@ -25,9 +25,12 @@ _TONES = {Verdict.RIGHT: "good", Verdict.WRONG: "trouble", Verdict.UNKNOWN: "wai
 @bp.get("/", strict_slashes=False)
 @requires(Permission.WORKSPACES_READ)
 def index() -> str:
-    """List every workspace."""
+    """List every workspace, and what each asked of Recall just now."""
+    found = workspaces.list_all(db())
     return render_template(
-        "workspaces/index.html", workspaces=workspaces.list_all(db())
+        "workspaces/index.html",
+        workspaces=found,
+        budgets=budget_pages.budgets_of(db(), found, now=now()),
     )
 
 
@@ -130,4 +133,5 @@ def _flash_answer(answer: KeyAnswer, *, saved: bool = False) -> None:
     if saved:
         is_checked = answer.verdict is not Verdict.UNKNOWN
         start = "Saved. " if is_checked else "Saved, but unchecked. "
-    flash(start + answer.reason, _TONES[answer.verdict])
+    tone = "trouble" if answer.needs_someone else _TONES[answer.verdict]
+    flash(start + answer.reason, tone)

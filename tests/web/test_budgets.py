@@ -1,0 +1,113 @@
+"""Rate budgets on the workspaces page and for Prometheus."""
+
+from datetime import timedelta
+
+import pytest
+from bs4 import BeautifulSoup
+from flask.testing import FlaskClient
+
+from dashboard.clients.recall_operations import Operation
+from dashboard.models.staff import Role
+from dashboard.services import budget_counts, metrics
+from dashboard.services.bundle import Services
+from dashboard.vault import fingerprint
+from tests.conftest import SignIn
+from tests.makers import API_KEY, NOON, a_workspace
+
+SCOPE = f"us-east-1:{fingerprint(API_KEY)}"
+LIST, LOOK = Operation.APPS_LIST, Operation.APPS_RETRIEVE
+
+
+@pytest.fixture
+def admin(as_role: SignIn, services: Services) -> FlaskClient:
+    """An admin's browser; there is one workspace."""
+    with services.database.writing() as session:
+        session.add(a_workspace(services.vault, name="Main"))
+    return as_role(Role.ADMIN)
+
+
+def count(services: Services, operation: Operation, calls: int) -> None:
+    with services.database.writing_fast() as connection:
+        for _ in range(calls):
+            budget_counts.take(connection, SCOPE, operation, stops_at=999, now=NOON)
+
+
+def pause(services: Services, operation: Operation, seconds: float) -> None:
+    until = NOON + timedelta(seconds=seconds)
+    with services.database.writing_fast() as connection:
+        budget_counts.pause(connection, SCOPE, operation, said_at=NOON, until=until)
+
+
+def card(admin: FlaskClient) -> str:
+    page = BeautifulSoup(admin.get("/workspaces/").text, "html5lib")
+    found = page.select_one("#budgets")
+    assert found is not None
+    return " ".join(found.get_text(" ").split())
+
+
+def test_where_nothing_was_asked_the_page_says_so(admin: FlaskClient) -> None:
+    assert "Nothing was asked in the last minute." in card(admin)
+
+
+@pytest.mark.parametrize(
+    ("calls", "says"),
+    [
+        (
+            12,
+            "List of apps 12 of 60 List of apps: 12 of 60 background work stops at 36",
+        ),
+        (36, "background waits what is left is for people"),
+        (60, "spent people wait for some seconds"),
+    ],
+)
+def test_what_was_asked_is_shown_with_where_background_work_stops(
+    admin: FlaskClient, services: Services, calls: int, says: str
+) -> None:
+    count(services, LIST, calls)
+
+    shown = card(admin)
+
+    assert "Main" in shown
+    assert says in shown
+    assert "Looks at an app" not in shown
+
+
+def test_a_pause_that_recall_asked_for_is_shown_with_its_end(
+    admin: FlaskClient, services: Services
+) -> None:
+    pause(services, LOOK, 45)
+
+    assert (
+        "Looks at an app 0 of 300 Looks at an app: 0 of 300 paused "
+        "until 12:00:45 : Recall answered 429 at 12:00:00"
+    ) in card(admin)
+
+
+def test_workspaces_that_asked_nothing_are_only_counted(
+    admin: FlaskClient, services: Services
+) -> None:
+    count(services, LIST, 1)
+    with services.database.writing() as session:
+        session.add(a_workspace(services.vault, name="Idle", region="eu-central-1"))
+
+    shown = card(admin)
+
+    assert "Idle" not in shown
+    assert "The other workspace asked nothing." in shown
+
+
+def test_prometheus_reads_what_was_asked_by_region_key_and_operation(
+    services: Services,
+) -> None:
+    count(services, LIST, 3)
+    pause(services, LIST, 45)
+
+    with services.database.reading() as session:
+        text = metrics.page(session, open_streams=0, now=NOON).decode()
+
+    labels = (
+        f'{{key="{fingerprint(API_KEY)}",operation="apps.list",region="us-east-1"}}'
+    )
+    assert f"dashboard_recall_calls{labels} 3.0" in text
+    assert f"dashboard_recall_calls_limit{labels} 60.0" in text
+    assert f"dashboard_recall_paused_seconds{labels} 45.0" in text
