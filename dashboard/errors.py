@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+_WITH_A_REASON = {400, 403, 422}
+
 
 class DashboardError(Exception):
     """What went wrong, in one sentence that a person can act on."""
@@ -101,3 +103,9 @@ class UpstreamError(DashboardError):
         self.detail = detail
         self.may_have_happened = may_have_happened
         self.conflicting_id = conflicting_id
+
+    def told(self) -> str:
+        """Return the sentence, and the vendor's own where a person needs it to act."""
+        if not self.detail or self.status not in _WITH_A_REASON:
+            return str(self)
+        return f"{self} {self.service} said: {self.detail}"

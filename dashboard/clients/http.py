@@ -5,6 +5,7 @@ cause: those hold requests with tokens, and answers with secrets.
 """
 
 import ipaddress
+import re
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ from dashboard.errors import UpstreamError
 Service = Literal["Zoom", "Recall"]
 T = TypeVar("T", bound=BaseModel)
 
+HARMLESS = "dashboard.harmless"
+"""Extension of a request that changes nothing though it is a POST."""
+
 _USER_AGENT = "zoom-recall-dashboard"
 _CONNECT_TIMEOUT_S = 5.0
 _MOST_CONNECTIONS = 64
@@ -41,6 +45,10 @@ _NEVER_SENT = (
     httpx2.ProxyError,
     httpx2.UnsupportedProtocol,
     httpx2.LocalProtocolError,
+)
+# What Recall's firewall blocks in a payload (contracts/recall.md 1.6).
+_LOCAL = re.compile(
+    rb"\blocalhost\b|\b\d{1,3}(?:\.\d{1,3}){3}\b|//\[[0-9a-f:.]+\]", re.IGNORECASE
 )
 # Wrong on our side; asking again changes nothing.
 _NOT_OURS_TO_REPEAT = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)
@@ -140,8 +148,9 @@ def send(
         return as_.model_validate_json(got.body)
     except ValidationError:
         pass  # Raised below, outside: the reply must not hang on as a context.
+    what, who = _what_came(got.body, as_), _who_mends(got.body, request, service)
     raise UpstreamError(
-        f"{service} {_what_came(got.body, as_)} {_settle(request)}",
+        f"{service} {what} {_settle(request)} {who}",
         service=service,
         status=got.status,
         may_have_happened=True,
@@ -227,6 +236,7 @@ def _refused(
         host=_host(request),
         wait_s=wait_s,
         settle=_settle(request),
+        names_local=_LOCAL.search(request.content) is not None,
     )
     told = about_status(service, answer)
     return UpstreamError(
@@ -251,11 +261,22 @@ def _what_came(body: bytes, as_: type[BaseModel]) -> str:
     return f"answered in another shape than the {as_.__name__} that was asked for."
 
 
+def _who_mends(body: bytes, request: httpx2.Request, service: Service) -> str:
+    if looks_like_a_page(body):
+        return f"An admin has to check that {_host(request)} is the right address."
+    return f"If it stays so, only {service} can mend it."
+
+
 def _settle(request: httpx2.Request) -> str:
     """Say what is safe to assume when no proper answer came."""
-    if request.method in {"GET", "HEAD"}:
+    if request.method in {"GET", "HEAD"} or request.extensions.get(HARMLESS):
         return "Nothing was changed."
-    return "It may have been carried out all the same: look before trying again."
+    carried_out = "It may have been carried out all the same"
+    if "Idempotency-Key" in request.headers:
+        return f"{carried_out}; asking again makes no second one."
+    if request.method in {"PATCH", "DELETE"}:
+        return f"{carried_out}; it is safe to repeat."
+    return f"{carried_out}: look before trying again."
 
 
 def _host(request: httpx2.Request) -> str:

@@ -11,7 +11,10 @@ from dashboard.clients.refusals import Refusal
 
 _SCOPES = re.compile(r"does not contain scopes?:?\s*\[([^\]]*)\]?", re.IGNORECASE)
 _RECALL = {
-    400: "Recall refused what was sent. An admin can act on the reason it gave.",
+    400: (
+        "Recall refused what was sent, and nothing was changed. An admin can act on "
+        "the reason it gave."
+    ),
     401: (
         "Recall does not know this API key in {host}. Keys work in their own region "
         "only: an admin has to check the workspace's region and key. Nothing was "
@@ -21,7 +24,10 @@ _RECALL = {
         "The Recall workspace is out of credit. Nothing was changed; whoever pays for "
         "it can add credit in Recall's dashboard."
     ),
-    403: "Recall does not let this API key do that. Nothing was changed.",
+    403: (
+        "Recall does not let this API key do that. Nothing was changed; an admin has "
+        "to set a key in the workspace that may."
+    ),
     404: (
         "Recall does not have this in {host}: it was deleted there, or it belongs to "
         "another region or workspace. Nothing was changed."
@@ -33,6 +39,7 @@ _RECALL = {
         "of it before trying again."
     ),
 }
+_OTHER = "Recall refused with HTTP status {status}. Nothing was changed."
 _SERVER_SIDE = 500
 _REDIRECTS = range(300, 400)
 
@@ -43,6 +50,7 @@ class Answer:
 
     Attributes:
         host: Who answered, with its port.
+        names_local: Whether localhost or an IP address was in what was sent.
         wait_s: What it asked us to wait, in seconds.
         settle: What is safe to assume if the vendor failed.
     """
@@ -52,6 +60,7 @@ class Answer:
     host: str
     wait_s: float | None
     settle: str
+    names_local: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,13 +101,27 @@ def _by_recall(answer: Answer) -> str:
             f"expected. An admin has to check that {answer.host} is the right address."
         )
     if answer.refusal.is_page:
-        return (
-            "Recall's firewall blocked the request. It does so for localhost and for "
-            "IP addresses in what is sent, and for callers of bad repute. An admin has "
-            "to check the dashboard's public URL. Nothing was changed."
-        )
-    sentence = _RECALL.get(answer.status, "Recall refused with HTTP status {status}.")
+        return _by_firewall(answer)
+    sentence = _RECALL.get(answer.status, _OTHER)
     return sentence.format(host=answer.host, status=answer.status)
+
+
+def _by_firewall(answer: Answer) -> str:
+    """Say which of the causes that Recall names it may be (contracts/recall.md 1.6).
+
+    A GET with a body, another one, is never sent here.
+    """
+    if answer.names_local:
+        return (
+            "Recall's firewall blocked the request: localhost or an IP address is in "
+            "it, most likely from DASHBOARD_PUBLIC_URL. An admin has to set a public "
+            "host name there. Nothing was changed."
+        )
+    return (
+        "Recall's firewall blocked the request, though neither localhost nor an IP "
+        "address is in it. It also blocks callers whose own address it distrusts: an "
+        "admin asks Recall's support to let this server through. Nothing was changed."
+    )
 
 
 def _by_zoom(answer: Answer) -> Told:
@@ -146,8 +169,10 @@ def _by_zoom(answer: Answer) -> Told:
 
 
 def _too_many(service: str, wait_s: float | None) -> str:
-    limit = "calls per minute and workspace" if service == "Recall" else "calls"
-    wait = "in a while" if wait_s is None else f"in {_readable(wait_s)}"
+    is_recall = service == "Recall"
+    limit = "calls per minute and workspace" if is_recall else "calls"
+    unasked = "in a minute" if is_recall else "in a while"
+    wait = unasked if wait_s is None else f"in {_readable(wait_s)}"
     return (
         f"{service} limits {limit} and did not carry this one out. It is safe to try "
         f"again {wait}."

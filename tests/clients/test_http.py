@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from pydantic import BaseModel
 
-from dashboard.clients.http import make_http, send
+from dashboard.clients.http import HARMLESS, make_http, send
 from dashboard.clients.recall import Recall
 from dashboard.sandbox.faults import Fault, FaultKind
 from tests.clients.vendors import (
@@ -48,10 +48,15 @@ def create(recall: Recall) -> Callable[[], object]:
         (FaultKind.SLOW, None, True, True, "did not answer in time"),
         (FaultKind.HTML_403, 403, False, False, "firewall"),
         (FaultKind.RATE_LIMITED, 429, True, False, "again in 1 second"),
-        (FaultKind.RATE_LIMITED_BARE, 429, True, False, "again in a while"),
+        (FaultKind.RATE_LIMITED_BARE, 429, True, False, "again in a minute"),
         (FaultKind.LOST_ANSWER, None, True, True, "broke off"),
         (FaultKind.NONSENSE, 200, False, True, "another shape than the RecallApp"),
         (FaultKind.HALF_ANSWER, None, True, True, "broke off"),
+        (FaultKind.NO_CREDIT, 402, False, False, "out of credit"),
+        (FaultKind.FORBIDDEN, 403, False, False, "does not let this API key"),
+        (FaultKind.IN_FLIGHT, 409, True, True, "still at work"),
+        (FaultKind.EMPTY, 200, False, True, "answered with nothing"),
+        (FaultKind.PAGE, 200, False, True, "answered with a web page"),
     ],
 )
 def test_each_fault_of_the_wire_says_what_is_safe(  # noqa: PLR0917 - one table
@@ -166,6 +171,53 @@ def test_an_answer_that_is_none_is_told_without_its_content(
     assert says in str(error)
     assert (error.status, error.retryable) == (200, False)
     assert error.may_have_happened
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "extensions", "says"),
+    [
+        ("GET", {}, {}, "Nothing was changed."),
+        ("POST", {}, {HARMLESS: True}, "Nothing was changed."),
+        ("POST", {}, {}, "look before trying again."),
+        ("POST", {"Idempotency-Key": "k"}, {}, "asking again makes no second one."),
+        ("PATCH", {}, {}, "it is safe to repeat."),
+        ("DELETE", {}, {}, "it is safe to repeat."),
+    ],
+)
+def test_a_lost_answer_says_what_may_be_done_next(
+    method: str, headers: dict[str, str], extensions: dict[str, bool], says: str
+) -> None:
+    http = http_to(failing(httpx2.ReadTimeout("late")))
+    request = http.build_request(
+        method, f"{HOST}/ping", headers=headers, extensions=extensions
+    )
+
+    error = refusal_of(lambda: send(http, request, service="Recall", as_=None))
+
+    assert str(error).endswith(says)
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b'{"redirect_uri":"https://localhost:8000/x"}', "localhost or an IP address"),
+        (b'{"redirect_uri":"https://192.0.2.7/x"}', "localhost or an IP address"),
+        (b'{"redirect_uri":"https://[2001:db8::1]/x"}', "localhost or an IP address"),
+        (b'{"redirect_uri":"https://a.example/x"}', "neither localhost nor an IP"),
+        (b'{"client_secret":"notlocalhost1.2.3"}', "neither localhost nor an IP"),
+        (b"", "whose own address it distrusts"),
+    ],
+)
+def test_a_block_by_the_firewall_names_the_cause_that_it_can_be(
+    body: bytes, says: str
+) -> None:
+    http = http_to(answering(403, b"<HTML>403 ERROR</HTML>"))
+    request = http.build_request("POST", f"{HOST}/ping", content=body)
+
+    error = refusal_of(lambda: send(http, request, service="Recall", as_=None))
+
+    assert says in str(error)
+    assert "Nothing was changed." in str(error)
 
 
 def test_no_answer_is_expected_where_none_is_asked_for() -> None:

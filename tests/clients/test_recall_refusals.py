@@ -66,6 +66,27 @@ def test_each_status_says_what_happened(
     assert error.may_have_happened == (status == 409 or status >= 500)
 
 
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (400, True),
+        (403, True),
+        (402, False),
+        (404, False),
+        (429, False),
+        (500, False),
+    ],
+)
+def test_recalls_own_reason_is_told_where_somebody_can_act_on_it(
+    status: int,
+    told: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    error = refusal_of(recall_at(answering(status, {"detail": "So."})).check_key)
+
+    assert error.told().endswith("Recall said: So.") is told
+    assert error.told().startswith(str(error))
+
+
 def test_a_page_with_another_status_is_not_the_firewall() -> None:
     error = refusal_of(recall_at(answering(404, b"<html>")).check_key)
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from flask import Blueprint, Response, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
+from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection, TokenState
 from dashboard.services import (
     addresses,
@@ -123,7 +124,10 @@ def recall_log(connection_id: UUID) -> Response:
 @requires(Permission.CONNECTIONS_CHECK)
 def check(connection_id: UUID) -> Response:
     """Look at it now."""
-    row = connection_acts.try_again(services(), connection_id)
+    try:
+        row = connection_acts.try_again(services(), connection_id)
+    except UpstreamError as error:
+        return _not_done(connection_id, error)
     flash(
         f"Looked just now. {row.token_reason}", _TONES.get(row.token_state, "trouble")
     )
@@ -134,7 +138,10 @@ def check(connection_id: UUID) -> Response:
 @requires(Permission.CONNECTIONS_CHECK)
 def sync(connection_id: UUID) -> Response:
     """Ask Recall to read the user's meetings again."""
-    connection_acts.sync_meetings(services(), connection_id, actor=actor())
+    try:
+        connection_acts.sync_meetings(services(), connection_id, actor=actor())
+    except UpstreamError as error:
+        return _not_done(connection_id, error)
     flash("Recall reads the meetings again. They appear below by themselves.", "good")
     return htmx.go_to(url_for(".show", connection_id=connection_id))
 
@@ -143,11 +150,19 @@ def sync(connection_id: UUID) -> Response:
 @requires(Permission.CONNECTIONS_WRITE)
 def destroy(connection_id: UUID) -> Response:
     """Delete the credential in Recall and what is kept of the user here."""
-    connection_acts.disconnect(services(), connection_id, actor=actor())
+    try:
+        connection_acts.disconnect(services(), connection_id, actor=actor())
+    except UpstreamError as error:
+        return _not_done(connection_id, error, "Nothing was deleted here. ")
     flash(
         "Disconnected. Recall's credential and the user's data here are gone.", "good"
     )
     return htmx.go_to(url_for(".index"))
+
+
+def _not_done(connection_id: UUID, error: UpstreamError, start: str = "") -> Response:
+    flash(start + error.told(), "waiting" if error.retryable else "trouble")
+    return htmx.go_to(url_for(".show", connection_id=connection_id))
 
 
 def _tabs(

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from flask import Blueprint, flash, render_template, url_for
+from flask import Blueprint, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from pydantic import SecretStr
 
@@ -40,6 +40,7 @@ _UNPROCESSABLE = 422
 _TONES = {Verdict.RIGHT: "good", Verdict.WRONG: "trouble", Verdict.UNKNOWN: "waiting"}
 _AGAIN = "Create in Recall may be pressed again: it never makes a second one."
 _OWED = "Recall has not got it yet: why, and when it is tried again, is below."
+_OFFERED_AGAIN = "Press Create in Recall to be offered it again."
 _EITHER = "Either this or the client secret is wrong; Zoom does not say which."
 _MADE = {
     Creation.CREATED: "Recall has the app now. Its id is shown below.",
@@ -101,7 +102,7 @@ def create() -> ResponseReturnValue:
 @requires(Permission.ZOOM_APPS_READ)
 def show(zoom_app_id: UUID) -> ResponseReturnValue:
     """Show the set-up of one zoom app and what was seen of it."""
-    return show_page(zoom_app_id)
+    return show_page(zoom_app_id, workspace_id=request.args.get("workspace", type=UUID))
 
 
 @bp.get("/<uuid:zoom_app_id>/validation")
@@ -172,8 +173,10 @@ def create_in_recall(zoom_app_id: UUID) -> ResponseReturnValue:
             services(), zoom_app_id, workspace_id, actor=actor()
         )
     except (UpstreamError, ConflictError) as error:
-        flash(f"{error} {_AGAIN}", "trouble")
-        return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
+        flash(f"{_told(error)} {_AGAIN}", "trouble")
+        # Chosen once, chosen still.
+        again = url_for(".show", zoom_app_id=zoom_app_id, workspace=workspace_id)
+        return htmx.go_to(again)
     if result.outcome is Creation.OFFERED:
         return show_page(zoom_app_id, offer=result, workspace_id=workspace_id)
     return _in_recall(zoom_app_id, result)
@@ -196,7 +199,7 @@ def adopt(zoom_app_id: UUID) -> ResponseReturnValue:
             actor=actor(),
         )
     except (UpstreamError, ConflictError) as error:
-        flash(f"Nothing was adopted. {error}", "trouble")
+        flash(f"Nothing was adopted here. {_told(error)} {_OFFERED_AGAIN}", "trouble")
         return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
     return _in_recall(zoom_app_id, result)
 
@@ -247,6 +250,10 @@ def _edit_page(form: ZoomAppForm, zoom_app_id: UUID) -> str:
         app=zoom_app,
         announced_until=until if until is not None and until > now() else None,
     )
+
+
+def _told(error: UpstreamError | ConflictError) -> str:
+    return error.told() if isinstance(error, UpstreamError) else str(error)
 
 
 def _typed(text: str | None) -> SecretStr | None:
