@@ -1,117 +1,24 @@
-"""The guided move from development to production, in the browser."""
-
-import csv
-from typing import Any
-from uuid import UUID
+"""Beginning the move from development to production, in the browser."""
 
 import pytest
-from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
-from dashboard.models.staff import Role
-from dashboard.models.workspace import Workspace
-from dashboard.models.zoom_app import Environment, ScopeStyle, ZoomApp
-from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import zoom_apps
-from dashboard.services.bundle import Services
-from tests.conftest import HTTPS, SignIn
-from tests.makers import API_KEY, a_connection, a_workspace, a_zoom_app
+from tests.web.moving_desk import (
+    CLIENT_ID,
+    SECRET,
+    TOKEN,
+    MovingDesk,
+    admin,
+    page_of,
+    stage,
+    value,
+)
 
-CLIENT_ID, SECRET = "simProduction000000001", "test-production-secret-01"
-TOKEN = "test-production-token-01"
-
-
-class Stage:
-    """A development app with users, whose production pair Zoom knows."""
-
-    def __init__(self, services: Services) -> None:
-        self.services = services
-        self.workspace: Workspace = a_workspace(services.vault)
-        self.development = a_zoom_app(
-            services.vault, name="Notetaker", scope_style=ScopeStyle.LEGACY
-        )
-        with services.database.writing() as session:
-            session.add(self.workspace)
-            session.flush()
-            self.development.workspace_id = self.workspace.id
-            session.add(self.development)
-        self.url = f"/zoom-apps/{self.development.id}/production"
-
-    @property
-    def typed(self) -> dict[str, str]:
-        return {
-            "name": "Notetaker live",
-            "scope_style": "legacy",
-            "routing": "relay",
-            "workspace_id": str(self.workspace.id),
-            "client_id": CLIENT_ID,
-            "client_secret": SECRET,
-            "secret_token": TOKEN,
-        }
-
-    def production(self, *, linked: bool = True, **over: Any) -> ZoomApp:
-        app = a_zoom_app(
-            self.services.vault,
-            environment=Environment.PRODUCTION,
-            succeeds_id=self.development.id if linked else None,
-            **{"name": "Notetaker live", **over},
-        )
-        with self.services.database.writing() as session:
-            session.add(app)
-        return app
-
-    def connect(self, app: ZoomApp, *users: str) -> None:
-        with self.services.database.writing() as session:
-            for user in users:
-                session.add(
-                    a_connection(
-                        app,
-                        zoom_user_id=user,
-                        display_name=user.capitalize(),
-                        email=f"{user}@example.com",
-                    )
-                )
-
-    def find(self, zoom_app_id: UUID) -> ZoomApp:
-        with self.services.database.reading() as session:
-            return zoom_apps.get(session, zoom_app_id)
-
-    def all(self) -> list[ZoomApp]:
-        with self.services.database.reading() as session:
-            return list(zoom_apps.list_all(session))
-
-
-@pytest.fixture
-def stage(services: Services, sandbox: RunningSandbox) -> Stage:
-    sandbox.zoom_world.add_app(
-        name="Notetaker", client_id=CLIENT_ID, client_secret=SECRET
-    )
-    sandbox.recall_world.add_workspace("us-east-1", API_KEY.get_secret_value())
-    return Stage(services)
-
-
-@pytest.fixture
-def admin(as_role: SignIn) -> FlaskClient:
-    return as_role(Role.ADMIN)
-
-
-def page_of(answer: TestResponse) -> BeautifulSoup:
-    return BeautifulSoup(answer.text, "html5lib")
-
-
-def text_of(answer: TestResponse) -> str:
-    return " ".join(page_of(answer).get_text(" ").split())
-
-
-def value(page: BeautifulSoup, selector: str) -> str:
-    found = page.select_one(selector)
-    assert found is not None
-    return str(found.get("value", ""))
+__all__ = ["admin", "stage"]
 
 
 def test_the_page_of_a_development_app_leads_there(
-    admin: FlaskClient, stage: Stage
+    admin: FlaskClient, stage: MovingDesk
 ) -> None:
     page = page_of(admin.get(f"/zoom-apps/{stage.development.id}"))
 
@@ -119,7 +26,7 @@ def test_the_page_of_a_development_app_leads_there(
 
 
 def test_the_form_comes_filled_in_with_what_stays(
-    admin: FlaskClient, stage: Stage
+    admin: FlaskClient, stage: MovingDesk
 ) -> None:
     page = page_of(admin.get(stage.url))
 
@@ -132,7 +39,7 @@ def test_the_form_comes_filled_in_with_what_stays(
 
 
 def test_the_second_app_is_made_and_its_page_leads_on(
-    admin: FlaskClient, stage: Stage
+    admin: FlaskClient, stage: MovingDesk
 ) -> None:
     answer = admin.post(stage.url, data=stage.typed, follow_redirects=True)
 
@@ -155,7 +62,7 @@ def test_the_second_app_is_made_and_its_page_leads_on(
     ],
 )
 def test_what_cannot_be_taken_is_said_at_its_field_and_nothing_typed_is_lost(
-    admin: FlaskClient, stage: Stage, over: dict[str, str], field: str, words: str
+    admin: FlaskClient, stage: MovingDesk, over: dict[str, str], field: str, words: str
 ) -> None:
     answer = admin.post(stage.url, data={**stage.typed, **over})
 
@@ -172,7 +79,7 @@ def test_what_cannot_be_taken_is_said_at_its_field_and_nothing_typed_is_lost(
 
 
 def test_the_development_client_id_is_recognised(
-    admin: FlaskClient, stage: Stage
+    admin: FlaskClient, stage: MovingDesk
 ) -> None:
     typed = {**stage.typed, "client_id": f"{stage.development.client_id} "}
 
@@ -183,14 +90,14 @@ def test_the_development_client_id_is_recognised(
 
 
 def test_a_production_app_that_is_here_is_linked_instead(
-    admin: FlaskClient, stage: Stage
+    admin: FlaskClient, stage: MovingDesk
 ) -> None:
     here = stage.production(linked=False, client_id=CLIENT_ID, name="By hand")
 
     offered = admin.post(stage.url, data=stage.typed)
     form = page_of(offered).select_one("form[action$='/production/link']")
     assert form is not None
-    production_id = value(form, "[name=production_id]")  # type: ignore[arg-type]  # a tag finds as a page does
+    production_id = value(form, "[name=production_id]")
     linked = admin.post(f"{stage.url}/link", data={"production_id": production_id})
 
     assert "Link it instead" in offered.text
@@ -201,150 +108,8 @@ def test_a_production_app_that_is_here_is_linked_instead(
 
 @pytest.mark.parametrize("typed", ["", "no id", "00000000-0000-0000-0000-000000000000"])
 def test_linking_nothing_links_nothing(
-    admin: FlaskClient, stage: Stage, typed: str
+    admin: FlaskClient, stage: MovingDesk, typed: str
 ) -> None:
     admin.post(f"{stage.url}/link", data={"production_id": typed})
 
     assert page_of(admin.get(stage.url)).select_one("form[action$='/production']")
-
-
-def test_the_page_counts_who_has_reconnected(admin: FlaskClient, stage: Stage) -> None:
-    stage.connect(stage.development, "ana", "ben", "carla")
-    stage.connect(stage.production(), "ben")
-
-    page = page_of(admin.get(stage.url))
-
-    rows = {row.select_one("th").text.split()[0] for row in page.select("tbody tr")}  # type: ignore[union-attr]  # each row has one
-    assert "1 of 3 have reconnected" in " ".join(page.text.split())
-    assert rows == {"Ana", "Carla"}
-
-
-@pytest.mark.parametrize(
-    ("query", "names"),
-    [
-        ("", ["Ana", "Carla"]),
-        ("?show=reconnected", ["Ben"]),
-        ("?show=all", ["Ana", "Ben", "Carla"]),
-        ("?show=nonsense", ["Ana", "Carla"]),
-        ("?q=carla", ["Carla"]),
-        ("?q=ben", []),
-        ("?cursor=nonsense", ["Ana", "Carla"]),
-    ],
-)
-def test_the_list_is_filtered_by_its_address(
-    admin: FlaskClient, stage: Stage, query: str, names: list[str]
-) -> None:
-    stage.connect(stage.development, "ana", "ben", "carla")
-    stage.connect(stage.production(), "ben")
-
-    page = page_of(admin.get(stage.url + query))
-
-    assert [one.text for one in page.select("tbody th a")] == names
-
-
-def test_each_who_is_left_comes_with_the_link_to_send(
-    admin: FlaskClient, stage: Stage
-) -> None:
-    stage.connect(stage.development, "ana", "ben")
-    production = stage.production()
-    stage.connect(production, "ben")
-    link = f"{HTTPS}/connect/{production.slug}"
-
-    page = page_of(admin.get(f"{stage.url}?show=all"))
-
-    rows = [len(row.select(f"[data-copy='{link}']")) for row in page.select("tbody tr")]
-    assert rows == [1, 0]
-
-
-def test_those_who_are_left_as_a_file(admin: FlaskClient, stage: Stage) -> None:
-    stage.connect(stage.development, "ana", "ben")
-    production = stage.production()
-    stage.connect(production, "ben")
-
-    answer = admin.get(f"{stage.url}?format=csv")
-
-    (row,) = csv.DictReader(answer.text.splitlines())
-    assert answer.mimetype == "text/csv"
-    assert (row["display_name"], row["email"]) == ("Ana", "ana@example.com")
-    assert row["connect_url"] == f"{HTTPS}/connect/{production.slug}"
-
-
-def test_the_live_part_comes_alone(admin: FlaskClient, stage: Stage) -> None:
-    stage.production()
-
-    answer = admin.get(stage.url, headers={"HX-Request": "true"})
-
-    page = page_of(answer)
-    assert page.select_one("#move-progress[data-live=connections]") is not None
-    assert page.select("h1") == []
-
-
-def test_retiring_says_what_is_lost_and_is_undone(
-    admin: FlaskClient, stage: Stage
-) -> None:
-    stage.connect(stage.development, "ana", "ben", "carla")
-    stage.connect(stage.production(), "ben")
-
-    asked = text_of(admin.get(stage.url))
-    admin.post(f"/zoom-apps/{stage.development.id}/retire")
-    retired_at = stage.find(stage.development.id).retired_at
-    shown = page_of(admin.get(stage.url))
-    listed = admin.get("/zoom-apps/").text
-    admin.post(f"/zoom-apps/{stage.development.id}/bring-back")
-
-    assert "2 users have not reconnected" in asked
-    assert "which is not in Recall yet: nobody can connect" in asked
-    assert retired_at is not None
-    assert shown.select_one("form[action$='/bring-back']") is not None
-    assert shown.select_one("form[action$='/retire']") is None
-    assert shown.select_one("form[action$='/unlink']") is None
-    assert "retired" in listed
-    assert stage.find(stage.development.id).retired_at is None
-
-
-def test_a_retired_app_is_not_unlinked(admin: FlaskClient, stage: Stage) -> None:
-    production = stage.production()
-    admin.post(f"/zoom-apps/{stage.development.id}/retire")
-
-    answer = admin.post(f"{stage.url}/unlink", follow_redirects=True)
-
-    assert "Bring it back first" in answer.text
-    assert stage.find(production.id).succeeds_id == stage.development.id
-
-
-def test_production_leads_to_the_move_it_is_in(
-    admin: FlaskClient, stage: Stage
-) -> None:
-    linked, alone = stage.production(), stage.production(linked=False)
-
-    answers = [
-        admin.get(f"/zoom-apps/{one.id}/production").location for one in (linked, alone)
-    ]
-
-    assert answers == [stage.url, f"/zoom-apps/{alone.id}"]
-
-
-@pytest.mark.parametrize("act", ["retire", "production"])
-def test_a_production_app_itself_is_left_alone(
-    admin: FlaskClient, stage: Stage, act: str
-) -> None:
-    alone = stage.production(linked=False)
-
-    admin.post(f"/zoom-apps/{alone.id}/{act}", data=stage.typed)
-
-    assert stage.find(alone.id).retired_at is None
-    assert len(stage.all()) == 2
-
-
-def test_support_sees_the_progress_and_no_act(as_role: SignIn, stage: Stage) -> None:
-    support = as_role(Role.SUPPORT)
-
-    before = page_of(support.get(stage.url))
-    stage.connect(stage.development, "ana")
-    stage.production()
-    after = support.get(stage.url)
-
-    assert "An admin begins the move" in before.text
-    assert before.select("main form[method=post]") == []
-    assert "0 of 1 has reconnected" in text_of(after)
-    assert page_of(after).select("main form[method=post]") == []
