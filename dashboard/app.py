@@ -20,7 +20,7 @@ from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.staff import Staff
 from dashboard.services import connections as connections_service
-from dashboard.services import gathering, reading, rotations, silence
+from dashboard.services import gathering, reading, rotations, silence, watches
 from dashboard.services import staff as staff_service
 from dashboard.services.budgets import Budgets, Sweeper
 from dashboard.services.bundle import RecallFactory, Services
@@ -160,7 +160,13 @@ def create_app(services: Services) -> Flask:
     navigation.install(app)
     etags.install(app)
     draw = live_fragments.drawing(app, services.public_url)
-    live_pages.install(app, Watcher(services.database, services.settings, draw=draw))
+    watcher = Watcher(
+        services.database,
+        services.settings,
+        draw=draw,
+        when_watched=partial(_note_watched, services),
+    )
+    live_pages.install(app, watcher)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
     access.install(app)
@@ -183,6 +189,11 @@ def _recall_factory(
         return Recall(base_url, api_key, http=pools[region], gate=gate)
 
     return make
+
+
+def _note_watched(services: Services, zoom_app_ids: frozenset[UUID]) -> None:
+    with services.database.writing() as session:
+        watches.watched(session, zoom_app_ids, now=services.clock.now())
 
 
 def _find_person(database: Database) -> Callable[[UUID], Staff | None]:

@@ -14,6 +14,7 @@ from dashboard.services import (
     queues,
     recall_jobs,
     secret_changes,
+    watches,
     zoom_apps,
 )
 from dashboard.services.audit import Actor
@@ -63,6 +64,7 @@ def update_in_recall(services: Services, zoom_app_id: UUID, *, actor: Actor) -> 
         secret_changes.given(session, taken, now=now)
         holds.mended(session, zoom_app_id=zoom_app_id, now=now)
         holds.hasten(session, zoom_app_id, now=now)
+        watches.hasten(session, zoom_app_id, now=now)
         queues.announce(session.connection())
         audit.record(
             session,

@@ -13,11 +13,7 @@ from uuid import UUID
 
 from dashboard.clients.recall_replies import RecallApp
 from dashboard.errors import ConflictError, UpstreamError
-<<<<<<< HEAD
 from dashboard.services import audit, recall_jobs
-=======
-from dashboard.services import audit, holds, recall_jobs, watches, zoom_apps
->>>>>>> Look at each zoom app by itself: Recall's record, its log, the probes
 from dashboard.services.audit import Actor
 from dashboard.services.bundle import Services
 from dashboard.services.giving import update_in_recall
@@ -124,43 +120,6 @@ def adopt(
     )
 
 
-<<<<<<< HEAD
-=======
-def update_in_recall(services: Services, zoom_app_id: UUID, *, actor: Actor) -> None:
-    """Give Recall the client secret and secret token stored here; commits the audit.
-
-    Raises:
-        NotFoundError: No such zoom app.
-        ConflictError: It is not in Recall yet.
-        UpstreamError: Recall refused or did not answer; it may be tried again.
-    """
-    with services.database.reading() as session:
-        zoom_app = zoom_apps.get(session, zoom_app_id)
-        workspace_id, recall_app_id = zoom_app.workspace_id, zoom_app.recall_app_id
-    if workspace_id is None or recall_app_id is None:
-        raise ConflictError("This zoom app is not in Recall yet.")
-    job = recall_jobs.open_job(services, zoom_app_id, workspace_id)
-    _send_secrets(job, recall_app_id)
-    now = services.clock.now()
-    with services.database.writing() as session:
-        holds.mended(session, zoom_app_id=zoom_app_id, now=now)
-        watches.hasten(session, zoom_app_id, now=now)
-        audit.record(
-            session,
-            actor,
-            "zoom_app.updated_in_recall",
-            subject=f"{job.name}: {recall_app_id}",
-            now=now,
-        )
-
-
-def _send_secrets(job: Job, recall_app_id: UUID) -> None:
-    job.recall.update_app(
-        recall_app_id, client_secret=job.client_secret, webhook_secret=job.secret_token
-    )
-
-
->>>>>>> Look at each zoom app by itself: Recall's record, its log, the probes
 def _look_up(job: Job) -> list[RecallApp]:
     """Return Recall's apps with this client ID, oldest first."""
     listed = job.recall.list_apps(client_id=job.client_id)

@@ -12,11 +12,14 @@ from dashboard.clients.recall import Recall
 from dashboard.clients.recall_replies import RecallApp
 from dashboard.errors import ConflictError
 from dashboard.models.zoom_app import ZoomApp
-<<<<<<< HEAD
-from dashboard.services import audit, holds, secret_changes, workspaces, zoom_apps
-=======
-from dashboard.services import audit, holds, watches, workspaces, zoom_apps
->>>>>>> Look at each zoom app by itself: Recall's record, its log, the probes
+from dashboard.services import (
+    audit,
+    holds,
+    secret_changes,
+    watches,
+    workspaces,
+    zoom_apps,
+)
 from dashboard.services.audit import Actor
 from dashboard.services.bundle import Services
 
@@ -174,11 +177,8 @@ def store(  # noqa: PLR0913 - the parts of one act, all named
         )
         if stored.rowcount == 1:
             holds.mended(session, zoom_app_id=job.zoom_app_id, now=now)
-<<<<<<< HEAD
             secret_changes.owe(session, job.zoom_app_id, now=now)
-=======
             watches.hasten(session, job.zoom_app_id, now=now)
->>>>>>> Look at each zoom app by itself: Recall's record, its log, the probes
             audit.record(
                 session,
                 actor,

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 from dashboard.errors import ConflictError, NotFoundError
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import holds, succession
+from dashboard.services import holds, succession, watches
 from dashboard.services.credentials import NewZoomApp, ZoomAppChanges, tidy
 from dashboard.services.signatures import NamedSecret
 from dashboard.vault import Vault, fingerprint
@@ -137,6 +137,7 @@ def change(  # noqa: PLR0913 - the parts of one act, all named
     zoom_app.version += 1
     session.add(zoom_app)
     session.flush()
+    watches.hasten(session, zoom_app_id, now=now)
     return zoom_app
 
 
