@@ -138,6 +138,18 @@ def test_what_is_in_the_way_is_said_with_who_mends_it(
     assert "state=abc" not in seen.detail
 
 
+def test_what_was_refused_before_explains_nothing(
+    services: Services, app_id: UUID
+) -> None:
+    with reachable(services, without_header("x-zm-signature")) as public:
+        ask(public, app_id)
+
+    with reachable(services, IN_THE_WAY["another dashboard"][0]) as public:
+        seen = ask(public, app_id)
+
+    assert "not this one" in seen.detail
+
+
 def test_an_answer_made_with_another_secret_is_another_installations(
     services: Services, app_id: UUID
 ) -> None:
