@@ -1,7 +1,7 @@
 """A process that asks Recall as often as it is let, for tests of the rate budgets.
 
-`python -m tests.hammer INSTANCE DATABASE_URL RECALL_URL API_KEY WHO TRIES`, where WHO is
-people or background, prints how many calls were made and how many were not.
+`python -m tests.hammer INSTANCE DATABASE_URL RECALL_URL API_KEY WHO TRIES` prints how
+many calls were made and how many were not. WHO is people or background.
 """
 
 import json
