@@ -20,7 +20,7 @@ def try_again(services: Services, connection_id: UUID) -> Connection:
     Raises:
         NotFoundError: There is no such connection.
         ConflictError: Its zoom app is not in Recall any more.
-        UpstreamError: Recall or Zoom was asked too often; nothing was looked at.
+        UpstreamError: Recall is asked too often; nothing was looked at.
     """
     with services.database.reading() as session:
         row = connections.get(session, connection_id)

@@ -49,8 +49,8 @@ def refresh(services: Services, connection_id: UUID) -> Connection:
     Raises:
         NotFoundError: There is no such connection.
         ConflictError: Its zoom app is not in Recall any more.
-        UpstreamError: Recall or Zoom was asked too often, a 429; the connection stays
-            as it stood and is looked at when there is room.
+        UpstreamError: Recall is asked too often, a 429; the connection stays as it
+            stood and is looked at when there is room.
     """
     found = _look(services, connection_id)
     if found is not None:
@@ -90,7 +90,7 @@ def check_due(services: Services, *, limit: int = 20) -> int:
     for connection_id in due:
         found = _look(services, connection_id)
         looked_at += found is not None
-        if found is not None and _is_throttled(found, now):
+        if found is not None and held_up(found.seen, now=now) is not None:
             break
     return looked_at
 
@@ -202,11 +202,6 @@ def _expire_trips(services: Services, now: datetime) -> None:
             return
     with services.database.writing() as session:
         attempts.expire(session, now=now)
-
-
-def _is_throttled(found: profiles.Look, now: datetime) -> bool:
-    refusal = held_up(found.seen, now=now)
-    return refusal is not None and refusal.service == "Recall"
 
 
 def _find_same(

@@ -114,7 +114,7 @@ def postpone(row: Connection, error: UpstreamError, *, now: datetime) -> None:
 
     Args:
         row: Nobody could be asked about it.
-        error: A 429, Recall's or Zoom's or of our own budgets.
+        error: A 429, Recall's or of our own budgets.
         now: Aware.
     """
     asked = error.retry_after_s

@@ -112,13 +112,15 @@ def next_look(
 def held_up(seen: Seen, *, now: datetime) -> UpstreamError | None:
     """Return the 429 that kept a look from seeing anything; None if it saw something.
 
-    That says nothing about the token: what was seen before stands, with its age.
+    Recall's, or of our own budgets: it is the workspace's and says nothing about the
+    token, so what was seen before stands, with its age.
     """
     if judge(seen, now=now).state is not TokenState.UNKNOWN:
         return None
-    answers = (seen.credential, seen.token, seen.user)
-    error = next((one for one in answers if isinstance(one, UpstreamError)), None)
-    return error if error is not None and error.status == _THROTTLED else None
+    for answer in (seen.credential, seen.token):
+        if isinstance(answer, UpstreamError):
+            return answer if answer.status == _THROTTLED else None
+    return None
 
 
 def scopes_in(text: str | None) -> Sequence[str]:

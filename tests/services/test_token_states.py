@@ -15,7 +15,13 @@ from dashboard.clients.zoom import ZoomUser
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import TokenState
 from dashboard.models.zoom_app import Kind
-from dashboard.services.token_states import Seen, judge, next_look, scopes_in
+from dashboard.services.token_states import (
+    Seen,
+    held_up,
+    judge,
+    next_look,
+    scopes_in,
+)
 from tests.makers import NOON
 
 ANA = ZoomUser(id="zUsEr0001AAAAAAAAAAAAA")
@@ -279,3 +285,29 @@ def test_scope_names_are_found_in_words_of_zoom() -> None:
     )
 
     assert scopes_in(text) == ["user:read:user", "user_zak:read"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "is_held_up"),
+    [
+        (Seen(credential=recall(429, retryable=True)), True),
+        (Seen(credential=a_credential(), token=recall(429, retryable=True)), True),
+        (Seen(credential=UNHEALTHY, token=recall(429, retryable=True)), False),
+        (Seen(credential=recall(503, retryable=True)), False),
+        (
+            Seen(
+                credential=a_credential(),
+                token=a_token(minutes=50),
+                user=zoom(429, retryable=True),
+            ),
+            False,
+        ),
+        (Seen(credential=a_credential(), token=a_token(minutes=50), user=ANA), False),
+    ],
+    ids=["credential", "token", "marked all the same", "down", "by Zoom", "seen"],
+)
+def test_a_look_is_held_up_only_by_recalls_429(
+    seen: Seen,
+    is_held_up: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    assert (held_up(seen, now=NOON) is not None) is is_held_up
