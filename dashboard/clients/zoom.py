@@ -82,6 +82,14 @@ class ZoomUser(BaseModel):
         return {**values, "display_name": " ".join(filter(None, parts))}
 
 
+class JoinToken(BaseModel):
+    """Zoom's leave to record one meeting locally; lives 120 seconds, works once."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    token: SecretStr = Field(min_length=1)
+
+
 class ZoomApi:
     """Calls Zoom with tokens that are handed in and not kept.
 
@@ -112,9 +120,41 @@ class ZoomApi:
                 expired or revoked (also "201"), "4711" for a missing scope, which
                 `detail` then names ("missing scopes: user:read:user").
         """
-        request = self._http.build_request(
+        return send(
+            self._http,
+            self._get("users/me", token),
+            service="Zoom",
+            as_=ZoomUser,
+            secrets=[token],
+        )
+
+    def join_token(self, token: SecretStr, meeting_id: int) -> JoinToken:
+        """Return a join token for local recording of one meeting of the token's owner.
+
+        Changes nothing at Zoom: it ends by itself after 120 s. Needs the scope
+        `meeting:read:local_recording_token` (contracts/zoom.md 4.2, checked
+        2026-11-23).
+
+        Args:
+            token: Access token of the host, or of the host's account.
+            meeting_id: Number of a meeting that the host still has.
+
+        Raises:
+            UpstreamError: `code` is "4711" for a missing scope, which `detail` then
+                names; "3001" when Zoom has no such meeting any more. Any other may be
+                the host's or the account's own setting.
+        """
+        return send(
+            self._http,
+            self._get(f"meetings/{meeting_id}/jointoken/local_recording", token),
+            service="Zoom",
+            as_=JoinToken,
+            secrets=[token],
+        )
+
+    def _get(self, path: str, token: SecretStr) -> httpx2.Request:
+        return self._http.build_request(
             "GET",
-            f"{self._base_url}/v2/users/me",
+            f"{self._base_url}/v2/{path}",
             headers={b"Authorization": f"Bearer {token.get_secret_value()}".encode()},
         )
-        return send(self._http, request, service="Zoom", as_=ZoomUser, secrets=[token])

@@ -84,6 +84,49 @@ def test_a_missing_scope_is_named(stage: Stage, zoom: ZoomApi, status: int) -> N
     assert "lacks a scope" in str(error)
 
 
+def test_a_join_token_of_an_own_meeting_is_given(stage: Stage, zoom: ZoomApi) -> None:
+    user_id = stage.a_user()
+    meeting = stage.sandbox.zoom_world.create_meeting(user_id)
+
+    given = zoom.join_token(a_token(stage, user_id), meeting.id)
+
+    assert given.token.get_secret_value()
+    assert given.token.get_secret_value() not in repr(given)
+
+
+def test_a_join_token_without_the_scope_is_refused_by_its_name(
+    stage: Stage, zoom: ZoomApi
+) -> None:
+    scope = "meeting:read:local_recording_token"
+    stage.sandbox.zoom_world.switch(withheld_scopes=[scope])
+    user_id = stage.a_user()
+    meeting = stage.sandbox.zoom_world.create_meeting(user_id)
+    token = a_token(stage, user_id)
+
+    error = refusal_of(lambda: zoom.join_token(token, meeting.id))
+
+    assert (error.code, error.detail) == ("4711", f"missing scopes: {scope}")
+
+
+def test_no_join_token_is_given_for_a_meeting_that_is_gone(
+    stage: Stage, zoom: ZoomApi
+) -> None:
+    token = a_token(stage, stage.a_user())
+
+    error = refusal_of(lambda: zoom.join_token(token, 91234567890))
+
+    assert (error.status, error.code) == (404, "3001")
+
+
+@pytest.mark.parametrize("body", [{}, {"token": ""}, {"token": 7}, []])
+def test_an_answer_without_a_join_token_is_no_proof(body: object) -> None:
+    zoom = ZoomApi(HOST, http=http_to(answering(200, body)))
+
+    error = refusal_of(lambda: zoom.join_token(TOKEN, 1))
+
+    assert error.status == 200
+
+
 def test_a_missing_scope_under_its_older_number_is_the_same() -> None:
     body = {
         "code": 4700,
