@@ -20,7 +20,14 @@ from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.staff import Staff
 from dashboard.services import connections as connections_service
-from dashboard.services import gathering, reading, rotations, silence, watches
+from dashboard.services import (
+    gathering,
+    milestones,
+    reading,
+    rotations,
+    silence,
+    watches,
+)
 from dashboard.services import staff as staff_service
 from dashboard.services.budgets import Budgets, Sweeper
 from dashboard.services.bundle import RecallFactory, Services
@@ -210,6 +217,7 @@ def chores(services: Services) -> list[Callable[[], int]]:
     return [
         partial(gathering.tend, services),
         partial(reading.read_some, services),
+        partial(milestones.note, services),
         partial(rotations.tend, services),
         partial(connections_service.check_due, quiet, limit=_CHECKS_AT_ONCE),
         Sweeper(services),

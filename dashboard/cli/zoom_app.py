@@ -22,7 +22,7 @@ from dashboard.services import (
     entering,
     recall_apps,
     workspaces,
-    zoom_app_summary,
+    zoom_app_report,
     zoom_apps,
 )
 from dashboard.services.bundle import Services
@@ -121,16 +121,22 @@ def list_(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
 @click.argument("zoom_app_id", metavar="ID", type=click.UUID)
 @_JSON
 def show(zoom_app_id: UUID, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
-    """Show a zoom app, its addresses and what was seen of it; no secrets."""
+    """Show a zoom app, its set-up and what was seen of it; no secrets."""
     with opened_services() as services, services.database.reading() as session:
-        summary = zoom_app_summary.summary(
+        report = zoom_app_report.report(
             session,
             zoom_app_id,
             settings=services.settings,
             public_url=services.public_url,
             now=services.clock.now(),
         )
-    _print(to_jsonable_python(dataclasses.asdict(summary)), as_json=as_json)
+    if as_json:
+        _print(to_jsonable_python(report.as_dict()), as_json=True)
+        return
+    _print(to_jsonable_python(dataclasses.asdict(report.summary)), as_json=False)
+    click.echo("")
+    for line in report.lines():
+        click.echo(line)
 
 
 @group.command("create-in-recall")

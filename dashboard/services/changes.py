@@ -14,10 +14,11 @@ from sqlmodel import Session, col, func, select
 from dashboard.db import Database
 from dashboard.models.audit import AuditEntry
 from dashboard.models.check import Check, Source
-from dashboard.models.connection import Connection, MeetingMapping
+from dashboard.models.connection import Connection, MeetingMapping, TokenState
 from dashboard.models.hold import Hold
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend
 from dashboard.models.secret_change import SecretChange
+from dashboard.models.watch import Milestone
 from dashboard.models.webhook import Arrival, Attempt, Refusal, Webhook
 from dashboard.models.zoom_app import ZoomApp
 
@@ -82,7 +83,10 @@ def versions(session: Session, topics: Iterable[str]) -> dict[str, str]:
     if OVERVIEW in wanted:
         checks = session.exec(select(func.max(Check.id))).one()
         apps = session.exec(select(func.sum(ZoomApp.version))).one()
-        result[OVERVIEW] = _text(result[WEBHOOKS], result[CONNECTIONS], checks, apps)
+        ticks = session.exec(select(func.count(col(Milestone.key)))).one()
+        result[OVERVIEW] = _text(
+            result[WEBHOOKS], result[CONNECTIONS], checks, apps, ticks
+        )
     matches = list(wanted.values())
     result |= _each_webhook(
         session, [int(m["webhook"]) for m in matches if m["webhook"]]
@@ -233,6 +237,25 @@ def _each_zoom_app(session: Session, ids: list[UUID]) -> dict[str, str]:
         .label(f"rotation_{number}")
         for number, column in enumerate(_OF_A_CHANGE)
     ]
+    ticks = (
+        select(func.count(col(Milestone.key)))
+        .where(col(Milestone.zoom_app_id) == col(ZoomApp.id))
+        .scalar_subquery()
+        .label("ticks")
+    )
+    # What the set-up says of its scopes follows these. They are few at any time, so
+    # `coalesce` keeps SQLite from reading all of the app's by the other index.
+    app_id = func.coalesce(col(Connection.zoom_app_id), col(Connection.zoom_app_id))
+    states = [
+        select(func.count())
+        .where(
+            app_id == col(ZoomApp.id),
+            col(Connection.token_state) == state,
+        )
+        .scalar_subquery()
+        .label(state.value)
+        for state in (TokenState.UNKNOWN, TokenState.MISSING_SCOPES)
+    ]
     rows = session.connection().execute(
         select(  # type: ignore[call-overload]  # as above
             ZoomApp.id,
@@ -244,6 +267,8 @@ def _each_zoom_app(session: Session, ids: list[UUID]) -> dict[str, str]:
             ZoomApp.create_key,
             webhook,
             connections,
+            ticks,
+            *states,
             *checks,
             *rotation,
         ).where(col(ZoomApp.id).in_(ids))

@@ -34,7 +34,7 @@ def try_again(services: Services, connection_id: UUID) -> Connection:
     if marked and row.recall_credential_id is not None:
         with suppress(UpstreamError):  # the look that follows says how it stands
             recall.validate(row.recall_credential_id)
-    return connections.refresh(services, connection_id)
+    return connections.refresh(services, connection_id, is_thorough=True)
 
 
 def sync_meetings(services: Services, connection_id: UUID, *, actor: Actor) -> None:

@@ -16,13 +16,13 @@ from dashboard.clients.recall_replies import RecallCredential
 from dashboard.errors import NotFoundError
 from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.zoom_app import Kind, ZoomApp
-from dashboard.services import attempts, budgets, profiles
+from dashboard.services import attempts, budgets, milestones, profiles
 from dashboard.services.bundle import Services
 from dashboard.services.following import follow, hasten
 from dashboard.services.token_states import held_up
 
 LEASE = timedelta(minutes=2)
-"""Longer than the four calls of a look can take with their time-outs."""
+"""Longer than the five calls of a look can take with their time-outs."""
 
 SOON = timedelta(seconds=3)
 _NOT_SEEN = "Connected; not looked at yet. The next look comes by itself."
@@ -41,10 +41,17 @@ def get(session: Session, connection_id: UUID) -> Connection:
     return row
 
 
-def refresh(services: Services, connection_id: UUID) -> Connection:
+def refresh(
+    services: Services, connection_id: UUID, *, is_thorough: bool = False
+) -> Connection:
     """Look at a connection now and return it as it stands then; commits.
 
     While another look is under way, returns it as it stands without asking anybody.
+
+    Args:
+        services: All of them.
+        connection_id: Which.
+        is_thorough: Fetch a join token even if the scopes were proved before.
 
     Raises:
         NotFoundError: There is no such connection.
@@ -52,7 +59,7 @@ def refresh(services: Services, connection_id: UUID) -> Connection:
         UpstreamError: Recall is asked too often, a 429; the connection stays as it
             stood and is looked at when there is room.
     """
-    found = _look(services, connection_id)
+    found = _look(services, connection_id, is_thorough=is_thorough)
     if found is not None:
         refusal = held_up(found.seen, now=services.clock.now())
         if refusal is not None:
@@ -138,7 +145,9 @@ def look_soon(
     return True
 
 
-def _look(services: Services, connection_id: UUID) -> profiles.Look | None:
+def _look(
+    services: Services, connection_id: UUID, *, is_thorough: bool = False
+) -> profiles.Look | None:
     """Claim, ask, record. None when somebody else is looking."""
     now = services.clock.now()
     with services.database.writing() as session:
@@ -147,11 +156,18 @@ def _look(services: Services, connection_id: UUID) -> profiles.Look | None:
             return None
         app = _app_of(session, taken)
         recall, _ = profiles.recall_of(services, session, app)
+        asks_join = (
+            is_thorough
+            or taken.token_state is TokenState.MISSING_SCOPES
+            or milestones.is_open(session, app.id, milestones.Key.SCOPES)
+        )
     found = profiles.look(
         recall,
         services.zoom,
         kind=app.kind,
         credential_id=taken.recall_credential_id,
+        asks_join=asks_join,
+        turn=taken.claim,
     )
     with services.database.writing() as session:
         row = _held(session, taken)

@@ -1,6 +1,7 @@
 """One look at a connection: Recall's record, a token, a real call, the mappings.
 
-The token is fetched from Recall, used once for Zoom's `users/me`, and forgotten.
+The token is fetched from Recall, used once for Zoom's `users/me` and, where that is not
+proved yet, once to fetch a join token; both are forgotten.
 Sources: contracts/recall.md 3.5 and 3.7, contracts/zoom.md 4.1; checked 2026-11-23.
 """
 
@@ -13,7 +14,7 @@ from sqlmodel import Session, col, delete, select
 
 from dashboard.clients.recall import Recall
 from dashboard.clients.recall_replies import AccessToken, Mapping, RecallCredential
-from dashboard.clients.zoom import ZoomApi, ZoomUser
+from dashboard.clients.zoom import JoinToken, ZoomApi, ZoomUser
 from dashboard.errors import ConflictError, UpstreamError
 from dashboard.models.connection import (
     Connection,
@@ -24,8 +25,16 @@ from dashboard.models.connection import (
 from dashboard.models.ids import new_id
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import Kind, ZoomApp
-from dashboard.services import removals, workspaces
+from dashboard.services import (
+    join_tokens,
+    milestones,
+    removals,
+    token_states,
+    workspaces,
+)
 from dashboard.services.bundle import Services
+from dashboard.services.milestones import Key
+from dashboard.services.setup_scopes import is_working
 from dashboard.services.token_states import Seen, judge, next_look
 
 PROFILE = "Zoom's profile"
@@ -36,6 +45,7 @@ MAPPINGS = 500
 
 _SYNC_IS_WATCHED_FOR = timedelta(hours=1)
 _SYNC_EVERY = timedelta(seconds=30)
+_PROVED_EVERY = timedelta(minutes=2)
 _PERCENT = 100
 _UNASKED_WAIT_S = 60.0
 _LEAST_WAIT_S = 1.0
@@ -47,10 +57,13 @@ class Look:
 
     Attributes:
         mappings: Recall's, newest first; None when they could not be had.
+        join: A join token of a mapped meeting, or why there was none; None when it was
+            not asked for.
     """
 
     seen: Seen
     mappings: Sequence[Mapping] | None = field(default=None)
+    join: JoinToken | UpstreamError | None = field(default=None)
 
 
 def recall_of(
@@ -68,10 +81,25 @@ def recall_of(
     return services.recall(workspace.region, key), app.recall_app_id
 
 
-def look(
-    recall: Recall, zoom: ZoomApi, *, kind: Kind, credential_id: UUID | None
+def look(  # noqa: PLR0913 - the facts of one look, all named
+    recall: Recall,
+    zoom: ZoomApi,
+    *,
+    kind: Kind,
+    credential_id: UUID | None,
+    asks_join: bool = False,
+    turn: int = 0,
 ) -> Look:
-    """Ask Recall and Zoom; what fails is part of what was seen. Touches no database."""
+    """Ask Recall and Zoom; what fails is part of what was seen. Touches no database.
+
+    Args:
+        recall: Of the app's workspace.
+        zoom: Zoom's API.
+        kind: Of the app.
+        credential_id: Recall's; nothing is asked without one.
+        asks_join: Fetch a join token as well: one more call to Zoom.
+        turn: Grows with each look.
+    """
     if credential_id is None:
         return Look(seen=Seen(kind=kind))
     credential = _credential(recall, credential_id)
@@ -80,13 +108,17 @@ def look(
     token = _token(recall, credential_id)
     user = None if isinstance(token, UpstreamError) else _user(zoom, token)
     seen = Seen(kind=kind, credential=credential, token=token, user=user)
-    return Look(seen=seen, mappings=_mappings(recall, credential_id))
+    mappings, join = _mappings(recall, credential_id), None
+    if asks_join and isinstance(token, AccessToken) and _is_known(user, kind):
+        join = join_tokens.fetch(zoom, token, mappings or [], turn=turn)
+    return Look(seen=seen, mappings=mappings, join=join)
 
 
 def record(session: Session, row: Connection, found: Look, *, now: datetime) -> None:
     """Write what a look brought home to the connection; the caller commits."""
     seen = found.seen
-    finding = removals.weigh(row, judge(seen, now=now), now=now)
+    finding = join_tokens.weigh(row, judge(seen, now=now), found.join, kind=seen.kind)
+    finding = removals.weigh(row, finding, now=now)
     row.token_state, row.token_reason = finding.state, finding.reason[:500]
     row.token_evidence, row.token_checked_at = finding.evidence[:300], now
     if isinstance(seen.credential, RecallCredential):
@@ -107,6 +139,24 @@ def record(session: Session, row: Connection, found: Look, *, now: datetime) -> 
     if _is_syncing(row, now):
         row.due_at = min(row.due_at, now + _SYNC_EVERY)
     session.add(row)
+    _note_milestones(session, row, found, now)
+
+
+def _note_milestones(
+    session: Session, row: Connection, found: Look, now: datetime
+) -> None:
+    """Store what this look was the first to see of the set-up."""
+    app_id, kind = row.zoom_app_id, found.seen.kind
+    if found.mappings and milestones.is_open(session, app_id, Key.MAPPING):
+        first = milestones.mapped(app_id, at=now, connection_id=row.id)
+        milestones.keep(session, [first])
+    if not milestones.is_open(session, app_id, Key.SCOPES):
+        return
+    if is_working(row) and isinstance(found.join, JoinToken):
+        proof = milestones.proved(app_id, kind, at=now, connection_id=row.id)
+        milestones.keep(session, [proof])
+    elif row.token_state is TokenState.HEALTHY and _is_young(row, now):
+        row.due_at = min(row.due_at, now + _PROVED_EVERY)
 
 
 def postpone(row: Connection, error: UpstreamError, *, now: datetime) -> None:
@@ -167,6 +217,16 @@ def _user(zoom: ZoomApi, token: AccessToken) -> ZoomUser | UpstreamError:
         return error
 
 
+def _is_known(user: ZoomUser | UpstreamError | None, kind: Kind) -> bool:
+    """Whether Zoom took the token, though an account's may not read a profile."""
+    if isinstance(user, UpstreamError):
+        return (
+            kind is Kind.ACCOUNT_LEVEL
+            and token_states.missing_scopes(user, kind) is not None
+        )
+    return user is not None
+
+
 def _mappings(recall: Recall, credential_id: UUID) -> Sequence[Mapping] | None:
     try:
         return recall.mappings(credential=credential_id, limit=MAPPINGS)
@@ -222,10 +282,13 @@ def _sync_status(text: str) -> SyncStatus:
 
 
 def _is_syncing(row: Connection, now: datetime) -> bool:
-    began_at = row.reconnected_at or row.connected_at
     running = row.sync_status in (SyncStatus.NOT_STARTED, SyncStatus.IN_PROGRESS)
     is_alive = row.token_state is TokenState.HEALTHY
-    return running and is_alive and now - began_at < _SYNC_IS_WATCHED_FOR
+    return running and is_alive and _is_young(row, now)
+
+
+def _is_young(row: Connection, now: datetime) -> bool:
+    return now - (row.reconnected_at or row.connected_at) < _SYNC_IS_WATCHED_FOR
 
 
 def _spread(row: Connection) -> float:

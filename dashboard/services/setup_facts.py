@@ -1,96 +1,127 @@
-"""What the steps of a set-up are judged by, gathered from the connections."""
+"""Gathers what the ticks of a set-up are judged by, in a few looks at indexes."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
+from dashboard.models.check import Finding
 from dashboard.models.connection import Connection, SyncStatus, TokenState
+from dashboard.models.watch import Milestone
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.validation_states import ValidationStatus
+from dashboard.services import first_sightings, validation
+from dashboard.services.setup_rules import Facts
+from dashboard.services.setup_scopes import ScopeFacts
+from dashboard.services.setup_ticks import Key, listed
+from dashboard.services.validation_states import Evidence
 
 
-@dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What the steps are judged by.
+def gather(session: Session, app: ZoomApp, seen: Evidence, *, now: datetime) -> Facts:
+    """Return the facts: first sightings as they are stored, else as they can be seen.
 
-    Attributes:
-        ours: Status of the way from Zoom to us.
-        recalls: Status of the way from us to Recall.
-        first: The first user who connected.
-        granted: The connection whose scopes were seen last, where they can be seen.
-        lacking: The connection that was last found to lack a scope.
-        working: The one whose token was last seen to read profile and meetings.
+    Args:
+        session: Reading.
+        app: Of which.
+        seen: `validation.evidence` of it.
+        now: Aware.
     """
-
-    zoom_app: ZoomApp
-    ours: ValidationStatus
-    recalls: ValidationStatus
-    first: Connection | None = None
-    granted: Connection | None = None
-    lacking: Connection | None = None
-    working: Connection | None = None
-
-
-def gather(
-    session: Session,
-    zoom_app: ZoomApp,
-    *,
-    ours: ValidationStatus,
-    recalls: ValidationStatus,
-) -> Facts:
-    """Add to the statuses what the zoom app's connections tell."""
+    sighted = stored(session, app.id)
+    missing = set(listed(app.routing)) - sighted.keys()
+    found = first_sightings.find(session, app, missing)
+    sighted |= found
+    people = _people(session, sighted)
+    granting = _granting(session, app, sighted, people)
+    is_all = not missing - found.keys()
+    api = seen.recall_api
     return Facts(
-        zoom_app=zoom_app,
-        ours=ours,
-        recalls=recalls,
-        first=_first_connection(session, zoom_app.id),
-        granted=_last_granted(session, zoom_app.id),
-        lacking=_last_checked(
+        zoom_app=app,
+        ours=validation.ours(seen, now),
+        recalls=validation.recalls(seen, now),
+        sighted=sighted,
+        people=people,
+        is_gone=api is not None and api.finding is Finding.GONE,
+        # With all ticks there is nothing left to do with a user.
+        user=None if is_all else _user(session, app, sighted, people, granting),
+        granting=granting,
+    )
+
+
+def stored(session: Session, app_id: UUID) -> dict[Key, Milestone]:
+    """Return the first sightings that are kept, however old."""
+    query = select(Milestone).where(col(Milestone.zoom_app_id) == app_id)
+    known = {key.value: key for key in Key}
+    return {known[row.key]: row for row in session.exec(query) if row.key in known}
+
+
+def _people(
+    session: Session, sighted: Mapping[Key, Milestone]
+) -> dict[UUID, Connection]:
+    ids = {one.connection_id for one in sighted.values() if one.connection_id}
+    if not ids:
+        return {}
+    query = select(Connection).where(col(Connection.id).in_(ids))
+    return {row.id: row for row in session.exec(query)}
+
+
+def _granting(
+    session: Session,
+    app: ZoomApp,
+    sighted: Mapping[Key, Milestone],
+    people: Mapping[UUID, Connection],
+) -> ScopeFacts:
+    prover = sighted.get(Key.SCOPES)
+    its_id = prover.connection_id if prover else None
+    lacking = people.get(its_id) if its_id else None
+    if lacking is None or lacking.token_state is not TokenState.MISSING_SCOPES:
+        lacking = _lacking(session, app.id)
+    working = None
+    if prover is None or lacking is not None:
+        working = _one(
             session,
-            zoom_app.id,
-            col(Connection.token_state) == TokenState.MISSING_SCOPES,
-        ),
-        working=_last_checked(
-            session,
-            zoom_app.id,
+            app.id,
             col(Connection.token_state) == TokenState.HEALTHY,
             col(Connection.sync_status) == SyncStatus.COMPLETED,
-        ),
+        )
+    return ScopeFacts(
+        lacking=lacking,
+        working=working,
+        granted=next(first_sightings.known_scopes(session, app), None),
     )
 
 
-def _last_checked(
-    session: Session, zoom_app_id: UUID, *which: ColumnElement[bool]
-) -> Connection | None:
-    query = (
-        select(Connection)
-        .where(col(Connection.zoom_app_id) == zoom_app_id, *which)
-        .order_by(col(Connection.token_checked_at).desc(), col(Connection.id))
-        .limit(1)
-    )
-    return session.exec(query).first()
-
-
-def _first_connection(session: Session, zoom_app_id: UUID) -> Connection | None:
-    query = (
-        select(Connection)
-        .where(col(Connection.zoom_app_id) == zoom_app_id)
-        .order_by(col(Connection.connected_at), col(Connection.id))
-        .limit(1)
-    )
-    return session.exec(query).first()
-
-
-def _last_granted(session: Session, zoom_app_id: UUID) -> Connection | None:
+def _lacking(session: Session, app_id: UUID) -> Connection | None:
+    # They are few among all; `coalesce` keeps SQLite from reading all of the app's by
+    # the other index.
+    its_app = func.coalesce(col(Connection.zoom_app_id), col(Connection.zoom_app_id))
     query = (
         select(Connection)
         .where(
-            col(Connection.zoom_app_id) == zoom_app_id,
-            col(Connection.scopes).is_not(None),
+            its_app == app_id,
+            col(Connection.token_state) == TokenState.MISSING_SCOPES,
         )
-        .order_by(col(Connection.connected_at).desc(), col(Connection.id))
-        .limit(1)
+        .order_by(col(Connection.token_checked_at).desc(), col(Connection.id))
     )
-    return session.exec(query).first()
+    return session.exec(query.limit(1)).first()
+
+
+def _user(
+    session: Session,
+    app: ZoomApp,
+    sighted: Mapping[Key, Milestone],
+    people: Mapping[UUID, Connection],
+    granting: ScopeFacts,
+) -> Connection | None:
+    first = sighted.get(Key.USER)
+    its_id = first.connection_id if first else None
+    known = granting.working or (people.get(its_id) if its_id else None)
+    return known or _one(session, app.id)
+
+
+def _one(
+    session: Session, app_id: UUID, *which: ColumnElement[bool]
+) -> Connection | None:
+    """Return one such connection; which one says nothing, so no order is asked for."""
+    query = select(Connection).where(col(Connection.zoom_app_id) == app_id, *which)
+    return session.exec(query.limit(1)).first()

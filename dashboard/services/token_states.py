@@ -128,6 +128,27 @@ def scopes_in(text: str | None) -> Sequence[str]:
     return sorted(set(_SCOPE.findall(text or "")))
 
 
+def missing_scopes(error: UpstreamError, kind: Kind) -> Finding | None:
+    """Return what a refusal says of scopes, as the kind of app names them.
+
+    None when it was refused for another reason.
+    """
+    if not _lacks_scopes(error):
+        return None
+    names = scopes_in(_words(error))
+    is_account = kind is Kind.ACCOUNT_LEVEL
+    own = [name for name in names if (":admin" in name) is is_account]
+    listed = ", ".join(own or names) or "a scope it needs"
+    return Finding(
+        state=TokenState.MISSING_SCOPES,
+        reason=(
+            f"The grant lacks {listed}. Add it to the app in Zoom's Marketplace "
+            "if it is not there, then let the user reconnect and leave it ticked."
+        ),
+        evidence=f"Zoom refused a real call: {_words(error)}",
+    )
+
+
 def _without_credential(error: UpstreamError) -> Finding:
     if error.status == 404:  # noqa: PLR2004 - HTTP's own number
         return Finding(
@@ -219,18 +240,8 @@ def _refused_by_zoom(seen: Seen, token: AccessToken, now: datetime) -> Finding |
     if not isinstance(error, UpstreamError):
         return None
     if _lacks_scopes(error):
-        if seen.kind is Kind.ACCOUNT_LEVEL:
-            return None
-        named = [name for name in scopes_in(_words(error)) if ":admin" not in name]
-        listed = ", ".join(named or scopes_in(_words(error))) or "a scope it needs"
-        return Finding(
-            state=TokenState.MISSING_SCOPES,
-            reason=(
-                f"The grant lacks {listed}. Add it to the app in Zoom's Marketplace "
-                "if it is not there, then let the user reconnect and leave it ticked."
-            ),
-            evidence=f"Zoom refused a real call: {_words(error)}",
-        )
+        is_account = seen.kind is Kind.ACCOUNT_LEVEL
+        return None if is_account else missing_scopes(error, seen.kind)
     if error.status not in (401, 404):
         return None
     if token.expires_at <= now:

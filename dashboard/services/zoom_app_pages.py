@@ -12,10 +12,9 @@ from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import (
     alarms,
+    milestones,
     rotation_card,
     scopes,
-    setup_facts,
-    setup_steps,
     sightings,
     silence,
     traffic,
@@ -25,8 +24,8 @@ from dashboard.services import (
     zoom_apps,
 )
 from dashboard.services.alarms import Alarm
+from dashboard.services.milestones import SetUp
 from dashboard.services.scopes import Scope
-from dashboard.services.setup_steps import Key, Step
 from dashboard.services.sightings import Sighting
 from dashboard.services.traffic import Traffic
 from dashboard.services.validation import ValidationStatus
@@ -52,7 +51,7 @@ class ZoomAppPage:
         recalls: Status of the way from us to Recall.
         ours_left: How much of the time until the next check is left, in percent.
         recalls_left: The same of the other way.
-        open_step: The step whose details are shown at once.
+        setup: Its ticks; the next one's details are shown at once.
         seen: Newest first.
         address_trouble: Why Zoom would refuse our addresses; None if it would not.
         workspace: Of the app; None while it has none.
@@ -66,8 +65,7 @@ class ZoomAppPage:
     ours_left: int
     recalls_left: int
     alarm: Alarm | None
-    steps: Sequence[Step]
-    open_step: Key | None
+    setup: SetUp
     seen: Sequence[Sighting]
     traffic: Traffic
     scopes: Sequence[Scope]
@@ -75,11 +73,6 @@ class ZoomAppPage:
     workspace: Workspace | None
     workspaces: Sequence[Workspace]
     rotation: rotation_card.Card | None
-
-    @property
-    def done(self) -> int:
-        """How many steps were seen done."""
-        return sum(step.is_done for step in self.steps)
 
 
 def rows(session: Session, *, now: datetime) -> Sequence[Row]:
@@ -117,8 +110,6 @@ def page(
     app = zoom_apps.get(session, zoom_app_id)
     seen = validation.evidence(session, zoom_app_id)
     ours, recalls = validation.ours(seen, now), validation.recalls(seen, now)
-    facts = setup_facts.gather(session, app, ours=ours, recalls=recalls)
-    steps = setup_steps.steps(facts)
     day = traffic.last_day(session, zoom_app_id, now=now)
     own = app.workspace_id and workspaces.get(session, app.workspace_id)
     return ZoomAppPage(
@@ -136,8 +127,7 @@ def page(
             waiting=day.waiting,
             silent=silence.find(session, app, now=now),
         ),
-        steps=steps,
-        open_step=setup_steps.next_open(steps),
+        setup=milestones.set_up(session, app, seen, now=now),
         seen=sightings.latest(session, zoom_app_id),
         traffic=day,
         scopes=scopes.list_for(app.kind, app.scope_style),

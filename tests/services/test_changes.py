@@ -14,7 +14,8 @@ from dashboard.models.connection import Connection, MeetingMapping, TokenState
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Arrival, Attempt, Outcome, Refusal, Webhook
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import audit, changes
+from dashboard.services import audit, changes, milestones
+from dashboard.services.setup_ticks import Key
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, saved_app
 
@@ -139,6 +140,12 @@ def a_connection_was_looked_at(world: World) -> None:
     )
 
 
+def a_milestone_was_stored(world: World) -> None:
+    app_id = world.connection.zoom_app_id
+    with world.database.writing() as session:
+        session.add(milestones.made(app_id, Key.EVENT, at=LATER, proof="It arrived."))
+
+
 def the_pmi_changed(world: World) -> None:
     world.change(Connection, world.connection.id, pmi=5550000000)
 
@@ -169,7 +176,11 @@ def the_app_was_created_in_recall(world: World) -> None:
         (a_request_was_refused, {"webhooks", "overview"}),
         (validation_was_seen, {"zoom app", "overview"}),
         (somebody_connected, {"connections", "zoom app", "overview"}),
-        (a_connection_was_looked_at, {"connections", "connection", "overview"}),
+        (
+            a_connection_was_looked_at,  # its new state is told in the set-up
+            {"connections", "connection", "zoom app", "overview"},
+        ),
+        (a_milestone_was_stored, {"zoom app", "overview"}),
         (the_pmi_changed, {"connections", "connection", "overview"}),
         (a_meeting_was_mapped, {"connections", "connection", "overview"}),
         (the_app_was_created_in_recall, {"zoom app", "overview"}),

@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from dashboard.models.check import Finding, Source
+from dashboard.models.connection import TokenState
 from dashboard.models.staff import Role
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
@@ -64,8 +65,8 @@ def only(services: Services) -> ZoomApp:
         return found
 
 
-def tone(page: BeautifulSoup, step: str) -> list[str]:
-    found = page.select_one(f"#step-{step}")
+def tone(page: BeautifulSoup, tick: str) -> list[str]:
+    found = page.select_one(f"#tick-{tick}")
     assert found is not None
     return [name for name in found["class"] if name.startswith("tone-")]
 
@@ -171,7 +172,13 @@ def test_the_page_shows_addresses_scopes_and_what_was_seen(
 ) -> None:
     with services.database.writing() as session:
         session.add(a_webhook(only(services)))
-        session.add(a_connection(only(services), scopes="user:read:user"))
+        session.add(
+            a_connection(
+                only(services),
+                token_state=TokenState.MISSING_SCOPES,
+                token_reason="The grant lacks meeting:read:list_meetings.",
+            )
+        )
 
     page = show(admin, entered[0])
 
@@ -186,7 +193,7 @@ def test_the_page_shows_addresses_scopes_and_what_was_seen(
     } <= copied
     assert "912 3456 7890" in page.text
     assert tone(page, "scopes") == ["tone-trouble"]
-    assert tone(page, "connect") == ["tone-good"]
+    assert tone(page, "user") == ["tone-good"]
     assert not any(secret in str(page) for secret in SECRETS)
 
 
