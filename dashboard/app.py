@@ -68,6 +68,7 @@ from dashboard.web.views import (
     webhooks,
     workspaces,
     zoom_apps,
+    zoom_setup,
 )
 from dashboard.web.views import signin as signin_views
 from dashboard.web.views import staff as staff_views
@@ -77,6 +78,7 @@ _BLUEPRINTS = [
     zoom_apps.bp,
     moving.bp,
     rotation.bp,
+    zoom_setup.bp,
     connections.bp,
     webhooks.bp,
     resends.bp,

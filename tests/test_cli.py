@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -254,3 +255,22 @@ def test_keys_are_rotated(terminal: Terminal, sandbox: RunningSandbox) -> None:
 
     assert rotated.stdout.startswith("3 values")
     assert checked.returncode == 0
+
+
+def test_a_manifest_is_printed_alone_and_trouble_beside_it(
+    terminal: Terminal, sandbox: RunningSandbox
+) -> None:
+    terminal.run("db", "upgrade")
+    made = json.loads(add_zoom_app(terminal, sandbox).stdout)
+
+    printed = terminal.run("zoom-app", "manifest", made["id"])
+    local = terminal.run(
+        "zoom-app", "manifest", made["id"], DASHBOARD_PUBLIC_URL="http://localhost:1"
+    )
+    nobody = terminal.run("zoom-app", "manifest", str(UUID(int=1)))
+
+    assert (printed.returncode, printed.stderr) == (0, "")
+    assert made["webhook_url"] in json.dumps(json.loads(printed.stdout))
+    assert "localhost" in local.stderr
+    assert json.loads(local.stdout)
+    assert (nobody.returncode, nobody.stdout) == (1, "")

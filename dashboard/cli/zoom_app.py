@@ -1,4 +1,4 @@
-"""`dashboard zoom-app`: add, list, show, create-in-recall."""
+"""`dashboard zoom-app`: add, list, show, create-in-recall, manifest."""
 
 import dataclasses
 import json
@@ -19,7 +19,9 @@ from dashboard.models.zoom_app import Environment, Kind, Routing, ScopeStyle
 from dashboard.services import (
     addresses,
     audit,
+    console,
     entering,
+    manifest,
     recall_apps,
     workspaces,
     zoom_app_report,
@@ -39,7 +41,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON obj
 
 @click.group("zoom-app")
 def group() -> None:
-    """Zoom apps: add, list, show, create-in-recall."""
+    """Zoom apps: add, list, show, create-in-recall, manifest."""
 
 
 @group.command()
@@ -137,6 +139,23 @@ def show(zoom_app_id: UUID, as_json: bool) -> None:  # noqa: FBT001 - click pass
     click.echo("")
     for line in report.lines():
         click.echo(line)
+
+
+@group.command("manifest")
+@click.argument("zoom_app_id", metavar="ID", type=click.UUID)
+def print_manifest(zoom_app_id: UUID) -> None:
+    """Print the Zoom app manifest as JSON, for Zoom's console to import; no secrets."""
+    with opened_services() as services, services.database.reading() as session:
+        here = console.gather(
+            session,
+            zoom_app_id,
+            settings=services.settings,
+            public_url=services.public_url,
+        )
+    for trouble in manifest.troubles(here):
+        if not trouble.is_fatal:  # those that are end the command with their sentence
+            click.echo(str(trouble), err=True)
+    click.echo(manifest.text(here), nl=False)
 
 
 @group.command("create-in-recall")

@@ -23,14 +23,21 @@ EVENTS = ("meeting.created", "user.updated")
 
 @dataclass(frozen=True, kw_only=True)
 class Trouble:
-    """One sentence on what Zoom would refuse, or what is not known yet.
+    """What Zoom would refuse, or what is not known yet.
 
     Attributes:
+        sentence: What is wrong.
+        advice: What to do, another sentence; "" when that is said.
         is_fatal: Nothing useful can be made before it is mended.
     """
 
     sentence: str
+    advice: str = ""
     is_fatal: bool = False
+
+    def __str__(self) -> str:
+        """Return both sentences."""
+        return f"{self.sentence} {self.advice}".rstrip()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,8 +106,8 @@ def troubles(console: Console) -> Sequence[Trouble]:
         return [
             Trouble(
                 sentence="With direct routing Zoom posts to Recall, and Recall's URL "
-                "is not known before the app is in Recall. Press Create in Recall "
-                "first (step 3).",
+                "is not known before the app is in Recall.",
+                advice="Press Create in Recall first (step 3).",
                 is_fatal=True,
             ),
             *_about_address("redirect URL", console.redirect_url),
@@ -119,15 +126,16 @@ def _about_address(label: str, url: str, *, is_ours: bool = True) -> list[Troubl
     if why := public_url_trouble(url):
         found.append(
             Trouble(
-                sentence=f"Zoom would refuse the {label}: {why}. Mend {whose} first; "
-                "only a simulated Zoom takes it like this."
+                sentence=f"Zoom would refuse the {label}: {why}.",
+                advice=f"Mend {whose} first; only a simulated Zoom takes it as it is.",
             )
         )
     if urlsplit(url).username is not None:
         found.append(
             Trouble(
                 sentence=f"The {label} holds a user name, which everybody would see "
-                f"who reads it. Take it out of {whose}.",
+                "who reads it.",
+                advice=f"Take it out of {whose}.",
                 is_fatal=True,
             )
         )

@@ -34,8 +34,8 @@ def troubles(console: Console) -> Sequence[Trouble]:
         return [
             Trouble(
                 sentence="Zoom imports and exports manifests of apps with granular "
-                "scopes only, and this zoom app has legacy scopes. Enter its values by "
-                "hand, as steps 1, 4 and 5 say.",
+                "scopes only, and this zoom app has legacy scopes.",
+                advice="Enter its values by hand, as steps 1, 4 and 5 say.",
                 is_fatal=True,
             )
         ]
@@ -44,7 +44,8 @@ def troubles(console: Console) -> Sequence[Trouble]:
         found.append(
             Trouble(
                 sentence=f"Zoom takes names of fewer than {LONGEST_NAME + 1} "
-                f"characters, so the manifest says “{_display_name(console)}”."
+                "characters.",
+                advice=f"The manifest says “{_display_name(console)}”.",
             )
         )
     return found
@@ -58,7 +59,7 @@ def build(console: Console) -> dict[str, object]:
     """
     fatal = next((one for one in troubles(console) if one.is_fatal), None)
     if fatal is not None:
-        raise ConflictError(fatal.sentence)
+        raise ConflictError(str(fatal))
     return {
         "display_information": {"display_name": _display_name(console)},
         "oauth_information": _oauth(console),

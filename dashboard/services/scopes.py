@@ -58,8 +58,7 @@ _JOIN = Reasons(
 _MEETINGS = Reasons(
     why="Lets Recall list meetings, to know which meeting belongs to which host.",
     reviewer="Used to list the user's upcoming meetings, so that a meeting number can "
-    "be matched to the host whose permission is needed. Topics and attendees are not "
-    "used.",
+    "be matched to the host whose permission is needed.",
     without="No meeting is matched to its host, so no join token is fetched for any.",
 )
 _ONE_MEETING = Reasons(
@@ -90,7 +89,7 @@ _ZAK = Reasons(
     "it by itself. Do not add it otherwise.",
     reviewer="Not used by this integration. Zoom adds it to every app that has the "
     "Meeting SDK switched on, and it cannot be removed.",
-    without="Nothing: this integration does not use it.",
+    without="Nothing changes.",
 )
 
 _SCOPES: dict[tuple[Kind, ScopeStyle], tuple[Scope, ...]] = {

@@ -159,7 +159,7 @@ def _open(services: Services, session: Session, zoom_app_id: UUID) -> Job:
     )
     what = wanted(here)
     if what is None:
-        raise ConflictError(console.troubles(here)[0].sentence)
+        raise ConflictError(str(console.troubles(here)[0]))
     who = subscribers(session, app)
     if not who:
         raise ConflictError(

@@ -77,7 +77,8 @@ def addresses(browser: Browser, demo: Demo, signed_in: dict[str, Any]) -> list[s
         found.append(next(href for href in hrefs if re.match(pattern, href)))
     page.goto(f"{demo.url}/workspaces/")
     context.close()
-    return [*FIXED, *found, f"{found[0]}/edit"]
+    of_app = ("edit", "manifest", "subscription", "review")
+    return [*FIXED, *found, *(f"{found[0]}/{name}" for name in of_app)]
 
 
 def context_of(browser: Browser, state: Any, size: str, scheme: Any) -> BrowserContext:
