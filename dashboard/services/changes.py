@@ -13,14 +13,14 @@ from sqlmodel import Session, col, func, select
 
 from dashboard.db import Database
 from dashboard.models.audit import AuditEntry
-from dashboard.models.check import Check, Source
-from dashboard.models.connection import Connection, MeetingMapping, TokenState
+from dashboard.models.check import Check
+from dashboard.models.connection import Connection, MeetingMapping
 from dashboard.models.hold import Hold
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend
-from dashboard.models.secret_change import SecretChange
 from dashboard.models.watch import Milestone
 from dashboard.models.webhook import Arrival, Attempt, Refusal, Webhook
 from dashboard.models.zoom_app import ZoomApp
+from dashboard.services import zoom_app_changes
 
 WEBHOOKS = "webhooks"
 CONNECTIONS = "connections"
@@ -33,14 +33,6 @@ _TOPIC = re.compile(
     r"|resend-(?P<resend>[0-9]{1,19})"
 )
 _LARGEST_ID = 2**63 - 1
-_OF_A_CHANGE = (
-    col(SecretChange.id),
-    col(SecretChange.recall_due_at),
-    col(SecretChange.recall_error),
-    col(SecretChange.zoom_seen_at),
-    col(SecretChange.previous_until),
-    col(SecretChange.ended_at),
-)
 
 
 def is_topic(name: str) -> bool:
@@ -94,9 +86,10 @@ def versions(session: Session, topics: Iterable[str]) -> dict[str, str]:
     result |= _each_connection(
         session, [UUID(m["connection"]) for m in matches if m["connection"]]
     )
-    result |= _each_zoom_app(
+    pages = zoom_app_changes.rows(
         session, [UUID(m["zoom_app"]) for m in matches if m["zoom_app"]]
     )
+    result |= {f"zoom-app-{row.id}": _row(row) for row in pages}
     result |= _each_resend(session, [int(m["resend"]) for m in matches if m["resend"]])
     return {name: result.get(name, "gone") for name in wanted}
 
@@ -202,78 +195,6 @@ def _each_connection(session: Session, ids: list[UUID]) -> dict[str, str]:
         ).where(col(Connection.id).in_(ids))
     )
     return {f"connection-{row.id}": _row(row) for row in rows}
-
-
-def _each_zoom_app(session: Session, ids: list[UUID]) -> dict[str, str]:
-    if not ids:
-        return {}
-    # One look a source: the index is (zoom_app_id, source, id).
-    checks = [
-        select(func.max(Check.id))
-        .where(col(Check.zoom_app_id) == col(ZoomApp.id), col(Check.source) == source)
-        .scalar_subquery()
-        .label(source.value)
-        for source in Source
-    ]
-    webhook = (
-        select(func.max(Webhook.id))
-        .where(col(Webhook.zoom_app_id) == col(ZoomApp.id))
-        .scalar_subquery()
-        .label("webhook")
-    )
-    connections = (
-        select(func.count())
-        .where(col(Connection.zoom_app_id) == col(ZoomApp.id))
-        .scalar_subquery()
-        .label("connections")
-    )
-    # How far the newest change of secrets has come.
-    rotation = [
-        select(column)
-        .where(col(SecretChange.zoom_app_id) == col(ZoomApp.id))
-        .order_by(col(SecretChange.id).desc())
-        .limit(1)
-        .scalar_subquery()
-        .label(f"rotation_{number}")
-        for number, column in enumerate(_OF_A_CHANGE)
-    ]
-    ticks = (
-        select(func.count(col(Milestone.key)))
-        .where(col(Milestone.zoom_app_id) == col(ZoomApp.id))
-        .scalar_subquery()
-        .label("ticks")
-    )
-    # What the set-up says of its scopes follows these. They are few at any time, so
-    # `coalesce` keeps SQLite from reading all of the app's by the other index.
-    app_id = func.coalesce(col(Connection.zoom_app_id), col(Connection.zoom_app_id))
-    states = [
-        select(func.count())
-        .where(
-            app_id == col(ZoomApp.id),
-            col(Connection.token_state) == state,
-        )
-        .scalar_subquery()
-        .label(state.value)
-        for state in (TokenState.UNKNOWN, TokenState.MISSING_SCOPES)
-    ]
-    rows = session.connection().execute(
-        select(  # type: ignore[call-overload]  # as above
-            ZoomApp.id,
-            ZoomApp.version,
-            ZoomApp.verdict,
-            ZoomApp.checked_at,
-            ZoomApp.workspace_id,
-            ZoomApp.recall_app_id,
-            ZoomApp.create_key,
-            webhook,
-            connections,
-            ticks,
-            *states,
-            *checks,
-            *rotation,
-        ).where(col(ZoomApp.id).in_(ids))
-    )
-    return {f"zoom-app-{row.id}": _row(row) for row in rows}
 
 
 def _each_resend(session: Session, ids: list[int]) -> dict[str, str]:
