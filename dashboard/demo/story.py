@@ -45,6 +45,8 @@ def _beginning(story: Story) -> None:
     story.set_up(Environment.DEVELOPMENT, "Notetaker trial", api_key)
     story.at(story.now + timedelta(minutes=20))
     story.set_up(Environment.PRODUCTION, "Notetaker", api_key)
+    story.link()
+    story.make_by_hand("Pilot", api_key)
 
 
 def _everyday(story: Story) -> None:

@@ -19,6 +19,7 @@ from dashboard.services import (
     addresses,
     connections,
     entering,
+    moving,
     recall_apps,
     workspaces,
     zoom_apps,
@@ -102,6 +103,30 @@ class Story:
             return there.id
         values = NewWorkspace(name="Acme, US", region="us-east-1", api_key=api_key)
         return workspaces.create(self.services, values, actor=_WHO).workspace_id
+
+    def make_by_hand(self, name: str, api_key: SecretStr) -> None:
+        """Let somebody make an app in Recall who knows of no dashboard."""
+        made = self.world.zoom(
+            "apps",
+            name=name,
+            redirect_url=addresses.redirect_url(self.services.public_url),
+        )
+        self.services.recall("us-east-1", api_key).create_app(
+            kind=Kind.USER_LEVEL.value,
+            client_id=made["client_id"],
+            client_secret=SecretStr(made["client_secret"]),
+            webhook_secret=SecretStr(made["secret_token"]),
+            idempotency_key=name,
+        )
+
+    def link(self) -> None:
+        """Let an admin say that the production app takes over from development."""
+        moving.link(
+            self.services,
+            self.apps[Environment.DEVELOPMENT],
+            self.apps[Environment.PRODUCTION],
+            actor=_WHO,
+        )
 
     def join(self, person: Person) -> None:
         """Let a person connect Zoom through the hosted page."""

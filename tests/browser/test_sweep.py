@@ -76,9 +76,18 @@ def addresses(browser: Browser, demo: Demo, signed_in: dict[str, Any]) -> list[s
         )
         found.append(next(href for href in hrefs if re.match(pattern, href)))
     page.goto(f"{demo.url}/workspaces/")
+    in_recall = first_link(page, r"/recall-apps$")
+    page.goto(demo.url + in_recall)
+    by_hand = first_link(page, r"/take-over$")
+    page.goto(f"{demo.url}{found[0]}/production")
+    move = urlsplit(page.url).path
     context.close()
     of_app = ("edit", "manifest", "subscription", "review")
-    return [*FIXED, *found, *(f"{found[0]}/{name}" for name in of_app)]
+    return [
+        *(*FIXED, *found, in_recall, by_hand),
+        *(f"{found[0]}/{name}" for name in of_app),
+        *(move, f"{move}?show=all", f"{move}?q=nobody"),
+    ]
 
 
 def context_of(browser: Browser, state: Any, size: str, scheme: Any) -> BrowserContext:

@@ -220,6 +220,7 @@ def _progress_page(found: Glance, production: ZoomApp) -> ResponseReturnValue:
     return htmx.page_or_fragment(
         "moving/progress.html",
         "moving/partials/_progress.html",
+        is_part=htmx.wants_fragment(),
         move=found,
         app=development,
         production=production,
