@@ -7,6 +7,7 @@ one delays the webhooks behind it; to scale, run `dashboard web` on more ports o
 import ctypes
 import gc
 import os
+import resource
 import signal
 import socket
 import sys
@@ -35,6 +36,7 @@ from dashboard.worker import Worker
 THREADS = 256
 _BACKLOG = 2048
 _STOPS_WITHIN_S = 15
+_OPEN_FILES = 16_384
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 _log = structlog.get_logger()
@@ -154,6 +156,7 @@ def _load(
 ) -> Callable[..., Any]:
     die_with(parent)
     logs.set_up()
+    allow_many_connections()
     services = build_services(settings, listens_on=listens_on)
     closing: list[Callable[[], None]] = [services.close]
     if with_worker:
@@ -175,6 +178,17 @@ def _load(
     # Granian asks an object for `__rsgi__`, whatever its types say of functions.
     front = Front(door, pages, when_told_to_stop=live.watcher_of(app).close)
     return cast("Callable[..., Any]", front)
+
+
+def allow_many_connections() -> None:
+    """Raise the usual limit of 1,024 open files: each open page is one, as is a sender.
+
+    As far as the system lets this process; never lowers it.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def die_with(parent: int) -> None:

@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     webhook_retention_days: int = Field(default=30, ge=1)
     event_age_limit_s: int = Field(default=6 * 3600, ge=95 * 60)
     refused_sample: int = Field(default=500, ge=1, le=100_000)
-    live_streams: int = Field(default=200, ge=0, le=10_000)
+    live_streams: int = Field(default=1000, ge=0, le=10_000)
     instance: Path = Field(default_factory=instance_dir)
 
     @field_validator("public_url", "zoom_url", "zoom_api_url", "recall_url")

@@ -41,7 +41,7 @@ class Front:
     """
 
     def __init__(self, folder: Path, migrated: Path, **settings: str) -> None:
-        key = new_key()
+        self.key = key = new_key()
         self.file = folder / "dashboard.db"
         self.file.write_bytes(migrated.read_bytes())
         database = Database(f"sqlite:///{self.file}")

@@ -26,7 +26,7 @@ from dashboard.web.signin import Person
 _EXTENSION = "dashboard.live"
 _LOOK_EVERY_S = 0.2
 _REST = 3
-"""Looking and drawing take a quarter of a core at most, whatever is watched."""
+"""So many times the processor time that a look took: a quarter of a core at most."""
 _AFTER_TROUBLE_S = 1.0
 _WATCHED_EVERY_S = 10.0
 _ASKED_AT_ONCE = 10
@@ -155,15 +155,14 @@ class Watcher:
         with self._database.reading() as session:
             last = ""
             while self._goes_on():
-                began_s = time.monotonic()
+                now_s, began_s = time.monotonic(), time.thread_time()
                 is_asked = self._wake.is_set()
                 self._wake.clear()
                 stamp = changes.stamp(session, self._database)
-                if stamp != last or is_asked or began_s >= self._board.due_s:
-                    last = stamp if self._look(session, began_s) else ""
-                self._say_who_is_watched(began_s)
-                took_s = time.monotonic() - began_s
-                self._is_closing.wait(_REST * took_s)
+                if stamp != last or is_asked or now_s >= self._board.due_s:
+                    last = stamp if self._look(session, now_s) else ""
+                self._say_who_is_watched(now_s)
+                self._is_closing.wait(_REST * (time.thread_time() - began_s))
                 self._wake.wait(_LOOK_EVERY_S)
 
     def _goes_on(self) -> bool:

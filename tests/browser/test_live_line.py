@@ -1,0 +1,126 @@
+"""An open page whose line breaks, is refused, or brings what was drawn for all."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from dashboard.db import Database
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.settings import parse_keys
+from dashboard.vault import Vault
+from tests.front_stage import EMAIL, LONG_S, PASSWORD, Front
+from tests.makers import a_workspace
+from tests.web.doors import event
+
+pytestmark = pytest.mark.browser
+
+WITHIN_MS = 60_000
+Start = Callable[..., Front]
+
+
+@pytest.fixture
+def start(tmp_path: Path, migrated_sqlite: Path) -> Iterator[Start]:
+    made: list[Front] = []
+
+    def begin(
+        *, before: Callable[[Front], None] = lambda _: None, **settings: str
+    ) -> Front:
+        made.append(Front(tmp_path, migrated_sqlite, **settings))
+        before(made[-1])
+        return made[-1].start()
+
+    yield begin
+    for each in made:
+        each.kill()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context()
+    yield context.new_page()
+    context.close()
+
+
+def put_in_recall(front: Front) -> None:
+    """Give the zoom app what an admin needs to be offered a probe."""
+    database = Database(f"sqlite:///{front.file}")
+    vault = Vault(parse_keys(front.key))
+    with database.writing() as session:
+        workspace = a_workspace(vault)
+        session.add(workspace)
+        session.flush()
+        app = session.get_one(ZoomApp, front.app_id)
+        app.workspace_id, app.recall_app_id = workspace.id, uuid4()
+    database.close()
+
+
+def open_app(page: Page, front: Front) -> list[str]:
+    """Open the zoom app's page; return where its requests go, as they come."""
+    page.goto(f"{front.url}/sign-in")
+    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{front.url}/zoom-apps/{front.app_id}")
+    return asked
+
+
+def word(page: Page, words: str) -> None:
+    mark = page.locator("[data-live-word]").first
+    expect(mark).to_have_text(re.compile(words), timeout=WITHIN_MS)
+
+
+def arrived(page: Page, number: int) -> None:
+    seen = page.locator("#zoom-app-seen").get_by_text("meeting.created")
+    expect(seen).to_have_count(number, timeout=WITHIN_MS)
+
+
+def test_a_page_that_got_no_place_says_so_and_asks(start: Start, page: Page) -> None:
+    front = start(DASHBOARD_LIVE_STREAMS="0")
+    open_app(page, front)
+
+    word(page, r"^as of \d\d:\d\d:\d\d, looks every 15 s: all live places are taken$")
+    assert front.post_webhook(event(1)) == 200
+
+    arrived(page, 1)
+    word(page, "all live places are taken$")
+
+
+def test_a_page_outlives_a_restart_and_is_brought_what_it_missed(
+    start: Start, page: Page
+) -> None:
+    front = start()
+    asked = open_app(page, front)
+    word(page, "^live$")
+    assert front.post_webhook(event(1)) == 200
+    arrived(page, 1)
+
+    front.stop()
+    assert front.ends_by_itself(LONG_S)
+    word(page, "^as of .*: the line to the server is down$")
+    front.start()
+    assert front.post_webhook(event(2)) == 200
+
+    word(page, "^live$")
+    arrived(page, 2)
+    assert not [each for each in asked if each.endswith("/validation")]
+
+
+def test_what_is_brought_has_the_pages_own_form_token(start: Start, page: Page) -> None:
+    front = start(before=put_in_recall)
+    asked = open_app(page, front)
+    word(page, "^live$")
+
+    assert front.post_webhook(event(1)) == 200
+    arrived(page, 1)
+
+    assert not [each for each in asked if each.endswith("/validation")]
+    page.locator("#recalls").get_by_role("button", name="Probe now").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Notetaker")
+    expect(page.get_by_role("heading", name="400")).to_have_count(0)
+    assert page.url == f"{front.url}/zoom-apps/{front.app_id}"
