@@ -24,6 +24,7 @@
     const word = why ? `as of ${at}, looks every ${POLL_MS / 1000} s: ${why}` : "live";
     for (const mark of document.querySelectorAll("[data-live-word]")) {
       mark.textContent = word;
+      mark.classList.toggle("is-live", !why);
       mark.classList.toggle("is-polling", Boolean(why));
     }
   };

@@ -116,6 +116,21 @@ def test_what_names_its_reader_is_fetched_by_each(
     assert draw(f"zoom-app-{zoom_app_id}", Role.ADMIN) is None
 
 
+def test_what_a_role_may_not_read_is_not_drawn_for_it(
+    app: Flask, zoom_app_id: UUID
+) -> None:
+    @requires(Permission.AUDIT_READ)
+    def for_admins(**_: UUID) -> str:
+        return "for admins"
+
+    app.view_functions["zoom_apps.validation"] = for_admins
+    draw = live_fragments.drawing(app, HTTPS)
+
+    drawn = {role: draw(f"zoom-app-{zoom_app_id}", role) for role in Role}
+
+    assert [role for role in Role if drawn[role]] == [Role.ADMIN]
+
+
 @pytest.mark.parametrize("topic", ["webhooks", f"zoom-app-{UUID(int=5)}"])
 def test_what_is_not_the_same_for_all_or_gone_is_not_drawn(
     app: Flask, topic: str
