@@ -57,13 +57,11 @@ LIMITS: Mapping[Source, Limit] = MappingProxyType(
 
 
 def is_within(check: Check, now: datetime) -> bool:
-    """Whether a piece of evidence is young enough to make something green. Pure."""
-    limit = LIMITS[check.source]
-    if now - check.at > limit.seen:
-        return False
-    if limit.told is None:
-        return True
-    return check.told_at is not None and now - check.told_at <= limit.told
+    """Whether it was seen lately enough to make something green. Pure.
+
+    What only counts for what it tells has a second limit, `Limit.told`.
+    """
+    return now - check.at <= LIMITS[check.source].seen
 
 
 def missed(since: datetime, now: datetime) -> int:

@@ -198,15 +198,16 @@ def _told(
     told: Check, told_at: datetime, heard_at: datetime, now: datetime
 ) -> ValidationStatus:
     """Judge Zoom's validation at Recall by its age, and by that of Recall's word."""
-    due_at, rounds = told_at + REPEATED_EVERY, missed(told_at, now)
+    limit, rounds = LIMITS[told.source], missed(told_at, now)
+    due_at = told_at + REPEATED_EVERY
     state, sentence = State.VALID, told.detail
-    if rounds:
+    if limit.told is None or now - told_at > limit.told:
         state = State.OVERDUE
         sentence = late(
             f"Zoom's check was due {span(now - due_at)} ago and Recall did not see it",
             rounds,
         )
-    elif now - heard_at > LIMITS[told.source].seen:
+    elif now - heard_at > limit.seen:
         state = State.OVERDUE
         sentence = (
             f"Recall's API was last heard {span(now - heard_at)} ago; what it said "

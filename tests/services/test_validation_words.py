@@ -50,6 +50,7 @@ GOOD, MISMATCH, FAILED = Finding.GOOD, Finding.SECRET_MISMATCH, Finding.FAILED
             "2 of 6 failures seen, probably 3",
         ),
         ([outside(FAILED)], "Not reachable", "0 of 6 failures"),
+        ([outside(GOOD, 2), changed(1)], "Never validated", "0 of 6 failures"),
     ],
 )
 def test_our_clock_counts(
@@ -141,6 +142,18 @@ def test_the_overall_status_is_the_one_that_needs_a_person_most(
 def test_only_valid_is_shown_as_good(state: State) -> None:
     assert state.word
     assert (state.tone == "good") is (state is State.VALID)
+
+
+@pytest.mark.parametrize(
+    ("speaks_of", "state"), [(29, State.VALID), (40, State.OVERDUE)]
+)
+def test_only_the_same_word_or_a_newer_one_renews_what_recalls_api_said(
+    speaks_of: float, state: State
+) -> None:
+    said = told(30, 25)["zoom_at_recall"]
+    evidence = directly({"zoom_at_recall": said}, api(GOOD, 1, speaks_of))
+
+    assert validation.recalls(evidence, NOON).state is state
 
 
 def api_says(at: float, of: float) -> Check:

@@ -72,11 +72,7 @@ OURS = [
         State.FAILING,
         _OFF,
     ),
-    Case(
-        "mismatch",
-        seen(called(MISMATCH, 2, 2), before(74)),
-        State.SECRET_MISMATCH,
-    ),
+    Case("mismatch", seen(called(MISMATCH, 2, 2), before(74)), State.SECRET_MISMATCH),
     Case(
         "mismatch-then-changed",
         seen(called(MISMATCH, 2, 2), changed(1)),
@@ -120,11 +116,7 @@ OURS = [
         "Genuine events arrive, but no challenge was seen yet. Press Validate in Zoom.",
     ),
     Case("changed", seen(called(GOOD, 5), changed(2)), State.WAITING, _CHANGED),
-    Case(
-        "changed-and-event",
-        seen(called(GOOD, 5), changed(2), event(1)),
-        State.VALID,
-    ),
+    Case("changed-and-event", seen(called(GOOD, 5), changed(2), event(1)), State.VALID),
     Case("valid", seen(called(GOOD, 96)), State.VALID),
     Case(
         "overdue",
@@ -158,23 +150,9 @@ RELAY = [
         "The app is not in Recall yet.",
     ),
     Case("gone", seen(probed(), api(GONE)), State.FAILING, _GONE),
-    Case(
-        "answered-since-gone",
-        seen(probed(GOOD, 1), api(GONE, 2)),
-        State.VALID,
-    ),
-    Case(
-        "untried",
-        seen(api(GOOD, 0.5, 1)),
-        State.WAITING,
-        _UNTRIED,
-    ),
-    Case(
-        "changed",
-        seen(probed(MISMATCH, 2), changed(1)),
-        State.WAITING,
-        _UNTRIED,
-    ),
+    Case("answered-since-gone", seen(probed(GOOD, 1), api(GONE, 2)), State.VALID),
+    Case("untried", seen(api(GOOD, 0.5, 1)), State.WAITING, _UNTRIED),
+    Case("changed", seen(probed(MISMATCH, 2), changed(1)), State.WAITING, _UNTRIED),
     Case("mismatch", seen(probed(MISMATCH)), State.SECRET_MISMATCH),
     Case("failing", seen(passed_on(FAILED)), State.FAILING),
     Case(
@@ -196,11 +174,7 @@ RELAY = [
         f"Recall answered our challenge rightly, but {SEEN}",
     ),
     Case("valid", seen(passed_on(GOOD, 96)), State.VALID),
-    Case(
-        "api-down",
-        seen(probed(), api(FAILED)),
-        State.VALID,
-    ),
+    Case("api-down", seen(probed(), api(FAILED)), State.VALID),
 ]
 
 DIRECT = [
@@ -211,11 +185,7 @@ DIRECT = [
         "The app is not in Recall yet.",
     ),
     Case("gone", directly(probed(), api(GONE)), State.FAILING, _GONE),
-    Case(
-        "mismatch",
-        directly(probed(MISMATCH, 1), told(2)),
-        State.SECRET_MISMATCH,
-    ),
+    Case("mismatch", directly(probed(MISMATCH, 1), told(2)), State.SECRET_MISMATCH),
     Case(
         "mismatch-then-validated",
         directly(probed(MISMATCH, 2), told(1)),
@@ -225,15 +195,18 @@ DIRECT = [
         "Probe now.",
     ),
     Case("failing", directly(probed(FAILED), told(2)), State.FAILING),
-    Case(
-        "validated-since",
-        directly(probed(FAILED, 2), told(1)),
-        State.VALID,
-    ),
+    Case("validated-since", directly(probed(FAILED, 2), told(1)), State.VALID),
     Case("untried", directly(), State.WAITING, _UNTRIED),
     Case(
         "not-asked",
         directly(probed()),
+        State.WAITING,
+        "Recall holds the right secret token, but its API was not asked yet whether "
+        "Zoom validated its URL.",
+    ),
+    Case(
+        "api-down",
+        directly(probed(), api(FAILED)),
         State.WAITING,
         "Recall holds the right secret token, but its API was not asked yet whether "
         "Zoom validated its URL.",
@@ -245,10 +218,13 @@ DIRECT = [
         f"Recall holds the right secret token, but {_NEVER}",
     ),
     Case(
-        "never-validated-nor-probed",
-        directly(api(NOT_SEEN)),
+        "never-validated-nor-probed", directly(api(NOT_SEEN)), State.NEVER_SEEN, _NEVER
+    ),
+    Case(
+        "taken-back",
+        seen(told(10, 9), probed(), api(NOT_SEEN), routing=Routing.DIRECT),
         State.NEVER_SEEN,
-        _NEVER,
+        f"Recall holds the right secret token, but {_NEVER}",
     ),
     Case(
         "echo",
