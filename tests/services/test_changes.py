@@ -125,6 +125,22 @@ def validation_was_seen(world: World) -> None:
     )
 
 
+def recall_was_looked_at(world: World) -> None:
+    world.store(
+        *(
+            Check(
+                id=new_id(LATER),
+                zoom_app_id=world.app.id,
+                source=source,
+                finding=Finding.NOTED,
+                detail="",
+                at=LATER,
+            )
+            for source in (Source.RECALL_LOG, Source.OUTSIDE_PROBE)
+        )
+    )
+
+
 def somebody_connected(world: World) -> None:
     world.store(a_connection(world.app))
 
@@ -175,6 +191,7 @@ def the_app_was_created_in_recall(world: World) -> None:
         (it_was_resent, {"webhooks", "webhook", "connections", "overview"}),
         (a_request_was_refused, {"webhooks", "overview"}),
         (validation_was_seen, {"zoom app", "overview"}),
+        (recall_was_looked_at, {"zoom app", "overview"}),
         (somebody_connected, {"connections", "zoom app", "overview"}),
         (
             a_connection_was_looked_at,  # its new state is told in the set-up

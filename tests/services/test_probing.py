@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -11,7 +12,9 @@ import pytest
 from werkzeug.serving import make_server
 
 from dashboard.errors import ConflictError
-from dashboard.models.check import Finding
+from dashboard.models.check import Finding, Source
+from dashboard.models.watch import Watch
+from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import App
 from dashboard.sandbox.serving import RunningSandbox
@@ -19,6 +22,9 @@ from dashboard.services import probing, recall_apps, validation
 from dashboard.services.bundle import Services
 from dashboard.services.validation import State
 from tests.makers import API_KEY, a_workspace, a_zoom_app
+from tests.own_url_stage import answering, reachable, serving
+
+MISMATCH = Finding.SECRET_MISMATCH
 
 
 def no_pause(_seconds: float) -> None:
@@ -68,6 +74,12 @@ def state(services: Services, zoom_app_id: UUID) -> State:
     with services.database.reading() as session:
         seen = validation.evidence(session, zoom_app_id)
     return validation.recalls(seen, services.clock.now()).state
+
+
+def findings(services: Services, zoom_app_id: UUID, source: Source) -> list[Finding]:
+    with services.database.reading() as session:
+        kept = validation.latest(session, zoom_app_id)
+    return [check.finding for check in kept if check.source is source]
 
 
 def test_the_same_secret_token_on_both_sides_is_valid(
@@ -127,14 +139,111 @@ def test_recall_being_out_of_reach_is_failing_not_a_mismatch(
     assert state(services, zoom_app_id) is State.FAILING
 
 
-def test_an_app_that_recall_has_lost_is_failing(
+def test_an_app_that_recall_has_lost_is_gone_by_both_ways_of_asking(
     services: Services, zoom_app_id: UUID, sandbox: RunningSandbox, there: App
 ) -> None:
     sandbox.recall_world.remove_app(there)
 
+    seen = probing.probe_recall(services, zoom_app_id, pause=no_pause)
+
+    assert seen.finding is Finding.GONE
+    assert "Recall has no app with this id any more" in seen.detail
+    assert findings(services, zoom_app_id, Source.RECALL_API) == [Finding.GONE]
+    assert state(services, zoom_app_id) is State.FAILING
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "finding"),
+    [
+        (404, b'{"detail":"Not found."}', "application/json", Finding.GONE),
+        (404, b"<html>no such site</html>", "text/html", Finding.FAILED),
+        (401, b"", "text/plain", Finding.SECRET_MISMATCH),
+        (403, b'{"detail":"Bad signature"}', "application/json", MISMATCH),
+        (403, b"<HTML>403 ERROR</HTML>", "text/html", Finding.FAILED),
+        (400, b'{"detail":"Invalid"}', "application/json", Finding.FAILED),
+        (301, b"", "text/plain", Finding.FAILED),
+        (200, b"", "text/plain", Finding.FAILED),
+        (204, b"", "text/plain", Finding.FAILED),
+    ],
+)
+def test_every_answer_of_the_receiver_means_something(
+    services: Services,
+    zoom_app_id: UUID,
+    *,
+    status: int,
+    body: bytes,
+    kind: str,
+    finding: Finding,
+) -> None:
+    with serving(answering(status, body, kind)) as url:
+        settings = services.settings.model_copy(update={"recall_url": url})
+        other = replace(services, settings=settings)
+        seen = probing.probe_recall(other, zoom_app_id, pause=no_pause)
+
+    assert seen.finding is finding
+    assert seen.detail.endswith(".")
+
+
+def test_what_recall_knew_before_is_kept_before_our_own_challenge(
+    services: Services, zoom_app_id: UUID, there: App
+) -> None:
+    zooms = services.clock.now() - timedelta(days=1)
+    there.webhook_last_validation = zooms
+
     probing.probe_recall(services, zoom_app_id, pause=no_pause)
 
-    assert state(services, zoom_app_id) is State.FAILING
+    with services.database.reading() as session:
+        kept = validation.latest(session, zoom_app_id)[::-1]
+    assert [(check.source, check.told_at) for check in kept] == [
+        (Source.RECALL_API, zooms),
+        (Source.RECALL_PROBE, None),
+        (Source.RECALL_API, there.webhook_last_validation),
+    ]
+
+
+def test_both_probes_are_put_where_both_make_sense(
+    services: Services, zoom_app_id: UUID
+) -> None:
+    with reachable(services) as public:
+        probed = probing.probe(public, zoom_app_id, pause=no_pause)
+
+    assert probed.outside is not None
+    assert probed.recall is not None
+    assert probed.is_good
+    with services.database.reading() as session:
+        row = session.get_one(Watch, zoom_app_id)
+    assert row.probe_due_at > services.clock.now() + timedelta(hours=22)
+
+
+@pytest.mark.parametrize(
+    ("routing", "is_in_recall", "put"),
+    [
+        (Routing.DIRECT, True, {"recall"}),
+        (Routing.RELAY, False, {"outside"}),
+        (Routing.DIRECT, False, None),
+    ],
+)
+def test_a_probe_that_makes_no_sense_is_not_put(
+    services: Services,
+    zoom_app_id: UUID,
+    routing: Routing,
+    put: set[str] | None,
+    *,
+    is_in_recall: bool,
+) -> None:
+    with services.database.writing() as session:
+        app = session.get_one(ZoomApp, zoom_app_id)
+        app.routing = routing
+        app.recall_app_id = app.recall_app_id if is_in_recall else None
+    with reachable(services) as public:
+        if put is None:
+            with pytest.raises(ConflictError):
+                probing.probe(public, zoom_app_id, pause=no_pause)
+            return
+        probed = probing.probe(public, zoom_app_id, pause=no_pause)
+
+    seen = {"outside": probed.outside, "recall": probed.recall}
+    assert {name for name, one in seen.items() if one is not None} == put
 
 
 def test_no_secret_is_kept_with_the_evidence(
