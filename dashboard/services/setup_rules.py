@@ -96,8 +96,11 @@ def _now(key: Key, facts: Facts) -> _Now:  # noqa: PLR0911 - one for each key
                 target=Target.CONNECT,
             )
         case Key.EVENT:
-            more = " If nothing arrives, add both events in Zoom and save."
-            return _Now(next=_meet(facts) + more, target=Target.WEBHOOKS)
+            more = "add meeting.created and user.updated in Zoom and save."
+            return _Now(
+                next=f"{_meet(facts)} If nothing arrives, {more}",
+                target=Target.WEBHOOKS,
+            )
         case Key.DELIVERY:
             return _delivery(facts)
         case Key.MAPPING:
@@ -201,11 +204,24 @@ def _delivery(facts: Facts) -> _Now:
 
 
 def _mapping(facts: Facts) -> _Now:
-    if facts.user is None or facts.zoom_app.routing is Routing.RELAY:
+    sync = "press Sync meetings on the connection's page."
+    if facts.user is None:
+        return _Now(next=_meet(facts))
+    if Key.EVENT in facts.sighted:
+        what = f"Wait a few seconds; if nothing comes, {sync}"
+        remark = "An event arrived; Recall maps a meeting seconds after its event."
+        return _Now(
+            remark=remark,
+            tone="waiting",
+            next=what,
+            target=Target.CONNECTION,
+            connection_id=facts.user.id,
+        )
+    if facts.zoom_app.routing is Routing.RELAY:
         return _Now(next=_meet(facts))
     # Nothing tells us that a meeting was made: have Recall read them again.
     return _Now(
-        next=f"{_meet(facts)} Then press Sync meetings on the connection's page.",
+        next=f"{_meet(facts)} Then {sync}",
         target=Target.CONNECTION,
         connection_id=facts.user.id,
     )

@@ -150,6 +150,13 @@ def test_the_main_job_from_nothing_to_a_forwarded_webhook(  # noqa: PLR0915 - on
         "data-state", "valid", timeout=WITHIN_A_SECOND_MS
     )
     expect(page.locator("#ours")).to_contain_text("ms")
+    expect(page.locator("#tick-challenge")).to_have_class(re.compile("tone-good"))
+    # The page leads on by itself: what comes next is open, and nothing else.
+    expect(page.locator("details[data-of=user]").last).to_have_attribute("open", "")
+    expect(page.locator("details[data-of=challenge]")).not_to_have_attribute("open", "")
+    expect(page.locator("main .btn-primary:visible")).to_have_text(
+        "Open the connect page"
+    )
     told("4. Validate pressed at Zoom: the page turned valid by itself in a second.")
 
     open_step(page, "Redirect URL and connect page")
@@ -186,6 +193,15 @@ def test_the_main_job_from_nothing_to_a_forwarded_webhook(  # noqa: PLR0915 - on
     expect(log.get_by_text("SHA-256").first).to_be_visible()
     expect_mapping(page, connection_url, meeting)
     told("   Recall's mapping of it is shown on the connection.")
+
+    page.goto(app_url)
+    expect(page.locator("#zoom-app-progress")).to_have_text(
+        "9 of 9 seen", timeout=30_000
+    )
+    expect(page.locator("main details[open], main .btn-primary:visible")).to_have_count(
+        0
+    )
+    told("   Every tick of the set-up came by itself.")
 
     check_support(browser.new_context(), demo, app_url)
     told("8. Support reads the log and connections; the rest is closed to it.")

@@ -112,7 +112,7 @@ NOT_YET = {
         Key.EVENT,
         (
             "Connect a user, then schedule a meeting in Zoom as that user. If nothing "
-            "arrives, add both events in Zoom and save."
+            "arrives, add meeting.created and user.updated in Zoom and save."
         ),
         Target.WEBHOOKS,
     ),
@@ -217,6 +217,18 @@ def test_a_meeting_is_asked_of_the_connected_user_by_name(
     # Nothing tells of the meeting when Zoom posts to Recall.
     assert ("Sync meetings" in one.next) is (routing is Routing.DIRECT)
     assert one.connection_id == (ana.id if routing is Routing.DIRECT else None)
+
+
+def test_after_an_event_the_mapping_is_waited_for_and_can_be_asked_for(
+    vault: Vault,
+) -> None:
+    app = an_app(vault)
+    ana = a_connection(app)
+
+    one = tick(Key.MAPPING, facts(app, Key.EVENT, user=ana))
+
+    assert (one.tone, one.target) == ("waiting", Target.CONNECTION)
+    assert (one.connection_id, "Sync meetings" in one.next) == (ana.id, True)
 
 
 def test_for_an_account_any_of_its_users_will_do(vault: Vault) -> None:
