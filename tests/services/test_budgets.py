@@ -11,7 +11,13 @@ from dashboard.clients.recall_operations import Operation
 from dashboard.db import Database
 from dashboard.errors import UpstreamError
 from dashboard.services import budget_counts
-from dashboard.services.budgets import Budgets, background_limit, scope_of
+from dashboard.services.budgets import (
+    Budgets,
+    Sweeper,
+    background_limit,
+    scope_of,
+)
+from dashboard.services.bundle import Services
 from tests.makers import NOON, FakeClock
 
 SCOPE = scope_of("us-east-1", "0a1b2c3d")
@@ -191,6 +197,23 @@ def test_an_answer_that_comes_late_does_not_shorten_the_pause(
 
     assert not may(budgets)
     assert may(budgets, Operation.APPS_RETRIEVE)
+
+
+def test_the_chore_forgets_once_a_minute_what_is_over(
+    services: Services, clock: FakeClock
+) -> None:
+    budgets = counting(services.database, clock)
+    chore = Sweeper(services)
+    may(budgets)
+
+    swept = [chore()]
+    clock.advance(minutes=20)
+    swept.append(chore())
+    may(budgets)
+    clock.advance(seconds=59)
+    swept.append(chore())
+
+    assert swept == [0, 1, 0]
 
 
 def test_without_a_database_calls_go_on_uncounted_and_that_is_logged_once(
