@@ -125,10 +125,10 @@ class _Quiet(WSGIRequestHandler):
 
 
 @pytest.fixture
-def moved(
+def bare(
     running_sandbox: RunningSandbox, migrated_sqlite: Path, tmp_path: Path
-) -> Iterator[Moved]:
-    """Serve all of it, in the present until a test moves it."""
+) -> Iterator[Services]:
+    """Serve a dashboard in which there is nothing yet but an admin."""
     running_sandbox.reset()
     file = tmp_path / "dashboard.db"
     file.write_bytes(migrated_sqlite.read_bytes())
@@ -159,12 +159,8 @@ def moved(
     worker = Worker(services, chores=chores(services))
     serving.start()
     worker.start()
-    stage = a_connect_stage(services, running_sandbox, routing=Routing.RELAY)
-    running_sandbox.zoom_world.change_app(
-        stage.app.client_id, secret_token=SECRET_TOKEN.get_secret_value()
-    )
     try:
-        yield Moved(services=services, sandbox=running_sandbox, stage=stage, url=url)
+        yield services
     finally:
         live.watcher_of(app).close()
         server.shutdown()
@@ -173,3 +169,15 @@ def moved(
         worker.stop()
         services.close()
         running_sandbox.reset()
+
+
+@pytest.fixture
+def moved(bare: Services, running_sandbox: RunningSandbox) -> Moved:
+    """Add one zoom app; the present is now until a test moves it."""
+    stage = a_connect_stage(bare, running_sandbox, routing=Routing.RELAY)
+    running_sandbox.zoom_world.change_app(
+        stage.app.client_id, secret_token=SECRET_TOKEN.get_secret_value()
+    )
+    return Moved(
+        services=bare, sandbox=running_sandbox, stage=stage, url=bare.public_url
+    )

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.moved import Moved, moved
+from tests.browser.moved import Moved, bare, moved
 
-__all__ = ["moved"]
+__all__ = ["bare", "moved"]
 
 pytestmark = pytest.mark.browser
 
