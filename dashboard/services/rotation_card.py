@@ -9,7 +9,7 @@ from dashboard.models.secret_change import SecretChange
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.services import secret_changes, token_use
 from dashboard.services.giving import PERHAPS
-from dashboard.services.secret_changes import FORMER_FIRST, GIVING
+from dashboard.services.secret_changes import FORMER_FIRST, GIVING, LAST_CALL
 
 _GOOD, _WAITING, _TROUBLE, _OFF = "good", "waiting", "trouble", "off"
 _NEXT = "Recall is given it next"
@@ -128,7 +128,7 @@ def _recall(change: SecretChange, now: datetime) -> Line:
             detail="This zoom app has no app in Recall yet.",
         )
     tone, title, detail = _WAITING, _NEXT, ""
-    if why == FORMER_FIRST:
+    if why in (FORMER_FIRST, LAST_CALL):
         detail = f"{why} Those signed with the new one wait here."
     elif secret_changes.is_being_given(change, now):
         title = "Recall is being given it"

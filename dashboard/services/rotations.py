@@ -19,7 +19,8 @@ from dashboard.services.bundle import Services
 from dashboard.services.credentials import ZoomAppChanges
 from dashboard.services.entering import Entered
 from dashboard.services.giving import update_in_recall
-from dashboard.services.secret_changes import FORMER_FIRST, WINDOW, latest
+from dashboard.services.secret_changes import FORMER_FIRST, LAST_CALL, WINDOW, latest
+from dashboard.services.token_use import Owed
 
 __all__ = ["KEPT", "WINDOW", "Changed", "announce", "change", "latest", "tend"]
 
@@ -32,6 +33,7 @@ signature (contracts/zoom.md 5.4 and 5.6, checked 2026-11-23)."""
 _LOOKS = 50
 _PAUSE_S = 0.1
 _NOT_THERE_YET = timedelta(seconds=5)
+_A_LAST_TRY = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,8 +140,7 @@ def tend(services: Services) -> int:
         open_ones = secret_changes.under_way(session)
     now, done, has_called = services.clock.now(), 0, False
     for each in open_ones:
-        is_due = each.recall_due_at is not None and each.recall_due_at <= now
-        if is_due and not has_called:
+        if each.recall_due_at is not None and not has_called:
             has_called = _give(services, each, actor=audit.THE_DASHBOARD)
             done += has_called
         if each.has_secret_token:
@@ -158,7 +159,10 @@ def _give(services: Services, owed: SecretChange, *, actor: Actor) -> bool:
 
     What comes of it is in the row.
     """
-    if not _is_next(services, owed):
+    now = services.clock.now()
+    if owed.recall_due_at is None or owed.recall_due_at > now:
+        return False
+    if not _is_next(services, owed, now):
         return False
     try:
         update_in_recall(services, owed.zoom_app_id, actor=actor)
@@ -169,9 +173,10 @@ def _give(services: Services, owed: SecretChange, *, actor: Actor) -> bool:
     return True
 
 
-def _is_next(services: Services, owed: SecretChange) -> bool:
+def _is_next(services: Services, owed: SecretChange, now: datetime) -> bool:
     """Whether nothing stands before the call; else what does is written down."""
-    now, vault = services.clock.now(), services.vault
+    if owed.has_secret_token and owed.recall_at is None:
+        _rename(services, owed)
     with services.database.writing() as session:
         zoom_app = zoom_apps.lock(session, owed.zoom_app_id)
         if zoom_app.recall_app_id is None:
@@ -182,18 +187,37 @@ def _is_next(services: Services, owed: SecretChange) -> bool:
             ended_at = now if is_over else None
             secret_changes.amend(session, owed, recall_due_at=due_at, ended_at=ended_at)
             return False
-        if owed.has_secret_token and owed.recall_at is None:
-            token_use.rename(session, vault, zoom_app, owed)
-        if not token_use.are_former_owed(session, zoom_app, owed):
-            return True
-        if owed.recall_error == "":
-            secret_changes.amend(session, owed, recall_error=FORMER_FIRST)
-        return False
+        match token_use.former_owed(session, zoom_app, owed):
+            case Owed.FIRST:
+                if owed.recall_error != FORMER_FIRST:
+                    secret_changes.amend(session, owed, recall_error=FORMER_FIRST)
+                return False
+            case Owed.ONCE_MORE if owed.recall_error != LAST_CALL:
+                token_use.hasten_former(session, zoom_app, owed, now=now)
+                secret_changes.amend(
+                    session,
+                    owed,
+                    recall_error=LAST_CALL,
+                    recall_due_at=now + _A_LAST_TRY,
+                )
+                return False
+        return True
+
+
+def _rename(services: Services, change: SecretChange) -> None:
+    """Mend the words of what came while not every process knew of the change."""
+    with services.database.reading() as session:
+        zoom_app = zoom_apps.get(session, change.zoom_app_id)
+        wrong = token_use.misnamed(session, services.vault, zoom_app, change)
+    if wrong:
+        with services.database.writing() as session:
+            token_use.rename(session, wrong)
 
 
 def _watch_zoom(services: Services, change: SecretChange, now: datetime) -> bool:
     """See whether Zoom uses the new secret token, and end what is done; commits."""
     if change.zoom_seen_at is None:
+        _rename(services, change)
         with services.database.reading() as session:
             zoom_app = zoom_apps.get(session, change.zoom_app_id)
             is_direct = zoom_app.routing is Routing.DIRECT

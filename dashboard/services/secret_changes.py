@@ -25,6 +25,9 @@ GIVING = "Recall is being given it at this moment."
 FORMER_FIRST = "Webhooks signed with the former secret token go to Recall first."
 """The error's place while the call waits for those."""
 
+LAST_CALL = "Webhooks signed with the former secret token are tried once more first."
+"""The same, for those that failed several times: Recall may have been down."""
+
 WINDOW = timedelta(minutes=30)
 """How long a request may be Zoom's all the same that no secret token here signed."""
 

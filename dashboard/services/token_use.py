@@ -7,10 +7,11 @@ matters: a process may take a second to know of a change (services/keyring.py).
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, TextClause, func, or_, select, update
 from sqlmodel import Session, SQLModel
 
 from dashboard.errors import VaultError
@@ -20,17 +21,28 @@ from dashboard.models.secret_change import SecretChange
 from dashboard.models.webhook import Refusal, WebhookBody
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import secret_changes, zoom_apps
-from dashboard.services.queues import WEBHOOK, is_waiting
+from dashboard.services.queues import WEBHOOK, announce, is_waiting
 from dashboard.services.signatures import MISMATCHES
 from dashboard.services.signers import signer
 from dashboard.vault import Vault
 
-TRIES = 6
+TRIES = 7
 """So often a webhook signed with a former secret token is tried before Recall is given
-the new one all the same: some two minutes of a Recall that answers."""
+the new one all the same: some four minutes (services/retry_schedule.py)."""
+
+_KNOWN_AFTER = timedelta(seconds=5)
+"""When every process knows of a change: longer than the keyring keeps what it knows."""
+
+
+class Owed(StrEnum):
+    """What Recall is to get before a new secret token."""
+
+    NONE = "none"
+    FIRST = "first"
+    ONCE_MORE = "once_more"
+
 
 _LOOKED_AT = 200
-_KNOWN_AFTER = timedelta(seconds=5)
 _BODY = SQLModel.metadata.tables[str(WebhookBody.__tablename__)]
 _HOLD = SQLModel.metadata.tables[str(Hold.__tablename__)]
 _REFUSAL = SQLModel.metadata.tables[str(Refusal.__tablename__)]
@@ -149,10 +161,10 @@ def is_by_current(
     return signer(headers, body, [current]) is not None
 
 
-def rename(
+def misnamed(
     session: Session, vault: Vault, zoom_app: ZoomApp, change: SecretChange
-) -> None:
-    """Give webhooks of the first seconds after a change the right word; commits not.
+) -> list[int]:
+    """Return the webhooks of the first seconds after a change that have the wrong word.
 
     A process that did not know of it yet called the former secret token the current
     one: such a webhook would wait for Recall to be given another.
@@ -160,31 +172,34 @@ def rename(
     doubtful = session.connection().scalars(
         select(WEBHOOK.c.id).where(
             WEBHOOK.c.zoom_app_id == zoom_app.id,
-            is_waiting(WEBHOOK),
+            WEBHOOK.c.id >= first_id(change.stored_at),
+            WEBHOOK.c.id < first_id(change.stored_at + _KNOWN_AFTER),
             WEBHOOK.c.verdict == "current",
-            WEBHOOK.c.received_at >= change.stored_at,
-            WEBHOOK.c.received_at <= change.stored_at + _KNOWN_AFTER,
         )
     )
-    wrong = [
+    return [
         webhook_id
         for webhook_id in doubtful.all()
         if not is_by_current(session, vault, zoom_app, webhook_id)
     ]
-    if wrong:
-        session.connection().execute(
-            update(WEBHOOK).where(WEBHOOK.c.id.in_(wrong)).values(verdict="previous")
-        )
 
 
-def are_former_owed(session: Session, zoom_app: ZoomApp, change: SecretChange) -> bool:
-    """Whether Recall should get webhooks first that only the former one proves.
+def rename(session: Session, webhook_ids: Sequence[int]) -> None:
+    """Give them the right word; the caller commits."""
+    session.connection().execute(
+        update(WEBHOOK).where(WEBHOOK.c.id.in_(webhook_ids)).values(verdict="previous")
+    )
 
-    Not for what Recall refuses or does not take after some tries; but as long as the
-    workspace as a whole stands still, for then nothing else could be delivered either.
+
+def former_owed(session: Session, zoom_app: ZoomApp, change: SecretChange) -> Owed:
+    """Say whether Recall should get webhooks first that only the former one proves.
+
+    Not for what it refuses; and for what it does not take after some tries once more,
+    for it may have been down. But as long as the workspace as a whole stands still,
+    all of them: nothing else could be delivered either.
     """
     if not change.has_secret_token or change.recall_at is not None:
-        return False
+        return Owed.NONE
     held = set(
         session.connection().scalars(
             select(_HOLD.c.id).where(
@@ -193,20 +208,34 @@ def are_former_owed(session: Session, zoom_app: ZoomApp, change: SecretChange) -
             )
         )
     )
-    is_owed: ColumnElement[bool] = or_(
-        WEBHOOK.c.verdict != "current", WEBHOOK.c.received_at < change.stored_at
+    is_down = zoom_app.workspace_id in held
+    if zoom_app.id in held and not is_down:
+        return Owed.NONE
+    tried = session.connection().scalar(
+        select(func.min(WEBHOOK.c.claim)).where(*_former(zoom_app, change))
     )
-    if zoom_app.workspace_id not in held:
-        if zoom_app.id in held:
-            return False
-        is_owed = and_(is_owed, WEBHOOK.c.claim < TRIES)
-    owed: Sequence[int] = (
-        session.connection()
-        .scalars(
-            select(WEBHOOK.c.id)
-            .where(WEBHOOK.c.zoom_app_id == zoom_app.id, is_waiting(WEBHOOK), is_owed)
-            .limit(1)
-        )
-        .all()
+    if tried is None:
+        return Owed.NONE
+    return Owed.FIRST if is_down or tried < TRIES else Owed.ONCE_MORE
+
+
+def hasten_former(
+    session: Session, zoom_app: ZoomApp, change: SecretChange, *, now: datetime
+) -> None:
+    """Make due what only the former secret token proves; the caller commits."""
+    session.connection().execute(
+        update(WEBHOOK)
+        .where(*_former(zoom_app, change), WEBHOOK.c.lease_until.is_(None))
+        .values(due_at=now)
     )
-    return bool(owed)
+    announce(session.connection())
+
+
+def _former(
+    zoom_app: ZoomApp, change: SecretChange
+) -> tuple[ColumnElement[bool] | TextClause, ...]:
+    return (
+        WEBHOOK.c.zoom_app_id == zoom_app.id,
+        is_waiting(WEBHOOK),
+        or_(WEBHOOK.c.verdict != "current", WEBHOOK.c.received_at < change.stored_at),
+    )
