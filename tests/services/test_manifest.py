@@ -27,6 +27,7 @@ from tests.served import served
 from tests.services.manifest_schema import schema
 
 HTTPS = "https://dashboard.example.com"
+CALLBACK = "/oauth/zoom/callback"
 ALL = [
     (kind, environment, routing)
     for kind in Kind
@@ -209,6 +210,7 @@ def test_imported_it_validates_connects_and_brings_an_event(
 
         assert (imported.status_code, pressed.status_code) == (303, 303)
         assert at_zoom.validated_at is not None
+        assert at_zoom.redirect_url == f"{stage.services.public_url}{CALLBACK}"
         assert at_zoom.optional_scopes == []
         assert connection.recall_credential_id is not None
         assert brings_it(stage, "meeting.created")
