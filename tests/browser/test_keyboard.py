@@ -120,7 +120,7 @@ def test_a_new_admin_gets_from_nothing_to_all_ticks_by_keyboard_on_a_phone(
     phone.keyboard.type("US, pay")
     keys.fill("API key", workspace.api_key)
     keys.press("Check and save")
-    phone.goto(app_url)
+    expect(phone).to_have_url(app_url)
     keys.press("Create in Recall")
     told(f"in Recall after {keys.stops} stops")
 

@@ -56,6 +56,31 @@ def test_a_right_key_is_saved_and_said(admin: FlaskClient) -> None:
     assert KEY not in answer.text
 
 
+def test_one_added_from_a_zoom_apps_page_leads_back_there(
+    admin: FlaskClient, services: Services
+) -> None:
+    with services.database.writing() as session:
+        app = a_zoom_app(services.vault)
+        session.add(app)
+        app_id = app.id
+    page = BeautifulSoup(
+        admin.get(f"/workspaces/new?zoom_app={app_id}").text, "html5lib"
+    )
+    form = page.select_one("form[action^='/workspaces/new']")
+    assert form is not None
+
+    answer = admin.post(str(form["action"]), data=TYPED)
+
+    assert answer.status_code == 303
+    assert answer.location.endswith(f"/zoom-apps/{app_id}")
+
+
+def test_an_address_that_is_no_zoom_apps_leads_nowhere_else(admin: FlaskClient) -> None:
+    answer = admin.post("/workspaces/new?zoom_app=//example.org", data=TYPED)
+
+    assert answer.location.endswith("/workspaces/")
+
+
 def test_a_wrong_key_is_refused_with_what_was_typed(
     admin: FlaskClient, services: Services
 ) -> None:

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from flask import Blueprint, flash, render_template, url_for
+from flask import Blueprint, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from pydantic import SecretStr
 
@@ -38,7 +38,7 @@ def index() -> str:
 @requires(Permission.WORKSPACES_WRITE)
 def new() -> str:
     """Show the form for another workspace."""
-    return render_template("workspaces/new.html", form=NewWorkspaceForm())
+    return _new_page(NewWorkspaceForm())
 
 
 @bp.post("/new")
@@ -59,7 +59,7 @@ def create() -> ResponseReturnValue:
         _put(form, error)
         return _new_again(form)
     _say(entered)
-    return htmx.go_to(url_for(".index"))
+    return htmx.go_to(_came_from() or url_for(".index"))
 
 
 @bp.get("/<uuid:workspace_id>/edit")
@@ -103,7 +103,24 @@ def check(workspace_id: UUID) -> ResponseReturnValue:
 
 
 def _new_again(form: NewWorkspaceForm) -> ResponseReturnValue:
-    return render_template("workspaces/new.html", form=form), _UNPROCESSABLE
+    return _new_page(form), _UNPROCESSABLE
+
+
+def _new_page(form: NewWorkspaceForm) -> str:
+    return render_template(
+        "workspaces/new.html",
+        form=form,
+        zoom_app_id=request.args.get("zoom_app", type=UUID),
+        back=_came_from() or url_for(".index"),
+    )
+
+
+def _came_from() -> str | None:
+    """Return the page of the zoom app that a workspace is added for, if it is one's."""
+    zoom_app_id = request.args.get("zoom_app", type=UUID)
+    if zoom_app_id is None:
+        return None
+    return url_for("zoom_apps.show", zoom_app_id=zoom_app_id)
 
 
 def _edit_again(form: WorkspaceForm, workspace_id: UUID) -> ResponseReturnValue:
