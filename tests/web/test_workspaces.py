@@ -13,7 +13,7 @@ from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import workspaces
 from dashboard.services.bundle import Services
 from tests.conftest import SignIn
-from tests.makers import API_KEY, a_workspace
+from tests.makers import API_KEY, a_workspace, a_zoom_app
 
 KEY = API_KEY.get_secret_value()
 TYPED = {"name": "Main", "region": "us-east-1", "api_key": KEY}
