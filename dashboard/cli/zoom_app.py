@@ -1,4 +1,4 @@
-"""`dashboard zoom-app`: add, list, show, create-in-recall, manifest."""
+"""`dashboard zoom-app`: add, list, show, create-in-recall, manifest, rotate."""
 
 import dataclasses
 import json
@@ -11,6 +11,7 @@ import click
 from pydantic_core import to_jsonable_python
 
 from dashboard.cli.opening import SECRET_FILE, opened_services, read_secret
+from dashboard.cli.zoom_app_rotate import rotate
 from dashboard.clients import recall
 from dashboard.clients.recall import REGIONS
 from dashboard.errors import ConflictError
@@ -41,7 +42,10 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON obj
 
 @click.group("zoom-app")
 def group() -> None:
-    """Zoom apps: add, list, show, create-in-recall, manifest."""
+    """Zoom apps: add, list, show, create-in-recall, manifest, rotate."""
+
+
+group.add_command(rotate)
 
 
 @group.command()

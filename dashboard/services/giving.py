@@ -101,7 +101,7 @@ def _wait(waited: timedelta, least: timedelta, most: timedelta) -> timedelta:
 
 def _why(error: UpstreamError) -> str:
     if not error.may_have_happened:
-        return str(error)
+        return error.told()
     # A client's own advice, to look first, is for calls that may not be repeated.
     said = str(error).partition(" It may have been carried out")[0]
     return f"{PERHAPS} {said}"

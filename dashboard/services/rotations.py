@@ -62,6 +62,11 @@ class Changed:
             and not self.is_owed
         )
 
+    @property
+    def why(self) -> str:
+        """Say why Recall has not got it; "" where there is nothing to say."""
+        return self.change.recall_error if self.change is not None else ""
+
 
 def change(
     services: Services,
@@ -131,17 +136,19 @@ def announce(services: Services, zoom_app_id: UUID, *, actor: Actor) -> datetime
 def tend(services: Services) -> int:
     """Go a step on with every change under way; commits. For the worker's chores.
 
-    Many workers may do this at once. At most one call to Recall each time.
+    Many workers may do this at once. At most one call to Recall each time, which
+    yields to people's.
 
     Returns:
         How many changes went on.
     """
     with services.database.reading() as session:
         open_ones = secret_changes.under_way(session)
-    now, done, has_called = services.clock.now(), 0, False
+    now, quiet = services.clock.now(), services.in_background()
+    done, has_called = 0, False
     for each in open_ones:
         if each.recall_due_at is not None and not has_called:
-            has_called = _give(services, each, actor=audit.THE_DASHBOARD)
+            has_called = _give(quiet, each, actor=audit.THE_DASHBOARD)
             done += has_called
         if each.has_secret_token:
             done += _watch_zoom(services, each, now)
