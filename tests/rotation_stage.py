@@ -5,7 +5,7 @@ runs by itself: `step` lets Zoom send, the worker deliver and the chore go on.
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -192,6 +192,15 @@ class Stage:
         with self.zoom.state.lock:
             return [each for each in self.zoom.state.deliveries if each.kind == "event"]
 
+    def events_taken(self) -> int:
+        """Return how many events Recall took."""
+        world = self.sandbox.recall_world
+        with world.lock:
+            return sum(
+                each.status == 200 and b"url_validation" not in each.body
+                for each in world.received
+            )
+
     def dead(self) -> list[Webhook]:
         with self.services.database.reading() as session:
             query = select(Webhook).where(col(Webhook.outcome) == Outcome.DEAD)
@@ -237,7 +246,3 @@ def admin(as_role: SignIn) -> FlaskClient:
 
 def minutes(number: float) -> timedelta:
     return timedelta(minutes=number)
-
-
-def since(stage: Stage, start: datetime) -> timedelta:
-    return stage.clock.now() - start

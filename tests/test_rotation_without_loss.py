@@ -11,12 +11,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from dashboard.sandbox.faults import Fault, FaultKind
-from dashboard.sandbox.recall.records import Received
-from dashboard.services import audit, entering, rotations
-from tests.relay_stage import With, at_recall
+from dashboard.services import audit, entering
+from tests.relay_stage import With
 from tests.rotation_stage import (
     API,
-    FORMER,
     Stage,
     admin,
     changes,
@@ -133,15 +131,6 @@ CASES = {
 }
 
 
-def received_ok(stage: Stage) -> list[Received]:
-    """Return the events that Recall took."""
-    return [
-        each
-        for each in at_recall(stage.sandbox)
-        if each.status == 200 and b"url_validation" not in each.body
-    ]
-
-
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_no_event_is_lost_whatever_recall_does(
     stage: Stage, admin: FlaskClient, case: Case
@@ -230,126 +219,3 @@ def test_a_crash_after_recall_took_it_is_not_called_done_and_is_healed(
     stage.run(minutes(6))
     stage.require_nothing_lost()
     assert stage.dead() == []
-
-
-def test_webhooks_signed_with_the_former_token_go_before_it_is_taken_from_recall(
-    stage: Stage, admin: FlaskClient
-) -> None:
-    stage.announce()
-    stage.sandbox.recall_world.set_switches({"webhook_answer": 503})
-    stage.event(8)
-    stage.run(minutes(1))  # enough of them failed: the workspace stands still
-    new = stage.regenerate()
-
-    stage.save(new)
-    stage.event(4)
-    stage.run(minutes(60), step=minutes(0.5))
-    during = stage.page(admin)
-    kept = stage.at_recall.webhook_secret
-    stage.sandbox.recall_world.set_switches({"webhook_answer": "ok"})
-    stage.run(minutes(5))
-
-    assert kept == FORMER
-    assert "signed with the former secret token go to Recall first" in during
-    assert stage.at_recall.webhook_secret == new
-    stage.run(minutes(90), step=minutes(1))
-    stage.require_nothing_lost()
-    assert stage.dead() == []
-
-
-def test_one_webhook_that_recall_never_takes_does_not_keep_the_token_from_it(
-    stage: Stage,
-) -> None:
-    stage.announce()
-    stage.sandbox.recall_world.set_switches({"webhook_answer": 500})
-    stage.event()
-    new = stage.regenerate()
-
-    stage.save(new)
-    stage.run(minutes(4))
-
-    assert stage.at_recall.webhook_secret == new
-
-
-def test_what_comes_too_late_is_dead_for_its_own_reason_and_holds_nothing_up(
-    stage: Stage,
-) -> None:
-    stage.announce()
-    new = stage.regenerate()
-    stage.save(new)
-    stage.event()
-    stage.step()
-    assert stage.tone("zoom") == "good"
-
-    stage.straggler()
-    stage.event(3)
-    stage.step()
-
-    [late] = stage.dead()
-    assert late.verdict == "previous"
-    assert len(received_ok(stage)) == 4
-    stage.require_nothing_lost()
-
-
-def test_a_token_typed_wrong_costs_no_event_and_is_said_on_the_page(
-    stage: Stage, admin: FlaskClient
-) -> None:
-    stage.event()
-    stage.step()
-    stage.save("test-verification-token")  # and nothing was regenerated in Zoom
-    stage.event(5)
-    stage.run(minutes(10), step=minutes(0.5))
-    wrong = stage.page(admin)
-    stage.save(FORMER)
-    stage.run(minutes(2))
-
-    assert "Zoom still signs with the former secret token" in wrong
-    assert "it is kept here and waits" in wrong
-    assert stage.at_recall.webhook_secret == FORMER
-    assert len(received_ok(stage)) == 6
-    stage.require_nothing_lost()
-    assert stage.dead() == []
-
-
-def test_a_regenerated_token_typed_wrong_first_costs_no_event_either(
-    stage: Stage, admin: FlaskClient
-) -> None:
-    stage.announce()
-    new = stage.regenerate()
-    stage.save("test-verification-token")
-    stage.event(3)
-    stage.run(minutes(4), step=minutes(0.5))
-    stage.services.intake.flush()
-    wrong = stage.page(admin)
-    stage.save(new)
-    stage.run(minutes(90), step=minutes(1))
-
-    assert "signed with neither secret token" in wrong
-    assert "entered wrong" in wrong
-    assert stage.at_recall.webhook_secret == new
-    assert len(received_ok(stage)) == 3
-    stage.require_nothing_lost()
-    assert stage.dead() == []
-
-
-def test_the_former_token_is_accepted_until_zoom_has_left_it(stage: Stage) -> None:
-    stage.announce()
-    new = stage.regenerate()
-    stage.save(new)
-    stage.run(minutes(600), step=minutes(20))  # Zoom is silent: both are accepted
-    before = stage.app().previous_secret_token
-    stage.event()
-    stage.step()
-    almost = rotations.KEPT - minutes(5)
-    stage.run(almost, step=minutes(5))
-    stage.straggler()
-    stage.run(almost, step=minutes(5))
-    extended = stage.app().previous_secret_token
-    stage.run(minutes(6))
-
-    assert before is not None
-    assert extended is not None  # it was seen again, so it stays as long again
-    assert stage.app().previous_secret_token is None
-    change = stage.change()
-    assert change is not None
-    assert change.ended_at is not None

@@ -24,6 +24,7 @@ from dashboard.services.secret_changes import Failure
 PERHAPS = "Perhaps Recall has it; it is given again, which is safe."
 """Begins the reason where Recall's answer was lost."""
 
+_NOTHING = "Nothing was changed"
 _SOONEST = timedelta(seconds=2)
 _LATEST = timedelta(minutes=5)
 _A_PERSON_MUST_ACT = timedelta(minutes=1)
@@ -101,7 +102,8 @@ def _wait(waited: timedelta, least: timedelta, most: timedelta) -> timedelta:
 
 def _why(error: UpstreamError) -> str:
     if not error.may_have_happened:
-        return error.told()
+        # "Nothing" would be about what is stored here as well.
+        return error.told().replace(_NOTHING, f"{_NOTHING} in Recall", 1)
     # A client's own advice, to look first, is for calls that may not be repeated.
     said = str(error).partition(" It may have been carried out")[0]
     return f"{PERHAPS} {said}"
