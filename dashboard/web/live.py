@@ -220,12 +220,8 @@ class Watcher:
         if watched <= self._watched and now_s < self._watched_due_s:
             return
         self._watched, self._watched_due_s = watched, now_s + _WATCHED_EVERY_S
-        if not watched:
-            return
-        try:
+        if watched:
             self._when_watched(watched)
-        except StorageError as error:
-            _log.warning("live.watched_not_told", reason=str(error))
 
 
 def install(app: Flask, watcher: Watcher) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import event
@@ -9,6 +10,8 @@ from sqlalchemy import event
 from dashboard.db import Database
 from dashboard.models.staff import Role
 from dashboard.web.live import NoPlaceError
+from dashboard.web.live_board import Board, Message
+from dashboard.web.live_stream import EventStream
 from dashboard.web.signin import Person
 from tests.relay_stage import until
 from tests.web.live_stage import (
@@ -149,6 +152,23 @@ def test_of_many_pages_that_must_ask_a_few_are_told_at_a_time(
         page.wait_for(b"data: webhooks\n")
     rounds = [stream.told_last for stream in streams]
     assert max(rounds.count(each) for each in rounds) == 10
+
+
+def test_where_all_changes_all_the_time_every_page_has_its_turn(
+    make: Make, reader: Person
+) -> None:
+    class Restless(Board):
+        def message(self, topic: str, role: Role) -> Message:
+            return Message(b"", uuid4().hex, is_drawn=False)
+
+    watcher = make()
+    watcher._board = Restless(Artist())
+    streams = [EventStream(["webhooks"], reader) for _ in range(30)]
+
+    for _ in range(3):
+        watcher._tell(streams)
+
+    assert {stream.told_last for stream in streams} == {1, 2, 3}
 
 
 def test_no_more_streams_open_than_there_are_places(make: Make, reader: Person) -> None:

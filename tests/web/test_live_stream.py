@@ -132,7 +132,7 @@ def test_in_a_loop_it_is_woken_from_another_thread() -> None:
 
 @pytest.mark.parametrize("happens", ["offer", "end"])
 def test_in_a_loop_what_came_before_it_was_read_is_not_lost(happens: str) -> None:
-    stream = a_stream()
+    stream = a_stream(beat_every_s=10 * LONG_S)
     if happens == "end":
         stream.end()
     else:
