@@ -138,34 +138,60 @@ def test_the_same_answer_is_kept_again_after_an_hour_only(stage: Stage) -> None:
     assert stage.checks(Source.RECALL_API)[-1].at == stage.clock.now()
 
 
-def test_a_look_that_ends_after_a_change_changes_nothing(stage: Stage) -> None:
-    """A slow Recall answers when the app was hastened meanwhile."""
-    asked, gate = threading.Event(), threading.Event()
-    recall = stage.services.recall
+class SlowRecall:
+    """Recall as it is, but that its record comes when it is let go."""
 
-    def held_up(region: str, key: Any, /, **over: Any) -> Any:
-        client = recall(region, key, **over)
+    def __init__(self, stage: Stage) -> None:
+        self.asked, self.gate = threading.Event(), threading.Event()
+        self._recall = stage.services.recall
+        slow: Any = With(stage.services, in_background=lambda: slow, recall=self._make)
+        self.lookout = Lookout(slow, patience_s=0)
+
+    def _make(self, region: str, key: Any, /, **over: Any) -> Any:
+        client: Any = self._recall(region, key, **over)
         get_app = client.get_app
 
         def slowly(app_id: Any) -> Any:
-            asked.set()
-            gate.wait(10)
+            self.asked.set()
+            self.gate.wait(10)
             return get_app(app_id)
 
-        client.get_app = slowly  # type: ignore[method-assign]  # a slow network
+        client.get_app = slowly
         return client
 
-    slow: Any = With(stage.services, in_background=lambda: slow, recall=held_up)
-    lookout = Lookout(slow, patience_s=0)
-    lookout()
-    asked.wait(10)
-    stage.hasten()
-    before = stage.row()
-    gate.set()
-    until(lambda: not lookout._busy.total())
+    def let_go(self) -> None:
+        """Let it answer; return when the look has ended."""
+        self.gate.set()
+        until(lambda: not self.lookout._busy.total())
 
+
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_a_look_that_ends_too_late_changes_nothing(
+    stage: Stage, *, is_closed: bool
+) -> None:
+    slow = SlowRecall(stage)
+    begun = slow.lookout()
+    slow.asked.wait(10)
+    if is_closed:
+        slow.lookout.close()
+    else:
+        stage.hasten()
+    before = stage.row()
+
+    slow.let_go()
+
+    assert begun == 1
     assert stage.row() == before
     assert not stage.checks(Source.RECALL_API, Source.RECALL_PROBE)
+
+
+def test_a_recall_that_hangs_holds_up_nobody(stage: Stage) -> None:
+    slow = SlowRecall(stage)
+
+    begun = [slow.lookout() for _ in range(3)]  # each returns at once
+
+    assert begun == [1, 0, 0]
+    slow.let_go()
 
 
 def test_one_that_is_closed_writes_nothing_more(stage: Stage) -> None:

@@ -8,7 +8,7 @@ from sqlmodel import select
 
 from dashboard.db import Database
 from dashboard.models.watch import Watch
-from dashboard.models.zoom_app import Routing
+from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.services import watches
 from dashboard.services.watches import Taken
 from dashboard.vault import Vault
@@ -137,6 +137,36 @@ def test_an_app_is_taken_once_until_its_lease_ends(
     assert again.claim == first.claim + 1
     with database.writing() as session:
         assert watches.held(session, first) is None
+
+
+def test_of_two_that_see_the_same_due_one_takes_it(
+    database: Database, app_id: UUID
+) -> None:
+    watch(database, app_id, poll_due_at=NOON)
+
+    with database.writing() as session:
+        both = [watches._claim(session, app_id, None, now=NOON) for _ in range(2)]
+
+    assert [each is not None for each in both] == [True, False]
+
+
+def test_one_that_was_just_looked_at_is_not_taken_again(
+    database: Database, app_id: UUID
+) -> None:
+    watch(database, app_id)
+
+    with database.writing() as session:
+        assert watches._claim(session, app_id, None, now=NOON) is None
+
+
+def test_an_app_that_was_retired_is_not_looked_at_any_more(
+    database: Database, app_id: UUID
+) -> None:
+    watch(database, app_id, poll_due_at=NOON)
+    with database.writing() as session:
+        session.get_one(ZoomApp, app_id).retired_at = NOON
+
+    assert take(database) == []
 
 
 @pytest.mark.parametrize("kind", ["poll", "log", "probe"])

@@ -3,6 +3,7 @@
 from typing import Any
 
 from dashboard.models.check import Finding, Source
+from dashboard.models.watch import Watch
 from dashboard.models.zoom_app import Routing
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
@@ -71,6 +72,24 @@ def test_what_zoom_validated_before_our_probe_is_not_lost(stage: Stage) -> None:
     assert zooms in told
     assert stage.there.webhook_last_validation != zooms
     assert stage.recalls().state is State.VALID
+
+
+def test_a_probe_that_is_due_alone_reads_the_record_before_as_well(
+    stage: Stage,
+) -> None:
+    stage.look()
+    stage.wait(minutes=3)
+    stage.press_validate()
+    zooms = stage.there.webhook_last_validation
+    with stage.services.database.writing() as session:
+        session.get_one(Watch, stage.app_id).probe_due_at = stage.clock.now()
+    stage.wait(seconds=90)
+
+    stage.look()
+
+    told = [check.told_at for check in stage.checks(Source.RECALL_API)]
+    assert zooms in told
+    assert len(stage.checks(Source.RECALL_PROBE)) == 2
 
 
 def test_an_app_deleted_in_recall_is_gone(stage: Stage) -> None:
