@@ -70,7 +70,7 @@ def only(services: Services) -> ZoomApp:
 
 
 def tone(page: BeautifulSoup, step: str) -> list[str]:
-    found = page.select_one(f"#step-{step}")
+    found = page.select_one(f"#tick-{step}")
     assert found is not None
     return [name for name in found["class"] if name.startswith("tone-")]
 
@@ -148,10 +148,10 @@ def test_zoom_being_down_is_saved_and_said_to_be_unchecked(
     answer = admin.post("/zoom-apps/new", data=TYPED, follow_redirects=True)
 
     assert "Saved, but unchecked" in answer.text
-    assert tone(page_of(answer), "credentials") == ["tone-waiting"]
+    assert tone(page_of(answer), "pair") == ["tone-waiting"]
     sandbox.zoom_faults.set([])
     again = admin.post(f"/zoom-apps/{only(services).id}/check", follow_redirects=True)
-    assert tone(page_of(again), "credentials") == ["tone-good"]
+    assert tone(page_of(again), "pair") == ["tone-good"]
 
 
 def test_a_client_id_that_is_here_already_is_said_at_its_field(
