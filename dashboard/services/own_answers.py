@@ -17,7 +17,7 @@ from dashboard.services import own_sentences as words
 from dashboard.services.challenges import Challenge, Seen
 from dashboard.services.signatures import Cause
 
-_GOOD = "Our own challenge, sent to the public URL, was answered rightly."
+_GOOD = "Our own challenge to the public URL{} was answered rightly."
 _LONGEST = 300
 # Of these the receiver's own sentence is right; of a signature it would blame the
 # secret token, which is the very one that signed.
@@ -90,15 +90,16 @@ def with_address(
             f"Our own challenge was answered rightly, but Zoom refuses this URL: "
             f"{trouble}. {words.SET} an https address with a host name."
         )
-    about = ""
+    aside, about = "", ""
     if trouble is not None:
-        about = f"The real Zoom would refuse this URL: {trouble}."
+        aside = f", which the real Zoom would refuse ({trouble}),"
+        about = f" The real Zoom would refuse this URL: {trouble}."
     elif doubt is not None:
-        about = f"Mind the public URL: {doubt}."
-    # Of what is good the last words tell how long it took.
-    both = f"{about} {seen.detail}" if is_good else f"{seen.detail} {about}"
-    detail = both.strip() if len(both) <= _LONGEST else seen.detail
-    return replace(seen, detail=detail)
+        aside, about = f" (mind that {doubt})", f" Mind the public URL: {doubt}."
+    if is_good:  # whose last words are followed by how long it took
+        return replace(seen, detail=_GOOD.format(aside))
+    both = f"{seen.detail}{about}"
+    return replace(seen, detail=both if len(both) <= _LONGEST else seen.detail)
 
 
 def _answered(asked: Challenge, answer: OwnAnswer) -> Seen:
@@ -107,7 +108,8 @@ def _answered(asked: Challenge, answer: OwnAnswer) -> Seen:
     except ValueError:
         said = None
     if said == asked.answer:
-        return Seen(finding=Finding.GOOD, detail=_GOOD, took_ms=answer.took_ms)
+        detail = _GOOD.format("")
+        return Seen(finding=Finding.GOOD, detail=detail, took_ms=answer.took_ms)
     if not isinstance(said, dict) or "plainToken" not in said:
         return _failed(_something_else(answer))
     if said["plainToken"] != asked.plain:

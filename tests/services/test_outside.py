@@ -14,10 +14,11 @@ from dashboard.models.check import Check, Finding, Source
 from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import outside
+from dashboard.services import outside, own_answers
 from dashboard.services.bundle import Services
 from dashboard.services.challenges import Seen
 from dashboard.services.signatures import answer_challenge
+from dashboard.settings import public_url_doubt
 from tests import certificates
 from tests.own_url_stage import (
     Middleware,
@@ -185,7 +186,11 @@ def test_nobody_there(services: Services, app_id: UUID) -> None:
     ("zoom_url", "finding", "words"),
     [
         ("https://zoom.us", Finding.FAILED, "but Zoom refuses this URL: it is local"),
-        ("http://127.0.0.1:1", Finding.GOOD, "The real Zoom would refuse this URL"),
+        (
+            "http://127.0.0.1:1",
+            Finding.GOOD,
+            "which the real Zoom would refuse (it is ",
+        ),
     ],
 )
 def test_an_address_that_zoom_would_refuse_is_good_for_a_simulated_one_only(
@@ -216,3 +221,18 @@ def test_no_secret_is_in_what_is_said(services: Services, app_id: UUID) -> None:
     for front in fronts:
         with front as public:
             assert "test-secret" not in ask(public, app_id).detail
+
+
+def test_a_doubt_about_the_address_is_said_beside_what_was_seen() -> None:
+    doubt = public_url_doubt("https://dashboard.example.com:8443")
+    good = Seen(finding=Finding.GOOD, detail="", took_ms=1.0)
+    bad = Seen(finding=Finding.FAILED, detail="Nobody there.")
+
+    def told(seen: Seen) -> Seen:
+        return own_answers.with_address(
+            seen, trouble=None, doubt=doubt, is_real_zoom=True
+        )
+
+    assert told(good).finding is Finding.GOOD
+    assert "(mind that it names port 8443;" in told(good).detail
+    assert told(bad).detail.startswith("Nobody there. Mind the public URL: it names")

@@ -13,6 +13,7 @@ from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.services import watches
 from dashboard.services.watch_looks import BRISK, CALM, STEADY
 from dashboard.services.watching import Lookout
+from dashboard.worker import Worker
 from tests.makers import NOON
 from tests.relay_stage import With, until
 from tests.services.watch_stage import Stage, stage
@@ -207,3 +208,14 @@ def test_a_retired_app_is_left_alone(stage: Stage) -> None:
         session.get_one(ZoomApp, stage.app_id).retired_at = NOON
 
     assert stage.look() == 0
+
+
+def test_the_worker_lets_its_looks_go_when_it_ends(stage: Stage) -> None:
+    lookout = Lookout(stage.services)
+    worker = Worker(stage.services, chores=[lookout])
+
+    worker.start()
+    worker.stop()
+
+    stage.hasten()
+    assert lookout() == 0

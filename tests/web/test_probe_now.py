@@ -15,7 +15,7 @@ from tests.conftest import SignIn
 from tests.makers import API_KEY, a_workspace, a_zoom_app
 from tests.own_url_stage import reachable
 
-OURS = "sent to the public URL, was answered rightly"
+OURS = "Our own challenge to the public URL"
 RECALLS = "Recall answered our signed challenge rightly."
 
 
@@ -57,7 +57,7 @@ def test_both_are_put_and_both_are_said(as_role: SignIn, app_id: UUID) -> None:
 
     assert OURS in page.text
     assert RECALLS in page.text
-    assert "Probe to our own address" in page.text
+    assert "Challenge from outside" in page.text
 
 
 def test_what_is_wrong_with_one_is_said_beside_the_other(
