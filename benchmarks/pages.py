@@ -30,6 +30,8 @@ _TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 _VALID = re.compile(
     rb'id="ours"\s+data-state="valid".*?<time datetime="([^"]+)"', re.DOTALL
 )
+_ID = re.compile(rb"\nid:\s*(\S*)\n\n\Z")
+_RETRY = re.compile(rb"retry: (\d+)\n")
 _OPENED_WITHIN_S = 120
 
 
@@ -164,36 +166,28 @@ async def _live(url: str, page: Page) -> None:
                         continue
                     page.opened += 1
                     async for event in _events(answer.content):
-                        last_id = event.get(b"id", [last_id.encode()])[0].decode()
-                        if b"retry" in event:
-                            retry_s = int(event[b"retry"][0]) / 1000
+                        if (found := _ID.search(event)) is not None:
+                            last_id = found[1].decode()
+                        if (found := _RETRY.match(event)) is not None:
+                            retry_s = int(found[1]) / 1000
                         await _take(session, page, event)
             except (aiohttp.ClientError, TimeoutError):
                 pass
             await asyncio.sleep(retry_s)
 
 
-async def _events(
-    content: aiohttp.StreamReader,
-) -> AsyncIterator[dict[bytes, list[bytes]]]:
+async def _events(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
     while (block := await content.readuntil(b"\n\n")).endswith(b"\n\n"):
-        event: dict[bytes, list[bytes]] = {b"size": [b"%d" % len(block)]}
-        for line in block.splitlines():
-            name, _, value = line.partition(b":")
-            event.setdefault(name, []).append(value.removeprefix(b" "))
-        yield event
+        yield block
 
 
-async def _take(
-    session: aiohttp.ClientSession, page: Page, event: dict[bytes, list[bytes]]
-) -> None:
+async def _take(session: aiohttp.ClientSession, page: Page, event: bytes) -> None:
     page.is_live = True
-    page.bytes_read += int(event[b"size"][0])
-    kind = event.get(b"event", [b""])[0]
-    if kind == b"drawn":
+    page.bytes_read += len(event)
+    if event.startswith(b"event: drawn\n"):
         page.pushed += 1
-        page.show(b"\n".join(event[b"data"][1:]))
-    elif kind == b"changed":
+        page.show(event.replace(b"\ndata: ", b"\n"))
+    elif event.startswith(b"event: changed\n"):
         page.fetched += 1
         async with session.get(_FRAGMENT, headers={"HX-Request": "true"}) as answer:
             page.show(await answer.read())

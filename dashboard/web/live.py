@@ -153,14 +153,15 @@ class Watcher:
 
     def _watch(self) -> None:
         with self._database.reading() as session:
-            last = ""
+            last, is_behind = "", False
             while self._goes_on():
                 now_s, began_s = time.monotonic(), time.thread_time()
                 is_asked = self._wake.is_set()
                 self._wake.clear()
                 stamp = changes.stamp(session, self._database)
-                if stamp != last or is_asked or now_s >= self._board.due_s:
-                    last = stamp if self._look(session, now_s) else ""
+                is_news = stamp != last and now_s >= self._board.opens_s
+                if is_news or is_asked or is_behind or now_s >= self._board.due_s:
+                    last, is_behind = stamp, not self._look(session, now_s)
                 self._say_who_is_watched(now_s)
                 self._is_closing.wait(_REST * (time.thread_time() - began_s))
                 self._wake.wait(_LOOK_EVERY_S)

@@ -74,12 +74,14 @@ class Board:
 
     Attributes:
         due_s: When to update it again though nothing changed; monotonic seconds.
+        opens_s: Before this the pace would let no change of any topic through.
     """
 
     def __init__(self, draw: Draw) -> None:
         self._draw = draw
         self._topics: dict[str, _Topic] = {}
         self.due_s = float("inf")
+        self.opens_s = 0.0
 
     def update(
         self,
@@ -102,6 +104,8 @@ class Board:
         self.due_s = float("inf")
         for name, topic in self._topics.items():
             self._update(name, topic, roles[name], versions[name], now_s)
+        paces = [topic.pace.opens_at_s for topic in self._topics.values()]
+        self.opens_s = min(paces, default=0.0)
 
     def message(self, topic: str, role: Role) -> Message:
         """Return what to say to this role; both are among those last watched."""

@@ -9,14 +9,13 @@ from uuid import uuid4
 import pytest
 
 from dashboard.db import Database
-from dashboard.models.staff import Role
-from dashboard.services import audit, staff
+from dashboard.models.staff import Role, Staff
+from dashboard.services import audit
 from dashboard.settings import load
 from dashboard.web.live import Watcher
 from dashboard.web.live_board import Fragment
 from dashboard.web.live_stream import EventStream
 from dashboard.web.signin import Person
-from tests.conftest import PASSWORD
 from tests.makers import NOON
 from tests.relay_stage import until
 
@@ -45,10 +44,13 @@ def reader(database: Database) -> Person:
 
 
 def a_person(database: Database, role: Role = Role.ADMIN) -> Person:
+    """Add somebody who is signed in already; to hash a password would take longer."""
+    one = Staff(
+        email=f"{uuid4()}@example.com", role=role, password_hash="-", created_at=NOON
+    )
     with database.writing() as session:
-        email = f"{uuid4()}@example.com"
-        one = staff.add(session, email=email, role=role, password=PASSWORD, now=NOON)
-        return Person(one.id, one.email, one.role, one.session_epoch)
+        session.add(one)
+    return Person(one.id, one.email, one.role, one.session_epoch)
 
 
 def note(database: Database) -> None:

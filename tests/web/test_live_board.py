@@ -90,6 +90,16 @@ def test_the_last_of_a_burst_is_never_lost(board: Board, artist: Artist) -> None
     assert b"data: 4\n" in board.message(*ADMIN).body
 
 
+def test_nobody_need_look_while_no_topic_may_be_told_of(board: Board) -> None:
+    other = ("webhooks", Role.ADMIN)
+    for number in range(3):
+        board.update([ADMIN], {"overview": str(number)}, now_s=100)
+    alone = board.opens_s
+    board.update([ADMIN, other], {"overview": "2", "webhooks": "1"}, now_s=100)
+
+    assert (alone, board.opens_s) == (101, 99)
+
+
 def test_who_opens_a_page_in_a_burst_does_not_wait(
     board: Board, artist: Artist
 ) -> None:
