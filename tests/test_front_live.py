@@ -67,7 +67,8 @@ def test_more_pages_than_threads_are_told_and_others_are_still_answered(
 
         assert answer.status == 200
         for page in pages:
-            assert b"meeting.created" in page.next("drawn")
+            while b"meeting.created" not in page.next("drawn"):
+                pass  # what the dashboard saw by itself came first
 
 
 def test_a_page_that_comes_back_after_a_restart_is_told_only_the_news(

@@ -100,7 +100,7 @@ CASES = {
         OWED, "limits calls", kind=FaultKind.RATE_LIMITED, seconds=20
     ),
     "PATCH is stopped by the firewall": _fault(
-        OWED, "firewall", "An admin", kind=FaultKind.HTML_403
+        OWED, "firewall", "an admin asks", kind=FaultKind.HTML_403
     ),
     "the workspace is out of credit": _switch(
         "credit_spent", True, False, OWED, "out of credit"

@@ -4,11 +4,13 @@ import random
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 from dashboard import schema
 from dashboard.db import Database
+from dashboard.models.watch import Watch
 from dashboard.settings import new_key, parse_keys
 from dashboard.vault import Vault
 from tests.chaos import ledger
@@ -26,6 +28,7 @@ Act = Callable[[Lasts, random.Random], None]
 
 _REGIONS = ("us-east-1", "eu-central-1")
 _PATIENCE_S = 60.0
+_LONG_AFTER = timedelta(days=365)
 # Longer than the dashboard waits for its database (5 s), or it would feel nothing.
 FELT_AFTER_S = 6.0
 
@@ -110,6 +113,16 @@ class Stage(ABC):
                     workspace_id=workspace.id,
                 )
                 session.add(app)
+                session.flush()
+                # Its own probes would be bytes at Recall that Zoom never sent.
+                never = app.created_at + _LONG_AFTER
+                watch = Watch(
+                    zoom_app_id=app.id,
+                    poll_due_at=never,
+                    log_due_at=never,
+                    probe_due_at=never,
+                )
+                session.add(watch)
                 self.recall_apps.append(there)
                 self._app_ids.append(app.id)
         self.database.close()  # else no other process may write to a SQLite file

@@ -210,8 +210,8 @@ def update_in_recall(zoom_app_id: UUID) -> ResponseReturnValue:
     """Give Recall the secrets stored here, and see whether it holds them."""
     try:
         recall_apps.update_in_recall(services(), zoom_app_id, actor=actor())
-    except UpstreamError:
-        flash(_OWED, "trouble")
+    except UpstreamError as error:
+        flash(f"Recall has not got it yet. {_told(error)}", "trouble")
     except ConflictError as error:
         flash(str(error), "waiting")
     else:
