@@ -3,10 +3,15 @@
 The order is in docs/rotation.md. `Stage.step` looks whether what the page says is so.
 """
 
+from typing import Any
+
 from flask.testing import FlaskClient
 
-from dashboard.services import rotations
-from tests.rotation_stage import FORMER, Stage, admin, minutes, stage
+from dashboard.errors import UpstreamError
+from dashboard.sandbox.faults import Fault, FaultKind
+from dashboard.services import audit, entering, rotations
+from tests.relay_stage import With
+from tests.rotation_stage import FORMER, Stage, admin, changes, minutes, stage
 
 __all__ = ["admin", "stage"]
 
@@ -132,3 +137,53 @@ def test_the_former_token_is_accepted_until_zoom_has_left_it(stage: Stage) -> No
     change = stage.change()
     assert change is not None
     assert change.ended_at is not None
+
+
+def test_an_outage_longer_than_the_tries_costs_no_webhook(stage: Stage) -> None:
+    stage.announce()
+    stage.sandbox.recall_faults.set([Fault(kind=FaultKind.DOWN)])
+    stage.event()  # too few for the workspace to stand still
+    new = stage.regenerate()
+
+    stage.save(new)
+    stage.event()
+    stage.run(minutes(20))
+    stage.sandbox.recall_faults.set([])
+    stage.run(minutes(10))
+
+    assert stage.at_recall.webhook_secret == new
+    assert stage.dead() == []
+    assert stage.events_taken() == 2
+
+
+def test_an_overtaken_call_whose_answer_is_lost_is_followed_by_the_newest(
+    stage: Stage,
+) -> None:
+    """The first PATCH may have landed after the second change was stored."""
+    first, second = "test-token-first", "test-token-second"
+    stage.step()
+
+    def recall(*args: Any, **over: Any) -> Any:
+        real = stage.services.recall(*args, **over)
+
+        class Overtaken:
+            def update_app(self, *args: Any, **over: Any) -> None:
+                entering.change(
+                    stage.services,
+                    stage.app_id,
+                    changes(second),
+                    actor=audit.COMMAND_LINE,
+                )
+                real.update_app(*args, **over)
+                raise UpstreamError("Lost.", service="Recall", may_have_happened=True)
+
+        return Overtaken()
+
+    services: Any = With(stage.services, recall=recall)
+    stage.save(first, services)
+    landed = stage.at_recall.webhook_secret
+    stage.step()
+
+    assert landed == first
+    assert stage.at_recall.webhook_secret == second
+    assert stage.tone("recall") == "good"
