@@ -13,6 +13,7 @@ from dashboard.models.staff import Role
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services import milestones
 from dashboard.services.bundle import Services
 from tests.conftest import SignIn
 from tests.makers import a_connection
@@ -31,9 +32,13 @@ def _half(services: Services) -> UUID:
 
 
 def _refused(services: Services) -> UUID:
-    return save_everything(
-        services, verdict=Verdict.WRONG, verdict_reason="Zoom refuses this pair."
-    )
+    app_id = save_everything(services)
+    milestones.note(services)
+    with services.database.writing() as session:
+        app = session.get_one(ZoomApp, app_id)
+        app.verdict, app.verdict_reason = Verdict.WRONG, "Zoom refuses this pair."
+        session.add(app)
+    return app_id
 
 
 def _direct(services: Services) -> UUID:
