@@ -1,62 +1,23 @@
 """What was seen, and the token state that follows: one row a case."""
 
 from datetime import timedelta
-from uuid import uuid4
 
 import pytest
-from pydantic import SecretStr
 
 from dashboard.clients.recall_replies import (
-    AccessToken,
     CredentialStatus,
-    RecallCredential,
 )
-from dashboard.clients.zoom import ZoomUser
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import TokenState
 from dashboard.models.zoom_app import Kind
 from dashboard.services.token_states import (
     Seen,
-    held_up,
     judge,
     next_look,
     scopes_in,
 )
 from tests.makers import NOON
-
-ANA = ZoomUser(id="zUsEr0001AAAAAAAAAAAAA")
-
-
-def a_credential(
-    status: CredentialStatus = CredentialStatus.HEALTHY,
-) -> RecallCredential:
-    return RecallCredential(id=uuid4(), oauth_app=uuid4(), status=status)
-
-
-def a_token(**left: float) -> AccessToken:
-    token = SecretStr("test-access-token-0001")
-    return AccessToken(token=token, expires_at=NOON + timedelta(**left))
-
-
-def recall(
-    status: int | None, detail: str = "", *, retryable: bool = False
-) -> UpstreamError:
-    return UpstreamError(
-        "Recall refused.",
-        service="Recall",
-        status=status,
-        detail=detail,
-        retryable=retryable,
-    )
-
-
-def zoom(
-    status: int | None, code: str = "", *, retryable: bool = False
-) -> UpstreamError:
-    return UpstreamError(
-        "Zoom refused.", service="Zoom", status=status, code=code, retryable=retryable
-    )
-
+from tests.services.looks import ANA, UNHEALTHY, a_credential, a_token, recall, zoom
 
 LACKING = UpstreamError(
     "This Zoom token lacks a scope.",
@@ -65,7 +26,6 @@ LACKING = UpstreamError(
     code="4711",
     detail="missing scopes: user:read:user, user:read:user:admin",
 )
-UNHEALTHY = a_credential(CredentialStatus.UNHEALTHY)
 
 CASES = {
     "all is well": (
@@ -285,29 +245,3 @@ def test_scope_names_are_found_in_words_of_zoom() -> None:
     )
 
     assert scopes_in(text) == ["user:read:user", "user_zak:read"]
-
-
-@pytest.mark.parametrize(
-    ("seen", "is_held_up"),
-    [
-        (Seen(credential=recall(429, retryable=True)), True),
-        (Seen(credential=a_credential(), token=recall(429, retryable=True)), True),
-        (Seen(credential=UNHEALTHY, token=recall(429, retryable=True)), False),
-        (Seen(credential=recall(503, retryable=True)), False),
-        (
-            Seen(
-                credential=a_credential(),
-                token=a_token(minutes=50),
-                user=zoom(429, retryable=True),
-            ),
-            False,
-        ),
-        (Seen(credential=a_credential(), token=a_token(minutes=50), user=ANA), False),
-    ],
-    ids=["credential", "token", "marked all the same", "down", "by Zoom", "seen"],
-)
-def test_a_look_is_held_up_only_by_recalls_429(
-    seen: Seen,
-    is_held_up: bool,  # noqa: FBT001 - a column of the table
-) -> None:
-    assert (held_up(seen, now=NOON) is not None) is is_held_up

@@ -1,0 +1,36 @@
+"""Only what Recall itself says can hold a look up."""
+
+import pytest
+
+from dashboard.services.token_states import (
+    Seen,
+    held_up,
+)
+from tests.makers import NOON
+from tests.services.looks import ANA, UNHEALTHY, a_credential, a_token, recall, zoom
+
+
+@pytest.mark.parametrize(
+    ("seen", "is_held_up"),
+    [
+        (Seen(credential=recall(429, retryable=True)), True),
+        (Seen(credential=a_credential(), token=recall(429, retryable=True)), True),
+        (Seen(credential=UNHEALTHY, token=recall(429, retryable=True)), False),
+        (Seen(credential=recall(503, retryable=True)), False),
+        (
+            Seen(
+                credential=a_credential(),
+                token=a_token(minutes=50),
+                user=zoom(429, retryable=True),
+            ),
+            False,
+        ),
+        (Seen(credential=a_credential(), token=a_token(minutes=50), user=ANA), False),
+    ],
+    ids=["credential", "token", "marked all the same", "down", "by Zoom", "seen"],
+)
+def test_a_look_is_held_up_only_by_recalls_429(
+    seen: Seen,
+    is_held_up: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    assert (held_up(seen, now=NOON) is not None) is is_held_up
