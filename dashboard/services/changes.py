@@ -17,6 +17,7 @@ from dashboard.models.check import Check
 from dashboard.models.connection import Connection, MeetingMapping
 from dashboard.models.hold import Hold
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend
+from dashboard.models.secret_change import SecretChange
 from dashboard.models.watch import Milestone
 from dashboard.models.webhook import Arrival, Attempt, Refusal, Webhook
 from dashboard.models.zoom_app import ZoomApp
@@ -77,7 +78,12 @@ def versions(session: Session, topics: Iterable[str]) -> dict[str, str]:
         apps = session.exec(select(func.sum(ZoomApp.version))).one()
         ticks = session.exec(select(func.count(col(Milestone.key)))).one()
         result[OVERVIEW] = _text(
-            result[WEBHOOKS], result[CONNECTIONS], checks, apps, ticks
+            result[WEBHOOKS],
+            result[CONNECTIONS],
+            checks,
+            apps,
+            ticks,
+            _rotations(session),
         )
     matches = list(wanted.values())
     result |= _each_webhook(
@@ -106,6 +112,19 @@ def _webhooks(session: Session) -> str:
     # A new state comes with an attempt, or was a person's act and is in the audit log.
     newest = [Webhook.id, Attempt.id, Arrival.id, Refusal.id, AuditEntry.id]
     return _text(*(session.exec(select(func.max(key))).one() for key in newest))
+
+
+def _rotations(session: Session) -> tuple[object, ...]:
+    # A row a change of secrets ever made: there are few.
+    found = session.exec(
+        select(
+            func.max(SecretChange.id),
+            func.max(SecretChange.recall_due_at),
+            func.count(col(SecretChange.recall_at)),
+            func.count(col(SecretChange.ended_at)),
+        )
+    ).one()
+    return tuple(found)
 
 
 def _connections(session: Session) -> str:

@@ -12,6 +12,7 @@ from dashboard.db import Database
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.connection import Connection, MeetingMapping, TokenState
 from dashboard.models.ids import new_id
+from dashboard.models.secret_change import SecretChange
 from dashboard.models.webhook import Arrival, Attempt, Outcome, Refusal, Webhook
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit, changes, milestones
@@ -162,6 +163,21 @@ def a_milestone_was_stored(world: World) -> None:
         session.add(milestones.made(app_id, Key.EVENT, at=LATER, proof="It arrived."))
 
 
+def a_change_of_secrets_failed(world: World) -> None:
+    world.store(
+        SecretChange(
+            id=new_id(LATER),
+            zoom_app_id=world.app.id,
+            asked_by="ana@example.com",
+            has_client_secret=False,
+            has_secret_token=True,
+            stored_at=LATER,
+            recall_error="Recall did not answer.",
+            recall_due_at=LATER,
+        )
+    )
+
+
 def the_pmi_changed(world: World) -> None:
     world.change(Connection, world.connection.id, pmi=5550000000)
 
@@ -198,6 +214,7 @@ def the_app_was_created_in_recall(world: World) -> None:
             {"connections", "connection", "zoom app", "overview"},
         ),
         (a_milestone_was_stored, {"zoom app", "overview"}),
+        (a_change_of_secrets_failed, {"zoom app", "overview"}),
         (the_pmi_changed, {"connections", "connection", "overview"}),
         (a_meeting_was_mapped, {"connections", "connection", "overview"}),
         (the_app_was_created_in_recall, {"zoom app", "overview"}),
