@@ -5,15 +5,20 @@ from uuid import UUID
 import pytest
 from bs4 import BeautifulSoup, Tag
 from flask.testing import FlaskClient
+from sqlmodel import select
 from werkzeug.test import TestResponse
 
+from dashboard.models.connection import ConnectAttempt, Connection
 from dashboard.models.staff import Role
+from dashboard.models.watch import Milestone
+from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import App
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.bundle import Services
 from tests.adopting_stage import CLIENT_ID, LIST, AdoptingStage, an_adopting_stage
 from tests.conftest import SignIn
+from tests.connect_stage import a_connect_stage
 from tests.makers import CLIENT_SECRET, SECRET_TOKEN
 
 SECRETS = [CLIENT_SECRET.get_secret_value(), SECRET_TOKEN.get_secret_value()]
@@ -157,3 +162,42 @@ def test_recall_failing_half_way_is_said_on_its_page(
     (app,) = stage.all()
     assert answer.request.path == f"/zoom-apps/{app.id}"
     assert "not brought together with its Recall app yet" in answer.text
+
+
+def test_who_had_connected_comes_along(
+    admin: FlaskClient, services: Services, sandbox: RunningSandbox
+) -> None:
+    connected = a_connect_stage(services, sandbox)
+    connected.connect()
+    with services.database.writing() as session:
+        for model in (ConnectAttempt, Connection, Milestone, ZoomApp):
+            for row in session.exec(select(model)):
+                session.delete(row)
+            session.flush()
+    address = (
+        f"/workspaces/{connected.app.workspace_id}"
+        f"/recall-apps/{connected.recall_app.id}/take-over"
+    )
+
+    answer = admin.post(address, data=TYPED, follow_redirects=True)
+
+    assert "1 user brought in from Recall" in answer.text
+
+
+def test_users_are_brought_in_by_hand_too(
+    admin: FlaskClient, services: Services, sandbox: RunningSandbox
+) -> None:
+    connected = a_connect_stage(services, sandbox)
+    row = connected.connect()
+    with services.database.writing() as session:
+        session.delete(session.get_one(Connection, row.id))
+    listed = admin.get(f"/workspaces/{connected.app.workspace_id}/recall-apps")
+    form = page_of(listed).select_one("form[action$='/bring-in']")
+    assert form is not None
+
+    first, again = (
+        admin.post(str(form["action"]), follow_redirects=True).text for _ in range(2)
+    )
+
+    assert "1 user brought in from Recall" in first
+    assert "is here already" in again

@@ -11,6 +11,7 @@ from dashboard.errors import ConflictError, InvalidInputError, UpstreamError
 from dashboard.models.zoom_app import Environment, Routing, ScopeStyle
 from dashboard.services import (
     adopting,
+    bringing_in,
     gone_apps,
     probing,
     recall_listing,
@@ -97,6 +98,28 @@ def create_again(zoom_app_id: UUID) -> ResponseReturnValue:
     return htmx.go_to(url_for("zoom_apps.show", zoom_app_id=zoom_app_id))
 
 
+@bp.post("/zoom-apps/<uuid:zoom_app_id>/bring-in")
+@requires(Permission.ZOOM_APPS_WRITE)
+def bring_in(zoom_app_id: UUID) -> ResponseReturnValue:
+    """Add the users that the app in Recall has already."""
+    if not _bring_in(zoom_app_id):
+        flash("Every user that Recall has of this app is here already.", "good")
+    return htmx.go_to(url_for("connections.index", app=zoom_app_id))
+
+
+def _bring_in(zoom_app_id: UUID) -> bool:
+    """Bring the users in and say so; tell whether there was something to say."""
+    try:
+        added = bringing_in.bring_in(services(), zoom_app_id, actor=actor())
+    except (ConflictError, UpstreamError) as error:
+        flash(f"The users that Recall has could not be brought in. {error}", "trouble")
+        return True
+    if added:
+        who = "1 user" if added == 1 else f"{added:,} users"
+        flash(f"{who} brought in from Recall; each is looked at by and by.", "good")
+    return bool(added)
+
+
 def _taken(taken: TakenOver) -> ResponseReturnValue:
     if taken.entered is None:
         flash("It is here already.", "good")
@@ -111,6 +134,7 @@ def _taken(taken: TakenOver) -> ResponseReturnValue:
     elif taken.entered is not None:
         flash("Recall has the secrets stored here now.", "good")
         probing.probe_recall(services(), taken.zoom_app_id)
+        _bring_in(taken.zoom_app_id)
     return htmx.go_to(url_for("zoom_apps.show", zoom_app_id=taken.zoom_app_id))
 
 
