@@ -88,7 +88,7 @@ def _trouble(story: Story) -> None:
     story.at(story.end - timedelta(hours=2))
     for person in _with_fate(Fate.REMOVES_APP):
         story.remove_app(person)
-    story.regenerate_secret_token(Environment.DEVELOPMENT)
+    story.swap_secret_in_recall(Environment.DEVELOPMENT)
 
 
 def _last_hour(story: Story) -> None:

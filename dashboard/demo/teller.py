@@ -1,6 +1,7 @@
 """The teller of the story: moves both clocks, and lets the product do the rest."""
 
 import random
+import time
 from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -20,6 +21,7 @@ from dashboard.services import (
     connections,
     entering,
     moving,
+    profiles,
     recall_apps,
     workspaces,
     zoom_apps,
@@ -30,7 +32,10 @@ from dashboard.services.credentials import NewZoomApp, ZoomAppChanges
 from dashboard.services.workspaces import NewWorkspace
 from dashboard.worker import Worker
 
+_ANOTHER = SecretStr("simulated-secret-token-of-another-app")
+
 _SEED = 20261123
+_PAUSE_S = 0.05
 _BEGAN_AGO = timedelta(hours=48)
 _SCOPE_OF_ME = "user:read:user"
 _WHO = Actor(name="admin@example.com")
@@ -215,18 +220,17 @@ class Story:
             name = zoom_apps.get(session, zoom_app_id).name
         changes = ZoomAppChanges(name=name, routing=routing)
         entering.change(self.services, zoom_app_id, changes, actor=_WHO)
+        keyring = self.services.intake.keyring
+        while (known := keyring.find_newer(zoom_app_id)) and known.routing != routing:
+            time.sleep(_PAUSE_S)
 
-    def regenerate_secret_token(self, environment: Environment) -> None:
-        """Give Zoom and the dashboard a new secret token; Recall keeps the old one."""
-        client_id, zoom_app_id = self.client_ids[environment], self.apps[environment]
-        made = self.world.zoom("do/regenerate_secret_token", client_id=client_id)
-        changes = ZoomAppChanges(
-            name=made["name"],
-            routing=Routing.RELAY,
-            secret_token=SecretStr(made["secret_token"]),
-        )
-        entering.change(self.services, zoom_app_id, changes, actor=_WHO)
-        self.world.zoom("do/validate", client_id=client_id)
+    def swap_secret_in_recall(self, environment: Environment) -> None:
+        """Let somebody give Recall another secret token, past the dashboard."""
+        with self.services.database.reading() as session:
+            zoom_app = zoom_apps.get(session, self.apps[environment])
+            recall, recall_app_id = profiles.recall_of(self.services, session, zoom_app)
+        recall.update_app(recall_app_id, webhook_secret=_ANOTHER)
+        self.world.zoom("do/validate", client_id=self.client_ids[environment])
         self.settle()
 
 
