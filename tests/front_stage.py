@@ -20,6 +20,7 @@ from sqlmodel import select
 from dashboard.db import Database
 from dashboard.models.staff import Role
 from dashboard.models.webhook import Webhook
+from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import staff
 from dashboard.services.signatures import sign, signed_bytes
 from dashboard.settings import new_key, parse_keys
@@ -69,6 +70,14 @@ class Front:
             **settings,
         }
         self._process: subprocess.Popen[bytes] | None = None
+
+    def retire(self) -> "Front":
+        """Retire the zoom app: the dashboard looks at nothing of it by itself."""
+        database = Database(f"sqlite:///{self.file}")
+        with database.writing() as session:
+            session.get_one(ZoomApp, self.app_id).retired_at = NOON
+        database.close()
+        return self
 
     def start(self) -> "Front":
         self._process = subprocess.Popen(
