@@ -1,8 +1,9 @@
 """How a view reaches the services, its reading session, the time and who asks."""
 
+from collections.abc import Callable, Hashable
 from contextlib import ExitStack
 from datetime import datetime
-from typing import cast
+from typing import TypeVar, cast
 
 from flask import Flask, current_app, g, request
 from sqlmodel import Session
@@ -12,6 +13,10 @@ from dashboard.services.bundle import Services
 from dashboard.web.signin import person
 
 _EXTENSION = "dashboard"
+GATHERED = "dashboard.gathered"
+"""In the environment of requests that the app makes of itself: a dictionary."""
+
+T = TypeVar("T")
 
 
 def install(app: Flask, bundle: Services) -> None:
@@ -36,6 +41,22 @@ def db() -> Session:
 def now() -> datetime:
     """Return the present instant, aware, UTC."""
     return services().clock.now()
+
+
+def gathered(key: Hashable, gather: Callable[[], T]) -> T:
+    """Return what a page shows; gathered once where it is drawn for several roles.
+
+    Args:
+        key: What it is.
+        gather: Asks the database. What it returns must not depend on who reads, and
+            must hold all it needs: its session is closed by then.
+    """
+    shared = request.environ.get(GATHERED)
+    if shared is None:
+        return gather()
+    if key not in shared:
+        shared[key] = gather()
+    return cast("T", shared[key])
 
 
 def actor() -> Actor:

@@ -6,7 +6,7 @@ the other half. docs/decisions/0009-drawn-once-pushed-to-all.md says why.
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import cast
 from uuid import UUID
 
@@ -43,8 +43,8 @@ class NoPlaceError(DashboardError):
     """Every place for a live page is taken; the page polls instead."""
 
 
-def _draw_nothing(_topic: str, _role: Role) -> Fragment | None:
-    return None
+def _draw_nothing(_topic: str, _roles: Collection[Role]) -> Mapping[Role, Fragment]:
+    return {}
 
 
 class Watcher:

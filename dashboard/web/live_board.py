@@ -6,7 +6,7 @@ watches, however many pages are open and however many events come.
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from dashboard.models.staff import Role
@@ -26,8 +26,8 @@ class Fragment:
     html: bytes
 
 
-Draw = Callable[[str, Role], Fragment | None]
-"""Draws what a role sees of a topic; None: each page must ask for itself."""
+Draw = Callable[[str, Collection[Role]], Mapping[Role, Fragment]]
+"""Draws what roles see of a topic; for a role left out each page asks for itself."""
 
 
 @dataclass(frozen=True)
@@ -114,29 +114,27 @@ class Board:
     def _update(
         self, name: str, topic: _Topic, roles: set[Role], version: str, now_s: float
     ) -> None:
-        missing = roles - topic.messages.keys()
         has_changed = version != topic.version
         if topic.messages and has_changed and now_s < topic.pace.opens_at_s:
             self.due_s = min(self.due_s, topic.pace.opens_at_s)
-            for role in missing:  # a page that has just opened waits for no pace
-                topic.messages[role] = self._message(name, role, topic.version)
-            return
-        if has_changed or now_s >= topic.drawn_at_s + _LOOK_AGAIN_S:
+        elif has_changed or now_s >= topic.drawn_at_s + _LOOK_AGAIN_S:
             topic.messages = {}
             topic.version, topic.drawn_at_s = version, now_s
             topic.pace.spend(now_s)
-            missing = roles
-        for role in missing:
-            topic.messages[role] = self._message(name, role, version)
         self.due_s = min(self.due_s, topic.drawn_at_s + _LOOK_AGAIN_S)
+        missing = roles - topic.messages.keys()
+        if missing:  # a page that has just opened waits for no pace
+            drawn = self._draw(name, missing)
+            for role in missing:
+                topic.messages[role] = _message(name, topic.version, drawn.get(role))
 
-    def _message(self, topic: str, role: Role, version: str) -> Message:
-        fragment = self._draw(topic, role)
-        if fragment is None:
-            tag = hashlib.sha256(version.encode()).hexdigest()[:40]
-            return Message(f"event: changed\ndata: {topic}\n".encode(), tag, False)
-        tag = tag_of(fragment.html)
-        lines = [f"{topic} {fragment.address} {tag}".encode()]
-        lines += fragment.html.splitlines()
-        body = b"event: drawn\n" + b"".join(b"data: %b\n" % line for line in lines)
-        return Message(body, tag, is_drawn=True)
+
+def _message(topic: str, version: str, fragment: Fragment | None) -> Message:
+    if fragment is None:
+        tag = hashlib.sha256(version.encode()).hexdigest()[:40]
+        return Message(f"event: changed\ndata: {topic}\n".encode(), tag, False)
+    tag = tag_of(fragment.html)
+    lines = [f"{topic} {fragment.address} {tag}".encode()]
+    lines += fragment.html.splitlines()
+    body = b"event: drawn\n" + b"".join(b"data: %b\n" % line for line in lines)
+    return Message(body, tag, is_drawn=True)

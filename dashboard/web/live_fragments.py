@@ -1,6 +1,8 @@
 """The live parts of pages, drawn once for everybody of a role who looks at them."""
 
+from collections.abc import Collection, Hashable, Mapping
 from functools import partial
+from wsgiref.types import WSGIEnvironment
 
 import structlog
 from flask import Flask, g, make_response, request
@@ -10,6 +12,7 @@ from dashboard.errors import DashboardError, StorageError
 from dashboard.models.staff import Role
 from dashboard.services import changes
 from dashboard.web import access, signin
+from dashboard.web.context import GATHERED
 from dashboard.web.live_board import Draw, Fragment
 
 _log = structlog.get_logger()
@@ -25,7 +28,27 @@ def drawing(app: Flask, public_url: str) -> Draw:
     return partial(_draw, app, public_url)
 
 
-def _draw(app: Flask, public_url: str, topic: str, role: Role) -> Fragment | None:
+def _draw(
+    app: Flask, public_url: str, topic: str, roles: Collection[Role]
+) -> Mapping[Role, Fragment]:
+    address = _address(app, topic)
+    if address is None:
+        return {}
+    shared: dict[Hashable, object] = {}
+    drawn = {}
+    for role in roles:
+        environ = create_environ(address, public_url, headers={"HX-Request": "true"})
+        environ[GATHERED] = shared
+        signin.stand_in(environ, role)
+        fragment = _draw_for(app, environ, topic, role)
+        if fragment is not None:
+            drawn[role] = fragment
+    return drawn
+
+
+def _draw_for(
+    app: Flask, environ: WSGIEnvironment, topic: str, role: Role
+) -> Fragment | None:
     """Ask the topic's view as somebody of this role would, without the person.
 
     What depends on who reads cannot be drawn for all: the view gets somebody without
@@ -34,15 +57,10 @@ def _draw(app: Flask, public_url: str, topic: str, role: Role) -> Fragment | Non
     Raises:
         StorageError: The database cannot be asked.
     """
-    address = _address(app, topic)
-    if address is None:
-        return None
-    environ = create_environ(address, public_url, headers={"HX-Request": "true"})
-    signin.stand_in(environ, role)
     try:
         with app.request_context(environ):
             g.csrf_token = ""
-            return _fragment(app, address, role)
+            return _fragment(app, role)
     except StorageError:
         raise
     except DashboardError:
@@ -52,7 +70,7 @@ def _draw(app: Flask, public_url: str, topic: str, role: Role) -> Fragment | Non
         return None
 
 
-def _fragment(app: Flask, address: str, role: Role) -> Fragment | None:
+def _fragment(app: Flask, role: Role) -> Fragment | None:
     endpoint = str(request.endpoint)
     needed = access.needs(endpoint)
     if needed is not None and not signin.Onlooker(role).can(needed):
@@ -61,7 +79,7 @@ def _fragment(app: Flask, address: str, role: Role) -> Fragment | None:
     response = make_response(view(**(request.view_args or {})))
     if response.status_code != 200:  # noqa: PLR2004 - the one with a fragment
         return None
-    return Fragment(address, response.get_data())
+    return Fragment(request.path, response.get_data())
 
 
 def _address(app: Flask, topic: str) -> str | None:

@@ -9,7 +9,7 @@ from dashboard.services import gone_apps, moving, zoom_app_pages, zoom_apps
 from dashboard.services.recall_apps import CreateResult
 from dashboard.services.zoom_app_pages import ZoomAppPage
 from dashboard.web import charts
-from dashboard.web.context import db, now, services
+from dashboard.web.context import db, gathered, now, services
 from dashboard.web.forms.zoom_app import CreateInRecallForm
 
 _CONFLICT = 409
@@ -21,12 +21,15 @@ def look(zoom_app_id: UUID) -> ZoomAppPage:
     Raises:
         NotFoundError: There is no such zoom app.
     """
-    return zoom_app_pages.page(
-        db(),
+    return gathered(
         zoom_app_id,
-        settings=services().settings,
-        public_url=services().public_url,
-        now=now(),
+        lambda: zoom_app_pages.page(
+            db(),
+            zoom_app_id,
+            settings=services().settings,
+            public_url=services().public_url,
+            now=now(),
+        ),
     )
 
 

@@ -1,12 +1,13 @@
 """Watchers on either database, people who read, and pages that listen in threads."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import event
 
 from dashboard.db import Database
 from dashboard.models.staff import Role, Staff
@@ -80,6 +81,19 @@ class Reading(threading.Thread):
         assert self.heard(words) >= times
 
 
+class Counting:
+    """How many statements reading connections sent, but for looks at the stamp."""
+
+    def __init__(self, database: Database) -> None:
+        self.statements = 0
+        event.listen(database._reader, "before_cursor_execute", self._count)
+
+    def _count(self, *arguments: Any) -> None:
+        statement = arguments[2]
+        stamps = ("PRAGMA data_version", "SELECT pg_current_snapshot()")
+        self.statements += not statement.startswith(stamps)
+
+
 class Artist:
     """Draws for each role its own; notes what, and of what version."""
 
@@ -87,6 +101,9 @@ class Artist:
         self.drawn: list[tuple[str, Role]] = []
         self.html = "<p>for {role}</p>"
 
-    def __call__(self, topic: str, role: Role) -> Fragment:
-        self.drawn.append((topic, role))
-        return Fragment(f"/{topic}", self.html.format(role=role.value).encode())
+    def __call__(self, topic: str, roles: Collection[Role]) -> dict[Role, Fragment]:
+        self.drawn += [(topic, role) for role in roles]
+        return {
+            role: Fragment(f"/{topic}", self.html.format(role=role.value).encode())
+            for role in roles
+        }

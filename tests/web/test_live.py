@@ -1,11 +1,9 @@
 """Live pages: told soon, by one query for all, in bounded number."""
 
 import threading
-from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import event
 
 from dashboard.db import Database
 from dashboard.models.staff import Role
@@ -17,6 +15,7 @@ from tests.relay_stage import until
 from tests.web.live_stage import (
     LONG_S,
     Artist,
+    Counting,
     Make,
     Reading,
     a_person,
@@ -67,19 +66,6 @@ def test_each_role_gets_its_own_and_no_other(make: Make, database: Database) -> 
     for role, page in pages.items():
         page.wait_for(f"<p>for {role.value}</p>".encode())
         assert page.heard(b"<p>for ") == 1
-
-
-class Counting:
-    """How many statements reading connections sent, but for looks at the stamp."""
-
-    def __init__(self, database: Database) -> None:
-        self.statements = 0
-        event.listen(database._reader, "before_cursor_execute", self._count)
-
-    def _count(self, *arguments: Any) -> None:
-        statement = arguments[2]
-        stamps = ("PRAGMA data_version", "SELECT pg_current_snapshot()")
-        self.statements += not statement.startswith(stamps)
 
 
 def test_many_pages_cost_the_queries_and_the_drawing_of_one(

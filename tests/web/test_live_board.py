@@ -18,9 +18,11 @@ class Artist:
         self.html = b"<p>\r\none\n</p>"
         self.drawn: list[tuple[str, Role]] = []
 
-    def __call__(self, topic: str, role: Role) -> Fragment | None:
-        self.drawn.append((topic, role))
-        return Fragment(f"/{topic}", self.html) if topic == "overview" else None
+    def __call__(self, topic: str, roles: Collection[Role]) -> dict[Role, Fragment]:
+        self.drawn += [(topic, role) for role in roles]
+        if topic != "overview":
+            return {}
+        return dict.fromkeys(roles, Fragment(f"/{topic}", self.html))
 
 
 @pytest.fixture

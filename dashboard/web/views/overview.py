@@ -11,7 +11,7 @@ from dashboard.services.permissions import Permission
 from dashboard.web import charts, htmx
 from dashboard.web.access import requires
 from dashboard.web.charts import Hour, HourBars, Part, PartsBar
-from dashboard.web.context import db, now, services
+from dashboard.web.context import db, gathered, now, services
 
 bp = Blueprint("overview", __name__)
 
@@ -29,7 +29,7 @@ _TONES = {
 @requires(Permission.OVERVIEW_READ)
 def index() -> Response:
     """Show the overview; live."""
-    apps = overview.list_apps(db(), now=now())
+    apps = gathered("apps", lambda: overview.list_apps(db(), now=now()))
     return htmx.page_or_fragment(
         "overview/index.html",
         "overview/partials/_live.html",
@@ -42,7 +42,10 @@ def index() -> Response:
 
 def _items(apps: Sequence[AppOverview]) -> Sequence[attention.Item]:
     public_url = services().public_url
-    return attention.items(db(), apps, public_url=public_url, now=now())
+    return gathered(
+        "items",
+        lambda: attention.items(db(), apps, public_url=public_url, now=now()),
+    )
 
 
 def _hours(each: AppOverview) -> HourBars:
