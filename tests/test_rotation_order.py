@@ -27,7 +27,7 @@ def test_webhooks_signed_with_the_former_token_go_before_it_is_taken_from_recall
 
     stage.save(new)
     stage.event(4)
-    stage.run(minutes(60), step=minutes(0.5))
+    stage.run(minutes(60), step=minutes(1))
     during = stage.page(admin)
     kept = stage.at_recall.webhook_secret
     stage.sandbox.recall_world.set_switches({"webhook_answer": "ok"})
@@ -36,7 +36,7 @@ def test_webhooks_signed_with_the_former_token_go_before_it_is_taken_from_recall
     assert kept == FORMER
     assert "signed with the former secret token go to Recall first" in during
     assert stage.at_recall.webhook_secret == new
-    stage.run(minutes(90), step=minutes(1))
+    stage.run(minutes(90), step=minutes(5))
     stage.require_nothing_lost()
     assert stage.dead() == []
 
@@ -106,7 +106,7 @@ def test_a_regenerated_token_typed_wrong_first_costs_no_event_either(
     stage.services.intake.flush()
     wrong = stage.page(admin)
     stage.save(new)
-    stage.run(minutes(90), step=minutes(1))
+    stage.run(minutes(90), step=minutes(5))
 
     assert "signed with neither secret token" in wrong
     assert "entered wrong" in wrong

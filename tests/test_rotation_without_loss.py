@@ -153,7 +153,7 @@ def test_no_event_is_lost_whatever_recall_does(
     stage.run(minutes(6), step=minutes(0.5))
     while_zoom_retries = stage.page(admin)
     stage.event()
-    stage.run(minutes(110), step=minutes(1))
+    stage.run(minutes(120), step=minutes(5))
 
     assert saved.change is not None
     assert all(words in meanwhile for words in case.said), meanwhile
