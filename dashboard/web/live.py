@@ -33,6 +33,10 @@ _ASKED_AT_ONCE = 10
 """How many pages that ask for themselves are told to in one look: each costs a request,
 and a hundred at once would hold Zoom's door up."""
 
+_SENT_AT_ONCE = 25
+_BREATH_S = 0.004
+"""All are sent from the loop that answers Zoom, which has its turn in between."""
+
 _log = structlog.get_logger()
 
 WhenWatched = Callable[[frozenset[UUID]], object]
@@ -199,7 +203,7 @@ class Watcher:
 
     def _tell(self, streams: Iterable[EventStream]) -> bool:
         self._round += 1
-        may_ask = _ASKED_AT_ONCE
+        may_ask, sent = _ASKED_AT_ONCE, 0
         # Who was told longest ago comes first, or the last would never have a turn.
         for stream in sorted(streams, key=lambda each: each.told_last):
             for topic in stream.topics:
@@ -212,6 +216,9 @@ class Watcher:
                     may_ask -= 1
                     stream.told_last = self._round
                 stream.offer(topic, message)
+                sent += 1
+                if sent % _SENT_AT_ONCE == 0:
+                    self._is_closing.wait(_BREATH_S)
         return may_ask > 0
 
     def _say_who_is_watched(self, now_s: float) -> None:
