@@ -23,7 +23,7 @@ from dashboard.models.resend import Redelivery, RedeliveryOutcome
 from dashboard.models.staff import Role
 from dashboard.models.webhook import Outcome, Webhook, WebhookBody
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.sandbox.recall.records import App
+from dashboard.sandbox.recall.records import App, Received
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import staff
 from dashboard.services.signatures import sign, signed_bytes
@@ -41,6 +41,7 @@ __all__ = ["recall_app"]
 pytestmark = pytest.mark.browser
 
 MANY = 10_000
+CHALLENGE = b"endpoint.url_validation"
 SENT = re.compile(r"([\d,]+) of 10,000 sent")
 SLOWEST_MS = 60_000
 
@@ -169,6 +170,11 @@ def begin(page: Page, relay: Relay, filters: str) -> None:
     page.get_by_role("link", name="Resend these").click()
 
 
+def events_at_recall(sandbox: RunningSandbox) -> list[Received]:
+    """Return what Recall got but for challenges: the dashboard probes it as well."""
+    return [each for each in at_recall(sandbox) if CHALLENGE not in each.body]
+
+
 def test_ten_thousand_are_sent_again_watched_and_called_off(
     admin: Page, relay: Relay, sandbox: RunningSandbox
 ) -> None:
@@ -179,7 +185,7 @@ def test_ten_thousand_are_sent_again_watched_and_called_off(
     page.get_by_role("link", name="Resend these").click()
     expect(page.locator("#preview")).to_contain_text("10,000 webhooks")
     expect(page.get_by_text("Recall may refuse them")).to_be_visible()
-    assert at_recall(sandbox) == []
+    assert events_at_recall(sandbox) == []
 
     page.get_by_role("button", name="Resend 10,000 webhooks").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Resend of")
@@ -199,10 +205,10 @@ def test_ten_thousand_are_sent_again_watched_and_called_off(
 
     sent = relay.owed(RedeliveryOutcome.DELIVERED)
     page.reload()
-    assert sent_so_far(page) == sent == len(at_recall(sandbox))
+    assert sent_so_far(page) == sent == len(events_at_recall(sandbox))
     assert first < sent < MANY
     assert f"{MANY - sent:,} cancelled" in label_of(page)
-    assert {each.body for each in at_recall(sandbox)} <= relay.bodies
+    assert {each.body for each in events_at_recall(sandbox)} <= relay.bodies
     assert relay.originals() == before
 
     begin(page, relay, "event=user.updated")
