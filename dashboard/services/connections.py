@@ -18,7 +18,7 @@ from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services import attempts, budgets, milestones, profiles
 from dashboard.services.bundle import Services
-from dashboard.services.following import follow, hasten
+from dashboard.services.following import follow
 from dashboard.services.token_states import held_up
 
 LEASE = timedelta(minutes=2)
@@ -130,21 +130,6 @@ def connected(
     return row, is_new
 
 
-def look_soon(
-    session: Session, *, zoom_app_id: UUID, zoom_user_id: str, now: datetime
-) -> bool:
-    """Make a user's connection due in seconds; tell whether there is one.
-
-    For a webhook about a meeting: Recall maps the meeting as it gets it. Many webhooks
-    make one look. The caller commits.
-    """
-    row = _find_user(session, zoom_app_id, zoom_user_id)
-    if row is None:
-        return False
-    hasten(session, row, at=now + SOON)
-    return True
-
-
 def _look(
     services: Services, connection_id: UUID, *, is_thorough: bool = False
 ) -> profiles.Look | None:
@@ -230,16 +215,6 @@ def _find_same(
     if app.kind is Kind.ACCOUNT_LEVEL and credential.account_id:
         same.append(col(Connection.zoom_account_id) == credential.account_id)
     return session.exec(query.where(or_(*same)).with_for_update()).first()
-
-
-def _find_user(
-    session: Session, zoom_app_id: UUID, zoom_user_id: str
-) -> Connection | None:
-    query = select(Connection).where(
-        col(Connection.zoom_app_id) == zoom_app_id,
-        col(Connection.zoom_user_id) == zoom_user_id,
-    )
-    return session.exec(query).first()
 
 
 def _app_of(session: Session, row: Connection) -> ZoomApp:

@@ -114,7 +114,7 @@ def page(
     own = app.workspace_id and workspaces.get(session, app.workspace_id)
     return ZoomAppPage(
         app=zoom_app_summary.summary(
-            session, zoom_app_id, settings=settings, public_url=public_url, now=now
+            session, app, seen, settings=settings, public_url=public_url, now=now
         ),
         ours=ours,
         recalls=recalls,

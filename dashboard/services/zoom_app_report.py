@@ -70,7 +70,7 @@ def report(
     seen = validation.evidence(session, zoom_app_id)
     return ZoomAppReport(
         summary=zoom_app_summary.summary(
-            session, zoom_app_id, settings=settings, public_url=public_url, now=now
+            session, app, seen, settings=settings, public_url=public_url, now=now
         ),
         ours=validation.ours(seen, now),
         recalls=validation.recalls(seen, now),

@@ -8,8 +8,9 @@ from sqlmodel import Session
 
 from dashboard.clients import recall
 from dashboard.models.workspace import Verdict
-from dashboard.models.zoom_app import Environment, Kind, Routing, ScopeStyle
-from dashboard.services import addresses, validation, workspaces, zoom_apps
+from dashboard.models.zoom_app import Environment, Kind, Routing, ScopeStyle, ZoomApp
+from dashboard.services import addresses, validation, workspaces
+from dashboard.services.validation import Evidence
 from dashboard.settings import Settings
 
 
@@ -56,21 +57,16 @@ class ZoomAppSummary:
     dashboard_to_recall: validation.State
 
 
-def summary(
+def summary(  # noqa: PLR0913 - what it is made of
     session: Session,
-    zoom_app_id: UUID,
+    app: ZoomApp,
+    seen: Evidence,
     *,
     settings: Settings,
     public_url: str,
     now: datetime,
 ) -> ZoomAppSummary:
-    """Return what is known of a zoom app.
-
-    Raises:
-        NotFoundError: There is no such zoom app.
-    """
-    app = zoom_apps.get(session, zoom_app_id)
-    seen = validation.evidence(session, zoom_app_id)
+    """Return what is known of a zoom app; `seen` is `validation.evidence` of it."""
     region = recall_url = None
     if app.workspace_id is not None:
         region = workspaces.get(session, app.workspace_id).region

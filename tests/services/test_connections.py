@@ -231,24 +231,3 @@ def test_a_throttled_recall_is_left_alone(stage: ConnectStage) -> None:
     stage.sandbox.recall_faults.set([Fault(kind=FaultKind.RATE_LIMITED)])
 
     assert connections.check_due(stage.services) == 1
-
-
-def test_a_webhook_about_a_meeting_makes_its_host_due_soon(
-    stage: ConnectStage,
-) -> None:
-    calm = add(stage, zoom_user_id="zUsErA", token_checked_at=NOON)
-    long_ago = add(
-        stage, zoom_user_id="zUsErB", token_checked_at=NOON - timedelta(hours=1)
-    )
-
-    with stage.services.database.writing() as session:
-        known = [
-            connections.look_soon(
-                session, zoom_app_id=stage.app.id, zoom_user_id=user, now=NOON
-            )
-            for user in ("zUsErA", "zUsErB", "nobody")
-        ]
-
-    assert known == [True, True, False]
-    assert stage.connection(calm.id).due_at == NOON + timedelta(seconds=15)
-    assert stage.connection(long_ago.id).due_at == NOON + timedelta(seconds=3)

@@ -6,7 +6,13 @@ from dashboard.db import Database
 from dashboard.models.check import Finding, Source
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Outcome, RefusalCount
-from dashboard.services import sightings, traffic, validation, zoom_app_summary
+from dashboard.services import (
+    sightings,
+    traffic,
+    validation,
+    zoom_app_summary,
+    zoom_apps,
+)
 from dashboard.services.bundle import Services
 from dashboard.vault import Vault
 from tests.makers import NOON, a_webhook, a_zoom_app, saved_app
@@ -90,7 +96,8 @@ def test_the_summary_tells_everything_but_the_secrets(services: Services) -> Non
     with services.database.reading() as session:
         found = zoom_app_summary.summary(
             session,
-            zoom_app_id,
+            zoom_apps.get(session, zoom_app_id),
+            validation.evidence(session, zoom_app_id),
             settings=services.settings,
             public_url=services.public_url,
             now=NOW,

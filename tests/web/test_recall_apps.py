@@ -4,50 +4,23 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
 from dashboard.models.check import Finding, Source
 from dashboard.models.staff import Role
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import App
-from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import validation
-from dashboard.services.bundle import Services
-from tests.adopting_stage import CLIENT_ID, LIST, AdoptingStage, an_adopting_stage
+from tests.adopting_stage import CLIENT_ID, LIST, AdoptingStage
 from tests.conftest import SignIn
 from tests.makers import CLIENT_SECRET, NOON, SECRET_TOKEN
+from tests.web.adopting_desk import admin, list_url, page_of, stage, url, words
+
+__all__ = ["admin", "stage"]
 
 SECRETS = [CLIENT_SECRET.get_secret_value(), SECRET_TOKEN.get_secret_value()]
-
-
-@pytest.fixture
-def stage(services: Services, sandbox: RunningSandbox) -> AdoptingStage:
-    return an_adopting_stage(services, sandbox)
-
-
-@pytest.fixture
-def admin(as_role: SignIn) -> FlaskClient:
-    return as_role(Role.ADMIN)
-
-
-def page_of(answer: TestResponse) -> BeautifulSoup:
-    return BeautifulSoup(answer.text, "html5lib")
-
-
-def words(found: Tag | BeautifulSoup | None) -> str:
-    assert found is not None
-    return " ".join(found.get_text(" ").split())
-
-
-def list_url(stage: AdoptingStage) -> str:
-    return f"/workspaces/{stage.workspace.id}/recall-apps"
-
-
-def url(stage: AdoptingStage, app: App) -> str:
-    return f"{list_url(stage)}/{app.id}/take-over"
 
 
 def recalls_row(page: BeautifulSoup, app: App) -> str:

@@ -3,23 +3,21 @@
 from uuid import UUID
 
 import pytest
-from bs4 import BeautifulSoup, Tag
 from flask.testing import FlaskClient
 from sqlmodel import select
-from werkzeug.test import TestResponse
 
 from dashboard.models.connection import ConnectAttempt, Connection
-from dashboard.models.staff import Role
 from dashboard.models.watch import Milestone
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
-from dashboard.sandbox.recall.records import App
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.bundle import Services
-from tests.adopting_stage import CLIENT_ID, LIST, AdoptingStage, an_adopting_stage
-from tests.conftest import SignIn
+from tests.adopting_stage import CLIENT_ID, LIST, AdoptingStage
 from tests.connect_stage import a_connect_stage
 from tests.makers import CLIENT_SECRET, SECRET_TOKEN
+from tests.web.adopting_desk import admin, list_url, page_of, stage, url, words
+
+__all__ = ["admin", "stage"]
 
 SECRETS = [CLIENT_SECRET.get_secret_value(), SECRET_TOKEN.get_secret_value()]
 TYPED = {
@@ -30,33 +28,6 @@ TYPED = {
     "client_secret": "",
     "secret_token": "",
 }
-
-
-@pytest.fixture
-def stage(services: Services, sandbox: RunningSandbox) -> AdoptingStage:
-    return an_adopting_stage(services, sandbox)
-
-
-@pytest.fixture
-def admin(as_role: SignIn) -> FlaskClient:
-    return as_role(Role.ADMIN)
-
-
-def page_of(answer: TestResponse) -> BeautifulSoup:
-    return BeautifulSoup(answer.text, "html5lib")
-
-
-def words(found: Tag | BeautifulSoup | None) -> str:
-    assert found is not None
-    return " ".join(found.get_text(" ").split())
-
-
-def list_url(stage: AdoptingStage) -> str:
-    return f"/workspaces/{stage.workspace.id}/recall-apps"
-
-
-def url(stage: AdoptingStage, app: App) -> str:
-    return f"{list_url(stage)}/{app.id}/take-over"
 
 
 def test_the_form_shows_what_recall_knows_and_no_secret(
