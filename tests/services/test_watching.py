@@ -7,9 +7,10 @@ from dashboard.models.watch import Watch
 from dashboard.models.zoom_app import Routing
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import changes, recall_apps
+from dashboard.services import changes, entering, recall_apps
 from dashboard.services.audit import COMMAND_LINE
 from dashboard.services.bundle import Services
+from dashboard.services.credentials import ZoomAppChanges
 from dashboard.services.validation import State
 from dashboard.services.watch_looks import LOG_CALM
 from dashboard.services.watching import Lookout
@@ -155,6 +156,16 @@ def test_giving_recall_the_secrets_has_it_probed_again(stage: Stage) -> None:
     stage.look()
 
     assert stage.checks(Source.RECALL_PROBE)[-1].finding is Finding.GOOD
+
+
+def test_a_change_of_the_app_has_it_looked_at_at_once(stage: Stage) -> None:
+    stage.look()
+    renamed = ZoomAppChanges(name="Renamed", routing=Routing.DIRECT)
+
+    entering.change(stage.services, stage.app_id, renamed, actor=COMMAND_LINE)
+
+    due = stage.row()
+    assert (due.poll_due_at, due.log_due_at, due.probe_due_at) == (NOON, NOON, NOON)
 
 
 def test_what_a_look_sees_moves_the_live_pages_version(stage: Stage) -> None:
