@@ -11,6 +11,8 @@ from dashboard.web.bridge import Bridge
 from tests.web.bridge_stage import LIMIT, LONG_S, Page, Server, get
 from tests.web.rsgi_stage import Scope
 
+MANY = 300
+
 
 class Stream(Page):
     """A WSGI app whose answer can be driven by the loop."""
@@ -75,19 +77,22 @@ def test_streams_hold_no_thread_and_a_stuck_reader_holds_nobody_up() -> None:
     class Stuck(Server):
         async def send_bytes(self, data: bytes) -> None:
             stuck_now.append(self)
+            if len(stuck_now) == MANY:
+                all_are_stuck.set()
             await asyncio.Event().wait()
 
     stuck_now: list[Server] = []
+    all_are_stuck = asyncio.Event()
 
     async def drive() -> Server:
         bridge = Bridge(app, threads=1, largest_body=LIMIT)
         scope: Any = Scope(method="GET", path="/")
-        stuck: list[Any] = [Stuck([]) for _ in range(300)]
+        stuck: list[Any] = [Stuck([]) for _ in range(MANY)]
         waiting = [asyncio.create_task(bridge(scope, each)) for each in stuck]
         last: Any = Server([])
         async with asyncio.timeout(LONG_S):
-            await bridge(scope, last)  # its turn comes after all the others'
-        assert len(stuck_now) >= 299
+            await all_are_stuck.wait()
+            await bridge(scope, last)
         for each in waiting:
             each.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
