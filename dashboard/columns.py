@@ -53,13 +53,19 @@ class UtcDateTime(TypeDecorator[datetime]):
         )
 
 
-def enum_type(kind: type[StrEnum]) -> Enum:
-    """Return a type that stores the values of `kind`, checked by the database."""
+def enum_type(kind: type[StrEnum], *, is_checked: bool = True) -> Enum:
+    """Return a type that stores the values of `kind`, checked by the database.
+
+    Args:
+        kind: Its values are stored.
+        is_checked: Whether the database checks too: a column that was added later
+            cannot on SQLite without copying a table that others refer to.
+    """
     return Enum(
         kind,
         values_callable=lambda members: [member.value for member in members],
         native_enum=False,
-        create_constraint=True,
+        create_constraint=is_checked,
         length=32,
         name=kind.__name__.lower(),
     )

@@ -24,7 +24,7 @@ from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.signatures import sign, signed_bytes
 from dashboard.settings import new_key, parse_keys
 from dashboard.vault import Vault
-from tests.makers import SECRET_TOKEN, a_workspace, a_zoom_app
+from tests.makers import NOON, SECRET_TOKEN, a_workspace, a_zoom_app
 from tests.ports import free_ports
 from tests.relay_stage import BODY, RECEIVER, at_recall, recall_app, until
 
@@ -103,6 +103,7 @@ def set_up(server: Served, recall_app: App) -> UUID:
         app = a_zoom_app(
             vault, recall_app_id=UUID(recall_app.id), workspace_id=workspace.id
         )
+        app.retired_at = NOON  # the dashboard looks at nothing of it by itself
         session.add(app)
     database.close()
     return app.id

@@ -1,11 +1,17 @@
 """The tables. No queries here; services ask and write."""
 
 from dashboard.models import (
+    account_member,
     audit,
     budget,
     check,
     connection,
+    connection_event,
+    erasure,
+    held_grant,
     hold,
+    invitation,
+    page_design,
     resend,
     secret_change,
     staff,
@@ -16,11 +22,17 @@ from dashboard.models import (
 )
 
 __all__ = [
+    "account_member",
     "audit",
     "budget",
     "check",
     "connection",
+    "connection_event",
+    "erasure",
+    "held_grant",
     "hold",
+    "invitation",
+    "page_design",
     "resend",
     "secret_change",
     "staff",

@@ -4,10 +4,13 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID, uuid4
 
-from sqlalchemy import UniqueConstraint
+from typing import Any
+
+from sqlalchemy import UniqueConstraint, event
 from sqlmodel import Field, Index, SQLModel
 
 from dashboard.columns import BigId, UtcDateTime, enum_type
+from dashboard.models.zoom_app import TokenCustody
 
 
 class TokenState(StrEnum):
@@ -35,6 +38,7 @@ class Connection(SQLModel, table=True):
     """One connected Zoom user (user_level) or account (account_level).
 
     Attributes:
+        token_custody: Who holds its grant; the zoom app's may have changed since.
         recall_credential_id: Recall's UUID of the credential; None when deleted there.
         pmi: Personal meeting id, up to 11 digits.
         pmi_changed_by: What told of the last change; words for staff.
@@ -43,6 +47,10 @@ class Connection(SQLModel, table=True):
         deauthorized_at: When the user removed the app, as Zoom's webhook said. Until
             they reconnect, or a later look disproves it (services/removals.py).
         scopes: Granted scopes, sorted, space separated; None while not seen.
+        search_text: E-mail and name in lower case, kept by itself: what a search reads.
+        recall_status: Recall's own word for the credential when last seen; "" unseen.
+        recording_block: The host's setting that keeps bots from recording, in Zoom's
+            words, as seen at `recording_block_at`; "" when none was.
         token_state: Derived from what was seen; with `token_reason` (a sentence),
             `token_evidence` (by which means) and `token_checked_at`.
         due_at: When the worker looks at it next; `lease_until` and `claim` are the
@@ -53,12 +61,20 @@ class Connection(SQLModel, table=True):
         UniqueConstraint("zoom_app_id", "zoom_user_id"),
         Index(None, "due_at"),
         Index(None, "pmi"),
+        Index(None, "previous_pmi"),
         Index(None, "connected_at", "id"),  # the orders of the list
         Index(None, "display_name", "id"),
+        Index(None, "token_state", "connected_at", "id"),
+        Index(None, "zoom_app_id", "connected_at", "id"),
+        Index(None, "search_text", "connected_at", "id"),  # read instead of the rows
+        Index(None, "token_checked_at"),
     )
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
-    zoom_app_id: UUID = Field(foreign_key="zoom_app.id", index=True)
+    zoom_app_id: UUID = Field(foreign_key="zoom_app.id")
+    token_custody: TokenCustody = Field(
+        default=TokenCustody.RECALL, sa_type=enum_type(TokenCustody, is_checked=False)
+    )
     recall_credential_id: UUID | None = Field(default=None, unique=True)
     zoom_user_id: str | None = Field(default=None, max_length=64, index=True)
     zoom_account_id: str | None = Field(default=None, max_length=64, index=True)
@@ -72,13 +88,17 @@ class Connection(SQLModel, table=True):
     profile_seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     deauthorized_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     scopes: str | None = Field(default=None, max_length=4000)
+    search_text: str = Field(default="", max_length=460)
     token_state: TokenState = Field(
-        default=TokenState.UNKNOWN, sa_type=enum_type(TokenState), index=True
+        default=TokenState.UNKNOWN, sa_type=enum_type(TokenState)
     )
     token_reason: str = Field(default="", max_length=500)
     token_evidence: str = Field(default="", max_length=300)
     token_checked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     token_expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    recall_status: str = Field(default="", max_length=16)
+    recording_block: str = Field(default="", max_length=200)
+    recording_block_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     sync_status: SyncStatus = Field(
         default=SyncStatus.UNKNOWN, sa_type=enum_type(SyncStatus)
     )
@@ -87,6 +107,12 @@ class Connection(SQLModel, table=True):
     due_at: datetime = Field(sa_type=UtcDateTime)
     lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     claim: int = 0
+
+
+@event.listens_for(Connection, "before_insert")
+@event.listens_for(Connection, "before_update")
+def _keep_search_text(_mapper: Any, _connection: Any, row: Connection) -> None:  # noqa: ANN401 - SQLAlchemy's own
+    row.search_text = f"{row.email} {row.display_name}".lower()[:460]
 
 
 class MeetingMapping(SQLModel, table=True):
@@ -108,9 +134,13 @@ class AttemptOutcome(StrEnum):
     OPEN = "open"
     CONNECTED = "connected"
     DECLINED = "declined"
-    EXPIRED = "expired"
+    EXPIRED = "expired"  # came back too late
+    ABANDONED = "abandoned"  # never came back
+    WRONG_ACCOUNT = "wrong_account"
+    BEGUN_AT_ZOOM = "begun_at_zoom"  # landed here without a state
     REPLAYED = "replayed"
     REFUSED_BY_RECALL = "refused_by_recall"
+    REFUSED_BY_ZOOM = "refused_by_zoom"  # the dashboard's own exchange
     UNREACHABLE = "unreachable"
     ZOOM_ERROR = "zoom_error"
 
@@ -119,6 +149,7 @@ class ConnectAttempt(SQLModel, table=True):
     """One trip of one browser to Zoom and back.
 
     Attributes:
+        invitation_id: The link it began from, when that was made for one person.
         state_hash: SHA-256 of the OAuth `state`, hex; unique. Single use.
         browser_hash: SHA-256 of the cookie that binds it to the browser, hex.
         code_verifier: Sealed PKCE verifier; emptied when used. Its place is
@@ -130,13 +161,17 @@ class ConnectAttempt(SQLModel, table=True):
     __table_args__ = (
         Index(None, "outcome", "expires_at"),
         Index(None, "connection_id"),
+        Index(None, "invitation_id"),
+        Index(None, "browser_hash"),
+        Index(None, "zoom_app_id", "created_at", "id"),
     )
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
-    zoom_app_id: UUID = Field(foreign_key="zoom_app.id", index=True)
+    zoom_app_id: UUID = Field(foreign_key="zoom_app.id")
     connection_id: UUID | None = Field(
         default=None, foreign_key="connection.id", ondelete="SET NULL"
     )
+    invitation_id: UUID | None = None
     state_hash: str = Field(unique=True, max_length=64)
     browser_hash: str = Field(max_length=64)
     code_verifier: bytes | None = None

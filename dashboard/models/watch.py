@@ -19,6 +19,7 @@ class Watch(SQLModel, table=True):
         log_seen_at: Recall's instant of the newest entry that was kept.
         probe_due_at: When both signed challenges are put next: to our own public URL
             and to Recall.
+        unhealthy_due_at: When Recall's list of unhealthy credentials is read next.
         failures: Looks in a row that got no answer; they space the next ones.
         claimed_until: Some process looks at it now, until then at most.
         claim: Grows with each claim; a late looker changes nothing.
@@ -31,6 +32,7 @@ class Watch(SQLModel, table=True):
     log_due_at: datetime = Field(sa_type=UtcDateTime)
     log_seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     probe_due_at: datetime = Field(sa_type=UtcDateTime)
+    unhealthy_due_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     failures: int = 0
     claimed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     claim: int = 0

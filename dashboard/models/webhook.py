@@ -46,6 +46,8 @@ class Webhook(SQLModel, table=True):
         due_at: Earliest instant of the next attempt; of the end, once it is dead.
         claim: Grows with every claim and never falls: tells one lease from the next.
         delivered_at: When Recall first took it, be it by a resend.
+        erased_at: When its bytes and what told whom it is about were deleted, because
+            that user had removed the app.
     """
 
     __table_args__ = (
@@ -86,6 +88,7 @@ class Webhook(SQLModel, table=True):
     lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     claim: int = 0
     delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    erased_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class WebhookBody(SQLModel, table=True):

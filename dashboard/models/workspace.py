@@ -24,7 +24,12 @@ class Workspace(SQLModel, table=True):
         region: "us-east-1", "us-west-2", "eu-central-1" or "ap-northeast-1".
         api_key: Sealed. Its place is (workspace, api_key, id).
         api_key_print: Fingerprint of the key; unique with the region.
-        verification_secret: Sealed `whsec_...`; None until Recall made one.
+        verification_secret: Sealed `whsec_...`; None until Recall made one. Its place
+            is (workspace, verification_secret, id); `_print`, `_length` and `_set_at`
+            go with it.
+        requires_signature: Whether Recall's unsigned calls for tokens are refused.
+        mappings_due_at: When Recall's list of mapped meetings is read next.
+        mappings_seen_at: Recall's instant of the newest mapping that was read.
         verdict: What a harmless call with the key said, at `checked_at`.
     """
 
@@ -36,6 +41,14 @@ class Workspace(SQLModel, table=True):
     api_key_length: int
     api_key_set_at: datetime = Field(sa_type=UtcDateTime)
     verification_secret: bytes | None = None
+    verification_secret_print: str = Field(default="", max_length=8)
+    verification_secret_length: int = 0
+    verification_secret_set_at: datetime | None = Field(
+        default=None, sa_type=UtcDateTime
+    )
+    requires_signature: bool = False
+    mappings_due_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    mappings_seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     verdict: Verdict = Field(default=Verdict.UNKNOWN, sa_type=enum_type(Verdict))
     verdict_reason: str = Field(default="", max_length=300)
     checked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -1,0 +1,46 @@
+"""A user removed the app: what has to be deleted, and how far that is."""
+
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from sqlmodel import Field, Index, SQLModel
+
+from dashboard.columns import UtcDateTime
+
+
+class Erasure(SQLModel, table=True):
+    """Deleting one user's personal data and tokens, here and in Recall.
+
+    Once it has ended nothing in the row tells who it was.
+
+    Attributes:
+        zoom_user_id: Sealed; whose data. Its place is (erasure, zoom_user_id, id).
+            Emptied at the end.
+        zoom_account_id: Sealed likewise, of an account_level app; None of a user's.
+        email: Sealed likewise; what invitations and audit entries may name.
+        recall_credential_id: To delete in Recall; emptied at the end.
+        removed_at: When the user removed the app, by Zoom's clock.
+        deadline_at: By when all must be gone.
+        recall_done_at: When Recall had deleted the credential.
+        here_done_at: When everything kept here was deleted for the first time.
+        ended_at: When nothing more could arrive of the user either.
+        trouble: Why it is not done yet: one sentence; "" when nothing is wrong.
+    """
+
+    __table_args__ = (Index(None, "ended_at", "due_at"),)
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    zoom_app_id: UUID = Field(foreign_key="zoom_app.id", index=True)
+    zoom_user_id: bytes | None = None
+    zoom_account_id: bytes | None = None
+    email: bytes | None = None
+    recall_credential_id: UUID | None = None
+    removed_at: datetime = Field(sa_type=UtcDateTime)
+    deadline_at: datetime = Field(sa_type=UtcDateTime)
+    recall_done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    here_done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    trouble: str = Field(default="", max_length=300)
+    due_at: datetime = Field(sa_type=UtcDateTime)
+    lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    claim: int = 0

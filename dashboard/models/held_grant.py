@@ -1,0 +1,53 @@
+"""Tokens that the dashboard holds itself: token custody `dashboard`."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Field, SQLModel
+
+from dashboard.columns import UtcDateTime
+
+
+class HeldGrant(SQLModel, table=True):
+    """One connection's grant at Zoom, kept here; one refresher at a time renews it.
+
+    Attributes:
+        key_hash: SHA-256 of the key in the address Recall asks, hex; unique.
+        access_token: Sealed, as is `refresh_token`. Each one's place is
+            (held_grant, <column>, connection_id).
+        version: Grows with each pair of tokens stored. A refresh stores what came of
+            it over the version it began from, and over no other.
+        expires_at: When the access token ends.
+        refresh_due_at: When it is renewed ahead of need.
+        asked_at: When the refresh under way was sent to Zoom; a process that died
+            leaves it. Zoom may have killed the refresh token since.
+        lease_until: Some process renews it now, until then at most.
+        claim: Grows with each claim and never falls.
+        failures: Refreshes in a row that got no answer; they space the next ones.
+        failure: What the last of them said; holds no secret.
+        lost_at: When Zoom refused the refresh token: the user must reconnect.
+        served_at: When Recall was last given the token.
+        unsigned_at: When Recall last asked without a signature.
+    """
+
+    __tablename__ = "held_grant"
+
+    connection_id: UUID = Field(
+        primary_key=True, foreign_key="connection.id", ondelete="CASCADE"
+    )
+    key_hash: str = Field(unique=True, max_length=64)
+    access_token: bytes
+    refresh_token: bytes
+    version: int = 1
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    obtained_at: datetime = Field(sa_type=UtcDateTime)
+    refresh_due_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    asked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    claim: int = 0
+    failures: int = 0
+    failed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    failure: str = Field(default="", max_length=300)
+    lost_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    served_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    unsigned_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
