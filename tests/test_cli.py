@@ -1,11 +1,7 @@
-"""The commands that checks and operators rely on, as processes of their own."""
+"""The commands that checks and operators rely on."""
 
 import json
-import os
 import socket
-import subprocess
-import sys
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -13,47 +9,14 @@ import pytest
 from dashboard.db import Database
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
+from tests.terminal import Done, Terminal, terminal
 
-
-class Terminal:
-    """A shell of one installation, pointed at the simulators."""
-
-    def __init__(self, folder: Path, sandbox: RunningSandbox) -> None:
-        self.folder = folder
-        self._environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("DASHBOARD_")},  # noqa: TID251 - a child's environment
-            "DASHBOARD_INSTANCE_DIR": str(folder),
-            "DASHBOARD_PUBLIC_URL": "https://dashboard.example.com",
-            "DASHBOARD_ZOOM_URL": sandbox.zoom_url,
-            "DASHBOARD_ZOOM_API_URL": sandbox.zoom_url,
-            "DASHBOARD_RECALL_URL": sandbox.recall_url,
-        }
-
-    def run(self, *words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "dashboard.cli", *words],
-            env={**self._environment, **settings},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    def file(self, name: str, text: str) -> str:
-        path = self.folder / name
-        path.write_text(text)
-        return str(path)
-
-
-@pytest.fixture
-def terminal(tmp_path: Path, sandbox: RunningSandbox) -> Terminal:
-    sandbox.clock.set(None)
-    return Terminal(tmp_path, sandbox)
+__all__ = ["terminal"]
 
 
 def add_zoom_app(
     terminal: Terminal, sandbox: RunningSandbox, *, secret: str | None = None
-) -> "subprocess.CompletedProcess[str]":
+) -> Done:
     made = sandbox.zoom_world.add_app(name="Recorder")
     return terminal.run(
         *("zoom-app", "add", "--name", "Recorder", "--environment", "development"),
@@ -73,8 +36,8 @@ def test_from_nothing_to_an_app_in_recall(
     key_file = terminal.file("api-key", workspace.api_key)
     password = terminal.file("password", "correct horse battery\n")
 
-    upgraded = terminal.run("db", "upgrade")
-    person = terminal.run(
+    upgraded = terminal.run_apart("db", "upgrade")
+    person = terminal.run_apart(
         *("staff", "add", "--email", "ana@example.com", "--role", "admin"),
         *("--password-file", password),
     )
@@ -84,8 +47,8 @@ def test_from_nothing_to_an_app_in_recall(
         *("zoom-app", "create-in-recall", made["id"], "--region", "us-east-1"),
         *("--api-key-file", key_file, "--json"),
     )
-    created, again = terminal.run(*create), terminal.run(*create)
-    shown = terminal.run("zoom-app", "show", made["id"], "--json")
+    created, again = terminal.run_apart(*create), terminal.run_apart(*create)
+    shown = terminal.run_apart("zoom-app", "show", made["id"], "--json")
 
     assert (upgraded.returncode, person.returncode) == (0, 0)
     assert set(made) == {"id", "webhook_url", "connect_url"}

@@ -14,7 +14,7 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.settings import new_key, parse_keys
 from dashboard.vault import Vault
 from tests.makers import a_webhook, saved_app
-from tests.test_cli import Terminal, terminal
+from tests.terminal import Terminal, terminal
 
 __all__ = ["terminal"]
 

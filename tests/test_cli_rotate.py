@@ -8,7 +8,8 @@ from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from tests.makers import API_KEY
 from tests.rotation_stage import API
-from tests.test_cli import Terminal, add_zoom_app, terminal
+from tests.terminal import Terminal, terminal
+from tests.test_cli import add_zoom_app
 
 __all__ = ["terminal"]
 

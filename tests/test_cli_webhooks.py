@@ -21,7 +21,7 @@ from dashboard.services.keys import open_vault
 from dashboard.settings import load
 from dashboard.vault import Vault
 from tests.makers import NOON, a_body, a_webhook, a_zoom_app
-from tests.test_cli import Terminal, terminal
+from tests.terminal import Terminal, terminal
 
 __all__ = ["terminal"]
 

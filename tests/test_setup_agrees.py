@@ -18,7 +18,7 @@ from dashboard.services.bundle import Services
 from tests.conftest import SignIn
 from tests.makers import a_connection
 from tests.setup_stage import look, save_app, save_everything
-from tests.test_cli import Terminal
+from tests.terminal import Terminal
 
 Make = Callable[[Services], UUID]
 

@@ -1,6 +1,7 @@
 """The command line: `dashboard <command>`. Ends with 0, or one sentence and not 0."""
 
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from typing import cast
 
@@ -46,10 +47,14 @@ def cli() -> None:
     logs.set_up()
 
 
-def main() -> None:
-    """Run a command; what went wrong is one sentence on standard error."""
+def main(words: Sequence[str] | None = None) -> None:
+    """Run a command; what went wrong is one sentence on standard error.
+
+    Args:
+        words: The command with its options; left out, those of the process.
+    """
     try:
-        status = cli.main(standalone_mode=False)
+        status = cli.main(words, standalone_mode=False)
     except DashboardError as error:
         click.echo(f"dashboard: {error}", err=True)
         status = 1
