@@ -36,6 +36,7 @@ from dashboard.services.bundle import RecallFactory, Services
 from dashboard.services.intake import Intake
 from dashboard.services.keys import open_vault, session_key
 from dashboard.services.retention import Pruner
+from dashboard.services.token_calls import TokenCalls
 from dashboard.services.watching import Lookout
 from dashboard.settings import Settings
 from dashboard.web import (
@@ -55,6 +56,7 @@ from dashboard.web import (
 from dashboard.web import live as live_pages
 from dashboard.web.live import Watcher
 from dashboard.web.receiver import Receiver
+from dashboard.web.tokens import TokenReceiver
 from dashboard.web.views import (
     audit,
     connect,
@@ -186,6 +188,7 @@ def create_app(services: Services) -> Flask:
     access.install(app)
 
     app.wsgi_app = Receiver(app.wsgi_app, services)  # type: ignore[method-assign]  # Flask's own way to wrap
+    app.wsgi_app = TokenReceiver(app.wsgi_app, TokenCalls(services))  # type: ignore[method-assign]  # as above
     hops = services.settings.trusted_proxies
     if hops:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # as above
