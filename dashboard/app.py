@@ -14,6 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from dashboard.clients.http import make_http
 from dashboard.clients.recall import REGIONS, Recall
 from dashboard.clients.zoom import ZoomApi
+from dashboard.clients.zoom_grants import ZoomGrants
 from dashboard.clients.zoom_oauth import ZoomOAuth
 from dashboard.clients.zoom_subscriptions import ZoomSubscriptions
 from dashboard.clock import Clock
@@ -24,6 +25,7 @@ from dashboard.services import (
     gathering,
     milestones,
     reading,
+    refreshing,
     rotations,
     silence,
     watches,
@@ -34,6 +36,7 @@ from dashboard.services.bundle import RecallFactory, Services
 from dashboard.services.intake import Intake
 from dashboard.services.keys import open_vault, session_key
 from dashboard.services.retention import Pruner
+from dashboard.services.token_calls import TokenCalls
 from dashboard.services.watching import Lookout
 from dashboard.settings import Settings
 from dashboard.web import (
@@ -53,6 +56,7 @@ from dashboard.web import (
 from dashboard.web import live as live_pages
 from dashboard.web.live import Watcher
 from dashboard.web.receiver import Receiver
+from dashboard.web.tokens import TokenReceiver
 from dashboard.web.views import (
     audit,
     connect,
@@ -114,6 +118,7 @@ def build_services(
     database = Database(settings.sqlalchemy_url)
     vault = open_vault(settings, database)
     zoom_oauth, zoom = ZoomOAuth(settings.zoom_url), ZoomApi(settings.zoom_api_url)
+    zoom_grants = ZoomGrants(settings.zoom_url)
     zoom_subscriptions = ZoomSubscriptions(settings.zoom_api_url)
     pools = {
         region: make_http(settings.recall_url or host)
@@ -127,12 +132,14 @@ def build_services(
         vault=vault,
         zoom_oauth=zoom_oauth,
         zoom=zoom,
+        zoom_grants=zoom_grants,
         recall=_recall_factory(settings, pools, Budgets(database, clock)),
         zoom_subscriptions=zoom_subscriptions,
         intake=Intake(database, vault, clock, settings),
         closing=[
             zoom_oauth.close,
             zoom.close,
+            zoom_grants.close,
             zoom_subscriptions.close,
             *(one.close for one in pools.values()),
         ],
@@ -181,6 +188,7 @@ def create_app(services: Services) -> Flask:
     access.install(app)
 
     app.wsgi_app = Receiver(app.wsgi_app, services)  # type: ignore[method-assign]  # Flask's own way to wrap
+    app.wsgi_app = TokenReceiver(app.wsgi_app, TokenCalls(services))  # type: ignore[method-assign]  # as above
     hops = services.settings.trusted_proxies
     if hops:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # as above
@@ -221,6 +229,7 @@ def chores(services: Services) -> list[Callable[[], int]]:
         partial(reading.read_some, services),
         partial(milestones.note, services),
         partial(rotations.tend, services),
+        partial(refreshing.refresh_due, services),
         partial(connections_service.check_due, quiet, limit=_CHECKS_AT_ONCE),
         Sweeper(services),
         Pruner(services),

@@ -15,7 +15,8 @@ from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom.records import Code, ZoomUser
 from dashboard.services import connecting
 from dashboard.services.bundle import Services
-from dashboard.services.connecting import Begun, Finished
+from dashboard.services.callbacks import Finished
+from dashboard.services.connecting import Begun
 from tests.makers import API_KEY, CLIENT_SECRET, SECRET_TOKEN, a_workspace, a_zoom_app
 
 BROWSER = "test-browser-0001-aaaaaaaaaaaaaaaaaaaaaaaaa"

@@ -192,6 +192,33 @@ class Recall:
             idempotency_key=idempotency_key,
         )
 
+    def create_held_credential(
+        self, *, oauth_app: UUID, token_url: SecretStr, idempotency_key: str
+    ) -> RecallCredential:
+        """Have Recall ask for a user's tokens at an address of ours (5).
+
+        Recall asks there before it answers: the token must be there already. What the
+        same user's earlier credential comes to is as in `create_credential`.
+
+        Args:
+            oauth_app: Recall's id of the app.
+            token_url: At most 200 characters; holds the key.
+            idempotency_key: Of this address.
+        """
+        body = {
+            "oauth_app": str(oauth_app),
+            "access_token_callback_url": token_url.get_secret_value(),
+        }
+        return self._calls.write(
+            Operation.CREDENTIALS_CREATE,
+            "POST",
+            _CREDENTIALS,
+            RecallCredential,
+            body=body,
+            secrets=[token_url, SecretStr(token_url.get_secret_value()[-43:])],
+            idempotency_key=idempotency_key,
+        )
+
     def list_credentials(
         self,
         *,

@@ -73,7 +73,10 @@ def any_expired(session: Session, *, now: datetime) -> bool:
 
 
 def expire(session: Session, *, now: datetime) -> int:
-    """End the trips that never came back; return how many. The caller commits."""
+    """Give up the trips that never came back; return how many. The caller commits.
+
+    One that comes back after all is expired then, and says so.
+    """
     ended = session.exec(
         update(ConnectAttempt)
         .where(
@@ -81,7 +84,7 @@ def expire(session: Session, *, now: datetime) -> int:
             col(ConnectAttempt.expires_at) < now,
         )
         .values(
-            outcome=AttemptOutcome.EXPIRED,
+            outcome=AttemptOutcome.ABANDONED,
             ended_at=now,
             code_verifier=None,
             detail="Left for Zoom and never came back.",

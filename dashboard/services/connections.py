@@ -102,6 +102,11 @@ def check_due(services: Services, *, limit: int = 20) -> int:
     return looked_at
 
 
+def is_known(session: Session, app: ZoomApp, credential: RecallCredential) -> bool:
+    """Whether a credential, or its user or account, is a connection already."""
+    return _find_same(session, app, credential) is not None
+
+
 def connected(
     session: Session, app: ZoomApp, credential: RecallCredential, *, now: datetime
 ) -> tuple[Connection, bool]:

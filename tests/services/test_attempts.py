@@ -19,7 +19,7 @@ def stage(
     return a_connect_stage(services, sandbox, database=database)
 
 
-def test_a_trip_that_never_came_back_is_ended(
+def test_a_trip_that_never_came_back_is_given_up_and_expires_when_it_does(
     stage: ConnectStage, clock: FakeClock
 ) -> None:
     begun = stage.begin()
@@ -28,11 +28,16 @@ def test_a_trip_that_never_came_back_is_ended(
 
     with stage.services.database.writing() as session:
         count = attempts.expire(session, now=clock.now())
+    given_up = stage.attempt(begun.attempt_id)
     finished = stage.finish(**query)
 
     attempt = stage.attempt(begun.attempt_id)
     assert count == 1
-    assert (attempt.outcome, attempt.code_verifier) == (AttemptOutcome.EXPIRED, None)
+    assert (given_up.outcome, given_up.code_verifier) == (
+        AttemptOutcome.ABANDONED,
+        None,
+    )
+    assert attempt.outcome is AttemptOutcome.EXPIRED
     assert (finished.stop, finished.attempt_id) == (None, begun.attempt_id)
 
 

@@ -20,7 +20,7 @@ from dashboard.models.connection import AttemptOutcome, ConnectAttempt, TokenSta
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import connecting
 from dashboard.services.bundle import Services
-from dashboard.services.connecting import Stop
+from dashboard.services.callbacks import Stop
 from tests.connect_stage import BROWSER, OTHER, ConnectStage, a_connect_stage, query_of
 from tests.makers import FakeClock
 

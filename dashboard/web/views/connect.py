@@ -14,7 +14,7 @@ from dashboard.errors import ConflictError, NotFoundError
 from dashboard.models.connection import AttemptOutcome
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import attempts, connecting, scopes, succession
-from dashboard.services.connecting import Stop
+from dashboard.services.callbacks import Stop
 from dashboard.web import htmx
 from dashboard.web.access import public
 from dashboard.web.context import db, services
