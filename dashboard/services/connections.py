@@ -19,6 +19,7 @@ from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services import (
     attempts,
     budgets,
+    join_tokens,
     milestones,
     profiles,
     timeline_notes,
@@ -151,6 +152,8 @@ def _look(
         asks_join = (
             is_thorough
             or taken.token_state is TokenState.MISSING_SCOPES
+            or bool(taken.recording_block)
+            or join_tokens.is_due(taken, now=now)
             or milestones.is_open(session, app.id, milestones.Key.SCOPES)
         )
     found = profiles.look(
