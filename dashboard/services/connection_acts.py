@@ -4,18 +4,33 @@ from collections.abc import Sequence
 from contextlib import suppress
 from uuid import UUID
 
+from pydantic import SecretStr
+from sqlmodel import Session
+
 from dashboard.clients.recall_replies import RecallLog
+from dashboard.clients.scrubbing import scrub
 from dashboard.errors import NotFoundError, UpstreamError
 from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import audit, connections, profiles
+from dashboard.services import (
+    audit,
+    connections,
+    profiles,
+    timeline_notes,
+    workspaces,
+    zoom_apps,
+)
 from dashboard.services.audit import Actor
 from dashboard.services.bundle import Services
 from dashboard.services.exchanging import delete
 
 
-def try_again(services: Services, connection_id: UUID) -> Connection:
+def try_again(
+    services: Services, connection_id: UUID, *, actor: Actor | None = None
+) -> Connection:
     """Look now; have Recall re-check a credential it marked unhealthy first; commits.
+
+    What Recall noted of the credential meanwhile comes into the timeline as well.
 
     Raises:
         NotFoundError: There is no such connection.
@@ -34,7 +49,14 @@ def try_again(services: Services, connection_id: UUID) -> Connection:
     if marked and row.recall_credential_id is not None:
         with suppress(UpstreamError):  # the look that follows says how it stands
             recall.validate(row.recall_credential_id)
-    return connections.refresh(services, connection_id, is_thorough=True)
+    if actor is not None:
+        with services.database.writing() as session:
+            now, words = services.clock.now(), "Check now was pressed"
+            timeline_notes.acted(session, row.id, words, who=actor.name, at=now)
+    seen = connections.refresh(services, connection_id, is_thorough=True)
+    with suppress(UpstreamError):  # the log is there for whoever asks for it
+        recall_log(services, connection_id)
+    return seen
 
 
 def sync_meetings(services: Services, connection_id: UUID, *, actor: Actor) -> None:
@@ -58,10 +80,14 @@ def sync_meetings(services: Services, connection_id: UUID, *, actor: Actor) -> N
         session.add(row)
         subject = f"connection {connection_id} of {app.name}"
         audit.record(session, actor, "connection.synced", subject=subject, now=now)
+        words = "Meeting sync was asked for"
+        timeline_notes.acted(session, row.id, words, who=actor.name, at=now)
 
 
 def recall_log(services: Services, connection_id: UUID) -> Sequence[RecallLog]:
     """Return what Recall noted about the credential, newest first; asks Recall.
+
+    Keeps what is new of it in the timeline; commits.
 
     Raises:
         NotFoundError: There is no such connection.
@@ -71,9 +97,18 @@ def recall_log(services: Services, connection_id: UUID) -> Sequence[RecallLog]:
         row = connections.get(session, connection_id)
         app = session.get_one(ZoomApp, row.zoom_app_id)
         recall, _ = profiles.recall_of(services, session, app)
+        secrets = _secrets(services, session, app)
     if row.recall_credential_id is None:
         return []
-    noted = recall.credential_logs(row.recall_credential_id)
+    noted = [
+        entry.model_copy(update={"message": scrub(entry.message, secrets)})
+        for entry in recall.credential_logs(row.recall_credential_id)
+    ]
+    if noted:
+        with services.database.writing() as session:
+            # It may have been disconnected meanwhile.
+            if session.get(Connection, connection_id) is not None:
+                timeline_notes.keep_log(session, connection_id, noted)
     return sorted(noted, key=lambda entry: entry.created_at, reverse=True)
 
 
@@ -99,3 +134,13 @@ def disconnect(services: Services, connection_id: UUID, *, actor: Actor) -> None
         session.delete(connections.get(session, connection_id))
         subject = f"connection {connection_id} of {app.name}"
         audit.record(session, actor, "connection.deleted", subject=subject, now=now)
+
+
+def _secrets(services: Services, session: Session, app: ZoomApp) -> list[SecretStr]:
+    """Return what Recall may echo of an app: what it was given."""
+    secrets = [each.secret for each in zoom_apps.secret_tokens(services.vault, app)]
+    secrets.append(zoom_apps.client_secret(services.vault, app))
+    if app.workspace_id is not None:
+        workspace = workspaces.get(session, app.workspace_id)
+        secrets.append(workspaces.api_key(services.vault, workspace))
+    return secrets

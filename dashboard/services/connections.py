@@ -16,7 +16,14 @@ from dashboard.clients.recall_replies import RecallCredential
 from dashboard.errors import NotFoundError
 from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.zoom_app import Kind, ZoomApp
-from dashboard.services import attempts, budgets, milestones, profiles
+from dashboard.services import (
+    attempts,
+    budgets,
+    join_tokens,
+    milestones,
+    profiles,
+    timeline_notes,
+)
 from dashboard.services.bundle import Services
 from dashboard.services.following import follow
 from dashboard.services.token_states import held_up
@@ -132,6 +139,7 @@ def connected(
     row.claim += 1
     session.add(row)
     session.flush()
+    timeline_notes.connected(session, row, is_new=is_new, at=now)
     return row, is_new
 
 
@@ -149,6 +157,8 @@ def _look(
         asks_join = (
             is_thorough
             or taken.token_state is TokenState.MISSING_SCOPES
+            or bool(taken.recording_block)
+            or join_tokens.is_due(taken, now=now)
             or milestones.is_open(session, app.id, milestones.Key.SCOPES)
         )
     found = profiles.look(
@@ -165,7 +175,8 @@ def _look(
             now = services.clock.now()
             refusal = held_up(found.seen, now=now)
             if refusal is None:
-                profiles.record(session, row, found, now=now)
+                with timeline_notes.watching(session, row, at=now, reads_mappings=True):
+                    profiles.record(session, row, found, now=now)
             else:
                 profiles.postpone(row, refusal, now=now)
             row.lease_until = None

@@ -1,12 +1,16 @@
-"""Whether a grant may fetch join tokens: seen by fetching one for a mapped meeting.
+"""Whether a grant may fetch join tokens, and whether the host's settings allow it.
+
+Seen by fetching one for a mapped meeting.
 
 Recall does not tell the scopes of the tokens it keeps (contracts/recall.md 3.5), and
 without this one a bot asks the host. The join token is forgotten at once and ends by
 itself after 120 s (contracts/zoom.md 4.2); checked 2026-11-23.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from dashboard.clients.recall_replies import AccessToken, Mapping
 from dashboard.clients.zoom import JoinToken, ZoomApi
@@ -15,6 +19,16 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import Kind
 from dashboard.services.token_states import Finding, missing_scopes
 
+SETTING = "Hosts can give meeting participants permission to record locally"
+"""What keeps bots from recording most often (contracts/recall.md 7.5.5)."""
+
+EVERY = timedelta(days=7)
+"""How often a grant that was proved is tried again."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FORBIDDEN, _BAD_REQUEST = 403, 400
+_ABOUT_RECORDING = re.compile(r"record", re.IGNORECASE)
+_LONGEST_BLOCK = 200
 _LOOKED_THROUGH = 5
 _SCOPE = "local_recording"  # in its name, in either style
 
@@ -38,6 +52,36 @@ def fetch(
         return zoom.join_token(token.token, mapping.meeting_id)
     except UpstreamError as error:
         return error
+
+
+def is_due(row: Connection, *, now: datetime) -> bool:
+    """Whether it is this connection's turn since its last look: once in `EVERY`.
+
+    Each has an instant of its own in that time, so that they do not come at once.
+    """
+    if row.token_checked_at is None:
+        return False
+    own = timedelta(seconds=row.id.int % int(EVERY.total_seconds()))
+    turns = [(at - _EPOCH - own) // EVERY for at in (row.token_checked_at, now)]
+    return turns[0] != turns[1]
+
+
+def note_block(
+    row: Connection,
+    answer: JoinToken | UpstreamError | None,
+    *,
+    kind: Kind,
+    now: datetime,
+) -> None:
+    """Keep that a setting of the host or account forbids recording, or that none does.
+
+    The caller commits. What says nothing of it leaves it as it was.
+    """
+    if isinstance(answer, JoinToken):
+        row.recording_block, row.recording_block_at = "", None
+    elif answer is not None and _is_by_setting(answer, kind):
+        words = answer.detail or "Zoom refused without a word."
+        row.recording_block, row.recording_block_at = words[:_LONGEST_BLOCK], now
 
 
 def weigh(
@@ -74,6 +118,19 @@ def weigh(
         "It gave no join token for a mapped meeting, for a reason that is none of the "
         f"scopes: {answer.detail or answer}",
     )
+
+
+def _is_by_setting(error: UpstreamError, kind: Kind) -> bool:
+    """Whether a refusal can only be a setting's; Zoom publishes no code for it (4.3).
+
+    It knows the token and the meeting, and does not miss a scope.
+    """
+    if error.retryable or missing_scopes(error, kind) is not None:
+        return False
+    if error.status == _FORBIDDEN:
+        return True
+    about = _ABOUT_RECORDING.search(error.detail or "")
+    return error.status == _BAD_REQUEST and about is not None
 
 
 def _with(finding: Finding, more: str) -> Finding:

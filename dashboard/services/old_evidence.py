@@ -1,18 +1,21 @@
 """What was seen long ago and is not needed any more: refusals, checks, trips, resends.
 
+Of a timeline the newest lines are kept, however old.
+
 Every look is by key or over an index; where nothing is old it costs a few of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlmodel import Session, SQLModel, col, delete, exists, select
+from sqlmodel import Session, SQLModel, col, delete, exists, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt
+from dashboard.models.connection_event import ConnectionEvent
 from dashboard.models.ids import first_id
 from dashboard.models.resend import Redelivery, Resend
 from dashboard.models.webhook import Refusal, RefusalCount
@@ -20,6 +23,12 @@ from dashboard.models.zoom_app import ZoomApp
 
 CHECKS_KEPT = 20
 """Of each zoom app and source, however old: the status is made of them."""
+
+LINES_KEPT = 500
+"""Of each connection's own timeline."""
+
+_NEWEST_LINES = 2000
+_TIMELINES_AT_ONCE = 20
 
 
 def prune(session: Session, *, cutoff: datetime, limit: int) -> int:
@@ -51,6 +60,8 @@ def _old(
     for outcome in AttemptOutcome:
         if outcome is not AttemptOutcome.OPEN:
             yield ConnectAttempt, _old_trips(outcome, cutoff)
+    for connection_id in _long_timelines(session):
+        yield ConnectionEvent, _old_lines(connection_id)
     # Its redeliveries went with their webhooks.
     yield (
         Resend,
@@ -88,3 +99,29 @@ def _old_trips(outcome: AttemptOutcome, cutoff: datetime) -> SelectOfScalar[UUID
         col(ConnectAttempt.expires_at) < cutoff,
         col(ConnectAttempt.connection_id).is_(None),
     )
+
+
+def _long_timelines(session: Session) -> Sequence[UUID]:
+    """Return whose timelines have grown too long: of those with young lines alone."""
+    young = (
+        select(ConnectionEvent.connection_id)
+        .order_by(col(ConnectionEvent.id).desc())
+        .limit(_NEWEST_LINES)
+        .subquery()
+    )
+    query = (
+        select(ConnectionEvent.connection_id)
+        .where(col(ConnectionEvent.connection_id).in_(select(young.c.connection_id)))
+        .group_by(col(ConnectionEvent.connection_id))
+        .having(func.count() > LINES_KEPT)
+        .limit(_TIMELINES_AT_ONCE)
+    )
+    return session.exec(query).all()
+
+
+def _old_lines(connection_id: UUID) -> SelectOfScalar[int]:
+    newest = col(ConnectionEvent.at).desc(), col(ConnectionEvent.id).desc()
+    query = select(ConnectionEvent.id).where(
+        col(ConnectionEvent.connection_id) == connection_id
+    )
+    return query.order_by(*newest).offset(LINES_KEPT)

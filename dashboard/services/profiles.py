@@ -119,6 +119,7 @@ def record(session: Session, row: Connection, found: Look, *, now: datetime) -> 
     seen = found.seen
     finding = join_tokens.weigh(row, judge(seen, now=now), found.join, kind=seen.kind)
     finding = removals.weigh(row, finding, now=now)
+    join_tokens.note_block(row, found.join, kind=seen.kind, now=now)
     row.token_state, row.token_reason = finding.state, finding.reason[:500]
     row.token_evidence, row.token_checked_at = finding.evidence[:300], now
     if isinstance(seen.credential, RecallCredential):

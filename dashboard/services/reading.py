@@ -18,7 +18,7 @@ from dashboard.errors import VaultError
 from dashboard.models.connection import Connection
 from dashboard.models.webhook import Webhook, WebhookBody
 from dashboard.models.zoom_app import Kind, ZoomApp
-from dashboard.services import profiles, removals
+from dashboard.services import profiles, removals, timeline_notes
 from dashboard.services.bundle import Services
 from dashboard.services.event_facts import Profile, Removal, read
 from dashboard.services.following import hasten
@@ -136,9 +136,12 @@ def _apply(
         elif row is None:
             continue  # not connected, or connected as a whole account: usual
         elif isinstance(facts, Removal):
-            removals.mark(row, removed_at=facts.at, now=now)
+            with timeline_notes.watching(session, row, at=now):
+                if removals.mark(row, removed_at=facts.at, now=now):
+                    timeline_notes.removed(session, row, at=facts.at)
         else:
-            _note(session, row, facts, now=now)
+            with timeline_notes.watching(session, row, at=facts.at):
+                _note(session, row, facts, now=now)
     return troubles
 
 

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from flask import Flask
 
 from dashboard.clock import Clock
+from dashboard.services.meeting_numbers import grouped
 
 _MINUTE_S = 60
 _HOUR_S = 3600
 _DAY_S = 86400
 _PAST_IN_HOURS_S = 2 * _DAY_S
 _FUTURE_IN_HOURS_S = 3 * _DAY_S  # Zoom's 72 h are counted down in hours
-_PMI_DIGITS = 10
 
 
 def relative(at: datetime, *, now: datetime) -> str:
@@ -63,19 +63,6 @@ def thousands(number: int) -> str:
     return f"{number:,}"
 
 
-def meeting_number(number: int | str | None) -> str:
-    """Group a PMI or meeting number as Zoom shows it: "555 123 4567", "912 3456 7890".
-
-    Ten digits are grouped 3-3-4; nine and eleven 3-3-3 and 3-4-4. None gives "".
-    """
-    if number is None:
-        return ""
-    digits = str(number)
-    second = 3 if len(digits) <= _PMI_DIGITS else 4
-    parts = digits[:3], digits[3 : 3 + second], digits[3 + second :]
-    return " ".join(part for part in parts if part)
-
-
 def size(count_bytes: int) -> str:
     """Write a number of bytes for people: "512 B", "1.5 KB"; 1 KB is 1024 B."""
     if count_bytes < 1024:  # noqa: PLR2004 - the unit itself
@@ -99,6 +86,6 @@ def install(app: Flask, clock: Clock) -> None:
         iso=iso,
         middle=middle,
         thousands=thousands,
-        meeting_number=meeting_number,
+        meeting_number=grouped,
         size=size,
     )

@@ -11,13 +11,14 @@ from sqlmodel import Session
 
 from dashboard.models.resend import Resend, ResendState
 from dashboard.services import resends, webhooks
+from dashboard.services.meeting_numbers import grouped
 from dashboard.services.paging import Place
 from dashboard.services.resend_queries import from_query
 from dashboard.services.resends import Progress
 from dashboard.services.spans import age_words
 from dashboard.services.webhooks import WebhookFilter
 from dashboard.web.charts import Part, parts_bar
-from dashboard.web.filters import absolute, meeting_number
+from dashboard.web.filters import absolute
 
 _MINUTE_S = 60
 _EVERYTHING = "Everything that was received"
@@ -59,7 +60,7 @@ def filter_facts(
         ("Zoom app", names.get(app_id, str(app_id)) if app_id else None),
         ("Event", filters.event),
         ("Outcome", filters.outcome.value if filters.outcome else None),
-        ("Meeting", meeting_number(filters.meeting_id)),
+        ("Meeting", grouped(filters.meeting_id)),
         ("Zoom user id", filters.zoom_user_id),
         ("Zoom account id", filters.zoom_account_id),
         ("Connection", str(filters.connection_id) if filters.connection_id else None),

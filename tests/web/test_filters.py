@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from dashboard.services.meeting_numbers import grouped
 from dashboard.web import filters
 
 NOW = datetime(2026, 11, 23, 21, 4, 31, tzinfo=UTC)
@@ -83,7 +84,7 @@ def test_a_count_has_commas(number: int, shown: str) -> None:
 def test_a_meeting_number_is_grouped_as_zoom_shows_it(
     number: int | str | None, shown: str
 ) -> None:
-    assert filters.meeting_number(number) == shown
+    assert grouped(number) == shown
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def blueprint(world: ZoomWorld) -> Blueprint:
         with state.lock:
             caller = callers.find(state)
             caller.require("jointoken")
-            caller.meeting(meeting_id)
+            callers.require_recording(state, caller.meeting(meeting_id))
             return {"token": values.opaque(64), "expire_in": 120}
 
     return bp

@@ -18,6 +18,12 @@ _RATE_DAILY = (
     "header for details on when you can make another request."
 )
 
+_NAMED = (
+    "Local recording is not allowed: Hosts can give meeting participants permission to "
+    "record locally is disabled."
+)
+_BARE = "No permission."
+
 
 @dataclass(frozen=True)
 class Caller:
@@ -101,6 +107,17 @@ def find(state: State) -> Caller:
             break
         return Caller(state, grant)
     raise ApiError(401, 124, "Invalid access token.")
+
+
+def require_recording(state: State, meeting: Meeting) -> None:
+    """Refuse a join token where the host's setting keeps participants from recording.
+
+    Raises:
+        ApiError: It does.
+    """
+    if not state.users[meeting.host_id].participants_may_record:
+        message = _NAMED if state.switches.recording_refusal == "named" else _BARE
+        raise ApiError(403, 200, message)
 
 
 def require_rate(state: State) -> None:

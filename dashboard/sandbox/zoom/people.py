@@ -9,6 +9,8 @@ from dashboard.sandbox.zoom.refusals import RefusedError
 from dashboard.sandbox.zoom.state import State
 from dashboard.sandbox.zoom.subscriptions import milliseconds, publish
 
+_SETTINGS = {"participants_may_record"}  # no part of the profile that is told of
+
 
 def add(state: State, fields: dict[str, object]) -> ZoomUser:
     """Make a user from the fields given; the rest is made up."""
@@ -36,9 +38,11 @@ def change(state: State, user_id: str, fields: dict[str, object]) -> ZoomUser:
     new: dict[str, object] = {"id": user.id}
     for name in fields:
         before, after = getattr(user, name), getattr(changed, name)
-        if before != after:
+        if before == after:
+            continue
+        setattr(user, name, after)
+        if name not in _SETTINGS:
             old[name], new[name] = before, after
-            setattr(user, name, after)
     for meeting in state.meetings.values():
         if meeting.host_id == user.id:
             meeting.pmi = user.pmi

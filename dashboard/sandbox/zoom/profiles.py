@@ -9,7 +9,7 @@ from dashboard.sandbox.zoom.records import Meeting, ZoomUser
 def user(person: ZoomUser, pmi_as: Literal["int", "string"]) -> dict[str, object]:
     """Return the body of `GET /users/me`; `pmi` was a string until 2021."""
     return {
-        **person.model_dump(exclude={"created_at"}),
+        **person.model_dump(exclude={"created_at", "participants_may_record"}),
         "pmi": person.pmi if pmi_as == "int" else str(person.pmi),
         "personal_meeting_url": f"https://example.zoom.us/j/{person.pmi}?pwd=abc",
         "login_types": [100],

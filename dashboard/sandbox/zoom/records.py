@@ -81,7 +81,12 @@ class ZoomApp(Record):
 
 
 class ZoomUser(Record):
-    """A person with a Zoom account; names follow `GET /users/me`."""
+    """A person with a Zoom account; names follow `GET /users/me`.
+
+    Attributes:
+        participants_may_record: The host's setting "Hosts can give meeting participants
+            permission to record locally"; no part of the profile.
+    """
 
     id: str = Field(default_factory=values.user_id, min_length=1)
     account_id: str
@@ -99,6 +104,7 @@ class ZoomUser(Record):
     dept: str = ""
     verified: int = 1
     status: str = "active"
+    participants_may_record: bool = True
     created_at: datetime
 
     def is_admin(self) -> bool:

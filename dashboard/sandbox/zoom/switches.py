@@ -28,6 +28,8 @@ class Switches(BaseModel):
         pmi_as: JSON type of `pmi` in `GET /users/me` (4.1).
         expired_token_code: `code` for an expired access token (4.3).
         missing_scope_status: HTTP status beside code 4711 (4.3).
+        recording_refusal: How a join token is refused where the host's setting forbids
+            recording: naming it, or not (4.3 tells neither; both are guesses).
         rate_limit: Whether every REST call is answered 429, and in which form (4.4).
         signing: How webhooks are signed.
         challenge_signing: How url_validation requests are signed.
@@ -59,6 +61,7 @@ class Switches(BaseModel):
     pmi_as: Literal["int", "string"] = "int"
     expired_token_code: Literal[124, 201] = 124
     missing_scope_status: Literal[400, 401, 403] = 400
+    recording_refusal: Literal["named", "bare"] = "named"
     rate_limit: Literal["off", "qps", "daily"] = "off"
     signing: Signing = "right"
     challenge_signing: Signing = "right"

@@ -125,7 +125,7 @@ def recall_log(connection_id: UUID) -> Response:
 def check(connection_id: UUID) -> Response:
     """Look at it now."""
     try:
-        row = connection_acts.try_again(services(), connection_id)
+        row = connection_acts.try_again(services(), connection_id, actor=actor())
     except UpstreamError as error:
         return _not_done(connection_id, error)
     flash(

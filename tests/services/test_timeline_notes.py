@@ -1,0 +1,198 @@
+"""What happens to a connection is noted in its timeline where it happens."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlmodel import col, select
+
+from dashboard.db import Database
+from dashboard.models.connection import Connection
+from dashboard.models.connection_event import ConnectionEvent
+from dashboard.models.ids import new_id
+from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services import (
+    connection_acts,
+    connections,
+    old_evidence,
+    reading,
+)
+from dashboard.services.audit import Actor
+from dashboard.services.bundle import Services
+from tests.connect_stage import ConnectStage, a_connect_stage
+from tests.makers import CLIENT_SECRET, NOON, FakeClock
+from tests.services.reading_stage import add, tell, updated
+
+ADMIN = Actor(name="admin@example.com")
+
+
+@pytest.fixture
+def stage(
+    services: Services, sandbox: RunningSandbox, database: Database, clock: FakeClock
+) -> ConnectStage:
+    clock.advance(minutes=10)
+    return a_connect_stage(services, sandbox, database=database)
+
+
+def noted(stage: ConnectStage, row: Connection, *kinds: str) -> list[str]:
+    """Return what was noted, oldest first."""
+    query = (
+        select(ConnectionEvent)
+        .where(ConnectionEvent.connection_id == row.id)
+        .order_by(col(ConnectionEvent.at), col(ConnectionEvent.id))
+    )
+    with stage.services.database.reading() as session:
+        found = session.exec(query).all()
+    return [one.words for one in found if not kinds or one.kind in kinds]
+
+
+def sync(stage: ConnectStage) -> None:
+    for _ in range(2):
+        stage.sandbox.recall_world.run_due()
+
+
+def test_a_connect_notes_the_grant_the_state_and_the_pmi(stage: ConnectStage) -> None:
+    row = stage.connect()
+
+    assert sorted(noted(stage, row)) == [
+        "Connected.",
+        "From unknown to healthy. The token works at Zoom.",
+        "Recall begins to read the meetings.",
+        "The PMI is 555 123 4567.",
+    ]
+
+
+def test_a_look_notes_what_changed_and_nothing_else(
+    stage: ConnectStage, clock: FakeClock
+) -> None:
+    meeting = stage.sandbox.zoom_world.create_meeting(stage.ana.id)
+    row = stage.connect()
+    before = noted(stage, row)
+    sync(stage)
+    clock.advance(seconds=30)
+
+    for _ in range(2):
+        connections.refresh(stage.services, row.id)
+
+    fresh = noted(stage, row)[len(before) :]
+    numbers = {f"{meeting.id}", "5551234567"}
+    assert len(fresh) == 2
+    assert "Recall has read the meetings." in fresh
+    assert "Recall mapped 2 meetings: " in " ".join(fresh)
+    assert all(number in " ".join(fresh).replace(" ", "") for number in numbers)
+
+
+def test_mappings_that_went_are_named(stage: ConnectStage, clock: FakeClock) -> None:
+    row = stage.connect()
+    sync(stage)
+    clock.advance(seconds=30)
+    connections.refresh(stage.services, row.id)
+    stage.sandbox.recall_world.mappings.clear()
+    clock.advance(seconds=30)
+
+    connections.refresh(stage.services, row.id)
+
+    assert noted(stage, row, "mapping")[-1] == (
+        "No longer mapped at Recall: 1 meeting: 555 123 4567."
+    )
+
+
+def test_a_user_who_removes_the_app_and_comes_back_is_told_in_order(
+    stage: ConnectStage, clock: FakeClock
+) -> None:
+    row = stage.connect()
+    clock.advance(minutes=1)
+    stage.sandbox.zoom_world.uninstall(stage.app.client_id, stage.ana.id)
+    facts = {"client_id": stage.app.client_id}
+    tell(stage, "app_deauthorized", clock.now(), facts, zoom_user_id=stage.ana.id)
+    reading.read_some(stage.services)
+    clock.advance(seconds=20)
+    connections.check_due(stage.services)
+    clock.advance(minutes=1)
+
+    stage.connect()
+
+    assert [words.split(". ")[0] for words in noted(stage, row, "grant", "state")] == [
+        "Connected.",
+        "From unknown to healthy",
+        "Zoom says that the user removed the app.",
+        "From healthy to unknown",
+        "From unknown to reconnect needed",
+        "Connected again: a new grant.",
+        "From unknown to healthy",
+    ]
+
+
+def test_a_pmi_that_a_webhook_changed_says_so_at_zooms_time(
+    stage: ConnectStage,
+) -> None:
+    row = add(stage)
+    at = NOON + timedelta(minutes=3)
+
+    updated(stage, at, pmi=5550001111)
+    reading.read_some(stage.services)
+
+    [words] = noted(stage, row)
+    assert words.startswith("The PMI changed from 555 123 4567 to 555 000 1111, says")
+    assert words.endswith("says a user.updated webhook.")
+    with stage.services.database.reading() as session:
+        assert session.exec(select(ConnectionEvent.at)).one() == at
+
+
+def test_acts_are_noted_with_who_did_them(stage: ConnectStage) -> None:
+    row = stage.connect()
+
+    connection_acts.try_again(stage.services, row.id, actor=ADMIN)
+    connection_acts.sync_meetings(stage.services, row.id, actor=ADMIN)
+
+    assert noted(stage, row, "act") == [
+        "Check now was pressed, by admin@example.com.",
+        "Meeting sync was asked for, by admin@example.com.",
+    ]
+
+
+def test_recalls_log_comes_in_once_and_without_secrets(stage: ConnectStage) -> None:
+    row = stage.connect()
+    credential, secret = stage.credentials()[0], CLIENT_SECRET.get_secret_value()
+    stage.sandbox.recall_world.log_credential(credential, f"Refused with {secret}.")
+
+    shown = [connection_acts.recall_log(stage.services, row.id) for _ in range(2)]
+
+    assert noted(stage, row, "log") == ["Refused with [removed]."]
+    assert [entry.message for entry in shown[0]] == ["Refused with [removed]."]
+
+
+def test_check_now_brings_recalls_log_as_well(stage: ConnectStage) -> None:
+    row = stage.connect()
+    stage.sandbox.recall_world.log_credential(stage.credentials()[0], "It failed.")
+
+    connection_acts.try_again(stage.services, row.id, actor=ADMIN)
+
+    assert noted(stage, row, "log") == ["It failed."]
+
+
+def test_a_timeline_keeps_its_newest_lines(stage: ConnectStage) -> None:
+    row, other = add(stage), add(stage, zoom_user_id="zUsEr0002")
+    kept = old_evidence.LINES_KEPT
+    with stage.services.database.writing() as session:
+        for number in range(kept + 5):
+            at = NOON + timedelta(seconds=number)
+            session.add(an_event(row, at, f"Line {number}."))
+        session.add(an_event(other, NOON - timedelta(days=900), "Old, and alone."))
+
+    with stage.services.database.writing() as session:
+        gone = old_evidence.prune(session, cutoff=NOON - timedelta(days=30), limit=99)
+
+    assert gone == 5
+    assert noted(stage, row)[0] == "Line 5."
+    assert noted(stage, other) == ["Old, and alone."]
+
+
+def an_event(row: Connection, at: datetime, words: str) -> ConnectionEvent:
+    return ConnectionEvent(
+        id=new_id(at),
+        connection_id=row.id,
+        at=at,
+        source="dashboard",
+        kind="state",
+        words=words,
+    )
