@@ -2,9 +2,8 @@
 
 from datetime import datetime
 from enum import StrEnum
-from uuid import UUID, uuid4
-
 from typing import Any
+from uuid import UUID, uuid4
 
 from sqlalchemy import UniqueConstraint, event
 from sqlmodel import Field, Index, SQLModel
