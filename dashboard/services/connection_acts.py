@@ -8,7 +8,7 @@ from dashboard.clients.recall_replies import RecallLog
 from dashboard.errors import NotFoundError, UpstreamError
 from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import audit, connections, profiles
+from dashboard.services import audit, connections, invitation_states, profiles
 from dashboard.services.audit import Actor
 from dashboard.services.bundle import Services
 from dashboard.services.exchanging import delete
@@ -96,6 +96,8 @@ def disconnect(services: Services, connection_id: UUID, *, actor: Actor) -> None
         delete(recall, row.recall_credential_id)
     now = services.clock.now()
     with services.database.writing() as session:
-        session.delete(connections.get(session, connection_id))
+        gone = connections.get(session, connection_id)
+        invitation_states.forget(session, gone)
+        session.delete(gone)
         subject = f"connection {connection_id} of {app.name}"
         audit.record(session, actor, "connection.deleted", subject=subject, now=now)
