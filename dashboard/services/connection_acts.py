@@ -15,6 +15,7 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import (
     audit,
     connections,
+    invitation_states,
     profiles,
     timeline_notes,
     workspaces,
@@ -131,7 +132,9 @@ def disconnect(services: Services, connection_id: UUID, *, actor: Actor) -> None
         delete(recall, row.recall_credential_id)
     now = services.clock.now()
     with services.database.writing() as session:
-        session.delete(connections.get(session, connection_id))
+        gone = connections.get(session, connection_id)
+        invitation_states.forget(session, gone)
+        session.delete(gone)
         subject = f"connection {connection_id} of {app.name}"
         audit.record(session, actor, "connection.deleted", subject=subject, now=now)
 

@@ -6,7 +6,7 @@ from typing import cast
 from uuid import UUID
 
 from sqlalchemy import CursorResult
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, delete, select, update
 
 from dashboard.errors import ConflictError, NotFoundError
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, Connection
@@ -142,6 +142,16 @@ def follow(
         if connection is not None:  # what it was used by is who may finish it twice
             invitation.zoom_user_id = connection.zoom_user_id
     session.add(invitation)
+
+
+def forget(session: Session, connection: Connection) -> None:
+    """Delete the links of a connection that is deleted; the caller commits.
+
+    They name its user.
+    """
+    session.exec(
+        delete(Invitation).where(col(Invitation.connection_id) == connection.id)
+    )
 
 
 def expire(session: Session, *, now: datetime) -> int:
