@@ -12,7 +12,7 @@ import httpx2
 
 from dashboard.errors import SettingsError
 
-_STARTS_WITHIN_S = 20.0
+_STARTS_WITHIN_S = 60.0
 _PAUSE_S = 0.1
 
 
