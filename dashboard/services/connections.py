@@ -20,6 +20,7 @@ from dashboard.services import (
     attempts,
     budgets,
     join_tokens,
+    members,
     milestones,
     profiles,
     timeline_notes,
@@ -58,7 +59,8 @@ def refresh(
     Args:
         services: All of them.
         connection_id: Which.
-        is_thorough: Fetch a join token even if the scopes were proved before.
+        is_thorough: Fetch a join token even if the scopes were proved before, and list
+            an account's users even if that was done a moment ago.
 
     Raises:
         NotFoundError: There is no such connection.
@@ -156,6 +158,9 @@ def _look(
             or join_tokens.is_due(taken, now=now)
             or milestones.is_open(session, app.id, milestones.Key.SCOPES)
         )
+        asks_members = app.kind is Kind.ACCOUNT_LEVEL and (
+            is_thorough or members.is_due(session, taken, now=now)
+        )
     found = profiles.look(
         recall,
         services.zoom,
@@ -164,6 +169,7 @@ def _look(
         asks_join=asks_join,
         turn=taken.claim,
     )
+    listed = members.ask(services.zoom, found.seen, now=now) if asks_members else None
     with services.database.writing() as session:
         row = _held(session, taken)
         if row is not None:
@@ -172,6 +178,7 @@ def _look(
             if refusal is None:
                 with timeline_notes.watching(session, row, at=now, reads_mappings=True):
                     profiles.record(session, row, found, now=now)
+                members.record(session, row, listed, now=now)
             else:
                 profiles.postpone(row, refusal, now=now)
             row.lease_until = None
