@@ -20,9 +20,9 @@ from dashboard.models.account_member import AccountMember
 from dashboard.models.connection import Connection
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services.event_facts import Profile
+from dashboard.services.findings import Seen
 from dashboard.services.meeting_numbers import grouped
 from dashboard.services.timeline import note
-from dashboard.services.token_states import Seen
 
 MOST = 10_000
 """Users of one account that are listed; Zoom is asked 300 at a time."""

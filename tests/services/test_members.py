@@ -12,9 +12,14 @@ from dashboard.models.account_member import AccountMember
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.connection_event import ConnectionEvent
 from dashboard.models.zoom_app import Kind
-from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import connection_acts, connections, members, reading
+from dashboard.services import (
+    connection_acts,
+    connections,
+    members,
+    reading,
+    sweeping,
+)
 from dashboard.services.bundle import Services
 from dashboard.services.members import Listing
 from tests.connect_stage import ConnectStage, a_connect_stage
@@ -132,17 +137,13 @@ def test_who_is_not_listed_any_more_goes(stage: ConnectStage) -> None:
     assert set(listed(stage, row)) == {"ana@example.com"}
 
 
-def test_a_list_that_cannot_be_had_changes_nothing(
-    stage: ConnectStage,
-) -> None:
+def test_who_may_not_list_users_is_healthy_all_the_same(stage: ConnectStage) -> None:
+    stage.sandbox.zoom_world.switch(withheld_scopes=["user:read:list_users:admin"])
+
     row = stage.connect()
-    stage.sandbox.zoom_faults.set(
-        [Fault(kind=FaultKind.SERVER_ERROR, path="/v2/users")]
-    )
 
-    connection_acts.try_again(stage.services, row.id)
-
-    assert len(listed(stage, row)) == 2
+    assert stage.connection(row.id).token_state is TokenState.HEALTHY
+    assert listed(stage, row) == {}
 
 
 def test_a_webhook_changes_a_members_pmi_and_has_the_account_listed(
@@ -156,7 +157,7 @@ def test_a_webhook_changes_a_members_pmi_and_has_the_account_listed(
 
     reading.read_some(stage.services)
     heard = listed(stage, row)
-    connections.check_due(stage.services)
+    sweeping.check_due(stage.services)
 
     assert heard["ben@example.com"].pmi == 5553330000
     assert heard["ben@example.com"].previous_pmi == BEN_PMI
@@ -190,7 +191,7 @@ def test_a_webhook_about_somebody_new_brings_them(
 
     reading.read_some(stage.services)
     heard = listed(stage, row)
-    connections.check_due(stage.services)
+    sweeping.check_due(stage.services)
 
     assert heard[""].pmi == 5553330000
     assert listed(stage, row)["cem@example.com"].pmi == 5553330000
@@ -232,7 +233,7 @@ def test_a_removal_of_an_account_level_app_marks_the_accounts_connection(
 
     reading.read_some(stage.services)
     said = stage.connection(row.id)
-    connections.check_due(stage.services)
+    sweeping.check_due(stage.services)
 
     assert said.deauthorized_at == clock.now()
     assert said.token_state is TokenState.UNKNOWN
