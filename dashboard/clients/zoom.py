@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import httpx2
 from pydantic import (
@@ -22,6 +23,8 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 _LONGEST_NAME = 200
 _LONGEST_EMAIL = 254
 _LONGEST_ID = 64
+_LONGEST_STATUS = 20
+_PAGE_OF_USERS = 300  # Zoom's largest
 
 
 def _clean(value: object) -> str:
@@ -36,6 +39,10 @@ def _name(value: object) -> str:
 def _email(value: object) -> str:
     text = _clean(value)
     return text if len(text) <= _LONGEST_EMAIL else ""
+
+
+def _status(value: object) -> str:
+    return _clean(value)[:_LONGEST_STATUS]
 
 
 def _id(value: object) -> str | None:
@@ -62,6 +69,7 @@ class ZoomUser(BaseModel):
         email: "" if Zoom did not say.
         display_name: Made from first and last name when absent; "" if all are.
         pmi: Personal meeting id, up to 11 digits.
+        status: Zoom's word, at most 20 characters: "active"; "" if it did not say.
     """
 
     model_config = ConfigDict(
@@ -73,6 +81,7 @@ class ZoomUser(BaseModel):
     email: Annotated[str, BeforeValidator(_email)] = ""
     display_name: Annotated[str, BeforeValidator(_name)] = ""
     pmi: Annotated[int | None, BeforeValidator(_pmi)] = None
+    status: Annotated[str, BeforeValidator(_status)] = ""
 
     @model_validator(mode="before")
     @classmethod
@@ -81,6 +90,13 @@ class ZoomUser(BaseModel):
             return values
         parts = (_clean(values.get("first_name")), _clean(values.get("last_name")))
         return {**values, "display_name": " ".join(filter(None, parts))}
+
+
+def _readable(value: object) -> object:
+    """Return the users that have an id; one odd row must not hide the others."""
+    if not isinstance(value, list):
+        return value
+    return [one for one in value if isinstance(one, dict) and _id(one.get("id"))]
 
 
 class JoinToken(BaseModel):
@@ -97,6 +113,15 @@ class UserToken(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     token: SecretStr = Field(min_length=1)
+
+
+class _UserPage(BaseModel):
+    """A page of `GET /v2/users`; a user that cannot be read is left out."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    users: Annotated[list[ZoomUser], BeforeValidator(_readable)] = []
+    next_page_token: Annotated[str, BeforeValidator(_clean)] = ""
 
 
 class ZoomApi:
@@ -136,6 +161,35 @@ class ZoomApi:
             as_=ZoomUser,
             secrets=[token],
         )
+
+    def users(self, token: SecretStr, *, limit: int) -> list[ZoomUser]:
+        """Return the active users of the token's account, at most `limit` of them.
+
+        Needs the scope `user:read:list_users:admin` (contracts/zoom.md 4.2 and
+        contracts/recall.md 7.1, checked 2026-11-25).
+
+        Raises:
+            UpstreamError: `code` is "4711" for a missing scope, which `detail` then
+                names. Of a list that breaks off half-way nothing is returned.
+        """
+        found: list[ZoomUser] = []
+        following = ""
+        while len(found) < limit:
+            query = {"page_size": str(_PAGE_OF_USERS), "status": "active"}
+            if following:
+                query["next_page_token"] = following
+            page = send(
+                self._http,
+                self._get(f"users?{urlencode(query)}", token),
+                service="Zoom",
+                as_=_UserPage,
+                secrets=[token],
+            )
+            found += page.users
+            if not page.next_page_token or page.next_page_token == following:
+                break
+            following = page.next_page_token
+        return found[:limit]
 
     def join_token(self, token: SecretStr, meeting_id: int) -> JoinToken:
         """Return a join token for local recording of one meeting of the token's owner.

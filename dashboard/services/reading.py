@@ -18,7 +18,7 @@ from dashboard.errors import VaultError
 from dashboard.models.connection import Connection
 from dashboard.models.webhook import Webhook, WebhookBody
 from dashboard.models.zoom_app import Kind, ZoomApp
-from dashboard.services import profiles, removals, timeline_notes
+from dashboard.services import members, profiles, removals, timeline_notes
 from dashboard.services.bundle import Services
 from dashboard.services.event_facts import Profile, Removal, read
 from dashboard.services.following import hasten
@@ -41,6 +41,10 @@ class _Unread:
     @property
     def whom(self) -> tuple[UUID, str]:
         return self.webhook.zoom_app_id, self.webhook.zoom_user_id or ""
+
+    @property
+    def account(self) -> tuple[UUID, str]:
+        return self.webhook.zoom_app_id, self.webhook.zoom_account_id or ""
 
 
 def read_some(services: Services) -> int:
@@ -125,20 +129,25 @@ def _apply(
 ) -> list[tuple[Webhook, str]]:
     """Change the connections; return the webhooks that changed nothing, and why."""
     people = _people(session, held)
+    accounts = members.accounts(session, [each.account for each in held])
     apps = _apps(session, held)
     troubles: list[tuple[Webhook, str]] = []
     for each in held:
-        facts, row = each.facts, people.get(each.whom)
+        facts, account = each.facts, accounts.get(each.account)
+        row = account or people.get(each.whom)
         if facts is None:
             troubles.append((each.webhook, "It cannot be opened, or makes no sense."))
         elif isinstance(facts, Removal) and facts.client_id != apps[each.whom[0]]:
             troubles.append((each.webhook, "It names another app's client ID."))
         elif row is None:
-            continue  # not connected, or connected as a whole account: usual
+            continue  # not connected: usual
         elif isinstance(facts, Removal):
             with timeline_notes.watching(session, row, at=now):
                 if removals.mark(row, removed_at=facts.at, now=now):
                     timeline_notes.removed(session, row, at=facts.at)
+        elif account is not None:
+            if members.updated(session, account, each.whom[1], facts):
+                _look_again(session, account, now=now)
         else:
             with timeline_notes.watching(session, row, at=facts.at):
                 _note(session, row, facts, now=now)
@@ -155,9 +164,13 @@ def _note(session: Session, row: Connection, facts: Profile, *, now: datetime) -
         row.email = facts.email or row.email
         row.profile_seen_at = facts.at
     if (row.pmi, row.display_name, row.email) != before:
-        # A look under way may have seen the former profile; the next one will not.
-        row.claim, row.lease_until = row.claim + 1, None
-        hasten(session, row, at=now)
+        _look_again(session, row, now=now)
+
+
+def _look_again(session: Session, row: Connection, *, now: datetime) -> None:
+    # A look under way may have seen the former profile; the next one will not.
+    row.claim, row.lease_until = row.claim + 1, None
+    hasten(session, row, at=now)
 
 
 def _is_news(at: datetime, seen_at: datetime | None) -> bool:
@@ -169,7 +182,7 @@ def _people(
 ) -> dict[tuple[UUID, str], Connection]:
     """Return the users' connections, locked in one order: workers never wait in a ring.
 
-    Of an account-level app no user is the connection.
+    Of an account-level app no user is the connection: see `members.accounts`.
     """
     wanted = [each.whom for each in held if each.facts is not None]
     query = (

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.dialects import postgresql, sqlite
@@ -21,7 +22,7 @@ from dashboard.models.ids import new_id
 from dashboard.services import timeline_sources
 from dashboard.services.timeline_sources import EPOCH, LARGEST_UUID, Bound, Line
 
-__all__ = ["PAGE", "Line", "Page", "lines", "note"]
+__all__ = ["PAGE", "Line", "Page", "lines", "note", "note_many"]
 
 PAGE = 50
 """Lines of a page, unless told."""
@@ -62,21 +63,24 @@ def note(  # noqa: PLR0913 - one line, all its parts named
         words: One sentence without secrets; cut at 500 characters.
         mark: At most 64 characters that tell this line of its source from the next.
     """
-    is_sqlite = session.get_bind().dialect.name == "sqlite"
-    insert = sqlite.insert if is_sqlite else postgresql.insert
-    row = ConnectionEvent(
+    event = ConnectionEvent(
         id=new_id(at),
         connection_id=connection_id,
         at=at,
         source=source,
         kind=kind,
-        words=words[:_LONGEST],
+        words=words,
         mark=mark,
     )
     # `RETURNING` tells on both databases; a count of rows does not.
-    statement = insert(_TABLE).values(**row.model_dump()).on_conflict_do_nothing()
-    added = session.connection().execute(statement.returning(_TABLE.c.id))
-    return added.first() is not None
+    statement = _insert(session).values(_row(event)).returning(_TABLE.c.id)
+    return session.connection().execute(statement).first() is not None
+
+
+def note_many(session: Session, events: Sequence[ConnectionEvent]) -> None:
+    """Add lines of many connections at once, as `note` does; the caller commits."""
+    if events:
+        session.connection().execute(_insert(session), [_row(one) for one in events])
 
 
 def lines(
@@ -108,6 +112,16 @@ def lines(
     shown = list(islice(merged, limit + 1))
     older = shown[limit - 1].cursor if len(shown) > limit else None
     return Page(lines=shown[:limit], older=older)
+
+
+def _insert(session: Session) -> sqlite.Insert | postgresql.Insert:
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    insert = sqlite.insert if is_sqlite else postgresql.insert
+    return insert(_TABLE).on_conflict_do_nothing()
+
+
+def _row(event: ConnectionEvent) -> dict[str, Any]:
+    return event.model_dump() | {"words": event.words[:_LONGEST]}
 
 
 def _read(text: str | None) -> Bound | None:

@@ -1,23 +1,20 @@
 """Notes in a connection's timeline what a piece of work changed of it."""
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from dashboard.clients.recall_replies import RecallLog
-from dashboard.models.connection import (
-    Connection,
-    MeetingMapping,
-    SyncStatus,
-    TokenState,
-)
+from dashboard.models.connection import Connection, SyncStatus, TokenState
+from dashboard.models.connection_event import ConnectionEvent
+from dashboard.models.ids import new_id
 from dashboard.services.meeting_numbers import grouped
-from dashboard.services.timeline import note
+from dashboard.services.timeline import note, note_many
 
 _NAMED = 5
 _LOG_ENTRIES = 50
@@ -39,25 +36,20 @@ class _Seen:
     pmi: int | None
     sync: SyncStatus
     block: str
-    mapped: frozenset[int]
 
 
 @contextmanager
-def watching(
-    session: Session, row: Connection, *, at: datetime, reads_mappings: bool = False
-) -> Iterator[None]:
+def watching(session: Session, row: Connection, *, at: datetime) -> Iterator[None]:
     """Note what changes of a connection meanwhile; the caller commits.
 
     Args:
         session: Writing.
         row: In the database already.
         at: When it changed; aware.
-        reads_mappings: Whether mapped meetings may change.
     """
-    before = _seen(session, row, reads_mappings=reads_mappings)
+    before = _seen(row)
     yield
-    after = _seen(session, row, reads_mappings=reads_mappings)
-    for source, kind, words in _changes(row, before, after):
+    for source, kind, words in _changes(row, before, _seen(row)):
         note(session, row.id, at=at, source=source, kind=kind, words=words)
 
 
@@ -90,6 +82,34 @@ def acted(
     note(session, connection_id, at=at, source="dashboard", kind="act", words=sentence)
 
 
+def mapped(
+    session: Session, came: Mapping[UUID, Collection[int]], *, at: datetime
+) -> None:
+    """Note which meetings Recall has mapped to connections; the caller commits."""
+    note_many(
+        session,
+        [
+            ConnectionEvent(
+                id=new_id(at),
+                connection_id=connection_id,
+                at=at,
+                source="recall",
+                kind="mapping",
+                words=f"Recall mapped {_numbers(meetings)}.",
+            )
+            for connection_id, meetings in came.items()
+        ],
+    )
+
+
+def unmapped(
+    session: Session, connection_id: UUID, gone: Collection[int], *, at: datetime
+) -> None:
+    """Note which meetings Recall maps no longer; the caller commits."""
+    words = f"No longer mapped at Recall: {_numbers(gone)}."
+    note(session, connection_id, at=at, source="recall", kind="mapping", words=words)
+
+
 def keep_log(
     session: Session, connection_id: UUID, entries: Sequence[RecallLog]
 ) -> int:
@@ -119,19 +139,12 @@ def keep_log(
     return added
 
 
-def _seen(session: Session, row: Connection, *, reads_mappings: bool) -> _Seen:
-    mapped: Sequence[int] = ()
-    if reads_mappings:
-        query = select(MeetingMapping.meeting_id).where(
-            col(MeetingMapping.connection_id) == row.id
-        )
-        mapped = session.exec(query).all()
+def _seen(row: Connection) -> _Seen:
     return _Seen(
         state=row.token_state,
         pmi=row.pmi,
         sync=row.sync_status,
         block=row.recording_block,
-        mapped=frozenset(mapped),
     )
 
 
@@ -150,10 +163,6 @@ def _changes(
         yield "zoom", "state", f"A setting of the host keeps bots out: {after.block}"
     if before.block and not after.block:
         yield "zoom", "state", "Zoom gives join tokens again; bots may record."
-    if came := after.mapped - before.mapped:
-        yield "recall", "mapping", f"Recall mapped {_numbers(came)}."
-    if gone := before.mapped - after.mapped:
-        yield "recall", "mapping", f"No longer mapped at Recall: {_numbers(gone)}."
 
 
 def _about_pmi(row: Connection, former: int | None) -> str:

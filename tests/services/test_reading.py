@@ -140,18 +140,19 @@ def test_an_unknown_user_is_passed_over(stage: ConnectStage) -> None:
     assert unread(stage) == []
 
 
-def test_of_a_whole_account_no_user_is_the_connection(
+def test_of_a_whole_account_no_user_is_the_connection_but_it_can_be_removed(
     services: Services, sandbox: RunningSandbox
 ) -> None:
     stage = a_connect_stage(services, sandbox, kind=Kind.ACCOUNT_LEVEL)
     row = add(stage, pmi=None)
     updated(stage, pmi=NEW)
-    deauthorized(stage, NOON + timedelta(minutes=1))
+    removed_at = NOON + timedelta(minutes=1)
+    deauthorized(stage, removed_at)
 
     reading.read_some(stage.services)
 
     now_ = stage.connection(row.id)
-    assert (now_.pmi, now_.deauthorized_at) == (None, None)
+    assert (now_.pmi, now_.deauthorized_at) == (None, removed_at)
 
 
 def test_many_are_read_in_batches(stage: ConnectStage) -> None:

@@ -15,6 +15,7 @@ from dashboard.services import (
     connections,
     old_evidence,
     reading,
+    sweeping,
 )
 from dashboard.services.audit import Actor
 from dashboard.services.bundle import Services
@@ -53,12 +54,12 @@ def sync(stage: ConnectStage) -> None:
 def test_a_connect_notes_the_grant_the_state_and_the_pmi(stage: ConnectStage) -> None:
     row = stage.connect()
 
-    assert sorted(noted(stage, row)) == [
+    assert sorted(noted(stage, row, "grant", "state", "pmi")) == [
         "Connected.",
         "From unknown to healthy. The token works at Zoom.",
-        "Recall begins to read the meetings.",
         "The PMI is 555 123 4567.",
     ]
+    assert len(noted(stage, row, "sync")) == 1
 
 
 def test_a_look_notes_what_changed_and_nothing_else(
@@ -66,19 +67,19 @@ def test_a_look_notes_what_changed_and_nothing_else(
 ) -> None:
     meeting = stage.sandbox.zoom_world.create_meeting(stage.ana.id)
     row = stage.connect()
-    before = noted(stage, row)
     sync(stage)
     clock.advance(seconds=30)
 
-    for _ in range(2):
+    for _ in range(3):
         connections.refresh(stage.services, row.id)
 
-    fresh = noted(stage, row)[len(before) :]
-    numbers = {f"{meeting.id}", "5551234567"}
-    assert len(fresh) == 2
-    assert "Recall has read the meetings." in fresh
-    assert "Recall mapped 2 meetings: " in " ".join(fresh)
-    assert all(number in " ".join(fresh).replace(" ", "") for number in numbers)
+    [mapping] = noted(stage, row, "mapping")
+    assert mapping.startswith("Recall mapped 2 meetings: ")
+    assert all(
+        number in mapping.replace(" ", "") for number in ("5551234567", f"{meeting.id}")
+    )
+    assert noted(stage, row).count("Recall has read the meetings.") == 1
+    assert len(noted(stage, row, "state", "pmi", "grant")) == 3
 
 
 def test_mappings_that_went_are_named(stage: ConnectStage, clock: FakeClock) -> None:
@@ -106,7 +107,7 @@ def test_a_user_who_removes_the_app_and_comes_back_is_told_in_order(
     tell(stage, "app_deauthorized", clock.now(), facts, zoom_user_id=stage.ana.id)
     reading.read_some(stage.services)
     clock.advance(seconds=20)
-    connections.check_due(stage.services)
+    sweeping.check_due(stage.services)
     clock.advance(minutes=1)
 
     stage.connect()
