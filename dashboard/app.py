@@ -22,6 +22,7 @@ from dashboard.models.staff import Staff
 from dashboard.services import connections as connections_service
 from dashboard.services import (
     gathering,
+    invitation_states,
     milestones,
     reading,
     rotations,
@@ -54,16 +55,19 @@ from dashboard.web import live as live_pages
 from dashboard.web.live import Watcher
 from dashboard.web.receiver import Receiver
 from dashboard.web.views import (
+    attempts,
     audit,
     connect,
     connections,
     health,
+    invitations,
     invited,
     live,
     metrics,
     mine,
     moving,
     overview,
+    page_designs,
     recall_apps,
     resends,
     rotation,
@@ -81,7 +85,10 @@ _BLUEPRINTS = [
     moving.bp,
     rotation.bp,
     zoom_setup.bp,
+    page_designs.bp,
     connections.bp,
+    invitations.bp,
+    attempts.bp,
     webhooks.bp,
     resends.bp,
     workspaces.bp,
@@ -225,6 +232,7 @@ def chores(services: Services) -> list[Callable[[], int]]:
         partial(reading.read_some, services),
         partial(milestones.note, services),
         partial(rotations.tend, services),
+        partial(invitation_states.note_expired, services),
         partial(connections_service.check_due, quiet, limit=_CHECKS_AT_ONCE),
         Sweeper(services),
         Pruner(services),
