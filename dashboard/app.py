@@ -22,6 +22,7 @@ from dashboard.db import Database
 from dashboard.models.staff import Staff
 from dashboard.services import (
     gathering,
+    invitation_states,
     milestones,
     reading,
     refreshing,
@@ -58,16 +59,19 @@ from dashboard.web.live import Watcher
 from dashboard.web.receiver import Receiver
 from dashboard.web.tokens import TokenReceiver
 from dashboard.web.views import (
+    attempts,
     audit,
     connect,
     connections,
     health,
+    invitations,
     invited,
     live,
     metrics,
     mine,
     moving,
     overview,
+    page_designs,
     recall_apps,
     resends,
     rotation,
@@ -85,7 +89,10 @@ _BLUEPRINTS = [
     moving.bp,
     rotation.bp,
     zoom_setup.bp,
+    page_designs.bp,
     connections.bp,
+    invitations.bp,
+    attempts.bp,
     webhooks.bp,
     resends.bp,
     workspaces.bp,
@@ -233,6 +240,7 @@ def chores(services: Services) -> list[Callable[[], int]]:
         partial(rotations.tend, services),
         partial(refreshing.refresh_due, services),
         sweeping.Sweep(services),
+        partial(invitation_states.note_expired, services),
         Sweeper(services),
         Pruner(services),
         silence.Listener(services),

@@ -1,4 +1,6 @@
-"""A list of people to invite, pasted or uploaded as CSV: all of it is right, or none.
+"""A list of people to invite, pasted or uploaded as CSV, and the list of their links.
+
+All of a list is right, or no link is made.
 
 Columns `email` and `user_ref`, in any order under a line that names them, or in that
 order without one. Comma, semicolon or tab part them.
@@ -9,9 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from dashboard.errors import InvalidInputError
-from dashboard.services.invitations import Wanted
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.services import addresses
+from dashboard.services.invitations import Made, Wanted
 from dashboard.services.staff import normal_email
 
+COLUMNS = ("email", "user_ref", "link", "expires_at")
 MOST = 2000
 MOST_TROUBLES = 20
 LONGEST_REF = 200
@@ -83,6 +88,24 @@ def read(text: str) -> Read:
         said = f"A list holds at most {MOST:,} people; part it."
         troubles.append(Trouble(line=MOST + 1, sentence=said))
     return Read(wanted=wanted, troubles=troubles)
+
+
+def told(
+    made: Sequence[Made], app: ZoomApp, *, public_url: str
+) -> Sequence[dict[str, str]]:
+    """Return links just made as the rows of a table: the only time they are known.
+
+    Keys are COLUMNS; instants are ISO 8601 in UTC.
+    """
+    return [
+        {
+            "email": one.invitation.email,
+            "user_ref": one.invitation.user_ref,
+            "link": addresses.invitation_url(public_url, app.slug, one.secret),
+            "expires_at": f"{one.invitation.expires_at:%Y-%m-%dT%H:%M:%SZ}",
+        }
+        for one in made
+    ]
 
 
 def _lines(text: str) -> Iterator[tuple[int, str, str]]:

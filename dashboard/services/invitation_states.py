@@ -14,6 +14,7 @@ from dashboard.models.invitation import Invitation, InvitationState
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
 from dashboard.services.audit import Actor
+from dashboard.services.bundle import Services
 
 USABLE = frozenset(
     {
@@ -162,6 +163,16 @@ def expire(session: Session, *, now: datetime) -> int:
         .values(state=InvitationState.EXPIRED, ended_at=now)
     )
     return cast("CursorResult[object]", done).rowcount
+
+
+def note_expired(services: Services) -> int:
+    """Note those that ran out: the worker's chore; commits. Return how many."""
+    now = services.clock.now()
+    with services.database.reading() as session:
+        if not any_overdue(session, now=now):
+            return 0
+    with services.database.writing() as session:
+        return expire(session, now=now)
 
 
 def any_overdue(session: Session, *, now: datetime) -> bool:

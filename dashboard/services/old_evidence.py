@@ -1,4 +1,4 @@
-"""What was seen long ago and is not needed any more: refusals, checks, trips, resends.
+"""What was seen long ago and is not needed any more: refusals, trips, links, resends.
 
 Of a timeline the newest lines are kept, however old.
 
@@ -17,6 +17,7 @@ from dashboard.models.check import Check, Finding, Source
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt
 from dashboard.models.connection_event import ConnectionEvent
 from dashboard.models.ids import first_id
+from dashboard.models.invitation import Invitation, InvitationState
 from dashboard.models.resend import Redelivery, Resend
 from dashboard.models.webhook import Refusal, RefusalCount
 from dashboard.models.zoom_app import ZoomApp
@@ -62,6 +63,14 @@ def _old(
             yield ConnectAttempt, _old_trips(outcome, cutoff)
     for connection_id in _long_timelines(session):
         yield ConnectionEvent, _old_lines(connection_id)
+    for state in (InvitationState.EXPIRED, InvitationState.REVOKED):
+        yield Invitation, _old_links(state, cutoff)
+    yield (
+        Invitation,
+        _old_links(InvitationState.DONE, cutoff).where(
+            col(Invitation.connection_id).is_(None)  # or it is the connection's story
+        ),
+    )
     # Its redeliveries went with their webhooks.
     yield (
         Resend,
@@ -125,3 +134,10 @@ def _old_lines(connection_id: UUID) -> SelectOfScalar[int]:
         col(ConnectionEvent.connection_id) == connection_id
     )
     return query.order_by(*newest).offset(LINES_KEPT)
+
+
+def _old_links(state: InvitationState, cutoff: datetime) -> SelectOfScalar[UUID]:
+    """Links of no use since then: they name people who did not connect."""
+    return select(Invitation.id).where(
+        col(Invitation.state) == state, col(Invitation.expires_at) < cutoff
+    )
