@@ -13,6 +13,7 @@ from dashboard.errors import DashboardError
 _COMMANDS = {
     "db": "database:group",
     "demo": "demo:demo",
+    "explain": "explain:command",
     "invite": "invite:command",
     "keys": "keys:group",
     "sandbox": "sandbox:command",

@@ -13,6 +13,7 @@ import click
 from pydantic_core import to_jsonable_python
 
 from dashboard.cli.opening import opened_services
+from dashboard.cli.printing import cell
 from dashboard.models.webhook import Attempt, Outcome, Webhook
 from dashboard.services import audit, redaction, retention, webhooks
 from dashboard.services.paging import Place
@@ -110,11 +111,11 @@ def show(webhook_id: int, as_json: bool) -> None:  # noqa: FBT001 - click passes
         elif isinstance(value, dict):
             click.echo(f"\n{part}:")
             for label, text in value.items():
-                click.echo(f"  {label}: {_cell(text)}")
+                click.echo(f"  {label}: {cell(text)}")
     click.echo("\nbody, redacted:")
     lines = json.dumps(body, indent=2, ensure_ascii=False).split("\n")
     click.echo(
-        "It is no JSON; hidden." if body is None else "\n".join(map(_cell, lines))
+        "It is no JSON; hidden." if body is None else "\n".join(map(cell, lines))
     )
 
 
@@ -246,14 +247,8 @@ def _table(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None
     if not rows:
         click.echo("None.")
         return
-    lines = [columns, *([_cell(row[name]) for name in columns] for row in rows)]
+    lines = [columns, *([cell(row[name]) for name in columns] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
-        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        cells = (text.ljust(width) for text, width in zip(line, widths, strict=True))
         click.echo("  ".join(cells).rstrip())
-
-
-def _cell(value: object) -> str:
-    """Write a value on one line, without what would steer a terminal."""
-    text = "-" if value in (None, "") else str(value)
-    return "".join(c if c.isprintable() else "?" for c in text)

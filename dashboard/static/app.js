@@ -71,6 +71,14 @@
     if ("copy" in button.dataset) copy(button);
     else chooseTheme(button.dataset.themeChoice);
   });
+  // A box that takes several lines, but is mostly given one: Enter sends it.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    const box = event.target.closest("[data-enter-submits]");
+    if (!box) return;
+    event.preventDefault();
+    box.form.requestSubmit();
+  });
   document.addEventListener("visibilitychange", refreshTimes);
   setInterval(refreshTimes, 10000);
   showTheme();

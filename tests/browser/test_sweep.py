@@ -39,6 +39,7 @@ FIXED = [
     *("/", "/zoom-apps/", "/zoom-apps/new", "/workspaces/", "/workspaces/new"),
     *("/connections/", "/connections/?q=nobody", "/webhooks/", "/webhooks/refused"),
     *("/webhooks/?meeting_id=1", "/staff/", "/staff/new", "/audit/", "/nothing-here"),
+    *("/explain/", "/explain/?id=00000000-0000-0000-0000-000000000000"),
 ]
 MEASURE = """() => ({
   wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
@@ -87,6 +88,7 @@ def addresses(browser: Browser, demo: Demo, signed_in: dict[str, Any]) -> list[s
         *(*FIXED, *found, in_recall, by_hand),
         *(f"{found[0]}/{name}" for name in of_app),
         *(move, f"{move}?show=all", f"{move}?q=nobody"),
+        *(f"/explain/?id={path.rsplit('/')[-1]}" for path in found[1:-1]),
     ]
 
 

@@ -1,0 +1,115 @@
+"""`dashboard explain`: what the page Explain says, in a terminal.
+
+Reading takes no lock: it works while `dashboard serve` runs.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+
+import click
+from pydantic_core import to_jsonable_python
+
+from dashboard.cli.opening import opened_services
+from dashboard.cli.printing import cell
+from dashboard.services import addresses, explaining, explaining_recall
+from dashboard.services.explaining import Answer
+from dashboard.services.explaining_input import LONGEST
+from dashboard.services.explaining_lines import Line
+from dashboard.services.explaining_verdicts import Target, Who
+
+_PATHS = {
+    Target.CONNECTION: "/connections/",
+    Target.WEBHOOK: "/webhooks/",
+    Target.ZOOM_APP: "/zoom-apps/",
+    Target.WORKSPACES: "/workspaces/",
+}
+
+
+@click.command("explain")
+@click.argument("text", nargs=-1, required=True)
+@click.option("--ask", is_flag=True, help="Ask Recall as well, right now.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(
+    text: tuple[str, ...],
+    ask: bool,  # noqa: FBT001 - click passes flags so
+    as_json: bool,  # noqa: FBT001 - as above
+) -> None:
+    """Say what is the matter with a user or a meeting, and who must act.
+
+    TEXT is an e-mail, a Zoom id, a PMI, a meeting number, a join link or a Recall
+    credential id; an e-mail beside a number asks about both. - reads standard input.
+    """
+    asked = " ".join(text)
+    if asked == "-":
+        asked = sys.stdin.read(LONGEST)
+    with opened_services() as services:
+        with services.database.reading() as session:
+            now = services.clock.now()
+            found = explaining.explain(session, services.vault, asked, now=now)
+        told: Sequence[Line] | None = None
+        if ask:
+            told = explaining_recall.ask(
+                services,
+                meeting_id=found.asked.number,
+                connection_id=found.connection_id,
+            )
+        public_url = services.public_url
+    if as_json:
+        click.echo(json.dumps(_object(found, told, public_url)))
+    else:
+        _say(found, told, public_url)
+
+
+def _object(
+    found: Answer, told: Sequence[Line] | None, public_url: str
+) -> dict[str, object]:
+    verdict = found.verdict
+    shown: dict[str, object] = {
+        "asked": found.asked.shown,
+        "verdict": verdict.id,
+        "sentence": verdict.sentence,
+        "who": verdict.who.value,
+        "next_step": verdict.step,
+        "link": _link(verdict.target, found.target_id, public_url),
+        "evidence": [_line(line, public_url) for line in found.lines],
+    }
+    if told is not None:
+        shown["recall"] = [_line(line, public_url) for line in told]
+    return shown
+
+
+def _line(line: Line, public_url: str) -> dict[str, object]:
+    return {
+        "at": None if line.at is None else to_jsonable_python(line.at),
+        "source": line.source,
+        "words": line.words,
+        "link": _link(line.target, line.target_id, public_url),
+    }
+
+
+def _say(found: Answer, told: Sequence[Line] | None, public_url: str) -> None:
+    verdict = found.verdict
+    acts = "can act" if verdict.who is Who.YOU else "must act"
+    acts = "has to act" if verdict.who is Who.NOBODY else acts
+    click.echo(f"{cell(verdict.sentence)} [{verdict.id}]")
+    click.echo(f"{verdict.who.value.capitalize()} {acts}. {verdict.step}")
+    link = _link(verdict.target, found.target_id, public_url)
+    if link is not None:
+        click.echo(link)
+    for title, lines in (("Evidence", found.lines), ("Recall, right now", told or ())):
+        if lines:
+            click.echo(f"\n{title}")
+        for line in lines:
+            at = "-" if line.at is None else f"{line.at:%Y-%m-%d %H:%M:%S}Z"
+            click.echo(f"{at:<20}  {line.source:<9}  {cell(line.words)}")
+
+
+def _link(target: Target, its_id: str, public_url: str) -> str | None:
+    if target is Target.WORKSPACES:
+        return f"{public_url}{_PATHS[target]}"
+    if not its_id:
+        return None
+    if target is Target.CONNECT_LINK:
+        return addresses.connect_url(public_url, its_id)
+    return f"{public_url}{_PATHS[target]}{its_id}"

@@ -1,0 +1,21 @@
+"""The one box of Explain."""
+
+from flask_wtf import FlaskForm
+from wtforms import TextAreaField
+from wtforms.validators import DataRequired, Length
+
+from dashboard.services.explaining_input import LONGEST
+
+
+class ExplainForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    """Posted: what is pasted is private, and addresses end in logs."""
+
+    q = TextAreaField(
+        "E-mail, id, meeting number or join link",
+        [
+            DataRequired("Paste something first."),
+            Length(
+                max=LONGEST, message=f"Paste less than {LONGEST:,} characters at once."
+            ),
+        ],
+    )

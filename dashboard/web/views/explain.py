@@ -1,0 +1,78 @@
+"""Explain: paste anything, read one sentence, and the evidence under it."""
+
+from flask import Blueprint, Response, request
+from flask.typing import ResponseReturnValue
+
+from dashboard.services import addresses, explaining, explaining_recall
+from dashboard.services.explaining import Answer
+from dashboard.services.explaining_verdicts import Target
+from dashboard.services.permissions import Permission
+from dashboard.web import htmx
+from dashboard.web.access import requires
+from dashboard.web.context import db, now, services
+from dashboard.web.forms.explain import ExplainForm
+
+bp = Blueprint("explain", __name__, url_prefix="/explain")
+
+_UNPROCESSABLE = 422
+
+
+@bp.get("/")
+@requires(Permission.CONNECTIONS_READ)
+def index() -> ResponseReturnValue:
+    """Show the box; explain a connection or a webhook whose id is in the address."""
+    asked = explaining.by_id(request.args.get("id", ""))
+    if asked is None:
+        return _page(ExplainForm(formdata=None), None)
+    found = explaining.answer(db(), services().vault, asked, now=now())
+    return _page(ExplainForm(formdata=None, q=asked.shown), found)
+
+
+@bp.post("/")
+@requires(Permission.CONNECTIONS_READ)
+def create() -> ResponseReturnValue:
+    """Explain what was pasted. Nothing of it is kept, here or in an address."""
+    form = ExplainForm()
+    if not form.validate():
+        return _page(form, None, status=_UNPROCESSABLE)
+    found = explaining.explain(db(), services().vault, form.q.data or "", now=now())
+    return _page(_refilled(form, found), found)
+
+
+@bp.post("/recall")
+@requires(Permission.CONNECTIONS_READ)
+def recall() -> ResponseReturnValue:
+    """Explain the same, with what Recall itself says right now."""
+    form = ExplainForm()
+    if not form.validate():
+        return _page(form, None, status=_UNPROCESSABLE)
+    found = explaining.explain(db(), services().vault, form.q.data or "", now=now())
+    told = explaining_recall.ask(
+        services(), meeting_id=found.asked.number, connection_id=found.connection_id
+    )
+    if htmx.wants_fragment():
+        return htmx.fragment("explain/partials/_recall.html", told=told)
+    return _page(_refilled(form, found), found, told=told)
+
+
+def _refilled(form: ExplainForm, found: Answer) -> ExplainForm:
+    """Put back what was understood, without a password; else what was typed."""
+    return ExplainForm(formdata=None, q=found.asked.shown or form.q.data)
+
+
+def _page(
+    form: ExplainForm, found: Answer | None, *, status: int = 200, told: object = None
+) -> Response:
+    connect_url = None
+    if found is not None and found.verdict.target is Target.CONNECT_LINK:
+        slug = found.target_id
+        connect_url = addresses.connect_url(services().public_url, slug) if slug else ""
+    return htmx.page_or_fragment(
+        "explain/index.html",
+        "explain/partials/_answer.html",
+        status=status,
+        form=form,
+        answer=found,
+        told=told,
+        connect_url=connect_url,
+    )
