@@ -15,8 +15,15 @@ from dashboard.clients.recall_operations import Operation
 from dashboard.clients.recall_replies import RecallCredential
 from dashboard.errors import NotFoundError
 from dashboard.models.connection import Connection, SyncStatus, TokenState
-from dashboard.models.zoom_app import Kind, ZoomApp
-from dashboard.services import attempts, budgets, milestones, profiles
+from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
+from dashboard.services import (
+    attempts,
+    budgets,
+    held_grants,
+    held_looks,
+    milestones,
+    profiles,
+)
 from dashboard.services.bundle import Services
 from dashboard.services.following import follow
 from dashboard.services.token_states import held_up
@@ -130,8 +137,10 @@ def connected(
     row.due_at = now
     row.lease_until = None  # a look under way saw the grant before this one
     row.claim += 1
+    row.token_custody = TokenCustody.RECALL
     session.add(row)
     session.flush()
+    held_grants.drop(session, row.id)  # this consent has ended it
     return row, is_new
 
 
@@ -151,6 +160,7 @@ def _look(
             or taken.token_state is TokenState.MISSING_SCOPES
             or milestones.is_open(session, app.id, milestones.Key.SCOPES)
         )
+    held_looks.tell_recall(services, taken)
     found = profiles.look(
         recall,
         services.zoom,
@@ -158,6 +168,7 @@ def _look(
         credential_id=taken.recall_credential_id,
         asks_join=asks_join,
         turn=taken.claim,
+        token_of=held_looks.token_of(services, taken),
     )
     with services.database.writing() as session:
         row = _held(session, taken)

@@ -5,9 +5,10 @@ proved yet, once to fetch a join token; both are forgotten.
 Sources: contracts/recall.md 3.5 and 3.7, contracts/zoom.md 4.1; checked 2026-11-23.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from sqlmodel import Session, col, delete, select
@@ -89,6 +90,7 @@ def look(  # noqa: PLR0913 - the facts of one look, all named
     credential_id: UUID | None,
     asks_join: bool = False,
     turn: int = 0,
+    token_of: Callable[[], AccessToken] | None = None,
 ) -> Look:
     """Ask Recall and Zoom; what fails is part of what was seen. Touches no database.
 
@@ -99,13 +101,15 @@ def look(  # noqa: PLR0913 - the facts of one look, all named
         credential_id: Recall's; nothing is asked without one.
         asks_join: Fetch a join token as well: one more call to Zoom.
         turn: Grows with each look.
+        token_of: Fetches the token where Recall does not keep it; may raise
+            UpstreamError.
     """
     if credential_id is None:
         return Look(seen=Seen(kind=kind))
     credential = _credential(recall, credential_id)
     if isinstance(credential, UpstreamError):
         return Look(seen=Seen(kind=kind, credential=credential))
-    token = _token(recall, credential_id)
+    token = _token(token_of or partial(recall.access_token, credential_id))
     user = None if isinstance(token, UpstreamError) else _user(zoom, token)
     seen = Seen(kind=kind, credential=credential, token=token, user=user)
     mappings, join = _mappings(recall, credential_id), None
@@ -203,9 +207,9 @@ def _credential(
         return error
 
 
-def _token(recall: Recall, credential_id: UUID) -> AccessToken | UpstreamError:
+def _token(ask: Callable[[], AccessToken]) -> AccessToken | UpstreamError:
     try:
-        return recall.access_token(credential_id)
+        return ask()
     except UpstreamError as error:
         return error
 
