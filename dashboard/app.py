@@ -20,7 +20,6 @@ from dashboard.clients.zoom_subscriptions import ZoomSubscriptions
 from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.staff import Staff
-from dashboard.services import connections as connections_service
 from dashboard.services import (
     gathering,
     milestones,
@@ -28,6 +27,7 @@ from dashboard.services import (
     refreshing,
     rotations,
     silence,
+    sweeping,
     watches,
 )
 from dashboard.services import staff as staff_service
@@ -98,7 +98,6 @@ _BLUEPRINTS = [
 ]
 
 _MAX_FORM_BYTES = 2 * 1024 * 1024
-_CHECKS_AT_ONCE = 10
 
 
 def build_services(
@@ -223,14 +222,13 @@ def _find_person(database: Database) -> Callable[[UUID], Staff | None]:
 
 def chores(services: Services) -> list[Callable[[], int]]:
     """Return the worker's periodic work; each does a little and says how much."""
-    quiet = services.in_background()
     return [
         partial(gathering.tend, services),
         partial(reading.read_some, services),
         partial(milestones.note, services),
         partial(rotations.tend, services),
         partial(refreshing.refresh_due, services),
-        partial(connections_service.check_due, quiet, limit=_CHECKS_AT_ONCE),
+        sweeping.Sweep(services),
         Sweeper(services),
         Pruner(services),
         silence.Listener(services),

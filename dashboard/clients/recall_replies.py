@@ -191,3 +191,14 @@ class Page(_Reply, Generic[T]):
 
     results: list[T]
     next: str | None = None
+
+
+class Stretch(_Reply, Generic[T]):
+    """What a list holds of a stretch of time.
+
+    Attributes:
+        is_whole: Whether all of it was read.
+    """
+
+    results: list[T]
+    is_whole: bool

@@ -1,7 +1,6 @@
 """What a look needs of a grant that is kept here; nothing where Recall keeps it."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from uuid import UUID
 
@@ -58,17 +57,25 @@ def held_token(services: Services, connection_id: UUID) -> AccessToken:
     return AccessToken(token=token, expires_at=row.expires_at)
 
 
-def tell_recall(services: Services, row: Connection) -> None:
+def tell_recall(services: Services, row: Connection) -> UpstreamError | None:
     """Tell Recall where to ask if it could not be told yet; commits.
 
-    For whoever holds the connection's lease. What fails is tried by the next look, and
-    this one finds no credential.
+    For whoever holds the connection's lease.
+
+    Returns:
+        Why Recall could not be told, so that nothing can be seen; the next look tries
+        again. None when it knows.
     """
     is_told = row.recall_credential_id is not None
     if is_told or row.token_custody is TokenCustody.RECALL:
-        return
-    with suppress(ConflictError, NotFoundError, UpstreamError):
+        return None
+    try:
         row.recall_credential_id = registering.register(services, row.id)
+    except UpstreamError as error:
+        return error
+    except (ConflictError, NotFoundError) as error:
+        return UpstreamError(str(error), service="Recall", status=400)
+    return None
 
 
 def _dead(why: str) -> UpstreamError:

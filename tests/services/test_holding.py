@@ -1,6 +1,8 @@
 """Trips under custody `dashboard`: the grant is kept here, and Recall told where."""
 
 from collections.abc import Iterator
+from threading import Thread
+from typing import Literal
 from uuid import UUID
 
 import pytest
@@ -17,6 +19,9 @@ from dashboard.services.bundle import Services
 from tests.connect_stage import ConnectStage
 from tests.holding_stage import a_holding_stage, at_zoom, grant_of, lives
 from tests.invitation_stage import go, invite, reconnect_link
+
+
+Mode = Literal["upsert", "upsert_200", "conflict"]
 
 
 @pytest.fixture
@@ -76,7 +81,7 @@ def test_the_code_is_never_recalls(lite: ConnectStage) -> None:
 
 @pytest.mark.parametrize("mode", ["upsert", "upsert_200", "conflict"])
 def test_the_same_user_again_keeps_connection_and_address(
-    stage: ConnectStage, mode: str
+    stage: ConnectStage, mode: Mode
 ) -> None:
     first = stage.connect()
     key = callback_of(stage)
@@ -94,7 +99,7 @@ def test_the_same_user_again_keeps_connection_and_address(
 
 @pytest.mark.parametrize("mode", ["upsert", "conflict"])
 def test_a_credential_gone_from_recall_comes_back_with_another_address(
-    lite: ConnectStage, mode: str
+    lite: ConnectStage, mode: Mode
 ) -> None:
     first = lite.connect()
     key = callback_of(lite)
@@ -110,7 +115,7 @@ def test_a_credential_gone_from_recall_comes_back_with_another_address(
 
 @pytest.mark.parametrize("mode", ["upsert", "conflict"])
 def test_a_connection_that_recall_held_becomes_ours_by_a_new_consent(
-    lite: ConnectStage, mode: str
+    lite: ConnectStage, mode: Mode
 ) -> None:
     custody(lite, TokenCustody.RECALL)
     first = lite.connect()
@@ -163,14 +168,16 @@ def test_a_lost_answer_of_recall_makes_one_credential(
 def test_while_recall_is_down_the_grant_is_kept_and_told_later(
     lite: ConnectStage,
 ) -> None:
-    break_recall(lite, FaultKind.UNAVAILABLE, times=2)
+    break_recall(lite, FaultKind.UNAVAILABLE, times=4)
     begun = lite.begin()
 
     attempt = lite.outcome(**lite.allow(begun))
 
     assert attempt.outcome is AttemptOutcome.CONNECTED
     assert attempt.connection_id is not None
-    assert lite.connection(attempt.connection_id).token_state is not TokenState.HEALTHY
+    waiting = lite.connection(attempt.connection_id)
+    assert waiting.token_state is TokenState.UNKNOWN
+    assert "Recall" in waiting.token_reason
     assert lite.credentials() == []
     connections.refresh(lite.services, attempt.connection_id)
     assert lite.connection(attempt.connection_id).token_state is TokenState.HEALTHY
@@ -296,8 +303,6 @@ def test_a_late_exchange_does_not_put_a_dead_pair_in_place_of_a_living_one(
     lite.sandbox.zoom_faults.set(
         [Fault(kind=FaultKind.LATE_ANSWER, path="/v2/users/me", times=1, seconds=0.4)]
     )
-    from threading import Thread  # noqa: PLC0415
-
     slow = Thread(target=lambda: lite.finish(**early))
     slow.start()
     while not lite.code(early["code"]).used:
