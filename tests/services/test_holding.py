@@ -1,7 +1,6 @@
 """Trips under custody `dashboard`: the grant is kept here, and Recall told where."""
 
 from collections.abc import Iterator
-from threading import Thread
 from typing import Literal
 from uuid import UUID
 
@@ -14,12 +13,12 @@ from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import connections, held_grants
+from dashboard.services import callbacks, connections, held_grants, holding
 from dashboard.services.bundle import Services
-from tests.connect_stage import ConnectStage
+from dashboard.services.callbacks import Callback, Trip
+from tests.connect_stage import BROWSER, ConnectStage
 from tests.holding_stage import a_holding_stage, at_zoom, grant_of, lives
 from tests.invitation_stage import go, invite, reconnect_link
-
 
 Mode = Literal["upsert", "upsert_200", "conflict"]
 
@@ -300,18 +299,22 @@ def test_a_late_exchange_does_not_put_a_dead_pair_in_place_of_a_living_one(
 ) -> None:
     first = lite.connect()
     early, late = lite.allow(lite.begin()), lite.allow(lite.begin())
-    lite.sandbox.zoom_faults.set(
-        [Fault(kind=FaultKind.LATE_ANSWER, path="/v2/users/me", times=1, seconds=0.4)]
-    )
-    slow = Thread(target=lambda: lite.finish(**early))
-    slow.start()
-    while not lite.code(early["code"]).used:
-        pass
+    with lite.services.database.writing() as session:
+        came = Callback(
+            state=early["state"], code=early["code"], error=None, browser=BROWSER
+        )
+        trip = callbacks.take(
+            session, lite.services.vault, came, now=lite.services.clock.now()
+        )
+    assert isinstance(trip, Trip)
+    got = holding._exchanged(lite.services, trip)
     lite.finish(**late)
-    slow.join()
+
+    assert holding._settle(lite.services, trip, got) is None
 
     assert lives(lite, first)
     assert grant_of(lite, first).version == 2
+    assert lite.attempt(trip.attempt_id).outcome is AttemptOutcome.UNREACHABLE
 
 
 def test_trips_say_which_connection_they_made(lite: ConnectStage) -> None:
