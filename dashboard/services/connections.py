@@ -16,8 +16,10 @@ from sqlmodel import Session, col, or_, select, update
 from dashboard.clients.recall_replies import CredentialStatus, RecallCredential
 from dashboard.errors import NotFoundError
 from dashboard.models.connection import Connection, SyncStatus, TokenState
-from dashboard.models.zoom_app import Kind, ZoomApp
+from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
 from dashboard.services import (
+    held_grants,
+    held_looks,
     join_tokens,
     looking,
     mappings,
@@ -28,6 +30,7 @@ from dashboard.services import (
 )
 from dashboard.services import pace as pacing
 from dashboard.services.bundle import Services
+from dashboard.services.findings import Seen
 from dashboard.services.looking import Look
 from dashboard.services.pace import Pace
 from dashboard.services.token_states import held_up
@@ -108,8 +111,10 @@ def connected(
     row.due_at = now
     row.lease_until = None  # a look under way saw the grant before this one
     row.claim += 1
+    row.token_custody = TokenCustody.RECALL
     session.add(row)
     session.flush()
+    held_grants.drop(session, row.id)  # this consent has ended it
     timeline_notes.connected(session, row, is_new=is_new, at=now)
     return row, is_new
 
@@ -151,13 +156,18 @@ def look(  # noqa: PLR0913 - what a look depends on, all named
             is_thorough or members.is_due(session, taken, now=now)
         )
         pace = pace or pacing.current(session)
-    found = looking.look(
-        recall,
-        services.zoom,
-        kind=app.kind,
-        credential_id=taken.recall_credential_id,
-        asks=asks,
-    )
+    trouble = held_looks.tell_recall(services, taken)
+    if trouble is not None:
+        found = Look(seen=Seen(kind=app.kind, credential=trouble, is_held=True))
+    else:
+        found = looking.look(
+            recall,
+            services.zoom,
+            kind=app.kind,
+            credential_id=taken.recall_credential_id,
+            asks=asks,
+            token_of=held_looks.token_of(services, taken),
+        )
     listed = members.ask(services.zoom, found.seen, now=now) if asks_members else None
     if is_over is not None and is_over.is_set():
         return None

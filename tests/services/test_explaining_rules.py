@@ -13,7 +13,7 @@ from dashboard.services import token_states
 from dashboard.services.explaining_grants import KEY_REFUSED, PAIR_REFUSED
 from dashboard.services.explaining_rules import RULES, judge
 from dashboard.services.explaining_verdicts import Target
-from dashboard.services.token_states import Seen
+from dashboard.services.findings import Seen
 from tests.makers import NOON
 from tests.services.explaining_cases import CASES, Case
 from tests.services.explaining_stage import an_email, ana, facts

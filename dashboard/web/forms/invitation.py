@@ -53,7 +53,7 @@ class _Making(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
 
     def zoom_app_id(self) -> UUID | None:
         """Return the chosen zoom app's id; None if it was not offered."""
-        offered = {choice.value for choice in self.app.iter_choices()}
+        offered = set(self.app.choices or ())
         return _uuid(self.app.data) if self.app.data in offered else None
 
     def batch_id(self) -> UUID:
