@@ -25,7 +25,7 @@ from dashboard.web.context import db, services
 
 _QUERY = ("meeting", "member", "after", "before", "webhooks")
 _LONGEST = 200
-_LINES = 25
+_LINES, _USERS = 25, 15
 
 
 def show_page(connection_id: UUID) -> Response:
@@ -73,9 +73,8 @@ def show_page(connection_id: UUID) -> Response:
 
 def _members(row: Connection) -> dict[str, Any]:
     search = request.args.get("member", "")[:_LONGEST]
-    found = members.page(
-        db(), row.id, search=search, after=request.args.get("after", "")[:_LONGEST]
-    )
+    after = request.args.get("after", "")[:_LONGEST]
+    found = members.page(db(), row.id, search=search, after=after, limit=_USERS)
     return {
         "member": search,
         "members": found.members,
