@@ -15,6 +15,7 @@ from dashboard.db import Database
 from dashboard.models.audit import AuditEntry
 from dashboard.models.check import Check
 from dashboard.models.connection import Connection, MeetingMapping
+from dashboard.models.connection_event import ConnectionEvent
 from dashboard.models.hold import Hold
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend
 from dashboard.models.secret_change import SecretChange
@@ -197,6 +198,15 @@ def _each_connection(session: Session, ids: list[UUID]) -> dict[str, str]:
         .where(col(MeetingMapping.connection_id) == col(Connection.id))
         .scalar_subquery()
     )
+    # A line may come late, with the time of its source: so both of these.
+    ours = col(ConnectionEvent.connection_id) == col(Connection.id)
+    told = select(func.max(ConnectionEvent.id)).where(ours).scalar_subquery()
+    lines = select(func.count(col(ConnectionEvent.id))).where(ours).scalar_subquery()
+    heard = (
+        select(func.max(Webhook.id))
+        .where(col(Webhook.zoom_user_id) == col(Connection.zoom_user_id))
+        .scalar_subquery()
+    )
     rows = session.connection().execute(
         select(  # type: ignore[call-overload,misc]  # as above
             Connection.id,
@@ -211,6 +221,10 @@ def _each_connection(session: Session, ids: list[UUID]) -> dict[str, str]:
             Connection.scopes,
             Connection.claim,
             newest.label("mapped"),
+            Connection.recording_block,
+            told.label("told"),
+            lines.label("lines"),
+            heard.label("heard"),
         ).where(col(Connection.id).in_(ids))
     )
     return {f"connection-{row.id}": _row(row) for row in rows}

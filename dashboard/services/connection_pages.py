@@ -11,7 +11,15 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, ColumnElement, false, inspect, literal
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    String,
+    cast,
+    false,
+    inspect,
+    literal,
+)
 from sqlalchemy.sql.base import ColumnCollection
 from sqlmodel import Session, col, func, not_, or_, select, tuple_
 
@@ -127,15 +135,27 @@ def everything(database: Database, filters: Filters) -> Iterator[Connection]:
             return
 
 
-def meetings(session: Session, connection_id: UUID) -> Sequence[MeetingMapping]:
-    """Return the meetings Recall maps to a connection, newest first, at most 50."""
-    query = (
-        select(MeetingMapping)
-        .where(col(MeetingMapping.connection_id) == connection_id)
-        .order_by(col(MeetingMapping.synced_at).desc(), col(MeetingMapping.meeting_id))
-        .limit(MOST_MEETINGS)
+def meetings(
+    session: Session, connection_id: UUID, *, number: str = ""
+) -> Sequence[MeetingMapping]:
+    """Return the meetings Recall maps to a connection, newest first, at most 50.
+
+    Args:
+        session: Reading.
+        connection_id: Whose.
+        number: The beginning of a meeting number, in groups or not; "" for all.
+    """
+    query = select(MeetingMapping).where(
+        col(MeetingMapping.connection_id) == connection_id
     )
-    return session.exec(query).all()
+    digits = re.sub(r"[\s-]", "", number)
+    if not _is_storable(digits):
+        return []
+    if digits:
+        text = cast(col(MeetingMapping.meeting_id), String)
+        query = query.where(text.startswith(digits, autoescape=True))
+    order = col(MeetingMapping.synced_at).desc(), col(MeetingMapping.meeting_id)
+    return session.exec(query.order_by(*order).limit(MOST_MEETINGS)).all()
 
 
 def _where(filters: Filters) -> list[ColumnElement[bool]]:

@@ -11,16 +11,15 @@ from flask.typing import ResponseReturnValue
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection, TokenState
 from dashboard.services import (
-    addresses,
-    attempts,
     connection_acts,
     connection_pages,
     connections,
+    pmis,
     zoom_apps,
 )
 from dashboard.services.connection_pages import Filters
 from dashboard.services.permissions import Permission
-from dashboard.web import exports, htmx
+from dashboard.web import connection_page, exports, htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, services
 from dashboard.web.forms.connection import filter_form
@@ -79,6 +78,9 @@ def index() -> ResponseReturnValue:
         filters=filters,
         rows=found.rows,
         names=names,
+        claimed_twice=pmis.claimed_twice(
+            db(), {row.pmi for row in found.rows if row.pmi}
+        ),
         tabs=_tabs(counts, filters),
         newer_url=_at(cursor=found.newer) if found.newer else None,
         older_url=_at(cursor=found.older) if found.older else None,
@@ -93,18 +95,7 @@ def index() -> ResponseReturnValue:
 @requires(Permission.CONNECTIONS_READ)
 def show(connection_id: UUID) -> Response:
     """Show one connection; htmx asks for the part that changes by itself."""
-    row = connections.get(db(), connection_id)
-    app = zoom_apps.get(db(), row.zoom_app_id)
-    return htmx.page_or_fragment(
-        "connections/show.html",
-        "connections/partials/_live.html",
-        connection=row,
-        app=app,
-        meetings=connection_pages.meetings(db(), connection_id),
-        most_meetings=connection_pages.MOST_MEETINGS,
-        trips=attempts.of_connection(db(), connection_id),
-        reconnect_url=addresses.connect_url(services().public_url, app.slug),
-    )
+    return connection_page.show_page(connection_id)
 
 
 @bp.get("/<uuid:connection_id>/recall-log")

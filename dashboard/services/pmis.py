@@ -1,0 +1,124 @@
+"""Personal meeting ids: whether one is mapped at Recall, and who else claims it.
+
+Zoom gives a PMI to one user at a time, so of two who claim one the profile of at least
+one was read too long ago. The same Zoom user may be connected with several zoom apps.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Session, col, or_, select
+
+from dashboard.models.account_member import AccountMember
+from dashboard.models.connection import Connection, MeetingMapping
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """Another Zoom user who has the same PMI, as far as it is known.
+
+    Attributes:
+        connection_id: Of the user, or of the account they are in.
+        who: Their name, e-mail or id.
+        seen_at: As of when their PMI is known; None when nobody knows.
+    """
+
+    connection_id: UUID
+    who: str
+    seen_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How the PMI of a connection stands.
+
+    Attributes:
+        mapped_at: When Recall mapped it to this connection; None when it has not.
+        mapped_to: Other connections that Recall maps the same number to.
+        claims: Of others.
+    """
+
+    mapped_at: datetime | None = None
+    mapped_to: Sequence[UUID] = ()
+    claims: Sequence[Claim] = ()
+
+
+def standing(session: Session, row: Connection) -> Standing:
+    """Return how the PMI of a connection stands; each look is by an index."""
+    if row.pmi is None:
+        return Standing()
+    query = select(MeetingMapping).where(col(MeetingMapping.meeting_id) == row.pmi)
+    mapped = session.exec(query.limit(_SHOWN + 1)).all()
+    own = [one.synced_at for one in mapped if one.connection_id == row.id]
+    return Standing(
+        mapped_at=own[0] if own else None,
+        mapped_to=[one.connection_id for one in mapped if one.connection_id != row.id],
+        claims=_claims(session, row, row.pmi),
+    )
+
+
+def claimed_twice(session: Session, pmis: Collection[int]) -> set[int]:
+    """Return which of some PMIs more than one Zoom user claims; two indexed queries."""
+    if not pmis:
+        return set()
+    users = select(Connection.pmi, Connection.zoom_user_id, Connection.id).where(
+        col(Connection.pmi).in_(pmis)
+    )
+    listed = select(AccountMember.pmi, AccountMember.zoom_user_id).where(
+        col(AccountMember.pmi).in_(pmis)
+    )
+    owners: dict[int | None, set[str]] = defaultdict(set)
+    for pmi, zoom_user_id, connection_id in session.exec(users):
+        owners[pmi].add(zoom_user_id or str(connection_id))
+    for pmi, member_id in session.exec(listed):
+        owners[pmi].add(member_id)
+    return {pmi for pmi, users_of in owners.items() if pmi and len(users_of) > 1}
+
+
+def _claims(session: Session, row: Connection, pmi: int) -> list[Claim]:
+    own = row.zoom_user_id or ""
+    others = (
+        select(Connection)
+        .where(
+            col(Connection.pmi) == pmi,
+            col(Connection.id) != row.id,
+            or_(
+                col(Connection.zoom_user_id).is_(None),
+                col(Connection.zoom_user_id) != own,
+            ),
+        )
+        .order_by(col(Connection.connected_at).desc())
+        .limit(_SHOWN)
+    )
+    listed = (
+        select(AccountMember)
+        .where(
+            col(AccountMember.pmi) == pmi,
+            col(AccountMember.zoom_user_id) != own,
+            col(AccountMember.connection_id) != row.id,
+        )
+        .limit(_SHOWN)
+    )
+    return [
+        *(
+            Claim(
+                connection_id=one.id,
+                who=one.display_name or one.email or one.zoom_user_id or "a Zoom user",
+                seen_at=one.pmi_seen_at,
+            )
+            for one in session.exec(others)
+        ),
+        *(
+            Claim(
+                connection_id=one.connection_id,
+                who=one.display_name or one.email or one.zoom_user_id,
+                seen_at=one.seen_at,
+            )
+            for one in session.exec(listed)
+        ),
+    ]
