@@ -11,7 +11,7 @@ from dashboard.db import Database
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import connection_pages
-from dashboard.services.connection_pages import Filters, Sort
+from dashboard.services.connection_filters import Filters, Sort
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_zoom_app
 
