@@ -74,7 +74,7 @@ def record(
     finding = join_tokens.weigh(row, judge(seen, now=now), found.join, kind=seen.kind)
     if finding.state is TokenState.HEALTHY and row.scopes is not None:
         app = session.get_one(ZoomApp, row.zoom_app_id)
-        finding = scope_states.lacking(row.scopes, app) or finding
+        finding = scope_states.lacking(row.scopes, app.kind, app.scope_style) or finding
     finding = removals.weigh(row, finding, now=now)
     row.token_state, row.token_reason = finding.state, finding.reason[:500]
     row.token_evidence, row.token_checked_at = finding.evidence[:300], now
