@@ -202,12 +202,14 @@ def _asks(
         or join_tokens.is_due(row, now=now)
         or milestones.is_open(session, row.zoom_app_id, milestones.Key.SCOPES)
     )
+    meetings = mappings.known(session, row.id, limit=_MEETINGS_TRIED)
+    is_hopeful = row.token_state in (TokenState.HEALTHY, TokenState.UNKNOWN)
     return looking.Asks(
         has_record=is_everything or is_syncing or not is_settled,
-        has_mappings=is_everything or row.token_checked_at is None,
+        has_mappings=is_everything or (is_hopeful and not meetings),
         is_syncing=is_syncing,
         has_join=has_join,
-        meetings=mappings.known(session, row.id, limit=_MEETINGS_TRIED),
+        meetings=meetings,
         turn=row.claim,
     )
 

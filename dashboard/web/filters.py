@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from flask import Flask
 
 from dashboard.clock import Clock
+from dashboard.services import acting
 from dashboard.services.meeting_numbers import grouped
 
 _MINUTE_S = 60
@@ -88,4 +89,6 @@ def install(app: Flask, clock: Clock) -> None:
         thousands=thousands,
         meeting_number=grouped,
         size=size,
+        who_acts=acting.who_acts,
+        next_step=acting.next_step,
     )

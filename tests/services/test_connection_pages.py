@@ -11,7 +11,7 @@ from dashboard.db import Database
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import connection_pages
-from dashboard.services.connection_pages import Filters, Sort
+from dashboard.services.connection_filters import Filters, Sort
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_zoom_app
 
@@ -187,6 +187,7 @@ def test_filters_narrow_and_counts_ignore_the_state(
         counts = connection_pages.counts(session, filters)
 
     assert emails(database, filters) == ["b@example.com"]
+    assert counts is not None
     assert counts[TokenState.HEALTHY] == 1
     assert counts[dead] == 1
     assert counts[TokenState.UNKNOWN] == 0
