@@ -14,19 +14,21 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from dashboard.clients.http import make_http
 from dashboard.clients.recall import REGIONS, Recall
 from dashboard.clients.zoom import ZoomApi
+from dashboard.clients.zoom_grants import ZoomGrants
 from dashboard.clients.zoom_oauth import ZoomOAuth
 from dashboard.clients.zoom_subscriptions import ZoomSubscriptions
 from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.staff import Staff
-from dashboard.services import connections as connections_service
 from dashboard.services import (
     gathering,
     invitation_states,
     milestones,
     reading,
+    refreshing,
     rotations,
     silence,
+    sweeping,
     watches,
 )
 from dashboard.services import staff as staff_service
@@ -35,6 +37,7 @@ from dashboard.services.bundle import RecallFactory, Services
 from dashboard.services.intake import Intake
 from dashboard.services.keys import open_vault, session_key
 from dashboard.services.retention import Pruner
+from dashboard.services.token_calls import TokenCalls
 from dashboard.services.watching import Lookout
 from dashboard.settings import Settings
 from dashboard.web import (
@@ -54,11 +57,13 @@ from dashboard.web import (
 from dashboard.web import live as live_pages
 from dashboard.web.live import Watcher
 from dashboard.web.receiver import Receiver
+from dashboard.web.tokens import TokenReceiver
 from dashboard.web.views import (
     attempts,
     audit,
     connect,
     connections,
+    custody,
     health,
     invitations,
     invited,
@@ -84,6 +89,7 @@ _BLUEPRINTS = [
     zoom_apps.bp,
     moving.bp,
     rotation.bp,
+    custody.bp,
     zoom_setup.bp,
     page_designs.bp,
     connections.bp,
@@ -105,7 +111,6 @@ _BLUEPRINTS = [
 ]
 
 _MAX_FORM_BYTES = 2 * 1024 * 1024
-_CHECKS_AT_ONCE = 10
 
 
 def build_services(
@@ -125,6 +130,7 @@ def build_services(
     database = Database(settings.sqlalchemy_url)
     vault = open_vault(settings, database)
     zoom_oauth, zoom = ZoomOAuth(settings.zoom_url), ZoomApi(settings.zoom_api_url)
+    zoom_grants = ZoomGrants(settings.zoom_url)
     zoom_subscriptions = ZoomSubscriptions(settings.zoom_api_url)
     pools = {
         region: make_http(settings.recall_url or host)
@@ -138,12 +144,14 @@ def build_services(
         vault=vault,
         zoom_oauth=zoom_oauth,
         zoom=zoom,
+        zoom_grants=zoom_grants,
         recall=_recall_factory(settings, pools, Budgets(database, clock)),
         zoom_subscriptions=zoom_subscriptions,
         intake=Intake(database, vault, clock, settings),
         closing=[
             zoom_oauth.close,
             zoom.close,
+            zoom_grants.close,
             zoom_subscriptions.close,
             *(one.close for one in pools.values()),
         ],
@@ -192,6 +200,7 @@ def create_app(services: Services) -> Flask:
     access.install(app)
 
     app.wsgi_app = Receiver(app.wsgi_app, services)  # type: ignore[method-assign]  # Flask's own way to wrap
+    app.wsgi_app = TokenReceiver(app.wsgi_app, TokenCalls(services))  # type: ignore[method-assign]  # as above
     hops = services.settings.trusted_proxies
     if hops:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # as above
@@ -226,14 +235,14 @@ def _find_person(database: Database) -> Callable[[UUID], Staff | None]:
 
 def chores(services: Services) -> list[Callable[[], int]]:
     """Return the worker's periodic work; each does a little and says how much."""
-    quiet = services.in_background()
     return [
         partial(gathering.tend, services),
         partial(reading.read_some, services),
         partial(milestones.note, services),
         partial(rotations.tend, services),
         partial(invitation_states.note_expired, services),
-        partial(connections_service.check_due, quiet, limit=_CHECKS_AT_ONCE),
+        partial(refreshing.refresh_due, services),
+        sweeping.Sweep(services),
         Sweeper(services),
         Pruner(services),
         silence.Listener(services),

@@ -109,3 +109,7 @@ class UpstreamError(DashboardError):
         if not self.detail or self.status not in _WITH_A_REASON:
             return str(self)
         return f"{self} {self.service} said: {self.detail}"
+
+
+class GrantLostError(DashboardError):
+    """Zoom accepts a held grant no more: its user must reconnect."""

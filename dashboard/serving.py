@@ -26,11 +26,13 @@ from dashboard import logs, revisions
 from dashboard.app import build_services, chores, create_app
 from dashboard.db import Database
 from dashboard.errors import SettingsError
+from dashboard.services.token_calls import TokenCalls
 from dashboard.settings import Settings, public_url_trouble
 from dashboard.web import live
 from dashboard.web.bridge import Bridge
 from dashboard.web.door import Door
 from dashboard.web.front import Front
+from dashboard.web.tokens import TokenDoor
 from dashboard.worker import Worker
 
 THREADS = 256
@@ -171,12 +173,16 @@ def _load(
     multiprocessing_util.Finalize(None, close, exitpriority=10)
     app = create_app(services)
     door = Door(services, trusted_proxies=settings.trusted_proxies)
+    token_door = TokenDoor(
+        TokenCalls(services), trusted_proxies=settings.trusted_proxies
+    )
     pages = Bridge(
         app.wsgi_app, threads=THREADS, largest_body=app.config["MAX_CONTENT_LENGTH"]
     )
     gc.freeze()  # what is there now stays: no collection need look at it again
     # Granian asks an object for `__rsgi__`, whatever its types say of functions.
-    front = Front(door, pages, when_told_to_stop=live.watcher_of(app).close)
+    close_live = live.watcher_of(app).close
+    front = Front(door, token_door, pages, when_told_to_stop=close_live)
     return cast("Callable[..., Any]", front)
 
 

@@ -1,6 +1,7 @@
 """Zoom's REST API, as far as the integration needs it (contracts/zoom.md 4)."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import httpx2
@@ -90,6 +91,14 @@ class JoinToken(BaseModel):
     token: SecretStr = Field(min_length=1)
 
 
+class UserToken(BaseModel):
+    """A user's token for a bot: ZAK, or on behalf of the user (OBF)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    token: SecretStr = Field(min_length=1)
+
+
 class ZoomApi:
     """Calls Zoom with tokens that are handed in and not kept.
 
@@ -152,9 +161,45 @@ class ZoomApi:
             secrets=[token],
         )
 
-    def _get(self, path: str, token: SecretStr) -> httpx2.Request:
+    def zak(self, token: SecretStr) -> SecretStr:
+        """Return the ZAK of the token's owner, for a bot that joins outside meetings.
+
+        Needs the scope `user:read:zak` (contracts/zoom.md 3.7 and 4.2, checked
+        2026-11-25).
+
+        Raises:
+            UpstreamError: `code` is "4711" for a missing scope, which `detail` names.
+        """
+        return self._user_token(self._get("users/me/zak", token), token)
+
+    def obf(self, token: SecretStr, meeting_id: int) -> SecretStr:
+        """Return a token to join one meeting on behalf of the token's owner.
+
+        Needs the scope `user:read:token` (contracts/zoom.md 3.7 and 4.2, checked
+        2026-11-25).
+
+        Args:
+            token: Access token of the user.
+            meeting_id: Number of the meeting to join.
+
+        Raises:
+            UpstreamError: `code` is "4711" for a missing scope, which `detail` names.
+        """
+        query = {"type": "onbehalf", "meeting_id": str(meeting_id)}
+        return self._user_token(self._get("users/me/token", token, query), token)
+
+    def _user_token(self, request: httpx2.Request, token: SecretStr) -> SecretStr:
+        found = send(
+            self._http, request, service="Zoom", as_=UserToken, secrets=[token]
+        )
+        return found.token
+
+    def _get(
+        self, path: str, token: SecretStr, query: Mapping[str, str] | None = None
+    ) -> httpx2.Request:
         return self._http.build_request(
             "GET",
             f"{self._base_url}/v2/{path}",
+            params=query,
             headers={b"Authorization": f"Bearer {token.get_secret_value()}".encode()},
         )

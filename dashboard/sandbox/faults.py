@@ -23,6 +23,7 @@ class FaultKind(StrEnum):
     HTML_403 = "html_403"  # the firewall's page
     RATE_LIMITED = "rate_limited"  # 429 with Retry-After: `seconds`
     RATE_LIMITED_BARE = "rate_limited_bare"  # 429 without Retry-After
+    LATE_ANSWER = "late_answer"  # the work is done, the answer comes `seconds` late
     LOST_ANSWER = "lost_answer"  # the work is done, the answer never arrives
     NONSENSE = "nonsense"  # 200 with JSON of another shape
     HALF_ANSWER = "half_answer"  # the work is done, half of the body arrives
@@ -94,6 +95,8 @@ class Faults:
             case FaultKind.LOST_ANSWER:
                 b"".join(self._app(environ, _swallow))
                 raise ConnectionAbortedError("simulated: the answer is lost")
+            case FaultKind.LATE_ANSWER:
+                return self._late(environ, start_response, fault.seconds)
             case FaultKind.SLOW:
                 time.sleep(fault.seconds)
                 return self._app(environ, start_response)
@@ -101,6 +104,13 @@ class Faults:
                 return self._half(environ, start_response)
         status, headers, body = _edge_answer(fault)
         start_response(status, [*headers, ("Content-Length", str(len(body)))])
+        return [body]
+
+    def _late(
+        self, environ: WSGIEnvironment, start_response: StartResponse, seconds: float
+    ) -> Iterable[bytes]:
+        body = b"".join(self._app(environ, start_response))
+        time.sleep(seconds)
         return [body]
 
     def _half(

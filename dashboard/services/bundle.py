@@ -1,7 +1,7 @@
 """What the services and views work with: made once, in `dashboard.app`."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
@@ -9,10 +9,12 @@ from pydantic import SecretStr
 
 from dashboard.clients.recall import Recall
 from dashboard.clients.zoom import ZoomApi
+from dashboard.clients.zoom_grants import ZoomGrants
 from dashboard.clients.zoom_oauth import ZoomOAuth
 from dashboard.clients.zoom_subscriptions import ZoomSubscriptions
 from dashboard.clock import Clock
 from dashboard.db import Database
+from dashboard.services.flights import Flights
 from dashboard.services.intake import Intake
 from dashboard.settings import Settings
 from dashboard.vault import Vault
@@ -34,6 +36,7 @@ class Services:
     Attributes:
         public_url: Where browsers, Zoom and Recall reach us; no trailing slash.
         recall: Makes the client of a workspace.
+        flights: Refreshes under way in this process.
         closing: What `close` calls at the end: clients' connections.
     """
 
@@ -44,9 +47,11 @@ class Services:
     vault: Vault
     zoom_oauth: ZoomOAuth
     zoom: ZoomApi
+    zoom_grants: ZoomGrants
     zoom_subscriptions: ZoomSubscriptions
     recall: RecallFactory
     intake: Intake
+    flights: Flights = field(default_factory=Flights)
     closing: Sequence[Callable[[], None]] = ()
 
     def in_background(self) -> "Services":
@@ -57,7 +62,8 @@ class Services:
         return replace(self, recall=partial(self.recall, yields=True))
 
     def close(self) -> None:
-        """Finish the intake's last batch; close the database and connections."""
+        """Finish the refreshes and the intake's last batch; close what was opened."""
+        self.flights.close()
         self.intake.close()
         self.database.close()
         for close in self.closing:

@@ -19,7 +19,7 @@ from dashboard.models.connection import (
 )
 from dashboard.models.invitation import Invitation
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import token_states
+from dashboard.services import scope_states
 from dashboard.services.attempts import hashed
 from dashboard.services.masks import masked_email
 
@@ -178,7 +178,7 @@ def missing(row: Connection) -> Sequence[str]:
     """Return the scopes that a connection lacks, as far as Zoom named them. Pure."""
     if row.token_state is not TokenState.MISSING_SCOPES:
         return []
-    return token_states.scopes_in(row.token_reason)
+    return scope_states.scopes_in(row.token_reason)
 
 
 def _own(row: Connection, *, is_masked: bool) -> Own:

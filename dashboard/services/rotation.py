@@ -9,6 +9,8 @@ from sqlmodel import SQLModel
 from dashboard.db import Database
 from dashboard.models.audit import VaultCheck
 from dashboard.models.connection import ConnectAttempt
+from dashboard.models.erasure import Erasure
+from dashboard.models.held_grant import HeldGrant
 from dashboard.models.webhook import WebhookBody
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
@@ -20,6 +22,8 @@ SEALED: dict[type[SQLModel], tuple[str, ...]] = {
     Workspace: ("api_key", "verification_secret"),
     ZoomApp: ("client_secret", "secret_token", "previous_secret_token"),
     ConnectAttempt: ("code_verifier",),
+    Erasure: ("zoom_user_id", "zoom_account_id", "email"),
+    HeldGrant: ("access_token", "refresh_token"),
     WebhookBody: ("headers", "body"),
     VaultCheck: ("sealed",),
 }

@@ -16,10 +16,11 @@ from dashboard.errors import (
     UpstreamError,
 )
 from dashboard.models.workspace import Verdict, Workspace
-from dashboard.services import audit, holds
+from dashboard.services import audit, holds, workspace_signing
 from dashboard.services.audit import Actor
 from dashboard.services.bundle import Services
 from dashboard.services.pasted import require_whole, trim, trim_secret
+from dashboard.services.workspace_signing import Signing
 from dashboard.vault import Vault, fingerprint
 
 __all__ = [
@@ -110,20 +111,21 @@ def create(services: Services, values: NewWorkspace, *, actor: Actor) -> Entered
     return Entered(workspace_id=workspace_id, answer=answer, trimmed=trimmed)
 
 
-def change(
+def change(  # noqa: PLR0913 - what a form has, all named
     services: Services,
     workspace_id: UUID,
     *,
     name: str,
     api_key: SecretStr | None,
     actor: Actor,
+    signing: Signing | None = None,
 ) -> Entered:
     """Rename a workspace and, when a key is given, check and replace it; commits.
 
     The region stays: everything in Recall is local to it.
 
     Raises:
-        InvalidInputError: As `create`.
+        InvalidInputError: As `create`, or what `signing` asks for cannot be.
         ConflictError: The new key is another workspace's.
         NotFoundError: There is no such workspace.
     """
@@ -131,6 +133,9 @@ def change(
         region = get(session, workspace_id).region
     given = api_key or SecretStr("unchanged")
     values, trimmed = _tidy(NewWorkspace(name=name, region=region, api_key=given))
+    if signing is not None:
+        signing, was_trimmed = workspace_signing.tidy(signing)
+        trimmed += ["verification secret"] if was_trimmed else []
     answer = KeyAnswer(verdict=Verdict.UNKNOWN, reason="")
     if api_key is not None:
         with services.database.reading() as session:
@@ -148,6 +153,8 @@ def change(
             workspace.api_key_set_at = now
             _note(workspace, answer, now)
             holds.mended(session, workspace_id=workspace_id, now=now)
+        if signing is not None:
+            workspace_signing.put(vault, workspace, signing, now=now)
         session.add(workspace)
         audit.record(
             session, actor, "workspace.changed", subject=_words(workspace), now=now

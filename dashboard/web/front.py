@@ -1,4 +1,4 @@
-"""What the server calls: Zoom's door in the event loop, every page in a thread."""
+"""What the server calls: the machines' doors in the loop, every page in a thread."""
 
 import asyncio
 import signal
@@ -8,9 +8,11 @@ from types import FrameType
 
 from granian.rsgi import HTTPProtocol, Scope
 
+from dashboard.web import tokens
 from dashboard.web.bridge import Bridge
 from dashboard.web.door import Door
 from dashboard.web.receiver import PREFIX
+from dashboard.web.tokens import TokenDoor
 
 
 class Front:
@@ -18,15 +20,22 @@ class Front:
 
     Args:
         door: Answers everything below `/hooks/`.
+        token_door: Answers everything below `/tokens/`.
         pages: Answers the rest.
         when_told_to_stop: Called at the first signal, in a thread of its own. Open live
             pages would hold the stop up: the server waits for every answer.
     """
 
     def __init__(
-        self, door: Door, pages: Bridge, *, when_told_to_stop: Callable[[], None]
+        self,
+        door: Door,
+        token_door: TokenDoor,
+        pages: Bridge,
+        *,
+        when_told_to_stop: Callable[[], None],
     ) -> None:
         self._door = door
+        self._tokens = token_door
         self._pages = pages
         self._when_told_to_stop = when_told_to_stop
 
@@ -34,6 +43,8 @@ class Front:
         """Answer one request."""
         if scope.path.startswith(PREFIX):
             await self._door(scope, http)
+        elif scope.path.startswith(tokens.PREFIX):
+            await self._tokens(scope, http)
         else:
             await self._pages(scope, http)
 
@@ -47,6 +58,7 @@ class Front:
         """Let the threads go when the server stops."""
         del loop
         self._door.close()
+        self._tokens.close()
         self._pages.close()
 
 

@@ -145,7 +145,7 @@ def test_a_way_back_is_of_no_use_in_another_browser(
     expect_end(stranger, "Another browser", "in the same browser", START_AGAIN)
     other.close()
     page.goto(back)
-    expect_end(page, "This trip has ended", "start again", START_AGAIN)
+    expect_end(page, "This trip has ended", "If there is none", START_AGAIN)
 
 
 def test_an_installation_begun_at_zoom_is_led_to_the_connect_page(

@@ -5,12 +5,13 @@ from uuid import UUID
 import pytest
 from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
+from pydantic import SecretStr
 
 from dashboard.models.staff import Role
 from dashboard.models.workspace import Verdict, Workspace
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import workspaces
+from dashboard.services import workspace_signing, workspaces
 from dashboard.services.bundle import Services
 from tests.conftest import SignIn
 from tests.makers import API_KEY, a_workspace, a_zoom_app
@@ -175,3 +176,54 @@ def test_workspaces_are_closed_to_support(
     answer = as_role(Role.SUPPORT).open(path.format(saved), method=method)
 
     assert answer.status_code == 403
+
+
+SECRET = "whsec_dGVzdC1rZXktb2YtdHdlbnR5LWZvdXItYnl0ZXM="
+
+
+def typed_again(**over: str) -> dict[str, str]:
+    return {"name": "Main", "api_key": "", "verification_secret": "", **over}
+
+
+def test_a_verification_secret_is_kept_sealed_and_shown_by_its_print_only(
+    admin: FlaskClient, services: Services, saved: UUID
+) -> None:
+    path = f"/workspaces/{saved}/edit"
+    admin.post(path, data=typed_again(verification_secret=f" {SECRET}\n"))
+    admin.post(path, data=typed_again(name="Renamed", requires_signature="y"))
+
+    (kept,) = all_of(services)
+    page = admin.get(path)
+    assert workspace_signing.secret_of(services.vault, kept) == SecretStr(SECRET)
+    assert (kept.name, kept.requires_signature) == ("Renamed", True)
+    assert kept.verification_secret_print in page.text
+    assert f"{len(SECRET)} characters" in page.text
+    assert SECRET not in page.text
+    assert BeautifulSoup(page.text, "html5lib").select("#requires_signature[checked]")
+
+
+@pytest.mark.parametrize(
+    ("over", "field"),
+    [
+        ({"verification_secret": KEY}, "verification_secret"),
+        ({"requires_signature": "y"}, "requires_signature"),
+    ],
+    ids=["the API key", "no secret to check with"],
+)
+def test_signing_that_cannot_be_is_refused_at_its_field(
+    admin: FlaskClient,
+    services: Services,
+    saved: UUID,
+    over: dict[str, str],
+    field: str,
+) -> None:
+    answer = admin.post(
+        f"/workspaces/{saved}/edit", data=typed_again(name="Renamed", **over)
+    )
+
+    (kept,) = all_of(services)
+    page = BeautifulSoup(answer.text, "html5lib")
+    assert answer.status_code == 422
+    assert page.select(f"#{field}[aria-invalid]")
+    assert page.select("#name[value=Renamed]")
+    assert (kept.name, kept.requires_signature) == ("Test workspace", False)

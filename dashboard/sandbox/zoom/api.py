@@ -63,6 +63,7 @@ def blueprint(world: ZoomWorld) -> Blueprint:
             caller = callers.find(state)
             caller.require("token")
             caller.user(user_id)
+            _require_meeting()
             return {"token": values.opaque(64)}
 
     @bp.get("/meetings/<meeting_id>")
@@ -81,3 +82,11 @@ def blueprint(world: ZoomWorld) -> Blueprint:
             return {"token": values.opaque(64), "expire_in": 120}
 
     return bp
+
+
+def _require_meeting() -> None:
+    """Refuse to make a token on behalf of somebody that is for no meeting."""
+    number = request.args.get("meeting_id", "")
+    if request.args.get("type") == "onbehalf" and not number.isdecimal():
+        errors = [{"field": "meeting_id", "message": "Invalid field."}]
+        raise ApiError(400, 300, "Validation Failed.", errors=errors)

@@ -1,7 +1,8 @@
-"""Forms about workspaces. The API key is never written back into a page."""
+"""Forms about workspaces. Their secrets are never written back into a page."""
 
 from flask_wtf import FlaskForm
 from wtforms import (  # type: ignore[attr-defined]  # SelectChoice: newer than its stubs
+    BooleanField,
     PasswordField,
     SelectChoice,
     SelectField,
@@ -29,7 +30,9 @@ class NewWorkspaceForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no t
 
 
 class WorkspaceForm(FlaskForm):  # type: ignore[misc]  # as above
-    """Changing one; an empty key keeps what is stored."""
+    """Changing one; an empty secret keeps what is stored."""
 
     name = StringField("Name", [DataRequired("Give it a name."), _NAME])
     api_key = PasswordField("API key", [_LENGTH])
+    verification_secret = PasswordField("Verification secret", [_LENGTH])
+    requires_signature = BooleanField("Refuse Recall's calls without a signature")

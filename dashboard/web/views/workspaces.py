@@ -10,6 +10,7 @@ from dashboard.errors import ConflictError, InvalidInputError
 from dashboard.models.workspace import Verdict
 from dashboard.services import budget_pages, workspaces
 from dashboard.services.permissions import Permission
+from dashboard.services.workspace_signing import Signing
 from dashboard.services.workspaces import Entered, KeyAnswer, NewWorkspace
 from dashboard.web import htmx
 from dashboard.web.access import requires
@@ -67,18 +68,23 @@ def create() -> ResponseReturnValue:
 def edit(workspace_id: UUID) -> str:
     """Show what can be changed about a workspace."""
     workspace = workspaces.get(db(), workspace_id)
-    form = WorkspaceForm(data={"name": workspace.name})
+    form = WorkspaceForm(
+        data={
+            "name": workspace.name,
+            "requires_signature": workspace.requires_signature,
+        }
+    )
     return render_template("workspaces/edit.html", form=form, workspace=workspace)
 
 
 @bp.post("/<uuid:workspace_id>/edit")
 @requires(Permission.WORKSPACES_WRITE)
 def update(workspace_id: UUID) -> ResponseReturnValue:
-    """Rename it, or replace its key after checking it at Recall."""
+    """Rename it, or replace its secrets: the key after checking it at Recall."""
     form = WorkspaceForm()
     if not form.validate():
         return _edit_again(form, workspace_id)
-    typed = form.api_key.data
+    typed, secret = form.api_key.data, form.verification_secret.data
     try:
         entered = workspaces.change(
             services(),
@@ -86,6 +92,10 @@ def update(workspace_id: UUID) -> ResponseReturnValue:
             name=form.name.data or "",
             api_key=SecretStr(typed) if typed else None,
             actor=actor(),
+            signing=Signing(
+                secret=SecretStr(secret) if secret else None,
+                is_required=form.requires_signature.data,
+            ),
         )
     except (InvalidInputError, ConflictError) as error:
         _put(form, error)
