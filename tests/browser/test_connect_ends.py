@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlmodel import select
 
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt
-from dashboard.models.zoom_app import Kind
+from dashboard.models.held_grant import HeldGrant
+from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import audit, invitation_states, page_designs
 from dashboard.services.bundle import Services
@@ -247,3 +249,43 @@ def test_links_of_no_use_say_why(page: Page, moved: Moved) -> None:
     expect_page(page, "This link is not known", "cut short")
     page.goto(f"{connect_url(stage)}/mine")
     expect_page(page, "No connection here", "only in the browser")
+
+
+def test_with_tokens_kept_here_it_is_all_the_same_to_the_user(
+    page: Page, moved: Moved
+) -> None:
+    stage = moved.stage
+    keep_tokens_here(stage)
+    bo = moved.sandbox.zoom_world.add_user(email="bo@example.org")
+    made = invite(stage, "ana@example.com")
+
+    page.goto(link_url(stage, made))
+    expect_page(page, "Connect your Zoom account", "Zoom's permission stays with")
+    press(page, "Connect Zoom")
+    allow(page, stage, bo.id)
+    expect_page(page, "Another Zoom account", "This link is for a***@example.com.")
+    press(page, "Start again")
+    allow(page, stage, stage.ana.id)
+    expect_page(page, "You are connected", "It works.")
+    [connection_id] = held(stage)
+    made = reconnect_link(stage, stage.connection(connection_id))
+    page.goto(link_url(stage, made))
+    press(page, "Reconnect Zoom")
+    allow(page, stage, stage.ana.id)
+
+    expect_page(page, "You are connected", "It works.")
+    assert held(stage) == [connection_id]
+    assert [one.user_id for one in stage.credentials()] == [stage.ana.id]
+
+
+def keep_tokens_here(stage: ConnectStage) -> None:
+    with stage.services.database.writing() as session:
+        app = session.get_one(ZoomApp, stage.app.id)
+        app.token_custody = TokenCustody.DASHBOARD
+        session.add(app)
+
+
+def held(stage: ConnectStage) -> list[UUID]:
+    """Return the connections whose grants are kept here."""
+    with stage.services.database.reading() as session:
+        return list(session.exec(select(HeldGrant.connection_id)))
