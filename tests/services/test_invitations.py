@@ -136,6 +136,10 @@ def test_a_wrong_account_that_recall_keeps_is_owed_to_be_deleted(
         [owed] = session.exec(select(Erasure)).all()
     assert trip.outcome is AttemptOutcome.WRONG_ACCOUNT
     assert str(owed.recall_credential_id) == credential.id
+    whose = lite.services.vault.open_text(
+        owed.zoom_user_id or b"", table="erasure", column="zoom_user_id", row=owed.id
+    )
+    assert whose.get_secret_value() == credential.user_id
     assert owed.ended_at is None
 
 

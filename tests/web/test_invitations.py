@@ -140,7 +140,11 @@ def test_support_makes_reconnect_links_and_no_invitations(
     page = support.get(f"/connections/{connection.id}")
     made = support.post(f"/connections/{connection.id}/reconnect-link")
     listed = support.get("/connections/invitations/?state=made")
+    refused = support.post(
+        "/connections/invitations/", data={"app": str(stage.app.id), "user_ref": "u"}
+    )
 
+    assert refused.status_code == 403
     assert "Make reconnect link" in page.text
     assert re.search(LINK, made.text)
     assert heading(made) == "Reconnect link"

@@ -1,6 +1,7 @@
 """Links made for one person, as browsers and mail scanners open them."""
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -8,6 +9,7 @@ from dashboard.models.invitation import InvitationState
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.bundle import Services
 from dashboard.services.invitations import Made
+from dashboard.web.access import public
 from tests.connect_stage import ConnectStage, a_connect_stage, query_of
 from tests.invitation_stage import invite, now_of, reconnect_link
 from tests.makers import FakeClock
@@ -139,6 +141,23 @@ def test_a_link_of_no_sense_is_not_known(
 
     for page in (user.get(address), user.post(address)):
         assert (page.status_code, heading(page)) == (404, "This link is not known")
+
+
+def test_a_page_that_fails_keeps_the_secret_out_of_the_log(
+    app: Flask, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(slug: str, secret: str) -> str:
+        raise RuntimeError(slug, len(secret))
+
+    app.view_functions["invited.show"] = public(fail)
+    secret = "s" * 43
+
+    answer = app.test_client().get(f"/connect/page/i/{secret}")
+
+    assert answer.status_code == 500
+    logged = capsys.readouterr().out
+    assert "/connect/<slug>/i/<secret>" in logged
+    assert secret not in logged
 
 
 def test_another_browsers_trip_cannot_be_begun_again(

@@ -47,14 +47,14 @@ class _Making(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
 
     def offer(self, zoom_apps: Sequence[ZoomApp]) -> None:
         """Offer the zoom apps that take connections."""
-        self.app.choices = {
+        self.offered = {
             str(app.id): _name(app) for app in zoom_apps if app.retired_at is None
         }
+        self.app.choices = self.offered
 
     def zoom_app_id(self) -> UUID | None:
         """Return the chosen zoom app's id; None if it was not offered."""
-        offered = set(self.app.choices or ())
-        return _uuid(self.app.data) if self.app.data in offered else None
+        return _uuid(self.app.data) if self.app.data in self.offered else None
 
     def batch_id(self) -> UUID:
         """Return the form's own id."""
