@@ -22,6 +22,7 @@ from dashboard.db import Database
 from dashboard.models.staff import Staff
 from dashboard.services import connections as connections_service
 from dashboard.services import (
+    erasing_steps,
     gathering,
     milestones,
     reading,
@@ -231,6 +232,7 @@ def chores(services: Services) -> list[Callable[[], int]]:
         partial(rotations.tend, services),
         partial(refreshing.refresh_due, services),
         partial(connections_service.check_due, quiet, limit=_CHECKS_AT_ONCE),
+        partial(erasing_steps.tend, services),
         Sweeper(services),
         Pruner(services),
         silence.Listener(services),

@@ -16,7 +16,7 @@ from dashboard.clients.recall_replies import RecallCredential
 from dashboard.errors import NotFoundError
 from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.zoom_app import Kind, ZoomApp
-from dashboard.services import attempts, budgets, milestones, profiles
+from dashboard.services import attempts, budgets, erasing, milestones, profiles
 from dashboard.services.bundle import Services
 from dashboard.services.following import follow
 from dashboard.services.token_states import held_up
@@ -166,6 +166,7 @@ def _look(
             refusal = held_up(found.seen, now=now)
             if refusal is None:
                 profiles.record(session, row, found, now=now)
+                erasing.consider(session, services.vault, row, now=now)
             else:
                 profiles.postpone(row, refusal, now=now)
             row.lease_until = None
