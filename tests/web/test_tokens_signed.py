@@ -55,7 +55,6 @@ def test_a_signature_that_came_twice_is_none(stage: TokenStage) -> None:
 
     assert stage.ask_loop(*right) == 200
     for lines in ([*right, another], [another, *right]):
-        assert stage.get(headers=lines).status_code == 401
         assert stage.ask_loop(*lines) == 401
 
 
