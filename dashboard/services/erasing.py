@@ -72,9 +72,9 @@ def begin(  # noqa: PLR0913 - the facts of one act, all named
     is_account = app.kind is Kind.ACCOUNT_LEVEL
     user_id = None if is_account else connection.zoom_user_id
     account_id = connection.zoom_account_id if is_account else None
-    under_way = _find(session, vault, connection, user_id=user_id, account=account_id)
-    if under_way is not None:
-        return under_way
+    same = under_way(session, vault, connection)
+    if same is not None:
+        return same
     row = Erasure(
         id=uuid4(),
         zoom_app_id=app.id,
@@ -117,29 +117,30 @@ def person(vault: Vault, row: Erasure) -> Person:
     )
 
 
-def _find(
-    session: Session,
-    vault: Vault,
-    connection: Connection,
-    *,
-    user_id: str | None,
-    account: str | None,
-) -> Erasure | None:
-    """Return the erasure under way of the same user or account."""
+def under_way(session: Session, vault: Vault, connection: Connection) -> Erasure | None:
+    """Return the erasure under way of the same user or account, or None.
+
+    Raises:
+        VaultError: One was sealed with a key that is not here.
+    """
     ours = select(Erasure).where(
         col(Erasure.zoom_app_id) == connection.zoom_app_id,
         col(Erasure.ended_at).is_(None),
     )
     if connection.recall_credential_id is not None:
-        query = ours.where(
-            col(Erasure.recall_credential_id) == connection.recall_credential_id
-        )
-        found = session.exec(query).first()
+        found = session.exec(
+            ours.where(
+                col(Erasure.recall_credential_id) == connection.recall_credential_id
+            )
+        ).first()
         if found is not None:
             return found
     for row in session.exec(ours):
         known = person(vault, row)
-        if user_id in known.user_ids or (account and known.account_id == account):
+        is_account = known.account_id is not None
+        if is_account and known.account_id == connection.zoom_account_id:
+            return row
+        if not is_account and connection.zoom_user_id in known.user_ids:
             return row
     return None
 

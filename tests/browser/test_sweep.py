@@ -37,8 +37,9 @@ ROW_LINKS = {
 }
 FIXED = [
     *("/", "/zoom-apps/", "/zoom-apps/new", "/workspaces/", "/workspaces/new"),
-    *("/connections/", "/connections/?q=nobody", "/webhooks/", "/webhooks/refused"),
-    *("/webhooks/?meeting_id=1", "/staff/", "/staff/new", "/audit/", "/nothing-here"),
+    *("/connections/", "/connections/?q=nobody", "/connections/erasures"),
+    *("/webhooks/", "/webhooks/refused", "/webhooks/?meeting_id=1"),
+    *("/staff/", "/staff/new", "/audit/", "/nothing-here"),
 ]
 MEASURE = """() => ({
   wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
