@@ -20,7 +20,6 @@ from dashboard.clients.zoom_subscriptions import ZoomSubscriptions
 from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.staff import Staff
-from dashboard.services import connections as connections_service
 from dashboard.services import (
     erasing_steps,
     gathering,
@@ -29,6 +28,7 @@ from dashboard.services import (
     refreshing,
     rotations,
     silence,
+    sweeping,
     watches,
 )
 from dashboard.services import staff as staff_service
@@ -62,6 +62,7 @@ from dashboard.web.views import (
     audit,
     connect,
     connections,
+    custody,
     erasures,
     health,
     live,
@@ -84,6 +85,7 @@ _BLUEPRINTS = [
     zoom_apps.bp,
     moving.bp,
     rotation.bp,
+    custody.bp,
     zoom_setup.bp,
     connections.bp,
     erasures.bp,
@@ -101,7 +103,6 @@ _BLUEPRINTS = [
 ]
 
 _MAX_FORM_BYTES = 2 * 1024 * 1024
-_CHECKS_AT_ONCE = 10
 
 
 def build_services(
@@ -226,14 +227,13 @@ def _find_person(database: Database) -> Callable[[UUID], Staff | None]:
 
 def chores(services: Services) -> list[Callable[[], int]]:
     """Return the worker's periodic work; each does a little and says how much."""
-    quiet = services.in_background()
     return [
         partial(gathering.tend, services),
         partial(reading.read_some, services),
         partial(milestones.note, services),
         partial(rotations.tend, services),
         partial(refreshing.refresh_due, services),
-        partial(connections_service.check_due, quiet, limit=_CHECKS_AT_ONCE),
+        sweeping.Sweep(services),
         partial(erasing_steps.tend, services),
         Sweeper(services),
         Pruner(services),

@@ -2,8 +2,12 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Enum, Integer
+from sqlalchemy import BigInteger, ColumnElement, DateTime, Dialect, Enum, Integer
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.visitors import InternalTraversal
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import SQLModel
 
@@ -69,3 +73,30 @@ def enum_type(kind: type[StrEnum], *, is_checked: bool = True) -> Enum:
         length=32,
         name=kind.__name__.lower(),
     )
+
+
+class Unindexed(ColumnElement[Any]):
+    """A column in a condition that SQLite is not to look up in an index.
+
+    It knows no numbers of its tables, so it takes any equality for rare: then it sorts
+    what it found instead of walking an index that is in order already. Its unary plus
+    is the documented way to say so (https://www.sqlite.org/optoverview.html, 2;
+    checked 2026-11-25). PostgreSQL keeps statistics and needs no hint.
+    """
+
+    inherit_cache = True
+    _traverse_internals = [("column", InternalTraversal.dp_clauseelement)]  # noqa: RUF012 - SQLAlchemy's own
+
+    def __init__(self, column: Any) -> None:  # noqa: ANN401 - a column of SQLModel
+        self.column = column
+        self.type = column.type
+
+
+@compiles(Unindexed)
+def _as_it_is(element: Unindexed, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - SQLAlchemy's own
+    return compiler.process(element.column, **options)
+
+
+@compiles(Unindexed, "sqlite")
+def _with_a_plus(element: Unindexed, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - as above
+    return f"+{compiler.process(element.column, **options)}"

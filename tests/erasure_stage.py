@@ -26,7 +26,7 @@ from dashboard.models.invitation import Invitation
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend, ResendState
 from dashboard.models.webhook import Attempt, Outcome, Webhook
 from dashboard.sandbox.zoom.records import ZoomUser
-from dashboard.services import connections, erasing_steps, reading
+from dashboard.services import erasing_steps, reading, sweeping
 from dashboard.services.rotation import SEALED
 from dashboard.vault import Vault
 from tests.connect_stage import ConnectStage
@@ -222,7 +222,7 @@ def leave(everything: Everything) -> None:
     told = deauthorized(everything)
     reading.read_some(stage.services)
     settle(stage, told)
-    connections.check_due(stage.services)
+    sweeping.check_due(stage.services)
 
 
 def deauthorized(everything: Everything, **over: Any) -> int:

@@ -14,7 +14,7 @@ from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import TokenCustody
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.sandbox.zoom.records import Grant
+from dashboard.sandbox.zoom.records import Grant, ZoomUser
 from dashboard.services import held_grants, refreshing
 from dashboard.services.bundle import Services
 from tests.clients.vendors import VERIFIER, challenge_of
@@ -90,11 +90,11 @@ class HeldStage:
         return a_pair(self.stage)
 
 
-def a_pair(stage: ConnectStage) -> GrantTokens:
+def a_pair(stage: ConnectStage, user: ZoomUser | None = None) -> GrantTokens:
     """Return tokens of a new consent, as the services' own client exchanges them."""
     redirect = f"{stage.services.public_url}/oauth/zoom/callback"
     back = stage.sandbox.zoom_world.authorize(
-        stage.ana.id,
+        (user or stage.ana).id,
         client_id=stage.app.client_id,
         redirect_uri=redirect,
         state="a-state",

@@ -16,7 +16,13 @@ from dashboard.clients import recall
 from dashboard.clients.recall import REGIONS
 from dashboard.errors import ConflictError
 from dashboard.models.workspace import Verdict
-from dashboard.models.zoom_app import Environment, Kind, Routing, ScopeStyle
+from dashboard.models.zoom_app import (
+    Environment,
+    Kind,
+    Routing,
+    ScopeStyle,
+    TokenCustody,
+)
 from dashboard.services import (
     addresses,
     audit,
@@ -56,6 +62,13 @@ group.add_command(rotate)
     "--scope-style", default=ScopeStyle.GRANULAR.value, type=_one_of(ScopeStyle)
 )
 @click.option("--routing", default=Routing.RELAY.value, type=_one_of(Routing))
+@click.option(
+    "--custody",
+    default=TokenCustody.RECALL.value,
+    show_default=True,
+    type=_one_of(TokenCustody),
+    help="Who exchanges the users' consent and keeps the tokens.",
+)
 @click.option("--client-id", required=True)
 @click.option("--client-secret-file", required=True, type=SECRET_FILE)
 @click.option("--secret-token-file", required=True, type=SECRET_FILE)
@@ -66,6 +79,7 @@ def add(
     kind: str,
     scope_style: str,
     routing: str,
+    custody: str,
     client_id: str,
     client_secret_file: Path,
     secret_token_file: Path,
@@ -78,6 +92,7 @@ def add(
         kind=Kind(kind),
         scope_style=ScopeStyle(scope_style),
         routing=Routing(routing),
+        token_custody=TokenCustody(custody),
         client_id=client_id,
         client_secret=read_secret(client_secret_file),
         secret_token=read_secret(secret_token_file),

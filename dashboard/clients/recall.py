@@ -1,21 +1,19 @@
 """Recall's API for Zoom OAuth (contracts/recall.md 3, checked 2026-11-23)."""
 
-from itertools import islice
 from uuid import UUID
 
 import httpx2
 from pydantic import SecretStr
 
 from dashboard.clients.recall_calls import Gate, RecallCalls
+from dashboard.clients.recall_lists import RecallLists
 from dashboard.clients.recall_operations import Operation
 from dashboard.clients.recall_replies import (
     AccessToken,
-    Mapping,
     Page,
     RecallApp,
     RecallAppSecrets,
     RecallCredential,
-    RecallLog,
 )
 
 REGIONS: dict[str, str] = {
@@ -35,9 +33,6 @@ REGION_LABELS: dict[str, str] = {
 
 _APPS = "/api/v2/zoom-oauth-apps/"
 _CREDENTIALS = "/api/v2/zoom-oauth-credentials/"
-_APP_LOGS = "/api/v2/zoom-oauth-app-logs/"
-_CREDENTIAL_LOGS = "/api/v2/zoom-oauth-credential-logs/"
-_MAPPINGS = "/api/v2/zoom-meetings-to-credentials/"
 
 
 def webhook_url(base_url: str, recall_app_id: UUID) -> str:
@@ -45,7 +40,7 @@ def webhook_url(base_url: str, recall_app_id: UUID) -> str:
     return f"{base_url.rstrip('/')}{_APPS}{recall_app_id}/webhook"
 
 
-class Recall:
+class Recall(RecallLists):
     """Calls Recall with one workspace's API key.
 
     Safe to use from many threads; many may share one `http`. Every method raises
@@ -75,11 +70,6 @@ class Recall:
     def close(self) -> None:
         """Close the connections, unless somebody else made them."""
         self._calls.close()
-
-    def check_key(self) -> None:
-        """Make a harmless call: return if Recall takes the key, raise otherwise."""
-        # The one list without secrets or people in it.
-        self._calls.get(Operation.LOGS_APPS, _APP_LOGS, Page[RecallLog])
 
     def list_apps(self, *, client_id: str | None = None) -> list[RecallApp]:
         """Return the workspace's apps, newest first; at most 20 pages are read."""
@@ -192,6 +182,33 @@ class Recall:
             idempotency_key=idempotency_key,
         )
 
+    def create_held_credential(
+        self, *, oauth_app: UUID, token_url: SecretStr, idempotency_key: str
+    ) -> RecallCredential:
+        """Have Recall ask for a user's tokens at an address of ours (5).
+
+        Recall asks there before it answers: the token must be there already. What the
+        same user's earlier credential comes to is as in `create_credential`.
+
+        Args:
+            oauth_app: Recall's id of the app.
+            token_url: At most 200 characters; holds the key.
+            idempotency_key: Of this address.
+        """
+        body = {
+            "oauth_app": str(oauth_app),
+            "access_token_callback_url": token_url.get_secret_value(),
+        }
+        return self._calls.write(
+            Operation.CREDENTIALS_CREATE,
+            "POST",
+            _CREDENTIALS,
+            RecallCredential,
+            body=body,
+            secrets=[token_url, SecretStr(token_url.get_secret_value()[-43:])],
+            idempotency_key=idempotency_key,
+        )
+
     def list_credentials(
         self,
         *,
@@ -257,39 +274,3 @@ class Recall:
         """Start a resync of meetings; for debugging only, says Recall (3.5)."""
         path = f"{_CREDENTIALS}{credential_id}/sync-meetings/"
         self._calls.do(Operation.CREDENTIALS_SYNC_MEETINGS, "POST", path)
-
-    def app_logs(self, oauth_app: UUID) -> list[RecallLog]:
-        """Return the first page of an app's log, newest first."""
-        params = {"oauth_app": str(oauth_app)}
-        found = self._calls.get(Operation.LOGS_APPS, _APP_LOGS, Page[RecallLog], params)
-        return found.results
-
-    def credential_logs(self, credential: UUID) -> list[RecallLog]:
-        """Return the first page of a credential's log, newest first."""
-        params = {"credential": str(credential)}
-        found = self._calls.get(
-            Operation.LOGS_CREDENTIALS, _CREDENTIAL_LOGS, Page[RecallLog], params
-        )
-        return found.results
-
-    def mappings(
-        self,
-        *,
-        credential: UUID | None = None,
-        meeting_id: int | None = None,
-        limit: int = 100,
-    ) -> list[Mapping]:
-        """Return which credential answers for which meeting, newest first."""
-        filters = {
-            "credential": None if credential is None else str(credential),
-            "meeting_id": None if meeting_id is None else str(meeting_id),
-        }
-        found = (
-            one
-            for one in self._calls.each(
-                Operation.LOGS_MAPPINGS, _MAPPINGS, Page[Mapping], filters
-            )
-            if credential in (None, one.credential)
-            and meeting_id in (None, one.meeting_id)
-        )
-        return list(islice(found, limit))

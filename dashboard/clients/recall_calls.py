@@ -122,14 +122,27 @@ class RecallCalls:
         self, operation: Operation, path: str, as_: type[Page[T]], params: Params
     ) -> Iterator[T]:
         """Yield a list's items, page after page, 20 pages at most; each counts."""
+        for page in self.pages(operation, path, as_, params):
+            yield from page.results
+
+    def pages(
+        self,
+        operation: Operation,
+        path: str,
+        as_: type[Page[T]],
+        params: Params,
+        *,
+        most: int = _MOST_PAGES,
+    ) -> Iterator[Page[T]]:
+        """Yield a list's pages, so many at most; each counts as one request."""
         page = self.get(operation, path, as_, params)
-        yield from page.results
-        for _ in range(_MOST_PAGES - 1):
+        yield page
+        for _ in range(most - 1):
             if page.next is None:
                 return
             following = self._request("GET", self._pinned(page.next, path))
             page = self._send(operation, following, as_)
-            yield from page.results
+            yield page
 
     def _pinned(self, following: str, path: str) -> httpx2.URL:
         """Return the next page's URL at our own host; the key goes nowhere else.

@@ -3,6 +3,7 @@
 Source: contracts/recall.md 3, checked 2026-11-23.
 """
 
+import hashlib
 import re
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -77,6 +78,14 @@ def _shown(value: object) -> object:
     return None if _MASK.search(value) or word in _STAND_INS else value
 
 
+def _key_hash(value: object) -> str | None:
+    """Return a print of the key in a token callback's URL; none of the URL is kept."""
+    if not isinstance(value, str) or not value:
+        return None
+    key = value.partition("?")[0].rpartition("/")[2]
+    return hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
+
+
 Instant = Annotated[datetime, AfterValidator(_in_utc)]
 ZoomId = Annotated[str, Field(min_length=1, max_length=64)]
 
@@ -116,13 +125,17 @@ class RecallAppSecrets(RecallApp):
 class RecallCredential(_Reply):
     """One connected Zoom user or account (3.5).
 
-    The token callback's URL is dropped: it holds a secret (contracts/recall.md 5).
+    Of the token callback's URL only a print is kept: it holds a secret (5).
 
     Attributes:
         oauth_app: Recall's id of the app.
         user_id: Zoom's; filled for user_level apps.
         account_id: Zoom's; filled for account_level apps. Both may be.
+        callback_key_hash: SHA-256, hex, of the last part of the path of the URL that
+            Recall asks for tokens; None when Recall keeps the grant itself.
     """
+
+    model_config = ConfigDict(populate_by_name=True)
 
     id: UUID
     oauth_app: UUID
@@ -132,6 +145,11 @@ class RecallCredential(_Reply):
     user_id: ZoomId | None = None
     account_id: ZoomId | None = None
     created_at: Instant | None = None
+    callback_key_hash: Annotated[
+        str | None,
+        BeforeValidator(_key_hash),
+        Field(validation_alias="access_token_callback_url"),
+    ] = None
     meeting_sync_status: Annotated[MeetingSync, BeforeValidator(_sync)] = (
         MeetingSync.UNKNOWN
     )
@@ -173,3 +191,14 @@ class Page(_Reply, Generic[T]):
 
     results: list[T]
     next: str | None = None
+
+
+class Stretch(_Reply, Generic[T]):
+    """What a list holds of a stretch of time.
+
+    Attributes:
+        is_whole: Whether all of it was read.
+    """
+
+    results: list[T]
+    is_whole: bool

@@ -4,18 +4,21 @@ Authlib writes the requests (docs/decisions/0010-tokens-held-here.md); the house
 way to ask sends them, so that errors are the same as everywhere. Checked 2026-11-25.
 """
 
+from base64 import urlsafe_b64decode
 from collections.abc import Sequence
 from typing import Annotated
 
 import httpx2
 from authlib.integrations.httpx_client import OAuth2Client
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic_core import from_json
 
 from dashboard.clients.http import make_http, send
 
 TIMEOUT_S = 8.0
 """For each wait of a call; the connection gets 5 s."""
 
+_LONGEST_ID = 64
 _EMPTY = b"{}"
 
 
@@ -38,6 +41,30 @@ class GrantTokens(BaseModel):
     refresh_token: SecretStr = Field(min_length=1, max_length=8192)
     expires_in: int = Field(gt=0, le=86400)
     scope: Annotated[str, BeforeValidator(_scopes)] = ""
+
+    @property
+    def user_id(self) -> str | None:
+        """Zoom's user id as the access token itself names it; None if it does not."""
+        return self._claim("uid")
+
+    @property
+    def account_id(self) -> str | None:
+        """Zoom's account id as the access token itself names it."""
+        return self._claim("aid")
+
+    def _claim(self, name: str) -> str | None:
+        # Recall reads the same ones (contracts/recall.md 5); Zoom promises none, so
+        # they only stand in for `users/me` where a scope for that is missing. The
+        # signature is Zoom's affair: the token came from Zoom itself.
+        _, _, rest = self.access_token.get_secret_value().partition(".")
+        payload = rest.partition(".")[0]
+        try:
+            claims = from_json(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        except ValueError:
+            return None
+        found = claims.get(name) if isinstance(claims, dict) else None
+        is_id = isinstance(found, str) and 0 < len(found) <= _LONGEST_ID
+        return found if is_id else None
 
 
 class ZoomGrants:

@@ -23,6 +23,7 @@ from dashboard.services import (
     moving,
     profiles,
     recall_apps,
+    sweeping,
     workspaces,
     zoom_apps,
 )
@@ -192,7 +193,7 @@ class Story:
 
     def look(self) -> None:
         """Look at every connection, as the sweep does by and by."""
-        while connections.check_due(self.services, limit=50):
+        while sweeping.check_due(self.services, limit=50):
             pass
 
     def look_at(self, person: Person) -> None:

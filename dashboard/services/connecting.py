@@ -28,6 +28,7 @@ from dashboard.services.attempts import hashed
 from dashboard.services.bundle import Services
 from dashboard.services.callbacks import Callback, Finished, Stop, take
 from dashboard.services.handing_over import hand_over
+from dashboard.services.holding import hold
 
 LASTS = timedelta(minutes=10)
 BEGINNINGS = 300
@@ -60,9 +61,8 @@ def door(session: Session, slug: str) -> ZoomApp:
 
 
 def is_ready(app: ZoomApp) -> bool:
-    """Whether a code for this app could be exchanged: Recall has the app."""
-    custody_is_recalls = app.token_custody is TokenCustody.RECALL
-    return app.recall_app_id is not None and custody_is_recalls
+    """Whether a code for this app could be made use of: Recall has the app."""
+    return app.recall_app_id is not None
 
 
 def only_ready(session: Session) -> ZoomApp | None:
@@ -161,7 +161,8 @@ def finish(  # noqa: PLR0913 - what a browser brought, all named
         taken = take(session, services.vault, came, now=now)
     if isinstance(taken, Finished):
         return taken
-    connection_id = hand_over(services, taken)
+    is_ours = taken.app.token_custody is TokenCustody.DASHBOARD
+    connection_id = (hold if is_ours else hand_over)(services, taken)
     if connection_id is not None:
         with suppress(UpstreamError):  # the sweep looks at it then
             connections.refresh(services, connection_id)

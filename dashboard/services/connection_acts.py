@@ -14,6 +14,7 @@ from dashboard.services import (
     erasing,
     erasing_steps,
     profiles,
+    revoking,
 )
 from dashboard.services.audit import Actor
 from dashboard.services.bundle import Services
@@ -86,12 +87,14 @@ def recall_log(services: Services, connection_id: UUID) -> Sequence[RecallLog]:
 def disconnect(services: Services, connection_id: UUID, *, actor: Actor) -> None:
     """Delete the credential in Recall, then all that is kept of the user; commits.
 
-    Deleting there does not revoke the grant at Zoom: the user removes the app in the
-    Marketplace (contracts/recall.md 3.5). The audit log keeps ids, no name or e-mail.
+    A grant that is kept here is revoked at Zoom. Deleting in Recall does not revoke one
+    that Recall keeps: the user removes the app in the Marketplace
+    (contracts/recall.md 3.5). The audit log keeps ids, no name or e-mail.
 
     Raises:
         NotFoundError: There is no such connection.
-        UpstreamError: Recall refused or could not be asked; nothing is deleted here.
+        UpstreamError: Recall or Zoom refused or could not be asked; nothing is
+            deleted here, and it may be repeated.
     """
     with services.database.reading() as session:
         row = connections.get(session, connection_id)
@@ -100,6 +103,7 @@ def disconnect(services: Services, connection_id: UUID, *, actor: Actor) -> None
             recall, _ = profiles.recall_of(services, session, app)
     if row.recall_credential_id is not None:
         delete(recall, row.recall_credential_id)
+    revoking.revoke(services, row, app)
     now = services.clock.now()
     with services.database.writing() as session:
         row = connections.get(session, connection_id)

@@ -1,9 +1,11 @@
-"""Connections: looking at one, looking at those due, what trips change.
+"""Connections: looking at one, what trips change; services/sweeping.py looks at all.
 
 Each look is a lease: claim, commit, ask, record, commit. Two processes never look at
 one connection at once, and a slow one cannot overwrite what a later one saw.
 """
 
+import threading
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import cast
 from uuid import UUID
@@ -11,22 +13,32 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, CursorResult
 from sqlmodel import Session, col, or_, select, update
 
-from dashboard.clients.recall_operations import Operation
-from dashboard.clients.recall_replies import RecallCredential
+from dashboard.clients.recall_replies import CredentialStatus, RecallCredential
 from dashboard.errors import NotFoundError
 from dashboard.models.connection import Connection, SyncStatus, TokenState
-from dashboard.models.zoom_app import Kind, ZoomApp
-from dashboard.services import attempts, budgets, erasing, milestones, profiles
+from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
+from dashboard.services import (
+    erasing,
+    held_grants,
+    held_looks,
+    looking,
+    mappings,
+    milestones,
+    profiles,
+)
+from dashboard.services import pace as pacing
 from dashboard.services.bundle import Services
-from dashboard.services.following import follow
+from dashboard.services.findings import Seen
+from dashboard.services.looking import Look
+from dashboard.services.pace import Pace
 from dashboard.services.token_states import held_up
 
 LEASE = timedelta(minutes=2)
-"""Longer than the five calls of a look can take with their time-outs."""
+"""Longer than the calls of a look can take with their time-outs."""
 
 SOON = timedelta(seconds=3)
 _NOT_SEEN = "Connected; not looked at yet. The next look comes by itself."
-_ASKED = (Operation.CREDENTIALS_RETRIEVE, Operation.CREDENTIALS_ACCESS_TOKEN)
+_MEETINGS_TRIED = 5
 
 
 def get(session: Session, connection_id: UUID) -> Connection:
@@ -56,50 +68,16 @@ def refresh(
     Raises:
         NotFoundError: There is no such connection.
         ConflictError: Its zoom app is not in Recall any more.
-        UpstreamError: Recall is asked too often, a 429; the connection stays as it
-            stood and is looked at when there is room.
+        UpstreamError: Recall or Zoom could not say: a 429, an outage, a web page. The
+            connection stays as it was seen last and is looked at again by itself.
     """
-    found = _look(services, connection_id, is_thorough=is_thorough)
+    found = look(services, connection_id, for_person=True, is_thorough=is_thorough)
     if found is not None:
         refusal = held_up(found.seen, now=services.clock.now())
         if refusal is not None:
             raise refusal
     with services.database.reading() as session:
         return get(session, connection_id)
-
-
-def check_due(services: Services, *, limit: int = 20) -> int:
-    """Look at the connections that are due, longest due first; return how many.
-
-    Makes those due first about whom webhooks came, and ends the trips to Zoom that
-    never came back. Leaves a workspace alone whose budget has no room for background
-    work, and stops early when Recall is asked too often. Commits.
-    """
-    now = services.clock.now()
-    follow(services.database, now=now)
-    with services.database.reading() as session:
-        spent = budgets.without_room(session, _ASKED, now=now)
-        query = (
-            select(Connection.id)
-            .join(ZoomApp, col(ZoomApp.id) == col(Connection.zoom_app_id))
-            .where(
-                col(Connection.due_at) <= now,
-                _is_free(now),
-                col(ZoomApp.recall_app_id).is_not(None),
-                col(ZoomApp.workspace_id).not_in(spent),
-            )
-            .order_by(col(Connection.due_at))
-            .limit(limit)
-        )
-        due = session.exec(query).all()
-    _expire_trips(services, now)
-    looked_at = 0
-    for connection_id in due:
-        found = _look(services, connection_id)
-        looked_at += found is not None
-        if found is not None and held_up(found.seen, now=now) is not None:
-            break
-    return looked_at
 
 
 def is_known(session: Session, app: ZoomApp, credential: RecallCredential) -> bool:
@@ -125,20 +103,41 @@ def connected(
     row.zoom_account_id = credential.account_id or row.zoom_account_id
     row.token_state = TokenState.UNKNOWN
     row.token_reason, row.token_evidence = _NOT_SEEN, "Recall took the code."
-    row.token_expires_at = row.deauthorized_at = None
-    row.sync_status = SyncStatus.UNKNOWN
+    row.token_expires_at = row.deauthorized_at = row.token_checked_at = None
+    row.sync_status, row.recall_status = SyncStatus.UNKNOWN, ""
     row.due_at = now
     row.lease_until = None  # a look under way saw the grant before this one
     row.claim += 1
+    row.token_custody = TokenCustody.RECALL
     session.add(row)
     session.flush()
+    held_grants.drop(session, row.id)  # this consent has ended it
     return row, is_new
 
 
-def _look(
-    services: Services, connection_id: UUID, *, is_thorough: bool = False
-) -> profiles.Look | None:
-    """Claim, ask, record. None when somebody else is looking."""
+def look(  # noqa: PLR0913 - what a look depends on, all named
+    services: Services,
+    connection_id: UUID,
+    *,
+    for_person: bool = False,
+    is_thorough: bool = False,
+    pace: Pace | None = None,
+    is_over: threading.Event | None = None,
+) -> Look | None:
+    """Claim, ask, record; commits. None when somebody else is looking.
+
+    Args:
+        services: All of them; for background work those `in_background()`.
+        connection_id: Which.
+        for_person: Ask everything: somebody waits for it.
+        is_thorough: Fetch a join token even if the scopes were proved before.
+        pace: How soon the next look comes; counted when left out.
+        is_over: Set when nothing may be written any more.
+
+    Raises:
+        NotFoundError: There is no such connection.
+        ConflictError: Its zoom app is not in Recall any more.
+    """
     now = services.clock.now()
     with services.database.writing() as session:
         taken = _claim(session, connection_id, now=now)
@@ -146,31 +145,59 @@ def _look(
             return None
         app = _app_of(session, taken)
         recall, _ = profiles.recall_of(services, session, app)
-        asks_join = (
-            is_thorough
-            or taken.token_state is TokenState.MISSING_SCOPES
-            or milestones.is_open(session, app.id, milestones.Key.SCOPES)
+        asks = _asks(session, taken, now=now, is_everything=for_person)
+        if is_thorough:
+            asks = replace(asks, has_join=True)
+        pace = pace or pacing.current(session)
+    trouble = held_looks.tell_recall(services, taken)
+    if trouble is not None:
+        found = Look(seen=Seen(kind=app.kind, credential=trouble, is_held=True))
+    else:
+        found = looking.look(
+            recall,
+            services.zoom,
+            kind=app.kind,
+            credential_id=taken.recall_credential_id,
+            asks=asks,
+            token_of=held_looks.token_of(services, taken),
         )
-    found = profiles.look(
-        recall,
-        services.zoom,
-        kind=app.kind,
-        credential_id=taken.recall_credential_id,
-        asks_join=asks_join,
-        turn=taken.claim,
-    )
+    if is_over is not None and is_over.is_set():
+        return None
     with services.database.writing() as session:
         row = _held(session, taken)
         if row is not None:
             now = services.clock.now()
             refusal = held_up(found.seen, now=now)
             if refusal is None:
-                profiles.record(session, row, found, now=now)
+                profiles.record(session, row, found, now=now, pace=pace)
                 erasing.consider(session, services.vault, row, now=now)
             else:
                 profiles.postpone(row, refusal, now=now)
             row.lease_until = None
     return found
+
+
+def _asks(
+    session: Session, row: Connection, *, now: datetime, is_everything: bool
+) -> looking.Asks:
+    """Return what a look asks besides a token: no more than is needed to be sure."""
+    is_syncing = profiles.is_syncing(row, now)
+    is_settled = (
+        row.recall_status == CredentialStatus.HEALTHY
+        and row.token_state is TokenState.HEALTHY
+        and row.deauthorized_at is None
+    )
+    has_join = row.token_state is TokenState.MISSING_SCOPES or milestones.is_open(
+        session, row.zoom_app_id, milestones.Key.SCOPES
+    )
+    return looking.Asks(
+        has_record=is_everything or is_syncing or not is_settled,
+        has_mappings=is_everything or row.token_checked_at is None,
+        is_syncing=is_syncing,
+        has_join=has_join,
+        meetings=mappings.known(session, row.id, limit=_MEETINGS_TRIED),
+        turn=row.claim,
+    )
 
 
 def _claim(
@@ -183,7 +210,7 @@ def _claim(
     """
     done = session.exec(
         update(Connection)
-        .where(col(Connection.id) == connection_id, _is_free(now))
+        .where(col(Connection.id) == connection_id, is_free(now))
         .values(lease_until=now + LEASE, claim=col(Connection.claim) + 1)
     )
     row = get(session, connection_id)
@@ -198,17 +225,10 @@ def _held(session: Session, taken: Connection) -> Connection | None:
     return session.exec(query.with_for_update()).first()
 
 
-def _is_free(now: datetime) -> ColumnElement[bool]:
+def is_free(now: datetime) -> ColumnElement[bool]:
+    """Return the condition of those that nobody looks at."""
     lease = col(Connection.lease_until)
     return or_(lease.is_(None), lease <= now)
-
-
-def _expire_trips(services: Services, now: datetime) -> None:
-    with services.database.reading() as session:
-        if not attempts.any_expired(session, now=now):
-            return
-    with services.database.writing() as session:
-        attempts.expire(session, now=now)
 
 
 def _find_same(

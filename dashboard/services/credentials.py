@@ -6,7 +6,13 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from dashboard.errors import InvalidInputError
-from dashboard.models.zoom_app import Environment, Kind, Routing, ScopeStyle
+from dashboard.models.zoom_app import (
+    Environment,
+    Kind,
+    Routing,
+    ScopeStyle,
+    TokenCustody,
+)
 from dashboard.services.pasted import require_whole, trim, trim_secret
 
 _NAME_LENGTH = 80
@@ -29,6 +35,7 @@ class NewZoomApp:
     secret_token: SecretStr
     scope_style: ScopeStyle = ScopeStyle.GRANULAR
     routing: Routing = Routing.RELAY
+    token_custody: TokenCustody = TokenCustody.RECALL
     workspace_id: UUID | None = None
     succeeds_id: UUID | None = None
 

@@ -18,6 +18,7 @@ from dashboard.services import (
     addresses,
     audit,
     credentials,
+    custody,
     secret_changes,
     token_use,
     zoom_apps,
@@ -58,6 +59,7 @@ def create(services: Services, values: NewZoomApp, *, actor: Actor) -> Entered:
         ConflictError: The client ID is here already.
     """
     values, trimmed = credentials.tidy(values)
+    custody.require_possible(services.public_url, values.token_custody)
     with services.database.reading() as session:
         zoom_apps.require_new(session, values.client_id)
     proof = ask_zoom(services, values.client_id, values.client_secret)

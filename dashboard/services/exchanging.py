@@ -83,22 +83,32 @@ def _create(recall: Recall, grant: Grant) -> RecallCredential:
 
 
 def _cleared(recall: Recall, grant: Grant, error: UpstreamError) -> DashboardError:
-    """Delete what is in the way and return what to raise; raises if that fails.
+    """Delete what is in the way and return what to raise; raises if that fails."""
+    if not clear(recall, grant.oauth_app, grant.kind, error):
+        return error
+    return ConsentAgainError("An older connection was in the way and is removed.")
+
+
+def clear(recall: Recall, oauth_app: UUID, kind: Kind, error: UpstreamError) -> bool:
+    """Delete what a conflict names; tell whether it was one.
 
     Recall names a Zoom id, not a credential: it has to be looked up.
+
+    Raises:
+        UpstreamError: Recall refused or could not be asked.
     """
     if error.conflicting_id is None:
-        return error
+        return False
     wanted = error.conflicting_id
-    if grant.kind is Kind.USER_LEVEL:
-        found = recall.list_credentials(oauth_app=grant.oauth_app, user_id=wanted)
+    if kind is Kind.USER_LEVEL:
+        found = recall.list_credentials(oauth_app=oauth_app, user_id=wanted)
         in_the_way = [one for one in found if one.user_id == wanted]
     else:
-        found = recall.list_credentials(oauth_app=grant.oauth_app, account_id=wanted)
+        found = recall.list_credentials(oauth_app=oauth_app, account_id=wanted)
         in_the_way = [one for one in found if one.account_id == wanted]
     for credential in in_the_way:
         delete(recall, credential.id)
-    return ConsentAgainError("An older connection was in the way and is removed.")
+    return True
 
 
 def delete(recall: Recall, credential_id: UUID) -> None:

@@ -138,6 +138,14 @@ def put(  # noqa: PLR0913 - the facts of one pair, all named
     session.add(row)
 
 
+def drop(session: Session, connection_id: UUID) -> None:
+    """Forget a connection's grant if there is one; the caller commits."""
+    row = session.get(HeldGrant, connection_id, with_for_update=True)
+    if row is not None:
+        session.delete(row)
+        session.flush()
+
+
 def access_token(vault: Vault, row: HeldGrant) -> SecretStr:
     """Open the access token."""
     return vault.open_text(

@@ -8,34 +8,35 @@ itself after 120 s (contracts/zoom.md 4.2); checked 2026-11-23.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dashboard.clients.recall_replies import AccessToken, Mapping
+from dashboard.clients.recall_replies import AccessToken
 from dashboard.clients.zoom import JoinToken, ZoomApi
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import Kind
-from dashboard.services.token_states import Finding, missing_scopes
+from dashboard.services.findings import Finding
+from dashboard.services.scope_states import missing_scopes
 
 _LOOKED_THROUGH = 5
 _SCOPE = "local_recording"  # in its name, in either style
 
 
 def fetch(
-    zoom: ZoomApi, token: AccessToken, mappings: Sequence[Mapping], *, turn: int
+    zoom: ZoomApi, token: AccessToken, meetings: Sequence[int], *, turn: int
 ) -> JoinToken | UpstreamError | None:
     """Ask Zoom for a join token of one mapped meeting; None when none is mapped.
 
     Args:
         zoom: Asked once.
         token: Of the connection.
-        mappings: Recall's, newest first. A meeting may be gone at Zoom, so that each
-            turn tries another of the newest few.
+        meetings: Those mapped at Recall, newest first. One may be gone at Zoom, so
+            that each turn tries another of the newest few.
         turn: Grows with each look.
     """
-    if not mappings:
+    if not meetings:
         return None
-    mapping = mappings[turn % min(len(mappings), _LOOKED_THROUGH)]
+    meeting_id = meetings[turn % min(len(meetings), _LOOKED_THROUGH)]
     try:
-        return zoom.join_token(token.token, mapping.meeting_id)
+        return zoom.join_token(token.token, meeting_id)
     except UpstreamError as error:
         return error
 

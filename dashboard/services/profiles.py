@@ -1,69 +1,45 @@
-"""One look at a connection: Recall's record, a token, a real call, the mappings.
+"""What a look at a connection brought home, written to its row: state, profile, PMI."""
 
-The token is fetched from Recall, used once for Zoom's `users/me` and, where that is not
-proved yet, once to fetch a join token; both are forgotten.
-Sources: contracts/recall.md 3.5 and 3.7, contracts/zoom.md 4.1; checked 2026-11-23.
-"""
-
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlmodel import Session, col, delete, select
+from sqlmodel import Session
 
 from dashboard.clients.recall import Recall
-from dashboard.clients.recall_replies import AccessToken, Mapping, RecallCredential
-from dashboard.clients.zoom import JoinToken, ZoomApi, ZoomUser
+from dashboard.clients.recall_replies import AccessToken, RecallCredential
+from dashboard.clients.zoom import JoinToken, ZoomUser
 from dashboard.errors import ConflictError, UpstreamError
-from dashboard.models.connection import (
-    Connection,
-    MeetingMapping,
-    SyncStatus,
-    TokenState,
-)
-from dashboard.models.ids import new_id
+from dashboard.models.connection import Connection, TokenState
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services import (
     join_tokens,
+    mappings,
     milestones,
     removals,
+    scope_states,
     token_states,
     workspaces,
 )
+from dashboard.services import pace as pacing
 from dashboard.services.bundle import Services
+from dashboard.services.looking import SYNCING, Look, sync_status
 from dashboard.services.milestones import Key
+from dashboard.services.pace import FEW, Pace
 from dashboard.services.setup_scopes import is_working
-from dashboard.services.token_states import Seen, judge, next_look
+from dashboard.services.token_states import judge
 
 PROFILE = "Zoom's profile"
 """What told of a PMI, when a look did."""
-
-MAPPINGS = 500
-"""How many of Recall's mappings of one connection are kept here, newest first."""
 
 _SYNC_IS_WATCHED_FOR = timedelta(hours=1)
 _SYNC_EVERY = timedelta(seconds=30)
 _PROVED_EVERY = timedelta(minutes=2)
 _PERCENT = 100
+_THROTTLED = 429
 _UNASKED_WAIT_S = 60.0
+_FAILED_WAIT_S = 300.0
 _LEAST_WAIT_S = 1.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Look:
-    """What one look brought home.
-
-    Attributes:
-        mappings: Recall's, newest first; None when they could not be had.
-        join: A join token of a mapped meeting, or why there was none; None when it was
-            not asked for.
-    """
-
-    seen: Seen
-    mappings: Sequence[Mapping] | None = field(default=None)
-    join: JoinToken | UpstreamError | None = field(default=None)
 
 
 def recall_of(
@@ -81,62 +57,45 @@ def recall_of(
     return services.recall(workspace.region, key), app.recall_app_id
 
 
-def look(  # noqa: PLR0913 - the facts of one look, all named
-    recall: Recall,
-    zoom: ZoomApi,
-    *,
-    kind: Kind,
-    credential_id: UUID | None,
-    asks_join: bool = False,
-    turn: int = 0,
-) -> Look:
-    """Ask Recall and Zoom; what fails is part of what was seen. Touches no database.
+def record(
+    session: Session, row: Connection, found: Look, *, now: datetime, pace: Pace = FEW
+) -> None:
+    """Write what a look brought home to the connection; the caller commits.
 
     Args:
-        recall: Of the app's workspace.
-        zoom: Zoom's API.
-        kind: Of the app.
-        credential_id: Recall's; nothing is asked without one.
-        asks_join: Fetch a join token as well: one more call to Zoom.
-        turn: Grows with each look.
+        session: Writing.
+        row: Which.
+        found: What a look saw; nobody kept it from seeing.
+        now: Aware.
+        pace: How soon the next look comes.
     """
-    if credential_id is None:
-        return Look(seen=Seen(kind=kind))
-    credential = _credential(recall, credential_id)
-    if isinstance(credential, UpstreamError):
-        return Look(seen=Seen(kind=kind, credential=credential))
-    token = _token(recall, credential_id)
-    user = None if isinstance(token, UpstreamError) else _user(zoom, token)
-    seen = Seen(kind=kind, credential=credential, token=token, user=user)
-    mappings, join = _mappings(recall, credential_id), None
-    if asks_join and isinstance(token, AccessToken) and _is_known(user, kind):
-        join = join_tokens.fetch(zoom, token, mappings or [], turn=turn)
-    return Look(seen=seen, mappings=mappings, join=join)
-
-
-def record(session: Session, row: Connection, found: Look, *, now: datetime) -> None:
-    """Write what a look brought home to the connection; the caller commits."""
     seen = found.seen
     finding = join_tokens.weigh(row, judge(seen, now=now), found.join, kind=seen.kind)
+    if finding.state is TokenState.HEALTHY and row.scopes is not None:
+        app = session.get_one(ZoomApp, row.zoom_app_id)
+        finding = scope_states.lacking(row.scopes, app) or finding
     finding = removals.weigh(row, finding, now=now)
     row.token_state, row.token_reason = finding.state, finding.reason[:500]
     row.token_evidence, row.token_checked_at = finding.evidence[:300], now
     if isinstance(seen.credential, RecallCredential):
-        row.sync_status = _sync_status(seen.credential.meeting_sync_status)
+        row.recall_status = seen.credential.status
+        row.sync_status = sync_status(seen.credential.meeting_sync_status)
         row.zoom_user_id = seen.credential.user_id or row.zoom_user_id
         row.zoom_account_id = seen.credential.account_id or row.zoom_account_id
     if isinstance(seen.token, AccessToken):
         row.token_expires_at = seen.token.expires_at
     if isinstance(seen.user, ZoomUser):
         _note_profile(row, seen.user, seen.kind, now)
-    if found.mappings is not None:
-        _note_mappings(session, row, found.mappings, now)
-    row.due_at = next_look(
-        finding.state, now=now, wait_s=finding.wait_s, spread=_spread(row)
+    if found.mappings is None:
+        mappings.trim(session, row.id)
+    else:
+        mappings.keep(session, row, found.mappings, now=now)
+    row.due_at = pacing.next_look(
+        finding.state, now=now, wait_s=finding.wait_s, spread=_spread(row), pace=pace
     )
     if row.deauthorized_at is not None and finding.state not in removals.SETTLED:
         row.due_at = min(row.due_at, now + removals.CHECKED_EVERY)
-    if _is_syncing(row, now):
+    if is_syncing(row, now):
         row.due_at = min(row.due_at, now + _SYNC_EVERY)
     session.add(row)
     _note_milestones(session, row, found, now)
@@ -163,13 +122,18 @@ def postpone(row: Connection, error: UpstreamError, *, now: datetime) -> None:
     """Leave a connection as it stood, due when it may be asked about again.
 
     Args:
-        row: Nobody could be asked about it.
-        error: A 429, Recall's or of our own budgets.
+        row: Nothing was heard about it.
+        error: A 429, an outage, a web page; or our own budgets had no room.
         now: Aware.
     """
     asked = error.retry_after_s
-    wait_s = _UNASKED_WAIT_S if asked is None else max(asked, _LEAST_WAIT_S)
+    wait_s = _UNASKED_WAIT_S if error.status == _THROTTLED else _FAILED_WAIT_S
+    if asked is not None:
+        wait_s = max(asked, _LEAST_WAIT_S)
     row.due_at = now + timedelta(seconds=wait_s) * (1 + _spread(row) / 5)
+    is_budget = error.service == "Recall" and error.status == _THROTTLED
+    if row.token_checked_at is None and not is_budget:
+        row.token_reason = token_states.nobodys(error)[:500]
 
 
 def note_pmi(row: Connection, pmi: int, *, at: datetime, by: str) -> bool:
@@ -194,46 +158,6 @@ def words(error: UpstreamError) -> str:
     return said[:500]
 
 
-def _credential(
-    recall: Recall, credential_id: UUID
-) -> RecallCredential | UpstreamError:
-    try:
-        return recall.get_credential(credential_id)
-    except UpstreamError as error:
-        return error
-
-
-def _token(recall: Recall, credential_id: UUID) -> AccessToken | UpstreamError:
-    try:
-        return recall.access_token(credential_id)
-    except UpstreamError as error:
-        return error
-
-
-def _user(zoom: ZoomApi, token: AccessToken) -> ZoomUser | UpstreamError:
-    try:
-        return zoom.me(token.token)
-    except UpstreamError as error:
-        return error
-
-
-def _is_known(user: ZoomUser | UpstreamError | None, kind: Kind) -> bool:
-    """Whether Zoom took the token, though an account's may not read a profile."""
-    if isinstance(user, UpstreamError):
-        return (
-            kind is Kind.ACCOUNT_LEVEL
-            and token_states.missing_scopes(user, kind) is not None
-        )
-    return user is not None
-
-
-def _mappings(recall: Recall, credential_id: UUID) -> Sequence[Mapping] | None:
-    try:
-        return recall.mappings(credential=credential_id, limit=MAPPINGS)
-    except UpstreamError:
-        return None
-
-
 def _note_profile(row: Connection, user: ZoomUser, kind: Kind, now: datetime) -> None:
     row.zoom_account_id = user.account_id or row.zoom_account_id
     row.display_name = (user.display_name or row.display_name)[:200]
@@ -246,45 +170,10 @@ def _note_profile(row: Connection, user: ZoomUser, kind: Kind, now: datetime) ->
         note_pmi(row, user.pmi, at=now, by=PROFILE)
 
 
-def _note_mappings(
-    session: Session, row: Connection, found: Sequence[Mapping], now: datetime
-) -> None:
-    query = select(MeetingMapping).where(col(MeetingMapping.connection_id) == row.id)
-    here = {mapping.meeting_id: mapping for mapping in session.exec(query).all()}
-    there = {mapping.meeting_id: mapping.synced_at for mapping in found}
-    gone = here.keys() - there.keys()
-    if gone:
-        session.exec(
-            delete(MeetingMapping).where(
-                col(MeetingMapping.connection_id) == row.id,
-                col(MeetingMapping.meeting_id).in_(gone),
-            )
-        )
-    for meeting_id, synced_at in there.items():
-        mapping = here.get(meeting_id)
-        if mapping is None:
-            mapping = MeetingMapping(
-                id=new_id(now),
-                connection_id=row.id,
-                meeting_id=meeting_id,
-                synced_at=synced_at,
-                seen_at=now,
-            )
-        mapping.synced_at = synced_at
-        session.add(mapping)
-
-
-def _sync_status(text: str) -> SyncStatus:
-    try:
-        return SyncStatus(text)
-    except ValueError:
-        return SyncStatus.UNKNOWN
-
-
-def _is_syncing(row: Connection, now: datetime) -> bool:
-    running = row.sync_status in (SyncStatus.NOT_STARTED, SyncStatus.IN_PROGRESS)
+def is_syncing(row: Connection, now: datetime) -> bool:
+    """Whether Recall reads its meetings, and a person may be waiting for them."""
     is_alive = row.token_state is TokenState.HEALTHY
-    return running and is_alive and _is_young(row, now)
+    return row.sync_status in SYNCING and is_alive and _is_young(row, now)
 
 
 def _is_young(row: Connection, now: datetime) -> bool:

@@ -16,7 +16,7 @@ import structlog
 from pydantic import SecretStr
 
 from dashboard.clients.zoom_grants import GrantTokens
-from dashboard.errors import GrantLostError, StorageError, UpstreamError
+from dashboard.errors import DashboardError, GrantLostError, StorageError, UpstreamError
 from dashboard.models.held_grant import HeldGrant
 from dashboard.services import held_grants, held_states, refresh_claims
 from dashboard.services.bundle import Services
@@ -81,6 +81,36 @@ def live_token(
             )
             with suppress(NotYetError):
                 flight.result(left_s)
+
+
+def settle(
+    services: Services, connection_id: UUID, *, patience_s: float = PATIENCE_S
+) -> None:
+    """Find out what came of a refresh whose answer is owed, if that can be told now.
+
+    Where another process asks at this moment, waits for it a little.
+
+    Raises:
+        NotFoundError: The dashboard holds no grant of it.
+        UpstreamError: Zoom did not say.
+        StorageError: The database cannot be used.
+    """
+    ends = time.monotonic() + patience_s
+    while True:
+        row, now = _read(services, connection_id), services.clock.now()
+        left_s = ends - time.monotonic()
+        if row.asked_at is None or row.lost_at is not None or left_s <= 0:
+            return
+        if refresh_claims.is_free(row, now=now):
+            if row.failures and row.refresh_due_at > now:
+                return
+            flight = services.flights.join(
+                connection_id, partial(renew, services, connection_id, row.version)
+            )
+            with suppress(NotYetError):
+                flight.result(left_s)
+        else:
+            time.sleep(min(_LOOKS_EVERY_S, left_s))
 
 
 def refresh_due(services: Services) -> int:
@@ -193,7 +223,7 @@ def _renew_quietly(services: Services, connection_id: UUID, version: int) -> Non
         renew(services, connection_id, version)
     except UpstreamError:
         pass  # noted in the row
-    except StorageError as error:
+    except DashboardError as error:
         _log.warning("grant.not_renewed", reason=str(error))
 
 

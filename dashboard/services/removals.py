@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from dashboard.models.connection import Connection, TokenState
-from dashboard.services.token_states import Finding
+from dashboard.services.findings import Finding
 
 SETTLED = frozenset({TokenState.RECONNECT_NEEDED, TokenState.UNHEALTHY_IN_RECALL})
 """States in which there is nothing left to bear out."""

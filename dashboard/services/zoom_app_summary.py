@@ -8,7 +8,14 @@ from sqlmodel import Session
 
 from dashboard.clients import recall
 from dashboard.models.workspace import Verdict
-from dashboard.models.zoom_app import Environment, Kind, Routing, ScopeStyle, ZoomApp
+from dashboard.models.zoom_app import (
+    Environment,
+    Kind,
+    Routing,
+    ScopeStyle,
+    TokenCustody,
+    ZoomApp,
+)
 from dashboard.services import addresses, validation, workspaces
 from dashboard.services.validation import Evidence
 from dashboard.settings import Settings
@@ -41,6 +48,7 @@ class ZoomAppSummary:
     kind: Kind
     scope_style: ScopeStyle
     routing: Routing
+    token_custody: TokenCustody
     client_id: str
     client_secret: SecretFacts
     secret_token: SecretFacts
@@ -80,6 +88,7 @@ def summary(  # noqa: PLR0913 - what it is made of
         kind=app.kind,
         scope_style=app.scope_style,
         routing=app.routing,
+        token_custody=app.token_custody,
         client_id=app.client_id,
         client_secret=SecretFacts(
             set_at=app.client_secret_set_at,

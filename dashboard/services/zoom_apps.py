@@ -62,6 +62,7 @@ def create(
         kind=values.kind,
         scope_style=values.scope_style,
         routing=values.routing,
+        token_custody=values.token_custody,
         client_id=values.client_id,
         client_secret=_seal(vault, zoom_app_id, "client_secret", values.client_secret),
         client_secret_print=fingerprint(values.client_secret),

@@ -83,7 +83,7 @@ def addresses(browser: Browser, demo: Demo, signed_in: dict[str, Any]) -> list[s
     page.goto(f"{demo.url}{found[0]}/production")
     move = urlsplit(page.url).path
     context.close()
-    of_app = ("edit", "manifest", "subscription", "review")
+    of_app = ("edit", "custody", "manifest", "subscription", "review")
     return [
         *(*FIXED, *found, in_recall, by_hand),
         *(f"{found[0]}/{name}" for name in of_app),

@@ -14,7 +14,7 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import bringing_in, connections
+from dashboard.services import bringing_in, sweeping
 from dashboard.services.bundle import Services
 from tests.adopting_stage import ADMIN
 from tests.connect_stage import ConnectStage, a_connect_stage
@@ -76,7 +76,7 @@ def test_a_credential_becomes_a_connection_of_which_nothing_is_known(
 def test_the_sweep_then_looks_at_it(stage: ConnectStage) -> None:
     bring_in(stage)
 
-    connections.check_due(stage.services)
+    sweeping.check_due(stage.services)
 
     (row,) = here(stage)
     assert row.token_state is TokenState.HEALTHY

@@ -11,10 +11,11 @@ from dashboard.clients.http import make_http
 from dashboard.clients.recall_replies import RecallCredential
 from dashboard.clients.zoom import ZoomApi
 from dashboard.db import Database
+from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import connection_acts, connection_pages, connections
+from dashboard.services import connection_acts, connection_pages, connections, sweeping
 from dashboard.services.audit import Actor
 from dashboard.services.bundle import Services
 from tests.connect_stage import ConnectStage, a_connect_stage
@@ -104,19 +105,30 @@ def test_a_credential_deleted_in_recall_needs_the_user(stage: ConnectStage) -> N
     assert "404" in seen.token_evidence
 
 
-def test_an_outage_is_nobodys_fault_and_changes_no_profile(
-    stage: ConnectStage, clock: FakeClock
+@pytest.mark.parametrize("side", ["recall", "zoom"])
+@pytest.mark.parametrize(
+    "kind", [FaultKind.UNAVAILABLE, FaultKind.HTML_403, FaultKind.PAGE, FaultKind.DOWN]
+)
+def test_in_an_outage_what_was_seen_stands_with_its_age(
+    lite: ConnectStage, clock: FakeClock, kind: FaultKind, side: str
 ) -> None:
-    row = stage.connect()
-    stage.sandbox.recall_faults.set([Fault(kind=FaultKind.UNAVAILABLE)])
+    row = lite.connect()
+    faults = (
+        lite.sandbox.recall_faults if side == "recall" else lite.sandbox.zoom_faults
+    )
+    path = "/api/v2/" if side == "recall" else "/v2/users/me"
+    faults.set([Fault(kind=kind, path=path)])
     clock.advance(hours=6)
+    lite.sandbox.clock.set(clock.now())
 
-    seen = connections.refresh(stage.services, row.id)
+    with pytest.raises(UpstreamError):
+        connections.refresh(lite.services, row.id)
 
-    assert seen.token_state is TokenState.UNKNOWN
-    assert (seen.display_name, seen.pmi) == ("Ana Nowak", 5551234567)
-    assert seen.token_checked_at == clock.now()
-    assert seen.due_at - clock.now() < timedelta(minutes=6)
+    seen = lite.connection(row.id)
+    assert (seen.token_state, seen.token_reason) == (row.token_state, row.token_reason)
+    assert (seen.display_name, seen.token_checked_at) == ("Ana Nowak", NOON)
+    assert timedelta(minutes=5) <= seen.due_at - clock.now() <= timedelta(minutes=6)
+    assert seen.lease_until is None
 
 
 def test_meetings_recall_maps_are_kept_and_forgotten_as_recall_does(
@@ -164,7 +176,7 @@ def test_only_those_due_are_looked_at_longest_due_first(
     later = add(stage, due_at=NOON - timedelta(hours=1))
     fresh = add(stage, due_at=NOON + timedelta(seconds=1))
 
-    counts = [connections.check_due(stage.services, limit=1) for _ in range(3)]
+    counts = [sweeping.check_due(stage.services, limit=1) for _ in range(3)]
 
     states = [stage.connection(row.id).token_state for row in (late, later, fresh)]
     assert counts == [1, 1, 0]
@@ -177,10 +189,10 @@ def test_one_connection_is_never_looked_at_twice_at_once(
 ) -> None:
     taken = add(stage, due_at=NOON, lease_until=NOON + timedelta(seconds=1))
 
-    before = connections.check_due(stage.services)
+    before = sweeping.check_due(stage.services)
     refreshed = connections.refresh(stage.services, taken.id)
     clock.advance(seconds=1)
-    after = connections.check_due(stage.services)
+    after = sweeping.check_due(stage.services)
 
     assert (before, after) == (0, 1)
     assert refreshed.token_state is TokenState.HEALTHY  # as it stood: nobody asked
@@ -230,4 +242,4 @@ def test_a_throttled_recall_is_left_alone(stage: ConnectStage) -> None:
     add(stage, due_at=NOON)
     stage.sandbox.recall_faults.set([Fault(kind=FaultKind.RATE_LIMITED)])
 
-    assert connections.check_due(stage.services) == 1
+    assert sweeping.check_due(stage.services) == 1

@@ -11,7 +11,7 @@ from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection, TokenState
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import budget_counts, connection_acts, connections
+from dashboard.services import budget_counts, connection_acts, sweeping
 from dashboard.services.bundle import Services
 from dashboard.vault import fingerprint
 from tests.connect_stage import ConnectStage, a_connect_stage
@@ -27,7 +27,7 @@ def stage(services: Services, sandbox: RunningSandbox) -> ConnectStage:
 
 
 def sweep(stage: ConnectStage) -> int:
-    return connections.check_due(stage.services.in_background())
+    return sweeping.check_due(stage.services.in_background())
 
 
 def spend(stage: ConnectStage, operation: Operation, calls: int) -> None:
@@ -117,7 +117,7 @@ def test_one_workspace_without_room_does_not_hold_up_the_others(
         session.add(a_connection(stage.app, due_at=NOON - timedelta(hours=1)))
     spend(stage, LOOK, 180)
 
-    looked_at = connections.check_due(services.in_background(), limit=1)
+    looked_at = sweeping.check_due(services.in_background(), limit=1)
 
     assert looked_at == 1
     assert stage.connection(theirs.id).token_state is TokenState.RECONNECT_NEEDED

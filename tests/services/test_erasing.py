@@ -15,7 +15,14 @@ from dashboard.models.staff import Role
 from dashboard.models.webhook import Outcome, Webhook, WebhookBody
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import connections, erasing_steps, reading, resends, staff
+from dashboard.services import (
+    connections,
+    erasing_steps,
+    reading,
+    resends,
+    staff,
+    sweeping,
+)
 from dashboard.services.bundle import Services
 from dashboard.services.erasing_pages import about_erasures
 from tests.conftest import PASSWORD
@@ -73,7 +80,7 @@ def test_zooms_word_alone_begins_none(ana: Everything) -> None:
     deauthorized(ana)
 
     reading.read_some(ana.stage.services)
-    connections.check_due(ana.stage.services)
+    sweeping.check_due(ana.stage.services)
 
     assert all_of(ana.stage) == []
 

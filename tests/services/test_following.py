@@ -30,7 +30,12 @@ def add(database: Database, *rows: Connection | Webhook) -> None:
 
 def delivered(zoom_app: ZoomApp, **over: object) -> Webhook:
     at = LATER - timedelta(seconds=2)
-    values = {"outcome": Outcome.DELIVERED, "delivered_at": at, **over}
+    values = {
+        "event": "user.updated",
+        "outcome": Outcome.DELIVERED,
+        "delivered_at": at,
+        **over,
+    }
     return a_webhook(zoom_app, received_at=at, **values)
 
 

@@ -15,7 +15,7 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import connections, gone_apps, recall_apps, validation
+from dashboard.services import gone_apps, recall_apps, sweeping, validation
 from dashboard.services.bundle import Services
 from dashboard.services.recall_apps import Creation
 from dashboard.worker import Worker
@@ -87,7 +87,7 @@ def test_it_is_created_anew_and_its_users_are_looked_at(
 
     release(stage, gone)
     made = recall_apps.create_in_recall(stage.services, gone.id, stage.workspace.id)
-    connections.check_due(stage.services)
+    sweeping.check_due(stage.services)
 
     assert made.outcome is Creation.CREATED
     assert made.recall_app_id != gone.recall_app_id

@@ -13,7 +13,7 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import Kind, Routing, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import connection_acts, connections
+from dashboard.services import connection_acts, connections, sweeping
 from dashboard.services.bundle import Services
 from dashboard.services.setup_ticks import Key
 from tests.connect_stage import ConnectStage, a_connect_stage
@@ -221,7 +221,7 @@ def test_with_direct_routing_a_meeting_is_noticed_without_a_webhook(
     with_a_meeting(stage)
     clock.advance(minutes=3)
 
-    connections.check_due(stage.services)
+    sweeping.check_due(stage.services)
 
     ticks = by_key(look(stage.services, stage.app.id))
     assert ticks[Key.MAPPING].is_done

@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from dashboard.models.connection import TokenState
-from dashboard.services import connections, reading
+from dashboard.services import reading, sweeping
 from tests.connect_stage import ConnectStage
 from tests.makers import NOON, FakeClock
 from tests.services.reading_stage import add, deauthorized, stage, tell, unread
@@ -31,7 +31,7 @@ def test_a_removal_is_borne_out_by_a_real_look(
 
     reading.read_some(stage.services)
     said = stage.connection(row.id)
-    connections.check_due(stage.services)
+    sweeping.check_due(stage.services)
     seen = stage.connection(row.id)
 
     assert said.token_state is TokenState.UNKNOWN
@@ -53,7 +53,7 @@ def test_a_removal_that_is_not_so_changes_no_state_and_is_watched(
         stage.sandbox.recall_world.run_due()
 
     reading.read_some(stage.services)
-    connections.check_due(stage.services)
+    sweeping.check_due(stage.services)
 
     seen = stage.connection(row.id)
     assert seen.token_state is TokenState.HEALTHY

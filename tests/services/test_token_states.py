@@ -10,12 +10,10 @@ from dashboard.clients.recall_replies import (
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import TokenState
 from dashboard.models.zoom_app import Kind
-from dashboard.services.token_states import (
-    Seen,
-    judge,
-    next_look,
-    scopes_in,
-)
+from dashboard.services.findings import Seen
+from dashboard.services.pace import next_look
+from dashboard.services.scope_states import scopes_in
+from dashboard.services.token_states import judge
 from tests.makers import NOON
 from tests.services.looks import ANA, UNHEALTHY, a_credential, a_token, recall, zoom
 

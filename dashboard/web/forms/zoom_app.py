@@ -5,6 +5,7 @@ from uuid import UUID
 
 from flask_wtf import FlaskForm
 from wtforms import (  # type: ignore[attr-defined]  # SelectChoice: newer than its stubs
+    BooleanField,
     HiddenField,
     PasswordField,
     RadioField,
@@ -16,7 +17,13 @@ from wtforms import (  # type: ignore[attr-defined]  # SelectChoice: newer than 
 from wtforms.validators import DataRequired, Length
 
 from dashboard.models.workspace import Workspace
-from dashboard.models.zoom_app import Environment, Kind, Routing, ScopeStyle
+from dashboard.models.zoom_app import (
+    Environment,
+    Kind,
+    Routing,
+    ScopeStyle,
+    TokenCustody,
+)
 from dashboard.services.pasted import LONGEST
 
 _NAME = Length(max=80, message="The name may have 80 characters.")
@@ -60,6 +67,15 @@ class NewZoomAppForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no typ
         ],
         default=ScopeStyle.GRANULAR.value,
     )
+    custody = RadioField(
+        "Who keeps the tokens",
+        [DataRequired("Choose one.")],
+        choices=[
+            SelectChoice(TokenCustody.RECALL.value, "Recall"),
+            SelectChoice(TokenCustody.DASHBOARD.value, "The dashboard"),
+        ],
+        default=TokenCustody.RECALL.value,
+    )
     client_id = StringField(
         "Client ID", [DataRequired("The client ID is missing."), LENGTH]
     )
@@ -80,6 +96,17 @@ class ZoomAppForm(FlaskForm):  # type: ignore[misc]  # as above
     )
     client_secret = PasswordField("Client secret", [LENGTH])
     secret_token = PasswordField("Secret token", [LENGTH])
+
+
+class CustodyForm(FlaskForm):  # type: ignore[misc]  # as above
+    """Changing who keeps the tokens."""
+
+    to = HiddenField(
+        validators=[
+            validators.AnyOf([one.value for one in TokenCustody], "Choose one.")
+        ]
+    )
+    is_understood = BooleanField()
 
 
 class CreateInRecallForm(FlaskForm):  # type: ignore[misc]  # as above

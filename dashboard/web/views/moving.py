@@ -85,6 +85,7 @@ def create(zoom_app_id: UUID) -> ResponseReturnValue:
         kind=development.kind,
         scope_style=ScopeStyle(form.scope_style.data),
         routing=Routing(form.routing.data),
+        token_custody=development.token_custody,
         client_id=form.client_id.data or "",
         client_secret=SecretStr(form.client_secret.data or ""),
         secret_token=SecretStr(form.secret_token.data or ""),

@@ -9,7 +9,13 @@ from pydantic import SecretStr
 from dashboard.errors import ConflictError, InvalidInputError, UpstreamError
 from dashboard.models.check import Finding
 from dashboard.models.workspace import Verdict
-from dashboard.models.zoom_app import Environment, Kind, Routing, ScopeStyle
+from dashboard.models.zoom_app import (
+    Environment,
+    Kind,
+    Routing,
+    ScopeStyle,
+    TokenCustody,
+)
 from dashboard.services import (
     entering,
     probing,
@@ -78,6 +84,7 @@ def create() -> ResponseReturnValue:
         environment=Environment(form.environment.data),
         kind=Kind(form.kind.data),
         scope_style=ScopeStyle(form.scope_style.data),
+        token_custody=TokenCustody(form.custody.data),
         client_id=form.client_id.data or "",
         client_secret=SecretStr(form.client_secret.data or ""),
         secret_token=SecretStr(form.secret_token.data or ""),

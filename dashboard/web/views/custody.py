@@ -1,0 +1,63 @@
+"""Who keeps the tokens of a zoom app's users: what a change costs, and changing it."""
+
+from uuid import UUID
+
+from flask import Blueprint, flash, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from dashboard.errors import ConflictError, InvalidInputError
+from dashboard.models.zoom_app import TokenCustody
+from dashboard.services import custody
+from dashboard.services.permissions import Permission
+from dashboard.web import htmx
+from dashboard.web.access import requires
+from dashboard.web.context import actor, db, services
+from dashboard.web.forms.zoom_app import CustodyForm
+
+bp = Blueprint("custody", __name__, url_prefix="/zoom-apps")
+
+_UNPROCESSABLE = 422
+
+
+@bp.get("/<uuid:zoom_app_id>/custody")
+@requires(Permission.ZOOM_APPS_WRITE)
+def show(zoom_app_id: UUID) -> str:
+    """Say who keeps the tokens, and what changing that would cost."""
+    return _page(zoom_app_id, CustodyForm())
+
+
+@bp.post("/<uuid:zoom_app_id>/custody")
+@requires(Permission.ZOOM_APPS_WRITE)
+def change(zoom_app_id: UUID) -> ResponseReturnValue:
+    """Change it for whoever consents from now on."""
+    form = CustodyForm()
+    if not form.validate():
+        return _page(zoom_app_id, form), _UNPROCESSABLE
+    to = TokenCustody(form.to.data or "")
+    try:
+        custody.change(
+            services(),
+            zoom_app_id,
+            to,
+            is_understood=bool(form.is_understood.data),
+            actor=actor(),
+        )
+    except InvalidInputError as error:
+        form.is_understood.errors = [str(error)]
+        return _page(zoom_app_id, form), _UNPROCESSABLE
+    except ConflictError as error:
+        flash(str(error), "trouble")
+        return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
+    flash(
+        f"From now on {custody.NAMES[to]} keeps the tokens of whoever connects.", "good"
+    )
+    return htmx.go_to(url_for("zoom_apps.show", zoom_app_id=zoom_app_id))
+
+
+def _page(zoom_app_id: UUID, form: CustodyForm) -> str:
+    outlook = custody.outlook(db(), zoom_app_id)
+    form.to.data = outlook.to.value
+    form.is_understood.label.text = (
+        "I know that they keep working as they are only until they consent again"
+    )
+    return render_template("zoom_apps/custody.html", form=form, outlook=outlook)
