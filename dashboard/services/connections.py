@@ -18,6 +18,7 @@ from dashboard.errors import NotFoundError
 from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
 from dashboard.services import (
+    erasing,
     held_grants,
     held_looks,
     join_tokens,
@@ -180,6 +181,7 @@ def look(  # noqa: PLR0913 - what a look depends on, all named
                 with timeline_notes.watching(session, row, at=now):
                     profiles.record(session, row, found, now=now, pace=pace)
                 members.record(session, row, listed, now=now)
+                erasing.consider(session, services.vault, row, now=now)
             else:
                 profiles.postpone(row, refusal, now=now)
             row.lease_until = None

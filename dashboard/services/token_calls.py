@@ -180,8 +180,6 @@ class TokenCalls:
         self, grant: HeldGrant, call: Call, *, now: datetime
     ) -> Reply | Future[Reply]:
         fetch: Callable[[UUID], SecretStr] = self._access
-        if grant.lost_at is not None:
-            return LOST
         if call.want is Want.ACCESS:
             if grant.expires_at < now + timedelta(seconds=AT_LEAST_S):
                 return self._once(grant.connection_id)

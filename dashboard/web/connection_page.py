@@ -7,12 +7,14 @@ from uuid import UUID
 from flask import Response, request, url_for
 
 from dashboard.models.connection import Connection, TokenState
+from dashboard.models.erasure import Erasure
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services import (
     acting,
     addresses,
     connection_pages,
     connections,
+    erasing,
     join_tokens,
     members,
     pmis,
@@ -50,6 +52,7 @@ def show_page(connection_id: UUID) -> Response:
         "connections/show.html",
         "connections/partials/_live.html",
         connection=row,
+        erasure=_erasure(row),
         app=app,
         is_account=is_account,
         here=_at(row),
@@ -69,6 +72,12 @@ def show_page(connection_id: UUID) -> Response:
         reconnect_url=addresses.connect_url(services().public_url, app.slug),
         **(_members(row) if is_account else {}),
     )
+
+
+def _erasure(row: Connection) -> Erasure | None:
+    if row.deauthorized_at is None:
+        return None
+    return erasing.under_way(db(), services().vault, row)
 
 
 def _members(row: Connection) -> dict[str, Any]:

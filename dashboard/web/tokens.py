@@ -1,7 +1,7 @@
 """The door at which Recall asks for tokens that are held here; in front of Flask.
 
 As at Zoom's door there is no session, cookie, redirect or page. `TokenDoor` is for an
-event loop, `TokenReceiver` for any WSGI server (docs/custody.md tells the answers).
+event loop, `TokenReceiver` for any WSGI server (docs/tokens.md tells the answers).
 """
 
 import asyncio

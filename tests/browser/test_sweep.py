@@ -37,6 +37,7 @@ ROW_LINKS = {
 }
 FIXED = [
     *("/", "/zoom-apps/", "/zoom-apps/new", "/workspaces/", "/workspaces/new"),
+    *("/connections/erasures",),
     *("/connections/", "/connections/?q=nobody", "/webhooks/", "/webhooks/refused"),
     *("/connections/attempts/", "/connections/attempts/?outcome=declined"),
     *("/connections/invitations/", "/connections/invitations/new"),

@@ -223,13 +223,15 @@ def test_the_key_is_in_no_log_and_no_table(stage: TokenStage) -> None:
 def test_what_cannot_be_opened_is_an_error_here_and_no_answer(
     stage: TokenStage,
 ) -> None:
-    stage.held.set(access_token=b"spoiled")
+    stage.held.set(access_token=b"spoiled", refresh_token=b"spoiled")
 
     with capture_logs() as logs:
-        answer = stage.get()
+        answers = [stage.get()]
+        stage.grow_old()
+        answers.append(stage.get())
 
-    assert answer.status_code == 503
-    assert [one["event"] for one in logs] == ["tokens.not_readable"]
+    assert [one.status_code for one in answers] == [503, 503]
+    assert [one["event"] for one in logs] == ["tokens.not_readable"] * 2
 
 
 def test_when_it_was_given_is_noted_once_a_minute(stage: TokenStage) -> None:

@@ -34,6 +34,7 @@ class TokenStage:
     calls: TokenCalls
     client: Client
     in_loop: Client
+    door: TokenDoor
 
     @property
     def services(self) -> Services:
@@ -74,6 +75,15 @@ class TokenStage:
                     now=self.services.clock.now(),
                 )
             session.add(workspace)
+
+    def ask_loop(self, *headers: tuple[str, str]) -> int:
+        """Ask at the door in the loop with these lines; return the status."""
+        path = f"/tokens/{self.held.key}"
+        scope: Any = Scope(path=path, method="GET", headers=Headers(list(headers)))
+        http: Any = Protocol([])
+        asyncio.run(self.door(scope, http))
+        status: int = http.status
+        return status
 
     def settle(self) -> None:
         """Wait until what is noted beside the answers is noted."""
@@ -118,6 +128,7 @@ def stage(services: Services, sandbox: RunningSandbox) -> Iterator[TokenStage]:
         calls=calls,
         client=Client(TokenReceiver(_page, calls)),
         in_loop=Client(OverLoop(door)),
+        door=door,
     )
     door.close()
 
