@@ -68,9 +68,9 @@ _UUID = re.compile(
 _NUMBER = re.compile(r"[0-9](?:[ .-]*[0-9]){8,10}")
 # As Zoom groups them, in the middle of a sentence; telephone numbers begin with "+".
 _GROUPED = re.compile(
-    r"(?<![0-9+.-])(?<!\+[0-9] )[0-9]{3}[ -][0-9]{3,4}[ -][0-9]{3,4}(?![0-9-])"
+    r"(?<![\w+.-])(?<!\+[0-9] )[0-9]{3}[ -][0-9]{3,4}[ -][0-9]{3,4}(?![\w-])"
 )
-_BARE = re.compile(r"(?<![0-9+.-])[0-9]{10,11}(?![0-9-])")
+_BARE = re.compile(r"(?<![\w+.-])[0-9]{10,11}(?![\w-])")
 _NO_MEETING = re.compile(r"pass|code|dial|phone|\btel", re.IGNORECASE)
 _NAMED = re.compile(
     r"(?:meeting|webinar|pmi|\bid|number)\b[^0-9+]{0,30}([0-9](?:[ -]?[0-9]){8,10})"
