@@ -145,13 +145,20 @@ def _add(
     webhooks = [_webhook(log, number, body) for number in numbers]
     bodies = [_body(vault, row["id"], body) for row in webhooks]
     attempts = [attempt for row in webhooks for attempt in _attempts(row)]
-    write = _copy if connection.dialect.name == "postgresql" else _insert
     for model, rows in (
         (Webhook, webhooks),
         (WebhookBody, bodies),
         (Attempt, attempts),
     ):
-        write(connection, _table(model), rows)
+        write(connection, model, rows)
+
+
+def write(
+    connection: DatabaseConnection, model: type[SQLModel], rows: list[dict[str, Any]]
+) -> None:
+    """Write rows of one table the quick way; all of them name the same columns."""
+    way = _copy if connection.dialect.name == "postgresql" else _insert
+    way(connection, _table(model), rows)
 
 
 def _insert(

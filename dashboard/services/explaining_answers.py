@@ -60,8 +60,7 @@ def _is_late(facts: Facts) -> bool:
 
 
 def _is_app(facts: Facts) -> bool:
-    is_one = facts.connection is None and facts.asked.kind is Kind.UUID
-    return is_one and facts.app is not None
+    return facts.means is Means.APP and facts.app is not None
 
 
 def _is_unsent(facts: Facts) -> bool:

@@ -27,6 +27,7 @@ class Means(StrEnum):
     FORMER_PMI = "former_pmi"
     EVENT = "event"  # Zoom's webhooks name it as host
     ACCOUNT = "account"  # none of its own: users of this account are connected
+    APP = "app"  # none: a zoom app is what was pasted
     ASKED = "asked"  # it is what was pasted
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from uuid import UUID
 
 from sqlmodel import Session, col
 
@@ -73,11 +74,8 @@ def _of_word(session: Session, facts: Facts) -> Facts:
     others = lookups.of_account(session, word)
     if others:
         return replace(facts, others=others, means=Means.ACCOUNT)
-    return replace(
-        facts,
-        app=lookups.app_of(session, word),
-        hooks=lookups.hooks(session, col(Webhook.zoom_user_id) == word),
-    )
+    hooks = lookups.hooks(session, col(Webhook.zoom_user_id) == word)
+    return replace(_of_app(session, facts, word), hooks=hooks)
 
 
 def _of_uuid(session: Session, facts: Facts) -> Facts:
@@ -91,8 +89,13 @@ def _of_uuid(session: Session, facts: Facts) -> Facts:
     )
     if rows:
         return _of_rows(session, facts, rows)
-    invitation = session.get(Invitation, uuid)
-    return replace(facts, invitation=invitation, app=lookups.app_of(session, uuid))
+    found = _of_app(session, facts, uuid)
+    return replace(found, invitation=session.get(Invitation, uuid))
+
+
+def _of_app(session: Session, facts: Facts, text: str | UUID) -> Facts:
+    app = lookups.app_of(session, text)
+    return facts if app is None else replace(facts, app=app, means=Means.APP)
 
 
 def _of_webhook(session: Session, facts: Facts) -> Facts:

@@ -68,8 +68,10 @@ _UUID = re.compile(
 _NUMBER = re.compile(r"[0-9](?:[ .-]*[0-9]){8,10}")
 # As Zoom groups them, in the middle of a sentence; telephone numbers begin with "+".
 _GROUPED = re.compile(
-    r"(?<![0-9+.-])(?<!\+[0-9] )[0-9]{3}[ -][0-9]{3,4}[ -][0-9]{3,4}(?![0-9-])"
+    r"(?<![\w+.-])(?<!\+[0-9] )[0-9]{3}[ -][0-9]{3,4}[ -][0-9]{3,4}(?![\w-])"
 )
+_BARE = re.compile(r"(?<![\w+.-])[0-9]{10,11}(?![\w-])")
+_NO_MEETING = re.compile(r"pass|code|dial|phone|\btel", re.IGNORECASE)
 _NAMED = re.compile(
     r"(?:meeting|webinar|pmi|\bid|number)\b[^0-9+]{0,30}([0-9](?:[ -]?[0-9]){8,10})"
     r"(?![0-9])",
@@ -142,10 +144,12 @@ def _read_numbers(text: str) -> list[Asked]:
     if _WEBHOOK.fullmatch(text) and int(text) <= _LARGEST_ID:
         return [Asked(kind=Kind.WEBHOOK, shown=text, webhook_id=int(text))]
     named = _NAMED.search(text)
-    grouped = _GROUPED.search(text)
     if named is not None:
         return [_number(named[1])]
-    return [_number(grouped[0])] if grouped is not None else []
+    if _NO_MEETING.search(text):
+        return []
+    found = _GROUPED.search(text) or _BARE.search(text)
+    return [] if found is None else [_number(found[0])]
 
 
 def _is_word(text: str, *, is_alone: bool) -> bool:

@@ -45,11 +45,24 @@ def find(
     )
     if owner is None:
         return None
+    if owner.connection.zoom_user_id is None and owner.member is None:
+        member = _member(session, owner.connection, number, host)
+        owner = replace(owner, member=member)
     who = owner.member or owner.connection
     # A number that was its PMI is so, whatever else names it.
     if who.previous_pmi == number and who.pmi != number and not claims:
         return replace(owner, means=Means.FORMER_PMI)
     return owner
+
+
+def _member(
+    session: Session, account: Connection, number: int, host: Webhook | None
+) -> AccountMember | None:
+    """Return which user of a connected account it is; None when nothing tells."""
+    if host is not None:
+        return session.get(AccountMember, (account.id, host.zoom_user_id))
+    found = lookups.members(session, col(AccountMember.pmi) == number)
+    return next((each for each, row in found if row.id == account.id), None)
 
 
 def different(claims: Sequence[Connection]) -> list[Connection]:
@@ -76,8 +89,7 @@ def _by_event(session: Session, hook: Webhook) -> Owner | None:
     account = lookups.of_whole_account(session, hook.zoom_account_id)
     if account is None:
         return None
-    member = session.get(AccountMember, (account.id, hook.zoom_user_id))
-    return Owner(connection=account, means=Means.EVENT, member=member)
+    return Owner(connection=account, means=Means.EVENT)
 
 
 def _by_pmi(
@@ -94,7 +106,4 @@ def _by_former_pmi(session: Session, number: int) -> Owner | None:
     where = col(Connection.previous_pmi) == number
     for row in lookups.connections(session, where):
         return Owner(connection=row, means=Means.FORMER_PMI)
-    former = col(AccountMember.previous_pmi) == number
-    for member, row in lookups.members(session, former):
-        return Owner(connection=row, means=Means.FORMER_PMI, member=member)
-    return None
+    return None  # of an account's users no index leads to it

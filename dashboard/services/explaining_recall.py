@@ -44,7 +44,7 @@ def ask(
         if meeting_id is not None:
             lines += _mapped(services, name, recall, meeting_id)
     if row is not None and row.recall_credential_id is not None and asked:
-        lines += _log(asked[0][1], row, row.recall_credential_id)
+        lines += _log(services, asked[0][1], row, row.recall_credential_id)
     return lines
 
 
@@ -94,16 +94,19 @@ def _line(session: Session, name: str, meeting: str, mapping: Mapping) -> Line:
     return at_connection(row, mapping.synced_at, RECALL, words)
 
 
-def _log(recall: Recall, row: Connection, credential_id: UUID) -> list[Line]:
+def _log(
+    services: Services, recall: Recall, row: Connection, credential_id: UUID
+) -> list[Line]:
+    now = services.clock.now()
     try:
         noted = recall.credential_logs(credential_id)
     except UpstreamError as error:
         words = f"Recall's log of the credential could not be read. {error.told()}"
-        return [Line(at=None, source=RECALL, words=words)]
+        return [Line(at=now, source=RECALL, words=words)]
     noted = sorted(noted, key=lambda entry: entry.created_at, reverse=True)[:_LINES]
     if not noted:
         words = "Recall's log of the credential is empty."
-        return [Line(at=None, source=RECALL, words=words)]
+        return [Line(at=now, source=RECALL, words=words)]
     return [
         at_connection(row, entry.created_at, RECALL, f"Recall's log: {entry.message}")
         for entry in noted

@@ -201,7 +201,7 @@ CASES = [
     ),
     Case("ready", facts(a_meeting(), ana(), heard(hook()), mapped(ago(minutes=89)))),
     Case("webhook-delivered", facts(_A_HOOK, heard(hook()), host_id=None)),
-    Case("app-retired", facts(_AN_APP, _app(retired_at=ago(days=4)))),
+    Case("app-retired", facts(_AN_APP, _app(retired_at=ago(days=4)), means=Means.APP)),
     Case("held", facts(an_email(), ana(), held())),
     Case(
         "deaf",
@@ -213,7 +213,7 @@ CASES = [
     ),
     Case("webhook-missed", facts(an_email(), ana(), heard(hook(Outcome.DEAD)))),
     Case("healthy", facts(an_email(), ana(), heard(hook()))),
-    Case("app-fine", facts(_AN_APP)),
+    Case("app-fine", facts(_AN_APP, means=Means.APP)),
     Case(
         "host-unnamed", facts(a_meeting(), heard(hook(zoom_user_id=None)), host_id=None)
     ),

@@ -1,0 +1,301 @@
+"""What support asks about: thousands of people, a month of webhooks, many troubles."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+from uuid import UUID, uuid5
+
+from sqlmodel import SQLModel
+
+from benchmarks.log_rows import write
+from benchmarks.stage import APP_ID, new_workspace, new_zoom_app
+from dashboard.models.account_member import AccountMember
+from dashboard.models.check import Finding, Source
+from dashboard.models.connection import (
+    AttemptOutcome,
+    ConnectAttempt,
+    Connection,
+    MeetingMapping,
+    SyncStatus,
+    TokenState,
+)
+from dashboard.models.connection_event import ConnectionEvent
+from dashboard.models.ids import first_id
+from dashboard.models.invitation import Invitation, InvitationState
+from dashboard.models.webhook import Outcome, Webhook
+from dashboard.models.zoom_app import Kind
+from dashboard.services import validation
+from dashboard.services.bundle import Services
+
+SPAN = timedelta(days=30)
+ACCOUNTS_APP = uuid5(APP_ID, "accounts")
+INVITED, MEMBERS, HOOKS_A_MEETING = 20_000, 20_000, 4
+_CHUNK = 5000
+_ONE_IN = 100
+_STATES = {
+    1: TokenState.RECONNECT_NEEDED,
+    2: TokenState.MISSING_SCOPES,
+    3: TokenState.UNHEALTHY_IN_RECALL,
+    4: TokenState.UNKNOWN,
+}
+_INVITATIONS = (
+    InvitationState.MADE,
+    InvitationState.OPENED,
+    InvitationState.DECLINED,
+    InvitationState.EXPIRED,
+)
+_DEAD = 7
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Town:
+    """So many people and webhooks, as of `until`; everything follows from these."""
+
+    connections: int
+    webhooks: int
+    until: datetime
+
+    @property
+    def users(self) -> int:
+        """How many have meetings: one in ten of them is not connected."""
+        return self.connections * 10 // 9
+
+    def received_at(self, number: int) -> datetime:
+        """When webhook `number` came, counted from the oldest."""
+        return self.until - SPAN + SPAN * number / self.webhooks
+
+    def host(self, meeting: int) -> int:
+        """Who made a meeting."""
+        return meeting * 7919 % self.users
+
+    def meeting_of(self, user: int) -> int:
+        """Return some meeting that a person made."""
+        meetings = self.webhooks // HOOKS_A_MEETING
+        return next(n for n in range(meetings) if self.host(n) == user)
+
+    def dead_meeting(self) -> int:
+        """Return a meeting of somebody healthy whose webhooks are all dead."""
+        meetings = range(_DEAD, self.webhooks // HOOKS_A_MEETING, _ONE_IN)
+        return next(
+            meeting
+            for meeting in meetings
+            if self.host(meeting) < self.connections
+            and self.host(meeting) % _ONE_IN > _DEAD
+        )
+
+
+def user_id(number: int) -> str:
+    """Return Zoom's id of a person, from 0."""
+    return f"zUsEr{number:06d}AAAAAAAAAAA"
+
+
+def email(number: int) -> str:
+    """Return their e-mail."""
+    return f"user{number:06d}@example.com"
+
+
+def meeting_id(number: int) -> int:
+    """Return the number of a meeting, from 0."""
+    return 91_000_000_000 + number
+
+
+def pmi(number: int) -> int:
+    """Return a person's PMI; two of them have the same."""
+    return 5_550_000_000 + (number or 5)
+
+
+def connection_id(number: int) -> UUID:
+    """Return the id of a person's connection; `credential_id` Recall's."""
+    return uuid5(APP_ID, f"connection {number}")
+
+
+def credential_id(number: int) -> UUID:
+    """Return Recall's id of their credential."""
+    return uuid5(APP_ID, f"credential {number}")
+
+
+def webhook_id(town: Town, number: int) -> int:
+    """Return the id of a webhook: the first of its millisecond, but for the number."""
+    return first_id(town.received_at(number)) + number % 1000
+
+
+def fill(services: Services, town: Town) -> None:
+    """Write it all into an empty database; commits every few thousand rows."""
+    _add_apps(services, town)
+    _add(services, Connection, town.connections, lambda n: _connection(town, n))
+    _add(services, Connection, _ONE_IN, lambda n: _account(town, n))
+    _add(services, AccountMember, MEMBERS, lambda n: _member(town, n))
+    _add(services, MeetingMapping, town.connections, lambda n: _mapping(town, n))
+    _add(services, ConnectionEvent, town.connections, lambda n: _event(town, n))
+    _add(services, Invitation, INVITED, lambda n: _invitation(town, n))
+    _add(services, ConnectAttempt, town.connections, lambda n: _attempt(town, n))
+    _add(services, Webhook, town.webhooks, lambda n: _webhook(town, n))
+
+
+def _add(
+    services: Services, model: type[SQLModel], number: int, row: Callable[[int], Row]
+) -> None:
+    rows: Iterator[Row] = map(row, range(number))
+    while some := list(islice(rows, _CHUNK)):
+        with services.database.writing() as session:
+            write(session.connection(), model, some)
+
+
+def _add_apps(services: Services, town: Town) -> None:
+    with services.database.writing() as session:
+        workspace = new_workspace(services.vault)
+        session.add(workspace)
+        session.flush()
+        for app_id, kind in (
+            (APP_ID, Kind.USER_LEVEL),
+            (ACCOUNTS_APP, Kind.ACCOUNT_LEVEL),
+        ):
+            app = new_zoom_app(services.vault, app_id, f"Notetaker {kind}")
+            app.kind, app.workspace_id = kind, workspace.id
+            app.recall_app_id = uuid5(app_id, "in Recall")
+            session.add(app)
+            session.flush()
+            validation.record(
+                session,
+                zoom_app_id=app_id,
+                source=Source.ZOOM_CHALLENGE,
+                finding=Finding.GOOD,
+                detail="Answered.",
+                at=town.until,
+            )
+
+
+def _connection(town: Town, number: int) -> Row:
+    connected_at = town.until - SPAN - timedelta(seconds=number)
+    changed = number % _ONE_IN == _DEAD
+    name = f"Person {number:06d}"
+    return {
+        "id": connection_id(number),
+        "zoom_app_id": APP_ID,
+        "recall_credential_id": credential_id(number),
+        "zoom_user_id": user_id(number),
+        # Half of them work for one company.
+        "zoom_account_id": f"AbCdEfGhIjKlMnOp{0 if number % 2 else number:06d}",
+        "display_name": name,
+        "email": email(number),
+        "search_text": f"{email(number)} {name}".lower(),
+        "pmi": pmi(number),
+        "previous_pmi": 9_550_000_000 + number if changed else None,
+        "pmi_changed_at": town.until if changed else None,
+        "token_state": _STATES.get(number % _ONE_IN, TokenState.HEALTHY),
+        "token_checked_at": town.until,
+        "sync_status": SyncStatus.COMPLETED,
+        "connected_at": connected_at,
+        # Never while the benchmark runs: there is nobody to ask.
+        "due_at": town.until + timedelta(days=3650),
+    }
+
+
+def _account(town: Town, number: int) -> Row:
+    return {
+        "id": uuid5(ACCOUNTS_APP, str(number)),
+        "zoom_app_id": ACCOUNTS_APP,
+        "recall_credential_id": uuid5(ACCOUNTS_APP, f"credential {number}"),
+        "zoom_account_id": f"WhOlEaCcOuNt{number:010d}",
+        "token_state": TokenState.HEALTHY,
+        "token_checked_at": town.until,
+        "sync_status": SyncStatus.COMPLETED,
+        "connected_at": town.until - SPAN,
+        "due_at": town.until + timedelta(days=3650),
+    }
+
+
+def _member(town: Town, number: int) -> Row:
+    return {
+        "connection_id": uuid5(ACCOUNTS_APP, str(number % _ONE_IN)),
+        "zoom_user_id": f"mEmBeR{number:06d}AAAAAAAAAA",
+        "display_name": f"Member {number:06d}",
+        "email": f"member{number:06d}@example.com",
+        "pmi": 6_550_000_000 + number,
+        "status": "active",
+        "seen_at": town.until,
+    }
+
+
+def _mapping(town: Town, number: int) -> Row:
+    return {
+        "id": number + 1,
+        "connection_id": connection_id(number),
+        # Of nearly everybody the PMI, of the first few thousand a meeting of theirs.
+        "meeting_id": pmi(number) if number % 5 else meeting_id(number),
+        "synced_at": town.until - SPAN,
+        "seen_at": town.until,
+    }
+
+
+def _event(town: Town, number: int) -> Row:
+    return {
+        "id": number + 1,
+        "connection_id": connection_id(number),
+        "at": town.until - SPAN,
+        "source": "recall",
+        "kind": "sync",
+        "words": "Recall read the meetings.",
+    }
+
+
+def _invitation(town: Town, number: int) -> Row:
+    return {
+        "id": uuid5(APP_ID, f"invitation {number}"),
+        "zoom_app_id": APP_ID,
+        "token_hash": f"{number:064d}",
+        "user_ref": f"crm-{number:06d}",
+        "email": f"invited{number:06d}@example.com",
+        "state": _INVITATIONS[number % len(_INVITATIONS)],
+        "made_by": "admin@example.com",
+        "created_at": town.until - timedelta(days=3),
+        "opened_at": town.until - timedelta(days=2),
+        "expires_at": town.until + timedelta(days=4),
+    }
+
+
+def _attempt(town: Town, number: int) -> Row:
+    is_left = number % _ONE_IN == 1
+    invited = uuid5(APP_ID, f"invitation {number % INVITED}")
+    outcome = AttemptOutcome.ABANDONED if is_left else AttemptOutcome.CONNECTED
+    return {
+        "id": uuid5(APP_ID, f"attempt {number}"),
+        "zoom_app_id": APP_ID,
+        "connection_id": None if is_left else connection_id(number),
+        "invitation_id": invited if is_left else None,
+        "state_hash": f"{number:064d}",
+        "browser_hash": f"{number:064d}",
+        "outcome": outcome,
+        "created_at": town.until - SPAN,
+        "expires_at": town.until - SPAN,
+        "ended_at": town.until - SPAN,
+    }
+
+
+def _webhook(town: Town, number: int) -> Row:
+    at, meeting = town.received_at(number), number // HOOKS_A_MEETING
+    is_dead = meeting % _ONE_IN == _DEAD
+    return {
+        "id": webhook_id(town, number),
+        "zoom_app_id": APP_ID,
+        "dedupe": number.to_bytes(32, "big"),
+        "event": "meeting.updated" if number % HOOKS_A_MEETING else "meeting.created",
+        "event_ts": int(at.timestamp() * 1000),
+        "sent_at_s": int(at.timestamp()),
+        "verdict": "current",
+        "zoom_user_id": user_id(town.host(meeting)),
+        "zoom_account_id": "AbCdEfGhIjKlMnOp000000",
+        "meeting_id": meeting_id(meeting),
+        "body_bytes": 0,
+        "body_sha256": "",
+        "received_at": at,
+        "outcome": Outcome.DEAD if is_dead else Outcome.DELIVERED,
+        "outcome_reason": "As in a benchmark." if is_dead else "",
+        "attempts": 1,
+        "due_at": at,
+        "delivered_at": None if is_dead else at + timedelta(milliseconds=120),
+    }
