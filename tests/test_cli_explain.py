@@ -9,7 +9,7 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.keys import open_vault
 from dashboard.settings import load
 from tests.makers import a_connection, a_webhook, saved_app
-from tests.test_cli import Terminal, terminal
+from tests.terminal import Terminal, terminal
 
 __all__ = ["terminal"]
 
