@@ -57,12 +57,16 @@ def test_it_is_kept_in_zooms_words_and_the_token_stays_healthy(
 
 
 def test_a_later_token_clears_it_by_itself(stage: ConnectStage) -> None:
-    row = mapped(stage, participants_may_record=False)
-    connection_acts.try_again(stage.services, row.id)
+    row = mapped(stage)
+    connections.refresh(stage.services, row.id)  # proves the scopes: no more is asked
+    stage.sandbox.zoom_world.change_user(stage.ana.id, participants_may_record=False)
+    unasked = connections.refresh(stage.services, row.id)
+    blocked = connection_acts.try_again(stage.services, row.id)
     stage.sandbox.zoom_world.change_user(stage.ana.id, participants_may_record=True)
 
     seen = connections.refresh(stage.services, row.id)
 
+    assert (unasked.recording_block, bool(blocked.recording_block)) == ("", True)
     assert (seen.recording_block, seen.recording_block_at) == ("", None)
 
 
