@@ -21,6 +21,7 @@ from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.staff import Staff
 from dashboard.services import (
+    erasing_steps,
     gathering,
     invitation_states,
     milestones,
@@ -64,6 +65,7 @@ from dashboard.web.views import (
     connect,
     connections,
     custody,
+    erasures,
     health,
     invitations,
     invited,
@@ -95,6 +97,7 @@ _BLUEPRINTS = [
     connections.bp,
     invitations.bp,
     attempts.bp,
+    erasures.bp,
     webhooks.bp,
     resends.bp,
     workspaces.bp,
@@ -243,6 +246,7 @@ def chores(services: Services) -> list[Callable[[], int]]:
         partial(invitation_states.note_expired, services),
         partial(refreshing.refresh_due, services),
         sweeping.Sweep(services),
+        partial(erasing_steps.tend, services),
         Sweeper(services),
         Pruner(services),
         silence.Listener(services),

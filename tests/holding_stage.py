@@ -1,4 +1,4 @@
-"""A zoom app under custody `dashboard`, with a door that the simulated Recall reaches."""
+"""A zoom app under custody `dashboard`, with a door that simulated Recall reaches."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

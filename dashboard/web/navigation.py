@@ -55,7 +55,7 @@ MAIN = (
         label="Connections",
         endpoint="connections.index",
         icon="plug-connected",
-        also=("invitations", "attempts"),
+        also=("invitations", "attempts", "erasures"),
     ),
     Place(
         label="Webhooks",

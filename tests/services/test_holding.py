@@ -13,7 +13,7 @@ from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import callbacks, connections, held_grants, holding
+from dashboard.services import callbacks, connections, held_grants, holding, registering
 from dashboard.services.bundle import Services
 from dashboard.services.callbacks import Callback, Trip
 from tests.connect_stage import BROWSER, ConnectStage
@@ -162,6 +162,37 @@ def test_a_lost_answer_of_recall_makes_one_credential(
 
     assert len(lite.credentials()) == 1
     assert str(connection.recall_credential_id) == lite.credentials()[0].id
+
+
+@pytest.mark.parametrize("kind", [FaultKind.LOST_ANSWER, FaultKind.UNAVAILABLE])
+def test_an_answer_lost_once_is_asked_for_again(
+    lite: ConnectStage, kind: FaultKind
+) -> None:
+    connection = lite.connect()
+    lite.sandbox.recall_world.remove_credential(lite.credentials()[0])
+    break_recall(lite, kind)
+
+    made = registering.register(lite.services, connection.id)
+
+    assert [one.id for one in lite.credentials()] == [str(made)]
+
+
+def test_a_credential_that_nobody_here_knows_makes_way(lite: ConnectStage) -> None:
+    world = lite.sandbox.recall_world
+    custody(lite, TokenCustody.RECALL)
+    lite.connect()
+    with lite.services.database.writing() as session:
+        for row in session.exec(select(Connection)).all():
+            session.delete(row)
+    by_hand = lite.credentials()[0]
+    custody(lite, TokenCustody.DASHBOARD)
+    world.switches.reconnect = "conflict"
+
+    connection = lite.connect()
+
+    assert by_hand.id not in world.credentials
+    assert callback_of(lite)
+    assert connection.token_state is TokenState.HEALTHY
 
 
 def test_while_recall_is_down_the_grant_is_kept_and_told_later(

@@ -1,0 +1,70 @@
+"""One does it, many wait; who gives up does not stop it."""
+
+from collections.abc import Iterator
+from threading import Event
+
+import pytest
+
+from dashboard.services.flights import Flights
+
+
+@pytest.fixture
+def flights() -> Iterator[Flights]:
+    made = Flights()
+    yield made
+    made.close()
+
+
+def test_what_is_under_way_is_joined_and_not_begun_again(flights: Flights) -> None:
+    go, begun = Event(), []
+
+    def work() -> None:
+        begun.append(1)
+        go.wait()
+
+    first, second = flights.join("ana", work), flights.join("ana", work)
+    go.set()
+    flights.wait()
+
+    assert first is second
+    assert begun == [1]
+
+
+def test_who_gives_up_does_not_stop_it(flights: Flights) -> None:
+    go, done = Event(), Event()
+
+    def work() -> None:
+        go.wait()
+        done.set()
+
+    with pytest.raises(TimeoutError):
+        flights.join("ana", work).result(0.01)
+    go.set()
+
+    assert done.wait(5)
+
+
+def test_once_it_has_ended_it_can_begin_again(flights: Flights) -> None:
+    begun: list[int] = []
+    room = flights.room()
+
+    for number in range(3):
+        flights.join("ana", lambda number=number: begun.append(number)).result()  # type: ignore[misc]
+        flights.wait()
+        while flights.room() < room:
+            pass
+
+    assert begun == [0, 1, 2]
+
+
+def test_an_error_is_told_to_whoever_waits_and_to_nobody_later(
+    flights: Flights,
+) -> None:
+    def fail() -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        flights.join("ana", fail).result()
+
+    flights.wait()
+    assert flights.join("ben", lambda: None).result() is None
