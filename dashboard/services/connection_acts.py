@@ -149,6 +149,7 @@ def disconnect(services: Services, connection_id: UUID, *, actor: Actor) -> None
     with services.database.writing() as session:
         left = session.get(Connection, connection_id)
         if left is not None:  # its user was never seen, so nothing else names them
+            invitation_states.forget(session, left)
             session.delete(left)
         subject = f"connection {connection_id} of {app.name}"
         audit.record(session, actor, "connection.deleted", subject=subject, now=now)

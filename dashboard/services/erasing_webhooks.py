@@ -18,7 +18,7 @@ from dashboard.models.webhook import Attempt, Outcome, Webhook, WebhookBody
 from dashboard.services.erased_words import Covering, Person
 from dashboard.vault import Vault
 
-_BATCH = 200
+_BATCH = 100
 _NUMBERS_AT_ONCE = 500
 _GIVEN_UP = (
     "Given up: the user removed the app, and what Zoom told of them had to be deleted."

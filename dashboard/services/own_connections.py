@@ -60,22 +60,10 @@ class Own:
     standing: Standing
 
 
-@dataclass(frozen=True, kw_only=True)
-class Mine:
-    """What a browser connected.
-
-    Attributes:
-        had_one: Whether it connected something that is gone since.
-    """
-
-    connections: Sequence[Own]
-    had_one: bool = False
-
-
-def of_browser(session: Session, app: ZoomApp, *, browser: str | None) -> Mine:
+def of_browser(session: Session, app: ZoomApp, *, browser: str | None) -> Sequence[Own]:
     """Return what a browser connected with this zoom app, the newest first."""
     if not browser:
-        return Mine(connections=[])
+        return []
     query = (
         select(ConnectAttempt.connection_id)
         .where(
@@ -85,12 +73,9 @@ def of_browser(session: Session, app: ZoomApp, *, browser: str | None) -> Mine:
         )
         .order_by(col(ConnectAttempt.created_at).desc())
     )
-    ids = list(dict.fromkeys(session.exec(query).all()))
-    found = [session.get(Connection, one) for one in ids if one is not None]
-    return Mine(
-        connections=[_own(row, is_masked=False) for row in found if row is not None],
-        had_one=None in ids,
-    )
+    ids = [one for one in dict.fromkeys(session.exec(query)) if one is not None]
+    found = [session.get(Connection, one) for one in ids]
+    return [_own(row, is_masked=False) for row in found if row is not None]
 
 
 def of_link(session: Session, invitation: Invitation) -> Own | None:
@@ -111,7 +96,7 @@ def owned(
     Raises:
         NotFoundError: It made none of this id.
     """
-    for own in of_browser(session, app, browser=browser).connections:
+    for own in of_browser(session, app, browser=browser):
         if own.id == connection_id:
             return own
     raise NotFoundError("connection of this browser")

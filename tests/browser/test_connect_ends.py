@@ -227,7 +227,7 @@ def test_a_user_sees_and_ends_the_connection(page: Page, moved: Moved) -> None:
     expect_page(page, "You are disconnected", "Added Apps")
     assert stage.credentials() == []
     page.goto(f"{connect_url(stage)}/mine")
-    expect_page(page, "Your connection has ended", "what was kept about you")
+    expect_page(page, "No connection here", "what was kept about you")
 
 
 def test_links_of_no_use_say_why(page: Page, moved: Moved) -> None:

@@ -37,11 +37,11 @@ ROW_LINKS = {
 }
 FIXED = [
     *("/", "/zoom-apps/", "/zoom-apps/new", "/workspaces/", "/workspaces/new"),
-    *("/connections/erasures",),
-    *("/connections/", "/connections/?q=nobody", "/webhooks/", "/webhooks/refused"),
+    *("/connections/", "/connections/?q=nobody", "/connections/erasures"),
     *("/connections/attempts/", "/connections/attempts/?outcome=declined"),
     *("/connections/invitations/", "/connections/invitations/new"),
-    *("/webhooks/?meeting_id=1", "/staff/", "/staff/new", "/audit/", "/nothing-here"),
+    *("/webhooks/", "/webhooks/refused", "/webhooks/?meeting_id=1"),
+    *("/staff/", "/staff/new", "/audit/", "/nothing-here"),
     *("/explain/", "/explain/?id=00000000-0000-0000-0000-000000000000"),
 ]
 MEASURE = """() => ({

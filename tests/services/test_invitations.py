@@ -342,3 +342,15 @@ def test_masks_tell_a_person_and_nobody_else(lite: ConnectStage) -> None:
 
     assert words == "a***@example.com"
     assert made.invitation.expires_at - made.invitation.created_at == timedelta(days=14)
+
+
+def test_a_used_link_whose_user_nobody_knows_is_nobodys(lite: ConnectStage) -> None:
+    made = invite(lite)
+    with lite.services.database.writing() as session:
+        made.invitation.state = InvitationState.DONE
+        session.add(made.invitation)
+        refusal = invitations.refusal(
+            session, made.invitation.id, zoom_user_id="u", email=""
+        )
+
+    assert refusal == "This link was used already, and it works once."

@@ -22,7 +22,7 @@ def show(slug: str) -> Response:
     """Say how the connections made in this browser stand."""
     app = connecting.door(db(), slug)
     mine = own_connections.of_browser(db(), app, browser=hosted.browser())
-    template = "show" if mine.connections else "none"
+    template = "show" if mine else "none"
     return hosted.page(
         f"connect/mine/{template}.html",
         200,
