@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Thread
 
 import pytest
@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from dashboard.db import Database
 from dashboard.errors import GrantLostError, NotFoundError, StorageError, UpstreamError
 from dashboard.models.connection import Connection, TokenState
+from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import FaultKind
 from dashboard.sandbox.serving import RunningSandbox
@@ -57,7 +58,7 @@ def claimed(held: HeldStage, clock: FakeClock) -> Claim:
 def kept(held: HeldStage, claim: Claim, clock: FakeClock) -> Came:
     """Ask Zoom for a claim and store what it says."""
     tokens = held.services.zoom_grants.refresh(
-        client_id=claim.client_id,
+        client_id=claim.app.client_id,
         client_secret=claim.client_secret,
         refresh_token=claim.refresh_token,
     )
@@ -65,6 +66,13 @@ def kept(held: HeldStage, claim: Claim, clock: FakeClock) -> Came:
         return refresh_claims.keep(
             session, held.services.vault, claim, tokens, now=clock.now()
         )
+
+
+def pair_of(held: HeldStage) -> tuple[Verdict, datetime | None]:
+    """Return what Zoom said last of the app's pair, and when."""
+    with held.services.database.reading() as session:
+        app = session.get_one(ZoomApp, held.stage.app.id)
+    return app.verdict, app.checked_at
 
 
 def test_a_token_with_time_left_is_given_as_it_is(
@@ -147,7 +155,7 @@ def test_what_a_process_got_after_its_lease_is_kept_all_the_same(
 ) -> None:
     claim = claimed(held, clock)
     tokens = held.services.zoom_grants.refresh(
-        client_id=claim.client_id,
+        client_id=claim.app.client_id,
         client_secret=claim.client_secret,
         refresh_token=claim.refresh_token,
     )
@@ -171,7 +179,7 @@ def test_a_refusal_while_the_earlier_answer_may_still_come_calls_nothing_lost(
 ) -> None:
     first = claimed(held, clock)
     held.services.zoom_grants.refresh(
-        client_id=first.client_id,
+        client_id=first.app.client_id,
         client_secret=first.client_secret,
         refresh_token=first.refresh_token,
     )
@@ -190,7 +198,7 @@ def test_after_a_crash_between_answer_and_commit_the_user_must_reconnect(
 ) -> None:
     claim = claimed(held, clock)
     held.services.zoom_grants.refresh(
-        client_id=claim.client_id,
+        client_id=claim.app.client_id,
         client_secret=claim.client_secret,
         refresh_token=claim.refresh_token,
     )
@@ -222,7 +230,7 @@ def test_a_crash_before_zoom_was_asked_costs_nothing(
 def test_a_reconnect_during_a_refresh_wins(held: HeldStage, clock: FakeClock) -> None:
     claim = claimed(held, clock)
     late = held.services.zoom_grants.refresh(
-        client_id=claim.client_id,
+        client_id=claim.app.client_id,
         client_secret=claim.client_secret,
         refresh_token=claim.refresh_token,
     )
@@ -294,6 +302,7 @@ def test_a_wrong_pair_is_the_admins_and_touches_no_user(
     with pytest.raises(UpstreamError) as caught:
         held.live_token()
 
+    assert pair_of(held) == (Verdict.WRONG, clock.now())
     assert caught.value.code == "invalid_client"
     assert held.grant().lost_at is None
     assert held.connection().model_dump(exclude={"search_text"}) == before
@@ -430,3 +439,4 @@ def test_after_a_mended_pair_the_grants_of_the_app_are_renewed_within_a_minute(
 
     assert held.lives()
     assert held.grant().failures == 0
+    assert pair_of(held) == (Verdict.RIGHT, clock.now())
