@@ -15,11 +15,12 @@ from dashboard.models.zoom_app import TokenCustody
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom.records import Grant, ZoomUser
-from dashboard.services import held_grants, refreshing
+from dashboard.services import held_grants, refresh_claims, refreshing
 from dashboard.services.bundle import Services
+from dashboard.services.refresh_claims import Came, Claim
 from tests.clients.vendors import VERIFIER, challenge_of
 from tests.connect_stage import ConnectStage, a_connect_stage
-from tests.makers import CLIENT_SECRET, a_connection
+from tests.makers import CLIENT_SECRET, FakeClock, a_connection
 
 TOKEN_PATH = "/oauth/token"
 QUICK_S = 0.5
@@ -137,3 +138,37 @@ def a_held_stage(
             session, services.vault, row.id, tokens, key=key, asked_at=now, now=now
         )
     return HeldStage(stage=stage, connection_id=row.id, key=key)
+
+
+def later(held: HeldStage, clock: FakeClock, **amount: float) -> None:
+    """Let time pass, here and at Zoom."""
+    clock.advance(**amount)
+    held.stage.sandbox.clock.set(clock.instant)
+
+
+def claimed(held: HeldStage, clock: FakeClock) -> Claim:
+    """Claim as another process would that does not come back."""
+    services = held.services
+    with services.database.writing() as session:
+        claim = refresh_claims.take(
+            session,
+            services.vault,
+            held.connection_id,
+            version=held.grant().version,
+            now=clock.now(),
+        )
+    assert claim is not None
+    return claim
+
+
+def kept(held: HeldStage, claim: Claim, clock: FakeClock) -> Came:
+    """Ask Zoom for a claim and store what it says."""
+    tokens = held.services.zoom_grants.refresh(
+        client_id=claim.app.client_id,
+        client_secret=claim.client_secret,
+        refresh_token=claim.refresh_token,
+    )
+    with held.services.database.writing() as session:
+        return refresh_claims.keep(
+            session, held.services.vault, claim, tokens, now=clock.now()
+        )

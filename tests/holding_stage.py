@@ -1,13 +1,16 @@
-"""A zoom app under custody `dashboard`, and a door that the simulated Recall asks."""
+"""A zoom app under custody `dashboard`, and a door that Recall reaches."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from sqlmodel import select
+
 from dashboard.db import Database
 from dashboard.models.connection import Connection
 from dashboard.models.held_grant import HeldGrant
-from dashboard.models.zoom_app import TokenCustody
+from dashboard.models.zoom_app import TokenCustody, ZoomApp
+from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom.records import Grant, ZoomUser
 from dashboard.services import held_grants
@@ -50,3 +53,30 @@ def lives(stage: ConnectStage, connection: Connection) -> bool:
             living = one.refresh_token
     stored = held_grants.refresh_token(stage.services.vault, grant)
     return stored.get_secret_value() == living
+
+
+def callback_of(stage: ConnectStage) -> str:
+    """Return the key in the address that Recall asks for its one credential."""
+    [credential] = stage.credentials()
+    url = credential.access_token_callback_url
+    assert url is not None
+    assert url.startswith(f"{stage.services.public_url}/tokens/")
+    return url.rpartition("/")[2]
+
+
+def everything(stage: ConnectStage) -> tuple[list[Connection], list[HeldGrant]]:
+    with stage.services.database.reading() as session:
+        rows = session.exec(select(Connection)).all()
+        return list(rows), list(session.exec(select(HeldGrant)).all())
+
+
+def break_recall(stage: ConnectStage, kind: FaultKind, *, times: int = 1) -> None:
+    path = "/api/v2/zoom-oauth-credentials/"
+    fault = Fault(kind=kind, path=path, method="POST", times=times)
+    stage.sandbox.recall_faults.set([fault])
+
+
+def custody(stage: ConnectStage, value: TokenCustody) -> None:
+    with stage.services.database.writing() as session:
+        session.get_one(ZoomApp, stage.app.id).token_custody = value
+    stage.app.token_custody = value

@@ -150,7 +150,7 @@ def look(  # noqa: PLR0913 - what a look depends on, all named
             return None
         app = _app_of(session, taken)
         recall, _ = profiles.recall_of(services, session, app)
-        asks = _asks(session, taken, is_everything=for_person)
+        asks = _asks(session, taken, now=now, is_everything=for_person)
         if is_thorough:
             asks = replace(asks, has_join=True)
         asks_members = app.kind is Kind.ACCOUNT_LEVEL and (
@@ -188,7 +188,9 @@ def look(  # noqa: PLR0913 - what a look depends on, all named
     return found
 
 
-def _asks(session: Session, row: Connection, *, is_everything: bool) -> looking.Asks:
+def _asks(
+    session: Session, row: Connection, *, now: datetime, is_everything: bool
+) -> looking.Asks:
     """Return what a look asks besides a token: no more than is needed to be sure."""
     is_syncing = row.sync_status in looking.SYNCING
     is_settled = (

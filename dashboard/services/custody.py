@@ -97,7 +97,7 @@ def change(
             raise ConflictError(f"{_begin(NAMES[to])} keeps the tokens already.")
         if outlook(session, zoom_app_id).staying and not is_understood:
             raise InvalidInputError(
-                "Tick that users have to consent again; nothing was changed.",
+                "Tick this first: users have to consent again. Nothing was changed.",
                 field="is_understood",
             )
         app.token_custody = to

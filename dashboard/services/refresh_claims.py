@@ -57,6 +57,7 @@ class Claim:
         number: Tells this claim from a later one.
         asked_at: When Zoom is asked.
         asked_before: When Zoom was asked before, if what came of it is not known.
+        app: As it is when the claim is taken.
     """
 
     connection_id: UUID
@@ -64,7 +65,7 @@ class Claim:
     number: int
     asked_at: datetime
     asked_before: datetime | None
-    client_id: str
+    app: ZoomApp
     client_secret: SecretStr
     refresh_token: SecretStr
 
@@ -128,7 +129,7 @@ def take(
         number=row.claim,
         asked_at=now,
         asked_before=before,
-        client_id=app.client_id,
+        app=app,
         client_secret=zoom_apps.client_secret(vault, app),
         refresh_token=held_grants.refresh_token(vault, row),
     )

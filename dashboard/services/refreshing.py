@@ -18,9 +18,11 @@ from pydantic import SecretStr
 from dashboard.clients.zoom_grants import GrantTokens
 from dashboard.errors import DashboardError, GrantLostError, StorageError, UpstreamError
 from dashboard.models.held_grant import HeldGrant
-from dashboard.services import held_grants, held_states, refresh_claims
+from dashboard.models.workspace import Verdict
+from dashboard.services import entering, held_grants, held_states, refresh_claims
 from dashboard.services.bundle import Services
 from dashboard.services.refresh_claims import Came, Claim
+from dashboard.services.zoom_apps import Proof
 
 AT_LEAST_S = 120
 """Seconds that a token must have left for Recall (contracts/recall.md 5)."""
@@ -31,6 +33,7 @@ PATIENCE_S = 4.0
 _LOOKS_EVERY_S = 0.1
 _A_TICK = 64
 _KEEPING_PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+_RENEWED = "Zoom renewed a user's token with this pair."
 _LOST = "Zoom accepts this grant no more. The user must reconnect."
 
 _log = structlog.get_logger(__name__)
@@ -160,7 +163,7 @@ def renew(
         return
     try:
         tokens = services.zoom_grants.refresh(
-            client_id=claim.client_id,
+            client_id=claim.app.client_id,
             client_secret=claim.client_secret,
             refresh_token=claim.refresh_token,
         )
@@ -176,6 +179,8 @@ def renew(
             held_states.renewed(
                 session, connection_id, tokens, was_lost=came is Came.FOUND, now=now
             )
+        if claim.app.verdict is not Verdict.RIGHT:
+            _remember(services, claim, Verdict.RIGHT, _RENEWED)
 
 
 def _keep(
@@ -214,8 +219,18 @@ def _note(services: Services, claim: Claim, error: UpstreamError) -> None:
             refresh_claims.failed(session, claim, error, now=now)
         elif refresh_claims.refused(session, claim, now=now) is Came.LOST:
             held_states.lost(session, claim, error, now=now)
+    if error.code == "invalid_client":
+        where = entering.where_to_look(claim.app.environment)
+        _remember(services, claim, Verdict.WRONG, where)
     if error.code != "invalid_grant":
         raise error
+
+
+def _remember(services: Services, claim: Claim, verdict: Verdict, why: str) -> None:
+    """Keep what Zoom said of the app's pair by the way, for an admin to see."""
+    proof = Proof(verdict=verdict, reason=why, at=services.clock.now())
+    set_at = claim.app.client_secret_set_at
+    entering.remember(services, claim.app.id, proof, of_secret_set_at=set_at)
 
 
 def _renew_quietly(services: Services, connection_id: UUID, version: int) -> None:
@@ -231,7 +246,7 @@ def _revoke(services: Services, claim: Claim, tokens: GrantTokens) -> None:
     """End a grant whose connection was deleted meanwhile: nobody holds it."""
     with suppress(UpstreamError):
         services.zoom_grants.revoke(
-            client_id=claim.client_id,
+            client_id=claim.app.client_id,
             client_secret=claim.client_secret,
             access_token=tokens.access_token,
         )

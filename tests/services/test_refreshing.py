@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Thread
 
 import pytest
@@ -11,13 +11,21 @@ from pydantic import SecretStr
 from dashboard.db import Database
 from dashboard.errors import GrantLostError, NotFoundError, StorageError, UpstreamError
 from dashboard.models.connection import Connection, TokenState
+from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import held_grants, refresh_claims, refreshing
+from dashboard.services import refreshing
 from dashboard.services.bundle import Services
-from dashboard.services.refresh_claims import ANSWERS_WITHIN, LEASE, Came, Claim
-from tests.held_stage import HeldStage, a_held_stage, quick
+from dashboard.services.refresh_claims import Came
+from tests.held_stage import (
+    HeldStage,
+    a_held_stage,
+    claimed,
+    kept,
+    later,
+    quick,
+)
 from tests.makers import FakeClock
 
 SOON_OVER = {"minutes": 58, "seconds": 1}
@@ -33,38 +41,11 @@ def held(
         close()
 
 
-def later(held: HeldStage, clock: FakeClock, **amount: float) -> None:
-    """Let time pass, here and at Zoom."""
-    clock.advance(**amount)
-    held.stage.sandbox.clock.set(clock.instant)
-
-
-def claimed(held: HeldStage, clock: FakeClock) -> Claim:
-    """Claim as another process would that does not come back."""
-    services = held.services
-    with services.database.writing() as session:
-        claim = refresh_claims.take(
-            session,
-            services.vault,
-            held.connection_id,
-            version=held.grant().version,
-            now=clock.now(),
-        )
-    assert claim is not None
-    return claim
-
-
-def kept(held: HeldStage, claim: Claim, clock: FakeClock) -> Came:
-    """Ask Zoom for a claim and store what it says."""
-    tokens = held.services.zoom_grants.refresh(
-        client_id=claim.client_id,
-        client_secret=claim.client_secret,
-        refresh_token=claim.refresh_token,
-    )
-    with held.services.database.writing() as session:
-        return refresh_claims.keep(
-            session, held.services.vault, claim, tokens, now=clock.now()
-        )
+def pair_of(held: HeldStage) -> tuple[Verdict, datetime | None]:
+    """Return what Zoom said last of the app's pair, and when."""
+    with held.services.database.reading() as session:
+        app = session.get_one(ZoomApp, held.stage.app.id)
+    return app.verdict, app.checked_at
 
 
 def test_a_token_with_time_left_is_given_as_it_is(
@@ -142,128 +123,6 @@ def test_nobody_waits_longer_than_patience_has(
     assert caught.value.retryable
 
 
-def test_what_a_process_got_after_its_lease_is_kept_all_the_same(
-    held: HeldStage, clock: FakeClock
-) -> None:
-    claim = claimed(held, clock)
-    tokens = held.services.zoom_grants.refresh(
-        client_id=claim.client_id,
-        client_secret=claim.client_secret,
-        refresh_token=claim.refresh_token,
-    )
-    later(held, clock, seconds=LEASE.total_seconds())
-    held.renew()  # another process: refused, for Zoom has rotated the token
-    assert held.grant().lost_at is not None
-    assert held.connection().token_state is TokenState.RECONNECT_NEEDED
-
-    with held.services.database.writing() as session:
-        came = refresh_claims.keep(
-            session, held.services.vault, claim, tokens, now=clock.now()
-        )
-
-    assert came is Came.FOUND
-    assert held.grant().lost_at is None
-    assert held.lives()
-
-
-def test_a_refusal_while_the_earlier_answer_may_still_come_calls_nothing_lost(
-    held: HeldStage, clock: FakeClock
-) -> None:
-    first = claimed(held, clock)
-    held.services.zoom_grants.refresh(
-        client_id=first.client_id,
-        client_secret=first.client_secret,
-        refresh_token=first.refresh_token,
-    )
-    held.set(lease_until=None)  # as if the lease were shorter than an answer takes
-    later(held, clock, seconds=1)
-
-    held.renew()
-
-    row = held.grant()
-    assert row.lost_at is None
-    assert row.refresh_due_at == row.lease_until == first.asked_at + ANSWERS_WITHIN
-
-
-def test_after_a_crash_between_answer_and_commit_the_user_must_reconnect(
-    held: HeldStage, clock: FakeClock
-) -> None:
-    claim = claimed(held, clock)
-    held.services.zoom_grants.refresh(
-        client_id=claim.client_id,
-        client_secret=claim.client_secret,
-        refresh_token=claim.refresh_token,
-    )
-    later(held, clock, seconds=LEASE.total_seconds())
-
-    refreshing.refresh_due(held.services)
-    held.services.flights.wait()
-
-    row = held.connection()
-    assert row.token_state is TokenState.RECONNECT_NEEDED
-    assert "never got Zoom's answer" in row.token_reason
-    with pytest.raises(GrantLostError):
-        held.live_token()
-
-
-def test_a_crash_before_zoom_was_asked_costs_nothing(
-    held: HeldStage, clock: FakeClock
-) -> None:
-    claimed(held, clock)
-    later(held, clock, seconds=LEASE.total_seconds())
-
-    refreshing.refresh_due(held.services)
-    held.services.flights.wait()
-
-    assert held.grant().version == 2
-    assert held.lives()
-
-
-def test_a_reconnect_during_a_refresh_wins(held: HeldStage, clock: FakeClock) -> None:
-    claim = claimed(held, clock)
-    late = held.services.zoom_grants.refresh(
-        client_id=claim.client_id,
-        client_secret=claim.client_secret,
-        refresh_token=claim.refresh_token,
-    )
-    consented = held.consent()
-    with held.services.database.writing() as session:
-        row = held_grants.get(session, held.connection_id)
-        held_grants.put(
-            session,
-            held.services.vault,
-            row,
-            consented,
-            asked_at=clock.now(),
-            now=clock.now(),
-        )
-
-    with held.services.database.writing() as session:
-        came = refresh_claims.keep(
-            session, held.services.vault, claim, late, now=clock.now()
-        )
-        refused = refresh_claims.refused(session, claim, now=clock.now())
-
-    assert (came, refused) == (Came.SUPERSEDED, Came.SUPERSEDED)
-    assert held.grant().lost_at is None
-    assert held.lives()
-
-
-def test_a_later_claim_decides_about_a_refusal(
-    held: HeldStage, clock: FakeClock
-) -> None:
-    first = claimed(held, clock)
-    later(held, clock, seconds=LEASE.total_seconds())
-    second = claimed(held, clock)
-
-    with held.services.database.writing() as session:
-        came = refresh_claims.refused(session, first, now=clock.now())
-
-    assert came is Came.SUPERSEDED
-    assert held.grant().lost_at is None
-    assert kept(held, second, clock) is Came.KEPT
-
-
 def test_what_comes_for_a_deleted_connection_is_revoked(
     held: HeldStage, clock: FakeClock
 ) -> None:
@@ -294,6 +153,7 @@ def test_a_wrong_pair_is_the_admins_and_touches_no_user(
     with pytest.raises(UpstreamError) as caught:
         held.live_token()
 
+    assert pair_of(held) == (Verdict.WRONG, clock.now())
     assert caught.value.code == "invalid_client"
     assert held.grant().lost_at is None
     assert held.connection().model_dump(exclude={"search_text"}) == before
@@ -430,3 +290,4 @@ def test_after_a_mended_pair_the_grants_of_the_app_are_renewed_within_a_minute(
 
     assert held.lives()
     assert held.grant().failures == 0
+    assert pair_of(held) == (Verdict.RIGHT, clock.now())

@@ -39,7 +39,7 @@ def test_an_admin_is_told_what_it_costs_and_changes_it(
 
     refused = admin.post(url, data={"to": "dashboard"})
     assert refused.status_code == 422
-    assert "nothing was changed" in page_of(refused.text)
+    assert "Nothing was changed" in page_of(refused.text)
     assert custody_of(services) is TokenCustody.RECALL
 
     changed = admin.post(url, data=OURS, follow_redirects=True)

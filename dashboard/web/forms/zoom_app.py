@@ -106,7 +106,7 @@ class CustodyForm(FlaskForm):  # type: ignore[misc]  # as above
             validators.AnyOf([one.value for one in TokenCustody], "Choose one.")
         ]
     )
-    is_understood = BooleanField()
+    is_understood = BooleanField("I know that each of them has to consent again")
 
 
 class CreateInRecallForm(FlaskForm):  # type: ignore[misc]  # as above

@@ -57,7 +57,4 @@ def change(zoom_app_id: UUID) -> ResponseReturnValue:
 def _page(zoom_app_id: UUID, form: CustodyForm) -> str:
     outlook = custody.outlook(db(), zoom_app_id)
     form.to.data = outlook.to.value
-    form.is_understood.label.text = (
-        "I know that they keep working as they are only until they consent again"
-    )
     return render_template("zoom_apps/custody.html", form=form, outlook=outlook)
