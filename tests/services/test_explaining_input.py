@@ -49,6 +49,7 @@ A_HOOK = Asked(kind=Kind.WEBHOOK, webhook_id=7501234567890123456)
 PASTED = [
     ("ana@example.com", email()),
     (" \u200bAna Nowak <ana@example.com>, ", email()),
+    ("a\0na@example.com", email()),
     ("mailto:Ana.O'Neil+x@EXAMPLE.com", email("Neil+x@EXAMPLE.com")),
     ("zUsEr0001AAAAAAAAAAAAA", word("zUsEr0001AAAAAAAAAAAAA")),
     ("_abc-DEF0123456789abcd", word("_abc-DEF0123456789abcd")),
