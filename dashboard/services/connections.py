@@ -27,7 +27,6 @@ from dashboard.services import (
 )
 from dashboard.services import pace as pacing
 from dashboard.services.bundle import Services
-from dashboard.services.findings import Seen
 from dashboard.services.looking import Look
 from dashboard.services.pace import Pace
 from dashboard.services.token_states import held_up
@@ -148,18 +147,7 @@ def look(  # noqa: PLR0913 - what a look depends on, all named
         if is_thorough:
             asks = replace(asks, has_join=True)
         pace = pace or pacing.current(session)
-    trouble = held_looks.tell_recall(services, taken)
-    if trouble is not None:
-        found = Look(seen=Seen(kind=app.kind, credential=trouble, is_held=True))
-    else:
-        found = looking.look(
-            recall,
-            services.zoom,
-            kind=app.kind,
-            credential_id=taken.recall_credential_id,
-            asks=asks,
-            token_of=held_looks.token_of(services, taken),
-        )
+    found = held_looks.ask(services, recall, taken, kind=app.kind, asks=asks)
     if is_over is not None and is_over.is_set():
         return None
     with services.database.writing() as session:
