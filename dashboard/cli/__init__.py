@@ -12,6 +12,7 @@ from dashboard.errors import DashboardError
 _COMMANDS = {
     "db": "database:group",
     "demo": "demo:demo",
+    "invite": "invite:command",
     "keys": "keys:group",
     "sandbox": "sandbox:command",
     "serve": "serve:serve",

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from dashboard.app import create_app
+from dashboard.demo import links
 from dashboard.demo.people import PEOPLE, Fate, Person
 from dashboard.demo.simulators import Simulators
 from dashboard.demo.teller import Story
@@ -46,6 +47,7 @@ def _beginning(story: Story) -> None:
     story.at(story.now + timedelta(minutes=20))
     story.set_up(Environment.PRODUCTION, "Notetaker", api_key)
     story.link()
+    links.invite(story.services, story.apps[Environment.PRODUCTION])
     story.make_by_hand("Pilot", api_key)
 
 
@@ -77,6 +79,7 @@ def _weather(story: Story) -> None:
 
 def _trouble(story: Story) -> None:
     story.at(story.end - timedelta(hours=2, minutes=40))
+    links.get_lost(story.services, story.apps[Environment.PRODUCTION])
     story.forge(requests=14)
     story.world.recall("switches", webhook_answer=422)
     story.meet(story.connected[1])

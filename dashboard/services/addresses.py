@@ -16,6 +16,11 @@ def connect_url(public_url: str, slug: str) -> str:
     return f"{public_url}/connect/{slug}"
 
 
+def invitation_url(public_url: str, slug: str, secret: str) -> str:
+    """Return the address of a link made for one person; it is its secret."""
+    return f"{connect_url(public_url, slug)}/i/{secret}"
+
+
 def redirect_url(public_url: str) -> str:
     """Return the one OAuth redirect URL of all zoom apps; `state` tells which."""
     return f"{public_url}/oauth/zoom/callback"

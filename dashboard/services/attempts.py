@@ -87,7 +87,6 @@ def expire(session: Session, *, now: datetime) -> int:
             outcome=AttemptOutcome.ABANDONED,
             ended_at=now,
             code_verifier=None,
-            detail="Left for Zoom and never came back.",
         )
     )
     return cast("CursorResult[object]", ended).rowcount

@@ -17,6 +17,7 @@ from dashboard.services.attention_items import (
 )
 from dashboard.services.attention_rotations import about_rotations
 from dashboard.services.attention_webhooks import about_webhooks
+from dashboard.services.erasing_pages import about_erasures
 from dashboard.services.overview import AppOverview
 from dashboard.settings import public_url_trouble
 
@@ -39,6 +40,7 @@ def items(
         *_about_address(public_url),
         *about_webhooks(session, [each.app for each in apps], now=now),
         *about_rotations(session, now=now),
+        *about_erasures(session, now=now),
     ]
     for each in apps:
         found += about_app(session, each, now=now)

@@ -8,7 +8,7 @@ from sqlmodel import Session
 from dashboard.models.connection import TokenState
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import silence
+from dashboard.services import abandonment, silence
 from dashboard.services.attention_items import (
     TROUBLE,
     WAITING,
@@ -53,6 +53,7 @@ def about_app(session: Session, each: AppOverview, *, now: datetime) -> Iterator
     yield from _about_validation(each)
     yield from _about_silence(session, each, now)
     yield from _about_connections(each)
+    yield from _about_lost_trips(session, each.app, now)
 
 
 def _about_pair(app: ZoomApp) -> Iterator[Item]:
@@ -128,3 +129,16 @@ def _about_connections(each: AppOverview) -> Iterator[Item]:
                 zoom_app_id=each.app.id,
                 token_state=state,
             )
+
+
+def _about_lost_trips(session: Session, app: ZoomApp, now: datetime) -> Iterator[Item]:
+    lost = abandonment.find(session, app, now=now)
+    if lost is not None:
+        yield Item(
+            tone=TROUBLE,
+            sentence=f"{name(app)}: {lost.sentence}",
+            detail="Zoom shows Invalid redirect (4,700) and sends nobody back.",
+            since=lost.since,
+            action=Action.SEE_ATTEMPTS,
+            zoom_app_id=app.id,
+        )

@@ -25,6 +25,8 @@ class Action(StrEnum):
     SEE_WAITING = "see_waiting"
     SEE_REFUSED = "see_refused"
     SEE_CONNECTIONS = "see_connections"
+    SEE_ATTEMPTS = "see_attempts"
+    SEE_ERASURES = "see_erasures"
     OPEN_WORKSPACES = "open_workspaces"
     SET_PUBLIC_URL = "set_public_url"
 

@@ -37,6 +37,7 @@ class Services:
         public_url: Where browsers, Zoom and Recall reach us; no trailing slash.
         recall: Makes the client of a workspace.
         flights: Refreshes under way in this process.
+        stopping: What `close` calls first: whoever has threads that use the rest.
         closing: What `close` calls at the end: clients' connections.
     """
 
@@ -52,6 +53,7 @@ class Services:
     recall: RecallFactory
     intake: Intake
     flights: Flights = field(default_factory=Flights)
+    stopping: list[Callable[[], None]] = field(default_factory=list)
     closing: Sequence[Callable[[], None]] = ()
 
     def in_background(self) -> "Services":
@@ -63,6 +65,8 @@ class Services:
 
     def close(self) -> None:
         """Finish the refreshes and the intake's last batch; close what was opened."""
+        for stop in self.stopping:
+            stop()
         self.flights.close()
         self.intake.close()
         self.database.close()

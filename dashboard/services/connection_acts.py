@@ -8,7 +8,15 @@ from dashboard.clients.recall_replies import RecallLog
 from dashboard.errors import NotFoundError, UpstreamError
 from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import audit, connections, profiles, revoking
+from dashboard.services import (
+    audit,
+    connections,
+    erasing,
+    erasing_steps,
+    invitation_states,
+    profiles,
+    revoking,
+)
 from dashboard.services.audit import Actor
 from dashboard.services.bundle import Services
 from dashboard.services.exchanging import delete
@@ -99,6 +107,17 @@ def disconnect(services: Services, connection_id: UUID, *, actor: Actor) -> None
     revoking.revoke(services, row, app)
     now = services.clock.now()
     with services.database.writing() as session:
-        session.delete(connections.get(session, connection_id))
+        row = connections.get(session, connection_id)
+        row.recall_credential_id = None
+        erasure = erasing.begin(
+            session, services.vault, row, removed_at=now, now=now, actor=actor
+        )
+    # What Zoom told of them goes as well. Were this process to die, the worker goes on.
+    erasing_steps.go_on(services, erasure.id)
+    with services.database.writing() as session:
+        left = session.get(Connection, connection_id)
+        if left is not None:  # its user was never seen, so nothing else names them
+            invitation_states.forget(session, left)
+            session.delete(left)
         subject = f"connection {connection_id} of {app.name}"
         audit.record(session, actor, "connection.deleted", subject=subject, now=now)

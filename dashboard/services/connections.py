@@ -18,6 +18,7 @@ from dashboard.errors import NotFoundError
 from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
 from dashboard.services import (
+    erasing,
     held_grants,
     held_looks,
     looking,
@@ -157,6 +158,7 @@ def look(  # noqa: PLR0913 - what a look depends on, all named
             refusal = held_up(found.seen, now=now)
             if refusal is None:
                 profiles.record(session, row, found, now=now, pace=pace)
+                erasing.consider(session, services.vault, row, now=now)
             else:
                 profiles.postpone(row, refusal, now=now)
             row.lease_until = None

@@ -9,8 +9,9 @@ Sources: contracts/recall.md 3.5 and 4, contracts/zoom.md 3.5; checked 2026-11-2
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
+from pydantic import SecretStr
 from sqlmodel import Session
 
 from dashboard.clients.recall import Recall
@@ -18,6 +19,7 @@ from dashboard.clients.recall_replies import RecallCredential
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import AttemptOutcome, Connection
 from dashboard.models.erasure import Erasure
+from dashboard.models.zoom_app import Kind
 from dashboard.services import (
     addresses,
     connections,
@@ -32,6 +34,7 @@ from dashboard.services.callbacks import Trip
 from dashboard.services.exchanging import ConsentAgainError, Grant, delete, exchange
 from dashboard.services.masks import masked_email, masked_id
 from dashboard.services.settling import settler
+from dashboard.vault import Vault
 
 _DELETED_WITHIN = timedelta(days=10)
 _TAKEN_OVER_AFTER = timedelta(minutes=2)
@@ -125,7 +128,11 @@ def _keep(services: Services, recall: Recall, trip: Trip, who: _Who) -> UUID | N
             outcome = AttemptOutcome.CONNECTED
             endings.end(session, trip.attempt_id, outcome, connection=row, now=now)
             return None if row is None else row.id
-        erasure = None if is_ours else _owed(session, trip, credential, now=now)
+        erasure = (
+            None
+            if is_ours
+            else _owed(session, services.vault, trip, credential, now=now)
+        )
         outcome, detail = verdict
         endings.end(
             session,
@@ -160,16 +167,33 @@ def _verdict(
 
 
 def _owed(
-    session: Session, trip: Trip, credential: RecallCredential, *, now: datetime
+    session: Session,
+    vault: Vault,
+    trip: Trip,
+    credential: RecallCredential,
+    *,
+    now: datetime,
 ) -> Erasure:
-    """Note that a credential is to be deleted, so that it is even if we die now."""
+    """Note that a credential is to be deleted, so that it is even if we die now.
+
+    With whose it is: if they connect after all, it is theirs and stays.
+    """
+    is_account = trip.app.kind is Kind.ACCOUNT_LEVEL
+    column = "zoom_account_id" if is_account else "zoom_user_id"
+    whose = credential.account_id if is_account else credential.user_id
     erasure = Erasure(
+        id=uuid4(),
         zoom_app_id=trip.app.id,
         recall_credential_id=credential.id,
         removed_at=now,
         deadline_at=now + _DELETED_WITHIN,
         due_at=now + _TAKEN_OVER_AFTER,
     )
+    if whose:
+        sealed = vault.seal_text(
+            SecretStr(whose), table="erasure", column=column, row=erasure.id
+        )
+        setattr(erasure, column, sealed)
     session.add(erasure)
     return erasure
 
@@ -181,4 +205,6 @@ def _erase(services: Services, recall: Recall, erasure: Erasure) -> None:
     with suppress(UpstreamError):
         delete(recall, erasure.recall_credential_id)
         with services.database.writing() as session:
-            session.delete(session.get_one(Erasure, erasure.id))
+            done = session.get(Erasure, erasure.id)
+            if done is not None:
+                session.delete(done)

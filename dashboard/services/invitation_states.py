@@ -6,7 +6,7 @@ from typing import cast
 from uuid import UUID
 
 from sqlalchemy import CursorResult
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, delete, select, update
 
 from dashboard.errors import ConflictError, NotFoundError
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, Connection
@@ -14,6 +14,7 @@ from dashboard.models.invitation import Invitation, InvitationState
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
 from dashboard.services.audit import Actor
+from dashboard.services.bundle import Services
 
 USABLE = frozenset(
     {
@@ -144,6 +145,16 @@ def follow(
     session.add(invitation)
 
 
+def forget(session: Session, connection: Connection) -> None:
+    """Delete the links of a connection that is deleted; the caller commits.
+
+    They name its user.
+    """
+    session.exec(
+        delete(Invitation).where(col(Invitation.connection_id) == connection.id)
+    )
+
+
 def expire(session: Session, *, now: datetime) -> int:
     """Note those that ran out; return how many. The caller commits."""
     done = session.exec(
@@ -152,6 +163,16 @@ def expire(session: Session, *, now: datetime) -> int:
         .values(state=InvitationState.EXPIRED, ended_at=now)
     )
     return cast("CursorResult[object]", done).rowcount
+
+
+def note_expired(services: Services) -> int:
+    """Note those that ran out: the worker's chore; commits. Return how many."""
+    now = services.clock.now()
+    with services.database.reading() as session:
+        if not any_overdue(session, now=now):
+            return 0
+    with services.database.writing() as session:
+        return expire(session, now=now)
 
 
 def any_overdue(session: Session, *, now: datetime) -> bool:

@@ -105,7 +105,6 @@ def reconnect_link(
     session: Session,
     connection: Connection,
     *,
-    batch: UUID | None = None,
     actor: Actor,
     now: datetime,
 ) -> Made:
@@ -114,7 +113,7 @@ def reconnect_link(
     Those made before and not used are revoked.
 
     Raises:
-        ConflictError: The zoom app is retired, or the form was sent before.
+        ConflictError: The zoom app is retired.
     """
     app = session.get_one(ZoomApp, connection.zoom_app_id)
     if app.retired_at is not None:
@@ -129,7 +128,7 @@ def reconnect_link(
     made = _new(
         app,
         Wanted(email=connection.email),
-        invitation_id=uuid5(batch, "reconnect") if batch else uuid4(),
+        invitation_id=uuid4(),
         actor=actor,
         now=now,
         days=LASTS_DAYS,

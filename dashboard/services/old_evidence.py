@@ -1,4 +1,4 @@
-"""What was seen long ago and is not needed any more: refusals, checks, trips, resends.
+"""What was seen long ago and is not needed any more: refusals, trips, links, resends.
 
 Every look is by key or over an index; where nothing is old it costs a few of them.
 """
@@ -14,6 +14,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt
 from dashboard.models.ids import first_id
+from dashboard.models.invitation import Invitation, InvitationState
 from dashboard.models.resend import Redelivery, Resend
 from dashboard.models.webhook import Refusal, RefusalCount
 from dashboard.models.zoom_app import ZoomApp
@@ -51,6 +52,14 @@ def _old(
     for outcome in AttemptOutcome:
         if outcome is not AttemptOutcome.OPEN:
             yield ConnectAttempt, _old_trips(outcome, cutoff)
+    for state in (InvitationState.EXPIRED, InvitationState.REVOKED):
+        yield Invitation, _old_links(state, cutoff)
+    yield (
+        Invitation,
+        _old_links(InvitationState.DONE, cutoff).where(
+            col(Invitation.connection_id).is_(None)  # or it is the connection's story
+        ),
+    )
     # Its redeliveries went with their webhooks.
     yield (
         Resend,
@@ -87,4 +96,11 @@ def _old_trips(outcome: AttemptOutcome, cutoff: datetime) -> SelectOfScalar[UUID
         col(ConnectAttempt.outcome) == outcome,
         col(ConnectAttempt.expires_at) < cutoff,
         col(ConnectAttempt.connection_id).is_(None),
+    )
+
+
+def _old_links(state: InvitationState, cutoff: datetime) -> SelectOfScalar[UUID]:
+    """Links of no use since then: they name people who did not connect."""
+    return select(Invitation.id).where(
+        col(Invitation.state) == state, col(Invitation.expires_at) < cutoff
     )

@@ -10,8 +10,11 @@ class Permission(StrEnum):
 
     AUDIT_READ = "audit:read"
     CONNECTIONS_CHECK = "connections:check"
+    CONNECTIONS_INVITE = "connections:invite"
     CONNECTIONS_READ = "connections:read"
     CONNECTIONS_WRITE = "connections:write"
+    INVITATIONS_READ = "invitations:read"
+    INVITATIONS_WRITE = "invitations:write"
     OVERVIEW_READ = "overview:read"
     STAFF_READ = "staff:read"
     STAFF_WRITE = "staff:write"
@@ -29,7 +32,9 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.SUPPORT: frozenset(
         {
             Permission.CONNECTIONS_CHECK,
+            Permission.CONNECTIONS_INVITE,
             Permission.CONNECTIONS_READ,
+            Permission.INVITATIONS_READ,
             Permission.OVERVIEW_READ,
             Permission.WEBHOOKS_READ,
             Permission.ZOOM_APPS_READ,

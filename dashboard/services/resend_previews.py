@@ -45,6 +45,7 @@ class Preview:
         under_way: Left out: another resend is about to send them.
         taken: Left out when only dead ones are asked for: Recall took them by an
             earlier resend.
+        erased: Left out: their users removed the app, and their bytes are gone.
         is_capped: There are more than `COUNTED`; only the newest were counted.
         oldest_sent_at_s: Of those to be sent, Zoom's own timestamp, whole seconds
             since the epoch; None when there is none.
@@ -56,6 +57,7 @@ class Preview:
     kept: int = 0
     under_way: int = 0
     taken: int = 0
+    erased: int = 0
     is_capped: bool = False
     oldest_sent_at_s: int | None = None
     newest_sent_at_s: int | None = None
@@ -68,7 +70,7 @@ class Preview:
     @property
     def left_out(self) -> int:
         """How many of those counted match and would not be sent."""
-        return self.waiting + self.kept + self.under_way + self.taken
+        return self.waiting + self.kept + self.under_way + self.taken + self.erased
 
     def ages(self, now: datetime) -> tuple[timedelta, timedelta] | None:
         """Return how old the newest and the oldest timestamp are; None without any."""
@@ -85,11 +87,12 @@ def preview(
 ) -> Preview:
     """Count what was received before `now` and matches: one look, bounded by `cap`."""
     found = (
-        select(
+        select(  # type: ignore[call-overload]  # SQLModel types at most four columns
             Webhook.outcome,
             Webhook.sent_at_s,
             col(Webhook.delivered_at).is_not(None).label("is_taken"),
             col(Webhook.id).in_(_UNDER_WAY).label("is_under_way"),
+            col(Webhook.erased_at).is_not(None).label("is_erased"),
         )
         .where(*_matching(session, filters), col(Webhook.id) < first_id(now))
         .order_by(col(Webhook.id).desc())
@@ -97,14 +100,16 @@ def preview(
         .subquery()
         .c
     )
-    kinds = (found.outcome, found.is_taken, found.is_under_way)
+    kinds = (found.outcome, found.is_taken, found.is_under_way, found.is_erased)
     number, oldest = func.count(), func.min(found.sent_at_s)
     query = select(*kinds, number, oldest, func.max(found.sent_at_s)).group_by(*kinds)  # type: ignore[call-overload]  # SQLModel types at most four columns
     counts: Counter[str] = Counter()
     stamps: list[int] = []
-    for outcome, is_taken, is_under_way, number_of, *span in session.execute(query):
+    for row in session.execute(query):
+        outcome, is_taken, is_under_way, is_erased, number_of, *span = row
         is_again = is_taken and filters.outcome is Outcome.DEAD
         kind = _kind(outcome, is_again=is_again, is_under_way=is_under_way)
+        kind = "erased" if is_erased else kind
         counts[kind] += number_of
         stamps += span if kind in _SENT else []
     return Preview(
@@ -123,6 +128,7 @@ def sendable(session: Session, filters: WebhookFilter) -> list[ColumnElement[boo
     conditions = [
         *_matching(session, filters),
         col(Webhook.outcome).not_in(left_out),
+        col(Webhook.erased_at).is_(None),
         ~_is_under_way(),
     ]
     if filters.outcome is Outcome.DEAD:

@@ -10,6 +10,7 @@ _LEFT_OUT = (
     ("waiting", "wait to be sent to Recall already, so they need no resend"),
     ("under_way", "are about to be sent by another resend"),
     ("taken", "were taken by Recall since, by an earlier resend"),
+    ("erased", "were erased: their users removed the app, and their bytes are gone"),
     ("kept", "were only kept: Zoom posts to Recall itself (direct routing)"),
 )
 

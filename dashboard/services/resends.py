@@ -19,6 +19,7 @@ from dashboard.models.ids import time_of
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend, ResendState
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.services import gathering
+from dashboard.services.erased_words import of_webhook
 from dashboard.services.paging import Place, Turn, turn
 from dashboard.services.resend_queries import to_query
 from dashboard.services.webhooks import WebhookFilter
@@ -131,8 +132,8 @@ def begin_one(
 
     Raises:
         NotFoundError: There is no such webhook.
-        ConflictError: It is waiting already, here or in another resend, or was only
-            kept; or the page is too old.
+        ConflictError: It is waiting already, here or in another resend, was only
+            kept, or is erased; or the page is too old.
     """
     one = Resend(
         id=resend_id,
@@ -148,6 +149,8 @@ def begin_one(
         webhook = session.get(Webhook, webhook_id)
         if webhook is None:
             raise NotFoundError("webhook")
+        if webhook.erased_at is not None:
+            raise ConflictError(of_webhook(webhook.erased_at))
         if webhook.outcome is Outcome.KEPT:
             raise ConflictError(
                 "This webhook was only kept: Zoom posted it to Recall itself."

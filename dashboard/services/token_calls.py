@@ -119,7 +119,7 @@ class _Known:
 
 
 class TokenCalls:
-    """Answers calls for tokens; thread-safe.
+    """Answers calls for tokens; thread-safe. Closed before the services are.
 
     Args:
         services: All of them; the grants' refreshing asks Zoom.
@@ -132,10 +132,11 @@ class TokenCalls:
         self._strangers = Strangers()
         self._mutex = threading.Lock()
         self._under_way: dict[UUID, Future[Reply]] = {}
+        services.stopping.append(self.close)
 
     def close(self) -> None:
-        """Let the threads go; what Zoom was asked meanwhile is still stored."""
-        self._askers.shutdown(wait=False, cancel_futures=True)
+        """Finish what is under way: its threads use the database. May come twice."""
+        self._askers.shutdown(cancel_futures=True)
         self._marks.close()
 
     def begin(self, call: Call) -> Reply | Future[Reply]:
@@ -148,6 +149,8 @@ class TokenCalls:
             return self._begin(call)
         except (StorageError, VaultError) as error:
             return _of_ours(error)
+        except RuntimeError:  # no thread takes it any more: we are stopping
+            return NOT_YET
 
     def _begin(self, call: Call) -> Reply | Future[Reply]:
         now = self._services.clock.now()
@@ -177,8 +180,6 @@ class TokenCalls:
         self, grant: HeldGrant, call: Call, *, now: datetime
     ) -> Reply | Future[Reply]:
         fetch: Callable[[UUID], SecretStr] = self._access
-        if grant.lost_at is not None:
-            return LOST
         if call.want is Want.ACCESS:
             if grant.expires_at < now + timedelta(seconds=AT_LEAST_S):
                 return self._once(grant.connection_id)

@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
@@ -40,7 +41,8 @@ class Marks:
             self._noted[connection_id, mark] = now
             if len(self._noted) > _MOST_KEPT:
                 self._noted.popitem(last=False)
-        self._writer.submit(self._write, connection_id, mark, now)
+        with suppress(RuntimeError):  # we are stopping
+            self._writer.submit(self._write, connection_id, mark, now)
 
     def close(self) -> None:
         """Write what is noted and let the thread go."""

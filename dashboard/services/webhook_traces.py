@@ -13,6 +13,7 @@ from dashboard.models.hold import Hold
 from dashboard.models.resend import Redelivery, Resend
 from dashboard.models.webhook import Arrival, Attempt, Outcome, Webhook
 from dashboard.models.zoom_app import ZoomApp
+from dashboard.services.erased_words import of_webhook
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +64,8 @@ class Trace:
     @property
     def resend_trouble(self) -> str:
         """Why it cannot be sent again; "" when it can."""
+        if self.webhook.erased_at is not None:
+            return of_webhook(self.webhook.erased_at)
         match self.webhook.outcome:
             case Outcome.WAITING if self.app.recall_app_id is None:
                 return "It waits until this zoom app is in Recall."

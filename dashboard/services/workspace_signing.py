@@ -2,11 +2,16 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import UUID
 
 from pydantic import SecretStr
+from sqlmodel import Session, col, func, select
 
 from dashboard.errors import InvalidInputError
+from dashboard.models.connection import Connection
+from dashboard.models.held_grant import HeldGrant
 from dashboard.models.workspace import Workspace
+from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import verification
 from dashboard.services.pasted import trim_secret
 from dashboard.vault import Vault, fingerprint
@@ -23,6 +28,25 @@ class Signing:
 
     secret: SecretStr | None
     is_required: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calls:
+    """When Recall last asked for a token held here; None when it never did."""
+
+    served_at: datetime | None
+    unsigned_at: datetime | None
+
+
+def calls(session: Session, workspace_id: UUID) -> Calls:
+    """Return when the workspace last asked at all, and when unsigned."""
+    served_at, unsigned_at = session.exec(
+        select(func.max(HeldGrant.served_at), func.max(HeldGrant.unsigned_at))
+        .join(Connection, col(Connection.id) == col(HeldGrant.connection_id))
+        .join(ZoomApp, col(ZoomApp.id) == col(Connection.zoom_app_id))
+        .where(col(ZoomApp.workspace_id) == workspace_id)
+    ).one()
+    return Calls(served_at=served_at, unsigned_at=unsigned_at)
 
 
 def tidy(signing: Signing) -> tuple[Signing, bool]:

@@ -20,7 +20,7 @@ def csv_file(name: str, columns: Iterable[str], rows: Iterable[Row]) -> Response
     A text that a spreadsheet would run as a formula gets an apostrophe in front:
     names come from strangers.
     """
-    response = Response(_csv(list(columns), rows), mimetype="text/csv")
+    response = Response(csv_lines(columns, rows), mimetype="text/csv")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response
 
@@ -30,7 +30,9 @@ def json_list(name: str, columns: Iterable[str], rows: Iterable[Row]) -> Respons
     return Response(_json(name, list(columns), rows), mimetype="application/json")
 
 
-def _csv(columns: list[str], rows: Iterable[Row]) -> Iterator[str]:
+def csv_lines(columns: Iterable[str], rows: Iterable[Row]) -> Iterator[str]:
+    """Yield the lines of a CSV file, the names of the columns first."""
+    columns = list(columns)
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(columns)

@@ -51,7 +51,12 @@ MAIN = (
         icon="apps",
         also=("moving", "zoom_setup", "custody"),
     ),
-    Place(label="Connections", endpoint="connections.index", icon="plug-connected"),
+    Place(
+        label="Connections",
+        endpoint="connections.index",
+        icon="plug-connected",
+        also=("invitations", "attempts", "erasures"),
+    ),
     Place(
         label="Webhooks",
         endpoint="webhooks.index",

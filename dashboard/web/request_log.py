@@ -24,11 +24,21 @@ def _end(response: Response) -> Response:
     if request_id is not None:
         response.headers["X-Request-Id"] = request_id
     if response.status_code >= 500:  # noqa: PLR2004 - an HTTP class
-        # The path without its query: a callback's query holds a code.
         _log.error(
             "request.failed",
             method=request.method,
-            path=request.path,
+            path=_path(),
             status=response.status_code,
         )
     return response
+
+
+def _path() -> str:
+    """Return the path without its query, which may hold a code; a link's as its rule.
+
+    The address of a link made for one person is its secret.
+    """
+    rule = request.url_rule
+    if rule is not None and "secret" in rule.arguments:
+        return str(rule.rule)
+    return request.path

@@ -1,13 +1,13 @@
 """The door at which Recall asks for tokens that are held here; in front of Flask.
 
 As at Zoom's door there is no session, cookie, redirect or page. `TokenDoor` is for an
-event loop, `TokenReceiver` for any WSGI server (docs/custody.md tells the answers).
+event loop, `TokenReceiver` for any WSGI server (docs/tokens.md tells the answers).
 """
 
 import asyncio
 import re
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from http import HTTPStatus
 from urllib.parse import parse_qs
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -38,7 +38,7 @@ class TokenDoor:
     """Answers `GET /tokens/<key>`, `/zak` and `/obf` for an RSGI server.
 
     Args:
-        calls: Says what each call gets; closed with the door.
+        calls: Says what each call gets.
         trusted_proxies: How many proxies in front may name the sender.
     """
 
@@ -66,9 +66,8 @@ class TokenDoor:
         return http.response_bytes(reply.status, lines, body)
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Let the threads go; the calls end with the services."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-        self._calls.close()
 
     async def _reply(self, call: Call) -> Reply:
         loop = asyncio.get_running_loop()
@@ -127,7 +126,7 @@ class TokenReceiver:
             return outcome
         try:
             return outcome.result(ANSWER_WITHIN_S)
-        except TimeoutError:
+        except (TimeoutError, CancelledError):
             return NOT_YET
 
 

@@ -125,7 +125,11 @@ def test_a_way_back_opened_twice_works_once(door: Door, page: Page) -> None:
 
     page.goto(back[0])
 
-    expect_end(page, "Used already", "you are done. Otherwise start again", START_AGAIN)
+    expect_end(page, "This trip has ended", "opening it again", "See your connection")
+    page.get_by_role("link", name="See your connection").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your connection")
+    expect(page.get_by_text("It works.")).to_be_visible()
+    assert faults_of(page) == []
 
 
 def test_a_way_back_is_of_no_use_in_another_browser(
@@ -141,7 +145,7 @@ def test_a_way_back_is_of_no_use_in_another_browser(
     expect_end(stranger, "Another browser", "in the same browser", START_AGAIN)
     other.close()
     page.goto(back)
-    expect_end(page, "Used already", "Otherwise start again", START_AGAIN)
+    expect_end(page, "This trip has ended", "If there is none", START_AGAIN)
 
 
 def test_an_installation_begun_at_zoom_is_led_to_the_connect_page(

@@ -37,8 +37,11 @@ ROW_LINKS = {
 }
 FIXED = [
     *("/", "/zoom-apps/", "/zoom-apps/new", "/workspaces/", "/workspaces/new"),
-    *("/connections/", "/connections/?q=nobody", "/webhooks/", "/webhooks/refused"),
-    *("/webhooks/?meeting_id=1", "/staff/", "/staff/new", "/audit/", "/nothing-here"),
+    *("/connections/", "/connections/?q=nobody", "/connections/erasures"),
+    *("/connections/attempts/", "/connections/attempts/?outcome=declined"),
+    *("/connections/invitations/", "/connections/invitations/new"),
+    *("/webhooks/", "/webhooks/refused", "/webhooks/?meeting_id=1"),
+    *("/staff/", "/staff/new", "/audit/", "/nothing-here"),
 ]
 MEASURE = """() => ({
   wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
@@ -82,7 +85,7 @@ def addresses(browser: Browser, demo: Demo, signed_in: dict[str, Any]) -> list[s
     page.goto(f"{demo.url}{found[0]}/production")
     move = urlsplit(page.url).path
     context.close()
-    of_app = ("edit", "custody", "manifest", "subscription", "review")
+    of_app = ("edit", "custody", "manifest", "subscription", "review", "page")
     return [
         *(*FIXED, *found, in_recall, by_hand),
         *(f"{found[0]}/{name}" for name in of_app),
@@ -175,6 +178,9 @@ def test_every_page_of_a_stranger_is_whole_on_a_phone(
     for address in (
         f"{demo.url}/sign-in",
         connect,
+        f"{connect}/mine",
+        f"{connect}/disconnected",
+        f"{connect}/i/nobody-knows-this",
         f"{demo.url}/connect/nobody-knows-this",
         f"{demo.url}/oauth/zoom/callback?code=x",
         f"{demo.url}/oauth/zoom/callback?code=x&state=never-made",

@@ -1,14 +1,16 @@
 """How trips to Zoom ended, and who may see it."""
 
 import pytest
+from sqlmodel import select
 
 from dashboard.db import Database
 from dashboard.errors import NotFoundError
-from dashboard.models.connection import AttemptOutcome
+from dashboard.models.connection import AttemptOutcome, ConnectAttempt
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import attempts
+from dashboard.services import attempts, connecting
 from dashboard.services.bundle import Services
-from tests.connect_stage import BROWSER, OTHER, ConnectStage, a_connect_stage
+from dashboard.services.callbacks import Stop
+from tests.connect_stage import BROWSER, OTHER, ConnectStage, a_connect_stage, query_of
 from tests.makers import FakeClock
 
 
@@ -51,3 +53,34 @@ def test_a_result_is_shown_to_its_own_browser_alone(stage: ConnectStage) -> None
             attempts.result(session, slug, begun.attempt_id, browser=OTHER)
         with pytest.raises(NotFoundError):
             attempts.result(session, "another", begun.attempt_id, browser=BROWSER)
+
+
+def test_a_late_way_back_in_another_browser_changes_nothing(
+    stage: ConnectStage, clock: FakeClock
+) -> None:
+    begun = stage.begin()
+    query = stage.allow(begun)
+    clock.advance(minutes=11)
+    with stage.services.database.writing() as session:
+        attempts.expire(session, now=clock.now())
+
+    finished = stage.finish(browser=OTHER, **query)
+
+    assert (finished.stop, finished.attempt_id) == (Stop.USED, None)
+    assert stage.attempt(begun.attempt_id).outcome is AttemptOutcome.ABANDONED
+
+
+def test_an_installation_begun_at_zoom_is_noted_without_its_code(
+    stage: ConnectStage,
+) -> None:
+    url = stage.sandbox.zoom_world.install(stage.app.client_id, stage.ana.id)
+    code = query_of(url)["code"]
+    for _ in range(connecting.INSTALLS + 5):
+        finished = stage.finish(code=code)
+
+    with stage.services.database.reading() as session:
+        noted = session.exec(select(ConnectAttempt)).all()
+    assert (finished.stop, finished.slug) == (Stop.NO_STATE, stage.app.slug)
+    assert {row.outcome for row in noted} == {AttemptOutcome.BEGUN_AT_ZOOM}
+    assert len(noted) == connecting.INSTALLS  # a flood fills no disk
+    assert not any(code in row.model_dump_json() for row in noted)

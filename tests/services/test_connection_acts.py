@@ -82,6 +82,8 @@ def test_disconnecting_deletes_in_recall_and_leaves_nothing_of_the_user(
     assert mapped(stage, row) == set()
     assert [entry.act for entry in entries] == [
         "connection.created",
+        "erasure.begun",
+        "erasure.done_here",
         "connection.deleted",
     ]
     assert "ana" not in "".join(entry.subject for entry in entries).lower()

@@ -11,6 +11,7 @@ from dashboard.db import Database
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt
 from dashboard.models.ids import new_id
+from dashboard.models.invitation import Invitation, InvitationState
 from dashboard.models.resend import Redelivery, Resend
 from dashboard.models.webhook import Refusal, RefusalCount
 from dashboard.models.zoom_app import ZoomApp
@@ -166,3 +167,48 @@ def test_a_step_deletes_no_more_than_it_may(database: Database, owner: ZoomApp) 
     add(database, *(a_refusal(owner, OLD) for _ in range(5)))
 
     assert [prune(database, limit=3) for _ in range(3)] == [3, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("state", "at", "left"),
+    [
+        (InvitationState.EXPIRED, OLD, 0),
+        (InvitationState.REVOKED, OLD, 0),
+        (InvitationState.DONE, OLD, 0),
+        (InvitationState.EXPIRED, YOUNG, 1),
+        (InvitationState.OPENED, OLD, 1),
+    ],
+    ids=["expired", "revoked", "done, gone", "young", "not noted as expired"],
+)
+def test_links_of_no_use_go(
+    database: Database, owner: ZoomApp, state: InvitationState, at: datetime, left: int
+) -> None:
+    add(database, a_link(owner, state, at))
+
+    prune(database)
+
+    assert count(database, Invitation) == left
+
+
+def test_the_link_of_a_connection_stays_with_it(
+    database: Database, owner: ZoomApp
+) -> None:
+    connection = a_connection(owner)
+    link = a_link(owner, InvitationState.DONE, OLD)
+    link.connection_id = connection.id
+    add(database, connection, link)
+
+    prune(database)
+
+    assert count(database, Invitation) == 1
+
+
+def a_link(owner: ZoomApp, state: InvitationState, at: datetime) -> Invitation:
+    return Invitation(
+        zoom_app_id=owner.id,
+        token_hash=uuid4().hex,
+        email="ana@example.com",
+        state=state,
+        created_at=at,
+        expires_at=at,
+    )

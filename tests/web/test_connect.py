@@ -174,7 +174,7 @@ def test_a_replayed_callback_is_refused(user: FlaskClient, stage: ConnectStage) 
 
     response = user.get(CALLBACK, query_string=query)
 
-    assert (response.status_code, heading(response)) == (410, "Used already")
+    assert (response.status_code, heading(response)) == (410, "This trip has ended")
     assert len(stage.credentials()) == 1
 
 
@@ -280,7 +280,7 @@ def test_an_app_that_is_not_in_recall_says_who_can_mend_it(
 
     assert (shown.status_code, heading(shown)) == (503, "Not ready yet")
     assert "admin" in shown.text
-    assert pressed.status_code == 409
+    assert pressed.status_code == 503
 
 
 def test_a_page_that_does_not_exist_is_not_found(user: FlaskClient) -> None:

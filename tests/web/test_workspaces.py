@@ -7,14 +7,15 @@ from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
 from pydantic import SecretStr
 
+from dashboard.clients.zoom_grants import GrantTokens
 from dashboard.models.staff import Role
 from dashboard.models.workspace import Verdict, Workspace
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import workspace_signing, workspaces
+from dashboard.services import held_grants, workspace_signing, workspaces
 from dashboard.services.bundle import Services
 from tests.conftest import SignIn
-from tests.makers import API_KEY, a_workspace, a_zoom_app
+from tests.makers import API_KEY, a_connection, a_workspace, a_zoom_app
 
 KEY = API_KEY.get_secret_value()
 TYPED = {"name": "Main", "region": "us-east-1", "api_key": KEY}
@@ -227,3 +228,28 @@ def test_signing_that_cannot_be_is_refused_at_its_field(
     assert page.select(f"#{field}[aria-invalid]")
     assert page.select("#name[value=Renamed]")
     assert (kept.name, kept.requires_signature) == ("Test workspace", False)
+
+
+def test_when_recall_last_asked_unsigned_is_said_beside_the_switch(
+    admin: FlaskClient, services: Services, saved: UUID
+) -> None:
+    now = services.clock.now()
+    with services.database.writing() as session:
+        app = a_zoom_app(services.vault, workspace_id=saved)
+        session.add(app)
+        session.flush()
+        row = a_connection(app)
+        session.add(row)
+        session.flush()
+        pair = GrantTokens(
+            access_token=SecretStr("a"), refresh_token=SecretStr("b"), expires_in=3600
+        )
+        grant = held_grants.add(
+            session, services.vault, row.id, pair, key="k", asked_at=now, now=now
+        )
+        grant.served_at = grant.unsigned_at = now
+
+    page = " ".join(admin.get(f"/workspaces/{saved}/edit").text.split())
+
+    assert "Recall last got a token" in page
+    assert "it last asked unsigned" in page

@@ -4,25 +4,19 @@ Nothing here shows one browser what another one did: a result needs the cookie o
 browser that began the trip.
 """
 
-import re
-import secrets
 from uuid import UUID
 
-from flask import Blueprint, Response, make_response, render_template, request, url_for
+from flask import Blueprint, Response, make_response, request, url_for
 
-from dashboard.errors import ConflictError, NotFoundError
+from dashboard.errors import NotFoundError
 from dashboard.models.connection import AttemptOutcome
-from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import attempts, connecting, scopes, succession
+from dashboard.services import attempts, connecting, own_connections, page_designs
 from dashboard.services.callbacks import Stop
-from dashboard.web import htmx
+from dashboard.web import hosted, htmx
 from dashboard.web.access import public
 from dashboard.web.context import db, services
 
 bp = Blueprint("connect", __name__)
-
-_BROWSER = re.compile(r"[A-Za-z0-9_-]{43}")
-_BROWSER_STAYS_S = 24 * 3600
 
 _STOPPED = {
     Stop.NO_STATE: 400,
@@ -36,11 +30,17 @@ _ENDED = {
     AttemptOutcome.CONNECTED: 200,
     AttemptOutcome.DECLINED: 400,
     AttemptOutcome.EXPIRED: 410,
+    AttemptOutcome.ABANDONED: 410,
+    AttemptOutcome.WRONG_ACCOUNT: 403,
+    AttemptOutcome.BEGUN_AT_ZOOM: 400,
     AttemptOutcome.REPLAYED: 403,
     AttemptOutcome.REFUSED_BY_RECALL: 424,
+    AttemptOutcome.REFUSED_BY_ZOOM: 424,
     AttemptOutcome.UNREACHABLE: 424,
     AttemptOutcome.ZOOM_ERROR: 400,
 }
+_LOGO_POLICY = "default-src 'none'; sandbox"
+_FOR_EVER = "public, max-age=31536000, immutable"
 
 
 @bp.get("/connect/<slug>")
@@ -48,13 +48,15 @@ _ENDED = {
 def show(slug: str) -> Response:
     """Say who asks, what is read and why; one button."""
     app = connecting.door(db(), slug)
-    if app.retired_at is not None:
-        return _moved_on(app)
-    if not connecting.is_ready(app):
-        return _page("connect/not_ready.html", 503, app=app)
-    listed = scopes.list_for(app.kind, app.scope_style)
-    asked = [scope for scope in listed if scope.is_required]
-    return _page("connect/show.html", 200, app=app, asked=asked)
+    browser = hosted.browser()
+    return hosted.closed(app) or hosted.page(
+        "connect/show.html",
+        200,
+        app=app,
+        asked=hosted.asked_of(app),
+        away=own_connections.last_trip(db(), app, browser=browser),
+        mine=own_connections.of_browser(db(), app, browser=browser),
+    )
 
 
 @bp.post("/connect/<slug>")
@@ -62,25 +64,7 @@ def show(slug: str) -> Response:
 def create(slug: str) -> Response:
     """Begin a trip bound to this browser and send it to Zoom."""
     app = connecting.door(db(), slug)
-    if app.retired_at is not None:  # since the page was opened
-        return _moved_on(app)
-    browser = _browser() or secrets.token_urlsafe(32)
-    address = request.remote_addr or ""
-    try:
-        begun = connecting.begin(services(), slug, browser=browser, address=address)
-    except ConflictError as error:
-        return _page("connect/not_now.html", 409, slug=slug, message=str(error))
-    response = htmx.go_to(begun.authorize_url)
-    is_https = services().public_url.startswith("https://")
-    response.set_cookie(
-        _cookie(),
-        browser,
-        max_age=_BROWSER_STAYS_S,
-        secure=is_https,
-        httponly=True,
-        samesite="Lax",  # Zoom's redirect back is a cross-site GET
-    )
-    return response
+    return hosted.closed(app) or hosted.leave(app)
 
 
 @bp.get("/oauth/zoom/callback")
@@ -92,58 +76,57 @@ def callback() -> Response:
         state=request.args.get("state"),
         code=request.args.get("code"),
         error=request.args.get("error"),
-        browser=_browser(),
+        browser=hosted.browser(),
+        address=request.remote_addr or "",
     )
     if finished.stop is None:
         where = url_for(".result", slug=finished.slug, attempt_id=finished.attempt_id)
         return htmx.go_to(where)
     slug = finished.slug
-    if slug is None:
-        only = connecting.only_ready(db())
-        slug = None if only is None else only.slug
+    app = connecting.door(db(), slug) if slug else connecting.only_ready(db())
     template = f"connect/stopped/{finished.stop.value}.html"
-    return _page(template, _STOPPED[finished.stop], slug=slug)
+    return hosted.page(template, _STOPPED[finished.stop], app=app)
 
 
 @bp.get("/connect/<slug>/result/<uuid:attempt_id>")
 @public
 def result(slug: str, attempt_id: UUID) -> Response:
     """Say how a trip ended, to the browser that made it."""
+    app = connecting.door(db(), slug)
     try:
-        found = attempts.result(db(), slug, attempt_id, browser=_browser())
+        found = attempts.result(db(), slug, attempt_id, browser=hosted.browser())
     except NotFoundError:
-        return _page("connect/stopped/other_browser.html", 404, slug=slug)
+        return hosted.page("connect/stopped/other_browser.html", 404, app=app)
     outcome = found.attempt.outcome
     name, status = outcome.value, _ENDED[outcome]
     if found.must_consent_again:
         name, status = "consent_again", 409
-    return _page(f"connect/ended/{name}.html", status, result=found, slug=slug)
+    missing = own_connections.missing(found.connection) if found.connection else []
+    return hosted.page(
+        f"connect/ended/{name}.html", status, app=app, result=found, missing=missing
+    )
 
 
-def _moved_on(app: ZoomApp) -> Response:
-    """Lead from a retired app to the one in its place, if there is one."""
-    following = succession.successor(db(), app)
-    if following is None:
-        return _page("connect/stopped/retired.html", 410, app=app)
-    response = htmx.go_to(url_for(".show", slug=following.slug))
-    response.headers["Cache-Control"] = "no-store"  # it may be brought back
+@bp.post("/connect/<slug>/result/<uuid:attempt_id>/again")
+@public
+def again(slug: str, attempt_id: UUID) -> Response:
+    """Begin once more as that trip began: from the same link, if it was one."""
+    app = connecting.door(db(), slug)
+    try:
+        found = attempts.result(db(), slug, attempt_id, browser=hosted.browser())
+    except NotFoundError:
+        return hosted.page("connect/stopped/other_browser.html", 404, app=app)
+    return hosted.leave(app, found.attempt.invitation_id)
+
+
+@bp.get("/connect/<slug>/logo/<logo_print>")
+@public
+def logo(slug: str, logo_print: str) -> Response:
+    """Serve the logo; its address changes with it."""
+    app = connecting.door(db(), slug)
+    image, media_type = page_designs.logo(db(), app, logo_print)
+    response = make_response(image)
+    response.headers["Content-Type"] = media_type
+    response.headers["Cache-Control"] = _FOR_EVER
+    response.headers["Content-Security-Policy"] = _LOGO_POLICY
     return response
-
-
-def _page(template: str, status: int, **context: object) -> Response:
-    response = make_response(render_template(template, **context), status)
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def _browser() -> str | None:
-    """Return what binds trips to this browser, if it is one of ours."""
-    given = request.cookies.get(_cookie(), "")
-    return given if _BROWSER.fullmatch(given) else None
-
-
-def _cookie() -> str:
-    # With the prefix no neighbouring sub-domain can plant it; browsers take the prefix
-    # on https alone.
-    is_https = services().public_url.startswith("https://")
-    return "__Host-connect" if is_https else "connect"

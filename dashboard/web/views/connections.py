@@ -10,12 +10,14 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection, TokenState
+from dashboard.models.erasure import Erasure
 from dashboard.services import (
     addresses,
     attempts,
     connection_acts,
     connection_pages,
     connections,
+    erasing,
     zoom_apps,
 )
 from dashboard.services.connection_pages import Filters
@@ -99,6 +101,7 @@ def show(connection_id: UUID) -> Response:
         "connections/show.html",
         "connections/partials/_live.html",
         connection=row,
+        erasure=_erasure(row),
         app=app,
         meetings=connection_pages.meetings(db(), connection_id),
         most_meetings=connection_pages.MOST_MEETINGS,
@@ -158,6 +161,12 @@ def destroy(connection_id: UUID) -> Response:
         "Disconnected. Recall's credential and the user's data here are gone.", "good"
     )
     return htmx.go_to(url_for(".index"))
+
+
+def _erasure(row: Connection) -> Erasure | None:
+    if row.deauthorized_at is None:
+        return None
+    return erasing.under_way(db(), services().vault, row)
 
 
 def _not_done(connection_id: UUID, error: UpstreamError, start: str = "") -> Response:

@@ -1,5 +1,6 @@
 """The webhook log, one webhook, and what an admin may do with it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import (
@@ -13,9 +14,10 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 
-from dashboard.errors import NotFoundError
+from dashboard.errors import ConflictError, NotFoundError
 from dashboard.models.connection import Connection
 from dashboard.models.ids import new_id
+from dashboard.models.webhook import Webhook
 from dashboard.services import (
     addresses,
     audit,
@@ -26,10 +28,12 @@ from dashboard.services import (
     resend_acts,
     webhooks,
 )
+from dashboard.services.erased_words import of_webhook
 from dashboard.services.paging import Place
 from dashboard.services.permissions import Permission
+from dashboard.services.proofs import Finding
 from dashboard.services.webhook_steps import steps
-from dashboard.services.webhooks import WebhookFilter
+from dashboard.services.webhooks import Request, Trace, WebhookFilter
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, services
@@ -134,7 +138,7 @@ def trace(webhook_id: int) -> Response:
 def sent(webhook_id: int) -> Response:
     """Show what each attempt sent: the other live part."""
     found = webhooks.get(db(), webhook_id)
-    raw = webhooks.request(db(), services().vault, webhook_id)
+    raw = _raw(found)
     return htmx.fragment(
         "webhooks/partials/_sent.html",
         trace=found,
@@ -147,6 +151,8 @@ def sent(webhook_id: int) -> Response:
 def reveal(webhook_id: int) -> str:
     """Show the request exactly as it came; the reveal is audited before it is shown."""
     found = webhooks.get(db(), webhook_id)
+    if erased := _erased(found.webhook):
+        raise ConflictError(erased)
     with services().database.writing() as session:
         audit.record(
             session,
@@ -182,21 +188,38 @@ def _whose(filters: WebhookFilter) -> Connection | None:
         return None  # the page says so
 
 
+def _raw(trace: Trace) -> Request:
+    """Return the request; of one that is erased there is nothing left."""
+    if trace.webhook.erased_at is not None:
+        return Request(headers=[], body=b"")
+    return webhooks.request(db(), services().vault, trace.webhook.id)
+
+
+def _erased(webhook: Webhook) -> str:
+    return of_webhook(webhook.erased_at) if webhook.erased_at is not None else ""
+
+
+def _findings(trace: Trace, raw: Request) -> Sequence[Finding]:
+    if trace.webhook.erased_at is not None:
+        return ()
+    return proofs.verify(db(), services().vault, trace, raw)
+
+
 def _context(
     webhook_id: int, *, is_revealed: bool = False, is_verified: bool = False
 ) -> dict[str, Any]:
     found = webhooks.get(db(), webhook_id)
-    vault = services().vault
-    raw = webhooks.request(db(), vault, webhook_id)
+    raw = _raw(found)
     url = addresses.webhook_url(services().public_url, found.app.id)
     return {
         "trace": found,
         "steps": steps(found, now=now()),
         "sent": proofs.sent(found, raw.names),
-        "findings": proofs.verify(db(), vault, found, raw) if is_verified else None,
+        "findings": _findings(found, raw) if is_verified else None,
         "resend_id": new_id(now()),
         "age_min": int((now().timestamp() - found.webhook.sent_at_s) // 60),
         "headers": raw.headers if is_revealed else redaction.headers(raw.headers),
         "shown": None if is_revealed else redaction.body(raw.body),
+        "erased": _erased(found.webhook),
         "views": views(raw.body, raw.headers, url=url) if is_revealed else None,
     }

@@ -7,8 +7,8 @@ from flask.typing import ResponseReturnValue
 from pydantic import SecretStr
 
 from dashboard.errors import ConflictError, InvalidInputError
-from dashboard.models.workspace import Verdict
-from dashboard.services import budget_pages, workspaces
+from dashboard.models.workspace import Verdict, Workspace
+from dashboard.services import budget_pages, workspace_signing, workspaces
 from dashboard.services.permissions import Permission
 from dashboard.services.workspace_signing import Signing
 from dashboard.services.workspaces import Entered, KeyAnswer, NewWorkspace
@@ -74,7 +74,7 @@ def edit(workspace_id: UUID) -> str:
             "requires_signature": workspace.requires_signature,
         }
     )
-    return render_template("workspaces/edit.html", form=form, workspace=workspace)
+    return _edit_page(form, workspace)
 
 
 @bp.post("/<uuid:workspace_id>/edit")
@@ -135,8 +135,16 @@ def _came_from() -> str | None:
 
 def _edit_again(form: WorkspaceForm, workspace_id: UUID) -> ResponseReturnValue:
     workspace = workspaces.get(db(), workspace_id)
-    page = render_template("workspaces/edit.html", form=form, workspace=workspace)
-    return page, _UNPROCESSABLE
+    return _edit_page(form, workspace), _UNPROCESSABLE
+
+
+def _edit_page(form: WorkspaceForm, workspace: Workspace) -> str:
+    return render_template(
+        "workspaces/edit.html",
+        form=form,
+        workspace=workspace,
+        calls=workspace_signing.calls(db(), workspace.id),
+    )
 
 
 def _put(

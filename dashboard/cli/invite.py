@@ -1,0 +1,96 @@
+"""`dashboard invite`: links made for one person each, one or a list of them."""
+
+import json
+from pathlib import Path
+from uuid import UUID
+
+import click
+
+from dashboard.cli.opening import opened_services
+from dashboard.errors import InvalidInputError
+from dashboard.services import audit, invitation_lists, invitations, zoom_apps
+from dashboard.services.invitations import LASTS_DAYS, LONGEST_DAYS, Wanted
+from dashboard.web import exports
+
+_LARGEST_LIST_BYTES = 1_000_000
+
+
+@click.command("invite")
+@click.argument("zoom_app_id", metavar="ZOOM_APP_ID", type=click.UUID)
+@click.option("--email", default="", help="The link takes this Zoom account alone.")
+@click.option("--user-ref", default="", help="Your own id of the user.")
+@click.option(
+    "--expires-days",
+    default=LASTS_DAYS,
+    show_default=True,
+    type=click.IntRange(1, LONGEST_DAYS),
+)
+@click.option(
+    "--csv",
+    "list_file",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    help="Many: columns email and user_ref; - is standard input.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(
+    zoom_app_id: UUID,
+    email: str,
+    user_ref: str,
+    expires_days: int,
+    list_file: Path | None,
+    as_json: bool,  # noqa: FBT001 - click passes flags so
+) -> None:
+    """Make a link for one person, or one for each line of a list.
+
+    The links are printed once: only their hashes are stored. One link is printed bare,
+    a list as CSV.
+    """
+    if list_file is not None and (email or user_ref):
+        raise click.UsageError("Give --csv, or --email and --user-ref; not both.")
+    people = (
+        [invitation_lists.one(email, user_ref)]
+        if list_file is None
+        else _read(list_file)
+    )
+    with opened_services() as services:
+        with services.database.writing() as session:
+            app = zoom_apps.get(session, zoom_app_id)
+            made = invitations.make(
+                session,
+                app,
+                people,
+                days=expires_days,
+                actor=audit.COMMAND_LINE,
+                now=services.clock.now(),
+            )
+        rows = invitation_lists.told(made, app, public_url=services.public_url)
+    if as_json:
+        click.echo(json.dumps({"invitations": rows}))
+    elif list_file is None:
+        click.echo(rows[0]["link"])
+    else:
+        for line in exports.csv_lines(invitation_lists.COLUMNS, rows):
+            click.echo(line, nl=False)
+
+
+def _read(path: Path) -> list[Wanted]:
+    """Read a list; each wrong line is said on standard error and nothing is made.
+
+    Raises:
+        InvalidInputError: Some line is wrong, or the file is too large or no text.
+    """
+    with click.open_file(str(path), "rb") as file:
+        raw = file.read(_LARGEST_LIST_BYTES + 1)
+    if len(raw) > _LARGEST_LIST_BYTES:
+        raise InvalidInputError(f"{path} is too large; part it.")
+    try:
+        found = invitation_lists.read(raw.decode())
+    except UnicodeDecodeError:
+        raise InvalidInputError(f"{path} is no text in UTF-8.") from None
+    if found.troubles:
+        for trouble in found.troubles[: invitation_lists.MOST_TROUBLES]:
+            click.echo(str(trouble), err=True)
+        number = len(found.troubles)
+        lines = "1 line is" if number == 1 else f"{number:,} lines are"
+        raise InvalidInputError(f"{lines} wrong in {path}; no link was made.")
+    return list(found.wanted)

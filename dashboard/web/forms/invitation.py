@@ -1,0 +1,152 @@
+"""Forms about links made for one person, and their filters in the query string."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID, uuid4
+
+from flask import request
+from flask_wtf import FlaskForm
+from flask_wtf.file import FileField
+from wtforms import (
+    EmailField,
+    HiddenField,
+    IntegerField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.validators import InputRequired, Length, NumberRange, Optional
+
+from dashboard.models.connection import AttemptOutcome
+from dashboard.models.invitation import InvitationState
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.services import attempt_pages, invitation_pages
+from dashboard.services.attempt_words import TOLD
+from dashboard.services.invitations import LASTS_DAYS, LONGEST_DAYS
+
+_DAYS = f"A link lasts 1 to {LONGEST_DAYS} days."
+_LONGEST_LIST = 500_000
+
+
+class _Making(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    """What one link and a list of them have in common.
+
+    `batch` is of the form as it was opened: sent twice, it makes its links once.
+    """
+
+    app = SelectField("Zoom app", validate_choice=False)
+    expires_days = IntegerField(
+        "Days it lasts",
+        [
+            InputRequired(_DAYS),
+            NumberRange(1, LONGEST_DAYS, _DAYS),
+        ],
+        default=LASTS_DAYS,
+    )
+    batch = HiddenField(default=lambda: str(uuid4()))
+
+    def offer(self, zoom_apps: Sequence[ZoomApp]) -> None:
+        """Offer the zoom apps that take connections."""
+        self.offered = {
+            str(app.id): _name(app) for app in zoom_apps if app.retired_at is None
+        }
+        self.app.choices = self.offered
+
+    def zoom_app_id(self) -> UUID | None:
+        """Return the chosen zoom app's id; None if it was not offered."""
+        return _uuid(self.app.data) if self.app.data in self.offered else None
+
+    def batch_id(self) -> UUID:
+        """Return the form's own id."""
+        return _uuid(self.batch.data) or uuid4()
+
+
+class InvitationForm(_Making):
+    """Inviting one person."""
+
+    email = EmailField("E-mail", [Optional(), Length(max=254)])
+    user_ref = StringField("Your own id of the user", [Optional(), Length(max=200)])
+
+
+class ListForm(_Making):
+    """Inviting many: a file or what is pasted."""
+
+    people = TextAreaField(
+        "People",
+        [Length(max=_LONGEST_LIST, message="The list is too long; part it.")],
+    )
+    file = FileField("or a CSV file")
+
+    def __init__(self, *args: Any, **named: Any) -> None:  # noqa: ANN401 - WTForms' own
+        super().__init__(*args, **named)
+        for field in self:  # the other form is on the same page
+            field.id = f"list-{field.id}"
+
+
+class InvitationFilter(FlaskForm):  # type: ignore[misc]  # as above
+    """A GET form: it changes nothing, so it carries no token."""
+
+    class Meta:
+        """WTForms' own switch."""
+
+        csrf = False
+
+    state = SelectField("State", default="", validate_choice=False)
+    app = SelectField("Zoom app", default="", validate_choice=False)
+
+    def filters(self) -> invitation_pages.Filters:
+        """Return what is asked for; what makes no sense is left out."""
+        known = set(InvitationState)
+        state = InvitationState(self.state.data) if self.state.data in known else None
+        return invitation_pages.Filters(state=state, zoom_app_id=_uuid(self.app.data))
+
+
+class AttemptFilter(FlaskForm):  # type: ignore[misc]  # as above
+    """The same of trips to Zoom."""
+
+    class Meta:
+        """WTForms' own switch."""
+
+        csrf = False
+
+    outcome = SelectField("How it ended", default="", validate_choice=False)
+    app = SelectField("Zoom app", default="", validate_choice=False)
+
+    def filters(self) -> attempt_pages.Filters:
+        """Return what is asked for; what makes no sense is left out."""
+        known, asked = set(AttemptOutcome), self.outcome.data
+        outcome = AttemptOutcome(asked) if asked in known else None
+        return attempt_pages.Filters(outcome=outcome, zoom_app_id=_uuid(self.app.data))
+
+
+def invitation_filter(zoom_apps: Sequence[ZoomApp]) -> InvitationFilter:
+    """Return the form with what the query string says."""
+    form = InvitationFilter(request.args)
+    words = {state.value: word for state, (_, word) in invitation_pages.WORDS.items()}
+    form.state.choices = {"": "All states", **words}
+    form.app.choices = _apps(zoom_apps)
+    return form
+
+
+def attempt_filter(zoom_apps: Sequence[ZoomApp]) -> AttemptFilter:
+    """Return the form with what the query string says."""
+    form = AttemptFilter(request.args)
+    words = {outcome.value: told.word for outcome, told in TOLD.items()}
+    form.outcome.choices = {"": "In any way", **words}
+    form.app.choices = _apps(zoom_apps)
+    return form
+
+
+def _apps(zoom_apps: Sequence[ZoomApp]) -> dict[str, str]:
+    return {"": "All zoom apps", **{str(app.id): _name(app) for app in zoom_apps}}
+
+
+def _name(app: ZoomApp) -> str:
+    return f"{app.name} ({app.environment.value})"
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text or "")
+    except ValueError:
+        return None

@@ -1,0 +1,32 @@
+"""The form about what a zoom app's hosted pages say."""
+
+from flask_wtf import FlaskForm
+from flask_wtf.file import FileField
+from wtforms import BooleanField, StringField, TextAreaField
+from wtforms.validators import Length
+
+from dashboard.services.page_designs import Texts
+
+
+class PageDesignForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    """Plain texts and a logo; an empty text is the house's own."""
+
+    organisation = StringField(
+        "Organisation", [Length(max=80, message="At most 80 characters.")]
+    )
+    intro = TextAreaField(
+        "Intro", [Length(max=2000, message="At most 2,000 characters.")]
+    )
+    contact = StringField(
+        "Whom to ask", [Length(max=200, message="At most 200 characters.")]
+    )
+    logo = FileField("Logo")
+    removes_logo = BooleanField("Remove the logo")
+
+    def texts(self) -> Texts:
+        """Return what was typed."""
+        return Texts(
+            organisation=self.organisation.data or "",
+            intro=self.intro.data or "",
+            contact=self.contact.data or "",
+        )

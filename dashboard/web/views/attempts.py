@@ -1,0 +1,52 @@
+"""Trips to Zoom as they ended, those that never came back too."""
+
+from urllib.parse import urlencode
+
+from flask import Blueprint, request, url_for
+from flask.typing import ResponseReturnValue
+
+from dashboard.services import abandonment, attempt_pages, zoom_apps
+from dashboard.services.attempt_words import TOLD
+from dashboard.services.permissions import Permission
+from dashboard.web import htmx
+from dashboard.web.access import requires
+from dashboard.web.context import db, now
+from dashboard.web.forms.invitation import attempt_filter
+
+bp = Blueprint("attempts", __name__, url_prefix="/connections/attempts")
+
+_QUERY = ("outcome", "app")
+
+
+@bp.get("/")
+@requires(Permission.CONNECTIONS_READ)
+def index() -> ResponseReturnValue:
+    """List trips, newest first; every filter is in the query string."""
+    apps = zoom_apps.list_all(db())
+    form = attempt_filter(apps)
+    filters, cursor = form.filters(), request.args.get("cursor")
+    found = attempt_pages.page(db(), filters, cursor=cursor)
+    lost = [
+        (app, trouble)
+        for app in apps
+        if app.retired_at is None and filters.zoom_app_id in (None, app.id)
+        if (trouble := abandonment.find(db(), app, now=now())) is not None
+    ]
+    return htmx.page_or_fragment(
+        "attempts/index.html",
+        "attempts/partials/_list.html",
+        form=form,
+        rows=found.rows,
+        names={app.id: app.name for app in apps},
+        told=TOLD,
+        lost=lost,
+        is_filtered=filters != attempt_pages.Filters(),
+        newest_url=_at() if cursor else None,
+        older_url=_at(cursor=found.older) if found.older else None,
+    )
+
+
+def _at(**over: str | None) -> str:
+    kept = {name: request.args.get(name) for name in _QUERY} | over
+    query = urlencode({name: value for name, value in kept.items() if value})
+    return url_for(".index") + (f"?{query}" if query else "")

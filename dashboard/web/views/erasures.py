@@ -1,0 +1,17 @@
+"""Whose data is being deleted, by when, and how far it is: without saying whose."""
+
+from flask import Blueprint, render_template
+
+from dashboard.services import erasing_pages
+from dashboard.services.permissions import Permission
+from dashboard.web.access import requires
+from dashboard.web.context import db
+
+bp = Blueprint("erasures", __name__, url_prefix="/connections/erasures")
+
+
+@bp.get("/", strict_slashes=False)
+@requires(Permission.CONNECTIONS_READ)
+def index() -> str:
+    """List the erasures, those under way first."""
+    return render_template("erasures/index.html", rows=erasing_pages.listed(db()))

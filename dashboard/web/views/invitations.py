@@ -1,0 +1,208 @@
+"""Links made for one person: list, make one or many, revoke; and reconnect links.
+
+A link's address is shown once, in the answer to the form that made it: only its hash is
+stored.
+"""
+
+import base64
+from collections.abc import Sequence
+from urllib.parse import urlencode
+from uuid import UUID
+
+from flask import (
+    Blueprint,
+    Response,
+    flash,
+    make_response,
+    render_template,
+    request,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+
+from dashboard.errors import ConflictError, InvalidInputError
+from dashboard.services import (
+    connections,
+    invitation_lists,
+    invitation_pages,
+    invitation_states,
+    invitations,
+    zoom_apps,
+)
+from dashboard.services.invitations import Made, Wanted
+from dashboard.services.permissions import Permission
+from dashboard.web import exports, htmx
+from dashboard.web.access import requires
+from dashboard.web.context import actor, db, now, services
+from dashboard.web.forms.invitation import (
+    InvitationForm,
+    ListForm,
+    invitation_filter,
+)
+
+bp = Blueprint("invitations", __name__, url_prefix="/connections")
+
+_QUERY = ("state", "app")
+
+
+@bp.get("/invitations/")
+@requires(Permission.INVITATIONS_READ)
+def index() -> ResponseReturnValue:
+    """List links, newest first; every filter is in the query string."""
+    apps = zoom_apps.list_all(db())
+    form = invitation_filter(apps)
+    filters, cursor = form.filters(), request.args.get("cursor")
+    found = invitation_pages.page(db(), filters, cursor=cursor, now=now())
+    states = {one.id: invitation_states.state_of(one, now=now()) for one in found.rows}
+    return htmx.page_or_fragment(
+        "invitations/index.html",
+        "invitations/partials/_list.html",
+        form=form,
+        rows=found.rows,
+        states=states,
+        words=invitation_pages.WORDS,
+        usable=invitation_states.USABLE,
+        names={app.id: app.name for app in apps},
+        is_filtered=filters != invitation_pages.Filters(),
+        newest_url=_at() if cursor else None,
+        older_url=_at(cursor=found.older) if found.older else None,
+    )
+
+
+@bp.get("/invitations/new")
+@requires(Permission.INVITATIONS_WRITE)
+def new() -> str:
+    """Show the forms for one link and for many."""
+    return _new_page(InvitationForm(), ListForm())
+
+
+@bp.post("/invitations/")
+@requires(Permission.INVITATIONS_WRITE)
+def create() -> ResponseReturnValue:
+    """Make one link and show it, once."""
+    form, other = InvitationForm(), ListForm(formdata=None)
+    form.offer(zoom_apps.list_all(db()))
+    app_id = form.zoom_app_id()
+    if not form.validate() or app_id is None:
+        return _new_page(form, other), 422
+    try:
+        person = invitation_lists.one(form.email.data or "", form.user_ref.data or "")
+        made = _make(app_id, [person], form)
+    except InvalidInputError as error:
+        form[error.field or "email"].errors = [str(error)]
+        return _new_page(form, other), 422
+    except ConflictError as error:
+        form.form_errors.append(str(error))
+        return _new_page(form, other), 409
+    return _made_page(made, app_id)
+
+
+@bp.post("/invitations/list")
+@requires(Permission.INVITATIONS_WRITE)
+def create_many() -> ResponseReturnValue:
+    """Make a link for each line of a list and show them, once."""
+    form, other = ListForm(), InvitationForm(formdata=None)
+    form.offer(zoom_apps.list_all(db()))
+    app_id = form.zoom_app_id()
+    if form.file.data:
+        raw = form.file.data.read()
+        form.people.data = raw.decode(errors="replace")  # shown again, to be mended
+    if not form.validate() or app_id is None:
+        return _new_page(other, form), 422
+    found = invitation_lists.read(form.people.data or "")
+    if found.troubles:
+        return _new_page(other, form, troubles=found.troubles), 422
+    try:
+        made = _make(app_id, found.wanted, form)
+    except (ConflictError, InvalidInputError) as error:
+        form.form_errors.append(str(error))
+        return _new_page(other, form), 409
+    return _made_page(made, app_id)
+
+
+@bp.post("/invitations/<uuid:invitation_id>/revoke")
+@requires(Permission.INVITATIONS_WRITE)
+def revoke(invitation_id: UUID) -> Response:
+    """Take a link back."""
+    try:
+        with services().database.writing() as session:
+            invitation_states.revoke(session, invitation_id, actor=actor(), now=now())
+    except ConflictError as error:
+        flash(str(error), "trouble")
+    else:
+        flash("Revoked. Whoever opens the link is told to ask for another.", "good")
+    return htmx.go_to(url_for(".index"))
+
+
+@bp.post("/<uuid:connection_id>/reconnect-link")
+@requires(Permission.CONNECTIONS_INVITE)
+def renew(connection_id: UUID) -> ResponseReturnValue:
+    """Make the link that renews one connection, and show it once."""
+    try:
+        with services().database.writing() as session:
+            row = connections.get(session, connection_id)
+            made = invitations.reconnect_link(session, row, actor=actor(), now=now())
+    except ConflictError as error:
+        flash(str(error), "trouble")
+        return htmx.go_to(url_for("connections.show", connection_id=connection_id))
+    return _made_page([made], row.zoom_app_id, connection_id=connection_id)
+
+
+def _make(
+    app_id: UUID, people: Sequence[Wanted], form: InvitationForm | ListForm
+) -> Sequence[Made]:
+    with services().database.writing() as session:
+        return invitations.make(
+            session,
+            zoom_apps.get(session, app_id),
+            people,
+            days=form.expires_days.data or invitations.LASTS_DAYS,
+            batch=form.batch_id(),
+            actor=actor(),
+            now=now(),
+        )
+
+
+def _new_page(
+    form: InvitationForm,
+    list_form: ListForm,
+    *,
+    troubles: Sequence[invitation_lists.Trouble] = (),
+) -> str:
+    apps = zoom_apps.list_all(db())
+    for one in (form, list_form):
+        one.offer(apps)
+    return render_template(
+        "invitations/new.html",
+        form=form,
+        list_form=list_form,
+        troubles=troubles[: invitation_lists.MOST_TROUBLES],
+        more_troubles=max(0, len(troubles) - invitation_lists.MOST_TROUBLES),
+    )
+
+
+def _made_page(
+    made: Sequence[Made], app_id: UUID, *, connection_id: UUID | None = None
+) -> Response:
+    app = zoom_apps.get(db(), app_id)
+    rows = invitation_lists.told(made, app, public_url=services().public_url)
+    table = "".join(exports.csv_lines(invitation_lists.COLUMNS, rows))
+    response = make_response(
+        render_template(
+            "invitations/made.html",
+            app=app,
+            rows=rows,
+            csv=table,
+            download=base64.b64encode(table.encode()).decode(),
+            expires_at=made[0].invitation.expires_at,
+            connection_id=connection_id,
+        )
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _at(**over: str | None) -> str:
+    kept = {name: request.args.get(name) for name in _QUERY} | over
+    query = urlencode({name: value for name, value in kept.items() if value})
+    return url_for(".index") + (f"?{query}" if query else "")

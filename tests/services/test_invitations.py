@@ -1,0 +1,356 @@
+"""Links made for one person: who may use them, and what a wrong account leaves."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlmodel import select
+
+from dashboard.db import Database
+from dashboard.errors import ConflictError, NotFoundError
+from dashboard.models.connection import AttemptOutcome, Connection
+from dashboard.models.erasure import Erasure
+from dashboard.models.invitation import InvitationState
+from dashboard.models.zoom_app import Kind
+from dashboard.sandbox.faults import Fault, FaultKind
+from dashboard.sandbox.serving import RunningSandbox
+from dashboard.sandbox.zoom.records import ZoomUser
+from dashboard.services import audit, connecting, invitation_states, invitations
+from dashboard.services.bundle import Services
+from tests.connect_stage import OTHER, ConnectStage, a_connect_stage, query_of
+from tests.invitation_stage import go, invite, now_of, reconnect_link
+from tests.makers import FakeClock
+
+CREDENTIALS = "/api/v2/zoom-oauth-credentials/"
+
+
+@pytest.fixture
+def stage(
+    services: Services, sandbox: RunningSandbox, database: Database
+) -> ConnectStage:
+    return a_connect_stage(services, sandbox, database=database)
+
+
+@pytest.fixture
+def lite(services: Services, sandbox: RunningSandbox) -> ConnectStage:
+    return a_connect_stage(services, sandbox)
+
+
+def bo_of(stage: ConnectStage) -> ZoomUser:
+    return stage.sandbox.zoom_world.add_user(email="bo@example.org")
+
+
+def test_the_secret_is_stored_as_a_hash_alone(lite: ConnectStage) -> None:
+    made = invite(lite, "ana@example.com")
+
+    with lite.services.database.reading() as session:
+        dump = "\n".join(session.connection().connection.iterdump())
+        found = invitation_states.find(session, lite.app, made.secret)
+    assert len(made.secret) == 43
+    assert made.secret not in dump
+    assert found.id == made.invitation.id
+
+
+def test_a_link_is_opened_often_and_spent_by_a_connection_once(
+    stage: ConnectStage,
+) -> None:
+    made = invite(stage, "ANA@example.com")
+    for _ in range(2):
+        with stage.services.database.writing() as session:
+            invitation_states.opened(
+                session, made.invitation.id, now=made.invitation.created_at
+            )
+    after_opening = now_of(stage, made).state
+
+    trip = go(stage, made, stage.ana)
+
+    spent = now_of(stage, made)
+    assert after_opening is InvitationState.OPENED
+    assert trip.outcome is AttemptOutcome.CONNECTED
+    assert (spent.state, spent.connection_id) == (
+        InvitationState.DONE,
+        trip.connection_id,
+    )
+    with pytest.raises(ConflictError, match="not used any more"):
+        go(stage, made, stage.ana)
+
+
+def test_a_new_wrong_account_is_deleted_in_recall_and_not_kept(
+    stage: ConnectStage,
+) -> None:
+    made = invite(stage, "ana@example.com")
+
+    trip = go(stage, made, bo_of(stage))
+
+    tried = now_of(stage, made)
+    assert trip.outcome is AttemptOutcome.WRONG_ACCOUNT
+    assert trip.detail == "This link is for a***@example.com."
+    assert (tried.state, tried.tried_as) == (
+        InvitationState.WRONG_ACCOUNT,
+        "b***@example.org",
+    )
+    assert stage.credentials() == []
+    with stage.services.database.reading() as session:
+        assert session.exec(select(Connection)).all() == []
+        assert session.exec(select(Erasure)).all() == []
+
+
+def test_after_a_wrong_account_the_right_one_may_still_come(
+    stage: ConnectStage,
+) -> None:
+    made = invite(stage, "ana@example.com")
+    go(stage, made, bo_of(stage))
+
+    trip = go(stage, made, stage.ana)
+
+    assert trip.outcome is AttemptOutcome.CONNECTED
+    assert now_of(stage, made).state is InvitationState.DONE
+
+
+def test_a_wrong_account_that_is_connected_already_was_merely_renewed(
+    stage: ConnectStage, clock: FakeClock
+) -> None:
+    bo = bo_of(stage)
+    connection = stage.connect(bo)
+    made = invite(stage, "ana@example.com")
+    clock.advance(minutes=1)
+
+    trip = go(stage, made, bo)
+
+    assert (trip.outcome, trip.connection_id) == (AttemptOutcome.WRONG_ACCOUNT, None)
+    assert [one.user_id for one in stage.credentials()] == [bo.id]
+    assert stage.connection(connection.id).reconnected_at == clock.now()
+
+
+def test_a_wrong_account_that_recall_keeps_is_owed_to_be_deleted(
+    lite: ConnectStage,
+) -> None:
+    made = invite(lite, "ana@example.com")
+    refusing = Fault(kind=FaultKind.DOWN, path=CREDENTIALS, method="DELETE")
+    lite.sandbox.recall_faults.set([refusing])
+
+    trip = go(lite, made, bo_of(lite))
+
+    [credential] = lite.credentials()
+    with lite.services.database.reading() as session:
+        [owed] = session.exec(select(Erasure)).all()
+    assert trip.outcome is AttemptOutcome.WRONG_ACCOUNT
+    assert str(owed.recall_credential_id) == credential.id
+    whose = lite.services.vault.open_text(
+        owed.zoom_user_id or b"", table="erasure", column="zoom_user_id", row=owed.id
+    )
+    assert whose.get_secret_value() == credential.user_id
+    assert owed.ended_at is None
+
+
+def test_a_reconnect_link_renews_its_user_and_refuses_another(
+    stage: ConnectStage, clock: FakeClock
+) -> None:
+    connection = stage.connect()
+    made = reconnect_link(stage, connection)
+    clock.advance(minutes=1)
+
+    wrong = go(stage, made, bo_of(stage))
+    right = go(stage, made, stage.ana)
+
+    assert wrong.outcome is AttemptOutcome.WRONG_ACCOUNT
+    assert wrong.detail == "This link is for a***@example.com."
+    assert right.connection_id == connection.id
+    assert [one.user_id for one in stage.credentials()] == [stage.ana.id]
+
+
+def test_a_reconnect_link_holds_though_the_e_mail_changed(lite: ConnectStage) -> None:
+    connection = lite.connect()
+    made = reconnect_link(lite, connection)
+    lite.sandbox.zoom_world.change_user(lite.ana.id, email="ana.new@example.com")
+
+    trip = go(lite, made, lite.ana)
+
+    assert trip.outcome is AttemptOutcome.CONNECTED
+
+
+def test_a_newer_reconnect_link_takes_the_place_of_the_older(
+    lite: ConnectStage,
+) -> None:
+    connection = lite.connect()
+
+    older, newer = (reconnect_link(lite, connection) for _ in range(2))
+
+    assert now_of(lite, older).state is InvitationState.REVOKED
+    assert now_of(lite, newer).state is InvitationState.MADE
+
+
+def test_the_link_of_an_account_refuses_another_account(
+    services: Services, sandbox: RunningSandbox
+) -> None:
+    stage = a_connect_stage(services, sandbox, kind=Kind.ACCOUNT_LEVEL)
+    sandbox.zoom_world.change_app(stage.app.client_id, published=True)
+    connection = stage.connect()
+    made = reconnect_link(stage, connection)
+    foreign = sandbox.zoom_world.add_user(
+        email="eve@example.net", role_name="Admin", account_id="OtherAccount0000000001"
+    )
+
+    wrong, right = go(stage, made, foreign), go(stage, made, stage.ana)
+
+    assert wrong.outcome is AttemptOutcome.WRONG_ACCOUNT
+    assert right.connection_id == connection.id
+
+
+def test_of_two_people_with_one_unbound_link_the_first_has_it(
+    stage: ConnectStage,
+) -> None:
+    made = invite(stage)
+    first, second = (
+        connecting.begin(
+            stage.services,
+            stage.app.slug,
+            browser=browser,
+            invitation_id=made.invitation.id,
+        )
+        for browser in ("a" * 43, OTHER)
+    )
+
+    stage.finish(browser="a" * 43, **stage.allow(first, stage.ana))
+    stage.finish(browser=OTHER, **stage.allow(second, bo_of(stage)))
+
+    assert stage.attempt(first.attempt_id).outcome is AttemptOutcome.CONNECTED
+    assert stage.attempt(second.attempt_id).outcome is AttemptOutcome.WRONG_ACCOUNT
+    assert [one.user_id for one in stage.credentials()] == [stage.ana.id]
+
+
+def test_who_declines_may_use_the_link_again(stage: ConnectStage) -> None:
+    made = invite(stage)
+    begun = connecting.begin(
+        stage.services,
+        stage.app.slug,
+        browser=OTHER,
+        invitation_id=made.invitation.id,
+    )
+    state = query_of(begun.authorize_url)["state"]
+    stage.finish(browser=OTHER, state=state, error="access_denied")
+    declined = now_of(stage, made).state
+
+    trip = go(stage, made, stage.ana)
+
+    assert declined is InvitationState.DECLINED
+    assert trip.outcome is AttemptOutcome.CONNECTED
+
+
+def test_a_profile_that_cannot_be_read_proves_nobody(lite: ConnectStage) -> None:
+    made = invite(lite, "ana@example.com")
+    lite.sandbox.zoom_world.switch(withheld_scopes=["user:read:user"])
+
+    trip = go(lite, made, lite.ana)
+
+    assert trip.outcome is AttemptOutcome.ZOOM_ERROR
+    assert "user:read:user" in trip.detail
+    assert lite.credentials() == []
+
+
+def test_a_link_revoked_on_the_way_takes_no_code(stage: ConnectStage) -> None:
+    made = invite(stage)
+    begun = connecting.begin(
+        stage.services,
+        stage.app.slug,
+        browser=OTHER,
+        invitation_id=made.invitation.id,
+    )
+    query = stage.allow(begun)
+    revoke(stage, made.invitation.id)
+
+    stage.finish(browser=OTHER, **query)
+
+    attempt = stage.attempt(begun.attempt_id)
+    assert (attempt.outcome, attempt.detail) == (
+        AttemptOutcome.EXPIRED,
+        "The link it began from is revoked.",
+    )
+    assert not stage.code(query["code"]).used
+
+
+def revoke(stage: ConnectStage, invitation_id: UUID) -> None:
+    with stage.services.database.writing() as session:
+        invitation_states.revoke(
+            session,
+            invitation_id,
+            actor=audit.COMMAND_LINE,
+            now=stage.services.clock.now(),
+        )
+
+
+def test_a_revoked_link_cannot_be_revoked_again(stage: ConnectStage) -> None:
+    made = invite(stage)
+    revoke(stage, made.invitation.id)
+
+    with pytest.raises(ConflictError, match="revoked already"):
+        revoke(stage, made.invitation.id)
+
+
+def test_a_link_lasts_fourteen_days_and_is_noted_as_expired(
+    stage: ConnectStage, clock: FakeClock
+) -> None:
+    made = invite(stage)
+    clock.advance(days=14)
+    with stage.services.database.reading() as session:
+        is_overdue = invitation_states.any_overdue(session, now=clock.now())
+    with stage.services.database.writing() as session:
+        count = invitation_states.expire(session, now=clock.now())
+
+    assert made.invitation.expires_at == clock.now()
+    assert (is_overdue, count) == (True, 1)
+    assert now_of(stage, made).state is InvitationState.EXPIRED
+    with pytest.raises(ConflictError):
+        go(stage, made, stage.ana)
+
+
+def test_a_form_sent_twice_makes_its_links_once(stage: ConnectStage) -> None:
+    batch = invite(stage).invitation.id  # any id does
+
+    def send() -> None:
+        with stage.services.database.writing() as session:
+            invitations.make(
+                session,
+                stage.app,
+                [invitations.Wanted(user_ref="u-2")],
+                batch=batch,
+                actor=audit.COMMAND_LINE,
+                now=stage.services.clock.now(),
+            )
+
+    send()
+    with pytest.raises(ConflictError, match="sent before"):
+        send()
+
+
+def test_a_secret_is_of_its_own_page(lite: ConnectStage) -> None:
+    made = invite(lite)
+    other = a_connect_stage(lite.services, lite.sandbox)
+
+    with (
+        lite.services.database.reading() as session,
+        pytest.raises(NotFoundError),
+    ):
+        invitation_states.find(session, other.app, made.secret)
+
+
+def test_masks_tell_a_person_and_nobody_else(lite: ConnectStage) -> None:
+    made = invite(lite, "ana@example.com")
+
+    with lite.services.database.reading() as session:
+        words = invitations.expected(session, made.invitation)
+
+    assert words == "a***@example.com"
+    assert made.invitation.expires_at - made.invitation.created_at == timedelta(days=14)
+
+
+def test_a_used_link_whose_user_nobody_knows_is_nobodys(lite: ConnectStage) -> None:
+    made = invite(lite)
+    with lite.services.database.writing() as session:
+        made.invitation.state = InvitationState.DONE
+        session.add(made.invitation)
+        refusal = invitations.refusal(
+            session, made.invitation.id, zoom_user_id="u", email=""
+        )
+
+    assert refusal == "This link was used already, and it works once."
