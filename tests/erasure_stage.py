@@ -1,4 +1,4 @@
-"""A user with everything that is ever kept of one, and a look into every column."""
+"""A user of whom every table holds something, and how they leave."""
 
 import json
 from collections.abc import Iterator
@@ -7,10 +7,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlmodel import Session, SQLModel
+from sqlmodel import SQLModel
 
-from dashboard.db import Database
-from dashboard.errors import VaultError
 from dashboard.models.audit import AuditEntry
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.connection import (
@@ -27,8 +25,6 @@ from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend, Resen
 from dashboard.models.webhook import Attempt, Outcome, Webhook
 from dashboard.sandbox.zoom.records import ZoomUser
 from dashboard.services import erasing_steps, reading, sweeping
-from dashboard.services.rotation import SEALED
-from dashboard.vault import Vault
 from tests.connect_stage import ConnectStage
 from tests.makers import FakeClock, a_body, a_webhook
 
@@ -267,35 +263,3 @@ def wait(everything: Everything, **time: float) -> None:
         if clock.now() >= until:
             return
         clock.set(min(clock.now() + timedelta(hours=1), until))
-
-
-def places(database: Database, vault: Vault, needles: list[str]) -> set[str]:
-    """Return the columns that hold any of these, opened where they are sealed."""
-    wanted = [needle.lower() for needle in needles]
-    with database.reading() as session:
-        return {
-            place
-            for place, text in _everything(session, vault)
-            if any(needle in text.lower() for needle in wanted)
-        }
-
-
-def _everything(session: Session, vault: Vault) -> Iterator[tuple[str, str]]:
-    sealed = {str(model.__tablename__): names for model, names in SEALED.items()}
-    for table in SQLModel.metadata.sorted_tables:
-        key = next(iter(table.primary_key.columns)).name
-        for found in session.connection().execute(table.select()).mappings():
-            for name, value in found.items():
-                place = {"table": table.name, "column": name, "row": found[key]}
-                is_sealed = name in sealed.get(table.name, ())
-                yield f"{table.name}.{name}", _text(vault, value, place, is_sealed)
-
-
-def _text(vault: Vault, value: object, place: dict[str, Any], is_sealed: bool) -> str:  # noqa: FBT001 - a test's
-    if not isinstance(value, bytes):
-        return str(value)
-    try:
-        value = vault.open(value, **place)
-    except VaultError:
-        assert not is_sealed, place
-    return value.decode("latin-1")

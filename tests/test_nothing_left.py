@@ -14,7 +14,8 @@ from dashboard.services import connection_acts, held_grants
 from dashboard.services.audit import COMMAND_LINE
 from dashboard.services.bundle import Services
 from tests.connect_stage import ConnectStage, a_connect_stage
-from tests.erasure_stage import Everything, deauthorized, leave, places, settle, wait
+from tests.erasure_stage import Everything, deauthorized, leave, settle, wait
+from tests.every_column import places
 from tests.held_stage import a_held_stage
 from tests.makers import FakeClock, a_connection
 

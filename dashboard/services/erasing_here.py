@@ -1,76 +1,26 @@
 """Erasing what is kept here of a user who removed the app; see docs/erasure.md."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, NamedTuple
 
-from sqlalchemy import Column, ColumnElement, Table
-from sqlmodel import Session, SQLModel, and_, col, delete, func, or_, select, update
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, and_, col, delete, func, or_, select, update
 
 from dashboard.db import Database
 from dashboard.models.account_member import AccountMember
-from dashboard.models.audit import AuditEntry
-from dashboard.models.check import Check
 from dashboard.models.connection import (
     AttemptOutcome,
     ConnectAttempt,
     Connection,
     MeetingMapping,
 )
-from dashboard.models.hold import Hold
 from dashboard.models.invitation import Invitation
-from dashboard.models.resend import Resend, ResendState
 from dashboard.models.staff import Staff
 from dashboard.models.watch import Milestone
-from dashboard.services import erasing_webhooks
+from dashboard.services import erasing_sentences, erasing_webhooks
 from dashboard.services.erased_words import Covering, Person
 from dashboard.vault import Vault
-
-_NEEDLES_AT_ONCE = 50
-
-
-@dataclass(frozen=True)
-class _Place:
-    """A column whose text may name somebody."""
-
-    model: type[SQLModel]
-    column: str
-
-    @property
-    def table(self) -> Table:
-        return SQLModel.metadata.tables[str(self.model.__tablename__)]
-
-    @property
-    def columns(self) -> tuple[Column[Any], Column[Any]]:
-        """The key of the row, and the column."""
-        return self.table.c.id, self.table.c[self.column]
-
-    @property
-    def longest(self) -> int | None:
-        return getattr(self.table.c[self.column].type, "length", None)
-
-    @property
-    def is_of_app(self) -> bool:
-        return "zoom_app_id" in self.table.c
-
-
-class _Change(NamedTuple):
-    place: _Place
-    key: object
-    text: str
-    covered: str
-
-
-# Words of Zoom's or Recall's end up in them, or what staff chose.
-_SENTENCES = (
-    _Place(AuditEntry, "subject"),
-    _Place(Check, "detail"),
-    _Place(ConnectAttempt, "detail"),
-    _Place(Hold, "reason"),
-    _Place(Invitation, "tried_as"),
-    _Place(Resend, "query"),
-)
 
 
 def whose(session: Session, known: Person) -> Person:
@@ -158,13 +108,13 @@ def erase(  # noqa: PLR0913 - the facts of one pass, all named
         now=now,
     )
     with database.reading() as session:
-        changes = _changes(session, person, covering)
-        left += _gathering(session, covering)
+        changes = erasing_sentences.changes(session, person, covering)
+        left += erasing_sentences.still_gathering(session, covering)
     with database.writing() as session:
         row = find_connection(session, person, is_locked=True)
         if row is not None and (row.reconnected_at or row.connected_at) > removed_at:
             return None
-        _apply(session, changes)
+        erasing_sentences.apply(session, changes)
         _forget_trips(session, person, removed_at=removed_at)
         _delete_invitations(session, person)
         if row is not None:
@@ -176,65 +126,6 @@ def erase(  # noqa: PLR0913 - the facts of one pass, all named
 def _staff(session: Session) -> Sequence[str]:
     """Return the e-mails of staff: who did what is no data of Zoom's."""
     return [email.lower() for email in session.exec(select(Staff.email))]
-
-
-def _changes(session: Session, person: Person, covering: Covering) -> Sequence[_Change]:
-    """Return the sentences that name the person, and what shall stand there."""
-    return [
-        change
-        for place in _SENTENCES
-        for at in range(0, len(covering.needles), _NEEDLES_AT_ONCE)
-        for change in _changes_of(
-            session, place, person, covering, at=slice(at, at + _NEEDLES_AT_ONCE)
-        )
-    ]
-
-
-def _changes_of(
-    session: Session, place: _Place, person: Person, covering: Covering, *, at: slice
-) -> Iterator[_Change]:
-    key, column = place.columns
-    # Both: SQLite lowers ASCII only.
-    names_them = or_(
-        *(
-            condition
-            for needle in covering.needles[at]
-            for condition in (
-                column.contains(needle, autoescape=True),
-                func.lower(column).contains(needle.lower(), autoescape=True),
-            )
-        )
-    )
-    query = select(key, column).where(names_them)
-    if place.is_of_app:
-        query = query.where(place.table.c.zoom_app_id == person.zoom_app_id)
-    for row_key, text in session.exec(query):
-        if place.model is Resend:
-            covered = covering.cover(text, words="erased", number="0")
-        else:
-            covered = covering.cover(text)
-        if covered != text:
-            yield _Change(place, row_key, text, covered[: place.longest])
-
-
-def _apply(session: Session, changes: Sequence[_Change]) -> None:
-    for change in changes:
-        key, column = change.place.columns
-        is_it = and_(key == change.key, column == change.text)
-        if change.place.model is Resend:
-            # One that is listing still finds its webhooks by it.
-            is_it = and_(is_it, col(Resend.state) != ResendState.GATHERING)
-        session.exec(
-            update(change.place.model)
-            .where(is_it)
-            .values({change.place.column: change.covered})
-            .execution_options(synchronize_session=False)
-        )
-
-
-def _gathering(session: Session, covering: Covering) -> int:
-    queries = select(Resend.query).where(col(Resend.state) == ResendState.GATHERING)
-    return sum(covering.cover(query) != query for query in session.exec(queries))
 
 
 def _forget_trips(session: Session, person: Person, *, removed_at: datetime) -> None:

@@ -12,12 +12,14 @@ from dashboard.models.erasure import Erasure
 from dashboard.models.ids import new_id
 from dashboard.models.invitation import Invitation
 from dashboard.models.staff import Role
+from dashboard.models.watch import Milestone
 from dashboard.models.webhook import Outcome, Webhook, WebhookBody
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import (
     connections,
     erasing_steps,
+    milestones,
     reading,
     resends,
     staff,
@@ -256,3 +258,19 @@ def test_one_that_another_worker_has_claimed_is_left_to_it(ana: Everything) -> N
     assert erasing_steps.tend(ana.stage.services) == 0
     assert not erasing_steps.go_on(ana.stage.services, only(ana.stage).id)
     assert is_connected(ana)
+
+
+def test_a_milestone_stays_and_tells_no_more_whose_it_was(ana: Everything) -> None:
+    services = ana.stage.services
+    with services.database.writing() as session:
+        milestone = milestones.mapped(
+            ana.stage.app.id, at=ana.clock.now(), connection_id=ana.row.id
+        )
+        milestones.keep(session, [milestone])
+
+    leave(ana)
+    wait(ana, minutes=1)
+
+    with services.database.reading() as session:
+        kept = session.exec(select(Milestone)).all()
+    assert {one.connection_id for one in kept} == {None}
