@@ -21,6 +21,7 @@ def add_zoom_app(
     return terminal.run(
         *("zoom-app", "add", "--name", "Recorder", "--environment", "development"),
         *("--kind", "user_level", "--client-id", made.client_id),
+        *("--custody", "dashboard"),
         "--client-secret-file",
         terminal.file("client-secret", (secret or made.client_secret) + "\n"),
         "--secret-token-file",
@@ -59,7 +60,9 @@ def test_from_nothing_to_an_app_in_recall(
     assert set(recall) == {"recall_app_id", "recall_webhook_url"}
     assert json.loads(again.stdout) == recall
     assert len(sandbox.recall_world.apps) == 1
-    assert json.loads(shown.stdout)["recall_app_id"] == recall["recall_app_id"]
+    told = json.loads(shown.stdout)
+    assert told["recall_app_id"] == recall["recall_app_id"]
+    assert told["token_custody"] == "dashboard"
 
 
 def test_a_wrong_pair_is_one_sentence_and_not_saved(

@@ -31,7 +31,6 @@ from dashboard.services import (
 )
 from dashboard.services import pace as pacing
 from dashboard.services.bundle import Services
-from dashboard.services.findings import Seen
 from dashboard.services.looking import Look
 from dashboard.services.pace import Pace
 from dashboard.services.token_states import held_up
@@ -157,18 +156,7 @@ def look(  # noqa: PLR0913 - what a look depends on, all named
             is_thorough or members.is_due(session, taken, now=now)
         )
         pace = pace or pacing.current(session)
-    trouble = held_looks.tell_recall(services, taken)
-    if trouble is not None:
-        found = Look(seen=Seen(kind=app.kind, credential=trouble, is_held=True))
-    else:
-        found = looking.look(
-            recall,
-            services.zoom,
-            kind=app.kind,
-            credential_id=taken.recall_credential_id,
-            asks=asks,
-            token_of=held_looks.token_of(services, taken),
-        )
+    found = held_looks.ask(services, recall, taken, kind=app.kind, asks=asks)
     listed = members.ask(services.zoom, found.seen, now=now) if asks_members else None
     if is_over is not None and is_over.is_set():
         return None

@@ -1,9 +1,10 @@
 """What a look needs of a grant that is kept here; nothing where Recall keeps it."""
 
-from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from uuid import UUID
 
+from dashboard.clients.recall import Recall
 from dashboard.clients.recall_replies import AccessToken
 from dashboard.errors import (
     ConflictError,
@@ -12,19 +13,65 @@ from dashboard.errors import (
     UpstreamError,
 )
 from dashboard.models.connection import Connection
-from dashboard.models.zoom_app import TokenCustody
-from dashboard.services import held_grants, refreshing, registering
+from dashboard.models.held_grant import HeldGrant
+from dashboard.models.zoom_app import Kind, TokenCustody
+from dashboard.services import held_grants, looking, refreshing, registering
 from dashboard.services.bundle import Services
+from dashboard.services.findings import Seen
+from dashboard.services.looking import Asks, Look
 
 _AT_LEAST_S = 330  # more than a look calls expiring
 _PATIENCE_S = 1.0
+_NOT_FOUND = 404
 
 
-def token_of(services: Services, row: Connection) -> Callable[[], AccessToken] | None:
-    """Return what fetches the token of a held grant; None where Recall keeps it."""
+def ask(
+    services: Services, recall: Recall, row: Connection, *, kind: Kind, asks: Asks
+) -> Look:
+    """Ask as `looking.look` does, with a token of whoever keeps the grant; commits.
+
+    For whoever holds the connection's lease. Of a grant that is kept here Recall is
+    always asked for its record: nothing else would tell that it is gone there. Then,
+    and where Recall could not be told before, it is told where to ask.
+
+    Args:
+        services: All of them.
+        recall: Of the app's workspace.
+        row: Whose; as claimed.
+        kind: Of the app.
+        asks: What a look asks besides a token.
+    """
     if row.token_custody is TokenCustody.RECALL:
-        return None
-    return partial(held_token, services, row.id)
+        credential_id = row.recall_credential_id
+        return looking.look(
+            recall, services.zoom, kind=kind, credential_id=credential_id, asks=asks
+        )
+    found = _asked(services, recall, row, kind=kind, asks=asks)
+    if not _is_gone(found.seen):
+        return found
+    row.recall_credential_id = None
+    return _asked(services, recall, row, kind=kind, asks=asks)
+
+
+def _asked(
+    services: Services, recall: Recall, row: Connection, *, kind: Kind, asks: Asks
+) -> Look:
+    trouble = _told(services, row)
+    if trouble is not None:
+        return Look(seen=Seen(kind=kind, credential=trouble, is_held=True))
+    return looking.look(
+        recall,
+        services.zoom,
+        kind=kind,
+        credential_id=row.recall_credential_id,
+        asks=replace(asks, has_record=True),
+        token_of=partial(held_token, services, row.id),
+    )
+
+
+def _is_gone(seen: Seen) -> bool:
+    error = seen.credential
+    return isinstance(error, UpstreamError) and error.status == _NOT_FOUND
 
 
 def held_token(services: Services, connection_id: UUID) -> AccessToken:
@@ -57,17 +104,14 @@ def held_token(services: Services, connection_id: UUID) -> AccessToken:
     return AccessToken(token=token, expires_at=row.expires_at)
 
 
-def tell_recall(services: Services, row: Connection) -> UpstreamError | None:
-    """Tell Recall where to ask if it could not be told yet; commits.
-
-    For whoever holds the connection's lease.
+def _told(services: Services, row: Connection) -> UpstreamError | None:
+    """Tell Recall where to ask, unless it knows or there is nothing to ask for.
 
     Returns:
         Why Recall could not be told, so that nothing can be seen; the next look tries
-        again. None when it knows.
+        again.
     """
-    is_told = row.recall_credential_id is not None
-    if is_told or row.token_custody is TokenCustody.RECALL:
+    if row.recall_credential_id is not None or _is_lost(services, row.id):
         return None
     try:
         row.recall_credential_id = registering.register(services, row.id)
@@ -76,6 +120,12 @@ def tell_recall(services: Services, row: Connection) -> UpstreamError | None:
     except (ConflictError, NotFoundError) as error:
         return UpstreamError(str(error), service="Recall", status=400)
     return None
+
+
+def _is_lost(services: Services, connection_id: UUID) -> bool:
+    with services.database.reading() as session:
+        grant = session.get(HeldGrant, connection_id)
+    return grant is None or grant.lost_at is not None
 
 
 def _dead(why: str) -> UpstreamError:

@@ -172,6 +172,32 @@ def test_a_credential_that_nobody_here_knows_makes_way(lite: ConnectStage) -> No
     assert connection.token_state is TokenState.HEALTHY
 
 
+def test_a_credential_deleted_in_recall_is_made_again_by_the_next_look(
+    lite: ConnectStage,
+) -> None:
+    connection = lite.connect()
+    lite.sandbox.recall_world.remove_credential(lite.credentials()[0])
+
+    seen = connections.refresh(lite.services, connection.id)
+
+    assert seen.token_state is TokenState.HEALTHY
+    assert [one.id for one in lite.credentials()] == [str(seen.recall_credential_id)]
+    assert lives(lite, connection)
+
+
+def test_of_a_lost_grant_recall_is_not_told(lite: ConnectStage) -> None:
+    connection = lite.connect()
+    lite.sandbox.recall_world.remove_credential(lite.credentials()[0])
+    with lite.services.database.writing() as session:
+        held = held_grants.get(session, connection.id)
+        held.lost_at = lite.services.clock.now()
+
+    seen = connections.refresh(lite.services, connection.id)
+
+    assert seen.token_state is TokenState.RECONNECT_NEEDED
+    assert lite.credentials() == []
+
+
 def test_while_recall_is_down_the_grant_is_kept_and_told_later(
     lite: ConnectStage,
 ) -> None:
