@@ -216,7 +216,16 @@ def test_a_mapped_meeting_finds_whose_it_is(
         (Filters(unchecked_since=NOON - timedelta(days=1)), {"old", "new"}),
         (Filters(who=Who.NOBODY, search="o"), {"old"}),
     ],
-    ids=str,
+    ids=[
+        "the user",
+        "the admin",
+        "the host",
+        "nobody",
+        "sync failed",
+        "kept here",
+        "not looked at for a day",
+        "nobody, by name",
+    ],
 )
 def test_each_filter_finds_its_own(
     database: Database, zoom_app: ZoomApp, filters: Filters, found: set[str]
