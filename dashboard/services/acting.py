@@ -6,10 +6,12 @@ the host's setting. docs/token-states.md holds the table for people; a test comp
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import col
 
+from dashboard.columns import Unindexed
 from dashboard.models.connection import Connection, TokenState
 
 
@@ -120,21 +122,30 @@ def affair_of(reason: str) -> Affair | None:
     return next((one for one in ADMINS if reason.startswith(one.begins)), None)
 
 
-def acted_on_by(who: Who) -> ColumnElement[bool]:
-    """Return the condition of those connections about whom `who` must act."""
-    state, reason = col(Connection.token_state), col(Connection.token_reason)
+def acted_on_by(who: Who, *, is_along: bool = False) -> ColumnElement[bool]:
+    """Return the condition of those connections about whom `who` must act.
+
+    Args:
+        who: One of them.
+        is_along: Whether it is read along an index of another order.
+    """
+    reason = col(Connection.token_reason)
+    column = col(Connection.token_state)
+    # Of hosts there are few, and no index has them: one plain look through the rows.
+    state: Any = Unindexed(column) if is_along or who is Who.HOST else column
+    is_users: ColumnElement[bool] = state.in_(list(_USERS))
     is_admins = and_(
         state == TokenState.UNKNOWN,
         or_(*(reason.startswith(one.begins, autoescape=True) for one in ADMINS)),
     )
     is_blocked = col(Connection.recording_block) != ""
-    others = state.not_in(list(_USERS))
+    others = ~is_users
     match who:
         case Who.USER:
-            return state.in_(list(_USERS))
+            return is_users
         case Who.ADMIN:
             return is_admins
         case Who.HOST:
-            return and_(others, ~is_admins, is_blocked)
+            return and_(is_blocked, others, ~is_admins)
         case Who.NOBODY:
             return and_(others, ~is_admins, ~is_blocked)

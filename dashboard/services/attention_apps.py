@@ -117,6 +117,16 @@ def _explains(status: ValidationStatus, silent: Silence) -> bool:
 
 
 def _about_connections(each: AppOverview) -> Iterator[Item]:
+    if number := each.unknown_for_admin:
+        who = "1 connection" if number == 1 else f"{number:,} connections"
+        yield Item(
+            tone=TROUBLE,
+            sentence=f"{who} of {name(each.app)} cannot be checked.",
+            detail="No user has to act: each says what an admin must mend.",
+            action=Action.SEE_CONNECTIONS,
+            zoom_app_id=each.app.id,
+            token_state=TokenState.UNKNOWN,
+        )
     for state, (tone, words, detail) in _CONNECTIONS.items():
         number = each.connections[state]
         if number:

@@ -3,55 +3,32 @@
 import base64
 import binascii
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, ColumnElement, false, inspect, literal
+from sqlalchemy import Column, inspect, literal
 from sqlalchemy.sql.base import ColumnCollection
-from sqlmodel import Session, col, func, not_, or_, select, tuple_
+from sqlmodel import Session, col, func, select, tuple_
 
 from dashboard.db import Database
 from dashboard.models.connection import Connection, MeetingMapping, TokenState
-from dashboard.services.succession import Move, has_moved
+from dashboard.services.connection_filters import (
+    Filters,
+    Narrowed,
+    Sort,
+    is_storable,
+    narrowed,
+)
 
 PAGE = 50
 MOST_MEETINGS = 50
+MOST_COUNTED = 1000
+"""So many of a state are counted where there is a filter; more is "1,000+"."""
 
-_EXPORT_PAGE = 500
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_MEETING_NUMBER = re.compile(r"[0-9]{9,11}")
-
-
-class Sort(StrEnum):
-    """Orders of the list; each ends with the id, so that pages never overlap."""
-
-    CONNECTED = "connected"  # newest first
-    NAME = "name"
-    EMAIL = "email"
-    DUE = "due"  # whose next look comes first
-
-
-@dataclass(frozen=True, kw_only=True)
-class Filters:
-    """What to show; everything left out matches.
-
-    Attributes:
-        search: Part of a name or e-mail, or a whole Zoom user id, PMI or Recall id.
-        move: To another zoom app: only those who have moved on to it, or, unless
-            `is_moved`, only those who have not.
-    """
-
-    search: str = ""
-    state: TokenState | None = None
-    zoom_app_id: UUID | None = None
-    sort: Sort = Sort.CONNECTED
-    move: Move | None = None
-    is_moved: bool = False
+_EXPORT_PAGE = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,15 +48,29 @@ class _Cursor:
 
 
 def page(
-    session: Session, filters: Filters, *, cursor: str | None = None, limit: int = PAGE
+    session: Session,
+    filters: Filters,
+    *,
+    cursor: str | None = None,
+    limit: int = PAGE,
+    found: Narrowed | None = None,
 ) -> Page:
-    """Return a page; a cursor that cannot be read gives the first one."""
+    """Return a page; a cursor that cannot be read gives the first one.
+
+    Args:
+        session: Reading.
+        filters: What to show, and in which order.
+        cursor: Of the page; None is the first.
+        limit: Rows of a page.
+        found: Of the filters, if it is known already.
+    """
+    found = found or narrowed(session, filters)
     at = _read(filters.sort, cursor)
     name, is_falling = _order(filters.sort)
     columns: ColumnCollection[str, Column[Any]] = inspect(Connection).columns
     keys = [columns[name], columns["id"]]
     backwards = at is not None and at.is_back
-    query = select(Connection).where(*_where(filters))
+    query = select(Connection).where(*found.conditions)
     if at is not None:
         values = zip((at.value, at.row_id), keys, strict=True)
         place = tuple_(*(literal(value, type_=key.type) for value, key in values))
@@ -103,26 +94,54 @@ def page(
     )
 
 
-def counts(session: Session, filters: Filters) -> dict[TokenState, int]:
-    """Return how many match for each token state, whatever state is filtered for."""
-    matching = _where(replace(filters, state=None))
-    query = (
-        select(Connection.token_state, func.count())
-        .where(*matching)
-        .group_by(col(Connection.token_state))
-    )
-    found = dict(session.exec(query).all())
-    return {state: found.get(state, 0) for state in TokenState}
+def counts(
+    session: Session, filters: Filters, *, found: Narrowed | None = None
+) -> dict[TokenState, int] | None:
+    """Return how many match for each token state, whatever state is filtered for.
+
+    At most 1,001 of each where there is a filter. None where it would take long: many
+    match what no index knows of.
+
+    Args:
+        session: Reading.
+        filters: What is shown.
+        found: Of the filters, if it is known already.
+    """
+    matching = replace(filters, state=None)
+    if found is None or filters.state is not None:
+        found = narrowed(session, matching)
+    state = col(Connection.token_state)
+    if found.are_few or not found.conditions:
+        query = select(state, func.count()).where(*found.conditions).group_by(state)
+        grouped = dict(session.exec(query).all())
+        return {each: grouped.get(each, 0) for each in TokenState}
+    if replace(matching, zoom_app_id=None, sort=Sort.CONNECTED) != Filters():
+        return None
+    some = {
+        each: select(Connection.id)
+        .where(*found.conditions, state == each)
+        .limit(MOST_COUNTED + 1)
+        .subquery()
+        for each in TokenState
+    }
+    return {
+        each: session.exec(select(func.count()).select_from(rows)).one()
+        for each, rows in some.items()
+    }
 
 
 def everything(database: Database, filters: Filters) -> Iterator[Connection]:
     """Yield all that match, in order, with no transaction held open between pages."""
     cursor: str | None = None
+    with database.reading() as session:
+        found = narrowed(session, filters)
     while True:
         with database.reading() as session:
-            found = page(session, filters, cursor=cursor, limit=_EXPORT_PAGE)
-        yield from found.rows
-        cursor = found.older
+            some = page(
+                session, filters, cursor=cursor, limit=_EXPORT_PAGE, found=found
+            )
+        yield from some.rows
+        cursor = some.older
         if cursor is None:
             return
 
@@ -136,43 +155,6 @@ def meetings(session: Session, connection_id: UUID) -> Sequence[MeetingMapping]:
         .limit(MOST_MEETINGS)
     )
     return session.exec(query).all()
-
-
-def _where(filters: Filters) -> list[ColumnElement[bool]]:
-    wanted: list[ColumnElement[bool]] = []
-    if filters.state is not None:
-        wanted.append(col(Connection.token_state) == filters.state)
-    if filters.zoom_app_id is not None:
-        wanted.append(col(Connection.zoom_app_id) == filters.zoom_app_id)
-    if filters.move is not None:
-        moved = has_moved(filters.move)
-        wanted.append(moved if filters.is_moved else not_(moved))
-    if filters.search.strip():
-        wanted.append(_found_by(filters.search.strip()))
-    return wanted
-
-
-def _found_by(text: str) -> ColumnElement[bool]:
-    if not _is_storable(text):
-        return false()
-    recall_id = _uuid(text)
-    if recall_id is not None:
-        return or_(
-            col(Connection.recall_credential_id) == recall_id,
-            col(Connection.id) == recall_id,
-        )
-    number = re.sub(r"[\s-]", "", text)
-    if _MEETING_NUMBER.fullmatch(number):
-        return or_(
-            col(Connection.pmi) == int(number),
-            col(Connection.previous_pmi) == int(number),
-        )
-    return or_(
-        col(Connection.email).icontains(text, autoescape=True),
-        col(Connection.display_name).icontains(text, autoescape=True),
-        col(Connection.zoom_user_id) == text,
-        col(Connection.zoom_account_id) == text,
-    )
 
 
 def _order(sort: Sort) -> tuple[str, bool]:
@@ -209,17 +191,5 @@ def _read(sort: Sort, text: str | None) -> _Cursor | None:
         found = _Cursor(is_back=is_back == 1, value=at, row_id=UUID(row_id))
     except (binascii.Error, ValueError, TypeError, AttributeError):
         return None
-    fits = _is_storable(at) if isinstance(at, str) else at.tzinfo is not None
+    fits = is_storable(at) if isinstance(at, str) else at.tzinfo is not None
     return found if of_sort == sort and fits else None
-
-
-def _is_storable(text: str) -> bool:
-    """Whether every database takes the text: no NUL, no half of a surrogate pair."""
-    return _UNSTORABLE.search(text) is None
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

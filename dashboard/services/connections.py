@@ -144,7 +144,7 @@ def look(  # noqa: PLR0913 - what a look depends on, all named
             return None
         app = _app_of(session, taken)
         recall, _ = profiles.recall_of(services, session, app)
-        asks = _asks(session, taken, now=now, is_everything=for_person)
+        asks = _asks(session, taken, is_everything=for_person)
         if is_thorough:
             asks = replace(asks, has_join=True)
         pace = pace or pacing.current(session)
@@ -165,11 +165,9 @@ def look(  # noqa: PLR0913 - what a look depends on, all named
     return found
 
 
-def _asks(
-    session: Session, row: Connection, *, now: datetime, is_everything: bool
-) -> looking.Asks:
+def _asks(session: Session, row: Connection, *, is_everything: bool) -> looking.Asks:
     """Return what a look asks besides a token: no more than is needed to be sure."""
-    is_syncing = profiles.is_syncing(row, now)
+    is_syncing = row.sync_status in looking.SYNCING
     is_settled = (
         row.recall_status == CredentialStatus.HEALTHY
         and row.token_state is TokenState.HEALTHY
@@ -178,12 +176,14 @@ def _asks(
     has_join = row.token_state is TokenState.MISSING_SCOPES or milestones.is_open(
         session, row.zoom_app_id, milestones.Key.SCOPES
     )
+    meetings = mappings.known(session, row.id, limit=_MEETINGS_TRIED)
+    is_hopeful = row.token_state in (TokenState.HEALTHY, TokenState.UNKNOWN)
     return looking.Asks(
         has_record=is_everything or is_syncing or not is_settled,
-        has_mappings=is_everything or row.token_checked_at is None,
+        has_mappings=is_everything or (is_hopeful and not meetings),
         is_syncing=is_syncing,
         has_join=has_join,
-        meetings=mappings.known(session, row.id, limit=_MEETINGS_TRIED),
+        meetings=meetings,
         turn=row.claim,
     )
 

@@ -9,7 +9,8 @@ from sqlmodel import Session, col, func, select
 
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import milestones, traffic, validation, zoom_apps
+from dashboard.services import acting, milestones, traffic, validation, zoom_apps
+from dashboard.services.acting import Who
 from dashboard.services.milestones import SetUp
 from dashboard.services.traffic import Traffic
 from dashboard.services.validation import ValidationStatus, status
@@ -24,6 +25,8 @@ class AppOverview:
         traffic: Its last 24 hours and what waits.
         setup: Its ticks.
         connections: How many there are in each token state, every state named.
+        unknown_for_admin: How many of those not known are so for a reason that an admin
+            must mend.
     """
 
     app: ZoomApp
@@ -31,6 +34,7 @@ class AppOverview:
     setup: SetUp
     traffic: Traffic
     connections: Mapping[TokenState, int]
+    unknown_for_admin: int = 0
 
     @property
     def connected(self) -> int:
@@ -63,13 +67,33 @@ def _overview(
         connections={
             state: connections.get((app.id, state), 0) for state in TokenState
         },
+        unknown_for_admin=_for_admin(session, app.id)
+        if connections.get((app.id, TokenState.UNKNOWN))
+        else 0,
     )
 
 
 def _connections(session: Session) -> dict[tuple[UUID, TokenState], int]:
-    query = select(Connection.zoom_app_id, Connection.token_state, func.count())
-    query = query.group_by(col(Connection.zoom_app_id), col(Connection.token_state))
-    return {
-        (app_id, TokenState(state)): number
-        for app_id, state, number in session.exec(query)
+    """Count by zoom app and state; the healthy ones are what the others leave.
+
+    So the many are counted from an index alone, and only the few others are read.
+    """
+    app_id, state = col(Connection.zoom_app_id), col(Connection.token_state)
+    others = [one for one in TokenState if one is not TokenState.HEALTHY]
+    query = select(app_id, state, func.count()).where(state.in_(others))
+    found = {
+        (one, TokenState(its_state)): number
+        for one, its_state, number in session.exec(query.group_by(app_id, state))
     }
+    totals = select(app_id, func.count()).group_by(app_id)
+    for one, number in session.exec(totals).all():
+        rest = sum(found.get((one, its_state), 0) for its_state in others)
+        found[one, TokenState.HEALTHY] = number - rest
+    return found
+
+
+def _for_admin(session: Session, zoom_app_id: UUID) -> int:
+    query = select(func.count()).where(
+        acting.acted_on_by(Who.ADMIN), col(Connection.zoom_app_id) == zoom_app_id
+    )
+    return session.exec(query).one()

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from dashboard.clients.recall import Recall
 from dashboard.clients.recall_replies import AccessToken, RecallCredential
@@ -35,6 +35,7 @@ PROFILE = "Zoom's profile"
 _SYNC_IS_WATCHED_FOR = timedelta(hours=1)
 _SYNC_EVERY = timedelta(seconds=30)
 _PROVED_EVERY = timedelta(minutes=2)
+_FIRST = 10
 _PERCENT = 100
 _THROTTLED = 429
 _UNASKED_WAIT_S = 60.0
@@ -73,7 +74,7 @@ def record(
     finding = join_tokens.weigh(row, judge(seen, now=now), found.join, kind=seen.kind)
     if finding.state is TokenState.HEALTHY and row.scopes is not None:
         app = session.get_one(ZoomApp, row.zoom_app_id)
-        finding = scope_states.lacking(row.scopes, app) or finding
+        finding = scope_states.lacking(row.scopes, app.kind, app.scope_style) or finding
     finding = removals.weigh(row, finding, now=now)
     row.token_state, row.token_reason = finding.state, finding.reason[:500]
     row.token_evidence, row.token_checked_at = finding.evidence[:300], now
@@ -114,7 +115,11 @@ def _note_milestones(
     if is_working(row) and isinstance(found.join, JoinToken):
         proof = milestones.proved(app_id, kind, at=now, connection_id=row.id)
         milestones.keep(session, [proof])
-    elif row.token_state is TokenState.HEALTHY and _is_young(row, now):
+    elif (
+        row.token_state is TokenState.HEALTHY
+        and _is_young(row, now)
+        and _is_among_first(session, app_id)
+    ):
         row.due_at = min(row.due_at, now + _PROVED_EVERY)
 
 
@@ -178,6 +183,12 @@ def is_syncing(row: Connection, now: datetime) -> bool:
 
 def _is_young(row: Connection, now: datetime) -> bool:
     return now - (row.reconnected_at or row.connected_at) < _SYNC_IS_WATCHED_FOR
+
+
+def _is_among_first(session: Session, zoom_app_id: UUID) -> bool:
+    """Whether the app has so few users yet that each may prove its set-up."""
+    query = select(Connection.id).where(col(Connection.zoom_app_id) == zoom_app_id)
+    return len(session.exec(query.limit(_FIRST + 1)).all()) <= _FIRST
 
 
 def _spread(row: Connection) -> float:

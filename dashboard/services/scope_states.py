@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import TokenState
-from dashboard.models.zoom_app import Kind, ZoomApp
+from dashboard.models.zoom_app import Kind, ScopeStyle
 from dashboard.services import scopes
 from dashboard.services.findings import Finding, words
 
@@ -16,16 +16,15 @@ _CODE = "4711"
 _SCOPE = re.compile(r"[a-z_]+(?::[a-z_0-9]+)+")
 
 
-def lacking(granted: str, zoom_app: ZoomApp) -> Finding | None:
+def lacking(granted: str, kind: Kind, style: ScopeStyle) -> Finding | None:
     """Return what is missing of the scopes a grant is known to have; None if nothing.
 
     Args:
         granted: Scope names, space separated.
-        zoom_app: Whose kind and style say what is required.
+        kind: Of the zoom app.
+        style: Of the zoom app: in whose names what is required is told.
     """
-    missing = scopes.missing(
-        frozenset(granted.split()), zoom_app.kind, zoom_app.scope_style
-    )
+    missing = scopes.missing(frozenset(granted.split()), kind, style)
     if not missing:
         return None
     return _lacks(

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from flask import Flask
 
 from dashboard.clock import Clock
+from dashboard.services import acting
 
 _MINUTE_S = 60
 _HOUR_S = 3600
@@ -101,4 +102,6 @@ def install(app: Flask, clock: Clock) -> None:
         thousands=thousands,
         meeting_number=meeting_number,
         size=size,
+        who_acts=acting.who_acts,
+        next_step=acting.next_step,
     )

@@ -12,6 +12,7 @@ from dashboard.models.webhook import Outcome
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import attention, overview
+from dashboard.services.acting import KEY_REFUSED
 from dashboard.services.attention import Action, Item
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, a_workspace, saved_app
@@ -185,6 +186,23 @@ def test_people_who_must_act_are_counted_by_state(
         (Action.SEE_CONNECTIONS, state)
     ]
     assert found[0].sentence.startswith("2 users of Notetaker")
+
+
+def test_what_an_admin_must_mend_is_told_apart_from_what_is_nobodys(
+    database: Database, zoom_app: ZoomApp
+) -> None:
+    reasons = [f"{KEY_REFUSED.begins} No user has to act.", "Recall could not say."]
+    unknown = TokenState.UNKNOWN
+    rows = (
+        a_connection(zoom_app, token_state=unknown, token_reason=reason)
+        for reason in reasons
+    )
+    store(database, *rows)
+
+    (item,) = listed(database)
+
+    assert item.sentence.startswith("1 connection of Notetaker")
+    assert (item.action, item.token_state) == (Action.SEE_CONNECTIONS, unknown)
 
 
 def test_an_api_key_that_recall_refuses_is_trouble(

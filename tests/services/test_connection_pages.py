@@ -3,15 +3,22 @@
 import base64
 import json
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from dashboard.db import Database
-from dashboard.models.connection import Connection, TokenState
-from dashboard.models.zoom_app import ZoomApp
+from dashboard.models.connection import (
+    Connection,
+    MeetingMapping,
+    SyncStatus,
+    TokenState,
+)
+from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services import connection_pages
-from dashboard.services.connection_pages import Filters, Sort
+from dashboard.services.acting import KEY_REFUSED, Who
+from dashboard.services.connection_filters import Filters, Sort
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_zoom_app
 
@@ -168,6 +175,80 @@ def test_a_search_no_database_takes_finds_nobody(
     assert emails(database, Filters(search=search)) == []
 
 
+def test_a_whole_e_mail_is_found_alone_and_part_of_it_with_others(
+    database: Database, zoom_app: ZoomApp
+) -> None:
+    emails_ = ["ana@example.com", "susana@example.com"]
+    add(database, *(a_connection(zoom_app, email=email) for email in emails_))
+
+    assert emails(database, Filters(search="Ana@Example.com")) == emails_[:1]
+    assert len(emails(database, Filters(search="ana@example"))) == 2
+
+
+def test_a_mapped_meeting_finds_whose_it_is(
+    database: Database, zoom_app: ZoomApp
+) -> None:
+    row = a_connection(zoom_app, email="ana@example.com", pmi=None)
+    add(database, row, a_connection(zoom_app, email="ben@example.com"))
+    with database.writing() as session:
+        session.add(
+            MeetingMapping(
+                id=1,
+                connection_id=row.id,
+                meeting_id=91234567890,
+                synced_at=NOON,
+                seen_at=NOON,
+            )
+        )
+
+    assert emails(database, Filters(search="912 3456 7890")) == ["ana@example.com"]
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        (Filters(who=Who.USER), {"dead"}),
+        (Filters(who=Who.ADMIN), {"key"}),
+        (Filters(who=Who.HOST), {"blocked"}),
+        (Filters(who=Who.NOBODY), {"well", "held", "old", "new"}),
+        (Filters(sync=SyncStatus.FAILED), {"dead"}),
+        (Filters(custody=TokenCustody.DASHBOARD), {"held"}),
+        (Filters(unchecked_since=NOON - timedelta(days=1)), {"old", "new"}),
+        (Filters(who=Who.NOBODY, search="o"), {"old"}),
+    ],
+    ids=str,
+)
+def test_each_filter_finds_its_own(
+    database: Database, zoom_app: ZoomApp, filters: Filters, found: set[str]
+) -> None:
+    dead, unknown = TokenState.RECONNECT_NEEDED, TokenState.UNKNOWN
+    people: dict[str, dict[str, Any]] = {
+        "well": {},
+        "dead": {"token_state": dead, "sync_status": SyncStatus.FAILED},
+        "key": {
+            "token_state": unknown,
+            "token_reason": f"{KEY_REFUSED.begins} No user has to act.",
+        },
+        "blocked": {"recording_block": "Not allowed."},
+        "held": {"token_custody": TokenCustody.DASHBOARD},
+        "old": {"token_checked_at": NOON - timedelta(hours=25)},
+        "new": {"token_checked_at": None},
+    }
+    add(
+        database,
+        *(
+            a_connection(zoom_app, email=email, display_name="", **over)
+            for email, over in people.items()
+        ),
+    )
+
+    assert set(emails(database, filters)) == found
+    with database.reading() as session:
+        counted = connection_pages.counts(session, filters)
+    assert counted is not None
+    assert sum(counted.values()) == len(found)
+
+
 def test_filters_narrow_and_counts_ignore_the_state(
     database: Database, zoom_app: ZoomApp, vault: Vault
 ) -> None:
@@ -187,6 +268,7 @@ def test_filters_narrow_and_counts_ignore_the_state(
         counts = connection_pages.counts(session, filters)
 
     assert emails(database, filters) == ["b@example.com"]
+    assert counts is not None
     assert counts[TokenState.HEALTHY] == 1
     assert counts[dead] == 1
     assert counts[TokenState.UNKNOWN] == 0

@@ -7,10 +7,12 @@ import pytest
 from dashboard.db import Database
 from dashboard.models.connection import Connection
 from dashboard.models.webhook import Outcome, Webhook
+from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
+from dashboard.services.bulk_reading import MAPPINGS_EVERY
 from dashboard.services.following import follow
 from dashboard.vault import Vault
-from tests.makers import NOON, a_connection, a_webhook, a_zoom_app
+from tests.makers import NOON, a_connection, a_webhook, a_workspace, a_zoom_app
 
 LATER = NOON + timedelta(minutes=1)
 
@@ -128,3 +130,53 @@ def test_the_same_user_of_another_zoom_app_is_another_connection(
     add(database, row, delivered(other, zoom_user_id="zUsErA"))
 
     assert follow(database, now=LATER) == 0
+
+
+def test_a_meetings_webhook_has_the_workspaces_mappings_read_and_nobody_looked_at(
+    database: Database, zoom_app: ZoomApp, vault: Vault
+) -> None:
+    workspace = a_workspace(vault, mappings_due_at=LATER + timedelta(minutes=4))
+    row = a_connection(zoom_app, zoom_user_id="zUsErA")
+    with database.writing() as session:
+        session.add(workspace)
+        session.flush()
+        session.get_one(ZoomApp, zoom_app.id).workspace_id = workspace.id
+    hook = delivered(zoom_app, zoom_user_id="zUsErA", event="meeting.created")
+    add(database, row, hook)
+
+    counts = [follow(database, now=LATER), follow(database, now=LATER)]
+
+    with database.reading() as session:
+        due_at = session.get_one(Workspace, workspace.id).mappings_due_at
+    assert due_at == LATER
+    assert counts == [0, 0]
+    assert due_in_s(database, row) > 3600
+
+
+@pytest.mark.parametrize(
+    ("read_s_ago", "expected_s"),
+    [(1, 299), (5, 10), (60, 0)],
+    ids=["read since", "a moment ago: not at once", "long enough ago"],
+)
+def test_mappings_are_not_read_again_at_once(
+    database: Database,
+    zoom_app: ZoomApp,
+    vault: Vault,
+    read_s_ago: int,
+    expected_s: int,
+) -> None:
+    read_at = LATER - timedelta(seconds=read_s_ago)
+    workspace = a_workspace(vault, mappings_due_at=read_at + MAPPINGS_EVERY)
+    with database.writing() as session:
+        session.add(workspace)
+        session.flush()
+        session.get_one(ZoomApp, zoom_app.id).workspace_id = workspace.id
+    at = LATER - timedelta(seconds=4)
+    add(database, delivered(zoom_app, event="meeting.created", delivered_at=at))
+
+    follow(database, now=LATER)
+
+    with database.reading() as session:
+        due_at = session.get_one(Workspace, workspace.id).mappings_due_at
+    assert due_at is not None
+    assert (due_at - LATER).total_seconds() == expected_s

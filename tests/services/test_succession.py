@@ -12,7 +12,7 @@ from dashboard.errors import ConflictError
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import Environment, Kind, ZoomApp
 from dashboard.services import connection_pages, succession
-from dashboard.services.connection_pages import Filters, Sort
+from dashboard.services.connection_filters import Filters, Sort
 from dashboard.services.succession import Move, Progress
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_zoom_app

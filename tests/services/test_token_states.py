@@ -4,202 +4,60 @@ from datetime import timedelta
 
 import pytest
 
-from dashboard.clients.recall_replies import (
-    CredentialStatus,
-)
-from dashboard.errors import UpstreamError
 from dashboard.models.connection import TokenState
-from dashboard.models.zoom_app import Kind
 from dashboard.services.findings import Seen
-from dashboard.services.pace import next_look
+from dashboard.services.pace import FEW, LONGEST, for_numbers, next_look
 from dashboard.services.scope_states import scopes_in
 from dashboard.services.token_states import judge
 from tests.makers import NOON
-from tests.services.looks import ANA, UNHEALTHY, a_credential, a_token, recall, zoom
+from tests.services.token_cases import CASES, HERE, ODD, TOKEN, found
 
-LACKING = UpstreamError(
-    "This Zoom token lacks a scope.",
-    service="Zoom",
-    status=400,
-    code="4711",
-    detail="missing scopes: user:read:user, user:read:user:admin",
-)
-
-CASES = {
-    "all is well": (
-        Seen(credential=a_credential(), token=a_token(minutes=50), user=ANA),
-        TokenState.HEALTHY,
-        "works at Zoom",
-    ),
-    "Recall says something new of the status": (
-        Seen(
-            credential=a_credential(CredentialStatus.UNKNOWN),
-            token=a_token(minutes=50),
-            user=ANA,
-        ),
-        TokenState.HEALTHY,
-        "works at Zoom",
-    ),
-    "exactly five minutes left": (
-        Seen(credential=a_credential(), token=a_token(minutes=5), user=ANA),
-        TokenState.HEALTHY,
-        "works at Zoom",
-    ),
-    "less than five minutes left": (
-        Seen(credential=a_credential(), token=a_token(seconds=299), user=ANA),
-        TokenState.EXPIRING,
-        "has not renewed",
-    ),
-    "ended, and Zoom refuses it": (
-        Seen(
-            credential=a_credential(), token=a_token(seconds=-1), user=zoom(401, "124")
-        ),
-        TokenState.EXPIRING,
-        "has ended already",
-    ),
-    "Zoom names a missing scope": (
-        Seen(credential=a_credential(), token=a_token(minutes=50), user=LACKING),
-        TokenState.MISSING_SCOPES,
-        "lacks user:read:user.",
-    ),
-    "an account may lack the scope to read a profile": (
-        Seen(
-            kind=Kind.ACCOUNT_LEVEL,
-            credential=a_credential(),
-            token=a_token(minutes=50),
-            user=LACKING,
-        ),
-        TokenState.HEALTHY,
-        "works at Zoom",
-    ),
-    "Zoom refuses a token that has not ended": (
-        Seen(
-            credential=a_credential(), token=a_token(minutes=50), user=zoom(401, "124")
-        ),
-        TokenState.RECONNECT_NEEDED,
-        "must reconnect",
-    ),
-    "Zoom no longer has the user": (
-        Seen(
-            credential=a_credential(), token=a_token(minutes=50), user=zoom(404, "1001")
-        ),
-        TokenState.RECONNECT_NEEDED,
-        "must reconnect",
-    ),
-    "the grant is dead: invalid_grant": (
-        Seen(credential=a_credential(), token=recall(400, "invalid_grant")),
-        TokenState.RECONNECT_NEEDED,
-        "must reconnect",
-    ),
-    "the grant is dead: Invalid Token!": (
-        Seen(credential=a_credential(), token=recall(400, "Zoom said: Invalid Token!")),
-        TokenState.RECONNECT_NEEDED,
-        "must reconnect",
-    ),
-    "the grant is dead and Recall knows": (
-        Seen(credential=UNHEALTHY, token=recall(400, "invalid_grant")),
-        TokenState.RECONNECT_NEEDED,
-        "must reconnect",
-    ),
-    "the credential is gone": (
-        Seen(credential=recall(404)),
-        TokenState.RECONNECT_NEEDED,
-        "no longer has this credential",
-    ),
-    "the credential goes while we look": (
-        Seen(credential=a_credential(), token=recall(404)),
-        TokenState.RECONNECT_NEEDED,
-        "no longer has this credential",
-    ),
-    "no credential is known": (
-        Seen(),
-        TokenState.RECONNECT_NEEDED,
-        "holds no credential",
-    ),
-    "Recall marked it": (
-        Seen(credential=UNHEALTHY, token=recall(400, "unhealthy")),
-        TokenState.UNHEALTHY_IN_RECALL,
-        "marked this credential",
-    ),
-    "Recall marked it though the token works": (
-        Seen(credential=UNHEALTHY, token=a_token(minutes=50), user=ANA),
-        TokenState.UNHEALTHY_IN_RECALL,
-        "marked this credential",
-    ),
-    "the pair is wrong: no user is touched": (
-        Seen(credential=a_credential(), token=recall(400, "Invalid Client")),
-        TokenState.UNKNOWN,
-        "an admin must mend",
-    ),
-    "the API key is wrong: no user is touched": (
-        Seen(credential=recall(401)),
-        TokenState.UNKNOWN,
-        "an admin must set the right key",
-    ),
-    "Recall refuses the token for another reason": (
-        Seen(credential=a_credential(), token=recall(400, "no idea")),
-        TokenState.UNKNOWN,
-        "did not hand out a token",
-    ),
-    "Recall is asked too often": (
-        Seen(credential=recall(429, retryable=True)),
-        TokenState.UNKNOWN,
-        "nobody's fault",
-    ),
-    "Recall is down when asked for the token": (
-        Seen(credential=a_credential(), token=recall(503, retryable=True)),
-        TokenState.UNKNOWN,
-        "nobody's fault",
-    ),
-    "Recall does not answer": (
-        Seen(credential=recall(None, retryable=True)),
-        TokenState.UNKNOWN,
-        "nobody's fault",
-    ),
-    "Zoom is asked too often": (
-        Seen(
-            credential=a_credential(),
-            token=a_token(minutes=50),
-            user=zoom(429, retryable=True),
-        ),
-        TokenState.UNKNOWN,
-        "nobody's fault",
-    ),
-    "Zoom does not answer": (
-        Seen(
-            credential=a_credential(),
-            token=a_token(minutes=50),
-            user=zoom(None, retryable=True),
-        ),
-        TokenState.UNKNOWN,
-        "nobody's fault",
-    ),
-    "Zoom was not asked": (
-        Seen(credential=a_credential(), token=a_token(minutes=50)),
-        TokenState.UNKNOWN,
-        "not asked",
-    ),
-    "Recall was not asked for a token": (
-        Seen(credential=a_credential()),
-        TokenState.UNKNOWN,
-        "not asked",
-    ),
+WORDS = {
+    "works": "works at Zoom",
+    "not-renewed": "has not renewed",
+    "ended": "has ended already",
+    "lacks-scope": "lacks user:read:user.",
+    "granted-too-little": "lacks meeting:read:local_recording_token.",
+    "refused": "The user must reconnect.",
+    "invalid-grant": "The user must reconnect.",
+    "gone": "no longer has this credential",
+    "no-credential": "holds no credential",
+    "marked": "marked this credential",
+    "invalid-client": "as Recall holds them. No user has to act; an admin must mend",
+    "invalid-client-held": "stored here. No user has to act; an admin must mend",
+    "api-key": "No user has to act; an admin must set the right key",
+    "no-token": "did not hand out a token",
+    "too-often": "nobody's fault",
+    "zoom-down": "nobody's fault",
 }
 
 
-@pytest.mark.parametrize(("seen", "state", "words"), CASES.values(), ids=CASES)
-def test_what_follows_from_what_was_seen(
-    seen: Seen, state: TokenState, words: str
-) -> None:
+@pytest.mark.parametrize("case", CASES)
+def test_a_reason_is_whole_sentences_that_fit_the_column(case: str) -> None:
+    finding = found(case)
+
+    assert WORDS.get(case, "") in finding.reason
+    assert finding.reason.endswith(".")
+    assert len(finding.reason) < 500
+
+
+@pytest.mark.parametrize("seen", ODD.values(), ids=ODD)
+def test_what_is_odd_and_works_is_healthy(seen: Seen) -> None:
+    assert judge(seen, now=NOON).state is TokenState.HEALTHY
+
+
+@pytest.mark.parametrize(
+    "seen", [Seen(credential=HERE), Seen(credential=HERE, token=TOKEN)]
+)
+def test_nothing_is_called_healthy_that_was_not_seen(seen: Seen) -> None:
     finding = judge(seen, now=NOON)
 
-    assert finding.state is state
-    assert words in finding.reason
-    assert finding.state is TokenState.HEALTHY or finding.reason.endswith(".")
+    assert finding.state is TokenState.UNKNOWN
+    assert "not asked" in finding.reason
 
 
 def test_every_state_has_a_case() -> None:
-    assert {state for _, state, _ in CASES.values()} == set(TokenState)
+    assert {found(case).state for case in CASES} == set(TokenState)
 
 
 @pytest.mark.parametrize(
@@ -243,3 +101,26 @@ def test_scope_names_are_found_in_words_of_zoom() -> None:
     )
 
     assert scopes_in(text) == ["user:read:user", "user_zak:read"]
+
+
+def test_few_connections_are_looked_at_as_often_as_ever() -> None:
+    assert for_numbers(healthy=20_000, failing=900, unknown=150) == FEW
+
+
+@pytest.mark.parametrize(
+    ("healthy", "hours"), [(36_000, 10), (50_000, 13.9), (500_000, 20)]
+)
+def test_with_many_none_waits_longer_than_a_day(healthy: int, hours: float) -> None:
+    pace = for_numbers(healthy=healthy, failing=0, unknown=0)
+
+    assert pace.healthy.total_seconds() / 3600 == pytest.approx(hours, abs=0.1)
+    assert pace.healthy <= LONGEST
+
+
+def test_all_failing_at_once_leave_the_budget_room() -> None:
+    pace = for_numbers(healthy=0, failing=3000, unknown=3000)
+    a_minute = sum(
+        3000 / (every.total_seconds() / 60) for every in (pace.failing, pace.unknown)
+    )
+
+    assert a_minute == pytest.approx(60)

@@ -1,6 +1,9 @@
 """What the list of connections is searched and filtered by; all in the query string."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TypeVar
 from uuid import UUID
 
 from flask import request
@@ -8,9 +11,12 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, SearchField, SelectField
 from wtforms.validators import Length
 
-from dashboard.models.connection import TokenState
-from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.connection_pages import Filters, Sort
+from dashboard.models.connection import SyncStatus, TokenState
+from dashboard.models.zoom_app import TokenCustody, ZoomApp
+from dashboard.services.acting import Who
+from dashboard.services.connection_filters import Filters, Sort
+
+E = TypeVar("E", bound=StrEnum)
 
 _SORTS = {
     Sort.CONNECTED.value: "Newest first",
@@ -18,6 +24,30 @@ _SORTS = {
     Sort.EMAIL.value: "E-mail",
     Sort.DUE.value: "Next look",
 }
+
+
+_WHO = {
+    "": "Anybody or nobody",
+    Who.USER.value: "The user",
+    Who.ADMIN.value: "An admin",
+    Who.HOST.value: "The host",
+    Who.NOBODY.value: "Nobody",
+}
+_SYNCS = {
+    "": "Any",
+    SyncStatus.COMPLETED.value: "Done",
+    SyncStatus.IN_PROGRESS.value: "Under way",
+    SyncStatus.NOT_STARTED.value: "Waiting",
+    SyncStatus.FAILED.value: "Failed",
+    SyncStatus.UNKNOWN.value: "Not known",
+}
+_CUSTODIES = {
+    "": "Anybody",
+    TokenCustody.RECALL.value: "Recall",
+    TokenCustody.DASHBOARD.value: "The dashboard",
+}
+_CHECKED = {"": "At any time", "old": "More than a day ago"}
+_DAY = timedelta(days=1)
 
 
 class FilterForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
@@ -31,15 +61,23 @@ class FilterForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     q = SearchField("Search", [Length(max=200)])
     state = HiddenField()
     app = SelectField("Zoom app", default="", validate_choice=False)
+    who = SelectField("Who must act", choices=_WHO, default="")
+    sync = SelectField("Meeting sync", choices=_SYNCS, default="")
+    custody = SelectField("Tokens are with", choices=_CUSTODIES, default="")
+    checked = SelectField("Last checked", choices=_CHECKED, default="")
     sort = SelectField("Order", choices=_SORTS, default=Sort.CONNECTED.value)
 
-    def filters(self) -> Filters:
+    def filters(self, *, now: datetime) -> Filters:
         """Return what is asked for; what makes no sense is left out."""
         return Filters(
             search=(self.q.data or "")[:200],
-            state=_state(self.state.data),
+            state=_among(TokenState, self.state.data),
+            who=_among(Who, self.who.data),
             zoom_app_id=_uuid(self.app.data),
-            sort=_sort(self.sort.data),
+            sync=_among(SyncStatus, self.sync.data),
+            custody=_among(TokenCustody, self.custody.data),
+            unchecked_since=now - _DAY if self.checked.data == "old" else None,
+            sort=_among(Sort, self.sort.data) or Sort.CONNECTED,
         )
 
 
@@ -51,12 +89,8 @@ def filter_form(zoom_apps: Sequence[ZoomApp]) -> FilterForm:
     return form
 
 
-def _state(text: str | None) -> TokenState | None:
-    return TokenState(text) if text in set(TokenState) else None
-
-
-def _sort(text: str | None) -> Sort:
-    return Sort(text) if text in set(Sort) else Sort.CONNECTED
+def _among(kind: type[E], text: str | None) -> E | None:
+    return kind(text) if text in set(kind) else None
 
 
 def _uuid(text: str | None) -> UUID | None:

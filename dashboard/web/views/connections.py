@@ -12,15 +12,18 @@ from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.erasure import Erasure
 from dashboard.services import (
+    acting,
     addresses,
     attempts,
     connection_acts,
+    connection_filters,
     connection_pages,
     connections,
     erasing,
+    sweep_progress,
     zoom_apps,
 )
-from dashboard.services.connection_pages import Filters
+from dashboard.services.connection_filters import Filters
 from dashboard.services.permissions import Permission
 from dashboard.web import exports, htmx
 from dashboard.web.access import requires
@@ -37,15 +40,19 @@ _COLUMNS = (
     "zoom_user_id",
     "zoom_account_id",
     "pmi",
+    "previous_pmi",
     "token_state",
     "token_reason",
+    "who_must_act",
+    "next_step",
     "token_checked_at",
     "sync_status",
     "connected_at",
     "reconnected_at",
     "recall_credential_id",
 )
-_QUERY = ("q", "state", "app", "sort", "cursor")
+_QUERY = ("q", "state", "who", "app", "sync", "custody", "checked", "sort", "cursor")
+_MORE = ("who", "sync", "custody", "checked")
 _WORDS = {
     TokenState.HEALTHY: "Healthy",
     TokenState.EXPIRING: "Expiring",
@@ -63,7 +70,8 @@ def index() -> ResponseReturnValue:
     """List connections, as a page, CSV or JSON; the query string filters all three."""
     apps = zoom_apps.list_all(db())
     form = filter_form(apps)
-    filters = form.filters()
+    now = services().clock.now()
+    filters = form.filters(now=now)
     names = {app.id: app.name for app in apps}
     wanted = request.args.get("format")
     if wanted in ("csv", "json"):
@@ -71,9 +79,11 @@ def index() -> ResponseReturnValue:
         if wanted == "csv":
             return exports.csv_file("connections", _COLUMNS, rows)
         return exports.json_list("connections", _COLUMNS, rows)
-    # Counting what a search matches reads every row, so the tabs then go without.
-    counts = None if filters.search else connection_pages.counts(db(), filters)
-    found = connection_pages.page(db(), filters, cursor=request.args.get("cursor"))
+    matching = connection_filters.narrowed(db(), filters)
+    counts = connection_pages.counts(db(), filters, found=matching)
+    found = connection_pages.page(
+        db(), filters, cursor=request.args.get("cursor"), found=matching
+    )
     return htmx.page_or_fragment(
         "connections/index.html",
         "connections/partials/_list.html",
@@ -82,12 +92,15 @@ def index() -> ResponseReturnValue:
         rows=found.rows,
         names=names,
         tabs=_tabs(counts, filters),
+        progress=sweep_progress.progress(db(), now=now),
+        day_ago=now - sweep_progress.DAY,
         newer_url=_at(cursor=found.newer) if found.newer else None,
         older_url=_at(cursor=found.older) if found.older else None,
         here=_at(),
         csv_url=_at(format="csv", cursor=None),
         json_url=_at(format="json", cursor=None),
         is_filtered=filters != Filters(sort=filters.sort),
+        is_folded_out=any(form.data[name] for name in _MORE),
     )
 
 
@@ -182,7 +195,7 @@ def _tabs(
             "label": "All",
             "url": _at(state=None, cursor=None),
             "is_current": filters.state is None,
-            "count": None if counts is None else sum(counts.values()),
+            "count": None if counts is None else _counted(sum(counts.values()), counts),
         }
     ]
     entries += [
@@ -190,11 +203,18 @@ def _tabs(
             "label": _WORDS[state],
             "url": _at(state=state.value, cursor=None),
             "is_current": filters.state is state,
-            "count": None if counts is None else counts[state],
+            "count": None if counts is None else _counted(counts[state], counts),
         }
         for state in TokenState
     ]
     return entries
+
+
+def _counted(number: int, counts: Mapping[TokenState, int]) -> str:
+    """Write a count; of a filtered list more than 1,000 in a state are "1,000+"."""
+    most = connection_pages.MOST_COUNTED
+    is_more = most + 1 in counts.values() and number > most
+    return f"{most:,}+" if is_more else f"{number:,}"
 
 
 def _at(**changes: str | None) -> str:
@@ -208,4 +228,8 @@ def _rows(
     found: Iterable[Connection], names: Mapping[UUID, str]
 ) -> Iterator[dict[str, object]]:
     for row in found:
-        yield {**row.model_dump(), "zoom_app": names.get(row.zoom_app_id, "")}
+        values = {name: getattr(row, name, None) for name in _COLUMNS}
+        values["zoom_app"] = names.get(row.zoom_app_id, "")
+        values["who_must_act"] = acting.who_acts(row)
+        values["next_step"] = acting.next_step(row)
+        yield values

@@ -22,7 +22,7 @@ from dashboard.services import (
     workspaces,
     zoom_apps,
 )
-from dashboard.services.connection_pages import Filters, Sort
+from dashboard.services.connection_filters import Filters, Sort
 from dashboard.services.credentials import NewZoomApp
 from dashboard.services.moving import Glance
 from dashboard.services.pasted import trim
