@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-_AT_ONCE = 16
+_AT_ONCE = 32
 
 
 class Flights:

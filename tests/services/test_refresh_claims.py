@@ -1,6 +1,7 @@
 """Claims of held grants: crashes, late answers, reconnects, twins."""
 
 from collections.abc import Iterator
+from threading import Event
 
 import pytest
 
@@ -154,3 +155,23 @@ def test_a_later_claim_decides_about_a_refusal(
     assert came is Came.SUPERSEDED
     assert held.grant().lost_at is None
     assert kept(held, second, clock) is Came.KEPT
+
+
+def test_what_is_due_leaves_room_for_those_who_wait(
+    held: HeldStage, clock: FakeClock
+) -> None:
+    later(held, clock, minutes=58, seconds=1)
+    flights, go = held.services.flights, Event()
+
+    def slow() -> None:
+        go.wait()
+
+    for number in range(flights.room() - 8):
+        flights.join(number, slow)
+
+    begun = refreshing.refresh_due(held.services)
+    held.live_token()
+    go.set()
+
+    assert begun == 0
+    assert held.grant().version == 2

@@ -66,5 +66,5 @@ def test_every_sealed_column_is_on_the_list() -> None:
         for name in names
     }
 
-    public = {("webhook", "dedupe"), ("page_design", "logo")}
-    assert binary - public == listed
+    in_clear = {("webhook", "dedupe"), ("page_design", "logo")}
+    assert binary - in_clear == listed
