@@ -123,6 +123,9 @@ def look(  # noqa: PLR0913 - what a look depends on, all named
         ConflictError: Its zoom app is not in Recall any more.
     """
     now = services.clock.now()
+    if pace is None:
+        with services.database.reading() as session:
+            pace = pacing.current(session)
     with services.database.writing() as session:
         taken = _claim(session, connection_id, now=now)
         if taken is None:
@@ -132,7 +135,6 @@ def look(  # noqa: PLR0913 - what a look depends on, all named
         asks = _asks(session, taken, is_everything=for_person)
         if is_thorough:
             asks = replace(asks, has_join=True)
-        pace = pace or pacing.current(session)
     found = looking.look(
         recall,
         services.zoom,

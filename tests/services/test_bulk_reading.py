@@ -65,10 +65,10 @@ def map_meetings(stage: ConnectStage, row: Connection, *ages_s: int) -> None:
 
 def read(stage: ConnectStage, reader: MappingsReader | None = None) -> bool:
     reader = reader or MappingsReader()
-    workspace = reader.claim(stage.services)
-    if workspace is not None:
-        reader.read(stage.services, workspace)
-    return workspace is not None
+    claimed = reader.claim(stage.services)
+    if claimed is not None:
+        reader.read(stage.services, claimed)
+    return claimed is not None
 
 
 def kept(stage: ConnectStage, row: Connection) -> set[int]:
@@ -159,6 +159,20 @@ def test_a_list_that_cannot_be_had_is_asked_for_later(
     assert after.mappings_seen_at is None
 
 
+def test_it_is_due_again_after_its_time_though_a_moment_passed_since_the_claim(
+    stage: ConnectStage, clock: FakeClock
+) -> None:
+    connected(stage)
+    reader = MappingsReader()
+    claimed = reader.claim(stage.services)
+    assert claimed is not None
+    clock.advance(seconds=1)
+
+    reader.read(stage.services, claimed)
+
+    assert workspace_of(stage).mappings_due_at == clock.now() + MAPPINGS_EVERY
+
+
 def test_two_workers_do_not_read_one_workspace_at_once(shared: ConnectStage) -> None:
     connected(shared)
 
@@ -170,12 +184,12 @@ def test_two_workers_do_not_read_one_workspace_at_once(shared: ConnectStage) -> 
 def test_who_wants_it_sooner_meanwhile_is_not_forgotten(stage: ConnectStage) -> None:
     connected(stage)
     reader = MappingsReader()
-    workspace = reader.claim(stage.services)
-    assert workspace is not None
+    claimed = reader.claim(stage.services)
+    assert claimed is not None
     with stage.services.database.writing() as session:
-        bulk_reading.hasten_mappings(session, workspace.id, at=NOON)
+        bulk_reading.hasten_mappings(session, claimed.workspace.id, at=NOON)
 
-    reader.read(stage.services, workspace)
+    reader.read(stage.services, claimed)
 
     assert workspace_of(stage).mappings_due_at == NOON
 
