@@ -74,9 +74,9 @@ def test_each_row_says_who_must_act_and_nothing_old_is_called_healthy(
 def test_the_page_says_how_far_the_sweep_is(support: FlaskClient) -> None:
     page = BeautifulSoup(support.get("/connections/").text, "html.parser")
 
-    said = " ".join(page.get_text(" ").split())
+    said = " ".join(page.get_text().split())
 
-    assert "2 of 3 checked within a day ; oldest look 30 h ago" in said
+    assert "2 of 3 checked within a day; oldest look 30 h ago." in said
 
 
 @pytest.mark.usefixtures("people")
