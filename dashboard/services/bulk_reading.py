@@ -7,6 +7,7 @@ Sources: contracts/recall.md 1.5, 3.5, 3.7 and 4; checked 2026-11-25.
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 from uuid import UUID
@@ -37,6 +38,14 @@ _SHORTEST = timedelta(seconds=2)
 _AT_ONCE = 500
 
 
+@dataclass(frozen=True, kw_only=True)
+class Claimed:
+    """A workspace whose mappings nobody else reads until then, at most."""
+
+    workspace: Workspace
+    until: datetime
+
+
 class MappingsReader:
     """Reads what was mapped since the last time, a workspace at a time.
 
@@ -47,7 +56,7 @@ class MappingsReader:
     def __init__(self) -> None:
         self._spans: dict[UUID, timedelta] = {}
 
-    def claim(self, services: Services) -> Workspace | None:
+    def claim(self, services: Services) -> Claimed | None:
         """Take the workspace that is due the longest; None if none is. Commits."""
         now = services.clock.now()
         due = col(Workspace.mappings_due_at)
@@ -69,18 +78,18 @@ class MappingsReader:
             ).first()
         if wanted is None:
             return None
+        until = now + _LEASE
         with services.database.writing() as session:
             done = session.exec(
                 update(Workspace)
                 .where(col(Workspace.id) == wanted.id, is_due)
-                .values(mappings_due_at=now + _LEASE)
+                .values(mappings_due_at=until)
             )
-            return wanted if _changed(done) else None
+            return Claimed(workspace=wanted, until=until) if _changed(done) else None
 
-    def read(self, services: Services, workspace: Workspace) -> None:
+    def read(self, services: Services, claimed: Claimed) -> None:
         """Read one claimed workspace's; commits, and sets when it is due again."""
-        now = services.clock.now()
-        leased_until = now + _LEASE
+        workspace, now = claimed.workspace, services.clock.now()
         seen_at = workspace.mappings_seen_at or now - _BEGINS
         span = self._spans.get(workspace.id)
         before = None if span is None else seen_at + span
@@ -106,7 +115,7 @@ class MappingsReader:
             with services.database.writing() as session:
                 owners = mappings.add(session, found.results, now=now)
                 _note_first(session, workspace.id, owners, now)
-        _hand_back(services, workspace.id, leased_until, due_at, read_until)
+        _hand_back(services, claimed, due_at, read_until)
 
 
 def hasten_mappings(session: Session, workspace_id: UUID, *, at: datetime) -> None:
@@ -245,17 +254,16 @@ def _note_first(
 
 def _hand_back(
     services: Services,
-    workspace_id: UUID,
-    leased_until: datetime,
+    claimed: Claimed,
     due_at: datetime,
     read_until: datetime | None,
 ) -> None:
     due, seen = col(Workspace.mappings_due_at), col(Workspace.mappings_seen_at)
-    mine = col(Workspace.id) == workspace_id
+    mine = col(Workspace.id) == claimed.workspace.id
     with services.database.writing() as session:
         session.exec(
             update(Workspace)
-            .where(mine, due == leased_until)  # somebody may want it sooner
+            .where(mine, due == claimed.until)  # somebody may want it sooner
             .values(mappings_due_at=due_at)
         )
         if read_until is not None:

@@ -143,6 +143,9 @@ def look(  # noqa: PLR0913 - what a look depends on, all named
         ConflictError: Its zoom app is not in Recall any more.
     """
     now = services.clock.now()
+    if pace is None:
+        with services.database.reading() as session:
+            pace = pacing.current(session)
     with services.database.writing() as session:
         taken = _claim(session, connection_id, now=now)
         if taken is None:
@@ -155,7 +158,6 @@ def look(  # noqa: PLR0913 - what a look depends on, all named
         asks_members = app.kind is Kind.ACCOUNT_LEVEL and (
             is_thorough or members.is_due(session, taken, now=now)
         )
-        pace = pace or pacing.current(session)
     found = held_looks.ask(services, recall, taken, kind=app.kind, asks=asks)
     listed = members.ask(services.zoom, found.seen, now=now) if asks_members else None
     if is_over is not None and is_over.is_set():

@@ -136,10 +136,10 @@ class Sweep:
     def _begin_errands(self) -> None:
         services = self._services
         if not self._errands.busy(_MAPPINGS) and self._errands.room:
-            workspace = self._mappings.claim(services)
-            if workspace is not None:
+            claimed = self._mappings.claim(services)
+            if claimed is not None:
                 self._errands.begin(
-                    _MAPPINGS, partial(self._mappings.read, services, workspace)
+                    _MAPPINGS, partial(self._mappings.read, services, claimed)
                 )
         if not self._errands.busy(_UNHEALTHY) and self._errands.room:
             app = bulk_reading.claim_unhealthy(services)

@@ -1,10 +1,14 @@
 """Mappings and unhealthy credentials, read for many connections at once."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from dashboard.db import Database
 from dashboard.models.connection import Connection, MeetingMapping, TokenState
@@ -65,10 +69,10 @@ def map_meetings(stage: ConnectStage, row: Connection, *ages_s: int) -> None:
 
 def read(stage: ConnectStage, reader: MappingsReader | None = None) -> bool:
     reader = reader or MappingsReader()
-    workspace = reader.claim(stage.services)
-    if workspace is not None:
-        reader.read(stage.services, workspace)
-    return workspace is not None
+    claimed = reader.claim(stage.services)
+    if claimed is not None:
+        reader.read(stage.services, claimed)
+    return claimed is not None
 
 
 def kept(stage: ConnectStage, row: Connection) -> set[int]:
@@ -159,23 +163,59 @@ def test_a_list_that_cannot_be_had_is_asked_for_later(
     assert after.mappings_seen_at is None
 
 
-def test_two_workers_do_not_read_one_workspace_at_once(shared: ConnectStage) -> None:
-    connected(shared)
+def test_it_is_due_again_after_its_time_though_a_moment_passed_since_the_claim(
+    stage: ConnectStage, clock: FakeClock
+) -> None:
+    connected(stage)
+    reader = MappingsReader()
+    claimed = reader.claim(stage.services)
+    assert claimed is not None
+    clock.advance(seconds=1)
 
-    claims = [MappingsReader().claim(shared.services) for _ in range(2)]
+    reader.read(stage.services, claimed)
 
-    assert [claim is None for claim in claims] == [False, True]
+    assert workspace_of(stage).mappings_due_at == clock.now() + MAPPINGS_EVERY
+
+
+class Late:
+    """A database whose next writer comes after somebody else did something."""
+
+    def __init__(self, database: Database, meanwhile: Callable[[], object]) -> None:
+        self.reading = database.reading
+        self._database, self._meanwhile = database, meanwhile
+
+    def writing(self) -> AbstractContextManager[Session]:
+        self._meanwhile()
+        return self._database.writing()
+
+
+def test_of_two_workers_at_once_one_reads(watched: ConnectStage) -> None:
+    connected(watched)
+    services, reader = watched.services, MappingsReader()
+    faster: list[object] = []
+
+    def late(claim: Callable[[Services], object]) -> Services:
+        between: Any = Late(services.database, lambda: faster.append(claim(services)))
+        return replace(services, database=between)
+
+    slower = [
+        reader.claim(late(reader.claim)),
+        bulk_reading.claim_unhealthy(late(bulk_reading.claim_unhealthy)),
+    ]
+
+    assert slower == [None, None]
+    assert None not in faster
 
 
 def test_who_wants_it_sooner_meanwhile_is_not_forgotten(stage: ConnectStage) -> None:
     connected(stage)
     reader = MappingsReader()
-    workspace = reader.claim(stage.services)
-    assert workspace is not None
+    claimed = reader.claim(stage.services)
+    assert claimed is not None
     with stage.services.database.writing() as session:
-        bulk_reading.hasten_mappings(session, workspace.id, at=NOON)
+        bulk_reading.hasten_mappings(session, claimed.workspace.id, at=NOON)
 
-    reader.read(stage.services, workspace)
+    reader.read(stage.services, claimed)
 
     assert workspace_of(stage).mappings_due_at == NOON
 

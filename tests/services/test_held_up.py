@@ -1,4 +1,4 @@
-"""Only what Recall itself says can hold a look up."""
+"""A look that heard nothing about the token is held up; one that did is not."""
 
 import pytest
 
@@ -14,20 +14,29 @@ from tests.services.looks import ANA, UNHEALTHY, a_credential, a_token, recall, 
         (Seen(credential=recall(429, retryable=True)), True),
         (Seen(credential=a_credential(), token=recall(429, retryable=True)), True),
         (Seen(credential=UNHEALTHY, token=recall(429, retryable=True)), False),
-        (Seen(credential=recall(503, retryable=True)), False),
+        (Seen(credential=recall(503, retryable=True)), True),
         (
             Seen(
                 credential=a_credential(),
                 token=a_token(minutes=50),
                 user=zoom(429, retryable=True),
             ),
-            False,
+            True,
         ),
+        (Seen(credential=recall(401)), False),
         (Seen(credential=a_credential(), token=a_token(minutes=50), user=ANA), False),
     ],
-    ids=["credential", "token", "marked all the same", "down", "by Zoom", "seen"],
+    ids=[
+        "credential",
+        "token",
+        "marked all the same",
+        "down",
+        "by Zoom",
+        "key",
+        "seen",
+    ],
 )
-def test_a_look_is_held_up_only_by_recalls_429(
+def test_a_look_is_held_up_by_what_tells_nothing(
     seen: Seen,
     is_held_up: bool,  # noqa: FBT001 - a column of the table
 ) -> None:

@@ -131,7 +131,7 @@ def check(connection_id: UUID) -> Response:
     try:
         row = connection_acts.try_again(services(), connection_id, actor=actor())
     except UpstreamError as error:
-        return _not_done(connection_id, error)
+        return _not_done(connection_id, error, end=" What was seen before stands.")
     flash(
         f"Looked just now. {row.token_reason}", _TONES.get(row.token_state, "trouble")
     )
@@ -164,8 +164,11 @@ def destroy(connection_id: UUID) -> Response:
     return htmx.go_to(url_for(".index"))
 
 
-def _not_done(connection_id: UUID, error: UpstreamError, start: str = "") -> Response:
-    flash(start + error.told(), "waiting" if error.retryable else "trouble")
+def _not_done(
+    connection_id: UUID, error: UpstreamError, start: str = "", end: str = ""
+) -> Response:
+    tone = "waiting" if error.retryable else "trouble"
+    flash(f"{start}{error.told()}{end}", tone)
     return htmx.go_to(url_for(".show", connection_id=connection_id))
 
 
