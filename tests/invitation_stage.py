@@ -8,6 +8,11 @@ from dashboard.services.invitations import Made, Wanted
 from tests.connect_stage import BROWSER, ConnectStage
 
 
+def bo_of(stage: ConnectStage) -> ZoomUser:
+    """Give another user of the same Zoom account."""
+    return stage.sandbox.zoom_world.add_user(email="bo@example.org")
+
+
 def invite(stage: ConnectStage, email: str = "", user_ref: str = "u-1") -> Made:
     now = stage.services.clock.now()
     with stage.services.database.writing() as session:

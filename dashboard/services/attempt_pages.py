@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt
 from dashboard.services import newest
@@ -22,11 +22,10 @@ def page(
     session: Session, filters: Filters, *, cursor: str | None
 ) -> Page[ConnectAttempt]:
     """Return trips, newest first."""
-    wanted = col(ConnectAttempt.outcome) == filters.outcome
     return newest.page(
         session,
         ConnectAttempt,
-        where=[] if filters.outcome is None else [wanted],
+        state=None if filters.outcome is None else ("outcome", filters.outcome),
         zoom_app_id=filters.zoom_app_id,
         cursor=cursor,
     )

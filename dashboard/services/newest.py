@@ -1,7 +1,9 @@
 """Pages of rows by time, newest first, of one zoom app or of all: by key and index.
 
 For rows with `zoom_app_id`, `created_at` and `id` under an index of that order. Zoom
-apps are few: each gives its own newest rows, and the newest of them make the page.
+apps are few: each gives its newest keys, and the newest of them all make the page. What
+is filtered by its state lies under an index of state and `expires_at`, and comes in
+that order.
 """
 
 import base64
@@ -10,6 +12,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
@@ -44,7 +47,7 @@ def page(  # noqa: PLR0913 - a query and its place, all named
     session: Session,
     model: type[Row],
     *,
-    where: Sequence[ColumnElement[bool]] = (),
+    state: tuple[str, StrEnum] | None = None,
     zoom_app_id: UUID | None = None,
     cursor: str | None = None,
     limit: int = PAGE,
@@ -54,48 +57,57 @@ def page(  # noqa: PLR0913 - a query and its place, all named
     Args:
         session: Reading.
         model: Of the rows.
-        where: What they must match besides.
+        state: Name of the column of their state, and the only one wanted.
         zoom_app_id: Of this zoom app alone; None for all.
         cursor: `older` of the page before.
         limit: Rows of a page.
     """
     columns: ColumnCollection[str, Column[Any]] = inspect(model).columns
-    keys = [columns["created_at"], columns["id"]]
-    wanted: list[ColumnElement[bool]] = list(where)
-    at = _read(cursor)
+    by = "created_at" if state is None else "expires_at"
+    keys = [columns[by], columns["id"]]
+    wanted: list[ColumnElement[bool]] = []
+    at = _read(by, cursor)
     if at is not None:
         place = tuple_(
             *(literal(one, type_=key.type) for one, key in zip(at, keys, strict=True))
         )
         wanted.append(tuple_(*keys) < place)
-    app_ids = [zoom_app_id] if zoom_app_id else session.exec(select(ZoomApp.id)).all()
-    found: list[Row] = []
-    for app_id in app_ids:
-        query = (
-            select(model)
-            .where(columns["zoom_app_id"] == app_id, *wanted)
-            .order_by(*(key.desc() for key in keys))
-            .limit(limit + 1)
-        )
-        found += session.exec(query).all()
-    found.sort(key=lambda row: (row.created_at, row.id.hex), reverse=True)
-    rows = found[:limit]
-    return Page(rows=rows, older=_write(rows[-1]) if len(found) > limit else None)
+    of_apps: Sequence[UUID | None] = [zoom_app_id]
+    if state is not None:
+        wanted.append(columns[state[0]] == state[1])
+    elif zoom_app_id is None:
+        of_apps = session.exec(select(ZoomApp.id)).all()
+    found: list[tuple[datetime, UUID]] = []
+    for app_id in of_apps:
+        query = select(*keys).where(*wanted)
+        if app_id is not None:
+            query = query.where(columns["zoom_app_id"] == app_id)
+        query = query.order_by(*(key.desc() for key in keys)).limit(limit + 1)
+        found += [(instant, row_id) for instant, row_id in session.exec(query)]
+    found.sort(key=lambda key: (key[0], key[1].hex), reverse=True)
+    chosen = found[:limit]
+    order = {row_id: number for number, (_, row_id) in enumerate(chosen)}
+    rows = session.exec(select(model).where(columns["id"].in_(order))).all()
+    return Page(
+        rows=sorted(rows, key=lambda row: order[row.id]),
+        older=_write(by, *chosen[-1]) if len(found) > limit else None,
+    )
 
 
-def _write(row: Timed) -> str:
-    packed = json.dumps([row.created_at.isoformat(), str(row.id)])
+def _write(by: str, instant: datetime, row_id: UUID) -> str:
+    packed = json.dumps([by, instant.isoformat(), str(row_id)])
     return base64.urlsafe_b64encode(packed.encode()).decode().rstrip("=")
 
 
-def _read(text: str | None) -> tuple[datetime, UUID] | None:
+def _read(by: str, text: str | None) -> tuple[datetime, UUID] | None:
+    """Return the place a cursor names; None for one of another order or of no sense."""
     if not text:
         return None
     padded = text + "=" * (-len(text) % 4)
     try:
         packed = base64.b64decode(padded, altchars=b"-_", validate=True)
-        at, row_id = json.loads(packed)
+        of, at, row_id = json.loads(packed)
         found = datetime.fromisoformat(at), UUID(row_id)
     except (binascii.Error, ValueError, TypeError, AttributeError):
         return None
-    return found if found[0].tzinfo is not None else None
+    return found if of == by and found[0].tzinfo is not None else None

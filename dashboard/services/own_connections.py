@@ -64,16 +64,20 @@ def of_browser(session: Session, app: ZoomApp, *, browser: str | None) -> Sequen
     """Return what a browser connected with this zoom app, the newest first."""
     if not browser:
         return []
-    query = (
-        select(ConnectAttempt.connection_id)
-        .where(
-            col(ConnectAttempt.browser_hash) == hashed(browser),
-            col(ConnectAttempt.zoom_app_id) == app.id,
-            col(ConnectAttempt.outcome) == AttemptOutcome.CONNECTED,
-        )
-        .order_by(col(ConnectAttempt.created_at).desc())
+    # By the cookie's index alone: SQLite would rather read the app's every trip.
+    query = select(ConnectAttempt).where(
+        col(ConnectAttempt.browser_hash) == hashed(browser)
     )
-    ids = [one for one in dict.fromkeys(session.exec(query)) if one is not None]
+    trips = [
+        trip
+        for trip in session.exec(query.order_by(col(ConnectAttempt.created_at).desc()))
+        if trip.zoom_app_id == app.id and trip.outcome is AttemptOutcome.CONNECTED
+    ]
+    ids = [
+        one
+        for one in dict.fromkeys(trip.connection_id for trip in trips)
+        if one is not None
+    ]
     found = [session.get(Connection, one) for one in ids]
     return [_own(row, is_masked=False) for row in found if row is not None]
 
@@ -108,18 +112,14 @@ def last_trip(
     """Return the newest trip of a browser if it has not come back."""
     if not browser:
         return None
-    query = (
-        select(ConnectAttempt)
-        .where(
-            col(ConnectAttempt.browser_hash) == hashed(browser),
-            col(ConnectAttempt.zoom_app_id) == app.id,
-        )
-        .order_by(col(ConnectAttempt.created_at).desc())
-        .limit(1)
+    query = select(ConnectAttempt).where(
+        col(ConnectAttempt.browser_hash) == hashed(browser)
     )
+    query = query.order_by(col(ConnectAttempt.created_at).desc()).limit(1)
     trip = session.exec(query).first()
     away = {AttemptOutcome.OPEN, AttemptOutcome.ABANDONED}
-    return trip if trip is not None and trip.outcome in away else None
+    is_away = trip is not None and trip.zoom_app_id == app.id and trip.outcome in away
+    return trip if is_away else None
 
 
 def standing(row: Connection) -> Standing:

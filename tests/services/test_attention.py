@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dashboard.db import Database
-from dashboard.models.connection import TokenState
+from dashboard.models.connection import AttemptOutcome, ConnectAttempt, TokenState
 from dashboard.models.hold import Hold, HoldKind
 from dashboard.models.webhook import Outcome
 from dashboard.models.workspace import Verdict
@@ -225,3 +225,27 @@ def test_an_address_that_zoom_would_refuse_is_said_last(
         Action.SET_PUBLIC_URL,
     ]
     assert "localhost" in found[1].sentence
+
+
+def test_trips_that_were_all_lost_at_zoom_point_to_the_redirect_url(
+    database: Database, zoom_app: ZoomApp
+) -> None:
+    store(database, *(a_lost_trip(zoom_app, hours) for hours in range(1, 4)))
+
+    [item] = listed(database)
+
+    assert (item.tone, item.action) == ("trouble", Action.SEE_ATTEMPTS)
+    assert "the last 3 trips to Zoom never came back" in item.sentence
+    assert item.since == NOON - timedelta(hours=3)
+
+
+def a_lost_trip(zoom_app: ZoomApp, hours: int) -> ConnectAttempt:
+    at = NOON - timedelta(hours=hours)
+    return ConnectAttempt(
+        zoom_app_id=zoom_app.id,
+        state_hash=f"state {hours}",
+        browser_hash="browser",
+        outcome=AttemptOutcome.ABANDONED,
+        created_at=at,
+        expires_at=at + timedelta(minutes=10),
+    )

@@ -52,7 +52,7 @@ def index() -> ResponseReturnValue:
     apps = zoom_apps.list_all(db())
     form = invitation_filter(apps)
     filters, cursor = form.filters(), request.args.get("cursor")
-    found = invitation_pages.page(db(), filters, cursor=cursor, now=now())
+    found = invitation_pages.page(db(), filters, cursor=cursor)
     states = {one.id: invitation_states.state_of(one, now=now()) for one in found.rows}
     return htmx.page_or_fragment(
         "invitations/index.html",
