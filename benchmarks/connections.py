@@ -12,11 +12,9 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from time import perf_counter, thread_time
-from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID, uuid5
 
@@ -26,7 +24,8 @@ from pydantic import SecretStr
 from sqlalchemy import insert
 from sqlmodel import SQLModel
 
-from benchmarks import report
+from benchmarks import connection_rows, report
+from benchmarks.connection_rows import OTHER_ID
 from benchmarks.stage import (
     APP_ID,
     NOWHERE,
@@ -44,12 +43,9 @@ from dashboard.db import Database
 from dashboard.models.connection import (
     Connection,
     MeetingMapping,
-    SyncStatus,
-    TokenState,
 )
-from dashboard.models.ids import first_id
 from dashboard.models.staff import Role
-from dashboard.services import acting, staff
+from dashboard.services import staff
 from dashboard.services.bundle import Services
 from dashboard.settings import new_key, read_or_make_file
 
@@ -58,14 +54,6 @@ _LAYOUT = 1
 _PERSON = ("admin@example.com", SecretStr("correct horse battery"))
 _WARM_UPS = 2
 _CHUNK = 5000
-_OTHER = uuid5(APP_ID, "other app")
-# Of a hundred; all others are healthy.
-_STATES = {
-    **dict.fromkeys(range(6), TokenState.RECONNECT_NEEDED),
-    **dict.fromkeys(range(6, 8), TokenState.MISSING_SCOPES),
-    8: TokenState.UNKNOWN,
-}
-_FIRST = ("Ana", "Ben", "Chiara", "Dmitri", "Ewa", "Femi", "Gül", "Hana", "Ivan", "Jo")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +105,7 @@ def _pages() -> Mapping[str, Mapping[str, str]]:
         "an admin must act, 1 in 100": {"who": "admin"},
         "the host must act, 1 in 1,000": {"who": "host"},
         "nobody must act": {"who": "nobody"},
-        "zoom app of 1 in 50": {"app": str(_OTHER)},
+        "zoom app of 1 in 50": {"app": str(OTHER_ID)},
         "sync failed, 1 in 200": {"sync": "failed"},
         "tokens are with the dashboard: none": {"custody": "dashboard"},
         "last checked more than a day ago": {"checked": "old"},
@@ -229,7 +217,7 @@ def _fill(site: Site, size: int) -> None:
             workspace = new_workspace(services.vault)
             session.add(workspace)
             session.flush()
-            for app_id, name in ((APP_ID, "Main"), (_OTHER, "Other")):
+            for app_id, name in ((APP_ID, "Main"), (OTHER_ID, "Other")):
                 app = new_zoom_app(services.vault, app_id, name)
                 app.workspace_id = workspace.id
                 app.recall_app_id = uuid5(app_id, "in Recall")
@@ -241,62 +229,16 @@ def _fill(site: Site, size: int) -> None:
             with services.database.writing() as session:
                 session.connection().execute(
                     insert(tables[str(Connection.__tablename__)]),
-                    [_row(number, now) for number in numbers],
+                    [connection_rows.row(number, now) for number in numbers],
                 )
                 session.connection().execute(
                     insert(tables[str(MeetingMapping.__tablename__)]),
-                    [_mapping(number, now) for number in numbers],
+                    [connection_rows.mapping(number, now) for number in numbers],
                 )
     if site.database_url.startswith("postgresql"):
         uri = site.database_url.replace("+psycopg", "")
         with psycopg.connect(uri, autocommit=True) as connection:
             connection.execute("VACUUM ANALYZE")
-
-
-def _row(number: int, now: datetime) -> dict[str, Any]:
-    place = number * 37 % 100
-    state = _STATES.get(place, TokenState.HEALTHY)
-    name = f"{_FIRST[number * 7 % 10]} Nowak-{number * 7919 % 100_003:05d}"
-    email = f"user{number}@example.com"
-    is_blocked = number % 1000 == 999
-    return {
-        "id": _id(number),
-        "zoom_app_id": _OTHER if number % 50 == 7 else APP_ID,
-        "recall_credential_id": uuid5(APP_ID, f"credential {number}"),
-        "zoom_user_id": f"zUsEr{number:017d}",
-        "zoom_account_id": "AbCdEfGhIjKlMnOpQrStUv",
-        "display_name": name,
-        "email": email,
-        "search_text": f"{email} {name}".lower(),
-        "pmi": 2_000_000_000 + number,
-        "previous_pmi": 3_000_000_000 + number if number % 20 == 0 else None,
-        "token_state": state,
-        "token_reason": acting.KEY_REFUSED.begins
-        if state is TokenState.UNKNOWN
-        else "As in a benchmark: one sentence that says what is the matter with it.",
-        "token_evidence": "Zoom answered a real call with a token from Recall.",
-        "recall_status": "healthy",
-        "recording_block": "Only the host records." if is_blocked else "",
-        "sync_status": SyncStatus.FAILED if number % 200 == 9 else SyncStatus.COMPLETED,
-        "token_checked_at": now - timedelta(seconds=number * 61 % 90_000),
-        "connected_at": now - timedelta(minutes=5 * number),
-        # Never while the benchmark runs: there is nobody to ask.
-        "due_at": now + timedelta(days=3650, seconds=number * 31 % 72_000),
-    }
-
-
-def _mapping(number: int, now: datetime) -> dict[str, Any]:
-    return {
-        "id": first_id(now) + number,
-        "connection_id": _id(number),
-        "meeting_id": 90_000_000_000 + number,
-        "synced_at": now.astimezone(UTC),
-        "seen_at": now,
-    }
-
-
-def _id(number: int) -> UUID:
-    return uuid5(APP_ID, f"connection {number}")
 
 
 def _browser(services: Services) -> FlaskClient:
