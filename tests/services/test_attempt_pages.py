@@ -53,7 +53,8 @@ def test_pages_of_all_zoom_apps_are_newest_first_and_never_overlap(
     add(database, app_ids[0], *([WENT] * 60))
     add(database, app_ids[1], *([LOST] * 60), minutes=7)
 
-    seen, cursor = [], None
+    seen: list[ConnectAttempt] = []
+    cursor = None
     while True:
         with database.reading() as session:
             page = attempt_pages.page(session, Filters(), cursor=cursor)
