@@ -104,6 +104,8 @@ def test_the_holder_of_a_reconnect_link_may_disconnect(
     gone = user.post(f"{address}/disconnect", follow_redirects=True)
 
     assert heading(asked) == "Disconnect?"
+    assert "ana@example.com" not in asked.text
+    assert "Ana Nowak" not in asked.text
     assert heading(gone) == "You are disconnected"
     assert stage.credentials() == []
     assert heading(user.get(address)) == "This link is not known"

@@ -67,6 +67,19 @@ def test_another_browser_sees_nothing_and_ends_nothing(
     assert len(stage.credentials()) == 1
 
 
+def test_who_has_a_connection_cannot_end_anothers(
+    user: FlaskClient, stage: ConnectStage
+) -> None:
+    bo = stage.sandbox.zoom_world.add_user(email="bo@example.org")
+    foreign = stage.connect(bo)
+    connect(user, stage)
+
+    ended = user.post(f"{mine(stage)}/{foreign.id}/disconnect")
+
+    assert ended.location == mine(stage)
+    assert len(stage.credentials()) == 2
+
+
 def test_a_user_disconnects_here_and_in_recall(
     user: FlaskClient, stage: ConnectStage
 ) -> None:
