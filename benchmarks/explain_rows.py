@@ -261,7 +261,6 @@ def _invitation(town: Town, number: int) -> Row:
 def _attempt(town: Town, number: int) -> Row:
     is_left = number % _ONE_IN == 1
     invited = uuid5(APP_ID, f"invitation {number % INVITED}")
-    outcome = AttemptOutcome.ABANDONED if is_left else AttemptOutcome.CONNECTED
     return {
         "id": uuid5(APP_ID, f"attempt {number}"),
         "zoom_app_id": APP_ID,
@@ -269,7 +268,7 @@ def _attempt(town: Town, number: int) -> Row:
         "invitation_id": invited if is_left else None,
         "state_hash": f"{number:064d}",
         "browser_hash": f"{number:064d}",
-        "outcome": outcome,
+        "outcome": AttemptOutcome.ABANDONED if is_left else AttemptOutcome.CONNECTED,
         "created_at": town.until - SPAN,
         "expires_at": town.until - SPAN,
         "ended_at": town.until - SPAN,

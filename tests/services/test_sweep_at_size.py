@@ -6,7 +6,7 @@ from tests.makers import FakeClock
 from tests.sweep_at_size import story
 from tests.sweep_stage import Fate, a_sweep_stage
 
-NUMBER = 500
+NUMBER = 220
 
 
 def test_a_sweep_through_every_trouble_keeps_the_budgets_and_ends_right(
