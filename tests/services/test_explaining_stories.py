@@ -99,9 +99,9 @@ def test_a_development_app_uninstalled_is_seen_though_recall_says_healthy(
 def test_an_outage_is_nobodys_fault_and_says_when_the_next_look_is(
     stage: ConnectStage,
 ) -> None:
+    # Recall takes the code and answers nothing after that.
+    stage.sandbox.recall_faults.set([Fault(kind=FaultKind.UNAVAILABLE, method="GET")])
     row = stage.connect()
-    stage.sandbox.recall_faults.set([Fault(kind=FaultKind.UNAVAILABLE)])
-    connections.refresh(stage.services, row.id)
 
     found = explain(stage, row.recall_credential_id)
 

@@ -97,6 +97,7 @@ class Gated:
         self.open()
         self.error: Exception | None = None
         self.writings = 0
+        self.held = threading.Event()
 
     def reading(self) -> Any:
         self.may_read.wait()
@@ -115,6 +116,7 @@ class Gated:
         self.may_write.set()
 
     def _pass(self) -> None:
+        self.held.set()
         self.may_write.wait()
         self.writings += 1
         if self.error is not None:

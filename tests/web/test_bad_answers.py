@@ -179,7 +179,7 @@ def test_looking_at_a_connection_blames_no_user(
     desk: Desk, services: Services, sandbox: RunningSandbox
 ) -> None:
     row = a_connect_stage(services, sandbox).connect()
-    nobodys = "This is nobody's fault here and needs no one"
+    nobodys = "What was seen before stands."
     faults = BY_RECALL | dict.fromkeys(
         (
             FaultKind.DOWN,
@@ -190,6 +190,7 @@ def test_looking_at_a_connection_blames_no_user(
         ),
         nobodys,
     )
+    faults[FaultKind.FORBIDDEN] = "an admin must check the key"
 
     said = desk.try_each(
         faults,

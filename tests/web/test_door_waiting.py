@@ -63,10 +63,11 @@ def test_what_a_vanished_sender_was_waiting_for_is_stored(loop: Loop) -> None:
 def test_what_a_vanished_loop_was_waiting_for_is_stored(loop: Loop) -> None:
     async def leave() -> None:
         task = asyncio.create_task(loop.send(BODY))
-        await asyncio.sleep(0.2)
+        await asyncio.to_thread(loop.gated.held.wait)
         task.cancel()
 
     loop.gated.may_write.clear()
+    loop.gated.held.clear()
     asyncio.run(leave())
     loop.gated.may_write.set()
 
