@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import TimeoutError as NothingCameError
 
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.bundle import Services
@@ -30,6 +31,7 @@ _IN_SIGHT = """() => {
     && b.bottom > 0 && b.top < innerHeight;
 }"""
 _SCROLLS_WITHIN_MS = 3000
+_LEADS_WITHIN_MS = 10_000
 
 
 class Keyboard:
@@ -59,11 +61,15 @@ class Keyboard:
 
     def press(self, name: str) -> None:
         self.reach(name)
-        self.enter()
+        try:
+            self.enter()
+        except NothingCameError:  # the page was drawn anew between the two keys
+            self.reach(name)
+            self.enter()
 
     def enter(self) -> None:
         """Press Enter, which leads to a page."""
-        with self.page.expect_event("framenavigated"):
+        with self.page.expect_event("framenavigated", timeout=_LEADS_WITHIN_MS):
             self.page.keyboard.press("Enter")
         self.page.wait_for_load_state()
 
