@@ -22,6 +22,7 @@ class AccountMember(SQLModel, table=True):
         Index(None, "zoom_user_id"),
         Index(None, "email"),
         Index(None, "pmi"),
+        Index(None, "previous_pmi"),
     )
 
     connection_id: UUID = Field(

@@ -106,4 +106,7 @@ def _by_former_pmi(session: Session, number: int) -> Owner | None:
     where = col(Connection.previous_pmi) == number
     for row in lookups.connections(session, where):
         return Owner(connection=row, means=Means.FORMER_PMI)
-    return None  # of an account's users no index leads to it
+    former = col(AccountMember.previous_pmi) == number
+    for member, row in lookups.members(session, former):
+        return Owner(connection=row, means=Means.FORMER_PMI, member=member)
+    return None

@@ -162,6 +162,7 @@ def test_a_user_of_a_connected_account_is_known_by_all_that_names_them(
         assert desk.explain(text).verdict.sentence.startswith("Ben Okafor is connected")
     assert desk.verdict(ACCOUNT) == "healthy"
     assert desk.verdict(PMI) == "pmi-not-mapped"
+    assert desk.verdict(OLD_PMI) == "former-pmi"
     desk.mapped(row, meeting_id=PMI)
     assert "to Ben Okafor" in desk.explain(PMI).verdict.sentence
     desk.hook(zoom_user_id=OTHER, meeting_id=OLD_PMI)

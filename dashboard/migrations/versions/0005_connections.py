@@ -174,7 +174,7 @@ def upgrade() -> None:
         to_connection("account_member"),
         sa.PrimaryKeyConstraint("connection_id", "zoom_user_id", name=op.f("pk_account_member")),
     )
-    for column in ("zoom_user_id", "email", "pmi"):
+    for column in ("zoom_user_id", "email", "pmi", "previous_pmi"):
         index("account_member", column)
     op.create_table(
         "connection_event",
