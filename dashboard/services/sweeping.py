@@ -198,10 +198,12 @@ def due(
     is_due = col(Connection.due_at) <= now
     rows = list(session.exec(query.where(is_due).order_by(col(Connection.due_at))))
     if len(rows) == limit:
-        # There may be urgent ones behind them: found by their state, in any order.
+        # There may be urgent ones behind them, found by their state. In order, or the
+        # same few would be asked about again and others never.
         urgent = col(Connection.token_state).in_(_URGENT)
         late = Unindexed(col(Connection.due_at)) <= now
-        rows = [*session.exec(query.where(urgent, late)), *rows]
+        found = query.where(urgent, late).order_by(col(Connection.due_at))
+        rows = [*session.exec(found), *rows]
     rows.sort(key=lambda row: row[2] is TokenState.HEALTHY)  # stable
     unique = dict.fromkeys((row[0], row[1]) for row in rows)
     return [

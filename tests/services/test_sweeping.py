@@ -79,7 +79,9 @@ def test_what_is_not_healthy_comes_first_then_the_longest_due(
         first = sweeping.due(session, [app.id], now=NOON, limit=1)
 
     assert [names[one.id] for one in found] == ["unknown", "failing", "old", "new"]
-    assert names[first[0].id] in states  # though it is not the longest due
+    # "old" is due longer, but is healthy; of the others the longest due comes first,
+    # or with many of them some would never have a turn.
+    assert names[first[0].id] == "unknown"
 
 
 def test_a_routine_look_costs_one_call_of_each_budget(
