@@ -12,7 +12,8 @@ test: check      ## everything CI runs
 	@scripts/chromium >/dev/null
 	@.venv/bin/python -m compileall -q dashboard  # once, not in each command the tests start
 	@.venv/bin/python -m pytest -m "not browser" -n 3 --dist worksteal $(ARGS)
-	@.venv/bin/python -m pytest -m browser -n 2 --dist loadfile $(ARGS)
+	@.venv/bin/python -m pytest -m "browser and not prompt" -n 2 --dist loadfile $(ARGS)
+	@.venv/bin/python -m pytest -m prompt $(ARGS)
 
 check:           ## style, types and floors
 	@scripts/venv dev

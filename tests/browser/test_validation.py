@@ -29,6 +29,7 @@ def zoom(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
+@pytest.mark.prompt
 def test_validate_turns_the_open_page_green_within_a_second(
     moved: Moved, page: Page, zoom: Page
 ) -> None:
