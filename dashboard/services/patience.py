@@ -27,16 +27,30 @@ class Patience:
         self._lock = threading.Lock()
         self._doubts: dict[UUID, _Doubt] = {}
 
-    def failed(self, zoom_app_id: UUID, *, now: datetime, wait_s: float | None) -> None:
-        """Note that an answer was none; `wait_s` is what it asked to wait.
+    def failed(
+        self,
+        zoom_app_id: UUID,
+        *,
+        now: datetime,
+        wait_s: float | None,
+        is_answered: bool = False,
+    ) -> None:
+        """Note that an answer was none, or the same for all.
 
         What was under way when the first of them came counts as one with it.
+
+        Args:
+            zoom_app_id: Of which zoom app.
+            now: Aware.
+            wait_s: What the answer asked to wait, in seconds.
+            is_answered: Nothing is down: who refuses them all alike is not swamped, so
+                that the waits do not grow and each has its turn within the day.
         """
         with self._lock:
             doubt = self._doubts.get(zoom_app_id)
             if doubt is not None and now < doubt.until:
                 return
-            failures = 1 if doubt is None else doubt.failures + 1
+            failures = 1 if doubt is None or is_answered else doubt.failures + 1
             wait = min(_FIRST * (1 << min(failures - 1, 10)), _LONGEST)
             if wait_s is not None:
                 wait = max(wait, min(timedelta(seconds=wait_s), _LONGEST))

@@ -128,7 +128,9 @@ class Sweep:
             if affair is None or not affair.is_shared:
                 self._patience.worked(zoom_app_id)
             else:
-                self._patience.failed(zoom_app_id, now=now, wait_s=None)
+                self._patience.failed(
+                    zoom_app_id, now=now, wait_s=None, is_answered=True
+                )
         elif refusal.service != "Recall" or refusal.status != _THROTTLED:
             # Recall's 429 is in the budgets, which every process knows of.
             self._patience.failed(zoom_app_id, now=now, wait_s=refusal.retry_after_s)

@@ -173,9 +173,12 @@ def test_patience_grows_and_ends_with_the_first_answer() -> None:
         while patience.is_waiting(app, now=now):
             now += timedelta(seconds=15)
         waits.append((now - begun).total_seconds())
+    patience.failed(app, now=now, wait_s=None, is_answered=True)
+    is_short = not patience.is_waiting(app, now=now + timedelta(seconds=15))
     doubtful = patience.is_doubtful(app)
     patience.worked(app)
 
+    assert is_short
     assert waits == [15, 30, 60, 120, 240, 300, 300, 300]
     assert (doubtful, patience.is_doubtful(app)) == (True, False)
 
