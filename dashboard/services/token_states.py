@@ -5,6 +5,7 @@ and 4, contracts/zoom.md 3.3, 4.3 and 9; checked 2026-11-25.
 """
 
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from dashboard.clients.recall_replies import (
@@ -24,6 +25,7 @@ RENEWED_BEFORE = timedelta(minutes=5)
 
 _REFUSALS = range(400, 500)
 _DEAD_GRANT = re.compile(r"invalid[_ ]grant|invalid token!", re.IGNORECASE)
+_MENDED_BY_AN_ADMIN_S = 1800.0
 _WRONG_PAIR = re.compile(r"invalid[_ ]client", re.IGNORECASE)
 
 
@@ -127,11 +129,13 @@ def _without_token(error: UpstreamError) -> Finding:
         return _without_credential(error)
     if _says(error, _WRONG_PAIR):
         holder = "as Recall holds them" if error.service == "Recall" else "stored here"
-        return unknown(
+        refused = unknown(
             f"{acting.PAIR_REFUSED.begins}, {holder}. No user has to act; an admin "
             "must mend the zoom app's credentials.",
             error,
         )
+        # Recall gives a credential up after repeated errors (contracts/recall.md 4).
+        return replace(refused, wait_s=_MENDED_BY_AN_ADMIN_S)
     if (admins := _admins(error)) is not None:
         return admins
     if tells_nothing(error):
