@@ -3,16 +3,19 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
+from typing import Generic, TypeVar
 
 import structlog
 
 from dashboard.errors import DashboardError
 
+K = TypeVar("K", bound=Hashable)
+
 _log = structlog.get_logger(__name__)
 
 
-class Hands:
+class Hands(Generic[K]):
     """Does what it is given, so much at once at most.
 
     Args:
@@ -28,7 +31,7 @@ class Hands:
         self._name = name
         self._at_once = at_once
         self._lock = threading.Lock()
-        self._busy: Counter[Hashable] = Counter()
+        self._busy: Counter[K] = Counter()
         self._begun: list[threading.Thread] = []
 
     @property
@@ -39,40 +42,64 @@ class Hands:
         with self._lock:
             return max(self._at_once - self._busy.total(), 0)
 
-    def busy(self, key: Hashable) -> int:
+    def busy(self, key: K) -> int:
         """Return how much is under way under a key."""
         with self._lock:
             return self._busy[key]
 
-    def begin(self, key: Hashable, work: Callable[[], object]) -> None:
-        """Do it in a thread; what it raises is logged."""
+    def counts(self) -> Counter[K]:
+        """Return how much is under way, by key."""
+        with self._lock:
+            return Counter(self._busy)
+
+    def begin(
+        self, key: K, work: Callable[[], object], *, about: object = None
+    ) -> threading.Thread:
+        """Do it in a thread, which is returned; what it raises is logged.
+
+        Args:
+            key: Under which it is counted.
+            work: Is done once.
+            about: What the log says it was about; the key when left out.
+        """
         with self._lock:
             self._busy[key] += 1
             self._begun = [thread for thread in self._begun if thread.is_alive()]
         # A daemon: a vendor's time-outs must not hold up the end of the process.
         thread = threading.Thread(
-            target=self._run, args=(key, work), name=self._name, daemon=True
+            target=self._run,
+            args=(key, work, str(key if about is None else about)),
+            name=self._name,
+            daemon=True,
         )
         self._begun.append(thread)
         thread.start()
+        return thread
 
-    def wait(self, patience_s: float) -> None:
-        """Return when all that was begun has ended, or after so many seconds."""
+    def wait(
+        self, patience_s: float, threads: Iterable[threading.Thread] | None = None
+    ) -> None:
+        """Return when all that was begun has ended, or after so many seconds.
+
+        Args:
+            patience_s: How many.
+            threads: Wait for these alone: one that hangs then holds nobody up later.
+        """
         ends_at_s = time.monotonic() + patience_s
-        for thread in self._begun:
+        for thread in self._begun if threads is None else threads:
             thread.join(max(ends_at_s - time.monotonic(), 0))
 
     def close(self) -> None:
         """Begin no more; what is under way writes nothing down any more."""
         self.is_over.set()
 
-    def _run(self, key: Hashable, work: Callable[[], object]) -> None:
+    def _run(self, key: K, work: Callable[[], object], about: str) -> None:
         try:
             work()
         except DashboardError as error:  # its claim ends by itself, then it is due
-            _log.warning(f"{self._name}.waits", about=str(key), reason=str(error))
-        except Exception:  # noqa: BLE001 - the outermost of its thread
-            _log.exception(f"{self._name}.failed", about=str(key))
+            _log.warning(f"{self._name}.waits", about=about, reason=str(error))
+        except Exception:  # noqa: BLE001 - nobody joins it to hear: told with its trace
+            _log.exception(f"{self._name}.failed", about=about)
         finally:
             with self._lock:
                 self._busy[key] -= 1

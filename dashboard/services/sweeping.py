@@ -65,8 +65,8 @@ class Sweep:
     def __init__(self, services: Services, *, patience_s: float = _PATIENCE_S) -> None:
         self._services = services.in_background()
         self._patience_s = patience_s
-        self._hands = Hands("sweep", at_once=_AT_ONCE)
-        self._errands = Hands("bulk", at_once=2)
+        self._hands = Hands[UUID]("sweep", at_once=_AT_ONCE)
+        self._errands = Hands[str]("bulk", at_once=2)
         self._mappings = MappingsReader()
         self._patience = Patience()
         self._pace: Pace = pace.FEW

@@ -7,15 +7,12 @@ Recall that hangs delays neither the others nor the chores behind this one. See
 
 import threading
 import time
-from collections import Counter
 from uuid import UUID
 
-import structlog
-
 from dashboard.clients.recall_operations import Operation
-from dashboard.errors import DashboardError
 from dashboard.services import budgets, watches
 from dashboard.services.bundle import Services
+from dashboard.services.hands import Hands
 from dashboard.services.outside import Pause
 from dashboard.services.watch_looks import Look
 from dashboard.services.watches import Taken, hasten, watched
@@ -26,7 +23,6 @@ _AT_ONCE = 8
 _A_WORKSPACE = 3
 _PATIENCE_S = 1.0
 _LONG_S = 120.0
-_log = structlog.get_logger(__name__)
 
 
 def look_around(services: Services, *, pause: Pause = time.sleep) -> int:
@@ -58,16 +54,12 @@ class Lookout:
         self._services = services.in_background()
         self._patience_s = patience_s
         self._pause = pause
-        self._lock = threading.Lock()
-        self._busy: Counter[UUID | None] = Counter()
-        self._is_over = threading.Event()
+        self._hands = Hands[UUID | None]("watch", at_once=_AT_ONCE)
 
     def __call__(self) -> int:
         """Begin what is due and there is room for; return how many looks."""
-        with self._lock:
-            busy = Counter(self._busy)
-        room = _AT_ONCE - busy.total()
-        if room <= 0 or self._is_over.is_set():
+        room = self._hands.room
+        if not room:
             return 0
         now = self._services.clock.now()
         database = self._services.database
@@ -77,39 +69,20 @@ class Lookout:
             database,
             now=now,
             limit=room,
-            busy=busy,
+            busy=self._hands.counts(),
             a_workspace=_A_WORKSPACE,
             spared=spared,
         )
         threads = [self._begin(each) for each in taken]
-        ends_at_s = time.monotonic() + self._patience_s
-        for thread in threads:
-            thread.join(max(ends_at_s - time.monotonic(), 0))
+        self._hands.wait(self._patience_s, threads)
         return len(threads)
 
     def close(self) -> None:
         """Begin no more; what is under way writes nothing down any more."""
-        self._is_over.set()
+        self._hands.close()
 
     def _begin(self, taken: Taken) -> threading.Thread:
-        with self._lock:
-            self._busy[taken.workspace_id] += 1
-        # A daemon: Recall's time-outs must not hold up the end of the process.
-        thread = threading.Thread(
-            target=self._run, args=(taken,), name="look", daemon=True
+        look = Look(
+            self._services, taken, pause=self._pause, is_over=self._hands.is_over
         )
-        thread.start()
-        return thread
-
-    def _run(self, taken: Taken) -> None:
-        try:
-            Look(self._services, taken, pause=self._pause, is_over=self._is_over).run()
-        except DashboardError as error:  # its claim ends by itself, then it is due
-            _log.warning(
-                "watch.waits", zoom_app_id=str(taken.zoom_app_id), reason=str(error)
-            )
-        except Exception:  # noqa: BLE001 - the outermost of its thread
-            _log.exception("watch.failed", zoom_app_id=str(taken.zoom_app_id))
-        finally:
-            with self._lock:
-                self._busy[taken.workspace_id] -= 1
+        return self._hands.begin(taken.workspace_id, look.run, about=taken.zoom_app_id)

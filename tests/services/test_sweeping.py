@@ -184,7 +184,7 @@ def test_patience_grows_and_ends_with_the_first_answer() -> None:
 
 
 def test_hands_do_so_much_at_once_and_no_more_after_the_end() -> None:
-    hands, gate = Hands("test", at_once=2), threading.Event()
+    hands, gate = Hands[str]("test", at_once=2), threading.Event()
     done: list[int] = []
 
     def work() -> None:

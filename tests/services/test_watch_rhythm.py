@@ -163,7 +163,7 @@ class SlowRecall:
     def let_go(self) -> None:
         """Let it answer; return when the look has ended."""
         self.gate.set()
-        until(lambda: not self.lookout._busy.total())
+        until(lambda: not self.lookout._hands.counts().total())
 
 
 @pytest.mark.parametrize("is_closed", [False, True])
