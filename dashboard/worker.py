@@ -146,7 +146,7 @@ class Worker:
                 self._take_over()
                 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                     runner.run(self._run())
-            except Exception:  # noqa: BLE001 - the outermost loop; leases end by themselves
+            except Exception:  # noqa: BLE001 - told with its trace; delivery begins again, and its leases end by themselves
                 _log.exception("worker.failed")
                 self._stopping.wait(_PAUSE_S)
 
@@ -247,7 +247,7 @@ class Worker:
                     chore()
                 except StorageError as error:
                     _log.warning("chore.waits", reason=str(error))
-                except Exception:  # noqa: BLE001 - outermost too; the others go on
+                except Exception:  # noqa: BLE001 - told with its trace; one chore's defect must not stop the others
                     _log.exception("chore.failed")
 
 

@@ -192,7 +192,7 @@ class _Call:
         try:
             with http:
                 self._answer = self._asked(http, request)
-        except Exception as error:  # noqa: BLE001 - nobody else would hear of it
+        except Exception as error:  # noqa: BLE001 - closed at the limit it may raise anything, and who waits needs an answer
             self._answer = self._without(self._before(_trouble(error), http))
         finally:
             self._done.set()

@@ -190,7 +190,7 @@ class Intake:
                     self._tell(batch)
                 if flushed or is_closing or time.monotonic() >= self._refusals_due:
                     self._write_refusals()
-            except Exception as error:  # noqa: BLE001 - what waits must find a writer
+            except Exception as error:  # noqa: BLE001 - if this thread ended, every webhook after it would wait in vain
                 _log.error("intake.interrupted", reason=type(error).__name__)
             for each in flushed:
                 each.set()
@@ -221,7 +221,7 @@ class Intake:
         error: StorageError | None = None
         try:
             self._write_twice(batch)
-        except Exception as caught:  # noqa: BLE001 - whatever it is, somebody waits
+        except Exception as caught:  # noqa: BLE001 - each request of the batch waits, and is answered 503 then
             if not isinstance(caught, StorageError) and len(batch) > 1:
                 # One that the database will not have must not fail the others.
                 for pending in batch:

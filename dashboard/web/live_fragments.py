@@ -65,7 +65,7 @@ def _draw_for(
         raise
     except DashboardError:
         return None  # it is gone, say: each page finds out for itself
-    except Exception:  # noqa: BLE001 - whatever it is, each page asks for itself
+    except Exception:  # noqa: BLE001 - told with its trace; each page asks for itself and is told as pages are
         _log.exception("live.not_drawn", topic=topic, role=role.value)
         return None
 

@@ -65,7 +65,7 @@ class Lane:
                     pack = sorted(self._acts)
                     self._draw.shuffle(pack)
                 self._do(pack.pop())
-        except Exception as error:  # noqa: BLE001 - told by whoever started the lane
+        except Exception as error:  # noqa: BLE001 - kept for whoever started the lane, who raises it again
             self._say(f"the run ends: {error!r}")
             self.error = error
 
