@@ -70,7 +70,7 @@ def only_ready(session: Session) -> ZoomApp | None:
     query = select(ZoomApp).where(
         col(ZoomApp.recall_app_id).is_not(None), col(ZoomApp.retired_at).is_(None)
     )
-    ready = [app for app in session.exec(query.limit(2)) if is_ready(app)]
+    ready = session.exec(query.limit(2)).all()
     return ready[0] if len(ready) == 1 else None
 
 
@@ -164,7 +164,8 @@ def finish(  # noqa: PLR0913 - what a browser brought, all named
     is_ours = taken.app.token_custody is TokenCustody.DASHBOARD
     connection_id = (hold if is_ours else hand_over)(services, taken)
     if connection_id is not None:
-        with suppress(UpstreamError):  # the sweep looks at it then
+        # The trip is told as it ended; the sweep looks at the connection then.
+        with suppress(ConflictError, NotFoundError, UpstreamError):
             connections.refresh(services, connection_id)
     return Finished(slug=taken.app.slug, attempt_id=taken.attempt_id)
 

@@ -24,6 +24,10 @@ LONGEST_REF = 200
 _EMAIL = {"email", "e-mail", "mail"}
 _REF = {"user_ref", "user ref", "user id", "user_id", "id", "ref"}
 _UNSTORABLE = "\x00"
+_NEVER_CLOSED = (
+    "Somewhere from here on a quotation mark is opened and not closed. Close it, or "
+    "take it out."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,18 +73,22 @@ def read(text: str) -> Read:
     """Read a list; nothing is guessed at. Pure."""
     wanted: list[Wanted] = []
     troubles: list[Trouble] = []
-    seen: dict[str, int] = {}
-    for line, email, user_ref in _lines(text):
+    seen: dict[tuple[str, str], int] = {}
+    try:
+        lines = list(_lines(text))
+    except csv.Error:  # a field that goes on for ever
+        return Read(troubles=[Trouble(line=1, sentence=_NEVER_CLOSED)])
+    for line, email, user_ref in lines:
         try:
             person = one(email, user_ref)
         except InvalidInputError as error:
             troubles.append(Trouble(line=line, sentence=str(error)))
             continue
-        for value in filter(None, (person.email, person.user_ref)):
-            if value in seen:
-                said = f"{value} is on line {seen[value]} already."
+        for known in (("email", person.email), ("user_ref", person.user_ref)):
+            if known in seen and known[1]:
+                said = f"{known[1]} is on line {seen[known]} already."
                 troubles.append(Trouble(line=line, sentence=said))
-            seen.setdefault(value, line)
+            seen.setdefault(known, line)
         wanted.append(person)
     if not wanted and not troubles:
         troubles.append(Trouble(line=1, sentence="The list is empty."))

@@ -39,13 +39,29 @@ def test_a_list_is_read_in_the_forms_people_have_it(
         ("email,user_ref\n,u-1\n,u-1", "Line 3: u-1 is on line 2 already."),
         ("email,user_ref\nana@example.com," + "x" * 201, "Line 2: Your id of the"),
         ("email,user_ref\n,a\x00b", "Line 2: Your id of the user has"),
+        (
+            '"a@example.com\n' + "b@example.com\n" * 11_000,
+            "Line 1: Somewhere from here",
+        ),
     ],
-    ids=["nothing", "header alone", "no e-mail", "twice", "id twice", "long", "NUL"],
+    ids=[
+        *("nothing", "header alone", "no e-mail", "twice", "id twice", "long", "NUL"),
+        "open quotation mark",
+    ],
 )
 def test_what_is_wrong_is_said_with_its_line(text: str, expected: str) -> None:
     [trouble] = invitation_lists.read(text).troubles
 
     assert str(trouble).startswith(expected)
+
+
+def test_an_e_mail_may_be_your_own_id_as_well() -> None:
+    text = "ana@example.com,ana@example.com\nbo@example.com,cy@example.com"
+
+    found = invitation_lists.read(f"{text}\ncy@example.com,")
+
+    assert [one.email for one in found.wanted][-1] == "cy@example.com"
+    assert found.troubles == []
 
 
 def test_a_list_that_is_too_long_is_refused() -> None:
