@@ -11,9 +11,9 @@ from dashboard.services.explaining_verdicts import (
     Tone,
     Who,
     app_name,
+    checked,
     known,
     moment,
-    number,
     subject,
     who,
 )
@@ -26,6 +26,7 @@ from dashboard.services.explaining_webhooks import (
     is_held,
     named,
 )
+from dashboard.services.meeting_numbers import grouped
 
 _MADE = {"meeting.created", "meeting.updated"}
 _NEXT_BOT = "Nothing: the next bot gets a token."
@@ -42,10 +43,6 @@ def _is_mapped(facts: Facts) -> bool:
 
 def _mapped(facts: Facts) -> str:
     return moment(known(facts.mapping).synced_at, facts)
-
-
-def _checked(facts: Facts) -> str:
-    return moment(known(facts.connection).token_checked_at, facts)
 
 
 def _met_before(facts: Facts, at: datetime | None) -> bool:
@@ -72,7 +69,7 @@ def _is_unsent(facts: Facts) -> bool:
 
 def _unsent(facts: Facts) -> str:
     hook = known(facts.stuck)
-    about = f" about meeting {number(hook.meeting_id)}" if hook.meeting_id else ""
+    about = f" about meeting {grouped(hook.meeting_id)}" if hook.meeting_id else ""
     return f"{named(hook, facts)}{about}"
 
 
@@ -185,7 +182,7 @@ MAPPED = (
         when=_is_mapped,
         says=lambda f: (
             f"Recall mapped {subject(f)} to {who(f)} at {_mapped(f)}; the "
-            f"token was available, as seen at {_checked(f)}."
+            f"token was available, as seen at {checked(f)}."
         ),
         who=Who.YOU,
         step=_LOOK_AT_BOT,
@@ -256,7 +253,7 @@ AT_LARGE = (
         id="healthy",
         when=lambda f: f.connection is not None,
         says=lambda f: (
-            f"{who(f)} is connected, and the token works, as seen at {_checked(f)}."
+            f"{who(f)} is connected, and the token works, as seen at {checked(f)}."
         ),
         who=Who.YOU,
         step="Paste a meeting's number to see why a bot asked in it.",

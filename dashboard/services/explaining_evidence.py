@@ -15,10 +15,10 @@ from dashboard.services.explaining_lines import HERE, RECALL, ZOOM, Line, at_con
 from dashboard.services.explaining_verdicts import (
     Target,
     app_name,
-    number,
     person,
     who,
 )
+from dashboard.services.meeting_numbers import grouped
 
 _USUAL = 3
 """So many webhooks of a user are shown however well they went."""
@@ -46,7 +46,7 @@ def _of_mapping(facts: Facts) -> Iterator[Line]:
     row, mapping = facts.connection, facts.mapping
     if row is None or not facts.is_meeting:
         return
-    name = f"meeting {number(facts.asked.number)}"
+    name = f"meeting {grouped(facts.asked.number)}"
     if mapping is not None:
         yield Line(
             at=mapping.synced_at,
@@ -73,7 +73,7 @@ def _of_pmi(facts: Facts) -> Iterator[Line]:
             claim,
             claim.pmi_seen_at or claim.token_checked_at,
             ZOOM,
-            f"{number(asked)} is the PMI of {person(claim)}, as seen then.",
+            f"{grouped(asked)} is the PMI of {person(claim)}, as seen then.",
         )
     owner = facts.member or row
     if row is None or owner is None:
@@ -83,7 +83,7 @@ def _of_pmi(facts: Facts) -> Iterator[Line]:
             row,
             facts.member.seen_at,
             ZOOM,
-            f"{number(asked)} is the PMI of {who(facts)}, as seen then.",
+            f"{grouped(asked)} is the PMI of {who(facts)}, as seen then.",
         )
     if facts.means is Means.FORMER_PMI:
         told = f", as {row.pmi_changed_by} told" if row.pmi_changed_by else ""
@@ -91,8 +91,8 @@ def _of_pmi(facts: Facts) -> Iterator[Line]:
             row,
             owner.pmi_changed_at,
             ZOOM,
-            f"The PMI of {who(facts)} changed from {number(owner.previous_pmi)} to "
-            f"{number(owner.pmi) or 'none'}{told}.",
+            f"The PMI of {who(facts)} changed from {grouped(owner.previous_pmi)} to "
+            f"{grouped(owner.pmi) or 'none'}{told}.",
         )
 
 
@@ -113,13 +113,13 @@ def _of_hooks(facts: Facts) -> Iterator[Line]:
         yield Line(
             at=None,
             source=ZOOM,
-            words=f"No webhook about meeting {number(facts.asked.number)} is in the "
+            words=f"No webhook about meeting {grouped(facts.asked.number)} is in the "
             "log.",
         )
 
 
 def _meeting(hook: Webhook) -> str:
-    return f" about meeting {number(hook.meeting_id)}" if hook.meeting_id else ""
+    return f" about meeting {grouped(hook.meeting_id)}" if hook.meeting_id else ""
 
 
 def _fate(hook: Webhook) -> str:

@@ -2,23 +2,29 @@
 
 from collections.abc import Iterator
 
-from dashboard.models.connection import Connection, SyncStatus, TokenState
+from dashboard.models.connection import (
+    AttemptOutcome,
+    Connection,
+    SyncStatus,
+    TokenState,
+)
 from dashboard.services.explaining_facts import Facts
 from dashboard.services.explaining_lines import HERE, RECALL, ZOOM, Line, at_connection
 from dashboard.services.explaining_verdicts import person, who
 
 _TRIPS = {
-    "open": "is under way",
-    "connected": "ended well",
-    "declined": "was declined at Zoom",
-    "expired": "was not finished in time",
-    "abandoned": "went to Zoom and never came back",
-    "wrong_account": "came back with another Zoom account",
-    "replayed": "came back twice",
-    "refused_by_recall": "was refused by Recall",
-    "refused_by_zoom": "was refused by Zoom",
-    "unreachable": "failed: nobody could be reached",
-    "zoom_error": "came back with an error of Zoom's",
+    AttemptOutcome.OPEN: "is under way",
+    AttemptOutcome.CONNECTED: "ended well",
+    AttemptOutcome.DECLINED: "was declined at Zoom",
+    AttemptOutcome.EXPIRED: "was not finished in time",
+    AttemptOutcome.ABANDONED: "went to Zoom and never came back",
+    AttemptOutcome.WRONG_ACCOUNT: "came back with another Zoom account",
+    AttemptOutcome.BEGUN_AT_ZOOM: "began at Zoom",
+    AttemptOutcome.REPLAYED: "came back in another browser",
+    AttemptOutcome.REFUSED_BY_RECALL: "was refused by Recall",
+    AttemptOutcome.REFUSED_BY_ZOOM: "was refused by Zoom",
+    AttemptOutcome.UNREACHABLE: "failed: nobody could be reached",
+    AttemptOutcome.ZOOM_ERROR: "came back with an error of Zoom's",
 }
 _SYNC = {
     SyncStatus.NOT_STARTED: "has not begun",
@@ -99,7 +105,7 @@ def of_trips(facts: Facts) -> Iterator[Line]:
             f"{found.expires_at:%Y-%m-%d %H:%M} UTC.{tried}",
         )
     if trip is not None:
-        how = _TRIPS.get(trip.outcome.value, "began at Zoom")
+        how = _TRIPS[trip.outcome]
         said = f" {trip.detail}" if trip.detail else ""
         yield Line(
             at=trip.ended_at or trip.created_at,

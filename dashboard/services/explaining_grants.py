@@ -11,6 +11,7 @@ from dashboard.services.explaining_verdicts import (
     Tone,
     Who,
     app_name,
+    checked,
     known,
     moment,
     subject,
@@ -24,10 +25,6 @@ PAIR_REFUSED = "Zoom refused the app's client ID and secret"
 
 def _state(facts: Facts) -> TokenState | None:
     return None if facts.connection is None else facts.connection.token_state
-
-
-def _checked(facts: Facts) -> str:
-    return moment(known(facts.connection).token_checked_at, facts)
 
 
 def _is_unknown_for(facts: Facts, words: str) -> bool:
@@ -123,7 +120,7 @@ GRANTS = (
         id="dead",
         when=lambda f: _state(f) is TokenState.RECONNECT_NEEDED,
         says=lambda f: (
-            f"{who(f)} must reconnect: the grant is dead, as seen at {_checked(f)}."
+            f"{who(f)} must reconnect: the grant is dead, as seen at {checked(f)}."
         ),
         who=Who.USER,
         step="Send them the reconnect link.",
@@ -134,7 +131,7 @@ GRANTS = (
         when=lambda f: _state(f) is TokenState.MISSING_SCOPES,
         says=lambda f: (
             f"{who(f)} is connected, but the grant lacks scopes, as seen at "
-            f"{_checked(f)}."
+            f"{checked(f)}."
         ),
         who=Who.USER,
         step="They reconnect and leave every permission ticked. If the app itself "
@@ -146,7 +143,7 @@ GRANTS = (
         when=lambda f: _state(f) is TokenState.UNHEALTHY_IN_RECALL,
         says=lambda f: (
             f"{who(f)} is connected, but Recall marks the credential "
-            f"unhealthy, as seen at {_checked(f)}."
+            f"unhealthy, as seen at {checked(f)}."
         ),
         who=Who.YOU,
         step="Press Check now: Recall tries it again. If that does not help, send the "
@@ -195,7 +192,7 @@ GRANTS = (
         when=lambda f: _state(f) is TokenState.EXPIRING,
         says=lambda f: (
             f"{who(f)} is connected, but Recall had not renewed the token "
-            f"when it was seen at {_checked(f)}."
+            f"when it was seen at {checked(f)}."
         ),
         who=Who.NOBODY,
         step="Wait for the next look. If it stays so, ask Recall's support.",

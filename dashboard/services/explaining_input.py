@@ -10,6 +10,7 @@ from enum import StrEnum
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
+from dashboard.services.meeting_numbers import grouped
 from dashboard.services.pasted import trim
 
 LONGEST = 10_000
@@ -153,7 +154,7 @@ def _read_numbers(text: str) -> list[Asked]:
 
 
 def _is_word(text: str, *, is_alone: bool) -> bool:
-    """Whether it may be an id: of Zoom's it has a digit or both cases; yours is alone.
+    """Whether it may be an id: Zoom's are long and no number; yours stands alone.
 
     A digit alone makes no id of a line among several: "17:00" or a passcode.
     """
@@ -193,9 +194,7 @@ def _read_own(path: str) -> Asked | None:
 
 def _number(text: str) -> Asked:
     digits = re.sub(r"[^0-9]", "", text)
-    second = 3 if len(digits) <= 10 else 4  # noqa: PLR2004 - as Zoom groups them
-    groups = (digits[:3], digits[3 : 3 + second], digits[3 + second :])
-    return Asked(kind=Kind.NUMBER, shown=" ".join(groups), number=int(digits))
+    return Asked(kind=Kind.NUMBER, shown=grouped(digits), number=int(digits))
 
 
 def _email(text: str) -> Asked:

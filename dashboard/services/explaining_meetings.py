@@ -16,9 +16,9 @@ from dashboard.services.explaining_verdicts import (
     Tone,
     Who,
     app_name,
+    checked,
     known,
     moment,
-    number,
     person,
     subject,
     who,
@@ -32,6 +32,7 @@ from dashboard.services.explaining_webhooks import (
     is_held,
     named,
 )
+from dashboard.services.meeting_numbers import grouped
 
 _RUNNING = {SyncStatus.NOT_STARTED, SyncStatus.IN_PROGRESS}
 _SYNC = "Press Sync meetings: Recall reads the meetings again."
@@ -57,10 +58,6 @@ def _is_sync(facts: Facts, *states: SyncStatus) -> bool:
 
 def _connected(facts: Facts) -> str:
     return moment(known(facts.connection).connected_at, facts)
-
-
-def _checked(facts: Facts) -> str:
-    return moment(known(facts.connection).token_checked_at, facts)
 
 
 def _came_before(facts: Facts) -> bool:
@@ -96,7 +93,7 @@ NUMBERS = (
         id="pmi-twice",
         when=lambda f: len(f.claims) > 1 and f.mapping is None,
         says=lambda f: (
-            f"{number(f.asked.number)} is held to be the PMI of "
+            f"{grouped(f.asked.number)} is held to be the PMI of "
             f"{_claimants(f)}, and Zoom gives it to one user only."
         ),
         who=Who.YOU,
@@ -107,7 +104,7 @@ NUMBERS = (
         id="former-pmi",
         when=lambda f: f.means is Means.FORMER_PMI,
         says=lambda f: (
-            f"{number(f.asked.number)} was the PMI of {who(f)} until "
+            f"{grouped(f.asked.number)} was the PMI of {who(f)} until "
             f"{moment(_pmi_changed_at(f), f)}; the link is out of date."
         ),
         who=Who.USER,
@@ -203,7 +200,7 @@ UNMAPPED = (
         says=lambda f: (
             f"Recall got a webhook about {subject(f)} at "
             f"{moment(delivered_at(f), f)}, but maps it to nobody, as seen at "
-            f"{_checked(f)}."
+            f"{checked(f)}."
         ),
         who=Who.YOU,
         step="Press Sync meetings. If it stays unmapped, Recall's log of the "
@@ -225,8 +222,8 @@ UNMAPPED = (
         id="pmi-not-mapped",
         when=lambda f: _is_unmapped(f) and f.means is Means.PMI,
         says=lambda f: (
-            f"{number(f.asked.number)} is the PMI of {who(f)}, who is "
-            f"connected, but Recall maps it to nobody, as seen at {_checked(f)}."
+            f"{grouped(f.asked.number)} is the PMI of {who(f)}, who is "
+            f"connected, but Recall maps it to nobody, as seen at {checked(f)}."
         ),
         who=Who.YOU,
         step="Press Sync meetings: Recall reads the PMI again.",
@@ -237,7 +234,7 @@ UNMAPPED = (
         when=lambda f: _is_unmapped(f) and _is_direct(f),
         says=lambda f: (
             f"{who(f)} is connected, but Recall maps {subject(f)} to "
-            f"nobody, as seen at {_checked(f)}; Zoom posts to Recall directly, so no "
+            f"nobody, as seen at {checked(f)}; Zoom posts to Recall directly, so no "
             "webhook is seen here."
         ),
         who=Who.YOU,

@@ -17,7 +17,8 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import workspaces
 from dashboard.services.bundle import Services
 from dashboard.services.explaining_lines import RECALL, Line, at_connection
-from dashboard.services.explaining_verdicts import number, person
+from dashboard.services.explaining_verdicts import person
+from dashboard.services.meeting_numbers import grouped
 
 _WORKSPACES = 5
 _LINES = 5
@@ -68,7 +69,7 @@ def _mapped(
     services: Services, name: str, recall: Recall, meeting_id: int
 ) -> list[Line]:
     now = services.clock.now()
-    meeting = f"meeting {number(meeting_id)}"
+    meeting = f"meeting {grouped(meeting_id)}"
     try:
         found = recall.mappings(meeting_id=meeting_id, limit=_LINES)
     except UpstreamError as error:

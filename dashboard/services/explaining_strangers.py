@@ -16,6 +16,7 @@ from dashboard.services.explaining_verdicts import (
     subject,
     who,
 )
+from dashboard.services.invitation_states import state_of
 from dashboard.services.removals import SETTLED
 
 _REFUSED = {
@@ -24,7 +25,7 @@ _REFUSED = {
     AttemptOutcome.ZOOM_ERROR: "Zoom reported an error",
     AttemptOutcome.UNREACHABLE: "Zoom or Recall could not be reached",
 }
-_LATE = {AttemptOutcome.EXPIRED, AttemptOutcome.REPLAYED}
+_CLOSED = {InvitationState.REVOKED, InvitationState.EXPIRED}
 _SEND_LINK = (
     "Send them the connect link, and ask them to use the Zoom account that makes the "
     "meetings."
@@ -41,13 +42,9 @@ def _outcome(facts: Facts) -> AttemptOutcome | None:
 
 def _invited(facts: Facts) -> InvitationState | None:
     """Return how far an invited user who is not connected has come."""
-    found = facts.invitation
-    if facts.connection is not None or found is None:
+    if facts.connection is not None or facts.invitation is None:
         return None
-    is_open = found.state in (InvitationState.MADE, InvitationState.OPENED)
-    if is_open and found.expires_at <= facts.now:
-        return InvitationState.EXPIRED
-    return found.state
+    return state_of(facts.invitation, now=facts.now)
 
 
 def _ended_so(facts: Facts, outcome: AttemptOutcome, state: InvitationState) -> bool:
@@ -126,8 +123,9 @@ STRANGERS = (
     ),
     Rule(
         id="wrong-account",
-        when=lambda f: _ended_so(
-            f, AttemptOutcome.WRONG_ACCOUNT, InvitationState.WRONG_ACCOUNT
+        when=lambda f: (
+            _ended_so(f, AttemptOutcome.WRONG_ACCOUNT, InvitationState.WRONG_ACCOUNT)
+            and _invited(f) not in _CLOSED
         ),
         says=lambda _: (
             "The user came with another Zoom account than the invitation "
@@ -158,12 +156,25 @@ STRANGERS = (
     ),
     Rule(
         id="came-too-late",
-        when=lambda f: _outcome(f) in _LATE,
+        when=lambda f: (
+            _outcome(f) is AttemptOutcome.EXPIRED and _invited(f) not in _CLOSED
+        ),
         says=lambda f: (
             f"The user did not come back from Zoom in time, as of {_tried_at(f)}."
         ),
         who=Who.USER,
         step="They open the link again and allow within a few minutes.",
+        target=Target.CONNECT_LINK,
+    ),
+    Rule(
+        id="other-browser",
+        when=lambda f: _outcome(f) is AttemptOutcome.REPLAYED,
+        says=lambda f: (
+            "The user came back from Zoom in another browser than they began in, "
+            f"at {_tried_at(f)}, and was turned away."
+        ),
+        who=Who.USER,
+        step="They open the link again, and go to Zoom and back in one browser.",
         target=Target.CONNECT_LINK,
     ),
     Rule(

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from dashboard.models.connection import Connection
 from dashboard.services.explaining_facts import Facts
+from dashboard.services.meeting_numbers import grouped
 
 T = TypeVar("T")
 
@@ -98,6 +99,11 @@ def moment(at: datetime | None, facts: Facts) -> str:
     return f"{day}{at:%H:%M} UTC"
 
 
+def checked(facts: Facts) -> str:
+    """Name when the connection was last looked at, within a sentence."""
+    return moment(known(facts.connection).token_checked_at, facts)
+
+
 def person(row: Connection) -> str:
     """Name whose connection it is: "Ana Nowak", or the account of an account's."""
     if row.display_name or row.email:
@@ -117,15 +123,7 @@ def who(facts: Facts) -> str:
 
 def subject(facts: Facts) -> str:
     """Name the meeting within a sentence: "meeting 912 3456 7890"."""
-    return f"meeting {number(facts.asked.number)}"
-
-
-def number(value: int | None) -> str:
-    """Group a meeting number as Zoom shows it."""
-    digits = str(value or "")
-    second = 3 if len(digits) <= 10 else 4  # noqa: PLR2004 - as Zoom groups them
-    parts = digits[:3], digits[3 : 3 + second], digits[3 + second :]
-    return " ".join(part for part in parts if part)
+    return f"meeting {grouped(facts.asked.number)}"
 
 
 def app_name(facts: Facts) -> str:

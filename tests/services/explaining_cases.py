@@ -118,6 +118,7 @@ CASES = [
     Case("declined", facts(an_email(), invited(InvitationState.DECLINED))),
     Case("abandoned", facts(an_email(), tried(AttemptOutcome.ABANDONED))),
     Case("came-too-late", facts(an_email(), tried(AttemptOutcome.EXPIRED))),
+    Case("other-browser", facts(an_email(), tried(AttemptOutcome.REPLAYED))),
     Case("attempt-refused", facts(an_email(), tried(AttemptOutcome.REFUSED_BY_RECALL))),
     Case("at-zoom", facts(an_email(), tried(AttemptOutcome.OPEN))),
     Case("disconnected", facts(an_email(), invited(InvitationState.DONE))),

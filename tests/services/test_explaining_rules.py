@@ -8,7 +8,8 @@ import pytest
 
 from dashboard.clients.recall_replies import CredentialStatus, RecallCredential
 from dashboard.errors import UpstreamError
-from dashboard.models.connection import TokenState
+from dashboard.models.connection import AttemptOutcome, TokenState
+from dashboard.models.invitation import InvitationState
 from dashboard.services import token_states
 from dashboard.services.explaining_grants import KEY_REFUSED, PAIR_REFUSED
 from dashboard.services.explaining_rules import RULES, judge
@@ -16,7 +17,7 @@ from dashboard.services.explaining_verdicts import Target
 from dashboard.services.findings import Seen
 from tests.makers import NOON
 from tests.services.explaining_cases import CASES, Case
-from tests.services.explaining_stage import an_email, ana, facts
+from tests.services.explaining_stage import ago, an_email, ana, facts, invited, tried
 
 CREDENTIAL = RecallCredential(
     id=UUID(int=1), oauth_app=UUID(int=2), status=CredentialStatus.HEALTHY
@@ -93,3 +94,18 @@ def test_what_a_look_found_an_admin_must_mend_is_no_users(
 
     assert found.reason.startswith(words)
     assert judge(facts(an_email(), row)).id == verdict
+
+
+@pytest.mark.parametrize(
+    "outcome", [AttemptOutcome.EXPIRED, AttemptOutcome.WRONG_ACCOUNT]
+)
+def test_nobody_is_sent_to_a_link_that_is_closed(outcome: AttemptOutcome) -> None:
+    revoked = invited(InvitationState.REVOKED)
+    over = invited(InvitationState.OPENED, expires_at=ago(hours=6))
+
+    found = [
+        judge(facts(an_email(), tried(outcome) | closed)).id
+        for closed in (revoked, over)
+    ]
+
+    assert found == ["invitation-revoked", "invitation-expired"]
