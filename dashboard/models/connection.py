@@ -107,6 +107,11 @@ class Connection(SQLModel, table=True):
     lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     claim: int = 0
 
+    @property
+    def granted_at(self) -> datetime:
+        """When the user consented last."""
+        return self.reconnected_at or self.connected_at
+
 
 @event.listens_for(Connection, "before_insert")
 @event.listens_for(Connection, "before_update")

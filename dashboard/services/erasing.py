@@ -57,7 +57,7 @@ def begin(  # noqa: PLR0913 - the facts of one act, all named
     """Note that the data of a connection has to go; the caller commits.
 
     The worker does it (services/erasing_steps.py). One that is under way for the same
-    user or account is returned as it is.
+    user or account is returned as it is, unless they have connected again since.
 
     Args:
         session: Writing.
@@ -74,7 +74,9 @@ def begin(  # noqa: PLR0913 - the facts of one act, all named
     account_id = connection.zoom_account_id if is_account else None
     same = under_way(session, vault, connection)
     if same is not None:
-        return same
+        if connection.granted_at <= same.removed_at:
+            return same
+        call_off(session, same, now=now)  # of a grant before this one
     row = Erasure(
         id=uuid4(),
         zoom_app_id=app.id,
@@ -91,6 +93,20 @@ def begin(  # noqa: PLR0913 - the facts of one act, all named
     session.add(row)
     audit.record(session, actor, "erasure.begun", subject=words(row, app), now=now)
     return row
+
+
+def call_off(session: Session, row: Erasure, *, now: datetime) -> None:
+    """Forget an erasure of somebody who has connected again; the caller commits."""
+    app = session.get_one(ZoomApp, row.zoom_app_id)
+    session.delete(row)
+    session.flush()
+    audit.record(
+        session,
+        THE_DASHBOARD,
+        "erasure.called_off",
+        subject=f"{words(row, app)}: connected again",
+        now=now,
+    )
 
 
 def person(vault: Vault, row: Erasure) -> Person:

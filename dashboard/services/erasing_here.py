@@ -112,7 +112,7 @@ def erase(  # noqa: PLR0913 - the facts of one pass, all named
         left += erasing_sentences.still_gathering(session, covering)
     with database.writing() as session:
         row = find_connection(session, person, is_locked=True)
-        if row is not None and (row.reconnected_at or row.connected_at) > removed_at:
+        if row is not None and row.granted_at > removed_at:
             return None
         erasing_sentences.apply(session, changes)
         _forget_trips(session, person, removed_at=removed_at)

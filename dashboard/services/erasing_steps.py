@@ -21,7 +21,7 @@ from dashboard.services import audit, erasing_here, exchanging, profiles
 from dashboard.services.audit import THE_DASHBOARD
 from dashboard.services.bundle import Services
 from dashboard.services.erased_words import Person
-from dashboard.services.erasing import SEALED, person, words
+from dashboard.services.erasing import SEALED, call_off, person, words
 
 LEASE = timedelta(minutes=5)
 _LAST_CALL = timedelta(days=1)
@@ -145,7 +145,7 @@ def _has_returned(services: Services, row: Erasure, known: Person) -> bool:
         found = erasing_here.find_connection(session, known)
     if found is None:
         return False
-    return (found.reconnected_at or found.connected_at) > row.removed_at
+    return found.granted_at > row.removed_at
 
 
 def _call_off(services: Services, row: Erasure) -> None:
@@ -154,15 +154,7 @@ def _call_off(services: Services, row: Erasure) -> None:
         mine = _mine(session, row)
         if mine is None:
             return
-        app = session.get_one(ZoomApp, row.zoom_app_id)
-        session.delete(mine)
-        audit.record(
-            session,
-            THE_DASHBOARD,
-            "erasure.called_off",
-            subject=f"{words(row, app)}: connected again",
-            now=now,
-        )
+        call_off(session, mine, now=now)
 
 
 def _note(services: Services, taken: Erasure, came: _Came) -> None:
@@ -218,10 +210,7 @@ def _mine(session: Session, taken: Erasure) -> Erasure | None:
     query = select(Erasure).where(
         col(Erasure.id) == taken.id, col(Erasure.claim) == taken.claim
     )
-    found = session.exec(query.with_for_update()).first()
-    if found is not None:
-        session.refresh(found)
-    return found
+    return session.exec(query.with_for_update()).first()
 
 
 def _is_free(now: datetime) -> ColumnElement[bool]:

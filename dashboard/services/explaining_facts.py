@@ -134,7 +134,7 @@ class Facts:
         """Since when the grant of the connection is the one it is."""
         if self.connection is None:
             return None
-        return self.connection.reconnected_at or self.connection.connected_at
+        return self.connection.granted_at
 
     @property
     def stuck(self) -> Webhook | None:

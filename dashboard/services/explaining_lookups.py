@@ -40,7 +40,7 @@ def connections(session: Session, where: ColumnElement[bool]) -> list[Connection
     ).all()
     by_age = sorted(
         found,
-        key=lambda pair: pair[0].reconnected_at or pair[0].connected_at,
+        key=lambda pair: pair[0].granted_at,
         reverse=True,
     )
     return [row for row, _ in sorted(by_age, key=lambda pair: pair[1] is not None)]

@@ -7,7 +7,7 @@ from sqlmodel import Session, col, select
 
 from dashboard.clients.zoom import ZoomUser
 from dashboard.clients.zoom_grants import GrantTokens
-from dashboard.errors import ConflictError, UpstreamError
+from dashboard.errors import ConflictError, NotFoundError, UpstreamError
 from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
@@ -97,7 +97,7 @@ def connected(
         row.email = got.profile.email or row.email
         if app.kind is Kind.USER_LEVEL and got.profile.pmi is not None:
             profiles.note_pmi(row, got.profile.pmi, at=now, by=profiles.PROFILE)
-    row.scopes = got.tokens.scope or None
+    row.scopes = got.tokens.scope[:4000] or None
     row.token_state, row.token_reason = TokenState.UNKNOWN, _NOT_SEEN
     row.token_evidence = _SEEN_BY
     row.deauthorized_at = row.token_checked_at = None
@@ -157,10 +157,10 @@ def tell_recall(services: Services, row: Connection) -> None:
     detail = ""
     try:
         registering.register(services, row.id)
-    except (ConflictError, UpstreamError) as error:
-        detail = (
-            str(error) if isinstance(error, ConflictError) else profiles.words(error)
-        )
+    except UpstreamError as error:
+        detail = profiles.words(error)
+    except (ConflictError, NotFoundError) as error:
+        detail = str(error)
     now = services.clock.now()
     with services.database.writing() as session:
         held = session.get(Connection, row.id, with_for_update=True)

@@ -8,12 +8,13 @@ one party may hold it) and contracts/recall.md 5; checked 2026-11-25.
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlmodel import Session
 
 from dashboard.errors import ConflictError, DashboardError, StorageError, UpstreamError
-from dashboard.models.connection import AttemptOutcome
+from dashboard.models.connection import AttemptOutcome, Connection
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services import (
     addresses,
@@ -43,6 +44,14 @@ _NOBODY = (
 _PAUSES_S = (0.0, 0.2, 1.0, 3.0)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Settled:
+    """A connection whose grant is kept, and whether it is what the trip was for."""
+
+    connection: Connection
+    is_of_trip: bool
+
+
 class _ChangedError(Exception):
     """The connection's grant is another than it was a moment ago."""
 
@@ -68,6 +77,22 @@ def hold(
     except (ConflictError, UpstreamError) as error:
         _end(services, trip, *_refused(error))
         return None
+    settled = _settled(services, trip, got, pause=pause)
+    if settled is None:
+        return None
+    with suppress(StorageError):  # it is kept; the next look tells Recall
+        tell_recall(services, settled.connection)
+    return settled.connection.id if settled.is_of_trip else None
+
+
+def _settled(
+    services: Services, trip: Trip, got: Got, *, pause: Callable[[float], None]
+) -> _Settled | None:
+    """Store the grant; it is the only one, so try for some seconds.
+
+    Raises:
+        StorageError: The database cannot be used; the grant is lost.
+    """
     for pause_s in _PAUSES_S:
         pause(pause_s)
         try:
@@ -105,8 +130,8 @@ def _exchanged(services: Services, trip: Trip) -> Got:
     return Got(tokens=tokens, asked_at=asked_at, profile=profile, trouble=trouble)
 
 
-def _settle(services: Services, trip: Trip, got: Got) -> UUID | None:
-    """Store the grant unless it is not for this trip's link, then tell Recall.
+def _settle(services: Services, trip: Trip, got: Got) -> _Settled | None:
+    """Store the grant and how the trip ended; None when it is nobody's.
 
     Raises:
         _ChangedError: Another consent of the same user was stored meanwhile.
@@ -146,17 +171,13 @@ def _settle(services: Services, trip: Trip, got: Got) -> UUID | None:
     if row is None:
         _revoke(services, trip.app, got)
         return None
-    tell_recall(services, row)
-    return row.id if verdict is None else None
+    return _Settled(connection=row, is_of_trip=verdict is None)
 
 
 def _verdict(
     session: Session, trip: Trip, got: Got
 ) -> tuple[AttemptOutcome, str] | None:
-    """Return how a trip ends whose grant is not to be used; None if it is.
-
-    The one place where the account that came is compared with the link's.
-    """
+    """Return how a trip ends whose grant is not to be used; None if it is."""
     told = got.user_id if trip.app.kind is Kind.USER_LEVEL else got.account_id
     needs_email = invitations.needs_email(session, trip.invitation_id)
     if got.trouble is not None and (told is None or needs_email):
@@ -200,11 +221,7 @@ def _refused(error: DashboardError) -> tuple[AttemptOutcome, str]:
         return AttemptOutcome.REFUSED_BY_RECALL, str(error)
     is_nobodys = error.retryable or error.may_have_happened
     kind = AttemptOutcome.UNREACHABLE if is_nobodys else AttemptOutcome.REFUSED_BY_ZOOM
-    return kind, _said(error)
-
-
-def _said(error: DashboardError) -> str:
-    return profiles.words(error) if isinstance(error, UpstreamError) else str(error)
+    return kind, profiles.words(error)
 
 
 def _lacks(app: ZoomApp, got: Got) -> str:

@@ -183,7 +183,7 @@ def is_syncing(row: Connection, now: datetime) -> bool:
 
 
 def _is_young(row: Connection, now: datetime) -> bool:
-    return now - (row.reconnected_at or row.connected_at) < _SYNC_IS_WATCHED_FOR
+    return now - row.granted_at < _SYNC_IS_WATCHED_FOR
 
 
 def _is_among_first(session: Session, zoom_app_id: UUID) -> bool:

@@ -30,8 +30,7 @@ def mark(row: Connection, *, removed_at: datetime, now: datetime) -> bool:
         removed_at: When the user removed the app, by Zoom's clock.
         now: Aware.
     """
-    granted_at = row.reconnected_at or row.connected_at
-    if removed_at <= granted_at:
+    if removed_at <= row.granted_at:
         return False  # of a grant before this one
     if row.deauthorized_at is not None and removed_at <= row.deauthorized_at:
         return False

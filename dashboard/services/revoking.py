@@ -5,6 +5,7 @@ Where Recall keeps the grant, nobody here can: the user removes the app at Zoom.
 
 from dashboard.errors import GrantLostError, NotFoundError, UpstreamError
 from dashboard.models.connection import Connection
+from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services import refreshing, zoom_apps
 from dashboard.services.bundle import Services
@@ -36,5 +37,7 @@ def revoke(services: Services, row: Connection, app: ZoomApp) -> None:
     except (GrantLostError, NotFoundError):
         return
     except UpstreamError as error:
-        if error.code not in _OF_NO_USE:
+        # A pair known to be wrong may not have been tried again just now.
+        is_of_no_use = error.code in _OF_NO_USE or app.verdict is Verdict.WRONG
+        if not is_of_no_use:
             raise

@@ -13,11 +13,12 @@ from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import connection_acts, custody
+from dashboard.services import connection_acts, custody, refreshing
 from dashboard.services.audit import Actor
 from dashboard.services.bundle import Services
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.holding_stage import a_holding_stage, at_zoom, lives
+from tests.makers import FakeClock
 
 ADMIN = Actor(name="admin@example.com")
 TO_US, TO_RECALL = TokenCustody.DASHBOARD, TokenCustody.RECALL
@@ -119,9 +120,19 @@ def test_a_grant_that_is_dead_already_is_no_obstacle(held: ConnectStage) -> None
     assert kept(held) == 0
 
 
-def test_nor_is_a_pair_that_zoom_refuses(held: ConnectStage) -> None:
+@pytest.mark.parametrize("is_known", [False, True])
+def test_nor_is_a_pair_that_zoom_refuses(
+    held: ConnectStage,
+    clock: FakeClock,
+    is_known: bool,  # noqa: FBT001 - of the table above
+) -> None:
     connection = held.connect()
     held.sandbox.zoom_world.change_app(held.app.client_id, client_secret="another")
+    clock.advance(hours=2)
+    held.sandbox.clock.set(clock.now())
+    if is_known:
+        with pytest.raises(UpstreamError):
+            refreshing.live_token(held.services, connection.id, at_least_s=120)
 
     connection_acts.disconnect(held.services, connection.id, actor=ADMIN)
 

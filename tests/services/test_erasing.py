@@ -17,6 +17,8 @@ from dashboard.models.webhook import Outcome, Webhook, WebhookBody
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import (
+    audit,
+    connection_acts,
     connections,
     erasing_steps,
     milestones,
@@ -109,6 +111,23 @@ def test_who_reconnects_first_is_not_erased(ana: Everything) -> None:
     assert is_connected(ana)
     assert len(ana.stage.credentials()) == 1
     assert acts[-1] == "erasure.called_off"
+
+
+def test_who_reconnects_and_is_disconnected_then_leaves_nothing_either(
+    ana: Everything,
+) -> None:
+    leave(ana)
+    ana.clock.advance(minutes=1)
+    row, services = ana.stage.connect(), ana.stage.services
+    connection_acts.disconnect(services, row.id, actor=audit.COMMAND_LINE)
+
+    with services.database.reading() as session:
+        acts = session.exec(select(AuditEntry.act)).all()
+        users = session.exec(select(Webhook.zoom_user_id)).all()
+    assert users
+    assert not any(users)
+    assert only(ana.stage).removed_at == ana.clock.now()
+    assert acts.count("erasure.called_off") == 1
 
 
 def test_what_recall_does_not_delete_is_tried_again_and_waited_for(

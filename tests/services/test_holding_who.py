@@ -1,13 +1,15 @@
 """Whose grant a code turned out to be, and what is kept of it."""
 
 from collections.abc import Iterator
-from typing import Literal
+from dataclasses import replace
+from typing import Any, Literal
 from uuid import UUID
 
 import pytest
 from sqlmodel import col, select
 
 from dashboard.db import Database
+from dashboard.errors import StorageError
 from dashboard.models.connection import AttemptOutcome, TokenState
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import Kind
@@ -106,6 +108,51 @@ def test_an_account_is_one_connection_whoever_of_it_consents(
         assert again.token_state is TokenState.HEALTHY
 
 
+def back(stage: ConnectStage, allowed: dict[str, str]) -> Trip:
+    """Take a browser back from Zoom, with a code that is not exchanged yet."""
+    came = Callback(
+        state=allowed["state"], code=allowed["code"], error=None, browser=BROWSER
+    )
+    now = stage.services.clock.now()
+    with stage.services.database.writing() as session:
+        trip = callbacks.take(session, stage.services.vault, came, now=now)
+    assert isinstance(trip, Trip)
+    return trip
+
+
+class FailsOnce:
+    """The database, which cannot be written to at one time."""
+
+    def __init__(self, database: Database, *, at: int) -> None:
+        self._database = database
+        self._left = at
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+    def writing(self) -> Any:
+        self._left -= 1
+        if self._left == 0:
+            raise StorageError("The disk is full.")
+        return self._database.writing()
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_a_pair_is_stored_once_though_the_database_fails(
+    lite: ConnectStage, at: int
+) -> None:
+    trip = back(lite, lite.allow(lite.begin()))
+    failing: Any = FailsOnce(lite.services.database, at=at)
+    services = replace(lite.services, database=failing)
+
+    made = holding.hold(services, trip, pause=lambda _: None)
+
+    connection = everything(lite)[0][0]
+    assert (made, connection.reconnected_at) == (connection.id, None)
+    assert grant_of(lite, connection).version == 1
+    assert lives(lite, connection)
+
+
 def test_of_two_consents_at_once_the_later_one_counts(stage: ConnectStage) -> None:
     first = stage.connect()
     one, two = stage.allow(stage.begin()), stage.allow(stage.begin())
@@ -122,14 +169,7 @@ def test_a_late_exchange_does_not_put_a_dead_pair_in_place_of_a_living_one(
 ) -> None:
     first = lite.connect()
     early, late = lite.allow(lite.begin()), lite.allow(lite.begin())
-    with lite.services.database.writing() as session:
-        came = Callback(
-            state=early["state"], code=early["code"], error=None, browser=BROWSER
-        )
-        trip = callbacks.take(
-            session, lite.services.vault, came, now=lite.services.clock.now()
-        )
-    assert isinstance(trip, Trip)
+    trip = back(lite, early)
     got = holding._exchanged(lite.services, trip)
     lite.finish(**late)
 
