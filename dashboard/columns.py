@@ -1,5 +1,6 @@
 """Column types that behave alike on SQLite and PostgreSQL."""
 
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -21,6 +22,9 @@ SQLModel.metadata.naming_convention = {
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
 """A 64-bit whole number; SQLite's own INTEGER has 64 bits."""
+
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -55,6 +59,11 @@ class UtcDateTime(TypeDecorator[datetime]):
         return (
             value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
         )
+
+
+def is_storable(text: str) -> bool:
+    """Whether every database takes the text: no NUL, no half of a surrogate pair."""
+    return _UNSTORABLE.search(text) is None
 
 
 def enum_type(kind: type[StrEnum], *, is_checked: bool = True) -> Enum:

@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, false
 from sqlmodel import Session, col, not_, or_, select
 
-from dashboard.columns import Unindexed
+from dashboard.columns import Unindexed, is_storable
 from dashboard.models.connection import (
     Connection,
     MeetingMapping,
@@ -30,7 +30,6 @@ from dashboard.services.succession import Move, has_moved
 FEW = 2000
 """Matches that are sorted; more are read along the order until a page is full."""
 
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MEETING_NUMBER = re.compile(r"[0-9]{9,11}")
 
 Conditions = list[ColumnElement[bool]]
@@ -116,11 +115,6 @@ def narrowed(session: Session, filters: Filters) -> Narrowed:
     if len(ids) <= FEW:
         return Narrowed(conditions=[_one_of(ids)], are_few=True)
     return Narrowed(conditions=[*_where(filters, is_along=True), *found.conditions])
-
-
-def is_storable(text: str) -> bool:
-    """Whether every database takes the text: no NUL, no half of a surrogate pair."""
-    return _UNSTORABLE.search(text) is None
 
 
 def _where(filters: Filters, *, is_along: bool = False) -> Conditions:

@@ -14,13 +14,13 @@ from sqlalchemy import Column, String, cast, inspect, literal
 from sqlalchemy.sql.base import ColumnCollection
 from sqlmodel import Session, col, func, select, tuple_
 
+from dashboard.columns import is_storable
 from dashboard.db import Database
 from dashboard.models.connection import Connection, MeetingMapping, TokenState
 from dashboard.services.connection_filters import (
     Filters,
     Narrowed,
     Sort,
-    is_storable,
     narrowed,
 )
 

@@ -10,6 +10,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from dashboard.columns import is_storable
 from dashboard.errors import InvalidInputError
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import addresses
@@ -23,7 +24,6 @@ LONGEST_REF = 200
 
 _EMAIL = {"email", "e-mail", "mail"}
 _REF = {"user_ref", "user ref", "user id", "user_id", "id", "ref"}
-_UNSTORABLE = "\x00"
 _NEVER_CLOSED = (
     "Somewhere from here on a quotation mark is opened and not closed. Close it, or "
     "take it out."
@@ -61,7 +61,7 @@ def one(email: str, user_ref: str) -> Wanted:
         raise InvalidInputError(
             "Type an e-mail or your own id of the user.", field="email"
         )
-    if len(user_ref) > LONGEST_REF or _UNSTORABLE in user_ref:
+    if len(user_ref) > LONGEST_REF or not is_storable(user_ref):
         raise InvalidInputError(
             f"Your id of the user has at most {LONGEST_REF} characters.",
             field="user_ref",

@@ -15,6 +15,7 @@ from sqlmodel import Session, col, delete, func, or_, select, tuple_, update
 
 from dashboard.clients.recall_replies import AccessToken
 from dashboard.clients.zoom import ZoomApi, ZoomUser
+from dashboard.columns import is_storable
 from dashboard.errors import UpstreamError
 from dashboard.models.account_member import AccountMember
 from dashboard.models.connection import Connection
@@ -138,14 +139,6 @@ def updated(
     return (member.pmi, member.display_name, member.email) != before
 
 
-def of(session: Session, connection_id: UUID) -> Sequence[AccountMember]:
-    """Return all members of a connection, by name."""
-    query = select(AccountMember).where(
-        col(AccountMember.connection_id) == connection_id
-    )
-    return session.exec(query.order_by(*_order())).all()
-
-
 def count(session: Session, connection_id: UUID) -> int:
     """Return how many there are."""
     query = select(func.count()).where(
@@ -171,6 +164,8 @@ def page(
         after: `Page.after`: the Zoom user id of the last member before.
         limit: Of a page.
     """
+    if not is_storable(f"{search}{after or ''}"):
+        return Page(members=[], after=None)
     query = select(AccountMember).where(
         col(AccountMember.connection_id) == connection_id
     )

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlmodel import Session, col, or_, select
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, and_, col, or_, select
 
 from dashboard.models.account_member import AccountMember
 from dashboard.models.connection import Connection, MeetingMapping
@@ -52,12 +53,19 @@ def standing(session: Session, row: Connection) -> Standing:
     """Return how the PMI of a connection stands; each look is by an index."""
     if row.pmi is None:
         return Standing()
-    query = select(MeetingMapping).where(col(MeetingMapping.meeting_id) == row.pmi)
-    mapped = session.exec(query.limit(_SHOWN + 1)).all()
-    own = [one.synced_at for one in mapped if one.connection_id == row.id]
+    is_its = col(MeetingMapping.meeting_id) == row.pmi
+    own = select(MeetingMapping.synced_at).where(
+        is_its, col(MeetingMapping.connection_id) == row.id
+    )
+    others = (
+        select(MeetingMapping.connection_id)
+        .join(Connection, col(Connection.id) == col(MeetingMapping.connection_id))
+        .where(is_its, _is_another(row))
+        .limit(_SHOWN)
+    )
     return Standing(
-        mapped_at=own[0] if own else None,
-        mapped_to=[one.connection_id for one in mapped if one.connection_id != row.id],
+        mapped_at=session.exec(own).first(),
+        mapped_to=session.exec(others).all(),
         claims=_claims(session, row, row.pmi),
     )
 
@@ -78,6 +86,16 @@ def claimed_twice(session: Session, pmis: Collection[int]) -> set[int]:
     for pmi, member_id in session.exec(listed):
         owners[pmi].add(member_id)
     return {pmi for pmi, users_of in owners.items() if pmi and len(users_of) > 1}
+
+
+def _is_another(row: Connection) -> ColumnElement[bool]:
+    """Whether a connection is another Zoom user's, and not the user's own account."""
+    user_id, account_id = col(Connection.zoom_user_id), col(Connection.zoom_account_id)
+    is_whole_account: ColumnElement[bool] = user_id.is_(None)
+    if row.zoom_user_id is not None and row.zoom_account_id is not None:
+        is_whole_account &= account_id.is_distinct_from(row.zoom_account_id)
+    is_user = user_id != (row.zoom_user_id or "")
+    return and_(col(Connection.id) != row.id, or_(is_whole_account, is_user))
 
 
 def _claims(session: Session, row: Connection, pmi: int) -> list[Claim]:

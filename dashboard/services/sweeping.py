@@ -98,16 +98,18 @@ class Sweep:
                 app_id
                 for app_id in with_room(session, now=now)
                 if not self._patience.is_waiting(app_id, now=now)
+                and not (
+                    self._hands.busy(app_id) and self._patience.is_doubtful(app_id)
+                )
             ]
             found = due(session, apps, now=now, limit=_BACKLOG)
         begun: Counter[UUID] = Counter()
         chosen: list[Due] = []
         for each in found:
             app_id = each.zoom_app_id
-            under_way = self._hands.busy(app_id) + begun[app_id]
             if len(chosen) == room:
                 break
-            if under_way and self._patience.is_doubtful(app_id):
+            if begun[app_id] and self._patience.is_doubtful(app_id):
                 continue
             begun[app_id] += 1
             chosen.append(each)

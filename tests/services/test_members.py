@@ -51,7 +51,8 @@ def later(stage: ConnectStage, clock: FakeClock, **amount: float) -> None:
 
 def listed(stage: ConnectStage, row: Connection) -> dict[str, AccountMember]:
     with stage.services.database.reading() as session:
-        return {one.email: one for one in members.of(session, row.id)}
+        found = members.page(session, row.id, limit=members.MOST).members
+        return {one.email: one for one in found}
 
 
 def pmi_lines(stage: ConnectStage, row: Connection) -> list[str]:

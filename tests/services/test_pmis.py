@@ -143,3 +143,22 @@ def test_a_member_of_an_account_collides_with_a_user(
 
     assert (claim.connection_id, claim.who, claim.seen_at) == (account.id, "ben", NOON)
     assert twice(database, PMI, 1) == {PMI}
+
+
+def test_the_same_user_in_another_app_and_their_account_make_it_nobody_elses(
+    database: Database, vault: Vault, zoom_app: ZoomApp
+) -> None:
+    other = a_zoom_app(vault, client_id="other", name="Other")
+    whole = a_zoom_app(vault, client_id="whole", name="Whole")
+    add(database, other, whole)
+    row = a_connection(zoom_app, zoom_user_id="ana", zoom_account_id="acc", pmi=PMI)
+    twin = a_connection(other, zoom_user_id="ana", zoom_account_id="acc", pmi=PMI)
+    account = a_connection(whole, zoom_user_id=None, zoom_account_id="acc", pmi=None)
+    strange = a_connection(other, zoom_user_id="ben", zoom_account_id="acc")
+    add(database, row, twin, account, strange)
+    add(database, *(a_mapping(one, PMI) for one in (row, twin, account)))
+
+    assert standing(database, row).mapped_to == []
+    assert standing(database, row).mapped_at == NOON - timedelta(hours=1)
+    add(database, a_mapping(strange, PMI))
+    assert standing(database, row).mapped_to == [strange.id]

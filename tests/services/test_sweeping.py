@@ -120,6 +120,29 @@ def test_who_recall_called_unhealthy_is_not_healthy_for_a_token_that_works(
     assert stage.connection(row.id).recall_status == "healthy"
 
 
+def test_one_app_whose_trial_is_slow_holds_no_other_up(stage: ConnectStage) -> None:
+    vault, chore = stage.services.vault, Sweep(stage.services)
+    workspace_id, gate = stage.app.workspace_id, threading.Event()
+    troubled = a_zoom_app(
+        vault, client_id="other", recall_app_id=SOME_ID, workspace_id=workspace_id
+    )
+    add(stage, *(a_connection(stage.app, due_at=NOON) for _ in range(3)))
+    with stage.services.database.writing() as session:
+        session.add(troubled)
+        session.flush()
+        session.add_all(
+            a_connection(troubled, token_state=TokenState.UNKNOWN, due_at=NOON - HOUR)
+            for _ in range(250)
+        )
+    chore._patience.failed(troubled.id, now=NOON - HOUR, wait_s=None)
+    chore._hands.begin(troubled.id, gate.wait)
+
+    chosen = chore._choose(7)
+    gate.set()
+
+    assert [one.zoom_app_id for one in chosen] == [stage.app.id] * 3
+
+
 def test_in_an_outage_one_is_asked_now_and_then_and_afterwards_all_as_ever(
     stage: ConnectStage, clock: FakeClock
 ) -> None:
