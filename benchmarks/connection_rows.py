@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 from benchmarks.stage import APP_ID
 from dashboard.models.connection import SyncStatus, TokenState
 from dashboard.models.ids import first_id
-from dashboard.services import acting
+from dashboard.services.token_states import who_acts
 
 OTHER_ID = uuid5(APP_ID, "other app")
 # Of a hundred; all others are healthy.
@@ -38,7 +38,7 @@ def row(number: int, now: datetime) -> dict[str, Any]:
         "pmi": 2_000_000_000 + number,
         "previous_pmi": 3_000_000_000 + number if number % 20 == 0 else None,
         "token_state": state,
-        "token_reason": acting.KEY_REFUSED.begins
+        "token_reason": who_acts.KEY_REFUSED.begins
         if state is TokenState.UNKNOWN
         else "As in a benchmark: one sentence that says what is the matter with it.",
         "token_evidence": "Zoom answered a real call with a token from Recall.",

@@ -24,8 +24,8 @@ from dashboard.app import create_app
 from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.staff import Role
-from dashboard.services import staff
-from dashboard.services.bundle import Services
+from dashboard.services.staff import accounts
+from dashboard.services.runtime import Services
 
 LIMIT_MS = 1000
 _PERSON = ("support@example.com", SecretStr("correct horse battery"))
@@ -123,7 +123,7 @@ def _fill(services: Services, town: Town) -> None:
     fill(services, town)
     with services.database.writing() as session:
         address, password = _PERSON
-        staff.add(
+        accounts.add(
             session,
             email=address,
             role=Role.SUPPORT,

@@ -26,8 +26,8 @@ from dashboard.models.ids import first_id
 from dashboard.models.invitation import Invitation, InvitationState
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.zoom_app import Kind
-from dashboard.services import validation
-from dashboard.services.bundle import Services
+from dashboard.services.validation import evidence
+from dashboard.services.runtime import Services
 
 SPAN = timedelta(days=30)
 ACCOUNTS_APP = uuid5(APP_ID, "accounts")
@@ -159,7 +159,7 @@ def _add_apps(services: Services, town: Town) -> None:
             app.recall_app_id = uuid5(app_id, "in Recall")
             session.add(app)
             session.flush()
-            validation.record(
+            evidence.record(
                 session,
                 zoom_app_id=app_id,
                 source=Source.ZOOM_CHALLENGE,

@@ -22,7 +22,7 @@ from benchmarks.stage import APP_ID, new_workspace, new_zoom_app
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.ids import first_id
 from dashboard.models.webhook import Attempt, Outcome, Webhook, WebhookBody
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 from dashboard.vault import Vault
 
 SPAN = timedelta(days=30)

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from benchmarks.stage import APP_ID, Site, StageError
 from dashboard.clock import Clock
 from dashboard.models.staff import Role
-from dashboard.services import staff
+from dashboard.services.staff import accounts
 
 _PASSWORD = SecretStr("benchmark-password-0001")
 _TOPIC = f"zoom-app-{APP_ID}"
@@ -74,7 +74,7 @@ def add_people(site: Site, number: int) -> list[str]:
     emails = [f"person{each}@example.com" for each in range(number)]
     with site.database() as database, database.writing() as session:
         for each, email in enumerate(emails):
-            staff.add(
+            accounts.add(
                 session,
                 email=email,
                 role=(Role.ADMIN, Role.SUPPORT)[each % 2],

@@ -23,7 +23,7 @@ from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import Environment, Kind, ZoomApp
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 from dashboard.settings import Settings, load, new_key
 from dashboard.vault import Vault, fingerprint
 

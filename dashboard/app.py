@@ -11,89 +11,87 @@ from jinja2 import StrictUndefined
 from pydantic import SecretStr
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from dashboard.clients.http import make_http
-from dashboard.clients.recall import REGIONS, Recall
-from dashboard.clients.zoom import ZoomApi
-from dashboard.clients.zoom_grants import ZoomGrants
-from dashboard.clients.zoom_oauth import ZoomOAuth
-from dashboard.clients.zoom_subscriptions import ZoomSubscriptions
+from dashboard.clients.http.client import make_http
+from dashboard.clients.recall.api import REGIONS
+from dashboard.clients.recall.api import Recall
+from dashboard.clients.zoom.api import ZoomApi
+from dashboard.clients.zoom.grants import ZoomGrants
+from dashboard.clients.zoom.oauth import ZoomOAuth
+from dashboard.clients.zoom.subscriptions import ZoomSubscriptions
 from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.staff import Staff
-from dashboard.services import (
-    erasing_steps,
-    gathering,
-    invitation_states,
-    milestones,
-    reading,
-    refreshing,
-    rotations,
-    silence,
-    sweeping,
-    watches,
-)
-from dashboard.services import staff as staff_service
-from dashboard.services.budgets import Budgets, Sweeper
-from dashboard.services.bundle import RecallFactory, Services
-from dashboard.services.intake import Intake
-from dashboard.services.keys import open_vault, session_key
-from dashboard.services.retention import Pruner
-from dashboard.services.token_calls import TokenCalls
-from dashboard.services.watching import Lookout
+from dashboard.services.erasure import steps
+from dashboard.services.resends import collecting
+from dashboard.services.invitations import states
+from dashboard.services.setup import checklist
+from dashboard.services.sweep import events
+from dashboard.services.grants import refreshing
+from dashboard.services.rotation import rotations
+from dashboard.services.status import silence
+from dashboard.services.sweep import sweep
+from dashboard.services.validation import schedule
+from dashboard.services.staff import accounts
+from dashboard.services.recall.budgets import Budgets
+from dashboard.services.recall.budgets import Sweeper
+from dashboard.services.runtime import RecallFactory
+from dashboard.services.runtime import Services
+from dashboard.services.receiver.writer import Intake
+from dashboard.services.encryption.keys import open_vault
+from dashboard.services.encryption.keys import session_key
+from dashboard.services.retention.pruning import Pruner
+from dashboard.services.grants.token_calls import TokenCalls
+from dashboard.services.probes.watcher import Lookout
 from dashboard.settings import Settings
-from dashboard.web import (
-    access,
-    assets,
-    compression,
-    context,
-    errors,
-    etags,
-    filters,
-    headers,
-    live_fragments,
-    navigation,
-    request_log,
-    signin,
-)
-from dashboard.web import live as live_pages
-from dashboard.web.live import Watcher
-from dashboard.web.receiver import Receiver
-from dashboard.web.tokens import TokenReceiver
-from dashboard.web.views import (
-    attempts,
-    audit,
-    connect,
-    connections,
-    custody,
-    erasures,
-    explain,
-    health,
-    invitations,
-    invited,
-    live,
-    metrics,
-    mine,
-    moving,
-    overview,
-    page_designs,
-    recall_apps,
-    resends,
-    rotation,
-    webhooks,
-    workspaces,
-    zoom_apps,
-    zoom_setup,
-)
+from dashboard.web import access
+from dashboard.web import assets
+from dashboard.web import compression
+from dashboard.web import context
+from dashboard.web import errors
+from dashboard.web import etags
+from dashboard.web import filters
+from dashboard.web import headers
+from dashboard.web.live import fragments
+from dashboard.web import navigation
+from dashboard.web import request_log
+from dashboard.web import signin
+from dashboard.web.live import watcher as live_pages
+from dashboard.web.live.watcher import Watcher
+from dashboard.web.hooks.wsgi import Receiver
+from dashboard.web.token_endpoint import TokenReceiver
+from dashboard.web.views import attempts
+from dashboard.web.views import audit
+from dashboard.web.views import connect
+from dashboard.web.views import connections
+from dashboard.web.views import custody
+from dashboard.web.views import erasures
+from dashboard.web.views import explain
+from dashboard.web.views import health
+from dashboard.web.views import invitations
+from dashboard.web.views import invitation
+from dashboard.web.views import live
+from dashboard.web.views import metrics
+from dashboard.web.views import own_connection
+from dashboard.web.views import going_live
+from dashboard.web.views import overview
+from dashboard.web.views import page_designs
+from dashboard.web.views import recall_apps
+from dashboard.web.views import resends
+from dashboard.web.views import rotation
+from dashboard.web.views import webhooks
+from dashboard.web.views import workspaces
+from dashboard.web.views import zoom_apps
+from dashboard.web.views import marketplace
 from dashboard.web.views import signin as signin_views
 from dashboard.web.views import staff as staff_views
 
 _BLUEPRINTS = [
     overview.bp,
     zoom_apps.bp,
-    moving.bp,
+    going_live.bp,
     rotation.bp,
     custody.bp,
-    zoom_setup.bp,
+    marketplace.bp,
     page_designs.bp,
     connections.bp,
     invitations.bp,
@@ -108,8 +106,8 @@ _BLUEPRINTS = [
     audit.bp,
     signin_views.bp,
     connect.bp,
-    invited.bp,
-    mine.bp,
+    invitation.bp,
+    own_connection.bp,
     live.bp,
     health.bp,
     metrics.bp,
@@ -192,7 +190,7 @@ def create_app(services: Services) -> Flask:
     filters.install(app, services.clock)
     navigation.install(app)
     etags.install(app)
-    draw = live_fragments.drawing(app, services.public_url)
+    draw = fragments.drawing(app, services.public_url)
     watcher = Watcher(
         services.database,
         services.settings,
@@ -227,13 +225,13 @@ def _recall_factory(
 
 def _note_watched(services: Services, zoom_app_ids: frozenset[UUID]) -> None:
     with services.database.writing() as session:
-        watches.watched(session, zoom_app_ids, now=services.clock.now())
+        schedule.watched(session, zoom_app_ids, now=services.clock.now())
 
 
 def _find_person(database: Database) -> Callable[[UUID], Staff | None]:
     def find(staff_id: UUID) -> Staff | None:
         with database.reading() as session:
-            return staff_service.find(session, staff_id)
+            return accounts.find(session, staff_id)
 
     return find
 
@@ -241,14 +239,14 @@ def _find_person(database: Database) -> Callable[[UUID], Staff | None]:
 def chores(services: Services) -> list[Callable[[], int]]:
     """Return the worker's periodic work; each does a little and says how much."""
     return [
-        partial(gathering.tend, services),
-        partial(reading.read_some, services),
-        partial(milestones.note, services),
+        partial(collecting.tend, services),
+        partial(events.read_some, services),
+        partial(checklist.note, services),
         partial(rotations.tend, services),
-        partial(invitation_states.note_expired, services),
+        partial(states.note_expired, services),
         partial(refreshing.refresh_due, services),
-        sweeping.Sweep(services),
-        partial(erasing_steps.tend, services),
+        sweep.Sweep(services),
+        partial(steps.tend, services),
         Sweeper(services),
         Pruner(services),
         silence.Listener(services),

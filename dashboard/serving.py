@@ -26,13 +26,13 @@ from dashboard import logs, revisions
 from dashboard.app import build_services, chores, create_app
 from dashboard.db import Database
 from dashboard.errors import SettingsError
-from dashboard.services.token_calls import TokenCalls
+from dashboard.services.grants.token_calls import TokenCalls
 from dashboard.settings import Settings, public_url_trouble
-from dashboard.web import live
-from dashboard.web.bridge import Bridge
-from dashboard.web.door import Door
-from dashboard.web.front import Front
-from dashboard.web.tokens import TokenDoor
+from dashboard.web.live import watcher
+from dashboard.web.rsgi.bridge import Bridge
+from dashboard.web.hooks.rsgi import Door
+from dashboard.web.rsgi.front import Front
+from dashboard.web.token_endpoint import TokenDoor
 from dashboard.worker import Worker
 
 THREADS = 256
@@ -181,7 +181,7 @@ def _load(
     )
     gc.freeze()  # what is there now stays: no collection need look at it again
     # Granian asks an object for `__rsgi__`, whatever its types say of functions.
-    close_live = live.watcher_of(app).close
+    close_live = watcher.watcher_of(app).close
     front = Front(door, token_door, pages, when_told_to_stop=close_live)
     return cast("Callable[..., Any]", front)
 

@@ -8,11 +8,15 @@ from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import Environment, Routing, ScopeStyle, ZoomApp
 from dashboard.sandbox.recall.records import App, Kind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import adopting, recall_listing, zoom_apps
-from dashboard.services.adopting import TakenOver, TakeOver
+from dashboard.services.recall_apps import adoption
+from dashboard.services.recall_apps import listing as recall_listing
+from dashboard.services.zoom_apps import apps
+from dashboard.services.recall_apps.adoption import TakenOver
+from dashboard.services.recall_apps.adoption import TakeOver
 from dashboard.services.audit import Actor
-from dashboard.services.bundle import Services
-from dashboard.services.recall_listing import Listed, Listing
+from dashboard.services.runtime import Services
+from dashboard.services.recall_apps.listing import Listed
+from dashboard.services.recall_apps.listing import Listing
 from tests.makers import (
     API_KEY,
     CLIENT_SECRET,
@@ -64,7 +68,7 @@ class AdoptingStage:
             "scope_style": ScopeStyle.GRANULAR,
             "routing": Routing.DIRECT,
         }
-        return adopting.take_over(
+        return adoption.take_over(
             self.services,
             self.workspace.id,
             UUID(app.id),
@@ -74,11 +78,11 @@ class AdoptingStage:
 
     def find(self, zoom_app_id: UUID) -> ZoomApp:
         with self.services.database.reading() as session:
-            return zoom_apps.get(session, zoom_app_id)
+            return apps.get(session, zoom_app_id)
 
     def all(self) -> list[ZoomApp]:
         with self.services.database.reading() as session:
-            return list(zoom_apps.list_all(session))
+            return list(apps.list_all(session))
 
 
 def an_adopting_stage(

@@ -19,8 +19,8 @@ from dashboard.db import Database
 from dashboard.models.staff import Role, Staff
 from dashboard.sandbox import serving
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import staff
-from dashboard.services.bundle import Services
+from dashboard.services.staff import accounts
+from dashboard.services.runtime import Services
 from dashboard.settings import Settings, load, new_key, parse_keys
 from dashboard.vault import Vault
 from tests.makers import NOON, FakeClock
@@ -189,7 +189,7 @@ def as_role(app: Flask, services: Services, password_hash: str) -> SignIn:
     def sign_in(role: Role) -> FlaskClient:
         email = f"{role.value}@example.com"
         with services.database.writing() as session:
-            person = staff.find_by_email(session, email)
+            person = accounts.find_by_email(session, email)
             if person is None:
                 person = Staff(
                     email=email,

@@ -13,10 +13,10 @@ from dashboard.sandbox.recall.records import App, Credential
 from dashboard.sandbox.recall.records import Kind as RecallKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom.records import Code, ZoomUser
-from dashboard.services import connecting
-from dashboard.services.bundle import Services
-from dashboard.services.callbacks import Finished
-from dashboard.services.connecting import Begun
+from dashboard.services.connect import flow
+from dashboard.services.runtime import Services
+from dashboard.services.connect.callbacks import Finished
+from dashboard.services.connect.flow import Begun
 from tests.makers import API_KEY, CLIENT_SECRET, SECRET_TOKEN, a_workspace, a_zoom_app
 
 BROWSER = "test-browser-0001-aaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -34,7 +34,7 @@ class ConnectStage:
     users: dict[str, ZoomUser] = field(default_factory=dict)
 
     def begin(self, browser: str = BROWSER) -> Begun:
-        return connecting.begin(self.services, self.app.slug, browser=browser)
+        return flow.begin(self.services, self.app.slug, browser=browser)
 
     def allow(self, begun: Begun, user: ZoomUser | None = None) -> dict[str, str]:
         """Allow at the simulated Zoom; return the callback's query."""
@@ -44,7 +44,7 @@ class ConnectStage:
         return query_of(self.sandbox.zoom_world.authorize(person.id, **asked))
 
     def finish(self, browser: str | None = BROWSER, **query: str) -> Finished:
-        return connecting.finish(
+        return flow.finish(
             self.services,
             state=query.get("state"),
             code=query.get("code"),

@@ -24,7 +24,9 @@ from dashboard.models.invitation import Invitation
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend, ResendState
 from dashboard.models.webhook import Attempt, Outcome, Webhook
 from dashboard.sandbox.zoom.records import ZoomUser
-from dashboard.services import erasing_steps, reading, sweeping
+from dashboard.services.erasure import steps
+from dashboard.services.sweep import events
+from dashboard.services.sweep import sweep
 from tests.connect_stage import ConnectStage
 from tests.makers import FakeClock, a_body, a_webhook
 
@@ -216,9 +218,9 @@ def leave(everything: Everything) -> None:
     everything.clock.advance(minutes=1)
     stage.sandbox.zoom_world.uninstall(stage.app.client_id, user.id)
     told = deauthorized(everything)
-    reading.read_some(stage.services)
+    events.read_some(stage.services)
     settle(stage, told)
-    sweeping.check_due(stage.services)
+    sweep.check_due(stage.services)
 
 
 def deauthorized(everything: Everything, **over: Any) -> int:
@@ -259,7 +261,7 @@ def wait(everything: Everything, **time: float) -> None:
     clock = everything.clock
     until = clock.now() + timedelta(**time)
     while True:
-        erasing_steps.tend(everything.stage.services)
+        steps.tend(everything.stage.services)
         if clock.now() >= until:
             return
         clock.set(min(clock.now() + timedelta(hours=1), until))

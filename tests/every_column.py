@@ -7,7 +7,7 @@ from sqlmodel import Session, SQLModel
 
 from dashboard.db import Database
 from dashboard.errors import VaultError
-from dashboard.services.rotation import SEALED
+from dashboard.services.encryption.resealing import SEALED
 from dashboard.vault import Vault
 
 

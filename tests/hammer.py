@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from dashboard.app import build_services
-from dashboard.clients.recall import Recall
+from dashboard.clients.recall.api import Recall
 from dashboard.errors import UpstreamError
 from dashboard.settings import load
 

@@ -13,8 +13,8 @@ from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom.records import Grant, ZoomUser
-from dashboard.services import held_grants
-from dashboard.services.bundle import Services
+from dashboard.services.grants import grants
+from dashboard.services.runtime import Services
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.served import served
 
@@ -36,7 +36,7 @@ def a_holding_stage(
 
 def grant_of(stage: ConnectStage, connection: Connection) -> HeldGrant:
     with stage.services.database.reading() as session:
-        return held_grants.get(session, connection.id)
+        return grants.get(session, connection.id)
 
 
 def at_zoom(stage: ConnectStage, user: ZoomUser | None = None) -> Grant | None:
@@ -51,7 +51,7 @@ def lives(stage: ConnectStage, connection: Connection) -> bool:
     for one in stage.sandbox.zoom_world.state.grants:
         if one.user_id == connection.zoom_user_id and one.ended is None:
             living = one.refresh_token
-    stored = held_grants.refresh_token(stage.services.vault, grant)
+    stored = grants.refresh_token(stage.services.vault, grant)
     return stored.get_secret_value() == living
 
 

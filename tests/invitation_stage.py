@@ -3,8 +3,11 @@
 from dashboard.models.connection import ConnectAttempt, Connection
 from dashboard.models.invitation import Invitation
 from dashboard.sandbox.zoom.records import ZoomUser
-from dashboard.services import audit, connecting, invitations
-from dashboard.services.invitations import Made, Wanted
+from dashboard.services import audit
+from dashboard.services.connect import flow
+from dashboard.services.invitations import invitations
+from dashboard.services.invitations.invitations import Made
+from dashboard.services.invitations.invitations import Wanted
 from tests.connect_stage import BROWSER, ConnectStage
 
 
@@ -38,7 +41,7 @@ def go(
     stage: ConnectStage, made: Made, user: ZoomUser, browser: str = BROWSER
 ) -> ConnectAttempt:
     """Begin from the link, allow as this Zoom user, come back; return the trip."""
-    begun = connecting.begin(
+    begun = flow.begin(
         stage.services,
         stage.app.slug,
         browser=browser,

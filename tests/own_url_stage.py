@@ -10,8 +10,8 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from dashboard.services.bundle import Services
-from dashboard.web.receiver import Receiver
+from dashboard.services.runtime import Services
+from dashboard.web.hooks.wsgi import Receiver
 
 Middleware = Callable[[WSGIApplication], WSGIApplication]
 

@@ -13,10 +13,11 @@ from dashboard.models.webhook import Attempt, Webhook
 from dashboard.sandbox.recall.records import App, Kind
 from dashboard.sandbox.recall.records import Received as ReceivedThere
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import events
-from dashboard.services.arrivals import Received
-from dashboard.services.bundle import Services
-from dashboard.services.signatures import sign, signed_bytes
+from dashboard.services.receiver import events
+from dashboard.services.receiver.batches import Received
+from dashboard.services.runtime import Services
+from dashboard.services.receiver.signatures import sign
+from dashboard.services.receiver.signatures import signed_bytes
 from tests.makers import SECRET_TOKEN, a_workspace, a_zoom_app
 
 # A raw BMP character, an escaped pair, spaces and an odd order: nothing survives

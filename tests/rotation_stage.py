@@ -26,11 +26,14 @@ from dashboard.sandbox.recall.records import App, Kind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom import ZoomWorld
 from dashboard.sandbox.zoom import records as zoom_records
-from dashboard.services import audit, rotation_card, rotations, zoom_apps
-from dashboard.services.bundle import Services
-from dashboard.services.credentials import ZoomAppChanges
-from dashboard.services.rotation_card import Card
-from dashboard.services.rotations import Changed
+from dashboard.services import audit
+from dashboard.services.rotation import progress
+from dashboard.services.rotation import rotations
+from dashboard.services.zoom_apps import apps
+from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps.credentials import ZoomAppChanges
+from dashboard.services.rotation.progress import Card
+from dashboard.services.rotation.rotations import Changed
 from dashboard.worker import Worker
 from tests.conftest import HTTPS, SignIn
 from tests.makers import API_KEY, SECRET_TOKEN, FakeClock, a_workspace, a_zoom_app
@@ -143,7 +146,7 @@ class Stage:
 
     def app(self) -> ZoomApp:
         with self.services.database.reading() as session:
-            return zoom_apps.get(session, self.app_id)
+            return apps.get(session, self.app_id)
 
     def change(self) -> SecretChange | None:
         with self.services.database.reading() as session:
@@ -151,11 +154,11 @@ class Stage:
 
     def card(self) -> Card | None:
         with self.services.database.reading() as session:
-            app = zoom_apps.get(session, self.app_id)
-            return rotation_card.card(session, app, now=self.clock.now())
+            app = apps.get(session, self.app_id)
+            return progress.card(session, app, now=self.clock.now())
 
     def here(self) -> str:
-        token = zoom_apps.secret_token(self.services.vault, self.app())
+        token = apps.secret_token(self.services.vault, self.app())
         return token.get_secret_value()
 
     def tone(self, key: str) -> str | None:

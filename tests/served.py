@@ -9,7 +9,7 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 from dashboard.app import create_app
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 
 
 @contextmanager

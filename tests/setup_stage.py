@@ -9,11 +9,16 @@ from dashboard.models.ids import new_id
 from dashboard.models.watch import Milestone
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import milestones, setup_facts, validation
-from dashboard.services.bundle import Services
-from dashboard.services.setup_rules import Facts
-from dashboard.services.setup_ticks import Key, SetUp, Tick
-from dashboard.services.validation_states import State, ValidationStatus
+from dashboard.services.setup import checklist
+from dashboard.services.setup import facts as setup_facts
+from dashboard.services.validation import evidence
+from dashboard.services.runtime import Services
+from dashboard.services.setup.rules import Facts
+from dashboard.services.setup.steps import Key
+from dashboard.services.setup.steps import SetUp
+from dashboard.services.setup.steps import Tick
+from dashboard.services.validation.states import State
+from dashboard.services.validation.states import ValidationStatus
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, a_workspace, a_zoom_app
 
@@ -38,7 +43,7 @@ def a_working(app: ZoomApp, **over: Any) -> Connection:
 
 
 def a_sighting(app: ZoomApp, key: Key, person: Connection | None = None) -> Milestone:
-    return milestones.made(
+    return checklist.made(
         app.id,
         key,
         at=NOON,
@@ -95,7 +100,7 @@ def everything_of(app: ZoomApp) -> list[Any]:
         person,
         a_webhook(app, outcome="delivered", delivered_at=NOON),
         a_mapping(person),
-        milestones.proved(app.id, app.kind, at=NOON, connection_id=person.id),
+        checklist.proved(app.id, app.kind, at=NOON, connection_id=person.id),
     ]
 
 
@@ -124,8 +129,8 @@ def look(services: Services, app_id: UUID) -> SetUp:
     """Return the set-up as it is shown now."""
     with services.database.reading() as session:
         app = session.get_one(ZoomApp, app_id)
-        seen = validation.evidence(session, app_id)
-        return milestones.set_up(session, app, seen, now=services.clock.now())
+        seen = evidence.evidence(session, app_id)
+        return checklist.set_up(session, app, seen, now=services.clock.now())
 
 
 def kept(services: Services, app_id: UUID) -> dict[Key, Milestone]:

@@ -20,8 +20,8 @@ from dashboard.sandbox.recall.records import App, Credential, Grant, Health, Syn
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom.records import Grant as ZoomGrant
 from dashboard.sandbox.zoom.records import ZoomApp as AtZoom
-from dashboard.services.bundle import Services
-from dashboard.services.sweeping import Sweep
+from dashboard.services.runtime import Services
+from dashboard.services.sweep.sweep import Sweep
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import NOON, FakeClock, a_connection, a_zoom_app
 

@@ -6,7 +6,7 @@ from dashboard import schema
 from dashboard.db import Database
 from dashboard.models.webhook import Outcome
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.keys import open_vault
+from dashboard.services.encryption.keys import open_vault
 from dashboard.settings import load
 from tests.makers import a_connection, a_webhook, saved_app
 from tests.terminal import Terminal, terminal

@@ -17,7 +17,7 @@ from dashboard.models.audit import AuditEntry
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Arrival, Attempt, Outcome, Webhook
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.keys import open_vault
+from dashboard.services.encryption.keys import open_vault
 from dashboard.settings import load
 from dashboard.vault import Vault
 from tests.makers import NOON, a_body, a_webhook, a_zoom_app

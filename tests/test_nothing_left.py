@@ -10,9 +10,10 @@ from dashboard.models.erasure import Erasure
 from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import connection_acts, held_grants
+from dashboard.services.connections import actions
+from dashboard.services.grants import grants
 from dashboard.services.audit import COMMAND_LINE
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.erasure_stage import Everything, deauthorized, leave, settle, wait
 from tests.every_column import places
@@ -99,14 +100,14 @@ def test_nothing_is_left_of_a_grant_that_was_held_here(
     ana = Everything(stage=stage, clock=clock, row=held.connection(), user=stage.ana)
     tokens = [
         opened(vault, held.grant()).get_secret_value()
-        for opened in (held_grants.access_token, held_grants.refresh_token)
+        for opened in (grants.access_token, grants.refresh_token)
     ]
     hashed = held.grant().key_hash
     before = found(ana, *tokens, hashed)
     with stage.services.database.writing() as session:
         row = session.get_one(Connection, held.connection_id)
         row.recall_credential_id = None
-    connection_acts.disconnect(stage.services, held.connection_id, actor=COMMAND_LINE)
+    actions.disconnect(stage.services, held.connection_id, actor=COMMAND_LINE)
 
     wait(ana, hours=7)
 
@@ -148,7 +149,7 @@ def test_nothing_is_left_of_an_accounts_members(
         _name_account(session, account)
     before = found(ana, account)
 
-    connection_acts.disconnect(stage.services, row.id, actor=COMMAND_LINE)
+    actions.disconnect(stage.services, row.id, actor=COMMAND_LINE)
     wait(ana, hours=7)
 
     assert "account_member.email" in before

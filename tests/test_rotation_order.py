@@ -9,7 +9,9 @@ from flask.testing import FlaskClient
 
 from dashboard.errors import UpstreamError
 from dashboard.sandbox.faults import Fault, FaultKind
-from dashboard.services import audit, entering, rotations
+from dashboard.services import audit
+from dashboard.services.zoom_apps import credential_checks
+from dashboard.services.rotation import rotations
 from tests.relay_stage import With
 from tests.rotation_stage import FORMER, Stage, admin, changes, minutes, stage
 
@@ -168,7 +170,7 @@ def test_an_overtaken_call_whose_answer_is_lost_is_followed_by_the_newest(
 
         class Overtaken:
             def update_app(self, *args: Any, **over: Any) -> None:
-                entering.change(
+                credential_checks.change(
                     stage.services,
                     stage.app_id,
                     changes(second),

@@ -11,7 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from dashboard.sandbox.faults import Fault, FaultKind
-from dashboard.services import audit, entering
+from dashboard.services import audit
+from dashboard.services.zoom_apps import credential_checks
 from tests.relay_stage import With
 from tests.rotation_stage import (
     API,
@@ -172,7 +173,7 @@ def test_a_crash_between_the_two_halves_is_healed(stage: Stage) -> None:
     new = stage.regenerate()
     stage.event(2)
 
-    entering.change(  # the process ends right after its commit
+    credential_checks.change(  # the process ends right after its commit
         stage.services, stage.app_id, changes(new), actor=audit.COMMAND_LINE
     )
     stage.require_true()

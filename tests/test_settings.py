@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from dashboard.db import Database
 from dashboard.errors import DashboardError, SettingsError, VaultError
-from dashboard.services.keys import open_vault
+from dashboard.services.encryption.keys import open_vault
 from dashboard.settings import (
     Settings,
     load,

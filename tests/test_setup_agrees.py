@@ -13,8 +13,8 @@ from dashboard.models.staff import Role
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import milestones
-from dashboard.services.bundle import Services
+from dashboard.services.setup import checklist
+from dashboard.services.runtime import Services
 from tests.conftest import SignIn
 from tests.makers import a_connection
 from tests.setup_stage import look, save_app, save_everything
@@ -33,7 +33,7 @@ def _half(services: Services) -> UUID:
 
 def _refused(services: Services) -> UUID:
     app_id = save_everything(services)
-    milestones.note(services)
+    checklist.note(services)
     with services.database.writing() as session:
         app = session.get_one(ZoomApp, app_id)
         app.verdict, app.verdict_reason = Verdict.WRONG, "Zoom refuses this pair."

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from dashboard.app import build_services
-from dashboard.clients.recall import Recall
+from dashboard.clients.recall.api import Recall
 from dashboard.db import Database
 from dashboard.errors import UpstreamError
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 from dashboard.settings import Settings
 from tests.conftest import HTTPS
 from tests.makers import API_KEY, FakeClock

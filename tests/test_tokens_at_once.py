@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from dashboard.clients.zoom_grants import GrantTokens, ZoomGrants
+from dashboard.clients.zoom.grants import GrantTokens
+from dashboard.clients.zoom.grants import ZoomGrants
 from dashboard.db import Database
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom.records import Grant
-from dashboard.services import held_grants
+from dashboard.services.grants import grants
 from dashboard.settings import parse_keys
 from dashboard.vault import Vault
 from tests.clients.vendors import VERIFIER, challenge_of
@@ -70,7 +71,7 @@ class Holding:
             code_verifier=VERIFIER,
         )
         zoom.close()
-        now, key = datetime.now(UTC), held_grants.new_key()  # noqa: TID251 - of a process in real time
+        now, key = datetime.now(UTC), grants.new_key()  # noqa: TID251 - of a process in real time
         with database.writing() as session:
             app = session.get_one(ZoomApp, self.front.app_id)
             row = a_connection(
@@ -78,7 +79,7 @@ class Holding:
             )
             session.add(row)
             session.flush()
-            grant = held_grants.add(
+            grant = grants.add(
                 session,
                 Vault(parse_keys(self.front.key)),
                 row.id,

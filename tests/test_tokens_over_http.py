@@ -6,9 +6,10 @@ from pydantic import SecretStr
 from dashboard.models.connection import TokenState
 from dashboard.models.workspace import Workspace
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import connections, workspace_signing
-from dashboard.services.bundle import Services
-from dashboard.services.workspace_signing import Signing
+from dashboard.services.connections import connections
+from dashboard.services.recall import callback_secrets
+from dashboard.services.runtime import Services
+from dashboard.services.recall.callback_secrets import Signing
 from tests.connect_stage import ConnectStage
 from tests.holding_stage import a_holding_stage, grant_of
 from tests.makers import API_KEY
@@ -19,7 +20,7 @@ def sign(stage: ConnectStage, secret: str) -> None:
     services = stage.services
     with services.database.writing() as session:
         workspace = session.get_one(Workspace, stage.app.workspace_id)
-        workspace_signing.put(
+        callback_secrets.put(
             services.vault,
             workspace,
             Signing(secret=SecretStr(secret), is_required=True),

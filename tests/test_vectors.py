@@ -19,7 +19,7 @@ from sqlmodel import select
 from werkzeug.serving import make_server
 
 from dashboard.models.webhook import Webhook, WebhookBody
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 from tests.makers import FakeClock, saved_app
 
 C2_BODY = (

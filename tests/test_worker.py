@@ -14,7 +14,7 @@ from dashboard.models.webhook import Outcome, WebhookBody
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import App
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 from dashboard.worker import Worker
 from tests.relay_stage import (
     BODY,

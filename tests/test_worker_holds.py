@@ -13,7 +13,7 @@ from dashboard.models.webhook import Attempt, Outcome, Webhook
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import App
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 from dashboard.worker import Worker
 from tests.makers import SECRET_TOKEN, FakeClock, a_workspace, a_zoom_app
 from tests.relay_stage import (

@@ -12,11 +12,14 @@ from pydantic_core import to_jsonable_python
 
 from dashboard.cli.opening import opened_services
 from dashboard.cli.printing import cell
-from dashboard.services import addresses, explaining, explaining_recall
-from dashboard.services.explaining import Answer
-from dashboard.services.explaining_input import LONGEST
-from dashboard.services.explaining_lines import Line
-from dashboard.services.explaining_verdicts import Target, Who
+from dashboard.services import urls
+from dashboard.services.explain import explain
+from dashboard.services.explain import recall
+from dashboard.services.explain.explain import Answer
+from dashboard.services.explain.questions import LONGEST
+from dashboard.services.explain.verdicts import Line
+from dashboard.services.explain.verdicts import Target
+from dashboard.services.explain.verdicts import Who
 
 _PATHS = {
     Target.CONNECTION: "/connections/",
@@ -46,10 +49,10 @@ def command(
     with opened_services() as services:
         with services.database.reading() as session:
             now = services.clock.now()
-            found = explaining.explain(session, services.vault, asked, now=now)
+            found = explain.explain(session, services.vault, asked, now=now)
         told: Sequence[Line] | None = None
         if ask:
-            told = explaining_recall.ask(
+            told = recall.ask(
                 services,
                 meeting_id=found.asked.number,
                 connection_id=found.connection_id,
@@ -111,5 +114,5 @@ def _link(target: Target, its_id: str, public_url: str) -> str | None:
     if not its_id:
         return None
     if target is Target.CONNECT_LINK:
-        return addresses.connect_url(public_url, its_id)
+        return urls.connect_url(public_url, its_id)
     return f"{public_url}{_PATHS[target]}{its_id}"

@@ -8,8 +8,13 @@ import click
 
 from dashboard.cli.opening import opened_services
 from dashboard.errors import InvalidInputError
-from dashboard.services import audit, invitation_lists, invitations, zoom_apps
-from dashboard.services.invitations import LASTS_DAYS, LONGEST_DAYS, Wanted
+from dashboard.services import audit
+from dashboard.services.invitations import csv_import
+from dashboard.services.invitations import invitations
+from dashboard.services.zoom_apps import apps
+from dashboard.services.invitations.invitations import LASTS_DAYS
+from dashboard.services.invitations.invitations import LONGEST_DAYS
+from dashboard.services.invitations.invitations import Wanted
 from dashboard.web import exports
 
 _LARGEST_LIST_BYTES = 1_000_000
@@ -48,13 +53,13 @@ def command(
     if list_file is not None and (email or user_ref):
         raise click.UsageError("Give --csv, or --email and --user-ref; not both.")
     people = (
-        [invitation_lists.one(email, user_ref)]
+        [csv_import.one(email, user_ref)]
         if list_file is None
         else _read(list_file)
     )
     with opened_services() as services:
         with services.database.writing() as session:
-            app = zoom_apps.get(session, zoom_app_id)
+            app = apps.get(session, zoom_app_id)
             made = invitations.make(
                 session,
                 app,
@@ -63,13 +68,13 @@ def command(
                 actor=audit.COMMAND_LINE,
                 now=services.clock.now(),
             )
-        rows = invitation_lists.told(made, app, public_url=services.public_url)
+        rows = csv_import.told(made, app, public_url=services.public_url)
     if as_json:
         click.echo(json.dumps({"invitations": rows}))
     elif list_file is None:
         click.echo(rows[0]["link"])
     else:
-        for line in exports.csv_lines(invitation_lists.COLUMNS, rows):
+        for line in exports.csv_lines(csv_import.COLUMNS, rows):
             click.echo(line, nl=False)
 
 
@@ -84,11 +89,11 @@ def _read(path: Path) -> list[Wanted]:
     if len(raw) > _LARGEST_LIST_BYTES:
         raise InvalidInputError(f"{path} is too large; part it.")
     try:
-        found = invitation_lists.read(raw.decode())
+        found = csv_import.read(raw.decode())
     except UnicodeDecodeError:
         raise InvalidInputError(f"{path} is no text in UTF-8.") from None
     if found.troubles:
-        for trouble in found.troubles[: invitation_lists.MOST_TROUBLES]:
+        for trouble in found.troubles[: csv_import.MOST_TROUBLES]:
             click.echo(str(trouble), err=True)
         number = len(found.troubles)
         lines = "1 line is" if number == 1 else f"{number:,} lines are"

@@ -3,7 +3,8 @@
 import click
 
 from dashboard.cli.opening import opened_services
-from dashboard.services import audit, rotation
+from dashboard.services import audit
+from dashboard.services.encryption import resealing
 
 
 @click.group("keys")
@@ -15,7 +16,7 @@ def group() -> None:
 def rotate() -> None:
     """Seal everything with the newest key; the older ones may go afterwards."""
     with opened_services() as services:
-        changed = rotation.rotate(services.database, services.vault)
+        changed = resealing.rotate(services.database, services.vault)
         with services.database.writing() as session:
             audit.record(
                 session,

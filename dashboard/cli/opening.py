@@ -11,7 +11,7 @@ from dashboard import revisions
 from dashboard.app import build_services
 from dashboard.db import Database
 from dashboard.errors import InvalidInputError
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 from dashboard.settings import Settings, load
 
 _LARGEST_SECRET_BYTES = 10_000

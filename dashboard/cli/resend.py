@@ -10,10 +10,14 @@ import click
 from dashboard.cli.opening import opened_services
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Outcome
-from dashboard.services import audit, resend_acts, resend_words, zoom_apps
-from dashboard.services.bundle import Services
-from dashboard.services.resend_previews import Preview, preview
-from dashboard.services.webhooks import WebhookFilter
+from dashboard.services import audit
+from dashboard.services.resends import actions
+from dashboard.services.resends import previews
+from dashboard.services.zoom_apps import apps
+from dashboard.services.runtime import Services
+from dashboard.services.resends.previews import Preview
+from dashboard.services.resends.previews import preview
+from dashboard.services.webhook_log.log import WebhookFilter
 
 _OUTCOMES = click.Choice([Outcome.DEAD.value, Outcome.DELIVERED.value])
 _TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
@@ -74,7 +78,7 @@ def command(
 
 
 def _resend_one(services: Services, webhook_id: int, *, as_json: bool) -> None:
-    resend_id = resend_acts.begin_one(
+    resend_id = actions.begin_one(
         services, webhook_id, resend_id=None, actor=audit.COMMAND_LINE
     )
     if as_json:
@@ -90,7 +94,7 @@ def _resend_many(
     resend_id = new_id(now)
     with services.database.reading() as session:
         if filters.zoom_app_id is not None:
-            zoom_apps.get(session, filters.zoom_app_id)
+            apps.get(session, filters.zoom_app_id)
         found = preview(session, filters=filters, now=now)
     if not as_json:
         _say(found, now)
@@ -98,11 +102,11 @@ def _resend_many(
         yes
         or (
             not as_json
-            and click.confirm(f"Resend {resend_words.counted(found)}?", err=True)
+            and click.confirm(f"Resend {previews.counted(found)}?", err=True)
         )
     )
     if is_begun:
-        resend_acts.begin(services, resend_id, filters, actor=audit.COMMAND_LINE)
+        actions.begin(services, resend_id, filters, actor=audit.COMMAND_LINE)
     if as_json:
         counts = {"total": found.total, **dataclasses.asdict(found)}
         made = str(resend_id) if is_begun else None
@@ -117,11 +121,11 @@ def _resend_many(
 
 def _say(found: Preview, now: datetime) -> None:
     click.echo(
-        f"{resend_words.counted(found)}: {found.dead:,} dead, "
+        f"{previews.counted(found)}: {found.dead:,} dead, "
         f"{found.delivered:,} delivered before."
     )
-    for number, why in resend_words.left_out(found):
+    for number, why in previews.left_out(found):
         click.echo(f"Left out: {number:,} {why}.")
-    if warning := resend_words.warning(found, now):
+    if warning := previews.warning(found, now):
         click.echo(warning)
-        click.echo(resend_words.UNALTERED)
+        click.echo(previews.UNALTERED)

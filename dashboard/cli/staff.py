@@ -8,7 +8,7 @@ from dashboard.cli.opening import SECRET_FILE, opened_services, read_secret
 from dashboard.errors import NotFoundError
 from dashboard.models.staff import Role
 from dashboard.services import audit
-from dashboard.services import staff as staff_service
+from dashboard.services.staff import accounts
 
 _ROLES = click.Choice([role.value for role in Role])
 
@@ -28,7 +28,7 @@ def add(email: str, role: str, password_file: Path) -> None:
     with opened_services() as services:
         now = services.clock.now()
         with services.database.writing() as session:
-            person = staff_service.add(
+            person = accounts.add(
                 session, email=email, role=Role(role), password=password, now=now
             )
             subject = f"{person.email} as {person.role}"
@@ -42,7 +42,7 @@ def add(email: str, role: str, password_file: Path) -> None:
 def list_() -> None:
     """List everybody with role and state."""
     with opened_services() as services, services.database.reading() as session:
-        for person in staff_service.list_all(session):
+        for person in accounts.list_all(session):
             state = "may not sign in" if person.disabled_at else "active"
             click.echo(f"{person.email}\t{person.role}\t{state}")
 
@@ -54,10 +54,10 @@ def reset_password(email: str, password_file: Path) -> None:
     """Set a person's password anew and end their sessions."""
     password = read_secret(password_file)
     with opened_services() as services, services.database.writing() as session:
-        person = staff_service.find_by_email(session, email)
+        person = accounts.find_by_email(session, email)
         if person is None:
             raise NotFoundError("person")
-        staff_service.set_password(session, person, password)
+        accounts.set_password(session, person, password)
         audit.record(
             session,
             audit.COMMAND_LINE,

@@ -15,11 +15,17 @@ from pydantic_core import to_jsonable_python
 from dashboard.cli.opening import opened_services
 from dashboard.cli.printing import cell
 from dashboard.models.webhook import Attempt, Outcome, Webhook
-from dashboard.services import audit, redaction, retention, webhooks
-from dashboard.services.paging import Place
-from dashboard.services.retention import Pruned, count_due
-from dashboard.services.webhook_steps import event_at
-from dashboard.services.webhooks import Request, Trace, WebhookFilter
+from dashboard.services import audit
+from dashboard.services.webhook_log import redaction
+from dashboard.services.retention import pruning
+from dashboard.services.webhook_log import log
+from dashboard.services.paging.keyset import Place
+from dashboard.services.retention.pruning import Pruned
+from dashboard.services.retention.pruning import count_due
+from dashboard.services.webhook_log.story import event_at
+from dashboard.services.webhook_log.log import Request
+from dashboard.services.webhook_log.log import Trace
+from dashboard.services.webhook_log.log import WebhookFilter
 
 _COLUMNS = ("id", "received_at", "zoom_app", "event", "outcome", "meeting_id", "user")
 _LARGEST_ID = 2**63 - 1
@@ -77,7 +83,7 @@ def list_(
         until=until,
     )
     with opened_services() as services, services.database.reading() as session:
-        page = webhooks.page(
+        page = log.page(
             session, filters=filters, place=Place(before=before, limit=limit)
         )
         rows = [_row(row.webhook, row.app_name) for row in page.rows]
@@ -96,9 +102,9 @@ def list_(
 def show(webhook_id: int, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     """Show one webhook from Zoom's event to Recall's answer; the body is redacted."""
     with opened_services() as services, services.database.reading() as session:
-        trace = webhooks.get(session, webhook_id)
-        request = webhooks.request(session, services.vault, webhook_id)
-        name = webhooks.app_names(session)[trace.webhook.zoom_app_id]
+        trace = log.get(session, webhook_id)
+        request = log.request(session, services.vault, webhook_id)
+        name = log.app_names(session)[trace.webhook.zoom_app_id]
     found = _trace(trace, request, name)
     if as_json:
         click.echo(json.dumps(found))
@@ -135,13 +141,13 @@ def prune(
 ) -> None:
     """Delete webhooks that are done and older than the retention, in small batches."""
     with opened_services() as services:
-        days = retention.days_kept(services.settings, asked=older_than)
+        days = pruning.days_kept(services.settings, asked=older_than)
         now, database = services.clock.now(), services.database
         if dry_run:
             total = count_due(database, now=now, days=days)
         else:
             total = Pruned()
-            for step in retention.prune(database, now=now, days=days):
+            for step in pruning.prune(database, now=now, days=days):
                 total += step
             with database.writing() as session:
                 subject = f"{total.webhooks} older than {days} d"

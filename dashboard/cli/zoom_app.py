@@ -12,8 +12,8 @@ from pydantic_core import to_jsonable_python
 
 from dashboard.cli.opening import SECRET_FILE, opened_services, read_secret
 from dashboard.cli.zoom_app_rotate import rotate
-from dashboard.clients import recall
-from dashboard.clients.recall import REGIONS
+from dashboard.clients.recall import api
+from dashboard.clients.recall.api import REGIONS
 from dashboard.errors import ConflictError
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import (
@@ -23,20 +23,18 @@ from dashboard.models.zoom_app import (
     ScopeStyle,
     TokenCustody,
 )
-from dashboard.services import (
-    addresses,
-    audit,
-    console,
-    entering,
-    manifest,
-    recall_apps,
-    workspaces,
-    zoom_app_report,
-    zoom_apps,
-)
-from dashboard.services.bundle import Services
-from dashboard.services.credentials import NewZoomApp
-from dashboard.services.workspaces import NewWorkspace
+from dashboard.services import urls as addresses
+from dashboard.services import audit
+from dashboard.services.marketplace import console
+from dashboard.services.zoom_apps import credential_checks
+from dashboard.services.marketplace import manifest
+from dashboard.services.recall_apps import creation
+from dashboard.services.recall import workspaces
+from dashboard.services.status import zoom_app_report
+from dashboard.services.zoom_apps import apps
+from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps.credentials import NewZoomApp
+from dashboard.services.recall.workspaces import NewWorkspace
 
 
 def _one_of(kind: type[StrEnum]) -> click.Choice[str]:
@@ -98,9 +96,9 @@ def add(
         secret_token=read_secret(secret_token_file),
     )
     with opened_services() as services:
-        entered = entering.create(services, values, actor=audit.COMMAND_LINE)
+        entered = credential_checks.create(services, values, actor=audit.COMMAND_LINE)
         with services.database.reading() as session:
-            slug = zoom_apps.get(session, entered.zoom_app_id).slug
+            slug = apps.get(session, entered.zoom_app_id).slug
         urls = {
             "id": str(entered.zoom_app_id),
             "webhook_url": addresses.webhook_url(
@@ -129,7 +127,7 @@ def list_(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
                 "client_id": one.client_id,
                 "recall_app_id": str(one.recall_app_id) if one.recall_app_id else None,
             }
-            for one in zoom_apps.list_all(session)
+            for one in apps.list_all(session)
         ]
     if as_json:
         click.echo(json.dumps({"zoom_apps": rows}))
@@ -196,14 +194,14 @@ def create_in_recall(
     api_key = read_secret(api_key_file)
     with opened_services() as services:
         with services.database.reading() as session:
-            zoom_apps.get(session, zoom_app_id)
+            apps.get(session, zoom_app_id)
         workspace_id = _workspace(
             services, NewWorkspace(name=region, region=region, api_key=api_key)
         )
         if adopt is not None:
-            result = recall_apps.adopt(services, zoom_app_id, workspace_id, adopt)
+            result = creation.adopt(services, zoom_app_id, workspace_id, adopt)
         else:
-            result = recall_apps.create_in_recall(services, zoom_app_id, workspace_id)
+            result = creation.create_in_recall(services, zoom_app_id, workspace_id)
         if result.recall_app_id is None:
             offered = ", ".join(str(one.id) for one in result.offered)
             raise ConflictError(
@@ -213,7 +211,7 @@ def create_in_recall(
         host = addresses.recall_base_url(services.settings, region)
         made = {
             "recall_app_id": str(result.recall_app_id),
-            "recall_webhook_url": recall.webhook_url(host, result.recall_app_id),
+            "recall_webhook_url": api.webhook_url(host, result.recall_app_id),
         }
     _print(made, as_json=as_json)
 

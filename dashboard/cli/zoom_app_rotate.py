@@ -10,8 +10,10 @@ from pydantic import SecretStr
 from dashboard.cli.opening import SECRET_FILE, opened_services, read_secret
 from dashboard.errors import InvalidInputError
 from dashboard.models.workspace import Verdict
-from dashboard.services import audit, rotations, zoom_apps
-from dashboard.services.credentials import ZoomAppChanges
+from dashboard.services import audit
+from dashboard.services.rotation import rotations
+from dashboard.services.zoom_apps import apps
+from dashboard.services.zoom_apps.credentials import ZoomAppChanges
 
 HERE_ONLY = 3
 """The status when the secrets are stored here, and Recall is owed them still."""
@@ -41,7 +43,7 @@ def rotate(
         )
     with opened_services() as services:
         with services.database.reading() as session:
-            zoom_app = zoom_apps.get(session, zoom_app_id)
+            zoom_app = apps.get(session, zoom_app_id)
         changes = ZoomAppChanges(
             name=zoom_app.name,
             routing=zoom_app.routing,

@@ -20,8 +20,9 @@ from dashboard.db import Database
 from dashboard.demo.simulators import Simulators
 from dashboard.demo.story import tell
 from dashboard.models.staff import Role
-from dashboard.services import audit, staff
-from dashboard.services.bundle import Services
+from dashboard.services import audit
+from dashboard.services.staff import accounts
+from dashboard.services.runtime import Services
 from dashboard.settings import Settings, instance_dir, load
 
 _ADMIN = "admin@example.com"
@@ -89,7 +90,7 @@ def _add_staff(services: Services, password: SecretStr) -> None:
     now = Clock().now()
     with services.database.writing() as session:
         for email, role in ((_ADMIN, Role.ADMIN), (_SUPPORT, Role.SUPPORT)):
-            staff.add(session, email=email, role=role, password=password, now=now)
+            accounts.add(session, email=email, role=role, password=password, now=now)
             audit.record(
                 session, audit.COMMAND_LINE, "staff.added", subject=email, now=now
             )

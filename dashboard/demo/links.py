@@ -4,17 +4,15 @@ import secrets
 from datetime import timedelta
 from uuid import UUID
 
-from dashboard.services import (
-    connecting,
-    invitation_states,
-    invitations,
-    page_designs,
-    zoom_apps,
-)
+from dashboard.services.connect import flow
+from dashboard.services.invitations import states
+from dashboard.services.invitations import invitations
+from dashboard.services.connect import page_designs
+from dashboard.services.zoom_apps import apps
 from dashboard.services.audit import Actor
-from dashboard.services.bundle import Services
-from dashboard.services.invitations import Wanted
-from dashboard.services.page_designs import Texts
+from dashboard.services.runtime import Services
+from dashboard.services.invitations.invitations import Wanted
+from dashboard.services.connect.page_designs import Texts
 
 _WHO = Actor(name="admin@example.com")
 _TEXTS = Texts(
@@ -33,16 +31,16 @@ def invite(services: Services, zoom_app_id: UUID) -> None:
     """Design the hosted pages and invite three people; one opens her link."""
     now = services.clock.now()
     with services.database.writing() as session:
-        app = zoom_apps.get(session, zoom_app_id)
+        app = apps.get(session, zoom_app_id)
         page_designs.save(session, app, _TEXTS, actor=_WHO, now=now)
         made = invitations.make(session, app, _INVITED, actor=_WHO, now=now)
         first = made[0].invitation.id
         later = now + timedelta(minutes=4)
-        invitation_states.opened(session, first, now=later)
+        states.opened(session, first, now=later)
 
 
 def get_lost(services: Services, zoom_app_id: UUID) -> None:
     """Let somebody leave for Zoom and never come back."""
     with services.database.reading() as session:
-        slug = zoom_apps.get(session, zoom_app_id).slug
-    connecting.begin(services, slug, browser=secrets.token_urlsafe(32))
+        slug = apps.get(session, zoom_app_id).slug
+    flow.begin(services, slug, browser=secrets.token_urlsafe(32))

@@ -14,8 +14,8 @@ from dashboard.demo.people import PEOPLE, Fate, Person
 from dashboard.demo.simulators import Simulators
 from dashboard.demo.teller import Story
 from dashboard.models.zoom_app import Environment, Routing
-from dashboard.services import probing
-from dashboard.services.bundle import Services
+from dashboard.services.probes import recall_webhook
+from dashboard.services.runtime import Services
 
 _TICK = timedelta(minutes=15)
 
@@ -104,8 +104,8 @@ def _last_hour(story: Story) -> None:
     story.meet(story.connected[2])
     story.look()
     story.at(story.end - timedelta(minutes=2))
-    probing.probe(story.services, story.apps[Environment.PRODUCTION])
-    probing.probe(story.services, story.apps[Environment.DEVELOPMENT])
+    recall_webhook.probe(story.services, story.apps[Environment.PRODUCTION])
+    recall_webhook.probe(story.services, story.apps[Environment.DEVELOPMENT])
     story.world.recall("switches", refresh_ahead=False)
     for person in _with_fate(Fate.EXPIRES):
         story.look_at(person)

@@ -16,21 +16,20 @@ from dashboard.demo.visitor import connect
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection
 from dashboard.models.zoom_app import Environment, Kind, Routing
-from dashboard.services import (
-    addresses,
-    connections,
-    entering,
-    moving,
-    profiles,
-    recall_apps,
-    sweeping,
-    workspaces,
-    zoom_apps,
-)
+from dashboard.services import urls
+from dashboard.services.connections import connections
+from dashboard.services.zoom_apps import credential_checks
+from dashboard.services.going_live import starting
+from dashboard.services.connections import recording
+from dashboard.services.recall_apps import creation
+from dashboard.services.sweep import sweep
+from dashboard.services.recall import workspaces
+from dashboard.services.zoom_apps import apps
 from dashboard.services.audit import Actor
-from dashboard.services.bundle import Services
-from dashboard.services.credentials import NewZoomApp, ZoomAppChanges
-from dashboard.services.workspaces import NewWorkspace
+from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps.credentials import NewZoomApp
+from dashboard.services.zoom_apps.credentials import ZoomAppChanges
+from dashboard.services.recall.workspaces import NewWorkspace
 from dashboard.worker import Worker
 
 _ANOTHER = SecretStr("simulated-secret-token-of-another-app")
@@ -77,7 +76,7 @@ class Story:
             "apps",
             name=name,
             environment=environment.value,
-            redirect_url=addresses.redirect_url(self.services.public_url),
+            redirect_url=urls.redirect_url(self.services.public_url),
             published=environment is Environment.PRODUCTION,
         )
         values = NewZoomApp(
@@ -88,12 +87,12 @@ class Story:
             client_secret=SecretStr(made["client_secret"]),
             secret_token=SecretStr(made["secret_token"]),
         )
-        zoom_app_id = entering.create(self.services, values, actor=_WHO).zoom_app_id
+        zoom_app_id = credential_checks.create(self.services, values, actor=_WHO).zoom_app_id
         workspace_id = self._workspace(api_key)
-        recall_apps.create_in_recall(
+        creation.create_in_recall(
             self.services, zoom_app_id, workspace_id, actor=_WHO
         )
-        url = addresses.webhook_url(self.services.public_url, zoom_app_id)
+        url = urls.webhook_url(self.services.public_url, zoom_app_id)
         self.world.zoom(
             f"apps/{made['client_id']}", webhook_url=url, deauthorization_url=url
         )
@@ -115,7 +114,7 @@ class Story:
         made = self.world.zoom(
             "apps",
             name=name,
-            redirect_url=addresses.redirect_url(self.services.public_url),
+            redirect_url=urls.redirect_url(self.services.public_url),
         )
         self.services.recall("us-east-1", api_key).create_app(
             kind=Kind.USER_LEVEL.value,
@@ -127,7 +126,7 @@ class Story:
 
     def link(self) -> None:
         """Let an admin say that the production app takes over from development."""
-        moving.link(
+        starting.link(
             self.services,
             self.apps[Environment.DEVELOPMENT],
             self.apps[Environment.PRODUCTION],
@@ -179,7 +178,7 @@ class Story:
 
     def forge(self, requests: int) -> None:
         """Let a stranger post what Zoom never signed."""
-        url = addresses.webhook_url(
+        url = urls.webhook_url(
             self.services.public_url, self.apps[Environment.PRODUCTION]
         )
         headers = {
@@ -193,7 +192,7 @@ class Story:
 
     def look(self) -> None:
         """Look at every connection, as the sweep does by and by."""
-        while sweeping.check_due(self.services, limit=50):
+        while sweep.check_due(self.services, limit=50):
             pass
 
     def look_at(self, person: Person) -> None:
@@ -218,9 +217,9 @@ class Story:
         """Let an admin choose where Zoom is to post an app's webhooks."""
         zoom_app_id = self.apps[environment]
         with self.services.database.reading() as session:
-            name = zoom_apps.get(session, zoom_app_id).name
+            name = apps.get(session, zoom_app_id).name
         changes = ZoomAppChanges(name=name, routing=routing)
-        entering.change(self.services, zoom_app_id, changes, actor=_WHO)
+        credential_checks.change(self.services, zoom_app_id, changes, actor=_WHO)
         keyring = self.services.intake.keyring
         while (known := keyring.find_newer(zoom_app_id)) and known.routing != routing:
             time.sleep(_PAUSE_S)
@@ -228,8 +227,8 @@ class Story:
     def swap_secret_in_recall(self, environment: Environment) -> None:
         """Let somebody give Recall another secret token, past the dashboard."""
         with self.services.database.reading() as session:
-            zoom_app = zoom_apps.get(session, self.apps[environment])
-            recall, recall_app_id = profiles.recall_of(self.services, session, zoom_app)
+            zoom_app = apps.get(session, self.apps[environment])
+            recall, recall_app_id = recording.recall_of(self.services, session, zoom_app)
         recall.update_app(recall_app_id, webhook_secret=_ANOTHER)
         self.world.zoom("do/validate", client_id=self.client_ids[environment])
         self.settle()

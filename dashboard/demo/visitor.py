@@ -8,8 +8,9 @@ import httpx2
 
 from dashboard.demo.simulators import Simulators
 from dashboard.errors import DashboardError
-from dashboard.services import addresses, zoom_apps
-from dashboard.services.bundle import Services
+from dashboard.services import urls
+from dashboard.services.zoom_apps import apps
+from dashboard.services.runtime import Services
 
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
@@ -23,8 +24,8 @@ def connect(
         DashboardError: The page does not lead to Zoom.
     """
     with services.database.reading() as session:
-        slug = zoom_apps.get(session, zoom_app_id).slug
-    url = addresses.connect_url(services.public_url, slug)
+        slug = apps.get(session, zoom_app_id).slug
+    url = urls.connect_url(services.public_url, slug)
     with httpx2.Client(timeout=30) as browser:
         page = browser.get(url)
         token = _TOKEN.search(page.text)

@@ -10,7 +10,7 @@ from dashboard.columns import UtcDateTime, enum_type
 
 
 class Role(StrEnum):
-    """What a person may do; see services/permissions.py."""
+    """What a person may do; see services/staff/permissions.py."""
 
     ADMIN = "admin"
     SUPPORT = "support"

@@ -12,7 +12,12 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.models.hold import Hold, HoldKind
 from dashboard.models.webhook import Outcome, RefusalCount, Webhook
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import budget_metrics
+from collections.abc import Iterable
+from datetime import datetime
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from sqlmodel import Session
+from dashboard.services.recall import budget_counts
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -27,7 +32,7 @@ def page(session: Session, *, open_streams: int, now: datetime) -> bytes:
     """
     registry = CollectorRegistry()
     registry.register(_Numbers(session, open_streams))
-    registry.register(budget_metrics.Budgets(session, now))
+    registry.register(Budgets(session, now))
     return generate_latest(registry)
 
 
@@ -101,3 +106,45 @@ class _Numbers(Collector):
         for cause, number in self._session.exec(query).all():
             family.add_metric([cause], int(number))
         return family
+
+
+_LABELS = ["region", "key", "operation"]
+
+
+class Budgets(Collector):
+    """What each workspace asked of Recall, of those operations it asked for lately.
+
+    A workspace is its region and its key's fingerprint, as its page shows them.
+    """
+
+    def __init__(self, session: Session, now: datetime) -> None:
+        self._session = session
+        self._now = now
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Give each family its samples."""
+        used = GaugeMetricFamily(
+            "dashboard_recall_calls",
+            "Calls to Recall in the last minute, counted for all processes.",
+            labels=_LABELS,
+        )
+        limit = GaugeMetricFamily(
+            "dashboard_recall_calls_limit",
+            "Calls a minute that Recall takes of a workspace.",
+            labels=_LABELS,
+        )
+        paused = GaugeMetricFamily(
+            "dashboard_recall_paused_seconds",
+            "How much longer nobody asks, because Recall answered 429.",
+            labels=_LABELS,
+        )
+        found = budget_counts.uses(self._session, now=self._now)
+        for scope, uses in found.items():
+            region, _, key = scope.partition(":")
+            for use in uses:
+                labels = [region, key, use.operation.value]
+                used.add_metric(labels, use.used)
+                limit.add_metric(labels, use.operation.a_minute)
+                left_s = (use.until - self._now).total_seconds() if use.until else 0
+                paused.add_metric(labels, left_s)
+        return [used, limit, paused]

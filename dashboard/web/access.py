@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from flask import Flask, abort, current_app, request, url_for
 from flask.typing import ResponseReturnValue
 
-from dashboard.services.permissions import Permission
+from dashboard.services.staff.permissions import Permission
 from dashboard.web import htmx
 from dashboard.web.signin import person
 

@@ -9,7 +9,7 @@ from flask import Flask, current_app, g, request
 from sqlmodel import Session
 
 from dashboard.services.audit import Actor
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 from dashboard.web.signin import person
 
 _EXTENSION = "dashboard"

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from flask import Flask
 
 from dashboard.clock import Clock
-from dashboard.services import acting
-from dashboard.services.meeting_numbers import grouped
+from dashboard.services.token_states import who_acts
+from dashboard.formatting import grouped
 
 _MINUTE_S = 60
 _HOUR_S = 3600
@@ -89,6 +89,6 @@ def install(app: Flask, clock: Clock) -> None:
         thousands=thousands,
         meeting_number=grouped,
         size=size,
-        who_acts=acting.who_acts,
-        next_step=acting.next_step,
+        who_acts=who_acts.who_acts,
+        next_step=who_acts.next_step,
     )

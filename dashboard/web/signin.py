@@ -18,7 +18,8 @@ from flask_login import (
 )
 
 from dashboard.models.staff import Role, Staff
-from dashboard.services.permissions import Permission, may
+from dashboard.services.staff.permissions import Permission
+from dashboard.services.staff.permissions import may
 
 _STAYS = timedelta(hours=12)
 _STANDS_IN = "dashboard.onlooker"

@@ -20,11 +20,13 @@ from dashboard.models.zoom_app import Routing
 from dashboard.sandbox.recall.records import App as RecallApp
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom.records import ZoomApp as AppAtZoom
-from dashboard.services import audit, entering, staff
-from dashboard.services.bundle import Services
-from dashboard.services.credentials import ZoomAppChanges
+from dashboard.services import audit
+from dashboard.services.zoom_apps import credential_checks
+from dashboard.services.staff import accounts
+from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps.credentials import ZoomAppChanges
 from dashboard.settings import load
-from dashboard.web import live
+from dashboard.web.live import watcher
 from dashboard.worker import Worker
 from tests.conftest import PASSWORD
 from tests.connect_stage import ConnectStage, a_connect_stage
@@ -101,7 +103,7 @@ class Moved:
     def route_directly(self) -> None:
         """Have Zoom post to Recall from now on, as the edit page does."""
         changes = ZoomAppChanges(name=self.stage.app.name, routing=Routing.DIRECT)
-        entering.change(self.services, self.app_id, changes, actor=audit.COMMAND_LINE)
+        credential_checks.change(self.services, self.app_id, changes, actor=audit.COMMAND_LINE)
 
     def meet(self, zoom_user_id: str) -> None:
         """Schedule a meeting at Zoom; returns when its event is here."""
@@ -144,7 +146,7 @@ def bare(
     )
     services = build_services(settings, listens_on=url, clock=Clock())
     with services.database.writing() as session:
-        staff.add(
+        accounts.add(
             session,
             email=EMAIL,
             role=Role.ADMIN,
@@ -162,7 +164,7 @@ def bare(
     try:
         yield services
     finally:
-        live.watcher_of(app).close()
+        watcher.watcher_of(app).close()
         server.shutdown()
         serving.join()
         server.server_close()

@@ -16,7 +16,7 @@ from dashboard.app import build_services, create_app
 from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.staff import Role
-from dashboard.services import staff
+from dashboard.services.staff import accounts
 from dashboard.settings import load
 from tests.makers import FakeClock, saved_app
 from tests.ports import free_ports
@@ -44,7 +44,7 @@ def url(sqlite: Database, tmp_path: Path) -> Iterator[str]:
     app = create_app(services)
     with services.database.writing() as session:
         app_id = saved_app(session, services.vault)
-        staff.add(
+        accounts.add(
             session,
             email="support@example.com",
             role=Role.SUPPORT,

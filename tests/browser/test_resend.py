@@ -25,8 +25,9 @@ from dashboard.models.webhook import Outcome, Webhook, WebhookBody
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.recall.records import App, Received
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import staff
-from dashboard.services.signatures import sign, signed_bytes
+from dashboard.services.staff import accounts
+from dashboard.services.receiver.signatures import sign
+from dashboard.services.receiver.signatures import signed_bytes
 from dashboard.settings import new_key, parse_keys
 from dashboard.vault import Vault
 from tests.browser.conftest import Demo
@@ -119,7 +120,7 @@ def fill(database: Database, vault: Vault, app_id: UUID) -> set[bytes]:
         for model, rows in ((Webhook, made), (WebhookBody, sealed)):
             values = [each.model_dump() for each in rows]
             session.connection().execute(insert(model), values)
-        staff.add(
+        accounts.add(
             session,
             email="admin@example.com",
             role=Role.ADMIN,

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.clients import own_challenge
-from dashboard.clients.own_challenge import OwnAnswer, Trouble
+from dashboard.clients import public_url
+from dashboard.clients.public_url import OwnAnswer
+from dashboard.clients.public_url import Trouble
 from tests import certificates
 from tests.ports import free_ports
 
@@ -69,7 +70,7 @@ def answers(answer: bytes) -> Talk:
 def ask(
     url: str, *, limit_s: float = LIMIT_S, tls: ssl.SSLContext | None = None
 ) -> OwnAnswer:
-    return own_challenge.challenge(
+    return public_url.challenge(
         url,
         body=b'{"event":"endpoint.url_validation"}',
         timestamp="1",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboard.clients.recall_operations import Operation
+from dashboard.clients.recall.operations import Operation
 
 FEW = {"apps.list", "logs.apps", "credentials.list", "logs.mappings"}
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import httpx2
 import pytest
 
-from dashboard.clients.recall_replies import RecallApp
+from dashboard.clients.recall.replies import RecallApp
 from tests.clients.vendors import (
     AN_ID,
     CLIENT_SECRET,

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import SecretStr
 
-from dashboard.clients.recall import Recall
+from dashboard.clients.recall.api import Recall
 from tests.clients.vendors import Stage, answering, recall_at, refusal_of
 
 

@@ -5,7 +5,7 @@ from urllib.parse import quote
 import pytest
 from pydantic import SecretStr
 
-from dashboard.clients.scrubbing import scrub
+from dashboard.clients.http.scrubbing import scrub
 
 ODD = 'test secret/with+odd="characters"&more'
 

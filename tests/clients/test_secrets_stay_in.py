@@ -9,9 +9,9 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 
-from dashboard.clients.recall import Recall
-from dashboard.clients.zoom import ZoomApi
-from dashboard.clients.zoom_oauth import ZoomOAuth
+from dashboard.clients.recall.api import Recall
+from dashboard.clients.zoom.api import ZoomApi
+from dashboard.clients.zoom.oauth import ZoomOAuth
 from tests.clients.vendors import (
     AN_ID,
     API_KEY,

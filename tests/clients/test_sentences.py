@@ -2,8 +2,9 @@
 
 import pytest
 
-from dashboard.clients.refusals import Refusal
-from dashboard.clients.sentences import Answer, about_status
+from dashboard.clients.http.error_bodies import Refusal
+from dashboard.clients.http.error_words import Answer
+from dashboard.clients.http.error_words import about_status
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import httpx2
 import pytest
 
-from dashboard.clients.waiting import retry_after_s
+from dashboard.clients.http.retry_after import retry_after_s
 
 DATE = "Mon, 23 Nov 2026 12:00:00 GMT"
 DAILY = {"X-RateLimit-Type": "Daily-limit"}

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from dashboard.clients.zoom import ZoomApi, ZoomUser
+from dashboard.clients.zoom.api import ZoomApi
+from dashboard.clients.zoom.api import ZoomUser
 from dashboard.sandbox.faults import Fault, FaultKind
 from tests.clients.vendors import (
     HOST,

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from pydantic import SecretStr
 
-from dashboard.clients.http import make_http
-from dashboard.clients.zoom_grants import GrantTokens, ZoomGrants
+from dashboard.clients.http.client import make_http
+from dashboard.clients.zoom.grants import GrantTokens
+from dashboard.clients.zoom.grants import ZoomGrants
 from dashboard.sandbox.faults import Fault, FaultKind
 from tests.clients.vendors import (
     CLIENT_SECRET,

@@ -13,9 +13,9 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 
-from dashboard.clients.http import make_http
-from dashboard.clients.recall import Recall
-from dashboard.clients.recall_replies import RecallApp
+from dashboard.clients.http.client import make_http
+from dashboard.clients.recall.api import Recall
+from dashboard.clients.recall.replies import RecallApp
 from dashboard.errors import UpstreamError
 from dashboard.sandbox.serving import RunningSandbox
 

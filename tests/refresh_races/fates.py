@@ -7,8 +7,9 @@ from datetime import timedelta
 
 from dashboard.models.connection import Connection
 from dashboard.sandbox.faults import Fault, FaultKind
-from dashboard.services import held_grants
-from dashboard.services.refresh_claims import ANSWERS_WITHIN, LEASE
+from dashboard.services.grants import grants
+from dashboard.services.grants.refresh_claims import ANSWERS_WITHIN
+from dashboard.services.grants.refresh_claims import LEASE
 from tests.held_stage import a_pair
 from tests.refresh_races.racer import Task
 from tests.refresh_races.stage import RaceStage, Runner, late, slow
@@ -104,8 +105,8 @@ def _reconnected(stage: RaceStage, runner: Runner, draw: random.Random) -> None:
         second.begin(_later(runner, draw))  # refused, for the consent ended it
         second.end()
     with stage.services.database.writing() as session:
-        row = held_grants.get(session, runner.connection_id)
-        held_grants.put(
+        row = grants.get(session, runner.connection_id)
+        grants.put(
             session,
             stage.services.vault,
             row,

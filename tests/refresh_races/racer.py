@@ -9,14 +9,14 @@ from pathlib import Path
 from uuid import UUID
 
 from dashboard.app import build_services
-from dashboard.clients.http import make_http
+from dashboard.clients.http.client import make_http
 from dashboard.errors import DashboardError
-from dashboard.services import refreshing
+from dashboard.services.grants import refreshing
 from dashboard.settings import load
 
 _MODULES = [
     "dashboard.app",
-    "dashboard.services.refreshing",
+    "dashboard.services.grants.refreshing",
     "tests.refresh_races.racer",
 ]
 _SPAWN_TIMEOUT_S = 60.0

@@ -20,8 +20,10 @@ from dashboard.sandbox import serving
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import Grant as RecallGrant
 from dashboard.sandbox.zoom.records import Grant, ZoomUser
-from dashboard.services import connections, held_grants, refreshing
-from dashboard.services.refresh_claims import LEASE
+from dashboard.services.connections import connections
+from dashboard.services.grants import grants
+from dashboard.services.grants import refreshing
+from dashboard.services.grants.refresh_claims import LEASE
 from dashboard.settings import load
 from tests.connect_stage import a_connect_stage
 from tests.held_stage import TOKEN_PATH, a_pair
@@ -117,12 +119,12 @@ class RaceStage(ExitStack):
         with self.services.database.writing() as session:
             session.add(row)
             session.flush()
-            held_grants.add(
+            grants.add(
                 session,
                 self.services.vault,
                 row.id,
                 tokens,
-                key=held_grants.new_key(),
+                key=grants.new_key(),
                 asked_at=now,
                 now=now,
             )
@@ -152,7 +154,7 @@ class RaceStage(ExitStack):
     def grant(self, runner: Runner) -> HeldGrant:
         """Return what is stored."""
         with self.services.database.reading() as session:
-            return held_grants.get(session, runner.connection_id)
+            return grants.get(session, runner.connection_id)
 
     def look(self, runner: Runner) -> Connection:
         """Look as *Check now* does; return the connection as it stands then."""
@@ -178,12 +180,12 @@ class RaceStage(ExitStack):
         """Ask Zoom: whether the stored pair answers a call and can be renewed."""
         row = self.grant(runner)
         try:
-            access = held_grants.access_token(self.services.vault, row)
+            access = grants.access_token(self.services.vault, row)
             self.services.zoom.me(access)
             self.services.zoom_grants.refresh(
                 client_id=self.stage.app.client_id,
                 client_secret=CLIENT_SECRET,
-                refresh_token=held_grants.refresh_token(self.services.vault, row),
+                refresh_token=grants.refresh_token(self.services.vault, row),
             )
         except DashboardError:
             return False

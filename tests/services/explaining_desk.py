@@ -11,8 +11,9 @@ from dashboard.models.ids import new_id
 from dashboard.models.invitation import Invitation, InvitationState
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.zoom_app import Environment, ZoomApp
-from dashboard.services import explaining, validation
-from dashboard.services.explaining import Answer
+from dashboard.services.explain import explain as explaining
+from dashboard.services.validation import evidence
+from dashboard.services.explain.explain import Answer
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, saved_app
 
@@ -49,7 +50,7 @@ class Desk:
 
     def _validate(self, app: ZoomApp) -> None:
         with self.database.writing() as session:
-            validation.record(
+            evidence.record(
                 session,
                 zoom_app_id=app.id,
                 source=Source.ZOOM_CHALLENGE,

@@ -9,12 +9,12 @@ from uuid import UUID
 import pytest
 
 from dashboard.db import Database
-from dashboard.services import events
-from dashboard.services.arrivals import Received
-from dashboard.services.intake import Intake
-from dashboard.services.keyring import AppCredentials
-from dashboard.services.refusing import Refused
-from dashboard.services.signatures import Cause
+from dashboard.services.receiver import events
+from dashboard.services.receiver.batches import Received
+from dashboard.services.receiver.writer import Intake
+from dashboard.services.receiver.keyring import AppCredentials
+from dashboard.services.receiver.refusals import Refused
+from dashboard.services.receiver.signatures import Cause
 from dashboard.settings import Settings
 from dashboard.vault import Vault
 from tests.makers import NOON, FakeClock, saved_app

@@ -12,7 +12,7 @@ from dashboard.db import Database
 from dashboard.models.connection import Connection
 from dashboard.models.webhook import Webhook
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import NOON, FakeClock, a_body, a_connection, a_webhook
 

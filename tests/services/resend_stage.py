@@ -14,8 +14,9 @@ from dashboard.models.ids import new_id
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import gathering, resends
-from dashboard.services.webhooks import WebhookFilter
+from dashboard.services.resends import collecting
+from dashboard.services.resends import resends
+from dashboard.services.webhook_log.log import WebhookFilter
 from dashboard.vault import Vault
 from tests.makers import NOON, FakeClock, a_webhook, saved_app
 
@@ -58,11 +59,11 @@ class Stage:
 
     def tend(self, batch: int = 1000) -> int:
         chore: Any = self
-        return gathering.tend(chore, batch=batch)
+        return collecting.tend(chore, batch=batch)
 
     def gather_once(self, batch: int) -> None:
         chore: Any = self
-        gathering._gather_next(chore, batch)
+        collecting._gather_next(chore, batch)
 
     def progress(self, resend_id: int) -> resends.Progress:
         with self.database.reading() as session:

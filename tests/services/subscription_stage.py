@@ -15,9 +15,11 @@ from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom import grants
 from dashboard.sandbox.zoom.records import Subscription, ZoomUser
 from dashboard.sandbox.zoom.records import ZoomApp as AtZoom
-from dashboard.services import addresses, audit, subscriptions
-from dashboard.services.bundle import Services
-from dashboard.services.subscriptions import Seen
+from dashboard.services import urls
+from dashboard.services import audit
+from dashboard.services.marketplace import subscriptions
+from dashboard.services.runtime import Services
+from dashboard.services.marketplace.subscriptions import Seen
 from tests.makers import CLIENT_SECRET, SECRET_TOKEN, a_connection, a_zoom_app
 from tests.served import served
 
@@ -36,7 +38,7 @@ class SubscriptionStage:
 
     @property
     def url(self) -> str:
-        return addresses.webhook_url(self.services.public_url, self.app_id)
+        return urls.webhook_url(self.services.public_url, self.app_id)
 
     def app(self) -> ZoomApp:
         with self.services.database.reading() as session:

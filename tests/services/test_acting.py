@@ -8,9 +8,9 @@ from sqlmodel import col, select
 
 from dashboard.db import Database
 from dashboard.models.connection import Connection, TokenState
-from dashboard.services import acting
-from dashboard.services.acting import Who
-from dashboard.services.token_states import held_up
+from dashboard.services.token_states import who_acts
+from dashboard.services.token_states.who_acts import Who
+from dashboard.services.token_states.rules import held_up
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_zoom_app
 from tests.services.token_cases import BLOCKED, CASES, found
@@ -54,8 +54,8 @@ def test_the_document_says_what_the_code_does(case: str) -> None:
 
     assert documented()[case] == (
         row.token_state.value,
-        acting.who_acts(row).value,
-        acting.next_step(row),
+        who_acts.who_acts(row).value,
+        who_acts.next_step(row),
     )
 
 
@@ -91,11 +91,11 @@ def test_the_database_finds_the_same_people(database: Database, vault: Vault) ->
                 for who in Who
                 for row_id in session.exec(
                     select(col(Connection.id)).where(
-                        acting.acted_on_by(who, is_along=is_along)
+                        who_acts.acted_on_by(who, is_along=is_along)
                     )
                 ).all()
             ]
-            known = [(row.id, acting.who_acts(row)) for row in rows.values()]
+            known = [(row.id, who_acts.who_acts(row)) for row in rows.values()]
             assert sorted(told) == sorted(known)  # each once
 
 
@@ -103,4 +103,4 @@ def test_the_database_finds_the_same_people(database: Database, vault: Vault) ->
 def test_nobody_is_sent_anywhere_while_all_is_well(state: TokenState) -> None:
     row = a_row(state, "")
 
-    assert (acting.next_step(row) == "") == (state is TokenState.HEALTHY)
+    assert (who_acts.next_step(row) == "") == (state is TokenState.HEALTHY)

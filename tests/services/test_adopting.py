@@ -18,9 +18,9 @@ from dashboard.models.zoom_app import Environment, Kind, Routing
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import Kind as RecallKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import zoom_apps
-from dashboard.services.bundle import Services
-from dashboard.services.entering import WrongPairError
+from dashboard.services.zoom_apps import apps
+from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps.credential_checks import WrongPairError
 from tests.adopting_stage import CLIENT_ID, LIST, AdoptingStage, an_adopting_stage
 from tests.makers import CLIENT_SECRET, SECRET_TOKEN
 
@@ -38,7 +38,7 @@ def stage(
 
 def secrets(stage: AdoptingStage, zoom_app_id: UUID) -> tuple[SecretStr, SecretStr]:
     app, vault = stage.find(zoom_app_id), stage.services.vault
-    return zoom_apps.client_secret(vault, app), zoom_apps.secret_token(vault, app)
+    return apps.client_secret(vault, app), apps.secret_token(vault, app)
 
 
 def test_it_becomes_a_zoom_app_with_its_recall_id_and_what_recall_holds(

@@ -7,10 +7,11 @@ import pytest
 from dashboard.models.check import Source
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Routing
-from dashboard.services import alarms
-from dashboard.services.alarms import Remedy
-from dashboard.services.silence import Silence
-from dashboard.services.validation_states import State, ValidationStatus
+from dashboard.services.status import alarms
+from dashboard.services.status.alarms import Remedy
+from dashboard.services.status.silence import Silence
+from dashboard.services.validation.states import State
+from dashboard.services.validation.states import ValidationStatus
 from dashboard.vault import Vault
 from tests.makers import NOON, a_zoom_app
 

@@ -8,9 +8,10 @@ import pytest
 from dashboard.db import Database
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import abandonment, attempt_pages
-from dashboard.services.attempt_pages import Filters
-from dashboard.services.attempt_words import TOLD
+from dashboard.services.connect import lost_attempts
+from dashboard.services.connect import attempt_list
+from dashboard.services.connect.attempt_list import Filters
+from dashboard.services.connect.attempt_list import TOLD
 from dashboard.vault import Vault
 from tests.makers import NOON, saved_app
 
@@ -57,7 +58,7 @@ def test_pages_of_all_zoom_apps_are_newest_first_and_never_overlap(
     cursor = None
     while True:
         with database.reading() as session:
-            page = attempt_pages.page(session, Filters(), cursor=cursor)
+            page = attempt_list.page(session, Filters(), cursor=cursor)
         seen += page.rows
         cursor = page.older
         if cursor is None:
@@ -75,8 +76,8 @@ def test_trips_are_filtered_by_how_they_ended_and_by_zoom_app(
     add(database, app_ids[1], LOST)
 
     with database.reading() as session:
-        lost = attempt_pages.page(session, Filters(outcome=LOST), cursor=None).rows
-        of_one = attempt_pages.page(
+        lost = attempt_list.page(session, Filters(outcome=LOST), cursor=None).rows
+        of_one = attempt_list.page(
             session, Filters(outcome=LOST, zoom_app_id=app_ids[0]), cursor="nonsense"
         ).rows
 
@@ -107,8 +108,8 @@ def test_it_is_said_when_the_last_trips_were_all_lost(
 
     with sqlite.reading() as session:
         app = session.get_one(ZoomApp, app_id)
-        lost = abandonment.find(session, app, now=NOON)
-        later = abandonment.find(session, app, now=NOON + timedelta(days=2))
+        lost = lost_attempts.find(session, app, now=NOON)
+        later = lost_attempts.find(session, app, now=NOON + timedelta(days=2))
 
     assert (lost and lost.number) == number
     assert later is None

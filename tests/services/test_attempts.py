@@ -7,9 +7,10 @@ from dashboard.db import Database
 from dashboard.errors import NotFoundError
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import attempts, connecting
-from dashboard.services.bundle import Services
-from dashboard.services.callbacks import Stop
+from dashboard.services.connect import attempts
+from dashboard.services.connect import flow
+from dashboard.services.runtime import Services
+from dashboard.services.connect.callbacks import Stop
 from tests.connect_stage import BROWSER, OTHER, ConnectStage, a_connect_stage, query_of
 from tests.makers import FakeClock
 
@@ -75,12 +76,12 @@ def test_an_installation_begun_at_zoom_is_noted_without_its_code(
 ) -> None:
     url = stage.sandbox.zoom_world.install(stage.app.client_id, stage.ana.id)
     code = query_of(url)["code"]
-    for _ in range(connecting.INSTALLS + 5):
+    for _ in range(flow.INSTALLS + 5):
         finished = stage.finish(code=code)
 
     with stage.services.database.reading() as session:
         noted = session.exec(select(ConnectAttempt)).all()
     assert (finished.stop, finished.slug) == (Stop.NO_STATE, stage.app.slug)
     assert {row.outcome for row in noted} == {AttemptOutcome.BEGUN_AT_ZOOM}
-    assert len(noted) == connecting.INSTALLS  # a flood fills no disk
+    assert len(noted) == flow.INSTALLS  # a flood fills no disk
     assert not any(code in row.model_dump_json() for row in noted)

@@ -8,8 +8,8 @@ from dashboard.db import Database
 from dashboard.models.check import Finding, Source
 from dashboard.models.webhook import Outcome
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import validation
-from dashboard.services.attention import Action
+from dashboard.services.validation import evidence
+from dashboard.services.status.attention import Action
 from tests.makers import NOON, a_connection, a_webhook
 from tests.services.test_attention import listed, store, zoom_app
 
@@ -18,7 +18,7 @@ __all__ = ["zoom_app"]
 
 def test_a_secret_mismatch_is_trouble(database: Database, zoom_app: ZoomApp) -> None:
     with database.writing() as session:
-        validation.record(
+        evidence.record(
             session,
             zoom_app_id=zoom_app.id,
             source=Source.ZOOM_CHALLENGE,
@@ -42,7 +42,7 @@ def test_an_overdue_validation_is_said(database: Database, zoom_app: ZoomApp) ->
         app.secret_token_set_at = long_ago - timedelta(hours=1)
         session.add(app)
         for source in (Source.ZOOM_CHALLENGE, Source.RECALL_CHALLENGE):
-            validation.record(
+            evidence.record(
                 session,
                 zoom_app_id=zoom_app.id,
                 source=source,
@@ -64,7 +64,7 @@ def challenged(
 ) -> None:
     with database.writing() as session:
         for days in days_ago:
-            validation.record(
+            evidence.record(
                 session,
                 zoom_app_id=zoom_app.id,
                 source=Source.ZOOM_CHALLENGE,
@@ -101,7 +101,7 @@ def test_an_app_that_recall_lost_is_trouble(
     database: Database, zoom_app: ZoomApp
 ) -> None:
     with database.writing() as session:
-        validation.record(
+        evidence.record(
             session,
             zoom_app_id=zoom_app.id,
             source=Source.RECALL_API,

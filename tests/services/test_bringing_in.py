@@ -14,8 +14,9 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import bringing_in, sweeping
-from dashboard.services.bundle import Services
+from dashboard.services.recall_apps import user_import
+from dashboard.services.sweep import sweep
+from dashboard.services.runtime import Services
 from tests.adopting_stage import ADMIN
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import NOON, a_connection, a_zoom_app
@@ -42,7 +43,7 @@ def stage(
 
 
 def bring_in(stage: ConnectStage) -> int:
-    return bringing_in.bring_in(stage.services, stage.app.id, actor=ADMIN)
+    return user_import.bring_in(stage.services, stage.app.id, actor=ADMIN)
 
 
 def here(stage: ConnectStage) -> list[Connection]:
@@ -76,7 +77,7 @@ def test_a_credential_becomes_a_connection_of_which_nothing_is_known(
 def test_the_sweep_then_looks_at_it(stage: ConnectStage) -> None:
     bring_in(stage)
 
-    sweeping.check_due(stage.services)
+    sweep.check_due(stage.services)
 
     (row,) = here(stage)
     assert row.token_state is TokenState.HEALTHY

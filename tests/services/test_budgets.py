@@ -7,17 +7,15 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from dashboard.clients.recall_operations import Operation
+from dashboard.clients.recall.operations import Operation
 from dashboard.db import Database
 from dashboard.errors import UpstreamError
-from dashboard.services import budget_counts
-from dashboard.services.budgets import (
-    Budgets,
-    Sweeper,
-    background_limit,
-    scope_of,
-)
-from dashboard.services.bundle import Services
+from dashboard.services.recall import budget_counts
+from dashboard.services.recall.budgets import Budgets
+from dashboard.services.recall.budgets import Sweeper
+from dashboard.services.recall.budgets import background_limit
+from dashboard.services.recall.budgets import scope_of
+from dashboard.services.runtime import Services
 from tests.makers import NOON, FakeClock
 
 SCOPE = scope_of("us-east-1", "0a1b2c3d")

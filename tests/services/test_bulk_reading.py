@@ -17,9 +17,10 @@ from dashboard.models.workspace import Workspace
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import Grant, Health, Sync
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import bulk_reading
-from dashboard.services.bulk_reading import MAPPINGS_EVERY, MappingsReader
-from dashboard.services.bundle import Services
+from dashboard.services.sweep import bulk
+from dashboard.services.sweep.bulk import MAPPINGS_EVERY
+from dashboard.services.sweep.bulk import MappingsReader
+from dashboard.services.runtime import Services
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import NOON, FakeClock, a_connection
 
@@ -200,7 +201,7 @@ def test_of_two_workers_at_once_one_reads(watched: ConnectStage) -> None:
 
     slower = [
         reader.claim(late(reader.claim)),
-        bulk_reading.claim_unhealthy(late(bulk_reading.claim_unhealthy)),
+        bulk.claim_unhealthy(late(bulk.claim_unhealthy)),
     ]
 
     assert slower == [None, None]
@@ -213,7 +214,7 @@ def test_who_wants_it_sooner_meanwhile_is_not_forgotten(stage: ConnectStage) -> 
     claimed = reader.claim(stage.services)
     assert claimed is not None
     with stage.services.database.writing() as session:
-        bulk_reading.hasten_mappings(session, claimed.workspace.id, at=NOON)
+        bulk.hasten_mappings(session, claimed.workspace.id, at=NOON)
 
     reader.read(stage.services, claimed)
 
@@ -221,9 +222,9 @@ def test_who_wants_it_sooner_meanwhile_is_not_forgotten(stage: ConnectStage) -> 
 
 
 def unhealthy(stage: ConnectStage) -> bool:
-    app = bulk_reading.claim_unhealthy(stage.services)
+    app = bulk.claim_unhealthy(stage.services)
     if app is not None:
-        bulk_reading.read_unhealthy(stage.services, app)
+        bulk.read_unhealthy(stage.services, app)
     return app is not None
 
 

@@ -15,8 +15,10 @@ from dashboard.models.ids import new_id
 from dashboard.models.secret_change import SecretChange
 from dashboard.models.webhook import Arrival, Attempt, Outcome, Refusal, Webhook
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import audit, changes, milestones
-from dashboard.services.setup_ticks import Key
+from dashboard.services import audit
+from dashboard.services.live import topics
+from dashboard.services.setup import checklist
+from dashboard.services.setup.steps import Key
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, saved_app
 
@@ -45,7 +47,7 @@ class World:
 
     def versions(self) -> dict[str, str]:
         with self.database.reading() as session:
-            found = changes.versions(session, self.topics.values())
+            found = topics.versions(session, self.topics.values())
         return {name: found[topic] for name, topic in self.topics.items()}
 
     def store(self, *rows: SQLModel) -> None:
@@ -160,7 +162,7 @@ def a_connection_was_looked_at(world: World) -> None:
 def a_milestone_was_stored(world: World) -> None:
     app_id = world.connection.zoom_app_id
     with world.database.writing() as session:
-        session.add(milestones.made(app_id, Key.EVENT, at=LATER, proof="It arrived."))
+        session.add(checklist.made(app_id, Key.EVENT, at=LATER, proof="It arrived."))
 
 
 def a_change_of_secrets_failed(world: World) -> None:
@@ -246,17 +248,17 @@ def test_what_is_gone_has_a_version_of_its_own(world: World) -> None:
     topic = f"connection-{uuid4()}"
 
     with world.database.reading() as session:
-        assert changes.versions(session, [topic, "nonsense"]) == {topic: "gone"}
+        assert topics.versions(session, [topic, "nonsense"]) == {topic: "gone"}
 
 
 def test_the_stamp_differs_after_a_commit_and_only_then(world: World) -> None:
     with world.database.reading() as session:
-        first = changes.stamp(session, world.database)
-        again = changes.stamp(session, world.database)
+        first = topics.stamp(session, world.database)
+        again = topics.stamp(session, world.database)
 
         world.store(a_webhook(world.app))
 
-        assert (first == again, changes.stamp(session, world.database) == again) == (
+        assert (first == again, topics.stamp(session, world.database) == again) == (
             True,
             False,
         )
@@ -278,4 +280,4 @@ def test_the_stamp_differs_after_a_commit_and_only_then(world: World) -> None:
     ],
 )
 def test_only_known_topics_can_be_asked_for(name: str, *, is_one: bool) -> None:
-    assert changes.is_topic(name) is is_one
+    assert topics.is_topic(name) is is_one

@@ -13,7 +13,7 @@ from dashboard.models.ids import new_id
 from dashboard.models.resend import Redelivery, Resend
 from dashboard.models.webhook import Attempt, Webhook
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import changes
+from dashboard.services.live import topics
 from dashboard.vault import Vault
 from tests.makers import NOON, a_webhook, saved_app
 
@@ -94,11 +94,11 @@ def test_the_page_is_told(
 ) -> None:
     topic = f"webhook-{webhook.id}"
     with database.reading() as session:
-        before = changes.versions(session, [topic])
+        before = topics.versions(session, [topic])
 
     with database.writing() as session:
         change(session, webhook)
 
     with database.reading() as session:
-        assert changes.versions(session, [topic]) != before
-        assert changes.versions(session, [topic]) == changes.versions(session, [topic])
+        assert topics.versions(session, [topic]) != before
+        assert topics.versions(session, [topic]) == topics.versions(session, [topic])

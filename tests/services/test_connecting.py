@@ -10,17 +10,17 @@ import httpx2
 import pytest
 from sqlmodel import select
 
-from dashboard.clients.http import make_http
-from dashboard.clients.zoom import ZoomApi
-from dashboard.clients.zoom_oauth import ZoomOAuth
+from dashboard.clients.http.client import make_http
+from dashboard.clients.zoom.api import ZoomApi
+from dashboard.clients.zoom.oauth import ZoomOAuth
 from dashboard.db import Database
 from dashboard.errors import ConflictError
 from dashboard.models.audit import AuditEntry
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, TokenState
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import connecting
-from dashboard.services.bundle import Services
-from dashboard.services.callbacks import Stop
+from dashboard.services.connect import flow
+from dashboard.services.runtime import Services
+from dashboard.services.connect.callbacks import Stop
 from tests.connect_stage import BROWSER, OTHER, ConnectStage, a_connect_stage, query_of
 from tests.makers import FakeClock
 
@@ -275,8 +275,8 @@ def test_an_app_that_is_not_in_recall_cannot_be_connected(
 
 
 def test_a_flood_of_beginnings_is_stopped(lite: ConnectStage) -> None:
-    begin = connecting.begin
-    for _ in range(connecting.BEGINNINGS):
+    begin = flow.begin
+    for _ in range(flow.BEGINNINGS):
         begin(lite.services, lite.app.slug, browser=BROWSER, address="198.51.100.7")
 
     with pytest.raises(ConflictError, match="Too many tries"):

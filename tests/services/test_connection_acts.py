@@ -11,9 +11,11 @@ from dashboard.models.audit import AuditEntry
 from dashboard.models.connection import Connection, TokenState
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import connection_acts, connection_pages, connections
+from dashboard.services.connections import actions
+from dashboard.services.connections import listing
+from dashboard.services.connections import connections
 from dashboard.services.audit import Actor
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import a_connection
 
@@ -47,7 +49,7 @@ def sync(stage: ConnectStage) -> None:
 
 def mapped(stage: ConnectStage, row: Connection) -> set[int]:
     with stage.services.database.reading() as session:
-        return {one.meeting_id for one in connection_pages.meetings(session, row.id)}
+        return {one.meeting_id for one in listing.meetings(session, row.id)}
 
 
 def test_a_credential_marked_by_recall_is_tried_again_on_demand(
@@ -59,7 +61,7 @@ def test_a_credential_marked_by_recall_is_tried_again_on_demand(
         stage.sandbox.recall_world.record_failure(credential, "Simulated failure.")
     marked = connections.refresh(stage.services, row.id)
 
-    tried = connection_acts.try_again(stage.services, row.id)
+    tried = actions.try_again(stage.services, row.id)
 
     assert marked.token_state is TokenState.UNHEALTHY_IN_RECALL
     assert tried.token_state is TokenState.HEALTHY
@@ -72,7 +74,7 @@ def test_disconnecting_deletes_in_recall_and_leaves_nothing_of_the_user(
     sync(stage)
     connections.refresh(stage.services, row.id)
 
-    connection_acts.disconnect(stage.services, row.id, actor=ADMIN)
+    actions.disconnect(stage.services, row.id, actor=ADMIN)
 
     with stage.services.database.reading() as session:
         with pytest.raises(NotFoundError):
@@ -92,7 +94,7 @@ def test_disconnecting_deletes_in_recall_and_leaves_nothing_of_the_user(
 def test_a_credential_that_is_gone_already_is_no_obstacle(stage: ConnectStage) -> None:
     row = add(stage, recall_credential_id=uuid4())
 
-    connection_acts.disconnect(stage.services, row.id, actor=ADMIN)
+    actions.disconnect(stage.services, row.id, actor=ADMIN)
 
     with stage.services.database.reading() as session, pytest.raises(NotFoundError):
         connections.get(session, row.id)
@@ -105,7 +107,7 @@ def test_nothing_is_deleted_here_while_recall_cannot_be_asked(
     stage.sandbox.recall_faults.set([Fault(kind=FaultKind.DOWN)])
 
     with pytest.raises(UpstreamError):
-        connection_acts.disconnect(stage.services, row.id, actor=ADMIN)
+        actions.disconnect(stage.services, row.id, actor=ADMIN)
 
     assert stage.connection(row.id).email == "ana@example.com"
 
@@ -116,6 +118,6 @@ def test_recalls_log_is_read_newest_first(lite: ConnectStage) -> None:
     for words in ("First failure.", "Second failure."):
         lite.sandbox.recall_world.log_credential(credential, words)
 
-    log = connection_acts.recall_log(lite.services, row.id)
+    log = actions.recall_log(lite.services, row.id)
 
     assert [entry.message for entry in log] == ["Second failure.", "First failure."]

@@ -16,9 +16,11 @@ from dashboard.models.connection import (
     TokenState,
 )
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
-from dashboard.services import connection_pages
-from dashboard.services.acting import KEY_REFUSED, Who
-from dashboard.services.connection_filters import Filters, Sort
+from dashboard.services.connections import listing
+from dashboard.services.token_states.who_acts import KEY_REFUSED
+from dashboard.services.token_states.who_acts import Who
+from dashboard.services.connections.filters import Filters
+from dashboard.services.connections.filters import Sort
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_zoom_app
 
@@ -43,7 +45,7 @@ def add(database: Database, *rows: Connection) -> None:
 
 def emails(database: Database, filters: Filters) -> list[str]:
     with database.reading() as session:
-        return [row.email for row in connection_pages.page(session, filters).rows]
+        return [row.email for row in listing.page(session, filters).rows]
 
 
 @pytest.mark.parametrize("sort", list(Sort))
@@ -64,14 +66,14 @@ def test_pages_neither_overlap_nor_skip_and_lead_back(
     filters = Filters(sort=sort)
 
     with database.reading() as session:
-        whole = connection_pages.page(session, filters, limit=50)
-        one = connection_pages.page(session, filters, limit=4)
-        two = connection_pages.page(session, filters, cursor=one.older, limit=4)
-        three = connection_pages.page(session, filters, cursor=two.older, limit=4)
-        back = connection_pages.page(session, filters, cursor=three.newer, limit=4)
-        first = connection_pages.page(session, filters, cursor=back.newer, limit=4)
+        whole = listing.page(session, filters, limit=50)
+        one = listing.page(session, filters, limit=4)
+        two = listing.page(session, filters, cursor=one.older, limit=4)
+        three = listing.page(session, filters, cursor=two.older, limit=4)
+        back = listing.page(session, filters, cursor=three.newer, limit=4)
+        first = listing.page(session, filters, cursor=back.newer, limit=4)
 
-    def ids(*pages: connection_pages.Page) -> list[UUID]:
+    def ids(*pages: listing.Page) -> list[UUID]:
         return [row.id for page in pages for row in page.rows]
 
     assert ids(one, two, three) == ids(whole)
@@ -100,7 +102,7 @@ def test_a_cursor_of_no_sense_gives_the_first_page(
 
     with database.reading() as session:
         pages = [
-            connection_pages.page(session, Filters(sort=sort), cursor=cursor)
+            listing.page(session, Filters(sort=sort), cursor=cursor)
             for sort in (Sort.CONNECTED, Sort.NAME)
         ]
 
@@ -113,8 +115,8 @@ def test_a_cursor_of_another_order_gives_the_first_page(
     add(database, *(a_connection(zoom_app) for _ in range(3)))
 
     with database.reading() as session:
-        by_name = connection_pages.page(session, Filters(sort=Sort.NAME), limit=1)
-        found = connection_pages.page(session, Filters(), cursor=by_name.older)
+        by_name = listing.page(session, Filters(sort=Sort.NAME), limit=1)
+        found = listing.page(session, Filters(), cursor=by_name.older)
 
     assert len(found.rows) == 3
 
@@ -246,7 +248,7 @@ def test_each_filter_finds_its_own(
 
     assert set(emails(database, filters)) == found
     with database.reading() as session:
-        counted = connection_pages.counts(session, filters)
+        counted = listing.counts(session, filters)
     assert counted is not None
     assert sum(counted.values()) == len(found)
 
@@ -267,7 +269,7 @@ def test_filters_narrow_and_counts_ignore_the_state(
     filters = Filters(state=dead, zoom_app_id=zoom_app.id)
 
     with database.reading() as session:
-        counts = connection_pages.counts(session, filters)
+        counts = listing.counts(session, filters)
 
     assert emails(database, filters) == ["b@example.com"]
     assert counts is not None
@@ -282,7 +284,7 @@ def test_an_export_ends_whatever_the_names_hold(
     odd = "👩\u200d💻\u00a0\tZoë"
     add(database, *(a_connection(zoom_app, display_name=odd) for _ in range(501)))
 
-    found = list(connection_pages.everything(database, Filters(sort=Sort.NAME)))
+    found = list(listing.everything(database, Filters(sort=Sort.NAME)))
 
     assert len(found) == 501
 
@@ -293,7 +295,7 @@ def test_an_export_has_everything_once(database: Database, zoom_app: ZoomApp) ->
         *(a_connection(zoom_app, email=f"{uuid4()}@x.org") for _ in range(1201)),
     )
 
-    found = list(connection_pages.everything(database, Filters(sort=Sort.EMAIL)))
+    found = list(listing.everything(database, Filters(sort=Sort.EMAIL)))
 
     assert len({row.id for row in found}) == 1201
     assert [row.email for row in found] == sorted(row.email for row in found)

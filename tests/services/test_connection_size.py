@@ -11,9 +11,11 @@ from sqlmodel import Session, SQLModel
 from dashboard.db import Database
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import connection_pages
-from dashboard.services.acting import Who
-from dashboard.services.connection_filters import FEW, Filters, Sort
+from dashboard.services.connections import listing
+from dashboard.services.token_states.who_acts import Who
+from dashboard.services.connections.filters import FEW
+from dashboard.services.connections.filters import Filters
+from dashboard.services.connections.filters import Sort
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_zoom_app
 
@@ -82,7 +84,7 @@ def _all(session: Session, filters: Filters) -> int:
     seen: set[UUID] = set()
     cursor: str | None = None
     while True:
-        page = connection_pages.page(session, filters, cursor=cursor, limit=999)
+        page = listing.page(session, filters, cursor=cursor, limit=999)
         seen |= {row.id for row in page.rows}
         if (cursor := page.older) is None:
             return len(seen)
@@ -98,7 +100,7 @@ def _plan(database: Database, filters: Filters) -> Sequence[str]:
     with database.reading() as session:
         engine = session.get_bind()
         event.listen(engine, "before_cursor_execute", note)
-        connection_pages.page(session, filters)
+        listing.page(session, filters)
         event.remove(engine, "before_cursor_execute", note)
         statement, parameters = seen[-1]
         explained = session.connection().exec_driver_sql(

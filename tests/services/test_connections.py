@@ -7,17 +7,20 @@ from uuid import UUID
 import httpx2
 import pytest
 
-from dashboard.clients.http import make_http
-from dashboard.clients.recall_replies import RecallCredential
-from dashboard.clients.zoom import ZoomApi
+from dashboard.clients.http.client import make_http
+from dashboard.clients.recall.replies import RecallCredential
+from dashboard.clients.zoom.api import ZoomApi
 from dashboard.db import Database
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import connection_acts, connection_pages, connections, sweeping
+from dashboard.services.connections import actions
+from dashboard.services.connections import listing
+from dashboard.services.connections import connections
+from dashboard.services.sweep import sweep
 from dashboard.services.audit import Actor
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import NOON, FakeClock, a_connection
 
@@ -51,7 +54,7 @@ def sync(stage: ConnectStage) -> None:
 
 def mapped(stage: ConnectStage, row: Connection) -> set[int]:
     with stage.services.database.reading() as session:
-        return {one.meeting_id for one in connection_pages.meetings(session, row.id)}
+        return {one.meeting_id for one in listing.meetings(session, row.id)}
 
 
 def test_a_development_app_uninstalled_is_seen_though_recall_says_healthy(
@@ -136,7 +139,7 @@ def test_meetings_recall_maps_are_kept_and_forgotten_as_recall_does(
 ) -> None:
     row = stage.connect()
     meeting = stage.sandbox.zoom_world.create_meeting(stage.ana.id)
-    connection_acts.sync_meetings(stage.services, row.id, actor=ADMIN)
+    actions.sync_meetings(stage.services, row.id, actor=ADMIN)
     sync(stage)
     first = connections.refresh(stage.services, row.id)
     seen_first = mapped(stage, row)
@@ -176,7 +179,7 @@ def test_only_those_due_are_looked_at_longest_due_first(
     later = add(stage, due_at=NOON - timedelta(hours=1))
     fresh = add(stage, due_at=NOON + timedelta(seconds=1))
 
-    counts = [sweeping.check_due(stage.services, limit=1) for _ in range(3)]
+    counts = [sweep.check_due(stage.services, limit=1) for _ in range(3)]
 
     states = [stage.connection(row.id).token_state for row in (late, later, fresh)]
     assert counts == [1, 1, 0]
@@ -189,10 +192,10 @@ def test_one_connection_is_never_looked_at_twice_at_once(
 ) -> None:
     taken = add(stage, due_at=NOON, lease_until=NOON + timedelta(seconds=1))
 
-    before = sweeping.check_due(stage.services)
+    before = sweep.check_due(stage.services)
     refreshed = connections.refresh(stage.services, taken.id)
     clock.advance(seconds=1)
-    after = sweeping.check_due(stage.services)
+    after = sweep.check_due(stage.services)
 
     assert (before, after) == (0, 1)
     assert refreshed.token_state is TokenState.HEALTHY  # as it stood: nobody asked
@@ -242,4 +245,4 @@ def test_a_throttled_recall_is_left_alone(stage: ConnectStage) -> None:
     add(stage, due_at=NOON)
     stage.sandbox.recall_faults.set([Fault(kind=FaultKind.RATE_LIMITED)])
 
-    assert sweeping.check_due(stage.services) == 1
+    assert sweep.check_due(stage.services) == 1

@@ -6,13 +6,15 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
-from dashboard.clients.recall_operations import Operation
+from dashboard.clients.recall.operations import Operation
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection, TokenState
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import budget_counts, connection_acts, sweeping
-from dashboard.services.bundle import Services
+from dashboard.services.recall import budget_counts
+from dashboard.services.connections import actions
+from dashboard.services.sweep import sweep as sweeping
+from dashboard.services.runtime import Services
 from dashboard.vault import fingerprint
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import API_KEY, NOON, FakeClock, a_connection, a_workspace, a_zoom_app
@@ -128,7 +130,7 @@ def test_a_person_may_look_when_background_work_may_not(stage: ConnectStage) -> 
     spend(stage, LOOK, 200)
     before = asked(stage)
 
-    connection_acts.try_again(stage.services, row.id)
+    actions.try_again(stage.services, row.id)
 
     assert asked(stage) > before
 
@@ -140,7 +142,7 @@ def test_a_person_is_told_when_there_is_no_room_for_anybody(
     spend(stage, LOOK, 300)
 
     with pytest.raises(UpstreamError, match="300 times a minute, and did"):
-        connection_acts.try_again(stage.services, row.id)
+        actions.try_again(stage.services, row.id)
 
     assert stage.connection(row.id).token_state is TokenState.HEALTHY
 
@@ -164,14 +166,14 @@ def test_after_recalls_429_nothing_is_sent_before_its_pause_is_over(
         [Fault(kind=FaultKind.RATE_LIMITED, path=CREDENTIALS, seconds=30, times=1)]
     )
     with pytest.raises(UpstreamError, match="safe to try again in 30 seconds"):
-        connection_acts.try_again(stage.services, row.id)
+        actions.try_again(stage.services, row.id)
     before = asked(stage)
 
     with pytest.raises(UpstreamError, match="Recall said at 12:00:00 UTC"):
-        connection_acts.try_again(stage.services, row.id)
+        actions.try_again(stage.services, row.id)
     clock.advance(seconds=30)
     during = asked(stage)
-    connection_acts.try_again(stage.services, row.id)
+    actions.try_again(stage.services, row.id)
 
     assert during == before
     assert asked(stage) > before

@@ -13,9 +13,11 @@ from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import connection_acts, custody, refreshing
+from dashboard.services.connections import actions
+from dashboard.services.zoom_apps import custody
+from dashboard.services.grants import refreshing
 from dashboard.services.audit import Actor
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.holding_stage import a_holding_stage, at_zoom, lives
 from tests.makers import FakeClock
@@ -104,7 +106,7 @@ def test_disconnecting_revokes_at_zoom_and_deletes_in_recall(
 ) -> None:
     connection = held.connect()
 
-    connection_acts.disconnect(held.services, connection.id, actor=ADMIN)
+    actions.disconnect(held.services, connection.id, actor=ADMIN)
 
     assert at_zoom(held) is None
     assert held.credentials() == []
@@ -115,7 +117,7 @@ def test_a_grant_that_is_dead_already_is_no_obstacle(held: ConnectStage) -> None
     connection = held.connect()
     held.sandbox.zoom_world.revoke_grant(held.app.client_id, held.ana.id)
 
-    connection_acts.disconnect(held.services, connection.id, actor=ADMIN)
+    actions.disconnect(held.services, connection.id, actor=ADMIN)
 
     assert kept(held) == 0
 
@@ -134,7 +136,7 @@ def test_nor_is_a_pair_that_zoom_refuses(
         with pytest.raises(UpstreamError):
             refreshing.live_token(held.services, connection.id, at_least_s=120)
 
-    connection_acts.disconnect(held.services, connection.id, actor=ADMIN)
+    actions.disconnect(held.services, connection.id, actor=ADMIN)
 
     assert kept(held) == 0
 
@@ -145,17 +147,17 @@ def test_while_zoom_is_down_nothing_is_deleted_here(held: ConnectStage) -> None:
     held.sandbox.zoom_faults.set([down])
 
     with pytest.raises(UpstreamError):
-        connection_acts.disconnect(held.services, connection.id, actor=ADMIN)
+        actions.disconnect(held.services, connection.id, actor=ADMIN)
     assert lives(held, connection)
 
     held.sandbox.zoom_faults.set([])
-    connection_acts.disconnect(held.services, connection.id, actor=ADMIN)
+    actions.disconnect(held.services, connection.id, actor=ADMIN)
     assert kept(held) == 0
 
 
 def test_what_recall_keeps_is_not_revoked_here(stage: ConnectStage) -> None:
     connection = stage.connect()
 
-    connection_acts.disconnect(stage.services, connection.id, actor=ADMIN)
+    actions.disconnect(stage.services, connection.id, actor=ADMIN)
 
     assert at_zoom(stage) is not None

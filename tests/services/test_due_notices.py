@@ -1,16 +1,16 @@
 """PostgreSQL wakes a worker of another process at once."""
 
 from dashboard.db import Database
-from dashboard.services import forwarding
+from dashboard.services.relay import results
 
 _LONG_S = 10
 
 
 def test_a_commit_that_made_something_due_is_noticed(postgresql: Database) -> None:
-    notices = postgresql.notices(forwarding.CHANNEL, timeout_s=0.01)
+    notices = postgresql.notices(results.CHANNEL, timeout_s=0.01)
     before = next(notices)
     with postgresql.writing() as session:
-        forwarding.announce(session.connection())
+        results.announce(session.connection())
 
     came = any(next(notices) for _ in range(_LONG_S * 100))
     notices.close()
@@ -19,11 +19,11 @@ def test_a_commit_that_made_something_due_is_noticed(postgresql: Database) -> No
 
 
 def test_what_was_rolled_back_is_not(postgresql: Database) -> None:
-    notices = postgresql.notices(forwarding.CHANNEL, timeout_s=0.01)
+    notices = postgresql.notices(results.CHANNEL, timeout_s=0.01)
     next(notices)
 
     with postgresql.writing() as session:
-        forwarding.announce(session.connection())
+        results.announce(session.connection())
         session.rollback()
 
     came = any(next(notices) for _ in range(20))
@@ -34,6 +34,6 @@ def test_what_was_rolled_back_is_not(postgresql: Database) -> None:
 
 def test_on_sqlite_there_is_nobody_to_tell(sqlite: Database) -> None:
     with sqlite.writing() as session:
-        forwarding.announce(session.connection())
+        results.announce(session.connection())
 
-    assert list(sqlite.notices(forwarding.CHANNEL, timeout_s=0.01)) == []
+    assert list(sqlite.notices(results.CHANNEL, timeout_s=0.01)) == []

@@ -10,10 +10,13 @@ from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Environment, Kind, Routing, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import audit, entering, zoom_apps
-from dashboard.services.bundle import Services
-from dashboard.services.credentials import NewZoomApp, ZoomAppChanges
-from dashboard.services.entering import Entered
+from dashboard.services import audit
+from dashboard.services.zoom_apps import credential_checks
+from dashboard.services.zoom_apps import apps
+from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps.credentials import NewZoomApp
+from dashboard.services.zoom_apps.credentials import ZoomAppChanges
+from dashboard.services.zoom_apps.credential_checks import Entered
 from tests.makers import CLIENT_SECRET, NOON, SECRET_TOKEN, FakeClock
 
 CLERK = audit.COMMAND_LINE
@@ -49,12 +52,12 @@ def _known_pair(sandbox: RunningSandbox) -> None:
 
 def enter(services: Services, **over: object) -> Entered:
     values = replace(VALUES, **over)  # type: ignore[arg-type]  # the test's own values
-    return entering.create(services, values, actor=CLERK)
+    return credential_checks.create(services, values, actor=CLERK)
 
 
 def only(services: Services) -> ZoomApp:
     with services.database.reading() as session:
-        (found,) = zoom_apps.list_all(session)
+        (found,) = apps.list_all(session)
         return found
 
 
@@ -78,7 +81,7 @@ def test_a_wrong_pair_is_not_saved_and_says_where_to_look(services: Services) ->
     assert "production client secret" in str(caught.value)
     assert WRONG.get_secret_value() not in str(caught.value)
     with services.database.reading() as session:
-        assert zoom_apps.list_all(session) == []
+        assert apps.list_all(session) == []
 
 
 @pytest.mark.parametrize("kind", UNREACHABLE)
@@ -112,7 +115,7 @@ def test_checking_again_finds_what_could_not_be_told(
     sandbox.zoom_faults.set([])
     clock.advance(minutes=5)
 
-    proof = entering.check_again(services, entered.zoom_app_id)
+    proof = credential_checks.check_again(services, entered.zoom_app_id)
 
     assert proof.verdict is Verdict.WRONG
     assert only(services).verdict is Verdict.WRONG
@@ -125,7 +128,7 @@ def test_zoom_being_down_does_not_take_a_right_verdict_away(
     entered = enter(services)
     break_zoom(sandbox, FaultKind.UNAVAILABLE)
 
-    proof = entering.check_again(services, entered.zoom_app_id)
+    proof = credential_checks.check_again(services, entered.zoom_app_id)
 
     assert proof.verdict is Verdict.UNKNOWN
     assert only(services).verdict is Verdict.RIGHT
@@ -138,11 +141,11 @@ def test_a_wrong_new_secret_leaves_everything_as_it_was(services: Services) -> N
     )
 
     with pytest.raises(InvalidInputError):
-        entering.change(services, entered.zoom_app_id, changes, actor=CLERK)
+        credential_checks.change(services, entered.zoom_app_id, changes, actor=CLERK)
 
     kept = only(services)
     assert (kept.name, kept.routing) == ("Notetaker", Routing.RELAY)
-    assert zoom_apps.client_secret(services.vault, kept) == CLIENT_SECRET
+    assert apps.client_secret(services.vault, kept) == CLIENT_SECRET
 
 
 def test_renaming_does_not_ask_zoom(
@@ -152,7 +155,7 @@ def test_renaming_does_not_ask_zoom(
     break_zoom(sandbox, FaultKind.DOWN)
     changes = ZoomAppChanges(name="Renamed", routing=Routing.RELAY)
 
-    changed = entering.change(services, entered.zoom_app_id, changes, actor=CLERK)
+    changed = credential_checks.change(services, entered.zoom_app_id, changes, actor=CLERK)
 
     assert changed.proof is None
     assert not changed.has_new_secrets
@@ -166,7 +169,7 @@ def test_the_audit_log_tells_what_was_changed_but_no_secret(services: Services) 
         routing=Routing.RELAY,
         secret_token=SecretStr("test-secret-token-0002"),
     )
-    entering.change(services, entered.zoom_app_id, changes, actor=CLERK)
+    credential_checks.change(services, entered.zoom_app_id, changes, actor=CLERK)
 
     with services.database.reading() as session:
         newest, oldest = audit.page(session)

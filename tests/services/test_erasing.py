@@ -16,19 +16,17 @@ from dashboard.models.watch import Milestone
 from dashboard.models.webhook import Outcome, Webhook, WebhookBody
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import (
-    audit,
-    connection_acts,
-    connections,
-    erasing_steps,
-    milestones,
-    reading,
-    resends,
-    staff,
-    sweeping,
-)
-from dashboard.services.bundle import Services
-from dashboard.services.erasing_pages import about_erasures
+from dashboard.services import audit
+from dashboard.services.connections import actions
+from dashboard.services.connections import connections
+from dashboard.services.erasure import steps
+from dashboard.services.setup import checklist
+from dashboard.services.sweep import events
+from dashboard.services.resends import resends
+from dashboard.services.staff import accounts
+from dashboard.services.sweep import sweep
+from dashboard.services.runtime import Services
+from dashboard.services.erasure.listing import about_erasures
 from tests.conftest import PASSWORD
 from tests.connect_stage import OTHER, ConnectStage, a_connect_stage
 from tests.erasure_stage import Everything, deauthorized, leave, settle, wait
@@ -83,8 +81,8 @@ def test_zooms_word_alone_begins_none(ana: Everything) -> None:
     ana.clock.advance(minutes=1)
     deauthorized(ana)
 
-    reading.read_some(ana.stage.services)
-    sweeping.check_due(ana.stage.services)
+    events.read_some(ana.stage.services)
+    sweep.check_due(ana.stage.services)
 
     assert all_of(ana.stage) == []
 
@@ -119,7 +117,7 @@ def test_who_reconnects_and_is_disconnected_then_leaves_nothing_either(
     leave(ana)
     ana.clock.advance(minutes=1)
     row, services = ana.stage.connect(), ana.stage.services
-    connection_acts.disconnect(services, row.id, actor=audit.COMMAND_LINE)
+    actions.disconnect(services, row.id, actor=audit.COMMAND_LINE)
 
     with services.database.reading() as session:
         acts = session.exec(select(AuditEntry.act)).all()
@@ -155,10 +153,10 @@ def test_recall_is_waited_for_half_the_time_at_most(
 ) -> None:
     leave(ana)
     sandbox.recall_faults.set([DOWN])
-    erasing_steps.tend(ana.stage.services)
+    steps.tend(ana.stage.services)
     ana.clock.set(only(ana.stage).removed_at + timedelta(days=5))
 
-    erasing_steps.tend(ana.stage.services)
+    steps.tend(ana.stage.services)
 
     erasure = only(ana.stage)
     assert not is_connected(ana)
@@ -190,7 +188,7 @@ def test_what_is_owed_still_a_day_before_the_deadline_is_given_up(
     wait(ana, minutes=1)
     ana.clock.set(only(ana.stage).deadline_at - timedelta(days=1))
 
-    erasing_steps.tend(ana.stage.services)
+    steps.tend(ana.stage.services)
 
     gone = hook(ana, owed)
     assert (gone.outcome, gone.erased_at) == (Outcome.DEAD, ana.clock.now())
@@ -234,7 +232,7 @@ def test_what_staff_did_stays_even_of_one_who_was_connected(ana: Everything) -> 
     services, now = ana.stage.services, ana.clock.now()
     subject = f"{ana.user.email} as admin; {ana.user.id}"
     with services.database.writing() as session:
-        staff.add(
+        accounts.add(
             session, email=ana.user.email, role=Role.ADMIN, password=PASSWORD, now=now
         )
         session.add(
@@ -274,18 +272,18 @@ def test_one_that_another_worker_has_claimed_is_left_to_it(ana: Everything) -> N
         row.lease_until = ana.clock.now() + timedelta(minutes=5)
         session.add(row)
 
-    assert erasing_steps.tend(ana.stage.services) == 0
-    assert not erasing_steps.go_on(ana.stage.services, only(ana.stage).id)
+    assert steps.tend(ana.stage.services) == 0
+    assert not steps.go_on(ana.stage.services, only(ana.stage).id)
     assert is_connected(ana)
 
 
 def test_a_milestone_stays_and_tells_no_more_whose_it_was(ana: Everything) -> None:
     services = ana.stage.services
     with services.database.writing() as session:
-        milestone = milestones.mapped(
+        milestone = checklist.mapped(
             ana.stage.app.id, at=ana.clock.now(), connection_id=ana.row.id
         )
-        milestones.keep(session, [milestone])
+        checklist.keep(session, [milestone])
 
     leave(ana)
     wait(ana, minutes=1)

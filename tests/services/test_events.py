@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.services import events
+from dashboard.services.receiver import events
 
 APP = UUID(int=1)
 CREATED = (

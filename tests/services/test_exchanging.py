@@ -7,8 +7,8 @@ from dashboard.models.connection import AttemptOutcome, ConnectAttempt, TokenSta
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import attempts
-from dashboard.services.bundle import Services
+from dashboard.services.connect import attempts
+from dashboard.services.runtime import Services
 from tests.connect_stage import BROWSER, OTHER, ConnectStage, a_connect_stage
 from tests.makers import FakeClock
 

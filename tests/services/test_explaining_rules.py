@@ -6,15 +6,18 @@ from uuid import UUID
 
 import pytest
 
-from dashboard.clients.recall_replies import CredentialStatus, RecallCredential
+from dashboard.clients.recall.replies import CredentialStatus
+from dashboard.clients.recall.replies import RecallCredential
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import AttemptOutcome, TokenState
 from dashboard.models.invitation import InvitationState
-from dashboard.services import token_states
-from dashboard.services.explaining_grants import KEY_REFUSED, PAIR_REFUSED
-from dashboard.services.explaining_rules import RULES, judge
-from dashboard.services.explaining_verdicts import Target
-from dashboard.services.findings import Seen
+from dashboard.services.token_states import rules
+from dashboard.services.explain.rules_grants import KEY_REFUSED
+from dashboard.services.explain.rules_grants import PAIR_REFUSED
+from dashboard.services.explain.rules import RULES
+from dashboard.services.explain.rules import judge
+from dashboard.services.explain.verdicts import Target
+from dashboard.services.token_states.findings import Seen
 from tests.makers import NOON
 from tests.services.explaining_cases import CASES, Case
 from tests.services.explaining_stage import ago, an_email, ana, facts, invited, tried
@@ -89,7 +92,7 @@ def test_every_row_says_who_acts_and_what_comes_next() -> None:
 def test_what_a_look_found_an_admin_must_mend_is_no_users(
     words: str, seen: Seen, verdict: str
 ) -> None:
-    found = token_states.judge(seen, now=NOON)
+    found = rules.judge(seen, now=NOON)
     row = ana(token_state=TokenState.UNKNOWN, token_reason=found.reason)
 
     assert found.reason.startswith(words)

@@ -7,11 +7,13 @@ import pytest
 from dashboard.models.connection import Connection
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import connection_acts, connections, explaining
-from dashboard.services import explaining_recall as recall
+from dashboard.services.connections import actions
+from dashboard.services.connections import connections
+from dashboard.services.explain import explain as explaining
+from dashboard.services.explain import recall
 from dashboard.services.audit import Actor
-from dashboard.services.bundle import Services
-from dashboard.services.explaining import Answer
+from dashboard.services.runtime import Services
+from dashboard.services.explain.explain import Answer
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import a_webhook
 
@@ -33,7 +35,7 @@ def explain(stage: ConnectStage, text: object) -> Answer:
 
 def looked_at(stage: ConnectStage, row: Connection) -> Connection:
     """Have Recall read the meetings, then look."""
-    connection_acts.sync_meetings(stage.services, row.id, actor=ADMIN)
+    actions.sync_meetings(stage.services, row.id, actor=ADMIN)
     stage.sandbox.recall_world.run_due()
     stage.sandbox.recall_world.run_due()
     return connections.refresh(stage.services, row.id)

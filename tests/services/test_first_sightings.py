@@ -10,9 +10,10 @@ from dashboard.db import Database
 from dashboard.models.check import Finding, Source
 from dashboard.models.watch import Milestone
 from dashboard.models.zoom_app import Routing, TokenCustody, ZoomApp
-from dashboard.services import first_sightings, scopes
-from dashboard.services.setup_ticks import Key
-from dashboard.services.validation import CHALLENGE
+from dashboard.services.setup import first_seen
+from dashboard.services.zoom_apps import scopes
+from dashboard.services.setup.steps import Key
+from dashboard.services.validation.evidence import CHALLENGE
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, a_zoom_app
 from tests.setup_stage import a_check, a_mapping, an_app
@@ -30,7 +31,7 @@ def found(database: Database, app: ZoomApp, rows: list[Any]) -> dict[Key, Milest
             session.add(row)
             session.flush()
     with database.reading() as session:
-        return first_sightings.find(session, session.get_one(ZoomApp, app.id), [*Key])
+        return first_seen.find(session, session.get_one(ZoomApp, app.id), [*Key])
 
 
 def _mapped(app: ZoomApp) -> list[Any]:
@@ -175,7 +176,7 @@ def test_a_delivery_is_found_behind_a_long_backlog(
     app = a_zoom_app(vault)
     waiting = [
         a_webhook(app, received_at=NOON + timedelta(seconds=n))
-        for n in range(first_sightings.STRETCH + 5)
+        for n in range(first_seen.STRETCH + 5)
     ]
 
     seen = found(

@@ -5,7 +5,7 @@ from threading import Event
 
 import pytest
 
-from dashboard.services.flights import Flights
+from dashboard.threads import Flights
 
 
 @pytest.fixture

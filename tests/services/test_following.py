@@ -9,8 +9,8 @@ from dashboard.models.connection import Connection
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.bulk_reading import MAPPINGS_EVERY
-from dashboard.services.following import follow
+from dashboard.services.sweep.bulk import MAPPINGS_EVERY
+from dashboard.services.sweep.following import follow
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, a_workspace, a_zoom_app
 

@@ -7,7 +7,7 @@ from dashboard.clients.delivery import Answer, Failure
 from dashboard.db import Database
 from dashboard.models.check import Check, Finding
 from dashboard.models.webhook import Outcome
-from dashboard.services.retry_schedule import WAITS_S
+from dashboard.services.relay.retries import WAITS_S
 from tests.makers import NOON
 from tests.services.forwarding_stage import (
     BUSY,

@@ -7,9 +7,10 @@ from sqlalchemy import event, insert
 
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend, ResendState
 from dashboard.models.webhook import Outcome
-from dashboard.services import gathering, resends
-from dashboard.services.resend_previews import preview
-from dashboard.services.webhooks import WebhookFilter
+from dashboard.services.resends import collecting
+from dashboard.services.resends import resends
+from dashboard.services.resends.previews import preview
+from dashboard.services.webhook_log.log import WebhookFilter
 from tests.makers import NOON
 from tests.services.resend_stage import ANY, DEAD, Stage, stage
 
@@ -103,7 +104,7 @@ def test_what_another_resend_took_meanwhile_is_left_out(stage: Stage) -> None:
     seen, other = stage.begin(), stage.begin(ANY)
     with stage.database.reading() as session:
         resend = session.get_one(Resend, seen)
-        ids = gathering.candidates(session, resend, limit=5)
+        ids = collecting.candidates(session, resend, limit=5)
     row = {"webhook_id": webhook_id, "zoom_app_id": stage.app.id, "due_at": NOON}
     with stage.database.writing() as session:
         session.connection().execute(
@@ -111,7 +112,7 @@ def test_what_another_resend_took_meanwhile_is_left_out(stage: Stage) -> None:
         )
 
     with stage.database.writing() as session:
-        added = gathering.gather(session, resend, ids, is_last=True, now=NOON)
+        added = collecting.gather(session, resend, ids, is_last=True, now=NOON)
 
     assert (list(ids), added) == ([webhook_id], 0)
 
@@ -121,12 +122,12 @@ def test_a_worker_that_comes_late_with_its_batch_adds_nothing(stage: Stage) -> N
     resend_id = stage.begin()
     with stage.database.reading() as session:
         seen = session.get_one(Resend, resend_id)
-        ids = gathering.candidates(session, seen, limit=2)
+        ids = collecting.candidates(session, seen, limit=2)
     stage.gather_once(2)
     stage.end([each.id for each in stage.owed(resend_id)], RedeliveryOutcome.CANCELLED)
 
     with stage.database.writing() as session:
-        added = gathering.gather(session, seen, ids, is_last=False, now=NOON)
+        added = collecting.gather(session, seen, ids, is_last=False, now=NOON)
 
     assert (added, stage.resend(resend_id).total) == (0, 2)
 
@@ -136,11 +137,11 @@ def test_a_cancelled_resend_lists_nothing_more(stage: Stage) -> None:
     resend_id = stage.begin(expected=4)
     with stage.database.reading() as session:
         seen = session.get_one(Resend, resend_id)
-        ids = gathering.candidates(session, seen, limit=2)
+        ids = collecting.candidates(session, seen, limit=2)
     cancelled(stage, resend_id)
 
     with stage.database.writing() as session:
-        added = gathering.gather(session, seen, ids, is_last=False, now=NOON)
+        added = collecting.gather(session, seen, ids, is_last=False, now=NOON)
     stage.tend()
 
     found = stage.progress(resend_id)
@@ -213,7 +214,7 @@ def test_a_large_one_is_called_off_in_batches(stage: Stage) -> None:
     cancelled(stage, resend_id)
 
     with stage.database.writing() as session:
-        swept = gathering.sweep(session, now=NOON, limit=2)
+        swept = collecting.sweep(session, now=NOON, limit=2)
 
     assert swept == 2
     assert stage.progress(resend_id).waiting == 3
@@ -239,7 +240,7 @@ def test_a_search_goes_by_key_and_sorts_nothing(
             "before_cursor_execute",
             lambda _c, _k, statement, values, *_: asked.append((statement, values)),
         )
-        gathering.candidates(session, resend, limit=9)
+        collecting.candidates(session, resend, limit=9)
         statement, values = asked[0]
         plan = session.connection().exec_driver_sql(
             f"EXPLAIN QUERY PLAN {statement}", values

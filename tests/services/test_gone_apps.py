@@ -15,9 +15,12 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import gone_apps, recall_apps, sweeping, validation
-from dashboard.services.bundle import Services
-from dashboard.services.recall_apps import Creation
+from dashboard.services.recall_apps import deleted
+from dashboard.services.recall_apps import creation
+from dashboard.services.sweep import sweep
+from dashboard.services.validation import evidence
+from dashboard.services.runtime import Services
+from dashboard.services.recall_apps.creation import Creation
 from dashboard.worker import Worker
 from tests.adopting_stage import ADMIN, LIST, AdoptingStage, an_adopting_stage
 from tests.makers import NOON, a_connection
@@ -40,7 +43,7 @@ def gone(stage: AdoptingStage) -> ZoomApp:
 
 
 def release(stage: AdoptingStage, app: ZoomApp) -> None:
-    gone_apps.release(stage.services, app.id, actor=ADMIN)
+    deleted.release(stage.services, app.id, actor=ADMIN)
 
 
 def acts(stage: AdoptingStage) -> list[str]:
@@ -50,12 +53,12 @@ def acts(stage: AdoptingStage) -> list[str]:
 
 def is_gone(stage: AdoptingStage, app: ZoomApp) -> bool:
     with stage.services.database.reading() as session:
-        return gone_apps.is_gone(session, session.get_one(ZoomApp, app.id))
+        return deleted.is_gone(session, session.get_one(ZoomApp, app.id))
 
 
 def look(stage: AdoptingStage, app: ZoomApp, finding: Finding, minutes: int) -> None:
     with stage.services.database.writing() as session:
-        validation.record(
+        evidence.record(
             session,
             zoom_app_id=app.id,
             source=Source.RECALL_API,
@@ -86,8 +89,8 @@ def test_it_is_created_anew_and_its_users_are_looked_at(
         session.add(row)
 
     release(stage, gone)
-    made = recall_apps.create_in_recall(stage.services, gone.id, stage.workspace.id)
-    sweeping.check_due(stage.services)
+    made = creation.create_in_recall(stage.services, gone.id, stage.workspace.id)
+    sweep.check_due(stage.services)
 
     assert made.outcome is Creation.CREATED
     assert made.recall_app_id != gone.recall_app_id
@@ -150,7 +153,7 @@ def test_an_app_that_is_not_in_recall_is_left_as_it_is(stage: AdoptingStage) -> 
 
 def test_an_unknown_app_is_said(stage: AdoptingStage) -> None:
     with pytest.raises(NotFoundError):
-        gone_apps.release(stage.services, uuid4(), actor=ADMIN)
+        deleted.release(stage.services, uuid4(), actor=ADMIN)
 
 
 @pytest.mark.parametrize(
@@ -188,14 +191,14 @@ def test_its_webhooks_wait_and_reach_the_new_app(
 ) -> None:
     stage = an_adopting_stage(services, sandbox)
     app = stage.here(recall_app_id=uuid4())
-    gone_apps.release(services, app.id, actor=ADMIN)
+    deleted.release(services, app.id, actor=ADMIN)
     worker = Worker(services, chores=[])
 
     webhook_id = arrive(services, app.id)
     services.intake.flush()
     worker.run_once(services.clock.now())
     waiting = find(services, webhook_id).outcome
-    recall_apps.create_in_recall(services, app.id, stage.workspace.id)
+    creation.create_in_recall(services, app.id, stage.workspace.id)
     worker.run_once(services.clock.now() + timedelta(minutes=1))
 
     assert waiting == "waiting"

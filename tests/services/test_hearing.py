@@ -13,7 +13,8 @@ from dashboard.db import Database
 from dashboard.models.watch import HeardHour
 from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import silence, validation
+from dashboard.services.status import silence
+from dashboard.services.validation import evidence
 from dashboard.vault import Vault
 from tests.makers import NOON, FakeClock, a_webhook, saved_app
 
@@ -89,8 +90,8 @@ def test_the_running_hour_and_what_may_still_be_on_its_way_wait(
 def test_challenges_are_no_events(
     listening: Any, database: Database, zoom_app: ZoomApp
 ) -> None:
-    came(database, zoom_app, NOON - 30 * HOUR, event=validation.CHALLENGE)
-    came(database, zoom_app, NOON - 3 * HOUR, event=validation.CHALLENGE)
+    came(database, zoom_app, NOON - 30 * HOUR, event=evidence.CHALLENGE)
+    came(database, zoom_app, NOON - 3 * HOUR, event=evidence.CHALLENGE)
     came(database, zoom_app, NOON - 3 * HOUR)
 
     silence.listen(listening)

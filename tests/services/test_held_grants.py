@@ -7,8 +7,8 @@ import pytest
 
 from dashboard.errors import ConflictError, NotFoundError, VaultError
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import held_grants
-from dashboard.services.bundle import Services
+from dashboard.services.grants import grants
+from dashboard.services.runtime import Services
 from tests.held_stage import HeldStage, a_held_stage
 from tests.makers import NOON
 
@@ -20,7 +20,7 @@ def held(services: Services, sandbox: RunningSandbox) -> HeldStage:
 
 def test_a_grant_is_found_by_its_key_which_is_not_stored(held: HeldStage) -> None:
     with held.services.database.reading() as session:
-        found = held_grants.find_by_key(session, held.key)
+        found = grants.find_by_key(session, held.key)
 
     assert found is not None
     assert found.connection_id == held.connection_id
@@ -34,11 +34,11 @@ def test_a_grant_is_found_by_its_key_which_is_not_stored(held: HeldStage) -> Non
 )
 def test_no_other_key_finds_anything(held: HeldStage, key: str) -> None:
     with held.services.database.reading() as session:
-        assert held_grants.find_by_key(session, key) is None
+        assert grants.find_by_key(session, key) is None
 
 
 def test_a_key_is_new_each_time_and_fits_a_url() -> None:
-    keys = {held_grants.new_key() for _ in range(50)}
+    keys = {grants.new_key() for _ in range(50)}
 
     assert len(keys) == 50
     assert {len(key) for key in keys} == {43}
@@ -46,17 +46,17 @@ def test_a_key_is_new_each_time_and_fits_a_url() -> None:
 
 def test_each_token_opens_in_its_own_place_only(held: HeldStage) -> None:
     row, vault = held.grant(), held.services.vault
-    assert held_grants.access_token(vault, row) != held_grants.refresh_token(vault, row)
+    assert grants.access_token(vault, row) != grants.refresh_token(vault, row)
 
     row.access_token, row.refresh_token = row.refresh_token, row.access_token
 
     with pytest.raises(VaultError):
-        held_grants.access_token(vault, row)
+        grants.access_token(vault, row)
 
 
 def test_a_grant_that_is_not_held_is_not_found(held: HeldStage) -> None:
     with held.services.database.reading() as session, pytest.raises(NotFoundError):
-        held_grants.get(session, UUID(int=0))
+        grants.get(session, UUID(int=0))
 
 
 def test_a_token_is_renewed_between_half_and_three_quarters_of_its_life(
@@ -70,9 +70,9 @@ def test_a_token_is_renewed_between_half_and_three_quarters_of_its_life(
 
 
 def test_an_address_of_200_characters_is_taken_and_a_longer_one_refused() -> None:
-    key = held_grants.new_key()
+    key = grants.new_key()
     longest = "https://" + "a" * (200 - 43 - len("https:///tokens/"))
 
-    assert len(held_grants.token_url(longest, key)) == 200
+    assert len(grants.token_url(longest, key)) == 200
     with pytest.raises(ConflictError, match="shorter DASHBOARD_PUBLIC_URL"):
-        held_grants.token_url(longest + "a", key)
+        grants.token_url(longest + "a", key)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from dashboard.services.findings import Seen
-from dashboard.services.token_states import held_up
+from dashboard.services.token_states.findings import Seen
+from dashboard.services.token_states.rules import held_up
 from tests.makers import NOON
 from tests.services.looks import ANA, UNHEALTHY, a_credential, a_token, recall, zoom
 

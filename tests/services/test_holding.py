@@ -11,8 +11,10 @@ from dashboard.models.connection import AttemptOutcome, Connection, TokenState
 from dashboard.models.zoom_app import TokenCustody
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import connections, held_grants, registering
-from dashboard.services.bundle import Services
+from dashboard.services.connections import connections
+from dashboard.services.grants import grants
+from dashboard.services.grants import registering
+from dashboard.services.runtime import Services
 from tests.connect_stage import ConnectStage
 from tests.holding_stage import (
     a_holding_stage,
@@ -49,7 +51,7 @@ def test_a_user_connects_and_recall_gets_the_token_here(stage: ConnectStage) -> 
     assert connection.token_state is TokenState.HEALTHY
     assert (connection.email, connection.pmi) == ("ana@example.com", 5551234567)
     assert "user:read:user" in (connection.scopes or "").split()
-    key_hash = held_grants.hashed(callback_of(stage))
+    key_hash = grants.hashed(callback_of(stage))
     assert grant_of(stage, connection).key_hash == key_hash
     assert str(connection.recall_credential_id) == stage.credentials()[0].id
     assert lives(stage, connection)
@@ -189,7 +191,7 @@ def test_of_a_lost_grant_recall_is_not_told(lite: ConnectStage) -> None:
     connection = lite.connect()
     lite.sandbox.recall_world.remove_credential(lite.credentials()[0])
     with lite.services.database.writing() as session:
-        held = held_grants.get(session, connection.id)
+        held = grants.get(session, connection.id)
         held.lost_at = lite.services.clock.now()
 
     seen = connections.refresh(lite.services, connection.id)

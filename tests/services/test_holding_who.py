@@ -14,9 +14,11 @@ from dashboard.models.connection import AttemptOutcome, TokenState
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import callbacks, holding
-from dashboard.services.bundle import Services
-from dashboard.services.callbacks import Callback, Trip
+from dashboard.services.connect import callbacks
+from dashboard.services.connect import exchange_here
+from dashboard.services.runtime import Services
+from dashboard.services.connect.callbacks import Callback
+from dashboard.services.connect.callbacks import Trip
 from tests.connect_stage import BROWSER, ConnectStage
 from tests.holding_stage import (
     a_holding_stage,
@@ -145,7 +147,7 @@ def test_a_pair_is_stored_once_though_the_database_fails(
     failing: Any = FailsOnce(lite.services.database, at=at)
     services = replace(lite.services, database=failing)
 
-    made = holding.hold(services, trip, pause=lambda _: None)
+    made = exchange_here.hold(services, trip, pause=lambda _: None)
 
     connection = everything(lite)[0][0]
     assert (made, connection.reconnected_at) == (connection.id, None)
@@ -170,10 +172,10 @@ def test_a_late_exchange_does_not_put_a_dead_pair_in_place_of_a_living_one(
     first = lite.connect()
     early, late = lite.allow(lite.begin()), lite.allow(lite.begin())
     trip = back(lite, early)
-    got = holding._exchanged(lite.services, trip)
+    got = exchange_here._exchanged(lite.services, trip)
     lite.finish(**late)
 
-    assert holding._settle(lite.services, trip, got) is None
+    assert exchange_here._settle(lite.services, trip, got) is None
 
     assert lives(lite, first)
     assert grant_of(lite, first).version == 2

@@ -11,8 +11,10 @@ from dashboard.db import Database
 from dashboard.models.hold import Hold
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import claiming, forwarding, holds
-from dashboard.services.deliveries import Delivery
+from dashboard.services.relay import claims
+from dashboard.services.relay import results
+from dashboard.services.relay import holds
+from dashboard.services.relay.deliveries import Delivery
 from dashboard.vault import Vault
 from tests.makers import NOON, a_zoom_app, saved_app
 from tests.services.forwarding_stage import (
@@ -61,12 +63,12 @@ def test_while_recall_is_down_one_probe_at_a_time_is_sent(
 ) -> None:
     rows = [add() for _ in range(8)]
     with database.writing() as session:  # five of them fail
-        taken = forwarding.take(session, limit=5, now=NOON, worker="test:1")
+        taken = results.take(session, limit=5, now=NOON, worker="test:1")
     record(database, *(tried(each, GONE) for each in taken))
 
     too_early = take(database, after(0.9))
     with database.reading() as session:
-        looks = [forwarding.is_any_due(session, now=after(n)) for n in (0, 0.9, 1, 60)]
+        looks = [results.is_any_due(session, now=after(n)) for n in (0, 0.9, 1, 60)]
     probe = take(database, after(1))
     meanwhile = take(database, after(2))
 
@@ -85,7 +87,7 @@ def test_a_dead_workers_probe_is_free_when_its_lease_ends(
     answer_all(database, GONE)
     [lost] = take(database, after(2))
 
-    [again] = take(database, after(2) + claiming.LEASE)
+    [again] = take(database, after(2) + claims.LEASE)
 
     assert again.probes == lost.probes
 
@@ -166,7 +168,7 @@ def test_a_webhook_recall_always_answers_500_stops_nobody(
 def test_probes_that_fail_take_turns(database: Database, add: Add) -> None:
     rows = [add() for _ in range(8)]
     with database.writing() as session:
-        taken = forwarding.take(session, limit=5, now=NOON, worker="test:1")
+        taken = results.take(session, limit=5, now=NOON, worker="test:1")
     record(database, *(tried(each, GONE) for each in taken))
 
     probes = [answer_all(database, GONE, after(n)) for n in (1.5, 4, 10)]

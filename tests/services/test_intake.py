@@ -19,9 +19,9 @@ from dashboard.models.webhook import (
     WebhookBody,
 )
 from dashboard.models.zoom_app import Routing
-from dashboard.services.arrivals import Arrivals
-from dashboard.services.intake import Intake
-from dashboard.services.keyring import AppCredentials
+from dashboard.services.receiver.batches import Arrivals
+from dashboard.services.receiver.writer import Intake
+from dashboard.services.receiver.keyring import AppCredentials
 from dashboard.settings import Settings
 from dashboard.vault import Vault
 from tests.makers import NOON, FakeClock, saved_app

@@ -2,8 +2,8 @@
 
 import pytest
 
-from dashboard.services import invitation_lists
-from dashboard.services.invitations import Wanted
+from dashboard.services.invitations import csv_import
+from dashboard.services.invitations.invitations import Wanted
 
 ANA = Wanted(email="ana@example.com", user_ref="u-1")
 BO = Wanted(email="bo@example.com", user_ref="")
@@ -24,7 +24,7 @@ BO = Wanted(email="bo@example.com", user_ref="")
 def test_a_list_is_read_in_the_forms_people_have_it(
     text: str, expected: list[Wanted]
 ) -> None:
-    found = invitation_lists.read(text)
+    found = csv_import.read(text)
 
     assert (list(found.wanted), list(found.troubles)) == (expected, [])
 
@@ -50,7 +50,7 @@ def test_a_list_is_read_in_the_forms_people_have_it(
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(text: str, expected: str) -> None:
-    [trouble] = invitation_lists.read(text).troubles
+    [trouble] = csv_import.read(text).troubles
 
     assert str(trouble).startswith(expected)
 
@@ -58,15 +58,15 @@ def test_what_is_wrong_is_said_with_its_line(text: str, expected: str) -> None:
 def test_an_e_mail_may_be_your_own_id_as_well() -> None:
     text = "ana@example.com,ana@example.com\nbo@example.com,cy@example.com"
 
-    found = invitation_lists.read(f"{text}\ncy@example.com,")
+    found = csv_import.read(f"{text}\ncy@example.com,")
 
     assert [one.email for one in found.wanted][-1] == "cy@example.com"
     assert found.troubles == []
 
 
 def test_a_list_that_is_too_long_is_refused() -> None:
-    text = "\n".join(f"user{n}@example.com" for n in range(invitation_lists.MOST + 1))
+    text = "\n".join(f"user{n}@example.com" for n in range(csv_import.MOST + 1))
 
-    [trouble] = invitation_lists.read(text).troubles
+    [trouble] = csv_import.read(text).troubles
 
     assert "at most 2,000" in trouble.sentence

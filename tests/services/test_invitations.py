@@ -10,8 +10,11 @@ from dashboard.errors import ConflictError, NotFoundError
 from dashboard.models.connection import AttemptOutcome
 from dashboard.models.invitation import InvitationState
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import audit, connecting, invitation_states, invitations
-from dashboard.services.bundle import Services
+from dashboard.services import audit
+from dashboard.services.connect import flow
+from dashboard.services.invitations import states
+from dashboard.services.invitations import invitations
+from dashboard.services.runtime import Services
 from tests.connect_stage import OTHER, ConnectStage, a_connect_stage, query_of
 from tests.invitation_stage import bo_of, go, invite, now_of, reconnect_link
 from tests.makers import FakeClock
@@ -36,7 +39,7 @@ def test_the_secret_is_stored_as_a_hash_alone(lite: ConnectStage) -> None:
 
     with lite.services.database.reading() as session:
         dump = "\n".join(session.connection().connection.iterdump())
-        found = invitation_states.find(session, lite.app, made.secret)
+        found = states.find(session, lite.app, made.secret)
     assert len(made.secret) == 43
     assert made.secret not in dump
     assert found.id == made.invitation.id
@@ -48,7 +51,7 @@ def test_a_link_is_opened_often_and_spent_by_a_connection_once(
     made = invite(stage, "ANA@example.com")
     for _ in range(2):
         with stage.services.database.writing() as session:
-            invitation_states.opened(
+            states.opened(
                 session, made.invitation.id, now=made.invitation.created_at
             )
     after_opening = now_of(stage, made).state
@@ -108,7 +111,7 @@ def test_of_two_people_with_one_unbound_link_the_first_has_it(
 ) -> None:
     made = invite(stage)
     first, second = (
-        connecting.begin(
+        flow.begin(
             stage.services,
             stage.app.slug,
             browser=browser,
@@ -127,7 +130,7 @@ def test_of_two_people_with_one_unbound_link_the_first_has_it(
 
 def test_who_declines_may_use_the_link_again(stage: ConnectStage) -> None:
     made = invite(stage)
-    begun = connecting.begin(
+    begun = flow.begin(
         stage.services,
         stage.app.slug,
         browser=OTHER,
@@ -145,7 +148,7 @@ def test_who_declines_may_use_the_link_again(stage: ConnectStage) -> None:
 
 def test_a_link_revoked_on_the_way_takes_no_code(stage: ConnectStage) -> None:
     made = invite(stage)
-    begun = connecting.begin(
+    begun = flow.begin(
         stage.services,
         stage.app.slug,
         browser=OTHER,
@@ -166,7 +169,7 @@ def test_a_link_revoked_on_the_way_takes_no_code(stage: ConnectStage) -> None:
 
 def revoke(stage: ConnectStage, invitation_id: UUID) -> None:
     with stage.services.database.writing() as session:
-        invitation_states.revoke(
+        states.revoke(
             session,
             invitation_id,
             actor=audit.COMMAND_LINE,
@@ -188,9 +191,9 @@ def test_a_link_lasts_fourteen_days_and_is_noted_as_expired(
     made = invite(stage)
     clock.advance(days=14)
     with stage.services.database.reading() as session:
-        is_overdue = invitation_states.any_overdue(session, now=clock.now())
+        is_overdue = states.any_overdue(session, now=clock.now())
     with stage.services.database.writing() as session:
-        count = invitation_states.expire(session, now=clock.now())
+        count = states.expire(session, now=clock.now())
 
     assert made.invitation.expires_at == clock.now()
     assert (is_overdue, count) == (True, 1)
@@ -226,7 +229,7 @@ def test_a_secret_is_of_its_own_page(lite: ConnectStage) -> None:
         lite.services.database.reading() as session,
         pytest.raises(NotFoundError),
     ):
-        invitation_states.find(session, other.app, made.secret)
+        states.find(session, other.app, made.secret)
 
 
 def test_masks_tell_a_person_and_nobody_else(lite: ConnectStage) -> None:

@@ -6,16 +6,18 @@ from datetime import timedelta
 import httpx2
 import pytest
 
-from dashboard.clients.http import make_http
-from dashboard.clients.zoom import ZoomApi
+from dashboard.clients.http.client import make_http
+from dashboard.clients.zoom.api import ZoomApi
 from dashboard.db import Database
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import Kind, Routing, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import connection_acts, connections, sweeping
-from dashboard.services.bundle import Services
-from dashboard.services.setup_ticks import Key
+from dashboard.services.connections import actions
+from dashboard.services.connections import connections
+from dashboard.services.sweep import sweep
+from dashboard.services.runtime import Services
+from dashboard.services.setup.steps import Key
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import NOON, FakeClock
 from tests.setup_stage import by_key, kept, look
@@ -165,7 +167,7 @@ def test_it_is_asked_for_while_not_proved_and_by_hand_and_no_more(
     proved = network.joins
     connections.refresh(lite.services, row.id)
     after = network.joins
-    connection_acts.try_again(lite.services, row.id)
+    actions.try_again(lite.services, row.id)
 
     assert (proved, after, network.joins) == (1, 1, 2)
 
@@ -221,7 +223,7 @@ def test_with_direct_routing_a_meeting_is_noticed_without_a_webhook(
     with_a_meeting(stage)
     clock.advance(minutes=3)
 
-    sweeping.check_due(stage.services)
+    sweep.check_due(stage.services)
 
     ticks = by_key(look(stage.services, stage.app.id))
     assert ticks[Key.MAPPING].is_done

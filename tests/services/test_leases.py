@@ -11,7 +11,9 @@ from dashboard.clients.delivery import Answer
 from dashboard.db import Database
 from dashboard.models.webhook import Outcome
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import claiming, forwarding, queues
+from dashboard.services.relay import claims
+from dashboard.services.relay import results
+from dashboard.services.relay import queues
 from dashboard.vault import Vault
 from tests.makers import NOON, a_zoom_app, saved_app
 from tests.services.forwarding_stage import (
@@ -33,14 +35,14 @@ def test_a_claimed_webhook_is_not_claimed_again(database: Database, add: Add) ->
 
     assert len(take(database)) == 1
     assert take(database) == []
-    assert take(database, NOON + forwarding.LEASE - timedelta(seconds=1)) == []
+    assert take(database, NOON + results.LEASE - timedelta(seconds=1)) == []
 
 
 def test_a_dead_worker_gives_its_claim_back(database: Database, add: Add) -> None:
     webhook_id = add()
     [lost] = take(database)
 
-    [again] = take(database, NOON + forwarding.LEASE)
+    [again] = take(database, NOON + results.LEASE)
 
     assert (again.webhook_id, again.claim) == (webhook_id, lost.claim + 1)
 
@@ -52,7 +54,7 @@ def test_a_worker_that_is_alone_takes_the_dead_ones_claims_at_once(
     [lost] = take(database)
 
     with database.writing() as session:
-        forwarding.release_all(session, now=NOON)
+        results.release_all(session, now=NOON)
     [again] = take(database)
 
     assert (again.webhook_id, again.claim) == (webhook_id, lost.claim + 1)
@@ -61,7 +63,7 @@ def test_a_worker_that_is_alone_takes_the_dead_ones_claims_at_once(
 def test_a_late_worker_changes_nothing(database: Database, add: Add) -> None:
     webhook_id = add()
     [late] = take(database)
-    [newer] = take(database, NOON + forwarding.LEASE)
+    [newer] = take(database, NOON + results.LEASE)
     refused = tried(late, Answer(status=400))
 
     assert record(database, refused) == 0
@@ -113,9 +115,9 @@ def test_a_full_workspace_leaves_room_for_the_others(
     add(zoom_app_id=other)
     everything = take(database)
     slow = everything[0].workspace_id
-    later = NOON + forwarding.LEASE
+    later = NOON + results.LEASE
 
-    spared = take(database, later, under_way={slow: claiming.A_WORKSPACE})
+    spared = take(database, later, under_way={slow: claims.A_WORKSPACE})
 
     assert [each.workspace_id for each in spared] == [everything[1].workspace_id]
 
@@ -130,7 +132,7 @@ def test_a_backlog_of_one_workspace_fills_no_claim_of_another(
     theirs = add(zoom_app_id=other)
     slow = take(database, limit=1)[0].workspace_id
 
-    taken = take(database, under_way={slow: claiming.A_WORKSPACE - 5})
+    taken = take(database, under_way={slow: claims.A_WORKSPACE - 5})
 
     assert theirs in {each.webhook_id for each in taken}
     assert sum(each.workspace_id == slow for each in taken) == 5

@@ -6,22 +6,20 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from dashboard.clients.zoom import ZoomUser
+from dashboard.clients.zoom.api import ZoomUser
 from dashboard.db import Database
 from dashboard.models.account_member import AccountMember
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.connection_event import ConnectionEvent
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import (
-    connection_acts,
-    connections,
-    members,
-    reading,
-    sweeping,
-)
-from dashboard.services.bundle import Services
-from dashboard.services.members import Listing
+from dashboard.services.connections import actions
+from dashboard.services.connections import connections
+from dashboard.services.connections import members
+from dashboard.services.sweep import events
+from dashboard.services.sweep import sweep
+from dashboard.services.runtime import Services
+from dashboard.services.connections.members import Listing
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import NOON, FakeClock
 from tests.services.reading_stage import tell
@@ -111,7 +109,7 @@ def test_it_is_listed_again_after_an_hour_and_by_hand(
     later(stage, clock, minutes=5)
     connections.refresh(stage.services, row.id)
     soon = listed(stage, row)["ben@example.com"].pmi
-    connection_acts.try_again(stage.services, row.id)
+    actions.try_again(stage.services, row.id)
     by_hand = listed(stage, row)["ben@example.com"]
     stage.sandbox.zoom_world.change_user(stage.users["ben"].id, pmi=5554440000)
     later(stage, clock, minutes=60)
@@ -133,7 +131,7 @@ def test_who_is_not_listed_any_more_goes(stage: ConnectStage) -> None:
     row = stage.connect()
     stage.sandbox.zoom_world.deactivate_user(stage.users["ben"].id)
 
-    connection_acts.try_again(stage.services, row.id)
+    actions.try_again(stage.services, row.id)
 
     assert set(listed(stage, row)) == {"ana@example.com"}
 
@@ -156,9 +154,9 @@ def test_a_webhook_changes_a_members_pmi_and_has_the_account_listed(
     stage.sandbox.zoom_world.change_user(stage.ana.id, pmi=5550009999)  # unheard of
     told(stage, clock, ben.id, pmi=5553330000)
 
-    reading.read_some(stage.services)
+    events.read_some(stage.services)
     heard = listed(stage, row)
-    sweeping.check_due(stage.services)
+    sweep.check_due(stage.services)
 
     assert heard["ben@example.com"].pmi == 5553330000
     assert heard["ben@example.com"].previous_pmi == BEN_PMI
@@ -177,7 +175,7 @@ def test_an_older_webhook_changes_no_member(
     row, ben = stage.connect(), stage.users["ben"]
     told(stage, clock, ben.id, pmi=5553330000)  # of the instant of the list
 
-    reading.read_some(stage.services)
+    events.read_some(stage.services)
 
     assert listed(stage, row)["ben@example.com"].pmi == BEN_PMI
 
@@ -190,9 +188,9 @@ def test_a_webhook_about_somebody_new_brings_them(
     cem = stage.sandbox.zoom_world.add_user(email="cem@example.com", pmi=5553330000)
     told(stage, clock, cem.id, pmi=5553330000)
 
-    reading.read_some(stage.services)
+    events.read_some(stage.services)
     heard = listed(stage, row)
-    sweeping.check_due(stage.services)
+    sweep.check_due(stage.services)
 
     assert heard[""].pmi == 5553330000
     assert listed(stage, row)["cem@example.com"].pmi == 5553330000
@@ -206,7 +204,7 @@ def test_what_a_webhook_told_while_zoom_was_asked_stands(
     asked_at = clock.now()
     later(stage, clock, seconds=1)
     told(stage, clock, ben.id, pmi=5553330000)
-    reading.read_some(stage.services)
+    events.read_some(stage.services)
     late = ZoomUser(id=ben.id, pmi=BEN_PMI, status="active")
 
     with stage.services.database.writing() as session:
@@ -232,9 +230,9 @@ def test_a_removal_of_an_account_level_app_marks_the_accounts_connection(
         zoom_account_id=stage.ana.account_id,
     )
 
-    reading.read_some(stage.services)
+    events.read_some(stage.services)
     said = stage.connection(row.id)
-    sweeping.check_due(stage.services)
+    sweep.check_due(stage.services)
 
     assert said.deauthorized_at == clock.now()
     assert said.token_state is TokenState.UNKNOWN

@@ -15,10 +15,10 @@ from dashboard.models.connection import Connection
 from dashboard.models.watch import Milestone
 from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import Routing, ZoomApp
-from dashboard.services import milestones
-from dashboard.services.bundle import Services
-from dashboard.services.retention import Pruner
-from dashboard.services.setup_ticks import Key
+from dashboard.services.setup import checklist
+from dashboard.services.runtime import Services
+from dashboard.services.retention.pruning import Pruner
+from dashboard.services.setup.steps import Key
 from tests.makers import NOON, FakeClock, a_connection, a_webhook
 from tests.setup_stage import an_app, by_key, kept, look, save_everything
 
@@ -35,7 +35,7 @@ def on(services: Services, database: Database) -> Services:
 def test_what_is_seen_is_stored_once(on: Services) -> None:
     app_id = save_everything(on)
 
-    counts = [milestones.note(on), milestones.note(on)]
+    counts = [checklist.note(on), checklist.note(on)]
 
     # The scopes were stored by the look that proved them.
     assert counts == [8, 0]
@@ -46,7 +46,7 @@ def test_the_page_needs_no_storing(on: Services) -> None:
     app_id = save_everything(on)
 
     live = look(on, app_id)
-    milestones.note(on)
+    checklist.note(on)
 
     assert live.is_complete
     assert look(on, app_id) == live
@@ -56,7 +56,7 @@ def test_ticks_outlive_the_webhooks_that_made_them(
     on: Services, clock: FakeClock
 ) -> None:
     app_id = save_everything(on)
-    milestones.note(on)
+    checklist.note(on)
     before = look(on, app_id)
     clock.advance(days=31)
     pruner = Pruner(on)
@@ -72,7 +72,7 @@ def test_ticks_outlive_the_webhooks_that_made_them(
 
 def test_ticks_outlive_the_user_but_not_the_users_name(on: Services) -> None:
     app_id = save_everything(on)
-    milestones.note(on)
+    checklist.note(on)
     with on.database.writing() as session:
         session.delete(session.exec(select(Connection)).one())
 
@@ -86,16 +86,16 @@ def test_ticks_outlive_the_user_but_not_the_users_name(on: Services) -> None:
 
 def test_a_first_time_is_never_moved(on: Services, clock: FakeClock) -> None:
     app_id = save_everything(on)
-    milestones.note(on)
+    checklist.note(on)
     clock.advance(days=1)
     with on.database.writing() as session:
         app = session.get_one(ZoomApp, app_id)
         app.checked_at = clock.now()
         session.add(app)
-        again = milestones.made(app_id, Key.EVENT, at=clock.now(), proof="Another.")
-        assert milestones.keep(session, [again]) == 0
+        again = checklist.made(app_id, Key.EVENT, at=clock.now(), proof="Another.")
+        assert checklist.keep(session, [again]) == 0
 
-    milestones.note(on)
+    checklist.note(on)
 
     assert kept(on, app_id)[Key.PAIR].at == NOON
     assert kept(on, app_id)[Key.EVENT].at == NOON
@@ -108,7 +108,7 @@ def test_two_workers_at_once_store_each_once(on: Services) -> None:
 
     def work() -> None:
         together.wait()
-        counts.append(milestones.note(on))
+        counts.append(checklist.note(on))
 
     workers = [threading.Thread(target=work) for _ in range(THREADS)]
     for worker in workers:
@@ -129,7 +129,7 @@ def test_where_nothing_is_missing_it_is_one_look(
             session.add(an_app(services.vault, **over))
     else:
         save_everything(services)
-        milestones.note(services)
+        checklist.note(services)
     asked: list[str] = []
 
     def hear(_connection: object, _cursor: object, statement: str, *_: object) -> None:
@@ -138,7 +138,7 @@ def test_where_nothing_is_missing_it_is_one_look(
     with services.database.reading() as session:
         engine = session.get_bind()
     event.listen(engine, "before_cursor_execute", hear)
-    milestones.note(services)
+    checklist.note(services)
 
     assert len(asked) == 1
 
@@ -150,7 +150,7 @@ def test_with_direct_routing_nothing_is_waited_for_that_cannot_come(
     with on.database.writing() as session:
         session.add(a_told(app_id))
 
-    milestones.note(on)
+    checklist.note(on)
 
     assert look(on, app_id).words == "6 of 6 seen"
     assert Key.EVENT not in kept(on, app_id)
@@ -169,7 +169,7 @@ def test_a_change_of_routing_asks_for_what_is_seen_with_the_other(
     on: Services,
 ) -> None:
     app_id = save_everything(on)
-    milestones.note(on)
+    checklist.note(on)
     with on.database.writing() as session:
         app = session.get_one(ZoomApp, app_id)
         app.routing = Routing.DIRECT
@@ -204,7 +204,7 @@ def test_the_user_to_go_on_with_is_one_who_is_still_here(on: Services) -> None:
         session.flush()
         session.add(first)
         session.flush()
-    milestones.note(on)
+    checklist.note(on)
     with on.database.writing() as session:
         session.add(second)
         session.delete(session.get_one(Connection, first.id))

@@ -17,12 +17,15 @@ from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Environment, Kind, Routing, ScopeStyle, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import audit, moving, zoom_apps
+from dashboard.services import audit
+from dashboard.services.going_live import starting
+from dashboard.services.zoom_apps import apps
 from dashboard.services.audit import Actor
-from dashboard.services.bundle import Services
-from dashboard.services.credentials import NewZoomApp
-from dashboard.services.entering import Entered, WrongPairError
-from dashboard.services.moving import HereAlreadyError
+from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps.credentials import NewZoomApp
+from dashboard.services.zoom_apps.credential_checks import Entered
+from dashboard.services.zoom_apps.credential_checks import WrongPairError
+from dashboard.services.going_live.starting import HereAlreadyError
 from tests.makers import a_workspace, a_zoom_app
 
 ADMIN = Actor(name="admin@example.com")
@@ -51,7 +54,7 @@ class Stage:
         return NewZoomApp(**(given | over))
 
     def begin(self, **over: Any) -> Entered:
-        return moving.begin(
+        return starting.begin(
             self.services, self.development.id, self.values(**over), actor=ADMIN
         )
 
@@ -63,15 +66,15 @@ class Stage:
             return app.id
 
     def link(self, production_id: UUID) -> None:
-        moving.link(self.services, self.development.id, production_id, actor=ADMIN)
+        starting.link(self.services, self.development.id, production_id, actor=ADMIN)
 
     def find(self, zoom_app_id: UUID) -> ZoomApp:
         with self.services.database.reading() as session:
-            return zoom_apps.get(session, zoom_app_id)
+            return apps.get(session, zoom_app_id)
 
     def all(self) -> list[ZoomApp]:
         with self.services.database.reading() as session:
-            return list(zoom_apps.list_all(session))
+            return list(apps.list_all(session))
 
     def acts(self) -> list[str]:
         with self.services.database.reading() as session:
@@ -209,7 +212,7 @@ def test_a_production_app_is_not_moved(stage: Stage) -> None:
     production = stage.add()
 
     with pytest.raises(ConflictError, match="no development app"):
-        moving.begin(stage.services, production, stage.values(), actor=ADMIN)
+        starting.begin(stage.services, production, stage.values(), actor=ADMIN)
 
 
 def test_linking_is_undone_by_unlinking(stage: Stage) -> None:
@@ -218,8 +221,8 @@ def test_linking_is_undone_by_unlinking(stage: Stage) -> None:
     stage.link(production)
     stage.link(production)
     linked = stage.find(production).succeeds_id
-    moving.unlink(stage.services, stage.development.id, actor=ADMIN)
-    moving.unlink(stage.services, stage.development.id, actor=ADMIN)
+    starting.unlink(stage.services, stage.development.id, actor=ADMIN)
+    starting.unlink(stage.services, stage.development.id, actor=ADMIN)
 
     assert linked == stage.development.id
     assert stage.find(production).succeeds_id is None
@@ -246,7 +249,7 @@ def test_what_does_not_go_together_is_neither_linked_nor_offered(
 
     assert stage.find(other).succeeds_id == over.get("succeeds_id")
     with stage.services.database.reading() as session:
-        assert list(moving.candidates(session, stage.development)) == []
+        assert list(starting.candidates(session, stage.development)) == []
 
 
 def test_a_second_production_app_is_refused(stage: Stage) -> None:
@@ -267,7 +270,7 @@ def test_both_ends_see_the_same_move(stage: Stage) -> None:
 
     with stage.services.database.reading() as session:
         seen = [
-            moving.glance(session, each) for each in (stage.development.id, production)
+            starting.glance(session, each) for each in (stage.development.id, production)
         ]
 
     assert seen[0] == seen[1]
@@ -281,11 +284,11 @@ def test_a_production_app_of_its_own_is_in_no_move(stage: Stage) -> None:
     production = stage.add()
 
     with stage.services.database.reading() as session:
-        assert moving.glance(session, production) is None
+        assert starting.glance(session, production) is None
 
 
 def test_the_command_line_is_told_of_like_a_person(stage: Stage) -> None:
-    moving.link(
+    starting.link(
         stage.services,
         stage.development.id,
         stage.add(),

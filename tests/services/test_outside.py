@@ -14,10 +14,11 @@ from dashboard.models.check import Check, Finding, Source
 from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import outside, own_answers
-from dashboard.services.bundle import Services
-from dashboard.services.challenges import Seen
-from dashboard.services.signatures import answer_challenge
+from dashboard.services.probes import public_url
+from dashboard.services.probes import public_url_findings
+from dashboard.services.runtime import Services
+from dashboard.services.receiver.challenges import Seen
+from dashboard.services.receiver.signatures import answer_challenge
 from dashboard.settings import public_url_doubt
 from tests import certificates
 from tests.own_url_stage import (
@@ -44,7 +45,7 @@ def no_pause(_seconds: float) -> None:
 
 
 def ask(services: Services, app_id: UUID) -> Seen:
-    return outside.probe(services, app_id, pause=no_pause)
+    return public_url.probe(services, app_id, pause=no_pause)
 
 
 def moved(to: str) -> Middleware:
@@ -229,7 +230,7 @@ def test_a_doubt_about_the_address_is_said_beside_what_was_seen() -> None:
     bad = Seen(finding=Finding.FAILED, detail="Nobody there.")
 
     def told(seen: Seen) -> Seen:
-        return own_answers.with_address(
+        return public_url_findings.with_address(
             seen, trouble=None, doubt=doubt, is_real_zoom=True
         )
 

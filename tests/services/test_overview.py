@@ -5,8 +5,8 @@ from datetime import timedelta
 from dashboard.db import Database
 from dashboard.models.connection import TokenState
 from dashboard.models.zoom_app import Environment, ZoomApp
-from dashboard.services import overview
-from dashboard.services.validation_states import State
+from dashboard.services.status import overview
+from dashboard.services.validation.states import State
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, saved_app
 

@@ -7,8 +7,9 @@ import pytest
 from dashboard.db import Database
 from dashboard.errors import InvalidInputError, NotFoundError
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import audit, page_designs
-from dashboard.services.page_designs import Texts
+from dashboard.services import audit
+from dashboard.services.connect import page_designs
+from dashboard.services.connect.page_designs import Texts
 from dashboard.vault import Vault
 from tests.makers import NOON, saved_app
 

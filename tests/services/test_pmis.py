@@ -11,8 +11,8 @@ from dashboard.models.account_member import AccountMember
 from dashboard.models.connection import Connection, MeetingMapping
 from dashboard.models.ids import new_id
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import pmis
-from dashboard.services.pmis import Standing
+from dashboard.services.connections import pmis
+from dashboard.services.connections.pmis import Standing
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_zoom_app
 

@@ -18,9 +18,11 @@ from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import App
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import probing, recall_apps, validation
-from dashboard.services.bundle import Services
-from dashboard.services.validation import State
+from dashboard.services.probes import recall_webhook
+from dashboard.services.recall_apps import creation
+from dashboard.services.validation import evidence
+from dashboard.services.runtime import Services
+from dashboard.services.validation.evidence import State
 from tests.makers import API_KEY, a_workspace, a_zoom_app
 from tests.own_url_stage import answering, reachable, serving
 
@@ -39,7 +41,7 @@ def zoom_app_id(services: Services, sandbox: RunningSandbox) -> UUID:
     with services.database.writing() as session:
         session.add(zoom_app)
         session.add(workspace)
-    recall_apps.create_in_recall(services, zoom_app.id, workspace.id)
+    creation.create_in_recall(services, zoom_app.id, workspace.id)
     return zoom_app.id
 
 
@@ -72,20 +74,20 @@ def stubborn() -> Iterator[str]:
 
 def state(services: Services, zoom_app_id: UUID) -> State:
     with services.database.reading() as session:
-        seen = validation.evidence(session, zoom_app_id)
-    return validation.recalls(seen, services.clock.now()).state
+        seen = evidence.evidence(session, zoom_app_id)
+    return evidence.recalls(seen, services.clock.now()).state
 
 
 def findings(services: Services, zoom_app_id: UUID, source: Source) -> list[Finding]:
     with services.database.reading() as session:
-        kept = validation.latest(session, zoom_app_id)
+        kept = evidence.latest(session, zoom_app_id)
     return [check.finding for check in kept if check.source is source]
 
 
 def test_the_same_secret_token_on_both_sides_is_valid(
     services: Services, zoom_app_id: UUID
 ) -> None:
-    seen = probing.probe_recall(services, zoom_app_id, pause=no_pause)
+    seen = recall_webhook.probe_recall(services, zoom_app_id, pause=no_pause)
 
     assert seen.finding is Finding.GOOD
     assert state(services, zoom_app_id) is State.VALID
@@ -96,7 +98,7 @@ def test_another_secret_token_in_recall_is_a_mismatch(
 ) -> None:
     there.webhook_secret = "test-older-token"
 
-    seen = probing.probe_recall(services, zoom_app_id, pause=no_pause)
+    seen = recall_webhook.probe_recall(services, zoom_app_id, pause=no_pause)
 
     assert seen.finding is Finding.SECRET_MISMATCH
     assert state(services, zoom_app_id) is State.SECRET_MISMATCH
@@ -107,7 +109,7 @@ def test_a_proper_answer_made_with_another_token_is_a_mismatch(
 ) -> None:
     settings = services.settings.model_copy(update={"recall_url": stubborn})
 
-    seen = probing.probe_recall(
+    seen = recall_webhook.probe_recall(
         replace(services, settings=settings), zoom_app_id, pause=no_pause
     )
 
@@ -120,7 +122,7 @@ def test_an_answer_of_another_shape_proves_nothing(
     fault = Fault(kind=FaultKind.NONSENSE, path="/api/v2/zoom-oauth-apps/")
     sandbox.recall_faults.set([fault])
 
-    seen = probing.probe_recall(services, zoom_app_id, pause=no_pause)
+    seen = recall_webhook.probe_recall(services, zoom_app_id, pause=no_pause)
 
     assert seen.finding is Finding.FAILED
 
@@ -133,7 +135,7 @@ def test_recall_being_out_of_reach_is_failing_not_a_mismatch(
 ) -> None:
     sandbox.recall_faults.set([Fault(kind=kind)])
 
-    seen = probing.probe_recall(services, zoom_app_id, pause=no_pause)
+    seen = recall_webhook.probe_recall(services, zoom_app_id, pause=no_pause)
 
     assert seen.finding is Finding.FAILED
     assert state(services, zoom_app_id) is State.FAILING
@@ -144,7 +146,7 @@ def test_an_app_that_recall_has_lost_is_gone_by_both_ways_of_asking(
 ) -> None:
     sandbox.recall_world.remove_app(there)
 
-    seen = probing.probe_recall(services, zoom_app_id, pause=no_pause)
+    seen = recall_webhook.probe_recall(services, zoom_app_id, pause=no_pause)
 
     assert seen.finding is Finding.GONE
     assert "Recall has no app with this id any more" in seen.detail
@@ -178,7 +180,7 @@ def test_every_answer_of_the_receiver_means_something(
     with serving(answering(status, body, kind)) as url:
         settings = services.settings.model_copy(update={"recall_url": url})
         other = replace(services, settings=settings)
-        seen = probing.probe_recall(other, zoom_app_id, pause=no_pause)
+        seen = recall_webhook.probe_recall(other, zoom_app_id, pause=no_pause)
 
     assert seen.finding is finding
     assert seen.detail.endswith(".")
@@ -190,10 +192,10 @@ def test_what_recall_knew_before_is_kept_before_our_own_challenge(
     zooms = services.clock.now() - timedelta(days=1)
     there.webhook_last_validation = zooms
 
-    probing.probe_recall(services, zoom_app_id, pause=no_pause)
+    recall_webhook.probe_recall(services, zoom_app_id, pause=no_pause)
 
     with services.database.reading() as session:
-        kept = validation.latest(session, zoom_app_id)[::-1]
+        kept = evidence.latest(session, zoom_app_id)[::-1]
     assert [(check.source, check.told_at) for check in kept] == [
         (Source.RECALL_API, zooms),
         (Source.RECALL_PROBE, None),
@@ -205,7 +207,7 @@ def test_both_probes_are_put_where_both_make_sense(
     services: Services, zoom_app_id: UUID
 ) -> None:
     with reachable(services) as public:
-        probed = probing.probe(public, zoom_app_id, pause=no_pause)
+        probed = recall_webhook.probe(public, zoom_app_id, pause=no_pause)
 
     assert probed.outside is not None
     assert probed.recall is not None
@@ -238,9 +240,9 @@ def test_a_probe_that_makes_no_sense_is_not_put(
     with reachable(services) as public:
         if put is None:
             with pytest.raises(ConflictError):
-                probing.probe(public, zoom_app_id, pause=no_pause)
+                recall_webhook.probe(public, zoom_app_id, pause=no_pause)
             return
-        probed = probing.probe(public, zoom_app_id, pause=no_pause)
+        probed = recall_webhook.probe(public, zoom_app_id, pause=no_pause)
 
     seen = {"outside": probed.outside, "recall": probed.recall}
     assert {name for name, one in seen.items() if one is not None} == put
@@ -250,10 +252,10 @@ def test_no_secret_is_kept_with_the_evidence(
     services: Services, zoom_app_id: UUID, there: App
 ) -> None:
     there.webhook_secret = "test-older-token"
-    probing.probe_recall(services, zoom_app_id, pause=no_pause)
+    recall_webhook.probe_recall(services, zoom_app_id, pause=no_pause)
 
     with services.database.reading() as session:
-        kept = validation.latest(session, zoom_app_id)
+        kept = evidence.latest(session, zoom_app_id)
 
     assert kept
     assert not any("test-" in check.detail for check in kept)
@@ -265,4 +267,4 @@ def test_an_app_that_is_not_in_recall_cannot_be_probed(services: Services) -> No
         session.add(zoom_app)
 
     with pytest.raises(ConflictError):
-        probing.probe_recall(services, zoom_app.id, pause=no_pause)
+        recall_webhook.probe_recall(services, zoom_app.id, pause=no_pause)

@@ -13,9 +13,10 @@ from dashboard.db import Database
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Attempt
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import proofs, webhooks
-from dashboard.services.proofs import Finding
-from dashboard.services.webhook_traces import Trace
+from dashboard.services.webhook_log import proofs
+from dashboard.services.webhook_log import log
+from dashboard.services.webhook_log.proofs import Finding
+from dashboard.services.webhook_log.traces import Trace
 from dashboard.vault import Vault
 from tests.makers import NOON, SECRET_TOKEN, a_body, a_webhook, a_zoom_app
 
@@ -52,8 +53,8 @@ def verified(
             session.add(row)
             session.flush()
     with database.reading() as session:
-        trace = webhooks.get(session, webhook.id)
-        request = webhooks.request(session, vault, webhook.id)
+        trace = log.get(session, webhook.id)
+        request = log.request(session, vault, webhook.id)
         return list(proofs.verify(session, vault, trace, request))
 
 

@@ -14,8 +14,8 @@ from dashboard.db import Database
 from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import reading
-from dashboard.services.bundle import Services
+from dashboard.services.sweep import events
+from dashboard.services.runtime import Services
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import NOON, a_body, a_webhook
 from tests.services.reading_stage import (
@@ -38,12 +38,12 @@ def test_a_new_pmi_is_kept_with_the_one_before_when_and_by_what(
     row = add(stage, pmi=OLD)
     updated(stage, pmi=str(NEW), display_name="Ana Nowak-Lis", email="lis@example.com")
 
-    counts = [reading.read_some(stage.services), reading.read_some(stage.services)]
+    counts = [events.read_some(stage.services), events.read_some(stage.services)]
 
     now_ = stage.connection(row.id)
     assert counts == [1, 0]
     assert (now_.pmi, now_.previous_pmi) == (NEW, OLD)
-    assert (now_.pmi_changed_at, now_.pmi_changed_by) == (NOON, reading.USER_UPDATED)
+    assert (now_.pmi_changed_at, now_.pmi_changed_by) == (NOON, events.USER_UPDATED)
     assert (now_.display_name, now_.email) == ("Ana Nowak-Lis", "lis@example.com")
     assert now_.due_at == stage.services.clock.now()
     assert unread(stage) == []
@@ -52,9 +52,9 @@ def test_a_new_pmi_is_kept_with_the_one_before_when_and_by_what(
 def test_what_is_older_than_what_is_known_changes_nothing(stage: ConnectStage) -> None:
     row = add(stage, pmi=None)
     updated(stage, NOON + timedelta(minutes=5), pmi=NEW, email="new@example.com")
-    reading.read_some(stage.services)
+    events.read_some(stage.services)
     updated(stage, NOON + timedelta(minutes=4), pmi=OLD, email="old@example.com")
-    reading.read_some(stage.services)
+    events.read_some(stage.services)
 
     now_ = stage.connection(row.id)
     assert (now_.pmi, now_.previous_pmi, now_.email) == (NEW, None, "new@example.com")
@@ -66,7 +66,7 @@ def test_a_look_knows_better_than_an_event_of_before_it(stage: ConnectStage) -> 
         stage, "user.updated", NOON, {"object": {"pmi": NEW}}, zoom_user_id=stage.ana.id
     )
 
-    reading.read_some(stage.services)
+    events.read_some(stage.services)
 
     assert stage.connection(row.id).pmi == OLD
 
@@ -78,7 +78,7 @@ def test_of_events_that_came_together_the_newest_by_zooms_time_counts(
     updated(stage, NOON + timedelta(seconds=2), pmi=NEWER)
     updated(stage, NOON + timedelta(seconds=1), pmi=NEW)
 
-    reading.read_some(stage.services)
+    events.read_some(stage.services)
 
     assert stage.connection(row.id).pmi == NEWER
 
@@ -89,7 +89,7 @@ def test_an_update_without_news_leaves_a_look_under_way_alone(
     row = add(stage, pmi=OLD)
     updated(stage, pmi=OLD, dept="Sales")
 
-    reading.read_some(stage.services)
+    events.read_some(stage.services)
 
     now_ = stage.connection(row.id)
     assert (now_.claim, now_.pmi_changed_at) == (0, None)
@@ -102,7 +102,7 @@ def test_news_outdoes_a_look_that_may_have_seen_the_former(
     row = add(stage, pmi=OLD, claim=3, lease_until=NOON + timedelta(hours=1))
     updated(stage, pmi=NEW)
 
-    reading.read_some(stage.services)
+    events.read_some(stage.services)
 
     now_ = stage.connection(row.id)
     assert (now_.claim, now_.lease_until) == (4, None)
@@ -125,7 +125,7 @@ def test_what_cannot_be_used_is_read_once_and_stops_nobody(
     updated(stage, NOON + timedelta(seconds=1), pmi=NEW)
 
     with capture_logs() as logs:
-        read = reading.read_some(stage.services)
+        read = events.read_some(stage.services)
 
     assert read == 4
     assert unread(stage) == []
@@ -136,7 +136,7 @@ def test_what_cannot_be_used_is_read_once_and_stops_nobody(
 def test_an_unknown_user_is_passed_over(stage: ConnectStage) -> None:
     updated(stage, pmi=NEW)
 
-    assert reading.read_some(stage.services) == 1
+    assert events.read_some(stage.services) == 1
     assert unread(stage) == []
 
 
@@ -149,7 +149,7 @@ def test_of_a_whole_account_no_user_is_the_connection_but_it_can_be_removed(
     removed_at = NOON + timedelta(minutes=1)
     deauthorized(stage, removed_at)
 
-    reading.read_some(stage.services)
+    events.read_some(stage.services)
 
     now_ = stage.connection(row.id)
     assert (now_.pmi, now_.deauthorized_at) == (None, removed_at)
@@ -160,7 +160,7 @@ def test_many_are_read_in_batches(stage: ConnectStage) -> None:
     for number in range(120):
         updated(stage, NOON + timedelta(seconds=number), pmi=NEW + number)
 
-    assert reading.read_some(stage.services) == 120
+    assert events.read_some(stage.services) == 120
     assert stage.connection(row.id).pmi == NEW + 119
 
 
@@ -178,11 +178,11 @@ def test_a_crash_before_the_commit_leaves_it_unread(
         session.connection().execute(text(stops))
 
     with pytest.raises(IntegrityError, match="crash"):
-        reading.read_some(services)
+        events.read_some(services)
     untouched = stage.connection(row.id).pmi
     with services.database.writing() as session:
         session.connection().execute(text("DROP TRIGGER crash"))
-    reading.read_some(services)
+    events.read_some(services)
 
     assert (untouched, stage.connection(row.id).pmi) == (OLD, NEW)
 
@@ -197,14 +197,14 @@ def test_two_workers_never_read_one_twice(
 
     def work() -> None:
         barrier.wait()
-        counts.append(reading.read_some(stage.services))
+        counts.append(events.read_some(stage.services))
 
     threads = [threading.Thread(target=work) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    counts.append(reading.read_some(stage.services))
+    counts.append(events.read_some(stage.services))
 
     assert sum(counts) == 200
     assert unread(stage) == []
@@ -220,7 +220,7 @@ def test_what_another_worker_holds_is_left_to_it(
 
     with postgresql.writing() as session:
         session.exec(query).one()
-        count = reading.read_some(stage.services)
+        count = events.read_some(stage.services)
 
     assert count == 0
     assert unread(stage) == [held]
@@ -228,7 +228,7 @@ def test_what_another_worker_holds_is_left_to_it(
 
 
 def test_looking_for_unread_ones_reads_an_index(sqlite: Database) -> None:
-    query = reading.oldest_unread(1).compile(
+    query = events.oldest_unread(1).compile(
         sqlite.writer, compile_kwargs={"literal_binds": True}
     )
     with sqlite.reading() as session:

@@ -6,7 +6,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from dashboard.models.connection import TokenState
-from dashboard.services import reading, sweeping
+from dashboard.services.sweep import events
+from dashboard.services.sweep import sweep
 from tests.connect_stage import ConnectStage
 from tests.makers import NOON, FakeClock
 from tests.services.reading_stage import add, deauthorized, stage, tell, unread
@@ -29,9 +30,9 @@ def test_a_removal_is_borne_out_by_a_real_look(
         zoom_user_id=stage.ana.id,
     )
 
-    reading.read_some(stage.services)
+    events.read_some(stage.services)
     said = stage.connection(row.id)
-    sweeping.check_due(stage.services)
+    sweep.check_due(stage.services)
     seen = stage.connection(row.id)
 
     assert said.token_state is TokenState.UNKNOWN
@@ -52,8 +53,8 @@ def test_a_removal_that_is_not_so_changes_no_state_and_is_watched(
     for _ in range(2):  # a sync under way is watched anyway
         stage.sandbox.recall_world.run_due()
 
-    reading.read_some(stage.services)
-    sweeping.check_due(stage.services)
+    events.read_some(stage.services)
+    sweep.check_due(stage.services)
 
     seen = stage.connection(row.id)
     assert seen.token_state is TokenState.HEALTHY
@@ -68,7 +69,7 @@ def test_a_user_who_reconnects_is_not_marked_any_more(
     clock.advance(minutes=1)
     facts = {"client_id": stage.app.client_id}
     tell(stage, "app_deauthorized", clock.now(), facts, zoom_user_id=stage.ana.id)
-    reading.read_some(stage.services)
+    events.read_some(stage.services)
     clock.advance(minutes=1)
 
     stage.connect()
@@ -85,7 +86,7 @@ def test_a_removal_of_another_app_changes_nothing_and_is_logged(
     number = deauthorized(stage, NOON + timedelta(minutes=1), client_id=client_id)
 
     with capture_logs() as logs:
-        reading.read_some(stage.services)
+        events.read_some(stage.services)
 
     assert stage.connection(row.id).deauthorized_at is None
     assert unread(stage) == []

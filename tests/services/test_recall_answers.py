@@ -5,20 +5,21 @@ from pydantic import SecretStr
 
 from dashboard.clients.delivery import Answer, Failure
 from dashboard.models.check import Finding
-from dashboard.services import recall_answers
-from dashboard.services.recall_answers import Next, Sign
-from dashboard.services.signatures import answer_challenge
+from dashboard.services.relay import answers
+from dashboard.services.relay.answers import Next
+from dashboard.services.relay.answers import Sign
+from dashboard.services.receiver.signatures import answer_challenge
 from tests.makers import SECRET_TOKEN
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 def test_any_2xx_is_delivered(status: int) -> None:
-    assert recall_answers.judge(Answer(status=status)).next is Next.DELIVERED
+    assert answers.judge(Answer(status=status)).next is Next.DELIVERED
 
 
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 503, 599])
 def test_what_time_mends_is_tried_again_on_the_schedule(status: int) -> None:
-    judged = recall_answers.judge(Answer(status=status))
+    judged = answers.judge(Answer(status=status))
 
     assert judged.next is Next.RETRY
     assert str(status) in judged.sentence
@@ -26,7 +27,7 @@ def test_what_time_mends_is_tried_again_on_the_schedule(status: int) -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308, 401, 402, 403, 404])
 def test_what_a_person_mends_waits_and_says_who(status: int) -> None:
-    judged = recall_answers.judge(Answer(status=status))
+    judged = answers.judge(Answer(status=status))
 
     assert judged.next is Next.WAIT
     assert str(status) in judged.sentence
@@ -41,7 +42,7 @@ def test_what_a_person_mends_waits_and_says_who(status: int) -> None:
     ],
 )
 def test_the_firewalls_page_is_no_refusal_of_the_secret(answer: Answer) -> None:
-    judged = recall_answers.judge(answer)
+    judged = answers.judge(answer)
 
     assert judged.next is Next.RETRY
     assert (judged.workspace, judged.zoom_app) == (Sign.DOWN, Sign.NONE)
@@ -50,14 +51,14 @@ def test_the_firewalls_page_is_no_refusal_of_the_secret(answer: Answer) -> None:
 
 @pytest.mark.parametrize("status", [400, 405, 410, 413, 415, 422, 451])
 def test_any_other_answer_is_dead_at_once(status: int) -> None:
-    judged = recall_answers.judge(Answer(status=status, body=b"because"))
+    judged = answers.judge(Answer(status=status, body=b"because"))
 
     assert judged.next is Next.DEAD
 
 
 @pytest.mark.parametrize("failure", Failure)
 def test_every_failure_is_tried_again_and_said_in_words(failure: Failure) -> None:
-    judged = recall_answers.judge(Answer(status=200, failure=failure))
+    judged = answers.judge(Answer(status=200, failure=failure))
 
     assert judged.next is (Next.WAIT if failure is Failure.SEALED else Next.RETRY)
     assert len(judged.sentence) > 20
@@ -83,7 +84,7 @@ def test_every_failure_is_tried_again_and_said_in_words(failure: Failure) -> Non
 def test_retry_after_is_honoured_as_seconds_or_date_but_capped(
     status: int, headers: dict[str, str], asked_s: float | None
 ) -> None:
-    assert recall_answers.judge(Answer(status=status, headers=headers)).asked_s == (
+    assert answers.judge(Answer(status=status, headers=headers)).asked_s == (
         asked_s
     )
 
@@ -101,14 +102,14 @@ def test_retry_after_is_honoured_as_seconds_or_date_but_capped(
     ],
 )
 def test_what_recall_echoes_of_secrets_is_not_kept(body: bytes, hidden: str) -> None:
-    shown = recall_answers.shown(body, [SECRET_TOKEN])
+    shown = answers.shown(body, [SECRET_TOKEN])
 
     assert hidden not in shown
     assert "(removed)" in shown
 
 
 def test_an_answer_is_kept_as_text_of_2048_characters_for_any_database() -> None:
-    shown = recall_answers.shown(b'{"detail":"no\0"}\n\xff' + b"x" * 5000)
+    shown = answers.shown(b'{"detail":"no\0"}\n\xff' + b"x" * 5000)
 
     assert shown.startswith('{"detail":"no "}\n\ufffdxxx')
     assert len(shown) == 2048
@@ -158,7 +159,7 @@ def right_answer(secret: SecretStr = SECRET_TOKEN) -> bytes:
 def test_recalls_answer_to_a_challenge_tells_which_secret_it_holds(
     answer: Answer, finding: Finding
 ) -> None:
-    found = recall_answers.compare_challenge(
+    found = answers.compare_challenge(
         answer, plain_token="plain", secret=SECRET_TOKEN
     )
 
@@ -171,6 +172,6 @@ def test_no_answer_to_a_challenge_says_nothing_about_secrets() -> None:
     answer = Answer(failure=Failure.TIMEOUT)
 
     assert (
-        recall_answers.compare_challenge(answer, plain_token="p", secret=SECRET_TOKEN)
+        answers.compare_challenge(answer, plain_token="p", secret=SECRET_TOKEN)
         is None
     )

@@ -14,9 +14,12 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import App, Kind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import audit, recall_apps, zoom_apps
-from dashboard.services.bundle import Services
-from dashboard.services.recall_apps import CreateResult, Creation
+from dashboard.services import audit
+from dashboard.services.recall_apps import creation
+from dashboard.services.zoom_apps import apps
+from dashboard.services.runtime import Services
+from dashboard.services.recall_apps.creation import CreateResult
+from dashboard.services.recall_apps.creation import Creation
 from tests.makers import API_KEY, FakeClock, a_workspace, a_zoom_app
 
 APPS = "/api/v2/zoom-oauth-apps/"
@@ -41,12 +44,12 @@ def ids(services: Services, sandbox: RunningSandbox) -> tuple[UUID, UUID]:
 @pytest.fixture
 def create(services: Services, ids: tuple[UUID, UUID]) -> Create:
     """Press Create in Recall."""
-    return lambda: recall_apps.create_in_recall(services, *ids, pause=no_pause)
+    return lambda: creation.create_in_recall(services, *ids, pause=no_pause)
 
 
 def stored(services: Services, zoom_app_id: UUID) -> ZoomApp:
     with services.database.reading() as session:
-        return zoom_apps.get(session, zoom_app_id)
+        return apps.get(session, zoom_app_id)
 
 
 def in_recall(sandbox: RunningSandbox) -> list[App]:
@@ -117,7 +120,7 @@ def test_two_at_once_make_one(
 
     def press(_: int) -> CreateResult:
         both.wait(timeout=10)
-        return recall_apps.create_in_recall(services, *ids)
+        return creation.create_in_recall(services, *ids)
 
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(press, range(2)))
@@ -155,14 +158,14 @@ def test_an_answer_lost_for_good_is_settled_by_the_next_press(
     lost = Fault(kind=FaultKind.LOST_ANSWER, path=APPS, method="POST", times=4)
     down = Fault(kind=FaultKind.DOWN, path=APPS, method="GET", times=None)
     with services.database.writing() as session:  # the first look is done already
-        row = zoom_apps.get(session, ids[0])
+        row = apps.get(session, ids[0])
         row.create_key, row.workspace_id = str(uuid4()), ids[1]
         session.add(row)
     sandbox.recall_faults.set([lost])
     create()
     (made,) = in_recall(sandbox)
     with services.database.writing() as session:  # as if it had died before storing
-        row = zoom_apps.get(session, ids[0])
+        row = apps.get(session, ids[0])
         row.recall_app_id, row.create_key = None, str(uuid4())
         session.add(row)
 
@@ -183,12 +186,12 @@ def test_while_an_answer_is_unknown_another_workspace_is_refused(
     other = a_workspace(services.vault, region="eu-central-1")
     with services.database.writing() as session:
         session.add(other)
-        row = zoom_apps.get(session, ids[0])
+        row = apps.get(session, ids[0])
         row.create_key, row.workspace_id = str(uuid4()), ids[1]
         session.add(row)
 
     with pytest.raises(ConflictError, match="chosen before"):
-        recall_apps.create_in_recall(services, ids[0], other.id)
+        creation.create_in_recall(services, ids[0], other.id)
 
     assert in_recall(sandbox) == []
 
@@ -219,7 +222,7 @@ def test_adopting_gives_recall_our_secrets(
 ) -> None:
     before = there_before(sandbox, stored(services, ids[0]).client_id)
 
-    recall_apps.adopt(services, *ids, UUID(before.id))
+    creation.adopt(services, *ids, UUID(before.id))
 
     (kept,) = in_recall(sandbox)
     assert stored(services, ids[0]).recall_app_id == UUID(before.id)
@@ -235,9 +238,9 @@ def test_an_app_of_another_kind_or_client_is_not_adopted(
     kind = there_before(sandbox, client_id, Kind.ACCOUNT_LEVEL)
 
     with pytest.raises(ConflictError, match="client ID"):
-        recall_apps.adopt(services, *ids, UUID(foreign.id))
+        creation.adopt(services, *ids, UUID(foreign.id))
     with pytest.raises(ConflictError, match="account_level"):
-        recall_apps.adopt(services, *ids, UUID(kind.id))
+        creation.adopt(services, *ids, UUID(kind.id))
 
     assert stored(services, ids[0]).recall_app_id is None
     assert foreign.webhook_secret == "test-older-token"
@@ -284,7 +287,7 @@ def test_updating_sends_the_secrets_stored_now(
     (made,) = in_recall(sandbox)
     made.webhook_secret = "test-older-token"
 
-    recall_apps.update_in_recall(services, ids[0], actor=audit.COMMAND_LINE)
+    creation.update_in_recall(services, ids[0], actor=audit.COMMAND_LINE)
 
     assert made.webhook_secret == "test-secret-token-0001"
 
@@ -293,4 +296,4 @@ def test_updating_an_app_that_is_not_in_recall_is_refused(
     services: Services, ids: tuple[UUID, UUID]
 ) -> None:
     with pytest.raises(ConflictError):
-        recall_apps.update_in_recall(services, ids[0], actor=audit.COMMAND_LINE)
+        creation.update_in_recall(services, ids[0], actor=audit.COMMAND_LINE)

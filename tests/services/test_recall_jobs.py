@@ -7,14 +7,16 @@ from uuid import UUID
 import pytest
 from pydantic import SecretStr
 
-from dashboard.clients.recall import Recall
-from dashboard.clients.recall_replies import RecallApp
+from dashboard.clients.recall.api import Recall
+from dashboard.clients.recall.replies import RecallApp
 from dashboard.errors import UpstreamError
 from dashboard.sandbox.recall.records import Kind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import recall_apps, zoom_apps
-from dashboard.services.bundle import Services
-from dashboard.services.recall_apps import CreateResult, Creation
+from dashboard.services.recall_apps import creation
+from dashboard.services.zoom_apps import apps
+from dashboard.services.runtime import Services
+from dashboard.services.recall_apps.creation import CreateResult
+from dashboard.services.recall_apps.creation import Creation
 from tests.makers import API_KEY, a_workspace, a_zoom_app
 
 
@@ -69,7 +71,7 @@ def ids(services: Services) -> tuple[UUID, UUID]:
 
 
 def create(services: Services, odd: Odd, ids: tuple[UUID, UUID]) -> CreateResult:
-    return recall_apps.create_in_recall(
+    return creation.create_in_recall(
         replace(services, recall=lambda *_, **__: odd),
         *ids,
         pause=lambda _seconds: None,
@@ -78,7 +80,7 @@ def create(services: Services, odd: Odd, ids: tuple[UUID, UUID]) -> CreateResult
 
 def key_kept(services: Services, zoom_app_id: UUID) -> str | None:
     with services.database.reading() as session:
-        return zoom_apps.get(session, zoom_app_id).create_key
+        return apps.get(session, zoom_app_id).create_key
 
 
 def there_before(sandbox: RunningSandbox, client_ids: Sequence[str]) -> None:
@@ -130,7 +132,7 @@ def test_what_recall_refused_to_double_is_offered_not_taken_for_ours(
     services: Services, sandbox: RunningSandbox, odd: Odd, ids: tuple[UUID, UUID]
 ) -> None:
     with services.database.reading() as session:
-        there_before(sandbox, [zoom_apps.get(session, ids[0]).client_id])
+        there_before(sandbox, [apps.get(session, ids[0]).client_id])
     sandbox.recall_world.set_switches({"duplicate_client_id": "refuse"})
     odd.shows_nothing = True
     with pytest.raises(UpstreamError):

@@ -9,8 +9,8 @@ from dashboard.db import Database
 from dashboard.errors import NotFoundError
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import recall_listing
-from dashboard.services.bundle import Services
+from dashboard.services.recall_apps import listing
+from dashboard.services.runtime import Services
 from tests.adopting_stage import CLIENT_ID, LIST, AdoptingStage, an_adopting_stage
 from tests.makers import API_KEY, NOON, a_workspace
 
@@ -154,4 +154,4 @@ def test_one_that_cannot_be_asked_about_is_not_gone(stage: AdoptingStage) -> Non
 
 def test_an_unknown_workspace_is_said(services: Services) -> None:
     with pytest.raises(NotFoundError):
-        recall_listing.listing(services, uuid4())
+        listing.listing(services, uuid4())

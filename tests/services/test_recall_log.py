@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
-from dashboard.clients.recall_replies import RecallLog
-from dashboard.services import recall_log
+from dashboard.clients.recall.replies import RecallLog
+from dashboard.services.probes import recall_log
 from tests.makers import API_KEY, CLIENT_SECRET, NOON, SECRET_TOKEN
 
 SECRETS = [SECRET_TOKEN, CLIENT_SECRET, API_KEY]

@@ -6,14 +6,16 @@ from uuid import UUID
 
 import pytest
 
-from dashboard.clients.zoom import JoinToken
+from dashboard.clients.zoom.api import JoinToken
 from dashboard.db import Database
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import connection_acts, connections, join_tokens
-from dashboard.services.bundle import Services
+from dashboard.services.connections import actions
+from dashboard.services.connections import connections
+from dashboard.services.token_states import join_tokens
+from dashboard.services.runtime import Services
 from dashboard.vault import Vault
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import NOON, FakeClock, a_connection, a_zoom_app
@@ -49,7 +51,7 @@ def test_it_is_kept_in_zooms_words_and_the_token_stays_healthy(
     row = mapped(stage, participants_may_record=False)
     clock.advance(minutes=1)
 
-    seen = connection_acts.try_again(stage.services, row.id)
+    seen = actions.try_again(stage.services, row.id)
 
     assert words in seen.recording_block
     assert seen.recording_block_at == clock.now()
@@ -61,7 +63,7 @@ def test_a_later_token_clears_it_by_itself(stage: ConnectStage) -> None:
     connections.refresh(stage.services, row.id)  # proves the scopes: no more is asked
     stage.sandbox.zoom_world.change_user(stage.ana.id, participants_may_record=False)
     unasked = connections.refresh(stage.services, row.id)
-    blocked = connection_acts.try_again(stage.services, row.id)
+    blocked = actions.try_again(stage.services, row.id)
     stage.sandbox.zoom_world.change_user(stage.ana.id, participants_may_record=True)
 
     seen = connections.refresh(stage.services, row.id)

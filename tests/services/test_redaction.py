@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.services import redaction
+from dashboard.services.webhook_log import redaction
 
 MEETING = {
     "event": "meeting.created",

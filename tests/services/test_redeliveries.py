@@ -16,8 +16,9 @@ from dashboard.models.resend import (
     ResendState,
 )
 from dashboard.models.webhook import Outcome, Webhook
-from dashboard.services import forwarding, resends
-from dashboard.services.retry_schedule import WAITS_S
+from dashboard.services.relay import results
+from dashboard.services.resends import resends
+from dashboard.services.relay.retries import WAITS_S
 from tests.makers import NOON
 from tests.services.forwarding_stage import (
     BUSY,
@@ -179,7 +180,7 @@ def test_a_late_worker_changes_nothing_of_a_resend(
     webhook_id = add(outcome=Outcome.DEAD)
     redelivery_id = owe(database, webhook_id, app_id)
     [late] = take(database)
-    [newer] = take(database, NOON + forwarding.LEASE)
+    [newer] = take(database, NOON + results.LEASE)
 
     assert record(database, tried(late, Answer(status=400))) == 0
     assert get(database, redelivery_id).outcome is RedeliveryOutcome.WAITING

@@ -9,9 +9,13 @@ from dashboard.db import Database
 from dashboard.errors import GrantLostError
 from dashboard.models.connection import TokenState
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import held_grants, refresh_claims, refreshing
-from dashboard.services.bundle import Services
-from dashboard.services.refresh_claims import ANSWERS_WITHIN, LEASE, Came
+from dashboard.services.grants import grants
+from dashboard.services.grants import refresh_claims
+from dashboard.services.grants import refreshing
+from dashboard.services.runtime import Services
+from dashboard.services.grants.refresh_claims import ANSWERS_WITHIN
+from dashboard.services.grants.refresh_claims import LEASE
+from dashboard.services.grants.refresh_claims import Came
 from tests.held_stage import (
     HeldStage,
     a_held_stage,
@@ -121,8 +125,8 @@ def test_a_reconnect_during_a_refresh_wins(held: HeldStage, clock: FakeClock) ->
     )
     consented = held.consent()
     with held.services.database.writing() as session:
-        row = held_grants.get(session, held.connection_id)
-        held_grants.put(
+        row = grants.get(session, held.connection_id)
+        grants.put(
             session,
             held.services.vault,
             row,

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from dashboard.models.connection import Connection, TokenState
-from dashboard.services import removals
-from dashboard.services.findings import Finding
+from dashboard.services.token_states import removals
+from dashboard.services.token_states.findings import Finding
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_zoom_app
 

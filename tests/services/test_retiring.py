@@ -11,9 +11,13 @@ from dashboard.models.audit import AuditEntry
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Environment, ZoomApp
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import attention, connecting, overview, retiring, zoom_apps
+from dashboard.services.status import attention
+from dashboard.services.connect import flow
+from dashboard.services.status import overview
+from dashboard.services.going_live import retiring
+from dashboard.services.zoom_apps import apps as zoom_apps
 from dashboard.services.audit import Actor
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 from dashboard.worker import Worker
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import NOON, a_connection, a_zoom_app
@@ -151,7 +155,7 @@ def test_who_comes_back_without_a_state_is_not_sent_to_it(
 ) -> None:
     def only() -> ZoomApp | None:
         with stage.services.database.reading() as session:
-            return connecting.only_ready(session)
+            return flow.only_ready(session)
 
     before = only()
     retire(stage)

@@ -3,13 +3,13 @@ from itertools import pairwise
 
 import pytest
 
-from dashboard.services import retry_schedule
-from dashboard.services.retry_schedule import WAITS_S
+from dashboard.services.relay import retries
+from dashboard.services.relay.retries import WAITS_S
 from tests.makers import NOON
 
 
 def waited_s(attempts: int, **over: float) -> float:
-    due = retry_schedule.next_due(attempts, webhook_id=7, now=NOON, **over)
+    due = retries.next_due(attempts, webhook_id=7, now=NOON, **over)
     assert due is not None
     return (due - NOON).total_seconds()
 
@@ -18,7 +18,7 @@ def test_the_first_waits_are_seconds_and_all_make_a_day() -> None:
     assert waited_s(1) < 2
     assert all(shorter <= longer for shorter, longer in pairwise(WAITS_S))
     assert sum(WAITS_S) == pytest.approx(24 * 3600, rel=0.02)
-    assert retry_schedule.in_words() == "23 times within 24 hours"
+    assert retries.in_words() == "23 times within 24 hours"
 
 
 @pytest.mark.parametrize("attempts", range(1, len(WAITS_S) + 1))
@@ -28,7 +28,7 @@ def test_a_wait_is_stretched_by_at_most_a_fifth(attempts: int) -> None:
 
 def test_a_backlog_does_not_come_back_at_once() -> None:
     dues = {
-        retry_schedule.next_due(5, webhook_id=number, now=NOON) for number in range(50)
+        retries.next_due(5, webhook_id=number, now=NOON) for number in range(50)
     }
 
     assert len(dues) == 50
@@ -37,8 +37,8 @@ def test_a_backlog_does_not_come_back_at_once() -> None:
 def test_after_a_day_it_is_given_up() -> None:
     last = len(WAITS_S)
 
-    assert retry_schedule.next_due(last, webhook_id=7, now=NOON) is not None
-    assert retry_schedule.next_due(last + 1, webhook_id=7, now=NOON) is None
+    assert retries.next_due(last, webhook_id=7, now=NOON) is not None
+    assert retries.next_due(last + 1, webhook_id=7, now=NOON) is None
 
 
 def test_what_recall_asks_is_the_least_and_an_hour_the_most() -> None:

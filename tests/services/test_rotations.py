@@ -11,8 +11,11 @@ from dashboard.models.audit import AuditEntry
 from dashboard.models.secret_change import SecretChange
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
-from dashboard.services import audit, entering, rotations, zoom_apps
-from dashboard.services.entering import WrongPairError
+from dashboard.services import audit
+from dashboard.services.zoom_apps import credential_checks
+from dashboard.services.rotation import rotations
+from dashboard.services.zoom_apps import apps
+from dashboard.services.zoom_apps.credential_checks import WrongPairError
 from tests.makers import NOON
 from tests.rotation_stage import API, FORMER, Stage, admin, changes, minutes, stage
 
@@ -20,7 +23,7 @@ __all__ = ["admin", "stage"]
 
 
 def tokens(stage: Stage) -> list[str]:
-    found = zoom_apps.secret_tokens(stage.services.vault, stage.app())
+    found = apps.secret_tokens(stage.services.vault, stage.app())
     return [each.secret.get_secret_value() for each in found]
 
 
@@ -34,7 +37,7 @@ def set_app(stage: Stage, **values: Any) -> None:
 
 def enter(stage: Stage, **typed: str) -> None:
     """Store it here and go no further."""
-    entering.change(
+    credential_checks.change(
         stage.services, stage.app_id, changes(**typed), actor=audit.COMMAND_LINE
     )
 

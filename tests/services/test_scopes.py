@@ -3,7 +3,7 @@
 import pytest
 
 from dashboard.models.zoom_app import Kind, ScopeStyle
-from dashboard.services import scopes
+from dashboard.services.zoom_apps import scopes
 
 USER, ACCOUNT = Kind.USER_LEVEL, Kind.ACCOUNT_LEVEL
 GRANULAR, LEGACY = ScopeStyle.GRANULAR, ScopeStyle.LEGACY

@@ -8,7 +8,8 @@ import pytest
 from dashboard.db import Database
 from dashboard.models.check import Finding, Source
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import sightings, validation
+from dashboard.services.probes import recent
+from dashboard.services.validation import evidence
 from dashboard.vault import Vault
 from tests.makers import NOON, a_webhook, saved_app
 
@@ -32,7 +33,7 @@ def note(
     told = None if told_hours_ago is None else NOON - HOUR * told_hours_ago
     with database.writing() as session:
         for hours in hours_ago:
-            validation.record(
+            evidence.record(
                 session,
                 zoom_app_id=app_id,
                 source=source,
@@ -45,7 +46,7 @@ def note(
 
 def shown(database: Database, app_id: UUID) -> list[tuple[str, str, float]]:
     with database.reading() as session:
-        found = sightings.latest(session, app_id)
+        found = recent.latest(session, app_id)
     return [(one.title, one.word, (NOON - one.at) / HOUR) for one in found]
 
 

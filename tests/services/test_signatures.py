@@ -3,8 +3,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
-from dashboard.services import signatures
-from dashboard.services.signatures import Cause, Judgement, NamedSecret
+from dashboard.services.receiver import signatures
+from dashboard.services.receiver.signatures import Cause
+from dashboard.services.receiver.signatures import Judgement
+from dashboard.services.receiver.signatures import NamedSecret
 
 # contracts/zoom.md section 8.
 V1_SECRET = SecretStr("4fv1RkqGQUq5sWbEz6hA5A")

@@ -12,8 +12,10 @@ from dashboard.models.ids import new_id
 from dashboard.models.watch import HeardHour
 from dashboard.models.webhook import Refusal
 from dashboard.models.zoom_app import Routing, ZoomApp
-from dashboard.services import silence, validation
-from dashboard.services.silence import Heard, Silence
+from dashboard.services.status import silence
+from dashboard.services.validation import evidence
+from dashboard.services.status.silence import Heard
+from dashboard.services.status.silence import Silence
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, saved_app
 
@@ -149,7 +151,7 @@ def stored(database: Database, vault: Vault, **over: Any) -> ZoomApp:
         session.add(a_connection(app, token_state=TokenState.RECONNECT_NEEDED))
         session.add(a_webhook(app, received_at=NOON - 5 * DAY))
         session.add(
-            a_webhook(app, event=validation.CHALLENGE, received_at=NOON - 2 * DAY)
+            a_webhook(app, event=evidence.CHALLENGE, received_at=NOON - 2 * DAY)
         )
         for hour in daily(10, until=NOON - 5 * DAY):
             session.add(HeardHour(zoom_app_id=app.id, hour=hour, events=2))

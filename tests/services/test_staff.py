@@ -9,7 +9,7 @@ from sqlmodel import Session
 from dashboard.db import Database
 from dashboard.errors import ConflictError, InvalidInputError
 from dashboard.models.staff import Role, Staff
-from dashboard.services import staff
+from dashboard.services.staff import accounts
 from dashboard.services.throttle import SIGN_IN_TRIES
 from tests.makers import NOON
 
@@ -24,7 +24,7 @@ def added(session: Session, **over: object) -> Staff:
         "password": PASSWORD,
         "now": NOON,
     }
-    return staff.add(session, **(values | over))  # type: ignore[arg-type]  # a test's values
+    return accounts.add(session, **(values | over))  # type: ignore[arg-type]  # a test's values
 
 
 def sign_in(
@@ -35,7 +35,7 @@ def sign_in(
     later: timedelta = timedelta(0),
 ) -> Staff | None:
     with database.writing() as session:
-        return staff.sign_in(
+        return accounts.sign_in(
             session,
             email=email,
             password=password,
@@ -76,7 +76,7 @@ def test_a_disabled_person_is_refused(database: Database) -> None:
     with database.writing() as session:
         added(session)
         other = added(session, email="ben@example.com")
-        staff.disable(session, other, now=NOON)
+        accounts.disable(session, other, now=NOON)
 
     assert sign_in(database, email="ben@example.com") is None
 
@@ -142,7 +142,7 @@ def test_a_new_password_ends_every_session(database: Database) -> None:
     with database.writing() as session:
         person = added(session)
         before = person.session_epoch
-        staff.set_password(session, person, WRONG)
+        accounts.set_password(session, person, WRONG)
 
     assert person.session_epoch > before
     assert sign_in(database, password=WRONG) is not None
@@ -153,6 +153,6 @@ def test_the_last_admin_stays(database: Database) -> None:
         person = added(session)
 
     with pytest.raises(ConflictError, match="only admin"), database.writing() as s:
-        staff.disable(s, person, now=NOON)
+        accounts.disable(s, person, now=NOON)
     with pytest.raises(ConflictError, match="only admin"), database.writing() as s:
-        staff.set_role(s, person, Role.SUPPORT)
+        accounts.set_role(s, person, Role.SUPPORT)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from dashboard.clients.zoom_subscriptions import Subscriber
+from dashboard.clients.zoom.subscriptions import Subscriber
 from dashboard.db import Database
 from dashboard.errors import ConflictError
 from dashboard.models.workspace import Verdict
@@ -14,9 +14,9 @@ from dashboard.models.zoom_app import Kind, Routing
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom.records import Delivery
-from dashboard.services import subscription_jobs
-from dashboard.services.bundle import Services
-from dashboard.services.subscriptions import State
+from dashboard.services.marketplace import subscription_jobs
+from dashboard.services.runtime import Services
+from dashboard.services.marketplace.subscriptions import State
 from tests.makers import a_connection, a_zoom_app
 from tests.relay_stage import until
 from tests.services.subscription_stage import (

@@ -11,9 +11,12 @@ from dashboard.db import Database
 from dashboard.errors import ConflictError
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import Environment, Kind, ZoomApp
-from dashboard.services import connection_pages, succession
-from dashboard.services.connection_filters import Filters, Sort
-from dashboard.services.succession import Move, Progress
+from dashboard.services.connections import listing
+from dashboard.services.zoom_apps import succession
+from dashboard.services.connections.filters import Filters
+from dashboard.services.connections.filters import Sort
+from dashboard.services.zoom_apps.succession import Move
+from dashboard.services.zoom_apps.succession import Progress
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_zoom_app
 
@@ -48,7 +51,7 @@ def names(session: Session, move: Move, *, is_moved: bool) -> list[str]:
     filters = Filters(
         zoom_app_id=move.from_id, sort=Sort.NAME, move=move, is_moved=is_moved
     )
-    found = connection_pages.page(session, filters)
+    found = listing.page(session, filters)
     return [row.display_name for row in found.rows]
 
 
@@ -165,7 +168,7 @@ def test_the_pages_of_those_left_hold_each_of_them_once(
 
     seen, cursor = [], None
     while True:
-        found = connection_pages.page(session, filters, cursor=cursor, limit=7)
+        found = listing.page(session, filters, cursor=cursor, limit=7)
         seen += [row.email for row in found.rows]
         cursor = found.older
         if cursor is None:
@@ -182,6 +185,6 @@ def test_a_search_keeps_to_those_left(session: Session, vault: Vault) -> None:
     move = succession.between(former, following)
     filters = Filters(search="an", zoom_app_id=former.id, move=move)
 
-    found = connection_pages.page(session, filters)
+    found = listing.page(session, filters)
 
     assert [row.zoom_user_id for row in found.rows] == ["anna"]

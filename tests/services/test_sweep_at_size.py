@@ -1,7 +1,7 @@
 """Hundreds due at once, 429s, an outage: budgets are kept, every state ends right."""
 
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 from tests.makers import FakeClock
 from tests.sweep_at_size import story
 from tests.sweep_stage import Fate, a_sweep_stage

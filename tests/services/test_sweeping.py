@@ -7,17 +7,18 @@ from uuid import UUID
 import pytest
 from sqlmodel import select, update
 
-from dashboard.clients.recall_operations import Operation
+from dashboard.clients.recall.operations import Operation
 from dashboard.db import Database
 from dashboard.models.connection import Connection, TokenState
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import budget_counts, sweeping
-from dashboard.services.bundle import Services
-from dashboard.services.hands import Hands
-from dashboard.services.patience import Patience
-from dashboard.services.sweep_progress import progress
-from dashboard.services.sweeping import Sweep
+from dashboard.services.recall import budget_counts
+from dashboard.services.sweep import sweep as sweeping
+from dashboard.services.runtime import Services
+from dashboard.threads import Hands
+from dashboard.services.sweep.backoff import Patience
+from dashboard.services.sweep.progress import progress
+from dashboard.services.sweep.sweep import Sweep
 from dashboard.vault import Vault, fingerprint
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import API_KEY, NOON, FakeClock, a_connection, a_workspace, a_zoom_app

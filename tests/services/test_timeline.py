@@ -12,8 +12,8 @@ from dashboard.models.connection import AttemptOutcome, ConnectAttempt, Connecti
 from dashboard.models.connection_event import ConnectionEvent
 from dashboard.models.ids import new_id
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import timeline
-from dashboard.services.timeline import Line
+from dashboard.services.timeline import timeline
+from dashboard.services.timeline.timeline import Line
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, a_zoom_app
 

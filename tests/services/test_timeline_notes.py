@@ -10,15 +10,13 @@ from dashboard.models.connection import Connection
 from dashboard.models.connection_event import ConnectionEvent
 from dashboard.models.ids import new_id
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import (
-    connection_acts,
-    connections,
-    old_evidence,
-    reading,
-    sweeping,
-)
+from dashboard.services.connections import actions
+from dashboard.services.connections import connections
+from dashboard.services.retention import evidence
+from dashboard.services.sweep import events
+from dashboard.services.sweep import sweep
 from dashboard.services.audit import Actor
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import CLIENT_SECRET, NOON, FakeClock
 from tests.services.reading_stage import add, tell, updated
@@ -105,9 +103,9 @@ def test_a_user_who_removes_the_app_and_comes_back_is_told_in_order(
     stage.sandbox.zoom_world.uninstall(stage.app.client_id, stage.ana.id)
     facts = {"client_id": stage.app.client_id}
     tell(stage, "app_deauthorized", clock.now(), facts, zoom_user_id=stage.ana.id)
-    reading.read_some(stage.services)
+    events.read_some(stage.services)
     clock.advance(seconds=20)
-    sweeping.check_due(stage.services)
+    sweep.check_due(stage.services)
     clock.advance(minutes=1)
 
     stage.connect()
@@ -130,7 +128,7 @@ def test_a_pmi_that_a_webhook_changed_says_so_at_zooms_time(
     at = NOON + timedelta(minutes=3)
 
     updated(stage, at, pmi=5550001111)
-    reading.read_some(stage.services)
+    events.read_some(stage.services)
 
     [words] = noted(stage, row)
     assert words.startswith("The PMI changed from 555 123 4567 to 555 000 1111, says")
@@ -142,8 +140,8 @@ def test_a_pmi_that_a_webhook_changed_says_so_at_zooms_time(
 def test_acts_are_noted_with_who_did_them(stage: ConnectStage) -> None:
     row = stage.connect()
 
-    connection_acts.try_again(stage.services, row.id, actor=ADMIN)
-    connection_acts.sync_meetings(stage.services, row.id, actor=ADMIN)
+    actions.try_again(stage.services, row.id, actor=ADMIN)
+    actions.sync_meetings(stage.services, row.id, actor=ADMIN)
 
     assert noted(stage, row, "act") == [
         "Check now was pressed, by admin@example.com.",
@@ -156,7 +154,7 @@ def test_recalls_log_comes_in_once_and_without_secrets(stage: ConnectStage) -> N
     credential, secret = stage.credentials()[0], CLIENT_SECRET.get_secret_value()
     stage.sandbox.recall_world.log_credential(credential, f"Refused with {secret}.")
 
-    shown = [connection_acts.recall_log(stage.services, row.id) for _ in range(2)]
+    shown = [actions.recall_log(stage.services, row.id) for _ in range(2)]
 
     assert noted(stage, row, "log") == ["Refused with [removed]."]
     assert [entry.message for entry in shown[0]] == ["Refused with [removed]."]
@@ -166,14 +164,14 @@ def test_check_now_brings_recalls_log_as_well(stage: ConnectStage) -> None:
     row = stage.connect()
     stage.sandbox.recall_world.log_credential(stage.credentials()[0], "It failed.")
 
-    connection_acts.try_again(stage.services, row.id, actor=ADMIN)
+    actions.try_again(stage.services, row.id, actor=ADMIN)
 
     assert noted(stage, row, "log") == ["It failed."]
 
 
 def test_a_timeline_keeps_its_newest_lines(stage: ConnectStage) -> None:
     row, other = add(stage), add(stage, zoom_user_id="zUsEr0002")
-    kept = old_evidence.LINES_KEPT
+    kept = evidence.LINES_KEPT
     with stage.services.database.writing() as session:
         for number in range(kept + 5):
             at = NOON + timedelta(seconds=number)
@@ -181,7 +179,7 @@ def test_a_timeline_keeps_its_newest_lines(stage: ConnectStage) -> None:
         session.add(an_event(other, NOON - timedelta(days=900), "Old, and alone."))
 
     with stage.services.database.writing() as session:
-        gone = old_evidence.prune(session, cutoff=NOON - timedelta(days=30), limit=99)
+        gone = evidence.prune(session, cutoff=NOON - timedelta(days=30), limit=99)
 
     assert gone == 5
     assert noted(stage, row)[0] == "Line 5."

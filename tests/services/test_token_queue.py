@@ -11,9 +11,11 @@ from dashboard.models.hold import Hold, HoldKind
 from dashboard.models.ids import new_id
 from dashboard.models.secret_change import SecretChange
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import forwarding, token_use
-from dashboard.services.deliveries import Delivery
-from dashboard.services.token_use import TRIES, Owed
+from dashboard.services.relay import results
+from dashboard.services.zoom_apps import secret_token_use
+from dashboard.services.relay.deliveries import Delivery
+from dashboard.services.zoom_apps.secret_token_use import TRIES
+from dashboard.services.zoom_apps.secret_token_use import Owed
 from tests.makers import NOON
 from tests.services.forwarding_stage import Add, add, app_id, take
 
@@ -77,7 +79,7 @@ def test_what_waits_for_recall_to_be_given_it_makes_nobody_busy(
     change(database, app_id)
 
     with database.reading() as session:
-        assert not forwarding.is_any_due(session, now=NOW)
+        assert not results.is_any_due(session, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -155,4 +157,4 @@ def test_what_goes_before_recall_is_given_it(  # noqa: PLR0917 - fixtures
         hold(database, its_id, held)
 
     with database.reading() as session:
-        assert token_use.former_owed(session, app, owed) is expected
+        assert secret_token_use.former_owed(session, app, owed) is expected

@@ -6,14 +6,12 @@ from dashboard.db import Database
 from dashboard.models.check import Finding, Source
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Outcome, RefusalCount
-from dashboard.services import (
-    sightings,
-    traffic,
-    validation,
-    zoom_app_summary,
-    zoom_apps,
-)
-from dashboard.services.bundle import Services
+from dashboard.services.probes import recent
+from dashboard.services.status import traffic
+from dashboard.services.validation import evidence
+from dashboard.services.status import zoom_app_summary
+from dashboard.services.zoom_apps import apps
+from dashboard.services.runtime import Services
 from dashboard.vault import Vault
 from tests.makers import NOON, a_webhook, a_zoom_app, saved_app
 
@@ -63,13 +61,13 @@ def test_what_was_seen_mixes_evidence_and_events_newest_first(
         session.add(app)
         session.flush()
         session.add(a_webhook(app, received_at=NOON, outcome=Outcome.DELIVERED))
-        session.add(a_webhook(app, event=validation.CHALLENGE))
+        session.add(a_webhook(app, event=evidence.CHALLENGE))
         for source, minutes in (
             (Source.ZOOM_CHALLENGE, -1),
             (Source.ZOOM_EVENT, 0),
             (Source.RECALL_PROBE, 1),
         ):
-            validation.record(
+            evidence.record(
                 session,
                 zoom_app_id=app.id,
                 source=source,
@@ -79,7 +77,7 @@ def test_what_was_seen_mixes_evidence_and_events_newest_first(
             )
 
     with database.reading() as session:
-        seen = sightings.latest(session, app.id)
+        seen = recent.latest(session, app.id)
 
     assert [(one.title, one.word) for one in seen] == [
         ("Probe to Recall", "valid"),
@@ -96,8 +94,8 @@ def test_the_summary_tells_everything_but_the_secrets(services: Services) -> Non
     with services.database.reading() as session:
         found = zoom_app_summary.summary(
             session,
-            zoom_apps.get(session, zoom_app_id),
-            validation.evidence(session, zoom_app_id),
+            apps.get(session, zoom_app_id),
+            evidence.evidence(session, zoom_app_id),
             settings=services.settings,
             public_url=services.public_url,
             now=NOW,

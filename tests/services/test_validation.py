@@ -9,7 +9,7 @@ from sqlmodel import Session
 from dashboard.db import Database
 from dashboard.errors import NotFoundError
 from dashboard.models.check import Finding, Source
-from dashboard.services import validation
+from dashboard.services.validation import evidence
 from dashboard.vault import Vault
 from tests.makers import NOON, a_webhook, a_zoom_app
 
@@ -30,7 +30,7 @@ def note(
     finding: Finding,
     hours_ago: int = 0,
 ) -> None:
-    validation.record(
+    evidence.record(
         session,
         zoom_app_id=zoom_app_id,
         source=source,
@@ -47,7 +47,7 @@ def test_an_app_of_which_nothing_was_seen_has_no_evidence(
         zoom_app_id = an_app(session, vault)
 
     with database.reading() as session:
-        found = validation.evidence(session, zoom_app_id)
+        found = evidence.evidence(session, zoom_app_id)
 
     assert found.challenge is None
     assert found.event_at is None
@@ -68,7 +68,7 @@ def test_the_newest_of_each_source_is_the_evidence(
         note(session, zoom_app_id, Source.RECALL_API, Finding.NOT_SEEN, 3)
 
     with database.reading() as session:
-        found = validation.evidence(session, zoom_app_id)
+        found = evidence.evidence(session, zoom_app_id)
 
     assert found.challenge is not None
     assert found.challenge.at == NOON - HOUR * 6
@@ -87,7 +87,7 @@ def test_another_apps_evidence_is_not_ours(database: Database, vault: Vault) -> 
         note(session, other_id, Source.ZOOM_CHALLENGE, Finding.GOOD)
 
     with database.reading() as session:
-        found = validation.evidence(session, zoom_app_id)
+        found = evidence.evidence(session, zoom_app_id)
 
     assert found.good_challenge is None
 
@@ -100,10 +100,10 @@ def test_a_challenge_is_not_taken_for_a_genuine_event(
         session.add(zoom_app)
         session.flush()
         session.add(a_webhook(zoom_app, received_at=NOON - HOUR))
-        session.add(a_webhook(zoom_app, event=validation.CHALLENGE))
+        session.add(a_webhook(zoom_app, event=evidence.CHALLENGE))
 
     with database.reading() as session:
-        found = validation.evidence(session, zoom_app.id)
+        found = evidence.evidence(session, zoom_app.id)
 
     assert found.event_at == NOON - HOUR
 
@@ -112,7 +112,7 @@ def test_a_detail_that_is_too_long_is_cut_not_refused(
     database: Database, vault: Vault
 ) -> None:
     with database.writing() as session:
-        check = validation.record(
+        check = evidence.record(
             session,
             zoom_app_id=an_app(session, vault),
             source=Source.RECALL_PROBE,
@@ -126,4 +126,4 @@ def test_a_detail_that_is_too_long_is_cut_not_refused(
 
 def test_no_such_app_is_said(database: Database) -> None:
     with database.reading() as session, pytest.raises(NotFoundError):
-        validation.evidence(session, uuid4())
+        evidence.evidence(session, uuid4())

@@ -10,8 +10,8 @@ from sqlmodel import col, func, select
 from dashboard.db import Database
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.zoom_app import Routing
-from dashboard.services import validation
-from dashboard.services.validation import Evidence
+from dashboard.services.validation import evidence
+from dashboard.services.validation.evidence import Evidence
 from dashboard.vault import Vault
 from tests.makers import NOON, saved_app
 
@@ -34,7 +34,7 @@ def note(database: Database, app_id: UUID, *notes: Note) -> None:
     """Record (source, finding, hours ago, and of how many hours ago it speaks)."""
     for source, finding, hours_ago, *told in notes:
         with database.writing() as session:
-            validation.record(
+            evidence.record(
                 session,
                 zoom_app_id=app_id,
                 source=source,
@@ -47,7 +47,7 @@ def note(database: Database, app_id: UUID, *notes: Note) -> None:
 
 def gathered(database: Database, app_id: UUID) -> Evidence:
     with database.reading() as session:
-        return validation.evidence(session, app_id)
+        return evidence.evidence(session, app_id)
 
 
 def count(database: Database, source: Source) -> int:
@@ -189,7 +189,7 @@ def test_an_app_of_which_much_was_seen_costs_few_queries(
     with database.reading() as session:
         connection = session.connection()
         sql.listen(connection, "before_cursor_execute", lambda *a: asked.append(a[2]))
-        validation.evidence(session, app_id)
+        evidence.evidence(session, app_id)
 
     assert len(asked) == 3
 
@@ -208,8 +208,8 @@ def test_the_looks_at_the_evidence_go_over_an_index(
             "before_cursor_execute",
             lambda *args: asked.append((args[2], args[3])),
         )
-        validation.evidence(session, app_id)
-        validation.latest(session, uuid4())
+        evidence.evidence(session, app_id)
+        evidence.latest(session, uuid4())
         plans = [
             row[3]
             for statement, values in list(asked)

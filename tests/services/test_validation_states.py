@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from dashboard.models.check import Source
-from dashboard.services.validation import ours, recalls
-from dashboard.services.validation_limits import LIMITS
-from dashboard.services.validation_states import State
+from dashboard.services.validation.evidence import ours
+from dashboard.services.validation.evidence import recalls
+from dashboard.services.validation.limits import LIMITS
+from dashboard.services.validation.states import State
 from tests.makers import NOON
 from tests.services.validation_cases import DIRECT, OURS, RELAY, Case
 

@@ -10,9 +10,11 @@ from dashboard.models.check import Finding, Source
 from dashboard.models.watch import Watch
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
-from dashboard.services import watches
-from dashboard.services.watch_looks import BRISK, CALM, STEADY
-from dashboard.services.watching import Lookout
+from dashboard.services.validation import schedule
+from dashboard.services.probes.rounds import BRISK
+from dashboard.services.probes.rounds import CALM
+from dashboard.services.probes.rounds import STEADY
+from dashboard.services.probes.watcher import Lookout
 from dashboard.worker import Worker
 from tests.makers import NOON
 from tests.relay_stage import With, until
@@ -119,8 +121,8 @@ def test_trouble_that_somebody_looks_at_is_probed_soon(stage: Stage) -> None:
 
     stage.look()
 
-    assert unwatched == NOON + watches.PROBED_IN_TROUBLE
-    assert stage.row().probe_due_at == stage.clock.now() + watches.PROBED_WHILE_OPEN
+    assert unwatched == NOON + schedule.PROBED_IN_TROUBLE
+    assert stage.row().probe_due_at == stage.clock.now() + schedule.PROBED_WHILE_OPEN
 
 
 def test_the_same_answer_is_kept_again_after_an_hour_only(stage: Stage) -> None:

@@ -9,8 +9,8 @@ from sqlmodel import select
 from dashboard.db import Database
 from dashboard.models.watch import Watch
 from dashboard.models.zoom_app import Routing, ZoomApp
-from dashboard.services import watches
-from dashboard.services.watches import Taken
+from dashboard.services.validation import schedule
+from dashboard.services.validation.schedule import Taken
 from dashboard.vault import Vault
 from tests.makers import NOON, saved_app
 
@@ -42,12 +42,12 @@ def row_of(database: Database, app_id: UUID) -> Watch:
 
 def take(database: Database, now: datetime = NOON, **over: object) -> list[Taken]:
     values: dict[str, object] = {"limit": 10, "busy": {}, "a_workspace": 10} | over
-    return watches.take(database, now=now, **values)  # type: ignore[arg-type]  # a test's shorthand
+    return schedule.take(database, now=now, **values)  # type: ignore[arg-type]  # a test's shorthand
 
 
 def opened(database: Database, *app_ids: UUID, now: datetime = NOON) -> None:
     with database.writing() as session:
-        watches.watched(session, app_ids, now=now)
+        schedule.watched(session, app_ids, now=now)
 
 
 def test_an_opened_page_makes_the_record_and_the_log_due_now(
@@ -58,7 +58,7 @@ def test_an_opened_page_makes_the_record_and_the_log_due_now(
     opened(database, app_id)
 
     row = row_of(database, app_id)
-    assert row.watched_until == NOON + watches.OPEN_FOR
+    assert row.watched_until == NOON + schedule.OPEN_FOR
     assert (row.poll_due_at, row.log_due_at, row.probe_due_at) == (NOON, NOON, LATER)
 
 
@@ -70,7 +70,7 @@ def test_a_page_that_stays_open_leaves_the_rhythm_alone(
     opened(database, app_id, now=NOON)
 
     row = row_of(database, app_id)
-    assert row.watched_until == NOON + watches.OPEN_FOR
+    assert row.watched_until == NOON + schedule.OPEN_FOR
     assert (row.poll_due_at, row.log_due_at) == (SOON, LATER)
 
 
@@ -103,23 +103,23 @@ def test_a_change_makes_everything_due_and_gives_up_the_look_under_way(
     (before,) = take(database)
 
     with database.writing() as session:
-        watches.hasten(session, app_id, now=SOON)
+        schedule.hasten(session, app_id, now=SOON)
 
     row = row_of(database, app_id)
     assert {row.poll_due_at, row.log_due_at, row.probe_due_at} == {SOON}
     assert (row.failures, row.claimed_until) == (0, None)
     with database.writing() as session:
-        assert watches.held(session, before) is None
+        assert schedule.held(session, before) is None
     (after,) = take(database, SOON)
     with database.writing() as session:
-        assert watches.held(session, after) is not None
+        assert schedule.held(session, after) is not None
 
 
 def test_a_change_of_an_app_that_was_never_looked_at_makes_its_row(
     database: Database, app_id: UUID
 ) -> None:
     with database.writing() as session:
-        watches.hasten(session, app_id, now=NOON)
+        schedule.hasten(session, app_id, now=NOON)
 
     assert row_of(database, app_id).probe_due_at == NOON
 
@@ -131,12 +131,12 @@ def test_an_app_is_taken_once_until_its_lease_ends(
 
     (first,) = take(database)
     meanwhile = take(database, NOON + timedelta(seconds=30))
-    (again,) = take(database, NOON + watches.LEASE)
+    (again,) = take(database, NOON + schedule.LEASE)
 
     assert meanwhile == []
     assert again.claim == first.claim + 1
     with database.writing() as session:
-        assert watches.held(session, first) is None
+        assert schedule.held(session, first) is None
 
 
 def test_of_two_that_see_the_same_due_one_takes_it(
@@ -145,7 +145,7 @@ def test_of_two_that_see_the_same_due_one_takes_it(
     watch(database, app_id, poll_due_at=NOON)
 
     with database.writing() as session:
-        both = [watches._claim(session, app_id, None, now=NOON) for _ in range(2)]
+        both = [schedule._claim(session, app_id, None, now=NOON) for _ in range(2)]
 
     assert [each is not None for each in both] == [True, False]
 
@@ -156,7 +156,7 @@ def test_one_that_was_just_looked_at_is_not_taken_again(
     watch(database, app_id)
 
     with database.writing() as session:
-        assert watches._claim(session, app_id, None, now=NOON) is None
+        assert schedule._claim(session, app_id, None, now=NOON) is None
 
 
 def test_an_app_that_was_retired_is_not_looked_at_any_more(
@@ -212,12 +212,12 @@ def test_no_workspace_takes_all_the_room(database: Database, vault: Vault) -> No
     with database.writing() as session:
         full, free = saved_app(session, vault), saved_app(session, vault)
     workspaces = {each.zoom_app_id: each.workspace_id for each in take(database)}
-    later = NOON + watches.LEASE
+    later = NOON + schedule.LEASE
 
     busy = {workspaces[full]: 3}
     taken = take(database, later, busy=busy, a_workspace=3)
-    spared = take(database, later + watches.LEASE, spared=[workspaces[full]])
-    none = take(database, later + 2 * watches.LEASE, limit=0)
+    spared = take(database, later + schedule.LEASE, spared=[workspaces[full]])
+    none = take(database, later + 2 * schedule.LEASE, limit=0)
 
     assert [each.zoom_app_id for each in taken] == [free]
     assert [each.zoom_app_id for each in spared] == [free]
@@ -244,7 +244,7 @@ def test_probes_are_daily_and_sooner_in_trouble(
         probe_due_at=NOON,
     )
 
-    watches.plan_probe(row, is_good=is_good, now=NOON)
+    schedule.plan_probe(row, is_good=is_good, now=NOON)
 
     assert within[0] <= row.probe_due_at - NOON <= within[1]
 
@@ -256,6 +256,6 @@ def test_the_daily_probes_of_many_apps_do_not_come_together() -> None:
     ]
 
     for row in rows:
-        watches.plan_probe(row, is_good=True, now=NOON)
+        schedule.plan_probe(row, is_good=True, now=NOON)
 
     assert len({row.probe_due_at for row in rows}) > 10

@@ -7,13 +7,15 @@ from dashboard.models.watch import Watch
 from dashboard.models.zoom_app import Routing
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import changes, entering, recall_apps
+from dashboard.services.live import topics
+from dashboard.services.zoom_apps import credential_checks
+from dashboard.services.recall_apps import creation
 from dashboard.services.audit import COMMAND_LINE
-from dashboard.services.bundle import Services
-from dashboard.services.credentials import ZoomAppChanges
-from dashboard.services.validation import State
-from dashboard.services.watch_looks import LOG_CALM
-from dashboard.services.watching import Lookout
+from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps.credentials import ZoomAppChanges
+from dashboard.services.validation.evidence import State
+from dashboard.services.probes.rounds import LOG_CALM
+from dashboard.services.probes.watcher import Lookout
 from tests.makers import NOON, FakeClock
 from tests.own_url_stage import reachable
 from tests.services.watch_stage import Stage, a_stage, stage
@@ -152,7 +154,7 @@ def test_giving_recall_the_secrets_has_it_probed_again(stage: Stage) -> None:
     stage.there.webhook_secret = "test-older-token"
     stage.look()
 
-    recall_apps.update_in_recall(stage.services, stage.app_id, actor=COMMAND_LINE)
+    creation.update_in_recall(stage.services, stage.app_id, actor=COMMAND_LINE)
     stage.look()
 
     assert stage.checks(Source.RECALL_PROBE)[-1].finding is Finding.GOOD
@@ -162,7 +164,7 @@ def test_a_change_of_the_app_has_it_looked_at_at_once(stage: Stage) -> None:
     stage.look()
     renamed = ZoomAppChanges(name="Renamed", routing=Routing.DIRECT)
 
-    entering.change(stage.services, stage.app_id, renamed, actor=COMMAND_LINE)
+    credential_checks.change(stage.services, stage.app_id, renamed, actor=COMMAND_LINE)
 
     due = stage.row()
     assert (due.poll_due_at, due.log_due_at, due.probe_due_at) == (NOON, NOON, NOON)
@@ -174,7 +176,7 @@ def test_what_a_look_sees_moves_the_live_pages_version(stage: Stage) -> None:
 
     def version() -> str:
         with stage.services.database.reading() as session:
-            return changes.versions(session, [topic])[topic]
+            return topics.versions(session, [topic])[topic]
 
     before = version()
     stage.wait(minutes=10)

@@ -14,10 +14,11 @@ from dashboard.db import Database
 from dashboard.models.ids import new_id, time_of
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.zoom_app import Kind, ZoomApp
-from dashboard.services import webhooks
-from dashboard.services.paging import Place
-from dashboard.services.webhook_search import EXAMINED, Count
-from dashboard.services.webhooks import WebhookFilter
+from dashboard.services.webhook_log import log
+from dashboard.services.paging.keyset import Place
+from dashboard.services.webhook_log.search import EXAMINED
+from dashboard.services.webhook_log.search import Count
+from dashboard.services.webhook_log.log import WebhookFilter
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, a_zoom_app
 
@@ -48,12 +49,12 @@ def store_many(database: Database, app: ZoomApp, number: int, **over: Any) -> No
         session.connection().execute(insert(Webhook), rows)
 
 
-def find(database: Database, filters: WebhookFilter, **place: int) -> webhooks.Page:
+def find(database: Database, filters: WebhookFilter, **place: int) -> log.Page:
     with database.reading() as session:
-        return webhooks.page(session, filters=filters, place=Place(**place))
+        return log.page(session, filters=filters, place=Place(**place))
 
 
-def ids(page: webhooks.Page) -> list[int]:
+def ids(page: log.Page) -> list[int]:
     return [row.webhook.id for row in page.rows]
 
 
@@ -106,7 +107,7 @@ def test_filters_together_list_what_each_would(
     second = find(database, filters, before=first.older_before or 0, limit=2)
     back = find(database, filters, after=(ids(second) or ids(first) or [0])[0], limit=2)
     with database.reading() as session:
-        number = webhooks.count(session, filters=filters)
+        number = log.count(session, filters=filters)
 
     assert ids(first) == expected[:2]
     assert ids(second) == (expected[2:4] if first.older_before else [])
@@ -156,7 +157,7 @@ def test_a_search_that_stops_says_how_far_it_came_and_goes_on_from_there(
     second = find(database, filters, before=first.older_before or 0)
     up = find(database, filters, after=deep.id)
     with database.reading() as session:
-        number = webhooks.count(session, filters=filters)
+        number = log.count(session, filters=filters)
 
     assert ids(first) == []
     assert first.reached_at == NOON + timedelta(seconds=MORE - EXAMINED)
@@ -164,7 +165,7 @@ def test_a_search_that_stops_says_how_far_it_came_and_goes_on_from_there(
     assert (ids(up), up.newer_after is None) == ([], False)
     assert number == Count(number=0, is_whole=False)
     assert [
-        row.webhook.id for row in webhooks.everything(database, filters=filters)
+        row.webhook.id for row in log.everything(database, filters=filters)
     ] == [deep.id]
 
 
@@ -173,7 +174,7 @@ def test_everything_is_listed_once_across_batches(
 ) -> None:
     store_many(database, apps[0], 1100)
 
-    found = list(webhooks.everything(database, filters=WebhookFilter()))
+    found = list(log.everything(database, filters=WebhookFilter()))
 
     listed = [row.webhook.id for row in found]
     assert listed == sorted(set(listed), reverse=True)
@@ -269,10 +270,10 @@ def test_no_look_reads_the_whole_log(
     filters = WebhookFilter(**{**fields, **its})
 
     with sqlite.reading() as session, statements(session) as seen:
-        webhooks.page(session, filters=filters, place=Place(before=new_id(NOON)))
-        webhooks.count(session, filters=filters)
-        webhooks.count_newer(session, filters=filters, than=1)
-        webhooks.event_names(session)
+        log.page(session, filters=filters, place=Place(before=new_id(NOON)))
+        log.count(session, filters=filters)
+        log.count_newer(session, filters=filters, than=1)
+        log.event_names(session)
     plans = [
         str(row[3])
         for text, values in list(seen)

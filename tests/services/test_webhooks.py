@@ -19,10 +19,10 @@ from dashboard.models.webhook import (
     Webhook,
 )
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import webhooks
-from dashboard.services.paging import Place
-from dashboard.services.webhook_search import Count
-from dashboard.services.webhooks import WebhookFilter
+from dashboard.services.webhook_log import log
+from dashboard.services.paging.keyset import Place
+from dashboard.services.webhook_log.search import Count
+from dashboard.services.webhook_log.log import WebhookFilter
 from dashboard.vault import Vault
 from tests.makers import (
     NOON,
@@ -59,7 +59,7 @@ def some(app: ZoomApp, number: int, **over: Any) -> list[Webhook]:
     ]
 
 
-def ids(page: webhooks.Page) -> list[int]:
+def ids(page: log.Page) -> list[int]:
     return [row.webhook.id for row in page.rows]
 
 
@@ -71,14 +71,14 @@ def test_turning_pages_down_and_up_shows_each_webhook_once_in_order(
     newest_first = [row.id for row in reversed(rows)]
 
     with database.reading() as session:
-        first = webhooks.page(session, filters=ANY, place=Place(limit=3))
-        second = webhooks.page(
+        first = log.page(session, filters=ANY, place=Place(limit=3))
+        second = log.page(
             session, filters=ANY, place=Place(before=first.older_before, limit=3)
         )
-        last = webhooks.page(
+        last = log.page(
             session, filters=ANY, place=Place(before=second.older_before, limit=3)
         )
-        up = webhooks.page(
+        up = log.page(
             session, filters=ANY, place=Place(after=last.newer_after, limit=3)
         )
 
@@ -92,14 +92,14 @@ def test_new_webhooks_never_shift_an_older_page(
 ) -> None:
     store(database, *some(zoom_app, 4))
     with database.reading() as session:
-        first = webhooks.page(session, filters=ANY, place=Place(limit=2))
+        first = log.page(session, filters=ANY, place=Place(limit=2))
         place = Place(before=first.older_before, limit=2)
-        before = webhooks.page(session, filters=ANY, place=place)
+        before = log.page(session, filters=ANY, place=place)
 
     store(database, a_webhook(zoom_app, received_at=NOON + timedelta(hours=1)))
 
     with database.reading() as session:
-        assert ids(webhooks.page(session, filters=ANY, place=place)) == ids(before)
+        assert ids(log.page(session, filters=ANY, place=place)) == ids(before)
 
 
 @pytest.mark.parametrize(
@@ -130,8 +130,8 @@ def test_a_filter_lists_only_what_fits(
     store(database, *some(zoom_app, 2), wanted)
 
     with database.reading() as session:
-        found = webhooks.page(session, filters=filters, place=Place())
-        number = webhooks.count(session, filters=filters).number
+        found = log.page(session, filters=filters, place=Place())
+        number = log.count(session, filters=filters).number
 
     assert (ids(found), number) == ([wanted.id], 1)
 
@@ -144,7 +144,7 @@ def test_another_apps_webhooks_are_left_out(
 
     with database.reading() as session:
         filters = WebhookFilter(zoom_app_id=other.id)
-        found = webhooks.page(session, filters=filters, place=Place())
+        found = log.page(session, filters=filters, place=Place())
 
     assert [row.webhook.zoom_app_id for row in found.rows] == [other.id]
 
@@ -152,15 +152,15 @@ def test_another_apps_webhooks_are_left_out(
 def test_counts_stop_at_a_hundred_and_one(
     database: Database, zoom_app: ZoomApp
 ) -> None:
-    rows = [a_webhook(zoom_app) for _ in range(webhooks.COUNTED + 5)]
+    rows = [a_webhook(zoom_app) for _ in range(log.COUNTED + 5)]
     store(database, *rows)
 
     with database.reading() as session:
-        found = webhooks.count(session, filters=ANY)
+        found = log.count(session, filters=ANY)
         oldest = min(row.id for row in rows)
-        newer = webhooks.count_newer(session, filters=ANY, than=oldest)
+        newer = log.count_newer(session, filters=ANY, than=oldest)
 
-    assert found == newer == Count(number=webhooks.COUNTED + 1, is_whole=False)
+    assert found == newer == Count(number=log.COUNTED + 1, is_whole=False)
 
 
 def test_each_event_that_was_seen_is_offered_once(
@@ -174,7 +174,7 @@ def test_each_event_that_was_seen_is_offered_once(
     )
 
     with database.reading() as session:
-        assert webhooks.event_names(session) == [
+        assert log.event_names(session) == [
             "app_deauthorized",
             "meeting.created",
             "user.updated",
@@ -191,7 +191,7 @@ def test_a_row_names_the_person_of_its_own_app(
     store(database, other, person, mine, theirs)
 
     with database.reading() as session:
-        found = webhooks.page(session, filters=ANY, place=Place())
+        found = log.page(session, filters=ANY, place=Place())
 
     who = {row.webhook.id: row.who for row in found.rows}
     assert who == {mine.id: "Ana Nowak", theirs.id: ""}
@@ -227,7 +227,7 @@ def test_a_trace_holds_attempts_repeats_and_whom_it_is_about(
     )
 
     with database.reading() as session:
-        trace = webhooks.get(session, webhook.id)
+        trace = log.get(session, webhook.id)
 
     assert len(trace.attempts) == 2
     assert len(trace.repeats) == 1
@@ -262,7 +262,7 @@ def test_a_trace_holds_its_resends_and_what_holds_it(
     store(database, resend, redelivery, *holds)
 
     with database.reading() as session:
-        trace = webhooks.get(session, webhook.id)
+        trace = log.get(session, webhook.id)
 
     assert [hold.id for hold in trace.holds] == [workspace.id]
     assert [each.resend.asked_by for each in trace.resends] == ["ana@example.com"]
@@ -277,7 +277,7 @@ def test_the_request_is_given_back_byte_for_byte(
     store(database, webhook, stored)
 
     with database.reading() as session:
-        request = webhooks.request(session, vault, webhook.id)
+        request = log.request(session, vault, webhook.id)
 
     assert request.body == body
     assert request.headers == [("x-a", "1"), ("x-a", "2")]
@@ -286,6 +286,6 @@ def test_the_request_is_given_back_byte_for_byte(
 def test_what_is_not_there_is_said_so(database: Database, vault: Vault) -> None:
     with database.reading() as session:
         with pytest.raises(NotFoundError):
-            webhooks.get(session, 1)
+            log.get(session, 1)
         with pytest.raises(NotFoundError):
-            webhooks.request(session, vault, 1)
+            log.request(session, vault, 1)

@@ -7,9 +7,11 @@ from dashboard.errors import ConflictError, InvalidInputError
 from dashboard.models.workspace import Verdict, Workspace
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import audit, workspaces
-from dashboard.services.bundle import Services
-from dashboard.services.workspaces import Entered, NewWorkspace
+from dashboard.services import audit
+from dashboard.services.recall import workspaces
+from dashboard.services.runtime import Services
+from dashboard.services.recall.workspaces import Entered
+from dashboard.services.recall.workspaces import NewWorkspace
 from tests.makers import API_KEY
 
 CLERK = audit.COMMAND_LINE

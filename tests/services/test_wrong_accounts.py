@@ -10,7 +10,7 @@ from dashboard.models.invitation import InvitationState
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.invitation_stage import bo_of, go, invite, now_of, reconnect_link
 from tests.makers import FakeClock

@@ -9,8 +9,10 @@ from dashboard.db import Database
 from dashboard.errors import ConflictError, InvalidInputError, VaultError
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Environment, Kind, Routing, ZoomApp
-from dashboard.services import credentials, zoom_apps
-from dashboard.services.credentials import NewZoomApp, ZoomAppChanges
+from dashboard.services.zoom_apps import credentials
+from dashboard.services.zoom_apps import apps
+from dashboard.services.zoom_apps.credentials import NewZoomApp
+from dashboard.services.zoom_apps.credentials import ZoomAppChanges
 from dashboard.vault import Vault, fingerprint
 from tests.makers import CLIENT_SECRET, NOON, SECRET_TOKEN
 
@@ -31,7 +33,7 @@ def values(**over: object) -> NewZoomApp:
 
 def make(database: Database, vault: Vault, **over: object) -> ZoomApp:
     with database.writing() as session:
-        return zoom_apps.create(session, vault, values=values(**over), now=NOON)
+        return apps.create(session, vault, values=values(**over), now=NOON)
 
 
 def change(database: Database, vault: Vault, made: ZoomApp, **over: object) -> ZoomApp:
@@ -40,7 +42,7 @@ def change(database: Database, vault: Vault, made: ZoomApp, **over: object) -> Z
         **over,  # type: ignore[arg-type]  # the test's own values
     )
     with database.writing() as session:
-        return zoom_apps.change(session, vault, made.id, changes=changes, now=NOON)
+        return apps.change(session, vault, made.id, changes=changes, now=NOON)
 
 
 def test_what_was_entered_comes_back_and_secrets_are_sealed(
@@ -49,10 +51,10 @@ def test_what_was_entered_comes_back_and_secrets_are_sealed(
     made = make(database, vault)
 
     with database.reading() as session:
-        found = zoom_apps.get(session, made.id)
+        found = apps.get(session, made.id)
 
-    assert zoom_apps.client_secret(vault, found) == CLIENT_SECRET
-    assert [one.secret for one in zoom_apps.secret_tokens(vault, found)] == [
+    assert apps.client_secret(vault, found) == CLIENT_SECRET
+    assert [one.secret for one in apps.secret_tokens(vault, found)] == [
         SECRET_TOKEN
     ]
     assert b"test-" not in found.client_secret + found.secret_token
@@ -68,7 +70,7 @@ def test_a_secret_moved_to_another_column_does_not_open(
     moved = made.model_copy(update={"client_secret": made.secret_token})
 
     with pytest.raises(VaultError):
-        zoom_apps.client_secret(vault, moved)
+        apps.client_secret(vault, moved)
 
 
 def test_white_space_around_values_is_removed_and_named() -> None:
@@ -143,7 +145,7 @@ def test_a_replaced_secret_token_is_still_accepted(
 
     changed = change(database, vault, made, secret_token=NEW_TOKEN)
 
-    tokens = zoom_apps.secret_tokens(vault, changed)
+    tokens = apps.secret_tokens(vault, changed)
     assert [(one.name, one.secret) for one in tokens] == [
         ("current", NEW_TOKEN),
         ("previous", SECRET_TOKEN),
@@ -159,7 +161,7 @@ def test_entering_the_same_secret_token_again_keeps_the_former_one(
 
     changed = change(database, vault, made, secret_token=NEW_TOKEN)
 
-    tokens = zoom_apps.secret_tokens(vault, changed)
+    tokens = apps.secret_tokens(vault, changed)
     assert [one.secret for one in tokens] == [NEW_TOKEN, SECRET_TOKEN]
 
 
@@ -168,8 +170,8 @@ def test_a_change_without_secrets_keeps_both(database: Database, vault: Vault) -
 
     changed = change(database, vault, made, name="Renamed", routing=Routing.DIRECT)
 
-    assert zoom_apps.client_secret(vault, changed) == CLIENT_SECRET
-    assert zoom_apps.secret_token(vault, changed) == SECRET_TOKEN
+    assert apps.client_secret(vault, changed) == CLIENT_SECRET
+    assert apps.secret_token(vault, changed) == SECRET_TOKEN
     assert (changed.name, changed.routing) == ("Renamed", Routing.DIRECT)
 
 
@@ -177,12 +179,12 @@ def test_a_new_client_secret_takes_the_old_verdict_away(
     database: Database, vault: Vault
 ) -> None:
     with database.writing() as session:
-        made = zoom_apps.create(
+        made = apps.create(
             session,
             vault,
             values=values(),
             now=NOON,
-            proof=zoom_apps.Proof(verdict=Verdict.RIGHT, reason="So.", at=NOON),
+            proof=apps.Proof(verdict=Verdict.RIGHT, reason="So.", at=NOON),
         )
 
     changed = change(

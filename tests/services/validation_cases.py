@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from dashboard.models.check import Finding
 from dashboard.models.zoom_app import Routing
-from dashboard.services.validation_states import Evidence, State
+from dashboard.services.validation.states import Evidence
+from dashboard.services.validation.states import State
 from tests.services.validation_stage import (
     SEEN,
     api,

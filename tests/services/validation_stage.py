@@ -6,7 +6,7 @@ from uuid import UUID
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.ids import new_id
 from dashboard.models.zoom_app import Routing
-from dashboard.services.validation_states import Evidence
+from dashboard.services.validation.states import Evidence
 from tests.makers import NOON
 
 HOUR = timedelta(hours=1)

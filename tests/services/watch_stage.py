@@ -12,9 +12,11 @@ from dashboard.models.watch import Watch
 from dashboard.models.zoom_app import Routing
 from dashboard.sandbox.recall.records import App
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import recall_apps, validation, watching
-from dashboard.services.bundle import Services
-from dashboard.services.validation import ValidationStatus
+from dashboard.services.recall_apps import creation
+from dashboard.services.validation import evidence
+from dashboard.services.probes import watcher
+from dashboard.services.runtime import Services
+from dashboard.services.validation.evidence import ValidationStatus
 from tests.makers import API_KEY, SECRET_TOKEN, FakeClock, a_workspace, a_zoom_app
 
 CLIENT_ID = "simClient0000000000001"
@@ -36,16 +38,16 @@ class Stage:
 
     def look(self) -> int:
         """Do the looks that are due, to the end."""
-        return watching.look_around(self.services, pause=lambda _: None)
+        return watcher.look_around(self.services, pause=lambda _: None)
 
     def open_page(self) -> None:
         """Have somebody look at the app's page, as the web process says."""
         with self.services.database.writing() as session:
-            watching.watched(session, [self.app_id], now=self.clock.now())
+            watcher.watched(session, [self.app_id], now=self.clock.now())
 
     def hasten(self) -> None:
         with self.services.database.writing() as session:
-            watching.hasten(session, self.app_id, now=self.clock.now())
+            watcher.hasten(session, self.app_id, now=self.clock.now())
 
     def wait(self, **amount: float) -> None:
         """Let time pass on both sides."""
@@ -67,8 +69,8 @@ class Stage:
     def recalls(self) -> ValidationStatus:
         """Return Recall's clock."""
         with self.services.database.reading() as session:
-            seen = validation.evidence(session, self.app_id)
-        return validation.recalls(seen, self.clock.now())
+            seen = evidence.evidence(session, self.app_id)
+        return evidence.recalls(seen, self.clock.now())
 
     def press_validate(self) -> None:
         """Press Validate in the simulated Zoom, with Recall's URL."""
@@ -94,7 +96,7 @@ def a_stage(
     with services.database.writing() as session:
         session.add(zoom_app)
         session.add(workspace)
-    recall_apps.create_in_recall(services, zoom_app.id, workspace.id)
+    creation.create_in_recall(services, zoom_app.id, workspace.id)
     (there,) = sandbox.recall_world.apps.values()
     return Stage(
         services=services,

@@ -8,7 +8,7 @@ from werkzeug.test import TestResponse
 from dashboard.models.staff import Role
 from dashboard.sandbox.recall.records import App
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 from tests.adopting_stage import AdoptingStage, an_adopting_stage
 from tests.conftest import SignIn
 

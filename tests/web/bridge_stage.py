@@ -7,7 +7,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 from granian.rsgi import ProtocolClosed
 
-from dashboard.web.bridge import Bridge
+from dashboard.web.rsgi.bridge import Bridge
 from tests.web.rsgi_stage import Protocol, Scope
 
 LIMIT = 100

@@ -14,11 +14,11 @@ from sqlmodel import select
 from werkzeug.test import Client, TestResponse
 
 from dashboard.db import Database
-from dashboard.services import signatures
-from dashboard.services.intake import Intake
+from dashboard.services.receiver import signatures
+from dashboard.services.receiver.writer import Intake
 from dashboard.settings import Settings
 from dashboard.vault import Vault
-from dashboard.web.receiver import Receiver
+from dashboard.web.hooks.wsgi import Receiver
 from tests.makers import SECRET_TOKEN, FakeClock, saved_app
 
 

@@ -12,8 +12,8 @@ from dashboard.models.staff import Role
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import Environment, ScopeStyle, ZoomApp
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import zoom_apps
-from dashboard.services.bundle import Services
+from dashboard.services.zoom_apps import apps
+from dashboard.services.runtime import Services
 from tests.conftest import SignIn
 from tests.makers import API_KEY, a_connection, a_workspace, a_zoom_app
 
@@ -74,11 +74,11 @@ class MovingDesk:
 
     def find(self, zoom_app_id: UUID) -> ZoomApp:
         with self.services.database.reading() as session:
-            return zoom_apps.get(session, zoom_app_id)
+            return apps.get(session, zoom_app_id)
 
     def all(self) -> list[ZoomApp]:
         with self.services.database.reading() as session:
-            return list(zoom_apps.list_all(session))
+            return list(apps.list_all(session))
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from sqlmodel import col, select
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend
 from dashboard.models.webhook import Outcome
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 from tests.makers import NOON, a_webhook, saved_app
 
 DEAD = "/webhooks/resends/new?outcome=dead"

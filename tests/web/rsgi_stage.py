@@ -13,11 +13,11 @@ from pydantic import SecretStr
 from sqlmodel import select
 
 from dashboard.db import Database
-from dashboard.services import signatures
-from dashboard.services.intake import Intake
+from dashboard.services.receiver import signatures
+from dashboard.services.receiver.writer import Intake
 from dashboard.settings import Settings
 from dashboard.vault import Vault
-from dashboard.web.door import Door
+from dashboard.web.hooks.rsgi import Door
 from tests.makers import SECRET_TOKEN, FakeClock, saved_app
 
 NEVER = b"never"

@@ -7,7 +7,8 @@ from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
 from dashboard.models.staff import Role
-from dashboard.services.permissions import GRANTS, Permission
+from dashboard.services.staff.permissions import GRANTS
+from dashboard.services.staff.permissions import Permission
 from dashboard.web import access
 from tests.conftest import SignIn
 

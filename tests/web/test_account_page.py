@@ -10,7 +10,7 @@ from dashboard.models.connection import Connection
 from dashboard.models.staff import Role
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 from tests.conftest import SignIn
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import NOON, a_connection

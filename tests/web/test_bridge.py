@@ -7,7 +7,7 @@ from wsgiref.types import WSGIEnvironment
 
 import pytest
 
-from dashboard.web.bridge import Bridge
+from dashboard.web.rsgi.bridge import Bridge
 from tests.web.bridge_stage import LIMIT, LONG_S, Page, Server, get
 from tests.web.rsgi_stage import NEVER, Headers, Scope
 

@@ -6,10 +6,11 @@ import pytest
 from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
 
-from dashboard.clients.recall_operations import Operation
+from dashboard.clients.recall.operations import Operation
 from dashboard.models.staff import Role
-from dashboard.services import budget_counts, metrics
-from dashboard.services.bundle import Services
+from dashboard.services.recall import budget_counts
+from dashboard.services import metrics
+from dashboard.services.runtime import Services
 from dashboard.vault import fingerprint
 from tests.conftest import SignIn
 from tests.makers import API_KEY, NOON, a_workspace

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from dashboard.models.check import Check, Finding, Source
-from dashboard.services.signatures import Cause
+from dashboard.services.receiver.signatures import Cause
 from tests.makers import NOON
 from tests.services.intake_stage import CHALLENGE, received, refused
 from tests.services.test_signatures import C1_BODY

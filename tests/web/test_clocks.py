@@ -10,8 +10,8 @@ from dashboard.models.check import Finding, Source
 from dashboard.models.staff import Role
 from dashboard.models.webhook import Outcome
 from dashboard.models.zoom_app import Routing, ZoomApp
-from dashboard.services import validation
-from dashboard.services.bundle import Services
+from dashboard.services.validation import evidence
+from dashboard.services.runtime import Services
 from tests.conftest import SignIn
 from tests.makers import NOON, a_connection, a_webhook, saved_app
 
@@ -33,7 +33,7 @@ def note(
     with services.database.writing() as session:
         for ago in hours:
             at = NOON - HOUR * ago
-            validation.record(
+            evidence.record(
                 session,
                 zoom_app_id=app_id,
                 source=source,

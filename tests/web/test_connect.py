@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 from tests.connect_stage import ConnectStage, a_connect_stage, query_of
 from tests.makers import FakeClock
 from tests.web.trips import CALLBACK, allow, connect, heading, press

@@ -9,8 +9,8 @@ from flask.testing import FlaskClient
 
 from dashboard.models.zoom_app import Environment, ZoomApp
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import zoom_apps
-from dashboard.services.bundle import Services
+from dashboard.services.zoom_apps import apps
+from dashboard.services.runtime import Services
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import NOON, a_zoom_app
 from tests.web.trips import CALLBACK, allow, heading, press
@@ -23,7 +23,7 @@ def stage(services: Services, sandbox: RunningSandbox) -> ConnectStage:
 
 def retire(stage: ConnectStage, at: datetime | None = NOON) -> None:
     with stage.services.database.writing() as session:
-        row = zoom_apps.get(session, stage.app.id)
+        row = apps.get(session, stage.app.id)
         row.retired_at = at
         session.add(row)
 

@@ -11,8 +11,9 @@ from dashboard.models.connection import Connection, MeetingMapping, TokenState
 from dashboard.models.ids import new_id
 from dashboard.models.staff import Role
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import acting, timeline
-from dashboard.services.bundle import Services
+from dashboard.services.token_states import who_acts
+from dashboard.services.timeline import timeline
+from dashboard.services.runtime import Services
 from tests.conftest import SignIn
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import NOON, a_connection, a_webhook
@@ -78,13 +79,13 @@ def primary(browser: FlaskClient, row: Connection) -> list[str]:
         ),
         (
             TokenState.UNKNOWN,
-            acting.KEY_REFUSED.begins,
+            who_acts.KEY_REFUSED.begins,
             "An admin must act. Set the right API key",
             "Go to the workspaces",
         ),
         (
             TokenState.UNKNOWN,
-            f"{acting.PAIR_REFUSED.begins} as Recall holds them.",
+            f"{who_acts.PAIR_REFUSED.begins} as Recall holds them.",
             "An admin must act.",
             "Go to the zoom app",
         ),
@@ -112,7 +113,7 @@ def test_support_sees_what_to_do_and_no_way_to_disconnect(
     row = a_connection(
         stage.app,
         token_state=TokenState.UNKNOWN,
-        token_reason=acting.KEY_REFUSED.begins,
+        token_reason=who_acts.KEY_REFUSED.begins,
     )
     add(stage, row)
     support = as_role(Role.SUPPORT)

@@ -11,7 +11,7 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.models.staff import Role
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 from tests.conftest import SignIn
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import a_connection

@@ -7,7 +7,7 @@ from sqlmodel import select
 from dashboard.models.staff import Role
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 from tests.conftest import SignIn
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import CLIENT_SECRET, SECRET_TOKEN

@@ -14,8 +14,8 @@ from sqlalchemy.exc import OperationalError
 from dashboard.errors import StorageError
 from dashboard.models.webhook import Refusal, RefusalCount, Webhook, WebhookBody
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.signatures import answer_challenge
-from dashboard.web.incoming import MAX_BODY_BYTES
+from dashboard.services.receiver.signatures import answer_challenge
+from dashboard.web.hooks.request import MAX_BODY_BYTES
 from tests.makers import SECRET_TOKEN
 from tests.relay_stage import BODY, CHALLENGE
 from tests.web.doors import event

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from dashboard.models.webhook import Webhook
-from dashboard.services import waiters
+from dashboard.services.receiver import batches
 from tests.relay_stage import BODY
 from tests.web.doors import event
 from tests.web.rsgi_stage import NEVER, Loop, Protocol, loop
@@ -82,7 +82,7 @@ def test_many_at_once_are_woken_a_batch_at_a_time(loop: Loop) -> None:
         def call_soon_threadsafe(  # type: ignore[override]  # it counts, and hands on
             self, callback: Any, *args: Any, **more: Any
         ) -> Any:
-            if callback is waiters._wake:
+            if callback is batches._wake:
                 woken.append(len(args[0]))
             return super().call_soon_threadsafe(callback, *args, **more)
 

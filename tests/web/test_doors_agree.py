@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from werkzeug.test import Client, TestResponse
 
 from dashboard.models.webhook import Refusal, RefusalCount, Webhook, WebhookBody
-from dashboard.web import door as door_in_loop
-from dashboard.web.incoming import MAX_BODY_BYTES
+from dashboard.web.hooks import rsgi
+from dashboard.web.hooks.request import MAX_BODY_BYTES
 from tests.web.doors import Door, door, event
 from tests.web.refusal_stage import CASES, Case, a_stage
 from tests.web.rsgi_stage import Headers, Needs, Protocol, Scope
@@ -65,7 +65,7 @@ SENT: dict[str, Send] = {
 class OverDoor:
     """A WSGI app that asks the door in the loop, so that one client serves both."""
 
-    def __init__(self, door: door_in_loop.Door) -> None:
+    def __init__(self, door: rsgi.Door) -> None:
         self._door = door
 
     def __call__(
@@ -92,9 +92,9 @@ class OverDoor:
         return [answer]
 
 
-def in_loop(door: Door) -> tuple[Door, door_in_loop.Door]:
+def in_loop(door: Door) -> tuple[Door, rsgi.Door]:
     """Return the same stage with the other door before the same intake."""
-    made = door_in_loop.Door(Needs(door.clock, door.intake))
+    made = rsgi.Door(Needs(door.clock, door.intake))
     values = {**vars(door), "client": Client(OverDoor(made))}
     return Door(**values), made
 

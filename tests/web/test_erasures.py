@@ -7,8 +7,8 @@ from dashboard.models.staff import Role
 from dashboard.models.webhook import Outcome
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import erasing_steps
-from dashboard.services.bundle import Services
+from dashboard.services.erasure import steps
+from dashboard.services.runtime import Services
 from tests.conftest import SignIn
 from tests.connect_stage import a_connect_stage
 from tests.erasure_stage import Everything, leave
@@ -35,13 +35,13 @@ def test_a_user_who_left_is_told_of_with_the_deadline_until_all_is_gone(
     path = "/api/v2/zoom-oauth-credentials/"
     leave(ana)
     sandbox.recall_faults.set([Fault(kind=FaultKind.DOWN, path=path)])
-    erasing_steps.tend(ana.stage.services)
+    steps.tend(ana.stage.services)
     connection = support.get(f"/connections/{ana.row.id}").text
     overview = support.get("/").text
     pending = support.get("/connections/erasures").text
     sandbox.recall_faults.set([])
     ana.clock.advance(hours=1)
-    erasing_steps.tend(ana.stage.services)
+    steps.tend(ana.stage.services)
 
     done = support.get("/connections/erasures").text
 
@@ -80,7 +80,7 @@ def test_an_admin_can_neither_reveal_nor_resend_what_is_erased(
     admin = as_role(Role.ADMIN)
     webhook_id = a_delivered_webhook(ana)
     leave(ana)
-    erasing_steps.tend(ana.stage.services)
+    steps.tend(ana.stage.services)
 
     page = admin.get(f"/webhooks/{webhook_id}").text
     revealed = admin.post(f"/webhooks/{webhook_id}/reveal")

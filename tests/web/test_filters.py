@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from dashboard.services.meeting_numbers import grouped
+from dashboard.formatting import grouped
 from dashboard.web import filters
 
 NOW = datetime(2026, 11, 23, 21, 4, 31, tzinfo=UTC)

@@ -3,7 +3,7 @@
 from flask.testing import FlaskClient
 
 from dashboard import schema
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 
 
 def test_the_process_is_alive(stranger: FlaskClient) -> None:

@@ -12,7 +12,7 @@ from sqlmodel import select
 from dashboard.models.invitation import Invitation, InvitationState
 from dashboard.models.staff import Role
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 from tests.conftest import SignIn
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.web.trips import heading

@@ -5,7 +5,9 @@ from collections.abc import Collection, Iterable
 import pytest
 
 from dashboard.models.staff import Role
-from dashboard.web.live_board import Board, Fragment, Pace
+from dashboard.web.live.board import Board
+from dashboard.web.live.board import Fragment
+from dashboard.web.live.board import Pace
 
 ADMIN = ("overview", Role.ADMIN)
 SUPPORT = ("overview", Role.SUPPORT)

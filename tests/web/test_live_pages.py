@@ -12,10 +12,11 @@ from flask.testing import FlaskClient
 from dashboard.models.check import Finding, Source
 from dashboard.models.staff import Role
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import validation
-from dashboard.services.bundle import Services
-from dashboard.services.permissions import Permission
-from dashboard.web import live, live_fragments
+from dashboard.services.validation import evidence
+from dashboard.services.runtime import Services
+from dashboard.services.staff.permissions import Permission
+from dashboard.web.live import watcher as live
+from dashboard.web.live import fragments
 from dashboard.web.access import requires
 from dashboard.web.signin import person
 from tests.conftest import HTTPS, SignIn
@@ -31,7 +32,7 @@ def zoom_app_id(services: Services) -> UUID:
     """An app that Recall refuses: its page offers admins the most."""
     with services.database.writing() as session:
         app_id = saved_app(session, services.vault)
-        validation.record(
+        evidence.record(
             session,
             zoom_app_id=app_id,
             source=Source.RECALL_PROBE,
@@ -98,7 +99,7 @@ def test_a_second_role_costs_no_query(
 ) -> None:
     topic = f"zoom-app-{zoom_app_id}" if what == "zoom app" else "overview"
     counting = Counting(services.database)
-    draw = live_fragments.drawing(app, HTTPS)
+    draw = fragments.drawing(app, HTTPS)
 
     costs = []
     for roles in ([Role.ADMIN], list(Role)):
@@ -129,7 +130,7 @@ def test_what_names_its_reader_is_fetched_by_each(
         return str(getattr(person(), word))
 
     app.view_functions["zoom_apps.validation"] = named
-    draw = live_fragments.drawing(app, HTTPS)
+    draw = fragments.drawing(app, HTTPS)
 
     assert draw(f"zoom-app-{zoom_app_id}", [Role.ADMIN]) == {}
 
@@ -142,7 +143,7 @@ def test_what_a_role_may_not_read_is_not_drawn_for_it(
         return "for admins"
 
     app.view_functions["zoom_apps.validation"] = for_admins
-    draw = live_fragments.drawing(app, HTTPS)
+    draw = fragments.drawing(app, HTTPS)
 
     drawn = draw(f"zoom-app-{zoom_app_id}", list(Role))
 
@@ -153,7 +154,7 @@ def test_what_a_role_may_not_read_is_not_drawn_for_it(
 def test_what_is_not_the_same_for_all_or_gone_is_not_drawn(
     app: Flask, topic: str
 ) -> None:
-    assert live_fragments.drawing(app, HTTPS)(topic, [Role.ADMIN]) == {}
+    assert fragments.drawing(app, HTTPS)(topic, [Role.ADMIN]) == {}
 
 
 def test_strangers_get_no_stream(stranger: FlaskClient, app: Flask) -> None:

@@ -9,7 +9,7 @@ from sqlmodel import Session
 from dashboard.db import Database
 from dashboard.errors import StorageError
 from dashboard.models.staff import Role, Staff
-from dashboard.services import staff
+from dashboard.services.staff import accounts
 from dashboard.web.signin import Person
 from tests.conftest import PASSWORD
 from tests.makers import NOON
@@ -43,11 +43,11 @@ def test_a_session_that_has_ended_ends_its_streams(
     with database.writing() as session:
         a_person_too = session.get_one(Staff, person.staff_id)
         if what == "role":
-            staff.set_role(session, a_person_too, Role.SUPPORT)
+            accounts.set_role(session, a_person_too, Role.SUPPORT)
         elif what == "disabled":
-            staff.disable(session, a_person_too, now=NOON)
+            accounts.disable(session, a_person_too, now=NOON)
         else:
-            staff.set_password(session, a_person_too, PASSWORD)
+            accounts.set_password(session, a_person_too, PASSWORD)
 
     page.join(LONG_S)
     assert not page.is_alive()

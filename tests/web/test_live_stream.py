@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 
 from dashboard.models.staff import Role
-from dashboard.web import live_stream
-from dashboard.web.live_board import Message
-from dashboard.web.live_stream import EventStream
+from dashboard.web.live import streams
+from dashboard.web.live.board import Message
+from dashboard.web.live.streams import EventStream
 from dashboard.web.signin import Person
 
 LONG_S = 30
@@ -93,7 +93,7 @@ def test_a_reader_that_is_sent_much_opens_the_next_stream_and_knows_it_all() -> 
         sent.append(part)
         stream.offer("overview", a_message("x" * 10_000, tag="newest"))
 
-    assert len(b"".join(sent)) <= live_stream._MOST_BYTES + 2 * 10_000
+    assert len(b"".join(sent)) <= streams._MOST_BYTES + 2 * 10_000
     assert b"\nid: newest\n\nretry: " in sent[-1]
 
 

@@ -9,8 +9,8 @@ from bs4 import BeautifulSoup
 from dashboard.models.staff import Role
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import recall_apps
-from dashboard.services.bundle import Services
+from dashboard.services.recall_apps import creation
+from dashboard.services.runtime import Services
 from tests.conftest import SignIn
 from tests.makers import API_KEY, a_workspace, a_zoom_app
 from tests.own_url_stage import reachable
@@ -33,7 +33,7 @@ def app_id(services: Services, sandbox: RunningSandbox) -> UUID:
     with services.database.writing() as session:
         session.add(zoom_app)
         session.add(workspace)
-    recall_apps.create_in_recall(services, zoom_app.id, workspace.id)
+    creation.create_in_recall(services, zoom_app.id, workspace.id)
     return zoom_app.id
 
 

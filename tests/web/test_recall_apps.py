@@ -12,7 +12,7 @@ from dashboard.models.staff import Role
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import App
-from dashboard.services import validation
+from dashboard.services.validation import evidence
 from tests.adopting_stage import CLIENT_ID, LIST, AdoptingStage
 from tests.conftest import SignIn
 from tests.makers import CLIENT_SECRET, NOON, SECRET_TOKEN
@@ -98,7 +98,7 @@ def test_a_list_that_cannot_be_had_is_said_on_a_page_that_works(
 def gone_app(stage: AdoptingStage, routing: Routing = Routing.RELAY) -> ZoomApp:
     app = stage.here(recall_app_id=uuid4(), recall_created_at=NOON, routing=routing)
     with stage.services.database.writing() as session:
-        validation.record(
+        evidence.record(
             session,
             zoom_app_id=app.id,
             source=Source.RECALL_API,

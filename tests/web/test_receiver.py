@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from dashboard.models.check import Check, Finding
 from dashboard.models.webhook import Refusal, Webhook, WebhookBody
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import signatures
+from dashboard.services.receiver import signatures
 from tests.makers import NOON, SECRET_TOKEN
 from tests.services.test_signatures import (
     C1_BODY,

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from dashboard.db import Database
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import signatures
+from dashboard.services.receiver import signatures
 from tests.makers import NOON, SECRET_TOKEN
 from tests.web.arbitrary import (
     CHALLENGE,

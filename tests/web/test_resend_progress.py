@@ -7,8 +7,8 @@ from sqlmodel import select
 from dashboard.models.audit import AuditEntry
 from dashboard.models.resend import RedeliveryOutcome, ResendState
 from dashboard.models.staff import Role
-from dashboard.services import gathering
-from dashboard.services.bundle import Services
+from dashboard.services.resends import collecting
+from dashboard.services.runtime import Services
 from tests.conftest import SignIn
 from tests.makers import FakeClock
 from tests.web.resend_desk import (
@@ -34,7 +34,7 @@ def test_its_page_tells_how_far_it_is_and_asks_for_itself(
     browser = as_role(Role.ADMIN)
     url = f"/webhooks/resends/{(resend_id := begin(browser))}"
     before = soup(browser, url).select_one("#resend")
-    gathering.tend(services)
+    collecting.tend(services)
     end(services, 700, RedeliveryOutcome.DELIVERED)
     end(services, 30, RedeliveryOutcome.DEAD)
     clock.advance(seconds=10)
@@ -59,7 +59,7 @@ def test_what_died_is_listed_by_key_with_its_reason(
 ) -> None:
     browser = as_role(Role.SUPPORT)
     resend_id = begin(as_role(Role.ADMIN))
-    gathering.tend(services)
+    collecting.tend(services)
     end(services, 30, RedeliveryOutcome.DEAD)
 
     first = soup(browser, f"/webhooks/resends/{resend_id}")
@@ -79,7 +79,7 @@ def test_cancelling_tells_what_was_sent_and_is_audited(
 ) -> None:
     browser = as_role(Role.ADMIN)
     resend_id = begin(browser)
-    gathering.tend(services)
+    collecting.tend(services)
     end(services, 700, RedeliveryOutcome.DELIVERED)
     page = soup(browser, f"/webhooks/resends/{resend_id}")
     action, values = form_of(page)
@@ -106,9 +106,9 @@ def test_the_history_lists_each_with_what_came_of_it(
     browser = as_role(Role.SUPPORT)
     empty = text(soup(browser, "/webhooks/resends"))
     resend_id = begin(as_role(Role.ADMIN))
-    gathering.tend(services)
+    collecting.tend(services)
     end(services, 1200, RedeliveryOutcome.DELIVERED)
-    gathering.tend(services)
+    collecting.tend(services)
 
     page = soup(browser, "/webhooks/resends")
 
@@ -125,7 +125,7 @@ def test_support_watches_and_is_offered_nothing(
     as_role: SignIn, services: Services
 ) -> None:
     resend_id = begin(as_role(Role.ADMIN))
-    gathering.tend(services)
+    collecting.tend(services)
     support = as_role(Role.SUPPORT)
 
     page = soup(support, f"/webhooks/resends/{resend_id}")

@@ -9,8 +9,8 @@ from sqlmodel import col, select
 from dashboard.models.audit import AuditEntry
 from dashboard.models.ids import new_id
 from dashboard.models.staff import Role
-from dashboard.services import gathering
-from dashboard.services.bundle import Services
+from dashboard.services.resends import collecting
+from dashboard.services.runtime import Services
 from tests.conftest import SignIn
 from tests.makers import NOON
 from tests.web.resend_desk import (
@@ -108,7 +108,7 @@ def test_beginning_it_twice_begins_it_once_and_is_audited_once(
     action, values = form_of(soup(browser, DEAD))
 
     first = browser.post(action, data=values)
-    gathering.tend(services)
+    collecting.tend(services)
     second = browser.post(action, data=values)
 
     assert first.headers["Location"] == second.headers["Location"]

@@ -7,8 +7,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from dashboard.models.staff import Role
-from dashboard.services import staff
-from dashboard.services.bundle import Services
+from dashboard.services.staff import accounts
+from dashboard.services.runtime import Services
 from dashboard.web.access import local_path
 from tests.conftest import HTTPS, PASSWORD, SignIn
 
@@ -90,7 +90,7 @@ def test_the_session_is_renewed_on_sign_in(stranger: FlaskClient, app: Flask) ->
     with stranger.session_transaction(base_url=HTTPS) as session:
         session["planted"] = "by somebody else"
     with app.extensions["dashboard"].database.writing() as database_session:
-        staff.add(
+        accounts.add(
             database_session,
             email="ana@example.com",
             role=Role.ADMIN,
@@ -123,9 +123,9 @@ def test_a_new_password_ends_a_session_that_is_open(
     admin = as_role(Role.ADMIN)
 
     with services.database.writing() as session:
-        person = staff.find_by_email(session, "admin@example.com")
+        person = accounts.find_by_email(session, "admin@example.com")
         assert person is not None
-        staff.set_password(session, person, PASSWORD)
+        accounts.set_password(session, person, PASSWORD)
 
     assert admin.get("/staff/").status_code == 303
 
@@ -168,7 +168,7 @@ def test_a_button_without_its_token_does_nothing(
     admin = as_role(Role.ADMIN)
     app.config["WTF_CSRF_ENABLED"] = True
     with services.database.reading() as session:
-        person = staff.find_by_email(session, "admin@example.com")
+        person = accounts.find_by_email(session, "admin@example.com")
         assert person is not None
 
     answers = [

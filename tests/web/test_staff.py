@@ -4,8 +4,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 from dashboard.models.staff import Role
-from dashboard.services import staff
-from dashboard.services.bundle import Services
+from dashboard.services.staff import accounts
+from dashboard.services.runtime import Services
 from tests.conftest import PASSWORD, SignIn
 
 NEW = {"email": "ben@example.com", "role": "support", "password": "a long password"}
@@ -13,7 +13,7 @@ NEW = {"email": "ben@example.com", "role": "support", "password": "a long passwo
 
 def person_id(services: Services, email: str) -> str:
     with services.database.reading() as session:
-        person = staff.find_by_email(session, email)
+        person = accounts.find_by_email(session, email)
         assert person is not None
         return str(person.id)
 

@@ -11,7 +11,7 @@ from dashboard.models.watch import Milestone
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 from tests.adopting_stage import CLIENT_ID, LIST, AdoptingStage
 from tests.connect_stage import a_connect_stage
 from tests.makers import CLIENT_SECRET, SECRET_TOKEN

@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from dashboard.sandbox.faults import Fault, FaultKind
-from dashboard.services import held_grants
+from dashboard.services.grants import grants
 from tests.web.token_stage import UNKNOWN, TokenStage, stage
 
 __all__ = ["stage"]
@@ -217,7 +217,7 @@ def test_the_key_is_in_no_log_and_no_table(stage: TokenStage) -> None:
         stage.get()
 
     assert stage.held.key not in repr(logs)
-    assert stage.held.grant().key_hash == held_grants.hashed(stage.held.key)
+    assert stage.held.grant().key_hash == grants.hashed(stage.held.key)
 
 
 def test_what_cannot_be_opened_is_an_error_here_and_no_answer(

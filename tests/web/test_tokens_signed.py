@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from dashboard.services.strangers import Strangers
+from dashboard.services.grants.unknown_callers import Strangers
 from tests.makers import NOON
 from tests.web.token_stage import UNKNOWN, TokenStage, stage
 

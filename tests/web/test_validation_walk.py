@@ -3,8 +3,9 @@
 from datetime import timedelta
 
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import validation
-from dashboard.services.validation import State, ValidationStatus
+from dashboard.services.validation import evidence
+from dashboard.services.validation.evidence import State
+from dashboard.services.validation.evidence import ValidationStatus
 from tests.makers import NOON
 from tests.services.test_signatures import C1_BODY
 from tests.web.doors import Door, door, event
@@ -17,8 +18,8 @@ WRONG = {"x-zm-signature": "v0=" + "0" * 64}
 def status(door: Door) -> ValidationStatus:
     door.intake.flush()
     with door.database.reading() as session:
-        seen = validation.evidence(session, door.app_id)
-    return validation.ours(seen, door.clock.now())
+        seen = evidence.evidence(session, door.app_id)
+    return evidence.ours(seen, door.clock.now())
 
 
 def test_six_failing_checks_walk_to_switched_off_and_a_right_one_back(

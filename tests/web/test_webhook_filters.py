@@ -15,7 +15,7 @@ from dashboard.models.connection import Connection
 from dashboard.models.staff import Role
 from dashboard.models.webhook import Outcome
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 from tests.conftest import SignIn
 from tests.makers import NOON, a_connection, a_webhook, saved_app
 

@@ -12,7 +12,7 @@ from dashboard.models.ids import new_id
 from dashboard.models.staff import Role
 from dashboard.models.webhook import Outcome, Refusal
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.bundle import Services
+from dashboard.services.runtime import Services
 from tests.conftest import SignIn
 from tests.makers import NOON, a_webhook, saved_app
 

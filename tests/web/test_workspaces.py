@@ -7,13 +7,15 @@ from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
 from pydantic import SecretStr
 
-from dashboard.clients.zoom_grants import GrantTokens
+from dashboard.clients.zoom.grants import GrantTokens
 from dashboard.models.staff import Role
 from dashboard.models.workspace import Verdict, Workspace
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import held_grants, workspace_signing, workspaces
-from dashboard.services.bundle import Services
+from dashboard.services.grants import grants
+from dashboard.services.recall import callback_secrets
+from dashboard.services.recall import workspaces
+from dashboard.services.runtime import Services
 from tests.conftest import SignIn
 from tests.makers import API_KEY, a_connection, a_workspace, a_zoom_app
 
@@ -195,7 +197,7 @@ def test_a_verification_secret_is_kept_sealed_and_shown_by_its_print_only(
 
     (kept,) = all_of(services)
     page = admin.get(path)
-    assert workspace_signing.secret_of(services.vault, kept) == SecretStr(SECRET)
+    assert callback_secrets.secret_of(services.vault, kept) == SecretStr(SECRET)
     assert (kept.name, kept.requires_signature) == ("Renamed", True)
     assert kept.verification_secret_print in page.text
     assert f"{len(SECRET)} characters" in page.text
@@ -244,7 +246,7 @@ def test_when_recall_last_asked_unsigned_is_said_beside_the_switch(
         pair = GrantTokens(
             access_token=SecretStr("a"), refresh_token=SecretStr("b"), expires_in=3600
         )
-        grant = held_grants.add(
+        grant = grants.add(
             session, services.vault, row.id, pair, key="k", asked_at=now, now=now
         )
         grant.served_at = grant.unsigned_at = now

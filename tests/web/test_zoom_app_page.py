@@ -14,8 +14,9 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import Kind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import validation, zoom_apps
-from dashboard.services.bundle import Services
+from dashboard.services.validation import evidence
+from dashboard.services.zoom_apps import apps
+from dashboard.services.runtime import Services
 from tests.conftest import SignIn
 from tests.makers import (
     API_KEY,
@@ -61,7 +62,7 @@ def page_of(answer: TestResponse) -> BeautifulSoup:
 
 def only(services: Services) -> ZoomApp:
     with services.database.reading() as session:
-        (found,) = zoom_apps.list_all(session)
+        (found,) = apps.list_all(session)
         return found
 
 
@@ -144,7 +145,7 @@ def test_the_parts_that_change_come_alone_for_htmx_and_as_a_page_otherwise(
 ) -> None:
     path = f"/zoom-apps/{entered[0]}/validation"
     with services.database.writing() as session:
-        validation.record(
+        evidence.record(
             session,
             zoom_app_id=entered[0],
             source=Source.ZOOM_CHALLENGE,

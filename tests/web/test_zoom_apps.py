@@ -12,8 +12,8 @@ from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import zoom_apps
-from dashboard.services.bundle import Services
+from dashboard.services.zoom_apps import apps
+from dashboard.services.runtime import Services
 from tests.conftest import SignIn
 from tests.makers import (
     API_KEY,
@@ -65,7 +65,7 @@ def page_of(answer: TestResponse) -> BeautifulSoup:
 
 def only(services: Services) -> ZoomApp:
     with services.database.reading() as session:
-        (found,) = zoom_apps.list_all(session)
+        (found,) = apps.list_all(session)
         return found
 
 
@@ -124,7 +124,7 @@ def test_a_wrong_pair_keeps_what_was_typed_but_no_secret_and_says_so(
     assert "a secret is not kept" in page.text
     assert "test-wrong-secret" not in answer.text
     with services.database.reading() as session:
-        assert not zoom_apps.list_all(session)
+        assert not apps.list_all(session)
 
 
 @pytest.mark.parametrize("field", TYPED)
@@ -177,7 +177,7 @@ def test_an_empty_secret_keeps_the_stored_one(
     kept = only(services)
     assert answer.status_code == 303
     assert (kept.name, kept.routing.value) == ("Renamed", "direct")
-    assert zoom_apps.secret_token(services.vault, kept) == SECRET_TOKEN
+    assert apps.secret_token(services.vault, kept) == SECRET_TOKEN
 
 
 def test_a_new_secret_token_reaches_recall_as_well(

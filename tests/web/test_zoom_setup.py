@@ -14,8 +14,8 @@ from dashboard.models.staff import Role
 from dashboard.models.zoom_app import Kind, Routing, ScopeStyle, TokenCustody
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import staff
-from dashboard.services.bundle import Services
+from dashboard.services.staff import accounts
+from dashboard.services.runtime import Services
 from tests.conftest import PASSWORD, SignIn
 from tests.makers import CLIENT_SECRET, SECRET_TOKEN, a_zoom_app
 from tests.services.subscription_stage import (
@@ -165,7 +165,7 @@ def stage(services: Services, sandbox: RunningSandbox) -> Iterator[SubscriptionS
 @pytest.fixture
 def admin(stage: SubscriptionStage) -> FlaskClient:
     with stage.services.database.writing() as session:
-        staff.add(
+        accounts.add(
             session,
             email="admin@example.com",
             role=Role.ADMIN,
@@ -260,7 +260,7 @@ def test_one_process_answers_zooms_challenge_while_it_asks_zoom(
     stage.connect()
     browser = httpx2.Client(base_url=stage.services.public_url, trust_env=False)
     with stage.services.database.writing() as session:
-        staff.add(
+        accounts.add(
             session,
             email="admin@example.com",
             role=Role.ADMIN,

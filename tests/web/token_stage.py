@@ -14,11 +14,12 @@ from werkzeug.test import Client, TestResponse
 from dashboard.models.workspace import Workspace
 from dashboard.sandbox.recall import signing
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services import workspace_signing
-from dashboard.services.bundle import Services
-from dashboard.services.token_calls import TokenCalls
-from dashboard.services.workspace_signing import Signing
-from dashboard.web.tokens import TokenDoor, TokenReceiver
+from dashboard.services.recall import callback_secrets
+from dashboard.services.runtime import Services
+from dashboard.services.grants.token_calls import TokenCalls
+from dashboard.services.recall.callback_secrets import Signing
+from dashboard.web.token_endpoint import TokenDoor
+from dashboard.web.token_endpoint import TokenReceiver
 from tests.held_stage import HeldStage, a_held_stage
 from tests.makers import API_KEY
 from tests.web.rsgi_stage import Headers, Protocol, Scope
@@ -68,7 +69,7 @@ class TokenStage:
             if secret is None:
                 workspace.requires_signature = is_required
             else:
-                workspace_signing.put(
+                callback_secrets.put(
                     self.services.vault,
                     workspace,
                     Signing(secret=secret, is_required=is_required),

@@ -4,7 +4,7 @@ from flask_wtf import FlaskForm
 from wtforms import TextAreaField
 from wtforms.validators import DataRequired, Length
 
-from dashboard.services.explaining_input import LONGEST
+from dashboard.services.explain.questions import LONGEST
 
 
 class ExplainForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types

@@ -20,9 +20,11 @@ from wtforms.validators import InputRequired, Length, NumberRange, Optional
 from dashboard.models.connection import AttemptOutcome
 from dashboard.models.invitation import InvitationState
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import attempt_pages, invitation_pages
-from dashboard.services.attempt_words import TOLD
-from dashboard.services.invitations import LASTS_DAYS, LONGEST_DAYS
+from dashboard.services.connect import attempt_list
+from dashboard.services.invitations import listing
+from dashboard.services.connect.attempt_list import TOLD
+from dashboard.services.invitations.invitations import LASTS_DAYS
+from dashboard.services.invitations.invitations import LONGEST_DAYS
 
 _DAYS = f"A link lasts 1 to {LONGEST_DAYS} days."
 _LONGEST_LIST = 500_000
@@ -94,11 +96,11 @@ class InvitationFilter(FlaskForm):  # type: ignore[misc]  # as above
     state = SelectField("State", default="", validate_choice=False)
     app = SelectField("Zoom app", default="", validate_choice=False)
 
-    def filters(self) -> invitation_pages.Filters:
+    def filters(self) -> listing.Filters:
         """Return what is asked for; what makes no sense is left out."""
         known = set(InvitationState)
         state = InvitationState(self.state.data) if self.state.data in known else None
-        return invitation_pages.Filters(state=state, zoom_app_id=_uuid(self.app.data))
+        return listing.Filters(state=state, zoom_app_id=_uuid(self.app.data))
 
 
 class AttemptFilter(FlaskForm):  # type: ignore[misc]  # as above
@@ -112,17 +114,17 @@ class AttemptFilter(FlaskForm):  # type: ignore[misc]  # as above
     outcome = SelectField("How it ended", default="", validate_choice=False)
     app = SelectField("Zoom app", default="", validate_choice=False)
 
-    def filters(self) -> attempt_pages.Filters:
+    def filters(self) -> attempt_list.Filters:
         """Return what is asked for; what makes no sense is left out."""
         known, asked = set(AttemptOutcome), self.outcome.data
         outcome = AttemptOutcome(asked) if asked in known else None
-        return attempt_pages.Filters(outcome=outcome, zoom_app_id=_uuid(self.app.data))
+        return attempt_list.Filters(outcome=outcome, zoom_app_id=_uuid(self.app.data))
 
 
 def invitation_filter(zoom_apps: Sequence[ZoomApp]) -> InvitationFilter:
     """Return the form with what the query string says."""
     form = InvitationFilter(request.args)
-    words = {state.value: word for state, (_, word) in invitation_pages.WORDS.items()}
+    words = {state.value: word for state, (_, word) in listing.WORDS.items()}
     form.state.choices = {"": "All states", **words}
     form.app.choices = _apps(zoom_apps)
     return form

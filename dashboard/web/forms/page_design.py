@@ -5,7 +5,7 @@ from flask_wtf.file import FileField
 from wtforms import BooleanField, StringField, TextAreaField
 from wtforms.validators import Length
 
-from dashboard.services.page_designs import Texts
+from dashboard.services.connect.page_designs import Texts
 
 
 class PageDesignForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types

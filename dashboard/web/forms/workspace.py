@@ -10,8 +10,8 @@ from wtforms import (  # type: ignore[attr-defined]  # SelectChoice: newer than 
 )
 from wtforms.validators import DataRequired, Length
 
-from dashboard.services.pasted import LONGEST
-from dashboard.services.workspaces import REGION_LABELS
+from dashboard.pasted import LONGEST
+from dashboard.services.recall.workspaces import REGION_LABELS
 
 _NAME = Length(max=80, message="The name may have 80 characters.")
 _LENGTH = Length(max=LONGEST * 2, message="This is far too long. Copy it again.")

@@ -24,7 +24,7 @@ from dashboard.models.zoom_app import (
     ScopeStyle,
     TokenCustody,
 )
-from dashboard.services.pasted import LONGEST
+from dashboard.pasted import LONGEST
 
 _NAME = Length(max=80, message="The name may have 80 characters.")
 LENGTH = Length(max=LONGEST * 2, message="This is far too long. Copy it again.")

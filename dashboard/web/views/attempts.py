@@ -5,9 +5,11 @@ from urllib.parse import urlencode
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
-from dashboard.services import abandonment, attempt_pages, zoom_apps
-from dashboard.services.attempt_words import TOLD
-from dashboard.services.permissions import Permission
+from dashboard.services.connect import lost_attempts
+from dashboard.services.connect import attempt_list
+from dashboard.services.zoom_apps import apps as zoom_apps
+from dashboard.services.connect.attempt_list import TOLD
+from dashboard.services.staff.permissions import Permission
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import db, now
@@ -25,12 +27,12 @@ def index() -> ResponseReturnValue:
     apps = zoom_apps.list_all(db())
     form = attempt_filter(apps)
     filters, cursor = form.filters(), request.args.get("cursor")
-    found = attempt_pages.page(db(), filters, cursor=cursor)
+    found = attempt_list.page(db(), filters, cursor=cursor)
     lost = [
         (app, trouble)
         for app in apps
         if app.retired_at is None and filters.zoom_app_id in (None, app.id)
-        if (trouble := abandonment.find(db(), app, now=now())) is not None
+        if (trouble := lost_attempts.find(db(), app, now=now())) is not None
     ]
     return htmx.page_or_fragment(
         "attempts/index.html",
@@ -40,7 +42,7 @@ def index() -> ResponseReturnValue:
         names={app.id: app.name for app in apps},
         told=TOLD,
         lost=lost,
-        is_filtered=filters != attempt_pages.Filters(),
+        is_filtered=filters != attempt_list.Filters(),
         newest_url=_at() if cursor else None,
         older_url=_at(cursor=found.older) if found.older else None,
     )

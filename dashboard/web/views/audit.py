@@ -3,7 +3,7 @@
 from flask import Blueprint, render_template, request
 
 from dashboard.services import audit
-from dashboard.services.permissions import Permission
+from dashboard.services.staff.permissions import Permission
 from dashboard.web.access import requires
 from dashboard.web.context import db
 

@@ -10,9 +10,13 @@ from flask import Blueprint, Response, make_response, request, url_for
 
 from dashboard.errors import NotFoundError
 from dashboard.models.connection import AttemptOutcome
-from dashboard.services import attempts, connecting, own_connections, page_designs
-from dashboard.services.callbacks import Stop
-from dashboard.web import hosted, htmx
+from dashboard.services.connect import attempts
+from dashboard.services.connect import flow
+from dashboard.services.connect import own_connections
+from dashboard.services.connect import page_designs
+from dashboard.services.connect.callbacks import Stop
+from dashboard.web.pages import hosted
+from dashboard.web import htmx
 from dashboard.web.access import public
 from dashboard.web.context import db, services
 
@@ -47,7 +51,7 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 @public
 def show(slug: str) -> Response:
     """Say who asks, what is read and why; one button."""
-    app = connecting.door(db(), slug)
+    app = flow.door(db(), slug)
     browser = hosted.browser()
     return hosted.closed(app) or hosted.page(
         "connect/show.html",
@@ -63,7 +67,7 @@ def show(slug: str) -> Response:
 @public
 def create(slug: str) -> Response:
     """Begin a trip bound to this browser and send it to Zoom."""
-    app = connecting.door(db(), slug)
+    app = flow.door(db(), slug)
     return hosted.closed(app) or hosted.leave(app)
 
 
@@ -71,7 +75,7 @@ def create(slug: str) -> Response:
 @public
 def callback() -> Response:
     """Take a browser back from Zoom and send it on to an address without the code."""
-    finished = connecting.finish(
+    finished = flow.finish(
         services(),
         state=request.args.get("state"),
         code=request.args.get("code"),
@@ -83,7 +87,7 @@ def callback() -> Response:
         where = url_for(".result", slug=finished.slug, attempt_id=finished.attempt_id)
         return htmx.go_to(where)
     slug = finished.slug
-    app = connecting.door(db(), slug) if slug else connecting.only_ready(db())
+    app = flow.door(db(), slug) if slug else flow.only_ready(db())
     template = f"connect/stopped/{finished.stop.value}.html"
     return hosted.page(template, _STOPPED[finished.stop], app=app)
 
@@ -92,7 +96,7 @@ def callback() -> Response:
 @public
 def result(slug: str, attempt_id: UUID) -> Response:
     """Say how a trip ended, to the browser that made it."""
-    app = connecting.door(db(), slug)
+    app = flow.door(db(), slug)
     try:
         found = attempts.result(db(), slug, attempt_id, browser=hosted.browser())
     except NotFoundError:
@@ -111,7 +115,7 @@ def result(slug: str, attempt_id: UUID) -> Response:
 @public
 def again(slug: str, attempt_id: UUID) -> Response:
     """Begin once more as that trip began: from the same link, if it was one."""
-    app = connecting.door(db(), slug)
+    app = flow.door(db(), slug)
     try:
         found = attempts.result(db(), slug, attempt_id, browser=hosted.browser())
     except NotFoundError:
@@ -123,7 +127,7 @@ def again(slug: str, attempt_id: UUID) -> Response:
 @public
 def logo(slug: str, logo_print: str) -> Response:
     """Serve the logo; its address changes with it."""
-    app = connecting.door(db(), slug)
+    app = flow.door(db(), slug)
     image, media_type = page_designs.logo(db(), app, logo_print)
     response = make_response(image)
     response.headers["Content-Type"] = media_type

@@ -10,19 +10,19 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection, TokenState
-from dashboard.services import (
-    acting,
-    connection_acts,
-    connection_filters,
-    connection_pages,
-    connections,
-    pmis,
-    sweep_progress,
-    zoom_apps,
-)
-from dashboard.services.connection_filters import Filters
-from dashboard.services.permissions import Permission
-from dashboard.web import connection_page, exports, htmx
+from dashboard.services.token_states import who_acts
+from dashboard.services.connections import actions
+from dashboard.services.connections import filters as connection_filters
+from dashboard.services.connections import listing
+from dashboard.services.connections import connections
+from dashboard.services.connections import pmis
+from dashboard.services.sweep import progress
+from dashboard.services.zoom_apps import apps as zoom_apps
+from dashboard.services.connections.filters import Filters
+from dashboard.services.staff.permissions import Permission
+from dashboard.web.pages import connection
+from dashboard.web import exports
+from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, services
 from dashboard.web.forms.connection import filter_form
@@ -72,13 +72,13 @@ def index() -> ResponseReturnValue:
     names = {app.id: app.name for app in apps}
     wanted = request.args.get("format")
     if wanted in ("csv", "json"):
-        rows = _rows(connection_pages.everything(services().database, filters), names)
+        rows = _rows(listing.everything(services().database, filters), names)
         if wanted == "csv":
             return exports.csv_file("connections", _COLUMNS, rows)
         return exports.json_list("connections", _COLUMNS, rows)
     matching = connection_filters.narrowed(db(), filters)
-    counts = connection_pages.counts(db(), filters, found=matching)
-    found = connection_pages.page(
+    counts = listing.counts(db(), filters, found=matching)
+    found = listing.page(
         db(), filters, cursor=request.args.get("cursor"), found=matching
     )
     return htmx.page_or_fragment(
@@ -92,8 +92,8 @@ def index() -> ResponseReturnValue:
             db(), {row.pmi for row in found.rows if row.pmi}
         ),
         tabs=_tabs(counts, filters),
-        progress=sweep_progress.progress(db(), now=now),
-        day_ago=now - sweep_progress.DAY,
+        progress=progress.progress(db(), now=now),
+        day_ago=now - progress.DAY,
         newer_url=_at(cursor=found.newer) if found.newer else None,
         older_url=_at(cursor=found.older) if found.older else None,
         here=_at(),
@@ -108,7 +108,7 @@ def index() -> ResponseReturnValue:
 @requires(Permission.CONNECTIONS_READ)
 def show(connection_id: UUID) -> Response:
     """Show one connection; htmx asks for the part that changes by itself."""
-    return connection_page.show_page(connection_id)
+    return connection.show_page(connection_id)
 
 
 @bp.get("/<uuid:connection_id>/recall-log")
@@ -120,7 +120,7 @@ def recall_log(connection_id: UUID) -> Response:
         "connections/recall_log.html",
         "connections/partials/_recall_log.html",
         connection=row,
-        entries=connection_acts.recall_log(services(), connection_id),
+        entries=actions.recall_log(services(), connection_id),
     )
 
 
@@ -129,7 +129,7 @@ def recall_log(connection_id: UUID) -> Response:
 def check(connection_id: UUID) -> Response:
     """Look at it now."""
     try:
-        row = connection_acts.try_again(services(), connection_id, actor=actor())
+        row = actions.try_again(services(), connection_id, actor=actor())
     except UpstreamError as error:
         return _not_done(connection_id, error, end=" What was seen before stands.")
     flash(
@@ -143,7 +143,7 @@ def check(connection_id: UUID) -> Response:
 def sync(connection_id: UUID) -> Response:
     """Ask Recall to read the user's meetings again."""
     try:
-        connection_acts.sync_meetings(services(), connection_id, actor=actor())
+        actions.sync_meetings(services(), connection_id, actor=actor())
     except UpstreamError as error:
         return _not_done(connection_id, error)
     flash("Recall reads the meetings again. They appear below by themselves.", "good")
@@ -155,7 +155,7 @@ def sync(connection_id: UUID) -> Response:
 def destroy(connection_id: UUID) -> Response:
     """Delete the credential in Recall and what is kept of the user here."""
     try:
-        connection_acts.disconnect(services(), connection_id, actor=actor())
+        actions.disconnect(services(), connection_id, actor=actor())
     except UpstreamError as error:
         return _not_done(connection_id, error, "Nothing was deleted here. ")
     flash(
@@ -197,7 +197,7 @@ def _tabs(
 
 def _counted(number: int, counts: Mapping[TokenState, int]) -> str:
     """Write a count; of a filtered list more than 1,000 in a state are "1,000+"."""
-    most = connection_pages.MOST_COUNTED
+    most = listing.MOST_COUNTED
     is_more = most + 1 in counts.values() and number > most
     return f"{most:,}+" if is_more else f"{number:,}"
 
@@ -215,6 +215,6 @@ def _rows(
     for row in found:
         values = {name: getattr(row, name, None) for name in _COLUMNS}
         values["zoom_app"] = names.get(row.zoom_app_id, "")
-        values["who_must_act"] = acting.who_acts(row)
-        values["next_step"] = acting.next_step(row)
+        values["who_must_act"] = who_acts.who_acts(row)
+        values["next_step"] = who_acts.next_step(row)
         yield values

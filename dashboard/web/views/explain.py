@@ -3,10 +3,12 @@
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
-from dashboard.services import addresses, explaining, explaining_recall
-from dashboard.services.explaining import Answer
-from dashboard.services.explaining_verdicts import Target
-from dashboard.services.permissions import Permission
+from dashboard.services import urls
+from dashboard.services.explain import explain
+from dashboard.services.explain import recall as explaining_recall
+from dashboard.services.explain.explain import Answer
+from dashboard.services.explain.verdicts import Target
+from dashboard.services.staff.permissions import Permission
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import db, now, services
@@ -21,10 +23,10 @@ _UNPROCESSABLE = 422
 @requires(Permission.CONNECTIONS_READ)
 def index() -> ResponseReturnValue:
     """Show the box; explain a connection or a webhook whose id is in the address."""
-    asked = explaining.by_id(request.args.get("id", ""))
+    asked = explain.by_id(request.args.get("id", ""))
     if asked is None:
         return _page(ExplainForm(formdata=None), None)
-    found = explaining.answer(db(), services().vault, asked, now=now())
+    found = explain.answer(db(), services().vault, asked, now=now())
     return _page(ExplainForm(formdata=None, q=asked.shown), found)
 
 
@@ -35,7 +37,7 @@ def create() -> ResponseReturnValue:
     form = ExplainForm()
     if not form.validate():
         return _page(form, None, status=_UNPROCESSABLE)
-    found = explaining.explain(db(), services().vault, form.q.data or "", now=now())
+    found = explain.explain(db(), services().vault, form.q.data or "", now=now())
     return _page(_refilled(form, found), found)
 
 
@@ -46,7 +48,7 @@ def recall() -> ResponseReturnValue:
     form = ExplainForm()
     if not form.validate():
         return _page(form, None, status=_UNPROCESSABLE)
-    found = explaining.explain(db(), services().vault, form.q.data or "", now=now())
+    found = explain.explain(db(), services().vault, form.q.data or "", now=now())
     told = explaining_recall.ask(
         services(), meeting_id=found.asked.number, connection_id=found.connection_id
     )
@@ -66,7 +68,7 @@ def _page(
     connect_url = None
     if found is not None and found.verdict.target is Target.CONNECT_LINK:
         slug = found.target_id
-        connect_url = addresses.connect_url(services().public_url, slug) if slug else ""
+        connect_url = urls.connect_url(services().public_url, slug) if slug else ""
     return htmx.page_or_fragment(
         "explain/index.html",
         "explain/partials/_answer.html",

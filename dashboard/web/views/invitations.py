@@ -21,16 +21,15 @@ from flask import (
 from flask.typing import ResponseReturnValue
 
 from dashboard.errors import ConflictError, InvalidInputError
-from dashboard.services import (
-    connections,
-    invitation_lists,
-    invitation_pages,
-    invitation_states,
-    invitations,
-    zoom_apps,
-)
-from dashboard.services.invitations import Made, Wanted
-from dashboard.services.permissions import Permission
+from dashboard.services.connections import connections
+from dashboard.services.invitations import csv_import
+from dashboard.services.invitations import listing
+from dashboard.services.invitations import states as invitation_states
+from dashboard.services.invitations import invitations
+from dashboard.services.zoom_apps import apps as zoom_apps
+from dashboard.services.invitations.invitations import Made
+from dashboard.services.invitations.invitations import Wanted
+from dashboard.services.staff.permissions import Permission
 from dashboard.web import exports, htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, services
@@ -52,7 +51,7 @@ def index() -> ResponseReturnValue:
     apps = zoom_apps.list_all(db())
     form = invitation_filter(apps)
     filters, cursor = form.filters(), request.args.get("cursor")
-    found = invitation_pages.page(db(), filters, cursor=cursor)
+    found = listing.page(db(), filters, cursor=cursor)
     states = {one.id: invitation_states.state_of(one, now=now()) for one in found.rows}
     return htmx.page_or_fragment(
         "invitations/index.html",
@@ -60,10 +59,10 @@ def index() -> ResponseReturnValue:
         form=form,
         rows=found.rows,
         states=states,
-        words=invitation_pages.WORDS,
+        words=listing.WORDS,
         usable=invitation_states.USABLE,
         names={app.id: app.name for app in apps},
-        is_filtered=filters != invitation_pages.Filters(),
+        is_filtered=filters != listing.Filters(),
         newest_url=_at() if cursor else None,
         older_url=_at(cursor=found.older) if found.older else None,
     )
@@ -86,7 +85,7 @@ def create() -> ResponseReturnValue:
     if not form.validate() or app_id is None:
         return _new_page(form, other), 422
     try:
-        person = invitation_lists.one(form.email.data or "", form.user_ref.data or "")
+        person = csv_import.one(form.email.data or "", form.user_ref.data or "")
         made = _make(app_id, [person], form)
     except InvalidInputError as error:
         form[error.field or "email"].errors = [str(error)]
@@ -109,7 +108,7 @@ def create_many() -> ResponseReturnValue:
         form.people.data = raw.decode(errors="replace")  # shown again, to be mended
     if not form.validate() or app_id is None:
         return _new_page(other, form), 422
-    found = invitation_lists.read(form.people.data or "")
+    found = csv_import.read(form.people.data or "")
     if found.troubles:
         return _new_page(other, form, troubles=found.troubles), 422
     try:
@@ -167,7 +166,7 @@ def _new_page(
     form: InvitationForm,
     list_form: ListForm,
     *,
-    troubles: Sequence[invitation_lists.Trouble] = (),
+    troubles: Sequence[csv_import.Trouble] = (),
 ) -> str:
     apps = zoom_apps.list_all(db())
     for one in (form, list_form):
@@ -176,8 +175,8 @@ def _new_page(
         "invitations/new.html",
         form=form,
         list_form=list_form,
-        troubles=troubles[: invitation_lists.MOST_TROUBLES],
-        more_troubles=max(0, len(troubles) - invitation_lists.MOST_TROUBLES),
+        troubles=troubles[: csv_import.MOST_TROUBLES],
+        more_troubles=max(0, len(troubles) - csv_import.MOST_TROUBLES),
     )
 
 
@@ -185,8 +184,8 @@ def _made_page(
     made: Sequence[Made], app_id: UUID, *, connection_id: UUID | None = None
 ) -> Response:
     app = zoom_apps.get(db(), app_id)
-    rows = invitation_lists.told(made, app, public_url=services().public_url)
-    table = "".join(exports.csv_lines(invitation_lists.COLUMNS, rows))
+    rows = csv_import.told(made, app, public_url=services().public_url)
+    table = "".join(exports.csv_lines(csv_import.COLUMNS, rows))
     response = make_response(
         render_template(
             "invitations/made.html",

@@ -4,10 +4,11 @@ from typing import cast
 
 from flask import Blueprint, Response, abort, request
 
-from dashboard.services import changes
-from dashboard.services.permissions import Permission
+from dashboard.services.live import topics as changes
+from dashboard.services.staff.permissions import Permission
 from dashboard.web.access import requires
-from dashboard.web.live import NoPlaceError, watcher
+from dashboard.web.live.watcher import NoPlaceError
+from dashboard.web.live.watcher import watcher
 from dashboard.web.signin import Person, person
 
 bp = Blueprint("live", __name__, url_prefix="/live")

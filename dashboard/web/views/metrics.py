@@ -5,7 +5,7 @@ import hmac
 from flask import Blueprint, Response, abort, request
 
 from dashboard.services import metrics
-from dashboard.web import live
+from dashboard.web.live import watcher
 from dashboard.web.access import public
 from dashboard.web.context import db, now, services
 
@@ -23,6 +23,6 @@ def index() -> Response:
     given = request.headers.get("Authorization", "").encode()
     if not hmac.compare_digest(wanted, given):
         return Response(status=401, headers={"WWW-Authenticate": "Bearer"})
-    open_streams = live.watcher().open_streams
+    open_streams = watcher.watcher().open_streams
     numbers = metrics.page(db(), open_streams=open_streams, now=now())
     return Response(numbers, content_type=metrics.CONTENT_TYPE)

@@ -6,10 +6,12 @@ from flask import Blueprint, flash, make_response, url_for
 from flask.typing import ResponseReturnValue
 
 from dashboard.errors import InvalidInputError
-from dashboard.services import page_designs, zoom_apps
-from dashboard.services.page_designs import LARGEST_LOGO_BYTES
-from dashboard.services.permissions import Permission
-from dashboard.web import hosted, htmx
+from dashboard.services.connect import page_designs
+from dashboard.services.zoom_apps import apps
+from dashboard.services.connect.page_designs import LARGEST_LOGO_BYTES
+from dashboard.services.staff.permissions import Permission
+from dashboard.web.pages import hosted
+from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, services
 from dashboard.web.forms.page_design import PageDesignForm
@@ -40,7 +42,7 @@ def update(zoom_app_id: UUID) -> ResponseReturnValue:
         with services().database.writing() as session:
             page_designs.save(
                 session,
-                zoom_apps.get(session, zoom_app_id),
+                apps.get(session, zoom_app_id),
                 form.texts(),
                 logo=logo,
                 removes_logo=form.removes_logo.data,
@@ -65,7 +67,7 @@ def preview(zoom_app_id: UUID) -> ResponseReturnValue:
 def _edit_page(
     zoom_app_id: UUID, form: PageDesignForm, *, status: int = 200
 ) -> ResponseReturnValue:
-    app = zoom_apps.get(db(), zoom_app_id)
+    app = apps.get(db(), zoom_app_id)
     row = page_designs.find(db(), zoom_app_id)
     logo_print = "" if row is None else row.logo_print
     design = page_designs.drawn(form.texts(), logo_print=logo_print)

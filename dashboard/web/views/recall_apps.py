@@ -6,23 +6,22 @@ from flask import Blueprint, flash, render_template, url_for
 from flask.typing import ResponseReturnValue
 from pydantic import SecretStr
 
-from dashboard.clients.recall_replies import RecallAppSecrets
+from dashboard.clients.recall.replies import RecallAppSecrets
 from dashboard.errors import ConflictError, InvalidInputError, UpstreamError
 from dashboard.models.zoom_app import Environment, Routing, ScopeStyle
-from dashboard.services import (
-    adopting,
-    bringing_in,
-    gone_apps,
-    probing,
-    recall_listing,
-    workspaces,
-)
-from dashboard.services.adopting import TakenOver, TakeOver
-from dashboard.services.permissions import Permission
+from dashboard.services.recall_apps import adoption
+from dashboard.services.recall_apps import user_import
+from dashboard.services.recall_apps import deleted
+from dashboard.services.probes import recall_webhook
+from dashboard.services.recall_apps import listing
+from dashboard.services.recall import workspaces
+from dashboard.services.recall_apps.adoption import TakenOver
+from dashboard.services.recall_apps.adoption import TakeOver
+from dashboard.services.staff.permissions import Permission
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, services
-from dashboard.web.entered import say
+from dashboard.web.pages.saved_pair import say
 from dashboard.web.forms.recall_app import TakeOverForm
 
 bp = Blueprint("recall_apps", __name__)
@@ -37,7 +36,7 @@ def index(workspace_id: UUID) -> str:
     """Read Recall's list once, and say of each app whose it is."""
     return render_template(
         "recall_apps/index.html",
-        listing=recall_listing.listing(services(), workspace_id),
+        listing=listing.listing(services(), workspace_id),
     )
 
 
@@ -46,7 +45,7 @@ def index(workspace_id: UUID) -> str:
 def new(workspace_id: UUID, recall_app_id: UUID) -> ResponseReturnValue:
     """Ask for what Recall does not know of an app."""
     try:
-        there = adopting.look_at(services(), workspace_id, recall_app_id)
+        there = adoption.look_at(services(), workspace_id, recall_app_id)
     except UpstreamError as error:
         flash(_cannot(error), "trouble")
         return htmx.go_to(url_for(".index", workspace_id=workspace_id))
@@ -69,7 +68,7 @@ def take_over(workspace_id: UUID, recall_app_id: UUID) -> ResponseReturnValue:
         secret_token=_typed(form.secret_token.data),
     )
     try:
-        taken = adopting.take_over(
+        taken = adoption.take_over(
             services(), workspace_id, recall_app_id, values, actor=actor()
         )
     except InvalidInputError as error:
@@ -90,7 +89,7 @@ def take_over(workspace_id: UUID, recall_app_id: UUID) -> ResponseReturnValue:
 def create_again(zoom_app_id: UUID) -> ResponseReturnValue:
     """Forget the Recall id of an app that is gone; lead to Create in Recall."""
     try:
-        gone_apps.release(services(), zoom_app_id, actor=actor())
+        deleted.release(services(), zoom_app_id, actor=actor())
     except (ConflictError, UpstreamError) as error:
         flash(f"Nothing was changed here. {error}", "trouble")
     else:
@@ -110,7 +109,7 @@ def bring_in(zoom_app_id: UUID) -> ResponseReturnValue:
 def _bring_in(zoom_app_id: UUID) -> bool:
     """Bring the users in and say so; tell whether there was something to say."""
     try:
-        added = bringing_in.bring_in(services(), zoom_app_id, actor=actor())
+        added = user_import.bring_in(services(), zoom_app_id, actor=actor())
     except (ConflictError, UpstreamError) as error:
         flash(f"The users that Recall has could not be brought in. {error}", "trouble")
         return True
@@ -133,7 +132,7 @@ def _taken(taken: TakenOver) -> ResponseReturnValue:
         )
     elif taken.entered is not None:
         flash("Recall has the secrets stored here now.", "good")
-        probing.probe_recall(services(), taken.zoom_app_id)
+        recall_webhook.probe_recall(services(), taken.zoom_app_id)
         _bring_in(taken.zoom_app_id)
     return htmx.go_to(url_for("zoom_apps.show", zoom_app_id=taken.zoom_app_id))
 
@@ -161,7 +160,7 @@ def _again(
 ) -> ResponseReturnValue:
     """Show the form as typed; what Recall says of the app may be missing in it."""
     try:
-        there = adopting.look_at(services(), workspace_id, recall_app_id)
+        there = adoption.look_at(services(), workspace_id, recall_app_id)
     except UpstreamError:
         there = None
     return _page(form, workspace_id, recall_app_id, there), _UNPROCESSABLE

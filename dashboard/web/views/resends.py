@@ -13,14 +13,20 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.errors import ConflictError, InvalidInputError
 from dashboard.models.ids import new_id
-from dashboard.services import resend_acts, resend_words, webhooks
-from dashboard.services.permissions import Permission
-from dashboard.services.resend_previews import Preview, preview
-from dashboard.web import htmx, resend_pages
+from dashboard.services.resends import actions
+from dashboard.services.resends import previews
+from dashboard.services.webhook_log import log
+from dashboard.services.staff.permissions import Permission
+from dashboard.services.resends.previews import Preview
+from dashboard.services.resends.previews import preview
+from dashboard.web import htmx
+from dashboard.web.pages import resends
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, services
 from dashboard.web.forms.webhook import WebhookFilterForm, kept
-from dashboard.web.places import LARGEST_ID, place, row_id
+from dashboard.web.paging import LARGEST_ID
+from dashboard.web.paging import place
+from dashboard.web.paging import row_id
 
 bp = Blueprint("resends", __name__, url_prefix="/webhooks/resends")
 
@@ -36,7 +42,7 @@ def index() -> Response:
     return htmx.page_or_fragment(
         "resends/index.html",
         "resends/partials/_history.html",
-        **resend_pages.history_context(db(), place(limit=_ROWS)),
+        **resends.history_context(db(), place(limit=_ROWS)),
     )
 
 
@@ -59,7 +65,7 @@ def create() -> ResponseReturnValue:
     if resend_id is None:
         return _preview_page(form, status=409, trouble=_OLD)
     try:
-        resend_acts.begin(services(), resend_id, form.filters(), actor=actor())
+        actions.begin(services(), resend_id, form.filters(), actor=actor())
     except (ConflictError, InvalidInputError) as error:
         return _preview_page(form, status=409, trouble=str(error))
     return htmx.go_to(url_for(".show", resend_id=resend_id))
@@ -72,7 +78,7 @@ def show(resend_id: int) -> Response:
     return htmx.page_or_fragment(
         "resends/show.html",
         "resends/partials/_progress.html",
-        **resend_pages.progress_context(db(), resend_id, place(limit=_ROWS), now=now()),
+        **resends.progress_context(db(), resend_id, place(limit=_ROWS), now=now()),
     )
 
 
@@ -81,7 +87,7 @@ def show(resend_id: int) -> Response:
 def cancel(resend_id: int) -> Response:
     """Call off what of it is not sent yet."""
     try:
-        found = resend_acts.cancel(services(), resend_id, actor=actor())
+        found = actions.cancel(services(), resend_id, actor=actor())
     except ConflictError as error:
         flash(str(error), "waiting")
     else:
@@ -95,7 +101,7 @@ def cancel(resend_id: int) -> Response:
 
 def _filter_form() -> WebhookFilterForm:
     form = WebhookFilterForm(request.args)
-    form.choose_from(webhooks.app_names(db()), [])
+    form.choose_from(log.app_names(db()), [])
     return form
 
 
@@ -104,7 +110,7 @@ def _preview_page(
 ) -> Response:
     # A field with an error is left out of the filter, which then matches more than was
     # asked for: nothing is counted or offered by it.
-    filters, names = form.filters(), webhooks.app_names(db())
+    filters, names = form.filters(), log.app_names(db())
     at = now()
     found = Preview() if form.errors else preview(db(), filters=filters, now=at)
     page = render_template(
@@ -112,11 +118,11 @@ def _preview_page(
         faults=[(form[name].label.text, each[0]) for name, each in form.errors.items()],
         trouble=trouble,
         preview=found,
-        counted=resend_words.counted(found),
-        warning=resend_words.warning(found, at),
-        unaltered=resend_words.UNALTERED,
-        left_out=resend_words.left_out(found),
-        facts=resend_pages.filter_facts(filters, names),
+        counted=previews.counted(found),
+        warning=previews.warning(found, at),
+        unaltered=previews.UNALTERED,
+        left_out=previews.left_out(found),
+        facts=resends.filter_facts(filters, names),
         links=kept(request.args),
         resend_id=new_id(at),
     )

@@ -5,8 +5,8 @@ from uuid import UUID
 from flask import Blueprint, flash, url_for
 from flask.typing import ResponseReturnValue
 
-from dashboard.services import rotations
-from dashboard.services.permissions import Permission
+from dashboard.services.rotation import rotations
+from dashboard.services.staff.permissions import Permission
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, services

@@ -5,7 +5,8 @@ from flask.typing import ResponseReturnValue
 from pydantic import SecretStr
 
 from dashboard.errors import ConflictError
-from dashboard.services import audit, staff
+from dashboard.services import audit
+from dashboard.services.staff import accounts
 from dashboard.services.audit import Actor
 from dashboard.web import htmx, signin
 from dashboard.web.access import local_path, public
@@ -35,7 +36,7 @@ def create() -> ResponseReturnValue:
     address = request.remote_addr or ""
     try:
         with services().database.writing() as session:
-            person = staff.sign_in(
+            person = accounts.sign_in(
                 session,
                 email=form.email.data or "",
                 password=SecretStr(form.password.data or ""),

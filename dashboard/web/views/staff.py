@@ -8,8 +8,9 @@ from pydantic import SecretStr
 
 from dashboard.errors import ConflictError, InvalidInputError
 from dashboard.models.staff import Role
-from dashboard.services import audit, staff
-from dashboard.services.permissions import Permission
+from dashboard.services import audit
+from dashboard.services.staff import accounts
+from dashboard.services.staff.permissions import Permission
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, services
@@ -22,7 +23,7 @@ bp = Blueprint("staff", __name__, url_prefix="/staff")
 @requires(Permission.STAFF_READ)
 def index() -> str:
     """List everybody."""
-    return render_template("staff/index.html", people=staff.list_all(db()))
+    return render_template("staff/index.html", people=accounts.list_all(db()))
 
 
 @bp.get("/new")
@@ -41,7 +42,7 @@ def create() -> ResponseReturnValue:
         return render_template("staff/new.html", form=form), 422
     try:
         with services().database.writing() as session:
-            person = staff.add(
+            person = accounts.add(
                 session,
                 email=form.email.data or "",
                 role=Role(form.role.data),
@@ -75,8 +76,8 @@ def change_role(staff_id: UUID) -> ResponseReturnValue:
     if not form.validate():
         return _edit_page(staff_id, role_form=form), 422
     with services().database.writing() as session:
-        person = staff.get(session, staff_id)
-        staff.set_role(session, person, Role(form.role.data))
+        person = accounts.get(session, staff_id)
+        accounts.set_role(session, person, Role(form.role.data))
         subject = f"{person.email} to {person.role}"
         audit.record(session, actor(), "staff.role_changed", subject=subject, now=now())
     flash(f"{person.email} is {person.role} now and has to sign in again.", "good")
@@ -92,8 +93,8 @@ def change_password(staff_id: UUID) -> ResponseReturnValue:
         return _edit_page(staff_id, password_form=form), 422
     try:
         with services().database.writing() as session:
-            person = staff.get(session, staff_id)
-            staff.set_password(session, person, SecretStr(form.password.data or ""))
+            person = accounts.get(session, staff_id)
+            accounts.set_password(session, person, SecretStr(form.password.data or ""))
             audit.record(
                 session, actor(), "staff.password_set", subject=person.email, now=now()
             )
@@ -109,8 +110,8 @@ def change_password(staff_id: UUID) -> ResponseReturnValue:
 def disable(staff_id: UUID) -> Response:
     """Keep the person from signing in."""
     with services().database.writing() as session:
-        person = staff.get(session, staff_id)
-        staff.disable(session, person, now=now())
+        person = accounts.get(session, staff_id)
+        accounts.disable(session, person, now=now())
         audit.record(
             session, actor(), "staff.disabled", subject=person.email, now=now()
         )
@@ -123,8 +124,8 @@ def disable(staff_id: UUID) -> Response:
 def enable(staff_id: UUID) -> Response:
     """Let the person sign in again."""
     with services().database.writing() as session:
-        person = staff.get(session, staff_id)
-        staff.enable(session, person)
+        person = accounts.get(session, staff_id)
+        accounts.enable(session, person)
         audit.record(session, actor(), "staff.enabled", subject=person.email, now=now())
     flash(f"{person.email} may sign in again.", "good")
     return htmx.go_to(url_for(".index"))
@@ -136,7 +137,7 @@ def _edit_page(
     role_form: RoleForm | None = None,
     password_form: PasswordForm | None = None,
 ) -> str:
-    person = staff.get(db(), staff_id)
+    person = accounts.get(db(), staff_id)
     return render_template(
         "staff/edit.html",
         person=person,

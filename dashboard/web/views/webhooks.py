@@ -18,34 +18,35 @@ from dashboard.errors import ConflictError, NotFoundError
 from dashboard.models.connection import Connection
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Webhook
-from dashboard.services import (
-    addresses,
-    audit,
-    connections,
-    proofs,
-    redaction,
-    refused,
-    resend_acts,
-    webhooks,
-)
-from dashboard.services.erased_words import of_webhook
-from dashboard.services.paging import Place
-from dashboard.services.permissions import Permission
-from dashboard.services.proofs import Finding
-from dashboard.services.webhook_steps import steps
-from dashboard.services.webhooks import Request, Trace, WebhookFilter
+from dashboard.services import urls
+from dashboard.services import audit
+from dashboard.services.connections import connections
+from dashboard.services.webhook_log import proofs
+from dashboard.services.webhook_log import redaction
+from dashboard.services.webhook_log import refused
+from dashboard.services.resends import actions
+from dashboard.services.webhook_log import log
+from dashboard.services.erasure.redaction import of_webhook
+from dashboard.services.paging.keyset import Place
+from dashboard.services.staff.permissions import Permission
+from dashboard.services.webhook_log.proofs import Finding
+from dashboard.services.webhook_log.story import steps
+from dashboard.services.webhook_log.log import Request
+from dashboard.services.webhook_log.log import Trace
+from dashboard.services.webhook_log.log import WebhookFilter
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, services
 from dashboard.web.forms.webhook import WebhookFilterForm, kept
-from dashboard.web.places import LARGEST_ID, place, row_id
-from dashboard.web.webhook_bodies import views
-from dashboard.web.webhook_files import FORMATS, list_file
-from dashboard.web.webhook_pages import (
-    list_context,
-    newer_words,
-    refused_context,
-)
+from dashboard.web.paging import LARGEST_ID
+from dashboard.web.paging import place
+from dashboard.web.paging import row_id
+from dashboard.web.pages.webhook_bodies import views
+from dashboard.web.pages.webhook_files import FORMATS
+from dashboard.web.pages.webhook_files import list_file
+from dashboard.web.pages.webhooks import list_context
+from dashboard.web.pages.webhooks import newer_words
+from dashboard.web.pages.webhooks import refused_context
 
 bp = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 
@@ -60,15 +61,15 @@ def index() -> ResponseReturnValue:
     As CSV or JSON, the same filter gives all of it.
     """
     form = WebhookFilterForm(request.args)
-    names = [] if htmx.wants_fragment() else webhooks.event_names(db())
-    form.choose_from(webhooks.app_names(db()), names)
+    names = [] if htmx.wants_fragment() else log.event_names(db())
+    form.choose_from(log.app_names(db()), names)
     is_valid = form.validate()
     filters, links = form.filters(), kept(request.args)
     if is_valid and request.args.get("format") in FORMATS:
         return list_file(services().database, filters, request.args["format"])
     top = request.args.get("top", type=row_id)
     here = place() if top is None else Place(before=top + 1)
-    page = webhooks.page(db(), filters=filters, place=here)
+    page = log.page(db(), filters=filters, place=here)
     if here.after is not None and page.newer_after is None:
         return redirect(url_for(".index", **links))  # that is the first page again
     turned = {
@@ -93,7 +94,7 @@ def index() -> ResponseReturnValue:
 def refused_index() -> Response:
     """List the sample of refused requests, and how many there were of each cause."""
     form = WebhookFilterForm(request.args)
-    form.choose_from(webhooks.app_names(db()), [])
+    form.choose_from(log.app_names(db()), [])
     form.validate()
     filters, links = form.filters(), kept(request.args)
     page = refused.page(db(), place=place(), zoom_app_id=filters.zoom_app_id)
@@ -127,7 +128,7 @@ def verify(webhook_id: int) -> Response:
 @requires(Permission.WEBHOOKS_READ)
 def trace(webhook_id: int) -> Response:
     """Show what happened to it so far: a live part of its page."""
-    found = webhooks.get(db(), webhook_id)
+    found = log.get(db(), webhook_id)
     return htmx.fragment(
         "webhooks/partials/_trace.html", trace=found, steps=steps(found, now=now())
     )
@@ -137,7 +138,7 @@ def trace(webhook_id: int) -> Response:
 @requires(Permission.WEBHOOKS_READ)
 def sent(webhook_id: int) -> Response:
     """Show what each attempt sent: the other live part."""
-    found = webhooks.get(db(), webhook_id)
+    found = log.get(db(), webhook_id)
     raw = _raw(found)
     return htmx.fragment(
         "webhooks/partials/_sent.html",
@@ -150,7 +151,7 @@ def sent(webhook_id: int) -> Response:
 @requires(Permission.WEBHOOKS_REVEAL)
 def reveal(webhook_id: int) -> str:
     """Show the request exactly as it came; the reveal is audited before it is shown."""
-    found = webhooks.get(db(), webhook_id)
+    found = log.get(db(), webhook_id)
     if erased := _erased(found.webhook):
         raise ConflictError(erased)
     with services().database.writing() as session:
@@ -169,7 +170,7 @@ def reveal(webhook_id: int) -> str:
 @requires(Permission.WEBHOOKS_RESEND)
 def resend(webhook_id: int) -> Response:
     """Forward it once more, as it came: its timestamp and signature stay Zoom's."""
-    resend_acts.begin_one(
+    actions.begin_one(
         services(),
         webhook_id,
         resend_id=request.form.get("resend", type=row_id),
@@ -192,7 +193,7 @@ def _raw(trace: Trace) -> Request:
     """Return the request; of one that is erased there is nothing left."""
     if trace.webhook.erased_at is not None:
         return Request(headers=[], body=b"")
-    return webhooks.request(db(), services().vault, trace.webhook.id)
+    return log.request(db(), services().vault, trace.webhook.id)
 
 
 def _erased(webhook: Webhook) -> str:
@@ -208,9 +209,9 @@ def _findings(trace: Trace, raw: Request) -> Sequence[Finding]:
 def _context(
     webhook_id: int, *, is_revealed: bool = False, is_verified: bool = False
 ) -> dict[str, Any]:
-    found = webhooks.get(db(), webhook_id)
+    found = log.get(db(), webhook_id)
     raw = _raw(found)
-    url = addresses.webhook_url(services().public_url, found.app.id)
+    url = urls.webhook_url(services().public_url, found.app.id)
     return {
         "trace": found,
         "steps": steps(found, now=now()),

@@ -8,10 +8,14 @@ from pydantic import SecretStr
 
 from dashboard.errors import ConflictError, InvalidInputError
 from dashboard.models.workspace import Verdict, Workspace
-from dashboard.services import budget_pages, workspace_signing, workspaces
-from dashboard.services.permissions import Permission
-from dashboard.services.workspace_signing import Signing
-from dashboard.services.workspaces import Entered, KeyAnswer, NewWorkspace
+from dashboard.services.recall import budget_page
+from dashboard.services.recall import callback_secrets
+from dashboard.services.recall import workspaces
+from dashboard.services.staff.permissions import Permission
+from dashboard.services.recall.callback_secrets import Signing
+from dashboard.services.recall.workspaces import Entered
+from dashboard.services.recall.workspaces import KeyAnswer
+from dashboard.services.recall.workspaces import NewWorkspace
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, services
@@ -31,7 +35,7 @@ def index() -> str:
     return render_template(
         "workspaces/index.html",
         workspaces=found,
-        budgets=budget_pages.budgets_of(db(), found, now=now()),
+        budgets=budget_page.budgets_of(db(), found, now=now()),
     )
 
 
@@ -143,7 +147,7 @@ def _edit_page(form: WorkspaceForm, workspace: Workspace) -> str:
         "workspaces/edit.html",
         form=form,
         workspace=workspace,
-        calls=workspace_signing.calls(db(), workspace.id),
+        calls=callback_secrets.calls(db(), workspace.id),
     )
 
 

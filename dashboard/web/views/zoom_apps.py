@@ -16,29 +16,31 @@ from dashboard.models.zoom_app import (
     ScopeStyle,
     TokenCustody,
 )
-from dashboard.services import (
-    entering,
-    probing,
-    recall_apps,
-    rotations,
-    zoom_app_pages,
-    zoom_apps,
-)
-from dashboard.services.credentials import NewZoomApp, ZoomAppChanges
-from dashboard.services.pasted import trim
-from dashboard.services.permissions import Permission
-from dashboard.services.recall_apps import CreateResult, Creation
+from dashboard.services.zoom_apps import credential_checks
+from dashboard.services.probes import recall_webhook
+from dashboard.services.recall_apps import creation
+from dashboard.services.rotation import rotations
+from dashboard.services.status import zoom_app as zoom_app_pages
+from dashboard.services.zoom_apps import apps
+from dashboard.services.zoom_apps.credentials import NewZoomApp
+from dashboard.services.zoom_apps.credentials import ZoomAppChanges
+from dashboard.pasted import trim
+from dashboard.services.staff.permissions import Permission
+from dashboard.services.recall_apps.creation import CreateResult
+from dashboard.services.recall_apps.creation import Creation
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, services
-from dashboard.web.entered import say
+from dashboard.web.pages.saved_pair import say
 from dashboard.web.forms.zoom_app import (
     AdoptForm,
     CreateInRecallForm,
     NewZoomAppForm,
     ZoomAppForm,
 )
-from dashboard.web.zoom_app_page import chart, look, show_page
+from dashboard.web.pages.zoom_app import chart
+from dashboard.web.pages.zoom_app import look
+from dashboard.web.pages.zoom_app import show_page
 
 bp = Blueprint("zoom_apps", __name__, url_prefix="/zoom-apps")
 
@@ -90,8 +92,8 @@ def create() -> ResponseReturnValue:
         secret_token=SecretStr(form.secret_token.data or ""),
     )
     try:
-        entered = entering.create(services(), values, actor=actor())
-    except entering.WrongPairError as error:
+        entered = credential_checks.create(services(), values, actor=actor())
+    except credential_checks.WrongPairError as error:
         form.client_id.errors = [_EITHER]
         form.client_secret.errors = [str(error)]
         return _new_again(form)
@@ -126,7 +128,7 @@ def validation(zoom_app_id: UUID) -> ResponseReturnValue:
 @requires(Permission.ZOOM_APPS_WRITE)
 def edit(zoom_app_id: UUID) -> str:
     """Show what can be changed about a zoom app."""
-    zoom_app = zoom_apps.get(db(), zoom_app_id)
+    zoom_app = apps.get(db(), zoom_app_id)
     form = ZoomAppForm(data={"name": zoom_app.name, "routing": zoom_app.routing.value})
     return _edit_page(form, zoom_app_id)
 
@@ -161,7 +163,7 @@ def update(zoom_app_id: UUID) -> ResponseReturnValue:
 @requires(Permission.ZOOM_APPS_WRITE)
 def check(zoom_app_id: UUID) -> ResponseReturnValue:
     """Ask Zoom about the stored pair again."""
-    proof = entering.check_again(services(), zoom_app_id)
+    proof = credential_checks.check_again(services(), zoom_app_id)
     flash(proof.reason, _TONES[proof.verdict])
     return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
 
@@ -176,7 +178,7 @@ def create_in_recall(zoom_app_id: UUID) -> ResponseReturnValue:
         return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
     workspace_id = UUID(form.workspace_id.data)
     try:
-        result = recall_apps.create_in_recall(
+        result = creation.create_in_recall(
             services(), zoom_app_id, workspace_id, actor=actor()
         )
     except (UpstreamError, ConflictError) as error:
@@ -198,7 +200,7 @@ def adopt(zoom_app_id: UUID) -> ResponseReturnValue:
         flash("Choose one of the apps that Recall has.", "trouble")
         return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
     try:
-        result = recall_apps.adopt(
+        result = creation.adopt(
             services(),
             zoom_app_id,
             UUID(form.workspace_id.data),
@@ -216,7 +218,7 @@ def adopt(zoom_app_id: UUID) -> ResponseReturnValue:
 def update_in_recall(zoom_app_id: UUID) -> ResponseReturnValue:
     """Give Recall the secrets stored here, and see whether it holds them."""
     try:
-        recall_apps.update_in_recall(services(), zoom_app_id, actor=actor())
+        creation.update_in_recall(services(), zoom_app_id, actor=actor())
     except UpstreamError as error:
         flash(f"Recall has not got it yet. {_told(error)}", "trouble")
     except ConflictError as error:
@@ -231,7 +233,7 @@ def update_in_recall(zoom_app_id: UUID) -> ResponseReturnValue:
 def probe(zoom_app_id: UUID) -> ResponseReturnValue:
     """Put signed challenges to our own public URL and to Recall, now."""
     try:
-        probed = probing.probe(services(), zoom_app_id)
+        probed = recall_webhook.probe(services(), zoom_app_id)
     except ConflictError as error:
         flash(str(error), "trouble")
         return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
@@ -249,7 +251,7 @@ def _new_again(form: NewZoomAppForm) -> ResponseReturnValue:
 
 
 def _edit_page(form: ZoomAppForm, zoom_app_id: UUID) -> str:
-    zoom_app = zoom_apps.get(db(), zoom_app_id)
+    zoom_app = apps.get(db(), zoom_app_id)
     until = zoom_app.rotation_until
     return render_template(
         "zoom_apps/edit.html",
@@ -270,12 +272,12 @@ def _typed(text: str | None) -> SecretStr | None:
 def _in_recall(zoom_app_id: UUID, result: CreateResult) -> ResponseReturnValue:
     flash(_MADE[result.outcome], "good")
     if result.outcome is not Creation.HERE_ALREADY:
-        probing.probe_recall(services(), zoom_app_id)
+        recall_webhook.probe_recall(services(), zoom_app_id)
     return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
 
 
 def _probe_after_update(zoom_app_id: UUID) -> None:
-    seen = probing.probe_recall(services(), zoom_app_id)
+    seen = recall_webhook.probe_recall(services(), zoom_app_id)
     is_good = seen.finding is Finding.GOOD
     flash(
         "Recall has the same secrets now. " + seen.detail,

@@ -1,0 +1,199 @@
+"""What a refusal means, in one or two sentences: what happened, who can act.
+
+Sources: contracts/recall.md 1.6 and 1.7, contracts/zoom.md 3.3, 4.3 and 4.4; checked
+2026-11-23.
+"""
+
+import re
+from dataclasses import dataclass
+
+from dashboard.clients.http.error_bodies import Refusal
+
+_SCOPES = re.compile(r"does not contain scopes?:?\s*\[([^\]]*)\]?", re.IGNORECASE)
+_RECALL = {
+    400: (
+        "Recall refused what was sent, and nothing was changed. An admin can act on "
+        "the reason it gave."
+    ),
+    401: (
+        "Recall does not know this API key in {host}. Keys work in their own region "
+        "only: an admin has to check the workspace's region and key. Nothing was "
+        "changed."
+    ),
+    402: (
+        "The Recall workspace is out of credit. Nothing was changed; whoever pays for "
+        "it can add credit in Recall's dashboard."
+    ),
+    403: (
+        "Recall does not let this API key do that. Nothing was changed; an admin has "
+        "to set a key in the workspace that may."
+    ),
+    404: (
+        "Recall does not have this in {host}: it was deleted there, or it belongs to "
+        "another region or workspace. Nothing was changed."
+    ),
+    405: "Recall does not allow this here. Nothing was changed.",
+    408: "The request reached Recall too slowly. It is safe to try again.",
+    409: (
+        "Recall is still at work on an earlier request like this one. Look what came "
+        "of it before trying again."
+    ),
+}
+_OTHER = "Recall refused with HTTP status {status}. Nothing was changed."
+_SERVER_SIDE = 500
+_REDIRECTS = range(300, 400)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A refusal as it came.
+
+    Attributes:
+        host: Who answered, with its port.
+        names_local: Whether localhost or an IP address was in what was sent.
+        wait_s: What it asked us to wait, in seconds.
+        settle: What is safe to assume if the vendor failed.
+    """
+
+    status: int
+    refusal: Refusal
+    host: str
+    wait_s: float | None
+    settle: str
+    names_local: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """A refusal in words; `code` and `detail` as in `UpstreamError`."""
+
+    sentence: str
+    code: str | None
+    detail: str | None
+
+
+def about_status(service: str, answer: Answer) -> Told:
+    """Return what an answer outside 2xx means. The sentence holds no vendor text."""
+    if answer.status in _REDIRECTS:
+        sentence = (
+            f"{service} answered with a redirect, which is not followed. The address "
+            f"{answer.host} is probably not the right one."
+        )
+        return _told(sentence, answer.refusal)
+    if answer.status == 429:  # noqa: PLR2004 - HTTP's own number
+        return _told(_too_many(service, answer.wait_s), answer.refusal)
+    if answer.status >= _SERVER_SIDE:
+        return _told(_failed(service, answer), answer.refusal)
+    if service == "Zoom":
+        return _by_zoom(answer)
+    return _told(_by_recall(answer), answer.refusal)
+
+
+def _by_recall(answer: Answer) -> str:
+    if answer.refusal.conflicting_id is not None:
+        return (
+            "Recall already has a credential for this Zoom user or account. Nothing "
+            "was changed; the code that was sent may be spent."
+        )
+    if answer.refusal.is_page and answer.status != 403:  # noqa: PLR2004 - HTTP's own
+        return (
+            f"A web page came with HTTP status {answer.status} where Recall's API was "
+            f"expected. An admin has to check that {answer.host} is the right address."
+        )
+    if answer.refusal.is_page:
+        return _by_firewall(answer)
+    sentence = _RECALL.get(answer.status, _OTHER)
+    return sentence.format(host=answer.host, status=answer.status)
+
+
+def _by_firewall(answer: Answer) -> str:
+    """Say which of the causes that Recall names it may be (contracts/recall.md 1.6).
+
+    A GET with a body, another one, is never sent here.
+    """
+    if answer.names_local:
+        return (
+            "Recall's firewall blocked the request: localhost or an IP address is in "
+            "it, most likely from DASHBOARD_PUBLIC_URL. An admin has to set a public "
+            "host name there. Nothing was changed."
+        )
+    return (
+        "Recall's firewall blocked the request, though neither localhost nor an IP "
+        "address is in it. It also blocks callers whose own address it distrusts: an "
+        "admin asks Recall's support to let this server through. Nothing was changed."
+    )
+
+
+def _by_zoom(answer: Answer) -> Told:
+    refusal, status = answer.refusal, answer.status
+    detail = refusal.detail or ""
+    lacking = _SCOPES.search(detail)
+    if lacking is not None or refusal.code == "4711":
+        # One error has two numbers in Zoom's own documents (contracts/zoom.md 4.3).
+        named = detail if lacking is None else f"missing scopes: {lacking[1]}"
+        return Told(
+            sentence=(
+                "This Zoom token lacks a scope. An admin has to add it to the app in "
+                "Zoom's Marketplace, and then the user has to connect again."
+            ),
+            code="4711",
+            detail=named or None,
+        )
+    if refusal.code in {"invalid_client", "4702", "4704"}:
+        sentence = (
+            "Zoom does not know this pair of client ID and client secret. An admin has "
+            "to correct them; no user has to connect again for that."
+        )
+        return Told(sentence=sentence, code="invalid_client", detail=refusal.detail)
+    if refusal.code == "invalid_grant" or "invalid token!" in detail.lower():
+        sentence = (
+            "Zoom no longer accepts this grant: its code or token was used, replaced, "
+            "revoked or is too old. The user has to connect again."
+        )
+        return Told(sentence=sentence, code="invalid_grant", detail=refusal.detail)
+    match status:
+        case 401:
+            sentence = (
+                "Zoom does not accept this access token: it has expired or was revoked."
+            )
+        case 404:
+            sentence = "Zoom does not have this, or not for this token."
+        case _ if refusal.is_page:
+            sentence = (
+                f"Zoom answered with a web page and HTTP status {status}: something in "
+                "front of it blocked the request. Nothing was changed."
+            )
+        case _:
+            sentence = f"Zoom refused with HTTP status {status}. Nothing was changed."
+    return _told(sentence, refusal)
+
+
+def _too_many(service: str, wait_s: float | None) -> str:
+    is_recall = service == "Recall"
+    limit = "calls per minute and workspace" if is_recall else "calls"
+    unasked = "in a minute" if is_recall else "in a while"
+    wait = unasked if wait_s is None else f"in {_readable(wait_s)}"
+    return (
+        f"{service} limits {limit} and did not carry this one out. It is safe to try "
+        f"again {wait}."
+    )
+
+
+def _failed(service: str, answer: Answer) -> str:
+    if answer.status == 507:  # noqa: PLR2004 - HTTP's own number
+        return f"{service} has no bot free. It is safe to try again with a new key."
+    return (
+        f"{service} failed on its side (HTTP status {answer.status}), and only "
+        f"{service} can mend that. {answer.settle}"
+    )
+
+
+def _readable(seconds: float) -> str:
+    if seconds < 120:  # noqa: PLR2004 - two minutes
+        whole = max(1, round(seconds))
+        return f"{whole} second" if whole == 1 else f"{whole} seconds"
+    return f"{round(seconds / 60)} minutes"
+
+
+def _told(sentence: str, refusal: Refusal) -> Told:
+    return Told(sentence=sentence, code=refusal.code, detail=refusal.detail)

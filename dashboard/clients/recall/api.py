@@ -1,0 +1,275 @@
+"""Recall's API for Zoom OAuth (contracts/recall.md 3, checked 2026-11-23)."""
+
+from uuid import UUID
+
+import httpx2
+from pydantic import SecretStr
+
+from dashboard.clients.recall.calls import Gate
+from dashboard.clients.recall.calls import RecallCalls
+from dashboard.clients.recall.lists import RecallLists
+from dashboard.clients.recall.operations import Operation
+from dashboard.clients.recall.replies import AccessToken
+from dashboard.clients.recall.replies import Page
+from dashboard.clients.recall.replies import RecallApp
+from dashboard.clients.recall.replies import RecallAppSecrets
+from dashboard.clients.recall.replies import RecallCredential
+
+REGIONS: dict[str, str] = {
+    "us-west-2": "https://us-west-2.recall.ai",
+    "us-east-1": "https://us-east-1.recall.ai",
+    "eu-central-1": "https://eu-central-1.recall.ai",
+    "ap-northeast-1": "https://ap-northeast-1.recall.ai",
+}
+"""Region to base URL. Keys and ids are local to a region (contracts/recall.md 1.1)."""
+
+REGION_LABELS: dict[str, str] = {
+    "us-west-2": "US, pay as you go (us-west-2)",
+    "us-east-1": "US, monthly plan (us-east-1)",
+    "eu-central-1": "Europe, Frankfurt (eu-central-1)",
+    "ap-northeast-1": "Japan, Tokyo (ap-northeast-1)",
+}
+
+_APPS = "/api/v2/zoom-oauth-apps/"
+_CREDENTIALS = "/api/v2/zoom-oauth-credentials/"
+
+
+def webhook_url(base_url: str, recall_app_id: UUID) -> str:
+    """Return where Recall takes Zoom's webhooks for an app; no trailing slash (3.8)."""
+    return f"{base_url.rstrip('/')}{_APPS}{recall_app_id}/webhook"
+
+
+class Recall(RecallLists):
+    """Calls Recall with one workspace's API key.
+
+    Safe to use from many threads; many may share one `http`. Every method raises
+    UpstreamError: 401 is a wrong key or region, 404 an id that is not in this
+    workspace. A method that changes something takes an idempotency key where Recall
+    does: repeat a lost call with the same key, within the hour (1.8).
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: SecretStr,
+        *,
+        http: httpx2.Client | None = None,
+        gate: Gate | None = None,
+    ) -> None:
+        """Take a workspace; a client that is passed is closed by whoever made it.
+
+        Args:
+            base_url: One of `REGIONS`, or a simulator's.
+            api_key: Of that region.
+            http: From `make_http`; made here when left out.
+            gate: Counts the requests and may refuse one; left out, nobody does.
+        """
+        self._calls = RecallCalls(base_url, api_key, http, gate)
+
+    def close(self) -> None:
+        """Close the connections, unless somebody else made them."""
+        self._calls.close()
+
+    def list_apps(self, *, client_id: str | None = None) -> list[RecallApp]:
+        """Return the workspace's apps, newest first; at most 20 pages are read."""
+        found = self._calls.each(
+            Operation.APPS_LIST, _APPS, Page[RecallApp], {"client_id": client_id}
+        )
+        # A filter that the vendor does not know is ignored, not refused.
+        return [app for app in found if client_id in (None, app.client_id)]
+
+    def create_app(
+        self,
+        *,
+        kind: str,
+        client_id: str,
+        client_secret: SecretStr,
+        webhook_secret: SecretStr,
+        idempotency_key: str,
+    ) -> RecallApp:
+        """Record a Zoom app in Recall, which checks nothing of it at Zoom (3.1).
+
+        Args:
+            kind: "user_level" or "account_level"; it and `client_id` stay for ever.
+            client_id: Zoom's.
+            client_secret: Zoom's; at most 200 characters, as `webhook_secret`.
+            webhook_secret: Zoom's secret token.
+            idempotency_key: Stored before the call. Recall may hold two apps of one
+                client id, so a lost answer is settled by `list_apps`.
+        """
+        body = {
+            "kind": kind,
+            "client_id": client_id,
+            "client_secret": client_secret.get_secret_value(),
+            "webhook_secret": webhook_secret.get_secret_value(),
+        }
+        return self._calls.write(
+            Operation.APPS_CREATE,
+            "POST",
+            _APPS,
+            RecallApp,
+            body=body,
+            secrets=[client_secret, webhook_secret],
+            idempotency_key=idempotency_key,
+        )
+
+    def get_app(self, app_id: UUID) -> RecallApp:
+        """Return one app."""
+        return self._calls.get(Operation.APPS_RETRIEVE, f"{_APPS}{app_id}/", RecallApp)
+
+    def get_app_secrets(self, app_id: UUID) -> RecallAppSecrets:
+        """Return one app with its secrets, as far as Recall shows them (3.1)."""
+        return self._calls.get(
+            Operation.APPS_RETRIEVE, f"{_APPS}{app_id}/", RecallAppSecrets
+        )
+
+    def update_app(
+        self,
+        app_id: UUID,
+        *,
+        client_secret: SecretStr | None = None,
+        webhook_secret: SecretStr | None = None,
+    ) -> RecallApp:
+        """Replace either secret; may be repeated. Nothing else can be changed (3.4)."""
+        given = {"client_secret": client_secret, "webhook_secret": webhook_secret}
+        secrets = {name: value for name, value in given.items() if value is not None}
+        body = {name: value.get_secret_value() for name, value in secrets.items()}
+        return self._calls.write(
+            Operation.APPS_UPDATE,
+            "PATCH",
+            f"{_APPS}{app_id}/",
+            RecallApp,
+            body=body,
+            secrets=list(secrets.values()),
+        )
+
+    def create_credential(
+        self,
+        *,
+        oauth_app: UUID,
+        code: SecretStr,
+        redirect_uri: str,
+        code_verifier: SecretStr | None,
+        idempotency_key: str,
+    ) -> RecallCredential:
+        """Hand Zoom's code to Recall, which exchanges it and keeps the grant (3.5).
+
+        The same user again gives the same credential (200 or 201), or with an older
+        Recall a 400 whose `conflicting_id` names the Zoom user or account; the code is
+        spent then, and a fresh consent is needed.
+
+        Args:
+            oauth_app: Recall's id of the app.
+            code: As Zoom sent it; single use, five minutes.
+            redirect_uri: Exactly as in the authorize link.
+            code_verifier: Of the link's challenge; None if it had none.
+            idempotency_key: Derived from the code, so that a repeat finds its answer.
+        """
+        authorization = {"code": code.get_secret_value(), "redirect_uri": redirect_uri}
+        secrets = [code]
+        if code_verifier is not None:
+            authorization["code_verifier"] = code_verifier.get_secret_value()
+            secrets.append(code_verifier)
+        body = {"oauth_app": str(oauth_app), "authorization_code": authorization}
+        return self._calls.write(
+            Operation.CREDENTIALS_CREATE,
+            "POST",
+            _CREDENTIALS,
+            RecallCredential,
+            body=body,
+            secrets=secrets,
+            idempotency_key=idempotency_key,
+        )
+
+    def create_held_credential(
+        self, *, oauth_app: UUID, token_url: SecretStr, idempotency_key: str
+    ) -> RecallCredential:
+        """Have Recall ask for a user's tokens at an address of ours (5).
+
+        Recall asks there before it answers: the token must be there already. What the
+        same user's earlier credential comes to is as in `create_credential`.
+
+        Args:
+            oauth_app: Recall's id of the app.
+            token_url: At most 200 characters; holds the key.
+            idempotency_key: Of this address.
+        """
+        body = {
+            "oauth_app": str(oauth_app),
+            "access_token_callback_url": token_url.get_secret_value(),
+        }
+        return self._calls.write(
+            Operation.CREDENTIALS_CREATE,
+            "POST",
+            _CREDENTIALS,
+            RecallCredential,
+            body=body,
+            secrets=[token_url, SecretStr(token_url.get_secret_value()[-43:])],
+            idempotency_key=idempotency_key,
+        )
+
+    def list_credentials(
+        self,
+        *,
+        oauth_app: UUID | None = None,
+        user_id: str | None = None,
+        account_id: str | None = None,
+        status: str | None = None,
+    ) -> list[RecallCredential]:
+        """Return the credentials that fit, newest first; at most 20 pages are read.
+
+        Args:
+            oauth_app: Recall's id of the app.
+            user_id: Zoom's.
+            account_id: Zoom's.
+            status: "healthy" or "unhealthy".
+        """
+        filters = {
+            "oauth_app": None if oauth_app is None else str(oauth_app),
+            "user_id": user_id,
+            "account_id": account_id,
+            "status": status,
+        }
+        found = self._calls.each(
+            Operation.CREDENTIALS_LIST, _CREDENTIALS, Page[RecallCredential], filters
+        )
+        # Checked again here: an ignored filter would hand out another user's.
+        return [
+            one
+            for one in found
+            if oauth_app in (None, one.oauth_app)
+            and user_id in (None, one.user_id)
+            and account_id in (None, one.account_id)
+            and status in (None, one.status)
+        ]
+
+    def get_credential(self, credential_id: UUID) -> RecallCredential:
+        """Return one credential."""
+        return self._calls.get(
+            Operation.CREDENTIALS_RETRIEVE,
+            f"{_CREDENTIALS}{credential_id}/",
+            RecallCredential,
+        )
+
+    def delete_credential(self, credential_id: UUID) -> None:
+        """Delete Recall's record; the user still has the app at Zoom (3.5)."""
+        path = f"{_CREDENTIALS}{credential_id}/"
+        self._calls.do(Operation.CREDENTIALS_DESTROY, "DELETE", path)
+
+    def access_token(self, credential_id: UUID) -> AccessToken:
+        """Return a Zoom access token of a Recall-managed credential."""
+        return self._calls.get(
+            Operation.CREDENTIALS_ACCESS_TOKEN,
+            f"{_CREDENTIALS}{credential_id}/access-token/",
+            AccessToken,
+        )
+
+    def validate(self, credential_id: UUID) -> None:
+        """Let Recall try the credential; read the outcome by `get_credential`."""
+        path = f"{_CREDENTIALS}{credential_id}/validate/"
+        self._calls.do(Operation.CREDENTIALS_VALIDATE, "POST", path)
+
+    def sync_meetings(self, credential_id: UUID) -> None:
+        """Start a resync of meetings; for debugging only, says Recall (3.5)."""
+        path = f"{_CREDENTIALS}{credential_id}/sync-meetings/"
+        self._calls.do(Operation.CREDENTIALS_SYNC_MEETINGS, "POST", path)

@@ -1,0 +1,204 @@
+"""Recall's answers, parsed at the door and leniently; no secret gets past it.
+
+Source: contracts/recall.md 3, checked 2026-11-23.
+"""
+
+import hashlib
+import re
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Generic, TypeVar
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+)
+
+from dashboard.clients.http.scrubbing import scrub
+
+T = TypeVar("T")
+
+
+class CredentialStatus(StrEnum):
+    """Recall's two, and unknown for any other or none (3.5)."""
+
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    UNKNOWN = "unknown"
+
+
+class MeetingSync(StrEnum):
+    """Recall's four, and unknown for any other or none (3.5)."""
+
+    NOT_STARTED = "not_started"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+def _status(value: object) -> CredentialStatus:
+    if isinstance(value, str) and value in set(CredentialStatus):
+        return CredentialStatus(value)
+    return CredentialStatus.UNKNOWN
+
+
+def _sync(value: object) -> MeetingSync:
+    if isinstance(value, str) and value in set(MeetingSync):
+        return MeetingSync(value)
+    return MeetingSync.UNKNOWN
+
+
+def _in_utc(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    return value.astimezone(UTC)
+
+
+def _words(value: object) -> str:
+    return scrub(value) if isinstance(value, str) else ""
+
+
+# Recall's documents show secrets in clear text; whether the live service masks them is
+# not known (3.1). Zoom's own values are letters, digits, "-" and "_".
+_MASK = re.compile("[*•●…]")
+_STAND_INS = {"hidden", "masked", "none", "null", "redacted", "secret"}
+
+
+def _shown(value: object) -> object:
+    """Leave out what cannot be a secret: nothing, a mask, the documented dummy "a"."""
+    if not isinstance(value, str) or len(set(value.strip())) <= 1:
+        return None
+    word = value.strip().strip("<>[]()").lower()
+    return None if _MASK.search(value) or word in _STAND_INS else value
+
+
+def _key_hash(value: object) -> str | None:
+    """Return a print of the key in a token callback's URL; none of the URL is kept."""
+    if not isinstance(value, str) or not value:
+        return None
+    key = value.partition("?")[0].rpartition("/")[2]
+    return hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
+
+
+Instant = Annotated[datetime, AfterValidator(_in_utc)]
+ZoomId = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class _Reply(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class RecallApp(_Reply):
+    """A Zoom OAuth App. Its secrets come in clear text and are dropped here (3.1).
+
+    Attributes:
+        kind: "user_level" or "account_level".
+        webhook_last_validation: When Zoom last validated Recall's URL, UTC; None
+            means never.
+    """
+
+    id: UUID
+    kind: str
+    client_id: str
+    webhook_last_validation: Instant | None = None
+    created_at: Instant | None = None
+
+
+class RecallAppSecrets(RecallApp):
+    """The same with its secrets, for the one place that takes them over.
+
+    Attributes:
+        client_secret: None when Recall does not show it, or holds a dummy.
+        webhook_secret: The same of Zoom's secret token.
+    """
+
+    client_secret: Annotated[SecretStr | None, BeforeValidator(_shown)] = None
+    webhook_secret: Annotated[SecretStr | None, BeforeValidator(_shown)] = None
+
+
+class RecallCredential(_Reply):
+    """One connected Zoom user or account (3.5).
+
+    Of the token callback's URL only a print is kept: it holds a secret (5).
+
+    Attributes:
+        oauth_app: Recall's id of the app.
+        user_id: Zoom's; filled for user_level apps.
+        account_id: Zoom's; filled for account_level apps. Both may be.
+        callback_key_hash: SHA-256, hex, of the last part of the path of the URL that
+            Recall asks for tokens; None when Recall keeps the grant itself.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    id: UUID
+    oauth_app: UUID
+    status: Annotated[CredentialStatus, BeforeValidator(_status)] = (
+        CredentialStatus.UNKNOWN
+    )
+    user_id: ZoomId | None = None
+    account_id: ZoomId | None = None
+    created_at: Instant | None = None
+    callback_key_hash: Annotated[
+        str | None,
+        BeforeValidator(_key_hash),
+        Field(validation_alias="access_token_callback_url"),
+    ] = None
+    meeting_sync_status: Annotated[MeetingSync, BeforeValidator(_sync)] = (
+        MeetingSync.UNKNOWN
+    )
+
+
+class AccessToken(_Reply):
+    """A Zoom access token on loan: used at once, never stored."""
+
+    token: Annotated[SecretStr, Field(min_length=1)]
+    expires_at: Instant
+
+
+class RecallLog(_Reply):
+    """A warning or error Recall noted about an app or a credential (3.6).
+
+    Attributes:
+        message: Scrubbed of what looks like a secret, at most 300 characters.
+    """
+
+    message: Annotated[str, BeforeValidator(_words)] = ""
+    created_at: Instant
+
+
+class Mapping(_Reply):
+    """A meeting number that Recall answers for with a credential (3.7).
+
+    Attributes:
+        meeting_id: Zoom's number; more than 32 bits.
+        credential: Recall's id.
+    """
+
+    meeting_id: Annotated[int, Field(gt=0, lt=2**63)]
+    credential: UUID
+    synced_at: Instant
+
+
+class Page(_Reply, Generic[T]):
+    """A page of a list; `next` is the URL of the following one (1.4)."""
+
+    results: list[T]
+    next: str | None = None
+
+
+class Stretch(_Reply, Generic[T]):
+    """What a list holds of a stretch of time.
+
+    Attributes:
+        is_whole: Whether all of it was read.
+    """
+
+    results: list[T]
+    is_whole: bool

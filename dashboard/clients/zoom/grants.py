@@ -1,0 +1,210 @@
+"""A user's grant at Zoom: from code to tokens, renewed, revoked (contracts/zoom.md 3).
+
+Authlib writes the requests (docs/decisions/0010-tokens-held-here.md); the house's one
+way to ask sends them, so that errors are the same as everywhere. Checked 2026-11-25.
+"""
+
+from base64 import urlsafe_b64decode
+from collections.abc import Sequence
+from typing import Annotated
+
+import httpx2
+from authlib.integrations.httpx_client import OAuth2Client
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic_core import from_json
+
+from dashboard.clients.http.client import make_http
+from dashboard.clients.http.client import send
+
+TIMEOUT_S = 8.0
+"""For each wait of a call; the connection gets 5 s."""
+
+_LONGEST_ID = 64
+_EMPTY = b"{}"
+
+
+def _scopes(value: object) -> object:
+    return " ".join(sorted(set(value.split()))) if isinstance(value, str) else ""
+
+
+class GrantTokens(BaseModel):
+    """A pair of tokens as Zoom's token endpoint gives it (3.2).
+
+    Attributes:
+        refresh_token: Single use: the next refresh kills it (3.5).
+        expires_in: Seconds that the access token lives from now.
+        scope: What was granted: sorted, space separated; "" if Zoom did not say.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    access_token: SecretStr = Field(min_length=1, max_length=8192)
+    refresh_token: SecretStr = Field(min_length=1, max_length=8192)
+    expires_in: int = Field(gt=0, le=86400)
+    scope: Annotated[str, BeforeValidator(_scopes)] = ""
+
+    @property
+    def user_id(self) -> str | None:
+        """Zoom's user id as the access token itself names it; None if it does not."""
+        return self._claim("uid")
+
+    @property
+    def account_id(self) -> str | None:
+        """Zoom's account id as the access token itself names it."""
+        return self._claim("aid")
+
+    def _claim(self, name: str) -> str | None:
+        # Recall reads the same ones (contracts/recall.md 5); Zoom promises none, so
+        # they only stand in for `users/me` where a scope for that is missing. The
+        # signature is Zoom's affair: the token came from Zoom itself.
+        _, _, rest = self.access_token.get_secret_value().partition(".")
+        payload = rest.partition(".")[0]
+        try:
+            claims = from_json(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        except ValueError:
+            return None
+        found = claims.get(name) if isinstance(claims, dict) else None
+        is_id = isinstance(found, str) and 0 < len(found) <= _LONGEST_ID
+        return found if is_id else None
+
+
+class ZoomGrants:
+    """Exchanges codes and renews and revokes grants; keeps nothing.
+
+    Safe to use from many threads. Every method raises UpstreamError: `code` is
+    "invalid_client" when the app's pair is wrong (an admin's to mend, no user is
+    concerned), "invalid_grant" when this code or grant is dead; with
+    `may_have_happened` the refresh token may be dead all the same (3.3, 3.5).
+    """
+
+    def __init__(self, base_url: str, *, http: httpx2.Client | None = None) -> None:
+        """Take Zoom's host; a client that is passed is closed by whoever made it.
+
+        Args:
+            base_url: "https://zoom.us", or a simulator's.
+            http: From `make_http`; made here when left out.
+        """
+        self._base_url = base_url.rstrip("/")
+        self._is_owner = http is None
+        self._http = make_http(base_url, timeout_s=TIMEOUT_S) if http is None else http
+
+    def close(self) -> None:
+        """Close the connections, unless somebody else made them."""
+        if self._is_owner:
+            self._http.close()
+
+    def exchange(
+        self,
+        *,
+        client_id: str,
+        client_secret: SecretStr,
+        code: SecretStr,
+        redirect_uri: str,
+        code_verifier: SecretStr,
+    ) -> GrantTokens:
+        """Turn a code into a pair of tokens; ends the user's earlier grant (3.5).
+
+        Args:
+            client_id: Zoom's.
+            client_secret: Zoom's.
+            code: Single use, five minutes.
+            redirect_uri: Exactly as in the authorize link.
+            code_verifier: Of the link's S256 challenge.
+        """
+        wire = _Wire(self._http, [client_secret, code, code_verifier])
+        with self._client(client_id, client_secret, wire) as client:
+            client.fetch_token(
+                f"{self._base_url}/oauth/token",
+                grant_type="authorization_code",
+                code=code.get_secret_value(),
+                redirect_uri=redirect_uri,
+                code_verifier=code_verifier.get_secret_value(),
+            )
+        return wire.tokens()
+
+    def refresh(
+        self, *, client_id: str, client_secret: SecretStr, refresh_token: SecretStr
+    ) -> GrantTokens:
+        """Renew a grant: a new pair comes, and the refresh token used is dead (3.5).
+
+        Never to be called by two at once for one grant: services/grants/refreshing.py sees
+        to that.
+        """
+        wire = _Wire(self._http, [client_secret, refresh_token])
+        with self._client(client_id, client_secret, wire) as client:
+            client.refresh_token(
+                f"{self._base_url}/oauth/token",
+                refresh_token=refresh_token.get_secret_value(),
+            )
+        return wire.tokens()
+
+    def revoke(
+        self, *, client_id: str, client_secret: SecretStr, access_token: SecretStr
+    ) -> None:
+        """End the grant of an access token, refresh token included (3.6)."""
+        wire = _Wire(self._http, [client_secret, access_token], as_=None)
+        with self._client(client_id, client_secret, wire) as client:
+            client.revoke_token(  # type: ignore[no-untyped-call]  # Authlib's stubs leave it out
+                f"{self._base_url}/oauth/revoke", token=access_token.get_secret_value()
+            )
+
+    def _client(
+        self, client_id: str, client_secret: SecretStr, wire: "_Wire"
+    ) -> OAuth2Client:
+        """Return Authlib's client for one request; its secrets end with it."""
+        return OAuth2Client(
+            client_id,
+            _latin(client_secret),
+            transport=wire,
+            timeout=self._http.timeout,
+            headers=self._http.headers,
+        )
+
+
+class _Wire(httpx2.BaseTransport):
+    """Sends what Authlib wrote by the house's way, and keeps the answer typed.
+
+    Authlib is shown an empty one: it would read `error_description`, which Zoom does
+    not send, and tell when a token ends by a clock of its own.
+    """
+
+    def __init__(
+        self,
+        http: httpx2.Client,
+        secrets: Sequence[SecretStr],
+        *,
+        as_: type[GrantTokens] | None = GrantTokens,
+    ) -> None:
+        self._http, self._secrets, self._as = http, secrets, as_
+        self._tokens: GrantTokens | None = None
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send it once.
+
+        Raises:
+            UpstreamError: As `send`.
+        """
+        basic = request.headers["Authorization"].removeprefix("Basic ")
+        secrets = [*self._secrets, SecretStr(basic)]
+        if self._as is None:
+            send(self._http, request, service="Zoom", as_=None, secrets=secrets)
+        else:
+            self._tokens = send(
+                self._http, request, service="Zoom", as_=self._as, secrets=secrets
+            )
+        return httpx2.Response(200, content=_EMPTY, request=request)
+
+    def tokens(self) -> GrantTokens:
+        """Return what came; `handle_request` has returned by then."""
+        if self._tokens is None:
+            raise RuntimeError("no request was sent")
+        return self._tokens
+
+
+def _latin(secret: SecretStr) -> str:
+    """Return a secret so that Authlib writes its UTF-8 into the header.
+
+    It encodes in latin-1 and would raise, secret and all, on a stray character that
+    was pasted; Zoom refuses the pair then, in words.
+    """
+    return secret.get_secret_value().encode().decode("latin-1")

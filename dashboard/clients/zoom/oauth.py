@@ -1,0 +1,191 @@
+"""Zoom's authorize page and token endpoint (contracts/zoom.md 2 and 3)."""
+
+import base64
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+
+import httpx2
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from dashboard.clients.http.client import HARMLESS
+from dashboard.clients.http.client import make_http
+from dashboard.clients.http.client import send
+from dashboard.errors import UpstreamError
+
+_BELIEVED = {400, 401}
+_LONGEST_REASON = 300
+
+
+class PairVerdict(StrEnum):
+    """What Zoom said of a client ID with a client secret."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairAnswer:
+    """A verdict with its reason: sentences for an admin, at most 300 characters."""
+
+    verdict: PairVerdict
+    reason: str
+
+
+class AppToken(BaseModel):
+    """An app's own token, an hour long (contracts/zoom.md 3.2).
+
+    Attributes:
+        scope: What it may do, space separated; "" if Zoom did not say.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    access_token: SecretStr
+    scope: str = ""
+
+
+class ZoomOAuth:
+    """Asks Zoom about credential pairs and makes the links that users follow.
+
+    Safe to use from many threads. Exchanges no code: Recall does (contracts/zoom.md
+    3.5: one party only).
+    """
+
+    def __init__(self, base_url: str, *, http: httpx2.Client | None = None) -> None:
+        """Take Zoom's host; a client that is passed is closed by whoever made it.
+
+        Args:
+            base_url: "https://zoom.us", or a simulator's.
+            http: From `make_http`; made here when left out.
+        """
+        self._base_url = base_url.rstrip("/")
+        self._is_owner = http is None
+        self._http = make_http(base_url) if http is None else http
+
+    def close(self) -> None:
+        """Close the connections, unless somebody else made them."""
+        if self._is_owner:
+            self._http.close()
+
+    def check_pair(
+        self, *, client_id: str, client_secret: SecretStr, redirect_uri: str
+    ) -> PairAnswer:
+        """Ask Zoom whether a pair is right, with a code that cannot exist.
+
+        Zoom looks at the pair before the code: a wrong pair is `invalid_client`, a
+        right one `invalid_grant` (contracts/zoom.md 3.4, an inference; checked
+        2026-11-23). Anything else tells nothing. Changes nothing; raises nothing.
+        """
+        basic = _basic(client_id, client_secret)
+        request = self._http.build_request(
+            "POST",
+            f"{self._base_url}/oauth/token",
+            headers={"Authorization": f"Basic {basic.get_secret_value()}"},
+            extensions={HARMLESS: True},
+            data={
+                "grant_type": "authorization_code",
+                "code": f"not-a-code-{secrets.token_urlsafe(16)}",
+                "redirect_uri": redirect_uri,
+            },
+        )
+        try:
+            send(
+                self._http,
+                request,
+                service="Zoom",
+                as_=None,
+                secrets=[client_secret, basic],
+            )
+        except UpstreamError as error:
+            return _judged(error)
+        return PairAnswer(
+            verdict=PairVerdict.UNKNOWN,
+            reason="Zoom accepted a code that does not exist, so its answer tells "
+            "nothing about the pair.",
+        )
+
+    def app_token(self, *, client_id: str, client_secret: SecretStr) -> AppToken:
+        """Return a token of the app itself, by `client_credentials`.
+
+        A token proves the pair (contracts/zoom.md 3.4, checked 2026-11-25).
+
+        Raises:
+            UpstreamError: `code` is "invalid_client" for a wrong pair; any other
+                refusal says that this app has no tokens of its own, or nothing.
+        """
+        basic = _basic(client_id, client_secret)
+        request = self._http.build_request(
+            "POST",
+            f"{self._base_url}/oauth/token",
+            headers={
+                "Authorization": f"Basic {basic.get_secret_value()}",
+                "Content-Type": "application/x-www-form-urlencoded",
+            },
+            # In the body: a query string may be refused (contracts/zoom.md 3.1).
+            content=prepare_token_request("client_credentials"),
+        )
+        return send(
+            self._http,
+            request,
+            service="Zoom",
+            as_=AppToken,
+            secrets=[client_secret, basic],
+        )
+
+    def authorize_url(
+        self, *, client_id: str, redirect_uri: str, state: str, code_challenge: str
+    ) -> str:
+        """Return the address that asks a user for consent.
+
+        Args:
+            client_id: Zoom's.
+            redirect_uri: Exactly as registered and as later sent to Recall.
+            state: Opaque, URL-safe (contracts/zoom.md 2.1), single use.
+            code_challenge: S256 of the verifier, 43 characters of base64url.
+        """
+        # The method is always said: Zoom takes `plain` when it is absent (2.1).
+        url: str = prepare_grant_uri(
+            f"{self._base_url}/oauth/authorize",
+            client_id=client_id,
+            response_type="code",
+            redirect_uri=redirect_uri,
+            state=state,
+            code_challenge=code_challenge,
+            code_challenge_method="S256",
+        )
+        return url
+
+
+def _basic(client_id: str, client_secret: SecretStr) -> SecretStr:
+    pair = f"{client_id}:{client_secret.get_secret_value()}".encode()
+    return SecretStr(base64.b64encode(pair).decode())
+
+
+def _judged(error: UpstreamError) -> PairAnswer:
+    if error.status in _BELIEVED and error.code == "invalid_client":
+        return PairAnswer(
+            verdict=PairVerdict.WRONG,
+            reason="Zoom does not know this client ID with this client secret; it does "
+            "not say which of them is wrong. Copy both again from App Credentials in "
+            "Zoom's console, from the same tab: Development or Production.",
+        )
+    if error.status in _BELIEVED and _is_about_the_code(error):
+        return PairAnswer(
+            verdict=PairVerdict.RIGHT,
+            reason="Zoom knows this client ID with this client secret.",
+        )
+    reason = f"Zoom could not tell whether the pair is right. {error}"
+    if error.detail:
+        reason = f"{reason} It said: {error.detail}"
+    return PairAnswer(verdict=PairVerdict.UNKNOWN, reason=reason[:_LONGEST_REASON])
+
+
+def _is_about_the_code(error: UpstreamError) -> bool:
+    # Until 2020 the same refusal was `invalid_request` (contracts/zoom.md 3.3).
+    about_it = "authorization code" in (error.detail or "").lower()
+    return error.code == "invalid_grant" or (
+        error.code == "invalid_request" and about_it
+    )

@@ -1,0 +1,156 @@
+"""What a browser brings back from Zoom, matched with the trip it began.
+
+Source: contracts/zoom.md 2, checked 2026-11-25.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import cast
+from uuid import UUID
+
+from pydantic import SecretStr
+from sqlalchemy import CursorResult
+from sqlmodel import Session, col, select, update
+
+from dashboard.models.connection import AttemptOutcome, ConnectAttempt
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.services.invitations import states
+from dashboard.services.connect.attempts import hashed
+from dashboard.services.connect.attempts import is_bound
+from dashboard.vault import Vault
+
+_INTERRUPTED = "Interrupted while the code was exchanged."
+_LATE = (AttemptOutcome.EXPIRED, "Came back after more than ten minutes.")
+_ERROR_WORD = re.compile(r"[a-z0-9_]{1,40}")
+
+
+class Stop(StrEnum):
+    """Why a callback cannot be matched with a trip of this browser."""
+
+    NO_STATE = "no_state"  # begun at Zoom, in the Marketplace
+    UNKNOWN = "unknown"
+    USED = "used"
+    OTHER_BROWSER = "other_browser"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """Where to send the browser.
+
+    Attributes:
+        slug: Of the zoom app, when it is known.
+        attempt_id: Its result page; None when the browser may not see one.
+        stop: Why there is no result page.
+    """
+
+    slug: str | None = None
+    attempt_id: UUID | None = None
+    stop: Stop | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Callback:
+    """What the browser brought back; anything may be missing or forged."""
+
+    state: str
+    code: str | None
+    error: str | None
+    browser: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trip:
+    """A trip that came back in time, in its own browser, with a code.
+
+    Attributes:
+        invitation_id: The link it began from, when that was made for one person.
+    """
+
+    app: ZoomApp
+    attempt_id: UUID
+    invitation_id: UUID | None
+    verifier: SecretStr
+    code: SecretStr
+
+
+def take(
+    session: Session, vault: Vault, came: Callback, *, now: datetime
+) -> Trip | Finished:
+    """Pop the state first, then look at the rest: of two callbacks one goes on.
+
+    The caller commits, whatever is returned.
+    """
+    popped = session.exec(
+        update(ConnectAttempt)
+        .where(
+            col(ConnectAttempt.state_hash) == hashed(came.state),
+            col(ConnectAttempt.outcome) == AttemptOutcome.OPEN,
+        )
+        .values(outcome=AttemptOutcome.UNREACHABLE, detail=_INTERRUPTED, ended_at=now)
+    )
+    query = select(ConnectAttempt).where(
+        col(ConnectAttempt.state_hash) == hashed(came.state)
+    )
+    attempt = session.exec(query).first()
+    if attempt is None:
+        return Finished(stop=Stop.UNKNOWN)
+    app = session.get_one(ZoomApp, attempt.zoom_app_id)
+    own = Finished(slug=app.slug, attempt_id=attempt.id)
+    if cast("CursorResult[object]", popped).rowcount != 1:
+        return own if _is_late(session, attempt, came) else _used(app)
+    sealed, attempt.code_verifier = attempt.code_verifier, None
+    session.add(attempt)
+    if not is_bound(attempt, came.browser):
+        attempt.outcome = AttemptOutcome.REPLAYED
+        attempt.detail = "Came back in another browser than it began in."
+        return Finished(slug=app.slug, stop=Stop.OTHER_BROWSER)
+    verdict = _stopped(attempt, came, now) or states.closed(
+        session, attempt, now
+    )
+    if verdict is not None or sealed is None:
+        attempt.outcome, attempt.detail = verdict or _LATE
+        states.follow(session, attempt, now=now)
+        return own
+    verifier = vault.open_text(
+        sealed, table="connect_attempt", column="code_verifier", row=attempt.id
+    )
+    return Trip(
+        app=app,
+        attempt_id=attempt.id,
+        invitation_id=attempt.invitation_id,
+        verifier=verifier,
+        code=SecretStr(came.code or ""),
+    )
+
+
+def _used(app: ZoomApp) -> Finished:
+    return Finished(slug=app.slug, stop=Stop.USED)
+
+
+def _is_late(session: Session, attempt: ConnectAttempt, came: Callback) -> bool:
+    """Whether a trip given up comes back after all, in its own browser."""
+    if not is_bound(attempt, came.browser):
+        return False
+    if attempt.outcome is AttemptOutcome.ABANDONED:
+        attempt.outcome, attempt.detail = _LATE
+        session.add(attempt)
+    return attempt.outcome is AttemptOutcome.EXPIRED
+
+
+def _stopped(
+    attempt: ConnectAttempt, came: Callback, now: datetime
+) -> tuple[AttemptOutcome, str] | None:
+    """Return how the trip ends without a code; None if there is one to hand on."""
+    if now >= attempt.expires_at:
+        return _LATE
+    if came.error == "access_denied":
+        return AttemptOutcome.DECLINED, "The user declined at Zoom."
+    if came.error:
+        is_word = _ERROR_WORD.fullmatch(came.error)
+        said = came.error if is_word else "an error in words of its own"
+        return AttemptOutcome.ZOOM_ERROR, f"Zoom sent the browser back with {said}."
+    if not came.code:
+        return AttemptOutcome.ZOOM_ERROR, "Zoom sent the browser back without a code."
+    return None

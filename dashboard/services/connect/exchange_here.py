@@ -1,0 +1,237 @@
+"""A trip under custody `dashboard`: the code is exchanged here, the grant kept here.
+
+The grant and its connection are stored in one commit, before Recall is told where to
+ask for tokens. Source: contracts/zoom.md 3.5 (one living grant a user and app, so only
+one party may hold it) and contracts/recall.md 5; checked 2026-11-25.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlmodel import Session
+
+from dashboard.errors import ConflictError, DashboardError, StorageError, UpstreamError
+from dashboard.models.connection import AttemptOutcome, Connection
+from dashboard.models.zoom_app import Kind, ZoomApp
+from dashboard.services import urls
+from dashboard.services.connect import attempts
+from dashboard.services.grants import grants
+from dashboard.services.invitations import states
+from dashboard.services.invitations import invitations
+from dashboard.services.connections import recording
+from dashboard.services.zoom_apps import scopes
+from dashboard.services.zoom_apps import apps
+from dashboard.services.runtime import Services
+from dashboard.services.connect.callbacks import Trip
+from dashboard.services.connect.granted import Got
+from dashboard.services.connect.granted import connected
+from dashboard.services.connect.granted import keep
+from dashboard.services.connect.granted import same
+from dashboard.services.connect.granted import tell_recall
+
+_SUPERSEDED = "The user consented once more meanwhile; that one counts."
+_NOBODY = (
+    "Zoom does not tell whose grant this is: it lacks the scope user:read:user. An "
+    "admin has to add it to the app in Zoom's Marketplace. Nothing was kept."
+)
+_PAUSES_S = (0.0, 0.2, 1.0, 3.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Settled:
+    """A connection whose grant is kept, and whether it is what the trip was for."""
+
+    connection: Connection
+    is_of_trip: bool
+
+
+class _ChangedError(Exception):
+    """The connection's grant is another than it was a moment ago."""
+
+
+def hold(
+    services: Services, trip: Trip, *, pause: Callable[[float], None] = time.sleep
+) -> UUID | None:
+    """Exchange the code, keep the grant, tell Recall, write down how it went; commits.
+
+    Args:
+        services: All of them.
+        trip: Of an app under custody `dashboard`.
+        pause: Waits so many seconds, between tries to store what Zoom gave.
+
+    Returns:
+        The connection it made or renewed; None when there is none for this trip.
+
+    Raises:
+        StorageError: The database cannot be used; the grant is lost.
+    """
+    try:
+        got = _exchanged(services, trip)
+    except (ConflictError, UpstreamError) as error:
+        _end(services, trip, *_refused(error))
+        return None
+    settled = _settled(services, trip, got, pause=pause)
+    if settled is None:
+        return None
+    with suppress(StorageError):  # it is kept; the next look tells Recall
+        tell_recall(services, settled.connection)
+    return settled.connection.id if settled.is_of_trip else None
+
+
+def _settled(
+    services: Services, trip: Trip, got: Got, *, pause: Callable[[float], None]
+) -> _Settled | None:
+    """Store the grant; it is the only one, so try for some seconds.
+
+    Raises:
+        StorageError: The database cannot be used; the grant is lost.
+    """
+    for pause_s in _PAUSES_S:
+        pause(pause_s)
+        try:
+            return _settle(services, trip, got)
+        except _ChangedError:
+            continue
+        except StorageError:
+            if pause_s == _PAUSES_S[-1]:
+                raise
+    _end(services, trip, AttemptOutcome.UNREACHABLE, _SUPERSEDED)
+    return None
+
+
+def _exchanged(services: Services, trip: Trip) -> Got:
+    """Spend the code at Zoom and read whose grant it is.
+
+    Raises:
+        ConflictError: Recall could not be told an address this long; the code is kept.
+        UpstreamError: Zoom refused the code, or its answer was lost.
+    """
+    grants.token_url(services.public_url, grants.new_key())
+    asked_at = services.clock.now()
+    tokens = services.zoom_grants.exchange(
+        client_id=trip.app.client_id,
+        client_secret=apps.client_secret(services.vault, trip.app),
+        code=trip.code,
+        redirect_uri=urls.redirect_url(services.public_url),
+        code_verifier=trip.verifier,
+    )
+    profile, trouble = None, None
+    try:
+        profile = services.zoom.me(tokens.access_token)
+    except UpstreamError as error:
+        trouble = error
+    return Got(tokens=tokens, asked_at=asked_at, profile=profile, trouble=trouble)
+
+
+def _settle(services: Services, trip: Trip, got: Got) -> _Settled | None:
+    """Store the grant and how the trip ended; None when it is nobody's.
+
+    Raises:
+        _ChangedError: Another consent of the same user was stored meanwhile.
+    """
+    with services.database.reading() as session:
+        _, before = same(session, trip.app, got)
+    # Of two consents at once the later one ended the earlier (contracts/zoom.md 3.5).
+    is_newer = before is not None and before.obtained_at >= got.asked_at
+    if is_newer and not _lives(services, got):
+        _end(services, trip, AttemptOutcome.UNREACHABLE, _SUPERSEDED)
+        return None
+    now = services.clock.now()
+    with services.database.writing() as session:
+        apps.lock(session, trip.app.id)  # of two first consents one makes the row
+        states.lock(session, trip.invitation_id)
+        row, grant = same(session, trip.app, got, locks=True)
+        if grant is not None and (before is None or before.version != grant.version):
+            raise _ChangedError
+        verdict = _verdict(session, trip, got)
+        is_new = row is None
+        if row is not None or verdict is None:
+            # A refused account's connection was renewed at Zoom all the same, which
+            # ended its former grant: the new one is kept for it.
+            row = connected(session, trip.app, row, got, now=now)
+            keep(services, session, row, grant, got, now=now)
+            attempts.note_connected(session, row, trip.app.name, is_new=is_new, now=now)
+        outcome, detail = verdict or (AttemptOutcome.CONNECTED, _lacks(trip.app, got))
+        attempts.end(
+            session,
+            trip.attempt_id,
+            outcome,
+            detail=detail,
+            connection=row if verdict is None else None,
+            tried_as="" if verdict is None else got.masked,
+            now=now,
+        )
+    if row is None:
+        _revoke(services, trip.app, got)
+        return None
+    return _Settled(connection=row, is_of_trip=verdict is None)
+
+
+def _verdict(
+    session: Session, trip: Trip, got: Got
+) -> tuple[AttemptOutcome, str] | None:
+    """Return how a trip ends whose grant is not to be used; None if it is."""
+    told = got.user_id if trip.app.kind is Kind.USER_LEVEL else got.account_id
+    needs_email = invitations.needs_email(session, trip.invitation_id)
+    if got.trouble is not None and (told is None or needs_email):
+        if got.trouble.retryable:
+            said = f"The profile could not be read: {recording.words(got.trouble)}"
+            return AttemptOutcome.UNREACHABLE, said
+        return AttemptOutcome.REFUSED_BY_ZOOM, _NOBODY
+    if told is None:
+        return AttemptOutcome.REFUSED_BY_ZOOM, _NOBODY
+    refusal = invitations.refusal(
+        session,
+        trip.invitation_id,
+        zoom_user_id=got.user_id,
+        email="" if got.profile is None else got.profile.email,
+        zoom_account_id=got.account_id,
+    )
+    return None if refusal is None else (AttemptOutcome.WRONG_ACCOUNT, refusal)
+
+
+def _lives(services: Services, got: Got) -> bool:
+    """Whether Zoom takes the new token still; a trouble of its own says nothing."""
+    try:
+        services.zoom.me(got.tokens.access_token)
+    except UpstreamError as error:
+        return error.status != 401  # noqa: PLR2004 - HTTP's own number
+    return True
+
+
+def _revoke(services: Services, app: ZoomApp, got: Got) -> None:
+    """End a grant that is not kept: nobody else holds it."""
+    with suppress(UpstreamError):
+        services.zoom_grants.revoke(
+            client_id=app.client_id,
+            client_secret=apps.client_secret(services.vault, app),
+            access_token=got.tokens.access_token,
+        )
+
+
+def _refused(error: DashboardError) -> tuple[AttemptOutcome, str]:
+    if not isinstance(error, UpstreamError):
+        return AttemptOutcome.REFUSED_BY_RECALL, str(error)
+    is_nobodys = error.retryable or error.may_have_happened
+    kind = AttemptOutcome.UNREACHABLE if is_nobodys else AttemptOutcome.REFUSED_BY_ZOOM
+    return kind, recording.words(error)
+
+
+def _lacks(app: ZoomApp, got: Got) -> str:
+    """Name the required scopes that were not granted; "" when none is missing."""
+    if not got.tokens.scope:
+        return ""
+    granted = set(got.tokens.scope.split())
+    names = scopes.missing(granted, app.kind, app.scope_style)
+    if not names:
+        return ""
+    return f"Zoom did not grant {', '.join(names)}."
+
+
+def _end(services: Services, trip: Trip, outcome: AttemptOutcome, detail: str) -> None:
+    now = services.clock.now()
+    with services.database.writing() as session:
+        attempts.end(session, trip.attempt_id, outcome, detail=detail, now=now)

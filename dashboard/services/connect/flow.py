@@ -1,0 +1,207 @@
+"""One trip of one browser to Zoom and back: begin and finish.
+
+Sources: contracts/zoom.md 2 and 3.5, contracts/recall.md 3.5; checked 2026-11-25.
+"""
+
+import re
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+from pydantic import SecretStr
+from sqlmodel import Session, col, select
+
+from dashboard.errors import ConflictError, NotFoundError, UpstreamError
+from dashboard.models.connection import AttemptOutcome, ConnectAttempt
+from dashboard.models.zoom_app import TokenCustody, ZoomApp
+from dashboard.services import urls
+from dashboard.services.connections import connections
+from dashboard.services.invitations import states
+from dashboard.services import throttle
+from dashboard.services.zoom_apps import apps
+from dashboard.services.connect.attempts import hashed
+from dashboard.services.runtime import Services
+from dashboard.services.connect.callbacks import Callback
+from dashboard.services.connect.callbacks import Finished
+from dashboard.services.connect.callbacks import Stop
+from dashboard.services.connect.callbacks import take
+from dashboard.services.connect.exchange_at_recall import hand_over
+from dashboard.services.connect.exchange_here import hold
+
+LASTS = timedelta(minutes=10)
+BEGINNINGS = 300
+"""Trips one address may begin in 15 minutes: an office behind one address fits in."""
+
+INSTALLS = 20
+"""Installations begun at Zoom that are noted of one address in 15 minutes."""
+
+_SLUG = re.compile(r"[a-z0-9-]{1,64}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Begun:
+    """A trip under way; the browser is to go to `authorize_url`."""
+
+    authorize_url: str
+    attempt_id: UUID
+
+
+def door(session: Session, slug: str) -> ZoomApp:
+    """Return the zoom app of a hosted page.
+
+    Raises:
+        NotFoundError: There is no such page.
+    """
+    found = apps.find_by_slug(session, slug) if _SLUG.fullmatch(slug) else None
+    if found is None:
+        raise NotFoundError("connect page")
+    return found
+
+
+def is_ready(app: ZoomApp) -> bool:
+    """Whether a code for this app could be made use of: Recall has the app."""
+    return app.recall_app_id is not None
+
+
+def only_ready(session: Session) -> ZoomApp | None:
+    """Return the zoom app that can be connected, if there is exactly one."""
+    query = select(ZoomApp).where(
+        col(ZoomApp.recall_app_id).is_not(None), col(ZoomApp.retired_at).is_(None)
+    )
+    ready = session.exec(query.limit(2)).all()
+    return ready[0] if len(ready) == 1 else None
+
+
+def begin(
+    services: Services,
+    slug: str,
+    *,
+    browser: str,
+    address: str = "",
+    invitation_id: UUID | None = None,
+) -> Begun:
+    """Start a trip bound to `browser`, the secret of its cookie; commits.
+
+    Args:
+        services: All of them.
+        slug: Of the connect page.
+        browser: What the cookie holds.
+        address: Where the request came from; "" is not counted.
+        invitation_id: The link made for one person that it begins from.
+
+    Raises:
+        NotFoundError: There is no such page, or no such link.
+        ConflictError: The app is not ready or retired, the link is used or run out, or
+            the address began too many trips.
+    """
+    now = services.clock.now()
+    state, verifier = secrets.token_urlsafe(32), SecretStr(secrets.token_urlsafe(48))
+    attempt_id = uuid4()
+    sealed = services.vault.seal_text(
+        verifier, table="connect_attempt", column="code_verifier", row=attempt_id
+    )
+    with services.database.writing() as session:
+        app = door(session, slug)
+        if not is_ready(app):
+            raise ConflictError("This zoom app is not in Recall yet.")
+        if app.retired_at is not None:
+            raise ConflictError("This link is not used any more.")
+        if address:
+            subject = f"connect from {address}"
+            if throttle.is_spent(session, subject, limit=BEGINNINGS, now=now):
+                raise ConflictError("Too many tries. Wait 15 minutes and try again.")
+            throttle.count(session, subject, now=now)
+        if invitation_id is not None:
+            invitation = states.get(session, invitation_id)
+            if not states.is_usable(invitation, now=now):
+                raise ConflictError("This link is not used any more.")
+        session.add(
+            ConnectAttempt(
+                id=attempt_id,
+                zoom_app_id=app.id,
+                invitation_id=invitation_id,
+                state_hash=hashed(state),
+                browser_hash=hashed(browser),
+                code_verifier=sealed,
+                created_at=now,
+                expires_at=now + LASTS,
+            )
+        )
+    authorize_url = services.zoom_oauth.authorize_url(
+        client_id=app.client_id,
+        redirect_uri=urls.redirect_url(services.public_url),
+        state=state,
+        code_challenge=_challenge(verifier),
+    )
+    return Begun(authorize_url=authorize_url, attempt_id=attempt_id)
+
+
+def finish(  # noqa: PLR0913 - what a browser brought, all named
+    services: Services,
+    *,
+    state: str | None,
+    code: str | None,
+    error: str | None,
+    browser: str | None,
+    address: str = "",
+) -> Finished:
+    """End the trip that `state` names, whatever the rest says; commits.
+
+    Raises nothing for what Zoom or Recall did: that is the trip's outcome.
+    """
+    if not state:
+        if error:
+            return Finished(stop=Stop.UNKNOWN)
+        return _begun_at_zoom(services, browser=browser, address=address)
+    came = Callback(state=state, code=code, error=error, browser=browser)
+    now = services.clock.now()
+    with services.database.writing() as session:
+        taken = take(session, services.vault, came, now=now)
+    if isinstance(taken, Finished):
+        return taken
+    is_ours = taken.app.token_custody is TokenCustody.DASHBOARD
+    connection_id = (hold if is_ours else hand_over)(services, taken)
+    if connection_id is not None:
+        # The trip is told as it ended; the sweep looks at the connection then.
+        with suppress(ConflictError, NotFoundError, UpstreamError):
+            connections.refresh(services, connection_id)
+    return Finished(slug=taken.app.slug, attempt_id=taken.attempt_id)
+
+
+def _begun_at_zoom(
+    services: Services, *, browser: str | None, address: str
+) -> Finished:
+    """Note an installation begun at Zoom if it is known of which app; keep no code.
+
+    Anybody can open this address: one address is noted a few times at most.
+    """
+    now, subject = services.clock.now(), f"begun at zoom from {address}"
+    with services.database.reading() as session:
+        app = only_ready(session)
+    if app is None:
+        return Finished(stop=Stop.NO_STATE)
+    with services.database.writing() as session:
+        if not throttle.is_spent(session, subject, limit=INSTALLS, now=now):
+            throttle.count(session, subject, now=now)
+            session.add(
+                ConnectAttempt(
+                    zoom_app_id=app.id,
+                    state_hash=hashed(secrets.token_urlsafe(32)),
+                    browser_hash=hashed(browser or secrets.token_urlsafe(32)),
+                    outcome=AttemptOutcome.BEGUN_AT_ZOOM,
+                    detail="Added at Zoom, not from the connect page.",
+                    created_at=now,
+                    expires_at=now + LASTS,
+                    ended_at=now,
+                )
+            )
+    return Finished(slug=app.slug, stop=Stop.NO_STATE)
+
+
+def _challenge(verifier: SecretStr) -> str:
+    """Return the S256 challenge (RFC 7636 4.2); `plain` would show the verifier."""
+    secret = verifier.get_secret_value()
+    return str(create_s256_code_challenge(secret))  # type: ignore[no-untyped-call]  # Authlib's stubs leave it out

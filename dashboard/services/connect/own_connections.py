@@ -1,0 +1,180 @@
+"""A user's own connections: for the browser that made them, and who holds a link.
+
+A browser is known by the cookie its trips began with; nothing else proves a thing here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from dashboard.errors import NotFoundError
+from dashboard.models.connection import (
+    AttemptOutcome,
+    ConnectAttempt,
+    Connection,
+    TokenState,
+)
+from dashboard.models.invitation import Invitation
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.services.token_states import scopes
+from dashboard.services.connect.attempts import hashed
+from dashboard.formatting import masked_email
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How a connection stands, in words for its user.
+
+    Attributes:
+        tone: "good", "waiting", "trouble" or "off".
+        sentence: What is the matter.
+        advice: What follows for them; "" when nothing does.
+        reconnects: Whether connecting again is what helps.
+    """
+
+    tone: str
+    sentence: str
+    advice: str = ""
+    reconnects: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Own:
+    """One connection as its user sees it.
+
+    Attributes:
+        name: Of the person, or of the account where there is no person; maybe "".
+        email: Masked unless the browser itself connected.
+    """
+
+    id: UUID
+    name: str
+    email: str
+    pmi: int | None
+    since: datetime
+    renewed_at: datetime | None
+    checked_at: datetime | None
+    standing: Standing
+
+
+def of_browser(session: Session, app: ZoomApp, *, browser: str | None) -> Sequence[Own]:
+    """Return what a browser connected with this zoom app, the newest first."""
+    if not browser:
+        return []
+    # By the cookie's index alone: SQLite would rather read the app's every trip.
+    query = select(ConnectAttempt).where(
+        col(ConnectAttempt.browser_hash) == hashed(browser)
+    )
+    trips = [
+        trip
+        for trip in session.exec(query.order_by(col(ConnectAttempt.created_at).desc()))
+        if trip.zoom_app_id == app.id and trip.outcome is AttemptOutcome.CONNECTED
+    ]
+    ids = [
+        one
+        for one in dict.fromkeys(trip.connection_id for trip in trips)
+        if one is not None
+    ]
+    found = [session.get(Connection, one) for one in ids]
+    return [_own(row, is_masked=False) for row in found if row is not None]
+
+
+def of_link(session: Session, invitation: Invitation) -> Own | None:
+    """Return the connection that a reconnect link is to renew, masked."""
+    row = (
+        session.get(Connection, invitation.connection_id)
+        if invitation.connection_id
+        else None
+    )
+    return None if row is None else _own(row, is_masked=True)
+
+
+def owned(
+    session: Session, app: ZoomApp, connection_id: UUID, *, browser: str | None
+) -> Own:
+    """Return a connection that this browser made.
+
+    Raises:
+        NotFoundError: It made none of this id.
+    """
+    for own in of_browser(session, app, browser=browser):
+        if own.id == connection_id:
+            return own
+    raise NotFoundError("connection of this browser")
+
+
+def last_trip(
+    session: Session, app: ZoomApp, *, browser: str | None
+) -> ConnectAttempt | None:
+    """Return the newest trip of a browser if it has not come back."""
+    if not browser:
+        return None
+    query = select(ConnectAttempt).where(
+        col(ConnectAttempt.browser_hash) == hashed(browser)
+    )
+    query = query.order_by(col(ConnectAttempt.created_at).desc()).limit(1)
+    trip = session.exec(query).first()
+    away = {AttemptOutcome.OPEN, AttemptOutcome.ABANDONED}
+    is_away = trip is not None and trip.zoom_app_id == app.id and trip.outcome in away
+    return trip if is_away else None
+
+
+def standing(row: Connection) -> Standing:
+    """Say how a connection stands to the person whose it is. Pure."""
+    if row.deauthorized_at is not None and row.token_state is not TokenState.HEALTHY:
+        return Standing(
+            tone="off",
+            sentence="You removed the app in Zoom.",
+            advice="Nothing is read any more. Connect again if you want it back.",
+            reconnects=True,
+        )
+    match row.token_state:
+        case TokenState.HEALTHY | TokenState.EXPIRING:
+            return Standing(tone="good", sentence="It works.")
+        case TokenState.MISSING_SCOPES:
+            names = ", ".join(missing(row)) or "one"
+            return Standing(
+                tone="waiting",
+                sentence="One permission is missing.",
+                advice=f"Zoom did not give {names}. Connect again and leave every box "
+                "ticked.",
+                reconnects=True,
+            )
+        case TokenState.RECONNECT_NEEDED | TokenState.UNHEALTHY_IN_RECALL:
+            return Standing(
+                tone="trouble",
+                sentence="It does not work any more.",
+                advice="Zoom no longer honours the permission. Connect again: nothing "
+                "is lost.",
+                reconnects=True,
+            )
+        case TokenState.UNKNOWN:
+            return Standing(
+                tone="off",
+                sentence="It could not be checked yet.",
+                advice="That needs nothing from you: we try again by ourselves.",
+            )
+
+
+def missing(row: Connection) -> Sequence[str]:
+    """Return the scopes that a connection lacks, as far as Zoom named them. Pure."""
+    if row.token_state is not TokenState.MISSING_SCOPES:
+        return []
+    return scopes.scopes_in(row.token_reason)
+
+
+def _own(row: Connection, *, is_masked: bool) -> Own:
+    email = masked_email(row.email) if is_masked and row.email else row.email
+    return Own(
+        id=row.id,
+        name="" if is_masked else row.display_name,
+        email=email,
+        pmi=None if is_masked else row.pmi,
+        since=row.connected_at,
+        renewed_at=row.reconnected_at,
+        checked_at=row.token_checked_at,
+        standing=standing(row),
+    )

@@ -1,0 +1,163 @@
+"""What staff do to a connection: try it, sync it, read Recall's log, disconnect it."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from uuid import UUID
+
+from pydantic import SecretStr
+from sqlmodel import Session
+
+from dashboard.clients.recall.replies import RecallLog
+from dashboard.clients.http.scrubbing import scrub
+from dashboard.errors import NotFoundError, UpstreamError
+from dashboard.models.connection import Connection, SyncStatus, TokenState
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.services import audit
+from dashboard.services.connections import connections
+from dashboard.services.erasure import erasures
+from dashboard.services.erasure import steps
+from dashboard.services.invitations import states
+from dashboard.services.connections import recording
+from dashboard.services.grants import revoking
+from dashboard.services.timeline import notes
+from dashboard.services.recall import workspaces
+from dashboard.services.zoom_apps import apps
+from dashboard.services.audit import Actor
+from dashboard.services.runtime import Services
+from dashboard.services.recall.credentials import delete
+
+
+def try_again(
+    services: Services, connection_id: UUID, *, actor: Actor | None = None
+) -> Connection:
+    """Look now; have Recall re-check a credential it marked unhealthy first; commits.
+
+    What Recall noted of the credential meanwhile comes into the timeline as well.
+
+    Raises:
+        NotFoundError: There is no such connection.
+        ConflictError: Its zoom app is not in Recall any more.
+        UpstreamError: Recall is asked too often; nothing was looked at.
+    """
+    with services.database.reading() as session:
+        row = connections.get(session, connection_id)
+        recall, _ = recording.recall_of(
+            services, session, session.get_one(ZoomApp, row.zoom_app_id)
+        )
+    marked = (
+        row.token_state is TokenState.UNHEALTHY_IN_RECALL
+        or row.deauthorized_at is not None
+    )
+    if marked and row.recall_credential_id is not None:
+        with suppress(UpstreamError):  # the look that follows says how it stands
+            recall.validate(row.recall_credential_id)
+    if actor is not None:
+        with services.database.writing() as session:
+            now, words = services.clock.now(), "Check now was pressed"
+            notes.acted(session, row.id, words, who=actor.name, at=now)
+    seen = connections.refresh(services, connection_id, is_thorough=True)
+    with suppress(UpstreamError):  # the log is there for whoever asks for it
+        recall_log(services, connection_id)
+    return seen
+
+
+def sync_meetings(services: Services, connection_id: UUID, *, actor: Actor) -> None:
+    """Ask Recall to read the user's meetings again, and look soon; commits.
+
+    Raises:
+        NotFoundError: There is no such connection, or no credential in Recall.
+        UpstreamError: Recall refused or could not be asked.
+    """
+    with services.database.reading() as session:
+        row = connections.get(session, connection_id)
+        app = session.get_one(ZoomApp, row.zoom_app_id)
+        recall, _ = recording.recall_of(services, session, app)
+    if row.recall_credential_id is None:
+        raise NotFoundError("credential in Recall")
+    recall.sync_meetings(row.recall_credential_id)
+    now = services.clock.now()
+    with services.database.writing() as session:
+        row = connections.get(session, connection_id)
+        row.sync_status, row.due_at = SyncStatus.NOT_STARTED, now + connections.SOON
+        session.add(row)
+        subject = f"connection {connection_id} of {app.name}"
+        audit.record(session, actor, "connection.synced", subject=subject, now=now)
+        words = "Meeting sync was asked for"
+        notes.acted(session, row.id, words, who=actor.name, at=now)
+
+
+def recall_log(services: Services, connection_id: UUID) -> Sequence[RecallLog]:
+    """Return what Recall noted about the credential, newest first; asks Recall.
+
+    Keeps what is new of it in the timeline; commits.
+
+    Raises:
+        NotFoundError: There is no such connection.
+        UpstreamError: Recall refused or could not be asked.
+    """
+    with services.database.reading() as session:
+        row = connections.get(session, connection_id)
+        app = session.get_one(ZoomApp, row.zoom_app_id)
+        recall, _ = recording.recall_of(services, session, app)
+        secrets = _secrets(services, session, app)
+    if row.recall_credential_id is None:
+        return []
+    noted = [
+        entry.model_copy(update={"message": scrub(entry.message, secrets)})
+        for entry in recall.credential_logs(row.recall_credential_id)
+    ]
+    if noted:
+        with services.database.writing() as session:
+            # It may have been disconnected meanwhile.
+            if session.get(Connection, connection_id) is not None:
+                notes.keep_log(session, connection_id, noted)
+    return sorted(noted, key=lambda entry: entry.created_at, reverse=True)
+
+
+def disconnect(services: Services, connection_id: UUID, *, actor: Actor) -> None:
+    """Delete the credential in Recall, then all that is kept of the user; commits.
+
+    A grant that is kept here is revoked at Zoom. Deleting in Recall does not revoke one
+    that Recall keeps: the user removes the app in the Marketplace
+    (contracts/recall.md 3.5). The audit log keeps ids, no name or e-mail.
+
+    Raises:
+        NotFoundError: There is no such connection.
+        UpstreamError: Recall or Zoom refused or could not be asked; nothing is
+            deleted here, and it may be repeated.
+    """
+    with services.database.reading() as session:
+        row = connections.get(session, connection_id)
+        app = session.get_one(ZoomApp, row.zoom_app_id)
+        if row.recall_credential_id is not None:
+            recall, _ = recording.recall_of(services, session, app)
+    if row.recall_credential_id is not None:
+        delete(recall, row.recall_credential_id)
+    revoking.revoke(services, row, app)
+    now = services.clock.now()
+    with services.database.writing() as session:
+        row = connections.get(session, connection_id)
+        row.recall_credential_id = None
+        states.forget(session, row)
+        erasure = erasures.begin(
+            session, services.vault, row, removed_at=now, now=now, actor=actor
+        )
+    # What Zoom told of them goes as well. Were this process to die, the worker goes on.
+    steps.go_on(services, erasure.id)
+    with services.database.writing() as session:
+        left = session.get(Connection, connection_id)
+        if left is not None:  # its user was never seen, so nothing else names them
+            states.forget(session, left)
+            session.delete(left)
+        subject = f"connection {connection_id} of {app.name}"
+        audit.record(session, actor, "connection.deleted", subject=subject, now=now)
+
+
+def _secrets(services: Services, session: Session, app: ZoomApp) -> list[SecretStr]:
+    """Return what Recall may echo of an app: what it was given."""
+    secrets = [each.secret for each in apps.secret_tokens(services.vault, app)]
+    secrets.append(apps.client_secret(services.vault, app))
+    if app.workspace_id is not None:
+        workspace = workspaces.get(session, app.workspace_id)
+        secrets.append(workspaces.api_key(services.vault, workspace))
+    return secrets

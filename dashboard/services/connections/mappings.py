@@ -1,0 +1,128 @@
+"""Recall's mappings of meeting numbers to connections, as they are kept here.
+
+Of one connection all are read at once, which tells also what is gone; of a workspace
+what was mapped lately (services/sweep/bulk.py), which only adds.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, SQLModel, col, delete, select
+
+from dashboard.clients.recall.replies import Mapping
+from dashboard.models.connection import Connection, MeetingMapping
+from dashboard.models.ids import new_id
+from dashboard.services.timeline import notes
+
+MOST = 500
+"""How many of one connection are kept, newest first."""
+
+_TABLE = SQLModel.metadata.tables[str(MeetingMapping.__tablename__)]
+_AT_ONCE = 500
+
+
+def keep(
+    session: Session, row: Connection, found: Sequence[Mapping], *, now: datetime
+) -> None:
+    """Make what is kept of one connection what Recall has; the caller commits."""
+    meetings = {one.meeting_id for one in found}
+    query = select(MeetingMapping.meeting_id)
+    here = session.exec(query.where(col(MeetingMapping.connection_id) == row.id)).all()
+    gone = set(here) - meetings
+    if gone:
+        session.exec(
+            delete(MeetingMapping).where(
+                col(MeetingMapping.connection_id) == row.id,
+                col(MeetingMapping.meeting_id).in_(gone),
+            )
+        )
+        notes.unmapped(session, row.id, gone, at=now)
+    _put(session, {(row.id, one.meeting_id): one for one in found}, now)
+
+
+def add(session: Session, found: Sequence[Mapping], *, now: datetime) -> set[UUID]:
+    """Keep mappings of many connections; return whose. The caller commits.
+
+    Those of credentials that are not known here are passed over.
+    """
+    credentials = sorted({one.credential for one in found})
+    owners: dict[UUID | None, UUID] = {}
+    for begin in range(0, len(credentials), _AT_ONCE):
+        some = credentials[begin : begin + _AT_ONCE]
+        query = select(Connection.recall_credential_id, Connection.id)
+        query = query.where(col(Connection.recall_credential_id).in_(some))
+        owners.update(session.exec(query).all())
+    mine = {
+        (owners[one.credential], one.meeting_id): one
+        for one in sorted(found, key=lambda each: each.synced_at)
+        if one.credential in owners
+    }
+    _put(session, mine, now)
+    return {connection_id for connection_id, _ in mine}
+
+
+def trim(session: Session, connection_id: UUID) -> None:
+    """Forget all but the newest 500 of a connection; the caller commits."""
+    mine = col(MeetingMapping.connection_id) == connection_id
+    newest = select(MeetingMapping.synced_at).where(mine)
+    newest = newest.order_by(col(MeetingMapping.synced_at).desc())
+    oldest_kept = session.exec(newest.offset(MOST - 1).limit(1)).first()
+    if oldest_kept is not None:
+        older = col(MeetingMapping.synced_at) < oldest_kept
+        session.exec(delete(MeetingMapping).where(mine, older))
+
+
+def known(session: Session, connection_id: UUID, *, limit: int) -> list[int]:
+    """Return the meetings that are mapped to a connection, newest first."""
+    query = (
+        select(MeetingMapping.meeting_id)
+        .where(col(MeetingMapping.connection_id) == connection_id)
+        .order_by(col(MeetingMapping.synced_at).desc(), col(MeetingMapping.meeting_id))
+    )
+    return list(session.exec(query.limit(limit)).all())
+
+
+def _put(
+    session: Session, found: dict[tuple[UUID, int], Mapping], now: datetime
+) -> None:
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    insert: Any = (sqlite.insert if is_sqlite else postgresql.insert)(_TABLE)
+    statement = insert.on_conflict_do_update(
+        index_elements=["connection_id", "meeting_id"],
+        set_={"synced_at": insert.excluded.synced_at},
+    )
+    rows = [
+        {
+            "id": new_id(now),
+            "connection_id": connection_id,
+            "meeting_id": meeting_id,
+            "synced_at": one.synced_at,
+            "seen_at": now,
+        }
+        for (connection_id, meeting_id), one in found.items()
+    ]
+    if rows:
+        came = _news(session, found)
+        session.connection().execute(statement, rows)
+        notes.mapped(session, came, at=now)
+
+
+def _news(
+    session: Session, found: Collection[tuple[UUID, int]]
+) -> dict[UUID, list[int]]:
+    """Return which of them are not kept yet, by connection."""
+    meetings = sorted({meeting_id for _, meeting_id in found})
+    known: set[tuple[UUID, int]] = set()
+    for begin in range(0, len(meetings), _AT_ONCE):
+        some = col(MeetingMapping.meeting_id).in_(meetings[begin : begin + _AT_ONCE])
+        query = select(MeetingMapping.connection_id, MeetingMapping.meeting_id)
+        known.update(session.exec(query.where(some)).all())
+    came: dict[UUID, list[int]] = defaultdict(list)
+    for connection_id, meeting_id in found:
+        if (connection_id, meeting_id) not in known:
+            came[connection_id].append(meeting_id)
+    return came

@@ -1,0 +1,200 @@
+"""What a look at a connection brought home, written to its row: state, profile, PMI."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from dashboard.clients.recall.api import Recall
+from dashboard.clients.recall.replies import AccessToken
+from dashboard.clients.recall.replies import RecallCredential
+from dashboard.clients.zoom.api import JoinToken
+from dashboard.clients.zoom.api import ZoomUser
+from dashboard.errors import ConflictError, UpstreamError
+from dashboard.models.connection import Connection, TokenState
+from dashboard.models.workspace import Workspace
+from dashboard.models.zoom_app import Kind, ZoomApp
+from dashboard.services.token_states import join_tokens
+from dashboard.services.connections import mappings
+from dashboard.services.setup import checklist
+from dashboard.services.token_states import removals
+from dashboard.services.token_states import scopes
+from dashboard.services.token_states import rules
+from dashboard.services.recall import workspaces
+from dashboard.services.token_states import pace as pacing
+from dashboard.services.runtime import Services
+from dashboard.services.connections.asking import SYNCING
+from dashboard.services.connections.asking import Look
+from dashboard.services.connections.asking import sync_status
+from dashboard.services.setup.checklist import Key
+from dashboard.services.token_states.pace import FEW
+from dashboard.services.token_states.pace import Pace
+from dashboard.services.setup.scope_rules import is_working
+from dashboard.services.token_states.rules import judge
+
+PROFILE = "Zoom's profile"
+"""What told of a PMI, when a look did."""
+
+_SYNC_IS_WATCHED_FOR = timedelta(hours=1)
+_SYNC_EVERY = timedelta(seconds=30)
+_PROVED_EVERY = timedelta(minutes=2)
+_FIRST = 10
+_PERCENT = 100
+_THROTTLED = 429
+_UNASKED_WAIT_S = 60.0
+_FAILED_WAIT_S = 300.0
+_LEAST_WAIT_S = 1.0
+
+
+def recall_of(
+    services: Services, session: Session, app: ZoomApp
+) -> tuple[Recall, UUID]:
+    """Return the client of the app's workspace and the app's id in Recall.
+
+    Raises:
+        ConflictError: The app is not in Recall yet.
+    """
+    if app.workspace_id is None or app.recall_app_id is None:
+        raise ConflictError(f"{app.name} is not in Recall yet.")
+    workspace = session.get_one(Workspace, app.workspace_id)
+    key = workspaces.api_key(services.vault, workspace)
+    return services.recall(workspace.region, key), app.recall_app_id
+
+
+def record(
+    session: Session, row: Connection, found: Look, *, now: datetime, pace: Pace = FEW
+) -> None:
+    """Write what a look brought home to the connection; the caller commits.
+
+    Args:
+        session: Writing.
+        row: Which.
+        found: What a look saw; nobody kept it from seeing.
+        now: Aware.
+        pace: How soon the next look comes.
+    """
+    seen = found.seen
+    finding = join_tokens.weigh(row, judge(seen, now=now), found.join, kind=seen.kind)
+    if finding.state is TokenState.HEALTHY and row.scopes is not None:
+        app = session.get_one(ZoomApp, row.zoom_app_id)
+        finding = scopes.lacking(row.scopes, app.kind, app.scope_style) or finding
+    finding = removals.weigh(row, finding, now=now)
+    join_tokens.note_block(row, found.join, kind=seen.kind, now=now)
+    row.token_state, row.token_reason = finding.state, finding.reason[:500]
+    row.token_evidence, row.token_checked_at = finding.evidence[:300], now
+    if isinstance(seen.credential, RecallCredential):
+        row.recall_status = seen.credential.status
+        row.sync_status = sync_status(seen.credential.meeting_sync_status)
+        row.zoom_user_id = seen.credential.user_id or row.zoom_user_id
+        row.zoom_account_id = seen.credential.account_id or row.zoom_account_id
+    if isinstance(seen.token, AccessToken):
+        row.token_expires_at = seen.token.expires_at
+    if isinstance(seen.user, ZoomUser):
+        _note_profile(row, seen.user, seen.kind, now)
+    if found.mappings is None:
+        mappings.trim(session, row.id)
+    else:
+        mappings.keep(session, row, found.mappings, now=now)
+    row.due_at = pacing.next_look(
+        finding.state, now=now, wait_s=finding.wait_s, spread=_spread(row), pace=pace
+    )
+    if row.deauthorized_at is not None and finding.state not in removals.SETTLED:
+        row.due_at = min(row.due_at, now + removals.CHECKED_EVERY)
+    if is_syncing(row, now):
+        row.due_at = min(row.due_at, now + _SYNC_EVERY)
+    session.add(row)
+    _note_milestones(session, row, found, now)
+
+
+def _note_milestones(
+    session: Session, row: Connection, found: Look, now: datetime
+) -> None:
+    """Store what this look was the first to see of the set-up."""
+    app_id, kind = row.zoom_app_id, found.seen.kind
+    if found.mappings and checklist.is_open(session, app_id, Key.MAPPING):
+        first = checklist.mapped(app_id, at=now, connection_id=row.id)
+        checklist.keep(session, [first])
+    if not checklist.is_open(session, app_id, Key.SCOPES):
+        return
+    if is_working(row) and isinstance(found.join, JoinToken):
+        proof = checklist.proved(app_id, kind, at=now, connection_id=row.id)
+        checklist.keep(session, [proof])
+    elif (
+        row.token_state is TokenState.HEALTHY
+        and _is_young(row, now)
+        and _is_among_first(session, app_id)
+    ):
+        row.due_at = min(row.due_at, now + _PROVED_EVERY)
+
+
+def postpone(row: Connection, error: UpstreamError, *, now: datetime) -> None:
+    """Leave a connection as it stood, due when it may be asked about again.
+
+    Args:
+        row: Nothing was heard about it.
+        error: A 429, an outage, a web page; or our own budgets had no room.
+        now: Aware.
+    """
+    asked = error.retry_after_s
+    wait_s = _UNASKED_WAIT_S if error.status == _THROTTLED else _FAILED_WAIT_S
+    if asked is not None:
+        wait_s = max(asked, _LEAST_WAIT_S)
+    row.due_at = now + timedelta(seconds=wait_s) * (1 + _spread(row) / 5)
+    is_budget = error.service == "Recall" and error.status == _THROTTLED
+    if row.token_checked_at is None and not is_budget:
+        row.token_reason = rules.nobodys(error)[:500]
+
+
+def note_pmi(row: Connection, pmi: int, *, at: datetime, by: str) -> bool:
+    """Keep a PMI and as of when it is known; tell whether it is another.
+
+    Of another, the one before it is kept, and when and by what it changed.
+    """
+    row.pmi_seen_at = at
+    if row.pmi == pmi:
+        return False
+    if row.pmi is not None:
+        row.previous_pmi, row.pmi_changed_at, row.pmi_changed_by = row.pmi, at, by
+    row.pmi = pmi
+    return True
+
+
+def words(error: UpstreamError) -> str:
+    """Return what went wrong with what the vendor said, at most 500 characters."""
+    said = str(error)
+    if error.detail and error.detail not in said:
+        said = f"{said.rstrip('.')}: {error.detail}"
+    return said[:500]
+
+
+def _note_profile(row: Connection, user: ZoomUser, kind: Kind, now: datetime) -> None:
+    row.zoom_account_id = user.account_id or row.zoom_account_id
+    row.display_name = (user.display_name or row.display_name)[:200]
+    row.email = (user.email or row.email)[:254]
+    row.profile_seen_at = now
+    if kind is Kind.ACCOUNT_LEVEL:
+        return  # the profile is the admin's; an account has no user id and no PMI
+    row.zoom_user_id = row.zoom_user_id or user.id
+    if user.pmi is not None:
+        note_pmi(row, user.pmi, at=now, by=PROFILE)
+
+
+def is_syncing(row: Connection, now: datetime) -> bool:
+    """Whether Recall reads its meetings, and a person may be waiting for them."""
+    is_alive = row.token_state is TokenState.HEALTHY
+    return row.sync_status in SYNCING and is_alive and _is_young(row, now)
+
+
+def _is_young(row: Connection, now: datetime) -> bool:
+    return now - row.granted_at < _SYNC_IS_WATCHED_FOR
+
+
+def _is_among_first(session: Session, zoom_app_id: UUID) -> bool:
+    """Whether the app has so few users yet that each may prove its set-up."""
+    query = select(Connection.id).where(col(Connection.zoom_app_id) == zoom_app_id)
+    return len(session.exec(query.limit(_FIRST + 1)).all()) <= _FIRST
+
+
+def _spread(row: Connection) -> float:
+    # Another number for each connection and each look, and the same one in a test.
+    return (row.id.int + row.claim) % _PERCENT / _PERCENT

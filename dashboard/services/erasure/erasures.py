@@ -1,0 +1,174 @@
+"""A user removed the app: their data goes, in Recall and here, by a deadline.
+
+Source of the duty and of its ten days: contracts/zoom.md 6, checked 2026-11-25. What is
+deleted, what stays and why: docs/erasure.md.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from pydantic import SecretStr
+from sqlmodel import Session, col, select
+
+from dashboard.models.connection import Connection, TokenState
+from dashboard.models.erasure import Erasure
+from dashboard.models.zoom_app import Kind, ZoomApp
+from dashboard.services import audit
+from dashboard.services.audit import THE_DASHBOARD, Actor
+from dashboard.services.erasure.redaction import Person
+from dashboard.vault import Vault
+
+DEADLINE = timedelta(days=10)
+"""From the removal; what Zoom's developer agreement used to allow."""
+
+SEALED = ("zoom_user_id", "zoom_account_id", "email")
+"""The columns that tell whom it is about; emptied at the end."""
+
+
+def consider(
+    session: Session, vault: Vault, row: Connection, *, now: datetime
+) -> Erasure | None:
+    """Begin an erasure when a look has borne out that the user removed the app.
+
+    Zoom's word alone begins none (services/token_states/removals.py). The caller commits.
+
+    Args:
+        session: Writing; holds the connection.
+        vault: Seals whom it is about.
+        row: As the look left it.
+        now: Aware.
+    """
+    removed_at = row.deauthorized_at
+    if removed_at is None or row.token_state is not TokenState.RECONNECT_NEEDED:
+        return None
+    return begin(session, vault, row, removed_at=removed_at, now=now)
+
+
+def begin(  # noqa: PLR0913 - the facts of one act, all named
+    session: Session,
+    vault: Vault,
+    connection: Connection,
+    *,
+    removed_at: datetime,
+    now: datetime,
+    actor: Actor = THE_DASHBOARD,
+) -> Erasure:
+    """Note that the data of a connection has to go; the caller commits.
+
+    The worker does it (services/erasure/steps.py). One that is under way for the same
+    user or account is returned as it is, unless they have connected again since.
+
+    Args:
+        session: Writing.
+        vault: Seals whom it is about.
+        connection: Of a user, or of an account with all its members.
+        removed_at: When they removed the app, by Zoom's clock; the deadline counts
+            from then.
+        now: Aware.
+        actor: Who asked for it, for the audit log.
+    """
+    app = session.get_one(ZoomApp, connection.zoom_app_id)
+    is_account = app.kind is Kind.ACCOUNT_LEVEL
+    user_id = None if is_account else connection.zoom_user_id
+    account_id = connection.zoom_account_id if is_account else None
+    same = under_way(session, vault, connection)
+    if same is not None:
+        if connection.granted_at <= same.removed_at:
+            return same
+        call_off(session, same, now=now)  # of a grant before this one
+    row = Erasure(
+        id=uuid4(),
+        zoom_app_id=app.id,
+        recall_credential_id=connection.recall_credential_id,
+        removed_at=removed_at,
+        deadline_at=removed_at + DEADLINE,
+        recall_done_at=None if connection.recall_credential_id else now,
+        due_at=now,
+    )
+    facts = zip(SEALED, (user_id, account_id, connection.email), strict=True)
+    for column, value in facts:
+        if value:
+            setattr(row, column, _seal(vault, row.id, column, value))
+    session.add(row)
+    audit.record(session, actor, "erasure.begun", subject=words(row, app), now=now)
+    return row
+
+
+def call_off(session: Session, row: Erasure, *, now: datetime) -> None:
+    """Forget an erasure of somebody who has connected again; the caller commits."""
+    app = session.get_one(ZoomApp, row.zoom_app_id)
+    session.delete(row)
+    session.flush()
+    audit.record(
+        session,
+        THE_DASHBOARD,
+        "erasure.called_off",
+        subject=f"{words(row, app)}: connected again",
+        now=now,
+    )
+
+
+def person(vault: Vault, row: Erasure) -> Person:
+    """Return whom it is about, as far as the erasure itself tells.
+
+    Raises:
+        VaultError: It was sealed with a key that is not here.
+    """
+    opened = {
+        column: vault.open_text(
+            sealed, table="erasure", column=column, row=row.id
+        ).get_secret_value()
+        for column in SEALED
+        if (sealed := getattr(row, column)) is not None
+    }
+    return Person(
+        zoom_app_id=row.zoom_app_id,
+        connection_id=None,
+        user_ids=_one(opened, "zoom_user_id"),
+        account_id=opened.get("zoom_account_id"),
+        emails=_one(opened, "email"),
+        names=frozenset(),
+        numbers=frozenset(),
+    )
+
+
+def under_way(session: Session, vault: Vault, connection: Connection) -> Erasure | None:
+    """Return the erasure under way of the same user or account, or None.
+
+    Raises:
+        VaultError: One was sealed with a key that is not here.
+    """
+    ours = select(Erasure).where(
+        col(Erasure.zoom_app_id) == connection.zoom_app_id,
+        col(Erasure.ended_at).is_(None),
+    )
+    if connection.recall_credential_id is not None:
+        found = session.exec(
+            ours.where(
+                col(Erasure.recall_credential_id) == connection.recall_credential_id
+            )
+        ).first()
+        if found is not None:
+            return found
+    for row in session.exec(ours):
+        known = person(vault, row)
+        is_account = known.account_id is not None
+        if is_account and known.account_id == connection.zoom_account_id:
+            return row
+        if not is_account and connection.zoom_user_id in known.user_ids:
+            return row
+    return None
+
+
+def _seal(vault: Vault, row_id: UUID, column: str, value: str) -> bytes:
+    return vault.seal_text(SecretStr(value), table="erasure", column=column, row=row_id)
+
+
+def _one(opened: Mapping[str, str], name: str) -> frozenset[str]:
+    return frozenset({opened[name]} if name in opened else ())
+
+
+def words(row: Erasure, app: ZoomApp) -> str:
+    """Name it in the audit log: by nobody."""
+    return f"erasure {row.id} of {app.name}"

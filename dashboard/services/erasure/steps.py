@@ -1,0 +1,224 @@
+"""Going on with erasures: Recall's credential first, then all that is kept here.
+
+A step is a lease: claim, commit, ask Recall, delete in short transactions, note. A
+credential that is still in Recall would bring the user back into our lists, so what is
+here waits for that, but for half the time at most.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import cast
+from uuid import UUID
+
+import structlog
+from sqlalchemy import ColumnElement, CursorResult
+from sqlmodel import Session, col, or_, select, update
+
+from dashboard.errors import ConflictError, UpstreamError
+from dashboard.models.erasure import Erasure
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.services import audit
+from dashboard.services.erasure import local_data
+from dashboard.services.recall import credentials
+from dashboard.services.connections import recording
+from dashboard.services.audit import THE_DASHBOARD
+from dashboard.services.runtime import Services
+from dashboard.services.erasure.redaction import Person
+from dashboard.services.erasure.erasures import SEALED
+from dashboard.services.erasure.erasures import call_off
+from dashboard.services.erasure.erasures import person
+from dashboard.services.erasure.erasures import words
+
+LEASE = timedelta(minutes=5)
+_LAST_CALL = timedelta(days=1)
+"""So long before the deadline, what is still owed to Recall is given up."""
+
+_AT_ONCE = 5
+_LATE_LOOKS = timedelta(minutes=10)
+_SKEW = timedelta(minutes=10)
+_OWED_LOOKS = timedelta(minutes=1)
+_SHORTEST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
+_BUSY = 429
+
+_log = structlog.get_logger(__name__)
+
+
+def tend(services: Services) -> int:
+    """Go on with the erasures that are due; return how many; commits.
+
+    For the worker, about once a second; where nothing is due it is one look by index.
+    Each is claimed, so that many workers may do this at once.
+    """
+    now = services.clock.now()
+    with services.database.reading() as session:
+        due = session.exec(
+            select(Erasure.id)
+            .where(
+                col(Erasure.ended_at).is_(None),
+                col(Erasure.due_at) <= now,
+                _is_free(now),
+            )
+            .order_by(col(Erasure.due_at))
+            .limit(_AT_ONCE)
+        ).all()
+    return sum(go_on(services, erasure_id) for erasure_id in due)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Came:
+    """What a step did; empty where it did nothing."""
+
+    recall_done: bool
+    trouble: str = ""
+    left: int | None = None
+
+
+def go_on(services: Services, erasure_id: UUID) -> bool:
+    """Claim, ask Recall, delete here, note; tell whether it was ours; commits."""
+    now = services.clock.now()
+    with services.database.writing() as session:
+        row = _claim(session, erasure_id, now=now)
+    if row is None:
+        return False
+    known = person(services.vault, row)
+    if _has_returned(services, row, known):
+        _call_off(services, row)
+        return True
+    came = _Came(recall_done=row.recall_done_at is not None)
+    if not came.recall_done:
+        came = _delete_in_recall(services, row)
+    if came.recall_done or now >= half_time(row):
+        left = local_data.erase(
+            services.database,
+            services.vault,
+            known,
+            removed_at=row.removed_at,
+            is_first=row.here_done_at is None,
+            is_last_call=now >= row.deadline_at - _LAST_CALL,
+            now=now,
+        )
+        if left is None:
+            _call_off(services, row)
+            return True
+        came = replace(came, left=left)
+    _note(services, row, came)
+    return True
+
+
+def half_time(row: Erasure) -> datetime:
+    """Return when half the time to the deadline is over."""
+    return row.removed_at + (row.deadline_at - row.removed_at) / 2
+
+
+def _claim(session: Session, erasure_id: UUID, *, now: datetime) -> Erasure | None:
+    taken = session.exec(
+        update(Erasure)
+        .where(
+            col(Erasure.id) == erasure_id,
+            col(Erasure.ended_at).is_(None),
+            _is_free(now),
+        )
+        .values(lease_until=now + LEASE, claim=col(Erasure.claim) + 1)
+    )
+    if cast("CursorResult[object]", taken).rowcount != 1:
+        return None
+    return session.get_one(Erasure, erasure_id, populate_existing=True)
+
+
+def _delete_in_recall(services: Services, row: Erasure) -> _Came:
+    """Delete the credential; one that is gone is fine."""
+    if row.recall_credential_id is None:
+        return _Came(recall_done=True)
+    quiet = services.in_background()
+    try:
+        with services.database.reading() as session:
+            app = session.get_one(ZoomApp, row.zoom_app_id)
+            recall, _ = recording.recall_of(quiet, session, app)
+        credentials.delete(recall, row.recall_credential_id)
+    except ConflictError:
+        pass  # its app is not in Recall any more, and went with its credentials
+    except UpstreamError as error:
+        if error.status == _BUSY:  # no room just now, which is no trouble
+            return _Came(recall_done=False)
+        said = f"Recall did not delete the credential: {error.told()}"
+        return _Came(recall_done=False, trouble=said)
+    return _Came(recall_done=True)
+
+
+def _has_returned(services: Services, row: Erasure, known: Person) -> bool:
+    """Whether the user has granted anew since, so that nothing of theirs has to go."""
+    with services.database.reading() as session:
+        found = local_data.find_connection(session, known)
+    if found is None:
+        return False
+    return found.granted_at > row.removed_at
+
+
+def _call_off(services: Services, row: Erasure) -> None:
+    now = services.clock.now()
+    with services.database.writing() as session:
+        mine = _mine(session, row)
+        if mine is None:
+            return
+        call_off(session, mine, now=now)
+
+
+def _note(services: Services, taken: Erasure, came: _Came) -> None:
+    """Write what a step did; the erasure forgets whom it was about when all is done."""
+    now = services.clock.now()
+    nothing_comes_after = (
+        taken.removed_at
+        + timedelta(seconds=services.settings.event_age_limit_s)
+        + _SKEW
+    )
+    with services.database.writing() as session:
+        row = _mine(session, taken)
+        if row is None:
+            return
+        app = session.get_one(ZoomApp, row.zoom_app_id)
+        if came.recall_done and row.recall_done_at is None:
+            row.recall_done_at = now
+        if came.left == 0 and row.here_done_at is None:
+            row.here_done_at = now
+            subject = words(row, app)
+            audit.record(
+                session, THE_DASHBOARD, "erasure.done_here", subject=subject, now=now
+            )
+        row.trouble, row.lease_until = came.trouble[:300], None
+        if not came.recall_done:
+            row.due_at = now + _pause(row, now)
+        elif came.left:
+            row.due_at = now + _OWED_LOOKS
+        elif now < nothing_comes_after:
+            row.due_at = min(now + _LATE_LOOKS, nothing_comes_after)
+        else:
+            for column in SEALED:
+                setattr(row, column, None)
+            row.recall_credential_id, row.ended_at = None, now
+            audit.record(
+                session,
+                THE_DASHBOARD,
+                "erasure.ended",
+                subject=words(row, app),
+                now=now,
+            )
+        session.add(row)
+    if came.trouble:
+        _log.warning("erasure.waits", erasure=str(taken.id), why=came.trouble)
+
+
+def _pause(row: Erasure, now: datetime) -> timedelta:
+    return min(max((now - row.removed_at) / 8, _SHORTEST_PAUSE), _LONGEST_PAUSE)
+
+
+def _mine(session: Session, taken: Erasure) -> Erasure | None:
+    """Return the row, locked, if nobody has claimed it since."""
+    query = select(Erasure).where(
+        col(Erasure.id) == taken.id, col(Erasure.claim) == taken.claim
+    )
+    return session.exec(query.with_for_update()).first()
+
+
+def _is_free(now: datetime) -> ColumnElement[bool]:
+    lease = col(Erasure.lease_until)
+    return or_(lease.is_(None), lease <= now)

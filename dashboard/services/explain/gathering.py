@@ -1,0 +1,269 @@
+"""Reads what Explain judges by: whose connection counts, and all that bears on it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Session, col
+
+from dashboard.models.account_member import AccountMember
+from dashboard.models.connection import Connection
+from dashboard.models.held_grant import HeldGrant
+from dashboard.models.invitation import Invitation
+from dashboard.models.webhook import Webhook
+from dashboard.models.workspace import Workspace
+from dashboard.models.zoom_app import TokenCustody, ZoomApp
+from dashboard.services.explain import lookups
+from dashboard.services.explain import owners
+from dashboard.services.validation import evidence
+from dashboard.services.explain.facts import Facts
+from dashboard.services.explain.facts import Gone
+from dashboard.services.explain.facts import Means
+from dashboard.services.explain.questions import Asked
+from dashboard.services.explain.questions import Kind
+from dashboard.services.explain.owners import Owner
+from dashboard.vault import Vault
+
+_REMOVAL = "app_deauthorized"
+
+
+def gather(session: Session, vault: Vault, asked: Asked, *, now: datetime) -> Facts:
+    """Return the facts of what was asked. Reads the database only, by index.
+
+    Args:
+        session: Reading.
+        vault: Opens whom an erasure under way is about.
+        asked: What was pasted.
+        now: Aware.
+    """
+    facts = Facts(asked=asked, now=now)
+    match asked.kind:
+        case Kind.EMAIL:
+            facts = _of_email(session, facts)
+        case Kind.WORD:
+            facts = _of_word(session, facts)
+        case Kind.UUID:
+            facts = _of_uuid(session, facts)
+        case Kind.NUMBER:
+            facts = _of_meeting(session, facts)
+        case Kind.WEBHOOK:
+            facts = _of_webhook(session, facts)
+        case Kind.NOTHING | Kind.NO_NUMBER:
+            return facts
+    return _with_surroundings(session, _with_trips(session, vault, facts))
+
+
+def _of_email(session: Session, facts: Facts) -> Facts:
+    email = facts.asked.email
+    rows = lookups.of_email(session, email)
+    if rows:
+        return _of_rows(session, facts, rows)
+    where = col(AccountMember.email).in_({email, email.lower()})
+    return _of_member(session, facts, lookups.members(session, where))
+
+
+def _of_word(session: Session, facts: Facts) -> Facts:
+    word = facts.asked.word
+    rows = lookups.connections(session, col(Connection.zoom_user_id) == word)
+    if rows:
+        return _of_rows(session, facts, rows)
+    where = col(AccountMember.zoom_user_id) == word
+    found = _of_member(session, facts, lookups.members(session, where))
+    if found.connection is not None:
+        return found
+    account = lookups.of_whole_account(session, word)
+    if account is not None:
+        return _of_rows(session, facts, [account])
+    others = lookups.of_account(session, word)
+    if others:
+        return replace(facts, others=others, means=Means.ACCOUNT)
+    hooks = lookups.hooks(session, col(Webhook.zoom_user_id) == word)
+    return replace(_of_app(session, facts, word), hooks=hooks)
+
+
+def _of_uuid(session: Session, facts: Facts) -> Facts:
+    uuid = facts.asked.uuid
+    if uuid is None:
+        return facts
+    row = session.get(Connection, uuid)
+    rows = [row] if row is not None else None
+    rows = rows or lookups.connections(
+        session, col(Connection.recall_credential_id) == uuid
+    )
+    if rows:
+        return _of_rows(session, facts, rows)
+    found = _of_app(session, facts, uuid)
+    return replace(found, invitation=session.get(Invitation, uuid))
+
+
+def _of_app(session: Session, facts: Facts, text: str | UUID) -> Facts:
+    app = lookups.app_of(session, text)
+    return facts if app is None else replace(facts, app=app, means=Means.APP)
+
+
+def _of_webhook(session: Session, facts: Facts) -> Facts:
+    hook = session.get(Webhook, facts.asked.webhook_id)
+    if hook is None:
+        return facts
+    app = session.get(ZoomApp, hook.zoom_app_id)
+    facts = replace(facts, hooks=[hook], app=app)
+    if hook.meeting_id is not None:
+        asked = replace(facts.asked, number=hook.meeting_id)
+        found = _of_meeting(session, replace(facts, asked=asked))
+        others = [one for one in found.hooks if one.id != hook.id]
+        return replace(found, hooks=[hook, *others])
+    if hook.zoom_user_id is None:
+        return facts
+    rows = lookups.connections(
+        session, col(Connection.zoom_user_id) == hook.zoom_user_id
+    )
+    rows = [row for row in rows if row.zoom_app_id == hook.zoom_app_id]
+    return replace(facts, connection=rows[0]) if rows else facts
+
+
+def _of_meeting(session: Session, facts: Facts) -> Facts:
+    number = facts.asked.number
+    if number is None:
+        return facts
+    hooks = lookups.hooks(session, col(Webhook.meeting_id) == number)
+    claims = lookups.connections(session, col(Connection.pmi) == number)
+    host = next((hook for hook in hooks if hook.zoom_user_id is not None), None)
+    owner = owners.find(session, number, host=host, claims=claims)
+    pasted = None
+    if facts.asked.email:
+        pasted = next(iter(lookups.of_email(session, facts.asked.email)), None)
+    if owner is None and host is None and pasted is not None:
+        owner = Owner(connection=pasted, means=Means.ASKED)
+    facts = replace(
+        facts,
+        hooks=hooks,
+        first_hook=lookups.first_hook(session, number) if hooks else None,
+        host_id=None if host is None else host.zoom_user_id,
+        claims=owners.different(claims),
+        pasted=pasted,
+    )
+    if owner is None:
+        return facts
+    return replace(
+        facts,
+        connection=owner.connection,
+        member=owner.member,
+        mapping=owner.mapping,
+        means=owner.means,
+    )
+
+
+def _of_rows(session: Session, facts: Facts, rows: Sequence[Connection]) -> Facts:
+    row = rows[0]
+    hooks: Sequence[Webhook] = ()
+    if row.zoom_user_id is not None:
+        hooks = lookups.hooks(session, col(Webhook.zoom_user_id) == row.zoom_user_id)
+    return replace(
+        facts,
+        connection=row,
+        others=rows[1:],
+        hooks=[hook for hook in hooks if hook.zoom_app_id == row.zoom_app_id],
+    )
+
+
+def _of_member(
+    session: Session,
+    facts: Facts,
+    found: Sequence[tuple[AccountMember, Connection]],
+) -> Facts:
+    for member, row in found:
+        where = col(Webhook.zoom_user_id) == member.zoom_user_id
+        return replace(
+            facts,
+            connection=row,
+            member=member,
+            hooks=lookups.hooks(session, where),
+        )
+    return facts
+
+
+def _with_trips(session: Session, vault: Vault, facts: Facts) -> Facts:
+    """Add invitations and trips to Zoom, and whether the user removed the app."""
+    row, asked = facts.connection, facts.asked
+    if row is not None:
+        trip = lookups.attempt(session, connection_id=row.id)
+        return replace(facts, attempt=trip)
+    user_id = facts.host_id or asked.word or _about(facts)
+    if facts.pasted is not None:
+        user_id = facts.host_id
+    invitation = facts.invitation
+    if invitation is None:
+        invitation = _invitation(session, facts, user_id)
+    if invitation is not None and invitation.connection_id is not None:
+        row = session.get(Connection, invitation.connection_id)
+        if row is not None:
+            return replace(facts, invitation=invitation, connection=row)
+    if not facts.hooks and invitation is not None and invitation.zoom_user_id:
+        where = col(Webhook.zoom_user_id) == invitation.zoom_user_id
+        facts = replace(facts, hooks=lookups.hooks(session, where))
+    trip = None
+    if invitation is not None:
+        trip = lookups.attempt(session, invitation_id=invitation.id)
+    names = [user_id or "", asked.word, asked.email]
+    gone = lookups.gone(session, vault, names) or _gone_by_webhook(session, user_id)
+    return replace(facts, invitation=invitation, attempt=trip, gone=gone)
+
+
+def _about(facts: Facts) -> str | None:
+    return facts.hooks[0].zoom_user_id if facts.hooks else None
+
+
+def _invitation(
+    session: Session, facts: Facts, user_id: str | None
+) -> Invitation | None:
+    asked, wheres = facts.asked, []
+    if user_id:
+        wheres.append(col(Invitation.zoom_user_id) == user_id)
+    if asked.word:
+        wheres.append(col(Invitation.user_ref) == asked.word)
+    if asked.email and facts.pasted is None:
+        names = {asked.email, asked.email.lower()}
+        wheres.append(col(Invitation.email).in_(names))
+    return next(iter(lookups.invitations(session, wheres)), None)
+
+
+def _gone_by_webhook(session: Session, user_id: str | None) -> Gone | None:
+    if not user_id:
+        return None
+    hooks = lookups.hooks(session, col(Webhook.zoom_user_id) == user_id)
+    removal = next((hook for hook in hooks if hook.event == _REMOVAL), None)
+    return None if removal is None else Gone(removed_at=removal.received_at)
+
+
+def _with_surroundings(session: Session, facts: Facts) -> Facts:
+    """Add the zoom app, its workspace and webhooks, and what is kept of the grant."""
+    row, app = facts.connection, facts.app
+    if row is not None:
+        app = session.get(ZoomApp, row.zoom_app_id)
+    elif facts.invitation is not None:
+        app = session.get(ZoomApp, facts.invitation.zoom_app_id)
+    elif app is None and facts.hooks:
+        app = session.get(ZoomApp, facts.hooks[0].zoom_app_id)
+    elif app is None and facts.pasted is not None:
+        app = session.get(ZoomApp, facts.pasted.zoom_app_id)
+    if row is not None:
+        is_ours = row.token_custody is TokenCustody.DASHBOARD
+        facts = replace(
+            facts,
+            grant=session.get(HeldGrant, row.id) if is_ours else None,
+            timeline=lookups.timeline(session, row.id),
+        )
+    if app is None:
+        return facts
+    workspace_id, status = app.workspace_id, None
+    if app.retired_at is None and app.recall_app_id is not None:
+        seen = evidence.evidence(session, app.id)
+        status = evidence.status(seen, facts.now)
+    return replace(
+        facts,
+        app=app,
+        workspace=session.get(Workspace, workspace_id) if workspace_id else None,
+        validation=status,
+        hold=lookups.hold_of(session, app),
+    )

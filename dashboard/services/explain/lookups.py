@@ -1,0 +1,225 @@
+"""The look-ups of Explain. Each is answered by an index and returns a few rows."""
+
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, SQLModel, col, or_, select
+
+from dashboard.errors import VaultError
+from dashboard.models.account_member import AccountMember
+from dashboard.models.connection import ConnectAttempt, Connection, MeetingMapping
+from dashboard.models.connection_event import ConnectionEvent
+from dashboard.models.erasure import Erasure
+from dashboard.models.hold import Hold
+from dashboard.models.invitation import Invitation
+from dashboard.models.webhook import Webhook
+from dashboard.models.zoom_app import Kind, ZoomApp
+from dashboard.services.explain.facts import Gone
+from dashboard.vault import Vault
+
+MOST = 10
+"""Rows of one kind that are read."""
+
+_ERASURES = 100
+
+Row = TypeVar("Row", bound=SQLModel)
+
+
+def connections(session: Session, where: ColumnElement[bool]) -> list[Connection]:
+    """Return connections by one indexed condition; those of retired apps last.
+
+    Of several in force the newest grant comes first.
+    """
+    found = session.exec(
+        select(Connection, ZoomApp.retired_at)
+        .join(ZoomApp, col(ZoomApp.id) == col(Connection.zoom_app_id))
+        .where(where)
+        .limit(MOST)
+    ).all()
+    by_age = sorted(
+        found,
+        key=lambda pair: pair[0].granted_at,
+        reverse=True,
+    )
+    return [row for row, _ in sorted(by_age, key=lambda pair: pair[1] is not None)]
+
+
+def of_email(session: Session, email: str) -> list[Connection]:
+    """Return the connections with this e-mail, as typed or in lower case."""
+    return connections(session, col(Connection.email).in_({email, email.lower()}))
+
+
+def of_account(session: Session, account_id: str) -> list[Connection]:
+    """Return connections of a Zoom account: of its users, or of it as a whole."""
+    return connections(session, col(Connection.zoom_account_id) == account_id)
+
+
+def of_whole_account(session: Session, account_id: str) -> Connection | None:
+    """Return the connection of an account as a whole, to an account_level app."""
+    query = select(ZoomApp.id).where(
+        col(ZoomApp.kind) == Kind.ACCOUNT_LEVEL, col(ZoomApp.retired_at).is_(None)
+    )
+    apps = session.exec(query).all()
+    # By app, for thousands of users may have the account: of an app few are accounts.
+    for app_id in apps:
+        rows = select(Connection).where(
+            col(Connection.zoom_app_id) == app_id,
+            col(Connection.zoom_user_id).is_(None),
+            col(Connection.zoom_account_id) == account_id,
+        )
+        row = session.exec(rows.limit(1)).first()
+        if row is not None:
+            return row
+    return None
+
+
+def members(
+    session: Session, where: ColumnElement[bool]
+) -> list[tuple[AccountMember, Connection]]:
+    """Return users of connected accounts by one indexed condition."""
+    query = (
+        select(AccountMember, Connection)
+        .join(Connection, col(Connection.id) == col(AccountMember.connection_id))
+        .where(where)
+        .limit(MOST)
+    )
+    return list(session.exec(query).all())
+
+
+def mappings(
+    session: Session, meeting_id: int
+) -> list[tuple[MeetingMapping, Connection]]:
+    """Return to whom Recall maps a meeting, as last seen; the newest first."""
+    query = (
+        select(MeetingMapping, Connection)
+        .join(Connection, col(MeetingMapping.connection_id) == col(Connection.id))
+        .where(col(MeetingMapping.meeting_id) == meeting_id)
+        .limit(MOST)
+    )
+    found = session.exec(query).all()
+    return sorted(found, key=lambda pair: pair[0].synced_at, reverse=True)
+
+
+def hooks(session: Session, where: ColumnElement[bool]) -> Sequence[Webhook]:
+    """Return webhooks by one condition that an index of (column, id) answers."""
+    query = select(Webhook).where(where).order_by(col(Webhook.id).desc()).limit(MOST)
+    return session.exec(query).all()
+
+
+def first_hook(session: Session, meeting_id: int) -> Webhook | None:
+    """Return the oldest webhook about a meeting that is still here."""
+    query = (
+        select(Webhook)
+        .where(col(Webhook.meeting_id) == meeting_id)
+        .order_by(col(Webhook.id))
+        .limit(1)
+    )
+    return session.exec(query).first()
+
+
+def invitations(
+    session: Session, wheres: Iterable[ColumnElement[bool]]
+) -> Sequence[Invitation]:
+    """Return invitations by any of these, each of one index; the newest first."""
+    found = {
+        row.id: row
+        for where in wheres
+        for row in session.exec(
+            select(Invitation)
+            .where(where)
+            .order_by(col(Invitation.created_at).desc())
+            .limit(MOST)
+        )
+    }
+    return sorted(found.values(), key=lambda row: row.created_at, reverse=True)
+
+
+def attempt(
+    session: Session,
+    *,
+    connection_id: UUID | None = None,
+    invitation_id: UUID | None = None,
+) -> ConnectAttempt | None:
+    """Return the newest trip to Zoom that made a connection or began from a link."""
+    if connection_id is None and invitation_id is None:
+        return None
+    where = (
+        col(ConnectAttempt.connection_id) == connection_id
+        if connection_id is not None
+        else col(ConnectAttempt.invitation_id) == invitation_id
+    )
+    query = (
+        select(ConnectAttempt)
+        .where(where)
+        .order_by(col(ConnectAttempt.created_at).desc())
+        .limit(1)
+    )
+    return session.exec(query).first()
+
+
+def timeline(session: Session, connection_id: UUID) -> Sequence[ConnectionEvent]:
+    """Return the newest lines of a connection's timeline."""
+    query = (
+        select(ConnectionEvent)
+        .where(col(ConnectionEvent.connection_id) == connection_id)
+        .order_by(col(ConnectionEvent.at).desc(), col(ConnectionEvent.id).desc())
+        .limit(MOST)
+    )
+    return session.exec(query).all()
+
+
+def app_of(session: Session, text: str | UUID) -> ZoomApp | None:
+    """Return the zoom app of a client id, or of Recall's or our own id."""
+    where = (
+        or_(col(ZoomApp.recall_app_id) == text, col(ZoomApp.id) == text)
+        if isinstance(text, UUID)
+        else col(ZoomApp.client_id) == text
+    )
+    return session.exec(select(ZoomApp).where(where).limit(1)).first()
+
+
+def hold_of(session: Session, app: ZoomApp) -> Hold | None:
+    """Return why its deliveries stand still: its own hold, or its workspace's."""
+    ids = [each for each in (app.id, app.workspace_id) if each is not None]
+    query = select(Hold).where(col(Hold.id).in_(ids), col(Hold.is_holding))
+    return session.exec(query.order_by(col(Hold.since)).limit(1)).first()
+
+
+def gone(session: Session, vault: Vault, names: Iterable[str]) -> Gone | None:
+    """Return the erasure under way of whom these name: an e-mail, a user or account id.
+
+    Of an ended one nothing tells any more who it was.
+    """
+    wanted = {name.lower() for name in names if name}
+    query = (
+        select(Erasure)
+        .where(col(Erasure.ended_at).is_(None))
+        .order_by(col(Erasure.due_at))
+        .limit(_ERASURES)
+    )
+    for row in session.exec(query):
+        if wanted & _names_of(vault, row):
+            return Gone(
+                removed_at=row.removed_at,
+                deadline_at=row.deadline_at,
+                done_at=row.here_done_at,
+                trouble=row.trouble,
+            )
+    return None
+
+
+def _names_of(vault: Vault, row: Erasure) -> set[str]:
+    """Return whom an erasure is about; a value that does not open names nobody."""
+    found = set()
+    for column in ("zoom_user_id", "zoom_account_id", "email"):
+        sealed: bytes | None = getattr(row, column)
+        if not sealed:
+            continue
+        try:
+            name = vault.open(sealed, table="erasure", column=column, row=row.id)
+            found.add(name.decode().lower())
+        except (VaultError, UnicodeDecodeError):
+            continue
+    return found

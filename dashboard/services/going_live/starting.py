@@ -1,0 +1,261 @@
+"""From development to production: a second zoom app beside the first, linked to it.
+
+Nothing is deleted on the way, here, at Zoom or in Recall: both run side by side. Who
+has moved on is counted by services/zoom_apps/succession.py, the end is services/going_live/retiring.py.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+from uuid import UUID
+
+from sqlalchemy import CursorResult
+from sqlmodel import Session, col, select, update
+
+from dashboard.errors import ConflictError, InvalidInputError
+from dashboard.models.zoom_app import Environment, ZoomApp
+from dashboard.services import audit
+from dashboard.services.connect import flow
+from dashboard.services.zoom_apps import credential_checks
+from dashboard.services.zoom_apps import succession
+from dashboard.services.recall import workspaces
+from dashboard.services.zoom_apps import apps
+from dashboard.services.audit import Actor
+from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps.credentials import NewZoomApp
+from dashboard.services.zoom_apps.credential_checks import Entered
+from dashboard.pasted import trim
+from dashboard.services.zoom_apps.succession import Progress
+from dashboard.services.zoom_apps.succession import predecessor
+from dashboard.services.zoom_apps.succession import successor
+from dashboard.services.zoom_apps.apps import in_full
+
+__all__ = [
+    "Glance",
+    "HereAlreadyError",
+    "begin",
+    "candidates",
+    "glance",
+    "link",
+    "predecessor",
+    "require_development",
+    "successor",
+    "unlink",
+]
+
+
+class HereAlreadyError(ConflictError):
+    """A production app with the client ID is here, and may be linked.
+
+    Attributes:
+        zoom_app_id: Which.
+    """
+
+    def __init__(self, zoom_app: ZoomApp) -> None:
+        super().__init__(
+            f"{zoom_app.name} ({zoom_app.environment.value}) has this client ID and is "
+            "here already. Link it instead of entering it again."
+        )
+        self.zoom_app_id = zoom_app.id
+
+
+@dataclass(frozen=True, kw_only=True)
+class Glance:
+    """A move as the pages of either zoom app tell of it.
+
+    Attributes:
+        production: None while the move has not begun.
+        progress: Of the move; None as long.
+        is_open: Whether users can connect to production.
+    """
+
+    development: ZoomApp
+    production: ZoomApp | None = None
+    progress: Progress | None = None
+    is_open: bool = False
+
+
+def begin(
+    services: Services, development_id: UUID, values: NewZoomApp, *, actor: Actor
+) -> Entered:
+    """Check the production pair at Zoom and save it as the successor; commits.
+
+    The same values once more give what the first time gave.
+
+    Args:
+        services: All of them.
+        development_id: The zoom app to be replaced.
+        values: The pair; kind and environment follow from the development app.
+        actor: For the audit log.
+
+    Raises:
+        NotFoundError: No such zoom app, or no such workspace.
+        InvalidInputError: A value cannot be taken.
+        WrongPairError: Zoom refuses the pair.
+        HereAlreadyError: A production app with this client ID is here: link it.
+        ConflictError: It is no development app, or has a production app already.
+    """
+    client_id = trim(values.client_id)
+    with services.database.reading() as session:
+        development = require_development(session, development_id)
+        done = _done(session, development, client_id)
+        if done is not None:
+            return done
+        _require_possible(session, development, client_id)
+        if values.workspace_id is not None:
+            workspaces.get(session, values.workspace_id)
+    values = replace(
+        values,
+        environment=Environment.PRODUCTION,
+        kind=development.kind,
+        succeeds_id=development_id,
+    )
+    try:
+        return credential_checks.create(services, values, actor=actor)
+    except ConflictError:
+        with services.database.reading() as session:  # pressed twice, perhaps
+            done = _done(session, development, client_id)
+        if done is None:
+            raise
+        return done
+
+
+def link(
+    services: Services, development_id: UUID, production_id: UUID, *, actor: Actor
+) -> None:
+    """Make a production app that is here the successor; commits. Twice is as once.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+        ConflictError: The two do not go together, or one is linked to another.
+    """
+    now = services.clock.now()
+    with services.database.writing() as session:
+        development = require_development(session, development_id)
+        production = apps.get(session, production_id)
+        if production.succeeds_id == development.id:
+            return
+        _require_fit(development, production)
+        succession.require_free(session, development.id)
+        linked = session.exec(
+            update(ZoomApp)
+            .where(col(ZoomApp.id) == production.id, col(ZoomApp.succeeds_id).is_(None))
+            .values(succeeds_id=development.id)
+        )
+        if cast("CursorResult[object]", linked).rowcount != 1:
+            raise ConflictError(f"{production.name} replaces another zoom app already.")
+        subject = f"{in_full(production)}: to replace {in_full(development)}"
+        audit.record(session, actor, "zoom_app.linked", subject=subject, now=now)
+
+
+def unlink(services: Services, development_id: UUID, *, actor: Actor) -> None:
+    """Undo `link`; both zoom apps stay as they are. Commits.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+        ConflictError: It is retired: its connect page leads to the other one.
+    """
+    now = services.clock.now()
+    with services.database.writing() as session:
+        development = apps.get(session, development_id)
+        production = successor(session, development)
+        if production is None:
+            return
+        if development.retired_at is not None:
+            raise ConflictError(
+                f"{development.name} is retired, and its connect page leads to "
+                f"{production.name}. Bring it back first."
+            )
+        production.succeeds_id = None
+        session.add(production)
+        subject = (
+            f"{in_full(production)}: not to replace {in_full(development)} any more"
+        )
+        audit.record(session, actor, "zoom_app.unlinked", subject=subject, now=now)
+
+
+def candidates(session: Session, development: ZoomApp) -> Sequence[ZoomApp]:
+    """Return the production apps that may be linked to it, by name."""
+    query = select(ZoomApp).where(
+        col(ZoomApp.environment) == Environment.PRODUCTION,
+        col(ZoomApp.kind) == development.kind,
+        col(ZoomApp.succeeds_id).is_(None),
+    )
+    return session.exec(query.order_by(col(ZoomApp.name))).all()
+
+
+def glance(session: Session, zoom_app_id: UUID) -> Glance | None:
+    """Return the move that a zoom app takes or may take part in, from either end.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+    """
+    app = apps.get(session, zoom_app_id)
+    development = predecessor(session, app) or app
+    if development.environment is not Environment.DEVELOPMENT:
+        return None
+    production = successor(session, development)
+    if production is None:
+        return Glance(development=development)
+    move = succession.between(development, production)
+    return Glance(
+        development=development,
+        production=production,
+        progress=succession.progress(session, move),
+        is_open=flow.is_ready(production),
+    )
+
+
+def require_development(session: Session, zoom_app_id: UUID) -> ZoomApp:
+    """Return the development app.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+        ConflictError: It is another environment's.
+    """
+    app = apps.get(session, zoom_app_id)
+    if app.environment is not Environment.DEVELOPMENT:
+        raise ConflictError(
+            f"{app.name} is no development app, so there is nothing to move from it."
+        )
+    return app
+
+
+def _done(session: Session, development: ZoomApp, client_id: str) -> Entered | None:
+    there = apps.find_by_client_id(session, client_id)
+    if there is None or there.succeeds_id != development.id:
+        return None
+    return Entered(zoom_app_id=there.id, proof=None, has_new_secrets=False)
+
+
+def _require_possible(session: Session, development: ZoomApp, client_id: str) -> None:
+    if client_id == development.client_id:
+        raise InvalidInputError(
+            "This is the development client ID again. Copy the one in the Production "
+            "tab of Basic Information > App Credentials.",
+            field="client_id",
+        )
+    if successor(session, development) is not None:
+        raise ConflictError(succession.TAKEN)
+    there = apps.find_by_client_id(session, client_id)
+    if there is None:
+        return
+    _require_fit(development, there)
+    raise HereAlreadyError(there)
+
+
+def _require_fit(development: ZoomApp, production: ZoomApp) -> None:
+    name = f"{production.name} ({production.environment.value})"
+    if production.environment is not Environment.PRODUCTION:
+        raise ConflictError(f"{name} is here already, as a development app.")
+    if production.kind is not development.kind:
+        raise ConflictError(
+            f"{name} is {_kind(production)} and {development.name} is "
+            f"{_kind(development)}: their users cannot be told to be the same."
+        )
+    if production.succeeds_id is not None:
+        raise ConflictError(f"{name} replaces another zoom app already.")
+
+
+def _kind(app: ZoomApp) -> str:
+    return "user-managed" if app.kind == "user_level" else "admin-managed"

@@ -1,0 +1,226 @@
+"""Who may renew a held grant, and what comes of it, as rows.
+
+A refresh token is single use, and a lost answer cannot be had again (contracts/zoom.md
+3.5, checked 2026-11-25). So one process claims a grant at a time, and what Zoom said is
+stored over the version the claim began from, even when the lease has ended: nobody
+else can have got anything for that refresh token. docs/custody.md tells the whole.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import cast
+from uuid import UUID
+
+from pydantic import SecretStr
+from sqlalchemy import ColumnElement, CursorResult
+from sqlmodel import Session, col, or_, select, update
+
+from dashboard.clients.zoom.grants import GrantTokens
+from dashboard.errors import UpstreamError
+from dashboard.models.connection import Connection
+from dashboard.models.held_grant import HeldGrant
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.services.grants import grants
+from dashboard.services.zoom_apps import apps
+from dashboard.vault import Vault
+
+ANSWERS_WITHIN = timedelta(seconds=45)
+"""A call to Zoom's token endpoint has ended by then: its waits sum up to 29 s."""
+
+LEASE = timedelta(seconds=60)
+"""Longer than that, and than two machines' clocks may differ besides."""
+
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""When a lost grant is renewed; it keeps such rows at the end of the index."""
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 300.0
+_WRONG_PAIR_PAUSE = timedelta(minutes=1)
+
+
+class Came(StrEnum):
+    """What came of a claim."""
+
+    KEPT = "kept"
+    FOUND = "found"  # a late answer saved a grant that was thought lost
+    SUPERSEDED = "superseded"  # another pair is there already: a reconnect's
+    GONE = "gone"  # the connection was deleted
+    LOST = "lost"
+    WAITS = "waits"  # the answer of the process before may still come
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """The right to ask Zoom once.
+
+    Attributes:
+        version: Of the pair it began from.
+        number: Tells this claim from a later one.
+        asked_at: When Zoom is asked.
+        asked_before: When Zoom was asked before, if what came of it is not known.
+        app: As it is when the claim is taken.
+    """
+
+    connection_id: UUID
+    version: int
+    number: int
+    asked_at: datetime
+    asked_before: datetime | None
+    app: ZoomApp
+    client_secret: SecretStr
+    refresh_token: SecretStr
+
+
+def due(session: Session, *, limit: int, now: datetime) -> list[tuple[UUID, int]]:
+    """Return (connection, version) of the grants to renew now, longest due first."""
+    query = (
+        select(HeldGrant.connection_id, HeldGrant.version)
+        .where(
+            col(HeldGrant.refresh_due_at) <= now,
+            col(HeldGrant.lost_at).is_(None),
+            _is_free(now),
+        )
+        .order_by(col(HeldGrant.refresh_due_at))
+        .limit(limit)
+    )
+    return [(one[0], one[1]) for one in session.exec(query).all()]
+
+
+def is_free(row: HeldGrant, *, now: datetime) -> bool:
+    """Whether nobody renews it at `now`."""
+    return row.lease_until is None or row.lease_until <= now
+
+
+def take(
+    session: Session, vault: Vault, connection_id: UUID, *, version: int, now: datetime
+) -> Claim | None:
+    """Claim a grant that is of `version` still, or return None.
+
+    The caller commits, then asks Zoom. A process that dies leaves the claim to the end
+    of its lease, and the grant due at that instant.
+    """
+    asked_before = select(HeldGrant.asked_at).where(
+        col(HeldGrant.connection_id) == connection_id
+    )
+    before = session.exec(asked_before.with_for_update()).first()
+    taken = session.exec(
+        update(HeldGrant)
+        .where(
+            col(HeldGrant.connection_id) == connection_id,
+            col(HeldGrant.version) == version,
+            col(HeldGrant.lost_at).is_(None),
+            _is_free(now),
+        )
+        .values(
+            lease_until=now + LEASE,
+            refresh_due_at=now + LEASE,
+            asked_at=now,
+            claim=col(HeldGrant.claim) + 1,
+        )
+    )
+    if cast("CursorResult[object]", taken).rowcount != 1:
+        return None
+    row = session.get_one(HeldGrant, connection_id)
+    app = session.get_one(
+        ZoomApp, session.get_one(Connection, connection_id).zoom_app_id
+    )
+    return Claim(
+        connection_id=connection_id,
+        version=version,
+        number=row.claim,
+        asked_at=now,
+        asked_before=before,
+        app=app,
+        client_secret=apps.client_secret(vault, app),
+        refresh_token=grants.refresh_token(vault, row),
+    )
+
+
+def keep(
+    session: Session, vault: Vault, claim: Claim, tokens: GrantTokens, *, now: datetime
+) -> Came:
+    """Store the new pair over the one the claim began from; the caller commits."""
+    row = _locked(session, claim)
+    if row is None:
+        return Came.GONE
+    if row.version != claim.version:
+        return Came.SUPERSEDED
+    was_lost = row.lost_at is not None
+    grants.put(session, vault, row, tokens, asked_at=claim.asked_at, now=now)
+    if row.claim == claim.number:
+        row.lease_until = None
+    return Came.FOUND if was_lost else Came.KEPT
+
+
+def refused(session: Session, claim: Claim, *, now: datetime) -> Came:
+    """Note that Zoom refused the refresh token; the caller commits.
+
+    It is dead then, but another process may have got the next one for it: that shows
+    by a newer version, by a later claim, or within `ANSWERS_WITHIN` of its asking.
+    """
+    row = _locked(session, claim)
+    if row is None:
+        return Came.GONE
+    if row.version != claim.version or row.claim != claim.number:
+        return Came.SUPERSEDED
+    session.add(row)
+    if claim.asked_before and now < claim.asked_before + ANSWERS_WITHIN:
+        row.asked_at = claim.asked_before
+        row.lease_until = row.refresh_due_at = claim.asked_before + ANSWERS_WITHIN
+        return Came.WAITS
+    row.lost_at, row.refresh_due_at = now, NEVER
+    row.lease_until = None
+    return Came.LOST
+
+
+def failed(
+    session: Session, claim: Claim, error: UpstreamError, *, now: datetime
+) -> None:
+    """Note a refresh that tells nothing of the grant, and pace the next.
+
+    The caller commits. A wrong pair is every grant's of the app: one of them asks again
+    in a minute, and none is thought the worse of.
+    """
+    row = _locked(session, claim)
+    if row is None or row.version != claim.version or row.claim != claim.number:
+        return
+    # Zoom may have given an answer that nobody got: the next refresh will tell.
+    row.asked_at = claim.asked_at if error.may_have_happened else claim.asked_before
+    row.lease_until = None
+    row.failures += 1
+    row.failed_at, row.failure = now, str(error)[:300]
+    row.refresh_due_at = now + _pause(row.failures, error)
+    session.add(row)
+    session.flush()
+    if error.code == "invalid_client":
+        _postpone_app(session, claim.connection_id, now)
+
+
+def _pause(failures: int, error: UpstreamError) -> timedelta:
+    pause_s = min(_FIRST_PAUSE_S * 2 ** min(failures - 1, 10), _LONGEST_PAUSE_S)
+    asked_s = min(error.retry_after_s or 0.0, _LONGEST_PAUSE_S)
+    return timedelta(seconds=max(pause_s, asked_s))
+
+
+def _postpone_app(session: Session, connection_id: UUID, now: datetime) -> None:
+    app_id = session.get_one(Connection, connection_id).zoom_app_id
+    siblings = select(Connection.id).where(col(Connection.zoom_app_id) == app_id)
+    later = now + _WRONG_PAIR_PAUSE
+    session.exec(
+        update(HeldGrant)
+        .where(
+            col(HeldGrant.refresh_due_at) < later,
+            col(HeldGrant.connection_id).in_(siblings),
+            _is_free(now),
+        )
+        .values(refresh_due_at=later)
+    )
+
+
+def _locked(session: Session, claim: Claim) -> HeldGrant | None:
+    return session.get(HeldGrant, claim.connection_id, with_for_update=True)
+
+
+def _is_free(now: datetime) -> ColumnElement[bool]:
+    lease = col(HeldGrant.lease_until)
+    return or_(lease.is_(None), lease <= now)

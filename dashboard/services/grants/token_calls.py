@@ -1,0 +1,292 @@
+"""Recall's calls for tokens of grants that are held here: what each gets.
+
+Source: contracts/recall.md 5 and 6, contracts/zoom.md 4.2; checked 2026-11-25. What the
+database tells is told at once. What Zoom has to be asked for is asked in threads of its
+own, so that a slow Zoom holds up nobody whose token is good.
+"""
+
+import math
+import re
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from uuid import UUID
+
+import structlog
+from pydantic import SecretStr
+from sqlmodel import Session
+
+from dashboard.errors import (
+    DashboardError,
+    GrantLostError,
+    NotFoundError,
+    StorageError,
+    UpstreamError,
+    VaultError,
+)
+from dashboard.models.connection import Connection
+from dashboard.models.held_grant import HeldGrant
+from dashboard.models.workspace import Workspace
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.services.grants import grants
+from dashboard.services.grants import refreshing
+from dashboard.services.recall import callback_signatures
+from dashboard.services.recall import callback_secrets
+from dashboard.services.runtime import Services
+from dashboard.services.grants.unknown_callers import Strangers
+from dashboard.services.grants.token_marks import Marks
+from dashboard.services.recall.callback_signatures import Signed
+
+ANSWER_WITHIN_S = 4.5
+"""Recall waits 5 s (contracts/recall.md 5); the rest is the way there and back."""
+
+AT_LEAST_S = 125
+"""What a token must have left: Recall wants 120 s when it arrives."""
+
+_ASKERS = 16
+_SOON_S = 2
+_LATER_S = 30
+_LONGEST_WAIT_S = 3600
+_MEETING = re.compile(r"[0-9]{1,18}", re.ASCII)
+_REFUSALS = {400, 403, 404}
+
+_log = structlog.get_logger(__name__)
+
+
+class Want(StrEnum):
+    """Which of a user's tokens is asked for."""
+
+    ACCESS = ""
+    ZAK = "zak"
+    OBF = "obf"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """One call of Recall's, or of a stranger's.
+
+    Attributes:
+        key: What stands behind `/tokens/`.
+        meeting_id: Of a token to join on behalf of the user; as it came.
+        headers: Names in lower case.
+        address: Where it came from.
+    """
+
+    key: str
+    want: Want
+    meeting_id: str
+    headers: Mapping[str, str]
+    address: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """What it gets.
+
+    Attributes:
+        token: With a 200; the body is this and nothing else.
+        why: A sentence for whoever proved that they know the key; else "".
+        retry_after_s: Whole seconds after which it is worth asking again.
+    """
+
+    status: int
+    token: SecretStr | None = None
+    why: str = ""
+    retry_after_s: int | None = None
+
+
+UNKNOWN = Reply(status=404)
+UNSIGNED = Reply(status=401)
+TOO_MANY = Reply(status=429, retry_after_s=_SOON_S)
+NOT_YET = Reply(
+    status=503, why="Zoom has not answered yet. Ask again.", retry_after_s=_SOON_S
+)
+LOST = Reply(
+    status=410, why="Zoom ended this user's grant: they have to reconnect first."
+)
+NO_MEETING = Reply(
+    status=400, why="Say which meeting it is for: ?meeting_id=<meeting number>."
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Known:
+    """A grant whose key came, and what else decides about the call."""
+
+    grant: HeldGrant
+    workspace: Workspace | None
+
+
+class TokenCalls:
+    """Answers calls for tokens; thread-safe. Closed before the services are.
+
+    Args:
+        services: All of them; the grants' refreshing asks Zoom.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._askers = ThreadPoolExecutor(_ASKERS, thread_name_prefix="tokens")
+        self._marks = Marks(services.database)
+        self._strangers = Strangers()
+        self._mutex = threading.Lock()
+        self._under_way: dict[UUID, Future[Reply]] = {}
+        services.stopping.append(self.close)
+
+    def close(self) -> None:
+        """Finish what is under way: its threads use the database. May come twice."""
+        self._askers.shutdown(cancel_futures=True)
+        self._marks.close()
+
+    def begin(self, call: Call) -> Reply | Future[Reply]:
+        """Answer what can be answered at once; else return what will be the answer.
+
+        Wait for it `ANSWER_WITHIN_S` at most and answer `NOT_YET` then: what is under
+        way goes on, and the next call finds what came of it. Never raises.
+        """
+        try:
+            return self._begin(call)
+        except (StorageError, VaultError) as error:
+            return _of_ours(error)
+        except RuntimeError:  # no thread takes it any more: we are stopping
+            return NOT_YET
+
+    def _begin(self, call: Call) -> Reply | Future[Reply]:
+        now = self._services.clock.now()
+        with self._strangers.turn(call.address, now=now) as is_mine:
+            if not is_mine:
+                return TOO_MANY
+            known = self._find(call.key)
+            if known is None:
+                self._strangers.note(call.address, now=now)
+                return UNKNOWN
+        signed = self._weigh(known.workspace, call.headers, now=now)
+        if signed is not Signed.RIGHT and (
+            signed is Signed.WRONG or _requires_signature(known.workspace)
+        ):
+            _log.warning(
+                "tokens.refused",
+                connection=str(known.grant.connection_id),
+                signature=signed.value,
+                address=call.address,
+            )
+            return UNSIGNED
+        if signed is Signed.ABSENT:
+            self._marks.note(known.grant.connection_id, "unsigned_at", now=now)
+        return self._serve(known.grant, call, now=now)
+
+    def _serve(
+        self, grant: HeldGrant, call: Call, *, now: datetime
+    ) -> Reply | Future[Reply]:
+        fetch: Callable[[UUID], SecretStr] = self._access
+        if call.want is Want.ACCESS:
+            if grant.expires_at < now + timedelta(seconds=AT_LEAST_S):
+                return self._once(grant.connection_id)
+            return self._fetched(fetch, grant.connection_id)  # it asks nobody
+        if call.want is Want.ZAK:
+            fetch = self._zak
+        elif _MEETING.fullmatch(call.meeting_id) is None:
+            return NO_MEETING
+        else:
+            fetch = partial(self._obf, meeting_id=int(call.meeting_id))
+        return self._askers.submit(self._fetched, fetch, grant.connection_id)
+
+    def _once(self, connection_id: UUID) -> Future[Reply]:
+        """Renew the token once for however many ask for it meanwhile."""
+        with self._mutex:
+            under_way = self._under_way.get(connection_id)
+            if under_way is not None:
+                return under_way
+            under_way = self._askers.submit(self._fetched, self._access, connection_id)
+            self._under_way[connection_id] = under_way
+        under_way.add_done_callback(partial(self._forget, connection_id))
+        return under_way
+
+    def _forget(self, connection_id: UUID, done: Future[Reply]) -> None:
+        with self._mutex:
+            if self._under_way.get(connection_id) is done:
+                del self._under_way[connection_id]
+
+    def _fetched(
+        self, fetch: Callable[[UUID], SecretStr], connection_id: UUID
+    ) -> Reply:
+        try:
+            token = fetch(connection_id)
+        except GrantLostError:
+            return LOST
+        except NotFoundError:
+            return UNKNOWN
+        except UpstreamError as error:
+            return _of_zoom(error)
+        except (StorageError, VaultError) as error:
+            return _of_ours(error)
+        now = self._services.clock.now()
+        self._marks.note(connection_id, "served_at", now=now)
+        return Reply(status=200, token=token)
+
+    def _access(self, connection_id: UUID) -> SecretStr:
+        return refreshing.live_token(
+            self._services, connection_id, at_least_s=AT_LEAST_S
+        )
+
+    def _zak(self, connection_id: UUID) -> SecretStr:
+        return self._services.zoom.zak(self._access(connection_id))
+
+    def _obf(self, connection_id: UUID, meeting_id: int) -> SecretStr:
+        return self._services.zoom.obf(self._access(connection_id), meeting_id)
+
+    def _find(self, key: str) -> _Known | None:
+        with self._services.database.reading() as session:
+            grant = grants.find_by_key(session, key)
+            if grant is None:
+                return None
+            return _Known(grant=grant, workspace=_workspace_of(session, grant))
+
+    def _weigh(
+        self, workspace: Workspace | None, headers: Mapping[str, str], *, now: datetime
+    ) -> Signed:
+        if workspace is None:
+            return Signed.ABSENT
+        secret = callback_secrets.secret_of(self._services.vault, workspace)
+        if secret is None:
+            return Signed.ABSENT  # whatever it says, it cannot be checked
+        return callback_signatures.weigh(secret, headers, b"", now=now)
+
+
+def _requires_signature(workspace: Workspace | None) -> bool:
+    return workspace is not None and workspace.requires_signature
+
+
+def _workspace_of(session: Session, grant: HeldGrant) -> Workspace | None:
+    row = session.get(Connection, grant.connection_id)
+    app = session.get(ZoomApp, row.zoom_app_id) if row is not None else None
+    if app is None or app.workspace_id is None:
+        return None
+    return session.get(Workspace, app.workspace_id)
+
+
+def _of_ours(error: DashboardError) -> Reply:
+    _log.error("tokens.not_readable", reason=str(error))
+    return Reply(status=503, retry_after_s=_LATER_S)
+
+
+def _of_zoom(error: UpstreamError) -> Reply:
+    """Say what Zoom's API refuses for good; anything else is worth another try.
+
+    Also a token that Zoom does not know and a pair that it calls wrong: whether the
+    grant is over is for a look to say, and the pair an admin can mend.
+    """
+    is_of_api = (error.code or "").isdecimal()  # the token endpoint has words
+    is_refusal = error.status in _REFUSALS and is_of_api and not error.retryable
+    if is_refusal:
+        return Reply(status=403, why=error.told())
+    wait_s = math.ceil(min(error.retry_after_s or _LATER_S, _LONGEST_WAIT_S))
+    return Reply(
+        status=503,
+        why="Zoom cannot be asked for a token now.",
+        retry_after_s=max(wait_s, 1),
+    )

@@ -1,0 +1,258 @@
+"""What changed, cheaply: a stamp of the whole database, then a version of each topic.
+
+Versions are compared, never read: the same text means that nothing changed. They come
+from the rows, so that any process that looks sees the same.
+"""
+
+import re
+from collections.abc import Iterable
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlmodel import Session, col, func, select
+
+from dashboard.db import Database
+from dashboard.models.audit import AuditEntry
+from dashboard.models.check import Check
+from dashboard.models.connection import Connection, MeetingMapping
+from dashboard.models.connection_event import ConnectionEvent
+from dashboard.models.hold import Hold
+from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend
+from dashboard.models.secret_change import SecretChange
+from dashboard.models.watch import Milestone
+from dashboard.models.webhook import Arrival, Attempt, Refusal, Webhook
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.services.live import zoom_app
+
+WEBHOOKS = "webhooks"
+CONNECTIONS = "connections"
+OVERVIEW = "overview"
+
+_UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_TOPIC = re.compile(
+    r"webhooks|connections|overview|webhook-(?P<webhook>[0-9]{1,19})"
+    rf"|connection-(?P<connection>{_UUID})|zoom-app-(?P<zoom_app>{_UUID})"
+    r"|resend-(?P<resend>[0-9]{1,19})"
+)
+_LARGEST_ID = 2**63 - 1
+
+
+def is_topic(name: str) -> bool:
+    """Whether a page may ask to be told about this."""
+    return _parse(name) is not None
+
+
+def zoom_app_of(topic: str) -> UUID | None:
+    """Return whose page a topic belongs to; None when it is not one zoom app's."""
+    found = _parse(topic)
+    return UUID(found["zoom_app"]) if found and found["zoom_app"] else None
+
+
+def stamp(session: Session, database: Database) -> str:
+    """Return a text that differs after anybody's commit; costs microseconds.
+
+    On SQLite ask the same connection each time: its number is the connection's own.
+    """
+    if database.is_sqlite:
+        # https://www.sqlite.org/pragma.html#pragma_data_version
+        statement = "PRAGMA data_version"
+    else:
+        # Each transaction that writes takes a number and gives it back at its end, so
+        # the list of those under way differs after every commit.
+        statement = "SELECT pg_current_snapshot()::text"
+    return str(session.connection().execute(text(statement)).scalar_one())
+
+
+def versions(session: Session, topics: Iterable[str]) -> dict[str, str]:
+    """Return the version of each topic; what is no topic is left out.
+
+    Every look is by key or over an index, whatever the tables' size.
+    """
+    wanted = {name: found for name in topics if (found := _parse(name))}
+    result: dict[str, str] = {}
+    if OVERVIEW in wanted or WEBHOOKS in wanted:
+        result[WEBHOOKS] = _webhooks(session)
+    if OVERVIEW in wanted or CONNECTIONS in wanted:
+        result[CONNECTIONS] = _connections(session)
+    if OVERVIEW in wanted:
+        checks = session.exec(select(func.max(Check.id))).one()
+        apps = session.exec(select(func.sum(ZoomApp.version))).one()
+        ticks = session.exec(select(func.count(col(Milestone.key)))).one()
+        result[OVERVIEW] = _text(
+            result[WEBHOOKS],
+            result[CONNECTIONS],
+            checks,
+            apps,
+            ticks,
+            _rotations(session),
+        )
+    matches = list(wanted.values())
+    result |= _each_webhook(
+        session, [int(m["webhook"]) for m in matches if m["webhook"]]
+    )
+    result |= _each_connection(
+        session, [UUID(m["connection"]) for m in matches if m["connection"]]
+    )
+    pages = zoom_app.rows(
+        session, [UUID(m["zoom_app"]) for m in matches if m["zoom_app"]]
+    )
+    result |= {f"zoom-app-{row.id}": _row(row) for row in pages}
+    result |= _each_resend(session, [int(m["resend"]) for m in matches if m["resend"]])
+    return {name: result.get(name, "gone") for name in wanted}
+
+
+def _parse(name: str) -> re.Match[str] | None:
+    found = _TOPIC.fullmatch(name)
+    number = (found["webhook"] or found["resend"]) if found else None
+    if number and int(number) > _LARGEST_ID:
+        return None  # no database takes such a number
+    return found
+
+
+def _webhooks(session: Session) -> str:
+    # A new state comes with an attempt, or was a person's act and is in the audit log.
+    newest = [Webhook.id, Attempt.id, Arrival.id, Refusal.id, AuditEntry.id]
+    return _text(*(session.exec(select(func.max(key))).one() for key in newest))
+
+
+def _rotations(session: Session) -> tuple[object, ...]:
+    # A row a change of secrets ever made: there are few.
+    found = session.exec(
+        select(
+            func.max(SecretChange.id),
+            func.max(SecretChange.recall_due_at),
+            func.count(col(SecretChange.recall_at)),
+            func.count(col(SecretChange.ended_at)),
+        )
+    ).one()
+    return tuple(found)
+
+
+def _connections(session: Session) -> str:
+    # A look sets a new due time, so the earliest and latest of them move; both, the
+    # states and the numbers are read from indexes.
+    states = session.exec(
+        select(Connection.token_state, func.count())
+        .group_by(col(Connection.token_state))
+        .order_by(col(Connection.token_state))
+    ).all()
+    due = session.exec(
+        select(func.min(Connection.due_at), func.max(Connection.due_at))
+    ).one()
+    numbers = session.exec(select(func.sum(Connection.pmi))).one()
+    acts = session.exec(select(func.max(AuditEntry.id))).one()
+    mapped = session.exec(select(func.max(MeetingMapping.id))).one()
+    return _text(list(map(tuple, states)), tuple(due), numbers, acts, mapped)
+
+
+def _each_webhook(session: Session, ids: list[int]) -> dict[str, str]:
+    if not ids:
+        return {}
+    attempt = (
+        select(func.max(Attempt.id))
+        .where(col(Attempt.webhook_id) == col(Webhook.id))
+        .scalar_subquery()
+        .label("attempt")
+    )
+    # Each change of a resend is a claim, an attempt, its end or a new one.
+    resent = (
+        select(
+            func.max(Redelivery.id) + func.sum(Redelivery.claim),
+        )
+        .where(col(Redelivery.webhook_id) == col(Webhook.id))
+        .scalar_subquery()
+        .label("resent")
+    )
+    ended = (
+        select(func.count(col(Redelivery.ended_at)))
+        .where(col(Redelivery.webhook_id) == col(Webhook.id))
+        .scalar_subquery()
+        .label("ended")
+    )
+    held = select(func.count(), func.sum(Hold.probes), func.max(Hold.probe_at)).where(
+        col(Hold.is_holding)
+    )
+    holds = tuple(session.exec(held).one())
+    rows = session.connection().execute(
+        select(  # type: ignore[call-overload]  # SQLModel types at most four columns
+            Webhook.id,
+            Webhook.outcome,
+            Webhook.attempts,
+            Webhook.claim,
+            Webhook.arrivals,
+            Webhook.due_at,
+            Webhook.outcome_reason,
+            attempt,
+            resent,
+            ended,
+        ).where(col(Webhook.id).in_(ids))
+    )
+    return {f"webhook-{row.id}": _text(*row, holds) for row in rows}
+
+
+def _each_connection(session: Session, ids: list[UUID]) -> dict[str, str]:
+    if not ids:
+        return {}
+    newest = (
+        select(func.max(MeetingMapping.seen_at))
+        .where(col(MeetingMapping.connection_id) == col(Connection.id))
+        .scalar_subquery()
+    )
+    # A line may come late, with the time of its source: so both of these.
+    ours = col(ConnectionEvent.connection_id) == col(Connection.id)
+    told = select(func.max(ConnectionEvent.id)).where(ours).scalar_subquery()
+    lines = select(func.count(col(ConnectionEvent.id))).where(ours).scalar_subquery()
+    heard = (
+        select(func.max(Webhook.id))
+        .where(col(Webhook.zoom_user_id) == col(Connection.zoom_user_id))
+        .scalar_subquery()
+    )
+    rows = session.connection().execute(
+        select(  # type: ignore[call-overload,misc]  # as above
+            Connection.id,
+            Connection.token_state,
+            Connection.token_reason,
+            Connection.token_checked_at,
+            Connection.token_expires_at,
+            Connection.reconnected_at,
+            Connection.recall_credential_id,
+            Connection.pmi,
+            Connection.sync_status,
+            Connection.scopes,
+            Connection.claim,
+            newest.label("mapped"),
+            Connection.recording_block,
+            told.label("told"),
+            lines.label("lines"),
+            heard.label("heard"),
+        ).where(col(Connection.id).in_(ids))
+    )
+    return {f"connection-{row.id}": _row(row) for row in rows}
+
+
+def _each_resend(session: Session, ids: list[int]) -> dict[str, str]:
+    if not ids:
+        return {}
+    # Whatever happens to one of its rows, the number of those that wait changes.
+    waiting = (
+        select(func.count())
+        .where(
+            col(Redelivery.resend_id) == col(Resend.id),
+            col(Redelivery.outcome) == RedeliveryOutcome.WAITING,
+        )
+        .scalar_subquery()
+    )
+    rows = session.connection().execute(
+        select(Resend.id, Resend.state, Resend.total, waiting).where(
+            col(Resend.id).in_(ids)
+        )
+    )
+    return {f"resend-{row.id}": _row(row) for row in rows}
+
+
+def _row(row: Row[tuple[object, ...]]) -> str:
+    return _text(*row)
+
+
+def _text(*parts: object) -> str:
+    return "|".join(map(str, parts))

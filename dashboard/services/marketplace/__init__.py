@@ -1,0 +1,1 @@
+"""TODO: one line, and which packages it may import."""

@@ -1,0 +1,171 @@
+"""What Zoom's console has to hold for one zoom app: addresses, scopes, events.
+
+The manifest, the subscription by API and the texts for Zoom's review are made of it,
+so that all three say the same as the set-up page.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from sqlmodel import Session, col, or_, select
+
+from dashboard.clients.recall import api
+from dashboard.models.zoom_app import Environment, Kind, Routing, ScopeStyle, ZoomApp
+from dashboard.services import urls
+from dashboard.services.zoom_apps import scopes
+from dashboard.services.recall import workspaces
+from dashboard.services.zoom_apps import apps
+from dashboard.services.zoom_apps.scopes import Scope
+from dashboard.settings import Settings, public_url_trouble
+
+EVENTS = ("meeting.created", "user.updated")
+"""The same two for every kind and style (contracts/recall.md 7.2)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trouble:
+    """What Zoom would refuse, or what is not known yet.
+
+    Attributes:
+        sentence: What is wrong.
+        advice: What to do, another sentence; "" when that is said.
+        is_fatal: Nothing useful can be made before it is mended.
+    """
+
+    sentence: str
+    advice: str = ""
+    is_fatal: bool = False
+
+    def __str__(self) -> str:
+        """Return both sentences."""
+        return f"{self.sentence} {self.advice}".rstrip()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Console:
+    """One zoom app's values, as they belong into Zoom's console.
+
+    Attributes:
+        webhook_url: Of its routing; None with `direct` while it is not in Recall.
+        twin_webhook_url: Of the other environment of the same Zoom app, when that is
+            here as well; None otherwise.
+    """
+
+    zoom_app_id: UUID
+    name: str
+    slug: str
+    environment: Environment
+    kind: Kind
+    scope_style: ScopeStyle
+    routing: Routing
+    client_id: str
+    redirect_url: str
+    connect_url: str
+    webhook_url: str | None
+    twin_webhook_url: str | None = None
+
+    @property
+    def scopes(self) -> Sequence[Scope]:
+        """The scopes to add by hand or by manifest; none that only an SDK brings."""
+        listed = scopes.list_for(self.kind, self.scope_style)
+        return [scope for scope in listed if not scope.is_for_sdk]
+
+
+def gather(
+    session: Session, zoom_app_id: UUID, *, settings: Settings, public_url: str
+) -> Console:
+    """Return the values of a zoom app.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+    """
+    app = apps.get(session, zoom_app_id)
+    twin = _twin(session, app)
+    twin_url = twin and _webhook_url(session, twin, settings, public_url)
+    return Console(
+        zoom_app_id=app.id,
+        name=app.name,
+        slug=app.slug,
+        environment=app.environment,
+        kind=app.kind,
+        scope_style=app.scope_style,
+        routing=app.routing,
+        client_id=app.client_id,
+        redirect_url=urls.redirect_url(public_url),
+        connect_url=urls.connect_url(public_url, app.slug),
+        webhook_url=_webhook_url(session, app, settings, public_url),
+        twin_webhook_url=twin_url or None,
+    )
+
+
+def troubles(console: Console) -> Sequence[Trouble]:
+    """Return what Zoom would refuse of the addresses, the worst first. Pure.
+
+    Source: contracts/zoom.md 1, 2.4 and 5.1; checked 2026-11-23.
+    """
+    if console.webhook_url is None:
+        return [
+            Trouble(
+                sentence="With direct routing Zoom posts to Recall, and Recall's URL "
+                "is not known before the app is in Recall.",
+                advice="Press Create in Recall first (step 3).",
+                is_fatal=True,
+            ),
+            *_about_address("redirect URL", console.redirect_url),
+        ]
+    if console.routing is Routing.RELAY:  # both are the dashboard's: once is enough
+        return _about_address("redirect URL and webhook URL", console.redirect_url)
+    return [
+        *_about_address("redirect URL", console.redirect_url),
+        *_about_address("webhook URL", console.webhook_url, is_ours=False),
+    ]
+
+
+def _about_address(label: str, url: str, *, is_ours: bool = True) -> list[Trouble]:
+    whose = "DASHBOARD_PUBLIC_URL" if is_ours else "DASHBOARD_RECALL_URL"
+    found = []
+    if why := public_url_trouble(url):
+        found.append(
+            Trouble(
+                sentence=f"Zoom would refuse the {label}: {why}.",
+                advice=f"Mend {whose} first; only a simulated Zoom takes it as it is.",
+            )
+        )
+    if urlsplit(url).username is not None:
+        found.append(
+            Trouble(
+                sentence=f"The {label} holds a user name, which everybody would see "
+                "who reads it.",
+                advice=f"Take it out of {whose}.",
+                is_fatal=True,
+            )
+        )
+    return found
+
+
+def _webhook_url(
+    session: Session, app: ZoomApp, settings: Settings, public_url: str
+) -> str | None:
+    if app.routing is Routing.RELAY:
+        return urls.webhook_url(public_url, app.id)
+    if app.workspace_id is None or app.recall_app_id is None:
+        return None
+    region = workspaces.get(session, app.workspace_id).region
+    host = urls.recall_base_url(settings, region)
+    return api.webhook_url(host, app.recall_app_id)
+
+
+def _twin(session: Session, app: ZoomApp) -> ZoomApp | None:
+    """Return the other credential pair of the same Zoom app, if it is here.
+
+    One that replaces another is that app's production (contracts/recall.md 7.3).
+    """
+    query = select(ZoomApp).where(
+        or_(col(ZoomApp.succeeds_id) == app.id, col(ZoomApp.id) == app.succeeds_id),
+        col(ZoomApp.environment) != app.environment,
+        col(ZoomApp.kind) == app.kind,
+        col(ZoomApp.retired_at).is_(None),
+    )
+    return session.exec(query.order_by(col(ZoomApp.created_at).desc())).first()

@@ -1,0 +1,130 @@
+"""The Zoom app manifest of one zoom app: a file that Zoom's console imports. Pure.
+
+Source: contracts/zoom.md 12, checked 2026-11-25. It holds what belongs to this zoom app
+and nothing else, so an import does not touch names, logos or texts of the listing.
+"""
+
+import json
+from collections.abc import Sequence
+
+from dashboard.errors import ConflictError
+from dashboard.models.zoom_app import Environment, Kind, ScopeStyle
+from dashboard.services.marketplace import console as consoles
+from dashboard.services.marketplace.console import Console
+from dashboard.services.marketplace.console import Trouble
+from dashboard.services.zoom_apps.scopes import Scope
+
+LONGEST_NAME = 49
+"""Zoom wants fewer than 50 characters."""
+
+_SUBSCRIPTION_NAME = "Recall.ai: meetings and personal meeting IDs"
+_OTHER = {
+    Environment.DEVELOPMENT: Environment.PRODUCTION,
+    Environment.PRODUCTION: Environment.DEVELOPMENT,
+}
+_USAGE = {Kind.USER_LEVEL: "USER_OPERATION", Kind.ACCOUNT_LEVEL: "ADMIN_MANAGEMENT"}
+_EVENT_USAGE = {
+    Kind.USER_LEVEL: "EVENT_FOR_USER",
+    Kind.ACCOUNT_LEVEL: "EVENT_FOR_ADMIN",
+}
+
+
+def troubles(console: Console) -> Sequence[Trouble]:
+    """Return what stands in the way of an import, the worst first."""
+    if console.scope_style is ScopeStyle.LEGACY:
+        return [
+            Trouble(
+                sentence="Zoom imports and exports manifests of apps with granular "
+                "scopes only, and this zoom app has legacy scopes.",
+                advice="Enter its values by hand, as steps 1, 4 and 5 say.",
+                is_fatal=True,
+            )
+        ]
+    found = list(consoles.troubles(console))
+    if len(console.name) > LONGEST_NAME:
+        found.append(
+            Trouble(
+                sentence=f"Zoom takes names of fewer than {LONGEST_NAME + 1} "
+                "characters.",
+                advice=f"The manifest says “{_display_name(console)}”.",
+            )
+        )
+    return found
+
+
+def build(console: Console) -> dict[str, object]:
+    """Return the manifest, as JSON's values.
+
+    Raises:
+        ConflictError: The file would fail at Zoom; the sentence says why.
+    """
+    fatal = next((one for one in troubles(console) if one.is_fatal), None)
+    if fatal is not None:
+        raise ConflictError(str(fatal))
+    return {
+        "display_information": {"display_name": _display_name(console)},
+        "oauth_information": _oauth(console),
+        "features": {
+            # None: no part of it runs inside Zoom's client, which is what products
+            # and a home URI are for.
+            "products": [],
+            "event_subscription": {"enable": True, "events": [_subscription(console)]},
+        },
+    }
+
+
+def text(console: Console) -> str:
+    """Return the file's text: indented JSON with a line end.
+
+    Raises:
+        ConflictError: As `build`.
+    """
+    return json.dumps(build(console), indent=2, ensure_ascii=False) + "\n"
+
+
+def file_name(console: Console) -> str:
+    """Return what to call the file: "notetaker-8c1f….manifest.json"."""
+    return f"{console.slug}-{console.environment.value}.manifest.json"
+
+
+def _display_name(console: Console) -> str:
+    return console.name[:LONGEST_NAME].rstrip()
+
+
+def _oauth(console: Console) -> dict[str, object]:
+    uris = {f"{console.environment.value}_redirect_uri": console.redirect_url}
+    if console.twin_webhook_url is not None:
+        # One redirect URL serves all; the twin's field is not to be emptied.
+        uris[f"{_OTHER[console.environment].value}_redirect_uri"] = console.redirect_url
+    return {
+        "usage": _USAGE[console.kind],
+        **uris,
+        "oauth_allow_list": [console.redirect_url],
+        "strict_mode": True,  # the connect page always sends exactly this URL
+        "subdomain_strict_mode": False,
+        # Not one is optional: a user who unticks a required one has a connection that
+        # does nothing, and the others cannot be unticked.
+        "scopes": [{"scope": one.name, "optional": False} for one in console.scopes],
+        "scope_description": " ".join(_in_short(one) for one in console.scopes),
+    }
+
+
+def _in_short(scope: Scope) -> str:
+    # Zoom names no longest length; the whole reasons go into its review form.
+    first = scope.reasons.reviewer.partition(". ")[0].rstrip(".")
+    return f"{scope.name}: {first}."
+
+
+def _subscription(console: Console) -> dict[str, object]:
+    urls = {f"{console.environment.value}_webhook_url": console.webhook_url}
+    if console.twin_webhook_url is not None:
+        other = _OTHER[console.environment]
+        urls[f"{other.value}_webhook_url"] = console.twin_webhook_url
+    return {
+        "subscription_name": _SUBSCRIPTION_NAME,
+        "event_types": list(consoles.EVENTS),
+        "event_usage": _EVENT_USAGE[console.kind],
+        **urls,
+        "development_event_custom_header": None,
+        "production_event_custom_header": None,
+    }

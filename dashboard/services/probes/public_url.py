@@ -1,0 +1,154 @@
+"""Challenges our own public URL from outside in, exactly as Zoom will.
+
+What stands between Zoom and the dashboard is seen before Zoom fails at it: proxies,
+sign-in walls, redirects, certificates, another installation (contracts/zoom.md 9).
+"""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from pydantic import SecretStr
+from sqlmodel import Session, col, select
+
+from dashboard.clients import public_url
+from dashboard.clients.public_url import OwnAnswer
+from dashboard.errors import ConflictError
+from dashboard.models.check import Source
+from dashboard.models.webhook import Refusal
+from dashboard.models.zoom_app import Routing
+from dashboard.services import urls
+from dashboard.services.receiver import challenges
+from dashboard.services.probes import public_url_findings
+from dashboard.services.validation import evidence
+from dashboard.services.zoom_apps import apps
+from dashboard.services.runtime import Services
+from dashboard.services.receiver.challenges import PROBE_PREFIX
+from dashboard.services.receiver.challenges import Seen
+from dashboard.settings import Settings, public_url_doubt, public_url_trouble
+
+_LOOKS = 4
+_PAUSE_S = 0.3
+_ZOOMS = ("zoom.us", "zoomgov.com")
+
+Pause = Callable[[float], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    url: str
+    secret: SecretStr
+
+
+def probe(services: Services, zoom_app_id: UUID, *, pause: Pause = time.sleep) -> Seen:
+    """Put a signed challenge to our own public URL and keep what came; commits.
+
+    Takes 3 s at most, and a second more when this dashboard itself refused it.
+
+    Args:
+        services: All of them.
+        zoom_app_id: Of the app.
+        pause: Waits so many seconds between two looks for our own refusal.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+        ConflictError: Zoom posts to Recall itself (routing direct).
+    """
+    seen = ask(services, zoom_app_id, pause=pause)
+    with services.database.writing() as session:
+        keep(session, zoom_app_id, seen, at=services.clock.now())
+    return seen
+
+
+def ask(services: Services, zoom_app_id: UUID, *, pause: Pause = time.sleep) -> Seen:
+    """As `probe`, but keep nothing."""
+    job = _open(services, zoom_app_id)
+    asked = challenges.make(job.secret, now=services.clock.now(), prefix=PROBE_PREFIX)
+    # Begins as Zoom's does, for whoever judges by that; the rest finds our refusal.
+    user_agent = f"Zoom Marketplace/1.0a (dashboard probe {secrets.token_hex(8)})"
+    answer = public_url.challenge(
+        job.url,
+        body=asked.body,
+        timestamp=asked.timestamp,
+        signature=asked.signature,
+        user_agent=user_agent,
+    )
+    seen = public_url_findings.judge(asked, answer, url=job.url)
+    if _is_worth_looking(answer):
+        refusal = _refusal(services, zoom_app_id, user_agent, pause)
+        if refusal is not None:
+            seen = public_url_findings.refused_here(refusal.cause, refusal.detail)
+        elif answer.status == HTTPStatus.UNAUTHORIZED:
+            seen = public_url_findings.refused_elsewhere()
+    return public_url_findings.with_address(
+        seen,
+        trouble=public_url_trouble(services.public_url),
+        doubt=public_url_doubt(services.public_url),
+        is_real_zoom=_is_real_zoom(services.settings),
+    )
+
+
+def keep(session: Session, zoom_app_id: UUID, seen: Seen, *, at: datetime) -> None:
+    """Add it to the evidence; the caller commits."""
+    evidence.record(
+        session,
+        zoom_app_id=zoom_app_id,
+        source=Source.OUTSIDE_PROBE,
+        finding=seen.finding,
+        detail=seen.detail,
+        took_ms=seen.took_ms,
+        at=at,
+    )
+
+
+def _open(services: Services, zoom_app_id: UUID) -> _Job:
+    with services.database.reading() as session:
+        zoom_app = apps.get(session, zoom_app_id)
+        if zoom_app.routing is not Routing.RELAY:
+            raise ConflictError(
+                "Zoom posts to Recall itself: nothing is expected here."
+            )
+        return _Job(
+            url=urls.webhook_url(services.public_url, zoom_app_id),
+            secret=apps.secret_token(services.vault, zoom_app),
+        )
+
+
+def _is_worth_looking(answer: OwnAnswer) -> bool:
+    """Whether our own receiver may have refused it, and so noted why."""
+    is_known = answer.status == HTTPStatus.NOT_FOUND  # it notes nothing of those
+    return public_url_findings.is_receivers(answer) and not is_known
+
+
+def _refusal(
+    services: Services, zoom_app_id: UUID, user_agent: str, pause: Pause
+) -> Refusal | None:
+    """Find our own refusal; another process may write it within the second."""
+    services.intake.flush()
+    query = (
+        select(Refusal)
+        .where(
+            col(Refusal.zoom_app_id) == zoom_app_id,
+            col(Refusal.user_agent) == user_agent,
+        )
+        .order_by(col(Refusal.id).desc())
+        .limit(1)
+    )
+    for number in range(_LOOKS):
+        if number:
+            pause(_PAUSE_S)
+        with services.database.reading() as session:
+            found = session.exec(query).first()
+        if found is not None:
+            return found
+    return None
+
+
+def _is_real_zoom(settings: Settings) -> bool:
+    host = urlsplit(settings.zoom_url).hostname or ""
+    return host in _ZOOMS or host.endswith(tuple(f".{one}" for one in _ZOOMS))

@@ -1,0 +1,246 @@
+"""Asks Recall, as Zoom would, whether it holds the secret token stored here.
+
+The challenge goes to Recall's own URL of the app, so that nothing of Zoom's is
+disturbed, whatever the routing.
+"""
+
+import hmac
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from uuid import UUID
+
+from pydantic import SecretStr
+from sqlmodel import Session
+
+from dashboard.clients.recall.api import Recall
+from dashboard.clients.recall.challenge import challenge
+from dashboard.errors import ConflictError, UpstreamError
+from dashboard.models.check import Finding, Source
+from dashboard.models.zoom_app import Routing
+from dashboard.services import urls
+from dashboard.services.receiver import challenges
+from dashboard.services.probes import public_url as outside
+from dashboard.services.probes import recall_record
+from dashboard.services.validation import evidence
+from dashboard.services.validation import schedule
+from dashboard.services.recall import workspaces
+from dashboard.services.zoom_apps import apps
+from dashboard.services.runtime import Services
+from dashboard.services.receiver.challenges import Seen
+from dashboard.services.probes.public_url import Pause
+from dashboard.services.probes.recall_record import Read
+
+_LOOKS = 3
+_PAUSE_S = 0.3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probed:
+    """What came of the probes of one zoom app; None for one that was not put."""
+
+    outside: Seen | None = None
+    recall: Seen | None = None
+
+    @property
+    def is_good(self) -> bool:
+        """Whether each that was put found all well."""
+        put = [seen for seen in (self.outside, self.recall) if seen is not None]
+        return all(seen.finding is Finding.GOOD for seen in put)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What Recall said: to the challenge, and of its record afterwards."""
+
+    challenge: Seen
+    record: Read
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    recall_app_id: UUID
+    base_url: str
+    secret: SecretStr
+    recall: Recall
+
+
+def probe(
+    services: Services, zoom_app_id: UUID, *, pause: Pause = time.sleep
+) -> Probed:
+    """Put both challenges that make sense, and keep what came; commits.
+
+    To our own public URL unless Zoom posts to Recall itself, and to Recall if the app
+    is there.
+
+    Args:
+        services: All of them.
+        zoom_app_id: Of the app.
+        pause: Waits so many seconds between two looks.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+        ConflictError: Neither makes sense: routing direct, and not in Recall yet.
+    """
+    with services.database.reading() as session:
+        zoom_app = apps.get(session, zoom_app_id)
+        is_relay = zoom_app.routing is Routing.RELAY
+        is_in_recall = zoom_app.recall_app_id is not None
+    if not is_relay and not is_in_recall:
+        raise ConflictError("This zoom app is not in Recall yet.")
+    probed = Probed(
+        outside=outside.probe(services, zoom_app_id, pause=pause) if is_relay else None,
+        recall=probe_recall(services, zoom_app_id, pause=pause)
+        if is_in_recall
+        else None,
+    )
+    with services.database.writing() as session:
+        schedule.probed(
+            session, zoom_app_id, is_good=probed.is_good, now=services.clock.now()
+        )
+    return probed
+
+
+def probe_recall(
+    services: Services, zoom_app_id: UUID, *, pause: Pause = time.sleep
+) -> Seen:
+    """Put a signed challenge to Recall's webhook URL and keep what came; commits.
+
+    Recall's record is read before, since it may count our challenge as a validation,
+    and afterwards, to see whether it does. All is kept as checks; UpstreamError is
+    never raised: a failure is evidence too.
+
+    Args:
+        services: All of them.
+        zoom_app_id: Of the app.
+        pause: Waits so many seconds between two looks at Recall's record.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+        ConflictError: It is not in Recall yet.
+    """
+    job = _open(services, zoom_app_id)
+    before = recall_record.read(job.recall, job.recall_app_id)
+    with services.database.writing() as session:
+        now = services.clock.now()
+        recall_record.keep(session, zoom_app_id, before.seen, at=now)
+    answers = _ask(job, now=now, before=before.seen, pause=pause)
+    with services.database.writing() as session:
+        keep(session, zoom_app_id, answers, at=services.clock.now())
+    return answers.challenge
+
+
+def ask(
+    services: Services, zoom_app_id: UUID, *, before: Seen, pause: Pause = time.sleep
+) -> Answers:
+    """As `probe_recall`, but keep nothing.
+
+    Args:
+        services: All of them.
+        zoom_app_id: Of the app.
+        before: What Recall's record said just before.
+        pause: Waits so many seconds between two looks at Recall's record.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+        ConflictError: It is not in Recall yet.
+    """
+    job = _open(services, zoom_app_id)
+    return _ask(job, now=services.clock.now(), before=before, pause=pause)
+
+
+def keep(
+    session: Session, zoom_app_id: UUID, answers: Answers, *, at: datetime
+) -> None:
+    """Add what Recall said to the evidence; the caller commits."""
+    seen = answers.challenge
+    evidence.record(
+        session,
+        zoom_app_id=zoom_app_id,
+        source=Source.RECALL_PROBE,
+        finding=seen.finding,
+        detail=seen.detail,
+        took_ms=seen.took_ms,
+        at=at,
+    )
+    recall_record.keep(session, zoom_app_id, answers.record.seen, at=at)
+
+
+def _open(services: Services, zoom_app_id: UUID) -> _Job:
+    vault = services.vault
+    with services.database.reading() as session:
+        zoom_app = apps.get(session, zoom_app_id)
+        if zoom_app.recall_app_id is None or zoom_app.workspace_id is None:
+            raise ConflictError("This zoom app is not in Recall yet.")
+        workspace = workspaces.get(session, zoom_app.workspace_id)
+        key = workspaces.api_key(vault, workspace)
+        return _Job(
+            recall_app_id=zoom_app.recall_app_id,
+            base_url=urls.recall_base_url(services.settings, workspace.region),
+            secret=apps.secret_token(vault, zoom_app),
+            recall=services.recall(workspace.region, key),
+        )
+
+
+def _ask(job: _Job, *, now: datetime, before: Seen, pause: Pause) -> Answers:
+    answered = _challenged(job, now=now)
+    record = recall_record.read(job.recall, job.recall_app_id)
+    looks = 1
+    # Recall may note a right answer with its next breath.
+    while (
+        answered.finding is Finding.GOOD
+        and record.is_answered
+        and record.seen.told_at == before.told_at
+        and looks < _LOOKS
+    ):
+        pause(_PAUSE_S)
+        record = recall_record.read(job.recall, job.recall_app_id)
+        looks += 1
+    return Answers(challenge=answered, record=record)
+
+
+def _challenged(job: _Job, *, now: datetime) -> Seen:
+    asked = challenges.make(job.secret, now=now)
+    began_s = time.perf_counter()
+    try:
+        answer = challenge(
+            job.base_url,
+            job.recall_app_id,
+            body=asked.body,
+            timestamp=asked.timestamp,
+            signature=asked.signature,
+        )
+    except UpstreamError as error:
+        return _failed(error)
+    took_ms = (time.perf_counter() - began_s) * 1000
+    if answer.plainToken == asked.plain and hmac.compare_digest(
+        answer.encryptedToken.encode(), asked.answer["encryptedToken"].encode()
+    ):
+        return Seen(
+            finding=Finding.GOOD,
+            detail="Recall answered our signed challenge rightly.",
+            took_ms=took_ms,
+        )
+    return Seen(
+        finding=Finding.SECRET_MISMATCH,
+        detail="Our signed challenge came back made with another secret token.",
+        took_ms=took_ms,
+    )
+
+
+def _failed(error: UpstreamError) -> Seen:
+    if recall_record.is_gone(error):
+        return Seen(finding=Finding.GONE, detail=recall_record.GONE)
+    # Which of the two Recall answers is not published (contracts/recall.md 3.8).
+    is_forbidden = error.status == HTTPStatus.FORBIDDEN
+    is_refused = is_forbidden and recall_record.is_recalls_own(error)
+    if error.status == HTTPStatus.UNAUTHORIZED or is_refused:
+        return Seen(
+            finding=Finding.SECRET_MISMATCH,
+            detail="Recall refused the signature of our challenge: it holds another "
+            "secret token.",
+        )
+    return Seen(
+        finding=Finding.FAILED, detail=f"Our challenge got no proper answer. {error}"
+    )

@@ -1,0 +1,127 @@
+"""What was seen of a zoom app lately: evidence and events in one list, newest first."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from dashboard.models.check import Check, Finding, Source
+from dashboard.models.webhook import Outcome, Webhook
+from dashboard.services.validation import evidence
+from dashboard.services.validation.states import timed
+
+_TITLES = {
+    Source.ZOOM_CHALLENGE: "Zoom's challenge",
+    Source.ZOOM_EVENT: "Genuine event",
+    Source.OUTSIDE_PROBE: "Challenge from outside",
+    Source.RECALL_CHALLENGE: "Challenge passed to Recall",
+    Source.RECALL_PROBE: "Probe to Recall",
+    Source.RECALL_API: "Recall's API",
+    Source.RECALL_LOG: "Recall's log",
+}
+
+_OUR_LOOKS = {Source.OUTSIDE_PROBE, Source.RECALL_PROBE, Source.RECALL_API}
+
+_FINDINGS = {
+    Finding.GOOD: ("good", "valid"),
+    Finding.SECRET_MISMATCH: ("trouble", "mismatch"),
+    Finding.FAILED: ("trouble", "failed"),
+    Finding.NOT_SEEN: ("waiting", "not seen"),
+    Finding.GONE: ("trouble", "gone"),
+    Finding.NOTED: ("off", "noted"),
+}
+
+_OUTCOMES = {
+    Outcome.WAITING: ("waiting", "waiting"),
+    Outcome.DELIVERED: ("good", "delivered"),
+    Outcome.DEAD: ("trouble", "dead"),
+    Outcome.KEPT: ("off", "kept"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sighting:
+    """One thing that was seen.
+
+    Attributes:
+        tone: Of the status: "good", "waiting", "trouble" or "off".
+        word: The status itself.
+        webhook_id: The webhook it is about, to link to.
+        meeting_id: The meeting it is about.
+    """
+
+    at: datetime
+    title: str
+    detail: str
+    tone: str
+    word: str
+    webhook_id: int | None = None
+    meeting_id: int | None = None
+
+
+def latest(
+    session: Session, zoom_app_id: UUID, *, limit: int = 8
+) -> Sequence[Sighting]:
+    """Return what was seen last, newest first.
+
+    What a look of our own says again is shown once, with its newest time.
+    """
+    checks = _without_repeats(evidence.latest(session, zoom_app_id, limit=limit))
+    query = (
+        select(Webhook)
+        .where(
+            col(Webhook.zoom_app_id) == zoom_app_id,
+            col(Webhook.event) != evidence.CHALLENGE,
+        )
+        .order_by(col(Webhook.id).desc())
+        .limit(limit)
+    )
+    seen = [
+        *map(of_check, checks),
+        *map(_of_webhook, session.exec(query).all()),
+    ]
+    return sorted(seen, key=lambda one: one.at, reverse=True)[:limit]
+
+
+def of_check(check: Check) -> Sighting:
+    """Return a piece of evidence as it is shown. Pure."""
+    tone, word = _FINDINGS[check.finding]
+    detail = timed(check)
+    is_said = check.source is Source.RECALL_LOG  # when Recall wrote it, not we read it
+    return Sighting(
+        at=check.told_at if is_said and check.told_at else check.at,
+        title=_TITLES[check.source],
+        detail=detail[:1].upper() + detail[1:],
+        tone=tone,
+        word=word,
+        webhook_id=check.webhook_id,
+    )
+
+
+def _without_repeats(checks: Sequence[Check]) -> Iterator[Check]:
+    """Leave out what the next newer look of the same kind said as well."""
+    newer: dict[Source, Check] = {}
+    for check in checks:
+        last = newer.get(check.source)
+        newer[check.source] = check
+        if (
+            check.source not in _OUR_LOOKS
+            or last is None
+            or (last.finding, last.told_at) != (check.finding, check.told_at)
+        ):
+            yield check
+
+
+def _of_webhook(webhook: Webhook) -> Sighting:
+    tone, word = _OUTCOMES[webhook.outcome]
+    return Sighting(
+        at=webhook.received_at,
+        title=webhook.event or "Webhook without a name",
+        detail=webhook.outcome_reason,
+        tone=tone,
+        word=word,
+        webhook_id=webhook.id,
+        meeting_id=webhook.meeting_id,
+    )

@@ -1,0 +1,242 @@
+"""One look at one zoom app: what is due is asked, and each answer written at once.
+
+No transaction is open while anybody is asked. What a look finds after its claim was
+lost is forgotten: another one saw the app later.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from pydantic import SecretStr
+from sqlmodel import Session
+
+from dashboard.clients.recall.api import Recall
+from dashboard.errors import UpstreamError
+from dashboard.models.check import Finding
+from dashboard.models.watch import Watch
+from dashboard.models.zoom_app import Routing
+from dashboard.services.probes import public_url
+from dashboard.services.probes import recall_webhook
+from dashboard.services.probes import recall_log
+from dashboard.services.probes import recall_record
+from dashboard.services.validation import evidence
+from dashboard.services.validation import schedule
+from dashboard.services.recall import workspaces
+from dashboard.services.zoom_apps import apps
+from dashboard.services.runtime import Services
+from dashboard.services.receiver.challenges import Seen
+from dashboard.services.probes.public_url import Pause
+from dashboard.services.validation.evidence import State
+from dashboard.services.validation.schedule import Taken
+
+BRISK = timedelta(seconds=4)
+"""While somebody waits for Recall's clock to turn."""
+
+STEADY = timedelta(seconds=30)
+"""While somebody looks at a clock that is valid."""
+
+CALM = timedelta(minutes=5)
+LOG_CALM = timedelta(minutes=10)
+LOG_STEADY = timedelta(minutes=1)
+_LONGEST = timedelta(minutes=40)
+_LONGEST_OPEN = timedelta(minutes=1)
+
+Change = Callable[[Session, Watch], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Subject:
+    """What a look is about.
+
+    Attributes:
+        recall: None while the app is not in Recall.
+        secrets: What must not be in anybody's words.
+    """
+
+    is_relay: bool
+    recall: Recall | None
+    recall_app_id: UUID | None
+    secrets: list[SecretStr]
+
+
+class Look:
+    """One claimed look.
+
+    Args:
+        services: All of them.
+        taken: The claim.
+        pause: Waits so many seconds between two looks at one thing.
+        is_over: Set when nothing may be written any more.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        taken: Taken,
+        *,
+        pause: Pause,
+        is_over: threading.Event,
+    ) -> None:
+        self._services = services
+        self._taken = taken
+        self._pause = pause
+        self._is_over = is_over
+        self._record: Seen | None = None
+
+    def run(self) -> None:
+        """Ask what is due, one after the other, and give the claim back; commits.
+
+        Raises:
+            DashboardError: The database, the vault or the app is not as it should be.
+        """
+        subject = _open(self._services, self._taken)
+        steps = self._steps(subject)
+        for number, step in enumerate(steps, 1):
+            change = step(subject)
+            if not self._write(change, is_last=number == len(steps)):
+                return
+
+    def _steps(self, subject: _Subject) -> list[Callable[[_Subject], Change]]:
+        taken = self._taken
+        if subject.recall is None:
+            return [self._probe if taken.is_probe_due else self._rest]
+        steps: list[Callable[[_Subject], Change]] = []
+        # Recall may count our challenge as a validation, so its record is read before.
+        if taken.is_poll_due or taken.is_probe_due:
+            steps.append(self._poll)
+        if taken.is_probe_due:
+            steps.append(self._probe)
+        if taken.is_log_due:
+            steps.append(self._read_log)
+        return steps or [lambda _: lambda _session, _row: None]
+
+    def _write(self, change: Change, *, is_last: bool) -> bool:
+        """Write down what a step found; False when the claim is lost."""
+        if self._is_over.is_set():
+            return False
+        with self._services.database.writing() as session:
+            row = schedule.held(session, self._taken)
+            if row is None:
+                return False
+            change(session, row)
+            if is_last:
+                row.claimed_until = None
+            session.add(row)
+        return True
+
+    def _now(self) -> datetime:
+        return self._services.clock.now()
+
+    def _rest(self, _: _Subject) -> Change:
+        """Not in Recall: nothing is asked."""
+
+        def change(_: Session, row: Watch) -> None:
+            row.poll_due_at = row.log_due_at = self._now() + CALM
+
+        return change
+
+    def _poll(self, subject: _Subject) -> Change:
+        recall, recall_app_id = _there(subject)
+        read = recall_record.read(recall, recall_app_id)
+        self._record = read.seen
+
+        def change(session: Session, row: Watch) -> None:
+            now = self._now()
+            recall_record.keep(session, row.zoom_app_id, read.seen, at=now)
+            seen = evidence.evidence(session, row.zoom_app_id)
+            is_settled = evidence.recalls(seen, now).state is State.VALID
+            row.polled_at = now
+            row.failures = 0 if read.is_answered else row.failures + 1
+            wait = timedelta(seconds=read.wait_s or 0)
+            row.poll_due_at = now + max(wait, _next_poll(row, now, is_settled))
+            if schedule.is_open(row, now) and not is_settled:
+                # Somebody is at it: do not leave it to the rhythm of the night.
+                soon = now + schedule.PROBED_WHILE_OPEN
+                row.probe_due_at = min(row.probe_due_at, soon)
+
+        return change
+
+    def _probe(self, subject: _Subject) -> Change:
+        ours, answers = None, None
+        if subject.is_relay:
+            ours = public_url.ask(
+                self._services, self._taken.zoom_app_id, pause=self._pause
+            )
+        if self._record is not None and not self._is_over.is_set():
+            answers = recall_webhook.ask(
+                self._services,
+                self._taken.zoom_app_id,
+                before=self._record,
+                pause=self._pause,
+            )
+
+        def change(session: Session, row: Watch) -> None:
+            now = self._now()
+            if ours is not None:
+                public_url.keep(session, row.zoom_app_id, ours, at=now)
+            if answers is not None:
+                recall_webhook.keep(session, row.zoom_app_id, answers, at=now)
+            told = [ours, answers.challenge if answers else None]
+            is_good = all(
+                seen.finding is Finding.GOOD for seen in told if seen is not None
+            )
+            schedule.plan_probe(row, is_good=is_good, now=now)
+            if subject.recall is None:
+                row.poll_due_at = row.log_due_at = now + CALM
+
+        return change
+
+    def _read_log(self, subject: _Subject) -> Change:
+        recall, recall_app_id = _there(subject)
+        wait, entries = timedelta(), None
+        try:
+            entries = recall.app_logs(recall_app_id)
+        except UpstreamError as error:
+            wait = timedelta(seconds=error.retry_after_s or 0)
+
+        def change(session: Session, row: Watch) -> None:
+            now = self._now()
+            if entries is not None:
+                recall_log.keep(session, row, entries, secrets=subject.secrets, now=now)
+            every = LOG_STEADY if schedule.is_open(row, now) else LOG_CALM
+            row.log_due_at = now + max(wait, every)
+
+        return change
+
+
+def _next_poll(row: Watch, now: datetime, is_settled: bool) -> timedelta:  # noqa: FBT001 - the rule's three facts
+    is_open = schedule.is_open(row, now)
+    every = CALM
+    if is_open:
+        every = STEADY if is_settled else BRISK
+    longest = _LONGEST_OPEN if is_open else _LONGEST
+    return min(every * (1 << min(row.failures, 10)), longest)
+
+
+def _open(services: Services, taken: Taken) -> _Subject:
+    vault = services.vault
+    with services.database.reading() as session:
+        app = apps.get(session, taken.zoom_app_id)
+        secrets = [each.secret for each in apps.secret_tokens(vault, app)]
+        secrets.append(apps.client_secret(vault, app))
+        recall = None
+        if app.recall_app_id is not None and app.workspace_id is not None:
+            workspace = workspaces.get(session, app.workspace_id)
+            key = workspaces.api_key(vault, workspace)
+            secrets.append(key)
+            recall = services.recall(workspace.region, key)
+        return _Subject(
+            is_relay=app.routing is Routing.RELAY,
+            recall=recall,
+            recall_app_id=app.recall_app_id,
+            secrets=secrets,
+        )
+
+
+def _there(subject: _Subject) -> tuple[Recall, UUID]:
+    if subject.recall is None or subject.recall_app_id is None:
+        raise TypeError("asked for by `_steps` only when the app is in Recall")
+    return subject.recall, subject.recall_app_id

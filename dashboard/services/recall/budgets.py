@@ -1,0 +1,199 @@
+"""Rate budgets: one for each workspace and operation, shared by all processes.
+
+Each call is counted in the database before it is sent (services/recall/budget_counts.py).
+Background work stops at a share of each budget, so that people find room at once.
+Limits: contracts/recall.md 1.5, see `dashboard.clients.recall.operations`.
+"""
+
+import threading
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from pydantic import SecretStr
+from sqlmodel import Session, select
+
+from dashboard.clients.recall.operations import Operation
+from dashboard.clock import Clock
+from dashboard.db import Database
+from dashboard.errors import StorageError, UpstreamError
+from dashboard.models.workspace import Workspace
+from dashboard.services.recall import budget_counts
+from dashboard.services.recall import budget_words
+from dashboard.services.recall.budget_counts import Use
+from dashboard.services.runtime import Services
+from dashboard.vault import fingerprint
+
+_BACKGROUND_SHARE = 0.6
+_TOO_MANY = 429
+# Recall's minute began before it said so: by then that one is over, however it counts.
+_UNASKED_PAUSE_S = 60.0
+_SWEEP_EVERY = timedelta(minutes=1)
+
+_log = structlog.get_logger(__name__)
+
+
+def scope_of(region: str, key_print: str) -> str:
+    """Return whose budget it is: a workspace's, named by its key's fingerprint."""
+    return f"{region}:{key_print}"
+
+
+def background_limit(operation: Operation) -> int:
+    """Return at how many calls a minute background work stops."""
+    return int(operation.a_minute * _BACKGROUND_SHARE)
+
+
+def is_full(use: Use) -> bool:
+    """Whether background work has no room for this operation now."""
+    return use.until is not None or use.used >= background_limit(use.operation)
+
+
+def without_room(
+    session: Session, operations: Collection[Operation], *, now: datetime
+) -> list[UUID]:
+    """Return the workspaces that background work has to leave alone now.
+
+    Args:
+        session: Reading.
+        operations: What it would ask: one without room is enough.
+        now: Aware.
+    """
+    full = {
+        scope
+        for scope, uses in budget_counts.uses(session, now=now).items()
+        if any(use.operation in operations and is_full(use) for use in uses)
+    }
+    if not full:
+        return []
+    rows = session.exec(
+        select(Workspace.id, Workspace.region, Workspace.api_key_print)
+    ).all()
+    return [
+        workspace_id
+        for workspace_id, region, key_print in rows
+        if scope_of(region, key_print) in full
+    ]
+
+
+class Budgets:
+    """Counts calls to Recall in one database; safe to use from many threads."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._mutex = threading.Lock()
+        self._is_counting = True
+
+    def gate(self, region: str, api_key: SecretStr, *, yields: bool) -> "WorkspaceGate":
+        """Return the gate for a client of one workspace.
+
+        Args:
+            region: Recall's.
+            api_key: Of that region.
+            yields: Whether its calls are background work, which leaves people room.
+        """
+        scope = scope_of(region, fingerprint(api_key))
+        return WorkspaceGate(self, scope, yields=yields)
+
+    def take(self, scope: str, operation: Operation, *, yields: bool) -> None:
+        """Count one call that is about to be made; commits.
+
+        While the database cannot be asked calls go on uncounted, and that is logged
+        once: a person must be able to act.
+
+        Raises:
+            UpstreamError: There is no room, or Recall asked to wait; status 429.
+        """
+        limit = operation.a_minute
+        stops_at = background_limit(operation) if yields else limit
+        now = self._clock.now()
+        try:
+            with self._database.writing_fast() as connection:
+                refused = budget_counts.take(
+                    connection, scope, operation, stops_at=stops_at, now=now
+                )
+        except StorageError as error:
+            self._note(is_counting=False, why=str(error))
+            return
+        self._note(is_counting=True)
+        if refused is None:
+            return
+        wait_s, said_at = refused.wait_s, refused.said_at
+        if said_at is None:
+            said = budget_words.full(operation, stops_at=stops_at, wait_s=wait_s)
+        else:
+            said = budget_words.paused(operation, said_at=said_at, wait_s=wait_s)
+        raise UpstreamError(
+            said,
+            service="Recall",
+            status=_TOO_MANY,
+            retryable=True,
+            retry_after_s=wait_s,
+        )
+
+    def pause(
+        self, scope: str, operation: Operation, retry_after_s: float | None
+    ) -> None:
+        """Keep that Recall answered 429; commits, or logs that it could not.
+
+        Args:
+            scope: From `scope_of`.
+            operation: What was asked for.
+            retry_after_s: What Recall asked to wait; None if it did not say, and a
+                minute is taken then.
+        """
+        now = self._clock.now()
+        wait_s = _UNASKED_PAUSE_S if retry_after_s is None else retry_after_s
+        until = now + timedelta(seconds=wait_s)
+        try:
+            with self._database.writing_fast() as connection:
+                budget_counts.pause(
+                    connection, scope, operation, said_at=now, until=until
+                )
+        except StorageError as error:
+            self._note(is_counting=False, why=str(error))
+
+    def _note(self, *, is_counting: bool, why: str = "") -> None:
+        with self._mutex:
+            was_counting, self._is_counting = self._is_counting, is_counting
+        if was_counting and not is_counting:
+            _log.warning("calls to Recall go on uncounted", why=why)
+
+
+class WorkspaceGate:
+    """What the requests of one workspace's client pass; a `clients` `Gate`."""
+
+    def __init__(self, budgets: Budgets, scope: str, *, yields: bool) -> None:
+        self._budgets = budgets
+        self._scope = scope
+        self._yields = yields
+
+    def begin(self, operation: Operation) -> None:
+        """Count one request.
+
+        Raises:
+            UpstreamError: As `Budgets.take`.
+        """
+        self._budgets.take(self._scope, operation, yields=self._yields)
+
+    def limited(self, operation: Operation, retry_after_s: float | None) -> None:
+        """Have nobody ask for this before Recall takes it again."""
+        self._budgets.pause(self._scope, operation, retry_after_s)
+
+
+class Sweeper:
+    """The worker's chore: once a minute forgets what nobody counts any more."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._swept_at: datetime | None = None
+
+    def __call__(self) -> int:
+        """Delete slots and pauses that are over; return how many. Commits."""
+        now = self._services.clock.now()
+        if self._swept_at and abs(now - self._swept_at) < _SWEEP_EVERY:
+            return 0
+        self._swept_at = now
+        with self._services.database.writing_fast() as connection:
+            return budget_counts.sweep(connection, now=now)

@@ -1,0 +1,303 @@
+"""Workspaces: a Recall region with its API key, checked by a harmless call."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from pydantic import SecretStr
+from sqlmodel import Session, col, select
+
+from dashboard.clients.recall.api import REGION_LABELS
+from dashboard.clients.recall.api import REGIONS
+from dashboard.clients.recall.api import Recall
+from dashboard.errors import (
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    UpstreamError,
+)
+from dashboard.models.workspace import Verdict, Workspace
+from dashboard.services import audit
+from dashboard.services.relay import holds
+from dashboard.services.recall import callback_secrets
+from dashboard.services.audit import Actor
+from dashboard.services.runtime import Services
+from dashboard.pasted import require_whole
+from dashboard.pasted import trim
+from dashboard.pasted import trim_secret
+from dashboard.services.recall.callback_secrets import Signing
+from dashboard.vault import Vault, fingerprint
+
+__all__ = [
+    "REGION_LABELS",
+    "Entered",
+    "KeyAnswer",
+    "NewWorkspace",
+    "api_key",
+    "change",
+    "check_again",
+    "check_key",
+    "client",
+    "create",
+    "find_by_key",
+    "get",
+    "list_all",
+]
+
+_NAME_LENGTH = 80
+_WRONG_KEY = 401
+_NO_CREDIT = 402
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewWorkspace:
+    """What a person enters: a name for staff, Recall's region, a key of it."""
+
+    name: str
+    region: str
+    api_key: SecretStr
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyAnswer:
+    """What Recall said of a key; `reason` is a sentence or two.
+
+    Attributes:
+        needs_someone: Whether the key is right and yet nothing can be done with it.
+    """
+
+    verdict: Verdict
+    reason: str
+    needs_someone: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entered:
+    """A workspace as saved; `trimmed` names values that had white space around."""
+
+    workspace_id: UUID
+    answer: KeyAnswer
+    trimmed: Sequence[str] = ()
+
+
+def create(services: Services, values: NewWorkspace, *, actor: Actor) -> Entered:
+    """Check the key at Recall and save the workspace; commits.
+
+    Raises:
+        InvalidInputError: A value cannot be taken, or Recall refuses the key.
+        ConflictError: The same key of the same region is here already.
+    """
+    values, trimmed = _tidy(values)
+    with services.database.reading() as session:
+        _require_new(session, values.region, values.api_key)
+    answer = check_key(services, values.region, values.api_key)
+    _require_not_wrong(answer)
+    now, vault = services.clock.now(), services.vault
+    workspace_id = uuid4()
+    with services.database.writing() as session:
+        _require_new(session, values.region, values.api_key)
+        workspace = Workspace(
+            id=workspace_id,
+            name=values.name,
+            region=values.region,
+            api_key=_seal(vault, workspace_id, values.api_key),
+            api_key_print=fingerprint(values.api_key),
+            api_key_length=len(values.api_key),
+            api_key_set_at=now,
+            verdict=answer.verdict,
+            verdict_reason=answer.reason[:300],
+            checked_at=now,
+            created_at=now,
+        )
+        session.add(workspace)
+        audit.record(
+            session, actor, "workspace.created", subject=_words(workspace), now=now
+        )
+    return Entered(workspace_id=workspace_id, answer=answer, trimmed=trimmed)
+
+
+def change(  # noqa: PLR0913 - what a form has, all named
+    services: Services,
+    workspace_id: UUID,
+    *,
+    name: str,
+    api_key: SecretStr | None,
+    actor: Actor,
+    signing: Signing | None = None,
+) -> Entered:
+    """Rename a workspace and, when a key is given, check and replace it; commits.
+
+    The region stays: everything in Recall is local to it.
+
+    Raises:
+        InvalidInputError: As `create`, or what `signing` asks for cannot be.
+        ConflictError: The new key is another workspace's.
+        NotFoundError: There is no such workspace.
+    """
+    with services.database.reading() as session:
+        region = get(session, workspace_id).region
+    given = api_key or SecretStr("unchanged")
+    values, trimmed = _tidy(NewWorkspace(name=name, region=region, api_key=given))
+    if signing is not None:
+        signing, was_trimmed = callback_secrets.tidy(signing)
+        trimmed += ["verification secret"] if was_trimmed else []
+    answer = KeyAnswer(verdict=Verdict.UNKNOWN, reason="")
+    if api_key is not None:
+        with services.database.reading() as session:
+            _require_new(session, region, values.api_key, but=workspace_id)
+        answer = check_key(services, region, values.api_key)
+        _require_not_wrong(answer)
+    now, vault = services.clock.now(), services.vault
+    with services.database.writing() as session:
+        workspace = get(session, workspace_id)
+        workspace.name = values.name
+        if api_key is not None:
+            workspace.api_key = _seal(vault, workspace_id, values.api_key)
+            workspace.api_key_print = fingerprint(values.api_key)
+            workspace.api_key_length = len(values.api_key)
+            workspace.api_key_set_at = now
+            _note(workspace, answer, now)
+            holds.mended(session, workspace_id=workspace_id, now=now)
+        if signing is not None:
+            callback_secrets.put(vault, workspace, signing, now=now)
+        session.add(workspace)
+        audit.record(
+            session, actor, "workspace.changed", subject=_words(workspace), now=now
+        )
+    return Entered(workspace_id=workspace_id, answer=answer, trimmed=trimmed)
+
+
+def check_again(services: Services, workspace_id: UUID) -> KeyAnswer:
+    """Ask Recall about the stored key again and keep the answer; commits.
+
+    Not being able to ask leaves an earlier answer as it was.
+
+    Raises:
+        NotFoundError: There is no such workspace.
+    """
+    with services.database.reading() as session:
+        workspace = get(session, workspace_id)
+        region, seen_at = workspace.region, workspace.api_key_set_at
+        key = api_key(services.vault, workspace)
+    answer = check_key(services, region, key)
+    with services.database.writing() as session:
+        workspace = get(session, workspace_id)
+        is_news = answer.verdict is not Verdict.UNKNOWN or workspace.checked_at is None
+        if is_news and workspace.api_key_set_at == seen_at:
+            _note(workspace, answer, services.clock.now())
+            session.add(workspace)
+    return answer
+
+
+def check_key(services: Services, region: str, key: SecretStr) -> KeyAnswer:
+    """Ask Recall whether it takes this key in this region, by listing nothing much.
+
+    Never raises: not being able to ask is an answer of its own. Keys are good in one
+    region only, and elsewhere answered 401 (contracts/recall.md 1.1).
+    """
+    try:
+        services.recall(region, key).check_key()
+    except UpstreamError as error:
+        if error.status == _WRONG_KEY:
+            return KeyAnswer(
+                verdict=Verdict.WRONG,
+                reason=f"Recall refuses this API key in {region}. A key is good in one "
+                "region only: compare with the address of Recall's own dashboard, "
+                "and copy the key again.",
+            )
+        if error.status == _NO_CREDIT:
+            return KeyAnswer(
+                verdict=Verdict.RIGHT,
+                reason="Recall takes the key, but says the workspace is out of credit. "
+                "Whoever pays for it can add credit in Recall's dashboard.",
+                needs_someone=True,
+            )
+        return KeyAnswer(
+            verdict=Verdict.UNKNOWN, reason=f"The key could not be checked: {error}"
+        )
+    return KeyAnswer(verdict=Verdict.RIGHT, reason="Recall accepted the key.")
+
+
+def get(session: Session, workspace_id: UUID) -> Workspace:
+    """Return the workspace.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    workspace = session.get(Workspace, workspace_id)
+    if workspace is None:
+        raise NotFoundError("workspace")
+    return workspace
+
+
+def find_by_key(session: Session, region: str, key: SecretStr) -> Workspace | None:
+    """Return the workspace with this key in this region, or None."""
+    query = select(Workspace).where(
+        col(Workspace.region) == region,
+        col(Workspace.api_key_print) == fingerprint(key),
+    )
+    return session.exec(query).first()
+
+
+def list_all(session: Session) -> Sequence[Workspace]:
+    """Return every workspace, by name."""
+    return session.exec(select(Workspace).order_by(col(Workspace.name))).all()
+
+
+def api_key(vault: Vault, workspace: Workspace) -> SecretStr:
+    """Open the API key."""
+    return vault.open_text(
+        workspace.api_key, table="workspace", column="api_key", row=workspace.id
+    )
+
+
+def client(services: Services, workspace: Workspace) -> Recall:
+    """Return a client with the workspace's key; connections are shared."""
+    return services.recall(workspace.region, api_key(services.vault, workspace))
+
+
+def _tidy(values: NewWorkspace) -> tuple[NewWorkspace, list[str]]:
+    tidied = replace(
+        values, name=trim(values.name), api_key=trim_secret(values.api_key)
+    )
+    if not tidied.name:
+        raise InvalidInputError("Give it a name that staff will know.", field="name")
+    if len(tidied.name) > _NAME_LENGTH:
+        raise InvalidInputError(
+            f"The name may have {_NAME_LENGTH} characters.", field="name"
+        )
+    if tidied.region not in REGIONS:
+        raise InvalidInputError("Recall has no such region.", field="region")
+    key = tidied.api_key.get_secret_value()
+    require_whole(key, label="API key", field="api_key")
+    return tidied, ["API key"] if values.api_key != tidied.api_key else []
+
+
+def _require_new(
+    session: Session, region: str, key: SecretStr, *, but: UUID | None = None
+) -> None:
+    there = find_by_key(session, region, key)
+    if there is not None and there.id != but:
+        raise ConflictError(
+            f"The workspace {there.name} has this API key in {region} already."
+        )
+
+
+def _require_not_wrong(answer: KeyAnswer) -> None:
+    if answer.verdict is Verdict.WRONG:
+        raise InvalidInputError(answer.reason, field="api_key")
+
+
+def _note(workspace: Workspace, answer: KeyAnswer, now: datetime) -> None:
+    workspace.verdict = answer.verdict
+    workspace.verdict_reason = answer.reason[:300]
+    workspace.checked_at = now
+
+
+def _words(workspace: Workspace) -> str:
+    return f"{workspace.name} ({workspace.region}), key {workspace.api_key_print}"
+
+
+def _seal(vault: Vault, workspace_id: UUID, value: SecretStr) -> bytes:
+    return vault.seal_text(value, table="workspace", column="api_key", row=workspace_id)

@@ -1,0 +1,103 @@
+"""Zoom apps whose app is gone from Recall, and the way to have it again.
+
+Source: contracts/recall.md 3.3, checked 2026-11-23. Recall does not say what becomes of
+the credentials of an app that is deleted.
+"""
+
+from typing import cast
+from uuid import UUID
+
+from sqlalchemy import CursorResult
+from sqlmodel import Session, col, select, update
+
+from dashboard.clients.recall.api import Recall
+from dashboard.errors import ConflictError, UpstreamError
+from dashboard.models.check import Check, Finding, Source
+from dashboard.models.connection import Connection
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.services import audit
+from dashboard.services.recall import workspaces
+from dashboard.services.zoom_apps import apps
+from dashboard.services.audit import Actor
+from dashboard.services.runtime import Services
+
+_NOT_FOUND = 404
+
+
+def release(services: Services, zoom_app_id: UUID, *, actor: Actor) -> None:
+    """Forget the Recall id of an app that is gone there, to create it again; commits.
+
+    Recall is asked first: nothing is forgotten that it still has. Until the app is
+    there again its webhooks wait; then its connections are looked at.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+        ConflictError: Recall has the app.
+        UpstreamError: Recall could not be asked; nothing was changed.
+    """
+    with services.database.reading() as session:
+        zoom_app = apps.get(session, zoom_app_id)
+        recall_app_id, workspace_id = zoom_app.recall_app_id, zoom_app.workspace_id
+        if recall_app_id is None or workspace_id is None:
+            return
+        workspace = workspaces.get(session, workspace_id)
+    _require_gone(workspaces.client(services, workspace), zoom_app, recall_app_id)
+    now = services.clock.now()
+    with services.database.writing() as session:
+        released = session.exec(
+            update(ZoomApp)
+            .where(
+                col(ZoomApp.id) == zoom_app_id,
+                col(ZoomApp.recall_app_id) == recall_app_id,
+            )
+            .values(
+                recall_app_id=None,
+                recall_created_at=None,
+                create_key=None,
+                version=col(ZoomApp.version) + 1,
+            )
+        )
+        if cast("CursorResult[object]", released).rowcount != 1:
+            return
+        session.exec(
+            update(Connection)
+            .where(col(Connection.zoom_app_id) == zoom_app_id)
+            .values(due_at=now)
+        )
+        subject = f"{apps.in_full(zoom_app)}: {recall_app_id}"
+        audit.record(
+            session, actor, "zoom_app.gone_from_recall", subject=subject, now=now
+        )
+
+
+def is_gone(session: Session, zoom_app: ZoomApp) -> bool:
+    """Whether Recall's API said last that it has no such app."""
+    if zoom_app.recall_app_id is None:
+        return False
+    query = (
+        select(Check)
+        .where(
+            col(Check.zoom_app_id) == zoom_app.id,
+            col(Check.source) == Source.RECALL_API,
+        )
+        .order_by(col(Check.id).desc())
+        .limit(1)
+    )
+    last = session.exec(query).first()
+    if last is None or last.finding is not Finding.GONE:
+        return False
+    made_at = zoom_app.recall_created_at
+    return made_at is None or last.at > made_at  # or it is of the one before
+
+
+def _require_gone(recall: Recall, zoom_app: ZoomApp, recall_app_id: UUID) -> None:
+    try:
+        recall.get_app(recall_app_id)
+    except UpstreamError as error:
+        if error.status != _NOT_FOUND:
+            raise
+        # A wrong host answers 404 as well: the list must answer, and be without it.
+        there = recall.list_apps(client_id=zoom_app.client_id)
+        if recall_app_id not in {one.id for one in there}:
+            return
+    raise ConflictError("Recall still has this app, so nothing was changed.")

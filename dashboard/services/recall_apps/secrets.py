@@ -1,0 +1,107 @@
+"""Giving Recall the secrets stored here: one call at a time, its failure written down.
+
+Recall sets both secrets to what is sent (contracts/recall.md 3.4), so a lost answer is
+settled by giving them again.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from dashboard.errors import ConflictError, UpstreamError, VaultError
+from dashboard.services import audit
+from dashboard.services.relay import holds
+from dashboard.services.relay import queues
+from dashboard.services.recall_apps import creation_steps
+from dashboard.services.zoom_apps import secret_changes
+from dashboard.services.validation import schedule
+from dashboard.services.zoom_apps import apps
+from dashboard.services.audit import Actor
+from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps.secret_changes import Failure
+
+PERHAPS = "Perhaps Recall has it; it is given again, which is safe."
+"""Begins the reason where Recall's answer was lost."""
+
+_NOTHING = "Nothing was changed"
+_SOONEST = timedelta(seconds=2)
+_LATEST = timedelta(minutes=5)
+_A_PERSON_MUST_ACT = timedelta(minutes=1)
+_LATEST_THEN = timedelta(hours=1)
+_LONGEST_ASKED = timedelta(minutes=10)
+
+
+def update_in_recall(services: Services, zoom_app_id: UUID, *, actor: Actor) -> None:
+    """Give Recall the client secret and secret token stored here; commits.
+
+    What comes of it is kept in the newest `SecretChange`, and `rotations.tend` goes on
+    with what failed.
+
+    Raises:
+        NotFoundError: No such zoom app.
+        ConflictError: It is not in Recall yet, or a call to Recall is under way.
+        UpstreamError: Recall refused or did not answer; it is tried again by itself.
+        VaultError: What is stored cannot be opened; likewise.
+    """
+    now = services.clock.now()
+    with services.database.writing() as session:
+        zoom_app = apps.get(session, zoom_app_id)
+        workspace_id, recall_app_id = zoom_app.workspace_id, zoom_app.recall_app_id
+        if workspace_id is None or recall_app_id is None:
+            raise ConflictError("This zoom app is not in Recall yet.")
+        taken = secret_changes.claim(session, zoom_app, asked_by=actor.name, now=now)
+    try:
+        # Read after the claim: whatever is stored later is a change of its own.
+        job = creation_steps.open_job(services, zoom_app_id, workspace_id)
+        creation_steps.send_secrets(job, recall_app_id)
+    except (UpstreamError, VaultError) as error:
+        now = services.clock.now()
+        with services.database.writing() as session:
+            secret_changes.failed(session, taken, _failure(error, taken, now), now=now)
+        raise
+    now = services.clock.now()
+    with services.database.writing() as session:
+        secret_changes.given(session, taken, now=now)
+        holds.mended(session, zoom_app_id=zoom_app_id, now=now)
+        holds.hasten(session, zoom_app_id, now=now)
+        schedule.hasten(session, zoom_app_id, now=now)
+        queues.announce(session.connection())
+        audit.record(
+            session,
+            actor,
+            "zoom_app.updated_in_recall",
+            subject=f"{job.name}: {recall_app_id}",
+            now=now,
+        )
+
+
+def _failure(
+    error: UpstreamError | VaultError, taken: secret_changes.Claim, now: datetime
+) -> Failure:
+    waited = now - taken.stored_at
+    if isinstance(error, VaultError):
+        due_at = now + _wait(waited, _A_PERSON_MUST_ACT, _LATEST_THEN)
+        return Failure(why=str(error), may_have_happened=False, due_at=due_at)
+    if error.retryable or error.may_have_happened:
+        wait = _wait(waited, _SOONEST, _LATEST)
+    else:
+        wait = _wait(waited, _A_PERSON_MUST_ACT, _LATEST_THEN)
+    asked = timedelta(seconds=error.retry_after_s or 0)
+    return Failure(
+        why=_why(error),
+        may_have_happened=error.may_have_happened,
+        due_at=now + max(wait, min(asked, _LONGEST_ASKED)),
+    )
+
+
+def _wait(waited: timedelta, least: timedelta, most: timedelta) -> timedelta:
+    """Return half of what was waited so far: waits grow, and no restart forgets it."""
+    return min(max(waited / 2, least), most)
+
+
+def _why(error: UpstreamError) -> str:
+    if not error.may_have_happened:
+        # "Nothing" would be about what is stored here as well.
+        return error.told().replace(_NOTHING, f"{_NOTHING} in Recall", 1)
+    # A client's own advice, to look first, is for calls that may not be repeated.
+    said = str(error).partition(" It may have been carried out")[0]
+    return f"{PERHAPS} {said}"

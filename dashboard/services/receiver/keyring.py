@@ -1,0 +1,224 @@
+"""What the receiver must know of each zoom app, kept in memory for about a second."""
+
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from dashboard.db import Database
+from dashboard.errors import VaultError
+from dashboard.models.secret_change import SecretChange
+from dashboard.models.zoom_app import Environment, Routing, ZoomApp
+from dashboard.services.receiver.signatures import NamedSecret
+from dashboard.services.receiver.signatures import usable
+from dashboard.vault import Vault
+
+_FRESH_S = 1.0
+_RECENT_S = 0.05
+_NEIGHBOURS = 500
+_NAMES = {"secret_token": "current", "previous_secret_token": "previous"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TokenChange:
+    """How far the newest change of a zoom app's secret token has come.
+
+    Attributes:
+        is_in_recall: Whether Recall was given the secret token stored here.
+        is_seen: Whether Zoom was seen signing with it.
+    """
+
+    is_in_recall: bool
+    is_seen: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AppCredentials:
+    """A zoom app as the receiver sees it.
+
+    Attributes:
+        secrets: Current, then previous; without empty ones, so it may be empty.
+        has_recall_app: Whether there is anywhere to forward to.
+        version: Grows with each change.
+        rotating_until: Until when Zoom may sign with a secret token that is not known
+            here yet; None while no rotation is announced.
+        change: Of the secret token; None when it was never changed.
+    """
+
+    id: UUID
+    routing: Routing
+    secrets: tuple[NamedSecret, ...]
+    has_recall_app: bool
+    version: int
+    rotating_until: datetime | None = None
+    change: TokenChange | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Neighbour:
+    """A zoom app as an explanation names it; its secrets stay sealed until tried.
+
+    Attributes:
+        sealed: (column, sealed text) of each secret token, current first.
+    """
+
+    id: UUID
+    name: str
+    environment: Environment
+    client_id: str
+    sealed: tuple[tuple[str, bytes | None], ...]
+
+    def is_sibling(self, other: "Neighbour") -> bool:
+        """Whether it is likely the other environment of the same Zoom app."""
+        return (
+            self.environment != other.environment
+            and self.name.strip().casefold() == other.name.strip().casefold()
+        )
+
+
+class Keyring:
+    """Opens secret tokens once a second instead of once a request; thread-safe."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+        self._lock = threading.Lock()
+        self._known: dict[UUID, tuple[float, AppCredentials]] = {}
+        self._neighbours: tuple[float, tuple[Neighbour, ...]] | None = None
+
+    def find(self, app_id: UUID) -> AppCredentials | None:
+        """Return the zoom app as it was at most a second ago, or None.
+
+        An unknown one is always looked up: it may have been added just now.
+
+        Raises:
+            StorageError: The database cannot be read.
+        """
+        return self._find(app_id, _FRESH_S)
+
+    def recall(self, app_id: UUID) -> AppCredentials | None:
+        """Return the zoom app if it was looked up within a second; asks nobody."""
+        known = self._known.get(app_id)
+        if known is not None and time.monotonic() - known[0] < _FRESH_S:
+            return known[1]
+        return None
+
+    def find_newer(self, app_id: UUID) -> AppCredentials | None:
+        """Return the zoom app as it is now, for a secret that did not match.
+
+        A flood of forged requests costs 20 look-ups a second, not one each.
+
+        Raises:
+            StorageError: The database cannot be read.
+        """
+        return self._find(app_id, _RECENT_S)
+
+    def neighbours(self) -> tuple[Neighbour, ...]:
+        """Return the zoom apps as they were at most a second ago, newest first.
+
+        At most 500 of them: what is asked for is an explanation, never a verdict.
+
+        Raises:
+            StorageError: The database cannot be read.
+        """
+        with self._lock:
+            known, asked_at = self._neighbours, time.monotonic()
+            if known is not None and asked_at - known[0] < _FRESH_S:
+                return known[1]
+            query = select(ZoomApp).order_by(col(ZoomApp.created_at).desc())
+            with self._database.reading() as session:
+                rows = session.exec(query.limit(_NEIGHBOURS)).all()
+            found = tuple(_neighbour(row) for row in rows)
+            self._neighbours = (asked_at, found)
+            return found
+
+    def secrets_of(self, neighbour: Neighbour) -> tuple[NamedSecret, ...]:
+        """Open a neighbour's secret tokens: current, then previous; no empty ones."""
+        return tuple(usable(self._open(neighbour.id, neighbour.sealed)))
+
+    def _find(self, app_id: UUID, oldest_s: float) -> AppCredentials | None:
+        known = self._known.get(app_id)
+        if known is not None and time.monotonic() - known[0] < oldest_s:
+            return known[1]
+        # One thread looks; the others wait for what it finds.
+        with self._lock:
+            known = self._known.get(app_id)
+            if known is not None and time.monotonic() - known[0] < oldest_s:
+                return known[1]
+            return self._look(app_id)
+
+    def _look(self, app_id: UUID) -> AppCredentials | None:
+        looked_at = time.monotonic()
+        with self._database.reading() as session:
+            app = session.exec(select(ZoomApp).where(ZoomApp.id == app_id)).first()
+            change = _newest_change(session, app_id)
+        if app is None:
+            self._known.pop(app_id, None)
+            return None
+        found = AppCredentials(
+            id=app.id,
+            routing=app.routing,
+            secrets=tuple(usable(self._open(app.id, _sealed(app)))),
+            has_recall_app=app.recall_app_id is not None
+            and app.workspace_id is not None,
+            version=app.version,
+            rotating_until=app.rotation_until,
+            change=change,
+        )
+        self._known[app_id] = (looked_at, found)
+        return found
+
+    def _open(
+        self, app_id: UUID, sealed: tuple[tuple[str, bytes | None], ...]
+    ) -> list[NamedSecret]:
+        found = []
+        for column, text in sealed:
+            if not text:
+                continue
+            try:
+                secret = self._vault.open_text(
+                    text, table="zoom_app", column=column, row=app_id
+                )
+            except VaultError:
+                # As good as none: 503 until the right key is back, never accepted.
+                continue
+            found.append(NamedSecret(name=_NAMES[column], secret=secret))
+        return found
+
+
+def _newest_change(session: Session, app_id: UUID) -> TokenChange | None:
+    query = (
+        select(SecretChange)
+        .where(
+            col(SecretChange.zoom_app_id) == app_id, col(SecretChange.has_secret_token)
+        )
+        .order_by(col(SecretChange.id).desc())
+        .limit(1)
+    )
+    newest = session.exec(query).first()
+    if newest is None:
+        return None
+    return TokenChange(
+        is_in_recall=newest.recall_at is not None,
+        is_seen=newest.zoom_seen_at is not None or newest.ended_at is not None,
+    )
+
+
+def _sealed(app: ZoomApp) -> tuple[tuple[str, bytes | None], ...]:
+    return (
+        ("secret_token", app.secret_token),
+        ("previous_secret_token", app.previous_secret_token),
+    )
+
+
+def _neighbour(app: ZoomApp) -> Neighbour:
+    return Neighbour(
+        id=app.id,
+        name=app.name,
+        environment=app.environment,
+        client_id=app.client_id,
+        sealed=_sealed(app),
+    )

@@ -1,0 +1,211 @@
+"""Refused requests: counted all, kept as a bounded sample, written in batches.
+
+A flood of forged requests costs a few rows a second, whatever its rate.
+"""
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import delete, insert, update
+from sqlmodel import Session, col, select
+
+from dashboard.models.check import Finding, Source
+from dashboard.models.ids import new_id
+from dashboard.models.webhook import Refusal, RefusalCount
+from dashboard.services.validation import evidence
+from dashboard.services.receiver.signatures import Cause
+
+_SAMPLES_A_BATCH = 5
+_EXPLAINED_A_SECOND = 20
+_FLOOD_A_SECOND = 200
+_MISMATCH_EVERY = timedelta(seconds=10)
+# Of Zoom's challenges; the others were signed with another secret token.
+_FINDINGS = dict.fromkeys(
+    (Cause.REWRITTEN, Cause.LENGTH, Cause.FUTURE, Cause.TOO_OLD), Finding.FAILED
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refused:
+    """One refused request.
+
+    Attributes:
+        detail: What was seen; behind a line break, who mends it where. Holds no
+            secret.
+        status: HTTP status it was answered with.
+        body_bytes: How many bytes came, or were declared when none were read.
+        is_challenge: Whether it says that it is `endpoint.url_validation`, and its
+            signature or its time is wrong.
+    """
+
+    zoom_app_id: UUID
+    cause: Cause
+    detail: str
+    status: int
+    body_bytes: int
+    user_agent: str
+    address: str
+    received_at: datetime
+    is_challenge: bool = False
+
+
+@dataclass(kw_only=True)
+class Gathered:
+    """What was refused since the last batch.
+
+    Attributes:
+        counts: Requests for each (zoom app, cause, hour).
+        samples: At most a few for each zoom app and cause.
+        mismatches: Challenges that were refused, at most one a zoom app.
+    """
+
+    counts: Counter[tuple[UUID, Cause, datetime]] = field(default_factory=Counter)
+    samples: dict[tuple[UUID, Cause], list[Refused]] = field(default_factory=dict)
+    mismatches: dict[UUID, Refused] = field(default_factory=dict)
+
+
+class Tally:
+    """Gathers refusals in memory, in bounded space; thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._gathered = Gathered()
+        self._mismatch_at: dict[UUID, datetime] = {}
+        self._explained: tuple[int, int] = (0, 0)
+        self._is_flooded = False
+
+    def note(self, refused: Refused) -> bool:
+        """Count one; return whether it is kept as a sample too."""
+        app_id, cause = refused.zoom_app_id, refused.cause
+        hour_at = refused.received_at.replace(minute=0, second=0, microsecond=0)
+        with self._lock:
+            gathered = self._gathered
+            gathered.counts[app_id, cause, hour_at] += 1
+            if refused.is_challenge:
+                self._note_mismatch(refused)
+            samples = gathered.samples.setdefault((app_id, cause), [])
+            if len(samples) >= _SAMPLES_A_BATCH:
+                return False
+            samples.append(refused)
+            return True
+
+    def forget_mismatch(self, zoom_app_id: UUID) -> None:
+        """A challenge of this zoom app was right: the next wrong one is news again."""
+        self._mismatch_at.pop(zoom_app_id, None)
+
+    def may_explain(self, now: datetime) -> bool:
+        """Whether there is budget left in this second to look closer at one.
+
+        There is none in a second that follows a flood: more than 200 that asked.
+        """
+        second = int(now.timestamp())
+        with self._lock:
+            last, asked = self._explained
+            if last != second:
+                self._is_flooded = last == second - 1 and asked > _FLOOD_A_SECOND
+                asked = 0
+            self._explained = (second, asked + 1)
+            return asked < _EXPLAINED_A_SECOND and not self._is_flooded
+
+    def take(self) -> Gathered | None:
+        """Return what was gathered and begin anew; None when there is nothing."""
+        with self._lock:
+            if not self._gathered.counts:
+                return None
+            gathered, self._gathered = self._gathered, Gathered()
+            return gathered
+
+    def _note_mismatch(self, refused: Refused) -> None:
+        last = self._mismatch_at.get(refused.zoom_app_id)
+        if last is not None and abs(refused.received_at - last) < _MISMATCH_EVERY:
+            return
+        self._mismatch_at[refused.zoom_app_id] = refused.received_at
+        self._gathered.mismatches[refused.zoom_app_id] = refused
+
+
+def record(session: Session, gathered: Gathered, *, sample_limit: int) -> None:
+    """Write a batch; the caller commits.
+
+    Args:
+        session: Writing.
+        gathered: From `Tally.take`.
+        sample_limit: How many refusals are kept for each zoom app, oldest given up.
+    """
+    for (app_id, cause, hour_at), requests in sorted(gathered.counts.items()):
+        _count(session, app_id, cause, hour_at, requests)
+    rows = [
+        _row(refused) for samples in gathered.samples.values() for refused in samples
+    ]
+    if rows:
+        session.connection().execute(insert(Refusal), rows)
+    for app_id in sorted({app_id for app_id, _ in gathered.samples}):
+        _prune(session, app_id, sample_limit)
+    for refused in gathered.mismatches.values():
+        evidence.record(
+            session,
+            zoom_app_id=refused.zoom_app_id,
+            source=Source.ZOOM_CHALLENGE,
+            finding=_FINDINGS.get(refused.cause, Finding.SECRET_MISMATCH),
+            detail=refused.detail,
+            at=refused.received_at,
+        )
+
+
+def _count(
+    session: Session, app_id: UUID, cause: Cause, hour_at: datetime, requests: int
+) -> None:
+    connection = session.connection()
+    counted = connection.execute(
+        update(RefusalCount)
+        .where(
+            col(RefusalCount.zoom_app_id) == app_id,
+            col(RefusalCount.cause) == cause.value,
+            col(RefusalCount.hour_at) == hour_at,
+        )
+        .values(requests=col(RefusalCount.requests) + requests)
+    )
+    if counted.rowcount:
+        return
+    connection.execute(
+        insert(RefusalCount).values(
+            id=new_id(hour_at),
+            zoom_app_id=app_id,
+            cause=cause.value,
+            hour_at=hour_at,
+            requests=requests,
+        )
+    )
+
+
+def _row(refused: Refused) -> dict[str, object]:
+    return {
+        "id": new_id(refused.received_at),
+        "zoom_app_id": refused.zoom_app_id,
+        "cause": refused.cause.value,
+        "detail": refused.detail[:500],
+        "status": refused.status,
+        "body_bytes": refused.body_bytes,
+        "user_agent": _printable(refused.user_agent, 120),
+        "address": _printable(refused.address, 64),
+        "received_at": refused.received_at,
+    }
+
+
+def _prune(session: Session, app_id: UUID, limit: int) -> None:
+    of_app = col(Refusal.zoom_app_id) == app_id
+    newest_first = col(Refusal.id).desc()
+    too_many = session.exec(
+        select(Refusal.id).where(of_app).order_by(newest_first).offset(limit).limit(1)
+    ).first()
+    if too_many is not None:
+        session.connection().execute(
+            delete(Refusal).where(of_app, col(Refusal.id) <= too_many)
+        )
+
+
+def _printable(text: str, limit: int) -> str:
+    # A stranger wrote it: PostgreSQL takes no NUL, a page wants no control characters.
+    return "".join(c if c.isprintable() else "?" for c in text[:limit])

@@ -1,0 +1,274 @@
+"""Taking webhooks in: one writer a process commits what has gathered, then answers.
+
+Every request waits for the commit of its own batch, so a webhook answered 200 is on
+disk. Sealing and hashing happen in the request's thread; the writer only writes.
+"""
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from dashboard.clock import Clock
+from dashboard.db import Database
+from dashboard.errors import StorageError
+from dashboard.services.receiver import refusals
+from dashboard.services.receiver.batches import Arrivals
+from dashboard.services.receiver.batches import Pending
+from dashboard.services.receiver.batches import Received
+from dashboard.services.receiver.keyring import Keyring
+from dashboard.services.relay.queues import announce
+from dashboard.services.receiver.refusals import Refused
+from dashboard.services.receiver.refusals import Tally
+from dashboard.services.receiver.batches import Waiter
+from dashboard.services.receiver.batches import settle
+from dashboard.settings import Settings
+from dashboard.vault import Vault
+
+_BATCH = 256
+_QUEUE = 4096
+_ANSWER_TIMEOUT_S = 8.0
+_TOO_LONG = "Storing took too long."
+_REFUSALS_EVERY_S = 0.25
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accepted:
+    """What is committed.
+
+    Attributes:
+        webhook_id: The row; of the first arrival when this one is a repeat.
+        is_repeat: Whether it was here already: nothing is forwarded again.
+    """
+
+    webhook_id: int
+    is_repeat: bool
+
+
+def _give_up(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_exception(StorageError(_TOO_LONG))
+
+
+def _accepted(pending: Pending) -> Accepted:
+    if pending.error is not None:
+        raise pending.error
+    return Accepted(webhook_id=pending.stored_id, is_repeat=pending.is_repeat)
+
+
+class Intake:
+    """The group-committing writer of one process; its thread starts when needed.
+
+    Attributes:
+        clock: Tells the receiver the time.
+        keyring: The zoom apps and their secrets.
+        tally: Refusals not yet written.
+    """
+
+    def __init__(
+        self, database: Database, vault: Vault, clock: Clock, settings: Settings
+    ) -> None:
+        self.clock = clock
+        self.keyring = Keyring(database, vault)
+        self.tally = Tally()
+        self.settings = settings
+        self._database = database
+        self._arrivals = Arrivals(database, vault)
+        self._queue: queue.SimpleQueue[Pending | threading.Event | None]
+        self._queue = queue.SimpleQueue()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._is_closed = False
+        self._listeners: tuple[Callable[[], None], ...] = ()
+        self._events_noted: dict[object, datetime] = {}
+        self._refusals_due = 0.0
+
+    def accept(self, received: Received) -> Accepted:
+        """Return when the webhook is on disk, with what else came meanwhile.
+
+        Raises:
+            StorageError: It could not be stored, or too many are waiting already.
+        """
+        latch = threading.Lock()
+        latch.acquire()
+        pending = self._submit(received, latch.release)
+        if not latch.acquire(timeout=_ANSWER_TIMEOUT_S):
+            raise StorageError(_TOO_LONG)
+        return _accepted(pending)
+
+    async def accepted(self, received: Received) -> Accepted:
+        """As `accept`, for an event loop.
+
+        Raises:
+            StorageError: As `accept`.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        pending = self._submit(received, future)
+        # `asyncio.timeout` costs several times as much, on the way of every webhook.
+        timer = loop.call_later(_ANSWER_TIMEOUT_S, _give_up, future)
+        try:
+            await future
+        finally:
+            timer.cancel()
+        return _accepted(pending)
+
+    def _submit(self, received: Received, waiter: Waiter) -> Pending:
+        if self._is_closed:
+            raise StorageError("The dashboard is stopping.")
+        if self._queue.qsize() >= _QUEUE:
+            raise StorageError("Too many webhooks wait to be stored.")
+        pending = self._arrivals.prepare(received, waiter)
+        self._put(pending)
+        return pending
+
+    def refuse(self, refused: Refused) -> bool:
+        """Count a refusal; it is written within a second. Never blocks, never raises.
+
+        Returns:
+            Whether it is kept in the sample, and so worth a line in the log.
+        """
+        is_kept = self.tally.note(refused)
+        if is_kept and not self._is_closed:
+            self._put(None)
+        return is_kept
+
+    def flush(self) -> None:
+        """Return when everything accepted or refused before is written."""
+        done = threading.Event()
+        self._put(done)
+        done.wait(_ANSWER_TIMEOUT_S)
+
+    def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` after each commit, in the writer's thread.
+
+        Returns:
+            Stops the calls.
+        """
+        self._listeners = (*self._listeners, callback)
+
+        def stop() -> None:
+            self._listeners = tuple(one for one in self._listeners if one != callback)
+
+        return stop
+
+    def close(self) -> None:
+        """Write what has gathered and end the thread; accepts nothing afterwards."""
+        self._is_closed = True
+        with self._starting:
+            thread = self._thread
+        if thread is not None:
+            self._queue.put(None)
+            thread.join()
+
+    def _put(self, item: Pending | threading.Event | None) -> None:
+        if self._thread is None or not self._thread.is_alive():
+            with self._starting:
+                self._start()
+        self._queue.put(item)
+
+    def _start(self) -> None:
+        if self._is_closed:
+            raise StorageError("The dashboard is stopping.")
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(
+                target=self._run, name="intake", daemon=True
+            )
+            self._thread.start()
+
+    def _run(self) -> None:
+        is_closing = False
+        while not is_closing or not self._queue.empty():
+            batch, flushed = self._gather()
+            self._write(batch)
+            is_closing = self._is_closed
+            try:
+                if batch:
+                    self._tell(batch)
+                if flushed or is_closing or time.monotonic() >= self._refusals_due:
+                    self._write_refusals()
+            except Exception as error:  # noqa: BLE001 - if this thread ended, every webhook after it would wait in vain
+                _log.error("intake.interrupted", reason=type(error).__name__)
+            for each in flushed:
+                each.set()
+
+    def _gather(self) -> tuple[list[Pending], list[threading.Event]]:
+        """Wait for work; return what has gathered, at most a batch."""
+        batch: list[Pending] = []
+        flushed: list[threading.Event] = []
+        wait_s = self._refusals_due - time.monotonic()
+        try:
+            # While refusals wait for their turn, sleep no longer than that.
+            item = self._queue.get(timeout=wait_s if wait_s > 0 else None)
+            while True:
+                if isinstance(item, Pending):
+                    batch.append(item)
+                elif item is not None:
+                    flushed.append(item)
+                if len(batch) >= _BATCH:
+                    break
+                item = self._queue.get_nowait()
+        except queue.Empty:
+            pass
+        return batch, flushed
+
+    def _write(self, batch: list[Pending]) -> None:
+        if not batch:
+            return
+        error: StorageError | None = None
+        try:
+            self._write_twice(batch)
+        except Exception as caught:  # noqa: BLE001 - each request of the batch waits, and is answered 503 then
+            if not isinstance(caught, StorageError) and len(batch) > 1:
+                # One that the database will not have must not fail the others.
+                for pending in batch:
+                    self._write([pending])
+                return
+            error = StorageError(f"Nothing was stored: {type(caught).__name__}.")
+        for pending in batch:
+            pending.error = error
+        settle(pending.waiter for pending in batch)
+
+    def _write_twice(self, batch: list[Pending]) -> None:
+        try:
+            self._write_once(batch)
+        except (SQLAlchemyError, LookupError):
+            # Another process was faster with the same webhook, now it is known; or
+            # removed the row that this one repeats.
+            self._write_once(batch)
+
+    def _write_once(self, batch: list[Pending]) -> None:
+        with self._database.writing_fast() as connection:
+            self._arrivals.record(connection, batch, noted=self._events_noted)
+            announce(connection)
+
+    def _tell(self, batch: list[Pending]) -> None:
+        stored = [pending for pending in batch if pending.error is None]
+        for pending in stored:
+            if pending.is_challenge:
+                self.tally.forget_mismatch(pending.received.app.id)
+        for listener in self._listeners if stored else ():
+            listener()
+
+    def _write_refusals(self) -> None:
+        gathered = self.tally.take()
+        if gathered is None:
+            return
+        self._refusals_due = time.monotonic() + _REFUSALS_EVERY_S
+        limit = self.settings.refused_sample
+        for _ in range(2):  # the second time another process's count is there
+            try:
+                with self._database.writing() as session:
+                    refusals.record(session, gathered, sample_limit=limit)
+            except SQLAlchemyError:
+                continue
+            except StorageError:
+                return  # a refusal is not owed to anybody
+            return

@@ -1,0 +1,199 @@
+"""Claims: which webhooks and resends a worker may send now, oldest first.
+
+The rows are the queue, two of them: webhooks on their first way, and redeliveries of
+resends with what room is left. Each zoom app's are read by themselves, so that one that
+stands still with many delays no other.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, Table, update
+from sqlmodel import Session
+
+from dashboard.services.relay import holds
+from dashboard.services.relay.deliveries import Delivery
+from dashboard.services.relay.queues import DUE
+from dashboard.services.relay.queues import DUE_BEFORE
+from dashboard.services.relay.queues import DUE_NEWLY
+from dashboard.services.relay.queues import REDELIVERY
+from dashboard.services.relay.queues import WEBHOOK
+from dashboard.services.relay.queues import Target
+from dashboard.services.relay.queues import targets_of
+
+LEASE = timedelta(seconds=30)
+"""Longer than the longest delivery, which is given up after 15 seconds."""
+
+A_WORKSPACE = 256
+"""Under way at once in a workspace where there are few: a slow one has no more."""
+
+_IN_ALL = 1024
+_AT_LEAST = 8
+
+
+def is_any_due(session: Session, *, now: datetime) -> bool:
+    """Whether there may be something to claim: a look that locks nothing."""
+    return any(target.is_due(now) for target in targets_of(session))
+
+
+def take(
+    session: Session,
+    *,
+    limit: int,
+    now: datetime,
+    worker: str,
+    under_way: Mapping[UUID, int] | None = None,
+) -> list[Delivery]:
+    """Claim what is due, oldest first; the caller commits, then sends.
+
+    Only of zoom apps that have their Recall app; others stay waiting and are due as
+    soon as theirs is created. Of what stands still only a probe.
+
+    Args:
+        session: Writing. On PostgreSQL many workers may do this at once.
+        limit: How many at most.
+        now: Aware.
+        worker: Who takes them, "host:process".
+        under_way: How many this worker is sending to each workspace.
+    """
+    targets = targets_of(session)
+    workspaces = {target.workspace_id for target in targets}
+    a_workspace = max(_AT_LEAST, min(A_WORKSPACE, _IN_ALL // max(len(workspaces), 1)))
+    due = sorted(
+        (target for target in targets if target.is_due(now)),
+        key=lambda target: target.due_at or now,
+    )
+    by_workspace: defaultdict[UUID, list[Target]] = defaultdict(list)
+    for target in due:
+        by_workspace[target.workspace_id].append(target)
+    claim = _Claim(session, now=now, worker=worker)
+    for workspace_id, found in by_workspace.items():
+        room = a_workspace - (under_way or {}).get(workspace_id, 0)
+        claim.of_workspace(found, limit=min(room, limit - len(claim.taken)))
+    claim.lease()
+    return claim.taken
+
+
+class _Claim:
+    """What one worker takes in one transaction.
+
+    Attributes:
+        taken: So far.
+    """
+
+    def __init__(self, session: Session, *, now: datetime, worker: str) -> None:
+        self.taken: list[Delivery] = []
+        self._session = session
+        self._now = now
+        self._worker = worker
+
+    def of_workspace(self, targets: Sequence[Target], *, limit: int) -> None:
+        """Take a workspace's share: webhooks first, then resends.
+
+        Args:
+            targets: With something due, the oldest first.
+            limit: How many at most.
+        """
+        probed: set[UUID] = set()
+        for target in (each for each in targets if each.probes):
+            if probed & target.probes:
+                continue  # one probe at a time
+            if self._probe(target):
+                probed |= target.probes
+        # The one with the oldest, and so perhaps with the most, takes what is left.
+        free = [each for each in reversed(targets) if not each.probes]
+        for queue in (WEBHOOK, REDELIVERY):
+            for left, target in zip(range(len(free), 0, -1), free, strict=True):
+                # Each zoom app its share, so that one with many delays no other.
+                taken = self._of_app(queue, target, limit=-(-max(limit, 0) // left))
+                limit -= taken
+
+    def lease(self) -> None:
+        """Write the claims down: due again when the lease ends.
+
+        That alone gives a dead worker's claim back.
+        """
+        until = self._now + LEASE
+        ids = {
+            WEBHOOK: [e.webhook_id for e in self.taken if e.redelivery_id is None],
+            REDELIVERY: [e.redelivery_id for e in self.taken if e.redelivery_id],
+        }
+        for queue, rows in ids.items():
+            if rows:
+                self._session.connection().execute(
+                    update(queue)
+                    .where(queue.c.id.in_(rows))
+                    .values(claim=queue.c.claim + 1, lease_until=until, due_at=until)
+                )
+
+    def _probe(self, target: Target) -> bool:
+        is_free = holds.claim_probes(
+            self._session, target.probes, until=self._now + LEASE, now=self._now
+        )
+        if not is_free:
+            return False
+        # What Recall makes of the present secret token is what the probe is to tell.
+        if target.token_since is not None and not target.is_behind:
+            for queue in (WEBHOOK, REDELIVERY):
+                if self._of_app(queue, target, limit=1, due=DUE_NEWLY):
+                    return True
+        return any(
+            self._of_app(queue, target, limit=1) for queue in (WEBHOOK, REDELIVERY)
+        )
+
+    def _of_app(
+        self,
+        queue: Table,
+        target: Target,
+        *,
+        limit: int,
+        due: Mapping[Table, Select[Any]] = DUE,
+    ) -> int:
+        due_at = target.webhook_due_at if queue is WEBHOOK else target.redelivery_due_at
+        if limit <= 0 or due_at is None or due_at > self._now:
+            return 0
+        if target.is_behind:
+            due = DUE_BEFORE
+        values: dict[str, Any] = {
+            "app_id": target.zoom_app_id,
+            "now": self._now,
+            "at_most": limit,
+        }
+        if due is not DUE:
+            values["token_since"] = target.token_since
+        rows = self._session.connection().execute(due[queue], values)
+        fresh = [
+            Delivery(
+                webhook_id=webhook_id,
+                redelivery_id=redelivery_id,
+                claim=claim + 1,
+                worker=self._worker,
+                attempts=attempts,
+                event=event,
+                verdict=verdict,
+                received_at=received_at,
+                zoom_app_id=target.zoom_app_id,
+                recall_app_id=target.recall_app_id,
+                workspace_id=target.workspace_id,
+                region=target.region,
+                headers=headers,
+                body=body,
+                probes=target.probes,
+            )
+            for (
+                webhook_id,
+                redelivery_id,
+                claim,
+                attempts,
+                event,
+                verdict,
+                received_at,
+                headers,
+                body,
+            ) in rows
+        ]
+        self.taken += fresh
+        return len(fresh)

@@ -1,0 +1,223 @@
+"""Forwarding: what the result of a delivery changes, under its own claim only.
+
+The rows are the queue. A claim ends by itself, so a dead worker gives it back, and
+every write-back is conditional on the claim counter, so a late worker changes nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Table, bindparam, func, insert, null, select, update
+from sqlmodel import Session, SQLModel
+
+from dashboard.columns import UtcDateTime
+from dashboard.models.check import Source
+from dashboard.models.webhook import Attempt, Outcome
+from dashboard.services.relay import holds
+from dashboard.services.validation import evidence
+from dashboard.services.relay.claims import LEASE
+from dashboard.services.relay.claims import is_any_due
+from dashboard.services.relay.claims import take
+from dashboard.services.relay.deliveries import Change
+from dashboard.services.relay.deliveries import Result
+from dashboard.services.relay.deliveries import attempt
+from dashboard.services.relay.deliveries import change
+from dashboard.services.relay.queues import CHANNEL
+from dashboard.services.relay.queues import REDELIVERY
+from dashboard.services.relay.queues import WEBHOOK
+from dashboard.services.relay.queues import announce
+from dashboard.services.relay.queues import is_waiting
+
+__all__ = [
+    "CHANNEL",
+    "LEASE",
+    "announce",
+    "is_any_due",
+    "record",
+    "release_all",
+    "take",
+]
+
+
+def _table(model: type[SQLModel]) -> Table:
+    return SQLModel.metadata.tables[str(model.__tablename__)]
+
+
+_ADD_ATTEMPTS = insert(_table(Attempt))
+_NEW_ENDED_AT = bindparam("new_ended_at", type_=UtcDateTime)
+_ENDED: dict[Table, dict[str, Any]] = {
+    WEBHOOK: {"delivered_at": func.coalesce(WEBHOOK.c.delivered_at, _NEW_ENDED_AT)},
+    REDELIVERY: {"ended_at": _NEW_ENDED_AT},
+}
+_TAKEN_BY_RECALL = {
+    queue: update(queue)
+    .where(queue.c.id.in_(bindparam("ids", expanding=True)))
+    .values(
+        outcome=Outcome.DELIVERED.value,
+        outcome_reason=bindparam("new_reason"),
+        attempts=queue.c.attempts + 1,
+        due_at=_NEW_ENDED_AT,
+        lease_until=null(),
+        **_ENDED[queue],
+    )
+    for queue in (WEBHOOK, REDELIVERY)
+}
+_CHANGE = {
+    queue: update(queue)
+    .where(queue.c.id == bindparam("its_id"))
+    .values(
+        outcome=bindparam("new_outcome"),
+        outcome_reason=bindparam("new_reason"),
+        attempts=bindparam("new_attempts"),
+        due_at=bindparam("new_due_at"),
+        lease_until=null(),
+        **({"ended_at": _NEW_ENDED_AT} if queue is REDELIVERY else {}),
+    )
+    for queue in (WEBHOOK, REDELIVERY)
+}
+
+
+def release_all(session: Session, *, now: datetime) -> None:
+    """End every lease; the caller commits. Only where no other worker can be.
+
+    Claims stay as they are, so that a result of before still counts.
+    """
+    for queue in (WEBHOOK, REDELIVERY):
+        session.connection().execute(
+            update(queue)
+            .where(is_waiting(queue), queue.c.lease_until.is_not(None))
+            .values(lease_until=null(), due_at=now)
+        )
+
+
+def record(
+    session: Session, results: Sequence[Result], *, now: datetime, retention: timedelta
+) -> int:
+    """Write results back; the caller commits. May be called again after a rollback.
+
+    A result whose claim is no longer the row's changes nothing. One of a resend that
+    was cancelled meanwhile adds its attempt, for it was made, and changes nothing else.
+
+    Args:
+        session: Writing.
+        results: Of different rows.
+        now: Aware; the next attempts are counted from here.
+        retention: How long after its arrival a webhook is tried that a person can
+            mend.
+
+    Returns:
+        How many still held their claim.
+    """
+    attempts: list[dict[str, Any]] = []
+    counted: list[Result] = []
+    ordered = sorted(results, key=lambda result: result.delivery.row_id)
+    for queue in (WEBHOOK, REDELIVERY):
+        mine = [each for each in ordered if _queue(each) is queue]
+        if not mine:
+            continue
+        outcomes = _outcomes(session, queue, mine)
+        changes: list[tuple[Result, Change]] = []
+        for each in mine:
+            outcome = outcomes.get((each.delivery.row_id, each.delivery.claim))
+            if outcome is None:
+                continue
+            its_change = change(each, now=now, retention=retention)
+            attempts.append(attempt(each, verdict=its_change.reason))
+            if outcome == Outcome.WAITING:
+                changes.append((each, its_change))
+        _write(session, queue, changes, now)
+        counted += [each for each, _ in changes]
+    if attempts:
+        session.connection().execute(_ADD_ATTEMPTS, attempts)
+    if counted:
+        holds.note(session, counted, now=now)
+    for each in counted:
+        _note(session, each)
+    return len(counted)
+
+
+def _queue(result: Result) -> Table:
+    return WEBHOOK if result.delivery.redelivery_id is None else REDELIVERY
+
+
+def _outcomes(
+    session: Session, queue: Table, results: Sequence[Result]
+) -> dict[tuple[int, int], str]:
+    """Return the outcome of each row by its id and claim, and lock the rows."""
+    rows = session.connection().execute(
+        select(queue.c.id, queue.c.claim, queue.c.outcome)
+        .where(queue.c.id.in_([each.delivery.row_id for each in results]))
+        .order_by(queue.c.id)
+        .with_for_update()
+    )
+    return {(row_id, claim): outcome for row_id, claim, outcome in rows}
+
+
+def _write(
+    session: Session,
+    queue: Table,
+    changes: Sequence[tuple[Result, Change]],
+    now: datetime,
+) -> None:
+    """Write the rows; what Recall took, nearly all, by one statement an answer."""
+    taken: defaultdict[str, list[int]] = defaultdict(list)
+    others: list[dict[str, Any]] = []
+    for each, its_change in changes:
+        if its_change.outcome is Outcome.DELIVERED:
+            taken[its_change.reason].append(each.delivery.row_id)
+            continue
+        is_over = its_change.outcome is not Outcome.WAITING
+        values = {
+            "its_id": each.delivery.row_id,
+            "new_outcome": its_change.outcome.value,
+            "new_reason": its_change.reason,
+            "new_attempts": its_change.attempts,
+            "new_due_at": its_change.due_at,
+        }
+        if queue is REDELIVERY:
+            values["new_ended_at"] = now if is_over else None
+        others.append(values)
+    connection = session.connection()
+    for reason, ids in taken.items():
+        values = {"ids": ids, "new_reason": reason, "new_ended_at": now}
+        connection.execute(_TAKEN_BY_RECALL[queue], values)
+    if others:
+        connection.execute(_CHANGE[queue], others)
+    if queue is REDELIVERY:
+        _tell_webhooks(session, changes, now)
+
+
+def _tell_webhooks(
+    session: Session, changes: Sequence[tuple[Result, Change]], now: datetime
+) -> None:
+    """A webhook keeps all of its first forwarding but when Recall first took it."""
+    taken = [
+        each.delivery.webhook_id
+        for each, its_change in changes
+        if its_change.outcome is Outcome.DELIVERED
+    ]
+    if taken:
+        session.connection().execute(
+            update(WEBHOOK)
+            .where(WEBHOOK.c.id.in_(taken), WEBHOOK.c.delivered_at.is_(None))
+            .values(delivered_at=now)
+        )
+
+
+def _note(session: Session, result: Result) -> None:
+    """Keep what Recall's answer to a challenge says of its secret token."""
+    if result.challenge is None:
+        return
+    finding, detail = result.challenge
+    evidence.record(
+        session,
+        zoom_app_id=result.delivery.zoom_app_id,
+        source=Source.RECALL_CHALLENGE,
+        finding=finding,
+        detail=detail,
+        took_ms=result.latency_ms,
+        webhook_id=result.delivery.webhook_id,
+        at=result.started_at,
+    )

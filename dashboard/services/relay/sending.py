@@ -1,0 +1,98 @@
+"""One claimed webhook to Recall and back: open, post untouched, judge."""
+
+import json
+
+from aiohttp import ClientSession
+
+from dashboard.clients import delivery as wire
+from dashboard.clients.delivery import Answer, Failure
+from dashboard.clients.recall.api import REGIONS
+from dashboard.clients.recall.api import webhook_url
+from dashboard.errors import StorageError, VaultError
+from dashboard.models.check import Finding
+from dashboard.services.receiver import events
+from dashboard.services.runtime import Services
+from dashboard.services.relay.deliveries import Delivery
+from dashboard.services.relay.deliveries import Result
+from dashboard.services.relay.deliveries import conclude
+from dashboard.services.receiver.keyring import AppCredentials
+from dashboard.services.relay.answers import SIGNATURE_REFUSED
+from dashboard.services.relay.answers import compare_challenge
+from dashboard.services.receiver.signers import Headers
+from dashboard.services.receiver.signers import Stand
+from dashboard.services.receiver.signers import signer
+from dashboard.services.receiver.signers import stand
+from dashboard.vault import Vault
+
+
+async def send(services: Services, session: ClientSession, each: Delivery) -> Result:
+    """Post one webhook and judge the answer. Writes nothing."""
+    started_at = services.clock.now()
+    try:
+        body, headers = _opened(services.vault, each)
+    except VaultError:
+        answer = Answer(failure=Failure.SEALED)
+        return conclude(
+            each, answer, sent=None, started_at=started_at, secrets=[], challenge=None
+        )
+    url = webhook_url(_base_url(services, each), each.recall_app_id)
+    answer = await wire.post(session, url, body=body, headers=headers)
+    # Mostly Recall says nothing in which a secret could be, and nothing of it.
+    is_refused = answer.status in SIGNATURE_REFUSED
+    says = answer.body or is_refused or each.event == events.CHALLENGE
+    app = _credentials(services, each, is_refused=is_refused) if says else None
+    stands = stand(app, headers, body) if app and is_refused else Stand.GIVEN
+    return conclude(
+        each,
+        answer,
+        sent=body,
+        started_at=started_at,
+        secrets=[one.secret for one in app.secrets] if app else (),
+        headers_passed=wire.passed_on(headers),
+        challenge=_challenge(each, headers, body, answer, app)
+        if stands is not Stand.FORMER
+        else None,
+        stand=stands,
+    )
+
+
+def _opened(vault: Vault, each: Delivery) -> tuple[bytes, list[tuple[str, str]]]:
+    body, headers = (
+        vault.open(sealed, table="webhook_body", column=column, row=each.webhook_id)
+        for column, sealed in (("body", each.body), ("headers", each.headers))
+    )
+    return body, [(name, value) for name, value in json.loads(headers)]
+
+
+def _base_url(services: Services, each: Delivery) -> str:
+    # An unknown region's host follows the others' pattern (contracts/recall.md 1.1).
+    regional = REGIONS.get(each.region) or f"https://{each.region}.recall.ai"
+    return services.settings.recall_url or regional
+
+
+def _credentials(
+    services: Services, each: Delivery, *, is_refused: bool
+) -> AppCredentials | None:
+    """Return the zoom app; as it is now where a change of its secrets may matter."""
+    keyring = services.intake.keyring
+    try:
+        return (keyring.find_newer if is_refused else keyring.find)(each.zoom_app_id)
+    except StorageError:
+        return None
+
+
+def _challenge(
+    each: Delivery,
+    headers: Headers,
+    body: bytes,
+    answer: Answer,
+    app: AppCredentials | None,
+) -> tuple[Finding, str] | None:
+    """Compare Recall's answer with the one that the secret Zoom signed with makes."""
+    if app is None or each.event != events.CHALLENGE:
+        return None
+    plain_token = events.parse(body).plain_token
+    made_it = signer(headers, body, app.secrets)
+    if plain_token is None or made_it is None:
+        return None
+    return compare_challenge(answer, plain_token=plain_token, secret=made_it.secret)

@@ -1,0 +1,261 @@
+"""Forgetting: what is done and older than the retention goes, in small batches.
+
+Each batch is one short transaction, so that a receiver waiting to write goes next and
+a process killed half-way has deleted whole webhooks only: bodies, arrivals, attempts
+and redeliveries go with theirs (ON DELETE CASCADE), by an index each.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, and_, col, delete, exists, or_, select, update
+
+from dashboard.db import Database
+from dashboard.errors import InvalidInputError
+from dashboard.models.ids import first_id
+from dashboard.models.resend import Redelivery, RedeliveryOutcome
+from dashboard.models.webhook import Outcome, Webhook
+from dashboard.services.retention import evidence as old_evidence
+from dashboard.services.runtime import Services
+from dashboard.settings import Settings
+
+DEAD_SHOWN_FOR = timedelta(days=7)
+"""How long one that was given up can still be seen and sent again, however old."""
+
+BATCH = 200
+_BATCHES_AT_ONCE = 5
+_SWEEP_EVERY = timedelta(minutes=10)
+_DAY_S = 86_400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pruned:
+    """What one batch did, or many.
+
+    Attributes:
+        webhooks: Deleted, with all that belongs to them.
+        given_up: Made dead: kept as long as the retention and never taken.
+        evidence: Old refusals, counts, checks and trips deleted.
+    """
+
+    webhooks: int = 0
+    given_up: int = 0
+    evidence: int = 0
+
+    def __add__(self, other: "Pruned") -> "Pruned":
+        """Return both together."""
+        return Pruned(
+            webhooks=self.webhooks + other.webhooks,
+            given_up=self.given_up + other.given_up,
+            evidence=self.evidence + other.evidence,
+        )
+
+    @property
+    def total(self) -> int:
+        """How many rows it was about."""
+        return self.webhooks + self.given_up + self.evidence
+
+
+def days_kept(settings: Settings, *, asked: int | None = None) -> int:
+    """Return the retention in days: the setting's, or what is asked for instead.
+
+    Never shorter than a signed event may be old: the row is what tells a repeat.
+
+    Raises:
+        InvalidInputError: What is asked for is shorter than that.
+    """
+    least = math.ceil(settings.event_age_limit_s / _DAY_S)
+    if asked is None:
+        return max(settings.webhook_retention_days, least)
+    if asked < least:
+        raise InvalidInputError(
+            f"Webhooks are kept for at least {least} d: a repeat that old is still "
+            "taken from Zoom, and only the first one tells that it is a repeat."
+        )
+    return asked
+
+
+def prune(
+    database: Database, *, now: datetime, days: int, batch: int = BATCH
+) -> Iterator[Pruned]:
+    """Delete what is done and older, oldest first; commits at each step.
+
+    The caller decides how far to go and what to do between two steps; stopping early
+    is fine. A webhook that still waits is first made dead, with a sentence, and stays
+    visible for `DEAD_SHOWN_FOR`.
+
+    Args:
+        database: On PostgreSQL many workers may do this at once.
+        now: Aware.
+        days: The retention.
+        batch: How many rows a step looks at.
+
+    Yields:
+        What each step did; at least one.
+    """
+    cutoff = now - timedelta(days=days)
+    for found in _scan(database, now=now, cutoff=cutoff, batch=batch):
+        yield _prune_batch(database, found, now=now, days=days)
+    deleted = batch
+    while deleted >= batch:
+        with database.writing() as session:
+            deleted = old_evidence.prune(session, cutoff=cutoff, limit=batch)
+        yield Pruned(evidence=deleted)
+
+
+def count_due(database: Database, *, now: datetime, days: int) -> Pruned:
+    """Return how many webhooks `prune` would delete and give up; writes nothing."""
+    cutoff = now - timedelta(days=days)
+    total = Pruned()
+    for found in _scan(database, now=now, cutoff=cutoff, batch=1000):
+        total += Pruned(webhooks=len(found.done), given_up=len(found.late))
+    return total
+
+
+class Pruner:
+    """The worker's chore: a few batches at a time, then idle until the next sweep.
+
+    Args:
+        services: Its settings tell the retention.
+        batch: Rows a step looks at.
+        at_once: Steps a call.
+    """
+
+    def __init__(
+        self, services: Services, *, batch: int = BATCH, at_once: int = _BATCHES_AT_ONCE
+    ) -> None:
+        self._services = services
+        self._batch = batch
+        self._at_once = at_once
+        self._sweep: Iterator[Pruned] | None = None
+        self._idle_since: datetime | None = None
+
+    def __call__(self) -> int:
+        """Go on with the sweep; return how many rows it changed."""
+        now = self._services.clock.now()
+        if self._sweep is None:
+            if self._idle_since and abs(now - self._idle_since) < _SWEEP_EVERY:
+                return 0
+            days = days_kept(self._services.settings)
+            self._sweep = prune(
+                self._services.database, now=now, days=days, batch=self._batch
+            )
+        done = Pruned()
+        for _ in range(self._at_once):
+            step = next(self._sweep, None)
+            if step is None:
+                self._sweep, self._idle_since = None, now
+                break
+            done += step
+        return done.total
+
+
+@dataclass(kw_only=True)
+class _Batch:
+    """Ids of one stretch of the log, and the last reasons of those that still wait."""
+
+    done: list[int] = field(default_factory=list)
+    late: dict[int, str] = field(default_factory=dict)
+
+
+def _scan(
+    database: Database, *, now: datetime, cutoff: datetime, batch: int
+) -> Iterator[_Batch]:
+    """Go through the webhooks older than that by their key, each looked at once.
+
+    What has to stay is passed over, not met again and again. Locks nothing.
+    """
+    after, end = -1, first_id(cutoff)
+    while True:
+        with database.reading() as session:
+            rows = session.exec(
+                select(Webhook, _is_owed())
+                .where(col(Webhook.id) > after, col(Webhook.id) < end)
+                .order_by(col(Webhook.id))
+                .limit(batch)
+            ).all()
+        found = _Batch()
+        for webhook, is_owed in rows:
+            if webhook.outcome is Outcome.WAITING:
+                if webhook.lease_until is None or webhook.lease_until <= now:
+                    found.late[webhook.id] = webhook.outcome_reason
+            elif not is_owed and _is_over(webhook, now):
+                found.done.append(webhook.id)
+        if found.done or found.late:
+            yield found
+        if len(rows) < batch:
+            return
+        after = rows[-1][0].id
+
+
+def _is_over(webhook: Webhook, now: datetime) -> bool:
+    # `due_at` of a dead one is when it was given up.
+    is_dead = webhook.outcome is Outcome.DEAD
+    return not is_dead or webhook.due_at <= now - DEAD_SHOWN_FOR
+
+
+def _is_owed() -> ColumnElement[bool]:
+    """Whether a resend still owes it to Recall."""
+    return exists().where(
+        col(Redelivery.webhook_id) == col(Webhook.id),
+        col(Redelivery.outcome) == RedeliveryOutcome.WAITING,
+    )
+
+
+def _prune_batch(
+    database: Database, found: _Batch, *, now: datetime, days: int
+) -> Pruned:
+    with database.writing() as session:
+        return Pruned(
+            webhooks=_delete(session, found.done, now=now),
+            given_up=_give_up(session, found.late, now=now, days=days),
+        )
+
+
+def _delete(session: Session, ids: Sequence[int], *, now: datetime) -> int:
+    """Delete those that are still as they were seen and that nobody holds."""
+    if not ids:
+        return 0
+    is_over = or_(
+        col(Webhook.outcome).in_([Outcome.DELIVERED, Outcome.KEPT]),
+        and_(
+            col(Webhook.outcome) == Outcome.DEAD,
+            col(Webhook.due_at) <= now - DEAD_SHOWN_FOR,
+        ),
+    )
+    held = session.exec(
+        select(Webhook.id)
+        .where(col(Webhook.id).in_(ids), is_over, ~_is_owed())
+        .order_by(col(Webhook.id))
+        .with_for_update(skip_locked=True)
+    ).all()
+    session.exec(delete(Webhook).where(col(Webhook.id).in_(held)))
+    return len(held)
+
+
+def _give_up(
+    session: Session, late: dict[int, str], *, now: datetime, days: int
+) -> int:
+    given_up = 0
+    free = or_(col(Webhook.lease_until).is_(None), col(Webhook.lease_until) <= now)
+    for webhook_id, reason in late.items():
+        last = reason or "it was never tried."
+        done = session.connection().execute(
+            update(Webhook)
+            .where(
+                col(Webhook.id) == webhook_id,
+                col(Webhook.outcome) == Outcome.WAITING,
+                free,
+            )
+            .values(
+                outcome=Outcome.DEAD,
+                outcome_reason=f"Kept {days} days and never taken; {last}"[:500],
+                due_at=now,
+                lease_until=None,
+            )
+        )
+        given_up += done.rowcount
+    return given_up

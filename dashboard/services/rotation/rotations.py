@@ -1,0 +1,294 @@
+"""Changing secrets here and in Recall as one act, and what remains to be done of it.
+
+An act can fail half-way: what is stored here is owed to Recall (`SecretChange`), and
+`tend` goes on with it. docs/rotation.md has the whole order.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from dashboard.errors import ConflictError, UpstreamError, VaultError
+from dashboard.models.secret_change import SecretChange
+from dashboard.models.zoom_app import Routing
+from dashboard.services import audit
+from dashboard.services.zoom_apps import credential_checks
+from dashboard.services.zoom_apps import secret_changes
+from dashboard.services.zoom_apps import secret_token_use
+from dashboard.services.zoom_apps import apps
+from dashboard.services.audit import Actor
+from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps.credentials import ZoomAppChanges
+from dashboard.services.zoom_apps.credential_checks import Entered
+from dashboard.services.recall_apps.secrets import update_in_recall
+from dashboard.services.zoom_apps.secret_changes import FORMER_FIRST
+from dashboard.services.zoom_apps.secret_changes import LAST_CALL
+from dashboard.services.zoom_apps.secret_changes import WINDOW
+from dashboard.services.zoom_apps.secret_changes import latest
+from dashboard.services.zoom_apps.secret_token_use import Owed
+
+__all__ = ["KEPT", "WINDOW", "Changed", "announce", "change", "latest", "tend"]
+
+KEPT = timedelta(minutes=95)
+"""How long the former secret token is accepted after Zoom was seen using the new one.
+
+Zoom's last retry of an older event comes 85 minutes after the event and may keep its
+signature (contracts/zoom.md 5.4 and 5.6, checked 2026-11-23)."""
+
+_LOOKS = 50
+_PAUSE_S = 0.1
+_NOT_THERE_YET = timedelta(seconds=5)
+_A_LAST_TRY = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changed:
+    """What came of an act.
+
+    Attributes:
+        entered: What was stored here.
+        change: How far it has come; None when no secret was entered.
+    """
+
+    entered: Entered
+    change: SecretChange | None
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether it is stored here only: Recall is owed it still."""
+        return self.change is not None and self.change.recall_due_at is not None
+
+    @property
+    def is_in_recall(self) -> bool:
+        """Whether Recall has it as well."""
+        return (
+            self.change is not None
+            and self.change.recall_at is not None
+            and not self.is_owed
+        )
+
+    @property
+    def why(self) -> str:
+        """Say why Recall has not got it; "" where there is nothing to say."""
+        return self.change.recall_error if self.change is not None else ""
+
+
+def change(
+    services: Services,
+    zoom_app_id: UUID,
+    changes: ZoomAppChanges,
+    *,
+    actor: Actor,
+    pause: Callable[[float], None] = time.sleep,
+) -> Changed:
+    """Store changes here, then give new secrets to Recall; commits after each half.
+
+    Waits up to five seconds while webhooks signed with the former secret token are on
+    their way to Recall, which takes them only until it has the new one; then leaves the
+    rest to `tend`. A failure of Recall is no error here: it is told by the result.
+
+    Args:
+        services: All of them.
+        zoom_app_id: Which.
+        changes: What a person typed.
+        actor: For the audit log.
+        pause: Waits so many seconds.
+
+    Raises:
+        InvalidInputError: A value cannot be taken; nothing was stored.
+        WrongPairError: Zoom refuses the pair; nothing was stored.
+        NotFoundError: There is no such zoom app.
+    """
+    entered = credential_checks.change(services, zoom_app_id, changes, actor=actor)
+    if not entered.has_new_secrets:
+        return Changed(entered=entered, change=None)
+    for _ in range(_LOOKS):
+        owed = _owed(services, zoom_app_id)
+        if owed is None or _give(services, owed, actor=actor):
+            break
+        pause(_PAUSE_S)
+    with services.database.reading() as session:
+        return Changed(entered=entered, change=latest(session, zoom_app_id))
+
+
+def announce(services: Services, zoom_app_id: UUID, *, actor: Actor) -> datetime:
+    """Say that the secret token is about to be regenerated in Zoom; commits.
+
+    Zoom signs with the new one at once, and it can be entered here only afterwards.
+    Until then, or for half an hour, what no secret token here has signed is answered
+    503, so that Zoom tries again, instead of 401, after which it never does
+    (contracts/zoom.md 5.6, checked 2026-11-23).
+
+    Returns:
+        Until when.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+    """
+    with services.database.writing() as session:
+        now = services.clock.now()
+        zoom_app = apps.lock(session, zoom_app_id)
+        zoom_app.rotation_until = until = now + WINDOW
+        zoom_app.version += 1
+        session.add(zoom_app)
+        subject = f"{zoom_app.name} ({zoom_app.environment.value}) {zoom_app.id}"
+        audit.record(
+            session, actor, "zoom_app.rotation_begun", subject=subject, now=now
+        )
+    return until
+
+
+def tend(services: Services) -> int:
+    """Go a step on with every change under way; commits. For the worker's chores.
+
+    Many workers may do this at once. At most one call to Recall each time, which
+    yields to people's.
+
+    Returns:
+        How many changes went on.
+    """
+    with services.database.reading() as session:
+        open_ones = secret_changes.under_way(session)
+    now, quiet = services.clock.now(), services.in_background()
+    done, has_called = 0, False
+    for each in open_ones:
+        if each.recall_due_at is not None and not has_called:
+            has_called = _give(quiet, each, actor=audit.THE_DASHBOARD)
+            done += has_called
+        if each.has_secret_token:
+            done += _watch_zoom(services, each, now)
+    return done
+
+
+def _owed(services: Services, zoom_app_id: UUID) -> SecretChange | None:
+    with services.database.reading() as session:
+        newest = latest(session, zoom_app_id)
+    return newest if newest is not None and newest.recall_due_at is not None else None
+
+
+def _give(services: Services, owed: SecretChange, *, actor: Actor) -> bool:
+    """Give Recall what it is owed, unless others go first; return whether it was tried.
+
+    What comes of it is in the row.
+    """
+    now = services.clock.now()
+    if owed.recall_due_at is None or owed.recall_due_at > now:
+        return False
+    if not _is_next(services, owed, now):
+        return False
+    try:
+        update_in_recall(services, owed.zoom_app_id, actor=actor)
+    except (UpstreamError, VaultError):
+        pass
+    except ConflictError:
+        return False  # another worker does it
+    return True
+
+
+def _is_next(services: Services, owed: SecretChange, now: datetime) -> bool:
+    """Whether nothing stands before the call; else what does is written down."""
+    if owed.has_secret_token and owed.recall_at is None:
+        _rename(services, owed)
+    with services.database.writing() as session:
+        zoom_app = apps.lock(session, owed.zoom_app_id)
+        if zoom_app.recall_app_id is None:
+            # Its creation began before the change, and is not settled yet.
+            is_coming = zoom_app.create_key is not None
+            due_at = now + _NOT_THERE_YET if is_coming else None
+            is_over = due_at is None and not owed.has_secret_token
+            ended_at = now if is_over else None
+            secret_changes.amend(session, owed, recall_due_at=due_at, ended_at=ended_at)
+            return False
+        match secret_token_use.former_owed(session, zoom_app, owed):
+            case Owed.FIRST:
+                if owed.recall_error != FORMER_FIRST:
+                    secret_changes.amend(session, owed, recall_error=FORMER_FIRST)
+                return False
+            case Owed.ONCE_MORE if owed.recall_error != LAST_CALL:
+                secret_token_use.hasten_former(session, zoom_app, owed, now=now)
+                secret_changes.amend(
+                    session,
+                    owed,
+                    recall_error=LAST_CALL,
+                    recall_due_at=now + _A_LAST_TRY,
+                )
+                return False
+        return True
+
+
+def _rename(services: Services, change: SecretChange) -> None:
+    """Mend the words of what came while not every process knew of the change."""
+    with services.database.reading() as session:
+        zoom_app = apps.get(session, change.zoom_app_id)
+        wrong = secret_token_use.misnamed(session, services.vault, zoom_app, change)
+    if wrong:
+        with services.database.writing() as session:
+            secret_token_use.rename(session, wrong)
+
+
+def _watch_zoom(services: Services, change: SecretChange, now: datetime) -> bool:
+    """See whether Zoom uses the new secret token, and end what is done; commits."""
+    if change.zoom_seen_at is None:
+        _rename(services, change)
+        with services.database.reading() as session:
+            zoom_app = apps.get(session, change.zoom_app_id)
+            is_direct = zoom_app.routing is Routing.DIRECT
+            seen_at = secret_token_use.seen_with_current(
+                session, services.vault, zoom_app, since=change.stored_at
+            )
+        if seen_at is not None:
+            return _note_seen(services, change, seen_at)
+        # Zoom posts to Recall then, and is not seen here.
+        kept_until = change.stored_at + KEPT if is_direct else None
+    else:
+        kept_until = change.previous_until
+    if kept_until is None or kept_until > now:
+        return False
+    return _end(services, change, kept_until, now)
+
+
+def _note_seen(services: Services, change: SecretChange, seen_at: datetime) -> bool:
+    with services.database.writing() as session:
+        zoom_app = apps.lock(session, change.zoom_app_id)
+        newest = latest(session, change.zoom_app_id)
+        if newest is None or newest.id != change.id or newest.zoom_seen_at is not None:
+            return False
+        newest.zoom_seen_at, newest.previous_until = seen_at, seen_at + KEPT
+        until = zoom_app.rotation_until
+        if until is not None and until <= newest.stored_at + WINDOW:
+            zoom_app.rotation_until = None  # unless the next rotation is announced
+        zoom_app.version += 1
+        session.add(newest)
+        session.add(zoom_app)
+        return True
+
+
+def _end(
+    services: Services, change: SecretChange, kept_until: datetime, now: datetime
+) -> bool:
+    """Drop the former secret token, and end the change unless Recall is owed it."""
+    with services.database.writing() as session:
+        zoom_app = apps.lock(session, change.zoom_app_id)
+        newest = latest(session, change.zoom_app_id)
+        if newest is None or newest.id != change.id or newest.ended_at is not None:
+            return False
+        if zoom_app.previous_secret_token is not None:
+            last = secret_token_use.seen_with_former(
+                session, zoom_app.id, since=kept_until - KEPT
+            )
+            if last is not None and last + KEPT > now:
+                # As long as Zoom signs with it, it is not refused.
+                newest.previous_until = last + KEPT
+                session.add(newest)
+                return False
+            zoom_app.previous_secret_token = None
+            zoom_app.version += 1
+            session.add(zoom_app)
+        elif newest.recall_due_at is not None:
+            return False
+        if newest.recall_due_at is None:
+            newest.ended_at = now
+            session.add(newest)
+        return True

@@ -1,0 +1,74 @@
+"""What the services and views work with: made once, in `dashboard.app`."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from dashboard.clients.recall.api import Recall
+from dashboard.clients.zoom.api import ZoomApi
+from dashboard.clients.zoom.grants import ZoomGrants
+from dashboard.clients.zoom.oauth import ZoomOAuth
+from dashboard.clients.zoom.subscriptions import ZoomSubscriptions
+from dashboard.clock import Clock
+from dashboard.db import Database
+from dashboard.threads import Flights
+from dashboard.services.receiver.writer import Intake
+from dashboard.settings import Settings
+from dashboard.vault import Vault
+
+
+class RecallFactory(Protocol):
+    """Makes the client of a workspace; clients share connections."""
+
+    def __call__(
+        self, region: str, api_key: SecretStr, /, *, yields: bool = False
+    ) -> Recall:
+        """Return a client; one that yields leaves people a share of each budget."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Everything with a lifetime, closed by `close`.
+
+    Attributes:
+        public_url: Where browsers, Zoom and Recall reach us; no trailing slash.
+        recall: Makes the client of a workspace.
+        flights: Refreshes under way in this process.
+        stopping: What `close` calls first: whoever has threads that use the rest.
+        closing: What `close` calls at the end: clients' connections.
+    """
+
+    settings: Settings
+    public_url: str
+    clock: Clock
+    database: Database
+    vault: Vault
+    zoom_oauth: ZoomOAuth
+    zoom: ZoomApi
+    zoom_grants: ZoomGrants
+    zoom_subscriptions: ZoomSubscriptions
+    recall: RecallFactory
+    intake: Intake
+    flights: Flights = field(default_factory=Flights)
+    stopping: list[Callable[[], None]] = field(default_factory=list)
+    closing: Sequence[Callable[[], None]] = ()
+
+    def in_background(self) -> "Services":
+        """Return the same for background work: its calls to Recall yield to people.
+
+        What Recall has no room for then fails as Recall's own 429 does.
+        """
+        return replace(self, recall=partial(self.recall, yields=True))
+
+    def close(self) -> None:
+        """Finish the refreshes and the intake's last batch; close what was opened."""
+        for stop in self.stopping:
+            stop()
+        self.flights.close()
+        self.intake.close()
+        self.database.close()
+        for close in self.closing:
+            close()

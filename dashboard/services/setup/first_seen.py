@@ -1,0 +1,299 @@
+"""Finds the first time that each thing of a set-up was seen, from what is kept of it.
+
+Each question is about one zoom app and is answered from an index, or from a stretch of
+it with an end: a set-up is new, or its sightings are stored long since.
+Source of what proves what: contracts/recall.md 3.3 and 3.5, contracts/zoom.md 5.5;
+checked 2026-11-23.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from dashboard.models.check import Check, Finding, Source
+from dashboard.models.connection import Connection, MeetingMapping
+from dashboard.models.watch import Milestone
+from dashboard.models.webhook import Webhook
+from dashboard.models.workspace import Verdict
+from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
+from dashboard.services.zoom_apps import scopes
+from dashboard.services.setup.steps import Key
+from dashboard.services.validation.evidence import CHALLENGE
+from dashboard.services.validation.states import timed
+
+STRETCH = 500
+"""So many of the first and of the newest rows are looked at where no index tells."""
+
+# Our own challenge makes Recall say "validated" too; an answer takes no longer.
+_PROBE_TAKES = timedelta(seconds=30)
+
+
+def find(session: Session, app: ZoomApp, keys: Collection[Key]) -> dict[Key, Milestone]:
+    """Return the first sightings of these things, as far as they were seen.
+
+    Args:
+        session: Reading.
+        app: Of which.
+        keys: What to look for.
+    """
+    return {
+        key: found
+        for key in Key
+        if key in keys and (found := _FINDERS[key](session, app)) is not None
+    }
+
+
+def made(  # noqa: PLR0913 - the facts of one sighting, all named
+    app_id: UUID,
+    key: Key,
+    *,
+    at: datetime,
+    proof: str,
+    webhook_id: int | None = None,
+    connection_id: UUID | None = None,
+) -> Milestone:
+    """Return a sighting, not stored. The proof names nobody and holds no secret."""
+    return Milestone(
+        zoom_app_id=app_id,
+        key=key.value,
+        at=at,
+        proof=proof[:300],
+        webhook_id=webhook_id,
+        connection_id=connection_id,
+    )
+
+
+def _pair(_: Session, app: ZoomApp) -> Milestone | None:
+    if app.verdict is not Verdict.RIGHT or app.checked_at is None:
+        return None
+    said = "Zoom accepted client ID and client secret."
+    return made(app.id, Key.PAIR, at=app.checked_at, proof=said)
+
+
+def _recall_app(_: Session, app: ZoomApp) -> Milestone | None:
+    if app.recall_app_id is None:
+        return None
+    return made(
+        app.id,
+        Key.RECALL_APP,
+        at=app.recall_created_at or app.created_at,
+        proof=f"Recall gave it the id {app.recall_app_id}.",
+    )
+
+
+def _challenge(session: Session, app: ZoomApp) -> Milestone | None:
+    found = session.exec(_good(app, Source.ZOOM_CHALLENGE).limit(1)).first()
+    return None if found is None else _of_check(Key.CHALLENGE, found)
+
+
+def _recall_validated(session: Session, app: ZoomApp) -> Milestone | None:
+    since = col(Check.at) >= app.secret_token_set_at
+    found = [
+        session.exec(_good(app, source).where(since).limit(1)).first()
+        for source in (Source.RECALL_CHALLENGE, Source.RECALL_PROBE, Source.RECALL_API)
+    ]
+    first = min(filter(None, found), key=lambda check: check.id, default=None)
+    return None if first is None else _of_check(Key.RECALL_VALIDATED, first)
+
+
+def _zoom_validated(session: Session, app: ZoomApp) -> Milestone | None:
+    probes = session.exec(_good(app, Source.RECALL_PROBE).limit(STRETCH)).all()
+    for told in session.exec(_good(app, Source.RECALL_API).limit(STRETCH)):
+        at = told.told_at or told.at
+        is_ours = any(
+            probe.id < told.id and probe.at - _PROBE_TAKES <= at <= probe.at
+            for probe in probes
+        )
+        if not is_ours:
+            return _of_check(Key.ZOOM_VALIDATED, told)
+    return None
+
+
+def _user(session: Session, app: ZoomApp) -> Milestone | None:
+    query = (
+        select(Connection)
+        .where(col(Connection.zoom_app_id) == app.id)
+        .order_by(col(Connection.connected_at), col(Connection.id))
+    )
+    found = session.exec(query.limit(1)).first()
+    if found is None:
+        return None
+    return made(
+        app.id,
+        Key.USER,
+        at=found.connected_at,
+        proof="Recall took the grant",
+        connection_id=found.id,
+    )
+
+
+def _event(session: Session, app: ZoomApp) -> Milestone | None:
+    found = session.exec(
+        select(Webhook)
+        .where(col(Webhook.zoom_app_id) == app.id, col(Webhook.event) != CHALLENGE)
+        .order_by(col(Webhook.id))
+        .limit(1)
+    ).first()
+    if found is None:
+        return None
+    said = f"{found.event or 'An event without a name'}, rightly signed."
+    return made(
+        app.id,
+        Key.EVENT,
+        at=found.received_at,
+        proof=said,
+        webhook_id=found.id,
+    )
+
+
+def _delivery(session: Session, app: ZoomApp) -> Milestone | None:
+    # No index tells what was taken, and a long backlog may stand before or after it.
+    for order in (col(Webhook.id).asc(), col(Webhook.id).desc()):
+        found = session.exec(_taken(app.id, order)).first()
+        if found is not None and found.delivered_at is not None:
+            return made(
+                app.id,
+                Key.DELIVERY,
+                at=found.delivered_at,
+                proof=f"Recall took {found.event or 'an event without a name'}.",
+                webhook_id=found.id,
+            )
+    return None
+
+
+def _taken(app_id: UUID, order: ColumnElement[int]) -> SelectOfScalar[Webhook]:
+    stretch = (
+        select(Webhook.id)
+        .where(col(Webhook.zoom_app_id) == app_id)
+        .order_by(order)
+        .limit(STRETCH)
+        .subquery()
+    )
+    return (
+        select(Webhook)
+        .where(
+            col(Webhook.id).in_(select(stretch.c.id)),
+            col(Webhook.delivered_at).is_not(None),
+            col(Webhook.event) != CHALLENGE,
+        )
+        .order_by(col(Webhook.id))
+        .limit(1)
+    )
+
+
+def _mapping(session: Session, app: ZoomApp) -> Milestone | None:
+    # A look stores it; this finds those of before there was a place for it.
+    stretch = (
+        select(Connection.id)
+        .where(col(Connection.zoom_app_id) == app.id)
+        .limit(STRETCH)
+        .subquery()
+    )
+    found = session.exec(
+        select(MeetingMapping)
+        .where(col(MeetingMapping.connection_id).in_(select(stretch.c.id)))
+        .order_by(col(MeetingMapping.id))
+        .limit(1)
+    ).first()
+    if found is None:
+        return None
+    return mapped(app.id, at=found.seen_at, connection_id=found.connection_id)
+
+
+def mapped(app_id: UUID, *, at: datetime, connection_id: UUID) -> Milestone:
+    """Return the sighting of a mapped meeting."""
+    return made(
+        app_id,
+        Key.MAPPING,
+        at=at,
+        proof="Recall mapped a meeting",
+        connection_id=connection_id,
+    )
+
+
+def proved(app_id: UUID, kind: Kind, *, at: datetime, connection_id: UUID) -> Milestone:
+    """Return the sighting of all scopes, by calls that need each."""
+    what = "Profile read" if kind is Kind.USER_LEVEL else "Users listed"
+    return made(
+        app_id,
+        Key.SCOPES,
+        at=at,
+        proof=f"{what}, meetings listed and a join token fetched",
+        connection_id=connection_id,
+    )
+
+
+def _scopes(session: Session, app: ZoomApp) -> Milestone | None:
+    """Return the first whose scopes are known by name and complete.
+
+    What is proved by calls is stored by the look that made them.
+    """
+    for row in known_scopes(session, app):
+        names = set((row.scopes or "").split())
+        if not scopes.missing(names, app.kind, app.scope_style):
+            return made(
+                app.id,
+                Key.SCOPES,
+                at=row.token_checked_at or row.connected_at,
+                proof="Every scope granted",
+                connection_id=row.id,
+            )
+    return None
+
+
+def known_scopes(session: Session, app: ZoomApp) -> Iterator[Connection]:
+    """Yield connections whose scopes are known by name, newest first.
+
+    Recall does not tell them, so with its custody there are none to look for.
+    """
+    if app.token_custody is TokenCustody.RECALL:
+        return
+    yield from session.exec(
+        select(Connection)
+        .where(
+            col(Connection.zoom_app_id) == app.id,
+            col(Connection.scopes).is_not(None),
+        )
+        .order_by(col(Connection.connected_at).desc(), col(Connection.id))
+        .limit(STRETCH)
+    )
+
+
+_FINDERS: dict[Key, Callable[[Session, ZoomApp], Milestone | None]] = {
+    Key.PAIR: _pair,
+    Key.RECALL_APP: _recall_app,
+    Key.CHALLENGE: _challenge,
+    Key.RECALL_VALIDATED: _recall_validated,
+    Key.ZOOM_VALIDATED: _zoom_validated,
+    Key.USER: _user,
+    Key.EVENT: _event,
+    Key.DELIVERY: _delivery,
+    Key.MAPPING: _mapping,
+    Key.SCOPES: _scopes,
+}
+
+
+def _good(app: ZoomApp, source: Source) -> SelectOfScalar[Check]:
+    return (
+        select(Check)
+        .where(
+            col(Check.zoom_app_id) == app.id,
+            col(Check.source) == source,
+            col(Check.finding) == Finding.GOOD,
+        )
+        .order_by(col(Check.id))
+    )
+
+
+def _of_check(key: Key, check: Check) -> Milestone:
+    return made(
+        check.zoom_app_id,
+        key,
+        at=check.told_at or check.at,
+        proof=timed(check),
+        webhook_id=check.webhook_id,
+    )

@@ -1,0 +1,200 @@
+"""Whether a zoom app has fallen silent, by its own rhythm. `judge` is pure.
+
+Zoom tells nobody when it stops sending (contracts/zoom.md 5.5 and 9, checked
+2026-11-23), so an app whose users are connected and of which nothing is heard any more
+is the only sign there is.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from sqlmodel import Session, col, func, select
+
+from dashboard.models.connection import Connection, TokenState
+from dashboard.models.ids import first_id
+from dashboard.models.watch import HeardHour
+from dashboard.models.webhook import Refusal
+from dashboard.models.zoom_app import Routing, ZoomApp
+from dashboard.services.webhook_log import refused
+from dashboard.services.validation import evidence
+from dashboard.services.status.rhythm import HOUR
+from dashboard.services.status.rhythm import REMEMBERED
+from dashboard.services.status.rhythm import Listener
+from dashboard.services.status.rhythm import hour_of
+from dashboard.services.status.rhythm import listen
+from dashboard.services.validation.limits import span
+
+__all__ = ["Heard", "Listener", "Silence", "find", "judge", "listen"]
+
+LEAST = timedelta(hours=24)
+"""No shorter silence is an alarm."""
+
+UNLEARNED = timedelta(hours=96)
+"""The limit while there is too little to learn from: longer than a weekend."""
+
+LEARNED_FROM = timedelta(days=7)
+"""So many days, a weekend among them, it takes to learn."""
+
+_SAMPLE = 200
+# Fewer, or all within minutes, may be a stranger's at the door.
+_REFUSED_LEAST = 3
+_REFUSED_FOR = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """What the judgement is made of.
+
+    Attributes:
+        users: Connected ones whose events Zoom would send.
+        users_since: When the first of them connected.
+        event_at: The newest genuine event; None when none is remembered.
+        hours: Begins of the hours in which there were any, rising.
+        refused_at: When requests were refused since that event, as far as the sample
+            goes; rising.
+        cause: Why most of them were, in words.
+    """
+
+    users: int
+    users_since: datetime | None = None
+    event_at: datetime | None = None
+    hours: Sequence[datetime] = ()
+    refused_at: Sequence[datetime] = ()
+    cause: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Silence:
+    """An app that should be heard and is not.
+
+    Attributes:
+        sentence: What is the matter.
+        detail: What to do, and what the limit was learned from.
+        since: When it was heard last, or its users connected.
+        is_refused: Requests arrive, but every one is refused.
+    """
+
+    sentence: str
+    detail: str
+    since: datetime
+    is_refused: bool = False
+
+
+def find(session: Session, app: ZoomApp, *, now: datetime) -> Silence | None:
+    """Return the silence of a zoom app; None while there is none.
+
+    With routing direct its events go to Recall, and a retired app is expected to be
+    silent: neither ever is.
+    """
+    if app.routing is Routing.DIRECT or app.retired_at is not None:
+        return None
+    users = _users(session, app)
+    return judge(_heard(session, app, *users), now) if users[0] else None
+
+
+def judge(heard: Heard, now: datetime) -> Silence | None:
+    """Say whether an app that is heard like this has fallen silent. Pure."""
+    if not heard.users or heard.users_since is None:
+        return None
+    since = max(heard.event_at or heard.users_since, heard.users_since)
+    only_refused = _only_refused(heard, since)
+    if only_refused is not None:
+        return only_refused
+    if heard.event_at is None:
+        return None  # none ever came: the set-up says what is missing
+    limit, learned = _limit(heard.hours, heard.event_at)
+    if now - since <= limit:
+        return None
+    return Silence(
+        sentence=f"No event came from Zoom for {span(now - since)}, though "
+        f"{_people(heard.users)} connected.",
+        detail="See in Zoom whether the event subscription is still enabled; if not, "
+        f"re-enable it, press Validate, then Save. {learned}",
+        since=since,
+    )
+
+
+def _limit(hours: Sequence[datetime], event_at: datetime) -> tuple[timedelta, str]:
+    """Return how long a silence is usual, and what that was learned from."""
+    last = hour_of(event_at)
+    heard = sorted({*(hour for hour in hours if hour >= last - REMEMBERED), last})
+    if heard[-1] - heard[0] < LEARNED_FROM:
+        learned = (
+            f"Fewer than {span(LEARNED_FROM)} of events are known to learn from, so "
+            f"the alarm comes after {span(UNLEARNED)}."
+        )
+        return UNLEARNED, learned
+    longest = max(later - earlier for earlier, later in pairwise(heard)) - HOUR
+    learned = (
+        f"Its longest pause in the {REMEMBERED.days} days before was "
+        f"{_pause(longest)}; the alarm comes after twice that, at least {span(LEAST)}."
+    )
+    return max(2 * longest, LEAST), learned
+
+
+def _only_refused(heard: Heard, since: datetime) -> Silence | None:
+    times = [at for at in heard.refused_at if at > since]
+    if len(times) < _REFUSED_LEAST or times[-1] - times[0] < _REFUSED_FOR:
+        return None
+    number = f"{len(times)}{'+' if len(times) >= _SAMPLE else ''}"
+    return Silence(
+        sentence=f"{number} requests came from Zoom or a stranger since the last "
+        f"event, and all were refused, most as “{heard.cause}”.",
+        detail="Zoom does not send again what was refused. See each one's explanation "
+        "for who mends it where.",
+        since=times[0],
+        is_refused=True,
+    )
+
+
+def _users(session: Session, app: ZoomApp) -> tuple[int, datetime | None]:
+    """Count those who are connected; Zoom sends nothing of one who left."""
+    query = select(func.count(), func.min(Connection.connected_at)).where(
+        col(Connection.zoom_app_id) == app.id,
+        col(Connection.token_state) != TokenState.RECONNECT_NEEDED,
+    )
+    number, since = session.exec(query).one()
+    return number, since
+
+
+def _heard(
+    session: Session, app: ZoomApp, users: int, users_since: datetime | None
+) -> Heard:
+    of_app = col(HeardHour.zoom_app_id) == app.id
+    hours = session.exec(
+        select(HeardHour.hour).where(of_app).order_by(col(HeardHour.hour))
+    ).all()
+    event_at = evidence.latest_event_at(session, app.id)
+    if event_at is None and hours:
+        event_at = hours[-1] + HOUR  # its webhooks are pruned already
+    refusals = _refusals(session, app, event_at)
+    causes = Counter(refused.word(each.cause) for each in refusals)
+    return Heard(
+        users=users,
+        users_since=users_since,
+        event_at=event_at,
+        hours=hours,
+        refused_at=[each.received_at for each in reversed(refusals)],
+        cause=causes.most_common(1)[0][0] if causes else "",
+    )
+
+
+def _refusals(
+    session: Session, app: ZoomApp, since: datetime | None
+) -> Sequence[Refusal]:
+    """Return the newest of the sample that came since then, newest first."""
+    query = select(Refusal).where(col(Refusal.zoom_app_id) == app.id)
+    if since is not None:
+        query = query.where(col(Refusal.id) > first_id(since))
+    return session.exec(query.order_by(col(Refusal.id).desc()).limit(_SAMPLE)).all()
+
+
+def _people(users: int) -> str:
+    return "1 user is" if users == 1 else f"{users:,} users are"
+
+
+def _pause(length: timedelta) -> str:
+    return span(length) if length >= HOUR else "less than an hour"

@@ -1,0 +1,136 @@
+"""All that the pages about zoom apps show, gathered from one reading session."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Session, col, func, select
+
+from dashboard.models.connection import Connection
+from dashboard.models.workspace import Workspace
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.services.status import alarms
+from dashboard.services.setup import checklist
+from dashboard.services.rotation import progress
+from dashboard.services.zoom_apps import scopes
+from dashboard.services.probes import recent
+from dashboard.services.status import silence
+from dashboard.services.status import traffic
+from dashboard.services.validation import evidence
+from dashboard.services.recall import workspaces
+from dashboard.services.status import zoom_app_summary
+from dashboard.services.zoom_apps import apps
+from dashboard.services.status.alarms import Alarm
+from dashboard.services.setup.checklist import SetUp
+from dashboard.services.zoom_apps.scopes import Scope
+from dashboard.services.probes.recent import Sighting
+from dashboard.services.status.traffic import Traffic
+from dashboard.services.validation.evidence import ValidationStatus
+from dashboard.services.status.zoom_app_summary import ZoomAppSummary
+from dashboard.settings import Settings, public_url_trouble
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A zoom app in the list; `status` is the worse of its two ways."""
+
+    zoom_app: ZoomApp
+    status: ValidationStatus
+    connections: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZoomAppPage:
+    """One zoom app's page.
+
+    Attributes:
+        ours: Status of the way from Zoom to us.
+        recalls: Status of the way from us to Recall.
+        ours_left: How much of the time until the next check is left, in percent.
+        recalls_left: The same of the other way.
+        setup: Its ticks; the next one's details are shown at once.
+        seen: Newest first.
+        address_trouble: Why Zoom would refuse our addresses; None if it would not.
+        workspace: Of the app; None while it has none.
+        workspaces: To choose from.
+        rotation: A change of secrets under way; None when there is none.
+    """
+
+    app: ZoomAppSummary
+    ours: ValidationStatus
+    recalls: ValidationStatus
+    ours_left: int
+    recalls_left: int
+    alarm: Alarm | None
+    setup: SetUp
+    seen: Sequence[Sighting]
+    traffic: Traffic
+    scopes: Sequence[Scope]
+    address_trouble: str | None
+    workspace: Workspace | None
+    workspaces: Sequence[Workspace]
+    rotation: progress.Card | None
+
+
+def rows(session: Session, *, now: datetime) -> Sequence[Row]:
+    """Return every zoom app with its status, by name."""
+    counts = dict(
+        session.exec(
+            select(Connection.zoom_app_id, func.count()).group_by(
+                col(Connection.zoom_app_id)
+            )
+        ).all()
+    )
+    return [
+        Row(
+            zoom_app=app,
+            status=evidence.status(evidence.evidence(session, app.id), now),
+            connections=counts.get(app.id, 0),
+        )
+        for app in apps.list_all(session)
+    ]
+
+
+def page(
+    session: Session,
+    zoom_app_id: UUID,
+    *,
+    settings: Settings,
+    public_url: str,
+    now: datetime,
+) -> ZoomAppPage:
+    """Return one zoom app's page.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+    """
+    app = apps.get(session, zoom_app_id)
+    seen = evidence.evidence(session, zoom_app_id)
+    ours, recalls = evidence.ours(seen, now), evidence.recalls(seen, now)
+    day = traffic.last_day(session, zoom_app_id, now=now)
+    own = app.workspace_id and workspaces.get(session, app.workspace_id)
+    return ZoomAppPage(
+        app=zoom_app_summary.summary(
+            session, app, seen, settings=settings, public_url=public_url, now=now
+        ),
+        ours=ours,
+        recalls=recalls,
+        ours_left=ours.share_left(now),
+        recalls_left=recalls.share_left(now),
+        alarm=alarms.first(
+            app,
+            ours=ours,
+            recalls=recalls,
+            waiting=day.waiting,
+            silent=silence.find(session, app, now=now),
+        ),
+        setup=checklist.set_up(session, app, seen, now=now),
+        seen=recent.latest(session, zoom_app_id),
+        traffic=day,
+        scopes=scopes.list_for(app.kind, app.scope_style),
+        address_trouble=public_url_trouble(public_url),
+        workspace=own or None,
+        workspaces=workspaces.list_all(session),
+        rotation=progress.card(session, app, now=now),
+    )

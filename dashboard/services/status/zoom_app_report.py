@@ -1,0 +1,105 @@
+"""What `zoom-app show` tells: the summary, both clocks, and the set-up's ticks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Session
+
+from dashboard.services.setup import checklist
+from dashboard.services.validation import evidence
+from dashboard.services.status import zoom_app_summary
+from dashboard.services.zoom_apps import apps
+from dashboard.services.setup.checklist import SetUp
+from dashboard.services.setup.checklist import Tick
+from dashboard.services.validation.evidence import ValidationStatus
+from dashboard.services.status.zoom_app_summary import ZoomAppSummary
+from dashboard.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZoomAppReport:
+    """One zoom app without its secrets.
+
+    Attributes:
+        ours: Status of the way from Zoom to us.
+        recalls: Status of the way from us to Recall.
+        setup: As on its page and on the overview.
+    """
+
+    summary: ZoomAppSummary
+    ours: ValidationStatus
+    recalls: ValidationStatus
+    setup: SetUp
+
+    def as_dict(self) -> dict[str, object]:
+        """Return it for JSON; `pydantic_core.to_jsonable_python` does the rest."""
+        return asdict(self.summary) | {
+            "clocks": {
+                "zoom_to_dashboard": _clock(self.ours),
+                "dashboard_to_recall": _clock(self.recalls),
+            },
+            "setup": [_tick(tick) for tick in self.setup.ticks],
+        }
+
+    def lines(self) -> Sequence[str]:
+        """Return the set-up as lines for a terminal, the one thing to do last."""
+        upcoming = self.setup.next
+        said = [f"set-up: {self.setup.words}"]
+        for tick in self.setup.ticks:
+            mark = "x" if tick.is_done else "!" if tick.tone == "trouble" else " "
+            at = f"{tick.at:%Y-%m-%d %H:%M:%S} UTC" if tick.at else "-" * 3
+            said.append(f"[{mark}] {at:<23}  {tick.title}")
+            said += [f"{'':29}{text}" for text in (tick.proof, tick.remark) if text]
+        if upcoming is not None:
+            said.append(f"next: {upcoming.next}")
+        return said
+
+
+def report(
+    session: Session,
+    zoom_app_id: UUID,
+    *,
+    settings: Settings,
+    public_url: str,
+    now: datetime,
+) -> ZoomAppReport:
+    """Return what is known of a zoom app and how far it is.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+    """
+    app = apps.get(session, zoom_app_id)
+    seen = evidence.evidence(session, zoom_app_id)
+    return ZoomAppReport(
+        summary=zoom_app_summary.summary(
+            session, app, seen, settings=settings, public_url=public_url, now=now
+        ),
+        ours=evidence.ours(seen, now),
+        recalls=evidence.recalls(seen, now),
+        setup=checklist.set_up(session, app, seen, now=now),
+    )
+
+
+def _clock(status: ValidationStatus) -> Mapping[str, object]:
+    return {
+        "state": status.state,
+        "word": status.state.word,
+        "sentence": status.sentence,
+        "since": status.since,
+        "next_due_at": status.next_due_at,
+        "failures": status.failures,
+    }
+
+
+def _tick(tick: Tick) -> Mapping[str, object]:
+    return {
+        "key": tick.key,
+        "title": tick.title,
+        "done": tick.is_done,
+        "at": tick.at,
+        "proof": tick.proof,
+        "remark": tick.remark,
+        "next": tick.next,
+    }

@@ -1,0 +1,214 @@
+"""Acts on the events that tell something of a connection: read once, after the commit.
+
+The mark `is_unread` is set with the row and cleared in the transaction that acts, so a
+crash in between loses nothing and does nothing twice. Forwarding never waits for it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from sqlalchemy import text
+from sqlmodel import Session, col, select, update
+from sqlmodel.sql.expression import SelectOfScalar
+
+from dashboard.errors import VaultError
+from dashboard.models.connection import Connection
+from dashboard.models.webhook import Webhook, WebhookBody
+from dashboard.models.zoom_app import Kind, ZoomApp
+from dashboard.services.connections import members
+from dashboard.services.connections import recording
+from dashboard.services.token_states import removals
+from dashboard.services.timeline import notes
+from dashboard.services.runtime import Services
+from dashboard.services.connections.event_facts import Profile
+from dashboard.services.connections.event_facts import Removal
+from dashboard.services.connections.event_facts import read
+from dashboard.services.sweep.following import hasten
+from dashboard.vault import Vault
+
+USER_UPDATED = "a user.updated webhook"
+"""What told of a PMI, when an event did; for `Connection.pmi_changed_by`."""
+
+_BATCH = 50
+_BATCHES = 10
+_UNREAD = text("is_unread")  # named so, or SQLite does not use the partial index
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Unread:
+    webhook: Webhook
+    facts: Profile | Removal | None
+
+    @property
+    def whom(self) -> tuple[UUID, str]:
+        return self.webhook.zoom_app_id, self.webhook.zoom_user_id or ""
+
+    @property
+    def account(self) -> tuple[UUID, str]:
+        return self.webhook.zoom_app_id, self.webhook.zoom_account_id or ""
+
+
+def read_some(services: Services) -> int:
+    """Act on unread events, oldest first; return how many were read. Commits.
+
+    Many workers may do this at once. One that cannot be opened or makes no sense is
+    read too: it changes nothing, and is not tried again.
+    """
+    done = 0
+    for _ in range(_BATCHES):
+        number = _read_batch(services)
+        done += number
+        if number < _BATCH:
+            break
+    return done
+
+
+def _read_batch(services: Services) -> int:
+    found = _find(services)
+    if not found:
+        return 0
+    now = services.clock.now()
+    with services.database.writing() as session:
+        held = _hold(session, found)
+        mine = [each for each in found if each.webhook.id in held]
+        troubles = _apply(session, mine, now=now)
+        session.exec(
+            update(Webhook).where(col(Webhook.id).in_(held)).values(is_unread=False)
+        )
+    for webhook, why in troubles:
+        _log.warning("reading.left_out", webhook=webhook.id, why=why)
+    return len(held)
+
+
+def oldest_unread(limit: int) -> SelectOfScalar[Webhook]:
+    """Return the query of the oldest unread ones."""
+    return select(Webhook).where(_UNREAD).order_by(col(Webhook.id)).limit(limit)
+
+
+def _find(services: Services) -> Sequence[_Unread]:
+    """Open and parse outside of any transaction, so that none waits for it."""
+    with services.database.reading() as session:
+        webhooks = session.exec(oldest_unread(_BATCH)).all()
+        bodies = select(WebhookBody).where(
+            col(WebhookBody.webhook_id).in_([webhook.id for webhook in webhooks])
+        )
+        sealed = {body.webhook_id: body.body for body in session.exec(bodies)}
+    return [
+        _Unread(
+            webhook=webhook,
+            facts=_facts(services.vault, webhook, sealed.get(webhook.id)),
+        )
+        for webhook in webhooks
+    ]
+
+
+def _facts(
+    vault: Vault, webhook: Webhook, sealed: bytes | None
+) -> Profile | Removal | None:
+    if sealed is None:
+        return None
+    try:
+        body = vault.open(sealed, table="webhook_body", column="body", row=webhook.id)
+    except VaultError:
+        return None
+    return read(webhook, body)
+
+
+def _hold(session: Session, found: Sequence[_Unread]) -> set[int]:
+    """Lock those that nobody has read meanwhile; what another worker holds is its."""
+    query = (
+        select(Webhook.id)
+        .where(_UNREAD, col(Webhook.id).in_([each.webhook.id for each in found]))
+        .order_by(col(Webhook.id))
+        .with_for_update(skip_locked=True)
+    )
+    return set(session.exec(query).all())
+
+
+def _apply(
+    session: Session, held: Sequence[_Unread], *, now: datetime
+) -> list[tuple[Webhook, str]]:
+    """Change the connections; return the webhooks that changed nothing, and why."""
+    people = _people(session, held)
+    accounts = members.accounts(session, [each.account for each in held])
+    apps = _apps(session, held)
+    troubles: list[tuple[Webhook, str]] = []
+    for each in held:
+        facts, account = each.facts, accounts.get(each.account)
+        row = account or people.get(each.whom)
+        if facts is None:
+            troubles.append((each.webhook, "It cannot be opened, or makes no sense."))
+        elif isinstance(facts, Removal) and facts.client_id != apps[each.whom[0]]:
+            troubles.append((each.webhook, "It names another app's client ID."))
+        elif row is None:
+            continue  # not connected: usual
+        elif isinstance(facts, Removal):
+            with notes.watching(session, row, at=now):
+                if removals.mark(row, removed_at=facts.at, now=now):
+                    notes.removed(session, row, at=facts.at)
+        elif account is not None:
+            if members.updated(session, account, each.whom[1], facts):
+                _look_again(session, account, now=now)
+        else:
+            with notes.watching(session, row, at=facts.at):
+                _note(session, row, facts, now=now)
+    return troubles
+
+
+def _note(session: Session, row: Connection, facts: Profile, *, now: datetime) -> None:
+    before = (row.pmi, row.display_name, row.email)
+    if facts.pmi is not None and _is_news(facts.at, row.pmi_seen_at):
+        recording.note_pmi(row, facts.pmi, at=facts.at, by=USER_UPDATED)
+    says_who = facts.display_name or facts.email
+    if says_who and _is_news(facts.at, row.profile_seen_at):
+        row.display_name = facts.display_name or row.display_name
+        row.email = facts.email or row.email
+        row.profile_seen_at = facts.at
+    if (row.pmi, row.display_name, row.email) != before:
+        _look_again(session, row, now=now)
+
+
+def _look_again(session: Session, row: Connection, *, now: datetime) -> None:
+    # A look under way may have seen the former profile; the next one will not.
+    row.claim, row.lease_until = row.claim + 1, None
+    hasten(session, row, at=now)
+
+
+def _is_news(at: datetime, seen_at: datetime | None) -> bool:
+    return seen_at is None or at > seen_at
+
+
+def _people(
+    session: Session, held: Iterable[_Unread]
+) -> dict[tuple[UUID, str], Connection]:
+    """Return the users' connections, locked in one order: workers never wait in a ring.
+
+    Of an account-level app no user is the connection: see `members.accounts`.
+    """
+    wanted = [each.whom for each in held if each.facts is not None]
+    query = (
+        select(Connection)
+        .join(ZoomApp, col(ZoomApp.id) == col(Connection.zoom_app_id))
+        .where(
+            col(ZoomApp.kind) == Kind.USER_LEVEL,
+            col(Connection.zoom_app_id).in_({app_id for app_id, _ in wanted}),
+            col(Connection.zoom_user_id).in_({user_id for _, user_id in wanted}),
+        )
+        .order_by(col(Connection.id))
+        .with_for_update(of=Connection)
+    )
+    return {
+        (row.zoom_app_id, row.zoom_user_id or ""): row for row in session.exec(query)
+    }
+
+
+def _apps(session: Session, held: Iterable[_Unread]) -> dict[UUID, str]:
+    """Return the client id of each zoom app."""
+    query = select(ZoomApp.id, ZoomApp.client_id).where(
+        col(ZoomApp.id).in_({each.whom[0] for each in held})
+    )
+    return dict(session.exec(query).all())

@@ -1,0 +1,189 @@
+"""Notes in a connection's timeline what a piece of work changed of it."""
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Session
+
+from dashboard.clients.recall.replies import RecallLog
+from dashboard.models.connection import Connection, SyncStatus, TokenState
+from dashboard.models.connection_event import ConnectionEvent
+from dashboard.models.ids import new_id
+from dashboard.formatting import grouped
+from dashboard.services.timeline.timeline import note
+from dashboard.services.timeline.timeline import note_many
+
+_NAMED = 5
+_LOG_ENTRIES = 50
+_STATES = {TokenState.UNHEALTHY_IN_RECALL: "unhealthy in Recall"}
+_RUNNING = (SyncStatus.NOT_STARTED, SyncStatus.IN_PROGRESS)
+_SYNCS = {
+    SyncStatus.NOT_STARTED: "Recall begins to read the meetings.",
+    SyncStatus.IN_PROGRESS: "Recall begins to read the meetings.",
+    SyncStatus.COMPLETED: "Recall has read the meetings.",
+    SyncStatus.FAILED: "Recall could not read the meetings.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    """What a timeline tells changes of."""
+
+    state: TokenState
+    pmi: int | None
+    sync: SyncStatus
+    block: str
+
+
+@contextmanager
+def watching(session: Session, row: Connection, *, at: datetime) -> Iterator[None]:
+    """Note what changes of a connection meanwhile; the caller commits.
+
+    Args:
+        session: Writing.
+        row: In the database already.
+        at: When it changed; aware.
+    """
+    before = _seen(row)
+    yield
+    for source, kind, words in _changes(row, before, _seen(row)):
+        note(session, row.id, at=at, source=source, kind=kind, words=words)
+
+
+def connected(session: Session, row: Connection, *, is_new: bool, at: datetime) -> None:
+    """Note that a user connected, or did so again; the caller commits."""
+    words = "Connected." if is_new else "Connected again: a new grant."
+    note(session, row.id, at=at, source="dashboard", kind="grant", words=words)
+
+
+def removed(session: Session, row: Connection, *, at: datetime) -> None:
+    """Note that Zoom says the app was removed; the caller commits."""
+    words = "Zoom says that the user removed the app."
+    mark = f"removed {at.isoformat()}"
+    note(session, row.id, at=at, source="zoom", kind="grant", words=words, mark=mark)
+
+
+def acted(
+    session: Session, connection_id: UUID, words: str, *, who: str, at: datetime
+) -> None:
+    """Note what somebody did by hand; the caller commits.
+
+    Args:
+        session: Writing.
+        connection_id: To which.
+        words: "Meeting sync asked for".
+        who: As the audit log names them; "" when it is not known.
+        at: Aware.
+    """
+    sentence = f"{words}, by {who}." if who else f"{words}."
+    note(session, connection_id, at=at, source="dashboard", kind="act", words=sentence)
+
+
+def mapped(
+    session: Session, came: Mapping[UUID, Collection[int]], *, at: datetime
+) -> None:
+    """Note which meetings Recall has mapped to connections; the caller commits."""
+    note_many(
+        session,
+        [
+            ConnectionEvent(
+                id=new_id(at),
+                connection_id=connection_id,
+                at=at,
+                source="recall",
+                kind="mapping",
+                words=f"Recall mapped {_numbers(meetings)}.",
+            )
+            for connection_id, meetings in came.items()
+        ],
+    )
+
+
+def unmapped(
+    session: Session, connection_id: UUID, gone: Collection[int], *, at: datetime
+) -> None:
+    """Note which meetings Recall maps no longer; the caller commits."""
+    words = f"No longer mapped at Recall: {_numbers(gone)}."
+    note(session, connection_id, at=at, source="recall", kind="mapping", words=words)
+
+
+def keep_log(
+    session: Session, connection_id: UUID, entries: Sequence[RecallLog]
+) -> int:
+    """Keep the newest of Recall's log of a credential; return how many are news.
+
+    Entries have no id (contracts/recall.md 3.6, checked 2026-11-25): time and text tell
+    them apart. The caller commits.
+
+    Args:
+        session: Writing.
+        connection_id: Whose log it is.
+        entries: As Recall gave them, in any order, without secrets.
+    """
+    newest = sorted(entries, key=lambda entry: entry.created_at)[-_LOG_ENTRIES:]
+    added = 0
+    for entry in newest:
+        told = f"{entry.created_at.isoformat()} {entry.message}"
+        added += note(
+            session,
+            connection_id,
+            at=entry.created_at,
+            source="recall",
+            kind="log",
+            words=entry.message,
+            mark=hashlib.sha256(told.encode(errors="replace")).hexdigest(),
+        )
+    return added
+
+
+def _seen(row: Connection) -> _Seen:
+    return _Seen(
+        state=row.token_state,
+        pmi=row.pmi,
+        sync=row.sync_status,
+        block=row.recording_block,
+    )
+
+
+def _changes(
+    row: Connection, before: _Seen, after: _Seen
+) -> Iterator[tuple[str, str, str]]:
+    """Yield source, kind and words of each change."""
+    if after.state is not before.state:
+        words = f"From {_word(before.state)} to {_word(after.state)}. "
+        yield "dashboard", "state", words + row.token_reason
+    if after.pmi != before.pmi and after.pmi is not None:
+        yield "zoom", "pmi", _about_pmi(row, before.pmi)
+    if _has_synced(before.sync, after.sync):
+        yield "recall", "sync", _SYNCS[after.sync]
+    if after.block and not before.block:
+        yield "zoom", "state", f"A setting of the host keeps bots out: {after.block}"
+    if before.block and not after.block:
+        yield "zoom", "state", "Zoom gives join tokens again; bots may record."
+
+
+def _about_pmi(row: Connection, former: int | None) -> str:
+    if former is None:
+        return f"The PMI is {grouped(row.pmi)}."
+    says = f", says {row.pmi_changed_by}" if row.pmi_changed_by else ""
+    return f"The PMI changed from {grouped(former)} to {grouped(row.pmi)}{says}."
+
+
+def _has_synced(before: SyncStatus, after: SyncStatus) -> bool:
+    both_run = before in _RUNNING and after in _RUNNING
+    return after is not before and after in _SYNCS and not both_run
+
+
+def _word(state: TokenState) -> str:
+    return _STATES.get(state, state.value.replace("_", " "))
+
+
+def _numbers(meeting_ids: Collection[int]) -> str:
+    named = ", ".join(map(grouped, sorted(meeting_ids)[:_NAMED]))
+    more = len(meeting_ids) - _NAMED
+    count = "1 meeting" if len(meeting_ids) == 1 else f"{len(meeting_ids)} meetings"
+    return f"{count}: {named}" + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,139 @@
+"""Whether a grant may fetch join tokens, and whether the host's settings allow it.
+
+Seen by fetching one for a mapped meeting.
+
+Recall does not tell the scopes of the tokens it keeps (contracts/recall.md 3.5), and
+without this one a bot asks the host. The join token is forgotten at once and ends by
+itself after 120 s (contracts/zoom.md 4.2); checked 2026-11-23.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from dashboard.clients.recall.replies import AccessToken
+from dashboard.clients.zoom.api import JoinToken
+from dashboard.clients.zoom.api import ZoomApi
+from dashboard.errors import UpstreamError
+from dashboard.models.connection import Connection, TokenState
+from dashboard.models.zoom_app import Kind
+from dashboard.services.token_states.findings import Finding
+from dashboard.services.token_states.scopes import missing_scopes
+
+SETTING = "Hosts can give meeting participants permission to record locally"
+"""What keeps bots from recording most often (contracts/recall.md 7.5.5)."""
+
+EVERY = timedelta(days=7)
+"""How often a grant that was proved is tried again."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FORBIDDEN, _BAD_REQUEST = 403, 400
+_ABOUT_RECORDING = re.compile(r"record", re.IGNORECASE)
+_LONGEST_BLOCK = 200
+_LOOKED_THROUGH = 5
+_SCOPE = "local_recording"  # in its name, in either style
+
+
+def fetch(
+    zoom: ZoomApi, token: AccessToken, meetings: Sequence[int], *, turn: int
+) -> JoinToken | UpstreamError | None:
+    """Ask Zoom for a join token of one mapped meeting; None when none is mapped.
+
+    Args:
+        zoom: Asked once.
+        token: Of the connection.
+        meetings: Those mapped at Recall, newest first. One may be gone at Zoom, so
+            that each turn tries another of the newest few.
+        turn: Grows with each look.
+    """
+    if not meetings:
+        return None
+    meeting_id = meetings[turn % min(len(meetings), _LOOKED_THROUGH)]
+    try:
+        return zoom.join_token(token.token, meeting_id)
+    except UpstreamError as error:
+        return error
+
+
+def is_due(row: Connection, *, now: datetime) -> bool:
+    """Whether it is this connection's turn since its last look: once in `EVERY`.
+
+    Each has an instant of its own in that time, so that they do not come at once.
+    """
+    if row.token_checked_at is None:
+        return False
+    own = timedelta(seconds=row.id.int % int(EVERY.total_seconds()))
+    turns = [(at - _EPOCH - own) // EVERY for at in (row.token_checked_at, now)]
+    return turns[0] != turns[1]
+
+
+def note_block(
+    row: Connection,
+    answer: JoinToken | UpstreamError | None,
+    *,
+    kind: Kind,
+    now: datetime,
+) -> None:
+    """Keep that a setting of the host or account forbids recording, or that none does.
+
+    The caller commits. What says nothing of it leaves it as it was.
+    """
+    if isinstance(answer, JoinToken):
+        row.recording_block, row.recording_block_at = "", None
+    elif answer is not None and _is_by_setting(answer, kind):
+        words = answer.detail or "Zoom refused without a word."
+        row.recording_block, row.recording_block_at = words[:_LONGEST_BLOCK], now
+
+
+def weigh(
+    row: Connection,
+    finding: Finding,
+    answer: JoinToken | UpstreamError | None,
+    *,
+    kind: Kind,
+) -> Finding:
+    """Return what a look found together with Zoom's answer. Pure.
+
+    A refusal that names no scope is the meeting's, the host's or the account's affair
+    and says nothing of the grant. A grant that was seen to lack the scope goes on
+    lacking it until the user reconnects (contracts/zoom.md 3.5) or a call proves it.
+    """
+    if finding.state is not TokenState.HEALTHY:
+        return finding
+    if isinstance(answer, JoinToken):
+        return _with(finding, "It gave a join token for a mapped meeting.")
+    lacking = None if answer is None else missing_scopes(answer, kind)
+    if lacking is not None:
+        return lacking
+    if row.token_state is TokenState.MISSING_SCOPES and _SCOPE in row.token_reason:
+        return replace(
+            finding,
+            state=TokenState.MISSING_SCOPES,
+            reason=row.token_reason,
+            evidence=row.token_evidence,
+        )
+    if answer is None:
+        return finding
+    return _with(
+        finding,
+        "It gave no join token for a mapped meeting, for a reason that is none of the "
+        f"scopes: {answer.detail or answer}",
+    )
+
+
+def _is_by_setting(error: UpstreamError, kind: Kind) -> bool:
+    """Whether a refusal can only be a setting's; Zoom publishes no code for it (4.3).
+
+    It knows the token and the meeting, and does not miss a scope.
+    """
+    if error.retryable or missing_scopes(error, kind) is not None:
+        return False
+    if error.status == _FORBIDDEN:
+        return True
+    about = _ABOUT_RECORDING.search(error.detail or "")
+    return error.status == _BAD_REQUEST and about is not None
+
+
+def _with(finding: Finding, more: str) -> Finding:
+    return replace(finding, evidence=f"{finding.evidence} {more}")

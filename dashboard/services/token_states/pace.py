@@ -1,0 +1,92 @@
+"""How soon each connection is looked at again: by its state, and by how many there are.
+
+A look costs one call of the budget of access tokens, 300 a minute and workspace, of
+which background work takes 180 at most (services/recall/budgets.py). What is regular takes two
+thirds of that, so that a backlog can be caught up with: 60 looks a minute at what is
+healthy, 30 at what fails, 30 at what is not known. Few connections are looked at more
+often than that would need, and with very many none waits longer than 22 hours.
+Source: contracts/recall.md 1.5, checked 2026-11-25.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, func, select
+
+from dashboard.models.connection import Connection, TokenState
+
+LONGEST = timedelta(hours=20)
+"""With a tenth on top for the spread, below a day."""
+
+_ASKED_TO_WAIT_AT_MOST = timedelta(hours=1)
+_UNKNOWN = frozenset({TokenState.UNKNOWN, TokenState.EXPIRING})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How long a connection waits for its next look; as with few connections."""
+
+    healthy: timedelta = timedelta(hours=6)
+    failing: timedelta = timedelta(minutes=30)
+    unknown: timedelta = timedelta(minutes=5)
+
+    def of(self, state: TokenState) -> timedelta:
+        """Return how long one in this state waits."""
+        if state is TokenState.HEALTHY:
+            return self.healthy
+        return self.unknown if state in _UNKNOWN else self.failing
+
+
+FEW = Pace()
+
+
+def for_numbers(*, healthy: int, failing: int, unknown: int) -> Pace:
+    """Return the pace for so many connections in each kind of state."""
+    return Pace(
+        healthy=_among(healthy, a_minute=60, least=FEW.healthy),
+        failing=_among(failing, a_minute=30, least=FEW.failing),
+        unknown=_among(unknown, a_minute=30, least=FEW.unknown),
+    )
+
+
+def current(session: Session) -> Pace:
+    """Return the pace for all connections there are, of whichever workspace.
+
+    Counted from an index: some milliseconds at 50,000.
+    """
+    state = col(Connection.token_state)
+    found = dict(session.exec(select(state, func.count()).group_by(state)).all())
+    unknown = sum(found.get(each, 0) for each in _UNKNOWN)
+    healthy = found.get(TokenState.HEALTHY, 0)
+    return for_numbers(
+        healthy=healthy,
+        failing=sum(found.values()) - healthy - unknown,
+        unknown=unknown,
+    )
+
+
+def next_look(
+    state: TokenState,
+    *,
+    now: datetime,
+    wait_s: float | None,
+    spread: float,
+    pace: Pace = FEW,
+) -> datetime:
+    """Return when to look again: failing ones sooner, what is not known soonest.
+
+    Args:
+        state: What was found.
+        now: Aware.
+        wait_s: What an answer asked us to wait, in seconds; at most an hour counts.
+        spread: 0 to 1, different for each connection, so that they do not come at once.
+        pace: For as many as there are.
+    """
+    every = pace.of(state)
+    if wait_s is not None:
+        every = max(every, min(timedelta(seconds=wait_s), _ASKED_TO_WAIT_AT_MOST))
+    return now + every * (0.9 + 0.2 * spread)
+
+
+def _among(number: int, *, a_minute: int, least: timedelta) -> timedelta:
+    return min(max(timedelta(minutes=number / a_minute), least), LONGEST)

@@ -1,0 +1,261 @@
+"""Evidence about validation: keeping it, gathering it, and the status it amounts to."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from uuid import UUID
+
+from sqlalchemy import union_all
+from sqlmodel import Session, col, select
+
+from dashboard.errors import NotFoundError
+from dashboard.models.check import Check, Finding, Source
+from dashboard.models.ids import new_id
+from dashboard.models.webhook import Webhook
+from dashboard.models.zoom_app import Routing, ZoomApp
+from dashboard.services.validation.limits import FAILURES_ALLOWED
+from dashboard.services.validation.limits import GRACE
+from dashboard.services.validation.limits import REPEATED_EVERY
+from dashboard.services.validation.limits import SAME_ROUND
+from dashboard.services.validation.limits import SKEW
+from dashboard.services.validation.zoom_clock import ours
+from dashboard.services.validation.recall_clock import echoes_apart
+from dashboard.services.validation.recall_clock import recalls
+from dashboard.services.validation.states import Evidence
+from dashboard.services.validation.states import State
+from dashboard.services.validation.states import ValidationStatus
+from dashboard.services.validation.states import worse
+
+__all__ = [
+    "CHALLENGE",
+    "FAILURES_ALLOWED",
+    "GRACE",
+    "REPEATED_EVERY",
+    "Evidence",
+    "State",
+    "ValidationStatus",
+    "evidence",
+    "latest",
+    "ours",
+    "recalls",
+    "record",
+    "status",
+]
+
+CHALLENGE = "endpoint.url_validation"
+
+_LOOKED_AT = MappingProxyType(
+    {
+        Source.ZOOM_CHALLENGE: 20,
+        Source.OUTSIDE_PROBE: 1,
+        Source.RECALL_CHALLENGE: 1,
+        Source.RECALL_PROBE: 1,
+        Source.RECALL_API: 20,
+    }
+)
+# Who called Recall with routing direct shows only in what came before.
+_ECHOES_LOOKED_AT = MappingProxyType(
+    dict.fromkeys(
+        (Source.RECALL_API, Source.RECALL_PROBE, Source.RECALL_CHALLENGE), 200
+    )
+)
+
+
+def record(  # noqa: PLR0913 - the facts of one observation, all named
+    session: Session,
+    *,
+    zoom_app_id: UUID,
+    source: Source,
+    finding: Finding,
+    detail: str,
+    took_ms: float | None = None,
+    webhook_id: int | None = None,
+    told_at: datetime | None = None,
+    at: datetime,
+) -> Check:
+    """Add one piece of evidence; the caller commits.
+
+    Of Recall's answers alike in a row, and of failures of one round, the first and the
+    last are kept: since when and until when is evidence, how often is not.
+
+    Args:
+        session: Writing.
+        zoom_app_id: What it is about.
+        source: By which means it was seen.
+        finding: What it says.
+        detail: One sentence on what was seen; holds no secret, at most 300 characters.
+        took_ms: How long the answer took, in milliseconds.
+        webhook_id: The webhook that is the evidence, when it is one.
+        told_at: The instant that it speaks of, when that is not `at`; aware.
+        at: When it was seen; aware.
+    """
+    check = Check(
+        id=new_id(at),
+        zoom_app_id=zoom_app_id,
+        source=source,
+        finding=finding,
+        detail=detail[:300],
+        took_ms=took_ms,
+        webhook_id=webhook_id,
+        told_at=told_at,
+        at=at,
+    )
+    if source in _ALIKE:
+        _drop_repeat(session, check)
+    session.add(check)
+    return check
+
+
+def evidence(session: Session, zoom_app_id: UUID) -> Evidence:
+    """Gather what was seen of one zoom app.
+
+    Each look is over an index and bounded, whatever the tables' size.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+    """
+    app = session.get(ZoomApp, zoom_app_id)
+    if app is None:
+        raise NotFoundError("zoom app")
+    found = _newest(session, zoom_app_id, _LOOKED_AT)
+    challenges = [one for one in found if one.source is Source.ZOOM_CHALLENGE]
+    good = next((one for one in challenges if one.finding is Finding.GOOD), None)
+    return Evidence(
+        routing=app.routing,
+        is_in_recall=app.recall_app_id is not None,
+        secret_set_at=app.secret_token_set_at,
+        challenge=next(iter(challenges), None),
+        good_challenge=good or _good_challenge(session, zoom_app_id, challenges),
+        failures=_failures(challenges),
+        event_at=latest_event_at(session, zoom_app_id),
+        outside=_first(found, app, Source.OUTSIDE_PROBE),
+        recall=_first(found, app, Source.RECALL_CHALLENGE, Source.RECALL_PROBE),
+        recall_api=_first(found, app, Source.RECALL_API),
+        zoom_at_recall=_zoom_at_recall(session, app),
+    )
+
+
+def status(seen: Evidence, now: datetime) -> ValidationStatus:
+    """Judge both ways at once: the one that is further from valid. Pure."""
+    to_recall = recalls(seen, now)
+    if seen.routing is Routing.DIRECT:
+        return to_recall
+    return worse(ours(seen, now), to_recall)
+
+
+def latest(session: Session, zoom_app_id: UUID, *, limit: int = 10) -> Sequence[Check]:
+    """Return the newest pieces of evidence of every source, newest first.
+
+    Genuine events are left out: they are in the log of webhooks.
+    """
+    sources = (source for source in Source if source is not Source.ZOOM_EVENT)
+    return _newest(session, zoom_app_id, dict.fromkeys(sources, limit))
+
+
+def latest_event_at(session: Session, zoom_app_id: UUID) -> datetime | None:
+    """Return when the newest genuine event came, challenges apart."""
+    query = (
+        select(Webhook.received_at)
+        .where(col(Webhook.zoom_app_id) == zoom_app_id, col(Webhook.event) != CHALLENGE)
+        .order_by(col(Webhook.id).desc())
+        .limit(1)
+    )
+    return session.exec(query).first()
+
+
+def _newest(
+    session: Session, zoom_app_id: UUID, wanted: Mapping[Source, int]
+) -> Sequence[Check]:
+    """Return so many of each source in one query, newest first."""
+    parts = [
+        select(Check.id)
+        .where(col(Check.zoom_app_id) == zoom_app_id, col(Check.source) == source)
+        .order_by(col(Check.id).desc())
+        .limit(limit)
+        .subquery()
+        for source, limit in wanted.items()
+    ]
+    ids = union_all(*(select(part.c.id) for part in parts))
+    query = select(Check).where(col(Check.id).in_(ids))
+    return session.exec(query.order_by(col(Check.id).desc())).all()
+
+
+def _first(found: Sequence[Check], app: ZoomApp, *sources: Source) -> Check | None:
+    """Return the newest of these that says something about the app as it is.
+
+    That Recall could not be asked says nothing; what Recall said of an app that this
+    one has taken the place of, nothing about this one.
+    """
+    since = app.recall_created_at
+    for check in found:
+        if check.source not in sources or check.finding is Finding.NOTED:
+            continue
+        if check.source is Source.RECALL_API and check.finding is Finding.FAILED:
+            continue
+        is_recalls = check.source is not Source.OUTSIDE_PROBE
+        if is_recalls and since is not None and check.at < since - SKEW:
+            continue
+        return check
+    return None
+
+
+def _good_challenge(
+    session: Session, zoom_app_id: UUID, known: Sequence[Check]
+) -> Check | None:
+    """Return the newest one before those, if there may be any."""
+    if len(known) < _LOOKED_AT[Source.ZOOM_CHALLENGE]:
+        return None
+    query = (
+        select(Check)
+        .where(
+            col(Check.zoom_app_id) == zoom_app_id,
+            col(Check.source) == Source.ZOOM_CHALLENGE,
+            col(Check.finding) == Finding.GOOD,
+        )
+        .order_by(col(Check.id).desc())
+        .limit(1)
+    )
+    return session.exec(query).first()
+
+
+def _zoom_at_recall(session: Session, app: ZoomApp) -> Check | None:
+    if app.routing is not Routing.DIRECT or app.recall_app_id is None:
+        return None
+    found = _newest(session, app.id, _ECHOES_LOOKED_AT)
+    is_cut = any(
+        sum(check.source is source for check in found) == limit
+        for source, limit in _ECHOES_LOOKED_AT.items()
+    )
+    return echoes_apart(found[::-1], is_cut=is_cut)
+
+
+def _failures(challenges: Sequence[Check]) -> int:
+    """Count those in a row, newest first, that failed in rounds of their own."""
+    failures, last = 0, None
+    for check in challenges:
+        if check.finding is Finding.GOOD:
+            break
+        if last is None or last - check.at >= SAME_ROUND:
+            failures, last = failures + 1, check.at
+    return failures
+
+
+def _drop_repeat(session: Session, new: Check) -> None:
+    """Make room for one more of the same: it takes the place of the last."""
+    last = _newest(session, new.zoom_app_id, {new.source: 2})
+    if len(last) == 2 and all(_ALIKE[new.source](old, new) for old in last):  # noqa: PLR2004 - the first and the last
+        session.delete(last[0])
+
+
+def _says_the_same(old: Check, new: Check) -> bool:
+    return (old.finding, old.told_at) == (new.finding, new.told_at)
+
+
+def _failed_too(old: Check, new: Check) -> bool:
+    is_failure = Finding.GOOD not in {old.finding, new.finding}
+    return is_failure and new.at - old.at < SAME_ROUND
+
+
+_ALIKE = MappingProxyType(
+    {Source.RECALL_API: _says_the_same, Source.ZOOM_CHALLENGE: _failed_too}
+)

@@ -1,0 +1,189 @@
+"""What a validation status is made of, and what it says.
+
+The rule itself is in `validation_ours` and `validation_recalls`, case by case, and in
+docs/validation.md as a table.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from dashboard.models.check import Check, Finding, Source
+from dashboard.models.zoom_app import Routing
+from dashboard.services.validation.limits import FAILURES_ALLOWED
+from dashboard.services.validation.limits import REPEATED_EVERY
+
+SWITCH_ON = "Re-enable the event subscription in Zoom, press Validate, then Save."
+MAILS = (
+    "Zoom mails only the app's owner, after 2 and 4 failures in a row; after 6 it "
+    "stops sending and disables the subscription."
+)
+
+
+class State(StrEnum):
+    """The states of product.md, Live validation."""
+
+    NEVER_SEEN = "never_seen"
+    WAITING = "waiting"
+    VALID = "valid"
+    SECRET_MISMATCH = "secret_mismatch"  # noqa: S105 - a word, no password
+    RECALL_DISAGREES = "recall_disagrees"
+    OVERDUE = "overdue"
+    FAILING = "failing"
+
+    @property
+    def word(self) -> str:
+        """The state in words: "Secret mismatch"."""
+        return _WORDS.get(self) or self.value.replace("_", " ").capitalize()
+
+    @property
+    def tone(self) -> str:
+        """The status tone: "good", "waiting", "trouble" or "off"."""
+        return _TONES[self]
+
+
+_WORDS = {State.NEVER_SEEN: "Never validated"}
+_TONES = {
+    State.SECRET_MISMATCH: "trouble",
+    State.FAILING: "trouble",
+    State.NEVER_SEEN: "off",
+    State.WAITING: "waiting",
+    State.OVERDUE: "waiting",
+    State.RECALL_DISAGREES: "waiting",
+    State.VALID: "good",
+}
+_URGENCY = list(_TONES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """All that a status is judged by.
+
+    Attributes:
+        routing: Whether Zoom posts to us or to Recall.
+        is_in_recall: Whether the app has its Recall app id.
+        secret_set_at: When the secret token now stored was entered.
+        challenge: Zoom's newest challenge, whatever became of it.
+        good_challenge: The newest one that was answered rightly.
+        failures: Challenges since then that were not.
+        event_at: The newest genuine event, challenges apart.
+        outside: What came last of our own challenge to our own public URL.
+        recall: Recall's newest answer to a challenge, forwarded or our own.
+        recall_api: What Recall's API said last of the app; that it could not be asked
+            says nothing, so the answer before that stands.
+        zoom_at_recall: The newest thing Recall's API said of a validation that was not
+            our own probe's; only looked for with routing direct.
+    """
+
+    routing: Routing
+    is_in_recall: bool
+    secret_set_at: datetime
+    challenge: Check | None = None
+    good_challenge: Check | None = None
+    failures: int = 0
+    event_at: datetime | None = None
+    outside: Check | None = None
+    recall: Check | None = None
+    recall_api: Check | None = None
+    zoom_at_recall: Check | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidationStatus:
+    """One line of truth.
+
+    Attributes:
+        sentence: What was seen, or what to do next.
+        note: What follows from it; may be empty.
+        since: When the thing was seen that the state stands on.
+        source: By which means it was.
+        next_due_at: When Zoom is expected to repeat its challenge.
+        failures: Failed challenges in a row as seen, at most `FAILURES_ALLOWED`.
+        missed: Failures in a row that Zoom has probably counted, at most as many: each
+            of its rounds that nothing was seen of is probably one.
+        title: The word, where the state's own does not say it all.
+    """
+
+    state: State
+    sentence: str
+    note: str = ""
+    since: datetime | None = None
+    source: Source | None = None
+    next_due_at: datetime | None = None
+    failures: int = 0
+    missed: int = 0
+    title: str = ""
+
+    @property
+    def is_switched_off(self) -> bool:
+        """Whether as many challenges failed in a row as Zoom allows."""
+        return self.tone == "trouble" and self.failures >= FAILURES_ALLOWED
+
+    @property
+    def tone(self) -> str:
+        """The status tone of its state."""
+        return self.state.tone
+
+    @property
+    def word(self) -> str:
+        """The state in words, with the count: "Failing, 2 of 6", "Switched off"."""
+        if self.is_switched_off:
+            return "Switched off"
+        word = self.title or self.state.word
+        if self.tone == "trouble" and self.failures:
+            return f"{word}, {self.failures} of {FAILURES_ALLOWED}"
+        return word
+
+    @property
+    def count(self) -> str:
+        """The failures in words: "2 of 6 failures", "probably 1 of 6 failures"."""
+        if self.missed <= self.failures:
+            return f"{self.failures} of {FAILURES_ALLOWED} failures"
+        if not self.failures:
+            return f"probably {self.missed} of {FAILURES_ALLOWED} failures"
+        return (
+            f"{self.failures} of {FAILURES_ALLOWED} failures seen, "
+            f"probably {self.missed}"
+        )
+
+    def share_left(self, now: datetime) -> int:
+        """Return how much of the 72 hours until the next check is left, in percent.
+
+        In trouble all of it, so that the bar is full in the colour of trouble.
+        """
+        if self.tone == "trouble":
+            return 100
+        if self.next_due_at is None:
+            return 0
+        share = (self.next_due_at - now) / REPEATED_EVERY
+        return max(0, min(100, round(share * 100)))
+
+
+def worse(one: ValidationStatus, other: ValidationStatus) -> ValidationStatus:
+    """Return the status that needs a person more; the first when both do alike."""
+    return min(one, other, key=_urgency)
+
+
+def late(what: str, rounds: int) -> str:
+    """Say what so many of Zoom's rounds of which nothing was seen amount to."""
+    counted = "1 failure" if rounds == 1 else f"{rounds} failures"
+    if rounds < FAILURES_ALLOWED:
+        return (
+            f"{what}; Zoom may have counted about {counted}. See in Zoom whether the "
+            "event subscription is still enabled, and press Validate."
+        )
+    return (
+        f"{what}; Zoom has probably counted {counted} and disabled the event "
+        f"subscription. {SWITCH_ON}"
+    )
+
+
+def timed(check: Check) -> str:
+    """Return what a check says, with how long a right answer took."""
+    if check.took_ms is None or check.finding is not Finding.GOOD:
+        return check.detail
+    return f"{check.detail.rstrip('.')} in {max(round(check.took_ms), 1)} ms."
+
+
+def _urgency(status: ValidationStatus) -> tuple[bool, int]:
+    return not status.is_switched_off, _URGENCY.index(status.state)

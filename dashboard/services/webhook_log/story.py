@@ -1,0 +1,231 @@
+"""One webhook as a story: what happened when, from Zoom to Recall. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+from dashboard.models.resend import RedeliveryOutcome
+from dashboard.models.webhook import Attempt, Outcome
+from dashboard.formatting import age_words
+from dashboard.services.webhook_log.traces import Resent
+from dashboard.services.webhook_log.traces import Trace
+
+_OK = range(200, 300)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST_MS = 4_102_444_800_000  # the year 2100: beyond it is no event time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One thing that happened, or is to come.
+
+    Attributes:
+        at: When; aware.
+        tone: "good", "waiting", "trouble" or "off".
+        answer: What Recall answered, redacted; "" where that has no meaning.
+        worker: Which worker did it; "" where that has no meaning.
+        is_ahead: Whether it is still to come.
+    """
+
+    at: datetime
+    tone: str
+    title: str
+    detail: str = ""
+    answer: str = ""
+    worker: str = ""
+    is_ahead: bool = False
+
+
+def steps(trace: Trace, *, now: datetime) -> Sequence[Step]:
+    """Return the steps in the order of time, what is to come last."""
+    happened = [
+        *_at_zoom(trace),
+        *_arrivals(trace),
+        *_attempts(trace),
+        *map(_asked, trace.resends),
+    ]
+    ends = [*_end(trace, now), *_ends_of_resends(trace, now)]
+    happened += [step for step in ends if not step.is_ahead]
+    ahead = [step for step in ends if step.is_ahead]
+    return [*sorted(happened, key=lambda step: step.at), *ahead]
+
+
+def event_at(event_ts: int | None) -> datetime | None:
+    """Return when Zoom says the event happened; None when it says nothing usable."""
+    if event_ts is None or not 0 < event_ts < _LATEST_MS:
+        return None
+    return _EPOCH + timedelta(milliseconds=event_ts)
+
+
+def names(trace: Trace) -> Sequence[tuple[Attempt, str]]:
+    """Return each attempt with its name: "Attempt 2", "Resend by ana@..., attempt 1".
+
+    Each delivery counts its own attempts.
+    """
+    asked_by = {each.redelivery.id: each.resend.asked_by for each in trace.resends}
+    numbers: dict[int | None, count[int]] = {}
+    found = []
+    for attempt in trace.attempts:
+        of = attempt.redelivery_id
+        number = next(numbers.setdefault(of, count(1)))
+        name = f"Attempt {number}"
+        if of is not None:
+            who = asked_by.get(of)
+            name = f"Resend{f' by {who}' if who else ''}, attempt {number}"
+        found.append((attempt, name))
+    return found
+
+
+def _at_zoom(trace: Trace) -> Iterator[Step]:
+    webhook = trace.webhook
+    sent_at = _EPOCH + timedelta(seconds=webhook.sent_at_s)
+    happened_at = event_at(webhook.event_ts)
+    if happened_at is None:
+        detail = "The body names no usable event time."
+    else:
+        yield Step(at=happened_at, tone="off", title="It happened in Zoom")
+        # Zoom signs with whole seconds: they may lie before the event's milliseconds,
+        # and the arrival is the finer measure.
+        delay = age_words(webhook.received_at - happened_at)
+        detail = f"It reached us {delay} after the event."
+    yield Step(
+        at=min(max(sent_at, happened_at or sent_at), webhook.received_at),
+        tone="off",
+        title="Zoom signed and sent it",
+        detail=detail,
+    )
+
+
+def _arrivals(trace: Trace) -> Iterator[Step]:
+    webhook = trace.webhook
+    yield Step(
+        at=webhook.received_at,
+        tone="good",
+        title=f"Arrived; the signature matches the {webhook.verdict} secret token",
+        detail=f"Committed to disk, then answered 200 after {webhook.answered_ms:.0f}"
+        " ms.",
+    )
+    for repeat in trace.repeats:
+        after = age_words(repeat.received_at - webhook.received_at)
+        yield Step(
+            at=repeat.received_at,
+            tone="off",
+            title=f"Zoom sent it again, {after} later",
+            detail="Answered 200; not forwarded a second time.",
+        )
+
+
+def _attempts(trace: Trace) -> Iterator[Step]:
+    for attempt, name in names(trace):
+        took = age_words(timedelta(milliseconds=attempt.latency_ms))
+        if attempt.status is None:
+            tone, said = "trouble", f"no answer from Recall after {took}"
+        else:
+            tone = "good" if attempt.status in _OK else "trouble"
+            said = f"Recall answered {attempt.status} in {took}"
+        yield Step(
+            at=attempt.started_at,
+            tone=tone,
+            title=f"{name}: {said}",
+            detail=attempt.verdict,
+            answer=attempt.answer,
+            worker=attempt.worker,
+        )
+
+
+def _asked(resent: Resent) -> Step:
+    return Step(
+        at=resent.resend.asked_at,
+        tone="off",
+        title=f"{resent.resend.asked_by} asked to send it again",
+        detail="A delivery of its own; the first one stays as it is.",
+    )
+
+
+def _end(trace: Trace, now: datetime) -> Iterator[Step]:
+    webhook = trace.webhook
+    reason = webhook.outcome_reason
+    if webhook.outcome is Outcome.DEAD:
+        # Never told before the attempt it follows from, whatever the clocks say.
+        tried = [each.started_at for each in trace.attempts if not each.redelivery_id]
+        at = max([webhook.due_at, *tried])
+        yield Step(at=at, tone="trouble", title="Given up", detail=reason)
+    elif webhook.outcome is Outcome.KEPT:
+        yield Step(
+            at=webhook.received_at, tone="off", title="Not forwarded", detail=reason
+        )
+    elif webhook.outcome is Outcome.WAITING:
+        yield from _owed(
+            trace,
+            now,
+            title="Next attempt",
+            reason=reason,
+            due_at=webhook.due_at,
+            lease_until=webhook.lease_until,
+        )
+
+
+def _ends_of_resends(trace: Trace, now: datetime) -> Iterator[Step]:
+    for each in trace.resends:
+        redelivery, who = each.redelivery, each.resend.asked_by
+        ended_at = redelivery.ended_at or redelivery.due_at
+        match redelivery.outcome:
+            case RedeliveryOutcome.WAITING:
+                yield from _owed(
+                    trace,
+                    now,
+                    title=f"Next attempt of the resend by {who}",
+                    reason=redelivery.outcome_reason,
+                    due_at=redelivery.due_at,
+                    lease_until=redelivery.lease_until,
+                )
+            case RedeliveryOutcome.DEAD:
+                yield Step(
+                    at=ended_at,
+                    tone="trouble",
+                    title=f"The resend by {who} was given up",
+                    detail=redelivery.outcome_reason,
+                )
+            case RedeliveryOutcome.CANCELLED:
+                yield Step(
+                    at=ended_at,
+                    tone="off",
+                    title=f"The resend by {who} was cancelled",
+                    detail=redelivery.outcome_reason,
+                )
+            case RedeliveryOutcome.DELIVERED:
+                pass  # its last attempt says so
+
+
+def _owed(  # noqa: PLR0913 - a delivery's facts, all named
+    trace: Trace,
+    now: datetime,
+    *,
+    title: str,
+    reason: str,
+    due_at: datetime,
+    lease_until: datetime | None,
+) -> Iterator[Step]:
+    if lease_until is not None and lease_until > now:
+        yield Step(at=now, tone="waiting", title="Being sent to Recall now")
+        return
+    if not trace.holds:
+        yield Step(
+            at=max(due_at, now),
+            tone="waiting",
+            title=title,
+            detail=reason,
+            is_ahead=True,
+        )
+        return
+    for hold in trace.holds:
+        yield Step(
+            at=max(hold.probe_at, now),
+            tone="trouble",
+            title=f"Held since {hold.since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC; "
+            "next probe",
+            detail=f"{hold.reason} It waits until a probe succeeds, then goes out by "
+            "itself.",
+            is_ahead=True,
+        )

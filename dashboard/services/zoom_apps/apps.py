@@ -1,0 +1,260 @@
+"""Zoom apps: entering and changing them, finding them, opening their secrets."""
+
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from pydantic import SecretStr
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from dashboard.errors import ConflictError, NotFoundError
+from dashboard.models.workspace import Verdict
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.services.relay import holds
+from dashboard.services.zoom_apps import succession
+from dashboard.services.validation import schedule
+from dashboard.services.zoom_apps.credentials import NewZoomApp
+from dashboard.services.zoom_apps.credentials import ZoomAppChanges
+from dashboard.services.zoom_apps.credentials import tidy
+from dashboard.services.receiver.signatures import NamedSecret
+from dashboard.vault import Vault, fingerprint
+
+_SLUG_WORDS = 40
+_SLUG_BYTES = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """What Zoom said of the pair, and when; kept beside it."""
+
+    verdict: Verdict = Verdict.UNKNOWN
+    reason: str = ""
+    at: datetime | None = None
+
+
+def create(
+    session: Session,
+    vault: Vault,
+    *,
+    values: NewZoomApp,
+    now: datetime,
+    proof: Proof | None = None,
+) -> ZoomApp:
+    """Add a zoom app with its secrets sealed; the caller commits.
+
+    Zoom is not asked here: see `entering.create`, which does.
+
+    Raises:
+        InvalidInputError: As `tidy`.
+        ConflictError: The client ID is here already, or the zoom app that it is to
+            replace has a successor already.
+    """
+    values, _ = tidy(values)
+    require_new(session, values.client_id)
+    if values.succeeds_id is not None:
+        succession.require_free(session, values.succeeds_id)
+    proof = proof or Proof()
+    zoom_app_id = uuid4()
+    zoom_app = ZoomApp(
+        id=zoom_app_id,
+        name=values.name,
+        environment=values.environment,
+        kind=values.kind,
+        scope_style=values.scope_style,
+        routing=values.routing,
+        token_custody=values.token_custody,
+        client_id=values.client_id,
+        client_secret=_seal(vault, zoom_app_id, "client_secret", values.client_secret),
+        client_secret_print=fingerprint(values.client_secret),
+        client_secret_length=len(values.client_secret),
+        client_secret_set_at=now,
+        secret_token=_seal(vault, zoom_app_id, "secret_token", values.secret_token),
+        secret_token_print=fingerprint(values.secret_token),
+        secret_token_length=len(values.secret_token),
+        secret_token_set_at=now,
+        verdict=proof.verdict,
+        verdict_reason=proof.reason[:300],
+        checked_at=proof.at,
+        slug=_slug(values.name),
+        workspace_id=values.workspace_id,
+        succeeds_id=values.succeeds_id,
+        created_at=now,
+    )
+    session.add(zoom_app)
+    try:
+        session.flush()
+    except IntegrityError:  # somebody else entered it since `require_new`
+        raise _here_already() from None
+    return zoom_app
+
+
+def change(  # noqa: PLR0913 - the parts of one act, all named
+    session: Session,
+    vault: Vault,
+    zoom_app_id: UUID,
+    *,
+    changes: ZoomAppChanges,
+    now: datetime,
+    proof: Proof | None = None,
+    is_in_use: bool = True,
+) -> ZoomApp:
+    """Change a zoom app; the caller commits.
+
+    A replaced secret token is still accepted from Zoom until `rotations.tend` has seen
+    Zoom using the new one: Zoom documents no grace period (contracts/zoom.md 10, 16).
+
+    Args:
+        session: Writing.
+        vault: Seals the new secrets.
+        zoom_app_id: Which.
+        changes: Tidied by `tidy_changes`.
+        now: When they are entered.
+        proof: What Zoom said of a new client secret.
+        is_in_use: Whether Zoom may be signing with the secret token stored so far: else
+            the one before is what goes on being accepted.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+    """
+    zoom_app = get(session, zoom_app_id)
+    zoom_app.name = changes.name
+    zoom_app.routing = changes.routing
+    if changes.client_secret is not None:
+        proof = proof or Proof()
+        zoom_app.client_secret = _seal(
+            vault, zoom_app_id, "client_secret", changes.client_secret
+        )
+        zoom_app.client_secret_print = fingerprint(changes.client_secret)
+        zoom_app.client_secret_length = len(changes.client_secret)
+        zoom_app.client_secret_set_at = now
+        zoom_app.verdict = proof.verdict
+        zoom_app.verdict_reason = proof.reason[:300]
+        zoom_app.checked_at = proof.at
+    if changes.secret_token is not None:
+        _replace_secret_token(
+            vault, zoom_app, changes.secret_token, now, is_in_use=is_in_use
+        )
+        holds.mended(session, zoom_app_id=zoom_app_id, now=now)
+    zoom_app.version += 1
+    session.add(zoom_app)
+    session.flush()
+    schedule.hasten(session, zoom_app_id, now=now)
+    return zoom_app
+
+
+def get(session: Session, zoom_app_id: UUID) -> ZoomApp:
+    """Return the zoom app.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    zoom_app = session.get(ZoomApp, zoom_app_id)
+    if zoom_app is None:
+        raise NotFoundError("zoom app")
+    return zoom_app
+
+
+def in_full(zoom_app: ZoomApp) -> str:
+    """Name a zoom app for the audit log: name, environment and id."""
+    return f"{zoom_app.name} ({zoom_app.environment.value}) {zoom_app.id}"
+
+
+def lock(session: Session, zoom_app_id: UUID) -> ZoomApp:
+    """Return the zoom app for a change that depends on what it is now.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    zoom_app = session.get(ZoomApp, zoom_app_id, with_for_update=True)
+    if zoom_app is None:
+        raise NotFoundError("zoom app")
+    return zoom_app
+
+
+def find_by_slug(session: Session, slug: str) -> ZoomApp | None:
+    """Return the zoom app of a hosted connect page, or None."""
+    return session.exec(select(ZoomApp).where(col(ZoomApp.slug) == slug)).first()
+
+
+def list_all(session: Session) -> Sequence[ZoomApp]:
+    """Return every zoom app, by name; the retired ones last."""
+    is_retired = col(ZoomApp.retired_at).is_not(None)
+    return session.exec(select(ZoomApp).order_by(is_retired, col(ZoomApp.name))).all()
+
+
+def find_by_client_id(session: Session, client_id: str) -> ZoomApp | None:
+    """Return the zoom app with this client ID, or None."""
+    query = select(ZoomApp).where(col(ZoomApp.client_id) == client_id)
+    return session.exec(query).first()
+
+
+def client_secret(vault: Vault, zoom_app: ZoomApp) -> SecretStr:
+    """Open the client secret."""
+    return _open(vault, zoom_app.id, "client_secret", zoom_app.client_secret)
+
+
+def secret_token(vault: Vault, zoom_app: ZoomApp) -> SecretStr:
+    """Open the secret token in use."""
+    return _open(vault, zoom_app.id, "secret_token", zoom_app.secret_token)
+
+
+def secret_tokens(vault: Vault, zoom_app: ZoomApp) -> list[NamedSecret]:
+    """Open every secret token Zoom may sign with: "current", then "previous"."""
+    found = [NamedSecret(name="current", secret=secret_token(vault, zoom_app))]
+    if zoom_app.previous_secret_token is not None:
+        previous = _open(
+            vault, zoom_app.id, "previous_secret_token", zoom_app.previous_secret_token
+        )
+        found.append(NamedSecret(name="previous", secret=previous))
+    return found
+
+
+def require_new(session: Session, client_id: str) -> None:
+    """Refuse a client ID that is here already.
+
+    Raises:
+        ConflictError: It is; nothing was stored.
+    """
+    if find_by_client_id(session, client_id) is not None:
+        raise _here_already()
+
+
+def _here_already() -> ConflictError:
+    return ConflictError(
+        "A zoom app with this client ID is here already. Development and production "
+        "have a client ID each."
+    )
+
+
+def _replace_secret_token(
+    vault: Vault, zoom_app: ZoomApp, new: SecretStr, now: datetime, *, is_in_use: bool
+) -> None:
+    old, *former = (each.secret for each in secret_tokens(vault, zoom_app))
+    # One typed by mistake must not push out the one that Zoom signs with. If that is
+    # what is typed now, both go on being accepted.
+    if old != new and (is_in_use or new in former or not former):
+        zoom_app.previous_secret_token = _seal(
+            vault, zoom_app.id, "previous_secret_token", old
+        )
+    zoom_app.secret_token = _seal(vault, zoom_app.id, "secret_token", new)
+    zoom_app.secret_token_print = fingerprint(new)
+    zoom_app.secret_token_length = len(new)
+    zoom_app.secret_token_set_at = now
+
+
+def _slug(name: str) -> str:
+    # The random end keeps one organisation's page from being found by its name.
+    words = re.sub(r"[^a-z0-9]+", "-", name.lower())[:_SLUG_WORDS].strip("-")
+    return f"{words or 'zoom'}-{secrets.token_hex(_SLUG_BYTES)}"
+
+
+def _seal(vault: Vault, zoom_app_id: UUID, column: str, value: SecretStr) -> bytes:
+    return vault.seal_text(value, table="zoom_app", column=column, row=zoom_app_id)
+
+
+def _open(vault: Vault, zoom_app_id: UUID, column: str, sealed: bytes) -> SecretStr:
+    return vault.open_text(sealed, table="zoom_app", column=column, row=zoom_app_id)

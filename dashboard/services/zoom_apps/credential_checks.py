@@ -1,0 +1,238 @@
+"""Entering a credential pair: Zoom is asked before the pair is used.
+
+A pair that Zoom calls wrong is not saved. One that Zoom could not be asked about is,
+and is said to be unchecked (docs/decisions/0006-wrong-pairs-are-not-saved.md).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import SecretStr
+
+from dashboard.errors import InvalidInputError
+from dashboard.models.workspace import Verdict
+from dashboard.models.zoom_app import Environment, ZoomApp
+from dashboard.services import urls
+from dashboard.services import audit
+from dashboard.services.zoom_apps import credentials
+from dashboard.services.zoom_apps import custody
+from dashboard.services.zoom_apps import secret_changes
+from dashboard.services.zoom_apps import secret_token_use
+from dashboard.services.zoom_apps import apps
+from dashboard.services.audit import Actor
+from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps.credentials import NewZoomApp
+from dashboard.services.zoom_apps.credentials import ZoomAppChanges
+from dashboard.services.zoom_apps.secret_changes import Entry
+from dashboard.services.zoom_apps.apps import Proof
+
+
+class WrongPairError(InvalidInputError):
+    """Zoom says that client ID and client secret do not belong together."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entered:
+    """A zoom app as saved.
+
+    Attributes:
+        proof: What Zoom said of the pair; None when the pair was not touched.
+        trimmed: Labels of values that had white space around them.
+        has_new_secrets: Whether Recall, if it has the app, must be told.
+    """
+
+    zoom_app_id: UUID
+    proof: Proof | None
+    trimmed: Sequence[str] = ()
+    has_new_secrets: bool = True
+
+
+def create(services: Services, values: NewZoomApp, *, actor: Actor) -> Entered:
+    """Check a pair at Zoom and save it as a zoom app; commits.
+
+    Raises:
+        InvalidInputError: A value cannot be taken.
+        WrongPairError: Zoom refuses the pair.
+        ConflictError: The client ID is here already.
+    """
+    values, trimmed = credentials.tidy(values)
+    custody.require_possible(services.public_url, values.token_custody)
+    with services.database.reading() as session:
+        apps.require_new(session, values.client_id)
+    proof = ask_zoom(services, values.client_id, values.client_secret)
+    _require_not_wrong(proof, values.environment)
+    now = services.clock.now()
+    with services.database.writing() as session:
+        made = apps.create(
+            session, services.vault, values=values, now=now, proof=proof
+        )
+        subject = _words(made)
+        if made.succeeds_id is not None:
+            subject += f": to replace {made.succeeds_id}"
+        audit.record(session, actor, "zoom_app.created", subject=subject, now=now)
+    return Entered(zoom_app_id=made.id, proof=proof, trimmed=trimmed)
+
+
+def change(
+    services: Services, zoom_app_id: UUID, changes: ZoomAppChanges, *, actor: Actor
+) -> Entered:
+    """Change a zoom app, checking a new client secret at Zoom first; commits.
+
+    New secrets are stored with the `SecretChange` that owes them to Recall, so that a
+    crash forgets neither half. `rotations.change` does both.
+
+    Raises:
+        InvalidInputError: A value cannot be taken.
+        WrongPairError: Zoom refuses the pair.
+        NotFoundError: There is no such zoom app.
+    """
+    with services.database.reading() as session:
+        zoom_app = apps.get(session, zoom_app_id)
+        client_id, environment = zoom_app.client_id, zoom_app.environment
+    changes, trimmed = credentials.tidy_changes(changes, client_id)
+    proof = None
+    if changes.client_secret is not None:
+        proof = ask_zoom(services, client_id, changes.client_secret)
+        _require_not_wrong(proof, environment)
+    vault = services.vault
+    with services.database.writing() as session:
+        now = services.clock.now()
+        zoom_app = apps.lock(session, zoom_app_id)
+        entry = _entry(changes, apps.secret_token(vault, zoom_app))
+        changed = apps.change(
+            session,
+            vault,
+            zoom_app_id,
+            changes=changes,
+            now=now,
+            proof=proof,
+            is_in_use=secret_token_use.is_in_use(session, vault, zoom_app),
+        )
+        if entry is not None:
+            secret_changes.begin(session, changed, entry, asked_by=actor.name, now=now)
+        subject = _words(changed) + _what_changed(changes)
+        audit.record(session, actor, "zoom_app.changed", subject=subject, now=now)
+    return Entered(
+        zoom_app_id=zoom_app_id,
+        proof=proof,
+        trimmed=trimmed,
+        has_new_secrets=entry is not None,
+    )
+
+
+def check_again(services: Services, zoom_app_id: UUID) -> Proof:
+    """Ask Zoom about the stored pair again and keep the answer; commits.
+
+    Not being able to ask leaves an earlier answer as it was: evidence does not fade
+    because Zoom is down. Neither does an answer about a secret replaced meanwhile
+    count.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+    """
+    with services.database.reading() as session:
+        zoom_app = apps.get(session, zoom_app_id)
+        client_id, set_at = zoom_app.client_id, zoom_app.client_secret_set_at
+        environment = zoom_app.environment
+        secret = apps.client_secret(services.vault, zoom_app)
+    proof = ask_zoom(services, client_id, secret)
+    if proof.verdict is Verdict.WRONG:
+        proof = Proof(
+            verdict=proof.verdict, reason=where_to_look(environment), at=proof.at
+        )
+    remember(services, zoom_app_id, proof, of_secret_set_at=set_at)
+    return proof
+
+
+def remember(
+    services: Services, zoom_app_id: UUID, proof: Proof, *, of_secret_set_at: datetime
+) -> None:
+    """Keep what Zoom said of the stored pair, unless it is no news; commits.
+
+    Args:
+        services: All of them.
+        zoom_app_id: Whose pair.
+        proof: What Zoom said.
+        of_secret_set_at: When the client secret that was asked about had been entered.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+    """
+    with services.database.writing() as session:
+        zoom_app = apps.get(session, zoom_app_id)
+        is_news = (
+            proof.verdict is not Verdict.UNKNOWN or zoom_app.verdict is Verdict.UNKNOWN
+        )
+        if is_news and zoom_app.client_secret_set_at == of_secret_set_at:
+            zoom_app.verdict = proof.verdict
+            zoom_app.verdict_reason = proof.reason[:300]
+            zoom_app.checked_at = proof.at
+            session.add(zoom_app)
+
+
+def ask_zoom(services: Services, client_id: str, client_secret: SecretStr) -> Proof:
+    """Ask Zoom whether the two belong together (contracts/zoom.md 3.4).
+
+    Never raises: "Zoom is down" is UNKNOWN, never WRONG.
+    """
+    answer = services.zoom_oauth.check_pair(
+        client_id=client_id,
+        client_secret=client_secret,
+        redirect_uri=urls.redirect_url(services.public_url),
+    )
+    return Proof(
+        verdict=Verdict(answer.verdict.value),
+        reason=answer.reason,
+        at=services.clock.now(),
+    )
+
+
+def where_to_look(environment: Environment) -> str:
+    """Say what to compare in Zoom's console after `invalid_client`.
+
+    Zoom does not tell which of the two is wrong (contracts/zoom.md 3.3).
+    """
+    other = (
+        Environment.PRODUCTION
+        if environment is Environment.DEVELOPMENT
+        else Environment.DEVELOPMENT
+    )
+    return (
+        "Zoom says that this client ID and client secret do not belong together. "
+        "Compare both with Basic Information > App Credentials, tab "
+        f"{environment.value.capitalize()}: a {environment.value} client ID with a "
+        f"{other.value} client secret fails like this."
+    )
+
+
+def _require_not_wrong(proof: Proof, environment: Environment) -> None:
+    if proof.verdict is Verdict.WRONG:
+        raise WrongPairError(where_to_look(environment), field="client_secret")
+
+
+def _entry(changes: ZoomAppChanges, secret_token: SecretStr) -> Entry | None:
+    """Return which secrets were typed, the secret token if it is another; or None."""
+    if changes.client_secret is None and changes.secret_token is None:
+        return None
+    return Entry(
+        has_client_secret=changes.client_secret is not None,
+        has_secret_token=changes.secret_token not in (None, secret_token),
+    )
+
+
+def _what_changed(changes: ZoomAppChanges) -> str:
+    new = [
+        label
+        for label, value in (
+            ("client secret", changes.client_secret),
+            ("secret token", changes.secret_token),
+        )
+        if value is not None
+    ]
+    return f": new {' and '.join(new)}" if new else ""
+
+
+def _words(zoom_app: ZoomApp) -> str:
+    return f"{zoom_app.name} ({zoom_app.environment.value}) {zoom_app.id}"

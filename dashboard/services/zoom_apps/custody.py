@@ -1,0 +1,123 @@
+"""Who keeps the tokens of a zoom app's users, and what changing that costs.
+
+Zoom keeps one living grant a user and app (contracts/zoom.md 3.5, checked 2026-11-25):
+whoever exchanges the next consent ends the other's grant. So a change touches no
+connection by itself; each stays where it is until its user consents again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlmodel import Session, col, func, select
+
+from dashboard.errors import ConflictError, InvalidInputError
+from dashboard.models.connection import Connection
+from dashboard.models.zoom_app import TokenCustody, ZoomApp
+from dashboard.services import audit
+from dashboard.services.grants import grants
+from dashboard.services.zoom_apps import apps
+from dashboard.services.audit import Actor
+from dashboard.services.runtime import Services
+
+NAMES: Mapping[TokenCustody, str] = {
+    TokenCustody.RECALL: "Recall",
+    TokenCustody.DASHBOARD: "the dashboard",
+}
+_OTHER = {
+    TokenCustody.RECALL: TokenCustody.DASHBOARD,
+    TokenCustody.DASHBOARD: TokenCustody.RECALL,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """What changing a zoom app's custody would come to.
+
+    Attributes:
+        to: Who would keep the tokens of those who consent from then on.
+        staying: Connections that the other one keeps: their grants end one by one, as
+            their users consent again.
+        moved: Connections that `to` keeps already.
+    """
+
+    app: ZoomApp
+    to: TokenCustody
+    staying: int
+    moved: int
+
+
+def outlook(session: Session, zoom_app_id: UUID) -> Outlook:
+    """Return what a change would come to.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+    """
+    app = apps.get(session, zoom_app_id)
+    query = (
+        select(Connection.token_custody, func.count())
+        .where(col(Connection.zoom_app_id) == zoom_app_id)
+        .group_by(col(Connection.token_custody))
+    )
+    counts = {TokenCustody(one[0]): int(one[1]) for one in session.exec(query).all()}
+    to = _OTHER[app.token_custody]
+    return Outlook(
+        app=app,
+        to=to,
+        staying=counts.get(app.token_custody, 0),
+        moved=counts.get(to, 0),
+    )
+
+
+def change(
+    services: Services,
+    zoom_app_id: UUID,
+    to: TokenCustody,
+    *,
+    is_understood: bool,
+    actor: Actor,
+) -> None:
+    """Let `to` keep the tokens of whoever consents from now on; commits.
+
+    Args:
+        services: All of them.
+        zoom_app_id: Which.
+        to: Who.
+        is_understood: The person was told that users have to consent again.
+        actor: For the audit log.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+        InvalidInputError: Users are connected and nobody said so; nothing was changed.
+        ConflictError: Recall could not ask here, or `to` keeps them already.
+    """
+    require_possible(services.public_url, to)
+    now = services.clock.now()
+    with services.database.writing() as session:
+        app = apps.lock(session, zoom_app_id)
+        if app.token_custody is to:
+            raise ConflictError(f"{_begin(NAMES[to])} keeps the tokens already.")
+        if outlook(session, zoom_app_id).staying and not is_understood:
+            raise InvalidInputError(
+                "Tick this first: users have to consent again. Nothing was changed.",
+                field="is_understood",
+            )
+        app.token_custody = to
+        app.version += 1
+        session.add(app)
+        subject = f"{apps.in_full(app)}: tokens kept by {NAMES[to]}"
+        audit.record(session, actor, "zoom_app.custody", subject=subject, now=now)
+
+
+def require_possible(public_url: str, to: TokenCustody) -> None:
+    """Check that Recall could be told where to ask.
+
+    Raises:
+        ConflictError: The address would be longer than Recall takes.
+    """
+    if to is TokenCustody.DASHBOARD:
+        grants.token_url(public_url, grants.new_key())
+
+
+def _begin(words: str) -> str:
+    return words[:1].upper() + words[1:]

@@ -1,0 +1,140 @@
+"""What is to be said of each topic to each role, and how often; no clock, no threads.
+
+A burst of events costs one drawing a second for each topic and role that somebody
+watches, however many pages are open and however many events come.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from dashboard.models.staff import Role
+from dashboard.web.etags import tag_of
+
+_EVERY_S = 1.0
+_AT_ONCE = 3
+_LOOK_AGAIN_S = 60.0
+"""Time alone changes a status (overdue, silent) without a row that says so."""
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """The live part of a page: the address that answers it, and its HTML."""
+
+    address: str
+    html: bytes
+
+
+Draw = Callable[[str, Collection[Role]], Mapping[Role, Fragment]]
+"""Draws what roles see of a topic; for a role left out each page asks for itself."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a page is sent: HTML, or only that it should ask for it.
+
+    Attributes:
+        body: Lines of one server-sent event, without its end.
+        tag: The same for the same content, in any process.
+        is_drawn: Whether the HTML is in it.
+    """
+
+    body: bytes
+    tag: str
+    is_drawn: bool
+
+
+class Pace:
+    """Three at once after a rest, one a second in the long run; the last never lost."""
+
+    def __init__(self) -> None:
+        self._paid_until_s = 0.0
+
+    @property
+    def opens_at_s(self) -> float:
+        """When the next one may be."""
+        return self._paid_until_s - (_AT_ONCE - 1) * _EVERY_S
+
+    def spend(self, now_s: float) -> None:
+        """Note one."""
+        self._paid_until_s = max(self._paid_until_s, now_s) + _EVERY_S
+
+
+@dataclass
+class _Topic:
+    pace: Pace = field(default_factory=Pace)
+    version: str = ""
+    drawn_at_s: float = 0.0
+    messages: dict[Role, Message] = field(default_factory=dict)
+
+
+class Board:
+    """Keeps the newest message of each topic and role that somebody watches.
+
+    Attributes:
+        due_s: When to update it again though nothing changed; monotonic seconds.
+        opens_s: Before this the pace would let no change of any topic through.
+    """
+
+    def __init__(self, draw: Draw) -> None:
+        self._draw = draw
+        self._topics: dict[str, _Topic] = {}
+        self.due_s = float("inf")
+        self.opens_s = 0.0
+
+    def update(
+        self,
+        watched: Iterable[tuple[str, Role]],
+        versions: Mapping[str, str],
+        *,
+        now_s: float,
+    ) -> None:
+        """Draw what changed as far as the pace allows; forget what nobody watches.
+
+        Args:
+            watched: Topics, and roles of those who watch them.
+            versions: From `services.live.topics`, of all of these topics.
+            now_s: Monotonic seconds.
+        """
+        roles: dict[str, set[Role]] = defaultdict(set)
+        for name, role in watched:
+            roles[name].add(role)
+        self._topics = {name: self._topics.get(name, _Topic()) for name in roles}
+        self.due_s = float("inf")
+        for name, topic in self._topics.items():
+            self._update(name, topic, roles[name], versions[name], now_s)
+        paces = [topic.pace.opens_at_s for topic in self._topics.values()]
+        self.opens_s = min(paces, default=0.0)
+
+    def message(self, topic: str, role: Role) -> Message:
+        """Return what to say to this role; both are among those last watched."""
+        return self._topics[topic].messages[role]
+
+    def _update(
+        self, name: str, topic: _Topic, roles: set[Role], version: str, now_s: float
+    ) -> None:
+        has_changed = version != topic.version
+        if topic.messages and has_changed and now_s < topic.pace.opens_at_s:
+            self.due_s = min(self.due_s, topic.pace.opens_at_s)
+        elif has_changed or now_s >= topic.drawn_at_s + _LOOK_AGAIN_S:
+            topic.messages = {}
+            topic.version, topic.drawn_at_s = version, now_s
+            topic.pace.spend(now_s)
+        self.due_s = min(self.due_s, topic.drawn_at_s + _LOOK_AGAIN_S)
+        missing = roles - topic.messages.keys()
+        if missing:  # a page that has just opened waits for no pace
+            drawn = self._draw(name, missing)
+            for role in missing:
+                topic.messages[role] = _message(name, topic.version, drawn.get(role))
+
+
+def _message(topic: str, version: str, fragment: Fragment | None) -> Message:
+    if fragment is None:
+        tag = hashlib.sha256(version.encode()).hexdigest()[:40]
+        return Message(f"event: changed\ndata: {topic}\n".encode(), tag, False)
+    tag = tag_of(fragment.html)
+    lines = [f"{topic} {fragment.address} {tag}".encode()]
+    lines += fragment.html.splitlines()
+    body = b"event: drawn\n" + b"".join(b"data: %b\n" % line for line in lines)
+    return Message(body, tag, is_drawn=True)

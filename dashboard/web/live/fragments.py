@@ -1,0 +1,94 @@
+"""The live parts of pages, drawn once for everybody of a role who looks at them."""
+
+from collections.abc import Collection, Hashable, Mapping
+from functools import partial
+from wsgiref.types import WSGIEnvironment
+
+import structlog
+from flask import Flask, g, make_response, request
+from werkzeug.test import create_environ
+
+from dashboard.errors import DashboardError, StorageError
+from dashboard.models.staff import Role
+from dashboard.services.live import topics
+from dashboard.web import access, signin
+from dashboard.web.context import GATHERED
+from dashboard.web.live.board import Draw
+from dashboard.web.live.board import Fragment
+
+_log = structlog.get_logger()
+
+
+def drawing(app: Flask, public_url: str) -> Draw:
+    """Return what draws the fragments of an app.
+
+    Args:
+        app: With all its views.
+        public_url: The origin that absolute addresses begin with.
+    """
+    return partial(_draw, app, public_url)
+
+
+def _draw(
+    app: Flask, public_url: str, topic: str, roles: Collection[Role]
+) -> Mapping[Role, Fragment]:
+    address = _address(app, topic)
+    if address is None:
+        return {}
+    shared: dict[Hashable, object] = {}
+    drawn = {}
+    for role in roles:
+        environ = create_environ(address, public_url, headers={"HX-Request": "true"})
+        environ[GATHERED] = shared
+        signin.stand_in(environ, role)
+        fragment = _draw_for(app, environ, topic, role)
+        if fragment is not None:
+            drawn[role] = fragment
+    return drawn
+
+
+def _draw_for(
+    app: Flask, environ: WSGIEnvironment, topic: str, role: Role
+) -> Fragment | None:
+    """Ask the topic's view as somebody of this role would, without the person.
+
+    What depends on who reads cannot be drawn for all: the view gets somebody without
+    a name, and form tokens stay empty until the page puts its own in (static/live.js).
+
+    Raises:
+        StorageError: The database cannot be asked.
+    """
+    try:
+        with app.request_context(environ):
+            g.csrf_token = ""
+            return _fragment(app, role)
+    except StorageError:
+        raise
+    except DashboardError:
+        return None  # it is gone, say: each page finds out for itself
+    except Exception:  # noqa: BLE001 - told with its trace; each page asks for itself and is told as pages are
+        _log.exception("live.not_drawn", topic=topic, role=role.value)
+        return None
+
+
+def _fragment(app: Flask, role: Role) -> Fragment | None:
+    endpoint = str(request.endpoint)
+    needed = access.needs(endpoint)
+    if needed is not None and not signin.Onlooker(role).can(needed):
+        return None
+    view = app.ensure_sync(app.view_functions[endpoint])
+    response = make_response(view(**(request.view_args or {})))
+    if response.status_code != 200:  # noqa: PLR2004 - the one with a fragment
+        return None
+    return Fragment(request.path, response.get_data())
+
+
+def _address(app: Flask, topic: str) -> str | None:
+    """Return where pages ask for the topic's fragment; None: it differs by page."""
+    addresses = app.url_map.bind("")
+    if topic == topics.OVERVIEW:
+        return addresses.build("overview.index")
+    zoom_app_id = topics.zoom_app_of(topic)
+    if zoom_app_id is not None:
+        return addresses.build("zoom_apps.validation", {"zoom_app_id": zoom_app_id})
+    return None

@@ -1,0 +1,174 @@
+"""One open page's server-sent events: driven by an event loop, or by a thread.
+
+Behind `web.rsgi.bridge` a stream is a task in the loop and costs no thread; any WSGI server
+iterates over it in one of its threads.
+"""
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import suppress
+
+from dashboard.web.live.board import Message
+from dashboard.web.signin import Person
+
+_BEAT_EVERY_S = 10.0
+_BEAT = b"event: beat\ndata:\n\n"
+_LONGEST_S = 15 * 60.0
+_MOST_BYTES = 1024 * 1024
+"""The server takes whatever it is given and keeps it for a reader that does not read:
+this is how much. A page that does read opens the next stream at once."""
+_AFTER_LOSS_MS = (1000, 3000)
+_AFTER_END_MS = (50, 500)
+
+
+class EventStream:
+    """What one page is told, until it goes, is let go, or has been told enough.
+
+    What waits is bounded by the number of topics, however slow the reader. Each batch
+    ends with an id that says what the page knows by then; a page that comes back with
+    it (`Last-Event-ID`) is told only what differs.
+
+    Args:
+        topics: What the page asked for.
+        person: Who reads.
+        last_id: The id it came back with; "" tells everything.
+        released: Called with this stream when it is over, perhaps twice.
+        beat_every_s: How long a quiet line stays silent. A beat tells the page that the
+            line is alive.
+        longest_s: After this it ends, and the page comes back.
+
+    Attributes:
+        told_last: In which round it was last told to ask; the watcher's own.
+    """
+
+    def __init__(  # noqa: PLR0913 - all but two have a usual value
+        self,
+        topics: Collection[str],
+        person: Person,
+        *,
+        last_id: str = "",
+        released: Callable[["EventStream"], None] = lambda _: None,
+        beat_every_s: float = _BEAT_EVERY_S,
+        longest_s: float = _LONGEST_S,
+    ) -> None:
+        self.person = person
+        self.told_last = 0
+        names, tags = sorted(topics), last_id.split(".")
+        if len(tags) != len(names):
+            tags = [""] * len(names)
+        self._known = dict(zip(names, tags, strict=True))
+        self._offered = dict(self._known)
+        self._waiting: dict[str, Message] = {}
+        self._released = released
+        self._beat_every_s = beat_every_s
+        self._lock = threading.Lock()
+        self._is_over = False
+        # Pages that opened together must not all end together.
+        part = random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
+        self._ends_at_s = time.monotonic() + longest_s * part
+        self._bytes_left = int(_MOST_BYTES * part)
+        self._bell = threading.Event()
+        self._ring: Callable[[], object] = self._bell.set
+
+    @property
+    def topics(self) -> Collection[str]:
+        """What the page asked for."""
+        return self._known.keys()
+
+    def has(self, topic: str, tag: str) -> bool:
+        """Whether the page was told this, or will be."""
+        return self._offered[topic] == tag
+
+    def offer(self, topic: str, message: Message) -> None:
+        """Have the page told; what waits of the topic is replaced."""
+        with self._lock:
+            self._offered[topic] = message.tag
+            self._waiting[topic] = message
+            self._ring()
+
+    def end(self) -> None:
+        """Let the reader go."""
+        with self._lock:
+            self._is_over = True
+            self._ring()
+
+    def close(self) -> None:
+        """Give the place back: the reader has gone."""
+        self._released(self)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Write events, in the calling thread."""
+        try:
+            yield _opening()
+            while True:
+                self._bell.wait(self._beat_every_s)
+                self._bell.clear()
+                part = self._take()
+                if part is None:
+                    return
+                yield part
+        finally:
+            self.close()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Write events, in the running loop."""
+        loop, bell = asyncio.get_running_loop(), asyncio.Event()
+
+        def ring() -> None:
+            with suppress(RuntimeError):  # the loop has ended, and nobody listens
+                loop.call_soon_threadsafe(bell.set)
+
+        with self._lock:
+            self._ring = ring
+            if self._waiting or self._is_over:
+                bell.set()
+        yield _opening()
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._beat_every_s):
+                    await bell.wait()
+            bell.clear()
+            part = self._take()
+            if part is None:
+                return
+            yield part
+
+    def _take(self) -> bytes | None:
+        """Return what to write now; None at the end."""
+        with self._lock:
+            if self._is_over:
+                return None
+            waiting, self._waiting = self._waiting, {}
+            for topic, message in waiting.items():
+                self._known[topic] = message.tag
+            part = _events(list(waiting.values()), ".".join(self._known.values()))
+            self._bytes_left -= len(part)
+            is_old = time.monotonic() > self._ends_at_s
+            if is_old or self._bytes_left < 0:
+                self._is_over = True
+                self._ring()
+                part += _farewell(forget=is_old)
+        return part
+
+
+def _events(messages: list[Message], known: str) -> bytes:
+    if not messages:
+        return _BEAT
+    # Only the last bears the id: a page cut off before it is told all of them again.
+    *others, last = messages
+    first = b"".join(each.body + b"\n" for each in others)
+    return first + last.body + f"id: {known}\n\n".encode()
+
+
+def _opening() -> bytes:
+    # After a restart all pages come back; not all in the same moment.
+    return f"retry: {random.randint(*_AFTER_LOSS_MS)}\n".encode() + _BEAT  # noqa: S311 - as above
+
+
+def _farewell(*, forget: bool) -> bytes:
+    """Have the page come back soon; told everything anew when it was open for long."""
+    retry = f"retry: {random.randint(*_AFTER_END_MS)}\n".encode()  # noqa: S311 - as above
+    return retry + (b"id:\n\n" if forget else b"\n")

@@ -1,0 +1,117 @@
+"""The page of one connection: what is known of it, and what happened to it."""
+
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from flask import Response, request, url_for
+
+from dashboard.models.connection import Connection, TokenState
+from dashboard.models.erasure import Erasure
+from dashboard.models.zoom_app import Kind, ZoomApp
+from dashboard.services.token_states import who_acts
+from dashboard.services import urls
+from dashboard.services.connections import listing
+from dashboard.services.connections import connections
+from dashboard.services.erasure import erasures
+from dashboard.services.token_states import join_tokens
+from dashboard.services.connections import members
+from dashboard.services.connections import pmis
+from dashboard.services.timeline import timeline
+from dashboard.services.zoom_apps import apps
+from dashboard.services.token_states.who_acts import Who
+from dashboard.web import htmx
+from dashboard.web.context import db, services
+
+_QUERY = ("meeting", "member", "after", "before", "webhooks")
+_LONGEST = 200
+_LINES, _USERS = 25, 15
+
+
+def show_page(connection_id: UUID) -> Response:
+    """Render the page, or for htmx the part of it that changes by itself.
+
+    Raises:
+        NotFoundError: There is no such connection.
+    """
+    row = connections.get(db(), connection_id)
+    app = apps.get(db(), row.zoom_app_id)
+    is_account = app.kind is Kind.ACCOUNT_LEVEL
+    meeting = request.args.get("meeting", "")[:_LONGEST]
+    has_webhooks = request.args.get("webhooks") != "no"
+    lines = timeline.lines(
+        db(),
+        row,
+        before=request.args.get("before"),
+        limit=_LINES,
+        has_webhooks=has_webhooks,
+    )
+    return htmx.page_or_fragment(
+        "connections/show.html",
+        "connections/partials/_live.html",
+        connection=row,
+        erasure=_erasure(row),
+        app=app,
+        is_account=is_account,
+        here=_at(row),
+        who_acts=who_acts.who_acts(row),
+        next_step=who_acts.next_step(row),
+        main_act=_main_act(row, app),
+        setting=join_tokens.SETTING,
+        standing=pmis.standing(db(), row),
+        meeting=meeting,
+        meetings=listing.meetings(db(), row.id, number=meeting),
+        most_meetings=listing.MOST_MEETINGS,
+        lines=lines.lines,
+        older_url=_at(row, before=lines.older) if lines.older else None,
+        newest_url=_at(row, before=None) if request.args.get("before") else None,
+        has_webhooks=has_webhooks,
+        webhooks_url=_at(row, before=None, webhooks="no" if has_webhooks else None),
+        reconnect_url=urls.connect_url(services().public_url, app.slug),
+        **(_members(row) if is_account else {}),
+    )
+
+
+def _erasure(row: Connection) -> Erasure | None:
+    if row.deauthorized_at is None:
+        return None
+    return erasures.under_way(db(), services().vault, row)
+
+
+def _members(row: Connection) -> dict[str, Any]:
+    search = request.args.get("member", "")[:_LONGEST]
+    after = request.args.get("after", "")[:_LONGEST]
+    found = members.page(db(), row.id, search=search, after=after, limit=_USERS)
+    return {
+        "member": search,
+        "members": found.members,
+        "member_count": members.count(db(), row.id),
+        "members_next_url": _at(row, after=found.after) if found.after else None,
+        "members_first_url": _at(row, after=None)
+        if request.args.get("after")
+        else None,
+        "claimed_twice": pmis.claimed_twice(
+            db(), {one.pmi for one in found.members if one.pmi}
+        ),
+    }
+
+
+def _main_act(row: Connection, app: ZoomApp) -> str:
+    """Return which button is the primary one: the next step's."""
+    match who_acts.who_acts(row):
+        case Who.USER if row.token_state is not TokenState.UNHEALTHY_IN_RECALL:
+            return "reconnect" if app.retired_at is None else "check"
+        case Who.ADMIN:
+            affair = who_acts.affair_of(row.token_reason)
+            is_workspaces = affair in (who_acts.KEY_REFUSED, who_acts.NO_CREDIT)
+            return "workspaces" if is_workspaces else "zoom_app"
+        case _:
+            return "check"
+
+
+def _at(row: Connection, **changes: str | None) -> str:
+    """Return this address with some of its query changed; None takes one out."""
+    query = {**{name: request.args.get(name) for name in _QUERY}, **changes}
+    kept = urlencode({name: value for name, value in query.items() if value})
+    address = url_for("connections.show", connection_id=row.id)
+    return address + (f"?{kept}" if kept else "")

@@ -1,0 +1,83 @@
+"""The page of one zoom app, which several views answer with."""
+
+from uuid import UUID
+
+from flask import render_template
+from flask.typing import ResponseReturnValue
+
+from dashboard.services.recall_apps import deleted
+from dashboard.services.going_live import starting
+from dashboard.services.status import zoom_app
+from dashboard.services.zoom_apps import apps
+from dashboard.services.recall_apps.creation import CreateResult
+from dashboard.services.status.zoom_app import ZoomAppPage
+from dashboard.web import charts
+from dashboard.web.context import db, gathered, now, services
+from dashboard.web.forms.zoom_app import CreateInRecallForm
+
+_CONFLICT = 409
+
+
+def look(zoom_app_id: UUID) -> ZoomAppPage:
+    """Gather the page of a zoom app as of now.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+    """
+    return gathered(
+        zoom_app_id,
+        lambda: zoom_app.page(
+            db(),
+            zoom_app_id,
+            settings=services().settings,
+            public_url=services().public_url,
+            now=now(),
+        ),
+    )
+
+
+def show_page(
+    zoom_app_id: UUID,
+    *,
+    offer: CreateResult | None = None,
+    workspace_id: UUID | None = None,
+) -> ResponseReturnValue:
+    """Render the page.
+
+    Args:
+        zoom_app_id: Which.
+        offer: What Recall has already, to adopt; answered 409.
+        workspace_id: Of the offer.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+    """
+    page = look(zoom_app_id)
+    form = CreateInRecallForm()
+    chosen = workspace_id or (page.workspace.id if page.workspace else None)
+    form.choose_from(page.workspaces, chosen)
+    shown = render_template(
+        "zoom_apps/show.html",
+        page=page,
+        chart=chart(page),
+        form=form,
+        offered=offer.offered if offer else [],
+        offered_in=workspace_id,
+        move=starting.glance(db(), zoom_app_id),
+        is_gone=deleted.is_gone(db(), apps.get(db(), zoom_app_id)),
+    )
+    return shown, _CONFLICT if offer else 200
+
+
+def chart(page: ZoomAppPage) -> charts.HourBars:
+    """Lay out the last 24 hours."""
+    return charts.hour_bars(
+        [
+            charts.Hour(
+                starts_at=hour.starts_at,
+                count=hour.received + hour.refused,
+                trouble=hour.refused + hour.dead,
+            )
+            for hour in page.traffic.hours
+        ]
+    )

@@ -1,0 +1,229 @@
+"""Flask behind an RSGI server: each page in a thread, its answer sent from the loop.
+
+An answer that can be iterated over asynchronously (`web.live.streams`) is driven in the
+loop: open live pages hold no thread.
+"""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from typing import Any, cast
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope
+
+from dashboard.web.hooks.rsgi import read_body
+from dashboard.web.hooks.request import UnreadableError
+from dashboard.web.hooks.request import declared_bytes
+
+_BODY_TIMEOUT_S = 60.0
+_LOOK_EVERY_S = 1.0
+_NO_BODY = {204, 304}
+
+
+class Bridge:
+    """A WSGI app for an RSGI server.
+
+    Args:
+        app: Called in a thread of its own for each request, until it has answered.
+        threads: How many at most.
+        largest_body: In bytes. Of a larger one the app sees the length it declared, or
+            a part too many of it, and refuses it by its own limit.
+        body_timeout_s: How long a body may take.
+    """
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        *,
+        threads: int,
+        largest_body: int,
+        body_timeout_s: float = _BODY_TIMEOUT_S,
+    ) -> None:
+        self._body_timeout_s = body_timeout_s
+        self._app = app
+        self._largest_body = largest_body
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="page")
+
+    async def __call__(self, scope: Scope, http: HTTPProtocol) -> None:
+        """Answer one request."""
+        try:
+            length = declared_bytes(scope.headers.get("content-length", ""))
+            body = b""
+            if length is None or length <= self._largest_body:
+                body = await read_body(
+                    http,
+                    length,
+                    limit=self._largest_body,
+                    timeout_s=self._body_timeout_s,
+                )
+        except UnreadableError:
+            return http.response_empty(400, [])
+        loop = asyncio.get_running_loop()
+        answer = _Answer(http, loop, is_head=scope.method == "HEAD")
+        environ = _environ(scope, body, length)
+        try:
+            rest = await loop.run_in_executor(self._threads, self._run, environ, answer)
+            if rest is not None:
+                await answer.pump(rest)
+        except ProtocolClosed:
+            return None  # the browser went away
+        return answer.finish()
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _run(
+        self, environ: WSGIEnvironment, answer: "_Answer"
+    ) -> AsyncIterable[bytes] | None:
+        """Answer; return the stream that is left to the loop, if there is one."""
+        parts = self._app(environ, cast("StartResponse", answer.start))
+        if isinstance(parts, AsyncIterable):
+            return parts
+        try:
+            answer.send(parts)
+        finally:
+            _close(parts)
+        return None
+
+
+class _Answer:
+    """What the app answers: whole when it says how long it is, else as a stream."""
+
+    def __init__(
+        self, http: HTTPProtocol, loop: asyncio.AbstractEventLoop, *, is_head: bool
+    ) -> None:
+        self._http = http
+        self._loop = loop
+        self._is_head = is_head
+        self._status = 500
+        self._headers: list[tuple[str, str]] = []
+        self._body = b""
+        self._is_sent = False
+
+    def start(
+        self, status: str, headers: list[tuple[str, str]], exc_info: object = None
+    ) -> Callable[[bytes], object]:
+        """WSGI's `start_response`."""
+        del exc_info
+        self._status = int(status[:3])
+        self._headers = [(name.lower(), value) for name, value in headers]
+        return _refuse_to_write
+
+    def send(self, parts: Iterable[bytes]) -> None:
+        """Send a stream as it comes; keep a whole answer for `finish`."""
+        names = {name for name, _ in self._headers}
+        if self._is_head or self._status in _NO_BODY:
+            return
+        if "content-length" in names:
+            self._body = b"".join(parts)
+            return
+        self._is_sent = True
+        stream: Any = self._in_loop(self._open())
+        for part in parts:
+            if part:
+                self._in_loop(stream.send_bytes(part))
+
+    async def pump(self, parts: AsyncIterable[bytes]) -> None:
+        """Send a stream from the loop until it ends or its reader goes; close it."""
+        self._is_sent = True
+        line = self._http.response_stream(self._status, self._headers)
+
+        async def send() -> None:
+            async for part in parts:
+                await line.send_bytes(part)
+
+        async def leave() -> None:
+            await self._http.client_disconnect()
+
+        both = [asyncio.create_task(send()), asyncio.create_task(leave())]
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            _close(parts)
+            for each in both:
+                each.cancel()
+            results = await asyncio.gather(*both, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    def finish(self) -> None:
+        """Send a whole answer, in the loop."""
+        if self._is_sent:
+            return
+        if self._body:
+            self._http.response_bytes(self._status, self._headers, self._body)
+        else:
+            self._http.response_empty(self._status, self._headers)
+
+    async def _open(self) -> object:
+        return self._http.response_stream(self._status, self._headers)
+
+    def _in_loop(self, step: Any) -> Any:  # noqa: ANN401 - whatever the step returns
+        async def run() -> Any:  # noqa: ANN401 - as above
+            return await step
+
+        future = asyncio.run_coroutine_threadsafe(run(), self._loop)
+        while True:
+            try:
+                return future.result(_LOOK_EVERY_S)
+            except TimeoutError:
+                # A slow browser, or a loop that has ended and will never say so.
+                if not self._loop.is_running():
+                    raise ProtocolClosed from None
+
+
+def _close(parts: object) -> None:
+    close: Callable[[], None] | None = getattr(parts, "close", None)
+    if close is not None:
+        close()
+
+
+def _refuse_to_write(_: bytes) -> None:
+    raise NotImplementedError("WSGI's write() is not served; return the body instead.")
+
+
+def _latin_1(text: str) -> str:
+    return text.encode().decode("latin-1")
+
+
+def _environ(scope: Scope, body: bytes, declared: int | None) -> WSGIEnvironment:
+    """Return PEP 3333's environment; what came as bytes is Latin-1 text in it."""
+    server, _, port = scope.server.rpartition(":")
+    client, _, client_port = scope.client.rpartition(":")
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": _latin_1(scope.path),  # decoded already: %2541 is %41 by now
+        "QUERY_STRING": _latin_1(scope.query_string),
+        "SERVER_NAME": server.strip("[]"),
+        "SERVER_PORT": port,
+        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
+        "REMOTE_ADDR": client.strip("[]"),
+        "REMOTE_PORT": client_port,
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.scheme,
+        "wsgi.input": BytesIO(body),
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for name, value in scope.headers.items():
+        if "_" in name:
+            continue  # it would pass for the one with a hyphen, a proxy's word even
+        key = f"HTTP_{name.upper().replace('-', '_')}"
+        glue = "; " if name == "cookie" else ","
+        environ[key] = f"{environ[key]}{glue}{value}" if key in environ else value
+    environ.setdefault("HTTP_HOST", scope.authority or scope.server)
+    environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE", "")
+    environ.pop("HTTP_CONTENT_LENGTH", None)
+    # It was undone, and werkzeug would cut a chunked body at its limit without a word.
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    environ["CONTENT_LENGTH"] = str(len(body) if declared is None else declared)
+    return environ

@@ -1,0 +1,166 @@
+"""The door at which Recall asks for tokens that are held here; in front of Flask.
+
+As at Zoom's door there is no session, cookie, redirect or page. `TokenDoor` is for an
+event loop, `TokenReceiver` for any WSGI server (docs/tokens.md tells the answers).
+"""
+
+import asyncio
+import re
+from collections.abc import Iterable, Mapping
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from http import HTTPStatus
+from urllib.parse import parse_qs
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from granian.rsgi import HTTPProtocol, Scope
+
+from dashboard.services.grants.token_calls import ANSWER_WITHIN_S
+from dashboard.services.grants.token_calls import NOT_YET
+from dashboard.services.grants.token_calls import UNKNOWN
+from dashboard.services.grants.token_calls import Call
+from dashboard.services.grants.token_calls import Reply
+from dashboard.services.grants.token_calls import TokenCalls
+from dashboard.services.grants.token_calls import Want
+from dashboard.web.hooks.rsgi import sender
+
+PREFIX = "/tokens/"
+"""Everything below is this door's, also what it does not know."""
+
+_ADDRESS = re.compile("/tokens/([A-Za-z0-9_-]{16,128})(?:/(zak|obf))?/?")
+_LOOKERS = 4
+_LONGEST_QUERY = 1000
+_NOT_GET = Reply(status=405)
+
+
+class TokenDoor:
+    """Answers `GET /tokens/<key>`, `/zak` and `/obf` for an RSGI server.
+
+    Args:
+        calls: Says what each call gets.
+        trusted_proxies: How many proxies in front may name the sender.
+    """
+
+    def __init__(self, calls: TokenCalls, *, trusted_proxies: int = 0) -> None:
+        self._calls = calls
+        self._trusted_proxies = trusted_proxies
+        self._threads = ThreadPoolExecutor(_LOOKERS, thread_name_prefix="token-door")
+
+    async def __call__(self, scope: Scope, http: HTTPProtocol) -> None:
+        """Answer one request; never raises."""
+        headers: dict[str, str] = {}
+        for name, value in scope.headers.items():
+            headers[name] = f"{headers[name]},{value}" if name in headers else value
+        call = _read(
+            scope.method,
+            scope.path,
+            query=scope.query_string,
+            headers=headers,
+            address=sender(scope, self._trusted_proxies),
+        )
+        reply = call if isinstance(call, Reply) else await self._reply(call)
+        lines, body = _written(reply)
+        if scope.method == "HEAD":
+            return http.response_empty(reply.status, lines)
+        return http.response_bytes(reply.status, lines, body)
+
+    def close(self) -> None:
+        """Let the threads go; the calls end with the services."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _reply(self, call: Call) -> Reply:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                outcome = await loop.run_in_executor(
+                    self._threads, self._calls.begin, call
+                )
+                if isinstance(outcome, Reply):
+                    return outcome
+                # Shielded: others wait for the same, and what Zoom says is stored.
+                return await asyncio.shield(asyncio.wrap_future(outcome))
+        except TimeoutError:
+            return NOT_YET
+
+
+class TokenReceiver:
+    """WSGI middleware that answers as `TokenDoor` does; never raises.
+
+    Args:
+        app: Answers everything that is not below `/tokens/`.
+        calls: Says what each call gets.
+    """
+
+    def __init__(self, app: WSGIApplication, calls: TokenCalls) -> None:
+        self._app = app
+        self._calls = calls
+
+    def __call__(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Answer, or hand over what is not this door's."""
+        path, method = environ.get("PATH_INFO", ""), environ["REQUEST_METHOD"]
+        if not path.startswith(PREFIX):
+            return self._app(environ, start_response)
+        call = _read(
+            method,
+            path,
+            query=environ.get("QUERY_STRING", ""),
+            headers={
+                name.removeprefix("HTTP_").replace("_", "-").lower(): value
+                for name, value in environ.items()
+                if name.startswith("HTTP_")
+            },
+            address=environ.get("REMOTE_ADDR", ""),
+        )
+        reply = call if isinstance(call, Reply) else self._reply(call)
+        lines, body = _written(reply)
+        phrase = HTTPStatus(reply.status).phrase
+        start_response(f"{reply.status} {phrase}", lines)
+        return [] if method == "HEAD" else [body]
+
+    def _reply(self, call: Call) -> Reply:
+        outcome = self._calls.begin(call)
+        if isinstance(outcome, Reply):
+            return outcome
+        try:
+            return outcome.result(ANSWER_WITHIN_S)
+        except (TimeoutError, CancelledError):
+            return NOT_YET
+
+
+def _read(
+    method: str, path: str, *, query: str, headers: Mapping[str, str], address: str
+) -> Call | Reply:
+    """Return the call, or what a request that is none gets."""
+    found = _ADDRESS.fullmatch(path)
+    if found is None:
+        return UNKNOWN
+    if method != "GET":
+        return _NOT_GET
+    asked = parse_qs(query[:_LONGEST_QUERY])
+    return Call(
+        key=found[1],
+        want=Want(found[2] or ""),
+        meeting_id=asked.get("meeting_id", [""])[0],
+        headers=headers,
+        address=address,
+    )
+
+
+def _written(reply: Reply) -> tuple[list[tuple[str, str]], bytes]:
+    """Return the header lines and the body: the bare token, or the status in words."""
+    text = f"{reply.why or HTTPStatus(reply.status).phrase}\n"
+    if reply.token is not None:
+        text = reply.token.get_secret_value()  # no newline: Recall takes it as it is
+    body = text.encode()
+    lines = [
+        ("content-type", "text/plain; charset=utf-8"),
+        ("content-length", str(len(body))),
+        ("cache-control", "no-store"),
+        ("x-content-type-options", "nosniff"),
+    ]
+    if reply.retry_after_s is not None:
+        lines.append(("retry-after", str(reply.retry_after_s)))
+    if reply is _NOT_GET:
+        lines.append(("allow", "GET"))
+    return lines, body

@@ -1,0 +1,265 @@
+"""From development to production: begin, see who has reconnected, retire, undo."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from flask import Blueprint, flash, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from pydantic import SecretStr
+
+from dashboard.errors import ConflictError, InvalidInputError
+from dashboard.models.connection import Connection
+from dashboard.models.zoom_app import Environment, Routing, ScopeStyle, ZoomApp
+from dashboard.services import urls
+from dashboard.services.connections import listing
+from dashboard.services.zoom_apps import credential_checks
+from dashboard.services.going_live import starting
+from dashboard.services.going_live import retiring
+from dashboard.services.zoom_apps import succession
+from dashboard.services.recall import workspaces
+from dashboard.services.zoom_apps import apps
+from dashboard.services.connections.filters import Filters
+from dashboard.services.connections.filters import Sort
+from dashboard.services.zoom_apps.credentials import NewZoomApp
+from dashboard.services.going_live.starting import Glance
+from dashboard.pasted import trim
+from dashboard.services.staff.permissions import Permission
+from dashboard.web import exports, htmx
+from dashboard.web.access import requires
+from dashboard.web.context import actor, db, services
+from dashboard.web.pages.saved_pair import say
+from dashboard.web.forms.going_live import ALL
+from dashboard.web.forms.going_live import MOVED
+from dashboard.web.forms.going_live import NOT_YET
+from dashboard.web.forms.going_live import LinkForm
+from dashboard.web.forms.going_live import ProductionForm
+from dashboard.web.forms.going_live import ProgressForm
+
+bp = Blueprint("moving", __name__, url_prefix="/zoom-apps/<uuid:zoom_app_id>")
+
+_UNPROCESSABLE = 422
+_EITHER = "Either this or the client secret is wrong; Zoom does not say which."
+_COLUMNS = (
+    "display_name",
+    "email",
+    "zoom_user_id",
+    "zoom_account_id",
+    "token_state",
+    "connected_at",
+    "connect_url",
+)
+_QUERY = ("q", "show", "cursor")
+
+
+@bp.get("/production")
+@requires(Permission.ZOOM_APPS_READ)
+def show(zoom_app_id: UUID) -> ResponseReturnValue:
+    """Explain the move and take the production pair, or show how far it is."""
+    found = starting.glance(db(), zoom_app_id)
+    if found is None:
+        return htmx.go_to(url_for("zoom_apps.show", zoom_app_id=zoom_app_id))
+    if found.development.id != zoom_app_id:
+        return htmx.go_to(url_for(".show", zoom_app_id=found.development.id))
+    if found.production is None:
+        return _begin_page(found.development)
+    return _progress_page(found, found.production)
+
+
+@bp.post("/production")
+@requires(Permission.ZOOM_APPS_WRITE)
+def create(zoom_app_id: UUID) -> ResponseReturnValue:
+    """Check the production pair at Zoom and save it as the successor."""
+    development = apps.get(db(), zoom_app_id)
+    form = _form(development)
+    if not form.validate():
+        return _begin_again(development, form)
+    workspace = form.workspace_id.data
+    values = NewZoomApp(
+        name=form.name.data or "",
+        environment=Environment.PRODUCTION,
+        kind=development.kind,
+        scope_style=ScopeStyle(form.scope_style.data),
+        routing=Routing(form.routing.data),
+        token_custody=development.token_custody,
+        client_id=form.client_id.data or "",
+        client_secret=SecretStr(form.client_secret.data or ""),
+        secret_token=SecretStr(form.secret_token.data or ""),
+        workspace_id=UUID(workspace) if workspace else None,
+    )
+    try:
+        entered = starting.begin(services(), zoom_app_id, values, actor=actor())
+    except credential_checks.WrongPairError as error:
+        form.client_id.errors = [_EITHER]
+        form.client_secret.errors = [str(error)]
+        return _begin_again(development, form)
+    except InvalidInputError as error:
+        form[error.field or "client_id"].errors = [str(error)]
+        return _begin_again(development, form)
+    except starting.HereAlreadyError as error:
+        form.client_id.errors = [str(error)]
+        return _begin_again(development, form, here=error.zoom_app_id)
+    except ConflictError as error:
+        form.client_id.errors = [str(error)]
+        return _begin_again(development, form)
+    say(entered)
+    return htmx.go_to(url_for("zoom_apps.show", zoom_app_id=entered.zoom_app_id))
+
+
+@bp.post("/production/link")
+@requires(Permission.ZOOM_APPS_WRITE)
+def link(zoom_app_id: UUID) -> ResponseReturnValue:
+    """Make a production app that is here already the successor."""
+    form = LinkForm()
+    if not form.validate():
+        flash("Choose one of the production apps below.", "trouble")
+        return _to_move(zoom_app_id)
+    try:
+        starting.link(
+            services(), zoom_app_id, UUID(form.production_id.data), actor=actor()
+        )
+    except ConflictError as error:
+        flash(f"Nothing was linked. {error}", "trouble")
+    else:
+        flash("Linked. Who has reconnected is counted from now on.", "good")
+    return _to_move(zoom_app_id)
+
+
+@bp.post("/production/unlink")
+@requires(Permission.ZOOM_APPS_WRITE)
+def unlink(zoom_app_id: UUID) -> ResponseReturnValue:
+    """Undo the link; both apps stay as they are."""
+    try:
+        starting.unlink(services(), zoom_app_id, actor=actor())
+    except ConflictError as error:
+        flash(f"Still linked. {error}", "trouble")
+    else:
+        flash("Unlinked. Both zoom apps are as they were.", "good")
+    return _to_move(zoom_app_id)
+
+
+@bp.post("/retire")
+@requires(Permission.ZOOM_APPS_WRITE)
+def retire(zoom_app_id: UUID) -> ResponseReturnValue:
+    """Stop watching the development app."""
+    try:
+        is_new = retiring.retire(services(), zoom_app_id, actor=actor())
+    except ConflictError as error:
+        flash(f"Nothing was changed. {error}", "trouble")
+    else:
+        flash("Retired." if is_new else "It was retired already.", "good")
+    return _to_move(zoom_app_id)
+
+
+@bp.post("/bring-back")
+@requires(Permission.ZOOM_APPS_WRITE)
+def bring_back(zoom_app_id: UUID) -> ResponseReturnValue:
+    """Watch a retired app again."""
+    is_new = retiring.bring_back(services(), zoom_app_id, actor=actor())
+    flash("In use again." if is_new else "It was in use already.", "good")
+    return _to_move(zoom_app_id)
+
+
+def _to_move(zoom_app_id: UUID) -> ResponseReturnValue:
+    return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
+
+
+def _form(development: ZoomApp) -> ProductionForm:
+    return ProductionForm.like(development, workspaces.list_all(db()))
+
+
+def _begin_page(
+    development: ZoomApp,
+    form: ProductionForm | None = None,
+    *,
+    here: UUID | None = None,
+) -> str:
+    return render_template(
+        "moving/begin.html",
+        app=development,
+        move=None,
+        form=form or _form(development),
+        candidates=starting.candidates(db(), development),
+        here=here,
+    )
+
+
+def _begin_again(
+    development: ZoomApp, form: ProductionForm, *, here: UUID | None = None
+) -> ResponseReturnValue:
+    form.client_id.data = trim(form.client_id.data or "")
+    return _begin_page(development, form, here=here), _UNPROCESSABLE
+
+
+def _progress_page(found: Glance, production: ZoomApp) -> ResponseReturnValue:
+    development = found.development
+    move = succession.between(development, production)
+    form = ProgressForm.asked()
+    filters = Filters(
+        search=form.search,
+        zoom_app_id=development.id,
+        sort=Sort.NAME,
+        move=None if form.show == ALL else move,
+        is_moved=form.show == MOVED,
+    )
+    connect_url = urls.connect_url(services().public_url, production.slug)
+    wanted = request.args.get("format")
+    if wanted in ("csv", "json"):
+        rows = _rows(
+            listing.everything(services().database, filters), connect_url
+        )
+        name = f"{form.show}-{development.slug}"
+        if wanted == "csv":
+            return exports.csv_file(name, _COLUMNS, rows)
+        return exports.json_list("connections", _COLUMNS, rows)
+    listed = listing.page(db(), filters, cursor=request.args.get("cursor"))
+    here = _at(development.id)
+    return htmx.page_or_fragment(
+        "moving/progress.html",
+        "moving/partials/_progress.html",
+        is_part=htmx.wants_fragment(),
+        move=found,
+        app=development,
+        production=production,
+        form=form,
+        movers=succession.movers(db(), move, listed.rows),
+        tabs=_tabs(found, form.show),
+        connect_url=connect_url,
+        here=here,
+        newer_url=listed.newer and _at(development.id, cursor=listed.newer),
+        older_url=listed.older and _at(development.id, cursor=listed.older),
+        csv_url=_at(development.id, format="csv", cursor=None),
+    )
+
+
+def _tabs(found: Glance, shown: str) -> list[dict[str, Any]]:
+    done = found.progress
+    if done is None:
+        return []
+    labels = (
+        (NOT_YET, "Not yet", done.left),
+        (MOVED, "Reconnected", done.moved),
+        (ALL, "All", done.total),
+    )
+    return [
+        {
+            "label": label,
+            "url": _at(found.development.id, show=show, cursor=None),
+            "is_current": show == shown,
+            "count": f"{count:,}",
+        }
+        for show, label, count in labels
+    ]
+
+
+def _at(zoom_app_id: UUID, **changes: str | None) -> str:
+    """Return this address with some of its query changed; None takes one out."""
+    query = {**{name: request.args.get(name) for name in _QUERY}, **changes}
+    kept = urlencode({name: value for name, value in query.items() if value})
+    return url_for(".show", zoom_app_id=zoom_app_id) + (f"?{kept}" if kept else "")
+
+
+def _rows(found: Iterable[Connection], connect_url: str) -> Iterator[dict[str, object]]:
+    for row in found:
+        yield {**row.model_dump(), "connect_url": connect_url}

@@ -1,0 +1,133 @@
+"""What a zoom app brings to Zoom's console: manifest, subscription, review texts."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from flask import Blueprint, Response, render_template
+from flask.typing import ResponseReturnValue
+
+from dashboard.errors import ConflictError
+from dashboard.services.marketplace import console
+from dashboard.services.marketplace import manifest
+from dashboard.services.marketplace import review as review_texts
+from dashboard.services.marketplace import subscriptions
+from dashboard.services.zoom_apps import apps
+from dashboard.services.marketplace.console import Console
+from dashboard.services.staff.permissions import Permission
+from dashboard.services.marketplace.subscriptions import Seen
+from dashboard.web.access import requires
+from dashboard.web.context import actor, db, services
+
+bp = Blueprint("zoom_setup", __name__, url_prefix="/zoom-apps/<uuid:zoom_app_id>")
+
+_CONFLICT = 409
+
+
+@bp.get("/manifest")
+@requires(Permission.ZOOM_APPS_READ)
+def manifest_page(zoom_app_id: UUID) -> str:
+    """Say what stands in the way of an import, then offer the manifest."""
+    here = _console(zoom_app_id)
+    troubles = manifest.troubles(here)
+    is_ready = not any(trouble.is_fatal for trouble in troubles)
+    return render_template(
+        "zoom_setup/manifest.html",
+        here=here,
+        troubles=troubles,
+        text=manifest.text(here) if is_ready else None,
+    )
+
+
+@bp.get("/manifest.json")
+@requires(Permission.ZOOM_APPS_READ)
+def manifest_file(zoom_app_id: UUID) -> Response:
+    """Answer the manifest as a file; it holds no secret."""
+    here = _console(zoom_app_id)
+    response = Response(manifest.text(here), mimetype="application/json")
+    response.headers.set(
+        "Content-Disposition", "attachment", filename=manifest.file_name(here)
+    )
+    return response
+
+
+@bp.get("/review")
+@requires(Permission.ZOOM_APPS_READ)
+def review(zoom_app_id: UUID) -> str:
+    """Show the texts for Zoom's review, filled with the app's own values."""
+    here = _console(zoom_app_id)
+    found = review_texts.texts(
+        here,
+        custody=apps.get(db(), zoom_app_id).token_custody,
+        retention_days=services().settings.webhook_retention_days,
+    )
+    return render_template(
+        "zoom_setup/review.html",
+        here=here,
+        troubles=console.troubles(here),
+        texts=found,
+    )
+
+
+@bp.get("/subscription")
+@requires(Permission.ZOOM_APPS_READ)
+def subscription(zoom_app_id: UUID) -> ResponseReturnValue:
+    """Show what is on record of the subscription by API; asks nobody."""
+    return _subscription(zoom_app_id)
+
+
+@bp.post("/subscription/read")
+@requires(Permission.ZOOM_APPS_WRITE)
+def read(zoom_app_id: UUID) -> ResponseReturnValue:
+    """Ask Zoom what it has, and compare."""
+    return _talk(subscriptions.look, zoom_app_id)
+
+
+@bp.post("/subscription/create")
+@requires(Permission.ZOOM_APPS_WRITE)
+def create(zoom_app_id: UUID) -> ResponseReturnValue:
+    """Make it in Zoom, unless it is there."""
+    return _talk(subscriptions.create, zoom_app_id)
+
+
+@bp.post("/subscription/mend")
+@requires(Permission.ZOOM_APPS_WRITE)
+def mend(zoom_app_id: UUID) -> ResponseReturnValue:
+    """Make it what it should be."""
+    return _talk(subscriptions.mend, zoom_app_id)
+
+
+def _talk(do: Callable[..., Seen], zoom_app_id: UUID) -> ResponseReturnValue:
+    # The comparison is shown at once: what Zoom has is not kept, only whether it fits.
+    try:
+        seen = do(services(), zoom_app_id, actor=actor())
+    except ConflictError as error:
+        return _subscription(zoom_app_id, problem=str(error))
+    return _subscription(zoom_app_id, seen=seen)
+
+
+def _subscription(
+    zoom_app_id: UUID, *, seen: Seen | None = None, problem: str | None = None
+) -> ResponseReturnValue:
+    page = subscriptions.page(
+        db(),
+        zoom_app_id,
+        settings=services().settings,
+        public_url=services().public_url,
+    )
+    shown = render_template(
+        "zoom_setup/subscription.html",
+        page=page,
+        rows=seen.rows if seen else page.rows,
+        overlaps=seen.overlaps if seen else [],
+        problem=problem,
+    )
+    return shown, _CONFLICT if problem else 200
+
+
+def _console(zoom_app_id: UUID) -> Console:
+    return console.gather(
+        db(),
+        zoom_app_id,
+        settings=services().settings,
+        public_url=services().public_url,
+    )
