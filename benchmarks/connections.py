@@ -45,8 +45,8 @@ from dashboard.models.connection import (
     MeetingMapping,
 )
 from dashboard.models.staff import Role
-from dashboard.services.staff import accounts
 from dashboard.services.runtime import Services
+from dashboard.services.staff import accounts
 from dashboard.settings import new_key, read_or_make_file
 
 _CACHE = Path(tempfile.gettempdir()) / "dashboard-benchmark-connections"
@@ -223,7 +223,9 @@ def _fill(site: Site, size: int) -> None:
                 app.recall_app_id = uuid5(app_id, "in Recall")
                 session.add(app)
             email, password = _PERSON
-            accounts.add(session, email=email, role=Role.ADMIN, password=password, now=now)
+            accounts.add(
+                session, email=email, role=Role.ADMIN, password=password, now=now
+            )
         for begin in range(0, size, _CHUNK):
             numbers = range(begin, min(begin + _CHUNK, size))
             with services.database.writing() as session:

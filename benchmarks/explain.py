@@ -24,8 +24,8 @@ from dashboard.app import create_app
 from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.staff import Role
-from dashboard.services.staff import accounts
 from dashboard.services.runtime import Services
+from dashboard.services.staff import accounts
 
 LIMIT_MS = 1000
 _PERSON = ("support@example.com", SecretStr("correct horse battery"))

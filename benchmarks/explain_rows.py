@@ -26,8 +26,8 @@ from dashboard.models.ids import first_id
 from dashboard.models.invitation import Invitation, InvitationState
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.zoom_app import Kind
-from dashboard.services.validation import evidence
 from dashboard.services.runtime import Services
+from dashboard.services.validation import evidence
 
 SPAN = timedelta(days=30)
 ACCOUNTS_APP = uuid5(APP_ID, "accounts")

@@ -27,8 +27,7 @@ from benchmarks.relaying import WARM_UP_S, prepare, require_distinct, warm_up
 from benchmarks.stage import APP_ID, NOWHERE, SECRET_TOKEN, Stage, StageError, stage
 from benchmarks.upstream import upstream
 from dashboard.clock import Clock
-from dashboard.services.receiver.signatures import sign
-from dashboard.services.receiver.signatures import signed_bytes
+from dashboard.services.receiver.signatures import sign, signed_bytes
 
 _PEOPLE = 20
 _APART_S = 3

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from benchmarks.stage import APP_ID, SECRET_TOKEN, StageError
 from dashboard.clock import Clock
-from dashboard.services.receiver.signatures import sign
-from dashboard.services.receiver.signatures import signed_bytes
+from dashboard.services.receiver.signatures import sign, signed_bytes
 
 BODY_BYTES = 1500
 _ADDRESS = f"/hooks/zoom/{APP_ID}"

@@ -28,8 +28,8 @@ from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.staff import Role
 from dashboard.models.webhook import Outcome
-from dashboard.services.staff import accounts
 from dashboard.services.runtime import Services
+from dashboard.services.staff import accounts
 from dashboard.settings import new_key, read_or_make_file
 from dashboard.web.forms.webhook import WebhookFilterForm
 
@@ -148,7 +148,9 @@ def _fill(site: Site, log: Log) -> None:
         with services.database.writing() as session:
             email, password = _PERSON
             now = services.clock.now()
-            accounts.add(session, email=email, role=Role.ADMIN, password=password, now=now)
+            accounts.add(
+                session, email=email, role=Role.ADMIN, password=password, now=now
+            )
     if site.database_url.startswith("postgresql"):
         # What autovacuum does in the course of a month.
         uri = site.database_url.replace("+psycopg", "")

@@ -12,8 +12,7 @@ from pydantic import SecretStr
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from dashboard.clients.http.client import make_http
-from dashboard.clients.recall.api import REGIONS
-from dashboard.clients.recall.api import Recall
+from dashboard.clients.recall.api import REGIONS, Recall
 from dashboard.clients.zoom.api import ZoomApi
 from dashboard.clients.zoom.grants import ZoomGrants
 from dashboard.clients.zoom.oauth import ZoomOAuth
@@ -21,67 +20,67 @@ from dashboard.clients.zoom.subscriptions import ZoomSubscriptions
 from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.staff import Staff
+from dashboard.services.encryption.keys import open_vault, session_key
 from dashboard.services.erasure import steps
-from dashboard.services.resends import collecting
-from dashboard.services.invitations import states
-from dashboard.services.setup import checklist
-from dashboard.services.sweep import events
 from dashboard.services.grants import refreshing
-from dashboard.services.rotation import rotations
-from dashboard.services.status import silence
-from dashboard.services.sweep import sweep
-from dashboard.services.validation import schedule
-from dashboard.services.staff import accounts
-from dashboard.services.recall.budgets import Budgets
-from dashboard.services.recall.budgets import Sweeper
-from dashboard.services.runtime import RecallFactory
-from dashboard.services.runtime import Services
-from dashboard.services.receiver.writer import Intake
-from dashboard.services.encryption.keys import open_vault
-from dashboard.services.encryption.keys import session_key
-from dashboard.services.retention.pruning import Pruner
 from dashboard.services.grants.token_calls import TokenCalls
+from dashboard.services.invitations import states
 from dashboard.services.probes.watcher import Lookout
+from dashboard.services.recall.budgets import Budgets, Sweeper
+from dashboard.services.receiver.writer import Intake
+from dashboard.services.resends import collecting
+from dashboard.services.retention.pruning import Pruner
+from dashboard.services.rotation import rotations
+from dashboard.services.runtime import RecallFactory, Services
+from dashboard.services.setup import checklist
+from dashboard.services.staff import accounts
+from dashboard.services.status import silence
+from dashboard.services.sweep import events, sweep
+from dashboard.services.validation import schedule
 from dashboard.settings import Settings
-from dashboard.web import access
-from dashboard.web import assets
-from dashboard.web import compression
-from dashboard.web import context
-from dashboard.web import errors
-from dashboard.web import etags
-from dashboard.web import filters
-from dashboard.web import headers
+from dashboard.web import (
+    access,
+    assets,
+    compression,
+    context,
+    errors,
+    etags,
+    filters,
+    headers,
+    navigation,
+    request_log,
+    signin,
+)
+from dashboard.web.hooks.wsgi import Receiver
 from dashboard.web.live import fragments
-from dashboard.web import navigation
-from dashboard.web import request_log
-from dashboard.web import signin
 from dashboard.web.live import watcher as live_pages
 from dashboard.web.live.watcher import Watcher
-from dashboard.web.hooks.wsgi import Receiver
 from dashboard.web.token_endpoint import TokenReceiver
-from dashboard.web.views import attempts
-from dashboard.web.views import audit
-from dashboard.web.views import connect
-from dashboard.web.views import connections
-from dashboard.web.views import custody
-from dashboard.web.views import erasures
-from dashboard.web.views import explain
-from dashboard.web.views import health
-from dashboard.web.views import invitations
-from dashboard.web.views import invitation
-from dashboard.web.views import live
-from dashboard.web.views import metrics
-from dashboard.web.views import own_connection
-from dashboard.web.views import going_live
-from dashboard.web.views import overview
-from dashboard.web.views import page_designs
-from dashboard.web.views import recall_apps
-from dashboard.web.views import resends
-from dashboard.web.views import rotation
-from dashboard.web.views import webhooks
-from dashboard.web.views import workspaces
-from dashboard.web.views import zoom_apps
-from dashboard.web.views import marketplace
+from dashboard.web.views import (
+    attempts,
+    audit,
+    connect,
+    connections,
+    custody,
+    erasures,
+    explain,
+    going_live,
+    health,
+    invitation,
+    invitations,
+    live,
+    marketplace,
+    metrics,
+    overview,
+    own_connection,
+    page_designs,
+    recall_apps,
+    resends,
+    rotation,
+    webhooks,
+    workspaces,
+    zoom_apps,
+)
 from dashboard.web.views import signin as signin_views
 from dashboard.web.views import staff as staff_views
 

@@ -3,8 +3,6 @@
 from datetime import timedelta
 
 
-
-
 def age_words(span: timedelta) -> str:
     """Write a span: "84 ms", "1.2 s", "4 min", "3 h", "2 d"; never negative."""
     seconds = max(span.total_seconds(), 0)

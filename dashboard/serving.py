@@ -28,9 +28,9 @@ from dashboard.db import Database
 from dashboard.errors import SettingsError
 from dashboard.services.grants.token_calls import TokenCalls
 from dashboard.settings import Settings, public_url_trouble
+from dashboard.web.hooks.rsgi import Door
 from dashboard.web.live import watcher
 from dashboard.web.rsgi.bridge import Bridge
-from dashboard.web.hooks.rsgi import Door
 from dashboard.web.rsgi.front import Front
 from dashboard.web.token_endpoint import TokenDoor
 from dashboard.worker import Worker

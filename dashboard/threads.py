@@ -4,14 +4,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Generic, TypeVar
 
 import structlog
 
 from dashboard.errors import DashboardError
-import threading
-from collections.abc import Callable, Hashable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 K = TypeVar("K", bound=Hashable)
 

@@ -1,7 +1,8 @@
 """The worker: claims what is due, delivers it in parallel, writes back, claims again.
 
 A thread with an event loop of its own sends; the database is asked in another thread,
-so that no delivery waits for it. Nothing is decided here: see services/relay/results.py.
+so that no delivery waits for it. Nothing is decided here: see
+services/relay/results.py.
 """
 
 import asyncio
@@ -25,9 +26,8 @@ from dashboard.clients import delivery as wire
 from dashboard.errors import StorageError
 from dashboard.services.relay import results as forwarding
 from dashboard.services.relay import sending
+from dashboard.services.relay.deliveries import Delivery, Result
 from dashboard.services.runtime import Services
-from dashboard.services.relay.deliveries import Delivery
-from dashboard.services.relay.deliveries import Result
 
 _AT_ONCE = 512
 """Claimed in one transaction; each workspace has a bound of its own."""

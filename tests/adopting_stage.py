@@ -8,15 +8,13 @@ from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import Environment, Routing, ScopeStyle, ZoomApp
 from dashboard.sandbox.recall.records import App, Kind
 from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services.audit import Actor
 from dashboard.services.recall_apps import adoption
 from dashboard.services.recall_apps import listing as recall_listing
-from dashboard.services.zoom_apps import apps
-from dashboard.services.recall_apps.adoption import TakenOver
-from dashboard.services.recall_apps.adoption import TakeOver
-from dashboard.services.audit import Actor
+from dashboard.services.recall_apps.adoption import TakenOver, TakeOver
+from dashboard.services.recall_apps.listing import Listed, Listing
 from dashboard.services.runtime import Services
-from dashboard.services.recall_apps.listing import Listed
-from dashboard.services.recall_apps.listing import Listing
+from dashboard.services.zoom_apps import apps
 from tests.makers import (
     API_KEY,
     CLIENT_SECRET,

@@ -19,8 +19,8 @@ from dashboard.db import Database
 from dashboard.models.staff import Role, Staff
 from dashboard.sandbox import serving
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.staff import accounts
 from dashboard.services.runtime import Services
+from dashboard.services.staff import accounts
 from dashboard.settings import Settings, load, new_key, parse_keys
 from dashboard.vault import Vault
 from tests.makers import NOON, FakeClock

@@ -14,9 +14,9 @@ from dashboard.sandbox.recall.records import Kind as RecallKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom.records import Code, ZoomUser
 from dashboard.services.connect import flow
-from dashboard.services.runtime import Services
 from dashboard.services.connect.callbacks import Finished
 from dashboard.services.connect.flow import Begun
+from dashboard.services.runtime import Services
 from tests.makers import API_KEY, CLIENT_SECRET, SECRET_TOKEN, a_workspace, a_zoom_app
 
 BROWSER = "test-browser-0001-aaaaaaaaaaaaaaaaaaaaaaaaa"

@@ -25,8 +25,7 @@ from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend, Resen
 from dashboard.models.webhook import Attempt, Outcome, Webhook
 from dashboard.sandbox.zoom.records import ZoomUser
 from dashboard.services.erasure import steps
-from dashboard.services.sweep import events
-from dashboard.services.sweep import sweep
+from dashboard.services.sweep import events, sweep
 from tests.connect_stage import ConnectStage
 from tests.makers import FakeClock, a_body, a_webhook
 

@@ -21,9 +21,8 @@ from dashboard.db import Database
 from dashboard.models.staff import Role
 from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import ZoomApp
+from dashboard.services.receiver.signatures import sign, signed_bytes
 from dashboard.services.staff import accounts
-from dashboard.services.receiver.signatures import sign
-from dashboard.services.receiver.signatures import signed_bytes
 from dashboard.settings import new_key, parse_keys
 from dashboard.vault import Vault
 from tests.makers import NOON, SECRET_TOKEN, saved_app

@@ -7,8 +7,7 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from dashboard.clients.http.client import make_http
-from dashboard.clients.zoom.grants import GrantTokens
-from dashboard.clients.zoom.grants import ZoomGrants
+from dashboard.clients.zoom.grants import GrantTokens, ZoomGrants
 from dashboard.db import Database
 from dashboard.models.connection import Connection
 from dashboard.models.held_grant import HeldGrant
@@ -17,11 +16,9 @@ from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom.records import Grant, ZoomUser
 from dashboard.services.grants import grants as held_grants
-from dashboard.services.grants import refresh_claims
-from dashboard.services.grants import refreshing
+from dashboard.services.grants import refresh_claims, refreshing
+from dashboard.services.grants.refresh_claims import Came, Claim
 from dashboard.services.runtime import Services
-from dashboard.services.grants.refresh_claims import Came
-from dashboard.services.grants.refresh_claims import Claim
 from tests.clients.vendors import VERIFIER, challenge_of
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import CLIENT_SECRET, FakeClock, a_connection

@@ -6,8 +6,7 @@ from dashboard.sandbox.zoom.records import ZoomUser
 from dashboard.services import audit
 from dashboard.services.connect import flow
 from dashboard.services.invitations import invitations
-from dashboard.services.invitations.invitations import Made
-from dashboard.services.invitations.invitations import Wanted
+from dashboard.services.invitations.invitations import Made, Wanted
 from tests.connect_stage import BROWSER, ConnectStage
 
 

@@ -15,9 +15,8 @@ from dashboard.sandbox.recall.records import Received as ReceivedThere
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.receiver import events
 from dashboard.services.receiver.batches import Received
+from dashboard.services.receiver.signatures import sign, signed_bytes
 from dashboard.services.runtime import Services
-from dashboard.services.receiver.signatures import sign
-from dashboard.services.receiver.signatures import signed_bytes
 from tests.makers import SECRET_TOKEN, a_workspace, a_zoom_app
 
 # A raw BMP character, an escaped pair, spaces and an odd order: nothing survives

@@ -27,13 +27,12 @@ from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom import ZoomWorld
 from dashboard.sandbox.zoom import records as zoom_records
 from dashboard.services import audit
-from dashboard.services.rotation import progress
-from dashboard.services.rotation import rotations
-from dashboard.services.zoom_apps import apps
-from dashboard.services.runtime import Services
-from dashboard.services.zoom_apps.credentials import ZoomAppChanges
+from dashboard.services.rotation import progress, rotations
 from dashboard.services.rotation.progress import Card
 from dashboard.services.rotation.rotations import Changed
+from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps import apps
+from dashboard.services.zoom_apps.credentials import ZoomAppChanges
 from dashboard.worker import Worker
 from tests.conftest import HTTPS, SignIn
 from tests.makers import API_KEY, SECRET_TOKEN, FakeClock, a_workspace, a_zoom_app

@@ -9,16 +9,13 @@ from dashboard.models.ids import new_id
 from dashboard.models.watch import Milestone
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
+from dashboard.services.runtime import Services
 from dashboard.services.setup import checklist
 from dashboard.services.setup import facts as setup_facts
-from dashboard.services.validation import evidence
-from dashboard.services.runtime import Services
 from dashboard.services.setup.rules import Facts
-from dashboard.services.setup.steps import Key
-from dashboard.services.setup.steps import SetUp
-from dashboard.services.setup.steps import Tick
-from dashboard.services.validation.states import State
-from dashboard.services.validation.states import ValidationStatus
+from dashboard.services.setup.steps import Key, SetUp, Tick
+from dashboard.services.validation import evidence
+from dashboard.services.validation.states import State, ValidationStatus
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, a_workspace, a_zoom_app
 

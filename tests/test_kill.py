@@ -21,8 +21,7 @@ from dashboard.models.webhook import Outcome, Webhook
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import App
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.receiver.signatures import sign
-from dashboard.services.receiver.signatures import signed_bytes
+from dashboard.services.receiver.signatures import sign, signed_bytes
 from dashboard.settings import new_key, parse_keys
 from dashboard.vault import Vault
 from tests.makers import NOON, SECRET_TOKEN, a_workspace, a_zoom_app

@@ -10,9 +10,9 @@ from dashboard.models.erasure import Erasure
 from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services.audit import COMMAND_LINE
 from dashboard.services.connections import actions
 from dashboard.services.grants import grants
-from dashboard.services.audit import COMMAND_LINE
 from dashboard.services.runtime import Services
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.erasure_stage import Everything, deauthorized, leave, settle, wait

@@ -10,8 +10,8 @@ from flask.testing import FlaskClient
 from dashboard.errors import UpstreamError
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.services import audit
-from dashboard.services.zoom_apps import credential_checks
 from dashboard.services.rotation import rotations
+from dashboard.services.zoom_apps import credential_checks
 from tests.relay_stage import With
 from tests.rotation_stage import FORMER, Stage, admin, changes, minutes, stage
 

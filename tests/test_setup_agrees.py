@@ -13,8 +13,8 @@ from dashboard.models.staff import Role
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.setup import checklist
 from dashboard.services.runtime import Services
+from dashboard.services.setup import checklist
 from tests.conftest import SignIn
 from tests.makers import a_connection
 from tests.setup_stage import look, save_app, save_everything

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from dashboard.clients.zoom.grants import GrantTokens
-from dashboard.clients.zoom.grants import ZoomGrants
+from dashboard.clients.zoom.grants import GrantTokens, ZoomGrants
 from dashboard.db import Database
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind

@@ -8,8 +8,8 @@ from dashboard.models.workspace import Workspace
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connections import connections
 from dashboard.services.recall import callback_secrets
-from dashboard.services.runtime import Services
 from dashboard.services.recall.callback_secrets import Signing
+from dashboard.services.runtime import Services
 from tests.connect_stage import ConnectStage
 from tests.holding_stage import a_holding_stage, grant_of
 from tests.makers import API_KEY

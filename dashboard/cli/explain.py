@@ -13,13 +13,10 @@ from pydantic_core import to_jsonable_python
 from dashboard.cli.opening import opened_services
 from dashboard.cli.printing import cell
 from dashboard.services import urls
-from dashboard.services.explain import explain
-from dashboard.services.explain import recall
+from dashboard.services.explain import explain, recall
 from dashboard.services.explain.explain import Answer
 from dashboard.services.explain.questions import LONGEST
-from dashboard.services.explain.verdicts import Line
-from dashboard.services.explain.verdicts import Target
-from dashboard.services.explain.verdicts import Who
+from dashboard.services.explain.verdicts import Line, Target, Who
 
 _PATHS = {
     Target.CONNECTION: "/connections/",

@@ -9,12 +9,9 @@ import click
 from dashboard.cli.opening import opened_services
 from dashboard.errors import InvalidInputError
 from dashboard.services import audit
-from dashboard.services.invitations import csv_import
-from dashboard.services.invitations import invitations
+from dashboard.services.invitations import csv_import, invitations
+from dashboard.services.invitations.invitations import LASTS_DAYS, LONGEST_DAYS, Wanted
 from dashboard.services.zoom_apps import apps
-from dashboard.services.invitations.invitations import LASTS_DAYS
-from dashboard.services.invitations.invitations import LONGEST_DAYS
-from dashboard.services.invitations.invitations import Wanted
 from dashboard.web import exports
 
 _LARGEST_LIST_BYTES = 1_000_000
@@ -53,9 +50,7 @@ def command(
     if list_file is not None and (email or user_ref):
         raise click.UsageError("Give --csv, or --email and --user-ref; not both.")
     people = (
-        [csv_import.one(email, user_ref)]
-        if list_file is None
-        else _read(list_file)
+        [csv_import.one(email, user_ref)] if list_file is None else _read(list_file)
     )
     with opened_services() as services:
         with services.database.writing() as session:

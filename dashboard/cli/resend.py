@@ -11,13 +11,11 @@ from dashboard.cli.opening import opened_services
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Outcome
 from dashboard.services import audit
-from dashboard.services.resends import actions
-from dashboard.services.resends import previews
-from dashboard.services.zoom_apps import apps
+from dashboard.services.resends import actions, previews
+from dashboard.services.resends.previews import Preview, preview
 from dashboard.services.runtime import Services
-from dashboard.services.resends.previews import Preview
-from dashboard.services.resends.previews import preview
 from dashboard.services.webhook_log.log import WebhookFilter
+from dashboard.services.zoom_apps import apps
 
 _OUTCOMES = click.Choice([Outcome.DEAD.value, Outcome.DELIVERED.value])
 _TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])

@@ -16,16 +16,12 @@ from dashboard.cli.opening import opened_services
 from dashboard.cli.printing import cell
 from dashboard.models.webhook import Attempt, Outcome, Webhook
 from dashboard.services import audit
-from dashboard.services.webhook_log import redaction
-from dashboard.services.retention import pruning
-from dashboard.services.webhook_log import log
 from dashboard.services.paging.keyset import Place
-from dashboard.services.retention.pruning import Pruned
-from dashboard.services.retention.pruning import count_due
+from dashboard.services.retention import pruning
+from dashboard.services.retention.pruning import Pruned, count_due
+from dashboard.services.webhook_log import log, redaction
+from dashboard.services.webhook_log.log import Request, Trace, WebhookFilter
 from dashboard.services.webhook_log.story import event_at
-from dashboard.services.webhook_log.log import Request
-from dashboard.services.webhook_log.log import Trace
-from dashboard.services.webhook_log.log import WebhookFilter
 
 _COLUMNS = ("id", "received_at", "zoom_app", "event", "outcome", "meeting_id", "user")
 _LARGEST_ID = 2**63 - 1

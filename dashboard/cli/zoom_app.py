@@ -23,18 +23,16 @@ from dashboard.models.zoom_app import (
     ScopeStyle,
     TokenCustody,
 )
-from dashboard.services import urls as addresses
 from dashboard.services import audit
-from dashboard.services.marketplace import console
-from dashboard.services.zoom_apps import credential_checks
-from dashboard.services.marketplace import manifest
-from dashboard.services.recall_apps import creation
+from dashboard.services import urls as addresses
+from dashboard.services.marketplace import console, manifest
 from dashboard.services.recall import workspaces
-from dashboard.services.status import zoom_app_report
-from dashboard.services.zoom_apps import apps
-from dashboard.services.runtime import Services
-from dashboard.services.zoom_apps.credentials import NewZoomApp
 from dashboard.services.recall.workspaces import NewWorkspace
+from dashboard.services.recall_apps import creation
+from dashboard.services.runtime import Services
+from dashboard.services.status import zoom_app_report
+from dashboard.services.zoom_apps import apps, credential_checks
+from dashboard.services.zoom_apps.credentials import NewZoomApp
 
 
 def _one_of(kind: type[StrEnum]) -> click.Choice[str]:

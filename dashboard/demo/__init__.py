@@ -21,8 +21,8 @@ from dashboard.demo.simulators import Simulators
 from dashboard.demo.story import tell
 from dashboard.models.staff import Role
 from dashboard.services import audit
-from dashboard.services.staff import accounts
 from dashboard.services.runtime import Services
+from dashboard.services.staff import accounts
 from dashboard.settings import Settings, instance_dir, load
 
 _ADMIN = "admin@example.com"

@@ -4,15 +4,13 @@ import secrets
 from datetime import timedelta
 from uuid import UUID
 
-from dashboard.services.connect import flow
-from dashboard.services.invitations import states
-from dashboard.services.invitations import invitations
-from dashboard.services.connect import page_designs
-from dashboard.services.zoom_apps import apps
 from dashboard.services.audit import Actor
-from dashboard.services.runtime import Services
-from dashboard.services.invitations.invitations import Wanted
+from dashboard.services.connect import flow, page_designs
 from dashboard.services.connect.page_designs import Texts
+from dashboard.services.invitations import invitations, states
+from dashboard.services.invitations.invitations import Wanted
+from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps import apps
 
 _WHO = Actor(name="admin@example.com")
 _TEXTS = Texts(

@@ -17,19 +17,16 @@ from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection
 from dashboard.models.zoom_app import Environment, Kind, Routing
 from dashboard.services import urls
-from dashboard.services.connections import connections
-from dashboard.services.zoom_apps import credential_checks
-from dashboard.services.going_live import starting
-from dashboard.services.connections import recording
-from dashboard.services.recall_apps import creation
-from dashboard.services.sweep import sweep
-from dashboard.services.recall import workspaces
-from dashboard.services.zoom_apps import apps
 from dashboard.services.audit import Actor
-from dashboard.services.runtime import Services
-from dashboard.services.zoom_apps.credentials import NewZoomApp
-from dashboard.services.zoom_apps.credentials import ZoomAppChanges
+from dashboard.services.connections import connections, recording
+from dashboard.services.going_live import starting
+from dashboard.services.recall import workspaces
 from dashboard.services.recall.workspaces import NewWorkspace
+from dashboard.services.recall_apps import creation
+from dashboard.services.runtime import Services
+from dashboard.services.sweep import sweep
+from dashboard.services.zoom_apps import apps, credential_checks
+from dashboard.services.zoom_apps.credentials import NewZoomApp, ZoomAppChanges
 from dashboard.worker import Worker
 
 _ANOTHER = SecretStr("simulated-secret-token-of-another-app")
@@ -87,11 +84,11 @@ class Story:
             client_secret=SecretStr(made["client_secret"]),
             secret_token=SecretStr(made["secret_token"]),
         )
-        zoom_app_id = credential_checks.create(self.services, values, actor=_WHO).zoom_app_id
+        zoom_app_id = credential_checks.create(
+            self.services, values, actor=_WHO
+        ).zoom_app_id
         workspace_id = self._workspace(api_key)
-        creation.create_in_recall(
-            self.services, zoom_app_id, workspace_id, actor=_WHO
-        )
+        creation.create_in_recall(self.services, zoom_app_id, workspace_id, actor=_WHO)
         url = urls.webhook_url(self.services.public_url, zoom_app_id)
         self.world.zoom(
             f"apps/{made['client_id']}", webhook_url=url, deauthorization_url=url
@@ -228,7 +225,9 @@ class Story:
         """Let somebody give Recall another secret token, past the dashboard."""
         with self.services.database.reading() as session:
             zoom_app = apps.get(session, self.apps[environment])
-            recall, recall_app_id = recording.recall_of(self.services, session, zoom_app)
+            recall, recall_app_id = recording.recall_of(
+                self.services, session, zoom_app
+            )
         recall.update_app(recall_app_id, webhook_secret=_ANOTHER)
         self.world.zoom("do/validate", client_id=self.client_ids[environment])
         self.settle()

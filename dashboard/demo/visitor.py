@@ -9,8 +9,8 @@ import httpx2
 from dashboard.demo.simulators import Simulators
 from dashboard.errors import DashboardError
 from dashboard.services import urls
-from dashboard.services.zoom_apps import apps
 from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps import apps
 
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 

@@ -12,11 +12,6 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.models.hold import Hold, HoldKind
 from dashboard.models.webhook import Outcome, RefusalCount, Webhook
 from dashboard.models.zoom_app import ZoomApp
-from collections.abc import Iterable
-from datetime import datetime
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
-from sqlmodel import Session
 from dashboard.services.recall import budget_counts
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -14,9 +14,9 @@ from dashboard.clients.zoom.oauth import ZoomOAuth
 from dashboard.clients.zoom.subscriptions import ZoomSubscriptions
 from dashboard.clock import Clock
 from dashboard.db import Database
-from dashboard.threads import Flights
 from dashboard.services.receiver.writer import Intake
 from dashboard.settings import Settings
+from dashboard.threads import Flights
 from dashboard.vault import Vault
 
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from flask import Flask
 
 from dashboard.clock import Clock
-from dashboard.services.token_states import who_acts
 from dashboard.formatting import grouped
+from dashboard.services.token_states import who_acts
 
 _MINUTE_S = 60
 _HOUR_S = 3600

@@ -18,8 +18,7 @@ from flask_login import (
 )
 
 from dashboard.models.staff import Role, Staff
-from dashboard.services.staff.permissions import Permission
-from dashboard.services.staff.permissions import may
+from dashboard.services.staff.permissions import Permission, may
 
 _STAYS = timedelta(hours=12)
 _STANDS_IN = "dashboard.onlooker"

@@ -14,13 +14,15 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from granian.rsgi import HTTPProtocol, Scope
 
-from dashboard.services.grants.token_calls import ANSWER_WITHIN_S
-from dashboard.services.grants.token_calls import NOT_YET
-from dashboard.services.grants.token_calls import UNKNOWN
-from dashboard.services.grants.token_calls import Call
-from dashboard.services.grants.token_calls import Reply
-from dashboard.services.grants.token_calls import TokenCalls
-from dashboard.services.grants.token_calls import Want
+from dashboard.services.grants.token_calls import (
+    ANSWER_WITHIN_S,
+    NOT_YET,
+    UNKNOWN,
+    Call,
+    Reply,
+    TokenCalls,
+    Want,
+)
 from dashboard.web.hooks.rsgi import sender
 
 PREFIX = "/tokens/"

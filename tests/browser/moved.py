@@ -21,9 +21,9 @@ from dashboard.sandbox.recall.records import App as RecallApp
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom.records import ZoomApp as AppAtZoom
 from dashboard.services import audit
-from dashboard.services.zoom_apps import credential_checks
-from dashboard.services.staff import accounts
 from dashboard.services.runtime import Services
+from dashboard.services.staff import accounts
+from dashboard.services.zoom_apps import credential_checks
 from dashboard.services.zoom_apps.credentials import ZoomAppChanges
 from dashboard.settings import load
 from dashboard.web.live import watcher
@@ -103,7 +103,9 @@ class Moved:
     def route_directly(self) -> None:
         """Have Zoom post to Recall from now on, as the edit page does."""
         changes = ZoomAppChanges(name=self.stage.app.name, routing=Routing.DIRECT)
-        credential_checks.change(self.services, self.app_id, changes, actor=audit.COMMAND_LINE)
+        credential_checks.change(
+            self.services, self.app_id, changes, actor=audit.COMMAND_LINE
+        )
 
     def meet(self, zoom_user_id: str) -> None:
         """Schedule a meeting at Zoom; returns when its event is here."""

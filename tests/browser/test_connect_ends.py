@@ -14,11 +14,11 @@ from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import audit
-from dashboard.services.invitations import states
 from dashboard.services.connect import page_designs
-from dashboard.services.runtime import Services
-from dashboard.services.invitations.invitations import Made
 from dashboard.services.connect.page_designs import Texts
+from dashboard.services.invitations import states
+from dashboard.services.invitations.invitations import Made
+from dashboard.services.runtime import Services
 from tests.browser.moved import Moved, bare, moved
 from tests.browser.test_sweep import context_of, faults_of
 from tests.connect_stage import ConnectStage, a_connect_stage
@@ -237,9 +237,7 @@ def test_links_of_no_use_say_why(page: Page, moved: Moved) -> None:
     revoked, old = invite(stage), invite(stage)
     now = stage.services.clock.now()
     with stage.services.database.writing() as session:
-        states.revoke(
-            session, revoked.invitation.id, actor=audit.COMMAND_LINE, now=now
-        )
+        states.revoke(session, revoked.invitation.id, actor=audit.COMMAND_LINE, now=now)
         session.add(old.invitation)
         old.invitation.expires_at = now - timedelta(days=1)
 

@@ -25,9 +25,8 @@ from dashboard.models.webhook import Outcome, Webhook, WebhookBody
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.recall.records import App, Received
 from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services.receiver.signatures import sign, signed_bytes
 from dashboard.services.staff import accounts
-from dashboard.services.receiver.signatures import sign
-from dashboard.services.receiver.signatures import signed_bytes
 from dashboard.settings import new_key, parse_keys
 from dashboard.vault import Vault
 from tests.browser.conftest import Demo

@@ -7,9 +7,7 @@ import httpx2
 import pytest
 from pydantic import BaseModel
 
-from dashboard.clients.http.client import HARMLESS
-from dashboard.clients.http.client import make_http
-from dashboard.clients.http.client import send
+from dashboard.clients.http.client import HARMLESS, make_http, send
 from dashboard.clients.recall.api import Recall
 from dashboard.sandbox.faults import Fault, FaultKind
 from tests.clients.vendors import (

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.clients import public_url
-from dashboard.clients.public_url import OwnAnswer
-from dashboard.clients.public_url import Trouble
+from dashboard.clients.public_url import OwnAnswer, Trouble
 from tests import certificates
 from tests.ports import free_ports
 

@@ -8,12 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 from dashboard.clients.http.client import make_http
-from dashboard.clients.recall.api import REGION_LABELS
-from dashboard.clients.recall.api import REGIONS
-from dashboard.clients.recall.api import Recall
-from dashboard.clients.recall.api import webhook_url
-from dashboard.clients.recall.replies import CredentialStatus
-from dashboard.clients.recall.replies import MeetingSync
+from dashboard.clients.recall.api import REGION_LABELS, REGIONS, Recall, webhook_url
+from dashboard.clients.recall.replies import CredentialStatus, MeetingSync
 from dashboard.clients.zoom.api import ZoomApi
 from tests.clients.vendors import (
     AN_ID,

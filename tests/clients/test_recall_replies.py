@@ -6,12 +6,14 @@ from uuid import UUID
 import pytest
 from pydantic import ValidationError
 
-from dashboard.clients.recall.replies import AccessToken
-from dashboard.clients.recall.replies import CredentialStatus
-from dashboard.clients.recall.replies import Mapping
-from dashboard.clients.recall.replies import MeetingSync
-from dashboard.clients.recall.replies import RecallCredential
-from dashboard.clients.recall.replies import RecallLog
+from dashboard.clients.recall.replies import (
+    AccessToken,
+    CredentialStatus,
+    Mapping,
+    MeetingSync,
+    RecallCredential,
+    RecallLog,
+)
 from tests.makers import NOON
 
 AN_ID = UUID("11111111-2222-4333-8444-555555555555")

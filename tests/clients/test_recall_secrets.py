@@ -3,8 +3,7 @@
 import pytest
 from pydantic import SecretStr
 
-from dashboard.clients.recall.replies import RecallApp
-from dashboard.clients.recall.replies import RecallAppSecrets
+from dashboard.clients.recall.replies import RecallApp, RecallAppSecrets
 from tests.clients.vendors import AN_ID, answering, recall_at
 
 SHOWN = "aB3_dE6-gH9jK2mN5pQ8sT"

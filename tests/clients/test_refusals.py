@@ -5,8 +5,7 @@ import json
 import pytest
 from pydantic import SecretStr
 
-from dashboard.clients.http.error_bodies import Refusal
-from dashboard.clients.http.error_bodies import read_refusal
+from dashboard.clients.http.error_bodies import Refusal, read_refusal
 
 SENT = SecretStr("test-secret-token-0001")
 

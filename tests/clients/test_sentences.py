@@ -3,8 +3,7 @@
 import pytest
 
 from dashboard.clients.http.error_bodies import Refusal
-from dashboard.clients.http.error_words import Answer
-from dashboard.clients.http.error_words import about_status
+from dashboard.clients.http.error_words import Answer, about_status
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from dashboard.clients.zoom.api import ZoomApi
-from dashboard.clients.zoom.api import ZoomUser
+from dashboard.clients.zoom.api import ZoomApi, ZoomUser
 from dashboard.sandbox.faults import Fault, FaultKind
 from tests.clients.vendors import (
     HOST,

@@ -6,8 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from dashboard.clients.http.client import make_http
-from dashboard.clients.zoom.grants import GrantTokens
-from dashboard.clients.zoom.grants import ZoomGrants
+from dashboard.clients.zoom.grants import GrantTokens, ZoomGrants
 from dashboard.sandbox.faults import Fault, FaultKind
 from tests.clients.vendors import (
     CLIENT_SECRET,

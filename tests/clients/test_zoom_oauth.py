@@ -8,9 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from dashboard.clients.http.client import make_http
-from dashboard.clients.zoom.oauth import PairAnswer
-from dashboard.clients.zoom.oauth import PairVerdict
-from dashboard.clients.zoom.oauth import ZoomOAuth
+from dashboard.clients.zoom.oauth import PairAnswer, PairVerdict, ZoomOAuth
 from dashboard.models.workspace import Verdict
 from dashboard.sandbox.faults import Fault, FaultKind
 from tests.clients.vendors import (

@@ -6,9 +6,7 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 
-from dashboard.clients.zoom.subscriptions import Subscriber
-from dashboard.clients.zoom.subscriptions import Wanted
-from dashboard.clients.zoom.subscriptions import ZoomSubscriptions
+from dashboard.clients.zoom.subscriptions import Subscriber, Wanted, ZoomSubscriptions
 from tests.clients.vendors import answering, everything_in, http_to, refusal_of
 
 TOKEN = SecretStr("test-app-token-0001")

@@ -8,8 +8,7 @@ from datetime import timedelta
 from dashboard.models.connection import Connection
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.services.grants import grants
-from dashboard.services.grants.refresh_claims import ANSWERS_WITHIN
-from dashboard.services.grants.refresh_claims import LEASE
+from dashboard.services.grants.refresh_claims import ANSWERS_WITHIN, LEASE
 from tests.held_stage import a_pair
 from tests.refresh_races.racer import Task
 from tests.refresh_races.stage import RaceStage, Runner, late, slow

@@ -21,8 +21,7 @@ from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import Grant as RecallGrant
 from dashboard.sandbox.zoom.records import Grant, ZoomUser
 from dashboard.services.connections import connections
-from dashboard.services.grants import grants
-from dashboard.services.grants import refreshing
+from dashboard.services.grants import grants, refreshing
 from dashboard.services.grants.refresh_claims import LEASE
 from dashboard.settings import load
 from tests.connect_stage import a_connect_stage

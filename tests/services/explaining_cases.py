@@ -12,10 +12,8 @@ from dashboard.models.invitation import InvitationState
 from dashboard.models.webhook import Outcome
 from dashboard.models.workspace import Verdict as Said
 from dashboard.models.zoom_app import Environment, Routing
-from dashboard.services.explain.facts import Facts
-from dashboard.services.explain.facts import Means
-from dashboard.services.explain.questions import Asked
-from dashboard.services.explain.questions import Kind
+from dashboard.services.explain.facts import Facts, Means
+from dashboard.services.explain.questions import Asked, Kind
 from dashboard.services.validation.states import State
 from tests.makers import NOON, a_connection, a_workspace, a_zoom_app
 from tests.services.explaining_stage import (

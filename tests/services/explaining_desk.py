@@ -12,8 +12,8 @@ from dashboard.models.invitation import Invitation, InvitationState
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.zoom_app import Environment, ZoomApp
 from dashboard.services.explain import explain as explaining
-from dashboard.services.validation import evidence
 from dashboard.services.explain.explain import Answer
+from dashboard.services.validation import evidence
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, saved_app
 

@@ -11,12 +11,9 @@ from dashboard.models.hold import Hold, HoldKind
 from dashboard.models.invitation import Invitation, InvitationState
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.zoom_app import Environment
-from dashboard.services.explain.facts import Facts
-from dashboard.services.explain.facts import Gone
-from dashboard.services.explain.questions import Asked
-from dashboard.services.explain.questions import Kind
-from dashboard.services.validation.states import State
-from dashboard.services.validation.states import ValidationStatus
+from dashboard.services.explain.facts import Facts, Gone
+from dashboard.services.explain.questions import Asked, Kind
+from dashboard.services.validation.states import State, ValidationStatus
 from dashboard.settings import new_key, parse_keys
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, a_workspace, a_zoom_app

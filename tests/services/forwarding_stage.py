@@ -13,9 +13,7 @@ from dashboard.db import Database
 from dashboard.models.webhook import Attempt, Webhook
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.relay import results as forwarding
-from dashboard.services.relay.deliveries import Delivery
-from dashboard.services.relay.deliveries import Result
-from dashboard.services.relay.deliveries import conclude
+from dashboard.services.relay.deliveries import Delivery, Result, conclude
 from dashboard.vault import Vault
 from tests.makers import NOON, a_body, a_webhook, saved_app
 

@@ -11,10 +11,10 @@ import pytest
 from dashboard.db import Database
 from dashboard.services.receiver import events
 from dashboard.services.receiver.batches import Received
-from dashboard.services.receiver.writer import Intake
 from dashboard.services.receiver.keyring import AppCredentials
 from dashboard.services.receiver.refusals import Refused
 from dashboard.services.receiver.signatures import Cause
+from dashboard.services.receiver.writer import Intake
 from dashboard.settings import Settings
 from dashboard.vault import Vault
 from tests.makers import NOON, FakeClock, saved_app

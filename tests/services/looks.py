@@ -5,9 +5,11 @@ from uuid import uuid4
 
 from pydantic import SecretStr
 
-from dashboard.clients.recall.replies import AccessToken
-from dashboard.clients.recall.replies import CredentialStatus
-from dashboard.clients.recall.replies import RecallCredential
+from dashboard.clients.recall.replies import (
+    AccessToken,
+    CredentialStatus,
+    RecallCredential,
+)
 from dashboard.clients.zoom.api import ZoomUser
 from dashboard.errors import UpstreamError
 from tests.makers import NOON

@@ -14,8 +14,7 @@ from dashboard.models.ids import new_id
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.resends import collecting
-from dashboard.services.resends import resends
+from dashboard.services.resends import collecting, resends
 from dashboard.services.webhook_log.log import WebhookFilter
 from dashboard.vault import Vault
 from tests.makers import NOON, FakeClock, a_webhook, saved_app

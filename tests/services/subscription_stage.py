@@ -15,11 +15,10 @@ from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom import grants
 from dashboard.sandbox.zoom.records import Subscription, ZoomUser
 from dashboard.sandbox.zoom.records import ZoomApp as AtZoom
-from dashboard.services import urls
-from dashboard.services import audit
+from dashboard.services import audit, urls
 from dashboard.services.marketplace import subscriptions
-from dashboard.services.runtime import Services
 from dashboard.services.marketplace.subscriptions import Seen
+from dashboard.services.runtime import Services
 from tests.makers import CLIENT_SECRET, SECRET_TOKEN, a_connection, a_zoom_app
 from tests.served import served
 

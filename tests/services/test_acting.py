@@ -9,8 +9,8 @@ from sqlmodel import col, select
 from dashboard.db import Database
 from dashboard.models.connection import Connection, TokenState
 from dashboard.services.token_states import who_acts
-from dashboard.services.token_states.who_acts import Who
 from dashboard.services.token_states.rules import held_up
+from dashboard.services.token_states.who_acts import Who
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_zoom_app
 from tests.services.token_cases import BLOCKED, CASES, found

@@ -18,8 +18,8 @@ from dashboard.models.zoom_app import Environment, Kind, Routing
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import Kind as RecallKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.zoom_apps import apps
 from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps import apps
 from dashboard.services.zoom_apps.credential_checks import WrongPairError
 from tests.adopting_stage import CLIENT_ID, LIST, AdoptingStage, an_adopting_stage
 from tests.makers import CLIENT_SECRET, SECRET_TOKEN

@@ -10,8 +10,7 @@ from dashboard.models.zoom_app import Routing
 from dashboard.services.status import alarms
 from dashboard.services.status.alarms import Remedy
 from dashboard.services.status.silence import Silence
-from dashboard.services.validation.states import State
-from dashboard.services.validation.states import ValidationStatus
+from dashboard.services.validation.states import State, ValidationStatus
 from dashboard.vault import Vault
 from tests.makers import NOON, a_zoom_app
 

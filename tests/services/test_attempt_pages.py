@@ -8,10 +8,8 @@ import pytest
 from dashboard.db import Database
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.connect import lost_attempts
-from dashboard.services.connect import attempt_list
-from dashboard.services.connect.attempt_list import Filters
-from dashboard.services.connect.attempt_list import TOLD
+from dashboard.services.connect import attempt_list, lost_attempts
+from dashboard.services.connect.attempt_list import TOLD, Filters
 from dashboard.vault import Vault
 from tests.makers import NOON, saved_app
 

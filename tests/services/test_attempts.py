@@ -7,10 +7,9 @@ from dashboard.db import Database
 from dashboard.errors import NotFoundError
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.connect import attempts
-from dashboard.services.connect import flow
-from dashboard.services.runtime import Services
+from dashboard.services.connect import attempts, flow
 from dashboard.services.connect.callbacks import Stop
+from dashboard.services.runtime import Services
 from tests.connect_stage import BROWSER, OTHER, ConnectStage, a_connect_stage, query_of
 from tests.makers import FakeClock
 

@@ -11,11 +11,9 @@ from dashboard.models.hold import Hold, HoldKind
 from dashboard.models.webhook import Outcome
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.status import attention
-from dashboard.services.status import overview
+from dashboard.services.status import attention, overview
+from dashboard.services.status.attention import Action, Item
 from dashboard.services.token_states.who_acts import KEY_REFUSED
-from dashboard.services.status.attention import Action
-from dashboard.services.status.attention import Item
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, a_workspace, saved_app
 

@@ -8,8 +8,8 @@ from dashboard.db import Database
 from dashboard.models.check import Finding, Source
 from dashboard.models.webhook import Outcome
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.validation import evidence
 from dashboard.services.status.attention import Action
+from dashboard.services.validation import evidence
 from tests.makers import NOON, a_connection, a_webhook
 from tests.services.test_attention import listed, store, zoom_app
 

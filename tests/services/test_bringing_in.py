@@ -15,8 +15,8 @@ from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.recall_apps import user_import
-from dashboard.services.sweep import sweep
 from dashboard.services.runtime import Services
+from dashboard.services.sweep import sweep
 from tests.adopting_stage import ADMIN
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import NOON, a_connection, a_zoom_app

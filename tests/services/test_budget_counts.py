@@ -13,10 +13,7 @@ from dashboard.clients.recall.operations import Operation
 from dashboard.db import Database
 from dashboard.models.budget import RatePause, RateSlot
 from dashboard.services.recall import budget_counts
-from dashboard.services.recall.budget_counts import Use
-from dashboard.services.recall.budget_counts import sweep
-from dashboard.services.recall.budget_counts import take
-from dashboard.services.recall.budget_counts import uses
+from dashboard.services.recall.budget_counts import Use, sweep, take, uses
 from tests.makers import NOON
 
 LIST, LOOK = Operation.APPS_LIST, Operation.APPS_RETRIEVE

@@ -11,10 +11,12 @@ from dashboard.clients.recall.operations import Operation
 from dashboard.db import Database
 from dashboard.errors import UpstreamError
 from dashboard.services.recall import budget_counts
-from dashboard.services.recall.budgets import Budgets
-from dashboard.services.recall.budgets import Sweeper
-from dashboard.services.recall.budgets import background_limit
-from dashboard.services.recall.budgets import scope_of
+from dashboard.services.recall.budgets import (
+    Budgets,
+    Sweeper,
+    background_limit,
+    scope_of,
+)
 from dashboard.services.runtime import Services
 from tests.makers import NOON, FakeClock
 

@@ -17,10 +17,9 @@ from dashboard.models.workspace import Workspace
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import Grant, Health, Sync
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.sweep import bulk
-from dashboard.services.sweep.bulk import MAPPINGS_EVERY
-from dashboard.services.sweep.bulk import MappingsReader
 from dashboard.services.runtime import Services
+from dashboard.services.sweep import bulk
+from dashboard.services.sweep.bulk import MAPPINGS_EVERY, MappingsReader
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import NOON, FakeClock, a_connection
 

@@ -19,8 +19,8 @@ from dashboard.models.audit import AuditEntry
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, TokenState
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connect import flow
-from dashboard.services.runtime import Services
 from dashboard.services.connect.callbacks import Stop
+from dashboard.services.runtime import Services
 from tests.connect_stage import BROWSER, OTHER, ConnectStage, a_connect_stage, query_of
 from tests.makers import FakeClock
 

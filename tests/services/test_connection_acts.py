@@ -11,10 +11,8 @@ from dashboard.models.audit import AuditEntry
 from dashboard.models.connection import Connection, TokenState
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.connections import actions
-from dashboard.services.connections import listing
-from dashboard.services.connections import connections
 from dashboard.services.audit import Actor
+from dashboard.services.connections import actions, connections, listing
 from dashboard.services.runtime import Services
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import a_connection

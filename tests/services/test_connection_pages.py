@@ -17,10 +17,8 @@ from dashboard.models.connection import (
 )
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services.connections import listing
-from dashboard.services.token_states.who_acts import KEY_REFUSED
-from dashboard.services.token_states.who_acts import Who
-from dashboard.services.connections.filters import Filters
-from dashboard.services.connections.filters import Sort
+from dashboard.services.connections.filters import Filters, Sort
+from dashboard.services.token_states.who_acts import KEY_REFUSED, Who
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_zoom_app
 

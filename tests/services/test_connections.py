@@ -15,12 +15,10 @@ from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.connections import actions
-from dashboard.services.connections import listing
-from dashboard.services.connections import connections
-from dashboard.services.sweep import sweep
 from dashboard.services.audit import Actor
+from dashboard.services.connections import actions, connections, listing
 from dashboard.services.runtime import Services
+from dashboard.services.sweep import sweep
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import NOON, FakeClock, a_connection
 

@@ -11,10 +11,10 @@ from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection, TokenState
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.recall import budget_counts
 from dashboard.services.connections import actions
-from dashboard.services.sweep import sweep as sweeping
+from dashboard.services.recall import budget_counts
 from dashboard.services.runtime import Services
+from dashboard.services.sweep import sweep as sweeping
 from dashboard.vault import fingerprint
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import API_KEY, NOON, FakeClock, a_connection, a_workspace, a_zoom_app

@@ -13,11 +13,11 @@ from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.connections import actions
-from dashboard.services.zoom_apps import custody
-from dashboard.services.grants import refreshing
 from dashboard.services.audit import Actor
+from dashboard.services.connections import actions
+from dashboard.services.grants import refreshing
 from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps import custody
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.holding_stage import a_holding_stage, at_zoom, lives
 from tests.makers import FakeClock

@@ -11,12 +11,10 @@ from dashboard.models.zoom_app import Environment, Kind, Routing, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import audit
-from dashboard.services.zoom_apps import credential_checks
-from dashboard.services.zoom_apps import apps
 from dashboard.services.runtime import Services
-from dashboard.services.zoom_apps.credentials import NewZoomApp
-from dashboard.services.zoom_apps.credentials import ZoomAppChanges
+from dashboard.services.zoom_apps import apps, credential_checks
 from dashboard.services.zoom_apps.credential_checks import Entered
+from dashboard.services.zoom_apps.credentials import NewZoomApp, ZoomAppChanges
 from tests.makers import CLIENT_SECRET, NOON, SECRET_TOKEN, FakeClock
 
 CLERK = audit.COMMAND_LINE
@@ -155,7 +153,9 @@ def test_renaming_does_not_ask_zoom(
     break_zoom(sandbox, FaultKind.DOWN)
     changes = ZoomAppChanges(name="Renamed", routing=Routing.RELAY)
 
-    changed = credential_checks.change(services, entered.zoom_app_id, changes, actor=CLERK)
+    changed = credential_checks.change(
+        services, entered.zoom_app_id, changes, actor=CLERK
+    )
 
     assert changed.proof is None
     assert not changed.has_new_secrets

@@ -17,16 +17,14 @@ from dashboard.models.webhook import Outcome, Webhook, WebhookBody
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import audit
-from dashboard.services.connections import actions
-from dashboard.services.connections import connections
+from dashboard.services.connections import actions, connections
 from dashboard.services.erasure import steps
-from dashboard.services.setup import checklist
-from dashboard.services.sweep import events
-from dashboard.services.resends import resends
-from dashboard.services.staff import accounts
-from dashboard.services.sweep import sweep
-from dashboard.services.runtime import Services
 from dashboard.services.erasure.listing import about_erasures
+from dashboard.services.resends import resends
+from dashboard.services.runtime import Services
+from dashboard.services.setup import checklist
+from dashboard.services.staff import accounts
+from dashboard.services.sweep import events, sweep
 from tests.conftest import PASSWORD
 from tests.connect_stage import OTHER, ConnectStage, a_connect_stage
 from tests.erasure_stage import Everything, deauthorized, leave, settle, wait

@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 
 from dashboard.models.webhook import Webhook
-from dashboard.services.connections.event_facts import Profile
-from dashboard.services.connections.event_facts import Removal
-from dashboard.services.connections.event_facts import read
+from dashboard.services.connections.event_facts import Profile, Removal, read
 from dashboard.vault import Vault
 from tests.makers import NOON, a_webhook, a_zoom_app
 

@@ -7,9 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.services.explain.questions import Asked
-from dashboard.services.explain.questions import Kind
-from dashboard.services.explain.questions import read
+from dashboard.services.explain.questions import Asked, Kind, read
 
 NUMBER, PMI = 91234567890, 5551234567
 UUID_TEXT = "0b5e55ed-0000-4000-8000-00000000a001"

@@ -6,17 +6,14 @@ from uuid import UUID
 
 import pytest
 
-from dashboard.clients.recall.replies import CredentialStatus
-from dashboard.clients.recall.replies import RecallCredential
+from dashboard.clients.recall.replies import CredentialStatus, RecallCredential
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import AttemptOutcome, TokenState
 from dashboard.models.invitation import InvitationState
-from dashboard.services.token_states import rules
-from dashboard.services.explain.rules_grants import KEY_REFUSED
-from dashboard.services.explain.rules_grants import PAIR_REFUSED
-from dashboard.services.explain.rules import RULES
-from dashboard.services.explain.rules import judge
+from dashboard.services.explain.rules import RULES, judge
+from dashboard.services.explain.rules_grants import KEY_REFUSED, PAIR_REFUSED
 from dashboard.services.explain.verdicts import Target
+from dashboard.services.token_states import rules
 from dashboard.services.token_states.findings import Seen
 from tests.makers import NOON
 from tests.services.explaining_cases import CASES, Case

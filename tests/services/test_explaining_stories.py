@@ -7,13 +7,12 @@ import pytest
 from dashboard.models.connection import Connection
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.connections import actions
-from dashboard.services.connections import connections
+from dashboard.services.audit import Actor
+from dashboard.services.connections import actions, connections
 from dashboard.services.explain import explain as explaining
 from dashboard.services.explain import recall
-from dashboard.services.audit import Actor
-from dashboard.services.runtime import Services
 from dashboard.services.explain.explain import Answer
+from dashboard.services.runtime import Services
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import a_webhook
 

@@ -11,9 +11,9 @@ from dashboard.models.check import Finding, Source
 from dashboard.models.watch import Milestone
 from dashboard.models.zoom_app import Routing, TokenCustody, ZoomApp
 from dashboard.services.setup import first_seen
-from dashboard.services.zoom_apps import scopes
 from dashboard.services.setup.steps import Key
 from dashboard.services.validation.evidence import CHALLENGE
+from dashboard.services.zoom_apps import scopes
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, a_zoom_app
 from tests.setup_stage import a_check, a_mapping, an_app

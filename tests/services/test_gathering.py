@@ -7,8 +7,7 @@ from sqlalchemy import event, insert
 
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend, ResendState
 from dashboard.models.webhook import Outcome
-from dashboard.services.resends import collecting
-from dashboard.services.resends import resends
+from dashboard.services.resends import collecting, resends
 from dashboard.services.resends.previews import preview
 from dashboard.services.webhook_log.log import WebhookFilter
 from tests.makers import NOON

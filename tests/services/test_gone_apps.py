@@ -15,12 +15,11 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.recall_apps import deleted
-from dashboard.services.recall_apps import creation
+from dashboard.services.recall_apps import creation, deleted
+from dashboard.services.recall_apps.creation import Creation
+from dashboard.services.runtime import Services
 from dashboard.services.sweep import sweep
 from dashboard.services.validation import evidence
-from dashboard.services.runtime import Services
-from dashboard.services.recall_apps.creation import Creation
 from dashboard.worker import Worker
 from tests.adopting_stage import ADMIN, LIST, AdoptingStage, an_adopting_stage
 from tests.makers import NOON, a_connection

@@ -9,12 +9,8 @@ import pytest
 
 from dashboard.clients.delivery import Answer, Failure
 from dashboard.models.hold import HoldKind
-from dashboard.services.relay.deliveries import Delivery
-from dashboard.services.relay.deliveries import Result
-from dashboard.services.relay.deliveries import conclude
-from dashboard.services.relay.hold_rules import STRIKES
-from dashboard.services.relay.hold_rules import Standing
-from dashboard.services.relay.hold_rules import after
+from dashboard.services.relay.deliveries import Delivery, Result, conclude
+from dashboard.services.relay.hold_rules import STRIKES, Standing, after
 from tests.makers import NOON
 
 WORKSPACE, APP = UUID(int=1), UUID(int=2)

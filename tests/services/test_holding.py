@@ -12,8 +12,7 @@ from dashboard.models.zoom_app import TokenCustody
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connections import connections
-from dashboard.services.grants import grants
-from dashboard.services.grants import registering
+from dashboard.services.grants import grants, registering
 from dashboard.services.runtime import Services
 from tests.connect_stage import ConnectStage
 from tests.holding_stage import (

@@ -14,11 +14,9 @@ from dashboard.models.connection import AttemptOutcome, TokenState
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.connect import callbacks
-from dashboard.services.connect import exchange_here
+from dashboard.services.connect import callbacks, exchange_here
+from dashboard.services.connect.callbacks import Callback, Trip
 from dashboard.services.runtime import Services
-from dashboard.services.connect.callbacks import Callback
-from dashboard.services.connect.callbacks import Trip
 from tests.connect_stage import BROWSER, ConnectStage
 from tests.holding_stage import (
     a_holding_stage,

@@ -11,9 +11,7 @@ from dashboard.db import Database
 from dashboard.models.hold import Hold
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.relay import claims
-from dashboard.services.relay import results
-from dashboard.services.relay import holds
+from dashboard.services.relay import claims, holds, results
 from dashboard.services.relay.deliveries import Delivery
 from dashboard.vault import Vault
 from tests.makers import NOON, a_zoom_app, saved_app

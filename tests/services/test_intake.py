@@ -20,8 +20,8 @@ from dashboard.models.webhook import (
 )
 from dashboard.models.zoom_app import Routing
 from dashboard.services.receiver.batches import Arrivals
-from dashboard.services.receiver.writer import Intake
 from dashboard.services.receiver.keyring import AppCredentials
+from dashboard.services.receiver.writer import Intake
 from dashboard.settings import Settings
 from dashboard.vault import Vault
 from tests.makers import NOON, FakeClock, saved_app

@@ -10,8 +10,8 @@ from sqlmodel import select
 from dashboard.db import Database
 from dashboard.errors import StorageError
 from dashboard.models.webhook import RefusalCount, Webhook
-from dashboard.services.receiver.writer import Intake
 from dashboard.services.receiver.keyring import AppCredentials
+from dashboard.services.receiver.writer import Intake
 from dashboard.settings import Settings
 from dashboard.vault import Vault
 from tests.services.intake_stage import intake, limits, received, refused, zoom_app

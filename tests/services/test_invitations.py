@@ -12,8 +12,7 @@ from dashboard.models.invitation import InvitationState
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import audit
 from dashboard.services.connect import flow
-from dashboard.services.invitations import states
-from dashboard.services.invitations import invitations
+from dashboard.services.invitations import invitations, states
 from dashboard.services.runtime import Services
 from tests.connect_stage import OTHER, ConnectStage, a_connect_stage, query_of
 from tests.invitation_stage import bo_of, go, invite, now_of, reconnect_link
@@ -51,9 +50,7 @@ def test_a_link_is_opened_often_and_spent_by_a_connection_once(
     made = invite(stage, "ANA@example.com")
     for _ in range(2):
         with stage.services.database.writing() as session:
-            states.opened(
-                session, made.invitation.id, now=made.invitation.created_at
-            )
+            states.opened(session, made.invitation.id, now=made.invitation.created_at)
     after_opening = now_of(stage, made).state
 
     trip = go(stage, made, stage.ana)

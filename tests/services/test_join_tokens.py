@@ -13,11 +13,10 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import Kind, Routing, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.connections import actions
-from dashboard.services.connections import connections
-from dashboard.services.sweep import sweep
+from dashboard.services.connections import actions, connections
 from dashboard.services.runtime import Services
 from dashboard.services.setup.steps import Key
+from dashboard.services.sweep import sweep
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import NOON, FakeClock
 from tests.setup_stage import by_key, kept, look

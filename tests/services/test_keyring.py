@@ -6,8 +6,8 @@ from pydantic import SecretStr
 
 from dashboard.db import Database
 from dashboard.models.zoom_app import Environment, ZoomApp
-from dashboard.services.receiver.writer import Intake
 from dashboard.services.receiver.keyring import AppCredentials
+from dashboard.services.receiver.writer import Intake
 from dashboard.vault import Vault
 from tests.makers import NOON, SECRET_TOKEN, saved_app
 from tests.services.intake_stage import intake, limits, zoom_app

@@ -11,9 +11,7 @@ from dashboard.clients.delivery import Answer
 from dashboard.db import Database
 from dashboard.models.webhook import Outcome
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.relay import claims
-from dashboard.services.relay import results
-from dashboard.services.relay import queues
+from dashboard.services.relay import claims, queues, results
 from dashboard.vault import Vault
 from tests.makers import NOON, a_zoom_app, saved_app
 from tests.services.forwarding_stage import (

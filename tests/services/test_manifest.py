@@ -17,10 +17,9 @@ from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import Environment, Kind, Routing, ScopeStyle
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom import manifests
-from dashboard.services.marketplace import console
-from dashboard.services.marketplace import manifest
-from dashboard.services.runtime import Services
+from dashboard.services.marketplace import console, manifest
 from dashboard.services.marketplace.console import Console
+from dashboard.services.runtime import Services
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import SECRET_TOKEN, a_zoom_app
 from tests.relay_stage import until

@@ -13,13 +13,10 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.models.connection_event import ConnectionEvent
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.connections import actions
-from dashboard.services.connections import connections
-from dashboard.services.connections import members
-from dashboard.services.sweep import events
-from dashboard.services.sweep import sweep
-from dashboard.services.runtime import Services
+from dashboard.services.connections import actions, connections, members
 from dashboard.services.connections.members import Listing
+from dashboard.services.runtime import Services
+from dashboard.services.sweep import events, sweep
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import NOON, FakeClock
 from tests.services.reading_stage import tell

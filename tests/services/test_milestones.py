@@ -15,9 +15,9 @@ from dashboard.models.connection import Connection
 from dashboard.models.watch import Milestone
 from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import Routing, ZoomApp
-from dashboard.services.setup import checklist
-from dashboard.services.runtime import Services
 from dashboard.services.retention.pruning import Pruner
+from dashboard.services.runtime import Services
+from dashboard.services.setup import checklist
 from dashboard.services.setup.steps import Key
 from tests.makers import NOON, FakeClock, a_connection, a_webhook
 from tests.setup_stage import an_app, by_key, kept, look, save_everything

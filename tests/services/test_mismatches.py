@@ -10,15 +10,14 @@ import pytest
 from pydantic import SecretStr
 
 from dashboard.models.zoom_app import Environment, Routing
-from dashboard.services.receiver import mismatches
-from dashboard.services.receiver import signatures
-from dashboard.services.receiver.keyring import AppCredentials
-from dashboard.services.receiver.keyring import Neighbour
-from dashboard.services.receiver.mismatches import HMACS_A_REQUEST
-from dashboard.services.receiver.mismatches import Explanation
-from dashboard.services.receiver.mismatches import Mismatch
-from dashboard.services.receiver.signatures import Cause
-from dashboard.services.receiver.signatures import NamedSecret
+from dashboard.services.receiver import mismatches, signatures
+from dashboard.services.receiver.keyring import AppCredentials, Neighbour
+from dashboard.services.receiver.mismatches import (
+    HMACS_A_REQUEST,
+    Explanation,
+    Mismatch,
+)
+from dashboard.services.receiver.signatures import Cause, NamedSecret
 
 SECRET = "test-secret-token-0001"
 TIMESTAMP = "1760000000"

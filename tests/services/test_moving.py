@@ -18,14 +18,13 @@ from dashboard.models.zoom_app import Environment, Kind, Routing, ScopeStyle, Zo
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import audit
-from dashboard.services.going_live import starting
-from dashboard.services.zoom_apps import apps
 from dashboard.services.audit import Actor
-from dashboard.services.runtime import Services
-from dashboard.services.zoom_apps.credentials import NewZoomApp
-from dashboard.services.zoom_apps.credential_checks import Entered
-from dashboard.services.zoom_apps.credential_checks import WrongPairError
+from dashboard.services.going_live import starting
 from dashboard.services.going_live.starting import HereAlreadyError
+from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps import apps
+from dashboard.services.zoom_apps.credential_checks import Entered, WrongPairError
+from dashboard.services.zoom_apps.credentials import NewZoomApp
 from tests.makers import a_workspace, a_zoom_app
 
 ADMIN = Actor(name="admin@example.com")
@@ -270,7 +269,8 @@ def test_both_ends_see_the_same_move(stage: Stage) -> None:
 
     with stage.services.database.reading() as session:
         seen = [
-            starting.glance(session, each) for each in (stage.development.id, production)
+            starting.glance(session, each)
+            for each in (stage.development.id, production)
         ]
 
     assert seen[0] == seen[1]

@@ -14,11 +14,10 @@ from dashboard.models.check import Check, Finding, Source
 from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.probes import public_url
-from dashboard.services.probes import public_url_findings
-from dashboard.services.runtime import Services
+from dashboard.services.probes import public_url, public_url_findings
 from dashboard.services.receiver.challenges import Seen
 from dashboard.services.receiver.signatures import answer_challenge
+from dashboard.services.runtime import Services
 from dashboard.settings import public_url_doubt
 from tests import certificates
 from tests.own_url_stage import (

@@ -20,8 +20,8 @@ from dashboard.sandbox.recall.records import App
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.probes import recall_webhook
 from dashboard.services.recall_apps import creation
-from dashboard.services.validation import evidence
 from dashboard.services.runtime import Services
+from dashboard.services.validation import evidence
 from dashboard.services.validation.evidence import State
 from tests.makers import API_KEY, a_workspace, a_zoom_app
 from tests.own_url_stage import answering, reachable, serving

@@ -13,8 +13,7 @@ from dashboard.db import Database
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Attempt
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.webhook_log import proofs
-from dashboard.services.webhook_log import log
+from dashboard.services.webhook_log import log, proofs
 from dashboard.services.webhook_log.proofs import Finding
 from dashboard.services.webhook_log.traces import Trace
 from dashboard.vault import Vault

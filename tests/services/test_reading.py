@@ -14,8 +14,8 @@ from dashboard.db import Database
 from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.sweep import events
 from dashboard.services.runtime import Services
+from dashboard.services.sweep import events
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import NOON, a_body, a_webhook
 from tests.services.reading_stage import (

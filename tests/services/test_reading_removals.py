@@ -6,8 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from dashboard.models.connection import TokenState
-from dashboard.services.sweep import events
-from dashboard.services.sweep import sweep
+from dashboard.services.sweep import events, sweep
 from tests.connect_stage import ConnectStage
 from tests.makers import NOON, FakeClock
 from tests.services.reading_stage import add, deauthorized, stage, tell, unread

@@ -5,10 +5,9 @@ from pydantic import SecretStr
 
 from dashboard.clients.delivery import Answer, Failure
 from dashboard.models.check import Finding
-from dashboard.services.relay import answers
-from dashboard.services.relay.answers import Next
-from dashboard.services.relay.answers import Sign
 from dashboard.services.receiver.signatures import answer_challenge
+from dashboard.services.relay import answers
+from dashboard.services.relay.answers import Next, Sign
 from tests.makers import SECRET_TOKEN
 
 
@@ -84,9 +83,7 @@ def test_every_failure_is_tried_again_and_said_in_words(failure: Failure) -> Non
 def test_retry_after_is_honoured_as_seconds_or_date_but_capped(
     status: int, headers: dict[str, str], asked_s: float | None
 ) -> None:
-    assert answers.judge(Answer(status=status, headers=headers)).asked_s == (
-        asked_s
-    )
+    assert answers.judge(Answer(status=status, headers=headers)).asked_s == (asked_s)
 
 
 @pytest.mark.parametrize(
@@ -159,9 +156,7 @@ def right_answer(secret: SecretStr = SECRET_TOKEN) -> bytes:
 def test_recalls_answer_to_a_challenge_tells_which_secret_it_holds(
     answer: Answer, finding: Finding
 ) -> None:
-    found = answers.compare_challenge(
-        answer, plain_token="plain", secret=SECRET_TOKEN
-    )
+    found = answers.compare_challenge(answer, plain_token="plain", secret=SECRET_TOKEN)
 
     assert found is not None
     assert found[0] is finding
@@ -172,6 +167,5 @@ def test_no_answer_to_a_challenge_says_nothing_about_secrets() -> None:
     answer = Answer(failure=Failure.TIMEOUT)
 
     assert (
-        answers.compare_challenge(answer, plain_token="p", secret=SECRET_TOKEN)
-        is None
+        answers.compare_challenge(answer, plain_token="p", secret=SECRET_TOKEN) is None
     )

@@ -16,10 +16,9 @@ from dashboard.sandbox.recall.records import App, Kind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import audit
 from dashboard.services.recall_apps import creation
-from dashboard.services.zoom_apps import apps
+from dashboard.services.recall_apps.creation import CreateResult, Creation
 from dashboard.services.runtime import Services
-from dashboard.services.recall_apps.creation import CreateResult
-from dashboard.services.recall_apps.creation import Creation
+from dashboard.services.zoom_apps import apps
 from tests.makers import API_KEY, FakeClock, a_workspace, a_zoom_app
 
 APPS = "/api/v2/zoom-oauth-apps/"

@@ -13,10 +13,9 @@ from dashboard.errors import UpstreamError
 from dashboard.sandbox.recall.records import Kind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.recall_apps import creation
-from dashboard.services.zoom_apps import apps
+from dashboard.services.recall_apps.creation import CreateResult, Creation
 from dashboard.services.runtime import Services
-from dashboard.services.recall_apps.creation import CreateResult
-from dashboard.services.recall_apps.creation import Creation
+from dashboard.services.zoom_apps import apps
 from tests.makers import API_KEY, a_workspace, a_zoom_app
 
 

@@ -12,10 +12,9 @@ from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.connections import actions
-from dashboard.services.connections import connections
-from dashboard.services.token_states import join_tokens
+from dashboard.services.connections import actions, connections
 from dashboard.services.runtime import Services
+from dashboard.services.token_states import join_tokens
 from dashboard.vault import Vault
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import NOON, FakeClock, a_connection, a_zoom_app

@@ -17,8 +17,8 @@ from dashboard.models.resend import (
 )
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.services.relay import results
-from dashboard.services.resends import resends
 from dashboard.services.relay.retries import WAITS_S
+from dashboard.services.resends import resends
 from tests.makers import NOON
 from tests.services.forwarding_stage import (
     BUSY,

@@ -9,13 +9,9 @@ from dashboard.db import Database
 from dashboard.errors import GrantLostError
 from dashboard.models.connection import TokenState
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.grants import grants
-from dashboard.services.grants import refresh_claims
-from dashboard.services.grants import refreshing
+from dashboard.services.grants import grants, refresh_claims, refreshing
+from dashboard.services.grants.refresh_claims import ANSWERS_WITHIN, LEASE, Came
 from dashboard.services.runtime import Services
-from dashboard.services.grants.refresh_claims import ANSWERS_WITHIN
-from dashboard.services.grants.refresh_claims import LEASE
-from dashboard.services.grants.refresh_claims import Came
 from tests.held_stage import (
     HeldStage,
     a_held_stage,

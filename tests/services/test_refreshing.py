@@ -16,8 +16,8 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.grants import refreshing
-from dashboard.services.runtime import Services
 from dashboard.services.grants.refresh_claims import Came
+from dashboard.services.runtime import Services
 from tests.held_stage import (
     HeldStage,
     a_held_stage,

@@ -11,10 +11,10 @@ from dashboard.models.webhook import (
     RefusalCount,
 )
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.receiver.writer import Intake
 from dashboard.services.receiver.keyring import AppCredentials
 from dashboard.services.receiver.refusals import Tally
 from dashboard.services.receiver.signatures import Cause
+from dashboard.services.receiver.writer import Intake
 from tests.makers import NOON
 from tests.services.intake_stage import (
     CHALLENGE,

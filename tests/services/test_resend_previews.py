@@ -10,10 +10,8 @@ import pytest
 from dashboard.errors import InvalidInputError
 from dashboard.models.resend import RedeliveryOutcome
 from dashboard.models.webhook import Outcome
-from dashboard.services.resends.previews import Preview
-from dashboard.services.resends.previews import preview
-from dashboard.services.resends.queries import from_query
-from dashboard.services.resends.queries import to_query
+from dashboard.services.resends.previews import Preview, preview
+from dashboard.services.resends.queries import from_query, to_query
 from dashboard.services.webhook_log.log import WebhookFilter
 from tests.makers import NOON
 from tests.services.resend_stage import ANY, DEAD, Stage, stage

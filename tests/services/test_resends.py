@@ -8,8 +8,8 @@ from dashboard.errors import ConflictError, NotFoundError
 from dashboard.models.ids import new_id
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend, ResendState
 from dashboard.models.webhook import Outcome
-from dashboard.services.resends import resends
 from dashboard.services.paging.keyset import Place
+from dashboard.services.resends import resends
 from dashboard.services.webhook_log.traces import resends_of
 from tests.makers import NOON
 from tests.services.resend_stage import ANA, ANY, Stage, stage

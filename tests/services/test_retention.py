@@ -15,14 +15,16 @@ from dashboard.models.ids import new_id
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend
 from dashboard.models.webhook import Arrival, Attempt, Outcome, Webhook, WebhookBody
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.runtime import Services
-from dashboard.services.receiver.writer import Intake
 from dashboard.services.receiver.keyring import AppCredentials
-from dashboard.services.retention.pruning import Pruned
-from dashboard.services.retention.pruning import Pruner
-from dashboard.services.retention.pruning import count_due
-from dashboard.services.retention.pruning import days_kept
-from dashboard.services.retention.pruning import prune
+from dashboard.services.receiver.writer import Intake
+from dashboard.services.retention.pruning import (
+    Pruned,
+    Pruner,
+    count_due,
+    days_kept,
+    prune,
+)
+from dashboard.services.runtime import Services
 from dashboard.vault import Vault
 from tests.makers import NOON, FakeClock, a_body, a_webhook, a_zoom_app
 from tests.services.intake_stage import intake, limits, received, zoom_app

@@ -11,13 +11,12 @@ from dashboard.models.audit import AuditEntry
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Environment, ZoomApp
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.status import attention
-from dashboard.services.connect import flow
-from dashboard.services.status import overview
-from dashboard.services.going_live import retiring
-from dashboard.services.zoom_apps import apps as zoom_apps
 from dashboard.services.audit import Actor
+from dashboard.services.connect import flow
+from dashboard.services.going_live import retiring
 from dashboard.services.runtime import Services
+from dashboard.services.status import attention, overview
+from dashboard.services.zoom_apps import apps as zoom_apps
 from dashboard.worker import Worker
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import NOON, a_connection, a_zoom_app

@@ -27,9 +27,7 @@ def test_a_wait_is_stretched_by_at_most_a_fifth(attempts: int) -> None:
 
 
 def test_a_backlog_does_not_come_back_at_once() -> None:
-    dues = {
-        retries.next_due(5, webhook_id=number, now=NOON) for number in range(50)
-    }
+    dues = {retries.next_due(5, webhook_id=number, now=NOON) for number in range(50)}
 
     assert len(dues) == 50
 

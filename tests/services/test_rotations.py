@@ -12,9 +12,8 @@ from dashboard.models.secret_change import SecretChange
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.services import audit
-from dashboard.services.zoom_apps import credential_checks
 from dashboard.services.rotation import rotations
-from dashboard.services.zoom_apps import apps
+from dashboard.services.zoom_apps import apps, credential_checks
 from dashboard.services.zoom_apps.credential_checks import WrongPairError
 from tests.makers import NOON
 from tests.rotation_stage import API, FORMER, Stage, admin, changes, minutes, stage

@@ -10,10 +10,7 @@ from dashboard.errors import ConflictError
 from dashboard.models.secret_change import SecretChange
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.zoom_apps import secret_changes
-from dashboard.services.zoom_apps.secret_changes import LEASE
-from dashboard.services.zoom_apps.secret_changes import Claim
-from dashboard.services.zoom_apps.secret_changes import Entry
-from dashboard.services.zoom_apps.secret_changes import Failure
+from dashboard.services.zoom_apps.secret_changes import LEASE, Claim, Entry, Failure
 from dashboard.vault import Vault
 from tests.makers import NOON, saved_app
 

@@ -7,12 +7,8 @@ import pytest
 
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Kind, Routing
-from dashboard.services.setup.rules import Facts
-from dashboard.services.setup.rules import ticks
-from dashboard.services.setup.steps import Key
-from dashboard.services.setup.steps import SetUp
-from dashboard.services.setup.steps import Target
-from dashboard.services.setup.steps import Tick
+from dashboard.services.setup.rules import Facts, ticks
+from dashboard.services.setup.steps import Key, SetUp, Target, Tick
 from dashboard.services.validation.states import State
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection

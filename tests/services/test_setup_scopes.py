@@ -5,12 +5,10 @@ from typing import Any
 import pytest
 
 from dashboard.models.connection import TokenState
-from dashboard.services.zoom_apps import scopes
 from dashboard.services.setup.rules import ticks
 from dashboard.services.setup.scope_rules import ScopeFacts
-from dashboard.services.setup.steps import Key
-from dashboard.services.setup.steps import Target
-from dashboard.services.setup.steps import Tick
+from dashboard.services.setup.steps import Key, Target, Tick
+from dashboard.services.zoom_apps import scopes
 from dashboard.vault import Vault
 from tests.makers import a_connection
 from tests.setup_stage import a_working, an_app, facts

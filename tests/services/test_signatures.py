@@ -4,9 +4,7 @@ import pytest
 from pydantic import SecretStr
 
 from dashboard.services.receiver import signatures
-from dashboard.services.receiver.signatures import Cause
-from dashboard.services.receiver.signatures import Judgement
-from dashboard.services.receiver.signatures import NamedSecret
+from dashboard.services.receiver.signatures import Cause, Judgement, NamedSecret
 
 # contracts/zoom.md section 8.
 V1_SECRET = SecretStr("4fv1RkqGQUq5sWbEz6hA5A")

@@ -8,17 +8,10 @@ from pydantic import SecretStr
 
 from dashboard.clients.delivery import Answer
 from dashboard.models.zoom_app import Routing
-from dashboard.services.receiver.keyring import AppCredentials
-from dashboard.services.receiver.keyring import TokenChange
-from dashboard.services.relay.answers import Next
-from dashboard.services.relay.answers import Sign
-from dashboard.services.relay.answers import judge
-from dashboard.services.receiver.signatures import NamedSecret
-from dashboard.services.receiver.signatures import sign
-from dashboard.services.receiver.signatures import signed_bytes
-from dashboard.services.receiver.signers import Stand
-from dashboard.services.receiver.signers import signer
-from dashboard.services.receiver.signers import stand
+from dashboard.services.receiver.keyring import AppCredentials, TokenChange
+from dashboard.services.receiver.signatures import NamedSecret, sign, signed_bytes
+from dashboard.services.receiver.signers import Stand, signer, stand
+from dashboard.services.relay.answers import Next, Sign, judge
 
 NEW, FORMER = SecretStr("test-token-new"), SecretStr("test-token-former")
 OLDEST = SecretStr("test-token-oldest")

@@ -13,9 +13,8 @@ from dashboard.models.watch import HeardHour
 from dashboard.models.webhook import Refusal
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.services.status import silence
+from dashboard.services.status.silence import Heard, Silence
 from dashboard.services.validation import evidence
-from dashboard.services.status.silence import Heard
-from dashboard.services.status.silence import Silence
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, saved_app
 

@@ -15,8 +15,8 @@ from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom.records import Delivery
 from dashboard.services.marketplace import subscription_jobs
-from dashboard.services.runtime import Services
 from dashboard.services.marketplace.subscriptions import State
+from dashboard.services.runtime import Services
 from tests.makers import a_connection, a_zoom_app
 from tests.relay_stage import until
 from tests.services.subscription_stage import (

@@ -9,8 +9,8 @@ from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom import ZoomWorld
 from dashboard.sandbox.zoom.records import Subscription
-from dashboard.services.runtime import Services
 from dashboard.services.marketplace.subscriptions import State
+from dashboard.services.runtime import Services
 from tests.services.subscription_stage import (
     PATH,
     SubscriptionStage,

@@ -12,11 +12,9 @@ from dashboard.errors import ConflictError
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import Environment, Kind, ZoomApp
 from dashboard.services.connections import listing
+from dashboard.services.connections.filters import Filters, Sort
 from dashboard.services.zoom_apps import succession
-from dashboard.services.connections.filters import Filters
-from dashboard.services.connections.filters import Sort
-from dashboard.services.zoom_apps.succession import Move
-from dashboard.services.zoom_apps.succession import Progress
+from dashboard.services.zoom_apps.succession import Move, Progress
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_zoom_app
 

@@ -13,12 +13,12 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.recall import budget_counts
-from dashboard.services.sweep import sweep as sweeping
 from dashboard.services.runtime import Services
-from dashboard.threads import Hands
+from dashboard.services.sweep import sweep as sweeping
 from dashboard.services.sweep.backoff import Patience
 from dashboard.services.sweep.progress import progress
 from dashboard.services.sweep.sweep import Sweep
+from dashboard.threads import Hands
 from dashboard.vault import Vault, fingerprint
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import API_KEY, NOON, FakeClock, a_connection, a_workspace, a_zoom_app

@@ -10,13 +10,11 @@ from dashboard.models.connection import Connection
 from dashboard.models.connection_event import ConnectionEvent
 from dashboard.models.ids import new_id
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.connections import actions
-from dashboard.services.connections import connections
-from dashboard.services.retention import evidence
-from dashboard.services.sweep import events
-from dashboard.services.sweep import sweep
 from dashboard.services.audit import Actor
+from dashboard.services.connections import actions, connections
+from dashboard.services.retention import evidence
 from dashboard.services.runtime import Services
+from dashboard.services.sweep import events, sweep
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import CLIENT_SECRET, NOON, FakeClock
 from tests.services.reading_stage import add, tell, updated

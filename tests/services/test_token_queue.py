@@ -12,10 +12,9 @@ from dashboard.models.ids import new_id
 from dashboard.models.secret_change import SecretChange
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.relay import results
-from dashboard.services.zoom_apps import secret_token_use
 from dashboard.services.relay.deliveries import Delivery
-from dashboard.services.zoom_apps.secret_token_use import TRIES
-from dashboard.services.zoom_apps.secret_token_use import Owed
+from dashboard.services.zoom_apps import secret_token_use
+from dashboard.services.zoom_apps.secret_token_use import TRIES, Owed
 from tests.makers import NOON
 from tests.services.forwarding_stage import Add, add, app_id, take
 

@@ -6,12 +6,9 @@ import pytest
 
 from dashboard.models.connection import TokenState
 from dashboard.services.token_states.findings import Seen
-from dashboard.services.token_states.pace import FEW
-from dashboard.services.token_states.pace import LONGEST
-from dashboard.services.token_states.pace import for_numbers
-from dashboard.services.token_states.pace import next_look
-from dashboard.services.token_states.scopes import scopes_in
+from dashboard.services.token_states.pace import FEW, LONGEST, for_numbers, next_look
 from dashboard.services.token_states.rules import judge
+from dashboard.services.token_states.scopes import scopes_in
 from tests.makers import NOON
 from tests.services.token_cases import CASES, HERE, ODD, TOKEN, found
 

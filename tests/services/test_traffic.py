@@ -7,11 +7,10 @@ from dashboard.models.check import Finding, Source
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Outcome, RefusalCount
 from dashboard.services.probes import recent
-from dashboard.services.status import traffic
-from dashboard.services.validation import evidence
-from dashboard.services.status import zoom_app_summary
-from dashboard.services.zoom_apps import apps
 from dashboard.services.runtime import Services
+from dashboard.services.status import traffic, zoom_app_summary
+from dashboard.services.validation import evidence
+from dashboard.services.zoom_apps import apps
 from dashboard.vault import Vault
 from tests.makers import NOON, a_webhook, a_zoom_app, saved_app
 

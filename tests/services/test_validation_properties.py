@@ -10,8 +10,7 @@ from dashboard.models.check import Check, Finding, Source
 from dashboard.models.zoom_app import Routing
 from dashboard.services.validation import evidence as validation
 from dashboard.services.validation.limits import LIMITS
-from dashboard.services.validation.states import Evidence
-from dashboard.services.validation.states import State
+from dashboard.services.validation.states import Evidence, State
 from tests.makers import NOON
 from tests.services.validation_stage import a_check
 

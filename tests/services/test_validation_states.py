@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.models.check import Source
-from dashboard.services.validation.evidence import ours
-from dashboard.services.validation.evidence import recalls
+from dashboard.services.validation.evidence import ours, recalls
 from dashboard.services.validation.limits import LIMITS
 from dashboard.services.validation.states import State
 from tests.makers import NOON

@@ -4,8 +4,7 @@ import pytest
 
 from dashboard.models.check import Check, Finding, Source
 from dashboard.services.validation import evidence as validation
-from dashboard.services.validation.evidence import REPEATED_EVERY
-from dashboard.services.validation.evidence import State
+from dashboard.services.validation.evidence import REPEATED_EVERY, State
 from dashboard.services.validation.recall_clock import echoes_apart
 from tests.makers import NOON
 from tests.services.validation_stage import (

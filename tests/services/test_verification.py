@@ -8,9 +8,7 @@ from pydantic import SecretStr
 from standardwebhooks.webhooks import Webhook
 
 from dashboard.errors import InvalidInputError
-from dashboard.services.recall.callback_signatures import Signed
-from dashboard.services.recall.callback_signatures import require_secret
-from dashboard.services.recall.callback_signatures import weigh
+from dashboard.services.recall.callback_signatures import Signed, require_secret, weigh
 from tests.makers import NOON
 
 KEY = base64.b64encode(b"test-key-of-twenty-four-").decode()

@@ -10,11 +10,9 @@ from dashboard.models.check import Finding, Source
 from dashboard.models.watch import Watch
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
-from dashboard.services.validation import schedule
-from dashboard.services.probes.rounds import BRISK
-from dashboard.services.probes.rounds import CALM
-from dashboard.services.probes.rounds import STEADY
+from dashboard.services.probes.rounds import BRISK, CALM, STEADY
 from dashboard.services.probes.watcher import Lookout
+from dashboard.services.validation import schedule
 from dashboard.worker import Worker
 from tests.makers import NOON
 from tests.relay_stage import With, until

@@ -7,15 +7,15 @@ from dashboard.models.watch import Watch
 from dashboard.models.zoom_app import Routing
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.live import topics
-from dashboard.services.zoom_apps import credential_checks
-from dashboard.services.recall_apps import creation
 from dashboard.services.audit import COMMAND_LINE
-from dashboard.services.runtime import Services
-from dashboard.services.zoom_apps.credentials import ZoomAppChanges
-from dashboard.services.validation.evidence import State
+from dashboard.services.live import topics
 from dashboard.services.probes.rounds import LOG_CALM
 from dashboard.services.probes.watcher import Lookout
+from dashboard.services.recall_apps import creation
+from dashboard.services.runtime import Services
+from dashboard.services.validation.evidence import State
+from dashboard.services.zoom_apps import credential_checks
+from dashboard.services.zoom_apps.credentials import ZoomAppChanges
 from tests.makers import NOON, FakeClock
 from tests.own_url_stage import reachable
 from tests.services.watch_stage import Stage, a_stage, stage

@@ -14,11 +14,10 @@ from dashboard.db import Database
 from dashboard.models.ids import new_id, time_of
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.zoom_app import Kind, ZoomApp
-from dashboard.services.webhook_log import log
 from dashboard.services.paging.keyset import Place
-from dashboard.services.webhook_log.search import EXAMINED
-from dashboard.services.webhook_log.search import Count
+from dashboard.services.webhook_log import log
 from dashboard.services.webhook_log.log import WebhookFilter
+from dashboard.services.webhook_log.search import EXAMINED, Count
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, a_zoom_app
 
@@ -164,9 +163,9 @@ def test_a_search_that_stops_says_how_far_it_came_and_goes_on_from_there(
     assert ids(second) == [deep.id]
     assert (ids(up), up.newer_after is None) == ([], False)
     assert number == Count(number=0, is_whole=False)
-    assert [
-        row.webhook.id for row in log.everything(database, filters=filters)
-    ] == [deep.id]
+    assert [row.webhook.id for row in log.everything(database, filters=filters)] == [
+        deep.id
+    ]
 
 
 def test_everything_is_listed_once_across_batches(

@@ -6,14 +6,13 @@ from uuid import uuid4
 
 import pytest
 
+from dashboard.formatting import age_words
 from dashboard.models.hold import Hold, HoldKind
 from dashboard.models.ids import new_id
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend
 from dashboard.models.webhook import Arrival, Attempt, Outcome
-from dashboard.formatting import age_words
 from dashboard.services.webhook_log.story import steps
-from dashboard.services.webhook_log.traces import Resent
-from dashboard.services.webhook_log.traces import Trace
+from dashboard.services.webhook_log.traces import Resent, Trace
 from dashboard.vault import Vault
 from tests.makers import NOON, a_webhook, a_zoom_app
 

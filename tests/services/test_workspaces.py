@@ -9,9 +9,8 @@ from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import audit
 from dashboard.services.recall import workspaces
+from dashboard.services.recall.workspaces import Entered, NewWorkspace
 from dashboard.services.runtime import Services
-from dashboard.services.recall.workspaces import Entered
-from dashboard.services.recall.workspaces import NewWorkspace
 from tests.makers import API_KEY
 
 CLERK = audit.COMMAND_LINE

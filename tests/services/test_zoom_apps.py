@@ -9,10 +9,8 @@ from dashboard.db import Database
 from dashboard.errors import ConflictError, InvalidInputError, VaultError
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Environment, Kind, Routing, ZoomApp
-from dashboard.services.zoom_apps import credentials
-from dashboard.services.zoom_apps import apps
-from dashboard.services.zoom_apps.credentials import NewZoomApp
-from dashboard.services.zoom_apps.credentials import ZoomAppChanges
+from dashboard.services.zoom_apps import apps, credentials
+from dashboard.services.zoom_apps.credentials import NewZoomApp, ZoomAppChanges
 from dashboard.vault import Vault, fingerprint
 from tests.makers import CLIENT_SECRET, NOON, SECRET_TOKEN
 
@@ -54,9 +52,7 @@ def test_what_was_entered_comes_back_and_secrets_are_sealed(
         found = apps.get(session, made.id)
 
     assert apps.client_secret(vault, found) == CLIENT_SECRET
-    assert [one.secret for one in apps.secret_tokens(vault, found)] == [
-        SECRET_TOKEN
-    ]
+    assert [one.secret for one in apps.secret_tokens(vault, found)] == [SECRET_TOKEN]
     assert b"test-" not in found.client_secret + found.secret_token
     assert found.secret_token_print == fingerprint(SECRET_TOKEN)
     assert found.verdict is Verdict.UNKNOWN

@@ -5,10 +5,9 @@ from datetime import timedelta
 from dashboard.clients.recall.replies import CredentialStatus
 from dashboard.errors import UpstreamError
 from dashboard.models.zoom_app import Kind, ScopeStyle
-from dashboard.services.token_states.findings import Finding
-from dashboard.services.token_states.findings import Seen
-from dashboard.services.token_states.scopes import lacking
+from dashboard.services.token_states.findings import Finding, Seen
 from dashboard.services.token_states.rules import judge
+from dashboard.services.token_states.scopes import lacking
 from tests.makers import NOON
 from tests.services.looks import ANA, UNHEALTHY, a_credential, a_token, recall, zoom
 

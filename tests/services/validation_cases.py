@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from dashboard.models.check import Finding
 from dashboard.models.zoom_app import Routing
-from dashboard.services.validation.states import Evidence
-from dashboard.services.validation.states import State
+from dashboard.services.validation.states import Evidence, State
 from tests.services.validation_stage import (
     SEEN,
     api,

@@ -12,10 +12,10 @@ from dashboard.models.watch import Watch
 from dashboard.models.zoom_app import Routing
 from dashboard.sandbox.recall.records import App
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.recall_apps import creation
-from dashboard.services.validation import evidence
 from dashboard.services.probes import watcher
+from dashboard.services.recall_apps import creation
 from dashboard.services.runtime import Services
+from dashboard.services.validation import evidence
 from dashboard.services.validation.evidence import ValidationStatus
 from tests.makers import API_KEY, SECRET_TOKEN, FakeClock, a_workspace, a_zoom_app
 

@@ -13,9 +13,9 @@ from dashboard.db import Database
 from dashboard.models.staff import Role, Staff
 from dashboard.services import audit
 from dashboard.settings import load
-from dashboard.web.live.watcher import Watcher
 from dashboard.web.live.board import Fragment
 from dashboard.web.live.streams import EventStream
+from dashboard.web.live.watcher import Watcher
 from dashboard.web.signin import Person
 from tests.makers import NOON
 from tests.relay_stage import until

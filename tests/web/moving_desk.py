@@ -12,8 +12,8 @@ from dashboard.models.staff import Role
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import Environment, ScopeStyle, ZoomApp
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.zoom_apps import apps
 from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps import apps
 from tests.conftest import SignIn
 from tests.makers import API_KEY, a_connection, a_workspace, a_zoom_app
 

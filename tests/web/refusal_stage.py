@@ -10,9 +10,7 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from dashboard.models.zoom_app import Environment, ZoomApp
-from dashboard.services.receiver.signatures import Cause
-from dashboard.services.receiver.signatures import sign
-from dashboard.services.receiver.signatures import signed_bytes
+from dashboard.services.receiver.signatures import Cause, sign, signed_bytes
 from tests.makers import SECRET_TOKEN, saved_app
 from tests.web.doors import Door
 

@@ -7,8 +7,7 @@ from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
 from dashboard.models.staff import Role
-from dashboard.services.staff.permissions import GRANTS
-from dashboard.services.staff.permissions import Permission
+from dashboard.services.staff.permissions import GRANTS, Permission
 from dashboard.web import access
 from tests.conftest import SignIn
 

@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 
 from dashboard.clients.recall.operations import Operation
 from dashboard.models.staff import Role
-from dashboard.services.recall import budget_counts
 from dashboard.services import metrics
+from dashboard.services.recall import budget_counts
 from dashboard.services.runtime import Services
 from dashboard.vault import fingerprint
 from tests.conftest import SignIn

@@ -10,8 +10,8 @@ from dashboard.models.check import Finding, Source
 from dashboard.models.staff import Role
 from dashboard.models.webhook import Outcome
 from dashboard.models.zoom_app import Routing, ZoomApp
-from dashboard.services.validation import evidence
 from dashboard.services.runtime import Services
+from dashboard.services.validation import evidence
 from tests.conftest import SignIn
 from tests.makers import NOON, a_connection, a_webhook, saved_app
 

@@ -9,8 +9,8 @@ from flask.testing import FlaskClient
 
 from dashboard.models.zoom_app import Environment, ZoomApp
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.zoom_apps import apps
 from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps import apps
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import NOON, a_zoom_app
 from tests.web.trips import CALLBACK, allow, heading, press

@@ -12,8 +12,8 @@ from dashboard.models.connection import TokenState
 from dashboard.models.staff import Role
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.token_states.who_acts import KEY_REFUSED
 from dashboard.services.runtime import Services
+from dashboard.services.token_states.who_acts import KEY_REFUSED
 from tests.conftest import SignIn
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import NOON, a_connection

@@ -11,9 +11,9 @@ from dashboard.models.connection import Connection, MeetingMapping, TokenState
 from dashboard.models.ids import new_id
 from dashboard.models.staff import Role
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.token_states import who_acts
-from dashboard.services.timeline import timeline
 from dashboard.services.runtime import Services
+from dashboard.services.timeline import timeline
+from dashboard.services.token_states import who_acts
 from tests.conftest import SignIn
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import NOON, a_connection, a_webhook

@@ -7,8 +7,8 @@ from werkzeug.test import TestResponse
 
 from dashboard.models.invitation import InvitationState
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Services
 from dashboard.services.invitations.invitations import Made
+from dashboard.services.runtime import Services
 from dashboard.web.access import public
 from tests.connect_stage import ConnectStage, a_connect_stage, query_of
 from tests.invitation_stage import invite, now_of, reconnect_link

@@ -7,10 +7,9 @@ import pytest
 
 from dashboard.db import Database
 from dashboard.models.staff import Role
-from dashboard.web.live.watcher import NoPlaceError
-from dashboard.web.live.board import Board
-from dashboard.web.live.board import Message
+from dashboard.web.live.board import Board, Message
 from dashboard.web.live.streams import EventStream
+from dashboard.web.live.watcher import NoPlaceError
 from dashboard.web.signin import Person
 from tests.relay_stage import until
 from tests.web.live_stage import (

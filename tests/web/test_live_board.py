@@ -5,9 +5,7 @@ from collections.abc import Collection, Iterable
 import pytest
 
 from dashboard.models.staff import Role
-from dashboard.web.live.board import Board
-from dashboard.web.live.board import Fragment
-from dashboard.web.live.board import Pace
+from dashboard.web.live.board import Board, Fragment, Pace
 
 ADMIN = ("overview", Role.ADMIN)
 SUPPORT = ("overview", Role.SUPPORT)

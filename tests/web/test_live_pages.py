@@ -12,12 +12,12 @@ from flask.testing import FlaskClient
 from dashboard.models.check import Finding, Source
 from dashboard.models.staff import Role
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.validation import evidence
 from dashboard.services.runtime import Services
 from dashboard.services.staff.permissions import Permission
-from dashboard.web.live import watcher as live
-from dashboard.web.live import fragments
+from dashboard.services.validation import evidence
 from dashboard.web.access import requires
+from dashboard.web.live import fragments
+from dashboard.web.live import watcher as live
 from dashboard.web.signin import person
 from tests.conftest import HTTPS, SignIn
 from tests.makers import NOON, FakeClock, a_webhook, saved_app

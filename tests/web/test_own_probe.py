@@ -8,8 +8,7 @@ import pytest
 from dashboard.models.check import Check
 from dashboard.models.webhook import Refusal, Webhook
 from dashboard.services.receiver import challenges
-from dashboard.services.receiver.challenges import PROBE_PREFIX
-from dashboard.services.receiver.challenges import Challenge
+from dashboard.services.receiver.challenges import PROBE_PREFIX, Challenge
 from tests.makers import SECRET_TOKEN
 from tests.web.doors import Door, door
 from tests.web.test_doors_agree import in_loop

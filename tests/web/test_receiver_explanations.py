@@ -9,9 +9,9 @@ from dashboard.errors import StorageError
 from dashboard.models.check import Check, Finding
 from dashboard.models.webhook import Refusal, RefusalCount, Webhook
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.webhook_log import refused
 from dashboard.services.receiver.keyring import Keyring
 from dashboard.services.receiver.signatures import Cause
+from dashboard.services.webhook_log import refused
 from tests.makers import SECRET_TOKEN
 from tests.services.test_signatures import C1_BODY
 from tests.web.doors import Door, door, event

@@ -8,9 +8,9 @@ from flask import Flask
 from werkzeug.test import Client
 
 from dashboard.models.staff import Role
-from dashboard.services.webhook_log import refused
-from dashboard.services.runtime import Services
 from dashboard.services.paging.keyset import Place
+from dashboard.services.runtime import Services
+from dashboard.services.webhook_log import refused
 from tests.conftest import HTTPS, SignIn
 from tests.makers import saved_app
 from tests.web.doors import Door

@@ -12,9 +12,8 @@ from dashboard.models.staff import Role
 from dashboard.models.webhook import Refusal, RefusalCount
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
-from dashboard.services.status import attention
-from dashboard.services.status import overview
 from dashboard.services.rotation import rotations
+from dashboard.services.status import attention, overview
 from tests.conftest import SignIn
 from tests.makers import NOON, SECRET_TOKEN
 from tests.rotation_stage import API, Stage, admin, minutes, stage

@@ -7,8 +7,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from dashboard.models.staff import Role
-from dashboard.services.staff import accounts
 from dashboard.services.runtime import Services
+from dashboard.services.staff import accounts
 from dashboard.web.access import local_path
 from tests.conftest import HTTPS, PASSWORD, SignIn
 

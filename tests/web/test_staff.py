@@ -4,8 +4,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 from dashboard.models.staff import Role
-from dashboard.services.staff import accounts
 from dashboard.services.runtime import Services
+from dashboard.services.staff import accounts
 from tests.conftest import PASSWORD, SignIn
 
 NEW = {"email": "ben@example.com", "role": "support", "password": "a long password"}

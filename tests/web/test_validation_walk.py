@@ -4,8 +4,7 @@ from datetime import timedelta
 
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.validation import evidence
-from dashboard.services.validation.evidence import State
-from dashboard.services.validation.evidence import ValidationStatus
+from dashboard.services.validation.evidence import State, ValidationStatus
 from tests.makers import NOON
 from tests.services.test_signatures import C1_BODY
 from tests.web.doors import Door, door, event

@@ -13,8 +13,7 @@ from dashboard.models.workspace import Verdict, Workspace
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.grants import grants
-from dashboard.services.recall import callback_secrets
-from dashboard.services.recall import workspaces
+from dashboard.services.recall import callback_secrets, workspaces
 from dashboard.services.runtime import Services
 from tests.conftest import SignIn
 from tests.makers import API_KEY, a_connection, a_workspace, a_zoom_app

@@ -14,9 +14,9 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import Kind
 from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services.runtime import Services
 from dashboard.services.validation import evidence
 from dashboard.services.zoom_apps import apps
-from dashboard.services.runtime import Services
 from tests.conftest import SignIn
 from tests.makers import (
     API_KEY,

@@ -12,8 +12,8 @@ from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.zoom_apps import apps
 from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps import apps
 from tests.conftest import SignIn
 from tests.makers import (
     API_KEY,

@@ -14,8 +14,8 @@ from dashboard.models.staff import Role
 from dashboard.models.zoom_app import Kind, Routing, ScopeStyle, TokenCustody
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.staff import accounts
 from dashboard.services.runtime import Services
+from dashboard.services.staff import accounts
 from tests.conftest import PASSWORD, SignIn
 from tests.makers import CLIENT_SECRET, SECRET_TOKEN, a_zoom_app
 from tests.services.subscription_stage import (

@@ -14,12 +14,11 @@ from werkzeug.test import Client, TestResponse
 from dashboard.models.workspace import Workspace
 from dashboard.sandbox.recall import signing
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.recall import callback_secrets
-from dashboard.services.runtime import Services
 from dashboard.services.grants.token_calls import TokenCalls
+from dashboard.services.recall import callback_secrets
 from dashboard.services.recall.callback_secrets import Signing
-from dashboard.web.token_endpoint import TokenDoor
-from dashboard.web.token_endpoint import TokenReceiver
+from dashboard.services.runtime import Services
+from dashboard.web.token_endpoint import TokenDoor, TokenReceiver
 from tests.held_stage import HeldStage, a_held_stage
 from tests.makers import API_KEY
 from tests.web.rsgi_stage import Headers, Protocol, Scope

@@ -17,10 +17,8 @@ from typing import Literal, TypeVar, overload
 import httpx2
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from dashboard.clients.http.error_bodies import looks_like_a_page
-from dashboard.clients.http.error_bodies import read_refusal
-from dashboard.clients.http.error_words import Answer
-from dashboard.clients.http.error_words import about_status
+from dashboard.clients.http.error_bodies import looks_like_a_page, read_refusal
+from dashboard.clients.http.error_words import Answer, about_status
 from dashboard.clients.http.retry_after import retry_after_s
 from dashboard.errors import UpstreamError
 

@@ -5,15 +5,16 @@ from uuid import UUID
 import httpx2
 from pydantic import SecretStr
 
-from dashboard.clients.recall.calls import Gate
-from dashboard.clients.recall.calls import RecallCalls
+from dashboard.clients.recall.calls import Gate, RecallCalls
 from dashboard.clients.recall.lists import RecallLists
 from dashboard.clients.recall.operations import Operation
-from dashboard.clients.recall.replies import AccessToken
-from dashboard.clients.recall.replies import Page
-from dashboard.clients.recall.replies import RecallApp
-from dashboard.clients.recall.replies import RecallAppSecrets
-from dashboard.clients.recall.replies import RecallCredential
+from dashboard.clients.recall.replies import (
+    AccessToken,
+    Page,
+    RecallApp,
+    RecallAppSecrets,
+    RecallCredential,
+)
 
 REGIONS: dict[str, str] = {
     "us-west-2": "https://us-west-2.recall.ai",

@@ -7,8 +7,7 @@ from typing import Protocol, TypeVar
 import httpx2
 from pydantic import BaseModel, SecretStr
 
-from dashboard.clients.http.client import make_http
-from dashboard.clients.http.client import send
+from dashboard.clients.http.client import make_http, send
 from dashboard.clients.recall.operations import Operation
 from dashboard.clients.recall.replies import Page
 from dashboard.errors import UpstreamError

@@ -4,9 +4,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from dashboard.clients.http.client import HARMLESS
-from dashboard.clients.http.client import make_http
-from dashboard.clients.http.client import send
+from dashboard.clients.http.client import HARMLESS, make_http, send
 from dashboard.clients.recall.api import webhook_url
 
 _TIMEOUT_S = 5.0

@@ -9,12 +9,14 @@ from uuid import UUID
 
 from dashboard.clients.recall.calls import RecallCalls
 from dashboard.clients.recall.operations import Operation
-from dashboard.clients.recall.replies import CredentialStatus
-from dashboard.clients.recall.replies import Mapping
-from dashboard.clients.recall.replies import Page
-from dashboard.clients.recall.replies import RecallCredential
-from dashboard.clients.recall.replies import RecallLog
-from dashboard.clients.recall.replies import Stretch
+from dashboard.clients.recall.replies import (
+    CredentialStatus,
+    Mapping,
+    Page,
+    RecallCredential,
+    RecallLog,
+    Stretch,
+)
 
 _CREDENTIALS = "/api/v2/zoom-oauth-credentials/"
 _APP_LOGS = "/api/v2/zoom-oauth-app-logs/"

@@ -15,8 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from dashboard.clients.http.client import make_http
-from dashboard.clients.http.client import send
+from dashboard.clients.http.client import make_http, send
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
 _BETWEEN_DIGITS = re.compile(r"(?<=[0-9])[ -]+(?=[0-9])")

@@ -13,8 +13,7 @@ from authlib.integrations.httpx_client import OAuth2Client
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_core import from_json
 
-from dashboard.clients.http.client import make_http
-from dashboard.clients.http.client import send
+from dashboard.clients.http.client import make_http, send
 
 TIMEOUT_S = 8.0
 """For each wait of a call; the connection gets 5 s."""
@@ -127,8 +126,8 @@ class ZoomGrants:
     ) -> GrantTokens:
         """Renew a grant: a new pair comes, and the refresh token used is dead (3.5).
 
-        Never to be called by two at once for one grant: services/grants/refreshing.py sees
-        to that.
+        Never to be called by two at once for one grant: services/grants/refreshing.py
+        sees to that.
         """
         wire = _Wire(self._http, [client_secret, refresh_token])
         with self._client(client_id, client_secret, wire) as client:

@@ -9,9 +9,7 @@ import httpx2
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from dashboard.clients.http.client import HARMLESS
-from dashboard.clients.http.client import make_http
-from dashboard.clients.http.client import send
+from dashboard.clients.http.client import HARMLESS, make_http, send
 from dashboard.errors import UpstreamError
 
 _BELIEVED = {400, 401}

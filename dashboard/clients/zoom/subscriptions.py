@@ -12,8 +12,7 @@ from urllib.parse import quote
 import httpx2
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from dashboard.clients.http.client import make_http
-from dashboard.clients.http.client import send
+from dashboard.clients.http.client import make_http, send
 from dashboard.errors import UpstreamError
 
 Scope = Literal["user", "account"]

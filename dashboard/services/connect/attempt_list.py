@@ -8,8 +8,6 @@ from sqlmodel import Session
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt
 from dashboard.services.paging import by_time
 from dashboard.services.paging.by_time import Page
-from dataclasses import dataclass
-from dashboard.models.connection import AttemptOutcome
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,10 +14,6 @@ from sqlmodel import Session, col, select, update
 from dashboard.errors import NotFoundError
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, Connection
 from dashboard.models.zoom_app import ZoomApp
-from datetime import datetime
-from uuid import UUID
-from sqlmodel import Session
-from dashboard.models.connection import AttemptOutcome, ConnectAttempt, Connection
 from dashboard.services import audit
 from dashboard.services.invitations import states
 

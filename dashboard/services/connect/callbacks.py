@@ -16,9 +16,8 @@ from sqlmodel import Session, col, select, update
 
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt
 from dashboard.models.zoom_app import ZoomApp
+from dashboard.services.connect.attempts import hashed, is_bound
 from dashboard.services.invitations import states
-from dashboard.services.connect.attempts import hashed
-from dashboard.services.connect.attempts import is_bound
 from dashboard.vault import Vault
 
 _INTERRUPTED = "Interrupted while the code was exchanged."
@@ -106,9 +105,7 @@ def take(
         attempt.outcome = AttemptOutcome.REPLAYED
         attempt.detail = "Came back in another browser than it began in."
         return Finished(slug=app.slug, stop=Stop.OTHER_BROWSER)
-    verdict = _stopped(attempt, came, now) or states.closed(
-        session, attempt, now
-    )
+    verdict = _stopped(attempt, came, now) or states.closed(session, attempt, now)
     if verdict is not None or sealed is None:
         attempt.outcome, attempt.detail = verdict or _LATE
         states.follow(session, attempt, now=now)

@@ -17,25 +17,24 @@ from sqlmodel import Session
 from dashboard.clients.recall.api import Recall
 from dashboard.clients.recall.replies import RecallCredential
 from dashboard.errors import UpstreamError
+from dashboard.formatting import masked_email, masked_id
 from dashboard.models.connection import AttemptOutcome, Connection
 from dashboard.models.erasure import Erasure
 from dashboard.models.zoom_app import Kind
 from dashboard.services import urls
-from dashboard.services.connections import connections
 from dashboard.services.connect import attempts
-from dashboard.services.invitations import states
-from dashboard.services.invitations import invitations
-from dashboard.services.connections import recording
 from dashboard.services.connect.attempts import CONSENT_AGAIN
-from dashboard.services.runtime import Services
 from dashboard.services.connect.callbacks import Trip
-from dashboard.services.recall.credentials import ConsentAgainError
-from dashboard.services.recall.credentials import Grant
-from dashboard.services.recall.credentials import delete
-from dashboard.services.recall.credentials import exchange
-from dashboard.formatting import masked_email
-from dashboard.formatting import masked_id
 from dashboard.services.connect.settling import settler
+from dashboard.services.connections import connections, recording
+from dashboard.services.invitations import invitations, states
+from dashboard.services.recall.credentials import (
+    ConsentAgainError,
+    Grant,
+    delete,
+    exchange,
+)
+from dashboard.services.runtime import Services
 from dashboard.vault import Vault
 
 _DELETED_WITHIN = timedelta(days=10)

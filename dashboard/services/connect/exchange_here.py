@@ -18,19 +18,13 @@ from dashboard.models.connection import AttemptOutcome, Connection
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services import urls
 from dashboard.services.connect import attempts
-from dashboard.services.grants import grants
-from dashboard.services.invitations import states
-from dashboard.services.invitations import invitations
-from dashboard.services.connections import recording
-from dashboard.services.zoom_apps import scopes
-from dashboard.services.zoom_apps import apps
-from dashboard.services.runtime import Services
 from dashboard.services.connect.callbacks import Trip
-from dashboard.services.connect.granted import Got
-from dashboard.services.connect.granted import connected
-from dashboard.services.connect.granted import keep
-from dashboard.services.connect.granted import same
-from dashboard.services.connect.granted import tell_recall
+from dashboard.services.connect.granted import Got, connected, keep, same, tell_recall
+from dashboard.services.connections import recording
+from dashboard.services.grants import grants
+from dashboard.services.invitations import invitations, states
+from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps import apps, scopes
 
 _SUPERSEDED = "The user consented once more meanwhile; that one counts."
 _NOBODY = (

@@ -17,19 +17,15 @@ from sqlmodel import Session, col, select
 from dashboard.errors import ConflictError, NotFoundError, UpstreamError
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
-from dashboard.services import urls
-from dashboard.services.connections import connections
-from dashboard.services.invitations import states
-from dashboard.services import throttle
-from dashboard.services.zoom_apps import apps
+from dashboard.services import throttle, urls
 from dashboard.services.connect.attempts import hashed
-from dashboard.services.runtime import Services
-from dashboard.services.connect.callbacks import Callback
-from dashboard.services.connect.callbacks import Finished
-from dashboard.services.connect.callbacks import Stop
-from dashboard.services.connect.callbacks import take
+from dashboard.services.connect.callbacks import Callback, Finished, Stop, take
 from dashboard.services.connect.exchange_at_recall import hand_over
 from dashboard.services.connect.exchange_here import hold
+from dashboard.services.connections import connections
+from dashboard.services.invitations import states
+from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps import apps
 
 LASTS = timedelta(minutes=10)
 BEGINNINGS = 300

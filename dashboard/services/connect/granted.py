@@ -8,16 +8,13 @@ from sqlmodel import Session, col, select
 from dashboard.clients.zoom.api import ZoomUser
 from dashboard.clients.zoom.grants import GrantTokens
 from dashboard.errors import ConflictError, NotFoundError, UpstreamError
+from dashboard.formatting import masked_email, masked_id
 from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
-from dashboard.services.connections import connections
-from dashboard.services.grants import grants
-from dashboard.services.connections import recording
-from dashboard.services.grants import registering
+from dashboard.services.connections import connections, recording
+from dashboard.services.grants import grants, registering
 from dashboard.services.runtime import Services
-from dashboard.formatting import masked_email
-from dashboard.formatting import masked_id
 
 _NOT_SEEN = "Connected; not looked at yet. The next look comes by itself."
 _SEEN_BY = "Zoom took the code."

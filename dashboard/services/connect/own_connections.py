@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from dashboard.errors import NotFoundError
+from dashboard.formatting import masked_email
 from dashboard.models.connection import (
     AttemptOutcome,
     ConnectAttempt,
@@ -19,9 +20,8 @@ from dashboard.models.connection import (
 )
 from dashboard.models.invitation import Invitation
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.token_states import scopes
 from dashboard.services.connect.attempts import hashed
-from dashboard.formatting import masked_email
+from dashboard.services.token_states import scopes
 
 
 @dataclass(frozen=True, kw_only=True)

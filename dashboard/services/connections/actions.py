@@ -7,24 +7,22 @@ from uuid import UUID
 from pydantic import SecretStr
 from sqlmodel import Session
 
-from dashboard.clients.recall.replies import RecallLog
 from dashboard.clients.http.scrubbing import scrub
+from dashboard.clients.recall.replies import RecallLog
 from dashboard.errors import NotFoundError, UpstreamError
 from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
-from dashboard.services.connections import connections
-from dashboard.services.erasure import erasures
-from dashboard.services.erasure import steps
-from dashboard.services.invitations import states
-from dashboard.services.connections import recording
-from dashboard.services.grants import revoking
-from dashboard.services.timeline import notes
-from dashboard.services.recall import workspaces
-from dashboard.services.zoom_apps import apps
 from dashboard.services.audit import Actor
-from dashboard.services.runtime import Services
+from dashboard.services.connections import connections, recording
+from dashboard.services.erasure import erasures, steps
+from dashboard.services.grants import revoking
+from dashboard.services.invitations import states
+from dashboard.services.recall import workspaces
 from dashboard.services.recall.credentials import delete
+from dashboard.services.runtime import Services
+from dashboard.services.timeline import notes
+from dashboard.services.zoom_apps import apps
 
 
 def try_again(

@@ -13,20 +13,14 @@ from typing import ParamSpec, TypeVar
 from uuid import UUID
 
 from dashboard.clients.recall.api import Recall
-from dashboard.clients.recall.replies import AccessToken
-from dashboard.clients.recall.replies import Mapping
-from dashboard.clients.recall.replies import RecallCredential
-from dashboard.clients.zoom.api import JoinToken
-from dashboard.clients.zoom.api import ZoomApi
-from dashboard.clients.zoom.api import ZoomUser
+from dashboard.clients.recall.replies import AccessToken, Mapping, RecallCredential
+from dashboard.clients.zoom.api import JoinToken, ZoomApi, ZoomUser
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import SyncStatus
 from dashboard.models.zoom_app import Kind
-from dashboard.services.token_states import join_tokens
-from dashboard.services.token_states import scopes
-from dashboard.services.token_states import rules
-from dashboard.services.token_states.findings import Seen
 from dashboard.services.connections.mappings import MOST
+from dashboard.services.token_states import join_tokens, rules, scopes
+from dashboard.services.token_states.findings import Seen
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -165,7 +159,6 @@ def _is_known(user: ZoomUser | UpstreamError | None, kind: Kind) -> bool:
     """Whether Zoom took the token, though an account's may not read a profile."""
     if isinstance(user, UpstreamError):
         return (
-            kind is Kind.ACCOUNT_LEVEL
-            and scopes.missing_scopes(user, kind) is not None
+            kind is Kind.ACCOUNT_LEVEL and scopes.missing_scopes(user, kind) is not None
         )
     return user is not None

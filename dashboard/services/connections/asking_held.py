@@ -15,14 +15,11 @@ from dashboard.errors import (
 from dashboard.models.connection import Connection
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import Kind, TokenCustody
-from dashboard.services.grants import grants
 from dashboard.services.connections import asking
-from dashboard.services.grants import refreshing
-from dashboard.services.grants import registering
+from dashboard.services.connections.asking import Asks, Look
+from dashboard.services.grants import grants, refreshing, registering
 from dashboard.services.runtime import Services
 from dashboard.services.token_states.findings import Seen
-from dashboard.services.connections.asking import Asks
-from dashboard.services.connections.asking import Look
 
 _AT_LEAST_S = 330  # more than a look calls expiring
 _PATIENCE_S = 1.0

@@ -13,24 +13,25 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, CursorResult
 from sqlmodel import Session, col, or_, select, update
 
-from dashboard.clients.recall.replies import CredentialStatus
-from dashboard.clients.recall.replies import RecallCredential
+from dashboard.clients.recall.replies import CredentialStatus, RecallCredential
 from dashboard.errors import NotFoundError
 from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
+from dashboard.services.connections import (
+    asking,
+    asking_held,
+    mappings,
+    members,
+    recording,
+)
+from dashboard.services.connections.asking import Look
 from dashboard.services.erasure import erasures
 from dashboard.services.grants import grants
-from dashboard.services.connections import asking_held
-from dashboard.services.token_states import join_tokens
-from dashboard.services.connections import asking
-from dashboard.services.connections import mappings
-from dashboard.services.connections import members
-from dashboard.services.setup import checklist
-from dashboard.services.connections import recording
-from dashboard.services.timeline import notes
-from dashboard.services.token_states import pace as pacing
 from dashboard.services.runtime import Services
-from dashboard.services.connections.asking import Look
+from dashboard.services.setup import checklist
+from dashboard.services.timeline import notes
+from dashboard.services.token_states import join_tokens
+from dashboard.services.token_states import pace as pacing
 from dashboard.services.token_states.pace import Pace
 from dashboard.services.token_states.rules import held_up
 

@@ -25,8 +25,7 @@ from dashboard.models.connection import (
 from dashboard.models.zoom_app import TokenCustody
 from dashboard.services.token_states import who_acts
 from dashboard.services.token_states.who_acts import Who
-from dashboard.services.zoom_apps.succession import Move
-from dashboard.services.zoom_apps.succession import has_moved
+from dashboard.services.zoom_apps.succession import Move, has_moved
 
 FEW = 2000
 """Matches that are sorted; more are read along the order until a page is full."""

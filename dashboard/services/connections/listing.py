@@ -17,10 +17,7 @@ from sqlmodel import Session, col, func, select, tuple_
 from dashboard.columns import is_storable
 from dashboard.db import Database
 from dashboard.models.connection import Connection, MeetingMapping, TokenState
-from dashboard.services.connections.filters import Filters
-from dashboard.services.connections.filters import Narrowed
-from dashboard.services.connections.filters import Sort
-from dashboard.services.connections.filters import narrowed
+from dashboard.services.connections.filters import Filters, Narrowed, Sort, narrowed
 
 PAGE = 50
 MOST_MEETINGS = 50

@@ -14,17 +14,16 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, delete, func, or_, select, tuple_, update
 
 from dashboard.clients.recall.replies import AccessToken
-from dashboard.clients.zoom.api import ZoomApi
-from dashboard.clients.zoom.api import ZoomUser
+from dashboard.clients.zoom.api import ZoomApi, ZoomUser
 from dashboard.columns import is_storable
 from dashboard.errors import UpstreamError
+from dashboard.formatting import grouped
 from dashboard.models.account_member import AccountMember
 from dashboard.models.connection import Connection
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services.connections.event_facts import Profile
-from dashboard.services.token_states.findings import Seen
-from dashboard.formatting import grouped
 from dashboard.services.timeline.timeline import note
+from dashboard.services.token_states.findings import Seen
 
 MOST = 10_000
 """Users of one account that are listed; Zoom is asked 300 at a time."""

@@ -6,30 +6,22 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from dashboard.clients.recall.api import Recall
-from dashboard.clients.recall.replies import AccessToken
-from dashboard.clients.recall.replies import RecallCredential
-from dashboard.clients.zoom.api import JoinToken
-from dashboard.clients.zoom.api import ZoomUser
+from dashboard.clients.recall.replies import AccessToken, RecallCredential
+from dashboard.clients.zoom.api import JoinToken, ZoomUser
 from dashboard.errors import ConflictError, UpstreamError
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import Kind, ZoomApp
-from dashboard.services.token_states import join_tokens
 from dashboard.services.connections import mappings
-from dashboard.services.setup import checklist
-from dashboard.services.token_states import removals
-from dashboard.services.token_states import scopes
-from dashboard.services.token_states import rules
+from dashboard.services.connections.asking import SYNCING, Look, sync_status
 from dashboard.services.recall import workspaces
-from dashboard.services.token_states import pace as pacing
 from dashboard.services.runtime import Services
-from dashboard.services.connections.asking import SYNCING
-from dashboard.services.connections.asking import Look
-from dashboard.services.connections.asking import sync_status
+from dashboard.services.setup import checklist
 from dashboard.services.setup.checklist import Key
-from dashboard.services.token_states.pace import FEW
-from dashboard.services.token_states.pace import Pace
 from dashboard.services.setup.scope_rules import is_working
+from dashboard.services.token_states import join_tokens, removals, rules, scopes
+from dashboard.services.token_states import pace as pacing
+from dashboard.services.token_states.pace import FEW, Pace
 from dashboard.services.token_states.rules import judge
 
 PROFILE = "Zoom's profile"

@@ -31,7 +31,8 @@ def consider(
 ) -> Erasure | None:
     """Begin an erasure when a look has borne out that the user removed the app.
 
-    Zoom's word alone begins none (services/token_states/removals.py). The caller commits.
+    Zoom's word alone begins none (services/token_states/removals.py). The caller
+    commits.
 
     Args:
         session: Writing; holds the connection.

@@ -8,11 +8,8 @@ from sqlmodel import Session, col, func, or_, select
 
 from dashboard.models.erasure import Erasure
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.status.attention_items import TROUBLE
-from dashboard.services.status.attention_items import WAITING
-from dashboard.services.status.attention_items import Action
-from dashboard.services.status.attention_items import Item
 from dashboard.services.erasure.erasures import DEADLINE
+from dashboard.services.status.attention_items import TROUBLE, WAITING, Action, Item
 
 LISTED = 200
 """The newest; an older one that is under way is among them all the same."""

@@ -18,10 +18,8 @@ from dashboard.models.connection import (
 from dashboard.models.invitation import Invitation
 from dashboard.models.staff import Staff
 from dashboard.models.watch import Milestone
-from dashboard.services.erasure import sentences
-from dashboard.services.erasure import webhooks
-from dashboard.services.erasure.redaction import Covering
-from dashboard.services.erasure.redaction import Person
+from dashboard.services.erasure import sentences, webhooks
+from dashboard.services.erasure.redaction import Covering, Person
 from dashboard.vault import Vault
 
 

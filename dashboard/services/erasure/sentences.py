@@ -16,8 +16,7 @@ from dashboard.models.connection import ConnectAttempt
 from dashboard.models.hold import Hold
 from dashboard.models.invitation import Invitation
 from dashboard.models.resend import Resend, ResendState
-from dashboard.services.erasure.redaction import Covering
-from dashboard.services.erasure.redaction import Person
+from dashboard.services.erasure.redaction import Covering, Person
 
 _NEEDLES_AT_ONCE = 50
 

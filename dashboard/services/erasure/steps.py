@@ -18,16 +18,13 @@ from dashboard.errors import ConflictError, UpstreamError
 from dashboard.models.erasure import Erasure
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
-from dashboard.services.erasure import local_data
-from dashboard.services.recall import credentials
-from dashboard.services.connections import recording
 from dashboard.services.audit import THE_DASHBOARD
-from dashboard.services.runtime import Services
+from dashboard.services.connections import recording
+from dashboard.services.erasure import local_data
+from dashboard.services.erasure.erasures import SEALED, call_off, person, words
 from dashboard.services.erasure.redaction import Person
-from dashboard.services.erasure.erasures import SEALED
-from dashboard.services.erasure.erasures import call_off
-from dashboard.services.erasure.erasures import person
-from dashboard.services.erasure.erasures import words
+from dashboard.services.recall import credentials
+from dashboard.services.runtime import Services
 
 LEASE = timedelta(minutes=5)
 _LAST_CALL = timedelta(days=1)

@@ -15,8 +15,7 @@ from dashboard.db import Database
 from dashboard.models.ids import first_id
 from dashboard.models.resend import Redelivery, RedeliveryOutcome
 from dashboard.models.webhook import Attempt, Outcome, Webhook, WebhookBody
-from dashboard.services.erasure.redaction import Covering
-from dashboard.services.erasure.redaction import Person
+from dashboard.services.erasure.redaction import Covering, Person
 from dashboard.vault import Vault
 
 _BATCH = 100

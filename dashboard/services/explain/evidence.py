@@ -2,24 +2,27 @@
 
 from collections.abc import Iterator
 
+from dashboard.formatting import grouped
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.zoom_app import Kind
-from dashboard.services.explain.evidence_people import of_connection
-from dashboard.services.explain.evidence_people import of_gone
-from dashboard.services.explain.evidence_people import of_others
-from dashboard.services.explain.evidence_people import of_trips
-from dashboard.services.explain.facts import Facts
-from dashboard.services.explain.facts import Means
-from dashboard.services.explain.verdicts import HERE
-from dashboard.services.explain.verdicts import RECALL
-from dashboard.services.explain.verdicts import ZOOM
-from dashboard.services.explain.verdicts import Line
-from dashboard.services.explain.verdicts import at_connection
-from dashboard.services.explain.verdicts import Target
-from dashboard.services.explain.verdicts import app_name
-from dashboard.services.explain.verdicts import person
-from dashboard.services.explain.verdicts import who
-from dashboard.formatting import grouped
+from dashboard.services.explain.evidence_people import (
+    of_connection,
+    of_gone,
+    of_others,
+    of_trips,
+)
+from dashboard.services.explain.facts import Facts, Means
+from dashboard.services.explain.verdicts import (
+    HERE,
+    RECALL,
+    ZOOM,
+    Line,
+    Target,
+    app_name,
+    at_connection,
+    person,
+    who,
+)
 
 _USUAL = 3
 """So many webhooks of a user are shown however well they went."""

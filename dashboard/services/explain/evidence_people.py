@@ -9,13 +9,15 @@ from dashboard.models.connection import (
     TokenState,
 )
 from dashboard.services.explain.facts import Facts
-from dashboard.services.explain.verdicts import HERE
-from dashboard.services.explain.verdicts import RECALL
-from dashboard.services.explain.verdicts import ZOOM
-from dashboard.services.explain.verdicts import Line
-from dashboard.services.explain.verdicts import at_connection
-from dashboard.services.explain.verdicts import person
-from dashboard.services.explain.verdicts import who
+from dashboard.services.explain.verdicts import (
+    HERE,
+    RECALL,
+    ZOOM,
+    Line,
+    at_connection,
+    person,
+    who,
+)
 
 _TRIPS = {
     AttemptOutcome.OPEN: "is under way",

@@ -10,13 +10,9 @@ from sqlmodel import Session
 from dashboard.services.explain import evidence
 from dashboard.services.explain.facts import Facts
 from dashboard.services.explain.gathering import gather
-from dashboard.services.explain.questions import Asked
-from dashboard.services.explain.questions import Kind
-from dashboard.services.explain.questions import read
-from dashboard.services.explain.verdicts import Line
+from dashboard.services.explain.questions import Asked, Kind, read
 from dashboard.services.explain.rules import judge
-from dashboard.services.explain.verdicts import Target
-from dashboard.services.explain.verdicts import Verdict
+from dashboard.services.explain.verdicts import Line, Target, Verdict
 from dashboard.vault import Vault
 
 

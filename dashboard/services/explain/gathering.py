@@ -14,15 +14,11 @@ from dashboard.models.invitation import Invitation
 from dashboard.models.webhook import Webhook
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
-from dashboard.services.explain import lookups
-from dashboard.services.explain import owners
-from dashboard.services.validation import evidence
-from dashboard.services.explain.facts import Facts
-from dashboard.services.explain.facts import Gone
-from dashboard.services.explain.facts import Means
-from dashboard.services.explain.questions import Asked
-from dashboard.services.explain.questions import Kind
+from dashboard.services.explain import lookups, owners
+from dashboard.services.explain.facts import Facts, Gone, Means
 from dashboard.services.explain.owners import Owner
+from dashboard.services.explain.questions import Asked, Kind
+from dashboard.services.validation import evidence
 from dashboard.vault import Vault
 
 _REMOVAL = "app_deauthorized"

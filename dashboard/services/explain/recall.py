@@ -11,16 +11,13 @@ from sqlmodel import Session, col, select
 from dashboard.clients.recall.api import Recall
 from dashboard.clients.recall.replies import Mapping
 from dashboard.errors import UpstreamError
+from dashboard.formatting import grouped
 from dashboard.models.connection import Connection
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
+from dashboard.services.explain.verdicts import RECALL, Line, at_connection, person
 from dashboard.services.recall import workspaces
 from dashboard.services.runtime import Services
-from dashboard.services.explain.verdicts import RECALL
-from dashboard.services.explain.verdicts import Line
-from dashboard.services.explain.verdicts import at_connection
-from dashboard.services.explain.verdicts import person
-from dashboard.formatting import grouped
 
 _WORKSPACES = 5
 _LINES = 5

@@ -4,19 +4,13 @@ The first rule that fits decides; docs/explain.md holds the same table for peopl
 by row, and a test compares the two.
 """
 
-from dashboard.services.explain.rules_answers import ACCOUNT
-from dashboard.services.explain.rules_answers import AT_LARGE
-from dashboard.services.explain.rules_answers import INPUT
-from dashboard.services.explain.rules_answers import MAPPED
 from dashboard.services.explain.facts import Facts
-from dashboard.services.explain.rules_grants import APPS
-from dashboard.services.explain.rules_grants import GRANTS
-from dashboard.services.explain.rules_meetings import NUMBERS
-from dashboard.services.explain.rules_meetings import UNMAPPED
+from dashboard.services.explain.rules_answers import ACCOUNT, AT_LARGE, INPUT, MAPPED
+from dashboard.services.explain.rules_grants import APPS, GRANTS
+from dashboard.services.explain.rules_meetings import NUMBERS, UNMAPPED
 from dashboard.services.explain.rules_people import STRANGERS
-from dashboard.services.explain.verdicts import Rule
-from dashboard.services.explain.verdicts import Verdict
 from dashboard.services.explain.rules_webhooks import ASKED_WEBHOOK
+from dashboard.services.explain.verdicts import Rule, Verdict
 
 RULES: tuple[Rule, ...] = (
     *INPUT,

@@ -2,28 +2,31 @@
 
 from datetime import datetime
 
-from dashboard.models.webhook import Outcome
-from dashboard.services.explain.facts import Facts
-from dashboard.services.explain.facts import Means
-from dashboard.services.explain.questions import Kind
-from dashboard.services.explain.verdicts import Rule
-from dashboard.services.explain.verdicts import Target
-from dashboard.services.explain.verdicts import Tone
-from dashboard.services.explain.verdicts import Who
-from dashboard.services.explain.verdicts import app_name
-from dashboard.services.explain.verdicts import checked
-from dashboard.services.explain.verdicts import known
-from dashboard.services.explain.verdicts import moment
-from dashboard.services.explain.verdicts import subject
-from dashboard.services.explain.verdicts import who
-from dashboard.services.explain.rules_webhooks import ONCE_MENDED
-from dashboard.services.explain.rules_webhooks import RESEND
-from dashboard.services.explain.rules_webhooks import asked_for
-from dashboard.services.explain.rules_webhooks import held_since
-from dashboard.services.explain.rules_webhooks import is_deaf
-from dashboard.services.explain.rules_webhooks import is_held
-from dashboard.services.explain.rules_webhooks import named
 from dashboard.formatting import grouped
+from dashboard.models.webhook import Outcome
+from dashboard.services.explain.facts import Facts, Means
+from dashboard.services.explain.questions import Kind
+from dashboard.services.explain.rules_webhooks import (
+    ONCE_MENDED,
+    RESEND,
+    asked_for,
+    held_since,
+    is_deaf,
+    is_held,
+    named,
+)
+from dashboard.services.explain.verdicts import (
+    Rule,
+    Target,
+    Tone,
+    Who,
+    app_name,
+    checked,
+    known,
+    moment,
+    subject,
+    who,
+)
 
 _MADE = {"meeting.created", "meeting.updated"}
 _NEXT_BOT = "Nothing: the next bot gets a token."

@@ -5,20 +5,22 @@ from datetime import datetime
 from dashboard.models.connection import TokenState
 from dashboard.models.workspace import Verdict as Said
 from dashboard.services.explain.facts import Facts
-from dashboard.services.explain.verdicts import Rule
-from dashboard.services.explain.verdicts import Target
-from dashboard.services.explain.verdicts import Tone
-from dashboard.services.explain.verdicts import Who
-from dashboard.services.explain.verdicts import app_name
-from dashboard.services.explain.verdicts import checked
-from dashboard.services.explain.verdicts import known
-from dashboard.services.explain.verdicts import moment
-from dashboard.services.explain.verdicts import subject
-from dashboard.services.explain.verdicts import who
+from dashboard.services.explain.verdicts import (
+    Rule,
+    Target,
+    Tone,
+    Who,
+    app_name,
+    checked,
+    known,
+    moment,
+    subject,
+    who,
+)
 
 KEY_REFUSED = "Recall refused the workspace's API key"
 PAIR_REFUSED = "Zoom refused the app's client ID and secret"
-"""How a look's reason begins when an admin must act (services/token_states/rules.py)."""
+"""How a reason begins when an admin must act (see token_states/rules.py)."""
 
 
 def _state(facts: Facts) -> TokenState | None:

@@ -6,30 +6,33 @@ maker's connection counts (contracts/recall.md 2, 3.7 and 7.5; checked 2026-11-2
 
 from datetime import datetime
 
+from dashboard.formatting import grouped
 from dashboard.models.connection import SyncStatus
 from dashboard.models.webhook import Outcome
 from dashboard.models.zoom_app import Routing
-from dashboard.services.explain.facts import Facts
-from dashboard.services.explain.facts import Means
-from dashboard.services.explain.verdicts import Rule
-from dashboard.services.explain.verdicts import Target
-from dashboard.services.explain.verdicts import Tone
-from dashboard.services.explain.verdicts import Who
-from dashboard.services.explain.verdicts import app_name
-from dashboard.services.explain.verdicts import checked
-from dashboard.services.explain.verdicts import known
-from dashboard.services.explain.verdicts import moment
-from dashboard.services.explain.verdicts import person
-from dashboard.services.explain.verdicts import subject
-from dashboard.services.explain.verdicts import who
-from dashboard.services.explain.rules_webhooks import ONCE_MENDED
-from dashboard.services.explain.rules_webhooks import RESEND
-from dashboard.services.explain.rules_webhooks import delivered_at
-from dashboard.services.explain.rules_webhooks import held_since
-from dashboard.services.explain.rules_webhooks import is_deaf
-from dashboard.services.explain.rules_webhooks import is_held
-from dashboard.services.explain.rules_webhooks import named
-from dashboard.formatting import grouped
+from dashboard.services.explain.facts import Facts, Means
+from dashboard.services.explain.rules_webhooks import (
+    ONCE_MENDED,
+    RESEND,
+    delivered_at,
+    held_since,
+    is_deaf,
+    is_held,
+    named,
+)
+from dashboard.services.explain.verdicts import (
+    Rule,
+    Target,
+    Tone,
+    Who,
+    app_name,
+    checked,
+    known,
+    moment,
+    person,
+    subject,
+    who,
+)
 
 _RUNNING = {SyncStatus.NOT_STARTED, SyncStatus.IN_PROGRESS}
 _SYNC = "Press Sync meetings: Recall reads the meetings again."

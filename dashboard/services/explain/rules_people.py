@@ -5,15 +5,17 @@ from datetime import datetime
 from dashboard.models.connection import AttemptOutcome
 from dashboard.models.invitation import InvitationState
 from dashboard.services.explain.facts import Facts
-from dashboard.services.explain.verdicts import Rule
-from dashboard.services.explain.verdicts import Target
-from dashboard.services.explain.verdicts import Tone
-from dashboard.services.explain.verdicts import Who
-from dashboard.services.explain.verdicts import known
-from dashboard.services.explain.verdicts import moment
-from dashboard.services.explain.verdicts import person
-from dashboard.services.explain.verdicts import subject
-from dashboard.services.explain.verdicts import who
+from dashboard.services.explain.verdicts import (
+    Rule,
+    Target,
+    Tone,
+    Who,
+    known,
+    moment,
+    person,
+    subject,
+    who,
+)
 from dashboard.services.invitations.states import state_of
 from dashboard.services.token_states.removals import SETTLED
 

@@ -5,13 +5,15 @@ from datetime import datetime
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.services.explain.facts import Facts
 from dashboard.services.explain.questions import Kind
-from dashboard.services.explain.verdicts import Rule
-from dashboard.services.explain.verdicts import Target
-from dashboard.services.explain.verdicts import Tone
-from dashboard.services.explain.verdicts import Who
-from dashboard.services.explain.verdicts import app_name
-from dashboard.services.explain.verdicts import known
-from dashboard.services.explain.verdicts import moment
+from dashboard.services.explain.verdicts import (
+    Rule,
+    Target,
+    Tone,
+    Who,
+    app_name,
+    known,
+    moment,
+)
 from dashboard.services.validation.limits import FAILURES_ALLOWED
 from dashboard.services.validation.states import State
 

@@ -6,12 +6,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
 
+from dashboard.formatting import grouped
 from dashboard.models.connection import Connection
 from dashboard.services.explain.facts import Facts
-from dashboard.formatting import grouped
-from dataclasses import dataclass
-from datetime import datetime
-from dashboard.models.connection import Connection
 
 T = TypeVar("T")
 

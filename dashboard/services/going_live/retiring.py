@@ -8,11 +8,10 @@ from sqlmodel import col, update
 
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
-from dashboard.services.zoom_apps import succession
-from dashboard.services.zoom_apps import apps
 from dashboard.services.audit import Actor
-from dashboard.services.runtime import Services
 from dashboard.services.going_live.starting import require_development
+from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps import apps, succession
 from dashboard.services.zoom_apps.apps import in_full
 
 

@@ -1,7 +1,8 @@
 """From development to production: a second zoom app beside the first, linked to it.
 
 Nothing is deleted on the way, here, at Zoom or in Recall: both run side by side. Who
-has moved on is counted by services/zoom_apps/succession.py, the end is services/going_live/retiring.py.
+has moved on is counted by services/zoom_apps/succession.py, the end is
+services/going_live/retiring.py.
 """
 
 from collections.abc import Sequence
@@ -14,21 +15,17 @@ from sqlmodel import Session, col, select, update
 
 from dashboard.errors import ConflictError, InvalidInputError
 from dashboard.models.zoom_app import Environment, ZoomApp
-from dashboard.services import audit
-from dashboard.services.connect import flow
-from dashboard.services.zoom_apps import credential_checks
-from dashboard.services.zoom_apps import succession
-from dashboard.services.recall import workspaces
-from dashboard.services.zoom_apps import apps
-from dashboard.services.audit import Actor
-from dashboard.services.runtime import Services
-from dashboard.services.zoom_apps.credentials import NewZoomApp
-from dashboard.services.zoom_apps.credential_checks import Entered
 from dashboard.pasted import trim
-from dashboard.services.zoom_apps.succession import Progress
-from dashboard.services.zoom_apps.succession import predecessor
-from dashboard.services.zoom_apps.succession import successor
+from dashboard.services import audit
+from dashboard.services.audit import Actor
+from dashboard.services.connect import flow
+from dashboard.services.recall import workspaces
+from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps import apps, credential_checks, succession
 from dashboard.services.zoom_apps.apps import in_full
+from dashboard.services.zoom_apps.credential_checks import Entered
+from dashboard.services.zoom_apps.credentials import NewZoomApp
+from dashboard.services.zoom_apps.succession import Progress, predecessor, successor
 
 __all__ = [
     "Glance",

@@ -1,7 +1,8 @@
 """Held grants kept alive: one refresher each, across threads and processes.
 
 A refresh: claim and commit, ask Zoom without a transaction, commit the new pair before
-anything else, then the rest. See services/grants/refresh_claims.py for why that is enough.
+anything else, then the rest. See services/grants/refresh_claims.py for why that is
+enough.
 """
 
 import time
@@ -19,13 +20,10 @@ from dashboard.clients.zoom.grants import GrantTokens
 from dashboard.errors import DashboardError, GrantLostError, StorageError, UpstreamError
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.workspace import Verdict
-from dashboard.services.zoom_apps import credential_checks
-from dashboard.services.grants import grants
-from dashboard.services.grants import states
-from dashboard.services.grants import refresh_claims
+from dashboard.services.grants import grants, refresh_claims, states
+from dashboard.services.grants.refresh_claims import Came, Claim
 from dashboard.services.runtime import Services
-from dashboard.services.grants.refresh_claims import Came
-from dashboard.services.grants.refresh_claims import Claim
+from dashboard.services.zoom_apps import credential_checks
 from dashboard.services.zoom_apps.apps import Proof
 
 AT_LEAST_S = 120

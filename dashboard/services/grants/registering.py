@@ -17,11 +17,10 @@ from dashboard.clients.recall.replies import RecallCredential
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection
 from dashboard.models.zoom_app import Kind, ZoomApp
-from dashboard.services.grants import grants
 from dashboard.services.connections import recording
+from dashboard.services.grants import grants
+from dashboard.services.recall.credentials import clear, delete
 from dashboard.services.runtime import Services
-from dashboard.services.recall.credentials import clear
-from dashboard.services.recall.credentials import delete
 
 _NOT_FOUND = 404
 

@@ -8,8 +8,8 @@ from dashboard.models.connection import Connection
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services.grants import refreshing
-from dashboard.services.zoom_apps import apps
 from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps import apps
 
 _AT_LEAST_S = 30
 # Dead already; or nobody can use it, as nobody can revoke it: the pair is wrong.

@@ -32,14 +32,12 @@ from dashboard.models.connection import Connection
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.grants import grants
-from dashboard.services.grants import refreshing
-from dashboard.services.recall import callback_signatures
-from dashboard.services.recall import callback_secrets
-from dashboard.services.runtime import Services
-from dashboard.services.grants.unknown_callers import Strangers
+from dashboard.services.grants import grants, refreshing
 from dashboard.services.grants.token_marks import Marks
+from dashboard.services.grants.unknown_callers import Strangers
+from dashboard.services.recall import callback_secrets, callback_signatures
 from dashboard.services.recall.callback_signatures import Signed
+from dashboard.services.runtime import Services
 
 ANSWER_WITHIN_S = 4.5
 """Recall waits 5 s (contracts/recall.md 5); the rest is the way there and back."""

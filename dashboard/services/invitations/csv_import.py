@@ -14,8 +14,7 @@ from dashboard.columns import is_storable
 from dashboard.errors import InvalidInputError
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import urls
-from dashboard.services.invitations.invitations import Made
-from dashboard.services.invitations.invitations import Wanted
+from dashboard.services.invitations.invitations import Made, Wanted
 from dashboard.services.staff.accounts import normal_email
 
 COLUMNS = ("email", "user_ref", "link", "expires_at")

@@ -14,15 +14,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from dashboard.errors import ConflictError, InvalidInputError
+from dashboard.formatting import masked_email, masked_id
 from dashboard.models.connection import Connection
 from dashboard.models.invitation import Invitation, InvitationState
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
 from dashboard.services.audit import Actor
-from dashboard.services.invitations.states import USABLE
-from dashboard.services.invitations.states import hashed
-from dashboard.formatting import masked_email
-from dashboard.formatting import masked_id
+from dashboard.services.invitations.states import USABLE, hashed
 
 LASTS_DAYS = 14
 LONGEST_DAYS = 365

@@ -14,9 +14,8 @@ from sqlmodel import Session, col, or_, select
 from dashboard.clients.recall import api
 from dashboard.models.zoom_app import Environment, Kind, Routing, ScopeStyle, ZoomApp
 from dashboard.services import urls
-from dashboard.services.zoom_apps import scopes
 from dashboard.services.recall import workspaces
-from dashboard.services.zoom_apps import apps
+from dashboard.services.zoom_apps import apps, scopes
 from dashboard.services.zoom_apps.scopes import Scope
 from dashboard.settings import Settings, public_url_trouble
 

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dashboard.errors import ConflictError
 from dashboard.models.zoom_app import Environment, Kind, ScopeStyle
 from dashboard.services.marketplace import console as consoles
-from dashboard.services.marketplace.console import Console
-from dashboard.services.marketplace.console import Trouble
+from dashboard.services.marketplace.console import Console, Trouble
 from dashboard.services.zoom_apps.scopes import Scope
 
 LONGEST_NAME = 49

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from dashboard.models.zoom_app import Environment, Kind, TokenCustody
 from dashboard.services.marketplace import console as consoles
 from dashboard.services.marketplace import review_data
-from dashboard.services.zoom_apps import scopes
 from dashboard.services.marketplace.console import Console
 from dashboard.services.marketplace.review_data import flow
+from dashboard.services.zoom_apps import scopes
 from dashboard.services.zoom_apps.scopes import Scope
 
 

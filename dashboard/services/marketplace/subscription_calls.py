@@ -10,14 +10,15 @@ from itertools import groupby
 
 from pydantic import SecretStr
 
-from dashboard.clients.zoom.subscriptions import MOST_AT_ONCE
-from dashboard.clients.zoom.subscriptions import Subscriber
-from dashboard.clients.zoom.subscriptions import ZoomSubscription
-from dashboard.clients.zoom.subscriptions import ZoomSubscriptions
+from dashboard.clients.zoom.subscriptions import (
+    MOST_AT_ONCE,
+    Subscriber,
+    ZoomSubscription,
+    ZoomSubscriptions,
+)
 from dashboard.errors import UpstreamError
 from dashboard.services.marketplace.subscription_jobs import Job
-from dashboard.services.marketplace.subscription_states import BY_API
-from dashboard.services.marketplace.subscription_states import Found
+from dashboard.services.marketplace.subscription_states import BY_API, Found
 
 _LOOKED_AT = 5  # the newest: they are the ones that lack it
 _NOT_FOUND, _NO_SUCH_METHOD = 404, 405

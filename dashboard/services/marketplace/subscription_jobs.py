@@ -9,18 +9,17 @@ from uuid import UUID
 from pydantic import SecretStr
 from sqlmodel import Session, col, or_, select, update
 
-from dashboard.clients.zoom.subscriptions import Subscriber
-from dashboard.clients.zoom.subscriptions import Wanted
+from dashboard.clients.zoom.subscriptions import Subscriber, Wanted
 from dashboard.errors import ConflictError
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import Environment, Kind, ZoomApp
 from dashboard.services import audit
-from dashboard.services.marketplace import console
-from dashboard.services.zoom_apps import apps
 from dashboard.services.audit import Actor
-from dashboard.services.runtime import Services
+from dashboard.services.marketplace import console
 from dashboard.services.marketplace.console import Console
 from dashboard.services.marketplace.subscription_states import State
+from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps import apps
 
 MOST_USERS = 200
 """How many users one subscription is kept for; for more the console's is the way."""

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dashboard.clients.zoom.subscriptions import Wanted
-from dashboard.clients.zoom.subscriptions import ZoomSubscription
+from dashboard.clients.zoom.subscriptions import Wanted, ZoomSubscription
 from dashboard.errors import UpstreamError
 
 BY_API = "openapi"

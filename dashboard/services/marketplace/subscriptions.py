@@ -15,20 +15,18 @@ from sqlmodel import Session
 
 from dashboard.errors import UpstreamError
 from dashboard.models.workspace import Verdict
-from dashboard.services.marketplace import console
-from dashboard.services.zoom_apps import credential_checks
-from dashboard.services.marketplace import subscription_jobs
-from dashboard.services.marketplace import subscription_states
-from dashboard.services.zoom_apps import apps
 from dashboard.services.audit import Actor
-from dashboard.services.runtime import Services
-from dashboard.services.marketplace.console import Console
-from dashboard.services.marketplace.console import Trouble
-from dashboard.services.marketplace.subscription_jobs import Job
-from dashboard.services.marketplace.subscription_states import Found
-from dashboard.services.marketplace.subscription_states import Row
-from dashboard.services.marketplace.subscription_states import State
+from dashboard.services.marketplace import (
+    console,
+    subscription_jobs,
+    subscription_states,
+)
+from dashboard.services.marketplace.console import Console, Trouble
 from dashboard.services.marketplace.subscription_calls import Talk
+from dashboard.services.marketplace.subscription_jobs import Job
+from dashboard.services.marketplace.subscription_states import Found, Row, State
+from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps import apps, credential_checks
 from dashboard.services.zoom_apps.apps import Proof
 from dashboard.settings import Settings
 

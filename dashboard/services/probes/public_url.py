@@ -23,13 +23,12 @@ from dashboard.models.check import Source
 from dashboard.models.webhook import Refusal
 from dashboard.models.zoom_app import Routing
 from dashboard.services import urls
-from dashboard.services.receiver import challenges
 from dashboard.services.probes import public_url_findings
+from dashboard.services.receiver import challenges
+from dashboard.services.receiver.challenges import PROBE_PREFIX, Seen
+from dashboard.services.runtime import Services
 from dashboard.services.validation import evidence
 from dashboard.services.zoom_apps import apps
-from dashboard.services.runtime import Services
-from dashboard.services.receiver.challenges import PROBE_PREFIX
-from dashboard.services.receiver.challenges import Seen
 from dashboard.settings import Settings, public_url_doubt, public_url_trouble
 
 _LOOKS = 4

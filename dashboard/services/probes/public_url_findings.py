@@ -14,8 +14,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from dashboard.clients.public_url import OwnAnswer
 from dashboard.models.check import Finding
 from dashboard.services.probes import public_url_words
-from dashboard.services.receiver.challenges import Challenge
-from dashboard.services.receiver.challenges import Seen
+from dashboard.services.receiver.challenges import Challenge, Seen
 from dashboard.services.receiver.signatures import Cause
 
 _GOOD = "Our own challenge to the public URL{} was answered rightly."
@@ -124,7 +123,9 @@ def _something_else(answer: OwnAnswer) -> str:
     if answer.is_page:
         return public_url_words.PAGE
     if not answer.body.strip():
-        return public_url_words.ELSEWHERE.format("it takes any request and answers nothing")
+        return public_url_words.ELSEWHERE.format(
+            "it takes any request and answers nothing"
+        )
     return public_url_words.ELSEWHERE.format("it answers 200 with other data")
 
 
@@ -135,7 +136,8 @@ def _redirected(url: str, location: str) -> str:
         return f"{before} to nowhere, and Zoom follows none. {public_url_words.EXEMPTS}"
     if _but_for(here, there) == {"scheme"} and there.scheme == "https":
         return (
-            f"{before} to https, and Zoom follows none. {public_url_words.SET} the https address."
+            f"{before} to https, and Zoom follows none. "
+            f"{public_url_words.SET} the https address."
         )
     if _but_for(here, there) == {"path"} and _slashed(here) == _slashed(there):
         return (
@@ -149,7 +151,10 @@ def _redirected(url: str, location: str) -> str:
             f"none. {public_url_words.EXEMPTS}"
         )
     if host.removeprefix("www.") == other.removeprefix("www."):
-        return f"{before} to {other}, and Zoom follows none. {public_url_words.SET} that host."
+        return (
+            f"{before} to {other}, and Zoom follows none. "
+            f"{public_url_words.SET} that host."
+        )
     return (
         f"{before} to {other[:80]}, such as a sign-in there, and Zoom follows none. "
         f"{public_url_words.EXEMPTS}"
@@ -182,7 +187,9 @@ def _refused(answer: OwnAnswer) -> str:
             return public_url_words.OTHER_APPS
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
             return public_url_words.OUT_OF_SERVICE
-    sentence = public_url_words.BY_STATUS.get(status) or public_url_words.OTHER_STATUS.get(status // 100)
+    sentence = public_url_words.BY_STATUS.get(
+        status
+    ) or public_url_words.OTHER_STATUS.get(status // 100)
     return (sentence or public_url_words.OTHER_STATUS[5]).format(status=status)
 
 

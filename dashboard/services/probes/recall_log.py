@@ -12,8 +12,8 @@ from uuid import UUID
 from pydantic import SecretStr
 from sqlmodel import Session, col, select
 
-from dashboard.clients.recall.replies import RecallLog
 from dashboard.clients.http.scrubbing import scrub
+from dashboard.clients.recall.replies import RecallLog
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.watch import Watch
 from dashboard.services.validation import evidence

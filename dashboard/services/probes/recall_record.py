@@ -15,8 +15,8 @@ from sqlmodel import Session, col, select
 from dashboard.clients.recall.api import Recall
 from dashboard.errors import UpstreamError
 from dashboard.models.check import Check, Finding, Source
-from dashboard.services.validation import evidence
 from dashboard.services.receiver.challenges import Seen
+from dashboard.services.validation import evidence
 
 GONE = (
     "Recall has no app with this id any more. An admin creates it again, or adopts one "

@@ -20,17 +20,16 @@ from dashboard.errors import ConflictError, UpstreamError
 from dashboard.models.check import Finding, Source
 from dashboard.models.zoom_app import Routing
 from dashboard.services import urls
-from dashboard.services.receiver import challenges
 from dashboard.services.probes import public_url as outside
 from dashboard.services.probes import recall_record
-from dashboard.services.validation import evidence
-from dashboard.services.validation import schedule
-from dashboard.services.recall import workspaces
-from dashboard.services.zoom_apps import apps
-from dashboard.services.runtime import Services
-from dashboard.services.receiver.challenges import Seen
 from dashboard.services.probes.public_url import Pause
 from dashboard.services.probes.recall_record import Read
+from dashboard.services.recall import workspaces
+from dashboard.services.receiver import challenges
+from dashboard.services.receiver.challenges import Seen
+from dashboard.services.runtime import Services
+from dashboard.services.validation import evidence, schedule
+from dashboard.services.zoom_apps import apps
 
 _LOOKS = 3
 _PAUSE_S = 0.3

@@ -18,19 +18,20 @@ from dashboard.errors import UpstreamError
 from dashboard.models.check import Finding
 from dashboard.models.watch import Watch
 from dashboard.models.zoom_app import Routing
-from dashboard.services.probes import public_url
-from dashboard.services.probes import recall_webhook
-from dashboard.services.probes import recall_log
-from dashboard.services.probes import recall_record
-from dashboard.services.validation import evidence
-from dashboard.services.validation import schedule
-from dashboard.services.recall import workspaces
-from dashboard.services.zoom_apps import apps
-from dashboard.services.runtime import Services
-from dashboard.services.receiver.challenges import Seen
+from dashboard.services.probes import (
+    public_url,
+    recall_log,
+    recall_record,
+    recall_webhook,
+)
 from dashboard.services.probes.public_url import Pause
+from dashboard.services.recall import workspaces
+from dashboard.services.receiver.challenges import Seen
+from dashboard.services.runtime import Services
+from dashboard.services.validation import evidence, schedule
 from dashboard.services.validation.evidence import State
 from dashboard.services.validation.schedule import Taken
+from dashboard.services.zoom_apps import apps
 
 BRISK = timedelta(seconds=4)
 """While somebody waits for Recall's clock to turn."""

@@ -10,15 +10,13 @@ import time
 from uuid import UUID
 
 from dashboard.clients.recall.operations import Operation
-from dashboard.services.recall import budgets
-from dashboard.services.validation import schedule
-from dashboard.services.runtime import Services
-from dashboard.threads import Hands
 from dashboard.services.probes.public_url import Pause
 from dashboard.services.probes.rounds import Look
-from dashboard.services.validation.schedule import Taken
-from dashboard.services.validation.schedule import hasten
-from dashboard.services.validation.schedule import watched
+from dashboard.services.recall import budgets
+from dashboard.services.runtime import Services
+from dashboard.services.validation import schedule
+from dashboard.services.validation.schedule import Taken, hasten, watched
+from dashboard.threads import Hands
 
 __all__ = ["Lookout", "hasten", "look_around", "watched"]
 

@@ -10,9 +10,7 @@ from dashboard.models.workspace import Workspace
 from dashboard.services.recall import budget_counts
 from dashboard.services.recall.budget_counts import Use
 from dashboard.services.recall.budget_words import NAMES
-from dashboard.services.recall.budgets import background_limit
-from dashboard.services.recall.budgets import is_full
-from dashboard.services.recall.budgets import scope_of
+from dashboard.services.recall.budgets import background_limit, is_full, scope_of
 
 _PERCENT = 100
 

@@ -1,8 +1,9 @@
 """Rate budgets: one for each workspace and operation, shared by all processes.
 
-Each call is counted in the database before it is sent (services/recall/budget_counts.py).
-Background work stops at a share of each budget, so that people find room at once.
-Limits: contracts/recall.md 1.5, see `dashboard.clients.recall.operations`.
+Each call is counted in the database before it is sent
+(services/recall/budget_counts.py). Background work stops at a share of each budget, so
+that people find room at once. Limits: contracts/recall.md 1.5, see
+`dashboard.clients.recall.operations`.
 """
 
 import threading
@@ -19,8 +20,7 @@ from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.errors import StorageError, UpstreamError
 from dashboard.models.workspace import Workspace
-from dashboard.services.recall import budget_counts
-from dashboard.services.recall import budget_words
+from dashboard.services.recall import budget_counts, budget_words
 from dashboard.services.recall.budget_counts import Use
 from dashboard.services.runtime import Services
 from dashboard.vault import fingerprint

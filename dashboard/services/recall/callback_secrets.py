@@ -12,8 +12,8 @@ from dashboard.models.connection import Connection
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.recall import callback_signatures
 from dashboard.pasted import trim_secret
+from dashboard.services.recall import callback_signatures
 from dashboard.vault import Vault, fingerprint
 
 

@@ -8,9 +8,7 @@ from uuid import UUID, uuid4
 from pydantic import SecretStr
 from sqlmodel import Session, col, select
 
-from dashboard.clients.recall.api import REGION_LABELS
-from dashboard.clients.recall.api import REGIONS
-from dashboard.clients.recall.api import Recall
+from dashboard.clients.recall.api import REGION_LABELS, REGIONS, Recall
 from dashboard.errors import (
     ConflictError,
     InvalidInputError,
@@ -18,15 +16,13 @@ from dashboard.errors import (
     UpstreamError,
 )
 from dashboard.models.workspace import Verdict, Workspace
+from dashboard.pasted import require_whole, trim, trim_secret
 from dashboard.services import audit
-from dashboard.services.relay import holds
-from dashboard.services.recall import callback_secrets
 from dashboard.services.audit import Actor
-from dashboard.services.runtime import Services
-from dashboard.pasted import require_whole
-from dashboard.pasted import trim
-from dashboard.pasted import trim_secret
+from dashboard.services.recall import callback_secrets
 from dashboard.services.recall.callback_secrets import Signing
+from dashboard.services.relay import holds
+from dashboard.services.runtime import Services
 from dashboard.vault import Vault, fingerprint
 
 __all__ = [

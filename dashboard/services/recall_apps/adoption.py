@@ -18,15 +18,13 @@ from dashboard.models.zoom_app import (
     ScopeStyle,
     ZoomApp,
 )
-from dashboard.services.zoom_apps import credential_checks
-from dashboard.services.recall_apps import creation
-from dashboard.services.recall import workspaces
-from dashboard.services.zoom_apps import apps
 from dashboard.services.audit import Actor
+from dashboard.services.recall import workspaces
+from dashboard.services.recall_apps import creation
 from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps import apps, credential_checks
+from dashboard.services.zoom_apps.credential_checks import Entered, WrongPairError
 from dashboard.services.zoom_apps.credentials import NewZoomApp
-from dashboard.services.zoom_apps.credential_checks import Entered
-from dashboard.services.zoom_apps.credential_checks import WrongPairError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,9 +192,7 @@ def _adopt(
 ) -> str:
     """Bring the two together; return why that failed, or ""."""
     try:
-        creation.adopt(
-            services, zoom_app_id, workspace_id, recall_app_id, actor=actor
-        )
+        creation.adopt(services, zoom_app_id, workspace_id, recall_app_id, actor=actor)
     except (ConflictError, UpstreamError) as error:
         return str(error)
     return ""

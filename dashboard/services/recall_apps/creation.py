@@ -14,13 +14,11 @@ from uuid import UUID
 from dashboard.clients.recall.replies import RecallApp
 from dashboard.errors import ConflictError, UpstreamError
 from dashboard.services import audit
-from dashboard.services.recall_apps import creation_steps
 from dashboard.services.audit import Actor
-from dashboard.services.runtime import Services
+from dashboard.services.recall_apps import creation_steps
+from dashboard.services.recall_apps.creation_steps import CreateResult, Creation, Job
 from dashboard.services.recall_apps.secrets import update_in_recall
-from dashboard.services.recall_apps.creation_steps import CreateResult
-from dashboard.services.recall_apps.creation_steps import Creation
-from dashboard.services.recall_apps.creation_steps import Job
+from dashboard.services.runtime import Services
 
 __all__ = [
     "CreateResult",

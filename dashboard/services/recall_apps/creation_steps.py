@@ -13,13 +13,12 @@ from dashboard.clients.recall.replies import RecallApp
 from dashboard.errors import ConflictError
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
-from dashboard.services.relay import holds
-from dashboard.services.zoom_apps import secret_changes
-from dashboard.services.validation import schedule
-from dashboard.services.recall import workspaces
-from dashboard.services.zoom_apps import apps
 from dashboard.services.audit import Actor
+from dashboard.services.recall import workspaces
+from dashboard.services.relay import holds
 from dashboard.services.runtime import Services
+from dashboard.services.validation import schedule
+from dashboard.services.zoom_apps import apps, secret_changes
 
 
 class Creation(StrEnum):

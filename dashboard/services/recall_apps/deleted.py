@@ -16,10 +16,10 @@ from dashboard.models.check import Check, Finding, Source
 from dashboard.models.connection import Connection
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
-from dashboard.services.recall import workspaces
-from dashboard.services.zoom_apps import apps
 from dashboard.services.audit import Actor
+from dashboard.services.recall import workspaces
 from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps import apps
 
 _NOT_FOUND = 404
 

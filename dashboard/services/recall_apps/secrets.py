@@ -9,14 +9,12 @@ from uuid import UUID
 
 from dashboard.errors import ConflictError, UpstreamError, VaultError
 from dashboard.services import audit
-from dashboard.services.relay import holds
-from dashboard.services.relay import queues
-from dashboard.services.recall_apps import creation_steps
-from dashboard.services.zoom_apps import secret_changes
-from dashboard.services.validation import schedule
-from dashboard.services.zoom_apps import apps
 from dashboard.services.audit import Actor
+from dashboard.services.recall_apps import creation_steps
+from dashboard.services.relay import holds, queues
 from dashboard.services.runtime import Services
+from dashboard.services.validation import schedule
+from dashboard.services.zoom_apps import apps, secret_changes
 from dashboard.services.zoom_apps.secret_changes import Failure
 
 PERHAPS = "Perhaps Recall has it; it is given again, which is safe."

@@ -15,10 +15,10 @@ from dashboard.clients.recall.replies import RecallCredential
 from dashboard.models.connection import Connection
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services import audit
-from dashboard.services.connections import recording
-from dashboard.services.zoom_apps import apps
 from dashboard.services.audit import Actor
+from dashboard.services.connections import recording
 from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps import apps
 
 _TABLE = SQLModel.metadata.tables[str(Connection.__tablename__)]
 _AT_ONCE = 200

@@ -1,31 +1,29 @@
 """Requests that wait for the writer: in threads of their own, or in an event loop."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 import time
 from collections import Counter
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from operator import attrgetter
 from typing import Any, cast
+
 import orjson
 from sqlalchemy import Connection, Table, bindparam, insert, update
 from sqlmodel import Session, SQLModel
+
 from dashboard.bulk import Bulk, Cursor, Row, cursor_of
 from dashboard.db import Database
 from dashboard.models.check import Finding, Source
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Arrival, Outcome, Webhook, WebhookBody
 from dashboard.models.zoom_app import Routing
-from dashboard.services.validation import evidence
-from dashboard.services.receiver.events import CHALLENGE
-from dashboard.services.receiver.events import READ_HERE
-from dashboard.services.receiver.events import Event
-from dashboard.services.receiver.events import dedupe_key
+from dashboard.services.receiver.events import CHALLENGE, READ_HERE, Event, dedupe_key
 from dashboard.services.receiver.keyring import AppCredentials
+from dashboard.services.validation import evidence
 from dashboard.services.validation.limits import ANSWERED_WITHIN_S
 from dashboard.vault import Vault
 

@@ -13,9 +13,7 @@ from pydantic import SecretStr
 
 from dashboard.models.check import Finding
 from dashboard.services.receiver.events import CHALLENGE
-from dashboard.services.receiver.signatures import answer_challenge
-from dashboard.services.receiver.signatures import sign
-from dashboard.services.receiver.signatures import signed_bytes
+from dashboard.services.receiver.signatures import answer_challenge, sign, signed_bytes
 
 PROBE_PREFIX = "dashboard-probe-"
 """What the `plainToken` of our own challenge to our own address begins with.

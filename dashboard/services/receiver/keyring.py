@@ -12,8 +12,7 @@ from dashboard.db import Database
 from dashboard.errors import VaultError
 from dashboard.models.secret_change import SecretChange
 from dashboard.models.zoom_app import Environment, Routing, ZoomApp
-from dashboard.services.receiver.signatures import NamedSecret
-from dashboard.services.receiver.signatures import usable
+from dashboard.services.receiver.signatures import NamedSecret, usable
 from dashboard.vault import Vault
 
 _FRESH_S = 1.0

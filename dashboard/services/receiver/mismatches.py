@@ -15,10 +15,8 @@ from enum import IntEnum
 from pydantic import SecretStr
 
 from dashboard.services.receiver import signatures
-from dashboard.services.receiver.keyring import AppCredentials
-from dashboard.services.receiver.keyring import Neighbour
-from dashboard.services.receiver.signatures import Cause
-from dashboard.services.receiver.signatures import NamedSecret
+from dashboard.services.receiver.keyring import AppCredentials, Neighbour
+from dashboard.services.receiver.signatures import Cause, NamedSecret
 
 HMACS_A_REQUEST = 12
 """The most that one request may cost, however many zoom apps there are."""

@@ -15,8 +15,8 @@ from sqlmodel import Session, col, select
 from dashboard.models.check import Finding, Source
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Refusal, RefusalCount
-from dashboard.services.validation import evidence
 from dashboard.services.receiver.signatures import Cause
+from dashboard.services.validation import evidence
 
 _SAMPLES_A_BATCH = 5
 _EXPLAINED_A_SECOND = 20

@@ -9,20 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dashboard.errors import StorageError
-from dashboard.services.receiver import challenges
-from dashboard.services.receiver import events
-from dashboard.services.receiver import mismatches
-from dashboard.services.receiver import signatures
+from dashboard.services.receiver import challenges, events, mismatches, signatures
 from dashboard.services.receiver.batches import Received
 from dashboard.services.receiver.events import Event
-from dashboard.services.receiver.writer import Intake
 from dashboard.services.receiver.keyring import AppCredentials
 from dashboard.services.receiver.mismatches import Mismatch
 from dashboard.services.receiver.refusals import Refused
-from dashboard.services.receiver.signatures import CHALLENGE_AGE_LIMIT_S
-from dashboard.services.receiver.signatures import MISMATCHES
-from dashboard.services.receiver.signatures import Cause
-from dashboard.services.receiver.signatures import Judgement
+from dashboard.services.receiver.signatures import (
+    CHALLENGE_AGE_LIMIT_S,
+    MISMATCHES,
+    Cause,
+    Judgement,
+)
+from dashboard.services.receiver.writer import Intake
 
 _READ_UNVERIFIED_BYTES = 16 * 1024
 _NOT_ZOOMS = "Zoom sends nothing like it: whoever holds the secret token did."

@@ -10,10 +10,12 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 from dashboard.services.receiver.keyring import AppCredentials
-from dashboard.services.receiver.signatures import NamedSecret
-from dashboard.services.receiver.signatures import sign
-from dashboard.services.receiver.signatures import signed_bytes
-from dashboard.services.receiver.signatures import usable
+from dashboard.services.receiver.signatures import (
+    NamedSecret,
+    sign,
+    signed_bytes,
+    usable,
+)
 
 Headers = Iterable[tuple[str, str]]
 

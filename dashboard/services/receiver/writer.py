@@ -19,15 +19,16 @@ from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.errors import StorageError
 from dashboard.services.receiver import refusals
-from dashboard.services.receiver.batches import Arrivals
-from dashboard.services.receiver.batches import Pending
-from dashboard.services.receiver.batches import Received
+from dashboard.services.receiver.batches import (
+    Arrivals,
+    Pending,
+    Received,
+    Waiter,
+    settle,
+)
 from dashboard.services.receiver.keyring import Keyring
+from dashboard.services.receiver.refusals import Refused, Tally
 from dashboard.services.relay.queues import announce
-from dashboard.services.receiver.refusals import Refused
-from dashboard.services.receiver.refusals import Tally
-from dashboard.services.receiver.batches import Waiter
-from dashboard.services.receiver.batches import settle
 from dashboard.settings import Settings
 from dashboard.vault import Vault
 

@@ -86,7 +86,7 @@ class Next(StrEnum):
 
 
 class Sign(StrEnum):
-    """What an answer says of its workspace or zoom app, see services/relay/hold_rules.py."""
+    """What an answer says of its workspace or zoom app (see relay/hold_rules.py)."""
 
     FINE = "fine"
     DOWN = "down"  # one of several that make it stand still

@@ -16,13 +16,15 @@ from sqlmodel import Session
 
 from dashboard.services.relay import holds
 from dashboard.services.relay.deliveries import Delivery
-from dashboard.services.relay.queues import DUE
-from dashboard.services.relay.queues import DUE_BEFORE
-from dashboard.services.relay.queues import DUE_NEWLY
-from dashboard.services.relay.queues import REDELIVERY
-from dashboard.services.relay.queues import WEBHOOK
-from dashboard.services.relay.queues import Target
-from dashboard.services.relay.queues import targets_of
+from dashboard.services.relay.queues import (
+    DUE,
+    DUE_BEFORE,
+    DUE_NEWLY,
+    REDELIVERY,
+    WEBHOOK,
+    Target,
+    targets_of,
+)
 
 LEASE = timedelta(seconds=30)
 """Longer than the longest delivery, which is given up after 15 seconds."""

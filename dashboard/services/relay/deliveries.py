@@ -13,12 +13,9 @@ from dashboard.clients.delivery import Answer
 from dashboard.models.check import Finding
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Outcome
-from dashboard.services.relay import retries
-from dashboard.services.relay.answers import Judged
-from dashboard.services.relay.answers import Next
-from dashboard.services.relay.answers import judge
-from dashboard.services.relay.answers import shown
 from dashboard.services.receiver.signers import Stand
+from dashboard.services.relay import retries
+from dashboard.services.relay.answers import Judged, Next, judge, shown
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

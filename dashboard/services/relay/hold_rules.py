@@ -17,10 +17,11 @@ while something is wrong, shared by all workers.
 | not asked: sealed for good    |                |              | waits       |
 
 "Too early" is signed with a secret token that Recall is yet to be given, "former" with
-one that Zoom was seen to have left (services/receiver/signers.py): neither says anything of the
-zoom app. "After 5" are first attempts that failed with nothing fine between: each
-webhook counts once, so that one that Recall always answers 500 stops nobody. "Retried"
-is on the schedule and given up at its end; "waits" does not count towards giving up.
+one that Zoom was seen to have left (services/receiver/signers.py): neither says
+anything of the zoom app. "After 5" are first attempts that failed with nothing fine
+between: each webhook counts once, so that one that Recall always answers 500 stops
+nobody. "Retried" is on the schedule and given up at its end; "waits" does not count
+towards giving up.
 
 What stands still is only probed, one delivery at a time. A probe that fails puts its
 own webhook behind, so the next one is another webhook. The first one that is fine ends
@@ -33,8 +34,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from dashboard.models.hold import HoldKind
-from dashboard.services.relay.deliveries import Result
 from dashboard.services.relay.answers import Sign
+from dashboard.services.relay.deliveries import Result
 
 STRIKES = 5
 WAITS_S = {

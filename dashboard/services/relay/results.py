@@ -16,19 +16,16 @@ from dashboard.columns import UtcDateTime
 from dashboard.models.check import Source
 from dashboard.models.webhook import Attempt, Outcome
 from dashboard.services.relay import holds
+from dashboard.services.relay.claims import LEASE, is_any_due, take
+from dashboard.services.relay.deliveries import Change, Result, attempt, change
+from dashboard.services.relay.queues import (
+    CHANNEL,
+    REDELIVERY,
+    WEBHOOK,
+    announce,
+    is_waiting,
+)
 from dashboard.services.validation import evidence
-from dashboard.services.relay.claims import LEASE
-from dashboard.services.relay.claims import is_any_due
-from dashboard.services.relay.claims import take
-from dashboard.services.relay.deliveries import Change
-from dashboard.services.relay.deliveries import Result
-from dashboard.services.relay.deliveries import attempt
-from dashboard.services.relay.deliveries import change
-from dashboard.services.relay.queues import CHANNEL
-from dashboard.services.relay.queues import REDELIVERY
-from dashboard.services.relay.queues import WEBHOOK
-from dashboard.services.relay.queues import announce
-from dashboard.services.relay.queues import is_waiting
 
 __all__ = [
     "CHANNEL",

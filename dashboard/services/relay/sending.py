@@ -6,22 +6,15 @@ from aiohttp import ClientSession
 
 from dashboard.clients import delivery as wire
 from dashboard.clients.delivery import Answer, Failure
-from dashboard.clients.recall.api import REGIONS
-from dashboard.clients.recall.api import webhook_url
+from dashboard.clients.recall.api import REGIONS, webhook_url
 from dashboard.errors import StorageError, VaultError
 from dashboard.models.check import Finding
 from dashboard.services.receiver import events
-from dashboard.services.runtime import Services
-from dashboard.services.relay.deliveries import Delivery
-from dashboard.services.relay.deliveries import Result
-from dashboard.services.relay.deliveries import conclude
 from dashboard.services.receiver.keyring import AppCredentials
-from dashboard.services.relay.answers import SIGNATURE_REFUSED
-from dashboard.services.relay.answers import compare_challenge
-from dashboard.services.receiver.signers import Headers
-from dashboard.services.receiver.signers import Stand
-from dashboard.services.receiver.signers import signer
-from dashboard.services.receiver.signers import stand
+from dashboard.services.receiver.signers import Headers, Stand, signer, stand
+from dashboard.services.relay.answers import SIGNATURE_REFUSED, compare_challenge
+from dashboard.services.relay.deliveries import Delivery, Result, conclude
+from dashboard.services.runtime import Services
 from dashboard.vault import Vault
 
 

@@ -3,14 +3,12 @@
 from dashboard.errors import ConflictError
 from dashboard.models.ids import new_id, time_of
 from dashboard.services import audit
-from dashboard.services.resends import collecting
-from dashboard.services.resends import resends
 from dashboard.services.audit import Actor
-from dashboard.services.runtime import Services
-from dashboard.services.resends.previews import Preview
-from dashboard.services.resends.previews import preview
+from dashboard.services.resends import collecting, resends
+from dashboard.services.resends.previews import Preview, preview
 from dashboard.services.resends.queries import to_query
 from dashboard.services.resends.resends import Progress
+from dashboard.services.runtime import Services
 from dashboard.services.webhook_log.log import WebhookFilter
 
 _CANCELLED_AT_ONCE = 2000

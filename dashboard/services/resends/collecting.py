@@ -15,10 +15,10 @@ from dashboard.columns import BigId, UtcDateTime
 from dashboard.models.ids import first_id, new_ids, time_of
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend, ResendState
 from dashboard.models.webhook import Webhook
-from dashboard.services.runtime import Services
 from dashboard.services.relay.queues import announce
 from dashboard.services.resends.previews import sendable
 from dashboard.services.resends.queries import from_query
+from dashboard.services.runtime import Services
 from dashboard.services.webhook_log.log import WebhookFilter
 
 BATCH = 1000

@@ -5,6 +5,7 @@ what is sent.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
@@ -12,14 +13,11 @@ from sqlalchemy import ColumnElement, false, text
 from sqlmodel import Session, col, exists, func, select
 
 from dashboard.errors import InvalidInputError
+from dashboard.formatting import age_words
 from dashboard.models.ids import first_id
 from dashboard.models.resend import Redelivery, RedeliveryOutcome
 from dashboard.models.webhook import Outcome, Webhook
-from dashboard.services.webhook_log.filters import WebhookFilter
-from dashboard.services.webhook_log.filters import resolved
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-from dashboard.formatting import age_words
+from dashboard.services.webhook_log.filters import WebhookFilter, resolved
 
 COUNTED = 100_000
 """The count is exact up to here; beyond it, "more than 100,000"."""

@@ -18,11 +18,9 @@ from dashboard.errors import ConflictError, NotFoundError
 from dashboard.models.ids import time_of
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend, ResendState
 from dashboard.models.webhook import Outcome, Webhook
-from dashboard.services.resends import collecting
 from dashboard.services.erasure.redaction import of_webhook
-from dashboard.services.paging.keyset import Place
-from dashboard.services.paging.keyset import Turn
-from dashboard.services.paging.keyset import turn
+from dashboard.services.paging.keyset import Place, Turn, turn
+from dashboard.services.resends import collecting
 from dashboard.services.resends.queries import to_query
 from dashboard.services.webhook_log.log import WebhookFilter
 

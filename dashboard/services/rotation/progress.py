@@ -7,12 +7,9 @@ from sqlmodel import Session
 
 from dashboard.models.secret_change import SecretChange
 from dashboard.models.zoom_app import Routing, ZoomApp
-from dashboard.services.zoom_apps import secret_changes
-from dashboard.services.zoom_apps import secret_token_use
 from dashboard.services.recall_apps.secrets import PERHAPS
-from dashboard.services.zoom_apps.secret_changes import FORMER_FIRST
-from dashboard.services.zoom_apps.secret_changes import GIVING
-from dashboard.services.zoom_apps.secret_changes import LAST_CALL
+from dashboard.services.zoom_apps import secret_changes, secret_token_use
+from dashboard.services.zoom_apps.secret_changes import FORMER_FIRST, GIVING, LAST_CALL
 
 _GOOD, _WAITING, _TROUBLE, _OFF = "good", "waiting", "trouble", "off"
 _NEXT = "Recall is given it next"

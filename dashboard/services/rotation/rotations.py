@@ -14,19 +14,23 @@ from dashboard.errors import ConflictError, UpstreamError, VaultError
 from dashboard.models.secret_change import SecretChange
 from dashboard.models.zoom_app import Routing
 from dashboard.services import audit
-from dashboard.services.zoom_apps import credential_checks
-from dashboard.services.zoom_apps import secret_changes
-from dashboard.services.zoom_apps import secret_token_use
-from dashboard.services.zoom_apps import apps
 from dashboard.services.audit import Actor
-from dashboard.services.runtime import Services
-from dashboard.services.zoom_apps.credentials import ZoomAppChanges
-from dashboard.services.zoom_apps.credential_checks import Entered
 from dashboard.services.recall_apps.secrets import update_in_recall
-from dashboard.services.zoom_apps.secret_changes import FORMER_FIRST
-from dashboard.services.zoom_apps.secret_changes import LAST_CALL
-from dashboard.services.zoom_apps.secret_changes import WINDOW
-from dashboard.services.zoom_apps.secret_changes import latest
+from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps import (
+    apps,
+    credential_checks,
+    secret_changes,
+    secret_token_use,
+)
+from dashboard.services.zoom_apps.credential_checks import Entered
+from dashboard.services.zoom_apps.credentials import ZoomAppChanges
+from dashboard.services.zoom_apps.secret_changes import (
+    FORMER_FIRST,
+    LAST_CALL,
+    WINDOW,
+    latest,
+)
 from dashboard.services.zoom_apps.secret_token_use import Owed
 
 __all__ = ["KEPT", "WINDOW", "Changed", "announce", "change", "latest", "tend"]

@@ -13,18 +13,11 @@ from sqlmodel import Session, SQLModel, and_, col, func, or_, select
 
 from dashboard.models.watch import Milestone
 from dashboard.models.zoom_app import Routing, ZoomApp
-from dashboard.services.setup import first_seen
-from dashboard.services.setup import facts
 from dashboard.services.runtime import Services
-from dashboard.services.setup.first_seen import made
-from dashboard.services.setup.first_seen import mapped
-from dashboard.services.setup.first_seen import proved
+from dashboard.services.setup import facts, first_seen
+from dashboard.services.setup.first_seen import made, mapped, proved
 from dashboard.services.setup.rules import ticks
-from dashboard.services.setup.steps import Key
-from dashboard.services.setup.steps import SetUp
-from dashboard.services.setup.steps import Target
-from dashboard.services.setup.steps import Tick
-from dashboard.services.setup.steps import listed
+from dashboard.services.setup.steps import Key, SetUp, Target, Tick, listed
 from dashboard.services.validation.states import Evidence
 
 __all__ = [

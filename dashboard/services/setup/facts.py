@@ -12,11 +12,10 @@ from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.watch import Milestone
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.setup import first_seen
-from dashboard.services.validation import evidence
 from dashboard.services.setup.rules import Facts
 from dashboard.services.setup.scope_rules import ScopeFacts
-from dashboard.services.setup.steps import Key
-from dashboard.services.setup.steps import listed
+from dashboard.services.setup.steps import Key, listed
+from dashboard.services.validation import evidence
 from dashboard.services.validation.states import Evidence
 
 

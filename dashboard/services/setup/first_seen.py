@@ -20,10 +20,10 @@ from dashboard.models.watch import Milestone
 from dashboard.models.webhook import Webhook
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
-from dashboard.services.zoom_apps import scopes
 from dashboard.services.setup.steps import Key
 from dashboard.services.validation.evidence import CHALLENGE
 from dashboard.services.validation.states import timed
+from dashboard.services.zoom_apps import scopes
 
 STRETCH = 500
 """So many of the first and of the newest rows are looked at where no index tells."""

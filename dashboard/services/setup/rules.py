@@ -9,14 +9,9 @@ from dashboard.models.watch import Milestone
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Kind, Routing, ZoomApp
 from dashboard.services.setup import scope_rules
-from dashboard.services.setup.scope_rules import ScopeFacts
-from dashboard.services.setup.scope_rules import called
-from dashboard.services.setup.steps import Key
-from dashboard.services.setup.steps import Target
-from dashboard.services.setup.steps import Tick
-from dashboard.services.setup.steps import listed
-from dashboard.services.validation.states import State
-from dashboard.services.validation.states import ValidationStatus
+from dashboard.services.setup.scope_rules import ScopeFacts, called
+from dashboard.services.setup.steps import Key, Target, Tick, listed
+from dashboard.services.validation.states import State, ValidationStatus
 
 _WHOSE = {Key.USER: "of", Key.MAPPING: "for", Key.SCOPES: "for"}
 

@@ -8,9 +8,7 @@ from dashboard.models.check import Source
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.services.status.silence import Silence
-from dashboard.services.validation.states import SWITCH_ON
-from dashboard.services.validation.states import State
-from dashboard.services.validation.states import ValidationStatus
+from dashboard.services.validation.states import SWITCH_ON, State, ValidationStatus
 
 
 class Remedy(StrEnum):

@@ -6,16 +6,18 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from dashboard.models.workspace import Verdict, Workspace
+from dashboard.services.erasure.listing import about_erasures
 from dashboard.services.status.attention_apps import about_app
-from dashboard.services.status.attention_items import LOOKED_AT
-from dashboard.services.status.attention_items import OFF
-from dashboard.services.status.attention_items import ORDER
-from dashboard.services.status.attention_items import TROUBLE
-from dashboard.services.status.attention_items import Action
-from dashboard.services.status.attention_items import Item
+from dashboard.services.status.attention_items import (
+    LOOKED_AT,
+    OFF,
+    ORDER,
+    TROUBLE,
+    Action,
+    Item,
+)
 from dashboard.services.status.attention_others import about_rotations
 from dashboard.services.status.attention_webhooks import about_webhooks
-from dashboard.services.erasure.listing import about_erasures
 from dashboard.services.status.overview import AppOverview
 from dashboard.settings import public_url_trouble
 

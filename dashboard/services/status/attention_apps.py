@@ -10,15 +10,16 @@ from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.connect import lost_attempts
 from dashboard.services.status import silence
-from dashboard.services.status.attention_items import TROUBLE
-from dashboard.services.status.attention_items import WAITING
-from dashboard.services.status.attention_items import Action
-from dashboard.services.status.attention_items import Item
-from dashboard.services.status.attention_items import name
+from dashboard.services.status.attention_items import (
+    TROUBLE,
+    WAITING,
+    Action,
+    Item,
+    name,
+)
 from dashboard.services.status.overview import AppOverview
 from dashboard.services.status.silence import Silence
-from dashboard.services.validation.states import State
-from dashboard.services.validation.states import ValidationStatus
+from dashboard.services.validation.states import State, ValidationStatus
 
 _VALIDATION = {
     State.SECRET_MISMATCH: "Secret tokens differ for",

@@ -7,12 +7,14 @@ from sqlmodel import Session
 
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.rotation import progress
+from dashboard.services.status.attention_items import (
+    TROUBLE,
+    WAITING,
+    Action,
+    Item,
+    name,
+)
 from dashboard.services.zoom_apps import secret_changes
-from dashboard.services.status.attention_items import TROUBLE
-from dashboard.services.status.attention_items import WAITING
-from dashboard.services.status.attention_items import Action
-from dashboard.services.status.attention_items import Item
-from dashboard.services.status.attention_items import name
 
 _LONG = timedelta(minutes=10)
 

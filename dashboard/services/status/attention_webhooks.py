@@ -13,13 +13,15 @@ from dashboard.models.webhook import DEAD, Outcome, Webhook
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.services.relay import holds
-from dashboard.services.status.attention_items import LOOKED_AT
-from dashboard.services.status.attention_items import TROUBLE
-from dashboard.services.status.attention_items import WAITING
-from dashboard.services.status.attention_items import Action
-from dashboard.services.status.attention_items import Item
-from dashboard.services.status.attention_items import name
-from dashboard.services.status.attention_items import webhooks
+from dashboard.services.status.attention_items import (
+    LOOKED_AT,
+    TROUBLE,
+    WAITING,
+    Action,
+    Item,
+    name,
+    webhooks,
+)
 
 _SLOW = timedelta(minutes=10)
 

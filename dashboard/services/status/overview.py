@@ -9,16 +9,15 @@ from sqlmodel import Session, col, func, select
 
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.token_states import who_acts
 from dashboard.services.setup import checklist
-from dashboard.services.status import traffic
-from dashboard.services.validation import evidence
-from dashboard.services.zoom_apps import apps
-from dashboard.services.token_states.who_acts import Who
 from dashboard.services.setup.checklist import SetUp
+from dashboard.services.status import traffic
 from dashboard.services.status.traffic import Traffic
-from dashboard.services.validation.evidence import ValidationStatus
-from dashboard.services.validation.evidence import status
+from dashboard.services.token_states import who_acts
+from dashboard.services.token_states.who_acts import Who
+from dashboard.services.validation import evidence
+from dashboard.services.validation.evidence import ValidationStatus, status
+from dashboard.services.zoom_apps import apps
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,8 +15,8 @@ from dashboard.models.ids import first_id, time_of
 from dashboard.models.watch import HeardHour
 from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.runtime import Services
 from dashboard.services.receiver.events import CHALLENGE
+from dashboard.services.runtime import Services
 
 REMEMBERED = timedelta(days=28)
 """So much of an app's rhythm is kept, back from when it was heard last."""

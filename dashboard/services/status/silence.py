@@ -18,14 +18,10 @@ from dashboard.models.ids import first_id
 from dashboard.models.watch import HeardHour
 from dashboard.models.webhook import Refusal
 from dashboard.models.zoom_app import Routing, ZoomApp
-from dashboard.services.webhook_log import refused
+from dashboard.services.status.rhythm import HOUR, REMEMBERED, Listener, hour_of, listen
 from dashboard.services.validation import evidence
-from dashboard.services.status.rhythm import HOUR
-from dashboard.services.status.rhythm import REMEMBERED
-from dashboard.services.status.rhythm import Listener
-from dashboard.services.status.rhythm import hour_of
-from dashboard.services.status.rhythm import listen
 from dashboard.services.validation.limits import span
+from dashboard.services.webhook_log import refused
 
 __all__ = ["Heard", "Listener", "Silence", "find", "judge", "listen"]
 

@@ -10,9 +10,7 @@ from sqlmodel import Session, col, func, select
 
 from dashboard.models.ids import first_id
 from dashboard.models.webhook import DEAD, Outcome, RefusalCount, Webhook
-from dashboard.services.webhook_log.search import Key
-from dashboard.services.webhook_log.search import Wanted
-from dashboard.services.webhook_log.search import count_as_far
+from dashboard.services.webhook_log.search import Key, Wanted, count_as_far
 
 _HOURS = 24
 _COUNTED = 1000

@@ -10,24 +10,20 @@ from sqlmodel import Session, col, func, select
 from dashboard.models.connection import Connection
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.status import alarms
-from dashboard.services.setup import checklist
-from dashboard.services.rotation import progress
-from dashboard.services.zoom_apps import scopes
 from dashboard.services.probes import recent
-from dashboard.services.status import silence
-from dashboard.services.status import traffic
-from dashboard.services.validation import evidence
-from dashboard.services.recall import workspaces
-from dashboard.services.status import zoom_app_summary
-from dashboard.services.zoom_apps import apps
-from dashboard.services.status.alarms import Alarm
-from dashboard.services.setup.checklist import SetUp
-from dashboard.services.zoom_apps.scopes import Scope
 from dashboard.services.probes.recent import Sighting
+from dashboard.services.recall import workspaces
+from dashboard.services.rotation import progress
+from dashboard.services.setup import checklist
+from dashboard.services.setup.checklist import SetUp
+from dashboard.services.status import alarms, silence, traffic, zoom_app_summary
+from dashboard.services.status.alarms import Alarm
 from dashboard.services.status.traffic import Traffic
-from dashboard.services.validation.evidence import ValidationStatus
 from dashboard.services.status.zoom_app_summary import ZoomAppSummary
+from dashboard.services.validation import evidence
+from dashboard.services.validation.evidence import ValidationStatus
+from dashboard.services.zoom_apps import apps, scopes
+from dashboard.services.zoom_apps.scopes import Scope
 from dashboard.settings import Settings, public_url_trouble
 
 

@@ -8,13 +8,12 @@ from uuid import UUID
 from sqlmodel import Session
 
 from dashboard.services.setup import checklist
-from dashboard.services.validation import evidence
+from dashboard.services.setup.checklist import SetUp, Tick
 from dashboard.services.status import zoom_app_summary
-from dashboard.services.zoom_apps import apps
-from dashboard.services.setup.checklist import SetUp
-from dashboard.services.setup.checklist import Tick
-from dashboard.services.validation.evidence import ValidationStatus
 from dashboard.services.status.zoom_app_summary import ZoomAppSummary
+from dashboard.services.validation import evidence
+from dashboard.services.validation.evidence import ValidationStatus
+from dashboard.services.zoom_apps import apps
 from dashboard.settings import Settings
 
 

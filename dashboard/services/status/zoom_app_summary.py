@@ -17,8 +17,8 @@ from dashboard.models.zoom_app import (
     ZoomApp,
 )
 from dashboard.services import urls
-from dashboard.services.validation import evidence
 from dashboard.services.recall import workspaces
+from dashboard.services.validation import evidence
 from dashboard.services.validation.evidence import Evidence
 from dashboard.settings import Settings
 

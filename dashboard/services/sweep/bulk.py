@@ -17,20 +17,17 @@ from sqlmodel import Session, col, or_, select, update
 
 from dashboard.clients.recall.api import Recall
 from dashboard.clients.recall.operations import Operation
-from dashboard.clients.recall.replies import CredentialStatus
-from dashboard.clients.recall.replies import RecallCredential
-from dashboard.clients.recall.replies import Stretch
+from dashboard.clients.recall.replies import CredentialStatus, RecallCredential, Stretch
 from dashboard.columns import UtcDateTime
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.watch import Watch
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.recall import budgets
 from dashboard.services.connections import mappings
-from dashboard.services.setup import checklist
-from dashboard.services.recall import workspaces
+from dashboard.services.recall import budgets, workspaces
 from dashboard.services.runtime import Services
+from dashboard.services.setup import checklist
 
 MAPPINGS_EVERY = timedelta(minutes=5)
 UNHEALTHY_EVERY = timedelta(minutes=5)

@@ -18,15 +18,12 @@ from dashboard.errors import VaultError
 from dashboard.models.connection import Connection
 from dashboard.models.webhook import Webhook, WebhookBody
 from dashboard.models.zoom_app import Kind, ZoomApp
-from dashboard.services.connections import members
-from dashboard.services.connections import recording
-from dashboard.services.token_states import removals
-from dashboard.services.timeline import notes
+from dashboard.services.connections import members, recording
+from dashboard.services.connections.event_facts import Profile, Removal, read
 from dashboard.services.runtime import Services
-from dashboard.services.connections.event_facts import Profile
-from dashboard.services.connections.event_facts import Removal
-from dashboard.services.connections.event_facts import read
 from dashboard.services.sweep.following import hasten
+from dashboard.services.timeline import notes
+from dashboard.services.token_states import removals
 from dashboard.vault import Vault
 
 USER_UPDATED = "a user.updated webhook"

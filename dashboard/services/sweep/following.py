@@ -19,8 +19,7 @@ from dashboard.models.connection import Connection
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.sweep.bulk import MAPPINGS_EVERY
-from dashboard.services.sweep.bulk import hasten_mappings
+from dashboard.services.sweep.bulk import MAPPINGS_EVERY, hasten_mappings
 
 _CALM = timedelta(seconds=15)
 _NEWEST = 300

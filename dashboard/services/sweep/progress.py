@@ -15,8 +15,7 @@ from dashboard.columns import Unindexed
 from dashboard.models.connection import Connection
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.recall import budget_counts
-from dashboard.services.recall import budgets
+from dashboard.services.recall import budget_counts, budgets
 
 DAY = timedelta(days=1)
 MOST_WAITING = 1000

@@ -2,8 +2,9 @@
 
 What fails or was never seen comes first, then what is due the longest. A few looks at
 once, so that slow answers stop neither the others nor the chores behind this one.
-Many workers share the work: each look is a lease (services/connections/connections.py). How soon
-one comes again: services/token_states/pace.py; who is left alone: services/sweep/backoff.py.
+Many workers share the work: each look is a lease
+(services/connections/connections.py). How soon one comes again:
+services/token_states/pace.py; who is left alone: services/sweep/backoff.py.
 """
 
 from collections import Counter
@@ -19,21 +20,19 @@ from dashboard.clients.recall.operations import Operation
 from dashboard.columns import Unindexed
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.token_states import who_acts
 from dashboard.services.connect import attempts
-from dashboard.services.recall import budgets
-from dashboard.services.sweep import bulk
 from dashboard.services.connections import connections
-from dashboard.services.token_states import pace
-from dashboard.services.sweep.bulk import MappingsReader
-from dashboard.services.runtime import Services
-from dashboard.services.sweep.following import follow
-from dashboard.threads import Hands
 from dashboard.services.connections.asking import Look
-from dashboard.services.token_states.pace import Pace
+from dashboard.services.recall import budgets
+from dashboard.services.runtime import Services
+from dashboard.services.sweep import bulk
 from dashboard.services.sweep.backoff import Patience
-from dashboard.services.token_states.rules import held_up
-from dashboard.services.token_states.rules import judge
+from dashboard.services.sweep.bulk import MappingsReader
+from dashboard.services.sweep.following import follow
+from dashboard.services.token_states import pace, who_acts
+from dashboard.services.token_states.pace import Pace
+from dashboard.services.token_states.rules import held_up, judge
+from dashboard.threads import Hands
 
 _AT_ONCE = 8
 _PATIENCE_S = 0.5

@@ -10,12 +10,11 @@ from uuid import UUID
 from sqlmodel import Session
 
 from dashboard.clients.recall.replies import RecallLog
+from dashboard.formatting import grouped
 from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.connection_event import ConnectionEvent
 from dashboard.models.ids import new_id
-from dashboard.formatting import grouped
-from dashboard.services.timeline.timeline import note
-from dashboard.services.timeline.timeline import note_many
+from dashboard.services.timeline.timeline import note, note_many
 
 _NAMED = 5
 _LOG_ENTRIES = 50

@@ -14,9 +14,8 @@ from dashboard.models.connection import AttemptOutcome, ConnectAttempt, Connecti
 from dashboard.models.connection_event import ConnectionEvent
 from dashboard.models.ids import first_id, time_of
 from dashboard.models.webhook import Outcome
-from dashboard.services.webhook_log import filters
-from dashboard.services.webhook_log import search
 from dashboard.services.paging.keyset import Place
+from dashboard.services.webhook_log import filters, search
 from dashboard.services.webhook_log.filters import WebhookFilter
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -177,9 +176,7 @@ def webhooks(
     """Return the webhooks about its user or, of an account-level app, its account."""
     wanted = filters.wanted(session, WebhookFilter(connection_id=connection.id))
     before = None if bound is None else bound.id_for(Rank.WEBHOOK)
-    found = search.find(
-        session, wanted, place=Place(before=before, limit=limit)
-    )
+    found = search.find(session, wanted, place=Place(before=before, limit=limit))
     return [
         Line(
             at=time_of(row.id),

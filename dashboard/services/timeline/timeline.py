@@ -20,10 +20,7 @@ from dashboard.models.connection import Connection
 from dashboard.models.connection_event import ConnectionEvent
 from dashboard.models.ids import new_id
 from dashboard.services.timeline import sources
-from dashboard.services.timeline.sources import EPOCH
-from dashboard.services.timeline.sources import LARGEST_UUID
-from dashboard.services.timeline.sources import Bound
-from dashboard.services.timeline.sources import Line
+from dashboard.services.timeline.sources import EPOCH, LARGEST_UUID, Bound, Line
 
 __all__ = ["PAGE", "Line", "Page", "lines", "note", "note_many"]
 

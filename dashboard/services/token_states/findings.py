@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from dashboard.clients.recall.replies import AccessToken
-from dashboard.clients.recall.replies import RecallCredential
+from dashboard.clients.recall.replies import AccessToken, RecallCredential
 from dashboard.clients.zoom.api import ZoomUser
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import TokenState

@@ -13,8 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from dashboard.clients.recall.replies import AccessToken
-from dashboard.clients.zoom.api import JoinToken
-from dashboard.clients.zoom.api import ZoomApi
+from dashboard.clients.zoom.api import JoinToken, ZoomApi
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import Kind

@@ -8,19 +8,17 @@ import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from dashboard.clients.recall.replies import AccessToken
-from dashboard.clients.recall.replies import CredentialStatus
-from dashboard.clients.recall.replies import RecallCredential
+from dashboard.clients.recall.replies import (
+    AccessToken,
+    CredentialStatus,
+    RecallCredential,
+)
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import TokenState
 from dashboard.models.zoom_app import Kind
 from dashboard.services.token_states import who_acts
-from dashboard.services.token_states.findings import Finding
-from dashboard.services.token_states.findings import Seen
-from dashboard.services.token_states.findings import unknown
-from dashboard.services.token_states.findings import words
-from dashboard.services.token_states.scopes import lacks_scopes
-from dashboard.services.token_states.scopes import missing_scopes
+from dashboard.services.token_states.findings import Finding, Seen, unknown, words
+from dashboard.services.token_states.scopes import lacks_scopes, missing_scopes
 
 RENEWED_BEFORE = timedelta(minutes=5)
 """A token with less left should have been renewed by Recall already."""

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import TokenState
 from dashboard.models.zoom_app import Kind, ScopeStyle
+from dashboard.services.token_states.findings import Finding, words
 from dashboard.services.zoom_apps import scopes
-from dashboard.services.token_states.findings import Finding
-from dashboard.services.token_states.findings import words
 
 _CODE = "4711"
 _SCOPE = re.compile(r"[a-z_]+(?::[a-z_0-9]+)+")

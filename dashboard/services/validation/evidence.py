@@ -13,18 +13,21 @@ from dashboard.models.check import Check, Finding, Source
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import Routing, ZoomApp
-from dashboard.services.validation.limits import FAILURES_ALLOWED
-from dashboard.services.validation.limits import GRACE
-from dashboard.services.validation.limits import REPEATED_EVERY
-from dashboard.services.validation.limits import SAME_ROUND
-from dashboard.services.validation.limits import SKEW
+from dashboard.services.validation.limits import (
+    FAILURES_ALLOWED,
+    GRACE,
+    REPEATED_EVERY,
+    SAME_ROUND,
+    SKEW,
+)
+from dashboard.services.validation.recall_clock import echoes_apart, recalls
+from dashboard.services.validation.states import (
+    Evidence,
+    State,
+    ValidationStatus,
+    worse,
+)
 from dashboard.services.validation.zoom_clock import ours
-from dashboard.services.validation.recall_clock import echoes_apart
-from dashboard.services.validation.recall_clock import recalls
-from dashboard.services.validation.states import Evidence
-from dashboard.services.validation.states import State
-from dashboard.services.validation.states import ValidationStatus
-from dashboard.services.validation.states import worse
 
 __all__ = [
     "CHALLENGE",

@@ -11,18 +11,22 @@ from datetime import datetime
 
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.zoom_app import Routing
-from dashboard.services.validation.limits import LIMITS
-from dashboard.services.validation.limits import REPEATED_EVERY
-from dashboard.services.validation.limits import SKEW
-from dashboard.services.validation.limits import is_within
-from dashboard.services.validation.limits import missed
-from dashboard.services.validation.limits import span
-from dashboard.services.validation.states import MAILS
-from dashboard.services.validation.states import Evidence
-from dashboard.services.validation.states import State
-from dashboard.services.validation.states import ValidationStatus
-from dashboard.services.validation.states import late
-from dashboard.services.validation.states import timed
+from dashboard.services.validation.limits import (
+    LIMITS,
+    REPEATED_EVERY,
+    SKEW,
+    is_within,
+    missed,
+    span,
+)
+from dashboard.services.validation.states import (
+    MAILS,
+    Evidence,
+    State,
+    ValidationStatus,
+    late,
+    timed,
+)
 
 _PROVES = {Finding.GOOD, Finding.SECRET_MISMATCH, Finding.FAILED}
 _ANSWERS = _PROVES | {Finding.GONE}

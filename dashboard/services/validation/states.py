@@ -10,8 +10,7 @@ from enum import StrEnum
 
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.zoom_app import Routing
-from dashboard.services.validation.limits import FAILURES_ALLOWED
-from dashboard.services.validation.limits import REPEATED_EVERY
+from dashboard.services.validation.limits import FAILURES_ALLOWED, REPEATED_EVERY
 
 SWITCH_ON = "Re-enable the event subscription in Zoom, press Validate, then Save."
 MAILS = (

@@ -8,18 +8,22 @@ from datetime import datetime
 
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.zoom_app import Routing
-from dashboard.services.validation.limits import FAILURES_ALLOWED
-from dashboard.services.validation.limits import REPEATED_EVERY
-from dashboard.services.validation.limits import is_within
-from dashboard.services.validation.limits import missed
-from dashboard.services.validation.limits import span
-from dashboard.services.validation.states import MAILS
-from dashboard.services.validation.states import SWITCH_ON
-from dashboard.services.validation.states import Evidence
-from dashboard.services.validation.states import State
-from dashboard.services.validation.states import ValidationStatus
-from dashboard.services.validation.states import late
-from dashboard.services.validation.states import timed
+from dashboard.services.validation.limits import (
+    FAILURES_ALLOWED,
+    REPEATED_EVERY,
+    is_within,
+    missed,
+    span,
+)
+from dashboard.services.validation.states import (
+    MAILS,
+    SWITCH_ON,
+    Evidence,
+    State,
+    ValidationStatus,
+    late,
+    timed,
+)
 
 _CHANGED = (
     "The secret token was changed since Zoom last called. Press Validate in Zoom to "

@@ -11,9 +11,7 @@ from dashboard.models.connection import Connection
 from dashboard.models.ids import first_id
 from dashboard.models.webhook import DEAD, Outcome
 from dashboard.models.zoom_app import Kind, ZoomApp
-from dashboard.services.webhook_log.search import LARGEST_ID
-from dashboard.services.webhook_log.search import Key
-from dashboard.services.webhook_log.search import Wanted
+from dashboard.services.webhook_log.search import LARGEST_ID, Key, Wanted
 
 _NOTHING = Wanted(below=0)
 

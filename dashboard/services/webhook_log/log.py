@@ -13,20 +13,15 @@ from sqlmodel import Session, col, select
 
 from dashboard.db import Database
 from dashboard.errors import NotFoundError
+from dashboard.formatting import age_words
 from dashboard.models.connection import Connection
 from dashboard.models.ids import time_of
 from dashboard.models.webhook import Webhook, WebhookBody
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.paging.keyset import Place
-from dashboard.formatting import age_words
-from dashboard.services.webhook_log.filters import WebhookFilter
-from dashboard.services.webhook_log.filters import wanted
-from dashboard.services.webhook_log.search import Count
-from dashboard.services.webhook_log.search import count_as_far
-from dashboard.services.webhook_log.search import event_names
-from dashboard.services.webhook_log.search import find
-from dashboard.services.webhook_log.traces import Trace
-from dashboard.services.webhook_log.traces import get
+from dashboard.services.webhook_log.filters import WebhookFilter, wanted
+from dashboard.services.webhook_log.search import Count, count_as_far, event_names, find
+from dashboard.services.webhook_log.traces import Trace, get
 from dashboard.vault import Vault
 
 COUNTED = 100

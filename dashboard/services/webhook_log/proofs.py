@@ -8,12 +8,11 @@ from sqlmodel import Session
 
 from dashboard.models.webhook import Attempt, Webhook
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.receiver.signatures import NamedSecret
-from dashboard.services.receiver.signatures import usable
+from dashboard.services.receiver.signatures import NamedSecret, usable
 from dashboard.services.receiver.signers import signer
+from dashboard.services.webhook_log.log import Request
 from dashboard.services.webhook_log.story import names
 from dashboard.services.webhook_log.traces import Trace
-from dashboard.services.webhook_log.log import Request
 from dashboard.vault import Vault
 
 

@@ -9,9 +9,7 @@ from uuid import UUID
 from sqlmodel import Session, col, func, select
 
 from dashboard.models.webhook import Refusal, RefusalCount
-from dashboard.services.paging.keyset import Place
-from dashboard.services.paging.keyset import Turn
-from dashboard.services.paging.keyset import turn
+from dashboard.services.paging.keyset import Place, Turn, turn
 from dashboard.services.receiver.signatures import Cause
 
 COUNTED = 100

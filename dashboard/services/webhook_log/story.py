@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
+from dashboard.formatting import age_words
 from dashboard.models.resend import RedeliveryOutcome
 from dashboard.models.webhook import Attempt, Outcome
-from dashboard.formatting import age_words
-from dashboard.services.webhook_log.traces import Resent
-from dashboard.services.webhook_log.traces import Trace
+from dashboard.services.webhook_log.traces import Resent, Trace
 
 _OK = range(200, 300)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -14,13 +14,11 @@ from sqlmodel import Session, col, select
 from dashboard.errors import ConflictError, NotFoundError
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.relay import holds
-from dashboard.services.zoom_apps import succession
-from dashboard.services.validation import schedule
-from dashboard.services.zoom_apps.credentials import NewZoomApp
-from dashboard.services.zoom_apps.credentials import ZoomAppChanges
-from dashboard.services.zoom_apps.credentials import tidy
 from dashboard.services.receiver.signatures import NamedSecret
+from dashboard.services.relay import holds
+from dashboard.services.validation import schedule
+from dashboard.services.zoom_apps import succession
+from dashboard.services.zoom_apps.credentials import NewZoomApp, ZoomAppChanges, tidy
 from dashboard.vault import Vault, fingerprint
 
 _SLUG_WORDS = 40

@@ -14,19 +14,19 @@ from pydantic import SecretStr
 from dashboard.errors import InvalidInputError
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Environment, ZoomApp
-from dashboard.services import urls
-from dashboard.services import audit
-from dashboard.services.zoom_apps import credentials
-from dashboard.services.zoom_apps import custody
-from dashboard.services.zoom_apps import secret_changes
-from dashboard.services.zoom_apps import secret_token_use
-from dashboard.services.zoom_apps import apps
+from dashboard.services import audit, urls
 from dashboard.services.audit import Actor
 from dashboard.services.runtime import Services
-from dashboard.services.zoom_apps.credentials import NewZoomApp
-from dashboard.services.zoom_apps.credentials import ZoomAppChanges
-from dashboard.services.zoom_apps.secret_changes import Entry
+from dashboard.services.zoom_apps import (
+    apps,
+    credentials,
+    custody,
+    secret_changes,
+    secret_token_use,
+)
 from dashboard.services.zoom_apps.apps import Proof
+from dashboard.services.zoom_apps.credentials import NewZoomApp, ZoomAppChanges
+from dashboard.services.zoom_apps.secret_changes import Entry
 
 
 class WrongPairError(InvalidInputError):
@@ -65,9 +65,7 @@ def create(services: Services, values: NewZoomApp, *, actor: Actor) -> Entered:
     _require_not_wrong(proof, values.environment)
     now = services.clock.now()
     with services.database.writing() as session:
-        made = apps.create(
-            session, services.vault, values=values, now=now, proof=proof
-        )
+        made = apps.create(session, services.vault, values=values, now=now, proof=proof)
         subject = _words(made)
         if made.succeeds_id is not None:
             subject += f": to replace {made.succeeds_id}"

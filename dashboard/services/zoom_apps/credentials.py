@@ -13,9 +13,7 @@ from dashboard.models.zoom_app import (
     ScopeStyle,
     TokenCustody,
 )
-from dashboard.pasted import require_whole
-from dashboard.pasted import trim
-from dashboard.pasted import trim_secret
+from dashboard.pasted import require_whole, trim, trim_secret
 
 _NAME_LENGTH = 80
 

@@ -15,10 +15,10 @@ from dashboard.errors import ConflictError, InvalidInputError
 from dashboard.models.connection import Connection
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services import audit
-from dashboard.services.grants import grants
-from dashboard.services.zoom_apps import apps
 from dashboard.services.audit import Actor
+from dashboard.services.grants import grants
 from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps import apps
 
 NAMES: Mapping[TokenCustody, str] = {
     TokenCustody.RECALL: "Recall",

@@ -20,13 +20,10 @@ from dashboard.models.ids import first_id
 from dashboard.models.secret_change import SecretChange
 from dashboard.models.webhook import Refusal, WebhookBody
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.zoom_apps import secret_changes
-from dashboard.services.zoom_apps import apps
-from dashboard.services.relay.queues import WEBHOOK
-from dashboard.services.relay.queues import announce
-from dashboard.services.relay.queues import is_waiting
 from dashboard.services.receiver.signatures import MISMATCHES
 from dashboard.services.receiver.signers import signer
+from dashboard.services.relay.queues import WEBHOOK, announce, is_waiting
+from dashboard.services.zoom_apps import apps, secret_changes
 from dashboard.vault import Vault
 
 TRIES = 7

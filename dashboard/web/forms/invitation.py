@@ -21,10 +21,9 @@ from dashboard.models.connection import AttemptOutcome
 from dashboard.models.invitation import InvitationState
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.connect import attempt_list
-from dashboard.services.invitations import listing
 from dashboard.services.connect.attempt_list import TOLD
-from dashboard.services.invitations.invitations import LASTS_DAYS
-from dashboard.services.invitations.invitations import LONGEST_DAYS
+from dashboard.services.invitations import listing
+from dashboard.services.invitations.invitations import LASTS_DAYS, LONGEST_DAYS
 
 _DAYS = f"A link lasts 1 to {LONGEST_DAYS} days."
 _LONGEST_LIST = 500_000

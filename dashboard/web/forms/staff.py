@@ -11,8 +11,7 @@ from wtforms import (  # type: ignore[attr-defined]  # SelectChoice: newer than 
 from wtforms.validators import DataRequired, Length
 
 from dashboard.models.staff import Role
-from dashboard.services.staff.accounts import LONGEST_PASSWORD
-from dashboard.services.staff.accounts import SHORTEST_PASSWORD
+from dashboard.services.staff.accounts import LONGEST_PASSWORD, SHORTEST_PASSWORD
 
 _NEEDS_EMAIL = DataRequired("Type the e-mail address.")
 _ROLES = [

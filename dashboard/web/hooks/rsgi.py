@@ -15,16 +15,10 @@ from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope
 
 from dashboard.errors import StorageError
 from dashboard.services.receiver import requests
-from dashboard.services.receiver.requests import Incoming
-from dashboard.services.receiver.requests import Reply
+from dashboard.services.receiver.requests import Incoming, Reply
 from dashboard.web.hooks import request as incoming
-from dashboard.web.hooks.request import MAX_BODY_BYTES
-from dashboard.web.hooks.request import UnreadableError
-from dashboard.web.hooks.wsgi import ADDRESS
-from dashboard.web.hooks.wsgi import PHRASES
-from dashboard.web.hooks.wsgi import RETRY_AFTER_S
-from dashboard.web.hooks.wsgi import Needs
-from dashboard.web.hooks.wsgi import log_refusal
+from dashboard.web.hooks.request import MAX_BODY_BYTES, UnreadableError
+from dashboard.web.hooks.wsgi import ADDRESS, PHRASES, RETRY_AFTER_S, Needs, log_refusal
 
 _THREADS = 8
 _LARGE_BYTES = 64 * 1024

@@ -16,8 +16,8 @@ import structlog
 from dashboard.clock import Clock
 from dashboard.errors import StorageError
 from dashboard.services.receiver import requests
-from dashboard.services.receiver.writer import Intake
 from dashboard.services.receiver.requests import Reply
+from dashboard.services.receiver.writer import Intake
 from dashboard.web.hooks import request as incoming
 from dashboard.web.hooks.request import UnreadableError
 

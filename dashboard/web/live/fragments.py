@@ -13,8 +13,7 @@ from dashboard.models.staff import Role
 from dashboard.services.live import topics
 from dashboard.web import access, signin
 from dashboard.web.context import GATHERED
-from dashboard.web.live.board import Draw
-from dashboard.web.live.board import Fragment
+from dashboard.web.live.board import Draw, Fragment
 
 _log = structlog.get_logger()
 

@@ -20,9 +20,7 @@ from dashboard.models.staff import Role
 from dashboard.services.live import topics as changes
 from dashboard.services.staff import accounts
 from dashboard.settings import Settings
-from dashboard.web.live.board import Board
-from dashboard.web.live.board import Draw
-from dashboard.web.live.board import Fragment
+from dashboard.web.live.board import Board, Draw, Fragment
 from dashboard.web.live.streams import EventStream
 from dashboard.web.signin import Person
 

@@ -9,17 +9,13 @@ from flask import Response, request, url_for
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.erasure import Erasure
 from dashboard.models.zoom_app import Kind, ZoomApp
-from dashboard.services.token_states import who_acts
 from dashboard.services import urls
-from dashboard.services.connections import listing
-from dashboard.services.connections import connections
+from dashboard.services.connections import connections, listing, members, pmis
 from dashboard.services.erasure import erasures
-from dashboard.services.token_states import join_tokens
-from dashboard.services.connections import members
-from dashboard.services.connections import pmis
 from dashboard.services.timeline import timeline
-from dashboard.services.zoom_apps import apps
+from dashboard.services.token_states import join_tokens, who_acts
 from dashboard.services.token_states.who_acts import Who
+from dashboard.services.zoom_apps import apps
 from dashboard.web import htmx
 from dashboard.web.context import db, services
 

@@ -8,10 +8,8 @@ from flask import Response, make_response, render_template, request, url_for
 
 from dashboard.errors import ConflictError
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.connect import flow
-from dashboard.services.connect import page_designs
-from dashboard.services.zoom_apps import scopes
-from dashboard.services.zoom_apps import succession
+from dashboard.services.connect import flow, page_designs
+from dashboard.services.zoom_apps import scopes, succession
 from dashboard.services.zoom_apps.scopes import Scope
 from dashboard.web import htmx
 from dashboard.web.context import db, services

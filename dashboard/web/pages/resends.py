@@ -9,14 +9,13 @@ from uuid import UUID
 from flask import url_for
 from sqlmodel import Session
 
+from dashboard.formatting import age_words, grouped
 from dashboard.models.resend import Resend, ResendState
-from dashboard.services.resends import resends
-from dashboard.services.webhook_log import log
-from dashboard.formatting import grouped
 from dashboard.services.paging.keyset import Place
+from dashboard.services.resends import resends
 from dashboard.services.resends.queries import from_query
 from dashboard.services.resends.resends import Progress
-from dashboard.formatting import age_words
+from dashboard.services.webhook_log import log
 from dashboard.services.webhook_log.log import WebhookFilter
 from dashboard.web.charts import Part, parts_bar
 from dashboard.web.filters import absolute

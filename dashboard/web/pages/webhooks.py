@@ -8,14 +8,10 @@ from flask import url_for
 from sqlmodel import Session
 
 from dashboard.models.webhook import Outcome, Refusal
-from dashboard.services.webhook_log import refused
-from dashboard.services.webhook_log import log
 from dashboard.services.paging.keyset import Turn
 from dashboard.services.validation.evidence import CHALLENGE
-from dashboard.services.webhook_log.log import COUNTED
-from dashboard.services.webhook_log.log import Count
-from dashboard.services.webhook_log.log import Page
-from dashboard.services.webhook_log.log import WebhookFilter
+from dashboard.services.webhook_log import log, refused
+from dashboard.services.webhook_log.log import COUNTED, Count, Page, WebhookFilter
 
 _DAY = timedelta(hours=24)
 

@@ -5,12 +5,12 @@ from uuid import UUID
 from flask import render_template
 from flask.typing import ResponseReturnValue
 
-from dashboard.services.recall_apps import deleted
 from dashboard.services.going_live import starting
-from dashboard.services.status import zoom_app
-from dashboard.services.zoom_apps import apps
+from dashboard.services.recall_apps import deleted
 from dashboard.services.recall_apps.creation import CreateResult
+from dashboard.services.status import zoom_app
 from dashboard.services.status.zoom_app import ZoomAppPage
+from dashboard.services.zoom_apps import apps
 from dashboard.web import charts
 from dashboard.web.context import db, gathered, now, services
 from dashboard.web.forms.zoom_app import CreateInRecallForm

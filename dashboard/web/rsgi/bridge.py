@@ -14,9 +14,8 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope
 
+from dashboard.web.hooks.request import UnreadableError, declared_bytes
 from dashboard.web.hooks.rsgi import read_body
-from dashboard.web.hooks.request import UnreadableError
-from dashboard.web.hooks.request import declared_bytes
 
 _BODY_TIMEOUT_S = 60.0
 _LOOK_EVERY_S = 1.0

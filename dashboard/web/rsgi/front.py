@@ -9,9 +9,9 @@ from types import FrameType
 from granian.rsgi import HTTPProtocol, Scope
 
 from dashboard.web import token_endpoint
-from dashboard.web.rsgi.bridge import Bridge
 from dashboard.web.hooks.rsgi import Door
 from dashboard.web.hooks.wsgi import PREFIX
+from dashboard.web.rsgi.bridge import Bridge
 from dashboard.web.token_endpoint import TokenDoor
 
 

@@ -5,11 +5,10 @@ from urllib.parse import urlencode
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
-from dashboard.services.connect import lost_attempts
-from dashboard.services.connect import attempt_list
-from dashboard.services.zoom_apps import apps as zoom_apps
+from dashboard.services.connect import attempt_list, lost_attempts
 from dashboard.services.connect.attempt_list import TOLD
 from dashboard.services.staff.permissions import Permission
+from dashboard.services.zoom_apps import apps as zoom_apps
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import db, now

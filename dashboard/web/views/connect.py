@@ -10,15 +10,12 @@ from flask import Blueprint, Response, make_response, request, url_for
 
 from dashboard.errors import NotFoundError
 from dashboard.models.connection import AttemptOutcome
-from dashboard.services.connect import attempts
-from dashboard.services.connect import flow
-from dashboard.services.connect import own_connections
-from dashboard.services.connect import page_designs
+from dashboard.services.connect import attempts, flow, own_connections, page_designs
 from dashboard.services.connect.callbacks import Stop
-from dashboard.web.pages import hosted
 from dashboard.web import htmx
 from dashboard.web.access import public
 from dashboard.web.context import db, services
+from dashboard.web.pages import hosted
 
 bp = Blueprint("connect", __name__)
 

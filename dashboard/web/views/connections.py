@@ -10,22 +10,18 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection, TokenState
-from dashboard.services.token_states import who_acts
-from dashboard.services.connections import actions
+from dashboard.services.connections import actions, connections, listing, pmis
 from dashboard.services.connections import filters as connection_filters
-from dashboard.services.connections import listing
-from dashboard.services.connections import connections
-from dashboard.services.connections import pmis
-from dashboard.services.sweep import progress
-from dashboard.services.zoom_apps import apps as zoom_apps
 from dashboard.services.connections.filters import Filters
 from dashboard.services.staff.permissions import Permission
-from dashboard.web.pages import connection
-from dashboard.web import exports
-from dashboard.web import htmx
+from dashboard.services.sweep import progress
+from dashboard.services.token_states import who_acts
+from dashboard.services.zoom_apps import apps as zoom_apps
+from dashboard.web import exports, htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, services
 from dashboard.web.forms.connection import filter_form
+from dashboard.web.pages import connection
 
 bp = Blueprint("connections", __name__, url_prefix="/connections")
 

@@ -7,8 +7,8 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.errors import ConflictError, InvalidInputError
 from dashboard.models.zoom_app import TokenCustody
-from dashboard.services.zoom_apps import custody
 from dashboard.services.staff.permissions import Permission
+from dashboard.services.zoom_apps import custody
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, services

@@ -12,30 +12,28 @@ from pydantic import SecretStr
 from dashboard.errors import ConflictError, InvalidInputError
 from dashboard.models.connection import Connection
 from dashboard.models.zoom_app import Environment, Routing, ScopeStyle, ZoomApp
+from dashboard.pasted import trim
 from dashboard.services import urls
 from dashboard.services.connections import listing
-from dashboard.services.zoom_apps import credential_checks
-from dashboard.services.going_live import starting
-from dashboard.services.going_live import retiring
-from dashboard.services.zoom_apps import succession
-from dashboard.services.recall import workspaces
-from dashboard.services.zoom_apps import apps
-from dashboard.services.connections.filters import Filters
-from dashboard.services.connections.filters import Sort
-from dashboard.services.zoom_apps.credentials import NewZoomApp
+from dashboard.services.connections.filters import Filters, Sort
+from dashboard.services.going_live import retiring, starting
 from dashboard.services.going_live.starting import Glance
-from dashboard.pasted import trim
+from dashboard.services.recall import workspaces
 from dashboard.services.staff.permissions import Permission
+from dashboard.services.zoom_apps import apps, credential_checks, succession
+from dashboard.services.zoom_apps.credentials import NewZoomApp
 from dashboard.web import exports, htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, services
+from dashboard.web.forms.going_live import (
+    ALL,
+    MOVED,
+    NOT_YET,
+    LinkForm,
+    ProductionForm,
+    ProgressForm,
+)
 from dashboard.web.pages.saved_pair import say
-from dashboard.web.forms.going_live import ALL
-from dashboard.web.forms.going_live import MOVED
-from dashboard.web.forms.going_live import NOT_YET
-from dashboard.web.forms.going_live import LinkForm
-from dashboard.web.forms.going_live import ProductionForm
-from dashboard.web.forms.going_live import ProgressForm
 
 bp = Blueprint("moving", __name__, url_prefix="/zoom-apps/<uuid:zoom_app_id>")
 
@@ -206,9 +204,7 @@ def _progress_page(found: Glance, production: ZoomApp) -> ResponseReturnValue:
     connect_url = urls.connect_url(services().public_url, production.slug)
     wanted = request.args.get("format")
     if wanted in ("csv", "json"):
-        rows = _rows(
-            listing.everything(services().database, filters), connect_url
-        )
+        rows = _rows(listing.everything(services().database, filters), connect_url)
         name = f"{form.show}-{development.slug}"
         if wanted == "csv":
             return exports.csv_file(name, _COLUMNS, rows)

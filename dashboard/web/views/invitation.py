@@ -11,15 +11,13 @@ from dashboard.errors import NotFoundError, UpstreamError
 from dashboard.models.invitation import Invitation, InvitationState
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
-from dashboard.services.connect import flow
+from dashboard.services.connect import flow, own_connections
 from dashboard.services.connections import actions
-from dashboard.services.invitations import states
-from dashboard.services.invitations import invitations
-from dashboard.services.connect import own_connections
-from dashboard.web.pages import hosted
+from dashboard.services.invitations import invitations, states
 from dashboard.web import htmx
 from dashboard.web.access import public
 from dashboard.web.context import db, now, services
+from dashboard.web.pages import hosted
 
 bp = Blueprint("invited", __name__, url_prefix="/connect/<slug>/i/<secret>")
 

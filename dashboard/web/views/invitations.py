@@ -22,14 +22,11 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.errors import ConflictError, InvalidInputError
 from dashboard.services.connections import connections
-from dashboard.services.invitations import csv_import
-from dashboard.services.invitations import listing
+from dashboard.services.invitations import csv_import, invitations, listing
 from dashboard.services.invitations import states as invitation_states
-from dashboard.services.invitations import invitations
-from dashboard.services.zoom_apps import apps as zoom_apps
-from dashboard.services.invitations.invitations import Made
-from dashboard.services.invitations.invitations import Wanted
+from dashboard.services.invitations.invitations import Made, Wanted
 from dashboard.services.staff.permissions import Permission
+from dashboard.services.zoom_apps import apps as zoom_apps
 from dashboard.web import exports, htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, services

@@ -7,8 +7,7 @@ from flask import Blueprint, Response, abort, request
 from dashboard.services.live import topics as changes
 from dashboard.services.staff.permissions import Permission
 from dashboard.web.access import requires
-from dashboard.web.live.watcher import NoPlaceError
-from dashboard.web.live.watcher import watcher
+from dashboard.web.live.watcher import NoPlaceError, watcher
 from dashboard.web.signin import Person, person
 
 bp = Blueprint("live", __name__, url_prefix="/live")

@@ -7,14 +7,12 @@ from flask import Blueprint, Response, render_template
 from flask.typing import ResponseReturnValue
 
 from dashboard.errors import ConflictError
-from dashboard.services.marketplace import console
-from dashboard.services.marketplace import manifest
+from dashboard.services.marketplace import console, manifest, subscriptions
 from dashboard.services.marketplace import review as review_texts
-from dashboard.services.marketplace import subscriptions
-from dashboard.services.zoom_apps import apps
 from dashboard.services.marketplace.console import Console
-from dashboard.services.staff.permissions import Permission
 from dashboard.services.marketplace.subscriptions import Seen
+from dashboard.services.staff.permissions import Permission
+from dashboard.services.zoom_apps import apps
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, services
 

@@ -5,9 +5,9 @@ import hmac
 from flask import Blueprint, Response, abort, request
 
 from dashboard.services import metrics
-from dashboard.web.live import watcher
 from dashboard.web.access import public
 from dashboard.web.context import db, now, services
+from dashboard.web.live import watcher
 
 bp = Blueprint("metrics", __name__)
 

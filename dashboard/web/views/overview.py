@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from flask import Blueprint, Response
 
 from dashboard.models.connection import TokenState
-from dashboard.services.status import attention
-from dashboard.services.status import overview
-from dashboard.services.status.overview import AppOverview
 from dashboard.services.staff.permissions import Permission
+from dashboard.services.status import attention, overview
+from dashboard.services.status.overview import AppOverview
 from dashboard.web import charts, htmx
 from dashboard.web.access import requires
 from dashboard.web.charts import Hour, HourBars, Part, PartsBar

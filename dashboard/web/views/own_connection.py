@@ -9,13 +9,12 @@ from flask import Blueprint, Response, request, url_for
 
 from dashboard.errors import NotFoundError, UpstreamError
 from dashboard.services import audit
-from dashboard.services.connect import flow
+from dashboard.services.connect import flow, own_connections
 from dashboard.services.connections import actions
-from dashboard.services.connect import own_connections
-from dashboard.web.pages import hosted
 from dashboard.web import htmx
 from dashboard.web.access import public
 from dashboard.web.context import db, services
+from dashboard.web.pages import hosted
 
 bp = Blueprint("mine", __name__, url_prefix="/connect/<slug>")
 

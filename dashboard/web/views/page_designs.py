@@ -7,14 +7,14 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.errors import InvalidInputError
 from dashboard.services.connect import page_designs
-from dashboard.services.zoom_apps import apps
 from dashboard.services.connect.page_designs import LARGEST_LOGO_BYTES
 from dashboard.services.staff.permissions import Permission
-from dashboard.web.pages import hosted
+from dashboard.services.zoom_apps import apps
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, services
 from dashboard.web.forms.page_design import PageDesignForm
+from dashboard.web.pages import hosted
 
 bp = Blueprint(
     "page_designs", __name__, url_prefix="/zoom-apps/<uuid:zoom_app_id>/page"

@@ -9,20 +9,16 @@ from pydantic import SecretStr
 from dashboard.clients.recall.replies import RecallAppSecrets
 from dashboard.errors import ConflictError, InvalidInputError, UpstreamError
 from dashboard.models.zoom_app import Environment, Routing, ScopeStyle
-from dashboard.services.recall_apps import adoption
-from dashboard.services.recall_apps import user_import
-from dashboard.services.recall_apps import deleted
 from dashboard.services.probes import recall_webhook
-from dashboard.services.recall_apps import listing
 from dashboard.services.recall import workspaces
-from dashboard.services.recall_apps.adoption import TakenOver
-from dashboard.services.recall_apps.adoption import TakeOver
+from dashboard.services.recall_apps import adoption, deleted, listing, user_import
+from dashboard.services.recall_apps.adoption import TakenOver, TakeOver
 from dashboard.services.staff.permissions import Permission
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, services
-from dashboard.web.pages.saved_pair import say
 from dashboard.web.forms.recall_app import TakeOverForm
+from dashboard.web.pages.saved_pair import say
 
 bp = Blueprint("recall_apps", __name__)
 

@@ -13,20 +13,16 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.errors import ConflictError, InvalidInputError
 from dashboard.models.ids import new_id
-from dashboard.services.resends import actions
-from dashboard.services.resends import previews
-from dashboard.services.webhook_log import log
+from dashboard.services.resends import actions, previews
+from dashboard.services.resends.previews import Preview, preview
 from dashboard.services.staff.permissions import Permission
-from dashboard.services.resends.previews import Preview
-from dashboard.services.resends.previews import preview
+from dashboard.services.webhook_log import log
 from dashboard.web import htmx
-from dashboard.web.pages import resends
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, services
 from dashboard.web.forms.webhook import WebhookFilterForm, kept
-from dashboard.web.paging import LARGEST_ID
-from dashboard.web.paging import place
-from dashboard.web.paging import row_id
+from dashboard.web.pages import resends
+from dashboard.web.paging import LARGEST_ID, place, row_id
 
 bp = Blueprint("resends", __name__, url_prefix="/webhooks/resends")
 

@@ -6,8 +6,8 @@ from pydantic import SecretStr
 
 from dashboard.errors import ConflictError
 from dashboard.services import audit
-from dashboard.services.staff import accounts
 from dashboard.services.audit import Actor
+from dashboard.services.staff import accounts
 from dashboard.web import htmx, signin
 from dashboard.web.access import local_path, public
 from dashboard.web.context import actor, now, services

@@ -18,35 +18,24 @@ from dashboard.errors import ConflictError, NotFoundError
 from dashboard.models.connection import Connection
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Webhook
-from dashboard.services import urls
-from dashboard.services import audit
+from dashboard.services import audit, urls
 from dashboard.services.connections import connections
-from dashboard.services.webhook_log import proofs
-from dashboard.services.webhook_log import redaction
-from dashboard.services.webhook_log import refused
-from dashboard.services.resends import actions
-from dashboard.services.webhook_log import log
 from dashboard.services.erasure.redaction import of_webhook
 from dashboard.services.paging.keyset import Place
+from dashboard.services.resends import actions
 from dashboard.services.staff.permissions import Permission
+from dashboard.services.webhook_log import log, proofs, redaction, refused
+from dashboard.services.webhook_log.log import Request, Trace, WebhookFilter
 from dashboard.services.webhook_log.proofs import Finding
 from dashboard.services.webhook_log.story import steps
-from dashboard.services.webhook_log.log import Request
-from dashboard.services.webhook_log.log import Trace
-from dashboard.services.webhook_log.log import WebhookFilter
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, services
 from dashboard.web.forms.webhook import WebhookFilterForm, kept
-from dashboard.web.paging import LARGEST_ID
-from dashboard.web.paging import place
-from dashboard.web.paging import row_id
 from dashboard.web.pages.webhook_bodies import views
-from dashboard.web.pages.webhook_files import FORMATS
-from dashboard.web.pages.webhook_files import list_file
-from dashboard.web.pages.webhooks import list_context
-from dashboard.web.pages.webhooks import newer_words
-from dashboard.web.pages.webhooks import refused_context
+from dashboard.web.pages.webhook_files import FORMATS, list_file
+from dashboard.web.pages.webhooks import list_context, newer_words, refused_context
+from dashboard.web.paging import LARGEST_ID, place, row_id
 
 bp = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 

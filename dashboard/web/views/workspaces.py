@@ -8,14 +8,10 @@ from pydantic import SecretStr
 
 from dashboard.errors import ConflictError, InvalidInputError
 from dashboard.models.workspace import Verdict, Workspace
-from dashboard.services.recall import budget_page
-from dashboard.services.recall import callback_secrets
-from dashboard.services.recall import workspaces
-from dashboard.services.staff.permissions import Permission
+from dashboard.services.recall import budget_page, callback_secrets, workspaces
 from dashboard.services.recall.callback_secrets import Signing
-from dashboard.services.recall.workspaces import Entered
-from dashboard.services.recall.workspaces import KeyAnswer
-from dashboard.services.recall.workspaces import NewWorkspace
+from dashboard.services.recall.workspaces import Entered, KeyAnswer, NewWorkspace
+from dashboard.services.staff.permissions import Permission
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, services

@@ -16,31 +16,26 @@ from dashboard.models.zoom_app import (
     ScopeStyle,
     TokenCustody,
 )
-from dashboard.services.zoom_apps import credential_checks
+from dashboard.pasted import trim
 from dashboard.services.probes import recall_webhook
 from dashboard.services.recall_apps import creation
+from dashboard.services.recall_apps.creation import CreateResult, Creation
 from dashboard.services.rotation import rotations
-from dashboard.services.status import zoom_app as zoom_app_pages
-from dashboard.services.zoom_apps import apps
-from dashboard.services.zoom_apps.credentials import NewZoomApp
-from dashboard.services.zoom_apps.credentials import ZoomAppChanges
-from dashboard.pasted import trim
 from dashboard.services.staff.permissions import Permission
-from dashboard.services.recall_apps.creation import CreateResult
-from dashboard.services.recall_apps.creation import Creation
+from dashboard.services.status import zoom_app as zoom_app_pages
+from dashboard.services.zoom_apps import apps, credential_checks
+from dashboard.services.zoom_apps.credentials import NewZoomApp, ZoomAppChanges
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, services
-from dashboard.web.pages.saved_pair import say
 from dashboard.web.forms.zoom_app import (
     AdoptForm,
     CreateInRecallForm,
     NewZoomAppForm,
     ZoomAppForm,
 )
-from dashboard.web.pages.zoom_app import chart
-from dashboard.web.pages.zoom_app import look
-from dashboard.web.pages.zoom_app import show_page
+from dashboard.web.pages.saved_pair import say
+from dashboard.web.pages.zoom_app import chart, look, show_page
 
 bp = Blueprint("zoom_apps", __name__, url_prefix="/zoom-apps")
 
