@@ -20,6 +20,7 @@ from dashboard.clients.zoom.subscriptions import ZoomSubscriptions
 from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.staff import Staff
+from dashboard.services.connect import attempts as connect_attempts
 from dashboard.services.encryption.keys import open_vault, session_key
 from dashboard.services.erasure import steps
 from dashboard.services.grants import refreshing
@@ -243,6 +244,7 @@ def chores(services: Services) -> list[Callable[[], int]]:
         partial(checklist.note, services),
         partial(rotations.tend, services),
         partial(states.note_expired, services),
+        partial(connect_attempts.note_expired, services),
         partial(refreshing.refresh_due, services),
         sweep.Sweep(services),
         partial(steps.tend, services),

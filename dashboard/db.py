@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy import Connection, Engine, func, make_url, select
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session
@@ -229,3 +229,16 @@ def _sqlite_is_safe() -> bool:
     # https://www.sqlite.org/wal.html "the WAL-reset bug"; shared/design/stack.md.
     version = sqlite3.sqlite_version_info
     return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51)
+
+
+CHANNEL = "dashboard_due"
+"""On which PostgreSQL tells sleeping workers that something is due."""
+
+
+def announce(connection: Connection) -> None:
+    """Wake sleeping workers when this transaction commits; on SQLite they are here.
+
+    For whoever makes something due: a webhook, a resend, a hold that is mended.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_notify(CHANNEL, "")))

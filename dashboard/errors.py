@@ -113,3 +113,11 @@ class UpstreamError(DashboardError):
 
 class GrantLostError(DashboardError):
     """Zoom accepts a held grant no more: its user must reconnect."""
+
+
+def words(error: UpstreamError) -> str:
+    """Return what went wrong with what the vendor said, at most 500 characters."""
+    said = str(error)
+    if error.detail and error.detail not in said:
+        said = f"{said.rstrip('.')}: {error.detail}"
+    return said[:500]

@@ -15,6 +15,7 @@ from dashboard.models.zoom_app import TokenCustody
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom.records import Grant, ZoomUser
+from dashboard.services import urls
 from dashboard.services.grants import grants as held_grants
 from dashboard.services.grants import refresh_claims, refreshing
 from dashboard.services.grants.refresh_claims import Came, Claim
@@ -127,7 +128,7 @@ def a_held_stage(
     stage = a_connect_stage(
         services, sandbox, database=database, token_custody=TokenCustody.DASHBOARD
     )
-    services, key = stage.services, held_grants.new_key()
+    services, key = stage.services, urls.new_key()
     tokens, now = a_pair(stage), stage.services.clock.now()
     row = a_connection(
         stage.app, zoom_user_id=stage.ana.id, token_custody=TokenCustody.DASHBOARD

@@ -16,6 +16,7 @@ from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom.records import Grant
+from dashboard.services import urls
 from dashboard.services.grants import grants
 from dashboard.settings import parse_keys
 from dashboard.vault import Vault
@@ -70,7 +71,7 @@ class Holding:
             code_verifier=VERIFIER,
         )
         zoom.close()
-        now, key = datetime.now(UTC), grants.new_key()  # noqa: TID251 - of a process in real time
+        now, key = datetime.now(UTC), urls.new_key()  # noqa: TID251 - of a process in real time
         with database.writing() as session:
             app = session.get_one(ZoomApp, self.front.app_id)
             row = a_connection(

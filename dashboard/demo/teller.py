@@ -18,7 +18,7 @@ from dashboard.models.connection import Connection
 from dashboard.models.zoom_app import Environment, Kind, Routing
 from dashboard.services import urls
 from dashboard.services.audit import Actor
-from dashboard.services.connections import connections, recording
+from dashboard.services.connections import checking
 from dashboard.services.going_live import starting
 from dashboard.services.recall import workspaces
 from dashboard.services.recall.workspaces import NewWorkspace
@@ -199,7 +199,7 @@ class Story:
             query = select(Connection.id).where(col(Connection.zoom_user_id) == user_id)
             connection_id = session.exec(query).one()
         with suppress(UpstreamError):
-            connections.refresh(self.services, connection_id)
+            checking.refresh(self.services, connection_id)
 
     def remove_app(self, person: Person) -> None:
         """Let a person remove the app at Zoom."""
@@ -225,7 +225,7 @@ class Story:
         """Let somebody give Recall another secret token, past the dashboard."""
         with self.services.database.reading() as session:
             zoom_app = apps.get(session, self.apps[environment])
-            recall, recall_app_id = recording.recall_of(
+            recall, recall_app_id = workspaces.recall_of(
                 self.services, session, zoom_app
             )
         recall.update_app(recall_app_id, webhook_secret=_ANOTHER)

@@ -187,3 +187,7 @@ class ConnectAttempt(SQLModel, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+SETTLED = frozenset({TokenState.RECONNECT_NEEDED, TokenState.UNHEALTHY_IN_RECALL})
+"""States in which there is nothing left to bear out."""

@@ -1,8 +1,10 @@
 """The addresses that people carry to Zoom's console and to Recall."""
 
+import secrets
 from uuid import UUID
 
 from dashboard.clients.recall.api import REGIONS
+from dashboard.errors import ConflictError
 from dashboard.settings import Settings
 
 
@@ -29,3 +31,31 @@ def redirect_url(public_url: str) -> str:
 def recall_base_url(settings: Settings, region: str) -> str:
     """Return the Recall host of a workspace's region, or the one set for all."""
     return settings.recall_url or REGIONS[region]
+
+
+LONGEST_URL = 200
+"""Characters of an address that Recall takes."""
+
+
+_KEY_BYTES = 32
+
+
+def new_key() -> str:
+    """Return a key nobody can guess: 32 random bytes, 43 characters for a URL."""
+    return secrets.token_urlsafe(_KEY_BYTES)
+
+
+def token_url(public_url: str, key: str) -> str:
+    """Return where Recall asks for the token; it holds the key.
+
+    Raises:
+        ConflictError: It is longer than Recall takes, because of the public URL.
+    """
+    url = f"{public_url}/tokens/{key}"
+    if len(url) > LONGEST_URL:
+        raise ConflictError(
+            f"The address where Recall would ask for tokens has {len(url)} characters, "
+            f"and Recall takes {LONGEST_URL}. An admin has to set a shorter "
+            "DASHBOARD_PUBLIC_URL. No grant was taken."
+        )
+    return url

@@ -20,7 +20,8 @@ from dashboard.sandbox import serving
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import Grant as RecallGrant
 from dashboard.sandbox.zoom.records import Grant, ZoomUser
-from dashboard.services.connections import connections
+from dashboard.services import urls
+from dashboard.services.connections import checking, connections
 from dashboard.services.grants import grants, refreshing
 from dashboard.services.grants.refresh_claims import LEASE
 from dashboard.settings import load
@@ -123,7 +124,7 @@ class RaceStage(ExitStack):
                 self.services.vault,
                 row.id,
                 tokens,
-                key=grants.new_key(),
+                key=urls.new_key(),
                 asked_at=now,
                 now=now,
             )
@@ -158,7 +159,7 @@ class RaceStage(ExitStack):
     def look(self, runner: Runner) -> Connection:
         """Look as *Check now* does; return the connection as it stands then."""
         try:
-            return connections.refresh(self.services, runner.connection_id)
+            return checking.refresh(self.services, runner.connection_id)
         except UpstreamError:
             with self.services.database.reading() as session:
                 return connections.get(session, runner.connection_id)

@@ -12,7 +12,7 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.audit import Actor
-from dashboard.services.connections import actions, connections, listing
+from dashboard.services.connections import actions, checking, connections, listing
 from dashboard.services.runtime import Services
 from tests.connect_stage import ConnectStage, a_connect_stage
 from tests.makers import a_connection
@@ -57,7 +57,7 @@ def test_a_credential_marked_by_recall_is_tried_again_on_demand(
     credential = stage.credentials()[0]
     for _ in range(3):
         stage.sandbox.recall_world.record_failure(credential, "Simulated failure.")
-    marked = connections.refresh(stage.services, row.id)
+    marked = checking.refresh(stage.services, row.id)
 
     tried = actions.try_again(stage.services, row.id)
 
@@ -70,7 +70,7 @@ def test_disconnecting_deletes_in_recall_and_leaves_nothing_of_the_user(
 ) -> None:
     row = stage.connect()
     sync(stage)
-    connections.refresh(stage.services, row.id)
+    checking.refresh(stage.services, row.id)
 
     actions.disconnect(stage.services, row.id, actor=ADMIN)
 

@@ -16,7 +16,7 @@ from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.audit import Actor
-from dashboard.services.connections import actions, connections, listing
+from dashboard.services.connections import actions, checking, connections, listing
 from dashboard.services.runtime import Services
 from dashboard.services.sweep import sweep
 from tests.connect_stage import ConnectStage, a_connect_stage
@@ -61,7 +61,7 @@ def test_a_development_app_uninstalled_is_seen_though_recall_says_healthy(
     row = stage.connect()
     stage.sandbox.zoom_world.uninstall(stage.app.client_id, stage.ana.id)
 
-    seen = connections.refresh(stage.services, row.id)
+    seen = checking.refresh(stage.services, row.id)
 
     assert stage.credentials()[0].status == "healthy"
     assert seen.token_state is TokenState.RECONNECT_NEEDED
@@ -77,7 +77,7 @@ def test_a_grant_that_cannot_be_refreshed_needs_the_user(
     stage.sandbox.clock.advance(3600)
     clock.advance(hours=1)
 
-    seen = connections.refresh(stage.services, row.id)
+    seen = checking.refresh(stage.services, row.id)
 
     assert seen.token_state is TokenState.RECONNECT_NEEDED
     assert "access-token" in seen.token_evidence
@@ -91,7 +91,7 @@ def test_a_token_that_recall_does_not_renew_is_expiring(
     stage.sandbox.clock.advance(3600 - 200)
     clock.set(NOON + timedelta(seconds=3600 - 200))
 
-    seen = connections.refresh(stage.services, row.id)
+    seen = checking.refresh(stage.services, row.id)
 
     assert seen.token_state is TokenState.EXPIRING
 
@@ -100,7 +100,7 @@ def test_a_credential_deleted_in_recall_needs_the_user(stage: ConnectStage) -> N
     row = stage.connect()
     stage.sandbox.recall_world.remove_credential(stage.credentials()[0])
 
-    seen = connections.refresh(stage.services, row.id)
+    seen = checking.refresh(stage.services, row.id)
 
     assert seen.token_state is TokenState.RECONNECT_NEEDED
     assert "404" in seen.token_evidence
@@ -123,7 +123,7 @@ def test_in_an_outage_what_was_seen_stands_with_its_age(
     lite.sandbox.clock.set(clock.now())
 
     with pytest.raises(UpstreamError):
-        connections.refresh(lite.services, row.id)
+        checking.refresh(lite.services, row.id)
 
     seen = lite.connection(row.id)
     assert (seen.token_state, seen.token_reason) == (row.token_state, row.token_reason)
@@ -139,11 +139,11 @@ def test_meetings_recall_maps_are_kept_and_forgotten_as_recall_does(
     meeting = stage.sandbox.zoom_world.create_meeting(stage.ana.id)
     actions.sync_meetings(stage.services, row.id, actor=ADMIN)
     sync(stage)
-    first = connections.refresh(stage.services, row.id)
+    first = checking.refresh(stage.services, row.id)
     seen_first = mapped(stage, row)
     stage.sandbox.recall_world.mappings.pop((meeting.id, str(row.recall_credential_id)))
 
-    connections.refresh(stage.services, row.id)
+    checking.refresh(stage.services, row.id)
 
     assert first.sync_status is SyncStatus.COMPLETED
     assert seen_first == {5551234567, meeting.id}
@@ -153,11 +153,11 @@ def test_meetings_recall_maps_are_kept_and_forgotten_as_recall_does(
 def test_mappings_that_cannot_be_had_leave_those_known(stage: ConnectStage) -> None:
     row = stage.connect()
     sync(stage)
-    connections.refresh(stage.services, row.id)
+    checking.refresh(stage.services, row.id)
     path = "/api/v2/zoom-meetings-to-credentials/"
     stage.sandbox.recall_faults.set([Fault(kind=FaultKind.SERVER_ERROR, path=path)])
 
-    seen = connections.refresh(stage.services, row.id)
+    seen = checking.refresh(stage.services, row.id)
 
     assert seen.token_state is TokenState.HEALTHY
     assert mapped(stage, row) == {5551234567}
@@ -191,7 +191,7 @@ def test_one_connection_is_never_looked_at_twice_at_once(
     taken = add(stage, due_at=NOON, lease_until=NOON + timedelta(seconds=1))
 
     before = sweep.check_due(stage.services)
-    refreshed = connections.refresh(stage.services, taken.id)
+    refreshed = checking.refresh(stage.services, taken.id)
     clock.advance(seconds=1)
     after = sweep.check_due(stage.services)
 
@@ -210,7 +210,7 @@ def test_a_slow_look_cannot_overwrite_what_came_after(stage: ConnectStage) -> No
     transport = httpx2.MockTransport(refuse_after_the_user_reconnected)
     with make_http(url, transport=transport) as http:
         slow = replace(stage.services, zoom=ZoomApi(url, http=http))
-        connections.refresh(slow, row.id)
+        checking.refresh(slow, row.id)
 
     assert stage.connection(row.id).token_state is TokenState.HEALTHY
 
@@ -233,7 +233,7 @@ def test_a_renewed_connection_waits_for_its_own_look(stage: ConnectStage) -> Non
     transport = httpx2.MockTransport(refuse_while_the_user_reconnects)
     with make_http(url, transport=transport) as http:
         slow = replace(stage.services, zoom=ZoomApi(url, http=http))
-        connections.refresh(slow, row.id)
+        checking.refresh(slow, row.id)
 
     assert stage.connection(row.id).token_state is TokenState.UNKNOWN
 

@@ -17,13 +17,13 @@ from dashboard.models.webhook import Outcome, Webhook, WebhookBody
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import audit
-from dashboard.services.connections import actions, connections
+from dashboard.services.connections import actions, checking
 from dashboard.services.erasure import steps
-from dashboard.services.erasure.listing import about_erasures
 from dashboard.services.resends import resends
 from dashboard.services.runtime import Services
 from dashboard.services.setup import checklist
 from dashboard.services.staff import accounts
+from dashboard.services.status.attention_others import about_erasures
 from dashboard.services.sweep import events, sweep
 from tests.conftest import PASSWORD
 from tests.connect_stage import OTHER, ConnectStage, a_connect_stage
@@ -87,7 +87,7 @@ def test_zooms_word_alone_begins_none(ana: Everything) -> None:
 
 def test_a_look_that_bears_it_out_begins_one_with_a_deadline(ana: Everything) -> None:
     leave(ana)
-    connections.refresh(ana.stage.services, ana.row.id)  # and no second one
+    checking.refresh(ana.stage.services, ana.row.id)  # and no second one
 
     erasure = only(ana.stage)
     assert erasure.removed_at == ana.clock.now()

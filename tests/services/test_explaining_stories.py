@@ -8,7 +8,7 @@ from dashboard.models.connection import Connection
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.audit import Actor
-from dashboard.services.connections import actions, connections
+from dashboard.services.connections import actions, checking
 from dashboard.services.explain import explain as explaining
 from dashboard.services.explain import recall
 from dashboard.services.explain.explain import Answer
@@ -37,7 +37,7 @@ def looked_at(stage: ConnectStage, row: Connection) -> Connection:
     actions.sync_meetings(stage.services, row.id, actor=ADMIN)
     stage.sandbox.recall_world.run_due()
     stage.sandbox.recall_world.run_due()
-    return connections.refresh(stage.services, row.id)
+    return checking.refresh(stage.services, row.id)
 
 
 def heard(stage: ConnectStage, **over: Any) -> None:
@@ -89,7 +89,7 @@ def test_a_development_app_uninstalled_is_seen_though_recall_says_healthy(
 ) -> None:
     row = stage.connect()
     stage.sandbox.zoom_world.uninstall(stage.app.client_id, stage.ana.id)
-    connections.refresh(stage.services, row.id)
+    checking.refresh(stage.services, row.id)
 
     found = explain(stage, "ana@example.com")
 

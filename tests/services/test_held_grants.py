@@ -7,6 +7,7 @@ import pytest
 
 from dashboard.errors import ConflictError, NotFoundError, VaultError
 from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services import urls
 from dashboard.services.grants import grants
 from dashboard.services.runtime import Services
 from tests.held_stage import HeldStage, a_held_stage
@@ -38,7 +39,7 @@ def test_no_other_key_finds_anything(held: HeldStage, key: str) -> None:
 
 
 def test_a_key_is_new_each_time_and_fits_a_url() -> None:
-    keys = {grants.new_key() for _ in range(50)}
+    keys = {urls.new_key() for _ in range(50)}
 
     assert len(keys) == 50
     assert {len(key) for key in keys} == {43}
@@ -70,9 +71,9 @@ def test_a_token_is_renewed_between_half_and_three_quarters_of_its_life(
 
 
 def test_an_address_of_200_characters_is_taken_and_a_longer_one_refused() -> None:
-    key = grants.new_key()
+    key = urls.new_key()
     longest = "https://" + "a" * (200 - 43 - len("https:///tokens/"))
 
-    assert len(grants.token_url(longest, key)) == 200
+    assert len(urls.token_url(longest, key)) == 200
     with pytest.raises(ConflictError, match="shorter DASHBOARD_PUBLIC_URL"):
-        grants.token_url(longest + "a", key)
+        urls.token_url(longest + "a", key)

@@ -13,7 +13,7 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.models.connection_event import ConnectionEvent
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.connections import actions, connections, members
+from dashboard.services.connections import actions, checking, members
 from dashboard.services.connections.members import Listing
 from dashboard.services.runtime import Services
 from dashboard.services.sweep import events, sweep
@@ -104,13 +104,13 @@ def test_it_is_listed_again_after_an_hour_and_by_hand(
     stage.sandbox.zoom_world.change_user(stage.users["ben"].id, pmi=5553330000)
 
     later(stage, clock, minutes=5)
-    connections.refresh(stage.services, row.id)
+    checking.refresh(stage.services, row.id)
     soon = listed(stage, row)["ben@example.com"].pmi
     actions.try_again(stage.services, row.id)
     by_hand = listed(stage, row)["ben@example.com"]
     stage.sandbox.zoom_world.change_user(stage.users["ben"].id, pmi=5554440000)
     later(stage, clock, minutes=60)
-    connections.refresh(stage.services, row.id)
+    checking.refresh(stage.services, row.id)
 
     assert (soon, by_hand.pmi, by_hand.previous_pmi) == (BEN_PMI, 5553330000, BEN_PMI)
     assert by_hand.pmi_changed_at == NOON + timedelta(minutes=15)

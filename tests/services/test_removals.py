@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from dashboard.models import connection
 from dashboard.models.connection import Connection, TokenState
 from dashboard.services.token_states import removals
 from dashboard.services.token_states.findings import Finding
@@ -82,7 +83,7 @@ def test_a_look_that_bears_it_out_says_when_and_by_what(
 
 
 @pytest.mark.parametrize(
-    "seen", [state for state in TokenState if state not in removals.SETTLED]
+    "seen", [state for state in TokenState if state not in connection.SETTLED]
 )
 def test_a_look_that_does_not_keeps_its_state_and_the_word(
     row: Connection, seen: TokenState

@@ -11,7 +11,7 @@ from dashboard.models.connection_event import ConnectionEvent
 from dashboard.models.ids import new_id
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.audit import Actor
-from dashboard.services.connections import actions, connections
+from dashboard.services.connections import actions, checking
 from dashboard.services.retention import evidence
 from dashboard.services.runtime import Services
 from dashboard.services.sweep import events, sweep
@@ -67,7 +67,7 @@ def test_a_look_notes_what_changed_and_nothing_else(
     clock.advance(seconds=30)
 
     for _ in range(3):
-        connections.refresh(stage.services, row.id)
+        checking.refresh(stage.services, row.id)
 
     [mapping] = noted(stage, row, "mapping")
     assert mapping.startswith("Recall mapped 2 meetings: ")
@@ -82,11 +82,11 @@ def test_mappings_that_went_are_named(stage: ConnectStage, clock: FakeClock) -> 
     row = stage.connect()
     sync(stage)
     clock.advance(seconds=30)
-    connections.refresh(stage.services, row.id)
+    checking.refresh(stage.services, row.id)
     stage.sandbox.recall_world.mappings.clear()
     clock.advance(seconds=30)
 
-    connections.refresh(stage.services, row.id)
+    checking.refresh(stage.services, row.id)
 
     assert noted(stage, row, "mapping")[-1] == (
         "No longer mapped at Recall: 1 meeting: 555 123 4567."

@@ -16,6 +16,7 @@ from dashboard.models.connection import AttemptOutcome, ConnectAttempt, Connecti
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
 from dashboard.services.invitations import states
+from dashboard.services.runtime import Services
 
 CONSENT_AGAIN = "An older connection was in the way and is removed; consent once more."
 
@@ -151,3 +152,13 @@ def note_connected(
     act = "connection.created" if is_new else "connection.reconnected"
     subject = f"connection {connection.id} of {name}"
     audit.record(session, audit.a_user(""), act, subject=subject, now=now)
+
+
+def note_expired(services: Services) -> int:
+    """End the trips that never came back: a chore of the worker; commits."""
+    now = services.clock.now()
+    with services.database.reading() as session:
+        if not any_expired(session, now=now):
+            return 0
+    with services.database.writing() as session:
+        return expire(session, now=now)

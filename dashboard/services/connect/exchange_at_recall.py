@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 from pydantic import SecretStr
 from sqlmodel import Session
 
+from dashboard import errors
 from dashboard.clients.recall.api import Recall
 from dashboard.clients.recall.replies import RecallCredential
 from dashboard.errors import UpstreamError
@@ -26,8 +27,9 @@ from dashboard.services.connect import attempts
 from dashboard.services.connect.attempts import CONSENT_AGAIN
 from dashboard.services.connect.callbacks import Trip
 from dashboard.services.connect.settling import settler
-from dashboard.services.connections import connections, recording
+from dashboard.services.connections import connections
 from dashboard.services.invitations import invitations, states
+from dashboard.services.recall import workspaces
 from dashboard.services.recall.credentials import (
     ConsentAgainError,
     Grant,
@@ -72,7 +74,7 @@ def hand_over(services: Services, trip: Trip) -> UUID | None:
     """
     began_at = services.clock.now()
     with services.database.reading() as session:
-        recall, recall_app_id = recording.recall_of(services, session, trip.app)
+        recall, recall_app_id = workspaces.recall_of(services, session, trip.app)
     grant = Grant(
         oauth_app=recall_app_id,
         kind=trip.app.kind,
@@ -87,7 +89,7 @@ def hand_over(services: Services, trip: Trip) -> UUID | None:
     except ConsentAgainError:
         detail = CONSENT_AGAIN
     except UpstreamError as error:
-        detail = recording.words(error)
+        detail = errors.words(error)
         if error.retryable or error.may_have_happened:
             outcome = AttemptOutcome.UNREACHABLE
     else:
@@ -153,7 +155,7 @@ def _verdict(
 ) -> tuple[AttemptOutcome, str] | None:
     """Return how a trip ends whose link is not this account's; None if it is."""
     if who.trouble is not None:
-        said = f"The profile could not be read: {recording.words(who.trouble)}"
+        said = f"The profile could not be read: {errors.words(who.trouble)}"
         if who.trouble.retryable:
             return AttemptOutcome.UNREACHABLE, said
         return AttemptOutcome.ZOOM_ERROR, said

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
+from dashboard import errors
 from dashboard.errors import ConflictError, DashboardError, StorageError, UpstreamError
 from dashboard.models.connection import AttemptOutcome, Connection
 from dashboard.models.zoom_app import Kind, ZoomApp
@@ -20,8 +21,6 @@ from dashboard.services import urls
 from dashboard.services.connect import attempts
 from dashboard.services.connect.callbacks import Trip
 from dashboard.services.connect.granted import Got, connected, keep, same, tell_recall
-from dashboard.services.connections import recording
-from dashboard.services.grants import grants
 from dashboard.services.invitations import invitations, states
 from dashboard.services.runtime import Services
 from dashboard.services.zoom_apps import apps, scopes
@@ -103,7 +102,7 @@ def _exchanged(services: Services, trip: Trip) -> Got:
         ConflictError: Recall could not be told an address this long; the code is kept.
         UpstreamError: Zoom refused the code, or its answer was lost.
     """
-    grants.token_url(services.public_url, grants.new_key())
+    urls.token_url(services.public_url, urls.new_key())
     asked_at = services.clock.now()
     tokens = services.zoom_grants.exchange(
         client_id=trip.app.client_id,
@@ -172,7 +171,7 @@ def _verdict(
     needs_email = invitations.needs_email(session, trip.invitation_id)
     if got.trouble is not None and (told is None or needs_email):
         if got.trouble.retryable:
-            said = f"The profile could not be read: {recording.words(got.trouble)}"
+            said = f"The profile could not be read: {errors.words(got.trouble)}"
             return AttemptOutcome.UNREACHABLE, said
         return AttemptOutcome.REFUSED_BY_ZOOM, _NOBODY
     if told is None:
@@ -211,7 +210,7 @@ def _refused(error: DashboardError) -> tuple[AttemptOutcome, str]:
         return AttemptOutcome.REFUSED_BY_RECALL, str(error)
     is_nobodys = error.retryable or error.may_have_happened
     kind = AttemptOutcome.UNREACHABLE if is_nobodys else AttemptOutcome.REFUSED_BY_ZOOM
-    return kind, recording.words(error)
+    return kind, errors.words(error)
 
 
 def _lacks(app: ZoomApp, got: Got) -> str:

@@ -22,7 +22,7 @@ from dashboard.services.connect.attempts import hashed
 from dashboard.services.connect.callbacks import Callback, Finished, Stop, take
 from dashboard.services.connect.exchange_at_recall import hand_over
 from dashboard.services.connect.exchange_here import hold
-from dashboard.services.connections import connections
+from dashboard.services.connections import checking
 from dashboard.services.invitations import states
 from dashboard.services.runtime import Services
 from dashboard.services.zoom_apps import apps
@@ -163,7 +163,7 @@ def finish(  # noqa: PLR0913 - what a browser brought, all named
     if connection_id is not None:
         # The trip is told as it ended; the sweep looks at the connection then.
         with suppress(ConflictError, NotFoundError, UpstreamError):
-            connections.refresh(services, connection_id)
+            checking.refresh(services, connection_id)
     return Finished(slug=taken.app.slug, attempt_id=taken.attempt_id)
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from dashboard import errors
 from dashboard.clients.zoom.api import ZoomUser
 from dashboard.clients.zoom.grants import GrantTokens
 from dashboard.errors import ConflictError, NotFoundError, UpstreamError
@@ -12,7 +13,8 @@ from dashboard.formatting import masked_email, masked_id
 from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
-from dashboard.services.connections import connections, recording
+from dashboard.services import urls
+from dashboard.services.connections import checking, recording
 from dashboard.services.grants import grants, registering
 from dashboard.services.runtime import Services
 
@@ -103,7 +105,7 @@ def connected(
     row.token_evidence = _SEEN_BY
     row.deauthorized_at = row.token_checked_at = None
     row.sync_status, row.recall_status = SyncStatus.UNKNOWN, ""
-    row.due_at, row.lease_until = now, now + connections.LEASE
+    row.due_at, row.lease_until = now, now + checking.LEASE
     row.claim += 1  # a look under way saw the grant before this one
     session.add(row)
     session.flush()
@@ -135,7 +137,7 @@ def keep(  # noqa: PLR0913 - what belongs together, all named
             services.vault,
             row.id,
             got.tokens,
-            key=grants.new_key(),
+            key=urls.new_key(),
             asked_at=got.asked_at,
             now=now,
         )
@@ -159,7 +161,7 @@ def tell_recall(services: Services, row: Connection) -> None:
     try:
         registering.register(services, row.id)
     except UpstreamError as error:
-        detail = recording.words(error)
+        detail = errors.words(error)
     except (ConflictError, NotFoundError) as error:
         detail = str(error)
     now = services.clock.now()

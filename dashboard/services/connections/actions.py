@@ -14,7 +14,7 @@ from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
 from dashboard.services.audit import Actor
-from dashboard.services.connections import connections, recording
+from dashboard.services.connections import checking, connections
 from dashboard.services.erasure import erasures, steps
 from dashboard.services.grants import revoking
 from dashboard.services.invitations import states
@@ -39,7 +39,7 @@ def try_again(
     """
     with services.database.reading() as session:
         row = connections.get(session, connection_id)
-        recall, _ = recording.recall_of(
+        recall, _ = workspaces.recall_of(
             services, session, session.get_one(ZoomApp, row.zoom_app_id)
         )
     marked = (
@@ -53,7 +53,7 @@ def try_again(
         with services.database.writing() as session:
             now, words = services.clock.now(), "Check now was pressed"
             notes.acted(session, row.id, words, who=actor.name, at=now)
-    seen = connections.refresh(services, connection_id, is_thorough=True)
+    seen = checking.refresh(services, connection_id, is_thorough=True)
     with suppress(UpstreamError):  # the log is there for whoever asks for it
         recall_log(services, connection_id)
     return seen
@@ -69,14 +69,14 @@ def sync_meetings(services: Services, connection_id: UUID, *, actor: Actor) -> N
     with services.database.reading() as session:
         row = connections.get(session, connection_id)
         app = session.get_one(ZoomApp, row.zoom_app_id)
-        recall, _ = recording.recall_of(services, session, app)
+        recall, _ = workspaces.recall_of(services, session, app)
     if row.recall_credential_id is None:
         raise NotFoundError("credential in Recall")
     recall.sync_meetings(row.recall_credential_id)
     now = services.clock.now()
     with services.database.writing() as session:
         row = connections.get(session, connection_id)
-        row.sync_status, row.due_at = SyncStatus.NOT_STARTED, now + connections.SOON
+        row.sync_status, row.due_at = SyncStatus.NOT_STARTED, now + checking.SOON
         session.add(row)
         subject = f"connection {connection_id} of {app.name}"
         audit.record(session, actor, "connection.synced", subject=subject, now=now)
@@ -96,7 +96,7 @@ def recall_log(services: Services, connection_id: UUID) -> Sequence[RecallLog]:
     with services.database.reading() as session:
         row = connections.get(session, connection_id)
         app = session.get_one(ZoomApp, row.zoom_app_id)
-        recall, _ = recording.recall_of(services, session, app)
+        recall, _ = workspaces.recall_of(services, session, app)
         secrets = _secrets(services, session, app)
     if row.recall_credential_id is None:
         return []
@@ -128,7 +128,7 @@ def disconnect(services: Services, connection_id: UUID, *, actor: Actor) -> None
         row = connections.get(session, connection_id)
         app = session.get_one(ZoomApp, row.zoom_app_id)
         if row.recall_credential_id is not None:
-            recall, _ = recording.recall_of(services, session, app)
+            recall, _ = workspaces.recall_of(services, session, app)
     if row.recall_credential_id is not None:
         delete(recall, row.recall_credential_id)
     revoking.revoke(services, row, app)

@@ -4,43 +4,19 @@ Each look is a lease: claim, commit, ask, record, commit. Two processes never lo
 one connection at once, and a slow one cannot overwrite what a later one saw.
 """
 
-import threading
-from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import cast
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult
-from sqlmodel import Session, col, or_, select, update
+from sqlmodel import Session, col, or_, select
 
-from dashboard.clients.recall.replies import CredentialStatus, RecallCredential
+from dashboard.clients.recall.replies import RecallCredential
 from dashboard.errors import NotFoundError
 from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
-from dashboard.services.connections import (
-    asking,
-    asking_held,
-    mappings,
-    members,
-    recording,
-)
-from dashboard.services.connections.asking import Look
-from dashboard.services.erasure import erasures
 from dashboard.services.grants import grants
-from dashboard.services.runtime import Services
-from dashboard.services.setup import checklist
 from dashboard.services.timeline import notes
-from dashboard.services.token_states import join_tokens
-from dashboard.services.token_states import pace as pacing
-from dashboard.services.token_states.pace import Pace
-from dashboard.services.token_states.rules import held_up
 
-LEASE = timedelta(minutes=2)
-"""Longer than the calls of a look can take with their time-outs."""
-
-SOON = timedelta(seconds=3)
 _NOT_SEEN = "Connected; not looked at yet. The next look comes by itself."
-_MEETINGS_TRIED = 5
 
 
 def get(session: Session, connection_id: UUID) -> Connection:
@@ -53,34 +29,6 @@ def get(session: Session, connection_id: UUID) -> Connection:
     if row is None:
         raise NotFoundError("connection")
     return row
-
-
-def refresh(
-    services: Services, connection_id: UUID, *, is_thorough: bool = False
-) -> Connection:
-    """Look at a connection now and return it as it stands then; commits.
-
-    While another look is under way, returns it as it stands without asking anybody.
-
-    Args:
-        services: All of them.
-        connection_id: Which.
-        is_thorough: Fetch a join token even if the scopes were proved before, and list
-            an account's users even if that was done a moment ago.
-
-    Raises:
-        NotFoundError: There is no such connection.
-        ConflictError: Its zoom app is not in Recall any more.
-        UpstreamError: Recall or Zoom could not say: a 429, an outage, a web page. The
-            connection stays as it was seen last and is looked at again by itself.
-    """
-    found = look(services, connection_id, for_person=True, is_thorough=is_thorough)
-    if found is not None:
-        refusal = held_up(found.seen, now=services.clock.now())
-        if refusal is not None:
-            raise refusal
-    with services.database.reading() as session:
-        return get(session, connection_id)
 
 
 def is_known(session: Session, app: ZoomApp, credential: RecallCredential) -> bool:
@@ -119,124 +67,6 @@ def connected(
     return row, is_new
 
 
-def look(  # noqa: PLR0913 - what a look depends on, all named
-    services: Services,
-    connection_id: UUID,
-    *,
-    for_person: bool = False,
-    is_thorough: bool = False,
-    pace: Pace | None = None,
-    is_over: threading.Event | None = None,
-) -> Look | None:
-    """Claim, ask, record; commits. None when somebody else is looking.
-
-    Args:
-        services: All of them; for background work those `in_background()`.
-        connection_id: Which.
-        for_person: Ask everything: somebody waits for it.
-        is_thorough: Fetch a join token even if the scopes were proved before.
-        pace: How soon the next look comes; counted when left out.
-        is_over: Set when nothing may be written any more.
-
-    Raises:
-        NotFoundError: There is no such connection.
-        ConflictError: Its zoom app is not in Recall any more.
-    """
-    now = services.clock.now()
-    if pace is None:
-        with services.database.reading() as session:
-            pace = pacing.current(session)
-    with services.database.writing() as session:
-        taken = _claim(session, connection_id, now=now)
-        if taken is None:
-            return None
-        app = _app_of(session, taken)
-        recall, _ = recording.recall_of(services, session, app)
-        asks = _asks(session, taken, now=now, is_everything=for_person)
-        if is_thorough:
-            asks = replace(asks, has_join=True)
-        asks_members = app.kind is Kind.ACCOUNT_LEVEL and (
-            is_thorough or members.is_due(session, taken, now=now)
-        )
-    found = asking_held.ask(services, recall, taken, kind=app.kind, asks=asks)
-    listed = members.ask(services.zoom, found.seen, now=now) if asks_members else None
-    if is_over is not None and is_over.is_set():
-        return None
-    with services.database.writing() as session:
-        row = _held(session, taken)
-        if row is not None:
-            now = services.clock.now()
-            refusal = held_up(found.seen, now=now)
-            if refusal is None:
-                with notes.watching(session, row, at=now):
-                    recording.record(session, row, found, now=now, pace=pace)
-                members.record(session, row, listed, now=now)
-                erasures.consider(session, services.vault, row, now=now)
-            else:
-                recording.postpone(row, refusal, now=now)
-            row.lease_until = None
-    return found
-
-
-def _asks(
-    session: Session, row: Connection, *, now: datetime, is_everything: bool
-) -> asking.Asks:
-    """Return what a look asks besides a token: no more than is needed to be sure."""
-    is_syncing = row.sync_status in asking.SYNCING
-    is_settled = (
-        row.recall_status == CredentialStatus.HEALTHY
-        and row.token_state is TokenState.HEALTHY
-        and row.deauthorized_at is None
-    )
-    has_join = (
-        row.token_state is TokenState.MISSING_SCOPES
-        or bool(row.recording_block)
-        or join_tokens.is_due(row, now=now)
-        or checklist.is_open(session, row.zoom_app_id, checklist.Key.SCOPES)
-    )
-    meetings = mappings.known(session, row.id, limit=_MEETINGS_TRIED)
-    is_hopeful = row.token_state in (TokenState.HEALTHY, TokenState.UNKNOWN)
-    return asking.Asks(
-        has_record=is_everything or is_syncing or not is_settled,
-        has_mappings=is_everything or (is_hopeful and not meetings),
-        is_syncing=is_syncing,
-        has_join=has_join,
-        meetings=meetings,
-        turn=row.claim,
-    )
-
-
-def _claim(
-    session: Session, connection_id: UUID, *, now: datetime
-) -> Connection | None:
-    """Take the connection until `now` + LEASE, or return None if it is taken.
-
-    Raises:
-        NotFoundError: There is no such connection.
-    """
-    done = session.exec(
-        update(Connection)
-        .where(col(Connection.id) == connection_id, is_free(now))
-        .values(lease_until=now + LEASE, claim=col(Connection.claim) + 1)
-    )
-    row = get(session, connection_id)
-    return row if cast("CursorResult[object]", done).rowcount == 1 else None
-
-
-def _held(session: Session, taken: Connection) -> Connection | None:
-    """Return the connection if nobody has claimed or renewed it since."""
-    query = select(Connection).where(
-        col(Connection.id) == taken.id, col(Connection.claim) == taken.claim
-    )
-    return session.exec(query.with_for_update()).first()
-
-
-def is_free(now: datetime) -> ColumnElement[bool]:
-    """Return the condition of those that nobody looks at."""
-    lease = col(Connection.lease_until)
-    return or_(lease.is_(None), lease <= now)
-
-
 def _find_same(
     session: Session, app: ZoomApp, credential: RecallCredential
 ) -> Connection | None:
@@ -247,7 +77,3 @@ def _find_same(
     if app.kind is Kind.ACCOUNT_LEVEL and credential.account_id:
         same.append(col(Connection.zoom_account_id) == credential.account_id)
     return session.exec(query.where(or_(*same)).with_for_update()).first()
-
-
-def _app_of(session: Session, row: Connection) -> ZoomApp:
-    return session.get_one(ZoomApp, row.zoom_app_id)

@@ -5,17 +5,14 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from dashboard.clients.recall.api import Recall
 from dashboard.clients.recall.replies import AccessToken, RecallCredential
 from dashboard.clients.zoom.api import JoinToken, ZoomUser
-from dashboard.errors import ConflictError, UpstreamError
+from dashboard.errors import UpstreamError
+from dashboard.models import connection
 from dashboard.models.connection import Connection, TokenState
-from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services.connections import mappings
 from dashboard.services.connections.asking import SYNCING, Look, sync_status
-from dashboard.services.recall import workspaces
-from dashboard.services.runtime import Services
 from dashboard.services.setup import checklist
 from dashboard.services.setup.checklist import Key
 from dashboard.services.setup.scope_rules import is_working
@@ -36,21 +33,6 @@ _THROTTLED = 429
 _UNASKED_WAIT_S = 60.0
 _FAILED_WAIT_S = 300.0
 _LEAST_WAIT_S = 1.0
-
-
-def recall_of(
-    services: Services, session: Session, app: ZoomApp
-) -> tuple[Recall, UUID]:
-    """Return the client of the app's workspace and the app's id in Recall.
-
-    Raises:
-        ConflictError: The app is not in Recall yet.
-    """
-    if app.workspace_id is None or app.recall_app_id is None:
-        raise ConflictError(f"{app.name} is not in Recall yet.")
-    workspace = session.get_one(Workspace, app.workspace_id)
-    key = workspaces.api_key(services.vault, workspace)
-    return services.recall(workspace.region, key), app.recall_app_id
 
 
 def record(
@@ -90,7 +72,7 @@ def record(
     row.due_at = pacing.next_look(
         finding.state, now=now, wait_s=finding.wait_s, spread=_spread(row), pace=pace
     )
-    if row.deauthorized_at is not None and finding.state not in removals.SETTLED:
+    if row.deauthorized_at is not None and finding.state not in connection.SETTLED:
         row.due_at = min(row.due_at, now + removals.CHECKED_EVERY)
     if is_syncing(row, now):
         row.due_at = min(row.due_at, now + _SYNC_EVERY)
@@ -149,14 +131,6 @@ def note_pmi(row: Connection, pmi: int, *, at: datetime, by: str) -> bool:
         row.previous_pmi, row.pmi_changed_at, row.pmi_changed_by = row.pmi, at, by
     row.pmi = pmi
     return True
-
-
-def words(error: UpstreamError) -> str:
-    """Return what went wrong with what the vendor said, at most 500 characters."""
-    said = str(error)
-    if error.detail and error.detail not in said:
-        said = f"{said.rstrip('.')}: {error.detail}"
-    return said[:500]
 
 
 def _note_profile(row: Connection, user: ZoomUser, kind: Kind, now: datetime) -> None:

@@ -19,11 +19,10 @@ from dashboard.models.erasure import Erasure
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
 from dashboard.services.audit import THE_DASHBOARD
-from dashboard.services.connections import recording
 from dashboard.services.erasure import local_data
 from dashboard.services.erasure.erasures import SEALED, call_off, person, words
 from dashboard.services.erasure.redaction import Person
-from dashboard.services.recall import credentials
+from dashboard.services.recall import credentials, workspaces
 from dashboard.services.runtime import Services
 
 LEASE = timedelta(minutes=5)
@@ -130,7 +129,7 @@ def _delete_in_recall(services: Services, row: Erasure) -> _Came:
     try:
         with services.database.reading() as session:
             app = session.get_one(ZoomApp, row.zoom_app_id)
-            recall, _ = recording.recall_of(quiet, session, app)
+            recall, _ = workspaces.recall_of(quiet, session, app)
         credentials.delete(recall, row.recall_credential_id)
     except ConflictError:
         pass  # its app is not in Recall any more, and went with its credentials

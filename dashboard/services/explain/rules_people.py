@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from dashboard.models.connection import AttemptOutcome
+from dashboard.models.connection import SETTLED, AttemptOutcome
 from dashboard.models.invitation import InvitationState
 from dashboard.services.explain.facts import Facts
 from dashboard.services.explain.verdicts import (
@@ -17,7 +17,6 @@ from dashboard.services.explain.verdicts import (
     who,
 )
 from dashboard.services.invitations.states import state_of
-from dashboard.services.token_states.removals import SETTLED
 
 _REFUSED = {
     AttemptOutcome.REFUSED_BY_RECALL: "Recall refused it",

@@ -6,7 +6,6 @@ A key is all that Recall shows for the token (contracts/recall.md 5, checked
 
 import hashlib
 import re
-import secrets
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -14,43 +13,18 @@ from pydantic import SecretStr
 from sqlmodel import Session, col, select
 
 from dashboard.clients.zoom.grants import GrantTokens
-from dashboard.errors import ConflictError, NotFoundError
+from dashboard.errors import NotFoundError
 from dashboard.models.held_grant import HeldGrant
 from dashboard.vault import Vault
 
-LONGEST_URL = 200
-"""Characters of an address that Recall takes."""
-
-_KEY_BYTES = 32
 _KEY = re.compile(r"[A-Za-z0-9_-]{43}")
 _RENEWED_FROM, _RENEWED_OVER = 0.5, 0.25
 _PARTS = 1000
 
 
-def new_key() -> str:
-    """Return a key nobody can guess: 32 random bytes, 43 characters for a URL."""
-    return secrets.token_urlsafe(_KEY_BYTES)
-
-
 def hashed(key: str) -> str:
     """Return how a key is stored: SHA-256, hex. Nothing is won by trying values."""
     return hashlib.sha256(key.encode()).hexdigest()
-
-
-def token_url(public_url: str, key: str) -> str:
-    """Return where Recall asks for the token; it holds the key.
-
-    Raises:
-        ConflictError: It is longer than Recall takes, because of the public URL.
-    """
-    url = f"{public_url}/tokens/{key}"
-    if len(url) > LONGEST_URL:
-        raise ConflictError(
-            f"The address where Recall would ask for tokens has {len(url)} characters, "
-            f"and Recall takes {LONGEST_URL}. An admin has to set a shorter "
-            "DASHBOARD_PUBLIC_URL. No grant was taken."
-        )
-    return url
 
 
 def find_by_key(session: Session, key: str) -> HeldGrant | None:

@@ -17,8 +17,9 @@ from dashboard.clients.recall.replies import RecallCredential
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection
 from dashboard.models.zoom_app import Kind, ZoomApp
-from dashboard.services.connections import recording
+from dashboard.services import urls
 from dashboard.services.grants import grants
+from dashboard.services.recall import workspaces
 from dashboard.services.recall.credentials import clear, delete
 from dashboard.services.runtime import Services
 
@@ -70,14 +71,14 @@ def register(services: Services, connection_id: UUID) -> UUID:
         row = session.get_one(Connection, connection_id)
         grant = grants.get(session, connection_id)
         app = session.get_one(ZoomApp, row.zoom_app_id)
-        recall, oauth_app = recording.recall_of(services, session, app)
+        recall, oauth_app = workspaces.recall_of(services, session, app)
     found = _found(recall, row.recall_credential_id)
     if found is not None and found.callback_key_hash == grant.key_hash:
         with suppress(UpstreamError):  # the look that follows says how it stands
             recall.validate(found.id)
         return found.id
-    key = grants.new_key()
-    url = SecretStr(grants.token_url(services.public_url, key))
+    key = urls.new_key()
+    url = SecretStr(urls.token_url(services.public_url, key))
     if found is not None:
         delete(recall, found.id)
     with services.database.writing() as session:

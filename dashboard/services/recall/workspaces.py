@@ -16,6 +16,7 @@ from dashboard.errors import (
     UpstreamError,
 )
 from dashboard.models.workspace import Verdict, Workspace
+from dashboard.models.zoom_app import ZoomApp
 from dashboard.pasted import require_whole, trim, trim_secret
 from dashboard.services import audit
 from dashboard.services.audit import Actor
@@ -297,3 +298,18 @@ def _words(workspace: Workspace) -> str:
 
 def _seal(vault: Vault, workspace_id: UUID, value: SecretStr) -> bytes:
     return vault.seal_text(value, table="workspace", column="api_key", row=workspace_id)
+
+
+def recall_of(
+    services: Services, session: Session, app: ZoomApp
+) -> tuple[Recall, UUID]:
+    """Return the client of the app's workspace and the app's id in Recall.
+
+    Raises:
+        ConflictError: The app is not in Recall yet.
+    """
+    if app.workspace_id is None or app.recall_app_id is None:
+        raise ConflictError(f"{app.name} is not in Recall yet.")
+    workspace = session.get_one(Workspace, app.workspace_id)
+    key = api_key(services.vault, workspace)
+    return services.recall(workspace.region, key), app.recall_app_id

@@ -7,11 +7,12 @@ settled by giving them again.
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from dashboard import db
 from dashboard.errors import ConflictError, UpstreamError, VaultError
 from dashboard.services import audit
 from dashboard.services.audit import Actor
 from dashboard.services.recall_apps import creation_steps
-from dashboard.services.relay import holds, queues
+from dashboard.services.relay import holds
 from dashboard.services.runtime import Services
 from dashboard.services.validation import schedule
 from dashboard.services.zoom_apps import apps, secret_changes
@@ -62,7 +63,7 @@ def update_in_recall(services: Services, zoom_app_id: UUID, *, actor: Actor) -> 
         holds.mended(session, zoom_app_id=zoom_app_id, now=now)
         holds.hasten(session, zoom_app_id, now=now)
         schedule.hasten(session, zoom_app_id, now=now)
-        queues.announce(session.connection())
+        db.announce(session.connection())
         audit.record(
             session,
             actor,

@@ -16,7 +16,7 @@ from dashboard.models.connection import Connection
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services import audit
 from dashboard.services.audit import Actor
-from dashboard.services.connections import recording
+from dashboard.services.recall import workspaces
 from dashboard.services.runtime import Services
 from dashboard.services.zoom_apps import apps
 
@@ -41,7 +41,7 @@ def bring_in(services: Services, zoom_app_id: UUID, *, actor: Actor) -> int:
     """
     with services.database.reading() as session:
         app = apps.get(session, zoom_app_id)
-        recall, recall_app_id = recording.recall_of(services, session, app)
+        recall, recall_app_id = workspaces.recall_of(services, session, app)
     there = recall.list_credentials(oauth_app=recall_app_id)
     now, added = services.clock.now(), 0
     for start in range(0, len(there), _AT_ONCE):

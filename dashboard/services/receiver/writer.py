@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.clock import Clock
-from dashboard.db import Database
+from dashboard.db import Database, announce
 from dashboard.errors import StorageError
 from dashboard.services.receiver import refusals
 from dashboard.services.receiver.batches import (
@@ -28,7 +28,6 @@ from dashboard.services.receiver.batches import (
 )
 from dashboard.services.receiver.keyring import Keyring
 from dashboard.services.receiver.refusals import Refused, Tally
-from dashboard.services.relay.queues import announce
 from dashboard.settings import Settings
 from dashboard.vault import Vault
 

@@ -25,12 +25,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
 
 from dashboard.columns import UtcDateTime
+from dashboard.db import announce
 from dashboard.models.hold import Hold, HoldKind
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.relay.answers import Sign
 from dashboard.services.relay.deliveries import Result
 from dashboard.services.relay.hold_rules import Standing, after
-from dashboard.services.relay.queues import REDELIVERY, WEBHOOK, announce, is_waiting
+from dashboard.services.relay.queues import REDELIVERY, WEBHOOK, is_waiting
 
 _HOLD = SQLModel.metadata.tables[str(Hold.__tablename__)]
 

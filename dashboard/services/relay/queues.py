@@ -10,7 +10,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     Label,
     Select,
     Table,
@@ -32,9 +31,6 @@ from dashboard.models.secret_change import SecretChange
 from dashboard.models.webhook import Webhook, WebhookBody
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
-
-CHANNEL = "dashboard_due"
-"""On which PostgreSQL tells sleeping workers that something is due."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -215,15 +211,6 @@ def _first_before(queue: Table) -> Select[Any]:
 
 
 _FIRST_BEFORE = {queue: _first_before(queue) for queue in (WEBHOOK, REDELIVERY)}
-
-
-def announce(connection: Connection) -> None:
-    """Wake sleeping workers when this transaction commits; on SQLite they are here.
-
-    For whoever makes something due: a webhook, a resend, a hold that is mended.
-    """
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_notify(CHANNEL, "")))
 
 
 def targets_of(session: Session) -> list[Target]:

@@ -13,18 +13,13 @@ from sqlalchemy import Table, bindparam, func, insert, null, select, update
 from sqlmodel import Session, SQLModel
 
 from dashboard.columns import UtcDateTime
+from dashboard.db import CHANNEL, announce
 from dashboard.models.check import Source
 from dashboard.models.webhook import Attempt, Outcome
 from dashboard.services.relay import holds
 from dashboard.services.relay.claims import LEASE, is_any_due, take
 from dashboard.services.relay.deliveries import Change, Result, attempt, change
-from dashboard.services.relay.queues import (
-    CHANNEL,
-    REDELIVERY,
-    WEBHOOK,
-    announce,
-    is_waiting,
-)
+from dashboard.services.relay.queues import REDELIVERY, WEBHOOK, is_waiting
 from dashboard.services.validation import evidence
 
 __all__ = [

@@ -12,10 +12,10 @@ from sqlalchemy import select as select_columns
 from sqlmodel import Session, SQLModel, col, exists, select
 
 from dashboard.columns import BigId, UtcDateTime
+from dashboard.db import announce
 from dashboard.models.ids import first_id, new_ids, time_of
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend, ResendState
 from dashboard.models.webhook import Webhook
-from dashboard.services.relay.queues import announce
 from dashboard.services.resends.previews import sendable
 from dashboard.services.resends.queries import from_query
 from dashboard.services.runtime import Services

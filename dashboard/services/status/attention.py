@@ -6,7 +6,6 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from dashboard.models.workspace import Verdict, Workspace
-from dashboard.services.erasure.listing import about_erasures
 from dashboard.services.status.attention_apps import about_app
 from dashboard.services.status.attention_items import (
     LOOKED_AT,
@@ -16,7 +15,7 @@ from dashboard.services.status.attention_items import (
     Action,
     Item,
 )
-from dashboard.services.status.attention_others import about_rotations
+from dashboard.services.status.attention_others import about_erasures, about_rotations
 from dashboard.services.status.attention_webhooks import about_webhooks
 from dashboard.services.status.overview import AppOverview
 from dashboard.settings import public_url_trouble

@@ -20,8 +20,7 @@ from dashboard.clients.recall.operations import Operation
 from dashboard.columns import Unindexed
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.connect import attempts
-from dashboard.services.connections import connections
+from dashboard.services.connections import checking
 from dashboard.services.connections.asking import Look
 from dashboard.services.recall import budgets
 from dashboard.services.runtime import Services
@@ -114,7 +113,7 @@ class Sweep:
         return chosen
 
     def _look(self, each: Due) -> None:
-        found = connections.look(
+        found = checking.look(
             self._services, each.id, pace=self._pace, is_over=self._hands.is_over
         )
         if found is not None:
@@ -163,7 +162,7 @@ def check_due(services: Services, *, limit: int = 20) -> int:
         found = due(session, with_room(session, now=now), now=now, limit=limit)
     looked_at = 0
     for each in found:
-        seen = connections.look(services, each.id)
+        seen = checking.look(services, each.id)
         looked_at += seen is not None
         if seen is not None and held_up(seen.seen, now=now) is not None:
             break
@@ -193,7 +192,7 @@ def due(
         select(Connection.id, Connection.zoom_app_id, Connection.token_state)
         .where(
             Unindexed(col(Connection.zoom_app_id)).in_(zoom_app_ids),
-            connections.is_free(now),
+            checking.is_free(now),
         )
         .limit(limit)
     )
@@ -214,11 +213,6 @@ def due(
 
 
 def _tidy(services: Services) -> None:
-    """Make those due about whom webhooks came; end the trips that never came back."""
+    """Make those due about whom webhooks came."""
     now = services.clock.now()
     follow(services.database, now=now)
-    with services.database.reading() as session:
-        if not attempts.any_expired(session, now=now):
-            return
-    with services.database.writing() as session:
-        attempts.expire(session, now=now)

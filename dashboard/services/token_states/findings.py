@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from dashboard.clients.recall.replies import AccessToken, RecallCredential
 from dashboard.clients.zoom.api import ZoomUser
-from dashboard.errors import UpstreamError
+from dashboard.errors import UpstreamError, words
 from dashboard.models.connection import TokenState
 from dashboard.models.zoom_app import Kind
 from dashboard.services.token_states import who_acts
@@ -59,14 +59,6 @@ def unknown(reason: str, error: UpstreamError | None) -> Finding:
     return Finding(
         state=TokenState.UNKNOWN,
         reason=reason,
-        evidence="" if error is None else f"{error.service}: {words(error)}",
+        evidence="" if error is None else f"{error.service}: {words(error)[:250]}",
         wait_s=None if error is None else error.retry_after_s,
     )
-
-
-def words(error: UpstreamError) -> str:
-    """Return what went wrong with what the vendor said, at most 250 characters."""
-    said = str(error)
-    if error.detail and error.detail not in said:
-        said = f"{said.rstrip('.')}: {error.detail}"
-    return said[:250]

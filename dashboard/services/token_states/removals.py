@@ -8,11 +8,8 @@ Source: contracts/zoom.md 6 and 9, contracts/recall.md 3.5; checked 2026-11-25.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from dashboard.models.connection import Connection, TokenState
+from dashboard.models.connection import SETTLED, Connection, TokenState
 from dashboard.services.token_states.findings import Finding
-
-SETTLED = frozenset({TokenState.RECONNECT_NEEDED, TokenState.UNHEALTHY_IN_RECALL})
-"""States in which there is nothing left to bear out."""
 
 CHECKED_EVERY = timedelta(minutes=5)
 _TOKENS_LIVE_FOR = timedelta(hours=1)

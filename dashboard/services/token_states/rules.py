@@ -13,11 +13,11 @@ from dashboard.clients.recall.replies import (
     CredentialStatus,
     RecallCredential,
 )
-from dashboard.errors import UpstreamError
+from dashboard.errors import UpstreamError, words
 from dashboard.models.connection import TokenState
 from dashboard.models.zoom_app import Kind
 from dashboard.services.token_states import who_acts
-from dashboard.services.token_states.findings import Finding, Seen, unknown, words
+from dashboard.services.token_states.findings import Finding, Seen, unknown
 from dashboard.services.token_states.scopes import lacks_scopes, missing_scopes
 
 RENEWED_BEFORE = timedelta(minutes=5)

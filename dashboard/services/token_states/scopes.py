@@ -6,10 +6,10 @@ Source: contracts/zoom.md 3.5 and 4.3, checked 2026-11-25.
 import re
 from collections.abc import Sequence
 
-from dashboard.errors import UpstreamError
+from dashboard.errors import UpstreamError, words
 from dashboard.models.connection import TokenState
 from dashboard.models.zoom_app import Kind, ScopeStyle
-from dashboard.services.token_states.findings import Finding, words
+from dashboard.services.token_states.findings import Finding
 from dashboard.services.zoom_apps import scopes
 
 _CODE = "4711"

@@ -14,9 +14,8 @@ from sqlmodel import Session, col, func, select
 from dashboard.errors import ConflictError, InvalidInputError
 from dashboard.models.connection import Connection
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
-from dashboard.services import audit
+from dashboard.services import audit, urls
 from dashboard.services.audit import Actor
-from dashboard.services.grants import grants
 from dashboard.services.runtime import Services
 from dashboard.services.zoom_apps import apps
 
@@ -116,7 +115,7 @@ def require_possible(public_url: str, to: TokenCustody) -> None:
         ConflictError: The address would be longer than Recall takes.
     """
     if to is TokenCustody.DASHBOARD:
-        grants.token_url(public_url, grants.new_key())
+        urls.token_url(public_url, urls.new_key())
 
 
 def _begin(words: str) -> str:

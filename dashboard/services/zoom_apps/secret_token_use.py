@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, TextClause, func, or_, select, update
 from sqlmodel import Session, SQLModel
 
+from dashboard.db import announce
 from dashboard.errors import VaultError
 from dashboard.models.hold import Hold
 from dashboard.models.ids import first_id
@@ -22,7 +23,7 @@ from dashboard.models.webhook import Refusal, WebhookBody
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.receiver.signatures import MISMATCHES
 from dashboard.services.receiver.signers import signer
-from dashboard.services.relay.queues import WEBHOOK, announce, is_waiting
+from dashboard.services.relay.queues import WEBHOOK, is_waiting
 from dashboard.services.zoom_apps import apps, secret_changes
 from dashboard.vault import Vault
 

@@ -14,9 +14,8 @@ from sqlalchemy.orm import Mapped, aliased
 from sqlmodel import Session, col, func, select
 
 from dashboard.errors import ConflictError
-from dashboard.models.connection import Connection
+from dashboard.models.connection import SETTLED, Connection
 from dashboard.models.zoom_app import Kind, ZoomApp
-from dashboard.services.token_states.removals import SETTLED
 
 TAKEN = "This app has a production app already. Unlink that one first."
 
