@@ -1,8 +1,7 @@
 """For any WSGI server, on PostgreSQL: `wsgi:app`. Run `dashboard worker` beside it."""
 
-from dashboard import revisions
 from dashboard.app import build_services, create_app
-from dashboard.db import Database
+from dashboard.db import Database, revisions
 from dashboard.settings import load
 
 settings = load()

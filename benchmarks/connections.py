@@ -36,10 +36,10 @@ from benchmarks.stage import (
     new_workspace,
     new_zoom_app,
 )
-from dashboard import logs, revisions, schema
+from dashboard import logs, schema
 from dashboard.app import create_app
 from dashboard.clock import Clock
-from dashboard.db import Database
+from dashboard.db import Database, revisions
 from dashboard.models.connection import (
     Connection,
     MeetingMapping,

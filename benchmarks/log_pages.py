@@ -22,10 +22,10 @@ from pydantic import SecretStr
 from benchmarks import log_rows, report
 from benchmarks.log_rows import SPAN, Log
 from benchmarks.stage import NOWHERE, Site, Stage, StageError, end_cleanly
-from dashboard import logs, revisions, schema
+from dashboard import logs, schema
 from dashboard.app import create_app
 from dashboard.clock import Clock
-from dashboard.db import Database
+from dashboard.db import Database, revisions
 from dashboard.models.staff import Role
 from dashboard.models.webhook import Outcome
 from dashboard.services.runtime import Services

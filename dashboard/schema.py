@@ -13,7 +13,7 @@ from sqlmodel import SQLModel
 
 from dashboard.clock import Clock
 from dashboard.db import Database
-from dashboard.revisions import current_revision, newest_revision
+from dashboard.db.revisions import current_revision, newest_revision
 
 
 def differences(database: Database) -> list[object]:

@@ -22,9 +22,9 @@ from granian import Granian
 from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 
-from dashboard import logs, revisions
+from dashboard import logs
 from dashboard.app import build_services, chores, create_app
-from dashboard.db import Database
+from dashboard.db import Database, revisions
 from dashboard.errors import SettingsError
 from dashboard.services.grants.token_calls import TokenCalls
 from dashboard.settings import Settings, public_url_trouble

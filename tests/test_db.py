@@ -10,8 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import select
 
-from dashboard import revisions, schema
-from dashboard.db import Database
+from dashboard import schema
+from dashboard.db import Database, revisions
 from dashboard.errors import DashboardError, DatabaseBusyError, StorageError
 from dashboard.models.staff import Role, Staff, Throttle
 from dashboard.vault import Vault

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
-from dashboard import revisions, schema
+from dashboard import schema
 from dashboard.cli.opening import opened_database, opened_services
 from dashboard.clock import Clock
+from dashboard.db import revisions
 from dashboard.errors import InvalidInputError, SchemaError
 
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import click
 from pydantic import SecretStr
 
-from dashboard import revisions
 from dashboard.app import build_services
-from dashboard.db import Database
+from dashboard.db import Database, revisions
 from dashboard.errors import InvalidInputError
 from dashboard.services.runtime import Services
 from dashboard.settings import Settings, load

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import Field, SQLModel
 
-from dashboard.columns import BigId, UtcDateTime
+from dashboard.db.columns import BigId, UtcDateTime
 
 
 class RateSlot(SQLModel, table=True):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlmodel import Field, Index, SQLModel
 
-from dashboard.columns import BigId, UtcDateTime, enum_type
+from dashboard.db.columns import BigId, UtcDateTime, enum_type
 
 
 class Source(StrEnum):

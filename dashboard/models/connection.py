@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import UniqueConstraint, event
 from sqlmodel import Field, Index, SQLModel
 
-from dashboard.columns import BigId, UtcDateTime, enum_type
+from dashboard.db.columns import BigId, UtcDateTime, enum_type
 from dashboard.models.zoom_app import TokenCustody
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, Index, SQLModel
 
-from dashboard.columns import BigId, UtcDateTime
+from dashboard.db.columns import BigId, UtcDateTime
 
 
 class ConnectionEvent(SQLModel, table=True):

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 from sqlmodel import Field, Index, SQLModel
 
-from dashboard.columns import UtcDateTime
+from dashboard.db.columns import UtcDateTime
 
 
 class Erasure(SQLModel, table=True):

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlmodel import Field, SQLModel
 
-from dashboard.columns import UtcDateTime
+from dashboard.db.columns import UtcDateTime
 
 
 class HeldGrant(SQLModel, table=True):

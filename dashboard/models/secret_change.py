@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlmodel import Field, Index, SQLModel
 
-from dashboard.columns import BigId, UtcDateTime
+from dashboard.db.columns import BigId, UtcDateTime
 
 
 class SecretChange(SQLModel, table=True):

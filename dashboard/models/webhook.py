@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import UniqueConstraint, text
 from sqlmodel import Field, Index, SQLModel
 
-from dashboard.columns import BigId, UtcDateTime, enum_type
+from dashboard.db.columns import BigId, UtcDateTime, enum_type
 
 
 class Outcome(StrEnum):

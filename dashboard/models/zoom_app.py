@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from sqlmodel import Field, SQLModel
 
-from dashboard.columns import UtcDateTime, enum_type
+from dashboard.db.columns import UtcDateTime, enum_type
 from dashboard.models.workspace import Verdict
 
 

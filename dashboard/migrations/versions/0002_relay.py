@@ -7,7 +7,7 @@ on SQLite, and dropping the old one deletes what refers to it: bodies and attemp
 import sqlalchemy as sa
 from alembic import op
 
-from dashboard.columns import BigId, UtcDateTime
+from dashboard.db.columns import BigId, UtcDateTime
 
 revision = "0002"
 down_revision = "0001"

@@ -6,7 +6,7 @@ Columns are added and dropped in place, as in 0002.
 import sqlalchemy as sa
 from alembic import op
 
-from dashboard.columns import UtcDateTime
+from dashboard.db.columns import UtcDateTime
 
 revision = "0003"
 down_revision = "0002"

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from dashboard.columns import BigId, UtcDateTime
+from dashboard.db.columns import BigId, UtcDateTime
 
 revision = "0005"
 down_revision = "0004"

@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, false
 from sqlmodel import Session, col, not_, or_, select
 
-from dashboard.columns import Unindexed, is_storable
+from dashboard.db.columns import Unindexed, is_storable
 from dashboard.models.connection import (
     Connection,
     MeetingMapping,

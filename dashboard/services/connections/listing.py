@@ -14,8 +14,8 @@ from sqlalchemy import Column, String, cast, inspect, literal
 from sqlalchemy.sql.base import ColumnCollection
 from sqlmodel import Session, col, func, select, tuple_
 
-from dashboard.columns import is_storable
 from dashboard.db import Database
+from dashboard.db.columns import is_storable
 from dashboard.models.connection import Connection, MeetingMapping, TokenState
 from dashboard.services.connections.filters import Filters, Narrowed, Sort, narrowed
 

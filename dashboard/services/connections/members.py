@@ -15,7 +15,7 @@ from sqlmodel import Session, col, delete, func, or_, select, tuple_, update
 
 from dashboard.clients.recall.replies import AccessToken
 from dashboard.clients.zoom.api import ZoomApi, ZoomUser
-from dashboard.columns import is_storable
+from dashboard.db.columns import is_storable
 from dashboard.errors import UpstreamError
 from dashboard.formatting import grouped
 from dashboard.models.account_member import AccountMember

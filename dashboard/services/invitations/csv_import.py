@@ -10,7 +10,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from dashboard.columns import is_storable
+from dashboard.db.columns import is_storable
 from dashboard.errors import InvalidInputError
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import urls

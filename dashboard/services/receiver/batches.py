@@ -15,8 +15,8 @@ import orjson
 from sqlalchemy import Connection, Table, bindparam, insert, update
 from sqlmodel import Session, SQLModel
 
-from dashboard.bulk import Bulk, Cursor, Row, cursor_of
 from dashboard.db import Database
+from dashboard.db.bulk import Bulk, Cursor, Row, cursor_of
 from dashboard.models.check import Finding, Source
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Arrival, Outcome, Webhook, WebhookBody

@@ -24,8 +24,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
 
-from dashboard.columns import UtcDateTime
 from dashboard.db import announce
+from dashboard.db.columns import UtcDateTime
 from dashboard.models.hold import Hold, HoldKind
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.relay.answers import Sign

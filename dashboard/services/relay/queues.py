@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Session, SQLModel
 
-from dashboard.columns import UtcDateTime
+from dashboard.db.columns import UtcDateTime
 from dashboard.models.hold import Hold
 from dashboard.models.resend import Redelivery
 from dashboard.models.secret_change import SecretChange

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import Table, bindparam, func, insert, null, select, update
 from sqlmodel import Session, SQLModel
 
-from dashboard.columns import UtcDateTime
 from dashboard.db import CHANNEL, announce
+from dashboard.db.columns import UtcDateTime
 from dashboard.models.check import Source
 from dashboard.models.webhook import Attempt, Outcome
 from dashboard.services.relay import holds

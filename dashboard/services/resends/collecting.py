@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, and_, func, insert, literal, or_, text, up
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, SQLModel, col, exists, select
 
-from dashboard.columns import BigId, UtcDateTime
 from dashboard.db import announce
+from dashboard.db.columns import BigId, UtcDateTime
 from dashboard.models.ids import first_id, new_ids, time_of
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend, ResendState
 from dashboard.models.webhook import Webhook

@@ -18,7 +18,7 @@ from sqlmodel import Session, col, or_, select, update
 from dashboard.clients.recall.api import Recall
 from dashboard.clients.recall.operations import Operation
 from dashboard.clients.recall.replies import CredentialStatus, RecallCredential, Stretch
-from dashboard.columns import UtcDateTime
+from dashboard.db.columns import UtcDateTime
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.watch import Watch

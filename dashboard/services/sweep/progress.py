@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlmodel import Session, col, func, or_, select
 
 from dashboard.clients.recall.operations import Operation
-from dashboard.columns import Unindexed
+from dashboard.db.columns import Unindexed
 from dashboard.models.connection import Connection
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp

@@ -17,7 +17,7 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from dashboard.clients.recall.operations import Operation
-from dashboard.columns import Unindexed
+from dashboard.db.columns import Unindexed
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.connections import checking

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import col
 
-from dashboard.columns import Unindexed
+from dashboard.db.columns import Unindexed
 from dashboard.models.connection import Connection, TokenState
 
 

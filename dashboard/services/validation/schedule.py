@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, CursorResult, case, literal
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, and_, col, or_, select, update
 
-from dashboard.columns import UtcDateTime
 from dashboard.db import Database
+from dashboard.db.columns import UtcDateTime
 from dashboard.models.watch import Watch
 from dashboard.models.zoom_app import Routing, ZoomApp
 

@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from flask import url_for
-from sqlmodel import Session
 
+from dashboard.db import Session
 from dashboard.formatting import age_words, grouped
 from dashboard.models.resend import Resend, ResendState
 from dashboard.services.paging.keyset import Place

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import url_for
-from sqlmodel import Session
 
+from dashboard.db import Session
 from dashboard.models.webhook import Outcome, Refusal
 from dashboard.services.paging.keyset import Turn
 from dashboard.services.validation.evidence import CHALLENGE

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response
 
-from dashboard import revisions
+from dashboard.db import revisions
 from dashboard.errors import StorageError
 from dashboard.web.access import public
 from dashboard.web.context import services

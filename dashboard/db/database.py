@@ -21,7 +21,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session
 
-from dashboard import engines
+from dashboard.db import engines
 from dashboard.errors import DatabaseBusyError, StorageError
 
 _TURN_TIMEOUT_S = 5.0

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from sqlalchemy import inspect, text
 
-from dashboard.db import Database
+from dashboard.db.database import Database
 from dashboard.errors import SchemaError
 
-_VERSIONS = Path(__file__).parent / "migrations" / "versions"
+_VERSIONS = Path(__file__).parents[1] / "migrations" / "versions"
 
 
 def newest_revision() -> str:
