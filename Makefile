@@ -33,4 +33,4 @@ lock:            ## newest versions into requirements/*.lock (needs uv)
 
 chaos:           ## minutes of chaos against the relay: ARGS="--database sqlite --minutes 10 --seed 1"
 	@scripts/venv dev
-	@.venv/bin/python -m tests.chaos $(ARGS)
+	@.venv/bin/python -m tests.system.chaos $(ARGS)

@@ -17,7 +17,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.ports import free_ports
+from tests.fixtures.ports import free_ports
 
 _STARTS_WITHIN_S = 180
 

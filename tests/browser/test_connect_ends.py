@@ -19,11 +19,11 @@ from dashboard.services.connect.page_designs import Texts
 from dashboard.services.invitations import states
 from dashboard.services.invitations.invitations import Made
 from dashboard.services.runtime import Services
-from tests.browser.moved import Moved, bare, moved
 from tests.browser.test_sweep import context_of, faults_of
-from tests.connect_stage import ConnectStage, a_connect_stage
-from tests.invitation_stage import invite, reconnect_link
-from tests.relay_stage import until
+from tests.fixtures.connect import ConnectStage, a_connect_stage
+from tests.fixtures.invitations import invite, reconnect_link
+from tests.fixtures.moved_clock import Moved, bare, moved
+from tests.fixtures.relay import until
 
 __all__ = ["bare", "moved"]
 

@@ -3,7 +3,6 @@
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.moved import Moved, bare, moved
 from tests.browser.test_connect_ends import (
     abandoned,
     allow,
@@ -13,7 +12,8 @@ from tests.browser.test_connect_ends import (
     page,
     press,
 )
-from tests.relay_stage import until
+from tests.fixtures.moved_clock import Moved, bare, moved
+from tests.fixtures.relay import until
 
 __all__ = ["bare", "moved", "page"]
 

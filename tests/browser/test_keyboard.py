@@ -9,8 +9,8 @@ from playwright.sync_api import TimeoutError as NothingCameError
 
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.runtime import Services
-from tests.browser.moved import EMAIL, bare
 from tests.conftest import PASSWORD
+from tests.fixtures.moved_clock import EMAIL, bare
 
 __all__ = ["bare"]
 

@@ -12,9 +12,9 @@ from dashboard.db import Database
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.settings import parse_keys
 from dashboard.vault import Vault
-from tests.front_stage import EMAIL, LONG_S, PASSWORD, Front
+from tests.fixtures.hooks import event
+from tests.fixtures.serve import EMAIL, LONG_S, PASSWORD, Front
 from tests.makers import a_workspace
-from tests.web.doors import event
 
 pytestmark = pytest.mark.browser
 

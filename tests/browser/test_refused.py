@@ -18,10 +18,10 @@ from dashboard.db import Database
 from dashboard.models.staff import Role
 from dashboard.services.staff import accounts
 from dashboard.settings import load
+from tests.fixtures.hooks import Door
+from tests.fixtures.ports import free_ports
+from tests.fixtures.refusals import CASES, a_stage
 from tests.makers import FakeClock, saved_app
-from tests.ports import free_ports
-from tests.web.doors import Door
-from tests.web.refusal_stage import CASES, a_stage
 
 pytestmark = pytest.mark.browser
 

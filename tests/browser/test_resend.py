@@ -32,9 +32,9 @@ from dashboard.vault import Vault
 from tests.browser.conftest import Demo
 from tests.browser.test_story import sign_in
 from tests.conftest import PASSWORD
+from tests.fixtures.relay import at_recall, recall_app, until
 from tests.makers import SECRET_TOKEN, a_body, a_webhook
-from tests.relay_stage import at_recall, recall_app, until
-from tests.test_kill import Served, set_up
+from tests.system.test_kill import Served, set_up
 
 __all__ = ["recall_app"]
 

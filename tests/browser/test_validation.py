@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.moved import Moved, bare, moved
+from tests.fixtures.moved_clock import Moved, bare, moved
 
 __all__ = ["bare", "moved"]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from dashboard.sandbox.serving import RunningSandbox
-from tests.clients.vendors import Stage, a_stage
+from tests.fixtures.vendors import Stage, a_stage
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from dashboard.clients.recall.api import Recall
 from dashboard.clients.zoom.api import ZoomApi
 from dashboard.clients.zoom.oauth import ZoomOAuth
-from tests.clients.vendors import (
+from tests.fixtures.vendors import (
     AN_ID,
     API_KEY,
     CLIENT_SECRET,

@@ -6,7 +6,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 from werkzeug.test import TestResponse
 
-from tests.sandbox.recall_makers import (
+from tests.fixtures.simulated_recall import (
     CREDENTIALS,
     NOON,
     Bench,

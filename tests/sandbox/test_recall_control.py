@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from bs4 import BeautifulSoup
 
-from tests.sandbox.recall_makers import APPS, a_recall
+from tests.fixtures.simulated_recall import APPS, a_recall
 
 
 def test_the_control_api_makes_a_workspace_with_a_simulated_key() -> None:

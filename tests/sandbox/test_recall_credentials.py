@@ -5,7 +5,7 @@ from urllib.parse import parse_qs
 import httpx2
 import pytest
 
-from tests.sandbox.recall_makers import (
+from tests.fixtures.simulated_recall import (
     CREDENTIALS,
     REDIRECT,
     Bench,

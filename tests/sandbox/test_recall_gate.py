@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.recall_makers import (
+from tests.fixtures.simulated_recall import (
     APPS,
     CREDENTIALS,
     REDIRECT,

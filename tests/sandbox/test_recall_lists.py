@@ -3,7 +3,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.sandbox.recall_makers import APPS, CREDENTIALS, MAPPINGS, Bench, a_recall
+from tests.fixtures.simulated_recall import APPS, CREDENTIALS, MAPPINGS, Bench, a_recall
 
 APP_LOGS = "/api/v2/zoom-oauth-app-logs/"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.recall_makers import (
+from tests.fixtures.simulated_recall import (
     APPS,
     MAPPINGS,
     NOON,

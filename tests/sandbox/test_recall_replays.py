@@ -2,7 +2,7 @@ from threading import Event, Thread
 
 import httpx2
 
-from tests.sandbox.recall_makers import APPS, CREDENTIALS, a_recall
+from tests.fixtures.simulated_recall import APPS, CREDENTIALS, a_recall
 
 
 def test_a_repeat_with_the_same_idempotency_key_gets_the_first_answer() -> None:

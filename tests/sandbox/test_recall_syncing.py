@@ -1,6 +1,6 @@
 from typing import Any
 
-from tests.sandbox.recall_makers import (
+from tests.fixtures.simulated_recall import (
     CREDENTIALS,
     MAPPINGS,
     Bench,

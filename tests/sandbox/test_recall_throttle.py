@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.recall_makers import APPS, Bench, a_recall
+from tests.fixtures.simulated_recall import APPS, Bench, a_recall
 
 
 def tally(recall: Bench, operation: str = "apps.list") -> dict[str, Any]:

@@ -5,7 +5,7 @@ import httpx2
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.sandbox.recall_makers import (
+from tests.fixtures.simulated_recall import (
     CREDENTIALS,
     NOON,
     Bench,

@@ -11,7 +11,7 @@ import pytest
 from dashboard.sandbox import serving
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom.records import ZoomApp
-from tests.sandbox.recall_makers import APPS, CREDENTIALS, MAPPINGS, REDIRECT
+from tests.fixtures.simulated_recall import APPS, CREDENTIALS, MAPPINGS, REDIRECT
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from dashboard.sandbox.zoom import ZoomWorld
-from tests.sandbox.zoom_makers import a_user, a_world, an_app, tokens, web
+from tests.fixtures.simulated_zoom import a_user, a_world, an_app, tokens, web
 
 
 def get(world: ZoomWorld, path: str, token: str, **params: str | int) -> TestResponse:

@@ -8,7 +8,7 @@ from werkzeug.test import TestResponse
 
 from dashboard.sandbox.zoom import ZoomWorld
 from dashboard.sandbox.zoom.refusals import RefusedError
-from tests.sandbox.zoom_makers import CALLBACK, a_user, a_world, an_app, query, web
+from tests.fixtures.simulated_zoom import CALLBACK, a_user, a_world, an_app, query, web
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml"}
 

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.sandbox.zoom_makers import (
+from tests.fixtures.simulated_zoom import (
     CALLBACK,
     HOOK,
     NOON,

@@ -7,7 +7,7 @@ import pytest
 from dashboard.sandbox.zoom import ZoomWorld
 from dashboard.sandbox.zoom.records import ZoomUser
 from dashboard.sandbox.zoom.scopes import EVENTS
-from tests.sandbox.zoom_makers import (
+from tests.fixtures.simulated_zoom import (
     HOOK,
     Endpoint,
     a_subscriber,

@@ -5,7 +5,7 @@ from werkzeug.test import TestResponse
 
 from dashboard.sandbox.zoom import ZoomWorld
 from dashboard.sandbox.zoom.records import ZoomApp
-from tests.sandbox.zoom_makers import a_user, a_world, an_app, pair, tokens, web
+from tests.fixtures.simulated_zoom import a_user, a_world, an_app, pair, tokens, web
 
 
 def refresh(world: ZoomWorld, app: ZoomApp, token: str) -> TestResponse:

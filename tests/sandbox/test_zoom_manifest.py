@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dashboard.sandbox.zoom import ZoomWorld, manifests
-from tests.sandbox.zoom_makers import (
+from tests.fixtures.simulated_zoom import (
     CALLBACK,
     HOOK,
     Endpoint,

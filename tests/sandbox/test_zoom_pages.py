@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 
 from dashboard.sandbox.zoom import ZoomWorld
 from dashboard.sandbox.zoom.seed import seed
-from tests.sandbox.zoom_makers import (
+from tests.fixtures.simulated_zoom import (
     CALLBACK,
     HOOK,
     a_subscriber,

@@ -5,7 +5,7 @@ import pytest
 
 from dashboard.sandbox.zoom.records import DeliveryState
 from dashboard.sandbox.zoom.signing import signature
-from tests.sandbox.zoom_makers import (
+from tests.fixtures.simulated_zoom import (
     HOOK,
     NOON,
     SECRET,

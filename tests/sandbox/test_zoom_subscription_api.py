@@ -6,7 +6,7 @@ import pytest
 
 from dashboard.sandbox.zoom import ZoomWorld
 from dashboard.sandbox.zoom.records import ZoomApp
-from tests.sandbox.zoom_makers import (
+from tests.fixtures.simulated_zoom import (
     HOOK,
     Endpoint,
     a_subscriber,

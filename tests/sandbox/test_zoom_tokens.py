@@ -8,7 +8,7 @@ from werkzeug.test import TestResponse
 
 from dashboard.sandbox.zoom import ZoomWorld
 from dashboard.sandbox.zoom.records import ZoomApp
-from tests.sandbox.zoom_makers import (
+from tests.fixtures.simulated_zoom import (
     CALLBACK,
     a_code,
     a_user,

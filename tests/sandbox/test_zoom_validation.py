@@ -7,7 +7,7 @@ import pytest
 
 from dashboard.sandbox.zoom.refusals import RefusedError
 from dashboard.sandbox.zoom.signing import encrypted_token, signature
-from tests.sandbox.zoom_makers import (
+from tests.fixtures.simulated_zoom import (
     HOOK,
     SECRET,
     Endpoint,

@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from dashboard.sandbox.zoom.signing import signature
-from tests.sandbox.zoom_makers import (
+from tests.fixtures.simulated_zoom import (
     HOOK,
     SECRET,
     Endpoint,

@@ -1,4 +1,0 @@
-"""The chaos test: real processes under load, killed and starved, then the books.
-
-`python -m tests.chaos --help`, or `make chaos ARGS="--database sqlite"`.
-"""

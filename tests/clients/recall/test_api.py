@@ -1,0 +1,271 @@
+"""Recall's API over real HTTP, against the simulated one."""
+
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+import httpx2
+import pytest
+from pydantic import SecretStr
+
+from dashboard.clients.http.client import make_http
+from dashboard.clients.recall.api import REGION_LABELS, REGIONS, Recall, webhook_url
+from dashboard.clients.recall.replies import CredentialStatus, MeetingSync
+from dashboard.clients.zoom.api import ZoomApi
+from tests.fixtures.vendors import (
+    AN_ID,
+    API_KEY,
+    CLIENT_SECRET,
+    CODE,
+    HOST,
+    REDIRECT,
+    SECRET_TOKEN,
+    VERIFIER,
+    Stage,
+    recall_at,
+    refusal_of,
+)
+from tests.makers import NOON
+
+
+def connect(stage: Stage, user_id: str, key: str = "a-key") -> UUID:
+    return stage.recall.create_credential(
+        oauth_app=stage.app.id,
+        code=stage.a_code(user_id),
+        redirect_uri=REDIRECT,
+        code_verifier=VERIFIER,
+        idempotency_key=key,
+    ).id
+
+
+def test_an_app_is_created_and_told_without_its_secrets(stage: Stage) -> None:
+    app = stage.recall.get_app(stage.app.id)
+
+    assert app == stage.app
+    assert (app.kind, app.client_id) == ("user_level", stage.client_id)
+    assert app.webhook_last_validation is None
+    assert set(app.model_dump()) == {
+        "id",
+        "kind",
+        "client_id",
+        "webhook_last_validation",
+        "created_at",
+    }
+
+
+def test_an_app_is_created_once_for_one_idempotency_key(stage: Stage) -> None:
+    again = stage.recall.create_app(
+        kind="user_level",
+        client_id=stage.client_id,
+        client_secret=CLIENT_SECRET,
+        webhook_secret=SECRET_TOKEN,
+        idempotency_key="the-first",
+    )
+
+    assert again == stage.app
+    assert stage.recall.list_apps() == [stage.app]
+
+
+def test_apps_are_found_by_client_id(stage: Stage) -> None:
+    assert stage.recall.list_apps(client_id=stage.client_id) == [stage.app]
+    assert stage.recall.list_apps(client_id="another") == []
+
+
+def test_only_the_given_secret_of_an_app_is_replaced(stage: Stage) -> None:
+    fresh = SecretStr("test-secret-token-0002")
+
+    stage.recall.update_app(stage.app.id, webhook_secret=fresh)
+
+    held = stage.sandbox.recall_world.apps[str(stage.app.id)]
+    assert held.webhook_secret == fresh.get_secret_value()
+    assert held.client_secret == CLIENT_SECRET.get_secret_value()
+
+
+def test_a_user_is_connected_with_code_and_verifier(stage: Stage) -> None:
+    user_id = stage.a_user()
+
+    credential_id = connect(stage, user_id)
+
+    credential = stage.recall.get_credential(credential_id)
+    assert credential.user_id == user_id
+    assert credential.oauth_app == stage.app.id
+    assert credential.status is CredentialStatus.HEALTHY
+
+
+def test_a_wrong_code_verifier_is_refused(stage: Stage) -> None:
+    code = stage.a_code(stage.a_user())
+    other = SecretStr("another-code-verifier-0001-which-is-long-enough")
+
+    error = refusal_of(
+        lambda: stage.recall.create_credential(
+            oauth_app=stage.app.id,
+            code=code,
+            redirect_uri=REDIRECT,
+            code_verifier=other,
+            idempotency_key="a-key",
+        )
+    )
+
+    assert (error.status, error.may_have_happened) == (400, False)
+    assert "Invalid Grant" in (error.detail or "")
+
+
+def test_a_flow_without_pkce_sends_no_verifier() -> None:
+    sent: list[bytes] = []
+
+    def noting(request: httpx2.Request) -> httpx2.Response:
+        sent.append(request.content)
+        return httpx2.Response(400, json={"detail": "no"})
+
+    refusal_of(
+        lambda: recall_at(noting).create_credential(
+            oauth_app=AN_ID,
+            code=CODE,
+            redirect_uri=REDIRECT,
+            code_verifier=None,
+            idempotency_key="a-key",
+        )
+    )
+
+    assert b"code_verifier" not in sent[0]
+
+
+@pytest.mark.parametrize("mode", ["upsert", "upsert_200"])
+def test_connecting_again_gives_the_same_credential(stage: Stage, mode: str) -> None:
+    stage.sandbox.recall_world.set_switches({"reconnect": mode})
+    user_id = stage.a_user()
+    first = connect(stage, user_id)
+
+    again = connect(stage, user_id, key="another-key")
+
+    assert again == first
+
+
+def test_a_legacy_conflict_names_the_zoom_user(stage: Stage) -> None:
+    stage.sandbox.recall_world.set_switches({"reconnect": "conflict"})
+    user_id = stage.a_user()
+    connect(stage, user_id)
+
+    error = refusal_of(lambda: connect(stage, user_id, key="another-key"))
+
+    assert (error.status, error.conflicting_id) == (400, user_id)
+    assert "already has a credential" in str(error)
+
+
+def test_credentials_are_found_by_user_app_and_status(stage: Stage) -> None:
+    ana, ben = stage.a_user("ana@example.com"), stage.a_user("ben@example.com")
+    connect(stage, ana, key="ana")
+    bens = connect(stage, ben, key="ben")
+    recall = stage.recall
+
+    assert [one.id for one in recall.list_credentials(user_id=ben)] == [bens]
+    assert len(recall.list_credentials(oauth_app=stage.app.id, status="healthy")) == 2
+    assert recall.list_credentials(oauth_app=AN_ID) == []
+    assert recall.list_credentials(account_id="another") == []
+
+
+def test_the_token_on_loan_works_at_zoom(stage: Stage) -> None:
+    user_id = stage.a_user()
+    token = stage.recall.access_token(connect(stage, user_id))
+    zoom = ZoomApi(stage.sandbox.zoom_url)
+
+    user = zoom.me(token.token)
+    zoom.close()
+
+    assert user.id == user_id
+    assert token.expires_at > NOON
+    assert token.token.get_secret_value() not in repr(token)
+
+
+def test_validate_and_sync_are_done_though_their_answers_are_empty(
+    stage: Stage,
+) -> None:
+    credential_id = connect(stage, stage.a_user())
+
+    stage.recall.validate(credential_id)
+    stage.recall.sync_meetings(credential_id)
+
+    credential = stage.recall.get_credential(credential_id)
+    assert credential.meeting_sync_status is not MeetingSync.UNKNOWN
+
+
+def test_a_deleted_credential_is_gone(stage: Stage) -> None:
+    credential_id = connect(stage, stage.a_user())
+
+    stage.recall.delete_credential(credential_id)
+
+    error = refusal_of(lambda: stage.recall.get_credential(credential_id))
+    assert (error.status, error.retryable) == (404, False)
+    assert "does not have this" in str(error)
+
+
+def test_mappings_are_found_by_credential_and_meeting(stage: Stage) -> None:
+    user_id = stage.a_user()
+    credential_id = connect(stage, user_id)
+    world = stage.sandbox.recall_world
+    for number in (84731728293, 84731728294, 84731728295):
+        world.map_meeting(number, world.credentials[str(credential_id)])
+
+    recall = stage.recall
+    [one] = recall.mappings(meeting_id=84731728293)
+
+    assert (one.meeting_id, one.credential) == (84731728293, credential_id)
+    assert one.synced_at == NOON or one.synced_at > NOON
+    assert len(recall.mappings(credential=credential_id, limit=2)) == 2
+    assert recall.mappings(credential=AN_ID) == []
+
+
+def test_logs_are_read_newest_first(stage: Stage) -> None:
+    world = stage.sandbox.recall_world
+    world.log_app(world.apps[str(stage.app.id)], "The first warning.")
+    stage.sandbox.clock.advance(1)
+    world.log_app(world.apps[str(stage.app.id)], "The second warning.")
+    credential_id = connect(stage, stage.a_user())
+    world.log_credential(world.credentials[str(credential_id)], "A failure.")
+
+    app_logs = stage.recall.app_logs(stage.app.id)
+    credential_logs = stage.recall.credential_logs(credential_id)
+
+    said = [entry.message for entry in app_logs]
+    assert said == ["The second warning.", "The first warning."]
+    assert [entry.message for entry in credential_logs] == ["A failure."]
+
+
+def test_an_api_key_goes_in_its_header_and_nowhere_else() -> None:
+    seen: list[httpx2.Request] = []
+
+    def noting(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request)
+        return httpx2.Response(200, json={"results": []})
+
+    recall_at(noting).check_key()
+
+    [request] = seen
+    key = API_KEY.get_secret_value()
+    assert request.headers["Authorization"] == f"Token {key}"
+    assert key not in str(request.url)
+    assert request.content == b""
+
+
+def test_many_threads_share_connections_and_mix_nothing_up(stage: Stage) -> None:
+    stage.sandbox.recall_world.add_workspace(api_key="test-api-key-0002")
+    url = stage.sandbox.recall_url
+    with make_http(url) as http:
+        ours = Recall(url, API_KEY, http=http)
+        theirs = Recall(url, SecretStr("test-api-key-0002"), http=http)
+
+        with ThreadPoolExecutor(16) as threads:
+            asked = [(ours, theirs)[number % 2] for number in range(48)]
+            found = list(threads.map(Recall.list_apps, asked))
+
+    assert found == [[stage.app], []] * 24
+
+
+def test_the_webhook_url_has_no_trailing_slash() -> None:
+    expected = f"{HOST}/api/v2/zoom-oauth-apps/{AN_ID}/webhook"
+
+    assert webhook_url(HOST, AN_ID) == webhook_url(f"{HOST}/", AN_ID) == expected
+
+
+def test_every_region_has_a_host_of_its_own_and_a_label() -> None:
+    assert set(REGIONS) == set(REGION_LABELS)
+    assert all(url == f"https://{name}.recall.ai" for name, url in REGIONS.items())

@@ -1,0 +1,289 @@
+"""One trip of one browser to Zoom and back."""
+
+import base64
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Barrier
+
+import httpx2
+import pytest
+from sqlmodel import select
+
+from dashboard.clients.http.client import make_http
+from dashboard.clients.zoom.api import ZoomApi
+from dashboard.clients.zoom.oauth import ZoomOAuth
+from dashboard.db import Database
+from dashboard.errors import ConflictError
+from dashboard.models.audit import AuditEntry
+from dashboard.models.connection import AttemptOutcome, ConnectAttempt, TokenState
+from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services.connect import flow
+from dashboard.services.connect.callbacks import Stop
+from dashboard.services.runtime import Services
+from tests.fixtures.connect import (
+    BROWSER,
+    OTHER,
+    ConnectStage,
+    a_connect_stage,
+    query_of,
+)
+from tests.makers import FakeClock
+
+
+@pytest.fixture
+def stage(
+    services: Services, sandbox: RunningSandbox, database: Database
+) -> ConnectStage:
+    return a_connect_stage(services, sandbox, database=database)
+
+
+@pytest.fixture
+def lite(services: Services, sandbox: RunningSandbox) -> ConnectStage:
+    """The same on SQLite alone, for what no database has a part in."""
+    return a_connect_stage(services, sandbox)
+
+
+def test_a_user_connects_and_is_known_by_name(stage: ConnectStage) -> None:
+    connection = stage.connect()
+
+    assert (connection.display_name, connection.email) == (
+        "Ana Nowak",
+        "ana@example.com",
+    )
+    assert (connection.zoom_user_id, connection.pmi) == (stage.ana.id, 5551234567)
+    assert connection.zoom_account_id == stage.ana.account_id
+    assert connection.token_state is TokenState.HEALTHY
+    assert str(connection.recall_credential_id) == stage.credentials()[0].id
+
+
+def test_it_is_in_the_audit_log_without_the_name(stage: ConnectStage) -> None:
+    connection = stage.connect()
+
+    with stage.services.database.reading() as session:
+        entries = session.exec(select(AuditEntry)).all()
+    told = [(entry.actor, entry.act, entry.subject) for entry in entries]
+    subject = f"connection {connection.id} of Notetaker"
+    assert told == [("user", "connection.created", subject)]
+
+
+def test_the_challenge_is_s256_of_the_verifier_recall_sends(lite: ConnectStage) -> None:
+    begun = lite.begin()
+    with lite.services.database.reading() as session:
+        attempt = session.get_one(ConnectAttempt, begun.attempt_id)
+    verifier = lite.services.vault.open_text(
+        attempt.code_verifier or b"",
+        table="connect_attempt",
+        column="code_verifier",
+        row=attempt.id,
+    ).get_secret_value()
+
+    asked = query_of(begun.authorize_url)
+    ended = lite.outcome(**lite.allow(begun))
+
+    digest = hashlib.sha256(verifier.encode()).digest()
+    expected = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    assert asked["code_challenge_method"] == "S256"
+    assert asked["code_challenge"] == expected
+    assert 43 <= len(verifier) <= 128
+    assert ended.outcome is AttemptOutcome.CONNECTED  # Zoom held the two together
+
+
+def test_a_code_without_its_verifier_is_worth_nothing(lite: ConnectStage) -> None:
+    begun, other = lite.begin(), lite.begin()
+    code = lite.allow(begun)["code"]
+
+    ended = lite.outcome(state=query_of(other.authorize_url)["state"], code=code)
+
+    assert ended.outcome is AttemptOutcome.REFUSED_BY_RECALL
+    assert lite.credentials() == []
+
+
+def test_the_redirect_url_is_of_the_settings_and_the_same_both_times(
+    lite: ConnectStage,
+) -> None:
+    begun = lite.begin()
+
+    query = lite.allow(begun)
+
+    expected = "https://dashboard.example.com/oauth/zoom/callback"
+    assert query_of(begun.authorize_url)["redirect_uri"] == expected
+    assert lite.code(query["code"]).redirect_uri == expected
+
+
+def test_neither_state_nor_cookie_nor_verifier_is_stored_in_clear(
+    stage: ConnectStage,
+) -> None:
+    begun = stage.begin()
+
+    attempt = stage.attempt(begun.attempt_id)
+
+    state = query_of(begun.authorize_url)["state"]
+    assert len(base64.urlsafe_b64decode(state + "=")) == 32
+    assert attempt.state_hash == hashlib.sha256(state.encode()).hexdigest()
+    assert attempt.browser_hash == hashlib.sha256(BROWSER.encode()).hexdigest()
+    assert attempt.code_verifier is not None
+    assert attempt.code_verifier[:1] == b"\x01"
+
+
+def test_the_verifier_is_gone_after_the_trip(stage: ConnectStage) -> None:
+    begun = stage.begin()
+
+    stage.finish(**stage.allow(begun))
+
+    assert stage.attempt(begun.attempt_id).code_verifier is None
+
+
+def test_a_state_works_once(stage: ConnectStage) -> None:
+    begun = stage.begin()
+    query = stage.allow(begun)
+
+    first, second = stage.finish(**query), stage.finish(**query)
+
+    assert first.attempt_id == begun.attempt_id
+    assert (second.stop, second.attempt_id) == (Stop.USED, None)
+    assert stage.attempt(begun.attempt_id).outcome is AttemptOutcome.CONNECTED
+
+
+def test_of_two_callbacks_at_once_exactly_one_goes_on(stage: ConnectStage) -> None:
+    query = stage.allow(stage.begin())
+    barrier = Barrier(2)
+
+    def come_back(_: int) -> Stop | None:
+        barrier.wait()
+        return stage.finish(**query).stop
+
+    with ThreadPoolExecutor(2) as pool:
+        stops = list(pool.map(come_back, range(2)))
+
+    assert sorted(map(str, stops)) == ["None", "used"]
+    assert len(stage.credentials()) == 1
+
+
+def test_another_browser_is_refused_and_the_state_is_spent(
+    stage: ConnectStage,
+) -> None:
+    begun = stage.begin()
+    query = stage.allow(begun)
+
+    stolen, late = stage.finish(browser=OTHER, **query), stage.finish(**query)
+
+    assert (stolen.stop, late.stop) == (Stop.OTHER_BROWSER, Stop.USED)
+    assert stage.attempt(begun.attempt_id).outcome is AttemptOutcome.REPLAYED
+    assert stage.credentials() == []
+
+
+def test_a_browser_without_its_cookie_is_another_one(lite: ConnectStage) -> None:
+    finished = lite.finish(browser=None, **lite.allow(lite.begin()))
+
+    assert finished.stop is Stop.OTHER_BROWSER
+    assert lite.credentials() == []
+
+
+@pytest.mark.parametrize(
+    ("minutes", "expected"),
+    [(9.99, AttemptOutcome.CONNECTED), (10, AttemptOutcome.EXPIRED)],
+)
+def test_a_trip_lasts_ten_minutes(
+    stage: ConnectStage, clock: FakeClock, minutes: float, expected: AttemptOutcome
+) -> None:
+    query = stage.allow(stage.begin())
+    clock.advance(minutes=minutes)
+
+    ended = stage.outcome(**query)
+
+    assert ended.outcome is expected
+
+
+def test_an_unknown_state_is_no_trip(stage: ConnectStage) -> None:
+    finished = stage.finish(state="never-sent", code="test-code-0001")
+
+    assert (finished.stop, finished.slug) == (Stop.UNKNOWN, None)
+
+
+def test_an_installation_from_the_marketplace_is_not_exchanged(
+    lite: ConnectStage,
+) -> None:
+    url = lite.sandbox.zoom_world.install(lite.app.client_id, lite.ana.id)
+
+    finished = lite.finish(**query_of(url))
+
+    assert finished.stop is Stop.NO_STATE
+    assert not lite.code(query_of(url)["code"]).used
+
+
+@pytest.mark.parametrize(
+    ("query", "expected", "detail"),
+    [
+        ({"error": "access_denied"}, AttemptOutcome.DECLINED, "declined"),
+        ({"error": "server_error"}, AttemptOutcome.ZOOM_ERROR, "server_error"),
+        ({"error": "<b>hello"}, AttemptOutcome.ZOOM_ERROR, "words of its own"),
+        ({}, AttemptOutcome.ZOOM_ERROR, "without a code"),
+        (
+            {"error": "access_denied", "code": "test-code-0001"},
+            AttemptOutcome.DECLINED,
+            "declined",
+        ),
+    ],
+    ids=["declined", "an error", "odd words", "no code", "an error wins over a code"],
+)
+def test_without_consent_recall_is_not_asked(
+    lite: ConnectStage, query: dict[str, str], expected: AttemptOutcome, detail: str
+) -> None:
+    state = query_of(lite.begin().authorize_url)["state"]
+
+    ended = lite.outcome(state=state, **query)
+
+    assert ended.outcome is expected
+    assert detail in ended.detail
+    assert not lite.sandbox.recall_world.answers
+
+
+def test_the_dashboard_never_calls_zooms_token_endpoint(lite: ConnectStage) -> None:
+    asked: list[str] = []
+
+    def note(request: httpx2.Request) -> httpx2.Response:
+        asked.append(f"{request.method} {request.url.path}")
+        return httpx2.Response(200, json={"id": lite.ana.id, "email": "a@example.com"})
+
+    url = lite.sandbox.zoom_url
+    with make_http(url, transport=httpx2.MockTransport(note)) as http:
+        lite.services = replace(
+            lite.services,
+            zoom_oauth=ZoomOAuth(url, http=http),
+            zoom=ZoomApi(url, http=http),
+        )
+        begun = lite.begin()
+        query = lite.allow(begun)
+        lite.finish(**query)
+
+    assert asked == ["GET /v2/users/me"]
+    assert lite.code(query["code"]).used  # by Recall
+
+
+def test_the_token_is_not_kept(lite: ConnectStage) -> None:
+    lite.connect()
+
+    token = lite.credentials()[0].grant.access_token
+    with lite.services.database.reading() as session:
+        dump = "\n".join(session.connection().connection.iterdump())
+    assert "ana@example.com" in dump
+    assert token not in dump
+
+
+def test_an_app_that_is_not_in_recall_cannot_be_connected(
+    services: Services, sandbox: RunningSandbox
+) -> None:
+    stage = a_connect_stage(services, sandbox, recall_app_id=None)
+
+    with pytest.raises(ConflictError, match="not in Recall yet"):
+        stage.begin()
+
+
+def test_a_flood_of_beginnings_is_stopped(lite: ConnectStage) -> None:
+    begin = flow.begin
+    for _ in range(flow.BEGINNINGS):
+        begin(lite.services, lite.app.slug, browser=BROWSER, address="198.51.100.7")
+
+    with pytest.raises(ConflictError, match="Too many tries"):
+        begin(lite.services, lite.app.slug, browser=BROWSER, address="198.51.100.7")

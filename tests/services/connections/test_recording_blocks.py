@@ -1,0 +1,147 @@
+"""A setting of the host that keeps bots from recording is kept, named and cleared."""
+
+from datetime import timedelta
+from itertools import pairwise
+from uuid import UUID
+
+import pytest
+
+from dashboard.clients.zoom.api import JoinToken
+from dashboard.db import Database
+from dashboard.errors import UpstreamError
+from dashboard.models.connection import Connection, TokenState
+from dashboard.models.zoom_app import Kind
+from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services.connections import actions, checking
+from dashboard.services.runtime import Services
+from dashboard.services.token_states import join_tokens
+from dashboard.vault import Vault
+from tests.fixtures.connect import ConnectStage, a_connect_stage
+from tests.makers import NOON, FakeClock, a_connection, a_zoom_app
+
+NAMED = "Zoom said that local recording is disabled."
+
+
+@pytest.fixture
+def stage(
+    services: Services, sandbox: RunningSandbox, database: Database
+) -> ConnectStage:
+    return a_connect_stage(services, sandbox, database=database)
+
+
+def mapped(stage: ConnectStage, **setting: bool) -> Connection:
+    """Connect Ana, who has one meeting that Recall has mapped."""
+    stage.sandbox.zoom_world.create_meeting(stage.ana.id)
+    stage.sandbox.zoom_world.change_user(stage.ana.id, **setting)
+    row = stage.connect()
+    for _ in range(2):
+        stage.sandbox.recall_world.run_due()
+    return row
+
+
+@pytest.mark.parametrize(
+    ("refusal", "words"),
+    [("named", join_tokens.SETTING), ("bare", "No permission.")],
+)
+def test_it_is_kept_in_zooms_words_and_the_token_stays_healthy(
+    stage: ConnectStage, clock: FakeClock, refusal: str, words: str
+) -> None:
+    stage.sandbox.zoom_world.switch(recording_refusal=refusal)
+    row = mapped(stage, participants_may_record=False)
+    clock.advance(minutes=1)
+
+    seen = actions.try_again(stage.services, row.id)
+
+    assert words in seen.recording_block
+    assert seen.recording_block_at == clock.now()
+    assert seen.token_state is TokenState.HEALTHY
+
+
+def test_a_later_token_clears_it_by_itself(stage: ConnectStage) -> None:
+    row = mapped(stage)
+    checking.refresh(stage.services, row.id)  # proves the scopes: no more is asked
+    stage.sandbox.zoom_world.change_user(stage.ana.id, participants_may_record=False)
+    unasked = checking.refresh(stage.services, row.id)
+    blocked = actions.try_again(stage.services, row.id)
+    stage.sandbox.zoom_world.change_user(stage.ana.id, participants_may_record=True)
+
+    seen = checking.refresh(stage.services, row.id)
+
+    assert (unasked.recording_block, bool(blocked.recording_block)) == ("", True)
+    assert (seen.recording_block, seen.recording_block_at) == ("", None)
+
+
+def error(
+    status: int, detail: str | None, code: str = "200", *, retryable: bool = False
+) -> UpstreamError:
+    return UpstreamError(
+        "It refused.",
+        service="Zoom",
+        status=status,
+        detail=detail,
+        code=code,
+        retryable=retryable,
+    )
+
+
+@pytest.fixture
+def ana(vault: Vault) -> Connection:
+    return a_connection(a_zoom_app(vault))
+
+
+@pytest.mark.parametrize(
+    ("answer", "block"),
+    [
+        (error(403, "No permission."), "No permission."),
+        (error(403, None), "Zoom refused without a word."),
+        (error(400, NAMED, "300"), NAMED),
+        (error(400, "Validation Failed.", "300"), ""),
+        (error(404, "Meeting recording does not exist.", "3001"), ""),
+        (error(403, "does not contain scopes:[meeting:read:x]", "4711"), ""),
+        (error(403, "Recording: try later.", retryable=True), ""),
+        (None, ""),
+    ],
+    ids=[
+        *("403", "403 without words", "about recording", "400", "gone", "scope"),
+        *("later", "not asked"),
+    ],
+)
+def test_only_a_refusal_by_a_setting_counts(
+    ana: Connection, answer: UpstreamError | None, block: str
+) -> None:
+    join_tokens.note_block(ana, answer, kind=Kind.USER_LEVEL, now=NOON)
+
+    assert ana.recording_block == block
+
+
+def test_what_says_nothing_leaves_it_and_a_token_takes_it_away(ana: Connection) -> None:
+    ana.recording_block = NAMED
+    for answer in (None, error(500, "Later."), error(404, "Gone.", "3001")):
+        join_tokens.note_block(ana, answer, kind=Kind.USER_LEVEL, now=NOON)
+    kept = ana.recording_block
+
+    token = JoinToken.model_validate({"token": "x"})
+    join_tokens.note_block(ana, token, kind=Kind.USER_LEVEL, now=NOON)
+
+    assert (kept, ana.recording_block) == (NAMED, "")
+
+
+@pytest.mark.parametrize("number", [0, 1, 86_400, 604_799, 10**30])
+def test_a_proved_grant_is_tried_once_a_week_at_a_time_of_its_own(
+    ana: Connection, number: int
+) -> None:
+    ana.id, now, tried = UUID(int=number), NOON, []
+    for _ in range(4 * 28):
+        now += timedelta(hours=6)
+        if join_tokens.is_due(ana, now=now):
+            tried.append(now)
+        ana.token_checked_at = now
+
+    assert len(tried) == 4
+    assert {later - sooner for sooner, later in pairwise(tried)} == {timedelta(days=7)}
+
+
+def test_one_never_looked_at_has_no_turn_yet(ana: Connection) -> None:
+    ana.token_checked_at = None
+
+    assert not join_tokens.is_due(ana, now=NOON)

@@ -1,0 +1,291 @@
+"""When an erasure begins, waits, is called off, and what it leaves alone."""
+
+from datetime import timedelta
+
+import pytest
+from sqlmodel import col, select
+
+from dashboard.errors import ConflictError
+from dashboard.models.audit import AuditEntry
+from dashboard.models.connection import Connection
+from dashboard.models.erasure import Erasure
+from dashboard.models.ids import new_id
+from dashboard.models.invitation import Invitation
+from dashboard.models.staff import Role
+from dashboard.models.watch import Milestone
+from dashboard.models.webhook import Outcome, Webhook, WebhookBody
+from dashboard.sandbox.faults import Fault, FaultKind
+from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services import audit
+from dashboard.services.connections import actions, checking
+from dashboard.services.erasure import steps
+from dashboard.services.resends import resends
+from dashboard.services.runtime import Services
+from dashboard.services.setup import checklist
+from dashboard.services.staff import accounts
+from dashboard.services.status.attention_others import about_erasures
+from dashboard.services.sweep import events, sweep
+from tests.conftest import PASSWORD
+from tests.fixtures.connect import OTHER, ConnectStage, a_connect_stage
+from tests.fixtures.erasure import Everything, deauthorized, leave, settle, wait
+from tests.makers import FakeClock, a_webhook
+
+DOWN = Fault(
+    kind=FaultKind.DOWN, path="/api/v2/zoom-oauth-credentials/", method="DELETE"
+)
+
+
+@pytest.fixture
+def ana(services: Services, sandbox: RunningSandbox, clock: FakeClock) -> Everything:
+    stage = a_connect_stage(services, sandbox)
+    return Everything(stage=stage, clock=clock, row=stage.connect(), user=stage.ana)
+
+
+def all_of(stage: ConnectStage) -> list[Erasure]:
+    with stage.services.database.reading() as session:
+        return list(session.exec(select(Erasure)).all())
+
+
+def only(stage: ConnectStage) -> Erasure:
+    [row] = all_of(stage)
+    return row
+
+
+def is_connected(ana: Everything) -> bool:
+    with ana.stage.services.database.reading() as session:
+        return session.get(Connection, ana.row.id) is not None
+
+
+def hook(ana: Everything, webhook_id: int) -> Webhook:
+    with ana.stage.services.database.reading() as session:
+        return session.get_one(Webhook, webhook_id)
+
+
+def add(ana: Everything, **over: object) -> int:
+    made = a_webhook(ana.stage.app, **{"zoom_user_id": ana.user.id, **over})
+    with ana.stage.services.database.writing() as session:
+        session.add(made)
+    return made.id
+
+
+def needs_attention(ana: Everything) -> list[str]:
+    services = ana.stage.services
+    with services.database.reading() as session:
+        found = about_erasures(session, now=services.clock.now())
+        return [item.tone for item in found]
+
+
+def test_zooms_word_alone_begins_none(ana: Everything) -> None:
+    ana.clock.advance(minutes=1)
+    deauthorized(ana)
+
+    events.read_some(ana.stage.services)
+    sweep.check_due(ana.stage.services)
+
+    assert all_of(ana.stage) == []
+
+
+def test_a_look_that_bears_it_out_begins_one_with_a_deadline(ana: Everything) -> None:
+    leave(ana)
+    checking.refresh(ana.stage.services, ana.row.id)  # and no second one
+
+    erasure = only(ana.stage)
+    assert erasure.removed_at == ana.clock.now()
+    assert erasure.deadline_at == erasure.removed_at + timedelta(days=10)
+
+
+def test_who_reconnects_first_is_not_erased(ana: Everything) -> None:
+    leave(ana)
+    ana.clock.advance(minutes=1)
+    ana.stage.connect()
+
+    wait(ana, minutes=1)
+
+    with ana.stage.services.database.reading() as session:
+        acts = session.exec(select(AuditEntry.act)).all()
+    assert all_of(ana.stage) == []
+    assert is_connected(ana)
+    assert len(ana.stage.credentials()) == 1
+    assert acts[-1] == "erasure.called_off"
+
+
+def test_who_reconnects_and_is_disconnected_then_leaves_nothing_either(
+    ana: Everything,
+) -> None:
+    leave(ana)
+    ana.clock.advance(minutes=1)
+    row, services = ana.stage.connect(), ana.stage.services
+    actions.disconnect(services, row.id, actor=audit.COMMAND_LINE)
+
+    with services.database.reading() as session:
+        acts = session.exec(select(AuditEntry.act)).all()
+        users = session.exec(select(Webhook.zoom_user_id)).all()
+    assert users
+    assert not any(users)
+    assert only(ana.stage).removed_at == ana.clock.now()
+    assert acts.count("erasure.called_off") == 1
+
+
+def test_what_recall_does_not_delete_is_tried_again_and_waited_for(
+    ana: Everything, sandbox: RunningSandbox
+) -> None:
+    leave(ana)
+    sandbox.recall_faults.set([DOWN])
+    wait(ana, minutes=1)
+    waiting, trouble = is_connected(ana), only(ana.stage).trouble
+
+    sandbox.recall_faults.set([])
+    first_tone = needs_attention(ana)
+    wait(ana, hours=1)
+
+    assert waiting
+    assert "Recall" in trouble
+    assert first_tone == ["waiting"]
+    assert (only(ana.stage).trouble, needs_attention(ana)) == ("", [])
+    assert not is_connected(ana)
+    assert ana.stage.credentials() == []
+
+
+def test_recall_is_waited_for_half_the_time_at_most(
+    ana: Everything, sandbox: RunningSandbox
+) -> None:
+    leave(ana)
+    sandbox.recall_faults.set([DOWN])
+    steps.tend(ana.stage.services)
+    ana.clock.set(only(ana.stage).removed_at + timedelta(days=5))
+
+    steps.tend(ana.stage.services)
+
+    erasure = only(ana.stage)
+    assert not is_connected(ana)
+    assert erasure.here_done_at == ana.clock.now()
+    assert (erasure.recall_done_at, erasure.ended_at) == (None, None)
+    assert needs_attention(ana) == ["trouble"]
+
+
+def test_what_is_owed_to_recall_goes_when_it_is_delivered(ana: Everything) -> None:
+    owed = add(ana, outcome=Outcome.WAITING)
+    leave(ana)
+    wait(ana, minutes=1)
+    before = hook(ana, owed)
+    settle(ana.stage, owed)
+
+    wait(ana, minutes=1)
+
+    after = hook(ana, owed)
+    assert (before.erased_at, before.zoom_user_id) == (None, ana.user.id)
+    assert (after.erased_at, after.zoom_user_id) == (ana.clock.now(), None)
+    assert only(ana.stage).here_done_at == ana.clock.now()
+
+
+def test_what_is_owed_still_a_day_before_the_deadline_is_given_up(
+    ana: Everything,
+) -> None:
+    owed = add(ana, outcome=Outcome.WAITING)
+    leave(ana)
+    wait(ana, minutes=1)
+    ana.clock.set(only(ana.stage).deadline_at - timedelta(days=1))
+
+    steps.tend(ana.stage.services)
+
+    gone = hook(ana, owed)
+    assert (gone.outcome, gone.erased_at) == (Outcome.DEAD, ana.clock.now())
+    assert "Given up" in gone.outcome_reason
+
+
+def test_another_users_things_stay(ana: Everything) -> None:
+    stage = ana.stage
+    bo = stage.sandbox.zoom_world.add_user(email="bo@example.com", last_name="Berg")
+    begun = stage.begin(OTHER)
+    stage.finish(OTHER, **stage.allow(begun, bo))
+    theirs = add(ana, zoom_user_id=bo.id, outcome=Outcome.DELIVERED)
+    nameless = add(ana, zoom_user_id=None, meeting_id=97, outcome=Outcome.DELIVERED)
+    now = ana.clock.now()
+    with stage.services.database.writing() as session:
+        session.add(
+            Invitation(
+                zoom_app_id=stage.app.id,
+                token_hash="0" * 64,
+                email=bo.email,
+                created_at=now,
+                expires_at=now,
+            )
+        )
+
+    leave(ana)
+    wait(ana, hours=7)
+
+    with stage.services.database.reading() as session:
+        left = session.exec(select(Connection.email)).all()
+        invited = session.exec(select(Invitation.email)).all()
+    trip = stage.attempt(begun.attempt_id)
+    assert left == invited == [bo.email]
+    assert trip.connection_id is not None
+    assert trip.browser_hash
+    assert hook(ana, theirs).zoom_user_id == bo.id
+    assert hook(ana, nameless).erased_at is None
+
+
+def test_what_staff_did_stays_even_of_one_who_was_connected(ana: Everything) -> None:
+    services, now = ana.stage.services, ana.clock.now()
+    subject = f"{ana.user.email} as admin; {ana.user.id}"
+    with services.database.writing() as session:
+        accounts.add(
+            session, email=ana.user.email, role=Role.ADMIN, password=PASSWORD, now=now
+        )
+        session.add(
+            AuditEntry(
+                id=new_id(now), at=now, actor="x", act="staff.added", subject=subject
+            )
+        )
+
+    leave(ana)
+    wait(ana, minutes=1)
+
+    query = select(AuditEntry.subject).where(col(AuditEntry.act) == "staff.added")
+    with services.database.reading() as session:
+        assert session.exec(query).all() == [f"{ana.user.email} as admin; (erased)"]
+
+
+def test_an_erased_webhook_keeps_its_row_and_is_not_sent_again(ana: Everything) -> None:
+    taken = add(ana, outcome=Outcome.DELIVERED)
+    leave(ana)
+    wait(ana, minutes=1)
+
+    services, now = ana.stage.services, ana.clock.now()
+    with services.database.writing() as session:
+        with pytest.raises(ConflictError, match="Erased on 2026-11-23"):
+            resends.begin_one(
+                session, taken, resend_id=new_id(now), asked_by="x", now=now
+            )
+        assert session.get(WebhookBody, taken) is None
+    kept = hook(ana, taken)
+    assert (kept.event, kept.outcome) == ("meeting.created", Outcome.DELIVERED)
+
+
+def test_one_that_another_worker_has_claimed_is_left_to_it(ana: Everything) -> None:
+    leave(ana)
+    with ana.stage.services.database.writing() as session:
+        row = session.get_one(Erasure, only(ana.stage).id)
+        row.lease_until = ana.clock.now() + timedelta(minutes=5)
+        session.add(row)
+
+    assert steps.tend(ana.stage.services) == 0
+    assert not steps.go_on(ana.stage.services, only(ana.stage).id)
+    assert is_connected(ana)
+
+
+def test_a_milestone_stays_and_tells_no_more_whose_it_was(ana: Everything) -> None:
+    services = ana.stage.services
+    with services.database.writing() as session:
+        milestone = checklist.mapped(
+            ana.stage.app.id, at=ana.clock.now(), connection_id=ana.row.id
+        )
+        checklist.keep(session, [milestone])
+
+    leave(ana)
+    wait(ana, minutes=1)
+
+    with services.database.reading() as session:
+        kept = session.exec(select(Milestone)).all()
+    assert {one.connection_id for one in kept} == {None}

@@ -1,0 +1,111 @@
+"""The verdicts of Explain, from facts alone: one row a case, as the docs have them."""
+
+import re
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from dashboard.clients.recall.replies import CredentialStatus, RecallCredential
+from dashboard.errors import UpstreamError
+from dashboard.models.connection import AttemptOutcome, TokenState
+from dashboard.models.invitation import InvitationState
+from dashboard.services.explain.rules import RULES, judge
+from dashboard.services.explain.rules_grants import KEY_REFUSED, PAIR_REFUSED
+from dashboard.services.explain.verdicts import Target
+from dashboard.services.token_states import rules
+from dashboard.services.token_states.findings import Seen
+from tests.fixtures.explain_cases import CASES, Case
+from tests.fixtures.explain_facts import ago, an_email, ana, facts, invited, tried
+from tests.makers import NOON
+
+CREDENTIAL = RecallCredential(
+    id=UUID(int=1), oauth_app=UUID(int=2), status=CredentialStatus.HEALTHY
+)
+DOCS = Path(__file__).parents[3] / "docs" / "explain.md"
+
+
+def told_by_docs() -> list[tuple[str, ...]]:
+    """Give id, sentence, who acts and next step of each row."""
+    part = DOCS.read_text().split("## Verdicts\n")[1].split("\n## ")[0]
+    cells = r" ([^|]+) \|"
+    rows = re.findall(rf"^\| `([\w-]+)` \|{cells * 4}$", part, re.MULTILINE)
+    return [(name, sentence, who, step) for name, _, sentence, who, step in rows]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
+def test_facts_give_the_verdict_of_their_row(case: Case) -> None:
+    assert judge(case.facts).id == case.id
+
+
+def test_the_docs_tell_the_same_rows_in_the_same_order() -> None:
+    verdicts = [judge(case.facts) for case in CASES]
+
+    assert told_by_docs() == [
+        (each.id, each.sentence, each.who.value, each.step) for each in verdicts
+    ]
+
+
+def test_every_row_is_reached_once_and_stands_where_it_decides() -> None:
+    assert [case.id for case in CASES] == [rule.id for rule in RULES]
+    assert len({rule.id for rule in RULES}) == len(RULES)
+
+
+def test_every_row_says_who_acts_and_what_comes_next() -> None:
+    unsaid = [rule.id for rule in RULES if not rule.step.endswith(".")]
+    # Where somebody must act, the page leads there, unless the link was theirs alone.
+    nowhere = {rule.id for rule in RULES if rule.target is Target.NONE}
+
+    assert unsaid == []
+    assert nowhere == {
+        *("not-understood", "no-number", "unknown-meeting", "unknown"),
+        *("account-of-users", "wrong-account", "declined", "at-zoom"),
+        *("invitation-revoked", "invitation-expired", "invitation-opened", "invited"),
+        "host-unnamed",
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "seen", "verdict"),
+    [
+        (
+            KEY_REFUSED,
+            Seen(credential=UpstreamError("No.", service="Recall", status=401)),
+            "key-refused",
+        ),
+        (
+            PAIR_REFUSED,
+            Seen(
+                credential=CREDENTIAL,
+                token=UpstreamError(
+                    "No.", service="Recall", status=400, code="invalid_client"
+                ),
+            ),
+            "pair-refused",
+        ),
+    ],
+    ids=["key", "pair"],
+)
+def test_what_a_look_found_an_admin_must_mend_is_no_users(
+    words: str, seen: Seen, verdict: str
+) -> None:
+    found = rules.judge(seen, now=NOON)
+    row = ana(token_state=TokenState.UNKNOWN, token_reason=found.reason)
+
+    assert found.reason.startswith(words)
+    assert judge(facts(an_email(), row)).id == verdict
+
+
+@pytest.mark.parametrize(
+    "outcome", [AttemptOutcome.EXPIRED, AttemptOutcome.WRONG_ACCOUNT]
+)
+def test_nobody_is_sent_to_a_link_that_is_closed(outcome: AttemptOutcome) -> None:
+    revoked = invited(InvitationState.REVOKED)
+    over = invited(InvitationState.OPENED, expires_at=ago(hours=6))
+
+    found = [
+        judge(facts(an_email(), tried(outcome) | closed)).id
+        for closed in (revoked, over)
+    ]
+
+    assert found == ["invitation-revoked", "invitation-expired"]

@@ -1,0 +1,110 @@
+"""Explain beside the simulated Zoom and Recall: it says what really happened."""
+
+from typing import Any
+
+import pytest
+
+from dashboard.models.connection import Connection
+from dashboard.sandbox.faults import Fault, FaultKind
+from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services.audit import Actor
+from dashboard.services.connections import actions, checking
+from dashboard.services.explain import explain as explaining
+from dashboard.services.explain import recall
+from dashboard.services.explain.explain import Answer
+from dashboard.services.runtime import Services
+from tests.fixtures.connect import ConnectStage, a_connect_stage
+from tests.makers import a_webhook
+
+ADMIN = Actor(name="admin@example.com")
+
+
+@pytest.fixture
+def stage(services: Services, sandbox: RunningSandbox) -> ConnectStage:
+    return a_connect_stage(services, sandbox)
+
+
+def explain(stage: ConnectStage, text: object) -> Answer:
+    services = stage.services
+    with services.database.reading() as session:
+        return explaining.explain(
+            session, services.vault, str(text), now=services.clock.now()
+        )
+
+
+def looked_at(stage: ConnectStage, row: Connection) -> Connection:
+    """Have Recall read the meetings, then look."""
+    actions.sync_meetings(stage.services, row.id, actor=ADMIN)
+    stage.sandbox.recall_world.run_due()
+    stage.sandbox.recall_world.run_due()
+    return checking.refresh(stage.services, row.id)
+
+
+def heard(stage: ConnectStage, **over: Any) -> None:
+    with stage.services.database.writing() as session:
+        session.add(a_webhook(stage.app, **over))
+
+
+def asked(stage: ConnectStage, found: Answer) -> list[str]:
+    told = recall.ask(
+        stage.services,
+        meeting_id=found.asked.number,
+        connection_id=found.connection_id,
+    )
+    return [line.words for line in told]
+
+
+def test_a_mapped_meeting_had_its_token_and_recall_says_so_itself(
+    stage: ConnectStage,
+) -> None:
+    row = stage.connect()
+    meeting = stage.sandbox.zoom_world.create_meeting(stage.ana.id)
+    looked_at(stage, row)
+
+    found = explain(stage, meeting.join_url)
+
+    assert found.verdict.id == "ready"
+    mapping, log = asked(stage, found)
+    assert f"to credential {row.recall_credential_id}, of Ana Nowak" in mapping
+    assert log == "Recall's log of the credential is empty."
+
+
+def test_a_meeting_made_with_a_second_account_is_not_taken_for_the_users(
+    stage: ConnectStage,
+) -> None:
+    stage.connect()
+    work = stage.sandbox.zoom_world.add_user(email="ana@work.example.com")
+    meeting = stage.sandbox.zoom_world.create_meeting(work.id)
+    heard(stage, zoom_user_id=work.id, meeting_id=meeting.id)
+
+    found = explain(stage, f"ana@example.com {meeting.id}")
+
+    assert found.verdict.id == "other-account"
+    [told] = asked(stage, found)
+    assert "to no credential" in told
+
+
+def test_a_development_app_uninstalled_is_seen_though_recall_says_healthy(
+    stage: ConnectStage,
+) -> None:
+    row = stage.connect()
+    stage.sandbox.zoom_world.uninstall(stage.app.client_id, stage.ana.id)
+    checking.refresh(stage.services, row.id)
+
+    found = explain(stage, "ana@example.com")
+
+    assert found.verdict.id == "dead"
+    assert any("Zoom refused a real call" in line.words for line in found.lines)
+
+
+def test_an_outage_is_nobodys_fault_and_says_when_the_next_look_is(
+    stage: ConnectStage,
+) -> None:
+    # Recall takes the code and answers nothing after that.
+    stage.sandbox.recall_faults.set([Fault(kind=FaultKind.UNAVAILABLE, method="GET")])
+    row = stage.connect()
+
+    found = explain(stage, row.recall_credential_id)
+
+    assert (found.verdict.id, found.verdict.who.value) == ("state-unknown", "nobody")
+    assert "could not be read" in " ".join(asked(stage, found))

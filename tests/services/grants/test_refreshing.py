@@ -1,0 +1,293 @@
+"""A held grant is renewed by one at a time, and nothing Zoom gave is lost."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from threading import Thread
+
+import pytest
+from pydantic import SecretStr
+
+from dashboard.db import Database
+from dashboard.errors import GrantLostError, NotFoundError, StorageError, UpstreamError
+from dashboard.models.connection import Connection, TokenState
+from dashboard.models.workspace import Verdict
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.sandbox.faults import FaultKind
+from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services.grants import refreshing
+from dashboard.services.grants.refresh_claims import Came
+from dashboard.services.runtime import Services
+from tests.fixtures.grants import (
+    HeldStage,
+    a_held_stage,
+    claimed,
+    kept,
+    later,
+    quick,
+)
+from tests.makers import FakeClock
+
+SOON_OVER = {"minutes": 58, "seconds": 1}
+
+
+@pytest.fixture
+def held(
+    services: Services, sandbox: RunningSandbox, database: Database
+) -> Iterator[HeldStage]:
+    fast = quick(services)
+    yield a_held_stage(fast, sandbox, database=database)
+    for close in fast.closing[len(services.closing) :]:
+        close()
+
+
+def pair_of(held: HeldStage) -> tuple[Verdict, datetime | None]:
+    """Return what Zoom said last of the app's pair, and when."""
+    with held.services.database.reading() as session:
+        app = session.get_one(ZoomApp, held.stage.app.id)
+    return app.verdict, app.checked_at
+
+
+def test_a_token_with_time_left_is_given_as_it_is(
+    held: HeldStage, clock: FakeClock
+) -> None:
+    before = held.live_token()
+    later(held, clock, minutes=58)
+
+    assert held.live_token() == before
+    assert held.grant().version == 1
+
+
+def test_one_with_less_than_two_minutes_is_renewed_first(
+    held: HeldStage, clock: FakeClock
+) -> None:
+    before = held.live_token()
+    later(held, clock, **SOON_OVER)
+
+    assert held.live_token() != before
+    assert held.grant().version == 2
+    assert held.grant().lease_until is None
+    assert held.lives()
+
+
+def test_it_is_renewed_for_whoever_needs_it_longer(held: HeldStage) -> None:
+    held.live_token(at_least_s=3601)
+
+    assert held.grant().version == 2
+
+
+def test_many_threads_that_need_it_at_once_make_one_refresh(
+    held: HeldStage, clock: FakeClock
+) -> None:
+    later(held, clock, **SOON_OVER)
+    held.strike(FaultKind.LATE_ANSWER, seconds=0.2)
+    got: list[str] = []
+    threads = [Thread(target=lambda: got.append(held.live_token())) for _ in range(20)]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(got) == 20
+    assert len(set(got)) == 1
+    assert held.grant().version == 2
+    assert held.lives()
+
+
+def test_while_another_process_renews_it_is_waited_for_and_not_asked_again(
+    held: HeldStage, clock: FakeClock
+) -> None:
+    later(held, clock, **SOON_OVER)
+    claim = claimed(held, clock)
+    got: list[str] = []
+    waiting = Thread(target=lambda: got.append(held.live_token()))
+    waiting.start()
+
+    assert kept(held, claim, clock) is Came.KEPT
+    waiting.join()
+
+    assert held.grant().version == 2
+    assert len(got) == 1
+
+
+def test_nobody_waits_longer_than_patience_has(
+    held: HeldStage, clock: FakeClock
+) -> None:
+    later(held, clock, **SOON_OVER)
+    claimed(held, clock)
+
+    with pytest.raises(UpstreamError, match="being renewed") as caught:
+        held.live_token(patience_s=0.05)
+
+    assert caught.value.retryable
+
+
+def test_what_comes_for_a_deleted_connection_is_revoked(
+    held: HeldStage, clock: FakeClock
+) -> None:
+    later(held, clock, **SOON_OVER)
+    held.strike(FaultKind.LATE_ANSWER, seconds=0.3)
+    version = held.grant().version
+    work = Thread(
+        target=lambda: refreshing.renew(held.services, held.connection_id, version)
+    )
+    work.start()
+    while held.grant().asked_at is None:
+        pass
+    with held.services.database.writing() as session:
+        session.delete(session.get_one(Connection, held.connection_id))
+    work.join()
+
+    assert held.at_zoom() is None
+
+
+def test_a_wrong_pair_is_the_admins_and_touches_no_user(
+    held: HeldStage, clock: FakeClock
+) -> None:
+    later(held, clock, **SOON_OVER)
+    before = held.connection().model_dump(exclude={"search_text"})
+    app = held.stage.app
+    held.stage.sandbox.zoom_world.change_app(app.client_id, client_secret="another")
+
+    with pytest.raises(UpstreamError) as caught:
+        held.live_token()
+
+    assert pair_of(held) == (Verdict.WRONG, clock.now())
+    assert caught.value.code == "invalid_client"
+    assert held.grant().lost_at is None
+    assert held.connection().model_dump(exclude={"search_text"}) == before
+    assert held.grant().refresh_due_at >= clock.now() + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    "kind", [FaultKind.RATE_LIMITED, FaultKind.UNAVAILABLE, FaultKind.DOWN]
+)
+def test_trouble_at_zoom_is_nobodys_and_is_tried_again_later(
+    held: HeldStage, clock: FakeClock, kind: FaultKind
+) -> None:
+    later(held, clock, **SOON_OVER)
+    held.strike(kind)
+
+    with pytest.raises(UpstreamError):
+        held.live_token()
+    with pytest.raises(UpstreamError, match="not renewed this token yet") as caught:
+        held.live_token()  # Zoom is not asked again so soon
+
+    assert caught.value.retry_after_s is not None
+    assert held.grant().failures == 1
+    assert held.connection().token_state is TokenState.HEALTHY
+    later(held, clock, seconds=5)
+    held.live_token()
+    assert held.grant().failures == 0
+    assert held.lives()
+
+
+def test_failures_back_off_up_to_five_minutes(
+    held: HeldStage, clock: FakeClock
+) -> None:
+    held.strike(FaultKind.UNAVAILABLE, times=12)
+    pauses = []
+    for _ in range(9):
+        with pytest.raises(UpstreamError):
+            held.renew()
+        pauses.append((held.grant().refresh_due_at - clock.now()).total_seconds())
+
+    assert pauses == [5, 10, 20, 40, 80, 160, 300, 300, 300]
+
+
+def test_a_refused_refresh_is_the_users_and_is_not_tried_again(
+    held: HeldStage, clock: FakeClock
+) -> None:
+    world, app = held.stage.sandbox.zoom_world, held.stage.app
+    world.revoke_grant(app.client_id, held.stage.ana.id)
+    later(held, clock, **SOON_OVER)
+
+    with pytest.raises(GrantLostError):
+        held.live_token()
+
+    assert held.connection().token_state is TokenState.RECONNECT_NEEDED
+    assert refreshing.refresh_due(held.services) == 0
+
+
+def test_what_is_due_is_renewed_and_nothing_else(
+    held: HeldStage, clock: FakeClock
+) -> None:
+    assert refreshing.refresh_due(held.services) == 0
+    later(held, clock, minutes=45)
+
+    assert refreshing.refresh_due(held.services) == 1
+    held.services.flights.wait()
+
+    assert held.grant().version == 2
+    assert refreshing.refresh_due(held.services) == 0
+
+
+class ClosedNow:
+    """A database that cannot be written the next so many times."""
+
+    def __init__(self, database: Database, times: int) -> None:
+        self._database, self.times, self.after = database, times, 1
+
+    def reading(self) -> object:
+        return self._database.reading()
+
+    def writing(self) -> object:
+        if self.after == 0 and self.times > 0:
+            self.times -= 1
+            raise StorageError("The database is busy; nothing was stored.")
+        self.after = max(0, self.after - 1)
+        return self._database.writing()
+
+
+def test_a_pair_that_cannot_be_stored_at_once_is_stored_a_little_later(
+    held: HeldStage,
+) -> None:
+    closed = ClosedNow(held.services.database, 3)
+    pauses: list[float] = []
+    services = replace(held.services, database=closed)  # type: ignore[arg-type]
+
+    refreshing.renew(services, held.connection_id, 1, pause=pauses.append)
+
+    assert len(pauses) == 3
+    assert held.lives()
+
+
+def test_the_scopes_of_the_token_are_noted(held: HeldStage) -> None:
+    held.stage.sandbox.zoom_world.state.grants[-1].scopes = ["user:read:user"]
+
+    held.renew()
+
+    assert held.connection().scopes == "user:read:user"
+
+
+def test_a_connection_without_a_grant_here_has_no_token(held: HeldStage) -> None:
+    with pytest.raises(NotFoundError):
+        refreshing.live_token(held.services, held.stage.app.id)
+
+
+def test_after_a_mended_pair_the_grants_of_the_app_are_renewed_within_a_minute(
+    held: HeldStage, clock: FakeClock
+) -> None:
+    later(held, clock, **SOON_OVER)
+    held.stage.sandbox.zoom_world.change_app(
+        held.stage.app.client_id, client_secret="another-secret-0002"
+    )
+    with pytest.raises(UpstreamError):
+        held.live_token()
+    mended = held.services.vault.seal_text(
+        SecretStr("another-secret-0002"),
+        table="zoom_app",
+        column="client_secret",
+        row=held.stage.app.id,
+    )
+    with held.services.database.writing() as session:
+        session.get_one(ZoomApp, held.stage.app.id).client_secret = mended
+    later(held, clock, minutes=1)
+
+    refreshing.refresh_due(held.services)
+    held.services.flights.wait()
+
+    assert held.lives()
+    assert held.grant().failures == 0
+    assert pair_of(held) == (Verdict.RIGHT, clock.now())

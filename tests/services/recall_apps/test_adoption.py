@@ -1,0 +1,212 @@
+"""Taking over an app that somebody made in Recall by hand."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Barrier
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from pydantic import SecretStr
+from sqlmodel import select
+
+from dashboard.db import Database
+from dashboard.errors import ConflictError, InvalidInputError, UpstreamError
+from dashboard.models.audit import AuditEntry
+from dashboard.models.workspace import Verdict
+from dashboard.models.zoom_app import Environment, Kind, Routing
+from dashboard.sandbox.faults import Fault, FaultKind
+from dashboard.sandbox.recall.records import Kind as RecallKind
+from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services.runtime import Services
+from dashboard.services.zoom_apps import apps
+from dashboard.services.zoom_apps.credential_checks import WrongPairError
+from tests.fixtures.adoption import CLIENT_ID, LIST, AdoptingStage, an_adopting_stage
+from tests.makers import CLIENT_SECRET, SECRET_TOKEN
+
+NEW_SECRET, NEW_TOKEN = SecretStr("test-new-secret-0001"), SecretStr("test-new-token-1")
+
+
+@pytest.fixture
+def stage(
+    services: Services, sandbox: RunningSandbox, database: Database
+) -> AdoptingStage:
+    if not database.is_sqlite:
+        services = replace(services, database=database)
+    return an_adopting_stage(services, sandbox)
+
+
+def secrets(stage: AdoptingStage, zoom_app_id: UUID) -> tuple[SecretStr, SecretStr]:
+    app, vault = stage.find(zoom_app_id), stage.services.vault
+    return apps.client_secret(vault, app), apps.secret_token(vault, app)
+
+
+def test_it_becomes_a_zoom_app_with_its_recall_id_and_what_recall_holds(
+    stage: AdoptingStage,
+) -> None:
+    there = stage.by_hand()
+
+    taken = stage.take_over(there)
+
+    app = stage.find(taken.zoom_app_id)
+    assert taken.error == ""
+    assert (app.client_id, app.kind) == (CLIENT_ID, Kind.USER_LEVEL)
+    assert (app.environment, app.routing) == (Environment.PRODUCTION, Routing.DIRECT)
+    assert app.recall_app_id == UUID(there.id)
+    assert app.recall_created_at == there.created_at
+    assert app.workspace_id == stage.workspace.id
+    assert app.verdict is Verdict.RIGHT
+    assert secrets(stage, app.id) == (CLIENT_SECRET, SECRET_TOKEN)
+
+
+def test_typed_secrets_win_and_are_given_to_recall(stage: AdoptingStage) -> None:
+    there = stage.by_hand(client_secret="test-old-secret", webhook_secret="test-old")
+
+    taken = stage.take_over(there, client_secret=CLIENT_SECRET, secret_token=NEW_TOKEN)
+
+    assert secrets(stage, taken.zoom_app_id) == (CLIENT_SECRET, NEW_TOKEN)
+    assert there.client_secret == CLIENT_SECRET.get_secret_value()
+    assert there.webhook_secret == NEW_TOKEN.get_secret_value()
+
+
+def test_both_steps_are_in_the_audit_log(stage: AdoptingStage) -> None:
+    stage.take_over(stage.by_hand())
+
+    with stage.services.database.reading() as session:
+        acts = [entry.act for entry in session.exec(select(AuditEntry))]
+    assert acts == ["zoom_app.created", "zoom_app.adopted"]
+
+
+@pytest.mark.parametrize(
+    ("held", "field"),
+    [
+        ({"client_secret": "********"}, "client_secret"),
+        ({"client_secret": "a"}, "client_secret"),
+        ({"webhook_secret": "[redacted]"}, "secret_token"),
+    ],
+)
+def test_a_secret_that_recall_does_not_show_is_asked_for(
+    stage: AdoptingStage, held: dict[str, str], field: str
+) -> None:
+    there = stage.by_hand(**held)
+
+    with pytest.raises(InvalidInputError, match="Copy it from Zoom") as told:
+        stage.take_over(there)
+    typed: dict[str, Any] = {"client_secret": CLIENT_SECRET, "secret_token": NEW_TOKEN}
+    taken = stage.take_over(there, **{field: typed[field]})
+
+    assert told.value.field == field
+    assert taken.error == ""
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"), [(None, "that Recall holds"), (NEW_SECRET, "tab Production")]
+)
+def test_a_wrong_pair_is_not_saved(
+    stage: AdoptingStage, typed: SecretStr | None, words: str
+) -> None:
+    there = stage.by_hand(client_secret="test-old-secret")
+
+    with pytest.raises(WrongPairError, match=words):
+        stage.take_over(there, client_secret=typed)
+
+    assert stage.all() == []
+    assert there.client_secret == "test-old-secret"
+
+
+def test_pressing_again_gives_the_one_that_is_there(stage: AdoptingStage) -> None:
+    there = stage.by_hand()
+    first = stage.take_over(there)
+
+    again = stage.take_over(there, name="Another name")
+
+    assert again.zoom_app_id == first.zoom_app_id
+    assert again.entered is None
+    assert len(stage.all()) == 1
+
+
+def test_two_presses_at_once_make_one(stage: AdoptingStage) -> None:
+    there, both = stage.by_hand(), Barrier(2)
+
+    def press(_: int) -> tuple[UUID, str]:
+        both.wait(timeout=10)
+        taken = stage.take_over(there)
+        return taken.zoom_app_id, taken.error
+
+    with ThreadPoolExecutor(2) as pool:
+        made = set(pool.map(press, range(2)))
+
+    (app,) = stage.all()
+    assert made == {(app.id, "")}
+    assert app.recall_app_id == UUID(there.id)
+
+
+@pytest.mark.parametrize(
+    "kind", [FaultKind.DOWN, FaultKind.HTML_403, FaultKind.NONSENSE]
+)
+def test_recall_failing_before_leaves_nothing(
+    stage: AdoptingStage, kind: FaultKind
+) -> None:
+    there = stage.by_hand()
+    stage.sandbox.recall_faults.set([Fault(kind=kind, path=LIST, method="GET")])
+
+    with pytest.raises(UpstreamError):
+        stage.take_over(there)
+
+    assert stage.all() == []
+
+
+def test_recall_failing_half_way_is_said_and_mended_by_pressing_again(
+    stage: AdoptingStage,
+) -> None:
+    there = stage.by_hand(client_secret="test-old-secret")
+    fault = Fault(kind=FaultKind.SERVER_ERROR, path=LIST, method="PATCH")
+    stage.sandbox.recall_faults.set([fault])
+
+    half = stage.take_over(there, client_secret=CLIENT_SECRET)
+    before = stage.find(half.zoom_app_id).recall_app_id
+    stage.sandbox.recall_faults.set([])
+    whole = stage.take_over(there)
+
+    assert "Recall" in half.error
+    assert before is None
+    assert whole.error == ""
+    assert stage.find(half.zoom_app_id).recall_app_id == UUID(there.id)
+    assert there.client_secret == CLIENT_SECRET.get_secret_value()
+
+
+@pytest.mark.parametrize(
+    ("over", "sentence"),
+    [
+        ({"recall_app_id": uuid4()}, "another Recall app"),
+        ({"workspace_id": None}, "Press Create in Recall"),
+    ],
+)
+def test_a_zoom_app_with_its_client_id_is_not_doubled(
+    stage: AdoptingStage, over: dict[str, Any], sentence: str
+) -> None:
+    there = stage.by_hand()
+    stage.here(client_id=CLIENT_ID, **over)
+
+    with pytest.raises(ConflictError, match=sentence):
+        stage.take_over(there)
+
+    assert len(stage.all()) == 1
+
+
+def test_the_kind_is_recalls(stage: AdoptingStage) -> None:
+    there = stage.by_hand(kind=RecallKind.ACCOUNT_LEVEL)
+
+    taken = stage.take_over(there)
+
+    assert stage.find(taken.zoom_app_id).kind is Kind.ACCOUNT_LEVEL
+
+
+def test_an_app_that_is_gone_meanwhile_is_said(stage: AdoptingStage) -> None:
+    there = stage.by_hand()
+    stage.sandbox.recall_world.remove_app(there)
+
+    with pytest.raises(UpstreamError) as told:
+        stage.take_over(there)
+
+    assert told.value.status == 404

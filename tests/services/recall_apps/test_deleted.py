@@ -1,0 +1,205 @@
+"""An app that is gone from Recall: forgotten here only when it truly is."""
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from sqlmodel import select
+
+from dashboard.db import Database
+from dashboard.errors import ConflictError, NotFoundError, UpstreamError
+from dashboard.models.audit import AuditEntry
+from dashboard.models.check import Finding, Source
+from dashboard.models.connection import Connection, TokenState
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.sandbox.faults import Fault, FaultKind
+from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services.recall_apps import creation, deleted
+from dashboard.services.recall_apps.creation import Creation
+from dashboard.services.runtime import Services
+from dashboard.services.sweep import sweep
+from dashboard.services.validation import evidence
+from dashboard.worker import Worker
+from tests.fixtures.adoption import ADMIN, LIST, AdoptingStage, an_adopting_stage
+from tests.fixtures.relay import arrive, at_recall, find
+from tests.makers import NOON, a_connection
+
+
+@pytest.fixture
+def stage(
+    services: Services, sandbox: RunningSandbox, database: Database
+) -> AdoptingStage:
+    if not database.is_sqlite:
+        services = replace(services, database=database)
+    return an_adopting_stage(services, sandbox)
+
+
+@pytest.fixture
+def gone(stage: AdoptingStage) -> ZoomApp:
+    """A zoom app whose app somebody deleted in Recall."""
+    return stage.here(recall_app_id=uuid4(), recall_created_at=NOON)
+
+
+def release(stage: AdoptingStage, app: ZoomApp) -> None:
+    deleted.release(stage.services, app.id, actor=ADMIN)
+
+
+def acts(stage: AdoptingStage) -> list[str]:
+    with stage.services.database.reading() as session:
+        return [entry.act for entry in session.exec(select(AuditEntry))]
+
+
+def is_gone(stage: AdoptingStage, app: ZoomApp) -> bool:
+    with stage.services.database.reading() as session:
+        return deleted.is_gone(session, session.get_one(ZoomApp, app.id))
+
+
+def look(stage: AdoptingStage, app: ZoomApp, finding: Finding, minutes: int) -> None:
+    with stage.services.database.writing() as session:
+        evidence.record(
+            session,
+            zoom_app_id=app.id,
+            source=Source.RECALL_API,
+            finding=finding,
+            detail="Recall was asked.",
+            at=NOON + timedelta(minutes=minutes),
+        )
+
+
+def test_its_recall_id_is_forgotten_and_the_workspace_kept(
+    stage: AdoptingStage, gone: ZoomApp
+) -> None:
+    release(stage, gone)
+    release(stage, gone)
+
+    row = stage.find(gone.id)
+    assert (row.recall_app_id, row.recall_created_at) == (None, None)
+    assert row.workspace_id == stage.workspace.id
+    assert row.version == gone.version + 1
+    assert acts(stage) == ["zoom_app.gone_from_recall"]
+
+
+def test_it_is_created_anew_and_its_users_are_looked_at(
+    stage: AdoptingStage, gone: ZoomApp
+) -> None:
+    row = a_connection(gone)
+    with stage.services.database.writing() as session:
+        session.add(row)
+
+    release(stage, gone)
+    made = creation.create_in_recall(stage.services, gone.id, stage.workspace.id)
+    sweep.check_due(stage.services)
+
+    assert made.outcome is Creation.CREATED
+    assert made.recall_app_id != gone.recall_app_id
+    with stage.services.database.reading() as session:
+        seen = session.get_one(Connection, row.id)
+    assert seen.token_state is TokenState.RECONNECT_NEEDED
+
+
+def test_an_app_that_recall_has_is_not_forgotten(stage: AdoptingStage) -> None:
+    there = stage.by_hand()
+    app = stage.here(recall_app_id=UUID(there.id))
+
+    with pytest.raises(ConflictError, match="still has"):
+        release(stage, app)
+
+    assert stage.find(app.id).recall_app_id == UUID(there.id)
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        (FaultKind.DOWN, LIST),
+        (FaultKind.HTML_403, LIST),
+        (FaultKind.NONSENSE, LIST),
+        (FaultKind.SERVER_ERROR, f"{LIST}?"),
+    ],
+)
+def test_without_recalls_word_nothing_is_forgotten(
+    stage: AdoptingStage, gone: ZoomApp, kind: FaultKind, path: str
+) -> None:
+    stage.sandbox.recall_faults.set([Fault(kind=kind, path=path.rstrip("?"))])
+
+    with pytest.raises(UpstreamError):
+        release(stage, gone)
+
+    assert stage.find(gone.id).recall_app_id == gone.recall_app_id
+    assert acts(stage) == []
+
+
+def test_a_host_that_answers_404_to_everything_proves_nothing(
+    stage: AdoptingStage, gone: ZoomApp
+) -> None:
+    stage.sandbox.recall_world.reset()  # and with it the workspace
+    fault = Fault(kind=FaultKind.NONSENSE, path="/never")
+    stage.sandbox.recall_faults.set([fault])
+
+    with pytest.raises(UpstreamError):
+        release(stage, gone)
+
+    assert stage.find(gone.id).recall_app_id == gone.recall_app_id
+
+
+def test_an_app_that_is_not_in_recall_is_left_as_it_is(stage: AdoptingStage) -> None:
+    app = stage.here()
+
+    release(stage, app)
+
+    assert stage.find(app.id).version == app.version
+
+
+def test_an_unknown_app_is_said(stage: AdoptingStage) -> None:
+    with pytest.raises(NotFoundError):
+        deleted.release(stage.services, uuid4(), actor=ADMIN)
+
+
+@pytest.mark.parametrize(
+    ("looks", "expected"),
+    [
+        ([], False),
+        ([(Finding.GOOD, 1)], False),
+        ([(Finding.GONE, 1)], True),
+        ([(Finding.GONE, 1), (Finding.FAILED, 2)], False),
+        ([(Finding.GOOD, 1), (Finding.GONE, 2)], True),
+        ([(Finding.GONE, -1)], False),  # of the app before this one
+    ],
+)
+def test_the_newest_look_tells_whether_it_is_gone(
+    stage: AdoptingStage,
+    gone: ZoomApp,
+    looks: list[tuple[Finding, int]],
+    expected: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    for finding, minutes in looks:
+        look(stage, gone, finding, minutes)
+
+    assert is_gone(stage, gone) is expected
+
+
+def test_one_that_is_not_in_recall_is_not_gone(stage: AdoptingStage) -> None:
+    app = stage.here()
+    look(stage, app, Finding.GONE, 1)
+
+    assert not is_gone(stage, app)
+
+
+def test_its_webhooks_wait_and_reach_the_new_app(
+    services: Services, sandbox: RunningSandbox
+) -> None:
+    stage = an_adopting_stage(services, sandbox)
+    app = stage.here(recall_app_id=uuid4())
+    deleted.release(services, app.id, actor=ADMIN)
+    worker = Worker(services, chores=[])
+
+    webhook_id = arrive(services, app.id)
+    services.intake.flush()
+    worker.run_once(services.clock.now())
+    waiting = find(services, webhook_id).outcome
+    creation.create_in_recall(services, app.id, stage.workspace.id)
+    worker.run_once(services.clock.now() + timedelta(minutes=1))
+
+    assert waiting == "waiting"
+    assert find(services, webhook_id).outcome == "delivered"
+    assert len(at_recall(sandbox)) == 1

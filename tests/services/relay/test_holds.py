@@ -1,0 +1,280 @@
+"""Holds in the database: what stands still, its probes, and how it goes on."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import pytest
+from sqlmodel import select
+
+from dashboard.clients.delivery import Answer, Failure
+from dashboard.db import Database
+from dashboard.models.hold import Hold
+from dashboard.models.webhook import Outcome, Webhook
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.services.relay import claims, holds, results
+from dashboard.services.relay.deliveries import Delivery
+from dashboard.vault import Vault
+from tests.fixtures.delivery import (
+    BUSY,
+    RETENTION,
+    Add,
+    add,
+    app_id,
+    attempts,
+    find,
+    record,
+    take,
+    tried,
+)
+from tests.makers import NOON, a_zoom_app, saved_app
+
+__all__ = ["add", "app_id"]
+
+REFUSED = Answer(status=401)
+GONE = Answer(failure=Failure.REFUSED)
+
+
+def after(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+def standing(database: Database) -> list[Hold]:
+    with database.reading() as session:
+        return list(session.exec(select(Hold)).all())
+
+
+def answer_all(
+    database: Database, answer: Answer, now: datetime = NOON
+) -> list[Delivery]:
+    """Claim what may be sent and have Recall answer all of it so."""
+    taken = take(database, now)
+    record(database, *(tried(each, answer, started_at=now) for each in taken), now=now)
+    return taken
+
+
+def ids(deliveries: list[Delivery]) -> list[int]:
+    return [each.webhook_id for each in deliveries]
+
+
+def test_while_recall_is_down_one_probe_at_a_time_is_sent(
+    database: Database, add: Add
+) -> None:
+    rows = [add() for _ in range(8)]
+    with database.writing() as session:  # five of them fail
+        taken = results.take(session, limit=5, now=NOON, worker="test:1")
+    record(database, *(tried(each, GONE) for each in taken))
+
+    too_early = take(database, after(0.9))
+    with database.reading() as session:
+        looks = [results.is_any_due(session, now=after(n)) for n in (0, 0.9, 1, 60)]
+    probe = take(database, after(1))
+    meanwhile = take(database, after(2))
+
+    assert too_early == []
+    assert looks == [False, False, True, True]  # no writing while there is no probe
+    assert ids(probe) == rows[5:6]
+    assert probe[0].probes == {probe[0].workspace_id}
+    assert meanwhile == []
+
+
+def test_a_dead_workers_probe_is_free_when_its_lease_ends(
+    database: Database, add: Add
+) -> None:
+    for _ in range(6):
+        add()
+    answer_all(database, GONE)
+    [lost] = take(database, after(2))
+
+    [again] = take(database, after(2) + claims.LEASE)
+
+    assert again.probes == lost.probes
+
+
+def test_two_workers_never_probe_the_same(database: Database, add: Add) -> None:
+    for _ in range(6):
+        add()
+    answer_all(database, GONE)
+    with database.reading() as session:
+        [hold] = session.exec(select(Hold)).all()
+
+    with database.writing() as session:
+        mine = holds.claim_probes(session, [hold.id], until=after(40), now=after(2))
+    with database.writing() as session:
+        theirs = holds.claim_probes(session, [hold.id], until=after(40), now=after(2))
+
+    assert (mine, theirs) == (True, False)
+
+
+def test_the_first_success_ends_the_hold_and_all_is_due_oldest_first(
+    database: Database, add: Add
+) -> None:
+    tried_once = [add() for _ in range(5)]
+    answer_all(database, GONE)
+    backlog = [
+        add(received_at=after(n), due_at=after(n), attempts=4) for n in (0.1, 0.2, 0.3)
+    ]
+    [failed] = answer_all(database, GONE, after(2))
+    [probe] = take(database, after(4.1))
+
+    record(database, tried(probe, started_at=after(4.1)), now=after(4.1))
+
+    assert standing(database) == []
+    assert [failed.webhook_id, probe.webhook_id] == backlog[:2]
+    left = ids(take(database, after(4.1)))
+    assert left[0] == failed.webhook_id  # else due in a minute
+    assert sorted(left[1:]) == sorted([*tried_once, backlog[2]])
+
+
+def test_a_leased_webhook_is_not_made_due_by_the_end_of_a_hold(
+    database: Database, add: Add
+) -> None:
+    add(due_at=after(-1))
+    [under_way] = take(database)
+    for _ in range(6):
+        add()
+    answer_all(database, GONE)
+    answer_all(database, GONE, after(2))
+    [probe] = take(database, after(4))
+
+    record(database, tried(probe, started_at=after(4)), now=after(4))
+
+    assert under_way.webhook_id not in ids(take(database, after(4)))
+
+
+def test_a_webhook_recall_always_answers_500_stops_nobody(
+    database: Database, add: Add
+) -> None:
+    poison = add(due_at=after(-100), received_at=after(-100))
+    others = [add() for _ in range(7)]
+    answer_all(database, BUSY)  # Recall is down for all
+    now, delivered = NOON, []
+
+    for second in range(1, 12):
+        now = after(second)
+        for each in take(database, now):
+            is_poison = each.webhook_id == poison
+            answer = BUSY if is_poison else Answer(status=200)
+            record(database, tried(each, answer, started_at=now), now=now)
+            if not is_poison:
+                delivered.append(each.webhook_id)
+
+    assert sorted(delivered) == sorted(others)
+    assert standing(database) == []
+    assert find(database, poison).outcome is Outcome.WAITING
+
+
+def test_probes_that_fail_take_turns(database: Database, add: Add) -> None:
+    rows = [add() for _ in range(8)]
+    with database.writing() as session:
+        taken = results.take(session, limit=5, now=NOON, worker="test:1")
+    record(database, *(tried(each, GONE) for each in taken))
+
+    probes = [answer_all(database, GONE, after(n)) for n in (1.5, 4, 10)]
+
+    assert [ids(each) for each in probes] == [[rows[5]], [rows[6]], [rows[7]]]
+
+
+def test_a_refused_zoom_app_stands_still_and_nothing_of_it_dies(
+    database: Database, add: Add
+) -> None:
+    rows = [add() for _ in range(3)]
+    now = NOON
+
+    for _ in range(60):
+        now += timedelta(hours=10)
+        answer_all(database, REFUSED, now)
+
+    [hold] = standing(database)
+    assert hold.is_holding
+    assert "An admin saves this zoom app's secret token again" in hold.reason
+    assert {find(database, row).outcome for row in rows} == {Outcome.WAITING}
+    assert {find(database, row).attempts for row in rows} == {0}
+    assert attempts(database, rows[0])
+
+
+def test_after_the_retention_it_is_given_up_and_says_so(
+    database: Database, add: Add
+) -> None:
+    webhook_id = add()
+    [delivery] = take(database, NOON + RETENTION)
+
+    record(database, tried(delivery, REFUSED), now=NOON + RETENTION)
+
+    webhook = find(database, webhook_id)
+    assert webhook.outcome is Outcome.DEAD
+    assert webhook.outcome_reason.startswith("Given up after 30 days")
+
+
+def test_one_refused_webhook_does_not_hold_its_queue_up(
+    database: Database, add: Add
+) -> None:
+    poison = add(received_at=after(-10), due_at=after(-10))
+    answer_all(database, REFUSED)
+    others = [add() for _ in range(5)]
+
+    probe = answer_all(database, Answer(status=200))
+    rest = answer_all(database, Answer(status=200))
+
+    assert ids(probe + rest) == others
+    assert standing(database) == []
+    assert find(database, poison).due_at == after(5)  # not at once: it would hold again
+
+
+def test_another_zoom_app_of_the_workspace_goes_on(
+    database: Database, vault: Vault, add: Add, app_id: UUID
+) -> None:
+    with database.writing() as session:
+        workspace_id = session.get_one(ZoomApp, app_id).workspace_id
+        other = a_zoom_app(vault, recall_app_id=UUID(int=9), workspace_id=workspace_id)
+        session.add(other)
+    add()
+    answer_all(database, REFUSED)
+    theirs = [add(zoom_app_id=other.id) for _ in range(3)]
+
+    assert ids(take(database)) == theirs
+
+
+def test_another_workspace_goes_on(database: Database, vault: Vault, add: Add) -> None:
+    with database.writing() as session:
+        other = saved_app(session, vault)
+    for _ in range(6):
+        add()
+    answer_all(database, GONE)
+    theirs = [add(zoom_app_id=other) for _ in range(3)]
+
+    assert ids(take(database)) == theirs
+
+
+@pytest.mark.parametrize("kind", ["zoom_app_id", "workspace_id"])
+def test_what_a_person_mended_is_probed_at_once(
+    database: Database, add: Add, app_id: UUID, kind: str
+) -> None:
+    webhook_id = add()
+    answer = REFUSED if kind == "zoom_app_id" else Answer(status=402)
+    answer_all(database, answer)
+    answer_all(database, answer, after(5))
+    with database.writing() as session:
+        workspace_id = session.get_one(ZoomApp, app_id).workspace_id
+        its_id = app_id if kind == "zoom_app_id" else workspace_id
+        holds.mended(session, **{kind: its_id}, now=after(6))
+
+    assert ids(take(database, after(6))) == [webhook_id]
+
+
+def test_only_what_stands_still_with_something_waiting_is_listed(
+    database: Database, add: Add, app_id: UUID
+) -> None:
+    for _ in range(3):
+        add()
+    answer_all(database, REFUSED)
+
+    with database.reading() as session:
+        [listed] = holds.list_still(session, at_most=2)
+    with database.writing() as session:
+        for webhook in session.exec(select(Webhook)):
+            webhook.outcome = Outcome.DEAD
+    with database.reading() as session:
+        then = holds.list_still(session, at_most=2)
+
+    assert (listed.standing.id, listed.waiting) == (app_id, 2)
+    assert then == []

@@ -1,0 +1,234 @@
+"""First sightings are stored once, outlive what proved them, and cost little."""
+
+import threading
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import event
+from sqlmodel import func, select
+
+from dashboard.app import chores
+from dashboard.db import Database
+from dashboard.models.connection import Connection
+from dashboard.models.watch import Milestone
+from dashboard.models.webhook import Webhook
+from dashboard.models.zoom_app import Routing, ZoomApp
+from dashboard.services.retention.pruning import Pruner
+from dashboard.services.runtime import Services
+from dashboard.services.setup import checklist
+from dashboard.services.setup.steps import Key
+from tests.fixtures.setup import an_app, by_key, kept, look, save_everything
+from tests.makers import NOON, FakeClock, a_connection, a_webhook
+
+RELAY = {key for key in Key if key is not Key.ZOOM_VALIDATED}
+THREADS = 4
+
+
+@pytest.fixture
+def on(services: Services, database: Database) -> Services:
+    """Give the services on each database in turn."""
+    return services if database.is_sqlite else replace(services, database=database)
+
+
+def test_what_is_seen_is_stored_once(on: Services) -> None:
+    app_id = save_everything(on)
+
+    counts = [checklist.note(on), checklist.note(on)]
+
+    # The scopes were stored by the look that proved them.
+    assert counts == [8, 0]
+    assert kept(on, app_id).keys() == RELAY
+
+
+def test_the_page_needs_no_storing(on: Services) -> None:
+    app_id = save_everything(on)
+
+    live = look(on, app_id)
+    checklist.note(on)
+
+    assert live.is_complete
+    assert look(on, app_id) == live
+
+
+def test_ticks_outlive_the_webhooks_that_made_them(
+    on: Services, clock: FakeClock
+) -> None:
+    app_id = save_everything(on)
+    checklist.note(on)
+    before = look(on, app_id)
+    clock.advance(days=31)
+    pruner = Pruner(on)
+
+    while pruner():
+        pass
+
+    with on.database.reading() as session:
+        assert session.exec(select(func.count()).select_from(Webhook)).one() == 0
+    assert look(on, app_id) == before
+    assert before.words == "9 of 9 seen"
+
+
+def test_ticks_outlive_the_user_but_not_the_users_name(on: Services) -> None:
+    app_id = save_everything(on)
+    checklist.note(on)
+    with on.database.writing() as session:
+        session.delete(session.exec(select(Connection)).one())
+
+    found = look(on, app_id)
+
+    assert found.is_complete
+    assert not any("Ana" in tick.proof for tick in found.ticks)
+    with on.database.reading() as session:
+        assert not any("Ana" in one.proof for one in session.exec(select(Milestone)))
+
+
+def test_a_first_time_is_never_moved(on: Services, clock: FakeClock) -> None:
+    app_id = save_everything(on)
+    checklist.note(on)
+    clock.advance(days=1)
+    with on.database.writing() as session:
+        app = session.get_one(ZoomApp, app_id)
+        app.checked_at = clock.now()
+        session.add(app)
+        again = checklist.made(app_id, Key.EVENT, at=clock.now(), proof="Another.")
+        assert checklist.keep(session, [again]) == 0
+
+    checklist.note(on)
+
+    assert kept(on, app_id)[Key.PAIR].at == NOON
+    assert kept(on, app_id)[Key.EVENT].at == NOON
+
+
+def test_two_workers_at_once_store_each_once(on: Services) -> None:
+    app_id = save_everything(on)
+    together = threading.Barrier(THREADS)
+    counts: list[int] = []
+
+    def work() -> None:
+        together.wait()
+        counts.append(checklist.note(on))
+
+    workers = [threading.Thread(target=work) for _ in range(THREADS)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+    assert (len(counts), sum(counts)) == (THREADS, 8)
+    assert kept(on, app_id).keys() == RELAY
+
+
+@pytest.mark.parametrize("over", [{}, {"retired_at": NOON}], ids=["all", "retired"])
+def test_where_nothing_is_missing_it_is_one_look(
+    services: Services, over: dict[str, object]
+) -> None:
+    if over:
+        with services.database.writing() as session:
+            session.add(an_app(services.vault, **over))
+    else:
+        save_everything(services)
+        checklist.note(services)
+    asked: list[str] = []
+
+    def hear(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    with services.database.reading() as session:
+        engine = session.get_bind()
+    event.listen(engine, "before_cursor_execute", hear)
+    checklist.note(services)
+
+    assert len(asked) == 1
+
+
+def test_with_direct_routing_nothing_is_waited_for_that_cannot_come(
+    on: Services,
+) -> None:
+    app_id = save_everything(on, routing=Routing.DIRECT)
+    with on.database.writing() as session:
+        session.add(a_told(app_id))
+
+    checklist.note(on)
+
+    assert look(on, app_id).words == "6 of 6 seen"
+    assert Key.EVENT not in kept(on, app_id)
+
+
+def a_told(app_id: UUID) -> Milestone:
+    return Milestone(
+        zoom_app_id=app_id,
+        key=Key.ZOOM_VALIDATED.value,
+        at=NOON,
+        proof="Recall's API says so.",
+    )
+
+
+def test_a_change_of_routing_asks_for_what_is_seen_with_the_other(
+    on: Services,
+) -> None:
+    app_id = save_everything(on)
+    checklist.note(on)
+    with on.database.writing() as session:
+        app = session.get_one(ZoomApp, app_id)
+        app.routing = Routing.DIRECT
+        session.add(app)
+
+    found = look(on, app_id)
+
+    assert found.words == "5 of 6 seen"
+    assert found.next is not None
+    assert found.next.key is Key.ZOOM_VALIDATED
+
+
+def test_an_event_turns_its_tick_before_anything_is_stored(
+    on: Services, clock: FakeClock
+) -> None:
+    app = an_app(on.vault)
+    with on.database.writing() as session:
+        session.add(app)
+    assert by_key(look(on, app.id))[Key.EVENT].at is None
+    with on.database.writing() as session:
+        session.add(a_webhook(app, received_at=clock.now() + timedelta(seconds=1)))
+
+    assert by_key(look(on, app.id))[Key.EVENT].is_done
+    assert kept(on, app.id) == {}
+
+
+def test_the_user_to_go_on_with_is_one_who_is_still_here(on: Services) -> None:
+    app = an_app(on.vault)
+    first, second = a_connection(app), a_connection(app, display_name="Ben Okafor")
+    with on.database.writing() as session:
+        session.add(app)
+        session.flush()
+        session.add(first)
+        session.flush()
+    checklist.note(on)
+    with on.database.writing() as session:
+        session.add(second)
+        session.delete(session.get_one(Connection, first.id))
+
+    ticks = by_key(look(on, app.id))
+
+    assert ticks[Key.USER].is_done
+    assert "as Ben Okafor" in ticks[Key.EVENT].next
+
+
+def test_it_is_among_the_workers_chores(services: Services) -> None:
+    app_id = save_everything(services)
+
+    for chore in chores(services):
+        chore()
+
+    assert kept(services, app_id).keys() == RELAY
+
+
+def test_keys_of_a_later_version_are_passed_over(services: Services) -> None:
+    app_id = save_everything(services)
+    with services.database.writing() as session:
+        session.add(
+            Milestone(zoom_app_id=app_id, key="of_later", at=NOON, proof="Seen.")
+        )
+
+    assert look(services, app_id).is_complete

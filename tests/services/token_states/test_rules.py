@@ -1,0 +1,126 @@
+"""What was seen, and the token state that follows: one row a case."""
+
+from datetime import timedelta
+
+import pytest
+
+from dashboard.models.connection import TokenState
+from dashboard.services.token_states.findings import Seen
+from dashboard.services.token_states.pace import FEW, LONGEST, for_numbers, next_look
+from dashboard.services.token_states.rules import judge
+from dashboard.services.token_states.scopes import scopes_in
+from tests.fixtures.token_cases import CASES, HERE, ODD, TOKEN, found
+from tests.makers import NOON
+
+WORDS = {
+    "works": "works at Zoom",
+    "not-renewed": "has not renewed",
+    "ended": "has ended already",
+    "lacks-scope": "lacks user:read:user.",
+    "granted-too-little": "lacks meeting:read:local_recording_token.",
+    "refused": "The user must reconnect.",
+    "invalid-grant": "The user must reconnect.",
+    "gone": "no longer has this credential",
+    "no-credential": "holds no credential",
+    "marked": "marked this credential",
+    "invalid-client": "as Recall holds them. No user has to act; an admin must mend",
+    "invalid-client-held": "stored here. No user has to act; an admin must mend",
+    "api-key": "No user has to act; an admin must set the right key",
+    "no-token": "did not hand out a token",
+    "too-often": "nobody's fault",
+    "zoom-down": "nobody's fault",
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_reason_is_whole_sentences_that_fit_the_column(case: str) -> None:
+    finding = found(case)
+
+    assert WORDS.get(case, "") in finding.reason
+    assert finding.reason.endswith(".")
+    assert len(finding.reason) < 500
+
+
+@pytest.mark.parametrize("seen", ODD.values(), ids=ODD)
+def test_what_is_odd_and_works_is_healthy(seen: Seen) -> None:
+    assert judge(seen, now=NOON).state is TokenState.HEALTHY
+
+
+@pytest.mark.parametrize(
+    "seen", [Seen(credential=HERE), Seen(credential=HERE, token=TOKEN)]
+)
+def test_nothing_is_called_healthy_that_was_not_seen(seen: Seen) -> None:
+    finding = judge(seen, now=NOON)
+
+    assert finding.state is TokenState.UNKNOWN
+    assert "not asked" in finding.reason
+
+
+def test_every_state_has_a_case() -> None:
+    assert {found(case).state for case in CASES} == set(TokenState)
+
+
+@pytest.mark.parametrize(
+    ("state", "minutes"),
+    [
+        (TokenState.HEALTHY, 360),
+        (TokenState.RECONNECT_NEEDED, 30),
+        (TokenState.MISSING_SCOPES, 30),
+        (TokenState.UNHEALTHY_IN_RECALL, 30),
+        (TokenState.EXPIRING, 5),
+        (TokenState.UNKNOWN, 5),
+    ],
+)
+def test_what_fails_is_looked_at_sooner(state: TokenState, minutes: int) -> None:
+    due_at = next_look(state, now=NOON, wait_s=None, spread=0.5)
+
+    assert due_at == NOON + timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize(
+    ("wait_s", "minutes"),
+    [(60, 5), (600, 10), (86400, 60)],
+    ids=["shorter than ours", "longer than ours", "never more than an hour"],
+)
+def test_a_wait_that_was_asked_for_is_kept(wait_s: float, minutes: int) -> None:
+    due_at = next_look(TokenState.UNKNOWN, now=NOON, wait_s=wait_s, spread=0.5)
+
+    assert due_at == NOON + timedelta(minutes=minutes)
+
+
+def test_looks_are_spread_over_a_fifth_of_the_time() -> None:
+    first = next_look(TokenState.HEALTHY, now=NOON, wait_s=None, spread=0.0)
+    last = next_look(TokenState.HEALTHY, now=NOON, wait_s=None, spread=1.0)
+
+    assert last - first == timedelta(hours=6) / 5
+
+
+def test_scope_names_are_found_in_words_of_zoom() -> None:
+    text = (
+        "Invalid access token, does not contain scopes:[user:read:user, user_zak:read]."
+    )
+
+    assert scopes_in(text) == ["user:read:user", "user_zak:read"]
+
+
+def test_few_connections_are_looked_at_as_often_as_ever() -> None:
+    assert for_numbers(healthy=20_000, failing=900, unknown=150) == FEW
+
+
+@pytest.mark.parametrize(
+    ("healthy", "hours"), [(36_000, 10), (50_000, 13.9), (500_000, 20)]
+)
+def test_with_many_none_waits_longer_than_a_day(healthy: int, hours: float) -> None:
+    pace = for_numbers(healthy=healthy, failing=0, unknown=0)
+
+    assert pace.healthy.total_seconds() / 3600 == pytest.approx(hours, abs=0.1)
+    assert pace.healthy <= LONGEST
+
+
+def test_all_failing_at_once_leave_the_budget_room() -> None:
+    pace = for_numbers(healthy=0, failing=3000, unknown=3000)
+    a_minute = sum(
+        3000 / (every.total_seconds() / 60) for every in (pace.failing, pace.unknown)
+    )
+
+    assert a_minute == pytest.approx(60)

@@ -1,0 +1,242 @@
+"""The commands that checks and operators rely on."""
+
+import json
+import socket
+from uuid import UUID
+
+import pytest
+
+from dashboard.db import Database
+from dashboard.sandbox.faults import Fault, FaultKind
+from dashboard.sandbox.serving import RunningSandbox
+from tests.fixtures.terminal import Done, Terminal, terminal
+
+__all__ = ["terminal"]
+
+
+def add_zoom_app(
+    terminal: Terminal, sandbox: RunningSandbox, *, secret: str | None = None
+) -> Done:
+    made = sandbox.zoom_world.add_app(name="Recorder")
+    return terminal.run(
+        *("zoom-app", "add", "--name", "Recorder", "--environment", "development"),
+        *("--kind", "user_level", "--client-id", made.client_id),
+        *("--custody", "dashboard"),
+        "--client-secret-file",
+        terminal.file("client-secret", (secret or made.client_secret) + "\n"),
+        "--secret-token-file",
+        terminal.file("secret-token", made.secret_token + "\n"),
+        "--json",
+    )
+
+
+def test_from_nothing_to_an_app_in_recall(
+    terminal: Terminal, sandbox: RunningSandbox
+) -> None:
+    workspace = sandbox.recall_world.add_workspace("us-east-1")
+    key_file = terminal.file("api-key", workspace.api_key)
+    password = terminal.file("password", "correct horse battery\n")
+
+    upgraded = terminal.run_apart("db", "upgrade")
+    person = terminal.run_apart(
+        *("staff", "add", "--email", "ana@example.com", "--role", "admin"),
+        *("--password-file", password),
+    )
+    added = add_zoom_app(terminal, sandbox)
+    made = json.loads(added.stdout)
+    create = (
+        *("zoom-app", "create-in-recall", made["id"], "--region", "us-east-1"),
+        *("--api-key-file", key_file, "--json"),
+    )
+    created, again = terminal.run_apart(*create), terminal.run_apart(*create)
+    shown = terminal.run_apart("zoom-app", "show", made["id"], "--json")
+
+    assert (upgraded.returncode, person.returncode) == (0, 0)
+    assert set(made) == {"id", "webhook_url", "connect_url"}
+    assert made["webhook_url"] == (
+        f"https://dashboard.example.com/hooks/zoom/{made['id']}"
+    )
+    recall = json.loads(created.stdout)
+    assert set(recall) == {"recall_app_id", "recall_webhook_url"}
+    assert json.loads(again.stdout) == recall
+    assert len(sandbox.recall_world.apps) == 1
+    told = json.loads(shown.stdout)
+    assert told["recall_app_id"] == recall["recall_app_id"]
+    assert told["token_custody"] == "dashboard"
+
+
+def test_a_wrong_pair_is_one_sentence_and_not_saved(
+    terminal: Terminal, sandbox: RunningSandbox
+) -> None:
+    terminal.run("db", "upgrade")
+    terminal.run("db", "check")
+
+    refused = add_zoom_app(terminal, sandbox, secret="hunter2-hunter2")
+    listed = terminal.run("zoom-app", "list", "--json")
+
+    assert refused.returncode == 1
+    assert "do not belong together" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert "hunter2" not in refused.stderr
+    assert json.loads(listed.stdout) == {"zoom_apps": []}
+
+
+def test_a_pair_that_zoom_cannot_be_asked_about_is_saved_as_unchecked(
+    terminal: Terminal, sandbox: RunningSandbox
+) -> None:
+    terminal.run("db", "upgrade")
+    sandbox.zoom_faults.set([Fault(kind=FaultKind.DOWN, path="/oauth/")])
+
+    added = add_zoom_app(terminal, sandbox)
+
+    assert added.returncode == 0
+    assert json.loads(added.stdout)["id"]
+    assert "not checked" in added.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("staff", "list"), "dashboard db upgrade"),
+        (("web",), "dashboard serve"),
+        (("worker",), "dashboard serve"),
+    ],
+    ids=["no tables yet", "web on SQLite", "worker on SQLite"],
+)
+def test_a_refusal_is_one_sentence_on_standard_error(
+    terminal: Terminal, words: tuple[str, ...], sentence: str
+) -> None:
+    refused = terminal.run(*words)
+
+    assert refused.returncode != 0
+    assert sentence in refused.stderr
+    assert refused.stderr.strip().count("\n") == 0
+    assert refused.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("nonsense",),
+        ("zoom-app", "show", "no-id"),
+        ("staff", "add", "--email", "ana@example.com"),
+        ("staff", "add", "--email", "a@example.com", "--role", "emperor"),
+        ("zoom-app", "show", "00000000-0000-0000-0000-000000000000"),
+        ("webhooks", "resend", "9" * 23),
+        ("serve", "--port", "99999"),
+        ("db", "backup", "/no/such/folder/copy.db"),
+    ],
+    ids=[
+        *("unknown command", "no id", "option missing", "wrong role", "unknown app"),
+        *("number too large", "no such port", "no such folder"),
+    ],
+)
+def test_a_slip_of_the_hand_is_one_sentence_too(
+    terminal: Terminal, words: tuple[str, ...]
+) -> None:
+    terminal.run("db", "upgrade")
+    terminal.run("db", "check")
+
+    refused = terminal.run(*words)
+
+    assert refused.returncode != 0
+    assert refused.stderr.startswith("dashboard: ")
+    assert refused.stderr.strip().count("\n") == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [(("serve",), "--port"), (("demo",), "--port"), (("sandbox",), "--zoom-port")],
+    ids=["serve", "demo", "sandbox"],
+)
+def test_a_port_that_is_taken_is_said_before_anything_begins(
+    terminal: Terminal, words: tuple[str, ...], option: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+
+        refused = terminal.run(*words, option, port)
+
+    assert refused.returncode == 1
+    assert f"port {port} cannot be used" in refused.stderr
+    assert refused.stderr.strip().count("\n") == 0
+    assert not (terminal.folder / "dashboard.db").exists()
+
+
+def test_a_wrong_setting_stops_every_command_without_its_value(
+    terminal: Terminal,
+) -> None:
+    refused = terminal.run("staff", "list", DASHBOARD_ENCRYPTION_KEYS="hunter2")
+
+    assert refused.returncode != 0
+    assert "DASHBOARD_ENCRYPTION_KEYS" in refused.stderr
+    assert "hunter2" not in refused.stderr
+
+
+def test_a_command_that_writes_says_so_while_the_dashboard_runs(
+    terminal: Terminal,
+) -> None:
+    terminal.run("db", "upgrade")
+    terminal.run("db", "check")
+    running = Database(f"sqlite:///{terminal.folder / 'dashboard.db'}")
+    running.lock()
+
+    refused = terminal.run(
+        *("staff", "add", "--email", "ana@example.com", "--role", "admin"),
+        *("--password-file", terminal.file("password", "correct horse battery")),
+    )
+    running.close()
+
+    assert refused.returncode == 1
+    assert "The dashboard is running" in refused.stderr
+
+
+def test_a_backup_can_be_restored(terminal: Terminal) -> None:
+    password = terminal.file("password", "correct horse battery")
+    terminal.run("db", "upgrade")
+    copy = str(terminal.folder / "copy.db")
+    kept = terminal.run("db", "backup", copy)
+    terminal.run(
+        *("staff", "add", "--email", "ana@example.com", "--role", "admin"),
+        *("--password-file", password),
+    )
+
+    restored = terminal.run("db", "restore", copy)
+    people = terminal.run("staff", "list")
+
+    assert (kept.returncode, restored.returncode) == (0, 0)
+    assert people.stdout == ""
+
+
+def test_keys_are_rotated(terminal: Terminal, sandbox: RunningSandbox) -> None:
+    terminal.run("db", "upgrade")
+    add_zoom_app(terminal, sandbox)
+    file = terminal.folder / "encryption_keys"
+    newest = "A" * 43 + "="
+    file.write_text(f"{newest},{file.read_text().strip()}\n")
+
+    rotated = terminal.run("keys", "rotate")
+    file.write_text(f"{newest}\n")
+    checked = terminal.run("db", "check")
+
+    assert rotated.stdout.startswith("3 values")
+    assert checked.returncode == 0
+
+
+def test_a_manifest_is_printed_alone_and_trouble_beside_it(
+    terminal: Terminal, sandbox: RunningSandbox
+) -> None:
+    terminal.run("db", "upgrade")
+    made = json.loads(add_zoom_app(terminal, sandbox).stdout)
+
+    printed = terminal.run("zoom-app", "manifest", made["id"])
+    local = terminal.run(
+        "zoom-app", "manifest", made["id"], DASHBOARD_PUBLIC_URL="http://localhost:1"
+    )
+    nobody = terminal.run("zoom-app", "manifest", str(UUID(int=1)))
+
+    assert (printed.returncode, printed.stderr) == (0, "")
+    assert made["webhook_url"] in json.dumps(json.loads(printed.stdout))
+    assert "localhost" in local.stderr
+    assert json.loads(local.stdout)
+    assert (nobody.returncode, nobody.stdout) == (1, "")

@@ -1,0 +1,138 @@
+"""The overview, the zoom app's page and `zoom-app show` tell the same set-up."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from bs4 import BeautifulSoup, Tag
+
+from dashboard.models.connection import TokenState
+from dashboard.models.staff import Role
+from dashboard.models.workspace import Verdict
+from dashboard.models.zoom_app import Routing, ZoomApp
+from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services.runtime import Services
+from dashboard.services.setup import checklist
+from tests.conftest import SignIn
+from tests.fixtures.setup import look, save_app, save_everything
+from tests.fixtures.terminal import Terminal
+from tests.makers import a_connection
+
+Make = Callable[[Services], UUID]
+
+
+def _nothing(services: Services) -> UUID:
+    return save_app(services, verdict=Verdict.UNKNOWN, recall_app_id=None)
+
+
+def _half(services: Services) -> UUID:
+    return save_app(services)
+
+
+def _refused(services: Services) -> UUID:
+    app_id = save_everything(services)
+    checklist.note(services)
+    with services.database.writing() as session:
+        app = session.get_one(ZoomApp, app_id)
+        app.verdict, app.verdict_reason = Verdict.WRONG, "Zoom refuses this pair."
+        session.add(app)
+    return app_id
+
+
+def _direct(services: Services) -> UUID:
+    return save_app(services, routing=Routing.DIRECT)
+
+
+def _lacking(services: Services) -> UUID:
+    app_id = save_app(services)
+    with services.database.writing() as session:
+        session.add(
+            a_connection(
+                session.get_one(ZoomApp, app_id),
+                token_state=TokenState.MISSING_SCOPES,
+                token_reason="The grant lacks user:read:user.",
+            )
+        )
+    return app_id
+
+
+def text_of(tag: Tag | None) -> str:
+    return "" if tag is None else " ".join(tag.text.split())
+
+
+@pytest.mark.parametrize(
+    "make", [_nothing, _half, _refused, _direct, _lacking, save_everything]
+)
+def test_all_three_tell_the_same(
+    as_role: SignIn,
+    services: Services,
+    sandbox: RunningSandbox,
+    tmp_path: Path,
+    make: Make,
+) -> None:
+    app_id = make(services)
+    admin = as_role(Role.ADMIN)
+    page = BeautifulSoup(admin.get(f"/zoom-apps/{app_id}").text, "html5lib")
+    overview = BeautifulSoup(admin.get("/").text, "html5lib").select_one(
+        f"#app-{app_id}"
+    )
+    shown = show(sandbox, tmp_path, services, app_id, "--json")
+    told = show(sandbox, tmp_path, services, app_id)
+    setup = look(services, app_id)
+
+    listed = json.loads(shown)["setup"]
+    assert [one["key"] for one in listed] == [tick.key for tick in setup.ticks]
+    for one in listed:
+        assert set(one) == {"key", "title", "done", "at", "proof", "remark", "next"}
+        row = page.select_one(f"#tick-{one['key']}")
+        words = text_of(row)
+        assert one["title"] in words
+        assert one["proof"] in words
+        assert (row is not None and "tone-good" in row["class"]) is one["done"]
+        assert bool(row and row.select("time")) is bool(one["at"])
+        assert f"{one['title']}\n" in told
+    assert text_of(page.select_one("#zoom-app-progress")) == setup.words
+    assert f"set-up: {setup.words}\n" in told
+    if setup.next is None:
+        assert "Set-up" not in text_of(overview)
+        assert "next:" not in told
+        assert not page.select("[aria-current=step]")
+        return
+    assert f"Set-up: {setup.words}. Next: {setup.next.next}" in text_of(overview)
+    assert f"next: {setup.next.next}" in told
+    (row,) = page.select("[aria-current=step]")
+    assert row["id"] == f"tick-{setup.next.key.value}"
+    assert setup.next.next in text_of(row)
+    assert setup.next.remark in text_of(row)
+
+
+def test_the_command_tells_of_both_clocks(
+    services: Services, sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    app_id = save_everything(services)
+
+    clocks = json.loads(show(sandbox, tmp_path, services, app_id, "--json"))["clocks"]
+
+    assert set(clocks) == {"zoom_to_dashboard", "dashboard_to_recall"}
+    for clock in clocks.values():
+        assert set(clock) >= {
+            *("state", "word", "sentence", "since", "next_due_at", "failures")
+        }
+        assert clock["sentence"]
+
+
+def show(
+    sandbox: RunningSandbox,
+    folder: Path,
+    services: Services,
+    app_id: UUID,
+    *words: str,
+) -> str:
+    answer = Terminal(folder, sandbox).run(
+        *("zoom-app", "show", str(app_id), *words),
+        DASHBOARD_DATABASE_URL=services.settings.sqlalchemy_url,
+    )
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout

@@ -1,0 +1,244 @@
+"""`GET /tokens/<key>` and its siblings: what Recall gets."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from dashboard.sandbox.faults import Fault, FaultKind
+from dashboard.services.grants import grants
+from tests.fixtures.token_endpoint import UNKNOWN, TokenStage, stage
+
+__all__ = ["stage"]
+
+SIBLINGS = ["", "/zak", "/obf?meeting_id=91234567890"]
+
+
+def allow_bots(stage: TokenStage, *scopes: str) -> None:
+    """Let the grant at Zoom have these scopes besides."""
+    grant = stage.held.at_zoom()
+    assert grant is not None
+    grant.scopes.extend(scopes)
+
+
+def test_the_bare_token_is_the_whole_answer(stage: TokenStage) -> None:
+    answer = stage.get()
+
+    living = stage.held.at_zoom()
+    assert living is not None
+    assert answer.status_code == 200
+    assert answer.text in living.access
+    assert answer.content_type == "text/plain; charset=utf-8"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.content_length == len(answer.data)
+    assert "set-cookie" not in answer.headers
+
+
+def test_a_slash_at_the_end_and_a_query_change_nothing(stage: TokenStage) -> None:
+    assert stage.get("/").text == stage.get("?a=b").text == stage.get().text
+
+
+def test_a_token_with_too_little_left_is_renewed_first(stage: TokenStage) -> None:
+    old = stage.get().text
+    stage.grow_old(left_s=124)
+
+    answer = stage.get()
+
+    left = stage.held.grant().expires_at - stage.services.clock.now()
+    assert answer.status_code == 200
+    assert answer.text != old
+    assert left >= timedelta(seconds=120)
+
+
+def test_a_bots_tokens_are_given_in_the_same_way(stage: TokenStage) -> None:
+    allow_bots(stage, "user:read:zak", "user:read:token")
+
+    for tail in SIBLINGS[1:]:
+        first, second = stage.get(tail), stage.get(tail)
+
+        assert (first.status_code, second.status_code) == (200, 200)
+        assert len(first.text) == 64
+        assert first.text != second.text  # nobody says that one may be used twice
+
+
+def test_a_missing_scope_is_named_to_whoever_has_the_key(stage: TokenStage) -> None:
+    scopes = ("user:read:zak", "user:read:token")
+    for tail, scope in zip(SIBLINGS[1:], scopes, strict=True):
+        answer = stage.get(tail)
+
+        assert (answer.status_code, scope in answer.text) == (403, True)
+
+
+def test_a_token_on_behalf_needs_a_meeting(stage: TokenStage) -> None:
+    for query in ("", "?meeting_id=", "?meeting_id=x", "?meeting_id=1.5"):
+        answer = stage.get(f"/obf{query}")
+
+        assert (answer.status_code, "meeting_id" in answer.text) == (400, True)
+
+
+def test_an_unknown_key_is_told_nothing(stage: TokenStage) -> None:
+    answers = [
+        stage.get(tail, key=key)
+        for key in (UNKNOWN, "a" * 42, "a" * 20)
+        for tail in SIBLINGS
+    ]
+
+    assert {(one.status_code, one.text) for one in answers} == {(404, "Not Found\n")}
+
+
+PATHS = ["", "short", f"{UNKNOWN}/x", f"{UNKNOWN}//", "\u00fc" * 20, f"{UNKNOWN}/zakx"]
+
+
+def test_what_is_no_address_of_a_token_is_not_found(stage: TokenStage) -> None:
+    answers = [stage.client.get(f"/tokens/{path}") for path in PATHS]
+
+    assert {(one.status_code, one.text) for one in answers} == {(404, "Not Found\n")}
+
+
+def test_tokens_are_only_got(stage: TokenStage) -> None:
+    for method in ("POST", "PUT", "DELETE", "OPTIONS", "HEAD"):
+        known = stage.client.open(f"/tokens/{stage.held.key}", method=method)
+        unknown = stage.client.open(f"/tokens/{UNKNOWN}", method=method)
+
+        assert known.status_code == unknown.status_code == 405
+        assert known.headers["allow"] == "GET"
+        assert known.data == unknown.data
+
+
+def test_both_doors_answer_alike(stage: TokenStage) -> None:
+    allow_bots(stage, "user:read:zak")
+    stage.recall_signs()
+    asked: list[tuple[str, str, dict[str, str]]] = [
+        *(("GET", stage.held.key + tail, {}) for tail in (*SIBLINGS, "/obf", "/")),
+        ("GET", stage.held.key, stage.signed()),
+        ("GET", stage.held.key, {"webhook-signature": "v1,x"}),
+        *(("GET", path, {}) for path in (UNKNOWN, *PATHS)),
+        *((method, stage.held.key, {}) for method in ("HEAD", "POST")),
+    ]
+
+    for method, path, headers in asked:
+        here, there = (
+            door.open(f"/tokens/{path}", method=method, headers=headers)
+            for door in (stage.client, stage.in_loop)
+        )
+        assert here.status_code == there.status_code, (method, path)
+        assert dict(here.headers) == dict(there.headers), (method, path)
+        assert path.endswith("/zak") or here.data == there.data, (method, path)
+    statuses = [
+        stage.in_loop.get(f"/tokens/{stage.held.key}{tail}").status_code
+        for tail in SIBLINGS
+    ]
+    assert statuses == [200, 200, 403]
+
+
+def test_the_door_in_the_loop_waits_for_a_refresh_too(stage: TokenStage) -> None:
+    stage.grow_old()
+    stage.held.strike(FaultKind.SLOW, seconds=0.2)
+
+    assert stage.in_loop.get(f"/tokens/{stage.held.key}").status_code == 200
+
+
+def test_another_path_is_not_this_doors(stage: TokenStage) -> None:
+    assert stage.client.get("/tokensx").text == "a page"
+
+
+def test_a_lost_grant_is_gone(stage: TokenStage) -> None:
+    stage.held.set(lost_at=stage.services.clock.now())
+
+    answers = [stage.get(tail) for tail in SIBLINGS]
+
+    assert [one.status_code for one in answers] == [410, 410, 410]
+    assert "reconnect" in answers[0].text
+
+
+def test_a_grant_that_zoom_ends_at_this_call_is_gone(stage: TokenStage) -> None:
+    world, held = stage.held.stage.sandbox.zoom_world, stage.held.stage
+    world.uninstall(held.app.client_id, held.ana.id)
+    stage.grow_old()
+
+    assert stage.get().status_code == 410
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [FaultKind.DOWN, FaultKind.UNAVAILABLE, FaultKind.RATE_LIMITED, FaultKind.NONSENSE],
+)
+def test_when_zoom_cannot_be_asked_there_is_a_time_to_ask_again(
+    stage: TokenStage, kind: FaultKind
+) -> None:
+    stage.grow_old()
+    stage.held.strike(kind, times=10, seconds=7)
+
+    answer = stage.get()
+
+    assert answer.status_code == 503
+    assert 1 <= int(answer.headers["retry-after"]) <= 3600
+
+
+def test_a_wrong_pair_is_no_users_fault_and_can_be_mended(stage: TokenStage) -> None:
+    stage.held.stage.sandbox.zoom_world.change_app(
+        stage.held.stage.app.client_id, client_secret="another"
+    )
+    stage.grow_old()
+
+    assert stage.get().status_code == 503
+
+
+@pytest.mark.parametrize("kind", [FaultKind.DOWN, FaultKind.RATE_LIMITED])
+def test_a_bots_token_waits_for_zoom_as_well(
+    stage: TokenStage, kind: FaultKind
+) -> None:
+    fault = Fault(kind=kind, path="/v2/", times=10, seconds=7)
+    stage.held.stage.sandbox.zoom_faults.set([fault])
+
+    answer = stage.get("/zak")
+
+    assert (answer.status_code, int(answer.headers["retry-after"]) > 0) == (503, True)
+
+
+def test_of_many_at_once_one_asks_zoom_and_all_get_what_came(stage: TokenStage) -> None:
+    stage.grow_old()
+    stage.held.strike(FaultKind.SLOW, seconds=1.0)
+    before = stage.held.grant().version
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: stage.get(), range(8)))
+
+    assert {one.status_code for one in answers} == {200}
+    assert len({one.text for one in answers}) == 1
+    assert stage.held.grant().version == before + 1
+
+
+def test_the_key_is_in_no_log_and_no_table(stage: TokenStage) -> None:
+    with capture_logs() as logs:
+        stage.get()
+        stage.get(headers={"webhook-signature": "v1,x"})
+        stage.held.set(access_token=b"spoiled")
+        stage.get()
+
+    assert stage.held.key not in repr(logs)
+    assert stage.held.grant().key_hash == grants.hashed(stage.held.key)
+
+
+def test_what_cannot_be_opened_is_an_error_here_and_no_answer(
+    stage: TokenStage,
+) -> None:
+    stage.held.set(access_token=b"spoiled", refresh_token=b"spoiled")
+
+    with capture_logs() as logs:
+        answers = [stage.get()]
+        stage.grow_old()
+        answers.append(stage.get())
+
+    assert [one.status_code for one in answers] == [503, 503]
+    assert [one["event"] for one in logs] == ["tokens.not_readable"] * 2
+
+
+def test_when_it_was_given_is_noted_once_a_minute(stage: TokenStage) -> None:
+    first = stage.services.clock.now()
+    stage.get()
+    stage.get()
+    stage.settle()
+
+    row = stage.held.grant()
+    assert row.served_at == row.unsigned_at == first

@@ -1,0 +1,140 @@
+"""Recall's signature on its calls for tokens, and strangers who guess keys."""
+
+from datetime import timedelta
+
+import pytest
+from pydantic import SecretStr
+
+from dashboard.services.grants.unknown_callers import Strangers
+from tests.fixtures.token_endpoint import UNKNOWN, TokenStage, stage
+from tests.makers import NOON
+
+__all__ = ["stage"]
+
+
+def test_a_signed_call_is_served_and_not_noted_as_unsigned(stage: TokenStage) -> None:
+    stage.recall_signs(is_required=True)
+
+    answer = stage.get(headers=stage.signed())
+    stage.settle()
+
+    assert answer.status_code == 200
+    assert stage.held.grant().unsigned_at is None
+    assert stage.held.grant().served_at == stage.services.clock.now()
+
+
+def test_the_older_names_of_the_headers_serve_as_well(stage: TokenStage) -> None:
+    stage.recall_signs(is_required=True)
+    renamed = {
+        name.replace("webhook-", "svix-"): value
+        for name, value in stage.signed().items()
+    }
+
+    assert stage.get(headers=renamed).status_code == 200
+
+
+@pytest.mark.parametrize("is_required", [False, True])
+def test_a_wrong_signature_gets_nothing(
+    stage: TokenStage, *, is_required: bool
+) -> None:
+    stage.recall_signs(is_required=is_required)
+    wrong = stage.signed() | {"webhook-id": "msg_another"}
+
+    for tail in ("", "/zak", "/obf?meeting_id=91234567890"):
+        answer = stage.get(tail, headers=wrong)
+
+        assert (answer.status_code, answer.text) == (401, "Unauthorized\n")
+    stage.settle()
+    assert stage.held.grant().served_at is None
+
+
+def test_a_signature_that_came_twice_is_none(stage: TokenStage) -> None:
+    stage.recall_signs()
+    right = list(stage.signed().items())
+    another = ("webhook-signature", "v1,x")
+
+    assert stage.ask_loop(*right) == 200
+    for lines in ([*right, another], [another, *right]):
+        assert stage.ask_loop(*lines) == 401
+
+
+@pytest.mark.parametrize(("is_required", "status"), [(False, 200), (True, 401)])
+def test_an_unsigned_call_is_noted_or_refused_as_the_workspace_says(
+    stage: TokenStage, *, is_required: bool, status: int
+) -> None:
+    stage.recall_signs(is_required=is_required)
+
+    answer = stage.get()
+    stage.settle()
+
+    assert answer.status_code == status
+    assert (stage.held.grant().unsigned_at is None) == is_required
+
+
+def test_without_a_secret_a_signature_proves_nothing(stage: TokenStage) -> None:
+    headers = {"webhook-signature": "v1,x"}
+
+    open_to_all = stage.get(headers=headers)
+    stage.require(secret=None, is_required=True)
+    closed = stage.get(headers=headers)
+
+    assert (open_to_all.status_code, closed.status_code) == (200, 401)
+
+
+def test_a_signature_of_another_secret_is_wrong(stage: TokenStage) -> None:
+    stage.recall_signs()
+    signed = stage.signed()
+    stage.require(secret=SecretStr("whsec_" + "QUJD" * 8), is_required=False)
+
+    assert stage.get(headers=signed).status_code == 401
+
+
+def test_an_unknown_key_is_not_found_whatever_is_signed(stage: TokenStage) -> None:
+    stage.recall_signs(is_required=True)
+
+    answers = [
+        stage.get(key=UNKNOWN, headers=headers) for headers in ({}, stage.signed())
+    ]
+
+    assert [one.status_code for one in answers] == [404, 404]
+
+
+def test_who_guesses_is_slowed_down_and_who_knows_is_still_served(
+    stage: TokenStage,
+) -> None:
+    guesses = [stage.get(key=UNKNOWN).status_code for _ in range(25)]
+
+    assert set(guesses) == {404}
+    assert stage.get().status_code == 200
+
+
+def test_of_an_address_that_guesses_one_call_is_looked_at_at_a_time() -> None:
+    strangers = Strangers()
+    for _ in range(20):
+        with strangers.turn("203.0.113.7", now=NOON) as first:
+            assert first
+        strangers.note("203.0.113.7", now=NOON)
+
+    with (
+        strangers.turn("203.0.113.7", now=NOON) as is_mine,
+        strangers.turn("203.0.113.7", now=NOON) as is_second,
+        strangers.turn("203.0.113.8", now=NOON) as is_other,
+        strangers.turn("203.0.113.7", now=NOON + timedelta(minutes=1)) as is_later,
+    ):
+        assert (is_mine, is_second, is_other, is_later) == (True, False, True, True)
+    with strangers.turn("203.0.113.7", now=NOON) as is_again:
+        assert is_again
+
+
+def test_only_the_last_addresses_are_kept() -> None:
+    strangers = Strangers()
+    for _ in range(20):
+        strangers.note("203.0.113.7", now=NOON)
+    for number in range(4096):
+        strangers.note(f"2001:db8::{number:x}", now=NOON)
+
+    with (
+        strangers.turn("203.0.113.7", now=NOON) as first,
+        strangers.turn("203.0.113.7", now=NOON) as second,
+    ):
+        assert (first, second) == (True, True)

@@ -1,0 +1,171 @@
+"""What a user sees of their own connection, and how they end it."""
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlmodel import select
+
+from dashboard.models.audit import AuditEntry
+from dashboard.models.connection import Connection, TokenState
+from dashboard.sandbox.faults import Fault, FaultKind
+from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services.runtime import Services
+from tests.fixtures.connect import ConnectStage, a_connect_stage
+from tests.fixtures.connect_pages import connect, heading, press
+from tests.makers import FakeClock
+
+CREDENTIALS = "/api/v2/zoom-oauth-credentials/"
+
+
+@pytest.fixture
+def stage(services: Services, sandbox: RunningSandbox) -> ConnectStage:
+    return a_connect_stage(services, sandbox)
+
+
+@pytest.fixture
+def user(stranger: FlaskClient) -> FlaskClient:
+    return stranger
+
+
+def mine(stage: ConnectStage) -> str:
+    return f"/connect/{stage.app.slug}/mine"
+
+
+def ways_out(stage: ConnectStage) -> str:
+    with stage.services.database.reading() as session:
+        [row] = session.exec(select(Connection)).all()
+    return f"{mine(stage)}/{row.id}/disconnect"
+
+
+def test_the_browser_that_connected_sees_its_connection(
+    user: FlaskClient, stage: ConnectStage
+) -> None:
+    connect(user, stage)
+
+    page = user.get(mine(stage))
+
+    assert (page.status_code, heading(page)) == (200, "Your connection")
+    for words in ("Ana Nowak", "ana@example.com", "It works.", "2026-11-23 12:00:00"):
+        assert words in page.text
+    assert "see your connection" in user.get(f"/connect/{stage.app.slug}").text
+
+
+def test_another_browser_sees_nothing_and_ends_nothing(
+    app: Flask, user: FlaskClient, stage: ConnectStage
+) -> None:
+    connect(user, stage)
+    other = app.test_client()
+    where = ways_out(stage)
+
+    page = other.get(mine(stage), base_url="https://dashboard.example.com")
+    asked = other.get(where, base_url="https://dashboard.example.com")
+    ended = other.post(where, base_url="https://dashboard.example.com")
+
+    assert heading(page) == "No connection here"
+    assert "Ana" not in page.text
+    assert {asked.location, ended.location} == {mine(stage)}
+    assert len(stage.credentials()) == 1
+
+
+def test_who_has_a_connection_cannot_end_anothers(
+    user: FlaskClient, stage: ConnectStage
+) -> None:
+    bo = stage.sandbox.zoom_world.add_user(email="bo@example.org")
+    foreign = stage.connect(bo)
+    connect(user, stage)
+
+    ended = user.post(f"{mine(stage)}/{foreign.id}/disconnect")
+
+    assert ended.location == mine(stage)
+    assert len(stage.credentials()) == 2
+
+
+def test_a_user_disconnects_here_and_in_recall(
+    user: FlaskClient, stage: ConnectStage
+) -> None:
+    connect(user, stage)
+    where = ways_out(stage)
+
+    asked = user.get(where)
+    gone = user.post(where, follow_redirects=True)
+    after = user.get(mine(stage))
+
+    assert (heading(asked), heading(gone)) == ("Disconnect?", "You are disconnected")
+    assert "Added Apps" in gone.text
+    assert heading(after) == "No connection here"
+    assert "it has ended" in after.text
+    assert stage.credentials() == []
+    with stage.services.database.reading() as session:
+        acts = [(one.actor, one.act) for one in session.exec(select(AuditEntry)).all()]
+    assert ("user", "connection.deleted") in acts
+
+
+def test_when_recall_does_not_delete_nothing_is_deleted_here(
+    user: FlaskClient, stage: ConnectStage
+) -> None:
+    connect(user, stage)
+    where = ways_out(stage)
+    refusing = Fault(kind=FaultKind.DOWN, path=CREDENTIALS, method="DELETE")
+    stage.sandbox.recall_faults.set([refusing])
+
+    page = user.post(where)
+
+    assert (page.status_code, heading(page)) == (424, "Not disconnected yet")
+    assert heading(user.get(mine(stage))) == "Your connection"
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"token_state": TokenState.HEALTHY}, "It works."),
+        ({"token_state": TokenState.EXPIRING}, "It works."),
+        (
+            {
+                "token_state": TokenState.MISSING_SCOPES,
+                "token_reason": "The grant lacks user:read:user. Add it.",
+            },
+            "Zoom did not give user:read:user.",
+        ),
+        ({"token_state": TokenState.RECONNECT_NEEDED}, "It does not work any more."),
+        ({"token_state": TokenState.UNHEALTHY_IN_RECALL}, "It does not work any more."),
+        ({"token_state": TokenState.UNKNOWN}, "It could not be checked yet."),
+        (
+            {"token_state": TokenState.UNKNOWN, "is_removed": True},
+            "You removed the app in Zoom.",
+        ),
+    ],
+    ids=[
+        *("healthy", "expiring", "scopes", "reconnect", "unhealthy", "unknown"),
+        "removed",
+    ],
+)
+def test_each_state_is_said_in_plain_words(
+    user: FlaskClient,
+    stage: ConnectStage,
+    clock: FakeClock,
+    values: dict[str, object],
+    words: str,
+) -> None:
+    connect(user, stage)
+    with stage.services.database.writing() as session:
+        [row] = session.exec(select(Connection)).all()
+        if values.pop("is_removed", False):
+            row.deauthorized_at = clock.now()
+        for name, value in values.items():
+            setattr(row, name, value)
+        session.add(row)
+
+    assert words in user.get(mine(stage)).text
+
+
+def test_who_left_for_zoom_and_came_back_by_hand_is_told_what_zoom_may_have_shown(
+    user: FlaskClient, stage: ConnectStage
+) -> None:
+    fresh = user.get(f"/connect/{stage.app.slug}")
+
+    press(user, stage)
+    page = user.get(f"/connect/{stage.app.slug}")
+
+    assert "Invalid redirect" not in fresh.text
+    assert "Invalid redirect (4,700)" in page.text
+    assert "Reference" in page.text
