@@ -1,6 +1,6 @@
 """For any WSGI server, on PostgreSQL: `wsgi:app`. Run `dashboard worker` beside it."""
 
-from dashboard.app import build_services, create_app
+from dashboard.app import build_runtime, create_app
 from dashboard.db import Database, revisions
 from dashboard.settings import load
 
@@ -8,4 +8,4 @@ settings = load()
 database = Database(settings.sqlalchemy_url)
 revisions.require_newest(database)
 database.close()
-app = create_app(build_services(settings, listens_on="http://127.0.0.1:8000"))
+app = create_app(build_runtime(settings, listens_on="http://127.0.0.1:8000"))

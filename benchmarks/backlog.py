@@ -26,8 +26,8 @@ def fill(site: Site, count: int, *, first: int = 0) -> None:
     usual = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_S)
     try:
-        with site.services() as services, ThreadPoolExecutor(_THREADS) as threads:
-            receiver = create_app(services).wsgi_app
+        with site.runtime() as runtime, ThreadPoolExecutor(_THREADS) as threads:
+            receiver = create_app(runtime).wsgi_app
             waiting = events(count, first)
             while some := list(islice(waiting, _AT_ONCE)):
                 for status in threads.map(lambda each: _post(receiver, each), some):

@@ -45,7 +45,7 @@ from dashboard.models.connection import (
     MeetingMapping,
 )
 from dashboard.models.staff import Role
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.staff import accounts
 from dashboard.settings import new_key, read_or_make_file
 
@@ -192,8 +192,8 @@ def _subject(here: Stage, kind: str, size: int) -> Iterator[Subject]:
     if not done.exists():
         _fill(site, size)
         done.touch()
-    with site.services() as services:
-        yield Subject(kind=kind, size=size, browser=_browser(services))
+    with site.runtime() as runtime:
+        yield Subject(kind=kind, size=size, browser=_browser(runtime))
 
 
 def _site(here: Stage, kind: str, name: str, *, is_there: bool) -> Site:
@@ -212,13 +212,13 @@ def _fill(site: Site, size: int) -> None:
     database.close()
     now = Clock().now()
     tables = SQLModel.metadata.tables
-    with site.services() as services:
-        with services.database.writing() as session:
-            workspace = new_workspace(services.vault)
+    with site.runtime() as runtime:
+        with runtime.database.writing() as session:
+            workspace = new_workspace(runtime.vault)
             session.add(workspace)
             session.flush()
             for app_id, name in ((APP_ID, "Main"), (OTHER_ID, "Other")):
-                app = new_zoom_app(services.vault, app_id, name)
+                app = new_zoom_app(runtime.vault, app_id, name)
                 app.workspace_id = workspace.id
                 app.recall_app_id = uuid5(app_id, "in Recall")
                 session.add(app)
@@ -228,7 +228,7 @@ def _fill(site: Site, size: int) -> None:
             )
         for begin in range(0, size, _CHUNK):
             numbers = range(begin, min(begin + _CHUNK, size))
-            with services.database.writing() as session:
+            with runtime.database.writing() as session:
                 session.connection().execute(
                     insert(tables[str(Connection.__tablename__)]),
                     [connection_rows.row(number, now) for number in numbers],
@@ -243,8 +243,8 @@ def _fill(site: Site, size: int) -> None:
             connection.execute("VACUUM ANALYZE")
 
 
-def _browser(services: Services) -> FlaskClient:
-    app = create_app(services)
+def _browser(runtime: Runtime) -> FlaskClient:
+    app = create_app(runtime)
     app.config.update(WTF_CSRF_ENABLED=False)
     browser = app.test_client()
     email, password = _PERSON

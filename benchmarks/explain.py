@@ -24,7 +24,7 @@ from dashboard.app import create_app
 from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.staff import Role
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.staff import accounts
 
 LIMIT_MS = 1000
@@ -46,9 +46,9 @@ def main() -> None:
             webhooks=options.webhooks,
             until=Clock().now() - timedelta(minutes=5),
         )
-        with site.services() as services:
-            _fill(services, town)
-            took = _ask(_browser(services), town)
+        with site.runtime() as runtime:
+            _fill(runtime, town)
+            took = _ask(_browser(runtime), town)
     print(_table(took))
     slowest = max(took, key=lambda name: took[name][1])
     _, worst, _ = took[slowest]
@@ -118,17 +118,17 @@ def _site(here: Stage, kind: str) -> Site:
     return Site(folder=here.folder, database_url=url, key=here.key, recall_url=NOWHERE)
 
 
-def _fill(services: Services, town: Town) -> None:
+def _fill(runtime: Runtime, town: Town) -> None:
     began = perf_counter()
-    fill(services, town)
-    with services.database.writing() as session:
+    fill(runtime, town)
+    with runtime.database.writing() as session:
         address, password = _PERSON
         accounts.add(
             session,
             email=address,
             role=Role.SUPPORT,
             password=password,
-            now=services.clock.now(),
+            now=runtime.clock.now(),
         )
     print(
         f"{town.connections:,} connections and {town.webhooks:,} webhooks made in "
@@ -137,8 +137,8 @@ def _fill(services: Services, town: Town) -> None:
     )
 
 
-def _browser(services: Services) -> FlaskClient:
-    app = create_app(services)
+def _browser(runtime: Runtime) -> FlaskClient:
+    app = create_app(runtime)
     app.config.update(WTF_CSRF_ENABLED=False)
     browser = app.test_client()
     address, password = _PERSON

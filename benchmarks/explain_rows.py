@@ -26,7 +26,7 @@ from dashboard.models.ids import first_id
 from dashboard.models.invitation import Invitation, InvitationState
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.zoom_app import Kind
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.validation import evidence
 
 SPAN = timedelta(days=30)
@@ -123,38 +123,38 @@ def webhook_id(town: Town, number: int) -> int:
     return first_id(town.received_at(number)) + number % 1000
 
 
-def fill(services: Services, town: Town) -> None:
+def fill(runtime: Runtime, town: Town) -> None:
     """Write it all into an empty database; commits every few thousand rows."""
-    _add_apps(services, town)
-    _add(services, Connection, town.connections, lambda n: _connection(town, n))
-    _add(services, Connection, _ONE_IN, lambda n: _account(town, n))
-    _add(services, AccountMember, MEMBERS, lambda n: _member(town, n))
-    _add(services, MeetingMapping, town.connections, lambda n: _mapping(town, n))
-    _add(services, ConnectionEvent, town.connections, lambda n: _event(town, n))
-    _add(services, Invitation, INVITED, lambda n: _invitation(town, n))
-    _add(services, ConnectAttempt, town.connections, lambda n: _attempt(town, n))
-    _add(services, Webhook, town.webhooks, lambda n: _webhook(town, n))
+    _add_apps(runtime, town)
+    _add(runtime, Connection, town.connections, lambda n: _connection(town, n))
+    _add(runtime, Connection, _ONE_IN, lambda n: _account(town, n))
+    _add(runtime, AccountMember, MEMBERS, lambda n: _member(town, n))
+    _add(runtime, MeetingMapping, town.connections, lambda n: _mapping(town, n))
+    _add(runtime, ConnectionEvent, town.connections, lambda n: _event(town, n))
+    _add(runtime, Invitation, INVITED, lambda n: _invitation(town, n))
+    _add(runtime, ConnectAttempt, town.connections, lambda n: _attempt(town, n))
+    _add(runtime, Webhook, town.webhooks, lambda n: _webhook(town, n))
 
 
 def _add(
-    services: Services, model: type[SQLModel], number: int, row: Callable[[int], Row]
+    runtime: Runtime, model: type[SQLModel], number: int, row: Callable[[int], Row]
 ) -> None:
     rows: Iterator[Row] = map(row, range(number))
     while some := list(islice(rows, _CHUNK)):
-        with services.database.writing() as session:
+        with runtime.database.writing() as session:
             write(session.connection(), model, some)
 
 
-def _add_apps(services: Services, town: Town) -> None:
-    with services.database.writing() as session:
-        workspace = new_workspace(services.vault)
+def _add_apps(runtime: Runtime, town: Town) -> None:
+    with runtime.database.writing() as session:
+        workspace = new_workspace(runtime.vault)
         session.add(workspace)
         session.flush()
         for app_id, kind in (
             (APP_ID, Kind.USER_LEVEL),
             (ACCOUNTS_APP, Kind.ACCOUNT_LEVEL),
         ):
-            app = new_zoom_app(services.vault, app_id, f"Notetaker {kind}")
+            app = new_zoom_app(runtime.vault, app_id, f"Notetaker {kind}")
             app.kind, app.workspace_id = kind, workspace.id
             app.recall_app_id = uuid5(app_id, "in Recall")
             session.add(app)

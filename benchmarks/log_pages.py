@@ -28,7 +28,7 @@ from dashboard.clock import Clock
 from dashboard.db import Database, revisions
 from dashboard.models.staff import Role
 from dashboard.models.webhook import Outcome
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.staff import accounts
 from dashboard.settings import new_key, read_or_make_file
 from dashboard.web.forms.webhook import WebhookFilterForm
@@ -122,8 +122,8 @@ def _subject(here: Stage, kind: str, size: int, *, is_fresh: bool) -> Iterator[S
         _fill(site, log)
         done.write_text(log.until.isoformat())
     log = Log(size=size, until=datetime.fromisoformat(done.read_text()))
-    with site.services() as services:
-        yield Subject(kind=kind, log=log, browser=_browser(services))
+    with site.runtime() as runtime:
+        yield Subject(kind=kind, log=log, browser=_browser(runtime))
 
 
 def _site(here: Stage, kind: str, name: str, *, is_there: bool) -> Site:
@@ -143,11 +143,11 @@ def _fill(site: Site, log: Log) -> None:
     database = Database(site.database_url)
     schema.upgrade(database)
     database.close()
-    with site.services() as services:
-        log_rows.fill(services, log)
-        with services.database.writing() as session:
+    with site.runtime() as runtime:
+        log_rows.fill(runtime, log)
+        with runtime.database.writing() as session:
             email, password = _PERSON
-            now = services.clock.now()
+            now = runtime.clock.now()
             accounts.add(
                 session, email=email, role=Role.ADMIN, password=password, now=now
             )
@@ -159,8 +159,8 @@ def _fill(site: Site, log: Log) -> None:
     print(f"{log.size:,} rows made in {perf_counter() - began:.0f} s", file=sys.stderr)
 
 
-def _browser(services: Services) -> FlaskClient:
-    app = create_app(services)
+def _browser(runtime: Runtime) -> FlaskClient:
+    app = create_app(runtime)
     app.config.update(WTF_CSRF_ENABLED=False)
     browser = app.test_client()
     email, password = _PERSON

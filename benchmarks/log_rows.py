@@ -22,7 +22,7 @@ from benchmarks.stage import APP_ID, new_workspace, new_zoom_app
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.ids import first_id
 from dashboard.models.webhook import Attempt, Outcome, Webhook, WebhookBody
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.vault import Vault
 
 SPAN = timedelta(days=30)
@@ -97,25 +97,25 @@ def connection_id(number: int) -> UUID:
     return uuid5(APP_ID, f"connection {number}")
 
 
-def fill(services: Services, log: Log) -> None:
+def fill(runtime: Runtime, log: Log) -> None:
     """Write the log into an empty database; commits every few thousand rows.
 
     Columns that are not named here get their models' defaults.
     """
-    _add_people(services, log)
+    _add_people(runtime, log)
     body = next(events(1)).body
     rows = iter(range(log.size))
     while numbers := list(islice(rows, _CHUNK)):
-        with services.database.writing() as session:
-            _add(session.connection(), services.vault, log, numbers, body)
+        with runtime.database.writing() as session:
+            _add(session.connection(), runtime.vault, log, numbers, body)
 
 
-def _add_people(services: Services, log: Log) -> None:
-    with services.database.writing() as session:
-        session.add(new_workspace(services.vault))
+def _add_people(runtime: Runtime, log: Log) -> None:
+    with runtime.database.writing() as session:
+        session.add(new_workspace(runtime.vault))
         for number in range(_APPS):
             name = f"Notetaker {number:02d}"
-            session.add(new_zoom_app(services.vault, app_id(number), name))
+            session.add(new_zoom_app(runtime.vault, app_id(number), name))
         session.flush()
         session.add_all(
             Connection(

@@ -18,12 +18,12 @@ from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from dashboard import schema
-from dashboard.app import build_services
+from dashboard.app import build_runtime
 from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import Environment, Kind, ZoomApp
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.settings import Settings, load, new_key
 from dashboard.vault import Vault, fingerprint
 
@@ -85,13 +85,13 @@ class Site:
             database.close()
 
     @contextmanager
-    def services(self, clock: Clock | None = None) -> Iterator[Services]:
+    def runtime(self, clock: Clock | None = None) -> Iterator[Runtime]:
         """Open everything in this process."""
-        services = build_services(self.settings, listens_on=NOWHERE, clock=clock)
+        runtime = build_runtime(self.settings, listens_on=NOWHERE, clock=clock)
         try:
-            yield services
+            yield runtime
         finally:
-            services.close()
+            runtime.close()
 
 
 @dataclass(kw_only=True)
@@ -181,11 +181,11 @@ class Stage:
             key=self.key,
             recall_url=NOWHERE,
         )
-        with site.services() as services, services.database.writing() as session:
-            workspace = new_workspace(services.vault)
+        with site.runtime() as runtime, runtime.database.writing() as session:
+            workspace = new_workspace(runtime.vault)
             session.add(workspace)
             session.flush()
-            app = new_zoom_app(services.vault, APP_ID)
+            app = new_zoom_app(runtime.vault, APP_ID)
             if in_recall:
                 app.workspace_id, app.recall_app_id = workspace.id, uuid4()
             session.add(app)

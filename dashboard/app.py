@@ -1,4 +1,4 @@
-"""The composition root: makes the services, then the app that shows them."""
+"""The composition root: makes the runtime, then the app that shows them."""
 
 from collections.abc import Callable
 from functools import partial
@@ -32,7 +32,7 @@ from dashboard.services.receiver.writer import Intake
 from dashboard.services.resends import collecting
 from dashboard.services.retention.pruning import Pruner
 from dashboard.services.rotation import rotations
-from dashboard.services.runtime import RecallFactory, Services
+from dashboard.services.runtime import RecallFactory, Runtime
 from dashboard.services.setup import checklist
 from dashboard.services.staff import accounts
 from dashboard.services.status import silence
@@ -116,9 +116,9 @@ _BLUEPRINTS = [
 _MAX_FORM_BYTES = 2 * 1024 * 1024
 
 
-def build_services(
+def build_runtime(
     settings: Settings, *, listens_on: str, clock: Clock | None = None
-) -> Services:
+) -> Runtime:
     """Make everything with a lifetime; the database must have its tables.
 
     Args:
@@ -139,7 +139,7 @@ def build_services(
         region: make_http(settings.recall_url or host)
         for region, host in REGIONS.items()
     }
-    return Services(
+    return Runtime(
         settings=settings,
         public_url=settings.public_url or listens_on,
         clock=clock,
@@ -161,12 +161,12 @@ def build_services(
     )
 
 
-def create_app(services: Services) -> Flask:
+def create_app(runtime: Runtime) -> Flask:
     """Make the app: pages behind Flask, Zoom's door in front of it."""
     app = Flask(__name__, static_folder=None)
-    is_https = services.public_url.startswith("https://")
+    is_https = runtime.public_url.startswith("https://")
     app.config.update(
-        SECRET_KEY=session_key(services.settings),
+        SECRET_KEY=session_key(runtime.settings),
         SESSION_COOKIE_NAME="dashboard_session",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
@@ -178,33 +178,33 @@ def create_app(services: Services) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
     compression.install(app)
-    context.install(app, services)
-    signin.install(app, _find_person(services.database))
+    context.install(app, runtime)
+    signin.install(app, _find_person(runtime.database))
     CSRFProtect(app)
     request_log.install(app)
     headers.install(
-        app, public_url=services.public_url, zoom_url=services.settings.zoom_url
+        app, public_url=runtime.public_url, zoom_url=runtime.settings.zoom_url
     )
     errors.install(app)
     assets.install(app)
-    filters.install(app, services.clock)
+    filters.install(app, runtime.clock)
     navigation.install(app)
     etags.install(app)
-    draw = fragments.drawing(app, services.public_url)
+    draw = fragments.drawing(app, runtime.public_url)
     watcher = Watcher(
-        services.database,
-        services.settings,
+        runtime.database,
+        runtime.settings,
         draw=draw,
-        when_watched=partial(_note_watched, services),
+        when_watched=partial(_note_watched, runtime),
     )
     live_pages.install(app, watcher)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
     access.install(app)
 
-    app.wsgi_app = Receiver(app.wsgi_app, services)  # type: ignore[method-assign]  # Flask's own way to wrap
-    app.wsgi_app = TokenReceiver(app.wsgi_app, TokenCalls(services))  # type: ignore[method-assign]  # as above
-    hops = services.settings.trusted_proxies
+    app.wsgi_app = Receiver(app.wsgi_app, runtime)  # type: ignore[method-assign]  # Flask's own way to wrap
+    app.wsgi_app = TokenReceiver(app.wsgi_app, TokenCalls(runtime))  # type: ignore[method-assign]  # as above
+    hops = runtime.settings.trusted_proxies
     if hops:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # as above
             app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
@@ -223,9 +223,9 @@ def _recall_factory(
     return make
 
 
-def _note_watched(services: Services, zoom_app_ids: frozenset[UUID]) -> None:
-    with services.database.writing() as session:
-        schedule.watched(session, zoom_app_ids, now=services.clock.now())
+def _note_watched(runtime: Runtime, zoom_app_ids: frozenset[UUID]) -> None:
+    with runtime.database.writing() as session:
+        schedule.watched(session, zoom_app_ids, now=runtime.clock.now())
 
 
 def _find_person(database: Database) -> Callable[[UUID], Staff | None]:
@@ -236,20 +236,20 @@ def _find_person(database: Database) -> Callable[[UUID], Staff | None]:
     return find
 
 
-def chores(services: Services) -> list[Callable[[], int]]:
+def chores(runtime: Runtime) -> list[Callable[[], int]]:
     """Return the worker's periodic work; each does a little and says how much."""
     return [
-        partial(collecting.tend, services),
-        partial(events.read_some, services),
-        partial(checklist.note, services),
-        partial(rotations.tend, services),
-        partial(states.note_expired, services),
-        partial(connect_attempts.note_expired, services),
-        partial(refreshing.refresh_due, services),
-        sweep.Sweep(services),
-        partial(steps.tend, services),
-        Sweeper(services),
-        Pruner(services),
-        silence.Listener(services),
-        Lookout(services),
+        partial(collecting.tend, runtime),
+        partial(events.read_some, runtime),
+        partial(checklist.note, runtime),
+        partial(rotations.tend, runtime),
+        partial(states.note_expired, runtime),
+        partial(connect_attempts.note_expired, runtime),
+        partial(refreshing.refresh_due, runtime),
+        sweep.Sweep(runtime),
+        partial(steps.tend, runtime),
+        Sweeper(runtime),
+        Pruner(runtime),
+        silence.Listener(runtime),
+        Lookout(runtime),
     ]

@@ -23,7 +23,7 @@ from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 
 from dashboard import logs
-from dashboard.app import build_services, chores, create_app
+from dashboard.app import build_runtime, chores, create_app
 from dashboard.db import Database, revisions
 from dashboard.errors import SettingsError
 from dashboard.services.grants.token_calls import TokenCalls
@@ -116,8 +116,8 @@ def require_free(host: str, port: int) -> None:
 def work(settings: Settings) -> None:
     """Be one of many workers on PostgreSQL until told to stop."""
     prepare(settings, None)
-    services = build_services(settings, listens_on="http://127.0.0.1:8000")
-    worker = Worker(services, chores=chores(services))
+    runtime = build_runtime(settings, listens_on="http://127.0.0.1:8000")
+    worker = Worker(runtime, chores=chores(runtime))
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -125,7 +125,7 @@ def work(settings: Settings) -> None:
     _log.info("worker.started")
     stop.wait()
     worker.stop()
-    services.close()
+    runtime.close()
 
 
 def prepare(settings: Settings, upgrade: Upgrade | None) -> None:
@@ -150,7 +150,7 @@ def prepare(settings: Settings, upgrade: Upgrade | None) -> None:
             upgrade(database)
     finally:
         database.close()
-    build_services(settings, listens_on="http://127.0.0.1").close()
+    build_runtime(settings, listens_on="http://127.0.0.1").close()
 
 
 def _load(
@@ -159,10 +159,10 @@ def _load(
     die_with(parent)
     logs.set_up()
     allow_many_connections()
-    services = build_services(settings, listens_on=listens_on)
-    closing: list[Callable[[], None]] = [services.close]
+    runtime = build_runtime(settings, listens_on=listens_on)
+    closing: list[Callable[[], None]] = [runtime.close]
     if with_worker:
-        worker = Worker(services, chores=chores(services))
+        worker = Worker(runtime, chores=chores(runtime))
         worker.start()
         closing.insert(0, worker.stop)
 
@@ -171,10 +171,10 @@ def _load(
             step()
 
     multiprocessing_util.Finalize(None, close, exitpriority=10)
-    app = create_app(services)
-    door = Door(services, trusted_proxies=settings.trusted_proxies)
+    app = create_app(runtime)
+    door = Door(runtime, trusted_proxies=settings.trusted_proxies)
     token_door = TokenDoor(
-        TokenCalls(services), trusted_proxies=settings.trusted_proxies
+        TokenCalls(runtime), trusted_proxies=settings.trusted_proxies
     )
     pages = Bridge(
         app.wsgi_app, threads=THREADS, largest_body=app.config["MAX_CONTENT_LENGTH"]

@@ -16,7 +16,7 @@ K = TypeVar("K", bound=Hashable)
 _log = structlog.get_logger(__name__)
 
 
-class Hands(Generic[K]):
+class WorkerThreads(Generic[K]):
     """Does what it is given, so much at once at most.
 
     Args:
@@ -109,7 +109,7 @@ class Hands(Generic[K]):
 _AT_ONCE = 32
 
 
-class Flights:
+class SingleFlight:
     """Runs one piece of work a key at a time, in threads of its own.
 
     Whoever waits may give up; the work goes on to its end. Thread-safe.

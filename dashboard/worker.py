@@ -27,7 +27,7 @@ from dashboard.errors import StorageError
 from dashboard.services.relay import results as forwarding
 from dashboard.services.relay import sending
 from dashboard.services.relay.deliveries import Delivery, Result
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 
 _AT_ONCE = 512
 """Claimed in one transaction; each workspace has a bound of its own."""
@@ -57,7 +57,7 @@ class Worker:
     """Delivers webhooks and does the chores until stopped; many may share a database.
 
     Args:
-        services: What it works with.
+        runtime: What it works with.
         chores: Periodic work, called about once a second, one after the other; each
             does a little and returns how much.
 
@@ -66,13 +66,13 @@ class Worker:
     """
 
     def __init__(
-        self, services: Services, *, chores: Sequence[Callable[[], int]] = ()
+        self, runtime: Runtime, *, chores: Sequence[Callable[[], int]] = ()
     ) -> None:
         host = socket.gethostname().partition(".")[0]
         self.name = f"{host[:60]}:{os.getpid()}"
-        self._services = services
+        self._runtime = runtime
         self._chores = chores
-        self._retention = timedelta(days=services.settings.webhook_retention_days)
+        self._retention = timedelta(days=runtime.settings.webhook_retention_days)
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._wake: Callable[[], None] = _nothing
@@ -80,7 +80,7 @@ class Worker:
     def start(self) -> None:
         """Begin; returns at once."""
         targets = {"delivery": self._deliver, "chores": self._keep}
-        if not self._services.database.is_sqlite:
+        if not self._runtime.database.is_sqlite:
             targets["due notices"] = self._listen
         self._threads = [
             threading.Thread(target=target, name=name, daemon=True)
@@ -126,7 +126,7 @@ class Worker:
         now: datetime,
     ) -> list[Delivery]:
         """Write results back and claim the next, in one transaction."""
-        database = self._services.database
+        database = self._runtime.database
         if not results:
             with database.reading() as session:
                 if not limit or not forwarding.is_any_due(session, now=now):
@@ -138,8 +138,8 @@ class Worker:
             )
 
     async def _send_all(self, taken: Sequence[Delivery]) -> list[Result]:
-        async with wire.open_session(self._services.settings.recall_url) as http:
-            sends = (sending.send(self._services, http, each) for each in taken)
+        async with wire.open_session(self._runtime.settings.recall_url) as http:
+            sends = (sending.send(self._runtime, http, each) for each in taken)
             return await asyncio.gather(*sends)
 
     def _deliver(self) -> None:
@@ -154,9 +154,9 @@ class Worker:
 
     def _take_over(self) -> None:
         """Where there can be one worker only, take the dead one's claims at once."""
-        if self._services.database.is_sqlite:
-            with self._services.database.writing() as session:
-                forwarding.release_all(session, now=self._services.clock.now())
+        if self._runtime.database.is_sqlite:
+            with self._runtime.database.writing() as session:
+                forwarding.release_all(session, now=self._runtime.clock.now())
 
     async def _run(self) -> None:
         loop, woken = asyncio.get_running_loop(), asyncio.Event()
@@ -166,9 +166,9 @@ class Worker:
                 loop.call_soon_threadsafe(woken.set)
 
         self._wake = wake
-        stop_listening = self._services.intake.listen(wake)
+        stop_listening = self._runtime.intake.listen(wake)
         try:
-            async with wire.open_session(self._services.settings.recall_url) as http:
+            async with wire.open_session(self._runtime.settings.recall_url) as http:
                 await self._pump(http, woken)
         finally:
             stop_listening()
@@ -182,7 +182,7 @@ class Worker:
 
         async def send(each: Delivery) -> None:
             try:
-                finished.append(await sending.send(self._services, http, each))
+                finished.append(await sending.send(self._runtime, http, each))
             finally:
                 under_way[each.workspace_id] -= 1
 
@@ -206,7 +206,7 @@ class Worker:
                     results,
                     limit=0 if is_stopping else _AT_ONCE,
                     under_way=dict(under_way),
-                    now=self._services.clock.now(),
+                    now=self._runtime.clock.now(),
                 )
             except StorageError as error:
                 _log.warning("worker.database_unusable", reason=str(error))
@@ -231,7 +231,7 @@ class Worker:
         """Be woken by other processes' commits; polling goes on beside it."""
         while not self._stopping.is_set():
             try:
-                for came in self._services.database.notices(
+                for came in self._runtime.database.notices(
                     forwarding.CHANNEL, timeout_s=_POLL_S
                 ):
                     if self._stopping.is_set():

@@ -14,12 +14,12 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from dashboard import schema
-from dashboard.app import build_services, create_app
+from dashboard.app import build_runtime, create_app
 from dashboard.db import Database
 from dashboard.models.staff import Role, Staff
 from dashboard.sandbox import serving
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.staff import accounts
 from dashboard.settings import Settings, load, new_key, parse_keys
 from dashboard.vault import Vault
@@ -141,9 +141,9 @@ def settings(sandbox: RunningSandbox, sqlite: Database, tmp_path: Path) -> Setti
 
 
 @pytest.fixture
-def services(settings: Settings, clock: FakeClock) -> Iterator[Services]:
+def runtime(settings: Settings, clock: FakeClock) -> Iterator[Runtime]:
     clock_: Any = clock
-    made = build_services(settings, listens_on=HTTPS, clock=clock_)
+    made = build_runtime(settings, listens_on=HTTPS, clock=clock_)
     yield made
     made.close()
 
@@ -157,8 +157,8 @@ def compiled_templates(
 
 
 @pytest.fixture
-def app(services: Services, compiled_templates: FileSystemBytecodeCache) -> Flask:
-    made = create_app(services)
+def app(runtime: Runtime, compiled_templates: FileSystemBytecodeCache) -> Flask:
+    made = create_app(runtime)
     made.jinja_env.bytecode_cache = compiled_templates
     made.config.update(
         TESTING=True,
@@ -183,19 +183,19 @@ def password_hash() -> str:
 
 
 @pytest.fixture
-def as_role(app: Flask, services: Services, password_hash: str) -> SignIn:
+def as_role(app: Flask, runtime: Runtime, password_hash: str) -> SignIn:
     """Give a browser in which a person of the role has signed in already."""
 
     def sign_in(role: Role) -> FlaskClient:
         email = f"{role.value}@example.com"
-        with services.database.writing() as session:
+        with runtime.database.writing() as session:
             person = accounts.find_by_email(session, email)
             if person is None:
                 person = Staff(
                     email=email,
                     role=role,
                     password_hash=password_hash,
-                    created_at=services.clock.now(),
+                    created_at=runtime.clock.now(),
                 )
                 session.add(person)
                 session.flush()

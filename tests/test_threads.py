@@ -5,17 +5,17 @@ from threading import Event
 
 import pytest
 
-from dashboard.threads import Flights
+from dashboard.threads import SingleFlight
 
 
 @pytest.fixture
-def flights() -> Iterator[Flights]:
-    made = Flights()
+def flights() -> Iterator[SingleFlight]:
+    made = SingleFlight()
     yield made
     made.close()
 
 
-def test_what_is_under_way_is_joined_and_not_begun_again(flights: Flights) -> None:
+def test_what_is_under_way_is_joined_and_not_begun_again(flights: SingleFlight) -> None:
     go, begun = Event(), []
 
     def work() -> None:
@@ -30,7 +30,7 @@ def test_what_is_under_way_is_joined_and_not_begun_again(flights: Flights) -> No
     assert begun == [1]
 
 
-def test_who_gives_up_does_not_stop_it(flights: Flights) -> None:
+def test_who_gives_up_does_not_stop_it(flights: SingleFlight) -> None:
     go, done = Event(), Event()
 
     def work() -> None:
@@ -44,7 +44,7 @@ def test_who_gives_up_does_not_stop_it(flights: Flights) -> None:
     assert done.wait(5)
 
 
-def test_once_it_has_ended_it_can_begin_again(flights: Flights) -> None:
+def test_once_it_has_ended_it_can_begin_again(flights: SingleFlight) -> None:
     begun: list[int] = []
     room = flights.room()
 
@@ -58,7 +58,7 @@ def test_once_it_has_ended_it_can_begin_again(flights: Flights) -> None:
 
 
 def test_an_error_is_told_to_whoever_waits_and_to_nobody_later(
-    flights: Flights,
+    flights: SingleFlight,
 ) -> None:
     def fail() -> None:
         raise ValueError("no")

@@ -34,8 +34,8 @@ def upgrade() -> None:
 @group.command()
 def check() -> None:
     """Say whether the tables, the file and the key are right."""
-    with opened_services() as services:
-        database = services.database
+    with opened_services() as runtime:
+        database = runtime.database
         if database.is_sqlite:
             _check_file(Path(str(database.url.database)))
             click.echo(f"SQLite {sqlite3.sqlite_version}: the file is sound.")

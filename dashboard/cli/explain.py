@@ -43,18 +43,18 @@ def command(
     asked = " ".join(text)
     if asked == "-":
         asked = sys.stdin.read(LONGEST)
-    with opened_services() as services:
-        with services.database.reading() as session:
-            now = services.clock.now()
-            found = explain.explain(session, services.vault, asked, now=now)
+    with opened_services() as runtime:
+        with runtime.database.reading() as session:
+            now = runtime.clock.now()
+            found = explain.explain(session, runtime.vault, asked, now=now)
         told: Sequence[Line] | None = None
         if ask:
             told = recall.ask(
-                services,
+                runtime,
                 meeting_id=found.asked.number,
                 connection_id=found.connection_id,
             )
-        public_url = services.public_url
+        public_url = runtime.public_url
     if as_json:
         click.echo(json.dumps(_object(found, told, public_url)))
     else:

@@ -52,8 +52,8 @@ def command(
     people = (
         [csv_import.one(email, user_ref)] if list_file is None else _read(list_file)
     )
-    with opened_services() as services:
-        with services.database.writing() as session:
+    with opened_services() as runtime:
+        with runtime.database.writing() as session:
             app = apps.get(session, zoom_app_id)
             made = invitations.make(
                 session,
@@ -61,9 +61,9 @@ def command(
                 people,
                 days=expires_days,
                 actor=audit.COMMAND_LINE,
-                now=services.clock.now(),
+                now=runtime.clock.now(),
             )
-        rows = csv_import.told(made, app, public_url=services.public_url)
+        rows = csv_import.told(made, app, public_url=runtime.public_url)
     if as_json:
         click.echo(json.dumps({"invitations": rows}))
     elif list_file is None:

@@ -15,14 +15,14 @@ def group() -> None:
 @group.command()
 def rotate() -> None:
     """Seal everything with the newest key; the older ones may go afterwards."""
-    with opened_services() as services:
-        changed = resealing.rotate(services.database, services.vault)
-        with services.database.writing() as session:
+    with opened_services() as runtime:
+        changed = resealing.rotate(runtime.database, runtime.vault)
+        with runtime.database.writing() as session:
             audit.record(
                 session,
                 audit.COMMAND_LINE,
                 "keys.rotated",
                 subject=f"{changed} values",
-                now=services.clock.now(),
+                now=runtime.clock.now(),
             )
     click.echo(f"{changed} values were sealed anew; older keys may be removed now.")

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 from pydantic import SecretStr
 
-from dashboard.app import build_services
+from dashboard.app import build_runtime
 from dashboard.db import Database, revisions
 from dashboard.errors import InvalidInputError
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.settings import Settings, load
 
 _LARGEST_SECRET_BYTES = 10_000
@@ -29,16 +29,16 @@ def opened_database() -> Iterator[Database]:
 
 
 @contextmanager
-def opened_services() -> Iterator[Services]:
+def opened_services() -> Iterator[Runtime]:
     """Open everything; the tables must be those of this version."""
     settings: Settings = load()
     with opened_database() as database:
         revisions.require_newest(database)
-    services = build_services(settings, listens_on="http://127.0.0.1:8000")
+    runtime = build_runtime(settings, listens_on="http://127.0.0.1:8000")
     try:
-        yield services
+        yield runtime
     finally:
-        services.close()
+        runtime.close()
 
 
 def read_secret(path: Path) -> SecretStr:

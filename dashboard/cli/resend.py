@@ -13,7 +13,7 @@ from dashboard.models.webhook import Outcome
 from dashboard.services import audit
 from dashboard.services.resends import actions, previews
 from dashboard.services.resends.previews import Preview, preview
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.webhook_log.log import WebhookFilter
 from dashboard.services.zoom_apps import apps
 
@@ -67,17 +67,17 @@ def command(
         raise click.UsageError(
             "Say which: one ID, or options such as --outcome dead, or --all."
         )
-    with opened_services() as services:
-        services.database.lock()  # on SQLite nobody else may write; say so first
+    with opened_services() as runtime:
+        runtime.database.lock()  # on SQLite nobody else may write; say so first
         if webhook_id is not None:
-            _resend_one(services, webhook_id, as_json=as_json)
+            _resend_one(runtime, webhook_id, as_json=as_json)
         else:
-            _resend_many(services, filters, yes=yes, as_json=as_json)
+            _resend_many(runtime, filters, yes=yes, as_json=as_json)
 
 
-def _resend_one(services: Services, webhook_id: int, *, as_json: bool) -> None:
+def _resend_one(runtime: Runtime, webhook_id: int, *, as_json: bool) -> None:
     resend_id = actions.begin_one(
-        services, webhook_id, resend_id=None, actor=audit.COMMAND_LINE
+        runtime, webhook_id, resend_id=None, actor=audit.COMMAND_LINE
     )
     if as_json:
         click.echo(json.dumps({"resend_id": str(resend_id), "expected": 1}))
@@ -86,11 +86,11 @@ def _resend_one(services: Services, webhook_id: int, *, as_json: bool) -> None:
 
 
 def _resend_many(
-    services: Services, filters: WebhookFilter, *, yes: bool, as_json: bool
+    runtime: Runtime, filters: WebhookFilter, *, yes: bool, as_json: bool
 ) -> None:
-    now = services.clock.now()
+    now = runtime.clock.now()
     resend_id = new_id(now)
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         if filters.zoom_app_id is not None:
             apps.get(session, filters.zoom_app_id)
         found = preview(session, filters=filters, now=now)
@@ -104,14 +104,14 @@ def _resend_many(
         )
     )
     if is_begun:
-        actions.begin(services, resend_id, filters, actor=audit.COMMAND_LINE)
+        actions.begin(runtime, resend_id, filters, actor=audit.COMMAND_LINE)
     if as_json:
         counts = {"total": found.total, **dataclasses.asdict(found)}
         made = str(resend_id) if is_begun else None
         click.echo(json.dumps({"resend_id": made, "preview": counts}))
     elif is_begun:
-        when = "when the dashboard runs" if services.database.is_sqlite else "now"
-        page = f"{services.public_url}/webhooks/resends/{resend_id}"
+        when = "when the dashboard runs" if runtime.database.is_sqlite else "now"
+        page = f"{runtime.public_url}/webhooks/resends/{resend_id}"
         click.echo(f"They are sent {when}. Watch or cancel it at {page}")
     else:
         click.echo("Nothing was begun.")

@@ -25,9 +25,9 @@ def group() -> None:
 def add(email: str, role: str, password_file: Path) -> None:
     """Add a person; the password comes from a file (`-` is standard input)."""
     password = read_secret(password_file)
-    with opened_services() as services:
-        now = services.clock.now()
-        with services.database.writing() as session:
+    with opened_services() as runtime:
+        now = runtime.clock.now()
+        with runtime.database.writing() as session:
             person = accounts.add(
                 session, email=email, role=Role(role), password=password, now=now
             )
@@ -41,7 +41,7 @@ def add(email: str, role: str, password_file: Path) -> None:
 @group.command("list")
 def list_() -> None:
     """List everybody with role and state."""
-    with opened_services() as services, services.database.reading() as session:
+    with opened_services() as runtime, runtime.database.reading() as session:
         for person in accounts.list_all(session):
             state = "may not sign in" if person.disabled_at else "active"
             click.echo(f"{person.email}\t{person.role}\t{state}")
@@ -53,7 +53,7 @@ def list_() -> None:
 def reset_password(email: str, password_file: Path) -> None:
     """Set a person's password anew and end their sessions."""
     password = read_secret(password_file)
-    with opened_services() as services, services.database.writing() as session:
+    with opened_services() as runtime, runtime.database.writing() as session:
         person = accounts.find_by_email(session, email)
         if person is None:
             raise NotFoundError("person")
@@ -63,6 +63,6 @@ def reset_password(email: str, password_file: Path) -> None:
             audit.COMMAND_LINE,
             "staff.password_set",
             subject=person.email,
-            now=services.clock.now(),
+            now=runtime.clock.now(),
         )
     click.echo(f"The new password of {person.email} is set.")

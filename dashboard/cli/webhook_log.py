@@ -78,7 +78,7 @@ def list_(
         since=since,
         until=until,
     )
-    with opened_services() as services, services.database.reading() as session:
+    with opened_services() as runtime, runtime.database.reading() as session:
         page = log.page(
             session, filters=filters, place=Place(before=before, limit=limit)
         )
@@ -97,9 +97,9 @@ def list_(
 @_JSON
 def show(webhook_id: int, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     """Show one webhook from Zoom's event to Recall's answer; the body is redacted."""
-    with opened_services() as services, services.database.reading() as session:
+    with opened_services() as runtime, runtime.database.reading() as session:
         trace = log.get(session, webhook_id)
-        request = log.request(session, services.vault, webhook_id)
+        request = log.request(session, runtime.vault, webhook_id)
         name = log.app_names(session)[trace.webhook.zoom_app_id]
     found = _trace(trace, request, name)
     if as_json:
@@ -136,9 +136,9 @@ def prune(
     as_json: bool,  # noqa: FBT001 - as above
 ) -> None:
     """Delete webhooks that are done and older than the retention, in small batches."""
-    with opened_services() as services:
-        days = pruning.days_kept(services.settings, asked=older_than)
-        now, database = services.clock.now(), services.database
+    with opened_services() as runtime:
+        days = pruning.days_kept(runtime.settings, asked=older_than)
+        now, database = runtime.clock.now(), runtime.database
         if dry_run:
             total = count_due(database, now=now, days=days)
         else:

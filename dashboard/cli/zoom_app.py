@@ -29,7 +29,7 @@ from dashboard.services.marketplace import console, manifest
 from dashboard.services.recall import workspaces
 from dashboard.services.recall.workspaces import NewWorkspace
 from dashboard.services.recall_apps import creation
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.status import zoom_app_report
 from dashboard.services.zoom_apps import apps, credential_checks
 from dashboard.services.zoom_apps.credentials import NewZoomApp
@@ -93,16 +93,16 @@ def add(
         client_secret=read_secret(client_secret_file),
         secret_token=read_secret(secret_token_file),
     )
-    with opened_services() as services:
-        entered = credential_checks.create(services, values, actor=audit.COMMAND_LINE)
-        with services.database.reading() as session:
+    with opened_services() as runtime:
+        entered = credential_checks.create(runtime, values, actor=audit.COMMAND_LINE)
+        with runtime.database.reading() as session:
             slug = apps.get(session, entered.zoom_app_id).slug
         urls = {
             "id": str(entered.zoom_app_id),
             "webhook_url": addresses.webhook_url(
-                services.public_url, entered.zoom_app_id
+                runtime.public_url, entered.zoom_app_id
             ),
-            "connect_url": addresses.connect_url(services.public_url, slug),
+            "connect_url": addresses.connect_url(runtime.public_url, slug),
         }
     for label in entered.trimmed:
         click.echo(f"White space around the {label} was removed.", err=True)
@@ -115,7 +115,7 @@ def add(
 @_JSON
 def list_(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     """List the zoom apps."""
-    with opened_services() as services, services.database.reading() as session:
+    with opened_services() as runtime, runtime.database.reading() as session:
         rows = [
             {
                 "id": str(one.id),
@@ -139,13 +139,13 @@ def list_(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
 @_JSON
 def show(zoom_app_id: UUID, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     """Show a zoom app, its set-up and what was seen of it; no secrets."""
-    with opened_services() as services, services.database.reading() as session:
+    with opened_services() as runtime, runtime.database.reading() as session:
         report = zoom_app_report.report(
             session,
             zoom_app_id,
-            settings=services.settings,
-            public_url=services.public_url,
-            now=services.clock.now(),
+            settings=runtime.settings,
+            public_url=runtime.public_url,
+            now=runtime.clock.now(),
         )
     if as_json:
         _print(to_jsonable_python(report.as_dict()), as_json=True)
@@ -160,12 +160,12 @@ def show(zoom_app_id: UUID, as_json: bool) -> None:  # noqa: FBT001 - click pass
 @click.argument("zoom_app_id", metavar="ID", type=click.UUID)
 def print_manifest(zoom_app_id: UUID) -> None:
     """Print the Zoom app manifest as JSON, for Zoom's console to import; no secrets."""
-    with opened_services() as services, services.database.reading() as session:
+    with opened_services() as runtime, runtime.database.reading() as session:
         here = console.gather(
             session,
             zoom_app_id,
-            settings=services.settings,
-            public_url=services.public_url,
+            settings=runtime.settings,
+            public_url=runtime.public_url,
         )
     for trouble in manifest.troubles(here):
         if not trouble.is_fatal:  # those that are end the command with their sentence
@@ -190,23 +190,23 @@ def create_in_recall(
 ) -> None:
     """Create the zoom app in Recall; makes the workspace when it is new."""
     api_key = read_secret(api_key_file)
-    with opened_services() as services:
-        with services.database.reading() as session:
+    with opened_services() as runtime:
+        with runtime.database.reading() as session:
             apps.get(session, zoom_app_id)
         workspace_id = _workspace(
-            services, NewWorkspace(name=region, region=region, api_key=api_key)
+            runtime, NewWorkspace(name=region, region=region, api_key=api_key)
         )
         if adopt is not None:
-            result = creation.adopt(services, zoom_app_id, workspace_id, adopt)
+            result = creation.adopt(runtime, zoom_app_id, workspace_id, adopt)
         else:
-            result = creation.create_in_recall(services, zoom_app_id, workspace_id)
+            result = creation.create_in_recall(runtime, zoom_app_id, workspace_id)
         if result.recall_app_id is None:
             offered = ", ".join(str(one.id) for one in result.offered)
             raise ConflictError(
                 f"Recall has an app with this client ID already: {offered}. "
                 "Take it with --adopt, or delete it there; none was made."
             )
-        host = addresses.recall_base_url(services.settings, region)
+        host = addresses.recall_base_url(runtime.settings, region)
         made = {
             "recall_app_id": str(result.recall_app_id),
             "recall_webhook_url": api.webhook_url(host, result.recall_app_id),
@@ -214,12 +214,12 @@ def create_in_recall(
     _print(made, as_json=as_json)
 
 
-def _workspace(services: Services, values: NewWorkspace) -> UUID:
-    with services.database.reading() as session:
+def _workspace(runtime: Runtime, values: NewWorkspace) -> UUID:
+    with runtime.database.reading() as session:
         there = workspaces.find_by_key(session, values.region, values.api_key)
         if there is not None:
             return there.id
-    entered = workspaces.create(services, values, actor=audit.COMMAND_LINE)
+    entered = workspaces.create(runtime, values, actor=audit.COMMAND_LINE)
     return entered.workspace_id
 
 

@@ -41,8 +41,8 @@ def rotate(
         raise InvalidInputError(
             "Nothing to rotate: give --secret-token-file, --client-secret-file or both."
         )
-    with opened_services() as services:
-        with services.database.reading() as session:
+    with opened_services() as runtime:
+        with runtime.database.reading() as session:
             zoom_app = apps.get(session, zoom_app_id)
         changes = ZoomAppChanges(
             name=zoom_app.name,
@@ -51,7 +51,7 @@ def rotate(
             secret_token=_read(secret_token_file),
         )
         changed = rotations.change(
-            services, zoom_app_id, changes, actor=audit.COMMAND_LINE
+            runtime, zoom_app_id, changes, actor=audit.COMMAND_LINE
         )
     for label in changed.entered.trimmed:
         click.echo(f"White space around the {label} was removed.", err=True)

@@ -14,14 +14,14 @@ import click
 from pydantic import SecretStr
 
 from dashboard import logs, schema, serving
-from dashboard.app import build_services
+from dashboard.app import build_runtime
 from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.demo.simulators import Simulators
 from dashboard.demo.story import tell
 from dashboard.models.staff import Role
 from dashboard.services import audit
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.staff import accounts
 from dashboard.settings import Settings, instance_dir, load
 
@@ -77,18 +77,18 @@ def _tell(
     database = Database(settings.sqlalchemy_url)
     schema.upgrade(database)
     database.close()
-    services = build_services(settings, listens_on=str(settings.public_url))
+    runtime = build_runtime(settings, listens_on=str(settings.public_url))
     try:
-        _add_staff(services, password)
-        tell(services, world, host=host, port=port)
+        _add_staff(runtime, password)
+        tell(runtime, world, host=host, port=port)
     finally:
-        services.clock.set(None)
-        services.close()
+        runtime.clock.set(None)
+        runtime.close()
 
 
-def _add_staff(services: Services, password: SecretStr) -> None:
+def _add_staff(runtime: Runtime, password: SecretStr) -> None:
     now = Clock().now()
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         for email, role in ((_ADMIN, Role.ADMIN), (_SUPPORT, Role.SUPPORT)):
             accounts.add(session, email=email, role=role, password=password, now=now)
             audit.record(

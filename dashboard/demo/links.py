@@ -9,7 +9,7 @@ from dashboard.services.connect import flow, page_designs
 from dashboard.services.connect.page_designs import Texts
 from dashboard.services.invitations import invitations, states
 from dashboard.services.invitations.invitations import Wanted
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps
 
 _WHO = Actor(name="admin@example.com")
@@ -25,10 +25,10 @@ _INVITED = (
 )
 
 
-def invite(services: Services, zoom_app_id: UUID) -> None:
+def invite(runtime: Runtime, zoom_app_id: UUID) -> None:
     """Design the hosted pages and invite three people; one opens her link."""
-    now = services.clock.now()
-    with services.database.writing() as session:
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
         app = apps.get(session, zoom_app_id)
         page_designs.save(session, app, _TEXTS, actor=_WHO, now=now)
         made = invitations.make(session, app, _INVITED, actor=_WHO, now=now)
@@ -37,8 +37,8 @@ def invite(services: Services, zoom_app_id: UUID) -> None:
         states.opened(session, first, now=later)
 
 
-def get_lost(services: Services, zoom_app_id: UUID) -> None:
+def get_lost(runtime: Runtime, zoom_app_id: UUID) -> None:
     """Let somebody leave for Zoom and never come back."""
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         slug = apps.get(session, zoom_app_id).slug
-    flow.begin(services, slug, browser=secrets.token_urlsafe(32))
+    flow.begin(runtime, slug, browser=secrets.token_urlsafe(32))

@@ -15,7 +15,7 @@ from dashboard.demo.simulators import Simulators
 from dashboard.demo.teller import Story
 from dashboard.models.zoom_app import Environment, Routing
 from dashboard.services.probes import recall_webhook
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 
 _TICK = timedelta(minutes=15)
 
@@ -27,16 +27,16 @@ _BUSY = [
 ]
 
 
-def tell(services: Services, world: Simulators, *, host: str, port: int) -> None:
+def tell(runtime: Runtime, world: Simulators, *, host: str, port: int) -> None:
     """Tell the whole story; afterwards the simulators are at real time again."""
-    with _serving(services, host, port):
-        story = Story(services, world)
+    with _serving(runtime, host, port):
+        story = Story(runtime, world)
         _beginning(story)
         _everyday(story)
         _trouble(story)
         _last_hour(story)
         world.set_clock(None)
-        services.clock.set(None)
+        runtime.clock.set(None)
         story.settle()
 
 
@@ -47,7 +47,7 @@ def _beginning(story: Story) -> None:
     story.at(story.now + timedelta(minutes=20))
     story.set_up(Environment.PRODUCTION, "Notetaker", api_key)
     story.link()
-    links.invite(story.services, story.apps[Environment.PRODUCTION])
+    links.invite(story.runtime, story.apps[Environment.PRODUCTION])
     story.make_by_hand("Pilot", api_key)
 
 
@@ -79,7 +79,7 @@ def _weather(story: Story) -> None:
 
 def _trouble(story: Story) -> None:
     story.at(story.end - timedelta(hours=2, minutes=40))
-    links.get_lost(story.services, story.apps[Environment.PRODUCTION])
+    links.get_lost(story.runtime, story.apps[Environment.PRODUCTION])
     story.forge(requests=14)
     story.world.recall("switches", webhook_answer=422)
     story.meet(story.connected[1])
@@ -104,8 +104,8 @@ def _last_hour(story: Story) -> None:
     story.meet(story.connected[2])
     story.look()
     story.at(story.end - timedelta(minutes=2))
-    recall_webhook.probe(story.services, story.apps[Environment.PRODUCTION])
-    recall_webhook.probe(story.services, story.apps[Environment.DEVELOPMENT])
+    recall_webhook.probe(story.runtime, story.apps[Environment.PRODUCTION])
+    recall_webhook.probe(story.runtime, story.apps[Environment.DEVELOPMENT])
     story.world.recall("switches", refresh_ahead=False)
     for person in _with_fate(Fate.EXPIRES):
         story.look_at(person)
@@ -129,10 +129,10 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def _serving(services: Services, host: str, port: int) -> Iterator[None]:
+def _serving(runtime: Runtime, host: str, port: int) -> Iterator[None]:
     """Serve the dashboard to the simulators and visitors while the story is told."""
     server = make_server(
-        host, port, create_app(services), threaded=True, request_handler=_Quiet
+        host, port, create_app(runtime), threaded=True, request_handler=_Quiet
     )
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

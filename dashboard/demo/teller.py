@@ -23,7 +23,7 @@ from dashboard.services.going_live import starting
 from dashboard.services.recall import workspaces
 from dashboard.services.recall.workspaces import NewWorkspace
 from dashboard.services.recall_apps import creation
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import sweep
 from dashboard.services.zoom_apps import apps, credential_checks
 from dashboard.services.zoom_apps.credentials import NewZoomApp, ZoomAppChanges
@@ -41,12 +41,12 @@ _WHO = Actor(name="admin@example.com")
 class Story:
     """The teller: moves both clocks, and lets the product do the rest."""
 
-    def __init__(self, services: Services, world: Simulators) -> None:
-        self.services = services
+    def __init__(self, runtime: Runtime, world: Simulators) -> None:
+        self.runtime = runtime
         self.world = world
         self.chance = random.Random(_SEED)  # noqa: S311 - a story, no secret
-        self.worker = Worker(services, chores=[])
-        self.now = services.clock.now() - _BEGAN_AGO
+        self.worker = Worker(runtime, chores=[])
+        self.now = runtime.clock.now() - _BEGAN_AGO
         self.apps: dict[Environment, UUID] = {}
         self.client_ids: dict[Environment, str] = {}
         self.zoom_users: dict[str, str] = {}
@@ -56,15 +56,15 @@ class Story:
     def at(self, instant: datetime) -> None:
         """Make it this instant for everybody and let what is due happen."""
         self.now = instant
-        self.services.clock.set(instant)
+        self.runtime.clock.set(instant)
         self.world.set_clock(instant)
         self.settle()
 
     def settle(self) -> None:
         """Let Zoom send, the dashboard forward, and Recall work off what is due."""
         self.world.zoom("do/deliver_due")
-        self.services.intake.flush()
-        self.worker.run_once(self.services.clock.now())
+        self.runtime.intake.flush()
+        self.worker.run_once(self.runtime.clock.now())
         self.world.recall("run-due")
 
     def set_up(self, environment: Environment, name: str, api_key: SecretStr) -> None:
@@ -73,7 +73,7 @@ class Story:
             "apps",
             name=name,
             environment=environment.value,
-            redirect_url=urls.redirect_url(self.services.public_url),
+            redirect_url=urls.redirect_url(self.runtime.public_url),
             published=environment is Environment.PRODUCTION,
         )
         values = NewZoomApp(
@@ -85,11 +85,11 @@ class Story:
             secret_token=SecretStr(made["secret_token"]),
         )
         zoom_app_id = credential_checks.create(
-            self.services, values, actor=_WHO
+            self.runtime, values, actor=_WHO
         ).zoom_app_id
         workspace_id = self._workspace(api_key)
-        creation.create_in_recall(self.services, zoom_app_id, workspace_id, actor=_WHO)
-        url = urls.webhook_url(self.services.public_url, zoom_app_id)
+        creation.create_in_recall(self.runtime, zoom_app_id, workspace_id, actor=_WHO)
+        url = urls.webhook_url(self.runtime.public_url, zoom_app_id)
         self.world.zoom(
             f"apps/{made['client_id']}", webhook_url=url, deauthorization_url=url
         )
@@ -99,21 +99,21 @@ class Story:
         self.settle()
 
     def _workspace(self, api_key: SecretStr) -> UUID:
-        with self.services.database.reading() as session:
+        with self.runtime.database.reading() as session:
             there = workspaces.find_by_key(session, "us-east-1", api_key)
         if there is not None:
             return there.id
         values = NewWorkspace(name="Acme, US", region="us-east-1", api_key=api_key)
-        return workspaces.create(self.services, values, actor=_WHO).workspace_id
+        return workspaces.create(self.runtime, values, actor=_WHO).workspace_id
 
     def make_by_hand(self, name: str, api_key: SecretStr) -> None:
         """Let somebody make an app in Recall who knows of no dashboard."""
         made = self.world.zoom(
             "apps",
             name=name,
-            redirect_url=urls.redirect_url(self.services.public_url),
+            redirect_url=urls.redirect_url(self.runtime.public_url),
         )
-        self.services.recall("us-east-1", api_key).create_app(
+        self.runtime.recall("us-east-1", api_key).create_app(
             kind=Kind.USER_LEVEL.value,
             client_id=made["client_id"],
             client_secret=SecretStr(made["client_secret"]),
@@ -124,7 +124,7 @@ class Story:
     def link(self) -> None:
         """Let an admin say that the production app takes over from development."""
         starting.link(
-            self.services,
+            self.runtime,
             self.apps[Environment.DEVELOPMENT],
             self.apps[Environment.PRODUCTION],
             actor=_WHO,
@@ -144,7 +144,7 @@ class Story:
             )
             self.zoom_users[person.email] = user["id"]
         connect(
-            self.services,
+            self.runtime,
             self.world,
             zoom_app_id=self.apps[environment],
             zoom_user_id=self.zoom_users[person.email],
@@ -176,7 +176,7 @@ class Story:
     def forge(self, requests: int) -> None:
         """Let a stranger post what Zoom never signed."""
         url = urls.webhook_url(
-            self.services.public_url, self.apps[Environment.PRODUCTION]
+            self.runtime.public_url, self.apps[Environment.PRODUCTION]
         )
         headers = {
             "x-zm-request-timestamp": str(int(self.now.timestamp())),
@@ -189,17 +189,17 @@ class Story:
 
     def look(self) -> None:
         """Look at every connection, as the sweep does by and by."""
-        while sweep.check_due(self.services, limit=50):
+        while sweep.check_due(self.runtime, limit=50):
             pass
 
     def look_at(self, person: Person) -> None:
         """Look at one person's connection now; Zoom may be too busy for it."""
         user_id = self.zoom_users[person.email]
-        with self.services.database.reading() as session:
+        with self.runtime.database.reading() as session:
             query = select(Connection.id).where(col(Connection.zoom_user_id) == user_id)
             connection_id = session.exec(query).one()
         with suppress(UpstreamError):
-            checking.refresh(self.services, connection_id)
+            checking.refresh(self.runtime, connection_id)
 
     def remove_app(self, person: Person) -> None:
         """Let a person remove the app at Zoom."""
@@ -213,20 +213,20 @@ class Story:
     def route(self, environment: Environment, routing: Routing) -> None:
         """Let an admin choose where Zoom is to post an app's webhooks."""
         zoom_app_id = self.apps[environment]
-        with self.services.database.reading() as session:
+        with self.runtime.database.reading() as session:
             name = apps.get(session, zoom_app_id).name
         changes = ZoomAppChanges(name=name, routing=routing)
-        credential_checks.change(self.services, zoom_app_id, changes, actor=_WHO)
-        keyring = self.services.intake.keyring
+        credential_checks.change(self.runtime, zoom_app_id, changes, actor=_WHO)
+        keyring = self.runtime.intake.keyring
         while (known := keyring.find_newer(zoom_app_id)) and known.routing != routing:
             time.sleep(_PAUSE_S)
 
     def swap_secret_in_recall(self, environment: Environment) -> None:
         """Let somebody give Recall another secret token, past the dashboard."""
-        with self.services.database.reading() as session:
+        with self.runtime.database.reading() as session:
             zoom_app = apps.get(session, self.apps[environment])
             recall, recall_app_id = workspaces.recall_of(
-                self.services, session, zoom_app
+                self.runtime, session, zoom_app
             )
         recall.update_app(recall_app_id, webhook_secret=_ANOTHER)
         self.world.zoom("do/validate", client_id=self.client_ids[environment])

@@ -9,23 +9,23 @@ import httpx2
 from dashboard.demo.simulators import Simulators
 from dashboard.errors import DashboardError
 from dashboard.services import urls
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps
 
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 
 def connect(
-    services: Services, world: Simulators, *, zoom_app_id: UUID, zoom_user_id: str
+    runtime: Runtime, world: Simulators, *, zoom_app_id: UUID, zoom_user_id: str
 ) -> None:
     """Open the page, press the button, allow at Zoom and come back.
 
     Raises:
         DashboardError: The page does not lead to Zoom.
     """
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         slug = apps.get(session, zoom_app_id).slug
-    url = urls.connect_url(services.public_url, slug)
+    url = urls.connect_url(runtime.public_url, slug)
     with httpx2.Client(timeout=30) as browser:
         page = browser.get(url)
         token = _TOKEN.search(page.text)

@@ -12,7 +12,7 @@ class RateSlot(SQLModel, table=True):
 
     Attributes:
         scope: "region:fingerprint of the API key".
-        operation: Of `services.recall.budgets`, as "apps.list".
+        operation: Of `runtime.recall.budgets`, as "apps.list".
         slot: Number of the slot since the epoch.
         used: Calls begun in it.
     """

@@ -23,7 +23,7 @@ class Hold(SQLModel, table=True):
 
     Attributes:
         id: Of the workspace or zoom app.
-        failures: In a row; see `services.relay.holds` for how many hold it.
+        failures: In a row; see `runtime.relay.holds` for how many hold it.
         is_holding: Whether deliveries stand still: only probes are sent.
         reason: What Recall said, and who must do what; a sentence.
         status: Recall's last HTTP status; None when there was no answer.

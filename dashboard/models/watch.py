@@ -57,7 +57,7 @@ class Milestone(SQLModel, table=True):
     """The first time that a step of the set-up was seen; outlives what proved it.
 
     Attributes:
-        key: Of `services.setup.checklist`.
+        key: Of `runtime.setup.checklist`.
         proof: One sentence on what was seen; holds no secret.
         webhook_id: The webhook that was it, when it was one; may be pruned since.
         connection_id: The connection that was it, likewise.

@@ -65,7 +65,7 @@ class ZoomApp(SQLModel, table=True):
             development.
         retired_at: When its users had moved on; it is kept, and not watched any more.
         subscription_id: Zoom's id of the event subscription made by API.
-        subscription_state: "", or of `services.marketplace.subscriptions`, as read at
+        subscription_state: "", or of `runtime.marketplace.subscriptions`, as read at
             `subscription_checked_at`; `subscription_reason` goes with it.
         version: Grows with each change of what the receiver must know.
     """

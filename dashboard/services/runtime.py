@@ -16,7 +16,7 @@ from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.services.receiver.writer import Intake
 from dashboard.settings import Settings
-from dashboard.threads import Flights
+from dashboard.threads import SingleFlight
 from dashboard.vault import Vault
 
 
@@ -30,7 +30,7 @@ class RecallFactory(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Services:
+class Runtime:
     """Everything with a lifetime, closed by `close`.
 
     Attributes:
@@ -52,11 +52,11 @@ class Services:
     zoom_subscriptions: ZoomSubscriptions
     recall: RecallFactory
     intake: Intake
-    flights: Flights = field(default_factory=Flights)
+    flights: SingleFlight = field(default_factory=SingleFlight)
     stopping: list[Callable[[], None]] = field(default_factory=list)
     closing: Sequence[Callable[[], None]] = ()
 
-    def in_background(self) -> "Services":
+    def in_background(self) -> "Runtime":
         """Return the same for background work: its calls to Recall yield to people.
 
         What Recall has no room for then fails as Recall's own 429 does.

@@ -1,4 +1,4 @@
-"""How a view reaches the services, its reading session, the time and who asks."""
+"""How a view reaches the runtime, its reading session, the time and who asks."""
 
 from collections.abc import Callable, Hashable
 from contextlib import ExitStack
@@ -9,7 +9,7 @@ from flask import Flask, current_app, g, request
 from sqlmodel import Session
 
 from dashboard.services.audit import Actor
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.web.signin import person
 
 _EXTENSION = "dashboard"
@@ -19,28 +19,28 @@ GATHERED = "dashboard.gathered"
 T = TypeVar("T")
 
 
-def install(app: Flask, bundle: Services) -> None:
-    """Give the app its services and close each request's session at its end."""
+def install(app: Flask, bundle: Runtime) -> None:
+    """Give the app its runtime and close each request's session at its end."""
     app.extensions[_EXTENSION] = bundle
     app.teardown_appcontext(_close)
 
 
-def services() -> Services:
-    """Return the services of this app."""
-    return cast("Services", current_app.extensions[_EXTENSION])
+def runtime() -> Runtime:
+    """Return the runtime of this app."""
+    return cast("Runtime", current_app.extensions[_EXTENSION])
 
 
 def db() -> Session:
     """Return the request's reading session; each statement sees the newest state."""
     if "reading" not in g:
         g.open_things = ExitStack()
-        g.reading = g.open_things.enter_context(services().database.reading())
+        g.reading = g.open_things.enter_context(runtime().database.reading())
     return cast("Session", g.reading)
 
 
 def now() -> datetime:
     """Return the present instant, aware, UTC."""
-    return services().clock.now()
+    return runtime().clock.now()
 
 
 def gathered(key: Hashable, gather: Callable[[], T]) -> T:

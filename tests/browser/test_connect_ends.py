@@ -18,7 +18,7 @@ from dashboard.services.connect import page_designs
 from dashboard.services.connect.page_designs import Texts
 from dashboard.services.invitations import states
 from dashboard.services.invitations.invitations import Made
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.browser.test_sweep import context_of, faults_of
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.fixtures.invitations import invite, reconnect_link
@@ -50,7 +50,7 @@ def expect_page(page: Page, heading: str, words: str) -> None:
 
 
 def connect_url(stage: ConnectStage) -> str:
-    return f"{stage.services.public_url}/connect/{stage.app.slug}"
+    return f"{stage.runtime.public_url}/connect/{stage.app.slug}"
 
 
 def link_url(stage: ConnectStage, made: Made) -> str:
@@ -61,20 +61,20 @@ def allow(page: Page, stage: ConnectStage, zoom_user_id: str) -> None:
     """Allow at the simulated Zoom as this user, and come back."""
     page.get_by_label("Signed in as").select_option(value=zoom_user_id)
     page.get_by_role("button", name="Allow").click()
-    page.wait_for_url(f"{stage.services.public_url}/**")
+    page.wait_for_url(f"{stage.runtime.public_url}/**")
 
 
 def design(stage: ConnectStage) -> None:
     """Have the hosted pages say who asks, with a logo."""
     texts = Texts(organisation="Acme", intro="We write the minutes.", contact="x 1234")
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         page_designs.save(
             session,
             stage.app,
             texts,
             logo=LOGO.read_bytes(),
             actor=audit.COMMAND_LINE,
-            now=stage.services.clock.now(),
+            now=stage.runtime.clock.now(),
         )
 
 
@@ -168,7 +168,7 @@ def test_a_trip_that_never_comes_back_is_told_to_its_user_and_to_staff(
 
 
 def abandoned(stage: ConnectStage) -> int:
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         rows = session.exec(select(ConnectAttempt)).all()
     return sum(row.outcome is AttemptOutcome.ABANDONED for row in rows)
 
@@ -193,7 +193,7 @@ def test_who_removed_the_app_in_zoom_is_told_that_it_has_ended(
 
 
 def test_an_account_needs_its_admin(
-    page: Page, bare: Services, running_sandbox: RunningSandbox
+    page: Page, bare: Runtime, running_sandbox: RunningSandbox
 ) -> None:
     stage = a_connect_stage(bare, running_sandbox, kind=Kind.ACCOUNT_LEVEL)
     member = running_sandbox.zoom_world.add_user(email="member@example.com")
@@ -235,8 +235,8 @@ def test_a_user_sees_and_ends_the_connection(page: Page, moved: Moved) -> None:
 def test_links_of_no_use_say_why(page: Page, moved: Moved) -> None:
     stage = moved.stage
     revoked, old = invite(stage), invite(stage)
-    now = stage.services.clock.now()
-    with stage.services.database.writing() as session:
+    now = stage.runtime.clock.now()
+    with stage.runtime.database.writing() as session:
         states.revoke(session, revoked.invitation.id, actor=audit.COMMAND_LINE, now=now)
         session.add(old.invitation)
         old.invitation.expires_at = now - timedelta(days=1)
@@ -279,7 +279,7 @@ def test_with_tokens_kept_here_it_is_all_the_same_to_the_user(
 
 
 def keep_tokens_here(stage: ConnectStage) -> None:
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         app = session.get_one(ZoomApp, stage.app.id)
         app.token_custody = TokenCustody.DASHBOARD
         session.add(app)
@@ -287,5 +287,5 @@ def keep_tokens_here(stage: ConnectStage) -> None:
 
 def held(stage: ConnectStage) -> list[UUID]:
     """Return the connections whose grants are kept here."""
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         return list(session.exec(select(HeldGrant.connection_id)))

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from playwright.sync_api import TimeoutError as NothingCameError
 
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.conftest import PASSWORD
 from tests.fixtures.moved_clock import EMAIL, bare
 
@@ -91,7 +91,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
 
 
 def test_a_new_admin_gets_from_nothing_to_all_ticks_by_keyboard_on_a_phone(
-    bare: Services,
+    bare: Runtime,
     running_sandbox: RunningSandbox,
     phone: Page,
     told: Callable[[str], None],

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from werkzeug.serving import make_server
 from werkzeug.test import Client
 
-from dashboard.app import build_services, create_app
+from dashboard.app import build_runtime, create_app
 from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.staff import Role
@@ -40,29 +40,29 @@ def url(sqlite: Database, tmp_path: Path) -> Iterator[str]:
         public_url=address,
         database_url=sqlite.url.render_as_string(hide_password=False),
     )
-    services = build_services(settings, listens_on=address, clock=Clock())
-    app = create_app(services)
-    with services.database.writing() as session:
-        app_id = saved_app(session, services.vault)
+    runtime = build_runtime(settings, listens_on=address, clock=Clock())
+    app = create_app(runtime)
+    with runtime.database.writing() as session:
+        app_id = saved_app(session, runtime.vault)
         accounts.add(
             session,
             email="support@example.com",
             role=Role.SUPPORT,
             password=SecretStr(PASSWORD),
-            now=services.clock.now(),
+            now=runtime.clock.now(),
         )
     door = Door(
         client=Client(app, use_cookies=False),
-        database=services.database,
-        vault=services.vault,
-        clock=FakeClock(services.clock.now().astimezone(UTC)),
-        intake=services.intake,
+        database=runtime.database,
+        vault=runtime.vault,
+        clock=FakeClock(runtime.clock.now().astimezone(UTC)),
+        intake=runtime.intake,
         app_id=app_id,
     )
     stage = a_stage(door)
     for case in reversed(CASES):
         case.send(stage)
-    services.intake.flush()
+    runtime.intake.flush()
     server = make_server("127.0.0.1", port, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -70,7 +70,7 @@ def url(sqlite: Database, tmp_path: Path) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
-    services.close()
+    runtime.close()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dashboard import schema
-from dashboard.app import build_services
+from dashboard.app import build_runtime
 from dashboard.db import Database
 from dashboard.sandbox import serving
 from dashboard.sandbox.faults import Fault, FaultKind
@@ -69,14 +69,14 @@ def main() -> None:
             zoom_api_url=sandbox.zoom_url,
             recall_url=sandbox.recall_url,
         )
-        services = build_services(settings, listens_on="", clock=clock)
-        stage = a_sweep_stage(services, sandbox, clock, number=number)
+        runtime = build_runtime(settings, listens_on="", clock=clock)
+        stage = a_sweep_stage(runtime, sandbox, clock, number=number)
         began = time.monotonic()
         steps = story(stage)
         took_s = time.monotonic() - began
         stage.sweep.close()
         wrong, unseen, calls = stage.wrong(), stage.unseen(), stage.calls()
-        services.close()
+        runtime.close()
     sandbox.close()
     print(f"{number:,} connections, {steps * 10 / 60:.0f} simulated minutes, ", end="")
     print(f"{took_s:.0f} s; never seen: {unseen}; in a wrong state: {dict(wrong)}")

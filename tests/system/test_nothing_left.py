@@ -13,7 +13,7 @@ from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.audit import COMMAND_LINE
 from dashboard.services.connections import actions
 from dashboard.services.grants import grants
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.fixtures.erasure import Everything, deauthorized, leave, settle, wait
 from tests.fixtures.every_column import places
@@ -53,19 +53,19 @@ PLACES = {
 
 @pytest.fixture
 def stage(
-    services: Services, sandbox: RunningSandbox, database: Database
+    runtime: Runtime, sandbox: RunningSandbox, database: Database
 ) -> ConnectStage:
-    return a_connect_stage(services, sandbox, database=database)
+    return a_connect_stage(runtime, sandbox, database=database)
 
 
 def erasures(stage: ConnectStage) -> list[Erasure]:
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         return list(session.exec(select(Erasure)).all())
 
 
 def found(everything: Everything, *more: str) -> set[str]:
-    services = everything.stage.services
-    return places(services.database, services.vault, [*everything.needles, *more])
+    runtime = everything.stage.runtime
+    return places(runtime.database, runtime.vault, [*everything.needles, *more])
 
 
 def test_nothing_is_left_of_a_user_who_removed_the_app(
@@ -93,10 +93,10 @@ def test_nothing_is_left_of_a_user_who_removed_the_app(
 
 
 def test_nothing_is_left_of_a_grant_that_was_held_here(
-    services: Services, sandbox: RunningSandbox, database: Database, clock: FakeClock
+    runtime: Runtime, sandbox: RunningSandbox, database: Database, clock: FakeClock
 ) -> None:
-    held = a_held_stage(services, sandbox, database=database)
-    stage, vault = held.stage, held.services.vault
+    held = a_held_stage(runtime, sandbox, database=database)
+    stage, vault = held.stage, held.runtime.vault
     ana = Everything(stage=stage, clock=clock, row=held.connection(), user=stage.ana)
     tokens = [
         opened(vault, held.grant()).get_secret_value()
@@ -104,10 +104,10 @@ def test_nothing_is_left_of_a_grant_that_was_held_here(
     ]
     hashed = held.grant().key_hash
     before = found(ana, *tokens, hashed)
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         row = session.get_one(Connection, held.connection_id)
         row.recall_credential_id = None
-    actions.disconnect(stage.services, held.connection_id, actor=COMMAND_LINE)
+    actions.disconnect(stage.runtime, held.connection_id, actor=COMMAND_LINE)
 
     wait(ana, hours=7)
 
@@ -117,10 +117,10 @@ def test_nothing_is_left_of_a_grant_that_was_held_here(
 
 
 def test_nothing_is_left_of_an_accounts_members(
-    services: Services, sandbox: RunningSandbox, database: Database, clock: FakeClock
+    runtime: Runtime, sandbox: RunningSandbox, database: Database, clock: FakeClock
 ) -> None:
     stage = a_connect_stage(
-        services, sandbox, database=database, kind=Kind.ACCOUNT_LEVEL
+        runtime, sandbox, database=database, kind=Kind.ACCOUNT_LEVEL
     )
     account = "AcCoUnT0001AAAAAAAAAAA"
     row = a_connection(
@@ -130,7 +130,7 @@ def test_nothing_is_left_of_an_accounts_members(
         email="admin@example.com",
         recall_credential_id=None,
     )
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         session.add(row)
         session.flush()
         session.add(
@@ -145,11 +145,11 @@ def test_nothing_is_left_of_an_accounts_members(
         )
     ana = Everything(stage=stage, clock=clock, row=row, user=stage.ana)
     ana.fill()
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         _name_account(session, account)
     before = found(ana, account)
 
-    actions.disconnect(stage.services, row.id, actor=COMMAND_LINE)
+    actions.disconnect(stage.runtime, row.id, actor=COMMAND_LINE)
     wait(ana, hours=7)
 
     assert "account_member.email" in before

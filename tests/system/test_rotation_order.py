@@ -105,7 +105,7 @@ def test_a_regenerated_token_typed_wrong_first_costs_no_event_either(
     stage.save("test-verification-token")
     stage.event(3)
     stage.run(minutes(4), step=minutes(0.5))
-    stage.services.intake.flush()
+    stage.runtime.intake.flush()
     wrong = stage.page(admin)
     stage.save(new)
     stage.run(minutes(90), step=minutes(5))
@@ -166,12 +166,12 @@ def test_an_overtaken_call_whose_answer_is_lost_is_followed_by_the_newest(
     stage.step()
 
     def recall(*args: Any, **over: Any) -> Any:
-        real = stage.services.recall(*args, **over)
+        real = stage.runtime.recall(*args, **over)
 
         class Overtaken:
             def update_app(self, *args: Any, **over: Any) -> None:
                 credential_checks.change(
-                    stage.services,
+                    stage.runtime,
                     stage.app_id,
                     changes(second),
                     actor=audit.COMMAND_LINE,
@@ -181,8 +181,8 @@ def test_an_overtaken_call_whose_answer_is_lost_is_followed_by_the_newest(
 
         return Overtaken()
 
-    services: Any = With(stage.services, recall=recall)
-    stage.save(first, services)
+    runtime: Any = With(stage.runtime, recall=recall)
+    stage.save(first, runtime)
     landed = stage.at_recall.webhook_secret
     stage.step()
 

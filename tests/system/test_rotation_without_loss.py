@@ -174,7 +174,7 @@ def test_a_crash_between_the_two_halves_is_healed(stage: Stage) -> None:
     stage.event(2)
 
     credential_checks.change(  # the process ends right after its commit
-        stage.services, stage.app_id, changes(new), actor=audit.COMMAND_LINE
+        stage.runtime, stage.app_id, changes(new), actor=audit.COMMAND_LINE
     )
     stage.require_true()
     owed = stage.tone("recall")
@@ -191,7 +191,7 @@ def test_a_crash_after_recall_took_it_is_not_called_done_and_is_healed(
     stage: Stage, admin: FlaskClient
 ) -> None:
     def recall(*args: Any) -> Any:
-        real = stage.services.recall(*args)
+        real = stage.runtime.recall(*args)
 
         class Dying:
             def update_app(self, *args: Any, **over: Any) -> None:
@@ -203,9 +203,9 @@ def test_a_crash_after_recall_took_it_is_not_called_done_and_is_healed(
     stage.step()
     stage.announce()
     new = stage.regenerate()
-    services: Any = With(stage.services, recall=recall)
+    runtime: Any = With(stage.runtime, recall=recall)
     with pytest.raises(Crash):
-        stage.save(new, services)
+        stage.save(new, runtime)
     stage.require_true()
     crashed = stage.tone("recall")
     stage.event(2)

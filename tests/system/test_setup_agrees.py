@@ -13,41 +13,41 @@ from dashboard.models.staff import Role
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.setup import checklist
 from tests.conftest import SignIn
 from tests.fixtures.setup import look, save_app, save_everything
 from tests.fixtures.terminal import Terminal
 from tests.makers import a_connection
 
-Make = Callable[[Services], UUID]
+Make = Callable[[Runtime], UUID]
 
 
-def _nothing(services: Services) -> UUID:
-    return save_app(services, verdict=Verdict.UNKNOWN, recall_app_id=None)
+def _nothing(runtime: Runtime) -> UUID:
+    return save_app(runtime, verdict=Verdict.UNKNOWN, recall_app_id=None)
 
 
-def _half(services: Services) -> UUID:
-    return save_app(services)
+def _half(runtime: Runtime) -> UUID:
+    return save_app(runtime)
 
 
-def _refused(services: Services) -> UUID:
-    app_id = save_everything(services)
-    checklist.note(services)
-    with services.database.writing() as session:
+def _refused(runtime: Runtime) -> UUID:
+    app_id = save_everything(runtime)
+    checklist.note(runtime)
+    with runtime.database.writing() as session:
         app = session.get_one(ZoomApp, app_id)
         app.verdict, app.verdict_reason = Verdict.WRONG, "Zoom refuses this pair."
         session.add(app)
     return app_id
 
 
-def _direct(services: Services) -> UUID:
-    return save_app(services, routing=Routing.DIRECT)
+def _direct(runtime: Runtime) -> UUID:
+    return save_app(runtime, routing=Routing.DIRECT)
 
 
-def _lacking(services: Services) -> UUID:
-    app_id = save_app(services)
-    with services.database.writing() as session:
+def _lacking(runtime: Runtime) -> UUID:
+    app_id = save_app(runtime)
+    with runtime.database.writing() as session:
         session.add(
             a_connection(
                 session.get_one(ZoomApp, app_id),
@@ -67,20 +67,20 @@ def text_of(tag: Tag | None) -> str:
 )
 def test_all_three_tell_the_same(
     as_role: SignIn,
-    services: Services,
+    runtime: Runtime,
     sandbox: RunningSandbox,
     tmp_path: Path,
     make: Make,
 ) -> None:
-    app_id = make(services)
+    app_id = make(runtime)
     admin = as_role(Role.ADMIN)
     page = BeautifulSoup(admin.get(f"/zoom-apps/{app_id}").text, "html5lib")
     overview = BeautifulSoup(admin.get("/").text, "html5lib").select_one(
         f"#app-{app_id}"
     )
-    shown = show(sandbox, tmp_path, services, app_id, "--json")
-    told = show(sandbox, tmp_path, services, app_id)
-    setup = look(services, app_id)
+    shown = show(sandbox, tmp_path, runtime, app_id, "--json")
+    told = show(sandbox, tmp_path, runtime, app_id)
+    setup = look(runtime, app_id)
 
     listed = json.loads(shown)["setup"]
     assert [one["key"] for one in listed] == [tick.key for tick in setup.ticks]
@@ -109,11 +109,11 @@ def test_all_three_tell_the_same(
 
 
 def test_the_command_tells_of_both_clocks(
-    services: Services, sandbox: RunningSandbox, tmp_path: Path
+    runtime: Runtime, sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
-    app_id = save_everything(services)
+    app_id = save_everything(runtime)
 
-    clocks = json.loads(show(sandbox, tmp_path, services, app_id, "--json"))["clocks"]
+    clocks = json.loads(show(sandbox, tmp_path, runtime, app_id, "--json"))["clocks"]
 
     assert set(clocks) == {"zoom_to_dashboard", "dashboard_to_recall"}
     for clock in clocks.values():
@@ -126,13 +126,13 @@ def test_the_command_tells_of_both_clocks(
 def show(
     sandbox: RunningSandbox,
     folder: Path,
-    services: Services,
+    runtime: Runtime,
     app_id: UUID,
     *words: str,
 ) -> str:
     answer = Terminal(folder, sandbox).run(
         *("zoom-app", "show", str(app_id), *words),
-        DASHBOARD_DATABASE_URL=services.settings.sqlalchemy_url,
+        DASHBOARD_DATABASE_URL=runtime.settings.sqlalchemy_url,
     )
     assert answer.returncode == 0, answer.stderr
     return answer.stdout

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from dashboard.app import build_services
+from dashboard.app import build_runtime
 from dashboard.clients.recall.api import Recall
 from dashboard.db import Database
 from dashboard.errors import UpstreamError
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.settings import Settings
 from tests.conftest import HTTPS
 from tests.makers import API_KEY, FakeClock
@@ -43,7 +43,7 @@ def test_two_processes_at_once_leave_nothing_to_refuse(
 ) -> None:
     sandbox.recall_world.add_workspace("us-east-1", KEY)
     sandbox.clock.set(None)
-    build_services(shared, listens_on=HTTPS).close()  # makes the keys that both share
+    build_runtime(shared, listens_on=HTTPS).close()  # makes the keys that both share
     command = [sys.executable, "-m", "tests.fixtures.rate_limit_load", str(tmp_path)]
     where = [str(shared.database_url), sandbox.recall_url, KEY]
     hammers = [
@@ -71,16 +71,16 @@ def test_two_processes_at_once_leave_nothing_to_refuse(
 
 
 @pytest.fixture
-def processes(shared: Settings, clock: FakeClock) -> Iterator[list[Services]]:
+def processes(shared: Settings, clock: FakeClock) -> Iterator[list[Runtime]]:
     """Two installations as two processes would be, each with its own connections."""
     clock_: Any = clock
-    made = [build_services(shared, listens_on=HTTPS, clock=clock_) for _ in range(2)]
+    made = [build_runtime(shared, listens_on=HTTPS, clock=clock_) for _ in range(2)]
     with closing(made[0]), closing(made[1]):
         yield made
 
 
 def test_minutes_of_asking_too_much_stay_below_the_limit_in_every_sixty_seconds(
-    processes: list[Services], sandbox: RunningSandbox, clock: FakeClock
+    processes: list[Runtime], sandbox: RunningSandbox, clock: FakeClock
 ) -> None:
     sandbox.recall_world.add_workspace("us-east-1", KEY)
     people = [one.recall("us-east-1", API_KEY) for one in processes]

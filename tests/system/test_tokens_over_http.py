@@ -9,7 +9,7 @@ from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connections import checking
 from dashboard.services.recall import callback_secrets
 from dashboard.services.recall.callback_secrets import Signing
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.fixtures.connect import ConnectStage
 from tests.fixtures.exchange_here import a_holding_stage, grant_of
 from tests.makers import API_KEY
@@ -17,14 +17,14 @@ from tests.makers import API_KEY
 
 def sign(stage: ConnectStage, secret: str) -> None:
     """Enter the secret here, and refuse what is not signed."""
-    services = stage.services
-    with services.database.writing() as session:
+    runtime = stage.runtime
+    with runtime.database.writing() as session:
         workspace = session.get_one(Workspace, stage.app.workspace_id)
         callback_secrets.put(
-            services.vault,
+            runtime.vault,
             workspace,
             Signing(secret=SecretStr(secret), is_required=True),
-            now=services.clock.now(),
+            now=runtime.clock.now(),
         )
         session.add(workspace)
 
@@ -38,12 +38,12 @@ def made_in_recall(sandbox: RunningSandbox) -> str:
 
 
 def test_a_user_connects_with_every_call_signed(
-    services: Services, sandbox: RunningSandbox, made_in_recall: str
+    runtime: Runtime, sandbox: RunningSandbox, made_in_recall: str
 ) -> None:
-    with a_holding_stage(services, sandbox) as stage:
+    with a_holding_stage(runtime, sandbox) as stage:
         sign(stage, made_in_recall)
         row = stage.connect()
-        seen = checking.refresh(stage.services, row.id)
+        seen = checking.refresh(stage.runtime, row.id)
 
         assert seen.token_state is TokenState.HEALTHY
         assert grant_of(stage, row).unsigned_at is None
@@ -51,9 +51,9 @@ def test_a_user_connects_with_every_call_signed(
 
 @pytest.mark.usefixtures("made_in_recall")
 def test_with_another_secret_here_recall_gets_no_token(
-    services: Services, sandbox: RunningSandbox
+    runtime: Runtime, sandbox: RunningSandbox
 ) -> None:
-    with a_holding_stage(services, sandbox) as stage:
+    with a_holding_stage(runtime, sandbox) as stage:
         sign(stage, "whsec_" + "QUJD" * 8)
         row = stage.connect()
 

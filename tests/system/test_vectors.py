@@ -19,7 +19,7 @@ from sqlmodel import select
 from werkzeug.serving import make_server
 
 from dashboard.models.webhook import Webhook, WebhookBody
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.makers import FakeClock, saved_app
 
 C2_BODY = (
@@ -81,9 +81,9 @@ def address(app: Flask) -> Iterator[str]:
     server.server_close()
 
 
-def zoom_app(services: Services, secret: str) -> UUID:
-    with services.database.writing() as session:
-        return saved_app(session, services.vault, secret_token=SecretStr(secret))
+def zoom_app(runtime: Runtime, secret: str) -> UUID:
+    with runtime.database.writing() as session:
+        return saved_app(session, runtime.vault, secret_token=SecretStr(secret))
 
 
 def post(url: str, body: bytes, at: int, signature: str) -> httpx2.Response:
@@ -98,10 +98,10 @@ def post(url: str, body: bytes, at: int, signature: str) -> httpx2.Response:
 @pytest.mark.parametrize("challenge", [V1, C1], ids=["V1", "C1"])
 @pytest.mark.parametrize("tail", ["", "/"], ids=["without slash", "with slash"])
 def test_a_challenge_is_answered_with_exactly_the_two_keys(
-    services: Services, clock: FakeClock, address: str, challenge: Challenge, tail: str
+    runtime: Runtime, clock: FakeClock, address: str, challenge: Challenge, tail: str
 ) -> None:
     clock.set(datetime.fromtimestamp(challenge.at, UTC))
-    url = f"{address}/hooks/zoom/{zoom_app(services, challenge.secret)}{tail}"
+    url = f"{address}/hooks/zoom/{zoom_app(runtime, challenge.secret)}{tail}"
 
     answer = post(url, challenge.body, challenge.at, challenge.signature)
 
@@ -114,17 +114,17 @@ def test_a_challenge_is_answered_with_exactly_the_two_keys(
 
 
 def test_an_event_is_kept_byte_for_byte(
-    services: Services, clock: FakeClock, address: str
+    runtime: Runtime, clock: FakeClock, address: str
 ) -> None:
     clock.set(datetime.fromtimestamp(C2_AT, UTC))
-    url = f"{address}/hooks/zoom/{zoom_app(services, C1.secret)}"
+    url = f"{address}/hooks/zoom/{zoom_app(runtime, C1.secret)}"
 
     answer = post(url, C2_BODY, C2_AT, C2_SIGNATURE)
 
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         webhook = session.exec(select(Webhook)).one()
         sealed = session.get_one(WebhookBody, webhook.id).body
-    kept = services.vault.open(
+    kept = runtime.vault.open(
         sealed, table="webhook_body", column="body", row=webhook.id
     )
     assert len(C2_BODY) == 314
@@ -133,15 +133,15 @@ def test_an_event_is_kept_byte_for_byte(
 
 
 def test_a_re_serialised_body_is_refused(
-    services: Services, clock: FakeClock, address: str
+    runtime: Runtime, clock: FakeClock, address: str
 ) -> None:
     clock.set(datetime.fromtimestamp(C2_AT, UTC))
-    url = f"{address}/hooks/zoom/{zoom_app(services, C1.secret)}"
+    url = f"{address}/hooks/zoom/{zoom_app(runtime, C1.secret)}"
     same_but_spaced = json.dumps(json.loads(C2_BODY)).encode()
 
     answer = post(url, same_but_spaced, C2_AT, C2_SIGNATURE)
 
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         stored = session.exec(select(Webhook)).all()
     assert answer.status_code == 401
     assert stored == []

@@ -14,7 +14,7 @@ from dashboard.models.webhook import Outcome, WebhookBody
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import App
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.worker import Worker
 from tests.fixtures.relay import (
     BODY,
@@ -35,24 +35,24 @@ from tests.makers import NOON, FakeClock
 
 
 @pytest.fixture
-def worker(services: Services) -> Worker:
-    return Worker(services)
+def worker(runtime: Runtime) -> Worker:
+    return Worker(runtime)
 
 
 @pytest.fixture
-def running_worker(services: Services) -> Iterator[Worker]:
-    worker = Worker(services)
+def running_worker(runtime: Runtime) -> Iterator[Worker]:
+    worker = Worker(runtime)
     worker.start()
     yield worker
     worker.stop()
 
 
 def test_recall_gets_the_bytes_and_headers_zoom_sent_and_no_others(
-    services: Services, worker: Worker, sandbox: RunningSandbox, app_id: UUID
+    runtime: Runtime, worker: Worker, sandbox: RunningSandbox, app_id: UUID
 ) -> None:
-    webhook_id = arrive(services, app_id)
+    webhook_id = arrive(runtime, app_id)
 
-    made = worker.run_once(services.clock.now())
+    made = worker.run_once(runtime.clock.now())
 
     [received] = at_recall(sandbox)
     assert made == 1
@@ -64,19 +64,17 @@ def test_recall_gets_the_bytes_and_headers_zoom_sent_and_no_others(
     assert received.headers["clientid"] == "simC000000000000000001"
     assert received.headers["user-agent"] == "zoom-recall-dashboard"
     assert not {"authorization", "traceparent", "cookie"} & set(received.headers)
-    assert find(services, webhook_id).outcome is Outcome.DELIVERED
-    [attempt] = attempts(services, webhook_id)
+    assert find(runtime, webhook_id).outcome is Outcome.DELIVERED
+    [attempt] = attempts(runtime, webhook_id)
     assert attempt.sent_sha256 == hashlib.sha256(BODY).hexdigest()
 
 
 @pytest.mark.usefixtures("running_worker")
 def test_a_webhook_leaves_as_soon_as_it_is_committed(
-    services: Services, sandbox: RunningSandbox, app_id: UUID
+    runtime: Runtime, sandbox: RunningSandbox, app_id: UUID
 ) -> None:
-    ids = [arrive(services, app_id, b'{"n":%d,"payload":{}}' % n) for n in range(40)]
-    until(
-        lambda: all(find(services, each).outcome is Outcome.DELIVERED for each in ids)
-    )
+    ids = [arrive(runtime, app_id, b'{"n":%d,"payload":{}}' % n) for n in range(40)]
+    until(lambda: all(find(runtime, each).outcome is Outcome.DELIVERED for each in ids))
 
     assert len(at_recall(sandbox)) == 40
 
@@ -93,7 +91,7 @@ def test_a_webhook_leaves_as_soon_as_it_is_committed(
     ],
 )
 def test_whatever_recall_does_it_is_tried_again_until_it_is_there(  # noqa: PLR0917 - fixtures
-    services: Services,
+    runtime: Runtime,
     worker: Worker,
     sandbox: RunningSandbox,
     clock: FakeClock,
@@ -102,22 +100,22 @@ def test_whatever_recall_does_it_is_tried_again_until_it_is_there(  # noqa: PLR0
     words: str,
 ) -> None:
     sandbox.recall_faults.set([Fault(kind=kind, path=RECEIVER, times=2)])
-    webhook_id = arrive(services, app_id)
+    webhook_id = arrive(runtime, app_id)
 
     worker.run_once(clock.now())
-    reason = find(services, webhook_id).outcome_reason
+    reason = find(runtime, webhook_id).outcome_reason
     for _ in range(2):
         clock.advance(minutes=1)
         worker.run_once(clock.now())
 
     assert words in reason
-    assert find(services, webhook_id).outcome is Outcome.DELIVERED
-    assert len(attempts(services, webhook_id)) == 3
+    assert find(runtime, webhook_id).outcome is Outcome.DELIVERED
+    assert len(attempts(runtime, webhook_id)) == 3
     assert {each.body for each in at_recall(sandbox)} == {BODY}
 
 
 def test_retry_after_is_waited_for(
-    services: Services,
+    runtime: Runtime,
     worker: Worker,
     sandbox: RunningSandbox,
     clock: FakeClock,
@@ -125,50 +123,50 @@ def test_retry_after_is_waited_for(
 ) -> None:
     limited = Fault(kind=FaultKind.RATE_LIMITED, path=RECEIVER, times=1, seconds=120)
     sandbox.recall_faults.set([limited])
-    webhook_id = arrive(services, app_id)
+    webhook_id = arrive(runtime, app_id)
 
     worker.run_once(clock.now())
 
-    assert find(services, webhook_id).due_at - NOON >= timedelta(seconds=120)
+    assert find(runtime, webhook_id).due_at - NOON >= timedelta(seconds=120)
     assert worker.run_once(clock.now() + timedelta(seconds=119)) == 0
 
 
 def test_nobody_at_recalls_address_is_a_reason_and_no_crash(
-    services: Services, clock: FakeClock, app_id: UUID
+    runtime: Runtime, clock: FakeClock, app_id: UUID
 ) -> None:
-    nowhere = services.settings.model_copy(update={"recall_url": "http://127.0.0.1:1"})
-    gone: Any = With(services, settings=nowhere)
-    webhook_id = arrive(services, app_id)
+    nowhere = runtime.settings.model_copy(update={"recall_url": "http://127.0.0.1:1"})
+    gone: Any = With(runtime, settings=nowhere)
+    webhook_id = arrive(runtime, app_id)
 
     Worker(gone).run_once(clock.now())
 
-    assert "could not be reached" in find(services, webhook_id).outcome_reason
+    assert "could not be reached" in find(runtime, webhook_id).outcome_reason
 
 
 def test_recall_holding_another_secret_is_found_by_the_challenge(
-    services: Services, worker: Worker, recall_app: App, app_id: UUID
+    runtime: Runtime, worker: Worker, recall_app: App, app_id: UUID
 ) -> None:
     recall_app.webhook_secret = "test-secret-token-0002"
-    webhook_id = arrive(services, app_id, CHALLENGE)
+    webhook_id = arrive(runtime, app_id, CHALLENGE)
 
-    worker.run_once(services.clock.now())
+    worker.run_once(runtime.clock.now())
 
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         query = select(Check).where(col(Check.source) == Source.RECALL_CHALLENGE)
         check = session.exec(query).one()
     assert check.finding is Finding.SECRET_MISMATCH
     assert check.webhook_id == webhook_id
-    assert find(services, webhook_id).outcome is Outcome.WAITING
+    assert find(runtime, webhook_id).outcome is Outcome.WAITING
 
 
 def test_recalls_right_answer_to_a_challenge_is_evidence(
-    services: Services, worker: Worker, app_id: UUID
+    runtime: Runtime, worker: Worker, app_id: UUID
 ) -> None:
-    arrive(services, app_id, CHALLENGE)
+    arrive(runtime, app_id, CHALLENGE)
 
-    worker.run_once(services.clock.now())
+    worker.run_once(runtime.clock.now())
 
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         query = select(Check.finding).where(
             col(Check.source) == Source.RECALL_CHALLENGE
         )
@@ -176,28 +174,28 @@ def test_recalls_right_answer_to_a_challenge_is_evidence(
 
 
 def test_bytes_that_do_not_open_are_kept_and_said(
-    services: Services, worker: Worker, sandbox: RunningSandbox, app_id: UUID
+    runtime: Runtime, worker: Worker, sandbox: RunningSandbox, app_id: UUID
 ) -> None:
-    webhook_id = arrive(services, app_id)
-    with services.database.writing() as session:
+    webhook_id = arrive(runtime, app_id)
+    with runtime.database.writing() as session:
         sealed = session.get_one(WebhookBody, webhook_id)
         sealed.body = sealed.headers  # another place's value
         session.add(sealed)
 
-    worker.run_once(services.clock.now())
+    worker.run_once(runtime.clock.now())
 
-    webhook = find(services, webhook_id)
+    webhook = find(runtime, webhook_id)
     assert webhook.outcome is Outcome.WAITING
     assert "DASHBOARD_ENCRYPTION_KEYS" in webhook.outcome_reason
     assert at_recall(sandbox) == []
 
 
 def test_a_header_that_cannot_go_unchanged_stays_behind(
-    services: Services, worker: Worker, sandbox: RunningSandbox, app_id: UUID
+    runtime: Runtime, worker: Worker, sandbox: RunningSandbox, app_id: UUID
 ) -> None:
-    arrive(services, app_id, tracking_id="é\r\nx-evil: 1")
+    arrive(runtime, app_id, tracking_id="é\r\nx-evil: 1")
 
-    worker.run_once(services.clock.now())
+    worker.run_once(runtime.clock.now())
 
     [received] = at_recall(sandbox)
     assert received.body == BODY
@@ -205,7 +203,7 @@ def test_a_header_that_cannot_go_unchanged_stays_behind(
 
 
 def test_a_chore_that_fails_stops_neither_the_others_nor_the_next_time(
-    services: Services,
+    runtime: Runtime,
 ) -> None:
     calls: list[int] = []
     twice = threading.Event()
@@ -219,7 +217,7 @@ def test_a_chore_that_fails_stops_neither_the_others_nor_the_next_time(
             twice.set()
         return 1
 
-    worker = Worker(services, chores=[fail, count])
+    worker = Worker(runtime, chores=[fail, count])
     worker.start()
     seen_twice = twice.wait(10)
     worker.stop()
@@ -228,22 +226,22 @@ def test_a_chore_that_fails_stops_neither_the_others_nor_the_next_time(
 
 
 def test_what_is_under_way_is_written_back_before_the_end(
-    services: Services, sandbox: RunningSandbox, app_id: UUID
+    runtime: Runtime, sandbox: RunningSandbox, app_id: UUID
 ) -> None:
     slow = Fault(kind=FaultKind.SLOW, path=RECEIVER, seconds=0.5)
     sandbox.recall_faults.set([slow])
-    worker = Worker(services)
+    worker = Worker(runtime)
     worker.start()
-    webhook_id = arrive(services, app_id)
-    until(lambda: find(services, webhook_id).claim == 1)
+    webhook_id = arrive(runtime, app_id)
+    until(lambda: find(runtime, webhook_id).claim == 1)
 
     worker.stop()
 
-    assert find(services, webhook_id).outcome is Outcome.DELIVERED
+    assert find(runtime, webhook_id).outcome is Outcome.DELIVERED
 
 
 def test_a_worker_whose_database_was_away_writes_back_when_it_is_there(
-    services: Services, sandbox: RunningSandbox, app_id: UUID
+    runtime: Runtime, sandbox: RunningSandbox, app_id: UUID
 ) -> None:
     away = threading.Event()
     left = threading.Semaphore(0)
@@ -257,27 +255,27 @@ def test_a_worker_whose_database_was_away_writes_back_when_it_is_there(
             return iter(())
 
         def reading(self) -> Any:
-            return services.database.reading()
+            return runtime.database.reading()
 
         def writing(self) -> Any:
             if away.is_set():
                 left.release()
                 raise StorageError("The database is away.")
-            return services.database.writing()
+            return runtime.database.writing()
 
     slow = Fault(kind=FaultKind.SLOW, path=RECEIVER, seconds=0.3)
     sandbox.recall_faults.set([slow])
-    flaky: Any = With(services, database=Flaky())
+    flaky: Any = With(runtime, database=Flaky())
     worker = Worker(flaky)
     worker.start()
-    webhook_id = arrive(services, app_id)
-    until(lambda: find(services, webhook_id).claim == 1)
+    webhook_id = arrive(runtime, app_id)
+    until(lambda: find(runtime, webhook_id).claim == 1)
     away.set()
     left.acquire(timeout=10)
 
     away.clear()
-    until(lambda: find(services, webhook_id).outcome is Outcome.DELIVERED)
+    until(lambda: find(runtime, webhook_id).outcome is Outcome.DELIVERED)
     worker.stop()
 
     assert len(at_recall(sandbox)) == 1
-    assert find(services, webhook_id).outcome is Outcome.DELIVERED
+    assert find(runtime, webhook_id).outcome is Outcome.DELIVERED

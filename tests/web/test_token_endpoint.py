@@ -45,7 +45,7 @@ def test_a_token_with_too_little_left_is_renewed_first(stage: TokenStage) -> Non
 
     answer = stage.get()
 
-    left = stage.held.grant().expires_at - stage.services.clock.now()
+    left = stage.held.grant().expires_at - stage.runtime.clock.now()
     assert answer.status_code == 200
     assert answer.text != old
     assert left >= timedelta(seconds=120)
@@ -144,7 +144,7 @@ def test_another_path_is_not_this_doors(stage: TokenStage) -> None:
 
 
 def test_a_lost_grant_is_gone(stage: TokenStage) -> None:
-    stage.held.set(lost_at=stage.services.clock.now())
+    stage.held.set(lost_at=stage.runtime.clock.now())
 
     answers = [stage.get(tail) for tail in SIBLINGS]
 
@@ -235,7 +235,7 @@ def test_what_cannot_be_opened_is_an_error_here_and_no_answer(
 
 
 def test_when_it_was_given_is_noted_once_a_minute(stage: TokenStage) -> None:
-    first = stage.services.clock.now()
+    first = stage.runtime.clock.now()
     stage.get()
     stage.get()
     stage.settle()

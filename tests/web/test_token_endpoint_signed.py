@@ -20,7 +20,7 @@ def test_a_signed_call_is_served_and_not_noted_as_unsigned(stage: TokenStage) ->
 
     assert answer.status_code == 200
     assert stage.held.grant().unsigned_at is None
-    assert stage.held.grant().served_at == stage.services.clock.now()
+    assert stage.held.grant().served_at == stage.runtime.clock.now()
 
 
 def test_the_older_names_of_the_headers_serve_as_well(stage: TokenStage) -> None:

@@ -16,7 +16,7 @@ from dashboard.models.connection import AttemptOutcome, ConnectAttempt, Connecti
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
 from dashboard.services.invitations import states
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 
 CONSENT_AGAIN = "An older connection was in the way and is removed; consent once more."
 
@@ -154,11 +154,11 @@ def note_connected(
     audit.record(session, audit.a_user(""), act, subject=subject, now=now)
 
 
-def note_expired(services: Services) -> int:
+def note_expired(runtime: Runtime) -> int:
     """End the trips that never came back: a chore of the worker; commits."""
-    now = services.clock.now()
-    with services.database.reading() as session:
+    now = runtime.clock.now()
+    with runtime.database.reading() as session:
         if not any_expired(session, now=now):
             return 0
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         return expire(session, now=now)

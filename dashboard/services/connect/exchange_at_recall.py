@@ -36,7 +36,7 @@ from dashboard.services.recall.credentials import (
     delete,
     exchange,
 )
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.vault import Vault
 
 _DELETED_WITHIN = timedelta(days=10)
@@ -66,23 +66,23 @@ class _Who:
         return masked_id(zoom_id) if zoom_id else ""
 
 
-def hand_over(services: Services, trip: Trip) -> UUID | None:
+def hand_over(runtime: Runtime, trip: Trip) -> UUID | None:
     """Let Recall exchange the code and write down how it went; commits.
 
     Returns:
         The connection it made or renewed; None when there is none for this trip.
     """
-    began_at = services.clock.now()
-    with services.database.reading() as session:
-        recall, recall_app_id = workspaces.recall_of(services, session, trip.app)
+    began_at = runtime.clock.now()
+    with runtime.database.reading() as session:
+        recall, recall_app_id = workspaces.recall_of(runtime, session, trip.app)
     grant = Grant(
         oauth_app=recall_app_id,
         kind=trip.app.kind,
         code=trip.code,
-        redirect_uri=urls.redirect_url(services.public_url),
+        redirect_uri=urls.redirect_url(runtime.public_url),
         code_verifier=trip.verifier,
     )
-    settle = settler(services.database, trip.app, trip.attempt_id, since=began_at)
+    settle = settler(runtime.database, trip.app, trip.attempt_id, since=began_at)
     outcome, detail = AttemptOutcome.REFUSED_BY_RECALL, ""
     try:
         credential = exchange(recall, grant, settle=settle)
@@ -93,32 +93,32 @@ def hand_over(services: Services, trip: Trip) -> UUID | None:
         if error.retryable or error.may_have_happened:
             outcome = AttemptOutcome.UNREACHABLE
     else:
-        return _keep(services, recall, trip, _who(services, recall, trip, credential))
-    now = services.clock.now()
-    with services.database.writing() as session:
+        return _keep(runtime, recall, trip, _who(runtime, recall, trip, credential))
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
         attempts.end(session, trip.attempt_id, outcome, detail=detail, now=now)
     return None
 
 
 def _who(
-    services: Services, recall: Recall, trip: Trip, credential: RecallCredential
+    runtime: Runtime, recall: Recall, trip: Trip, credential: RecallCredential
 ) -> _Who:
     """Read the profile by a real call if the trip's link is bound to an e-mail."""
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         if not invitations.needs_email(session, trip.invitation_id):
             return _Who(credential=credential)
     try:
         token = recall.access_token(credential.id)
-        user = services.zoom.me(token.token)
+        user = runtime.zoom.me(token.token)
     except UpstreamError as error:
         return _Who(credential=credential, trouble=error)
     return _Who(credential=credential, email=user.email or "")
 
 
-def _keep(services: Services, recall: Recall, trip: Trip, who: _Who) -> UUID | None:
+def _keep(runtime: Runtime, recall: Recall, trip: Trip, who: _Who) -> UUID | None:
     """Make or renew the connection, unless the link was made for somebody else."""
-    credential, now = who.credential, services.clock.now()
-    with services.database.writing() as session:
+    credential, now = who.credential, runtime.clock.now()
+    with runtime.database.writing() as session:
         states.lock(session, trip.invitation_id)
         verdict = _verdict(session, trip, who)
         is_ours = connections.is_known(session, trip.app, credential)
@@ -134,7 +134,7 @@ def _keep(services: Services, recall: Recall, trip: Trip, who: _Who) -> UUID | N
         erasure = (
             None
             if is_ours
-            else _owed(session, services.vault, trip, credential, now=now)
+            else _owed(session, runtime.vault, trip, credential, now=now)
         )
         outcome, detail = verdict
         attempts.end(
@@ -146,7 +146,7 @@ def _keep(services: Services, recall: Recall, trip: Trip, who: _Who) -> UUID | N
             now=now,
         )
     if erasure is not None:
-        _erase(services, recall, erasure)
+        _erase(runtime, recall, erasure)
     return None
 
 
@@ -201,13 +201,13 @@ def _owed(
     return erasure
 
 
-def _erase(services: Services, recall: Recall, erasure: Erasure) -> None:
+def _erase(runtime: Runtime, recall: Recall, erasure: Erasure) -> None:
     """Delete the credential now; what fails is left to the worker."""
     if erasure.recall_credential_id is None:
         return
     with suppress(UpstreamError):
         delete(recall, erasure.recall_credential_id)
-        with services.database.writing() as session:
+        with runtime.database.writing() as session:
             done = session.get(Erasure, erasure.id)
             if done is not None:
                 session.delete(done)

@@ -22,7 +22,7 @@ from dashboard.services.connect import attempts
 from dashboard.services.connect.callbacks import Trip
 from dashboard.services.connect.granted import Got, connected, keep, same, tell_recall
 from dashboard.services.invitations import invitations, states
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps, scopes
 
 _SUPERSEDED = "The user consented once more meanwhile; that one counts."
@@ -46,12 +46,12 @@ class _ChangedError(Exception):
 
 
 def hold(
-    services: Services, trip: Trip, *, pause: Callable[[float], None] = time.sleep
+    runtime: Runtime, trip: Trip, *, pause: Callable[[float], None] = time.sleep
 ) -> UUID | None:
     """Exchange the code, keep the grant, tell Recall, write down how it went; commits.
 
     Args:
-        services: All of them.
+        runtime: All of them.
         trip: Of an app under custody `dashboard`.
         pause: Waits so many seconds, between tries to store what Zoom gave.
 
@@ -62,20 +62,20 @@ def hold(
         StorageError: The database cannot be used; the grant is lost.
     """
     try:
-        got = _exchanged(services, trip)
+        got = _exchanged(runtime, trip)
     except (ConflictError, UpstreamError) as error:
-        _end(services, trip, *_refused(error))
+        _end(runtime, trip, *_refused(error))
         return None
-    settled = _settled(services, trip, got, pause=pause)
+    settled = _settled(runtime, trip, got, pause=pause)
     if settled is None:
         return None
     with suppress(StorageError):  # it is kept; the next look tells Recall
-        tell_recall(services, settled.connection)
+        tell_recall(runtime, settled.connection)
     return settled.connection.id if settled.is_of_trip else None
 
 
 def _settled(
-    services: Services, trip: Trip, got: Got, *, pause: Callable[[float], None]
+    runtime: Runtime, trip: Trip, got: Got, *, pause: Callable[[float], None]
 ) -> _Settled | None:
     """Store the grant; it is the only one, so try for some seconds.
 
@@ -85,55 +85,55 @@ def _settled(
     for pause_s in _PAUSES_S:
         pause(pause_s)
         try:
-            return _settle(services, trip, got)
+            return _settle(runtime, trip, got)
         except _ChangedError:
             continue
         except StorageError:
             if pause_s == _PAUSES_S[-1]:
                 raise
-    _end(services, trip, AttemptOutcome.UNREACHABLE, _SUPERSEDED)
+    _end(runtime, trip, AttemptOutcome.UNREACHABLE, _SUPERSEDED)
     return None
 
 
-def _exchanged(services: Services, trip: Trip) -> Got:
+def _exchanged(runtime: Runtime, trip: Trip) -> Got:
     """Spend the code at Zoom and read whose grant it is.
 
     Raises:
         ConflictError: Recall could not be told an address this long; the code is kept.
         UpstreamError: Zoom refused the code, or its answer was lost.
     """
-    urls.token_url(services.public_url, urls.new_key())
-    asked_at = services.clock.now()
-    tokens = services.zoom_grants.exchange(
+    urls.token_url(runtime.public_url, urls.new_key())
+    asked_at = runtime.clock.now()
+    tokens = runtime.zoom_grants.exchange(
         client_id=trip.app.client_id,
-        client_secret=apps.client_secret(services.vault, trip.app),
+        client_secret=apps.client_secret(runtime.vault, trip.app),
         code=trip.code,
-        redirect_uri=urls.redirect_url(services.public_url),
+        redirect_uri=urls.redirect_url(runtime.public_url),
         code_verifier=trip.verifier,
     )
     profile, trouble = None, None
     try:
-        profile = services.zoom.me(tokens.access_token)
+        profile = runtime.zoom.me(tokens.access_token)
     except UpstreamError as error:
         trouble = error
     return Got(tokens=tokens, asked_at=asked_at, profile=profile, trouble=trouble)
 
 
-def _settle(services: Services, trip: Trip, got: Got) -> _Settled | None:
+def _settle(runtime: Runtime, trip: Trip, got: Got) -> _Settled | None:
     """Store the grant and how the trip ended; None when it is nobody's.
 
     Raises:
         _ChangedError: Another consent of the same user was stored meanwhile.
     """
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         _, before = same(session, trip.app, got)
     # Of two consents at once the later one ended the earlier (contracts/zoom.md 3.5).
     is_newer = before is not None and before.obtained_at >= got.asked_at
-    if is_newer and not _lives(services, got):
-        _end(services, trip, AttemptOutcome.UNREACHABLE, _SUPERSEDED)
+    if is_newer and not _lives(runtime, got):
+        _end(runtime, trip, AttemptOutcome.UNREACHABLE, _SUPERSEDED)
         return None
-    now = services.clock.now()
-    with services.database.writing() as session:
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
         apps.lock(session, trip.app.id)  # of two first consents one makes the row
         states.lock(session, trip.invitation_id)
         row, grant = same(session, trip.app, got, locks=True)
@@ -145,7 +145,7 @@ def _settle(services: Services, trip: Trip, got: Got) -> _Settled | None:
             # A refused account's connection was renewed at Zoom all the same, which
             # ended its former grant: the new one is kept for it.
             row = connected(session, trip.app, row, got, now=now)
-            keep(services, session, row, grant, got, now=now)
+            keep(runtime, session, row, grant, got, now=now)
             attempts.note_connected(session, row, trip.app.name, is_new=is_new, now=now)
         outcome, detail = verdict or (AttemptOutcome.CONNECTED, _lacks(trip.app, got))
         attempts.end(
@@ -158,7 +158,7 @@ def _settle(services: Services, trip: Trip, got: Got) -> _Settled | None:
             now=now,
         )
     if row is None:
-        _revoke(services, trip.app, got)
+        _revoke(runtime, trip.app, got)
         return None
     return _Settled(connection=row, is_of_trip=verdict is None)
 
@@ -186,21 +186,21 @@ def _verdict(
     return None if refusal is None else (AttemptOutcome.WRONG_ACCOUNT, refusal)
 
 
-def _lives(services: Services, got: Got) -> bool:
+def _lives(runtime: Runtime, got: Got) -> bool:
     """Whether Zoom takes the new token still; a trouble of its own says nothing."""
     try:
-        services.zoom.me(got.tokens.access_token)
+        runtime.zoom.me(got.tokens.access_token)
     except UpstreamError as error:
         return error.status != 401  # noqa: PLR2004 - HTTP's own number
     return True
 
 
-def _revoke(services: Services, app: ZoomApp, got: Got) -> None:
+def _revoke(runtime: Runtime, app: ZoomApp, got: Got) -> None:
     """End a grant that is not kept: nobody else holds it."""
     with suppress(UpstreamError):
-        services.zoom_grants.revoke(
+        runtime.zoom_grants.revoke(
             client_id=app.client_id,
-            client_secret=apps.client_secret(services.vault, app),
+            client_secret=apps.client_secret(runtime.vault, app),
             access_token=got.tokens.access_token,
         )
 
@@ -224,7 +224,7 @@ def _lacks(app: ZoomApp, got: Got) -> str:
     return f"Zoom did not grant {', '.join(names)}."
 
 
-def _end(services: Services, trip: Trip, outcome: AttemptOutcome, detail: str) -> None:
-    now = services.clock.now()
-    with services.database.writing() as session:
+def _end(runtime: Runtime, trip: Trip, outcome: AttemptOutcome, detail: str) -> None:
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
         attempts.end(session, trip.attempt_id, outcome, detail=detail, now=now)

@@ -24,7 +24,7 @@ from dashboard.services.connect.exchange_at_recall import hand_over
 from dashboard.services.connect.exchange_here import hold
 from dashboard.services.connections import checking
 from dashboard.services.invitations import states
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps
 
 LASTS = timedelta(minutes=10)
@@ -72,7 +72,7 @@ def only_ready(session: Session) -> ZoomApp | None:
 
 
 def begin(
-    services: Services,
+    runtime: Runtime,
     slug: str,
     *,
     browser: str,
@@ -82,7 +82,7 @@ def begin(
     """Start a trip bound to `browser`, the secret of its cookie; commits.
 
     Args:
-        services: All of them.
+        runtime: All of them.
         slug: Of the connect page.
         browser: What the cookie holds.
         address: Where the request came from; "" is not counted.
@@ -93,13 +93,13 @@ def begin(
         ConflictError: The app is not ready or retired, the link is used or run out, or
             the address began too many trips.
     """
-    now = services.clock.now()
+    now = runtime.clock.now()
     state, verifier = secrets.token_urlsafe(32), SecretStr(secrets.token_urlsafe(48))
     attempt_id = uuid4()
-    sealed = services.vault.seal_text(
+    sealed = runtime.vault.seal_text(
         verifier, table="connect_attempt", column="code_verifier", row=attempt_id
     )
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         app = door(session, slug)
         if not is_ready(app):
             raise ConflictError("This zoom app is not in Recall yet.")
@@ -126,9 +126,9 @@ def begin(
                 expires_at=now + LASTS,
             )
         )
-    authorize_url = services.zoom_oauth.authorize_url(
+    authorize_url = runtime.zoom_oauth.authorize_url(
         client_id=app.client_id,
-        redirect_uri=urls.redirect_url(services.public_url),
+        redirect_uri=urls.redirect_url(runtime.public_url),
         state=state,
         code_challenge=_challenge(verifier),
     )
@@ -136,7 +136,7 @@ def begin(
 
 
 def finish(  # noqa: PLR0913 - what a browser brought, all named
-    services: Services,
+    runtime: Runtime,
     *,
     state: str | None,
     code: str | None,
@@ -151,35 +151,33 @@ def finish(  # noqa: PLR0913 - what a browser brought, all named
     if not state:
         if error:
             return Finished(stop=Stop.UNKNOWN)
-        return _begun_at_zoom(services, browser=browser, address=address)
+        return _begun_at_zoom(runtime, browser=browser, address=address)
     came = Callback(state=state, code=code, error=error, browser=browser)
-    now = services.clock.now()
-    with services.database.writing() as session:
-        taken = take(session, services.vault, came, now=now)
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
+        taken = take(session, runtime.vault, came, now=now)
     if isinstance(taken, Finished):
         return taken
     is_ours = taken.app.token_custody is TokenCustody.DASHBOARD
-    connection_id = (hold if is_ours else hand_over)(services, taken)
+    connection_id = (hold if is_ours else hand_over)(runtime, taken)
     if connection_id is not None:
         # The trip is told as it ended; the sweep looks at the connection then.
         with suppress(ConflictError, NotFoundError, UpstreamError):
-            checking.refresh(services, connection_id)
+            checking.refresh(runtime, connection_id)
     return Finished(slug=taken.app.slug, attempt_id=taken.attempt_id)
 
 
-def _begun_at_zoom(
-    services: Services, *, browser: str | None, address: str
-) -> Finished:
+def _begun_at_zoom(runtime: Runtime, *, browser: str | None, address: str) -> Finished:
     """Note an installation begun at Zoom if it is known of which app; keep no code.
 
     Anybody can open this address: one address is noted a few times at most.
     """
-    now, subject = services.clock.now(), f"begun at zoom from {address}"
-    with services.database.reading() as session:
+    now, subject = runtime.clock.now(), f"begun at zoom from {address}"
+    with runtime.database.reading() as session:
         app = only_ready(session)
     if app is None:
         return Finished(stop=Stop.NO_STATE)
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         if not throttle.is_spent(session, subject, limit=INSTALLS, now=now):
             throttle.count(session, subject, now=now)
             session.add(

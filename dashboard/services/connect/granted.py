@@ -16,7 +16,7 @@ from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
 from dashboard.services import urls
 from dashboard.services.connections import checking, recording
 from dashboard.services.grants import grants, registering
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 
 _NOT_SEEN = "Connected; not looked at yet. The next look comes by itself."
 _SEEN_BY = "Zoom took the code."
@@ -113,7 +113,7 @@ def connected(
 
 
 def keep(  # noqa: PLR0913 - what belongs together, all named
-    services: Services,
+    runtime: Runtime,
     session: Session,
     row: Connection,
     grant: HeldGrant | None,
@@ -124,7 +124,7 @@ def keep(  # noqa: PLR0913 - what belongs together, all named
     """Keep the grant in place of the one before, if there was one; the caller commits.
 
     Args:
-        services: All of them.
+        runtime: All of them.
         session: Writing.
         row: The connection, stored already.
         grant: Locked; None when none of it is here.
@@ -134,7 +134,7 @@ def keep(  # noqa: PLR0913 - what belongs together, all named
     if grant is None:
         grant = grants.add(
             session,
-            services.vault,
+            runtime.vault,
             row.id,
             got.tokens,
             key=urls.new_key(),
@@ -144,7 +144,7 @@ def keep(  # noqa: PLR0913 - what belongs together, all named
     else:
         grants.put(
             session,
-            services.vault,
+            runtime.vault,
             grant,
             got.tokens,
             asked_at=got.asked_at,
@@ -155,17 +155,17 @@ def keep(  # noqa: PLR0913 - what belongs together, all named
     row.token_expires_at = grant.expires_at
 
 
-def tell_recall(services: Services, row: Connection) -> None:
+def tell_recall(runtime: Runtime, row: Connection) -> None:
     """Have Recall ask here for the tokens, or leave it to the next look; commits."""
     detail = ""
     try:
-        registering.register(services, row.id)
+        registering.register(runtime, row.id)
     except UpstreamError as error:
         detail = errors.words(error)
     except (ConflictError, NotFoundError) as error:
         detail = str(error)
-    now = services.clock.now()
-    with services.database.writing() as session:
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
         held = session.get(Connection, row.id, with_for_update=True)
         if held is None or held.claim != row.claim:
             return

@@ -20,13 +20,13 @@ from dashboard.services.grants import revoking
 from dashboard.services.invitations import states
 from dashboard.services.recall import workspaces
 from dashboard.services.recall.credentials import delete
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.timeline import notes
 from dashboard.services.zoom_apps import apps
 
 
 def try_again(
-    services: Services, connection_id: UUID, *, actor: Actor | None = None
+    runtime: Runtime, connection_id: UUID, *, actor: Actor | None = None
 ) -> Connection:
     """Look now; have Recall re-check a credential it marked unhealthy first; commits.
 
@@ -37,10 +37,10 @@ def try_again(
         ConflictError: Its zoom app is not in Recall any more.
         UpstreamError: Recall is asked too often; nothing was looked at.
     """
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         row = connections.get(session, connection_id)
         recall, _ = workspaces.recall_of(
-            services, session, session.get_one(ZoomApp, row.zoom_app_id)
+            runtime, session, session.get_one(ZoomApp, row.zoom_app_id)
         )
     marked = (
         row.token_state is TokenState.UNHEALTHY_IN_RECALL
@@ -50,31 +50,31 @@ def try_again(
         with suppress(UpstreamError):  # the look that follows says how it stands
             recall.validate(row.recall_credential_id)
     if actor is not None:
-        with services.database.writing() as session:
-            now, words = services.clock.now(), "Check now was pressed"
+        with runtime.database.writing() as session:
+            now, words = runtime.clock.now(), "Check now was pressed"
             notes.acted(session, row.id, words, who=actor.name, at=now)
-    seen = checking.refresh(services, connection_id, is_thorough=True)
+    seen = checking.refresh(runtime, connection_id, is_thorough=True)
     with suppress(UpstreamError):  # the log is there for whoever asks for it
-        recall_log(services, connection_id)
+        recall_log(runtime, connection_id)
     return seen
 
 
-def sync_meetings(services: Services, connection_id: UUID, *, actor: Actor) -> None:
+def sync_meetings(runtime: Runtime, connection_id: UUID, *, actor: Actor) -> None:
     """Ask Recall to read the user's meetings again, and look soon; commits.
 
     Raises:
         NotFoundError: There is no such connection, or no credential in Recall.
         UpstreamError: Recall refused or could not be asked.
     """
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         row = connections.get(session, connection_id)
         app = session.get_one(ZoomApp, row.zoom_app_id)
-        recall, _ = workspaces.recall_of(services, session, app)
+        recall, _ = workspaces.recall_of(runtime, session, app)
     if row.recall_credential_id is None:
         raise NotFoundError("credential in Recall")
     recall.sync_meetings(row.recall_credential_id)
-    now = services.clock.now()
-    with services.database.writing() as session:
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
         row = connections.get(session, connection_id)
         row.sync_status, row.due_at = SyncStatus.NOT_STARTED, now + checking.SOON
         session.add(row)
@@ -84,7 +84,7 @@ def sync_meetings(services: Services, connection_id: UUID, *, actor: Actor) -> N
         notes.acted(session, row.id, words, who=actor.name, at=now)
 
 
-def recall_log(services: Services, connection_id: UUID) -> Sequence[RecallLog]:
+def recall_log(runtime: Runtime, connection_id: UUID) -> Sequence[RecallLog]:
     """Return what Recall noted about the credential, newest first; asks Recall.
 
     Keeps what is new of it in the timeline; commits.
@@ -93,11 +93,11 @@ def recall_log(services: Services, connection_id: UUID) -> Sequence[RecallLog]:
         NotFoundError: There is no such connection.
         UpstreamError: Recall refused or could not be asked.
     """
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         row = connections.get(session, connection_id)
         app = session.get_one(ZoomApp, row.zoom_app_id)
-        recall, _ = workspaces.recall_of(services, session, app)
-        secrets = _secrets(services, session, app)
+        recall, _ = workspaces.recall_of(runtime, session, app)
+        secrets = _secrets(runtime, session, app)
     if row.recall_credential_id is None:
         return []
     noted = [
@@ -105,14 +105,14 @@ def recall_log(services: Services, connection_id: UUID) -> Sequence[RecallLog]:
         for entry in recall.credential_logs(row.recall_credential_id)
     ]
     if noted:
-        with services.database.writing() as session:
+        with runtime.database.writing() as session:
             # It may have been disconnected meanwhile.
             if session.get(Connection, connection_id) is not None:
                 notes.keep_log(session, connection_id, noted)
     return sorted(noted, key=lambda entry: entry.created_at, reverse=True)
 
 
-def disconnect(services: Services, connection_id: UUID, *, actor: Actor) -> None:
+def disconnect(runtime: Runtime, connection_id: UUID, *, actor: Actor) -> None:
     """Delete the credential in Recall, then all that is kept of the user; commits.
 
     A grant that is kept here is revoked at Zoom. Deleting in Recall does not revoke one
@@ -124,25 +124,25 @@ def disconnect(services: Services, connection_id: UUID, *, actor: Actor) -> None
         UpstreamError: Recall or Zoom refused or could not be asked; nothing is
             deleted here, and it may be repeated.
     """
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         row = connections.get(session, connection_id)
         app = session.get_one(ZoomApp, row.zoom_app_id)
         if row.recall_credential_id is not None:
-            recall, _ = workspaces.recall_of(services, session, app)
+            recall, _ = workspaces.recall_of(runtime, session, app)
     if row.recall_credential_id is not None:
         delete(recall, row.recall_credential_id)
-    revoking.revoke(services, row, app)
-    now = services.clock.now()
-    with services.database.writing() as session:
+    revoking.revoke(runtime, row, app)
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
         row = connections.get(session, connection_id)
         row.recall_credential_id = None
         states.forget(session, row)
         erasure = erasures.begin(
-            session, services.vault, row, removed_at=now, now=now, actor=actor
+            session, runtime.vault, row, removed_at=now, now=now, actor=actor
         )
     # What Zoom told of them goes as well. Were this process to die, the worker goes on.
-    steps.go_on(services, erasure.id)
-    with services.database.writing() as session:
+    steps.go_on(runtime, erasure.id)
+    with runtime.database.writing() as session:
         left = session.get(Connection, connection_id)
         if left is not None:  # its user was never seen, so nothing else names them
             states.forget(session, left)
@@ -151,11 +151,11 @@ def disconnect(services: Services, connection_id: UUID, *, actor: Actor) -> None
         audit.record(session, actor, "connection.deleted", subject=subject, now=now)
 
 
-def _secrets(services: Services, session: Session, app: ZoomApp) -> list[SecretStr]:
+def _secrets(runtime: Runtime, session: Session, app: ZoomApp) -> list[SecretStr]:
     """Return what Recall may echo of an app: what it was given."""
-    secrets = [each.secret for each in apps.secret_tokens(services.vault, app)]
-    secrets.append(apps.client_secret(services.vault, app))
+    secrets = [each.secret for each in apps.secret_tokens(runtime.vault, app)]
+    secrets.append(apps.client_secret(runtime.vault, app))
     if app.workspace_id is not None:
         workspace = workspaces.get(session, app.workspace_id)
-        secrets.append(workspaces.api_key(services.vault, workspace))
+        secrets.append(workspaces.api_key(runtime.vault, workspace))
     return secrets

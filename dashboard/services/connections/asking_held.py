@@ -18,7 +18,7 @@ from dashboard.models.zoom_app import Kind, TokenCustody
 from dashboard.services.connections import asking
 from dashboard.services.connections.asking import Asks, Look
 from dashboard.services.grants import grants, refreshing, registering
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.token_states.findings import Seen
 
 _AT_LEAST_S = 330  # more than a look calls expiring
@@ -27,7 +27,7 @@ _NOT_FOUND = 404
 
 
 def ask(
-    services: Services, recall: Recall, row: Connection, *, kind: Kind, asks: Asks
+    runtime: Runtime, recall: Recall, row: Connection, *, kind: Kind, asks: Asks
 ) -> Look:
     """Ask as `looking.look` does, with a token of whoever keeps the grant; commits.
 
@@ -36,7 +36,7 @@ def ask(
     and where Recall could not be told before, it is told where to ask.
 
     Args:
-        services: All of them.
+        runtime: All of them.
         recall: Of the app's workspace.
         row: Whose; as claimed.
         kind: Of the app.
@@ -45,28 +45,28 @@ def ask(
     if row.token_custody is TokenCustody.RECALL:
         credential_id = row.recall_credential_id
         return asking.look(
-            recall, services.zoom, kind=kind, credential_id=credential_id, asks=asks
+            recall, runtime.zoom, kind=kind, credential_id=credential_id, asks=asks
         )
-    found = _asked(services, recall, row, kind=kind, asks=asks)
+    found = _asked(runtime, recall, row, kind=kind, asks=asks)
     if not _is_gone(found.seen):
         return found
     row.recall_credential_id = None
-    return _asked(services, recall, row, kind=kind, asks=asks)
+    return _asked(runtime, recall, row, kind=kind, asks=asks)
 
 
 def _asked(
-    services: Services, recall: Recall, row: Connection, *, kind: Kind, asks: Asks
+    runtime: Runtime, recall: Recall, row: Connection, *, kind: Kind, asks: Asks
 ) -> Look:
-    trouble = _told(services, row)
+    trouble = _told(runtime, row)
     if trouble is not None:
         return Look(seen=Seen(kind=kind, credential=trouble, is_held=True))
     return asking.look(
         recall,
-        services.zoom,
+        runtime.zoom,
         kind=kind,
         credential_id=row.recall_credential_id,
         asks=replace(asks, has_record=True),
-        token_of=partial(held_token, services, row.id),
+        token_of=partial(held_token, runtime, row.id),
     )
 
 
@@ -75,7 +75,7 @@ def _is_gone(seen: Seen) -> bool:
     return isinstance(error, UpstreamError) and error.status == _NOT_FOUND
 
 
-def held_token(services: Services, connection_id: UUID) -> AccessToken:
+def held_token(runtime: Runtime, connection_id: UUID) -> AccessToken:
     """Return a token that is kept here, to be seen by a look.
 
     While Zoom's answer to a refresh is owed there is none: the access token may live
@@ -85,9 +85,9 @@ def held_token(services: Services, connection_id: UUID) -> AccessToken:
         UpstreamError: As Zoom says it: "invalid_grant" when the grant is lost.
     """
     try:
-        refreshing.settle(services, connection_id, patience_s=_PATIENCE_S)
-        refreshing.live_token(services, connection_id, at_least_s=_AT_LEAST_S)
-        with services.database.reading() as session:
+        refreshing.settle(runtime, connection_id, patience_s=_PATIENCE_S)
+        refreshing.live_token(runtime, connection_id, at_least_s=_AT_LEAST_S)
+        with runtime.database.reading() as session:
             row = grants.get(session, connection_id)
     except GrantLostError as error:
         raise _dead(str(error)) from None
@@ -101,21 +101,21 @@ def held_token(services: Services, connection_id: UUID) -> AccessToken:
             service="Zoom",
             retryable=True,
         )
-    token = grants.access_token(services.vault, row)
+    token = grants.access_token(runtime.vault, row)
     return AccessToken(token=token, expires_at=row.expires_at)
 
 
-def _told(services: Services, row: Connection) -> UpstreamError | None:
+def _told(runtime: Runtime, row: Connection) -> UpstreamError | None:
     """Tell Recall where to ask, unless it knows or there is nothing to ask for.
 
     Returns:
         Why Recall could not be told, so that nothing can be seen; the next look tries
         again.
     """
-    if row.recall_credential_id is not None or _is_lost(services, row.id):
+    if row.recall_credential_id is not None or _is_lost(runtime, row.id):
         return None
     try:
-        row.recall_credential_id = registering.register(services, row.id)
+        row.recall_credential_id = registering.register(runtime, row.id)
     except UpstreamError as error:
         return error
     except (ConflictError, NotFoundError) as error:
@@ -123,8 +123,8 @@ def _told(services: Services, row: Connection) -> UpstreamError | None:
     return None
 
 
-def _is_lost(services: Services, connection_id: UUID) -> bool:
-    with services.database.reading() as session:
+def _is_lost(runtime: Runtime, connection_id: UUID) -> bool:
+    with runtime.database.reading() as session:
         grant = session.get(HeldGrant, connection_id)
     return grant is None or grant.lost_at is not None
 

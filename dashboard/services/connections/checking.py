@@ -23,7 +23,7 @@ from dashboard.services.connections.asking import Look
 from dashboard.services.connections.connections import get
 from dashboard.services.erasure import erasures
 from dashboard.services.recall import workspaces
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.setup import checklist
 from dashboard.services.timeline import notes
 from dashboard.services.token_states import join_tokens
@@ -42,14 +42,14 @@ _MEETINGS_TRIED = 5
 
 
 def refresh(
-    services: Services, connection_id: UUID, *, is_thorough: bool = False
+    runtime: Runtime, connection_id: UUID, *, is_thorough: bool = False
 ) -> Connection:
     """Look at a connection now and return it as it stands then; commits.
 
     While another look is under way, returns it as it stands without asking anybody.
 
     Args:
-        services: All of them.
+        runtime: All of them.
         connection_id: Which.
         is_thorough: Fetch a join token even if the scopes were proved before, and list
             an account's users even if that was done a moment ago.
@@ -60,17 +60,17 @@ def refresh(
         UpstreamError: Recall or Zoom could not say: a 429, an outage, a web page. The
             connection stays as it was seen last and is looked at again by itself.
     """
-    found = look(services, connection_id, for_person=True, is_thorough=is_thorough)
+    found = look(runtime, connection_id, for_person=True, is_thorough=is_thorough)
     if found is not None:
-        refusal = held_up(found.seen, now=services.clock.now())
+        refusal = held_up(found.seen, now=runtime.clock.now())
         if refusal is not None:
             raise refusal
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         return get(session, connection_id)
 
 
 def look(  # noqa: PLR0913 - what a look depends on, all named
-    services: Services,
+    runtime: Runtime,
     connection_id: UUID,
     *,
     for_person: bool = False,
@@ -81,7 +81,7 @@ def look(  # noqa: PLR0913 - what a look depends on, all named
     """Claim, ask, record; commits. None when somebody else is looking.
 
     Args:
-        services: All of them; for background work those `in_background()`.
+        runtime: All of them; for background work those `in_background()`.
         connection_id: Which.
         for_person: Ask everything: somebody waits for it.
         is_thorough: Fetch a join token even if the scopes were proved before.
@@ -92,36 +92,36 @@ def look(  # noqa: PLR0913 - what a look depends on, all named
         NotFoundError: There is no such connection.
         ConflictError: Its zoom app is not in Recall any more.
     """
-    now = services.clock.now()
+    now = runtime.clock.now()
     if pace is None:
-        with services.database.reading() as session:
+        with runtime.database.reading() as session:
             pace = pacing.current(session)
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         taken = _claim(session, connection_id, now=now)
         if taken is None:
             return None
         app = _app_of(session, taken)
-        recall, _ = workspaces.recall_of(services, session, app)
+        recall, _ = workspaces.recall_of(runtime, session, app)
         asks = _asks(session, taken, now=now, is_everything=for_person)
         if is_thorough:
             asks = replace(asks, has_join=True)
         asks_members = app.kind is Kind.ACCOUNT_LEVEL and (
             is_thorough or members.is_due(session, taken, now=now)
         )
-    found = asking_held.ask(services, recall, taken, kind=app.kind, asks=asks)
-    listed = members.ask(services.zoom, found.seen, now=now) if asks_members else None
+    found = asking_held.ask(runtime, recall, taken, kind=app.kind, asks=asks)
+    listed = members.ask(runtime.zoom, found.seen, now=now) if asks_members else None
     if is_over is not None and is_over.is_set():
         return None
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         row = _held(session, taken)
         if row is not None:
-            now = services.clock.now()
+            now = runtime.clock.now()
             refusal = held_up(found.seen, now=now)
             if refusal is None:
                 with notes.watching(session, row, at=now):
                     recording.record(session, row, found, now=now, pace=pace)
                 members.record(session, row, listed, now=now)
-                erasures.consider(session, services.vault, row, now=now)
+                erasures.consider(session, runtime.vault, row, now=now)
             else:
                 recording.postpone(row, refusal, now=now)
             row.lease_until = None

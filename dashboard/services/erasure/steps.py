@@ -23,7 +23,7 @@ from dashboard.services.erasure import local_data
 from dashboard.services.erasure.erasures import SEALED, call_off, person, words
 from dashboard.services.erasure.redaction import Person
 from dashboard.services.recall import credentials, workspaces
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 
 LEASE = timedelta(minutes=5)
 _LAST_CALL = timedelta(days=1)
@@ -39,14 +39,14 @@ _BUSY = 429
 _log = structlog.get_logger(__name__)
 
 
-def tend(services: Services) -> int:
+def tend(runtime: Runtime) -> int:
     """Go on with the erasures that are due; return how many; commits.
 
     For the worker, about once a second; where nothing is due it is one look by index.
     Each is claimed, so that many workers may do this at once.
     """
-    now = services.clock.now()
-    with services.database.reading() as session:
+    now = runtime.clock.now()
+    with runtime.database.reading() as session:
         due = session.exec(
             select(Erasure.id)
             .where(
@@ -57,7 +57,7 @@ def tend(services: Services) -> int:
             .order_by(col(Erasure.due_at))
             .limit(_AT_ONCE)
         ).all()
-    return sum(go_on(services, erasure_id) for erasure_id in due)
+    return sum(go_on(runtime, erasure_id) for erasure_id in due)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,24 +69,24 @@ class _Came:
     left: int | None = None
 
 
-def go_on(services: Services, erasure_id: UUID) -> bool:
+def go_on(runtime: Runtime, erasure_id: UUID) -> bool:
     """Claim, ask Recall, delete here, note; tell whether it was ours; commits."""
-    now = services.clock.now()
-    with services.database.writing() as session:
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
         row = _claim(session, erasure_id, now=now)
     if row is None:
         return False
-    known = person(services.vault, row)
-    if _has_returned(services, row, known):
-        _call_off(services, row)
+    known = person(runtime.vault, row)
+    if _has_returned(runtime, row, known):
+        _call_off(runtime, row)
         return True
     came = _Came(recall_done=row.recall_done_at is not None)
     if not came.recall_done:
-        came = _delete_in_recall(services, row)
+        came = _delete_in_recall(runtime, row)
     if came.recall_done or now >= half_time(row):
         left = local_data.erase(
-            services.database,
-            services.vault,
+            runtime.database,
+            runtime.vault,
             known,
             removed_at=row.removed_at,
             is_first=row.here_done_at is None,
@@ -94,10 +94,10 @@ def go_on(services: Services, erasure_id: UUID) -> bool:
             now=now,
         )
         if left is None:
-            _call_off(services, row)
+            _call_off(runtime, row)
             return True
         came = replace(came, left=left)
-    _note(services, row, came)
+    _note(runtime, row, came)
     return True
 
 
@@ -121,13 +121,13 @@ def _claim(session: Session, erasure_id: UUID, *, now: datetime) -> Erasure | No
     return session.get_one(Erasure, erasure_id, populate_existing=True)
 
 
-def _delete_in_recall(services: Services, row: Erasure) -> _Came:
+def _delete_in_recall(runtime: Runtime, row: Erasure) -> _Came:
     """Delete the credential; one that is gone is fine."""
     if row.recall_credential_id is None:
         return _Came(recall_done=True)
-    quiet = services.in_background()
+    quiet = runtime.in_background()
     try:
-        with services.database.reading() as session:
+        with runtime.database.reading() as session:
             app = session.get_one(ZoomApp, row.zoom_app_id)
             recall, _ = workspaces.recall_of(quiet, session, app)
         credentials.delete(recall, row.recall_credential_id)
@@ -141,33 +141,31 @@ def _delete_in_recall(services: Services, row: Erasure) -> _Came:
     return _Came(recall_done=True)
 
 
-def _has_returned(services: Services, row: Erasure, known: Person) -> bool:
+def _has_returned(runtime: Runtime, row: Erasure, known: Person) -> bool:
     """Whether the user has granted anew since, so that nothing of theirs has to go."""
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         found = local_data.find_connection(session, known)
     if found is None:
         return False
     return found.granted_at > row.removed_at
 
 
-def _call_off(services: Services, row: Erasure) -> None:
-    now = services.clock.now()
-    with services.database.writing() as session:
+def _call_off(runtime: Runtime, row: Erasure) -> None:
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
         mine = _mine(session, row)
         if mine is None:
             return
         call_off(session, mine, now=now)
 
 
-def _note(services: Services, taken: Erasure, came: _Came) -> None:
+def _note(runtime: Runtime, taken: Erasure, came: _Came) -> None:
     """Write what a step did; the erasure forgets whom it was about when all is done."""
-    now = services.clock.now()
+    now = runtime.clock.now()
     nothing_comes_after = (
-        taken.removed_at
-        + timedelta(seconds=services.settings.event_age_limit_s)
-        + _SKEW
+        taken.removed_at + timedelta(seconds=runtime.settings.event_age_limit_s) + _SKEW
     )
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         row = _mine(session, taken)
         if row is None:
             return

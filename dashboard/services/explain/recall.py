@@ -17,39 +17,39 @@ from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.explain.verdicts import RECALL, Line, at_connection, person
 from dashboard.services.recall import workspaces
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 
 _WORKSPACES = 5
 _LINES = 5
 
 
 def ask(
-    services: Services, *, meeting_id: int | None, connection_id: UUID | None
+    runtime: Runtime, *, meeting_id: int | None, connection_id: UUID | None
 ) -> list[Line]:
     """Ask Recall to whom it maps a meeting, and for the log of a credential.
 
     What cannot be asked is a line as well. No transaction is open meanwhile.
 
     Args:
-        services: Its clients spend from the budgets.
+        runtime: Its clients spend from the budgets.
         meeting_id: A meeting number, or None.
         connection_id: Whose credential's log to read; None for nobody's. Only its
             workspace is asked then, else the newest few.
     """
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         row = session.get(Connection, connection_id) if connection_id else None
-        asked = _clients(services, session, row)
+        asked = _clients(runtime, session, row)
     lines: list[Line] = []
     for name, recall in asked:
         if meeting_id is not None:
-            lines += _mapped(services, name, recall, meeting_id)
+            lines += _mapped(runtime, name, recall, meeting_id)
     if row is not None and row.recall_credential_id is not None and asked:
-        lines += _log(services, asked[0][1], row, row.recall_credential_id)
+        lines += _log(runtime, asked[0][1], row, row.recall_credential_id)
     return lines
 
 
 def _clients(
-    services: Services, session: Session, row: Connection | None
+    runtime: Runtime, session: Session, row: Connection | None
 ) -> list[tuple[str, Recall]]:
     query = select(Workspace).order_by(col(Workspace.created_at).desc())
     if row is not None:
@@ -58,16 +58,14 @@ def _clients(
     return [
         (
             each.name,
-            services.recall(each.region, workspaces.api_key(services.vault, each)),
+            runtime.recall(each.region, workspaces.api_key(runtime.vault, each)),
         )
         for each in session.exec(query.limit(_WORKSPACES))
     ]
 
 
-def _mapped(
-    services: Services, name: str, recall: Recall, meeting_id: int
-) -> list[Line]:
-    now = services.clock.now()
+def _mapped(runtime: Runtime, name: str, recall: Recall, meeting_id: int) -> list[Line]:
+    now = runtime.clock.now()
     meeting = f"meeting {grouped(meeting_id)}"
     try:
         found = recall.mappings(meeting_id=meeting_id, limit=_LINES)
@@ -77,7 +75,7 @@ def _mapped(
     if not found:
         words = f"{name} maps {meeting} to no credential, asked just now."
         return [Line(at=now, source=RECALL, words=words)]
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         return [_line(session, name, meeting, mapping) for mapping in found]
 
 
@@ -95,9 +93,9 @@ def _line(session: Session, name: str, meeting: str, mapping: Mapping) -> Line:
 
 
 def _log(
-    services: Services, recall: Recall, row: Connection, credential_id: UUID
+    runtime: Runtime, recall: Recall, row: Connection, credential_id: UUID
 ) -> list[Line]:
-    now = services.clock.now()
+    now = runtime.clock.now()
     try:
         noted = recall.credential_logs(credential_id)
     except UpstreamError as error:

@@ -10,12 +10,12 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
 from dashboard.services.audit import Actor
 from dashboard.services.going_live.starting import require_development
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps, succession
 from dashboard.services.zoom_apps.apps import in_full
 
 
-def retire(services: Services, development_id: UUID, *, actor: Actor) -> bool:
+def retire(runtime: Runtime, development_id: UUID, *, actor: Actor) -> bool:
     """Stop watching a development app; commits. Tell whether it was in use.
 
     No alarm is raised about it any more, and its connect page leads to its successor's.
@@ -25,8 +25,8 @@ def retire(services: Services, development_id: UUID, *, actor: Actor) -> bool:
         NotFoundError: There is no such zoom app.
         ConflictError: It is no development app.
     """
-    now = services.clock.now()
-    with services.database.writing() as session:
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
         development = require_development(session, development_id)
         done = session.exec(
             update(ZoomApp)
@@ -45,14 +45,14 @@ def retire(services: Services, development_id: UUID, *, actor: Actor) -> bool:
         return True
 
 
-def bring_back(services: Services, zoom_app_id: UUID, *, actor: Actor) -> bool:
+def bring_back(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> bool:
     """Undo `retire`; commits. Tell whether it was retired.
 
     Raises:
         NotFoundError: There is no such zoom app.
     """
-    now = services.clock.now()
-    with services.database.writing() as session:
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
         app = apps.get(session, zoom_app_id)
         if app.retired_at is None:
             return False

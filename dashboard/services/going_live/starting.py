@@ -20,7 +20,7 @@ from dashboard.services import audit
 from dashboard.services.audit import Actor
 from dashboard.services.connect import flow
 from dashboard.services.recall import workspaces
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps, credential_checks, succession
 from dashboard.services.zoom_apps.apps import in_full
 from dashboard.services.zoom_apps.credential_checks import Entered
@@ -73,14 +73,14 @@ class Glance:
 
 
 def begin(
-    services: Services, development_id: UUID, values: NewZoomApp, *, actor: Actor
+    runtime: Runtime, development_id: UUID, values: NewZoomApp, *, actor: Actor
 ) -> Entered:
     """Check the production pair at Zoom and save it as the successor; commits.
 
     The same values once more give what the first time gave.
 
     Args:
-        services: All of them.
+        runtime: All of them.
         development_id: The zoom app to be replaced.
         values: The pair; kind and environment follow from the development app.
         actor: For the audit log.
@@ -93,7 +93,7 @@ def begin(
         ConflictError: It is no development app, or has a production app already.
     """
     client_id = trim(values.client_id)
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         development = require_development(session, development_id)
         done = _done(session, development, client_id)
         if done is not None:
@@ -108,9 +108,9 @@ def begin(
         succeeds_id=development_id,
     )
     try:
-        return credential_checks.create(services, values, actor=actor)
+        return credential_checks.create(runtime, values, actor=actor)
     except ConflictError:
-        with services.database.reading() as session:  # pressed twice, perhaps
+        with runtime.database.reading() as session:  # pressed twice, perhaps
             done = _done(session, development, client_id)
         if done is None:
             raise
@@ -118,7 +118,7 @@ def begin(
 
 
 def link(
-    services: Services, development_id: UUID, production_id: UUID, *, actor: Actor
+    runtime: Runtime, development_id: UUID, production_id: UUID, *, actor: Actor
 ) -> None:
     """Make a production app that is here the successor; commits. Twice is as once.
 
@@ -126,8 +126,8 @@ def link(
         NotFoundError: There is no such zoom app.
         ConflictError: The two do not go together, or one is linked to another.
     """
-    now = services.clock.now()
-    with services.database.writing() as session:
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
         development = require_development(session, development_id)
         production = apps.get(session, production_id)
         if production.succeeds_id == development.id:
@@ -145,15 +145,15 @@ def link(
         audit.record(session, actor, "zoom_app.linked", subject=subject, now=now)
 
 
-def unlink(services: Services, development_id: UUID, *, actor: Actor) -> None:
+def unlink(runtime: Runtime, development_id: UUID, *, actor: Actor) -> None:
     """Undo `link`; both zoom apps stay as they are. Commits.
 
     Raises:
         NotFoundError: There is no such zoom app.
         ConflictError: It is retired: its connect page leads to the other one.
     """
-    now = services.clock.now()
-    with services.database.writing() as session:
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
         development = apps.get(session, development_id)
         production = successor(session, development)
         if production is None:

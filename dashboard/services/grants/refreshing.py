@@ -22,7 +22,7 @@ from dashboard.models.held_grant import HeldGrant
 from dashboard.models.workspace import Verdict
 from dashboard.services.grants import grants, refresh_claims, states
 from dashboard.services.grants.refresh_claims import Came, Claim
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import credential_checks
 from dashboard.services.zoom_apps.apps import Proof
 
@@ -42,7 +42,7 @@ _log = structlog.get_logger(__name__)
 
 
 def live_token(
-    services: Services,
+    runtime: Runtime,
     connection_id: UUID,
     *,
     at_least_s: int = AT_LEAST_S,
@@ -51,7 +51,7 @@ def live_token(
     """Return an access token with time left; renews it, or waits for whoever does.
 
     Args:
-        services: All of them.
+        runtime: All of them.
         connection_id: A connection whose grant is held here.
         at_least_s: Seconds it must have left; one just renewed is given anyhow.
         patience_s: How long to wait. The refresh goes on without us.
@@ -66,13 +66,13 @@ def live_token(
     ends = time.monotonic() + patience_s
     first_version: int | None = None
     while True:
-        row, now = _read(services, connection_id), services.clock.now()
+        row, now = _read(runtime, connection_id), runtime.clock.now()
         first_version = first_version or row.version
         if row.lost_at is not None:
             raise GrantLostError(_LOST)
         is_fresh = row.version != first_version and row.expires_at > now
         if is_fresh or row.expires_at >= now + timedelta(seconds=at_least_s):
-            return grants.access_token(services.vault, row)
+            return grants.access_token(runtime.vault, row)
         left_s = ends - time.monotonic()
         if left_s <= 0:
             raise _not_yet(row, now)
@@ -81,15 +81,15 @@ def live_token(
         elif row.failures and row.refresh_due_at > now:
             raise _not_yet(row, now)
         else:
-            flight = services.flights.join(
-                connection_id, partial(renew, services, connection_id, row.version)
+            flight = runtime.flights.join(
+                connection_id, partial(renew, runtime, connection_id, row.version)
             )
             with suppress(NotYetError):
                 flight.result(left_s)
 
 
 def settle(
-    services: Services, connection_id: UUID, *, patience_s: float = PATIENCE_S
+    runtime: Runtime, connection_id: UUID, *, patience_s: float = PATIENCE_S
 ) -> None:
     """Find out what came of a refresh whose answer is owed, if that can be told now.
 
@@ -102,15 +102,15 @@ def settle(
     """
     ends = time.monotonic() + patience_s
     while True:
-        row, now = _read(services, connection_id), services.clock.now()
+        row, now = _read(runtime, connection_id), runtime.clock.now()
         left_s = ends - time.monotonic()
         if row.asked_at is None or row.lost_at is not None or left_s <= 0:
             return
         if refresh_claims.is_free(row, now=now):
             if row.failures and row.refresh_due_at > now:
                 return
-            flight = services.flights.join(
-                connection_id, partial(renew, services, connection_id, row.version)
+            flight = runtime.flights.join(
+                connection_id, partial(renew, runtime, connection_id, row.version)
             )
             with suppress(NotYetError):
                 flight.result(left_s)
@@ -118,26 +118,26 @@ def settle(
             time.sleep(min(_LOOKS_EVERY_S, left_s))
 
 
-def refresh_due(services: Services) -> int:
+def refresh_due(runtime: Runtime) -> int:
     """Begin to renew the grants that are due; return how many. Waits for none.
 
     Commits, in threads of its own. A chore: many processes may do it at once.
     """
-    room = services.flights.room() - _SPARE
+    room = runtime.flights.room() - _SPARE
     if room <= 0:
         return 0
-    now = services.clock.now()
-    with services.database.reading() as session:
+    now = runtime.clock.now()
+    with runtime.database.reading() as session:
         due = refresh_claims.due(session, limit=room, now=now)
     for connection_id, version in due:
-        services.flights.join(
-            connection_id, partial(_renew_quietly, services, connection_id, version)
+        runtime.flights.join(
+            connection_id, partial(_renew_quietly, runtime, connection_id, version)
         )
     return len(due)
 
 
 def renew(
-    services: Services,
+    runtime: Runtime,
     connection_id: UUID,
     version: int,
     *,
@@ -146,7 +146,7 @@ def renew(
     """Renew a grant that is of `version` still, unless somebody else does; commits.
 
     Args:
-        services: All of them.
+        runtime: All of them.
         connection_id: Whose.
         version: Of the pair that is too old.
         pause: Waits so many seconds, between tries to store what Zoom gave.
@@ -156,37 +156,37 @@ def renew(
         StorageError: The database cannot be used. If Zoom had renewed the grant by
             then, it is lost, and the next refresh will say so.
     """
-    now = services.clock.now()
-    with services.database.writing() as session:
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
         claim = refresh_claims.take(
-            session, services.vault, connection_id, version=version, now=now
+            session, runtime.vault, connection_id, version=version, now=now
         )
     if claim is None:
         return
     try:
-        tokens = services.zoom_grants.refresh(
+        tokens = runtime.zoom_grants.refresh(
             client_id=claim.app.client_id,
             client_secret=claim.client_secret,
             refresh_token=claim.refresh_token,
         )
     except UpstreamError as error:
-        _note(services, claim, error)
+        _note(runtime, claim, error)
         return
-    came = _keep(services, claim, tokens, pause=pause)
+    came = _keep(runtime, claim, tokens, pause=pause)
     if came is Came.GONE:
-        _revoke(services, claim, tokens)
+        _revoke(runtime, claim, tokens)
     if came in (Came.KEPT, Came.FOUND):
-        now = services.clock.now()
-        with services.database.writing() as session:
+        now = runtime.clock.now()
+        with runtime.database.writing() as session:
             states.renewed(
                 session, connection_id, tokens, was_lost=came is Came.FOUND, now=now
             )
         if claim.app.verdict is not Verdict.RIGHT:
-            _remember(services, claim, Verdict.RIGHT, _RENEWED)
+            _remember(runtime, claim, Verdict.RIGHT, _RENEWED)
 
 
 def _keep(
-    services: Services,
+    runtime: Runtime,
     claim: Claim,
     tokens: GrantTokens,
     *,
@@ -195,9 +195,9 @@ def _keep(
     """Commit the pair before anything else; it is the only one, so try for long."""
     for pause_s in (*_KEEPING_PAUSES_S, None):
         try:
-            with services.database.writing() as session:
+            with runtime.database.writing() as session:
                 return refresh_claims.keep(
-                    session, services.vault, claim, tokens, now=services.clock.now()
+                    session, runtime.vault, claim, tokens, now=runtime.clock.now()
                 )
         except StorageError:
             if pause_s is None:
@@ -209,53 +209,53 @@ def _keep(
     raise AssertionError("unreachable")
 
 
-def _note(services: Services, claim: Claim, error: UpstreamError) -> None:
+def _note(runtime: Runtime, claim: Claim, error: UpstreamError) -> None:
     """Write down what Zoom said instead of a pair; raise it unless it means the grant.
 
     Raises:
         UpstreamError: It says nothing of the grant.
     """
-    now = services.clock.now()
-    with services.database.writing() as session:
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
         if error.code != "invalid_grant":
             refresh_claims.failed(session, claim, error, now=now)
         elif refresh_claims.refused(session, claim, now=now) is Came.LOST:
             states.lost(session, claim, error, now=now)
     if error.code == "invalid_client":
         where = credential_checks.where_to_look(claim.app.environment)
-        _remember(services, claim, Verdict.WRONG, where)
+        _remember(runtime, claim, Verdict.WRONG, where)
     if error.code != "invalid_grant":
         raise error
 
 
-def _remember(services: Services, claim: Claim, verdict: Verdict, why: str) -> None:
+def _remember(runtime: Runtime, claim: Claim, verdict: Verdict, why: str) -> None:
     """Keep what Zoom said of the app's pair by the way, for an admin to see."""
-    proof = Proof(verdict=verdict, reason=why, at=services.clock.now())
+    proof = Proof(verdict=verdict, reason=why, at=runtime.clock.now())
     set_at = claim.app.client_secret_set_at
-    credential_checks.remember(services, claim.app.id, proof, of_secret_set_at=set_at)
+    credential_checks.remember(runtime, claim.app.id, proof, of_secret_set_at=set_at)
 
 
-def _renew_quietly(services: Services, connection_id: UUID, version: int) -> None:
+def _renew_quietly(runtime: Runtime, connection_id: UUID, version: int) -> None:
     try:
-        renew(services, connection_id, version)
+        renew(runtime, connection_id, version)
     except UpstreamError:
         pass  # noted in the row
     except DashboardError as error:
         _log.warning("grant.not_renewed", reason=str(error))
 
 
-def _revoke(services: Services, claim: Claim, tokens: GrantTokens) -> None:
+def _revoke(runtime: Runtime, claim: Claim, tokens: GrantTokens) -> None:
     """End a grant whose connection was deleted meanwhile: nobody holds it."""
     with suppress(UpstreamError):
-        services.zoom_grants.revoke(
+        runtime.zoom_grants.revoke(
             client_id=claim.app.client_id,
             client_secret=claim.client_secret,
             access_token=tokens.access_token,
         )
 
 
-def _read(services: Services, connection_id: UUID) -> HeldGrant:
-    with services.database.reading() as session:
+def _read(runtime: Runtime, connection_id: UUID) -> HeldGrant:
+    with runtime.database.reading() as session:
         return grants.get(session, connection_id)
 
 

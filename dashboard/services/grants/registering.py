@@ -21,7 +21,7 @@ from dashboard.services import urls
 from dashboard.services.grants import grants
 from dashboard.services.recall import workspaces
 from dashboard.services.recall.credentials import clear, delete
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 
 _NOT_FOUND = 404
 
@@ -52,7 +52,7 @@ class _Place:
         return credential.callback_key_hash == grants.hashed(self.key)
 
 
-def register(services: Services, connection_id: UUID) -> UUID:
+def register(runtime: Runtime, connection_id: UUID) -> UUID:
     """Have Recall ask here for the tokens of a held grant; commits.
 
     A credential that Recall has already with our address is kept and tried anew;
@@ -67,27 +67,27 @@ def register(services: Services, connection_id: UUID) -> UUID:
         ConflictError: The zoom app is not in Recall, or the address is too long.
         UpstreamError: Recall refused or could not be asked; to be repeated.
     """
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         row = session.get_one(Connection, connection_id)
         grant = grants.get(session, connection_id)
         app = session.get_one(ZoomApp, row.zoom_app_id)
-        recall, oauth_app = workspaces.recall_of(services, session, app)
+        recall, oauth_app = workspaces.recall_of(runtime, session, app)
     found = _found(recall, row.recall_credential_id)
     if found is not None and found.callback_key_hash == grant.key_hash:
         with suppress(UpstreamError):  # the look that follows says how it stands
             recall.validate(found.id)
         return found.id
     key = urls.new_key()
-    url = SecretStr(urls.token_url(services.public_url, key))
+    url = SecretStr(urls.token_url(runtime.public_url, key))
     if found is not None:
         delete(recall, found.id)
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         grants.get(session, connection_id).key_hash = grants.hashed(key)
     place = _Place(
         recall=recall, oauth_app=oauth_app, kind=app.kind, key=key, token_url=url
     )
     made = _made(place)
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         row = session.get_one(Connection, connection_id)
         row.recall_credential_id = made.id
         session.add(row)

@@ -8,7 +8,7 @@ from dashboard.models.connection import Connection
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services.grants import refreshing
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps
 
 _AT_LEAST_S = 30
@@ -16,7 +16,7 @@ _AT_LEAST_S = 30
 _OF_NO_USE = {"invalid_grant", "invalid_client"}
 
 
-def revoke(services: Services, row: Connection, app: ZoomApp) -> None:
+def revoke(runtime: Runtime, row: Connection, app: ZoomApp) -> None:
     """End the connection's grant at Zoom if it is kept here; commits.
 
     One that is dead already is no error, nor is a pair that Zoom refuses: nobody can
@@ -29,10 +29,10 @@ def revoke(services: Services, row: Connection, app: ZoomApp) -> None:
     if row.token_custody is TokenCustody.RECALL:
         return
     try:
-        token = refreshing.live_token(services, row.id, at_least_s=_AT_LEAST_S)
-        services.zoom_grants.revoke(
+        token = refreshing.live_token(runtime, row.id, at_least_s=_AT_LEAST_S)
+        runtime.zoom_grants.revoke(
             client_id=app.client_id,
-            client_secret=apps.client_secret(services.vault, app),
+            client_secret=apps.client_secret(runtime.vault, app),
             access_token=token,
         )
     except (GrantLostError, NotFoundError):

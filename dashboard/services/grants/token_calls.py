@@ -37,7 +37,7 @@ from dashboard.services.grants.token_marks import Marks
 from dashboard.services.grants.unknown_callers import Strangers
 from dashboard.services.recall import callback_secrets, callback_signatures
 from dashboard.services.recall.callback_signatures import Signed
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 
 ANSWER_WITHIN_S = 4.5
 """Recall waits 5 s (contracts/recall.md 5); the rest is the way there and back."""
@@ -123,17 +123,17 @@ class TokenCalls:
     """Answers calls for tokens; thread-safe. Closed before the services are.
 
     Args:
-        services: All of them; the grants' refreshing asks Zoom.
+        runtime: All of them; the grants' refreshing asks Zoom.
     """
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
         self._askers = ThreadPoolExecutor(_ASKERS, thread_name_prefix="tokens")
-        self._marks = Marks(services.database)
+        self._marks = Marks(runtime.database)
         self._strangers = Strangers()
         self._mutex = threading.Lock()
         self._under_way: dict[UUID, Future[Reply]] = {}
-        services.stopping.append(self.close)
+        runtime.stopping.append(self.close)
 
     def close(self) -> None:
         """Finish what is under way: its threads use the database. May come twice."""
@@ -154,7 +154,7 @@ class TokenCalls:
             return NOT_YET
 
     def _begin(self, call: Call) -> Reply | Future[Reply]:
-        now = self._services.clock.now()
+        now = self._runtime.clock.now()
         with self._strangers.turn(call.address, now=now) as is_mine:
             if not is_mine:
                 return TOO_MANY
@@ -222,23 +222,23 @@ class TokenCalls:
             return _of_zoom(error)
         except (StorageError, VaultError) as error:
             return _of_ours(error)
-        now = self._services.clock.now()
+        now = self._runtime.clock.now()
         self._marks.note(connection_id, "served_at", now=now)
         return Reply(status=200, token=token)
 
     def _access(self, connection_id: UUID) -> SecretStr:
         return refreshing.live_token(
-            self._services, connection_id, at_least_s=AT_LEAST_S
+            self._runtime, connection_id, at_least_s=AT_LEAST_S
         )
 
     def _zak(self, connection_id: UUID) -> SecretStr:
-        return self._services.zoom.zak(self._access(connection_id))
+        return self._runtime.zoom.zak(self._access(connection_id))
 
     def _obf(self, connection_id: UUID, meeting_id: int) -> SecretStr:
-        return self._services.zoom.obf(self._access(connection_id), meeting_id)
+        return self._runtime.zoom.obf(self._access(connection_id), meeting_id)
 
     def _find(self, key: str) -> _Known | None:
-        with self._services.database.reading() as session:
+        with self._runtime.database.reading() as session:
             grant = grants.find_by_key(session, key)
             if grant is None:
                 return None
@@ -249,7 +249,7 @@ class TokenCalls:
     ) -> Signed:
         if workspace is None:
             return Signed.ABSENT
-        secret = callback_secrets.secret_of(self._services.vault, workspace)
+        secret = callback_secrets.secret_of(self._runtime.vault, workspace)
         if secret is None:
             return Signed.ABSENT  # whatever it says, it cannot be checked
         return callback_signatures.weigh(secret, headers, b"", now=now)

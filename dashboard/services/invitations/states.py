@@ -14,7 +14,7 @@ from dashboard.models.invitation import Invitation, InvitationState
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
 from dashboard.services.audit import Actor
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 
 USABLE = frozenset(
     {
@@ -165,13 +165,13 @@ def expire(session: Session, *, now: datetime) -> int:
     return cast("CursorResult[object]", done).rowcount
 
 
-def note_expired(services: Services) -> int:
+def note_expired(runtime: Runtime) -> int:
     """Note those that ran out: the worker's chore; commits. Return how many."""
-    now = services.clock.now()
-    with services.database.reading() as session:
+    now = runtime.clock.now()
+    with runtime.database.reading() as session:
         if not any_overdue(session, now=now):
             return 0
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         return expire(session, now=now)
 
 

@@ -18,7 +18,7 @@ from dashboard.services.audit import Actor
 from dashboard.services.marketplace import console
 from dashboard.services.marketplace.console import Console
 from dashboard.services.marketplace.subscription_states import State
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps
 
 MOST_USERS = 200
@@ -92,7 +92,7 @@ def subscribers(session: Session, app: ZoomApp) -> Sequence[Subscriber]:
     return list(dict.fromkeys(found))
 
 
-def begin(services: Services, zoom_app_id: UUID) -> Job:
+def begin(runtime: Runtime, zoom_app_id: UUID) -> Job:
     """Gather a talk's facts and keep others from talking meanwhile; commits.
 
     Raises:
@@ -100,9 +100,9 @@ def begin(services: Services, zoom_app_id: UUID) -> Job:
         ConflictError: Nothing can be asked yet, or somebody is asking; the sentence
             says what to do.
     """
-    with services.database.reading() as session:
-        job = _open(services, session, zoom_app_id)
-    now = services.clock.now()
+    with runtime.database.reading() as session:
+        job = _open(runtime, session, zoom_app_id)
+    now = runtime.clock.now()
     free = or_(
         col(ZoomApp.subscription_state) != State.ASKING,
         col(ZoomApp.subscription_checked_at) < now - _ASKING_LASTS,
@@ -112,7 +112,7 @@ def begin(services: Services, zoom_app_id: UUID) -> Job:
         .where(col(ZoomApp.id) == zoom_app_id, free)
         .values(subscription_state=State.ASKING, subscription_checked_at=now)
     )
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         if session.exec(claim).rowcount == 0:
             raise ConflictError(
                 "Zoom is being asked about this subscription already, so this was not "
@@ -122,7 +122,7 @@ def begin(services: Services, zoom_app_id: UUID) -> Job:
 
 
 def end(  # noqa: PLR0913 - what is kept, all named
-    services: Services,
+    runtime: Runtime,
     job: Job,
     *,
     state: State,
@@ -132,8 +132,8 @@ def end(  # noqa: PLR0913 - what is kept, all named
     actor: Actor,
 ) -> None:
     """Keep what came of a talk, with its audit entry; commits."""
-    now = services.clock.now()
-    with services.database.writing() as session:
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
         app = apps.get(session, job.zoom_app_id)
         app.subscription_id = subscription_id
         app.subscription_state, app.subscription_reason = state, reason[:300]
@@ -151,13 +151,13 @@ def _known(app: ZoomApp) -> State:
     return State.UNREACHABLE if state is State.ASKING else state
 
 
-def _open(services: Services, session: Session, zoom_app_id: UUID) -> Job:
+def _open(runtime: Runtime, session: Session, zoom_app_id: UUID) -> Job:
     app = apps.get(session, zoom_app_id)
     here = console.gather(
         session,
         zoom_app_id,
-        settings=services.settings,
-        public_url=services.public_url,
+        settings=runtime.settings,
+        public_url=runtime.public_url,
     )
     what = wanted(here)
     if what is None:
@@ -180,7 +180,7 @@ def _open(services: Services, session: Session, zoom_app_id: UUID) -> Job:
         name=app.name,
         environment=app.environment,
         client_id=app.client_id,
-        client_secret=apps.client_secret(services.vault, app),
+        client_secret=apps.client_secret(runtime.vault, app),
         client_secret_set_at=app.client_secret_set_at,
         wanted=what,
         subscribers=who,

@@ -25,7 +25,7 @@ from dashboard.services.marketplace.console import Console, Trouble
 from dashboard.services.marketplace.subscription_calls import Talk
 from dashboard.services.marketplace.subscription_jobs import Job
 from dashboard.services.marketplace.subscription_states import Found, Row, State
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps, credential_checks
 from dashboard.services.zoom_apps.apps import Proof
 from dashboard.settings import Settings
@@ -98,7 +98,7 @@ def page(
     )
 
 
-def look(services: Services, zoom_app_id: UUID, *, actor: Actor) -> Seen:
+def look(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> Seen:
     """Read back what Zoom has and compare; commits what was seen.
 
     A subscription with our webhook URL that was made by API is taken as ours.
@@ -107,41 +107,41 @@ def look(services: Services, zoom_app_id: UUID, *, actor: Actor) -> Seen:
         NotFoundError: There is no such zoom app.
         ConflictError: Nothing can be asked yet, or somebody is asking.
     """
-    return _talk(services, zoom_app_id, Talk.look, act="read", actor=actor)
+    return _talk(runtime, zoom_app_id, Talk.look, act="read", actor=actor)
 
 
-def create(services: Services, zoom_app_id: UUID, *, actor: Actor) -> Seen:
+def create(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> Seen:
     """Make the subscription unless Zoom has one with our URL; commits.
 
     Raises:
         NotFoundError: There is no such zoom app.
         ConflictError: Nothing can be asked yet, or somebody is asking.
     """
-    return _talk(services, zoom_app_id, Talk.create, act="created", actor=actor)
+    return _talk(runtime, zoom_app_id, Talk.create, act="created", actor=actor)
 
 
-def mend(services: Services, zoom_app_id: UUID, *, actor: Actor) -> Seen:
+def mend(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> Seen:
     """Make the subscription what it should be, in place or anew; commits.
 
     Raises:
         NotFoundError: There is no such zoom app.
         ConflictError: Nothing can be asked yet, or somebody is asking.
     """
-    return _talk(services, zoom_app_id, Talk.mend, act="mended", actor=actor)
+    return _talk(runtime, zoom_app_id, Talk.mend, act="mended", actor=actor)
 
 
 def _talk(
-    services: Services,
+    runtime: Runtime,
     zoom_app_id: UUID,
     work: Callable[[Talk], Found],
     *,
     act: str,
     actor: Actor,
 ) -> Seen:
-    job = subscription_jobs.begin(services, zoom_app_id)
-    seen, subscription_id = _ask(services, job, work)
+    job = subscription_jobs.begin(runtime, zoom_app_id)
+    seen, subscription_id = _ask(runtime, job, work)
     subscription_jobs.end(
-        services,
+        runtime,
         job,
         state=seen.state,
         reason=seen.reason,
@@ -153,15 +153,15 @@ def _talk(
 
 
 def _ask(
-    services: Services, job: Job, work: Callable[[Talk], Found]
+    runtime: Runtime, job: Job, work: Callable[[Talk], Found]
 ) -> tuple[Seen, str | None]:
     """Do the work; return what came of it, and the id that is ours from now on."""
     nothing = subscription_states.expected(job.wanted)
-    token = _own_token(services, job)
+    token = _own_token(runtime, job)
     if isinstance(token, UpstreamError):
         state, reason = subscription_states.refused_token(token)
         return Seen(state=state, reason=reason, rows=nothing), job.subscription_id
-    talk = Talk(services.zoom_subscriptions, job, token)
+    talk = Talk(runtime.zoom_subscriptions, job, token)
     try:
         found = work(talk)
     except UpstreamError as error:
@@ -178,26 +178,26 @@ def _ask(
     return seen, talk.subscription_id
 
 
-def _own_token(services: Services, job: Job) -> SecretStr | UpstreamError:
+def _own_token(runtime: Runtime, job: Job) -> SecretStr | UpstreamError:
     """Ask for the app's own token; what Zoom says is evidence of the pair as well."""
     try:
-        token = services.zoom_oauth.app_token(
+        token = runtime.zoom_oauth.app_token(
             client_id=job.client_id, client_secret=job.client_secret
         )
     except UpstreamError as error:
         if error.code == "invalid_client":
             where = credential_checks.where_to_look(job.environment)
-            _remember(services, job, Verdict.WRONG, where)
+            _remember(runtime, job, Verdict.WRONG, where)
         return error
     gave = "Zoom gave the app a token of its own for client ID and client secret."
-    _remember(services, job, Verdict.RIGHT, gave)
+    _remember(runtime, job, Verdict.RIGHT, gave)
     return token.access_token
 
 
-def _remember(services: Services, job: Job, verdict: Verdict, reason: str) -> None:
-    proof = Proof(verdict=verdict, reason=reason, at=services.clock.now())
+def _remember(runtime: Runtime, job: Job, verdict: Verdict, reason: str) -> None:
+    proof = Proof(verdict=verdict, reason=reason, at=runtime.clock.now())
     credential_checks.remember(
-        services,
+        runtime,
         job.zoom_app_id,
         proof,
         of_secret_set_at=job.client_secret_set_at,

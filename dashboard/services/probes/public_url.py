@@ -26,7 +26,7 @@ from dashboard.services import urls
 from dashboard.services.probes import public_url_findings
 from dashboard.services.receiver import challenges
 from dashboard.services.receiver.challenges import PROBE_PREFIX, Seen
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.validation import evidence
 from dashboard.services.zoom_apps import apps
 from dashboard.settings import Settings, public_url_doubt, public_url_trouble
@@ -44,13 +44,13 @@ class _Job:
     secret: SecretStr
 
 
-def probe(services: Services, zoom_app_id: UUID, *, pause: Pause = time.sleep) -> Seen:
+def probe(runtime: Runtime, zoom_app_id: UUID, *, pause: Pause = time.sleep) -> Seen:
     """Put a signed challenge to our own public URL and keep what came; commits.
 
     Takes 3 s at most, and a second more when this dashboard itself refused it.
 
     Args:
-        services: All of them.
+        runtime: All of them.
         zoom_app_id: Of the app.
         pause: Waits so many seconds between two looks for our own refusal.
 
@@ -58,16 +58,16 @@ def probe(services: Services, zoom_app_id: UUID, *, pause: Pause = time.sleep) -
         NotFoundError: There is no such zoom app.
         ConflictError: Zoom posts to Recall itself (routing direct).
     """
-    seen = ask(services, zoom_app_id, pause=pause)
-    with services.database.writing() as session:
-        keep(session, zoom_app_id, seen, at=services.clock.now())
+    seen = ask(runtime, zoom_app_id, pause=pause)
+    with runtime.database.writing() as session:
+        keep(session, zoom_app_id, seen, at=runtime.clock.now())
     return seen
 
 
-def ask(services: Services, zoom_app_id: UUID, *, pause: Pause = time.sleep) -> Seen:
+def ask(runtime: Runtime, zoom_app_id: UUID, *, pause: Pause = time.sleep) -> Seen:
     """As `probe`, but keep nothing."""
-    job = _open(services, zoom_app_id)
-    asked = challenges.make(job.secret, now=services.clock.now(), prefix=PROBE_PREFIX)
+    job = _open(runtime, zoom_app_id)
+    asked = challenges.make(job.secret, now=runtime.clock.now(), prefix=PROBE_PREFIX)
     # Begins as Zoom's does, for whoever judges by that; the rest finds our refusal.
     user_agent = f"Zoom Marketplace/1.0a (dashboard probe {secrets.token_hex(8)})"
     answer = public_url.challenge(
@@ -79,16 +79,16 @@ def ask(services: Services, zoom_app_id: UUID, *, pause: Pause = time.sleep) -> 
     )
     seen = public_url_findings.judge(asked, answer, url=job.url)
     if _is_worth_looking(answer):
-        refusal = _refusal(services, zoom_app_id, user_agent, pause)
+        refusal = _refusal(runtime, zoom_app_id, user_agent, pause)
         if refusal is not None:
             seen = public_url_findings.refused_here(refusal.cause, refusal.detail)
         elif answer.status == HTTPStatus.UNAUTHORIZED:
             seen = public_url_findings.refused_elsewhere()
     return public_url_findings.with_address(
         seen,
-        trouble=public_url_trouble(services.public_url),
-        doubt=public_url_doubt(services.public_url),
-        is_real_zoom=_is_real_zoom(services.settings),
+        trouble=public_url_trouble(runtime.public_url),
+        doubt=public_url_doubt(runtime.public_url),
+        is_real_zoom=_is_real_zoom(runtime.settings),
     )
 
 
@@ -105,16 +105,16 @@ def keep(session: Session, zoom_app_id: UUID, seen: Seen, *, at: datetime) -> No
     )
 
 
-def _open(services: Services, zoom_app_id: UUID) -> _Job:
-    with services.database.reading() as session:
+def _open(runtime: Runtime, zoom_app_id: UUID) -> _Job:
+    with runtime.database.reading() as session:
         zoom_app = apps.get(session, zoom_app_id)
         if zoom_app.routing is not Routing.RELAY:
             raise ConflictError(
                 "Zoom posts to Recall itself: nothing is expected here."
             )
         return _Job(
-            url=urls.webhook_url(services.public_url, zoom_app_id),
-            secret=apps.secret_token(services.vault, zoom_app),
+            url=urls.webhook_url(runtime.public_url, zoom_app_id),
+            secret=apps.secret_token(runtime.vault, zoom_app),
         )
 
 
@@ -125,10 +125,10 @@ def _is_worth_looking(answer: OwnAnswer) -> bool:
 
 
 def _refusal(
-    services: Services, zoom_app_id: UUID, user_agent: str, pause: Pause
+    runtime: Runtime, zoom_app_id: UUID, user_agent: str, pause: Pause
 ) -> Refusal | None:
     """Find our own refusal; another process may write it within the second."""
-    services.intake.flush()
+    runtime.intake.flush()
     query = (
         select(Refusal)
         .where(
@@ -141,7 +141,7 @@ def _refusal(
     for number in range(_LOOKS):
         if number:
             pause(_PAUSE_S)
-        with services.database.reading() as session:
+        with runtime.database.reading() as session:
             found = session.exec(query).first()
         if found is not None:
             return found

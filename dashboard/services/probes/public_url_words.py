@@ -1,6 +1,6 @@
 """The sentences about a challenge to our own public URL that was not answered rightly.
 
-Each says what was seen and who mends it. For `services.probes.public_url_findings`.
+Each says what was seen and who mends it. For `runtime.probes.public_url_findings`.
 """
 
 from dashboard.clients.public_url import Trouble

@@ -27,7 +27,7 @@ from dashboard.services.probes.recall_record import Read
 from dashboard.services.recall import workspaces
 from dashboard.services.receiver import challenges
 from dashboard.services.receiver.challenges import Seen
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.validation import evidence, schedule
 from dashboard.services.zoom_apps import apps
 
@@ -65,16 +65,14 @@ class _Job:
     recall: Recall
 
 
-def probe(
-    services: Services, zoom_app_id: UUID, *, pause: Pause = time.sleep
-) -> Probed:
+def probe(runtime: Runtime, zoom_app_id: UUID, *, pause: Pause = time.sleep) -> Probed:
     """Put both challenges that make sense, and keep what came; commits.
 
     To our own public URL unless Zoom posts to Recall itself, and to Recall if the app
     is there.
 
     Args:
-        services: All of them.
+        runtime: All of them.
         zoom_app_id: Of the app.
         pause: Waits so many seconds between two looks.
 
@@ -82,27 +80,27 @@ def probe(
         NotFoundError: There is no such zoom app.
         ConflictError: Neither makes sense: routing direct, and not in Recall yet.
     """
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         zoom_app = apps.get(session, zoom_app_id)
         is_relay = zoom_app.routing is Routing.RELAY
         is_in_recall = zoom_app.recall_app_id is not None
     if not is_relay and not is_in_recall:
         raise ConflictError("This zoom app is not in Recall yet.")
     probed = Probed(
-        outside=outside.probe(services, zoom_app_id, pause=pause) if is_relay else None,
-        recall=probe_recall(services, zoom_app_id, pause=pause)
+        outside=outside.probe(runtime, zoom_app_id, pause=pause) if is_relay else None,
+        recall=probe_recall(runtime, zoom_app_id, pause=pause)
         if is_in_recall
         else None,
     )
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         schedule.probed(
-            session, zoom_app_id, is_good=probed.is_good, now=services.clock.now()
+            session, zoom_app_id, is_good=probed.is_good, now=runtime.clock.now()
         )
     return probed
 
 
 def probe_recall(
-    services: Services, zoom_app_id: UUID, *, pause: Pause = time.sleep
+    runtime: Runtime, zoom_app_id: UUID, *, pause: Pause = time.sleep
 ) -> Seen:
     """Put a signed challenge to Recall's webhook URL and keep what came; commits.
 
@@ -111,7 +109,7 @@ def probe_recall(
     never raised: a failure is evidence too.
 
     Args:
-        services: All of them.
+        runtime: All of them.
         zoom_app_id: Of the app.
         pause: Waits so many seconds between two looks at Recall's record.
 
@@ -119,24 +117,24 @@ def probe_recall(
         NotFoundError: There is no such zoom app.
         ConflictError: It is not in Recall yet.
     """
-    job = _open(services, zoom_app_id)
+    job = _open(runtime, zoom_app_id)
     before = recall_record.read(job.recall, job.recall_app_id)
-    with services.database.writing() as session:
-        now = services.clock.now()
+    with runtime.database.writing() as session:
+        now = runtime.clock.now()
         recall_record.keep(session, zoom_app_id, before.seen, at=now)
     answers = _ask(job, now=now, before=before.seen, pause=pause)
-    with services.database.writing() as session:
-        keep(session, zoom_app_id, answers, at=services.clock.now())
+    with runtime.database.writing() as session:
+        keep(session, zoom_app_id, answers, at=runtime.clock.now())
     return answers.challenge
 
 
 def ask(
-    services: Services, zoom_app_id: UUID, *, before: Seen, pause: Pause = time.sleep
+    runtime: Runtime, zoom_app_id: UUID, *, before: Seen, pause: Pause = time.sleep
 ) -> Answers:
     """As `probe_recall`, but keep nothing.
 
     Args:
-        services: All of them.
+        runtime: All of them.
         zoom_app_id: Of the app.
         before: What Recall's record said just before.
         pause: Waits so many seconds between two looks at Recall's record.
@@ -145,8 +143,8 @@ def ask(
         NotFoundError: There is no such zoom app.
         ConflictError: It is not in Recall yet.
     """
-    job = _open(services, zoom_app_id)
-    return _ask(job, now=services.clock.now(), before=before, pause=pause)
+    job = _open(runtime, zoom_app_id)
+    return _ask(job, now=runtime.clock.now(), before=before, pause=pause)
 
 
 def keep(
@@ -166,9 +164,9 @@ def keep(
     recall_record.keep(session, zoom_app_id, answers.record.seen, at=at)
 
 
-def _open(services: Services, zoom_app_id: UUID) -> _Job:
-    vault = services.vault
-    with services.database.reading() as session:
+def _open(runtime: Runtime, zoom_app_id: UUID) -> _Job:
+    vault = runtime.vault
+    with runtime.database.reading() as session:
         zoom_app = apps.get(session, zoom_app_id)
         if zoom_app.recall_app_id is None or zoom_app.workspace_id is None:
             raise ConflictError("This zoom app is not in Recall yet.")
@@ -176,9 +174,9 @@ def _open(services: Services, zoom_app_id: UUID) -> _Job:
         key = workspaces.api_key(vault, workspace)
         return _Job(
             recall_app_id=zoom_app.recall_app_id,
-            base_url=urls.recall_base_url(services.settings, workspace.region),
+            base_url=urls.recall_base_url(runtime.settings, workspace.region),
             secret=apps.secret_token(vault, zoom_app),
-            recall=services.recall(workspace.region, key),
+            recall=runtime.recall(workspace.region, key),
         )
 
 

@@ -27,7 +27,7 @@ from dashboard.services.probes import (
 from dashboard.services.probes.public_url import Pause
 from dashboard.services.recall import workspaces
 from dashboard.services.receiver.challenges import Seen
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.validation import evidence, schedule
 from dashboard.services.validation.evidence import State
 from dashboard.services.validation.schedule import Taken
@@ -67,7 +67,7 @@ class Look:
     """One claimed look.
 
     Args:
-        services: All of them.
+        runtime: All of them.
         taken: The claim.
         pause: Waits so many seconds between two looks at one thing.
         is_over: Set when nothing may be written any more.
@@ -75,13 +75,13 @@ class Look:
 
     def __init__(
         self,
-        services: Services,
+        runtime: Runtime,
         taken: Taken,
         *,
         pause: Pause,
         is_over: threading.Event,
     ) -> None:
-        self._services = services
+        self._runtime = runtime
         self._taken = taken
         self._pause = pause
         self._is_over = is_over
@@ -93,7 +93,7 @@ class Look:
         Raises:
             DashboardError: The database, the vault or the app is not as it should be.
         """
-        subject = _open(self._services, self._taken)
+        subject = _open(self._runtime, self._taken)
         steps = self._steps(subject)
         for number, step in enumerate(steps, 1):
             change = step(subject)
@@ -118,7 +118,7 @@ class Look:
         """Write down what a step found; False when the claim is lost."""
         if self._is_over.is_set():
             return False
-        with self._services.database.writing() as session:
+        with self._runtime.database.writing() as session:
             row = schedule.held(session, self._taken)
             if row is None:
                 return False
@@ -129,7 +129,7 @@ class Look:
         return True
 
     def _now(self) -> datetime:
-        return self._services.clock.now()
+        return self._runtime.clock.now()
 
     def _rest(self, _: _Subject) -> Change:
         """Not in Recall: nothing is asked."""
@@ -164,11 +164,11 @@ class Look:
         ours, answers = None, None
         if subject.is_relay:
             ours = public_url.ask(
-                self._services, self._taken.zoom_app_id, pause=self._pause
+                self._runtime, self._taken.zoom_app_id, pause=self._pause
             )
         if self._record is not None and not self._is_over.is_set():
             answers = recall_webhook.ask(
-                self._services,
+                self._runtime,
                 self._taken.zoom_app_id,
                 before=self._record,
                 pause=self._pause,
@@ -217,9 +217,9 @@ def _next_poll(row: Watch, now: datetime, is_settled: bool) -> timedelta:  # noq
     return min(every * (1 << min(row.failures, 10)), longest)
 
 
-def _open(services: Services, taken: Taken) -> _Subject:
-    vault = services.vault
-    with services.database.reading() as session:
+def _open(runtime: Runtime, taken: Taken) -> _Subject:
+    vault = runtime.vault
+    with runtime.database.reading() as session:
         app = apps.get(session, taken.zoom_app_id)
         secrets = [each.secret for each in apps.secret_tokens(vault, app)]
         secrets.append(apps.client_secret(vault, app))
@@ -228,7 +228,7 @@ def _open(services: Services, taken: Taken) -> _Subject:
             workspace = workspaces.get(session, app.workspace_id)
             key = workspaces.api_key(vault, workspace)
             secrets.append(key)
-            recall = services.recall(workspace.region, key)
+            recall = runtime.recall(workspace.region, key)
         return _Subject(
             is_relay=app.routing is Routing.RELAY,
             recall=recall,

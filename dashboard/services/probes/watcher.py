@@ -2,7 +2,7 @@
 
 A chore of the worker: a few apps at a time, each in a thread of its own, so that a
 Recall that hangs delays neither the others nor the chores behind this one. See
-`services.validation.schedule` for when, and `services.probes.rounds` for what.
+`runtime.validation.schedule` for when, and `runtime.probes.rounds` for what.
 """
 
 import threading
@@ -13,10 +13,10 @@ from dashboard.clients.recall.operations import Operation
 from dashboard.services.probes.public_url import Pause
 from dashboard.services.probes.rounds import Look
 from dashboard.services.recall import budgets
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.validation import schedule
 from dashboard.services.validation.schedule import Taken, hasten, watched
-from dashboard.threads import Hands
+from dashboard.threads import WorkerThreads
 
 __all__ = ["Lookout", "hasten", "look_around", "watched"]
 
@@ -26,64 +26,66 @@ _PATIENCE_S = 1.0
 _LONG_S = 120.0
 
 
-def look_around(services: Services, *, pause: Pause = time.sleep) -> int:
+def look_around(runtime: Runtime, *, pause: Pause = time.sleep) -> int:
     """Look at everything that is due, to the end; return at how many apps. Commits.
 
     Args:
-        services: All of them.
+        runtime: All of them.
         pause: Waits so many seconds between two looks at one thing.
     """
-    return Lookout(services, patience_s=_LONG_S, pause=pause)()
+    return Lookout(runtime, patience_s=_LONG_S, pause=pause)()
 
 
 class Lookout:
     """Begins the looks that are due, and does not wait long for their end.
 
     Args:
-        services: Its calls to Recall yield to people.
+        runtime: Its calls to Recall yield to people.
         patience_s: How long a call waits for the looks it began, in seconds.
         pause: Waits so many seconds between two looks at one thing.
     """
 
     def __init__(
         self,
-        services: Services,
+        runtime: Runtime,
         *,
         patience_s: float = _PATIENCE_S,
         pause: Pause = time.sleep,
     ) -> None:
-        self._services = services.in_background()
+        self._runtime = runtime.in_background()
         self._patience_s = patience_s
         self._pause = pause
-        self._hands = Hands[UUID | None]("watch", at_once=_AT_ONCE)
+        self._threads = WorkerThreads[UUID | None]("watch", at_once=_AT_ONCE)
 
     def __call__(self) -> int:
         """Begin what is due and there is room for; return how many looks."""
-        room = self._hands.room
+        room = self._threads.room
         if not room:
             return 0
-        now = self._services.clock.now()
-        database = self._services.database
+        now = self._runtime.clock.now()
+        database = self._runtime.database
         with database.reading() as session:
             spared = budgets.without_room(session, [Operation.APPS_RETRIEVE], now=now)
         taken = schedule.take(
             database,
             now=now,
             limit=room,
-            busy=self._hands.counts(),
+            busy=self._threads.counts(),
             a_workspace=_A_WORKSPACE,
             spared=spared,
         )
         threads = [self._begin(each) for each in taken]
-        self._hands.wait(self._patience_s, threads)
+        self._threads.wait(self._patience_s, threads)
         return len(threads)
 
     def close(self) -> None:
         """Begin no more; what is under way writes nothing down any more."""
-        self._hands.close()
+        self._threads.close()
 
     def _begin(self, taken: Taken) -> threading.Thread:
         look = Look(
-            self._services, taken, pause=self._pause, is_over=self._hands.is_over
+            self._runtime, taken, pause=self._pause, is_over=self._threads.is_over
         )
-        return self._hands.begin(taken.workspace_id, look.run, about=taken.zoom_app_id)
+        return self._threads.begin(
+            taken.workspace_id, look.run, about=taken.zoom_app_id
+        )

@@ -22,7 +22,7 @@ from dashboard.errors import StorageError, UpstreamError
 from dashboard.models.workspace import Workspace
 from dashboard.services.recall import budget_counts, budget_words
 from dashboard.services.recall.budget_counts import Use
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.vault import fingerprint
 
 _BACKGROUND_SHARE = 0.6
@@ -185,15 +185,15 @@ class WorkspaceGate:
 class Sweeper:
     """The worker's chore: once a minute forgets what nobody counts any more."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
         self._swept_at: datetime | None = None
 
     def __call__(self) -> int:
         """Delete slots and pauses that are over; return how many. Commits."""
-        now = self._services.clock.now()
+        now = self._runtime.clock.now()
         if self._swept_at and abs(now - self._swept_at) < _SWEEP_EVERY:
             return 0
         self._swept_at = now
-        with self._services.database.writing_fast() as connection:
+        with self._runtime.database.writing_fast() as connection:
             return budget_counts.sweep(connection, now=now)

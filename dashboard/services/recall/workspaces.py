@@ -23,7 +23,7 @@ from dashboard.services.audit import Actor
 from dashboard.services.recall import callback_secrets
 from dashboard.services.recall.callback_secrets import Signing
 from dashboard.services.relay import holds
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.vault import Vault, fingerprint
 
 __all__ = [
@@ -78,7 +78,7 @@ class Entered:
     trimmed: Sequence[str] = ()
 
 
-def create(services: Services, values: NewWorkspace, *, actor: Actor) -> Entered:
+def create(runtime: Runtime, values: NewWorkspace, *, actor: Actor) -> Entered:
     """Check the key at Recall and save the workspace; commits.
 
     Raises:
@@ -86,13 +86,13 @@ def create(services: Services, values: NewWorkspace, *, actor: Actor) -> Entered
         ConflictError: The same key of the same region is here already.
     """
     values, trimmed = _tidy(values)
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         _require_new(session, values.region, values.api_key)
-    answer = check_key(services, values.region, values.api_key)
+    answer = check_key(runtime, values.region, values.api_key)
     _require_not_wrong(answer)
-    now, vault = services.clock.now(), services.vault
+    now, vault = runtime.clock.now(), runtime.vault
     workspace_id = uuid4()
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         _require_new(session, values.region, values.api_key)
         workspace = Workspace(
             id=workspace_id,
@@ -115,7 +115,7 @@ def create(services: Services, values: NewWorkspace, *, actor: Actor) -> Entered
 
 
 def change(  # noqa: PLR0913 - what a form has, all named
-    services: Services,
+    runtime: Runtime,
     workspace_id: UUID,
     *,
     name: str,
@@ -132,7 +132,7 @@ def change(  # noqa: PLR0913 - what a form has, all named
         ConflictError: The new key is another workspace's.
         NotFoundError: There is no such workspace.
     """
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         region = get(session, workspace_id).region
     given = api_key or SecretStr("unchanged")
     values, trimmed = _tidy(NewWorkspace(name=name, region=region, api_key=given))
@@ -141,12 +141,12 @@ def change(  # noqa: PLR0913 - what a form has, all named
         trimmed += ["verification secret"] if was_trimmed else []
     answer = KeyAnswer(verdict=Verdict.UNKNOWN, reason="")
     if api_key is not None:
-        with services.database.reading() as session:
+        with runtime.database.reading() as session:
             _require_new(session, region, values.api_key, but=workspace_id)
-        answer = check_key(services, region, values.api_key)
+        answer = check_key(runtime, region, values.api_key)
         _require_not_wrong(answer)
-    now, vault = services.clock.now(), services.vault
-    with services.database.writing() as session:
+    now, vault = runtime.clock.now(), runtime.vault
+    with runtime.database.writing() as session:
         workspace = get(session, workspace_id)
         workspace.name = values.name
         if api_key is not None:
@@ -165,7 +165,7 @@ def change(  # noqa: PLR0913 - what a form has, all named
     return Entered(workspace_id=workspace_id, answer=answer, trimmed=trimmed)
 
 
-def check_again(services: Services, workspace_id: UUID) -> KeyAnswer:
+def check_again(runtime: Runtime, workspace_id: UUID) -> KeyAnswer:
     """Ask Recall about the stored key again and keep the answer; commits.
 
     Not being able to ask leaves an earlier answer as it was.
@@ -173,28 +173,28 @@ def check_again(services: Services, workspace_id: UUID) -> KeyAnswer:
     Raises:
         NotFoundError: There is no such workspace.
     """
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         workspace = get(session, workspace_id)
         region, seen_at = workspace.region, workspace.api_key_set_at
-        key = api_key(services.vault, workspace)
-    answer = check_key(services, region, key)
-    with services.database.writing() as session:
+        key = api_key(runtime.vault, workspace)
+    answer = check_key(runtime, region, key)
+    with runtime.database.writing() as session:
         workspace = get(session, workspace_id)
         is_news = answer.verdict is not Verdict.UNKNOWN or workspace.checked_at is None
         if is_news and workspace.api_key_set_at == seen_at:
-            _note(workspace, answer, services.clock.now())
+            _note(workspace, answer, runtime.clock.now())
             session.add(workspace)
     return answer
 
 
-def check_key(services: Services, region: str, key: SecretStr) -> KeyAnswer:
+def check_key(runtime: Runtime, region: str, key: SecretStr) -> KeyAnswer:
     """Ask Recall whether it takes this key in this region, by listing nothing much.
 
     Never raises: not being able to ask is an answer of its own. Keys are good in one
     region only, and elsewhere answered 401 (contracts/recall.md 1.1).
     """
     try:
-        services.recall(region, key).check_key()
+        runtime.recall(region, key).check_key()
     except UpstreamError as error:
         if error.status == _WRONG_KEY:
             return KeyAnswer(
@@ -249,9 +249,9 @@ def api_key(vault: Vault, workspace: Workspace) -> SecretStr:
     )
 
 
-def client(services: Services, workspace: Workspace) -> Recall:
+def client(runtime: Runtime, workspace: Workspace) -> Recall:
     """Return a client with the workspace's key; connections are shared."""
-    return services.recall(workspace.region, api_key(services.vault, workspace))
+    return runtime.recall(workspace.region, api_key(runtime.vault, workspace))
 
 
 def _tidy(values: NewWorkspace) -> tuple[NewWorkspace, list[str]]:
@@ -300,9 +300,7 @@ def _seal(vault: Vault, workspace_id: UUID, value: SecretStr) -> bytes:
     return vault.seal_text(value, table="workspace", column="api_key", row=workspace_id)
 
 
-def recall_of(
-    services: Services, session: Session, app: ZoomApp
-) -> tuple[Recall, UUID]:
+def recall_of(runtime: Runtime, session: Session, app: ZoomApp) -> tuple[Recall, UUID]:
     """Return the client of the app's workspace and the app's id in Recall.
 
     Raises:
@@ -311,5 +309,5 @@ def recall_of(
     if app.workspace_id is None or app.recall_app_id is None:
         raise ConflictError(f"{app.name} is not in Recall yet.")
     workspace = session.get_one(Workspace, app.workspace_id)
-    key = api_key(services.vault, workspace)
-    return services.recall(workspace.region, key), app.recall_app_id
+    key = api_key(runtime.vault, workspace)
+    return runtime.recall(workspace.region, key), app.recall_app_id

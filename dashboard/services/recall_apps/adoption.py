@@ -21,7 +21,7 @@ from dashboard.models.zoom_app import (
 from dashboard.services.audit import Actor
 from dashboard.services.recall import workspaces
 from dashboard.services.recall_apps import creation
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps, credential_checks
 from dashboard.services.zoom_apps.credential_checks import Entered, WrongPairError
 from dashboard.services.zoom_apps.credentials import NewZoomApp
@@ -54,7 +54,7 @@ class TakenOver:
 
 
 def look_at(
-    services: Services, workspace_id: UUID, recall_app_id: UUID
+    runtime: Runtime, workspace_id: UUID, recall_app_id: UUID
 ) -> RecallAppSecrets:
     """Return one app of Recall; its secrets are for `take_over` alone.
 
@@ -62,13 +62,13 @@ def look_at(
         NotFoundError: There is no such workspace.
         UpstreamError: Recall refused or did not answer; 404 means it has no such app.
     """
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         workspace = workspaces.get(session, workspace_id)
-    return workspaces.client(services, workspace).get_app_secrets(recall_app_id)
+    return workspaces.client(runtime, workspace).get_app_secrets(recall_app_id)
 
 
 def take_over(
-    services: Services,
+    runtime: Runtime,
     workspace_id: UUID,
     recall_app_id: UUID,
     values: TakeOver,
@@ -88,14 +88,14 @@ def take_over(
         ConflictError: A zoom app with its client ID is here, or its kind is not known.
         UpstreamError: Recall could not be asked; nothing was stored.
     """
-    there = look_at(services, workspace_id, recall_app_id)
-    with services.database.reading() as session:
+    there = look_at(runtime, workspace_id, recall_app_id)
+    with runtime.database.reading() as session:
         own = apps.find_by_client_id(session, there.client_id)
     if own is not None:
-        return _join(services, own, workspace_id, recall_app_id, actor)
+        return _join(runtime, own, workspace_id, recall_app_id, actor)
     try:
         entered = credential_checks.create(
-            services, _merged(there, values, workspace_id), actor=actor
+            runtime, _merged(there, values, workspace_id), actor=actor
         )
     except WrongPairError:
         if values.client_secret is None:
@@ -106,12 +106,12 @@ def take_over(
             ) from None
         raise
     except ConflictError:  # pressed twice, perhaps
-        with services.database.reading() as session:
+        with runtime.database.reading() as session:
             own = apps.find_by_client_id(session, there.client_id)
         if own is None:
             raise
-        return _join(services, own, workspace_id, recall_app_id, actor)
-    error = _adopt(services, entered.zoom_app_id, workspace_id, recall_app_id, actor)
+        return _join(runtime, own, workspace_id, recall_app_id, actor)
+    error = _adopt(runtime, entered.zoom_app_id, workspace_id, recall_app_id, actor)
     return TakenOver(zoom_app_id=entered.zoom_app_id, entered=entered, error=error)
 
 
@@ -155,7 +155,7 @@ def _merged(
 
 
 def _join(
-    services: Services,
+    runtime: Runtime,
     own: ZoomApp,
     workspace_id: UUID,
     recall_app_id: UUID,
@@ -179,12 +179,12 @@ def _join(
             f"{name} has this client ID and is here already, without its Recall app. "
             "Press Create in Recall on its page: it finds this one and offers it."
         )
-    error = _adopt(services, own.id, workspace_id, recall_app_id, actor)
+    error = _adopt(runtime, own.id, workspace_id, recall_app_id, actor)
     return TakenOver(zoom_app_id=own.id, error=error)
 
 
 def _adopt(
-    services: Services,
+    runtime: Runtime,
     zoom_app_id: UUID,
     workspace_id: UUID,
     recall_app_id: UUID,
@@ -192,7 +192,7 @@ def _adopt(
 ) -> str:
     """Bring the two together; return why that failed, or ""."""
     try:
-        creation.adopt(services, zoom_app_id, workspace_id, recall_app_id, actor=actor)
+        creation.adopt(runtime, zoom_app_id, workspace_id, recall_app_id, actor=actor)
     except (ConflictError, UpstreamError) as error:
         return str(error)
     return ""

@@ -18,7 +18,7 @@ from dashboard.services.audit import Actor
 from dashboard.services.recall_apps import creation_steps
 from dashboard.services.recall_apps.creation_steps import CreateResult, Creation, Job
 from dashboard.services.recall_apps.secrets import update_in_recall
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 
 __all__ = [
     "CreateResult",
@@ -38,7 +38,7 @@ _IS_THERE_PERHAPS = 400
 
 
 def create_in_recall(
-    services: Services,
+    runtime: Runtime,
     zoom_app_id: UUID,
     workspace_id: UUID,
     *,
@@ -50,7 +50,7 @@ def create_in_recall(
     May be called again at any time, also by several at once.
 
     Args:
-        services: All of them.
+        runtime: All of them.
         zoom_app_id: The zoom app.
         workspace_id: Where to make it.
         actor: For the audit log.
@@ -62,7 +62,7 @@ def create_in_recall(
         UpstreamError: Recall refused or did not answer; nothing is half-made, and
             the same call may be tried again.
     """
-    job = creation_steps.open_job(services, zoom_app_id, workspace_id)
+    job = creation_steps.open_job(runtime, zoom_app_id, workspace_id)
     if job.recall_app_id is not None:
         return CreateResult(
             outcome=Creation.HERE_ALREADY, recall_app_id=job.recall_app_id
@@ -70,20 +70,20 @@ def create_in_recall(
     there = _look_up(job)
     # What is stored is read after looking: another caller may have stored its key and
     # made what was found.
-    job = creation_steps.open_job(services, zoom_app_id, workspace_id)
+    job = creation_steps.open_job(runtime, zoom_app_id, workspace_id)
     if there and job.create_key is not None:
-        return _settle(services, job, there, actor)
+        return _settle(runtime, job, there, actor)
     if there and job.recall_app_id is None:
         return CreateResult(outcome=Creation.OFFERED, offered=there)
-    key = creation_steps.keep_key(services, job)
+    key = creation_steps.keep_key(runtime, job)
     if key is None:  # somebody else was faster
-        return creation_steps.stored(services, zoom_app_id)
+        return creation_steps.stored(runtime, zoom_app_id)
     try:
         made = _post(job, key, pause)
     except UpstreamError as error:
-        return _after_failure(services, job, key, error, actor)
+        return _after_failure(runtime, job, key, error, actor)
     return creation_steps.store(
-        services,
+        runtime,
         job,
         made,
         outcome=Creation.CREATED,
@@ -93,7 +93,7 @@ def create_in_recall(
 
 
 def adopt(
-    services: Services,
+    runtime: Runtime,
     zoom_app_id: UUID,
     workspace_id: UUID,
     recall_app_id: UUID,
@@ -110,14 +110,14 @@ def adopt(
         ConflictError: It is another app's, of another kind, or another is stored.
         UpstreamError: Recall refused or did not answer; nothing was stored.
     """
-    job = creation_steps.open_job(services, zoom_app_id, workspace_id)
+    job = creation_steps.open_job(runtime, zoom_app_id, workspace_id)
     if job.recall_app_id == recall_app_id:
         return CreateResult(outcome=Creation.HERE_ALREADY, recall_app_id=recall_app_id)
     found = job.recall.get_app(recall_app_id)
     _require_same(job, found)
     creation_steps.send_secrets(job, recall_app_id)
     return creation_steps.store(
-        services, job, found, outcome=Creation.ADOPTED, act="adopted", actor=actor
+        runtime, job, found, outcome=Creation.ADOPTED, act="adopted", actor=actor
     )
 
 
@@ -152,26 +152,26 @@ def _try(job: Job, key: str) -> RecallApp:
 
 
 def _after_failure(
-    services: Services, job: Job, key: str, error: UpstreamError, actor: Actor
+    runtime: Runtime, job: Job, key: str, error: UpstreamError, actor: Actor
 ) -> CreateResult:
     """See what a failed creation left behind; raise the failure if it left nothing."""
     if error.status == _IS_THERE_PERHAPS:
         # Perhaps the refusal says that the client ID is there already.
-        creation_steps.drop_key(services, job, key)
+        creation_steps.drop_key(runtime, job, key)
         there = _look_up(job)
         if there:
             return CreateResult(outcome=Creation.OFFERED, offered=there)
     elif error.status in _FINAL:
-        creation_steps.drop_key(services, job, key)
+        creation_steps.drop_key(runtime, job, key)
     elif error.may_have_happened or error.status == _IN_FLIGHT:
         there = _look_up(job)
         if there:
-            return _settle(services, job, there, actor)
+            return _settle(runtime, job, there, actor)
     raise error
 
 
 def _settle(
-    services: Services, job: Job, there: Sequence[RecallApp], actor: Actor
+    runtime: Runtime, job: Job, there: Sequence[RecallApp], actor: Actor
 ) -> CreateResult:
     """Take what a lost answer made; with several, a person must choose.
 
@@ -181,7 +181,7 @@ def _settle(
         return CreateResult(outcome=Creation.OFFERED, offered=there)
     creation_steps.send_secrets(job, there[0].id)
     return creation_steps.store(
-        services,
+        runtime,
         job,
         there[0],
         outcome=Creation.SETTLED,

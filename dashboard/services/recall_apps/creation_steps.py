@@ -16,7 +16,7 @@ from dashboard.services import audit
 from dashboard.services.audit import Actor
 from dashboard.services.recall import workspaces
 from dashboard.services.relay import holds
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.validation import schedule
 from dashboard.services.zoom_apps import apps, secret_changes
 
@@ -61,15 +61,15 @@ class Job:
     recall: Recall
 
 
-def open_job(services: Services, zoom_app_id: UUID, workspace_id: UUID) -> Job:
+def open_job(runtime: Runtime, zoom_app_id: UUID, workspace_id: UUID) -> Job:
     """Open a zoom app's secrets and a workspace's client.
 
     Raises:
         NotFoundError: No such zoom app or workspace.
         ConflictError: A creation in another workspace is not settled yet.
     """
-    vault = services.vault
-    with services.database.reading() as session:
+    vault = runtime.vault
+    with runtime.database.reading() as session:
         zoom_app = apps.get(session, zoom_app_id)
         workspace = workspaces.get(session, workspace_id)
         if zoom_app.create_key is not None and zoom_app.workspace_id != workspace_id:
@@ -87,16 +87,16 @@ def open_job(services: Services, zoom_app_id: UUID, workspace_id: UUID) -> Job:
             secret_token=apps.secret_token(vault, zoom_app),
             recall_app_id=zoom_app.recall_app_id,
             create_key=zoom_app.create_key,
-            recall=services.recall(
+            recall=runtime.recall(
                 workspace.region, workspaces.api_key(vault, workspace)
             ),
         )
 
 
-def keep_key(services: Services, job: Job) -> str | None:
+def keep_key(runtime: Runtime, job: Job) -> str | None:
     """Commit the key of this creation, or return the one under way, or None if done."""
     fresh = str(uuid4())
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         session.exec(
             update(ZoomApp)
             .where(
@@ -112,9 +112,9 @@ def keep_key(services: Services, job: Job) -> str | None:
         return row.create_key
 
 
-def drop_key(services: Services, job: Job, key: str) -> None:
+def drop_key(runtime: Runtime, job: Job, key: str) -> None:
     """Forget the key of a creation that Recall refused for good; commits."""
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         session.exec(
             update(ZoomApp)
             .where(col(ZoomApp.id) == job.zoom_app_id, col(ZoomApp.create_key) == key)
@@ -136,7 +136,7 @@ def send_secrets(job: Job, recall_app_id: UUID) -> None:
 
 
 def store(  # noqa: PLR0913 - the parts of one act, all named
-    services: Services,
+    runtime: Runtime,
     job: Job,
     found: RecallApp,
     *,
@@ -147,7 +147,7 @@ def store(  # noqa: PLR0913 - the parts of one act, all named
     """Store Recall's id unless another caller did; commits.
 
     Args:
-        services: All of them.
+        runtime: All of them.
         job: What it was made for.
         found: What Recall has.
         outcome: What to report when it is stored now.
@@ -157,8 +157,8 @@ def store(  # noqa: PLR0913 - the parts of one act, all named
     Raises:
         ConflictError: Another id is stored already.
     """
-    now = services.clock.now()
-    with services.database.writing() as session:
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
         stored = session.exec(
             update(ZoomApp)
             .where(
@@ -187,9 +187,9 @@ def store(  # noqa: PLR0913 - the parts of one act, all named
         return _agree(session, job.zoom_app_id, found.id)
 
 
-def stored(services: Services, zoom_app_id: UUID) -> CreateResult:
+def stored(runtime: Runtime, zoom_app_id: UUID) -> CreateResult:
     """Return what another caller has stored."""
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         return CreateResult(
             outcome=Creation.HERE_ALREADY,
             recall_app_id=apps.get(session, zoom_app_id).recall_app_id,

@@ -18,13 +18,13 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
 from dashboard.services.audit import Actor
 from dashboard.services.recall import workspaces
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps
 
 _NOT_FOUND = 404
 
 
-def release(services: Services, zoom_app_id: UUID, *, actor: Actor) -> None:
+def release(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> None:
     """Forget the Recall id of an app that is gone there, to create it again; commits.
 
     Recall is asked first: nothing is forgotten that it still has. Until the app is
@@ -35,15 +35,15 @@ def release(services: Services, zoom_app_id: UUID, *, actor: Actor) -> None:
         ConflictError: Recall has the app.
         UpstreamError: Recall could not be asked; nothing was changed.
     """
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         zoom_app = apps.get(session, zoom_app_id)
         recall_app_id, workspace_id = zoom_app.recall_app_id, zoom_app.workspace_id
         if recall_app_id is None or workspace_id is None:
             return
         workspace = workspaces.get(session, workspace_id)
-    _require_gone(workspaces.client(services, workspace), zoom_app, recall_app_id)
-    now = services.clock.now()
-    with services.database.writing() as session:
+    _require_gone(workspaces.client(runtime, workspace), zoom_app, recall_app_id)
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
         released = session.exec(
             update(ZoomApp)
             .where(

@@ -18,7 +18,7 @@ from dashboard.errors import UpstreamError
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services.recall import workspaces
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 
 _NOT_FOUND = 404
 _ASKED_ABOUT = 20
@@ -65,7 +65,7 @@ class Listing:
     error: str = ""
 
 
-def listing(services: Services, workspace_id: UUID) -> Listing:
+def listing(runtime: Runtime, workspace_id: UUID) -> Listing:
     """Ask Recall which apps the workspace has, and tell whose they are.
 
     Never raises for what Recall answers: that is said in the listing. One list, and a
@@ -74,10 +74,10 @@ def listing(services: Services, workspace_id: UUID) -> Listing:
     Raises:
         NotFoundError: There is no such workspace.
     """
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         workspace = workspaces.get(session, workspace_id)
         here = _with_recall_app(session, workspace_id)
-    recall, read_at = workspaces.client(services, workspace), services.clock.now()
+    recall, read_at = workspaces.client(runtime, workspace), runtime.clock.now()
     try:
         there = recall.list_apps()
     except UpstreamError as error:
@@ -88,7 +88,7 @@ def listing(services: Services, workspace_id: UUID) -> Listing:
     missing = [app for app in here if app.recall_app_id not in seen]
     gone, found, untold = _ask_about(recall, missing)
     there = [*there, *found]
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         rows = _rows(session, there)
     return Listing(
         workspace=workspace, read_at=read_at, rows=rows, gone=gone, untold=untold

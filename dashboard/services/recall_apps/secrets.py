@@ -13,7 +13,7 @@ from dashboard.services import audit
 from dashboard.services.audit import Actor
 from dashboard.services.recall_apps import creation_steps
 from dashboard.services.relay import holds
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.validation import schedule
 from dashboard.services.zoom_apps import apps, secret_changes
 from dashboard.services.zoom_apps.secret_changes import Failure
@@ -29,7 +29,7 @@ _LATEST_THEN = timedelta(hours=1)
 _LONGEST_ASKED = timedelta(minutes=10)
 
 
-def update_in_recall(services: Services, zoom_app_id: UUID, *, actor: Actor) -> None:
+def update_in_recall(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> None:
     """Give Recall the client secret and secret token stored here; commits.
 
     What comes of it is kept in the newest `SecretChange`, and `rotations.tend` goes on
@@ -41,8 +41,8 @@ def update_in_recall(services: Services, zoom_app_id: UUID, *, actor: Actor) -> 
         UpstreamError: Recall refused or did not answer; it is tried again by itself.
         VaultError: What is stored cannot be opened; likewise.
     """
-    now = services.clock.now()
-    with services.database.writing() as session:
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
         zoom_app = apps.get(session, zoom_app_id)
         workspace_id, recall_app_id = zoom_app.workspace_id, zoom_app.recall_app_id
         if workspace_id is None or recall_app_id is None:
@@ -50,15 +50,15 @@ def update_in_recall(services: Services, zoom_app_id: UUID, *, actor: Actor) -> 
         taken = secret_changes.claim(session, zoom_app, asked_by=actor.name, now=now)
     try:
         # Read after the claim: whatever is stored later is a change of its own.
-        job = creation_steps.open_job(services, zoom_app_id, workspace_id)
+        job = creation_steps.open_job(runtime, zoom_app_id, workspace_id)
         creation_steps.send_secrets(job, recall_app_id)
     except (UpstreamError, VaultError) as error:
-        now = services.clock.now()
-        with services.database.writing() as session:
+        now = runtime.clock.now()
+        with runtime.database.writing() as session:
             secret_changes.failed(session, taken, _failure(error, taken, now), now=now)
         raise
-    now = services.clock.now()
-    with services.database.writing() as session:
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
         secret_changes.given(session, taken, now=now)
         holds.mended(session, zoom_app_id=zoom_app_id, now=now)
         holds.hasten(session, zoom_app_id, now=now)

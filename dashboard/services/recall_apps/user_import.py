@@ -17,7 +17,7 @@ from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services import audit
 from dashboard.services.audit import Actor
 from dashboard.services.recall import workspaces
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps
 
 _TABLE = SQLModel.metadata.tables[str(Connection.__tablename__)]
@@ -28,7 +28,7 @@ _SPREAD = timedelta(seconds=1)
 _NOT_SEEN = "Brought in from Recall; not looked at yet. The next look comes by itself."
 
 
-def bring_in(services: Services, zoom_app_id: UUID, *, actor: Actor) -> int:
+def bring_in(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> int:
     """Add a connection for each credential that has none; commits, 200 at a time.
 
     Returns:
@@ -39,14 +39,14 @@ def bring_in(services: Services, zoom_app_id: UUID, *, actor: Actor) -> int:
         ConflictError: It is not in Recall.
         UpstreamError: Recall could not be asked; nothing was added.
     """
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         app = apps.get(session, zoom_app_id)
-        recall, recall_app_id = workspaces.recall_of(services, session, app)
+        recall, recall_app_id = workspaces.recall_of(runtime, session, app)
     there = recall.list_credentials(oauth_app=recall_app_id)
-    now, added = services.clock.now(), 0
+    now, added = runtime.clock.now(), 0
     for start in range(0, len(there), _AT_ONCE):
         part = there[start : start + _AT_ONCE]
-        with services.database.writing() as session:
+        with runtime.database.writing() as session:
             fresh = [
                 _connection(app, one, now=now, due_at=now + (added + place) * _SPREAD)
                 for place, one in enumerate(_unknown(session, app, part))

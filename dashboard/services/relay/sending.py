@@ -14,26 +14,26 @@ from dashboard.services.receiver.keyring import AppCredentials
 from dashboard.services.receiver.signers import Headers, Stand, signer, stand
 from dashboard.services.relay.answers import SIGNATURE_REFUSED, compare_challenge
 from dashboard.services.relay.deliveries import Delivery, Result, conclude
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.vault import Vault
 
 
-async def send(services: Services, session: ClientSession, each: Delivery) -> Result:
+async def send(runtime: Runtime, session: ClientSession, each: Delivery) -> Result:
     """Post one webhook and judge the answer. Writes nothing."""
-    started_at = services.clock.now()
+    started_at = runtime.clock.now()
     try:
-        body, headers = _opened(services.vault, each)
+        body, headers = _opened(runtime.vault, each)
     except VaultError:
         answer = Answer(failure=Failure.SEALED)
         return conclude(
             each, answer, sent=None, started_at=started_at, secrets=[], challenge=None
         )
-    url = webhook_url(_base_url(services, each), each.recall_app_id)
+    url = webhook_url(_base_url(runtime, each), each.recall_app_id)
     answer = await wire.post(session, url, body=body, headers=headers)
     # Mostly Recall says nothing in which a secret could be, and nothing of it.
     is_refused = answer.status in SIGNATURE_REFUSED
     says = answer.body or is_refused or each.event == events.CHALLENGE
-    app = _credentials(services, each, is_refused=is_refused) if says else None
+    app = _credentials(runtime, each, is_refused=is_refused) if says else None
     stands = stand(app, headers, body) if app and is_refused else Stand.GIVEN
     return conclude(
         each,
@@ -57,17 +57,17 @@ def _opened(vault: Vault, each: Delivery) -> tuple[bytes, list[tuple[str, str]]]
     return body, [(name, value) for name, value in json.loads(headers)]
 
 
-def _base_url(services: Services, each: Delivery) -> str:
+def _base_url(runtime: Runtime, each: Delivery) -> str:
     # An unknown region's host follows the others' pattern (contracts/recall.md 1.1).
     regional = REGIONS.get(each.region) or f"https://{each.region}.recall.ai"
-    return services.settings.recall_url or regional
+    return runtime.settings.recall_url or regional
 
 
 def _credentials(
-    services: Services, each: Delivery, *, is_refused: bool
+    runtime: Runtime, each: Delivery, *, is_refused: bool
 ) -> AppCredentials | None:
     """Return the zoom app; as it is now where a change of its secrets may matter."""
-    keyring = services.intake.keyring
+    keyring = runtime.intake.keyring
     try:
         return (keyring.find_newer if is_refused else keyring.find)(each.zoom_app_id)
     except StorageError:

@@ -8,14 +8,14 @@ from dashboard.services.resends import collecting, resends
 from dashboard.services.resends.previews import Preview, preview
 from dashboard.services.resends.queries import to_query
 from dashboard.services.resends.resends import Progress
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.webhook_log.log import WebhookFilter
 
 _CANCELLED_AT_ONCE = 2000
 
 
 def begin(
-    services: Services, resend_id: int, filters: WebhookFilter, *, actor: Actor
+    runtime: Runtime, resend_id: int, filters: WebhookFilter, *, actor: Actor
 ) -> Preview | None:
     """Begin a resend of what matched when its preview was made.
 
@@ -26,14 +26,14 @@ def begin(
         ConflictError: There is nothing to send, or the preview is too old.
         InvalidInputError: The filter cannot be kept.
     """
-    now = services.clock.now()
-    with services.database.reading() as session:
+    now = runtime.clock.now()
+    with runtime.database.reading() as session:
         if resends.find(session, resend_id) is not None:
             return None
         found = preview(session, filters=filters, now=time_of(resend_id))
     if not found.total:
         raise ConflictError("Nothing that may be sent matches, so nothing was begun.")
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         is_new = resends.begin(
             session,
             resend_id=resend_id,
@@ -51,12 +51,12 @@ def begin(
 
 
 def begin_one(
-    services: Services, webhook_id: int, *, resend_id: int | None, actor: Actor
+    runtime: Runtime, webhook_id: int, *, resend_id: int | None, actor: Actor
 ) -> int:
     """Begin the resend of one webhook.
 
     Args:
-        services: The bundle.
+        runtime: The bundle.
         webhook_id: Which one.
         resend_id: Of the form; None for one that cannot be sent twice.
         actor: Who asks.
@@ -68,9 +68,9 @@ def begin_one(
         NotFoundError: There is no such webhook.
         ConflictError: It waits already, was only kept, or the page is too old.
     """
-    now = services.clock.now()
+    now = runtime.clock.now()
     resend_id = new_id(now) if resend_id is None else resend_id
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         if resends.begin_one(
             session, webhook_id, resend_id=resend_id, asked_by=actor.name, now=now
         ):
@@ -80,7 +80,7 @@ def begin_one(
     return resend_id
 
 
-def cancel(services: Services, resend_id: int, *, actor: Actor) -> Progress:
+def cancel(runtime: Runtime, resend_id: int, *, actor: Actor) -> Progress:
     """Call a resend off: nothing of it is sent from now on, what was sent stays sent.
 
     What waits is called off in batches; were this process to die, the worker goes on.
@@ -89,8 +89,8 @@ def cancel(services: Services, resend_id: int, *, actor: Actor) -> Progress:
         NotFoundError: There is none.
         ConflictError: It has ended.
     """
-    now = services.clock.now()
-    with services.database.writing() as session:
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
         resends.cancel(session, resend_id, now=now)
         collecting.sweep(session, now=now, limit=_CANCELLED_AT_ONCE)
         audit.record(
@@ -98,7 +98,7 @@ def cancel(services: Services, resend_id: int, *, actor: Actor) -> Progress:
         )
     swept = _CANCELLED_AT_ONCE
     while swept == _CANCELLED_AT_ONCE:
-        with services.database.writing() as session:
+        with runtime.database.writing() as session:
             swept = collecting.sweep(session, now=now, limit=_CANCELLED_AT_ONCE)
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         return resends.progress(session, resend_id)

@@ -18,7 +18,7 @@ from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend, Resen
 from dashboard.models.webhook import Webhook
 from dashboard.services.resends.previews import sendable
 from dashboard.services.resends.queries import from_query
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.webhook_log.log import WebhookFilter
 
 BATCH = 1000
@@ -31,20 +31,20 @@ _TABLE = SQLModel.metadata.tables[str(Redelivery.__tablename__)]
 _WAITING = col(Redelivery.outcome) == RedeliveryOutcome.WAITING
 
 
-def tend(services: Services, *, batch: int = BATCH) -> int:
+def tend(runtime: Runtime, *, batch: int = BATCH) -> int:
     """Do the resends' chores: list, settle, sweep up; return how many rows changed."""
-    with services.database.reading() as session:
-        if not _is_any_open(session, now=services.clock.now()):
+    with runtime.database.reading() as session:
+        if not _is_any_open(session, now=runtime.clock.now()):
             return 0
     listed = 0
     for _ in range(_BATCHES_A_TURN):
-        added = _gather_next(services, batch)
+        added = _gather_next(runtime, batch)
         if added is None:
             break
         listed += added
-    with services.database.writing() as session:
-        settled = settle(session, now=services.clock.now())
-        swept = sweep(session, now=services.clock.now(), limit=batch)
+    with runtime.database.writing() as session:
+        settled = settle(session, now=runtime.clock.now())
+        swept = sweep(session, now=runtime.clock.now(), limit=batch)
     return listed + settled + swept
 
 
@@ -177,16 +177,16 @@ def sweep(session: Session, *, now: datetime, limit: int) -> int:
     return swept.rowcount
 
 
-def _gather_next(services: Services, batch: int) -> int | None:
+def _gather_next(runtime: Runtime, batch: int) -> int | None:
     """Gather one batch of the oldest resend; None when none is gathering."""
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         query = select(Resend).where(col(Resend.state) == ResendState.GATHERING)
         seen = session.exec(query.order_by(col(Resend.id)).limit(1)).first()
         if seen is None:
             return None
         ids = candidates(session, seen, limit=batch)
-    with services.database.writing() as session:
-        is_last, now = len(ids) < batch, services.clock.now()
+    with runtime.database.writing() as session:
+        is_last, now = len(ids) < batch, runtime.clock.now()
         return gather(session, seen, ids, is_last=is_last, now=now)
 
 

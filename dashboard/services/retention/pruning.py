@@ -19,7 +19,7 @@ from dashboard.models.ids import first_id
 from dashboard.models.resend import Redelivery, RedeliveryOutcome
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.services.retention import evidence as old_evidence
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.settings import Settings
 
 DEAD_SHOWN_FOR = timedelta(days=7)
@@ -119,15 +119,15 @@ class Pruner:
     """The worker's chore: a few batches at a time, then idle until the next sweep.
 
     Args:
-        services: Its settings tell the retention.
+        runtime: Its settings tell the retention.
         batch: Rows a step looks at.
         at_once: Steps a call.
     """
 
     def __init__(
-        self, services: Services, *, batch: int = BATCH, at_once: int = _BATCHES_AT_ONCE
+        self, runtime: Runtime, *, batch: int = BATCH, at_once: int = _BATCHES_AT_ONCE
     ) -> None:
-        self._services = services
+        self._runtime = runtime
         self._batch = batch
         self._at_once = at_once
         self._sweep: Iterator[Pruned] | None = None
@@ -135,13 +135,13 @@ class Pruner:
 
     def __call__(self) -> int:
         """Go on with the sweep; return how many rows it changed."""
-        now = self._services.clock.now()
+        now = self._runtime.clock.now()
         if self._sweep is None:
             if self._idle_since and abs(now - self._idle_since) < _SWEEP_EVERY:
                 return 0
-            days = days_kept(self._services.settings)
+            days = days_kept(self._runtime.settings)
             self._sweep = prune(
-                self._services.database, now=now, days=days, batch=self._batch
+                self._runtime.database, now=now, days=days, batch=self._batch
             )
         done = Pruned()
         for _ in range(self._at_once):

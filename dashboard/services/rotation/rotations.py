@@ -16,7 +16,7 @@ from dashboard.models.zoom_app import Routing
 from dashboard.services import audit
 from dashboard.services.audit import Actor
 from dashboard.services.recall_apps.secrets import update_in_recall
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import (
     apps,
     credential_checks,
@@ -80,7 +80,7 @@ class Changed:
 
 
 def change(
-    services: Services,
+    runtime: Runtime,
     zoom_app_id: UUID,
     changes: ZoomAppChanges,
     *,
@@ -94,7 +94,7 @@ def change(
     rest to `tend`. A failure of Recall is no error here: it is told by the result.
 
     Args:
-        services: All of them.
+        runtime: All of them.
         zoom_app_id: Which.
         changes: What a person typed.
         actor: For the audit log.
@@ -105,19 +105,19 @@ def change(
         WrongPairError: Zoom refuses the pair; nothing was stored.
         NotFoundError: There is no such zoom app.
     """
-    entered = credential_checks.change(services, zoom_app_id, changes, actor=actor)
+    entered = credential_checks.change(runtime, zoom_app_id, changes, actor=actor)
     if not entered.has_new_secrets:
         return Changed(entered=entered, change=None)
     for _ in range(_LOOKS):
-        owed = _owed(services, zoom_app_id)
-        if owed is None or _give(services, owed, actor=actor):
+        owed = _owed(runtime, zoom_app_id)
+        if owed is None or _give(runtime, owed, actor=actor):
             break
         pause(_PAUSE_S)
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         return Changed(entered=entered, change=latest(session, zoom_app_id))
 
 
-def announce(services: Services, zoom_app_id: UUID, *, actor: Actor) -> datetime:
+def announce(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> datetime:
     """Say that the secret token is about to be regenerated in Zoom; commits.
 
     Zoom signs with the new one at once, and it can be entered here only afterwards.
@@ -131,8 +131,8 @@ def announce(services: Services, zoom_app_id: UUID, *, actor: Actor) -> datetime
     Raises:
         NotFoundError: There is no such zoom app.
     """
-    with services.database.writing() as session:
-        now = services.clock.now()
+    with runtime.database.writing() as session:
+        now = runtime.clock.now()
         zoom_app = apps.lock(session, zoom_app_id)
         zoom_app.rotation_until = until = now + WINDOW
         zoom_app.version += 1
@@ -144,7 +144,7 @@ def announce(services: Services, zoom_app_id: UUID, *, actor: Actor) -> datetime
     return until
 
 
-def tend(services: Services) -> int:
+def tend(runtime: Runtime) -> int:
     """Go a step on with every change under way; commits. For the worker's chores.
 
     Many workers may do this at once. At most one call to Recall each time, which
@@ -153,37 +153,37 @@ def tend(services: Services) -> int:
     Returns:
         How many changes went on.
     """
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         open_ones = secret_changes.under_way(session)
-    now, quiet = services.clock.now(), services.in_background()
+    now, quiet = runtime.clock.now(), runtime.in_background()
     done, has_called = 0, False
     for each in open_ones:
         if each.recall_due_at is not None and not has_called:
             has_called = _give(quiet, each, actor=audit.THE_DASHBOARD)
             done += has_called
         if each.has_secret_token:
-            done += _watch_zoom(services, each, now)
+            done += _watch_zoom(runtime, each, now)
     return done
 
 
-def _owed(services: Services, zoom_app_id: UUID) -> SecretChange | None:
-    with services.database.reading() as session:
+def _owed(runtime: Runtime, zoom_app_id: UUID) -> SecretChange | None:
+    with runtime.database.reading() as session:
         newest = latest(session, zoom_app_id)
     return newest if newest is not None and newest.recall_due_at is not None else None
 
 
-def _give(services: Services, owed: SecretChange, *, actor: Actor) -> bool:
+def _give(runtime: Runtime, owed: SecretChange, *, actor: Actor) -> bool:
     """Give Recall what it is owed, unless others go first; return whether it was tried.
 
     What comes of it is in the row.
     """
-    now = services.clock.now()
+    now = runtime.clock.now()
     if owed.recall_due_at is None or owed.recall_due_at > now:
         return False
-    if not _is_next(services, owed, now):
+    if not _is_next(runtime, owed, now):
         return False
     try:
-        update_in_recall(services, owed.zoom_app_id, actor=actor)
+        update_in_recall(runtime, owed.zoom_app_id, actor=actor)
     except (UpstreamError, VaultError):
         pass
     except ConflictError:
@@ -191,11 +191,11 @@ def _give(services: Services, owed: SecretChange, *, actor: Actor) -> bool:
     return True
 
 
-def _is_next(services: Services, owed: SecretChange, now: datetime) -> bool:
+def _is_next(runtime: Runtime, owed: SecretChange, now: datetime) -> bool:
     """Whether nothing stands before the call; else what does is written down."""
     if owed.has_secret_token and owed.recall_at is None:
-        _rename(services, owed)
-    with services.database.writing() as session:
+        _rename(runtime, owed)
+    with runtime.database.writing() as session:
         zoom_app = apps.lock(session, owed.zoom_app_id)
         if zoom_app.recall_app_id is None:
             # Its creation began before the change, and is not settled yet.
@@ -222,39 +222,39 @@ def _is_next(services: Services, owed: SecretChange, now: datetime) -> bool:
         return True
 
 
-def _rename(services: Services, change: SecretChange) -> None:
+def _rename(runtime: Runtime, change: SecretChange) -> None:
     """Mend the words of what came while not every process knew of the change."""
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         zoom_app = apps.get(session, change.zoom_app_id)
-        wrong = secret_token_use.misnamed(session, services.vault, zoom_app, change)
+        wrong = secret_token_use.misnamed(session, runtime.vault, zoom_app, change)
     if wrong:
-        with services.database.writing() as session:
+        with runtime.database.writing() as session:
             secret_token_use.rename(session, wrong)
 
 
-def _watch_zoom(services: Services, change: SecretChange, now: datetime) -> bool:
+def _watch_zoom(runtime: Runtime, change: SecretChange, now: datetime) -> bool:
     """See whether Zoom uses the new secret token, and end what is done; commits."""
     if change.zoom_seen_at is None:
-        _rename(services, change)
-        with services.database.reading() as session:
+        _rename(runtime, change)
+        with runtime.database.reading() as session:
             zoom_app = apps.get(session, change.zoom_app_id)
             is_direct = zoom_app.routing is Routing.DIRECT
             seen_at = secret_token_use.seen_with_current(
-                session, services.vault, zoom_app, since=change.stored_at
+                session, runtime.vault, zoom_app, since=change.stored_at
             )
         if seen_at is not None:
-            return _note_seen(services, change, seen_at)
+            return _note_seen(runtime, change, seen_at)
         # Zoom posts to Recall then, and is not seen here.
         kept_until = change.stored_at + KEPT if is_direct else None
     else:
         kept_until = change.previous_until
     if kept_until is None or kept_until > now:
         return False
-    return _end(services, change, kept_until, now)
+    return _end(runtime, change, kept_until, now)
 
 
-def _note_seen(services: Services, change: SecretChange, seen_at: datetime) -> bool:
-    with services.database.writing() as session:
+def _note_seen(runtime: Runtime, change: SecretChange, seen_at: datetime) -> bool:
+    with runtime.database.writing() as session:
         zoom_app = apps.lock(session, change.zoom_app_id)
         newest = latest(session, change.zoom_app_id)
         if newest is None or newest.id != change.id or newest.zoom_seen_at is not None:
@@ -270,10 +270,10 @@ def _note_seen(services: Services, change: SecretChange, seen_at: datetime) -> b
 
 
 def _end(
-    services: Services, change: SecretChange, kept_until: datetime, now: datetime
+    runtime: Runtime, change: SecretChange, kept_until: datetime, now: datetime
 ) -> bool:
     """Drop the former secret token, and end the change unless Recall is owed it."""
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         zoom_app = apps.lock(session, change.zoom_app_id)
         newest = latest(session, change.zoom_app_id)
         if newest is None or newest.id != change.id or newest.ended_at is not None:

@@ -13,7 +13,7 @@ from sqlmodel import Session, SQLModel, and_, col, func, or_, select
 
 from dashboard.models.watch import Milestone
 from dashboard.models.zoom_app import Routing, ZoomApp
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.setup import facts, first_seen
 from dashboard.services.setup.first_seen import made, mapped, proved
 from dashboard.services.setup.rules import ticks
@@ -49,21 +49,21 @@ def set_up(session: Session, app: ZoomApp, seen: Evidence, *, now: datetime) -> 
     return SetUp(ticks=ticks(facts.gather(session, app, seen, now=now)))
 
 
-def note(services: Services) -> int:
+def note(runtime: Runtime) -> int:
     """Store the first sightings that are not stored yet; return how many; commits.
 
     For the worker, about once a second: where nothing is missing it is one look at the
     zoom apps. Twice at once does no harm.
     """
     found: list[Milestone] = []
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         for app in _incomplete(session):
             known = facts.stored(session, app.id)
             missing = set(listed(app.routing)) - known.keys()
             found += first_seen.find(session, app, missing).values()
     if not found:
         return 0
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         return keep(session, found)
 
 

@@ -16,7 +16,7 @@ from dashboard.models.watch import HeardHour
 from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.receiver.events import CHALLENGE
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 
 REMEMBERED = timedelta(days=28)
 """So much of an app's rhythm is kept, back from when it was heard last."""
@@ -31,20 +31,20 @@ _TABLE = SQLModel.metadata.tables[str(HeardHour.__tablename__)]
 class Listener:
     """The worker's chore: listens once a minute."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
         self._listened_at: datetime | None = None
 
     def __call__(self) -> int:
         """Listen if it is time; return how many hours were noted or forgotten."""
-        now = self._services.clock.now()
+        now = self._runtime.clock.now()
         if self._listened_at and abs(now - self._listened_at) < _EVERY:
             return 0
         self._listened_at = now
-        return listen(self._services)
+        return listen(self._runtime)
 
 
-def listen(services: Services) -> int:
+def listen(runtime: Runtime) -> int:
     """Note the hours that were not noted yet, however many; commits.
 
     Several workers may do it at once: they count the same.
@@ -52,8 +52,8 @@ def listen(services: Services) -> int:
     Returns:
         How many hours were noted or forgotten.
     """
-    end = hour_of(services.clock.now() - _SETTLED)
-    with services.database.reading() as session:
+    end = hour_of(runtime.clock.now() - _SETTLED)
+    with runtime.database.reading() as session:
         known = _known(session)
         apps = session.exec(
             select(ZoomApp.id).where(col(ZoomApp.retired_at).is_(None))
@@ -72,7 +72,7 @@ def listen(services: Services) -> int:
         }
     if not news and not old:
         return 0
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         return _note(session, news) + sum(
             _forget(session, app_id, before) for app_id, before in old.items()
         )

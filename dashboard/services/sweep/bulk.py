@@ -26,7 +26,7 @@ from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.connections import mappings
 from dashboard.services.recall import budgets, workspaces
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.setup import checklist
 
 MAPPINGS_EVERY = timedelta(minutes=5)
@@ -58,12 +58,12 @@ class MappingsReader:
     def __init__(self) -> None:
         self._spans: dict[UUID, timedelta] = {}
 
-    def claim(self, services: Services) -> Claimed | None:
+    def claim(self, runtime: Runtime) -> Claimed | None:
         """Take the workspace that is due the longest; None if none is. Commits."""
-        now = services.clock.now()
+        now = runtime.clock.now()
         due = col(Workspace.mappings_due_at)
         is_due = or_(due.is_(None), due <= now)
-        with services.database.reading() as session:
+        with runtime.database.reading() as session:
             full = budgets.without_room(session, [Operation.LOGS_MAPPINGS], now=now)
             in_use = select(ZoomApp.workspace_id).where(
                 col(ZoomApp.recall_app_id).is_not(None)
@@ -81,7 +81,7 @@ class MappingsReader:
         if wanted is None:
             return None
         until = now + _LEASE
-        with services.database.writing() as session:
+        with runtime.database.writing() as session:
             done = session.exec(
                 update(Workspace)
                 .where(col(Workspace.id) == wanted.id, is_due)
@@ -89,16 +89,16 @@ class MappingsReader:
             )
             return Claimed(workspace=wanted, until=until) if _changed(done) else None
 
-    def read(self, services: Services, claimed: Claimed) -> None:
+    def read(self, runtime: Runtime, claimed: Claimed) -> None:
         """Read one claimed workspace's; commits, and sets when it is due again."""
-        workspace, now = claimed.workspace, services.clock.now()
+        workspace, now = claimed.workspace, runtime.clock.now()
         seen_at = workspace.mappings_seen_at or now - _BEGINS
         span = self._spans.get(workspace.id)
         before = None if span is None else seen_at + span
         if before is not None and before >= now:
             before = None
-        key = workspaces.api_key(services.vault, workspace)
-        recall = services.recall(workspace.region, key)
+        key = workspaces.api_key(runtime.vault, workspace)
+        recall = runtime.recall(workspace.region, key)
         try:
             found = recall.mappings_synced(after=seen_at - _OVERLAP, before=before)
         except UpstreamError as error:
@@ -114,10 +114,10 @@ class MappingsReader:
                 synced = [one.synced_at for one in found.results]
                 read_until = max(synced, default=None)
             due_at = now + MAPPINGS_EVERY if is_done and before is None else now
-            with services.database.writing() as session:
+            with runtime.database.writing() as session:
                 owners = mappings.add(session, found.results, now=now)
                 _note_first(session, workspace.id, owners, now)
-        _hand_back(services, claimed, due_at, read_until)
+        _hand_back(runtime, claimed, due_at, read_until)
 
 
 def hasten_mappings(session: Session, workspace_id: UUID, *, at: datetime) -> None:
@@ -129,12 +129,12 @@ def hasten_mappings(session: Session, workspace_id: UUID, *, at: datetime) -> No
     )
 
 
-def claim_unhealthy(services: Services) -> ZoomApp | None:
+def claim_unhealthy(runtime: Runtime) -> ZoomApp | None:
     """Take the zoom app whose unhealthy credentials are due; None if none. Commits."""
-    now = services.clock.now()
+    now = runtime.clock.now()
     due = col(Watch.unhealthy_due_at)
     is_due = or_(due.is_(None), due <= now)
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         full = budgets.without_room(session, [Operation.CREDENTIALS_LIST], now=now)
         wanted = session.exec(
             select(ZoomApp)
@@ -149,7 +149,7 @@ def claim_unhealthy(services: Services) -> ZoomApp | None:
         ).first()
     if wanted is None:
         return None
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         done = session.exec(
             update(Watch)
             .where(col(Watch.zoom_app_id) == wanted.id, is_due)
@@ -158,25 +158,25 @@ def claim_unhealthy(services: Services) -> ZoomApp | None:
         return wanted if _changed(done) else None
 
 
-def read_unhealthy(services: Services, app: ZoomApp) -> None:
+def read_unhealthy(runtime: Runtime, app: ZoomApp) -> None:
     """Read one claimed app's unhealthy credentials; commits.
 
     Who is newly among them, or was and is not any more, is looked at soon.
     """
     if app.workspace_id is None or app.recall_app_id is None:
         return
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         workspace = workspaces.get(session, app.workspace_id)
-    key = workspaces.api_key(services.vault, workspace)
-    recall: Recall = services.recall(workspace.region, key)
+    key = workspaces.api_key(runtime.vault, workspace)
+    recall: Recall = runtime.recall(workspace.region, key)
     wait = UNHEALTHY_EVERY
     found: Stretch[RecallCredential] | None = None
     try:
         found = recall.unhealthy_credentials(app.recall_app_id)
     except UpstreamError as error:
         wait = max(_AGAIN_AFTER, timedelta(seconds=error.retry_after_s or 0))
-    now = services.clock.now()
-    with services.database.writing() as session:
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
         if found is not None:
             ids = {one.id for one in found.results}
             _mark(session, ids, now)
@@ -255,14 +255,14 @@ def _note_first(
 
 
 def _hand_back(
-    services: Services,
+    runtime: Runtime,
     claimed: Claimed,
     due_at: datetime,
     read_until: datetime | None,
 ) -> None:
     due, seen = col(Workspace.mappings_due_at), col(Workspace.mappings_seen_at)
     mine = col(Workspace.id) == claimed.workspace.id
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         session.exec(
             update(Workspace)
             .where(mine, due == claimed.until)  # somebody may want it sooner

@@ -20,7 +20,7 @@ from dashboard.models.webhook import Webhook, WebhookBody
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services.connections import members, recording
 from dashboard.services.connections.event_facts import Profile, Removal, read
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.sweep.following import hasten
 from dashboard.services.timeline import notes
 from dashboard.services.token_states import removals
@@ -49,7 +49,7 @@ class _Unread:
         return self.webhook.zoom_app_id, self.webhook.zoom_account_id or ""
 
 
-def read_some(services: Services) -> int:
+def read_some(runtime: Runtime) -> int:
     """Act on unread events, oldest first; return how many were read. Commits.
 
     Many workers may do this at once. One that cannot be opened or makes no sense is
@@ -57,19 +57,19 @@ def read_some(services: Services) -> int:
     """
     done = 0
     for _ in range(_BATCHES):
-        number = _read_batch(services)
+        number = _read_batch(runtime)
         done += number
         if number < _BATCH:
             break
     return done
 
 
-def _read_batch(services: Services) -> int:
-    found = _find(services)
+def _read_batch(runtime: Runtime) -> int:
+    found = _find(runtime)
     if not found:
         return 0
-    now = services.clock.now()
-    with services.database.writing() as session:
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
         held = _hold(session, found)
         mine = [each for each in found if each.webhook.id in held]
         troubles = _apply(session, mine, now=now)
@@ -86,9 +86,9 @@ def oldest_unread(limit: int) -> SelectOfScalar[Webhook]:
     return select(Webhook).where(_UNREAD).order_by(col(Webhook.id)).limit(limit)
 
 
-def _find(services: Services) -> Sequence[_Unread]:
+def _find(runtime: Runtime) -> Sequence[_Unread]:
     """Open and parse outside of any transaction, so that none waits for it."""
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         webhooks = session.exec(oldest_unread(_BATCH)).all()
         bodies = select(WebhookBody).where(
             col(WebhookBody.webhook_id).in_([webhook.id for webhook in webhooks])
@@ -97,7 +97,7 @@ def _find(services: Services) -> Sequence[_Unread]:
     return [
         _Unread(
             webhook=webhook,
-            facts=_facts(services.vault, webhook, sealed.get(webhook.id)),
+            facts=_facts(runtime.vault, webhook, sealed.get(webhook.id)),
         )
         for webhook in webhooks
     ]

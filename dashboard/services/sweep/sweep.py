@@ -23,7 +23,7 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.connections import checking
 from dashboard.services.connections.asking import Look
 from dashboard.services.recall import budgets
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import bulk
 from dashboard.services.sweep.backoff import Patience
 from dashboard.services.sweep.bulk import MappingsReader
@@ -31,7 +31,7 @@ from dashboard.services.sweep.following import follow
 from dashboard.services.token_states import pace, who_acts
 from dashboard.services.token_states.pace import Pace
 from dashboard.services.token_states.rules import held_up, judge
-from dashboard.threads import Hands
+from dashboard.threads import WorkerThreads
 
 _AT_ONCE = 8
 _PATIENCE_S = 0.5
@@ -55,15 +55,15 @@ class Sweep:
     """The worker's chore: begins what is due, and does not wait long for its end.
 
     Args:
-        services: Its calls to Recall yield to people.
+        runtime: Its calls to Recall yield to people.
         patience_s: How long a call waits for the looks it began, in seconds.
     """
 
-    def __init__(self, services: Services, *, patience_s: float = _PATIENCE_S) -> None:
-        self._services = services.in_background()
+    def __init__(self, runtime: Runtime, *, patience_s: float = _PATIENCE_S) -> None:
+        self._runtime = runtime.in_background()
         self._patience_s = patience_s
-        self._hands = Hands[UUID]("sweep", at_once=_AT_ONCE)
-        self._errands = Hands[str]("bulk", at_once=2)
+        self._threads = WorkerThreads[UUID]("sweep", at_once=_AT_ONCE)
+        self._errands = WorkerThreads[str]("bulk", at_once=2)
         self._mappings = MappingsReader()
         self._patience = Patience()
         self._pace: Pace = pace.FEW
@@ -71,24 +71,24 @@ class Sweep:
 
     def __call__(self) -> int:
         """Begin what is due and there is room for; return how many looks. Commits."""
-        _tidy(self._services)
+        _tidy(self._runtime)
         self._begin_errands()
-        room = self._hands.room
+        room = self._threads.room
         taken = self._choose(room) if room else []
         for each in taken:
-            self._hands.begin(each.zoom_app_id, partial(self._look, each))
-        self._hands.wait(self._patience_s)
+            self._threads.begin(each.zoom_app_id, partial(self._look, each))
+        self._threads.wait(self._patience_s)
         self._errands.wait(0 if taken else self._patience_s)
         return len(taken)
 
     def close(self) -> None:
         """Begin no more; what is under way writes nothing down any more."""
-        self._hands.close()
+        self._threads.close()
         self._errands.close()
 
     def _choose(self, room: int) -> list[Due]:
-        now = self._services.clock.now()
-        with self._services.database.reading() as session:
+        now = self._runtime.clock.now()
+        with self._runtime.database.reading() as session:
             if self._paced_at is None or abs(now - self._paced_at) >= _PACE_KEPT:
                 self._pace, self._paced_at = pace.current(session), now
             apps = [
@@ -96,7 +96,7 @@ class Sweep:
                 for app_id in with_room(session, now=now)
                 if not self._patience.is_waiting(app_id, now=now)
                 and not (
-                    self._hands.busy(app_id) and self._patience.is_doubtful(app_id)
+                    self._threads.busy(app_id) and self._patience.is_doubtful(app_id)
                 )
             ]
             found = due(session, apps, now=now, limit=_BACKLOG)
@@ -114,13 +114,13 @@ class Sweep:
 
     def _look(self, each: Due) -> None:
         found = checking.look(
-            self._services, each.id, pace=self._pace, is_over=self._hands.is_over
+            self._runtime, each.id, pace=self._pace, is_over=self._threads.is_over
         )
         if found is not None:
             self._learn(each.zoom_app_id, found)
 
     def _learn(self, zoom_app_id: UUID, found: Look) -> None:
-        now = self._services.clock.now()
+        now = self._runtime.clock.now()
         refusal = held_up(found.seen, now=now)
         if refusal is None:
             affair = who_acts.affair_of(judge(found.seen, now=now).reason)
@@ -135,34 +135,34 @@ class Sweep:
             self._patience.failed(zoom_app_id, now=now, wait_s=refusal.retry_after_s)
 
     def _begin_errands(self) -> None:
-        services = self._services
+        runtime = self._runtime
         if not self._errands.busy(_MAPPINGS) and self._errands.room:
-            claimed = self._mappings.claim(services)
+            claimed = self._mappings.claim(runtime)
             if claimed is not None:
                 self._errands.begin(
-                    _MAPPINGS, partial(self._mappings.read, services, claimed)
+                    _MAPPINGS, partial(self._mappings.read, runtime, claimed)
                 )
         if not self._errands.busy(_UNHEALTHY) and self._errands.room:
-            app = bulk.claim_unhealthy(services)
+            app = bulk.claim_unhealthy(runtime)
             if app is not None:
                 self._errands.begin(
-                    _UNHEALTHY, partial(bulk.read_unhealthy, services, app)
+                    _UNHEALTHY, partial(bulk.read_unhealthy, runtime, app)
                 )
 
 
-def check_due(services: Services, *, limit: int = 20) -> int:
+def check_due(runtime: Runtime, *, limit: int = 20) -> int:
     """Look at those due one after the other, to the end; return how many. Commits.
 
     For stories and tests; the worker's chore is `Sweep`. Leaves a workspace alone whose
     budget has no room, and stops early when nothing is heard.
     """
-    _tidy(services)
-    now = services.clock.now()
-    with services.database.reading() as session:
+    _tidy(runtime)
+    now = runtime.clock.now()
+    with runtime.database.reading() as session:
         found = due(session, with_room(session, now=now), now=now, limit=limit)
     looked_at = 0
     for each in found:
-        seen = checking.look(services, each.id)
+        seen = checking.look(runtime, each.id)
         looked_at += seen is not None
         if seen is not None and held_up(seen.seen, now=now) is not None:
             break
@@ -212,7 +212,7 @@ def due(
     ][:limit]
 
 
-def _tidy(services: Services) -> None:
+def _tidy(runtime: Runtime) -> None:
     """Make those due about whom webhooks came."""
-    now = services.clock.now()
-    follow(services.database, now=now)
+    now = runtime.clock.now()
+    follow(runtime.database, now=now)

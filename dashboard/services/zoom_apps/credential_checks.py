@@ -16,7 +16,7 @@ from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Environment, ZoomApp
 from dashboard.services import audit, urls
 from dashboard.services.audit import Actor
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import (
     apps,
     credentials,
@@ -49,7 +49,7 @@ class Entered:
     has_new_secrets: bool = True
 
 
-def create(services: Services, values: NewZoomApp, *, actor: Actor) -> Entered:
+def create(runtime: Runtime, values: NewZoomApp, *, actor: Actor) -> Entered:
     """Check a pair at Zoom and save it as a zoom app; commits.
 
     Raises:
@@ -58,14 +58,14 @@ def create(services: Services, values: NewZoomApp, *, actor: Actor) -> Entered:
         ConflictError: The client ID is here already.
     """
     values, trimmed = credentials.tidy(values)
-    custody.require_possible(services.public_url, values.token_custody)
-    with services.database.reading() as session:
+    custody.require_possible(runtime.public_url, values.token_custody)
+    with runtime.database.reading() as session:
         apps.require_new(session, values.client_id)
-    proof = ask_zoom(services, values.client_id, values.client_secret)
+    proof = ask_zoom(runtime, values.client_id, values.client_secret)
     _require_not_wrong(proof, values.environment)
-    now = services.clock.now()
-    with services.database.writing() as session:
-        made = apps.create(session, services.vault, values=values, now=now, proof=proof)
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
+        made = apps.create(session, runtime.vault, values=values, now=now, proof=proof)
         subject = _words(made)
         if made.succeeds_id is not None:
             subject += f": to replace {made.succeeds_id}"
@@ -74,7 +74,7 @@ def create(services: Services, values: NewZoomApp, *, actor: Actor) -> Entered:
 
 
 def change(
-    services: Services, zoom_app_id: UUID, changes: ZoomAppChanges, *, actor: Actor
+    runtime: Runtime, zoom_app_id: UUID, changes: ZoomAppChanges, *, actor: Actor
 ) -> Entered:
     """Change a zoom app, checking a new client secret at Zoom first; commits.
 
@@ -86,17 +86,17 @@ def change(
         WrongPairError: Zoom refuses the pair.
         NotFoundError: There is no such zoom app.
     """
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         zoom_app = apps.get(session, zoom_app_id)
         client_id, environment = zoom_app.client_id, zoom_app.environment
     changes, trimmed = credentials.tidy_changes(changes, client_id)
     proof = None
     if changes.client_secret is not None:
-        proof = ask_zoom(services, client_id, changes.client_secret)
+        proof = ask_zoom(runtime, client_id, changes.client_secret)
         _require_not_wrong(proof, environment)
-    vault = services.vault
-    with services.database.writing() as session:
-        now = services.clock.now()
+    vault = runtime.vault
+    with runtime.database.writing() as session:
+        now = runtime.clock.now()
         zoom_app = apps.lock(session, zoom_app_id)
         entry = _entry(changes, apps.secret_token(vault, zoom_app))
         changed = apps.change(
@@ -120,7 +120,7 @@ def change(
     )
 
 
-def check_again(services: Services, zoom_app_id: UUID) -> Proof:
+def check_again(runtime: Runtime, zoom_app_id: UUID) -> Proof:
     """Ask Zoom about the stored pair again and keep the answer; commits.
 
     Not being able to ask leaves an earlier answer as it was: evidence does not fade
@@ -130,27 +130,27 @@ def check_again(services: Services, zoom_app_id: UUID) -> Proof:
     Raises:
         NotFoundError: There is no such zoom app.
     """
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         zoom_app = apps.get(session, zoom_app_id)
         client_id, set_at = zoom_app.client_id, zoom_app.client_secret_set_at
         environment = zoom_app.environment
-        secret = apps.client_secret(services.vault, zoom_app)
-    proof = ask_zoom(services, client_id, secret)
+        secret = apps.client_secret(runtime.vault, zoom_app)
+    proof = ask_zoom(runtime, client_id, secret)
     if proof.verdict is Verdict.WRONG:
         proof = Proof(
             verdict=proof.verdict, reason=where_to_look(environment), at=proof.at
         )
-    remember(services, zoom_app_id, proof, of_secret_set_at=set_at)
+    remember(runtime, zoom_app_id, proof, of_secret_set_at=set_at)
     return proof
 
 
 def remember(
-    services: Services, zoom_app_id: UUID, proof: Proof, *, of_secret_set_at: datetime
+    runtime: Runtime, zoom_app_id: UUID, proof: Proof, *, of_secret_set_at: datetime
 ) -> None:
     """Keep what Zoom said of the stored pair, unless it is no news; commits.
 
     Args:
-        services: All of them.
+        runtime: All of them.
         zoom_app_id: Whose pair.
         proof: What Zoom said.
         of_secret_set_at: When the client secret that was asked about had been entered.
@@ -158,7 +158,7 @@ def remember(
     Raises:
         NotFoundError: There is no such zoom app.
     """
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         zoom_app = apps.get(session, zoom_app_id)
         is_news = (
             proof.verdict is not Verdict.UNKNOWN or zoom_app.verdict is Verdict.UNKNOWN
@@ -170,20 +170,20 @@ def remember(
             session.add(zoom_app)
 
 
-def ask_zoom(services: Services, client_id: str, client_secret: SecretStr) -> Proof:
+def ask_zoom(runtime: Runtime, client_id: str, client_secret: SecretStr) -> Proof:
     """Ask Zoom whether the two belong together (contracts/zoom.md 3.4).
 
     Never raises: "Zoom is down" is UNKNOWN, never WRONG.
     """
-    answer = services.zoom_oauth.check_pair(
+    answer = runtime.zoom_oauth.check_pair(
         client_id=client_id,
         client_secret=client_secret,
-        redirect_uri=urls.redirect_url(services.public_url),
+        redirect_uri=urls.redirect_url(runtime.public_url),
     )
     return Proof(
         verdict=Verdict(answer.verdict.value),
         reason=answer.reason,
-        at=services.clock.now(),
+        at=runtime.clock.now(),
     )
 
 

@@ -16,7 +16,7 @@ from dashboard.models.connection import Connection
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services import audit, urls
 from dashboard.services.audit import Actor
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps
 
 NAMES: Mapping[TokenCustody, str] = {
@@ -69,7 +69,7 @@ def outlook(session: Session, zoom_app_id: UUID) -> Outlook:
 
 
 def change(
-    services: Services,
+    runtime: Runtime,
     zoom_app_id: UUID,
     to: TokenCustody,
     *,
@@ -79,7 +79,7 @@ def change(
     """Let `to` keep the tokens of whoever consents from now on; commits.
 
     Args:
-        services: All of them.
+        runtime: All of them.
         zoom_app_id: Which.
         to: Who.
         is_understood: The person was told that users have to consent again.
@@ -90,9 +90,9 @@ def change(
         InvalidInputError: Users are connected and nobody said so; nothing was changed.
         ConflictError: Recall could not ask here, or `to` keeps them already.
     """
-    require_possible(services.public_url, to)
-    now = services.clock.now()
-    with services.database.writing() as session:
+    require_possible(runtime.public_url, to)
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
         app = apps.lock(session, zoom_app_id)
         if app.token_custody is to:
             raise ConflictError(f"{_begin(NAMES[to])} keeps the tokens already.")

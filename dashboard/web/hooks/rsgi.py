@@ -32,19 +32,19 @@ class Door:
     """Answers `/hooks/` as `web.hooks.wsgi.Receiver` does, for an RSGI server.
 
     Args:
-        services: What it works with.
+        runtime: What it works with.
         trusted_proxies: How many proxies in front may name the sender.
         body_timeout_s: How long a body may take.
     """
 
     def __init__(
         self,
-        services: Needs,
+        runtime: Needs,
         *,
         trusted_proxies: int = 0,
         body_timeout_s: float = _BODY_TIMEOUT_S,
     ) -> None:
-        self._services = services
+        self._runtime = runtime
         self._body_timeout_s = body_timeout_s
         self._trusted_proxies = trusted_proxies
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="door")
@@ -85,7 +85,7 @@ class Door:
         self, app_id: UUID, scope: Scope, http: HTTPProtocol
     ) -> Reply | None:
         began = time.perf_counter()
-        intake = self._services.intake
+        intake = self._runtime.intake
         loop = asyncio.get_running_loop()
         app = intake.keyring.recall(app_id)
         if app is None:
@@ -109,7 +109,7 @@ class Door:
 
     async def _read(self, scope: Scope, http: HTTPProtocol, began: float) -> Incoming:
         headers = scope.headers.items()
-        received_at = self._services.clock.now()
+        received_at = self._runtime.clock.now()
         declared = incoming.declared_bytes(scope.headers.get("content-length", ""))
         body = b""
         if declared is None or declared <= MAX_BODY_BYTES:

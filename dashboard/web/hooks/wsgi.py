@@ -43,7 +43,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Needs(Protocol):
-    """What of the services the door works with."""
+    """What of the runtime the door works with."""
 
     @property
     def clock(self) -> Clock:
@@ -63,9 +63,9 @@ class Receiver:
     short plain text without details to everything else. Never raises.
     """
 
-    def __init__(self, app: WSGIApplication, services: Needs) -> None:
+    def __init__(self, app: WSGIApplication, runtime: Needs) -> None:
         self._app = app
-        self._services = services
+        self._runtime = runtime
 
     def __call__(
         self, environ: WSGIEnvironment, start_response: StartResponse
@@ -92,11 +92,11 @@ class Receiver:
         self, app_id: UUID, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         began = time.perf_counter()
-        intake = self._services.intake
+        intake = self._runtime.intake
         app = intake.keyring.find(app_id)
         if app is None:
             return _plain(start_response, 404)
-        received_at = self._services.clock.now()
+        received_at = self._runtime.clock.now()
         request = incoming.read(environ, received_at=received_at, began=began)
         reply = requests.receive(intake, app, request)
         if reply.refused is None:

@@ -94,7 +94,7 @@ class Board:
 
         Args:
             watched: Topics, and roles of those who watch them.
-            versions: From `services.live.topics`, of all of these topics.
+            versions: From `runtime.live.topics`, of all of these topics.
             now_s: Monotonic seconds.
         """
         roles: dict[str, set[Role]] = defaultdict(set)

@@ -17,7 +17,7 @@ from dashboard.services.token_states import join_tokens, who_acts
 from dashboard.services.token_states.who_acts import Who
 from dashboard.services.zoom_apps import apps
 from dashboard.web import htmx
-from dashboard.web.context import db, services
+from dashboard.web.context import db, runtime
 
 _QUERY = ("meeting", "member", "after", "before", "webhooks")
 _LONGEST = 200
@@ -63,7 +63,7 @@ def show_page(connection_id: UUID) -> Response:
         newest_url=_at(row, before=None) if request.args.get("before") else None,
         has_webhooks=has_webhooks,
         webhooks_url=_at(row, before=None, webhooks="no" if has_webhooks else None),
-        reconnect_url=urls.connect_url(services().public_url, app.slug),
+        reconnect_url=urls.connect_url(runtime().public_url, app.slug),
         **(_members(row) if is_account else {}),
     )
 
@@ -71,7 +71,7 @@ def show_page(connection_id: UUID) -> Response:
 def _erasure(row: Connection) -> Erasure | None:
     if row.deauthorized_at is None:
         return None
-    return erasures.under_way(db(), services().vault, row)
+    return erasures.under_way(db(), runtime().vault, row)
 
 
 def _members(row: Connection) -> dict[str, Any]:

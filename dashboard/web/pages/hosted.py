@@ -12,7 +12,7 @@ from dashboard.services.connect import flow, page_designs
 from dashboard.services.zoom_apps import scopes, succession
 from dashboard.services.zoom_apps.scopes import Scope
 from dashboard.web import htmx
-from dashboard.web.context import db, services
+from dashboard.web.context import db, runtime
 
 _BROWSER = re.compile(r"[A-Za-z0-9_-]{43}")
 _BROWSER_STAYS_S = 180 * 24 * 3600
@@ -65,7 +65,7 @@ def leave(app: ZoomApp, invitation_id: UUID | None = None) -> Response:
     name = browser() or secrets.token_urlsafe(32)
     try:
         begun = flow.begin(
-            services(),
+            runtime(),
             app.slug,
             browser=name,
             address=request.remote_addr or "",
@@ -98,4 +98,4 @@ def _cookie() -> str:
 
 
 def _is_https() -> bool:
-    return services().public_url.startswith("https://")
+    return runtime().public_url.startswith("https://")

@@ -12,7 +12,7 @@ from dashboard.services.status import zoom_app
 from dashboard.services.status.zoom_app import ZoomAppPage
 from dashboard.services.zoom_apps import apps
 from dashboard.web import charts
-from dashboard.web.context import db, gathered, now, services
+from dashboard.web.context import db, gathered, now, runtime
 from dashboard.web.forms.zoom_app import CreateInRecallForm
 
 _CONFLICT = 409
@@ -29,8 +29,8 @@ def look(zoom_app_id: UUID) -> ZoomAppPage:
         lambda: zoom_app.page(
             db(),
             zoom_app_id,
-            settings=services().settings,
-            public_url=services().public_url,
+            settings=runtime().settings,
+            public_url=runtime().public_url,
             now=now(),
         ),
     )

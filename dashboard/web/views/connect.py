@@ -14,7 +14,7 @@ from dashboard.services.connect import attempts, flow, own_connections, page_des
 from dashboard.services.connect.callbacks import Stop
 from dashboard.web import htmx
 from dashboard.web.access import public
-from dashboard.web.context import db, services
+from dashboard.web.context import db, runtime
 from dashboard.web.pages import hosted
 
 bp = Blueprint("connect", __name__)
@@ -73,7 +73,7 @@ def create(slug: str) -> Response:
 def callback() -> Response:
     """Take a browser back from Zoom and send it on to an address without the code."""
     finished = flow.finish(
-        services(),
+        runtime(),
         state=request.args.get("state"),
         code=request.args.get("code"),
         error=request.args.get("error"),

@@ -19,7 +19,7 @@ from dashboard.services.token_states import who_acts
 from dashboard.services.zoom_apps import apps as zoom_apps
 from dashboard.web import exports, htmx
 from dashboard.web.access import requires
-from dashboard.web.context import actor, db, services
+from dashboard.web.context import actor, db, runtime
 from dashboard.web.forms.connection import filter_form
 from dashboard.web.pages import connection
 
@@ -63,12 +63,12 @@ def index() -> ResponseReturnValue:
     """List connections, as a page, CSV or JSON; the query string filters all three."""
     apps = zoom_apps.list_all(db())
     form = filter_form(apps)
-    now = services().clock.now()
+    now = runtime().clock.now()
     filters = form.filters(now=now)
     names = {app.id: app.name for app in apps}
     wanted = request.args.get("format")
     if wanted in ("csv", "json"):
-        rows = _rows(listing.everything(services().database, filters), names)
+        rows = _rows(listing.everything(runtime().database, filters), names)
         if wanted == "csv":
             return exports.csv_file("connections", _COLUMNS, rows)
         return exports.json_list("connections", _COLUMNS, rows)
@@ -116,7 +116,7 @@ def recall_log(connection_id: UUID) -> Response:
         "connections/recall_log.html",
         "connections/partials/_recall_log.html",
         connection=row,
-        entries=actions.recall_log(services(), connection_id),
+        entries=actions.recall_log(runtime(), connection_id),
     )
 
 
@@ -125,7 +125,7 @@ def recall_log(connection_id: UUID) -> Response:
 def check(connection_id: UUID) -> Response:
     """Look at it now."""
     try:
-        row = actions.try_again(services(), connection_id, actor=actor())
+        row = actions.try_again(runtime(), connection_id, actor=actor())
     except UpstreamError as error:
         return _not_done(connection_id, error, end=" What was seen before stands.")
     flash(
@@ -139,7 +139,7 @@ def check(connection_id: UUID) -> Response:
 def sync(connection_id: UUID) -> Response:
     """Ask Recall to read the user's meetings again."""
     try:
-        actions.sync_meetings(services(), connection_id, actor=actor())
+        actions.sync_meetings(runtime(), connection_id, actor=actor())
     except UpstreamError as error:
         return _not_done(connection_id, error)
     flash("Recall reads the meetings again. They appear below by themselves.", "good")
@@ -151,7 +151,7 @@ def sync(connection_id: UUID) -> Response:
 def destroy(connection_id: UUID) -> Response:
     """Delete the credential in Recall and what is kept of the user here."""
     try:
-        actions.disconnect(services(), connection_id, actor=actor())
+        actions.disconnect(runtime(), connection_id, actor=actor())
     except UpstreamError as error:
         return _not_done(connection_id, error, "Nothing was deleted here. ")
     flash(

@@ -11,7 +11,7 @@ from dashboard.services.staff.permissions import Permission
 from dashboard.services.zoom_apps import custody
 from dashboard.web import htmx
 from dashboard.web.access import requires
-from dashboard.web.context import actor, db, services
+from dashboard.web.context import actor, db, runtime
 from dashboard.web.forms.zoom_app import CustodyForm
 
 bp = Blueprint("custody", __name__, url_prefix="/zoom-apps")
@@ -36,7 +36,7 @@ def change(zoom_app_id: UUID) -> ResponseReturnValue:
     to = TokenCustody(form.to.data or "")
     try:
         custody.change(
-            services(),
+            runtime(),
             zoom_app_id,
             to,
             is_understood=bool(form.is_understood.data),

@@ -11,7 +11,7 @@ from dashboard.services.explain.verdicts import Target
 from dashboard.services.staff.permissions import Permission
 from dashboard.web import htmx
 from dashboard.web.access import requires
-from dashboard.web.context import db, now, services
+from dashboard.web.context import db, now, runtime
 from dashboard.web.forms.explain import ExplainForm
 
 bp = Blueprint("explain", __name__, url_prefix="/explain")
@@ -26,7 +26,7 @@ def index() -> ResponseReturnValue:
     asked = explain.by_id(request.args.get("id", ""))
     if asked is None:
         return _page(ExplainForm(formdata=None), None)
-    found = explain.answer(db(), services().vault, asked, now=now())
+    found = explain.answer(db(), runtime().vault, asked, now=now())
     return _page(ExplainForm(formdata=None, q=asked.shown), found)
 
 
@@ -37,7 +37,7 @@ def create() -> ResponseReturnValue:
     form = ExplainForm()
     if not form.validate():
         return _page(form, None, status=_UNPROCESSABLE)
-    found = explain.explain(db(), services().vault, form.q.data or "", now=now())
+    found = explain.explain(db(), runtime().vault, form.q.data or "", now=now())
     return _page(_refilled(form, found), found)
 
 
@@ -48,9 +48,9 @@ def recall() -> ResponseReturnValue:
     form = ExplainForm()
     if not form.validate():
         return _page(form, None, status=_UNPROCESSABLE)
-    found = explain.explain(db(), services().vault, form.q.data or "", now=now())
+    found = explain.explain(db(), runtime().vault, form.q.data or "", now=now())
     told = explaining_recall.ask(
-        services(), meeting_id=found.asked.number, connection_id=found.connection_id
+        runtime(), meeting_id=found.asked.number, connection_id=found.connection_id
     )
     if htmx.wants_fragment():
         return htmx.fragment("explain/partials/_recall.html", told=told)
@@ -68,7 +68,7 @@ def _page(
     connect_url = None
     if found is not None and found.verdict.target is Target.CONNECT_LINK:
         slug = found.target_id
-        connect_url = urls.connect_url(services().public_url, slug) if slug else ""
+        connect_url = urls.connect_url(runtime().public_url, slug) if slug else ""
     return htmx.page_or_fragment(
         "explain/index.html",
         "explain/partials/_answer.html",

@@ -24,7 +24,7 @@ from dashboard.services.zoom_apps import apps, credential_checks, succession
 from dashboard.services.zoom_apps.credentials import NewZoomApp
 from dashboard.web import exports, htmx
 from dashboard.web.access import requires
-from dashboard.web.context import actor, db, services
+from dashboard.web.context import actor, db, runtime
 from dashboard.web.forms.going_live import (
     ALL,
     MOVED,
@@ -87,7 +87,7 @@ def create(zoom_app_id: UUID) -> ResponseReturnValue:
         workspace_id=UUID(workspace) if workspace else None,
     )
     try:
-        entered = starting.begin(services(), zoom_app_id, values, actor=actor())
+        entered = starting.begin(runtime(), zoom_app_id, values, actor=actor())
     except credential_checks.WrongPairError as error:
         form.client_id.errors = [_EITHER]
         form.client_secret.errors = [str(error)]
@@ -115,7 +115,7 @@ def link(zoom_app_id: UUID) -> ResponseReturnValue:
         return _to_move(zoom_app_id)
     try:
         starting.link(
-            services(), zoom_app_id, UUID(form.production_id.data), actor=actor()
+            runtime(), zoom_app_id, UUID(form.production_id.data), actor=actor()
         )
     except ConflictError as error:
         flash(f"Nothing was linked. {error}", "trouble")
@@ -129,7 +129,7 @@ def link(zoom_app_id: UUID) -> ResponseReturnValue:
 def unlink(zoom_app_id: UUID) -> ResponseReturnValue:
     """Undo the link; both apps stay as they are."""
     try:
-        starting.unlink(services(), zoom_app_id, actor=actor())
+        starting.unlink(runtime(), zoom_app_id, actor=actor())
     except ConflictError as error:
         flash(f"Still linked. {error}", "trouble")
     else:
@@ -142,7 +142,7 @@ def unlink(zoom_app_id: UUID) -> ResponseReturnValue:
 def retire(zoom_app_id: UUID) -> ResponseReturnValue:
     """Stop watching the development app."""
     try:
-        is_new = retiring.retire(services(), zoom_app_id, actor=actor())
+        is_new = retiring.retire(runtime(), zoom_app_id, actor=actor())
     except ConflictError as error:
         flash(f"Nothing was changed. {error}", "trouble")
     else:
@@ -154,7 +154,7 @@ def retire(zoom_app_id: UUID) -> ResponseReturnValue:
 @requires(Permission.ZOOM_APPS_WRITE)
 def bring_back(zoom_app_id: UUID) -> ResponseReturnValue:
     """Watch a retired app again."""
-    is_new = retiring.bring_back(services(), zoom_app_id, actor=actor())
+    is_new = retiring.bring_back(runtime(), zoom_app_id, actor=actor())
     flash("In use again." if is_new else "It was in use already.", "good")
     return _to_move(zoom_app_id)
 
@@ -201,10 +201,10 @@ def _progress_page(found: Glance, production: ZoomApp) -> ResponseReturnValue:
         move=None if form.show == ALL else move,
         is_moved=form.show == MOVED,
     )
-    connect_url = urls.connect_url(services().public_url, production.slug)
+    connect_url = urls.connect_url(runtime().public_url, production.slug)
     wanted = request.args.get("format")
     if wanted in ("csv", "json"):
-        rows = _rows(listing.everything(services().database, filters), connect_url)
+        rows = _rows(listing.everything(runtime().database, filters), connect_url)
         name = f"{form.show}-{development.slug}"
         if wanted == "csv":
             return exports.csv_file(name, _COLUMNS, rows)

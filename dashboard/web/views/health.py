@@ -5,7 +5,7 @@ from flask import Blueprint, Response
 from dashboard.db import revisions
 from dashboard.errors import StorageError
 from dashboard.web.access import public
-from dashboard.web.context import services
+from dashboard.web.context import runtime
 
 bp = Blueprint("health", __name__)
 
@@ -22,7 +22,7 @@ def alive() -> Response:
 def ready() -> Response:
     """The database can be reached and has the tables of this version."""
     try:
-        revisions.require_newest(services().database)
+        revisions.require_newest(runtime().database)
     except StorageError as error:
         return Response(f"{error}\n", status=503, mimetype="text/plain")
     return Response("ok\n", mimetype="text/plain")

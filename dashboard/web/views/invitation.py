@@ -16,7 +16,7 @@ from dashboard.services.connections import actions
 from dashboard.services.invitations import invitations, states
 from dashboard.web import htmx
 from dashboard.web.access import public
-from dashboard.web.context import db, now, services
+from dashboard.web.context import db, now, runtime
 from dashboard.web.pages import hosted
 
 bp = Blueprint("invited", __name__, url_prefix="/connect/<slug>/i/<secret>")
@@ -35,7 +35,7 @@ def show(slug: str, secret: str) -> Response:
     if instead := _unusable(app, invitation) or hosted.closed(app):
         return instead
     if invitation.state is InvitationState.MADE and request.method == "GET":
-        with services().database.writing() as session:
+        with runtime().database.writing() as session:
             states.opened(session, invitation.id, now=now())
     return hosted.page(
         "connect/link/show.html",
@@ -90,7 +90,7 @@ def destroy(slug: str, secret: str) -> Response:
         return instead
     user = audit.a_user(request.remote_addr or "")
     try:
-        actions.disconnect(services(), own.id, actor=user)
+        actions.disconnect(runtime(), own.id, actor=user)
     except UpstreamError as error:
         return hosted.page("connect/mine/not_done.html", 424, app=app, error=error)
     return htmx.go_to(url_for("mine.gone", slug=slug))

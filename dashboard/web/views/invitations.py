@@ -29,7 +29,7 @@ from dashboard.services.staff.permissions import Permission
 from dashboard.services.zoom_apps import apps as zoom_apps
 from dashboard.web import exports, htmx
 from dashboard.web.access import requires
-from dashboard.web.context import actor, db, now, services
+from dashboard.web.context import actor, db, now, runtime
 from dashboard.web.forms.invitation import (
     InvitationForm,
     ListForm,
@@ -121,7 +121,7 @@ def create_many() -> ResponseReturnValue:
 def revoke(invitation_id: UUID) -> Response:
     """Take a link back."""
     try:
-        with services().database.writing() as session:
+        with runtime().database.writing() as session:
             invitation_states.revoke(session, invitation_id, actor=actor(), now=now())
     except ConflictError as error:
         flash(str(error), "trouble")
@@ -135,7 +135,7 @@ def revoke(invitation_id: UUID) -> Response:
 def renew(connection_id: UUID) -> ResponseReturnValue:
     """Make the link that renews one connection, and show it once."""
     try:
-        with services().database.writing() as session:
+        with runtime().database.writing() as session:
             row = connections.get(session, connection_id)
             made = invitations.reconnect_link(session, row, actor=actor(), now=now())
     except ConflictError as error:
@@ -147,7 +147,7 @@ def renew(connection_id: UUID) -> ResponseReturnValue:
 def _make(
     app_id: UUID, people: Sequence[Wanted], form: InvitationForm | ListForm
 ) -> Sequence[Made]:
-    with services().database.writing() as session:
+    with runtime().database.writing() as session:
         return invitations.make(
             session,
             zoom_apps.get(session, app_id),
@@ -181,7 +181,7 @@ def _made_page(
     made: Sequence[Made], app_id: UUID, *, connection_id: UUID | None = None
 ) -> Response:
     app = zoom_apps.get(db(), app_id)
-    rows = csv_import.told(made, app, public_url=services().public_url)
+    rows = csv_import.told(made, app, public_url=runtime().public_url)
     table = "".join(exports.csv_lines(csv_import.COLUMNS, rows))
     response = make_response(
         render_template(

@@ -14,7 +14,7 @@ from dashboard.services.marketplace.subscriptions import Seen
 from dashboard.services.staff.permissions import Permission
 from dashboard.services.zoom_apps import apps
 from dashboard.web.access import requires
-from dashboard.web.context import actor, db, services
+from dashboard.web.context import actor, db, runtime
 
 bp = Blueprint("zoom_setup", __name__, url_prefix="/zoom-apps/<uuid:zoom_app_id>")
 
@@ -56,7 +56,7 @@ def review(zoom_app_id: UUID) -> str:
     found = review_texts.texts(
         here,
         custody=apps.get(db(), zoom_app_id).token_custody,
-        retention_days=services().settings.webhook_retention_days,
+        retention_days=runtime().settings.webhook_retention_days,
     )
     return render_template(
         "zoom_setup/review.html",
@@ -97,7 +97,7 @@ def mend(zoom_app_id: UUID) -> ResponseReturnValue:
 def _talk(do: Callable[..., Seen], zoom_app_id: UUID) -> ResponseReturnValue:
     # The comparison is shown at once: what Zoom has is not kept, only whether it fits.
     try:
-        seen = do(services(), zoom_app_id, actor=actor())
+        seen = do(runtime(), zoom_app_id, actor=actor())
     except ConflictError as error:
         return _subscription(zoom_app_id, problem=str(error))
     return _subscription(zoom_app_id, seen=seen)
@@ -109,8 +109,8 @@ def _subscription(
     page = subscriptions.page(
         db(),
         zoom_app_id,
-        settings=services().settings,
-        public_url=services().public_url,
+        settings=runtime().settings,
+        public_url=runtime().public_url,
     )
     shown = render_template(
         "zoom_setup/subscription.html",
@@ -126,6 +126,6 @@ def _console(zoom_app_id: UUID) -> Console:
     return console.gather(
         db(),
         zoom_app_id,
-        settings=services().settings,
-        public_url=services().public_url,
+        settings=runtime().settings,
+        public_url=runtime().public_url,
     )

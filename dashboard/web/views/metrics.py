@@ -6,7 +6,7 @@ from flask import Blueprint, Response, abort, request
 
 from dashboard.services import metrics
 from dashboard.web.access import public
-from dashboard.web.context import db, now, services
+from dashboard.web.context import db, now, runtime
 from dashboard.web.live import watcher
 
 bp = Blueprint("metrics", __name__)
@@ -16,7 +16,7 @@ bp = Blueprint("metrics", __name__)
 @public
 def index() -> Response:
     """Answer Prometheus; without a token in the settings there is no such address."""
-    token = services().settings.metrics_token
+    token = runtime().settings.metrics_token
     if token is None or not token.get_secret_value():
         abort(404)
     wanted = f"Bearer {token.get_secret_value()}".encode()

@@ -11,7 +11,7 @@ from dashboard.services.status.overview import AppOverview
 from dashboard.web import charts, htmx
 from dashboard.web.access import requires
 from dashboard.web.charts import Hour, HourBars, Part, PartsBar
-from dashboard.web.context import db, gathered, now, services
+from dashboard.web.context import db, gathered, now, runtime
 
 bp = Blueprint("overview", __name__)
 
@@ -41,7 +41,7 @@ def index() -> Response:
 
 
 def _items(apps: Sequence[AppOverview]) -> Sequence[attention.Item]:
-    public_url = services().public_url
+    public_url = runtime().public_url
     return gathered(
         "items",
         lambda: attention.items(db(), apps, public_url=public_url, now=now()),

@@ -13,7 +13,7 @@ from dashboard.services.connect import flow, own_connections
 from dashboard.services.connections import actions
 from dashboard.web import htmx
 from dashboard.web.access import public
-from dashboard.web.context import db, services
+from dashboard.web.context import db, runtime
 from dashboard.web.pages import hosted
 
 bp = Blueprint("mine", __name__, url_prefix="/connect/<slug>")
@@ -56,7 +56,7 @@ def destroy(slug: str, connection_id: UUID) -> Response:
     try:
         own_connections.owned(db(), app, connection_id, browser=hosted.browser())
         user = audit.a_user(request.remote_addr or "")
-        actions.disconnect(services(), connection_id, actor=user)
+        actions.disconnect(runtime(), connection_id, actor=user)
     except NotFoundError:  # of another browser, or gone meanwhile
         return htmx.go_to(url_for(".show", slug=slug))
     except UpstreamError as error:

@@ -12,7 +12,7 @@ from dashboard.services.staff.permissions import Permission
 from dashboard.services.zoom_apps import apps
 from dashboard.web import htmx
 from dashboard.web.access import requires
-from dashboard.web.context import actor, db, now, services
+from dashboard.web.context import actor, db, now, runtime
 from dashboard.web.forms.page_design import PageDesignForm
 from dashboard.web.pages import hosted
 
@@ -39,7 +39,7 @@ def update(zoom_app_id: UUID) -> ResponseReturnValue:
     given = form.logo.data
     logo = given.read(LARGEST_LOGO_BYTES + 1) if given else None
     try:
-        with services().database.writing() as session:
+        with runtime().database.writing() as session:
             page_designs.save(
                 session,
                 apps.get(session, zoom_app_id),

@@ -16,7 +16,7 @@ from dashboard.services.recall_apps.adoption import TakenOver, TakeOver
 from dashboard.services.staff.permissions import Permission
 from dashboard.web import htmx
 from dashboard.web.access import requires
-from dashboard.web.context import actor, db, services
+from dashboard.web.context import actor, db, runtime
 from dashboard.web.forms.recall_app import TakeOverForm
 from dashboard.web.pages.saved_pair import say
 
@@ -32,7 +32,7 @@ def index(workspace_id: UUID) -> str:
     """Read Recall's list once, and say of each app whose it is."""
     return render_template(
         "recall_apps/index.html",
-        listing=listing.listing(services(), workspace_id),
+        listing=listing.listing(runtime(), workspace_id),
     )
 
 
@@ -41,7 +41,7 @@ def index(workspace_id: UUID) -> str:
 def new(workspace_id: UUID, recall_app_id: UUID) -> ResponseReturnValue:
     """Ask for what Recall does not know of an app."""
     try:
-        there = adoption.look_at(services(), workspace_id, recall_app_id)
+        there = adoption.look_at(runtime(), workspace_id, recall_app_id)
     except UpstreamError as error:
         flash(_cannot(error), "trouble")
         return htmx.go_to(url_for(".index", workspace_id=workspace_id))
@@ -65,7 +65,7 @@ def take_over(workspace_id: UUID, recall_app_id: UUID) -> ResponseReturnValue:
     )
     try:
         taken = adoption.take_over(
-            services(), workspace_id, recall_app_id, values, actor=actor()
+            runtime(), workspace_id, recall_app_id, values, actor=actor()
         )
     except InvalidInputError as error:
         field = error.field if error.field in form else "client_secret"
@@ -85,7 +85,7 @@ def take_over(workspace_id: UUID, recall_app_id: UUID) -> ResponseReturnValue:
 def create_again(zoom_app_id: UUID) -> ResponseReturnValue:
     """Forget the Recall id of an app that is gone; lead to Create in Recall."""
     try:
-        deleted.release(services(), zoom_app_id, actor=actor())
+        deleted.release(runtime(), zoom_app_id, actor=actor())
     except (ConflictError, UpstreamError) as error:
         flash(f"Nothing was changed here. {error}", "trouble")
     else:
@@ -105,7 +105,7 @@ def bring_in(zoom_app_id: UUID) -> ResponseReturnValue:
 def _bring_in(zoom_app_id: UUID) -> bool:
     """Bring the users in and say so; tell whether there was something to say."""
     try:
-        added = user_import.bring_in(services(), zoom_app_id, actor=actor())
+        added = user_import.bring_in(runtime(), zoom_app_id, actor=actor())
     except (ConflictError, UpstreamError) as error:
         flash(f"The users that Recall has could not be brought in. {error}", "trouble")
         return True
@@ -128,7 +128,7 @@ def _taken(taken: TakenOver) -> ResponseReturnValue:
         )
     elif taken.entered is not None:
         flash("Recall has the secrets stored here now.", "good")
-        recall_webhook.probe_recall(services(), taken.zoom_app_id)
+        recall_webhook.probe_recall(runtime(), taken.zoom_app_id)
         _bring_in(taken.zoom_app_id)
     return htmx.go_to(url_for("zoom_apps.show", zoom_app_id=taken.zoom_app_id))
 
@@ -156,7 +156,7 @@ def _again(
 ) -> ResponseReturnValue:
     """Show the form as typed; what Recall says of the app may be missing in it."""
     try:
-        there = adoption.look_at(services(), workspace_id, recall_app_id)
+        there = adoption.look_at(runtime(), workspace_id, recall_app_id)
     except UpstreamError:
         there = None
     return _page(form, workspace_id, recall_app_id, there), _UNPROCESSABLE

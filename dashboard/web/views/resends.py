@@ -19,7 +19,7 @@ from dashboard.services.staff.permissions import Permission
 from dashboard.services.webhook_log import log
 from dashboard.web import htmx
 from dashboard.web.access import requires
-from dashboard.web.context import actor, db, now, services
+from dashboard.web.context import actor, db, now, runtime
 from dashboard.web.forms.webhook import WebhookFilterForm, kept
 from dashboard.web.pages import resends
 from dashboard.web.paging import LARGEST_ID, place, row_id
@@ -61,7 +61,7 @@ def create() -> ResponseReturnValue:
     if resend_id is None:
         return _preview_page(form, status=409, trouble=_OLD)
     try:
-        actions.begin(services(), resend_id, form.filters(), actor=actor())
+        actions.begin(runtime(), resend_id, form.filters(), actor=actor())
     except (ConflictError, InvalidInputError) as error:
         return _preview_page(form, status=409, trouble=str(error))
     return htmx.go_to(url_for(".show", resend_id=resend_id))
@@ -83,7 +83,7 @@ def show(resend_id: int) -> Response:
 def cancel(resend_id: int) -> Response:
     """Call off what of it is not sent yet."""
     try:
-        found = actions.cancel(services(), resend_id, actor=actor())
+        found = actions.cancel(runtime(), resend_id, actor=actor())
     except ConflictError as error:
         flash(str(error), "waiting")
     else:

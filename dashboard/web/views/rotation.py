@@ -9,7 +9,7 @@ from dashboard.services.rotation import rotations
 from dashboard.services.staff.permissions import Permission
 from dashboard.web import htmx
 from dashboard.web.access import requires
-from dashboard.web.context import actor, services
+from dashboard.web.context import actor, runtime
 
 bp = Blueprint("rotation", __name__, url_prefix="/zoom-apps")
 
@@ -18,7 +18,7 @@ bp = Blueprint("rotation", __name__, url_prefix="/zoom-apps")
 @requires(Permission.ZOOM_APPS_WRITE)
 def begin(zoom_app_id: UUID) -> ResponseReturnValue:
     """Ask Zoom to try again, for half an hour, what is signed with an unknown token."""
-    rotations.announce(services(), zoom_app_id, actor=actor())
+    rotations.announce(runtime(), zoom_app_id, actor=actor())
     flash(
         "Regenerate the secret token in Zoom now, then enter it here. Nothing is lost "
         "meanwhile: Zoom is asked to send it again.",

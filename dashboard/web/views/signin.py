@@ -10,7 +10,7 @@ from dashboard.services.audit import Actor
 from dashboard.services.staff import accounts
 from dashboard.web import htmx, signin
 from dashboard.web.access import local_path, public
-from dashboard.web.context import actor, now, services
+from dashboard.web.context import actor, now, runtime
 from dashboard.web.forms.staff import SignInForm
 
 bp = Blueprint("signin", __name__)
@@ -35,7 +35,7 @@ def create() -> ResponseReturnValue:
         return render_template("signin/new.html", form=form), 422
     address = request.remote_addr or ""
     try:
-        with services().database.writing() as session:
+        with runtime().database.writing() as session:
             person = accounts.sign_in(
                 session,
                 email=form.email.data or "",
@@ -66,7 +66,7 @@ def create() -> ResponseReturnValue:
 def destroy() -> Response:
     """End the session."""
     if signin.person() is not None:
-        with services().database.writing() as session:
+        with runtime().database.writing() as session:
             audit.record(session, actor(), "session.ended", subject="", now=now())
         signin.end()
     return htmx.go_to(url_for(".new"))

@@ -13,7 +13,7 @@ from dashboard.services.staff import accounts
 from dashboard.services.staff.permissions import Permission
 from dashboard.web import htmx
 from dashboard.web.access import requires
-from dashboard.web.context import actor, db, now, services
+from dashboard.web.context import actor, db, now, runtime
 from dashboard.web.forms.staff import NewPersonForm, PasswordForm, RoleForm
 
 bp = Blueprint("staff", __name__, url_prefix="/staff")
@@ -41,7 +41,7 @@ def create() -> ResponseReturnValue:
     if not form.validate():
         return render_template("staff/new.html", form=form), 422
     try:
-        with services().database.writing() as session:
+        with runtime().database.writing() as session:
             person = accounts.add(
                 session,
                 email=form.email.data or "",
@@ -75,7 +75,7 @@ def change_role(staff_id: UUID) -> ResponseReturnValue:
     form = RoleForm()
     if not form.validate():
         return _edit_page(staff_id, role_form=form), 422
-    with services().database.writing() as session:
+    with runtime().database.writing() as session:
         person = accounts.get(session, staff_id)
         accounts.set_role(session, person, Role(form.role.data))
         subject = f"{person.email} to {person.role}"
@@ -92,7 +92,7 @@ def change_password(staff_id: UUID) -> ResponseReturnValue:
     if not form.validate():
         return _edit_page(staff_id, password_form=form), 422
     try:
-        with services().database.writing() as session:
+        with runtime().database.writing() as session:
             person = accounts.get(session, staff_id)
             accounts.set_password(session, person, SecretStr(form.password.data or ""))
             audit.record(
@@ -109,7 +109,7 @@ def change_password(staff_id: UUID) -> ResponseReturnValue:
 @requires(Permission.STAFF_WRITE)
 def disable(staff_id: UUID) -> Response:
     """Keep the person from signing in."""
-    with services().database.writing() as session:
+    with runtime().database.writing() as session:
         person = accounts.get(session, staff_id)
         accounts.disable(session, person, now=now())
         audit.record(
@@ -123,7 +123,7 @@ def disable(staff_id: UUID) -> Response:
 @requires(Permission.STAFF_WRITE)
 def enable(staff_id: UUID) -> Response:
     """Let the person sign in again."""
-    with services().database.writing() as session:
+    with runtime().database.writing() as session:
         person = accounts.get(session, staff_id)
         accounts.enable(session, person)
         audit.record(session, actor(), "staff.enabled", subject=person.email, now=now())

@@ -30,7 +30,7 @@ from dashboard.services.webhook_log.proofs import Finding
 from dashboard.services.webhook_log.story import steps
 from dashboard.web import htmx
 from dashboard.web.access import requires
-from dashboard.web.context import actor, db, now, services
+from dashboard.web.context import actor, db, now, runtime
 from dashboard.web.forms.webhook import WebhookFilterForm, kept
 from dashboard.web.pages.webhook_bodies import views
 from dashboard.web.pages.webhook_files import FORMATS, list_file
@@ -55,7 +55,7 @@ def index() -> ResponseReturnValue:
     is_valid = form.validate()
     filters, links = form.filters(), kept(request.args)
     if is_valid and request.args.get("format") in FORMATS:
-        return list_file(services().database, filters, request.args["format"])
+        return list_file(runtime().database, filters, request.args["format"])
     top = request.args.get("top", type=row_id)
     here = place() if top is None else Place(before=top + 1)
     page = log.page(db(), filters=filters, place=here)
@@ -143,7 +143,7 @@ def reveal(webhook_id: int) -> str:
     found = log.get(db(), webhook_id)
     if erased := _erased(found.webhook):
         raise ConflictError(erased)
-    with services().database.writing() as session:
+    with runtime().database.writing() as session:
         audit.record(
             session,
             actor(),
@@ -160,7 +160,7 @@ def reveal(webhook_id: int) -> str:
 def resend(webhook_id: int) -> Response:
     """Forward it once more, as it came: its timestamp and signature stay Zoom's."""
     actions.begin_one(
-        services(),
+        runtime(),
         webhook_id,
         resend_id=request.form.get("resend", type=row_id),
         actor=actor(),
@@ -182,7 +182,7 @@ def _raw(trace: Trace) -> Request:
     """Return the request; of one that is erased there is nothing left."""
     if trace.webhook.erased_at is not None:
         return Request(headers=[], body=b"")
-    return log.request(db(), services().vault, trace.webhook.id)
+    return log.request(db(), runtime().vault, trace.webhook.id)
 
 
 def _erased(webhook: Webhook) -> str:
@@ -192,7 +192,7 @@ def _erased(webhook: Webhook) -> str:
 def _findings(trace: Trace, raw: Request) -> Sequence[Finding]:
     if trace.webhook.erased_at is not None:
         return ()
-    return proofs.verify(db(), services().vault, trace, raw)
+    return proofs.verify(db(), runtime().vault, trace, raw)
 
 
 def _context(
@@ -200,7 +200,7 @@ def _context(
 ) -> dict[str, Any]:
     found = log.get(db(), webhook_id)
     raw = _raw(found)
-    url = urls.webhook_url(services().public_url, found.app.id)
+    url = urls.webhook_url(runtime().public_url, found.app.id)
     return {
         "trace": found,
         "steps": steps(found, now=now()),

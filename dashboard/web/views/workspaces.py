@@ -14,7 +14,7 @@ from dashboard.services.recall.workspaces import Entered, KeyAnswer, NewWorkspac
 from dashboard.services.staff.permissions import Permission
 from dashboard.web import htmx
 from dashboard.web.access import requires
-from dashboard.web.context import actor, db, now, services
+from dashboard.web.context import actor, db, now, runtime
 from dashboard.web.forms.workspace import NewWorkspaceForm, WorkspaceForm
 
 bp = Blueprint("workspaces", __name__, url_prefix="/workspaces")
@@ -55,7 +55,7 @@ def create() -> ResponseReturnValue:
         api_key=SecretStr(form.api_key.data or ""),
     )
     try:
-        entered = workspaces.create(services(), values, actor=actor())
+        entered = workspaces.create(runtime(), values, actor=actor())
     except (InvalidInputError, ConflictError) as error:
         _put(form, error)
         return _new_again(form)
@@ -87,7 +87,7 @@ def update(workspace_id: UUID) -> ResponseReturnValue:
     typed, secret = form.api_key.data, form.verification_secret.data
     try:
         entered = workspaces.change(
-            services(),
+            runtime(),
             workspace_id,
             name=form.name.data or "",
             api_key=SecretStr(typed) if typed else None,
@@ -108,7 +108,7 @@ def update(workspace_id: UUID) -> ResponseReturnValue:
 @requires(Permission.WORKSPACES_WRITE)
 def check(workspace_id: UUID) -> ResponseReturnValue:
     """Ask Recall about the stored key again."""
-    _flash_answer(workspaces.check_again(services(), workspace_id))
+    _flash_answer(workspaces.check_again(runtime(), workspace_id))
     return htmx.go_to(url_for(".index"))
 
 

@@ -27,7 +27,7 @@ from dashboard.services.zoom_apps import apps, credential_checks
 from dashboard.services.zoom_apps.credentials import NewZoomApp, ZoomAppChanges
 from dashboard.web import htmx
 from dashboard.web.access import requires
-from dashboard.web.context import actor, db, now, services
+from dashboard.web.context import actor, db, now, runtime
 from dashboard.web.forms.zoom_app import (
     AdoptForm,
     CreateInRecallForm,
@@ -87,7 +87,7 @@ def create() -> ResponseReturnValue:
         secret_token=SecretStr(form.secret_token.data or ""),
     )
     try:
-        entered = credential_checks.create(services(), values, actor=actor())
+        entered = credential_checks.create(runtime(), values, actor=actor())
     except credential_checks.WrongPairError as error:
         form.client_id.errors = [_EITHER]
         form.client_secret.errors = [str(error)]
@@ -142,7 +142,7 @@ def update(zoom_app_id: UUID) -> ResponseReturnValue:
         secret_token=_typed(form.secret_token.data),
     )
     try:
-        changed = rotations.change(services(), zoom_app_id, changes, actor=actor())
+        changed = rotations.change(runtime(), zoom_app_id, changes, actor=actor())
     except InvalidInputError as error:
         form[error.field or "name"].errors = [str(error)]
         return _edit_page(form, zoom_app_id), _UNPROCESSABLE
@@ -158,7 +158,7 @@ def update(zoom_app_id: UUID) -> ResponseReturnValue:
 @requires(Permission.ZOOM_APPS_WRITE)
 def check(zoom_app_id: UUID) -> ResponseReturnValue:
     """Ask Zoom about the stored pair again."""
-    proof = credential_checks.check_again(services(), zoom_app_id)
+    proof = credential_checks.check_again(runtime(), zoom_app_id)
     flash(proof.reason, _TONES[proof.verdict])
     return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
 
@@ -174,7 +174,7 @@ def create_in_recall(zoom_app_id: UUID) -> ResponseReturnValue:
     workspace_id = UUID(form.workspace_id.data)
     try:
         result = creation.create_in_recall(
-            services(), zoom_app_id, workspace_id, actor=actor()
+            runtime(), zoom_app_id, workspace_id, actor=actor()
         )
     except (UpstreamError, ConflictError) as error:
         flash(f"{_told(error)} {_AGAIN}", "trouble")
@@ -196,7 +196,7 @@ def adopt(zoom_app_id: UUID) -> ResponseReturnValue:
         return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
     try:
         result = creation.adopt(
-            services(),
+            runtime(),
             zoom_app_id,
             UUID(form.workspace_id.data),
             UUID(form.recall_app_id.data),
@@ -213,7 +213,7 @@ def adopt(zoom_app_id: UUID) -> ResponseReturnValue:
 def update_in_recall(zoom_app_id: UUID) -> ResponseReturnValue:
     """Give Recall the secrets stored here, and see whether it holds them."""
     try:
-        creation.update_in_recall(services(), zoom_app_id, actor=actor())
+        creation.update_in_recall(runtime(), zoom_app_id, actor=actor())
     except UpstreamError as error:
         flash(f"Recall has not got it yet. {_told(error)}", "trouble")
     except ConflictError as error:
@@ -228,7 +228,7 @@ def update_in_recall(zoom_app_id: UUID) -> ResponseReturnValue:
 def probe(zoom_app_id: UUID) -> ResponseReturnValue:
     """Put signed challenges to our own public URL and to Recall, now."""
     try:
-        probed = recall_webhook.probe(services(), zoom_app_id)
+        probed = recall_webhook.probe(runtime(), zoom_app_id)
     except ConflictError as error:
         flash(str(error), "trouble")
         return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
@@ -267,12 +267,12 @@ def _typed(text: str | None) -> SecretStr | None:
 def _in_recall(zoom_app_id: UUID, result: CreateResult) -> ResponseReturnValue:
     flash(_MADE[result.outcome], "good")
     if result.outcome is not Creation.HERE_ALREADY:
-        recall_webhook.probe_recall(services(), zoom_app_id)
+        recall_webhook.probe_recall(runtime(), zoom_app_id)
     return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
 
 
 def _probe_after_update(zoom_app_id: UUID) -> None:
-    seen = recall_webhook.probe_recall(services(), zoom_app_id)
+    seen = recall_webhook.probe_recall(runtime(), zoom_app_id)
     is_good = seen.finding is Finding.GOOD
     flash(
         "Recall has the same secrets now. " + seen.detail,

@@ -9,7 +9,7 @@ from dashboard.models.connection import AttemptOutcome, ConnectAttempt
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connect import attempts, flow
 from dashboard.services.connect.callbacks import Stop
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.fixtures.connect import (
     BROWSER,
     OTHER,
@@ -22,9 +22,9 @@ from tests.makers import FakeClock
 
 @pytest.fixture
 def stage(
-    services: Services, sandbox: RunningSandbox, database: Database
+    runtime: Runtime, sandbox: RunningSandbox, database: Database
 ) -> ConnectStage:
-    return a_connect_stage(services, sandbox, database=database)
+    return a_connect_stage(runtime, sandbox, database=database)
 
 
 def test_a_trip_that_never_came_back_is_given_up_and_expires_when_it_does(
@@ -34,7 +34,7 @@ def test_a_trip_that_never_came_back_is_given_up_and_expires_when_it_does(
     query = stage.allow(begun)
     clock.advance(minutes=11)
 
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         count = attempts.expire(session, now=clock.now())
     given_up = stage.attempt(begun.attempt_id)
     finished = stage.finish(**query)
@@ -53,7 +53,7 @@ def test_a_result_is_shown_to_its_own_browser_alone(stage: ConnectStage) -> None
     begun = stage.begin()
     slug = stage.app.slug
 
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         attempts.result(session, slug, begun.attempt_id, browser=BROWSER)
         with pytest.raises(NotFoundError):
             attempts.result(session, slug, begun.attempt_id, browser=OTHER)
@@ -67,7 +67,7 @@ def test_a_late_way_back_in_another_browser_changes_nothing(
     begun = stage.begin()
     query = stage.allow(begun)
     clock.advance(minutes=11)
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         attempts.expire(session, now=clock.now())
 
     finished = stage.finish(browser=OTHER, **query)
@@ -84,7 +84,7 @@ def test_an_installation_begun_at_zoom_is_noted_without_its_code(
     for _ in range(flow.INSTALLS + 5):
         finished = stage.finish(code=code)
 
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         noted = session.exec(select(ConnectAttempt)).all()
     assert (finished.stop, finished.slug) == (Stop.NO_STATE, stage.app.slug)
     assert {row.outcome for row in noted} == {AttemptOutcome.BEGUN_AT_ZOOM}

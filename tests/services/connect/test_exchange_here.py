@@ -13,7 +13,7 @@ from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connections import checking
 from dashboard.services.grants import grants, registering
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.fixtures.connect import ConnectStage
 from tests.fixtures.exchange_here import (
     a_holding_stage,
@@ -30,16 +30,16 @@ Mode = Literal["upsert", "upsert_200", "conflict"]
 
 @pytest.fixture
 def stage(
-    services: Services, sandbox: RunningSandbox, database: Database
+    runtime: Runtime, sandbox: RunningSandbox, database: Database
 ) -> Iterator[ConnectStage]:
-    with a_holding_stage(services, sandbox, database=database) as made:
+    with a_holding_stage(runtime, sandbox, database=database) as made:
         yield made
 
 
 @pytest.fixture
-def lite(services: Services, sandbox: RunningSandbox) -> Iterator[ConnectStage]:
+def lite(runtime: Runtime, sandbox: RunningSandbox) -> Iterator[ConnectStage]:
     """The same on SQLite alone."""
-    with a_holding_stage(services, sandbox) as made:
+    with a_holding_stage(runtime, sandbox) as made:
         yield made
 
 
@@ -150,7 +150,7 @@ def test_an_answer_lost_once_is_asked_for_again(
     lite.sandbox.recall_world.remove_credential(lite.credentials()[0])
     break_recall(lite, kind)
 
-    made = registering.register(lite.services, connection.id)
+    made = registering.register(lite.runtime, connection.id)
 
     assert [one.id for one in lite.credentials()] == [str(made)]
 
@@ -159,7 +159,7 @@ def test_a_credential_that_nobody_here_knows_makes_way(lite: ConnectStage) -> No
     world = lite.sandbox.recall_world
     custody(lite, TokenCustody.RECALL)
     lite.connect()
-    with lite.services.database.writing() as session:
+    with lite.runtime.database.writing() as session:
         for row in session.exec(select(Connection)).all():
             session.delete(row)
     by_hand = lite.credentials()[0]
@@ -179,7 +179,7 @@ def test_a_credential_deleted_in_recall_is_made_again_by_the_next_look(
     connection = lite.connect()
     lite.sandbox.recall_world.remove_credential(lite.credentials()[0])
 
-    seen = checking.refresh(lite.services, connection.id)
+    seen = checking.refresh(lite.runtime, connection.id)
 
     assert seen.token_state is TokenState.HEALTHY
     assert [one.id for one in lite.credentials()] == [str(seen.recall_credential_id)]
@@ -189,11 +189,11 @@ def test_a_credential_deleted_in_recall_is_made_again_by_the_next_look(
 def test_of_a_lost_grant_recall_is_not_told(lite: ConnectStage) -> None:
     connection = lite.connect()
     lite.sandbox.recall_world.remove_credential(lite.credentials()[0])
-    with lite.services.database.writing() as session:
+    with lite.runtime.database.writing() as session:
         held = grants.get(session, connection.id)
-        held.lost_at = lite.services.clock.now()
+        held.lost_at = lite.runtime.clock.now()
 
-    seen = checking.refresh(lite.services, connection.id)
+    seen = checking.refresh(lite.runtime, connection.id)
 
     assert seen.token_state is TokenState.RECONNECT_NEEDED
     assert lite.credentials() == []
@@ -213,7 +213,7 @@ def test_while_recall_is_down_the_grant_is_kept_and_told_later(
     assert waiting.token_state is TokenState.UNKNOWN
     assert "Recall" in waiting.token_reason
     assert lite.credentials() == []
-    checking.refresh(lite.services, attempt.connection_id)
+    checking.refresh(lite.runtime, attempt.connection_id)
     assert lite.connection(attempt.connection_id).token_state is TokenState.HEALTHY
     assert len(lite.credentials()) == 1
 
@@ -242,12 +242,12 @@ def test_an_answer_of_zoom_that_is_lost_is_nobodys_fault(
 
 
 def test_a_public_url_too_long_for_recall_spends_no_code(
-    services: Services, sandbox: RunningSandbox
+    runtime: Runtime, sandbox: RunningSandbox
 ) -> None:
-    with a_holding_stage(services, sandbox) as stage:
-        far = f"{stage.services.public_url}/{'a' * 150}"
+    with a_holding_stage(runtime, sandbox) as stage:
+        far = f"{stage.runtime.public_url}/{'a' * 150}"
         query = stage.allow(stage.begin())
-        object.__setattr__(stage.services, "public_url", far)
+        object.__setattr__(stage.runtime, "public_url", far)
 
         attempt = stage.outcome(**query)
 

@@ -20,7 +20,7 @@ from dashboard.models.connection import AttemptOutcome, ConnectAttempt, TokenSta
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connect import flow
 from dashboard.services.connect.callbacks import Stop
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.fixtures.connect import (
     BROWSER,
     OTHER,
@@ -33,15 +33,15 @@ from tests.makers import FakeClock
 
 @pytest.fixture
 def stage(
-    services: Services, sandbox: RunningSandbox, database: Database
+    runtime: Runtime, sandbox: RunningSandbox, database: Database
 ) -> ConnectStage:
-    return a_connect_stage(services, sandbox, database=database)
+    return a_connect_stage(runtime, sandbox, database=database)
 
 
 @pytest.fixture
-def lite(services: Services, sandbox: RunningSandbox) -> ConnectStage:
+def lite(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
     """The same on SQLite alone, for what no database has a part in."""
-    return a_connect_stage(services, sandbox)
+    return a_connect_stage(runtime, sandbox)
 
 
 def test_a_user_connects_and_is_known_by_name(stage: ConnectStage) -> None:
@@ -60,7 +60,7 @@ def test_a_user_connects_and_is_known_by_name(stage: ConnectStage) -> None:
 def test_it_is_in_the_audit_log_without_the_name(stage: ConnectStage) -> None:
     connection = stage.connect()
 
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         entries = session.exec(select(AuditEntry)).all()
     told = [(entry.actor, entry.act, entry.subject) for entry in entries]
     subject = f"connection {connection.id} of Notetaker"
@@ -69,9 +69,9 @@ def test_it_is_in_the_audit_log_without_the_name(stage: ConnectStage) -> None:
 
 def test_the_challenge_is_s256_of_the_verifier_recall_sends(lite: ConnectStage) -> None:
     begun = lite.begin()
-    with lite.services.database.reading() as session:
+    with lite.runtime.database.reading() as session:
         attempt = session.get_one(ConnectAttempt, begun.attempt_id)
-    verifier = lite.services.vault.open_text(
+    verifier = lite.runtime.vault.open_text(
         attempt.code_verifier or b"",
         table="connect_attempt",
         column="code_verifier",
@@ -248,8 +248,8 @@ def test_the_dashboard_never_calls_zooms_token_endpoint(lite: ConnectStage) -> N
 
     url = lite.sandbox.zoom_url
     with make_http(url, transport=httpx2.MockTransport(note)) as http:
-        lite.services = replace(
-            lite.services,
+        lite.runtime = replace(
+            lite.runtime,
             zoom_oauth=ZoomOAuth(url, http=http),
             zoom=ZoomApi(url, http=http),
         )
@@ -265,16 +265,16 @@ def test_the_token_is_not_kept(lite: ConnectStage) -> None:
     lite.connect()
 
     token = lite.credentials()[0].grant.access_token
-    with lite.services.database.reading() as session:
+    with lite.runtime.database.reading() as session:
         dump = "\n".join(session.connection().connection.iterdump())
     assert "ana@example.com" in dump
     assert token not in dump
 
 
 def test_an_app_that_is_not_in_recall_cannot_be_connected(
-    services: Services, sandbox: RunningSandbox
+    runtime: Runtime, sandbox: RunningSandbox
 ) -> None:
-    stage = a_connect_stage(services, sandbox, recall_app_id=None)
+    stage = a_connect_stage(runtime, sandbox, recall_app_id=None)
 
     with pytest.raises(ConflictError, match="not in Recall yet"):
         stage.begin()
@@ -283,7 +283,7 @@ def test_an_app_that_is_not_in_recall_cannot_be_connected(
 def test_a_flood_of_beginnings_is_stopped(lite: ConnectStage) -> None:
     begin = flow.begin
     for _ in range(flow.BEGINNINGS):
-        begin(lite.services, lite.app.slug, browser=BROWSER, address="198.51.100.7")
+        begin(lite.runtime, lite.app.slug, browser=BROWSER, address="198.51.100.7")
 
     with pytest.raises(ConflictError, match="Too many tries"):
-        begin(lite.services, lite.app.slug, browser=BROWSER, address="198.51.100.7")
+        begin(lite.runtime, lite.app.slug, browser=BROWSER, address="198.51.100.7")

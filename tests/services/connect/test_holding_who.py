@@ -16,7 +16,7 @@ from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connect import callbacks, exchange_here
 from dashboard.services.connect.callbacks import Callback, Trip
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.fixtures.connect import BROWSER, ConnectStage
 from tests.fixtures.exchange_here import (
     a_holding_stage,
@@ -32,16 +32,16 @@ Mode = Literal["upsert", "upsert_200", "conflict"]
 
 @pytest.fixture
 def stage(
-    services: Services, sandbox: RunningSandbox, database: Database
+    runtime: Runtime, sandbox: RunningSandbox, database: Database
 ) -> Iterator[ConnectStage]:
-    with a_holding_stage(services, sandbox, database=database) as made:
+    with a_holding_stage(runtime, sandbox, database=database) as made:
         yield made
 
 
 @pytest.fixture
-def lite(services: Services, sandbox: RunningSandbox) -> Iterator[ConnectStage]:
+def lite(runtime: Runtime, sandbox: RunningSandbox) -> Iterator[ConnectStage]:
     """The same on SQLite alone."""
-    with a_holding_stage(services, sandbox) as made:
+    with a_holding_stage(runtime, sandbox) as made:
         yield made
 
 
@@ -96,9 +96,9 @@ def test_without_the_profile_the_token_itself_tells_who_it_is(
 
 
 def test_an_account_is_one_connection_whoever_of_it_consents(
-    services: Services, sandbox: RunningSandbox
+    runtime: Runtime, sandbox: RunningSandbox
 ) -> None:
-    with a_holding_stage(services, sandbox, kind=Kind.ACCOUNT_LEVEL) as stage:
+    with a_holding_stage(runtime, sandbox, kind=Kind.ACCOUNT_LEVEL) as stage:
         first = stage.connect()
         again = stage.connect()
 
@@ -113,9 +113,9 @@ def back(stage: ConnectStage, allowed: dict[str, str]) -> Trip:
     came = Callback(
         state=allowed["state"], code=allowed["code"], error=None, browser=BROWSER
     )
-    now = stage.services.clock.now()
-    with stage.services.database.writing() as session:
-        trip = callbacks.take(session, stage.services.vault, came, now=now)
+    now = stage.runtime.clock.now()
+    with stage.runtime.database.writing() as session:
+        trip = callbacks.take(session, stage.runtime.vault, came, now=now)
     assert isinstance(trip, Trip)
     return trip
 
@@ -142,10 +142,10 @@ def test_a_pair_is_stored_once_though_the_database_fails(
     lite: ConnectStage, at: int
 ) -> None:
     trip = back(lite, lite.allow(lite.begin()))
-    failing: Any = FailsOnce(lite.services.database, at=at)
-    services = replace(lite.services, database=failing)
+    failing: Any = FailsOnce(lite.runtime.database, at=at)
+    runtime = replace(lite.runtime, database=failing)
 
-    made = exchange_here.hold(services, trip, pause=lambda _: None)
+    made = exchange_here.hold(runtime, trip, pause=lambda _: None)
 
     connection = everything(lite)[0][0]
     assert (made, connection.reconnected_at) == (connection.id, None)
@@ -170,10 +170,10 @@ def test_a_late_exchange_does_not_put_a_dead_pair_in_place_of_a_living_one(
     first = lite.connect()
     early, late = lite.allow(lite.begin()), lite.allow(lite.begin())
     trip = back(lite, early)
-    got = exchange_here._exchanged(lite.services, trip)
+    got = exchange_here._exchanged(lite.runtime, trip)
     lite.finish(**late)
 
-    assert exchange_here._settle(lite.services, trip, got) is None
+    assert exchange_here._settle(lite.runtime, trip, got) is None
 
     assert lives(lite, first)
     assert grant_of(lite, first).version == 2
@@ -184,7 +184,7 @@ def test_trips_say_which_connection_they_made(lite: ConnectStage) -> None:
     begun = lite.begin()
     attempt = lite.outcome(**lite.allow(begun))
 
-    with lite.services.database.reading() as session:
+    with lite.runtime.database.reading() as session:
         query = select(HeldGrant.connection_id).where(col(HeldGrant.version) == 1)
         held: UUID | None = session.exec(query).first()
     assert attempt.connection_id == held

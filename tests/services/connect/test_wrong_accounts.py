@@ -10,7 +10,7 @@ from dashboard.models.invitation import InvitationState
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.fixtures.invitations import bo_of, go, invite, now_of, reconnect_link
 from tests.makers import FakeClock
@@ -20,14 +20,14 @@ CREDENTIALS = "/api/v2/zoom-oauth-credentials/"
 
 @pytest.fixture
 def stage(
-    services: Services, sandbox: RunningSandbox, database: Database
+    runtime: Runtime, sandbox: RunningSandbox, database: Database
 ) -> ConnectStage:
-    return a_connect_stage(services, sandbox, database=database)
+    return a_connect_stage(runtime, sandbox, database=database)
 
 
 @pytest.fixture
-def lite(services: Services, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(services, sandbox)
+def lite(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
+    return a_connect_stage(runtime, sandbox)
 
 
 def test_a_new_wrong_account_is_deleted_in_recall_and_not_kept(
@@ -45,7 +45,7 @@ def test_a_new_wrong_account_is_deleted_in_recall_and_not_kept(
         "b***@example.org",
     )
     assert stage.credentials() == []
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         assert session.exec(select(Connection)).all() == []
         assert session.exec(select(Erasure)).all() == []
 
@@ -87,11 +87,11 @@ def test_a_wrong_account_that_recall_keeps_is_owed_to_be_deleted(
     trip = go(lite, made, bo_of(lite))
 
     [credential] = lite.credentials()
-    with lite.services.database.reading() as session:
+    with lite.runtime.database.reading() as session:
         [owed] = session.exec(select(Erasure)).all()
     assert trip.outcome is AttemptOutcome.WRONG_ACCOUNT
     assert str(owed.recall_credential_id) == credential.id
-    whose = lite.services.vault.open_text(
+    whose = lite.runtime.vault.open_text(
         owed.zoom_user_id or b"", table="erasure", column="zoom_user_id", row=owed.id
     )
     assert whose.get_secret_value() == credential.user_id
@@ -99,9 +99,9 @@ def test_a_wrong_account_that_recall_keeps_is_owed_to_be_deleted(
 
 
 def test_the_link_of_an_account_refuses_another_account(
-    services: Services, sandbox: RunningSandbox
+    runtime: Runtime, sandbox: RunningSandbox
 ) -> None:
-    stage = a_connect_stage(services, sandbox, kind=Kind.ACCOUNT_LEVEL)
+    stage = a_connect_stage(runtime, sandbox, kind=Kind.ACCOUNT_LEVEL)
     sandbox.zoom_world.change_app(stage.app.client_id, published=True)
     connection = stage.connect()
     made = reconnect_link(stage, connection)

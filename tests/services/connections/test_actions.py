@@ -13,7 +13,7 @@ from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.audit import Actor
 from dashboard.services.connections import actions, checking, connections, listing
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.makers import a_connection
 
@@ -22,19 +22,19 @@ ADMIN = Actor(name="admin@example.com")
 
 @pytest.fixture
 def stage(
-    services: Services, sandbox: RunningSandbox, database: Database
+    runtime: Runtime, sandbox: RunningSandbox, database: Database
 ) -> ConnectStage:
-    return a_connect_stage(services, sandbox, database=database)
+    return a_connect_stage(runtime, sandbox, database=database)
 
 
 @pytest.fixture
-def lite(services: Services, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(services, sandbox)
+def lite(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
+    return a_connect_stage(runtime, sandbox)
 
 
 def add(stage: ConnectStage, **over: object) -> Connection:
     row = a_connection(stage.app, **over)
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         session.add(row)
     return row
 
@@ -46,7 +46,7 @@ def sync(stage: ConnectStage) -> None:
 
 
 def mapped(stage: ConnectStage, row: Connection) -> set[int]:
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         return {one.meeting_id for one in listing.meetings(session, row.id)}
 
 
@@ -57,9 +57,9 @@ def test_a_credential_marked_by_recall_is_tried_again_on_demand(
     credential = stage.credentials()[0]
     for _ in range(3):
         stage.sandbox.recall_world.record_failure(credential, "Simulated failure.")
-    marked = checking.refresh(stage.services, row.id)
+    marked = checking.refresh(stage.runtime, row.id)
 
-    tried = actions.try_again(stage.services, row.id)
+    tried = actions.try_again(stage.runtime, row.id)
 
     assert marked.token_state is TokenState.UNHEALTHY_IN_RECALL
     assert tried.token_state is TokenState.HEALTHY
@@ -70,11 +70,11 @@ def test_disconnecting_deletes_in_recall_and_leaves_nothing_of_the_user(
 ) -> None:
     row = stage.connect()
     sync(stage)
-    checking.refresh(stage.services, row.id)
+    checking.refresh(stage.runtime, row.id)
 
-    actions.disconnect(stage.services, row.id, actor=ADMIN)
+    actions.disconnect(stage.runtime, row.id, actor=ADMIN)
 
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         with pytest.raises(NotFoundError):
             connections.get(session, row.id)
         entries = session.exec(select(AuditEntry)).all()
@@ -92,9 +92,9 @@ def test_disconnecting_deletes_in_recall_and_leaves_nothing_of_the_user(
 def test_a_credential_that_is_gone_already_is_no_obstacle(stage: ConnectStage) -> None:
     row = add(stage, recall_credential_id=uuid4())
 
-    actions.disconnect(stage.services, row.id, actor=ADMIN)
+    actions.disconnect(stage.runtime, row.id, actor=ADMIN)
 
-    with stage.services.database.reading() as session, pytest.raises(NotFoundError):
+    with stage.runtime.database.reading() as session, pytest.raises(NotFoundError):
         connections.get(session, row.id)
 
 
@@ -105,7 +105,7 @@ def test_nothing_is_deleted_here_while_recall_cannot_be_asked(
     stage.sandbox.recall_faults.set([Fault(kind=FaultKind.DOWN)])
 
     with pytest.raises(UpstreamError):
-        actions.disconnect(stage.services, row.id, actor=ADMIN)
+        actions.disconnect(stage.runtime, row.id, actor=ADMIN)
 
     assert stage.connection(row.id).email == "ana@example.com"
 
@@ -116,6 +116,6 @@ def test_recalls_log_is_read_newest_first(lite: ConnectStage) -> None:
     for words in ("First failure.", "Second failure."):
         lite.sandbox.recall_world.log_credential(credential, words)
 
-    log = actions.recall_log(lite.services, row.id)
+    log = actions.recall_log(lite.runtime, row.id)
 
     assert [entry.message for entry in log] == ["Second failure.", "First failure."]

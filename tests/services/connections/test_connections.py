@@ -17,7 +17,7 @@ from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.audit import Actor
 from dashboard.services.connections import actions, checking, connections, listing
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import sweep
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.makers import NOON, FakeClock, a_connection
@@ -27,19 +27,19 @@ ADMIN = Actor(name="admin@example.com")
 
 @pytest.fixture
 def stage(
-    services: Services, sandbox: RunningSandbox, database: Database
+    runtime: Runtime, sandbox: RunningSandbox, database: Database
 ) -> ConnectStage:
-    return a_connect_stage(services, sandbox, database=database)
+    return a_connect_stage(runtime, sandbox, database=database)
 
 
 @pytest.fixture
-def lite(services: Services, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(services, sandbox)
+def lite(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
+    return a_connect_stage(runtime, sandbox)
 
 
 def add(stage: ConnectStage, **over: object) -> Connection:
     row = a_connection(stage.app, **over)
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         session.add(row)
     return row
 
@@ -51,7 +51,7 @@ def sync(stage: ConnectStage) -> None:
 
 
 def mapped(stage: ConnectStage, row: Connection) -> set[int]:
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         return {one.meeting_id for one in listing.meetings(session, row.id)}
 
 
@@ -61,7 +61,7 @@ def test_a_development_app_uninstalled_is_seen_though_recall_says_healthy(
     row = stage.connect()
     stage.sandbox.zoom_world.uninstall(stage.app.client_id, stage.ana.id)
 
-    seen = checking.refresh(stage.services, row.id)
+    seen = checking.refresh(stage.runtime, row.id)
 
     assert stage.credentials()[0].status == "healthy"
     assert seen.token_state is TokenState.RECONNECT_NEEDED
@@ -77,7 +77,7 @@ def test_a_grant_that_cannot_be_refreshed_needs_the_user(
     stage.sandbox.clock.advance(3600)
     clock.advance(hours=1)
 
-    seen = checking.refresh(stage.services, row.id)
+    seen = checking.refresh(stage.runtime, row.id)
 
     assert seen.token_state is TokenState.RECONNECT_NEEDED
     assert "access-token" in seen.token_evidence
@@ -91,7 +91,7 @@ def test_a_token_that_recall_does_not_renew_is_expiring(
     stage.sandbox.clock.advance(3600 - 200)
     clock.set(NOON + timedelta(seconds=3600 - 200))
 
-    seen = checking.refresh(stage.services, row.id)
+    seen = checking.refresh(stage.runtime, row.id)
 
     assert seen.token_state is TokenState.EXPIRING
 
@@ -100,7 +100,7 @@ def test_a_credential_deleted_in_recall_needs_the_user(stage: ConnectStage) -> N
     row = stage.connect()
     stage.sandbox.recall_world.remove_credential(stage.credentials()[0])
 
-    seen = checking.refresh(stage.services, row.id)
+    seen = checking.refresh(stage.runtime, row.id)
 
     assert seen.token_state is TokenState.RECONNECT_NEEDED
     assert "404" in seen.token_evidence
@@ -123,7 +123,7 @@ def test_in_an_outage_what_was_seen_stands_with_its_age(
     lite.sandbox.clock.set(clock.now())
 
     with pytest.raises(UpstreamError):
-        checking.refresh(lite.services, row.id)
+        checking.refresh(lite.runtime, row.id)
 
     seen = lite.connection(row.id)
     assert (seen.token_state, seen.token_reason) == (row.token_state, row.token_reason)
@@ -137,13 +137,13 @@ def test_meetings_recall_maps_are_kept_and_forgotten_as_recall_does(
 ) -> None:
     row = stage.connect()
     meeting = stage.sandbox.zoom_world.create_meeting(stage.ana.id)
-    actions.sync_meetings(stage.services, row.id, actor=ADMIN)
+    actions.sync_meetings(stage.runtime, row.id, actor=ADMIN)
     sync(stage)
-    first = checking.refresh(stage.services, row.id)
+    first = checking.refresh(stage.runtime, row.id)
     seen_first = mapped(stage, row)
     stage.sandbox.recall_world.mappings.pop((meeting.id, str(row.recall_credential_id)))
 
-    checking.refresh(stage.services, row.id)
+    checking.refresh(stage.runtime, row.id)
 
     assert first.sync_status is SyncStatus.COMPLETED
     assert seen_first == {5551234567, meeting.id}
@@ -153,11 +153,11 @@ def test_meetings_recall_maps_are_kept_and_forgotten_as_recall_does(
 def test_mappings_that_cannot_be_had_leave_those_known(stage: ConnectStage) -> None:
     row = stage.connect()
     sync(stage)
-    checking.refresh(stage.services, row.id)
+    checking.refresh(stage.runtime, row.id)
     path = "/api/v2/zoom-meetings-to-credentials/"
     stage.sandbox.recall_faults.set([Fault(kind=FaultKind.SERVER_ERROR, path=path)])
 
-    seen = checking.refresh(stage.services, row.id)
+    seen = checking.refresh(stage.runtime, row.id)
 
     assert seen.token_state is TokenState.HEALTHY
     assert mapped(stage, row) == {5551234567}
@@ -177,7 +177,7 @@ def test_only_those_due_are_looked_at_longest_due_first(
     later = add(stage, due_at=NOON - timedelta(hours=1))
     fresh = add(stage, due_at=NOON + timedelta(seconds=1))
 
-    counts = [sweep.check_due(stage.services, limit=1) for _ in range(3)]
+    counts = [sweep.check_due(stage.runtime, limit=1) for _ in range(3)]
 
     states = [stage.connection(row.id).token_state for row in (late, later, fresh)]
     assert counts == [1, 1, 0]
@@ -190,10 +190,10 @@ def test_one_connection_is_never_looked_at_twice_at_once(
 ) -> None:
     taken = add(stage, due_at=NOON, lease_until=NOON + timedelta(seconds=1))
 
-    before = sweep.check_due(stage.services)
-    refreshed = checking.refresh(stage.services, taken.id)
+    before = sweep.check_due(stage.runtime)
+    refreshed = checking.refresh(stage.runtime, taken.id)
     clock.advance(seconds=1)
-    after = sweep.check_due(stage.services)
+    after = sweep.check_due(stage.runtime)
 
     assert (before, after) == (0, 1)
     assert refreshed.token_state is TokenState.HEALTHY  # as it stood: nobody asked
@@ -209,7 +209,7 @@ def test_a_slow_look_cannot_overwrite_what_came_after(stage: ConnectStage) -> No
     url = stage.sandbox.zoom_url
     transport = httpx2.MockTransport(refuse_after_the_user_reconnected)
     with make_http(url, transport=transport) as http:
-        slow = replace(stage.services, zoom=ZoomApi(url, http=http))
+        slow = replace(stage.runtime, zoom=ZoomApi(url, http=http))
         checking.refresh(slow, row.id)
 
     assert stage.connection(row.id).token_state is TokenState.HEALTHY
@@ -225,14 +225,14 @@ def test_a_renewed_connection_waits_for_its_own_look(stage: ConnectStage) -> Non
     )
 
     def refuse_while_the_user_reconnects(_: httpx2.Request) -> httpx2.Response:
-        with stage.services.database.writing() as session:
+        with stage.runtime.database.writing() as session:
             connections.connected(session, stage.app, same, now=NOON)
         return httpx2.Response(401, json={"code": 124, "message": "Invalid."})
 
     url = stage.sandbox.zoom_url
     transport = httpx2.MockTransport(refuse_while_the_user_reconnects)
     with make_http(url, transport=transport) as http:
-        slow = replace(stage.services, zoom=ZoomApi(url, http=http))
+        slow = replace(stage.runtime, zoom=ZoomApi(url, http=http))
         checking.refresh(slow, row.id)
 
     assert stage.connection(row.id).token_state is TokenState.UNKNOWN
@@ -243,4 +243,4 @@ def test_a_throttled_recall_is_left_alone(stage: ConnectStage) -> None:
     add(stage, due_at=NOON)
     stage.sandbox.recall_faults.set([Fault(kind=FaultKind.RATE_LIMITED)])
 
-    assert sweep.check_due(stage.services) == 1
+    assert sweep.check_due(stage.runtime) == 1

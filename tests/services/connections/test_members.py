@@ -15,7 +15,7 @@ from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connections import actions, checking, members
 from dashboard.services.connections.members import Listing
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import events, sweep
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.fixtures.sweep_events import tell
@@ -26,13 +26,11 @@ ANA_PMI, BEN_PMI = 5551234567, 5552220000
 
 @pytest.fixture
 def stage(
-    services: Services, sandbox: RunningSandbox, database: Database, clock: FakeClock
+    runtime: Runtime, sandbox: RunningSandbox, database: Database, clock: FakeClock
 ) -> ConnectStage:
     clock.advance(minutes=10)
     sandbox.clock.set(clock.now())
-    made = a_connect_stage(
-        services, sandbox, database=database, kind=Kind.ACCOUNT_LEVEL
-    )
+    made = a_connect_stage(runtime, sandbox, database=database, kind=Kind.ACCOUNT_LEVEL)
     made.users["ben"] = sandbox.zoom_world.add_user(
         email="ben@example.com", first_name="Ben", last_name="Oke", pmi=BEN_PMI
     )
@@ -45,7 +43,7 @@ def later(stage: ConnectStage, clock: FakeClock, **amount: float) -> None:
 
 
 def listed(stage: ConnectStage, row: Connection) -> dict[str, AccountMember]:
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         found = members.page(session, row.id, limit=members.MOST).members
         return {one.email: one for one in found}
 
@@ -56,7 +54,7 @@ def pmi_lines(stage: ConnectStage, row: Connection) -> list[str]:
         .where(ConnectionEvent.connection_id == row.id, ConnectionEvent.kind == "pmi")
         .order_by(col(ConnectionEvent.at), col(ConnectionEvent.id))
     )
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         return list(session.exec(query))
 
 
@@ -104,13 +102,13 @@ def test_it_is_listed_again_after_an_hour_and_by_hand(
     stage.sandbox.zoom_world.change_user(stage.users["ben"].id, pmi=5553330000)
 
     later(stage, clock, minutes=5)
-    checking.refresh(stage.services, row.id)
+    checking.refresh(stage.runtime, row.id)
     soon = listed(stage, row)["ben@example.com"].pmi
-    actions.try_again(stage.services, row.id)
+    actions.try_again(stage.runtime, row.id)
     by_hand = listed(stage, row)["ben@example.com"]
     stage.sandbox.zoom_world.change_user(stage.users["ben"].id, pmi=5554440000)
     later(stage, clock, minutes=60)
-    checking.refresh(stage.services, row.id)
+    checking.refresh(stage.runtime, row.id)
 
     assert (soon, by_hand.pmi, by_hand.previous_pmi) == (BEN_PMI, 5553330000, BEN_PMI)
     assert by_hand.pmi_changed_at == NOON + timedelta(minutes=15)
@@ -128,7 +126,7 @@ def test_who_is_not_listed_any_more_goes(stage: ConnectStage) -> None:
     row = stage.connect()
     stage.sandbox.zoom_world.deactivate_user(stage.users["ben"].id)
 
-    actions.try_again(stage.services, row.id)
+    actions.try_again(stage.runtime, row.id)
 
     assert set(listed(stage, row)) == {"ana@example.com"}
 
@@ -151,9 +149,9 @@ def test_a_webhook_changes_a_members_pmi_and_has_the_account_listed(
     stage.sandbox.zoom_world.change_user(stage.ana.id, pmi=5550009999)  # unheard of
     told(stage, clock, ben.id, pmi=5553330000)
 
-    events.read_some(stage.services)
+    events.read_some(stage.runtime)
     heard = listed(stage, row)
-    sweep.check_due(stage.services)
+    sweep.check_due(stage.runtime)
 
     assert heard["ben@example.com"].pmi == 5553330000
     assert heard["ben@example.com"].previous_pmi == BEN_PMI
@@ -172,7 +170,7 @@ def test_an_older_webhook_changes_no_member(
     row, ben = stage.connect(), stage.users["ben"]
     told(stage, clock, ben.id, pmi=5553330000)  # of the instant of the list
 
-    events.read_some(stage.services)
+    events.read_some(stage.runtime)
 
     assert listed(stage, row)["ben@example.com"].pmi == BEN_PMI
 
@@ -185,9 +183,9 @@ def test_a_webhook_about_somebody_new_brings_them(
     cem = stage.sandbox.zoom_world.add_user(email="cem@example.com", pmi=5553330000)
     told(stage, clock, cem.id, pmi=5553330000)
 
-    events.read_some(stage.services)
+    events.read_some(stage.runtime)
     heard = listed(stage, row)
-    sweep.check_due(stage.services)
+    sweep.check_due(stage.runtime)
 
     assert heard[""].pmi == 5553330000
     assert listed(stage, row)["cem@example.com"].pmi == 5553330000
@@ -201,10 +199,10 @@ def test_what_a_webhook_told_while_zoom_was_asked_stands(
     asked_at = clock.now()
     later(stage, clock, seconds=1)
     told(stage, clock, ben.id, pmi=5553330000)
-    events.read_some(stage.services)
+    events.read_some(stage.runtime)
     late = ZoomUser(id=ben.id, pmi=BEN_PMI, status="active")
 
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         found = Listing(users=[late], asked_at=asked_at)
         row = session.get_one(Connection, row.id)
         members.record(session, row, found, now=clock.now())
@@ -227,9 +225,9 @@ def test_a_removal_of_an_account_level_app_marks_the_accounts_connection(
         zoom_account_id=stage.ana.account_id,
     )
 
-    events.read_some(stage.services)
+    events.read_some(stage.runtime)
     said = stage.connection(row.id)
-    sweep.check_due(stage.services)
+    sweep.check_due(stage.runtime)
 
     assert said.deauthorized_at == clock.now()
     assert said.token_state is TokenState.UNKNOWN

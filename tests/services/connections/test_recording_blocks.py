@@ -13,7 +13,7 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connections import actions, checking
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.token_states import join_tokens
 from dashboard.vault import Vault
 from tests.fixtures.connect import ConnectStage, a_connect_stage
@@ -24,9 +24,9 @@ NAMED = "Zoom said that local recording is disabled."
 
 @pytest.fixture
 def stage(
-    services: Services, sandbox: RunningSandbox, database: Database
+    runtime: Runtime, sandbox: RunningSandbox, database: Database
 ) -> ConnectStage:
-    return a_connect_stage(services, sandbox, database=database)
+    return a_connect_stage(runtime, sandbox, database=database)
 
 
 def mapped(stage: ConnectStage, **setting: bool) -> Connection:
@@ -50,7 +50,7 @@ def test_it_is_kept_in_zooms_words_and_the_token_stays_healthy(
     row = mapped(stage, participants_may_record=False)
     clock.advance(minutes=1)
 
-    seen = actions.try_again(stage.services, row.id)
+    seen = actions.try_again(stage.runtime, row.id)
 
     assert words in seen.recording_block
     assert seen.recording_block_at == clock.now()
@@ -59,13 +59,13 @@ def test_it_is_kept_in_zooms_words_and_the_token_stays_healthy(
 
 def test_a_later_token_clears_it_by_itself(stage: ConnectStage) -> None:
     row = mapped(stage)
-    checking.refresh(stage.services, row.id)  # proves the scopes: no more is asked
+    checking.refresh(stage.runtime, row.id)  # proves the scopes: no more is asked
     stage.sandbox.zoom_world.change_user(stage.ana.id, participants_may_record=False)
-    unasked = checking.refresh(stage.services, row.id)
-    blocked = actions.try_again(stage.services, row.id)
+    unasked = checking.refresh(stage.runtime, row.id)
+    blocked = actions.try_again(stage.runtime, row.id)
     stage.sandbox.zoom_world.change_user(stage.ana.id, participants_may_record=True)
 
-    seen = checking.refresh(stage.services, row.id)
+    seen = checking.refresh(stage.runtime, row.id)
 
     assert (unasked.recording_block, bool(blocked.recording_block)) == ("", True)
     assert (seen.recording_block, seen.recording_block_at) == ("", None)

@@ -20,7 +20,7 @@ from dashboard.services import audit
 from dashboard.services.connections import actions, checking
 from dashboard.services.erasure import steps
 from dashboard.services.resends import resends
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.setup import checklist
 from dashboard.services.staff import accounts
 from dashboard.services.status.attention_others import about_erasures
@@ -36,13 +36,13 @@ DOWN = Fault(
 
 
 @pytest.fixture
-def ana(services: Services, sandbox: RunningSandbox, clock: FakeClock) -> Everything:
-    stage = a_connect_stage(services, sandbox)
+def ana(runtime: Runtime, sandbox: RunningSandbox, clock: FakeClock) -> Everything:
+    stage = a_connect_stage(runtime, sandbox)
     return Everything(stage=stage, clock=clock, row=stage.connect(), user=stage.ana)
 
 
 def all_of(stage: ConnectStage) -> list[Erasure]:
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         return list(session.exec(select(Erasure)).all())
 
 
@@ -52,26 +52,26 @@ def only(stage: ConnectStage) -> Erasure:
 
 
 def is_connected(ana: Everything) -> bool:
-    with ana.stage.services.database.reading() as session:
+    with ana.stage.runtime.database.reading() as session:
         return session.get(Connection, ana.row.id) is not None
 
 
 def hook(ana: Everything, webhook_id: int) -> Webhook:
-    with ana.stage.services.database.reading() as session:
+    with ana.stage.runtime.database.reading() as session:
         return session.get_one(Webhook, webhook_id)
 
 
 def add(ana: Everything, **over: object) -> int:
     made = a_webhook(ana.stage.app, **{"zoom_user_id": ana.user.id, **over})
-    with ana.stage.services.database.writing() as session:
+    with ana.stage.runtime.database.writing() as session:
         session.add(made)
     return made.id
 
 
 def needs_attention(ana: Everything) -> list[str]:
-    services = ana.stage.services
-    with services.database.reading() as session:
-        found = about_erasures(session, now=services.clock.now())
+    runtime = ana.stage.runtime
+    with runtime.database.reading() as session:
+        found = about_erasures(session, now=runtime.clock.now())
         return [item.tone for item in found]
 
 
@@ -79,15 +79,15 @@ def test_zooms_word_alone_begins_none(ana: Everything) -> None:
     ana.clock.advance(minutes=1)
     deauthorized(ana)
 
-    events.read_some(ana.stage.services)
-    sweep.check_due(ana.stage.services)
+    events.read_some(ana.stage.runtime)
+    sweep.check_due(ana.stage.runtime)
 
     assert all_of(ana.stage) == []
 
 
 def test_a_look_that_bears_it_out_begins_one_with_a_deadline(ana: Everything) -> None:
     leave(ana)
-    checking.refresh(ana.stage.services, ana.row.id)  # and no second one
+    checking.refresh(ana.stage.runtime, ana.row.id)  # and no second one
 
     erasure = only(ana.stage)
     assert erasure.removed_at == ana.clock.now()
@@ -101,7 +101,7 @@ def test_who_reconnects_first_is_not_erased(ana: Everything) -> None:
 
     wait(ana, minutes=1)
 
-    with ana.stage.services.database.reading() as session:
+    with ana.stage.runtime.database.reading() as session:
         acts = session.exec(select(AuditEntry.act)).all()
     assert all_of(ana.stage) == []
     assert is_connected(ana)
@@ -114,10 +114,10 @@ def test_who_reconnects_and_is_disconnected_then_leaves_nothing_either(
 ) -> None:
     leave(ana)
     ana.clock.advance(minutes=1)
-    row, services = ana.stage.connect(), ana.stage.services
-    actions.disconnect(services, row.id, actor=audit.COMMAND_LINE)
+    row, runtime = ana.stage.connect(), ana.stage.runtime
+    actions.disconnect(runtime, row.id, actor=audit.COMMAND_LINE)
 
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         acts = session.exec(select(AuditEntry.act)).all()
         users = session.exec(select(Webhook.zoom_user_id)).all()
     assert users
@@ -151,10 +151,10 @@ def test_recall_is_waited_for_half_the_time_at_most(
 ) -> None:
     leave(ana)
     sandbox.recall_faults.set([DOWN])
-    steps.tend(ana.stage.services)
+    steps.tend(ana.stage.runtime)
     ana.clock.set(only(ana.stage).removed_at + timedelta(days=5))
 
-    steps.tend(ana.stage.services)
+    steps.tend(ana.stage.runtime)
 
     erasure = only(ana.stage)
     assert not is_connected(ana)
@@ -186,7 +186,7 @@ def test_what_is_owed_still_a_day_before_the_deadline_is_given_up(
     wait(ana, minutes=1)
     ana.clock.set(only(ana.stage).deadline_at - timedelta(days=1))
 
-    steps.tend(ana.stage.services)
+    steps.tend(ana.stage.runtime)
 
     gone = hook(ana, owed)
     assert (gone.outcome, gone.erased_at) == (Outcome.DEAD, ana.clock.now())
@@ -201,7 +201,7 @@ def test_another_users_things_stay(ana: Everything) -> None:
     theirs = add(ana, zoom_user_id=bo.id, outcome=Outcome.DELIVERED)
     nameless = add(ana, zoom_user_id=None, meeting_id=97, outcome=Outcome.DELIVERED)
     now = ana.clock.now()
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         session.add(
             Invitation(
                 zoom_app_id=stage.app.id,
@@ -215,7 +215,7 @@ def test_another_users_things_stay(ana: Everything) -> None:
     leave(ana)
     wait(ana, hours=7)
 
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         left = session.exec(select(Connection.email)).all()
         invited = session.exec(select(Invitation.email)).all()
     trip = stage.attempt(begun.attempt_id)
@@ -227,9 +227,9 @@ def test_another_users_things_stay(ana: Everything) -> None:
 
 
 def test_what_staff_did_stays_even_of_one_who_was_connected(ana: Everything) -> None:
-    services, now = ana.stage.services, ana.clock.now()
+    runtime, now = ana.stage.runtime, ana.clock.now()
     subject = f"{ana.user.email} as admin; {ana.user.id}"
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         accounts.add(
             session, email=ana.user.email, role=Role.ADMIN, password=PASSWORD, now=now
         )
@@ -243,7 +243,7 @@ def test_what_staff_did_stays_even_of_one_who_was_connected(ana: Everything) -> 
     wait(ana, minutes=1)
 
     query = select(AuditEntry.subject).where(col(AuditEntry.act) == "staff.added")
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         assert session.exec(query).all() == [f"{ana.user.email} as admin; (erased)"]
 
 
@@ -252,8 +252,8 @@ def test_an_erased_webhook_keeps_its_row_and_is_not_sent_again(ana: Everything) 
     leave(ana)
     wait(ana, minutes=1)
 
-    services, now = ana.stage.services, ana.clock.now()
-    with services.database.writing() as session:
+    runtime, now = ana.stage.runtime, ana.clock.now()
+    with runtime.database.writing() as session:
         with pytest.raises(ConflictError, match="Erased on 2026-11-23"):
             resends.begin_one(
                 session, taken, resend_id=new_id(now), asked_by="x", now=now
@@ -265,19 +265,19 @@ def test_an_erased_webhook_keeps_its_row_and_is_not_sent_again(ana: Everything) 
 
 def test_one_that_another_worker_has_claimed_is_left_to_it(ana: Everything) -> None:
     leave(ana)
-    with ana.stage.services.database.writing() as session:
+    with ana.stage.runtime.database.writing() as session:
         row = session.get_one(Erasure, only(ana.stage).id)
         row.lease_until = ana.clock.now() + timedelta(minutes=5)
         session.add(row)
 
-    assert steps.tend(ana.stage.services) == 0
-    assert not steps.go_on(ana.stage.services, only(ana.stage).id)
+    assert steps.tend(ana.stage.runtime) == 0
+    assert not steps.go_on(ana.stage.runtime, only(ana.stage).id)
     assert is_connected(ana)
 
 
 def test_a_milestone_stays_and_tells_no_more_whose_it_was(ana: Everything) -> None:
-    services = ana.stage.services
-    with services.database.writing() as session:
+    runtime = ana.stage.runtime
+    with runtime.database.writing() as session:
         milestone = checklist.mapped(
             ana.stage.app.id, at=ana.clock.now(), connection_id=ana.row.id
         )
@@ -286,6 +286,6 @@ def test_a_milestone_stays_and_tells_no_more_whose_it_was(ana: Everything) -> No
     leave(ana)
     wait(ana, minutes=1)
 
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         kept = session.exec(select(Milestone)).all()
     assert {one.connection_id for one in kept} == {None}

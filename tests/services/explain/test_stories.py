@@ -12,7 +12,7 @@ from dashboard.services.connections import actions, checking
 from dashboard.services.explain import explain as explaining
 from dashboard.services.explain import recall
 from dashboard.services.explain.explain import Answer
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.makers import a_webhook
 
@@ -20,34 +20,34 @@ ADMIN = Actor(name="admin@example.com")
 
 
 @pytest.fixture
-def stage(services: Services, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(services, sandbox)
+def stage(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
+    return a_connect_stage(runtime, sandbox)
 
 
 def explain(stage: ConnectStage, text: object) -> Answer:
-    services = stage.services
-    with services.database.reading() as session:
+    runtime = stage.runtime
+    with runtime.database.reading() as session:
         return explaining.explain(
-            session, services.vault, str(text), now=services.clock.now()
+            session, runtime.vault, str(text), now=runtime.clock.now()
         )
 
 
 def looked_at(stage: ConnectStage, row: Connection) -> Connection:
     """Have Recall read the meetings, then look."""
-    actions.sync_meetings(stage.services, row.id, actor=ADMIN)
+    actions.sync_meetings(stage.runtime, row.id, actor=ADMIN)
     stage.sandbox.recall_world.run_due()
     stage.sandbox.recall_world.run_due()
-    return checking.refresh(stage.services, row.id)
+    return checking.refresh(stage.runtime, row.id)
 
 
 def heard(stage: ConnectStage, **over: Any) -> None:
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         session.add(a_webhook(stage.app, **over))
 
 
 def asked(stage: ConnectStage, found: Answer) -> list[str]:
     told = recall.ask(
-        stage.services,
+        stage.runtime,
         meeting_id=found.asked.number,
         connection_id=found.connection_id,
     )
@@ -89,7 +89,7 @@ def test_a_development_app_uninstalled_is_seen_though_recall_says_healthy(
 ) -> None:
     row = stage.connect()
     stage.sandbox.zoom_world.uninstall(stage.app.client_id, stage.ana.id)
-    checking.refresh(stage.services, row.id)
+    checking.refresh(stage.runtime, row.id)
 
     found = explain(stage, "ana@example.com")
 

@@ -14,7 +14,7 @@ from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.audit import Actor
 from dashboard.services.connect import flow
 from dashboard.services.going_live import retiring
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.status import attention, overview
 from dashboard.services.zoom_apps import apps as zoom_apps
 from dashboard.worker import Worker
@@ -26,82 +26,82 @@ ADMIN = Actor(name="admin@example.com")
 
 
 @pytest.fixture
-def stage(services: Services, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(services, sandbox, verdict=Verdict.WRONG)
+def stage(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
+    return a_connect_stage(runtime, sandbox, verdict=Verdict.WRONG)
 
 
 def retire(stage: ConnectStage) -> bool:
-    return retiring.retire(stage.services, stage.app.id, actor=ADMIN)
+    return retiring.retire(stage.runtime, stage.app.id, actor=ADMIN)
 
 
-def stored(services: Services, zoom_app_id: UUID) -> ZoomApp:
-    with services.database.reading() as session:
+def stored(runtime: Runtime, zoom_app_id: UUID) -> ZoomApp:
+    with runtime.database.reading() as session:
         return zoom_apps.get(session, zoom_app_id)
 
 
-def add(services: Services, **over: Any) -> ZoomApp:
-    app = a_zoom_app(services.vault, **over)
-    with services.database.writing() as session:
+def add(runtime: Runtime, **over: Any) -> ZoomApp:
+    app = a_zoom_app(runtime.vault, **over)
+    with runtime.database.writing() as session:
         session.add(app)
     return app
 
 
-def audited(services: Services) -> list[tuple[str, str]]:
-    with services.database.reading() as session:
+def audited(runtime: Runtime) -> list[tuple[str, str]]:
+    with runtime.database.reading() as session:
         return [(one.act, one.subject) for one in session.exec(select(AuditEntry))]
 
 
 def test_retiring_and_bringing_back_are_each_done_once(stage: ConnectStage) -> None:
-    services, app_id = stage.services, stage.app.id
+    runtime, app_id = stage.runtime, stage.app.id
 
     assert (retire(stage), retire(stage)) == (True, False)
-    assert stored(services, app_id).retired_at == NOON
-    back = [retiring.bring_back(services, app_id, actor=ADMIN) for _ in range(2)]
+    assert stored(runtime, app_id).retired_at == NOON
+    back = [retiring.bring_back(runtime, app_id, actor=ADMIN) for _ in range(2)]
     assert back == [True, False]
-    assert stored(services, app_id).retired_at is None
-    acts = [act for act, _ in audited(services)]
+    assert stored(runtime, app_id).retired_at is None
+    acts = [act for act, _ in audited(runtime)]
     assert acts == ["zoom_app.retired", "zoom_app.brought_back"]
 
 
 def test_the_audit_log_keeps_how_many_were_left(stage: ConnectStage) -> None:
-    services = stage.services
+    runtime = stage.runtime
     production = add(
-        services, environment=Environment.PRODUCTION, succeeds_id=stage.app.id
+        runtime, environment=Environment.PRODUCTION, succeeds_id=stage.app.id
     )
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         for user in ("ana", "ben", "carla"):
             session.add(a_connection(stage.app, zoom_user_id=user))
         session.add(a_connection(production, zoom_user_id="ben"))
 
     retire(stage)
 
-    ((_, subject),) = audited(services)
+    ((_, subject),) = audited(runtime)
     assert subject.endswith(": 2 had not reconnected")
 
 
-def test_a_production_app_is_not_retired(services: Services) -> None:
-    production = add(services, environment=Environment.PRODUCTION)
+def test_a_production_app_is_not_retired(runtime: Runtime) -> None:
+    production = add(runtime, environment=Environment.PRODUCTION)
 
     with pytest.raises(ConflictError, match="no development app"):
-        retiring.retire(services, production.id, actor=ADMIN)
+        retiring.retire(runtime, production.id, actor=ADMIN)
 
-    assert stored(services, production.id).retired_at is None
+    assert stored(runtime, production.id).retired_at is None
 
 
-def test_an_unknown_app_is_neither_retired_nor_brought_back(services: Services) -> None:
+def test_an_unknown_app_is_neither_retired_nor_brought_back(runtime: Runtime) -> None:
     unknown = UUID(int=1)
 
     for act in (retiring.retire, retiring.bring_back):
         with pytest.raises(NotFoundError):
-            act(services, unknown, actor=ADMIN)
+            act(runtime, unknown, actor=ADMIN)
 
 
 def test_it_is_last_in_the_list_and_asks_for_nothing(stage: ConnectStage) -> None:
-    services = stage.services
-    add(services, name="Zebra", verdict=Verdict.RIGHT)
+    runtime = stage.runtime
+    add(runtime, name="Zebra", verdict=Verdict.RIGHT)
 
     def seen() -> tuple[list[str], list[str], int]:
-        with services.database.reading() as session:
+        with runtime.database.reading() as session:
             apps = overview.list_apps(session, now=NOON)
             items = attention.items(
                 session, apps, public_url="https://dashboard.example.com", now=NOON
@@ -120,14 +120,14 @@ def test_it_is_last_in_the_list_and_asks_for_nothing(stage: ConnectStage) -> Non
 
 
 def test_its_webhooks_are_still_taken_and_forwarded(stage: ConnectStage) -> None:
-    services = stage.services
+    runtime = stage.runtime
     retire(stage)
 
-    webhook_id = arrive(services, stage.app.id)
-    services.intake.flush()
-    Worker(services, chores=[]).run_once(services.clock.now())
+    webhook_id = arrive(runtime, stage.app.id)
+    runtime.intake.flush()
+    Worker(runtime, chores=[]).run_once(runtime.clock.now())
 
-    assert find(services, webhook_id).outcome == "delivered"
+    assert find(runtime, webhook_id).outcome == "delivered"
     assert len(at_recall(stage.sandbox)) == 1
 
 
@@ -153,7 +153,7 @@ def test_who_comes_back_without_a_state_is_not_sent_to_it(
     stage: ConnectStage,
 ) -> None:
     def only() -> ZoomApp | None:
-        with stage.services.database.reading() as session:
+        with stage.runtime.database.reading() as session:
             return flow.only_ready(session)
 
     before = only()

@@ -21,7 +21,7 @@ from dashboard.services import audit
 from dashboard.services.audit import Actor
 from dashboard.services.going_live import starting
 from dashboard.services.going_live.starting import HereAlreadyError
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps
 from dashboard.services.zoom_apps.credential_checks import Entered, WrongPairError
 from dashboard.services.zoom_apps.credentials import NewZoomApp
@@ -34,7 +34,7 @@ TOKEN = SecretStr("test-production-token-01")
 
 @dataclass(kw_only=True)
 class Stage:
-    services: Services
+    runtime: Runtime
     development: ZoomApp
     workspace_id: UUID
 
@@ -54,46 +54,46 @@ class Stage:
 
     def begin(self, **over: Any) -> Entered:
         return starting.begin(
-            self.services, self.development.id, self.values(**over), actor=ADMIN
+            self.runtime, self.development.id, self.values(**over), actor=ADMIN
         )
 
     def add(self, **over: Any) -> UUID:
         values = {"environment": Environment.PRODUCTION, **over}
-        app = a_zoom_app(self.services.vault, **values)
-        with self.services.database.writing() as session:
+        app = a_zoom_app(self.runtime.vault, **values)
+        with self.runtime.database.writing() as session:
             session.add(app)
             return app.id
 
     def link(self, production_id: UUID) -> None:
-        starting.link(self.services, self.development.id, production_id, actor=ADMIN)
+        starting.link(self.runtime, self.development.id, production_id, actor=ADMIN)
 
     def find(self, zoom_app_id: UUID) -> ZoomApp:
-        with self.services.database.reading() as session:
+        with self.runtime.database.reading() as session:
             return apps.get(session, zoom_app_id)
 
     def all(self) -> list[ZoomApp]:
-        with self.services.database.reading() as session:
+        with self.runtime.database.reading() as session:
             return list(apps.list_all(session))
 
     def acts(self) -> list[str]:
-        with self.services.database.reading() as session:
+        with self.runtime.database.reading() as session:
             return [entry.act for entry in session.exec(select(AuditEntry))]
 
 
 @pytest.fixture
-def stage(services: Services, sandbox: RunningSandbox, database: Database) -> Stage:
+def stage(runtime: Runtime, sandbox: RunningSandbox, database: Database) -> Stage:
     """A development app here, its production pair at Zoom; on each database."""
     if not database.is_sqlite:
-        services = replace(services, database=database)
+        runtime = replace(runtime, database=database)
     sandbox.zoom_world.add_app(
         name="Notetaker", client_id=CLIENT_ID, client_secret=SECRET.get_secret_value()
     )
-    development = a_zoom_app(services.vault)
-    workspace = a_workspace(services.vault)
-    with services.database.writing() as session:
+    development = a_zoom_app(runtime.vault)
+    workspace = a_workspace(runtime.vault)
+    with runtime.database.writing() as session:
         session.add(development)
         session.add(workspace)
-    return Stage(services=services, development=development, workspace_id=workspace.id)
+    return Stage(runtime=runtime, development=development, workspace_id=workspace.id)
 
 
 def test_the_second_app_is_checked_at_zoom_and_linked(stage: Stage) -> None:
@@ -211,7 +211,7 @@ def test_a_production_app_is_not_moved(stage: Stage) -> None:
     production = stage.add()
 
     with pytest.raises(ConflictError, match="no development app"):
-        starting.begin(stage.services, production, stage.values(), actor=ADMIN)
+        starting.begin(stage.runtime, production, stage.values(), actor=ADMIN)
 
 
 def test_linking_is_undone_by_unlinking(stage: Stage) -> None:
@@ -220,8 +220,8 @@ def test_linking_is_undone_by_unlinking(stage: Stage) -> None:
     stage.link(production)
     stage.link(production)
     linked = stage.find(production).succeeds_id
-    starting.unlink(stage.services, stage.development.id, actor=ADMIN)
-    starting.unlink(stage.services, stage.development.id, actor=ADMIN)
+    starting.unlink(stage.runtime, stage.development.id, actor=ADMIN)
+    starting.unlink(stage.runtime, stage.development.id, actor=ADMIN)
 
     assert linked == stage.development.id
     assert stage.find(production).succeeds_id is None
@@ -247,7 +247,7 @@ def test_what_does_not_go_together_is_neither_linked_nor_offered(
         stage.begin()
 
     assert stage.find(other).succeeds_id == over.get("succeeds_id")
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         assert list(starting.candidates(session, stage.development)) == []
 
 
@@ -267,7 +267,7 @@ def test_both_ends_see_the_same_move(stage: Stage) -> None:
     production = stage.add(name="Live")
     stage.link(production)
 
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         seen = [
             starting.glance(session, each)
             for each in (stage.development.id, production)
@@ -283,19 +283,19 @@ def test_both_ends_see_the_same_move(stage: Stage) -> None:
 def test_a_production_app_of_its_own_is_in_no_move(stage: Stage) -> None:
     production = stage.add()
 
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         assert starting.glance(session, production) is None
 
 
 def test_the_command_line_is_told_of_like_a_person(stage: Stage) -> None:
     starting.link(
-        stage.services,
+        stage.runtime,
         stage.development.id,
         stage.add(),
         actor=audit.COMMAND_LINE,
     )
 
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         (entry,) = session.exec(select(AuditEntry)).all()
     assert entry.actor == "command line"
     assert str(stage.development.id) in entry.subject

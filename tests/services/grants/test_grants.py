@@ -9,18 +9,18 @@ from dashboard.errors import ConflictError, NotFoundError, VaultError
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import urls
 from dashboard.services.grants import grants
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.fixtures.grants import HeldStage, a_held_stage
 from tests.makers import NOON
 
 
 @pytest.fixture
-def held(services: Services, sandbox: RunningSandbox) -> HeldStage:
-    return a_held_stage(services, sandbox)
+def held(runtime: Runtime, sandbox: RunningSandbox) -> HeldStage:
+    return a_held_stage(runtime, sandbox)
 
 
 def test_a_grant_is_found_by_its_key_which_is_not_stored(held: HeldStage) -> None:
-    with held.services.database.reading() as session:
+    with held.runtime.database.reading() as session:
         found = grants.find_by_key(session, held.key)
 
     assert found is not None
@@ -34,7 +34,7 @@ def test_a_grant_is_found_by_its_key_which_is_not_stored(held: HeldStage) -> Non
     ids=ascii,
 )
 def test_no_other_key_finds_anything(held: HeldStage, key: str) -> None:
-    with held.services.database.reading() as session:
+    with held.runtime.database.reading() as session:
         assert grants.find_by_key(session, key) is None
 
 
@@ -46,7 +46,7 @@ def test_a_key_is_new_each_time_and_fits_a_url() -> None:
 
 
 def test_each_token_opens_in_its_own_place_only(held: HeldStage) -> None:
-    row, vault = held.grant(), held.services.vault
+    row, vault = held.grant(), held.runtime.vault
     assert grants.access_token(vault, row) != grants.refresh_token(vault, row)
 
     row.access_token, row.refresh_token = row.refresh_token, row.access_token
@@ -56,7 +56,7 @@ def test_each_token_opens_in_its_own_place_only(held: HeldStage) -> None:
 
 
 def test_a_grant_that_is_not_held_is_not_found(held: HeldStage) -> None:
-    with held.services.database.reading() as session, pytest.raises(NotFoundError):
+    with held.runtime.database.reading() as session, pytest.raises(NotFoundError):
         grants.get(session, UUID(int=0))
 
 

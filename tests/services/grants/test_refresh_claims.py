@@ -11,7 +11,7 @@ from dashboard.models.connection import TokenState
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.grants import grants, refresh_claims, refreshing
 from dashboard.services.grants.refresh_claims import ANSWERS_WITHIN, LEASE, Came
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.fixtures.grants import (
     HeldStage,
     a_held_stage,
@@ -27,11 +27,11 @@ SOON_OVER = {"minutes": 58, "seconds": 1}
 
 @pytest.fixture
 def held(
-    services: Services, sandbox: RunningSandbox, database: Database
+    runtime: Runtime, sandbox: RunningSandbox, database: Database
 ) -> Iterator[HeldStage]:
-    fast = quick(services)
+    fast = quick(runtime)
     yield a_held_stage(fast, sandbox, database=database)
-    for close in fast.closing[len(services.closing) :]:
+    for close in fast.closing[len(runtime.closing) :]:
         close()
 
 
@@ -39,7 +39,7 @@ def test_what_a_process_got_after_its_lease_is_kept_all_the_same(
     held: HeldStage, clock: FakeClock
 ) -> None:
     claim = claimed(held, clock)
-    tokens = held.services.zoom_grants.refresh(
+    tokens = held.runtime.zoom_grants.refresh(
         client_id=claim.app.client_id,
         client_secret=claim.client_secret,
         refresh_token=claim.refresh_token,
@@ -49,9 +49,9 @@ def test_what_a_process_got_after_its_lease_is_kept_all_the_same(
     assert held.grant().lost_at is not None
     assert held.connection().token_state is TokenState.RECONNECT_NEEDED
 
-    with held.services.database.writing() as session:
+    with held.runtime.database.writing() as session:
         came = refresh_claims.keep(
-            session, held.services.vault, claim, tokens, now=clock.now()
+            session, held.runtime.vault, claim, tokens, now=clock.now()
         )
 
     assert came is Came.FOUND
@@ -63,7 +63,7 @@ def test_a_refusal_while_the_earlier_answer_may_still_come_calls_nothing_lost(
     held: HeldStage, clock: FakeClock
 ) -> None:
     first = claimed(held, clock)
-    held.services.zoom_grants.refresh(
+    held.runtime.zoom_grants.refresh(
         client_id=first.app.client_id,
         client_secret=first.client_secret,
         refresh_token=first.refresh_token,
@@ -82,15 +82,15 @@ def test_after_a_crash_between_answer_and_commit_the_user_must_reconnect(
     held: HeldStage, clock: FakeClock
 ) -> None:
     claim = claimed(held, clock)
-    held.services.zoom_grants.refresh(
+    held.runtime.zoom_grants.refresh(
         client_id=claim.app.client_id,
         client_secret=claim.client_secret,
         refresh_token=claim.refresh_token,
     )
     later(held, clock, seconds=LEASE.total_seconds())
 
-    refreshing.refresh_due(held.services)
-    held.services.flights.wait()
+    refreshing.refresh_due(held.runtime)
+    held.runtime.flights.wait()
 
     row = held.connection()
     assert row.token_state is TokenState.RECONNECT_NEEDED
@@ -105,8 +105,8 @@ def test_a_crash_before_zoom_was_asked_costs_nothing(
     claimed(held, clock)
     later(held, clock, seconds=LEASE.total_seconds())
 
-    refreshing.refresh_due(held.services)
-    held.services.flights.wait()
+    refreshing.refresh_due(held.runtime)
+    held.runtime.flights.wait()
 
     assert held.grant().version == 2
     assert held.lives()
@@ -114,26 +114,26 @@ def test_a_crash_before_zoom_was_asked_costs_nothing(
 
 def test_a_reconnect_during_a_refresh_wins(held: HeldStage, clock: FakeClock) -> None:
     claim = claimed(held, clock)
-    late = held.services.zoom_grants.refresh(
+    late = held.runtime.zoom_grants.refresh(
         client_id=claim.app.client_id,
         client_secret=claim.client_secret,
         refresh_token=claim.refresh_token,
     )
     consented = held.consent()
-    with held.services.database.writing() as session:
+    with held.runtime.database.writing() as session:
         row = grants.get(session, held.connection_id)
         grants.put(
             session,
-            held.services.vault,
+            held.runtime.vault,
             row,
             consented,
             asked_at=clock.now(),
             now=clock.now(),
         )
 
-    with held.services.database.writing() as session:
+    with held.runtime.database.writing() as session:
         came = refresh_claims.keep(
-            session, held.services.vault, claim, late, now=clock.now()
+            session, held.runtime.vault, claim, late, now=clock.now()
         )
         refused = refresh_claims.refused(session, claim, now=clock.now())
 
@@ -149,7 +149,7 @@ def test_a_later_claim_decides_about_a_refusal(
     later(held, clock, seconds=LEASE.total_seconds())
     second = claimed(held, clock)
 
-    with held.services.database.writing() as session:
+    with held.runtime.database.writing() as session:
         came = refresh_claims.refused(session, first, now=clock.now())
 
     assert came is Came.SUPERSEDED
@@ -161,7 +161,7 @@ def test_what_is_due_leaves_room_for_those_who_wait(
     held: HeldStage, clock: FakeClock
 ) -> None:
     later(held, clock, minutes=58, seconds=1)
-    flights, go = held.services.flights, Event()
+    flights, go = held.runtime.flights, Event()
 
     def slow() -> None:
         go.wait()
@@ -169,7 +169,7 @@ def test_what_is_due_leaves_room_for_those_who_wait(
     for number in range(flights.room() - 8):
         flights.join(number, slow)
 
-    begun = refreshing.refresh_due(held.services)
+    begun = refreshing.refresh_due(held.runtime)
     held.live_token()
     go.set()
 

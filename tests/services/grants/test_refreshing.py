@@ -17,7 +17,7 @@ from dashboard.sandbox.faults import FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.grants import refreshing
 from dashboard.services.grants.refresh_claims import Came
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.fixtures.grants import (
     HeldStage,
     a_held_stage,
@@ -33,17 +33,17 @@ SOON_OVER = {"minutes": 58, "seconds": 1}
 
 @pytest.fixture
 def held(
-    services: Services, sandbox: RunningSandbox, database: Database
+    runtime: Runtime, sandbox: RunningSandbox, database: Database
 ) -> Iterator[HeldStage]:
-    fast = quick(services)
+    fast = quick(runtime)
     yield a_held_stage(fast, sandbox, database=database)
-    for close in fast.closing[len(services.closing) :]:
+    for close in fast.closing[len(runtime.closing) :]:
         close()
 
 
 def pair_of(held: HeldStage) -> tuple[Verdict, datetime | None]:
     """Return what Zoom said last of the app's pair, and when."""
-    with held.services.database.reading() as session:
+    with held.runtime.database.reading() as session:
         app = session.get_one(ZoomApp, held.stage.app.id)
     return app.verdict, app.checked_at
 
@@ -130,12 +130,12 @@ def test_what_comes_for_a_deleted_connection_is_revoked(
     held.strike(FaultKind.LATE_ANSWER, seconds=0.3)
     version = held.grant().version
     work = Thread(
-        target=lambda: refreshing.renew(held.services, held.connection_id, version)
+        target=lambda: refreshing.renew(held.runtime, held.connection_id, version)
     )
     work.start()
     while held.grant().asked_at is None:
         pass
-    with held.services.database.writing() as session:
+    with held.runtime.database.writing() as session:
         session.delete(session.get_one(Connection, held.connection_id))
     work.join()
 
@@ -207,20 +207,20 @@ def test_a_refused_refresh_is_the_users_and_is_not_tried_again(
         held.live_token()
 
     assert held.connection().token_state is TokenState.RECONNECT_NEEDED
-    assert refreshing.refresh_due(held.services) == 0
+    assert refreshing.refresh_due(held.runtime) == 0
 
 
 def test_what_is_due_is_renewed_and_nothing_else(
     held: HeldStage, clock: FakeClock
 ) -> None:
-    assert refreshing.refresh_due(held.services) == 0
+    assert refreshing.refresh_due(held.runtime) == 0
     later(held, clock, minutes=45)
 
-    assert refreshing.refresh_due(held.services) == 1
-    held.services.flights.wait()
+    assert refreshing.refresh_due(held.runtime) == 1
+    held.runtime.flights.wait()
 
     assert held.grant().version == 2
-    assert refreshing.refresh_due(held.services) == 0
+    assert refreshing.refresh_due(held.runtime) == 0
 
 
 class ClosedNow:
@@ -243,11 +243,11 @@ class ClosedNow:
 def test_a_pair_that_cannot_be_stored_at_once_is_stored_a_little_later(
     held: HeldStage,
 ) -> None:
-    closed = ClosedNow(held.services.database, 3)
+    closed = ClosedNow(held.runtime.database, 3)
     pauses: list[float] = []
-    services = replace(held.services, database=closed)  # type: ignore[arg-type]
+    runtime = replace(held.runtime, database=closed)  # type: ignore[arg-type]
 
-    refreshing.renew(services, held.connection_id, 1, pause=pauses.append)
+    refreshing.renew(runtime, held.connection_id, 1, pause=pauses.append)
 
     assert len(pauses) == 3
     assert held.lives()
@@ -263,7 +263,7 @@ def test_the_scopes_of_the_token_are_noted(held: HeldStage) -> None:
 
 def test_a_connection_without_a_grant_here_has_no_token(held: HeldStage) -> None:
     with pytest.raises(NotFoundError):
-        refreshing.live_token(held.services, held.stage.app.id)
+        refreshing.live_token(held.runtime, held.stage.app.id)
 
 
 def test_after_a_mended_pair_the_grants_of_the_app_are_renewed_within_a_minute(
@@ -275,18 +275,18 @@ def test_after_a_mended_pair_the_grants_of_the_app_are_renewed_within_a_minute(
     )
     with pytest.raises(UpstreamError):
         held.live_token()
-    mended = held.services.vault.seal_text(
+    mended = held.runtime.vault.seal_text(
         SecretStr("another-secret-0002"),
         table="zoom_app",
         column="client_secret",
         row=held.stage.app.id,
     )
-    with held.services.database.writing() as session:
+    with held.runtime.database.writing() as session:
         session.get_one(ZoomApp, held.stage.app.id).client_secret = mended
     later(held, clock, minutes=1)
 
-    refreshing.refresh_due(held.services)
-    held.services.flights.wait()
+    refreshing.refresh_due(held.runtime)
+    held.runtime.flights.wait()
 
     assert held.lives()
     assert held.grant().failures == 0

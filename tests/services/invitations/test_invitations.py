@@ -13,7 +13,7 @@ from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import audit
 from dashboard.services.connect import flow
 from dashboard.services.invitations import invitations, states
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.fixtures.connect import OTHER, ConnectStage, a_connect_stage, query_of
 from tests.fixtures.invitations import bo_of, go, invite, now_of, reconnect_link
 from tests.makers import FakeClock
@@ -23,20 +23,20 @@ CREDENTIALS = "/api/v2/zoom-oauth-credentials/"
 
 @pytest.fixture
 def stage(
-    services: Services, sandbox: RunningSandbox, database: Database
+    runtime: Runtime, sandbox: RunningSandbox, database: Database
 ) -> ConnectStage:
-    return a_connect_stage(services, sandbox, database=database)
+    return a_connect_stage(runtime, sandbox, database=database)
 
 
 @pytest.fixture
-def lite(services: Services, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(services, sandbox)
+def lite(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
+    return a_connect_stage(runtime, sandbox)
 
 
 def test_the_secret_is_stored_as_a_hash_alone(lite: ConnectStage) -> None:
     made = invite(lite, "ana@example.com")
 
-    with lite.services.database.reading() as session:
+    with lite.runtime.database.reading() as session:
         dump = "\n".join(session.connection().connection.iterdump())
         found = states.find(session, lite.app, made.secret)
     assert len(made.secret) == 43
@@ -49,7 +49,7 @@ def test_a_link_is_opened_often_and_spent_by_a_connection_once(
 ) -> None:
     made = invite(stage, "ANA@example.com")
     for _ in range(2):
-        with stage.services.database.writing() as session:
+        with stage.runtime.database.writing() as session:
             states.opened(session, made.invitation.id, now=made.invitation.created_at)
     after_opening = now_of(stage, made).state
 
@@ -109,7 +109,7 @@ def test_of_two_people_with_one_unbound_link_the_first_has_it(
     made = invite(stage)
     first, second = (
         flow.begin(
-            stage.services,
+            stage.runtime,
             stage.app.slug,
             browser=browser,
             invitation_id=made.invitation.id,
@@ -128,7 +128,7 @@ def test_of_two_people_with_one_unbound_link_the_first_has_it(
 def test_who_declines_may_use_the_link_again(stage: ConnectStage) -> None:
     made = invite(stage)
     begun = flow.begin(
-        stage.services,
+        stage.runtime,
         stage.app.slug,
         browser=OTHER,
         invitation_id=made.invitation.id,
@@ -146,7 +146,7 @@ def test_who_declines_may_use_the_link_again(stage: ConnectStage) -> None:
 def test_a_link_revoked_on_the_way_takes_no_code(stage: ConnectStage) -> None:
     made = invite(stage)
     begun = flow.begin(
-        stage.services,
+        stage.runtime,
         stage.app.slug,
         browser=OTHER,
         invitation_id=made.invitation.id,
@@ -165,12 +165,12 @@ def test_a_link_revoked_on_the_way_takes_no_code(stage: ConnectStage) -> None:
 
 
 def revoke(stage: ConnectStage, invitation_id: UUID) -> None:
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         states.revoke(
             session,
             invitation_id,
             actor=audit.COMMAND_LINE,
-            now=stage.services.clock.now(),
+            now=stage.runtime.clock.now(),
         )
 
 
@@ -187,9 +187,9 @@ def test_a_link_lasts_fourteen_days_and_is_noted_as_expired(
 ) -> None:
     made = invite(stage)
     clock.advance(days=14)
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         is_overdue = states.any_overdue(session, now=clock.now())
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         count = states.expire(session, now=clock.now())
 
     assert made.invitation.expires_at == clock.now()
@@ -203,14 +203,14 @@ def test_a_form_sent_twice_makes_its_links_once(stage: ConnectStage) -> None:
     batch = invite(stage).invitation.id  # any id does
 
     def send() -> None:
-        with stage.services.database.writing() as session:
+        with stage.runtime.database.writing() as session:
             invitations.make(
                 session,
                 stage.app,
                 [invitations.Wanted(user_ref="u-2")],
                 batch=batch,
                 actor=audit.COMMAND_LINE,
-                now=stage.services.clock.now(),
+                now=stage.runtime.clock.now(),
             )
 
     send()
@@ -220,10 +220,10 @@ def test_a_form_sent_twice_makes_its_links_once(stage: ConnectStage) -> None:
 
 def test_a_secret_is_of_its_own_page(lite: ConnectStage) -> None:
     made = invite(lite)
-    other = a_connect_stage(lite.services, lite.sandbox)
+    other = a_connect_stage(lite.runtime, lite.sandbox)
 
     with (
-        lite.services.database.reading() as session,
+        lite.runtime.database.reading() as session,
         pytest.raises(NotFoundError),
     ):
         states.find(session, other.app, made.secret)
@@ -232,7 +232,7 @@ def test_a_secret_is_of_its_own_page(lite: ConnectStage) -> None:
 def test_masks_tell_a_person_and_nobody_else(lite: ConnectStage) -> None:
     made = invite(lite, "ana@example.com")
 
-    with lite.services.database.reading() as session:
+    with lite.runtime.database.reading() as session:
         words = invitations.expected(session, made.invitation)
 
     assert words == "a***@example.com"
@@ -241,7 +241,7 @@ def test_masks_tell_a_person_and_nobody_else(lite: ConnectStage) -> None:
 
 def test_a_used_link_whose_user_nobody_knows_is_nobodys(lite: ConnectStage) -> None:
     made = invite(lite)
-    with lite.services.database.writing() as session:
+    with lite.runtime.database.writing() as session:
         made.invitation.state = InvitationState.DONE
         session.add(made.invitation)
         refusal = invitations.refusal(

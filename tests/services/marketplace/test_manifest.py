@@ -19,7 +19,7 @@ from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom import manifests
 from dashboard.services.marketplace import console, manifest
 from dashboard.services.marketplace.console import Console
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.fixtures.manifest_schema import schema
 from tests.fixtures.relay import until
@@ -127,20 +127,20 @@ def test_an_address_that_zoom_refuses_is_said_beforehand(url: str, said: str) ->
 
 
 def test_the_other_environment_is_found_by_the_one_it_succeeds(
-    services: Services,
+    runtime: Runtime,
 ) -> None:
-    old = a_zoom_app(services.vault)
+    old = a_zoom_app(runtime.vault)
     new = a_zoom_app(
-        services.vault, environment=Environment.PRODUCTION, succeeds_id=old.id
+        runtime.vault, environment=Environment.PRODUCTION, succeeds_id=old.id
     )
-    stranger = a_zoom_app(services.vault, environment=Environment.PRODUCTION)
-    with services.database.writing() as session:
+    stranger = a_zoom_app(runtime.vault, environment=Environment.PRODUCTION)
+    with runtime.database.writing() as session:
         session.add_all([old, new, stranger])
 
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         found = {
             app.id: console.gather(
-                session, app.id, settings=services.settings, public_url=HTTPS
+                session, app.id, settings=runtime.settings, public_url=HTTPS
             ).twin_webhook_url
             for app in (old, new, stranger)
         }
@@ -154,10 +154,10 @@ def test_the_other_environment_is_found_by_the_one_it_succeeds(
 
 @contextmanager
 def a_bare_app_at_zoom(
-    services: Services, sandbox: RunningSandbox, **over: Any
+    runtime: Runtime, sandbox: RunningSandbox, **over: Any
 ) -> Iterator[ConnectStage]:
     """Serve the dashboard; Zoom knows the app's credentials and nothing else of it."""
-    with served(services) as (reachable, _):
+    with served(runtime) as (reachable, _):
         stage = a_connect_stage(reachable, sandbox, **over)
         sandbox.zoom_world.change_app(
             stage.app.client_id,
@@ -171,26 +171,26 @@ def a_bare_app_at_zoom(
 
 
 def text_of(stage: ConnectStage) -> str:
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         here = console.gather(
             session,
             stage.app.id,
-            settings=stage.services.settings,
-            public_url=stage.services.public_url,
+            settings=stage.runtime.settings,
+            public_url=stage.runtime.public_url,
         )
     return manifest.text(here)
 
 
 @pytest.mark.parametrize(("kind", "environment", "routing"), ALL)
 def test_imported_it_validates_connects_and_brings_an_event(
-    services: Services,
+    runtime: Runtime,
     sandbox: RunningSandbox,
     kind: Kind,
     environment: Environment,
     routing: Routing,
 ) -> None:
     over = {"kind": kind, "environment": environment, "routing": routing}
-    with a_bare_app_at_zoom(services, sandbox, **over) as stage:
+    with a_bare_app_at_zoom(runtime, sandbox, **over) as stage:
         page = f"{sandbox.zoom_url}/marketplace/apps/{stage.app.client_id}"
         file = {"file": ("manifest.json", text_of(stage).encode())}
 
@@ -210,7 +210,7 @@ def test_imported_it_validates_connects_and_brings_an_event(
 
         assert (imported.status_code, pressed.status_code) == (303, 303)
         assert at_zoom.validated_at is not None
-        assert at_zoom.redirect_url == f"{stage.services.public_url}{CALLBACK}"
+        assert at_zoom.redirect_url == f"{stage.runtime.public_url}{CALLBACK}"
         assert at_zoom.optional_scopes == []
         assert connection.recall_credential_id is not None
         assert brings_it(stage, "meeting.created")
@@ -221,7 +221,7 @@ def brings_it(stage: ConnectStage, event: str) -> bool:
 
     def arrived() -> bool:
         if stage.app.routing is Routing.RELAY:
-            with stage.services.database.reading() as session:
+            with stage.runtime.database.reading() as session:
                 return event in session.exec(select(Webhook.event)).all()
         received = stage.sandbox.recall_world.received
         return any(event.encode() in one.body for one in list(received))

@@ -16,7 +16,7 @@ from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom.records import Delivery
 from dashboard.services.marketplace import subscription_jobs
 from dashboard.services.marketplace.subscriptions import State
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.fixtures.relay import until
 from tests.fixtures.subscriptions import (
     PATH,
@@ -29,8 +29,8 @@ EVENTS = ["meeting.created", "user.updated"]
 
 
 @pytest.fixture
-def stage(services: Services, sandbox: RunningSandbox) -> Iterator[SubscriptionStage]:
-    with a_subscription_stage(services, sandbox) as made:
+def stage(runtime: Runtime, sandbox: RunningSandbox) -> Iterator[SubscriptionStage]:
+    with a_subscription_stage(runtime, sandbox) as made:
         yield made
 
 
@@ -77,9 +77,9 @@ def until_delivered(stage: SubscriptionStage, event: str) -> list[Delivery]:
 
 
 def test_an_account_level_one_is_for_the_account(
-    services: Services, sandbox: RunningSandbox
+    runtime: Runtime, sandbox: RunningSandbox
 ) -> None:
-    with a_subscription_stage(services, sandbox, kind=Kind.ACCOUNT_LEVEL) as stage:
+    with a_subscription_stage(runtime, sandbox, kind=Kind.ACCOUNT_LEVEL) as stage:
         ana = stage.connect()
 
         seen = stage.create()
@@ -137,11 +137,11 @@ def test_one_that_was_left_asking_may_be_asked_again(
     stage: SubscriptionStage,
 ) -> None:
     stage.connect()
-    subscription_jobs.begin(stage.services, stage.app_id)
+    subscription_jobs.begin(stage.runtime, stage.app_id)
     with pytest.raises(ConflictError):
         stage.look()
 
-    stage.services.clock.advance(minutes=3)  # type: ignore[attr-defined]  # a FakeClock
+    stage.runtime.clock.advance(minutes=3)  # type: ignore[attr-defined]  # a FakeClock
 
     assert stage.create().state is State.MATCHES
 
@@ -224,9 +224,9 @@ def test_nobody_connected_is_said_and_zoom_is_not_asked(
 
 
 def test_direct_routing_waits_for_recalls_url(
-    services: Services, sandbox: RunningSandbox
+    runtime: Runtime, sandbox: RunningSandbox
 ) -> None:
-    with a_subscription_stage(services, sandbox, routing=Routing.DIRECT) as stage:
+    with a_subscription_stage(runtime, sandbox, routing=Routing.DIRECT) as stage:
         stage.connect()
 
         with pytest.raises(ConflictError, match="Create in Recall first"):
@@ -236,7 +236,7 @@ def test_direct_routing_waits_for_recalls_url(
 def test_too_many_users_are_sent_to_the_console(stage: SubscriptionStage) -> None:
     stage.connect()
     app = stage.app()
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         session.add_all(a_connection(app) for _ in range(subscription_jobs.MOST_USERS))
 
     with pytest.raises(ConflictError, match="Zoom's console"):
@@ -262,20 +262,20 @@ def test_a_token_proves_the_pair_and_a_refusal_disproves_it(
 
 
 def test_who_can_subscribe_is_found_and_one_alone_may_ask(
-    database: Database, services: Services
+    database: Database, runtime: Runtime
 ) -> None:
     if not database.is_sqlite:  # of an SQLite file the services' own may write
-        services = replace(services, database=database)
-    app = a_zoom_app(services.vault)
-    with services.database.writing() as session:
+        runtime = replace(runtime, database=database)
+    app = a_zoom_app(runtime.vault)
+    with runtime.database.writing() as session:
         session.add(app)
         session.flush()
         session.add(a_connection(app, zoom_user_id="u1", zoom_account_id="a1"))
         session.add(a_connection(app, zoom_user_id=None, zoom_account_id="a1"))
         session.add(a_connection(app, zoom_user_id="u2", zoom_account_id=None))
 
-    job = subscription_jobs.begin(services, app.id)
+    job = subscription_jobs.begin(runtime, app.id)
     with pytest.raises(ConflictError, match="already"):
-        subscription_jobs.begin(services, app.id)
+        subscription_jobs.begin(runtime, app.id)
 
     assert job.subscribers == [Subscriber(account_id="a1", user_id="u1")]

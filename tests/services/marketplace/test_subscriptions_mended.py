@@ -10,7 +10,7 @@ from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom import ZoomWorld
 from dashboard.sandbox.zoom.records import Subscription
 from dashboard.services.marketplace.subscriptions import State
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.fixtures.subscriptions import (
     PATH,
     SubscriptionStage,
@@ -21,8 +21,8 @@ ELSEWHERE = "https://elsewhere.example.com/hook"
 
 
 @pytest.fixture
-def stage(services: Services, sandbox: RunningSandbox) -> Iterator[SubscriptionStage]:
-    with a_subscription_stage(services, sandbox) as made:
+def stage(runtime: Runtime, sandbox: RunningSandbox) -> Iterator[SubscriptionStage]:
+    with a_subscription_stage(runtime, sandbox) as made:
         made.connect()
         yield made
 
@@ -113,9 +113,9 @@ def test_two_with_our_url_are_said_and_one_is_deleted(
 
 
 def test_one_of_the_wrong_sort_is_made_anew(
-    services: Services, sandbox: RunningSandbox
+    runtime: Runtime, sandbox: RunningSandbox
 ) -> None:
-    with a_subscription_stage(services, sandbox, kind=Kind.ACCOUNT_LEVEL) as stage:
+    with a_subscription_stage(runtime, sandbox, kind=Kind.ACCOUNT_LEVEL) as stage:
         ana = stage.connect()
         stage.create()
         (wrong,) = stage.made()

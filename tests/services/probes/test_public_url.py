@@ -17,7 +17,7 @@ from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.probes import public_url, public_url_findings
 from dashboard.services.receiver.challenges import Seen
 from dashboard.services.receiver.signatures import answer_challenge
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.settings import public_url_doubt
 from tests.fixtures import certificates
 from tests.fixtures.ports import free_ports
@@ -43,8 +43,8 @@ def no_pause(_seconds: float) -> None:
     """Go on at once."""
 
 
-def ask(services: Services, app_id: UUID) -> Seen:
-    return public_url.probe(services, app_id, pause=no_pause)
+def ask(runtime: Runtime, app_id: UUID) -> Seen:
+    return public_url.probe(runtime, app_id, pause=no_pause)
 
 
 def moved(to: str) -> Middleware:
@@ -52,9 +52,9 @@ def moved(to: str) -> Middleware:
 
 
 def test_a_free_way_is_good_and_says_how_long_it_took(
-    services: Services, app_id: UUID
+    runtime: Runtime, app_id: UUID
 ) -> None:
-    with reachable(services) as public:
+    with reachable(runtime) as public:
         seen = ask(public, app_id)
 
     assert seen.finding is Finding.GOOD
@@ -63,13 +63,13 @@ def test_a_free_way_is_good_and_says_how_long_it_took(
 
 
 def test_it_is_kept_as_evidence_of_its_own_and_leaves_no_other_trace(
-    services: Services, app_id: UUID, sandbox: RunningSandbox
+    runtime: Runtime, app_id: UUID, sandbox: RunningSandbox
 ) -> None:
-    with reachable(services) as public:
+    with reachable(runtime) as public:
         ask(public, app_id)
-    services.intake.flush()
+    runtime.intake.flush()
 
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         (check,) = session.exec(select(Check)).all()
         webhooks = session.exec(select(Webhook)).all()
     assert (check.source, check.finding) == (Source.OUTSIDE_PROBE, Finding.GOOD)
@@ -126,10 +126,10 @@ IN_THE_WAY: dict[str, tuple[Middleware, str]] = {
 
 @pytest.mark.parametrize("name", IN_THE_WAY)
 def test_what_is_in_the_way_is_said_with_who_mends_it(
-    services: Services, app_id: UUID, name: str
+    runtime: Runtime, app_id: UUID, name: str
 ) -> None:
     front, words = IN_THE_WAY[name]
-    with reachable(services, front) as public:
+    with reachable(runtime, front) as public:
         seen = ask(public, app_id)
 
     assert seen.finding is Finding.FAILED
@@ -140,22 +140,22 @@ def test_what_is_in_the_way_is_said_with_who_mends_it(
 
 
 def test_what_was_refused_before_explains_nothing(
-    services: Services, app_id: UUID
+    runtime: Runtime, app_id: UUID
 ) -> None:
-    with reachable(services, without_header("x-zm-signature")) as public:
+    with reachable(runtime, without_header("x-zm-signature")) as public:
         ask(public, app_id)
 
-    with reachable(services, IN_THE_WAY["another dashboard"][0]) as public:
+    with reachable(runtime, IN_THE_WAY["another dashboard"][0]) as public:
         seen = ask(public, app_id)
 
     assert "not this one" in seen.detail
 
 
 def test_an_answer_made_with_another_secret_is_another_installations(
-    services: Services, app_id: UUID
+    runtime: Runtime, app_id: UUID
 ) -> None:
     others = with_answer(lambda told: answer_challenge(told["plainToken"], OTHERS))
-    with reachable(services, others) as public:
+    with reachable(runtime, others) as public:
         seen = ask(public, app_id)
 
     assert seen.finding is Finding.SECRET_MISMATCH
@@ -163,20 +163,20 @@ def test_an_answer_made_with_another_secret_is_another_installations(
 
 
 def test_a_certificate_that_nobody_vouches_for(
-    services: Services, app_id: UUID, tmp_path: Path
+    runtime: Runtime, app_id: UUID, tmp_path: Path
 ) -> None:
     shown = certificates.serving(tmp_path, certificates.make("localhost"))
     with serving(answering(200), shown) as url:
-        seen = ask(replace(services, public_url=url), app_id)
+        seen = ask(replace(runtime, public_url=url), app_id)
 
     assert seen.finding is Finding.FAILED
     assert "certificate of localhost is self-signed" in seen.detail
 
 
-def test_nobody_there(services: Services, app_id: UUID) -> None:
+def test_nobody_there(runtime: Runtime, app_id: UUID) -> None:
     port = free_ports(1)[0]
 
-    seen = ask(replace(services, public_url=f"http://localhost:{port}"), app_id)
+    seen = ask(replace(runtime, public_url=f"http://localhost:{port}"), app_id)
 
     assert seen.finding is Finding.FAILED
     assert f"localhost refuses connections at port {port}" in seen.detail
@@ -194,10 +194,10 @@ def test_nobody_there(services: Services, app_id: UUID) -> None:
     ],
 )
 def test_an_address_that_zoom_would_refuse_is_good_for_a_simulated_one_only(
-    services: Services, app_id: UUID, zoom_url: str, finding: Finding, words: str
+    runtime: Runtime, app_id: UUID, zoom_url: str, finding: Finding, words: str
 ) -> None:
-    settings = services.settings.model_copy(update={"zoom_url": zoom_url})
-    with reachable(replace(services, settings=settings)) as public:
+    settings = runtime.settings.model_copy(update={"zoom_url": zoom_url})
+    with reachable(replace(runtime, settings=settings)) as public:
         seen = ask(public, app_id)
 
     assert seen.finding is finding
@@ -205,18 +205,18 @@ def test_an_address_that_zoom_would_refuse_is_good_for_a_simulated_one_only(
 
 
 def test_with_routing_direct_nothing_is_expected_here(
-    services: Services, app_id: UUID
+    runtime: Runtime, app_id: UUID
 ) -> None:
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         session.get_one(ZoomApp, app_id).routing = Routing.DIRECT
 
     with pytest.raises(ConflictError, match="Zoom posts to Recall itself"):
-        ask(services, app_id)
+        ask(runtime, app_id)
 
 
-def test_no_secret_is_in_what_is_said(services: Services, app_id: UUID) -> None:
-    fronts: list[AbstractContextManager[Services]] = [
-        reachable(services, front) for front, _ in IN_THE_WAY.values()
+def test_no_secret_is_in_what_is_said(runtime: Runtime, app_id: UUID) -> None:
+    fronts: list[AbstractContextManager[Runtime]] = [
+        reachable(runtime, front) for front, _ in IN_THE_WAY.values()
     ]
     for front in fronts:
         with front as public:

@@ -20,7 +20,7 @@ from dashboard.sandbox.recall.records import App
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.probes import recall_webhook
 from dashboard.services.recall_apps import creation
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.validation import evidence
 from dashboard.services.validation.evidence import State
 from tests.fixtures.public_url import answering, reachable, serving
@@ -34,14 +34,14 @@ def no_pause(_seconds: float) -> None:
 
 
 @pytest.fixture
-def zoom_app_id(services: Services, sandbox: RunningSandbox) -> UUID:
+def zoom_app_id(runtime: Runtime, sandbox: RunningSandbox) -> UUID:
     """Enter a zoom app and make it in Recall."""
     sandbox.recall_world.add_workspace("us-east-1", API_KEY.get_secret_value())
-    zoom_app, workspace = a_zoom_app(services.vault), a_workspace(services.vault)
-    with services.database.writing() as session:
+    zoom_app, workspace = a_zoom_app(runtime.vault), a_workspace(runtime.vault)
+    with runtime.database.writing() as session:
         session.add(zoom_app)
         session.add(workspace)
-    creation.create_in_recall(services, zoom_app.id, workspace.id)
+    creation.create_in_recall(runtime, zoom_app.id, workspace.id)
     return zoom_app.id
 
 
@@ -72,57 +72,57 @@ def stubborn() -> Iterator[str]:
     server.server_close()
 
 
-def state(services: Services, zoom_app_id: UUID) -> State:
-    with services.database.reading() as session:
+def state(runtime: Runtime, zoom_app_id: UUID) -> State:
+    with runtime.database.reading() as session:
         seen = evidence.evidence(session, zoom_app_id)
-    return evidence.recalls(seen, services.clock.now()).state
+    return evidence.recalls(seen, runtime.clock.now()).state
 
 
-def findings(services: Services, zoom_app_id: UUID, source: Source) -> list[Finding]:
-    with services.database.reading() as session:
+def findings(runtime: Runtime, zoom_app_id: UUID, source: Source) -> list[Finding]:
+    with runtime.database.reading() as session:
         kept = evidence.latest(session, zoom_app_id)
     return [check.finding for check in kept if check.source is source]
 
 
 def test_the_same_secret_token_on_both_sides_is_valid(
-    services: Services, zoom_app_id: UUID
+    runtime: Runtime, zoom_app_id: UUID
 ) -> None:
-    seen = recall_webhook.probe_recall(services, zoom_app_id, pause=no_pause)
+    seen = recall_webhook.probe_recall(runtime, zoom_app_id, pause=no_pause)
 
     assert seen.finding is Finding.GOOD
-    assert state(services, zoom_app_id) is State.VALID
+    assert state(runtime, zoom_app_id) is State.VALID
 
 
 def test_another_secret_token_in_recall_is_a_mismatch(
-    services: Services, zoom_app_id: UUID, there: App
+    runtime: Runtime, zoom_app_id: UUID, there: App
 ) -> None:
     there.webhook_secret = "test-older-token"
 
-    seen = recall_webhook.probe_recall(services, zoom_app_id, pause=no_pause)
+    seen = recall_webhook.probe_recall(runtime, zoom_app_id, pause=no_pause)
 
     assert seen.finding is Finding.SECRET_MISMATCH
-    assert state(services, zoom_app_id) is State.SECRET_MISMATCH
+    assert state(runtime, zoom_app_id) is State.SECRET_MISMATCH
 
 
 def test_a_proper_answer_made_with_another_token_is_a_mismatch(
-    services: Services, zoom_app_id: UUID, stubborn: str
+    runtime: Runtime, zoom_app_id: UUID, stubborn: str
 ) -> None:
-    settings = services.settings.model_copy(update={"recall_url": stubborn})
+    settings = runtime.settings.model_copy(update={"recall_url": stubborn})
 
     seen = recall_webhook.probe_recall(
-        replace(services, settings=settings), zoom_app_id, pause=no_pause
+        replace(runtime, settings=settings), zoom_app_id, pause=no_pause
     )
 
     assert seen.finding is Finding.SECRET_MISMATCH
 
 
 def test_an_answer_of_another_shape_proves_nothing(
-    services: Services, zoom_app_id: UUID, sandbox: RunningSandbox
+    runtime: Runtime, zoom_app_id: UUID, sandbox: RunningSandbox
 ) -> None:
     fault = Fault(kind=FaultKind.NONSENSE, path="/api/v2/zoom-oauth-apps/")
     sandbox.recall_faults.set([fault])
 
-    seen = recall_webhook.probe_recall(services, zoom_app_id, pause=no_pause)
+    seen = recall_webhook.probe_recall(runtime, zoom_app_id, pause=no_pause)
 
     assert seen.finding is Finding.FAILED
 
@@ -131,27 +131,27 @@ def test_an_answer_of_another_shape_proves_nothing(
     "kind", [FaultKind.DOWN, FaultKind.UNAVAILABLE, FaultKind.HTML_403]
 )
 def test_recall_being_out_of_reach_is_failing_not_a_mismatch(
-    services: Services, zoom_app_id: UUID, sandbox: RunningSandbox, kind: FaultKind
+    runtime: Runtime, zoom_app_id: UUID, sandbox: RunningSandbox, kind: FaultKind
 ) -> None:
     sandbox.recall_faults.set([Fault(kind=kind)])
 
-    seen = recall_webhook.probe_recall(services, zoom_app_id, pause=no_pause)
+    seen = recall_webhook.probe_recall(runtime, zoom_app_id, pause=no_pause)
 
     assert seen.finding is Finding.FAILED
-    assert state(services, zoom_app_id) is State.FAILING
+    assert state(runtime, zoom_app_id) is State.FAILING
 
 
 def test_an_app_that_recall_has_lost_is_gone_by_both_ways_of_asking(
-    services: Services, zoom_app_id: UUID, sandbox: RunningSandbox, there: App
+    runtime: Runtime, zoom_app_id: UUID, sandbox: RunningSandbox, there: App
 ) -> None:
     sandbox.recall_world.remove_app(there)
 
-    seen = recall_webhook.probe_recall(services, zoom_app_id, pause=no_pause)
+    seen = recall_webhook.probe_recall(runtime, zoom_app_id, pause=no_pause)
 
     assert seen.finding is Finding.GONE
     assert "Recall has no app with this id any more" in seen.detail
-    assert findings(services, zoom_app_id, Source.RECALL_API) == [Finding.GONE]
-    assert state(services, zoom_app_id) is State.FAILING
+    assert findings(runtime, zoom_app_id, Source.RECALL_API) == [Finding.GONE]
+    assert state(runtime, zoom_app_id) is State.FAILING
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_an_app_that_recall_has_lost_is_gone_by_both_ways_of_asking(
     ],
 )
 def test_every_answer_of_the_receiver_means_something(
-    services: Services,
+    runtime: Runtime,
     zoom_app_id: UUID,
     *,
     status: int,
@@ -178,8 +178,8 @@ def test_every_answer_of_the_receiver_means_something(
     finding: Finding,
 ) -> None:
     with serving(answering(status, body, kind)) as url:
-        settings = services.settings.model_copy(update={"recall_url": url})
-        other = replace(services, settings=settings)
+        settings = runtime.settings.model_copy(update={"recall_url": url})
+        other = replace(runtime, settings=settings)
         seen = recall_webhook.probe_recall(other, zoom_app_id, pause=no_pause)
 
     assert seen.finding is finding
@@ -187,14 +187,14 @@ def test_every_answer_of_the_receiver_means_something(
 
 
 def test_what_recall_knew_before_is_kept_before_our_own_challenge(
-    services: Services, zoom_app_id: UUID, there: App
+    runtime: Runtime, zoom_app_id: UUID, there: App
 ) -> None:
-    zooms = services.clock.now() - timedelta(days=1)
+    zooms = runtime.clock.now() - timedelta(days=1)
     there.webhook_last_validation = zooms
 
-    recall_webhook.probe_recall(services, zoom_app_id, pause=no_pause)
+    recall_webhook.probe_recall(runtime, zoom_app_id, pause=no_pause)
 
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         kept = evidence.latest(session, zoom_app_id)[::-1]
     assert [(check.source, check.told_at) for check in kept] == [
         (Source.RECALL_API, zooms),
@@ -204,17 +204,17 @@ def test_what_recall_knew_before_is_kept_before_our_own_challenge(
 
 
 def test_both_probes_are_put_where_both_make_sense(
-    services: Services, zoom_app_id: UUID
+    runtime: Runtime, zoom_app_id: UUID
 ) -> None:
-    with reachable(services) as public:
+    with reachable(runtime) as public:
         probed = recall_webhook.probe(public, zoom_app_id, pause=no_pause)
 
     assert probed.outside is not None
     assert probed.recall is not None
     assert probed.is_good
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         row = session.get_one(Watch, zoom_app_id)
-    assert row.probe_due_at > services.clock.now() + timedelta(hours=22)
+    assert row.probe_due_at > runtime.clock.now() + timedelta(hours=22)
 
 
 @pytest.mark.parametrize(
@@ -226,18 +226,18 @@ def test_both_probes_are_put_where_both_make_sense(
     ],
 )
 def test_a_probe_that_makes_no_sense_is_not_put(
-    services: Services,
+    runtime: Runtime,
     zoom_app_id: UUID,
     routing: Routing,
     put: set[str] | None,
     *,
     is_in_recall: bool,
 ) -> None:
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         app = session.get_one(ZoomApp, zoom_app_id)
         app.routing = routing
         app.recall_app_id = app.recall_app_id if is_in_recall else None
-    with reachable(services) as public:
+    with reachable(runtime) as public:
         if put is None:
             with pytest.raises(ConflictError):
                 recall_webhook.probe(public, zoom_app_id, pause=no_pause)
@@ -249,22 +249,22 @@ def test_a_probe_that_makes_no_sense_is_not_put(
 
 
 def test_no_secret_is_kept_with_the_evidence(
-    services: Services, zoom_app_id: UUID, there: App
+    runtime: Runtime, zoom_app_id: UUID, there: App
 ) -> None:
     there.webhook_secret = "test-older-token"
-    recall_webhook.probe_recall(services, zoom_app_id, pause=no_pause)
+    recall_webhook.probe_recall(runtime, zoom_app_id, pause=no_pause)
 
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         kept = evidence.latest(session, zoom_app_id)
 
     assert kept
     assert not any("test-" in check.detail for check in kept)
 
 
-def test_an_app_that_is_not_in_recall_cannot_be_probed(services: Services) -> None:
-    zoom_app = a_zoom_app(services.vault)
-    with services.database.writing() as session:
+def test_an_app_that_is_not_in_recall_cannot_be_probed(runtime: Runtime) -> None:
+    zoom_app = a_zoom_app(runtime.vault)
+    with runtime.database.writing() as session:
         session.add(zoom_app)
 
     with pytest.raises(ConflictError):
-        recall_webhook.probe_recall(services, zoom_app.id, pause=no_pause)
+        recall_webhook.probe_recall(runtime, zoom_app.id, pause=no_pause)

@@ -144,8 +144,8 @@ class SlowRecall:
 
     def __init__(self, stage: Stage) -> None:
         self.asked, self.gate = threading.Event(), threading.Event()
-        self._recall = stage.services.recall
-        slow: Any = With(stage.services, in_background=lambda: slow, recall=self._make)
+        self._recall = stage.runtime.recall
+        slow: Any = With(stage.runtime, in_background=lambda: slow, recall=self._make)
         self.lookout = Lookout(slow, patience_s=0)
 
     def _make(self, region: str, key: Any, /, **over: Any) -> Any:
@@ -163,7 +163,7 @@ class SlowRecall:
     def let_go(self) -> None:
         """Let it answer; return when the look has ended."""
         self.gate.set()
-        until(lambda: not self.lookout._hands.counts().total())
+        until(lambda: not self.lookout._threads.counts().total())
 
 
 @pytest.mark.parametrize("is_closed", [False, True])
@@ -196,7 +196,7 @@ def test_a_recall_that_hangs_holds_up_nobody(stage: Stage) -> None:
 
 
 def test_one_that_is_closed_writes_nothing_more(stage: Stage) -> None:
-    lookout = Lookout(stage.services)
+    lookout = Lookout(stage.runtime)
     lookout.close()
 
     assert lookout() == 0
@@ -204,15 +204,15 @@ def test_one_that_is_closed_writes_nothing_more(stage: Stage) -> None:
 
 
 def test_a_retired_app_is_left_alone(stage: Stage) -> None:
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         session.get_one(ZoomApp, stage.app_id).retired_at = NOON
 
     assert stage.look() == 0
 
 
 def test_the_worker_lets_its_looks_go_when_it_ends(stage: Stage) -> None:
-    lookout = Lookout(stage.services)
-    worker = Worker(stage.services, chores=[lookout])
+    lookout = Lookout(stage.runtime)
+    worker = Worker(stage.runtime, chores=[lookout])
 
     worker.start()
     worker.stop()

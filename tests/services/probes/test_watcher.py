@@ -12,7 +12,7 @@ from dashboard.services.live import topics
 from dashboard.services.probes.rounds import LOG_CALM
 from dashboard.services.probes.watcher import Lookout
 from dashboard.services.recall_apps import creation
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.validation.evidence import State
 from dashboard.services.zoom_apps import credential_checks
 from dashboard.services.zoom_apps.credentials import ZoomAppChanges
@@ -84,7 +84,7 @@ def test_a_probe_that_is_due_alone_reads_the_record_before_as_well(
     stage.wait(minutes=3)
     stage.press_validate()
     zooms = stage.there.webhook_last_validation
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         session.get_one(Watch, stage.app_id).probe_due_at = stage.clock.now()
     stage.wait(seconds=90)
 
@@ -154,7 +154,7 @@ def test_giving_recall_the_secrets_has_it_probed_again(stage: Stage) -> None:
     stage.there.webhook_secret = "test-older-token"
     stage.look()
 
-    creation.update_in_recall(stage.services, stage.app_id, actor=COMMAND_LINE)
+    creation.update_in_recall(stage.runtime, stage.app_id, actor=COMMAND_LINE)
     stage.look()
 
     assert stage.checks(Source.RECALL_PROBE)[-1].finding is Finding.GOOD
@@ -164,7 +164,7 @@ def test_a_change_of_the_app_has_it_looked_at_at_once(stage: Stage) -> None:
     stage.look()
     renamed = ZoomAppChanges(name="Renamed", routing=Routing.DIRECT)
 
-    credential_checks.change(stage.services, stage.app_id, renamed, actor=COMMAND_LINE)
+    credential_checks.change(stage.runtime, stage.app_id, renamed, actor=COMMAND_LINE)
 
     due = stage.row()
     assert (due.poll_due_at, due.log_due_at, due.probe_due_at) == (NOON, NOON, NOON)
@@ -175,7 +175,7 @@ def test_what_a_look_sees_moves_the_live_pages_version(stage: Stage) -> None:
     topic = f"zoom-app-{stage.app_id}"
 
     def version() -> str:
-        with stage.services.database.reading() as session:
+        with stage.runtime.database.reading() as session:
             return topics.versions(session, [topic])[topic]
 
     before = version()
@@ -187,10 +187,10 @@ def test_what_a_look_sees_moves_the_live_pages_version(stage: Stage) -> None:
 
 
 def test_with_routing_relay_our_own_address_is_probed_too(
-    services: Services, sandbox: RunningSandbox, clock: FakeClock
+    runtime: Runtime, sandbox: RunningSandbox, clock: FakeClock
 ) -> None:
-    stage = a_stage(services, sandbox, clock, routing=Routing.RELAY)
-    with reachable(services) as public:
+    stage = a_stage(runtime, sandbox, clock, routing=Routing.RELAY)
+    with reachable(runtime) as public:
         Lookout(public, patience_s=30, pause=lambda _: None)()
 
     (outside,) = stage.checks(Source.OUTSIDE_PROBE)

@@ -17,7 +17,7 @@ from dashboard.services.recall.budgets import (
     background_limit,
     scope_of,
 )
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.makers import NOON, FakeClock
 
 SCOPE = scope_of("us-east-1", "0a1b2c3d")
@@ -200,10 +200,10 @@ def test_an_answer_that_comes_late_does_not_shorten_the_pause(
 
 
 def test_the_chore_forgets_once_a_minute_what_is_over(
-    services: Services, clock: FakeClock
+    runtime: Runtime, clock: FakeClock
 ) -> None:
-    budgets = counting(services.database, clock)
-    chore = Sweeper(services)
+    budgets = counting(runtime.database, clock)
+    chore = Sweeper(runtime)
     may(budgets)
 
     swept = [chore()]

@@ -13,7 +13,7 @@ from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connections import actions
 from dashboard.services.recall import budget_counts
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import sweep as sweeping
 from dashboard.vault import fingerprint
 from tests.fixtures.connect import ConnectStage, a_connect_stage
@@ -24,17 +24,17 @@ LOOK = Operation.CREDENTIALS_RETRIEVE
 
 
 @pytest.fixture
-def stage(services: Services, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(services, sandbox)
+def stage(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
+    return a_connect_stage(runtime, sandbox)
 
 
 def sweep(stage: ConnectStage) -> int:
-    return sweeping.check_due(stage.services.in_background())
+    return sweeping.check_due(stage.runtime.in_background())
 
 
 def spend(stage: ConnectStage, operation: Operation, calls: int) -> None:
     """Count calls of this workspace, as another process would."""
-    with stage.services.database.writing_fast() as connection:
+    with stage.runtime.database.writing_fast() as connection:
         for _ in range(calls):
             budget_counts.take(
                 connection,
@@ -83,7 +83,7 @@ def test_a_background_look_without_room_asks_nobody_and_leaves_all_as_it_was(
     row = stage.connect()
     spend(stage, Operation.CREDENTIALS_ACCESS_TOKEN, 180)
     before = asked(stage)
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         due = session.get_one(Connection, row.id)
         due.due_at = NOON
         session.add(due)
@@ -96,19 +96,19 @@ def test_a_background_look_without_room_asks_nobody_and_leaves_all_as_it_was(
 
 
 def test_one_workspace_without_room_does_not_hold_up_the_others(
-    stage: ConnectStage, services: Services, sandbox: RunningSandbox
+    stage: ConnectStage, runtime: Runtime, sandbox: RunningSandbox
 ) -> None:
     stage.connect()
     other_key = SecretStr("test-api-key-0002")
     sandbox.recall_world.add_workspace("us-east-1", other_key.get_secret_value())
     workspace = a_workspace(
-        services.vault, region="us-east-1", api_key_print=fingerprint(other_key)
+        runtime.vault, region="us-east-1", api_key_print=fingerprint(other_key)
     )
-    workspace.api_key = services.vault.seal_text(
+    workspace.api_key = runtime.vault.seal_text(
         other_key, table="workspace", column="api_key", row=workspace.id
     )
-    app = a_zoom_app(services.vault, recall_app_id=uuid4())
-    with services.database.writing() as session:
+    app = a_zoom_app(runtime.vault, recall_app_id=uuid4())
+    with runtime.database.writing() as session:
         session.add(workspace)
         session.flush()
         app.workspace_id = workspace.id
@@ -119,7 +119,7 @@ def test_one_workspace_without_room_does_not_hold_up_the_others(
         session.add(a_connection(stage.app, due_at=NOON - timedelta(hours=1)))
     spend(stage, LOOK, 180)
 
-    looked_at = sweeping.check_due(services.in_background(), limit=1)
+    looked_at = sweeping.check_due(runtime.in_background(), limit=1)
 
     assert looked_at == 1
     assert stage.connection(theirs.id).token_state is TokenState.RECONNECT_NEEDED
@@ -130,7 +130,7 @@ def test_a_person_may_look_when_background_work_may_not(stage: ConnectStage) -> 
     spend(stage, LOOK, 200)
     before = asked(stage)
 
-    actions.try_again(stage.services, row.id)
+    actions.try_again(stage.runtime, row.id)
 
     assert asked(stage) > before
 
@@ -142,7 +142,7 @@ def test_a_person_is_told_when_there_is_no_room_for_anybody(
     spend(stage, LOOK, 300)
 
     with pytest.raises(UpstreamError, match="300 times a minute, and did"):
-        actions.try_again(stage.services, row.id)
+        actions.try_again(stage.runtime, row.id)
 
     assert stage.connection(row.id).token_state is TokenState.HEALTHY
 
@@ -166,14 +166,14 @@ def test_after_recalls_429_nothing_is_sent_before_its_pause_is_over(
         [Fault(kind=FaultKind.RATE_LIMITED, path=CREDENTIALS, seconds=30, times=1)]
     )
     with pytest.raises(UpstreamError, match="safe to try again in 30 seconds"):
-        actions.try_again(stage.services, row.id)
+        actions.try_again(stage.runtime, row.id)
     before = asked(stage)
 
     with pytest.raises(UpstreamError, match="Recall said at 12:00:00 UTC"):
-        actions.try_again(stage.services, row.id)
+        actions.try_again(stage.runtime, row.id)
     clock.advance(seconds=30)
     during = asked(stage)
-    actions.try_again(stage.services, row.id)
+    actions.try_again(stage.runtime, row.id)
 
     assert during == before
     assert asked(stage) > before

@@ -8,7 +8,7 @@ from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connect import attempts
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.fixtures.connect import BROWSER, OTHER, ConnectStage, a_connect_stage
 from tests.makers import FakeClock
 
@@ -17,15 +17,15 @@ CREDENTIALS = "/api/v2/zoom-oauth-credentials/"
 
 @pytest.fixture
 def stage(
-    services: Services, sandbox: RunningSandbox, database: Database
+    runtime: Runtime, sandbox: RunningSandbox, database: Database
 ) -> ConnectStage:
-    return a_connect_stage(services, sandbox, database=database)
+    return a_connect_stage(runtime, sandbox, database=database)
 
 
 @pytest.fixture
-def lite(services: Services, sandbox: RunningSandbox) -> ConnectStage:
+def lite(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
     """The same on SQLite alone, for what no database has a part in."""
-    return a_connect_stage(services, sandbox)
+    return a_connect_stage(runtime, sandbox)
 
 
 def test_a_lost_answer_makes_no_second_credential(stage: ConnectStage) -> None:
@@ -54,10 +54,10 @@ def test_an_answer_lost_twice_is_looked_up(stage: ConnectStage) -> None:
 def test_a_lost_answer_never_shows_one_user_to_another(stage: ConnectStage) -> None:
     query = stage.allow(stage.begin())
     other = stage.begin(OTHER)
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         waiting = session.get_one(ConnectAttempt, other.attempt_id)
         waiting.outcome = AttemptOutcome.UNREACHABLE
-        waiting.ended_at = stage.services.clock.now()
+        waiting.ended_at = stage.runtime.clock.now()
         session.add(waiting)
     lost = Fault(kind=FaultKind.LOST_ANSWER, path=CREDENTIALS, method="POST", times=2)
     stage.sandbox.recall_faults.set([lost])
@@ -114,7 +114,7 @@ def test_the_legacy_conflict_leads_to_a_fresh_consent(stage: ConnectStage) -> No
     begun = stage.begin()
     refused = stage.outcome(**stage.allow(begun))
 
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         shown = attempts.result(
             session, stage.app.slug, begun.attempt_id, browser=BROWSER
         )
@@ -166,10 +166,10 @@ def test_a_scope_that_is_missing_is_named(lite: ConnectStage) -> None:
 
 
 def test_an_account_connects_without_a_user(
-    services: Services, sandbox: RunningSandbox, database: Database
+    runtime: Runtime, sandbox: RunningSandbox, database: Database
 ) -> None:
     stage = a_connect_stage(
-        services, sandbox, database=database, kind=Kind.ACCOUNT_LEVEL
+        runtime, sandbox, database=database, kind=Kind.ACCOUNT_LEVEL
     )
 
     first, again = stage.connect(), stage.connect()

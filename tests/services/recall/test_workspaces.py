@@ -10,7 +10,7 @@ from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import audit
 from dashboard.services.recall import workspaces
 from dashboard.services.recall.workspaces import Entered, NewWorkspace
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.makers import API_KEY
 
 CLERK = audit.COMMAND_LINE
@@ -22,14 +22,14 @@ def _known_key(sandbox: RunningSandbox) -> None:
 
 
 def add(
-    services: Services, api_key: SecretStr = API_KEY, region: str = "us-east-1"
+    runtime: Runtime, api_key: SecretStr = API_KEY, region: str = "us-east-1"
 ) -> Entered:
     values = NewWorkspace(name="Main", region=region, api_key=api_key)
-    return workspaces.create(services, values, actor=CLERK)
+    return workspaces.create(runtime, values, actor=CLERK)
 
 
-def only(services: Services) -> Workspace:
-    with services.database.reading() as session:
+def only(runtime: Runtime) -> Workspace:
+    with runtime.database.reading() as session:
         (found,) = workspaces.list_all(session)
         return found
 
@@ -38,22 +38,22 @@ def break_recall(sandbox: RunningSandbox, kind: FaultKind) -> None:
     sandbox.recall_faults.set([Fault(kind=kind, path="/api/")])
 
 
-def test_a_key_that_recall_takes_is_saved_as_right(services: Services) -> None:
-    entered = add(services)
+def test_a_key_that_recall_takes_is_saved_as_right(runtime: Runtime) -> None:
+    entered = add(runtime)
 
-    kept = only(services)
+    kept = only(runtime)
     assert entered.answer.verdict is Verdict.RIGHT
     assert kept.verdict is Verdict.RIGHT
-    assert workspaces.api_key(services.vault, kept) == API_KEY
+    assert workspaces.api_key(runtime.vault, kept) == API_KEY
     assert b"test-api" not in kept.api_key
 
 
-def test_a_wrong_key_is_not_saved(services: Services) -> None:
+def test_a_wrong_key_is_not_saved(runtime: Runtime) -> None:
     with pytest.raises(InvalidInputError, match="refuses this API key") as caught:
-        add(services, SecretStr("test-wrong-key"))
+        add(runtime, SecretStr("test-wrong-key"))
 
     assert caught.value.field == "api_key"
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         assert workspaces.list_all(session) == []
 
 
@@ -68,63 +68,63 @@ def test_a_wrong_key_is_not_saved(services: Services) -> None:
     ],
 )
 def test_not_being_able_to_ask_is_never_wrong(
-    services: Services, sandbox: RunningSandbox, kind: FaultKind
+    runtime: Runtime, sandbox: RunningSandbox, kind: FaultKind
 ) -> None:
     break_recall(sandbox, kind)
 
-    entered = add(services)
+    entered = add(runtime)
 
     assert entered.answer.verdict is Verdict.UNKNOWN
-    assert only(services).verdict is Verdict.UNKNOWN
+    assert only(runtime).verdict is Verdict.UNKNOWN
 
 
 def test_a_workspace_out_of_credit_still_has_a_right_key(
-    services: Services, sandbox: RunningSandbox
+    runtime: Runtime, sandbox: RunningSandbox
 ) -> None:
     sandbox.recall_world.set_switches({"credit_spent": True})
 
-    entered = add(services)
+    entered = add(runtime)
 
     assert entered.answer.verdict is Verdict.RIGHT
     assert "credit" in entered.answer.reason
 
 
 def test_checking_again_mends_an_unchecked_key(
-    services: Services, sandbox: RunningSandbox
+    runtime: Runtime, sandbox: RunningSandbox
 ) -> None:
     break_recall(sandbox, FaultKind.DOWN)
-    entered = add(services)
+    entered = add(runtime)
     sandbox.recall_faults.set([])
 
-    workspaces.check_again(services, entered.workspace_id)
+    workspaces.check_again(runtime, entered.workspace_id)
 
-    assert only(services).verdict is Verdict.RIGHT
+    assert only(runtime).verdict is Verdict.RIGHT
 
 
 def test_recall_being_down_does_not_take_a_right_verdict_away(
-    services: Services, sandbox: RunningSandbox
+    runtime: Runtime, sandbox: RunningSandbox
 ) -> None:
-    entered = add(services)
+    entered = add(runtime)
     break_recall(sandbox, FaultKind.DOWN)
 
-    answer = workspaces.check_again(services, entered.workspace_id)
+    answer = workspaces.check_again(runtime, entered.workspace_id)
 
     assert answer.verdict is Verdict.UNKNOWN
-    assert only(services).verdict is Verdict.RIGHT
+    assert only(runtime).verdict is Verdict.RIGHT
 
 
-def test_a_key_is_entered_once_a_region(services: Services) -> None:
-    add(services)
+def test_a_key_is_entered_once_a_region(runtime: Runtime) -> None:
+    add(runtime)
 
     with pytest.raises(ConflictError, match="Main"):
-        add(services)
+        add(runtime)
 
 
-def test_white_space_around_the_key_is_removed_and_named(services: Services) -> None:
-    entered = add(services, SecretStr(f"\n {API_KEY.get_secret_value()}\t"))
+def test_white_space_around_the_key_is_removed_and_named(runtime: Runtime) -> None:
+    entered = add(runtime, SecretStr(f"\n {API_KEY.get_secret_value()}\t"))
 
     assert entered.trimmed == ["API key"]
-    assert workspaces.api_key(services.vault, only(services)) == API_KEY
+    assert workspaces.api_key(runtime.vault, only(runtime)) == API_KEY
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_white_space_around_the_key_is_removed_and_named(services: Services) -> 
     ],
 )
 def test_values_that_cannot_be_are_refused(
-    services: Services, over: dict[str, object], field: str
+    runtime: Runtime, over: dict[str, object], field: str
 ) -> None:
     usual: dict[str, object] = {
         "name": "Main",
@@ -146,35 +146,35 @@ def test_values_that_cannot_be_are_refused(
     values = NewWorkspace(**(usual | over))  # type: ignore[arg-type]  # the test's own
 
     with pytest.raises(InvalidInputError) as caught:
-        workspaces.create(services, values, actor=CLERK)
+        workspaces.create(runtime, values, actor=CLERK)
 
     assert caught.value.field == field
 
 
-def test_renaming_keeps_the_key(services: Services) -> None:
-    entered = add(services)
+def test_renaming_keeps_the_key(runtime: Runtime) -> None:
+    entered = add(runtime)
 
     workspaces.change(
-        services, entered.workspace_id, name="Renamed", api_key=None, actor=CLERK
+        runtime, entered.workspace_id, name="Renamed", api_key=None, actor=CLERK
     )
 
-    kept = only(services)
+    kept = only(runtime)
     assert kept.name == "Renamed"
-    assert workspaces.api_key(services.vault, kept) == API_KEY
+    assert workspaces.api_key(runtime.vault, kept) == API_KEY
 
 
-def test_a_wrong_new_key_leaves_the_old_one(services: Services) -> None:
-    entered = add(services)
+def test_a_wrong_new_key_leaves_the_old_one(runtime: Runtime) -> None:
+    entered = add(runtime)
 
     with pytest.raises(InvalidInputError):
         workspaces.change(
-            services,
+            runtime,
             entered.workspace_id,
             name="Renamed",
             api_key=SecretStr("test-wrong-key"),
             actor=CLERK,
         )
 
-    kept = only(services)
+    kept = only(runtime)
     assert kept.name == "Main"
-    assert workspaces.api_key(services.vault, kept) == API_KEY
+    assert workspaces.api_key(runtime.vault, kept) == API_KEY

@@ -18,7 +18,7 @@ from dashboard.models.zoom_app import Environment, Kind, Routing
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import Kind as RecallKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps
 from dashboard.services.zoom_apps.credential_checks import WrongPairError
 from tests.fixtures.adoption import CLIENT_ID, LIST, AdoptingStage, an_adopting_stage
@@ -29,15 +29,15 @@ NEW_SECRET, NEW_TOKEN = SecretStr("test-new-secret-0001"), SecretStr("test-new-t
 
 @pytest.fixture
 def stage(
-    services: Services, sandbox: RunningSandbox, database: Database
+    runtime: Runtime, sandbox: RunningSandbox, database: Database
 ) -> AdoptingStage:
     if not database.is_sqlite:
-        services = replace(services, database=database)
-    return an_adopting_stage(services, sandbox)
+        runtime = replace(runtime, database=database)
+    return an_adopting_stage(runtime, sandbox)
 
 
 def secrets(stage: AdoptingStage, zoom_app_id: UUID) -> tuple[SecretStr, SecretStr]:
-    app, vault = stage.find(zoom_app_id), stage.services.vault
+    app, vault = stage.find(zoom_app_id), stage.runtime.vault
     return apps.client_secret(vault, app), apps.secret_token(vault, app)
 
 
@@ -72,7 +72,7 @@ def test_typed_secrets_win_and_are_given_to_recall(stage: AdoptingStage) -> None
 def test_both_steps_are_in_the_audit_log(stage: AdoptingStage) -> None:
     stage.take_over(stage.by_hand())
 
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         acts = [entry.act for entry in session.exec(select(AuditEntry))]
     assert acts == ["zoom_app.created", "zoom_app.adopted"]
 

@@ -17,7 +17,7 @@ from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import audit
 from dashboard.services.recall_apps import creation
 from dashboard.services.recall_apps.creation import CreateResult, Creation
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps
 from tests.makers import API_KEY, FakeClock, a_workspace, a_zoom_app
 
@@ -30,24 +30,24 @@ def no_pause(_seconds: float) -> None:
 
 
 @pytest.fixture
-def ids(services: Services, sandbox: RunningSandbox) -> tuple[UUID, UUID]:
+def ids(runtime: Runtime, sandbox: RunningSandbox) -> tuple[UUID, UUID]:
     """Enter a zoom app and a workspace whose key Recall knows; return their ids."""
     sandbox.recall_world.add_workspace("us-east-1", API_KEY.get_secret_value())
-    zoom_app, workspace = a_zoom_app(services.vault), a_workspace(services.vault)
-    with services.database.writing() as session:
+    zoom_app, workspace = a_zoom_app(runtime.vault), a_workspace(runtime.vault)
+    with runtime.database.writing() as session:
         session.add(zoom_app)
         session.add(workspace)
     return zoom_app.id, workspace.id
 
 
 @pytest.fixture
-def create(services: Services, ids: tuple[UUID, UUID]) -> Create:
+def create(runtime: Runtime, ids: tuple[UUID, UUID]) -> Create:
     """Press Create in Recall."""
-    return lambda: creation.create_in_recall(services, *ids, pause=no_pause)
+    return lambda: creation.create_in_recall(runtime, *ids, pause=no_pause)
 
 
-def stored(services: Services, zoom_app_id: UUID) -> ZoomApp:
-    with services.database.reading() as session:
+def stored(runtime: Runtime, zoom_app_id: UUID) -> ZoomApp:
+    with runtime.database.reading() as session:
         return apps.get(session, zoom_app_id)
 
 
@@ -74,12 +74,12 @@ def strike(sandbox: RunningSandbox, kind: FaultKind, times: int, method: str) ->
 
 
 def test_the_app_is_made_with_our_secrets_and_its_id_kept(
-    services: Services, sandbox: RunningSandbox, ids: tuple[UUID, UUID], create: Create
+    runtime: Runtime, sandbox: RunningSandbox, ids: tuple[UUID, UUID], create: Create
 ) -> None:
     result = create()
 
     (made,) = in_recall(sandbox)
-    row = stored(services, ids[0])
+    row = stored(runtime, ids[0])
     assert result == CreateResult(outcome=Creation.CREATED, recall_app_id=UUID(made.id))
     assert (made.client_id, made.client_secret, made.webhook_secret) == (
         row.client_id,
@@ -91,11 +91,11 @@ def test_the_app_is_made_with_our_secrets_and_its_id_kept(
     assert row.version == 2
 
 
-def test_the_act_is_in_the_audit_log_once(services: Services, create: Create) -> None:
+def test_the_act_is_in_the_audit_log_once(runtime: Runtime, create: Create) -> None:
     create()
     create()
 
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         acts = [entry.act for entry in session.exec(select(AuditEntry))]
     assert acts == ["zoom_app.created_in_recall"]
 
@@ -111,7 +111,7 @@ def test_pressing_again_makes_nothing(sandbox: RunningSandbox, create: Create) -
 
 
 def test_two_at_once_make_one(
-    services: Services, sandbox: RunningSandbox, ids: tuple[UUID, UUID]
+    runtime: Runtime, sandbox: RunningSandbox, ids: tuple[UUID, UUID]
 ) -> None:
     slow = Fault(kind=FaultKind.SLOW, path=APPS, method="POST", times=1, seconds=0.3)
     sandbox.recall_faults.set([slow])
@@ -119,7 +119,7 @@ def test_two_at_once_make_one(
 
     def press(_: int) -> CreateResult:
         both.wait(timeout=10)
-        return creation.create_in_recall(services, *ids)
+        return creation.create_in_recall(runtime, *ids)
 
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(press, range(2)))
@@ -152,18 +152,18 @@ def test_a_half_answer_never_makes_a_second_one(
 
 
 def test_an_answer_lost_for_good_is_settled_by_the_next_press(
-    services: Services, sandbox: RunningSandbox, ids: tuple[UUID, UUID], create: Create
+    runtime: Runtime, sandbox: RunningSandbox, ids: tuple[UUID, UUID], create: Create
 ) -> None:
     lost = Fault(kind=FaultKind.LOST_ANSWER, path=APPS, method="POST", times=4)
     down = Fault(kind=FaultKind.DOWN, path=APPS, method="GET", times=None)
-    with services.database.writing() as session:  # the first look is done already
+    with runtime.database.writing() as session:  # the first look is done already
         row = apps.get(session, ids[0])
         row.create_key, row.workspace_id = str(uuid4()), ids[1]
         session.add(row)
     sandbox.recall_faults.set([lost])
     create()
     (made,) = in_recall(sandbox)
-    with services.database.writing() as session:  # as if it had died before storing
+    with runtime.database.writing() as session:  # as if it had died before storing
         row = apps.get(session, ids[0])
         row.recall_app_id, row.create_key = None, str(uuid4())
         session.add(row)
@@ -180,31 +180,31 @@ def test_an_answer_lost_for_good_is_settled_by_the_next_press(
 
 
 def test_while_an_answer_is_unknown_another_workspace_is_refused(
-    services: Services, sandbox: RunningSandbox, ids: tuple[UUID, UUID]
+    runtime: Runtime, sandbox: RunningSandbox, ids: tuple[UUID, UUID]
 ) -> None:
-    other = a_workspace(services.vault, region="eu-central-1")
-    with services.database.writing() as session:
+    other = a_workspace(runtime.vault, region="eu-central-1")
+    with runtime.database.writing() as session:
         session.add(other)
         row = apps.get(session, ids[0])
         row.create_key, row.workspace_id = str(uuid4()), ids[1]
         session.add(row)
 
     with pytest.raises(ConflictError, match="chosen before"):
-        creation.create_in_recall(services, ids[0], other.id)
+        creation.create_in_recall(runtime, ids[0], other.id)
 
     assert in_recall(sandbox) == []
 
 
 def test_an_app_that_was_there_before_is_offered_not_made_again(
-    services: Services, sandbox: RunningSandbox, ids: tuple[UUID, UUID], create: Create
+    runtime: Runtime, sandbox: RunningSandbox, ids: tuple[UUID, UUID], create: Create
 ) -> None:
-    before = there_before(sandbox, stored(services, ids[0]).client_id)
+    before = there_before(sandbox, stored(runtime, ids[0]).client_id)
 
     result = create()
 
     assert result.outcome is Creation.OFFERED
     assert [one.id for one in result.offered] == [UUID(before.id)]
-    assert stored(services, ids[0]).recall_app_id is None
+    assert stored(runtime, ids[0]).recall_app_id is None
     assert len(in_recall(sandbox)) == 1
 
 
@@ -217,31 +217,31 @@ def test_another_client_ids_app_is_not_offered(
 
 
 def test_adopting_gives_recall_our_secrets(
-    services: Services, sandbox: RunningSandbox, ids: tuple[UUID, UUID]
+    runtime: Runtime, sandbox: RunningSandbox, ids: tuple[UUID, UUID]
 ) -> None:
-    before = there_before(sandbox, stored(services, ids[0]).client_id)
+    before = there_before(sandbox, stored(runtime, ids[0]).client_id)
 
-    creation.adopt(services, *ids, UUID(before.id))
+    creation.adopt(runtime, *ids, UUID(before.id))
 
     (kept,) = in_recall(sandbox)
-    assert stored(services, ids[0]).recall_app_id == UUID(before.id)
+    assert stored(runtime, ids[0]).recall_app_id == UUID(before.id)
     assert kept.webhook_secret == "test-secret-token-0001"
     assert kept.client_secret == "test-client-secret-0001"
 
 
 def test_an_app_of_another_kind_or_client_is_not_adopted(
-    services: Services, sandbox: RunningSandbox, ids: tuple[UUID, UUID]
+    runtime: Runtime, sandbox: RunningSandbox, ids: tuple[UUID, UUID]
 ) -> None:
     foreign = there_before(sandbox, "simSomebodyElse")
-    client_id = stored(services, ids[0]).client_id
+    client_id = stored(runtime, ids[0]).client_id
     kind = there_before(sandbox, client_id, Kind.ACCOUNT_LEVEL)
 
     with pytest.raises(ConflictError, match="client ID"):
-        creation.adopt(services, *ids, UUID(foreign.id))
+        creation.adopt(runtime, *ids, UUID(foreign.id))
     with pytest.raises(ConflictError, match="account_level"):
-        creation.adopt(services, *ids, UUID(kind.id))
+        creation.adopt(runtime, *ids, UUID(kind.id))
 
-    assert stored(services, ids[0]).recall_app_id is None
+    assert stored(runtime, ids[0]).recall_app_id is None
     assert foreign.webhook_secret == "test-older-token"
 
 
@@ -280,19 +280,19 @@ def test_a_reply_outside_the_contract_is_one_sentence_and_leaves_nothing_half_ma
 
 
 def test_updating_sends_the_secrets_stored_now(
-    services: Services, sandbox: RunningSandbox, ids: tuple[UUID, UUID], create: Create
+    runtime: Runtime, sandbox: RunningSandbox, ids: tuple[UUID, UUID], create: Create
 ) -> None:
     create()
     (made,) = in_recall(sandbox)
     made.webhook_secret = "test-older-token"
 
-    creation.update_in_recall(services, ids[0], actor=audit.COMMAND_LINE)
+    creation.update_in_recall(runtime, ids[0], actor=audit.COMMAND_LINE)
 
     assert made.webhook_secret == "test-secret-token-0001"
 
 
 def test_updating_an_app_that_is_not_in_recall_is_refused(
-    services: Services, ids: tuple[UUID, UUID]
+    runtime: Runtime, ids: tuple[UUID, UUID]
 ) -> None:
     with pytest.raises(ConflictError):
-        creation.update_in_recall(services, ids[0], actor=audit.COMMAND_LINE)
+        creation.update_in_recall(runtime, ids[0], actor=audit.COMMAND_LINE)

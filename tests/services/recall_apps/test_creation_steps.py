@@ -14,7 +14,7 @@ from dashboard.sandbox.recall.records import Kind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.recall_apps import creation
 from dashboard.services.recall_apps.creation import CreateResult, Creation
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps
 from tests.makers import API_KEY, a_workspace, a_zoom_app
 
@@ -60,25 +60,25 @@ def odd(sandbox: RunningSandbox) -> Iterator[Odd]:
 
 
 @pytest.fixture
-def ids(services: Services) -> tuple[UUID, UUID]:
+def ids(runtime: Runtime) -> tuple[UUID, UUID]:
     """Enter a zoom app and a workspace; return their ids."""
-    zoom_app, workspace = a_zoom_app(services.vault), a_workspace(services.vault)
-    with services.database.writing() as session:
+    zoom_app, workspace = a_zoom_app(runtime.vault), a_workspace(runtime.vault)
+    with runtime.database.writing() as session:
         session.add(zoom_app)
         session.add(workspace)
     return zoom_app.id, workspace.id
 
 
-def create(services: Services, odd: Odd, ids: tuple[UUID, UUID]) -> CreateResult:
+def create(runtime: Runtime, odd: Odd, ids: tuple[UUID, UUID]) -> CreateResult:
     return creation.create_in_recall(
-        replace(services, recall=lambda *_, **__: odd),
+        replace(runtime, recall=lambda *_, **__: odd),
         *ids,
         pause=lambda _seconds: None,
     )
 
 
-def key_kept(services: Services, zoom_app_id: UUID) -> str | None:
-    with services.database.reading() as session:
+def key_kept(runtime: Runtime, zoom_app_id: UUID) -> str | None:
+    with runtime.database.reading() as session:
         return apps.get(session, zoom_app_id).create_key
 
 
@@ -95,50 +95,50 @@ def there_before(sandbox: RunningSandbox, client_ids: Sequence[str]) -> None:
 
 
 def test_a_list_that_ignores_its_filter_does_not_offer_what_is_foreign(
-    services: Services, sandbox: RunningSandbox, odd: Odd, ids: tuple[UUID, UUID]
+    runtime: Runtime, sandbox: RunningSandbox, odd: Odd, ids: tuple[UUID, UUID]
 ) -> None:
     there_before(sandbox, ["simSomebodyElse", "simAnother"])
     odd.ignores_filter = True
 
-    assert create(services, odd, ids).outcome is Creation.CREATED
+    assert create(runtime, odd, ids).outcome is Creation.CREATED
 
 
 @pytest.mark.parametrize("status", [400, 402, 403, 404, 422])
 def test_a_final_refusal_frees_the_key_so_that_recall_does_not_repeat_it(
-    services: Services, odd: Odd, ids: tuple[UUID, UUID], status: int
+    runtime: Runtime, odd: Odd, ids: tuple[UUID, UUID], status: int
 ) -> None:
     odd.refuses_with = status
 
     with pytest.raises(UpstreamError):
-        create(services, odd, ids)
+        create(runtime, odd, ids)
 
-    assert key_kept(services, ids[0]) is None
+    assert key_kept(runtime, ids[0]) is None
 
 
 @pytest.mark.parametrize("status", [401, 408, 409, 429])
 def test_a_refusal_that_may_pass_keeps_the_key(
-    services: Services, odd: Odd, ids: tuple[UUID, UUID], status: int
+    runtime: Runtime, odd: Odd, ids: tuple[UUID, UUID], status: int
 ) -> None:
     odd.refuses_with = status
 
     with pytest.raises(UpstreamError):
-        create(services, odd, ids)
+        create(runtime, odd, ids)
 
-    assert key_kept(services, ids[0]) is not None
+    assert key_kept(runtime, ids[0]) is not None
 
 
 def test_what_recall_refused_to_double_is_offered_not_taken_for_ours(
-    services: Services, sandbox: RunningSandbox, odd: Odd, ids: tuple[UUID, UUID]
+    runtime: Runtime, sandbox: RunningSandbox, odd: Odd, ids: tuple[UUID, UUID]
 ) -> None:
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         there_before(sandbox, [apps.get(session, ids[0]).client_id])
     sandbox.recall_world.set_switches({"duplicate_client_id": "refuse"})
     odd.shows_nothing = True
     with pytest.raises(UpstreamError):
-        create(services, odd, ids)
+        create(runtime, odd, ids)
     odd.shows_nothing = False
 
-    result = create(services, odd, ids)
+    result = create(runtime, odd, ids)
 
     assert result.outcome is Creation.OFFERED
     assert len(sandbox.recall_world.apps) == 1

@@ -17,7 +17,7 @@ from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.recall_apps import creation, deleted
 from dashboard.services.recall_apps.creation import Creation
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import sweep
 from dashboard.services.validation import evidence
 from dashboard.worker import Worker
@@ -28,11 +28,11 @@ from tests.makers import NOON, a_connection
 
 @pytest.fixture
 def stage(
-    services: Services, sandbox: RunningSandbox, database: Database
+    runtime: Runtime, sandbox: RunningSandbox, database: Database
 ) -> AdoptingStage:
     if not database.is_sqlite:
-        services = replace(services, database=database)
-    return an_adopting_stage(services, sandbox)
+        runtime = replace(runtime, database=database)
+    return an_adopting_stage(runtime, sandbox)
 
 
 @pytest.fixture
@@ -42,21 +42,21 @@ def gone(stage: AdoptingStage) -> ZoomApp:
 
 
 def release(stage: AdoptingStage, app: ZoomApp) -> None:
-    deleted.release(stage.services, app.id, actor=ADMIN)
+    deleted.release(stage.runtime, app.id, actor=ADMIN)
 
 
 def acts(stage: AdoptingStage) -> list[str]:
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         return [entry.act for entry in session.exec(select(AuditEntry))]
 
 
 def is_gone(stage: AdoptingStage, app: ZoomApp) -> bool:
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         return deleted.is_gone(session, session.get_one(ZoomApp, app.id))
 
 
 def look(stage: AdoptingStage, app: ZoomApp, finding: Finding, minutes: int) -> None:
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         evidence.record(
             session,
             zoom_app_id=app.id,
@@ -84,16 +84,16 @@ def test_it_is_created_anew_and_its_users_are_looked_at(
     stage: AdoptingStage, gone: ZoomApp
 ) -> None:
     row = a_connection(gone)
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         session.add(row)
 
     release(stage, gone)
-    made = creation.create_in_recall(stage.services, gone.id, stage.workspace.id)
-    sweep.check_due(stage.services)
+    made = creation.create_in_recall(stage.runtime, gone.id, stage.workspace.id)
+    sweep.check_due(stage.runtime)
 
     assert made.outcome is Creation.CREATED
     assert made.recall_app_id != gone.recall_app_id
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         seen = session.get_one(Connection, row.id)
     assert seen.token_state is TokenState.RECONNECT_NEEDED
 
@@ -152,7 +152,7 @@ def test_an_app_that_is_not_in_recall_is_left_as_it_is(stage: AdoptingStage) -> 
 
 def test_an_unknown_app_is_said(stage: AdoptingStage) -> None:
     with pytest.raises(NotFoundError):
-        deleted.release(stage.services, uuid4(), actor=ADMIN)
+        deleted.release(stage.runtime, uuid4(), actor=ADMIN)
 
 
 @pytest.mark.parametrize(
@@ -186,20 +186,20 @@ def test_one_that_is_not_in_recall_is_not_gone(stage: AdoptingStage) -> None:
 
 
 def test_its_webhooks_wait_and_reach_the_new_app(
-    services: Services, sandbox: RunningSandbox
+    runtime: Runtime, sandbox: RunningSandbox
 ) -> None:
-    stage = an_adopting_stage(services, sandbox)
+    stage = an_adopting_stage(runtime, sandbox)
     app = stage.here(recall_app_id=uuid4())
-    deleted.release(services, app.id, actor=ADMIN)
-    worker = Worker(services, chores=[])
+    deleted.release(runtime, app.id, actor=ADMIN)
+    worker = Worker(runtime, chores=[])
 
-    webhook_id = arrive(services, app.id)
-    services.intake.flush()
-    worker.run_once(services.clock.now())
-    waiting = find(services, webhook_id).outcome
-    creation.create_in_recall(services, app.id, stage.workspace.id)
-    worker.run_once(services.clock.now() + timedelta(minutes=1))
+    webhook_id = arrive(runtime, app.id)
+    runtime.intake.flush()
+    worker.run_once(runtime.clock.now())
+    waiting = find(runtime, webhook_id).outcome
+    creation.create_in_recall(runtime, app.id, stage.workspace.id)
+    worker.run_once(runtime.clock.now() + timedelta(minutes=1))
 
     assert waiting == "waiting"
-    assert find(services, webhook_id).outcome == "delivered"
+    assert find(runtime, webhook_id).outcome == "delivered"
     assert len(at_recall(sandbox)) == 1

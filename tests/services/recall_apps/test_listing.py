@@ -10,18 +10,18 @@ from dashboard.errors import NotFoundError
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.recall_apps import listing
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.fixtures.adoption import CLIENT_ID, LIST, AdoptingStage, an_adopting_stage
 from tests.makers import API_KEY, NOON, a_workspace
 
 
 @pytest.fixture
 def stage(
-    services: Services, sandbox: RunningSandbox, database: Database
+    runtime: Runtime, sandbox: RunningSandbox, database: Database
 ) -> AdoptingStage:
     if not database.is_sqlite:
-        services = replace(services, database=database)
-    return an_adopting_stage(services, sandbox)
+        runtime = replace(runtime, database=database)
+    return an_adopting_stage(runtime, sandbox)
 
 
 def test_an_app_of_ours_is_known_by_its_recall_id(stage: AdoptingStage) -> None:
@@ -44,8 +44,8 @@ def test_an_app_is_ours_though_stored_with_another_key_of_the_workspace(
     stage: AdoptingStage,
 ) -> None:
     there = stage.by_hand()
-    other = a_workspace(stage.services.vault, api_key_print="another")
-    with stage.services.database.writing() as session:
+    other = a_workspace(stage.runtime.vault, api_key_print="another")
+    with stage.runtime.database.writing() as session:
         session.add(other)
     own = stage.here(recall_app_id=UUID(there.id), workspace_id=other.id)
 
@@ -134,9 +134,9 @@ def test_a_list_that_cannot_be_had_is_one_sentence_and_calls_none_gone(
 
 
 def test_a_key_that_recall_refuses_is_said(
-    services: Services, sandbox: RunningSandbox
+    runtime: Runtime, sandbox: RunningSandbox
 ) -> None:
-    stage = an_adopting_stage(services, sandbox)
+    stage = an_adopting_stage(runtime, sandbox)
     sandbox.recall_world.reset()
 
     assert "key" in stage.listing().error
@@ -152,6 +152,6 @@ def test_one_that_cannot_be_asked_about_is_not_gone(stage: AdoptingStage) -> Non
     assert (list(found.gone), list(found.untold)) == ([], [own])
 
 
-def test_an_unknown_workspace_is_said(services: Services) -> None:
+def test_an_unknown_workspace_is_said(runtime: Runtime) -> None:
     with pytest.raises(NotFoundError):
-        listing.listing(services, uuid4())
+        listing.listing(runtime, uuid4())

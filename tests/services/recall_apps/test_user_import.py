@@ -15,7 +15,7 @@ from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.recall_apps import user_import
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import sweep
 from tests.fixtures.adoption import ADMIN
 from tests.fixtures.connect import ConnectStage, a_connect_stage
@@ -27,14 +27,14 @@ CREDENTIALS = "/api/v2/zoom-oauth-credentials/"
 @pytest.fixture(params=list(Kind))
 def stage(
     request: pytest.FixtureRequest,
-    services: Services,
+    runtime: Runtime,
     sandbox: RunningSandbox,
     database: Database,
 ) -> ConnectStage:
     """An app whose one user connected while nobody kept it here."""
-    made = a_connect_stage(services, sandbox, database=database, kind=request.param)
+    made = a_connect_stage(runtime, sandbox, database=database, kind=request.param)
     made.connect()
-    with made.services.database.writing() as session:
+    with made.runtime.database.writing() as session:
         for row in session.exec(select(Connection)):
             session.delete(row)
         for entry in session.exec(select(AuditEntry)):
@@ -43,16 +43,16 @@ def stage(
 
 
 def bring_in(stage: ConnectStage) -> int:
-    return user_import.bring_in(stage.services, stage.app.id, actor=ADMIN)
+    return user_import.bring_in(stage.runtime, stage.app.id, actor=ADMIN)
 
 
 def here(stage: ConnectStage) -> list[Connection]:
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         return list(session.exec(select(Connection).order_by(col(Connection.due_at))))
 
 
 def acts(stage: ConnectStage) -> list[tuple[str, str]]:
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         return [(one.act, one.subject) for one in session.exec(select(AuditEntry))]
 
 
@@ -77,7 +77,7 @@ def test_a_credential_becomes_a_connection_of_which_nothing_is_known(
 def test_the_sweep_then_looks_at_it(stage: ConnectStage) -> None:
     bring_in(stage)
 
-    sweep.check_due(stage.services)
+    sweep.check_due(stage.runtime)
 
     (row,) = here(stage)
     assert row.token_state is TokenState.HEALTHY
@@ -100,7 +100,7 @@ def test_who_is_here_under_another_credential_is_left_as_it_is(
         zoom_user_id=credential.user_id,
         zoom_account_id=credential.account_id,
     )
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         session.add(row)
 
     assert bring_in(stage) == 0
@@ -117,7 +117,7 @@ def test_who_is_here_by_recalls_id_alone_is_left_as_it_is(
         zoom_user_id=None,
         zoom_account_id=None,
     )
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         session.add(row)
 
     assert bring_in(stage) == 0
@@ -132,7 +132,7 @@ def test_many_are_looked_at_one_after_another(stage: ConnectStage) -> None:
         )
         zoom.change_app(stage.app.client_id, published=True)
         stage.connect(user)
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         for row in session.exec(select(Connection)):
             session.delete(row)
 
@@ -155,11 +155,11 @@ def test_recall_failing_adds_nobody(stage: ConnectStage, kind: FaultKind) -> Non
 
 
 def test_an_app_that_is_not_in_recall_has_none(
-    services: Services, sandbox: RunningSandbox
+    runtime: Runtime, sandbox: RunningSandbox
 ) -> None:
-    stage = a_connect_stage(services, sandbox)
-    app = a_zoom_app(services.vault)
-    with services.database.writing() as session:
+    stage = a_connect_stage(runtime, sandbox)
+    app = a_zoom_app(runtime.vault)
+    with runtime.database.writing() as session:
         session.add(app)
 
     with pytest.raises(ConflictError):

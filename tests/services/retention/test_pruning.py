@@ -24,7 +24,7 @@ from dashboard.services.retention.pruning import (
     days_kept,
     prune,
 )
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.vault import Vault
 from tests.fixtures.receiver import intake, limits, received, zoom_app
 from tests.makers import NOON, FakeClock, a_body, a_webhook, a_zoom_app
@@ -256,17 +256,17 @@ def test_a_count_beforehand_is_right_and_changes_nothing(
 
 
 def test_the_chore_does_a_bounded_part_and_then_rests(
-    services: Services, vault: Vault, clock: FakeClock
+    runtime: Runtime, vault: Vault, clock: FakeClock
 ) -> None:
     app = a_zoom_app(vault)
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         session.add(app)
     for _ in range(3):
-        add(services.database, vault, app.id)
-    pruner = Pruner(services, batch=1, at_once=2)
+        add(runtime.database, vault, app.id)
+    pruner = Pruner(runtime, batch=1, at_once=2)
 
     counts = [pruner() for _ in range(12)]
-    add(services.database, vault, app.id)
+    add(runtime.database, vault, app.id)
     resting = pruner()
     clock.advance(minutes=10)
     later = pruner()
@@ -277,20 +277,20 @@ def test_the_chore_does_a_bounded_part_and_then_rests(
     assert (counts[-1], resting, later) == (0, 0, 2)
 
 
-def test_it_is_among_the_workers_chores(services: Services, vault: Vault) -> None:
+def test_it_is_among_the_workers_chores(runtime: Runtime, vault: Vault) -> None:
     app = a_zoom_app(vault)
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         session.add(app)
-    add(services.database, vault, app.id)
+    add(runtime.database, vault, app.id)
 
-    for chore in chores(services):
+    for chore in chores(runtime):
         chore()
 
-    assert left(services.database) == {}
+    assert left(runtime.database) == {}
 
 
-def test_no_webhook_goes_while_a_repeat_of_it_is_taken(services: Services) -> None:
-    short = services.settings.model_copy(
+def test_no_webhook_goes_while_a_repeat_of_it_is_taken(runtime: Runtime) -> None:
+    short = runtime.settings.model_copy(
         update={"event_age_limit_s": 3 * 86_400 + 1, "webhook_retention_days": 1}
     )
 

@@ -22,12 +22,12 @@ __all__ = ["admin", "stage"]
 
 
 def tokens(stage: Stage) -> list[str]:
-    found = apps.secret_tokens(stage.services.vault, stage.app())
+    found = apps.secret_tokens(stage.runtime.vault, stage.app())
     return [each.secret.get_secret_value() for each in found]
 
 
 def set_app(stage: Stage, **values: Any) -> None:
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         app = session.get_one(ZoomApp, stage.app_id)
         for name, value in values.items():
             setattr(app, name, value)
@@ -37,7 +37,7 @@ def set_app(stage: Stage, **values: Any) -> None:
 def enter(stage: Stage, **typed: str) -> None:
     """Store it here and go no further."""
     credential_checks.change(
-        stage.services, stage.app_id, changes(**typed), actor=audit.COMMAND_LINE
+        stage.runtime, stage.app_id, changes(**typed), actor=audit.COMMAND_LINE
     )
 
 
@@ -87,14 +87,14 @@ def test_a_new_client_secret_is_proved_at_zoom_then_given_to_recall(
 
     with pytest.raises(WrongPairError):
         rotations.change(
-            stage.services,
+            stage.runtime,
             stage.app_id,
             changes(client_secret="test-client-secret-wrong"),
             actor=audit.COMMAND_LINE,
         )
     nothing = stage.change()
     done = rotations.change(
-        stage.services,
+        stage.runtime,
         stage.app_id,
         changes(client_secret="test-client-secret-0002"),
         actor=audit.COMMAND_LINE,
@@ -109,7 +109,7 @@ def test_a_new_client_secret_is_proved_at_zoom_then_given_to_recall(
 
 def test_renaming_owes_recall_nothing(stage: Stage) -> None:
     done = rotations.change(
-        stage.services, stage.app_id, changes(), actor=audit.COMMAND_LINE
+        stage.runtime, stage.app_id, changes(), actor=audit.COMMAND_LINE
     )
 
     assert (done.change, done.is_owed, done.is_in_recall) == (None, False, False)
@@ -156,7 +156,7 @@ def test_the_audit_log_names_who_gave_it_to_recall(stage: Stage) -> None:
     enter(stage, token="test-token-new")
     stage.step()
 
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         query = select(AuditEntry.actor).where(
             col(AuditEntry.act) == "zoom_app.updated_in_recall"
         )
@@ -169,7 +169,7 @@ def test_what_changes_while_an_app_is_being_created_is_given_once_it_is_there(
     recall_app_id = stage.app().recall_app_id
     set_app(stage, recall_app_id=None, create_key="key-1")
     enter(stage, token="test-token-new")
-    rotations.tend(stage.services)
+    rotations.tend(stage.runtime)
     before = stage.at_recall.webhook_secret
 
     set_app(stage, recall_app_id=recall_app_id, create_key=None)
@@ -185,7 +185,7 @@ def test_what_was_never_created_is_owed_no_longer(stage: Stage) -> None:
     enter(stage, client_secret="test-client-secret-0002")
     set_app(stage, create_key=None)
 
-    rotations.tend(stage.services)
+    rotations.tend(stage.runtime)
 
     change = stage.change()
     assert change is not None
@@ -198,10 +198,10 @@ def test_with_direct_routing_the_former_one_goes_after_zooms_last_retry(
     stage.save("test-token-new")
     set_app(stage, routing=Routing.DIRECT)
     stage.clock.instant += rotations.KEPT - minutes(1)
-    rotations.tend(stage.services)
+    rotations.tend(stage.runtime)
     kept = len(tokens(stage))
     stage.clock.instant += minutes(1)
-    rotations.tend(stage.services)
+    rotations.tend(stage.runtime)
 
     assert kept == 2
     assert tokens(stage) == ["test-token-new"]
@@ -216,7 +216,7 @@ def test_an_announced_rotation_is_audited_and_ends_by_itself(stage: Stage) -> No
     assert begun is not None
     assert begun.announced_until == NOON + rotations.WINDOW
     assert stage.card() is None
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         [act] = session.exec(select(AuditEntry.act)).all()
     assert act == "zoom_app.rotation_begun"
 
@@ -245,7 +245,7 @@ def test_many_changes_leave_one_under_way(stage: Stage) -> None:
     for number in range(4):
         stage.save(f"test-token-{number}")
 
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         ended = session.exec(select(SecretChange.ended_at)).all()
     assert ended.count(None) == 1
     assert stage.at_recall.webhook_secret == "test-token-3"

@@ -16,7 +16,7 @@ from dashboard.models.watch import Milestone
 from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.services.retention.pruning import Pruner
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.setup import checklist
 from dashboard.services.setup.steps import Key
 from tests.fixtures.setup import an_app, by_key, kept, look, save_everything
@@ -27,12 +27,12 @@ THREADS = 4
 
 
 @pytest.fixture
-def on(services: Services, database: Database) -> Services:
+def on(runtime: Runtime, database: Database) -> Runtime:
     """Give the services on each database in turn."""
-    return services if database.is_sqlite else replace(services, database=database)
+    return runtime if database.is_sqlite else replace(runtime, database=database)
 
 
-def test_what_is_seen_is_stored_once(on: Services) -> None:
+def test_what_is_seen_is_stored_once(on: Runtime) -> None:
     app_id = save_everything(on)
 
     counts = [checklist.note(on), checklist.note(on)]
@@ -42,7 +42,7 @@ def test_what_is_seen_is_stored_once(on: Services) -> None:
     assert kept(on, app_id).keys() == RELAY
 
 
-def test_the_page_needs_no_storing(on: Services) -> None:
+def test_the_page_needs_no_storing(on: Runtime) -> None:
     app_id = save_everything(on)
 
     live = look(on, app_id)
@@ -53,7 +53,7 @@ def test_the_page_needs_no_storing(on: Services) -> None:
 
 
 def test_ticks_outlive_the_webhooks_that_made_them(
-    on: Services, clock: FakeClock
+    on: Runtime, clock: FakeClock
 ) -> None:
     app_id = save_everything(on)
     checklist.note(on)
@@ -70,7 +70,7 @@ def test_ticks_outlive_the_webhooks_that_made_them(
     assert before.words == "9 of 9 seen"
 
 
-def test_ticks_outlive_the_user_but_not_the_users_name(on: Services) -> None:
+def test_ticks_outlive_the_user_but_not_the_users_name(on: Runtime) -> None:
     app_id = save_everything(on)
     checklist.note(on)
     with on.database.writing() as session:
@@ -84,7 +84,7 @@ def test_ticks_outlive_the_user_but_not_the_users_name(on: Services) -> None:
         assert not any("Ana" in one.proof for one in session.exec(select(Milestone)))
 
 
-def test_a_first_time_is_never_moved(on: Services, clock: FakeClock) -> None:
+def test_a_first_time_is_never_moved(on: Runtime, clock: FakeClock) -> None:
     app_id = save_everything(on)
     checklist.note(on)
     clock.advance(days=1)
@@ -101,7 +101,7 @@ def test_a_first_time_is_never_moved(on: Services, clock: FakeClock) -> None:
     assert kept(on, app_id)[Key.EVENT].at == NOON
 
 
-def test_two_workers_at_once_store_each_once(on: Services) -> None:
+def test_two_workers_at_once_store_each_once(on: Runtime) -> None:
     app_id = save_everything(on)
     together = threading.Barrier(THREADS)
     counts: list[int] = []
@@ -122,29 +122,29 @@ def test_two_workers_at_once_store_each_once(on: Services) -> None:
 
 @pytest.mark.parametrize("over", [{}, {"retired_at": NOON}], ids=["all", "retired"])
 def test_where_nothing_is_missing_it_is_one_look(
-    services: Services, over: dict[str, object]
+    runtime: Runtime, over: dict[str, object]
 ) -> None:
     if over:
-        with services.database.writing() as session:
-            session.add(an_app(services.vault, **over))
+        with runtime.database.writing() as session:
+            session.add(an_app(runtime.vault, **over))
     else:
-        save_everything(services)
-        checklist.note(services)
+        save_everything(runtime)
+        checklist.note(runtime)
     asked: list[str] = []
 
     def hear(_connection: object, _cursor: object, statement: str, *_: object) -> None:
         asked.append(statement)
 
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         engine = session.get_bind()
     event.listen(engine, "before_cursor_execute", hear)
-    checklist.note(services)
+    checklist.note(runtime)
 
     assert len(asked) == 1
 
 
 def test_with_direct_routing_nothing_is_waited_for_that_cannot_come(
-    on: Services,
+    on: Runtime,
 ) -> None:
     app_id = save_everything(on, routing=Routing.DIRECT)
     with on.database.writing() as session:
@@ -166,7 +166,7 @@ def a_told(app_id: UUID) -> Milestone:
 
 
 def test_a_change_of_routing_asks_for_what_is_seen_with_the_other(
-    on: Services,
+    on: Runtime,
 ) -> None:
     app_id = save_everything(on)
     checklist.note(on)
@@ -183,7 +183,7 @@ def test_a_change_of_routing_asks_for_what_is_seen_with_the_other(
 
 
 def test_an_event_turns_its_tick_before_anything_is_stored(
-    on: Services, clock: FakeClock
+    on: Runtime, clock: FakeClock
 ) -> None:
     app = an_app(on.vault)
     with on.database.writing() as session:
@@ -196,7 +196,7 @@ def test_an_event_turns_its_tick_before_anything_is_stored(
     assert kept(on, app.id) == {}
 
 
-def test_the_user_to_go_on_with_is_one_who_is_still_here(on: Services) -> None:
+def test_the_user_to_go_on_with_is_one_who_is_still_here(on: Runtime) -> None:
     app = an_app(on.vault)
     first, second = a_connection(app), a_connection(app, display_name="Ben Okafor")
     with on.database.writing() as session:
@@ -215,20 +215,20 @@ def test_the_user_to_go_on_with_is_one_who_is_still_here(on: Services) -> None:
     assert "as Ben Okafor" in ticks[Key.EVENT].next
 
 
-def test_it_is_among_the_workers_chores(services: Services) -> None:
-    app_id = save_everything(services)
+def test_it_is_among_the_workers_chores(runtime: Runtime) -> None:
+    app_id = save_everything(runtime)
 
-    for chore in chores(services):
+    for chore in chores(runtime):
         chore()
 
-    assert kept(services, app_id).keys() == RELAY
+    assert kept(runtime, app_id).keys() == RELAY
 
 
-def test_keys_of_a_later_version_are_passed_over(services: Services) -> None:
-    app_id = save_everything(services)
-    with services.database.writing() as session:
+def test_keys_of_a_later_version_are_passed_over(runtime: Runtime) -> None:
+    app_id = save_everything(runtime)
+    with runtime.database.writing() as session:
         session.add(
             Milestone(zoom_app_id=app_id, key="of_later", at=NOON, proof="Seen.")
         )
 
-    assert look(services, app_id).is_complete
+    assert look(runtime, app_id).is_complete

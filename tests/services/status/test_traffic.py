@@ -7,7 +7,7 @@ from dashboard.models.check import Finding, Source
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Outcome, RefusalCount
 from dashboard.services.probes import recent
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.status import traffic, zoom_app_summary
 from dashboard.services.validation import evidence
 from dashboard.services.zoom_apps import apps
@@ -86,21 +86,21 @@ def test_what_was_seen_mixes_evidence_and_events_newest_first(
     assert seen[0].detail == "It was so."
 
 
-def test_the_summary_tells_everything_but_the_secrets(services: Services) -> None:
-    with services.database.writing() as session:
-        zoom_app_id = saved_app(session, services.vault)
+def test_the_summary_tells_everything_but_the_secrets(runtime: Runtime) -> None:
+    with runtime.database.writing() as session:
+        zoom_app_id = saved_app(session, runtime.vault)
 
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         found = zoom_app_summary.summary(
             session,
             apps.get(session, zoom_app_id),
             evidence.evidence(session, zoom_app_id),
-            settings=services.settings,
-            public_url=services.public_url,
+            settings=runtime.settings,
+            public_url=runtime.public_url,
             now=NOW,
         )
 
-    assert found.webhook_url == f"{services.public_url}/hooks/zoom/{zoom_app_id}"
+    assert found.webhook_url == f"{runtime.public_url}/hooks/zoom/{zoom_app_id}"
     assert found.recall_webhook_url is not None
     assert found.recall_webhook_url.endswith(f"{found.recall_app_id}/webhook")
     assert found.region == "us-east-1"

@@ -17,7 +17,7 @@ from dashboard.models.workspace import Workspace
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import Grant, Health, Sync
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import bulk
 from dashboard.services.sweep.bulk import MAPPINGS_EVERY, MappingsReader
 from tests.fixtures.connect import ConnectStage, a_connect_stage
@@ -27,15 +27,15 @@ MAPPINGS = "/api/v2/zoom-meetings-to-credentials/"
 
 
 @pytest.fixture
-def stage(services: Services, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(services, sandbox)
+def stage(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
+    return a_connect_stage(runtime, sandbox)
 
 
 @pytest.fixture
 def shared(
-    services: Services, sandbox: RunningSandbox, database: Database
+    runtime: Runtime, sandbox: RunningSandbox, database: Database
 ) -> ConnectStage:
-    return a_connect_stage(services, sandbox, database=database)
+    return a_connect_stage(runtime, sandbox, database=database)
 
 
 def connected(stage: ConnectStage, **over: object) -> Connection:
@@ -52,7 +52,7 @@ def connected(stage: ConnectStage, **over: object) -> Connection:
     there.meeting_sync_status = Sync.COMPLETED
     values = {"recall_credential_id": UUID(there.id), "zoom_user_id": user_id, **over}
     row = a_connection(stage.app, **values)
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         session.add(row)
     return row
 
@@ -69,14 +69,14 @@ def map_meetings(stage: ConnectStage, row: Connection, *ages_s: int) -> None:
 
 def read(stage: ConnectStage, reader: MappingsReader | None = None) -> bool:
     reader = reader or MappingsReader()
-    claimed = reader.claim(stage.services)
+    claimed = reader.claim(stage.runtime)
     if claimed is not None:
-        reader.read(stage.services, claimed)
+        reader.read(stage.runtime, claimed)
     return claimed is not None
 
 
 def kept(stage: ConnectStage, row: Connection) -> set[int]:
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         query = select(MeetingMapping.meeting_id).where(
             col(MeetingMapping.connection_id) == row.id
         )
@@ -84,7 +84,7 @@ def kept(stage: ConnectStage, row: Connection) -> set[int]:
 
 
 def workspace_of(stage: ConnectStage) -> Workspace:
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         return session.exec(select(Workspace)).one()
 
 
@@ -168,11 +168,11 @@ def test_it_is_due_again_after_its_time_though_a_moment_passed_since_the_claim(
 ) -> None:
     connected(stage)
     reader = MappingsReader()
-    claimed = reader.claim(stage.services)
+    claimed = reader.claim(stage.runtime)
     assert claimed is not None
     clock.advance(seconds=1)
 
-    reader.read(stage.services, claimed)
+    reader.read(stage.runtime, claimed)
 
     assert workspace_of(stage).mappings_due_at == clock.now() + MAPPINGS_EVERY
 
@@ -191,12 +191,12 @@ class Late:
 
 def test_of_two_workers_at_once_one_reads(watched: ConnectStage) -> None:
     connected(watched)
-    services, reader = watched.services, MappingsReader()
+    runtime, reader = watched.runtime, MappingsReader()
     faster: list[object] = []
 
-    def late(claim: Callable[[Services], object]) -> Services:
-        between: Any = Late(services.database, lambda: faster.append(claim(services)))
-        return replace(services, database=between)
+    def late(claim: Callable[[Runtime], object]) -> Runtime:
+        between: Any = Late(runtime.database, lambda: faster.append(claim(runtime)))
+        return replace(runtime, database=between)
 
     slower = [
         reader.claim(late(reader.claim)),
@@ -210,26 +210,26 @@ def test_of_two_workers_at_once_one_reads(watched: ConnectStage) -> None:
 def test_who_wants_it_sooner_meanwhile_is_not_forgotten(stage: ConnectStage) -> None:
     connected(stage)
     reader = MappingsReader()
-    claimed = reader.claim(stage.services)
+    claimed = reader.claim(stage.runtime)
     assert claimed is not None
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         bulk.hasten_mappings(session, claimed.workspace.id, at=NOON)
 
-    reader.read(stage.services, claimed)
+    reader.read(stage.runtime, claimed)
 
     assert workspace_of(stage).mappings_due_at == NOON
 
 
 def unhealthy(stage: ConnectStage) -> bool:
-    app = bulk.claim_unhealthy(stage.services)
+    app = bulk.claim_unhealthy(stage.runtime)
     if app is not None:
-        bulk.read_unhealthy(stage.services, app)
+        bulk.read_unhealthy(stage.runtime, app)
     return app is not None
 
 
 @pytest.fixture
 def watched(shared: ConnectStage) -> ConnectStage:
-    with shared.services.database.writing() as session:
+    with shared.runtime.database.writing() as session:
         session.add(
             Watch(
                 zoom_app_id=shared.app.id,

@@ -29,9 +29,9 @@ def test_a_removal_is_borne_out_by_a_real_look(
         zoom_user_id=stage.ana.id,
     )
 
-    events.read_some(stage.services)
+    events.read_some(stage.runtime)
     said = stage.connection(row.id)
-    sweep.check_due(stage.services)
+    sweep.check_due(stage.runtime)
     seen = stage.connection(row.id)
 
     assert said.token_state is TokenState.UNKNOWN
@@ -52,8 +52,8 @@ def test_a_removal_that_is_not_so_changes_no_state_and_is_watched(
     for _ in range(2):  # a sync under way is watched anyway
         stage.sandbox.recall_world.run_due()
 
-    events.read_some(stage.services)
-    sweep.check_due(stage.services)
+    events.read_some(stage.runtime)
+    sweep.check_due(stage.runtime)
 
     seen = stage.connection(row.id)
     assert seen.token_state is TokenState.HEALTHY
@@ -68,7 +68,7 @@ def test_a_user_who_reconnects_is_not_marked_any_more(
     clock.advance(minutes=1)
     facts = {"client_id": stage.app.client_id}
     tell(stage, "app_deauthorized", clock.now(), facts, zoom_user_id=stage.ana.id)
-    events.read_some(stage.services)
+    events.read_some(stage.runtime)
     clock.advance(minutes=1)
 
     stage.connect()
@@ -85,7 +85,7 @@ def test_a_removal_of_another_app_changes_nothing_and_is_logged(
     number = deauthorized(stage, NOON + timedelta(minutes=1), client_id=client_id)
 
     with capture_logs() as logs:
-        events.read_some(stage.services)
+        events.read_some(stage.runtime)
 
     assert stage.connection(row.id).deauthorized_at is None
     assert unread(stage) == []

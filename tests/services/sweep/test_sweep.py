@@ -13,12 +13,12 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.recall import budget_counts
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import sweep as sweeping
 from dashboard.services.sweep.backoff import Patience
 from dashboard.services.sweep.progress import progress
 from dashboard.services.sweep.sweep import Sweep
-from dashboard.threads import Hands
+from dashboard.threads import WorkerThreads
 from dashboard.vault import Vault, fingerprint
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.makers import API_KEY, NOON, FakeClock, a_connection, a_workspace, a_zoom_app
@@ -29,16 +29,16 @@ CREDENTIALS = "/api/v2/zoom-oauth-credentials/"
 
 
 @pytest.fixture
-def stage(services: Services, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(services, sandbox)
+def stage(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
+    return a_connect_stage(runtime, sandbox)
 
 
 def sweep(stage: ConnectStage) -> Sweep:
-    return Sweep(stage.services, patience_s=30)
+    return Sweep(stage.runtime, patience_s=30)
 
 
 def add(stage: ConnectStage, *rows: Connection) -> None:
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         session.add_all(rows)
 
 
@@ -50,7 +50,7 @@ def asked(stage: ConnectStage) -> dict[str, int]:
 def make_due(stage: ConnectStage, clock: FakeClock, **later: float) -> None:
     clock.advance(**later)
     stage.sandbox.clock.set(clock.now())
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         session.exec(update(Connection).values(due_at=clock.now()))
 
 
@@ -111,7 +111,7 @@ def test_who_recall_called_unhealthy_is_not_healthy_for_a_token_that_works(
 ) -> None:
     row = stage.connect()
     make_due(stage, clock, minutes=1)
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         session.exec(update(Connection).values(recall_status="unhealthy"))
     before = asked(stage)["credentials.retrieve"]
 
@@ -122,13 +122,13 @@ def test_who_recall_called_unhealthy_is_not_healthy_for_a_token_that_works(
 
 
 def test_one_app_whose_trial_is_slow_holds_no_other_up(stage: ConnectStage) -> None:
-    vault, chore = stage.services.vault, Sweep(stage.services)
+    vault, chore = stage.runtime.vault, Sweep(stage.runtime)
     workspace_id, gate = stage.app.workspace_id, threading.Event()
     troubled = a_zoom_app(
         vault, client_id="other", recall_app_id=SOME_ID, workspace_id=workspace_id
     )
     add(stage, *(a_connection(stage.app, due_at=NOON) for _ in range(3)))
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         session.add(troubled)
         session.flush()
         session.add_all(
@@ -136,7 +136,7 @@ def test_one_app_whose_trial_is_slow_holds_no_other_up(stage: ConnectStage) -> N
             for _ in range(250)
         )
     chore._patience.failed(troubled.id, now=NOON - HOUR, wait_s=None)
-    chore._hands.begin(troubled.id, gate.wait)
+    chore._threads.begin(troubled.id, gate.wait)
 
     chosen = chore._choose(7)
     gate.set()
@@ -179,7 +179,7 @@ def test_a_refused_key_touches_few_and_no_user(
         begun.append(chore())
     chore.close()
 
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         rows = session.exec(select(Connection)).all()
     states = {row.token_state for row in rows if "API key" in row.token_reason}
     assert begun == [8, 0, 1, 0]
@@ -208,7 +208,7 @@ def test_patience_grows_and_ends_with_the_first_answer() -> None:
 
 
 def test_hands_do_so_much_at_once_and_no_more_after_the_end() -> None:
-    hands, gate = Hands[str]("test", at_once=2), threading.Event()
+    threads, gate = WorkerThreads[str]("test", at_once=2), threading.Event()
     done: list[int] = []
 
     def work() -> None:
@@ -218,31 +218,31 @@ def test_hands_do_so_much_at_once_and_no_more_after_the_end() -> None:
     def fail() -> None:
         raise ValueError("as it happens")
 
-    hands.begin("a", work)
-    hands.begin("b", fail)
-    hands.begin("a", work)
-    busy = (hands.busy("a"), hands.room)
+    threads.begin("a", work)
+    threads.begin("b", fail)
+    threads.begin("a", work)
+    busy = (threads.busy("a"), threads.room)
     gate.set()
-    hands.wait(10)
-    after = (hands.busy("a"), hands.room)
-    hands.close()
+    threads.wait(10)
+    after = (threads.busy("a"), threads.room)
+    threads.close()
 
     assert (busy, after) == ((2, 0), (0, 2))
-    assert (len(done), hands.room) == (2, 0)
+    assert (len(done), threads.room) == (2, 0)
 
 
 def test_after_the_end_nothing_is_written(stage: ConnectStage) -> None:
     row = stage.connect()
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         session.exec(update(Connection).values(due_at=NOON))
     stage.sandbox.recall_faults.set(
         [Fault(kind=FaultKind.SLOW, path=CREDENTIALS, seconds=0.5)]
     )
-    chore = Sweep(stage.services, patience_s=0)
+    chore = Sweep(stage.runtime, patience_s=0)
 
     chore()
     chore.close()
-    chore._hands.wait(10)
+    chore._threads.wait(10)
 
     assert stage.connection(row.id).token_checked_at == NOON
     assert stage.connection(row.id).due_at == NOON

@@ -1,7 +1,7 @@
 """Hundreds due at once, 429s, an outage: budgets are kept, every state ends right."""
 
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.fixtures.sweep import Fate, a_sweep_stage
 from tests.makers import FakeClock
 from tests.system.sweep_at_size import story
@@ -10,9 +10,9 @@ NUMBER = 220
 
 
 def test_a_sweep_through_every_trouble_keeps_the_budgets_and_ends_right(
-    services: Services, sandbox: RunningSandbox, clock: FakeClock
+    runtime: Runtime, sandbox: RunningSandbox, clock: FakeClock
 ) -> None:
-    stage = a_sweep_stage(services, sandbox, clock, number=NUMBER)
+    stage = a_sweep_stage(runtime, sandbox, clock, number=NUMBER)
 
     story(stage)
     stage.sweep.close()

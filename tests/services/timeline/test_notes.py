@@ -13,7 +13,7 @@ from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.audit import Actor
 from dashboard.services.connections import actions, checking
 from dashboard.services.retention import evidence
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import events, sweep
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.fixtures.sweep_events import add, tell, updated
@@ -24,10 +24,10 @@ ADMIN = Actor(name="admin@example.com")
 
 @pytest.fixture
 def stage(
-    services: Services, sandbox: RunningSandbox, database: Database, clock: FakeClock
+    runtime: Runtime, sandbox: RunningSandbox, database: Database, clock: FakeClock
 ) -> ConnectStage:
     clock.advance(minutes=10)
-    return a_connect_stage(services, sandbox, database=database)
+    return a_connect_stage(runtime, sandbox, database=database)
 
 
 def noted(stage: ConnectStage, row: Connection, *kinds: str) -> list[str]:
@@ -37,7 +37,7 @@ def noted(stage: ConnectStage, row: Connection, *kinds: str) -> list[str]:
         .where(ConnectionEvent.connection_id == row.id)
         .order_by(col(ConnectionEvent.at), col(ConnectionEvent.id))
     )
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         found = session.exec(query).all()
     return [one.words for one in found if not kinds or one.kind in kinds]
 
@@ -67,7 +67,7 @@ def test_a_look_notes_what_changed_and_nothing_else(
     clock.advance(seconds=30)
 
     for _ in range(3):
-        checking.refresh(stage.services, row.id)
+        checking.refresh(stage.runtime, row.id)
 
     [mapping] = noted(stage, row, "mapping")
     assert mapping.startswith("Recall mapped 2 meetings: ")
@@ -82,11 +82,11 @@ def test_mappings_that_went_are_named(stage: ConnectStage, clock: FakeClock) -> 
     row = stage.connect()
     sync(stage)
     clock.advance(seconds=30)
-    checking.refresh(stage.services, row.id)
+    checking.refresh(stage.runtime, row.id)
     stage.sandbox.recall_world.mappings.clear()
     clock.advance(seconds=30)
 
-    checking.refresh(stage.services, row.id)
+    checking.refresh(stage.runtime, row.id)
 
     assert noted(stage, row, "mapping")[-1] == (
         "No longer mapped at Recall: 1 meeting: 555 123 4567."
@@ -101,9 +101,9 @@ def test_a_user_who_removes_the_app_and_comes_back_is_told_in_order(
     stage.sandbox.zoom_world.uninstall(stage.app.client_id, stage.ana.id)
     facts = {"client_id": stage.app.client_id}
     tell(stage, "app_deauthorized", clock.now(), facts, zoom_user_id=stage.ana.id)
-    events.read_some(stage.services)
+    events.read_some(stage.runtime)
     clock.advance(seconds=20)
-    sweep.check_due(stage.services)
+    sweep.check_due(stage.runtime)
     clock.advance(minutes=1)
 
     stage.connect()
@@ -126,20 +126,20 @@ def test_a_pmi_that_a_webhook_changed_says_so_at_zooms_time(
     at = NOON + timedelta(minutes=3)
 
     updated(stage, at, pmi=5550001111)
-    events.read_some(stage.services)
+    events.read_some(stage.runtime)
 
     [words] = noted(stage, row)
     assert words.startswith("The PMI changed from 555 123 4567 to 555 000 1111, says")
     assert words.endswith("says a user.updated webhook.")
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         assert session.exec(select(ConnectionEvent.at)).one() == at
 
 
 def test_acts_are_noted_with_who_did_them(stage: ConnectStage) -> None:
     row = stage.connect()
 
-    actions.try_again(stage.services, row.id, actor=ADMIN)
-    actions.sync_meetings(stage.services, row.id, actor=ADMIN)
+    actions.try_again(stage.runtime, row.id, actor=ADMIN)
+    actions.sync_meetings(stage.runtime, row.id, actor=ADMIN)
 
     assert noted(stage, row, "act") == [
         "Check now was pressed, by admin@example.com.",
@@ -152,7 +152,7 @@ def test_recalls_log_comes_in_once_and_without_secrets(stage: ConnectStage) -> N
     credential, secret = stage.credentials()[0], CLIENT_SECRET.get_secret_value()
     stage.sandbox.recall_world.log_credential(credential, f"Refused with {secret}.")
 
-    shown = [actions.recall_log(stage.services, row.id) for _ in range(2)]
+    shown = [actions.recall_log(stage.runtime, row.id) for _ in range(2)]
 
     assert noted(stage, row, "log") == ["Refused with [removed]."]
     assert [entry.message for entry in shown[0]] == ["Refused with [removed]."]
@@ -162,7 +162,7 @@ def test_check_now_brings_recalls_log_as_well(stage: ConnectStage) -> None:
     row = stage.connect()
     stage.sandbox.recall_world.log_credential(stage.credentials()[0], "It failed.")
 
-    actions.try_again(stage.services, row.id, actor=ADMIN)
+    actions.try_again(stage.runtime, row.id, actor=ADMIN)
 
     assert noted(stage, row, "log") == ["It failed."]
 
@@ -170,13 +170,13 @@ def test_check_now_brings_recalls_log_as_well(stage: ConnectStage) -> None:
 def test_a_timeline_keeps_its_newest_lines(stage: ConnectStage) -> None:
     row, other = add(stage), add(stage, zoom_user_id="zUsEr0002")
     kept = evidence.LINES_KEPT
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         for number in range(kept + 5):
             at = NOON + timedelta(seconds=number)
             session.add(an_event(row, at, f"Line {number}."))
         session.add(an_event(other, NOON - timedelta(days=900), "Old, and alone."))
 
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         gone = evidence.prune(session, cutoff=NOON - timedelta(days=30), limit=99)
 
     assert gone == 5

@@ -14,7 +14,7 @@ from dashboard.models.zoom_app import Kind, Routing, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connections import actions, checking
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.setup.steps import Key
 from dashboard.services.sweep import sweep
 from tests.fixtures.connect import ConnectStage, a_connect_stage
@@ -47,22 +47,20 @@ def network() -> Counting:
 
 
 @pytest.fixture
-def listening(
-    services: Services, sandbox: RunningSandbox, network: Counting
-) -> Services:
+def listening(runtime: Runtime, sandbox: RunningSandbox, network: Counting) -> Runtime:
     http = make_http(sandbox.zoom_url, transport=network)
-    return replace(services, zoom=ZoomApi(sandbox.zoom_url, http=http))
+    return replace(runtime, zoom=ZoomApi(sandbox.zoom_url, http=http))
 
 
 @pytest.fixture
 def stage(
-    listening: Services, sandbox: RunningSandbox, database: Database
+    listening: Runtime, sandbox: RunningSandbox, database: Database
 ) -> ConnectStage:
     return a_connect_stage(listening, sandbox, database=database)
 
 
 @pytest.fixture
-def lite(listening: Services, sandbox: RunningSandbox) -> ConnectStage:
+def lite(listening: Runtime, sandbox: RunningSandbox) -> ConnectStage:
     return a_connect_stage(listening, sandbox)
 
 
@@ -85,8 +83,8 @@ def test_all_scopes_are_proved_by_calls_that_need_each(
     row = with_a_meeting(stage)
     clock.advance(seconds=30)
 
-    seen = checking.refresh(stage.services, row.id)
-    tick = by_key(look(stage.services, stage.app.id))[Key.SCOPES]
+    seen = checking.refresh(stage.runtime, row.id)
+    tick = by_key(look(stage.runtime, stage.app.id))[Key.SCOPES]
 
     assert seen.token_state is TokenState.HEALTHY
     assert "gave a join token" in seen.token_evidence
@@ -95,7 +93,7 @@ def test_all_scopes_are_proved_by_calls_that_need_each(
     assert tick.proof == (
         "Profile read, meetings listed and a join token fetched for Ana Nowak."
     )
-    assert kept(stage.services, stage.app.id)[Key.SCOPES].connection_id == row.id
+    assert kept(stage.runtime, stage.app.id)[Key.SCOPES].connection_id == row.id
 
 
 def test_a_scope_that_was_unticked_is_named_and_is_trouble(
@@ -103,23 +101,23 @@ def test_a_scope_that_was_unticked_is_named_and_is_trouble(
 ) -> None:
     row = with_a_meeting(stage, withheld=SCOPE)
 
-    seen = checking.refresh(stage.services, row.id)
-    tick = by_key(look(stage.services, stage.app.id))[Key.SCOPES]
+    seen = checking.refresh(stage.runtime, row.id)
+    tick = by_key(look(stage.runtime, stage.app.id))[Key.SCOPES]
 
     assert seen.token_state is TokenState.MISSING_SCOPES
     assert (tick.tone, tick.is_done) == ("trouble", False)
     assert SCOPE in tick.remark
-    assert Key.SCOPES not in kept(stage.services, stage.app.id)
+    assert Key.SCOPES not in kept(stage.runtime, stage.app.id)
 
 
 def test_a_grant_that_lacks_it_goes_on_lacking_it_until_the_user_reconnects(
     stage: ConnectStage,
 ) -> None:
     row = with_a_meeting(stage, withheld=SCOPE)
-    lacking = checking.refresh(stage.services, row.id)
+    lacking = checking.refresh(stage.runtime, row.id)
     stage.sandbox.recall_world.mappings.clear()
 
-    untried = checking.refresh(stage.services, row.id)
+    untried = checking.refresh(stage.runtime, row.id)
     stage.sandbox.zoom_world.switch(withheld_scopes=[])
     renewed = stage.connect()
 
@@ -133,8 +131,8 @@ def test_another_refusal_says_nothing_of_the_scopes(stage: ConnectStage) -> None
     for meeting_id in list(stage.sandbox.zoom_world.state.meetings):
         stage.sandbox.zoom_world.delete_meeting(meeting_id)
 
-    seen = checking.refresh(stage.services, row.id)
-    tick = by_key(look(stage.services, stage.app.id))[Key.SCOPES]
+    seen = checking.refresh(stage.runtime, row.id)
+    tick = by_key(look(stage.runtime, stage.app.id))[Key.SCOPES]
 
     assert seen.token_state is TokenState.HEALTHY
     assert "for a reason that is none of the scopes" in seen.token_evidence
@@ -150,10 +148,10 @@ def test_zoom_being_down_for_it_leaves_the_token_as_it_was_seen(
         [Fault(kind=FaultKind.SERVER_ERROR, path="/v2/meetings/")]
     )
 
-    seen = checking.refresh(stage.services, row.id)
+    seen = checking.refresh(stage.runtime, row.id)
 
     assert seen.token_state is TokenState.HEALTHY
-    assert Key.SCOPES not in kept(stage.services, stage.app.id)
+    assert Key.SCOPES not in kept(stage.runtime, stage.app.id)
 
 
 def test_it_is_asked_for_while_not_proved_and_by_hand_and_no_more(
@@ -162,11 +160,11 @@ def test_it_is_asked_for_while_not_proved_and_by_hand_and_no_more(
     row = with_a_meeting(lite)
     assert network.joins == 0  # nothing was mapped yet
 
-    checking.refresh(lite.services, row.id)
+    checking.refresh(lite.runtime, row.id)
     proved = network.joins
-    checking.refresh(lite.services, row.id)
+    checking.refresh(lite.runtime, row.id)
     after = network.joins
-    actions.try_again(lite.services, row.id)
+    actions.try_again(lite.runtime, row.id)
 
     assert (proved, after, network.joins) == (1, 1, 2)
 
@@ -175,14 +173,14 @@ def test_one_who_lacks_it_is_asked_about_though_others_proved_it(
     lite: ConnectStage, network: Counting
 ) -> None:
     row = with_a_meeting(lite)
-    checking.refresh(lite.services, row.id)
-    with lite.services.database.writing() as session:
+    checking.refresh(lite.runtime, row.id)
+    with lite.runtime.database.writing() as session:
         known = session.get_one(Connection, row.id)
         known.token_state = TokenState.MISSING_SCOPES
         known.token_reason = f"The grant lacks {SCOPE}."
         session.add(known)
 
-    seen = checking.refresh(lite.services, row.id)
+    seen = checking.refresh(lite.runtime, row.id)
 
     assert network.joins == 2
     assert seen.token_state is TokenState.HEALTHY
@@ -190,7 +188,7 @@ def test_one_who_lacks_it_is_asked_about_though_others_proved_it(
 
 def test_the_join_token_is_kept_nowhere(lite: ConnectStage, network: Counting) -> None:
     row = with_a_meeting(lite)
-    seen = checking.refresh(lite.services, row.id)
+    seen = checking.refresh(lite.runtime, row.id)
 
     assert network.joins == 1
     assert "expire" not in seen.token_evidence
@@ -203,10 +201,10 @@ def test_a_look_comes_soon_while_the_scopes_are_not_proved(
     row = with_a_meeting(stage)
     stage.sandbox.recall_world.mappings.clear()
 
-    young = checking.refresh(stage.services, row.id)
+    young = checking.refresh(stage.runtime, row.id)
     clock.advance(hours=2)
     stage.sandbox.clock.set(clock.now())
-    old = checking.refresh(stage.services, row.id)
+    old = checking.refresh(stage.runtime, row.id)
 
     assert young.due_at == NOON + timedelta(minutes=2)
     assert old.due_at - clock.now() > timedelta(hours=5)
@@ -215,29 +213,29 @@ def test_a_look_comes_soon_while_the_scopes_are_not_proved(
 def test_with_direct_routing_a_meeting_is_noticed_without_a_webhook(
     stage: ConnectStage, clock: FakeClock
 ) -> None:
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         app = session.get_one(ZoomApp, stage.app.id)
         app.routing = Routing.DIRECT
         session.add(app)
     with_a_meeting(stage)
     clock.advance(minutes=3)
 
-    sweep.check_due(stage.services)
+    sweep.check_due(stage.runtime)
 
-    ticks = by_key(look(stage.services, stage.app.id))
+    ticks = by_key(look(stage.runtime, stage.app.id))
     assert ticks[Key.MAPPING].is_done
     assert ticks[Key.SCOPES].is_done
 
 
 def test_an_account_that_may_not_read_a_profile_is_proved_all_the_same(
-    services: Services, sandbox: RunningSandbox
+    runtime: Runtime, sandbox: RunningSandbox
 ) -> None:
-    stage = a_connect_stage(services, sandbox, kind=Kind.ACCOUNT_LEVEL)
+    stage = a_connect_stage(runtime, sandbox, kind=Kind.ACCOUNT_LEVEL)
     row = with_an_accounts_meeting(stage)
 
-    checking.refresh(stage.services, row.id)
+    checking.refresh(stage.runtime, row.id)
 
-    tick = by_key(look(stage.services, stage.app.id))[Key.SCOPES]
+    tick = by_key(look(stage.runtime, stage.app.id))[Key.SCOPES]
     assert tick.is_done
     assert tick.proof.startswith("Users listed, meetings listed and a join token")
 

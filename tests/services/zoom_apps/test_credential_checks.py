@@ -11,7 +11,7 @@ from dashboard.models.zoom_app import Environment, Kind, Routing, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import audit
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps, credential_checks
 from dashboard.services.zoom_apps.credential_checks import Entered
 from dashboard.services.zoom_apps.credentials import NewZoomApp, ZoomAppChanges
@@ -48,13 +48,13 @@ def _known_pair(sandbox: RunningSandbox) -> None:
     )
 
 
-def enter(services: Services, **over: object) -> Entered:
+def enter(runtime: Runtime, **over: object) -> Entered:
     values = replace(VALUES, **over)  # type: ignore[arg-type]  # the test's own values
-    return credential_checks.create(services, values, actor=CLERK)
+    return credential_checks.create(runtime, values, actor=CLERK)
 
 
-def only(services: Services) -> ZoomApp:
-    with services.database.reading() as session:
+def only(runtime: Runtime) -> ZoomApp:
+    with runtime.database.reading() as session:
         (found,) = apps.list_all(session)
         return found
 
@@ -63,115 +63,113 @@ def break_zoom(sandbox: RunningSandbox, kind: FaultKind) -> None:
     sandbox.zoom_faults.set([Fault(kind=kind, path="/oauth/token")])
 
 
-def test_a_right_pair_is_saved_with_the_proof(services: Services) -> None:
-    enter(services)
+def test_a_right_pair_is_saved_with_the_proof(runtime: Runtime) -> None:
+    enter(runtime)
 
-    kept = only(services)
+    kept = only(runtime)
     assert kept.verdict is Verdict.RIGHT
     assert kept.checked_at == NOON
 
 
-def test_a_wrong_pair_is_not_saved_and_says_where_to_look(services: Services) -> None:
+def test_a_wrong_pair_is_not_saved_and_says_where_to_look(runtime: Runtime) -> None:
     with pytest.raises(InvalidInputError) as caught:
-        enter(services, client_secret=WRONG)
+        enter(runtime, client_secret=WRONG)
 
     assert "App Credentials, tab Development" in str(caught.value)
     assert "production client secret" in str(caught.value)
     assert WRONG.get_secret_value() not in str(caught.value)
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         assert apps.list_all(session) == []
 
 
 @pytest.mark.parametrize("kind", UNREACHABLE)
 def test_zoom_being_out_of_reach_is_saved_as_unchecked(
-    services: Services, sandbox: RunningSandbox, kind: FaultKind
+    runtime: Runtime, sandbox: RunningSandbox, kind: FaultKind
 ) -> None:
     break_zoom(sandbox, kind)
 
-    entered = enter(services, client_secret=WRONG)
+    entered = enter(runtime, client_secret=WRONG)
 
     assert entered.proof is not None
     assert entered.proof.verdict is Verdict.UNKNOWN
-    assert only(services).verdict is Verdict.UNKNOWN
-    assert only(services).verdict_reason
+    assert only(runtime).verdict is Verdict.UNKNOWN
+    assert only(runtime).verdict_reason
 
 
-def test_pasted_white_space_does_not_make_a_pair_wrong(services: Services) -> None:
+def test_pasted_white_space_does_not_make_a_pair_wrong(runtime: Runtime) -> None:
     pasted = SecretStr(f" {CLIENT_SECRET.get_secret_value()}\n")
 
-    entered = enter(services, client_secret=pasted)
+    entered = enter(runtime, client_secret=pasted)
 
     assert entered.trimmed == ["client secret"]
-    assert only(services).verdict is Verdict.RIGHT
+    assert only(runtime).verdict is Verdict.RIGHT
 
 
 def test_checking_again_finds_what_could_not_be_told(
-    services: Services, sandbox: RunningSandbox, clock: FakeClock
+    runtime: Runtime, sandbox: RunningSandbox, clock: FakeClock
 ) -> None:
     break_zoom(sandbox, FaultKind.DOWN)
-    entered = enter(services, client_secret=WRONG)
+    entered = enter(runtime, client_secret=WRONG)
     sandbox.zoom_faults.set([])
     clock.advance(minutes=5)
 
-    proof = credential_checks.check_again(services, entered.zoom_app_id)
+    proof = credential_checks.check_again(runtime, entered.zoom_app_id)
 
     assert proof.verdict is Verdict.WRONG
-    assert only(services).verdict is Verdict.WRONG
-    assert only(services).checked_at == clock.now()
+    assert only(runtime).verdict is Verdict.WRONG
+    assert only(runtime).checked_at == clock.now()
 
 
 def test_zoom_being_down_does_not_take_a_right_verdict_away(
-    services: Services, sandbox: RunningSandbox
+    runtime: Runtime, sandbox: RunningSandbox
 ) -> None:
-    entered = enter(services)
+    entered = enter(runtime)
     break_zoom(sandbox, FaultKind.UNAVAILABLE)
 
-    proof = credential_checks.check_again(services, entered.zoom_app_id)
+    proof = credential_checks.check_again(runtime, entered.zoom_app_id)
 
     assert proof.verdict is Verdict.UNKNOWN
-    assert only(services).verdict is Verdict.RIGHT
+    assert only(runtime).verdict is Verdict.RIGHT
 
 
-def test_a_wrong_new_secret_leaves_everything_as_it_was(services: Services) -> None:
-    entered = enter(services)
+def test_a_wrong_new_secret_leaves_everything_as_it_was(runtime: Runtime) -> None:
+    entered = enter(runtime)
     changes = ZoomAppChanges(
         name="Renamed", routing=Routing.DIRECT, client_secret=WRONG
     )
 
     with pytest.raises(InvalidInputError):
-        credential_checks.change(services, entered.zoom_app_id, changes, actor=CLERK)
+        credential_checks.change(runtime, entered.zoom_app_id, changes, actor=CLERK)
 
-    kept = only(services)
+    kept = only(runtime)
     assert (kept.name, kept.routing) == ("Notetaker", Routing.RELAY)
-    assert apps.client_secret(services.vault, kept) == CLIENT_SECRET
+    assert apps.client_secret(runtime.vault, kept) == CLIENT_SECRET
 
 
-def test_renaming_does_not_ask_zoom(
-    services: Services, sandbox: RunningSandbox
-) -> None:
-    entered = enter(services)
+def test_renaming_does_not_ask_zoom(runtime: Runtime, sandbox: RunningSandbox) -> None:
+    entered = enter(runtime)
     break_zoom(sandbox, FaultKind.DOWN)
     changes = ZoomAppChanges(name="Renamed", routing=Routing.RELAY)
 
     changed = credential_checks.change(
-        services, entered.zoom_app_id, changes, actor=CLERK
+        runtime, entered.zoom_app_id, changes, actor=CLERK
     )
 
     assert changed.proof is None
     assert not changed.has_new_secrets
-    assert only(services).verdict is Verdict.RIGHT
+    assert only(runtime).verdict is Verdict.RIGHT
 
 
-def test_the_audit_log_tells_what_was_changed_but_no_secret(services: Services) -> None:
-    entered = enter(services)
+def test_the_audit_log_tells_what_was_changed_but_no_secret(runtime: Runtime) -> None:
+    entered = enter(runtime)
     changes = ZoomAppChanges(
         name="Notetaker",
         routing=Routing.RELAY,
         secret_token=SecretStr("test-secret-token-0002"),
     )
-    credential_checks.change(services, entered.zoom_app_id, changes, actor=CLERK)
+    credential_checks.change(runtime, entered.zoom_app_id, changes, actor=CLERK)
 
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         newest, oldest = audit.page(session)
 
     assert (newest.act, oldest.act) == ("zoom_app.changed", "zoom_app.created")

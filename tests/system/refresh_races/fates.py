@@ -103,11 +103,11 @@ def _reconnected(stage: RaceStage, runner: Runner, draw: random.Random) -> None:
     if draw.random() < 0.5:
         second.begin(_later(runner, draw))  # refused, for the consent ended it
         second.end()
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         row = grants.get(session, runner.connection_id)
         grants.put(
             session,
-            stage.services.vault,
+            stage.runtime.vault,
             row,
             tokens,
             asked_at=asked_at,

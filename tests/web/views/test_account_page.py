@@ -10,15 +10,15 @@ from dashboard.models.connection import Connection
 from dashboard.models.staff import Role
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.conftest import SignIn
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.makers import NOON, a_connection
 
 
 @pytest.fixture
-def stage(services: Services, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(services, sandbox, kind=Kind.ACCOUNT_LEVEL)
+def stage(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
+    return a_connect_stage(runtime, sandbox, kind=Kind.ACCOUNT_LEVEL)
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def admin(as_role: SignIn) -> FlaskClient:
 
 
 def add(stage: ConnectStage, *rows: SQLModel) -> None:
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         for row in rows:
             session.add(row)
             session.flush()

@@ -14,7 +14,7 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import FaultKind
 from dashboard.sandbox.recall.records import App, Kind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.fixtures.bad_answers import (
     APP_LOGS,
     APPS,
@@ -47,7 +47,7 @@ def test_entering_a_pair_saves_it_as_unchecked(desk: Desk) -> None:
 
     said = desk.try_each(BY_ZOOM, enter, path="/oauth/token")
 
-    with desk.services.database.reading() as session:
+    with desk.runtime.database.reading() as session:
         saved = session.exec(select(ZoomApp)).all()
     assert missing(said, BY_ZOOM) == []
     assert all(one.startswith("Saved, but unchecked.") for one in said.values())
@@ -57,7 +57,7 @@ def test_entering_a_pair_saves_it_as_unchecked(desk: Desk) -> None:
 
 def test_checking_a_pair_again_leaves_the_answer_before(desk: Desk) -> None:
     app = a_zoom_app(
-        desk.services.vault, verdict=Verdict.RIGHT, verdict_reason="It was right."
+        desk.runtime.vault, verdict=Verdict.RIGHT, verdict_reason="It was right."
     )
     desk.add(app)
 
@@ -76,8 +76,8 @@ def test_checking_a_pair_again_leaves_the_answer_before(desk: Desk) -> None:
 def test_creating_in_recall_makes_nothing_and_keeps_the_workspace_chosen(
     desk: Desk, method: str
 ) -> None:
-    app, chosen = a_zoom_app(desk.services.vault), a_workspace(desk.services.vault)
-    other = a_workspace(desk.services.vault, name="A first one", region="eu-central-1")
+    app, chosen = a_zoom_app(desk.runtime.vault), a_workspace(desk.runtime.vault)
+    other = a_workspace(desk.runtime.vault, name="A first one", region="eu-central-1")
     desk.add(other, chosen, app)
     # After half an answer the app is there, and found: tests/services.
     halves = {FaultKind.HALF_ANSWER} if method == "POST" else set()
@@ -117,7 +117,7 @@ def in_recall(desk: Desk, app: ZoomApp) -> App:
 
 @pytest.mark.parametrize("method", ["GET", "PATCH"])
 def test_adopting_stores_nothing(desk: Desk, method: str) -> None:
-    app, workspace = a_zoom_app(desk.services.vault), a_workspace(desk.services.vault)
+    app, workspace = a_zoom_app(desk.runtime.vault), a_workspace(desk.runtime.vault)
     desk.add(workspace, app)
     there = in_recall(desk, app)
     data = {"workspace_id": str(workspace.id), "recall_app_id": there.id}
@@ -135,7 +135,7 @@ def test_adopting_stores_nothing(desk: Desk, method: str) -> None:
 
 
 def test_updating_in_recall_says_that_recall_was_not_updated(desk: Desk) -> None:
-    app, workspace = a_zoom_app(desk.services.vault), a_workspace(desk.services.vault)
+    app, workspace = a_zoom_app(desk.runtime.vault), a_workspace(desk.runtime.vault)
     app.recall_app_id, app.workspace_id = UUID(in_recall(desk, app).id), workspace.id
     desk.add(workspace, app)
 
@@ -162,7 +162,7 @@ def test_adding_a_workspace_saves_it_as_unchecked(desk: Desk) -> None:
 
     said = desk.try_each(BY_RECALL, enter, path=APP_LOGS)
 
-    with desk.services.database.reading() as session:
+    with desk.runtime.database.reading() as session:
         saved = session.exec(select(Workspace).order_by(Workspace.checked_at)).all()  # type: ignore[arg-type]  # a column
     no_credit = said.pop(FaultKind.NO_CREDIT)
     assert missing(said, {kind: BY_RECALL[kind] for kind in said}) == []
@@ -176,9 +176,9 @@ def test_adding_a_workspace_saves_it_as_unchecked(desk: Desk) -> None:
 
 
 def test_looking_at_a_connection_blames_no_user(
-    desk: Desk, services: Services, sandbox: RunningSandbox
+    desk: Desk, runtime: Runtime, sandbox: RunningSandbox
 ) -> None:
-    row = a_connect_stage(services, sandbox).connect()
+    row = a_connect_stage(runtime, sandbox).connect()
     nobodys = "What was seen before stands."
     faults = BY_RECALL | dict.fromkeys(
         (
@@ -199,7 +199,7 @@ def test_looking_at_a_connection_blames_no_user(
         method="GET",
     )
 
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         kept = session.get_one(type(row), row.id)
     assert missing(said, faults) == []
     assert kept.token_state is TokenState.UNKNOWN
@@ -208,9 +208,9 @@ def test_looking_at_a_connection_blames_no_user(
 
 @pytest.mark.parametrize("act", ["sync", "disconnect"])
 def test_acts_on_a_connection_are_told_on_its_page(
-    desk: Desk, services: Services, sandbox: RunningSandbox, act: str
+    desk: Desk, runtime: Runtime, sandbox: RunningSandbox, act: str
 ) -> None:
-    row = a_connect_stage(services, sandbox).connect()
+    row = a_connect_stage(runtime, sandbox).connect()
     # What has no body to be read cannot be nonsense.
     unread = {FaultKind.NONSENSE, FaultKind.EMPTY, FaultKind.PAGE}
     # Half an answer is to work that is done, which looking again finds.
@@ -223,7 +223,7 @@ def test_acts_on_a_connection_are_told_on_its_page(
         method="DELETE" if act == "disconnect" else "POST",
     )
 
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         assert session.get(type(row), row.id) is not None
     assert missing(said, faults) == []
 
@@ -233,8 +233,8 @@ def test_a_field_that_recall_refuses_is_told_with_recalls_reason(
     desk: Desk, envelope: str
 ) -> None:
     too_long = SecretStr("test-secret-token-" * 12)
-    app = a_zoom_app(desk.services.vault, secret_token=too_long)
-    workspace = a_workspace(desk.services.vault)
+    app = a_zoom_app(desk.runtime.vault, secret_token=too_long)
+    workspace = a_workspace(desk.runtime.vault)
     desk.add(workspace, app)
     desk.sandbox.recall_world.set_switches({"error_envelope": envelope})
 

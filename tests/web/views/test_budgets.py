@@ -10,7 +10,7 @@ from dashboard.clients.recall.operations import Operation
 from dashboard.models.staff import Role
 from dashboard.services import metrics
 from dashboard.services.recall import budget_counts
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.vault import fingerprint
 from tests.conftest import SignIn
 from tests.makers import API_KEY, NOON, a_workspace
@@ -20,22 +20,22 @@ LIST, LOOK = Operation.APPS_LIST, Operation.APPS_RETRIEVE
 
 
 @pytest.fixture
-def admin(as_role: SignIn, services: Services) -> FlaskClient:
+def admin(as_role: SignIn, runtime: Runtime) -> FlaskClient:
     """An admin's browser; there is one workspace."""
-    with services.database.writing() as session:
-        session.add(a_workspace(services.vault, name="Main"))
+    with runtime.database.writing() as session:
+        session.add(a_workspace(runtime.vault, name="Main"))
     return as_role(Role.ADMIN)
 
 
-def count(services: Services, operation: Operation, calls: int) -> None:
-    with services.database.writing_fast() as connection:
+def count(runtime: Runtime, operation: Operation, calls: int) -> None:
+    with runtime.database.writing_fast() as connection:
         for _ in range(calls):
             budget_counts.take(connection, SCOPE, operation, stops_at=999, now=NOON)
 
 
-def pause(services: Services, operation: Operation, seconds: float) -> None:
+def pause(runtime: Runtime, operation: Operation, seconds: float) -> None:
     until = NOON + timedelta(seconds=seconds)
-    with services.database.writing_fast() as connection:
+    with runtime.database.writing_fast() as connection:
         budget_counts.pause(connection, SCOPE, operation, said_at=NOON, until=until)
 
 
@@ -62,9 +62,9 @@ def test_where_nothing_was_asked_the_page_says_so(admin: FlaskClient) -> None:
     ],
 )
 def test_what_was_asked_is_shown_with_where_background_work_stops(
-    admin: FlaskClient, services: Services, calls: int, says: str
+    admin: FlaskClient, runtime: Runtime, calls: int, says: str
 ) -> None:
-    count(services, LIST, calls)
+    count(runtime, LIST, calls)
 
     shown = card(admin)
 
@@ -74,9 +74,9 @@ def test_what_was_asked_is_shown_with_where_background_work_stops(
 
 
 def test_a_pause_that_recall_asked_for_is_shown_with_its_end(
-    admin: FlaskClient, services: Services
+    admin: FlaskClient, runtime: Runtime
 ) -> None:
-    pause(services, LOOK, 45)
+    pause(runtime, LOOK, 45)
 
     assert (
         "Looks at an app 0 of 300 Looks at an app: 0 of 300 paused "
@@ -85,11 +85,11 @@ def test_a_pause_that_recall_asked_for_is_shown_with_its_end(
 
 
 def test_workspaces_that_asked_nothing_are_only_counted(
-    admin: FlaskClient, services: Services
+    admin: FlaskClient, runtime: Runtime
 ) -> None:
-    count(services, LIST, 1)
-    with services.database.writing() as session:
-        session.add(a_workspace(services.vault, name="Idle", region="eu-central-1"))
+    count(runtime, LIST, 1)
+    with runtime.database.writing() as session:
+        session.add(a_workspace(runtime.vault, name="Idle", region="eu-central-1"))
 
     shown = card(admin)
 
@@ -98,12 +98,12 @@ def test_workspaces_that_asked_nothing_are_only_counted(
 
 
 def test_prometheus_reads_what_was_asked_by_region_key_and_operation(
-    services: Services,
+    runtime: Runtime,
 ) -> None:
-    count(services, LIST, 3)
-    pause(services, LIST, 45)
+    count(runtime, LIST, 3)
+    pause(runtime, LIST, 45)
 
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         text = metrics.page(session, open_streams=0, now=NOON).decode()
 
     labels = (

@@ -10,7 +10,7 @@ from dashboard.models.check import Finding, Source
 from dashboard.models.staff import Role
 from dashboard.models.webhook import Outcome
 from dashboard.models.zoom_app import Routing, ZoomApp
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.validation import evidence
 from tests.conftest import SignIn
 from tests.makers import NOON, a_connection, a_webhook, saved_app
@@ -19,18 +19,18 @@ HOUR = timedelta(hours=1)
 SET_AT = NOON - timedelta(days=90)
 
 
-def an_app(services: Services, routing: Routing = Routing.RELAY) -> UUID:
-    with services.database.writing() as session:
+def an_app(runtime: Runtime, routing: Routing = Routing.RELAY) -> UUID:
+    with runtime.database.writing() as session:
         return saved_app(
-            session, services.vault, routing=routing, secret_token_set_at=SET_AT
+            session, runtime.vault, routing=routing, secret_token_set_at=SET_AT
         )
 
 
 def note(
-    services: Services, app_id: UUID, source: Source, finding: Finding, *hours: float
+    runtime: Runtime, app_id: UUID, source: Source, finding: Finding, *hours: float
 ) -> None:
     """Keep evidence of so many hours ago; Recall's API speaks of an hour before."""
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         for ago in hours:
             at = NOON - HOUR * ago
             evidence.record(
@@ -61,11 +61,11 @@ def text(page: BeautifulSoup, selector: str) -> str:
 
 
 def test_with_relay_zooms_way_to_us_comes_first_and_counts(
-    as_role: SignIn, services: Services
+    as_role: SignIn, runtime: Runtime
 ) -> None:
-    app_id = an_app(services)
-    note(services, app_id, Source.ZOOM_CHALLENGE, Finding.GOOD, 20)
-    note(services, app_id, Source.RECALL_PROBE, Finding.GOOD, 2)
+    app_id = an_app(runtime)
+    note(runtime, app_id, Source.ZOOM_CHALLENGE, Finding.GOOD, 20)
+    note(runtime, app_id, Source.RECALL_PROBE, Finding.GOOD, 2)
 
     page = show(as_role, app_id)
 
@@ -76,10 +76,10 @@ def test_with_relay_zooms_way_to_us_comes_first_and_counts(
 
 
 def test_with_direct_recalls_clock_comes_first_and_ours_is_quiet(
-    as_role: SignIn, services: Services
+    as_role: SignIn, runtime: Runtime
 ) -> None:
-    app_id = an_app(services, Routing.DIRECT)
-    note(services, app_id, Source.RECALL_API, Finding.GOOD, 1)
+    app_id = an_app(runtime, Routing.DIRECT)
+    note(runtime, app_id, Source.RECALL_API, Finding.GOOD, 1)
 
     page = show(as_role, app_id)
 
@@ -91,11 +91,11 @@ def test_with_direct_recalls_clock_comes_first_and_ours_is_quiet(
 
 
 def test_six_failures_are_said_with_what_to_do_in_zoom(
-    as_role: SignIn, services: Services
+    as_role: SignIn, runtime: Runtime
 ) -> None:
-    app_id = an_app(services)
+    app_id = an_app(runtime)
     rounds = [72.0 * back for back in range(6, 0, -1)]
-    note(services, app_id, Source.ZOOM_CHALLENGE, Finding.SECRET_MISMATCH, *rounds)
+    note(runtime, app_id, Source.ZOOM_CHALLENGE, Finding.SECRET_MISMATCH, *rounds)
 
     page = show(as_role, app_id)
 
@@ -106,9 +106,9 @@ def test_six_failures_are_said_with_what_to_do_in_zoom(
     assert page.select("#tick-challenge")
 
 
-def test_a_check_that_is_due_is_said_to_be(as_role: SignIn, services: Services) -> None:
-    app_id = an_app(services)
-    note(services, app_id, Source.ZOOM_CHALLENGE, Finding.GOOD, 74)
+def test_a_check_that_is_due_is_said_to_be(as_role: SignIn, runtime: Runtime) -> None:
+    app_id = an_app(runtime)
+    note(runtime, app_id, Source.ZOOM_CHALLENGE, Finding.GOOD, 74)
 
     page = show(as_role, app_id)
 
@@ -118,10 +118,10 @@ def test_a_check_that_is_due_is_said_to_be(as_role: SignIn, services: Services) 
 
 @pytest.mark.parametrize("role", Role)
 def test_silence_is_a_banner_for_everybody(
-    as_role: SignIn, services: Services, role: Role
+    as_role: SignIn, runtime: Runtime, role: Role
 ) -> None:
-    app_id = an_app(services)
-    with services.database.writing() as session:
+    app_id = an_app(runtime)
+    with runtime.database.writing() as session:
         app = session.get_one(ZoomApp, app_id)
         long_ago = NOON - timedelta(days=9)
         session.add(a_connection(app, connected_at=long_ago))
@@ -133,10 +133,10 @@ def test_silence_is_a_banner_for_everybody(
 
 
 def test_an_app_that_recall_lost_leads_to_the_step_that_mends_it(
-    as_role: SignIn, services: Services
+    as_role: SignIn, runtime: Runtime
 ) -> None:
-    app_id = an_app(services)
-    note(services, app_id, Source.RECALL_API, Finding.GONE, 1)
+    app_id = an_app(runtime)
+    note(runtime, app_id, Source.RECALL_API, Finding.GONE, 1)
 
     page = show(as_role, app_id)
 
@@ -146,10 +146,10 @@ def test_an_app_that_recall_lost_leads_to_the_step_that_mends_it(
 
 
 def test_the_list_and_the_overview_show_the_count(
-    as_role: SignIn, services: Services
+    as_role: SignIn, runtime: Runtime
 ) -> None:
-    app_id = an_app(services)
-    note(services, app_id, Source.ZOOM_CHALLENGE, Finding.FAILED, 80, 8)
+    app_id = an_app(runtime)
+    note(runtime, app_id, Source.ZOOM_CHALLENGE, Finding.FAILED, 80, 8)
 
     for address in ("/", "/zoom-apps/"):
         assert "Failing, 2 of 6" in as_role(Role.SUPPORT).get(address).text

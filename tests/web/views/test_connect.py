@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.fixtures.connect import ConnectStage, a_connect_stage, query_of
 from tests.fixtures.connect_pages import CALLBACK, allow, connect, heading, press
 from tests.makers import FakeClock
@@ -19,8 +19,8 @@ CREDENTIALS = "/api/v2/zoom-oauth-credentials/"
 
 
 @pytest.fixture
-def stage(services: Services, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(services, sandbox)
+def stage(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
+    return a_connect_stage(runtime, sandbox)
 
 
 @pytest.fixture
@@ -271,9 +271,9 @@ def test_a_missing_scope_is_said_to_the_user(
 
 
 def test_an_app_that_is_not_in_recall_says_who_can_mend_it(
-    user: FlaskClient, services: Services, sandbox: RunningSandbox
+    user: FlaskClient, runtime: Runtime, sandbox: RunningSandbox
 ) -> None:
-    stage = a_connect_stage(services, sandbox, recall_app_id=None)
+    stage = a_connect_stage(runtime, sandbox, recall_app_id=None)
 
     shown = user.get(f"/connect/{stage.app.slug}")
     pressed = press(user, stage)

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from dashboard.models.zoom_app import Environment, ZoomApp
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.fixtures.connect_pages import CALLBACK, allow, heading, press
@@ -17,12 +17,12 @@ from tests.makers import NOON, a_zoom_app
 
 
 @pytest.fixture
-def stage(services: Services, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(services, sandbox)
+def stage(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
+    return a_connect_stage(runtime, sandbox)
 
 
 def retire(stage: ConnectStage, at: datetime | None = NOON) -> None:
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         row = apps.get(session, stage.app.id)
         row.retired_at = at
         session.add(row)
@@ -30,13 +30,13 @@ def retire(stage: ConnectStage, at: datetime | None = NOON) -> None:
 
 def follow(stage: ConnectStage, **over: Any) -> ZoomApp:
     app = a_zoom_app(
-        stage.services.vault,
+        stage.runtime.vault,
         environment=Environment.PRODUCTION,
         succeeds_id=stage.app.id,
         workspace_id=stage.app.workspace_id,
         **over,
     )
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         session.add(app)
     return app
 

@@ -12,7 +12,7 @@ from dashboard.models.connection import TokenState
 from dashboard.models.staff import Role
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.token_states.who_acts import KEY_REFUSED
 from tests.conftest import SignIn
 from tests.fixtures.connect import ConnectStage, a_connect_stage
@@ -20,8 +20,8 @@ from tests.makers import NOON, a_connection
 
 
 @pytest.fixture
-def stage(services: Services, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(services, sandbox)
+def stage(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
+    return a_connect_stage(runtime, sandbox)
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def support(as_role: SignIn) -> FlaskClient:
 @pytest.fixture
 def people(stage: ConnectStage) -> None:
     seen = NOON - timedelta(hours=30)
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         session.add_all(
             [
                 a_connection(stage.app, display_name="Well", previous_pmi=5550001111),

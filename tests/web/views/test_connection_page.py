@@ -11,7 +11,7 @@ from dashboard.models.connection import Connection, MeetingMapping, TokenState
 from dashboard.models.ids import new_id
 from dashboard.models.staff import Role
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.timeline import timeline
 from dashboard.services.token_states import who_acts
 from tests.conftest import SignIn
@@ -20,8 +20,8 @@ from tests.makers import NOON, a_connection, a_webhook
 
 
 @pytest.fixture
-def stage(services: Services, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(services, sandbox)
+def stage(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
+    return a_connect_stage(runtime, sandbox)
 
 
 @pytest.fixture
@@ -30,14 +30,14 @@ def admin(as_role: SignIn) -> FlaskClient:
 
 
 def add(stage: ConnectStage, *rows: SQLModel) -> None:
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         for row in rows:
             session.add(row)
             session.flush()
 
 
 def note(stage: ConnectStage, row: Connection, words: str, minutes: int = 0) -> None:
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         timeline.note(
             session,
             row.id,

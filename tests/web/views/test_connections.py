@@ -11,7 +11,7 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.models.staff import Role
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.conftest import SignIn
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.makers import a_connection
@@ -20,8 +20,8 @@ BOTH = [Role.ADMIN, Role.SUPPORT]
 
 
 @pytest.fixture
-def stage(services: Services, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(services, sandbox)
+def stage(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
+    return a_connect_stage(runtime, sandbox)
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def admin(as_role: SignIn) -> FlaskClient:
 
 
 def add(stage: ConnectStage, *rows: Connection) -> None:
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         session.add_all(rows)
 
 

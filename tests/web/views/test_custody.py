@@ -7,7 +7,7 @@ from sqlmodel import select
 from dashboard.models.staff import Role
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.conftest import SignIn
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.fixtures.connect_pages import connect, heading
@@ -21,15 +21,15 @@ def page_of(answer: str) -> str:
     return " ".join(BeautifulSoup(answer, "html.parser").get_text(" ").split())
 
 
-def custody_of(services: Services) -> TokenCustody:
-    with services.database.reading() as session:
+def custody_of(runtime: Runtime) -> TokenCustody:
+    with runtime.database.reading() as session:
         return TokenCustody(session.exec(select(ZoomApp.token_custody)).one())
 
 
 def test_an_admin_is_told_what_it_costs_and_changes_it(
-    services: Services, sandbox: RunningSandbox, as_role: SignIn
+    runtime: Runtime, sandbox: RunningSandbox, as_role: SignIn
 ) -> None:
-    stage = a_connect_stage(services, sandbox)
+    stage = a_connect_stage(runtime, sandbox)
     url = f"/zoom-apps/{stage.app.id}/custody"
     admin = as_role(Role.ADMIN)
 
@@ -40,29 +40,29 @@ def test_an_admin_is_told_what_it_costs_and_changes_it(
     refused = admin.post(url, data={"to": "dashboard"})
     assert refused.status_code == 422
     assert "Nothing was changed" in page_of(refused.text)
-    assert custody_of(services) is TokenCustody.RECALL
+    assert custody_of(runtime) is TokenCustody.RECALL
 
     changed = admin.post(url, data=OURS, follow_redirects=True)
     assert "tokens kept by the dashboard" in page_of(changed.text)
-    assert custody_of(services) is TokenCustody.DASHBOARD
+    assert custody_of(runtime) is TokenCustody.DASHBOARD
     assert "already" in admin.post(url, data=OURS, follow_redirects=True).text
     assert admin.post(url, data={"to": "nobody"}).status_code == 422
 
 
 def test_support_may_neither_see_nor_change_it(
-    services: Services, sandbox: RunningSandbox, as_role: SignIn
+    runtime: Runtime, sandbox: RunningSandbox, as_role: SignIn
 ) -> None:
-    stage = a_connect_stage(services, sandbox)
+    stage = a_connect_stage(runtime, sandbox)
     support = as_role(Role.SUPPORT)
     url = f"/zoom-apps/{stage.app.id}/custody"
 
     assert support.get(url).status_code == 403
     assert support.post(url, data=OURS).status_code == 403
-    assert custody_of(services) is TokenCustody.RECALL
+    assert custody_of(runtime) is TokenCustody.RECALL
 
 
 def test_it_is_chosen_with_a_new_zoom_app(
-    services: Services, sandbox: RunningSandbox, as_role: SignIn
+    runtime: Runtime, sandbox: RunningSandbox, as_role: SignIn
 ) -> None:
     at_zoom = sandbox.zoom_world.add_app(
         name="Notetaker", client_secret=CLIENT_SECRET.get_secret_value()
@@ -81,13 +81,13 @@ def test_it_is_chosen_with_a_new_zoom_app(
     answer = as_role(Role.ADMIN).post("/zoom-apps/new", data=typed)
 
     assert answer.status_code == 303
-    assert custody_of(services) is TokenCustody.DASHBOARD
+    assert custody_of(runtime) is TokenCustody.DASHBOARD
 
 
 def test_a_visitor_connects_through_the_hosted_page(
-    services: Services, sandbox: RunningSandbox
+    runtime: Runtime, sandbox: RunningSandbox
 ) -> None:
-    with served(services) as (reachable, app):
+    with served(runtime) as (reachable, app):
         stage: ConnectStage = a_connect_stage(
             reachable, sandbox, token_custody=TokenCustody.DASHBOARD
         )

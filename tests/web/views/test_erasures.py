@@ -8,7 +8,7 @@ from dashboard.models.webhook import Outcome
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.erasure import steps
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.conftest import SignIn
 from tests.fixtures.connect import a_connect_stage
 from tests.fixtures.erasure import Everything, leave
@@ -16,8 +16,8 @@ from tests.makers import FakeClock, a_body, a_webhook
 
 
 @pytest.fixture
-def ana(services: Services, sandbox: RunningSandbox, clock: FakeClock) -> Everything:
-    stage = a_connect_stage(services, sandbox)
+def ana(runtime: Runtime, sandbox: RunningSandbox, clock: FakeClock) -> Everything:
+    stage = a_connect_stage(runtime, sandbox)
     return Everything(stage=stage, clock=clock, row=stage.connect(), user=stage.ana)
 
 
@@ -35,13 +35,13 @@ def test_a_user_who_left_is_told_of_with_the_deadline_until_all_is_gone(
     path = "/api/v2/zoom-oauth-credentials/"
     leave(ana)
     sandbox.recall_faults.set([Fault(kind=FaultKind.DOWN, path=path)])
-    steps.tend(ana.stage.services)
+    steps.tend(ana.stage.runtime)
     connection = support.get(f"/connections/{ana.row.id}").text
     overview = support.get("/").text
     pending = support.get("/connections/erasures").text
     sandbox.recall_faults.set([])
     ana.clock.advance(hours=1)
-    steps.tend(ana.stage.services)
+    steps.tend(ana.stage.runtime)
 
     done = support.get("/connections/erasures").text
 
@@ -57,10 +57,10 @@ def test_a_user_who_left_is_told_of_with_the_deadline_until_all_is_gone(
 
 def a_delivered_webhook(ana: Everything) -> int:
     made = a_webhook(ana.stage.app, zoom_user_id=ana.user.id, outcome=Outcome.DELIVERED)
-    with ana.stage.services.database.writing() as session:
+    with ana.stage.runtime.database.writing() as session:
         session.add(made)
         session.flush()
-        session.add(a_body(ana.stage.services.vault, made))
+        session.add(a_body(ana.stage.runtime.vault, made))
     return made.id
 
 
@@ -80,7 +80,7 @@ def test_an_admin_can_neither_reveal_nor_resend_what_is_erased(
     admin = as_role(Role.ADMIN)
     webhook_id = a_delivered_webhook(ana)
     leave(ana)
-    steps.tend(ana.stage.services)
+    steps.tend(ana.stage.runtime)
 
     page = admin.get(f"/webhooks/{webhook_id}").text
     revealed = admin.post(f"/webhooks/{webhook_id}/reveal")

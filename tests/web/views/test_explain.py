@@ -6,7 +6,7 @@ from bs4 import BeautifulSoup
 from dashboard.models.staff import Role
 from dashboard.models.webhook import Outcome
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.conftest import SignIn
 from tests.makers import a_connection, a_webhook, saved_app
 
@@ -14,10 +14,10 @@ HTMX = {"HX-Request": "true"}
 
 
 @pytest.fixture
-def ids(services: Services) -> dict[str, object]:
+def ids(runtime: Runtime) -> dict[str, object]:
     """Ana, healthy, and a dead webhook about a meeting of hers."""
-    with services.database.writing() as session:
-        app = session.get_one(ZoomApp, saved_app(session, services.vault))
+    with runtime.database.writing() as session:
+        app = session.get_one(ZoomApp, saved_app(session, runtime.vault))
         ana = a_connection(app)
         hook = a_webhook(
             app,

@@ -3,7 +3,7 @@
 from flask.testing import FlaskClient
 
 from dashboard import schema
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 
 
 def test_the_process_is_alive(stranger: FlaskClient) -> None:
@@ -15,9 +15,9 @@ def test_a_migrated_database_is_ready(stranger: FlaskClient) -> None:
 
 
 def test_tables_of_another_version_are_not_ready(
-    stranger: FlaskClient, services: Services
+    stranger: FlaskClient, runtime: Runtime
 ) -> None:
-    schema.downgrade(services.database, "base")
+    schema.downgrade(runtime.database, "base")
 
     answer = stranger.get("/readyz")
 

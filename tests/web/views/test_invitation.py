@@ -8,7 +8,7 @@ from werkzeug.test import TestResponse
 from dashboard.models.invitation import InvitationState
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.invitations.invitations import Made
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.web.access import public
 from tests.fixtures.connect import ConnectStage, a_connect_stage, query_of
 from tests.fixtures.connect_pages import CALLBACK, connect, heading
@@ -19,8 +19,8 @@ WRONG = "Another Zoom account"
 
 
 @pytest.fixture
-def stage(services: Services, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(services, sandbox)
+def stage(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
+    return a_connect_stage(runtime, sandbox)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_mail_scanner_spends_nothing(user: FlaskClient, stage: ConnectStage) -
     assert "ana@example.com" not in scanned[0].text
     assert (after_get.state, after_get.opened_at) == (
         InvitationState.OPENED,
-        stage.services.clock.now(),
+        stage.runtime.clock.now(),
     )
     assert heading(go(user, stage, user.post(address), stage.ana.id)) == (
         "You are connected"

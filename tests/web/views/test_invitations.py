@@ -12,7 +12,7 @@ from sqlmodel import select
 from dashboard.models.invitation import Invitation, InvitationState
 from dashboard.models.staff import Role
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.conftest import SignIn
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.fixtures.connect_pages import heading
@@ -21,8 +21,8 @@ LINK = r"https://dashboard\.example\.com/connect/[a-z0-9-]+/i/([A-Za-z0-9_-]{43}
 
 
 @pytest.fixture
-def stage(services: Services, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(services, sandbox)
+def stage(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
+    return a_connect_stage(runtime, sandbox)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def admin(as_role: SignIn) -> FlaskClient:
 
 
 def links(stage: ConnectStage) -> list[Invitation]:
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         return list(session.exec(select(Invitation)))
 
 

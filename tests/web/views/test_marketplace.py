@@ -14,7 +14,7 @@ from dashboard.models.staff import Role
 from dashboard.models.zoom_app import Kind, Routing, ScopeStyle, TokenCustody
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.staff import accounts
 from tests.conftest import PASSWORD, SignIn
 from tests.fixtures.subscriptions import (
@@ -28,9 +28,9 @@ SECRETS = [CLIENT_SECRET.get_secret_value(), SECRET_TOKEN.get_secret_value()]
 PAGES = ["manifest", "manifest.json", "subscription", "review"]
 
 
-def saved(services: Services, **over: Any) -> UUID:
-    app = a_zoom_app(services.vault, **over)
-    with services.database.writing() as session:
+def saved(runtime: Runtime, **over: Any) -> UUID:
+    app = a_zoom_app(runtime.vault, **over)
+    with runtime.database.writing() as session:
         session.add(app)
     return app.id
 
@@ -38,9 +38,9 @@ def saved(services: Services, **over: Any) -> UUID:
 @pytest.mark.parametrize("role", list(Role))
 @pytest.mark.parametrize("page", PAGES)
 def test_admin_and_support_read_every_page_and_no_secret(
-    services: Services, as_role: SignIn, role: Role, page: str
+    runtime: Runtime, as_role: SignIn, role: Role, page: str
 ) -> None:
-    app_id = saved(services)
+    app_id = saved(runtime)
 
     answer = as_role(role).get(f"/zoom-apps/{app_id}/{page}")
 
@@ -50,8 +50,8 @@ def test_admin_and_support_read_every_page_and_no_secret(
         assert not BeautifulSoup(answer.text, "html5lib").select("main form")
 
 
-def test_the_apps_page_leads_to_all_three(services: Services, as_role: SignIn) -> None:
-    app_id = saved(services)
+def test_the_apps_page_leads_to_all_three(runtime: Runtime, as_role: SignIn) -> None:
+    app_id = saved(runtime)
 
     page = as_role(Role.ADMIN).get(f"/zoom-apps/{app_id}").text
 
@@ -60,9 +60,9 @@ def test_the_apps_page_leads_to_all_three(services: Services, as_role: SignIn) -
 
 
 def test_the_file_is_the_manifest_that_the_page_shows(
-    services: Services, as_role: SignIn
+    runtime: Runtime, as_role: SignIn
 ) -> None:
-    admin, app_id = as_role(Role.ADMIN), saved(services)
+    admin, app_id = as_role(Role.ADMIN), saved(runtime)
 
     file = admin.get(f"/zoom-apps/{app_id}/manifest.json")
     page = BeautifulSoup(admin.get(f"/zoom-apps/{app_id}/manifest").text, "html5lib")
@@ -84,9 +84,9 @@ def test_the_file_is_the_manifest_that_the_page_shows(
     ],
 )
 def test_a_file_that_would_fail_is_not_offered_and_the_page_says_why(
-    services: Services, as_role: SignIn, over: dict[str, object], said: str
+    runtime: Runtime, as_role: SignIn, over: dict[str, object], said: str
 ) -> None:
-    admin, app_id = as_role(Role.ADMIN), saved(services, **over)
+    admin, app_id = as_role(Role.ADMIN), saved(runtime, **over)
 
     page = admin.get(f"/zoom-apps/{app_id}/manifest")
     file = admin.get(f"/zoom-apps/{app_id}/manifest.json")
@@ -98,9 +98,9 @@ def test_a_file_that_would_fail_is_not_offered_and_the_page_says_why(
 
 
 def test_the_review_texts_hold_the_apps_own_values(
-    services: Services, as_role: SignIn
+    runtime: Runtime, as_role: SignIn
 ) -> None:
-    app_id = saved(services, kind=Kind.ACCOUNT_LEVEL, slug="notetaker-42")
+    app_id = saved(runtime, kind=Kind.ACCOUNT_LEVEL, slug="notetaker-42")
 
     text = as_role(Role.SUPPORT).get(f"/zoom-apps/{app_id}/review").text
 
@@ -118,9 +118,9 @@ def test_the_review_texts_hold_the_apps_own_values(
 
 
 def test_each_text_can_be_copied_whole_and_read_without_script(
-    services: Services, as_role: SignIn
+    runtime: Runtime, as_role: SignIn
 ) -> None:
-    answer = as_role(Role.ADMIN).get(f"/zoom-apps/{saved(services)}/review")
+    answer = as_role(Role.ADMIN).get(f"/zoom-apps/{saved(runtime)}/review")
 
     page = BeautifulSoup(answer.text, "html5lib")
     blocks = page.select(".copy-text")
@@ -134,9 +134,9 @@ def test_each_text_can_be_copied_whole_and_read_without_script(
 
 
 def test_with_direct_routing_no_event_is_said_to_be_kept(
-    services: Services, as_role: SignIn
+    runtime: Runtime, as_role: SignIn
 ) -> None:
-    app_id = saved(services, routing=Routing.DIRECT)
+    app_id = saved(runtime, routing=Routing.DIRECT)
 
     text = as_role(Role.ADMIN).get(f"/zoom-apps/{app_id}/review").text
 
@@ -146,9 +146,9 @@ def test_with_direct_routing_no_event_is_said_to_be_kept(
 
 
 def test_nothing_is_said_of_data_where_recall_does_not_keep_the_tokens(
-    services: Services, as_role: SignIn
+    runtime: Runtime, as_role: SignIn
 ) -> None:
-    app_id = saved(services, token_custody=TokenCustody.DASHBOARD)
+    app_id = saved(runtime, token_custody=TokenCustody.DASHBOARD)
 
     text = as_role(Role.ADMIN).get(f"/zoom-apps/{app_id}/review").text
 
@@ -157,20 +157,20 @@ def test_nothing_is_said_of_data_where_recall_does_not_keep_the_tokens(
 
 
 @pytest.fixture
-def stage(services: Services, sandbox: RunningSandbox) -> Iterator[SubscriptionStage]:
-    with a_subscription_stage(services, sandbox) as made:
+def stage(runtime: Runtime, sandbox: RunningSandbox) -> Iterator[SubscriptionStage]:
+    with a_subscription_stage(runtime, sandbox) as made:
         yield made
 
 
 @pytest.fixture
 def admin(stage: SubscriptionStage) -> FlaskClient:
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         accounts.add(
             session,
             email="admin@example.com",
             role=Role.ADMIN,
             password=PASSWORD,
-            now=stage.services.clock.now(),
+            now=stage.runtime.clock.now(),
         )
     browser = stage.flask.test_client()
     who = {
@@ -258,14 +258,14 @@ def test_one_process_answers_zooms_challenge_while_it_asks_zoom(
     stage: SubscriptionStage,
 ) -> None:
     stage.connect()
-    browser = httpx2.Client(base_url=stage.services.public_url, trust_env=False)
-    with stage.services.database.writing() as session:
+    browser = httpx2.Client(base_url=stage.runtime.public_url, trust_env=False)
+    with stage.runtime.database.writing() as session:
         accounts.add(
             session,
             email="admin@example.com",
             role=Role.ADMIN,
             password=PASSWORD,
-            now=stage.services.clock.now(),
+            now=stage.runtime.clock.now(),
         )
     who = {"email": "admin@example.com", "password": PASSWORD.get_secret_value()}
     signed_in = browser.post("/sign-in", data=who)

@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 from pydantic import SecretStr
 
-from dashboard.app import build_services, create_app
+from dashboard.app import build_runtime, create_app
 from dashboard.models.hold import Hold, HoldKind
 from dashboard.models.webhook import Outcome
 from dashboard.settings import Settings
@@ -23,9 +23,9 @@ Ask = Callable[[str], tuple[int, str]]
 def ask(settings: Settings) -> Iterator[Ask]:
     """Ask an installation that has one dead webhook and one connection."""
     with_token = settings.model_copy(update={"metrics_token": SecretStr(TOKEN)})
-    services = build_services(with_token, listens_on=HTTPS)
-    with services.database.writing() as session:
-        app = a_zoom_app(services.vault)
+    runtime = build_runtime(with_token, listens_on=HTTPS)
+    with runtime.database.writing() as session:
+        app = a_zoom_app(runtime.vault)
         session.add(app)
         session.flush()
         session.add(a_webhook(app, outcome=Outcome.DEAD))
@@ -39,14 +39,14 @@ def ask(settings: Settings) -> Iterator[Ask]:
                 probe_at=NOON,
             )
             session.add(hold)
-    client = create_app(services).test_client()
+    client = create_app(runtime).test_client()
 
     def asked(authorization: str) -> tuple[int, str]:
         answer = client.get("/metrics", headers={"Authorization": authorization})
         return answer.status_code, answer.text
 
     yield asked
-    services.close()
+    runtime.close()
 
 
 def test_without_a_token_in_the_settings_there_is_no_such_address(

@@ -7,7 +7,7 @@ from dashboard.models.connection import TokenState
 from dashboard.models.staff import Role
 from dashboard.models.webhook import Outcome
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.conftest import SignIn
 from tests.makers import a_connection, a_webhook, a_workspace, saved_app
 
@@ -38,10 +38,10 @@ def test_support_is_told_without_a_link_it_may_not_follow(as_role: SignIn) -> No
 
 @pytest.mark.parametrize("role", Role)
 def test_each_trouble_has_its_action(
-    as_role: SignIn, services: Services, role: Role
+    as_role: SignIn, runtime: Runtime, role: Role
 ) -> None:
-    with services.database.writing() as session:
-        app = session.get_one(ZoomApp, saved_app(session, services.vault))
+    with runtime.database.writing() as session:
+        app = session.get_one(ZoomApp, saved_app(session, runtime.vault))
         session.add(a_webhook(app, outcome=Outcome.DEAD))
         session.add(a_connection(app, token_state=TokenState.RECONNECT_NEEDED))
 
@@ -55,10 +55,10 @@ def test_each_trouble_has_its_action(
 
 
 def test_support_sees_a_refused_key_but_no_way_to_workspaces(
-    as_role: SignIn, services: Services
+    as_role: SignIn, runtime: Runtime
 ) -> None:
-    with services.database.writing() as session:
-        session.add(a_workspace(services.vault, verdict="wrong"))
+    with runtime.database.writing() as session:
+        session.add(a_workspace(runtime.vault, verdict="wrong"))
 
     page = overview(as_role, Role.SUPPORT)
 
@@ -66,9 +66,9 @@ def test_support_sees_a_refused_key_but_no_way_to_workspaces(
     assert not any("workspaces" in link for link in links(page))
 
 
-def test_the_overview_renews_itself(as_role: SignIn, services: Services) -> None:
-    with services.database.writing() as session:
-        app_id = saved_app(session, services.vault, name="Scribe")
+def test_the_overview_renews_itself(as_role: SignIn, runtime: Runtime) -> None:
+    with runtime.database.writing() as session:
+        app_id = saved_app(session, runtime.vault, name="Scribe")
 
     fragment = overview(as_role, is_fragment=True)
 

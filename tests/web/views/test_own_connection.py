@@ -9,7 +9,7 @@ from dashboard.models.audit import AuditEntry
 from dashboard.models.connection import Connection, TokenState
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.fixtures.connect_pages import connect, heading, press
 from tests.makers import FakeClock
@@ -18,8 +18,8 @@ CREDENTIALS = "/api/v2/zoom-oauth-credentials/"
 
 
 @pytest.fixture
-def stage(services: Services, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(services, sandbox)
+def stage(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
+    return a_connect_stage(runtime, sandbox)
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def mine(stage: ConnectStage) -> str:
 
 
 def ways_out(stage: ConnectStage) -> str:
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         [row] = session.exec(select(Connection)).all()
     return f"{mine(stage)}/{row.id}/disconnect"
 
@@ -95,7 +95,7 @@ def test_a_user_disconnects_here_and_in_recall(
     assert heading(after) == "No connection here"
     assert "it has ended" in after.text
     assert stage.credentials() == []
-    with stage.services.database.reading() as session:
+    with stage.runtime.database.reading() as session:
         acts = [(one.actor, one.act) for one in session.exec(select(AuditEntry)).all()]
     assert ("user", "connection.deleted") in acts
 
@@ -147,7 +147,7 @@ def test_each_state_is_said_in_plain_words(
     words: str,
 ) -> None:
     connect(user, stage)
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         [row] = session.exec(select(Connection)).all()
         if values.pop("is_removed", False):
             row.deauthorized_at = clock.now()

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from dashboard.models.staff import Role
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.conftest import SignIn
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 
@@ -21,8 +21,8 @@ TYPED = {
 
 
 @pytest.fixture
-def stage(services: Services, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(services, sandbox)
+def stage(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
+    return a_connect_stage(runtime, sandbox)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from dashboard.models.staff import Role
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.recall_apps import creation
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.conftest import SignIn
 from tests.fixtures.public_url import reachable
 from tests.makers import API_KEY, a_workspace, a_zoom_app
@@ -20,25 +20,25 @@ RECALLS = "Recall answered our signed challenge rightly."
 
 
 @pytest.fixture
-def services(services: Services) -> Iterator[Services]:
+def runtime(runtime: Runtime) -> Iterator[Runtime]:
     """Give them with a public URL that answers."""
-    with reachable(services) as public:
+    with reachable(runtime) as public:
         yield public
 
 
 @pytest.fixture
-def app_id(services: Services, sandbox: RunningSandbox) -> UUID:
+def app_id(runtime: Runtime, sandbox: RunningSandbox) -> UUID:
     sandbox.recall_world.add_workspace("us-east-1", API_KEY.get_secret_value())
-    zoom_app, workspace = a_zoom_app(services.vault), a_workspace(services.vault)
-    with services.database.writing() as session:
+    zoom_app, workspace = a_zoom_app(runtime.vault), a_workspace(runtime.vault)
+    with runtime.database.writing() as session:
         session.add(zoom_app)
         session.add(workspace)
-    creation.create_in_recall(services, zoom_app.id, workspace.id)
+    creation.create_in_recall(runtime, zoom_app.id, workspace.id)
     return zoom_app.id
 
 
-def change(services: Services, app_id: UUID, **values: object) -> None:
-    with services.database.writing() as session:
+def change(runtime: Runtime, app_id: UUID, **values: object) -> None:
+    with runtime.database.writing() as session:
         app = session.get_one(ZoomApp, app_id)
         for name, value in values.items():
             setattr(app, name, value)
@@ -74,9 +74,9 @@ def test_what_is_wrong_with_one_is_said_beside_the_other(
 
 
 def test_with_routing_direct_recall_alone_is_asked(
-    as_role: SignIn, services: Services, app_id: UUID
+    as_role: SignIn, runtime: Runtime, app_id: UUID
 ) -> None:
-    change(services, app_id, routing=Routing.DIRECT)
+    change(runtime, app_id, routing=Routing.DIRECT)
 
     page = press(as_role, app_id)
 
@@ -85,9 +85,9 @@ def test_with_routing_direct_recall_alone_is_asked(
 
 
 def test_before_recall_has_the_app_our_own_address_alone_is_asked(
-    as_role: SignIn, services: Services, app_id: UUID
+    as_role: SignIn, runtime: Runtime, app_id: UUID
 ) -> None:
-    change(services, app_id, recall_app_id=None)
+    change(runtime, app_id, recall_app_id=None)
 
     page = press(as_role, app_id)
 
@@ -96,8 +96,8 @@ def test_before_recall_has_the_app_our_own_address_alone_is_asked(
 
 
 def test_when_there_is_nothing_to_ask_that_is_said(
-    as_role: SignIn, services: Services, app_id: UUID
+    as_role: SignIn, runtime: Runtime, app_id: UUID
 ) -> None:
-    change(services, app_id, recall_app_id=None, routing=Routing.DIRECT)
+    change(runtime, app_id, recall_app_id=None, routing=Routing.DIRECT)
 
     assert "not in Recall yet" in press(as_role, app_id).text

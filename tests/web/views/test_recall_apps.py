@@ -97,7 +97,7 @@ def test_a_list_that_cannot_be_had_is_said_on_a_page_that_works(
 
 def gone_app(stage: AdoptingStage, routing: Routing = Routing.RELAY) -> ZoomApp:
     app = stage.here(recall_app_id=uuid4(), recall_created_at=NOON, routing=routing)
-    with stage.services.database.writing() as session:
+    with stage.runtime.database.writing() as session:
         evidence.record(
             session,
             zoom_app_id=app.id,

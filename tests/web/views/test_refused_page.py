@@ -9,7 +9,7 @@ from werkzeug.test import Client
 
 from dashboard.models.staff import Role
 from dashboard.services.paging.keyset import Place
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.webhook_log import refused
 from tests.conftest import HTTPS, SignIn
 from tests.fixtures.hooks import Door
@@ -18,16 +18,16 @@ from tests.makers import saved_app
 
 
 @pytest.fixture
-def stage(app: Flask, services: Services) -> Stage:
-    with services.database.writing() as session:
-        app_id = saved_app(session, services.vault)
-    clock: Any = services.clock
+def stage(app: Flask, runtime: Runtime) -> Stage:
+    with runtime.database.writing() as session:
+        app_id = saved_app(session, runtime.vault)
+    clock: Any = runtime.clock
     door = Door(
         client=Client(app),
-        database=services.database,
-        vault=services.vault,
+        database=runtime.database,
+        vault=runtime.vault,
         clock=clock,
-        intake=services.intake,
+        intake=runtime.intake,
         app_id=app_id,
     )
     return a_stage(door)

@@ -8,7 +8,7 @@ from dashboard.models.audit import AuditEntry
 from dashboard.models.resend import RedeliveryOutcome, ResendState
 from dashboard.models.staff import Role
 from dashboard.services.resends import collecting
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.conftest import SignIn
 from tests.fixtures.resend_pages import (
     DEAD,
@@ -29,14 +29,14 @@ __all__ = ["dead", "zoom_app"]
 
 @pytest.mark.usefixtures("dead")
 def test_its_page_tells_how_far_it_is_and_asks_for_itself(
-    as_role: SignIn, services: Services, clock: FakeClock
+    as_role: SignIn, runtime: Runtime, clock: FakeClock
 ) -> None:
     browser = as_role(Role.ADMIN)
     url = f"/webhooks/resends/{(resend_id := begin(browser))}"
     before = soup(browser, url).select_one("#resend")
-    collecting.tend(services)
-    end(services, 700, RedeliveryOutcome.DELIVERED)
-    end(services, 30, RedeliveryOutcome.DEAD)
+    collecting.tend(runtime)
+    end(runtime, 700, RedeliveryOutcome.DELIVERED)
+    end(runtime, 30, RedeliveryOutcome.DEAD)
     clock.advance(seconds=10)
 
     fragment = soup(browser, url, headers=FRAGMENT)
@@ -55,12 +55,12 @@ def test_its_page_tells_how_far_it_is_and_asks_for_itself(
 
 
 def test_what_died_is_listed_by_key_with_its_reason(
-    as_role: SignIn, services: Services, dead: list[int]
+    as_role: SignIn, runtime: Runtime, dead: list[int]
 ) -> None:
     browser = as_role(Role.SUPPORT)
     resend_id = begin(as_role(Role.ADMIN))
-    collecting.tend(services)
-    end(services, 30, RedeliveryOutcome.DEAD)
+    collecting.tend(runtime)
+    end(runtime, 30, RedeliveryOutcome.DEAD)
 
     first = soup(browser, f"/webhooks/resends/{resend_id}")
     older = first.select_one("a[rel=next]")
@@ -75,12 +75,12 @@ def test_what_died_is_listed_by_key_with_its_reason(
 
 @pytest.mark.usefixtures("dead")
 def test_cancelling_tells_what_was_sent_and_is_audited(
-    as_role: SignIn, services: Services
+    as_role: SignIn, runtime: Runtime
 ) -> None:
     browser = as_role(Role.ADMIN)
     resend_id = begin(browser)
-    collecting.tend(services)
-    end(services, 700, RedeliveryOutcome.DELIVERED)
+    collecting.tend(runtime)
+    end(runtime, 700, RedeliveryOutcome.DELIVERED)
     page = soup(browser, f"/webhooks/resends/{resend_id}")
     action, values = form_of(page)
 
@@ -94,21 +94,21 @@ def test_cancelling_tells_what_was_sent_and_is_audited(
     ended = BeautifulSoup(again.text, "html5lib")
     assert ended.select("main form") == []
     assert ended.select("[data-live]") == []
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         acts = session.exec(select(AuditEntry.act)).all()
     assert acts.count("resend.cancelled") == 1
 
 
 @pytest.mark.usefixtures("dead")
 def test_the_history_lists_each_with_what_came_of_it(
-    as_role: SignIn, services: Services
+    as_role: SignIn, runtime: Runtime
 ) -> None:
     browser = as_role(Role.SUPPORT)
     empty = text(soup(browser, "/webhooks/resends"))
     resend_id = begin(as_role(Role.ADMIN))
-    collecting.tend(services)
-    end(services, 1200, RedeliveryOutcome.DELIVERED)
-    collecting.tend(services)
+    collecting.tend(runtime)
+    end(runtime, 1200, RedeliveryOutcome.DELIVERED)
+    collecting.tend(runtime)
 
     page = soup(browser, "/webhooks/resends")
 
@@ -122,10 +122,10 @@ def test_the_history_lists_each_with_what_came_of_it(
 
 @pytest.mark.usefixtures("dead")
 def test_support_watches_and_is_offered_nothing(
-    as_role: SignIn, services: Services
+    as_role: SignIn, runtime: Runtime
 ) -> None:
     resend_id = begin(as_role(Role.ADMIN))
-    collecting.tend(services)
+    collecting.tend(runtime)
     support = as_role(Role.SUPPORT)
 
     page = soup(support, f"/webhooks/resends/{resend_id}")
@@ -139,7 +139,7 @@ def test_support_watches_and_is_offered_nothing(
     assert page.select("main form, main button") == []
     assert "Resend these" not in text(log)
     assert [answer.status_code for answer in refused] == [403, 403, 403]
-    assert [each.state for each in resends_of(services)] == [ResendState.SENDING]
+    assert [each.state for each in resends_of(runtime)] == [ResendState.SENDING]
 
 
 @pytest.mark.parametrize("role", Role)

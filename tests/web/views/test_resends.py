@@ -10,7 +10,7 @@ from dashboard.models.audit import AuditEntry
 from dashboard.models.ids import new_id
 from dashboard.models.staff import Role
 from dashboard.services.resends import collecting
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.conftest import SignIn
 from tests.fixtures.resend_pages import (
     DEAD,
@@ -40,7 +40,7 @@ def test_the_log_leads_to_a_resend_with_its_filter(as_role: SignIn) -> None:
 
 @pytest.mark.usefixtures("dead")
 def test_a_preview_says_how_many_how_old_and_that_recall_may_refuse(
-    as_role: SignIn, services: Services
+    as_role: SignIn, runtime: Runtime
 ) -> None:
     page = soup(as_role(Role.ADMIN), DEAD)
 
@@ -51,7 +51,7 @@ def test_a_preview_says_how_many_how_old_and_that_recall_may_refuse(
     assert "Recall may refuse them: their timestamps are 37 min to 20 h old" in shown
     assert "nothing is signed anew" in shown
     assert "Outcome dead" in shown
-    assert resends_of(services) == []
+    assert resends_of(runtime) == []
 
 
 @pytest.mark.usefixtures("dead")
@@ -84,7 +84,7 @@ def test_nothing_to_send_has_no_button(as_role: SignIn) -> None:
 )
 @pytest.mark.usefixtures("dead")
 def test_a_filter_with_an_error_sends_nothing_rather_than_more(
-    as_role: SignIn, services: Services, query: str, said: str
+    as_role: SignIn, runtime: Runtime, query: str, said: str
 ) -> None:
     browser = as_role(Role.ADMIN)
 
@@ -97,29 +97,29 @@ def test_a_filter_with_an_error_sends_nothing_rather_than_more(
     page = BeautifulSoup(posted.text, "html5lib")
     assert said in text(page)
     assert page.select("main form[method=post]") == []
-    assert resends_of(services) == []
+    assert resends_of(runtime) == []
 
 
 @pytest.mark.usefixtures("dead")
 def test_beginning_it_twice_begins_it_once_and_is_audited_once(
-    as_role: SignIn, services: Services
+    as_role: SignIn, runtime: Runtime
 ) -> None:
     browser = as_role(Role.ADMIN)
     action, values = form_of(soup(browser, DEAD))
 
     first = browser.post(action, data=values)
-    collecting.tend(services)
+    collecting.tend(runtime)
     second = browser.post(action, data=values)
 
     assert first.headers["Location"] == second.headers["Location"]
-    [resend] = resends_of(services)
+    [resend] = resends_of(runtime)
     assert (resend.asked_by, resend.query, resend.expected, resend.total) == (
         "admin@example.com",
         "outcome=dead",
         1200,
         1200,
     )
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         [entry] = session.exec(
             select(AuditEntry).where(col(AuditEntry.act) == "resend.begun")
         )
@@ -129,7 +129,7 @@ def test_beginning_it_twice_begins_it_once_and_is_audited_once(
 @pytest.mark.parametrize("sent", ["none", "nonsense", "old"])
 @pytest.mark.usefixtures("dead")
 def test_a_form_without_a_fresh_preview_begins_nothing(
-    as_role: SignIn, services: Services, sent: str
+    as_role: SignIn, runtime: Runtime, sent: str
 ) -> None:
     old = str(new_id(NOON - timedelta(hours=2)))
     data = {"none": {}, "nonsense": {"resend": "x"}, "old": {"resend": old}}[sent]
@@ -140,4 +140,4 @@ def test_a_form_without_a_fresh_preview_begins_nothing(
     page = BeautifulSoup(answer.text, "html5lib")
     assert "too old, so nothing was begun" in text(page)
     assert form_of(page)[0] == "/webhooks/resends?outcome=dead"
-    assert resends_of(services) == []
+    assert resends_of(runtime) == []

@@ -195,7 +195,7 @@ def test_support_reads_the_card_and_gets_no_button(
 
 def test_a_half_that_failed_needs_attention(admin: FlaskClient, stage: Stage) -> None:
     def items() -> list[str]:
-        with stage.services.database.reading() as session:
+        with stage.runtime.database.reading() as session:
             now = stage.clock.now()
             apps = overview.list_apps(session, now=now)
             found = attention.items(

@@ -7,7 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from dashboard.models.staff import Role
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.staff import accounts
 from dashboard.web.access import local_path
 from tests.conftest import HTTPS, PASSWORD, SignIn
@@ -118,11 +118,11 @@ def test_signing_out_is_a_post(as_role: SignIn) -> None:
 
 
 def test_a_new_password_ends_a_session_that_is_open(
-    as_role: SignIn, services: Services
+    as_role: SignIn, runtime: Runtime
 ) -> None:
     admin = as_role(Role.ADMIN)
 
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         person = accounts.find_by_email(session, "admin@example.com")
         assert person is not None
         accounts.set_password(session, person, PASSWORD)
@@ -163,11 +163,11 @@ def test_a_form_without_its_token_is_refused_and_under_htmx_too(app: Flask) -> N
 
 
 def test_a_button_without_its_token_does_nothing(
-    app: Flask, as_role: SignIn, services: Services
+    app: Flask, as_role: SignIn, runtime: Runtime
 ) -> None:
     admin = as_role(Role.ADMIN)
     app.config["WTF_CSRF_ENABLED"] = True
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         person = accounts.find_by_email(session, "admin@example.com")
         assert person is not None
 

@@ -4,15 +4,15 @@ import pytest
 from bs4 import BeautifulSoup
 
 from dashboard.models.staff import Role
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.staff import accounts
 from tests.conftest import PASSWORD, SignIn
 
 NEW = {"email": "ben@example.com", "role": "support", "password": "a long password"}
 
 
-def person_id(services: Services, email: str) -> str:
-    with services.database.reading() as session:
+def person_id(runtime: Runtime, email: str) -> str:
+    with runtime.database.reading() as session:
         person = accounts.find_by_email(session, email)
         assert person is not None
         return str(person.id)
@@ -52,9 +52,9 @@ def test_bad_input_comes_back_with_a_sentence_and_what_was_typed(
     assert NEW["password"] not in answer.text
 
 
-def test_the_last_admin_cannot_be_stopped(as_role: SignIn, services: Services) -> None:
+def test_the_last_admin_cannot_be_stopped(as_role: SignIn, runtime: Runtime) -> None:
     admin = as_role(Role.ADMIN)
-    mine = person_id(services, "admin@example.com")
+    mine = person_id(runtime, "admin@example.com")
 
     answer = admin.post(f"/staff/{mine}/disable")
 
@@ -64,10 +64,10 @@ def test_the_last_admin_cannot_be_stopped(as_role: SignIn, services: Services) -
 
 
 def test_a_person_who_is_stopped_is_signed_out_at_once(
-    as_role: SignIn, services: Services
+    as_role: SignIn, runtime: Runtime
 ) -> None:
     admin, support = as_role(Role.ADMIN), as_role(Role.SUPPORT)
-    theirs = person_id(services, "support@example.com")
+    theirs = person_id(runtime, "support@example.com")
 
     admin.post(f"/staff/{theirs}/disable")
 
@@ -75,10 +75,10 @@ def test_a_person_who_is_stopped_is_signed_out_at_once(
 
 
 def test_a_new_role_holds_from_the_next_sign_in(
-    as_role: SignIn, services: Services
+    as_role: SignIn, runtime: Runtime
 ) -> None:
     admin, support = as_role(Role.ADMIN), as_role(Role.SUPPORT)
-    theirs = person_id(services, "support@example.com")
+    theirs = person_id(runtime, "support@example.com")
 
     admin.post(f"/staff/{theirs}/role", data={"role": "admin"})
 

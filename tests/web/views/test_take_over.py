@@ -11,7 +11,7 @@ from dashboard.models.watch import Milestone
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.fixtures.adoption import CLIENT_ID, LIST, AdoptingStage
 from tests.fixtures.adoption_pages import admin, list_url, page_of, stage, url, words
 from tests.fixtures.connect import a_connect_stage
@@ -136,11 +136,11 @@ def test_recall_failing_half_way_is_said_on_its_page(
 
 
 def test_who_had_connected_comes_along(
-    admin: FlaskClient, services: Services, sandbox: RunningSandbox
+    admin: FlaskClient, runtime: Runtime, sandbox: RunningSandbox
 ) -> None:
-    connected = a_connect_stage(services, sandbox)
+    connected = a_connect_stage(runtime, sandbox)
     connected.connect()
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         for model in (ConnectAttempt, Connection, Milestone, ZoomApp):
             for row in session.exec(select(model)):
                 session.delete(row)
@@ -156,11 +156,11 @@ def test_who_had_connected_comes_along(
 
 
 def test_users_are_brought_in_by_hand_too(
-    admin: FlaskClient, services: Services, sandbox: RunningSandbox
+    admin: FlaskClient, runtime: Runtime, sandbox: RunningSandbox
 ) -> None:
-    connected = a_connect_stage(services, sandbox)
+    connected = a_connect_stage(runtime, sandbox)
     row = connected.connect()
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         session.delete(session.get_one(Connection, row.id))
     listed = admin.get(f"/workspaces/{connected.app.workspace_id}/recall-apps")
     form = page_of(listed).select_one("form[action$='/bring-in']")

@@ -15,26 +15,26 @@ from dashboard.models.connection import Connection
 from dashboard.models.staff import Role
 from dashboard.models.webhook import Outcome
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.conftest import SignIn
 from tests.makers import NOON, a_connection, a_webhook, saved_app
 
 
 @pytest.fixture
-def zoom_app(services: Services) -> ZoomApp:
-    with services.database.writing() as session:
-        return session.get_one(ZoomApp, saved_app(session, services.vault))
+def zoom_app(runtime: Runtime) -> ZoomApp:
+    with runtime.database.writing() as session:
+        return session.get_one(ZoomApp, saved_app(session, runtime.vault))
 
 
 @pytest.fixture
-def ana(services: Services, zoom_app: ZoomApp) -> Connection:
+def ana(runtime: Runtime, zoom_app: ZoomApp) -> Connection:
     person = a_connection(zoom_app, zoom_user_id="ana", display_name="Ana Nowak")
-    store(services, person)
+    store(runtime, person)
     return person
 
 
-def store(services: Services, *rows: Any) -> None:
-    with services.database.writing() as session:
+def store(runtime: Runtime, *rows: Any) -> None:
+    with runtime.database.writing() as session:
         for row in rows:
             session.add(row)
             session.flush()
@@ -51,10 +51,10 @@ def row_ids(page: BeautifulSoup) -> list[str]:
 
 
 def test_a_connection_leads_to_its_webhooks(
-    as_role: SignIn, services: Services, zoom_app: ZoomApp, ana: Connection
+    as_role: SignIn, runtime: Runtime, zoom_app: ZoomApp, ana: Connection
 ) -> None:
     mine = a_webhook(zoom_app, zoom_user_id="ana")
-    store(services, mine, a_webhook(zoom_app))
+    store(runtime, mine, a_webhook(zoom_app))
     browser = as_role(Role.SUPPORT)
 
     connection = soup(browser, f"/connections/{ana.id}")
@@ -69,10 +69,10 @@ def test_a_connection_leads_to_its_webhooks(
 
 
 def test_the_connection_stays_in_every_link_and_in_the_form(
-    as_role: SignIn, services: Services, zoom_app: ZoomApp, ana: Connection
+    as_role: SignIn, runtime: Runtime, zoom_app: ZoomApp, ana: Connection
 ) -> None:
     store(
-        services,
+        runtime,
         *(
             a_webhook(
                 zoom_app, zoom_user_id="ana", received_at=NOON - timedelta(seconds=each)
@@ -104,9 +104,9 @@ def test_the_connection_stays_in_every_link_and_in_the_form(
 
 
 def test_a_connection_that_is_gone_is_said_so(
-    as_role: SignIn, services: Services, zoom_app: ZoomApp
+    as_role: SignIn, runtime: Runtime, zoom_app: ZoomApp
 ) -> None:
-    store(services, a_webhook(zoom_app))
+    store(runtime, a_webhook(zoom_app))
 
     page = soup(as_role(Role.SUPPORT), f"/webhooks/?connection={uuid4()}")
 
@@ -131,10 +131,10 @@ def test_what_was_typed_wrongly_is_kept(as_role: SignIn) -> None:
 
 @pytest.mark.parametrize("query", ["since=0001-01-01T00:00", "until=9999-01-01T00:00"])
 def test_a_far_year_lists_all(
-    as_role: SignIn, services: Services, zoom_app: ZoomApp, query: str
+    as_role: SignIn, runtime: Runtime, zoom_app: ZoomApp, query: str
 ) -> None:
     row = a_webhook(zoom_app)
-    store(services, row)
+    store(runtime, row)
 
     assert row_ids(soup(as_role(Role.SUPPORT), f"/webhooks/?{query}")) == [
         f"webhook-{row.id}"
@@ -142,12 +142,12 @@ def test_a_far_year_lists_all(
 
 
 def test_a_filtered_list_is_a_file_at_the_same_address(
-    as_role: SignIn, services: Services, zoom_app: ZoomApp
+    as_role: SignIn, runtime: Runtime, zoom_app: ZoomApp
 ) -> None:
     dead = a_webhook(
         zoom_app, outcome=Outcome.DEAD, outcome_reason="=HYPERLINK(1)", event_ts=None
     )
-    store(services, dead, a_webhook(zoom_app))
+    store(runtime, dead, a_webhook(zoom_app))
     browser = as_role(Role.SUPPORT)
     links = soup(browser, "/webhooks/?outcome=dead").select("main a[href*=format]")
     csv_url, json_url = (str(link["href"]) for link in links)

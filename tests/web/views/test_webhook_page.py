@@ -13,7 +13,7 @@ from dashboard.models.ids import new_id
 from dashboard.models.staff import Role
 from dashboard.models.webhook import Attempt, Outcome, Webhook
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.webhook_log.traces import resends_of
 from tests.conftest import SignIn
 from tests.makers import NOON, a_body, a_connection, a_webhook, saved_app
@@ -27,22 +27,22 @@ FRAGMENT = {"HX-Request": "true"}
 
 
 @pytest.fixture
-def zoom_app(services: Services) -> ZoomApp:
-    with services.database.writing() as session:
-        return session.get_one(ZoomApp, saved_app(session, services.vault))
+def zoom_app(runtime: Runtime) -> ZoomApp:
+    with runtime.database.writing() as session:
+        return session.get_one(ZoomApp, saved_app(session, runtime.vault))
 
 
-def store(services: Services, *rows: Any) -> None:
-    with services.database.writing() as session:
+def store(runtime: Runtime, *rows: Any) -> None:
+    with runtime.database.writing() as session:
         for row in rows:
             session.add(row)
             session.flush()
 
 
 @pytest.fixture
-def webhook(services: Services, zoom_app: ZoomApp) -> Webhook:
+def webhook(runtime: Runtime, zoom_app: ZoomApp) -> Webhook:
     row = a_webhook(zoom_app, outcome=Outcome.DEAD, outcome_reason="Refused with 400.")
-    store(services, row, a_body(services.vault, row, body=BODY))
+    store(runtime, row, a_body(runtime.vault, row, body=BODY))
     return row
 
 
@@ -64,14 +64,14 @@ def test_a_body_is_shown_redacted(
 
 
 def test_an_admin_may_reveal_and_it_is_audited(
-    as_role: SignIn, services: Services, webhook: Webhook
+    as_role: SignIn, runtime: Runtime, webhook: Webhook
 ) -> None:
     answer = as_role(Role.ADMIN).post(f"/webhooks/{webhook.id}/reveal")
 
     assert answer.status_code == 200
     assert "hush-password" in answer.text
     assert answer.headers["Cache-Control"] == "no-store"
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         entry = session.exec(
             select(AuditEntry).where(col(AuditEntry.act) == "webhook.revealed")
         ).one()
@@ -83,7 +83,7 @@ def test_an_admin_may_reveal_and_it_is_audited(
 
 @pytest.mark.parametrize("act", ["reveal", "resend"])
 def test_support_may_neither_reveal_nor_resend(
-    as_role: SignIn, services: Services, webhook: Webhook, act: str
+    as_role: SignIn, runtime: Runtime, webhook: Webhook, act: str
 ) -> None:
     browser = as_role(Role.SUPPORT)
 
@@ -93,12 +93,12 @@ def test_support_may_neither_reveal_nor_resend(
     assert answer.status_code == 403
     assert "hush" not in answer.text
     assert page.select(f"form[action$={act}]") == []
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         assert session.get_one(Webhook, webhook.id).outcome is Outcome.DEAD
 
 
 def test_an_admin_resends_once_by_two_clicks_and_it_is_audited(
-    as_role: SignIn, services: Services, webhook: Webhook
+    as_role: SignIn, runtime: Runtime, webhook: Webhook
 ) -> None:
     browser = as_role(Role.ADMIN)
     form = soup(browser, f"/webhooks/{webhook.id}").select_one("#resend form")
@@ -108,7 +108,7 @@ def test_an_admin_resends_once_by_two_clicks_and_it_is_audited(
     answers = [browser.post(str(form["action"]), data=sent) for _ in range(2)]
 
     assert [answer.status_code for answer in answers] == [303, 303]
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         assert session.get_one(Webhook, webhook.id) == webhook
         assert len(resends_of(session, webhook.id)) == 1
         entries = session.exec(
@@ -118,14 +118,14 @@ def test_an_admin_resends_once_by_two_clicks_and_it_is_audited(
 
 
 def test_resending_says_how_old_the_timestamp_is(
-    as_role: SignIn, services: Services, zoom_app: ZoomApp
+    as_role: SignIn, runtime: Runtime, zoom_app: ZoomApp
 ) -> None:
     row = a_webhook(
         zoom_app,
         received_at=NOON - timedelta(minutes=37),
         outcome=Outcome.DELIVERED,
     )
-    store(services, row, a_body(services.vault, row))
+    store(runtime, row, a_body(runtime.vault, row))
 
     page = soup(as_role(Role.ADMIN), f"/webhooks/{row.id}")
 
@@ -133,10 +133,10 @@ def test_resending_says_how_old_the_timestamp_is(
 
 
 def test_what_waits_already_cannot_be_resent(
-    as_role: SignIn, services: Services, zoom_app: ZoomApp
+    as_role: SignIn, runtime: Runtime, zoom_app: ZoomApp
 ) -> None:
     row = a_webhook(zoom_app)
-    store(services, row, a_body(services.vault, row))
+    store(runtime, row, a_body(runtime.vault, row))
     browser = as_role(Role.ADMIN)
 
     page = soup(browser, f"/webhooks/{row.id}")
@@ -146,7 +146,7 @@ def test_what_waits_already_cannot_be_resent(
 
 
 def test_the_trace_is_live_and_tells_of_each_attempt(
-    as_role: SignIn, services: Services, webhook: Webhook
+    as_role: SignIn, runtime: Runtime, webhook: Webhook
 ) -> None:
     browser = as_role(Role.SUPPORT)
     region = soup(browser, f"/webhooks/{webhook.id}").select_one("#webhook-trace")
@@ -162,7 +162,7 @@ def test_the_trace_is_live_and_tells_of_each_attempt(
         verdict="Refused; not tried again.",
         sent_sha256="0" * 64,
     )
-    store(services, attempt)
+    store(runtime, attempt)
 
     fragment = soup(browser, str(region["hx-get"]), **FRAGMENT)
     assert region["data-live"] == f"webhook-{webhook.id}"
@@ -171,11 +171,11 @@ def test_the_trace_is_live_and_tells_of_each_attempt(
 
 
 def test_a_webhook_leads_to_its_person_and_meeting(
-    as_role: SignIn, services: Services, zoom_app: ZoomApp
+    as_role: SignIn, runtime: Runtime, zoom_app: ZoomApp
 ) -> None:
     row = a_webhook(zoom_app, zoom_user_id="ana")
     person = a_connection(zoom_app, zoom_user_id="ana")
-    store(services, row, a_body(services.vault, row), person)
+    store(runtime, row, a_body(runtime.vault, row), person)
 
     page = soup(as_role(Role.SUPPORT), f"/webhooks/{row.id}")
 

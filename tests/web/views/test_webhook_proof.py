@@ -14,7 +14,7 @@ from dashboard.models.ids import new_id
 from dashboard.models.staff import Role
 from dashboard.models.webhook import Attempt, Webhook
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.conftest import SignIn
 from tests.makers import NOON, SECRET_TOKEN, a_body, a_webhook, saved_app
 
@@ -35,13 +35,13 @@ FRAGMENT = {"HX-Request": "true"}
 
 
 @pytest.fixture
-def webhook(services: Services) -> Webhook:
-    with services.database.writing() as session:
-        app = session.get_one(ZoomApp, saved_app(session, services.vault))
-    return stored(services, app, BODY)
+def webhook(runtime: Runtime) -> Webhook:
+    with runtime.database.writing() as session:
+        app = session.get_one(ZoomApp, saved_app(session, runtime.vault))
+    return stored(runtime, app, BODY)
 
 
-def stored(services: Services, app: ZoomApp, body: bytes) -> Webhook:
+def stored(runtime: Runtime, app: ZoomApp, body: bytes) -> Webhook:
     digest = sha256(body).hexdigest()
     row = a_webhook(app, body_bytes=len(body), body_sha256=digest)
     headers = json.dumps(HEADERS).encode()
@@ -56,13 +56,13 @@ def stored(services: Services, app: ZoomApp, body: bytes) -> Webhook:
         headers_passed="content-type x-zm-request-timestamp x-zm-signature",
         worker="web-1:77",
     )
-    store(services, row, a_body(services.vault, row, body=body, headers=headers))
-    store(services, attempt)
+    store(runtime, row, a_body(runtime.vault, row, body=body, headers=headers))
+    store(runtime, attempt)
     return row
 
 
-def store(services: Services, *rows: Any) -> None:
-    with services.database.writing() as session:
+def store(runtime: Runtime, *rows: Any) -> None:
+    with runtime.database.writing() as session:
         for row in rows:
             session.add(row)
             session.flush()
@@ -120,7 +120,7 @@ def test_what_was_sent_is_live(as_role: SignIn, webhook: Webhook) -> None:
 
 
 def test_a_held_webhook_says_why(
-    as_role: SignIn, services: Services, webhook: Webhook
+    as_role: SignIn, runtime: Runtime, webhook: Webhook
 ) -> None:
     hold = Hold(
         id=webhook.zoom_app_id,
@@ -130,7 +130,7 @@ def test_a_held_webhook_says_why(
         since=NOON,
         probe_at=NOON,
     )
-    store(services, hold)
+    store(runtime, hold)
 
     shown = part(as_role(Role.SUPPORT), f"/webhooks/{webhook.id}", "#webhook-trace")
 
@@ -161,11 +161,11 @@ def test_a_revealed_body_is_shown_raw_in_hex_and_as_curl(
 
 @pytest.mark.parametrize("body", [b"\xff\x00", b"@/etc/hostname"], ids=["binary", "at"])
 def test_a_body_the_shell_would_spoil_goes_as_base64(
-    as_role: SignIn, services: Services, webhook: Webhook, body: bytes
+    as_role: SignIn, runtime: Runtime, webhook: Webhook, body: bytes
 ) -> None:
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         app = session.get_one(ZoomApp, webhook.zoom_app_id)
-    row = stored(services, app, body)
+    row = stored(runtime, app, body)
 
     answer = as_role(Role.ADMIN).post(f"/webhooks/{row.id}/reveal")
 

@@ -12,7 +12,7 @@ from dashboard.models.ids import new_id
 from dashboard.models.staff import Role
 from dashboard.models.webhook import Outcome, Refusal
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.conftest import SignIn
 from tests.makers import NOON, a_webhook, saved_app
 
@@ -20,13 +20,13 @@ FRAGMENT = {"HX-Request": "true"}
 
 
 @pytest.fixture
-def zoom_app(services: Services) -> ZoomApp:
-    with services.database.writing() as session:
-        return session.get_one(ZoomApp, saved_app(session, services.vault))
+def zoom_app(runtime: Runtime) -> ZoomApp:
+    with runtime.database.writing() as session:
+        return session.get_one(ZoomApp, saved_app(session, runtime.vault))
 
 
-def store(services: Services, *rows: Any) -> None:
-    with services.database.writing() as session:
+def store(runtime: Runtime, *rows: Any) -> None:
+    with runtime.database.writing() as session:
         for row in rows:
             session.add(row)
             session.flush()
@@ -49,10 +49,10 @@ def test_an_empty_log_says_what_to_do_first(as_role: SignIn) -> None:
 
 
 def test_a_dead_one_that_a_resend_brought_to_recall_says_so(
-    services: Services, zoom_app: ZoomApp, as_role: SignIn
+    runtime: Runtime, zoom_app: ZoomApp, as_role: SignIn
 ) -> None:
     later = NOON + timedelta(hours=2)
-    store(services, a_webhook(zoom_app, outcome=Outcome.DEAD, delivered_at=later))
+    store(runtime, a_webhook(zoom_app, outcome=Outcome.DEAD, delivered_at=later))
 
     row = soup(as_role(Role.SUPPORT), "/webhooks/").select_one("#webhooks-rows tr")
 
@@ -61,13 +61,13 @@ def test_a_dead_one_that_a_resend_brought_to_recall_says_so(
 
 
 def test_filters_are_kept_while_turning_pages(
-    as_role: SignIn, services: Services, zoom_app: ZoomApp
+    as_role: SignIn, runtime: Runtime, zoom_app: ZoomApp
 ) -> None:
     rows = [
         a_webhook(zoom_app, received_at=NOON - timedelta(seconds=each))
         for each in range(120)
     ]
-    store(services, *rows, a_webhook(zoom_app, event="user.updated"))
+    store(runtime, *rows, a_webhook(zoom_app, event="user.updated"))
     browser = as_role(Role.SUPPORT)
 
     first = soup(browser, f"/webhooks/?event=meeting.created&zoom_app={zoom_app.id}")
@@ -84,15 +84,15 @@ def test_filters_are_kept_while_turning_pages(
 
 
 def test_a_live_page_at_the_top_shows_new_rows(
-    as_role: SignIn, services: Services, zoom_app: ZoomApp
+    as_role: SignIn, runtime: Runtime, zoom_app: ZoomApp
 ) -> None:
-    store(services, a_webhook(zoom_app))
+    store(runtime, a_webhook(zoom_app))
     browser = as_role(Role.SUPPORT)
     region = soup(browser, "/webhooks/").select_one("#webhooks-list")
     assert region is not None
 
     newer = a_webhook(zoom_app, received_at=NOON + timedelta(seconds=1))
-    store(services, newer)
+    store(runtime, newer)
 
     fragment = soup(browser, str(region["hx-get"]), **FRAGMENT)
     assert region["data-live"] == "webhooks"
@@ -100,10 +100,10 @@ def test_a_live_page_at_the_top_shows_new_rows(
 
 
 def test_rows_being_read_stay_and_new_ones_are_counted(
-    as_role: SignIn, services: Services, zoom_app: ZoomApp
+    as_role: SignIn, runtime: Runtime, zoom_app: ZoomApp
 ) -> None:
     old = a_webhook(zoom_app)
-    store(services, old)
+    store(runtime, old)
     browser = as_role(Role.SUPPORT)
     page = soup(browser, "/webhooks/")
     region, held = page.select_one("#webhooks-list"), page.select_one("#webhooks-newer")
@@ -111,7 +111,7 @@ def test_rows_being_read_stay_and_new_ones_are_counted(
     assert held is not None
 
     store(
-        services,
+        runtime,
         *(
             a_webhook(zoom_app, received_at=NOON + timedelta(hours=1))
             for _ in "1234567"
@@ -170,7 +170,7 @@ def test_a_cursor_that_makes_no_sense_gives_the_first_page(
 
 
 def test_refused_requests_have_a_list_of_their_own(
-    as_role: SignIn, services: Services, zoom_app: ZoomApp
+    as_role: SignIn, runtime: Runtime, zoom_app: ZoomApp
 ) -> None:
     refusal = Refusal(
         id=new_id(NOON),
@@ -181,7 +181,7 @@ def test_refused_requests_have_a_list_of_their_own(
         body_bytes=2048,
         received_at=NOON,
     )
-    store(services, refusal)
+    store(runtime, refusal)
     browser = as_role(Role.SUPPORT)
 
     page = soup(browser, "/webhooks/refused")

@@ -14,7 +14,7 @@ from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.grants import grants
 from dashboard.services.recall import callback_secrets, workspaces
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from tests.conftest import SignIn
 from tests.makers import API_KEY, a_connection, a_workspace, a_zoom_app
 
@@ -30,15 +30,15 @@ def admin(as_role: SignIn, sandbox: RunningSandbox) -> FlaskClient:
 
 
 @pytest.fixture
-def saved(services: Services) -> UUID:
-    workspace = a_workspace(services.vault)
-    with services.database.writing() as session:
+def saved(runtime: Runtime) -> UUID:
+    workspace = a_workspace(runtime.vault)
+    with runtime.database.writing() as session:
         session.add(workspace)
     return workspace.id
 
 
-def all_of(services: Services) -> list[Workspace]:
-    with services.database.reading() as session:
+def all_of(runtime: Runtime) -> list[Workspace]:
+    with runtime.database.reading() as session:
         return list(workspaces.list_all(session))
 
 
@@ -60,10 +60,10 @@ def test_a_right_key_is_saved_and_said(admin: FlaskClient) -> None:
 
 
 def test_one_added_from_a_zoom_apps_page_leads_back_there(
-    admin: FlaskClient, services: Services
+    admin: FlaskClient, runtime: Runtime
 ) -> None:
-    with services.database.writing() as session:
-        app = a_zoom_app(services.vault)
+    with runtime.database.writing() as session:
+        app = a_zoom_app(runtime.vault)
         session.add(app)
         app_id = app.id
     page = BeautifulSoup(
@@ -85,7 +85,7 @@ def test_an_address_that_is_no_zoom_apps_leads_nowhere_else(admin: FlaskClient) 
 
 
 def test_a_wrong_key_is_refused_with_what_was_typed(
-    admin: FlaskClient, services: Services
+    admin: FlaskClient, runtime: Runtime
 ) -> None:
     typed = TYPED | {"api_key": "test-wrong-key"}
 
@@ -98,22 +98,22 @@ def test_a_wrong_key_is_refused_with_what_was_typed(
     assert page.select("#api_key[aria-invalid][value='']")
     assert "a key is not kept" in page.text
     assert "test-wrong-key" not in answer.text
-    assert all_of(services) == []
+    assert all_of(runtime) == []
 
 
 def test_recall_being_down_is_saved_as_unchecked_and_checked_later(
-    admin: FlaskClient, services: Services, sandbox: RunningSandbox
+    admin: FlaskClient, runtime: Runtime, sandbox: RunningSandbox
 ) -> None:
     sandbox.recall_faults.set([Fault(kind=FaultKind.DOWN, path="/api/")])
     answer = admin.post("/workspaces/new", data=TYPED, follow_redirects=True)
     sandbox.recall_faults.set([])
-    (saved,) = all_of(services)
+    (saved,) = all_of(runtime)
 
     admin.post(f"/workspaces/{saved.id}/check")
 
     assert "Saved, but unchecked" in answer.text
     assert saved.verdict is Verdict.UNKNOWN
-    assert all_of(services)[0].verdict is Verdict.RIGHT
+    assert all_of(runtime)[0].verdict is Verdict.RIGHT
 
 
 @pytest.mark.parametrize("field", ["name", "region", "api_key"])
@@ -127,27 +127,27 @@ def test_each_missing_value_has_its_sentence(admin: FlaskClient, field: str) -> 
 
 
 def test_renaming_with_an_empty_key_keeps_the_key(
-    admin: FlaskClient, services: Services, saved: UUID
+    admin: FlaskClient, runtime: Runtime, saved: UUID
 ) -> None:
     data = {"name": "Renamed", "api_key": ""}
 
     answer = admin.post(f"/workspaces/{saved}/edit", data=data)
 
-    (kept,) = all_of(services)
+    (kept,) = all_of(runtime)
     assert answer.status_code == 303
     assert kept.name == "Renamed"
-    assert workspaces.api_key(services.vault, kept) == API_KEY
+    assert workspaces.api_key(runtime.vault, kept) == API_KEY
 
 
 def test_a_wrong_new_key_is_refused(
-    admin: FlaskClient, services: Services, saved: UUID
+    admin: FlaskClient, runtime: Runtime, saved: UUID
 ) -> None:
     data = {"name": "Renamed", "api_key": "test-wrong-key"}
 
     answer = admin.post(f"/workspaces/{saved}/edit", data=data)
 
     assert answer.status_code == 422
-    assert all_of(services)[0].name == "Test workspace"
+    assert all_of(runtime)[0].name == "Test workspace"
 
 
 def test_the_pages_show_the_print_never_the_key(
@@ -188,15 +188,15 @@ def typed_again(**over: str) -> dict[str, str]:
 
 
 def test_a_verification_secret_is_kept_sealed_and_shown_by_its_print_only(
-    admin: FlaskClient, services: Services, saved: UUID
+    admin: FlaskClient, runtime: Runtime, saved: UUID
 ) -> None:
     path = f"/workspaces/{saved}/edit"
     admin.post(path, data=typed_again(verification_secret=f" {SECRET}\n"))
     admin.post(path, data=typed_again(name="Renamed", requires_signature="y"))
 
-    (kept,) = all_of(services)
+    (kept,) = all_of(runtime)
     page = admin.get(path)
-    assert callback_secrets.secret_of(services.vault, kept) == SecretStr(SECRET)
+    assert callback_secrets.secret_of(runtime.vault, kept) == SecretStr(SECRET)
     assert (kept.name, kept.requires_signature) == ("Renamed", True)
     assert kept.verification_secret_print in page.text
     assert f"{len(SECRET)} characters" in page.text
@@ -214,7 +214,7 @@ def test_a_verification_secret_is_kept_sealed_and_shown_by_its_print_only(
 )
 def test_signing_that_cannot_be_is_refused_at_its_field(
     admin: FlaskClient,
-    services: Services,
+    runtime: Runtime,
     saved: UUID,
     over: dict[str, str],
     field: str,
@@ -223,7 +223,7 @@ def test_signing_that_cannot_be_is_refused_at_its_field(
         f"/workspaces/{saved}/edit", data=typed_again(name="Renamed", **over)
     )
 
-    (kept,) = all_of(services)
+    (kept,) = all_of(runtime)
     page = BeautifulSoup(answer.text, "html5lib")
     assert answer.status_code == 422
     assert page.select(f"#{field}[aria-invalid]")
@@ -232,11 +232,11 @@ def test_signing_that_cannot_be_is_refused_at_its_field(
 
 
 def test_when_recall_last_asked_unsigned_is_said_beside_the_switch(
-    admin: FlaskClient, services: Services, saved: UUID
+    admin: FlaskClient, runtime: Runtime, saved: UUID
 ) -> None:
-    now = services.clock.now()
-    with services.database.writing() as session:
-        app = a_zoom_app(services.vault, workspace_id=saved)
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
+        app = a_zoom_app(runtime.vault, workspace_id=saved)
         session.add(app)
         session.flush()
         row = a_connection(app)
@@ -246,7 +246,7 @@ def test_when_recall_last_asked_unsigned_is_said_beside_the_switch(
             access_token=SecretStr("a"), refresh_token=SecretStr("b"), expires_in=3600
         )
         grant = grants.add(
-            session, services.vault, row.id, pair, key="k", asked_at=now, now=now
+            session, runtime.vault, row.id, pair, key="k", asked_at=now, now=now
         )
         grant.served_at = grant.unsigned_at = now
 

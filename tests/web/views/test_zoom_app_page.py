@@ -14,7 +14,7 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import Kind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.validation import evidence
 from dashboard.services.zoom_apps import apps
 from tests.conftest import SignIn
@@ -47,10 +47,10 @@ def admin(as_role: SignIn, sandbox: RunningSandbox) -> FlaskClient:
 
 
 @pytest.fixture
-def entered(services: Services) -> tuple[UUID, UUID]:
+def entered(runtime: Runtime) -> tuple[UUID, UUID]:
     """Give the ids of a zoom app and of a workspace, not yet brought together."""
-    zoom_app, workspace = a_zoom_app(services.vault), a_workspace(services.vault)
-    with services.database.writing() as session:
+    zoom_app, workspace = a_zoom_app(runtime.vault), a_workspace(runtime.vault)
+    with runtime.database.writing() as session:
         session.add(zoom_app)
         session.add(workspace)
     return zoom_app.id, workspace.id
@@ -60,8 +60,8 @@ def page_of(answer: TestResponse) -> BeautifulSoup:
     return BeautifulSoup(answer.text, "html5lib")
 
 
-def only(services: Services) -> ZoomApp:
-    with services.database.reading() as session:
+def only(runtime: Runtime) -> ZoomApp:
+    with runtime.database.reading() as session:
         (found,) = apps.list_all(session)
         return found
 
@@ -97,14 +97,14 @@ def test_creating_in_recall_shows_the_id_with_a_copy_button(
 def test_an_app_that_recall_has_already_is_offered_and_adopted(
     admin: FlaskClient,
     sandbox: RunningSandbox,
-    services: Services,
+    runtime: Runtime,
     entered: tuple[UUID, UUID],
 ) -> None:
     world = sandbox.recall_world
     there = world.add_app(
         world.workspaces[API_KEY.get_secret_value()],
         kind=Kind.USER_LEVEL,
-        client_id=only(services).client_id,
+        client_id=only(runtime).client_id,
         client_secret="test-older-secret",
         webhook_secret="test-older-token",
     )
@@ -120,7 +120,7 @@ def test_an_app_that_recall_has_already_is_offered_and_adopted(
 
     assert offered.status_code == 409
     assert "Adopted" in adopted.text
-    assert str(only(services).recall_app_id) == there.id
+    assert str(only(runtime).recall_app_id) == there.id
     assert "test-older" not in offered.text + adopted.text
 
 
@@ -141,10 +141,10 @@ def test_recall_being_down_is_one_sentence_on_the_page(
 
 
 def test_the_parts_that_change_come_alone_for_htmx_and_as_a_page_otherwise(
-    admin: FlaskClient, services: Services, entered: tuple[UUID, UUID]
+    admin: FlaskClient, runtime: Runtime, entered: tuple[UUID, UUID]
 ) -> None:
     path = f"/zoom-apps/{entered[0]}/validation"
-    with services.database.writing() as session:
+    with runtime.database.writing() as session:
         evidence.record(
             session,
             zoom_app_id=entered[0],
@@ -169,13 +169,13 @@ def test_the_parts_that_change_come_alone_for_htmx_and_as_a_page_otherwise(
 
 
 def test_the_page_shows_addresses_scopes_and_what_was_seen(
-    admin: FlaskClient, services: Services, entered: tuple[UUID, UUID]
+    admin: FlaskClient, runtime: Runtime, entered: tuple[UUID, UUID]
 ) -> None:
-    with services.database.writing() as session:
-        session.add(a_webhook(only(services)))
+    with runtime.database.writing() as session:
+        session.add(a_webhook(only(runtime)))
         session.add(
             a_connection(
-                only(services),
+                only(runtime),
                 token_state=TokenState.MISSING_SCOPES,
                 token_reason="The grant lacks meeting:read:list_meetings.",
             )
@@ -187,7 +187,7 @@ def test_the_page_shows_addresses_scopes_and_what_was_seen(
     assert {
         f"https://dashboard.example.com/hooks/zoom/{entered[0]}",
         "https://dashboard.example.com/oauth/zoom/callback",
-        f"https://dashboard.example.com/connect/{only(services).slug}",
+        f"https://dashboard.example.com/connect/{only(runtime).slug}",
         "meeting.created",
         "user.updated",
         "meeting:read:list_meetings",
@@ -210,13 +210,13 @@ def test_support_may_not_act(
 
 
 def test_support_reads_the_page_and_finds_nothing_to_press(
-    as_role: SignIn, services: Services, entered: tuple[UUID, UUID]
+    as_role: SignIn, runtime: Runtime, entered: tuple[UUID, UUID]
 ) -> None:
     page = show(as_role(Role.SUPPORT), entered[0])
 
     assert not page.select("main form")
     assert not page.select("main a[href$='/edit'], main a[href*='workspaces']")
-    assert only(services).secret_token_print not in str(page)
+    assert only(runtime).secret_token_print not in str(page)
 
 
 def test_an_unknown_zoom_app_is_not_found(admin: FlaskClient) -> None:

@@ -12,7 +12,7 @@ from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Services
+from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps
 from tests.conftest import SignIn
 from tests.makers import (
@@ -50,10 +50,10 @@ def admin(as_role: SignIn, sandbox: RunningSandbox) -> FlaskClient:
 
 
 @pytest.fixture
-def entered(services: Services) -> tuple[UUID, UUID]:
+def entered(runtime: Runtime) -> tuple[UUID, UUID]:
     """Give the ids of a zoom app and of a workspace, not yet brought together."""
-    zoom_app, workspace = a_zoom_app(services.vault), a_workspace(services.vault)
-    with services.database.writing() as session:
+    zoom_app, workspace = a_zoom_app(runtime.vault), a_workspace(runtime.vault)
+    with runtime.database.writing() as session:
         session.add(zoom_app)
         session.add(workspace)
     return zoom_app.id, workspace.id
@@ -63,8 +63,8 @@ def page_of(answer: TestResponse) -> BeautifulSoup:
     return BeautifulSoup(answer.text, "html5lib")
 
 
-def only(services: Services) -> ZoomApp:
-    with services.database.reading() as session:
+def only(runtime: Runtime) -> ZoomApp:
+    with runtime.database.reading() as session:
         (found,) = apps.list_all(session)
         return found
 
@@ -83,11 +83,11 @@ def test_an_empty_list_says_what_to_do_first(admin: FlaskClient) -> None:
 
 
 def test_a_right_pair_is_saved_and_its_page_says_so(
-    admin: FlaskClient, services: Services
+    admin: FlaskClient, runtime: Runtime
 ) -> None:
     answer = admin.post("/zoom-apps/new", data=TYPED, follow_redirects=True)
 
-    kept = only(services)
+    kept = only(runtime)
     assert answer.request.path == f"/zoom-apps/{kept.id}"
     assert "Zoom accepted client ID and client secret" in answer.text
     assert (kept.environment, kept.kind, kept.scope_style) == (
@@ -98,18 +98,18 @@ def test_a_right_pair_is_saved_and_its_page_says_so(
 
 
 def test_white_space_pasted_around_values_is_removed_and_said(
-    admin: FlaskClient, services: Services
+    admin: FlaskClient, runtime: Runtime
 ) -> None:
     pasted = TYPED | {"client_secret": f" {SECRETS[0]}\n"}
 
     answer = admin.post("/zoom-apps/new", data=pasted, follow_redirects=True)
 
     assert "White space around the client secret was removed" in answer.text
-    assert only(services).verdict is Verdict.RIGHT
+    assert only(runtime).verdict is Verdict.RIGHT
 
 
 def test_a_wrong_pair_keeps_what_was_typed_but_no_secret_and_says_so(
-    admin: FlaskClient, services: Services
+    admin: FlaskClient, runtime: Runtime
 ) -> None:
     typed = TYPED | {"client_secret": "test-wrong-secret"}
 
@@ -123,7 +123,7 @@ def test_a_wrong_pair_keeps_what_was_typed_but_no_secret_and_says_so(
     assert "App Credentials, tab Production" in page.text
     assert "a secret is not kept" in page.text
     assert "test-wrong-secret" not in answer.text
-    with services.database.reading() as session:
+    with runtime.database.reading() as session:
         assert not apps.list_all(session)
 
 
@@ -141,7 +141,7 @@ def test_each_missing_value_has_its_sentence(admin: FlaskClient, field: str) -> 
 
 
 def test_zoom_being_down_is_saved_and_said_to_be_unchecked(
-    admin: FlaskClient, services: Services, sandbox: RunningSandbox
+    admin: FlaskClient, runtime: Runtime, sandbox: RunningSandbox
 ) -> None:
     sandbox.zoom_faults.set([Fault(kind=FaultKind.UNAVAILABLE, path="/oauth/token")])
 
@@ -150,7 +150,7 @@ def test_zoom_being_down_is_saved_and_said_to_be_unchecked(
     assert "Saved, but unchecked" in answer.text
     assert tone(page_of(answer), "pair") == ["tone-waiting"]
     sandbox.zoom_faults.set([])
-    again = admin.post(f"/zoom-apps/{only(services).id}/check", follow_redirects=True)
+    again = admin.post(f"/zoom-apps/{only(runtime).id}/check", follow_redirects=True)
     assert tone(page_of(again), "pair") == ["tone-good"]
 
 
@@ -167,17 +167,17 @@ def test_a_client_id_that_is_here_already_is_said_at_its_field(
 
 
 def test_an_empty_secret_keeps_the_stored_one(
-    admin: FlaskClient, services: Services, entered: tuple[UUID, UUID]
+    admin: FlaskClient, runtime: Runtime, entered: tuple[UUID, UUID]
 ) -> None:
     answer = admin.post(
         f"/zoom-apps/{entered[0]}/edit",
         data={"name": "Renamed", "routing": "direct", "secret_token": ""},
     )
 
-    kept = only(services)
+    kept = only(runtime)
     assert answer.status_code == 303
     assert (kept.name, kept.routing.value) == ("Renamed", "direct")
-    assert apps.secret_token(services.vault, kept) == SECRET_TOKEN
+    assert apps.secret_token(runtime.vault, kept) == SECRET_TOKEN
 
 
 def test_a_new_secret_token_reaches_recall_as_well(
@@ -202,11 +202,11 @@ def test_a_new_secret_token_reaches_recall_as_well(
 
 
 def test_the_edit_page_shows_when_how_long_and_the_print_never_the_secret(
-    admin: FlaskClient, services: Services, entered: tuple[UUID, UUID]
+    admin: FlaskClient, runtime: Runtime, entered: tuple[UUID, UUID]
 ) -> None:
     answer = admin.get(f"/zoom-apps/{entered[0]}/edit")
 
-    assert only(services).secret_token_print in answer.text
+    assert only(runtime).secret_token_print in answer.text
     assert "22 characters" in answer.text
     assert not any(secret in answer.text for secret in SECRETS)
 
