@@ -5,12 +5,11 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
 from uuid import UUID
 
-from sqlalchemy import CursorResult
 from sqlmodel import Session, col, select, update
 
+from dashboard.db.statements import rows_changed
 from dashboard.errors import NotFoundError
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, Connection
 from dashboard.models.zoom_app import ZoomApp
@@ -92,7 +91,7 @@ def expire(session: Session, *, now: datetime) -> int:
             code_verifier=None,
         )
     )
-    return cast("CursorResult[object]", ended).rowcount
+    return rows_changed(ended)
 
 
 def is_bound(attempt: ConnectAttempt, browser: str | None) -> bool:

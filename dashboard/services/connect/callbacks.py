@@ -7,13 +7,12 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import cast
 from uuid import UUID
 
 from pydantic import SecretStr
-from sqlalchemy import CursorResult
 from sqlmodel import Session, col, select, update
 
+from dashboard.db.statements import rows_changed
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.connect.attempts import hashed, is_bound
@@ -97,7 +96,7 @@ def take(
         return Finished(stop=Stop.UNKNOWN)
     app = session.get_one(ZoomApp, attempt.zoom_app_id)
     own = Finished(slug=app.slug, attempt_id=attempt.id)
-    if cast("CursorResult[object]", popped).rowcount != 1:
+    if rows_changed(popped) != 1:
         return own if _is_late(session, attempt, came) else _used(app)
     sealed, attempt.code_verifier = attempt.code_verifier, None
     session.add(attempt)

@@ -3,13 +3,13 @@
 import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult
-from sqlmodel import Session, col, or_, select, update
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col, select
 
 from dashboard.clients.recall.replies import CredentialStatus
+from dashboard.db import leases
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services.connections import (
@@ -164,13 +164,10 @@ def _claim(
     Raises:
         NotFoundError: There is no such connection.
     """
-    done = session.exec(
-        update(Connection)
-        .where(col(Connection.id) == connection_id, is_free(now))
-        .values(lease_until=now + LEASE, claim=col(Connection.claim) + 1)
-    )
+    is_it = col(Connection.id) == connection_id
+    is_mine = leases.claim(session, Connection, is_it, until=now + LEASE, now=now)
     row = get(session, connection_id)
-    return row if cast("CursorResult[object]", done).rowcount == 1 else None
+    return row if is_mine else None
 
 
 def _held(session: Session, taken: Connection) -> Connection | None:
@@ -183,8 +180,7 @@ def _held(session: Session, taken: Connection) -> Connection | None:
 
 def is_free(now: datetime) -> ColumnElement[bool]:
     """Return the condition of those that nobody looks at."""
-    lease = col(Connection.lease_until)
-    return or_(lease.is_(None), lease <= now)
+    return leases.is_free(Connection.lease_until, now)
 
 
 def _app_of(session: Session, row: Connection) -> ZoomApp:

@@ -7,13 +7,12 @@ what was mapped lately (services/sweep/bulk.py), which only adds.
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, delete, select
 
 from dashboard.clients.recall.replies import Mapping
+from dashboard.db.statements import insert
 from dashboard.models.connection import Connection, MeetingMapping
 from dashboard.models.ids import new_id
 from dashboard.services.timeline import notes
@@ -89,11 +88,10 @@ def known(session: Session, connection_id: UUID, *, limit: int) -> list[int]:
 def _put(
     session: Session, found: dict[tuple[UUID, int], Mapping], now: datetime
 ) -> None:
-    is_sqlite = session.get_bind().dialect.name == "sqlite"
-    insert: Any = (sqlite.insert if is_sqlite else postgresql.insert)(_TABLE)
-    statement = insert.on_conflict_do_update(
+    new = insert(session, _TABLE)
+    statement = new.on_conflict_do_update(
         index_elements=["connection_id", "meeting_id"],
-        set_={"synced_at": insert.excluded.synced_at},
+        set_={"synced_at": new.excluded.synced_at},
     )
     rows = [
         {

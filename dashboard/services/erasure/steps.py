@@ -7,13 +7,13 @@ here waits for that, but for half the time at most.
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import cast
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, CursorResult
-from sqlmodel import Session, col, or_, select, update
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col, or_, select
 
+from dashboard.db import leases
 from dashboard.errors import ConflictError, UpstreamError
 from dashboard.models.erasure import Erasure
 from dashboard.models.zoom_app import ZoomApp
@@ -107,16 +107,8 @@ def half_time(row: Erasure) -> datetime:
 
 
 def _claim(session: Session, erasure_id: UUID, *, now: datetime) -> Erasure | None:
-    taken = session.exec(
-        update(Erasure)
-        .where(
-            col(Erasure.id) == erasure_id,
-            col(Erasure.ended_at).is_(None),
-            _is_free(now),
-        )
-        .values(lease_until=now + LEASE, claim=col(Erasure.claim) + 1)
-    )
-    if cast("CursorResult[object]", taken).rowcount != 1:
+    is_open = col(Erasure.id) == erasure_id, col(Erasure.ended_at).is_(None)
+    if not leases.claim(session, Erasure, *is_open, until=now + LEASE, now=now):
         return None
     return session.get_one(Erasure, erasure_id, populate_existing=True)
 

@@ -1,11 +1,10 @@
 """The end of a development app whose users have moved on; it can be taken back."""
 
-from typing import cast
 from uuid import UUID
 
-from sqlalchemy import CursorResult
 from sqlmodel import col, update
 
+from dashboard.db.statements import rows_changed
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
 from dashboard.services.audit import Actor
@@ -33,7 +32,7 @@ def retire(runtime: Runtime, development_id: UUID, *, actor: Actor) -> bool:
             .where(col(ZoomApp.id) == development.id, col(ZoomApp.retired_at).is_(None))
             .values(retired_at=now)
         )
-        if cast("CursorResult[object]", done).rowcount != 1:
+        if rows_changed(done) != 1:
             return False
         subject = in_full(development)
         production = succession.successor(session, development)

@@ -7,12 +7,11 @@ services/going_live/retiring.py.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 from uuid import UUID
 
-from sqlalchemy import CursorResult
 from sqlmodel import Session, col, select, update
 
+from dashboard.db.statements import rows_changed
 from dashboard.errors import ConflictError, InvalidInputError
 from dashboard.models.zoom_app import Environment, ZoomApp
 from dashboard.pasted import trim
@@ -139,7 +138,7 @@ def link(
             .where(col(ZoomApp.id) == production.id, col(ZoomApp.succeeds_id).is_(None))
             .values(succeeds_id=development.id)
         )
-        if cast("CursorResult[object]", linked).rowcount != 1:
+        if rows_changed(linked) != 1:
             raise ConflictError(f"{production.name} replaces another zoom app already.")
         subject = f"{in_full(production)}: to replace {in_full(development)}"
         audit.record(session, actor, "zoom_app.linked", subject=subject, now=now)

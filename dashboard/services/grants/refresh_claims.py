@@ -9,14 +9,14 @@ else can have got anything for that refresh token. docs/custody.md tells the who
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import cast
 from uuid import UUID
 
 from pydantic import SecretStr
-from sqlalchemy import ColumnElement, CursorResult
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, or_, select, update
 
 from dashboard.clients.zoom.grants import GrantTokens
+from dashboard.db import leases
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection
 from dashboard.models.held_grant import HeldGrant
@@ -103,22 +103,18 @@ def take(
         col(HeldGrant.connection_id) == connection_id
     )
     before = session.exec(asked_before.with_for_update()).first()
-    taken = session.exec(
-        update(HeldGrant)
-        .where(
-            col(HeldGrant.connection_id) == connection_id,
-            col(HeldGrant.version) == version,
-            col(HeldGrant.lost_at).is_(None),
-            _is_free(now),
-        )
-        .values(
-            lease_until=now + LEASE,
-            refresh_due_at=now + LEASE,
-            asked_at=now,
-            claim=col(HeldGrant.claim) + 1,
-        )
-    )
-    if cast("CursorResult[object]", taken).rowcount != 1:
+    until = now + LEASE
+    if not leases.claim(
+        session,
+        HeldGrant,
+        col(HeldGrant.connection_id) == connection_id,
+        col(HeldGrant.version) == version,
+        col(HeldGrant.lost_at).is_(None),
+        until=until,
+        now=now,
+        refresh_due_at=until,
+        asked_at=now,
+    ):
         return None
     row = session.get_one(HeldGrant, connection_id)
     app = session.get_one(

@@ -2,12 +2,11 @@
 
 import hashlib
 from datetime import datetime
-from typing import cast
 from uuid import UUID
 
-from sqlalchemy import CursorResult
 from sqlmodel import Session, col, delete, select, update
 
+from dashboard.db.statements import rows_changed
 from dashboard.errors import ConflictError, NotFoundError
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, Connection
 from dashboard.models.invitation import Invitation, InvitationState
@@ -162,7 +161,7 @@ def expire(session: Session, *, now: datetime) -> int:
         .where(col(Invitation.state).in_(USABLE), col(Invitation.expires_at) <= now)
         .values(state=InvitationState.EXPIRED, ended_at=now)
     )
-    return cast("CursorResult[object]", done).rowcount
+    return rows_changed(done)
 
 
 def note_expired(runtime: Runtime) -> int:

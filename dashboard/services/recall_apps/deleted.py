@@ -4,13 +4,12 @@ Source: contracts/recall.md 3.3, checked 2026-11-23. Recall does not say what be
 the credentials of an app that is deleted.
 """
 
-from typing import cast
 from uuid import UUID
 
-from sqlalchemy import CursorResult
 from sqlmodel import Session, col, select, update
 
 from dashboard.clients.recall.api import Recall
+from dashboard.db.statements import rows_changed
 from dashboard.errors import ConflictError, UpstreamError
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.connection import Connection
@@ -57,7 +56,7 @@ def release(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> None:
                 version=col(ZoomApp.version) + 1,
             )
         )
-        if cast("CursorResult[object]", released).rowcount != 1:
+        if rows_changed(released) != 1:
             return
         session.exec(
             update(Connection)

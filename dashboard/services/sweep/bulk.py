@@ -9,16 +9,16 @@ Sources: contracts/recall.md 1.5, 3.5, 3.7 and 4; checked 2026-11-25.
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult, case, literal
+from sqlalchemy import ColumnElement, case, literal
 from sqlmodel import Session, col, or_, select, update
 
 from dashboard.clients.recall.api import Recall
 from dashboard.clients.recall.operations import Operation
 from dashboard.clients.recall.replies import CredentialStatus, RecallCredential, Stretch
 from dashboard.db.columns import UtcDateTime
+from dashboard.db.statements import rows_changed
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.watch import Watch
@@ -282,4 +282,4 @@ def _at_latest(now: datetime) -> ColumnElement[datetime]:
 
 
 def _changed(done: object) -> bool:
-    return cast("CursorResult[object]", done).rowcount == 1
+    return rows_changed(done) == 1

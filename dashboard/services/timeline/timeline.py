@@ -13,9 +13,9 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel
 
+from dashboard.db.statements import insert
 from dashboard.models.connection import Connection
 from dashboard.models.connection_event import ConnectionEvent
 from dashboard.models.ids import new_id
@@ -114,10 +114,8 @@ def lines(
     return Page(lines=shown[:limit], older=older)
 
 
-def _insert(session: Session) -> sqlite.Insert | postgresql.Insert:
-    is_sqlite = session.get_bind().dialect.name == "sqlite"
-    insert = sqlite.insert if is_sqlite else postgresql.insert
-    return insert(_TABLE).on_conflict_do_nothing()
+def _insert(session: Session) -> Any:  # noqa: ANN401 - of either dialect
+    return insert(session, _TABLE).on_conflict_do_nothing()
 
 
 def _row(event: ConnectionEvent) -> dict[str, Any]:

@@ -7,15 +7,15 @@ workers never look at one app at once, and a late one changes nothing.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult, case, literal
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import Session, and_, col, or_, select, update
+from sqlalchemy import ColumnElement, case, literal
+from sqlmodel import Session, and_, col, or_, select
 
-from dashboard.db import Database
+from dashboard.db import Database, leases
 from dashboard.db.columns import UtcDateTime
+from dashboard.db.statements import insert
 from dashboard.models.watch import Watch
 from dashboard.models.zoom_app import Routing, ZoomApp
 
@@ -192,12 +192,10 @@ def _due(session: Session, now: datetime) -> Sequence[tuple[UUID, UUID | None]]:
 def _claim(
     session: Session, zoom_app_id: UUID, workspace_id: UUID | None, *, now: datetime
 ) -> Taken | None:
-    done = session.exec(
-        update(Watch)
-        .where(col(Watch.zoom_app_id) == zoom_app_id, _is_free(now), _is_due(now))
-        .values(claimed_until=now + LEASE, claim=col(Watch.claim) + 1)
-    )
-    if cast("CursorResult[object]", done).rowcount != 1:
+    is_it = col(Watch.zoom_app_id) == zoom_app_id, _is_due(now)
+    if not leases.claim(
+        session, Watch, *is_it, until=now + LEASE, now=now, lease="claimed_until"
+    ):
         return None
     row = session.get_one(Watch, zoom_app_id)
     return Taken(
@@ -219,8 +217,7 @@ def _is_due(now: datetime) -> ColumnElement[bool]:
 
 
 def _is_free(now: datetime) -> ColumnElement[bool]:
-    claimed_until = col(Watch.claimed_until)
-    return or_(claimed_until.is_(None), claimed_until <= now)
+    return leases.is_free(Watch.claimed_until, now)
 
 
 def _put(
@@ -232,8 +229,6 @@ def _put(
     otherwise: Mapping[str, Any] | None = None,
 ) -> None:
     """Make the rows that are missing; change the others as said."""
-    is_sqlite = session.connection().dialect.name == "sqlite"
-    insert: Any = (sqlite if is_sqlite else postgresql).insert
     due, until = literal(now, UtcDateTime), literal(watched_until, UtcDateTime)
     values = {
         "zoom_app_id": col(ZoomApp.id),
@@ -247,7 +242,7 @@ def _put(
     rows = select(*values.values()).where(
         col(ZoomApp.id).in_(list(zoom_app_ids)), col(ZoomApp.retired_at).is_(None)
     )
-    made = insert(Watch).from_select(list(values), rows)
+    made = insert(session, Watch).from_select(list(values), rows)
     if otherwise is None:
         made = made.on_conflict_do_nothing()
     else:
