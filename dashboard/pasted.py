@@ -5,7 +5,7 @@ from pydantic import SecretStr
 from dashboard.errors import InvalidInputError
 
 LONGEST = 200
-"""Recall takes no more (contracts/recall.md 3.1, checked 2026-11-23)."""
+"""Recall takes no more (docs/contracts/recall.md 3.1, checked 2026-11-23)."""
 
 # Invisible characters that copying brings along and `str.strip()` leaves in place.
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"

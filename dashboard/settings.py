@@ -55,7 +55,8 @@ class Settings(BaseSettings):
         trusted_proxies: How many proxies in front may set `X-Forwarded-*`.
         webhook_retention_days: How long a webhook that is done is kept.
         event_age_limit_s: How old a signed event may be, in seconds. Zoom's retry
-            ladder ends about 85 minutes after the first try (contracts/zoom.md 5.6).
+            ladder ends about 85 minutes after the first try (docs/contracts/zoom.md
+            5.6).
         refused_sample: How many refused requests are kept for each zoom app.
         live_streams: How many live pages a process serves at once; the rest poll.
         instance: The folder of generated files.
@@ -189,7 +190,8 @@ def _has_port(parts: SplitResult) -> bool:
 def public_url_trouble(url: str) -> str | None:
     """Say why Zoom and Recall would refuse this address, or None if they would not.
 
-    Source: contracts/zoom.md 5.1 and 2.4, contracts/recall.md 1.6; checked 2026-11-23.
+    Source: docs/contracts/zoom.md 5.1 and 2.4, docs/contracts/recall.md 1.6; checked
+    2026-11-23.
     """
     parts = urlsplit(url)
     found = _trouble_with_host((parts.hostname or "").rstrip("."))
@@ -205,7 +207,7 @@ def public_url_trouble(url: str) -> str | None:
 def public_url_doubt(url: str) -> str | None:
     """Say what about this address may go wrong, though nobody documents that it does.
 
-    Zoom documents no rule for ports (contracts/zoom.md 5.1) and was seen comparing
+    Zoom documents no rule for ports (docs/contracts/zoom.md 5.1) and was seen comparing
     redirect URLs letter by letter (2.4); checked 2026-11-23.
     """
     parts = urlsplit(url)

@@ -107,7 +107,7 @@ class Vault:
 def fingerprint(secret: SecretStr) -> str:
     """Return 8 hex digits of SHA-256, enough to tell two secrets apart on a page.
 
-    Safe to show: the secrets are long and random (contracts/zoom.md 3.4).
+    Safe to show: the secrets are long and random (docs/contracts/zoom.md 3.4).
     """
     return hashlib.sha256(secret.get_secret_value().encode()).hexdigest()[:8]
 

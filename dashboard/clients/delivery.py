@@ -24,7 +24,7 @@ PASSED_ON = frozenset(
         "x-zm-request-id",
     }
 )
-"""The only headers of Zoom's that reach Recall (contracts/zoom.md 5.8)."""
+"""The only headers of Zoom's that reach Recall (docs/contracts/zoom.md 5.8)."""
 
 _USER_AGENT = "zoom-recall-dashboard"
 # Each further limit is a timer of its own for every request: a tenth of its cost.

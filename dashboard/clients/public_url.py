@@ -20,7 +20,7 @@ from dashboard.clients.http.client import make_http
 from dashboard.clients.http.error_bodies import looks_like_a_page
 
 LIMIT_S = 3.0
-"""Zoom waits no longer (contracts/zoom.md 5.5, checked 2026-11-23)."""
+"""Zoom waits no longer (docs/contracts/zoom.md 5.5, checked 2026-11-23)."""
 
 _MOST_BYTES = 64 * 1024
 _CONNECTED = ("connect_tcp.complete", "connect_unix_socket.complete")

@@ -24,7 +24,7 @@ class TokenState(StrEnum):
 
 
 class SyncStatus(StrEnum):
-    """Recall's `meeting_sync_status`, or unknown (contracts/recall.md 3.5)."""
+    """Recall's `meeting_sync_status`, or unknown (docs/contracts/recall.md 3.5)."""
 
     UNKNOWN = "unknown"
     NOT_STARTED = "not_started"

@@ -1,6 +1,6 @@
 """Security headers on every answer of the pages.
 
-Source: contracts/zoom.md 7 (what Zoom's reviewers look at), checked 2026-11-23.
+Source: docs/contracts/zoom.md 7 (what Zoom's reviewers look at), checked 2026-11-23.
 """
 
 from flask import Flask, Response

@@ -16,7 +16,7 @@ from tests.fixtures.simulated_recall import (
 )
 
 APP_LOGS = "/api/v2/zoom-oauth-app-logs/"
-# A real capture's challenge (contracts/zoom.md 8).
+# A real capture's challenge (docs/contracts/zoom.md 8).
 CHALLENGE = (
     b'{"payload":{"plainToken":"xys8n8PGS7mAU0m5-YJjRA"},'
     b'"event_ts":1720705455858,"event":"endpoint.url_validation"}'

@@ -1,4 +1,4 @@
-"""The REST API of the simulated Zoom (contracts/zoom.md 4)."""
+"""The REST API of the simulated Zoom (docs/contracts/zoom.md 4)."""
 
 from datetime import UTC, datetime
 

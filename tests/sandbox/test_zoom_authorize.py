@@ -1,4 +1,4 @@
-"""The authorize page of the simulated Zoom (contracts/zoom.md 2)."""
+"""The authorize page of the simulated Zoom (docs/contracts/zoom.md 2)."""
 
 from typing import Any
 

@@ -1,4 +1,7 @@
-"""How grants of the simulated Zoom go on and end (contracts/zoom.md 3.5 and 3.6)."""
+"""How grants of the simulated Zoom go on and end.
+
+Source: docs/contracts/zoom.md 3.5 and 3.6.
+"""
 
 import pytest
 from werkzeug.test import TestResponse

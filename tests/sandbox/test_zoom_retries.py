@@ -1,4 +1,4 @@
-"""When, how often and in which order Zoom sends (contracts/zoom.md 5.6)."""
+"""When, how often and in which order Zoom sends (docs/contracts/zoom.md 5.6)."""
 
 import httpx2
 import pytest

@@ -1,4 +1,4 @@
-"""The vectors of contracts/zoom.md section 8, and how bodies are spelt."""
+"""The vectors of docs/contracts/zoom.md section 8, and how bodies are spelt."""
 
 import json
 import random

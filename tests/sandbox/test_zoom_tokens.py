@@ -1,4 +1,4 @@
-"""The token endpoint of the simulated Zoom (contracts/zoom.md 3)."""
+"""The token endpoint of the simulated Zoom (docs/contracts/zoom.md 3)."""
 
 import base64
 import json

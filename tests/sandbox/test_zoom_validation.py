@@ -1,4 +1,4 @@
-"""URL validation by the simulated Zoom (contracts/zoom.md 5.1 and 5.5)."""
+"""URL validation by the simulated Zoom (docs/contracts/zoom.md 5.1 and 5.5)."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The webhook sender of the simulated Zoom (contracts/zoom.md 5)."""
+"""The webhook sender of the simulated Zoom (docs/contracts/zoom.md 5)."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The vectors of contracts/zoom.md section 8, through a running server over HTTP.
+"""The vectors of docs/contracts/zoom.md section 8, through a running server over HTTP.
 
 V1 is a real capture; C1 and C2 were computed with openssl. The server's clock stands at
 each vector's time, since a challenge of 2024 would rightly be too old today.

@@ -46,7 +46,7 @@ _NEVER_SENT = (
     httpx2.UnsupportedProtocol,
     httpx2.LocalProtocolError,
 )
-# What Recall's firewall blocks in a payload (contracts/recall.md 1.6).
+# What Recall's firewall blocks in a payload (docs/contracts/recall.md 1.6).
 _LOCAL = re.compile(
     rb"\blocalhost\b|\b\d{1,3}(?:\.\d{1,3}){3}\b|//\[[0-9a-f:.]+\]", re.IGNORECASE
 )

@@ -1,6 +1,7 @@
 """What a vendor's error body says, whichever of its many forms it has.
 
-Source: contracts/recall.md 1.7, contracts/zoom.md 3.3 and 4.3; checked 2026-11-23.
+Source: docs/contracts/recall.md 1.7, docs/contracts/zoom.md 3.3 and 4.3; checked
+2026-11-23.
 """
 
 import re

@@ -1,7 +1,7 @@
 """What a refusal means, in one or two sentences: what happened, who can act.
 
-Sources: contracts/recall.md 1.6 and 1.7, contracts/zoom.md 3.3, 4.3 and 4.4; checked
-2026-11-23.
+Sources: docs/contracts/recall.md 1.6 and 1.7, docs/contracts/zoom.md 3.3, 4.3 and 4.4;
+checked 2026-11-23.
 """
 
 import re
@@ -107,9 +107,10 @@ def _by_recall(answer: Answer) -> str:
 
 
 def _by_firewall(answer: Answer) -> str:
-    """Say which of the causes that Recall names it may be (contracts/recall.md 1.6).
+    """Say which of the causes that Recall names it may be.
 
     A GET with a body, another one, is never sent here.
+    Source: docs/contracts/recall.md 1.6.
     """
     if answer.names_local:
         return (
@@ -129,7 +130,8 @@ def _by_zoom(answer: Answer) -> Told:
     detail = refusal.detail or ""
     lacking = _SCOPES.search(detail)
     if lacking is not None or refusal.code == "4711":
-        # One error has two numbers in Zoom's own documents (contracts/zoom.md 4.3).
+        # One error has two numbers in Zoom's own documents (docs/contracts/zoom.md
+        # 4.3).
         named = detail if lacking is None else f"missing scopes: {lacking[1]}"
         return Told(
             sentence=(

@@ -19,7 +19,7 @@ def retry_after_s(headers: httpx2.Headers, *, status: int) -> float | None:
 
     `Retry-After` is whole seconds, an HTTP date (RFC 9110 10.2.3), or with Zoom's
     daily limit an ISO-8601 instant; Zoom's limit per second has a header of its own
-    and no `Retry-After` (contracts/zoom.md 4.4, checked 2026-11-23).
+    and no `Retry-After` (docs/contracts/zoom.md 4.4, checked 2026-11-23).
     A date is compared with the answer's own `Date`, so our clock does not matter.
     """
     asked = headers.get("Retry-After", "").strip()

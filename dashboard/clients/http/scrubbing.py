@@ -1,6 +1,6 @@
 """Takes secrets out of what a vendor says, before anybody else sees it.
 
-Vendors echo what they were sent (contracts/recall.md 1.7, checked 2026-11-23).
+Vendors echo what they were sent (docs/contracts/recall.md 1.7, checked 2026-11-23).
 """
 
 import json
@@ -33,7 +33,8 @@ def scrub(text: str, secrets: Iterable[SecretStr] = ()) -> str:
     for value in sorted(values, key=len, reverse=True):
         pattern = re.escape(value)
         if len(value) < _SHORTEST_ANYWHERE:
-            # Recall takes a dummy such as "a" for a secret (contracts/recall.md 3.1).
+            # Recall takes a dummy such as "a" for a secret (docs/contracts/recall.md
+            # 3.1).
             pattern = rf"(?<!\w){pattern}(?!\w)"
         text = re.sub(pattern, _REMOVED, text, flags=re.IGNORECASE)
     text = _LIKE_A_SECRET.sub(_REMOVED, text)

@@ -1,4 +1,4 @@
-"""Recall's API for Zoom OAuth (contracts/recall.md 3, checked 2026-11-23)."""
+"""Recall's API for Zoom OAuth (docs/contracts/recall.md 3, checked 2026-11-23)."""
 
 from uuid import UUID
 
@@ -22,7 +22,10 @@ REGIONS: dict[str, str] = {
     "eu-central-1": "https://eu-central-1.recall.ai",
     "ap-northeast-1": "https://ap-northeast-1.recall.ai",
 }
-"""Region to base URL. Keys and ids are local to a region (contracts/recall.md 1.1)."""
+"""Region to base URL. Keys and ids are local to a region.
+
+Source: docs/contracts/recall.md 1.1.
+"""
 
 REGION_LABELS: dict[str, str] = {
     "us-west-2": "US, pay as you go (us-west-2)",

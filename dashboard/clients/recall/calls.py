@@ -1,4 +1,4 @@
-"""How Recall is asked: the key, the paths, the pages (contracts/recall.md 1)."""
+"""How Recall is asked: the key, the paths, the pages (docs/contracts/recall.md 1)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -11,7 +11,7 @@ _TIMEOUT_S = 5.0
 
 
 class ChallengeAnswer(BaseModel):
-    """The two keys Zoom asks for (contracts/zoom.md 5.5, checked 2026-11-23)."""
+    """The two keys Zoom asks for (docs/contracts/zoom.md 5.5, checked 2026-11-23)."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
@@ -25,7 +25,8 @@ def challenge(
     """Post a signed `endpoint.url_validation` to Recall's webhook URL of an app.
 
     What Recall answers is not published; Zoom needs these two keys within 3 s, so
-    whatever passes for Zoom passes here (contracts/recall.md 3.8, checked 2026-11-23).
+    whatever passes for Zoom passes here (docs/contracts/recall.md 3.8, checked
+    2026-11-23).
 
     Args:
         base_url: Recall's host of the workspace.

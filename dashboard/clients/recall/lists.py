@@ -1,6 +1,6 @@
 """Recall's lists without ids: its logs and which meetings it answers for.
 
-Source: contracts/recall.md 3.6 and 3.7, checked 2026-11-25.
+Source: docs/contracts/recall.md 3.6 and 3.7, checked 2026-11-25.
 """
 
 from datetime import datetime

@@ -1,6 +1,6 @@
 """What Recall's API is asked for, and how often it may be.
 
-Source: contracts/recall.md 1.5, the rate limits on each operation's reference page
+Source: docs/contracts/recall.md 1.5, the rate limits on each operation's reference page
 ("per workspace per minute"), checked 2026-11-23.
 """
 

@@ -1,6 +1,6 @@
 """Recall's answers, parsed at the door and leniently; no secret gets past it.
 
-Source: contracts/recall.md 3, checked 2026-11-23.
+Source: docs/contracts/recall.md 3, checked 2026-11-23.
 """
 
 import hashlib

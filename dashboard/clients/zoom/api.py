@@ -1,4 +1,4 @@
-"""Zoom's REST API, as far as the integration needs it (contracts/zoom.md 4)."""
+"""Zoom's REST API, as far as the integration needs it (docs/contracts/zoom.md 4)."""
 
 import re
 from collections.abc import Mapping
@@ -61,7 +61,7 @@ def _pmi(value: object) -> int | None:
 class ZoomUser(BaseModel):
     """The owner of a token, from `GET /v2/users/me`.
 
-    Every field but `id` may be absent or odd (contracts/zoom.md 4.1, checked
+    Every field but `id` may be absent or odd (docs/contracts/zoom.md 4.1, checked
     2026-11-23).
 
     Attributes:
@@ -165,8 +165,8 @@ class ZoomApi:
     def users(self, token: SecretStr, *, limit: int) -> list[ZoomUser]:
         """Return the active users of the token's account, at most `limit` of them.
 
-        Needs the scope `user:read:list_users:admin` (contracts/zoom.md 4.2 and
-        contracts/recall.md 7.1, checked 2026-11-25).
+        Needs the scope `user:read:list_users:admin` (docs/contracts/zoom.md 4.2 and
+        docs/contracts/recall.md 7.1, checked 2026-11-25).
 
         Raises:
             UpstreamError: `code` is "4711" for a missing scope, which `detail` then
@@ -195,7 +195,7 @@ class ZoomApi:
         """Return a join token for local recording of one meeting of the token's owner.
 
         Changes nothing at Zoom: it ends by itself after 120 s. Needs the scope
-        `meeting:read:local_recording_token` (contracts/zoom.md 4.2, checked
+        `meeting:read:local_recording_token` (docs/contracts/zoom.md 4.2, checked
         2026-11-23).
 
         Args:
@@ -218,7 +218,7 @@ class ZoomApi:
     def zak(self, token: SecretStr) -> SecretStr:
         """Return the ZAK of the token's owner, for a bot that joins outside meetings.
 
-        Needs the scope `user:read:zak` (contracts/zoom.md 3.7 and 4.2, checked
+        Needs the scope `user:read:zak` (docs/contracts/zoom.md 3.7 and 4.2, checked
         2026-11-25).
 
         Raises:
@@ -229,7 +229,7 @@ class ZoomApi:
     def obf(self, token: SecretStr, meeting_id: int) -> SecretStr:
         """Return a token to join one meeting on behalf of the token's owner.
 
-        Needs the scope `user:read:token` (contracts/zoom.md 3.7 and 4.2, checked
+        Needs the scope `user:read:token` (docs/contracts/zoom.md 3.7 and 4.2, checked
         2026-11-25).
 
         Args:

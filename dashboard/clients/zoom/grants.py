@@ -1,4 +1,6 @@
-"""A user's grant at Zoom: from code to tokens, renewed, revoked (contracts/zoom.md 3).
+"""A user's grant at Zoom: from code to tokens, renewed, revoked.
+
+Source: docs/contracts/zoom.md 3.
 
 Authlib writes the requests (docs/decisions/0010-tokens-held-here.md); the house's one
 way to ask sends them, so that errors are the same as everywhere. Checked 2026-11-25.
@@ -53,8 +55,8 @@ class GrantTokens(BaseModel):
         return self._claim("aid")
 
     def _claim(self, name: str) -> str | None:
-        # Recall reads the same ones (contracts/recall.md 5); Zoom promises none, so
-        # they only stand in for `users/me` where a scope for that is missing. The
+        # Recall reads the same ones (docs/contracts/recall.md 5); Zoom promises none,
+        # so they only stand in for `users/me` where a scope for that is missing. The
         # signature is Zoom's affair: the token came from Zoom itself.
         _, _, rest = self.access_token.get_secret_value().partition(".")
         payload = rest.partition(".")[0]

@@ -1,4 +1,4 @@
-"""Zoom's authorize page and token endpoint (contracts/zoom.md 2 and 3)."""
+"""Zoom's authorize page and token endpoint (docs/contracts/zoom.md 2 and 3)."""
 
 import base64
 import secrets
@@ -33,7 +33,7 @@ class PairAnswer:
 
 
 class AppToken(BaseModel):
-    """An app's own token, an hour long (contracts/zoom.md 3.2).
+    """An app's own token, an hour long (docs/contracts/zoom.md 3.2).
 
     Attributes:
         scope: What it may do, space separated; "" if Zoom did not say.
@@ -48,8 +48,8 @@ class AppToken(BaseModel):
 class ZoomOAuth:
     """Asks Zoom about credential pairs and makes the links that users follow.
 
-    Safe to use from many threads. Exchanges no code: Recall does (contracts/zoom.md
-    3.5: one party only).
+    Safe to use from many threads. Exchanges no code: Recall does
+    (docs/contracts/zoom.md 3.5: one party only).
     """
 
     def __init__(self, base_url: str, *, http: httpx2.Client | None = None) -> None:
@@ -74,7 +74,7 @@ class ZoomOAuth:
         """Ask Zoom whether a pair is right, with a code that cannot exist.
 
         Zoom looks at the pair before the code: a wrong pair is `invalid_client`, a
-        right one `invalid_grant` (contracts/zoom.md 3.4, an inference; checked
+        right one `invalid_grant` (docs/contracts/zoom.md 3.4, an inference; checked
         2026-11-23). Anything else tells nothing. Changes nothing; raises nothing.
         """
         basic = _basic(client_id, client_secret)
@@ -108,7 +108,7 @@ class ZoomOAuth:
     def app_token(self, *, client_id: str, client_secret: SecretStr) -> AppToken:
         """Return a token of the app itself, by `client_credentials`.
 
-        A token proves the pair (contracts/zoom.md 3.4, checked 2026-11-25).
+        A token proves the pair (docs/contracts/zoom.md 3.4, checked 2026-11-25).
 
         Raises:
             UpstreamError: `code` is "invalid_client" for a wrong pair; any other
@@ -122,7 +122,7 @@ class ZoomOAuth:
                 "Authorization": f"Basic {basic.get_secret_value()}",
                 "Content-Type": "application/x-www-form-urlencoded",
             },
-            # In the body: a query string may be refused (contracts/zoom.md 3.1).
+            # In the body: a query string may be refused (docs/contracts/zoom.md 3.1).
             content=prepare_token_request("client_credentials"),
         )
         return send(
@@ -141,7 +141,7 @@ class ZoomOAuth:
         Args:
             client_id: Zoom's.
             redirect_uri: Exactly as registered and as later sent to Recall.
-            state: Opaque, URL-safe (contracts/zoom.md 2.1), single use.
+            state: Opaque, URL-safe (docs/contracts/zoom.md 2.1), single use.
             code_challenge: S256 of the verifier, 43 characters of base64url.
         """
         # The method is always said: Zoom takes `plain` when it is absent (2.1).
@@ -182,7 +182,7 @@ def _judged(error: UpstreamError) -> PairAnswer:
 
 
 def _is_about_the_code(error: UpstreamError) -> bool:
-    # Until 2020 the same refusal was `invalid_request` (contracts/zoom.md 3.3).
+    # Until 2020 the same refusal was `invalid_request` (docs/contracts/zoom.md 3.3).
     about_it = "authorization code" in (error.detail or "").lower()
     return error.code == "invalid_grant" or (
         error.code == "invalid_request" and about_it

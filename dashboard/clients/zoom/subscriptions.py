@@ -1,4 +1,4 @@
-"""Zoom's event subscriptions by API (contracts/zoom.md 5.7).
+"""Zoom's event subscriptions by API (docs/contracts/zoom.md 5.7).
 
 Paths and names follow Zoom's API description, checked 2026-11-25. What is made in
 Zoom's console is listed as well ("default") and cannot be changed from here.

@@ -1,4 +1,4 @@
-"""The simulated Recall: contracts/recall.md as a server of its own."""
+"""The simulated Recall: docs/contracts/recall.md as a server of its own."""
 
 from dashboard.sandbox.recall.server import create_recall
 from dashboard.sandbox.recall.world import RecallWorld

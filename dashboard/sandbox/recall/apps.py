@@ -1,4 +1,4 @@
-"""Zoom OAuth apps (contracts/recall.md 3.1 to 3.4)."""
+"""Zoom OAuth apps (docs/contracts/recall.md 3.1 to 3.4)."""
 
 from http import HTTPStatus
 

@@ -1,4 +1,4 @@
-"""Creating a credential, or finding it already there (contracts/recall.md 3.5)."""
+"""Creating a credential, or finding it already there (docs/contracts/recall.md 3.5)."""
 
 from http import HTTPStatus
 from typing import Any

@@ -1,4 +1,4 @@
-"""Zoom OAuth credentials (contracts/recall.md 3.5)."""
+"""Zoom OAuth credentials (docs/contracts/recall.md 3.5)."""
 
 from http import HTTPStatus
 

@@ -14,7 +14,7 @@ from dashboard.sandbox.recall.records import App, Credential, Grant, Health
 from dashboard.sandbox.recall.store import Store
 
 _REFRESH_AHEAD = timedelta(minutes=5)
-_CALLBACK_MIN_LEFT = timedelta(seconds=120)  # contracts/recall.md 5
+_CALLBACK_MIN_LEFT = timedelta(seconds=120)  # docs/contracts/recall.md 5
 _JWT = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+){2}")
 
 

@@ -1,4 +1,4 @@
-"""The lists without ids: logs (contracts/recall.md 3.6) and mappings (3.7)."""
+"""The lists without ids: logs (docs/contracts/recall.md 3.6) and mappings (3.7)."""
 
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 
 _ZOOM_TIMEOUT_S = 10.0
-_CALLBACK_TIMEOUT_S = 5.0  # contracts/recall.md 5
+_CALLBACK_TIMEOUT_S = 5.0  # docs/contracts/recall.md 5
 
 
 class UnreachableError(Exception):
@@ -62,7 +62,7 @@ class Outside:
     def token(
         self, client_id: str, client_secret: str, form: dict[str, str]
     ) -> dict[str, Any]:
-        """Ask Zoom's token endpoint (contracts/zoom.md 3.1).
+        """Ask Zoom's token endpoint (docs/contracts/zoom.md 3.1).
 
         Raises:
             ZoomRefusedError: Zoom said no.

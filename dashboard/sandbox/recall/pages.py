@@ -27,7 +27,7 @@ def index() -> ResponseReturnValue:
 
 @blueprint.get("/dashboard/explorer/zoom-oauth")
 def explorer() -> ResponseReturnValue:
-    """Show the exact URL to paste into each Zoom app (contracts/recall.md 3.8)."""
+    """Show the exact URL to paste into each Zoom app (docs/contracts/recall.md 3.8)."""
     its_world = world()
     with its_world.lock:
         apps = list(its_world.apps.values())

@@ -1,4 +1,4 @@
-"""Cursor pages of the lists (contracts/recall.md 1.4)."""
+"""Cursor pages of the lists (docs/contracts/recall.md 1.4)."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""The webhook receiver Zoom or a forwarder posts to (contracts/recall.md 3.8)."""
+"""The webhook receiver Zoom or a forwarder posts to (docs/contracts/recall.md 3.8)."""
 
 import hashlib
 import hmac

@@ -65,7 +65,7 @@ class Workspace:
 
 @dataclass(kw_only=True)
 class App:
-    """A Zoom OAuth App (contracts/recall.md 3.1)."""
+    """A Zoom OAuth App (docs/contracts/recall.md 3.1)."""
 
     seq: int
     workspace: Workspace
@@ -108,7 +108,7 @@ class Grant:
 
 @dataclass(kw_only=True)
 class Credential:
-    """A Zoom OAuth Credential (contracts/recall.md 3.5).
+    """A Zoom OAuth Credential (docs/contracts/recall.md 3.5).
 
     Attributes:
         errors: Token failures in a row; the third makes it unhealthy.

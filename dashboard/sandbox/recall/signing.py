@@ -1,4 +1,4 @@
-"""Signatures on the simulated Recall's own requests (contracts/recall.md 6)."""
+"""Signatures on the simulated Recall's own requests (docs/contracts/recall.md 6)."""
 
 import base64
 import hashlib

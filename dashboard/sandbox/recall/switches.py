@@ -12,7 +12,7 @@ class Switches(BaseModel):
 
     Attributes:
         duplicate_client_id: Whether a second app may have a client id that is already
-            there (contracts/recall.md 3.1: unknown).
+            there (docs/contracts/recall.md 3.1: unknown).
         reconnect: What connecting the same user again does: `upsert` (201, same id),
             `upsert_200`, or the legacy 400 of `conflict` (3.5).
         refresh_ahead: Whether access-token refreshes with less than 5 min left.

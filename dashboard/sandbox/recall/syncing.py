@@ -1,4 +1,7 @@
-"""Reading a connected user's meetings into mappings (contracts/recall.md 2, 3.5)."""
+"""Reading a connected user's meetings into mappings.
+
+Source: docs/contracts/recall.md 2, 3.5.
+"""
 
 from collections.abc import Iterator
 from typing import Any

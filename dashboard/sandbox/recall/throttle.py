@@ -1,4 +1,6 @@
-"""Rate limits per workspace and operation (contracts/recall.md 1.5), and what came.
+"""Rate limits per workspace and operation, and what came.
+
+Source: docs/contracts/recall.md 1.5.
 
 Refuses by the minute of the clock, as counters of minutes do; notes the most that any
 60 seconds saw, which is stricter.

@@ -1,4 +1,7 @@
-"""What Zoom's proven events change in the simulated Recall (contracts/recall.md 2)."""
+"""What Zoom's proven events change in the simulated Recall.
+
+Source: docs/contracts/recall.md 2.
+"""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Which URLs Zoom takes (contracts/zoom.md 1, 2.4 and 5.1)."""
+"""Which URLs Zoom takes (docs/contracts/zoom.md 1, 2.4 and 5.1)."""
 
 import ipaddress
 from urllib.parse import urlsplit

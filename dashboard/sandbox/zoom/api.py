@@ -1,4 +1,7 @@
-"""`/v2/…`: the part of Zoom's REST API the integration uses (contracts/zoom.md 4)."""
+"""`/v2/…`: the part of Zoom's REST API the integration uses.
+
+Source: docs/contracts/zoom.md 4.
+"""
 
 from flask import Blueprint, request
 

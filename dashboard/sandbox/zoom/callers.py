@@ -139,14 +139,14 @@ def require_rate(state: State) -> None:
         today = state.now().astimezone(UTC)
         midnight = datetime(today.year, today.month, today.day, tzinfo=UTC)
         tomorrow = midnight + timedelta(days=1)
-        # A date, where others send seconds (contracts/zoom.md 4.4).
+        # A date, where others send seconds (docs/contracts/zoom.md 4.4).
         headers["Retry-After"] = tomorrow.strftime("%Y-%m-%dT%H:%M:%SZ")
     message = _RATE_QPS if kind == "qps" else _RATE_DAILY
     raise ApiError(429, 429, message, headers=headers)
 
 
 def answer(error: ApiError) -> Response:
-    """Return the refusal in the REST API's form (contracts/zoom.md 4.3)."""
+    """Return the refusal in the REST API's form (docs/contracts/zoom.md 4.3)."""
     body: dict[str, object] = {"code": error.code, "message": error.message}
     if error.errors is not None:
         body["errors"] = error.errors

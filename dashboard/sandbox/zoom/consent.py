@@ -34,7 +34,7 @@ class Question:
 
 
 def read(state: State, params: Mapping[str, str]) -> Question:
-    """Check an authorize request (contracts/zoom.md 2.1 and 2.4).
+    """Check an authorize request (docs/contracts/zoom.md 2.1 and 2.4).
 
     Raises:
         AuthorizeError: 4702 for an unknown client, 4700 for a redirect URI that is
@@ -68,7 +68,10 @@ def read(state: State, params: Mapping[str, str]) -> Question:
 
 
 def obstacle(state: State, app: ZoomApp, user: ZoomUser) -> str | None:
-    """Return why this user cannot authorise the app, or None (contracts/zoom.md 1)."""
+    """Return why this user cannot authorise the app, or None.
+
+    Source: docs/contracts/zoom.md 1.
+    """
     if state.switches.pre_approval:
         return (
             "Your account's admin has to approve this app first. "
@@ -132,7 +135,7 @@ def install(state: State, client_id: str, user_id: str) -> str:
     """Add the app from the Marketplace: a code without state or PKCE.
 
     Returns:
-        The redirect URL with the code (contracts/zoom.md 2.3).
+        The redirect URL with the code (docs/contracts/zoom.md 2.3).
 
     Raises:
         RefusedError: There is no redirect URL, or this user cannot authorise it.

@@ -1,4 +1,4 @@
-"""Codes, tokens and their deaths (contracts/zoom.md 2 and 3)."""
+"""Codes, tokens and their deaths (docs/contracts/zoom.md 2 and 3)."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""What Zoom says of a manifest (contracts/zoom.md 12).
+"""What Zoom says of a manifest (docs/contracts/zoom.md 12).
 
 It lets through what the real one lets through: missing redirect fields, unknown keys,
 a scope twice, `"optional": "false"`.

@@ -153,7 +153,8 @@ def _save_subscription(world: ZoomWorld, client_id: str, url: str | None) -> str
     app = world.state.app(client_id)
     proven = url == app.webhook_url and app.validated_at is not None
     if url is not None and not proven:
-        # A subscription cannot be saved before it is validated (contracts/zoom.md 5.1).
+        # A subscription cannot be saved before it is validated (docs/contracts/zoom.md
+        # 5.1).
         return "The URL is not validated yet. Press Validate first."
     if url is not None and not app.subscription_enabled:
         return "The event subscription was disabled. Press Validate to enable it again."

@@ -1,4 +1,4 @@
-"""What happens to meetings, and the events it causes (contracts/zoom.md 6)."""
+"""What happens to meetings, and the events it causes (docs/contracts/zoom.md 6)."""
 
 from datetime import datetime, timedelta
 
@@ -97,7 +97,8 @@ def _run(state: State, meeting_id: int, event: str, when: dict[str, str]) -> Non
     user = state.user(meeting.host_id)
     told = {**_outline(meeting), "id": str(meeting.id), **when}
     if meeting.use_pmi:
-        # The meeting appears as the personal room (contracts/zoom.md 6, RECALL-PMI).
+        # The meeting appears as the personal room (docs/contracts/zoom.md 6,
+        # RECALL-PMI).
         told["id"], told["type"] = str(user.pmi), _PMI_TYPE
         told["topic"] = f"{user.display_name}'s Personal Meeting Room"
     publish(state, user, event, {"object": told})

@@ -59,7 +59,7 @@ def blueprint(world: ZoomWorld) -> Blueprint:
     def token() -> Response:
         with world.state.lock:
             answer = _grant(world)
-        # A regional host in real life (contracts/zoom.md 3.2).
+        # A regional host in real life (docs/contracts/zoom.md 3.2).
         answer["api_url"] = request.host_url.rstrip("/")
         response = jsonify(answer)
         response.headers["Cache-Control"] = "no-store"
@@ -119,7 +119,7 @@ def _page(heading: str, text: str) -> Response:
 
 
 def _authorize_error(error: AuthorizeError) -> Response:
-    # Browsers name text/html; programs send */* (contracts/zoom.md 2.4).
+    # Browsers name text/html; programs send */* (docs/contracts/zoom.md 2.4).
     if "text/html" in request.headers.get("Accept", ""):
         return _page("Something is wrong with this link", error.page)
     response = jsonify(

@@ -1,4 +1,7 @@
-"""Lists cut into pages by `page_size` and `next_page_token` (contracts/zoom.md 4.2)."""
+"""Lists cut into pages by `page_size` and `next_page_token`.
+
+Source: docs/contracts/zoom.md 4.2.
+"""
 
 import base64
 import re

@@ -1,4 +1,4 @@
-"""What happens to users, and the events it causes (contracts/zoom.md 6)."""
+"""What happens to users, and the events it causes (docs/contracts/zoom.md 6)."""
 
 import secrets
 
@@ -70,7 +70,7 @@ def uninstall(state: State, client_id: str, user_id: str) -> None:
     app, user = state.app(client_id), state.user(user_id)
     if not grants.end(state, client_id, user_id, "uninstalled"):
         raise RefusedError(f"{user.display_name} has not added {app.name}.")
-    # Private and development apps are not told (contracts/zoom.md 6).
+    # Private and development apps are not told (docs/contracts/zoom.md 6).
     if app.published:
         _tell_removal(state, app, user)
 

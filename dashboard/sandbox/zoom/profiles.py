@@ -1,4 +1,7 @@
-"""Users and meetings as the REST API shows them (contracts/zoom.md 4.1 and 4.2)."""
+"""Users and meetings as the REST API shows them.
+
+Source: docs/contracts/zoom.md 4.1 and 4.2.
+"""
 
 from typing import Literal
 

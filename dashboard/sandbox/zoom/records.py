@@ -10,14 +10,14 @@ from dashboard.sandbox.zoom import values
 
 
 class Environment(StrEnum):
-    """Which of the two credential pairs of a Zoom app (contracts/zoom.md 1)."""
+    """Which of the two credential pairs of a Zoom app (docs/contracts/zoom.md 1)."""
 
     DEVELOPMENT = "development"
     PRODUCTION = "production"
 
 
 class Kind(StrEnum):
-    """User-managed or admin-managed (contracts/zoom.md 1)."""
+    """User-managed or admin-managed (docs/contracts/zoom.md 1)."""
 
     USER_LEVEL = "user_level"
     ACCOUNT_LEVEL = "account_level"
@@ -154,7 +154,7 @@ class Code(Record):
 
 
 class Grant(Record):
-    """What one user gave one app; one lives at a time (contracts/zoom.md 3.5).
+    """What one user gave one app; one lives at a time (docs/contracts/zoom.md 3.5).
 
     Attributes:
         user_id: None for the app's own token (`client_credentials`).
@@ -185,7 +185,7 @@ class Attempt(Record):
     latency_ms: float = 0.0
 
     def succeeded(self) -> bool:
-        """Any 2xx in time counts (contracts/zoom.md 5.6)."""
+        """Any 2xx in time counts (docs/contracts/zoom.md 5.6)."""
         return self.status is not None and 200 <= self.status < 300
 
     def may_be_retried(self) -> bool:
@@ -234,7 +234,7 @@ class Delivery(Record):
 
 
 class Subscription(Record):
-    """An event subscription made by API (contracts/zoom.md 5.7).
+    """An event subscription made by API (docs/contracts/zoom.md 5.7).
 
     Attributes:
         scope: Whether `user_ids` or whole `account_ids` subscribe to it.

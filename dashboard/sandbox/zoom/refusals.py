@@ -13,7 +13,7 @@ class AuthorizeError(Exception):
     """Zoom shows an error of its own instead of the consent page.
 
     Attributes:
-        code: Zoom's number (contracts/zoom.md 2.4).
+        code: Zoom's number (docs/contracts/zoom.md 2.4).
         message: `errorMessage` for programs.
         page: The sentence for people.
     """
@@ -26,7 +26,7 @@ class AuthorizeError(Exception):
 
 
 class TokenError(Exception):
-    """The token endpoint refuses (contracts/zoom.md 3.3)."""
+    """The token endpoint refuses (docs/contracts/zoom.md 3.3)."""
 
     def __init__(self, error: str, reason: str, *, status: int = 400) -> None:
         super().__init__(reason)
@@ -36,7 +36,7 @@ class TokenError(Exception):
 
 
 class ApiError(Exception):
-    """The REST API refuses (contracts/zoom.md 4.3).
+    """The REST API refuses (docs/contracts/zoom.md 4.3).
 
     Attributes:
         errors: The list of `{field, message}` beside code 300.

@@ -1,4 +1,4 @@
-"""The scope names this simulation knows (contracts/zoom.md 3.7, recall.md 7.1)."""
+"""The scope names this simulation knows (docs/contracts/zoom.md 3.7, recall.md 7.1)."""
 
 from collections.abc import Iterable
 

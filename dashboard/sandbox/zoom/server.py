@@ -54,7 +54,7 @@ def _refused(error: RefusedError) -> tuple[str, int]:
 
 
 def _stamp(response: Response) -> Response:
-    # Zoom's support asks for this one (contracts/zoom.md 4.3).
+    # Zoom's support asks for this one (docs/contracts/zoom.md 4.3).
     response.headers["x-zm-trackingid"] = f"v=2.0;clid=sim;rid=WEB_{values.opaque()}"
     if response.mimetype == "text/html":
         response.headers["Content-Security-Policy"] = _CSP

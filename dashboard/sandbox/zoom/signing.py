@@ -1,4 +1,4 @@
-"""How Zoom spells and signs what it sends (contracts/zoom.md 5.3)."""
+"""How Zoom spells and signs what it sends (docs/contracts/zoom.md 5.3)."""
 
 import hashlib
 import hmac
@@ -22,7 +22,10 @@ def signature(secret_token: str, timestamp: str, body: bytes) -> str:
 
 
 def encrypted_token(secret_token: str, plain_token: str) -> str:
-    """Return the right answer to a challenge: 64 hex digits (contracts/zoom.md 5.5)."""
+    """Return the right answer to a challenge: 64 hex digits.
+
+    Source: docs/contracts/zoom.md 5.5.
+    """
     key, message = secret_token.encode(), plain_token.encode()
     return hmac.new(key, message, hashlib.sha256).hexdigest()
 

@@ -1,8 +1,9 @@
 """Event subscriptions made by API: created, read, changed, joined, deleted.
 
 Paths, bodies, codes and sentences are those of Zoom's published API description of
-February and July 2026 (contracts/zoom.md 5.7). What `PATCH` on the collection takes is
-not described there: the same names as at creation, beside `event_subscription_id`.
+February and July 2026 (docs/contracts/zoom.md 5.7). What `PATCH` on the collection
+takes is not described there: the same names as at creation, beside
+`event_subscription_id`.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Who is told of an event (contracts/zoom.md 5.7).
+"""Who is told of an event (docs/contracts/zoom.md 5.7).
 
 Subscriptions may overlap, and then the same event goes out once for each.
 """
@@ -33,7 +33,7 @@ def milliseconds(state: State) -> int:
 
 def _listening(state: State, app: ZoomApp, user: ZoomUser, event: str) -> Iterator[str]:
     """Yield the URL of each subscription of the app to this event of this user."""
-    # Unvalidated URLs get nothing since 2025-06-27 (contracts/zoom.md 5.5).
+    # Unvalidated URLs get nothing since 2025-06-27 (docs/contracts/zoom.md 5.5).
     is_on = app.validated_at is not None and app.subscription_enabled
     if app.webhook_url is not None and is_on and event in app.events:
         yield app.webhook_url

@@ -1,6 +1,6 @@
 """The ugly and the unknown sides of Zoom, each a named switch.
 
-The defaults are what contracts/zoom.md holds most likely.
+The defaults are what docs/contracts/zoom.md holds most likely.
 """
 
 from typing import Annotated, Literal
@@ -15,7 +15,7 @@ class Switches(BaseModel):
 
     Attributes:
         decline: What "Decline" does: `redirect` with `error=access_denied`, or
-            `silence`: the browser stays with Zoom (contracts/zoom.md 2.5).
+            `silence`: the browser stays with Zoom (docs/contracts/zoom.md 2.5).
         pre_approval: Whether the account's admin must approve apps first (2.4).
         withheld_scopes: Scopes that are never granted, whatever the user ticks.
         strict_form: Whether token parameters in the query string are refused (3.1).

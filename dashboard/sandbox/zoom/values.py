@@ -10,7 +10,7 @@ _SIGNING_KEY = secrets.token_bytes(32)
 
 
 def client_id() -> str:
-    """Return 22 characters of base64url, `simC` first (contracts/zoom.md 1)."""
+    """Return 22 characters of base64url, `simC` first (docs/contracts/zoom.md 1)."""
     return _tagged("simC", 22)
 
 
@@ -20,7 +20,7 @@ def client_secret() -> str:
 
 
 def secret_token() -> str:
-    """Return 22 characters of base64url, `simT` first (contracts/zoom.md 1)."""
+    """Return 22 characters of base64url, `simT` first (docs/contracts/zoom.md 1)."""
     return _tagged("simT", 22)
 
 
@@ -45,7 +45,10 @@ def user_id() -> str:
 
 
 def code() -> str:
-    """Return an authorization code of 40 characters (contracts/zoom.md 1: 32 to 64)."""
+    """Return an authorization code of 40 characters.
+
+    Source: docs/contracts/zoom.md 1: 32 to 64.
+    """
     return _tagged("simCode_", 40)
 
 
@@ -72,7 +75,7 @@ def meeting_uuid() -> str:
 def token(
     client: str, user: str | None, account: str, *, issued: int, expires: int
 ) -> str:
-    """Return a signed JWT shaped like Zoom's tokens (contracts/zoom.md 3.2).
+    """Return a signed JWT shaped like Zoom's tokens (docs/contracts/zoom.md 3.2).
 
     Args:
         client: Client id of the app it is issued to.

@@ -1,4 +1,4 @@
-"""The webhook sender with its retry ladder (contracts/zoom.md 5)."""
+"""The webhook sender with its retry ladder (docs/contracts/zoom.md 5)."""
 
 import time
 from datetime import timedelta
@@ -18,7 +18,7 @@ from dashboard.sandbox.zoom.state import State
 from dashboard.sandbox.zoom.switches import Signing
 
 TIMEOUT_S = 3.0
-# Waits before the second, third and fourth try (contracts/zoom.md 5.6).
+# Waits before the second, third and fourth try (docs/contracts/zoom.md 5.6).
 LADDER = (timedelta(minutes=5), timedelta(minutes=20), timedelta(minutes=60))
 _OVERTAKEN = timedelta(seconds=30)
 _OVERSIZED_BYTES = 2 * 1024 * 1024

@@ -1,6 +1,6 @@
 """What a browser brings back from Zoom, matched with the trip it began.
 
-Source: contracts/zoom.md 2, checked 2026-11-25.
+Source: docs/contracts/zoom.md 2, checked 2026-11-25.
 """
 
 import re

@@ -1,9 +1,10 @@
-"""A trip's code goes to Recall unopened, custody `recall` (contracts/recall.md 4).
+"""A trip's code goes to Recall unopened, custody `recall` (docs/contracts/recall.md 4).
 
 Recall tells whose it was only after it has exchanged the code. So a link made for
 somebody else is refused afterwards: a credential nobody had before is deleted in Recall
 at once; one that is a connection of ours was merely renewed and stays.
-Sources: contracts/recall.md 3.5 and 4, contracts/zoom.md 3.5; checked 2026-11-25.
+Sources: docs/contracts/recall.md 3.5 and 4, docs/contracts/zoom.md 3.5; checked
+2026-11-25.
 """
 
 from contextlib import suppress

@@ -1,8 +1,8 @@
 """A trip under custody `dashboard`: the code is exchanged here, the grant kept here.
 
 The grant and its connection are stored in one commit, before Recall is told where to
-ask for tokens. Source: contracts/zoom.md 3.5 (one living grant a user and app, so only
-one party may hold it) and contracts/recall.md 5; checked 2026-11-25.
+ask for tokens. Source: docs/contracts/zoom.md 3.5 (one living grant a user and app, so
+only one party may hold it) and docs/contracts/recall.md 5; checked 2026-11-25.
 """
 
 import time
@@ -127,7 +127,8 @@ def _settle(runtime: Runtime, trip: Trip, got: Got) -> _Settled | None:
     """
     with runtime.database.reading() as session:
         _, before = same(session, trip.app, got)
-    # Of two consents at once the later one ended the earlier (contracts/zoom.md 3.5).
+    # Of two consents at once the later one ended the earlier (docs/contracts/zoom.md
+    # 3.5).
     is_newer = before is not None and before.obtained_at >= got.asked_at
     if is_newer and not _lives(runtime, got):
         _end(runtime, trip, AttemptOutcome.UNREACHABLE, _SUPERSEDED)

@@ -1,6 +1,7 @@
 """One trip of one browser to Zoom and back: begin and finish.
 
-Sources: contracts/zoom.md 2 and 3.5, contracts/recall.md 3.5; checked 2026-11-25.
+Sources: docs/contracts/zoom.md 2 and 3.5, docs/contracts/recall.md 3.5; checked
+2026-11-25.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Whether everybody who left for Zoom lately was lost there: a wrong redirect URL.
 
 Zoom shows its *Invalid redirect (4,700)* itself and sends nobody back, so that silence
-is all there is to see (contracts/zoom.md 2.4, checked 2026-11-25).
+is all there is to see (docs/contracts/zoom.md 2.4, checked 2026-11-25).
 """
 
 from dataclasses import dataclass

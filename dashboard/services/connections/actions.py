@@ -117,7 +117,7 @@ def disconnect(runtime: Runtime, connection_id: UUID, *, actor: Actor) -> None:
 
     A grant that is kept here is revoked at Zoom. Deleting in Recall does not revoke one
     that Recall keeps: the user removes the app in the Marketplace
-    (contracts/recall.md 3.5). The audit log keeps ids, no name or e-mail.
+    (docs/contracts/recall.md 3.5). The audit log keeps ids, no name or e-mail.
 
     Raises:
         NotFoundError: There is no such connection.

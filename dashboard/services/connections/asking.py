@@ -2,8 +2,8 @@
 
 The token is fetched from whoever keeps it, used once for Zoom's `users/me` and, where
 that is not proved yet, once to fetch a join token; both are forgotten. Touches no
-database. Sources: contracts/recall.md 3.5 and 3.7, contracts/zoom.md 4.1; checked
-2026-11-25.
+database. Sources: docs/contracts/recall.md 3.5 and 3.7, docs/contracts/zoom.md 4.1;
+checked 2026-11-25.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,6 +1,6 @@
 """What the dashboard itself learns from an event. Lenient, and touches no database.
 
-Source of the payloads' shapes: contracts/zoom.md 6, checked 2026-11-25.
+Source of the payloads' shapes: docs/contracts/zoom.md 6, checked 2026-11-25.
 """
 
 import json

@@ -1,7 +1,8 @@
 """The users of a connected Zoom account with their PMIs, as Zoom lists them.
 
 An account_level app has one connection an account; whose meetings it stands for is told
-by `GET /v2/users` (contracts/zoom.md 4.2, checked 2026-11-25) and by `user.updated`.
+by `GET /v2/users` (docs/contracts/zoom.md 4.2, checked 2026-11-25) and by
+`user.updated`.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,7 @@
 """A user removed the app: their data goes, in Recall and here, by a deadline.
 
-Source of the duty and of its ten days: contracts/zoom.md 6, checked 2026-11-25. What is
-deleted, what stays and why: docs/erasure.md.
+Source of the duty and of its ten days: docs/contracts/zoom.md 6, checked 2026-11-25.
+What is deleted, what stays and why: docs/erasure.md.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,7 @@
 """What somebody pasted into Explain, read leniently. Pure; keeps no password.
 
-Shapes of Zoom's ids, numbers and links: contracts/zoom.md 4 and 6; checked 2026-11-25.
+Shapes of Zoom's ids, numbers and links: docs/contracts/zoom.md 4 and 6; checked
+2026-11-25.
 """
 
 import re

@@ -1,7 +1,7 @@
 """What Recall itself says right now, asked only when somebody wants it.
 
-Sources: contracts/recall.md 3.6 and 3.7; checked 2026-11-25. The look-ups spend from
-the workspace's budgets as every call does.
+Sources: docs/contracts/recall.md 3.6 and 3.7; checked 2026-11-25. The look-ups spend
+from the workspace's budgets as every call does.
 """
 
 from uuid import UUID

@@ -1,7 +1,7 @@
 """Rules of Explain about a meeting that Recall maps to nobody, and about PMIs.
 
 Recall maps a meeting by its own sync or by Zoom's webhook about it, and only the
-maker's connection counts (contracts/recall.md 2, 3.7 and 7.5; checked 2026-11-25).
+maker's connection counts (docs/contracts/recall.md 2, 3.7 and 7.5; checked 2026-11-25).
 """
 
 from datetime import datetime

@@ -1,6 +1,6 @@
 """Grants that the dashboard holds itself, at rest: sealed, and found by Recall's key.
 
-A key is all that Recall shows for the token (contracts/recall.md 5, checked
+A key is all that Recall shows for the token (docs/contracts/recall.md 5, checked
 2026-11-25); it is stored as a hash, so it is shown to Recall once and to nobody later.
 """
 

@@ -1,9 +1,10 @@
 """Who may renew a held grant, and what comes of it, as rows.
 
-A refresh token is single use, and a lost answer cannot be had again (contracts/zoom.md
-3.5, checked 2026-11-25). So one process claims a grant at a time, and what Zoom said is
-stored over the version the claim began from, even when the lease has ended: nobody
-else can have got anything for that refresh token. docs/custody.md tells the whole.
+A refresh token is single use, and a lost answer cannot be had again
+(docs/contracts/zoom.md 3.5, checked 2026-11-25). So one process claims a grant at a
+time, and what Zoom said is stored over the version the claim began from, even when the
+lease has ended: nobody else can have got anything for that refresh token.
+docs/custody.md tells the whole.
 """
 
 from dataclasses import dataclass

@@ -27,7 +27,7 @@ from dashboard.services.zoom_apps import credential_checks
 from dashboard.services.zoom_apps.apps import Proof
 
 AT_LEAST_S = 120
-"""Seconds that a token must have left for Recall (contracts/recall.md 5)."""
+"""Seconds that a token must have left for Recall (docs/contracts/recall.md 5)."""
 
 PATIENCE_S = 4.0
 """How long anybody waits for a refresh: Recall waits 5 s."""

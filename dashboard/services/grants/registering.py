@@ -1,8 +1,8 @@
 """Telling Recall where to ask for the tokens of a held grant.
 
 Recall asks that address while our request is under way, so the grant is stored before;
-here no code is spent, and everything may be repeated. Source: contracts/recall.md 1.8,
-3.5 and 5, checked 2026-11-25.
+here no code is spent, and everything may be repeated. Source: docs/contracts/recall.md
+1.8, 3.5 and 5, checked 2026-11-25.
 """
 
 import hashlib

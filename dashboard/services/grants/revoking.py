@@ -1,4 +1,6 @@
-"""Ending a grant at Zoom that is kept here (contracts/zoom.md 3.6, checked 2026-11-25).
+"""Ending a grant at Zoom that is kept here.
+
+Source: docs/contracts/zoom.md 3.6, checked 2026-11-25.
 
 Where Recall keeps the grant, nobody here can: the user removes the app at Zoom.
 """

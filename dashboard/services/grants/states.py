@@ -1,7 +1,7 @@
 """What a refresh of a held grant tells of its connection's state.
 
 The refresh token is the grant: a living access token beside a dead refresh token is no
-healthy connection. Source: contracts/zoom.md 3.3 and 3.5; checked 2026-11-25.
+healthy connection. Source: docs/contracts/zoom.md 3.3 and 3.5; checked 2026-11-25.
 """
 
 from datetime import datetime

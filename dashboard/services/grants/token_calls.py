@@ -1,8 +1,8 @@
 """Recall's calls for tokens of grants that are held here: what each gets.
 
-Source: contracts/recall.md 5 and 6, contracts/zoom.md 4.2; checked 2026-11-25. What the
-database tells is told at once. What Zoom has to be asked for is asked in threads of its
-own, so that a slow Zoom holds up nobody whose token is good.
+Source: docs/contracts/recall.md 5 and 6, docs/contracts/zoom.md 4.2; checked
+2026-11-25. What the database tells is told at once. What Zoom has to be asked for is
+asked in threads of its own, so that a slow Zoom holds up nobody whose token is good.
 """
 
 import math
@@ -40,7 +40,7 @@ from dashboard.services.recall.callback_signatures import Signed
 from dashboard.services.runtime import Runtime
 
 ANSWER_WITHIN_S = 4.5
-"""Recall waits 5 s (contracts/recall.md 5); the rest is the way there and back."""
+"""Recall waits 5 s (docs/contracts/recall.md 5); the rest is the way there and back."""
 
 AT_LEAST_S = 125
 """What a token must have left: Recall wants 120 s when it arrives."""

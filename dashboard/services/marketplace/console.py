@@ -20,7 +20,7 @@ from dashboard.services.zoom_apps.scopes import Scope
 from dashboard.settings import Settings, public_url_trouble
 
 EVENTS = ("meeting.created", "user.updated")
-"""The same two for every kind and style (contracts/recall.md 7.2)."""
+"""The same two for every kind and style (docs/contracts/recall.md 7.2)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +102,7 @@ def gather(
 def troubles(console: Console) -> Sequence[Trouble]:
     """Return what Zoom would refuse of the addresses, the worst first. Pure.
 
-    Source: contracts/zoom.md 1, 2.4 and 5.1; checked 2026-11-23.
+    Source: docs/contracts/zoom.md 1, 2.4 and 5.1; checked 2026-11-23.
     """
     if console.webhook_url is None:
         return [
@@ -159,7 +159,7 @@ def _webhook_url(
 def _twin(session: Session, app: ZoomApp) -> ZoomApp | None:
     """Return the other credential pair of the same Zoom app, if it is here.
 
-    One that replaces another is that app's production (contracts/recall.md 7.3).
+    One that replaces another is that app's production (docs/contracts/recall.md 7.3).
     """
     query = select(ZoomApp).where(
         or_(col(ZoomApp.succeeds_id) == app.id, col(ZoomApp.id) == app.succeeds_id),

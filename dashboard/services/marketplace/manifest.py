@@ -1,7 +1,8 @@
 """The Zoom app manifest of one zoom app: a file that Zoom's console imports. Pure.
 
-Source: contracts/zoom.md 12, checked 2026-11-25. It holds what belongs to this zoom app
-and nothing else, so an import does not touch names, logos or texts of the listing.
+Source: docs/contracts/zoom.md 12, checked 2026-11-25. It holds what belongs to this
+zoom app and nothing else, so an import does not touch names, logos or texts of the
+listing.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Texts for Zoom's review of one zoom app, filled with its own values. Pure.
 
-What the review asks for: contracts/recall.md 7.4 and contracts/zoom.md 7, checked
-2026-11-25. Square brackets are blanks that only the customer can fill.
+What the review asks for: docs/contracts/recall.md 7.4 and docs/contracts/zoom.md 7,
+checked 2026-11-25. Square brackets are blanks that only the customer can fill.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """What Zoom has of a subscription beside what it should be; and why Zoom said no. Pure.
 
-Source: contracts/zoom.md 5.7 and Zoom's API description, checked 2026-11-25.
+Source: docs/contracts/zoom.md 5.7 and Zoom's API description, checked 2026-11-25.
 """
 
 from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 Never two by a double click or a lost answer: one talk at a time for each zoom app, Zoom
 is asked first what it has, and a lost answer is settled by asking again. Zoom has no
-key that would do this for us (contracts/zoom.md 5.7, checked 2026-11-25).
+key that would do this for us (docs/contracts/zoom.md 5.7, checked 2026-11-25).
 """
 
 from collections.abc import Callable, Sequence

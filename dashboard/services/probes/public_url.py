@@ -1,7 +1,7 @@
 """Challenges our own public URL from outside in, exactly as Zoom will.
 
 What stands between Zoom and the dashboard is seen before Zoom fails at it: proxies,
-sign-in walls, redirects, certificates, another installation (contracts/zoom.md 9).
+sign-in walls, redirects, certificates, another installation (docs/contracts/zoom.md 9).
 """
 
 import secrets

@@ -1,8 +1,8 @@
 """What came back of a challenge to our own public URL, in words. Pure.
 
 Each finding says what was seen and who mends it; docs/probes.md has the table. Zoom
-follows no redirect and does not try again after a 3xx or 4xx (contracts/zoom.md 5.6),
-gives up after 3 s (5.5) and asks for TLS 1.2 with a complete chain (5.1); checked
+follows no redirect and does not try again after a 3xx or 4xx (docs/contracts/zoom.md
+5.6), gives up after 3 s (5.5) and asks for TLS 1.2 with a complete chain (5.1); checked
 2026-11-23.
 """
 

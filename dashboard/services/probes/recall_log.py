@@ -1,7 +1,7 @@
 """New entries of Recall's log of an app, as evidence that proves nothing by itself.
 
-Entries have no id and no level (contracts/recall.md 3.6, checked 2026-11-23), so what
-is new is told by time and text.
+Entries have no id and no level (docs/contracts/recall.md 3.6, checked 2026-11-23), so
+what is new is told by time and text.
 """
 
 from collections.abc import Collection, Sequence

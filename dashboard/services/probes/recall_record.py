@@ -1,7 +1,7 @@
 """What Recall's record of an app says of its validation, as evidence.
 
 `webhook_last_validation` is null until Recall's URL was validated for the first time
-(contracts/recall.md 3.1 and 3.8, checked 2026-11-23).
+(docs/contracts/recall.md 3.1 and 3.8, checked 2026-11-23).
 """
 
 import re

@@ -229,7 +229,7 @@ def _challenged(job: _Job, *, now: datetime) -> Seen:
 def _failed(error: UpstreamError) -> Seen:
     if recall_record.is_gone(error):
         return Seen(finding=Finding.GONE, detail=recall_record.GONE)
-    # Which of the two Recall answers is not published (contracts/recall.md 3.8).
+    # Which of the two Recall answers is not published (docs/contracts/recall.md 3.8).
     is_forbidden = error.status == HTTPStatus.FORBIDDEN
     is_refused = is_forbidden and recall_record.is_recalls_own(error)
     if error.status == HTTPStatus.UNAUTHORIZED or is_refused:

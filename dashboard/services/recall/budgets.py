@@ -2,7 +2,7 @@
 
 Each call is counted in the database before it is sent
 (services/recall/budget_counts.py). Background work stops at a share of each budget, so
-that people find room at once. Limits: contracts/recall.md 1.5, see
+that people find room at once. Limits: docs/contracts/recall.md 1.5, see
 `dashboard.clients.recall.operations`.
 """
 

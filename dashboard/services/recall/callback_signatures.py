@@ -1,6 +1,7 @@
 """Recall's signature on its own requests: the standard webhooks' one.
 
-Source: contracts/recall.md 6, checked 2026-11-25. Pure: asks nobody, stores nothing.
+Source: docs/contracts/recall.md 6, checked 2026-11-25. Pure: asks nobody, stores
+nothing.
 """
 
 import binascii

@@ -1,6 +1,6 @@
 """Handing an authorization code to Recall, once. Zoom's token endpoint is Recall's.
 
-Source: contracts/recall.md 1.8, 3.5 and 4, checked 2026-11-23.
+Source: docs/contracts/recall.md 1.8, 3.5 and 4, checked 2026-11-23.
 """
 
 import hashlib

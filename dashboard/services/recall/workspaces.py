@@ -191,7 +191,7 @@ def check_key(runtime: Runtime, region: str, key: SecretStr) -> KeyAnswer:
     """Ask Recall whether it takes this key in this region, by listing nothing much.
 
     Never raises: not being able to ask is an answer of its own. Keys are good in one
-    region only, and elsewhere answered 401 (contracts/recall.md 1.1).
+    region only, and elsewhere answered 401 (docs/contracts/recall.md 1.1).
     """
     try:
         runtime.recall(region, key).check_key()

@@ -1,7 +1,7 @@
 """Taking over an app that was made in Recall by hand: a zoom app here, with its id.
 
-Source: contracts/recall.md 3.1, checked 2026-11-23: Recall returns secrets in clear
-text, so they need not be typed; whether the live service masks them is not known.
+Source: docs/contracts/recall.md 3.1, checked 2026-11-23: Recall returns secrets in
+clear text, so they need not be typed; whether the live service masks them is not known.
 """
 
 from dataclasses import dataclass

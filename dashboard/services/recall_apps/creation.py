@@ -2,8 +2,9 @@
 
 Never two by a double click or a lost answer: Recall is asked first what it has, the
 idempotency key is committed before the call, a lost answer is tried again with the same
-key and then settled by looking (contracts/recall.md 1.8 and 3.1). A key that is stored
-means that nothing with this client ID was there before, so what is found later is ours.
+key and then settled by looking (docs/contracts/recall.md 1.8 and 3.1). A key that is
+stored means that nothing with this client ID was there before, so what is found later
+is ours.
 """
 
 import time

@@ -125,7 +125,7 @@ def drop_key(runtime: Runtime, job: Job, key: str) -> None:
 def send_secrets(job: Job, recall_app_id: UUID) -> None:
     """Give Recall the client secret and secret token stored here.
 
-    Safe to repeat: Recall sets both to what is sent (contracts/recall.md 3.4).
+    Safe to repeat: Recall sets both to what is sent (docs/contracts/recall.md 3.4).
 
     Raises:
         UpstreamError: Recall refused or did not answer.

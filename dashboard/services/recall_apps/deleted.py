@@ -1,7 +1,7 @@
 """Zoom apps whose app is gone from Recall, and the way to have it again.
 
-Source: contracts/recall.md 3.3, checked 2026-11-23. Recall does not say what becomes of
-the credentials of an app that is deleted.
+Source: docs/contracts/recall.md 3.3, checked 2026-11-23. Recall does not say what
+becomes of the credentials of an app that is deleted.
 """
 
 from uuid import UUID

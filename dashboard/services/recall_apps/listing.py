@@ -1,6 +1,6 @@
 """Which apps a workspace has in Recall, and whose they are: read once, kept nowhere.
 
-Source: contracts/recall.md 3.2 and 3.3, checked 2026-11-23.
+Source: docs/contracts/recall.md 3.2 and 3.3, checked 2026-11-23.
 """
 
 from collections import Counter

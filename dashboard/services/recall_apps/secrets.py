@@ -1,7 +1,7 @@
 """Giving Recall the secrets stored here: one call at a time, its failure written down.
 
-Recall sets both secrets to what is sent (contracts/recall.md 3.4), so a lost answer is
-settled by giving them again.
+Recall sets both secrets to what is sent (docs/contracts/recall.md 3.4), so a lost
+answer is settled by giving them again.
 """
 
 from datetime import datetime, timedelta

@@ -1,7 +1,7 @@
 """The users that an app in Recall has already, as connections here.
 
 For an app that was made by hand: who connected elsewhere would otherwise be seen only
-when they reconnect. Source: contracts/recall.md 3.5, checked 2026-11-23.
+when they reconnect. Source: docs/contracts/recall.md 3.5, checked 2026-11-23.
 """
 
 from collections.abc import Sequence

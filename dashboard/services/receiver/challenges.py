@@ -1,7 +1,7 @@
 """Zoom's challenge, put by the dashboard itself: to its own public URL and to Recall.
 
 It is written and signed as Zoom does, so that whatever passes for Zoom passes for it
-(contracts/zoom.md 5.3 and 5.5, checked 2026-11-23).
+(docs/contracts/zoom.md 5.3 and 5.5, checked 2026-11-23).
 """
 
 import json

@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 
 CHALLENGE = "endpoint.url_validation"
-"""Zoom's check of the address (contracts/zoom.md 5.5)."""
+"""Zoom's check of the address (docs/contracts/zoom.md 5.5)."""
 
 READ_HERE = frozenset({"user.updated", "app_deauthorized"})
 """Events that the dashboard itself acts on, besides handing them to Recall."""
@@ -33,7 +33,7 @@ class Event:
         event_ts: Milliseconds since the epoch as Zoom wrote it.
         zoom_user_id: Of the user it is about: host, profile or deauthorizing user.
         meeting_id: Meeting number; Zoom writes it as a number or as a string
-            (contracts/zoom.md 6).
+            (docs/contracts/zoom.md 6).
         plain_token: What a challenge asks to be signed.
         canonical: The JSON with sorted keys, where that is the same for the same
             content only; None when the bytes themselves must tell.
@@ -78,7 +78,7 @@ def dedupe_key(app_id: UUID, body: bytes, parsed: Event) -> bytes:
 
     Zoom's retries, and the same event with its keys in another order, have one key;
     two events that differ in anything have two. Headers do not count: the delivery id
-    is unique to each try (contracts/zoom.md 5.6).
+    is unique to each try (docs/contracts/zoom.md 5.6).
 
     It begins with the event's own time, which is part of the content, so that new keys
     lie side by side in their index: at random places each would cost a page of its own.
@@ -95,7 +95,7 @@ def _read(body: bytes) -> tuple[object, bytes | None]:
 
     A body that is as long as its canonical form differs from it in the order of keys
     alone, but for numbers that are no whole ones. That is how Zoom writes most events
-    (contracts/zoom.md 5.3), and found out without a look at each value.
+    (docs/contracts/zoom.md 5.3), and found out without a look at each value.
     """
     try:
         found = orjson.loads(body)
@@ -170,7 +170,7 @@ def _has_meeting(event: str) -> bool:
 def _user(event: str, payload: dict[str, Any], about: dict[str, Any]) -> object:
     if event.startswith("user."):
         return about.get("id")
-    # `operator_id` is who did it, who may act for the host (contracts/zoom.md 6).
+    # `operator_id` is who did it, who may act for the host (docs/contracts/zoom.md 6).
     return about.get("host_id") or payload.get("user_id")
 
 

@@ -46,7 +46,7 @@ class Mismatch:
         signature: `x-zm-signature`, likewise.
         declared_bytes: `Content-Length`; None when absent.
         client_id: The `clientid` header, "" when absent. No signature covers it
-            (contracts/zoom.md 5.2, checked 2026-11-23): a hint, never a proof.
+            (docs/contracts/zoom.md 5.2, checked 2026-11-23): a hint, never a proof.
     """
 
     app: AppCredentials
@@ -137,7 +137,7 @@ def zooms_spelling(body: bytes) -> bytes | None:
 
     Compact, keys in the order they came, characters beyond the BMP as surrogate
     escapes in uppercase (`\uD83D\uDE92`), all others as UTF-8. Source:
-    contracts/zoom.md 5.3, checked 2026-11-23.
+    docs/contracts/zoom.md 5.3, checked 2026-11-23.
     """
     try:
         text = json.dumps(

@@ -1,7 +1,7 @@
 """What becomes of one request at Zoom's door: prove, read, store, then answer.
 
-Zoom never retries a 3xx or 4xx, and does retry a 5xx (contracts/zoom.md 5.6, checked
-2026-11-23): what a genuine sender could not help is answered 503.
+Zoom never retries a 3xx or 4xx, and does retry a 5xx (docs/contracts/zoom.md 5.6,
+checked 2026-11-23): what a genuine sender could not help is answered 503.
 """
 
 import json

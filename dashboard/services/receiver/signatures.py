@@ -19,7 +19,7 @@ FUTURE_LIMIT_S = 300
 """How far ahead of our clock a request may be dated, in seconds."""
 
 CHALLENGE_AGE_LIMIT_S = 300
-"""How old `endpoint.url_validation` may be, in seconds (contracts/zoom.md 5.4)."""
+"""How old `endpoint.url_validation` may be, in seconds (docs/contracts/zoom.md 5.4)."""
 
 # `str.isdigit` lets other scripts through, and `int` refuses past 4,300 digits.
 _SECONDS = re.compile("[0-9]{1,12}")
@@ -107,7 +107,7 @@ def judge(  # noqa: PLR0913 - one request's facts, all named
 ) -> Judgement:
     """Prove the sender of `body` with each of `secrets`.
 
-    Source: contracts/zoom.md 5.3 and 5.4
+    Source: docs/contracts/zoom.md 5.3 and 5.4
     (https://developers.zoom.us/docs/api/webhooks/), checked 2026-11-23.
     A repeat within `age_limit_s` is genuine here; de-duplication sees to it.
 
@@ -177,7 +177,7 @@ def judge_age(judgement: Judgement, *, now: datetime, age_limit_s: int) -> Judge
 def answer_challenge(plain_token: str, secret: SecretStr) -> dict[str, str]:
     """Return exactly the two keys that `endpoint.url_validation` is answered with.
 
-    Source: contracts/zoom.md 5.5, checked 2026-11-23.
+    Source: docs/contracts/zoom.md 5.5, checked 2026-11-23.
     """
     digest = hmac.digest(_key(secret), plain_token.encode(), "sha256")
     return {"plainToken": plain_token, "encryptedToken": digest.hex()}

@@ -1,6 +1,6 @@
 """What Recall's answer to a forwarded webhook means. Pure.
 
-Recall documents neither its answers nor its retries here (contracts/recall.md 3.8,
+Recall documents neither its answers nor its retries here (docs/contracts/recall.md 3.8,
 checked 2026-11-23), so whatever a person or time can mend is tried again.
 """
 
@@ -195,7 +195,8 @@ def _elsewhere(status: int) -> str:
 def _is_page(answer: Answer) -> bool:
     """Whether it is the firewall's HTML rather than an answer of Recall's own.
 
-    Source: contracts/recall.md 1.6, docs.recall.ai/docs/errors, checked 2026-11-23.
+    Source: docs/contracts/recall.md 1.6, docs.recall.ai/docs/errors, checked
+    2026-11-23.
     """
     kind = answer.headers.get("content-type", "")
     return "html" in kind.lower() or answer.body.lstrip()[:1] == b"<"

@@ -58,7 +58,8 @@ def _opened(vault: Vault, each: Delivery) -> tuple[bytes, list[tuple[str, str]]]
 
 
 def _base_url(runtime: Runtime, each: Delivery) -> str:
-    # An unknown region's host follows the others' pattern (contracts/recall.md 1.1).
+    # An unknown region's host follows the others' pattern (docs/contracts/recall.md
+    # 1.1).
     regional = REGIONS.get(each.region) or f"https://{each.region}.recall.ai"
     return runtime.settings.recall_url or regional
 

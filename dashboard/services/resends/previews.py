@@ -210,8 +210,8 @@ def left_out(preview: Preview) -> Sequence[tuple[int, str]]:
 def warning(preview: Preview, now: datetime) -> str:
     """Say before it begins that Recall may refuse what is old; "" for nothing to send.
 
-    Source: contracts/zoom.md 5.4 and recall.md 3.8, read 2026-11-23: neither documents
-    how old a timestamp may be.
+    Source: docs/contracts/zoom.md 5.4 and recall.md 3.8, read 2026-11-23: neither
+    documents how old a timestamp may be.
     """
     found = ages(preview, now)
     if not found:

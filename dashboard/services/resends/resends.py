@@ -3,7 +3,7 @@
 A resend owes each of its webhooks to Recall once more, by a `Redelivery` of its own.
 The webhook, its bytes, headers and former attempts stay as they are, and nothing is
 signed anew: Recall may refuse a timestamp that is old by now. (Zoom documents no
-tolerance, contracts/zoom.md 5.4; Recall neither, recall.md 3.8; read 2026-11-23.)
+tolerance, docs/contracts/zoom.md 5.4; Recall neither, recall.md 3.8; read 2026-11-23.)
 """
 
 from collections import Counter

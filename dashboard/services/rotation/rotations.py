@@ -39,7 +39,7 @@ KEPT = timedelta(minutes=95)
 """How long the former secret token is accepted after Zoom was seen using the new one.
 
 Zoom's last retry of an older event comes 85 minutes after the event and may keep its
-signature (contracts/zoom.md 5.4 and 5.6, checked 2026-11-23)."""
+signature (docs/contracts/zoom.md 5.4 and 5.6, checked 2026-11-23)."""
 
 _LOOKS = 50
 _PAUSE_S = 0.1
@@ -123,7 +123,7 @@ def announce(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> datetime:
     Zoom signs with the new one at once, and it can be entered here only afterwards.
     Until then, or for half an hour, what no secret token here has signed is answered
     503, so that Zoom tries again, instead of 401, after which it never does
-    (contracts/zoom.md 5.6, checked 2026-11-23).
+    (docs/contracts/zoom.md 5.6, checked 2026-11-23).
 
     Returns:
         Until when.

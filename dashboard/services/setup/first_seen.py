@@ -2,8 +2,8 @@
 
 Each question is about one zoom app and is answered from an index, or from a stretch of
 it with an end: a set-up is new, or its sightings are stored long since.
-Source of what proves what: contracts/recall.md 3.3 and 3.5, contracts/zoom.md 5.5;
-checked 2026-11-23.
+Source of what proves what: docs/contracts/recall.md 3.3 and 3.5,
+docs/contracts/zoom.md 5.5; checked 2026-11-23.
 """
 
 from collections.abc import Callable, Collection, Iterator

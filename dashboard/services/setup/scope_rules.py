@@ -1,7 +1,8 @@
 """How the scopes of a zoom app's users stand, as far as it was seen. Pure.
 
-Recall keeps the tokens and does not tell their scopes (contracts/recall.md 3.5, checked
-2026-11-23), so a scope is proved by a call that needs it, or named by Zoom's refusal.
+Recall keeps the tokens and does not tell their scopes (docs/contracts/recall.md 3.5,
+checked 2026-11-23), so a scope is proved by a call that needs it, or named by Zoom's
+refusal.
 """
 
 from dataclasses import dataclass

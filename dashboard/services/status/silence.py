@@ -1,6 +1,6 @@
 """Whether a zoom app has fallen silent, by its own rhythm. `judge` is pure.
 
-Zoom tells nobody when it stops sending (contracts/zoom.md 5.5 and 9, checked
+Zoom tells nobody when it stops sending (docs/contracts/zoom.md 5.5 and 9, checked
 2026-11-23), so an app whose users are connected and of which nothing is heard any more
 is the only sign there is.
 """

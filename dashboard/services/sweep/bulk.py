@@ -3,7 +3,7 @@
 Both lists share 60 calls a minute with everything else that lists in the workspace, so
 a workspace's mappings are read by when they were made, and of credentials only those
 that are unhealthy. Neither decides a token state: who is news is looked at soon.
-Sources: contracts/recall.md 1.5, 3.5, 3.7 and 4; checked 2026-11-25.
+Sources: docs/contracts/recall.md 1.5, 3.5, 3.7 and 4; checked 2026-11-25.
 """
 
 from collections.abc import Collection

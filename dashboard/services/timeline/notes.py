@@ -115,8 +115,8 @@ def keep_log(
 ) -> int:
     """Keep the newest of Recall's log of a credential; return how many are news.
 
-    Entries have no id (contracts/recall.md 3.6, checked 2026-11-25): time and text tell
-    them apart. The caller commits.
+    Entries have no id (docs/contracts/recall.md 3.6, checked 2026-11-25): time and
+    text tell them apart. The caller commits.
 
     Args:
         session: Writing.

@@ -2,9 +2,9 @@
 
 Seen by fetching one for a mapped meeting.
 
-Recall does not tell the scopes of the tokens it keeps (contracts/recall.md 3.5), and
-without this one a bot asks the host. The join token is forgotten at once and ends by
-itself after 120 s (contracts/zoom.md 4.2); checked 2026-11-23.
+Recall does not tell the scopes of the tokens it keeps (docs/contracts/recall.md 3.5),
+and without this one a bot asks the host. The join token is forgotten at once and ends
+by itself after 120 s (docs/contracts/zoom.md 4.2); checked 2026-11-23.
 """
 
 import re
@@ -21,7 +21,7 @@ from dashboard.services.token_states.findings import Finding
 from dashboard.services.token_states.scopes import missing_scopes
 
 SETTING = "Hosts can give meeting participants permission to record locally"
-"""What keeps bots from recording most often (contracts/recall.md 7.5.5)."""
+"""What keeps bots from recording most often (docs/contracts/recall.md 7.5.5)."""
 
 EVERY = timedelta(days=7)
 """How often a grant that was proved is tried again."""
@@ -96,7 +96,8 @@ def weigh(
 
     A refusal that names no scope is the meeting's, the host's or the account's affair
     and says nothing of the grant. A grant that was seen to lack the scope goes on
-    lacking it until the user reconnects (contracts/zoom.md 3.5) or a call proves it.
+    lacking it until the user reconnects (docs/contracts/zoom.md 3.5) or a call proves
+    it.
     """
     if finding.state is not TokenState.HEALTHY:
         return finding

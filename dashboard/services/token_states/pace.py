@@ -5,7 +5,7 @@ which background work takes 180 at most (services/recall/budgets.py). What is re
 takes two thirds of that, so that a backlog can be caught up with: 60 looks a minute at
 what is healthy, 30 at what fails, 30 at what is not known. Few connections are looked
 at more often than that would need, and with very many none waits longer than 22 hours.
-Source: contracts/recall.md 1.5, checked 2026-11-25.
+Source: docs/contracts/recall.md 1.5, checked 2026-11-25.
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,8 @@
 
 A webhook alone calls no connection dead: what Recall says of the credential and a real
 call with its token do. Pure but for the connection's own mark; asks nobody.
-Source: contracts/zoom.md 6 and 9, contracts/recall.md 3.5; checked 2026-11-25.
+Source: docs/contracts/zoom.md 6 and 9, docs/contracts/recall.md 3.5; checked
+2026-11-25.
 """
 
 from dataclasses import replace

@@ -1,7 +1,7 @@
 """From what one look saw to a token state with its reason. Pure: asks nobody.
 
-docs/token-states.md holds the table for people. Sources: contracts/recall.md 1.6, 3.5
-and 4, contracts/zoom.md 3.3, 4.3 and 9; checked 2026-11-25.
+docs/token-states.md holds the table for people. Sources: docs/contracts/recall.md 1.6,
+3.5 and 4, docs/contracts/zoom.md 3.3, 4.3 and 9; checked 2026-11-25.
 """
 
 import re
@@ -134,7 +134,8 @@ def _without_token(error: UpstreamError) -> Finding:
             "must mend the zoom app's credentials.",
             error,
         )
-        # Recall gives a credential up after repeated errors (contracts/recall.md 4).
+        # Recall gives a credential up after repeated errors (docs/contracts/recall.md
+        # 4).
         return replace(refused, wait_s=_MENDED_BY_AN_ADMIN_S)
     if (admins := _admins(error)) is not None:
         return admins

@@ -1,6 +1,6 @@
 """What a grant lacks: by a refusal of Zoom's, or by the scopes that are known.
 
-Source: contracts/zoom.md 3.5 and 4.3, checked 2026-11-25.
+Source: docs/contracts/zoom.md 3.5 and 4.3, checked 2026-11-25.
 """
 
 import re

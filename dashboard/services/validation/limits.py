@@ -9,7 +9,7 @@ from dashboard.models.check import Check, Source
 
 # Zoom challenges both URLs every 72 hours, not to the minute, waits 3 s for the answer,
 # mails the app's owner after the second and the fourth failure in a row, and after the
-# sixth stops sending and disables the event subscription (contracts/zoom.md 5.5,
+# sixth stops sending and disables the event subscription (docs/contracts/zoom.md 5.5,
 # checked 2026-11-23).
 REPEATED_EVERY = timedelta(hours=72)
 GRACE = timedelta(hours=24)

@@ -56,9 +56,10 @@ def recalls(seen: Evidence, now: datetime) -> ValidationStatus:
 def echoes_apart(checks: Sequence[Check], *, is_cut: bool = False) -> Check | None:
     """Return the newest thing Recall's API said of a validation by Zoom itself.
 
-    Recall may note a challenge of our own as one: contracts/recall.md 3.8 does not say
-    (checked 2026-11-23). So an instant that appears after a challenge that we put, and
-    is about when we put it, is our own echo. One that appears without any is Zoom's.
+    Recall may note a challenge of our own as one: docs/contracts/recall.md 3.8 does
+    not say (checked 2026-11-23). So an instant that appears after a challenge that we
+    put, and is about when we put it, is our own echo. One that appears without any is
+    Zoom's.
 
     Args:
         checks: Of Recall's API and Recall's answers to challenges, in order of id.

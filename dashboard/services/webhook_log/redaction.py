@@ -11,8 +11,8 @@ from dataclasses import dataclass
 HIDDEN = "[hidden]"
 HIDDEN_EMAIL = "[e-mail hidden]"
 
-# Names as in Zoom's payloads, without underscores and capitals (contracts/zoom.md 6,
-# checked 2026-11-23), by parts: `h323_password`, `host_key`, `contact_email`.
+# Names as in Zoom's payloads, without underscores and capitals (docs/contracts/zoom.md
+# 6, checked 2026-11-23), by parts: `h323_password`, `host_key`, `contact_email`.
 _SECRET_PARTS = (
     "password",
     "passcode",

@@ -103,7 +103,8 @@ def change(  # noqa: PLR0913 - the parts of one act, all named
     """Change a zoom app; the caller commits.
 
     A replaced secret token is still accepted from Zoom until `rotations.tend` has seen
-    Zoom using the new one: Zoom documents no grace period (contracts/zoom.md 10, 16).
+    Zoom using the new one: Zoom documents no grace period (docs/contracts/zoom.md
+    10.16).
 
     Args:
         session: Writing.

@@ -171,7 +171,7 @@ def remember(
 
 
 def ask_zoom(runtime: Runtime, client_id: str, client_secret: SecretStr) -> Proof:
-    """Ask Zoom whether the two belong together (contracts/zoom.md 3.4).
+    """Ask Zoom whether the two belong together (docs/contracts/zoom.md 3.4).
 
     Never raises: "Zoom is down" is UNKNOWN, never WRONG.
     """
@@ -190,7 +190,7 @@ def ask_zoom(runtime: Runtime, client_id: str, client_secret: SecretStr) -> Proo
 def where_to_look(environment: Environment) -> str:
     """Say what to compare in Zoom's console after `invalid_client`.
 
-    Zoom does not tell which of the two is wrong (contracts/zoom.md 3.3).
+    Zoom does not tell which of the two is wrong (docs/contracts/zoom.md 3.3).
     """
     other = (
         Environment.PRODUCTION

@@ -1,8 +1,8 @@
 """Who keeps the tokens of a zoom app's users, and what changing that costs.
 
-Zoom keeps one living grant a user and app (contracts/zoom.md 3.5, checked 2026-11-25):
-whoever exchanges the next consent ends the other's grant. So a change touches no
-connection by itself; each stays where it is until its user consents again.
+Zoom keeps one living grant a user and app (docs/contracts/zoom.md 3.5, checked
+2026-11-25): whoever exchanges the next consent ends the other's grant. So a change
+touches no connection by itself; each stays where it is until its user consents again.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """The scopes to ask for, why each is needed, and which of them a grant lacks.
 
-Source: contracts/recall.md 7.1 and contracts/zoom.md 3.7, checked 2026-11-23.
+Source: docs/contracts/recall.md 7.1 and docs/contracts/zoom.md 3.7, checked 2026-11-23.
 """
 
 from collections.abc import Sequence
@@ -105,7 +105,7 @@ _SCOPES: dict[tuple[Kind, ScopeStyle], tuple[Scope, ...]] = {
         Scope(name="meeting:read:list_meetings:admin", reasons=_MEETINGS),
         Scope(name="user:read:list_users:admin", reasons=_USERS),
         # Recall's list has three; Zoom wants this one for the event meeting.created
-        # (contracts/zoom.md 3.7 and 5.7).
+        # (docs/contracts/zoom.md 3.7 and 5.7).
         Scope(
             name="meeting:read:meeting:admin", reasons=_ONE_MEETING, is_required=False
         ),
@@ -124,7 +124,7 @@ _SCOPES: dict[tuple[Kind, ScopeStyle], tuple[Scope, ...]] = {
 }
 
 # A token keeps the classic names it was granted when the app moves to granular scopes
-# (contracts/zoom.md 3.5), so either name meets the same need.
+# (docs/contracts/zoom.md 3.5), so either name meets the same need.
 _OTHER_STYLE = {
     ScopeStyle.GRANULAR: ScopeStyle.LEGACY,
     ScopeStyle.LEGACY: ScopeStyle.GRANULAR,

@@ -1,8 +1,8 @@
 """Which zoom app replaces which, and which users have moved on to the new one.
 
 Recall cannot change a client ID, so production is an app of its own beside development
-and every user consents again (contracts/recall.md 7.3, checked 2026-11-23). A user is
-the same at both by the Zoom user ID, a whole account by the Zoom account ID.
+and every user consents again (docs/contracts/recall.md 7.3, checked 2026-11-23). A
+user is the same at both by the Zoom user ID, a whole account by the Zoom account ID.
 """
 
 from collections.abc import Sequence

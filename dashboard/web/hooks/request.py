@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 from dashboard.services.receiver.requests import Incoming
 
 MAX_BODY_BYTES = 1024 * 1024
-"""Zoom documents no limit (contracts/zoom.md 5.1); its events have a few KB."""
+"""Zoom documents no limit (docs/contracts/zoom.md 5.1); its events have a few KB."""
 
 _LENGTH = re.compile("[0-9]{1,18}")
 _CHUNK_BYTES = 64 * 1024

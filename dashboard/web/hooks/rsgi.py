@@ -23,7 +23,7 @@ from dashboard.web.hooks.wsgi import ADDRESS, PHRASES, RETRY_AFTER_S, Needs, log
 _THREADS = 8
 _LARGE_BYTES = 64 * 1024
 _BODY_TIMEOUT_S = 20.0
-"""Zoom gives up after 3 s (contracts/zoom.md 5.6): slower bodies are nobody's."""
+"""Zoom gives up after 3 s (docs/contracts/zoom.md 5.6): slower bodies are nobody's."""
 
 _log = structlog.get_logger(__name__)
 

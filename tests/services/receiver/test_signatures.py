@@ -6,7 +6,7 @@ from pydantic import SecretStr
 from dashboard.services.receiver import signatures
 from dashboard.services.receiver.signatures import Cause, Judgement, NamedSecret
 
-# contracts/zoom.md section 8.
+# docs/contracts/zoom.md section 8.
 V1_SECRET = SecretStr("4fv1RkqGQUq5sWbEz6hA5A")
 V1_BODY = (
     b'{"payload":{"plainToken":"xys8n8PGS7mAU0m5-YJjRA"},'

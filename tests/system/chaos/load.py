@@ -2,7 +2,7 @@
 
 An open loop: slow answers do not slow the sending down. As Zoom does, it waits three
 seconds for an answer, tries again after a 5xx or none at all, and never after a 3xx or
-4xx (contracts/zoom.md 5.6); only its ladder of minutes is one of seconds here.
+4xx (docs/contracts/zoom.md 5.6); only its ladder of minutes is one of seconds here.
 """
 
 import asyncio
