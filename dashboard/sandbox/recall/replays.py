@@ -27,7 +27,7 @@ def admit(workspace: Workspace) -> Response | None:
     with its_world.lock:
         if identity not in its_world.answers:
             its_world.answers[identity] = None
-            g.idempotent = identity.
+            g.idempotent = identity
             return None
         stored = its_world.answers[identity]
         if stored is None:
@@ -35,7 +35,7 @@ def admit(workspace: Workspace) -> Response | None:
             raise RefusalError(409, {"code": "conflict", "detail": detail})
         if its_world.clock.now() - stored.at > _KEPT_FOR:
             its_world.answers[identity] = None
-            g.idempotent = identity.
+            g.idempotent = identity
             return None
     return Response(stored.body, status=stored.status, content_type=stored.content_type)
 
