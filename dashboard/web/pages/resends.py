@@ -116,7 +116,7 @@ def progress_context(
         "chart": _chart(found),
         "pace": _pace(found, now),
         "only": resends.only_webhook(session, resend_id) if not resend.query else None,
-        "log_url": f"{url_for('log.index')}?{resend.query}",
+        "log_url": f"{url_for('webhooks.index')}?{resend.query}",
         "dead": dead,
         "live_url": url_for(
             "resends.show", **at, before=place.before, after=place.after
