@@ -11,17 +11,17 @@ from sqlmodel import SQLModel
 
 from benchmarks.log_rows import write
 from benchmarks.stage import APP_ID, new_workspace, new_zoom_app
-from dashboard.models.account_member import AccountMember
 from dashboard.models.check import Finding, Source
 from dashboard.models.connection import (
+    AccountMember,
     AttemptOutcome,
     ConnectAttempt,
     Connection,
+    ConnectionEvent,
     MeetingMapping,
     SyncStatus,
     TokenState,
 )
-from dashboard.models.connection_event import ConnectionEvent
 from dashboard.models.ids import first_id
 from dashboard.models.invitation import Invitation, InvitationState
 from dashboard.models.webhook import Outcome, Webhook

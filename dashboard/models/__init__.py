@@ -1,19 +1,14 @@
 """The tables. No queries here; services ask and write."""
 
 from dashboard.models import (
-    account_member,
     audit,
-    budget,
     check,
     connection,
-    connection_event,
     erasure,
     held_grant,
     hold,
     invitation,
-    page_design,
     resend,
-    secret_change,
     staff,
     watch,
     webhook,
@@ -22,19 +17,14 @@ from dashboard.models import (
 )
 
 __all__ = [
-    "account_member",
     "audit",
-    "budget",
     "check",
     "connection",
-    "connection_event",
     "erasure",
     "held_grant",
     "hold",
     "invitation",
-    "page_design",
     "resend",
-    "secret_change",
     "staff",
     "watch",
     "webhook",

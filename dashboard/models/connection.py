@@ -1,4 +1,4 @@
-"""A connected Zoom user or account, its mapped meetings, and attempts to connect."""
+"""A connected Zoom user or account: meetings, members, timeline, connect attempts."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -191,3 +191,60 @@ class ConnectAttempt(SQLModel, table=True):
 
 SETTLED = frozenset({TokenState.RECONNECT_NEEDED, TokenState.UNHEALTHY_IN_RECALL})
 """States in which there is nothing left to bear out."""
+
+
+class AccountMember(SQLModel, table=True):
+    """One user of an account_level connection.
+
+    Attributes:
+        pmi: Personal meeting id; `previous_pmi` and `pmi_changed_at` as a connection's.
+        status: Zoom's word: "active", "inactive", "pending".
+        seen_at: When Zoom listed them last.
+    """
+
+    __tablename__ = "account_member"
+    __table_args__ = (
+        Index(None, "zoom_user_id"),
+        Index(None, "email"),
+        Index(None, "pmi"),
+        Index(None, "previous_pmi"),
+    )
+
+    connection_id: UUID = Field(
+        primary_key=True, foreign_key="connection.id", ondelete="CASCADE"
+    )
+    zoom_user_id: str = Field(primary_key=True, max_length=64)
+    display_name: str = Field(default="", max_length=200)
+    email: str = Field(default="", max_length=254)
+    pmi: int | None = Field(default=None, sa_type=BigId)
+    previous_pmi: int | None = Field(default=None, sa_type=BigId)
+    pmi_changed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    status: str = Field(default="", max_length=20)
+    seen_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class ConnectionEvent(SQLModel, table=True):
+    """One line of a connection's timeline; goes with the connection.
+
+    Attributes:
+        id: From `models.ids.new_id(at)`.
+        at: When it happened, by the clock of its source.
+        source: "dashboard", "zoom" or "recall".
+        kind: "state", "pmi", "sync", "mapping", "grant", "log" or "act".
+        words: One sentence; holds no secret.
+        mark: Tells one line of a source from the next, so that none is kept twice.
+    """
+
+    __tablename__ = "connection_event"
+    __table_args__ = (
+        Index(None, "connection_id", "at", "id"),
+        UniqueConstraint("connection_id", "mark"),
+    )
+
+    id: int = Field(primary_key=True, sa_type=BigId)
+    connection_id: UUID = Field(foreign_key="connection.id", ondelete="CASCADE")
+    at: datetime = Field(sa_type=UtcDateTime)
+    source: str = Field(max_length=16)
+    kind: str = Field(max_length=16)
+    words: str = Field(max_length=500)
+    mark: str | None = Field(default=None, max_length=64)

@@ -1,4 +1,4 @@
-"""A Recall region with its API key."""
+"""A Recall region with its API key, and the calls counted against its rate limits."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from sqlmodel import Field, SQLModel
 
-from dashboard.db.columns import UtcDateTime, enum_type
+from dashboard.db.columns import BigId, UtcDateTime, enum_type
 
 
 class Verdict(StrEnum):
@@ -53,3 +53,37 @@ class Workspace(SQLModel, table=True):
     verdict_reason: str = Field(default="", max_length=300)
     checked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class RateSlot(SQLModel, table=True):
+    """Calls of one operation with one workspace's key in one slot of a few seconds.
+
+    Attributes:
+        scope: "region:fingerprint of the API key".
+        operation: Of `runtime.recall.budgets`, as "apps.list".
+        slot: Number of the slot since the epoch.
+        used: Calls begun in it.
+    """
+
+    __tablename__ = "rate_slot"
+
+    scope: str = Field(max_length=80, primary_key=True)
+    operation: str = Field(max_length=40, primary_key=True)
+    slot: int = Field(sa_type=BigId, primary_key=True)
+    used: int
+
+
+class RatePause(SQLModel, table=True):
+    """Recall answered 429: until when this operation is not called.
+
+    Attributes:
+        said_at: When Recall said so.
+        until: What its `Retry-After` amounts to, or our own guess without one.
+    """
+
+    __tablename__ = "rate_pause"
+
+    scope: str = Field(max_length=80, primary_key=True)
+    operation: str = Field(max_length=40, primary_key=True)
+    said_at: datetime = Field(sa_type=UtcDateTime)
+    until: datetime = Field(sa_type=UtcDateTime)

@@ -4,8 +4,7 @@ import pytest
 from sqlmodel import Session, col, select
 
 from dashboard.db import Database
-from dashboard.models.account_member import AccountMember
-from dashboard.models.connection import Connection
+from dashboard.models.connection import AccountMember, Connection
 from dashboard.models.erasure import Erasure
 from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import Kind

@@ -8,8 +8,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from dashboard.errors import InvalidInputError, NotFoundError
-from dashboard.models.page_design import PageDesign
-from dashboard.models.zoom_app import ZoomApp
+from dashboard.models.zoom_app import PageDesign, ZoomApp
 from dashboard.services import audit
 from dashboard.services.audit import Actor
 

@@ -19,8 +19,7 @@ from dashboard.clients.zoom.api import ZoomApi, ZoomUser
 from dashboard.db.columns import is_storable
 from dashboard.errors import UpstreamError
 from dashboard.formatting import grouped
-from dashboard.models.account_member import AccountMember
-from dashboard.models.connection import Connection
+from dashboard.models.connection import AccountMember, Connection
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services.connections.event_facts import Profile
 from dashboard.services.timeline.timeline import note

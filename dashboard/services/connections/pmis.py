@@ -13,8 +13,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, and_, col, or_, select
 
-from dashboard.models.account_member import AccountMember
-from dashboard.models.connection import Connection, MeetingMapping
+from dashboard.models.connection import AccountMember, Connection, MeetingMapping
 
 _SHOWN = 5
 

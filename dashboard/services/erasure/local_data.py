@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, and_, col, delete, func, or_, select, update
 
 from dashboard.db import Database
-from dashboard.models.account_member import AccountMember
 from dashboard.models.connection import (
+    AccountMember,
     AttemptOutcome,
     ConnectAttempt,
     Connection,

@@ -5,9 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from dashboard.models.account_member import AccountMember
-from dashboard.models.connection import ConnectAttempt, Connection, MeetingMapping
-from dashboard.models.connection_event import ConnectionEvent
+from dashboard.models.connection import (
+    AccountMember,
+    ConnectAttempt,
+    Connection,
+    ConnectionEvent,
+    MeetingMapping,
+)
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.hold import Hold
 from dashboard.models.invitation import Invitation

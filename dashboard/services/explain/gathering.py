@@ -7,8 +7,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col
 
-from dashboard.models.account_member import AccountMember
-from dashboard.models.connection import Connection
+from dashboard.models.connection import AccountMember, Connection
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.invitation import Invitation
 from dashboard.models.webhook import Webhook

@@ -8,9 +8,13 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, SQLModel, col, or_, select
 
 from dashboard.errors import VaultError
-from dashboard.models.account_member import AccountMember
-from dashboard.models.connection import ConnectAttempt, Connection, MeetingMapping
-from dashboard.models.connection_event import ConnectionEvent
+from dashboard.models.connection import (
+    AccountMember,
+    ConnectAttempt,
+    Connection,
+    ConnectionEvent,
+    MeetingMapping,
+)
 from dashboard.models.erasure import Erasure
 from dashboard.models.hold import Hold
 from dashboard.models.invitation import Invitation

@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 
 from sqlmodel import Session, col
 
-from dashboard.models.account_member import AccountMember
-from dashboard.models.connection import Connection, MeetingMapping
+from dashboard.models.connection import AccountMember, Connection, MeetingMapping
 from dashboard.models.webhook import Webhook
 from dashboard.services.explain import lookups
 from dashboard.services.explain.facts import Means

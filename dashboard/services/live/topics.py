@@ -14,14 +14,12 @@ from sqlmodel import Session, col, func, select
 from dashboard.db import Database
 from dashboard.models.audit import AuditEntry
 from dashboard.models.check import Check
-from dashboard.models.connection import Connection, MeetingMapping
-from dashboard.models.connection_event import ConnectionEvent
+from dashboard.models.connection import Connection, ConnectionEvent, MeetingMapping
 from dashboard.models.hold import Hold
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend
-from dashboard.models.secret_change import SecretChange
 from dashboard.models.watch import Milestone
 from dashboard.models.webhook import Arrival, Attempt, Refusal, Webhook
-from dashboard.models.zoom_app import ZoomApp
+from dashboard.models.zoom_app import SecretChange, ZoomApp
 from dashboard.services.live import zoom_app
 
 WEBHOOKS = "webhooks"

@@ -9,10 +9,9 @@ from sqlmodel import Session, col, func, select
 
 from dashboard.models.check import Check, Source
 from dashboard.models.connection import Connection, TokenState
-from dashboard.models.secret_change import SecretChange
 from dashboard.models.watch import Milestone
 from dashboard.models.webhook import Webhook
-from dashboard.models.zoom_app import ZoomApp
+from dashboard.models.zoom_app import SecretChange, ZoomApp
 
 _OF_A_CHANGE = (
     col(SecretChange.id),

@@ -27,7 +27,7 @@ from sqlmodel import Session, SQLModel, col
 from sqlmodel import select as select_rows
 
 from dashboard.clients.recall.operations import Operation
-from dashboard.models.budget import RatePause, RateSlot
+from dashboard.models.workspace import RatePause, RateSlot
 
 SLOT_S = 5
 SLOTS = 14

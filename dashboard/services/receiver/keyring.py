@@ -10,8 +10,7 @@ from sqlmodel import Session, col, select
 
 from dashboard.db import Database
 from dashboard.errors import VaultError
-from dashboard.models.secret_change import SecretChange
-from dashboard.models.zoom_app import Environment, Routing, ZoomApp
+from dashboard.models.zoom_app import Environment, Routing, SecretChange, ZoomApp
 from dashboard.services.receiver.signatures import NamedSecret, usable
 from dashboard.vault import Vault
 

@@ -27,10 +27,9 @@ from sqlmodel import Session, SQLModel
 from dashboard.db.columns import UtcDateTime
 from dashboard.models.hold import Hold
 from dashboard.models.resend import Redelivery
-from dashboard.models.secret_change import SecretChange
 from dashboard.models.webhook import Webhook, WebhookBody
 from dashboard.models.workspace import Workspace
-from dashboard.models.zoom_app import ZoomApp
+from dashboard.models.zoom_app import SecretChange, ZoomApp
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,8 +14,7 @@ from sqlmodel import Session, SQLModel, col, delete, exists, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from dashboard.models.check import Check, Finding, Source
-from dashboard.models.connection import AttemptOutcome, ConnectAttempt
-from dashboard.models.connection_event import ConnectionEvent
+from dashboard.models.connection import AttemptOutcome, ConnectAttempt, ConnectionEvent
 from dashboard.models.ids import first_id
 from dashboard.models.invitation import Invitation, InvitationState
 from dashboard.models.resend import Redelivery, Resend

@@ -5,8 +5,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from dashboard.models.secret_change import SecretChange
-from dashboard.models.zoom_app import Routing, ZoomApp
+from dashboard.models.zoom_app import Routing, SecretChange, ZoomApp
 from dashboard.services.recall_apps.secrets import PERHAPS
 from dashboard.services.zoom_apps import secret_changes, secret_token_use
 from dashboard.services.zoom_apps.secret_changes import FORMER_FIRST, GIVING, LAST_CALL

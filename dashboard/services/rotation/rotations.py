@@ -11,8 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from dashboard.errors import ConflictError, UpstreamError, VaultError
-from dashboard.models.secret_change import SecretChange
-from dashboard.models.zoom_app import Routing
+from dashboard.models.zoom_app import Routing, SecretChange
 from dashboard.services import audit
 from dashboard.services.audit import Actor
 from dashboard.services.recall_apps.secrets import update_in_recall

@@ -11,8 +11,12 @@ from sqlmodel import Session
 
 from dashboard.clients.recall.replies import RecallLog
 from dashboard.formatting import grouped
-from dashboard.models.connection import Connection, SyncStatus, TokenState
-from dashboard.models.connection_event import ConnectionEvent
+from dashboard.models.connection import (
+    Connection,
+    ConnectionEvent,
+    SyncStatus,
+    TokenState,
+)
 from dashboard.models.ids import new_id
 from dashboard.services.timeline.timeline import note, note_many
 

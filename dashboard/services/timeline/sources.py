@@ -10,8 +10,12 @@ from sqlalchemy import ColumnElement, literal
 from sqlmodel import Session, col, exists, select, tuple_
 
 from dashboard.models.check import Check, Source
-from dashboard.models.connection import AttemptOutcome, ConnectAttempt, Connection
-from dashboard.models.connection_event import ConnectionEvent
+from dashboard.models.connection import (
+    AttemptOutcome,
+    ConnectAttempt,
+    Connection,
+    ConnectionEvent,
+)
 from dashboard.models.ids import first_id, time_of
 from dashboard.models.webhook import Outcome
 from dashboard.services.paging.keyset import Place

@@ -16,8 +16,7 @@ from uuid import UUID
 from sqlmodel import Session, SQLModel
 
 from dashboard.db.statements import insert
-from dashboard.models.connection import Connection
-from dashboard.models.connection_event import ConnectionEvent
+from dashboard.models.connection import Connection, ConnectionEvent
 from dashboard.models.ids import new_id
 from dashboard.services.timeline import sources
 from dashboard.services.timeline.sources import EPOCH, LARGEST_UUID, Bound, Line

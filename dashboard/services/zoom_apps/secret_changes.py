@@ -16,8 +16,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from dashboard.errors import ConflictError
 from dashboard.models.ids import new_id
-from dashboard.models.secret_change import SecretChange
-from dashboard.models.zoom_app import ZoomApp
+from dashboard.models.zoom_app import SecretChange, ZoomApp
 
 GIVING = "Recall is being given it at this moment."
 """The error's place while a call is under way, and after a crash in it: "perhaps"."""

@@ -18,9 +18,8 @@ from dashboard.db import announce
 from dashboard.errors import VaultError
 from dashboard.models.hold import Hold
 from dashboard.models.ids import first_id
-from dashboard.models.secret_change import SecretChange
 from dashboard.models.webhook import Refusal, WebhookBody
-from dashboard.models.zoom_app import ZoomApp
+from dashboard.models.zoom_app import SecretChange, ZoomApp
 from dashboard.services.receiver.signatures import MISMATCHES
 from dashboard.services.receiver.signers import signer
 from dashboard.services.relay.queues import WEBHOOK, is_waiting

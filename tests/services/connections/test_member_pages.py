@@ -3,8 +3,7 @@
 import pytest
 
 from dashboard.db import Database
-from dashboard.models.account_member import AccountMember
-from dashboard.models.connection import Connection
+from dashboard.models.connection import AccountMember, Connection
 from dashboard.services.connections import members
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_zoom_app

@@ -8,9 +8,12 @@ from sqlmodel import col, select
 
 from dashboard.clients.zoom.api import ZoomUser
 from dashboard.db import Database
-from dashboard.models.account_member import AccountMember
-from dashboard.models.connection import Connection, TokenState
-from dashboard.models.connection_event import ConnectionEvent
+from dashboard.models.connection import (
+    AccountMember,
+    Connection,
+    ConnectionEvent,
+    TokenState,
+)
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connections import actions, checking, members

@@ -7,8 +7,7 @@ import pytest
 from sqlmodel import SQLModel
 
 from dashboard.db import Database
-from dashboard.models.account_member import AccountMember
-from dashboard.models.connection import Connection, MeetingMapping
+from dashboard.models.connection import AccountMember, Connection, MeetingMapping
 from dashboard.models.ids import new_id
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.connections import pmis

@@ -8,13 +8,13 @@ from uuid import UUID, uuid4
 import pytest
 
 from dashboard.db import Database
-from dashboard.models.account_member import AccountMember
 from dashboard.models.connection import (
+    AccountMember,
     AttemptOutcome,
     ConnectAttempt,
+    ConnectionEvent,
     TokenState,
 )
-from dashboard.models.connection_event import ConnectionEvent
 from dashboard.models.erasure import Erasure
 from dashboard.models.ids import new_id
 from dashboard.models.invitation import InvitationState

@@ -12,9 +12,8 @@ from dashboard.db import Database
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.connection import Connection, MeetingMapping, TokenState
 from dashboard.models.ids import new_id
-from dashboard.models.secret_change import SecretChange
 from dashboard.models.webhook import Arrival, Attempt, Outcome, Refusal, Webhook
-from dashboard.models.zoom_app import ZoomApp
+from dashboard.models.zoom_app import SecretChange, ZoomApp
 from dashboard.services import audit
 from dashboard.services.live import topics
 from dashboard.services.setup import checklist

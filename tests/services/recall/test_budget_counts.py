@@ -11,7 +11,7 @@ from sqlmodel import SQLModel
 
 from dashboard.clients.recall.operations import Operation
 from dashboard.db import Database
-from dashboard.models.budget import RatePause, RateSlot
+from dashboard.models.workspace import RatePause, RateSlot
 from dashboard.services.recall import budget_counts
 from dashboard.services.recall.budget_counts import Use, sweep, take, uses
 from tests.makers import NOON

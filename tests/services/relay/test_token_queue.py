@@ -9,8 +9,7 @@ import pytest
 from dashboard.db import Database
 from dashboard.models.hold import Hold, HoldKind
 from dashboard.models.ids import new_id
-from dashboard.models.secret_change import SecretChange
-from dashboard.models.zoom_app import ZoomApp
+from dashboard.models.zoom_app import SecretChange, ZoomApp
 from dashboard.services.relay import results
 from dashboard.services.relay.deliveries import Delivery
 from dashboard.services.zoom_apps import secret_token_use

@@ -8,8 +8,7 @@ from pydantic import SecretStr
 from sqlmodel import col, select
 
 from dashboard.models.audit import AuditEntry
-from dashboard.models.secret_change import SecretChange
-from dashboard.models.zoom_app import Routing, ZoomApp
+from dashboard.models.zoom_app import Routing, SecretChange, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.services import audit
 from dashboard.services.rotation import rotations

@@ -6,8 +6,7 @@ import pytest
 from sqlmodel import col, select
 
 from dashboard.db import Database
-from dashboard.models.connection import Connection
-from dashboard.models.connection_event import ConnectionEvent
+from dashboard.models.connection import Connection, ConnectionEvent
 from dashboard.models.ids import new_id
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.audit import Actor

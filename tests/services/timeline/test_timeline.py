@@ -8,8 +8,12 @@ from sqlmodel import SQLModel, select
 
 from dashboard.db import Database
 from dashboard.models.check import Check, Finding, Source
-from dashboard.models.connection import AttemptOutcome, ConnectAttempt, Connection
-from dashboard.models.connection_event import ConnectionEvent
+from dashboard.models.connection import (
+    AttemptOutcome,
+    ConnectAttempt,
+    Connection,
+    ConnectionEvent,
+)
 from dashboard.models.ids import new_id
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.timeline import timeline

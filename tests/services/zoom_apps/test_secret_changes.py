@@ -7,8 +7,7 @@ import pytest
 
 from dashboard.db import Database
 from dashboard.errors import ConflictError
-from dashboard.models.secret_change import SecretChange
-from dashboard.models.zoom_app import ZoomApp
+from dashboard.models.zoom_app import SecretChange, ZoomApp
 from dashboard.services.zoom_apps import secret_changes
 from dashboard.services.zoom_apps.secret_changes import LEASE, Claim, Entry, Failure
 from dashboard.vault import Vault

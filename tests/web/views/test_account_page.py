@@ -5,8 +5,7 @@ from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
 from sqlmodel import SQLModel
 
-from dashboard.models.account_member import AccountMember
-from dashboard.models.connection import Connection
+from dashboard.models.connection import AccountMember, Connection
 from dashboard.models.staff import Role
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.serving import RunningSandbox
