@@ -151,7 +151,7 @@ class AttemptOutcome(StrEnum):
 
 
 class ConnectAttempt(SQLModel, table=True):
-    """One trip of one browser to Zoom and back.
+    """One connect attempt, from the button to the callback.
 
     Attributes:
         invitation_id: The link it began from, when that was made for one person.

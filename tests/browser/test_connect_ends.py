@@ -144,7 +144,7 @@ def test_a_scope_that_was_not_ticked_is_named_and_can_be_given(
     expect_page(page, "You are connected", "It works.")
 
 
-def test_a_trip_that_never_comes_back_is_told_to_its_user_and_to_staff(
+def test_an_attempt_that_never_comes_back_is_told_to_its_user_and_to_staff(
     page: Page, moved: Moved
 ) -> None:
     stage = moved.stage

@@ -1,6 +1,6 @@
-"""How a trip to Zoom ends badly, as the person on a phone sees it.
+"""How a connect attempt ends badly, as the person on a phone sees it.
 
-An expired trip is left to the services' tests: it takes ten minutes of real time.
+An expired attempt is left to the services' tests: it takes ten minutes of real time.
 """
 
 import re
@@ -125,7 +125,12 @@ def test_a_way_back_opened_twice_works_once(door: Door, page: Page) -> None:
 
     page.goto(back[0])
 
-    expect_end(page, "This trip has ended", "opening it again", "See your connection")
+    expect_end(
+        page,
+        "This connect attempt has ended",
+        "opening it again",
+        "See your connection",
+    )
     page.get_by_role("link", name="See your connection").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your connection")
     expect(page.get_by_text("It works.")).to_be_visible()
@@ -145,7 +150,7 @@ def test_a_way_back_is_of_no_use_in_another_browser(
     expect_end(stranger, "Another browser", "in the same browser", START_AGAIN)
     other.close()
     page.goto(back)
-    expect_end(page, "This trip has ended", "If there is none", START_AGAIN)
+    expect_end(page, "This connect attempt has ended", "If there is none", START_AGAIN)
 
 
 def test_an_installation_begun_at_zoom_is_led_to_the_connect_page(

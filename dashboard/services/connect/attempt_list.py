@@ -1,4 +1,4 @@
-"""The list of trips to Zoom: filter and page."""
+"""The list of connect attempts: filter and page."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -21,7 +21,7 @@ class Filters:
 def page(
     session: Session, filters: Filters, *, cursor: str | None
 ) -> Page[ConnectAttempt]:
-    """Return trips, newest first."""
+    """Return connect attempts, newest first."""
     return by_time.page(
         session,
         ConnectAttempt,
@@ -85,7 +85,7 @@ TOLD = {
         tone="trouble",
         word="Used in another browser",
         next_step="The user begins and finishes in one browser. Many of these from "
-        "strangers: somebody sends out links of their own trips.",
+        "strangers: somebody sends out links of their own connect attempts.",
     ),
     AttemptOutcome.REFUSED_BY_RECALL: Told(
         tone="trouble",

@@ -1,4 +1,4 @@
-"""Trips to Zoom as they ended: for their own browsers, and for staff."""
+"""Connect attempts as they ended: for their own browsers, and for staff."""
 
 import hashlib
 import hmac
@@ -22,7 +22,7 @@ CONSENT_AGAIN = "An older connection was in the way and is removed; consent once
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """How a trip ended, as its own browser may see it."""
+    """How a connect attempt ended, as its own browser may see it."""
 
     app: ZoomApp
     attempt: ConnectAttempt
@@ -37,7 +37,7 @@ class Result:
 def result(
     session: Session, slug: str, attempt_id: UUID, *, browser: str | None
 ) -> Result:
-    """Return how a trip ended, to the browser that made it.
+    """Return how a connect attempt ended, to the browser that made it.
 
     Raises:
         NotFoundError: There is none of that page, or it is another browser's.
@@ -55,7 +55,7 @@ def result(
 
 
 def of_connection(session: Session, connection_id: UUID) -> Sequence[ConnectAttempt]:
-    """Return the trips that made or renewed a connection, newest first, at most 20."""
+    """Return the 20 newest attempts that made or renewed a connection."""
     query = (
         select(ConnectAttempt)
         .where(col(ConnectAttempt.connection_id) == connection_id)
@@ -66,7 +66,7 @@ def of_connection(session: Session, connection_id: UUID) -> Sequence[ConnectAtte
 
 
 def any_expired(session: Session, *, now: datetime) -> bool:
-    """Whether some trip should have come back by now."""
+    """Whether some connect attempt should have come back by now."""
     query = select(ConnectAttempt.id).where(
         col(ConnectAttempt.outcome) == AttemptOutcome.OPEN,
         col(ConnectAttempt.expires_at) < now,
@@ -75,7 +75,7 @@ def any_expired(session: Session, *, now: datetime) -> bool:
 
 
 def expire(session: Session, *, now: datetime) -> int:
-    """Give up the trips that never came back; return how many. The caller commits.
+    """Give up the attempts that never came back; return how many. The caller commits.
 
     One that comes back after all is expired then, and says so.
     """
@@ -95,7 +95,7 @@ def expire(session: Session, *, now: datetime) -> int:
 
 
 def is_bound(attempt: ConnectAttempt, browser: str | None) -> bool:
-    """Whether the trip began in the browser whose cookie holds `browser`."""
+    """Whether the connect attempt began in the browser whose cookie holds `browser`."""
     given = hashed(browser or "")
     return bool(browser) and hmac.compare_digest(attempt.browser_hash, given)
 
@@ -118,11 +118,11 @@ def end(  # noqa: PLR0913 - the facts of one ending, all named
     tried_as: str = "",
     now: datetime,
 ) -> None:
-    """Write down how a trip ended and have its link follow; the caller commits.
+    """Write down how an attempt ended and have its link follow; the caller commits.
 
     Args:
         session: Writing.
-        attempt_id: The trip.
+        attempt_id: The connect attempt.
         outcome: How it ended.
         detail: What Zoom or Recall said, redacted.
         connection: What it made or renewed.
@@ -154,7 +154,7 @@ def note_connected(
 
 
 def note_expired(runtime: Runtime) -> int:
-    """End the trips that never came back: a chore of the worker; commits."""
+    """End the connect attempts that never came back: a chore of the worker; commits."""
     now = runtime.clock.now()
     with runtime.database.reading() as session:
         if not any_expired(session, now=now):

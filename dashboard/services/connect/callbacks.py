@@ -1,4 +1,4 @@
-"""What a browser brings back from Zoom, matched with the trip it began.
+"""What a browser brings back from Zoom, matched with the connect attempt it began.
 
 Source: docs/contracts/zoom.md 2, checked 2026-11-25.
 """
@@ -25,7 +25,7 @@ _ERROR_WORD = re.compile(r"[a-z0-9_]{1,40}")
 
 
 class Stop(StrEnum):
-    """Why a callback cannot be matched with a trip of this browser."""
+    """Why a callback cannot be matched with a connect attempt of this browser."""
 
     NO_STATE = "no_state"  # begun at Zoom, in the Marketplace
     UNKNOWN = "unknown"
@@ -59,15 +59,15 @@ class Callback:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trip:
-    """A trip that came back in time, in its own browser, with a code.
+class ReturnedAttempt:
+    """A connect attempt that came back in time, in its own browser, with a code.
 
     Attributes:
         invitation_id: The link it began from, when that was made for one person.
     """
 
     app: ZoomApp
-    attempt_id: UUID
+    id: UUID
     invitation_id: UUID | None
     verifier: SecretStr
     code: SecretStr
@@ -75,7 +75,7 @@ class Trip:
 
 def take(
     session: Session, vault: Vault, came: Callback, *, now: datetime
-) -> Trip | Finished:
+) -> ReturnedAttempt | Finished:
     """Pop the state first, then look at the rest: of two callbacks one goes on.
 
     The caller commits, whatever is returned.
@@ -112,9 +112,9 @@ def take(
     verifier = vault.open_text(
         sealed, table="connect_attempt", column="code_verifier", row=attempt.id
     )
-    return Trip(
+    return ReturnedAttempt(
         app=app,
-        attempt_id=attempt.id,
+        id=attempt.id,
         invitation_id=attempt.invitation_id,
         verifier=verifier,
         code=SecretStr(came.code or ""),
@@ -126,7 +126,7 @@ def _used(app: ZoomApp) -> Finished:
 
 
 def _is_late(session: Session, attempt: ConnectAttempt, came: Callback) -> bool:
-    """Whether a trip given up comes back after all, in its own browser."""
+    """Whether a connect attempt given up comes back after all, in its own browser."""
     if not is_bound(attempt, came.browser):
         return False
     if attempt.outcome is AttemptOutcome.ABANDONED:
@@ -138,7 +138,7 @@ def _is_late(session: Session, attempt: ConnectAttempt, came: Callback) -> bool:
 def _stopped(
     attempt: ConnectAttempt, came: Callback, now: datetime
 ) -> tuple[AttemptOutcome, str] | None:
-    """Return how the trip ends without a code; None if there is one to hand on."""
+    """Return how the attempt ends without a code; None if there is one to hand on."""
     if now >= attempt.expires_at:
         return _LATE
     if came.error == "access_denied":

@@ -1,4 +1,4 @@
-"""A trip's code goes to Recall unopened, custody `recall` (docs/contracts/recall.md 4).
+"""Token storage `recall`: Recall exchanges the code (docs/contracts/recall.md 4).
 
 Recall tells whose it was only after it has exchanged the code. So a link made for
 somebody else is refused afterwards: a credential nobody had before is deleted in Recall
@@ -26,7 +26,7 @@ from dashboard.models.zoom_app import Kind
 from dashboard.services import urls
 from dashboard.services.connect import attempts
 from dashboard.services.connect.attempts import CONSENT_AGAIN
-from dashboard.services.connect.callbacks import Trip
+from dashboard.services.connect.callbacks import ReturnedAttempt
 from dashboard.services.connect.settling import settler
 from dashboard.services.connections import connections
 from dashboard.services.invitations import invitations, states
@@ -67,23 +67,23 @@ class _Who:
         return masked_id(zoom_id) if zoom_id else ""
 
 
-def hand_over(runtime: Runtime, trip: Trip) -> UUID | None:
+def hand_over(runtime: Runtime, attempt: ReturnedAttempt) -> UUID | None:
     """Let Recall exchange the code and write down how it went; commits.
 
     Returns:
-        The connection it made or renewed; None when there is none for this trip.
+        The connection it made or renewed; None when there is none for this attempt.
     """
     began_at = runtime.clock.now()
     with runtime.database.reading() as session:
-        recall, recall_app_id = workspaces.recall_of(runtime, session, trip.app)
+        recall, recall_app_id = workspaces.recall_of(runtime, session, attempt.app)
     grant = Grant(
         oauth_app=recall_app_id,
-        kind=trip.app.kind,
-        code=trip.code,
+        kind=attempt.app.kind,
+        code=attempt.code,
         redirect_uri=urls.redirect_url(runtime.public_url),
-        code_verifier=trip.verifier,
+        code_verifier=attempt.verifier,
     )
-    settle = settler(runtime.database, trip.app, trip.attempt_id, since=began_at)
+    settle = settler(runtime.database, attempt.app, attempt.id, since=began_at)
     outcome, detail = AttemptOutcome.REFUSED_BY_RECALL, ""
     try:
         credential = exchange(recall, grant, settle=settle)
@@ -94,19 +94,24 @@ def hand_over(runtime: Runtime, trip: Trip) -> UUID | None:
         if error.retryable or error.may_have_happened:
             outcome = AttemptOutcome.UNREACHABLE
     else:
-        return _keep(runtime, recall, trip, _who(runtime, recall, trip, credential))
+        return _keep(
+            runtime, recall, attempt, _who(runtime, recall, attempt, credential)
+        )
     now = runtime.clock.now()
     with runtime.database.writing() as session:
-        attempts.end(session, trip.attempt_id, outcome, detail=detail, now=now)
+        attempts.end(session, attempt.id, outcome, detail=detail, now=now)
     return None
 
 
 def _who(
-    runtime: Runtime, recall: Recall, trip: Trip, credential: RecallCredential
+    runtime: Runtime,
+    recall: Recall,
+    attempt: ReturnedAttempt,
+    credential: RecallCredential,
 ) -> _Who:
-    """Read the profile by a real call if the trip's link is bound to an e-mail."""
+    """Read the profile by a real call if the attempt's link is bound to an e-mail."""
     with runtime.database.reading() as session:
-        if not invitations.needs_email(session, trip.invitation_id):
+        if not invitations.needs_email(session, attempt.invitation_id):
             return _Who(credential=credential)
     try:
         token = recall.access_token(credential.id)
@@ -116,31 +121,35 @@ def _who(
     return _Who(credential=credential, email=user.email or "")
 
 
-def _keep(runtime: Runtime, recall: Recall, trip: Trip, who: _Who) -> UUID | None:
+def _keep(
+    runtime: Runtime, recall: Recall, attempt: ReturnedAttempt, who: _Who
+) -> UUID | None:
     """Make or renew the connection, unless the link was made for somebody else."""
     credential, now = who.credential, runtime.clock.now()
     with runtime.database.writing() as session:
-        states.lock(session, trip.invitation_id)
-        verdict = _verdict(session, trip, who)
-        is_ours = connections.is_known(session, trip.app, credential)
+        states.lock(session, attempt.invitation_id)
+        verdict = _verdict(session, attempt, who)
+        is_ours = connections.is_known(session, attempt.app, credential)
         row: Connection | None = None
         if verdict is None or is_ours:
-            row, is_new = connections.connected(session, trip.app, credential, now=now)
-            name = trip.app.name
+            row, is_new = connections.connected(
+                session, attempt.app, credential, now=now
+            )
+            name = attempt.app.name
             attempts.note_connected(session, row, name, is_new=is_new, now=now)
         if verdict is None:
             outcome = AttemptOutcome.CONNECTED
-            attempts.end(session, trip.attempt_id, outcome, connection=row, now=now)
+            attempts.end(session, attempt.id, outcome, connection=row, now=now)
             return None if row is None else row.id
         erasure = (
             None
             if is_ours
-            else _owed(session, runtime.vault, trip, credential, now=now)
+            else _owed(session, runtime.vault, attempt, credential, now=now)
         )
         outcome, detail = verdict
         attempts.end(
             session,
-            trip.attempt_id,
+            attempt.id,
             outcome,
             detail=detail,
             tried_as=who.masked,
@@ -152,9 +161,9 @@ def _keep(runtime: Runtime, recall: Recall, trip: Trip, who: _Who) -> UUID | Non
 
 
 def _verdict(
-    session: Session, trip: Trip, who: _Who
+    session: Session, attempt: ReturnedAttempt, who: _Who
 ) -> tuple[AttemptOutcome, str] | None:
-    """Return how a trip ends whose link is not this account's; None if it is."""
+    """Return how an attempt ends whose link is not this account's; None if it is."""
     if who.trouble is not None:
         said = f"The profile could not be read: {errors.words(who.trouble)}"
         if who.trouble.retryable:
@@ -162,7 +171,7 @@ def _verdict(
         return AttemptOutcome.ZOOM_ERROR, said
     refusal = invitations.refusal(
         session,
-        trip.invitation_id,
+        attempt.invitation_id,
         zoom_user_id=who.credential.user_id,
         email=who.email,
         zoom_account_id=who.credential.account_id,
@@ -173,7 +182,7 @@ def _verdict(
 def _owed(
     session: Session,
     vault: Vault,
-    trip: Trip,
+    attempt: ReturnedAttempt,
     credential: RecallCredential,
     *,
     now: datetime,
@@ -182,12 +191,12 @@ def _owed(
 
     With whose it is: if they connect after all, it is theirs and stays.
     """
-    is_account = trip.app.kind is Kind.ACCOUNT_LEVEL
+    is_account = attempt.app.kind is Kind.ACCOUNT_LEVEL
     column = "zoom_account_id" if is_account else "zoom_user_id"
     whose = credential.account_id if is_account else credential.user_id
     erasure = Erasure(
         id=uuid4(),
-        zoom_app_id=trip.app.id,
+        zoom_app_id=attempt.app.id,
         recall_credential_id=credential.id,
         removed_at=now,
         deadline_at=now + _DELETED_WITHIN,

@@ -1,4 +1,4 @@
-"""A trip under custody `dashboard`: the code is exchanged here, the grant kept here.
+"""Token storage `dashboard`: the code is exchanged here and the grant is stored here.
 
 The grant and its connection are stored in one commit, before Recall is told where to
 ask for tokens. Source: docs/contracts/zoom.md 3.5 (one living grant a user and app, so
@@ -19,7 +19,7 @@ from dashboard.models.connection import AttemptOutcome, Connection
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services import urls
 from dashboard.services.connect import attempts
-from dashboard.services.connect.callbacks import Trip
+from dashboard.services.connect.callbacks import ReturnedAttempt
 from dashboard.services.connect.granted import Got, connected, keep, same, tell_recall
 from dashboard.services.invitations import invitations, states
 from dashboard.services.runtime import Runtime
@@ -35,10 +35,10 @@ _PAUSES_S = (0.0, 0.2, 1.0, 3.0)
 
 @dataclass(frozen=True, kw_only=True)
 class _Settled:
-    """A connection whose grant is kept, and whether it is what the trip was for."""
+    """A connection whose grant is kept, and whether it is what the attempt was for."""
 
     connection: Connection
-    is_of_trip: bool
+    is_of_attempt: bool
 
 
 class _ChangedError(Exception):
@@ -46,36 +46,43 @@ class _ChangedError(Exception):
 
 
 def hold(
-    runtime: Runtime, trip: Trip, *, pause: Callable[[float], None] = time.sleep
+    runtime: Runtime,
+    attempt: ReturnedAttempt,
+    *,
+    pause: Callable[[float], None] = time.sleep,
 ) -> UUID | None:
     """Exchange the code, keep the grant, tell Recall, write down how it went; commits.
 
     Args:
         runtime: All of them.
-        trip: Of an app under custody `dashboard`.
+        attempt: Of an app under custody `dashboard`.
         pause: Waits so many seconds, between tries to store what Zoom gave.
 
     Returns:
-        The connection it made or renewed; None when there is none for this trip.
+        The connection it made or renewed; None when there is none for this attempt.
 
     Raises:
         StorageError: The database cannot be used; the grant is lost.
     """
     try:
-        got = _exchanged(runtime, trip)
+        got = _exchanged(runtime, attempt)
     except (ConflictError, UpstreamError) as error:
-        _end(runtime, trip, *_refused(error))
+        _end(runtime, attempt, *_refused(error))
         return None
-    settled = _settled(runtime, trip, got, pause=pause)
+    settled = _settled(runtime, attempt, got, pause=pause)
     if settled is None:
         return None
     with suppress(StorageError):  # it is kept; the next look tells Recall
         tell_recall(runtime, settled.connection)
-    return settled.connection.id if settled.is_of_trip else None
+    return settled.connection.id if settled.is_of_attempt else None
 
 
 def _settled(
-    runtime: Runtime, trip: Trip, got: Got, *, pause: Callable[[float], None]
+    runtime: Runtime,
+    attempt: ReturnedAttempt,
+    got: Got,
+    *,
+    pause: Callable[[float], None],
 ) -> _Settled | None:
     """Store the grant; it is the only one, so try for some seconds.
 
@@ -85,17 +92,17 @@ def _settled(
     for pause_s in _PAUSES_S:
         pause(pause_s)
         try:
-            return _settle(runtime, trip, got)
+            return _settle(runtime, attempt, got)
         except _ChangedError:
             continue
         except StorageError:
             if pause_s == _PAUSES_S[-1]:
                 raise
-    _end(runtime, trip, AttemptOutcome.UNREACHABLE, _SUPERSEDED)
+    _end(runtime, attempt, AttemptOutcome.UNREACHABLE, _SUPERSEDED)
     return None
 
 
-def _exchanged(runtime: Runtime, trip: Trip) -> Got:
+def _exchanged(runtime: Runtime, attempt: ReturnedAttempt) -> Got:
     """Spend the code at Zoom and read whose grant it is.
 
     Raises:
@@ -105,11 +112,11 @@ def _exchanged(runtime: Runtime, trip: Trip) -> Got:
     urls.token_url(runtime.public_url, urls.new_key())
     asked_at = runtime.clock.now()
     tokens = runtime.zoom_grants.exchange(
-        client_id=trip.app.client_id,
-        client_secret=apps.client_secret(runtime.vault, trip.app),
-        code=trip.code,
+        client_id=attempt.app.client_id,
+        client_secret=apps.client_secret(runtime.vault, attempt.app),
+        code=attempt.code,
         redirect_uri=urls.redirect_url(runtime.public_url),
-        code_verifier=trip.verifier,
+        code_verifier=attempt.verifier,
     )
     profile, trouble = None, None
     try:
@@ -119,39 +126,44 @@ def _exchanged(runtime: Runtime, trip: Trip) -> Got:
     return Got(tokens=tokens, asked_at=asked_at, profile=profile, trouble=trouble)
 
 
-def _settle(runtime: Runtime, trip: Trip, got: Got) -> _Settled | None:
-    """Store the grant and how the trip ended; None when it is nobody's.
+def _settle(runtime: Runtime, attempt: ReturnedAttempt, got: Got) -> _Settled | None:
+    """Store the grant and how the connect attempt ended; None when it is nobody's.
 
     Raises:
         _ChangedError: Another consent of the same user was stored meanwhile.
     """
     with runtime.database.reading() as session:
-        _, before = same(session, trip.app, got)
+        _, before = same(session, attempt.app, got)
     # Of two consents at once the later one ended the earlier (docs/contracts/zoom.md
     # 3.5).
     is_newer = before is not None and before.obtained_at >= got.asked_at
     if is_newer and not _lives(runtime, got):
-        _end(runtime, trip, AttemptOutcome.UNREACHABLE, _SUPERSEDED)
+        _end(runtime, attempt, AttemptOutcome.UNREACHABLE, _SUPERSEDED)
         return None
     now = runtime.clock.now()
     with runtime.database.writing() as session:
-        apps.lock(session, trip.app.id)  # of two first consents one makes the row
-        states.lock(session, trip.invitation_id)
-        row, grant = same(session, trip.app, got, locks=True)
+        apps.lock(session, attempt.app.id)  # of two first consents one makes the row
+        states.lock(session, attempt.invitation_id)
+        row, grant = same(session, attempt.app, got, locks=True)
         if grant is not None and (before is None or before.version != grant.version):
             raise _ChangedError
-        verdict = _verdict(session, trip, got)
+        verdict = _verdict(session, attempt, got)
         is_new = row is None
         if row is not None or verdict is None:
             # A refused account's connection was renewed at Zoom all the same, which
             # ended its former grant: the new one is kept for it.
-            row = connected(session, trip.app, row, got, now=now)
+            row = connected(session, attempt.app, row, got, now=now)
             keep(runtime, session, row, grant, got, now=now)
-            attempts.note_connected(session, row, trip.app.name, is_new=is_new, now=now)
-        outcome, detail = verdict or (AttemptOutcome.CONNECTED, _lacks(trip.app, got))
+            attempts.note_connected(
+                session, row, attempt.app.name, is_new=is_new, now=now
+            )
+        outcome, detail = verdict or (
+            AttemptOutcome.CONNECTED,
+            _lacks(attempt.app, got),
+        )
         attempts.end(
             session,
-            trip.attempt_id,
+            attempt.id,
             outcome,
             detail=detail,
             connection=row if verdict is None else None,
@@ -159,17 +171,17 @@ def _settle(runtime: Runtime, trip: Trip, got: Got) -> _Settled | None:
             now=now,
         )
     if row is None:
-        _revoke(runtime, trip.app, got)
+        _revoke(runtime, attempt.app, got)
         return None
-    return _Settled(connection=row, is_of_trip=verdict is None)
+    return _Settled(connection=row, is_of_attempt=verdict is None)
 
 
 def _verdict(
-    session: Session, trip: Trip, got: Got
+    session: Session, attempt: ReturnedAttempt, got: Got
 ) -> tuple[AttemptOutcome, str] | None:
-    """Return how a trip ends whose grant is not to be used; None if it is."""
-    told = got.user_id if trip.app.kind is Kind.USER_LEVEL else got.account_id
-    needs_email = invitations.needs_email(session, trip.invitation_id)
+    """Return how an attempt ends whose grant is not to be used; None if it is."""
+    told = got.user_id if attempt.app.kind is Kind.USER_LEVEL else got.account_id
+    needs_email = invitations.needs_email(session, attempt.invitation_id)
     if got.trouble is not None and (told is None or needs_email):
         if got.trouble.retryable:
             said = f"The profile could not be read: {errors.words(got.trouble)}"
@@ -179,7 +191,7 @@ def _verdict(
         return AttemptOutcome.REFUSED_BY_ZOOM, _NOBODY
     refusal = invitations.refusal(
         session,
-        trip.invitation_id,
+        attempt.invitation_id,
         zoom_user_id=got.user_id,
         email="" if got.profile is None else got.profile.email,
         zoom_account_id=got.account_id,
@@ -225,7 +237,9 @@ def _lacks(app: ZoomApp, got: Got) -> str:
     return f"Zoom did not grant {', '.join(names)}."
 
 
-def _end(runtime: Runtime, trip: Trip, outcome: AttemptOutcome, detail: str) -> None:
+def _end(
+    runtime: Runtime, attempt: ReturnedAttempt, outcome: AttemptOutcome, detail: str
+) -> None:
     now = runtime.clock.now()
     with runtime.database.writing() as session:
-        attempts.end(session, trip.attempt_id, outcome, detail=detail, now=now)
+        attempts.end(session, attempt.id, outcome, detail=detail, now=now)

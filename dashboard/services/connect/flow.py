@@ -1,4 +1,4 @@
-"""One trip of one browser to Zoom and back: begin and finish.
+"""One connect attempt, from the button to the callback: begin and finish.
 
 Sources: docs/contracts/zoom.md 2 and 3.5, docs/contracts/recall.md 3.5; checked
 2026-11-25.
@@ -30,7 +30,7 @@ from dashboard.services.zoom_apps import apps
 
 LASTS = timedelta(minutes=10)
 BEGINNINGS = 300
-"""Trips one address may begin in 15 minutes: an office behind one address fits in."""
+"""Attempts one address may begin in 15 minutes; an office may share one."""
 
 INSTALLS = 20
 """Installations begun at Zoom that are noted of one address in 15 minutes."""
@@ -40,7 +40,7 @@ _SLUG = re.compile(r"[a-z0-9-]{1,64}")
 
 @dataclass(frozen=True, kw_only=True)
 class Begun:
-    """A trip under way; the browser is to go to `authorize_url`."""
+    """A connect attempt under way; the browser is to go to `authorize_url`."""
 
     authorize_url: str
     attempt_id: UUID
@@ -80,7 +80,7 @@ def begin(
     address: str = "",
     invitation_id: UUID | None = None,
 ) -> Begun:
-    """Start a trip bound to `browser`, the secret of its cookie; commits.
+    """Start a connect attempt bound to `browser`, the secret of its cookie; commits.
 
     Args:
         runtime: All of them.
@@ -92,7 +92,7 @@ def begin(
     Raises:
         NotFoundError: There is no such page, or no such link.
         ConflictError: The app is not ready or retired, the link is used or run out, or
-            the address began too many trips.
+            the address began too many connect attempts.
     """
     now = runtime.clock.now()
     state, verifier = secrets.token_urlsafe(32), SecretStr(secrets.token_urlsafe(48))
@@ -145,9 +145,9 @@ def finish(  # noqa: PLR0913 - what a browser brought, all named
     browser: str | None,
     address: str = "",
 ) -> Finished:
-    """End the trip that `state` names, whatever the rest says; commits.
+    """End the connect attempt that `state` names, whatever the rest says; commits.
 
-    Raises nothing for what Zoom or Recall did: that is the trip's outcome.
+    Raises nothing for what Zoom or Recall did: that is the connect attempt's outcome.
     """
     if not state:
         if error:
@@ -162,10 +162,10 @@ def finish(  # noqa: PLR0913 - what a browser brought, all named
     is_ours = taken.app.token_custody is TokenCustody.DASHBOARD
     connection_id = (hold if is_ours else hand_over)(runtime, taken)
     if connection_id is not None:
-        # The trip is told as it ended; the sweep looks at the connection then.
+        # The attempt is told as it ended; the sweep looks at the connection then.
         with suppress(ConflictError, NotFoundError, UpstreamError):
             checking.refresh(runtime, connection_id)
-    return Finished(slug=taken.app.slug, attempt_id=taken.attempt_id)
+    return Finished(slug=taken.app.slug, attempt_id=taken.id)
 
 
 def _begun_at_zoom(runtime: Runtime, *, browser: str | None, address: str) -> Finished:

@@ -13,7 +13,7 @@ from dashboard.models.connection import AttemptOutcome, ConnectAttempt
 from dashboard.models.zoom_app import ZoomApp
 
 LEAST = 3
-"""So many trips in a row must be lost before anything is said."""
+"""So many connect attempts in a row must be lost before anything is said."""
 
 WITHIN = timedelta(days=1)
 _LOOKED_AT = 20
@@ -22,7 +22,7 @@ _SAYS_NOTHING = (AttemptOutcome.OPEN, AttemptOutcome.BEGUN_AT_ZOOM)
 
 @dataclass(frozen=True, kw_only=True)
 class Lost:
-    """The last trips were all lost at Zoom.
+    """The last connect attempts were all lost at Zoom.
 
     Attributes:
         number: How many in a row; at most 20 are looked at.
@@ -37,13 +37,13 @@ class Lost:
         """Say what it is, most likely."""
         most = "+" if self.number == _LOOKED_AT else ""
         return (
-            f"the last {self.number}{most} trips to Zoom never came back: probably the "
+            f"the last {self.number}{most} attempts never came back: probably the "
             "redirect URL."
         )
 
 
 def find(session: Session, app: ZoomApp, *, now: datetime) -> Lost | None:
-    """Return that the newest trips of a day were all abandoned, if they were."""
+    """Return that the newest attempts of a day were all abandoned, if they were."""
     query = (
         select(ConnectAttempt.outcome, ConnectAttempt.created_at)
         .where(

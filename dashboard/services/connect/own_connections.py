@@ -1,6 +1,7 @@
 """A user's own connections: for the browser that made them, and who holds a link.
 
-A browser is known by the cookie its trips began with; nothing else proves a thing here.
+A browser is recognized by the cookie its connect attempts began with; nothing else
+identifies it.
 """
 
 from collections.abc import Sequence
@@ -64,18 +65,20 @@ def of_browser(session: Session, app: ZoomApp, *, browser: str | None) -> Sequen
     """Return what a browser connected with this zoom app, the newest first."""
     if not browser:
         return []
-    # By the cookie's index alone: SQLite would rather read the app's every trip.
+    # By the cookie's index alone: SQLite would rather read the app's every attempt.
     query = select(ConnectAttempt).where(
         col(ConnectAttempt.browser_hash) == hashed(browser)
     )
-    trips = [
-        trip
-        for trip in session.exec(query.order_by(col(ConnectAttempt.created_at).desc()))
-        if trip.zoom_app_id == app.id and trip.outcome is AttemptOutcome.CONNECTED
+    attempts = [
+        attempt
+        for attempt in session.exec(
+            query.order_by(col(ConnectAttempt.created_at).desc())
+        )
+        if attempt.zoom_app_id == app.id and attempt.outcome is AttemptOutcome.CONNECTED
     ]
     ids = [
         one
-        for one in dict.fromkeys(trip.connection_id for trip in trips)
+        for one in dict.fromkeys(attempt.connection_id for attempt in attempts)
         if one is not None
     ]
     found = [session.get(Connection, one) for one in ids]
@@ -106,20 +109,24 @@ def owned(
     raise NotFoundError("connection of this browser")
 
 
-def last_trip(
+def last_attempt(
     session: Session, app: ZoomApp, *, browser: str | None
 ) -> ConnectAttempt | None:
-    """Return the newest trip of a browser if it has not come back."""
+    """Return the newest connect attempt of a browser if it has not come back."""
     if not browser:
         return None
     query = select(ConnectAttempt).where(
         col(ConnectAttempt.browser_hash) == hashed(browser)
     )
     query = query.order_by(col(ConnectAttempt.created_at).desc()).limit(1)
-    trip = session.exec(query).first()
+    attempt = session.exec(query).first()
     away = {AttemptOutcome.OPEN, AttemptOutcome.ABANDONED}
-    is_away = trip is not None and trip.zoom_app_id == app.id and trip.outcome in away
-    return trip if is_away else None
+    is_away = (
+        attempt is not None
+        and attempt.zoom_app_id == app.id
+        and attempt.outcome in away
+    )
+    return attempt if is_away else None
 
 
 def standing(row: Connection) -> Standing:

@@ -1,4 +1,4 @@
-"""Connections: looking at one, what trips change; services/sweep/sweep.py looks at all.
+"""Connections: check one, and what connect attempts change.
 
 Each look is a lease: claim, commit, ask, record, commit. Two processes never look at
 one connection at once, and a slow one cannot overwrite what a later one saw.

@@ -115,7 +115,7 @@ def erase(  # noqa: PLR0913 - the facts of one pass, all named
         if row is not None and row.granted_at > removed_at:
             return None
         sentences.apply(session, changes)
-        _forget_trips(session, person, removed_at=removed_at)
+        _forget_attempts(session, person, removed_at=removed_at)
         _delete_invitations(session, person)
         if row is not None:
             _forget_milestones(session, row)
@@ -128,10 +128,10 @@ def _staff(session: Session) -> Sequence[str]:
     return [email.lower() for email in session.exec(select(Staff.email))]
 
 
-def _forget_trips(session: Session, person: Person, *, removed_at: datetime) -> None:
-    """Forget which browsers the person's trips began in, and what was said in them.
+def _forget_attempts(session: Session, person: Person, *, removed_at: datetime) -> None:
+    """Forget which browsers the person's attempts began in, and what was said in them.
 
-    Another trip of the same browser is theirs as well, but for one under way that was
+    Another attempt of the same browser is theirs too, but for one under way that was
     begun after the removal: they are reconnecting.
     """
     ours = col(ConnectAttempt.zoom_app_id) == person.zoom_app_id

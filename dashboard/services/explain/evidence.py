@@ -6,10 +6,10 @@ from dashboard.formatting import grouped
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.zoom_app import Kind
 from dashboard.services.explain.evidence_people import (
+    of_attempts,
     of_connection,
     of_gone,
     of_others,
-    of_trips,
 )
 from dashboard.services.explain.facts import Facts, Means
 from dashboard.services.explain.verdicts import (
@@ -35,7 +35,7 @@ def lines(facts: Facts) -> list[Line]:
         *_of_pmi(facts),
         *_of_hooks(facts),
         *of_connection(facts),
-        *of_trips(facts),
+        *of_attempts(facts),
         *of_gone(facts),
         *_of_app(facts),
         *_of_timeline(facts),

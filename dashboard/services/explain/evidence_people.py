@@ -1,4 +1,4 @@
-"""Evidence about people: the grant, invitations, trips to Zoom, removals. Pure."""
+"""Evidence about people: the grant, invitations, connect attempts, removals. Pure."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ from dashboard.services.explain.verdicts import (
     who,
 )
 
-_TRIPS = {
+_ATTEMPTS = {
     AttemptOutcome.OPEN: "is under way",
     AttemptOutcome.CONNECTED: "ended well",
     AttemptOutcome.DECLINED: "was declined at Zoom",
@@ -98,9 +98,9 @@ def of_connection(facts: Facts) -> Iterator[Line]:
         )
 
 
-def of_trips(facts: Facts) -> Iterator[Line]:
-    """Tell of the newest invitation and the newest trip to Zoom."""
-    found, trip = facts.invitation, facts.attempt
+def of_attempts(facts: Facts) -> Iterator[Line]:
+    """Tell of the newest invitation and the newest connect attempt."""
+    found, attempt = facts.invitation, facts.attempt
     if found is not None:
         whom = found.email or found.user_ref or found.zoom_user_id or "anybody"
         tried = f" They came as {found.tried_as}." if found.tried_as else ""
@@ -111,13 +111,13 @@ def of_trips(facts: Facts) -> Iterator[Line]:
             f" it was made by {found.made_by or 'nobody known'} and ends "
             f"{found.expires_at:%Y-%m-%d %H:%M} UTC.{tried}",
         )
-    if trip is not None:
-        how = _TRIPS[trip.outcome]
-        said = f" {trip.detail}" if trip.detail else ""
+    if attempt is not None:
+        how = _ATTEMPTS[attempt.outcome]
+        said = f" {attempt.detail}" if attempt.detail else ""
         yield Line(
-            at=trip.ended_at or trip.created_at,
+            at=attempt.ended_at or attempt.created_at,
             source=HERE,
-            words=f"The newest trip to Zoom {how}.{said}",
+            words=f"The newest connect attempt {how}.{said}",
         )
 
 

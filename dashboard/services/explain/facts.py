@@ -71,7 +71,7 @@ class Facts:
         others: Further connections of who was asked about, in other zoom apps.
         pasted: The connection of the e-mail that came with a meeting number.
         invitation: The newest one of that user.
-        attempt: How the newest trip to Zoom ended that belongs to them.
+        attempt: How the newest connect attempt ended that belongs to them.
         gone: They removed the app.
         grant: Kept here, with custody `dashboard`.
         hold: Deliveries of the zoom app or its workspace stand still.

@@ -46,7 +46,7 @@ def gather(session: Session, vault: Vault, asked: Asked, *, now: datetime) -> Fa
             facts = _of_webhook(session, facts)
         case Kind.NOTHING | Kind.NO_NUMBER:
             return facts
-    return _with_surroundings(session, _with_trips(session, vault, facts))
+    return _with_surroundings(session, _with_attempts(session, vault, facts))
 
 
 def _of_email(session: Session, facts: Facts) -> Facts:
@@ -178,12 +178,12 @@ def _of_member(
     return facts
 
 
-def _with_trips(session: Session, vault: Vault, facts: Facts) -> Facts:
-    """Add invitations and trips to Zoom, and whether the user removed the app."""
+def _with_attempts(session: Session, vault: Vault, facts: Facts) -> Facts:
+    """Add invitations and connect attempts, and whether the user removed the app."""
     row, asked = facts.connection, facts.asked
     if row is not None:
-        trip = lookups.attempt(session, connection_id=row.id)
-        return replace(facts, attempt=trip)
+        attempt = lookups.attempt(session, connection_id=row.id)
+        return replace(facts, attempt=attempt)
     user_id = facts.host_id or asked.word or _about(facts)
     if facts.pasted is not None:
         user_id = facts.host_id
@@ -197,12 +197,12 @@ def _with_trips(session: Session, vault: Vault, facts: Facts) -> Facts:
     if not facts.hooks and invitation is not None and invitation.zoom_user_id:
         where = col(Webhook.zoom_user_id) == invitation.zoom_user_id
         facts = replace(facts, hooks=lookups.hooks(session, where))
-    trip = None
+    attempt = None
     if invitation is not None:
-        trip = lookups.attempt(session, invitation_id=invitation.id)
+        attempt = lookups.attempt(session, invitation_id=invitation.id)
     names = [user_id or "", asked.word, asked.email]
     gone = lookups.gone(session, vault, names) or _gone_by_webhook(session, user_id)
-    return replace(facts, invitation=invitation, attempt=trip, gone=gone)
+    return replace(facts, invitation=invitation, attempt=attempt, gone=gone)
 
 
 def _about(facts: Facts) -> str | None:

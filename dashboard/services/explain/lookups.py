@@ -146,7 +146,7 @@ def attempt(
     connection_id: UUID | None = None,
     invitation_id: UUID | None = None,
 ) -> ConnectAttempt | None:
-    """Return the newest trip to Zoom that made a connection or began from a link."""
+    """Return the newest connect attempt that made a connection or began from a link."""
     if connection_id is None and invitation_id is None:
         return None
     where = (

@@ -47,14 +47,14 @@ def _invited(facts: Facts) -> InvitationState | None:
 
 
 def _ended_so(facts: Facts, outcome: AttemptOutcome, state: InvitationState) -> bool:
-    """Whether the newest trip ended so, or the invitation did and there was no trip."""
+    """Whether the newest attempt ended so, or, without any, the invitation did."""
     found = _outcome(facts)
     return found is outcome or (found is None and _invited(facts) is state)
 
 
 def _tried_at(facts: Facts) -> str:
-    trip = known(facts.attempt)
-    return moment(trip.ended_at or trip.created_at, facts)
+    attempt = known(facts.attempt)
+    return moment(attempt.ended_at or attempt.created_at, facts)
 
 
 def _is_erased(facts: Facts) -> bool:

@@ -157,7 +157,7 @@ def refusal(
 
     Args:
         session: Reading or writing.
-        invitation_id: The trip's.
+        invitation_id: The connect attempt's.
         zoom_user_id: Of the account that came.
         email: Of its profile at Zoom; compared without case.
         zoom_account_id: Compared for the link of an account_level connection.

@@ -104,7 +104,7 @@ def revoke(
 def closed(
     session: Session, attempt: ConnectAttempt, now: datetime
 ) -> tuple[AttemptOutcome, str] | None:
-    """Return how a trip ends whose link was closed meanwhile; None when it was not."""
+    """Return how an attempt ends if its link was closed meanwhile."""
     if attempt.invitation_id is None:
         return None
     invitation = session.get(Invitation, attempt.invitation_id)
@@ -119,7 +119,7 @@ def closed(
 def follow(
     session: Session, attempt: ConnectAttempt, *, now: datetime, tried_as: str = ""
 ) -> None:
-    """Have a link follow how a trip from it ended; the caller commits.
+    """Have a link follow how a connect attempt from it ended; the caller commits.
 
     Args:
         session: Writing.

@@ -61,7 +61,7 @@ _EVENTS = flow("""
       sender's network address. Deleted after {kept}.
 """)
 _OTHERS = flow("""
-    - Trips to Zoom's consent page, without any code or token. Those that made no
+    - Attempts to connect at Zoom, without any code or token. Those that made no
       connection are deleted after {kept}.
     - A log of what our own staff did, by their e-mail and network address. It names
       connections by ID, not by user.

@@ -1,4 +1,4 @@
-"""What was seen long ago and is not needed any more: refusals, trips, links, resends.
+"""Old records that are no longer needed: refusals, connect attempts, links, resends.
 
 Of a timeline the newest lines are kept, however old.
 
@@ -59,7 +59,7 @@ def _old(
             yield Check, _old_checks(session, app_id, source, end)
     for outcome in AttemptOutcome:
         if outcome is not AttemptOutcome.OPEN:
-            yield ConnectAttempt, _old_trips(outcome, cutoff)
+            yield ConnectAttempt, _old_attempts(outcome, cutoff)
     for connection_id in _long_timelines(session):
         yield ConnectionEvent, _old_lines(connection_id)
     for state in (InvitationState.EXPIRED, InvitationState.REVOKED):
@@ -100,7 +100,7 @@ def _old_checks(
     )
 
 
-def _old_trips(outcome: AttemptOutcome, cutoff: datetime) -> SelectOfScalar[UUID]:
+def _old_attempts(outcome: AttemptOutcome, cutoff: datetime) -> SelectOfScalar[UUID]:
     """Those that made no connection, or one that is gone: the others are its story."""
     return select(ConnectAttempt.id).where(
         col(ConnectAttempt.outcome) == outcome,

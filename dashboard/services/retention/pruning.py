@@ -38,7 +38,7 @@ class Pruned:
     Attributes:
         webhooks: Deleted, with all that belongs to them.
         given_up: Made dead: kept as long as the retention and never taken.
-        evidence: Old refusals, counts, checks and trips deleted.
+        evidence: Old refusals, counts, checks and connect attempts deleted.
     """
 
     webhooks: int = 0

@@ -54,7 +54,7 @@ def about_app(session: Session, each: AppOverview, *, now: datetime) -> Iterator
     yield from _about_validation(each)
     yield from _about_silence(session, each, now)
     yield from _about_connections(each)
-    yield from _about_lost_trips(session, each.app, now)
+    yield from _about_lost_attempts(session, each.app, now)
 
 
 def _about_pair(app: ZoomApp) -> Iterator[Item]:
@@ -142,7 +142,9 @@ def _about_connections(each: AppOverview) -> Iterator[Item]:
             )
 
 
-def _about_lost_trips(session: Session, app: ZoomApp, now: datetime) -> Iterator[Item]:
+def _about_lost_attempts(
+    session: Session, app: ZoomApp, now: datetime
+) -> Iterator[Item]:
     lost = lost_attempts.find(session, app, now=now)
     if lost is not None:
         yield Item(

@@ -146,7 +146,7 @@ def events(
 def attempts(
     session: Session, connection: Connection, bound: Bound | None, limit: int
 ) -> list[Line]:
-    """Return the trips to Zoom that were about it."""
+    """Return the connect attempts that were about it."""
     # What ended well has its own line, unless it was made before there were any.
     has_line = exists().where(
         col(ConnectionEvent.connection_id) == connection.id,

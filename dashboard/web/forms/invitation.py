@@ -103,7 +103,7 @@ class InvitationFilter(FlaskForm):  # type: ignore[misc]  # as above
 
 
 class AttemptFilter(FlaskForm):  # type: ignore[misc]  # as above
-    """The same of trips to Zoom."""
+    """The same of connect attempts."""
 
     class Meta:
         """WTForms' own switch."""

@@ -1,4 +1,4 @@
-"""What hosted pages share: their look, and the cookie that binds trips to a browser."""
+"""What hosted pages share: their design, and the cookie that identifies a browser."""
 
 import re
 import secrets
@@ -61,7 +61,7 @@ def closed(app: ZoomApp) -> Response | None:
 
 
 def leave(app: ZoomApp, invitation_id: UUID | None = None) -> Response:
-    """Begin a trip bound to this browser and send it to Zoom."""
+    """Begin a connect attempt bound to this browser and send it to Zoom."""
     name = browser() or secrets.token_urlsafe(32)
     try:
         begun = flow.begin(
@@ -86,7 +86,7 @@ def leave(app: ZoomApp, invitation_id: UUID | None = None) -> Response:
 
 
 def browser() -> str | None:
-    """Return what binds trips to this browser, if it is one of ours."""
+    """Return what binds connect attempts to this browser, if it is one of ours."""
     given = request.cookies.get(_cookie(), "")
     return given if _BROWSER.fullmatch(given) else None
 

@@ -1,4 +1,4 @@
-"""Trips to Zoom as they ended, those that never came back too."""
+"""Connect attempts as they ended, those that never came back too."""
 
 from urllib.parse import urlencode
 
@@ -22,7 +22,7 @@ _QUERY = ("outcome", "app")
 @bp.get("/")
 @requires(Permission.CONNECTIONS_READ)
 def index() -> ResponseReturnValue:
-    """List trips, newest first; every filter is in the query string."""
+    """List connect attempts, newest first; every filter is in the query string."""
     apps = zoom_apps.list_all(db())
     form = attempt_filter(apps)
     filters, cursor = form.filters(), request.args.get("cursor")

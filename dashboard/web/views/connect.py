@@ -1,7 +1,7 @@
-"""The hosted connect page, Zoom's callback, and how each trip ended. For strangers.
+"""The hosted connect page, Zoom's callback, and how each attempt ended. For strangers.
 
 Nothing here shows one browser what another one did: a result needs the cookie of the
-browser that began the trip.
+browser that began the connect attempt.
 """
 
 from uuid import UUID
@@ -55,7 +55,7 @@ def show(slug: str) -> Response:
         200,
         app=app,
         asked=hosted.asked_of(app),
-        away=own_connections.last_trip(db(), app, browser=browser),
+        away=own_connections.last_attempt(db(), app, browser=browser),
         mine=own_connections.of_browser(db(), app, browser=browser),
     )
 
@@ -63,7 +63,7 @@ def show(slug: str) -> Response:
 @bp.post("/connect/<slug>")
 @public
 def create(slug: str) -> Response:
-    """Begin a trip bound to this browser and send it to Zoom."""
+    """Begin a connect attempt bound to this browser and send it to Zoom."""
     app = flow.door(db(), slug)
     return hosted.closed(app) or hosted.leave(app)
 
@@ -92,7 +92,7 @@ def callback() -> Response:
 @bp.get("/connect/<slug>/result/<uuid:attempt_id>")
 @public
 def result(slug: str, attempt_id: UUID) -> Response:
-    """Say how a trip ended, to the browser that made it."""
+    """Say how a connect attempt ended, to the browser that made it."""
     app = flow.door(db(), slug)
     try:
         found = attempts.result(db(), slug, attempt_id, browser=hosted.browser())
@@ -111,7 +111,7 @@ def result(slug: str, attempt_id: UUID) -> Response:
 @bp.post("/connect/<slug>/result/<uuid:attempt_id>/again")
 @public
 def again(slug: str, attempt_id: UUID) -> Response:
-    """Begin once more as that trip began: from the same link, if it was one."""
+    """Begin once more as that attempt began: from the same link, if it was one."""
     app = flow.door(db(), slug)
     try:
         found = attempts.result(db(), slug, attempt_id, browser=hosted.browser())

@@ -52,7 +52,7 @@ def show(slug: str, secret: str) -> Response:
 @bp.post("")
 @public
 def create(slug: str, secret: str) -> Response:
-    """Begin a trip from this link and send the browser to Zoom."""
+    """Begin a connect attempt from this link and send the browser to Zoom."""
     app = flow.door(db(), slug)
     invitation = _find(app, secret)
     if invitation is None:

@@ -1,4 +1,4 @@
-"""The list of trips to Zoom, and what it says when everybody is lost there."""
+"""The list of connect attempts, and what it says when everybody is lost there."""
 
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -24,7 +24,7 @@ BEGUN = AttemptOutcome.BEGUN_AT_ZOOM
 def add(
     database: Database, app_id: UUID, *outcomes: AttemptOutcome, minutes: float = 10
 ) -> None:
-    """Add trips, the newest first in the list."""
+    """Add connect attempts, the newest first in the list."""
     with database.writing() as session:
         for place, outcome in enumerate(outcomes):
             at = NOON - timedelta(minutes=minutes * (place + 1))
@@ -67,7 +67,7 @@ def test_pages_of_all_zoom_apps_are_newest_first_and_never_overlap(
     assert times == sorted(times, reverse=True)
 
 
-def test_trips_are_filtered_by_how_they_ended_and_by_zoom_app(
+def test_attempts_are_filtered_by_how_they_ended_and_by_zoom_app(
     database: Database, app_ids: list[UUID]
 ) -> None:
     add(database, app_ids[0], LOST, WENT)
@@ -97,7 +97,7 @@ def test_trips_are_filtered_by_how_they_ended_and_by_zoom_app(
     ],
     ids=["3", "one away", "after one", "2", "between", "came back", "many", "none"],
 )
-def test_it_is_said_when_the_last_trips_were_all_lost(
+def test_it_is_said_when_the_last_attempts_were_all_lost(
     sqlite: Database, vault: Vault, outcomes: list[AttemptOutcome], number: int | None
 ) -> None:
     with sqlite.writing() as session:

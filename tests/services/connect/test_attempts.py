@@ -1,4 +1,4 @@
-"""How trips to Zoom ended, and who may see it."""
+"""How connect attempts ended, and who may see it."""
 
 import pytest
 from sqlmodel import select
@@ -27,7 +27,7 @@ def stage(
     return a_connect_stage(runtime, sandbox, database=database)
 
 
-def test_a_trip_that_never_came_back_is_given_up_and_expires_when_it_does(
+def test_an_attempt_that_never_came_back_is_given_up_and_expires_when_it_does(
     stage: ConnectStage, clock: FakeClock
 ) -> None:
     begun = stage.begin()

@@ -1,4 +1,4 @@
-"""Trips under custody `dashboard`: the grant is kept here, and Recall told where."""
+"""Connect attempts with token storage `dashboard`: the grant is stored here."""
 
 from collections.abc import Iterator
 from typing import Literal

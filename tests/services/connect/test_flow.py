@@ -1,4 +1,4 @@
-"""One trip of one browser to Zoom and back."""
+"""One connect attempt, from the button to the callback."""
 
 import base64
 import hashlib
@@ -126,7 +126,7 @@ def test_neither_state_nor_cookie_nor_verifier_is_stored_in_clear(
     assert attempt.code_verifier[:1] == b"\x01"
 
 
-def test_the_verifier_is_gone_after_the_trip(stage: ConnectStage) -> None:
+def test_the_verifier_is_gone_after_the_attempt(stage: ConnectStage) -> None:
     begun = stage.begin()
 
     stage.finish(**stage.allow(begun))
@@ -184,7 +184,7 @@ def test_a_browser_without_its_cookie_is_another_one(lite: ConnectStage) -> None
     ("minutes", "expected"),
     [(9.99, AttemptOutcome.CONNECTED), (10, AttemptOutcome.EXPIRED)],
 )
-def test_a_trip_lasts_ten_minutes(
+def test_an_attempt_lasts_ten_minutes(
     stage: ConnectStage, clock: FakeClock, minutes: float, expected: AttemptOutcome
 ) -> None:
     query = stage.allow(stage.begin())
@@ -195,7 +195,7 @@ def test_a_trip_lasts_ten_minutes(
     assert ended.outcome is expected
 
 
-def test_an_unknown_state_is_no_trip(stage: ConnectStage) -> None:
+def test_an_unknown_state_is_no_attempt(stage: ConnectStage) -> None:
     finished = stage.finish(state="never-sent", code="test-code-0001")
 
     assert (finished.stop, finished.slug) == (Stop.UNKNOWN, None)

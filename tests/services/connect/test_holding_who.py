@@ -15,7 +15,7 @@ from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connect import callbacks, exchange_here
-from dashboard.services.connect.callbacks import Callback, Trip
+from dashboard.services.connect.callbacks import Callback, ReturnedAttempt
 from dashboard.services.runtime import Runtime
 from tests.fixtures.connect import BROWSER, ConnectStage
 from tests.fixtures.exchange_here import (
@@ -108,16 +108,16 @@ def test_an_account_is_one_connection_whoever_of_it_consents(
         assert again.token_state is TokenState.HEALTHY
 
 
-def back(stage: ConnectStage, allowed: dict[str, str]) -> Trip:
+def back(stage: ConnectStage, allowed: dict[str, str]) -> ReturnedAttempt:
     """Take a browser back from Zoom, with a code that is not exchanged yet."""
     came = Callback(
         state=allowed["state"], code=allowed["code"], error=None, browser=BROWSER
     )
     now = stage.runtime.clock.now()
     with stage.runtime.database.writing() as session:
-        trip = callbacks.take(session, stage.runtime.vault, came, now=now)
-    assert isinstance(trip, Trip)
-    return trip
+        attempt = callbacks.take(session, stage.runtime.vault, came, now=now)
+    assert isinstance(attempt, ReturnedAttempt)
+    return attempt
 
 
 class FailsOnce:
@@ -141,11 +141,11 @@ class FailsOnce:
 def test_a_pair_is_stored_once_though_the_database_fails(
     lite: ConnectStage, at: int
 ) -> None:
-    trip = back(lite, lite.allow(lite.begin()))
+    attempt = back(lite, lite.allow(lite.begin()))
     failing: Any = FailsOnce(lite.runtime.database, at=at)
     runtime = replace(lite.runtime, database=failing)
 
-    made = exchange_here.hold(runtime, trip, pause=lambda _: None)
+    made = exchange_here.hold(runtime, attempt, pause=lambda _: None)
 
     connection = everything(lite)[0][0]
     assert (made, connection.reconnected_at) == (connection.id, None)
@@ -169,18 +169,18 @@ def test_a_late_exchange_does_not_put_a_dead_pair_in_place_of_a_living_one(
 ) -> None:
     first = lite.connect()
     early, late = lite.allow(lite.begin()), lite.allow(lite.begin())
-    trip = back(lite, early)
-    got = exchange_here._exchanged(lite.runtime, trip)
+    attempt = back(lite, early)
+    got = exchange_here._exchanged(lite.runtime, attempt)
     lite.finish(**late)
 
-    assert exchange_here._settle(lite.runtime, trip, got) is None
+    assert exchange_here._settle(lite.runtime, attempt, got) is None
 
     assert lives(lite, first)
     assert grant_of(lite, first).version == 2
-    assert lite.attempt(trip.attempt_id).outcome is AttemptOutcome.UNREACHABLE
+    assert lite.attempt(attempt.id).outcome is AttemptOutcome.UNREACHABLE
 
 
-def test_trips_say_which_connection_they_made(lite: ConnectStage) -> None:
+def test_attempts_say_which_connection_they_made(lite: ConnectStage) -> None:
     begun = lite.begin()
     attempt = lite.outcome(**lite.allow(begun))
 

@@ -35,11 +35,11 @@ def test_a_new_wrong_account_is_deleted_in_recall_and_not_kept(
 ) -> None:
     made = invite(stage, "ana@example.com")
 
-    trip = go(stage, made, bo_of(stage))
+    attempt = go(stage, made, bo_of(stage))
 
     tried = now_of(stage, made)
-    assert trip.outcome is AttemptOutcome.WRONG_ACCOUNT
-    assert trip.detail == "This link is for a***@example.com."
+    assert attempt.outcome is AttemptOutcome.WRONG_ACCOUNT
+    assert attempt.detail == "This link is for a***@example.com."
     assert (tried.state, tried.tried_as) == (
         InvitationState.WRONG_ACCOUNT,
         "b***@example.org",
@@ -56,9 +56,9 @@ def test_after_a_wrong_account_the_right_one_may_still_come(
     made = invite(stage, "ana@example.com")
     go(stage, made, bo_of(stage))
 
-    trip = go(stage, made, stage.ana)
+    attempt = go(stage, made, stage.ana)
 
-    assert trip.outcome is AttemptOutcome.CONNECTED
+    assert attempt.outcome is AttemptOutcome.CONNECTED
     assert now_of(stage, made).state is InvitationState.DONE
 
 
@@ -70,9 +70,12 @@ def test_a_wrong_account_that_is_connected_already_was_merely_renewed(
     made = invite(stage, "ana@example.com")
     clock.advance(minutes=1)
 
-    trip = go(stage, made, bo)
+    attempt = go(stage, made, bo)
 
-    assert (trip.outcome, trip.connection_id) == (AttemptOutcome.WRONG_ACCOUNT, None)
+    assert (attempt.outcome, attempt.connection_id) == (
+        AttemptOutcome.WRONG_ACCOUNT,
+        None,
+    )
     assert [one.user_id for one in stage.credentials()] == [bo.id]
     assert stage.connection(connection.id).reconnected_at == clock.now()
 
@@ -84,12 +87,12 @@ def test_a_wrong_account_that_recall_keeps_is_owed_to_be_deleted(
     refusing = Fault(kind=FaultKind.DOWN, path=CREDENTIALS, method="DELETE")
     lite.sandbox.recall_faults.set([refusing])
 
-    trip = go(lite, made, bo_of(lite))
+    attempt = go(lite, made, bo_of(lite))
 
     [credential] = lite.credentials()
     with lite.runtime.database.reading() as session:
         [owed] = session.exec(select(Erasure)).all()
-    assert trip.outcome is AttemptOutcome.WRONG_ACCOUNT
+    assert attempt.outcome is AttemptOutcome.WRONG_ACCOUNT
     assert str(owed.recall_credential_id) == credential.id
     whose = lite.runtime.vault.open_text(
         owed.zoom_user_id or b"", table="erasure", column="zoom_user_id", row=owed.id
@@ -119,8 +122,8 @@ def test_a_profile_that_cannot_be_read_proves_nobody(lite: ConnectStage) -> None
     made = invite(lite, "ana@example.com")
     lite.sandbox.zoom_world.switch(withheld_scopes=["user:read:user"])
 
-    trip = go(lite, made, lite.ana)
+    attempt = go(lite, made, lite.ana)
 
-    assert trip.outcome is AttemptOutcome.ZOOM_ERROR
-    assert "user:read:user" in trip.detail
+    assert attempt.outcome is AttemptOutcome.ZOOM_ERROR
+    assert "user:read:user" in attempt.detail
     assert lite.credentials() == []

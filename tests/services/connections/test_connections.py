@@ -1,4 +1,4 @@
-"""Looking at connections, and what trips and staff do."""
+"""Looking at connections, and what connect attempts and staff do."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -218,10 +218,10 @@ def test_another_users_things_stay(ana: Everything) -> None:
     with stage.runtime.database.reading() as session:
         left = session.exec(select(Connection.email)).all()
         invited = session.exec(select(Invitation.email)).all()
-    trip = stage.attempt(begun.attempt_id)
+    attempt = stage.attempt(begun.attempt_id)
     assert left == invited == [bo.email]
-    assert trip.connection_id is not None
-    assert trip.browser_hash
+    assert attempt.connection_id is not None
+    assert attempt.browser_hash
     assert hook(ana, theirs).zoom_user_id == bo.id
     assert hook(ana, nameless).erased_at is None
 

@@ -202,7 +202,9 @@ def test_an_invitation_is_found_by_e_mail_zoom_user_and_your_own_id(desk: Desk) 
     assert desk.verdict("b@b.bb") == "declined"
 
 
-def test_a_trip_that_began_from_the_invitation_says_more_than_it(desk: Desk) -> None:
+def test_an_attempt_that_began_from_the_invitation_says_more_than_it(
+    desk: Desk,
+) -> None:
     made = desk.invited(InvitationState.OPENED, opened_at=NOON)
     desk.add(
         ConnectAttempt(

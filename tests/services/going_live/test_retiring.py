@@ -142,7 +142,7 @@ def test_a_user_who_is_at_zoom_meanwhile_is_still_connected(
     assert stage.outcome(**query).outcome == "connected"
 
 
-def test_no_trip_begins_any_more(stage: ConnectStage) -> None:
+def test_no_attempt_begins_any_more(stage: ConnectStage) -> None:
     retire(stage)
 
     with pytest.raises(ConflictError, match="not used any more"):

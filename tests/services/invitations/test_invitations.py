@@ -53,14 +53,14 @@ def test_a_link_is_opened_often_and_spent_by_a_connection_once(
             states.opened(session, made.invitation.id, now=made.invitation.created_at)
     after_opening = now_of(stage, made).state
 
-    trip = go(stage, made, stage.ana)
+    attempt = go(stage, made, stage.ana)
 
     spent = now_of(stage, made)
     assert after_opening is InvitationState.OPENED
-    assert trip.outcome is AttemptOutcome.CONNECTED
+    assert attempt.outcome is AttemptOutcome.CONNECTED
     assert (spent.state, spent.connection_id) == (
         InvitationState.DONE,
-        trip.connection_id,
+        attempt.connection_id,
     )
     with pytest.raises(ConflictError, match="not used any more"):
         go(stage, made, stage.ana)
@@ -87,9 +87,9 @@ def test_a_reconnect_link_holds_though_the_e_mail_changed(lite: ConnectStage) ->
     made = reconnect_link(lite, connection)
     lite.sandbox.zoom_world.change_user(lite.ana.id, email="ana.new@example.com")
 
-    trip = go(lite, made, lite.ana)
+    attempt = go(lite, made, lite.ana)
 
-    assert trip.outcome is AttemptOutcome.CONNECTED
+    assert attempt.outcome is AttemptOutcome.CONNECTED
 
 
 def test_a_newer_reconnect_link_takes_the_place_of_the_older(
@@ -137,10 +137,10 @@ def test_who_declines_may_use_the_link_again(stage: ConnectStage) -> None:
     stage.finish(browser=OTHER, state=state, error="access_denied")
     declined = now_of(stage, made).state
 
-    trip = go(stage, made, stage.ana)
+    attempt = go(stage, made, stage.ana)
 
     assert declined is InvitationState.DECLINED
-    assert trip.outcome is AttemptOutcome.CONNECTED
+    assert attempt.outcome is AttemptOutcome.CONNECTED
 
 
 def test_a_link_revoked_on_the_way_takes_no_code(stage: ConnectStage) -> None:

@@ -147,7 +147,7 @@ def test_a_person_is_told_when_there_is_no_room_for_anybody(
     assert stage.connection(row.id).token_state is TokenState.HEALTHY
 
 
-def test_a_trip_ends_well_though_the_look_after_it_must_wait(
+def test_an_attempt_ends_well_though_the_look_after_it_must_wait(
     stage: ConnectStage,
 ) -> None:
     spend(stage, LOOK, 300)

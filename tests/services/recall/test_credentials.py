@@ -78,7 +78,7 @@ def test_a_lost_answer_never_shows_one_user_to_another(stage: ConnectStage) -> N
         (FaultKind.HTML_403, AttemptOutcome.REFUSED_BY_RECALL),
     ],
 )
-def test_what_recall_did_is_the_trips_outcome(
+def test_what_recall_did_is_the_attempts_outcome(
     lite: ConnectStage, kind: FaultKind, expected: AttemptOutcome
 ) -> None:
     query = lite.allow(lite.begin())

@@ -1,4 +1,4 @@
-"""Old refusals, counts, checks, trips and resends go; what a status needs stays."""
+"""Old refusals, counts, checks, attempts and resends go; what a status needs stays."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -76,7 +76,7 @@ def a_check(owner: ZoomApp, at: datetime, finding: Finding = Finding.GOOD) -> Ch
     )
 
 
-def a_trip(owner: ZoomApp, at: datetime, **over: Any) -> ConnectAttempt:
+def an_attempt(owner: ZoomApp, at: datetime, **over: Any) -> ConnectAttempt:
     values: dict[str, Any] = {
         "zoom_app_id": owner.id,
         "state_hash": uuid4().hex,
@@ -126,7 +126,7 @@ def test_young_checks_stay_however_many(database: Database, owner: ZoomApp) -> N
     assert prune(database) == 0
 
 
-def test_trips_go_unless_they_are_open_or_the_story_of_a_connection(
+def test_attempts_go_unless_they_are_open_or_the_story_of_a_connection(
     database: Database, owner: ZoomApp
 ) -> None:
     row = a_connection(owner)
@@ -134,11 +134,11 @@ def test_trips_go_unless_they_are_open_or_the_story_of_a_connection(
     made: dict[str, UUID] = {"connection_id": row.id}
     add(
         database,
-        a_trip(owner, OLD),
-        a_trip(owner, OLD, outcome=AttemptOutcome.CONNECTED),
-        a_trip(owner, YOUNG),
-        a_trip(owner, OLD, outcome=AttemptOutcome.OPEN),
-        a_trip(owner, OLD, outcome=AttemptOutcome.CONNECTED, **made),
+        an_attempt(owner, OLD),
+        an_attempt(owner, OLD, outcome=AttemptOutcome.CONNECTED),
+        an_attempt(owner, YOUNG),
+        an_attempt(owner, OLD, outcome=AttemptOutcome.OPEN),
+        an_attempt(owner, OLD, outcome=AttemptOutcome.CONNECTED, **made),
     )
 
     assert prune(database) == 2

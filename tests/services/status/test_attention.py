@@ -227,19 +227,19 @@ def test_an_address_that_zoom_would_refuse_is_said_last(
     assert "localhost" in found[1].sentence
 
 
-def test_trips_that_were_all_lost_at_zoom_point_to_the_redirect_url(
+def test_attempts_that_were_all_lost_at_zoom_point_to_the_redirect_url(
     database: Database, zoom_app: ZoomApp
 ) -> None:
-    store(database, *(a_lost_trip(zoom_app, hours) for hours in range(1, 4)))
+    store(database, *(a_lost_attempt(zoom_app, hours) for hours in range(1, 4)))
 
     [item] = listed(database)
 
     assert (item.tone, item.action) == ("trouble", Action.SEE_ATTEMPTS)
-    assert "the last 3 trips to Zoom never came back" in item.sentence
+    assert "the last 3 connect attempts never came back" in item.sentence
     assert item.since == NOON - timedelta(hours=3)
 
 
-def a_lost_trip(zoom_app: ZoomApp, hours: int) -> ConnectAttempt:
+def a_lost_attempt(zoom_app: ZoomApp, hours: int) -> ConnectAttempt:
     at = NOON - timedelta(hours=hours)
     return ConnectAttempt(
         zoom_app_id=zoom_app.id,

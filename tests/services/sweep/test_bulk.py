@@ -39,7 +39,7 @@ def shared(
 
 
 def connected(stage: ConnectStage, **over: object) -> Connection:
-    """Add a connection here and its credential there, without a trip."""
+    """Add a connection here and its credential there, without a connect attempt."""
     user_id = f"zUsEr{len(stage.credentials()):04d}"
     grant = Grant(
         access_token="simulated-access",

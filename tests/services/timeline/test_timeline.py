@@ -195,14 +195,14 @@ def test_webhooks_can_be_left_out_and_lead_to_their_page(
     assert without == ["Noted."]
 
 
-def test_a_trip_that_has_its_own_line_is_not_told_twice(
+def test_an_attempt_that_has_its_own_line_is_not_told_twice(
     database: Database, zoom_app: ZoomApp, row: Connection
 ) -> None:
     came, older = (
         an_attempt(zoom_app, row, at) for at in (NOON, NOON - timedelta(hours=1))
     )
-    for trip in (came, older):
-        trip.outcome, trip.detail = AttemptOutcome.CONNECTED, ""
+    for attempt in (came, older):
+        attempt.outcome, attempt.detail = AttemptOutcome.CONNECTED, ""
     add(database, came, older)
     with database.writing() as session:
         timeline.note(

@@ -129,7 +129,7 @@ def test_another_browser_sees_nothing_of_the_result(
     assert "Ana" not in other.text
 
 
-def test_a_second_trip_keeps_the_browsers_cookie(
+def test_a_second_attempt_keeps_the_browsers_cookie(
     user: FlaskClient, stage: ConnectStage
 ) -> None:
     first, second = press(user, stage), press(user, stage)
@@ -142,7 +142,7 @@ def test_a_second_trip_keeps_the_browsers_cookie(
     assert [heading(answer) for answer in answers] == ["You are connected"] * 2
 
 
-def test_a_declined_trip_says_what_to_do(
+def test_a_declined_attempt_says_what_to_do(
     user: FlaskClient, stage: ConnectStage
 ) -> None:
     state = query_of(press(user, stage).location)["state"]
@@ -157,7 +157,7 @@ def test_a_declined_trip_says_what_to_do(
     assert f"/connect/{stage.app.slug}" in response.text
 
 
-def test_a_trip_that_took_too_long_says_so(
+def test_an_attempt_that_took_too_long_says_so(
     user: FlaskClient, stage: ConnectStage, clock: FakeClock
 ) -> None:
     query = allow(stage, press(user, stage))
@@ -174,7 +174,10 @@ def test_a_replayed_callback_is_refused(user: FlaskClient, stage: ConnectStage) 
 
     response = user.get(CALLBACK, query_string=query)
 
-    assert (response.status_code, heading(response)) == (410, "This trip has ended")
+    assert (response.status_code, heading(response)) == (
+        410,
+        "This connect attempt has ended",
+    )
     assert len(stage.credentials()) == 1
 
 

@@ -92,7 +92,7 @@ def test_brought_back_its_page_is_open_again(
     assert stranger.get(f"/connect/{stage.app.slug}").status_code == 200
 
 
-def test_who_is_at_zoom_meanwhile_comes_back_to_the_end_of_the_trip(
+def test_who_is_at_zoom_meanwhile_comes_back_to_the_end_of_the_attempt(
     stranger: FlaskClient, stage: ConnectStage
 ) -> None:
     query = allow(stage, press(stranger, stage))

@@ -162,7 +162,7 @@ def test_a_page_that_fails_keeps_the_secret_out_of_the_log(
     assert secret not in logged
 
 
-def test_another_browsers_trip_cannot_be_begun_again(
+def test_another_browsers_attempt_cannot_be_begun_again(
     user: FlaskClient, stage: ConnectStage
 ) -> None:
     ended = connect(user, stage).request.path

@@ -153,7 +153,9 @@ def test_support_makes_reconnect_links_and_no_invitations(
     assert [row.zoom_user_id for row in links(stage)] == [stage.ana.id]
 
 
-def test_trips_are_listed_with_what_to_do(as_role: SignIn, stage: ConnectStage) -> None:
+def test_attempts_are_listed_with_what_to_do(
+    as_role: SignIn, stage: ConnectStage
+) -> None:
     stage.connect()
     stage.begin()
 
