@@ -37,8 +37,8 @@ class Lost:
         """Say what it is, most likely."""
         most = "+" if self.number == _LOOKED_AT else ""
         return (
-            f"the last {self.number}{most} attempts never came back: probably the "
-            "redirect URL."
+            f"the last {self.number}{most} connect attempts never came back. The "
+            "redirect URL is probably wrong."
         )
 
 
