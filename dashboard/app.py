@@ -56,7 +56,7 @@ from dashboard.web.hooks.wsgi import Receiver
 from dashboard.web.live import fragments
 from dashboard.web.live import watcher as live_pages
 from dashboard.web.live.watcher import Watcher
-from dashboard.web.token_endpoint import TokenReceiver
+from dashboard.web.token_endpoint import TokenMiddleware
 from dashboard.web.views import (
     attempts,
     audit,
@@ -203,7 +203,7 @@ def create_app(runtime: Runtime) -> Flask:
     access.install(app)
 
     app.wsgi_app = Receiver(app.wsgi_app, runtime)  # type: ignore[method-assign]  # Flask's own way to wrap
-    app.wsgi_app = TokenReceiver(app.wsgi_app, TokenCalls(runtime))  # type: ignore[method-assign]  # as above
+    app.wsgi_app = TokenMiddleware(app.wsgi_app, TokenCalls(runtime))  # type: ignore[method-assign]  # as above
     hops = runtime.settings.trusted_proxies
     if hops:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # as above
@@ -247,7 +247,7 @@ def chores(runtime: Runtime) -> list[Callable[[], int]]:
         partial(connect_attempts.note_expired, runtime),
         partial(refreshing.refresh_due, runtime),
         sweep.Sweep(runtime),
-        partial(steps.tend, runtime),
+        partial(steps.run_due, runtime),
         Sweeper(runtime),
         Pruner(runtime),
         silence.Listener(runtime),

@@ -104,7 +104,7 @@ class UpstreamError(DashboardError):
         self.may_have_happened = may_have_happened
         self.conflicting_id = conflicting_id
 
-    def told(self) -> str:
+    def message(self) -> str:
         """Return the sentence, and the vendor's own where a person needs it to act."""
         if not self.detail or self.status not in _WITH_A_REASON:
             return str(self)

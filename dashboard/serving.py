@@ -32,7 +32,7 @@ from dashboard.web.hooks.rsgi import Door
 from dashboard.web.live import watcher
 from dashboard.web.rsgi.bridge import Bridge
 from dashboard.web.rsgi.front import Front
-from dashboard.web.token_endpoint import TokenDoor
+from dashboard.web.token_endpoint import TokenEndpoint
 from dashboard.worker import Worker
 
 THREADS = 256
@@ -173,7 +173,7 @@ def _load(
     multiprocessing_util.Finalize(None, close, exitpriority=10)
     app = create_app(runtime)
     door = Door(runtime, trusted_proxies=settings.trusted_proxies)
-    token_door = TokenDoor(
+    token_endpoint = TokenEndpoint(
         TokenCalls(runtime), trusted_proxies=settings.trusted_proxies
     )
     pages = Bridge(
@@ -182,7 +182,7 @@ def _load(
     gc.freeze()  # what is there now stays: no collection need look at it again
     # Granian asks an object for `__rsgi__`, whatever its types say of functions.
     close_live = watcher.watcher_of(app).close
-    front = Front(door, token_door, pages, when_told_to_stop=close_live)
+    front = Front(door, token_endpoint, pages, when_told_to_stop=close_live)
     return cast("Callable[..., Any]", front)
 
 

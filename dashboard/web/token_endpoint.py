@@ -1,7 +1,7 @@
-"""The door at which Recall asks for tokens that are held here; in front of Flask.
+"""The endpoint where Recall fetches tokens that are stored here; in front of Flask.
 
-As at Zoom's door there is no session, cookie, redirect or page. `TokenDoor` is for an
-event loop, `TokenReceiver` for any WSGI server (docs/tokens.md tells the answers).
+There is no session, cookie, redirect or page. `TokenEndpoint` runs on an event loop,
+`TokenMiddleware` on any WSGI server. docs/tokens.md lists the answers.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ _LONGEST_QUERY = 1000
 _NOT_GET = Reply(status=405)
 
 
-class TokenDoor:
+class TokenEndpoint:
     """Answers `GET /tokens/<key>`, `/zak` and `/obf` for an RSGI server.
 
     Args:
@@ -84,8 +84,8 @@ class TokenDoor:
             return NOT_YET
 
 
-class TokenReceiver:
-    """WSGI middleware that answers as `TokenDoor` does; never raises.
+class TokenMiddleware:
+    """WSGI middleware that answers as `TokenEndpoint` does; never raises.
 
     Args:
         app: Answers everything that is not below `/tokens/`.

@@ -29,7 +29,7 @@ from dashboard.services.timeline import notes
 from dashboard.services.token_states import join_tokens
 from dashboard.services.token_states import pace as pacing
 from dashboard.services.token_states.pace import Pace
-from dashboard.services.token_states.rules import held_up
+from dashboard.services.token_states.rules import blocking_error
 
 LEASE = timedelta(minutes=2)
 """Longer than the calls of a look can take with their time-outs."""
@@ -62,7 +62,7 @@ def refresh(
     """
     found = look(runtime, connection_id, for_person=True, is_thorough=is_thorough)
     if found is not None:
-        refusal = held_up(found.seen, now=runtime.clock.now())
+        refusal = blocking_error(found.seen, now=runtime.clock.now())
         if refusal is not None:
             raise refusal
     with runtime.database.reading() as session:
@@ -116,7 +116,7 @@ def look(  # noqa: PLR0913 - what a look depends on, all named
         row = _held(session, taken)
         if row is not None:
             now = runtime.clock.now()
-            refusal = held_up(found.seen, now=now)
+            refusal = blocking_error(found.seen, now=now)
             if refusal is None:
                 with notes.watching(session, row, at=now):
                     recording.record(session, row, found, now=now, pace=pace)

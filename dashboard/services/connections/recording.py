@@ -48,11 +48,11 @@ def record(
         pace: How soon the next look comes.
     """
     seen = found.seen
-    finding = join_tokens.weigh(row, judge(seen, now=now), found.join, kind=seen.kind)
+    finding = join_tokens.combine(row, judge(seen, now=now), found.join, kind=seen.kind)
     if finding.state is TokenState.HEALTHY and row.scopes is not None:
         app = session.get_one(ZoomApp, row.zoom_app_id)
         finding = scopes.lacking(row.scopes, app.kind, app.scope_style) or finding
-    finding = removals.weigh(row, finding, now=now)
+    finding = removals.combine(row, finding, now=now)
     join_tokens.note_block(row, found.join, kind=seen.kind, now=now)
     row.token_state, row.token_reason = finding.state, finding.reason[:500]
     row.token_evidence, row.token_checked_at = finding.evidence[:300], now

@@ -39,7 +39,7 @@ _BUSY = 429
 _log = structlog.get_logger(__name__)
 
 
-def tend(runtime: Runtime) -> int:
+def run_due(runtime: Runtime) -> int:
     """Go on with the erasures that are due; return how many; commits.
 
     For the worker, about once a second; where nothing is due it is one look by index.
@@ -61,7 +61,7 @@ def tend(runtime: Runtime) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Came:
+class _StepResult:
     """What a step did; empty where it did nothing."""
 
     recall_done: bool
@@ -80,7 +80,7 @@ def go_on(runtime: Runtime, erasure_id: UUID) -> bool:
     if _has_returned(runtime, row, known):
         _call_off(runtime, row)
         return True
-    came = _Came(recall_done=row.recall_done_at is not None)
+    came = _StepResult(recall_done=row.recall_done_at is not None)
     if not came.recall_done:
         came = _delete_in_recall(runtime, row)
     if came.recall_done or now >= half_time(row):
@@ -113,10 +113,10 @@ def _claim(session: Session, erasure_id: UUID, *, now: datetime) -> Erasure | No
     return session.get_one(Erasure, erasure_id, populate_existing=True)
 
 
-def _delete_in_recall(runtime: Runtime, row: Erasure) -> _Came:
+def _delete_in_recall(runtime: Runtime, row: Erasure) -> _StepResult:
     """Delete the credential; one that is gone is fine."""
     if row.recall_credential_id is None:
-        return _Came(recall_done=True)
+        return _StepResult(recall_done=True)
     quiet = runtime.in_background()
     try:
         with runtime.database.reading() as session:
@@ -127,10 +127,10 @@ def _delete_in_recall(runtime: Runtime, row: Erasure) -> _Came:
         pass  # its app is not in Recall any more, and went with its credentials
     except UpstreamError as error:
         if error.status == _BUSY:  # no room just now, which is no trouble
-            return _Came(recall_done=False)
-        said = f"Recall did not delete the credential: {error.told()}"
-        return _Came(recall_done=False, trouble=said)
-    return _Came(recall_done=True)
+            return _StepResult(recall_done=False)
+        said = f"Recall did not delete the credential: {error.message()}"
+        return _StepResult(recall_done=False, trouble=said)
+    return _StepResult(recall_done=True)
 
 
 def _has_returned(runtime: Runtime, row: Erasure, known: Person) -> bool:
@@ -151,7 +151,7 @@ def _call_off(runtime: Runtime, row: Erasure) -> None:
         call_off(session, mine, now=now)
 
 
-def _note(runtime: Runtime, taken: Erasure, came: _Came) -> None:
+def _note(runtime: Runtime, taken: Erasure, came: _StepResult) -> None:
     """Write what a step did; the erasure forgets whom it was about when all is done."""
     now = runtime.clock.now()
     nothing_comes_after = (

@@ -70,7 +70,7 @@ def _mapped(runtime: Runtime, name: str, recall: Recall, meeting_id: int) -> lis
     try:
         found = recall.mappings(meeting_id=meeting_id, limit=_LINES)
     except UpstreamError as error:
-        words = f"{name} could not be asked about {meeting}. {error.told()}"
+        words = f"{name} could not be asked about {meeting}. {error.message()}"
         return [Line(at=now, source=RECALL, words=words)]
     if not found:
         words = f"{name} maps {meeting} to no credential, asked just now."
@@ -99,7 +99,7 @@ def _log(
     try:
         noted = recall.credential_logs(credential_id)
     except UpstreamError as error:
-        words = f"Recall's log of the credential could not be read. {error.told()}"
+        words = f"Recall's log of the credential could not be read. {error.message()}"
         return [Line(at=now, source=RECALL, words=words)]
     noted = sorted(noted, key=lambda entry: entry.created_at, reverse=True)[:_LINES]
     if not noted:

@@ -39,7 +39,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 300.0
 _WRONG_PAIR_PAUSE = timedelta(minutes=1)
 
 
-class Came(StrEnum):
+class RefreshResult(StrEnum):
     """What came of a claim."""
 
     KEPT = "kept"
@@ -92,7 +92,7 @@ def is_free(row: HeldGrant, *, now: datetime) -> bool:
     return row.lease_until is None or row.lease_until <= now
 
 
-def take(
+def claim(
     session: Session, vault: Vault, connection_id: UUID, *, version: int, now: datetime
 ) -> Claim | None:
     """Claim a grant that is of `version` still, or return None.
@@ -133,23 +133,23 @@ def take(
     )
 
 
-def keep(
+def store(
     session: Session, vault: Vault, claim: Claim, tokens: GrantTokens, *, now: datetime
-) -> Came:
+) -> RefreshResult:
     """Store the new pair over the one the claim began from; the caller commits."""
     row = _locked(session, claim)
     if row is None:
-        return Came.GONE
+        return RefreshResult.GONE
     if row.version != claim.version:
-        return Came.SUPERSEDED
+        return RefreshResult.SUPERSEDED
     was_lost = row.lost_at is not None
     grants.put(session, vault, row, tokens, asked_at=claim.asked_at, now=now)
     if row.claim == claim.number:
         row.lease_until = None
-    return Came.FOUND if was_lost else Came.KEPT
+    return RefreshResult.FOUND if was_lost else RefreshResult.KEPT
 
 
-def refused(session: Session, claim: Claim, *, now: datetime) -> Came:
+def refused(session: Session, claim: Claim, *, now: datetime) -> RefreshResult:
     """Note that Zoom refused the refresh token; the caller commits.
 
     It is dead then, but another process may have got the next one for it: that shows
@@ -157,17 +157,17 @@ def refused(session: Session, claim: Claim, *, now: datetime) -> Came:
     """
     row = _locked(session, claim)
     if row is None:
-        return Came.GONE
+        return RefreshResult.GONE
     if row.version != claim.version or row.claim != claim.number:
-        return Came.SUPERSEDED
+        return RefreshResult.SUPERSEDED
     session.add(row)
     if claim.asked_before and now < claim.asked_before + ANSWERS_WITHIN:
         row.asked_at = claim.asked_before
         row.lease_until = row.refresh_due_at = claim.asked_before + ANSWERS_WITHIN
-        return Came.WAITS
+        return RefreshResult.WAITS
     row.lost_at, row.refresh_due_at = now, NEVER
     row.lease_until = None
-    return Came.LOST
+    return RefreshResult.LOST
 
 
 def failed(

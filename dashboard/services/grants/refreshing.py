@@ -21,7 +21,7 @@ from dashboard.errors import DashboardError, GrantLostError, StorageError, Upstr
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.workspace import Verdict
 from dashboard.services.grants import grants, refresh_claims, states
-from dashboard.services.grants.refresh_claims import Came, Claim
+from dashboard.services.grants.refresh_claims import Claim, RefreshResult
 from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import credential_checks
 from dashboard.services.zoom_apps.apps import Proof
@@ -91,7 +91,7 @@ def live_token(
 def settle(
     runtime: Runtime, connection_id: UUID, *, patience_s: float = PATIENCE_S
 ) -> None:
-    """Find out what came of a refresh whose answer is owed, if that can be told now.
+    """Find out how a refresh ended whose answer was lost, if that can be known now.
 
     Where another process asks at this moment, waits for it a little.
 
@@ -158,7 +158,7 @@ def renew(
     """
     now = runtime.clock.now()
     with runtime.database.writing() as session:
-        claim = refresh_claims.take(
+        claim = refresh_claims.claim(
             session, runtime.vault, connection_id, version=version, now=now
         )
     if claim is None:
@@ -172,14 +172,18 @@ def renew(
     except UpstreamError as error:
         _note(runtime, claim, error)
         return
-    came = _keep(runtime, claim, tokens, pause=pause)
-    if came is Came.GONE:
+    result = _keep(runtime, claim, tokens, pause=pause)
+    if result is RefreshResult.GONE:
         _revoke(runtime, claim, tokens)
-    if came in (Came.KEPT, Came.FOUND):
+    if result in (RefreshResult.KEPT, RefreshResult.FOUND):
         now = runtime.clock.now()
         with runtime.database.writing() as session:
             states.renewed(
-                session, connection_id, tokens, was_lost=came is Came.FOUND, now=now
+                session,
+                connection_id,
+                tokens,
+                was_lost=result is RefreshResult.FOUND,
+                now=now,
             )
         if claim.app.verdict is not Verdict.RIGHT:
             _remember(runtime, claim, Verdict.RIGHT, _RENEWED)
@@ -191,12 +195,12 @@ def _keep(
     tokens: GrantTokens,
     *,
     pause: Callable[[float], None],
-) -> Came:
+) -> RefreshResult:
     """Commit the pair before anything else; it is the only one, so try for long."""
     for pause_s in (*_KEEPING_PAUSES_S, None):
         try:
             with runtime.database.writing() as session:
-                return refresh_claims.keep(
+                return refresh_claims.store(
                     session, runtime.vault, claim, tokens, now=runtime.clock.now()
                 )
         except StorageError:
@@ -219,7 +223,7 @@ def _note(runtime: Runtime, claim: Claim, error: UpstreamError) -> None:
     with runtime.database.writing() as session:
         if error.code != "invalid_grant":
             refresh_claims.failed(session, claim, error, now=now)
-        elif refresh_claims.refused(session, claim, now=now) is Came.LOST:
+        elif refresh_claims.refused(session, claim, now=now) is RefreshResult.LOST:
             states.lost(session, claim, error, now=now)
     if error.code == "invalid_client":
         where = credential_checks.where_to_look(claim.app.environment)

@@ -33,8 +33,8 @@ from dashboard.models.held_grant import HeldGrant
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.grants import grants, refreshing
-from dashboard.services.grants.token_marks import Marks
-from dashboard.services.grants.unknown_callers import Strangers
+from dashboard.services.grants.token_marks import UsageRecorder
+from dashboard.services.grants.unknown_callers import UnknownCallers
 from dashboard.services.recall import callback_secrets, callback_signatures
 from dashboard.services.recall.callback_signatures import Signed
 from dashboard.services.runtime import Runtime
@@ -129,8 +129,8 @@ class TokenCalls:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._askers = ThreadPoolExecutor(_ASKERS, thread_name_prefix="tokens")
-        self._marks = Marks(runtime.database)
-        self._strangers = Strangers()
+        self._usage = UsageRecorder(runtime.database)
+        self._unknown_callers = UnknownCallers()
         self._mutex = threading.Lock()
         self._under_way: dict[UUID, Future[Reply]] = {}
         runtime.stopping.append(self.close)
@@ -138,7 +138,7 @@ class TokenCalls:
     def close(self) -> None:
         """Finish what is under way: its threads use the database. May come twice."""
         self._askers.shutdown(cancel_futures=True)
-        self._marks.close()
+        self._usage.close()
 
     def begin(self, call: Call) -> Reply | Future[Reply]:
         """Answer what can be answered at once; else return what will be the answer.
@@ -155,14 +155,14 @@ class TokenCalls:
 
     def _begin(self, call: Call) -> Reply | Future[Reply]:
         now = self._runtime.clock.now()
-        with self._strangers.turn(call.address, now=now) as is_mine:
+        with self._unknown_callers.turn(call.address, now=now) as is_mine:
             if not is_mine:
                 return TOO_MANY
             known = self._find(call.key)
             if known is None:
-                self._strangers.note(call.address, now=now)
+                self._unknown_callers.note(call.address, now=now)
                 return UNKNOWN
-        signed = self._weigh(known.workspace, call.headers, now=now)
+        signed = self._verify(known.workspace, call.headers, now=now)
         if signed is not Signed.RIGHT and (
             signed is Signed.WRONG or _requires_signature(known.workspace)
         ):
@@ -174,7 +174,7 @@ class TokenCalls:
             )
             return UNSIGNED
         if signed is Signed.ABSENT:
-            self._marks.note(known.grant.connection_id, "unsigned_at", now=now)
+            self._usage.note(known.grant.connection_id, "unsigned_at", now=now)
         return self._serve(known.grant, call, now=now)
 
     def _serve(
@@ -223,7 +223,7 @@ class TokenCalls:
         except (StorageError, VaultError) as error:
             return _of_ours(error)
         now = self._runtime.clock.now()
-        self._marks.note(connection_id, "served_at", now=now)
+        self._usage.note(connection_id, "served_at", now=now)
         return Reply(status=200, token=token)
 
     def _access(self, connection_id: UUID) -> SecretStr:
@@ -244,7 +244,7 @@ class TokenCalls:
                 return None
             return _Known(grant=grant, workspace=_workspace_of(session, grant))
 
-    def _weigh(
+    def _verify(
         self, workspace: Workspace | None, headers: Mapping[str, str], *, now: datetime
     ) -> Signed:
         if workspace is None:
@@ -252,7 +252,7 @@ class TokenCalls:
         secret = callback_secrets.secret_of(self._runtime.vault, workspace)
         if secret is None:
             return Signed.ABSENT  # whatever it says, it cannot be checked
-        return callback_signatures.weigh(secret, headers, b"", now=now)
+        return callback_signatures.verify(secret, headers, b"", now=now)
 
 
 def _requires_signature(workspace: Workspace | None) -> bool:
@@ -281,7 +281,7 @@ def _of_zoom(error: UpstreamError) -> Reply:
     is_of_api = (error.code or "").isdecimal()  # the token endpoint has words
     is_refusal = error.status in _REFUSALS and is_of_api and not error.retryable
     if is_refusal:
-        return Reply(status=403, why=error.told())
+        return Reply(status=403, why=error.message())
     wait_s = math.ceil(min(error.retry_after_s or _LATER_S, _LONGEST_WAIT_S))
     return Reply(
         status=503,

@@ -23,7 +23,7 @@ _MOST_KEPT = 10_000
 _log = structlog.get_logger(__name__)
 
 
-class Marks:
+class UsageRecorder:
     """Notes each at most once a minute, in a thread of its own; thread-safe."""
 
     def __init__(self, database: Database) -> None:

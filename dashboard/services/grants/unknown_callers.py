@@ -15,7 +15,7 @@ _MISSES = 20
 _MOST_ADDRESSES = 4096
 
 
-class Strangers:
+class UnknownCallers:
     """Counts misses by address; thread-safe. Keeps the last few thousand addresses."""
 
     def __init__(self) -> None:

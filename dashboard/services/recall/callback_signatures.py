@@ -43,7 +43,7 @@ class _Claim(NamedTuple):
     signatures: str
 
 
-def weigh(
+def verify(
     secret: SecretStr, headers: Mapping[str, str], body: bytes, *, now: datetime
 ) -> Signed:
     """Tell whether a request was signed with the workspace's secret; never raises.

@@ -100,7 +100,7 @@ def _wait(waited: timedelta, least: timedelta, most: timedelta) -> timedelta:
 def _why(error: UpstreamError) -> str:
     if not error.may_have_happened:
         # "Nothing" would be about what is stored here as well.
-        return error.told().replace(_NOTHING, f"{_NOTHING} in Recall", 1)
+        return error.message().replace(_NOTHING, f"{_NOTHING} in Recall", 1)
     # A client's own advice, to look first, is for calls that may not be repeated.
     said = str(error).partition(" It may have been carried out")[0]
     return f"{PERHAPS} {said}"

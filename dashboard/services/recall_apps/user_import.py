@@ -28,7 +28,7 @@ _SPREAD = timedelta(seconds=1)
 _NOT_SEEN = "Brought in from Recall; not looked at yet. The next look comes by itself."
 
 
-def bring_in(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> int:
+def import_users(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> int:
     """Add a connection for each credential that has none; commits, 200 at a time.
 
     Returns:

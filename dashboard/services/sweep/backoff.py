@@ -20,7 +20,7 @@ class _Doubt:
     until: datetime
 
 
-class Patience:
+class Backoff:
     """What is known in this process; safe to use from many threads."""
 
     def __init__(self) -> None:

@@ -120,7 +120,7 @@ class MappingsReader:
         _hand_back(runtime, claimed, due_at, read_until)
 
 
-def hasten_mappings(session: Session, workspace_id: UUID, *, at: datetime) -> None:
+def make_mappings_due(session: Session, workspace_id: UUID, *, at: datetime) -> None:
     """Have a workspace's mappings read then, unless sooner; the caller commits."""
     session.exec(
         update(Workspace)
@@ -181,7 +181,7 @@ def read_unhealthy(runtime: Runtime, app: ZoomApp) -> None:
             ids = {one.id for one in found.results}
             _mark(session, ids, now)
             if found.is_whole:
-                _hasten_recovered(session, app.id, ids, now)
+                _make_recovered_due(session, app.id, ids, now)
         session.exec(
             update(Watch)
             .where(col(Watch.zoom_app_id) == app.id)
@@ -202,7 +202,7 @@ def _mark(session: Session, credential_ids: Collection[UUID], now: datetime) -> 
         )
 
 
-def _hasten_recovered(
+def _make_recovered_due(
     session: Session, zoom_app_id: UUID, unhealthy: Collection[UUID], now: datetime
 ) -> None:
     query = select(Connection.id, Connection.recall_credential_id).where(
@@ -215,10 +215,10 @@ def _hasten_recovered(
         for connection_id, credential_id in session.exec(query).all()
         if credential_id not in unhealthy
     ]
-    _hasten(session, recovered, now)
+    _make_due(session, recovered, now)
 
 
-def _hasten(session: Session, connection_ids: list[UUID], now: datetime) -> None:
+def _make_due(session: Session, connection_ids: list[UUID], now: datetime) -> None:
     for begin in range(0, len(connection_ids), _AT_ONCE):
         some = connection_ids[begin : begin + _AT_ONCE]
         session.exec(
@@ -251,7 +251,7 @@ def _note_first(
             first = checklist.mapped(app_id, at=now, connection_id=theirs)
             checklist.keep(session, [first])
         if is_unproved:
-            _hasten(session, [theirs], now)
+            _make_due(session, [theirs], now)
 
 
 def _hand_back(

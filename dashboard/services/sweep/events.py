@@ -21,7 +21,7 @@ from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services.connections import members, recording
 from dashboard.services.connections.event_facts import Profile, Removal, read
 from dashboard.services.runtime import Runtime
-from dashboard.services.sweep.following import hasten
+from dashboard.services.sweep.following import make_due
 from dashboard.services.timeline import notes
 from dashboard.services.token_states import removals
 from dashboard.vault import Vault
@@ -172,7 +172,7 @@ def _note(session: Session, row: Connection, facts: Profile, *, now: datetime) -
 def _look_again(session: Session, row: Connection, *, now: datetime) -> None:
     # A look under way may have seen the former profile; the next one will not.
     row.claim, row.lease_until = row.claim + 1, None
-    hasten(session, row, at=now)
+    make_due(session, row, at=now)
 
 
 def _is_news(at: datetime, seen_at: datetime | None) -> bool:

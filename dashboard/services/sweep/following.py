@@ -19,7 +19,7 @@ from dashboard.models.connection import Connection
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.sweep.bulk import MAPPINGS_EVERY, hasten_mappings
+from dashboard.services.sweep.bulk import MAPPINGS_EVERY, make_mappings_due
 
 _CALM = timedelta(seconds=15)
 _NEWEST = 300
@@ -38,7 +38,7 @@ class _News:
     settled_at: datetime
 
 
-def follow(database: Database, *, now: datetime) -> int:
+def mark_due(database: Database, *, now: datetime) -> int:
     """Make due who was not looked at since a webhook about them; return how many.
 
     For `user.updated`: the look brings the new profile. Commits.
@@ -51,15 +51,15 @@ def follow(database: Database, *, now: datetime) -> int:
         return 0
     with database.writing() as session:
         for workspace_id, at in unread.items():
-            hasten_mappings(session, workspace_id, at=at)
+            make_mappings_due(session, workspace_id, at=at)
         for connection_id in behind:
             row = session.get(Connection, connection_id)
             if row is not None:
-                hasten(session, row, at=now)
+                make_due(session, row, at=now)
     return len(behind)
 
 
-def hasten(session: Session, row: Connection, *, at: datetime) -> None:
+def make_due(session: Session, row: Connection, *, at: datetime) -> None:
     """Make a connection due then, but not at once after a look; the caller commits."""
     if row.due_at > (wanted := _wanted(row, at)):
         row.due_at = wanted

@@ -25,12 +25,12 @@ from dashboard.services.connections.asking import Look
 from dashboard.services.recall import budgets
 from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import bulk
-from dashboard.services.sweep.backoff import Patience
+from dashboard.services.sweep.backoff import Backoff
 from dashboard.services.sweep.bulk import MappingsReader
-from dashboard.services.sweep.following import follow
+from dashboard.services.sweep.following import mark_due
 from dashboard.services.token_states import pace, who_acts
 from dashboard.services.token_states.pace import Pace
-from dashboard.services.token_states.rules import held_up, judge
+from dashboard.services.token_states.rules import blocking_error, judge
 from dashboard.threads import WorkerThreads
 
 _AT_ONCE = 8
@@ -65,7 +65,7 @@ class Sweep:
         self._threads = WorkerThreads[UUID]("sweep", at_once=_AT_ONCE)
         self._errands = WorkerThreads[str]("bulk", at_once=2)
         self._mappings = MappingsReader()
-        self._patience = Patience()
+        self._backoff = Backoff()
         self._pace: Pace = pace.FEW
         self._paced_at: datetime | None = None
 
@@ -94,9 +94,9 @@ class Sweep:
             apps = [
                 app_id
                 for app_id in with_room(session, now=now)
-                if not self._patience.is_waiting(app_id, now=now)
+                if not self._backoff.is_waiting(app_id, now=now)
                 and not (
-                    self._threads.busy(app_id) and self._patience.is_doubtful(app_id)
+                    self._threads.busy(app_id) and self._backoff.is_doubtful(app_id)
                 )
             ]
             found = due(session, apps, now=now, limit=_BACKLOG)
@@ -106,7 +106,7 @@ class Sweep:
             app_id = each.zoom_app_id
             if len(chosen) == room:
                 break
-            if begun[app_id] and self._patience.is_doubtful(app_id):
+            if begun[app_id] and self._backoff.is_doubtful(app_id):
                 continue
             begun[app_id] += 1
             chosen.append(each)
@@ -121,18 +121,18 @@ class Sweep:
 
     def _learn(self, zoom_app_id: UUID, found: Look) -> None:
         now = self._runtime.clock.now()
-        refusal = held_up(found.seen, now=now)
+        refusal = blocking_error(found.seen, now=now)
         if refusal is None:
-            affair = who_acts.affair_of(judge(found.seen, now=now).reason)
-            if affair is None or not affair.is_shared:
-                self._patience.worked(zoom_app_id)
+            cause = who_acts.cause_of(judge(found.seen, now=now).reason)
+            if cause is None or not cause.is_shared:
+                self._backoff.worked(zoom_app_id)
             else:
-                self._patience.failed(
+                self._backoff.failed(
                     zoom_app_id, now=now, wait_s=None, is_answered=True
                 )
         elif refusal.service != "Recall" or refusal.status != _THROTTLED:
             # Recall's 429 is in the budgets, which every process knows of.
-            self._patience.failed(zoom_app_id, now=now, wait_s=refusal.retry_after_s)
+            self._backoff.failed(zoom_app_id, now=now, wait_s=refusal.retry_after_s)
 
     def _begin_errands(self) -> None:
         runtime = self._runtime
@@ -164,7 +164,7 @@ def check_due(runtime: Runtime, *, limit: int = 20) -> int:
     for each in found:
         seen = checking.look(runtime, each.id)
         looked_at += seen is not None
-        if seen is not None and held_up(seen.seen, now=now) is not None:
+        if seen is not None and blocking_error(seen.seen, now=now) is not None:
             break
     return looked_at
 
@@ -215,4 +215,4 @@ def due(
 def _tidy(runtime: Runtime) -> None:
     """Make those due about whom webhooks came."""
     now = runtime.clock.now()
-    follow(runtime.database, now=now)
+    mark_due(runtime.database, now=now)

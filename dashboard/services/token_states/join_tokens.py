@@ -85,7 +85,7 @@ def note_block(
         row.recording_block, row.recording_block_at = words[:_LONGEST_BLOCK], now
 
 
-def weigh(
+def combine(
     row: Connection,
     finding: Finding,
     answer: JoinToken | UpstreamError | None,

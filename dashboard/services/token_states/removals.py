@@ -42,7 +42,7 @@ def mark(row: Connection, *, removed_at: datetime, now: datetime) -> bool:
     return True
 
 
-def weigh(row: Connection, finding: Finding, *, now: datetime) -> Finding:
+def combine(row: Connection, finding: Finding, *, now: datetime) -> Finding:
     """Return what a look found together with Zoom's word, if there is one.
 
     Takes the mark away once it is disproved: any token of before the removal has ended

@@ -50,7 +50,7 @@ def judge(seen: Seen, *, now: datetime) -> Finding:
     return _refused_by_zoom(seen, token, now) or marked or _with_token(seen, token, now)
 
 
-def held_up(seen: Seen, *, now: datetime) -> UpstreamError | None:
+def blocking_error(seen: Seen, *, now: datetime) -> UpstreamError | None:
     """Return what kept a look from seeing anything; None if it saw something.
 
     A 429, Recall's, Zoom's or of our own budgets, an outage or a web page is nobody's
@@ -85,14 +85,14 @@ def _admins(error: UpstreamError) -> Finding | None:
     """Return what an admin must mend at Recall; None when that is not it."""
     match error.status if error.service == "Recall" else None:
         case 401:
-            affair, more = who_acts.KEY_REFUSED, "an admin must set the right key"
+            cause, more = who_acts.KEY_REFUSED, "an admin must set the right key"
         case 402:
-            affair, more = who_acts.NO_CREDIT, "an admin must top it up"
+            cause, more = who_acts.NO_CREDIT, "an admin must top it up"
         case 403 if error.code is not None:
-            affair, more = who_acts.NOT_ALLOWED, "an admin must check the key"
+            cause, more = who_acts.NOT_ALLOWED, "an admin must check the key"
         case _:
             return None
-    return unknown(f"{affair.begins} No user has to act; {more}.", error)
+    return unknown(f"{cause.begins} No user has to act; {more}.", error)
 
 
 def dead_grant(error: UpstreamError) -> Finding | None:

@@ -25,7 +25,7 @@ class Who(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Affair:
+class Cause:
     """A trouble that is the admin's and touches no user.
 
     Attributes:
@@ -40,28 +40,28 @@ class Affair:
     is_shared: bool = True
 
 
-KEY_REFUSED = Affair(
+KEY_REFUSED = Cause(
     begins="Recall refused the workspace's API key.",
     next_step="Set the right API key in the workspace.",
 )
-PAIR_REFUSED = Affair(
+PAIR_REFUSED = Cause(
     begins="Zoom refused the app's client ID and secret",
     next_step="Mend the zoom app's client secret here and in Recall.",
 )
-NO_CREDIT = Affair(
+NO_CREDIT = Cause(
     begins="The workspace is out of credit at Recall.",
     next_step="Top up the workspace in Recall.",
 )
-NOT_ALLOWED = Affair(
+NOT_ALLOWED = Cause(
     begins="Recall does not let this API key look at the credential.",
     next_step="Check the API key of the workspace.",
 )
-NO_TOKEN = Affair(
+NO_TOKEN = Cause(
     begins="Recall did not hand out a token",
     next_step="Ask Recall's log about this credential.",
     is_shared=False,
 )
-NO_ANSWER = Affair(
+NO_ANSWER = Cause(
     begins="Zoom refused a real call for a reason of its own",
     next_step="Read what Zoom said; the zoom app's set-up page may tell more.",
     is_shared=False,
@@ -98,7 +98,7 @@ def who_for(state: TokenState, reason: str, *, is_blocked: bool = False) -> Who:
     """Return who must act, given what a look found and if the host forbids it."""
     if state in _USERS:
         return Who.USER
-    if state is TokenState.UNKNOWN and affair_of(reason):
+    if state is TokenState.UNKNOWN and cause_of(reason):
         return Who.ADMIN
     return Who.HOST if is_blocked else Who.NOBODY
 
@@ -109,16 +109,16 @@ def next_step(row: Connection) -> str:
         case Who.USER:
             return _USERS[row.token_state]
         case Who.ADMIN:
-            affair = affair_of(row.token_reason)
-            return "" if affair is None else affair.next_step
+            cause = cause_of(row.token_reason)
+            return "" if cause is None else cause.next_step
         case Who.HOST:
             return _HOSTS
         case Who.NOBODY:
             return "" if row.token_state is TokenState.HEALTHY else _WAITS
 
 
-def affair_of(reason: str) -> Affair | None:
-    """Return the admin's affair that a reason begins with; None for another's."""
+def cause_of(reason: str) -> Cause | None:
+    """Return the admin's cause that a reason begins with; None for another's."""
     return next((one for one in ADMINS if reason.startswith(one.begins)), None)
 
 

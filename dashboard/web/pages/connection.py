@@ -98,8 +98,8 @@ def _main_act(row: Connection, app: ZoomApp) -> str:
         case Who.USER if row.token_state is not TokenState.UNHEALTHY_IN_RECALL:
             return "reconnect" if app.retired_at is None else "check"
         case Who.ADMIN:
-            affair = who_acts.affair_of(row.token_reason)
-            is_workspaces = affair in (who_acts.KEY_REFUSED, who_acts.NO_CREDIT)
+            cause = who_acts.cause_of(row.token_reason)
+            is_workspaces = cause in (who_acts.KEY_REFUSED, who_acts.NO_CREDIT)
             return "workspaces" if is_workspaces else "zoom_app"
         case _:
             return "check"

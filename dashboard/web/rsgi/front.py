@@ -12,7 +12,7 @@ from dashboard.web import token_endpoint
 from dashboard.web.hooks.rsgi import Door
 from dashboard.web.hooks.wsgi import PREFIX
 from dashboard.web.rsgi.bridge import Bridge
-from dashboard.web.token_endpoint import TokenDoor
+from dashboard.web.token_endpoint import TokenEndpoint
 
 
 class Front:
@@ -20,7 +20,7 @@ class Front:
 
     Args:
         door: Answers everything below `/hooks/`.
-        token_door: Answers everything below `/tokens/`.
+        token_endpoint: Answers everything below `/tokens/`.
         pages: Answers the rest.
         when_told_to_stop: Called at the first signal, in a thread of its own. Open live
             pages would hold the stop up: the server waits for every answer.
@@ -29,13 +29,13 @@ class Front:
     def __init__(
         self,
         door: Door,
-        token_door: TokenDoor,
+        token_endpoint: TokenEndpoint,
         pages: Bridge,
         *,
         when_told_to_stop: Callable[[], None],
     ) -> None:
         self._door = door
-        self._tokens = token_door
+        self._tokens = token_endpoint
         self._pages = pages
         self._when_told_to_stop = when_told_to_stop
 

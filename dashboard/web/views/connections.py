@@ -164,7 +164,7 @@ def _not_done(
     connection_id: UUID, error: UpstreamError, start: str = "", end: str = ""
 ) -> Response:
     tone = "waiting" if error.retryable else "trouble"
-    flash(f"{start}{error.told()}{end}", tone)
+    flash(f"{start}{error.message()}{end}", tone)
     return htmx.go_to(url_for(".show", connection_id=connection_id))
 
 

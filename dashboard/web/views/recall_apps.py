@@ -105,7 +105,7 @@ def bring_in(zoom_app_id: UUID) -> ResponseReturnValue:
 def _bring_in(zoom_app_id: UUID) -> bool:
     """Bring the users in and say so; tell whether there was something to say."""
     try:
-        added = user_import.bring_in(runtime(), zoom_app_id, actor=actor())
+        added = user_import.import_users(runtime(), zoom_app_id, actor=actor())
     except (ConflictError, UpstreamError) as error:
         flash(f"The users that Recall has could not be brought in. {error}", "trouble")
         return True

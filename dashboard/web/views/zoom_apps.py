@@ -257,7 +257,7 @@ def _edit_page(form: ZoomAppForm, zoom_app_id: UUID) -> str:
 
 
 def _told(error: UpstreamError | ConflictError) -> str:
-    return error.told() if isinstance(error, UpstreamError) else str(error)
+    return error.message() if isinstance(error, UpstreamError) else str(error)
 
 
 def _typed(text: str | None) -> SecretStr | None:

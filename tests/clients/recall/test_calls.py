@@ -83,8 +83,8 @@ def test_recalls_own_reason_is_told_where_somebody_can_act_on_it(
 ) -> None:
     error = refusal_of(recall_at(answering(status, {"detail": "So."})).check_key)
 
-    assert error.told().endswith("Recall said: So.") is told
-    assert error.told().startswith(str(error))
+    assert error.message().endswith("Recall said: So.") is told
+    assert error.message().startswith(str(error))
 
 
 def test_a_page_with_another_status_is_not_the_firewall() -> None:

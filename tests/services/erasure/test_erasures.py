@@ -151,10 +151,10 @@ def test_recall_is_waited_for_half_the_time_at_most(
 ) -> None:
     leave(ana)
     sandbox.recall_faults.set([DOWN])
-    steps.tend(ana.stage.runtime)
+    steps.run_due(ana.stage.runtime)
     ana.clock.set(only(ana.stage).removed_at + timedelta(days=5))
 
-    steps.tend(ana.stage.runtime)
+    steps.run_due(ana.stage.runtime)
 
     erasure = only(ana.stage)
     assert not is_connected(ana)
@@ -186,7 +186,7 @@ def test_what_is_owed_still_a_day_before_the_deadline_is_given_up(
     wait(ana, minutes=1)
     ana.clock.set(only(ana.stage).deadline_at - timedelta(days=1))
 
-    steps.tend(ana.stage.runtime)
+    steps.run_due(ana.stage.runtime)
 
     gone = hook(ana, owed)
     assert (gone.outcome, gone.erased_at) == (Outcome.DEAD, ana.clock.now())
@@ -270,7 +270,7 @@ def test_one_that_another_worker_has_claimed_is_left_to_it(ana: Everything) -> N
         row.lease_until = ana.clock.now() + timedelta(minutes=5)
         session.add(row)
 
-    assert steps.tend(ana.stage.runtime) == 0
+    assert steps.run_due(ana.stage.runtime) == 0
     assert not steps.go_on(ana.stage.runtime, only(ana.stage).id)
     assert is_connected(ana)
 

@@ -10,7 +10,11 @@ from dashboard.errors import GrantLostError
 from dashboard.models.connection import TokenState
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.grants import grants, refresh_claims, refreshing
-from dashboard.services.grants.refresh_claims import ANSWERS_WITHIN, LEASE, Came
+from dashboard.services.grants.refresh_claims import (
+    ANSWERS_WITHIN,
+    LEASE,
+    RefreshResult,
+)
 from dashboard.services.runtime import Runtime
 from tests.fixtures.grants import (
     HeldStage,
@@ -50,11 +54,11 @@ def test_what_a_process_got_after_its_lease_is_kept_all_the_same(
     assert held.connection().token_state is TokenState.RECONNECT_NEEDED
 
     with held.runtime.database.writing() as session:
-        came = refresh_claims.keep(
+        came = refresh_claims.store(
             session, held.runtime.vault, claim, tokens, now=clock.now()
         )
 
-    assert came is Came.FOUND
+    assert came is RefreshResult.FOUND
     assert held.grant().lost_at is None
     assert held.lives()
 
@@ -132,12 +136,12 @@ def test_a_reconnect_during_a_refresh_wins(held: HeldStage, clock: FakeClock) ->
         )
 
     with held.runtime.database.writing() as session:
-        came = refresh_claims.keep(
+        came = refresh_claims.store(
             session, held.runtime.vault, claim, late, now=clock.now()
         )
         refused = refresh_claims.refused(session, claim, now=clock.now())
 
-    assert (came, refused) == (Came.SUPERSEDED, Came.SUPERSEDED)
+    assert (came, refused) == (RefreshResult.SUPERSEDED, RefreshResult.SUPERSEDED)
     assert held.grant().lost_at is None
     assert held.lives()
 
@@ -152,9 +156,9 @@ def test_a_later_claim_decides_about_a_refusal(
     with held.runtime.database.writing() as session:
         came = refresh_claims.refused(session, first, now=clock.now())
 
-    assert came is Came.SUPERSEDED
+    assert came is RefreshResult.SUPERSEDED
     assert held.grant().lost_at is None
-    assert kept(held, second, clock) is Came.KEPT
+    assert kept(held, second, clock) is RefreshResult.KEPT
 
 
 def test_what_is_due_leaves_room_for_those_who_wait(

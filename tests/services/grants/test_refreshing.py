@@ -16,7 +16,7 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.grants import refreshing
-from dashboard.services.grants.refresh_claims import Came
+from dashboard.services.grants.refresh_claims import RefreshResult
 from dashboard.services.runtime import Runtime
 from tests.fixtures.grants import (
     HeldStage,
@@ -104,7 +104,7 @@ def test_while_another_process_renews_it_is_waited_for_and_not_asked_again(
     waiting = Thread(target=lambda: got.append(held.live_token()))
     waiting.start()
 
-    assert kept(held, claim, clock) is Came.KEPT
+    assert kept(held, claim, clock) is RefreshResult.KEPT
     waiting.join()
 
     assert held.grant().version == 2

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from standardwebhooks.webhooks import Webhook
 
 from dashboard.errors import InvalidInputError
-from dashboard.services.recall.callback_signatures import Signed, require_secret, weigh
+from dashboard.services.recall.callback_signatures import Signed, require_secret, verify
 from tests.makers import NOON
 
 KEY = base64.b64encode(b"test-key-of-twenty-four-").decode()
@@ -75,25 +75,25 @@ WRONG = {
 
 @pytest.mark.parametrize("given", RIGHT.values(), ids=RIGHT.keys())
 def test_what_recall_signed_is_right(given: dict[str, str]) -> None:
-    assert weigh(SECRET, given, b"", now=NOON) is Signed.RIGHT
+    assert verify(SECRET, given, b"", now=NOON) is Signed.RIGHT
 
 
 @pytest.mark.parametrize("given", WRONG.values(), ids=WRONG.keys())
 def test_what_it_did_not_sign_is_wrong(given: dict[str, str]) -> None:
-    assert weigh(SECRET, given, b"", now=NOON) is Signed.WRONG
+    assert verify(SECRET, given, b"", now=NOON) is Signed.WRONG
 
 
 def test_a_request_without_any_of_the_headers_is_unsigned() -> None:
-    assert weigh(SECRET, {"user-agent": "x"}, b"", now=NOON) is Signed.ABSENT
+    assert verify(SECRET, {"user-agent": "x"}, b"", now=NOON) is Signed.ABSENT
 
 
 def test_a_body_that_is_no_text_is_wrong_and_no_error() -> None:
-    assert weigh(SECRET, headers(), b"\xff", now=NOON) is Signed.WRONG
+    assert verify(SECRET, headers(), b"\xff", now=NOON) is Signed.WRONG
 
 
 @pytest.mark.parametrize("text", ["whsec_", "whsec_\u00e9\u00e9\u00e9", "whsec_a"])
 def test_a_stored_secret_that_is_none_makes_every_signature_wrong(text: str) -> None:
-    assert weigh(SecretStr(text), headers(), b"", now=NOON) is Signed.WRONG
+    assert verify(SecretStr(text), headers(), b"", now=NOON) is Signed.WRONG
 
 
 @pytest.mark.parametrize(

@@ -42,8 +42,8 @@ def stage(
     return made
 
 
-def bring_in(stage: ConnectStage) -> int:
-    return user_import.bring_in(stage.runtime, stage.app.id, actor=ADMIN)
+def import_users(stage: ConnectStage) -> int:
+    return user_import.import_users(stage.runtime, stage.app.id, actor=ADMIN)
 
 
 def here(stage: ConnectStage) -> list[Connection]:
@@ -61,7 +61,7 @@ def test_a_credential_becomes_a_connection_of_which_nothing_is_known(
 ) -> None:
     (credential,) = stage.credentials()
 
-    assert bring_in(stage) == 1
+    assert import_users(stage) == 1
 
     (row,) = here(stage)
     assert row.recall_credential_id == UUID(credential.id)
@@ -75,7 +75,7 @@ def test_a_credential_becomes_a_connection_of_which_nothing_is_known(
 
 
 def test_the_sweep_then_looks_at_it(stage: ConnectStage) -> None:
-    bring_in(stage)
+    import_users(stage)
 
     sweep.check_due(stage.runtime)
 
@@ -85,7 +85,7 @@ def test_the_sweep_then_looks_at_it(stage: ConnectStage) -> None:
 
 
 def test_pressing_again_adds_nobody(stage: ConnectStage) -> None:
-    assert [bring_in(stage), bring_in(stage)] == [1, 0]
+    assert [import_users(stage), import_users(stage)] == [1, 0]
 
     assert len(here(stage)) == 1
     assert len(acts(stage)) == 1
@@ -103,7 +103,7 @@ def test_who_is_here_under_another_credential_is_left_as_it_is(
     with stage.runtime.database.writing() as session:
         session.add(row)
 
-    assert bring_in(stage) == 0
+    assert import_users(stage) == 0
     assert here(stage) == [row]
 
 
@@ -120,7 +120,7 @@ def test_who_is_here_by_recalls_id_alone_is_left_as_it_is(
     with stage.runtime.database.writing() as session:
         session.add(row)
 
-    assert bring_in(stage) == 0
+    assert import_users(stage) == 0
     assert here(stage) == [row]
 
 
@@ -136,7 +136,7 @@ def test_many_are_looked_at_one_after_another(stage: ConnectStage) -> None:
         for row in session.exec(select(Connection)):
             session.delete(row)
 
-    assert bring_in(stage) == 3
+    assert import_users(stage) == 3
 
     due = [row.due_at - NOON for row in here(stage)]
     assert due == [timedelta(seconds=number) for number in range(3)]
@@ -149,7 +149,7 @@ def test_recall_failing_adds_nobody(stage: ConnectStage, kind: FaultKind) -> Non
     stage.sandbox.recall_faults.set([Fault(kind=kind, path=CREDENTIALS)])
 
     with pytest.raises(UpstreamError):
-        bring_in(stage)
+        import_users(stage)
 
     assert (here(stage), acts(stage)) == ([], [])
 
@@ -163,4 +163,4 @@ def test_an_app_that_is_not_in_recall_has_none(
         session.add(app)
 
     with pytest.raises(ConflictError):
-        bring_in(replace(stage, app=app))
+        import_users(replace(stage, app=app))

@@ -213,7 +213,7 @@ def test_who_wants_it_sooner_meanwhile_is_not_forgotten(stage: ConnectStage) -> 
     claimed = reader.claim(stage.runtime)
     assert claimed is not None
     with stage.runtime.database.writing() as session:
-        bulk.hasten_mappings(session, claimed.workspace.id, at=NOON)
+        bulk.make_mappings_due(session, claimed.workspace.id, at=NOON)
 
     reader.read(stage.runtime, claimed)
 

@@ -10,7 +10,7 @@ from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.sweep.bulk import MAPPINGS_EVERY
-from dashboard.services.sweep.following import follow
+from dashboard.services.sweep.following import mark_due
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, a_workspace, a_zoom_app
 
@@ -54,8 +54,8 @@ def test_its_user_is_due_once(database: Database, zoom_app: ZoomApp) -> None:
     add(database, row, other, hook, delivered(zoom_app, zoom_user_id="zUsErA"))
 
     counts = [
-        follow(database, now=LATER),
-        follow(database, now=LATER + timedelta(seconds=1)),
+        mark_due(database, now=LATER),
+        mark_due(database, now=LATER + timedelta(seconds=1)),
     ]
 
     assert counts == [1, 0]
@@ -69,7 +69,7 @@ def test_a_whole_account_is_due_for_any_of_its_users(
     account = a_connection(zoom_app, zoom_user_id=None, zoom_account_id="aCcOuNt")
     add(database, account, delivered(zoom_app, zoom_account_id="aCcOuNt"))
 
-    assert follow(database, now=LATER) == 1
+    assert mark_due(database, now=LATER) == 1
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_looks_at_one_connection_keep_a_distance(
     hook = delivered(zoom_app, zoom_user_id="zUsErA", delivered_at=late)
     add(database, row, hook)
 
-    follow(database, now=LATER)
+    mark_due(database, now=LATER)
 
     assert due_in_s(database, row) == expected_s
 
@@ -117,7 +117,7 @@ def test_nobody_else_is_disturbed(
     row = a_connection(zoom_app, zoom_user_id="zUsErA")
     add(database, row, delivered(zoom_app, **{"zoom_user_id": "zUsErA", **over}))
 
-    assert follow(database, now=LATER) == 0
+    assert mark_due(database, now=LATER) == 0
 
 
 def test_the_same_user_of_another_zoom_app_is_another_connection(
@@ -129,7 +129,7 @@ def test_the_same_user_of_another_zoom_app_is_another_connection(
         session.add(other)
     add(database, row, delivered(other, zoom_user_id="zUsErA"))
 
-    assert follow(database, now=LATER) == 0
+    assert mark_due(database, now=LATER) == 0
 
 
 def test_a_meetings_webhook_has_the_workspaces_mappings_read_and_nobody_looked_at(
@@ -144,7 +144,7 @@ def test_a_meetings_webhook_has_the_workspaces_mappings_read_and_nobody_looked_a
     hook = delivered(zoom_app, zoom_user_id="zUsErA", event="meeting.created")
     add(database, row, hook)
 
-    counts = [follow(database, now=LATER), follow(database, now=LATER)]
+    counts = [mark_due(database, now=LATER), mark_due(database, now=LATER)]
 
     with database.reading() as session:
         due_at = session.get_one(Workspace, workspace.id).mappings_due_at
@@ -174,7 +174,7 @@ def test_mappings_are_not_read_again_at_once(
     at = LATER - timedelta(seconds=4)
     add(database, delivered(zoom_app, event="meeting.created", delivered_at=at))
 
-    follow(database, now=LATER)
+    mark_due(database, now=LATER)
 
     with database.reading() as session:
         due_at = session.get_one(Workspace, workspace.id).mappings_due_at

@@ -15,7 +15,7 @@ from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.recall import budget_counts
 from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import sweep as sweeping
-from dashboard.services.sweep.backoff import Patience
+from dashboard.services.sweep.backoff import Backoff
 from dashboard.services.sweep.progress import progress
 from dashboard.services.sweep.sweep import Sweep
 from dashboard.threads import WorkerThreads
@@ -135,7 +135,7 @@ def test_one_app_whose_trial_is_slow_holds_no_other_up(stage: ConnectStage) -> N
             a_connection(troubled, token_state=TokenState.UNKNOWN, due_at=NOON - HOUR)
             for _ in range(250)
         )
-    chore._patience.failed(troubled.id, now=NOON - HOUR, wait_s=None)
+    chore._backoff.failed(troubled.id, now=NOON - HOUR, wait_s=None)
     chore._threads.begin(troubled.id, gate.wait)
 
     chosen = chore._choose(7)
@@ -188,23 +188,23 @@ def test_a_refused_key_touches_few_and_no_user(
 
 
 def test_patience_grows_and_ends_with_the_first_answer() -> None:
-    patience, app = Patience(), SOME_ID
+    backoff, app = Backoff(), SOME_ID
     waits = []
     now = NOON
     for _ in range(8):
-        patience.failed(app, now=now, wait_s=None)
+        backoff.failed(app, now=now, wait_s=None)
         begun = now
-        while patience.is_waiting(app, now=now):
+        while backoff.is_waiting(app, now=now):
             now += timedelta(seconds=15)
         waits.append((now - begun).total_seconds())
-    patience.failed(app, now=now, wait_s=None, is_answered=True)
-    is_short = not patience.is_waiting(app, now=now + timedelta(seconds=15))
-    doubtful = patience.is_doubtful(app)
-    patience.worked(app)
+    backoff.failed(app, now=now, wait_s=None, is_answered=True)
+    is_short = not backoff.is_waiting(app, now=now + timedelta(seconds=15))
+    doubtful = backoff.is_doubtful(app)
+    backoff.worked(app)
 
     assert is_short
     assert waits == [15, 30, 60, 120, 240, 300, 300, 300]
-    assert (doubtful, patience.is_doubtful(app)) == (True, False)
+    assert (doubtful, backoff.is_doubtful(app)) == (True, False)
 
 
 def test_hands_do_so_much_at_once_and_no_more_after_the_end() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from dashboard.services.token_states.findings import Seen
-from dashboard.services.token_states.rules import held_up
+from dashboard.services.token_states.rules import blocking_error
 from tests.fixtures.health_checks import (
     ANA,
     UNHEALTHY,
@@ -47,4 +47,4 @@ def test_a_look_is_held_up_by_what_tells_nothing(
     seen: Seen,
     is_held_up: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
-    assert (held_up(seen, now=NOON) is not None) is is_held_up
+    assert (blocking_error(seen, now=NOON) is not None) is is_held_up

@@ -72,7 +72,7 @@ def test_a_look_that_bears_it_out_says_when_and_by_what(
 ) -> None:
     row.deauthorized_at = REMOVED_AT
 
-    weighed = removals.weigh(row, found(seen), now=NOW)
+    weighed = removals.combine(row, found(seen), now=NOW)
 
     assert weighed.state is TokenState.RECONNECT_NEEDED
     assert weighed.reason == (
@@ -90,7 +90,7 @@ def test_a_look_that_does_not_keeps_its_state_and_the_word(
 ) -> None:
     row.deauthorized_at = REMOVED_AT
 
-    weighed = removals.weigh(row, found(seen), now=NOW)
+    weighed = removals.combine(row, found(seen), now=NOW)
 
     assert weighed.state is seen
     assert weighed.reason.startswith("Seen so.")
@@ -104,7 +104,7 @@ def test_a_token_that_works_when_all_former_ones_have_ended_disproves_it(
     row.deauthorized_at = REMOVED_AT
     working = found(TokenState.HEALTHY)
 
-    weighed = removals.weigh(row, working, now=REMOVED_AT + timedelta(hours=1))
+    weighed = removals.combine(row, working, now=REMOVED_AT + timedelta(hours=1))
 
     assert weighed == working
     assert row.deauthorized_at is None
@@ -113,4 +113,4 @@ def test_a_token_that_works_when_all_former_ones_have_ended_disproves_it(
 def test_nothing_is_added_where_nothing_was_said(row: Connection) -> None:
     gone = found(TokenState.RECONNECT_NEEDED)
 
-    assert removals.weigh(row, gone, now=NOW) == gone
+    assert removals.combine(row, gone, now=NOW) == gone

@@ -9,7 +9,7 @@ from sqlmodel import col, select
 from dashboard.db import Database
 from dashboard.models.connection import Connection, TokenState
 from dashboard.services.token_states import who_acts
-from dashboard.services.token_states.rules import held_up
+from dashboard.services.token_states.rules import blocking_error
 from dashboard.services.token_states.who_acts import Who
 from dashboard.vault import Vault
 from tests.fixtures.token_cases import BLOCKED, CASES, found
@@ -65,7 +65,7 @@ def test_the_document_has_every_case_and_no_other() -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_only_what_is_nobodys_leaves_what_was_seen(case: str) -> None:
-    assert (held_up(CASES[case], now=NOON) is not None) == (case in NOBODYS)
+    assert (blocking_error(CASES[case], now=NOON) is not None) == (case in NOBODYS)
 
 
 def test_the_database_finds_the_same_people(database: Database, vault: Vault) -> None:

@@ -35,13 +35,13 @@ def test_a_user_who_left_is_told_of_with_the_deadline_until_all_is_gone(
     path = "/api/v2/zoom-oauth-credentials/"
     leave(ana)
     sandbox.recall_faults.set([Fault(kind=FaultKind.DOWN, path=path)])
-    steps.tend(ana.stage.runtime)
+    steps.run_due(ana.stage.runtime)
     connection = support.get(f"/connections/{ana.row.id}").text
     overview = support.get("/").text
     pending = support.get("/connections/erasures").text
     sandbox.recall_faults.set([])
     ana.clock.advance(hours=1)
-    steps.tend(ana.stage.runtime)
+    steps.run_due(ana.stage.runtime)
 
     done = support.get("/connections/erasures").text
 
@@ -80,7 +80,7 @@ def test_an_admin_can_neither_reveal_nor_resend_what_is_erased(
     admin = as_role(Role.ADMIN)
     webhook_id = a_delivered_webhook(ana)
     leave(ana)
-    steps.tend(ana.stage.runtime)
+    steps.run_due(ana.stage.runtime)
 
     page = admin.get(f"/webhooks/{webhook_id}").text
     revealed = admin.post(f"/webhooks/{webhook_id}/reveal")
