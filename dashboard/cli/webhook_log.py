@@ -16,7 +16,7 @@ from dashboard.cli.opening import opened_services
 from dashboard.cli.printing import cell
 from dashboard.models.webhook import Attempt, Outcome, Webhook
 from dashboard.services import audit
-from dashboard.services.paging.keyset import Place
+from dashboard.services.paging import Place
 from dashboard.services.retention import pruning
 from dashboard.services.retention.pruning import Pruned, count_due
 from dashboard.services.webhook_log import log, redaction

@@ -5,35 +5,8 @@ from datetime import UTC, datetime
 from flask import Flask
 
 from dashboard.clock import Clock
-from dashboard.formatting import grouped
+from dashboard.formatting import grouped, relative_words
 from dashboard.services.token_states import who_acts
-
-_MINUTE_S = 60
-_HOUR_S = 3600
-_DAY_S = 86400
-_PAST_IN_HOURS_S = 2 * _DAY_S
-_FUTURE_IN_HOURS_S = 3 * _DAY_S  # Zoom's 72 h are counted down in hours
-
-
-def relative(at: datetime, *, now: datetime) -> str:
-    """Say how far an instant is from now: "40 s ago", "4 min ago", "in 52 h".
-
-    Counts whole units, rounded down; a unit is used a little beyond the next one.
-    Both instants are aware.
-    """
-    seconds = (now - at).total_seconds()
-    size = abs(seconds)
-    if size < 1:
-        return "now"
-    if size < 1.5 * _MINUTE_S:
-        words = f"{int(size)} s"
-    elif size < 1.5 * _HOUR_S:
-        words = f"{int(size // _MINUTE_S)} min"
-    elif size < (_PAST_IN_HOURS_S if seconds > 0 else _FUTURE_IN_HOURS_S):
-        words = f"{int(size // _HOUR_S)} h"
-    else:
-        words = f"{int(size // _DAY_S)} d"
-    return f"{words} ago" if seconds > 0 else f"in {words}"
 
 
 def absolute(at: datetime) -> str:
@@ -78,7 +51,7 @@ def install(app: Flask, clock: Clock) -> None:
     """Give the templates these filters; `ago` asks the clock when it is used."""
 
     def ago(at: datetime) -> str:
-        return relative(at, now=clock.now())
+        return relative_words((clock.now() - at).total_seconds())
 
     app.jinja_env.filters.update(
         ago=ago,

@@ -2,7 +2,7 @@
 
 from flask import request
 
-from dashboard.services.paging.keyset import Place
+from dashboard.services.paging import Place
 
 LARGEST_ID = 2**63 - 1
 """The largest number a column takes; a longer one is no address of ours."""

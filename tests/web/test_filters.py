@@ -4,7 +4,14 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from dashboard.formatting import grouped
+from dashboard.formatting import (
+    age_words,
+    duration_words,
+    grouped,
+    hours_words,
+    relative_words,
+    time_left,
+)
 from dashboard.web import filters
 
 NOW = datetime(2026, 11, 23, 21, 4, 31, tzinfo=UTC)
@@ -32,8 +39,39 @@ WARSAW = timezone(timedelta(hours=1))
         (-72 * 3600, "in 3 d"),
     ],
 )
-def test_times_are_told_as_people_count(seconds: float, words: str) -> None:
-    assert filters.relative(NOW - timedelta(seconds=seconds), now=NOW) == words
+def test_times_are_written_as_people_count(seconds: float, words: str) -> None:
+    assert relative_words(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "1 second"),
+        (1.4, "1 second"),
+        (119, "119 seconds"),
+        (120, "2 minutes"),
+        (90 * 60, "90 minutes"),
+        (7200, "2 hours"),
+        (36 * 3600, "36 hours"),
+        (72 * 3600, "3 days"),
+    ],
+)
+def test_a_length_in_a_sentence_has_two_of_its_unit(seconds: float, words: str) -> None:
+    assert duration_words(seconds) == words
+
+
+def test_lengths_are_short_where_space_is() -> None:
+    assert [age_words(timedelta(seconds=each)) for each in (-1, 0.084, 1.25, 300)] == [
+        "0 ms",
+        "84 ms",
+        "1.2 s",
+        "5 min",
+    ]
+    assert (time_left(10), time_left(7200)) == ("10 s", "2 h")
+    assert (hours_words(timedelta(hours=71)), hours_words(timedelta(days=5))) == (
+        "71 h",
+        "5 days",
+    )
 
 
 def test_an_absolute_time_is_in_utc_with_seconds() -> None:

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 
 from dashboard.clients.http.error_bodies import Refusal
+from dashboard.formatting import duration_words
 
 _SCOPES = re.compile(r"does not contain scopes?:?\s*\[([^\]]*)\]?", re.IGNORECASE)
 _RECALL = {
@@ -174,7 +175,7 @@ def _too_many(service: str, wait_s: float | None) -> str:
     is_recall = service == "Recall"
     limit = "calls per minute and workspace" if is_recall else "calls"
     unasked = "in a minute" if is_recall else "in a while"
-    wait = unasked if wait_s is None else f"in {_readable(wait_s)}"
+    wait = unasked if wait_s is None else f"in {duration_words(wait_s)}"
     return (
         f"{service} limits {limit} and did not carry this one out. It is safe to try "
         f"again {wait}."
@@ -188,13 +189,6 @@ def _failed(service: str, answer: Answer) -> str:
         f"{service} failed on its side (HTTP status {answer.status}), and only "
         f"{service} can mend that. {answer.settle}"
     )
-
-
-def _readable(seconds: float) -> str:
-    if seconds < 120:  # noqa: PLR2004 - two minutes
-        whole = max(1, round(seconds))
-        return f"{whole} second" if whole == 1 else f"{whole} seconds"
-    return f"{round(seconds / 60)} minutes"
 
 
 def _told(sentence: str, refusal: Refusal) -> Told:

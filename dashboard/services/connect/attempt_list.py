@@ -6,8 +6,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt
-from dashboard.services.paging import by_time
-from dashboard.services.paging.by_time import Page
+from dashboard.services.paging import Page, page_by_time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +21,7 @@ def page(
     session: Session, filters: Filters, *, cursor: str | None
 ) -> Page[ConnectAttempt]:
     """Return connect attempts, newest first."""
-    return by_time.page(
+    return page_by_time(
         session,
         ConnectAttempt,
         state=None if filters.outcome is None else ("outcome", filters.outcome),

@@ -1,25 +1,22 @@
 """The list of connections: search, filter, sort, page by key, count, export."""
 
-import base64
-import binascii
-import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, String, cast, inspect, literal
+from sqlalchemy import Column, String, cast, inspect
 from sqlalchemy.sql.base import ColumnCollection
-from sqlmodel import Session, col, func, select, tuple_
+from sqlmodel import Session, col, func, select
 
 from dashboard.db import Database
 from dashboard.db.columns import is_storable
 from dashboard.models.connection import Connection, MeetingMapping, TokenState
+from dashboard.services import paging
 from dashboard.services.connections.filters import Filters, Narrowed, Sort, narrowed
+from dashboard.services.paging import Order, Page
 
-PAGE = 50
 MOST_MEETINGS = 50
 MOST_COUNTED = 1000
 """So many of a state are counted where there is a filter; more is "1,000+"."""
@@ -27,30 +24,14 @@ MOST_COUNTED = 1000
 _EXPORT_PAGE = 1000
 
 
-@dataclass(frozen=True, kw_only=True)
-class Page:
-    """Some rows, and the cursors of the pages beside them; None where there is none."""
-
-    rows: Sequence[Connection]
-    newer: str | None
-    older: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Cursor:
-    is_back: bool
-    value: str | datetime
-    row_id: UUID
-
-
 def page(
     session: Session,
     filters: Filters,
     *,
     cursor: str | None = None,
-    limit: int = PAGE,
+    limit: int = paging.PAGE,
     found: Narrowed | None = None,
-) -> Page:
+) -> Page[Connection]:
     """Return a page; a cursor that cannot be read gives the first one.
 
     Args:
@@ -61,33 +42,8 @@ def page(
         found: Of the filters, if it is known already.
     """
     found = found or narrowed(session, filters)
-    at = _read(filters.sort, cursor)
-    name, is_falling = _order(filters.sort)
-    columns: ColumnCollection[str, Column[Any]] = inspect(Connection).columns
-    keys = [columns[name], columns["id"]]
-    backwards = at is not None and at.is_back
     query = select(Connection).where(*found.conditions)
-    if at is not None:
-        values = zip((at.value, at.row_id), keys, strict=True)
-        place = tuple_(*(literal(value, type_=key.type) for value, key in values))
-        mark = tuple_(*keys)
-        query = query.where(mark < place if is_falling != backwards else mark > place)
-    falls = is_falling != backwards
-    query = query.order_by(*(key.desc() if falls else key.asc() for key in keys))
-    rows = list(session.exec(query.limit(limit + 1)).all())
-    has_more = len(rows) > limit
-    rows = rows[:limit]
-    if backwards:
-        rows.reverse()
-    has_older = backwards or has_more
-    has_newer = has_more if backwards else at is not None
-    return Page(
-        rows=rows,
-        newer=_write(filters.sort, rows[0], is_back=True)
-        if has_newer and rows
-        else None,
-        older=_write(filters.sort, rows[-1]) if has_older and rows else None,
-    )
+    return paging.page(session, query, _order(filters.sort), cursor=cursor, limit=limit)
 
 
 def counts(
@@ -165,39 +121,16 @@ def meetings(
     return session.exec(query.order_by(*order).limit(MOST_MEETINGS)).all()
 
 
-def _order(sort: Sort) -> tuple[str, bool]:
-    """Return the column to sort by and whether it falls."""
-    match sort:
-        case Sort.NAME:
-            return "display_name", False
-        case Sort.EMAIL:
-            return "email", False
-        case Sort.DUE:
-            return "due_at", False
-        case Sort.CONNECTED:
-            return "connected_at", True
-
-
-def _write(sort: Sort, row: Connection, *, is_back: bool = False) -> str:
-    name, _ = _order(sort)
-    value = getattr(row, name)
-    text = value.isoformat() if isinstance(value, datetime) else value
-    packed = json.dumps([sort, int(is_back), text, str(row.id)])
-    return base64.urlsafe_b64encode(packed.encode()).decode().rstrip("=")
-
-
-def _read(sort: Sort, text: str | None) -> _Cursor | None:
-    """Return the place a cursor names; None for one of another order or of no sense."""
-    if not text:
-        return None
-    padded = text + "=" * (-len(text) % 4)
-    try:
-        packed = base64.b64decode(padded, altchars=b"-_", validate=True)
-        of_sort, is_back, value, row_id = json.loads(packed)
-        is_time = sort in (Sort.CONNECTED, Sort.DUE)
-        at: str | datetime = datetime.fromisoformat(value) if is_time else str(value)
-        found = _Cursor(is_back=is_back == 1, value=at, row_id=UUID(row_id))
-    except (binascii.Error, ValueError, TypeError, AttributeError):
-        return None
-    fits = is_storable(at) if isinstance(at, str) else at.tzinfo is not None
-    return found if of_sort == sort and fits else None
+def _order(sort: Sort) -> Order:
+    columns: ColumnCollection[str, Column[Any]] = inspect(Connection).columns
+    name = {
+        Sort.NAME: "display_name",
+        Sort.EMAIL: "email",
+        Sort.DUE: "due_at",
+        Sort.CONNECTED: "connected_at",
+    }[sort]
+    return Order(
+        name=sort.value,
+        columns=[columns[name], columns["id"]],
+        is_falling=sort is Sort.CONNECTED,
+    )

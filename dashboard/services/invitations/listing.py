@@ -6,8 +6,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from dashboard.models.invitation import Invitation, InvitationState
-from dashboard.services.paging import by_time
-from dashboard.services.paging.by_time import Page
+from dashboard.services.paging import Page, page_by_time
 
 WORDS = {
     InvitationState.MADE: ("waiting", "Not opened yet"),
@@ -31,7 +30,7 @@ class Filters:
 
 def page(session: Session, filters: Filters, *, cursor: str | None) -> Page[Invitation]:
     """Return links, newest first; those of one state by when they end."""
-    return by_time.page(
+    return page_by_time(
         session,
         Invitation,
         state=None if filters.state is None else ("state", filters.state),

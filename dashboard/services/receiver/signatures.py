@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from pydantic import SecretStr
 
+from dashboard.formatting import duration_words
 from dashboard.vault import fingerprint
 
 FUTURE_LIMIT_S = 300
@@ -156,17 +157,19 @@ def judge_age(judgement: Judgement, *, now: datetime, age_limit_s: int) -> Judge
         return Judgement(
             matched=judgement.matched,
             cause=Cause.FUTURE,
-            sentence=f"Signed rightly, but dated {_span(-age_s)} ahead of this "
-            "server's clock: it is slow by so much, or Zoom's is fast.\nWhoever runs "
-            "this server sets its clock (NTP).",
+            sentence="Signed rightly, but dated "
+            f"{duration_words(-age_s)} ahead of this server's clock: it is slow by "
+            "so much, or Zoom's is fast.\nWhoever runs this server "
+            "sets its clock (NTP).",
             sent_at_s=judgement.sent_at_s,
         )
     if age_s > age_limit_s:
         return Judgement(
             matched=judgement.matched,
             cause=Cause.TOO_OLD,
-            sentence=f"Signed rightly, but {_span(age_s)} ago; the limit is "
-            f"{_span(age_limit_s)}. It is a replay, or this server's clock is fast.\n"
+            sentence=f"Signed rightly, but {duration_words(age_s)} ago; the limit is "
+            f"{duration_words(age_limit_s)}. It is a replay, or this server's clock is "
+            "fast.\n"
             "Whoever runs this server checks its clock (NTP); if that is right, there "
             "is nothing to mend.",
             sent_at_s=judgement.sent_at_s,
@@ -235,12 +238,3 @@ def _missing(timestamp: str | None, signature: str | None) -> str:
         "removes what it does not know.\nWhoever runs the proxy in front of this "
         "server has it pass every x-zm- header on."
     )
-
-
-def _span(seconds: float) -> str:
-    """Write a span in the largest unit of which there are two: "90 minutes"."""
-    for size, unit in ((86400, "day"), (3600, "hour")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:,.0f} {unit}s"
-    minutes = round(seconds / 60)
-    return "1 minute" if minutes == 1 else f"{minutes} minutes"

@@ -19,7 +19,7 @@ from dashboard.models.ids import time_of
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend, ResendState
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.services.erasure.redaction import of_webhook
-from dashboard.services.paging.keyset import Place, Turn, turn
+from dashboard.services.paging import IdPage, Place, page_by_id
 from dashboard.services.resends import collecting
 from dashboard.services.resends.queries import to_query
 from dashboard.services.webhook_log.log import WebhookFilter
@@ -70,7 +70,7 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """Resends newest first; the rest as in `paging.Turn`."""
+    """Resends newest first; the rest as in `paging.IdPage`."""
 
     rows: Sequence[Progress]
     older_before: int | None
@@ -81,7 +81,7 @@ class History:
 class DeadPage:
     """Redeliveries that died, newest first, and the webhooks they are of, by id."""
 
-    found: Turn[Redelivery]
+    found: IdPage[Redelivery]
     webhooks: dict[int, Webhook]
 
 
@@ -196,7 +196,7 @@ def progress(session: Session, resend_id: int) -> Progress:
 
 def page(session: Session, *, place: Place) -> History:
     """Return resends newest first."""
-    found = turn(session, select(Resend), Resend.id, place)
+    found = page_by_id(session, select(Resend), Resend.id, place)
     return History(
         rows=_progress(session, found.rows),
         older_before=found.older_before,
@@ -210,7 +210,7 @@ def dead(session: Session, resend_id: int, *, place: Place) -> DeadPage:
         col(Redelivery.resend_id) == resend_id,
         col(Redelivery.outcome) == RedeliveryOutcome.DEAD,
     )
-    found = turn(session, query, Redelivery.id, place)
+    found = page_by_id(session, query, Redelivery.id, place)
     ids = [each.webhook_id for each in found.rows]
     webhooks = session.exec(select(Webhook).where(col(Webhook.id).in_(ids)))
     return DeadPage(found=found, webhooks={each.id: each for each in webhooks})

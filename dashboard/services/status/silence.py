@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from sqlmodel import Session, col, func, select
 
+from dashboard.formatting import hours_words
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.ids import first_id
 from dashboard.models.watch import HeardHour
@@ -20,7 +21,6 @@ from dashboard.models.webhook import Refusal
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.services.status.rhythm import HOUR, REMEMBERED, Listener, hour_of, listen
 from dashboard.services.validation import evidence
-from dashboard.services.validation.limits import span
 from dashboard.services.webhook_log import refused
 
 __all__ = ["Heard", "Listener", "Silence", "find", "judge", "listen"]
@@ -105,7 +105,7 @@ def judge(heard: Heard, now: datetime) -> Silence | None:
     if now - since <= limit:
         return None
     return Silence(
-        sentence=f"No event came from Zoom for {span(now - since)}, though "
+        sentence=f"No event came from Zoom for {hours_words(now - since)}, though "
         f"{_people(heard.users)} connected.",
         detail="See in Zoom whether the event subscription is still enabled; if not, "
         f"re-enable it, press Validate, then Save. {learned}",
@@ -119,14 +119,15 @@ def _limit(hours: Sequence[datetime], event_at: datetime) -> tuple[timedelta, st
     heard = sorted({*(hour for hour in hours if hour >= last - REMEMBERED), last})
     if heard[-1] - heard[0] < LEARNED_FROM:
         learned = (
-            f"Fewer than {span(LEARNED_FROM)} of events are known to learn from, so "
-            f"the alarm comes after {span(UNLEARNED)}."
+            f"Fewer than {hours_words(LEARNED_FROM)} of events are known to learn "
+            f"from, so the alarm comes after {hours_words(UNLEARNED)}."
         )
         return UNLEARNED, learned
     longest = max(later - earlier for earlier, later in pairwise(heard)) - HOUR
     learned = (
         f"Its longest pause in the {REMEMBERED.days} days before was "
-        f"{_pause(longest)}; the alarm comes after twice that, at least {span(LEAST)}."
+        f"{_pause(longest)}; the alarm comes after twice that, at least "
+        f"{hours_words(LEAST)}."
     )
     return max(2 * longest, LEAST), learned
 
@@ -193,4 +194,4 @@ def _people(users: int) -> str:
 
 
 def _pause(length: timedelta) -> str:
-    return span(length) if length >= HOUR else "less than an hour"
+    return hours_words(length) if length >= HOUR else "less than an hour"

@@ -18,7 +18,7 @@ from dashboard.models.connection import (
 )
 from dashboard.models.ids import first_id, time_of
 from dashboard.models.webhook import Outcome
-from dashboard.services.paging.keyset import Place
+from dashboard.services.paging import Place
 from dashboard.services.webhook_log import filters, search
 from dashboard.services.webhook_log.filters import WebhookFilter
 

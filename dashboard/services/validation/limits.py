@@ -72,9 +72,3 @@ def missed(since: datetime, now: datetime) -> int:
     if now - since <= _ROUND:
         return 0
     return min((now - since) // REPEATED_EVERY, FAILURES_ALLOWED)
-
-
-def span(length: timedelta) -> str:
-    """Write a span in whole hours, from three days on in days: "30 h", "5 days"."""
-    hours = length // timedelta(hours=1)
-    return f"{hours} h" if length < timedelta(days=3) else f"{hours // 24} days"

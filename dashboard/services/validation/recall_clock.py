@@ -9,6 +9,7 @@ The cases stand in docs/validation.md, in this order.
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from dashboard.formatting import hours_words
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.zoom_app import Routing
 from dashboard.services.validation.limits import (
@@ -17,7 +18,6 @@ from dashboard.services.validation.limits import (
     SKEW,
     is_within,
     missed,
-    span,
 )
 from dashboard.services.validation.states import (
     MAILS,
@@ -205,14 +205,15 @@ def _told(
     if limit.told is None or now - told_at > limit.told:
         state = State.OVERDUE
         sentence = late(
-            f"Zoom's check was due {span(now - due_at)} ago and Recall did not see it",
+            f"Zoom's check was due {hours_words(now - due_at)} ago and Recall did not "
+            "see it",
             rounds,
         )
     elif now - heard_at > limit.seen:
         state = State.OVERDUE
         sentence = (
-            f"Recall's API was last heard {span(now - heard_at)} ago; what it said "
-            "then is too old to go by."
+            f"Recall's API was last heard {hours_words(now - heard_at)} ago; what it "
+            "said then is too old to go by."
         )
     return ValidationStatus(
         state=state,

@@ -6,6 +6,7 @@ The cases stand in docs/validation.md, in this order.
 
 from datetime import datetime
 
+from dashboard.formatting import hours_words
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.zoom_app import Routing
 from dashboard.services.validation.limits import (
@@ -13,7 +14,6 @@ from dashboard.services.validation.limits import (
     REPEATED_EVERY,
     is_within,
     missed,
-    span,
 )
 from dashboard.services.validation.states import (
     MAILS,
@@ -149,7 +149,7 @@ def _works(outside: Check, secret_set_at: datetime, now: datetime) -> bool:
 def _overdue(good: Check, event_at: datetime | None, now: datetime) -> ValidationStatus:
     """Say how late Zoom's next challenge is, and what Zoom makes of it."""
     due_at, rounds = good.at + REPEATED_EVERY, missed(good.at, now)
-    what = f"Zoom's check was due {span(now - due_at)} ago and was not seen here"
+    what = f"Zoom's check was due {hours_words(now - due_at)} ago and was not seen here"
     sentence = late(what, rounds)
     if event_at is not None and event_at > due_at:
         rounds = min(rounds, FAILURES_ALLOWED - 1)  # Zoom sends, so it is enabled

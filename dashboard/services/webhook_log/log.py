@@ -18,7 +18,7 @@ from dashboard.models.connection import Connection
 from dashboard.models.ids import time_of
 from dashboard.models.webhook import Webhook, WebhookBody
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.paging.keyset import Place
+from dashboard.services.paging import Place
 from dashboard.services.webhook_log.filters import WebhookFilter, wanted
 from dashboard.services.webhook_log.search import Count, count_as_far, event_names, find
 from dashboard.services.webhook_log.traces import Trace, get
@@ -66,7 +66,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """Rows newest first; `older_before` and `newer_after` as in `paging.Turn`.
+    """Rows newest first; `older_before` and `newer_after` as in `paging.IdPage`.
 
     Attributes:
         reached_at: How far the search came when it did not fill the page, for there may

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlmodel import Session, col, func, select
 
 from dashboard.models.webhook import Refusal, RefusalCount
-from dashboard.services.paging.keyset import Place, Turn, turn
+from dashboard.services.paging import IdPage, Place, page_by_id
 from dashboard.services.receiver.signatures import Cause
 
 COUNTED = 100
@@ -84,12 +84,12 @@ def tell(
 
 def page(
     session: Session, *, place: Place, zoom_app_id: UUID | None = None
-) -> Turn[Refusal]:
+) -> IdPage[Refusal]:
     """Return a page of the sample, newest first."""
     query = select(Refusal)
     if zoom_app_id is not None:
         query = query.where(col(Refusal.zoom_app_id) == zoom_app_id)
-    return turn(session, query, Refusal.id, place)
+    return page_by_id(session, query, Refusal.id, place)
 
 
 def count(session: Session, *, zoom_app_id: UUID | None = None) -> int:

@@ -22,7 +22,7 @@ from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select
 
 from dashboard.models.webhook import Webhook
-from dashboard.services.paging.keyset import Place
+from dashboard.services.paging import Place
 
 EXAMINED = 2000
 """Rows looked at when several conditions are asked for at once."""
@@ -80,7 +80,7 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """Rows newest first, and the pages beside them as in `paging.Turn`.
+    """Rows newest first, and the pages beside them as in `paging.IdPage`.
 
     Attributes:
         reached: The last id looked at, when there may be more beyond it and the rows

@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from flask import url_for
 
 from dashboard.db import Session
-from dashboard.formatting import age_words, grouped
+from dashboard.formatting import grouped, time_left
 from dashboard.models.resend import Resend, ResendState
-from dashboard.services.paging.keyset import Place
+from dashboard.services.paging import Place
 from dashboard.services.resends import resends
 from dashboard.services.resends.queries import from_query
 from dashboard.services.resends.resends import Progress
@@ -20,7 +20,6 @@ from dashboard.services.webhook_log.log import WebhookFilter
 from dashboard.web.charts import Part, parts_bar
 from dashboard.web.filters import absolute
 
-_MINUTE_S = 60
 _EVERYTHING = "Everything that was received"
 _STATES = {
     ResendState.GATHERING: ("waiting", "listing"),
@@ -156,12 +155,5 @@ def _pace(progress: Progress, now: datetime) -> str:
     words = f"about {rate:,.0f} a second"
     left = progress.waiting + progress.unlisted
     if progress.resend.ended_at is None and left:
-        words += f", about {_span(int(left / rate) + 1)} to go"
+        words += f", about {time_left(int(left / rate) + 1)} to go"
     return words
-
-
-def _span(seconds: int) -> str:
-    # In whole seconds: a guess has no tenths.
-    return (
-        f"{seconds} s" if seconds < _MINUTE_S else age_words(timedelta(seconds=seconds))
-    )

@@ -8,7 +8,7 @@ from flask import url_for
 
 from dashboard.db import Session
 from dashboard.models.webhook import Outcome, Refusal
-from dashboard.services.paging.keyset import Turn
+from dashboard.services.paging import IdPage
 from dashboard.services.validation.evidence import CHALLENGE
 from dashboard.services.webhook_log import log, refused
 from dashboard.services.webhook_log.log import COUNTED, Count, Page, WebhookFilter
@@ -53,7 +53,7 @@ def list_context(
 
 def refused_context(
     session: Session,
-    page: Turn[Refusal],
+    page: IdPage[Refusal],
     *,
     filters: WebhookFilter,
     links: Links,
@@ -92,7 +92,7 @@ def _counted(count: Count) -> str | None:
 
 
 def _turns(
-    endpoint: str, page: Page | Turn[Refusal], links: Links, *, is_first: bool = False
+    endpoint: str, page: Page | IdPage[Refusal], links: Links, *, is_first: bool = False
 ) -> dict[str, Any]:
     older, newer = page.older_before, None if is_first else page.newer_after
     return {

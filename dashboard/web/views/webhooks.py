@@ -21,7 +21,7 @@ from dashboard.models.webhook import Webhook
 from dashboard.services import audit, urls
 from dashboard.services.connections import connections
 from dashboard.services.erasure.redaction import of_webhook
-from dashboard.services.paging.keyset import Place
+from dashboard.services.paging import Place
 from dashboard.services.resends import actions
 from dashboard.services.staff.permissions import Permission
 from dashboard.services.webhook_log import log, proofs, redaction, refused

@@ -18,6 +18,7 @@ from dashboard.models.connection import (
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services.connections import listing
 from dashboard.services.connections.filters import Filters, Sort
+from dashboard.services.paging import Page
 from dashboard.services.token_states.who_acts import KEY_REFUSED, Who
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_zoom_app
@@ -71,7 +72,7 @@ def test_pages_neither_overlap_nor_skip_and_lead_back(
         back = listing.page(session, filters, cursor=three.newer, limit=4)
         first = listing.page(session, filters, cursor=back.newer, limit=4)
 
-    def ids(*pages: listing.Page) -> list[UUID]:
+    def ids(*pages: Page[Connection]) -> list[UUID]:
         return [row.id for page in pages for row in page.rows]
 
     assert ids(one, two, three) == ids(whole)

@@ -8,7 +8,7 @@ from dashboard.errors import ConflictError, NotFoundError
 from dashboard.models.ids import new_id
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend, ResendState
 from dashboard.models.webhook import Outcome
-from dashboard.services.paging.keyset import Place
+from dashboard.services.paging import Place
 from dashboard.services.resends import resends
 from dashboard.services.webhook_log.traces import resends_of
 from tests.fixtures.resends import ANA, ANY, Stage, stage

@@ -19,7 +19,7 @@ from dashboard.models.webhook import (
     Webhook,
 )
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.paging.keyset import Place
+from dashboard.services.paging import Place
 from dashboard.services.webhook_log import log
 from dashboard.services.webhook_log.log import WebhookFilter
 from dashboard.services.webhook_log.search import Count

@@ -8,7 +8,7 @@ from dashboard.db import Database
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Refusal, RefusalCount
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.paging.keyset import Place
+from dashboard.services.paging import Place
 from dashboard.services.webhook_log import refused
 from dashboard.vault import Vault
 from tests.makers import NOON, saved_app

@@ -14,7 +14,7 @@ from dashboard.db import Database
 from dashboard.models.ids import new_id, time_of
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.zoom_app import Kind, ZoomApp
-from dashboard.services.paging.keyset import Place
+from dashboard.services.paging import Place
 from dashboard.services.webhook_log import log
 from dashboard.services.webhook_log.log import WebhookFilter
 from dashboard.services.webhook_log.search import EXAMINED, Count

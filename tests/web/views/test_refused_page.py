@@ -8,7 +8,7 @@ from flask import Flask
 from werkzeug.test import Client
 
 from dashboard.models.staff import Role
-from dashboard.services.paging.keyset import Place
+from dashboard.services.paging import Place
 from dashboard.services.runtime import Runtime
 from dashboard.services.webhook_log import refused
 from tests.conftest import HTTPS, SignIn
