@@ -6,7 +6,7 @@ import threading
 import click
 
 from dashboard.sandbox import serving
-from dashboard.sandbox.zoom.seed import seed
+from dashboard.sandbox.zoom.world import seed
 from dashboard.serving import die_with, require_free
 
 _PORT_NUMBER = click.IntRange(0, 65535)  # 0: any that is free

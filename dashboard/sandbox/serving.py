@@ -52,7 +52,7 @@ class RunningSandbox:
     def close(self) -> None:
         """Stop serving and sending; returns when all threads have ended."""
         self._stopping.set()
-        self.zoom_world.state.woken.set()
+        self.zoom_world.state.wake_sender.set()
         for server in self._servers:
             server.shutdown()
         for thread in self._threads:
@@ -96,8 +96,8 @@ def start(
 
     def send() -> None:
         while not stopping.is_set():
-            zoom_world.state.woken.wait(_TICK_S)
-            zoom_world.state.woken.clear()
+            zoom_world.state.wake_sender.wait(_TICK_S)
+            zoom_world.state.wake_sender.clear()
             zoom_world.deliver_due()
 
     def sync() -> None:

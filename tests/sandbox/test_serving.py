@@ -10,7 +10,7 @@ import pytest
 from dashboard.sandbox import serving
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.sandbox.zoom import signing
+from dashboard.sandbox.zoom import webhooks
 from dashboard.sandbox.zoom.records import DeliveryState, ZoomApp, ZoomUser
 
 CALLBACK = "http://127.0.0.1:9/oauth/zoom/callback"
@@ -95,7 +95,7 @@ def test_recall_spends_a_code_of_zoom(pair: Pair) -> None:
 
     assert answer.status_code == 201, answer.text
     assert answer.json()["user_id"] == pair.user.id
-    grant = pair.running.zoom_world.state.living_grant(pair.app.client_id, pair.user.id)
+    grant = pair.running.zoom_world.state.active_grant(pair.app.client_id, pair.user.id)
     assert grant is not None
 
 
@@ -167,7 +167,7 @@ def test_half_of_an_empty_answer_is_no_whole_one(pair: Pair) -> None:
     half = Fault(kind=FaultKind.HALF_ANSWER, path=APPS + pair.id)
     pair.running.recall_faults.set([half])
     body, at = b'{"event":"meeting.started","payload":{}}', "1760000100"
-    proof = signing.signature(pair.app.secret_token, at, body)
+    proof = webhooks.signature(pair.app.secret_token, at, body)
     headers = {"x-zm-request-timestamp": at, "x-zm-signature": proof}
 
     with pytest.raises(httpx2.RemoteProtocolError):

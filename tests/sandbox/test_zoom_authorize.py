@@ -7,7 +7,7 @@ from bs4 import BeautifulSoup
 from werkzeug.test import TestResponse
 
 from dashboard.sandbox.zoom import ZoomWorld
-from dashboard.sandbox.zoom.refusals import RefusedError
+from dashboard.sandbox.zoom.errors import RefusedError
 from tests.fixtures.simulated_zoom import CALLBACK, a_user, a_world, an_app, query, web
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml"}
@@ -127,7 +127,7 @@ def test_the_page_tells_app_scopes_and_people() -> None:
 
     assert "Recorder" in page.select_one("h1").text  # type: ignore[union-attr]
     assert [option["value"] for option in page.select("#user_id option")] == [user.id]
-    ticks = [box["value"] for box in page.select("input[name=ticked]")]
+    ticks = [box["value"] for box in page.select("input[name=scopes]")]
     assert ticks == app.scopes
     assert [b.text for b in page.select("button")] == ["Allow", "Decline"]
 
@@ -205,7 +205,7 @@ def test_an_unticked_optional_scope_is_not_granted() -> None:
     app = an_app(world, optional_scopes=["user:read:user", "meeting:read:meeting"])
     user = a_user(world)
 
-    back = decide(world, app.client_id, user_id=user.id, ticked=["user:read:user"])
+    back = decide(world, app.client_id, user_id=user.id, scopes=["user:read:user"])
 
     code = world.state.codes[query(back.location)["code"]]
     assert set(app.scopes) - set(code.scopes) == {"meeting:read:meeting"}
@@ -215,7 +215,7 @@ def test_a_scope_that_is_not_optional_cannot_be_unticked() -> None:
     world = a_world()
     app, user = an_app(world), a_user(world)
 
-    back = decide(world, app.client_id, user_id=user.id, ticked=[])
+    back = decide(world, app.client_id, user_id=user.id, scopes=[])
 
     assert world.state.codes[query(back.location)["code"]].scopes == app.scopes
 

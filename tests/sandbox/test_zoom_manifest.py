@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from dashboard.sandbox.zoom import ZoomWorld, manifests
+from dashboard.sandbox.zoom import ZoomWorld
+from dashboard.sandbox.zoom import manifest as manifests
 from tests.fixtures.simulated_zoom import (
     CALLBACK,
     HOOK,
@@ -136,7 +137,7 @@ LET_THROUGH = {
 def test_what_is_wrong_is_named_with_its_place(case: str) -> None:
     manifest, setting = WRONG[case]
 
-    said = manifests.answer(manifest)
+    said = manifests.validation_answer(manifest)
 
     assert (said["ok"], said["error"]) == (False, "invalid_manifest")
     first = said["errors"][0]  # type: ignore[index]
@@ -146,7 +147,7 @@ def test_what_is_wrong_is_named_with_its_place(case: str) -> None:
 
 @pytest.mark.parametrize("case", LET_THROUGH)
 def test_the_validator_is_content_with_more_than_it_should_be(case: str) -> None:
-    assert manifests.answer(LET_THROUGH[case]) == {
+    assert manifests.validation_answer(LET_THROUGH[case]) == {
         "ok": True,
         "error": "",
         "errors": None,
@@ -199,7 +200,7 @@ def test_an_update_fills_the_app_and_an_export_gives_it_back() -> None:
     assert (app.scopes, app.webhook_url, app.strict_mode) == (SCOPES, HOOK, True)
     assert app.validated_at is not None
     assert [request.url for request in endpoint.requests] == [HOOK]
-    assert manifests.complaints(exported) == []
+    assert manifests.find_problems(exported) == []
     assert exported["oauth_information"]["oauth_allow_list"] == [f"{CALLBACK}/new"]
 
 

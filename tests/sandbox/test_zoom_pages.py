@@ -5,7 +5,7 @@ from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
 
 from dashboard.sandbox.zoom import ZoomWorld
-from dashboard.sandbox.zoom.seed import seed
+from dashboard.sandbox.zoom.world import seed
 from tests.fixtures.simulated_zoom import (
     CALLBACK,
     HOOK,
@@ -195,7 +195,7 @@ def test_a_user_changes_pmi_and_uninstalls() -> None:
     client.post(f"/users/{user.id}/uninstall", data={"client_id": app.client_id})
 
     assert user.pmi == 5559876543
-    assert world.state.living_grant(app.client_id, user.id) is None
+    assert world.state.active_grant(app.client_id, user.id) is None
 
 
 def test_the_list_of_users_is_on_the_first_page() -> None:

@@ -4,7 +4,7 @@ import httpx2
 import pytest
 
 from dashboard.sandbox.zoom.records import DeliveryState
-from dashboard.sandbox.zoom.signing import signature
+from dashboard.sandbox.zoom.webhooks import signature
 from tests.fixtures.simulated_zoom import (
     HOOK,
     NOON,

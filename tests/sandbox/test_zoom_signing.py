@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from dashboard.sandbox.zoom import signing
+from dashboard.sandbox.zoom import webhooks
 
 V1_SECRET = "4fv1RkqGQUq5sWbEz6hA5A"
 V1_BODY = (
@@ -59,7 +59,7 @@ def an_order() -> random.Random:
 def test_signatures_are_zooms(
     secret: str, timestamp: str, body: bytes, expected: str
 ) -> None:
-    assert signing.signature(secret, timestamp, body) == expected
+    assert webhooks.signature(secret, timestamp, body) == expected
 
 
 @pytest.mark.parametrize(
@@ -92,13 +92,13 @@ def test_signatures_are_zooms(
     ],
 )
 def test_challenge_answers_are_zooms(secret: str, plain: str, expected: str) -> None:
-    assert signing.encrypted_token(secret, plain) == expected
+    assert webhooks.encrypted_token(secret, plain) == expected
 
 
 def test_only_characters_beyond_the_bmp_are_escaped_and_in_uppercase() -> None:
     envelope: dict[str, object] = {"topic": "Café ✅ 🚒"}
 
-    body = signing.encode(envelope, an_order())
+    body = webhooks.encode(envelope, an_order())
 
     assert body == '{"topic":"Café ✅ \\uD83D\\uDE92"}'.encode()
     assert json.loads(body) == envelope
@@ -108,15 +108,15 @@ def test_the_order_of_the_outer_keys_varies() -> None:
     envelope: dict[str, object] = {"event": "a", "event_ts": 1, "payload": {}}
     order = an_order()
 
-    spellings = {signing.encode(envelope, order) for _ in range(50)}
+    spellings = {webhooks.encode(envelope, order) for _ in range(50)}
 
     assert len(spellings) == 6
 
 
 def test_a_reserialised_body_says_the_same_in_other_bytes() -> None:
-    body = signing.encode({"topic": "🚒", "n": 1}, an_order())
+    body = webhooks.encode({"topic": "🚒", "n": 1}, an_order())
 
-    other = signing.reserialised(body)
+    other = webhooks.reserialised(body)
 
     assert other != body
     assert json.loads(other) == json.loads(body)

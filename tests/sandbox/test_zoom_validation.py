@@ -5,8 +5,8 @@ import json
 import httpx2
 import pytest
 
-from dashboard.sandbox.zoom.refusals import RefusedError
-from dashboard.sandbox.zoom.signing import encrypted_token, signature
+from dashboard.sandbox.zoom.errors import RefusedError
+from dashboard.sandbox.zoom.webhooks import encrypted_token, signature
 from tests.fixtures.simulated_zoom import (
     HOOK,
     SECRET,
@@ -109,7 +109,7 @@ def test_an_answer_made_with_another_secret_fails() -> None:
 def test_a_challenge_can_be_signed_wrongly() -> None:
     endpoint = Endpoint()
     world = a_world(endpoint)
-    world.switch(challenge_signing="wrong_secret")
+    world.switch(validation_signing="wrong_secret")
 
     world.validate(an_app(world).client_id, HOOK)
 

@@ -5,7 +5,7 @@ import json
 import httpx2
 import pytest
 
-from dashboard.sandbox.zoom.signing import signature
+from dashboard.sandbox.zoom.webhooks import signature
 from tests.fixtures.simulated_zoom import (
     HOOK,
     SECRET,

@@ -90,7 +90,7 @@ class Holding:
             )
             grant.expires_at = now + timedelta(seconds=left_s)
             grant.refresh_due_at = now + timedelta(days=1)  # no chore is faster
-        living = world.state.living_grant(self._client_id, user.id)
+        living = world.state.active_grant(self._client_id, user.id)
         assert living is not None
         return living, key
 

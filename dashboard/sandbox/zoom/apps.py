@@ -1,8 +1,14 @@
-"""Making and changing Zoom apps, with what the Marketplace refuses."""
+"""Zoom apps: created and changed as the Marketplace allows, and the URLs it accepts.
 
-from dashboard.sandbox.zoom import addresses, scopes, values
-from dashboard.sandbox.zoom.records import Kind, ZoomApp
-from dashboard.sandbox.zoom.refusals import RefusedError
+Source: docs/contracts/zoom.md 1, 2.4 and 5.1.
+"""
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from dashboard.sandbox.zoom import scopes
+from dashboard.sandbox.zoom.errors import RefusedError
+from dashboard.sandbox.zoom.records import Kind, ZoomApp, new_secret_token
 from dashboard.sandbox.zoom.state import State
 
 _URLS = {
@@ -13,12 +19,10 @@ _URLS = {
 
 
 def add(state: State, fields: dict[str, object]) -> ZoomApp:
-    """Make an app from the fields given.
-
-    Scopes and events left out are those the integration with Recall needs.
+    """Create an app; scopes and events default to what the integration needs.
 
     Raises:
-        RefusedError: A URL, scope or event the Marketplace does not take.
+        RefusedError: The Marketplace does not accept a URL, scope or event.
         ValidationError: An unknown field or a wrong type.
     """
     app = ZoomApp.model_validate({"account_id": state.account_id, **fields})
@@ -27,49 +31,49 @@ def add(state: State, fields: dict[str, object]) -> ZoomApp:
     if "scopes" not in fields:
         app.scopes = list(scopes.DEFAULTS[app.kind])
     if "events" not in fields:
-        app.events = scopes.usual_events(app.scopes)
-    _check(state, app)
+        app.events = scopes.default_events(app.scopes)
+    _check_app(state, app)
     state.apps[app.client_id] = app
     return app
 
 
 def change(state: State, client_id: str, fields: dict[str, object]) -> ZoomApp:
-    """Change an app's fields; a new webhook URL is not validated yet.
+    """Change fields of an app; a new webhook URL is not validated yet.
 
     Raises:
-        RefusedError: As for `add`; nothing is changed then.
+        RefusedError: As for `add`; nothing is changed.
         ValidationError: An unknown field or a wrong type.
     """
     app = state.app(client_id)
     if fields.get("webhook_url", app.webhook_url) != app.webhook_url:
-        unproven = {"validated_at": None, "checked_at": None, "failures": 0}
-        fields = {**unproven, **fields}
+        not_validated = {"validated_at": None, "checked_at": None, "failures": 0}
+        fields = {**not_validated, **fields}
     changed = ZoomApp.model_validate({**app.model_dump(), **fields})
     if changed.client_id != client_id:
         raise RefusedError("A client ID cannot be changed.")
-    _check(state, changed)
+    _check_app(state, changed)
     for name in fields:
         setattr(app, name, getattr(changed, name))
     return app
 
 
 def regenerate_secret_token(state: State, client_id: str) -> ZoomApp:
-    """Replace the secret token; Zoom documents no time of grace for the old one."""
+    """Replace the secret token; Zoom documents no overlap with the old one."""
     app = state.app(client_id)
     app.previous_secret_token, app.secret_token = (
         app.secret_token,
-        values.secret_token(),
+        new_secret_token(),
     )
     return app
 
 
-def _check(state: State, app: ZoomApp) -> None:
+def _check_app(state: State, app: ZoomApp) -> None:
     for field, what in _URLS.items():
         url = getattr(app, field)
         if url is not None:
-            addresses.require_public(url, what=what, allow_local=state.allow_local)
+            require_public(url, what=what, allow_local=state.allow_local)
     for url in app.allow_list:
-        addresses.require_public(
+        require_public(
             url, what="Each entry of the allow list", allow_local=state.allow_local
         )
     _check_scopes(app)
@@ -87,8 +91,68 @@ def _check_scopes(app: ZoomApp) -> None:
         raise RefusedError(
             f"These scopes do not belong to {app.kind.value} apps: {', '.join(wrong)}."
         )
-    stray = set(app.optional_scopes) - set(app.scopes)
-    if stray:
+    unknown = set(app.optional_scopes) - set(app.scopes)
+    if unknown:
         raise RefusedError(
-            f"Optional scopes must be among the scopes: {', '.join(sorted(stray))}."
+            f"Optional scopes must be among the scopes: {', '.join(sorted(unknown))}."
         )
+
+
+def require_public(url: str, *, what: str, allow_local: bool) -> None:
+    """Refuse a URL that is not public.
+
+    Raises:
+        RefusedError: It is not an https URL with a public domain name. With
+            `allow_local` http, localhost and IP addresses are accepted.
+    """
+    schemes = {"http", "https"} if allow_local else {"https"}
+    scheme, host = _scheme_and_host(url)
+    if scheme not in schemes or not host:
+        raise RefusedError(f"{what} must be a complete https URL.")
+    if not allow_local and (_is_ip(host) or "." not in host):
+        raise RefusedError(f"{what} must have a public domain name, not an IP address.")
+
+
+def is_public(url: str, *, allow_local: bool) -> bool:
+    """Whether `require_public` accepts the URL."""
+    try:
+        require_public(url, what="", allow_local=allow_local)
+    except RefusedError:
+        return False
+    return True
+
+
+def is_registered(app: ZoomApp, redirect_uri: str) -> bool:
+    """Whether the app may be called back at this URL; case matters.
+
+    Without strict mode an allow list entry that is a base URL covers every path
+    below it.
+    """
+    listed = [url for url in (app.redirect_url, *app.allow_list) if url]
+    if redirect_uri in listed:
+        return True
+    if app.strict_mode:
+        return False
+    bases = [url.rstrip("/") for url in app.allow_list if _is_base(url)]
+    return any(redirect_uri.startswith(base + "/") for base in bases)
+
+
+def _scheme_and_host(url: str) -> tuple[str, str]:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # malformed IPv6 address
+        return "", ""
+    return parts.scheme, parts.hostname or ""
+
+
+def _is_base(url: str) -> bool:
+    parts = urlsplit(url)
+    return bool(parts.netloc) and parts.path in {"", "/"} and not parts.query
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -9,7 +9,7 @@ from pydantic_core import to_jsonable_python
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from dashboard.sandbox.faults import Fault, Faults
-from dashboard.sandbox.zoom.refusals import AuthorizeError, MissingError, RefusedError
+from dashboard.sandbox.zoom.errors import AuthorizeError, MissingError, RefusedError
 from dashboard.sandbox.zoom.world import ZoomWorld
 
 FAULTS = "sandbox_faults"
@@ -21,13 +21,13 @@ def blueprint(world: ZoomWorld) -> Blueprint:
     bp.register_error_handler(RefusedError, _refused)
     bp.register_error_handler(AuthorizeError, _refused)
     bp.register_error_handler(ValidationError, _invalid)
-    _add_world(bp, world)
+    _add_state(bp, world)
     _add_conditions(bp, world)
     _add_records(bp, world)
     return bp
 
 
-def _add_world(bp: Blueprint, world: ZoomWorld) -> None:
+def _add_state(bp: Blueprint, world: ZoomWorld) -> None:
     state = world.state
 
     @bp.post("/reset")
@@ -73,14 +73,14 @@ def _add_conditions(bp: Blueprint, world: ZoomWorld) -> None:
             state.clock.set(_instant(body["now"]))
         else:
             raise RefusedError("Give either `now` or `advance_s`.")
-        state.woken.set()
+        state.wake_sender.set()
         return _json({"now": state.now()})
 
     @bp.post("/faults")
     def faults() -> Response:
-        struck = TypeAdapter(list[Fault]).validate_python(_read())
-        _faults().set(struck)
-        return jsonify(set=len(struck))
+        new = TypeAdapter(list[Fault]).validate_python(_read())
+        _faults().set(new)
+        return jsonify(set=len(new))
 
     @bp.post("/switches")
     def switches() -> Response:
@@ -113,7 +113,7 @@ def _add_records(bp: Blueprint, world: ZoomWorld) -> None:
 
 
 def _actions(world: ZoomWorld) -> Mapping[str, Callable[..., object]]:
-    """Return what `POST /_sandbox/do/<action>` can do: arguments are the JSON keys."""
+    """Return the actions of `POST /_sandbox/do/<action>`; JSON keys are arguments."""
     methods: list[Callable[..., object]] = [
         world.activate_user,
         world.authorize,

@@ -1,14 +1,15 @@
-"""`/marketplace/…`: the pages on which a developer sets up a Zoom app."""
+"""The pages of the simulated Zoom: apps under `/marketplace`, users, meetings."""
 
 import json
+from datetime import UTC, datetime
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from pydantic import ValidationError
 from werkzeug.wrappers import Response
 
 from dashboard.sandbox.zoom import scopes
+from dashboard.sandbox.zoom.errors import RefusedError
 from dashboard.sandbox.zoom.records import Environment, Kind
-from dashboard.sandbox.zoom.refusals import RefusedError
 from dashboard.sandbox.zoom.world import ZoomWorld
 
 Answer = str | tuple[str, int] | Response
@@ -17,23 +18,23 @@ _NOTICES = {
     "created": "App created.",
     "saved": "Saved.",
     "validated": "URL validated and saved.",
-    "imported": "Manifest imported; the webhook URL is validated.",
-    "regenerated": "Secret Token regenerated. The old one is void.",
+    "imported": "Manifest imported and webhook URL validated.",
+    "regenerated": "Secret Token regenerated. The old one no longer works.",
 }
 _SHOWN_DELIVERIES = 20
 
 
-def blueprint(world: ZoomWorld) -> Blueprint:
+def apps_blueprint(world: ZoomWorld) -> Blueprint:
     """Return the routes under `/marketplace`."""
     bp = Blueprint("marketplace", __name__, url_prefix="/marketplace")
-    _add_list(bp, world)
+    _add_apps(bp, world)
     _add_fields(bp, world)
     _add_webhook(bp, world)
     _add_import(bp, world)
     return bp
 
 
-def _add_list(bp: Blueprint, world: ZoomWorld) -> None:
+def _add_apps(bp: Blueprint, world: ZoomWorld) -> None:
     @bp.get("/")
     def index() -> Answer:
         with world.state.lock:
@@ -58,7 +59,7 @@ def _add_list(bp: Blueprint, world: ZoomWorld) -> None:
             app = world.add_app(**fields)
         except ValidationError:
             return _new_page("Give the app a name of at most 50 characters."), 422
-        return _go_to(app.client_id, "created")
+        return _to_app(app.client_id, "created")
 
     @bp.get("/apps/<client_id>")
     def show(client_id: str) -> Answer:
@@ -71,7 +72,7 @@ def _add_fields(bp: Blueprint, world: ZoomWorld) -> None:
             world.change_app(client_id, **fields)
         except RefusedError as error:
             return _app_page(world, client_id, str(error)), 422
-        return _go_to(client_id, "saved")
+        return _to_app(client_id, "saved")
 
     @bp.post("/apps/<client_id>/redirect")
     def save_redirect(client_id: str) -> Answer:
@@ -101,7 +102,7 @@ def _add_fields(bp: Blueprint, world: ZoomWorld) -> None:
     @bp.post("/apps/<client_id>/secret-token")
     def regenerate(client_id: str) -> Answer:
         world.regenerate_secret_token(client_id)
-        return _go_to(client_id, "regenerated")
+        return _to_app(client_id, "regenerated")
 
     @bp.post("/apps/<client_id>/install")
     def install(client_id: str) -> Answer:
@@ -117,10 +118,10 @@ def _add_webhook(bp: Blueprint, world: ZoomWorld) -> None:
         url = _typed("webhook_url")
         try:
             if request.form.get("do") == "validate":
-                verdict = world.validate(client_id, url)
-                problem = None if verdict.valid else verdict.message
+                result = world.validate(client_id, url)
+                problem = None if result.valid else result.message
                 done = "validated"
-                if verdict.valid:
+                if result.valid:
                     world.change_app(client_id, events=request.form.getlist("events"))
             else:
                 problem, done = _save_subscription(world, client_id, url), "saved"
@@ -128,7 +129,7 @@ def _add_webhook(bp: Blueprint, world: ZoomWorld) -> None:
             problem, done = str(error), ""
         if problem is not None:
             return _app_page(world, client_id, problem, typed_url=url), 422
-        return _go_to(client_id, done)
+        return _to_app(client_id, done)
 
 
 def _add_import(bp: Blueprint, world: ZoomWorld) -> None:
@@ -145,16 +146,15 @@ def _add_import(bp: Blueprint, world: ZoomWorld) -> None:
             return _app_page(world, client_id, problem), 422
         except RefusedError as error:
             return _app_page(world, client_id, str(error)), 422
-        return _go_to(client_id, "imported")
+        return _to_app(client_id, "imported")
 
 
 def _save_subscription(world: ZoomWorld, client_id: str, url: str | None) -> str | None:
-    """Save URL and events; return the objection if there is one."""
+    """Save URL and events; return the problem if there is one."""
     app = world.state.app(client_id)
-    proven = url == app.webhook_url and app.validated_at is not None
-    if url is not None and not proven:
-        # A subscription cannot be saved before it is validated (docs/contracts/zoom.md
-        # 5.1).
+    is_validated = url == app.webhook_url and app.validated_at is not None
+    if url is not None and not is_validated:
+        # docs/contracts/zoom.md 5.1
         return "The URL is not validated yet. Press Validate first."
     if url is not None and not app.subscription_enabled:
         return "The event subscription was disabled. Press Validate to enable it again."
@@ -172,13 +172,13 @@ def _app_page(
 ) -> str:
     with world.state.lock:
         app = world.state.app(client_id)
-        own = [d for d in world.state.deliveries if d.client_id == client_id]
+        deliveries = [d for d in world.state.deliveries if d.client_id == client_id]
         return render_template(
             "app.html",
             app=app,
             users=list(world.state.users.values()),
             events=[e for e in scopes.EVENTS if scopes.is_allowed(e, app.scopes)],
-            deliveries=list(reversed(own))[:_SHOWN_DELIVERIES],
+            deliveries=deliveries[::-1][:_SHOWN_DELIVERIES],
             subscriptions=[
                 one for one in world.state.subscriptions if one.client_id == client_id
             ],
@@ -198,9 +198,123 @@ def _new_page(problem: str | None = None) -> str:
     )
 
 
-def _go_to(client_id: str, done: str) -> Response:
+def _to_app(client_id: str, done: str) -> Response:
     return redirect(url_for("marketplace.show", client_id=client_id, done=done), 303)
 
 
 def _typed(field: str) -> str | None:
     return request.form.get(field, "").strip() or None
+
+
+def users_blueprint(world: ZoomWorld) -> Blueprint:
+    """Return the routes under `/users` and `/meetings`."""
+    bp = Blueprint("users", __name__)
+    _add_users(bp, world)
+    _add_user_forms(bp, world)
+    _add_meetings(bp, world)
+    return bp
+
+
+def _add_users(bp: Blueprint, world: ZoomWorld) -> None:
+    @bp.get("/users/")
+    def index() -> Answer:
+        return redirect(url_for("marketplace.index", _anchor="users"))
+
+    @bp.post("/users/")
+    def create() -> Answer:
+        fields: dict[str, object] = {
+            name: request.form.get(name, "").strip()
+            for name in ("email", "first_name", "last_name")
+        }
+        if "admin" in request.form:
+            fields["role_name"] = "Admin"
+        return _to_user(world.add_user(**fields).id)
+
+    @bp.get("/users/<user_id>")
+    def show(user_id: str) -> Answer:
+        return _user_page(world, user_id)
+
+
+def _add_user_forms(bp: Blueprint, world: ZoomWorld) -> None:
+    @bp.post("/users/<user_id>/pmi")
+    def change_pmi(user_id: str) -> Answer:
+        digits = "".join(request.form.get("pmi", "").split())
+        if not digits.isascii() or not digits.isdigit() or len(digits) not in {10, 11}:
+            problem = "A Personal Meeting ID has 10 or 11 digits."
+            return _user_page(world, user_id, problem), 422
+        world.change_pmi(user_id, int(digits))
+        return _to_user(user_id)
+
+    @bp.post("/users/<user_id>/profile")
+    def change_profile(user_id: str) -> Answer:
+        name = request.form.get("display_name", "").strip()
+        world.change_user(user_id, display_name=name)
+        return _to_user(user_id)
+
+    @bp.post("/users/<user_id>/active")
+    def set_active(user_id: str) -> Answer:
+        if request.form.get("active") == "yes":
+            world.activate_user(user_id)
+        else:
+            world.deactivate_user(user_id)
+        return _to_user(user_id)
+
+    @bp.post("/users/<user_id>/uninstall")
+    def uninstall(user_id: str) -> Answer:
+        try:
+            world.uninstall(request.form.get("client_id", ""), user_id)
+        except RefusedError as error:
+            return _user_page(world, user_id, str(error)), 422
+        return _to_user(user_id)
+
+
+def _add_meetings(bp: Blueprint, world: ZoomWorld) -> None:
+    @bp.post("/users/<user_id>/meetings")
+    def create_meeting(user_id: str) -> Answer:
+        fields: dict[str, object] = {"use_pmi": "use_pmi" in request.form}
+        topic = request.form.get("topic", "").strip()
+        if topic:
+            fields["topic"] = topic
+        try:
+            start = request.form.get("start_time", "")
+            if start:
+                fields["start_time"] = datetime.fromisoformat(start).replace(tzinfo=UTC)
+            world.create_meeting(user_id, **fields)
+        except (ValueError, ValidationError):
+            return _user_page(world, user_id, "Enter a date and a time."), 422
+        return _to_user(user_id)
+
+    @bp.post("/meetings/<int:meeting_id>")
+    def change_meeting(meeting_id: int) -> Answer:
+        host_id = world.state.meeting(meeting_id).host_id
+        match request.form.get("do"):
+            case "start":
+                world.start_meeting(meeting_id)
+            case "end":
+                world.end_meeting(meeting_id)
+            case "delete":
+                world.delete_meeting(meeting_id)
+            case _:
+                topic = request.form.get("topic", "").strip()
+                world.update_meeting(meeting_id, topic=topic or None)
+        return _to_user(host_id)
+
+
+def _user_page(world: ZoomWorld, user_id: str, problem: str | None = None) -> str:
+    with world.state.lock:
+        state, user = world.state, world.state.user(user_id)
+        return render_template(
+            "user.html",
+            user=user,
+            meetings=[m for m in state.meetings.values() if m.host_id == user_id],
+            apps=[
+                app
+                for app in state.apps.values()
+                if state.active_grant(app.client_id, user_id) is not None
+            ],
+            problem=problem,
+        )
+
+
+def _to_user(user_id: str) -> Response:
+    return redirect(url_for("users.show", user_id=user_id), 303)

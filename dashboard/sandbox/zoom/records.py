@@ -1,12 +1,69 @@
-"""What the simulated Zoom remembers. All secrets in here are made up."""
+"""What the simulated Zoom stores, and the identifiers it gives out. All are made up."""
 
+import base64
+import secrets
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from dashboard.sandbox.zoom import values
+
+def new_secret_token() -> str:
+    """Return 22 characters of base64url, `simT` first (docs/contracts/zoom.md 1)."""
+    return _tagged("simT", 22)
+
+
+def new_plain_token() -> str:
+    """Return the 22 characters of a `plainToken`."""
+    return _tagged("simP", 22)
+
+
+def new_account_id() -> str:
+    """Return 22 characters, `simA` first."""
+    return _tagged("simA", 22)
+
+
+def new_id(length: int = 22) -> str:
+    """Return any other identifier of `length` characters."""
+    return _tagged("sim", length)
+
+
+def _new_client_id() -> str:
+    return _tagged("simC", 22)  # docs/contracts/zoom.md 1
+
+
+def _new_client_secret() -> str:
+    return _tagged("simS", 32)
+
+
+def _new_verification_token() -> str:
+    return _tagged("simV", 22)
+
+
+def _new_user_id() -> str:
+    return _tagged("simU", 22)
+
+
+def _new_code() -> str:
+    return _tagged("simCode_", 40)  # docs/contracts/zoom.md 1: 32 to 64
+
+
+def _new_pmi() -> int:
+    return 5_550_000_000 + secrets.randbelow(9_999_999)
+
+
+def _new_meeting_number() -> int:
+    return 90_000_000_000 + secrets.randbelow(9_999_999_999)
+
+
+def _new_meeting_uuid() -> str:
+    """Return 16 random bytes as padded base64, which may hold `/` and `+`."""
+    return base64.b64encode(secrets.token_bytes(16)).decode()
+
+
+def _tagged(tag: str, length: int) -> str:
+    return tag + secrets.token_urlsafe(length)[: length - len(tag)]
 
 
 class Environment(StrEnum):
@@ -24,7 +81,7 @@ class Kind(StrEnum):
 
 
 class Record(BaseModel):
-    """A row of the world; unknown fields are refused."""
+    """One stored thing; unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", ser_json_bytes="utf8")
 
@@ -33,16 +90,16 @@ class ZoomApp(Record):
     """One credential pair with everything its Marketplace page holds.
 
     Attributes:
-        account_id: The Zoom account of its developer.
+        account_id: The developer's Zoom account.
         previous_secret_token: The one before the last regeneration.
         allow_list: Full callback URLs, or base URLs (`https://host`) that cover all
             paths below them while `strict_mode` is off.
         webhook_url: Event notification endpoint; no events before `validated_at`.
-        checked_at: Last challenge sent, whatever came of it.
-        failures: Challenges failed in a row; six disable the subscription.
-        published: Whether accounts other than `account_id` may authorise it.
-        app_id: What the manifest's address calls it.
-        own_scopes: Of its own tokens (`client_credentials`); Zoom adds them by itself.
+        checked_at: When the last validation request was sent, whatever its result.
+        failures: Validations failed in a row; six disable the subscription.
+        published: Whether accounts other than `account_id` may authorize it.
+        app_id: Its ID in the URL of the manifest API.
+        own_scopes: Of its own tokens (`client_credentials`); Zoom adds them.
         console_subscription_id: Of the event subscription on its Marketplace page.
     """
 
@@ -50,13 +107,11 @@ class ZoomApp(Record):
     environment: Environment = Environment.DEVELOPMENT
     kind: Kind = Kind.USER_LEVEL
     account_id: str
-    client_id: str = Field(default_factory=values.client_id, min_length=1)
-    client_secret: str = Field(default_factory=values.client_secret, repr=False)
-    secret_token: str = Field(default_factory=values.secret_token, repr=False)
+    client_id: str = Field(default_factory=_new_client_id, min_length=1)
+    client_secret: str = Field(default_factory=_new_client_secret, repr=False)
+    secret_token: str = Field(default_factory=new_secret_token, repr=False)
     previous_secret_token: str | None = Field(default=None, repr=False)
-    verification_token: str = Field(
-        default_factory=values.verification_token, repr=False
-    )
+    verification_token: str = Field(default_factory=_new_verification_token, repr=False)
     redirect_url: str | None = None
     allow_list: list[str] = []
     strict_mode: bool = False
@@ -70,25 +125,25 @@ class ZoomApp(Record):
     optional_scopes: list[str] = []
     events: list[str] = []
     published: bool = False
-    app_id: str = Field(default_factory=values.opaque)
+    app_id: str = Field(default_factory=new_id)
     own_scopes: list[str] = [
         "marketplace:delete:event_subscription",
         "marketplace:read:list_event_subscriptions",
         "marketplace:update:event_subscription",
         "marketplace:write:event_subscription",
     ]
-    console_subscription_id: str = Field(default_factory=values.opaque)
+    console_subscription_id: str = Field(default_factory=new_id)
 
 
 class ZoomUser(Record):
-    """A person with a Zoom account; names follow `GET /users/me`.
+    """A Zoom user; fields are named as in `GET /users/me`.
 
     Attributes:
         participants_may_record: The host's setting "Hosts can give meeting participants
             permission to record locally"; no part of the profile.
     """
 
-    id: str = Field(default_factory=values.user_id, min_length=1)
+    id: str = Field(default_factory=_new_user_id, min_length=1)
     account_id: str
     account_number: int = 123456789
     email: str
@@ -97,7 +152,7 @@ class ZoomUser(Record):
     display_name: str = ""
     type: int = 2
     role_name: str = "Member"
-    pmi: int = Field(default_factory=values.pmi)
+    pmi: int = Field(default_factory=_new_pmi)
     use_pmi: bool = False
     timezone: str = "Europe/Warsaw"
     language: str = "en-US"
@@ -115,8 +170,8 @@ class ZoomUser(Record):
 class Meeting(Record):
     """A scheduled meeting; `start_time` is aware, UTC."""
 
-    id: int = Field(default_factory=values.meeting_number)
-    uuid: str = Field(default_factory=values.meeting_uuid)
+    id: int = Field(default_factory=_new_meeting_number)
+    uuid: str = Field(default_factory=_new_meeting_uuid)
     host_id: str
     topic: str = "Weekly"
     type: int = 2
@@ -142,7 +197,7 @@ class Code(Record):
         method: `S256` or `plain`.
     """
 
-    code: str = Field(default_factory=values.code, repr=False)
+    code: str = Field(default_factory=_new_code, repr=False)
     client_id: str
     user_id: str
     redirect_uri: str
@@ -154,13 +209,14 @@ class Code(Record):
 
 
 class Grant(Record):
-    """What one user gave one app; one lives at a time (docs/contracts/zoom.md 3.5).
+    """A user's authorization of an app; one at a time (docs/contracts/zoom.md 3.5).
 
     Attributes:
         user_id: None for the app's own token (`client_credentials`).
-        access: Each access token and when it ends; older ones live out their hour.
+        access: Each access token and when it expires; older ones stay valid for their
+            hour.
         refresh_token: The only one that works; each refresh replaces it.
-        ended: Why it is dead: superseded, revoked, uninstalled. None while it lives.
+        ended: Why it ended: superseded, revoked or uninstalled. None while active.
     """
 
     client_id: str
@@ -175,7 +231,7 @@ class Grant(Record):
 
 
 class Attempt(Record):
-    """One try at a delivery: an HTTP status, or the error that stood in its way."""
+    """One attempt at a delivery: the HTTP status, or the error instead of one."""
 
     at: datetime
     timestamp: str | None
@@ -194,7 +250,7 @@ class Attempt(Record):
 
 
 class DeliveryState(StrEnum):
-    """Where a delivery stands."""
+    """State of a delivery."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -202,21 +258,21 @@ class DeliveryState(StrEnum):
 
 
 class DeliveryKind(StrEnum):
-    """What sort of request it is."""
+    """Which kind of request a delivery is."""
 
     EVENT = "event"
-    CHALLENGE = "challenge"
+    VALIDATION = "validation"
     DEAUTHORIZATION = "deauthorization"
 
 
 class Delivery(Record):
-    """One request to an app's endpoint with all its tries, oldest first.
+    """One request to an app's endpoint with all its attempts, oldest first.
 
     Attributes:
         body: The exact bytes that are signed.
         event_ts: Milliseconds since the epoch.
-        due_at: Next try; None when none is left.
-        taken: Whether some thread is sending it now.
+        due_at: Next attempt; None when there is none.
+        claimed: Whether a thread is sending it now.
     """
 
     id: int
@@ -228,7 +284,7 @@ class Delivery(Record):
     body: bytes
     queued_at: datetime
     due_at: datetime | None
-    taken: bool = False
+    claimed: bool = False
     state: DeliveryState = DeliveryState.PENDING
     attempts: list[Attempt] = []
 
@@ -237,10 +293,10 @@ class Subscription(Record):
     """An event subscription made by API (docs/contracts/zoom.md 5.7).
 
     Attributes:
-        scope: Whether `user_ids` or whole `account_ids` subscribe to it.
+        scope: Whether it is for `user_ids` or for whole `account_ids`.
     """
 
-    id: str = Field(default_factory=values.opaque)
+    id: str = Field(default_factory=new_id)
     client_id: str
     name: str = ""
     url: str
@@ -251,7 +307,7 @@ class Subscription(Record):
 
 
 class Mail(Record):
-    """An e-mail Zoom would have sent."""
+    """An email Zoom would have sent."""
 
     at: datetime
     client_id: str

@@ -1,4 +1,7 @@
-"""The scope names this simulation knows (docs/contracts/zoom.md 3.7, recall.md 7.1)."""
+"""Scopes and events of the simulated Zoom.
+
+Source: docs/contracts/zoom.md 3.7, docs/contracts/recall.md 7.1.
+"""
 
 from collections.abc import Iterable
 
@@ -42,7 +45,7 @@ NEEDS = {
     "subscription/delete": ("marketplace:delete:event_subscription",),
 }
 
-# What a manifest may name: the ones above as granular names, and two neighbours.
+# What a manifest may contain.
 _GRANULAR = {
     "meeting:read:list_meetings",
     "meeting:read:local_recording_token",
@@ -64,13 +67,13 @@ EVENTS = {
     "user.activated": _READ_USER,
     "user.deactivated": _READ_USER,
 }
-_USUAL_EVENTS = ("meeting.created", "user.updated")
+_DEFAULT_EVENTS = ("meeting.created", "user.updated")
 
 
 def missing(granted: Iterable[str], needs: tuple[str, ...]) -> str | None:
-    """Return the granular name of the scope that lacks; None if any form is there."""
-    held = set(granted)
-    if any(name in held or f"{name}:admin" in held for name in needs):
+    """Return the granular name of the missing scope; None if any form is granted."""
+    names = set(granted)
+    if any(need in names or f"{need}:admin" in names for need in needs):
         return None
     return needs[0]
 
@@ -80,10 +83,10 @@ def is_allowed(event: str, scopes: Iterable[str]) -> bool:
 
     Account-level apps read users by the list scope, which therefore also counts.
     """
-    held = set(scopes)
-    if event.startswith("user.") and "user:read:list_users:admin" in held:
+    names = set(scopes)
+    if event.startswith("user.") and "user:read:list_users:admin" in names:
         return True
-    return event in EVENTS and missing(held, EVENTS[event]) is None
+    return event in EVENTS and missing(names, EVENTS[event]) is None
 
 
 def is_known(scope: str) -> bool:
@@ -91,6 +94,6 @@ def is_known(scope: str) -> bool:
     return scope.removesuffix(":admin") in _GRANULAR
 
 
-def usual_events(scopes: list[str]) -> list[str]:
+def default_events(scopes: list[str]) -> list[str]:
     """Return the two events the integration needs, as far as the scopes allow."""
-    return [event for event in _USUAL_EVENTS if is_allowed(event, scopes)]
+    return [event for event in _DEFAULT_EVENTS if is_allowed(event, scopes)]

@@ -4,16 +4,9 @@ from flask import Flask, Response, redirect, render_template, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from dashboard.sandbox.faults import Faults
-from dashboard.sandbox.zoom import (
-    api,
-    control,
-    marketplace,
-    marketplace_api,
-    oauth,
-    people_pages,
-    values,
-)
-from dashboard.sandbox.zoom.refusals import MissingError, RefusedError
+from dashboard.sandbox.zoom import api, control, marketplace, oauth
+from dashboard.sandbox.zoom.errors import MissingError, RefusedError
+from dashboard.sandbox.zoom.records import new_id
 from dashboard.sandbox.zoom.world import ZoomWorld
 
 # No form-action: "Allow" posts here and is redirected to the app's own host.
@@ -21,21 +14,20 @@ _CSP = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors '
 
 
 def create_zoom(world: ZoomWorld) -> Flask:
-    """Make the app that shows and serves `world`; faults are set by its control API.
+    """Return the app that serves `world`.
 
-    `app.extensions["sandbox_faults"]` is the `Faults` in front of it. The app sends no
-    webhooks by itself: somebody has to call `world.deliver_due()`.
+    `app.extensions["sandbox_faults"]` is its `Faults` middleware. The app sends no
+    webhooks until `world.deliver_due()` is called.
     """
     app = Flask(__name__, static_url_path="/_static")
     app.url_map.strict_slashes = False
-    app.register_blueprint(oauth.blueprint(world))
+    app.register_blueprint(oauth.blueprint(world.state))
     app.register_blueprint(api.blueprint(world))
-    app.register_blueprint(marketplace_api.blueprint(world))
-    app.register_blueprint(marketplace.blueprint(world))
-    app.register_blueprint(people_pages.blueprint(world))
+    app.register_blueprint(marketplace.apps_blueprint(world))
+    app.register_blueprint(marketplace.users_blueprint(world))
     app.register_blueprint(control.blueprint(world))
     app.register_error_handler(RefusedError, _refused)
-    app.after_request(_stamp)
+    app.after_request(_add_headers)
 
     @app.get("/")
     def index() -> AnyResponse:
@@ -53,9 +45,9 @@ def _refused(error: RefusedError) -> tuple[str, int]:
     return page, status
 
 
-def _stamp(response: Response) -> Response:
-    # Zoom's support asks for this one (docs/contracts/zoom.md 4.3).
-    response.headers["x-zm-trackingid"] = f"v=2.0;clid=sim;rid=WEB_{values.opaque()}"
+def _add_headers(response: Response) -> Response:
+    # docs/contracts/zoom.md 4.3
+    response.headers["x-zm-trackingid"] = f"v=2.0;clid=sim;rid=WEB_{new_id()}"
     if response.mimetype == "text/html":
         response.headers["Content-Security-Policy"] = _CSP
         response.headers["Cache-Control"] = "no-store"

@@ -1,13 +1,19 @@
-"""Everything the simulated Zoom holds, in memory, behind one lock."""
+"""The data of the simulated Zoom behind one lock, and its switches.
+
+Numbers in brackets are sections of docs/contracts/zoom.md.
+"""
 
 import random
 import threading
 from collections import deque
 from datetime import datetime
 from itertools import count
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard.sandbox.clock import SimClock
-from dashboard.sandbox.zoom import values
+from dashboard.sandbox.zoom.errors import MissingError
 from dashboard.sandbox.zoom.records import (
     Code,
     Delivery,
@@ -17,55 +23,131 @@ from dashboard.sandbox.zoom.records import (
     Subscription,
     ZoomApp,
     ZoomUser,
+    new_account_id,
 )
-from dashboard.sandbox.zoom.refusals import MissingError
-from dashboard.sandbox.zoom.switches import Switches
 
-_HISTORY = 10_000  # deliveries kept
-_ORDER_SEED = 8  # any number: the varying key order of a run can be had again
+Signing = Literal["right", "wrong_secret", "previous_secret", "no_header"]
+
+
+class Switches(BaseModel):
+    """Zoom's faults, variants and undocumented behaviour, each a named switch.
+
+    The defaults are what is most likely. Unknown names and values are refused.
+
+    Attributes:
+        decline: What "Decline" does: `redirect` with `error=access_denied`, or
+            `silence`: the browser stays with Zoom (2.5).
+        pre_approval: Whether the account's admin must approve apps first (2.4).
+        withheld_scopes: Scopes that are never granted, whatever the user ticks.
+        strict_form: Whether token parameters in the query string are refused (3.1).
+        invalid_client_status: HTTP status for wrong client credentials (3.3).
+        code_in_reason: Whether `Invalid authorization code` repeats the code (3.3).
+        redirect_mismatch_error: `error` when the redirect URI differs (3.3).
+        client_credentials: Whether apps may use that grant type (3.4).
+        updates_subscriptions: Whether `PATCH …/app/event_subscription` exists; older
+            descriptions of the API lack it (5.7).
+        pmi_as: JSON type of `pmi` in `GET /users/me` (4.1).
+        expired_token_code: `code` for an expired access token (4.3).
+        missing_scope_status: HTTP status beside code 4711 (4.3).
+        recording_refusal: Whether the refusal of a join token names the host's setting
+            that forbids recording (4.3 documents neither form; both are guesses).
+        rate_limit: Whether every REST call is answered 429, and in which form (4.4).
+        signing: How webhooks are signed.
+        validation_signing: How validation requests are signed.
+        body: What happens to a webhook's body. `reserialised` changes the
+            bytes after signing; the others are signed as sent.
+        duplicate: Whether each event arrives twice (5.6).
+        out_of_order: Whether every second event overtakes the one before it.
+        late_s: Seconds of simulated time before the first attempt.
+        retry_timestamp: Whether a retry keeps its timestamp header (5.4).
+        legacy_token: Whether the verification token is sent in `authorization` (5.2).
+        old_object: Whether `user.updated` carries the old values (6).
+        deauthorized_ts: Where `app_deauthorized` carries `event_ts` (6).
+        data_retention: Whether it carries the old field `user_data_retention` (6).
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    decline: Literal["redirect", "silence"] = "redirect"
+    pre_approval: bool = False
+    withheld_scopes: list[str] = []
+    strict_form: bool = True
+    invalid_client_status: Literal[400, 401] = 400
+    code_in_reason: bool = False
+    redirect_mismatch_error: Literal["invalid_request", "invalid_grant"] = (
+        "invalid_request"
+    )
+    client_credentials: bool = True
+    updates_subscriptions: bool = True
+    pmi_as: Literal["int", "string"] = "int"
+    expired_token_code: Literal[124, 201] = 124
+    missing_scope_status: Literal[400, 401, 403] = 400
+    recording_refusal: Literal["named", "bare"] = "named"
+    rate_limit: Literal["off", "qps", "daily"] = "off"
+    signing: Signing = "right"
+    validation_signing: Signing = "right"
+    body: Literal["right", "reserialised", "empty", "invalid_json", "oversized"] = (
+        "right"
+    )
+    duplicate: bool = False
+    out_of_order: bool = False
+    late_s: Annotated[int, Field(ge=0)] = 0
+    retry_timestamp: Literal["same", "fresh"] = "same"
+    legacy_token: bool = True
+    old_object: bool = True
+    deauthorized_ts: Literal["top", "payload", "absent"] = "top"
+    data_retention: bool = False
+
+
+_MAX_DELIVERIES = 10_000
+_KEY_ORDER_SEED = 8  # any number; each run varies the order of keys alike
 
 
 class State:
-    """The world's data; change it only while holding `lock`.
+    """The data; change it only while holding `lock`.
 
     Attributes:
         deliveries: The newest ones, oldest first.
-        pending: Those of them that have a try ahead, by number.
-        holds_next: Whether the next event waits to be overtaken.
-        woken: Set when a delivery became due at once.
-        account_id: The account that apps and users belong to unless said otherwise.
+        pending: Those with an attempt ahead, by number.
+        delays_next: Whether the next event is delayed (switch `out_of_order`).
+        wake_sender: Set when a delivery is due at once.
+        account_id: The account that apps and users belong to by default.
     """
 
     def __init__(self, clock: SimClock, *, allow_local: bool) -> None:
         self.clock = clock
         self.allow_local = allow_local
         self.lock = threading.RLock()
-        self.woken = threading.Event()
+        self.wake_sender = threading.Event()
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything; switches fall back, the clock stays."""
+        """Delete everything and reset the switches; the clock is not changed."""
         with self.lock:
-            self.account_id = values.account_id()
+            self.account_id = new_account_id()
             self.apps: dict[str, ZoomApp] = {}
             self.users: dict[str, ZoomUser] = {}
             self.meetings: dict[int, Meeting] = {}
             self.codes: dict[str, Code] = {}
             self.grants: list[Grant] = []
-            self.deliveries: deque[Delivery] = deque(maxlen=_HISTORY)
+            self.deliveries: deque[Delivery] = deque(maxlen=_MAX_DELIVERIES)
             self.pending: dict[int, Delivery] = {}
-            self.holds_next = True
+            self.delays_next = True
             self.mails: list[Mail] = []
             self.subscriptions: list[Subscription] = []
             self.switches = Switches()
-            self.order = random.Random(_ORDER_SEED)  # noqa: S311 - no secret comes of it
+            self.key_order = random.Random(_KEY_ORDER_SEED)  # noqa: S311 - not for secrets
             self._numbers = count(1)
 
     def now(self) -> datetime:
         """Return the simulated instant, aware, UTC."""
         return self.clock.now()
 
-    def number(self) -> int:
+    def now_ms(self) -> int:
+        """Return the simulated instant in milliseconds since the epoch."""
+        return int(self.now().timestamp() * 1000)
+
+    def next_number(self) -> int:
         """Return the next delivery number."""
         return next(self._numbers)
 
@@ -73,7 +155,7 @@ class State:
         """Return the app.
 
         Raises:
-            MissingError: There is none with this client id.
+            MissingError: There is none with this client ID.
         """
         app = self.apps.get(client_id)
         if app is None:
@@ -84,11 +166,11 @@ class State:
         """Return the user, deactivated ones included.
 
         Raises:
-            MissingError: There is none with this id.
+            MissingError: There is none with this ID.
         """
         user = self.users.get(user_id)
         if user is None:
-            raise MissingError(f"There is no user with the id {user_id}.")
+            raise MissingError(f"There is no user with the ID {user_id}.")
         return user
 
     def meeting(self, meeting_id: int) -> Meeting:
@@ -102,10 +184,10 @@ class State:
             raise MissingError(f"There is no meeting with the number {meeting_id}.")
         return meeting
 
-    def living_grant(self, client_id: str, user_id: str) -> Grant | None:
-        """Return the one grant of this user to this app that still lives."""
+    def active_grant(self, client_id: str, user_id: str) -> Grant | None:
+        """Return this user's grant to this app that has not ended."""
         for grant in self.grants:
-            mine = (grant.client_id, grant.user_id) == (client_id, user_id)
-            if mine and grant.ended is None:
+            is_theirs = (grant.client_id, grant.user_id) == (client_id, user_id)
+            if is_theirs and grant.ended is None:
                 return grant
         return None

@@ -1,34 +1,112 @@
-"""The webhook sender with its retry ladder (docs/contracts/zoom.md 5)."""
+"""Webhooks of the simulated Zoom: signatures, delivery, retries and URL validation.
 
+Source: docs/contracts/zoom.md 5.
+"""
+
+import hashlib
+import hmac
+import json
+import random
+import re
 import time
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
 
 import httpx2
 
-from dashboard.sandbox.zoom import signing, values
+from dashboard.sandbox.zoom import apps
 from dashboard.sandbox.zoom.records import (
     Attempt,
     Delivery,
     DeliveryKind,
     DeliveryState,
+    Mail,
     ZoomApp,
+    new_id,
+    new_plain_token,
 )
-from dashboard.sandbox.zoom.state import State
-from dashboard.sandbox.zoom.switches import Signing
+from dashboard.sandbox.zoom.state import Signing, State
 
 TIMEOUT_S = 3.0
-# Waits before the second, third and fourth try (docs/contracts/zoom.md 5.6).
-LADDER = (timedelta(minutes=5), timedelta(minutes=20), timedelta(minutes=60))
-_OVERTAKEN = timedelta(seconds=30)
+# Before the second, third and fourth attempt (docs/contracts/zoom.md 5.6).
+RETRY_DELAYS = (timedelta(minutes=5), timedelta(minutes=20), timedelta(minutes=60))
+REVALIDATED_AFTER = timedelta(hours=72)
+VALIDATION_FAILED = "URL validation failed. Try again later."
+
+_URL_VALIDATION = "endpoint.url_validation"
+_OUT_OF_ORDER_DELAY = timedelta(seconds=30)
 _OVERSIZED_BYTES = 2 * 1024 * 1024
-_ANSWER_CHARS = 500
+_STORED_ANSWER_CHARS = 500
+_FAILURES_MAILED = (2, 4)
+_FAILURES_UNTIL_DISABLED = 6
+_BEYOND_BMP = re.compile("[\U00010000-\U0010ffff]")
 
 
-def client(transport: httpx2.BaseTransport | None) -> httpx2.Client:
-    """Return the HTTP client of the sender: no redirects, no reused connections.
+@dataclass(frozen=True, kw_only=True)
+class ValidationResult:
+    """Result of one validation request.
 
-    A connection the receiver has just closed would otherwise count as a failed try.
+    Attributes:
+        valid: Whether the answer was correct and in time.
+        message: The sentence Zoom shows.
+        attempt: The request itself.
+    """
+
+    valid: bool
+    message: str
+    attempt: Attempt
+
+
+def signature(secret_token: str, timestamp: str, body: bytes) -> str:
+    """Return the value of `x-zm-signature`: `v0=` and 64 hex digits.
+
+    Source: docs/contracts/zoom.md 5.3.
+
+    Args:
+        secret_token: The app's secret token, used as UTF-8.
+        timestamp: The value of `x-zm-request-timestamp`, as sent.
+        body: The exact bytes of the request.
+    """
+    message = b"v0:" + timestamp.encode() + b":" + body
+    return "v0=" + hmac.new(secret_token.encode(), message, hashlib.sha256).hexdigest()
+
+
+def encrypted_token(secret_token: str, plain_token: str) -> str:
+    """Return the answer Zoom expects to a validation request: 64 hex digits.
+
+    Source: docs/contracts/zoom.md 5.5.
+    """
+    key, message = secret_token.encode(), plain_token.encode()
+    return hmac.new(key, message, hashlib.sha256).hexdigest()
+
+
+def encode(envelope: dict[str, object], key_order: random.Random) -> bytes:
+    """Return compact JSON with the outer keys in random order.
+
+    Characters beyond the BMP become surrogate escapes with uppercase hex digits;
+    all others are sent as UTF-8. Both were seen in real captures.
+    """
+    keys = list(envelope)
+    key_order.shuffle(keys)
+    text = json.dumps(
+        {key: envelope[key] for key in keys}, ensure_ascii=False, separators=(",", ":")
+    )
+    return _BEYOND_BMP.sub(_surrogates, text).encode()
+
+
+def reserialised(body: bytes) -> bytes:
+    """Return the same JSON in other bytes, as some proxies send it."""
+    try:
+        return json.dumps(json.loads(body)).encode()
+    except ValueError:
+        return body
+
+
+def make_client(transport: httpx2.BaseTransport | None) -> httpx2.Client:
+    """Return the sender's HTTP client: no redirects, no reused connections.
+
+    A connection the receiver has just closed would count as a failed attempt.
     """
     return httpx2.Client(
         transport=transport,
@@ -39,110 +117,155 @@ def client(transport: httpx2.BaseTransport | None) -> httpx2.Client:
     )
 
 
-def queue(
+def enqueue(
     state: State, app: ZoomApp, event: str, payload: dict[str, object], *, url: str
 ) -> None:
-    """Owe the app one event at this URL from now on, as the switches spoil it."""
-    switches, now = state.switches, state.now()
-    event_ts = _milliseconds(state)
+    """Enqueue an event for this URL, changed as the switches say."""
+    switches, due_at = state.switches, state.now()
+    event_ts = state.now_ms()
     envelope = {"event": event, "event_ts": event_ts, "payload": payload}
     if switches.body == "oversized":
         envelope["padding"] = "x" * _OVERSIZED_BYTES
-    body = signing.encode(envelope, state.order)
+    body = encode(envelope, state.key_order)
     if switches.body == "empty":
         body = b""
     if switches.body == "invalid_json":
         body = body[:-1]
-    due_at = now + timedelta(seconds=switches.late_s)
+    due_at += timedelta(seconds=switches.late_s)
     if switches.out_of_order:
-        due_at += _OVERTAKEN if state.holds_next else timedelta(0)
-        state.holds_next = not state.holds_next
+        due_at += _OUT_OF_ORDER_DELAY if state.delays_next else timedelta(0)
+        state.delays_next = not state.delays_next
     for _ in range(2 if switches.duplicate else 1):
-        delivery = Delivery(
-            id=state.number(),
-            kind=DeliveryKind.EVENT,
-            client_id=app.client_id,
-            event=event,
-            event_ts=event_ts,
-            url=url,
-            body=body,
-            queued_at=now,
-            due_at=due_at,
-        )
+        delivery = _new_delivery(state, app, event, url, body)
+        delivery.event_ts, delivery.due_at = event_ts, due_at
         _add(state, delivery)
 
 
-def queue_deauthorization(
+def enqueue_deauthorization(
     state: State, app: ZoomApp, envelope: dict[str, object], event_ts: int
 ) -> None:
-    """Owe the app's deauthorization endpoint one `app_deauthorized`."""
+    """Enqueue an `app_deauthorized` for the app's deauthorization endpoint."""
     if app.deauthorization_url is None:
         return
-    delivery = Delivery(
-        id=state.number(),
-        kind=DeliveryKind.DEAUTHORIZATION,
-        client_id=app.client_id,
-        event="app_deauthorized",
-        event_ts=event_ts,
-        url=app.deauthorization_url,
-        body=signing.encode(envelope, state.order),
-        queued_at=state.now(),
-        due_at=state.now(),
-    )
+    body, url = encode(envelope, state.key_order), app.deauthorization_url
+    delivery = _new_delivery(state, app, "app_deauthorized", url, body)
+    delivery.kind = DeliveryKind.DEAUTHORIZATION
+    delivery.event_ts, delivery.due_at = event_ts, state.now()
     _add(state, delivery)
 
 
 def send_due(state: State, http: httpx2.Client) -> int:
-    """Try every delivery that is due now, oldest first; return how many tries.
+    """Send every delivery that is due, oldest first; return how many.
 
-    Several threads may do this at once: each try is taken by one of them.
+    Safe in several threads: each delivery is claimed by one of them.
     """
-    tries = 0
-    while (delivery := _take(state)) is not None:
-        signs = state.switches.signing
-        attempt, _ = post(state, http, delivery, signs)
-        _settle(state, delivery, attempt)
-        tries += 1
-    return tries
+    sent = 0
+    while (delivery := _claim(state)) is not None:
+        signing = state.switches.signing
+        attempt, _ = _post(state, http, delivery, signing)
+        _store_attempt(state, delivery, attempt)
+        sent += 1
+    return sent
 
 
-def post(
-    state: State, http: httpx2.Client, delivery: Delivery, signs: Signing
-) -> tuple[Attempt, bytes]:
-    """Send one request without holding the lock; return the try and the answer."""
+def validate(
+    state: State, http: httpx2.Client, client_id: str, url: str | None = None
+) -> ValidationResult:
+    """Validate a URL as the button does; save it if the answer is correct.
+
+    Success also enables the subscription again. A failure counts against the app
+    only if the URL is the saved one. The lock is not held while sending.
+
+    Args:
+        state: The data.
+        http: The sender's client.
+        client_id: The app.
+        url: The URL typed; None for the saved one.
+
+    Raises:
+        RefusedError: No such app, no URL, or one that Zoom does not accept.
+    """
     with state.lock:
-        app = state.apps.get(delivery.client_id)
-        timestamp = _timestamp(state, delivery)
-        headers = _headers(state, app, delivery, timestamp, signs)
-        body = delivery.body
-        if state.switches.body == "reserialised" and delivery.kind == "event":
-            body = signing.reserialised(body)
-        attempt = Attempt(at=state.now(), timestamp=timestamp)
-    began = time.monotonic()
-    answer = b""
-    try:
-        response = http.post(delivery.url, content=body, headers=headers)
-    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
-        # ValueError: a header or host that cannot be put into bytes.
-        attempt.error = type(error).__name__
-    else:
-        attempt.status, answer = response.status_code, response.content
-        attempt.answer = answer.decode(errors="replace")[:_ANSWER_CHARS]
-    took_s = time.monotonic() - began
-    attempt.latency_ms = round(took_s * 1000, 1)
-    if attempt.error is None and took_s > TIMEOUT_S:
-        # The client's own limit is for each read; Zoom's is for the whole.
-        attempt.status, attempt.error = None, "ReadTimeout"
-    return attempt, answer
+        app = state.app(client_id)
+        target = url or app.webhook_url or ""
+        apps.require_public(
+            target,
+            what="The event notification endpoint URL",
+            allow_local=state.allow_local,
+        )
+    result = request_validation(state, http, app, target)
+    with state.lock:
+        if result.valid:
+            app.webhook_url = target
+            app.subscription_enabled = True
+        if target == app.webhook_url:
+            _store_result(state, app, result)
+    return result
+
+
+def revalidate_due(state: State, http: httpx2.Client) -> int:
+    """Validate each saved URL again 72 hours after the last time; return how many."""
+    due = _claim_revalidations(state)
+    for app, url in due:
+        result = request_validation(state, http, app, url)
+        with state.lock:
+            _store_result(state, app, result)
+    return len(due)
+
+
+def request_validation(
+    state: State, http: httpx2.Client, app: ZoomApp, url: str
+) -> ValidationResult:
+    """Send a validation request and change nothing; the lock is not held."""
+    with state.lock:
+        plain = new_plain_token()
+        event_ts = state.now_ms()
+        envelope: dict[str, object] = {
+            "event": _URL_VALIDATION,
+            "event_ts": event_ts,
+            "payload": {"plainToken": plain},
+        }
+        body = encode(envelope, state.key_order)
+        delivery = _new_delivery(state, app, _URL_VALIDATION, url, body)
+        delivery.kind, delivery.event_ts = DeliveryKind.VALIDATION, event_ts
+        expected = {
+            "plainToken": plain,
+            "encryptedToken": encrypted_token(app.secret_token, plain),
+        }
+        signing = state.switches.validation_signing
+        state.deliveries.append(delivery)
+    attempt, answer = _post(state, http, delivery, signing)
+    valid = attempt.status == 200 and _parse(answer) == expected
+    with state.lock:
+        delivery.attempts.append(attempt)
+        delivery.state = DeliveryState.DELIVERED if valid else DeliveryState.DROPPED
+    message = "URL validated." if valid else VALIDATION_FAILED
+    return ValidationResult(valid=valid, message=message, attempt=attempt)
+
+
+def _new_delivery(
+    state: State, app: ZoomApp, event: str, url: str, body: bytes
+) -> Delivery:
+    return Delivery(
+        id=state.next_number(),
+        kind=DeliveryKind.EVENT,
+        client_id=app.client_id,
+        event=event,
+        event_ts=state.now_ms(),
+        url=url,
+        body=body,
+        queued_at=state.now(),
+        due_at=None,
+    )
 
 
 def _add(state: State, delivery: Delivery) -> None:
     state.deliveries.append(delivery)
     state.pending[delivery.id] = delivery
-    state.woken.set()
+    state.wake_sender.set()
 
 
-def _take(state: State) -> Delivery | None:
+def _claim(state: State) -> Delivery | None:
     with state.lock:
         now = state.now()
         due = [
@@ -150,28 +273,59 @@ def _take(state: State) -> Delivery | None:
             for delivery in state.pending.values()
             if delivery.due_at is not None
             and delivery.due_at <= now
-            and not delivery.taken
+            and not delivery.claimed
         ]
         if not due:
             return None
         delivery = min(due)[2]
-        delivery.taken = True
+        delivery.claimed = True
         return delivery
 
 
-def _settle(state: State, delivery: Delivery, attempt: Attempt) -> None:
+def _store_attempt(state: State, delivery: Delivery, attempt: Attempt) -> None:
     with state.lock:
-        delivery.taken = False
+        delivery.claimed = False
         delivery.attempts.append(attempt)
-        tried = len(delivery.attempts)
+        number = len(delivery.attempts)
         if attempt.succeeded():
             delivery.state, delivery.due_at = DeliveryState.DELIVERED, None
-        elif attempt.may_be_retried() and tried <= len(LADDER):
-            delivery.due_at = attempt.at + LADDER[tried - 1]
+        elif attempt.may_be_retried() and number <= len(RETRY_DELAYS):
+            delivery.due_at = attempt.at + RETRY_DELAYS[number - 1]
         else:
             delivery.state, delivery.due_at = DeliveryState.DROPPED, None
         if delivery.due_at is None:
             state.pending.pop(delivery.id, None)
+
+
+def _post(
+    state: State, http: httpx2.Client, delivery: Delivery, signing: Signing
+) -> tuple[Attempt, bytes]:
+    """Send one request without holding the lock; return the attempt and the answer."""
+    with state.lock:
+        app = state.apps.get(delivery.client_id)
+        timestamp = _timestamp(state, delivery)
+        headers = _headers(state, app, delivery, timestamp, signing)
+        body = delivery.body
+        is_event = delivery.kind is DeliveryKind.EVENT
+        if state.switches.body == "reserialised" and is_event:
+            body = reserialised(body)
+        attempt = Attempt(at=state.now(), timestamp=timestamp)
+    began = time.monotonic()
+    answer = b""
+    try:
+        response = http.post(delivery.url, content=body, headers=headers)
+    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
+        # ValueError: a header or host that cannot be encoded.
+        attempt.error = type(error).__name__
+    else:
+        attempt.status, answer = response.status_code, response.content
+        attempt.answer = answer.decode(errors="replace")[:_STORED_ANSWER_CHARS]
+    took_s = time.monotonic() - began
+    attempt.latency_ms = round(took_s * 1000, 1)
+    if attempt.error is None and took_s > TIMEOUT_S:
+        # The client's own limit is for each read; Zoom's is for the whole request.
+        attempt.status, attempt.error = None, "ReadTimeout"
+    return attempt, answer
 
 
 def _headers(
@@ -179,7 +333,7 @@ def _headers(
     app: ZoomApp | None,
     delivery: Delivery,
     timestamp: str,
-    signs: Signing,
+    signing: Signing,
 ) -> dict[str, str]:
     headers = {
         "user-agent": "Zoom Marketplace/1.0a",
@@ -188,7 +342,7 @@ def _headers(
         "clientid": delivery.client_id,
         "x-zm-request-timestamp": timestamp,
         "x-zm-request-id": str(uuid4()).replace("-", "_"),
-        "x-zm-trackingid": f"v=2.0;clid=sim;rid={values.opaque()}",
+        "x-zm-trackingid": f"v=2.0;clid=sim;rid={new_id()}",
         "traceparent": f"00-{uuid4().hex}-{uuid4().hex[:16]}-01",
     }
     if app is None:
@@ -196,13 +350,12 @@ def _headers(
     if state.switches.legacy_token:
         headers["authorization"] = app.verification_token
     secret = app.secret_token
-    if signs == "wrong_secret":
+    if signing == "wrong_secret":
         secret = "wrong-" + secret
-    if signs == "previous_secret":
+    if signing == "previous_secret":
         secret = app.previous_secret_token or secret
-    if signs != "no_header":
-        signed = signing.signature(secret, timestamp, delivery.body)
-        headers["x-zm-signature"] = signed
+    if signing != "no_header":
+        headers["x-zm-signature"] = signature(secret, timestamp, delivery.body)
     return headers
 
 
@@ -212,5 +365,44 @@ def _timestamp(state: State, delivery: Delivery) -> str:
     return str(delivery.event_ts // 1000)
 
 
-def _milliseconds(state: State) -> int:
-    return int(state.now().timestamp() * 1000)
+def _claim_revalidations(state: State) -> list[tuple[ZoomApp, str]]:
+    with state.lock:
+        now, due = state.now(), []
+        for app in state.apps.values():
+            last = app.checked_at
+            if app.webhook_url is None or last is None or not app.subscription_enabled:
+                continue
+            if last + REVALIDATED_AFTER <= now:
+                app.checked_at = now  # no other thread claims it
+                due.append((app, app.webhook_url))
+        return due
+
+
+def _store_result(state: State, app: ZoomApp, result: ValidationResult) -> None:
+    app.checked_at = result.attempt.at
+    if result.valid:
+        app.validated_at, app.failures = result.attempt.at, 0
+        return
+    app.failures += 1
+    if app.failures in _FAILURES_MAILED:
+        _mail(state, app, f"Your webhook URL failed validation {app.failures} times")
+    if app.failures >= _FAILURES_UNTIL_DISABLED and app.subscription_enabled:
+        app.subscription_enabled = False
+        _mail(state, app, "Your event subscription was disabled")
+
+
+def _mail(state: State, app: ZoomApp, subject: str) -> None:
+    mail = Mail(at=state.now(), client_id=app.client_id, subject=subject)
+    state.mails.append(mail)
+
+
+def _parse(answer: bytes) -> object:
+    try:
+        return json.loads(answer)
+    except ValueError:
+        return None
+
+
+def _surrogates(match: re.Match[str]) -> str:
+    high, low = divmod(ord(match[0]) - 0x10000, 0x400)
+    return f"\\u{0xD800 + high:04X}\\u{0xDC00 + low:04X}"

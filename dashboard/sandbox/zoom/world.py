@@ -1,35 +1,25 @@
-"""The simulated Zoom as one object: what its pages, APIs and tests act on."""
+"""The simulated Zoom as one object, for its pages, APIs and tests."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 import httpx2
 
 from dashboard.sandbox.clock import SimClock
-from dashboard.sandbox.zoom import (
-    apps,
-    consent,
-    grants,
-    importing,
-    meetings,
-    people,
-    subscribing,
-    validation,
-    webhooks,
-)
+from dashboard.sandbox.zoom import apps, manifest, oauth, subscriptions, users, webhooks
 from dashboard.sandbox.zoom.records import Meeting, Subscription, ZoomApp, ZoomUser
-from dashboard.sandbox.zoom.state import State
-from dashboard.sandbox.zoom.subscribing import Asked
-from dashboard.sandbox.zoom.switches import Switches
-from dashboard.sandbox.zoom.validation import Verdict
+from dashboard.sandbox.zoom.state import State, Switches
+from dashboard.sandbox.zoom.subscriptions import SubscriptionRequest
+from dashboard.sandbox.zoom.webhooks import ValidationResult
 
 
 class ZoomWorld:
-    """Everything anyone can do to the simulated Zoom; safe to use from any thread.
+    """All actions on the simulated Zoom; safe to use in any thread.
 
-    Records handed out are the living ones: they change as the world does.
+    Returned records are not copies: they change with the state.
 
     Attributes:
-        state: The data itself, for reading.
+        state: The data, for reading.
     """
 
     def __init__(
@@ -43,24 +33,23 @@ class ZoomWorld:
 
         Args:
             clock: The simulators' time.
-            allow_local: Whether http, localhost and IP addresses pass where the real
-                Zoom refuses them.
-            transport: Stands in for the network when webhooks are sent.
+            allow_local: Whether to accept http, localhost and IP addresses.
+            transport: Replaces the network for sent webhooks.
         """
         self.state = State(clock, allow_local=allow_local)
-        self._http = webhooks.client(transport)
+        self._http = webhooks.make_client(transport)
 
     @property
     def switches(self) -> Switches:
-        """The switches as they stand."""
+        """The current switches."""
         return self.state.switches
 
     def reset(self) -> None:
-        """Forget everything and put the switches back; the clock stays."""
+        """Delete everything and reset the switches; the clock is not changed."""
         self.state.clear()
 
     def close(self) -> None:
-        """Let go of the HTTP client; the world cannot send afterwards."""
+        """Close the HTTP client; nothing can be sent afterwards."""
         self._http.close()
 
     def switch(self, **values: object) -> Switches:
@@ -71,7 +60,7 @@ class ZoomWorld:
             return self.state.switches
 
     def add_app(self, **fields: object) -> ZoomApp:
-        """Make an app; see `apps.add`."""
+        """Create an app; see `apps.add`."""
         with self.state.lock:
             return apps.add(self.state, fields)
 
@@ -86,14 +75,14 @@ class ZoomWorld:
             return apps.regenerate_secret_token(self.state, client_id)
 
     def add_user(self, **fields: object) -> ZoomUser:
-        """Make a user; `email` is needed, the rest is made up if left out."""
+        """Create a user; only `email` has no default."""
         with self.state.lock:
-            return people.add(self.state, fields)
+            return users.add_user(self.state, fields)
 
     def change_user(self, user_id: str, **fields: object) -> ZoomUser:
         """Change a profile and publish `user.updated` with what changed."""
         with self.state.lock:
-            return people.change(self.state, user_id, fields)
+            return users.change_user(self.state, user_id, fields)
 
     def change_pmi(self, user_id: str, pmi: int) -> ZoomUser:
         """Change the personal meeting id and publish `user.updated`."""
@@ -102,49 +91,50 @@ class ZoomWorld:
     def deactivate_user(self, user_id: str) -> ZoomUser:
         """Deactivate a user and publish `user.deactivated`."""
         with self.state.lock:
-            return people.set_active(self.state, user_id, active=False)
+            return users.set_active(self.state, user_id, active=False)
 
     def activate_user(self, user_id: str) -> ZoomUser:
         """Activate a user and publish `user.activated`."""
         with self.state.lock:
-            return people.set_active(self.state, user_id, active=True)
+            return users.set_active(self.state, user_id, active=True)
 
     def uninstall(self, client_id: str, user_id: str) -> None:
-        """Remove an app from a user; see `people.uninstall`."""
+        """Remove an app from a user; see `users.uninstall`."""
         with self.state.lock:
-            people.uninstall(self.state, client_id, user_id)
+            users.uninstall(self.state, client_id, user_id)
 
     def authorize(self, user_id: str, **params: str) -> str:
-        """Allow an authorize request as the page would.
+        """Allow an authorize request as the page does.
 
         Args:
-            user_id: Who allows it.
+            user_id: The user who allows it.
             params: Its query: `client_id`, `redirect_uri`, `state`, ...
 
         Returns:
-            The URL of the callback, with the code.
+            The callback URL with the code.
         """
         with self.state.lock:
-            question = consent.read(self.state, {"response_type": "code", **params})
-            return consent.allow(self.state, question, user_id)
+            query = {"response_type": "code", **params}
+            asked = oauth.parse_request(self.state, query)
+            return oauth.allow(self.state, asked, user_id)
 
     def install(self, client_id: str, user_id: str) -> str:
         """Add an app from the Marketplace: the callback URL, without state."""
         with self.state.lock:
-            return consent.install(self.state, client_id, user_id)
+            return oauth.install(self.state, client_id, user_id)
 
     def revoke_grant(self, client_id: str, user_id: str) -> bool:
-        """End a grant as if it were revoked; tell whether one lived."""
+        """Revoke a grant; return whether there was one."""
         with self.state.lock:
-            return grants.end(self.state, client_id, user_id, "revoked")
+            return oauth.end_grant(self.state, client_id, user_id, "revoked")
 
     def create_meeting(self, user_id: str, **fields: object) -> Meeting:
         """Schedule a meeting (`topic`, `start_time`, `duration`, `use_pmi`, `type`).
 
-        Publishes `meeting.created`. What is left out is made up; times are aware.
+        Publishes `meeting.created`. All fields have defaults; times are aware.
         """
         with self.state.lock:
-            return meetings.create(self.state, user_id, fields)
+            return users.create_meeting(self.state, user_id, fields)
 
     def update_meeting(
         self,
@@ -154,46 +144,69 @@ class ZoomWorld:
     ) -> Meeting:
         """Change a meeting and publish `meeting.updated`."""
         with self.state.lock:
-            return meetings.update(
+            return users.update_meeting(
                 self.state, meeting_id, topic=topic, start_time=start_time
             )
 
     def delete_meeting(self, meeting_id: int) -> None:
         """Delete a meeting and publish `meeting.deleted`."""
         with self.state.lock:
-            meetings.delete(self.state, meeting_id)
+            users.delete_meeting(self.state, meeting_id)
 
     def start_meeting(self, meeting_id: int) -> None:
         """Publish `meeting.started`."""
         with self.state.lock:
-            meetings.start(self.state, meeting_id)
+            users.start_meeting(self.state, meeting_id)
 
     def end_meeting(self, meeting_id: int) -> None:
         """Publish `meeting.ended`."""
         with self.state.lock:
-            meetings.end(self.state, meeting_id)
+            users.end_meeting(self.state, meeting_id)
 
-    def validate(self, client_id: str, url: str | None = None) -> Verdict:
-        """Press *Validate* and wait for the outcome; see `validation.validate`."""
-        return validation.validate(self.state, self._http, client_id, url)
+    def validate(self, client_id: str, url: str | None = None) -> ValidationResult:
+        """Press **Validate** and wait for the result; see `webhooks.validate`."""
+        return webhooks.validate(self.state, self._http, client_id, url)
 
-    def import_manifest(self, client_id: str, manifest: object) -> ZoomApp:
-        """Fill an app's fields from a manifest; see `importing.take`."""
-        return importing.take(self.state, self._http, client_id, manifest)
+    def import_manifest(self, client_id: str, document: object) -> ZoomApp:
+        """Import a manifest into an app; see `manifest.import_manifest`."""
+        return manifest.import_manifest(self.state, self._http, client_id, document)
 
-    def subscribe(self, app: ZoomApp, asked: Asked) -> Subscription:
-        """Make an event subscription as the API does; see `subscribing.create`."""
-        return subscribing.create(self.state, self._http, app, asked)
+    def subscribe(self, app: ZoomApp, request: SubscriptionRequest) -> Subscription:
+        """Create an event subscription; see `subscriptions.create`."""
+        return subscriptions.create(self.state, self._http, app, request)
 
-    def change_subscription(self, app: ZoomApp, asked: Asked) -> None:
-        """Change one made by API; see `subscribing.change`."""
-        subscribing.change(self.state, self._http, app, asked)
+    def change_subscription(self, app: ZoomApp, request: SubscriptionRequest) -> None:
+        """Change an event subscription; see `subscriptions.change`."""
+        subscriptions.change(self.state, self._http, app, request)
 
     def deliver_due(self) -> int:
-        """Send everything due at the simulated time, challenges included.
+        """Send all events and validation requests that are due; return how many.
 
-        Returns:
-            How many requests were sent. Returns once all have been answered.
+        Returns when all have been answered.
         """
-        sent = validation.repeat_due(self.state, self._http)
+        sent = webhooks.revalidate_due(self.state, self._http)
         return sent + webhooks.send_due(self.state, self._http)
+
+
+_USERS = (
+    ("ana@example.com", "Ana", "Nowak", "Owner"),
+    ("ben@example.com", "Ben", "Okafor", "Member"),
+    ("chloe@example.com", "Chloé", "Martin", "Member"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seeded:
+    """Result of `seed`; the app has no redirect or webhook URL yet."""
+
+    app: ZoomApp
+    users: list[ZoomUser]
+
+
+def seed(world: ZoomWorld) -> Seeded:
+    """Add a user-level development app and three users of its developer's account."""
+    users = [
+        world.add_user(email=email, first_name=first, last_name=last, role_name=role)
+        for email, first, last, role in _USERS
+    ]
+    return Seeded(app=world.add_app(name="Recorder"), users=users)

@@ -16,7 +16,7 @@ from dashboard.errors import ConflictError
 from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import Environment, Kind, Routing, ScopeStyle
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.sandbox.zoom import manifests
+from dashboard.sandbox.zoom import manifest as manifests
 from dashboard.services.marketplace import console, manifest
 from dashboard.services.marketplace.console import Console
 from dashboard.services.runtime import Runtime
@@ -62,7 +62,11 @@ def test_it_is_as_the_contracts_want_it(
     made = json.loads(manifest.text(here))
 
     jsonschema.validate(made, schema(environment.value))
-    assert manifests.answer(made) == {"ok": True, "error": "", "errors": None}
+    assert manifests.validation_answer(made) == {
+        "ok": True,
+        "error": "",
+        "errors": None,
+    }
 
 
 def test_only_the_own_environment_is_filled_unless_both_are_here() -> None:

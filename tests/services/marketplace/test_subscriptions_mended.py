@@ -236,7 +236,7 @@ def test_a_zoom_that_cannot_be_asked_is_no_refusal(
 def test_a_url_that_fails_the_challenge_leaves_the_state_as_it_was(
     stage: SubscriptionStage,
 ) -> None:
-    stage.sandbox.zoom_world.switch(challenge_signing="wrong_secret")
+    stage.sandbox.zoom_world.switch(validation_signing="wrong_secret")
 
     seen = stage.create()
 

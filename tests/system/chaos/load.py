@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from dashboard.sandbox.zoom import signing
+from dashboard.sandbox.zoom import webhooks
 from tests.makers import SECRET_TOKEN
 from tests.system.chaos import bodies
 from tests.system.chaos.bodies import Event
@@ -119,7 +119,7 @@ class Load:
             "clientid": "simC000000000000000001",
             "authorization": "Zoom-sends-one-here",
             "x-zm-request-timestamp": at,
-            "x-zm-signature": signing.signature(secret, at, body),
+            "x-zm-signature": webhooks.signature(secret, at, body),
             "x-zm-trackingid": f"WEB_{random.getrandbits(64):016x}",
             "user-agent": "Zoom Marketplace/1.0a",
         }

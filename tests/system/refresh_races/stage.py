@@ -144,7 +144,7 @@ class RaceStage(ExitStack):
         """Return the living grant."""
         state = self.sandbox.zoom_world.state
         with state.lock:
-            return state.living_grant(self.stage.app.client_id, runner.user.id)
+            return state.active_grant(self.stage.app.client_id, runner.user.id)
 
     def rotated(self, runner: Runner) -> int:
         """Return how many access tokens Zoom gave: it grows when it has acted."""

@@ -1,8 +1,8 @@
-"""How the simulated Zoom says no: one class for each door."""
+"""Errors of the simulated Zoom's pages, OAuth endpoints and REST API."""
 
 
 class RefusedError(Exception):
-    """A page or the control API refuses; the message is one sentence."""
+    """A page or the control API refuses a request; the message is one sentence."""
 
 
 class MissingError(RefusedError):
@@ -10,12 +10,12 @@ class MissingError(RefusedError):
 
 
 class AuthorizeError(Exception):
-    """Zoom shows an error of its own instead of the consent page.
+    """The authorize page refuses a request.
 
     Attributes:
         code: Zoom's number (docs/contracts/zoom.md 2.4).
-        message: `errorMessage` for programs.
-        page: The sentence for people.
+        message: `errorMessage` in the JSON answer.
+        page: The sentence on the page.
     """
 
     def __init__(self, code: int, message: str, page: str) -> None:
@@ -39,7 +39,7 @@ class ApiError(Exception):
     """The REST API refuses (docs/contracts/zoom.md 4.3).
 
     Attributes:
-        errors: The list of `{field, message}` beside code 300.
+        errors: The list of `{field, message}` that comes with code 300.
         headers: Further response headers.
     """
 
