@@ -49,7 +49,7 @@ MAIN = (
         label="Zoom apps",
         endpoint="zoom_apps.index",
         icon="apps",
-        also=("moving", "zoom_setup", "custody"),
+        also=("going_live", "marketplace", "custody"),
     ),
     Place(
         label="Connections",

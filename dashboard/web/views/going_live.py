@@ -35,7 +35,7 @@ from dashboard.web.forms.going_live import (
 )
 from dashboard.web.pages.saved_pair import say
 
-bp = Blueprint("moving", __name__, url_prefix="/zoom-apps/<uuid:zoom_app_id>")
+bp = Blueprint("going_live", __name__, url_prefix="/zoom-apps/<uuid:zoom_app_id>")
 
 _UNPROCESSABLE = 422
 _EITHER = "Either this or the client secret is wrong; Zoom does not say which."
@@ -174,7 +174,7 @@ def _begin_page(
     here: UUID | None = None,
 ) -> str:
     return render_template(
-        "moving/begin.html",
+        "going_live/begin.html",
         app=development,
         move=None,
         form=form or _form(development),
@@ -212,8 +212,8 @@ def _progress_page(found: Glance, production: ZoomApp) -> ResponseReturnValue:
     listed = listing.page(db(), filters, cursor=request.args.get("cursor"))
     here = _at(development.id)
     return htmx.page_or_fragment(
-        "moving/progress.html",
-        "moving/partials/_progress.html",
+        "going_live/progress.html",
+        "going_live/partials/_progress.html",
         is_part=htmx.wants_fragment(),
         move=found,
         app=development,

@@ -16,7 +16,7 @@ from dashboard.services.zoom_apps import apps
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, runtime
 
-bp = Blueprint("zoom_setup", __name__, url_prefix="/zoom-apps/<uuid:zoom_app_id>")
+bp = Blueprint("marketplace", __name__, url_prefix="/zoom-apps/<uuid:zoom_app_id>")
 
 _CONFLICT = 409
 
@@ -29,7 +29,7 @@ def manifest_page(zoom_app_id: UUID) -> str:
     troubles = manifest.troubles(here)
     is_ready = not any(trouble.is_fatal for trouble in troubles)
     return render_template(
-        "zoom_setup/manifest.html",
+        "marketplace/manifest.html",
         here=here,
         troubles=troubles,
         text=manifest.text(here) if is_ready else None,
@@ -59,7 +59,7 @@ def review(zoom_app_id: UUID) -> str:
         retention_days=runtime().settings.webhook_retention_days,
     )
     return render_template(
-        "zoom_setup/review.html",
+        "marketplace/review.html",
         here=here,
         troubles=console.troubles(here),
         texts=found,
@@ -113,7 +113,7 @@ def _subscription(
         public_url=runtime().public_url,
     )
     shown = render_template(
-        "zoom_setup/subscription.html",
+        "marketplace/subscription.html",
         page=page,
         rows=seen.rows if seen else page.rows,
         overlaps=seen.overlaps if seen else [],
