@@ -26,7 +26,7 @@ from dashboard.services.erasure import steps
 from dashboard.services.grants import refreshing
 from dashboard.services.grants.token_calls import TokenCalls
 from dashboard.services.invitations import states
-from dashboard.services.probes.watcher import Lookout
+from dashboard.services.probes.watcher import ProbeScheduler
 from dashboard.services.recall.budgets import Budgets, Sweeper
 from dashboard.services.receiver.writer import Intake
 from dashboard.services.resends import collecting
@@ -35,7 +35,7 @@ from dashboard.services.rotation import rotations
 from dashboard.services.runtime import RecallFactory, Runtime
 from dashboard.services.setup import checklist
 from dashboard.services.staff import accounts
-from dashboard.services.status import silence
+from dashboard.services.status import rhythm
 from dashboard.services.sweep import events, sweep
 from dashboard.services.validation import schedule
 from dashboard.settings import Settings
@@ -225,7 +225,7 @@ def _recall_factory(
 
 def _note_watched(runtime: Runtime, zoom_app_ids: frozenset[UUID]) -> None:
     with runtime.database.writing() as session:
-        schedule.watched(session, zoom_app_ids, now=runtime.clock.now())
+        schedule.record_open_pages(session, zoom_app_ids, now=runtime.clock.now())
 
 
 def _find_person(database: Database) -> Callable[[UUID], Staff | None]:
@@ -241,8 +241,8 @@ def chores(runtime: Runtime) -> list[Callable[[], int]]:
     return [
         partial(collecting.tend, runtime),
         partial(events.read_some, runtime),
-        partial(checklist.note, runtime),
-        partial(rotations.tend, runtime),
+        partial(checklist.record_new, runtime),
+        partial(rotations.run_due, runtime),
         partial(states.note_expired, runtime),
         partial(connect_attempts.note_expired, runtime),
         partial(refreshing.refresh_due, runtime),
@@ -250,6 +250,6 @@ def chores(runtime: Runtime) -> list[Callable[[], int]]:
         partial(steps.run_due, runtime),
         Sweeper(runtime),
         Pruner(runtime),
-        silence.Listener(runtime),
-        Lookout(runtime),
+        rhythm.RhythmRecorder(runtime),
+        ProbeScheduler(runtime),
     ]

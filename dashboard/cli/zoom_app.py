@@ -106,8 +106,13 @@ def add(
         }
     for label in entered.trimmed:
         click.echo(f"White space around the {label} was removed.", err=True)
-    if entered.proof is not None and entered.proof.verdict is not Verdict.RIGHT:
-        click.echo(f"Saved, but not checked at Zoom: {entered.proof.reason}", err=True)
+    if (
+        entered.pair_check is not None
+        and entered.pair_check.verdict is not Verdict.RIGHT
+    ):
+        click.echo(
+            f"Saved, but not checked at Zoom: {entered.pair_check.reason}", err=True
+        )
     _print(urls, as_json=as_json)
 
 
@@ -167,9 +172,9 @@ def print_manifest(zoom_app_id: UUID) -> None:
             settings=runtime.settings,
             public_url=runtime.public_url,
         )
-    for trouble in manifest.troubles(here):
-        if not trouble.is_fatal:  # those that are end the command with their sentence
-            click.echo(str(trouble), err=True)
+    for problem in manifest.problems(here):
+        if not problem.is_fatal:  # those that are end the command with their sentence
+            click.echo(str(problem), err=True)
     click.echo(manifest.text(here), nl=False)
 
 

@@ -53,11 +53,11 @@ def rotate(
         changed = rotations.change(
             runtime, zoom_app_id, changes, actor=audit.COMMAND_LINE
         )
-    for label in changed.entered.trimmed:
+    for label in changed.saved.trimmed:
         click.echo(f"White space around the {label} was removed.", err=True)
-    proof = changed.entered.proof
-    if proof is not None and proof.verdict is not Verdict.RIGHT:
-        click.echo(f"Saved, but not checked at Zoom: {proof.reason}", err=True)
+    pair_check = changed.saved.pair_check
+    if pair_check is not None and pair_check.verdict is not Verdict.RIGHT:
+        click.echo(f"Saved, but not checked at Zoom: {pair_check.reason}", err=True)
     found = {
         "id": str(zoom_app_id),
         "stored": True,
@@ -68,7 +68,7 @@ def rotate(
         click.echo(json.dumps(found))
     else:
         click.echo("Stored here" + (" and in Recall." if changed.is_in_recall else "."))
-    if changed.is_owed:
+    if changed.is_pending:
         click.echo(
             f"dashboard: Stored here. Recall has not got it yet: {changed.why}",
             err=True,

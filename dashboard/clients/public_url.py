@@ -26,7 +26,7 @@ _MOST_BYTES = 64 * 1024
 _CONNECTED = ("connect_tcp.complete", "connect_unix_socket.complete")
 
 
-class Trouble(StrEnum):
+class NoAnswer(StrEnum):
     """Why there is no answer."""
 
     NO_NAME = "no_name"  # the host is not in DNS
@@ -52,60 +52,60 @@ class Trouble(StrEnum):
 # OpenSSL's X509_V_ERR_*, https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/,
 # checked 2026-11-23.
 _CERTIFICATE = {
-    9: Trouble.NOT_YET,
-    10: Trouble.EXPIRED,
-    18: Trouble.SELF_SIGNED,
-    19: Trouble.SELF_SIGNED,
-    20: Trouble.CHAIN,
-    21: Trouble.CHAIN,
-    62: Trouble.OTHER_NAME,
-    64: Trouble.OTHER_NAME,
+    9: NoAnswer.NOT_YET,
+    10: NoAnswer.EXPIRED,
+    18: NoAnswer.SELF_SIGNED,
+    19: NoAnswer.SELF_SIGNED,
+    20: NoAnswer.CHAIN,
+    21: NoAnswer.CHAIN,
+    62: NoAnswer.OTHER_NAME,
+    64: NoAnswer.OTHER_NAME,
 }
 _HANDSHAKE = {
-    "UNSUPPORTED_PROTOCOL": Trouble.OLD_TLS,
-    "TLSV1_ALERT_PROTOCOL_VERSION": Trouble.OLD_TLS,
-    "NO_PROTOCOLS_AVAILABLE": Trouble.OLD_TLS,
-    "WRONG_VERSION_NUMBER": Trouble.NO_TLS,
-    "HTTP_REQUEST": Trouble.NO_TLS,
-    "PACKET_LENGTH_TOO_LONG": Trouble.NO_TLS,
-    "RECORD_LAYER_FAILURE": Trouble.NO_TLS,
+    "UNSUPPORTED_PROTOCOL": NoAnswer.OLD_TLS,
+    "TLSV1_ALERT_PROTOCOL_VERSION": NoAnswer.OLD_TLS,
+    "NO_PROTOCOLS_AVAILABLE": NoAnswer.OLD_TLS,
+    "WRONG_VERSION_NUMBER": NoAnswer.NO_TLS,
+    "HTTP_REQUEST": NoAnswer.NO_TLS,
+    "PACKET_LENGTH_TOO_LONG": NoAnswer.NO_TLS,
+    "RECORD_LAYER_FAILURE": NoAnswer.NO_TLS,
 }
 # The first that fits counts.
-_BY_KIND: tuple[tuple[type[BaseException], Trouble], ...] = (
-    (ConnectionRefusedError, Trouble.REFUSED),
-    (httpx2.ProxyError, Trouble.WAY_OUT),
-    (httpx2.ConnectTimeout, Trouble.NO_CONNECTION),
-    (httpx2.TimeoutException, Trouble.TOO_SLOW),
-    (httpx2.ConnectError, Trouble.UNREACHABLE),
-    (httpx2.UnsupportedProtocol, Trouble.ADDRESS),
-    (httpx2.LocalProtocolError, Trouble.ADDRESS),
-    (httpx2.InvalidURL, Trouble.ADDRESS),
+_BY_KIND: tuple[tuple[type[BaseException], NoAnswer], ...] = (
+    (ConnectionRefusedError, NoAnswer.REFUSED),
+    (httpx2.ProxyError, NoAnswer.WAY_OUT),
+    (httpx2.ConnectTimeout, NoAnswer.NO_CONNECTION),
+    (httpx2.TimeoutException, NoAnswer.TOO_SLOW),
+    (httpx2.ConnectError, NoAnswer.UNREACHABLE),
+    (httpx2.UnsupportedProtocol, NoAnswer.ADDRESS),
+    (httpx2.LocalProtocolError, NoAnswer.ADDRESS),
+    (httpx2.InvalidURL, NoAnswer.ADDRESS),
 )
 
 
 _CONNECTING = {
-    Trouble.NO_NAME,
-    Trouble.NO_LOOK_UP,
-    Trouble.REFUSED,
-    Trouble.UNREACHABLE,
-    Trouble.NO_CONNECTION,
+    NoAnswer.NO_NAME,
+    NoAnswer.NO_LOOK_UP,
+    NoAnswer.REFUSED,
+    NoAnswer.UNREACHABLE,
+    NoAnswer.NO_CONNECTION,
 }
 
 
 @dataclass(frozen=True, kw_only=True)
-class OwnAnswer:
+class PublicUrlAnswer:
     """What came back.
 
     Attributes:
         took_ms: From the first look-up to the end of the answer, in milliseconds.
-        trouble: Why there is no answer; None when there is one.
+        no_answer: Why there is no answer; None when there is one.
         status: 0 without an answer.
         headers: Names lower case.
         body: Of the answer.
     """
 
     took_ms: float
-    trouble: Trouble | None = None
+    no_answer: NoAnswer | None = None
     status: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
@@ -125,7 +125,7 @@ def challenge(  # noqa: PLR0913 - the parts of one request, all named
     user_agent: str,
     limit_s: float = LIMIT_S,
     tls: ssl.SSLContext | None = None,
-) -> OwnAnswer:
+) -> PublicUrlAnswer:
     """Post a signed challenge as Zoom does: no redirect is followed, TLS is verified.
 
     Returns within the limit whatever happens, look-up of the name included.
@@ -155,7 +155,7 @@ def challenge(  # noqa: PLR0913 - the parts of one request, all named
             extensions={"trace": call.note},
         )
     except (httpx2.InvalidURL, httpx2.UnsupportedProtocol):
-        return OwnAnswer(took_ms=0.0, trouble=Trouble.ADDRESS)
+        return PublicUrlAnswer(took_ms=0.0, no_answer=NoAnswer.ADDRESS)
     return call.made(http, request)
 
 
@@ -168,14 +168,14 @@ class _Call:
         self._began_s = time.perf_counter()
         self._is_connected = False
         self._done = threading.Event()
-        self._answer: OwnAnswer | None = None
+        self._answer: PublicUrlAnswer | None = None
 
     def note(self, step: str, _: Mapping[str, object]) -> None:
         """Hear from the HTTP library how far it is."""
         if step.endswith(_CONNECTED):
             self._is_connected = True
 
-    def made(self, http: httpx2.Client, request: httpx2.Request) -> OwnAnswer:
+    def made(self, http: httpx2.Client, request: httpx2.Request) -> PublicUrlAnswer:
         """Make it; give up at the limit."""
         thread = threading.Thread(
             target=self._run, args=(http, request), name="own-challenge", daemon=True
@@ -185,8 +185,8 @@ class _Call:
             return self._answer
         http.close()  # so that the thread ends as well
         if self._is_connected:
-            return self._without(Trouble.TOO_SLOW)
-        return self._without(self._before(Trouble.NO_CONNECTION, http))
+            return self._without(NoAnswer.TOO_SLOW)
+        return self._without(self._before(NoAnswer.NO_CONNECTION, http))
 
     def _run(self, http: httpx2.Client, request: httpx2.Request) -> None:
         try:
@@ -197,46 +197,46 @@ class _Call:
         finally:
             self._done.set()
 
-    def _asked(self, http: httpx2.Client, request: httpx2.Request) -> OwnAnswer:
+    def _asked(self, http: httpx2.Client, request: httpx2.Request) -> PublicUrlAnswer:
         response = http.send(request, stream=True)
         body = bytearray()
         for piece in response.iter_bytes():
             body += piece
             if len(body) > _MOST_BYTES:
-                return self._without(Trouble.TOO_LONG)
-        return OwnAnswer(
+                return self._without(NoAnswer.TOO_LONG)
+        return PublicUrlAnswer(
             took_ms=self._took_ms(),
             status=response.status_code,
             headers={name.lower(): value for name, value in response.headers.items()},
             body=bytes(body),
         )
 
-    def _before(self, trouble: Trouble, http: httpx2.Client) -> Trouble:
+    def _before(self, no_answer: NoAnswer, http: httpx2.Client) -> NoAnswer:
         """Tell what is wrong with the way out from what is wrong with the address."""
         is_ours = not self._is_connected and http.trust_env and _has_proxy(self._url)
-        return Trouble.WAY_OUT if is_ours and trouble in _CONNECTING else trouble
+        return NoAnswer.WAY_OUT if is_ours and no_answer in _CONNECTING else no_answer
 
-    def _without(self, trouble: Trouble) -> OwnAnswer:
-        return OwnAnswer(took_ms=self._took_ms(), trouble=trouble)
+    def _without(self, no_answer: NoAnswer) -> PublicUrlAnswer:
+        return PublicUrlAnswer(took_ms=self._took_ms(), no_answer=no_answer)
 
     def _took_ms(self) -> float:
         return round((time.perf_counter() - self._began_s) * 1000, 1)
 
 
-def _trouble(error: BaseException) -> Trouble:
+def _trouble(error: BaseException) -> NoAnswer:
     chain = list(_causes(error))
     for each in chain:
         if isinstance(each, ssl.SSLCertVerificationError):
-            return _CERTIFICATE.get(each.verify_code, Trouble.BAD_TLS)
+            return _CERTIFICATE.get(each.verify_code, NoAnswer.BAD_TLS)
         if isinstance(each, ssl.SSLError):
-            return _HANDSHAKE.get(each.reason or "", Trouble.BAD_TLS)
+            return _HANDSHAKE.get(each.reason or "", NoAnswer.BAD_TLS)
         if isinstance(each, socket.gaierror):
             is_down = each.errno == socket.EAI_AGAIN
-            return Trouble.NO_LOOK_UP if is_down else Trouble.NO_NAME
-    for kind, trouble in _BY_KIND:
+            return NoAnswer.NO_LOOK_UP if is_down else NoAnswer.NO_NAME
+    for kind, no_answer in _BY_KIND:
         if any(isinstance(each, kind) for each in chain):
-            return trouble
-    return Trouble.BROKEN_OFF
+            return no_answer
+    return NoAnswer.BROKEN_OFF
 
 
 def _has_proxy(url: str) -> bool:

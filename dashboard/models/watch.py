@@ -8,7 +8,7 @@ from sqlmodel import Field, SQLModel
 from dashboard.db.columns import BigId, UtcDateTime
 
 
-class Watch(SQLModel, table=True):
+class ProbeSchedule(SQLModel, table=True):
     """When each kind of look at one zoom app is due; one row an app, made when needed.
 
     Attributes:
@@ -24,6 +24,8 @@ class Watch(SQLModel, table=True):
         claimed_until: Some process looks at it now, until then at most.
         claim: Grows with each claim; a late looker changes nothing.
     """
+
+    __tablename__ = "watch"
 
     zoom_app_id: UUID = Field(foreign_key="zoom_app.id", primary_key=True)
     watched_until: datetime | None = Field(default=None, sa_type=UtcDateTime)

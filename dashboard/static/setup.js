@@ -1,4 +1,4 @@
-// The set-up on a zoom app's page leads on: when a tick comes, the details of what is done
+// The set-up on a zoom app's page leads on: when a step is done, the details of what is done
 // close and those of the next thing open. What the reader opened or closed stays so.
 (() => {
   const next = () => document.getElementById("zoom-app-progress")?.dataset.next;

@@ -150,7 +150,7 @@ def test_the_main_job_from_nothing_to_a_forwarded_webhook(  # noqa: PLR0915 - on
         "data-state", "valid", timeout=WITHIN_A_SECOND_MS
     )
     expect(page.locator("#ours")).to_contain_text("ms")
-    expect(page.locator("#tick-challenge")).to_have_class(re.compile("tone-good"))
+    expect(page.locator("#step-challenge")).to_have_class(re.compile("tone-good"))
     # The page leads on by itself: what comes next is open, and nothing else.
     expect(page.locator("details[data-of=user]").last).to_have_attribute("open", "")
     expect(page.locator("details[data-of=challenge]")).not_to_have_attribute("open", "")

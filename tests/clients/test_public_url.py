@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.clients import public_url
-from dashboard.clients.public_url import OwnAnswer, Trouble
+from dashboard.clients.public_url import NoAnswer, PublicUrlAnswer
 from tests.fixtures import certificates
 from tests.fixtures.ports import free_ports
 
@@ -68,7 +68,7 @@ def answers(answer: bytes) -> Talk:
 
 def ask(
     url: str, *, limit_s: float = LIMIT_S, tls: ssl.SSLContext | None = None
-) -> OwnAnswer:
+) -> PublicUrlAnswer:
     return public_url.challenge(
         url,
         body=b'{"event":"endpoint.url_validation"}',
@@ -100,7 +100,7 @@ def test_it_posts_what_zoom_posts_and_gives_the_answer_back() -> None:
         b"user-agent: zoom marketplace/1.0a (test)",
     } <= set(lines)
     assert body == b'{"event":"endpoint.url_validation"}'
-    assert (answer.trouble, answer.status, answer.body) == (None, 200, b"{}")
+    assert (answer.no_answer, answer.status, answer.body) == (None, 200, b"{}")
     assert answer.took_ms > 0
 
 
@@ -113,14 +113,14 @@ def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
 
 
 def test_nobody_listens() -> None:
-    assert ask(f"http://127.0.0.1:{free_ports(1)[0]}/").trouble is Trouble.REFUSED
+    assert ask(f"http://127.0.0.1:{free_ports(1)[0]}/").no_answer is NoAnswer.REFUSED
 
 
 def test_a_name_that_nobody_knows() -> None:
     # A machine without any name server cannot even tell.
-    expected = {Trouble.NO_NAME, Trouble.NO_LOOK_UP}
+    expected = {NoAnswer.NO_NAME, NoAnswer.NO_LOOK_UP}
 
-    assert ask("https://dashboard.invalid/", limit_s=30).trouble in expected
+    assert ask("https://dashboard.invalid/", limit_s=30).no_answer in expected
 
 
 def test_no_connection_comes_about_in_time() -> None:
@@ -131,7 +131,7 @@ def test_no_connection_comes_about_in_time() -> None:
     ):
         answer = ask(f"http://127.0.0.1:{listening.getsockname()[1]}/")
 
-    assert answer.trouble is Trouble.NO_CONNECTION
+    assert answer.no_answer is NoAnswer.NO_CONNECTION
 
 
 def _silent(line: socket.socket) -> None:
@@ -154,28 +154,28 @@ def test_an_answer_that_is_not_whole_in_time_is_too_slow(talk: Talk) -> None:
     with server(talk) as port:
         answer = ask(f"http://127.0.0.1:{port}/")
 
-    assert answer.trouble is Trouble.TOO_SLOW
+    assert answer.no_answer is NoAnswer.TOO_SLOW
 
 
 @pytest.mark.parametrize(
     ("answer", "trouble"),
     [
-        (b"", Trouble.BROKEN_OFF),
-        (OK[:-1], Trouble.BROKEN_OFF),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", Trouble.BROKEN_OFF),
+        (b"", NoAnswer.BROKEN_OFF),
+        (OK[:-1], NoAnswer.BROKEN_OFF),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", NoAnswer.BROKEN_OFF),
         (
             b"HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n" + b"x" * 70000,
-            Trouble.TOO_LONG,
+            NoAnswer.TOO_LONG,
         ),
     ],
 )
-def test_half_an_answer_and_far_too_much(answer: bytes, trouble: Trouble) -> None:
+def test_half_an_answer_and_far_too_much(answer: bytes, trouble: NoAnswer) -> None:
     with server(answers(answer)) as port:
-        assert ask(f"http://127.0.0.1:{port}/", limit_s=5).trouble is trouble
+        assert ask(f"http://127.0.0.1:{port}/", limit_s=5).no_answer is trouble
 
 
 def test_an_address_that_cannot_be_called() -> None:
-    assert ask("ftp://127.0.0.1/").trouble is Trouble.ADDRESS
+    assert ask("ftp://127.0.0.1/").no_answer is NoAnswer.ADDRESS
 
 
 def test_the_proxy_that_this_server_goes_out_by(
@@ -185,7 +185,7 @@ def test_the_proxy_that_this_server_goes_out_by(
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
 
-    assert ask("https://dashboard.example.com/").trouble is Trouble.WAY_OUT
+    assert ask("https://dashboard.example.com/").no_answer is NoAnswer.WAY_OUT
 
 
 ROOT = certificates.make("Test root", is_authority=True)
@@ -196,16 +196,16 @@ MIDDLE = certificates.make("Test middle", by=ROOT, is_authority=True)
     ("leaf", "trouble"),
     [
         (certificates.make("localhost", by=ROOT), None),
-        (certificates.make("localhost"), Trouble.SELF_SIGNED),
-        (certificates.make("localhost", by=MIDDLE), Trouble.CHAIN),
-        (certificates.expired("localhost", by=ROOT), Trouble.EXPIRED),
-        (certificates.not_yet("localhost", by=ROOT), Trouble.NOT_YET),
-        (certificates.make("www.example.com", by=ROOT), Trouble.OTHER_NAME),
+        (certificates.make("localhost"), NoAnswer.SELF_SIGNED),
+        (certificates.make("localhost", by=MIDDLE), NoAnswer.CHAIN),
+        (certificates.expired("localhost", by=ROOT), NoAnswer.EXPIRED),
+        (certificates.not_yet("localhost", by=ROOT), NoAnswer.NOT_YET),
+        (certificates.make("www.example.com", by=ROOT), NoAnswer.OTHER_NAME),
     ],
-    ids=lambda value: value.value if isinstance(value, Trouble) else "",
+    ids=lambda value: value.value if isinstance(value, NoAnswer) else "",
 )
 def test_what_is_wrong_with_a_certificate_is_told_apart(
-    tmp_path: Path, leaf: certificates.Made, trouble: Trouble | None
+    tmp_path: Path, leaf: certificates.Made, trouble: NoAnswer | None
 ) -> None:
     shown = certificates.serving(tmp_path, leaf)
     with server(answers(OK), shown) as port:
@@ -215,7 +215,7 @@ def test_what_is_wrong_with_a_certificate_is_told_apart(
             tls=certificates.believing(ROOT),
         )
 
-    assert answer.trouble is trouble
+    assert answer.no_answer is trouble
 
 
 def test_the_missing_middle_was_all_that_was_wrong(tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_the_missing_middle_was_all_that_was_wrong(tmp_path: Path) -> None:
         believing = certificates.believing(ROOT)
         answer = ask(f"https://localhost:{port}/", limit_s=5, tls=believing)
 
-    assert (answer.trouble, answer.status) == (None, 200)
+    assert (answer.no_answer, answer.status) == (None, 200)
 
 
 def test_by_default_the_systems_authorities_are_believed_and_no_others(
@@ -232,7 +232,7 @@ def test_by_default_the_systems_authorities_are_believed_and_no_others(
 ) -> None:
     leaf = certificates.make("localhost", by=ROOT)
     with server(answers(OK), certificates.serving(tmp_path, leaf)) as port:
-        assert ask(f"https://localhost:{port}/", limit_s=5).trouble is Trouble.CHAIN
+        assert ask(f"https://localhost:{port}/", limit_s=5).no_answer is NoAnswer.CHAIN
 
 
 def test_a_server_that_knows_old_tls_only(tmp_path: Path) -> None:
@@ -243,7 +243,9 @@ def test_a_server_that_knows_old_tls_only(tmp_path: Path) -> None:
         shown.maximum_version = ssl.TLSVersion.TLSv1_1
     shown.set_ciphers("DEFAULT:@SECLEVEL=0")
     with server(answers(OK), shown) as port:
-        assert ask(f"https://localhost:{port}/", limit_s=5).trouble is Trouble.OLD_TLS
+        assert (
+            ask(f"https://localhost:{port}/", limit_s=5).no_answer is NoAnswer.OLD_TLS
+        )
 
 
 def test_a_port_where_no_tls_is_spoken() -> None:
@@ -252,4 +254,4 @@ def test_a_port_where_no_tls_is_spoken() -> None:
         line.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
 
     with server(talk) as port:
-        assert ask(f"https://localhost:{port}/", limit_s=5).trouble is Trouble.NO_TLS
+        assert ask(f"https://localhost:{port}/", limit_s=5).no_answer is NoAnswer.NO_TLS

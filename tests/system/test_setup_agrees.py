@@ -33,7 +33,7 @@ def _half(runtime: Runtime) -> UUID:
 
 def _refused(runtime: Runtime) -> UUID:
     app_id = save_everything(runtime)
-    checklist.note(runtime)
+    checklist.record_new(runtime)
     with runtime.database.writing() as session:
         app = session.get_one(ZoomApp, app_id)
         app.verdict, app.verdict_reason = Verdict.WRONG, "Zoom refuses this pair."
@@ -83,10 +83,10 @@ def test_all_three_tell_the_same(
     setup = look(runtime, app_id)
 
     listed = json.loads(shown)["setup"]
-    assert [one["key"] for one in listed] == [tick.key for tick in setup.ticks]
+    assert [one["key"] for one in listed] == [step.key for step in setup.steps]
     for one in listed:
         assert set(one) == {"key", "title", "done", "at", "proof", "remark", "next"}
-        row = page.select_one(f"#tick-{one['key']}")
+        row = page.select_one(f"#step-{one['key']}")
         words = text_of(row)
         assert one["title"] in words
         assert one["proof"] in words

@@ -142,7 +142,7 @@ def _asks(
         row.token_state is TokenState.MISSING_SCOPES
         or bool(row.recording_block)
         or join_tokens.is_due(row, now=now)
-        or checklist.is_open(session, row.zoom_app_id, checklist.Key.SCOPES)
+        or checklist.is_missing(session, row.zoom_app_id, checklist.StepKey.SCOPES)
     )
     meetings = mappings.known(session, row.id, limit=_MEETINGS_TRIED)
     is_hopeful = row.token_state in (TokenState.HEALTHY, TokenState.UNKNOWN)

@@ -14,7 +14,7 @@ from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services.connections import mappings
 from dashboard.services.connections.asking import SYNCING, Look, sync_status
 from dashboard.services.setup import checklist
-from dashboard.services.setup.checklist import Key
+from dashboard.services.setup.checklist import StepKey
 from dashboard.services.setup.scope_rules import is_working
 from dashboard.services.token_states import join_tokens, removals, rules, scopes
 from dashboard.services.token_states import pace as pacing
@@ -85,14 +85,14 @@ def _note_milestones(
 ) -> None:
     """Store what this look was the first to see of the set-up."""
     app_id, kind = row.zoom_app_id, found.seen.kind
-    if found.mappings and checklist.is_open(session, app_id, Key.MAPPING):
-        first = checklist.mapped(app_id, at=now, connection_id=row.id)
-        checklist.keep(session, [first])
-    if not checklist.is_open(session, app_id, Key.SCOPES):
+    if found.mappings and checklist.is_missing(session, app_id, StepKey.MAPPING):
+        first = checklist.meeting_mapped(app_id, at=now, connection_id=row.id)
+        checklist.store(session, [first])
+    if not checklist.is_missing(session, app_id, StepKey.SCOPES):
         return
     if is_working(row) and isinstance(found.join, JoinToken):
-        proof = checklist.proved(app_id, kind, at=now, connection_id=row.id)
-        checklist.keep(session, [proof])
+        proof = checklist.scopes_proved(app_id, kind, at=now, connection_id=row.id)
+        checklist.store(session, [proof])
     elif (
         row.token_state is TokenState.HEALTHY
         and _is_young(row, now)

@@ -11,7 +11,7 @@ from dashboard.services.audit import Actor
 from dashboard.services.going_live.starting import require_development
 from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps, succession
-from dashboard.services.zoom_apps.apps import in_full
+from dashboard.services.zoom_apps.apps import full_name
 
 
 def retire(runtime: Runtime, development_id: UUID, *, actor: Actor) -> bool:
@@ -34,7 +34,7 @@ def retire(runtime: Runtime, development_id: UUID, *, actor: Actor) -> bool:
         )
         if rows_changed(done) != 1:
             return False
-        subject = in_full(development)
+        subject = full_name(development)
         production = succession.successor(session, development)
         if production is not None:
             move = succession.between(development, production)
@@ -58,6 +58,6 @@ def bring_back(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> bool:
         app.retired_at = None
         session.add(app)
         audit.record(
-            session, actor, "zoom_app.brought_back", subject=in_full(app), now=now
+            session, actor, "zoom_app.brought_back", subject=full_name(app), now=now
         )
         return True

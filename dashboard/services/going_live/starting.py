@@ -21,20 +21,20 @@ from dashboard.services.connect import flow
 from dashboard.services.recall import workspaces
 from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps, credential_checks, succession
-from dashboard.services.zoom_apps.apps import in_full
-from dashboard.services.zoom_apps.credential_checks import Entered
+from dashboard.services.zoom_apps.apps import full_name
+from dashboard.services.zoom_apps.credential_checks import SavedZoomApp
 from dashboard.services.zoom_apps.credentials import NewZoomApp
 from dashboard.services.zoom_apps.succession import Progress, predecessor, successor
 
 __all__ = [
-    "Glance",
+    "GoLiveStatus",
     "HereAlreadyError",
     "begin",
     "candidates",
-    "glance",
     "link",
     "predecessor",
     "require_development",
+    "status_of",
     "successor",
     "unlink",
 ]
@@ -56,7 +56,7 @@ class HereAlreadyError(ConflictError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Glance:
+class GoLiveStatus:
     """A move as the pages of either zoom app tell of it.
 
     Attributes:
@@ -73,7 +73,7 @@ class Glance:
 
 def begin(
     runtime: Runtime, development_id: UUID, values: NewZoomApp, *, actor: Actor
-) -> Entered:
+) -> SavedZoomApp:
     """Check the production pair at Zoom and save it as the successor; commits.
 
     The same values once more give what the first time gave.
@@ -87,7 +87,7 @@ def begin(
     Raises:
         NotFoundError: No such zoom app, or no such workspace.
         InvalidInputError: A value cannot be taken.
-        WrongPairError: Zoom refuses the pair.
+        WrongCredentialsError: Zoom refuses the pair.
         HereAlreadyError: A production app with this client ID is here: link it.
         ConflictError: It is no development app, or has a production app already.
     """
@@ -140,7 +140,7 @@ def link(
         )
         if rows_changed(linked) != 1:
             raise ConflictError(f"{production.name} replaces another zoom app already.")
-        subject = f"{in_full(production)}: to replace {in_full(development)}"
+        subject = f"{full_name(production)}: to replace {full_name(development)}"
         audit.record(session, actor, "zoom_app.linked", subject=subject, now=now)
 
 
@@ -165,7 +165,7 @@ def unlink(runtime: Runtime, development_id: UUID, *, actor: Actor) -> None:
         production.succeeds_id = None
         session.add(production)
         subject = (
-            f"{in_full(production)}: not to replace {in_full(development)} any more"
+            f"{full_name(production)}: not to replace {full_name(development)} any more"
         )
         audit.record(session, actor, "zoom_app.unlinked", subject=subject, now=now)
 
@@ -180,7 +180,7 @@ def candidates(session: Session, development: ZoomApp) -> Sequence[ZoomApp]:
     return session.exec(query.order_by(col(ZoomApp.name))).all()
 
 
-def glance(session: Session, zoom_app_id: UUID) -> Glance | None:
+def status_of(session: Session, zoom_app_id: UUID) -> GoLiveStatus | None:
     """Return the move that a zoom app takes or may take part in, from either end.
 
     Raises:
@@ -192,9 +192,9 @@ def glance(session: Session, zoom_app_id: UUID) -> Glance | None:
         return None
     production = successor(session, development)
     if production is None:
-        return Glance(development=development)
+        return GoLiveStatus(development=development)
     move = succession.between(development, production)
-    return Glance(
+    return GoLiveStatus(
         development=development,
         production=production,
         progress=succession.progress(session, move),
@@ -217,11 +217,13 @@ def require_development(session: Session, zoom_app_id: UUID) -> ZoomApp:
     return app
 
 
-def _done(session: Session, development: ZoomApp, client_id: str) -> Entered | None:
+def _done(
+    session: Session, development: ZoomApp, client_id: str
+) -> SavedZoomApp | None:
     there = apps.find_by_client_id(session, client_id)
     if there is None or there.succeeds_id != development.id:
         return None
-    return Entered(zoom_app_id=there.id, proof=None, has_new_secrets=False)
+    return SavedZoomApp(zoom_app_id=there.id, pair_check=None, has_new_secrets=False)
 
 
 def _require_possible(session: Session, development: ZoomApp, client_id: str) -> None:

@@ -24,7 +24,7 @@ from dashboard.services.grants import grants, refresh_claims, states
 from dashboard.services.grants.refresh_claims import Claim, RefreshResult
 from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import credential_checks
-from dashboard.services.zoom_apps.apps import Proof
+from dashboard.services.zoom_apps.apps import PairCheck
 
 AT_LEAST_S = 120
 """Seconds that a token must have left for Recall (docs/contracts/recall.md 5)."""
@@ -226,7 +226,7 @@ def _note(runtime: Runtime, claim: Claim, error: UpstreamError) -> None:
         elif refresh_claims.refused(session, claim, now=now) is RefreshResult.LOST:
             states.lost(session, claim, error, now=now)
     if error.code == "invalid_client":
-        where = credential_checks.where_to_look(claim.app.environment)
+        where = credential_checks.wrong_pair_advice(claim.app.environment)
         _remember(runtime, claim, Verdict.WRONG, where)
     if error.code != "invalid_grant":
         raise error
@@ -234,9 +234,11 @@ def _note(runtime: Runtime, claim: Claim, error: UpstreamError) -> None:
 
 def _remember(runtime: Runtime, claim: Claim, verdict: Verdict, why: str) -> None:
     """Keep what Zoom said of the app's pair by the way, for an admin to see."""
-    proof = Proof(verdict=verdict, reason=why, at=runtime.clock.now())
+    pair_check = PairCheck(verdict=verdict, reason=why, at=runtime.clock.now())
     set_at = claim.app.client_secret_set_at
-    credential_checks.remember(runtime, claim.app.id, proof, of_secret_set_at=set_at)
+    credential_checks.store_pair_check(
+        runtime, claim.app.id, pair_check, of_secret_set_at=set_at
+    )
 
 
 def _renew_quietly(runtime: Runtime, connection_id: UUID, version: int) -> None:

@@ -24,7 +24,7 @@ EVENTS = ("meeting.created", "user.updated")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trouble:
+class Problem:
     """What Zoom would refuse, or what is not known yet.
 
     Attributes:
@@ -99,14 +99,14 @@ def gather(
     )
 
 
-def troubles(console: Console) -> Sequence[Trouble]:
+def problems(console: Console) -> Sequence[Problem]:
     """Return what Zoom would refuse of the addresses, the worst first. Pure.
 
     Source: docs/contracts/zoom.md 1, 2.4 and 5.1; checked 2026-11-23.
     """
     if console.webhook_url is None:
         return [
-            Trouble(
+            Problem(
                 sentence="With direct routing Zoom posts to Recall, and Recall's URL "
                 "is not known before the app is in Recall.",
                 advice="Press Create in Recall first (step 3).",
@@ -122,19 +122,19 @@ def troubles(console: Console) -> Sequence[Trouble]:
     ]
 
 
-def _about_address(label: str, url: str, *, is_ours: bool = True) -> list[Trouble]:
+def _about_address(label: str, url: str, *, is_ours: bool = True) -> list[Problem]:
     whose = "DASHBOARD_PUBLIC_URL" if is_ours else "DASHBOARD_RECALL_URL"
     found = []
     if why := public_url_trouble(url):
         found.append(
-            Trouble(
+            Problem(
                 sentence=f"Zoom would refuse the {label}: {why}.",
                 advice=f"Mend {whose} first; only a simulated Zoom takes it as it is.",
             )
         )
     if urlsplit(url).username is not None:
         found.append(
-            Trouble(
+            Problem(
                 sentence=f"The {label} holds a user name, which everybody would see "
                 "who reads it.",
                 advice=f"Take it out of {whose}.",

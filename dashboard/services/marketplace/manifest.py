@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dashboard.errors import ConflictError
 from dashboard.models.zoom_app import Environment, Kind, ScopeStyle
 from dashboard.services.marketplace import console as consoles
-from dashboard.services.marketplace.console import Console, Trouble
+from dashboard.services.marketplace.console import Console, Problem
 from dashboard.services.zoom_apps.scopes import Scope
 
 LONGEST_NAME = 49
@@ -29,21 +29,21 @@ _EVENT_USAGE = {
 }
 
 
-def troubles(console: Console) -> Sequence[Trouble]:
+def problems(console: Console) -> Sequence[Problem]:
     """Return what stands in the way of an import, the worst first."""
     if console.scope_style is ScopeStyle.LEGACY:
         return [
-            Trouble(
+            Problem(
                 sentence="Zoom imports and exports manifests of apps with granular "
                 "scopes only, and this zoom app has legacy scopes.",
                 advice="Enter its values by hand, as steps 1, 4 and 5 say.",
                 is_fatal=True,
             )
         ]
-    found = list(consoles.troubles(console))
+    found = list(consoles.problems(console))
     if len(console.name) > LONGEST_NAME:
         found.append(
-            Trouble(
+            Problem(
                 sentence=f"Zoom takes names of fewer than {LONGEST_NAME + 1} "
                 "characters.",
                 advice=f"The manifest says “{_display_name(console)}”.",
@@ -58,7 +58,7 @@ def build(console: Console) -> dict[str, object]:
     Raises:
         ConflictError: The file would fail at Zoom; the sentence says why.
     """
-    fatal = next((one for one in troubles(console) if one.is_fatal), None)
+    fatal = next((one for one in problems(console) if one.is_fatal), None)
     if fatal is not None:
         raise ConflictError(str(fatal))
     return {

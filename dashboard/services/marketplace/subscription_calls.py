@@ -25,7 +25,7 @@ _NOT_FOUND, _NO_SUCH_METHOD = 404, 405
 _NO_SUCH_SUBSCRIPTION = "1601"
 
 
-class Talk:
+class SubscriptionSync:
     """What is asked of Zoom, one thing after another.
 
     Every method raises UpstreamError; `subscription_id` is right even then.
@@ -40,7 +40,7 @@ class Talk:
         self._token = token
         self.subscription_id = job.subscription_id
 
-    def look(self) -> Found:
+    def read(self) -> Found:
         """Ask what Zoom has for those who connected last."""
         seen: dict[str, ZoomSubscription] = {}
         joined: Counter[str] = Counter()
@@ -62,17 +62,17 @@ class Talk:
 
     def create(self) -> Found:
         """Make it unless there is one; one that is on record is joined again first."""
-        found = self.look()
+        found = self.read()
         if found.kept is not None:
             return found
         if self.subscription_id is None or not self._join(self.subscription_id):
             self._make(settle=self._made_meanwhile)
             self._join(str(self.subscription_id))
-        return self.look()
+        return self.read()
 
-    def mend(self) -> Found:
+    def fix(self) -> Found:
         """Make it what it should be; without one there is nothing to mend."""
-        found = self.look()
+        found = self.read()
         kept = found.kept
         if kept is None:
             return found if self.subscription_id is None else self.create()
@@ -87,7 +87,7 @@ class Talk:
         for other in found.others:
             if other.url == wanted.url and other.source == BY_API:
                 self._zoom.delete(self._token, other.id)
-        return self.look()
+        return self.read()
 
     def _ours(self, seen: Sequence[ZoomSubscription]) -> ZoomSubscription | None:
         """Return the one on record, else one with our URL, made by API if possible."""
@@ -108,7 +108,7 @@ class Talk:
         self.subscription_id = made
 
     def _made_meanwhile(self) -> str | None:
-        kept = self.look().kept
+        kept = self.read().kept
         return kept.id if kept is not None and kept.source == BY_API else None
 
     def _change(self, kept: ZoomSubscription) -> None:
@@ -124,7 +124,7 @@ class Talk:
         """Make another, then delete this one: better an event twice than not at all."""
 
         def settle() -> str | None:
-            others = self.look().others
+            others = self.read().others
             wanted = self._job.wanted
             fitting = (
                 one.id

@@ -161,7 +161,7 @@ def _open(runtime: Runtime, session: Session, zoom_app_id: UUID) -> Job:
     )
     what = wanted(here)
     if what is None:
-        raise ConflictError(str(console.troubles(here)[0]))
+        raise ConflictError(str(console.problems(here)[0]))
     who = subscribers(session, app)
     if not who:
         raise ConflictError(

@@ -104,7 +104,7 @@ def expected(wanted: Wanted) -> Sequence[Row]:
     ]
 
 
-def agreed(wanted: Wanted) -> Sequence[Row]:
+def matching(wanted: Wanted) -> Sequence[Row]:
     """Return the comparison of a subscription that was seen to match."""
     return [
         Row(label=row.label, wanted=row.wanted, found=row.wanted)

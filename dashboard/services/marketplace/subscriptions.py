@@ -21,20 +21,20 @@ from dashboard.services.marketplace import (
     subscription_jobs,
     subscription_states,
 )
-from dashboard.services.marketplace.console import Console, Trouble
-from dashboard.services.marketplace.subscription_calls import Talk
+from dashboard.services.marketplace.console import Console, Problem
+from dashboard.services.marketplace.subscription_calls import SubscriptionSync
 from dashboard.services.marketplace.subscription_jobs import Job
 from dashboard.services.marketplace.subscription_states import Found, Row, State
 from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps, credential_checks
-from dashboard.services.zoom_apps.apps import Proof
+from dashboard.services.zoom_apps.apps import PairCheck
 from dashboard.settings import Settings
 
-__all__ = ["Page", "Seen", "State", "create", "look", "mend", "page"]
+__all__ = ["Page", "State", "SubscriptionCheck", "create", "fix", "page", "read"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class SubscriptionCheck:
     """What came of a talk with Zoom.
 
     Attributes:
@@ -58,7 +58,7 @@ class Page:
     """
 
     console: Console
-    troubles: Sequence[Trouble]
+    problems: Sequence[Problem]
     state: State
     reason: str
     checked_at: datetime | None
@@ -84,11 +84,11 @@ def page(
     if wanted is not None:
         matches = state is State.MATCHES
         rows = (
-            subscription_states.agreed if matches else subscription_states.expected
+            subscription_states.matching if matches else subscription_states.expected
         )(wanted)
     return Page(
         console=here,
-        troubles=console.troubles(here),
+        problems=console.problems(here),
         state=state,
         reason=app.subscription_reason,
         checked_at=app.subscription_checked_at,
@@ -98,7 +98,7 @@ def page(
     )
 
 
-def look(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> Seen:
+def read(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> SubscriptionCheck:
     """Read back what Zoom has and compare; commits what was seen.
 
     A subscription with our webhook URL that was made by API is taken as ours.
@@ -107,37 +107,39 @@ def look(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> Seen:
         NotFoundError: There is no such zoom app.
         ConflictError: Nothing can be asked yet, or somebody is asking.
     """
-    return _talk(runtime, zoom_app_id, Talk.look, act="read", actor=actor)
+    return _run(runtime, zoom_app_id, SubscriptionSync.read, act="read", actor=actor)
 
 
-def create(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> Seen:
+def create(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> SubscriptionCheck:
     """Make the subscription unless Zoom has one with our URL; commits.
 
     Raises:
         NotFoundError: There is no such zoom app.
         ConflictError: Nothing can be asked yet, or somebody is asking.
     """
-    return _talk(runtime, zoom_app_id, Talk.create, act="created", actor=actor)
+    return _run(
+        runtime, zoom_app_id, SubscriptionSync.create, act="created", actor=actor
+    )
 
 
-def mend(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> Seen:
+def fix(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> SubscriptionCheck:
     """Make the subscription what it should be, in place or anew; commits.
 
     Raises:
         NotFoundError: There is no such zoom app.
         ConflictError: Nothing can be asked yet, or somebody is asking.
     """
-    return _talk(runtime, zoom_app_id, Talk.mend, act="mended", actor=actor)
+    return _run(runtime, zoom_app_id, SubscriptionSync.fix, act="mended", actor=actor)
 
 
-def _talk(
+def _run(
     runtime: Runtime,
     zoom_app_id: UUID,
-    work: Callable[[Talk], Found],
+    work: Callable[[SubscriptionSync], Found],
     *,
     act: str,
     actor: Actor,
-) -> Seen:
+) -> SubscriptionCheck:
     job = subscription_jobs.begin(runtime, zoom_app_id)
     seen, subscription_id = _ask(runtime, job, work)
     subscription_jobs.end(
@@ -153,23 +155,27 @@ def _talk(
 
 
 def _ask(
-    runtime: Runtime, job: Job, work: Callable[[Talk], Found]
-) -> tuple[Seen, str | None]:
+    runtime: Runtime, job: Job, work: Callable[[SubscriptionSync], Found]
+) -> tuple[SubscriptionCheck, str | None]:
     """Do the work; return what came of it, and the id that is ours from now on."""
     nothing = subscription_states.expected(job.wanted)
     token = _own_token(runtime, job)
     if isinstance(token, UpstreamError):
         state, reason = subscription_states.refused_token(token)
-        return Seen(state=state, reason=reason, rows=nothing), job.subscription_id
-    talk = Talk(runtime.zoom_subscriptions, job, token)
+        return SubscriptionCheck(
+            state=state, reason=reason, rows=nothing
+        ), job.subscription_id
+    talk = SubscriptionSync(runtime.zoom_subscriptions, job, token)
     try:
         found = work(talk)
     except UpstreamError as error:
         state, reason = subscription_states.refused(error, job.before)
-        return Seen(state=state, reason=reason, rows=nothing), talk.subscription_id
+        return SubscriptionCheck(
+            state=state, reason=reason, rows=nothing
+        ), talk.subscription_id
     was_made = talk.subscription_id is not None
     state, reason = subscription_states.judge(job.wanted, found, was_made=was_made)
-    seen = Seen(
+    seen = SubscriptionCheck(
         state=state,
         reason=reason,
         rows=subscription_states.compare(job.wanted, found),
@@ -186,7 +192,7 @@ def _own_token(runtime: Runtime, job: Job) -> SecretStr | UpstreamError:
         )
     except UpstreamError as error:
         if error.code == "invalid_client":
-            where = credential_checks.where_to_look(job.environment)
+            where = credential_checks.wrong_pair_advice(job.environment)
             _remember(runtime, job, Verdict.WRONG, where)
         return error
     gave = "Zoom gave the app a token of its own for client ID and client secret."
@@ -195,10 +201,10 @@ def _own_token(runtime: Runtime, job: Job) -> SecretStr | UpstreamError:
 
 
 def _remember(runtime: Runtime, job: Job, verdict: Verdict, reason: str) -> None:
-    proof = Proof(verdict=verdict, reason=reason, at=runtime.clock.now())
-    credential_checks.remember(
+    pair_check = PairCheck(verdict=verdict, reason=reason, at=runtime.clock.now())
+    credential_checks.store_pair_check(
         runtime,
         job.zoom_app_id,
-        proof,
+        pair_check,
         of_secret_set_at=job.client_secret_set_at,
     )

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from sqlmodel import Session, col, select
 
 from dashboard.clients import public_url
-from dashboard.clients.public_url import OwnAnswer
+from dashboard.clients.public_url import PublicUrlAnswer
 from dashboard.errors import ConflictError
 from dashboard.models.check import Source
 from dashboard.models.webhook import Refusal
@@ -60,12 +60,12 @@ def probe(runtime: Runtime, zoom_app_id: UUID, *, pause: Pause = time.sleep) -> 
     """
     seen = ask(runtime, zoom_app_id, pause=pause)
     with runtime.database.writing() as session:
-        keep(session, zoom_app_id, seen, at=runtime.clock.now())
+        store(session, zoom_app_id, seen, at=runtime.clock.now())
     return seen
 
 
 def ask(runtime: Runtime, zoom_app_id: UUID, *, pause: Pause = time.sleep) -> Seen:
-    """As `probe`, but keep nothing."""
+    """As `probe`, but store nothing."""
     job = _open(runtime, zoom_app_id)
     asked = challenges.make(job.secret, now=runtime.clock.now(), prefix=PROBE_PREFIX)
     # Begins as Zoom's does, for whoever judges by that; the rest finds our refusal.
@@ -92,7 +92,7 @@ def ask(runtime: Runtime, zoom_app_id: UUID, *, pause: Pause = time.sleep) -> Se
     )
 
 
-def keep(session: Session, zoom_app_id: UUID, seen: Seen, *, at: datetime) -> None:
+def store(session: Session, zoom_app_id: UUID, seen: Seen, *, at: datetime) -> None:
     """Add it to the evidence; the caller commits."""
     evidence.record(
         session,
@@ -118,7 +118,7 @@ def _open(runtime: Runtime, zoom_app_id: UUID) -> _Job:
         )
 
 
-def _is_worth_looking(answer: OwnAnswer) -> bool:
+def _is_worth_looking(answer: PublicUrlAnswer) -> bool:
     """Whether our own receiver may have refused it, and so noted why."""
     is_known = answer.status == HTTPStatus.NOT_FOUND  # it notes nothing of those
     return public_url_findings.is_receivers(answer) and not is_known

@@ -11,7 +11,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from dashboard.clients.public_url import OwnAnswer
+from dashboard.clients.public_url import PublicUrlAnswer
 from dashboard.models.check import Finding
 from dashboard.services.probes import public_url_words
 from dashboard.services.receiver.challenges import Challenge, Seen
@@ -33,12 +33,12 @@ _SAID_RIGHTLY = {
 }
 
 
-def judge(asked: Challenge, answer: OwnAnswer, *, url: str) -> Seen:
+def judge(asked: Challenge, answer: PublicUrlAnswer, *, url: str) -> Seen:
     """Return what an answer means, or why there is none."""
-    if answer.trouble is not None:
+    if answer.no_answer is not None:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        sentence = public_url_words.NO_ANSWER[answer.trouble]
+        sentence = public_url_words.NO_ANSWER[answer.no_answer]
         return _failed(sentence.format(host=parts.hostname, port=port))
     if answer.status == HTTPStatus.OK:
         return _answered(asked, answer)
@@ -65,7 +65,7 @@ def refused_elsewhere() -> Seen:
     return _failed(public_url_words.OTHER_DASHBOARD)
 
 
-def is_receivers(answer: OwnAnswer) -> bool:
+def is_receivers(answer: PublicUrlAnswer) -> bool:
     """Whether a dashboard's receiver refused it: it says the status, nothing else."""
     if answer.status not in set(HTTPStatus):
         return False
@@ -102,7 +102,7 @@ def with_address(
     return replace(seen, detail=both if len(both) <= _LONGEST else seen.detail)
 
 
-def _answered(asked: Challenge, answer: OwnAnswer) -> Seen:
+def _answered(asked: Challenge, answer: PublicUrlAnswer) -> Seen:
     try:
         said = json.loads(answer.body)
     except ValueError:
@@ -119,7 +119,7 @@ def _answered(asked: Challenge, answer: OwnAnswer) -> Seen:
     return Seen(finding=Finding.SECRET_MISMATCH, detail=public_url_words.OTHERS_ANSWER)
 
 
-def _something_else(answer: OwnAnswer) -> str:
+def _something_else(answer: PublicUrlAnswer) -> str:
     if answer.is_page:
         return public_url_words.PAGE
     if not answer.body.strip():
@@ -180,7 +180,7 @@ def _slashed(parts: SplitResult) -> str:
     return parts.path.rstrip("/")
 
 
-def _refused(answer: OwnAnswer) -> str:
+def _refused(answer: PublicUrlAnswer) -> str:
     status = answer.status
     if is_receivers(answer):
         if status == HTTPStatus.NOT_FOUND:

@@ -3,7 +3,7 @@
 Each says what was seen and who mends it. For `runtime.probes.public_url_findings`.
 """
 
-from dashboard.clients.public_url import Trouble
+from dashboard.clients.public_url import NoAnswer
 
 PROXY = "Whoever runs the proxy or tunnel in front"
 SET = "An admin sets DASHBOARD_PUBLIC_URL to"
@@ -17,43 +17,43 @@ _NOT_ZOOMS = "Should Zoom's own challenges arrive, only this server's way out is
 _SERVES = f"{PROXY} serves"
 
 NO_ANSWER = {
-    Trouble.NO_NAME: "{host} is not in DNS, as this server sees it. Whoever keeps the "
+    NoAnswer.NO_NAME: "{host} is not in DNS, as this server sees it. Whoever keeps the "
     "domain adds it, or an admin corrects DASHBOARD_PUBLIC_URL.",
-    Trouble.NO_LOOK_UP: "{host} could not be looked up: this server's own name server "
+    NoAnswer.NO_LOOK_UP: "{host} could not be looked up: this server's own name server "
     "does not answer, which says nothing of Zoom's way. Whoever runs this server "
     "mends it.",
-    Trouble.REFUSED: "{host} refuses connections at port {port}: nothing listens "
+    NoAnswer.REFUSED: "{host} refuses connections at port {port}: nothing listens "
     f"there. {PROXY} starts it. {_NOT_ZOOMS}",
-    Trouble.UNREACHABLE: "{host} could not be reached from this server. Whoever runs "
+    NoAnswer.UNREACHABLE: "{host} could not be reached from this server. Whoever runs "
     f"its network looks why. {_NOT_ZOOMS}",
-    Trouble.NO_CONNECTION: "{host} took no connection within 3 s, when Zoom gives up: "
+    NoAnswer.NO_CONNECTION: "{host} took no connection within 3 s, when Zoom gives up: "
     "a firewall drops it, or the address is an old one. Whoever runs the network "
     f"looks why. {_NOT_ZOOMS}",
-    Trouble.TOO_SLOW: "No whole answer came within 3 s, when Zoom gives up. "
+    NoAnswer.TOO_SLOW: "No whole answer came within 3 s, when Zoom gives up. "
     f"{PROXY} finds what delays it: the dashboard itself answers in milliseconds.",
-    Trouble.BROKEN_OFF: "The connection ended before there was a whole answer. "
+    NoAnswer.BROKEN_OFF: "The connection ended before there was a whole answer. "
     f"{PROXY} looks why it does not reach the dashboard.",
-    Trouble.TOO_LONG: ELSEWHERE.format("it answers with far more than was asked for"),
-    Trouble.CHAIN: "The certificate of {host} leads to no authority that is known: "
+    NoAnswer.TOO_LONG: ELSEWHERE.format("it answers with far more than was asked for"),
+    NoAnswer.CHAIN: "The certificate of {host} leads to no authority that is known: "
     "its chain is incomplete, or it is a private one. "
     f"{_SERVES} the full chain of a public authority.",
-    Trouble.SELF_SIGNED: "The certificate of {host} is self-signed, which Zoom "
+    NoAnswer.SELF_SIGNED: "The certificate of {host} is self-signed, which Zoom "
     f"refuses. {_SERVES} one of a public authority.",
-    Trouble.EXPIRED: "The certificate of {host} has expired. "
+    NoAnswer.EXPIRED: "The certificate of {host} has expired. "
     f"{PROXY} renews it, and sees why that did not happen by itself.",
-    Trouble.NOT_YET: "The certificate of {host} is not valid yet, or this server's "
+    NoAnswer.NOT_YET: "The certificate of {host} is not valid yet, or this server's "
     "clock is slow. Whoever runs both checks the clocks.",
-    Trouble.OTHER_NAME: "The certificate is for another name than {host}. "
+    NoAnswer.OTHER_NAME: "The certificate is for another name than {host}. "
     f"{_SERVES} one that names it.",
-    Trouble.OLD_TLS: "{host} speaks only TLS older than 1.2, which Zoom asks for. "
+    NoAnswer.OLD_TLS: "{host} speaks only TLS older than 1.2, which Zoom asks for. "
     f"{PROXY} switches TLS 1.2 on.",
-    Trouble.NO_TLS: "{host} does not speak TLS at port {port}. "
+    NoAnswer.NO_TLS: "{host} does not speak TLS at port {port}. "
     f"{PROXY} ends TLS there, or an admin corrects DASHBOARD_PUBLIC_URL.",
-    Trouble.BAD_TLS: "No TLS connection with {host} came about, or its certificate is "
+    NoAnswer.BAD_TLS: "No TLS connection with {host} came about, or its certificate is "
     f"not usable. {PROXY} checks it with a tester of TLS.",
-    Trouble.WAY_OUT: "The proxy by which this server goes out did not let our "
+    NoAnswer.WAY_OUT: "The proxy by which this server goes out did not let our "
     "challenge pass, which says nothing of Zoom's way. Whoever runs it allows {host}.",
-    Trouble.ADDRESS: "The public URL is nothing that can be called. "
+    NoAnswer.ADDRESS: "The public URL is nothing that can be called. "
     f"{SET} an address like https://host.",
 }
 """Why there is no answer; with {host} and {port}."""

@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 from dashboard.clients.http.scrubbing import scrub
 from dashboard.clients.recall.replies import RecallLog
 from dashboard.models.check import Check, Finding, Source
-from dashboard.models.watch import Watch
+from dashboard.models.watch import ProbeSchedule
 from dashboard.services.validation import evidence
 
 _KEPT_A_LOOK = 20
@@ -43,7 +43,7 @@ class Entry:
         return self.text if self.times == 1 else f"{self.text} ({self.times} times)"
 
 
-def news(
+def new_entries(
     entries: Sequence[RecallLog],
     *,
     seen_at: datetime | None,
@@ -75,9 +75,9 @@ def news(
     return list(found.values())[-_KEPT_A_LOOK:]
 
 
-def keep(
+def store_log(
     session: Session,
-    row: Watch,
+    row: ProbeSchedule,
     entries: Sequence[RecallLog],
     *,
     secrets: Sequence[SecretStr],
@@ -89,7 +89,7 @@ def keep(
         How many were added.
     """
     known = _kept_at(session, row.zoom_app_id, row.log_seen_at)
-    found = news(
+    found = new_entries(
         entries, seen_at=row.log_seen_at, known=known, secrets=secrets, now=now
     )
     for entry in found:

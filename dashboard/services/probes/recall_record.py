@@ -27,7 +27,7 @@ _DIGITS = re.compile("[0-9]+")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Read:
+class RecordAnswer:
     """One look at the record.
 
     Attributes:
@@ -40,24 +40,24 @@ class Read:
     wait_s: float | None = None
 
 
-def read(recall: Recall, recall_app_id: UUID) -> Read:
+def read(recall: Recall, recall_app_id: UUID) -> RecordAnswer:
     """Ask Recall for its record of an app; never raises UpstreamError."""
     try:
         last = recall.get_app(recall_app_id).webhook_last_validation
     except UpstreamError as error:
         if is_gone(error):
-            return Read(seen=Seen(finding=Finding.GONE, detail=GONE))
+            return RecordAnswer(seen=Seen(finding=Finding.GONE, detail=GONE))
         detail = f"Recall's API could not be asked. {error}"
-        return Read(
+        return RecordAnswer(
             seen=Seen(finding=Finding.FAILED, detail=detail),
             is_answered=False,
             wait_s=error.retry_after_s,
         )
     if last is None:
         detail = "Recall's API says that its URL was never validated."
-        return Read(seen=Seen(finding=Finding.NOT_SEEN, detail=detail))
+        return RecordAnswer(seen=Seen(finding=Finding.NOT_SEEN, detail=detail))
     detail = f"Recall's API says it was last validated {last:%Y-%m-%d %H:%M:%S} UTC."
-    return Read(seen=Seen(finding=Finding.GOOD, detail=detail, told_at=last))
+    return RecordAnswer(seen=Seen(finding=Finding.GOOD, detail=detail, told_at=last))
 
 
 def is_gone(error: UpstreamError) -> bool:
@@ -73,7 +73,9 @@ def is_recalls_own(error: UpstreamError) -> bool:
     return error.code is not None or error.detail is not None
 
 
-def keep(session: Session, zoom_app_id: UUID, seen: Seen, *, at: datetime) -> bool:
+def store_record(
+    session: Session, zoom_app_id: UUID, seen: Seen, *, at: datetime
+) -> bool:
     """Add it to the evidence if it is news, or an hour old; the caller commits.
 
     Returns:

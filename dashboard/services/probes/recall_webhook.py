@@ -20,10 +20,9 @@ from dashboard.errors import ConflictError, UpstreamError
 from dashboard.models.check import Finding, Source
 from dashboard.models.zoom_app import Routing
 from dashboard.services import urls
-from dashboard.services.probes import public_url as outside
-from dashboard.services.probes import recall_record
+from dashboard.services.probes import public_url, recall_record
 from dashboard.services.probes.public_url import Pause
-from dashboard.services.probes.recall_record import Read
+from dashboard.services.probes.recall_record import RecordAnswer
 from dashboard.services.recall import workspaces
 from dashboard.services.receiver import challenges
 from dashboard.services.receiver.challenges import Seen
@@ -36,16 +35,16 @@ _PAUSE_S = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Probed:
+class ProbeResults:
     """What came of the probes of one zoom app; None for one that was not put."""
 
-    outside: Seen | None = None
+    self_test: Seen | None = None
     recall: Seen | None = None
 
     @property
     def is_good(self) -> bool:
         """Whether each that was put found all well."""
-        put = [seen for seen in (self.outside, self.recall) if seen is not None]
+        put = [seen for seen in (self.self_test, self.recall) if seen is not None]
         return all(seen.finding is Finding.GOOD for seen in put)
 
 
@@ -54,7 +53,7 @@ class Answers:
     """What Recall said: to the challenge, and of its record afterwards."""
 
     challenge: Seen
-    record: Read
+    record: RecordAnswer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +64,9 @@ class _Job:
     recall: Recall
 
 
-def probe(runtime: Runtime, zoom_app_id: UUID, *, pause: Pause = time.sleep) -> Probed:
+def probe(
+    runtime: Runtime, zoom_app_id: UUID, *, pause: Pause = time.sleep
+) -> ProbeResults:
     """Put both challenges that make sense, and keep what came; commits.
 
     To our own public URL unless Zoom posts to Recall itself, and to Recall if the app
@@ -86,17 +87,19 @@ def probe(runtime: Runtime, zoom_app_id: UUID, *, pause: Pause = time.sleep) -> 
         is_in_recall = zoom_app.recall_app_id is not None
     if not is_relay and not is_in_recall:
         raise ConflictError("This zoom app is not in Recall yet.")
-    probed = Probed(
-        outside=outside.probe(runtime, zoom_app_id, pause=pause) if is_relay else None,
+    results = ProbeResults(
+        self_test=public_url.probe(runtime, zoom_app_id, pause=pause)
+        if is_relay
+        else None,
         recall=probe_recall(runtime, zoom_app_id, pause=pause)
         if is_in_recall
         else None,
     )
     with runtime.database.writing() as session:
-        schedule.probed(
-            session, zoom_app_id, is_good=probed.is_good, now=runtime.clock.now()
+        schedule.record_probe(
+            session, zoom_app_id, is_good=results.is_good, now=runtime.clock.now()
         )
-    return probed
+    return results
 
 
 def probe_recall(
@@ -121,17 +124,17 @@ def probe_recall(
     before = recall_record.read(job.recall, job.recall_app_id)
     with runtime.database.writing() as session:
         now = runtime.clock.now()
-        recall_record.keep(session, zoom_app_id, before.seen, at=now)
+        recall_record.store_record(session, zoom_app_id, before.seen, at=now)
     answers = _ask(job, now=now, before=before.seen, pause=pause)
     with runtime.database.writing() as session:
-        keep(session, zoom_app_id, answers, at=runtime.clock.now())
+        store(session, zoom_app_id, answers, at=runtime.clock.now())
     return answers.challenge
 
 
 def ask(
     runtime: Runtime, zoom_app_id: UUID, *, before: Seen, pause: Pause = time.sleep
 ) -> Answers:
-    """As `probe_recall`, but keep nothing.
+    """As `probe_recall`, but store nothing.
 
     Args:
         runtime: All of them.
@@ -147,7 +150,7 @@ def ask(
     return _ask(job, now=runtime.clock.now(), before=before, pause=pause)
 
 
-def keep(
+def store(
     session: Session, zoom_app_id: UUID, answers: Answers, *, at: datetime
 ) -> None:
     """Add what Recall said to the evidence; the caller commits."""
@@ -161,7 +164,7 @@ def keep(
         took_ms=seen.took_ms,
         at=at,
     )
-    recall_record.keep(session, zoom_app_id, answers.record.seen, at=at)
+    recall_record.store_record(session, zoom_app_id, answers.record.seen, at=at)
 
 
 def _open(runtime: Runtime, zoom_app_id: UUID) -> _Job:

@@ -42,7 +42,7 @@ _OUTCOMES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sighting:
+class ActivityEntry:
     """One thing that was seen.
 
     Attributes:
@@ -63,7 +63,7 @@ class Sighting:
 
 def latest(
     session: Session, zoom_app_id: UUID, *, limit: int = 8
-) -> Sequence[Sighting]:
+) -> Sequence[ActivityEntry]:
     """Return what was seen last, newest first.
 
     What a look of our own says again is shown once, with its newest time.
@@ -85,12 +85,12 @@ def latest(
     return sorted(seen, key=lambda one: one.at, reverse=True)[:limit]
 
 
-def of_check(check: Check) -> Sighting:
+def of_check(check: Check) -> ActivityEntry:
     """Return a piece of evidence as it is shown. Pure."""
     tone, word = _FINDINGS[check.finding]
     detail = timed(check)
     is_said = check.source is Source.RECALL_LOG  # when Recall wrote it, not we read it
-    return Sighting(
+    return ActivityEntry(
         at=check.told_at if is_said and check.told_at else check.at,
         title=_TITLES[check.source],
         detail=detail[:1].upper() + detail[1:],
@@ -114,9 +114,9 @@ def _without_repeats(checks: Sequence[Check]) -> Iterator[Check]:
             yield check
 
 
-def _of_webhook(webhook: Webhook) -> Sighting:
+def _of_webhook(webhook: Webhook) -> ActivityEntry:
     tone, word = _OUTCOMES[webhook.outcome]
-    return Sighting(
+    return ActivityEntry(
         at=webhook.received_at,
         title=webhook.event or "Webhook without a name",
         detail=webhook.outcome_reason,

@@ -16,7 +16,7 @@ from sqlmodel import Session
 from dashboard.clients.recall.api import Recall
 from dashboard.errors import UpstreamError
 from dashboard.models.check import Finding
-from dashboard.models.watch import Watch
+from dashboard.models.watch import ProbeSchedule
 from dashboard.models.zoom_app import Routing
 from dashboard.services.probes import (
     public_url,
@@ -30,7 +30,7 @@ from dashboard.services.receiver.challenges import Seen
 from dashboard.services.runtime import Runtime
 from dashboard.services.validation import evidence, schedule
 from dashboard.services.validation.evidence import State
-from dashboard.services.validation.schedule import Taken
+from dashboard.services.validation.schedule import ProbeClaim
 from dashboard.services.zoom_apps import apps
 
 BRISK = timedelta(seconds=4)
@@ -45,7 +45,7 @@ LOG_STEADY = timedelta(minutes=1)
 _LONGEST = timedelta(minutes=40)
 _LONGEST_OPEN = timedelta(minutes=1)
 
-Change = Callable[[Session, Watch], None]
+Change = Callable[[Session, ProbeSchedule], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +63,12 @@ class _Subject:
     secrets: list[SecretStr]
 
 
-class Look:
+class ProbeRound:
     """One claimed look.
 
     Args:
         runtime: All of them.
-        taken: The claim.
+        claimed: The claim.
         pause: Waits so many seconds between two looks at one thing.
         is_over: Set when nothing may be written any more.
     """
@@ -76,13 +76,13 @@ class Look:
     def __init__(
         self,
         runtime: Runtime,
-        taken: Taken,
+        claimed: ProbeClaim,
         *,
         pause: Pause,
         is_over: threading.Event,
     ) -> None:
         self._runtime = runtime
-        self._taken = taken
+        self._claimed = claimed
         self._pause = pause
         self._is_over = is_over
         self._record: Seen | None = None
@@ -93,7 +93,7 @@ class Look:
         Raises:
             DashboardError: The database, the vault or the app is not as it should be.
         """
-        subject = _open(self._runtime, self._taken)
+        subject = _open(self._runtime, self._claimed)
         steps = self._steps(subject)
         for number, step in enumerate(steps, 1):
             change = step(subject)
@@ -101,16 +101,16 @@ class Look:
                 return
 
     def _steps(self, subject: _Subject) -> list[Callable[[_Subject], Change]]:
-        taken = self._taken
+        claimed = self._claimed
         if subject.recall is None:
-            return [self._probe if taken.is_probe_due else self._rest]
+            return [self._probe if claimed.is_probe_due else self._rest]
         steps: list[Callable[[_Subject], Change]] = []
         # Recall may count our challenge as a validation, so its record is read before.
-        if taken.is_poll_due or taken.is_probe_due:
+        if claimed.is_poll_due or claimed.is_probe_due:
             steps.append(self._poll)
-        if taken.is_probe_due:
+        if claimed.is_probe_due:
             steps.append(self._probe)
-        if taken.is_log_due:
+        if claimed.is_log_due:
             steps.append(self._read_log)
         return steps or [lambda _: lambda _session, _row: None]
 
@@ -119,7 +119,7 @@ class Look:
         if self._is_over.is_set():
             return False
         with self._runtime.database.writing() as session:
-            row = schedule.held(session, self._taken)
+            row = schedule.still_claimed(session, self._claimed)
             if row is None:
                 return False
             change(session, row)
@@ -134,7 +134,7 @@ class Look:
     def _rest(self, _: _Subject) -> Change:
         """Not in Recall: nothing is asked."""
 
-        def change(_: Session, row: Watch) -> None:
+        def change(_: Session, row: ProbeSchedule) -> None:
             row.poll_due_at = row.log_due_at = self._now() + CALM
 
         return change
@@ -144,16 +144,16 @@ class Look:
         read = recall_record.read(recall, recall_app_id)
         self._record = read.seen
 
-        def change(session: Session, row: Watch) -> None:
+        def change(session: Session, row: ProbeSchedule) -> None:
             now = self._now()
-            recall_record.keep(session, row.zoom_app_id, read.seen, at=now)
+            recall_record.store_record(session, row.zoom_app_id, read.seen, at=now)
             seen = evidence.evidence(session, row.zoom_app_id)
-            is_settled = evidence.recalls(seen, now).state is State.VALID
+            is_settled = evidence.recall_status(seen, now).state is State.VALID
             row.polled_at = now
             row.failures = 0 if read.is_answered else row.failures + 1
             wait = timedelta(seconds=read.wait_s or 0)
             row.poll_due_at = now + max(wait, _next_poll(row, now, is_settled))
-            if schedule.is_open(row, now) and not is_settled:
+            if schedule.is_page_open(row, now) and not is_settled:
                 # Somebody is at it: do not leave it to the rhythm of the night.
                 soon = now + schedule.PROBED_WHILE_OPEN
                 row.probe_due_at = min(row.probe_due_at, soon)
@@ -164,27 +164,27 @@ class Look:
         ours, answers = None, None
         if subject.is_relay:
             ours = public_url.ask(
-                self._runtime, self._taken.zoom_app_id, pause=self._pause
+                self._runtime, self._claimed.zoom_app_id, pause=self._pause
             )
         if self._record is not None and not self._is_over.is_set():
             answers = recall_webhook.ask(
                 self._runtime,
-                self._taken.zoom_app_id,
+                self._claimed.zoom_app_id,
                 before=self._record,
                 pause=self._pause,
             )
 
-        def change(session: Session, row: Watch) -> None:
+        def change(session: Session, row: ProbeSchedule) -> None:
             now = self._now()
             if ours is not None:
-                public_url.keep(session, row.zoom_app_id, ours, at=now)
+                public_url.store(session, row.zoom_app_id, ours, at=now)
             if answers is not None:
-                recall_webhook.keep(session, row.zoom_app_id, answers, at=now)
+                recall_webhook.store(session, row.zoom_app_id, answers, at=now)
             told = [ours, answers.challenge if answers else None]
             is_good = all(
                 seen.finding is Finding.GOOD for seen in told if seen is not None
             )
-            schedule.plan_probe(row, is_good=is_good, now=now)
+            schedule.plan_next_probe(row, is_good=is_good, now=now)
             if subject.recall is None:
                 row.poll_due_at = row.log_due_at = now + CALM
 
@@ -198,18 +198,20 @@ class Look:
         except UpstreamError as error:
             wait = timedelta(seconds=error.retry_after_s or 0)
 
-        def change(session: Session, row: Watch) -> None:
+        def change(session: Session, row: ProbeSchedule) -> None:
             now = self._now()
             if entries is not None:
-                recall_log.keep(session, row, entries, secrets=subject.secrets, now=now)
-            every = LOG_STEADY if schedule.is_open(row, now) else LOG_CALM
+                recall_log.store_log(
+                    session, row, entries, secrets=subject.secrets, now=now
+                )
+            every = LOG_STEADY if schedule.is_page_open(row, now) else LOG_CALM
             row.log_due_at = now + max(wait, every)
 
         return change
 
 
-def _next_poll(row: Watch, now: datetime, is_settled: bool) -> timedelta:  # noqa: FBT001 - the rule's three facts
-    is_open = schedule.is_open(row, now)
+def _next_poll(row: ProbeSchedule, now: datetime, is_settled: bool) -> timedelta:  # noqa: FBT001 - the rule's three facts
+    is_open = schedule.is_page_open(row, now)
     every = CALM
     if is_open:
         every = STEADY if is_settled else BRISK
@@ -217,10 +219,10 @@ def _next_poll(row: Watch, now: datetime, is_settled: bool) -> timedelta:  # noq
     return min(every * (1 << min(row.failures, 10)), longest)
 
 
-def _open(runtime: Runtime, taken: Taken) -> _Subject:
+def _open(runtime: Runtime, claimed: ProbeClaim) -> _Subject:
     vault = runtime.vault
     with runtime.database.reading() as session:
-        app = apps.get(session, taken.zoom_app_id)
+        app = apps.get(session, claimed.zoom_app_id)
         secrets = [each.secret for each in apps.secret_tokens(vault, app)]
         secrets.append(apps.client_secret(vault, app))
         recall = None

@@ -11,14 +11,16 @@ from uuid import UUID
 
 from dashboard.clients.recall.operations import Operation
 from dashboard.services.probes.public_url import Pause
-from dashboard.services.probes.rounds import Look
+from dashboard.services.probes.rounds import ProbeRound
 from dashboard.services.recall import budgets
 from dashboard.services.runtime import Runtime
 from dashboard.services.validation import schedule
-from dashboard.services.validation.schedule import Taken, hasten, watched
+from dashboard.services.validation.schedule import (
+    ProbeClaim,
+)
 from dashboard.threads import WorkerThreads
 
-__all__ = ["Lookout", "hasten", "look_around", "watched"]
+__all__ = ["ProbeScheduler", "run_due"]
 
 _AT_ONCE = 8
 _A_WORKSPACE = 3
@@ -26,17 +28,17 @@ _PATIENCE_S = 1.0
 _LONG_S = 120.0
 
 
-def look_around(runtime: Runtime, *, pause: Pause = time.sleep) -> int:
+def run_due(runtime: Runtime, *, pause: Pause = time.sleep) -> int:
     """Look at everything that is due, to the end; return at how many apps. Commits.
 
     Args:
         runtime: All of them.
         pause: Waits so many seconds between two looks at one thing.
     """
-    return Lookout(runtime, patience_s=_LONG_S, pause=pause)()
+    return ProbeScheduler(runtime, patience_s=_LONG_S, pause=pause)()
 
 
-class Lookout:
+class ProbeScheduler:
     """Begins the looks that are due, and does not wait long for their end.
 
     Args:
@@ -66,7 +68,7 @@ class Lookout:
         database = self._runtime.database
         with database.reading() as session:
             spared = budgets.without_room(session, [Operation.APPS_RETRIEVE], now=now)
-        taken = schedule.take(
+        claimed = schedule.claim_due(
             database,
             now=now,
             limit=room,
@@ -74,7 +76,7 @@ class Lookout:
             a_workspace=_A_WORKSPACE,
             spared=spared,
         )
-        threads = [self._begin(each) for each in taken]
+        threads = [self._begin(each) for each in claimed]
         self._threads.wait(self._patience_s, threads)
         return len(threads)
 
@@ -82,10 +84,10 @@ class Lookout:
         """Begin no more; what is under way writes nothing down any more."""
         self._threads.close()
 
-    def _begin(self, taken: Taken) -> threading.Thread:
-        look = Look(
-            self._runtime, taken, pause=self._pause, is_over=self._threads.is_over
+    def _begin(self, claimed: ProbeClaim) -> threading.Thread:
+        look = ProbeRound(
+            self._runtime, claimed, pause=self._pause, is_over=self._threads.is_over
         )
         return self._threads.begin(
-            taken.workspace_id, look.run, about=taken.zoom_app_id
+            claimed.workspace_id, look.run, about=claimed.zoom_app_id
         )

@@ -23,7 +23,10 @@ from dashboard.services.recall import workspaces
 from dashboard.services.recall_apps import creation
 from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps, credential_checks
-from dashboard.services.zoom_apps.credential_checks import Entered, WrongPairError
+from dashboard.services.zoom_apps.credential_checks import (
+    SavedZoomApp,
+    WrongCredentialsError,
+)
 from dashboard.services.zoom_apps.credentials import NewZoomApp
 
 
@@ -49,7 +52,7 @@ class TakenOver:
     """
 
     zoom_app_id: UUID
-    entered: Entered | None = None
+    entered: SavedZoomApp | None = None
     error: str = ""
 
 
@@ -84,7 +87,7 @@ def take_over(
         NotFoundError: There is no such workspace.
         InvalidInputError: A value cannot be taken, or Recall does not show a secret
             that was left out.
-        WrongPairError: Zoom refuses the pair.
+        WrongCredentialsError: Zoom refuses the pair.
         ConflictError: A zoom app with its client ID is here, or its kind is not known.
         UpstreamError: Recall could not be asked; nothing was stored.
     """
@@ -97,9 +100,9 @@ def take_over(
         entered = credential_checks.create(
             runtime, _merged(there, values, workspace_id), actor=actor
         )
-    except WrongPairError:
+    except WrongCredentialsError:
         if values.client_secret is None:
-            raise WrongPairError(
+            raise WrongCredentialsError(
                 "Zoom refuses the client secret that Recall holds for this client ID. "
                 "Type the one that Zoom shows.",
                 field="client_secret",

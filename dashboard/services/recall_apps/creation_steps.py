@@ -174,8 +174,8 @@ def store(  # noqa: PLR0913 - the parts of one act, all named
         )
         if stored.rowcount == 1:
             holds.mended(session, zoom_app_id=job.zoom_app_id, now=now)
-            secret_changes.owe(session, job.zoom_app_id, now=now)
-            schedule.hasten(session, job.zoom_app_id, now=now)
+            secret_changes.enqueue(session, job.zoom_app_id, now=now)
+            schedule.make_due(session, job.zoom_app_id, now=now)
             audit.record(
                 session,
                 actor,

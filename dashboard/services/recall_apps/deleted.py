@@ -63,7 +63,7 @@ def release(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> None:
             .where(col(Connection.zoom_app_id) == zoom_app_id)
             .values(due_at=now)
         )
-        subject = f"{apps.in_full(zoom_app)}: {recall_app_id}"
+        subject = f"{apps.full_name(zoom_app)}: {recall_app_id}"
         audit.record(
             session, actor, "zoom_app.gone_from_recall", subject=subject, now=now
         )

@@ -32,8 +32,8 @@ _LONGEST_ASKED = timedelta(minutes=10)
 def update_in_recall(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> None:
     """Give Recall the client secret and secret token stored here; commits.
 
-    What comes of it is kept in the newest `SecretChange`, and `rotations.tend` goes on
-    with what failed.
+    The newest `SecretChange` records the result; `rotations.run_due` retries what
+    failed.
 
     Raises:
         NotFoundError: No such zoom app.
@@ -55,14 +55,16 @@ def update_in_recall(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> No
     except (UpstreamError, VaultError) as error:
         now = runtime.clock.now()
         with runtime.database.writing() as session:
-            secret_changes.failed(session, taken, _failure(error, taken, now), now=now)
+            secret_changes.record_failure(
+                session, taken, _failure(error, taken, now), now=now
+            )
         raise
     now = runtime.clock.now()
     with runtime.database.writing() as session:
-        secret_changes.given(session, taken, now=now)
+        secret_changes.record_success(session, taken, now=now)
         holds.mended(session, zoom_app_id=zoom_app_id, now=now)
         holds.hasten(session, zoom_app_id, now=now)
-        schedule.hasten(session, zoom_app_id, now=now)
+        schedule.make_due(session, zoom_app_id, now=now)
         db.announce(session.connection())
         audit.record(
             session,

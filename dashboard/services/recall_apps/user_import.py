@@ -54,7 +54,7 @@ def import_users(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> int:
             if not fresh:
                 continue
             _insert(session, fresh)
-            subject = f"{apps.in_full(app)}: {len(fresh)} brought in"
+            subject = f"{apps.full_name(app)}: {len(fresh)} brought in"
             audit.record(
                 session, actor, "zoom_app.users_brought_in", subject=subject, now=now
             )

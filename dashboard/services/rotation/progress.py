@@ -8,7 +8,11 @@ from sqlmodel import Session
 from dashboard.models.zoom_app import Routing, SecretChange, ZoomApp
 from dashboard.services.recall_apps.secrets import PERHAPS
 from dashboard.services.zoom_apps import secret_changes, secret_token_use
-from dashboard.services.zoom_apps.secret_changes import FORMER_FIRST, GIVING, LAST_CALL
+from dashboard.services.zoom_apps.secret_changes import (
+    FORMER_FIRST,
+    IN_PROGRESS,
+    LAST_CALL,
+)
 
 _GOOD, _WAITING, _TROUBLE, _OFF = "good", "waiting", "trouble", "off"
 _NEXT = "Recall is given it next"
@@ -41,14 +45,14 @@ class Card:
 
     Attributes:
         title: Of the card.
-        is_owed: Whether Recall has still to be given the secrets, and a person may.
+        is_pending: Whether Recall has still to be given the secrets, and a person may.
         announced_until: Until when Zoom is asked to try again what nobody here signed;
             None when nothing is announced.
     """
 
     title: str
     lines: tuple[Line, ...]
-    is_owed: bool
+    is_pending: bool
     announced_until: datetime | None
 
     @property
@@ -68,7 +72,7 @@ def card(session: Session, zoom_app: ZoomApp, *, now: datetime) -> Card | None:
         return Card(
             title="Rotation begun",
             lines=(_begun(announced_until),),
-            is_owed=False,
+            is_pending=False,
             announced_until=announced_until,
         )
     lines = [_here(change), _recall(change, now)]
@@ -77,8 +81,8 @@ def card(session: Session, zoom_app: ZoomApp, *, now: datetime) -> Card | None:
     return Card(
         title="Change of secrets",
         lines=tuple(lines),
-        is_owed=change.recall_due_at is not None
-        and not secret_changes.is_being_given(change, now),
+        is_pending=change.recall_due_at is not None
+        and not secret_changes.is_being_sent(change, now),
         announced_until=announced_until,
     )
 
@@ -129,9 +133,9 @@ def _recall(change: SecretChange, now: datetime) -> Line:
     tone, title, detail = _WAITING, _NEXT, ""
     if why in (FORMER_FIRST, LAST_CALL):
         detail = f"{why} Those signed with the new one wait here."
-    elif secret_changes.is_being_given(change, now):
+    elif secret_changes.is_being_sent(change, now):
         title = "Recall is being given it"
-    elif why == GIVING:
+    elif why == IN_PROGRESS:
         title, detail = "It is not known whether Recall has it", PERHAPS
     elif why.startswith(PERHAPS):
         title, detail = "It is not known whether Recall has it", why

@@ -1,7 +1,7 @@
 """Changing secrets here and in Recall as one act, and what remains to be done of it.
 
 An act can fail half-way: what is stored here is owed to Recall (`SecretChange`), and
-`tend` goes on with it. docs/rotation.md has the whole order.
+`run_due` goes on with it. docs/rotation.md has the whole order.
 """
 
 import time
@@ -22,7 +22,7 @@ from dashboard.services.zoom_apps import (
     secret_changes,
     secret_token_use,
 )
-from dashboard.services.zoom_apps.credential_checks import Entered
+from dashboard.services.zoom_apps.credential_checks import SavedZoomApp
 from dashboard.services.zoom_apps.credentials import ZoomAppChanges
 from dashboard.services.zoom_apps.secret_changes import (
     FORMER_FIRST,
@@ -30,9 +30,9 @@ from dashboard.services.zoom_apps.secret_changes import (
     WINDOW,
     latest,
 )
-from dashboard.services.zoom_apps.secret_token_use import Owed
+from dashboard.services.zoom_apps.secret_token_use import FormerWebhooks
 
-__all__ = ["KEPT", "WINDOW", "Changed", "announce", "change", "latest", "tend"]
+__all__ = ["KEPT", "WINDOW", "Changed", "announce", "change", "latest", "run_due"]
 
 KEPT = timedelta(minutes=95)
 """How long the former secret token is accepted after Zoom was seen using the new one.
@@ -51,15 +51,15 @@ class Changed:
     """What came of an act.
 
     Attributes:
-        entered: What was stored here.
+        saved: What was stored here.
         change: How far it has come; None when no secret was entered.
     """
 
-    entered: Entered
+    saved: SavedZoomApp
     change: SecretChange | None
 
     @property
-    def is_owed(self) -> bool:
+    def is_pending(self) -> bool:
         """Whether it is stored here only: Recall is owed it still."""
         return self.change is not None and self.change.recall_due_at is not None
 
@@ -69,7 +69,7 @@ class Changed:
         return (
             self.change is not None
             and self.change.recall_at is not None
-            and not self.is_owed
+            and not self.is_pending
         )
 
     @property
@@ -90,7 +90,7 @@ def change(
 
     Waits up to five seconds while webhooks signed with the former secret token are on
     their way to Recall, which takes them only until it has the new one; then leaves the
-    rest to `tend`. A failure of Recall is no error here: it is told by the result.
+    rest to `run_due`. A failure of Recall is no error here: it is told by the result.
 
     Args:
         runtime: All of them.
@@ -101,19 +101,19 @@ def change(
 
     Raises:
         InvalidInputError: A value cannot be taken; nothing was stored.
-        WrongPairError: Zoom refuses the pair; nothing was stored.
+        WrongCredentialsError: Zoom refuses the pair; nothing was stored.
         NotFoundError: There is no such zoom app.
     """
-    entered = credential_checks.change(runtime, zoom_app_id, changes, actor=actor)
-    if not entered.has_new_secrets:
-        return Changed(entered=entered, change=None)
+    saved = credential_checks.change(runtime, zoom_app_id, changes, actor=actor)
+    if not saved.has_new_secrets:
+        return Changed(saved=saved, change=None)
     for _ in range(_LOOKS):
-        owed = _owed(runtime, zoom_app_id)
-        if owed is None or _give(runtime, owed, actor=actor):
+        owed = _pending(runtime, zoom_app_id)
+        if owed is None or _send(runtime, owed, actor=actor):
             break
         pause(_PAUSE_S)
     with runtime.database.reading() as session:
-        return Changed(entered=entered, change=latest(session, zoom_app_id))
+        return Changed(saved=saved, change=latest(session, zoom_app_id))
 
 
 def announce(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> datetime:
@@ -143,7 +143,7 @@ def announce(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> datetime:
     return until
 
 
-def tend(runtime: Runtime) -> int:
+def run_due(runtime: Runtime) -> int:
     """Go a step on with every change under way; commits. For the worker's chores.
 
     Many workers may do this at once. At most one call to Recall each time, which
@@ -158,20 +158,20 @@ def tend(runtime: Runtime) -> int:
     done, has_called = 0, False
     for each in open_ones:
         if each.recall_due_at is not None and not has_called:
-            has_called = _give(quiet, each, actor=audit.THE_DASHBOARD)
+            has_called = _send(quiet, each, actor=audit.THE_DASHBOARD)
             done += has_called
         if each.has_secret_token:
             done += _watch_zoom(runtime, each, now)
     return done
 
 
-def _owed(runtime: Runtime, zoom_app_id: UUID) -> SecretChange | None:
+def _pending(runtime: Runtime, zoom_app_id: UUID) -> SecretChange | None:
     with runtime.database.reading() as session:
         newest = latest(session, zoom_app_id)
     return newest if newest is not None and newest.recall_due_at is not None else None
 
 
-def _give(runtime: Runtime, owed: SecretChange, *, actor: Actor) -> bool:
+def _send(runtime: Runtime, owed: SecretChange, *, actor: Actor) -> bool:
     """Give Recall what it is owed, unless others go first; return whether it was tried.
 
     What comes of it is in the row.
@@ -193,7 +193,7 @@ def _give(runtime: Runtime, owed: SecretChange, *, actor: Actor) -> bool:
 def _is_next(runtime: Runtime, owed: SecretChange, now: datetime) -> bool:
     """Whether nothing stands before the call; else what does is written down."""
     if owed.has_secret_token and owed.recall_at is None:
-        _rename(runtime, owed)
+        _correct_verdicts(runtime, owed)
     with runtime.database.writing() as session:
         zoom_app = apps.lock(session, owed.zoom_app_id)
         if zoom_app.recall_app_id is None:
@@ -202,16 +202,20 @@ def _is_next(runtime: Runtime, owed: SecretChange, now: datetime) -> bool:
             due_at = now + _NOT_THERE_YET if is_coming else None
             is_over = due_at is None and not owed.has_secret_token
             ended_at = now if is_over else None
-            secret_changes.amend(session, owed, recall_due_at=due_at, ended_at=ended_at)
+            secret_changes.update_if_unchanged(
+                session, owed, recall_due_at=due_at, ended_at=ended_at
+            )
             return False
-        match secret_token_use.former_owed(session, zoom_app, owed):
-            case Owed.FIRST:
+        match secret_token_use.former_webhooks(session, zoom_app, owed):
+            case FormerWebhooks.FIRST:
                 if owed.recall_error != FORMER_FIRST:
-                    secret_changes.amend(session, owed, recall_error=FORMER_FIRST)
+                    secret_changes.update_if_unchanged(
+                        session, owed, recall_error=FORMER_FIRST
+                    )
                 return False
-            case Owed.ONCE_MORE if owed.recall_error != LAST_CALL:
-                secret_token_use.hasten_former(session, zoom_app, owed, now=now)
-                secret_changes.amend(
+            case FormerWebhooks.ONCE_MORE if owed.recall_error != LAST_CALL:
+                secret_token_use.make_former_due(session, zoom_app, owed, now=now)
+                secret_changes.update_if_unchanged(
                     session,
                     owed,
                     recall_error=LAST_CALL,
@@ -221,20 +225,22 @@ def _is_next(runtime: Runtime, owed: SecretChange, now: datetime) -> bool:
         return True
 
 
-def _rename(runtime: Runtime, change: SecretChange) -> None:
+def _correct_verdicts(runtime: Runtime, change: SecretChange) -> None:
     """Mend the words of what came while not every process knew of the change."""
     with runtime.database.reading() as session:
         zoom_app = apps.get(session, change.zoom_app_id)
-        wrong = secret_token_use.misnamed(session, runtime.vault, zoom_app, change)
+        wrong = secret_token_use.with_wrong_verdict(
+            session, runtime.vault, zoom_app, change
+        )
     if wrong:
         with runtime.database.writing() as session:
-            secret_token_use.rename(session, wrong)
+            secret_token_use.correct_verdicts(session, wrong)
 
 
 def _watch_zoom(runtime: Runtime, change: SecretChange, now: datetime) -> bool:
     """See whether Zoom uses the new secret token, and end what is done; commits."""
     if change.zoom_seen_at is None:
-        _rename(runtime, change)
+        _correct_verdicts(runtime, change)
         with runtime.database.reading() as session:
             zoom_app = apps.get(session, change.zoom_app_id)
             is_direct = zoom_app.routing is Routing.DIRECT
@@ -242,7 +248,7 @@ def _watch_zoom(runtime: Runtime, change: SecretChange, now: datetime) -> bool:
                 session, runtime.vault, zoom_app, since=change.stored_at
             )
         if seen_at is not None:
-            return _note_seen(runtime, change, seen_at)
+            return _record_zoom_seen(runtime, change, seen_at)
         # Zoom posts to Recall then, and is not seen here.
         kept_until = change.stored_at + KEPT if is_direct else None
     else:
@@ -252,7 +258,9 @@ def _watch_zoom(runtime: Runtime, change: SecretChange, now: datetime) -> bool:
     return _end(runtime, change, kept_until, now)
 
 
-def _note_seen(runtime: Runtime, change: SecretChange, seen_at: datetime) -> bool:
+def _record_zoom_seen(
+    runtime: Runtime, change: SecretChange, seen_at: datetime
+) -> bool:
     with runtime.database.writing() as session:
         zoom_app = apps.lock(session, change.zoom_app_id)
         newest = latest(session, change.zoom_app_id)

@@ -15,29 +15,29 @@ from dashboard.models.watch import Milestone
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.services.runtime import Runtime
 from dashboard.services.setup import facts, first_seen
-from dashboard.services.setup.first_seen import made, mapped, proved
-from dashboard.services.setup.rules import ticks
-from dashboard.services.setup.steps import Key, SetUp, Target, Tick, listed
+from dashboard.services.setup.first_seen import meeting_mapped, milestone, scopes_proved
+from dashboard.services.setup.rules import steps
+from dashboard.services.setup.steps import Checklist, SetupStep, StepKey, Target, listed
 from dashboard.services.validation.states import Evidence
 
 __all__ = [
-    "Key",
-    "SetUp",
+    "Checklist",
+    "SetupStep",
+    "StepKey",
     "Target",
-    "Tick",
-    "is_open",
-    "keep",
-    "made",
-    "mapped",
-    "note",
-    "proved",
-    "set_up",
+    "is_missing",
+    "load",
+    "meeting_mapped",
+    "milestone",
+    "record_new",
+    "scopes_proved",
+    "store",
 ]
 
 _TABLE = SQLModel.metadata.tables[str(Milestone.__tablename__)]
 
 
-def set_up(session: Session, app: ZoomApp, seen: Evidence, *, now: datetime) -> SetUp:
+def load(session: Session, app: ZoomApp, seen: Evidence, *, now: datetime) -> Checklist:
     """Return how far the set-up of a zoom app is.
 
     Args:
@@ -46,10 +46,10 @@ def set_up(session: Session, app: ZoomApp, seen: Evidence, *, now: datetime) -> 
         seen: `validation.evidence` of it.
         now: Aware.
     """
-    return SetUp(ticks=ticks(facts.gather(session, app, seen, now=now)))
+    return Checklist(steps=steps(facts.gather(session, app, seen, now=now)))
 
 
-def note(runtime: Runtime) -> int:
+def record_new(runtime: Runtime) -> int:
     """Store the first sightings that are not stored yet; return how many; commits.
 
     For the worker, about once a second: where nothing is missing it is one look at the
@@ -64,10 +64,10 @@ def note(runtime: Runtime) -> int:
     if not found:
         return 0
     with runtime.database.writing() as session:
-        return keep(session, found)
+        return store(session, found)
 
 
-def keep(session: Session, sightings: Iterable[Milestone]) -> int:
+def store(session: Session, sightings: Iterable[Milestone]) -> int:
     """Store first sightings unless there is one already; the caller commits.
 
     Returns:
@@ -85,7 +85,7 @@ def keep(session: Session, sightings: Iterable[Milestone]) -> int:
     return added
 
 
-def is_open(session: Session, app_id: UUID, key: Key) -> bool:
+def is_missing(session: Session, app_id: UUID, key: StepKey) -> bool:
     """Whether this was never seen of the zoom app, as far as it is stored."""
     return session.get(Milestone, (app_id, key.value)) is None
 

@@ -14,7 +14,7 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.setup import first_seen
 from dashboard.services.setup.rules import Facts
 from dashboard.services.setup.scope_rules import ScopeFacts
-from dashboard.services.setup.steps import Key, listed
+from dashboard.services.setup.steps import StepKey, listed
 from dashboard.services.validation import evidence
 from dashboard.services.validation.states import Evidence
 
@@ -28,38 +28,38 @@ def gather(session: Session, app: ZoomApp, seen: Evidence, *, now: datetime) -> 
         seen: `validation.evidence` of it.
         now: Aware.
     """
-    sighted = stored(session, app.id)
-    missing = set(listed(app.routing)) - sighted.keys()
+    milestones = stored(session, app.id)
+    missing = set(listed(app.routing)) - milestones.keys()
     found = first_seen.find(session, app, missing)
-    sighted |= found
-    people = _people(session, sighted)
-    granting = _granting(session, app, sighted, people)
+    milestones |= found
+    people = _people(session, milestones)
+    granting = _granting(session, app, milestones, people)
     is_all = not missing - found.keys()
     api = seen.recall_api
     return Facts(
         zoom_app=app,
-        ours=evidence.ours(seen, now),
-        recalls=evidence.recalls(seen, now),
-        sighted=sighted,
+        zoom_status=evidence.zoom_status(seen, now),
+        recall_status=evidence.recall_status(seen, now),
+        milestones=milestones,
         people=people,
         is_gone=api is not None and api.finding is Finding.GONE,
         # With all ticks there is nothing left to do with a user.
-        user=None if is_all else _user(session, app, sighted, people, granting),
+        user=None if is_all else _user(session, app, milestones, people, granting),
         granting=granting,
     )
 
 
-def stored(session: Session, app_id: UUID) -> dict[Key, Milestone]:
+def stored(session: Session, app_id: UUID) -> dict[StepKey, Milestone]:
     """Return the first sightings that are kept, however old."""
     query = select(Milestone).where(col(Milestone.zoom_app_id) == app_id)
-    known = {key.value: key for key in Key}
+    known = {key.value: key for key in StepKey}
     return {known[row.key]: row for row in session.exec(query) if row.key in known}
 
 
 def _people(
-    session: Session, sighted: Mapping[Key, Milestone]
+    session: Session, milestones: Mapping[StepKey, Milestone]
 ) -> dict[UUID, Connection]:
-    ids = {one.connection_id for one in sighted.values() if one.connection_id}
+    ids = {one.connection_id for one in milestones.values() if one.connection_id}
     if not ids:
         return {}
     query = select(Connection).where(col(Connection.id).in_(ids))
@@ -69,10 +69,10 @@ def _people(
 def _granting(
     session: Session,
     app: ZoomApp,
-    sighted: Mapping[Key, Milestone],
+    milestones: Mapping[StepKey, Milestone],
     people: Mapping[UUID, Connection],
 ) -> ScopeFacts:
-    prover = sighted.get(Key.SCOPES)
+    prover = milestones.get(StepKey.SCOPES)
     its_id = prover.connection_id if prover else None
     lacking = people.get(its_id) if its_id else None
     if lacking is None or lacking.token_state is not TokenState.MISSING_SCOPES:
@@ -110,11 +110,11 @@ def _lacking(session: Session, app_id: UUID) -> Connection | None:
 def _user(
     session: Session,
     app: ZoomApp,
-    sighted: Mapping[Key, Milestone],
+    milestones: Mapping[StepKey, Milestone],
     people: Mapping[UUID, Connection],
     granting: ScopeFacts,
 ) -> Connection | None:
-    first = sighted.get(Key.USER)
+    first = milestones.get(StepKey.USER)
     its_id = first.connection_id if first else None
     known = granting.working or (people.get(its_id) if its_id else None)
     return known or _one(session, app.id)

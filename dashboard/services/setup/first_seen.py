@@ -20,7 +20,7 @@ from dashboard.models.watch import Milestone
 from dashboard.models.webhook import Webhook
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
-from dashboard.services.setup.steps import Key
+from dashboard.services.setup.steps import StepKey
 from dashboard.services.validation.evidence import CHALLENGE
 from dashboard.services.validation.states import timed
 from dashboard.services.zoom_apps import scopes
@@ -32,7 +32,9 @@ STRETCH = 500
 _PROBE_TAKES = timedelta(seconds=30)
 
 
-def find(session: Session, app: ZoomApp, keys: Collection[Key]) -> dict[Key, Milestone]:
+def find(
+    session: Session, app: ZoomApp, keys: Collection[StepKey]
+) -> dict[StepKey, Milestone]:
     """Return the first sightings of these things, as far as they were seen.
 
     Args:
@@ -42,14 +44,14 @@ def find(session: Session, app: ZoomApp, keys: Collection[Key]) -> dict[Key, Mil
     """
     return {
         key: found
-        for key in Key
+        for key in StepKey
         if key in keys and (found := _FINDERS[key](session, app)) is not None
     }
 
 
-def made(  # noqa: PLR0913 - the facts of one sighting, all named
+def milestone(  # noqa: PLR0913 - the facts of one sighting, all named
     app_id: UUID,
-    key: Key,
+    key: StepKey,
     *,
     at: datetime,
     proof: str,
@@ -71,15 +73,15 @@ def _pair(_: Session, app: ZoomApp) -> Milestone | None:
     if app.verdict is not Verdict.RIGHT or app.checked_at is None:
         return None
     said = "Zoom accepted client ID and client secret."
-    return made(app.id, Key.PAIR, at=app.checked_at, proof=said)
+    return milestone(app.id, StepKey.PAIR, at=app.checked_at, proof=said)
 
 
 def _recall_app(_: Session, app: ZoomApp) -> Milestone | None:
     if app.recall_app_id is None:
         return None
-    return made(
+    return milestone(
         app.id,
-        Key.RECALL_APP,
+        StepKey.RECALL_APP,
         at=app.recall_created_at or app.created_at,
         proof=f"Recall gave it the id {app.recall_app_id}.",
     )
@@ -87,7 +89,7 @@ def _recall_app(_: Session, app: ZoomApp) -> Milestone | None:
 
 def _challenge(session: Session, app: ZoomApp) -> Milestone | None:
     found = session.exec(_good(app, Source.ZOOM_CHALLENGE).limit(1)).first()
-    return None if found is None else _of_check(Key.CHALLENGE, found)
+    return None if found is None else _of_check(StepKey.CHALLENGE, found)
 
 
 def _recall_validated(session: Session, app: ZoomApp) -> Milestone | None:
@@ -97,7 +99,7 @@ def _recall_validated(session: Session, app: ZoomApp) -> Milestone | None:
         for source in (Source.RECALL_CHALLENGE, Source.RECALL_PROBE, Source.RECALL_API)
     ]
     first = min(filter(None, found), key=lambda check: check.id, default=None)
-    return None if first is None else _of_check(Key.RECALL_VALIDATED, first)
+    return None if first is None else _of_check(StepKey.RECALL_VALIDATED, first)
 
 
 def _zoom_validated(session: Session, app: ZoomApp) -> Milestone | None:
@@ -109,7 +111,7 @@ def _zoom_validated(session: Session, app: ZoomApp) -> Milestone | None:
             for probe in probes
         )
         if not is_ours:
-            return _of_check(Key.ZOOM_VALIDATED, told)
+            return _of_check(StepKey.ZOOM_VALIDATED, told)
     return None
 
 
@@ -122,9 +124,9 @@ def _user(session: Session, app: ZoomApp) -> Milestone | None:
     found = session.exec(query.limit(1)).first()
     if found is None:
         return None
-    return made(
+    return milestone(
         app.id,
-        Key.USER,
+        StepKey.USER,
         at=found.connected_at,
         proof="Recall took the grant",
         connection_id=found.id,
@@ -141,9 +143,9 @@ def _event(session: Session, app: ZoomApp) -> Milestone | None:
     if found is None:
         return None
     said = f"{found.event or 'An event without a name'}, rightly signed."
-    return made(
+    return milestone(
         app.id,
-        Key.EVENT,
+        StepKey.EVENT,
         at=found.received_at,
         proof=said,
         webhook_id=found.id,
@@ -155,9 +157,9 @@ def _delivery(session: Session, app: ZoomApp) -> Milestone | None:
     for order in (col(Webhook.id).asc(), col(Webhook.id).desc()):
         found = session.exec(_taken(app.id, order)).first()
         if found is not None and found.delivered_at is not None:
-            return made(
+            return milestone(
                 app.id,
-                Key.DELIVERY,
+                StepKey.DELIVERY,
                 at=found.delivered_at,
                 proof=f"Recall took {found.event or 'an event without a name'}.",
                 webhook_id=found.id,
@@ -201,26 +203,28 @@ def _mapping(session: Session, app: ZoomApp) -> Milestone | None:
     ).first()
     if found is None:
         return None
-    return mapped(app.id, at=found.seen_at, connection_id=found.connection_id)
+    return meeting_mapped(app.id, at=found.seen_at, connection_id=found.connection_id)
 
 
-def mapped(app_id: UUID, *, at: datetime, connection_id: UUID) -> Milestone:
+def meeting_mapped(app_id: UUID, *, at: datetime, connection_id: UUID) -> Milestone:
     """Return the sighting of a mapped meeting."""
-    return made(
+    return milestone(
         app_id,
-        Key.MAPPING,
+        StepKey.MAPPING,
         at=at,
         proof="Recall mapped a meeting",
         connection_id=connection_id,
     )
 
 
-def proved(app_id: UUID, kind: Kind, *, at: datetime, connection_id: UUID) -> Milestone:
+def scopes_proved(
+    app_id: UUID, kind: Kind, *, at: datetime, connection_id: UUID
+) -> Milestone:
     """Return the sighting of all scopes, by calls that need each."""
     what = "Profile read" if kind is Kind.USER_LEVEL else "Users listed"
-    return made(
+    return milestone(
         app_id,
-        Key.SCOPES,
+        StepKey.SCOPES,
         at=at,
         proof=f"{what}, meetings listed and a join token fetched",
         connection_id=connection_id,
@@ -235,9 +239,9 @@ def _scopes(session: Session, app: ZoomApp) -> Milestone | None:
     for row in known_scopes(session, app):
         names = set((row.scopes or "").split())
         if not scopes.missing(names, app.kind, app.scope_style):
-            return made(
+            return milestone(
                 app.id,
-                Key.SCOPES,
+                StepKey.SCOPES,
                 at=row.token_checked_at or row.connected_at,
                 proof="Every scope granted",
                 connection_id=row.id,
@@ -263,17 +267,17 @@ def known_scopes(session: Session, app: ZoomApp) -> Iterator[Connection]:
     )
 
 
-_FINDERS: dict[Key, Callable[[Session, ZoomApp], Milestone | None]] = {
-    Key.PAIR: _pair,
-    Key.RECALL_APP: _recall_app,
-    Key.CHALLENGE: _challenge,
-    Key.RECALL_VALIDATED: _recall_validated,
-    Key.ZOOM_VALIDATED: _zoom_validated,
-    Key.USER: _user,
-    Key.EVENT: _event,
-    Key.DELIVERY: _delivery,
-    Key.MAPPING: _mapping,
-    Key.SCOPES: _scopes,
+_FINDERS: dict[StepKey, Callable[[Session, ZoomApp], Milestone | None]] = {
+    StepKey.PAIR: _pair,
+    StepKey.RECALL_APP: _recall_app,
+    StepKey.CHALLENGE: _challenge,
+    StepKey.RECALL_VALIDATED: _recall_validated,
+    StepKey.ZOOM_VALIDATED: _zoom_validated,
+    StepKey.USER: _user,
+    StepKey.EVENT: _event,
+    StepKey.DELIVERY: _delivery,
+    StepKey.MAPPING: _mapping,
+    StepKey.SCOPES: _scopes,
 }
 
 
@@ -289,8 +293,8 @@ def _good(app: ZoomApp, source: Source) -> SelectOfScalar[Check]:
     )
 
 
-def _of_check(key: Key, check: Check) -> Milestone:
-    return made(
+def _of_check(key: StepKey, check: Check) -> Milestone:
+    return milestone(
         check.zoom_app_id,
         key,
         at=check.told_at or check.at,

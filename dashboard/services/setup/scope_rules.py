@@ -70,13 +70,13 @@ def judge(
         return Verdict(next="Connect a user first: scopes are proved by real calls.")
     if facts.working is None:
         return Verdict(
-            remark=f"{called(person)}: {person.token_reason}",
+            remark=f"{name_of(person)}: {person.token_reason}",
             tone="waiting",
             next=_look_or_reconnect(person),
             connection_id=person.id,
         )
     return Verdict(
-        remark=f"Profile read and meetings listed for {called(person)}; no join token "
+        remark=f"Profile read and meetings listed for {name_of(person)}; no join token "
         "was fetched yet.",
         tone="waiting",
         next=f"{meet} Then press Check now on the connection's page: it fetches a join "
@@ -93,7 +93,7 @@ def is_working(row: Connection) -> bool:
     )
 
 
-def called(connection: Connection) -> str:
+def name_of(connection: Connection) -> str:
     """Return what to call a connected user: the best name that is known."""
     known = (connection.display_name, connection.email, connection.zoom_user_id)
     return next(filter(None, known), "a Zoom account")
@@ -106,7 +106,7 @@ def _lacking(
         names = set((facts.granted.scopes or "").split())
         missing = scopes.missing(names, app.kind, app.scope_style)
         if missing:
-            said = f"{called(facts.granted)} did not grant {', '.join(missing)}."
+            said = f"{name_of(facts.granted)} did not grant {', '.join(missing)}."
             return _trouble(facts.granted, said)
     found = facts.lacking
     if found is None:
@@ -114,19 +114,19 @@ def _lacking(
     # Once all were seen, one user who unticks what others grant is shown there only.
     if first is not None and facts.working and first.connection_id != found.id:
         return None
-    return _trouble(found, f"{called(found)}: {found.token_reason}")
+    return _trouble(found, f"{name_of(found)}: {found.token_reason}")
 
 
 def _trouble(row: Connection, said: str) -> Verdict:
     return Verdict(
         remark=said,
         tone="trouble",
-        next=f"Add what is missing in Zoom, then let {called(row)} connect again.",
+        next=f"Add what is missing in Zoom, then let {name_of(row)} connect again.",
         connection_id=row.id,
     )
 
 
 def _look_or_reconnect(row: Connection) -> str:
     if row.token_state in _DEAD:
-        return f"Let {called(row)} connect again."
-    return f"Press Check now on {called(row)}'s page, or wait: a look comes by itself."
+        return f"Let {name_of(row)} connect again."
+    return f"Press Check now on {name_of(row)}'s page, or wait: a look comes by itself."

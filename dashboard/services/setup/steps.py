@@ -13,7 +13,7 @@ from uuid import UUID
 from dashboard.models.zoom_app import Routing
 
 
-class Key(StrEnum):
+class StepKey(StrEnum):
     """The ticks, in their order; `ZOOM_VALIDATED` is there with routing direct only."""
 
     PAIR = "pair"
@@ -42,28 +42,33 @@ class Target(StrEnum):
     LOG = "log"
 
 
-_SEEN_HERE = (Key.CHALLENGE, Key.RECALL_VALIDATED, Key.EVENT, Key.DELIVERY)
+_SEEN_HERE = (
+    StepKey.CHALLENGE,
+    StepKey.RECALL_VALIDATED,
+    StepKey.EVENT,
+    StepKey.DELIVERY,
+)
 _LISTED = {
-    Routing.RELAY: tuple(key for key in Key if key is not Key.ZOOM_VALIDATED),
+    Routing.RELAY: tuple(key for key in StepKey if key is not StepKey.ZOOM_VALIDATED),
     # What never comes by here cannot be seen here.
-    Routing.DIRECT: tuple(key for key in Key if key not in _SEEN_HERE),
+    Routing.DIRECT: tuple(key for key in StepKey if key not in _SEEN_HERE),
 }
 _TITLES = {
-    Key.PAIR: "Client ID and secret belong together",
-    Key.RECALL_APP: "App exists in Recall",
-    Key.CHALLENGE: "Zoom validated the webhook URL",
-    Key.RECALL_VALIDATED: "Recall accepts the secret token",
-    Key.ZOOM_VALIDATED: "Zoom validated Recall's webhook URL",
-    Key.USER: "First user connected",
-    Key.EVENT: "First event arrived",
-    Key.DELIVERY: "First event taken by Recall",
-    Key.MAPPING: "First meeting mapped",
-    Key.SCOPES: "All scopes granted",
+    StepKey.PAIR: "Client ID and secret belong together",
+    StepKey.RECALL_APP: "App exists in Recall",
+    StepKey.CHALLENGE: "Zoom validated the webhook URL",
+    StepKey.RECALL_VALIDATED: "Recall accepts the secret token",
+    StepKey.ZOOM_VALIDATED: "Zoom validated Recall's webhook URL",
+    StepKey.USER: "First user connected",
+    StepKey.EVENT: "First event arrived",
+    StepKey.DELIVERY: "First event taken by Recall",
+    StepKey.MAPPING: "First meeting mapped",
+    StepKey.SCOPES: "All scopes granted",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tick:
+class SetupStep:
     """One thing to see, and its evidence.
 
     Attributes:
@@ -78,7 +83,7 @@ class Tick:
         connection_id: What the target is about, when it is a connection.
     """
 
-    key: Key
+    key: StepKey
     is_done: bool
     at: datetime | None = None
     proof: str = ""
@@ -96,34 +101,34 @@ class Tick:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SetUp:
+class Checklist:
     """All ticks of one zoom app."""
 
-    ticks: Sequence[Tick]
+    steps: Sequence[SetupStep]
 
     @property
     def done(self) -> int:
         """How many are done."""
-        return sum(tick.is_done for tick in self.ticks)
+        return sum(step.is_done for step in self.steps)
 
     @property
     def is_complete(self) -> bool:
         """Whether there is nothing left to do."""
-        return self.done == len(self.ticks)
+        return self.done == len(self.steps)
 
     @property
     def words(self) -> str:
         """How far it is: "7 of 9 seen"."""
-        return f"{self.done} of {len(self.ticks)} seen"
+        return f"{self.done} of {len(self.steps)} seen"
 
     @property
-    def next(self) -> Tick | None:
+    def next(self) -> SetupStep | None:
         """The one to turn to: the first in trouble, else the first not done."""
-        undone = [tick for tick in self.ticks if not tick.is_done]
-        trouble = [tick for tick in undone if tick.tone == "trouble"]
+        undone = [step for step in self.steps if not step.is_done]
+        trouble = [step for step in undone if step.tone == "trouble"]
         return next(iter([*trouble, *undone]), None)
 
 
-def listed(routing: Routing) -> Sequence[Key]:
+def listed(routing: Routing) -> Sequence[StepKey]:
     """Return the ticks that an app of this routing can reach, in their order."""
     return _LISTED[routing]

@@ -34,8 +34,8 @@ class Alarm:
 def first(
     app: ZoomApp,
     *,
-    ours: ValidationStatus,
-    recalls: ValidationStatus,
+    zoom_status: ValidationStatus,
+    recall_status: ValidationStatus,
     waiting: int,
     silent: Silence | None = None,
 ) -> Alarm | None:
@@ -43,16 +43,16 @@ def first(
 
     Args:
         app: The zoom app.
-        ours: Status of the way from Zoom to us.
-        recalls: Status of the way to Recall.
+        zoom_status: Status of the way from Zoom to us.
+        recall_status: Status of the way to Recall.
         waiting: How many of its webhooks wait for Recall.
         silent: That nothing is heard of it, when that is so.
     """
     kept = f" No event is lost: {waiting} wait." if waiting else " No event is lost."
     alarms = [
         *_about_pair(app),
-        *_about_zoom(ours),
-        *_about_recall(app, recalls, kept),
+        *_about_zoom(zoom_status),
+        *_about_recall(app, recall_status, kept),
         *_about_silence(silent),
     ]
     return next(iter(alarms), None)
@@ -67,57 +67,60 @@ def _about_pair(app: ZoomApp) -> Iterator[Alarm]:
         )
 
 
-def _about_zoom(ours: ValidationStatus) -> Iterator[Alarm]:
-    if ours.is_switched_off:
+def _about_zoom(zoom_status: ValidationStatus) -> Iterator[Alarm]:
+    if zoom_status.is_switched_off:
         yield Alarm(
             sentence="Zoom has switched off this app's webhooks.",
             detail=f"{SWITCH_ON} What made the challenges fail is mended first.",
             remedy=Remedy.SEE_URL,
         )
-    elif ours.state is State.SECRET_MISMATCH:
+    elif zoom_status.state is State.SECRET_MISMATCH:
         yield Alarm(
             sentence="Zoom signs with another secret token than the one stored here.",
             detail="Copy Secret Token from Zoom, Features, Access, same environment. "
             "Until then Zoom's events are refused.",
             remedy=Remedy.EDIT,
         )
-    elif ours.state is State.FAILING and ours.source is Source.OUTSIDE_PROBE:
+    elif (
+        zoom_status.state is State.FAILING
+        and zoom_status.source is Source.OUTSIDE_PROBE
+    ):
         yield Alarm(
             sentence="The webhook URL does not answer from outside as it should.",
             detail="Zoom would meet the same, and drops what it cannot deliver.",
             remedy=Remedy.SEE_URL,
         )
-    elif ours.state is State.FAILING:
+    elif zoom_status.state is State.FAILING:
         yield Alarm(
-            sentence=f"Zoom's check of the webhook URL fails: {ours.count}.",
+            sentence=f"Zoom's check of the webhook URL fails: {zoom_status.count}.",
             detail="After 6 in a row Zoom stops sending.",
             remedy=Remedy.SEE_URL,
         )
 
 
 def _about_recall(
-    app: ZoomApp, recalls: ValidationStatus, kept: str
+    app: ZoomApp, recall_status: ValidationStatus, kept: str
 ) -> Iterator[Alarm]:
     effect = "Events are verified here and forwarded, but Recall refuses them." + kept
     if app.routing is Routing.DIRECT:
         kept = ""
         effect = "Recall refuses what Zoom sends, unless the one stored here is wrong."
-    if recalls.state is State.SECRET_MISMATCH:
+    if recall_status.state is State.SECRET_MISMATCH:
         yield Alarm(
             sentence="Recall holds another secret token than the one stored here.",
             detail=effect,
             remedy=Remedy.UPDATE_IN_RECALL,
         )
-    elif recalls.state is State.FAILING and recalls.title:
+    elif recall_status.state is State.FAILING and recall_status.title:
         yield Alarm(
-            sentence=recalls.sentence,
+            sentence=recall_status.sentence,
             detail="Nobody's meetings get a token." + kept,
             remedy=Remedy.SEE_RECALL_APP,
         )
-    elif recalls.state is State.FAILING:
+    elif recall_status.state is State.FAILING:
         yield Alarm(
             sentence="Recall does not answer its webhook URL as it should.",
-            detail=recalls.sentence + kept,
+            detail=recall_status.sentence + kept,
             remedy=Remedy.PROBE,
         )
 

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, func, select
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.setup import checklist
-from dashboard.services.setup.checklist import SetUp
+from dashboard.services.setup.checklist import Checklist
 from dashboard.services.status import traffic
 from dashboard.services.status.traffic import Traffic
 from dashboard.services.token_states import who_acts
@@ -35,7 +35,7 @@ class AppOverview:
 
     app: ZoomApp
     status: ValidationStatus
-    setup: SetUp
+    setup: Checklist
     traffic: Traffic
     connections: Mapping[TokenState, int]
     unknown_for_admin: int = 0
@@ -66,7 +66,7 @@ def _overview(
     return AppOverview(
         app=app,
         status=status(seen, now),
-        setup=checklist.set_up(session, app, seen, now=now),
+        setup=checklist.load(session, app, seen, now=now),
         traffic=traffic.last_day(session, app.id, now=now),
         connections={
             state: connections.get((app.id, state), 0) for state in TokenState

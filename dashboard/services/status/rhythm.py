@@ -28,7 +28,7 @@ _EVERY = timedelta(minutes=1)
 _TABLE = SQLModel.metadata.tables[str(HeardHour.__tablename__)]
 
 
-class Listener:
+class RhythmRecorder:
     """The worker's chore: listens once a minute."""
 
     def __init__(self, runtime: Runtime) -> None:
@@ -41,10 +41,10 @@ class Listener:
         if self._listened_at and abs(now - self._listened_at) < _EVERY:
             return 0
         self._listened_at = now
-        return listen(self._runtime)
+        return record_hours(self._runtime)
 
 
-def listen(runtime: Runtime) -> int:
+def record_hours(runtime: Runtime) -> int:
     """Note the hours that were not noted yet, however many; commits.
 
     Several workers may do it at once: they count the same.
@@ -73,8 +73,8 @@ def listen(runtime: Runtime) -> int:
     if not news and not old:
         return 0
     with runtime.database.writing() as session:
-        return _note(session, news) + sum(
-            _forget(session, app_id, before) for app_id, before in old.items()
+        return _store(session, news) + sum(
+            _delete_old(session, app_id, before) for app_id, before in old.items()
         )
 
 
@@ -145,7 +145,7 @@ def _count(
             yield HeardHour(zoom_app_id=app_id, hour=at, events=events)
 
 
-def _note(session: Session, news: list[HeardHour]) -> int:
+def _store(session: Session, news: list[HeardHour]) -> int:
     if not news:
         return 0
     is_sqlite = session.get_bind().dialect.name == "sqlite"
@@ -158,7 +158,7 @@ def _note(session: Session, news: list[HeardHour]) -> int:
     return len(rows)
 
 
-def _forget(session: Session, app_id: UUID, before: datetime) -> int:
+def _delete_old(session: Session, app_id: UUID, before: datetime) -> int:
     gone = session.exec(
         delete(HeardHour).where(
             col(HeardHour.zoom_app_id) == app_id, col(HeardHour.hour) < before

@@ -19,11 +19,9 @@ from dashboard.models.ids import first_id
 from dashboard.models.watch import HeardHour
 from dashboard.models.webhook import Refusal
 from dashboard.models.zoom_app import Routing, ZoomApp
-from dashboard.services.status.rhythm import HOUR, REMEMBERED, Listener, hour_of, listen
+from dashboard.services.status.rhythm import HOUR, REMEMBERED, hour_of
 from dashboard.services.validation import evidence
 from dashboard.services.webhook_log import refused
-
-__all__ = ["Heard", "Listener", "Silence", "find", "judge", "listen"]
 
 LEAST = timedelta(hours=24)
 """No shorter silence is an alarm."""
@@ -41,7 +39,7 @@ _REFUSED_FOR = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Heard:
+class EventHistory:
     """What the judgement is made of.
 
     Attributes:
@@ -91,7 +89,7 @@ def find(session: Session, app: ZoomApp, *, now: datetime) -> Silence | None:
     return judge(_heard(session, app, *users), now) if users[0] else None
 
 
-def judge(heard: Heard, now: datetime) -> Silence | None:
+def judge(heard: EventHistory, now: datetime) -> Silence | None:
     """Say whether an app that is heard like this has fallen silent. Pure."""
     if not heard.users or heard.users_since is None:
         return None
@@ -132,7 +130,7 @@ def _limit(hours: Sequence[datetime], event_at: datetime) -> tuple[timedelta, st
     return max(2 * longest, LEAST), learned
 
 
-def _only_refused(heard: Heard, since: datetime) -> Silence | None:
+def _only_refused(heard: EventHistory, since: datetime) -> Silence | None:
     times = [at for at in heard.refused_at if at > since]
     if len(times) < _REFUSED_LEAST or times[-1] - times[0] < _REFUSED_FOR:
         return None
@@ -159,7 +157,7 @@ def _users(session: Session, app: ZoomApp) -> tuple[int, datetime | None]:
 
 def _heard(
     session: Session, app: ZoomApp, users: int, users_since: datetime | None
-) -> Heard:
+) -> EventHistory:
     of_app = col(HeardHour.zoom_app_id) == app.id
     hours = session.exec(
         select(HeardHour.hour).where(of_app).order_by(col(HeardHour.hour))
@@ -169,7 +167,7 @@ def _heard(
         event_at = hours[-1] + HOUR  # its webhooks are pruned already
     refusals = _refusals(session, app, event_at)
     causes = Counter(refused.word(each.cause) for each in refusals)
-    return Heard(
+    return EventHistory(
         users=users,
         users_since=users_since,
         event_at=event_at,

@@ -11,11 +11,11 @@ from dashboard.models.connection import Connection
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.probes import recent
-from dashboard.services.probes.recent import Sighting
+from dashboard.services.probes.recent import ActivityEntry
 from dashboard.services.recall import workspaces
 from dashboard.services.rotation import progress
 from dashboard.services.setup import checklist
-from dashboard.services.setup.checklist import SetUp
+from dashboard.services.setup.checklist import Checklist
 from dashboard.services.status import alarms, silence, traffic, zoom_app_summary
 from dashboard.services.status.alarms import Alarm
 from dashboard.services.status.traffic import Traffic
@@ -41,10 +41,10 @@ class ZoomAppPage:
     """One zoom app's page.
 
     Attributes:
-        ours: Status of the way from Zoom to us.
-        recalls: Status of the way from us to Recall.
-        ours_left: How much of the time until the next check is left, in percent.
-        recalls_left: The same of the other way.
+        zoom_status: Status of the way from Zoom to us.
+        recall_status: Status of the way from us to Recall.
+        zoom_left: How much of the time until the next check is left, in percent.
+        recall_left: The same of the other way.
         setup: Its ticks; the next one's details are shown at once.
         seen: Newest first.
         address_trouble: Why Zoom would refuse our addresses; None if it would not.
@@ -54,13 +54,13 @@ class ZoomAppPage:
     """
 
     app: ZoomAppSummary
-    ours: ValidationStatus
-    recalls: ValidationStatus
-    ours_left: int
-    recalls_left: int
+    zoom_status: ValidationStatus
+    recall_status: ValidationStatus
+    zoom_left: int
+    recall_left: int
     alarm: Alarm | None
-    setup: SetUp
-    seen: Sequence[Sighting]
+    setup: Checklist
+    seen: Sequence[ActivityEntry]
     traffic: Traffic
     scopes: Sequence[Scope]
     address_trouble: str | None
@@ -103,25 +103,28 @@ def page(
     """
     app = apps.get(session, zoom_app_id)
     seen = evidence.evidence(session, zoom_app_id)
-    ours, recalls = evidence.ours(seen, now), evidence.recalls(seen, now)
+    zoom_status, recall_status = (
+        evidence.zoom_status(seen, now),
+        evidence.recall_status(seen, now),
+    )
     day = traffic.last_day(session, zoom_app_id, now=now)
     own = app.workspace_id and workspaces.get(session, app.workspace_id)
     return ZoomAppPage(
         app=zoom_app_summary.summary(
             session, app, seen, settings=settings, public_url=public_url, now=now
         ),
-        ours=ours,
-        recalls=recalls,
-        ours_left=ours.share_left(now),
-        recalls_left=recalls.share_left(now),
+        zoom_status=zoom_status,
+        recall_status=recall_status,
+        zoom_left=zoom_status.share_left(now),
+        recall_left=recall_status.share_left(now),
         alarm=alarms.first(
             app,
-            ours=ours,
-            recalls=recalls,
+            zoom_status=zoom_status,
+            recall_status=recall_status,
             waiting=day.waiting,
             silent=silence.find(session, app, now=now),
         ),
-        setup=checklist.set_up(session, app, seen, now=now),
+        setup=checklist.load(session, app, seen, now=now),
         seen=recent.latest(session, zoom_app_id),
         traffic=day,
         scopes=scopes.list_for(app.kind, app.scope_style),

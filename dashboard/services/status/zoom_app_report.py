@@ -1,4 +1,4 @@
-"""What `zoom-app show` tells: the summary, both clocks, and the set-up's ticks."""
+"""What `zoom-app show` tells: the summary, both clocks, and the set-up's steps."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from dashboard.services.setup import checklist
-from dashboard.services.setup.checklist import SetUp, Tick
+from dashboard.services.setup.checklist import Checklist, SetupStep
 from dashboard.services.status import zoom_app_summary
 from dashboard.services.status.zoom_app_summary import ZoomAppSummary
 from dashboard.services.validation import evidence
@@ -22,35 +22,35 @@ class ZoomAppReport:
     """One zoom app without its secrets.
 
     Attributes:
-        ours: Status of the way from Zoom to us.
-        recalls: Status of the way from us to Recall.
+        zoom_status: Status of the way from Zoom to us.
+        recall_status: Status of the way from us to Recall.
         setup: As on its page and on the overview.
     """
 
     summary: ZoomAppSummary
-    ours: ValidationStatus
-    recalls: ValidationStatus
-    setup: SetUp
+    zoom_status: ValidationStatus
+    recall_status: ValidationStatus
+    setup: Checklist
 
     def as_dict(self) -> dict[str, object]:
         """Return it for JSON; `pydantic_core.to_jsonable_python` does the rest."""
         return asdict(self.summary) | {
             "clocks": {
-                "zoom_to_dashboard": _clock(self.ours),
-                "dashboard_to_recall": _clock(self.recalls),
+                "zoom_to_dashboard": _clock(self.zoom_status),
+                "dashboard_to_recall": _clock(self.recall_status),
             },
-            "setup": [_tick(tick) for tick in self.setup.ticks],
+            "setup": [_tick(step) for step in self.setup.steps],
         }
 
     def lines(self) -> Sequence[str]:
         """Return the set-up as lines for a terminal, the one thing to do last."""
         upcoming = self.setup.next
         said = [f"set-up: {self.setup.words}"]
-        for tick in self.setup.ticks:
-            mark = "x" if tick.is_done else "!" if tick.tone == "trouble" else " "
-            at = f"{tick.at:%Y-%m-%d %H:%M:%S} UTC" if tick.at else "-" * 3
-            said.append(f"[{mark}] {at:<23}  {tick.title}")
-            said += [f"{'':29}{text}" for text in (tick.proof, tick.remark) if text]
+        for step in self.setup.steps:
+            mark = "x" if step.is_done else "!" if step.tone == "trouble" else " "
+            at = f"{step.at:%Y-%m-%d %H:%M:%S} UTC" if step.at else "-" * 3
+            said.append(f"[{mark}] {at:<23}  {step.title}")
+            said += [f"{'':29}{text}" for text in (step.proof, step.remark) if text]
         if upcoming is not None:
             said.append(f"next: {upcoming.next}")
         return said
@@ -75,9 +75,9 @@ def report(
         summary=zoom_app_summary.summary(
             session, app, seen, settings=settings, public_url=public_url, now=now
         ),
-        ours=evidence.ours(seen, now),
-        recalls=evidence.recalls(seen, now),
-        setup=checklist.set_up(session, app, seen, now=now),
+        zoom_status=evidence.zoom_status(seen, now),
+        recall_status=evidence.recall_status(seen, now),
+        setup=checklist.load(session, app, seen, now=now),
     )
 
 
@@ -92,13 +92,13 @@ def _clock(status: ValidationStatus) -> Mapping[str, object]:
     }
 
 
-def _tick(tick: Tick) -> Mapping[str, object]:
+def _tick(step: SetupStep) -> Mapping[str, object]:
     return {
-        "key": tick.key,
-        "title": tick.title,
-        "done": tick.is_done,
-        "at": tick.at,
-        "proof": tick.proof,
-        "remark": tick.remark,
-        "next": tick.next,
+        "key": step.key,
+        "title": step.title,
+        "done": step.is_done,
+        "at": step.at,
+        "proof": step.proof,
+        "remark": step.remark,
+        "next": step.next,
     }

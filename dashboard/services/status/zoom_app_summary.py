@@ -111,6 +111,6 @@ def summary(  # noqa: PLR0913 - what it is made of
         recall_webhook_url=recall_url,
         redirect_url=urls.redirect_url(public_url),
         connect_url=urls.connect_url(public_url, app.slug),
-        zoom_to_dashboard=evidence.ours(seen, now).state,
-        dashboard_to_recall=evidence.recalls(seen, now).state,
+        zoom_to_dashboard=evidence.zoom_status(seen, now).state,
+        dashboard_to_recall=evidence.recall_status(seen, now).state,
     )

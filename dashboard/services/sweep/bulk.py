@@ -21,7 +21,7 @@ from dashboard.db.columns import UtcDateTime
 from dashboard.db.statements import rows_changed
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection, TokenState
-from dashboard.models.watch import Watch
+from dashboard.models.watch import ProbeSchedule
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.connections import mappings
@@ -132,13 +132,13 @@ def make_mappings_due(session: Session, workspace_id: UUID, *, at: datetime) -> 
 def claim_unhealthy(runtime: Runtime) -> ZoomApp | None:
     """Take the zoom app whose unhealthy credentials are due; None if none. Commits."""
     now = runtime.clock.now()
-    due = col(Watch.unhealthy_due_at)
+    due = col(ProbeSchedule.unhealthy_due_at)
     is_due = or_(due.is_(None), due <= now)
     with runtime.database.reading() as session:
         full = budgets.without_room(session, [Operation.CREDENTIALS_LIST], now=now)
         wanted = session.exec(
             select(ZoomApp)
-            .join(Watch, col(Watch.zoom_app_id) == col(ZoomApp.id))
+            .join(ProbeSchedule, col(ProbeSchedule.zoom_app_id) == col(ZoomApp.id))
             .where(
                 is_due,
                 col(ZoomApp.recall_app_id).is_not(None),
@@ -151,8 +151,8 @@ def claim_unhealthy(runtime: Runtime) -> ZoomApp | None:
         return None
     with runtime.database.writing() as session:
         done = session.exec(
-            update(Watch)
-            .where(col(Watch.zoom_app_id) == wanted.id, is_due)
+            update(ProbeSchedule)
+            .where(col(ProbeSchedule.zoom_app_id) == wanted.id, is_due)
             .values(unhealthy_due_at=now + _LEASE)
         )
         return wanted if _changed(done) else None
@@ -183,8 +183,8 @@ def read_unhealthy(runtime: Runtime, app: ZoomApp) -> None:
             if found.is_whole:
                 _make_recovered_due(session, app.id, ids, now)
         session.exec(
-            update(Watch)
-            .where(col(Watch.zoom_app_id) == app.id)
+            update(ProbeSchedule)
+            .where(col(ProbeSchedule.zoom_app_id) == app.id)
             .values(unhealthy_due_at=now + wait)
         )
 
@@ -236,8 +236,8 @@ def _note_first(
         return
     mine = select(ZoomApp.id).where(col(ZoomApp.workspace_id) == workspace_id)
     for app_id in session.exec(mine).all():
-        is_first = checklist.is_open(session, app_id, checklist.Key.MAPPING)
-        is_unproved = checklist.is_open(session, app_id, checklist.Key.SCOPES)
+        is_first = checklist.is_missing(session, app_id, checklist.StepKey.MAPPING)
+        is_unproved = checklist.is_missing(session, app_id, checklist.StepKey.SCOPES)
         if not is_first and not is_unproved:
             continue
         some = sorted(owners)[:_AT_ONCE]
@@ -248,8 +248,8 @@ def _note_first(
         if theirs is None:
             continue
         if is_first:
-            first = checklist.mapped(app_id, at=now, connection_id=theirs)
-            checklist.keep(session, [first])
+            first = checklist.meeting_mapped(app_id, at=now, connection_id=theirs)
+            checklist.store(session, [first])
         if is_unproved:
             _make_due(session, [theirs], now)
 

@@ -20,14 +20,14 @@ from dashboard.services.validation.limits import (
     SAME_ROUND,
     SKEW,
 )
-from dashboard.services.validation.recall_clock import echoes_apart, recalls
+from dashboard.services.validation.recall_clock import echoes_apart, recall_status
 from dashboard.services.validation.states import (
     Evidence,
     State,
     ValidationStatus,
     worse,
 )
-from dashboard.services.validation.zoom_clock import ours
+from dashboard.services.validation.zoom_clock import zoom_status
 
 __all__ = [
     "CHALLENGE",
@@ -39,10 +39,10 @@ __all__ = [
     "ValidationStatus",
     "evidence",
     "latest",
-    "ours",
-    "recalls",
+    "recall_status",
     "record",
     "status",
+    "zoom_status",
 ]
 
 CHALLENGE = "endpoint.url_validation"
@@ -128,10 +128,10 @@ def evidence(session: Session, zoom_app_id: UUID) -> Evidence:
         is_in_recall=app.recall_app_id is not None,
         secret_set_at=app.secret_token_set_at,
         challenge=next(iter(challenges), None),
-        good_challenge=good or _good_challenge(session, zoom_app_id, challenges),
+        good_challenge=good or _last_good_request(session, zoom_app_id, challenges),
         failures=_failures(challenges),
         event_at=latest_event_at(session, zoom_app_id),
-        outside=_first(found, app, Source.OUTSIDE_PROBE),
+        self_test=_first(found, app, Source.OUTSIDE_PROBE),
         recall=_first(found, app, Source.RECALL_CHALLENGE, Source.RECALL_PROBE),
         recall_api=_first(found, app, Source.RECALL_API),
         zoom_at_recall=_zoom_at_recall(session, app),
@@ -140,10 +140,10 @@ def evidence(session: Session, zoom_app_id: UUID) -> Evidence:
 
 def status(seen: Evidence, now: datetime) -> ValidationStatus:
     """Judge both ways at once: the one that is further from valid. Pure."""
-    to_recall = recalls(seen, now)
+    to_recall = recall_status(seen, now)
     if seen.routing is Routing.DIRECT:
         return to_recall
-    return worse(ours(seen, now), to_recall)
+    return worse(zoom_status(seen, now), to_recall)
 
 
 def latest(session: Session, zoom_app_id: UUID, *, limit: int = 10) -> Sequence[Check]:
@@ -202,7 +202,7 @@ def _first(found: Sequence[Check], app: ZoomApp, *sources: Source) -> Check | No
     return None
 
 
-def _good_challenge(
+def _last_good_request(
     session: Session, zoom_app_id: UUID, known: Sequence[Check]
 ) -> Check | None:
     """Return the newest one before those, if there may be any."""

@@ -35,7 +35,7 @@ _UNTRIED = "Not tried with the secret token stored now. Press Probe now."
 _PASTE = "Paste it in Zoom and press Validate there."
 
 
-def recalls(seen: Evidence, now: datetime) -> ValidationStatus:
+def recall_status(seen: Evidence, now: datetime) -> ValidationStatus:
     """Judge the way to Recall: from the dashboard, or from Zoom with direct routing."""
     if not seen.is_in_recall:
         return ValidationStatus(

@@ -1,4 +1,4 @@
-"""When the dashboard looks at which zoom app by itself: the rows of `Watch`.
+"""When the dashboard looks at which zoom app by itself: the rows of `ProbeSchedule`.
 
 A look is a claim: claim, commit, ask, write back if the claim still holds. So two
 workers never look at one app at once, and a late one changes nothing.
@@ -16,7 +16,7 @@ from sqlmodel import Session, and_, col, or_, select
 from dashboard.db import Database, leases
 from dashboard.db.columns import UtcDateTime
 from dashboard.db.statements import insert
-from dashboard.models.watch import Watch
+from dashboard.models.watch import ProbeSchedule
 from dashboard.models.zoom_app import Routing, ZoomApp
 
 OPEN_FOR = timedelta(seconds=30)
@@ -32,7 +32,7 @@ _DAILY_PROBES_WITHIN_S = 3600
 
 
 @dataclass(frozen=True, kw_only=True)
-class Taken:
+class ProbeClaim:
     """A claim on one zoom app, and what is due of it.
 
     Attributes:
@@ -47,7 +47,9 @@ class Taken:
     is_probe_due: bool
 
 
-def watched(session: Session, zoom_app_ids: Collection[UUID], *, now: datetime) -> None:
+def record_open_pages(
+    session: Session, zoom_app_ids: Collection[UUID], *, now: datetime
+) -> None:
     """Note that somebody has these apps' pages open; the caller commits.
 
     Their Recall record and log are read soon when the page was just opened, and
@@ -57,13 +59,14 @@ def watched(session: Session, zoom_app_ids: Collection[UUID], *, now: datetime) 
     if not zoom_app_ids:
         return
     is_news = or_(
-        col(Watch.watched_until).is_(None), col(Watch.watched_until) <= literal(now)
+        col(ProbeSchedule.watched_until).is_(None),
+        col(ProbeSchedule.watched_until) <= literal(now),
     )
     soon = {
         name: case((and_(is_news, column > now), now), else_=column)
         for name, column in (
-            ("poll_due_at", col(Watch.poll_due_at)),
-            ("log_due_at", col(Watch.log_due_at)),
+            ("poll_due_at", col(ProbeSchedule.poll_due_at)),
+            ("log_due_at", col(ProbeSchedule.log_due_at)),
         )
     }
     _put(
@@ -75,7 +78,7 @@ def watched(session: Session, zoom_app_ids: Collection[UUID], *, now: datetime) 
     )
 
 
-def hasten(session: Session, zoom_app_id: UUID, *, now: datetime) -> None:
+def make_due(session: Session, zoom_app_id: UUID, *, now: datetime) -> None:
     """Look at a zoom app as soon as can be: something about it changed.
 
     A look under way is given up: it saw the app as it was. The caller commits.
@@ -90,38 +93,38 @@ def hasten(session: Session, zoom_app_id: UUID, *, now: datetime) -> None:
             "probe_due_at": now,
             "failures": 0,
             "claimed_until": None,
-            "claim": col(Watch.claim) + 1,
+            "claim": col(ProbeSchedule.claim) + 1,
         },
     )
 
 
-def probed(
+def record_probe(
     session: Session, zoom_app_id: UUID, *, is_good: bool, now: datetime
 ) -> None:
     """Note that both probes were put just now; the caller commits."""
-    row = session.get(Watch, zoom_app_id)
+    row = session.get(ProbeSchedule, zoom_app_id)
     if row is not None:
-        plan_probe(row, is_good=is_good, now=now)
+        plan_next_probe(row, is_good=is_good, now=now)
         session.add(row)
 
 
-def plan_probe(row: Watch, *, is_good: bool, now: datetime) -> None:
+def plan_next_probe(row: ProbeSchedule, *, is_good: bool, now: datetime) -> None:
     """Say when the probes are put next, given what these found."""
     if is_good:
         spread = _spread(row.zoom_app_id, _DAILY_PROBES_WITHIN_S)
         row.probe_due_at = now + PROBED_DAILY - spread
-    elif is_open(row, now):
+    elif is_page_open(row, now):
         row.probe_due_at = now + PROBED_WHILE_OPEN
     else:
         row.probe_due_at = now + PROBED_IN_TROUBLE
 
 
-def is_open(row: Watch, now: datetime) -> bool:
+def is_page_open(row: ProbeSchedule, now: datetime) -> bool:
     """Whether somebody has its page open."""
     return row.watched_until is not None and row.watched_until > now
 
 
-def take(  # noqa: PLR0913 - what a claim depends on, all named
+def claim_due(  # noqa: PLR0913 - what a claim depends on, all named
     database: Database,
     *,
     now: datetime,
@@ -129,7 +132,7 @@ def take(  # noqa: PLR0913 - what a claim depends on, all named
     busy: Mapping[UUID | None, int],
     a_workspace: int,
     spared: Collection[UUID] = (),
-) -> list[Taken]:
+) -> list[ProbeClaim]:
     """Claim zoom apps of which something is due, the longest due first; commits.
 
     Costs one look when nothing is.
@@ -156,13 +159,14 @@ def take(  # noqa: PLR0913 - what a claim depends on, all named
     with database.writing() as session:
         _put(session, [zoom_app_id for zoom_app_id, _ in wanted[:limit]], now)
         found = [_claim(session, *each, now=now) for each in wanted[:limit]]
-        return [taken for taken in found if taken is not None]
+        return [claimed for claimed in found if claimed is not None]
 
 
-def held(session: Session, taken: Taken) -> Watch | None:
+def still_claimed(session: Session, claimed: ProbeClaim) -> ProbeSchedule | None:
     """Return the row if nobody has claimed or hastened it since."""
-    query = select(Watch).where(
-        col(Watch.zoom_app_id) == taken.zoom_app_id, col(Watch.claim) == taken.claim
+    query = select(ProbeSchedule).where(
+        col(ProbeSchedule.zoom_app_id) == claimed.zoom_app_id,
+        col(ProbeSchedule.claim) == claimed.claim,
     )
     return session.exec(query.with_for_update()).first()
 
@@ -171,7 +175,11 @@ def _due(session: Session, now: datetime) -> Sequence[tuple[UUID, UUID | None]]:
     """Return (zoom app, workspace) of those not yet watched and those due."""
     query = (
         select(ZoomApp.id, ZoomApp.workspace_id)
-        .join(Watch, col(Watch.zoom_app_id) == col(ZoomApp.id), isouter=True)
+        .join(
+            ProbeSchedule,
+            col(ProbeSchedule.zoom_app_id) == col(ZoomApp.id),
+            isouter=True,
+        )
         .where(
             col(ZoomApp.retired_at).is_(None),
             # With routing relay our own address can be tried before Recall has the app.
@@ -180,25 +188,30 @@ def _due(session: Session, now: datetime) -> Sequence[tuple[UUID, UUID | None]]:
                 col(ZoomApp.routing) == Routing.RELAY,
             ),
             or_(
-                col(Watch.zoom_app_id).is_(None),
+                col(ProbeSchedule.zoom_app_id).is_(None),
                 and_(_is_free(now), _is_due(now)),
             ),
         )
-        .order_by(col(Watch.poll_due_at))
+        .order_by(col(ProbeSchedule.poll_due_at))
     )
     return session.exec(query).all()
 
 
 def _claim(
     session: Session, zoom_app_id: UUID, workspace_id: UUID | None, *, now: datetime
-) -> Taken | None:
-    is_it = col(Watch.zoom_app_id) == zoom_app_id, _is_due(now)
+) -> ProbeClaim | None:
+    is_it = col(ProbeSchedule.zoom_app_id) == zoom_app_id, _is_due(now)
     if not leases.claim(
-        session, Watch, *is_it, until=now + LEASE, now=now, lease="claimed_until"
+        session,
+        ProbeSchedule,
+        *is_it,
+        until=now + LEASE,
+        now=now,
+        lease="claimed_until",
     ):
         return None
-    row = session.get_one(Watch, zoom_app_id)
-    return Taken(
+    row = session.get_one(ProbeSchedule, zoom_app_id)
+    return ProbeClaim(
         zoom_app_id=zoom_app_id,
         workspace_id=workspace_id,
         claim=row.claim,
@@ -210,14 +223,14 @@ def _claim(
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
     return or_(
-        col(Watch.poll_due_at) <= now,
-        col(Watch.log_due_at) <= now,
-        col(Watch.probe_due_at) <= now,
+        col(ProbeSchedule.poll_due_at) <= now,
+        col(ProbeSchedule.log_due_at) <= now,
+        col(ProbeSchedule.probe_due_at) <= now,
     )
 
 
 def _is_free(now: datetime) -> ColumnElement[bool]:
-    return leases.is_free(Watch.claimed_until, now)
+    return leases.is_free(ProbeSchedule.claimed_until, now)
 
 
 def _put(
@@ -242,7 +255,7 @@ def _put(
     rows = select(*values.values()).where(
         col(ZoomApp.id).in_(list(zoom_app_ids)), col(ZoomApp.retired_at).is_(None)
     )
-    made = insert(session, Watch).from_select(list(values), rows)
+    made = insert(session, ProbeSchedule).from_select(list(values), rows)
     if otherwise is None:
         made = made.on_conflict_do_nothing()
     else:

@@ -66,7 +66,7 @@ class Evidence:
         good_challenge: The newest one that was answered rightly.
         failures: Challenges since then that were not.
         event_at: The newest genuine event, challenges apart.
-        outside: What came last of our own challenge to our own public URL.
+        self_test: What came last of our own challenge to our own public URL.
         recall: Recall's newest answer to a challenge, forwarded or our own.
         recall_api: What Recall's API said last of the app; that it could not be asked
             says nothing, so the answer before that stands.
@@ -81,7 +81,7 @@ class Evidence:
     good_challenge: Check | None = None
     failures: int = 0
     event_at: datetime | None = None
-    outside: Check | None = None
+    self_test: Check | None = None
     recall: Check | None = None
     recall_api: Check | None = None
     zoom_at_recall: Check | None = None

@@ -32,7 +32,7 @@ _CHANGED = (
 _BROKEN = {Finding.FAILED, Finding.SECRET_MISMATCH}
 
 
-def ours(seen: Evidence, now: datetime) -> ValidationStatus:
+def zoom_status(seen: Evidence, now: datetime) -> ValidationStatus:
     """Judge the way from Zoom to the dashboard."""
     if seen.routing is Routing.DIRECT:
         return ValidationStatus(
@@ -40,7 +40,7 @@ def ours(seen: Evidence, now: datetime) -> ValidationStatus:
             title="Not used",
             sentence="Zoom posts to Recall directly; nothing is expected here.",
         )
-    trouble = _challenge_failed(seen, now) or _outside_failed(seen)
+    trouble = _request_failed(seen, now) or _self_test_failed(seen)
     if trouble is not None:
         return trouble
     good = seen.good_challenge
@@ -64,7 +64,7 @@ def ours(seen: Evidence, now: datetime) -> ValidationStatus:
     return _overdue(good, seen.event_at, now)
 
 
-def _challenge_failed(seen: Evidence, now: datetime) -> ValidationStatus | None:
+def _request_failed(seen: Evidence, now: datetime) -> ValidationStatus | None:
     """Judge Zoom's newest challenge when it failed and no event healed it since."""
     bad = seen.challenge
     if bad is None or bad.finding is Finding.GOOD:
@@ -94,21 +94,21 @@ def _challenge_failed(seen: Evidence, now: datetime) -> ValidationStatus | None:
     )
 
 
-def _outside_failed(seen: Evidence) -> ValidationStatus | None:
+def _self_test_failed(seen: Evidence) -> ValidationStatus | None:
     """Judge our own challenge when it failed and nothing of Zoom came through since."""
-    outside, good = seen.outside, seen.good_challenge
-    if outside is None or outside.finding not in _BROKEN:
+    self_test, good = seen.self_test, seen.good_challenge
+    if self_test is None or self_test.finding not in _BROKEN:
         return None
     heard = [seen.event_at, None if good is None else good.at]
-    if any(at is not None and at > outside.at for at in heard):
+    if any(at is not None and at > self_test.at for at in heard):
         return None
     return ValidationStatus(
         state=State.FAILING,
         title="Not reachable",
-        sentence=outside.detail,
+        sentence=self_test.detail,
         note=MAILS,
-        since=outside.at,
-        source=outside.source,
+        since=self_test.at,
+        source=self_test.source,
     )
 
 
@@ -122,8 +122,8 @@ def _not_called(seen: Evidence, now: datetime) -> ValidationStatus:
             since=seen.event_at,
             source=Source.ZOOM_EVENT,
         )
-    outside = seen.outside
-    if outside is None or not _works(outside, seen.secret_set_at, now):
+    self_test = seen.self_test
+    if self_test is None or not _works(self_test, seen.secret_set_at, now):
         return ValidationStatus(
             state=State.NEVER_SEEN,
             sentence="Zoom has not called yet. Paste the webhook URL in Zoom and press "
@@ -133,16 +133,16 @@ def _not_called(seen: Evidence, now: datetime) -> ValidationStatus:
         state=State.WAITING,
         sentence="The address works from outside. Paste the webhook URL in Zoom and "
         "press Validate there.",
-        since=outside.at,
-        source=outside.source,
+        since=self_test.at,
+        source=self_test.source,
     )
 
 
-def _works(outside: Check, secret_set_at: datetime, now: datetime) -> bool:
+def _works(self_test: Check, secret_set_at: datetime, now: datetime) -> bool:
     return (
-        outside.finding is Finding.GOOD
-        and outside.at >= secret_set_at
-        and is_within(outside, now)
+        self_test.finding is Finding.GOOD
+        and self_test.at >= secret_set_at
+        and is_within(self_test, now)
     )
 
 

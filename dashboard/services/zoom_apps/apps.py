@@ -26,7 +26,7 @@ _SLUG_BYTES = 6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Proof:
+class PairCheck:
     """What Zoom said of the pair, and when; kept beside it."""
 
     verdict: Verdict = Verdict.UNKNOWN
@@ -40,7 +40,7 @@ def create(
     *,
     values: NewZoomApp,
     now: datetime,
-    proof: Proof | None = None,
+    pair_check: PairCheck | None = None,
 ) -> ZoomApp:
     """Add a zoom app with its secrets sealed; the caller commits.
 
@@ -55,7 +55,7 @@ def create(
     require_new(session, values.client_id)
     if values.succeeds_id is not None:
         succession.require_free(session, values.succeeds_id)
-    proof = proof or Proof()
+    pair_check = pair_check or PairCheck()
     zoom_app_id = uuid4()
     zoom_app = ZoomApp(
         id=zoom_app_id,
@@ -74,9 +74,9 @@ def create(
         secret_token_print=fingerprint(values.secret_token),
         secret_token_length=len(values.secret_token),
         secret_token_set_at=now,
-        verdict=proof.verdict,
-        verdict_reason=proof.reason[:300],
-        checked_at=proof.at,
+        verdict=pair_check.verdict,
+        verdict_reason=pair_check.reason[:300],
+        checked_at=pair_check.at,
         slug=_slug(values.name),
         workspace_id=values.workspace_id,
         succeeds_id=values.succeeds_id,
@@ -97,14 +97,13 @@ def change(  # noqa: PLR0913 - the parts of one act, all named
     *,
     changes: ZoomAppChanges,
     now: datetime,
-    proof: Proof | None = None,
+    pair_check: PairCheck | None = None,
     is_in_use: bool = True,
 ) -> ZoomApp:
     """Change a zoom app; the caller commits.
 
-    A replaced secret token is still accepted from Zoom until `rotations.tend` has seen
-    Zoom using the new one: Zoom documents no grace period (docs/contracts/zoom.md
-    10.16).
+    A replaced secret token is accepted until `rotations.run_due` has seen Zoom use the
+    new one: Zoom documents no grace period (docs/contracts/zoom.md 10.16).
 
     Args:
         session: Writing.
@@ -112,7 +111,7 @@ def change(  # noqa: PLR0913 - the parts of one act, all named
         zoom_app_id: Which.
         changes: Tidied by `tidy_changes`.
         now: When they are entered.
-        proof: What Zoom said of a new client secret.
+        pair_check: What Zoom said of a new client secret.
         is_in_use: Whether Zoom may be signing with the secret token stored so far: else
             the one before is what goes on being accepted.
 
@@ -123,16 +122,16 @@ def change(  # noqa: PLR0913 - the parts of one act, all named
     zoom_app.name = changes.name
     zoom_app.routing = changes.routing
     if changes.client_secret is not None:
-        proof = proof or Proof()
+        pair_check = pair_check or PairCheck()
         zoom_app.client_secret = _seal(
             vault, zoom_app_id, "client_secret", changes.client_secret
         )
         zoom_app.client_secret_print = fingerprint(changes.client_secret)
         zoom_app.client_secret_length = len(changes.client_secret)
         zoom_app.client_secret_set_at = now
-        zoom_app.verdict = proof.verdict
-        zoom_app.verdict_reason = proof.reason[:300]
-        zoom_app.checked_at = proof.at
+        zoom_app.verdict = pair_check.verdict
+        zoom_app.verdict_reason = pair_check.reason[:300]
+        zoom_app.checked_at = pair_check.at
     if changes.secret_token is not None:
         _replace_secret_token(
             vault, zoom_app, changes.secret_token, now, is_in_use=is_in_use
@@ -141,7 +140,7 @@ def change(  # noqa: PLR0913 - the parts of one act, all named
     zoom_app.version += 1
     session.add(zoom_app)
     session.flush()
-    schedule.hasten(session, zoom_app_id, now=now)
+    schedule.make_due(session, zoom_app_id, now=now)
     return zoom_app
 
 
@@ -157,7 +156,7 @@ def get(session: Session, zoom_app_id: UUID) -> ZoomApp:
     return zoom_app
 
 
-def in_full(zoom_app: ZoomApp) -> str:
+def full_name(zoom_app: ZoomApp) -> str:
     """Name a zoom app for the audit log: name, environment and id."""
     return f"{zoom_app.name} ({zoom_app.environment.value}) {zoom_app.id}"
 

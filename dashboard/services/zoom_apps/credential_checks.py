@@ -24,58 +24,60 @@ from dashboard.services.zoom_apps import (
     secret_changes,
     secret_token_use,
 )
-from dashboard.services.zoom_apps.apps import Proof
+from dashboard.services.zoom_apps.apps import PairCheck
 from dashboard.services.zoom_apps.credentials import NewZoomApp, ZoomAppChanges
-from dashboard.services.zoom_apps.secret_changes import Entry
+from dashboard.services.zoom_apps.secret_changes import NewSecrets
 
 
-class WrongPairError(InvalidInputError):
+class WrongCredentialsError(InvalidInputError):
     """Zoom says that client ID and client secret do not belong together."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entered:
+class SavedZoomApp:
     """A zoom app as saved.
 
     Attributes:
-        proof: What Zoom said of the pair; None when the pair was not touched.
+        pair_check: What Zoom said of the pair; None when the pair was not touched.
         trimmed: Labels of values that had white space around them.
         has_new_secrets: Whether Recall, if it has the app, must be told.
     """
 
     zoom_app_id: UUID
-    proof: Proof | None
+    pair_check: PairCheck | None
     trimmed: Sequence[str] = ()
     has_new_secrets: bool = True
 
 
-def create(runtime: Runtime, values: NewZoomApp, *, actor: Actor) -> Entered:
+def create(runtime: Runtime, values: NewZoomApp, *, actor: Actor) -> SavedZoomApp:
     """Check a pair at Zoom and save it as a zoom app; commits.
 
     Raises:
         InvalidInputError: A value cannot be taken.
-        WrongPairError: Zoom refuses the pair.
+        WrongCredentialsError: Zoom refuses the pair.
         ConflictError: The client ID is here already.
     """
     values, trimmed = credentials.tidy(values)
     custody.require_possible(runtime.public_url, values.token_custody)
     with runtime.database.reading() as session:
         apps.require_new(session, values.client_id)
-    proof = ask_zoom(runtime, values.client_id, values.client_secret)
-    _require_not_wrong(proof, values.environment)
+    pair_check = ask_zoom(runtime, values.client_id, values.client_secret)
+    _require_not_wrong(pair_check, values.environment)
     now = runtime.clock.now()
     with runtime.database.writing() as session:
-        made = apps.create(session, runtime.vault, values=values, now=now, proof=proof)
+        made = apps.create(
+            session, runtime.vault, values=values, now=now, pair_check=pair_check
+        )
         subject = _words(made)
         if made.succeeds_id is not None:
             subject += f": to replace {made.succeeds_id}"
         audit.record(session, actor, "zoom_app.created", subject=subject, now=now)
-    return Entered(zoom_app_id=made.id, proof=proof, trimmed=trimmed)
+    return SavedZoomApp(zoom_app_id=made.id, pair_check=pair_check, trimmed=trimmed)
 
 
 def change(
     runtime: Runtime, zoom_app_id: UUID, changes: ZoomAppChanges, *, actor: Actor
-) -> Entered:
+) -> SavedZoomApp:
     """Change a zoom app, checking a new client secret at Zoom first; commits.
 
     New secrets are stored with the `SecretChange` that owes them to Recall, so that a
@@ -83,17 +85,17 @@ def change(
 
     Raises:
         InvalidInputError: A value cannot be taken.
-        WrongPairError: Zoom refuses the pair.
+        WrongCredentialsError: Zoom refuses the pair.
         NotFoundError: There is no such zoom app.
     """
     with runtime.database.reading() as session:
         zoom_app = apps.get(session, zoom_app_id)
         client_id, environment = zoom_app.client_id, zoom_app.environment
     changes, trimmed = credentials.tidy_changes(changes, client_id)
-    proof = None
+    pair_check = None
     if changes.client_secret is not None:
-        proof = ask_zoom(runtime, client_id, changes.client_secret)
-        _require_not_wrong(proof, environment)
+        pair_check = ask_zoom(runtime, client_id, changes.client_secret)
+        _require_not_wrong(pair_check, environment)
     vault = runtime.vault
     with runtime.database.writing() as session:
         now = runtime.clock.now()
@@ -105,22 +107,22 @@ def change(
             zoom_app_id,
             changes=changes,
             now=now,
-            proof=proof,
+            pair_check=pair_check,
             is_in_use=secret_token_use.is_in_use(session, vault, zoom_app),
         )
         if entry is not None:
             secret_changes.begin(session, changed, entry, asked_by=actor.name, now=now)
         subject = _words(changed) + _what_changed(changes)
         audit.record(session, actor, "zoom_app.changed", subject=subject, now=now)
-    return Entered(
+    return SavedZoomApp(
         zoom_app_id=zoom_app_id,
-        proof=proof,
+        pair_check=pair_check,
         trimmed=trimmed,
         has_new_secrets=entry is not None,
     )
 
 
-def check_again(runtime: Runtime, zoom_app_id: UUID) -> Proof:
+def check_again(runtime: Runtime, zoom_app_id: UUID) -> PairCheck:
     """Ask Zoom about the stored pair again and keep the answer; commits.
 
     Not being able to ask leaves an earlier answer as it was: evidence does not fade
@@ -135,24 +137,30 @@ def check_again(runtime: Runtime, zoom_app_id: UUID) -> Proof:
         client_id, set_at = zoom_app.client_id, zoom_app.client_secret_set_at
         environment = zoom_app.environment
         secret = apps.client_secret(runtime.vault, zoom_app)
-    proof = ask_zoom(runtime, client_id, secret)
-    if proof.verdict is Verdict.WRONG:
-        proof = Proof(
-            verdict=proof.verdict, reason=where_to_look(environment), at=proof.at
+    pair_check = ask_zoom(runtime, client_id, secret)
+    if pair_check.verdict is Verdict.WRONG:
+        pair_check = PairCheck(
+            verdict=pair_check.verdict,
+            reason=wrong_pair_advice(environment),
+            at=pair_check.at,
         )
-    remember(runtime, zoom_app_id, proof, of_secret_set_at=set_at)
-    return proof
+    store_pair_check(runtime, zoom_app_id, pair_check, of_secret_set_at=set_at)
+    return pair_check
 
 
-def remember(
-    runtime: Runtime, zoom_app_id: UUID, proof: Proof, *, of_secret_set_at: datetime
+def store_pair_check(
+    runtime: Runtime,
+    zoom_app_id: UUID,
+    pair_check: PairCheck,
+    *,
+    of_secret_set_at: datetime,
 ) -> None:
     """Keep what Zoom said of the stored pair, unless it is no news; commits.
 
     Args:
         runtime: All of them.
         zoom_app_id: Whose pair.
-        proof: What Zoom said.
+        pair_check: What Zoom said.
         of_secret_set_at: When the client secret that was asked about had been entered.
 
     Raises:
@@ -161,16 +169,17 @@ def remember(
     with runtime.database.writing() as session:
         zoom_app = apps.get(session, zoom_app_id)
         is_news = (
-            proof.verdict is not Verdict.UNKNOWN or zoom_app.verdict is Verdict.UNKNOWN
+            pair_check.verdict is not Verdict.UNKNOWN
+            or zoom_app.verdict is Verdict.UNKNOWN
         )
         if is_news and zoom_app.client_secret_set_at == of_secret_set_at:
-            zoom_app.verdict = proof.verdict
-            zoom_app.verdict_reason = proof.reason[:300]
-            zoom_app.checked_at = proof.at
+            zoom_app.verdict = pair_check.verdict
+            zoom_app.verdict_reason = pair_check.reason[:300]
+            zoom_app.checked_at = pair_check.at
             session.add(zoom_app)
 
 
-def ask_zoom(runtime: Runtime, client_id: str, client_secret: SecretStr) -> Proof:
+def ask_zoom(runtime: Runtime, client_id: str, client_secret: SecretStr) -> PairCheck:
     """Ask Zoom whether the two belong together (docs/contracts/zoom.md 3.4).
 
     Never raises: "Zoom is down" is UNKNOWN, never WRONG.
@@ -180,14 +189,14 @@ def ask_zoom(runtime: Runtime, client_id: str, client_secret: SecretStr) -> Proo
         client_secret=client_secret,
         redirect_uri=urls.redirect_url(runtime.public_url),
     )
-    return Proof(
+    return PairCheck(
         verdict=Verdict(answer.verdict.value),
         reason=answer.reason,
         at=runtime.clock.now(),
     )
 
 
-def where_to_look(environment: Environment) -> str:
+def wrong_pair_advice(environment: Environment) -> str:
     """Say what to compare in Zoom's console after `invalid_client`.
 
     Zoom does not tell which of the two is wrong (docs/contracts/zoom.md 3.3).
@@ -205,16 +214,18 @@ def where_to_look(environment: Environment) -> str:
     )
 
 
-def _require_not_wrong(proof: Proof, environment: Environment) -> None:
-    if proof.verdict is Verdict.WRONG:
-        raise WrongPairError(where_to_look(environment), field="client_secret")
+def _require_not_wrong(pair_check: PairCheck, environment: Environment) -> None:
+    if pair_check.verdict is Verdict.WRONG:
+        raise WrongCredentialsError(
+            wrong_pair_advice(environment), field="client_secret"
+        )
 
 
-def _entry(changes: ZoomAppChanges, secret_token: SecretStr) -> Entry | None:
+def _entry(changes: ZoomAppChanges, secret_token: SecretStr) -> NewSecrets | None:
     """Return which secrets were typed, the secret token if it is another; or None."""
     if changes.client_secret is None and changes.secret_token is None:
         return None
-    return Entry(
+    return NewSecrets(
         has_client_secret=changes.client_secret is not None,
         has_secret_token=changes.secret_token not in (None, secret_token),
     )

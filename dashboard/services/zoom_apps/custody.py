@@ -104,7 +104,7 @@ def change(
         app.token_custody = to
         app.version += 1
         session.add(app)
-        subject = f"{apps.in_full(app)}: tokens kept by {NAMES[to]}"
+        subject = f"{apps.full_name(app)}: tokens kept by {NAMES[to]}"
         audit.record(session, actor, "zoom_app.custody", subject=subject, now=now)
 
 

@@ -18,7 +18,7 @@ from dashboard.errors import ConflictError
 from dashboard.models.ids import new_id
 from dashboard.models.zoom_app import SecretChange, ZoomApp
 
-GIVING = "Recall is being given it at this moment."
+IN_PROGRESS = "Recall is being given it at this moment."
 """The error's place while a call is under way, and after a crash in it: "perhaps"."""
 
 FORMER_FIRST = "Webhooks signed with the former secret token go to Recall first."
@@ -50,7 +50,7 @@ class Claim:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class NewSecrets:
     """What of a zoom app's secrets a person entered anew; neither: given again."""
 
     has_client_secret: bool = False
@@ -84,7 +84,12 @@ def under_way(session: Session) -> Sequence[SecretChange]:
 
 
 def begin(
-    session: Session, zoom_app: ZoomApp, entry: Entry, *, asked_by: str, now: datetime
+    session: Session,
+    zoom_app: ZoomApp,
+    entry: NewSecrets,
+    *,
+    asked_by: str,
+    now: datetime,
 ) -> SecretChange:
     """Add a change that is stored now, and end the one before; the caller commits.
 
@@ -114,7 +119,7 @@ def begin(
         made.recall_due_at = now
     before = latest(session, zoom_app.id)
     if before is not None and before.ended_at is None:
-        _go_on(before, made)
+        _carry_over(before, made)
         before.ended_at = now
         session.add(before)
     end_if_done(made, now=now)
@@ -136,13 +141,13 @@ def claim(
     """
     newest = session.exec(_newest_first(zoom_app.id).with_for_update()).first()
     if newest is None or newest.ended_at is not None:
-        newest = begin(session, zoom_app, Entry(), asked_by=asked_by, now=now)
-    elif is_being_given(newest, now):
+        newest = begin(session, zoom_app, NewSecrets(), asked_by=asked_by, now=now)
+    elif is_being_sent(newest, now):
         raise ConflictError(
             "Recall is being given the secrets at this moment. Look again in a moment; "
             "if its answer does not come, it is given them again by itself."
         )
-    newest.recall_due_at, newest.recall_error = now + LEASE, GIVING
+    newest.recall_due_at, newest.recall_error = now + LEASE, IN_PROGRESS
     session.add(newest)
     return Claim(
         zoom_app_id=zoom_app.id,
@@ -152,7 +157,7 @@ def claim(
     )
 
 
-def given(session: Session, taken: Claim, *, now: datetime) -> None:
+def record_success(session: Session, taken: Claim, *, now: datetime) -> None:
     """Write down that Recall took the secrets; the caller commits.
 
     If another change was stored meanwhile, Recall may have these or those: it is owed
@@ -160,19 +165,21 @@ def given(session: Session, taken: Claim, *, now: datetime) -> None:
     """
     newest = session.exec(_newest_first(taken.zoom_app_id).with_for_update()).one()
     if newest.id != taken.change_id:
-        _owe_again(newest, now)
+        _enqueue_again(newest, now)
     elif newest.recall_due_at == taken.lease_until:
         newest.recall_at, newest.recall_due_at, newest.recall_error = now, None, ""
         end_if_done(newest, now=now)
     session.add(newest)
 
 
-def failed(session: Session, taken: Claim, failure: Failure, *, now: datetime) -> None:
+def record_failure(
+    session: Session, taken: Claim, failure: Failure, *, now: datetime
+) -> None:
     """Write down why Recall has not taken the secrets; the caller commits."""
     newest = session.exec(_newest_first(taken.zoom_app_id).with_for_update()).one()
     if newest.id != taken.change_id:
         if failure.may_have_happened:
-            _owe_again(newest, now)
+            _enqueue_again(newest, now)
         elif newest.recall_due_at == taken.lease_until:
             # It need not wait for this call any longer.
             newest.recall_due_at, newest.recall_error = now, ""
@@ -182,7 +189,7 @@ def failed(session: Session, taken: Claim, failure: Failure, *, now: datetime) -
     session.add(newest)
 
 
-def owe(session: Session, zoom_app_id: UUID, *, now: datetime) -> None:
+def enqueue(session: Session, zoom_app_id: UUID, *, now: datetime) -> None:
     """Owe Recall the secrets of a change under way, now; the caller commits.
 
     For whoever stored Recall's id: it may have been made with the former ones.
@@ -193,7 +200,9 @@ def owe(session: Session, zoom_app_id: UUID, *, now: datetime) -> None:
         session.add(newest)
 
 
-def amend(session: Session, change: SecretChange, **values: object) -> bool:
+def update_if_unchanged(
+    session: Session, change: SecretChange, **values: object
+) -> bool:
     """Change a change if it is as it was read; the caller commits.
 
     Args:
@@ -217,10 +226,10 @@ def amend(session: Session, change: SecretChange, **values: object) -> bool:
     return done.rowcount == 1
 
 
-def is_being_given(change: SecretChange, now: datetime) -> bool:
+def is_being_sent(change: SecretChange, now: datetime) -> bool:
     """Whether a call to Recall is under way, as far as can be told."""
     due_at = change.recall_due_at
-    return change.recall_error == GIVING and due_at is not None and due_at > now
+    return change.recall_error == IN_PROGRESS and due_at is not None and due_at > now
 
 
 def end_if_done(change: SecretChange, *, now: datetime) -> None:
@@ -238,12 +247,12 @@ def _newest_first(zoom_app_id: UUID) -> SelectOfScalar[SecretChange]:
     )
 
 
-def _go_on(before: SecretChange, made: SecretChange) -> None:
+def _carry_over(before: SecretChange, made: SecretChange) -> None:
     if before.recall_due_at is not None:
         made.has_client_secret |= before.has_client_secret
-    if is_being_given(before, made.stored_at):
+    if is_being_sent(before, made.stored_at):
         # Its answer, or the end of its lease, comes first: never two at once.
-        made.recall_due_at, made.recall_error = before.recall_due_at, GIVING
+        made.recall_due_at, made.recall_error = before.recall_due_at, IN_PROGRESS
     if before.has_secret_token and not made.has_secret_token:
         made.has_secret_token = True
         made.recall_at = before.recall_at
@@ -251,6 +260,6 @@ def _go_on(before: SecretChange, made: SecretChange) -> None:
         made.previous_until = before.previous_until
 
 
-def _owe_again(newest: SecretChange, now: datetime) -> None:
+def _enqueue_again(newest: SecretChange, now: datetime) -> None:
     newest.recall_at, newest.recall_due_at, newest.recall_error = None, now, ""
     newest.ended_at = None

@@ -34,7 +34,7 @@ _KNOWN_AFTER = timedelta(seconds=5)
 """When every process knows of a change: longer than the keyring keeps what it knows."""
 
 
-class Owed(StrEnum):
+class FormerWebhooks(StrEnum):
     """What Recall is to get before a new secret token."""
 
     NONE = "none"
@@ -161,7 +161,7 @@ def is_by_current(
     return signer(headers, body, [current]) is not None
 
 
-def misnamed(
+def with_wrong_verdict(
     session: Session, vault: Vault, zoom_app: ZoomApp, change: SecretChange
 ) -> list[int]:
     """Return the webhooks of the first seconds after a change that have the wrong word.
@@ -184,14 +184,16 @@ def misnamed(
     ]
 
 
-def rename(session: Session, webhook_ids: Sequence[int]) -> None:
+def correct_verdicts(session: Session, webhook_ids: Sequence[int]) -> None:
     """Give them the right word; the caller commits."""
     session.connection().execute(
         update(WEBHOOK).where(WEBHOOK.c.id.in_(webhook_ids)).values(verdict="previous")
     )
 
 
-def former_owed(session: Session, zoom_app: ZoomApp, change: SecretChange) -> Owed:
+def former_webhooks(
+    session: Session, zoom_app: ZoomApp, change: SecretChange
+) -> FormerWebhooks:
     """Say whether Recall should get webhooks first that only the former one proves.
 
     Not for what it refuses; and for what it does not take after some tries once more,
@@ -199,7 +201,7 @@ def former_owed(session: Session, zoom_app: ZoomApp, change: SecretChange) -> Ow
     all of them: nothing else could be delivered either.
     """
     if not change.has_secret_token or change.recall_at is not None:
-        return Owed.NONE
+        return FormerWebhooks.NONE
     held = set(
         session.connection().scalars(
             select(_HOLD.c.id).where(
@@ -210,16 +212,18 @@ def former_owed(session: Session, zoom_app: ZoomApp, change: SecretChange) -> Ow
     )
     is_down = zoom_app.workspace_id in held
     if zoom_app.id in held and not is_down:
-        return Owed.NONE
+        return FormerWebhooks.NONE
     tried = session.connection().scalar(
         select(func.min(WEBHOOK.c.claim)).where(*_former(zoom_app, change))
     )
     if tried is None:
-        return Owed.NONE
-    return Owed.FIRST if is_down or tried < TRIES else Owed.ONCE_MORE
+        return FormerWebhooks.NONE
+    return (
+        FormerWebhooks.FIRST if is_down or tried < TRIES else FormerWebhooks.ONCE_MORE
+    )
 
 
-def hasten_former(
+def make_former_due(
     session: Session, zoom_app: ZoomApp, change: SecretChange, *, now: datetime
 ) -> None:
     """Make due what only the former secret token proves; the caller commits."""

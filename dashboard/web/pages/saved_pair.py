@@ -3,20 +3,20 @@
 from flask import flash
 
 from dashboard.models.workspace import Verdict
-from dashboard.services.zoom_apps.credential_checks import Entered
+from dashboard.services.zoom_apps.credential_checks import SavedZoomApp
 
 
-def say(entered: Entered) -> None:
+def say(saved: SavedZoomApp) -> None:
     """Flash what was trimmed, and what Zoom said of the pair."""
-    if entered.trimmed:
+    if saved.trimmed:
         flash(
-            f"White space around the {' and the '.join(entered.trimmed)} was removed.",
+            f"White space around the {' and the '.join(saved.trimmed)} was removed.",
             "off",
         )
-    proof = entered.proof
-    if proof is None:
+    pair_check = saved.pair_check
+    if pair_check is None:
         flash("Saved.", "good")
-    elif proof.verdict is Verdict.RIGHT:
+    elif pair_check.verdict is Verdict.RIGHT:
         flash("Saved. Zoom accepted client ID and client secret.", "good")
     else:
-        flash(f"Saved, but unchecked. {proof.reason}", "waiting")
+        flash(f"Saved, but unchecked. {pair_check.reason}", "waiting")

@@ -63,7 +63,7 @@ def show_page(
         form=form,
         offered=offer.offered if offer else [],
         offered_in=workspace_id,
-        move=starting.glance(db(), zoom_app_id),
+        move=starting.status_of(db(), zoom_app_id),
         is_gone=deleted.is_gone(db(), apps.get(db(), zoom_app_id)),
     )
     return shown, _CONFLICT if offer else 200

@@ -17,7 +17,7 @@ from dashboard.services import urls
 from dashboard.services.connections import listing
 from dashboard.services.connections.filters import Filters, Sort
 from dashboard.services.going_live import retiring, starting
-from dashboard.services.going_live.starting import Glance
+from dashboard.services.going_live.starting import GoLiveStatus
 from dashboard.services.recall import workspaces
 from dashboard.services.staff.permissions import Permission
 from dashboard.services.zoom_apps import apps, credential_checks, succession
@@ -55,7 +55,7 @@ _QUERY = ("q", "show", "cursor")
 @requires(Permission.ZOOM_APPS_READ)
 def show(zoom_app_id: UUID) -> ResponseReturnValue:
     """Explain the move and take the production pair, or show how far it is."""
-    found = starting.glance(db(), zoom_app_id)
+    found = starting.status_of(db(), zoom_app_id)
     if found is None:
         return htmx.go_to(url_for("zoom_apps.show", zoom_app_id=zoom_app_id))
     if found.development.id != zoom_app_id:
@@ -87,8 +87,8 @@ def create(zoom_app_id: UUID) -> ResponseReturnValue:
         workspace_id=UUID(workspace) if workspace else None,
     )
     try:
-        entered = starting.begin(runtime(), zoom_app_id, values, actor=actor())
-    except credential_checks.WrongPairError as error:
+        saved = starting.begin(runtime(), zoom_app_id, values, actor=actor())
+    except credential_checks.WrongCredentialsError as error:
         form.client_id.errors = [_EITHER]
         form.client_secret.errors = [str(error)]
         return _begin_again(development, form)
@@ -101,8 +101,8 @@ def create(zoom_app_id: UUID) -> ResponseReturnValue:
     except ConflictError as error:
         form.client_id.errors = [str(error)]
         return _begin_again(development, form)
-    say(entered)
-    return htmx.go_to(url_for("zoom_apps.show", zoom_app_id=entered.zoom_app_id))
+    say(saved)
+    return htmx.go_to(url_for("zoom_apps.show", zoom_app_id=saved.zoom_app_id))
 
 
 @bp.post("/production/link")
@@ -190,7 +190,7 @@ def _begin_again(
     return _begin_page(development, form, here=here), _UNPROCESSABLE
 
 
-def _progress_page(found: Glance, production: ZoomApp) -> ResponseReturnValue:
+def _progress_page(found: GoLiveStatus, production: ZoomApp) -> ResponseReturnValue:
     development = found.development
     move = succession.between(development, production)
     form = ProgressForm.asked()
@@ -229,7 +229,7 @@ def _progress_page(found: Glance, production: ZoomApp) -> ResponseReturnValue:
     )
 
 
-def _tabs(found: Glance, shown: str) -> list[dict[str, Any]]:
+def _tabs(found: GoLiveStatus, shown: str) -> list[dict[str, Any]]:
     done = found.progress
     if done is None:
         return []

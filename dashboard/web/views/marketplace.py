@@ -10,7 +10,7 @@ from dashboard.errors import ConflictError
 from dashboard.services.marketplace import console, manifest, subscriptions
 from dashboard.services.marketplace import review as review_texts
 from dashboard.services.marketplace.console import Console
-from dashboard.services.marketplace.subscriptions import Seen
+from dashboard.services.marketplace.subscriptions import SubscriptionCheck
 from dashboard.services.staff.permissions import Permission
 from dashboard.services.zoom_apps import apps
 from dashboard.web.access import requires
@@ -26,12 +26,12 @@ _CONFLICT = 409
 def manifest_page(zoom_app_id: UUID) -> str:
     """Say what stands in the way of an import, then offer the manifest."""
     here = _console(zoom_app_id)
-    troubles = manifest.troubles(here)
-    is_ready = not any(trouble.is_fatal for trouble in troubles)
+    problems = manifest.problems(here)
+    is_ready = not any(problem.is_fatal for problem in problems)
     return render_template(
         "marketplace/manifest.html",
         here=here,
-        troubles=troubles,
+        problems=problems,
         text=manifest.text(here) if is_ready else None,
     )
 
@@ -61,7 +61,7 @@ def review(zoom_app_id: UUID) -> str:
     return render_template(
         "marketplace/review.html",
         here=here,
-        troubles=console.troubles(here),
+        problems=console.problems(here),
         texts=found,
     )
 
@@ -77,24 +77,26 @@ def subscription(zoom_app_id: UUID) -> ResponseReturnValue:
 @requires(Permission.ZOOM_APPS_WRITE)
 def read(zoom_app_id: UUID) -> ResponseReturnValue:
     """Ask Zoom what it has, and compare."""
-    return _talk(subscriptions.look, zoom_app_id)
+    return _run(subscriptions.read, zoom_app_id)
 
 
 @bp.post("/subscription/create")
 @requires(Permission.ZOOM_APPS_WRITE)
 def create(zoom_app_id: UUID) -> ResponseReturnValue:
     """Make it in Zoom, unless it is there."""
-    return _talk(subscriptions.create, zoom_app_id)
+    return _run(subscriptions.create, zoom_app_id)
 
 
 @bp.post("/subscription/mend")
 @requires(Permission.ZOOM_APPS_WRITE)
-def mend(zoom_app_id: UUID) -> ResponseReturnValue:
+def fix(zoom_app_id: UUID) -> ResponseReturnValue:
     """Make it what it should be."""
-    return _talk(subscriptions.mend, zoom_app_id)
+    return _run(subscriptions.fix, zoom_app_id)
 
 
-def _talk(do: Callable[..., Seen], zoom_app_id: UUID) -> ResponseReturnValue:
+def _run(
+    do: Callable[..., SubscriptionCheck], zoom_app_id: UUID
+) -> ResponseReturnValue:
     # The comparison is shown at once: what Zoom has is not kept, only whether it fits.
     try:
         seen = do(runtime(), zoom_app_id, actor=actor())
@@ -104,7 +106,10 @@ def _talk(do: Callable[..., Seen], zoom_app_id: UUID) -> ResponseReturnValue:
 
 
 def _subscription(
-    zoom_app_id: UUID, *, seen: Seen | None = None, problem: str | None = None
+    zoom_app_id: UUID,
+    *,
+    seen: SubscriptionCheck | None = None,
+    problem: str | None = None,
 ) -> ResponseReturnValue:
     page = subscriptions.page(
         db(),

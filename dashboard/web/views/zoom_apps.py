@@ -87,8 +87,8 @@ def create() -> ResponseReturnValue:
         secret_token=SecretStr(form.secret_token.data or ""),
     )
     try:
-        entered = credential_checks.create(runtime(), values, actor=actor())
-    except credential_checks.WrongPairError as error:
+        saved = credential_checks.create(runtime(), values, actor=actor())
+    except credential_checks.WrongCredentialsError as error:
         form.client_id.errors = [_EITHER]
         form.client_secret.errors = [str(error)]
         return _new_again(form)
@@ -98,8 +98,8 @@ def create() -> ResponseReturnValue:
     except ConflictError as error:
         form.client_id.errors = [str(error)]
         return _new_again(form)
-    say(entered)
-    return htmx.go_to(url_for(".show", zoom_app_id=entered.zoom_app_id))
+    say(saved)
+    return htmx.go_to(url_for(".show", zoom_app_id=saved.zoom_app_id))
 
 
 @bp.get("/<uuid:zoom_app_id>")
@@ -146,8 +146,8 @@ def update(zoom_app_id: UUID) -> ResponseReturnValue:
     except InvalidInputError as error:
         form[error.field or "name"].errors = [str(error)]
         return _edit_page(form, zoom_app_id), _UNPROCESSABLE
-    say(changed.entered)
-    if changed.is_owed:
+    say(changed.saved)
+    if changed.is_pending:
         flash(_OWED, "waiting")
     elif changed.is_in_recall:
         _probe_after_update(zoom_app_id)
@@ -158,8 +158,8 @@ def update(zoom_app_id: UUID) -> ResponseReturnValue:
 @requires(Permission.ZOOM_APPS_WRITE)
 def check(zoom_app_id: UUID) -> ResponseReturnValue:
     """Ask Zoom about the stored pair again."""
-    proof = credential_checks.check_again(runtime(), zoom_app_id)
-    flash(proof.reason, _TONES[proof.verdict])
+    pair_check = credential_checks.check_again(runtime(), zoom_app_id)
+    flash(pair_check.reason, _TONES[pair_check.verdict])
     return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
 
 
@@ -232,7 +232,7 @@ def probe(zoom_app_id: UUID) -> ResponseReturnValue:
     except ConflictError as error:
         flash(str(error), "trouble")
         return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
-    for seen in filter(None, (probed.outside, probed.recall)):
+    for seen in filter(None, (probed.self_test, probed.recall)):
         flash(seen.detail, "good" if seen.finding is Finding.GOOD else "trouble")
     return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
 

@@ -278,10 +278,10 @@ def test_one_that_another_worker_has_claimed_is_left_to_it(ana: Everything) -> N
 def test_a_milestone_stays_and_tells_no_more_whose_it_was(ana: Everything) -> None:
     runtime = ana.stage.runtime
     with runtime.database.writing() as session:
-        milestone = checklist.mapped(
+        milestone = checklist.meeting_mapped(
             ana.stage.app.id, at=ana.clock.now(), connection_id=ana.row.id
         )
-        checklist.keep(session, [milestone])
+        checklist.store(session, [milestone])
 
     leave(ana)
     wait(ana, minutes=1)

@@ -23,7 +23,10 @@ from dashboard.services.going_live import starting
 from dashboard.services.going_live.starting import HereAlreadyError
 from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps
-from dashboard.services.zoom_apps.credential_checks import Entered, WrongPairError
+from dashboard.services.zoom_apps.credential_checks import (
+    SavedZoomApp,
+    WrongCredentialsError,
+)
 from dashboard.services.zoom_apps.credentials import NewZoomApp
 from tests.makers import a_workspace, a_zoom_app
 
@@ -52,7 +55,7 @@ class Stage:
         }
         return NewZoomApp(**(given | over))
 
-    def begin(self, **over: Any) -> Entered:
+    def begin(self, **over: Any) -> SavedZoomApp:
         return starting.begin(
             self.runtime, self.development.id, self.values(**over), actor=ADMIN
         )
@@ -165,7 +168,7 @@ def test_two_pairs_at_once_make_one_successor(
 
 
 def test_a_wrong_pair_is_not_saved(stage: Stage) -> None:
-    with pytest.raises(WrongPairError, match="tab Production"):
+    with pytest.raises(WrongCredentialsError, match="tab Production"):
         stage.begin(client_secret=SecretStr("test-of-development-0001"))
 
     assert len(stage.all()) == 1
@@ -269,7 +272,7 @@ def test_both_ends_see_the_same_move(stage: Stage) -> None:
 
     with stage.runtime.database.reading() as session:
         seen = [
-            starting.glance(session, each)
+            starting.status_of(session, each)
             for each in (stage.development.id, production)
         ]
 
@@ -284,7 +287,7 @@ def test_a_production_app_of_its_own_is_in_no_move(stage: Stage) -> None:
     production = stage.add()
 
     with stage.runtime.database.reading() as session:
-        assert starting.glance(session, production) is None
+        assert starting.status_of(session, production) is None
 
 
 def test_the_command_line_is_told_of_like_a_person(stage: Stage) -> None:

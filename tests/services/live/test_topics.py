@@ -17,7 +17,7 @@ from dashboard.models.zoom_app import SecretChange, ZoomApp
 from dashboard.services import audit
 from dashboard.services.live import topics
 from dashboard.services.setup import checklist
-from dashboard.services.setup.steps import Key
+from dashboard.services.setup.steps import StepKey
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, saved_app
 
@@ -161,7 +161,9 @@ def a_connection_was_looked_at(world: World) -> None:
 def a_milestone_was_stored(world: World) -> None:
     app_id = world.connection.zoom_app_id
     with world.database.writing() as session:
-        session.add(checklist.made(app_id, Key.EVENT, at=LATER, proof="It arrived."))
+        session.add(
+            checklist.milestone(app_id, StepKey.EVENT, at=LATER, proof="It arrived.")
+        )
 
 
 def a_change_of_secrets_failed(world: World) -> None:

@@ -91,8 +91,8 @@ def test_a_long_name_is_cut_and_that_is_said() -> None:
 
     name = made["display_information"]["display_name"]  # type: ignore[index]
     assert len(name) <= 49
-    assert [one.is_fatal for one in manifest.troubles(here)] == [False]
-    assert name in str(manifest.troubles(here)[0])
+    assert [one.is_fatal for one in manifest.problems(here)] == [False]
+    assert name in str(manifest.problems(here)[0])
 
 
 @pytest.mark.parametrize(
@@ -124,10 +124,10 @@ def test_an_address_that_zoom_refuses_is_said_beforehand(url: str, said: str) ->
         (ours, "DASHBOARD_PUBLIC_URL"),
         (recalls, "DASHBOARD_RECALL_URL"),
     ):
-        (trouble,) = manifest.troubles(here)
-        assert said in trouble.sentence
-        assert setting in trouble.advice
-        assert not trouble.is_fatal
+        (problem,) = manifest.problems(here)
+        assert said in problem.sentence
+        assert setting in problem.advice
+        assert not problem.is_fatal
 
 
 def test_the_other_environment_is_found_by_the_one_it_succeeds(

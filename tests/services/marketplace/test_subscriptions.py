@@ -139,7 +139,7 @@ def test_one_that_was_left_asking_may_be_asked_again(
     stage.connect()
     subscription_jobs.begin(stage.runtime, stage.app_id)
     with pytest.raises(ConflictError):
-        stage.look()
+        stage.read()
 
     stage.runtime.clock.advance(minutes=3)  # type: ignore[attr-defined]  # a FakeClock
 
@@ -205,7 +205,7 @@ def test_another_one_with_the_same_events_is_said(stage: SubscriptionStage) -> N
     )
     stage.sandbox.zoom_world.state.subscriptions.append(other)
 
-    seen = stage.look()
+    seen = stage.read()
 
     assert seen.state is State.MATCHES
     assert "https://other.example.com/hook" in seen.overlaps[0]
@@ -247,11 +247,11 @@ def test_a_token_proves_the_pair_and_a_refusal_disproves_it(
     stage: SubscriptionStage,
 ) -> None:
     stage.connect()
-    stage.look()
+    stage.read()
     proved = stage.app()
     stage.sandbox.zoom_world.change_app(stage.at_zoom.client_id, client_secret="new")
 
-    seen = stage.look()
+    seen = stage.read()
 
     disproved = stage.app()
     assert (proved.verdict, disproved.verdict) == (Verdict.RIGHT, Verdict.WRONG)

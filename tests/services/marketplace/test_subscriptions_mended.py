@@ -65,13 +65,13 @@ def test_what_was_changed_elsewhere_is_said_and_mended(
     stage: SubscriptionStage, made: Subscription, change: str, *, update: bool
 ) -> None:
     stage.connect("ben@example.com")
-    stage.mend()
+    stage.fix()
     do, said = CHANGES[change]
     stage.sandbox.zoom_world.switch(updates_subscriptions=update)
     do(made)
 
-    differs = stage.look()
-    mended = stage.mend()
+    differs = stage.read()
+    mended = stage.fix()
 
     (kept,) = stage.made()
     assert (differs.state, mended.state) == (State.DIFFERS, State.MATCHES)
@@ -92,7 +92,7 @@ def test_one_made_anew_with_a_lost_answer_is_settled(
         [Fault(kind=FaultKind.LOST_ANSWER, path=PATH, method="POST", times=1)]
     )
 
-    mended = stage.mend()
+    mended = stage.fix()
 
     (kept,) = stage.made()
     assert mended.state is State.MATCHES
@@ -105,7 +105,7 @@ def test_two_with_our_url_are_said_and_one_is_deleted(
     twin = made.model_copy(update={"id": "twin"})
     stage.sandbox.zoom_world.state.subscriptions.insert(0, twin)
 
-    differs, mended = stage.look(), stage.mend()
+    differs, mended = stage.read(), stage.fix()
 
     assert "2 subscriptions post to this URL" in differs.reason
     assert mended.state is State.MATCHES
@@ -121,7 +121,7 @@ def test_one_of_the_wrong_sort_is_made_anew(
         (wrong,) = stage.made()
         wrong.scope, wrong.user_ids = "user", [ana.id]
 
-        differs, mended = stage.look(), stage.mend()
+        differs, mended = stage.read(), stage.fix()
 
         (kept,) = stage.made()
         assert "a subscription for the users who connected" in differs.reason
@@ -133,7 +133,7 @@ def test_one_that_was_deleted_is_gone_and_made_again(
 ) -> None:
     stage.sandbox.zoom_world.state.subscriptions.clear()
 
-    gone = stage.look()
+    gone = stage.read()
     again = stage.create()
 
     (kept,) = stage.made()
@@ -154,7 +154,7 @@ def test_one_that_nobody_joined_is_joined_and_not_doubled(
 
 
 def test_without_one_there_is_nothing_to_mend(stage: SubscriptionStage) -> None:
-    seen = stage.mend()
+    seen = stage.fix()
 
     assert (seen.state, stage.made()) == (State.NONE, [])
     assert "no event subscription with this webhook URL" in seen.reason
@@ -165,7 +165,7 @@ def test_the_consoles_own_is_compared_and_left_alone(stage: SubscriptionStage) -
     world.change_app(stage.at_zoom.client_id, events=["meeting.created"])
     world.validate(stage.at_zoom.client_id, stage.url)
 
-    seen = stage.mend()
+    seen = stage.fix()
 
     assert seen.state is State.DIFFERS
     assert "changed only there" in seen.reason

@@ -24,7 +24,7 @@ def news(
     known: tuple[str, ...] = (),
     secrets: list[SecretStr] = SECRETS,
 ) -> list[str]:
-    found = recall_log.news(
+    found = recall_log.new_entries(
         entries, seen_at=seen_at, known=known, secrets=secrets, now=NOON
     )
     return [each.detail for each in found]

@@ -13,7 +13,7 @@ from werkzeug.serving import make_server
 
 from dashboard.errors import ConflictError
 from dashboard.models.check import Finding, Source
-from dashboard.models.watch import Watch
+from dashboard.models.watch import ProbeSchedule
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import App
@@ -75,7 +75,7 @@ def stubborn() -> Iterator[str]:
 def state(runtime: Runtime, zoom_app_id: UUID) -> State:
     with runtime.database.reading() as session:
         seen = evidence.evidence(session, zoom_app_id)
-    return evidence.recalls(seen, runtime.clock.now()).state
+    return evidence.recall_status(seen, runtime.clock.now()).state
 
 
 def findings(runtime: Runtime, zoom_app_id: UUID, source: Source) -> list[Finding]:
@@ -209,11 +209,11 @@ def test_both_probes_are_put_where_both_make_sense(
     with reachable(runtime) as public:
         probed = recall_webhook.probe(public, zoom_app_id, pause=no_pause)
 
-    assert probed.outside is not None
+    assert probed.self_test is not None
     assert probed.recall is not None
     assert probed.is_good
     with runtime.database.reading() as session:
-        row = session.get_one(Watch, zoom_app_id)
+        row = session.get_one(ProbeSchedule, zoom_app_id)
     assert row.probe_due_at > runtime.clock.now() + timedelta(hours=22)
 
 
@@ -244,7 +244,7 @@ def test_a_probe_that_makes_no_sense_is_not_put(
             return
         probed = recall_webhook.probe(public, zoom_app_id, pause=no_pause)
 
-    seen = {"outside": probed.outside, "recall": probed.recall}
+    seen = {"outside": probed.self_test, "recall": probed.recall}
     assert {name for name, one in seen.items() if one is not None} == put
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from dashboard.models.check import Finding, Source
-from dashboard.models.watch import Watch
+from dashboard.models.watch import ProbeSchedule
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.services.probes.rounds import BRISK, CALM, STEADY
-from dashboard.services.probes.watcher import Lookout
+from dashboard.services.probes.watcher import ProbeScheduler
 from dashboard.services.validation import schedule
 from dashboard.worker import Worker
 from tests.fixtures.probes import Stage, stage
@@ -103,7 +103,7 @@ def test_looks_are_brisk_while_somebody_waits_and_steady_afterwards(
     stage.look()
     closed = stage.row()
 
-    def span(row: Watch) -> timedelta:
+    def span(row: ProbeSchedule) -> timedelta:
         assert row.polled_at is not None
         return row.poll_due_at - row.polled_at
 
@@ -146,7 +146,7 @@ class SlowRecall:
         self.asked, self.gate = threading.Event(), threading.Event()
         self._recall = stage.runtime.recall
         slow: Any = With(stage.runtime, in_background=lambda: slow, recall=self._make)
-        self.lookout = Lookout(slow, patience_s=0)
+        self.lookout = ProbeScheduler(slow, patience_s=0)
 
     def _make(self, region: str, key: Any, /, **over: Any) -> Any:
         client: Any = self._recall(region, key, **over)
@@ -196,7 +196,7 @@ def test_a_recall_that_hangs_holds_up_nobody(stage: Stage) -> None:
 
 
 def test_one_that_is_closed_writes_nothing_more(stage: Stage) -> None:
-    lookout = Lookout(stage.runtime)
+    lookout = ProbeScheduler(stage.runtime)
     lookout.close()
 
     assert lookout() == 0
@@ -211,7 +211,7 @@ def test_a_retired_app_is_left_alone(stage: Stage) -> None:
 
 
 def test_the_worker_lets_its_looks_go_when_it_ends(stage: Stage) -> None:
-    lookout = Lookout(stage.runtime)
+    lookout = ProbeScheduler(stage.runtime)
     worker = Worker(stage.runtime, chores=[lookout])
 
     worker.start()

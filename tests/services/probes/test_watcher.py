@@ -3,14 +3,14 @@
 from typing import Any
 
 from dashboard.models.check import Finding, Source
-from dashboard.models.watch import Watch
+from dashboard.models.watch import ProbeSchedule
 from dashboard.models.zoom_app import Routing
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.audit import COMMAND_LINE
 from dashboard.services.live import topics
 from dashboard.services.probes.rounds import LOG_CALM
-from dashboard.services.probes.watcher import Lookout
+from dashboard.services.probes.watcher import ProbeScheduler
 from dashboard.services.recall_apps import creation
 from dashboard.services.runtime import Runtime
 from dashboard.services.validation.evidence import State
@@ -34,7 +34,7 @@ def fail(stage: Stage, kind: FaultKind, **over: Any) -> None:
 
 def test_validate_pressed_in_zoom_is_seen_with_zooms_instant(stage: Stage) -> None:
     stage.look()
-    before = stage.recalls().state
+    before = stage.recall_status().state
     stage.wait(minutes=10)
     stage.open_page()
     stage.press_validate()
@@ -47,7 +47,7 @@ def test_validate_pressed_in_zoom_is_seen_with_zooms_instant(stage: Stage) -> No
         Finding.GOOD,
         stage.there.webhook_last_validation,
     )
-    assert stage.recalls().state is State.VALID
+    assert stage.recall_status().state is State.VALID
 
 
 def test_our_own_challenge_is_not_taken_for_zooms(stage: Stage) -> None:
@@ -58,7 +58,7 @@ def test_our_own_challenge_is_not_taken_for_zooms(stage: Stage) -> None:
     probe = stage.checks(Source.RECALL_PROBE)[-1]
     assert probe.finding is Finding.GOOD
     assert stage.there.webhook_last_validation is not None, "Recall counts it as one"
-    assert stage.recalls().state is State.NEVER_SEEN
+    assert stage.recall_status().state is State.NEVER_SEEN
 
 
 def test_what_zoom_validated_before_our_probe_is_not_lost(stage: Stage) -> None:
@@ -74,7 +74,7 @@ def test_what_zoom_validated_before_our_probe_is_not_lost(stage: Stage) -> None:
     told = [check.told_at for check in stage.checks(Source.RECALL_API)]
     assert zooms in told
     assert stage.there.webhook_last_validation != zooms
-    assert stage.recalls().state is State.VALID
+    assert stage.recall_status().state is State.VALID
 
 
 def test_a_probe_that_is_due_alone_reads_the_record_before_as_well(
@@ -85,7 +85,7 @@ def test_a_probe_that_is_due_alone_reads_the_record_before_as_well(
     stage.press_validate()
     zooms = stage.there.webhook_last_validation
     with stage.runtime.database.writing() as session:
-        session.get_one(Watch, stage.app_id).probe_due_at = stage.clock.now()
+        session.get_one(ProbeSchedule, stage.app_id).probe_due_at = stage.clock.now()
     stage.wait(seconds=90)
 
     stage.look()
@@ -105,7 +105,7 @@ def test_an_app_deleted_in_recall_is_gone(stage: Stage) -> None:
     newest = stage.checks(Source.RECALL_API)[-1]
     assert newest.finding is Finding.GONE
     assert "adopts one" in newest.detail
-    assert stage.recalls().state is State.FAILING
+    assert stage.recall_status().state is State.FAILING
     assert stage.row().failures == 0, "an answer, if a sad one"
 
 
@@ -116,7 +116,7 @@ def test_another_secret_token_in_recall_alone_is_a_mismatch(stage: Stage) -> Non
 
     (probe,) = stage.checks(Source.RECALL_PROBE)
     assert probe.finding is Finding.SECRET_MISMATCH
-    assert stage.recalls().state is State.SECRET_MISMATCH
+    assert stage.recall_status().state is State.SECRET_MISMATCH
 
 
 def test_the_log_is_kept_once_and_not_too_often(stage: Stage) -> None:
@@ -191,9 +191,9 @@ def test_with_routing_relay_our_own_address_is_probed_too(
 ) -> None:
     stage = a_stage(runtime, sandbox, clock, routing=Routing.RELAY)
     with reachable(runtime) as public:
-        Lookout(public, patience_s=30, pause=lambda _: None)()
+        ProbeScheduler(public, patience_s=30, pause=lambda _: None)()
 
     (outside,) = stage.checks(Source.OUTSIDE_PROBE)
-    (recalls,) = stage.checks(Source.RECALL_PROBE)
-    assert (outside.finding, recalls.finding) == (Finding.GOOD, Finding.GOOD)
-    assert stage.recalls().state is State.VALID
+    (recall_status,) = stage.checks(Source.RECALL_PROBE)
+    assert (outside.finding, recall_status.finding) == (Finding.GOOD, Finding.GOOD)
+    assert stage.recall_status().state is State.VALID

@@ -20,7 +20,7 @@ from dashboard.sandbox.recall.records import Kind as RecallKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps
-from dashboard.services.zoom_apps.credential_checks import WrongPairError
+from dashboard.services.zoom_apps.credential_checks import WrongCredentialsError
 from tests.fixtures.adoption import CLIENT_ID, LIST, AdoptingStage, an_adopting_stage
 from tests.makers import CLIENT_SECRET, SECRET_TOKEN
 
@@ -107,7 +107,7 @@ def test_a_wrong_pair_is_not_saved(
 ) -> None:
     there = stage.by_hand(client_secret="test-old-secret")
 
-    with pytest.raises(WrongPairError, match=words):
+    with pytest.raises(WrongCredentialsError, match=words):
         stage.take_over(there, client_secret=typed)
 
     assert stage.all() == []

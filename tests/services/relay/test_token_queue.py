@@ -13,7 +13,7 @@ from dashboard.models.zoom_app import SecretChange, ZoomApp
 from dashboard.services.relay import results
 from dashboard.services.relay.deliveries import Delivery
 from dashboard.services.zoom_apps import secret_token_use
-from dashboard.services.zoom_apps.secret_token_use import TRIES, Owed
+from dashboard.services.zoom_apps.secret_token_use import TRIES, FormerWebhooks
 from tests.fixtures.delivery import Add, add, app_id, take
 from tests.makers import NOON
 
@@ -126,14 +126,18 @@ def test_the_probe_is_the_oldest_where_none_is_signed_with_it(
 @pytest.mark.parametrize(
     ("webhook", "held", "expected"),
     [
-        (None, None, Owed.NONE),
-        ({"received_at": AFTER}, None, Owed.NONE),
-        ({"received_at": BEFORE}, None, Owed.FIRST),
-        ({"received_at": AFTER, "verdict": "previous"}, None, Owed.FIRST),
-        ({"received_at": BEFORE, "outcome": "delivered"}, None, Owed.NONE),
-        ({"received_at": BEFORE, "claim": TRIES}, None, Owed.ONCE_MORE),
-        ({"received_at": BEFORE, "claim": TRIES}, HoldKind.WORKSPACE, Owed.FIRST),
-        ({"received_at": BEFORE}, HoldKind.ZOOM_APP, Owed.NONE),
+        (None, None, FormerWebhooks.NONE),
+        ({"received_at": AFTER}, None, FormerWebhooks.NONE),
+        ({"received_at": BEFORE}, None, FormerWebhooks.FIRST),
+        ({"received_at": AFTER, "verdict": "previous"}, None, FormerWebhooks.FIRST),
+        ({"received_at": BEFORE, "outcome": "delivered"}, None, FormerWebhooks.NONE),
+        ({"received_at": BEFORE, "claim": TRIES}, None, FormerWebhooks.ONCE_MORE),
+        (
+            {"received_at": BEFORE, "claim": TRIES},
+            HoldKind.WORKSPACE,
+            FormerWebhooks.FIRST,
+        ),
+        ({"received_at": BEFORE}, HoldKind.ZOOM_APP, FormerWebhooks.NONE),
     ],
 )
 def test_what_goes_before_recall_is_given_it(  # noqa: PLR0917 - fixtures
@@ -142,7 +146,7 @@ def test_what_goes_before_recall_is_given_it(  # noqa: PLR0917 - fixtures
     add: Add,
     webhook: dict[str, Any] | None,
     held: HoldKind | None,
-    expected: Owed,
+    expected: FormerWebhooks,
 ) -> None:
     owed = change(database, app_id)
     if webhook is not None:
@@ -155,4 +159,4 @@ def test_what_goes_before_recall_is_given_it(  # noqa: PLR0917 - fixtures
         hold(database, its_id, held)
 
     with database.reading() as session:
-        assert secret_token_use.former_owed(session, app, owed) is expected
+        assert secret_token_use.former_webhooks(session, app, owed) is expected

@@ -13,7 +13,7 @@ from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.services import audit
 from dashboard.services.rotation import rotations
 from dashboard.services.zoom_apps import apps, credential_checks
-from dashboard.services.zoom_apps.credential_checks import WrongPairError
+from dashboard.services.zoom_apps.credential_checks import WrongCredentialsError
 from tests.fixtures.rotation import API, FORMER, Stage, admin, changes, minutes, stage
 from tests.makers import NOON
 
@@ -84,7 +84,7 @@ def test_a_new_client_secret_is_proved_at_zoom_then_given_to_recall(
 ) -> None:
     know_pair(stage, "test-client-secret-0002")
 
-    with pytest.raises(WrongPairError):
+    with pytest.raises(WrongCredentialsError):
         rotations.change(
             stage.runtime,
             stage.app_id,
@@ -111,7 +111,7 @@ def test_renaming_owes_recall_nothing(stage: Stage) -> None:
         stage.runtime, stage.app_id, changes(), actor=audit.COMMAND_LINE
     )
 
-    assert (done.change, done.is_owed, done.is_in_recall) == (None, False, False)
+    assert (done.change, done.is_pending, done.is_in_recall) == (None, False, False)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_what_changes_while_an_app_is_being_created_is_given_once_it_is_there(
     recall_app_id = stage.app().recall_app_id
     set_app(stage, recall_app_id=None, create_key="key-1")
     enter(stage, token="test-token-new")
-    rotations.tend(stage.runtime)
+    rotations.run_due(stage.runtime)
     before = stage.at_recall.webhook_secret
 
     set_app(stage, recall_app_id=recall_app_id, create_key=None)
@@ -184,7 +184,7 @@ def test_what_was_never_created_is_owed_no_longer(stage: Stage) -> None:
     enter(stage, client_secret="test-client-secret-0002")
     set_app(stage, create_key=None)
 
-    rotations.tend(stage.runtime)
+    rotations.run_due(stage.runtime)
 
     change = stage.change()
     assert change is not None
@@ -197,10 +197,10 @@ def test_with_direct_routing_the_former_one_goes_after_zooms_last_retry(
     stage.save("test-token-new")
     set_app(stage, routing=Routing.DIRECT)
     stage.clock.instant += rotations.KEPT - minutes(1)
-    rotations.tend(stage.runtime)
+    rotations.run_due(stage.runtime)
     kept = len(tokens(stage))
     stage.clock.instant += minutes(1)
-    rotations.tend(stage.runtime)
+    rotations.run_due(stage.runtime)
 
     assert kept == 2
     assert tokens(stage) == ["test-token-new"]

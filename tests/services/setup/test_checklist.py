@@ -18,11 +18,11 @@ from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.services.retention.pruning import Pruner
 from dashboard.services.runtime import Runtime
 from dashboard.services.setup import checklist
-from dashboard.services.setup.steps import Key
+from dashboard.services.setup.steps import StepKey
 from tests.fixtures.setup import an_app, by_key, kept, look, save_everything
 from tests.makers import NOON, FakeClock, a_connection, a_webhook
 
-RELAY = {key for key in Key if key is not Key.ZOOM_VALIDATED}
+RELAY = {key for key in StepKey if key is not StepKey.ZOOM_VALIDATED}
 THREADS = 4
 
 
@@ -35,7 +35,7 @@ def on(runtime: Runtime, database: Database) -> Runtime:
 def test_what_is_seen_is_stored_once(on: Runtime) -> None:
     app_id = save_everything(on)
 
-    counts = [checklist.note(on), checklist.note(on)]
+    counts = [checklist.record_new(on), checklist.record_new(on)]
 
     # The scopes were stored by the look that proved them.
     assert counts == [8, 0]
@@ -46,7 +46,7 @@ def test_the_page_needs_no_storing(on: Runtime) -> None:
     app_id = save_everything(on)
 
     live = look(on, app_id)
-    checklist.note(on)
+    checklist.record_new(on)
 
     assert live.is_complete
     assert look(on, app_id) == live
@@ -56,7 +56,7 @@ def test_ticks_outlive_the_webhooks_that_made_them(
     on: Runtime, clock: FakeClock
 ) -> None:
     app_id = save_everything(on)
-    checklist.note(on)
+    checklist.record_new(on)
     before = look(on, app_id)
     clock.advance(days=31)
     pruner = Pruner(on)
@@ -72,33 +72,35 @@ def test_ticks_outlive_the_webhooks_that_made_them(
 
 def test_ticks_outlive_the_user_but_not_the_users_name(on: Runtime) -> None:
     app_id = save_everything(on)
-    checklist.note(on)
+    checklist.record_new(on)
     with on.database.writing() as session:
         session.delete(session.exec(select(Connection)).one())
 
     found = look(on, app_id)
 
     assert found.is_complete
-    assert not any("Ana" in tick.proof for tick in found.ticks)
+    assert not any("Ana" in step.proof for step in found.steps)
     with on.database.reading() as session:
         assert not any("Ana" in one.proof for one in session.exec(select(Milestone)))
 
 
 def test_a_first_time_is_never_moved(on: Runtime, clock: FakeClock) -> None:
     app_id = save_everything(on)
-    checklist.note(on)
+    checklist.record_new(on)
     clock.advance(days=1)
     with on.database.writing() as session:
         app = session.get_one(ZoomApp, app_id)
         app.checked_at = clock.now()
         session.add(app)
-        again = checklist.made(app_id, Key.EVENT, at=clock.now(), proof="Another.")
-        assert checklist.keep(session, [again]) == 0
+        again = checklist.milestone(
+            app_id, StepKey.EVENT, at=clock.now(), proof="Another."
+        )
+        assert checklist.store(session, [again]) == 0
 
-    checklist.note(on)
+    checklist.record_new(on)
 
-    assert kept(on, app_id)[Key.PAIR].at == NOON
-    assert kept(on, app_id)[Key.EVENT].at == NOON
+    assert kept(on, app_id)[StepKey.PAIR].at == NOON
+    assert kept(on, app_id)[StepKey.EVENT].at == NOON
 
 
 def test_two_workers_at_once_store_each_once(on: Runtime) -> None:
@@ -108,7 +110,7 @@ def test_two_workers_at_once_store_each_once(on: Runtime) -> None:
 
     def work() -> None:
         together.wait()
-        counts.append(checklist.note(on))
+        counts.append(checklist.record_new(on))
 
     workers = [threading.Thread(target=work) for _ in range(THREADS)]
     for worker in workers:
@@ -129,7 +131,7 @@ def test_where_nothing_is_missing_it_is_one_look(
             session.add(an_app(runtime.vault, **over))
     else:
         save_everything(runtime)
-        checklist.note(runtime)
+        checklist.record_new(runtime)
     asked: list[str] = []
 
     def hear(_connection: object, _cursor: object, statement: str, *_: object) -> None:
@@ -138,7 +140,7 @@ def test_where_nothing_is_missing_it_is_one_look(
     with runtime.database.reading() as session:
         engine = session.get_bind()
     event.listen(engine, "before_cursor_execute", hear)
-    checklist.note(runtime)
+    checklist.record_new(runtime)
 
     assert len(asked) == 1
 
@@ -150,16 +152,16 @@ def test_with_direct_routing_nothing_is_waited_for_that_cannot_come(
     with on.database.writing() as session:
         session.add(a_told(app_id))
 
-    checklist.note(on)
+    checklist.record_new(on)
 
     assert look(on, app_id).words == "6 of 6 seen"
-    assert Key.EVENT not in kept(on, app_id)
+    assert StepKey.EVENT not in kept(on, app_id)
 
 
 def a_told(app_id: UUID) -> Milestone:
     return Milestone(
         zoom_app_id=app_id,
-        key=Key.ZOOM_VALIDATED.value,
+        key=StepKey.ZOOM_VALIDATED.value,
         at=NOON,
         proof="Recall's API says so.",
     )
@@ -169,7 +171,7 @@ def test_a_change_of_routing_asks_for_what_is_seen_with_the_other(
     on: Runtime,
 ) -> None:
     app_id = save_everything(on)
-    checklist.note(on)
+    checklist.record_new(on)
     with on.database.writing() as session:
         app = session.get_one(ZoomApp, app_id)
         app.routing = Routing.DIRECT
@@ -179,7 +181,7 @@ def test_a_change_of_routing_asks_for_what_is_seen_with_the_other(
 
     assert found.words == "5 of 6 seen"
     assert found.next is not None
-    assert found.next.key is Key.ZOOM_VALIDATED
+    assert found.next.key is StepKey.ZOOM_VALIDATED
 
 
 def test_an_event_turns_its_tick_before_anything_is_stored(
@@ -188,11 +190,11 @@ def test_an_event_turns_its_tick_before_anything_is_stored(
     app = an_app(on.vault)
     with on.database.writing() as session:
         session.add(app)
-    assert by_key(look(on, app.id))[Key.EVENT].at is None
+    assert by_key(look(on, app.id))[StepKey.EVENT].at is None
     with on.database.writing() as session:
         session.add(a_webhook(app, received_at=clock.now() + timedelta(seconds=1)))
 
-    assert by_key(look(on, app.id))[Key.EVENT].is_done
+    assert by_key(look(on, app.id))[StepKey.EVENT].is_done
     assert kept(on, app.id) == {}
 
 
@@ -204,15 +206,15 @@ def test_the_user_to_go_on_with_is_one_who_is_still_here(on: Runtime) -> None:
         session.flush()
         session.add(first)
         session.flush()
-    checklist.note(on)
+    checklist.record_new(on)
     with on.database.writing() as session:
         session.add(second)
         session.delete(session.get_one(Connection, first.id))
 
-    ticks = by_key(look(on, app.id))
+    steps = by_key(look(on, app.id))
 
-    assert ticks[Key.USER].is_done
-    assert "as Ben Okafor" in ticks[Key.EVENT].next
+    assert steps[StepKey.USER].is_done
+    assert "as Ben Okafor" in steps[StepKey.EVENT].next
 
 
 def test_it_is_among_the_workers_chores(runtime: Runtime) -> None:

@@ -11,7 +11,7 @@ from dashboard.models.check import Finding, Source
 from dashboard.models.watch import Milestone
 from dashboard.models.zoom_app import Routing, TokenCustody, ZoomApp
 from dashboard.services.setup import first_seen
-from dashboard.services.setup.steps import Key
+from dashboard.services.setup.steps import StepKey
 from dashboard.services.validation.evidence import CHALLENGE
 from dashboard.services.zoom_apps import scopes
 from dashboard.vault import Vault
@@ -23,7 +23,9 @@ BEFORE = NOON - timedelta(hours=1)
 Rows = Callable[[ZoomApp], list[Any]]
 
 
-def found(database: Database, app: ZoomApp, rows: list[Any]) -> dict[Key, Milestone]:
+def found(
+    database: Database, app: ZoomApp, rows: list[Any]
+) -> dict[StepKey, Milestone]:
     with database.writing() as session:
         session.add(app)
         session.flush()
@@ -31,7 +33,7 @@ def found(database: Database, app: ZoomApp, rows: list[Any]) -> dict[Key, Milest
             session.add(row)
             session.flush()
     with database.reading() as session:
-        return first_seen.find(session, session.get_one(ZoomApp, app.id), [*Key])
+        return first_seen.find(session, session.get_one(ZoomApp, app.id), [*StepKey])
 
 
 def _mapped(app: ZoomApp) -> list[Any]:
@@ -39,67 +41,67 @@ def _mapped(app: ZoomApp) -> list[Any]:
     return [person, a_mapping(person)]
 
 
-SEEN: dict[str, tuple[Rows, Key]] = {
+SEEN: dict[str, tuple[Rows, StepKey]] = {
     "Zoom's good challenge": (
         lambda app: [a_check(app, Source.ZOOM_CHALLENGE)],
-        Key.CHALLENGE,
+        StepKey.CHALLENGE,
     ),
     "Recall's answer to a challenge passed on": (
         lambda app: [a_check(app, Source.RECALL_CHALLENGE)],
-        Key.RECALL_VALIDATED,
+        StepKey.RECALL_VALIDATED,
     ),
     "Recall's answer to our own": (
         lambda app: [a_check(app, Source.RECALL_PROBE)],
-        Key.RECALL_VALIDATED,
+        StepKey.RECALL_VALIDATED,
     ),
     "Recall's API": (
         lambda app: [a_check(app, Source.RECALL_API, told_at=NOON)],
-        Key.RECALL_VALIDATED,
+        StepKey.RECALL_VALIDATED,
     ),
-    "a connection": (lambda app: [a_connection(app)], Key.USER),
-    "an event": (lambda app: [a_webhook(app)], Key.EVENT),
+    "a connection": (lambda app: [a_connection(app)], StepKey.USER),
+    "an event": (lambda app: [a_webhook(app)], StepKey.EVENT),
     "an event that Recall took": (
         lambda app: [a_webhook(app, delivered_at=NOON)],
-        Key.DELIVERY,
+        StepKey.DELIVERY,
     ),
-    "a mapping": (_mapped, Key.MAPPING),
+    "a mapping": (_mapped, StepKey.MAPPING),
 }
 
-NOT_SEEN: dict[str, tuple[Rows, Key]] = {
+NOT_SEEN: dict[str, tuple[Rows, StepKey]] = {
     "a challenge that failed": (
         lambda app: [
             a_check(app, Source.ZOOM_CHALLENGE, finding=Finding.SECRET_MISMATCH)
         ],
-        Key.CHALLENGE,
+        StepKey.CHALLENGE,
     ),
     "our own challenge to our own address": (
         lambda app: [a_check(app, Source.OUTSIDE_PROBE)],
-        Key.CHALLENGE,
+        StepKey.CHALLENGE,
     ),
     "a probe with the secret token before this one": (
         lambda app: [a_check(app, Source.RECALL_PROBE, at=BEFORE)],
-        Key.RECALL_VALIDATED,
+        StepKey.RECALL_VALIDATED,
     ),
     "Recall's API of before this secret token": (
         lambda app: [a_check(app, Source.RECALL_API, at=BEFORE)],
-        Key.RECALL_VALIDATED,
+        StepKey.RECALL_VALIDATED,
     ),
     "Recall's log": (
         lambda app: [a_check(app, Source.RECALL_LOG)],
-        Key.RECALL_VALIDATED,
+        StepKey.RECALL_VALIDATED,
     ),
     "a challenge is no event": (
         lambda app: [a_webhook(app, event=CHALLENGE)],
-        Key.EVENT,
+        StepKey.EVENT,
     ),
     "a challenge that Recall took is no delivery": (
         lambda app: [a_webhook(app, event=CHALLENGE, delivered_at=NOON)],
-        Key.DELIVERY,
+        StepKey.DELIVERY,
     ),
-    "an event that waits": (lambda app: [a_webhook(app)], Key.DELIVERY),
+    "an event that waits": (lambda app: [a_webhook(app)], StepKey.DELIVERY),
     "scopes by name, which Recall's custody cannot tell": (
         lambda app: [a_connection(app, scopes=_all(app))],
-        Key.SCOPES,
+        StepKey.SCOPES,
     ),
 }
 
@@ -110,7 +112,7 @@ def _all(app: ZoomApp) -> str:
 
 @pytest.mark.parametrize(("rows", "key"), SEEN.values(), ids=SEEN.keys())
 def test_what_was_seen_is_found_with_time_and_proof(
-    database: Database, vault: Vault, rows: Rows, key: Key
+    database: Database, vault: Vault, rows: Rows, key: StepKey
 ) -> None:
     app = a_zoom_app(vault)
 
@@ -122,7 +124,7 @@ def test_what_was_seen_is_found_with_time_and_proof(
 
 @pytest.mark.parametrize(("rows", "key"), NOT_SEEN.values(), ids=NOT_SEEN.keys())
 def test_what_proves_something_else_is_not_taken_for_it(
-    database: Database, vault: Vault, rows: Rows, key: Key
+    database: Database, vault: Vault, rows: Rows, key: StepKey
 ) -> None:
     app = a_zoom_app(vault)
 
@@ -155,7 +157,7 @@ def test_the_first_is_taken_not_the_newest(database: Database, vault: Vault) -> 
 
     seen = found(database, app, rows)
 
-    keys = (Key.CHALLENGE, Key.USER, Key.EVENT, Key.DELIVERY)
+    keys = (StepKey.CHALLENGE, StepKey.USER, StepKey.EVENT, StepKey.DELIVERY)
     assert [seen[key].at for key in keys] == [NOON] * 4
 
 
@@ -166,8 +168,8 @@ def test_the_pair_and_the_recall_app_are_the_apps_own(
 
     seen = found(database, app, [])
 
-    assert (seen[Key.PAIR].at, seen[Key.RECALL_APP].at) == (LATER, BEFORE)
-    assert str(app.recall_app_id) in seen[Key.RECALL_APP].proof
+    assert (seen[StepKey.PAIR].at, seen[StepKey.RECALL_APP].at) == (LATER, BEFORE)
+    assert str(app.recall_app_id) in seen[StepKey.RECALL_APP].proof
 
 
 def test_a_delivery_is_found_behind_a_long_backlog(
@@ -183,7 +185,7 @@ def test_a_delivery_is_found_behind_a_long_backlog(
         sqlite, app, [*waiting, a_webhook(app, received_at=LATER, delivered_at=LATER)]
     )
 
-    assert seen[Key.DELIVERY].at == LATER
+    assert seen[StepKey.DELIVERY].at == LATER
 
 
 TOLD = {
@@ -208,9 +210,9 @@ def test_with_direct_routing_our_own_probe_is_not_taken_for_zooms(
 
     seen = found(database, app, rows)
 
-    assert (Key.ZOOM_VALIDATED in seen) is is_zooms
+    assert (StepKey.ZOOM_VALIDATED in seen) is is_zooms
     if is_zooms:
-        assert seen[Key.ZOOM_VALIDATED].at == NOON + off
+        assert seen[StepKey.ZOOM_VALIDATED].at == NOON + off
 
 
 def test_scopes_known_by_name_and_complete_are_proof(
@@ -221,7 +223,7 @@ def test_scopes_known_by_name_and_complete_are_proof(
 
     seen = found(database, app, [few, full])
 
-    assert seen[Key.SCOPES].connection_id == full.id
+    assert seen[StepKey.SCOPES].connection_id == full.id
 
 
 def test_no_proof_names_a_user(database: Database, vault: Vault) -> None:

@@ -7,52 +7,52 @@ import pytest
 
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Kind, Routing
-from dashboard.services.setup.rules import Facts, ticks
-from dashboard.services.setup.steps import Key, SetUp, Target, Tick
+from dashboard.services.setup.rules import Facts, steps
+from dashboard.services.setup.steps import Checklist, SetupStep, StepKey, Target
 from dashboard.services.validation.states import State
 from dashboard.vault import Vault
 from tests.fixtures.setup import a_status, an_app, facts
 from tests.makers import NOON, a_connection
 
-ALL = [key for key in Key if key is not Key.ZOOM_VALIDATED]
+ALL = [key for key in StepKey if key is not StepKey.ZOOM_VALIDATED]
 DIRECT = [
-    *(Key.PAIR, Key.RECALL_APP, Key.ZOOM_VALIDATED),
-    *(Key.USER, Key.MAPPING, Key.SCOPES),
+    *(StepKey.PAIR, StepKey.RECALL_APP, StepKey.ZOOM_VALIDATED),
+    *(StepKey.USER, StepKey.MAPPING, StepKey.SCOPES),
 ]
 TROUBLE = [state for state in State if state.tone == "trouble"]
 NO_TROUBLE = [state for state in State if state.tone != "trouble"]
 
 
-def tick(key: Key, found: Facts) -> Tick:
-    return next(one for one in ticks(found) if one.key is key)
+def step(key: StepKey, found: Facts) -> SetupStep:
+    return next(one for one in steps(found) if one.key is key)
 
 
 @pytest.mark.parametrize(
     ("routing", "keys"), [(Routing.RELAY, ALL), (Routing.DIRECT, DIRECT)]
 )
 def test_each_routing_lists_what_can_be_seen_with_it(
-    vault: Vault, routing: Routing, keys: list[Key]
+    vault: Vault, routing: Routing, keys: list[StepKey]
 ) -> None:
     app = an_app(vault, routing=routing)
-    nothing, everything = SetUp(ticks=ticks(facts(app))), ticks(facts(app, *keys))
+    nothing, everything = Checklist(steps=steps(facts(app))), steps(facts(app, *keys))
 
-    assert [one.key for one in nothing.ticks] == keys
+    assert [one.key for one in nothing.steps] == keys
     assert nothing.words == f"0 of {len(keys)} seen"
-    assert all(one.next and not one.at and not one.proof for one in nothing.ticks)
+    assert all(one.next and not one.at and not one.proof for one in nothing.steps)
     assert all(one.is_done and one.proof and one.at == NOON for one in everything)
     assert not any(one.next or one.target or one.tone for one in everything)
-    assert SetUp(ticks=everything).is_complete
-    assert SetUp(ticks=everything).next is None
+    assert Checklist(steps=everything).is_complete
+    assert Checklist(steps=everything).next is None
 
 
 @pytest.mark.parametrize("missing", ALL)
 def test_one_that_is_missing_is_the_one_thing_to_do_next(
-    vault: Vault, missing: Key
+    vault: Vault, missing: StepKey
 ) -> None:
     app = an_app(vault)
     seen = [key for key in ALL if key is not missing]
 
-    setup = SetUp(ticks=ticks(facts(app, *seen, user=a_connection(app))))
+    setup = Checklist(steps=steps(facts(app, *seen, user=a_connection(app))))
 
     assert setup.words == "8 of 9 seen"
     assert setup.next is not None
@@ -63,44 +63,49 @@ def test_one_that_is_missing_is_the_one_thing_to_do_next(
 NOT_YET = {
     "a pair Zoom could not be asked about": (
         {"verdict": Verdict.UNKNOWN},
-        Key.PAIR,
+        StepKey.PAIR,
         "Press Check again.",
         Target.CHECK,
     ),
     "no Recall app": (
         {"recall_app_id": None},
-        Key.RECALL_APP,
+        StepKey.RECALL_APP,
         "Choose a workspace and press Create in Recall.",
         Target.RECALL_APP,
     ),
     "a creation whose answer was lost": (
         {"recall_app_id": None, "create_key": str(uuid4())},
-        Key.RECALL_APP,
+        StepKey.RECALL_APP,
         "Press Create in Recall again. It never makes a second one.",
         Target.RECALL_APP,
     ),
     "no challenge": (
         {},
-        Key.CHALLENGE,
+        StepKey.CHALLENGE,
         "Paste the webhook URL in Zoom and press Validate there.",
         Target.WEBHOOKS,
     ),
-    "Recall not tried": ({}, Key.RECALL_VALIDATED, "Press Probe now.", Target.PROBE),
+    "Recall not tried": (
+        {},
+        StepKey.RECALL_VALIDATED,
+        "Press Probe now.",
+        Target.PROBE,
+    ),
     "Recall not tried, the app is not there": (
         {"recall_app_id": None},
-        Key.RECALL_VALIDATED,
+        StepKey.RECALL_VALIDATED,
         "Create the app in Recall first.",
         Target.RECALL_APP,
     ),
     "Recall's URL not validated by Zoom": (
         {"routing": Routing.DIRECT},
-        Key.ZOOM_VALIDATED,
+        StepKey.ZOOM_VALIDATED,
         "Paste Recall's webhook URL in Zoom and press Validate there.",
         Target.WEBHOOKS,
     ),
     "nobody connected": (
         {},
-        Key.USER,
+        StepKey.USER,
         (
             "Add the scopes and the redirect URL in Zoom, then open the connect page "
             "and connect your own account."
@@ -109,7 +114,7 @@ NOT_YET = {
     ),
     "no event, and nobody to make one": (
         {},
-        Key.EVENT,
+        StepKey.EVENT,
         (
             "Connect a user, then schedule a meeting in Zoom as that user. If nothing "
             "arrives, add meeting.created and user.updated in Zoom and save."
@@ -123,9 +128,9 @@ NOT_YET = {
     ("over", "key", "text", "target"), NOT_YET.values(), ids=NOT_YET.keys()
 )
 def test_what_was_not_seen_says_what_to_do_and_where(
-    vault: Vault, over: dict[str, object], key: Key, text: str, target: Target
+    vault: Vault, over: dict[str, object], key: StepKey, text: str, target: Target
 ) -> None:
-    one = tick(key, facts(an_app(vault, **over)))
+    one = step(key, facts(an_app(vault, **over)))
 
     assert (one.is_done, one.next, one.target) == (False, text, target)
     assert one.tone != "trouble"
@@ -136,7 +141,7 @@ def test_a_pair_refused_later_is_trouble_and_keeps_its_first_time(
 ) -> None:
     app = an_app(vault, verdict=Verdict.WRONG, verdict_reason="Zoom refuses it.")
 
-    one = tick(Key.PAIR, facts(app, *ALL))
+    one = step(StepKey.PAIR, facts(app, *ALL))
 
     assert (one.is_done, one.tone, one.at) == (False, "trouble", NOON)
     assert (one.remark, one.target) == ("Zoom refuses it.", Target.EDIT)
@@ -146,8 +151,8 @@ def test_a_pair_refused_later_is_trouble_and_keeps_its_first_time(
 def test_a_pair_that_zoom_cannot_be_asked_about_later_stays_ticked(
     vault: Vault,
 ) -> None:
-    assert tick(
-        Key.PAIR, facts(an_app(vault, verdict=Verdict.UNKNOWN), Key.PAIR)
+    assert step(
+        StepKey.PAIR, facts(an_app(vault, verdict=Verdict.UNKNOWN), StepKey.PAIR)
     ).is_done
 
 
@@ -157,22 +162,23 @@ def test_an_app_gone_from_recall_is_trouble(
 ) -> None:
     app = an_app(vault) if over else an_app(vault, recall_app_id=None)
 
-    setup = SetUp(ticks=ticks(facts(app, *ALL, **over)))
+    setup = Checklist(steps=steps(facts(app, *ALL, **over)))
 
     assert setup.words == "8 of 9 seen"
     assert setup.next is not None
-    assert (setup.next.key, setup.next.tone) == (Key.RECALL_APP, "trouble")
+    assert (setup.next.key, setup.next.tone) == (StepKey.RECALL_APP, "trouble")
     assert setup.next.at == NOON
 
 
 @pytest.mark.parametrize(
-    ("way", "key"), [("ours", Key.CHALLENGE), ("recalls", Key.RECALL_VALIDATED)]
+    ("way", "key"),
+    [("zoom_status", StepKey.CHALLENGE), ("recall_status", StepKey.RECALL_VALIDATED)],
 )
 @pytest.mark.parametrize("state", State)
 def test_a_way_in_trouble_takes_its_tick_away_and_a_late_one_does_not(
-    vault: Vault, way: str, key: Key, state: State
+    vault: Vault, way: str, key: StepKey, state: State
 ) -> None:
-    one = tick(key, facts(an_app(vault), *ALL, **{way: a_status(state)}))
+    one = step(key, facts(an_app(vault), *ALL, **{way: a_status(state)}))
 
     assert one.is_done is (state in NO_TROUBLE)
     assert one.at == NOON
@@ -182,24 +188,29 @@ def test_a_way_in_trouble_takes_its_tick_away_and_a_late_one_does_not(
 def test_a_mismatch_names_the_act_that_mends_it(vault: Vault) -> None:
     app, mismatch = an_app(vault), a_status(State.SECRET_MISMATCH)
 
-    ours = tick(Key.CHALLENGE, facts(app, ours=mismatch))
-    recalls = tick(Key.RECALL_VALIDATED, facts(app, recalls=mismatch))
+    zoom_status = step(StepKey.CHALLENGE, facts(app, zoom_status=mismatch))
+    recall_status = step(StepKey.RECALL_VALIDATED, facts(app, recall_status=mismatch))
 
-    assert (ours.target, recalls.target) == (Target.EDIT, Target.UPDATE_IN_RECALL)
-    assert recalls.next == "Press Update in Recall."
+    assert (zoom_status.target, recall_status.target) == (
+        Target.EDIT,
+        Target.UPDATE_IN_RECALL,
+    )
+    assert recall_status.next == "Press Update in Recall."
 
 
 def test_trouble_comes_before_what_is_merely_not_seen_yet(vault: Vault) -> None:
-    setup = SetUp(
-        ticks=ticks(facts(an_app(vault), Key.PAIR, recalls=a_status(State.FAILING)))
+    setup = Checklist(
+        steps=steps(
+            facts(an_app(vault), StepKey.PAIR, recall_status=a_status(State.FAILING))
+        )
     )
 
     assert setup.next is not None
-    assert setup.next.key is Key.RECALL_VALIDATED
+    assert setup.next.key is StepKey.RECALL_VALIDATED
 
 
 def test_events_that_recall_does_not_take_lead_to_the_log(vault: Vault) -> None:
-    one = tick(Key.DELIVERY, facts(an_app(vault), Key.EVENT))
+    one = step(StepKey.DELIVERY, facts(an_app(vault), StepKey.EVENT))
 
     assert (one.tone, one.target) == ("waiting", Target.LOG)
 
@@ -211,7 +222,7 @@ def test_a_meeting_is_asked_of_the_connected_user_by_name(
     app = an_app(vault, routing=routing)
     ana = a_connection(app)
 
-    one = tick(Key.MAPPING, facts(app, user=ana))
+    one = step(StepKey.MAPPING, facts(app, user=ana))
 
     assert one.next.startswith("Schedule a meeting in Zoom as Ana Nowak.")
     # Nothing tells of the meeting when Zoom posts to Recall.
@@ -225,7 +236,7 @@ def test_after_an_event_the_mapping_is_waited_for_and_can_be_asked_for(
     app = an_app(vault)
     ana = a_connection(app)
 
-    one = tick(Key.MAPPING, facts(app, Key.EVENT, user=ana))
+    one = step(StepKey.MAPPING, facts(app, StepKey.EVENT, user=ana))
 
     assert (one.tone, one.target) == ("waiting", Target.CONNECTION)
     assert (one.connection_id, "Sync meetings" in one.next) == (ana.id, True)
@@ -234,7 +245,7 @@ def test_after_an_event_the_mapping_is_waited_for_and_can_be_asked_for(
 def test_for_an_account_any_of_its_users_will_do(vault: Vault) -> None:
     app = an_app(vault, kind=Kind.ACCOUNT_LEVEL)
 
-    one = tick(Key.MAPPING, facts(app, user=a_connection(app)))
+    one = step(StepKey.MAPPING, facts(app, user=a_connection(app)))
 
     assert one.next == "Schedule a meeting in Zoom as a user of the connected account."
 
@@ -243,7 +254,7 @@ def test_a_user_is_named_while_here_and_forgotten_when_gone(vault: Vault) -> Non
     app = an_app(vault)
     here = facts(app, *ALL, user=a_connection(app))
 
-    named, gone = tick(Key.USER, here), tick(Key.USER, replace(here, people={}))
+    named, gone = step(StepKey.USER, here), step(StepKey.USER, replace(here, people={}))
 
     assert named.proof == "The proof of user of Ana Nowak."
     assert named.pmi == 5551234567

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from dashboard.models.connection import TokenState
-from dashboard.services.setup.rules import ticks
+from dashboard.services.setup.rules import steps
 from dashboard.services.setup.scope_rules import ScopeFacts
-from dashboard.services.setup.steps import Key, Target, Tick
+from dashboard.services.setup.steps import SetupStep, StepKey, Target
 from dashboard.services.zoom_apps import scopes
 from dashboard.vault import Vault
 from tests.fixtures.setup import a_working, an_app, facts
@@ -24,9 +24,11 @@ def zoom_app(vault: Vault) -> Any:
     return an_app(vault)
 
 
-def scopes_of(zoom_app: Any, *sighted: Key, user: Any = None, **granting: Any) -> Tick:
-    found = facts(zoom_app, *sighted, user=user, granting=ScopeFacts(**granting))
-    return next(one for one in ticks(found) if one.key is Key.SCOPES)
+def scopes_of(
+    zoom_app: Any, *first_seen: StepKey, user: Any = None, **granting: Any
+) -> SetupStep:
+    found = facts(zoom_app, *first_seen, user=user, granting=ScopeFacts(**granting))
+    return next(one for one in steps(found) if one.key is StepKey.SCOPES)
 
 
 def test_nobody_is_connected(zoom_app: Any) -> None:
@@ -89,13 +91,15 @@ def test_once_seen_one_user_who_unticks_what_others_grant_is_no_trouble(
 ) -> None:
     ana, ben = a_working(zoom_app), a_connection(zoom_app, **LACKS)
 
-    assert scopes_of(zoom_app, Key.SCOPES, user=ana, working=ana, lacking=ben).is_done
+    assert scopes_of(
+        zoom_app, StepKey.SCOPES, user=ana, working=ana, lacking=ben
+    ).is_done
 
 
 def test_once_seen_it_is_trouble_again_when_nobody_has_them_all(zoom_app: Any) -> None:
     ana, ben = a_working(zoom_app), a_connection(zoom_app, **LACKS)
 
-    one = scopes_of(zoom_app, Key.SCOPES, user=ana, lacking=ben)
+    one = scopes_of(zoom_app, StepKey.SCOPES, user=ana, lacking=ben)
 
     assert (one.tone, one.is_done) == ("trouble", False)
     assert one.at is not None
@@ -108,7 +112,7 @@ def test_once_seen_it_is_trouble_when_the_one_who_proved_it_lacks_one_now(
     ana = a_connection(zoom_app, **LACKS)
 
     one = scopes_of(
-        zoom_app, Key.SCOPES, user=ana, lacking=ana, working=a_working(zoom_app)
+        zoom_app, StepKey.SCOPES, user=ana, lacking=ana, working=a_working(zoom_app)
     )
 
     assert one.tone == "trouble"
@@ -124,4 +128,4 @@ def test_scopes_known_by_name_are_compared(zoom_app: Any) -> None:
 
     assert one.tone == "trouble"
     assert "meeting:read:list_meetings" in one.remark
-    assert scopes_of(zoom_app, Key.SCOPES, user=full, granted=full).is_done
+    assert scopes_of(zoom_app, StepKey.SCOPES, user=full, granted=full).is_done

@@ -53,10 +53,14 @@ def test_the_worst_comes_first_with_what_mends_it(
     sentence: str,
     remedy: Remedy,
 ) -> None:
-    ours, recalls, silent = seen
+    zoom_status, recall_status, silent = seen
 
     alarm = alarms.first(
-        a_zoom_app(vault), ours=ours, recalls=recalls, waiting=3, silent=silent
+        a_zoom_app(vault),
+        zoom_status=zoom_status,
+        recall_status=recall_status,
+        waiting=3,
+        silent=silent,
     )
 
     assert alarm is not None
@@ -68,7 +72,9 @@ def test_the_worst_comes_first_with_what_mends_it(
 def test_a_pair_that_zoom_refuses_comes_before_all(vault: Vault) -> None:
     app = a_zoom_app(vault, verdict=Verdict.WRONG)
 
-    alarm = alarms.first(app, ours=OFF, recalls=GONE, waiting=0, silent=SILENT)
+    alarm = alarms.first(
+        app, zoom_status=OFF, recall_status=GONE, waiting=0, silent=SILENT
+    )
 
     assert alarm is not None
     assert alarm.remedy is Remedy.EDIT
@@ -79,7 +85,10 @@ def test_without_trouble_there_is_no_banner(vault: Vault, state: State) -> None:
     status = a_status(state)
 
     assert (
-        alarms.first(a_zoom_app(vault), ours=status, recalls=status, waiting=0) is None
+        alarms.first(
+            a_zoom_app(vault), zoom_status=status, recall_status=status, waiting=0
+        )
+        is None
     )
 
 
@@ -91,12 +100,15 @@ def test_that_no_event_is_lost_is_said_where_the_dashboard_keeps_them(
     vault: Vault, routing: Routing, waiting: int, is_said: str
 ) -> None:
     relayed = alarms.first(
-        a_zoom_app(vault, routing=routing), ours=FINE, recalls=MISMATCH, waiting=waiting
+        a_zoom_app(vault, routing=routing),
+        zoom_status=FINE,
+        recall_status=MISMATCH,
+        waiting=waiting,
     )
     direct = alarms.first(
         a_zoom_app(vault, routing=Routing.DIRECT),
-        ours=a_status(State.NEVER_SEEN),
-        recalls=MISMATCH,
+        zoom_status=a_status(State.NEVER_SEEN),
+        recall_status=MISMATCH,
         waiting=waiting,
     )
 

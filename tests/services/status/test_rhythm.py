@@ -13,7 +13,7 @@ from dashboard.db import Database
 from dashboard.models.watch import HeardHour
 from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.status import silence
+from dashboard.services.status import rhythm
 from dashboard.services.validation import evidence
 from dashboard.vault import Vault
 from tests.makers import NOON, FakeClock, a_webhook, saved_app
@@ -63,7 +63,7 @@ def test_each_hour_that_is_over_is_counted_by_app(
     came(database, other, NOON - 2 * DAY)
     listening.clock.advance(minutes=6)
 
-    silence.listen(listening)
+    rhythm.record_hours(listening)
 
     assert noted(database) == {
         (other.id, NOON - 2 * DAY): 1,
@@ -77,11 +77,11 @@ def test_the_running_hour_and_what_may_still_be_on_its_way_wait(
 ) -> None:
     came(database, zoom_app, NOON - MINUTE, NOON)
 
-    early = silence.listen(listening)
+    early = rhythm.record_hours(listening)
     clock.advance(minutes=5)
-    settled = silence.listen(listening)
+    settled = rhythm.record_hours(listening)
     clock.advance(minutes=60)
-    later = silence.listen(listening)
+    later = rhythm.record_hours(listening)
 
     assert (early, settled, later) == (0, 1, 1)
     assert set(noted(database).values()) == {1}
@@ -94,7 +94,7 @@ def test_challenges_are_no_events(
     came(database, zoom_app, NOON - 3 * HOUR, event=evidence.CHALLENGE)
     came(database, zoom_app, NOON - 3 * HOUR)
 
-    silence.listen(listening)
+    rhythm.record_hours(listening)
 
     assert noted(database) == {(zoom_app.id, NOON - 3 * HOUR): 1}
 
@@ -103,12 +103,12 @@ def test_after_days_without_a_worker_everything_is_caught_up_once(
     listening: Any, database: Database, clock: FakeClock, zoom_app: ZoomApp
 ) -> None:
     came(database, zoom_app, NOON - 2 * HOUR)
-    silence.listen(listening)
+    rhythm.record_hours(listening)
     clock.advance(days=9)
     came(database, zoom_app, *(NOON + HOUR * hours for hours in (5, 6, 100, 101, 200)))
 
-    caught_up = silence.listen(listening)
-    again = silence.listen(listening)
+    caught_up = rhythm.record_hours(listening)
+    again = rhythm.record_hours(listening)
 
     assert (caught_up, again) == (5, 0)
     assert len(noted(database)) == 6
@@ -119,12 +119,12 @@ def test_what_was_noted_outlives_its_webhooks(
     listening: Any, database: Database, clock: FakeClock, zoom_app: ZoomApp
 ) -> None:
     came(database, zoom_app, NOON - 2 * HOUR)
-    silence.listen(listening)
+    rhythm.record_hours(listening)
     with database.writing() as session:
         session.exec(delete(Webhook))
     clock.advance(days=3)
 
-    silence.listen(listening)
+    rhythm.record_hours(listening)
 
     assert len(noted(database)) == 1
 
@@ -133,11 +133,11 @@ def test_hours_more_than_28_days_before_the_last_one_are_forgotten(
     listening: Any, database: Database, clock: FakeClock, zoom_app: ZoomApp
 ) -> None:
     came(database, zoom_app, NOON - 20 * DAY, NOON - 2 * DAY)
-    silence.listen(listening)
+    rhythm.record_hours(listening)
     clock.advance(days=40)
-    untouched = silence.listen(listening)
+    untouched = rhythm.record_hours(listening)
     came(database, zoom_app, NOON + 9 * DAY)
-    silence.listen(listening)
+    rhythm.record_hours(listening)
 
     assert untouched == 0
     assert [hour for _, hour in noted(database)] == [NOON - 2 * DAY, NOON + 9 * DAY]
@@ -149,19 +149,19 @@ def test_two_workers_at_once_count_nothing_twice(
     came(database, zoom_app, *(NOON - HOUR * back for back in range(2, 200)))
 
     with ThreadPoolExecutor(4) as workers:
-        list(workers.map(lambda _: silence.listen(listening), range(4)))
+        list(workers.map(lambda _: rhythm.record_hours(listening), range(4)))
 
     assert len(noted(database)) == 198
     assert set(noted(database).values()) == {1}
 
 
 @pytest.fixture
-def listener(listening: Any) -> silence.Listener:
-    return silence.Listener(listening)
+def listener(listening: Any) -> rhythm.RhythmRecorder:
+    return rhythm.RhythmRecorder(listening)
 
 
 def test_the_chore_looks_once_a_minute(
-    listener: silence.Listener,
+    listener: rhythm.RhythmRecorder,
     database: Database,
     clock: FakeClock,
     zoom_app: ZoomApp,

@@ -13,7 +13,7 @@ from dashboard.models.watch import HeardHour
 from dashboard.models.webhook import Refusal
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.services.status import silence
-from dashboard.services.status.silence import Heard, Silence
+from dashboard.services.status.silence import EventHistory, Silence
 from dashboard.services.validation import evidence
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, saved_app
@@ -35,9 +35,9 @@ def weekdays(weeks: int, *, until: datetime) -> list[datetime]:
     return [hour for hour in daily(7 * weeks, until=until) if hour.weekday() < 5]
 
 
-def heard(**over: Any) -> Heard:
+def heard(**over: Any) -> EventHistory:
     values: dict[str, Any] = {"users": 3, "users_since": MONTH_AGO}
-    return Heard(**(values | over))
+    return EventHistory(**(values | over))
 
 
 def silent_for(

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from dashboard.db import Database
 from dashboard.models.connection import Connection, MeetingMapping, TokenState
-from dashboard.models.watch import Watch
+from dashboard.models.watch import ProbeSchedule
 from dashboard.models.workspace import Workspace
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import Grant, Health, Sync
@@ -231,7 +231,7 @@ def unhealthy(stage: ConnectStage) -> bool:
 def watched(shared: ConnectStage) -> ConnectStage:
     with shared.runtime.database.writing() as session:
         session.add(
-            Watch(
+            ProbeSchedule(
                 zoom_app_id=shared.app.id,
                 poll_due_at=NOON,
                 log_due_at=NOON,

@@ -15,7 +15,7 @@ from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connections import actions, checking
 from dashboard.services.runtime import Runtime
-from dashboard.services.setup.steps import Key
+from dashboard.services.setup.steps import StepKey
 from dashboard.services.sweep import sweep
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.fixtures.setup import by_key, kept, look
@@ -84,16 +84,16 @@ def test_all_scopes_are_proved_by_calls_that_need_each(
     clock.advance(seconds=30)
 
     seen = checking.refresh(stage.runtime, row.id)
-    tick = by_key(look(stage.runtime, stage.app.id))[Key.SCOPES]
+    step = by_key(look(stage.runtime, stage.app.id))[StepKey.SCOPES]
 
     assert seen.token_state is TokenState.HEALTHY
     assert "gave a join token" in seen.token_evidence
-    assert tick.is_done
-    assert tick.at == clock.now()
-    assert tick.proof == (
+    assert step.is_done
+    assert step.at == clock.now()
+    assert step.proof == (
         "Profile read, meetings listed and a join token fetched for Ana Nowak."
     )
-    assert kept(stage.runtime, stage.app.id)[Key.SCOPES].connection_id == row.id
+    assert kept(stage.runtime, stage.app.id)[StepKey.SCOPES].connection_id == row.id
 
 
 def test_a_scope_that_was_unticked_is_named_and_is_trouble(
@@ -102,12 +102,12 @@ def test_a_scope_that_was_unticked_is_named_and_is_trouble(
     row = with_a_meeting(stage, withheld=SCOPE)
 
     seen = checking.refresh(stage.runtime, row.id)
-    tick = by_key(look(stage.runtime, stage.app.id))[Key.SCOPES]
+    step = by_key(look(stage.runtime, stage.app.id))[StepKey.SCOPES]
 
     assert seen.token_state is TokenState.MISSING_SCOPES
-    assert (tick.tone, tick.is_done) == ("trouble", False)
-    assert SCOPE in tick.remark
-    assert Key.SCOPES not in kept(stage.runtime, stage.app.id)
+    assert (step.tone, step.is_done) == ("trouble", False)
+    assert SCOPE in step.remark
+    assert StepKey.SCOPES not in kept(stage.runtime, stage.app.id)
 
 
 def test_a_grant_that_lacks_it_goes_on_lacking_it_until_the_user_reconnects(
@@ -132,12 +132,12 @@ def test_another_refusal_says_nothing_of_the_scopes(stage: ConnectStage) -> None
         stage.sandbox.zoom_world.delete_meeting(meeting_id)
 
     seen = checking.refresh(stage.runtime, row.id)
-    tick = by_key(look(stage.runtime, stage.app.id))[Key.SCOPES]
+    step = by_key(look(stage.runtime, stage.app.id))[StepKey.SCOPES]
 
     assert seen.token_state is TokenState.HEALTHY
     assert "for a reason that is none of the scopes" in seen.token_evidence
-    assert (tick.is_done, tick.tone) == (False, "waiting")
-    assert "no join token was fetched yet" in tick.remark
+    assert (step.is_done, step.tone) == (False, "waiting")
+    assert "no join token was fetched yet" in step.remark
 
 
 def test_zoom_being_down_for_it_leaves_the_token_as_it_was_seen(
@@ -151,7 +151,7 @@ def test_zoom_being_down_for_it_leaves_the_token_as_it_was_seen(
     seen = checking.refresh(stage.runtime, row.id)
 
     assert seen.token_state is TokenState.HEALTHY
-    assert Key.SCOPES not in kept(stage.runtime, stage.app.id)
+    assert StepKey.SCOPES not in kept(stage.runtime, stage.app.id)
 
 
 def test_it_is_asked_for_while_not_proved_and_by_hand_and_no_more(
@@ -222,9 +222,9 @@ def test_with_direct_routing_a_meeting_is_noticed_without_a_webhook(
 
     sweep.check_due(stage.runtime)
 
-    ticks = by_key(look(stage.runtime, stage.app.id))
-    assert ticks[Key.MAPPING].is_done
-    assert ticks[Key.SCOPES].is_done
+    steps = by_key(look(stage.runtime, stage.app.id))
+    assert steps[StepKey.MAPPING].is_done
+    assert steps[StepKey.SCOPES].is_done
 
 
 def test_an_account_that_may_not_read_a_profile_is_proved_all_the_same(
@@ -235,9 +235,9 @@ def test_an_account_that_may_not_read_a_profile_is_proved_all_the_same(
 
     checking.refresh(stage.runtime, row.id)
 
-    tick = by_key(look(stage.runtime, stage.app.id))[Key.SCOPES]
-    assert tick.is_done
-    assert tick.proof.startswith("Users listed, meetings listed and a join token")
+    step = by_key(look(stage.runtime, stage.app.id))[StepKey.SCOPES]
+    assert step.is_done
+    assert step.proof.startswith("Users listed, meetings listed and a join token")
 
 
 def with_an_accounts_meeting(stage: ConnectStage) -> Connection:

@@ -7,10 +7,10 @@ import pytest
 from sqlmodel import select
 
 from dashboard.db import Database
-from dashboard.models.watch import Watch
+from dashboard.models.watch import ProbeSchedule
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.services.validation import schedule
-from dashboard.services.validation.schedule import Taken
+from dashboard.services.validation.schedule import ProbeClaim
 from dashboard.vault import Vault
 from tests.makers import NOON, saved_app
 
@@ -26,7 +26,7 @@ def app_id(database: Database, vault: Vault) -> UUID:
 
 def watch(database: Database, app_id: UUID, **values: object) -> None:
     """Make the row of an app of which nothing is due."""
-    row = Watch(
+    row = ProbeSchedule(
         zoom_app_id=app_id, poll_due_at=LATER, log_due_at=LATER, probe_due_at=LATER
     )
     for name, value in values.items():
@@ -35,19 +35,19 @@ def watch(database: Database, app_id: UUID, **values: object) -> None:
         session.add(row)
 
 
-def row_of(database: Database, app_id: UUID) -> Watch:
+def row_of(database: Database, app_id: UUID) -> ProbeSchedule:
     with database.reading() as session:
-        return session.get_one(Watch, app_id)
+        return session.get_one(ProbeSchedule, app_id)
 
 
-def take(database: Database, now: datetime = NOON, **over: object) -> list[Taken]:
+def take(database: Database, now: datetime = NOON, **over: object) -> list[ProbeClaim]:
     values: dict[str, object] = {"limit": 10, "busy": {}, "a_workspace": 10} | over
-    return schedule.take(database, now=now, **values)  # type: ignore[arg-type]  # a test's shorthand
+    return schedule.claim_due(database, now=now, **values)  # type: ignore[arg-type]  # a test's shorthand
 
 
 def opened(database: Database, *app_ids: UUID, now: datetime = NOON) -> None:
     with database.writing() as session:
-        schedule.watched(session, app_ids, now=now)
+        schedule.record_open_pages(session, app_ids, now=now)
 
 
 def test_an_opened_page_makes_the_record_and_the_log_due_now(
@@ -92,7 +92,7 @@ def test_rows_are_made_where_there_are_none_and_for_zoom_apps_only(
     opened(database)
 
     with database.reading() as session:
-        (row,) = session.exec(select(Watch)).all()
+        (row,) = session.exec(select(ProbeSchedule)).all()
     assert (row.zoom_app_id, row.poll_due_at) == (app_id, NOON)
 
 
@@ -103,23 +103,23 @@ def test_a_change_makes_everything_due_and_gives_up_the_look_under_way(
     (before,) = take(database)
 
     with database.writing() as session:
-        schedule.hasten(session, app_id, now=SOON)
+        schedule.make_due(session, app_id, now=SOON)
 
     row = row_of(database, app_id)
     assert {row.poll_due_at, row.log_due_at, row.probe_due_at} == {SOON}
     assert (row.failures, row.claimed_until) == (0, None)
     with database.writing() as session:
-        assert schedule.held(session, before) is None
+        assert schedule.still_claimed(session, before) is None
     (after,) = take(database, SOON)
     with database.writing() as session:
-        assert schedule.held(session, after) is not None
+        assert schedule.still_claimed(session, after) is not None
 
 
 def test_a_change_of_an_app_that_was_never_looked_at_makes_its_row(
     database: Database, app_id: UUID
 ) -> None:
     with database.writing() as session:
-        schedule.hasten(session, app_id, now=NOON)
+        schedule.make_due(session, app_id, now=NOON)
 
     assert row_of(database, app_id).probe_due_at == NOON
 
@@ -136,7 +136,7 @@ def test_an_app_is_taken_once_until_its_lease_ends(
     assert meanwhile == []
     assert again.claim == first.claim + 1
     with database.writing() as session:
-        assert schedule.held(session, first) is None
+        assert schedule.still_claimed(session, first) is None
 
 
 def test_of_two_that_see_the_same_due_one_takes_it(
@@ -236,7 +236,7 @@ def test_no_workspace_takes_all_the_room(database: Database, vault: Vault) -> No
 def test_probes_are_daily_and_sooner_in_trouble(
     *, is_good: bool, watched_until: datetime | None, within: tuple[timedelta, ...]
 ) -> None:
-    row = Watch(
+    row = ProbeSchedule(
         zoom_app_id=uuid4(),
         watched_until=watched_until,
         poll_due_at=NOON,
@@ -244,18 +244,20 @@ def test_probes_are_daily_and_sooner_in_trouble(
         probe_due_at=NOON,
     )
 
-    schedule.plan_probe(row, is_good=is_good, now=NOON)
+    schedule.plan_next_probe(row, is_good=is_good, now=NOON)
 
     assert within[0] <= row.probe_due_at - NOON <= within[1]
 
 
 def test_the_daily_probes_of_many_apps_do_not_come_together() -> None:
     rows = [
-        Watch(zoom_app_id=uuid4(), poll_due_at=NOON, log_due_at=NOON, probe_due_at=NOON)
+        ProbeSchedule(
+            zoom_app_id=uuid4(), poll_due_at=NOON, log_due_at=NOON, probe_due_at=NOON
+        )
         for _ in range(20)
     ]
 
     for row in rows:
-        schedule.plan_probe(row, is_good=True, now=NOON)
+        schedule.plan_next_probe(row, is_good=True, now=NOON)
 
     assert len({row.probe_due_at for row in rows}) > 10

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.models.check import Source
-from dashboard.services.validation.evidence import ours, recalls
+from dashboard.services.validation.evidence import recall_status, zoom_status
 from dashboard.services.validation.limits import LIMITS
 from dashboard.services.validation.states import State
 from tests.fixtures.validation_cases import DIRECT, OURS, RELAY, Case
@@ -19,9 +19,9 @@ TABLES = {
     "Recall, routing direct": DIRECT,
 }
 CASES = [
-    *[pytest.param(ours, case, id=f"ours: {case.id}") for case in OURS],
-    *[pytest.param(recalls, case, id=f"relay: {case.id}") for case in RELAY],
-    *[pytest.param(recalls, case, id=f"direct: {case.id}") for case in DIRECT],
+    *[pytest.param(zoom_status, case, id=f"ours: {case.id}") for case in OURS],
+    *[pytest.param(recall_status, case, id=f"relay: {case.id}") for case in RELAY],
+    *[pytest.param(recall_status, case, id=f"direct: {case.id}") for case in DIRECT],
 ]
 
 

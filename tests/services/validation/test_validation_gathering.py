@@ -147,7 +147,7 @@ def test_what_recall_said_of_a_former_app_says_nothing_of_the_new_one(
     found = gathered(database, app_id)
 
     assert (found.recall, found.recall_api) == (None, None)
-    assert found.outside is not None
+    assert found.self_test is not None
 
 
 @pytest.mark.parametrize("routing", Routing)

@@ -74,7 +74,7 @@ def evidence(
         good_challenge=good,
         failures=st.integers(0, 20),
         event_at=st.none() | hours.map(lambda ago: NOON - HOUR * ago),
-        outside=some(Source.OUTSIDE_PROBE),
+        self_test=some(Source.OUTSIDE_PROBE),
         recall=some(Source.RECALL_CHALLENGE, Source.RECALL_PROBE),
         recall_api=some(API),
         zoom_at_recall=some(API),
@@ -102,7 +102,7 @@ def is_proof(check: Check | None, seen: Evidence) -> bool:
     evidence(stale, hours=st.floats(limit_h(Source.ZOOM_EVENT) + 0.1, LONGEST_H)),
 )
 def test_nothing_older_than_its_limit_makes_anything_green(seen: Evidence) -> None:
-    found = [validation.ours(seen, NOON), validation.recalls(seen, NOON)]
+    found = [validation.zoom_status(seen, NOON), validation.recall_status(seen, NOON)]
 
     assert "good" not in {status.tone for status in found}
 
@@ -114,7 +114,7 @@ def test_nothing_from_before_the_secret_token_makes_anything_green(
 ) -> None:
     late = Evidence(**(vars(seen) | {"secret_set_at": NOON + HOUR}))
 
-    found = [validation.ours(late, NOON), validation.recalls(late, NOON)]
+    found = [validation.zoom_status(late, NOON), validation.recall_status(late, NOON)]
 
     assert "good" not in {status.tone for status in found}
 
@@ -122,10 +122,13 @@ def test_nothing_from_before_the_secret_token_makes_anything_green(
 @thoroughly
 @given(evidence(checks))
 def test_what_is_valid_was_seen_good_within_its_limit(seen: Evidence) -> None:
-    ours, recalls = validation.ours(seen, NOON), validation.recalls(seen, NOON)
+    zoom_status, recall_status = (
+        validation.zoom_status(seen, NOON),
+        validation.recall_status(seen, NOON),
+    )
 
-    assert ours.state is not State.VALID or is_proof(seen.good_challenge, seen)
-    assert recalls.state is not State.VALID or any(
+    assert zoom_status.state is not State.VALID or is_proof(seen.good_challenge, seen)
+    assert recall_status.state is not State.VALID or any(
         is_proof(check, seen)
         for check in (seen.recall, seen.zoom_at_recall, seen.recall_api)
     )
@@ -136,7 +139,7 @@ def test_what_is_valid_was_seen_good_within_its_limit(seen: Evidence) -> None:
 def test_a_status_says_something_and_counts_no_more_than_zoom_allows(
     seen: Evidence,
 ) -> None:
-    found = [validation.ours(seen, NOON), validation.recalls(seen, NOON)]
+    found = [validation.zoom_status(seen, NOON), validation.recall_status(seen, NOON)]
 
     assert all(status.sentence and status.word for status in found)
     assert all(max(status.failures, status.missed) <= 6 for status in found)

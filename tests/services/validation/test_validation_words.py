@@ -15,9 +15,9 @@ from tests.fixtures.validation import (
     changed,
     directly,
     event,
-    outside,
     probed,
     seen,
+    self_test,
     told,
 )
 from tests.makers import NOON
@@ -49,28 +49,28 @@ GOOD, MISMATCH, FAILED = Finding.GOOD, Finding.SECRET_MISMATCH, Finding.FAILED
             "Failing, 2 of 6",
             "2 of 6 failures seen, probably 3",
         ),
-        ([outside(FAILED)], "Not reachable", "0 of 6 failures"),
-        ([outside(GOOD, 2), changed(1)], "Never validated", "0 of 6 failures"),
+        ([self_test(FAILED)], "Not reachable", "0 of 6 failures"),
+        ([self_test(GOOD, 2), changed(1)], "Never validated", "0 of 6 failures"),
     ],
 )
 def test_our_clock_counts(
     parts: list[dict[str, object]], word: str, count: str
 ) -> None:
-    found = validation.ours(seen(*parts), NOON)
+    found = validation.zoom_status(seen(*parts), NOON)
 
     assert (found.word, found.count) == (word, count)
 
 
 @pytest.mark.parametrize("failures", [1, 6])
 def test_who_gets_no_mail_is_said_and_what_the_last_failure_was(failures: int) -> None:
-    found = validation.ours(seen(called(FAILED, 1, failures)), NOON)
+    found = validation.zoom_status(seen(called(FAILED, 1, failures)), NOON)
 
     assert ("app's owner" in found.note) is (failures < 6)
     assert ("*(what was seen)*" in found.note) is (failures == 6)
 
 
 def test_an_app_that_recall_lost_is_said_in_the_word() -> None:
-    found = validation.recalls(seen(api(Finding.GONE)), NOON)
+    found = validation.recall_status(seen(api(Finding.GONE)), NOON)
 
     assert (found.word, found.tone) == ("Gone from Recall", "trouble")
 
@@ -80,13 +80,13 @@ def test_an_app_that_recall_lost_is_said_in_the_word() -> None:
     [
         (seen(called()), Source.ZOOM_CHALLENGE),
         (seen(event(1)), Source.ZOOM_EVENT),
-        (seen(outside()), Source.OUTSIDE_PROBE),
+        (seen(self_test()), Source.OUTSIDE_PROBE),
     ],
 )
 def test_a_status_names_by_what_it_was_seen(
     evidence: validation.Evidence, source: Source
 ) -> None:
-    found = validation.ours(evidence, NOON)
+    found = validation.zoom_status(evidence, NOON)
 
     assert found.source is source
     assert found.since == NOON - HOUR
@@ -96,7 +96,7 @@ def test_a_right_answer_says_how_long_it_took() -> None:
     quick = a_check(Source.ZOOM_CHALLENGE, detail="It was answered.")
     quick.took_ms = 3.2
 
-    found = validation.ours(seen(challenge=quick, good_challenge=quick), NOON)
+    found = validation.zoom_status(seen(challenge=quick, good_challenge=quick), NOON)
 
     assert found.sentence == "It was answered in 3 ms."
     assert found.next_due_at == quick.at + REPEATED_EVERY
@@ -117,7 +117,7 @@ def test_a_right_answer_says_how_long_it_took() -> None:
 def test_the_bar_shows_how_much_of_the_72_hours_is_left(
     parts: list[dict[str, object]], share: int
 ) -> None:
-    assert validation.ours(seen(*parts), NOON).share_left(NOON) == share
+    assert validation.zoom_status(seen(*parts), NOON).share_left(NOON) == share
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_only_the_same_word_or_a_newer_one_renews_what_recalls_api_said(
     said = told(30, 25)["zoom_at_recall"]
     evidence = directly({"zoom_at_recall": said}, api(GOOD, 1, speaks_of))
 
-    assert validation.recalls(evidence, NOON).state is state
+    assert validation.recall_status(evidence, NOON).state is state
 
 
 def api_says(at: float, of: float) -> Check:

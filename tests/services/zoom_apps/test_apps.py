@@ -180,7 +180,7 @@ def test_a_new_client_secret_takes_the_old_verdict_away(
             vault,
             values=values(),
             now=NOON,
-            proof=apps.Proof(verdict=Verdict.RIGHT, reason="So.", at=NOON),
+            pair_check=apps.PairCheck(verdict=Verdict.RIGHT, reason="So.", at=NOON),
         )
 
     changed = change(

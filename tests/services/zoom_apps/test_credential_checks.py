@@ -13,7 +13,7 @@ from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import audit
 from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps, credential_checks
-from dashboard.services.zoom_apps.credential_checks import Entered
+from dashboard.services.zoom_apps.credential_checks import SavedZoomApp
 from dashboard.services.zoom_apps.credentials import NewZoomApp, ZoomAppChanges
 from tests.makers import CLIENT_SECRET, NOON, SECRET_TOKEN, FakeClock
 
@@ -48,7 +48,7 @@ def _known_pair(sandbox: RunningSandbox) -> None:
     )
 
 
-def enter(runtime: Runtime, **over: object) -> Entered:
+def enter(runtime: Runtime, **over: object) -> SavedZoomApp:
     values = replace(VALUES, **over)  # type: ignore[arg-type]  # the test's own values
     return credential_checks.create(runtime, values, actor=CLERK)
 
@@ -88,10 +88,10 @@ def test_zoom_being_out_of_reach_is_saved_as_unchecked(
 ) -> None:
     break_zoom(sandbox, kind)
 
-    entered = enter(runtime, client_secret=WRONG)
+    saved = enter(runtime, client_secret=WRONG)
 
-    assert entered.proof is not None
-    assert entered.proof.verdict is Verdict.UNKNOWN
+    assert saved.pair_check is not None
+    assert saved.pair_check.verdict is Verdict.UNKNOWN
     assert only(runtime).verdict is Verdict.UNKNOWN
     assert only(runtime).verdict_reason
 
@@ -99,9 +99,9 @@ def test_zoom_being_out_of_reach_is_saved_as_unchecked(
 def test_pasted_white_space_does_not_make_a_pair_wrong(runtime: Runtime) -> None:
     pasted = SecretStr(f" {CLIENT_SECRET.get_secret_value()}\n")
 
-    entered = enter(runtime, client_secret=pasted)
+    saved = enter(runtime, client_secret=pasted)
 
-    assert entered.trimmed == ["client secret"]
+    assert saved.trimmed == ["client secret"]
     assert only(runtime).verdict is Verdict.RIGHT
 
 
@@ -109,13 +109,13 @@ def test_checking_again_finds_what_could_not_be_told(
     runtime: Runtime, sandbox: RunningSandbox, clock: FakeClock
 ) -> None:
     break_zoom(sandbox, FaultKind.DOWN)
-    entered = enter(runtime, client_secret=WRONG)
+    saved = enter(runtime, client_secret=WRONG)
     sandbox.zoom_faults.set([])
     clock.advance(minutes=5)
 
-    proof = credential_checks.check_again(runtime, entered.zoom_app_id)
+    pair_check = credential_checks.check_again(runtime, saved.zoom_app_id)
 
-    assert proof.verdict is Verdict.WRONG
+    assert pair_check.verdict is Verdict.WRONG
     assert only(runtime).verdict is Verdict.WRONG
     assert only(runtime).checked_at == clock.now()
 
@@ -123,23 +123,23 @@ def test_checking_again_finds_what_could_not_be_told(
 def test_zoom_being_down_does_not_take_a_right_verdict_away(
     runtime: Runtime, sandbox: RunningSandbox
 ) -> None:
-    entered = enter(runtime)
+    saved = enter(runtime)
     break_zoom(sandbox, FaultKind.UNAVAILABLE)
 
-    proof = credential_checks.check_again(runtime, entered.zoom_app_id)
+    pair_check = credential_checks.check_again(runtime, saved.zoom_app_id)
 
-    assert proof.verdict is Verdict.UNKNOWN
+    assert pair_check.verdict is Verdict.UNKNOWN
     assert only(runtime).verdict is Verdict.RIGHT
 
 
 def test_a_wrong_new_secret_leaves_everything_as_it_was(runtime: Runtime) -> None:
-    entered = enter(runtime)
+    saved = enter(runtime)
     changes = ZoomAppChanges(
         name="Renamed", routing=Routing.DIRECT, client_secret=WRONG
     )
 
     with pytest.raises(InvalidInputError):
-        credential_checks.change(runtime, entered.zoom_app_id, changes, actor=CLERK)
+        credential_checks.change(runtime, saved.zoom_app_id, changes, actor=CLERK)
 
     kept = only(runtime)
     assert (kept.name, kept.routing) == ("Notetaker", Routing.RELAY)
@@ -147,27 +147,25 @@ def test_a_wrong_new_secret_leaves_everything_as_it_was(runtime: Runtime) -> Non
 
 
 def test_renaming_does_not_ask_zoom(runtime: Runtime, sandbox: RunningSandbox) -> None:
-    entered = enter(runtime)
+    saved = enter(runtime)
     break_zoom(sandbox, FaultKind.DOWN)
     changes = ZoomAppChanges(name="Renamed", routing=Routing.RELAY)
 
-    changed = credential_checks.change(
-        runtime, entered.zoom_app_id, changes, actor=CLERK
-    )
+    changed = credential_checks.change(runtime, saved.zoom_app_id, changes, actor=CLERK)
 
-    assert changed.proof is None
+    assert changed.pair_check is None
     assert not changed.has_new_secrets
     assert only(runtime).verdict is Verdict.RIGHT
 
 
 def test_the_audit_log_tells_what_was_changed_but_no_secret(runtime: Runtime) -> None:
-    entered = enter(runtime)
+    saved = enter(runtime)
     changes = ZoomAppChanges(
         name="Notetaker",
         routing=Routing.RELAY,
         secret_token=SecretStr("test-secret-token-0002"),
     )
-    credential_checks.change(runtime, entered.zoom_app_id, changes, actor=CLERK)
+    credential_checks.change(runtime, saved.zoom_app_id, changes, actor=CLERK)
 
     with runtime.database.reading() as session:
         newest, oldest = audit.page(session)

@@ -9,12 +9,17 @@ from dashboard.db import Database
 from dashboard.errors import ConflictError
 from dashboard.models.zoom_app import SecretChange, ZoomApp
 from dashboard.services.zoom_apps import secret_changes
-from dashboard.services.zoom_apps.secret_changes import LEASE, Claim, Entry, Failure
+from dashboard.services.zoom_apps.secret_changes import (
+    LEASE,
+    Claim,
+    Failure,
+    NewSecrets,
+)
 from dashboard.vault import Vault
 from tests.makers import NOON, saved_app
 
-TOKEN = Entry(has_secret_token=True)
-CLIENT = Entry(has_client_secret=True)
+TOKEN = NewSecrets(has_secret_token=True)
+CLIENT = NewSecrets(has_client_secret=True)
 A_SECOND = timedelta(seconds=1)
 LOST = Failure(why="Perhaps.", may_have_happened=True, due_at=NOON + A_SECOND)
 REFUSED = Failure(why="No.", may_have_happened=False, due_at=NOON + A_SECOND)
@@ -27,7 +32,11 @@ def app_id(database: Database, vault: Vault) -> UUID:
 
 
 def begin(
-    database: Database, app_id: UUID, entry: Entry = TOKEN, *, at: timedelta = A_SECOND
+    database: Database,
+    app_id: UUID,
+    entry: NewSecrets = TOKEN,
+    *,
+    at: timedelta = A_SECOND,
 ) -> SecretChange:
     with database.writing() as session:
         return secret_changes.begin(
@@ -47,12 +56,12 @@ def claim(database: Database, app_id: UUID, *, at: timedelta = A_SECOND) -> Clai
 
 def given(database: Database, taken: Claim) -> None:
     with database.writing() as session:
-        secret_changes.given(session, taken, now=NOON + 2 * A_SECOND)
+        secret_changes.record_success(session, taken, now=NOON + 2 * A_SECOND)
 
 
 def failed(database: Database, taken: Claim, failure: Failure = REFUSED) -> None:
     with database.writing() as session:
-        secret_changes.failed(session, taken, failure, now=NOON + 2 * A_SECOND)
+        secret_changes.record_failure(session, taken, failure, now=NOON + 2 * A_SECOND)
 
 
 def newest(database: Database, app_id: UUID) -> SecretChange:

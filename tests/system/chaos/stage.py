@@ -10,7 +10,7 @@ from uuid import UUID
 
 from dashboard import schema
 from dashboard.db import Database
-from dashboard.models.watch import Watch
+from dashboard.models.watch import ProbeSchedule
 from dashboard.settings import new_key, parse_keys
 from dashboard.vault import Vault
 from tests.fixtures.ports import free_ports
@@ -116,7 +116,7 @@ class Stage(ABC):
                 session.flush()
                 # Its own probes would be bytes at Recall that Zoom never sent.
                 never = app.created_at + _LONG_AFTER
-                watch = Watch(
+                watch = ProbeSchedule(
                     zoom_app_id=app.id,
                     poll_due_at=never,
                     log_due_at=never,

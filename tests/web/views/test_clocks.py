@@ -102,8 +102,8 @@ def test_six_failures_are_said_with_what_to_do_in_zoom(
     assert "Switched off" in text(page, "#ours")
     assert "6 of 6 failures" in text(page, "#ours")
     assert "Re-enable the event subscription in Zoom" in text(page, ".banner")
-    assert page.select("a[href='#tick-challenge']")
-    assert page.select("#tick-challenge")
+    assert page.select("a[href='#step-challenge']")
+    assert page.select("#step-challenge")
 
 
 def test_a_check_that_is_due_is_said_to_be(as_role: SignIn, runtime: Runtime) -> None:
@@ -141,8 +141,8 @@ def test_an_app_that_recall_lost_leads_to_the_step_that_mends_it(
     page = show(as_role, app_id)
 
     assert "Gone from Recall" in text(page, "#recalls")
-    assert page.select(".banner a[href='#tick-recall_app']")
-    assert page.select("#tick-recall_app")
+    assert page.select(".banner a[href='#step-recall_app']")
+    assert page.select("#step-recall_app")
 
 
 def test_the_list_and_the_overview_show_the_count(

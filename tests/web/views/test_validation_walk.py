@@ -18,7 +18,7 @@ def status(door: Door) -> ValidationStatus:
     door.intake.flush()
     with door.database.reading() as session:
         seen = evidence.evidence(session, door.app_id)
-    return evidence.ours(seen, door.clock.now())
+    return evidence.zoom_status(seen, door.clock.now())
 
 
 def test_six_failing_checks_walk_to_switched_off_and_a_right_one_back(

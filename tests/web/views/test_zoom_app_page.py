@@ -66,8 +66,8 @@ def only(runtime: Runtime) -> ZoomApp:
         return found
 
 
-def tone(page: BeautifulSoup, tick: str) -> list[str]:
-    found = page.select_one(f"#tick-{tick}")
+def tone(page: BeautifulSoup, step: str) -> list[str]:
+    found = page.select_one(f"#step-{step}")
     assert found is not None
     return [name for name in found["class"] if name.startswith("tone-")]
 

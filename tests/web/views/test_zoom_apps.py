@@ -70,7 +70,7 @@ def only(runtime: Runtime) -> ZoomApp:
 
 
 def tone(page: BeautifulSoup, step: str) -> list[str]:
-    found = page.select_one(f"#tick-{step}")
+    found = page.select_one(f"#step-{step}")
     assert found is not None
     return [name for name in found["class"] if name.startswith("tone-")]
 
