@@ -7,12 +7,14 @@ gives its rows back when the lease ends.
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement
-from sqlmodel import Session, SQLModel, col, or_, update
+from sqlmodel import Session, SQLModel, col, or_, select, update
 
 from dashboard.db.statements import rows_changed
+
+Model = TypeVar("Model", bound=SQLModel)
 
 
 def is_free(lease_until: datetime | None, now: datetime) -> ColumnElement[bool]:
@@ -55,3 +57,22 @@ def claim(
         statement.values({lease: until, "claim": col(counter) + 1, **values})
     )
     return rows_changed(changed) == 1
+
+
+def held(
+    session: Session, model: type[Model], *where: ColumnElement[bool], claim: int
+) -> Model | None:
+    """Return a claimed row, locked until the commit, to write a result to.
+
+    Args:
+        session: Writing.
+        model: Has the counter `claim`.
+        where: Which row.
+        claim: The counter as it was after the caller's claim.
+
+    Returns:
+        None when another process has claimed the row since: write nothing then.
+    """
+    counter: Any = getattr(model, "claim")  # noqa: B009 - as above
+    query = select(model).where(*where, col(counter) == claim)
+    return session.exec(query.with_for_update()).first()

@@ -20,5 +20,8 @@ def insert(session: Session | Connection, table: Any) -> Any:  # noqa: ANN401 - 
 
 
 def rows_changed(result: object) -> int:
-    """Return how many rows an INSERT, UPDATE or DELETE changed."""
+    """Return how many rows an UPDATE or DELETE changed.
+
+    Not for an INSERT of a model: psycopg then gives -1. Ask it for `RETURNING`.
+    """
     return cast("CursorResult[object]", result).rowcount

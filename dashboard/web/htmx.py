@@ -1,8 +1,8 @@
 """The one module that speaks HX-*: page or fragment, and how to leave a page."""
 
-from flask import Response, make_response, redirect, render_template, request
+from http import HTTPStatus
 
-_SEE_OTHER = 303
+from flask import Response, make_response, redirect, render_template, request
 
 
 def wants_fragment() -> bool:
@@ -50,9 +50,9 @@ def go_to(url: str) -> Response:
     `url` is the application's own (from `url_for`); it is not checked here.
     """
     if wants_fragment():
-        response = Response(status=204)
+        response = Response(status=HTTPStatus.NO_CONTENT)
         response.headers["HX-Redirect"] = url
     else:
-        response = make_response(redirect(url, code=_SEE_OTHER))
+        response = make_response(redirect(url, code=HTTPStatus.SEE_OTHER))
     response.vary.add("HX-Request")
     return response

@@ -6,6 +6,7 @@ checked 2026-11-23.
 
 import re
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from dashboard.clients.http.error_bodies import Refusal
 from dashboard.formatting import duration_words
@@ -41,7 +42,6 @@ _RECALL = {
     ),
 }
 _OTHER = "Recall refused with HTTP status {status}. Nothing was changed."
-_SERVER_SIDE = 500
 _REDIRECTS = range(300, 400)
 
 
@@ -81,9 +81,9 @@ def about_status(service: str, answer: Answer) -> Told:
             f"{answer.host} is probably not the right one."
         )
         return _told(sentence, answer.refusal)
-    if answer.status == 429:  # noqa: PLR2004 - HTTP's own number
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
         return _told(_too_many(service, answer.wait_s), answer.refusal)
-    if answer.status >= _SERVER_SIDE:
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _told(_failed(service, answer), answer.refusal)
     if service == "Zoom":
         return _by_zoom(answer)
@@ -96,7 +96,7 @@ def _by_recall(answer: Answer) -> str:
             "Recall already has a credential for this Zoom user or account. Nothing "
             "was changed; the code that was sent may be spent."
         )
-    if answer.refusal.is_page and answer.status != 403:  # noqa: PLR2004 - HTTP's own
+    if answer.refusal.is_page and answer.status != HTTPStatus.FORBIDDEN:
         return (
             f"A web page came with HTTP status {answer.status} where Recall's API was "
             f"expected. An admin has to check that {answer.host} is the right address."
@@ -183,7 +183,7 @@ def _too_many(service: str, wait_s: float | None) -> str:
 
 
 def _failed(service: str, answer: Answer) -> str:
-    if answer.status == 507:  # noqa: PLR2004 - HTTP's own number
+    if answer.status == HTTPStatus.INSUFFICIENT_STORAGE:
         return f"{service} has no bot free. It is safe to try again with a new key."
     return (
         f"{service} failed on its side (HTTP status {answer.status}), and only "

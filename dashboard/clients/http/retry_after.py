@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 
 import httpx2
 
@@ -11,7 +12,6 @@ LONGEST_WAIT_S = 3600.0
 
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,3})?")
 _A_SECOND_S = 1.0
-_TOO_MANY = 429
 
 
 def retry_after_s(headers: httpx2.Headers, *, status: int) -> float | None:
@@ -28,11 +28,12 @@ def retry_after_s(headers: httpx2.Headers, *, status: int) -> float | None:
     until, sent = _instant(asked), _instant(headers.get("Date", ""))
     if until is not None and sent is not None:
         return min(max((until - sent).total_seconds(), 0.0), LONGEST_WAIT_S)
-    if status == _TOO_MANY and is_daily_limit(headers):
+    if status != HTTPStatus.TOO_MANY_REQUESTS:
+        return None
+    if is_daily_limit(headers):
         return LONGEST_WAIT_S
-    if status == _TOO_MANY and headers.get("X-RateLimit-Type", "").upper() == "QPS":
-        return _A_SECOND_S
-    return None
+    is_per_second = headers.get("X-RateLimit-Type", "").upper() == "QPS"
+    return _A_SECOND_S if is_per_second else None
 
 
 def is_daily_limit(headers: httpx2.Headers) -> bool:

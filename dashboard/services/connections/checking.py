@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from dashboard.clients.recall.replies import CredentialStatus
 from dashboard.db import leases
@@ -172,10 +172,8 @@ def _claim(
 
 def _held(session: Session, taken: Connection) -> Connection | None:
     """Return the connection if nobody has claimed or renewed it since."""
-    query = select(Connection).where(
-        col(Connection.id) == taken.id, col(Connection.claim) == taken.claim
-    )
-    return session.exec(query.with_for_update()).first()
+    is_it = col(Connection.id) == taken.id
+    return leases.held(session, Connection, is_it, claim=taken.claim)
 
 
 def is_free(now: datetime) -> ColumnElement[bool]:

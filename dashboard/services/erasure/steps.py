@@ -199,10 +199,8 @@ def _pause(row: Erasure, now: datetime) -> timedelta:
 
 def _mine(session: Session, taken: Erasure) -> Erasure | None:
     """Return the row, locked, if nobody has claimed it since."""
-    query = select(Erasure).where(
-        col(Erasure.id) == taken.id, col(Erasure.claim) == taken.claim
-    )
-    return session.exec(query.with_for_update()).first()
+    is_it = col(Erasure.id) == taken.id
+    return leases.held(session, Erasure, is_it, claim=taken.claim)
 
 
 def _is_free(now: datetime) -> ColumnElement[bool]:

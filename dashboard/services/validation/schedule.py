@@ -164,11 +164,8 @@ def claim_due(  # noqa: PLR0913 - what a claim depends on, all named
 
 def still_claimed(session: Session, claimed: ProbeClaim) -> ProbeSchedule | None:
     """Return the row if nobody has claimed or hastened it since."""
-    query = select(ProbeSchedule).where(
-        col(ProbeSchedule.zoom_app_id) == claimed.zoom_app_id,
-        col(ProbeSchedule.claim) == claimed.claim,
-    )
-    return session.exec(query.with_for_update()).first()
+    is_it = col(ProbeSchedule.zoom_app_id) == claimed.zoom_app_id
+    return leases.held(session, ProbeSchedule, is_it, claim=claimed.claim)
 
 
 def _due(session: Session, now: datetime) -> Sequence[tuple[UUID, UUID | None]]:

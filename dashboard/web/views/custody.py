@@ -12,6 +12,7 @@ from dashboard.services.zoom_apps import custody
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, runtime
+from dashboard.web.errors import show_on
 from dashboard.web.forms.zoom_app import CustodyForm
 
 bp = Blueprint("custody", __name__, url_prefix="/zoom-apps")
@@ -43,7 +44,7 @@ def change(zoom_app_id: UUID) -> ResponseReturnValue:
             actor=actor(),
         )
     except InvalidInputError as error:
-        form.is_understood.errors = [str(error)]
+        show_on(form, error, field="is_understood")
         return _page(zoom_app_id, form), _UNPROCESSABLE
     except ConflictError as error:
         flash(str(error), "trouble")

@@ -25,6 +25,7 @@ from dashboard.services.zoom_apps.credentials import NewZoomApp
 from dashboard.web import exports, htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, runtime
+from dashboard.web.errors import show_on
 from dashboard.web.forms.going_live import (
     ALL,
     MOVED,
@@ -93,13 +94,13 @@ def create(zoom_app_id: UUID) -> ResponseReturnValue:
         form.client_secret.errors = [str(error)]
         return _begin_again(development, form)
     except InvalidInputError as error:
-        form[error.field or "client_id"].errors = [str(error)]
+        show_on(form, error, field="client_id")
         return _begin_again(development, form)
     except starting.HereAlreadyError as error:
-        form.client_id.errors = [str(error)]
+        show_on(form, error, field="client_id")
         return _begin_again(development, form, here=error.zoom_app_id)
     except ConflictError as error:
-        form.client_id.errors = [str(error)]
+        show_on(form, error, field="client_id")
         return _begin_again(development, form)
     say(saved)
     return htmx.go_to(url_for("zoom_apps.show", zoom_app_id=saved.zoom_app_id))

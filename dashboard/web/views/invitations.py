@@ -30,6 +30,7 @@ from dashboard.services.zoom_apps import apps as zoom_apps
 from dashboard.web import exports, htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, runtime
+from dashboard.web.errors import show_on
 from dashboard.web.forms.invitation import (
     InvitationForm,
     ListForm,
@@ -85,7 +86,7 @@ def create() -> ResponseReturnValue:
         person = csv_import.one(form.email.data or "", form.user_ref.data or "")
         made = _make(app_id, [person], form)
     except InvalidInputError as error:
-        form[error.field or "email"].errors = [str(error)]
+        show_on(form, error, field="email")
         return _new_page(form, other), 422
     except ConflictError as error:
         form.form_errors.append(str(error))

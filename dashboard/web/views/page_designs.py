@@ -13,6 +13,7 @@ from dashboard.services.zoom_apps import apps
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, runtime
+from dashboard.web.errors import show_on
 from dashboard.web.forms.page_design import PageDesignForm
 from dashboard.web.pages import hosted
 
@@ -50,7 +51,7 @@ def update(zoom_app_id: UUID) -> ResponseReturnValue:
                 now=now(),
             )
     except InvalidInputError as error:
-        form.logo.errors = [str(error)]
+        show_on(form, error, field="logo")
         return _edit_page(zoom_app_id, form, status=422)
     flash("Saved. Whoever opens the connect page sees it now.", "good")
     return htmx.go_to(url_for(".edit", zoom_app_id=zoom_app_id))

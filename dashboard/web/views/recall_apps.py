@@ -17,6 +17,7 @@ from dashboard.services.staff.permissions import Permission
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, runtime
+from dashboard.web.errors import show_on
 from dashboard.web.forms.recall_app import TakeOverForm
 from dashboard.web.pages.saved_pair import say
 
@@ -68,8 +69,7 @@ def take_over(workspace_id: UUID, recall_app_id: UUID) -> ResponseReturnValue:
             runtime(), workspace_id, recall_app_id, values, actor=actor()
         )
     except InvalidInputError as error:
-        field = error.field if error.field in form else "client_secret"
-        form[field].errors = [str(error)]
+        show_on(form, error, field="client_secret")
         return _again(form, workspace_id, recall_app_id)
     except UpstreamError as error:
         form.form_errors.append(_cannot(error))

@@ -14,6 +14,7 @@ from dashboard.services.staff.permissions import Permission
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, runtime
+from dashboard.web.errors import show_on
 from dashboard.web.forms.staff import NewPersonForm, PasswordForm, RoleForm
 
 bp = Blueprint("staff", __name__, url_prefix="/staff")
@@ -51,11 +52,8 @@ def create() -> ResponseReturnValue:
             )
             subject = f"{person.email} as {person.role}"
             audit.record(session, actor(), "staff.added", subject=subject, now=now())
-    except InvalidInputError as error:
-        form[error.field or "email"].errors = [str(error)]
-        return render_template("staff/new.html", form=form), 422
-    except ConflictError as error:
-        form.email.errors = [str(error)]
+    except (InvalidInputError, ConflictError) as error:
+        show_on(form, error, field="email")
         return render_template("staff/new.html", form=form), 422
     flash(f"{person.email} may sign in now.", "good")
     return htmx.go_to(url_for(".index"))
@@ -99,7 +97,7 @@ def change_password(staff_id: UUID) -> ResponseReturnValue:
                 session, actor(), "staff.password_set", subject=person.email, now=now()
             )
     except InvalidInputError as error:
-        form.password.errors = [str(error)]
+        show_on(form, error, field="password")
         return _edit_page(staff_id, password_form=form), 422
     flash(f"The new password of {person.email} is set.", "good")
     return htmx.go_to(url_for(".index"))

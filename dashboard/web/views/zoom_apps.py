@@ -28,6 +28,7 @@ from dashboard.services.zoom_apps.credentials import NewZoomApp, ZoomAppChanges
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, runtime
+from dashboard.web.errors import show_on
 from dashboard.web.forms.zoom_app import (
     AdoptForm,
     CreateInRecallForm,
@@ -93,10 +94,10 @@ def create() -> ResponseReturnValue:
         form.client_secret.errors = [str(error)]
         return _new_again(form)
     except InvalidInputError as error:
-        form[error.field or "client_id"].errors = [str(error)]
+        show_on(form, error, field="client_id")
         return _new_again(form)
     except ConflictError as error:
-        form.client_id.errors = [str(error)]
+        show_on(form, error, field="client_id")
         return _new_again(form)
     say(saved)
     return htmx.go_to(url_for(".show", zoom_app_id=saved.zoom_app_id))
@@ -144,7 +145,7 @@ def update(zoom_app_id: UUID) -> ResponseReturnValue:
     try:
         changed = rotations.change(runtime(), zoom_app_id, changes, actor=actor())
     except InvalidInputError as error:
-        form[error.field or "name"].errors = [str(error)]
+        show_on(form, error, field="name")
         return _edit_page(form, zoom_app_id), _UNPROCESSABLE
     say(changed.saved)
     if changed.is_pending:

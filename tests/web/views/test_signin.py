@@ -157,7 +157,7 @@ def test_a_form_without_its_token_is_refused_and_under_htmx_too(app: Flask) -> N
     )
 
     assert plain.status_code == 400
-    assert "too old or was sent from another page" in plain.text
+    assert "This form has expired" in plain.text
     assert under_htmx.status_code == 400
     assert "<html" not in under_htmx.text
 

@@ -1,0 +1,99 @@
+"""Leases: one process works on a row, and one that comes late changes nothing."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlmodel import col
+
+from dashboard.db import Database, leases
+from dashboard.models.connection import Connection
+from dashboard.vault import Vault
+from tests.makers import NOON, a_connection, a_workspace, a_zoom_app
+
+UNTIL = NOON + timedelta(minutes=2)
+
+
+@pytest.fixture
+def row_id(database: Database, vault: Vault) -> UUID:
+    """Give a row that no process works on."""
+    with database.writing() as session:
+        workspace = a_workspace(vault)
+        session.add(workspace)
+        session.flush()
+        app = a_zoom_app(vault, workspace_id=workspace.id)
+        session.add(app)
+        session.flush()
+        connection = a_connection(app)
+        session.add(connection)
+        return connection.id
+
+
+def _claim(database: Database, row_id: UUID, *, minutes: int = 0) -> int | None:
+    """Claim the row at an instant; return its counter, None if it was not free."""
+    now = NOON + timedelta(minutes=minutes)
+    is_it = col(Connection.id) == row_id
+    with database.writing() as session:
+        if not leases.claim(session, Connection, is_it, until=UNTIL, now=now):
+            return None
+        session.expire_all()
+        return session.get_one(Connection, row_id).claim
+
+
+def _store(database: Database, row_id: UUID, claim: int, name: str) -> bool:
+    """Write a result as the holder of a claim does."""
+    with database.writing() as session:
+        is_it = col(Connection.id) == row_id
+        row = leases.held(session, Connection, is_it, claim=claim)
+        if row is None:
+            return False
+        row.display_name, row.lease_until = name, None
+        return True
+
+
+def test_a_row_is_claimed_by_one_process(database: Database, row_id: UUID) -> None:
+    assert _claim(database, row_id) == 1
+    assert _claim(database, row_id, minutes=1) is None
+
+
+def test_a_lease_ends_at_its_instant(database: Database, row_id: UUID) -> None:
+    _claim(database, row_id)
+
+    assert _claim(database, row_id, minutes=2) == 2
+
+
+def test_a_row_that_does_not_fit_is_not_claimed(
+    database: Database, row_id: UUID
+) -> None:
+    is_it = col(Connection.id) == row_id
+    other = col(Connection.display_name) == "nobody"
+
+    with database.writing() as session:
+        assert not leases.claim(
+            session, Connection, is_it, other, until=UNTIL, now=NOON
+        )
+
+
+def test_a_claim_sets_other_columns_too(database: Database, row_id: UUID) -> None:
+    is_it = col(Connection.id) == row_id
+
+    with database.writing() as session:
+        leases.claim(
+            session, Connection, is_it, until=UNTIL, now=NOON, display_name="Ana"
+        )
+
+    with database.reading() as session:
+        assert session.get_one(Connection, row_id).display_name == "Ana"
+
+
+def test_a_late_worker_changes_nothing(database: Database, row_id: UUID) -> None:
+    late = _claim(database, row_id)
+    current = _claim(database, row_id, minutes=3)
+    assert (late, current) == (1, 2)
+
+    assert _store(database, row_id, 2, "of the newer claim")
+    assert not _store(database, row_id, 1, "of the late worker")
+
+    with database.reading() as session:
+        row = session.get_one(Connection, row_id)
+        assert (row.display_name, row.claim) == ("of the newer claim", 2)
