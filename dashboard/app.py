@@ -27,7 +27,7 @@ from dashboard.services.grants import refreshing
 from dashboard.services.grants.token_calls import TokenCalls
 from dashboard.services.invitations import states
 from dashboard.services.probes.watcher import ProbeScheduler
-from dashboard.services.recall.budgets import Budgets, Sweeper
+from dashboard.services.recall.rate_limits import RateLimiter, Sweeper
 from dashboard.services.receiver.writer import Intake
 from dashboard.services.resends import collecting
 from dashboard.services.retention.pruning import Pruner
@@ -148,7 +148,7 @@ def build_runtime(
         zoom_oauth=zoom_oauth,
         zoom=zoom,
         zoom_grants=zoom_grants,
-        recall=_recall_factory(settings, pools, Budgets(database, clock)),
+        recall=_recall_factory(settings, pools, RateLimiter(database, clock)),
         zoom_subscriptions=zoom_subscriptions,
         intake=Intake(database, vault, clock, settings),
         closing=[
@@ -213,7 +213,7 @@ def create_app(runtime: Runtime) -> Flask:
 
 
 def _recall_factory(
-    settings: Settings, pools: dict[str, Client], budgets: Budgets
+    settings: Settings, pools: dict[str, Client], budgets: RateLimiter
 ) -> RecallFactory:
     def make(region: str, api_key: SecretStr, /, *, yields: bool = False) -> Recall:
         base_url = settings.recall_url or REGIONS[region]

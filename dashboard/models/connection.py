@@ -45,7 +45,7 @@ class Connection(SQLModel, table=True):
         profile_seen_at: The same of the name and e-mail.
         deauthorized_at: When the user removed the app, as Zoom's webhook said. Until
             they reconnect, or a later look disproves it
-            (services/token_states/removals.py).
+            (services/token_states/rules.py).
         scopes: Granted scopes, sorted, space separated; None while not seen.
         search_text: E-mail and name in lower case, kept by itself: what a search reads.
         recall_status: Recall's own word for the credential when last seen; "" unseen.

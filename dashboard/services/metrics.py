@@ -12,7 +12,7 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.models.hold import Hold, HoldKind
 from dashboard.models.webhook import Outcome, RefusalCount, Webhook
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.recall import budget_counts
+from dashboard.services.recall import rate_limit_counts
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -27,7 +27,7 @@ def page(session: Session, *, open_streams: int, now: datetime) -> bytes:
     """
     registry = CollectorRegistry()
     registry.register(_Numbers(session, open_streams))
-    registry.register(Budgets(session, now))
+    registry.register(RateLimiter(session, now))
     return generate_latest(registry)
 
 
@@ -106,7 +106,7 @@ class _Numbers(Collector):
 _LABELS = ["region", "key", "operation"]
 
 
-class Budgets(Collector):
+class RateLimiter(Collector):
     """What each workspace asked of Recall, of those operations it asked for lately.
 
     A workspace is its region and its key's fingerprint, as its page shows them.
@@ -133,7 +133,7 @@ class Budgets(Collector):
             "How much longer nobody asks, because Recall answered 429.",
             labels=_LABELS,
         )
-        found = budget_counts.uses(self._session, now=self._now)
+        found = rate_limit_counts.uses(self._session, now=self._now)
         for scope, uses in found.items():
             region, _, key = scope.partition(":")
             for use in uses:

@@ -7,8 +7,8 @@ from dashboard.models.connection import TokenState
 from dashboard.models.workspace import Workspace
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connections import checking
-from dashboard.services.recall import callback_secrets
-from dashboard.services.recall.callback_secrets import Signing
+from dashboard.services.recall import callback_signatures
+from dashboard.services.recall.callback_signatures import Signing
 from dashboard.services.runtime import Runtime
 from tests.fixtures.connect import ConnectStage
 from tests.fixtures.exchange_here import a_holding_stage, grant_of
@@ -20,7 +20,7 @@ def sign(stage: ConnectStage, secret: str) -> None:
     runtime = stage.runtime
     with runtime.database.writing() as session:
         workspace = session.get_one(Workspace, stage.app.workspace_id)
-        callback_secrets.put(
+        callback_signatures.put(
             runtime.vault,
             workspace,
             Signing(secret=SecretStr(secret), is_required=True),

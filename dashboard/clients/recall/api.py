@@ -1,19 +1,29 @@
-"""Recall's API for Zoom OAuth (docs/contracts/recall.md 3, checked 2026-11-23)."""
+"""Recall's API for Zoom OAuth, and a test of its webhook endpoint.
 
+Numbers in brackets are sections of docs/contracts/recall.md. Source: 3, checked
+2026-11-23; 3.6 and 3.7 checked 2026-11-25.
+"""
+
+from datetime import datetime
+from itertools import islice
 from uuid import UUID
 
 import httpx2
-from pydantic import SecretStr
+from pydantic import BaseModel, ConfigDict, SecretStr
 
+from dashboard.clients.http.client import HARMLESS, make_http, send
 from dashboard.clients.recall.calls import Gate, RecallCalls
-from dashboard.clients.recall.lists import RecallLists
 from dashboard.clients.recall.operations import Operation
 from dashboard.clients.recall.replies import (
     AccessToken,
+    CredentialStatus,
+    Mapping,
     Page,
     RecallApp,
     RecallAppSecrets,
     RecallCredential,
+    RecallLog,
+    Stretch,
 )
 
 REGIONS: dict[str, str] = {
@@ -36,6 +46,10 @@ REGION_LABELS: dict[str, str] = {
 
 _APPS = "/api/v2/zoom-oauth-apps/"
 _CREDENTIALS = "/api/v2/zoom-oauth-credentials/"
+_APP_LOGS = "/api/v2/zoom-oauth-app-logs/"
+_CREDENTIAL_LOGS = "/api/v2/zoom-oauth-credential-logs/"
+_MAPPINGS = "/api/v2/zoom-meetings-to-credentials/"
+_TIMEOUT_S = 5.0
 
 
 def webhook_url(base_url: str, recall_app_id: UUID) -> str:
@@ -43,7 +57,7 @@ def webhook_url(base_url: str, recall_app_id: UUID) -> str:
     return f"{base_url.rstrip('/')}{_APPS}{recall_app_id}/webhook"
 
 
-class Recall(RecallLists):
+class Recall:
     """Calls Recall with one workspace's API key.
 
     Safe to use from many threads; many may share one `http`. Every method raises
@@ -277,3 +291,131 @@ class Recall(RecallLists):
         """Start a resync of meetings; for debugging only, says Recall (3.5)."""
         path = f"{_CREDENTIALS}{credential_id}/sync-meetings/"
         self._calls.do(Operation.CREDENTIALS_SYNC_MEETINGS, "POST", path)
+
+    def check_key(self) -> None:
+        """Make a harmless call: return if Recall takes the key, raise otherwise."""
+        # The one list without secrets or people in it.
+        self._calls.get(Operation.LOGS_APPS, _APP_LOGS, Page[RecallLog])
+
+    def app_logs(self, oauth_app: UUID) -> list[RecallLog]:
+        """Return the first page of an app's log, newest first."""
+        params = {"oauth_app": str(oauth_app)}
+        found = self._calls.get(Operation.LOGS_APPS, _APP_LOGS, Page[RecallLog], params)
+        return found.results
+
+    def credential_logs(self, credential: UUID) -> list[RecallLog]:
+        """Return the first page of a credential's log, newest first."""
+        params = {"credential": str(credential)}
+        found = self._calls.get(
+            Operation.LOGS_CREDENTIALS, _CREDENTIAL_LOGS, Page[RecallLog], params
+        )
+        return found.results
+
+    def mappings(
+        self,
+        *,
+        credential: UUID | None = None,
+        meeting_id: int | None = None,
+        limit: int = 100,
+    ) -> list[Mapping]:
+        """Return which credential answers for which meeting, newest first."""
+        filters = {
+            "credential": None if credential is None else str(credential),
+            "meeting_id": None if meeting_id is None else str(meeting_id),
+        }
+        found = (
+            one
+            for one in self._calls.each(
+                Operation.LOGS_MAPPINGS, _MAPPINGS, Page[Mapping], filters
+            )
+            if credential in (None, one.credential)
+            and meeting_id in (None, one.meeting_id)
+        )
+        return list(islice(found, limit))
+
+    def mappings_synced(
+        self, *, after: datetime, before: datetime | None = None, pages: int = 10
+    ) -> Stretch[Mapping]:
+        """Return what was mapped in a stretch of time, of all credentials at once.
+
+        Args:
+            after: Aware; what was mapped at that instant is among it.
+            before: Aware, likewise; None is now.
+            pages: How many are read at most; each is a request.
+        """
+        filters = {
+            "synced_at_after": after.isoformat(),
+            "synced_at_before": None if before is None else before.isoformat(),
+        }
+        found: list[Mapping] = []
+        page: Page[Mapping] | None = None
+        for page in self._calls.pages(
+            Operation.LOGS_MAPPINGS, _MAPPINGS, Page[Mapping], filters, most=pages
+        ):
+            fitting = [one for one in page.results if one.synced_at >= after]
+            found += fitting
+            if len(fitting) < len(page.results):
+                # The filter was ignored: what follows is older still (1.4).
+                return Stretch(results=found, is_whole=True)
+        return Stretch(results=found, is_whole=page is None or page.next is None)
+
+    def unhealthy_credentials(self, oauth_app: UUID) -> Stretch[RecallCredential]:
+        """Return an app's credentials that Recall calls unhealthy; 20 pages at most."""
+        filters = {"oauth_app": str(oauth_app), "status": CredentialStatus.UNHEALTHY}
+        found: list[RecallCredential] = []
+        page: Page[RecallCredential] | None = None
+        for page in self._calls.pages(
+            Operation.CREDENTIALS_LIST, _CREDENTIALS, Page[RecallCredential], filters
+        ):
+            found += page.results
+        # Checked again here: a filter that the vendor does not know is ignored.
+        unhealthy = [
+            one
+            for one in found
+            if one.oauth_app == oauth_app and one.status is CredentialStatus.UNHEALTHY
+        ]
+        is_whole = page is None or page.next is None
+        return Stretch(results=unhealthy, is_whole=is_whole)
+
+
+class ChallengeAnswer(BaseModel):
+    """The two keys Zoom asks for (docs/contracts/zoom.md 5.5, checked 2026-11-23)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    plainToken: str  # noqa: N815 - Zoom's own spelling
+    encryptedToken: str  # noqa: N815 - as above
+
+
+def challenge(
+    base_url: str, recall_app_id: UUID, *, body: bytes, timestamp: str, signature: str
+) -> ChallengeAnswer:
+    """Post a signed `endpoint.url_validation` to Recall's webhook URL of an app.
+
+    What Recall answers is not published; Zoom needs these two keys within 3 s, so
+    whatever passes for Zoom passes here (docs/contracts/recall.md 3.8, checked
+    2026-11-23).
+
+    Args:
+        base_url: Recall's host of the workspace.
+        recall_app_id: Recall's id of the app.
+        body: Raw request bytes, as signed.
+        timestamp: Whole seconds since the epoch, as signed.
+        signature: `v0=` and 64 hex digits.
+
+    Raises:
+        UpstreamError: No answer, a refusal, or another shape.
+    """
+    with make_http(base_url, timeout_s=_TIMEOUT_S) as http:
+        request = http.build_request(
+            "POST",
+            webhook_url(base_url, recall_app_id),
+            content=body,
+            headers={
+                "Content-Type": "application/json; charset=utf-8",
+                "x-zm-request-timestamp": timestamp,
+                "x-zm-signature": signature,
+            },
+            extensions={HARMLESS: True},
+        )
+        return send(http, request, service="Recall", as_=ChallengeAnswer)

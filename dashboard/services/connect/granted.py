@@ -15,7 +15,7 @@ from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
 from dashboard.services import urls
 from dashboard.services.connections import checking, recording
-from dashboard.services.grants import grants, registering
+from dashboard.services.grants import grants
 from dashboard.services.runtime import Runtime
 
 _NOT_SEEN = "Connected; not looked at yet. The next look comes by itself."
@@ -159,7 +159,7 @@ def tell_recall(runtime: Runtime, row: Connection) -> None:
     """Have Recall ask here for the tokens, or leave it to the next look; commits."""
     detail = ""
     try:
-        registering.register(runtime, row.id)
+        grants.register(runtime, row.id)
     except UpstreamError as error:
         detail = errors.words(error)
     except (ConflictError, NotFoundError) as error:

@@ -22,7 +22,7 @@ from dashboard.models.connection import (
 from dashboard.models.invitation import Invitation
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.connect.attempts import hashed
-from dashboard.services.token_states import scopes
+from dashboard.services.token_states import rules
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +170,7 @@ def missing(row: Connection) -> Sequence[str]:
     """Return the scopes that a connection lacks, as far as Zoom named them. Pure."""
     if row.token_state is not TokenState.MISSING_SCOPES:
         return []
-    return scopes.scopes_in(row.token_reason)
+    return rules.scopes_in(row.token_reason)
 
 
 def _own(row: Connection, *, is_masked: bool) -> Own:

@@ -16,7 +16,7 @@ from dashboard.services import audit
 from dashboard.services.audit import Actor
 from dashboard.services.connections import checking, connections
 from dashboard.services.erasure import erasures, steps
-from dashboard.services.grants import revoking
+from dashboard.services.grants import refreshing
 from dashboard.services.invitations import states
 from dashboard.services.recall import workspaces
 from dashboard.services.recall.credentials import delete
@@ -131,7 +131,7 @@ def disconnect(runtime: Runtime, connection_id: UUID, *, actor: Actor) -> None:
             recall, _ = workspaces.recall_of(runtime, session, app)
     if row.recall_credential_id is not None:
         delete(recall, row.recall_credential_id)
-    revoking.revoke(runtime, row, app)
+    refreshing.revoke(runtime, row, app)
     now = runtime.clock.now()
     with runtime.database.writing() as session:
         row = connections.get(session, connection_id)

@@ -19,8 +19,8 @@ from dashboard.errors import UpstreamError
 from dashboard.models.connection import SyncStatus
 from dashboard.models.zoom_app import Kind
 from dashboard.services.connections.mappings import MOST
-from dashboard.services.token_states import join_tokens, rules, scopes
-from dashboard.services.token_states.findings import Seen
+from dashboard.services.token_states import join_tokens, rules
+from dashboard.services.token_states.rules import Seen
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -159,6 +159,6 @@ def _is_known(user: ZoomUser | UpstreamError | None, kind: Kind) -> bool:
     """Whether Zoom took the token, though an account's may not read a profile."""
     if isinstance(user, UpstreamError):
         return (
-            kind is Kind.ACCOUNT_LEVEL and scopes.missing_scopes(user, kind) is not None
+            kind is Kind.ACCOUNT_LEVEL and rules.missing_scopes(user, kind) is not None
         )
     return user is not None

@@ -17,9 +17,9 @@ from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import Kind, TokenCustody
 from dashboard.services.connections import asking
 from dashboard.services.connections.asking import Asks, Look
-from dashboard.services.grants import grants, refreshing, registering
+from dashboard.services.grants import grants, refreshing
 from dashboard.services.runtime import Runtime
-from dashboard.services.token_states.findings import Seen
+from dashboard.services.token_states.rules import Seen
 
 _AT_LEAST_S = 330  # more than a look calls expiring
 _PATIENCE_S = 1.0
@@ -115,7 +115,7 @@ def _told(runtime: Runtime, row: Connection) -> UpstreamError | None:
     if row.recall_credential_id is not None or _is_lost(runtime, row.id):
         return None
     try:
-        row.recall_credential_id = registering.register(runtime, row.id)
+        row.recall_credential_id = grants.register(runtime, row.id)
     except UpstreamError as error:
         return error
     except (ConflictError, NotFoundError) as error:

@@ -23,7 +23,7 @@ from dashboard.models.connection import AccountMember, Connection
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services.connections.event_facts import Profile
 from dashboard.services.timeline.timeline import note
-from dashboard.services.token_states.findings import Seen
+from dashboard.services.token_states.rules import Seen
 
 MOST = 10_000
 """Users of one account that are listed; Zoom is asked 300 at a time."""

@@ -16,7 +16,7 @@ from dashboard.services.connections.asking import SYNCING, Look, sync_status
 from dashboard.services.setup import checklist
 from dashboard.services.setup.checklist import StepKey
 from dashboard.services.setup.scope_rules import is_working
-from dashboard.services.token_states import join_tokens, removals, rules, scopes
+from dashboard.services.token_states import join_tokens, rules
 from dashboard.services.token_states import pace as pacing
 from dashboard.services.token_states.pace import FEW, Pace
 from dashboard.services.token_states.rules import judge
@@ -51,8 +51,8 @@ def record(
     finding = join_tokens.combine(row, judge(seen, now=now), found.join, kind=seen.kind)
     if finding.state is TokenState.HEALTHY and row.scopes is not None:
         app = session.get_one(ZoomApp, row.zoom_app_id)
-        finding = scopes.lacking(row.scopes, app.kind, app.scope_style) or finding
-    finding = removals.combine(row, finding, now=now)
+        finding = rules.lacking(row.scopes, app.kind, app.scope_style) or finding
+    finding = rules.combine(row, finding, now=now)
     join_tokens.note_block(row, found.join, kind=seen.kind, now=now)
     row.token_state, row.token_reason = finding.state, finding.reason[:500]
     row.token_evidence, row.token_checked_at = finding.evidence[:300], now
@@ -73,7 +73,7 @@ def record(
         finding.state, now=now, wait_s=finding.wait_s, spread=_spread(row), pace=pace
     )
     if row.deauthorized_at is not None and finding.state not in connection.SETTLED:
-        row.due_at = min(row.due_at, now + removals.CHECKED_EVERY)
+        row.due_at = min(row.due_at, now + rules.CHECKED_EVERY)
     if is_syncing(row, now):
         row.due_at = min(row.due_at, now + _SYNC_EVERY)
     session.add(row)

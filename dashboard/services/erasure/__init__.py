@@ -1,1 +1,4 @@
-"""TODO: one line, and which packages it may import."""
+"""Data deletion: what is stored about a user who left goes, here and in Recall.
+
+May import `recall` and the rooms below it.
+"""

@@ -1,10 +1,11 @@
-"""A user removed the app: their data goes, in Recall and here, by a deadline.
+"""Data deletions: begun when a user leaves, with a deadline, and listed for staff.
 
-Source of the duty and of its ten days: docs/contracts/zoom.md 6, checked 2026-11-25.
-What is deleted, what stays and why: docs/erasure.md.
+docs/erasure.md says what is deleted, what stays and why. Source of the duty and of its
+ten days: docs/contracts/zoom.md 6, checked 2026-11-25.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -26,12 +27,32 @@ SEALED = ("zoom_user_id", "zoom_account_id", "email")
 """The columns that tell whom it is about; emptied at the end."""
 
 
+LISTED = 200
+"""The newest; an older one that is under way is among them all the same."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """An erasure as listed."""
+
+    erasure: Erasure
+    app: ZoomApp
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to be deleted, as far as anything came."""
+        return (
+            self.erasure.here_done_at is not None
+            and self.erasure.recall_done_at is not None
+        )
+
+
 def consider(
     session: Session, vault: Vault, row: Connection, *, now: datetime
 ) -> Erasure | None:
     """Begin an erasure when a look has borne out that the user removed the app.
 
-    Zoom's word alone begins none (services/token_states/removals.py). The caller
+    Zoom's word alone begins none (services/token_states/rules.py). The caller
     commits.
 
     Args:
@@ -173,3 +194,18 @@ def _one(opened: Mapping[str, str], name: str) -> frozenset[str]:
 def words(row: Erasure, app: ZoomApp) -> str:
     """Name it in the audit log: by nobody."""
     return f"erasure {row.id} of {app.name}"
+
+
+def listed(session: Session) -> Sequence[Row]:
+    """Return the erasures, those under way first, then the newest."""
+    query = (
+        select(Erasure, ZoomApp)
+        .join(ZoomApp, col(ZoomApp.id) == col(Erasure.zoom_app_id))
+        .order_by(
+            col(Erasure.ended_at).is_not(None),
+            col(Erasure.removed_at).desc(),
+            col(Erasure.id),
+        )
+        .limit(LISTED)
+    )
+    return [Row(erasure=erasure, app=app) for erasure, app in session.exec(query)]

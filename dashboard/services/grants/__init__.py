@@ -1,1 +1,4 @@
-"""TODO: one line, and which packages it may import."""
+"""Grants stored here: refreshed, revoked, and handed to Recall on request.
+
+May import `recall`, `zoom_apps` and the rooms below them.
+"""

@@ -1,10 +1,10 @@
-"""Who may renew a held grant, and what comes of it, as rows.
+"""Which process may refresh a grant, and storing the result.
 
-A refresh token is single use, and a lost answer cannot be had again
-(docs/contracts/zoom.md 3.5, checked 2026-11-25). So one process claims a grant at a
-time, and what Zoom said is stored over the version the claim began from, even when the
-lease has ended: nobody else can have got anything for that refresh token.
-docs/custody.md tells the whole.
+A refresh token works once, and a lost answer cannot be fetched again
+(docs/contracts/zoom.md 3.3 and 3.5, checked 2026-11-25). So one process claims a grant
+at a time. Zoom's answer replaces the version that the claim started from, even after
+the lease has ended: no other process can have got anything for that refresh token.
+docs/custody.md describes every case.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from sqlmodel import Session, col, or_, select, update
 from dashboard.clients.zoom.grants import GrantTokens
 from dashboard.db import leases
 from dashboard.errors import UpstreamError
-from dashboard.models.connection import Connection
+from dashboard.models.connection import Connection, TokenState
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.grants import grants
@@ -37,6 +37,23 @@ NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 300.0
 _WRONG_PAIR_PAUSE = timedelta(minutes=1)
+
+
+LOST_GRANT = (
+    "Zoom refuses to renew this grant: the user removed the app, authorised it "
+    "elsewhere, or left it unused for 90 days. The user must reconnect."
+)
+_LOST_ANSWER = (
+    "Zoom refuses to renew this grant. The dashboard had asked at {at} UTC and never "
+    "got Zoom's answer, which may have held the only living token. The user must "
+    "reconnect."
+)
+
+_SAVED = (
+    "Zoom's answer to an earlier refresh came late and saved the grant; it is being "
+    "checked now."
+)
+_SAVED_BY = "Zoom's answer to a refresh: a new pair of tokens."
 
 
 class RefreshResult(StrEnum):
@@ -221,3 +238,55 @@ def _locked(session: Session, claim: Claim) -> HeldGrant | None:
 def _is_free(now: datetime) -> ColumnElement[bool]:
     lease = col(HeldGrant.lease_until)
     return or_(lease.is_(None), lease <= now)
+
+
+def mark_lost(
+    session: Session, claim: Claim, error: UpstreamError, *, now: datetime
+) -> None:
+    """Say of the connection that its user must reconnect; the caller commits.
+
+    A look under way saw the grant before this and will change nothing.
+    """
+    row = session.get(Connection, claim.connection_id, with_for_update=True)
+    if row is None:
+        return
+    reason = LOST_GRANT
+    if claim.asked_before is not None:
+        reason = _LOST_ANSWER.format(at=f"{claim.asked_before:%Y-%m-%d %H:%M:%S}")
+    row.token_state, row.token_reason = TokenState.RECONNECT_NEEDED, reason
+    said = error.detail or str(error)
+    row.token_evidence = f"Zoom's answer to a refresh: {said}"[:300]
+    row.token_checked_at = row.due_at = now
+    row.lease_until = None
+    row.claim += 1
+    session.add(row)
+
+
+def mark_renewed(
+    session: Session,
+    connection_id: UUID,
+    tokens: GrantTokens,
+    *,
+    was_lost: bool,
+    now: datetime,
+) -> None:
+    """Note of the connection what its new tokens tell; the caller commits.
+
+    Args:
+        session: Writing.
+        connection_id: Whose.
+        tokens: As Zoom gave them.
+        was_lost: Whether the grant was thought mark_lost until a late answer came.
+        now: Aware.
+    """
+    row = session.get(Connection, connection_id, with_for_update=True)
+    if row is None:
+        return
+    if tokens.scope:
+        row.scopes = tokens.scope[:4000]
+    if was_lost:
+        row.token_state = TokenState.UNKNOWN
+        row.token_reason, row.token_evidence = _SAVED, _SAVED_BY
+        row.lease_until, row.due_at = None, now
+        row.claim += 1
+    session.add(row)

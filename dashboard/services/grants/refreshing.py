@@ -1,8 +1,9 @@
-"""Held grants kept alive: one refresher each, across threads and processes.
+"""Refresh the grants stored here, and revoke them; one refresh at a time per grant.
 
-A refresh: claim and commit, ask Zoom without a transaction, commit the new pair before
-anything else, then the rest. See services/grants/refresh_claims.py for why that is
-enough.
+A refresh claims the grant and commits, asks Zoom with no transaction open, commits the
+new pair before anything else, and then updates the connection. refresh_claims.py says
+why this is enough. Where Recall stores the grant, only the user can revoke it
+(docs/contracts/zoom.md 3.6, checked 2026-11-25).
 """
 
 import time
@@ -17,13 +18,21 @@ import structlog
 from pydantic import SecretStr
 
 from dashboard.clients.zoom.grants import GrantTokens
-from dashboard.errors import DashboardError, GrantLostError, StorageError, UpstreamError
+from dashboard.errors import (
+    DashboardError,
+    GrantLostError,
+    NotFoundError,
+    StorageError,
+    UpstreamError,
+)
+from dashboard.models.connection import Connection
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.workspace import Verdict
-from dashboard.services.grants import grants, refresh_claims, states
+from dashboard.models.zoom_app import TokenCustody, ZoomApp
+from dashboard.services.grants import grants, refresh_claims
 from dashboard.services.grants.refresh_claims import Claim, RefreshResult
 from dashboard.services.runtime import Runtime
-from dashboard.services.zoom_apps import credential_checks
+from dashboard.services.zoom_apps import apps, credential_checks
 from dashboard.services.zoom_apps.apps import PairCheck
 
 AT_LEAST_S = 120
@@ -39,6 +48,11 @@ _RENEWED = "Zoom renewed a user's token with this pair."
 _LOST = "Zoom accepts this grant no more. The user must reconnect."
 
 _log = structlog.get_logger(__name__)
+
+
+_AT_LEAST_S = 30
+# Dead already; or nobody can use it, as nobody can revoke it: the pair is wrong.
+_OF_NO_USE = {"invalid_grant", "invalid_client"}
 
 
 def live_token(
@@ -178,7 +192,7 @@ def renew(
     if result in (RefreshResult.KEPT, RefreshResult.FOUND):
         now = runtime.clock.now()
         with runtime.database.writing() as session:
-            states.renewed(
+            refresh_claims.mark_renewed(
                 session,
                 connection_id,
                 tokens,
@@ -224,7 +238,7 @@ def _note(runtime: Runtime, claim: Claim, error: UpstreamError) -> None:
         if error.code != "invalid_grant":
             refresh_claims.failed(session, claim, error, now=now)
         elif refresh_claims.refused(session, claim, now=now) is RefreshResult.LOST:
-            states.lost(session, claim, error, now=now)
+            refresh_claims.mark_lost(session, claim, error, now=now)
     if error.code == "invalid_client":
         where = credential_checks.wrong_pair_advice(claim.app.environment)
         _remember(runtime, claim, Verdict.WRONG, where)
@@ -274,3 +288,31 @@ def _not_yet(row: HeldGrant, now: datetime) -> UpstreamError:
         retryable=True,
         retry_after_s=wait_s,
     )
+
+
+def revoke(runtime: Runtime, row: Connection, app: ZoomApp) -> None:
+    """End the connection's grant at Zoom if it is kept here; commits.
+
+    One that is dead already is no error, nor is a pair that Zoom refuses: nobody can
+    renew the grant with it either. A refresh under way ends what it gets by itself once
+    the connection is deleted.
+
+    Raises:
+        UpstreamError: Zoom refused for another reason, or could not be asked.
+    """
+    if row.token_custody is TokenCustody.RECALL:
+        return
+    try:
+        token = live_token(runtime, row.id, at_least_s=_AT_LEAST_S)
+        runtime.zoom_grants.revoke(
+            client_id=app.client_id,
+            client_secret=apps.client_secret(runtime.vault, app),
+            access_token=token,
+        )
+    except (GrantLostError, NotFoundError):
+        return
+    except UpstreamError as error:
+        # A pair known to be wrong may not have been tried again just now.
+        is_of_no_use = error.code in _OF_NO_USE or app.verdict is Verdict.WRONG
+        if not is_of_no_use:
+            raise

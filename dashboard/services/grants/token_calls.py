@@ -1,25 +1,29 @@
-"""Recall's calls for tokens of grants that are held here: what each gets.
+"""Answers Recall's calls for tokens of grants that are stored here.
 
-Source: docs/contracts/recall.md 5 and 6, docs/contracts/zoom.md 4.2; checked
-2026-11-25. What the database tells is told at once. What Zoom has to be asked for is
-asked in threads of its own, so that a slow Zoom holds up nobody whose token is good.
+A token that is still good is answered from the database at once. Calls that need Zoom
+run in their own threads, so a slow Zoom delays no one else. Sources:
+docs/contracts/recall.md 5 and 6, docs/contracts/zoom.md 4.2; checked 2026-11-25.
 """
 
 import math
 import re
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
+from typing import Literal
 from uuid import UUID
 
 import structlog
 from pydantic import SecretStr
-from sqlmodel import Session
+from sqlmodel import Session, col, update
 
+from dashboard.db import Database
 from dashboard.errors import (
     DashboardError,
     GrantLostError,
@@ -33,9 +37,8 @@ from dashboard.models.held_grant import HeldGrant
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.grants import grants, refreshing
-from dashboard.services.grants.token_marks import UsageRecorder
 from dashboard.services.grants.unknown_callers import UnknownCallers
-from dashboard.services.recall import callback_secrets, callback_signatures
+from dashboard.services.recall import callback_signatures
 from dashboard.services.recall.callback_signatures import Signed
 from dashboard.services.runtime import Runtime
 
@@ -53,6 +56,12 @@ _MEETING = re.compile(r"[0-9]{1,18}", re.ASCII)
 _REFUSALS = {400, 403, 404}
 
 _log = structlog.get_logger(__name__)
+
+
+Mark = Literal["served_at", "unsigned_at"]
+
+_EVERY = timedelta(minutes=1)
+_MOST_KEPT = 10_000
 
 
 class Want(StrEnum):
@@ -249,10 +258,47 @@ class TokenCalls:
     ) -> Signed:
         if workspace is None:
             return Signed.ABSENT
-        secret = callback_secrets.secret_of(self._runtime.vault, workspace)
+        secret = callback_signatures.secret_of(self._runtime.vault, workspace)
         if secret is None:
             return Signed.ABSENT  # whatever it says, it cannot be checked
         return callback_signatures.verify(secret, headers, b"", now=now)
+
+
+class UsageRecorder:
+    """Notes each at most once a minute, in a thread of its own; thread-safe."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._mutex = threading.Lock()
+        self._noted: OrderedDict[tuple[UUID, Mark], datetime] = OrderedDict()
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="token-marks")
+
+    def note(self, connection_id: UUID, mark: Mark, *, now: datetime) -> None:
+        """Note it soon; nobody waits for it, and a lost one does no harm."""
+        with self._mutex:
+            last = self._noted.get((connection_id, mark))
+            if last is not None and now < last + _EVERY:
+                return
+            self._noted[connection_id, mark] = now
+            if len(self._noted) > _MOST_KEPT:
+                self._noted.popitem(last=False)
+        with suppress(RuntimeError):  # we are stopping
+            self._writer.submit(self._write, connection_id, mark, now)
+
+    def close(self) -> None:
+        """Write what is noted and let the thread go."""
+        self._writer.shutdown()
+
+    def _write(self, connection_id: UUID, mark: Mark, now: datetime) -> None:
+        try:
+            with self._database.writing() as session:
+                session.exec(
+                    update(HeldGrant)
+                    .where(col(HeldGrant.connection_id) == connection_id)
+                    .values({mark: now})
+                )
+        except StorageError as error:
+            _log.warning("tokens.not_noted", mark=mark, reason=str(error))
 
 
 def _requires_signature(workspace: Workspace | None) -> bool:

@@ -1,7 +1,7 @@
-"""Addresses that keep asking for what does not exist: served, but one call at a time.
+"""Slow down addresses that keep asking for unknown keys: one call at a time.
 
-Not shut out: behind a proxy that is not trusted everybody has one address, and Recall
-itself may ask on for connections that are gone. In memory, for one process.
+They are not blocked. Behind an untrusted proxy all callers share one address, and
+Recall itself may keep asking for connections that were deleted. In memory, per process.
 """
 
 import threading

@@ -14,8 +14,7 @@ from uuid import UUID
 from pydantic import SecretStr
 from sqlmodel import Session
 
-from dashboard.clients.recall.api import Recall
-from dashboard.clients.recall.challenge import challenge
+from dashboard.clients.recall.api import Recall, challenge
 from dashboard.errors import ConflictError, UpstreamError
 from dashboard.models.check import Finding, Source
 from dashboard.models.zoom_app import Routing

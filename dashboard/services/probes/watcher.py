@@ -12,7 +12,7 @@ from uuid import UUID
 from dashboard.clients.recall.operations import Operation
 from dashboard.services.probes.public_url import Pause
 from dashboard.services.probes.rounds import ProbeRound
-from dashboard.services.recall import budgets
+from dashboard.services.recall import rate_limits
 from dashboard.services.runtime import Runtime
 from dashboard.services.validation import schedule
 from dashboard.services.validation.schedule import (
@@ -67,7 +67,9 @@ class ProbeScheduler:
         now = self._runtime.clock.now()
         database = self._runtime.database
         with database.reading() as session:
-            spared = budgets.without_room(session, [Operation.APPS_RETRIEVE], now=now)
+            spared = rate_limits.without_room(
+                session, [Operation.APPS_RETRIEVE], now=now
+            )
         claimed = schedule.claim_due(
             database,
             now=now,

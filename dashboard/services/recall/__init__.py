@@ -1,1 +1,4 @@
-"""TODO: one line, and which packages it may import."""
+"""Recall workspaces: API keys, rate limits, signatures and credentials.
+
+May import `relay`, `runtime` and the rooms below them.
+"""

@@ -20,8 +20,8 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.pasted import require_whole, trim, trim_secret
 from dashboard.services import audit
 from dashboard.services.audit import Actor
-from dashboard.services.recall import callback_secrets
-from dashboard.services.recall.callback_secrets import Signing
+from dashboard.services.recall import callback_signatures
+from dashboard.services.recall.callback_signatures import Signing
 from dashboard.services.relay import holds
 from dashboard.services.runtime import Runtime
 from dashboard.vault import Vault, fingerprint
@@ -137,7 +137,7 @@ def change(  # noqa: PLR0913 - what a form has, all named
     given = api_key or SecretStr("unchanged")
     values, trimmed = _tidy(NewWorkspace(name=name, region=region, api_key=given))
     if signing is not None:
-        signing, was_trimmed = callback_secrets.tidy(signing)
+        signing, was_trimmed = callback_signatures.tidy(signing)
         trimmed += ["verification secret"] if was_trimmed else []
     answer = KeyAnswer(verdict=Verdict.UNKNOWN, reason="")
     if api_key is not None:
@@ -157,7 +157,7 @@ def change(  # noqa: PLR0913 - what a form has, all named
             _note(workspace, answer, now)
             holds.mended(session, workspace_id=workspace_id, now=now)
         if signing is not None:
-            callback_secrets.put(vault, workspace, signing, now=now)
+            callback_signatures.put(vault, workspace, signing, now=now)
         session.add(workspace)
         audit.record(
             session, actor, "workspace.changed", subject=_words(workspace), now=now

@@ -1,1 +1,4 @@
-"""TODO: one line, and which packages it may import."""
+"""Zoom apps in Recall: created, adopted, given their secrets, and their users imported.
+
+May import `recall`, `zoom_apps` and the rooms below them.
+"""

@@ -11,7 +11,7 @@ from dashboard import db
 from dashboard.errors import ConflictError, UpstreamError, VaultError
 from dashboard.services import audit
 from dashboard.services.audit import Actor
-from dashboard.services.recall_apps import creation_steps
+from dashboard.services.recall_apps import creation
 from dashboard.services.relay import holds
 from dashboard.services.runtime import Runtime
 from dashboard.services.validation import schedule
@@ -50,8 +50,8 @@ def update_in_recall(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> No
         taken = secret_changes.claim(session, zoom_app, asked_by=actor.name, now=now)
     try:
         # Read after the claim: whatever is stored later is a change of its own.
-        job = creation_steps.open_job(runtime, zoom_app_id, workspace_id)
-        creation_steps.send_secrets(job, recall_app_id)
+        job = creation.open_job(runtime, zoom_app_id, workspace_id)
+        creation.send_secrets(job, recall_app_id)
     except (UpstreamError, VaultError) as error:
         now = runtime.clock.now()
         with runtime.database.writing() as session:

@@ -1,1 +1,5 @@
-"""TODO: one line, and which packages it may import."""
+"""Background health checks: every connection at least once a day.
+
+May import `connections`, `timeline`, `setup`, `token_states`, `recall` and the rooms
+below them.
+"""

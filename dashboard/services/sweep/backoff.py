@@ -1,8 +1,8 @@
-"""Who is not asked for a while, because the last answers were none.
+"""Zoom apps that are not checked for a while, because the last calls failed.
 
-An outage, a refused API key, a blocked address: they strike every connection of a zoom
-app alike. One look in growing intervals tries whether it is over; nothing else is
-asked, so the others keep what was seen of them and nobody is swamped afterwards.
+An outage, a rejected API key or a blocked address affects every connection of a zoom
+app. One check at growing intervals tests whether it is over. Nothing else is asked, so
+the other connections keep their last state and no one is flooded afterwards.
 """
 
 import threading

@@ -1,8 +1,8 @@
-"""What Recall tells of many connections at once: new mappings, unhealthy credentials.
+"""Read new mappings and unhealthy credentials from Recall, many at a time.
 
-Both lists share 60 calls a minute with everything else that lists in the workspace, so
-a workspace's mappings are read by when they were made, and of credentials only those
-that are unhealthy. Neither decides a token state: who is news is looked at soon.
+Both lists share 60 calls a minute with everything else that lists in the workspace. So
+a workspace's mappings are read by time, and only unhealthy credentials are listed.
+Neither list decides a token state: new entries only make a connection due.
 Sources: docs/contracts/recall.md 1.5, 3.5, 3.7 and 4; checked 2026-11-25.
 """
 
@@ -25,7 +25,7 @@ from dashboard.models.watch import ProbeSchedule
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.connections import mappings
-from dashboard.services.recall import budgets, workspaces
+from dashboard.services.recall import rate_limits, workspaces
 from dashboard.services.runtime import Runtime
 from dashboard.services.setup import checklist
 
@@ -64,7 +64,7 @@ class MappingsReader:
         due = col(Workspace.mappings_due_at)
         is_due = or_(due.is_(None), due <= now)
         with runtime.database.reading() as session:
-            full = budgets.without_room(session, [Operation.LOGS_MAPPINGS], now=now)
+            full = rate_limits.without_room(session, [Operation.LOGS_MAPPINGS], now=now)
             in_use = select(ZoomApp.workspace_id).where(
                 col(ZoomApp.recall_app_id).is_not(None)
             )
@@ -135,7 +135,7 @@ def claim_unhealthy(runtime: Runtime) -> ZoomApp | None:
     due = col(ProbeSchedule.unhealthy_due_at)
     is_due = or_(due.is_(None), due <= now)
     with runtime.database.reading() as session:
-        full = budgets.without_room(session, [Operation.CREDENTIALS_LIST], now=now)
+        full = rate_limits.without_room(session, [Operation.CREDENTIALS_LIST], now=now)
         wanted = session.exec(
             select(ZoomApp)
             .join(ProbeSchedule, col(ProbeSchedule.zoom_app_id) == col(ZoomApp.id))

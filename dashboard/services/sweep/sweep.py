@@ -1,10 +1,10 @@
-"""The sweep: every connection is looked at within a day, inside Recall's budgets.
+"""The sweep checks every connection within a day, inside Recall's rate limits.
 
-What fails or was never seen comes first, then what is due the longest. A few looks at
-once, so that slow answers stop neither the others nor the chores behind this one.
-Many workers share the work: each look is a lease
-(services/connections/connections.py). How soon one comes again:
-services/token_states/pace.py; who is left alone: services/sweep/backoff.py.
+Failing and unchecked connections come first, then those due the longest. A few checks
+run at once, so slow answers block neither the others nor other chores. Workers share
+the work: each check is a lease (services/connections/connections.py).
+services/token_states/pace.py says how soon a connection is checked again,
+services/sweep/backoff.py which zoom apps are left alone.
 """
 
 from collections import Counter
@@ -14,20 +14,21 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, or_, select
 
 from dashboard.clients.recall.operations import Operation
 from dashboard.db.columns import Unindexed
 from dashboard.models.connection import Connection, TokenState
+from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.connections import checking
 from dashboard.services.connections.asking import Look
-from dashboard.services.recall import budgets
+from dashboard.services.recall import rate_limit_counts, rate_limits
 from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import bulk
 from dashboard.services.sweep.backoff import Backoff
 from dashboard.services.sweep.bulk import MappingsReader
-from dashboard.services.sweep.following import mark_due
+from dashboard.services.sweep.events import mark_due
 from dashboard.services.token_states import pace, who_acts
 from dashboard.services.token_states.pace import Pace
 from dashboard.services.token_states.rules import blocking_error, judge
@@ -41,6 +42,11 @@ _THROTTLED = 429
 _ASKED = (Operation.CREDENTIALS_ACCESS_TOKEN, Operation.CREDENTIALS_RETRIEVE)
 _MAPPINGS, _UNHEALTHY = "mappings", "unhealthy"
 _URGENT = [state for state in TokenState if state is not TokenState.HEALTHY]
+
+
+DAY = timedelta(days=1)
+MOST_WAITING = 1000
+_WINDOW = timedelta(seconds=rate_limit_counts.SLOT_S * rate_limit_counts.SLOTS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +156,27 @@ class Sweep:
                 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class SweepProgress:
+    """Of the connections of zoom apps that Recall has; the others cannot be checked.
+
+    Attributes:
+        total: How many there are.
+        checked: How many of them were looked at within a day.
+        oldest_at: When the one was looked at whose look is the longest ago.
+        unseen: How many were never looked at.
+        waiting: How many are due and wait for room in Recall's budget; at most 1,001.
+        waits_until: When there is room again, at the latest.
+    """
+
+    total: int
+    checked: int
+    oldest_at: datetime | None
+    unseen: int
+    waiting: int = 0
+    waits_until: datetime | None = None
+
+
 def check_due(runtime: Runtime, *, limit: int = 20) -> int:
     """Look at those due one after the other, to the end; return how many. Commits.
 
@@ -171,7 +198,7 @@ def check_due(runtime: Runtime, *, limit: int = 20) -> int:
 
 def with_room(session: Session, *, now: datetime) -> Sequence[UUID]:
     """Return the zoom apps in Recall whose workspace background work may ask."""
-    spent = budgets.without_room(session, _ASKED, now=now)
+    spent = rate_limits.without_room(session, _ASKED, now=now)
     query = select(ZoomApp.id).where(
         col(ZoomApp.recall_app_id).is_not(None),
         col(ZoomApp.workspace_id).not_in(spent),
@@ -216,3 +243,74 @@ def _tidy(runtime: Runtime) -> None:
     """Make those due about whom webhooks came."""
     now = runtime.clock.now()
     mark_due(runtime.database, now=now)
+
+
+def progress(session: Session, *, now: datetime) -> SweepProgress:
+    """Return how far the sweep is."""
+    elsewhere = session.exec(
+        select(ZoomApp.id).where(
+            or_(
+                col(ZoomApp.recall_app_id).is_(None),
+                col(ZoomApp.workspace_id).is_(None),
+            )
+        )
+    ).all()
+    total = _count(session) - (_count_of(session, elsewhere) if elsewhere else 0)
+    checked_at = col(Connection.token_checked_at)
+    here = [Unindexed(col(Connection.zoom_app_id)).not_in(elsewhere)] * bool(elsewhere)
+    unseen = select(func.count()).where(checked_at.is_(None), *here)
+    old = select(func.count()).where(checked_at < now - DAY, *here)
+    oldest = select(checked_at).where(checked_at.is_not(None), *here)
+    never = session.exec(unseen).one()
+    waiting, until = _waiting(session, now)
+    return SweepProgress(
+        total=total,
+        checked=total - never - session.exec(old).one(),
+        oldest_at=session.exec(oldest.order_by(checked_at).limit(1)).first(),
+        unseen=never,
+        waiting=waiting,
+        waits_until=until,
+    )
+
+
+def _waiting(session: Session, now: datetime) -> tuple[int, datetime | None]:
+    """Return how many are due whose workspace has no room, and until when."""
+    asked = Operation.CREDENTIALS_ACCESS_TOKEN
+    full = {
+        scope: use.until or now + _WINDOW
+        for scope, uses in rate_limit_counts.uses(session, now=now).items()
+        for use in uses
+        if use.operation is asked and rate_limits.is_full(use)
+    }
+    if not full:
+        return 0, None
+    rows = session.exec(
+        select(ZoomApp.id, Workspace.region, Workspace.api_key_print).join(
+            Workspace, col(Workspace.id) == col(ZoomApp.workspace_id)
+        )
+    ).all()
+    until = {
+        app_id: full[scope]
+        for app_id, region, key_print in rows
+        if (scope := rate_limits.scope_of(region, key_print)) in full
+    }
+    some = (
+        select(Connection.id)
+        .where(
+            col(Connection.due_at) <= now,
+            Unindexed(col(Connection.zoom_app_id)).in_(until),
+        )
+        .limit(MOST_WAITING + 1)
+        .subquery()
+    )
+    number = session.exec(select(func.count()).select_from(some)).one()
+    return (number, max(until.values())) if number else (0, None)
+
+
+def _count(session: Session) -> int:
+    return session.exec(select(func.count()).select_from(Connection)).one()
+
+
+def _count_of(session: Session, zoom_app_ids: Sequence[UUID]) -> int:
+    mine = col(Connection.zoom_app_id).in_(zoom_app_ids)
+    return session.exec(select(func.count()).where(mine)).one()

@@ -1,1 +1,4 @@
-"""TODO: one line, and which packages it may import."""
+"""Token states: what health checks saw, what it means, and who must act.
+
+May import `zoom_apps` and the rooms below it. Asks Zoom for join tokens only.
+"""

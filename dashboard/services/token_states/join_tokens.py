@@ -17,8 +17,7 @@ from dashboard.clients.zoom.api import JoinToken, ZoomApi
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import Kind
-from dashboard.services.token_states.findings import Finding
-from dashboard.services.token_states.scopes import missing_scopes
+from dashboard.services.token_states.rules import Finding, missing_scopes
 
 SETTING = "Hosts can give meeting participants permission to record locally"
 """What keeps bots from recording most often (docs/contracts/recall.md 7.5.5)."""

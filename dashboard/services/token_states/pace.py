@@ -1,10 +1,10 @@
-"""How soon each connection is looked at again: by its state, and by how many there are.
+"""How soon each connection is checked again: by state and number of connections.
 
-A look costs one call of the budget of access tokens, 300 a minute and workspace, of
-which background work takes 180 at most (services/recall/budgets.py). What is regular
-takes two thirds of that, so that a backlog can be caught up with: 60 looks a minute at
-what is healthy, 30 at what fails, 30 at what is not known. Few connections are looked
-at more often than that would need, and with very many none waits longer than 22 hours.
+A check costs one call for an access token. Recall allows 300 a minute and workspace;
+background work stops at 180 (services/recall/rate_limits.py). Regular checks take two
+thirds of that, so that a backlog can be worked off: 60 checks a minute for healthy
+connections, 30 for failing and 30 for unchecked ones. With few connections the checks
+are rarer than that, and with very many none waits longer than 22 hours.
 Source: docs/contracts/recall.md 1.5, checked 2026-11-25.
 """
 

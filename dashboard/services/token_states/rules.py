@@ -1,11 +1,14 @@
-"""From what one look saw to a token state with its reason. Pure: asks nobody.
+"""The rules that turn a health check's answers into a token state. Pure.
 
-docs/token-states.md holds the table for people. Sources: docs/contracts/recall.md 1.6,
-3.5 and 4, docs/contracts/zoom.md 3.3, 4.3 and 9; checked 2026-11-25.
+docs/token-states.md shows them as a table. A webhook about a removed app changes no
+state to reconnect needed on its own: Recall's record and a real API call must confirm
+it. Sources: docs/contracts/recall.md 1.6, 3.5 and 4, docs/contracts/zoom.md 3.3, 3.5,
+4.3, 6 and 9; checked 2026-11-25.
 """
 
 import re
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from dashboard.clients.recall.replies import (
@@ -13,12 +16,13 @@ from dashboard.clients.recall.replies import (
     CredentialStatus,
     RecallCredential,
 )
+from dashboard.clients.zoom.api import ZoomUser
 from dashboard.errors import UpstreamError, words
-from dashboard.models.connection import TokenState
-from dashboard.models.zoom_app import Kind
+from dashboard.models.connection import SETTLED, Connection, TokenState
+from dashboard.models.zoom_app import Kind, ScopeStyle
 from dashboard.services.token_states import who_acts
-from dashboard.services.token_states.findings import Finding, Seen, unknown
-from dashboard.services.token_states.scopes import lacks_scopes, missing_scopes
+from dashboard.services.token_states.who_acts import Who
+from dashboard.services.zoom_apps import scopes
 
 RENEWED_BEFORE = timedelta(minutes=5)
 """A token with less left should have been renewed by Recall already."""
@@ -27,6 +31,58 @@ _REFUSALS = range(400, 500)
 _DEAD_GRANT = re.compile(r"invalid[_ ]grant|invalid token!", re.IGNORECASE)
 _MENDED_BY_AN_ADMIN_S = 1800.0
 _WRONG_PAIR = re.compile(r"invalid[_ ]client", re.IGNORECASE)
+
+
+_CODE = "4711"
+_SCOPE = re.compile(r"[a-z_]+(?::[a-z_0-9]+)+")
+
+
+CHECKED_EVERY = timedelta(minutes=5)
+_TOKENS_LIVE_FOR = timedelta(hours=1)
+_WEBHOOK = "Zoom's app_deauthorized webhook"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What came of each question of one look, or the error that came instead.
+
+    Attributes:
+        kind: Whose grant it is: accounts need no scope to read a profile.
+        credential: Recall's record; None when the dashboard knows no credential, or
+            has not asked for it.
+        is_brief: It was not asked for: the token works, and that tells enough.
+        is_held: The token is one that the dashboard holds itself.
+        token: Asked only when there is a credential.
+        user: Zoom's answer to a real call; asked only when there is a token.
+    """
+
+    kind: Kind = Kind.USER_LEVEL
+    credential: RecallCredential | UpstreamError | None = None
+    is_brief: bool = False
+    is_held: bool = False
+    token: AccessToken | UpstreamError | None = None
+    user: ZoomUser | UpstreamError | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A token state, why, and by which means it was seen.
+
+    Attributes:
+        reason: One or two sentences: what is the matter, who must act.
+        evidence: What was asked and what came back.
+        wait_s: What an answer asked us to wait, in seconds.
+    """
+
+    state: TokenState
+    reason: str
+    evidence: str
+    wait_s: float | None = None
+
+    @property
+    def who(self) -> Who:
+        """Return who must act, as far as the token tells."""
+        return who_acts.who_for(self.state, self.reason)
 
 
 def judge(seen: Seen, *, now: datetime) -> Finding:
@@ -221,3 +277,124 @@ def nobodys(error: UpstreamError) -> str:
         f"{error.service} could not say. This is nobody's fault here and needs no one: "
         "the next look comes by itself."
     )
+
+
+def unknown(reason: str, error: UpstreamError | None) -> Finding:
+    """Return that nothing was seen, with why and what came instead."""
+    return Finding(
+        state=TokenState.UNKNOWN,
+        reason=reason,
+        evidence="" if error is None else f"{error.service}: {words(error)[:250]}",
+        wait_s=None if error is None else error.retry_after_s,
+    )
+
+
+def lacking(granted: str, kind: Kind, style: ScopeStyle) -> Finding | None:
+    """Return what is missing of the scopes a grant is known to have; None if nothing.
+
+    Args:
+        granted: Scope names, space separated.
+        kind: Of the zoom app.
+        style: Of the zoom app: in whose names what is required is told.
+    """
+    missing = scopes.missing(frozenset(granted.split()), kind, style)
+    if not missing:
+        return None
+    return _lacks(
+        ", ".join(missing), "Zoom told the granted scopes with the tokens it gave."
+    )
+
+
+def scopes_in(text: str | None) -> Sequence[str]:
+    """Return the scope names in a sentence of Zoom's, sorted, each once."""
+    return sorted(set(_SCOPE.findall(text or "")))
+
+
+def missing_scopes(error: UpstreamError, kind: Kind) -> Finding | None:
+    """Return what a refusal says of scopes, as the kind of app names them.
+
+    None when it was refused for another reason.
+    """
+    if not lacks_scopes(error):
+        return None
+    names = scopes_in(words(error))
+    is_account = kind is Kind.ACCOUNT_LEVEL
+    own = [name for name in names if (":admin" in name) is is_account]
+    listed = ", ".join(own or names) or "a scope it needs"
+    return _lacks(listed, f"Zoom refused a real call: {words(error)}")
+
+
+def _lacks(listed: str, evidence: str) -> Finding:
+    return Finding(
+        state=TokenState.MISSING_SCOPES,
+        reason=(
+            f"The grant lacks {listed}. Add it to the app in Zoom's Marketplace "
+            "if it is not there, then let the user reconnect and leave it ticked."
+        ),
+        evidence=evidence,
+    )
+
+
+def lacks_scopes(error: UpstreamError) -> bool:
+    """Whether Zoom refused for want of a scope."""
+    return error.code == _CODE
+
+
+def mark(row: Connection, *, removed_at: datetime, now: datetime) -> bool:
+    """Note that Zoom said so, to be looked at at once; tell whether it was news.
+
+    A look under way saw the grant before this and will change nothing. The caller
+    commits.
+
+    Args:
+        row: Of that user; locked where there are several workers.
+        removed_at: When the user removed the app, by Zoom's clock.
+        now: Aware.
+    """
+    if removed_at <= row.granted_at:
+        return False  # of a grant before this one
+    if row.deauthorized_at is not None and removed_at <= row.deauthorized_at:
+        return False
+    row.deauthorized_at = removed_at
+    if row.token_state not in SETTLED:
+        row.token_state = TokenState.UNKNOWN
+        row.token_reason = f"{_said(removed_at)} This is being checked now."
+        row.token_evidence = f"{_WEBHOOK}, rightly signed."
+    row.due_at, row.lease_until = now, None
+    row.claim += 1
+    return True
+
+
+def combine(row: Connection, finding: Finding, *, now: datetime) -> Finding:
+    """Return what a look found together with Zoom's word, if there is one.
+
+    Takes the mark away once it is disproved: any token of before the removal has ended
+    by then, and yet one works.
+    """
+    removed_at = row.deauthorized_at
+    if removed_at is None:
+        return finding
+    if finding.state in SETTLED:
+        seen = finding.evidence.rstrip(".")
+        return replace(
+            finding,
+            state=TokenState.RECONNECT_NEEDED,
+            reason=f"The user removed the app in Zoom at {_instant(removed_at)}; "
+            f"{seen}. The user must reconnect.",
+            evidence=f"{_WEBHOOK}, and: {finding.evidence}",
+        )
+    if finding.state is TokenState.HEALTHY and now >= removed_at + _TOKENS_LIVE_FOR:
+        row.deauthorized_at = None
+        return finding
+    return replace(finding, reason=f"{finding.reason} {_said(removed_at)}")
+
+
+def _said(removed_at: datetime) -> str:
+    return (
+        f"Zoom says that the user removed the app at {_instant(removed_at)}; "
+        "nothing bears that out yet."
+    )
+
+
+def _instant(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"

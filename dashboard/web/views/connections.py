@@ -14,7 +14,7 @@ from dashboard.services.connections import actions, connections, listing, pmis
 from dashboard.services.connections import filters as connection_filters
 from dashboard.services.connections.filters import Filters
 from dashboard.services.staff.permissions import Permission
-from dashboard.services.sweep import progress
+from dashboard.services.sweep import sweep
 from dashboard.services.token_states import who_acts
 from dashboard.services.zoom_apps import apps as zoom_apps
 from dashboard.web import exports, htmx
@@ -88,8 +88,8 @@ def index() -> ResponseReturnValue:
             db(), {row.pmi for row in found.rows if row.pmi}
         ),
         tabs=_tabs(counts, filters),
-        progress=progress.progress(db(), now=now),
-        day_ago=now - progress.DAY,
+        progress=sweep.progress(db(), now=now),
+        day_ago=now - sweep.DAY,
         newer_url=_at(cursor=found.newer) if found.newer else None,
         older_url=_at(cursor=found.older) if found.older else None,
         here=_at(),

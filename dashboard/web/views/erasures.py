@@ -2,7 +2,7 @@
 
 from flask import Blueprint, render_template
 
-from dashboard.services.erasure import listing
+from dashboard.services.erasure import erasures
 from dashboard.services.staff.permissions import Permission
 from dashboard.web.access import requires
 from dashboard.web.context import db
@@ -14,4 +14,4 @@ bp = Blueprint("erasures", __name__, url_prefix="/connections/erasures")
 @requires(Permission.CONNECTIONS_READ)
 def index() -> str:
     """List the erasures, those under way first."""
-    return render_template("erasures/index.html", rows=listing.listed(db()))
+    return render_template("erasures/index.html", rows=erasures.listed(db()))

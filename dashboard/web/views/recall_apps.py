@@ -11,7 +11,7 @@ from dashboard.errors import ConflictError, InvalidInputError, UpstreamError
 from dashboard.models.zoom_app import Environment, Routing, ScopeStyle
 from dashboard.services.probes import recall_webhook
 from dashboard.services.recall import workspaces
-from dashboard.services.recall_apps import adoption, deleted, listing, user_import
+from dashboard.services.recall_apps import adoption, deleted, user_import
 from dashboard.services.recall_apps.adoption import TakenOver, TakeOver
 from dashboard.services.staff.permissions import Permission
 from dashboard.web import htmx
@@ -33,7 +33,7 @@ def index(workspace_id: UUID) -> str:
     """Read Recall's list once, and say of each app whose it is."""
     return render_template(
         "recall_apps/index.html",
-        listing=listing.listing(runtime(), workspace_id),
+        listing=adoption.listing(runtime(), workspace_id),
     )
 
 

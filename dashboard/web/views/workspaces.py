@@ -8,8 +8,8 @@ from pydantic import SecretStr
 
 from dashboard.errors import ConflictError, InvalidInputError
 from dashboard.models.workspace import Verdict, Workspace
-from dashboard.services.recall import budget_page, callback_secrets, workspaces
-from dashboard.services.recall.callback_secrets import Signing
+from dashboard.services.recall import callback_signatures, rate_limits, workspaces
+from dashboard.services.recall.callback_signatures import Signing
 from dashboard.services.recall.workspaces import Entered, KeyAnswer, NewWorkspace
 from dashboard.services.staff.permissions import Permission
 from dashboard.web import htmx
@@ -31,7 +31,7 @@ def index() -> str:
     return render_template(
         "workspaces/index.html",
         workspaces=found,
-        budgets=budget_page.budgets_of(db(), found, now=now()),
+        budgets=rate_limits.usage_of(db(), found, now=now()),
     )
 
 
@@ -143,7 +143,7 @@ def _edit_page(form: WorkspaceForm, workspace: Workspace) -> str:
         "workspaces/edit.html",
         form=form,
         workspace=workspace,
-        calls=callback_secrets.calls(db(), workspace.id),
+        calls=callback_signatures.calls(db(), workspace.id),
     )
 
 

@@ -18,7 +18,7 @@ from dashboard.models.zoom_app import (
 )
 from dashboard.pasted import trim
 from dashboard.services.probes import recall_webhook
-from dashboard.services.recall_apps import creation
+from dashboard.services.recall_apps import creation, secrets
 from dashboard.services.recall_apps.creation import CreateResult, Creation
 from dashboard.services.rotation import rotations
 from dashboard.services.staff.permissions import Permission
@@ -214,7 +214,7 @@ def adopt(zoom_app_id: UUID) -> ResponseReturnValue:
 def update_in_recall(zoom_app_id: UUID) -> ResponseReturnValue:
     """Give Recall the secrets stored here, and see whether it holds them."""
     try:
-        creation.update_in_recall(runtime(), zoom_app_id, actor=actor())
+        secrets.update_in_recall(runtime(), zoom_app_id, actor=actor())
     except UpstreamError as error:
         flash(f"Recall has not got it yet. {_told(error)}", "trouble")
     except ConflictError as error:

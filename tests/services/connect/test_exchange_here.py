@@ -12,7 +12,7 @@ from dashboard.models.zoom_app import TokenCustody
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connections import checking
-from dashboard.services.grants import grants, registering
+from dashboard.services.grants import grants
 from dashboard.services.runtime import Runtime
 from tests.fixtures.connect import ConnectStage
 from tests.fixtures.exchange_here import (
@@ -150,7 +150,7 @@ def test_an_answer_lost_once_is_asked_for_again(
     lite.sandbox.recall_world.remove_credential(lite.credentials()[0])
     break_recall(lite, kind)
 
-    made = registering.register(lite.runtime, connection.id)
+    made = grants.register(lite.runtime, connection.id)
 
     assert [one.id for one in lite.credentials()] == [str(made)]
 

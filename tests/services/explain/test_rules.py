@@ -14,7 +14,7 @@ from dashboard.services.explain.rules import RULES, judge
 from dashboard.services.explain.rules_grants import KEY_REFUSED, PAIR_REFUSED
 from dashboard.services.explain.verdicts import Target
 from dashboard.services.token_states import rules
-from dashboard.services.token_states.findings import Seen
+from dashboard.services.token_states.rules import Seen
 from tests.fixtures.explain_cases import CASES, Case
 from tests.fixtures.explain_facts import ago, an_email, ana, facts, invited, tried
 from tests.makers import NOON

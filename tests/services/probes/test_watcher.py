@@ -11,7 +11,7 @@ from dashboard.services.audit import COMMAND_LINE
 from dashboard.services.live import topics
 from dashboard.services.probes.rounds import LOG_CALM
 from dashboard.services.probes.watcher import ProbeScheduler
-from dashboard.services.recall_apps import creation
+from dashboard.services.recall_apps import secrets
 from dashboard.services.runtime import Runtime
 from dashboard.services.validation.evidence import State
 from dashboard.services.zoom_apps import credential_checks
@@ -154,7 +154,7 @@ def test_giving_recall_the_secrets_has_it_probed_again(stage: Stage) -> None:
     stage.there.webhook_secret = "test-older-token"
     stage.look()
 
-    creation.update_in_recall(stage.runtime, stage.app_id, actor=COMMAND_LINE)
+    secrets.update_in_recall(stage.runtime, stage.app_id, actor=COMMAND_LINE)
     stage.look()
 
     assert stage.checks(Source.RECALL_PROBE)[-1].finding is Finding.GOOD

@@ -15,7 +15,7 @@ from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import App, Kind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import audit
-from dashboard.services.recall_apps import creation
+from dashboard.services.recall_apps import creation, secrets
 from dashboard.services.recall_apps.creation import CreateResult, Creation
 from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps
@@ -286,7 +286,7 @@ def test_updating_sends_the_secrets_stored_now(
     (made,) = in_recall(sandbox)
     made.webhook_secret = "test-older-token"
 
-    creation.update_in_recall(runtime, ids[0], actor=audit.COMMAND_LINE)
+    secrets.update_in_recall(runtime, ids[0], actor=audit.COMMAND_LINE)
 
     assert made.webhook_secret == "test-secret-token-0001"
 
@@ -295,4 +295,4 @@ def test_updating_an_app_that_is_not_in_recall_is_refused(
     runtime: Runtime, ids: tuple[UUID, UUID]
 ) -> None:
     with pytest.raises(ConflictError):
-        creation.update_in_recall(runtime, ids[0], actor=audit.COMMAND_LINE)
+        secrets.update_in_recall(runtime, ids[0], actor=audit.COMMAND_LINE)

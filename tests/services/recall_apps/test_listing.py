@@ -9,7 +9,7 @@ from dashboard.db import Database
 from dashboard.errors import NotFoundError
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.recall_apps import listing
+from dashboard.services.recall_apps import adoption
 from dashboard.services.runtime import Runtime
 from tests.fixtures.adoption import CLIENT_ID, LIST, AdoptingStage, an_adopting_stage
 from tests.makers import API_KEY, NOON, a_workspace
@@ -154,4 +154,4 @@ def test_one_that_cannot_be_asked_about_is_not_gone(stage: AdoptingStage) -> Non
 
 def test_an_unknown_workspace_is_said(runtime: Runtime) -> None:
     with pytest.raises(NotFoundError):
-        listing.listing(runtime, uuid4())
+        adoption.listing(runtime, uuid4())

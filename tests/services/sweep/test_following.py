@@ -10,7 +10,7 @@ from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.sweep.bulk import MAPPINGS_EVERY
-from dashboard.services.sweep.following import mark_due
+from dashboard.services.sweep.events import mark_due
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, a_workspace, a_zoom_app
 

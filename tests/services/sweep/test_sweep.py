@@ -12,12 +12,11 @@ from dashboard.db import Database
 from dashboard.models.connection import Connection, TokenState
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.recall import budget_counts
+from dashboard.services.recall import rate_limit_counts
 from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import sweep as sweeping
 from dashboard.services.sweep.backoff import Backoff
-from dashboard.services.sweep.progress import progress
-from dashboard.services.sweep.sweep import Sweep
+from dashboard.services.sweep.sweep import Sweep, progress
 from dashboard.threads import WorkerThreads
 from dashboard.vault import Vault, fingerprint
 from tests.fixtures.connect import ConnectStage, a_connect_stage
@@ -267,7 +266,7 @@ def test_the_page_is_told_how_far_it_is(database: Database, vault: Vault) -> Non
         )
     with database.writing_fast() as connection:
         for _ in range(180):
-            budget_counts.take(
+            rate_limit_counts.take(
                 connection,
                 f"us-east-1:{fingerprint(API_KEY)}",
                 Operation.CREDENTIALS_ACCESS_TOKEN,

@@ -2,8 +2,7 @@
 
 import pytest
 
-from dashboard.services.token_states.findings import Seen
-from dashboard.services.token_states.rules import blocking_error
+from dashboard.services.token_states.rules import Seen, blocking_error
 from tests.fixtures.health_checks import (
     ANA,
     UNHEALTHY,

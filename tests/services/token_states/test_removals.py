@@ -6,8 +6,8 @@ import pytest
 
 from dashboard.models import connection
 from dashboard.models.connection import Connection, TokenState
-from dashboard.services.token_states import removals
-from dashboard.services.token_states.findings import Finding
+from dashboard.services.token_states import rules
+from dashboard.services.token_states.rules import Finding
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_zoom_app
 
@@ -26,7 +26,7 @@ def found(state: TokenState) -> Finding:
 
 
 def test_a_removal_is_no_verdict_but_is_looked_at_at_once(row: Connection) -> None:
-    was_news = removals.mark(row, removed_at=REMOVED_AT, now=NOW)
+    was_news = rules.mark(row, removed_at=REMOVED_AT, now=NOW)
 
     assert was_news
     assert row.token_state is TokenState.UNKNOWN
@@ -41,7 +41,7 @@ def test_a_removal_of_before_this_grant_marks_nothing(
 ) -> None:
     setattr(row, renewed, REMOVED_AT)
 
-    was_news = removals.mark(row, removed_at=REMOVED_AT, now=NOW)
+    was_news = rules.mark(row, removed_at=REMOVED_AT, now=NOW)
 
     assert not was_news
     assert row.token_state is TokenState.HEALTHY
@@ -49,16 +49,16 @@ def test_a_removal_of_before_this_grant_marks_nothing(
 
 
 def test_the_same_removal_twice_is_news_once(row: Connection) -> None:
-    removals.mark(row, removed_at=REMOVED_AT, now=NOW)
+    rules.mark(row, removed_at=REMOVED_AT, now=NOW)
 
-    assert not removals.mark(row, removed_at=REMOVED_AT, now=NOW)
+    assert not rules.mark(row, removed_at=REMOVED_AT, now=NOW)
     assert row.claim == 1
 
 
 def test_what_a_look_found_dead_stays_so(row: Connection) -> None:
     row.token_state = TokenState.RECONNECT_NEEDED
 
-    removals.mark(row, removed_at=REMOVED_AT, now=NOW)
+    rules.mark(row, removed_at=REMOVED_AT, now=NOW)
 
     assert row.token_state is TokenState.RECONNECT_NEEDED
     assert row.due_at == NOW
@@ -72,7 +72,7 @@ def test_a_look_that_bears_it_out_says_when_and_by_what(
 ) -> None:
     row.deauthorized_at = REMOVED_AT
 
-    weighed = removals.combine(row, found(seen), now=NOW)
+    weighed = rules.combine(row, found(seen), now=NOW)
 
     assert weighed.state is TokenState.RECONNECT_NEEDED
     assert weighed.reason == (
@@ -90,7 +90,7 @@ def test_a_look_that_does_not_keeps_its_state_and_the_word(
 ) -> None:
     row.deauthorized_at = REMOVED_AT
 
-    weighed = removals.combine(row, found(seen), now=NOW)
+    weighed = rules.combine(row, found(seen), now=NOW)
 
     assert weighed.state is seen
     assert weighed.reason.startswith("Seen so.")
@@ -104,7 +104,7 @@ def test_a_token_that_works_when_all_former_ones_have_ended_disproves_it(
     row.deauthorized_at = REMOVED_AT
     working = found(TokenState.HEALTHY)
 
-    weighed = removals.combine(row, working, now=REMOVED_AT + timedelta(hours=1))
+    weighed = rules.combine(row, working, now=REMOVED_AT + timedelta(hours=1))
 
     assert weighed == working
     assert row.deauthorized_at is None
@@ -113,4 +113,4 @@ def test_a_token_that_works_when_all_former_ones_have_ended_disproves_it(
 def test_nothing_is_added_where_nothing_was_said(row: Connection) -> None:
     gone = found(TokenState.RECONNECT_NEEDED)
 
-    assert removals.combine(row, gone, now=NOW) == gone
+    assert rules.combine(row, gone, now=NOW) == gone

@@ -5,10 +5,8 @@ from datetime import timedelta
 import pytest
 
 from dashboard.models.connection import TokenState
-from dashboard.services.token_states.findings import Seen
 from dashboard.services.token_states.pace import FEW, LONGEST, for_numbers, next_look
-from dashboard.services.token_states.rules import judge
-from dashboard.services.token_states.scopes import scopes_in
+from dashboard.services.token_states.rules import Seen, judge, scopes_in
 from tests.fixtures.token_cases import CASES, HERE, ODD, TOKEN, found
 from tests.makers import NOON
 

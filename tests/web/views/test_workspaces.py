@@ -13,7 +13,7 @@ from dashboard.models.workspace import Verdict, Workspace
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.grants import grants
-from dashboard.services.recall import callback_secrets, workspaces
+from dashboard.services.recall import callback_signatures, workspaces
 from dashboard.services.runtime import Runtime
 from tests.conftest import SignIn
 from tests.makers import API_KEY, a_connection, a_workspace, a_zoom_app
@@ -196,7 +196,7 @@ def test_a_verification_secret_is_kept_sealed_and_shown_by_its_print_only(
 
     (kept,) = all_of(runtime)
     page = admin.get(path)
-    assert callback_secrets.secret_of(runtime.vault, kept) == SecretStr(SECRET)
+    assert callback_signatures.secret_of(runtime.vault, kept) == SecretStr(SECRET)
     assert (kept.name, kept.requires_signature) == ("Renamed", True)
     assert kept.verification_secret_print in page.text
     assert f"{len(SECRET)} characters" in page.text

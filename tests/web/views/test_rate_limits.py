@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from dashboard.clients.recall.operations import Operation
 from dashboard.models.staff import Role
 from dashboard.services import metrics
-from dashboard.services.recall import budget_counts
+from dashboard.services.recall import rate_limit_counts
 from dashboard.services.runtime import Runtime
 from dashboard.vault import fingerprint
 from tests.conftest import SignIn
@@ -30,13 +30,13 @@ def admin(as_role: SignIn, runtime: Runtime) -> FlaskClient:
 def count(runtime: Runtime, operation: Operation, calls: int) -> None:
     with runtime.database.writing_fast() as connection:
         for _ in range(calls):
-            budget_counts.take(connection, SCOPE, operation, stops_at=999, now=NOON)
+            rate_limit_counts.take(connection, SCOPE, operation, stops_at=999, now=NOON)
 
 
 def pause(runtime: Runtime, operation: Operation, seconds: float) -> None:
     until = NOON + timedelta(seconds=seconds)
     with runtime.database.writing_fast() as connection:
-        budget_counts.pause(connection, SCOPE, operation, said_at=NOON, until=until)
+        rate_limit_counts.pause(connection, SCOPE, operation, said_at=NOON, until=until)
 
 
 def card(admin: FlaskClient) -> str:

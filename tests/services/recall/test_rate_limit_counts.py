@@ -12,8 +12,8 @@ from sqlmodel import SQLModel
 from dashboard.clients.recall.operations import Operation
 from dashboard.db import Database
 from dashboard.models.workspace import RatePause, RateSlot
-from dashboard.services.recall import budget_counts
-from dashboard.services.recall.budget_counts import Use, sweep, take, uses
+from dashboard.services.recall import rate_limit_counts
+from dashboard.services.recall.rate_limit_counts import Use, sweep, take, uses
 from tests.makers import NOON
 
 LIST, LOOK = Operation.APPS_LIST, Operation.APPS_RETRIEVE
@@ -99,7 +99,7 @@ def test_what_was_used_is_told_by_share_and_forgotten_after_a_minute(
     until = NOON + timedelta(seconds=30)
     with database.writing_fast() as connection:
         for operation in (LOOK, Operation.LOGS_APPS):
-            budget_counts.pause(
+            rate_limit_counts.pause(
                 connection, "a scope", operation, said_at=NOON, until=until
             )
 
@@ -120,7 +120,7 @@ def test_what_was_used_is_told_by_share_and_forgotten_after_a_minute(
 
 
 def test_an_operation_of_another_version_is_passed_over(database: Database) -> None:
-    slot = budget_counts.slot_of(NOON)
+    slot = rate_limit_counts.slot_of(NOON)
     with database.writing() as session:
         session.add(RateSlot(scope="a scope", operation="new", slot=slot, used=1))
         session.add(
@@ -141,7 +141,7 @@ def test_what_nobody_counts_any_more_is_deleted(database: Database) -> None:
     count(database, LIST, 3, seconds=60)
     with database.writing_fast() as connection:
         for operation, ago in ((LIST, timedelta(hours=2)), (LOOK, timedelta())):
-            budget_counts.pause(
+            rate_limit_counts.pause(
                 connection, "a scope", operation, said_at=NOON - ago, until=NOON - ago
             )
 

@@ -10,9 +10,9 @@ from structlog.testing import capture_logs
 from dashboard.clients.recall.operations import Operation
 from dashboard.db import Database
 from dashboard.errors import UpstreamError
-from dashboard.services.recall import budget_counts
-from dashboard.services.recall.budgets import (
-    Budgets,
+from dashboard.services.recall import rate_limit_counts
+from dashboard.services.recall.rate_limits import (
+    RateLimiter,
     Sweeper,
     background_limit,
     scope_of,
@@ -25,18 +25,18 @@ LIST = Operation.APPS_LIST
 PEOPLE, BACKGROUND = False, True
 
 
-def counting(database: Database, clock: FakeClock) -> Budgets:
+def counting(database: Database, clock: FakeClock) -> RateLimiter:
     clock_: Any = clock
-    return Budgets(database, clock_)
+    return RateLimiter(database, clock_)
 
 
 @pytest.fixture
-def budgets(database: Database, clock: FakeClock) -> Budgets:
+def budgets(database: Database, clock: FakeClock) -> RateLimiter:
     return counting(database, clock)
 
 
 def may(
-    budgets: Budgets,
+    budgets: RateLimiter,
     operation: Operation = LIST,
     *,
     yields: bool = PEOPLE,
@@ -49,7 +49,7 @@ def may(
     return True
 
 
-def refusal(budgets: Budgets, *, yields: bool = PEOPLE) -> UpstreamError:
+def refusal(budgets: RateLimiter, *, yields: bool = PEOPLE) -> UpstreamError:
     with pytest.raises(UpstreamError) as caught:
         budgets.take(SCOPE, LIST, yields=yields)
     return caught.value
@@ -62,14 +62,16 @@ def at_once(tries: list[Callable[[], bool]]) -> int:
 
 
 @pytest.mark.parametrize("operation", [LIST, Operation.LOGS_CREDENTIALS])
-def test_each_operation_has_its_budget(budgets: Budgets, operation: Operation) -> None:
+def test_each_operation_has_its_budget(
+    budgets: RateLimiter, operation: Operation
+) -> None:
     let_through = sum(may(budgets, operation) for _ in range(operation.a_minute + 5))
 
     assert let_through == operation.a_minute
 
 
 def test_another_operation_and_another_workspace_have_their_own(
-    budgets: Budgets,
+    budgets: RateLimiter,
 ) -> None:
     for _ in range(60):
         may(budgets)
@@ -91,11 +93,11 @@ def test_many_threads_and_two_processes_connections_are_never_let_through_too_of
     assert let_through == 60
 
 
-def test_many_threads_are_never_let_through_too_often(budgets: Budgets) -> None:
+def test_many_threads_are_never_let_through_too_often(budgets: RateLimiter) -> None:
     assert at_once([lambda: may(budgets)] * 100) == 60
 
 
-def test_background_work_stops_early_and_people_find_room(budgets: Budgets) -> None:
+def test_background_work_stops_early_and_people_find_room(budgets: RateLimiter) -> None:
     quiet = sum(may(budgets, yields=BACKGROUND) for _ in range(60))
     people = sum(may(budgets) for _ in range(60))
 
@@ -103,7 +105,7 @@ def test_background_work_stops_early_and_people_find_room(budgets: Budgets) -> N
     assert background_limit(LIST) == 36
 
 
-def test_what_people_ask_is_not_left_to_background_work(budgets: Budgets) -> None:
+def test_what_people_ask_is_not_left_to_background_work(budgets: RateLimiter) -> None:
     for _ in range(36):
         may(budgets)
 
@@ -112,7 +114,7 @@ def test_what_people_ask_is_not_left_to_background_work(budgets: Budgets) -> Non
 
 
 def test_people_are_told_how_often_and_when_next(
-    budgets: Budgets, clock: FakeClock
+    budgets: RateLimiter, clock: FakeClock
 ) -> None:
     for _ in range(60):
         may(budgets)
@@ -128,7 +130,7 @@ def test_people_are_told_how_often_and_when_next(
     assert not error.may_have_happened
 
 
-def test_background_work_is_told_where_it_stops(budgets: Budgets) -> None:
+def test_background_work_is_told_where_it_stops(budgets: RateLimiter) -> None:
     for _ in range(36):
         may(budgets)
 
@@ -139,7 +141,7 @@ def test_background_work_is_told_where_it_stops(budgets: Budgets) -> None:
 
 
 def test_there_is_room_when_it_was_promised_and_not_before(
-    budgets: Budgets, clock: FakeClock
+    budgets: RateLimiter, clock: FakeClock
 ) -> None:
     clock.advance(seconds=3.5)
     for _ in range(60):
@@ -155,19 +157,21 @@ def test_there_is_room_when_it_was_promised_and_not_before(
     assert (before, may(budgets)) == (False, True)
 
 
-def test_a_refused_call_is_not_counted(budgets: Budgets, database: Database) -> None:
+def test_a_refused_call_is_not_counted(
+    budgets: RateLimiter, database: Database
+) -> None:
     for _ in range(70):
         may(budgets)
 
     with database.reading() as session:
-        (use,) = budget_counts.uses(session, now=NOON)[SCOPE]
+        (use,) = rate_limit_counts.uses(session, now=NOON)[SCOPE]
     assert use.used == 60
 
 
 @pytest.mark.parametrize(("asked_s", "waits_s"), [(12.5, 12.5), (None, 60)])
 @pytest.mark.parametrize("yields", [PEOPLE, BACKGROUND])
 def test_after_a_429_of_recalls_own_nobody_asks_before_it_said(
-    budgets: Budgets,
+    budgets: RateLimiter,
     clock: FakeClock,
     asked_s: float | None,
     waits_s: float,
@@ -188,7 +192,7 @@ def test_after_a_429_of_recalls_own_nobody_asks_before_it_said(
 
 
 def test_an_answer_that_comes_late_does_not_shorten_the_pause(
-    budgets: Budgets, clock: FakeClock
+    budgets: RateLimiter, clock: FakeClock
 ) -> None:
     budgets.pause(SCOPE, LIST, 60)
     clock.advance(seconds=10)

@@ -1,13 +1,13 @@
-"""Rate budgets: one for each workspace and operation, shared by all processes.
+"""Recall's rate limits, kept per workspace and operation by all processes together.
 
-Each call is counted in the database before it is sent
-(services/recall/budget_counts.py). Background work stops at a share of each budget, so
-that people find room at once. Limits: docs/contracts/recall.md 1.5, see
-`dashboard.clients.recall.operations`.
+Each call is counted in the database before it is sent (rate_limit_counts.py).
+Background work stops at a share of each limit, so that people are served at once.
+Limits: docs/contracts/recall.md 1.5, see `dashboard.clients.recall.operations`.
 """
 
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -20,8 +20,9 @@ from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.errors import StorageError, UpstreamError
 from dashboard.models.workspace import Workspace
-from dashboard.services.recall import budget_counts, budget_words
-from dashboard.services.recall.budget_counts import Use
+from dashboard.services.recall import rate_limit_counts, rate_limit_words
+from dashboard.services.recall.rate_limit_counts import Use
+from dashboard.services.recall.rate_limit_words import NAMES
 from dashboard.services.runtime import Runtime
 from dashboard.vault import fingerprint
 
@@ -32,6 +33,164 @@ _UNASKED_PAUSE_S = 60.0
 _SWEEP_EVERY = timedelta(minutes=1)
 
 _log = structlog.get_logger(__name__)
+
+
+_PERCENT = 100
+
+
+class RateLimiter:
+    """Counts calls to Recall in one database; safe to use from many threads."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._mutex = threading.Lock()
+        self._is_counting = True
+
+    def gate(self, region: str, api_key: SecretStr, *, yields: bool) -> "RateLimitGate":
+        """Return the gate for a client of one workspace.
+
+        Args:
+            region: Recall's.
+            api_key: Of that region.
+            yields: Whether its calls are background work, which leaves people room.
+        """
+        scope = scope_of(region, fingerprint(api_key))
+        return RateLimitGate(self, scope, yields=yields)
+
+    def take(self, scope: str, operation: Operation, *, yields: bool) -> None:
+        """Count one call that is about to be made; commits.
+
+        While the database cannot be asked calls go on uncounted, and that is logged
+        once: a person must be able to act.
+
+        Raises:
+            UpstreamError: There is no room, or Recall asked to wait; status 429.
+        """
+        limit = operation.a_minute
+        stops_at = background_limit(operation) if yields else limit
+        now = self._clock.now()
+        try:
+            with self._database.writing_fast() as connection:
+                refused = rate_limit_counts.take(
+                    connection, scope, operation, stops_at=stops_at, now=now
+                )
+        except StorageError as error:
+            self._note(is_counting=False, why=str(error))
+            return
+        self._note(is_counting=True)
+        if refused is None:
+            return
+        wait_s, said_at = refused.wait_s, refused.said_at
+        if said_at is None:
+            said = rate_limit_words.full(operation, stops_at=stops_at, wait_s=wait_s)
+        else:
+            said = rate_limit_words.paused(operation, said_at=said_at, wait_s=wait_s)
+        raise UpstreamError(
+            said,
+            service="Recall",
+            status=_TOO_MANY,
+            retryable=True,
+            retry_after_s=wait_s,
+        )
+
+    def pause(
+        self, scope: str, operation: Operation, retry_after_s: float | None
+    ) -> None:
+        """Keep that Recall answered 429; commits, or logs that it could not.
+
+        Args:
+            scope: From `scope_of`.
+            operation: What was asked for.
+            retry_after_s: What Recall asked to wait; None if it did not say, and a
+                minute is taken then.
+        """
+        now = self._clock.now()
+        wait_s = _UNASKED_PAUSE_S if retry_after_s is None else retry_after_s
+        until = now + timedelta(seconds=wait_s)
+        try:
+            with self._database.writing_fast() as connection:
+                rate_limit_counts.pause(
+                    connection, scope, operation, said_at=now, until=until
+                )
+        except StorageError as error:
+            self._note(is_counting=False, why=str(error))
+
+    def _note(self, *, is_counting: bool, why: str = "") -> None:
+        with self._mutex:
+            was_counting, self._is_counting = self._is_counting, is_counting
+        if was_counting and not is_counting:
+            _log.warning("calls to Recall go on uncounted", why=why)
+
+
+class RateLimitGate:
+    """What the requests of one workspace's client pass; a `clients` `Gate`."""
+
+    def __init__(self, budgets: RateLimiter, scope: str, *, yields: bool) -> None:
+        self._budgets = budgets
+        self._scope = scope
+        self._yields = yields
+
+    def begin(self, operation: Operation) -> None:
+        """Count one request.
+
+        Raises:
+            UpstreamError: As `RateLimiter.take`.
+        """
+        self._budgets.take(self._scope, operation, yields=self._yields)
+
+    def limited(self, operation: Operation, retry_after_s: float | None) -> None:
+        """Have nobody ask for this before Recall takes it again."""
+        self._budgets.pause(self._scope, operation, retry_after_s)
+
+
+class Sweeper:
+    """The worker's chore: once a minute forgets what nobody counts any more."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._swept_at: datetime | None = None
+
+    def __call__(self) -> int:
+        """Delete slots and pauses that are over; return how many. Commits."""
+        now = self._runtime.clock.now()
+        if self._swept_at and abs(now - self._swept_at) < _SWEEP_EVERY:
+            return 0
+        self._swept_at = now
+        with self._runtime.database.writing_fast() as connection:
+            return rate_limit_counts.sweep(connection, now=now)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsageRow:
+    """One operation of one workspace that was asked for in the last minute.
+
+    Attributes:
+        name: The operation as a title.
+        limit: Calls a minute that Recall takes.
+        background: At how many of them background work stops.
+        percent: Used of the limit, 0 to 100.
+        tone: good; waiting when background work waits; trouble when people do too.
+        said_at: When Recall answered 429, while it is waited for; aware.
+        until: How long it is.
+    """
+
+    name: str
+    used: int
+    limit: int
+    background: int
+    percent: int
+    tone: str
+    said_at: datetime | None
+    until: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkspaceUsage:
+    """A workspace with what it asked, the most used first; nothing is no rows."""
+
+    workspace: Workspace
+    rows: Sequence[UsageRow]
 
 
 def scope_of(region: str, key_print: str) -> str:
@@ -61,7 +220,7 @@ def without_room(
     """
     full = {
         scope
-        for scope, uses in budget_counts.uses(session, now=now).items()
+        for scope, uses in rate_limit_counts.uses(session, now=now).items()
         if any(use.operation in operations and is_full(use) for use in uses)
     }
     if not full:
@@ -76,124 +235,41 @@ def without_room(
     ]
 
 
-class Budgets:
-    """Counts calls to Recall in one database; safe to use from many threads."""
+def usage_of(
+    session: Session, workspaces: Sequence[Workspace], *, now: datetime
+) -> list[WorkspaceUsage]:
+    """Return what each workspace asked of Recall in the last minute.
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
-        self._mutex = threading.Lock()
-        self._is_counting = True
-
-    def gate(self, region: str, api_key: SecretStr, *, yields: bool) -> "WorkspaceGate":
-        """Return the gate for a client of one workspace.
-
-        Args:
-            region: Recall's.
-            api_key: Of that region.
-            yields: Whether its calls are background work, which leaves people room.
-        """
-        scope = scope_of(region, fingerprint(api_key))
-        return WorkspaceGate(self, scope, yields=yields)
-
-    def take(self, scope: str, operation: Operation, *, yields: bool) -> None:
-        """Count one call that is about to be made; commits.
-
-        While the database cannot be asked calls go on uncounted, and that is logged
-        once: a person must be able to act.
-
-        Raises:
-            UpstreamError: There is no room, or Recall asked to wait; status 429.
-        """
-        limit = operation.a_minute
-        stops_at = background_limit(operation) if yields else limit
-        now = self._clock.now()
-        try:
-            with self._database.writing_fast() as connection:
-                refused = budget_counts.take(
-                    connection, scope, operation, stops_at=stops_at, now=now
-                )
-        except StorageError as error:
-            self._note(is_counting=False, why=str(error))
-            return
-        self._note(is_counting=True)
-        if refused is None:
-            return
-        wait_s, said_at = refused.wait_s, refused.said_at
-        if said_at is None:
-            said = budget_words.full(operation, stops_at=stops_at, wait_s=wait_s)
-        else:
-            said = budget_words.paused(operation, said_at=said_at, wait_s=wait_s)
-        raise UpstreamError(
-            said,
-            service="Recall",
-            status=_TOO_MANY,
-            retryable=True,
-            retry_after_s=wait_s,
+    Args:
+        session: Reading.
+        workspaces: In the order to show them.
+        now: Aware.
+    """
+    scopes = {one.id: scope_of(one.region, one.api_key_print) for one in workspaces}
+    found = rate_limit_counts.uses(session, now=now, scopes=list(scopes.values()))
+    return [
+        WorkspaceUsage(
+            workspace=one, rows=[_row(use) for use in found.get(scopes[one.id], [])]
         )
-
-    def pause(
-        self, scope: str, operation: Operation, retry_after_s: float | None
-    ) -> None:
-        """Keep that Recall answered 429; commits, or logs that it could not.
-
-        Args:
-            scope: From `scope_of`.
-            operation: What was asked for.
-            retry_after_s: What Recall asked to wait; None if it did not say, and a
-                minute is taken then.
-        """
-        now = self._clock.now()
-        wait_s = _UNASKED_PAUSE_S if retry_after_s is None else retry_after_s
-        until = now + timedelta(seconds=wait_s)
-        try:
-            with self._database.writing_fast() as connection:
-                budget_counts.pause(
-                    connection, scope, operation, said_at=now, until=until
-                )
-        except StorageError as error:
-            self._note(is_counting=False, why=str(error))
-
-    def _note(self, *, is_counting: bool, why: str = "") -> None:
-        with self._mutex:
-            was_counting, self._is_counting = self._is_counting, is_counting
-        if was_counting and not is_counting:
-            _log.warning("calls to Recall go on uncounted", why=why)
+        for one in workspaces
+    ]
 
 
-class WorkspaceGate:
-    """What the requests of one workspace's client pass; a `clients` `Gate`."""
-
-    def __init__(self, budgets: Budgets, scope: str, *, yields: bool) -> None:
-        self._budgets = budgets
-        self._scope = scope
-        self._yields = yields
-
-    def begin(self, operation: Operation) -> None:
-        """Count one request.
-
-        Raises:
-            UpstreamError: As `Budgets.take`.
-        """
-        self._budgets.take(self._scope, operation, yields=self._yields)
-
-    def limited(self, operation: Operation, retry_after_s: float | None) -> None:
-        """Have nobody ask for this before Recall takes it again."""
-        self._budgets.pause(self._scope, operation, retry_after_s)
+def _row(use: Use) -> UsageRow:
+    limit = use.operation.a_minute
+    return UsageRow(
+        name=NAMES[use.operation],
+        used=use.used,
+        limit=limit,
+        background=background_limit(use.operation),
+        percent=min(_PERCENT, round(_PERCENT * use.used / limit)),
+        tone=_tone(use),
+        said_at=use.said_at,
+        until=use.until,
+    )
 
 
-class Sweeper:
-    """The worker's chore: once a minute forgets what nobody counts any more."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-        self._swept_at: datetime | None = None
-
-    def __call__(self) -> int:
-        """Delete slots and pauses that are over; return how many. Commits."""
-        now = self._runtime.clock.now()
-        if self._swept_at and abs(now - self._swept_at) < _SWEEP_EVERY:
-            return 0
-        self._swept_at = now
-        with self._runtime.database.writing_fast() as connection:
-            return budget_counts.sweep(connection, now=now)
+def _tone(use: Use) -> str:
+    if use.until is not None or use.used >= use.operation.a_minute:
+        return "trouble"
+    return "waiting" if is_full(use) else "good"

@@ -12,7 +12,7 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connections import actions
-from dashboard.services.recall import budget_counts
+from dashboard.services.recall import rate_limit_counts
 from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import sweep as sweeping
 from dashboard.vault import fingerprint
@@ -36,7 +36,7 @@ def spend(stage: ConnectStage, operation: Operation, calls: int) -> None:
     """Count calls of this workspace, as another process would."""
     with stage.runtime.database.writing_fast() as connection:
         for _ in range(calls):
-            budget_counts.take(
+            rate_limit_counts.take(
                 connection,
                 f"us-east-1:{fingerprint(API_KEY)}",
                 operation,
