@@ -1,4 +1,4 @@
-"""The simulators' time, which a test or the demo may move."""
+"""The simulators' clock, which tests and the demo can set."""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -17,16 +17,16 @@ class SimClock:
             return _real_now() + self._shift
 
     def set(self, instant: datetime | None) -> None:
-        """Make it `instant` now and let time run on from there; None is real time."""
+        """Set the clock to `instant`, from where it runs on; None for real time."""
         with self._lock:
             shift = timedelta(0) if instant is None else instant - _real_now()
             self._shift = shift
 
     def advance(self, seconds: float) -> None:
-        """Move on by `seconds`."""
+        """Advance the clock by `seconds`."""
         with self._lock:
             self._shift += timedelta(seconds=seconds)
 
 
 def _real_now() -> datetime:
-    return datetime.now(UTC)  # noqa: TID251 - the simulators' only look at real time
+    return datetime.now(UTC)  # noqa: TID251 - the only place that reads real time

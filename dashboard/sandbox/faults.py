@@ -1,4 +1,4 @@
-"""Faults of the wire and the edge that either simulator can be told to show."""
+"""Faults of the network and the edge, played by either simulator on request."""
 
 import threading
 import time
@@ -14,23 +14,23 @@ _HTML_403 = (
 
 
 class FaultKind(StrEnum):
-    """What goes wrong."""
+    """Which fault."""
 
     DOWN = "down"  # the connection is closed without an answer
     UNAVAILABLE = "unavailable"  # 503 with an HTML body, from the edge
     SERVER_ERROR = "server_error"  # 500, empty body
-    SLOW = "slow"  # the right answer, `seconds` late
+    SLOW = "slow"  # the usual answer after `seconds`
     HTML_403 = "html_403"  # the firewall's page
     RATE_LIMITED = "rate_limited"  # 429 with Retry-After: `seconds`
     RATE_LIMITED_BARE = "rate_limited_bare"  # 429 without Retry-After
-    LATE_ANSWER = "late_answer"  # the work is done, the answer comes `seconds` late
-    LOST_ANSWER = "lost_answer"  # the work is done, the answer never arrives
+    LATE_ANSWER = "late_answer"  # handled at once, answered after `seconds`
+    LOST_ANSWER = "lost_answer"  # handled, but the answer is lost
     NONSENSE = "nonsense"  # 200 with JSON of another shape
-    HALF_ANSWER = "half_answer"  # the work is done, half of the body arrives
+    HALF_ANSWER = "half_answer"  # handled, but only half of the body is sent
     NO_CREDIT = "no_credit"  # 402
     FORBIDDEN = "forbidden"  # 403 with JSON: the API's own
-    IN_FLIGHT = "in_flight"  # 409: the first request under this key is still at work
-    EMPTY = "empty"  # 200 with nothing
+    IN_FLIGHT = "in_flight"  # 409: the first request with this key is still running
+    EMPTY = "empty"  # 200 with an empty body
     PAGE = "page"  # 200 with a web page, as from a captive portal
 
 
@@ -39,10 +39,10 @@ class Fault:
     """One fault, as set by `POST /_sandbox/faults`.
 
     Attributes:
-        kind: What goes wrong.
-        path: Prefix of the request paths it strikes.
-        method: HTTP method it strikes; None for any.
-        times: How many requests it still strikes; None until cleared.
+        kind: Which fault.
+        path: Prefix of the paths it applies to.
+        method: HTTP method it applies to; None for any.
+        times: For how many more requests; None until cleared.
         seconds: Delay, or value of Retry-After, in seconds.
     """
 
@@ -54,7 +54,7 @@ class Fault:
 
 
 class Faults:
-    """WSGI middleware that plays the faults set on it. `/_sandbox/` is never struck."""
+    """WSGI middleware that plays the faults set on it, except on `/_sandbox/`."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
@@ -66,7 +66,7 @@ class Faults:
         with self._lock:
             self._faults = list(faults)
 
-    def _strike(self, environ: WSGIEnvironment) -> Fault | None:
+    def _next_fault(self, environ: WSGIEnvironment) -> Fault | None:
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
         if path.startswith("/_sandbox/"):
             return None
@@ -84,16 +84,16 @@ class Faults:
     def __call__(
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        """Answer as the app does, unless a fault strikes."""
-        fault = self._strike(environ)
+        """Answer as the app does, unless a fault applies."""
+        fault = self._next_fault(environ)
         if fault is None:
             return self._app(environ, start_response)
         match fault.kind:
             case FaultKind.DOWN:
                 # Werkzeug's server closes the connection on this without an answer.
-                raise ConnectionAbortedError("simulated: nobody answers")
+                raise ConnectionAbortedError("simulated: no answer")
             case FaultKind.LOST_ANSWER:
-                b"".join(self._app(environ, _swallow))
+                b"".join(self._app(environ, _ignore_start))
                 raise ConnectionAbortedError("simulated: the answer is lost")
             case FaultKind.LATE_ANSWER:
                 return self._late(environ, start_response, fault.seconds)
@@ -118,22 +118,22 @@ class Faults:
     ) -> Iterable[bytes]:
         started: list[tuple[str, list[tuple[str, str]]]] = []
 
-        def note(
+        def start(
             status: str, headers: list[tuple[str, str]], *_: object
         ) -> Callable[[bytes], object]:
             started.append((status, headers))
             return len
 
-        # An empty body has no half: one of a space and a line end is announced.
-        body = b"".join(self._app(environ, note)) or b" \n"
+        # An empty body has no half; a body of two characters is announced.
+        body = b"".join(self._app(environ, start)) or b" \n"
         status, headers = started[-1]
-        kept = [each for each in headers if each[0].lower() != "content-length"]
-        start_response(status, [*kept, ("Content-Length", str(len(body)))])
+        others = [each for each in headers if each[0].lower() != "content-length"]
+        start_response(status, [*others, ("Content-Length", str(len(body)))])
         yield body[: len(body) // 2]
-        raise ConnectionAbortedError("simulated: the answer breaks off")
+        raise ConnectionAbortedError("simulated: the answer is cut off")
 
 
-def _swallow(*_: object) -> Callable[[bytes], object]:
+def _ignore_start(*_: object) -> Callable[[bytes], object]:
     return len
 
 

@@ -1,4 +1,4 @@
-"""Both simulators on real sockets, in threads of this process."""
+"""Both simulators on real ports, in threads of this process."""
 
 import socket
 import threading
@@ -13,21 +13,22 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from dashboard.sandbox.clock import SimClock
 from dashboard.sandbox.faults import Faults
 from dashboard.sandbox.recall import RecallWorld, create_recall
+from dashboard.sandbox.recall.credentials import run_due_syncs
 from dashboard.sandbox.zoom import ZoomWorld, create_zoom
 
 _TICK_S = 0.2
-_POLL_S = 0.05  # how soon a server notices that it is to stop
-# Enough that one endpoint which takes its three seconds does not hold up the others.
+_POLL_S = 0.05  # how often a server checks whether to stop
+# Enough that one endpoint which takes three seconds does not delay the others.
 _SENDERS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunningSandbox:
-    """Both simulators, serving, sending and sharing one clock.
+    """Both simulators while they run; they share one clock.
 
     Attributes:
-        zoom_url: Without a slash at the end, as `recall_url`.
-        zoom_faults: Struck before the simulated Zoom sees a request.
+        zoom_url: Without a trailing slash, like `recall_url`.
+        zoom_faults: Played before the simulated Zoom gets a request.
     """
 
     zoom_url: str
@@ -42,15 +43,19 @@ class RunningSandbox:
     _stopping: threading.Event
 
     def reset(self) -> None:
-        """Empty both worlds, clear faults and switches, go back to real time."""
+        """Delete all data, faults and switches, and go back to real time."""
         self.zoom_faults.set([])
         self.recall_faults.set([])
         self.clock.set(None)
         self.zoom_world.reset()
         self.recall_world.reset()
 
+    def sync_meetings(self) -> int:
+        """Advance Recall's meeting syncs by one step; return how many there were."""
+        return run_due_syncs(self.recall_world)
+
     def close(self) -> None:
-        """Stop serving and sending; returns when all threads have ended."""
+        """Stop both; returns when all threads have ended."""
         self._stopping.set()
         self.zoom_world.state.wake_sender.set()
         for server in self._servers:
@@ -69,17 +74,17 @@ def start(
     recall_port: int = 0,
     allow_local: bool = False,
 ) -> RunningSandbox:
-    """Start both simulators and return at once; they are reachable by then.
+    """Start both simulators and return once they are reachable.
 
     Args:
         host: Address to listen on.
-        zoom_port: 0 takes a free one; so for `recall_port`.
-        recall_port: See above.
-        allow_local: Whether http, localhost and IP addresses pass where the real
-            services refuse them.
+        zoom_port: 0 for a free one.
+        recall_port: 0 for a free one.
+        allow_local: Whether to accept http, localhost and IP addresses, which the
+            real services refuse.
 
     Raises:
-        OSError: A port is taken.
+        OSError: A port is in use.
     """
     clock, stopping = SimClock(), threading.Event()
     zoom_world = ZoomWorld(clock, allow_local=allow_local)
@@ -102,7 +107,7 @@ def start(
 
     def sync() -> None:
         while not stopping.wait(_TICK_S):
-            recall_world.run_due()
+            run_due_syncs(recall_world)
 
     servers = [zoom_server, recall_server]
     work: list[Callable[[], None]] = [
@@ -129,12 +134,12 @@ def start(
 
 
 class _Handler(WSGIRequestHandler):
-    """HTTP/1.1, no log, and a connection that a fault breaks is closed at once."""
+    """HTTP/1.1 without log; a connection broken by a fault is closed at once."""
 
     protocol_version = "HTTP/1.1"
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def connection_dropped(
         self,
@@ -146,7 +151,7 @@ class _Handler(WSGIRequestHandler):
 
 
 def _listen(host: str, port: int, app: WSGIApplication) -> BaseWSGIServer:
-    # Bound here: Werkzeug ends the whole process when a port is taken.
+    # Bound here: Werkzeug ends the process when a port is in use.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -75,8 +75,8 @@ def test_client_id_and_kind_cannot_be_changed(field: str) -> None:
 def test_deleting_an_app_takes_its_credentials_and_mappings_along() -> None:
     recall = a_recall()
     credential = recall.credential()
-    recall.world.run_due()
-    recall.world.run_due()
+    recall.run_due()
+    recall.run_due()
 
     answer = recall.http.delete(
         f"{APPS}{credential['oauth_app']}/", headers=recall.headers

@@ -13,8 +13,8 @@ PMI = 5551234567
 
 
 def finish(recall: Bench) -> None:
-    recall.world.run_due()
-    recall.world.run_due()
+    recall.run_due()
+    recall.run_due()
 
 
 def mapped(recall: Bench) -> list[int]:
@@ -31,13 +31,13 @@ def test_the_first_sync_starts_by_itself_and_shows_each_stage() -> None:
     credential = recall.credential()
 
     stages = [sync_status(recall, credential)]
-    recall.world.run_due()
+    recall.run_due()
     stages.append(sync_status(recall, credential))
-    recall.world.run_due()
+    recall.run_due()
     stages.append(sync_status(recall, credential))
 
     assert stages == ["not_started", "in_progress", "completed"]
-    assert recall.world.run_due() == 0
+    assert recall.run_due() == 0
 
 
 def test_a_sync_maps_the_pmi_and_every_page_of_meetings() -> None:

@@ -26,7 +26,7 @@ TRIES = 100
 
 def tally(sandbox: RunningSandbox, operation: str) -> dict[str, Any]:
     """Return what the simulated Recall counted itself."""
-    found = sandbox.recall_world.throttle.tallies()
+    found = sandbox.recall_world.rate_limiter.counts()
     (one,) = [each for each in found if each["operation"] == operation]
     return one
 

@@ -1,4 +1,4 @@
-"""The control API of the simulated Recall: for tests and the demo, not for clients."""
+"""`/_sandbox/…`: JSON control of the simulated Recall, for tests and the demo."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -9,7 +9,8 @@ from flask.typing import ResponseReturnValue
 from pydantic import TypeAdapter
 
 from dashboard.sandbox.faults import Fault, Faults
-from dashboard.sandbox.recall.here import RefusalError, world
+from dashboard.sandbox.recall import credentials
+from dashboard.sandbox.recall.requests import RefusalError, current_world
 
 FAULTS = "sandbox_faults"
 
@@ -18,74 +19,71 @@ blueprint = Blueprint("control", __name__, url_prefix="/_sandbox")
 
 @blueprint.post("/reset")
 def reset() -> ResponseReturnValue:
-    """Forget everything and clear the faults."""
-    world().reset()
+    """Delete everything and clear the faults."""
+    current_world().reset()
     _faults().set([])
     return jsonify({})
 
 
 @blueprint.get("/state")
 def state() -> ResponseReturnValue:
-    """Show the whole world."""
-    return jsonify(world().state())
+    """Return all data."""
+    return jsonify(current_world().state())
 
 
 @blueprint.get("/received")
 def received() -> ResponseReturnValue:
-    """Show what the webhook receiver got, of one app or of all."""
-    return jsonify(world().received_by(request.args.get("app")))
+    """Return the requests to the webhook receiver, of one app or of all."""
+    return jsonify(current_world().received_by(request.args.get("app")))
 
 
 @blueprint.get("/received/digests")
 def digests() -> ResponseReturnValue:
-    """Count what the receiver ever got by SHA-256 of the body and by its answer.
-
-    The list above forgets the oldest of many; this forgets nothing.
-    """
-    return jsonify(world().digests_by_status())
+    """Return counts of all webhooks received, by SHA-256 of the body and status."""
+    return jsonify(current_world().digests_by_status())
 
 
 @blueprint.get("/calls")
 def calls() -> ResponseReturnValue:
-    """Count what was asked by workspace and operation, with the peak of any 60 s."""
-    return jsonify(world().throttle.tallies())
+    """Return calls by workspace and operation, and the most in any 60 seconds."""
+    return jsonify(current_world().rate_limiter.counts())
 
 
 @blueprint.post("/workspaces")
 def workspaces() -> ResponseReturnValue:
-    """Make a workspace, or find it by its key; renew its verification secret."""
+    """Create a workspace, or find it by its API key; renew its secret."""
     body = _body(dict)
-    return jsonify(_said(lambda: _workspace(**body)))
+    return jsonify(_checked(lambda: _workspace(**body)))
 
 
 @blueprint.post("/clock")
 def clock() -> ResponseReturnValue:
     """Set or advance the clock that both simulators share."""
     body = _body(dict)
-    _said(lambda: _move_clock(body))
-    return jsonify(now=world().clock.now().isoformat())
+    _checked(lambda: _move_clock(body))
+    return jsonify(now=current_world().clock.now().isoformat())
 
 
 @blueprint.post("/faults")
 def faults() -> ResponseReturnValue:
     """Replace all faults."""
     body = _body(list)
-    struck = _said(lambda: TypeAdapter(list[Fault]).validate_python(body))
-    _faults().set(struck)
-    return jsonify(len(struck))
+    new = _checked(lambda: TypeAdapter(list[Fault]).validate_python(body))
+    _faults().set(new)
+    return jsonify(len(new))
 
 
 @blueprint.post("/switches")
 def switches() -> ResponseReturnValue:
-    """Set switches by name and show all."""
+    """Set switches by name and return all."""
     body = _body(dict)
-    return jsonify(_said(lambda: world().set_switches(body)))
+    return jsonify(_checked(lambda: current_world().set_switches(body)))
 
 
 @blueprint.post("/run-due")
 def run_due() -> ResponseReturnValue:
-    """Do the background work of one tick now."""
-    return jsonify(done=world().run_due())
+    """Advance the meeting syncs now."""
+    return jsonify(done=credentials.run_due_syncs(current_world()))
 
 
 def _body(kind: type) -> Any:  # noqa: ANN401 - a JSON document
@@ -95,8 +93,8 @@ def _body(kind: type) -> Any:  # noqa: ANN401 - a JSON document
     return body
 
 
-def _said(act: Callable[[], Any]) -> Any:  # noqa: ANN401 - what `act` returns
-    """Return what `act` returns, its complaints as a 400 with a sentence."""
+def _checked(act: Callable[[], Any]) -> Any:  # noqa: ANN401 - what `act` returns
+    """Return what `act` returns; its errors become a 400 with a sentence."""
     try:
         return act()
     except (ValueError, TypeError, KeyError) as error:
@@ -109,22 +107,22 @@ def _workspace(
     *,
     verification: bool = False,
 ) -> dict[str, str | None]:
-    made = world().add_workspace(region, api_key)
+    workspace = current_world().add_workspace(region, api_key)
     if verification:
-        world().renew_verification_secret(made.api_key)
-    return made.as_json()
+        current_world().renew_verification_secret(workspace.api_key)
+    return workspace.as_json()
 
 
 def _move_clock(body: dict[str, Any]) -> None:
-    its_clock = world().clock
+    sim_clock = current_world().clock
     if "advance_s" in body:
-        its_clock.advance(float(body["advance_s"]))
+        sim_clock.advance(float(body["advance_s"]))
         return
     text = body["now"]
     instant = None if text is None else datetime.fromisoformat(text)
     if instant is not None and instant.tzinfo is None:
         instant = instant.replace(tzinfo=UTC)
-    its_clock.set(instant)
+    sim_clock.set(instant)
 
 
 def _faults() -> Faults:

@@ -1,28 +1,34 @@
-"""What the simulated Recall remembers, and how each thing looks in an answer."""
+"""What the simulated Recall stores, and its form in answers."""
 
+import base64
+import hashlib
+import hmac
+import secrets
 import threading
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+_SECRETS_OVERLAP = timedelta(hours=24)  # docs/contracts/recall.md 6
+
 
 class Kind(StrEnum):
-    """Who an app is installed by: one user, or an admin for an account."""
+    """Whether an app is added by one user, or by an admin for an account."""
 
     USER_LEVEL = "user_level"
     ACCOUNT_LEVEL = "account_level"
 
 
 class Health(StrEnum):
-    """Status of a credential; Recall knows these two only."""
+    """Status of a credential; Recall has only these two."""
 
     HEALTHY = "healthy"
     UNHEALTHY = "unhealthy"
 
 
 class Sync(StrEnum):
-    """Where the reading of a credential's meetings stands."""
+    """Status of the meeting sync of a credential."""
 
     NOT_STARTED = "not_started"
     IN_PROGRESS = "in_progress"
@@ -30,8 +36,8 @@ class Sync(StrEnum):
     FAILED = "failed"
 
 
-def written(instant: datetime | None) -> str | None:
-    """Write an aware UTC instant as the API does: microseconds and a `Z`."""
+def to_iso(instant: datetime | None) -> str | None:
+    """Return an aware UTC instant as the API writes it: microseconds and a `Z`."""
     if instant is None:
         return None
     return instant.isoformat(timespec="microseconds").replace("+00:00", "Z")
@@ -39,7 +45,7 @@ def written(instant: datetime | None) -> str | None:
 
 @dataclass(kw_only=True)
 class VerificationSecret:
-    """A `whsec_…` key; `until` is set once a newer one has replaced it."""
+    """A `whsec_…` key; `until` is set when a newer one replaces it."""
 
     text: str
     until: datetime | None = None
@@ -47,19 +53,45 @@ class VerificationSecret:
 
 @dataclass(kw_only=True)
 class Workspace:
-    """The data boundary: a region and the API key that opens it."""
+    """A workspace: a region and an API key."""
 
     region: str
     api_key: str
     secrets: list[VerificationSecret] = field(default_factory=list)
 
     def as_json(self) -> dict[str, str | None]:
-        """Return what the control API shows, newest verification secret included."""
+        """Return what the control API shows, with the newest verification secret."""
         newest = self.secrets[-1].text if self.secrets else None
         return {
             "region": self.region,
             "api_key": self.api_key,
             "verification_secret": newest,
+        }
+
+    def renew_secret(self, *, now: datetime) -> str:
+        """Add a verification secret and return it; old ones sign for 24 hours more."""
+        for old in self.secrets:
+            old.until = old.until or now + _SECRETS_OVERLAP
+        # The part after the prefix is base64, as in a real secret.
+        random = base64.b64encode(b"simulated!" + secrets.token_bytes(23)).decode()
+        self.secrets.append(VerificationSecret(text=f"whsec_{random}"))
+        return self.secrets[-1].text
+
+    def signature_headers(self, body: bytes, *, now: datetime) -> dict[str, str]:
+        """Return the three `webhook-` headers; none before the first secret.
+
+        Source: docs/contracts/recall.md 6.
+        """
+        valid = [key for key in self.secrets if key.until is None or key.until > now]
+        if not valid:
+            return {}
+        message_id = "msg_sim" + secrets.token_urlsafe(18)
+        timestamp = str(int(now.timestamp()))
+        text = f"{message_id}.{timestamp}.".encode() + body
+        return {
+            "webhook-id": message_id,
+            "webhook-timestamp": timestamp,
+            "webhook-signature": " ".join(_signature(key.text, text) for key in valid),
         }
 
 
@@ -77,11 +109,6 @@ class App:
     created_at: datetime
     webhook_last_validation: datetime | None = None
 
-    @property
-    def ordered_by(self) -> datetime:
-        """The instant lists are ordered by."""
-        return self.created_at
-
     def as_json(self) -> dict[str, Any]:
         """Return the API's object, secrets in clear text as documented."""
         return {
@@ -90,14 +117,14 @@ class App:
             "client_id": self.client_id,
             "client_secret": self.client_secret,
             "webhook_secret": self.webhook_secret,
-            "webhook_last_validation": written(self.webhook_last_validation),
-            "created_at": written(self.created_at),
+            "webhook_last_validation": to_iso(self.webhook_last_validation),
+            "created_at": to_iso(self.created_at),
         }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
-    """Tokens of one Zoom user, and who that user is."""
+    """Tokens of a Zoom user, and the user's IDs."""
 
     access_token: str
     refresh_token: str | None
@@ -112,7 +139,7 @@ class Credential:
 
     Attributes:
         errors: Token failures in a row; the third makes it unhealthy.
-        refreshing: Held while its refresh token is being spent.
+        refreshing: Held while its tokens are refreshed.
     """
 
     seq: int
@@ -126,11 +153,6 @@ class Credential:
     meeting_sync_status: Sync = Sync.NOT_STARTED
     errors: int = 0
     refreshing: threading.Lock = field(default_factory=threading.Lock, repr=False)
-
-    @property
-    def ordered_by(self) -> datetime:
-        """The instant lists are ordered by."""
-        return self.created_at
 
     @property
     def user_id(self) -> str | None:
@@ -151,14 +173,14 @@ class Credential:
             "user_id": self.user_id,
             "account_id": self.account_id,
             "access_token_callback_url": self.access_token_callback_url,
-            "created_at": written(self.created_at),
+            "created_at": to_iso(self.created_at),
             "meeting_sync_status": str(self.meeting_sync_status),
         }
 
 
 @dataclass(kw_only=True)
 class Mapping:
-    """A meeting number that one credential answers for."""
+    """A meeting number and the credential that is used for it."""
 
     seq: int
     workspace: Workspace
@@ -166,23 +188,18 @@ class Mapping:
     credential: str
     synced_at: datetime
 
-    @property
-    def ordered_by(self) -> datetime:
-        """The instant lists are ordered by."""
-        return self.synced_at
-
     def as_json(self) -> dict[str, Any]:
-        """Return the API's object; it has no id."""
+        """Return the API's object; it has no ID."""
         return {
             "meeting_id": self.meeting_id,
             "credential": self.credential,
-            "synced_at": written(self.synced_at),
+            "synced_at": to_iso(self.synced_at),
         }
 
 
 @dataclass(kw_only=True)
 class LogEntry:
-    """A warning or error; `about` names the key of its subject in the answer."""
+    """A warning or error; `about` is the key of `subject` in the answer."""
 
     seq: int
     workspace: Workspace
@@ -191,29 +208,24 @@ class LogEntry:
     message: str
     created_at: datetime
 
-    @property
-    def ordered_by(self) -> datetime:
-        """The instant lists are ordered by."""
-        return self.created_at
-
     def as_json(self) -> dict[str, Any]:
-        """Return the API's object; it has no id and no level."""
+        """Return the API's object; it has no ID and no level."""
         return {
             self.about: self.subject,
             "message": self.message[:2000],
-            "created_at": written(self.created_at),
+            "created_at": to_iso(self.created_at),
         }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
-    """One request to the webhook receiver, whatever became of it.
+    """A request to the webhook receiver.
 
     Attributes:
         headers: Names in lower case.
         body: The exact bytes.
-        status: What was answered.
-        note: Why, in a few words.
+        status: HTTP status of the answer.
+        note: What was done, in a few words.
     """
 
     app: str
@@ -226,9 +238,15 @@ class Received:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredAnswer:
-    """The first answer, errors included, and when it was given."""
+    """The first answer under an idempotency key, errors included."""
 
     at: datetime
     status: int
     content_type: str | None
     body: bytes
+
+
+def _signature(secret: str, text: bytes) -> str:
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    digest = hmac.new(key, text, hashlib.sha256).digest()
+    return "v1," + base64.b64encode(digest).decode()

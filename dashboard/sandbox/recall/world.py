@@ -1,20 +1,90 @@
-"""The simulated Recall: its state, its switches and its work in the background."""
+"""The simulated Recall: its data behind one lock, and its switches.
+
+Numbers in brackets are sections of docs/contracts/recall.md.
+"""
 
 import base64
+import secrets
 import threading
-from typing import Any
+import uuid
+from collections import Counter, defaultdict, deque
+from itertools import count
+from typing import Annotated, Any, Literal
 
 import httpx2
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dashboard.sandbox.clock import SimClock
-from dashboard.sandbox.recall import syncing
-from dashboard.sandbox.recall.records import Received, written
-from dashboard.sandbox.recall.store import Store
-from dashboard.sandbox.recall.switches import turned
+from dashboard.sandbox.recall.outgoing import OutgoingClient
+from dashboard.sandbox.recall.rate_limits import RateLimiter
+from dashboard.sandbox.recall.records import (
+    App,
+    Credential,
+    Grant,
+    Health,
+    Kind,
+    LogEntry,
+    Mapping,
+    Received,
+    StoredAnswer,
+    Workspace,
+    to_iso,
+)
+
+REGIONS = ("us-west-2", "us-east-1", "eu-central-1", "ap-northeast-1")
+_MAX_RECEIVED = 10_000
+_ERRORS_UNTIL_UNHEALTHY = 3
 
 
-class RecallWorld(Store):
-    """All that can be done to the simulated Recall from outside its API."""
+_Status = Annotated[int, Field(ge=200, le=599)]
+
+
+class Switches(BaseModel):
+    """What the documents leave open or contradict, and faults, as named switches.
+
+    Unknown names and values are refused.
+
+    Attributes:
+        duplicate_client_id: Whether two apps may have the same client ID (3.1:
+            unknown).
+        reconnect: What connecting the same user again does: `upsert` (201, same id),
+            `upsert_200`, or the old 400 of `conflict` (3.5).
+        refresh_ahead: Whether access-token refreshes with less than 5 min left.
+        meeting_sync: How a meeting sync ends, unless Zoom refuses.
+        webhook_answer: `ok`, or the status the receiver always answers with.
+        max_age_s: Age up to which `x-zm-request-timestamp` is accepted; None for any.
+        rate_limits: Whether the limits (1.5) apply.
+        error_envelope: `drf`, or `invalid_request_data` around field errors (1.7).
+        credit_spent: Whether every API call is answered 402.
+        page_size: Items on a page of any list.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+    duplicate_client_id: Literal["allow", "refuse"] = "allow"
+    reconnect: Literal["upsert", "upsert_200", "conflict"] = "upsert"
+    refresh_ahead: bool = True
+    meeting_sync: Literal["completes", "fails"] = "completes"
+    webhook_answer: Literal["ok"] | _Status = "ok"
+    max_age_s: Annotated[int, Field(ge=0)] | None = None
+    rate_limits: bool = True
+    error_envelope: Literal["drf", "invalid_request_data"] = "drf"
+    credit_spent: bool = False
+    page_size: Annotated[int, Field(ge=1, le=1000)] = 20
+
+
+class RecallWorld:
+    """The data of the simulated Recall.
+
+    Methods are safe in any thread. The lock is not held during outgoing requests.
+
+    Attributes:
+        clock: Time, shared with the simulated Zoom.
+        allow_local: Accept http, localhost and IP addresses in payloads.
+        outgoing: Client for Zoom and for token callbacks.
+        lock: Held while data is read or changed.
+        syncing: Held while meeting syncs are advanced.
+    """
 
     def __init__(
         self,
@@ -24,31 +94,178 @@ class RecallWorld(Store):
         allow_local: bool = False,
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
-        super().__init__(
-            clock, zoom_url=zoom_url, allow_local=allow_local, transport=transport
+        self.clock = clock
+        self.allow_local = allow_local
+        self.outgoing = OutgoingClient(
+            zoom_url=zoom_url.rstrip("/"), transport=transport
         )
-        self._running = threading.Lock()
+        self.lock = threading.RLock()
+        self.syncing = threading.Lock()
+        self.rate_limiter = RateLimiter()
+        self.reset()
+
+    def reset(self) -> None:
+        """Delete everything, workspaces included, and reset the switches."""
+        with self.lock:
+            self._seq = count(1)
+            self.switches = Switches()
+            self.workspaces: dict[str, Workspace] = {}
+            self.apps: dict[str, App] = {}
+            self.credentials: dict[str, Credential] = {}
+            self.mappings: dict[tuple[int, str], Mapping] = {}
+            self.app_logs: list[LogEntry] = []
+            self.credential_logs: list[LogEntry] = []
+            self.received: deque[Received] = deque(maxlen=_MAX_RECEIVED)
+            # SHA-256 of each body received -> how often it got each status.
+            self.digests: defaultdict[str, Counter[int]] = defaultdict(Counter)
+            self.rate_limiter.reset()
+            # Idempotency key, API key and path -> stored answer; None while running.
+            self.answers: dict[tuple[str, str, str], StoredAnswer | None] = {}
+
+    def add_workspace(
+        self, region: str = REGIONS[0], api_key: str | None = None
+    ) -> Workspace:
+        """Return the workspace of `api_key`, created if new; by default a new one.
+
+        Raises:
+            ValueError: Recall does not have the region, or the key belongs to a
+                workspace in another region.
+        """
+        if region not in REGIONS:
+            raise ValueError(f"The region must be one of {', '.join(REGIONS)}.")
+        key = api_key or "simulated-recall-key-" + secrets.token_hex(20)
+        with self.lock:
+            workspace = self.workspaces.setdefault(
+                key, Workspace(region=region, api_key=key)
+            )
+        if workspace.region != region:
+            raise ValueError("This API key belongs to another region.")
+        return workspace
+
+    def renew_verification_secret(self, api_key: str) -> str:
+        """Add a verification secret to a workspace and return it.
+
+        Raises:
+            KeyError: No workspace has this key.
+        """
+        with self.lock:
+            workspace = self.workspaces[api_key]
+            return workspace.renew_secret(now=self.clock.now())
+
+    def add_app(
+        self,
+        workspace: Workspace,
+        *,
+        kind: Kind,
+        client_id: str,
+        client_secret: str,
+        webhook_secret: str,
+    ) -> App:
+        """Create a Zoom OAuth App."""
+        with self.lock:
+            app = App(
+                seq=next(self._seq),
+                workspace=workspace,
+                id=str(uuid.uuid4()),
+                kind=kind,
+                client_id=client_id,
+                client_secret=client_secret,
+                webhook_secret=webhook_secret,
+                created_at=self.clock.now(),
+            )
+            self.apps[app.id] = app
+            return app
+
+    def remove_app(self, app: App) -> None:
+        """Delete an app, its credentials and their mappings (our choice)."""
+        with self.lock:
+            self.apps.pop(app.id, None)
+            for credential in self.credentials_of(app):
+                self.remove_credential(credential)
+
+    def credentials_of(self, app: App) -> list[Credential]:
+        """Return the app's credentials, oldest first."""
+        with self.lock:
+            return [one for one in self.credentials.values() if one.app is app]
+
+    def add_credential(
+        self, app: App, grant: Grant, callback_url: str | None
+    ) -> Credential:
+        """Create a credential; its first meeting sync is due."""
+        with self.lock:
+            credential = Credential(
+                seq=next(self._seq),
+                workspace=app.workspace,
+                app=app,
+                id=str(uuid.uuid4()),
+                grant=grant,
+                access_token_callback_url=callback_url,
+                created_at=self.clock.now(),
+            )
+            self.credentials[credential.id] = credential
+            return credential
+
+    def remove_credential(self, credential: Credential) -> None:
+        """Delete a credential and its mappings; nothing is revoked at Zoom."""
+        with self.lock:
+            self.credentials.pop(credential.id, None)
+            for key in [key for key in self.mappings if key[1] == credential.id]:
+                del self.mappings[key]
+
+    def map_meeting(self, meeting_id: int, credential: Credential) -> None:
+        """Map a meeting number to `credential`, as of now."""
+        with self.lock:
+            now, key = self.clock.now(), (meeting_id, credential.id)
+            if key in self.mappings:
+                self.mappings[key].synced_at = now
+            elif credential.id in self.credentials:
+                self.mappings[key] = Mapping(
+                    seq=next(self._seq),
+                    workspace=credential.workspace,
+                    meeting_id=meeting_id,
+                    credential=credential.id,
+                    synced_at=now,
+                )
+
+    def log_app(self, app: App, message: str) -> None:
+        """Add a warning to the app's log."""
+        with self.lock:
+            entry = self._log_entry(app.workspace, "oauth_app", app.id, message)
+            self.app_logs.append(entry)
+
+    def log_credential(self, credential: Credential, message: str) -> None:
+        """Add a warning to the credential's log."""
+        workspace, subject = credential.workspace, credential.id
+        with self.lock:
+            entry = self._log_entry(workspace, "credential", subject, message)
+            self.credential_logs.append(entry)
+
+    def record_failure(self, credential: Credential, message: str) -> None:
+        """Log a token failure; the third in a row makes the credential unhealthy."""
+        with self.lock:
+            self.log_credential(credential, message)
+            credential.errors += 1
+            if credential.errors >= _ERRORS_UNTIL_UNHEALTHY:
+                credential.status = Health.UNHEALTHY
 
     def set_switches(self, values: dict[str, Any]) -> dict[str, Any]:
         """Set switches by name and return all.
 
         Raises:
-            ValueError: A name is unknown or a value is not one of its values.
+            ValueError: A name or value is unknown; the message is a sentence.
         """
         with self.lock:
-            self.switches = turned(self.switches, values)
+            changed = {**self.switches.model_dump(), **values}
+            try:
+                self.switches = Switches.model_validate(changed)
+            except ValidationError as error:
+                first = error.errors()[0]
+                sentence = f"Switch {first['loc'][0]!r}: {first['msg']}."
+                raise ValueError(sentence) from None
             return self.switches.model_dump()
 
-    def run_due(self) -> int:
-        """Take every running meeting sync one stage on; return how many there were."""
-        with self._running:
-            due = syncing.unfinished(self)
-            for credential in due:
-                syncing.advance(self, credential)
-            return len(due)
-
     def received_by(self, app_id: str | None = None) -> list[dict[str, Any]]:
-        """Return what the webhook receiver got, oldest first, as JSON."""
+        """Return the requests to the webhook receiver, oldest first, as JSON."""
         with self.lock:
             return [
                 _received(one)
@@ -57,7 +274,7 @@ class RecallWorld(Store):
             ]
 
     def digests_by_status(self) -> dict[str, dict[str, int]]:
-        """Return how often each body was received, by SHA-256 and status, as JSON."""
+        """Return how often each body got each status, by SHA-256, as JSON."""
         with self.lock:
             return {
                 digest: {str(status): times for status, times in counted.items()}
@@ -65,11 +282,11 @@ class RecallWorld(Store):
             }
 
     def state(self) -> dict[str, Any]:
-        """Return the whole world as JSON, simulated secrets included."""
+        """Return all data as JSON, simulated secrets included."""
         with self.lock:
             return {
                 "simulated": True,
-                "now": written(self.clock.now()),
+                "now": to_iso(self.clock.now()),
                 "switches": self.switches.model_dump(),
                 "workspaces": [one.as_json() for one in self.workspaces.values()],
                 "apps": [
@@ -83,7 +300,7 @@ class RecallWorld(Store):
                         "errors": one.errors,
                         "access_token": one.grant.access_token,
                         "refresh_token": one.grant.refresh_token,
-                        "expires_at": written(one.grant.expires_at),
+                        "expires_at": to_iso(one.grant.expires_at),
                     }
                     for one in self.credentials.values()
                 ],
@@ -91,14 +308,26 @@ class RecallWorld(Store):
                 "app_logs": [one.as_json() for one in self.app_logs],
                 "credential_logs": [one.as_json() for one in self.credential_logs],
                 "received": self.received_by(),
-                "calls": self.throttle.tallies(),
+                "calls": self.rate_limiter.counts(),
             }
+
+    def _log_entry(
+        self, workspace: Workspace, about: str, subject: str, message: str
+    ) -> LogEntry:
+        return LogEntry(
+            seq=next(self._seq),
+            workspace=workspace,
+            about=about,
+            subject=subject,
+            message=message,
+            created_at=self.clock.now(),
+        )
 
 
 def _received(one: Received) -> dict[str, Any]:
     return {
         "app": one.app,
-        "at": written(one.at),
+        "at": to_iso(one.at),
         "headers": one.headers,
         "body": base64.b64encode(one.body).decode(),
         "status": one.status,

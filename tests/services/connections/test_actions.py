@@ -41,8 +41,8 @@ def add(stage: ConnectStage, **over: object) -> Connection:
 
 def sync(stage: ConnectStage) -> None:
     """Let the simulated Recall finish reading meetings."""
-    stage.sandbox.recall_world.run_due()
-    stage.sandbox.recall_world.run_due()
+    stage.sandbox.sync_meetings()
+    stage.sandbox.sync_meetings()
 
 
 def mapped(stage: ConnectStage, row: Connection) -> set[int]:

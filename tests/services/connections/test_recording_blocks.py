@@ -35,7 +35,7 @@ def mapped(stage: ConnectStage, **setting: bool) -> Connection:
     stage.sandbox.zoom_world.change_user(stage.ana.id, **setting)
     row = stage.connect()
     for _ in range(2):
-        stage.sandbox.recall_world.run_due()
+        stage.sandbox.sync_meetings()
     return row
 
 

@@ -35,8 +35,8 @@ def explain(stage: ConnectStage, text: object) -> Answer:
 def looked_at(stage: ConnectStage, row: Connection) -> Connection:
     """Have Recall read the meetings, then look."""
     actions.sync_meetings(stage.runtime, row.id, actor=ADMIN)
-    stage.sandbox.recall_world.run_due()
-    stage.sandbox.recall_world.run_due()
+    stage.sandbox.sync_meetings()
+    stage.sandbox.sync_meetings()
     return checking.refresh(stage.runtime, row.id)
 
 

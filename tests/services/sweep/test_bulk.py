@@ -89,7 +89,7 @@ def workspace_of(stage: ConnectStage) -> Workspace:
 
 
 def asked(stage: ConnectStage, operation: str) -> int:
-    tallies = stage.sandbox.recall_world.throttle.tallies()
+    tallies = stage.sandbox.recall_world.rate_limiter.counts()
     return sum(one["asked"] for one in tallies if one["operation"] == operation)
 
 

@@ -52,7 +52,7 @@ def make_due(stage: ConnectStage, row: Connection, clock: FakeClock) -> None:
 
 def asked(stage: ConnectStage) -> int:
     """Return how many API calls Recall ever got."""
-    return sum(one["asked"] for one in stage.sandbox.recall_world.throttle.tallies())
+    return sum(one["asked"] for one in stage.sandbox.recall_world.rate_limiter.counts())
 
 
 @pytest.mark.parametrize("kind", [FaultKind.RATE_LIMITED, FaultKind.RATE_LIMITED_BARE])

@@ -50,7 +50,7 @@ def test_a_removal_that_is_not_so_changes_no_state_and_is_watched(
     at = clock.now()
     tell(stage, "app_deauthorized", at, facts, zoom_user_id=stage.ana.id)
     for _ in range(2):  # a sync under way is watched anyway
-        stage.sandbox.recall_world.run_due()
+        stage.sandbox.sync_meetings()
 
     events.read_some(stage.runtime)
     sweep.check_due(stage.runtime)

@@ -42,7 +42,7 @@ def add(stage: ConnectStage, *rows: Connection) -> None:
 
 
 def asked(stage: ConnectStage) -> dict[str, int]:
-    found = stage.sandbox.recall_world.throttle.tallies()
+    found = stage.sandbox.recall_world.rate_limiter.counts()
     return {one["operation"]: one["asked"] for one in found}
 
 
@@ -88,8 +88,8 @@ def test_a_routine_look_costs_one_call_of_each_budget(
     stage: ConnectStage, clock: FakeClock
 ) -> None:
     row = stage.connect()
-    stage.sandbox.recall_world.run_due()
-    stage.sandbox.recall_world.run_due()
+    stage.sandbox.sync_meetings()
+    stage.sandbox.sync_meetings()
     make_due(stage, clock, hours=2)
     sweep(stage)()  # it sees the sync's end
     make_due(stage, clock, hours=2)

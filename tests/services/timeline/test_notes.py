@@ -43,7 +43,7 @@ def noted(stage: ConnectStage, row: Connection, *kinds: str) -> list[str]:
 
 def sync(stage: ConnectStage) -> None:
     for _ in range(2):
-        stage.sandbox.recall_world.run_due()
+        stage.sandbox.sync_meetings()
 
 
 def test_a_connect_notes_the_grant_the_state_and_the_pmi(stage: ConnectStage) -> None:

@@ -71,7 +71,7 @@ def with_a_meeting(stage: ConnectStage, *, withheld: str | None = None) -> Conne
         stage.sandbox.zoom_world.switch(withheld_scopes=[withheld])
     row = stage.connect()
     for _ in range(2):
-        stage.sandbox.recall_world.run_due()
+        stage.sandbox.sync_meetings()
     # Recall maps the personal meeting number too, for which Zoom has no join token.
     stage.sandbox.recall_world.mappings.pop((5551234567, str(row.recall_credential_id)))
     return row
@@ -247,7 +247,7 @@ def with_an_accounts_meeting(stage: ConnectStage) -> Connection:
     )
     row = stage.connect()
     for _ in range(3):
-        stage.sandbox.recall_world.run_due()
+        stage.sandbox.sync_meetings()
     stage.sandbox.recall_world.mappings.pop(
         (5551234567, str(row.recall_credential_id)), None
     )

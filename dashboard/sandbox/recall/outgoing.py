@@ -1,4 +1,4 @@
-"""The simulated Recall's own requests: to Zoom, and to token callbacks."""
+"""HTTP requests of the simulated Recall: to Zoom, and to token callbacks."""
 
 import ssl
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _CALLBACK_TIMEOUT_S = 5.0  # docs/contracts/recall.md 5
 
 
 class UnreachableError(Exception):
-    """Nobody answered, or the answer was a 5xx or no JSON."""
+    """No answer, a 5xx, or an answer that is not JSON."""
 
 
 @dataclass(eq=False)
@@ -23,7 +23,7 @@ class ZoomRefusedError(Exception):
     Attributes:
         status: HTTP status.
         error: `error` of the token endpoint, or the numeric code of the API.
-        reason: Zoom's text; it may quote what was sent.
+        reason: Zoom's text; it may contain what was sent.
     """
 
     status: int
@@ -35,11 +35,11 @@ class ZoomRefusedError(Exception):
 
 
 @dataclass(kw_only=True)
-class Outside:
-    """Stranger to both: knows Zoom's address and nothing of its inside.
+class OutgoingClient:
+    """Client for Zoom and for token callbacks.
 
     Attributes:
-        zoom_url: Where zoom.us and api.zoom.us are, without a trailing slash.
+        zoom_url: URL of zoom.us and api.zoom.us, without a trailing slash.
         transport: Replaces the network in tests.
     """
 
@@ -48,7 +48,7 @@ class Outside:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        """Certificates, read once and not before the first real connection."""
+        """Certificates, read once at the first real connection."""
         return ssl.create_default_context()
 
     def _client(self, timeout_s: float) -> httpx2.Client:
@@ -62,11 +62,11 @@ class Outside:
     def token(
         self, client_id: str, client_secret: str, form: dict[str, str]
     ) -> dict[str, Any]:
-        """Ask Zoom's token endpoint (docs/contracts/zoom.md 3.1).
+        """Call Zoom's token endpoint (docs/contracts/zoom.md 3.1).
 
         Raises:
-            ZoomRefusedError: Zoom said no.
-            UnreachableError: Zoom did not answer sensibly.
+            ZoomRefusedError: Zoom answered 4xx.
+            UnreachableError: Zoom gave no usable answer.
         """
         url = f"{self.zoom_url}/oauth/token"
         try:
@@ -86,8 +86,8 @@ class Outside:
         """GET `/v2` + `path` with a user's token.
 
         Raises:
-            ZoomRefusedError: Zoom said no.
-            UnreachableError: Zoom did not answer sensibly.
+            ZoomRefusedError: Zoom answered 4xx.
+            UnreachableError: Zoom gave no usable answer.
         """
         url = f"{self.zoom_url}/v2{path}"
         bearer = {"Authorization": f"Bearer {token}"}
@@ -103,10 +103,10 @@ class Outside:
         return body
 
     def callback(self, url: str, headers: dict[str, str]) -> str:
-        """GET a token callback and return its body as it is.
+        """GET a token callback and return its body unchanged.
 
         Raises:
-            UnreachableError: No answer in 5 s, or another status than 200.
+            UnreachableError: No answer in 5 seconds, or a status other than 200.
         """
         try:
             with self._client(_CALLBACK_TIMEOUT_S) as http:
