@@ -54,7 +54,7 @@ class Round:
     megabytes: float
 
 
-Arrivals = dict[tuple[str, bool], list[float]]
+WebhookBatches = dict[tuple[str, bool], list[float]]
 """By how the server delivers and whether events came meanwhile: milliseconds."""
 
 
@@ -62,7 +62,7 @@ def main() -> None:
     """Measure, print, clean up."""
     options = _options()
     rounds: dict[tuple[str, int], list[Round]] = defaultdict(list)
-    arrivals: Arrivals = defaultdict(list)
+    arrivals: WebhookBatches = defaultdict(list)
     with stage(options.folder) as here:
         print(report.machine(here))
         warm_up(here)
@@ -140,7 +140,7 @@ def _totals(pages: list[Page]) -> tuple[int, int, int]:
 
 
 def _challenge(
-    here: Stage, delivers: str, options: argparse.Namespace, into: Arrivals
+    here: Stage, delivers: str, options: argparse.Namespace, into: WebhookBatches
 ) -> None:
     """Press Validate time and again, without events and then among them."""
     with _serving(here, delivers, options.pages) as (port, pages):
@@ -234,7 +234,7 @@ def _ingest_table(
     return f"To be kept: {_RATE_KEPT} x.\n" + report.table(heads, rows)
 
 
-def _arrival_table(found: Arrivals) -> str:
+def _arrival_table(found: WebhookBatches) -> str:
     rows = []
     for (delivers, is_among), took in found.items():
         ordered = sorted(took)

@@ -28,7 +28,7 @@ from dashboard.services.grants.token_calls import TokenCalls
 from dashboard.services.invitations import states
 from dashboard.services.probes.watcher import ProbeScheduler
 from dashboard.services.recall.rate_limits import RateLimiter, Sweeper
-from dashboard.services.receiver.writer import Intake
+from dashboard.services.receiver.writer import WebhookWriter
 from dashboard.services.resends import collecting
 from dashboard.services.retention.pruning import Pruner
 from dashboard.services.rotation import rotations
@@ -52,7 +52,7 @@ from dashboard.web import (
     request_log,
     signin,
 )
-from dashboard.web.hooks.wsgi import Receiver
+from dashboard.web.hooks.wsgi import WebhookMiddleware
 from dashboard.web.live import fragments
 from dashboard.web.live import watcher as live_pages
 from dashboard.web.live.watcher import Watcher
@@ -150,7 +150,7 @@ def build_runtime(
         zoom_grants=zoom_grants,
         recall=_recall_factory(settings, pools, RateLimiter(database, clock)),
         zoom_subscriptions=zoom_subscriptions,
-        intake=Intake(database, vault, clock, settings),
+        writer=WebhookWriter(database, vault, clock, settings),
         closing=[
             zoom_oauth.close,
             zoom.close,
@@ -202,7 +202,7 @@ def create_app(runtime: Runtime) -> Flask:
         app.register_blueprint(blueprint)
     access.install(app)
 
-    app.wsgi_app = Receiver(app.wsgi_app, runtime)  # type: ignore[method-assign]  # Flask's own way to wrap
+    app.wsgi_app = WebhookMiddleware(app.wsgi_app, runtime)  # type: ignore[method-assign]  # Flask's own way to wrap
     app.wsgi_app = TokenMiddleware(app.wsgi_app, TokenCalls(runtime))  # type: ignore[method-assign]  # as above
     hops = runtime.settings.trusted_proxies
     if hops:
@@ -239,7 +239,7 @@ def _find_person(database: Database) -> Callable[[UUID], Staff | None]:
 def chores(runtime: Runtime) -> list[Callable[[], int]]:
     """Return the worker's periodic work; each does a little and says how much."""
     return [
-        partial(collecting.tend, runtime),
+        partial(collecting.run_due, runtime),
         partial(events.read_some, runtime),
         partial(checklist.record_new, runtime),
         partial(rotations.run_due, runtime),

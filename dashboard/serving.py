@@ -28,10 +28,9 @@ from dashboard.db import Database, revisions
 from dashboard.errors import SettingsError
 from dashboard.services.grants.token_calls import TokenCalls
 from dashboard.settings import Settings, public_url_trouble
-from dashboard.web.hooks.rsgi import Door
+from dashboard.web.hooks.rsgi import WebhookEndpoint
 from dashboard.web.live import watcher
-from dashboard.web.rsgi.bridge import Bridge
-from dashboard.web.rsgi.front import Front
+from dashboard.web.rsgi import RsgiApp, WsgiAdapter
 from dashboard.web.token_endpoint import TokenEndpoint
 from dashboard.worker import Worker
 
@@ -172,18 +171,18 @@ def _load(
 
     multiprocessing_util.Finalize(None, close, exitpriority=10)
     app = create_app(runtime)
-    door = Door(runtime, trusted_proxies=settings.trusted_proxies)
-    token_endpoint = TokenEndpoint(
+    hooks = WebhookEndpoint(runtime, trusted_proxies=settings.trusted_proxies)
+    tokens = TokenEndpoint(
         TokenCalls(runtime), trusted_proxies=settings.trusted_proxies
     )
-    pages = Bridge(
+    pages = WsgiAdapter(
         app.wsgi_app, threads=THREADS, largest_body=app.config["MAX_CONTENT_LENGTH"]
     )
     gc.freeze()  # what is there now stays: no collection need look at it again
     # Granian asks an object for `__rsgi__`, whatever its types say of functions.
     close_live = watcher.watcher_of(app).close
-    front = Front(door, token_endpoint, pages, when_told_to_stop=close_live)
-    return cast("Callable[..., Any]", front)
+    application = RsgiApp(hooks, tokens, pages, on_stop=close_live)
+    return cast("Callable[..., Any]", application)
 
 
 def allow_many_connections() -> None:

@@ -23,9 +23,10 @@ import uvloop
 from aiohttp import ClientSession
 
 from dashboard.clients import delivery as wire
+from dashboard.db import CHANNEL
 from dashboard.errors import StorageError
-from dashboard.services.relay import results as forwarding
-from dashboard.services.relay import sending
+from dashboard.services.relay import claims, sending
+from dashboard.services.relay import results as delivery_results
 from dashboard.services.relay.deliveries import Delivery, Result
 from dashboard.services.runtime import Runtime
 
@@ -129,11 +130,11 @@ class Worker:
         database = self._runtime.database
         if not results:
             with database.reading() as session:
-                if not limit or not forwarding.is_any_due(session, now=now):
+                if not limit or not claims.is_any_due(session, now=now):
                     return []
         with database.writing() as session:
-            forwarding.record(session, results, now=now, retention=self._retention)
-            return forwarding.take(
+            delivery_results.store(session, results, now=now, retention=self._retention)
+            return claims.claim(
                 session, limit=limit, now=now, worker=self.name, under_way=under_way
             )
 
@@ -156,7 +157,7 @@ class Worker:
         """Where there can be one worker only, take the dead one's claims at once."""
         if self._runtime.database.is_sqlite:
             with self._runtime.database.writing() as session:
-                forwarding.release_all(session, now=self._runtime.clock.now())
+                claims.release_all(session, now=self._runtime.clock.now())
 
     async def _run(self) -> None:
         loop, woken = asyncio.get_running_loop(), asyncio.Event()
@@ -166,7 +167,7 @@ class Worker:
                 loop.call_soon_threadsafe(woken.set)
 
         self._wake = wake
-        stop_listening = self._runtime.intake.listen(wake)
+        stop_listening = self._runtime.writer.listen(wake)
         try:
             async with wire.open_session(self._runtime.settings.recall_url) as http:
                 await self._pump(http, woken)
@@ -231,9 +232,7 @@ class Worker:
         """Be woken by other processes' commits; polling goes on beside it."""
         while not self._stopping.is_set():
             try:
-                for came in self._runtime.database.notices(
-                    forwarding.CHANNEL, timeout_s=_POLL_S
-                ):
+                for came in self._runtime.database.notices(CHANNEL, timeout_s=_POLL_S):
                     if self._stopping.is_set():
                         return
                     if came:

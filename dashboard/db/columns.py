@@ -66,13 +66,16 @@ def is_storable(text: str) -> bool:
     return _UNSTORABLE.search(text) is None
 
 
-def enum_type(kind: type[StrEnum], *, is_checked: bool = True) -> Enum:
+def enum_type(
+    kind: type[StrEnum], *, is_checked: bool = True, name: str | None = None
+) -> Enum:
     """Return a type that stores the values of `kind`, checked by the database.
 
     Args:
         kind: Its values are stored.
         is_checked: Whether the database checks too: a column that was added later
             cannot on SQLite without copying a table that others refer to.
+        name: Of the constraint, where the class was renamed since; else the class's.
     """
     return Enum(
         kind,
@@ -80,7 +83,7 @@ def enum_type(kind: type[StrEnum], *, is_checked: bool = True) -> Enum:
         native_enum=False,
         create_constraint=is_checked,
         length=32,
-        name=kind.__name__.lower(),
+        name=name or kind.__name__.lower(),
     )
 
 

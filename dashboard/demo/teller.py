@@ -63,7 +63,7 @@ class Story:
     def settle(self) -> None:
         """Let Zoom send, the dashboard forward, and Recall work off what is due."""
         self.world.zoom("do/deliver_due")
-        self.runtime.intake.flush()
+        self.runtime.writer.flush()
         self.worker.run_once(self.runtime.clock.now())
         self.world.recall("run-due")
 
@@ -217,7 +217,7 @@ class Story:
             name = apps.get(session, zoom_app_id).name
         changes = ZoomAppChanges(name=name, routing=routing)
         credential_checks.change(self.runtime, zoom_app_id, changes, actor=_WHO)
-        keyring = self.runtime.intake.keyring
+        keyring = self.runtime.writer.keyring
         while (known := keyring.find_newer(zoom_app_id)) and known.routing != routing:
             time.sleep(_PAUSE_S)
 

@@ -3,10 +3,10 @@
 from dashboard.models import (
     audit,
     check,
+    circuit,
     connection,
     erasure,
     held_grant,
-    hold,
     invitation,
     resend,
     staff,
@@ -19,10 +19,10 @@ from dashboard.models import (
 __all__ = [
     "audit",
     "check",
+    "circuit",
     "connection",
     "erasure",
     "held_grant",
-    "hold",
     "invitation",
     "resend",
     "staff",

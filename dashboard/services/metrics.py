@@ -8,8 +8,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlmodel import Session, col, func, select
 
+from dashboard.models.circuit import CircuitKind, OpenCircuit
 from dashboard.models.connection import Connection, TokenState
-from dashboard.models.hold import Hold, HoldKind
 from dashboard.models.webhook import Outcome, RefusalCount, Webhook
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.recall import rate_limit_counts
@@ -71,9 +71,11 @@ class _Numbers(Collector):
             "Workspaces and zoom apps whose deliveries stand still, but for probes.",
             labels=["kind"],
         )
-        query = select(Hold.kind, func.count()).where(col(Hold.is_holding))
-        found = dict(self._session.exec(query.group_by(col(Hold.kind))).all())
-        for kind in HoldKind:
+        query = select(OpenCircuit.kind, func.count()).where(
+            col(OpenCircuit.is_holding)
+        )
+        found = dict(self._session.exec(query.group_by(col(OpenCircuit.kind))).all())
+        for kind in CircuitKind:
             family.add_metric([kind.value], found.get(kind, 0))
         return family
 

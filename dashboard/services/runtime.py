@@ -14,7 +14,7 @@ from dashboard.clients.zoom.oauth import ZoomOAuth
 from dashboard.clients.zoom.subscriptions import ZoomSubscriptions
 from dashboard.clock import Clock
 from dashboard.db import Database
-from dashboard.services.receiver.writer import Intake
+from dashboard.services.receiver.writer import WebhookWriter
 from dashboard.settings import Settings
 from dashboard.threads import SingleFlight
 from dashboard.vault import Vault
@@ -51,7 +51,7 @@ class Runtime:
     zoom_grants: ZoomGrants
     zoom_subscriptions: ZoomSubscriptions
     recall: RecallFactory
-    intake: Intake
+    writer: WebhookWriter
     flights: SingleFlight = field(default_factory=SingleFlight)
     stopping: list[Callable[[], None]] = field(default_factory=list)
     closing: Sequence[Callable[[], None]] = ()
@@ -68,7 +68,7 @@ class Runtime:
         for stop in self.stopping:
             stop()
         self.flights.close()
-        self.intake.close()
+        self.writer.close()
         self.database.close()
         for close in self.closing:
             close()

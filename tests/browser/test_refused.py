@@ -18,7 +18,7 @@ from dashboard.db import Database
 from dashboard.models.staff import Role
 from dashboard.services.staff import accounts
 from dashboard.settings import load
-from tests.fixtures.hooks import Door
+from tests.fixtures.hooks import HooksClient
 from tests.fixtures.ports import free_ports
 from tests.fixtures.refusals import CASES, a_stage
 from tests.makers import FakeClock, saved_app
@@ -51,18 +51,18 @@ def url(sqlite: Database, tmp_path: Path) -> Iterator[str]:
             password=SecretStr(PASSWORD),
             now=runtime.clock.now(),
         )
-    door = Door(
+    door = HooksClient(
         client=Client(app, use_cookies=False),
         database=runtime.database,
         vault=runtime.vault,
         clock=FakeClock(runtime.clock.now().astimezone(UTC)),
-        intake=runtime.intake,
+        writer=runtime.writer,
         app_id=app_id,
     )
     stage = a_stage(door)
     for case in reversed(CASES):
         case.send(stage)
-    runtime.intake.flush()
+    runtime.writer.flush()
     server = make_server("127.0.0.1", port, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -105,7 +105,7 @@ def test_a_regenerated_token_typed_wrong_first_costs_no_event_either(
     stage.save("test-verification-token")
     stage.event(3)
     stage.run(minutes(4), step=minutes(0.5))
-    stage.runtime.intake.flush()
+    stage.runtime.writer.flush()
     wrong = stage.page(admin)
     stage.save(new)
     stage.run(minutes(90), step=minutes(5))

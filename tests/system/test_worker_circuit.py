@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 from sqlmodel import col, func, select
 
-from dashboard.models.hold import Hold
+from dashboard.models.circuit import OpenCircuit
 from dashboard.models.webhook import Attempt, Outcome, Webhook
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import App
@@ -99,7 +99,7 @@ def test_a_zoom_app_that_recall_refuses_drains_once_the_secret_is_mended(  # noq
 
     assert while_refused <= 7  # at 0, 0, 5, 20, 50 and 110 seconds
     assert outcomes(runtime) == {Outcome.DELIVERED}
-    assert ask(runtime, select(func.count(col(Hold.id)))) == 0
+    assert ask(runtime, select(func.count(col(OpenCircuit.id)))) == 0
     [refused, *_] = attempts(runtime, first[0])
     assert refused.status == 401
     assert "secret token again" in refused.verdict

@@ -13,8 +13,8 @@ from sqlmodel import Session, SQLModel, and_, col, func, or_, select, update
 
 from dashboard.models.audit import AuditEntry
 from dashboard.models.check import Check
+from dashboard.models.circuit import OpenCircuit
 from dashboard.models.connection import ConnectAttempt
-from dashboard.models.hold import Hold
 from dashboard.models.invitation import Invitation
 from dashboard.models.resend import Resend, ResendState
 
@@ -153,7 +153,7 @@ _SENTENCES = (
     _Place(AuditEntry, "subject"),
     _Place(Check, "detail"),
     _Place(ConnectAttempt, "detail"),
-    _Place(Hold, "reason"),
+    _Place(OpenCircuit, "reason"),
     _Place(Invitation, "tried_as"),
     _Place(Resend, "query"),
 )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from dashboard.models.circuit import OpenCircuit
 from dashboard.models.connection import (
     AccountMember,
     ConnectAttempt,
@@ -13,7 +14,6 @@ from dashboard.models.connection import (
     MeetingMapping,
 )
 from dashboard.models.held_grant import HeldGrant
-from dashboard.models.hold import Hold
 from dashboard.models.invitation import Invitation
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.workspace import Workspace
@@ -97,7 +97,7 @@ class Facts:
     attempt: ConnectAttempt | None = None
     gone: Gone | None = None
     grant: HeldGrant | None = None
-    hold: Hold | None = None
+    hold: OpenCircuit | None = None
     timeline: Sequence[ConnectionEvent] = ()
 
     @property

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, SQLModel, col, or_, select
 
 from dashboard.errors import VaultError
+from dashboard.models.circuit import OpenCircuit
 from dashboard.models.connection import (
     AccountMember,
     ConnectAttempt,
@@ -16,7 +17,6 @@ from dashboard.models.connection import (
     MeetingMapping,
 )
 from dashboard.models.erasure import Erasure
-from dashboard.models.hold import Hold
 from dashboard.models.invitation import Invitation
 from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import Kind, ZoomApp
@@ -184,11 +184,13 @@ def app_of(session: Session, text: str | UUID) -> ZoomApp | None:
     return session.exec(select(ZoomApp).where(where).limit(1)).first()
 
 
-def hold_of(session: Session, app: ZoomApp) -> Hold | None:
+def hold_of(session: Session, app: ZoomApp) -> OpenCircuit | None:
     """Return why its deliveries stand still: its own hold, or its workspace's."""
     ids = [each for each in (app.id, app.workspace_id) if each is not None]
-    query = select(Hold).where(col(Hold.id).in_(ids), col(Hold.is_holding))
-    return session.exec(query.order_by(col(Hold.since)).limit(1)).first()
+    query = select(OpenCircuit).where(
+        col(OpenCircuit.id).in_(ids), col(OpenCircuit.is_holding)
+    )
+    return session.exec(query.order_by(col(OpenCircuit.since)).limit(1)).first()
 
 
 def gone(session: Session, vault: Vault, names: Iterable[str]) -> Gone | None:

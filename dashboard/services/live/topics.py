@@ -14,8 +14,8 @@ from sqlmodel import Session, col, func, select
 from dashboard.db import Database
 from dashboard.models.audit import AuditEntry
 from dashboard.models.check import Check
+from dashboard.models.circuit import OpenCircuit
 from dashboard.models.connection import Connection, ConnectionEvent, MeetingMapping
-from dashboard.models.hold import Hold
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend
 from dashboard.models.watch import Milestone
 from dashboard.models.webhook import Arrival, Attempt, Refusal, Webhook
@@ -167,9 +167,9 @@ def _each_webhook(session: Session, ids: list[int]) -> dict[str, str]:
         .scalar_subquery()
         .label("ended")
     )
-    held = select(func.count(), func.sum(Hold.probes), func.max(Hold.probe_at)).where(
-        col(Hold.is_holding)
-    )
+    held = select(
+        func.count(), func.sum(OpenCircuit.probes), func.max(OpenCircuit.probe_at)
+    ).where(col(OpenCircuit.is_holding))
     holds = tuple(session.exec(held).one())
     rows = session.connection().execute(
         select(  # type: ignore[call-overload]  # SQLModel types at most four columns

@@ -24,10 +24,11 @@ from dashboard.models.webhook import Refusal
 from dashboard.models.zoom_app import Routing
 from dashboard.services import urls
 from dashboard.services.probes import public_url_findings
-from dashboard.services.receiver import challenges
-from dashboard.services.receiver.challenges import PROBE_PREFIX, Seen
+from dashboard.services.receiver import signatures
+from dashboard.services.receiver.signatures import PROBE_PREFIX
 from dashboard.services.runtime import Runtime
 from dashboard.services.validation import evidence
+from dashboard.services.validation.evidence import Observation
 from dashboard.services.zoom_apps import apps
 from dashboard.settings import Settings, public_url_doubt, public_url_trouble
 
@@ -44,7 +45,9 @@ class _Job:
     secret: SecretStr
 
 
-def probe(runtime: Runtime, zoom_app_id: UUID, *, pause: Pause = time.sleep) -> Seen:
+def probe(
+    runtime: Runtime, zoom_app_id: UUID, *, pause: Pause = time.sleep
+) -> Observation:
     """Put a signed challenge to our own public URL and keep what came; commits.
 
     Takes 3 s at most, and a second more when this dashboard itself refused it.
@@ -64,10 +67,14 @@ def probe(runtime: Runtime, zoom_app_id: UUID, *, pause: Pause = time.sleep) -> 
     return seen
 
 
-def ask(runtime: Runtime, zoom_app_id: UUID, *, pause: Pause = time.sleep) -> Seen:
+def ask(
+    runtime: Runtime, zoom_app_id: UUID, *, pause: Pause = time.sleep
+) -> Observation:
     """As `probe`, but store nothing."""
     job = _open(runtime, zoom_app_id)
-    asked = challenges.make(job.secret, now=runtime.clock.now(), prefix=PROBE_PREFIX)
+    asked = signatures.validation_request(
+        job.secret, now=runtime.clock.now(), prefix=PROBE_PREFIX
+    )
     # Begins as Zoom's does, for whoever judges by that; the rest finds our refusal.
     user_agent = f"Zoom Marketplace/1.0a (dashboard probe {secrets.token_hex(8)})"
     answer = public_url.challenge(
@@ -92,7 +99,9 @@ def ask(runtime: Runtime, zoom_app_id: UUID, *, pause: Pause = time.sleep) -> Se
     )
 
 
-def store(session: Session, zoom_app_id: UUID, seen: Seen, *, at: datetime) -> None:
+def store(
+    session: Session, zoom_app_id: UUID, seen: Observation, *, at: datetime
+) -> None:
     """Add it to the evidence; the caller commits."""
     evidence.record(
         session,
@@ -128,7 +137,7 @@ def _refusal(
     runtime: Runtime, zoom_app_id: UUID, user_agent: str, pause: Pause
 ) -> Refusal | None:
     """Find our own refusal; another process may write it within the second."""
-    runtime.intake.flush()
+    runtime.writer.flush()
     query = (
         select(Refusal)
         .where(

@@ -14,8 +14,8 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from dashboard.clients.public_url import PublicUrlAnswer
 from dashboard.models.check import Finding
 from dashboard.services.probes import public_url_words
-from dashboard.services.receiver.challenges import Challenge, Seen
-from dashboard.services.receiver.signatures import Cause
+from dashboard.services.receiver.signatures import Cause, ValidationRequest
+from dashboard.services.validation.evidence import Observation
 
 _GOOD = "Our own challenge to the public URL{} was answered rightly."
 _LONGEST = 300
@@ -33,7 +33,9 @@ _SAID_RIGHTLY = {
 }
 
 
-def judge(asked: Challenge, answer: PublicUrlAnswer, *, url: str) -> Seen:
+def judge(
+    asked: ValidationRequest, answer: PublicUrlAnswer, *, url: str
+) -> Observation:
     """Return what an answer means, or why there is none."""
     if answer.no_answer is not None:
         parts = urlsplit(url)
@@ -47,7 +49,7 @@ def judge(asked: Challenge, answer: PublicUrlAnswer, *, url: str) -> Seen:
     return _failed(_refused(answer))
 
 
-def refused_here(cause: str, detail: str) -> Seen:
+def refused_here(cause: str, detail: str) -> Observation:
     """Return what it means that this dashboard itself refused its own challenge.
 
     Args:
@@ -60,7 +62,7 @@ def refused_here(cause: str, detail: str) -> Seen:
     return _failed(f"Our own challenge arrived here and was refused: {said}")
 
 
-def refused_elsewhere() -> Seen:
+def refused_elsewhere() -> Observation:
     """Return what it means that a dashboard refused it, and this one knows nothing."""
     return _failed(public_url_words.OTHER_DASHBOARD)
 
@@ -74,8 +76,8 @@ def is_receivers(answer: PublicUrlAnswer) -> bool:
 
 
 def with_address(
-    seen: Seen, *, trouble: str | None, doubt: str | None, is_real_zoom: bool
-) -> Seen:
+    seen: Observation, *, trouble: str | None, doubt: str | None, is_real_zoom: bool
+) -> Observation:
     """Add what is known of the public URL without calling it.
 
     Args:
@@ -102,21 +104,23 @@ def with_address(
     return replace(seen, detail=both if len(both) <= _LONGEST else seen.detail)
 
 
-def _answered(asked: Challenge, answer: PublicUrlAnswer) -> Seen:
+def _answered(asked: ValidationRequest, answer: PublicUrlAnswer) -> Observation:
     try:
         said = json.loads(answer.body)
     except ValueError:
         said = None
     if said == asked.answer:
         detail = _GOOD.format("")
-        return Seen(finding=Finding.GOOD, detail=detail, took_ms=answer.took_ms)
+        return Observation(finding=Finding.GOOD, detail=detail, took_ms=answer.took_ms)
     if not isinstance(said, dict) or "plainToken" not in said:
         return _failed(_something_else(answer))
     if said["plainToken"] != asked.plain:
         return _failed(public_url_words.OLD_ANSWER)
     if said.get("encryptedToken") == asked.answer["encryptedToken"]:
         return _failed(public_url_words.LONGER_ANSWER)
-    return Seen(finding=Finding.SECRET_MISMATCH, detail=public_url_words.OTHERS_ANSWER)
+    return Observation(
+        finding=Finding.SECRET_MISMATCH, detail=public_url_words.OTHERS_ANSWER
+    )
 
 
 def _something_else(answer: PublicUrlAnswer) -> str:
@@ -193,5 +197,5 @@ def _refused(answer: PublicUrlAnswer) -> str:
     return (sentence or public_url_words.OTHER_STATUS[5]).format(status=status)
 
 
-def _failed(detail: str) -> Seen:
-    return Seen(finding=Finding.FAILED, detail=detail)
+def _failed(detail: str) -> Observation:
+    return Observation(finding=Finding.FAILED, detail=detail)

@@ -15,8 +15,8 @@ from sqlmodel import Session, col, select
 from dashboard.clients.recall.api import Recall
 from dashboard.errors import UpstreamError
 from dashboard.models.check import Check, Finding, Source
-from dashboard.services.receiver.challenges import Seen
 from dashboard.services.validation import evidence
+from dashboard.services.validation.evidence import Observation
 
 GONE = (
     "Recall has no app with this id any more. An admin creates it again, or adopts one "
@@ -35,7 +35,7 @@ class RecordAnswer:
         wait_s: What it asked to wait, in seconds.
     """
 
-    seen: Seen
+    seen: Observation
     is_answered: bool = True
     wait_s: float | None = None
 
@@ -46,18 +46,20 @@ def read(recall: Recall, recall_app_id: UUID) -> RecordAnswer:
         last = recall.get_app(recall_app_id).webhook_last_validation
     except UpstreamError as error:
         if is_gone(error):
-            return RecordAnswer(seen=Seen(finding=Finding.GONE, detail=GONE))
+            return RecordAnswer(seen=Observation(finding=Finding.GONE, detail=GONE))
         detail = f"Recall's API could not be asked. {error}"
         return RecordAnswer(
-            seen=Seen(finding=Finding.FAILED, detail=detail),
+            seen=Observation(finding=Finding.FAILED, detail=detail),
             is_answered=False,
             wait_s=error.retry_after_s,
         )
     if last is None:
         detail = "Recall's API says that its URL was never validated."
-        return RecordAnswer(seen=Seen(finding=Finding.NOT_SEEN, detail=detail))
+        return RecordAnswer(seen=Observation(finding=Finding.NOT_SEEN, detail=detail))
     detail = f"Recall's API says it was last validated {last:%Y-%m-%d %H:%M:%S} UTC."
-    return RecordAnswer(seen=Seen(finding=Finding.GOOD, detail=detail, told_at=last))
+    return RecordAnswer(
+        seen=Observation(finding=Finding.GOOD, detail=detail, told_at=last)
+    )
 
 
 def is_gone(error: UpstreamError) -> bool:
@@ -74,7 +76,7 @@ def is_recalls_own(error: UpstreamError) -> bool:
 
 
 def store_record(
-    session: Session, zoom_app_id: UUID, seen: Seen, *, at: datetime
+    session: Session, zoom_app_id: UUID, seen: Observation, *, at: datetime
 ) -> bool:
     """Add it to the evidence if it is news, or an hour old; the caller commits.
 
@@ -100,7 +102,7 @@ def store_record(
     return True
 
 
-def _says_the_same(last: Check, seen: Seen) -> bool:
+def _says_the_same(last: Check, seen: Observation) -> bool:
     # Numbers in a failure's sentence are seconds to wait: no news.
     return (last.finding, last.told_at, _DIGITS.sub("", last.detail)) == (
         seen.finding,

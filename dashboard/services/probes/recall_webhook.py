@@ -23,10 +23,10 @@ from dashboard.services.probes import public_url, recall_record
 from dashboard.services.probes.public_url import Pause
 from dashboard.services.probes.recall_record import RecordAnswer
 from dashboard.services.recall import workspaces
-from dashboard.services.receiver import challenges
-from dashboard.services.receiver.challenges import Seen
+from dashboard.services.receiver import signatures
 from dashboard.services.runtime import Runtime
 from dashboard.services.validation import evidence, schedule
+from dashboard.services.validation.evidence import Observation
 from dashboard.services.zoom_apps import apps
 
 _LOOKS = 3
@@ -37,8 +37,8 @@ _PAUSE_S = 0.3
 class ProbeResults:
     """What came of the probes of one zoom app; None for one that was not put."""
 
-    self_test: Seen | None = None
-    recall: Seen | None = None
+    self_test: Observation | None = None
+    recall: Observation | None = None
 
     @property
     def is_good(self) -> bool:
@@ -51,7 +51,7 @@ class ProbeResults:
 class Answers:
     """What Recall said: to the challenge, and of its record afterwards."""
 
-    challenge: Seen
+    challenge: Observation
     record: RecordAnswer
 
 
@@ -103,7 +103,7 @@ def probe(
 
 def probe_recall(
     runtime: Runtime, zoom_app_id: UUID, *, pause: Pause = time.sleep
-) -> Seen:
+) -> Observation:
     """Put a signed challenge to Recall's webhook URL and keep what came; commits.
 
     Recall's record is read before, since it may count our challenge as a validation,
@@ -131,7 +131,11 @@ def probe_recall(
 
 
 def ask(
-    runtime: Runtime, zoom_app_id: UUID, *, before: Seen, pause: Pause = time.sleep
+    runtime: Runtime,
+    zoom_app_id: UUID,
+    *,
+    before: Observation,
+    pause: Pause = time.sleep,
 ) -> Answers:
     """As `probe_recall`, but store nothing.
 
@@ -182,7 +186,7 @@ def _open(runtime: Runtime, zoom_app_id: UUID) -> _Job:
         )
 
 
-def _ask(job: _Job, *, now: datetime, before: Seen, pause: Pause) -> Answers:
+def _ask(job: _Job, *, now: datetime, before: Observation, pause: Pause) -> Answers:
     answered = _challenged(job, now=now)
     record = recall_record.read(job.recall, job.recall_app_id)
     looks = 1
@@ -199,8 +203,8 @@ def _ask(job: _Job, *, now: datetime, before: Seen, pause: Pause) -> Answers:
     return Answers(challenge=answered, record=record)
 
 
-def _challenged(job: _Job, *, now: datetime) -> Seen:
-    asked = challenges.make(job.secret, now=now)
+def _challenged(job: _Job, *, now: datetime) -> Observation:
+    asked = signatures.validation_request(job.secret, now=now)
     began_s = time.perf_counter()
     try:
         answer = challenge(
@@ -216,30 +220,30 @@ def _challenged(job: _Job, *, now: datetime) -> Seen:
     if answer.plainToken == asked.plain and hmac.compare_digest(
         answer.encryptedToken.encode(), asked.answer["encryptedToken"].encode()
     ):
-        return Seen(
+        return Observation(
             finding=Finding.GOOD,
             detail="Recall answered our signed challenge rightly.",
             took_ms=took_ms,
         )
-    return Seen(
+    return Observation(
         finding=Finding.SECRET_MISMATCH,
         detail="Our signed challenge came back made with another secret token.",
         took_ms=took_ms,
     )
 
 
-def _failed(error: UpstreamError) -> Seen:
+def _failed(error: UpstreamError) -> Observation:
     if recall_record.is_gone(error):
-        return Seen(finding=Finding.GONE, detail=recall_record.GONE)
+        return Observation(finding=Finding.GONE, detail=recall_record.GONE)
     # Which of the two Recall answers is not published (docs/contracts/recall.md 3.8).
     is_forbidden = error.status == HTTPStatus.FORBIDDEN
     is_refused = is_forbidden and recall_record.is_recalls_own(error)
     if error.status == HTTPStatus.UNAUTHORIZED or is_refused:
-        return Seen(
+        return Observation(
             finding=Finding.SECRET_MISMATCH,
             detail="Recall refused the signature of our challenge: it holds another "
             "secret token.",
         )
-    return Seen(
+    return Observation(
         finding=Finding.FAILED, detail=f"Our challenge got no proper answer. {error}"
     )

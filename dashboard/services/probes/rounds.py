@@ -26,10 +26,9 @@ from dashboard.services.probes import (
 )
 from dashboard.services.probes.public_url import Pause
 from dashboard.services.recall import workspaces
-from dashboard.services.receiver.challenges import Seen
 from dashboard.services.runtime import Runtime
 from dashboard.services.validation import evidence, schedule
-from dashboard.services.validation.evidence import State
+from dashboard.services.validation.evidence import Observation, State
 from dashboard.services.validation.schedule import ProbeClaim
 from dashboard.services.zoom_apps import apps
 
@@ -85,7 +84,7 @@ class ProbeRound:
         self._claimed = claimed
         self._pause = pause
         self._is_over = is_over
-        self._record: Seen | None = None
+        self._record: Observation | None = None
 
     def run(self) -> None:
         """Ask what is due, one after the other, and give the claim back; commits.

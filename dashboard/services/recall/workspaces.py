@@ -22,7 +22,7 @@ from dashboard.services import audit
 from dashboard.services.audit import Actor
 from dashboard.services.recall import callback_signatures
 from dashboard.services.recall.callback_signatures import Signing
-from dashboard.services.relay import holds
+from dashboard.services.relay import circuit
 from dashboard.services.runtime import Runtime
 from dashboard.vault import Vault, fingerprint
 
@@ -155,7 +155,7 @@ def change(  # noqa: PLR0913 - what a form has, all named
             workspace.api_key_length = len(values.api_key)
             workspace.api_key_set_at = now
             _note(workspace, answer, now)
-            holds.mended(session, workspace_id=workspace_id, now=now)
+            circuit.probe_now(session, workspace_id=workspace_id, now=now)
         if signing is not None:
             callback_signatures.put(vault, workspace, signing, now=now)
         session.add(workspace)

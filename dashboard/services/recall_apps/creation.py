@@ -23,7 +23,7 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
 from dashboard.services.audit import Actor
 from dashboard.services.recall import workspaces
-from dashboard.services.relay import holds
+from dashboard.services.relay import circuit
 from dashboard.services.runtime import Runtime
 from dashboard.services.validation import schedule
 from dashboard.services.zoom_apps import apps, secret_changes
@@ -354,7 +354,7 @@ def store(  # noqa: PLR0913 - the parts of one act, all named
             )
         )
         if stored.rowcount == 1:
-            holds.mended(session, zoom_app_id=job.zoom_app_id, now=now)
+            circuit.probe_now(session, zoom_app_id=job.zoom_app_id, now=now)
             secret_changes.enqueue(session, job.zoom_app_id, now=now)
             schedule.make_due(session, job.zoom_app_id, now=now)
             audit.record(

@@ -12,7 +12,7 @@ from dashboard.errors import ConflictError, UpstreamError, VaultError
 from dashboard.services import audit
 from dashboard.services.audit import Actor
 from dashboard.services.recall_apps import creation
-from dashboard.services.relay import holds
+from dashboard.services.relay import circuit
 from dashboard.services.runtime import Runtime
 from dashboard.services.validation import schedule
 from dashboard.services.zoom_apps import apps, secret_changes
@@ -62,8 +62,8 @@ def update_in_recall(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> No
     now = runtime.clock.now()
     with runtime.database.writing() as session:
         secret_changes.record_success(session, taken, now=now)
-        holds.mended(session, zoom_app_id=zoom_app_id, now=now)
-        holds.hasten(session, zoom_app_id, now=now)
+        circuit.probe_now(session, zoom_app_id=zoom_app_id, now=now)
+        circuit.make_due(session, zoom_app_id, now=now)
         schedule.make_due(session, zoom_app_id, now=now)
         db.announce(session.connection())
         audit.record(

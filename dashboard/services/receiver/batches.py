@@ -21,7 +21,12 @@ from dashboard.models.check import Finding, Source
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Arrival, Outcome, Webhook, WebhookBody
 from dashboard.models.zoom_app import Routing
-from dashboard.services.receiver.events import CHALLENGE, READ_HERE, Event, dedupe_key
+from dashboard.services.receiver.events import (
+    READ_HERE,
+    URL_VALIDATION,
+    Event,
+    dedupe_key,
+)
 from dashboard.services.receiver.keyring import AppCredentials
 from dashboard.services.validation import evidence
 from dashboard.services.validation.limits import ANSWERED_WITHIN_S
@@ -57,7 +62,7 @@ _WORDS = {"current": "", "previous": " with the previous secret token"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Received:
+class VerifiedWebhook:
     """A request whose signature was proven.
 
     Attributes:
@@ -82,7 +87,7 @@ class Received:
 
 
 @dataclass(kw_only=True, slots=True)
-class Pending:
+class QueuedWebhook:
     """A webhook on its way to disk, and its request waiting for that.
 
     Attributes:
@@ -92,7 +97,7 @@ class Pending:
     """
 
     id: int
-    received: Received
+    received: VerifiedWebhook
     dedupe: bytes
     webhook: Row
     body: Row
@@ -104,7 +109,7 @@ class Pending:
     @property
     def is_challenge(self) -> bool:
         """Whether Zoom checks the address with it."""
-        return self.received.event.event == CHALLENGE
+        return self.received.event.event == URL_VALIDATION
 
 
 def _table(model: type[SQLModel]) -> Table:
@@ -125,7 +130,7 @@ _REPEATED = (
 _ADD_ARRIVAL = insert(_table(Arrival))
 
 
-class Arrivals:
+class WebhookBatches:
     """Makes rows of webhooks and writes them in batches to one database."""
 
     def __init__(self, database: Database, vault: Vault) -> None:
@@ -134,7 +139,7 @@ class Arrivals:
         self._webhooks = Bulk(_WEBHOOK, _WEBHOOK_COLUMNS, dialect, known_by="dedupe")
         self._bodies = Bulk(_BODY, _BODY_COLUMNS, dialect)
 
-    def prepare(self, received: Received, waiter: Waiter) -> Pending:
+    def prepare(self, received: VerifiedWebhook, waiter: Waiter) -> QueuedWebhook:
         """Hash and seal a webhook, in the thread of its own request."""
         app, event, at = received.app, received.event, received.received_at
         webhook_id = new_id(at)
@@ -175,7 +180,7 @@ class Arrivals:
                 "body": seal(received.body, table=table, column="body", row=webhook_id),
             }
         )
-        return Pending(
+        return QueuedWebhook(
             id=webhook_id,
             received=received,
             dedupe=dedupe,
@@ -187,7 +192,7 @@ class Arrivals:
     def record(
         self,
         connection: Connection,
-        batch: Sequence[Pending],
+        batch: Sequence[QueuedWebhook],
         *,
         noted: MutableMapping[Any, datetime],
     ) -> None:
@@ -217,8 +222,8 @@ class Arrivals:
                 session.flush()
 
     def _add(
-        self, cursor: Cursor, batch: Sequence[Pending]
-    ) -> tuple[Sequence[Pending], Sequence[Pending]]:
+        self, cursor: Cursor, batch: Sequence[QueuedWebhook]
+    ) -> tuple[Sequence[QueuedWebhook], Sequence[QueuedWebhook]]:
         """Write the rows that are not known yet; return new ones and repeats."""
         # In order of key, so that two processes with the same events cannot wait for
         # each other. Of two alike in one batch the first stays first.
@@ -243,7 +248,7 @@ def _ms(seconds: float) -> float:
     return round(seconds * 1000, 2)
 
 
-def _add_arrivals(connection: Connection, repeats: Sequence[Pending]) -> None:
+def _add_arrivals(connection: Connection, repeats: Sequence[QueuedWebhook]) -> None:
     rows = [
         {
             "id": pending.id,
@@ -260,7 +265,9 @@ def _add_arrivals(connection: Connection, repeats: Sequence[Pending]) -> None:
     connection.execute(_REPEATED, values)
 
 
-def _is_worth_noting(pending: Pending, noted: MutableMapping[Any, datetime]) -> bool:
+def _is_worth_noting(
+    pending: QueuedWebhook, noted: MutableMapping[Any, datetime]
+) -> bool:
     """Whether it is evidence for validation: each challenge, and one event a minute."""
     if pending.is_challenge:
         return True
@@ -272,7 +279,7 @@ def _is_worth_noting(pending: Pending, noted: MutableMapping[Any, datetime]) -> 
     return True
 
 
-def _note(session: Session, pending: Pending, now: float) -> None:
+def _note(session: Session, pending: QueuedWebhook, now: float) -> None:
     received = pending.received
     took_ms = _ms(now - received.began)
     how = _WORDS.get(received.verdict, "")

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import orjson
 
-CHALLENGE = "endpoint.url_validation"
+URL_VALIDATION = "endpoint.url_validation"
 """Zoom's check of the address (docs/contracts/zoom.md 5.5)."""
 
 READ_HERE = frozenset({"user.updated", "app_deauthorized"})
@@ -68,7 +68,7 @@ def parse(body: bytes) -> Event:
         zoom_user_id=_text(_user(event, payload, about), _ID_CHARS),
         zoom_account_id=_text(payload.get("account_id"), _ID_CHARS),
         meeting_id=_whole(about.get("id")) if _has_meeting(event) else None,
-        plain_token=_plain_token(payload) if event == CHALLENGE else None,
+        plain_token=_plain_token(payload) if event == URL_VALIDATION else None,
         canonical=canonical,
     )
 

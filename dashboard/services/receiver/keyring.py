@@ -4,6 +4,7 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from sqlmodel import Session, col, select
@@ -11,7 +12,12 @@ from sqlmodel import Session, col, select
 from dashboard.db import Database
 from dashboard.errors import VaultError
 from dashboard.models.zoom_app import Environment, Routing, SecretChange, ZoomApp
-from dashboard.services.receiver.signatures import NamedSecret, usable
+from dashboard.services.receiver.signatures import (
+    Headers,
+    NamedSecret,
+    signing_secret,
+    usable,
+)
 from dashboard.vault import Vault
 
 _FRESH_S = 1.0
@@ -75,6 +81,19 @@ class Neighbour:
             self.environment != other.environment
             and self.name.strip().casefold() == other.name.strip().casefold()
         )
+
+
+class SignedWith(StrEnum):
+    """Which secret token made a signature, compared with the one that Recall was given.
+
+    A row's `verdict` says what matched on arrival. After a change of the secret token
+    the same word means another one, so only the stored bytes tell.
+    """
+
+    GIVEN = "given"  # it is the same, as far as is known
+    NEWER = "newer"  # Recall is yet to be given it
+    UNPROVEN = "unproven"  # the former one, and Zoom was not seen using Recall's
+    FORMER = "former"  # one that Zoom was seen to have left
 
 
 class Keyring:
@@ -185,6 +204,19 @@ class Keyring:
                 continue
             found.append(NamedSecret(name=_NAMES[column], secret=secret))
         return found
+
+
+def signed_with(app: AppCredentials, headers: Headers, body: bytes) -> SignedWith:
+    """Return what Recall refusing the signature of this webhook can be due to."""
+    change = app.change
+    if change is None or not any(each.name == "current" for each in app.secrets):
+        return SignedWith.GIVEN
+    made_it = signing_secret(headers, body, app.secrets)
+    if made_it is not None and made_it.name == "current":
+        return SignedWith.GIVEN if change.is_in_recall else SignedWith.NEWER
+    if not change.is_in_recall:
+        return SignedWith.GIVEN  # Recall should still have what made it
+    return SignedWith.FORMER if change.is_seen else SignedWith.UNPROVEN
 
 
 def _newest_change(session: Session, app_id: UUID) -> TokenChange | None:

@@ -42,7 +42,7 @@ class Mismatch:
 
     Attributes:
         body: Raw request bytes, as they came.
-        timestamp: `x-zm-request-timestamp`, of the form that `judge` checked.
+        timestamp: `x-zm-request-timestamp`, of the form that `check` checked.
         signature: `x-zm-signature`, likewise.
         declared_bytes: `Content-Length`; None when absent.
         client_id: The `clientid` header, "" when absent. No signature covers it

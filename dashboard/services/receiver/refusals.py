@@ -29,7 +29,7 @@ _FINDINGS = dict.fromkeys(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Refused:
+class RefusedRequest:
     """One refused request.
 
     Attributes:
@@ -53,7 +53,7 @@ class Refused:
 
 
 @dataclass(kw_only=True)
-class Gathered:
+class RefusalBatch:
     """What was refused since the last batch.
 
     Attributes:
@@ -63,8 +63,10 @@ class Gathered:
     """
 
     counts: Counter[tuple[UUID, Cause, datetime]] = field(default_factory=Counter)
-    samples: dict[tuple[UUID, Cause], list[Refused]] = field(default_factory=dict)
-    mismatches: dict[UUID, Refused] = field(default_factory=dict)
+    samples: dict[tuple[UUID, Cause], list[RefusedRequest]] = field(
+        default_factory=dict
+    )
+    mismatches: dict[UUID, RefusedRequest] = field(default_factory=dict)
 
 
 class Tally:
@@ -72,12 +74,12 @@ class Tally:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._gathered = Gathered()
+        self._gathered = RefusalBatch()
         self._mismatch_at: dict[UUID, datetime] = {}
         self._explained: tuple[int, int] = (0, 0)
         self._is_flooded = False
 
-    def note(self, refused: Refused) -> bool:
+    def note(self, refused: RefusedRequest) -> bool:
         """Count one; return whether it is kept as a sample too."""
         app_id, cause = refused.zoom_app_id, refused.cause
         hour_at = refused.received_at.replace(minute=0, second=0, microsecond=0)
@@ -110,15 +112,15 @@ class Tally:
             self._explained = (second, asked + 1)
             return asked < _EXPLAINED_A_SECOND and not self._is_flooded
 
-    def take(self) -> Gathered | None:
+    def take(self) -> RefusalBatch | None:
         """Return what was gathered and begin anew; None when there is nothing."""
         with self._lock:
             if not self._gathered.counts:
                 return None
-            gathered, self._gathered = self._gathered, Gathered()
+            gathered, self._gathered = self._gathered, RefusalBatch()
             return gathered
 
-    def _note_mismatch(self, refused: Refused) -> None:
+    def _note_mismatch(self, refused: RefusedRequest) -> None:
         last = self._mismatch_at.get(refused.zoom_app_id)
         if last is not None and abs(refused.received_at - last) < _MISMATCH_EVERY:
             return
@@ -126,7 +128,7 @@ class Tally:
         self._gathered.mismatches[refused.zoom_app_id] = refused
 
 
-def record(session: Session, gathered: Gathered, *, sample_limit: int) -> None:
+def record(session: Session, gathered: RefusalBatch, *, sample_limit: int) -> None:
     """Write a batch; the caller commits.
 
     Args:
@@ -180,7 +182,7 @@ def _count(
     )
 
 
-def _row(refused: Refused) -> dict[str, object]:
+def _row(refused: RefusedRequest) -> dict[str, object]:
     return {
         "id": new_id(refused.received_at),
         "zoom_app_id": refused.zoom_app_id,

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dashboard.errors import StorageError
-from dashboard.services.receiver import challenges, events, mismatches, signatures
-from dashboard.services.receiver.batches import Received
+from dashboard.services.receiver import events, mismatches, signatures
+from dashboard.services.receiver.batches import VerifiedWebhook
 from dashboard.services.receiver.events import Event
 from dashboard.services.receiver.keyring import AppCredentials
 from dashboard.services.receiver.mismatches import Mismatch
-from dashboard.services.receiver.refusals import Refused
+from dashboard.services.receiver.refusals import RefusedRequest
 from dashboard.services.receiver.signatures import (
     CHALLENGE_AGE_LIMIT_S,
     MISMATCHES,
     Cause,
-    Judgement,
+    SignatureCheck,
 )
-from dashboard.services.receiver.writer import Intake
+from dashboard.services.receiver.writer import WebhookWriter
 
 _READ_UNVERIFIED_BYTES = 16 * 1024
 _NOT_ZOOMS = "Zoom sends nothing like it: whoever holds the secret token did."
@@ -56,7 +56,7 @@ _STATUS = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Incoming:
+class WebhookRequest:
     """One POST as it came.
 
     Attributes:
@@ -97,204 +97,222 @@ class Reply:
 
     status: int
     body: bytes = b""
-    refused: Refused | None = None
+    refused: RefusedRequest | None = None
     is_logged: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Owed:
+class VerifiedRequest:
     """A request that is Zoom's: to be answered 200 once it is on disk.
 
     Attributes:
         answer: As `Reply.body`.
     """
 
-    received: Received
+    received: VerifiedWebhook
     answer: bytes = b""
 
 
-def receive(intake: Intake, app: AppCredentials, incoming: Incoming) -> Reply:
+def receive(
+    writer: WebhookWriter, app: AppCredentials, request: WebhookRequest
+) -> Reply:
     """Judge one request and keep it: what is answered 200 is on disk.
 
     Raises:
         StorageError: It is genuine and could not be stored; answer 503.
     """
-    outcome = weigh(intake, app, incoming)
+    outcome = verify(writer, app, request)
     if isinstance(outcome, Reply):
         return outcome
-    intake.accept(outcome.received)
+    writer.accept(outcome.received)
     return Reply(status=200, body=outcome.answer)
 
 
-def weigh(intake: Intake, app: AppCredentials, incoming: Incoming) -> Owed | Reply:
+def verify(
+    writer: WebhookWriter, app: AppCredentials, request: WebhookRequest
+) -> VerifiedRequest | Reply:
     """Judge one request; a refusal is counted and explained. May ask the database.
 
     Raises:
         StorageError: Whether it is genuine could not be told; answer 503.
     """
-    if incoming.is_too_large:
-        return _refuse(intake, app, incoming, Cause.TOO_LARGE, _TOO_LARGE)
-    app, judgement = _judge(intake, app, incoming)
-    if judgement.cause is None:
-        return _taken(intake, app, incoming, judgement)
-    cause, detail = _explained(intake, app, incoming, judgement.cause, judgement)
-    if cause is Cause.SIGNATURE and _is_rotating(app, incoming):
+    if request.is_too_large:
+        return _refuse(writer, app, request, Cause.TOO_LARGE, _TOO_LARGE)
+    app, checked = _check_with_newest(writer, app, request)
+    if checked.cause is None:
+        return _accept(writer, app, request, checked)
+    cause, detail = _explain(writer, app, request, checked.cause, checked)
+    if cause is Cause.SIGNATURE and _is_rotating(app, request):
         cause, detail = Cause.ROTATING, _ROTATING
-    return _refuse(intake, app, incoming, cause, detail)
+    return _refuse(writer, app, request, cause, detail)
 
 
-def weigh_in_memory(
-    intake: Intake, app: AppCredentials, incoming: Incoming
-) -> Owed | Reply | None:
-    """Judge what a known secret proves; None for all that `weigh` must look at.
+def verify_in_memory(
+    writer: WebhookWriter, app: AppCredentials, request: WebhookRequest
+) -> VerifiedRequest | Reply | None:
+    """Judge what a known secret proves; None for all that `verify` must look at.
 
     For an event loop: asks nobody and waits for nothing.
     """
-    if incoming.is_too_large:
+    if request.is_too_large:
         return None
-    judgement = _judged(intake, app, incoming)
-    if judgement.cause is not None:
+    checked = _check(writer, app, request)
+    if checked.cause is not None:
         return None
-    return _taken(intake, app, incoming, judgement)
+    return _accept(writer, app, request, checked)
 
 
-def _taken(
-    intake: Intake, app: AppCredentials, incoming: Incoming, judgement: Judgement
-) -> Owed | Reply:
-    event = events.parse(incoming.body)
-    if event.event == events.CHALLENGE:
-        return _answer(intake, app, incoming, judgement, event)
+def _accept(
+    writer: WebhookWriter,
+    app: AppCredentials,
+    request: WebhookRequest,
+    checked: SignatureCheck,
+) -> VerifiedRequest | Reply:
+    event = events.parse(request.body)
+    if event.event == events.URL_VALIDATION:
+        return _answer(writer, app, request, checked, event)
     if not event.is_object:
-        cause = Cause.MALFORMED if incoming.body else Cause.EMPTY
-        detail = _NO_OBJECT if incoming.body else _NO_BODY
-        return _refuse(intake, app, incoming, cause, detail)
-    return Owed(received=_received(app, incoming, judgement, event))
+        cause = Cause.MALFORMED if request.body else Cause.EMPTY
+        detail = _NO_OBJECT if request.body else _NO_BODY
+        return _refuse(writer, app, request, cause, detail)
+    return VerifiedRequest(received=_verified(app, request, checked, event))
 
 
-def _judge(
-    intake: Intake, app: AppCredentials, incoming: Incoming
-) -> tuple[AppCredentials, Judgement]:
-    judgement = _judged(intake, app, incoming)
-    if judgement.cause in (Cause.SIGNATURE, Cause.NO_SECRET):
+def _check_with_newest(
+    writer: WebhookWriter, app: AppCredentials, request: WebhookRequest
+) -> tuple[AppCredentials, SignatureCheck]:
+    checked = _check(writer, app, request)
+    if checked.cause in (Cause.SIGNATURE, Cause.NO_SECRET):
         # The secret may have been replaced within the second that it is kept for.
-        newer = intake.keyring.find_newer(app.id)
+        newer = writer.keyring.find_newer(app.id)
         if newer is not None and newer != app:
-            return newer, _judged(intake, newer, incoming)
-    return app, judgement
+            return newer, _check(writer, newer, request)
+    return app, checked
 
 
-def _judged(intake: Intake, app: AppCredentials, incoming: Incoming) -> Judgement:
-    return signatures.judge(
-        incoming.body,
-        timestamp=incoming.timestamp,
-        signature=incoming.signature,
+def _check(
+    writer: WebhookWriter, app: AppCredentials, request: WebhookRequest
+) -> SignatureCheck:
+    return signatures.check(
+        request.body,
+        timestamp=request.timestamp,
+        signature=request.signature,
         secrets=app.secrets,
-        now=incoming.received_at,
-        age_limit_s=intake.settings.event_age_limit_s,
+        now=request.received_at,
+        age_limit_s=writer.settings.event_age_limit_s,
     )
 
 
 def _answer(
-    intake: Intake,
+    writer: WebhookWriter,
     app: AppCredentials,
-    incoming: Incoming,
-    judgement: Judgement,
+    request: WebhookRequest,
+    checked: SignatureCheck,
     event: Event,
-) -> Owed | Reply:
+) -> VerifiedRequest | Reply:
     """Answer a challenge with the secret that signed it; asks nobody."""
-    fresh = signatures.judge_age(
-        judgement, now=incoming.received_at, age_limit_s=CHALLENGE_AGE_LIMIT_S
+    fresh = signatures.check_age(
+        checked, now=request.received_at, age_limit_s=CHALLENGE_AGE_LIMIT_S
     )
     if fresh.cause is not None:
-        return _refuse(intake, app, incoming, fresh.cause, fresh.sentence)
-    if judgement.matched is None or event.plain_token is None:
-        return _refuse(intake, app, incoming, Cause.MALFORMED, _NO_TOKEN)
-    found = signatures.answer_challenge(event.plain_token, judgement.matched.secret)
+        return _refuse(writer, app, request, fresh.cause, fresh.sentence)
+    if checked.matched is None or event.plain_token is None:
+        return _refuse(writer, app, request, Cause.MALFORMED, _NO_TOKEN)
+    found = signatures.answer_challenge(event.plain_token, checked.matched.secret)
     answer = json.dumps(found).encode()
-    if challenges.is_own_probe(event.plain_token):
+    if signatures.is_own_probe(event.plain_token):
         # Ours, to see whether Zoom's would arrive: the same answer, and nothing kept.
         return Reply(status=200, body=answer)
-    return Owed(received=_received(app, incoming, judgement, event), answer=answer)
-
-
-def _received(
-    app: AppCredentials, incoming: Incoming, judgement: Judgement, event: Event
-) -> Received:
-    return Received(
-        app=app,
-        body=incoming.body,
-        headers=incoming.headers,
-        event=event,
-        sent_at_s=judgement.sent_at_s,
-        verdict=judgement.matched.name if judgement.matched is not None else "",
-        received_at=incoming.received_at,
-        began=incoming.began,
+    return VerifiedRequest(
+        received=_verified(app, request, checked, event), answer=answer
     )
 
 
-def _explained(
-    intake: Intake,
+def _verified(
     app: AppCredentials,
-    incoming: Incoming,
+    request: WebhookRequest,
+    checked: SignatureCheck,
+    event: Event,
+) -> VerifiedWebhook:
+    return VerifiedWebhook(
+        app=app,
+        body=request.body,
+        headers=request.headers,
+        event=event,
+        sent_at_s=checked.sent_at_s,
+        verdict=checked.matched.name if checked.matched is not None else "",
+        received_at=request.received_at,
+        began=request.began,
+    )
+
+
+def _explain(
+    writer: WebhookWriter,
+    app: AppCredentials,
+    request: WebhookRequest,
     cause: Cause,
-    judgement: Judgement,
+    checked: SignatureCheck,
 ) -> tuple[Cause, str]:
     """Look closer at a mismatch while there is budget; return cause and sentence."""
-    unexplained = cause, judgement.sentence
-    if cause is not Cause.SIGNATURE or not intake.tally.may_explain(
-        incoming.received_at
+    unexplained = cause, checked.sentence
+    if cause is not Cause.SIGNATURE or not writer.tally.may_explain(
+        request.received_at
     ):
         return unexplained
     mismatch = Mismatch(
         app=app,
-        body=incoming.body,
-        timestamp=incoming.timestamp or "",
-        signature=incoming.signature or "",
-        declared_bytes=incoming.declared_bytes,
-        client_id=dict(incoming.headers).get("clientid", ""),
+        body=request.body,
+        timestamp=request.timestamp or "",
+        signature=request.signature or "",
+        declared_bytes=request.declared_bytes,
+        client_id=dict(request.headers).get("clientid", ""),
     )
     try:
-        neighbours = intake.keyring.neighbours()
+        neighbours = writer.keyring.neighbours()
     except StorageError:
         neighbours = ()  # what can be told without them is still told
     found = mismatches.explain(
-        mismatch, neighbours=neighbours, secrets_of=intake.keyring.secrets_of
+        mismatch, neighbours=neighbours, secrets_of=writer.keyring.secrets_of
     )
     return (found.cause, found.sentence) if found is not None else unexplained
 
 
 def _refuse(
-    intake: Intake, app: AppCredentials, incoming: Incoming, cause: Cause, detail: str
+    writer: WebhookWriter,
+    app: AppCredentials,
+    request: WebhookRequest,
+    cause: Cause,
+    detail: str,
 ) -> Reply:
-    refused = Refused(
+    refused = RefusedRequest(
         zoom_app_id=app.id,
         cause=cause,
         detail=detail,
         status=503
-        if cause in MISMATCHES and _is_rotating(app, incoming)
+        if cause in MISMATCHES and _is_rotating(app, request)
         else _STATUS[cause],
-        body_bytes=incoming.body_bytes,
-        user_agent=incoming.user_agent,
-        address=incoming.address,
-        received_at=incoming.received_at,
-        is_challenge=cause in _FAIL_CHALLENGES and _claims_challenge(incoming.body),
+        body_bytes=request.body_bytes,
+        user_agent=request.user_agent,
+        address=request.address,
+        received_at=request.received_at,
+        is_challenge=cause in _FAIL_CHALLENGES and _claims_challenge(request.body),
     )
-    is_logged = intake.refuse(refused)
+    is_logged = writer.refuse(refused)
     return Reply(status=refused.status, refused=refused, is_logged=is_logged)
 
 
-def _is_rotating(app: AppCredentials, incoming: Incoming) -> bool:
+def _is_rotating(app: AppCredentials, request: WebhookRequest) -> bool:
     """Whether Zoom may sign with a secret token that is not known here yet."""
     until = app.rotating_until
-    return until is not None and incoming.received_at < until
+    return until is not None and request.received_at < until
 
 
 def _claims_challenge(body: bytes) -> bool:
     # Not verified: good for a hint on the set-up page, and bounded.
-    if len(body) > _READ_UNVERIFIED_BYTES or events.CHALLENGE.encode() not in body:
+    if len(body) > _READ_UNVERIFIED_BYTES or events.URL_VALIDATION.encode() not in body:
         return False
     event = events.parse(body)
     # One of our own that arrived altered tells the probe, and is not Zoom's.
-    return event.event == events.CHALLENGE and not challenges.is_own_probe(
+    return event.event == events.URL_VALIDATION and not signatures.is_own_probe(
         event.plain_token
     )

@@ -4,8 +4,10 @@ Nothing here parses the body, reads the clock or stores anything.
 """
 
 import hmac
+import json
 import re
-from collections.abc import Sequence
+import secrets as random_tokens
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +16,11 @@ from functools import lru_cache
 from pydantic import SecretStr
 
 from dashboard.formatting import duration_words
+from dashboard.services.receiver.events import URL_VALIDATION
 from dashboard.vault import fingerprint
+
+Headers = Iterable[tuple[str, str]]
+"""(name, value) of a request, names lower case."""
 
 FUTURE_LIMIT_S = 300
 """How far ahead of our clock a request may be dated, in seconds."""
@@ -66,6 +72,14 @@ MISMATCHES = frozenset(
 """The causes that follow from a signature of the proper form that does not match."""
 
 
+PROBE_PREFIX = "dashboard-probe-"
+"""How the `plainToken` of our own self-test of the public URL begins.
+
+The receiver recognises the self-test by it once the signature is verified: only a
+holder of the secret token can make one. Zoom's tokens are 22 random characters.
+"""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NamedSecret:
     """A secret token and which one it is: "current" or "previous"."""
@@ -75,7 +89,7 @@ class NamedSecret:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Judgement:
+class SignatureCheck:
     """What the signature says.
 
     Attributes:
@@ -92,12 +106,33 @@ class Judgement:
     sent_at_s: int = 0
 
 
+@dataclass(frozen=True, kw_only=True)
+class ValidationRequest:
+    """Zoom's validation request, written and signed by the dashboard as Zoom does.
+
+    Source: docs/contracts/zoom.md 5.3 and 5.5, checked 2026-11-23.
+
+    Attributes:
+        plain: Its `plainToken`; no secret.
+        body: Raw request bytes, as signed.
+        timestamp: `x-zm-request-timestamp`.
+        signature: `x-zm-signature`.
+        answer: The two keys that it must be answered with.
+    """
+
+    plain: str
+    body: bytes
+    timestamp: str
+    signature: str
+    answer: dict[str, str]
+
+
 def usable(secrets: Sequence[NamedSecret]) -> list[NamedSecret]:
     """Return the secrets that may be a key: an empty one would let anybody sign."""
     return [each for each in secrets if each.secret.get_secret_value().strip()]
 
 
-def judge(  # noqa: PLR0913 - one request's facts, all named
+def check(  # noqa: PLR0913 - one request's facts, all named
     body: bytes,
     *,
     timestamp: str | None,
@@ -105,7 +140,7 @@ def judge(  # noqa: PLR0913 - one request's facts, all named
     secrets: Sequence[NamedSecret],
     now: datetime,
     age_limit_s: int,
-) -> Judgement:
+) -> SignatureCheck:
     """Prove the sender of `body` with each of `secrets`.
 
     Source: docs/contracts/zoom.md 5.3 and 5.4
@@ -145,36 +180,38 @@ def judge(  # noqa: PLR0913 - one request's facts, all named
     presented = signature.encode()
     for each in keys:
         if hmac.compare_digest(sign(message, each.secret), presented):
-            judgement = Judgement(matched=each, sent_at_s=int(timestamp))
-            return judge_age(judgement, now=now, age_limit_s=age_limit_s)
+            checked = SignatureCheck(matched=each, sent_at_s=int(timestamp))
+            return check_age(checked, now=now, age_limit_s=age_limit_s)
     return _refused(Cause.SIGNATURE, _unmatched(keys), sent_at_s=int(timestamp))
 
 
-def judge_age(judgement: Judgement, *, now: datetime, age_limit_s: int) -> Judgement:
+def check_age(
+    checked: SignatureCheck, *, now: datetime, age_limit_s: int
+) -> SignatureCheck:
     """Refuse what is rightly signed but dated too far ahead or back."""
-    age_s = now.timestamp() - judgement.sent_at_s
+    age_s = now.timestamp() - checked.sent_at_s
     if age_s < -FUTURE_LIMIT_S:
-        return Judgement(
-            matched=judgement.matched,
+        return SignatureCheck(
+            matched=checked.matched,
             cause=Cause.FUTURE,
             sentence="Signed rightly, but dated "
             f"{duration_words(-age_s)} ahead of this server's clock: it is slow by "
             "so much, or Zoom's is fast.\nWhoever runs this server "
             "sets its clock (NTP).",
-            sent_at_s=judgement.sent_at_s,
+            sent_at_s=checked.sent_at_s,
         )
     if age_s > age_limit_s:
-        return Judgement(
-            matched=judgement.matched,
+        return SignatureCheck(
+            matched=checked.matched,
             cause=Cause.TOO_OLD,
             sentence=f"Signed rightly, but {duration_words(age_s)} ago; the limit is "
             f"{duration_words(age_limit_s)}. It is a replay, or this server's clock is "
             "fast.\n"
             "Whoever runs this server checks its clock (NTP); if that is right, there "
             "is nothing to mend.",
-            sent_at_s=judgement.sent_at_s,
+            sent_at_s=checked.sent_at_s,
         )
-    return judgement
+    return checked
 
 
 def answer_challenge(plain_token: str, secret: SecretStr) -> dict[str, str]:
@@ -209,8 +246,62 @@ def _key(secret: SecretStr) -> bytes:
     return secret.get_secret_value().encode()
 
 
-def _refused(cause: Cause, sentence: str, *, sent_at_s: int = 0) -> Judgement:
-    return Judgement(cause=cause, sentence=sentence, sent_at_s=sent_at_s)
+def validation_request(
+    secret: SecretStr, *, now: datetime, prefix: str = ""
+) -> ValidationRequest:
+    """Write a new validation request and sign it.
+
+    Args:
+        secret: The secret token.
+        now: Aware.
+        prefix: What its `plainToken` begins with.
+    """
+    plain = prefix + random_tokens.token_urlsafe(16)
+    timestamp = str(int(now.timestamp()))
+    body = json.dumps(
+        {
+            "event": URL_VALIDATION,
+            "event_ts": int(now.timestamp() * 1000),
+            "payload": {"plainToken": plain},
+        },
+        separators=(",", ":"),
+    ).encode()
+    return ValidationRequest(
+        plain=plain,
+        body=body,
+        timestamp=timestamp,
+        signature=sign(signed_bytes(timestamp, body), secret).decode(),
+        answer=answer_challenge(plain, secret),
+    )
+
+
+def is_own_probe(plain_token: str | None) -> bool:
+    """Whether a validation request says it is ours; its signature has to prove it."""
+    return plain_token is not None and plain_token.startswith(PROBE_PREFIX)
+
+
+def signing_secret(
+    headers: Headers, body: bytes, secrets: Sequence[NamedSecret]
+) -> NamedSecret | None:
+    """Return which of the secret tokens signed a stored request; None: none of them.
+
+    Args:
+        headers: (name, value) as stored, names lower case.
+        body: Raw request bytes, as they came.
+        secrets: Tried in order.
+    """
+    named = dict(headers)
+    timestamp = named.get("x-zm-request-timestamp", "")
+    presented = named.get("x-zm-signature", "").encode(errors="replace")
+    message = signed_bytes(timestamp, body)
+    for each in usable(secrets):
+        if hmac.compare_digest(sign(message, each.secret), presented):
+            return each
+    return None
+
+
+def _refused(cause: Cause, sentence: str, *, sent_at_s: int = 0) -> SignatureCheck:
+    return SignatureCheck(cause=cause, sentence=sentence, sent_at_s=sent_at_s)
 
 
 def _unmatched(keys: Sequence[NamedSecret]) -> str:

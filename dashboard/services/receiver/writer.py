@@ -20,14 +20,14 @@ from dashboard.db import Database, announce
 from dashboard.errors import StorageError
 from dashboard.services.receiver import refusals
 from dashboard.services.receiver.batches import (
-    Arrivals,
-    Pending,
-    Received,
+    QueuedWebhook,
+    VerifiedWebhook,
     Waiter,
+    WebhookBatches,
     settle,
 )
 from dashboard.services.receiver.keyring import Keyring
-from dashboard.services.receiver.refusals import Refused, Tally
+from dashboard.services.receiver.refusals import RefusedRequest, Tally
 from dashboard.settings import Settings
 from dashboard.vault import Vault
 
@@ -57,13 +57,13 @@ def _give_up(future: asyncio.Future[None]) -> None:
         future.set_exception(StorageError(_TOO_LONG))
 
 
-def _accepted(pending: Pending) -> Accepted:
+def _accepted(pending: QueuedWebhook) -> Accepted:
     if pending.error is not None:
         raise pending.error
     return Accepted(webhook_id=pending.stored_id, is_repeat=pending.is_repeat)
 
 
-class Intake:
+class WebhookWriter:
     """The group-committing writer of one process; its thread starts when needed.
 
     Attributes:
@@ -80,8 +80,8 @@ class Intake:
         self.tally = Tally()
         self.settings = settings
         self._database = database
-        self._arrivals = Arrivals(database, vault)
-        self._queue: queue.SimpleQueue[Pending | threading.Event | None]
+        self._arrivals = WebhookBatches(database, vault)
+        self._queue: queue.SimpleQueue[QueuedWebhook | threading.Event | None]
         self._queue = queue.SimpleQueue()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -90,7 +90,7 @@ class Intake:
         self._events_noted: dict[object, datetime] = {}
         self._refusals_due = 0.0
 
-    def accept(self, received: Received) -> Accepted:
+    def accept(self, received: VerifiedWebhook) -> Accepted:
         """Return when the webhook is on disk, with what else came meanwhile.
 
         Raises:
@@ -103,7 +103,7 @@ class Intake:
             raise StorageError(_TOO_LONG)
         return _accepted(pending)
 
-    async def accepted(self, received: Received) -> Accepted:
+    async def accepted(self, received: VerifiedWebhook) -> Accepted:
         """As `accept`, for an event loop.
 
         Raises:
@@ -120,7 +120,7 @@ class Intake:
             timer.cancel()
         return _accepted(pending)
 
-    def _submit(self, received: Received, waiter: Waiter) -> Pending:
+    def _submit(self, received: VerifiedWebhook, waiter: Waiter) -> QueuedWebhook:
         if self._is_closed:
             raise StorageError("The dashboard is stopping.")
         if self._queue.qsize() >= _QUEUE:
@@ -129,7 +129,7 @@ class Intake:
         self._put(pending)
         return pending
 
-    def refuse(self, refused: Refused) -> bool:
+    def refuse(self, refused: RefusedRequest) -> bool:
         """Count a refusal; it is written within a second. Never blocks, never raises.
 
         Returns:
@@ -168,7 +168,7 @@ class Intake:
             self._queue.put(None)
             thread.join()
 
-    def _put(self, item: Pending | threading.Event | None) -> None:
+    def _put(self, item: QueuedWebhook | threading.Event | None) -> None:
         if self._thread is None or not self._thread.is_alive():
             with self._starting:
                 self._start()
@@ -179,7 +179,7 @@ class Intake:
             raise StorageError("The dashboard is stopping.")
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(
-                target=self._run, name="intake", daemon=True
+                target=self._run, name="writer", daemon=True
             )
             self._thread.start()
 
@@ -199,16 +199,16 @@ class Intake:
             for each in flushed:
                 each.set()
 
-    def _gather(self) -> tuple[list[Pending], list[threading.Event]]:
+    def _gather(self) -> tuple[list[QueuedWebhook], list[threading.Event]]:
         """Wait for work; return what has gathered, at most a batch."""
-        batch: list[Pending] = []
+        batch: list[QueuedWebhook] = []
         flushed: list[threading.Event] = []
         wait_s = self._refusals_due - time.monotonic()
         try:
             # While refusals wait for their turn, sleep no longer than that.
             item = self._queue.get(timeout=wait_s if wait_s > 0 else None)
             while True:
-                if isinstance(item, Pending):
+                if isinstance(item, QueuedWebhook):
                     batch.append(item)
                 elif item is not None:
                     flushed.append(item)
@@ -219,7 +219,7 @@ class Intake:
             pass
         return batch, flushed
 
-    def _write(self, batch: list[Pending]) -> None:
+    def _write(self, batch: list[QueuedWebhook]) -> None:
         if not batch:
             return
         error: StorageError | None = None
@@ -236,7 +236,7 @@ class Intake:
             pending.error = error
         settle(pending.waiter for pending in batch)
 
-    def _write_twice(self, batch: list[Pending]) -> None:
+    def _write_twice(self, batch: list[QueuedWebhook]) -> None:
         try:
             self._write_once(batch)
         except (SQLAlchemyError, LookupError):
@@ -244,12 +244,12 @@ class Intake:
             # removed the row that this one repeats.
             self._write_once(batch)
 
-    def _write_once(self, batch: list[Pending]) -> None:
+    def _write_once(self, batch: list[QueuedWebhook]) -> None:
         with self._database.writing_fast() as connection:
             self._arrivals.record(connection, batch, noted=self._events_noted)
             announce(connection)
 
-    def _tell(self, batch: list[Pending]) -> None:
+    def _tell(self, batch: list[QueuedWebhook]) -> None:
         stored = [pending for pending in batch if pending.error is None]
         for pending in stored:
             if pending.is_challenge:

@@ -17,8 +17,8 @@ from pydantic import SecretStr
 from dashboard.clients.delivery import Answer, Failure
 from dashboard.clients.http.retry_after import retry_after_s
 from dashboard.models.check import Finding
+from dashboard.services.receiver.keyring import SignedWith
 from dashboard.services.receiver.signatures import answer_challenge
-from dashboard.services.receiver.signers import Stand
 
 KEPT_CHARS = 2048
 _REMOVED = "(removed)"
@@ -85,8 +85,8 @@ class Next(StrEnum):
     DEAD = "dead"
 
 
-class Sign(StrEnum):
-    """What an answer says of its workspace or zoom app (see relay/hold_rules.py)."""
+class Signal(StrEnum):
+    """What an answer says of its workspace or zoom app (see relay/circuit.py)."""
 
     FINE = "fine"
     DOWN = "down"  # one of several that make it stand still
@@ -95,7 +95,7 @@ class Sign(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Judged:
+class Classification:
     """An answer, judged.
 
     Attributes:
@@ -105,84 +105,96 @@ class Judged:
 
     next: Next
     sentence: str
-    workspace: Sign = Sign.FINE
-    zoom_app: Sign = Sign.NONE
+    workspace: Signal = Signal.FINE
+    zoom_app: Signal = Signal.NONE
     asked_s: float | None = None
 
 
-def judge(answer: Answer, *, stand: Stand = Stand.GIVEN) -> Judged:
+def classify(
+    answer: Answer, *, signed_with: SignedWith = SignedWith.GIVEN
+) -> Classification:
     """Say whether Recall has it, may take it later, or never will.
 
-    The table is in services/relay/hold_rules.py.
+    The table is in services/relay/circuit.py.
 
     Args:
         answer: What came.
-        stand: Of the secret token that signed what was sent.
+        signed_with: Of the secret token that signed what was sent.
     """
     status = answer.status
     if answer.failure is Failure.SEALED:
         sentence = _NO_ANSWER[Failure.SEALED]
-        return Judged(next=Next.WAIT, sentence=sentence, workspace=Sign.NONE)
+        return Classification(next=Next.WAIT, sentence=sentence, workspace=Signal.NONE)
     if answer.failure is not None or status is None:
         sentence = _NO_ANSWER[answer.failure or Failure.BROKEN]
-        return Judged(next=Next.RETRY, sentence=sentence, workspace=Sign.DOWN)
+        return Classification(next=Next.RETRY, sentence=sentence, workspace=Signal.DOWN)
     if httpx2.codes.is_success(status):
         sentence = f"Recall took it ({status})"
-        return Judged(next=Next.DELIVERED, sentence=sentence, zoom_app=Sign.FINE)
-    return _stopped(answer, status) or _refused(answer, status, stand)
+        return Classification(
+            next=Next.DELIVERED, sentence=sentence, zoom_app=Signal.FINE
+        )
+    return _stopped(answer, status) or _refused(answer, status, signed_with)
 
 
-def _stopped(answer: Answer, status: int) -> Judged | None:
+def _stopped(answer: Answer, status: int) -> Classification | None:
     """Judge what stands in the way of every webhook of the workspace; else None."""
     asked_s = retry_after_s(httpx2.Headers(dict(answer.headers)), status=status)
     if status in _STOPPED or httpx2.codes.is_redirect(status):
-        return Judged(
+        return Classification(
             next=Next.RETRY if status == _TOO_MANY else Next.WAIT,
             sentence=_STOPPED.get(status) or _elsewhere(status),
-            workspace=Sign.STOP,
+            workspace=Signal.STOP,
             asked_s=asked_s,
         )
     if status == _FORBIDDEN and _is_page(answer):
-        return Judged(next=Next.RETRY, sentence=_FIREWALL, workspace=Sign.DOWN)
+        return Classification(
+            next=Next.RETRY, sentence=_FIREWALL, workspace=Signal.DOWN
+        )
     if status == _TIMED_OUT or httpx2.codes.is_server_error(status):
-        return Judged(
+        return Classification(
             next=Next.RETRY,
             sentence=f"Recall could not take it now ({status})",
-            workspace=Sign.DOWN,
+            workspace=Signal.DOWN,
             asked_s=asked_s,
         )
     return None
 
 
-def _refused(answer: Answer, status: int, stand: Stand) -> Judged:
+def _refused(answer: Answer, status: int, signed_with: SignedWith) -> Classification:
     """Judge what Recall says of this webhook or its zoom app."""
-    if status in SIGNATURE_REFUSED and stand is not Stand.GIVEN:
-        return _of_a_rotation(status, stand)
+    if status in SIGNATURE_REFUSED and signed_with is not SignedWith.GIVEN:
+        return _of_a_rotation(status, signed_with)
     if status in _REFUSED:
         sentence = _REFUSED[status]
-        return Judged(next=Next.WAIT, sentence=sentence, zoom_app=Sign.STOP)
+        return Classification(next=Next.WAIT, sentence=sentence, zoom_app=Signal.STOP)
     if status == _CONFLICT:
-        return Judged(
+        return Classification(
             next=Next.RETRY,
             sentence=f"Recall answered a conflict ({status})",
             asked_s=retry_after_s(httpx2.Headers(dict(answer.headers)), status=status),
         )
-    return Judged(next=Next.DEAD, sentence=f"Recall will not take it ({status})")
+    return Classification(
+        next=Next.DEAD, sentence=f"Recall will not take it ({status})"
+    )
 
 
-def _of_a_rotation(status: int, stand: Stand) -> Judged:
+def _of_a_rotation(status: int, signed_with: SignedWith) -> Classification:
     """Judge a refused signature that says less than that the zoom app is wrong."""
-    match stand:
-        case Stand.NEWER:
-            return Judged(next=Next.WAIT, sentence=_TOO_EARLY.format(status=status))
-        case Stand.UNPROVEN:
-            return Judged(
+    match signed_with:
+        case SignedWith.NEWER:
+            return Classification(
+                next=Next.WAIT, sentence=_TOO_EARLY.format(status=status)
+            )
+        case SignedWith.UNPROVEN:
+            return Classification(
                 next=Next.WAIT,
                 sentence=_UNPROVEN.format(status=status),
-                zoom_app=Sign.STOP,
+                zoom_app=Signal.STOP,
             )
         case _:
-            return Judged(next=Next.DEAD, sentence=_FORMER.format(status=status))
+            return Classification(
+                next=Next.DEAD, sentence=_FORMER.format(status=status)
+            )
 
 
 def _elsewhere(status: int) -> str:

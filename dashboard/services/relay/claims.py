@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Table, update
+from sqlalchemy import Select, Table, null, update
 from sqlmodel import Session
 
-from dashboard.services.relay import holds
+from dashboard.services.relay import circuit
 from dashboard.services.relay.deliveries import Delivery
 from dashboard.services.relay.queues import (
     DUE,
@@ -23,6 +23,7 @@ from dashboard.services.relay.queues import (
     REDELIVERY,
     WEBHOOK,
     Target,
+    is_waiting,
     targets_of,
 )
 
@@ -41,7 +42,7 @@ def is_any_due(session: Session, *, now: datetime) -> bool:
     return any(target.is_due(now) for target in targets_of(session))
 
 
-def take(
+def claim(
     session: Session,
     *,
     limit: int,
@@ -75,8 +76,21 @@ def take(
     for workspace_id, found in by_workspace.items():
         room = a_workspace - (under_way or {}).get(workspace_id, 0)
         claim.of_workspace(found, limit=min(room, limit - len(claim.taken)))
-    claim.lease()
+    claim.write_leases()
     return claim.taken
+
+
+def release_all(session: Session, *, now: datetime) -> None:
+    """End every lease; the caller commits. Only where no other worker can be.
+
+    Claims stay as they are, so that a result of before still counts.
+    """
+    for queue in (WEBHOOK, REDELIVERY):
+        session.connection().execute(
+            update(queue)
+            .where(is_waiting(queue), queue.c.lease_until.is_not(None))
+            .values(lease_until=null(), due_at=now)
+        )
 
 
 class _Claim:
@@ -113,7 +127,7 @@ class _Claim:
                 taken = self._of_app(queue, target, limit=-(-max(limit, 0) // left))
                 limit -= taken
 
-    def lease(self) -> None:
+    def write_leases(self) -> None:
         """Write the claims down: due again when the lease ends.
 
         That alone gives a dead worker's claim back.
@@ -132,7 +146,7 @@ class _Claim:
                 )
 
     def _probe(self, target: Target) -> bool:
-        is_free = holds.claim_probes(
+        is_free = circuit.claim_probes(
             self._session, target.probes, until=self._now + LEASE, now=self._now
         )
         if not is_free:

@@ -13,9 +13,9 @@ from dashboard.clients.delivery import Answer
 from dashboard.models.check import Finding
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Outcome
-from dashboard.services.receiver.signers import Stand
+from dashboard.services.receiver.keyring import SignedWith
 from dashboard.services.relay import retries
-from dashboard.services.relay.answers import Judged, Next, judge, shown
+from dashboard.services.relay.answers import Classification, Next, classify, shown
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +71,7 @@ class Result:
     latency_ms: float
     status: int | None
     answer: str
-    judged: Judged
+    judged: Classification
     sent_sha256: str
     sent_bytes: int
     headers_passed: str
@@ -107,7 +107,7 @@ def conclude(  # noqa: PLR0913 - one attempt's facts, all named
     secrets: Sequence[SecretStr],
     headers_passed: Iterable[str] = (),
     challenge: tuple[Finding, str] | None = None,
-    stand: Stand = Stand.GIVEN,
+    signed_with: SignedWith = SignedWith.GIVEN,
 ) -> Result:
     """Judge an answer. Touches no database.
 
@@ -119,7 +119,7 @@ def conclude(  # noqa: PLR0913 - one attempt's facts, all named
         secrets: Never to be kept, should Recall echo them.
         headers_passed: Names of Zoom's headers that went along.
         challenge: What the answer says of Recall's secret token.
-        stand: Of the secret token that signed it to Recall's.
+        signed_with: Of the secret token that signed it to Recall's.
     """
     return Result(
         delivery=delivery,
@@ -127,7 +127,7 @@ def conclude(  # noqa: PLR0913 - one attempt's facts, all named
         latency_ms=answer.latency_ms,
         status=answer.status,
         answer=shown(answer.body, secrets),
-        judged=judge(answer, stand=stand),
+        judged=classify(answer, signed_with=signed_with),
         sent_sha256="" if sent is None else sha256(sent).hexdigest(),
         sent_bytes=0 if sent is None else len(sent),
         headers_passed=" ".join(headers_passed),

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlmodel import Session, SQLModel
 
 from dashboard.db.columns import UtcDateTime
-from dashboard.models.hold import Hold
+from dashboard.models.circuit import OpenCircuit
 from dashboard.models.resend import Redelivery
 from dashboard.models.webhook import Webhook, WebhookBody
 from dashboard.models.workspace import Workspace
@@ -131,7 +131,7 @@ def _newest_token(value: ColumnElement[Any], name: str) -> Label[Any]:
     )
 
 
-_APP_HOLD, _WORKSPACE_HOLD = (_table(Hold).alias(name) for name in ("ha", "hw"))
+_APP_HOLD, _WORKSPACE_HOLD = (_table(OpenCircuit).alias(name) for name in ("ha", "hw"))
 TARGETS = (
     select(
         _APP.c.id.label("zoom_app_id"),

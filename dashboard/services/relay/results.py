@@ -12,25 +12,13 @@ from typing import Any
 from sqlalchemy import Table, bindparam, func, insert, null, select, update
 from sqlmodel import Session, SQLModel
 
-from dashboard.db import CHANNEL, announce
 from dashboard.db.columns import UtcDateTime
 from dashboard.models.check import Source
 from dashboard.models.webhook import Attempt, Outcome
-from dashboard.services.relay import holds
-from dashboard.services.relay.claims import LEASE, is_any_due, take
+from dashboard.services.relay import circuit
 from dashboard.services.relay.deliveries import Change, Result, attempt, change
-from dashboard.services.relay.queues import REDELIVERY, WEBHOOK, is_waiting
+from dashboard.services.relay.queues import REDELIVERY, WEBHOOK
 from dashboard.services.validation import evidence
-
-__all__ = [
-    "CHANNEL",
-    "LEASE",
-    "announce",
-    "is_any_due",
-    "record",
-    "release_all",
-    "take",
-]
 
 
 def _table(model: type[SQLModel]) -> Table:
@@ -43,7 +31,7 @@ _ENDED: dict[Table, dict[str, Any]] = {
     WEBHOOK: {"delivered_at": func.coalesce(WEBHOOK.c.delivered_at, _NEW_ENDED_AT)},
     REDELIVERY: {"ended_at": _NEW_ENDED_AT},
 }
-_TAKEN_BY_RECALL = {
+_DELIVER = {
     queue: update(queue)
     .where(queue.c.id.in_(bindparam("ids", expanding=True)))
     .values(
@@ -71,20 +59,7 @@ _CHANGE = {
 }
 
 
-def release_all(session: Session, *, now: datetime) -> None:
-    """End every lease; the caller commits. Only where no other worker can be.
-
-    Claims stay as they are, so that a result of before still counts.
-    """
-    for queue in (WEBHOOK, REDELIVERY):
-        session.connection().execute(
-            update(queue)
-            .where(is_waiting(queue), queue.c.lease_until.is_not(None))
-            .values(lease_until=null(), due_at=now)
-        )
-
-
-def record(
+def store(
     session: Session, results: Sequence[Result], *, now: datetime, retention: timedelta
 ) -> int:
     """Write results back; the caller commits. May be called again after a rollback.
@@ -106,12 +81,12 @@ def record(
     counted: list[Result] = []
     ordered = sorted(results, key=lambda result: result.delivery.row_id)
     for queue in (WEBHOOK, REDELIVERY):
-        mine = [each for each in ordered if _queue(each) is queue]
-        if not mine:
+        of_queue = [each for each in ordered if _queue(each) is queue]
+        if not of_queue:
             continue
-        outcomes = _outcomes(session, queue, mine)
+        outcomes = _outcomes(session, queue, of_queue)
         changes: list[tuple[Result, Change]] = []
-        for each in mine:
+        for each in of_queue:
             outcome = outcomes.get((each.delivery.row_id, each.delivery.claim))
             if outcome is None:
                 continue
@@ -124,9 +99,9 @@ def record(
     if attempts:
         session.connection().execute(_ADD_ATTEMPTS, attempts)
     if counted:
-        holds.note(session, counted, now=now)
+        circuit.record(session, counted, now=now)
     for each in counted:
-        _note(session, each)
+        _record_check(session, each)
     return len(counted)
 
 
@@ -174,14 +149,14 @@ def _write(
     connection = session.connection()
     for reason, ids in taken.items():
         values = {"ids": ids, "new_reason": reason, "new_ended_at": now}
-        connection.execute(_TAKEN_BY_RECALL[queue], values)
+        connection.execute(_DELIVER[queue], values)
     if others:
         connection.execute(_CHANGE[queue], others)
     if queue is REDELIVERY:
-        _tell_webhooks(session, changes, now)
+        _set_delivered_at(session, changes, now)
 
 
-def _tell_webhooks(
+def _set_delivered_at(
     session: Session, changes: Sequence[tuple[Result, Change]], now: datetime
 ) -> None:
     """A webhook keeps all of its first forwarding but when Recall first took it."""
@@ -198,7 +173,7 @@ def _tell_webhooks(
         )
 
 
-def _note(session: Session, result: Result) -> None:
+def _record_check(session: Session, result: Result) -> None:
     """Keep what Recall's answer to a challenge says of its secret token."""
     if result.challenge is None:
         return

@@ -10,8 +10,8 @@ from dashboard.clients.recall.api import REGIONS, webhook_url
 from dashboard.errors import StorageError, VaultError
 from dashboard.models.check import Finding
 from dashboard.services.receiver import events
-from dashboard.services.receiver.keyring import AppCredentials
-from dashboard.services.receiver.signers import Headers, Stand, signer, stand
+from dashboard.services.receiver.keyring import AppCredentials, SignedWith, signed_with
+from dashboard.services.receiver.signatures import Headers, signing_secret
 from dashboard.services.relay.answers import SIGNATURE_REFUSED, compare_challenge
 from dashboard.services.relay.deliveries import Delivery, Result, conclude
 from dashboard.services.runtime import Runtime
@@ -32,9 +32,9 @@ async def send(runtime: Runtime, session: ClientSession, each: Delivery) -> Resu
     answer = await wire.post(session, url, body=body, headers=headers)
     # Mostly Recall says nothing in which a secret could be, and nothing of it.
     is_refused = answer.status in SIGNATURE_REFUSED
-    says = answer.body or is_refused or each.event == events.CHALLENGE
+    says = answer.body or is_refused or each.event == events.URL_VALIDATION
     app = _credentials(runtime, each, is_refused=is_refused) if says else None
-    stands = stand(app, headers, body) if app and is_refused else Stand.GIVEN
+    stands = signed_with(app, headers, body) if app and is_refused else SignedWith.GIVEN
     return conclude(
         each,
         answer,
@@ -43,9 +43,9 @@ async def send(runtime: Runtime, session: ClientSession, each: Delivery) -> Resu
         secrets=[one.secret for one in app.secrets] if app else (),
         headers_passed=wire.passed_on(headers),
         challenge=_challenge(each, headers, body, answer, app)
-        if stands is not Stand.FORMER
+        if stands is not SignedWith.FORMER
         else None,
-        stand=stands,
+        signed_with=stands,
     )
 
 
@@ -68,7 +68,7 @@ def _credentials(
     runtime: Runtime, each: Delivery, *, is_refused: bool
 ) -> AppCredentials | None:
     """Return the zoom app; as it is now where a change of its secrets may matter."""
-    keyring = runtime.intake.keyring
+    keyring = runtime.writer.keyring
     try:
         return (keyring.find_newer if is_refused else keyring.find)(each.zoom_app_id)
     except StorageError:
@@ -83,10 +83,10 @@ def _challenge(
     app: AppCredentials | None,
 ) -> tuple[Finding, str] | None:
     """Compare Recall's answer with the one that the secret Zoom signed with makes."""
-    if app is None or each.event != events.CHALLENGE:
+    if app is None or each.event != events.URL_VALIDATION:
         return None
     plain_token = events.parse(body).plain_token
-    made_it = signer(headers, body, app.secrets)
+    made_it = signing_secret(headers, body, app.secrets)
     if plain_token is None or made_it is None:
         return None
     return compare_challenge(answer, plain_token=plain_token, secret=made_it.secret)

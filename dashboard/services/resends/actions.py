@@ -92,13 +92,15 @@ def cancel(runtime: Runtime, resend_id: int, *, actor: Actor) -> Progress:
     now = runtime.clock.now()
     with runtime.database.writing() as session:
         resends.cancel(session, resend_id, now=now)
-        collecting.sweep(session, now=now, limit=_CANCELLED_AT_ONCE)
+        collecting.cancel_waiting(session, now=now, limit=_CANCELLED_AT_ONCE)
         audit.record(
             session, actor, "resend.cancelled", subject=str(resend_id), now=now
         )
     swept = _CANCELLED_AT_ONCE
     while swept == _CANCELLED_AT_ONCE:
         with runtime.database.writing() as session:
-            swept = collecting.sweep(session, now=now, limit=_CANCELLED_AT_ONCE)
+            swept = collecting.cancel_waiting(
+                session, now=now, limit=_CANCELLED_AT_ONCE
+            )
     with runtime.database.reading() as session:
         return resends.progress(session, resend_id)

@@ -31,7 +31,7 @@ _TABLE = SQLModel.metadata.tables[str(Redelivery.__tablename__)]
 _WAITING = col(Redelivery.outcome) == RedeliveryOutcome.WAITING
 
 
-def tend(runtime: Runtime, *, batch: int = BATCH) -> int:
+def run_due(runtime: Runtime, *, batch: int = BATCH) -> int:
     """Do the resends' chores: list, settle, sweep up; return how many rows changed."""
     with runtime.database.reading() as session:
         if not _is_any_open(session, now=runtime.clock.now()):
@@ -43,8 +43,8 @@ def tend(runtime: Runtime, *, batch: int = BATCH) -> int:
             break
         listed += added
     with runtime.database.writing() as session:
-        settled = settle(session, now=runtime.clock.now())
-        swept = sweep(session, now=runtime.clock.now(), limit=batch)
+        settled = finish(session, now=runtime.clock.now())
+        swept = cancel_waiting(session, now=runtime.clock.now(), limit=batch)
     return listed + settled + swept
 
 
@@ -58,7 +58,7 @@ def candidates(session: Session, resend: Resend, *, limit: int) -> Sequence[int]
     return session.exec(query.order_by(col(Webhook.id)).limit(limit)).all()
 
 
-def gather(
+def collect(
     session: Session, seen: Resend, ids: Sequence[int], *, is_last: bool, now: datetime
 ) -> int:
     """Owe these webhooks by a resend; the caller commits. May be called again.
@@ -79,7 +79,7 @@ def gather(
         seen.gathered_below,
     ):
         return 0
-    added = owe(session, resend.id, from_query(resend.query), ids, now=now)
+    added = enqueue(session, resend.id, from_query(resend.query), ids, now=now)
     resend.total += added
     resend.gathered_below = None if is_last else ids[-1] + 1
     if is_last:
@@ -88,7 +88,7 @@ def gather(
     return added
 
 
-def owe(
+def enqueue(
     session: Session,
     resend_id: int,
     filters: WebhookFilter,
@@ -133,7 +133,7 @@ def owe(
     return added.rowcount
 
 
-def settle(session: Session, *, now: datetime) -> int:
+def finish(session: Session, *, now: datetime) -> int:
     """Note which resends have nothing left to send; the caller commits."""
     waiting = exists().where(col(Redelivery.resend_id) == col(Resend.id), _WAITING)
     done = session.connection().execute(
@@ -144,7 +144,7 @@ def settle(session: Session, *, now: datetime) -> int:
     return done.rowcount
 
 
-def sweep(session: Session, *, now: datetime, limit: int) -> int:
+def cancel_waiting(session: Session, *, now: datetime, limit: int) -> int:
     """Call off what cancelled resends still have waiting; the caller commits.
 
     What a worker is sending at this moment is left to it: it ends as what came of it,
@@ -187,7 +187,7 @@ def _gather_next(runtime: Runtime, batch: int) -> int | None:
         ids = candidates(session, seen, limit=batch)
     with runtime.database.writing() as session:
         is_last, now = len(ids) < batch, runtime.clock.now()
-        return gather(session, seen, ids, is_last=is_last, now=now)
+        return collect(session, seen, ids, is_last=is_last, now=now)
 
 
 def _is_any_open(session: Session, *, now: datetime) -> bool:

@@ -145,7 +145,9 @@ def begin_one(
     )
     if not _add(session, one):
         return False
-    if not collecting.owe(session, resend_id, WebhookFilter(), [webhook_id], now=now):
+    if not collecting.enqueue(
+        session, resend_id, WebhookFilter(), [webhook_id], now=now
+    ):
         webhook = session.get(Webhook, webhook_id)
         if webhook is None:
             raise NotFoundError("webhook")

@@ -1,4 +1,4 @@
-"""Needs attention, about webhooks: those that wait, stand still or are dead."""
+"""Needs attention, about webhooks: those that wait, are paused or failed."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from uuid import UUID
 from sqlalchemy import literal_column
 from sqlmodel import Session, col, func, select
 
-from dashboard.models.hold import HoldKind
+from dashboard.models.circuit import CircuitKind
 from dashboard.models.webhook import DEAD, Outcome, Webhook
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import Routing, ZoomApp
-from dashboard.services.relay import holds
+from dashboard.services.relay import circuit
 from dashboard.services.status.attention_items import (
     LOOKED_AT,
     TROUBLE,
@@ -39,13 +39,13 @@ class _Backlog:
 def about_webhooks(
     session: Session, apps: Sequence[ZoomApp], *, now: datetime
 ) -> Iterator[Item]:
-    """Say of which webhooks somebody should know; what stands still is said once."""
+    """Say of which webhooks somebody should know; what stands paused is said once."""
     backlogs = _backlogs(session)
-    still = holds.list_still(session, at_most=LOOKED_AT)
-    yield from _about_holds(session, still)
-    held = {each.standing.id for each in still}
+    paused = circuit.list_paused(session, at_most=LOOKED_AT)
+    yield from _about_paused(session, paused)
+    paused_ids = {each.state.id for each in paused}
     for app in apps:
-        if not held & {app.id, app.workspace_id}:
+        if not paused_ids & {app.id, app.workspace_id}:
             yield from _about_backlog(app, backlogs.get(app.id), now)
         yield from _about_dead(session, app)
 
@@ -75,23 +75,25 @@ def _about_backlog(
         )
 
 
-def _about_holds(session: Session, still: Sequence[holds.Still]) -> Iterator[Item]:
-    for each in still:
-        standing = each.standing
+def _about_paused(
+    session: Session, paused: Sequence[circuit.PausedDelivery]
+) -> Iterator[Item]:
+    for each in paused:
+        state = each.state
         wait = webhooks(each.waiting, is_more=each.waiting >= LOOKED_AT)
-        is_workspace = standing.kind is HoldKind.WORKSPACE
+        is_workspace = state.kind is CircuitKind.WORKSPACE
         if is_workspace:
-            where = f"the workspace {session.get_one(Workspace, standing.id).name}"
+            where = f"the workspace {session.get_one(Workspace, state.id).name}"
         else:
-            where = name(session.get_one(ZoomApp, standing.id))
+            where = name(session.get_one(ZoomApp, state.id))
         yield Item(
             tone=TROUBLE,
-            sentence=f"Deliveries stand still for {where}: {wait} waiting.",
-            detail=f"{standing.reason} They are kept and go by themselves when a "
+            sentence=f"Deliveries stand paused for {where}: {wait} waiting.",
+            detail=f"{state.reason} They are kept and go by themselves when a "
             "probe succeeds.",
-            since=standing.since,
+            since=state.since,
             action=Action.OPEN_WORKSPACES if is_workspace else Action.OPEN_APP,
-            zoom_app_id=None if is_workspace else standing.id,
+            zoom_app_id=None if is_workspace else state.id,
         )
 
 

@@ -15,7 +15,7 @@ from dashboard.models.ids import first_id, time_of
 from dashboard.models.watch import HeardHour
 from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.receiver.events import CHALLENGE
+from dashboard.services.receiver.events import URL_VALIDATION
 from dashboard.services.runtime import Runtime
 
 REMEMBERED = timedelta(days=28)
@@ -137,7 +137,9 @@ def _count(
         .order_by(hour)
     )
     every = session.exec(query).all()
-    challenges = dict(session.exec(query.where(col(Webhook.event) == CHALLENGE)).all())
+    challenges = dict(
+        session.exec(query.where(col(Webhook.event) == URL_VALIDATION)).all()
+    )
     for index, number in every:
         events = number - challenges.get(index, 0)
         if events > 0:

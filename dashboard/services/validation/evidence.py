@@ -1,6 +1,7 @@
 """Evidence about validation: keeping it, gathering it, and the status it amounts to."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from uuid import UUID
@@ -35,6 +36,7 @@ __all__ = [
     "GRACE",
     "REPEATED_EVERY",
     "Evidence",
+    "Observation",
     "State",
     "ValidationStatus",
     "evidence",
@@ -62,6 +64,22 @@ _ECHOES_LOOKED_AT = MappingProxyType(
         (Source.RECALL_API, Source.RECALL_PROBE, Source.RECALL_CHALLENGE), 200
     )
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """One finding, as `Check` stores it.
+
+    Attributes:
+        detail: What was seen, and who fixes it; contains no secret.
+        took_ms: How long the answer took, in milliseconds, where that has a meaning.
+        told_at: The instant it is about, when that is not now.
+    """
+
+    finding: Finding
+    detail: str
+    took_ms: float | None = None
+    told_at: datetime | None = None
 
 
 def record(  # noqa: PLR0913 - the facts of one observation, all named

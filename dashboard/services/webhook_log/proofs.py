@@ -8,8 +8,7 @@ from sqlmodel import Session
 
 from dashboard.models.webhook import Attempt, Webhook
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.receiver.signatures import NamedSecret, usable
-from dashboard.services.receiver.signers import signer
+from dashboard.services.receiver.signatures import NamedSecret, signing_secret, usable
 from dashboard.services.webhook_log.log import Request
 from dashboard.services.webhook_log.story import names
 from dashboard.services.webhook_log.traces import Trace
@@ -131,7 +130,7 @@ def _signature(
             sentence="The signature or its timestamp is not among the stored headers, "
             "so it cannot be computed anew.",
         )
-    made_it = signer(request.headers, request.body, secrets)
+    made_it = signing_secret(request.headers, request.body, secrets)
     if made_it is not None:
         return Finding(
             tone="good",

@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from dashboard.errors import NotFoundError
+from dashboard.models.circuit import OpenCircuit
 from dashboard.models.connection import Connection, MeetingMapping
-from dashboard.models.hold import Hold
 from dashboard.models.resend import Redelivery, Resend
 from dashboard.models.webhook import Arrival, Attempt, Outcome, Webhook
 from dashboard.models.zoom_app import ZoomApp
@@ -46,7 +46,7 @@ class Trace:
     mapping: MeetingMapping | None = None
     mapped: Connection | None = None
     resends: Sequence[Resent] = ()
-    holds: Sequence[Hold] = ()
+    holds: Sequence[OpenCircuit] = ()
 
     @property
     def is_mapped(self) -> bool:
@@ -152,7 +152,9 @@ def resends_of(session: Session, webhook_id: int) -> Sequence[Resent]:
     ]
 
 
-def _holds_of(session: Session, app: ZoomApp) -> Sequence[Hold]:
+def _holds_of(session: Session, app: ZoomApp) -> Sequence[OpenCircuit]:
     held: list[UUID] = [each for each in (app.id, app.workspace_id) if each is not None]
-    query = select(Hold).where(col(Hold.id).in_(held), col(Hold.is_holding))
-    return session.exec(query.order_by(col(Hold.since))).all()
+    query = select(OpenCircuit).where(
+        col(OpenCircuit.id).in_(held), col(OpenCircuit.is_holding)
+    )
+    return session.exec(query.order_by(col(OpenCircuit.since))).all()

@@ -15,7 +15,7 @@ from dashboard.errors import ConflictError, NotFoundError
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.receiver.signatures import NamedSecret
-from dashboard.services.relay import holds
+from dashboard.services.relay import circuit
 from dashboard.services.validation import schedule
 from dashboard.services.zoom_apps import succession
 from dashboard.services.zoom_apps.credentials import NewZoomApp, ZoomAppChanges, tidy
@@ -136,7 +136,7 @@ def change(  # noqa: PLR0913 - the parts of one act, all named
         _replace_secret_token(
             vault, zoom_app, changes.secret_token, now, is_in_use=is_in_use
         )
-        holds.mended(session, zoom_app_id=zoom_app_id, now=now)
+        circuit.probe_now(session, zoom_app_id=zoom_app_id, now=now)
     zoom_app.version += 1
     session.add(zoom_app)
     session.flush()

@@ -16,12 +16,11 @@ from sqlmodel import Session, SQLModel
 
 from dashboard.db import announce
 from dashboard.errors import VaultError
-from dashboard.models.hold import Hold
+from dashboard.models.circuit import OpenCircuit
 from dashboard.models.ids import first_id
 from dashboard.models.webhook import Refusal, WebhookBody
 from dashboard.models.zoom_app import SecretChange, ZoomApp
-from dashboard.services.receiver.signatures import MISMATCHES
-from dashboard.services.receiver.signers import signer
+from dashboard.services.receiver.signatures import MISMATCHES, signing_secret
 from dashboard.services.relay.queues import WEBHOOK, is_waiting
 from dashboard.services.zoom_apps import apps, secret_changes
 from dashboard.vault import Vault
@@ -44,7 +43,7 @@ class FormerWebhooks(StrEnum):
 
 _LOOKED_AT = 200
 _BODY = SQLModel.metadata.tables[str(WebhookBody.__tablename__)]
-_HOLD = SQLModel.metadata.tables[str(Hold.__tablename__)]
+_HOLD = SQLModel.metadata.tables[str(OpenCircuit.__tablename__)]
 _REFUSAL = SQLModel.metadata.tables[str(Refusal.__tablename__)]
 
 
@@ -158,7 +157,7 @@ def is_by_current(
         [current, *_] = apps.secret_tokens(vault, zoom_app)
     except VaultError:
         return False
-    return signer(headers, body, [current]) is not None
+    return signing_secret(headers, body, [current]) is not None
 
 
 def with_wrong_verdict(

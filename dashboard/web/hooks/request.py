@@ -7,7 +7,7 @@ from wsgiref.types import InputStream, WSGIEnvironment
 
 from werkzeug.exceptions import HTTPException
 
-from dashboard.services.receiver.requests import Incoming
+from dashboard.services.receiver.requests import WebhookRequest
 
 MAX_BODY_BYTES = 1024 * 1024
 """Zoom documents no limit (docs/contracts/zoom.md 5.1); its events have a few KB."""
@@ -23,7 +23,9 @@ class UnreadableError(Exception):
     """The sender went away, or its `Content-Length` is no number."""
 
 
-def read(environ: WSGIEnvironment, *, received_at: datetime, began: float) -> Incoming:
+def read(
+    environ: WSGIEnvironment, *, received_at: datetime, began: float
+) -> WebhookRequest:
     """Read a request's headers and at most the allowed bytes of its body.
 
     Args:
@@ -56,7 +58,7 @@ def make(  # noqa: PLR0913 - one request's facts, all named
     address: str,
     received_at: datetime,
     began: float,
-) -> Incoming:
+) -> WebhookRequest:
     """Return the facts of a request whose body was read, up to a byte too many.
 
     Args:
@@ -70,7 +72,7 @@ def make(  # noqa: PLR0913 - one request's facts, all named
     """
     is_too_large = max(len(body), declared or 0) > MAX_BODY_BYTES
     found = dict(headers)
-    return Incoming(
+    return WebhookRequest(
         body=b"" if is_too_large else body,
         body_bytes=max(len(body), declared or 0) if is_too_large else len(body),
         declared_bytes=declared,

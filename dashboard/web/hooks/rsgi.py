@@ -15,10 +15,16 @@ from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope
 
 from dashboard.errors import StorageError
 from dashboard.services.receiver import requests
-from dashboard.services.receiver.requests import Incoming, Reply
+from dashboard.services.receiver.requests import Reply, WebhookRequest
 from dashboard.web.hooks import request as incoming
 from dashboard.web.hooks.request import MAX_BODY_BYTES, UnreadableError
-from dashboard.web.hooks.wsgi import ADDRESS, PHRASES, RETRY_AFTER_S, Needs, log_refusal
+from dashboard.web.hooks.wsgi import (
+    ADDRESS,
+    PHRASES,
+    RETRY_AFTER_S,
+    ReceiverRuntime,
+    log_refusal,
+)
 
 _THREADS = 8
 _LARGE_BYTES = 64 * 1024
@@ -28,7 +34,7 @@ _BODY_TIMEOUT_S = 20.0
 _log = structlog.get_logger(__name__)
 
 
-class Door:
+class WebhookEndpoint:
     """Answers `/hooks/` as `web.hooks.wsgi.Receiver` does, for an RSGI server.
 
     Args:
@@ -39,7 +45,7 @@ class Door:
 
     def __init__(
         self,
-        runtime: Needs,
+        runtime: ReceiverRuntime,
         *,
         trusted_proxies: int = 0,
         body_timeout_s: float = _BODY_TIMEOUT_S,
@@ -85,29 +91,31 @@ class Door:
         self, app_id: UUID, scope: Scope, http: HTTPProtocol
     ) -> Reply | None:
         began = time.perf_counter()
-        intake = self._runtime.intake
+        writer = self._runtime.writer
         loop = asyncio.get_running_loop()
-        app = intake.keyring.recall(app_id)
+        app = writer.keyring.recall(app_id)
         if app is None:
-            app = await loop.run_in_executor(self._threads, intake.keyring.find, app_id)
+            app = await loop.run_in_executor(self._threads, writer.keyring.find, app_id)
         if app is None:
             return None
         request = await self._read(scope, http, began)
         if len(request.body) > _LARGE_BYTES:  # to hash and seal it takes milliseconds
             return await loop.run_in_executor(
-                self._threads, requests.receive, intake, app, request
+                self._threads, requests.receive, writer, app, request
             )
-        outcome = requests.weigh_in_memory(intake, app, request)
+        outcome = requests.verify_in_memory(writer, app, request)
         if outcome is None:
             outcome = await loop.run_in_executor(
-                self._threads, requests.weigh, intake, app, request
+                self._threads, requests.verify, writer, app, request
             )
         if isinstance(outcome, Reply):
             return outcome
-        await intake.accepted(outcome.received)
+        await writer.accepted(outcome.received)
         return Reply(status=200, body=outcome.answer)
 
-    async def _read(self, scope: Scope, http: HTTPProtocol, began: float) -> Incoming:
+    async def _read(
+        self, scope: Scope, http: HTTPProtocol, began: float
+    ) -> WebhookRequest:
         headers = scope.headers.items()
         received_at = self._runtime.clock.now()
         declared = incoming.declared_bytes(scope.headers.get("content-length", ""))

@@ -17,7 +17,7 @@ from dashboard.clock import Clock
 from dashboard.errors import StorageError
 from dashboard.services.receiver import requests
 from dashboard.services.receiver.requests import Reply
-from dashboard.services.receiver.writer import Intake
+from dashboard.services.receiver.writer import WebhookWriter
 from dashboard.web.hooks import request as incoming
 from dashboard.web.hooks.request import UnreadableError
 
@@ -42,7 +42,7 @@ PHRASES = {
 _log = structlog.get_logger(__name__)
 
 
-class Needs(Protocol):
+class ReceiverRuntime(Protocol):
     """What of the runtime the door works with."""
 
     @property
@@ -51,19 +51,19 @@ class Needs(Protocol):
         ...
 
     @property
-    def intake(self) -> Intake:
+    def writer(self) -> WebhookWriter:
         """Takes webhooks in."""
         ...
 
 
-class Receiver:
+class WebhookMiddleware:
     """WSGI middleware for `POST /hooks/zoom/<zoom app id>`, with or without slash.
 
     Answers 200 when the webhook is on disk, 503 when it could not be stored, and
     short plain text without details to everything else. Never raises.
     """
 
-    def __init__(self, app: WSGIApplication, runtime: Needs) -> None:
+    def __init__(self, app: WSGIApplication, runtime: ReceiverRuntime) -> None:
         self._app = app
         self._runtime = runtime
 
@@ -92,13 +92,13 @@ class Receiver:
         self, app_id: UUID, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         began = time.perf_counter()
-        intake = self._runtime.intake
-        app = intake.keyring.find(app_id)
+        writer = self._runtime.writer
+        app = writer.keyring.find(app_id)
         if app is None:
             return _plain(start_response, 404)
         received_at = self._runtime.clock.now()
         request = incoming.read(environ, received_at=received_at, began=began)
-        reply = requests.receive(intake, app, request)
+        reply = requests.receive(writer, app, request)
         if reply.refused is None:
             return _answer(start_response, reply.body)
         log_refusal(reply)

@@ -1,6 +1,6 @@
 """One open page's server-sent events: driven by an event loop, or by a thread.
 
-Behind `web.rsgi.bridge` a stream is a task in the loop and costs no thread; any WSGI
+Behind `web.rsgi` a stream is a task in the loop and costs no thread; any WSGI
 server iterates over it in one of its threads.
 """
 

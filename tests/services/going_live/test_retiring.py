@@ -124,7 +124,7 @@ def test_its_webhooks_are_still_taken_and_forwarded(stage: ConnectStage) -> None
     retire(stage)
 
     webhook_id = arrive(runtime, stage.app.id)
-    runtime.intake.flush()
+    runtime.writer.flush()
     Worker(runtime, chores=[]).run_once(runtime.clock.now())
 
     assert find(runtime, webhook_id).outcome == "delivered"

@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import Session
 
 from dashboard.db import Database
-from dashboard.models.hold import Hold, HoldKind
+from dashboard.models.circuit import CircuitKind, OpenCircuit
 from dashboard.models.ids import new_id
 from dashboard.models.resend import Redelivery, Resend
 from dashboard.models.webhook import Attempt, Webhook
@@ -24,7 +24,9 @@ LATER = NOON + timedelta(minutes=1)
 def webhook(database: Database, vault: Vault) -> Webhook:
     with database.writing() as session:
         app = session.get_one(ZoomApp, saved_app(session, vault))
-        hold = Hold(id=app.id, kind=HoldKind.ZOOM_APP, since=NOON, probe_at=NOON)
+        hold = OpenCircuit(
+            id=app.id, kind=CircuitKind.ZOOM_APP, since=NOON, probe_at=NOON
+        )
         row = a_webhook(app)
         session.add(row)
         session.flush()
@@ -76,7 +78,7 @@ def a_resend_was_tried(session: Session, webhook: Webhook) -> None:
 
 
 def it_is_held(session: Session, webhook: Webhook) -> None:
-    session.get_one(Hold, webhook.zoom_app_id).is_holding = True
+    session.get_one(OpenCircuit, webhook.zoom_app_id).is_holding = True
 
 
 CHANGES = [

@@ -15,9 +15,9 @@ from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.probes import public_url, public_url_findings
-from dashboard.services.receiver.challenges import Seen
 from dashboard.services.receiver.signatures import answer_challenge
 from dashboard.services.runtime import Runtime
+from dashboard.services.validation.evidence import Observation
 from dashboard.settings import public_url_doubt
 from tests.fixtures import certificates
 from tests.fixtures.ports import free_ports
@@ -43,7 +43,7 @@ def no_pause(_seconds: float) -> None:
     """Go on at once."""
 
 
-def ask(runtime: Runtime, app_id: UUID) -> Seen:
+def ask(runtime: Runtime, app_id: UUID) -> Observation:
     return public_url.probe(runtime, app_id, pause=no_pause)
 
 
@@ -67,7 +67,7 @@ def test_it_is_kept_as_evidence_of_its_own_and_leaves_no_other_trace(
 ) -> None:
     with reachable(runtime) as public:
         ask(public, app_id)
-    runtime.intake.flush()
+    runtime.writer.flush()
 
     with runtime.database.reading() as session:
         (check,) = session.exec(select(Check)).all()
@@ -225,10 +225,10 @@ def test_no_secret_is_in_what_is_said(runtime: Runtime, app_id: UUID) -> None:
 
 def test_a_doubt_about_the_address_is_said_beside_what_was_seen() -> None:
     doubt = public_url_doubt("https://dashboard.example.com:8443")
-    good = Seen(finding=Finding.GOOD, detail="", took_ms=1.0)
-    bad = Seen(finding=Finding.FAILED, detail="Nobody there.")
+    good = Observation(finding=Finding.GOOD, detail="", took_ms=1.0)
+    bad = Observation(finding=Finding.FAILED, detail="Nobody there.")
 
-    def told(seen: Seen) -> Seen:
+    def told(seen: Observation) -> Observation:
         return public_url_findings.with_address(
             seen, trouble=None, doubt=doubt, is_real_zoom=True
         )

@@ -176,7 +176,7 @@ def test_a_look_that_ends_too_late_changes_nothing(
     if is_closed:
         slow.lookout.close()
     else:
-        stage.hasten()
+        stage.make_due()
     before = stage.row()
 
     slow.let_go()
@@ -217,5 +217,5 @@ def test_the_worker_lets_its_looks_go_when_it_ends(stage: Stage) -> None:
     worker.start()
     worker.stop()
 
-    stage.hasten()
+    stage.make_due()
     assert lookout() == 0

@@ -67,7 +67,7 @@ def test_what_zoom_validated_before_our_probe_is_not_lost(stage: Stage) -> None:
     stage.press_validate()
     zooms = stage.there.webhook_last_validation
     stage.wait(minutes=30)
-    stage.hasten()  # record and probe in one look
+    stage.make_due()  # record and probe in one look
 
     stage.look()
 

@@ -194,7 +194,7 @@ def test_its_webhooks_wait_and_reach_the_new_app(
     worker = Worker(runtime, chores=[])
 
     webhook_id = arrive(runtime, app.id)
-    runtime.intake.flush()
+    runtime.writer.flush()
     worker.run_once(runtime.clock.now())
     waiting = find(runtime, webhook_id).outcome
     creation.create_in_recall(runtime, app.id, stage.workspace.id)

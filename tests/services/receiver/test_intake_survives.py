@@ -11,12 +11,12 @@ from dashboard.db import Database
 from dashboard.errors import StorageError
 from dashboard.models.webhook import RefusalCount, Webhook
 from dashboard.services.receiver.keyring import AppCredentials
-from dashboard.services.receiver.writer import Intake
+from dashboard.services.receiver.writer import WebhookWriter
 from dashboard.settings import Settings
 from dashboard.vault import Vault
-from tests.fixtures.receiver import intake, limits, received, refused, zoom_app
+from tests.fixtures.receiver import limits, received, refused, writer, zoom_app
 
-__all__ = ["intake", "limits", "zoom_app"]
+__all__ = ["limits", "writer", "zoom_app"]
 
 
 class Failing:
@@ -41,15 +41,19 @@ class Failing:
 
 
 def failing(
-    intake: Intake, database: Database, vault: Vault, limits: Settings, *errors: Any
-) -> Intake:
+    writer: WebhookWriter,
+    database: Database,
+    vault: Vault,
+    limits: Settings,
+    *errors: Any,
+) -> WebhookWriter:
     over: Any = Failing(database, *errors)
-    return Intake(over, vault, intake.clock, limits)
+    return WebhookWriter(over, vault, writer.clock, limits)
 
 
-def thread_of(intake: Intake) -> threading.Thread:
-    assert intake._thread is not None
-    return intake._thread
+def thread_of(writer: WebhookWriter) -> threading.Thread:
+    assert writer._thread is not None
+    return writer._thread
 
 
 def stored(database: Database) -> int:
@@ -58,13 +62,13 @@ def stored(database: Database) -> int:
 
 
 def test_an_error_nobody_thought_of_is_told_and_ends_no_thread(
-    intake: Intake,
+    writer: WebhookWriter,
     zoom_app: AppCredentials,
     database: Database,
     vault: Vault,
     limits: Settings,
 ) -> None:
-    other = failing(intake, database, vault, limits, RuntimeError("odd"))
+    other = failing(writer, database, vault, limits, RuntimeError("odd"))
 
     with pytest.raises(StorageError, match="Nothing was stored: RuntimeError"):
         other.accept(received(zoom_app))
@@ -77,14 +81,14 @@ def test_an_error_nobody_thought_of_is_told_and_ends_no_thread(
 
 
 def test_a_repeat_whose_row_was_removed_meanwhile_is_stored_anew(
-    intake: Intake,
+    writer: WebhookWriter,
     zoom_app: AppCredentials,
     database: Database,
     vault: Vault,
     limits: Settings,
 ) -> None:
     # Its dedupe key was in the way, and a moment later is not to be found.
-    other = failing(intake, database, vault, limits, KeyError(b"dedupe"))
+    other = failing(writer, database, vault, limits, KeyError(b"dedupe"))
 
     accepted = other.accept(received(zoom_app))
 
@@ -94,30 +98,30 @@ def test_a_repeat_whose_row_was_removed_meanwhile_is_stored_anew(
 
 
 def test_a_listener_that_fails_ends_no_thread(
-    intake: Intake, zoom_app: AppCredentials, database: Database
+    writer: WebhookWriter, zoom_app: AppCredentials, database: Database
 ) -> None:
     def fail() -> None:
         raise ValueError("odd")
 
-    intake.listen(fail)
-    intake.accept(received(zoom_app, b'{"n":1}'))
-    thread = thread_of(intake)
-    intake.accept(received(zoom_app, b'{"n":2}'))
-    intake.flush()
+    writer.listen(fail)
+    writer.accept(received(zoom_app, b'{"n":1}'))
+    thread = thread_of(writer)
+    writer.accept(received(zoom_app, b'{"n":2}'))
+    writer.flush()
 
-    assert thread_of(intake) is thread
+    assert thread_of(writer) is thread
     assert thread.is_alive()
     assert stored(database) == 2
 
 
 def test_refusals_that_cannot_be_written_hold_nobody_up(
-    intake: Intake,
+    writer: WebhookWriter,
     zoom_app: AppCredentials,
     database: Database,
     vault: Vault,
     limits: Settings,
 ) -> None:
-    other = failing(intake, database, vault, limits, RuntimeError("odd"))
+    other = failing(writer, database, vault, limits, RuntimeError("odd"))
 
     other.refuse(refused(uuid4()))
     other.flush()

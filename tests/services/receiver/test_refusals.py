@@ -14,30 +14,30 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.receiver.keyring import AppCredentials
 from dashboard.services.receiver.refusals import Tally
 from dashboard.services.receiver.signatures import Cause
-from dashboard.services.receiver.writer import Intake
+from dashboard.services.receiver.writer import WebhookWriter
 from tests.fixtures.receiver import (
     CHALLENGE,
-    intake,
     limits,
     received,
     refused,
+    writer,
     zoom_app,
 )
 from tests.makers import NOON
 
-__all__ = ["intake", "limits", "zoom_app"]
+__all__ = ["limits", "writer", "zoom_app"]
 
 
 def test_a_flood_of_refusals_is_counted_whole_and_kept_in_part(
-    intake: Intake, zoom_app: AppCredentials, database: Database
+    writer: WebhookWriter, zoom_app: AppCredentials, database: Database
 ) -> None:
     for _ in range(1000):
-        intake.refuse(refused(zoom_app.id))
-    intake.flush()
+        writer.refuse(refused(zoom_app.id))
+    writer.flush()
     for _ in range(20):
-        intake.refuse(refused(zoom_app.id, cause=Cause.FUTURE))
-        intake.flush()
-    accepted = intake.accept(received(zoom_app))
+        writer.refuse(refused(zoom_app.id, cause=Cause.FUTURE))
+        writer.flush()
+    accepted = writer.accept(received(zoom_app))
 
     with database.reading() as session:
         counts = dict(
@@ -73,11 +73,11 @@ def test_of_a_batch_only_a_few_of_each_cause_are_held_in_memory() -> None:
 
 
 def test_a_challenge_signed_with_another_secret_is_evidence_of_a_mismatch(
-    intake: Intake, zoom_app: AppCredentials, database: Database
+    writer: WebhookWriter, zoom_app: AppCredentials, database: Database
 ) -> None:
     for _ in range(30):
-        intake.refuse(refused(zoom_app.id, is_challenge=True))
-        intake.flush()
+        writer.refuse(refused(zoom_app.id, is_challenge=True))
+        writer.flush()
 
     with database.reading() as session:
         check = session.exec(select(Check)).one()
@@ -86,29 +86,29 @@ def test_a_challenge_signed_with_another_secret_is_evidence_of_a_mismatch(
 
 
 def test_after_a_right_challenge_the_next_wrong_one_is_news(
-    intake: Intake, zoom_app: AppCredentials, database: Database
+    writer: WebhookWriter, zoom_app: AppCredentials, database: Database
 ) -> None:
-    intake.refuse(refused(zoom_app.id, is_challenge=True))
-    intake.flush()
-    intake.accept(received(zoom_app, CHALLENGE))
-    intake.flush()
-    intake.refuse(refused(zoom_app.id, is_challenge=True))
-    intake.flush()
+    writer.refuse(refused(zoom_app.id, is_challenge=True))
+    writer.flush()
+    writer.accept(received(zoom_app, CHALLENGE))
+    writer.flush()
+    writer.refuse(refused(zoom_app.id, is_challenge=True))
+    writer.flush()
 
     with database.reading() as session:
         found = session.exec(select(Check.finding)).all()
     assert found.count(Finding.SECRET_MISMATCH) == 2
 
 
-def test_explanations_have_a_budget_for_each_second(intake: Intake) -> None:
-    given = [intake.tally.may_explain(NOON) for _ in range(100)]
+def test_explanations_have_a_budget_for_each_second(writer: WebhookWriter) -> None:
+    given = [writer.tally.may_explain(NOON) for _ in range(100)]
 
     assert sum(given) == 20
-    assert intake.tally.may_explain(NOON + timedelta(seconds=1))
+    assert writer.tally.may_explain(NOON + timedelta(seconds=1))
 
 
 def test_a_replaced_secret_is_seen_when_asked_for_anew(
-    intake: Intake, zoom_app: AppCredentials, database: Database
+    writer: WebhookWriter, zoom_app: AppCredentials, database: Database
 ) -> None:
     with database.writing() as session:
         row = session.get_one(ZoomApp, zoom_app.id)
@@ -116,7 +116,7 @@ def test_a_replaced_secret_is_seen_when_asked_for_anew(
         session.add(row)
     time.sleep(0.06)  # longer than what counts as just looked up
 
-    assert intake.keyring.find(zoom_app.id) == zoom_app
-    newer = intake.keyring.find_newer(zoom_app.id)
+    assert writer.keyring.find(zoom_app.id) == zoom_app
+    newer = writer.keyring.find_newer(zoom_app.id)
     assert newer is not None
     assert newer.version == 2

@@ -4,7 +4,7 @@ import pytest
 from pydantic import SecretStr
 
 from dashboard.services.receiver import signatures
-from dashboard.services.receiver.signatures import Cause, Judgement, NamedSecret
+from dashboard.services.receiver.signatures import Cause, NamedSecret, SignatureCheck
 
 # docs/contracts/zoom.md section 8.
 V1_SECRET = SecretStr("4fv1RkqGQUq5sWbEz6hA5A")
@@ -31,7 +31,7 @@ OTHER = SecretStr("test-secret-token-0002")
 C2_AT = datetime.fromtimestamp(1760000000, UTC)
 
 
-def judged(body: bytes = C2_BODY, **over: object) -> Judgement:
+def judged(body: bytes = C2_BODY, **over: object) -> SignatureCheck:
     facts: dict[str, object] = {
         "timestamp": "1760000000",
         "signature": C2_SIGNATURE,
@@ -39,7 +39,7 @@ def judged(body: bytes = C2_BODY, **over: object) -> Judgement:
         "now": C2_AT,
         "age_limit_s": 6000,
     }
-    return signatures.judge(body, **{**facts, **over})  # type: ignore[arg-type]  # values are overridden by name
+    return signatures.check(body, **{**facts, **over})  # type: ignore[arg-type]  # values are overridden by name
 
 
 @pytest.mark.parametrize(

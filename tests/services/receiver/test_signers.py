@@ -8,10 +8,19 @@ from pydantic import SecretStr
 
 from dashboard.clients.delivery import Answer
 from dashboard.models.zoom_app import Routing
-from dashboard.services.receiver.keyring import AppCredentials, TokenChange
-from dashboard.services.receiver.signatures import NamedSecret, sign, signed_bytes
-from dashboard.services.receiver.signers import Stand, signer, stand
-from dashboard.services.relay.answers import Next, Sign, judge
+from dashboard.services.receiver.keyring import (
+    AppCredentials,
+    SignedWith,
+    TokenChange,
+    signed_with,
+)
+from dashboard.services.receiver.signatures import (
+    NamedSecret,
+    sign,
+    signed_bytes,
+    signing_secret,
+)
+from dashboard.services.relay.answers import Next, Signal, classify
 
 NEW, FORMER = SecretStr("test-token-new"), SecretStr("test-token-former")
 OLDEST = SecretStr("test-token-oldest")
@@ -40,58 +49,75 @@ def an_app(change: TokenChange | None, **over: Any) -> AppCredentials:
 
 
 def test_the_bytes_name_the_secret_token_whatever_the_row_says() -> None:
-    assert signer(headers(NEW), BODY, BOTH) == BOTH[0]
-    assert signer(headers(FORMER), BODY, BOTH) == BOTH[1]
-    assert signer(headers(OLDEST), BODY, BOTH) is None
-    assert signer(headers(NEW), BODY + b" ", BOTH) is None
-    assert signer([], BODY, BOTH) is None
+    assert signing_secret(headers(NEW), BODY, BOTH) == BOTH[0]
+    assert signing_secret(headers(FORMER), BODY, BOTH) == BOTH[1]
+    assert signing_secret(headers(OLDEST), BODY, BOTH) is None
+    assert signing_secret(headers(NEW), BODY + b" ", BOTH) is None
+    assert signing_secret([], BODY, BOTH) is None
 
 
 @pytest.mark.parametrize(
     ("secret", "in_recall", "seen", "expected"),
     [
-        (NEW, False, False, Stand.NEWER),
-        (NEW, False, True, Stand.NEWER),
-        (NEW, True, False, Stand.GIVEN),
-        (NEW, True, True, Stand.GIVEN),
-        (FORMER, False, False, Stand.GIVEN),
-        (FORMER, False, True, Stand.GIVEN),
-        (FORMER, True, False, Stand.UNPROVEN),
-        (FORMER, True, True, Stand.FORMER),
-        (OLDEST, False, False, Stand.GIVEN),
-        (OLDEST, True, False, Stand.UNPROVEN),
-        (OLDEST, True, True, Stand.FORMER),
+        (NEW, False, False, SignedWith.NEWER),
+        (NEW, False, True, SignedWith.NEWER),
+        (NEW, True, False, SignedWith.GIVEN),
+        (NEW, True, True, SignedWith.GIVEN),
+        (FORMER, False, False, SignedWith.GIVEN),
+        (FORMER, False, True, SignedWith.GIVEN),
+        (FORMER, True, False, SignedWith.UNPROVEN),
+        (FORMER, True, True, SignedWith.FORMER),
+        (OLDEST, False, False, SignedWith.GIVEN),
+        (OLDEST, True, False, SignedWith.UNPROVEN),
+        (OLDEST, True, True, SignedWith.FORMER),
     ],
 )
 def test_how_it_stands_to_what_recall_was_given(
-    secret: SecretStr, *, in_recall: bool, seen: bool, expected: Stand
+    secret: SecretStr, *, in_recall: bool, seen: bool, expected: SignedWith
 ) -> None:
     app = an_app(TokenChange(is_in_recall=in_recall, is_seen=seen))
 
-    assert stand(app, headers(secret), BODY) is expected
+    assert signed_with(app, headers(secret), BODY) is expected
 
 
 def test_without_a_change_or_a_secret_to_prove_it_nothing_is_called_former() -> None:
     done = TokenChange(is_in_recall=True, is_seen=True)
 
-    assert stand(an_app(None), headers(OLDEST), BODY) is Stand.GIVEN
-    assert stand(an_app(done, secrets=()), headers(FORMER), BODY) is Stand.GIVEN
+    assert signed_with(an_app(None), headers(OLDEST), BODY) is SignedWith.GIVEN
+    assert (
+        signed_with(an_app(done, secrets=()), headers(FORMER), BODY) is SignedWith.GIVEN
+    )
 
 
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize(
     ("of", "next_", "sign_", "words"),
     [
-        (Stand.GIVEN, Next.WAIT, Sign.STOP, "it holds another secret token"),
-        (Stand.NEWER, Next.WAIT, Sign.NONE, "Recall has the former secret token still"),
-        (Stand.UNPROVEN, Next.WAIT, Sign.STOP, "Zoom still signs with the former"),
-        (Stand.FORMER, Next.DEAD, Sign.NONE, "which Recall does not hold any more"),
+        (SignedWith.GIVEN, Next.WAIT, Signal.STOP, "it holds another secret token"),
+        (
+            SignedWith.NEWER,
+            Next.WAIT,
+            Signal.NONE,
+            "Recall has the former secret token still",
+        ),
+        (
+            SignedWith.UNPROVEN,
+            Next.WAIT,
+            Signal.STOP,
+            "Zoom still signs with the former",
+        ),
+        (
+            SignedWith.FORMER,
+            Next.DEAD,
+            Signal.NONE,
+            "which Recall does not hold any more",
+        ),
     ],
 )
 def test_a_refused_signature_says_only_what_it_can(
-    status: int, of: Stand, next_: Next, sign_: Sign, words: str
+    status: int, of: SignedWith, next_: Next, sign_: Signal, words: str
 ) -> None:
-    judged = judge(Answer(status=status, body=b"{}"), stand=of)
+    judged = classify(Answer(status=status, body=b"{}"), signed_with=of)
 
     assert (judged.next, judged.zoom_app) == (next_, sign_)
     assert words in judged.sentence
@@ -101,10 +127,10 @@ def test_a_refused_signature_says_only_what_it_can(
 def test_other_answers_are_judged_as_ever(status: int) -> None:
     answer = Answer(status=status, body=b"{}")
 
-    assert judge(answer, stand=Stand.FORMER) == judge(answer)
+    assert classify(answer, signed_with=SignedWith.FORMER) == classify(answer)
 
 
 def test_the_firewalls_page_says_nothing_of_a_signature() -> None:
     page = Answer(status=403, body=b"<html>", headers={"content-type": "text/html"})
 
-    assert judge(page, stand=Stand.FORMER) == judge(page)
+    assert classify(page, signed_with=SignedWith.FORMER) == classify(page)

@@ -19,28 +19,28 @@ from dashboard.models.webhook import (
     WebhookBody,
 )
 from dashboard.models.zoom_app import Routing
-from dashboard.services.receiver.batches import Arrivals
+from dashboard.services.receiver.batches import WebhookBatches
 from dashboard.services.receiver.keyring import AppCredentials
-from dashboard.services.receiver.writer import Intake
+from dashboard.services.receiver.writer import WebhookWriter
 from dashboard.settings import Settings
 from dashboard.vault import Vault
 from tests.fixtures.receiver import (
     BODY,
     CHALLENGE,
-    intake,
     limits,
     received,
+    writer,
     zoom_app,
 )
 from tests.makers import NOON, FakeClock, saved_app
 
-__all__ = ["intake", "limits", "zoom_app"]
+__all__ = ["limits", "writer", "zoom_app"]
 
 
 def test_an_accepted_webhook_is_on_disk_sealed_and_waiting(
-    intake: Intake, zoom_app: AppCredentials, database: Database, vault: Vault
+    writer: WebhookWriter, zoom_app: AppCredentials, database: Database, vault: Vault
 ) -> None:
-    accepted = intake.accept(received(zoom_app))
+    accepted = writer.accept(received(zoom_app))
 
     with database.reading() as session:
         webhook = session.get_one(Webhook, accepted.webhook_id)
@@ -55,10 +55,10 @@ def test_an_accepted_webhook_is_on_disk_sealed_and_waiting(
 
 
 def test_a_repeat_is_counted_and_stored_once(
-    intake: Intake, zoom_app: AppCredentials, database: Database
+    writer: WebhookWriter, zoom_app: AppCredentials, database: Database
 ) -> None:
-    first = intake.accept(received(zoom_app))
-    again = intake.accept(received(zoom_app, received_at=NOON + timedelta(minutes=5)))
+    first = writer.accept(received(zoom_app))
+    again = writer.accept(received(zoom_app, received_at=NOON + timedelta(minutes=5)))
 
     with database.reading() as session:
         webhook = session.get_one(Webhook, first.webhook_id)
@@ -70,13 +70,13 @@ def test_a_repeat_is_counted_and_stored_once(
 
 
 def test_many_at_once_are_each_stored_once_whatever_the_batch(
-    intake: Intake, zoom_app: AppCredentials, database: Database
+    writer: WebhookWriter, zoom_app: AppCredentials, database: Database
 ) -> None:
     bodies = [b'{"event":"e","event_ts":%d}' % (n % 20) for n in range(100)]
 
     with ThreadPoolExecutor(16) as pool:
         accepted = list(
-            pool.map(lambda b: intake.accept(received(zoom_app, b)), bodies)
+            pool.map(lambda b: writer.accept(received(zoom_app, b)), bodies)
         )
 
     with database.reading() as session:
@@ -92,7 +92,7 @@ def test_two_processes_with_the_same_webhook_make_one(
     database: Database, vault: Vault, limits: Settings, zoom_app: AppCredentials
 ) -> None:
     clock: Any = FakeClock()
-    pair = [Intake(database, vault, clock, limits) for _ in range(2)]
+    pair = [WebhookWriter(database, vault, clock, limits) for _ in range(2)]
     bodies = [b'{"event":"e","event_ts":%d}' % n for n in range(40) for _ in "ab"]
 
     with ThreadPoolExecutor(8) as pool:
@@ -113,7 +113,7 @@ def test_two_processes_with_the_same_webhook_make_one(
 def test_an_id_that_is_taken_is_no_repeat(
     zoom_app: AppCredentials, database: Database, vault: Vault
 ) -> None:
-    arrivals = Arrivals(database, vault)
+    arrivals = WebhookBatches(database, vault)
     first = arrivals.prepare(received(zoom_app, b'{"event":"a"}'), int)
     second = arrivals.prepare(received(zoom_app, b'{"event":"b"}'), int)
     second.webhook[0] = first.webhook[0]
@@ -126,13 +126,13 @@ def test_an_id_that_is_taken_is_no_repeat(
 
 
 def test_a_race_lost_to_another_process_is_settled_by_looking_again(
-    intake: Intake,
+    writer: WebhookWriter,
     zoom_app: AppCredentials,
     database: Database,
     vault: Vault,
     limits: Settings,
 ) -> None:
-    first = intake.accept(received(zoom_app))
+    first = writer.accept(received(zoom_app))
     lost = iter([IntegrityError("INSERT", {}, ValueError("unique"))])
 
     class Raced:
@@ -146,7 +146,7 @@ def test_a_race_lost_to_another_process_is_settled_by_looking_again(
             return database.writing_fast()
 
     raced: Any = Raced()
-    other = Intake(raced, vault, intake.clock, limits)
+    other = WebhookWriter(raced, vault, writer.clock, limits)
     accepted = other.accept(received(zoom_app))
     other.close()
 
@@ -155,7 +155,7 @@ def test_a_race_lost_to_another_process_is_settled_by_looking_again(
 
 
 def test_a_webhook_the_database_will_not_have_fails_alone(
-    intake: Intake, zoom_app: AppCredentials, database: Database
+    writer: WebhookWriter, zoom_app: AppCredentials, database: Database
 ) -> None:
     gone = AppCredentials(
         id=uuid4(),
@@ -170,7 +170,7 @@ def test_a_webhook_the_database_will_not_have_fails_alone(
     def post(whose: AppCredentials, body: bytes) -> None:
         held.wait()
         try:
-            intake.accept(received(whose, body))
+            writer.accept(received(whose, body))
         except StorageError as error:
             failures.append(error)
 
@@ -192,14 +192,14 @@ def test_a_webhook_the_database_will_not_have_fails_alone(
 
 
 def test_with_direct_routing_a_webhook_is_kept_and_not_owed(
-    intake: Intake, database: Database, vault: Vault
+    writer: WebhookWriter, database: Database, vault: Vault
 ) -> None:
     with database.writing() as session:
         app_id = saved_app(session, vault, routing=Routing.DIRECT)
-    zoom_app = intake.keyring.find(app_id)
+    zoom_app = writer.keyring.find(app_id)
     assert zoom_app is not None
 
-    accepted = intake.accept(received(zoom_app))
+    accepted = writer.accept(received(zoom_app))
 
     with database.reading() as session:
         webhook = session.get_one(Webhook, accepted.webhook_id)
@@ -208,14 +208,14 @@ def test_with_direct_routing_a_webhook_is_kept_and_not_owed(
 
 
 def test_without_a_recall_app_the_row_says_what_it_waits_for(
-    intake: Intake, database: Database, vault: Vault
+    writer: WebhookWriter, database: Database, vault: Vault
 ) -> None:
     with database.writing() as session:
         app_id = saved_app(session, vault, recall_app_id=None)
-    zoom_app = intake.keyring.find(app_id)
+    zoom_app = writer.keyring.find(app_id)
     assert zoom_app is not None
 
-    accepted = intake.accept(received(zoom_app))
+    accepted = writer.accept(received(zoom_app))
 
     with database.reading() as session:
         webhook = session.get_one(Webhook, accepted.webhook_id)
@@ -224,14 +224,14 @@ def test_without_a_recall_app_the_row_says_what_it_waits_for(
 
 
 def test_a_challenge_is_evidence_each_time_and_an_event_once_a_minute(
-    intake: Intake, zoom_app: AppCredentials, database: Database
+    writer: WebhookWriter, zoom_app: AppCredentials, database: Database
 ) -> None:
     for _ in range(2):
-        intake.accept(received(zoom_app, CHALLENGE))
+        writer.accept(received(zoom_app, CHALLENGE))
     for seconds in (0, 30, 61):
         body = b'{"event":"e","event_ts":%d}' % seconds
         at = NOON + timedelta(seconds=seconds)
-        intake.accept(received(zoom_app, body, received_at=at))
+        writer.accept(received(zoom_app, body, received_at=at))
 
     with database.reading() as session:
         sources = session.exec(select(Check.source)).all()
@@ -247,27 +247,27 @@ def test_a_database_that_is_away_is_a_storage_error_and_nothing_hangs(
     away = Database("sqlite:////nowhere/at/all.db")
     away.lock = lambda: None  # type: ignore[method-assign]  # its file has no folder
     clock_: Any = clock
-    intake = Intake(away, vault, clock_, limits)
+    writer = WebhookWriter(away, vault, clock_, limits)
 
     with pytest.raises(StorageError, match="Nothing was stored"):
-        intake.accept(received(zoom_app))
+        writer.accept(received(zoom_app))
 
-    intake.close()
+    writer.close()
     away.close()
 
 
 def test_a_closed_intake_accepts_nothing(
-    intake: Intake, zoom_app: AppCredentials
+    writer: WebhookWriter, zoom_app: AppCredentials
 ) -> None:
-    intake.accept(received(zoom_app))
-    intake.close()
+    writer.accept(received(zoom_app))
+    writer.close()
 
     with pytest.raises(StorageError, match="stopping"):
-        intake.accept(received(zoom_app, b'{"n":2}'))
+        writer.accept(received(zoom_app, b'{"n":2}'))
 
 
 def test_listeners_are_told_after_the_commit(
-    intake: Intake, zoom_app: AppCredentials, database: Database
+    writer: WebhookWriter, zoom_app: AppCredentials, database: Database
 ) -> None:
     seen: list[int] = []
 
@@ -275,11 +275,11 @@ def test_listeners_are_told_after_the_commit(
         with database.reading() as session:
             seen.append(len(session.exec(select(Webhook)).all()))
 
-    stop = intake.listen(look)
-    intake.accept(received(zoom_app))
-    intake.flush()
+    stop = writer.listen(look)
+    writer.accept(received(zoom_app))
+    writer.flush()
     stop()
-    intake.accept(received(zoom_app, b'{"n":2}'))
-    intake.flush()
+    writer.accept(received(zoom_app, b'{"n":2}'))
+    writer.flush()
 
     assert seen == [1]

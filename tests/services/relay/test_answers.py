@@ -7,18 +7,18 @@ from dashboard.clients.delivery import Answer, Failure
 from dashboard.models.check import Finding
 from dashboard.services.receiver.signatures import answer_challenge
 from dashboard.services.relay import answers
-from dashboard.services.relay.answers import Next, Sign
+from dashboard.services.relay.answers import Next, Signal
 from tests.makers import SECRET_TOKEN
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 def test_any_2xx_is_delivered(status: int) -> None:
-    assert answers.judge(Answer(status=status)).next is Next.DELIVERED
+    assert answers.classify(Answer(status=status)).next is Next.DELIVERED
 
 
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 503, 599])
 def test_what_time_mends_is_tried_again_on_the_schedule(status: int) -> None:
-    judged = answers.judge(Answer(status=status))
+    judged = answers.classify(Answer(status=status))
 
     assert judged.next is Next.RETRY
     assert str(status) in judged.sentence
@@ -26,7 +26,7 @@ def test_what_time_mends_is_tried_again_on_the_schedule(status: int) -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308, 401, 402, 403, 404])
 def test_what_a_person_mends_waits_and_says_who(status: int) -> None:
-    judged = answers.judge(Answer(status=status))
+    judged = answers.classify(Answer(status=status))
 
     assert judged.next is Next.WAIT
     assert str(status) in judged.sentence
@@ -41,23 +41,23 @@ def test_what_a_person_mends_waits_and_says_who(status: int) -> None:
     ],
 )
 def test_the_firewalls_page_is_no_refusal_of_the_secret(answer: Answer) -> None:
-    judged = answers.judge(answer)
+    judged = answers.classify(answer)
 
     assert judged.next is Next.RETRY
-    assert (judged.workspace, judged.zoom_app) == (Sign.DOWN, Sign.NONE)
+    assert (judged.workspace, judged.zoom_app) == (Signal.DOWN, Signal.NONE)
     assert "firewall" in judged.sentence
 
 
 @pytest.mark.parametrize("status", [400, 405, 410, 413, 415, 422, 451])
 def test_any_other_answer_is_dead_at_once(status: int) -> None:
-    judged = answers.judge(Answer(status=status, body=b"because"))
+    judged = answers.classify(Answer(status=status, body=b"because"))
 
     assert judged.next is Next.DEAD
 
 
 @pytest.mark.parametrize("failure", Failure)
 def test_every_failure_is_tried_again_and_said_in_words(failure: Failure) -> None:
-    judged = answers.judge(Answer(status=200, failure=failure))
+    judged = answers.classify(Answer(status=200, failure=failure))
 
     assert judged.next is (Next.WAIT if failure is Failure.SEALED else Next.RETRY)
     assert len(judged.sentence) > 20
@@ -83,7 +83,7 @@ def test_every_failure_is_tried_again_and_said_in_words(failure: Failure) -> Non
 def test_retry_after_is_honoured_as_seconds_or_date_but_capped(
     status: int, headers: dict[str, str], asked_s: float | None
 ) -> None:
-    assert answers.judge(Answer(status=status, headers=headers)).asked_s == (asked_s)
+    assert answers.classify(Answer(status=status, headers=headers)).asked_s == (asked_s)
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,15 @@
 """PostgreSQL wakes a worker of another process at once."""
 
-from dashboard.db import Database
-from dashboard.services.relay import results
+from dashboard.db import CHANNEL, Database, announce
 
 _LONG_S = 10
 
 
 def test_a_commit_that_made_something_due_is_noticed(postgresql: Database) -> None:
-    notices = postgresql.notices(results.CHANNEL, timeout_s=0.01)
+    notices = postgresql.notices(CHANNEL, timeout_s=0.01)
     before = next(notices)
     with postgresql.writing() as session:
-        results.announce(session.connection())
+        announce(session.connection())
 
     came = any(next(notices) for _ in range(_LONG_S * 100))
     notices.close()
@@ -19,11 +18,11 @@ def test_a_commit_that_made_something_due_is_noticed(postgresql: Database) -> No
 
 
 def test_what_was_rolled_back_is_not(postgresql: Database) -> None:
-    notices = postgresql.notices(results.CHANNEL, timeout_s=0.01)
+    notices = postgresql.notices(CHANNEL, timeout_s=0.01)
     next(notices)
 
     with postgresql.writing() as session:
-        results.announce(session.connection())
+        announce(session.connection())
         session.rollback()
 
     came = any(next(notices) for _ in range(20))
@@ -34,6 +33,6 @@ def test_what_was_rolled_back_is_not(postgresql: Database) -> None:
 
 def test_on_sqlite_there_is_nobody_to_tell(sqlite: Database) -> None:
     with sqlite.writing() as session:
-        results.announce(session.connection())
+        announce(session.connection())
 
-    assert list(sqlite.notices(results.CHANNEL, timeout_s=0.01)) == []
+    assert list(sqlite.notices(CHANNEL, timeout_s=0.01)) == []

@@ -11,7 +11,7 @@ from dashboard.clients.delivery import Answer
 from dashboard.db import Database
 from dashboard.models.webhook import Outcome
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.relay import claims, queues, results
+from dashboard.services.relay import claims, queues
 from dashboard.vault import Vault
 from tests.fixtures.delivery import (
     Add,
@@ -33,14 +33,14 @@ def test_a_claimed_webhook_is_not_claimed_again(database: Database, add: Add) ->
 
     assert len(take(database)) == 1
     assert take(database) == []
-    assert take(database, NOON + results.LEASE - timedelta(seconds=1)) == []
+    assert take(database, NOON + claims.LEASE - timedelta(seconds=1)) == []
 
 
 def test_a_dead_worker_gives_its_claim_back(database: Database, add: Add) -> None:
     webhook_id = add()
     [lost] = take(database)
 
-    [again] = take(database, NOON + results.LEASE)
+    [again] = take(database, NOON + claims.LEASE)
 
     assert (again.webhook_id, again.claim) == (webhook_id, lost.claim + 1)
 
@@ -52,7 +52,7 @@ def test_a_worker_that_is_alone_takes_the_dead_ones_claims_at_once(
     [lost] = take(database)
 
     with database.writing() as session:
-        results.release_all(session, now=NOON)
+        claims.release_all(session, now=NOON)
     [again] = take(database)
 
     assert (again.webhook_id, again.claim) == (webhook_id, lost.claim + 1)
@@ -61,7 +61,7 @@ def test_a_worker_that_is_alone_takes_the_dead_ones_claims_at_once(
 def test_a_late_worker_changes_nothing(database: Database, add: Add) -> None:
     webhook_id = add()
     [late] = take(database)
-    [newer] = take(database, NOON + results.LEASE)
+    [newer] = take(database, NOON + claims.LEASE)
     refused = tried(late, Answer(status=400))
 
     assert record(database, refused) == 0
@@ -113,7 +113,7 @@ def test_a_full_workspace_leaves_room_for_the_others(
     add(zoom_app_id=other)
     everything = take(database)
     slow = everything[0].workspace_id
-    later = NOON + results.LEASE
+    later = NOON + claims.LEASE
 
     spared = take(database, later, under_way={slow: claims.A_WORKSPACE})
 

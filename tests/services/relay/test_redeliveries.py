@@ -16,7 +16,7 @@ from dashboard.models.resend import (
     ResendState,
 )
 from dashboard.models.webhook import Outcome, Webhook
-from dashboard.services.relay import results
+from dashboard.services.relay import claims
 from dashboard.services.relay.retries import WAITS_S
 from dashboard.services.resends import resends
 from tests.fixtures.delivery import (
@@ -37,7 +37,7 @@ __all__ = ["add", "app_id"]
 LATER = NOON + timedelta(hours=1)
 
 
-def owe(database: Database, webhook_id: int, app_id: UUID) -> int:
+def enqueue(database: Database, webhook_id: int, app_id: UUID) -> int:
     """Add a resend of one webhook; return its redelivery's id."""
     with database.writing() as session:
         resend = Resend(
@@ -73,7 +73,7 @@ def test_a_resend_is_a_delivery_of_its_own_and_the_original_stays(
     database: Database, add: Add, app_id: UUID, outcome: Outcome
 ) -> None:
     webhook_id = add(outcome=outcome, attempts=3, claim=7, outcome_reason="Long ago.")
-    redelivery_id = owe(database, webhook_id, app_id)
+    redelivery_id = enqueue(database, webhook_id, app_id)
     before = find(database, webhook_id)
 
     [delivery] = take(database)
@@ -94,7 +94,7 @@ def test_when_recall_first_took_a_webhook_stays_as_it_was(
     database: Database, add: Add, app_id: UUID
 ) -> None:
     webhook_id = add(outcome=Outcome.DELIVERED, delivered_at=NOON)
-    owe(database, webhook_id, app_id)
+    enqueue(database, webhook_id, app_id)
     [delivery] = take(database)
 
     record(database, tried(delivery), now=LATER)
@@ -106,7 +106,7 @@ def test_webhooks_go_first_and_resends_take_what_room_is_left(
     database: Database, add: Add, app_id: UUID
 ) -> None:
     resent = add(outcome=Outcome.DELIVERED)
-    redelivery_id = owe(database, resent, app_id)
+    redelivery_id = enqueue(database, resent, app_id)
     fresh = [add(), add()]
 
     first = take(database, limit=2)
@@ -120,7 +120,7 @@ def test_a_busy_recall_is_asked_again_on_the_resends_own_schedule(
     database: Database, add: Add, app_id: UUID
 ) -> None:
     webhook_id = add(outcome=Outcome.DEAD)
-    redelivery_id = owe(database, webhook_id, app_id)
+    redelivery_id = enqueue(database, webhook_id, app_id)
     [delivery] = take(database)
 
     record(database, tried(delivery, BUSY))
@@ -141,7 +141,7 @@ def test_a_resend_that_fails_for_good_is_dead_alone(
     database: Database, add: Add, app_id: UUID, made: int, answer: Answer
 ) -> None:
     webhook_id = add(outcome=Outcome.DELIVERED)
-    redelivery_id = owe(database, webhook_id, app_id)
+    redelivery_id = enqueue(database, webhook_id, app_id)
     with database.writing() as session:
         session.get_one(Redelivery, redelivery_id).attempts = made
     [delivery] = take(database)
@@ -159,7 +159,7 @@ def test_the_result_of_a_cancelled_resend_only_adds_its_attempt(
     database: Database, add: Add, app_id: UUID
 ) -> None:
     webhook_id = add(outcome=Outcome.DEAD)
-    redelivery_id = owe(database, webhook_id, app_id)
+    redelivery_id = enqueue(database, webhook_id, app_id)
     [delivery] = take(database)
     with database.writing() as session:
         row = session.get_one(Redelivery, redelivery_id)
@@ -178,9 +178,9 @@ def test_a_late_worker_changes_nothing_of_a_resend(
     database: Database, add: Add, app_id: UUID
 ) -> None:
     webhook_id = add(outcome=Outcome.DEAD)
-    redelivery_id = owe(database, webhook_id, app_id)
+    redelivery_id = enqueue(database, webhook_id, app_id)
     [late] = take(database)
-    [newer] = take(database, NOON + results.LEASE)
+    [newer] = take(database, NOON + claims.LEASE)
 
     assert record(database, tried(late, Answer(status=400))) == 0
     assert get(database, redelivery_id).outcome is RedeliveryOutcome.WAITING

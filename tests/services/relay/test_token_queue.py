@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 
 from dashboard.db import Database
-from dashboard.models.hold import Hold, HoldKind
+from dashboard.models.circuit import CircuitKind, OpenCircuit
 from dashboard.models.ids import new_id
 from dashboard.models.zoom_app import SecretChange, ZoomApp
-from dashboard.services.relay import results
+from dashboard.services.relay import claims
 from dashboard.services.relay.deliveries import Delivery
 from dashboard.services.zoom_apps import secret_token_use
 from dashboard.services.zoom_apps.secret_token_use import TRIES, FormerWebhooks
@@ -39,10 +39,12 @@ def change(database: Database, app_id: UUID, **over: Any) -> SecretChange:
         return made
 
 
-def hold(database: Database, its_id: UUID, kind: HoldKind) -> None:
+def hold(database: Database, its_id: UUID, kind: CircuitKind) -> None:
     with database.writing() as session:
         session.add(
-            Hold(id=its_id, kind=kind, is_holding=True, since=NOON, probe_at=NOON)
+            OpenCircuit(
+                id=its_id, kind=kind, is_holding=True, since=NOON, probe_at=NOON
+            )
         )
 
 
@@ -77,7 +79,7 @@ def test_what_waits_for_recall_to_be_given_it_makes_nobody_busy(
     change(database, app_id)
 
     with database.reading() as session:
-        assert not results.is_any_due(session, now=NOW)
+        assert not claims.is_any_due(session, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +109,7 @@ def test_the_probe_is_the_newest_that_the_present_token_signed(
     newest = add(received_at=AFTER + timedelta(seconds=1))
     add(received_at=AFTER + timedelta(seconds=2), verdict="previous")
     change(database, app_id, recall_at=NOON, recall_due_at=None)
-    hold(database, app_id, HoldKind.ZOOM_APP)
+    hold(database, app_id, CircuitKind.ZOOM_APP)
 
     assert ids(take(database, NOW)) == [newest]
 
@@ -118,7 +120,7 @@ def test_the_probe_is_the_oldest_where_none_is_signed_with_it(
     oldest = add(received_at=BEFORE)
     add(received_at=AFTER, verdict="previous")
     change(database, app_id, recall_at=NOON, recall_due_at=None)
-    hold(database, app_id, HoldKind.ZOOM_APP)
+    hold(database, app_id, CircuitKind.ZOOM_APP)
 
     assert ids(take(database, NOW)) == [oldest]
 
@@ -134,10 +136,10 @@ def test_the_probe_is_the_oldest_where_none_is_signed_with_it(
         ({"received_at": BEFORE, "claim": TRIES}, None, FormerWebhooks.ONCE_MORE),
         (
             {"received_at": BEFORE, "claim": TRIES},
-            HoldKind.WORKSPACE,
+            CircuitKind.WORKSPACE,
             FormerWebhooks.FIRST,
         ),
-        ({"received_at": BEFORE}, HoldKind.ZOOM_APP, FormerWebhooks.NONE),
+        ({"received_at": BEFORE}, CircuitKind.ZOOM_APP, FormerWebhooks.NONE),
     ],
 )
 def test_what_goes_before_recall_is_given_it(  # noqa: PLR0917 - fixtures
@@ -145,7 +147,7 @@ def test_what_goes_before_recall_is_given_it(  # noqa: PLR0917 - fixtures
     app_id: UUID,
     add: Add,
     webhook: dict[str, Any] | None,
-    held: HoldKind | None,
+    held: CircuitKind | None,
     expected: FormerWebhooks,
 ) -> None:
     owed = change(database, app_id)
@@ -154,7 +156,7 @@ def test_what_goes_before_recall_is_given_it(  # noqa: PLR0917 - fixtures
     with database.reading() as session:
         app = session.get_one(ZoomApp, app_id)
     if held is not None:
-        its_id = app_id if held is HoldKind.ZOOM_APP else app.workspace_id
+        its_id = app_id if held is CircuitKind.ZOOM_APP else app.workspace_id
         assert its_id is not None
         hold(database, its_id, held)
 

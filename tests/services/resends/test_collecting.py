@@ -28,7 +28,7 @@ def test_batches_list_each_webhook_once_oldest_first(stage: Stage) -> None:
     stage.add(2, outcome=Outcome.DELIVERED)
     resend_id = stage.begin(expected=7)
 
-    stage.tend(batch=3)
+    stage.run_due(batch=3)
 
     found = stage.resend(resend_id)
     assert stage.webhooks_of(resend_id) == ids
@@ -54,7 +54,7 @@ def test_the_webhooks_stay_as_they_were(stage: Stage) -> None:
     before = [stage.webhook(each) for each in ids]
 
     stage.begin()
-    stage.tend()
+    stage.run_due()
 
     assert [stage.webhook(each) for each in ids] == before
 
@@ -65,7 +65,7 @@ def test_what_arrives_after_the_preview_is_no_part_of_it(stage: Stage) -> None:
     stage.add(1, received_at=NOON + timedelta(milliseconds=1))
     stage.clock.advance(minutes=1)
 
-    stage.tend()
+    stage.run_due()
 
     assert stage.webhooks_of(resend_id) == ids
 
@@ -83,7 +83,7 @@ def test_what_the_preview_counted_is_what_is_listed(
         counted = preview(session, filters=filters, now=NOON).total
 
     resend_id = stage.begin(filters)
-    stage.tend()
+    stage.run_due()
 
     assert stage.resend(resend_id).total == counted > 0
 
@@ -92,7 +92,7 @@ def test_two_resends_of_the_same_webhooks_send_each_once(stage: Stage) -> None:
     ids = stage.add(4)
     first, second = stage.begin(), stage.begin()
 
-    stage.tend(batch=3)
+    stage.run_due(batch=3)
 
     assert (stage.webhooks_of(first), stage.webhooks_of(second)) == (ids, [])
     assert stage.resend(second).state is ResendState.DONE
@@ -111,7 +111,7 @@ def test_what_another_resend_took_meanwhile_is_left_out(stage: Stage) -> None:
         )
 
     with stage.database.writing() as session:
-        added = collecting.gather(session, resend, ids, is_last=True, now=NOON)
+        added = collecting.collect(session, resend, ids, is_last=True, now=NOON)
 
     assert (list(ids), added) == ([webhook_id], 0)
 
@@ -126,7 +126,7 @@ def test_a_worker_that_comes_late_with_its_batch_adds_nothing(stage: Stage) -> N
     stage.end([each.id for each in stage.owed(resend_id)], RedeliveryOutcome.CANCELLED)
 
     with stage.database.writing() as session:
-        added = collecting.gather(session, seen, ids, is_last=False, now=NOON)
+        added = collecting.collect(session, seen, ids, is_last=False, now=NOON)
 
     assert (added, stage.resend(resend_id).total) == (0, 2)
 
@@ -140,8 +140,8 @@ def test_a_cancelled_resend_lists_nothing_more(stage: Stage) -> None:
     cancelled(stage, resend_id)
 
     with stage.database.writing() as session:
-        added = collecting.gather(session, seen, ids, is_last=False, now=NOON)
-    stage.tend()
+        added = collecting.collect(session, seen, ids, is_last=False, now=NOON)
+    stage.run_due()
 
     found = stage.progress(resend_id)
     assert (added, stage.owed(resend_id)) == (0, [])
@@ -151,15 +151,15 @@ def test_a_cancelled_resend_lists_nothing_more(stage: Stage) -> None:
 def test_it_is_done_when_nothing_waits_any_more(stage: Stage) -> None:
     stage.add(2)
     resend_id = stage.begin()
-    stage.tend()
+    stage.run_due()
     first, second = (each.id for each in stage.owed(resend_id))
 
     stage.end([first], RedeliveryOutcome.DELIVERED)
-    stage.tend()
+    stage.run_due()
     before = stage.resend(resend_id)
     stage.end([second], RedeliveryOutcome.DEAD)
     stage.clock.set(LATER)
-    stage.tend()
+    stage.run_due()
     after = stage.resend(resend_id)
 
     assert (before.state, before.ended_at) == (ResendState.SENDING, None)
@@ -169,16 +169,16 @@ def test_it_is_done_when_nothing_waits_any_more(stage: Stage) -> None:
 def test_cancelling_calls_off_what_waits_and_nothing_else(stage: Stage) -> None:
     stage.add(4)
     resend_id, other = stage.begin(), stage.begin(ANY)
-    stage.tend()
+    stage.run_due()
     sent, dead, flying, waiting = (each.id for each in stage.owed(resend_id))
     stage.end([sent], RedeliveryOutcome.DELIVERED)
     stage.end([dead], RedeliveryOutcome.DEAD)
     stage.change(Redelivery, flying, lease_until=LATER, claim=1)
     stage.add(1, received_at=NOON - timedelta(minutes=9), outcome=Outcome.DELIVERED)
-    stage.tend()
+    stage.run_due()
 
     cancelled(stage, resend_id)
-    stage.tend()
+    stage.run_due()
 
     outcomes = {each.id: each.outcome.value for each in stage.owed(resend_id)}
     assert outcomes == {
@@ -193,15 +193,15 @@ def test_cancelling_calls_off_what_waits_and_nothing_else(stage: Stage) -> None:
 def test_what_was_on_its_way_and_failed_is_called_off_after(stage: Stage) -> None:
     stage.add(1)
     resend_id = stage.begin()
-    stage.tend()
+    stage.run_due()
     [flying] = stage.owed(resend_id)
     stage.change(Redelivery, flying.id, lease_until=LATER, claim=1)
     cancelled(stage, resend_id)
-    stage.tend()
+    stage.run_due()
     assert stage.progress(resend_id).waiting == 1
 
     stage.change(Redelivery, flying.id, lease_until=None, attempts=1, due_at=LATER)
-    stage.tend()
+    stage.run_due()
 
     assert stage.progress(resend_id).cancelled == 1
 
@@ -209,11 +209,11 @@ def test_what_was_on_its_way_and_failed_is_called_off_after(stage: Stage) -> Non
 def test_a_large_one_is_called_off_in_batches(stage: Stage) -> None:
     stage.add(5)
     resend_id = stage.begin()
-    stage.tend()
+    stage.run_due()
     cancelled(stage, resend_id)
 
     with stage.database.writing() as session:
-        swept = collecting.sweep(session, now=NOON, limit=2)
+        swept = collecting.cancel_waiting(session, now=NOON, limit=2)
 
     assert swept == 2
     assert stage.progress(resend_id).waiting == 3
@@ -222,7 +222,7 @@ def test_a_large_one_is_called_off_in_batches(stage: Stage) -> None:
 def test_there_is_nothing_to_do_when_no_resend_is_open(stage: Stage) -> None:
     stage.add(3)
 
-    assert stage.tend() == 0
+    assert stage.run_due() == 0
 
 
 @pytest.mark.parametrize("filters", [DEAD, ANY], ids=["dead", "everything"])

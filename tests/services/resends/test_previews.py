@@ -60,7 +60,7 @@ def test_what_waits_already_or_was_only_kept_is_left_out(stage: Stage) -> None:
 def test_what_another_resend_is_about_to_send_is_left_out(stage: Stage) -> None:
     stage.add(3)
     resend_id = stage.begin()
-    stage.tend()
+    stage.run_due()
     first = stage.owed(resend_id)[0].id
     stage.end([first], RedeliveryOutcome.DEAD)
 

@@ -38,9 +38,9 @@ def test_a_form_that_is_sent_twice_begins_one_resend(stage: Stage) -> None:
     resend_id = new_id(NOON)
 
     stage.begin(resend_id=resend_id, expected=2)
-    stage.tend()
+    stage.run_due()
     stage.begin(resend_id=resend_id, expected=7)
-    stage.tend()
+    stage.run_due()
 
     found = stage.progress(resend_id)
     assert (found.resend.expected, found.waiting) == (2, 2)
@@ -120,7 +120,7 @@ def test_a_refused_resend_leaves_nothing_behind(stage: Stage) -> None:
 def test_progress_counts_by_outcome(stage: Stage) -> None:
     stage.add(10)
     resend_id = stage.begin(expected=10)
-    stage.tend()
+    stage.run_due()
     ids = [each.id for each in stage.owed(resend_id)]
     stage.end(ids[:4], RedeliveryOutcome.DELIVERED)
     stage.end(ids[4:6], RedeliveryOutcome.DEAD)
@@ -170,7 +170,7 @@ def test_the_history_is_read_newest_first_by_key(stage: Stage) -> None:
 def test_the_dead_are_listed_newest_first_with_their_webhooks(stage: Stage) -> None:
     stage.add(3)
     resend_id = stage.begin()
-    stage.tend()
+    stage.run_due()
     owed = stage.owed(resend_id)
     stage.end(
         [each.id for each in owed[:2]],

@@ -16,7 +16,7 @@ from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend
 from dashboard.models.webhook import Arrival, Attempt, Outcome, Webhook, WebhookBody
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.receiver.keyring import AppCredentials
-from dashboard.services.receiver.writer import Intake
+from dashboard.services.receiver.writer import WebhookWriter
 from dashboard.services.retention.pruning import (
     Pruned,
     Pruner,
@@ -26,10 +26,10 @@ from dashboard.services.retention.pruning import (
 )
 from dashboard.services.runtime import Runtime
 from dashboard.vault import Vault
-from tests.fixtures.receiver import intake, limits, received, zoom_app
+from tests.fixtures.receiver import limits, received, writer, zoom_app
 from tests.makers import NOON, FakeClock, a_body, a_webhook, a_zoom_app
 
-__all__ = ["intake", "limits", "zoom_app"]
+__all__ = ["limits", "writer", "zoom_app"]
 
 OLD = NOON - timedelta(days=31)
 CHILDREN: list[type[SQLModel]] = [WebhookBody, Arrival, Attempt, Redelivery]
@@ -185,14 +185,14 @@ def test_stopped_half_way_it_leaves_nothing_orphaned(
 
 
 def test_the_receiver_stores_between_two_batches(
-    intake: Intake, zoom_app: AppCredentials, database: Database, vault: Vault
+    writer: WebhookWriter, zoom_app: AppCredentials, database: Database, vault: Vault
 ) -> None:
     for _ in range(4):
         add(database, vault, zoom_app.id)
     steps = prune(database, now=NOON, days=30, batch=2)
 
     first = next(steps)
-    accepted = intake.accept(received(zoom_app))  # it would wait for a held turn
+    accepted = writer.accept(received(zoom_app))  # it would wait for a held turn
     second = next(steps)
 
     assert (first.webhooks, second.webhooks) == (2, 2)

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from dashboard.db import Database
+from dashboard.models.circuit import CircuitKind, OpenCircuit
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, TokenState
-from dashboard.models.hold import Hold, HoldKind
 from dashboard.models.webhook import Outcome
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
@@ -115,15 +115,15 @@ def test_webhooks_waiting_for_a_recall_app_lead_to_making_one(
 @pytest.mark.parametrize(
     ("kind", "action"),
     [
-        (HoldKind.WORKSPACE, Action.OPEN_WORKSPACES),
-        (HoldKind.ZOOM_APP, Action.OPEN_APP),
+        (CircuitKind.WORKSPACE, Action.OPEN_WORKSPACES),
+        (CircuitKind.ZOOM_APP, Action.OPEN_APP),
     ],
 )
 def test_what_stands_still_is_said_once_with_who_mends_it(
-    database: Database, zoom_app: ZoomApp, kind: HoldKind, action: Action
+    database: Database, zoom_app: ZoomApp, kind: CircuitKind, action: Action
 ) -> None:
-    its_id = zoom_app.id if kind is HoldKind.ZOOM_APP else zoom_app.workspace_id
-    hold = Hold(
+    its_id = zoom_app.id if kind is CircuitKind.ZOOM_APP else zoom_app.workspace_id
+    hold = OpenCircuit(
         id=its_id or zoom_app.id,
         kind=kind,
         is_holding=True,
@@ -142,9 +142,9 @@ def test_what_stands_still_is_said_once_with_who_mends_it(
 
 
 def test_strikes_alone_need_nobody(database: Database, zoom_app: ZoomApp) -> None:
-    hold = Hold(
+    hold = OpenCircuit(
         id=zoom_app.workspace_id or zoom_app.id,
-        kind=HoldKind.WORKSPACE,
+        kind=CircuitKind.WORKSPACE,
         failures=4,
         since=NOON,
         probe_at=NOON,

@@ -22,7 +22,7 @@ HOUR, DAY, MINUTE = timedelta(hours=1), timedelta(days=1), timedelta(minutes=1)
 
 
 @dataclass
-class Needs:
+class ReceiverRuntime:
     """So much of the services as listening needs."""
 
     database: Database
@@ -31,7 +31,7 @@ class Needs:
 
 @pytest.fixture
 def listening(database: Database, clock: FakeClock) -> Any:
-    return Needs(database, clock)
+    return ReceiverRuntime(database, clock)
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 
 from dashboard.db import Database
 from dashboard.errors import NotFoundError
+from dashboard.models.circuit import CircuitKind, OpenCircuit
 from dashboard.models.connection import MeetingMapping
-from dashboard.models.hold import Hold, HoldKind
 from dashboard.models.ids import new_id
 from dashboard.models.resend import Redelivery, Resend
 from dashboard.models.webhook import (
@@ -252,11 +252,13 @@ def test_a_trace_holds_its_resends_and_what_holds_it(
     with database.writing() as session:
         session.get_one(ZoomApp, zoom_app.id).workspace_id = workspace.id
     holds = [
-        Hold(id=held, kind=kind, is_holding=is_holding, since=NOON, probe_at=NOON)
+        OpenCircuit(
+            id=held, kind=kind, is_holding=is_holding, since=NOON, probe_at=NOON
+        )
         for held, kind, is_holding in (
-            (zoom_app.id, HoldKind.ZOOM_APP, False),
-            (workspace.id, HoldKind.WORKSPACE, True),
-            (uuid4(), HoldKind.WORKSPACE, True),
+            (zoom_app.id, CircuitKind.ZOOM_APP, False),
+            (workspace.id, CircuitKind.WORKSPACE, True),
+            (uuid4(), CircuitKind.WORKSPACE, True),
         )
     ]
     store(database, resend, redelivery, *holds)

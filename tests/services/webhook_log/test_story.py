@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from dashboard.formatting import age_words
-from dashboard.models.hold import Hold, HoldKind
+from dashboard.models.circuit import CircuitKind, OpenCircuit
 from dashboard.models.ids import new_id
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend
 from dashboard.models.webhook import Arrival, Attempt, Outcome
@@ -134,16 +134,16 @@ def a_resend(**over: Any) -> Resent:
     return Resent(redelivery=Redelivery(**(values | over)), resend=resend)
 
 
-def a_hold(**over: Any) -> Hold:
+def a_hold(**over: Any) -> OpenCircuit:
     values: dict[str, Any] = {
         "id": uuid4(),
-        "kind": HoldKind.ZOOM_APP,
+        "kind": CircuitKind.ZOOM_APP,
         "is_holding": True,
         "reason": "Recall holds another secret token.",
         "since": NOON - timedelta(hours=1),
         "probe_at": NOON + timedelta(minutes=3),
     }
-    return Hold(**(values | over))
+    return OpenCircuit(**(values | over))
 
 
 def test_a_resend_counts_its_own_attempts_and_names_who_asked(vault: Vault) -> None:

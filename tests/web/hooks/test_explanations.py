@@ -12,7 +12,7 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.receiver.keyring import Keyring
 from dashboard.services.receiver.signatures import Cause
 from dashboard.services.webhook_log import refused
-from tests.fixtures.hooks import Door, door, event
+from tests.fixtures.hooks import HooksClient, door, event
 from tests.fixtures.refusals import (
     BODY,
     CASES,
@@ -31,7 +31,7 @@ __all__ = ["door"]
 
 
 @pytest.fixture
-def stage(door: Door) -> Stage:
+def stage(door: HooksClient) -> Stage:
     return a_stage(door)
 
 
@@ -175,8 +175,8 @@ class Alone:
 
 
 def test_without_the_others_a_refusal_stays_a_refusal(stage: Stage) -> None:
-    keyring: Any = Alone(stage.door.intake.keyring)
-    stage.door.intake.keyring = keyring
+    keyring: Any = Alone(stage.door.writer.keyring)
+    stage.door.writer.keyring = keyring
 
     stage.post(PRODUCTION)
     stage.post(SecretStr(f"{SECRETS[0]} "))

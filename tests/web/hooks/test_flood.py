@@ -5,7 +5,7 @@ from sqlmodel import col, func, select
 
 from dashboard.models.webhook import Refusal, RefusalCount, Webhook
 from dashboard.settings import Settings
-from tests.fixtures.hooks import Door, door, event
+from tests.fixtures.hooks import HooksClient, door, event
 
 __all__ = ["door"]
 
@@ -15,14 +15,14 @@ SAMPLE = 30
 
 
 @pytest.fixture
-def narrow(door: Door) -> Door:
+def narrow(door: HooksClient) -> HooksClient:
     """Keep fewer refused requests than the flood has, and write them often."""
-    instance = door.intake.settings.instance
-    door.intake.settings = Settings(instance=instance, refused_sample=SAMPLE)
+    instance = door.writer.settings.instance
+    door.writer.settings = Settings(instance=instance, refused_sample=SAMPLE)
     return door
 
 
-def forged(door: Door, number: int) -> dict[str, str]:
+def forged(door: HooksClient, number: int) -> dict[str, str]:
     """Give the two headers of one of four sorts of forgery."""
     right = door.signed(event(number))
     signature = right["HTTP_X_ZM_SIGNATURE"]
@@ -36,7 +36,7 @@ def forged(door: Door, number: int) -> dict[str, str]:
 
 
 def test_a_forged_flood_neither_fills_the_disk_nor_keeps_a_genuine_event_out(
-    narrow: Door,
+    narrow: HooksClient,
 ) -> None:
     forged_statuses: set[str] = set()
     genuine_statuses: list[str] = []
@@ -49,8 +49,8 @@ def test_a_forged_flood_neither_fills_the_disk_nor_keeps_a_genuine_event_out(
         if number % GENUINE_EVERY == 0:
             signed = narrow.signed(body)
             genuine_statuses.append(narrow.call(body, CONTENT_LENGTH=length, **signed))
-            narrow.intake.flush()
-    narrow.intake.flush()
+            narrow.writer.flush()
+    narrow.writer.flush()
 
     with narrow.database.reading() as session:
         kept = session.exec(select(func.count()).select_from(Refusal)).one()

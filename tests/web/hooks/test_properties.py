@@ -30,7 +30,7 @@ from tests.fixtures.arbitrary_requests import (
     spellings,
     values,
 )
-from tests.fixtures.hooks import Door, door
+from tests.fixtures.hooks import HooksClient, door
 from tests.makers import NOON, SECRET_TOKEN
 
 __all__ = ["door"]
@@ -51,7 +51,9 @@ def database(sqlite: Database) -> Database:
     return sqlite
 
 
-def proof(door: Door, body: bytes, secret: SecretStr = SECRET_TOKEN) -> dict[str, str]:
+def proof(
+    door: HooksClient, body: bytes, secret: SecretStr = SECRET_TOKEN
+) -> dict[str, str]:
     timestamp = str(int(door.clock.now().timestamp()))
     message = signatures.signed_bytes(timestamp, body)
     return {
@@ -86,7 +88,7 @@ def spelled(found: dict[str, Any], spelling: dict[str, Any], *, ascii_: bool) ->
     slash="",
 )
 def test_whatever_a_stranger_sends_is_refused_and_never_stored(
-    door: Door,
+    door: HooksClient,
     *,
     body: bytes,
     proven: tuple[str | None, str | None],
@@ -116,7 +118,7 @@ def test_whatever_a_stranger_sends_is_refused_and_never_stored(
 @quickly
 @given(found=objects, spelling=spellings, ascii_=st.booleans(), more=headers)
 def test_a_rightly_signed_object_is_always_taken_byte_for_byte(
-    door: Door,
+    door: HooksClient,
     *,
     found: dict[str, Any],
     spelling: dict[str, Any],
@@ -140,7 +142,7 @@ def test_a_rightly_signed_object_is_always_taken_byte_for_byte(
     more=headers,
 )
 def test_only_the_current_and_the_previous_secret_are_keys(
-    door: Door, *, secret: SecretStr, found: dict[str, Any], more: dict[str, str]
+    door: HooksClient, *, secret: SecretStr, found: dict[str, Any], more: dict[str, str]
 ) -> None:
     keep_previous(door)
     body = spelled(found, {}, ascii_=True)
@@ -156,7 +158,7 @@ def test_only_the_current_and_the_previous_secret_are_keys(
 @quickly
 @given(stored=blanks, key=blanks, found=objects)
 def test_a_blank_secret_lets_nobody_in(
-    door: Door, *, stored: SecretStr, key: SecretStr, found: dict[str, Any]
+    door: HooksClient, *, stored: SecretStr, key: SecretStr, found: dict[str, Any]
 ) -> None:
     door.add_app(stored)
     body = spelled(found, {}, ascii_=True)
@@ -175,7 +177,7 @@ def test_a_blank_secret_lets_nobody_in(
     more=headers,
 )
 def test_a_body_altered_by_one_byte_is_never_stored(
-    door: Door,
+    door: HooksClient,
     *,
     found: dict[str, Any],
     at: int,
@@ -197,7 +199,7 @@ def test_a_body_altered_by_one_byte_is_never_stored(
 @quickly
 @given(found=objects, length=lengths, is_terminated=st.booleans())
 def test_a_length_that_lies_never_stores_anything_but_what_was_signed(
-    door: Door,
+    door: HooksClient,
     *,
     found: dict[str, Any],
     length: str,
@@ -223,7 +225,7 @@ def test_a_length_that_lies_never_stores_anything_but_what_was_signed(
     more=headers,
 )
 def test_a_challenge_is_always_answered_with_exactly_two_keys(
-    door: Door,
+    door: HooksClient,
     *,
     plain: str,
     more_keys: dict[str, Any],
@@ -246,7 +248,7 @@ def test_a_challenge_is_always_answered_with_exactly_two_keys(
 @quickly
 @given(payload=values, more=headers)
 def test_a_challenge_without_a_token_is_refused_not_guessed(
-    door: Door, *, payload: object, more: dict[str, str]
+    door: HooksClient, *, payload: object, more: dict[str, str]
 ) -> None:
     body = json.dumps({"event": CHALLENGE, "payload": payload}).encode()
 
@@ -256,7 +258,7 @@ def test_a_challenge_without_a_token_is_refused_not_guessed(
     assert count(door) == 0
 
 
-def keep_previous(door: Door) -> None:
+def keep_previous(door: HooksClient) -> None:
     if getattr(door, "has_previous", False):
         return
     with door.database.writing() as session:

@@ -7,7 +7,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from dashboard.models.webhook import Refusal, RefusalCount, Webhook, WebhookBody
-from tests.fixtures.hooks import Door, door, event
+from tests.fixtures.hooks import HooksClient, door, event
 
 __all__ = ["door"]
 
@@ -84,7 +84,7 @@ MISSING = {"x-zm-signature": None, "x-zm-request-timestamp": None}
     ],
 )
 def test_bad_input_is_refused_and_nothing_else_is_stored(
-    door: Door, body: bytes, headers: dict[str, str], status: int, cause: str
+    door: HooksClient, body: bytes, headers: dict[str, str], status: int, cause: str
 ) -> None:
     response = door.post(body, headers=headers)
 
@@ -107,12 +107,14 @@ def test_bad_input_is_refused_and_nothing_else_is_stored(
         b'{"event":"x","n":' + b"9" * 5000 + b"}",
     ],
 )
-def test_wrong_types_in_a_signed_event_do_not_stop_it(door: Door, body: bytes) -> None:
+def test_wrong_types_in_a_signed_event_do_not_stop_it(
+    door: HooksClient, body: bytes
+) -> None:
     assert door.post(body).status_code == 200
     assert len(door.stored(Webhook)) == 1
 
 
-def test_exactly_one_mebibyte_is_taken(door: Door) -> None:
+def test_exactly_one_mebibyte_is_taken(door: HooksClient) -> None:
     body = b'{"event":"' + b"x" * (MIB - 12) + b'"}'
 
     assert door.post(body).status_code == 200
@@ -125,12 +127,12 @@ class Unreadable(io.BytesIO):
         raise ConnectionResetError
 
 
-def test_a_large_body_is_refused_without_reading_it(door: Door) -> None:
+def test_a_large_body_is_refused_without_reading_it(door: HooksClient) -> None:
     assert door.call(Unreadable(), CONTENT_LENGTH=str(10 * MIB)) == "413"
 
 
 def test_chunks_without_a_length_are_read_to_the_limit_and_no_further(
-    door: Door,
+    door: HooksClient,
 ) -> None:
     endless = io.BytesIO(b"x" * 3 * MIB)
     chunked = {"wsgi.input_terminated": True}
@@ -142,7 +144,7 @@ def test_chunks_without_a_length_are_read_to_the_limit_and_no_further(
     assert endless.tell() == MIB + 1
 
 
-def test_a_body_shorter_than_declared_is_explained(door: Door) -> None:
+def test_a_body_shorter_than_declared_is_explained(door: HooksClient) -> None:
     body = event()
 
     status = door.call(body[:-5], CONTENT_LENGTH=str(len(body)), **door.signed(body))
@@ -153,14 +155,14 @@ def test_a_body_shorter_than_declared_is_explained(door: Door) -> None:
 
 
 @pytest.mark.parametrize("length", ["abc", "-5", "1e3", "٣"])
-def test_a_length_that_is_no_number_is_refused(door: Door, length: str) -> None:
+def test_a_length_that_is_no_number_is_refused(door: HooksClient, length: str) -> None:
     response = door.post(event(), environ_overrides={"CONTENT_LENGTH": length})
 
     assert response.status_code == 400
     assert door.stored(Webhook) == []
 
 
-def test_a_sender_that_goes_away_is_no_error_of_ours(door: Door) -> None:
+def test_a_sender_that_goes_away_is_no_error_of_ours(door: HooksClient) -> None:
     assert door.call(Unreadable(), CONTENT_LENGTH="5") == "400"
 
 
@@ -182,7 +184,7 @@ header_text = st.text(st.characters(max_codepoint=255), max_size=40)
     length=st.text(max_size=5) | st.integers(-5, 400).map(str),
 )
 def test_whatever_a_stranger_sends_is_never_a_500_and_never_stored(
-    door: Door,
+    door: HooksClient,
     body: bytes,
     proof: tuple[str | None, str | None],
     more: dict[str, str],

@@ -157,7 +157,7 @@ def test_when_storage_is_down_zoom_is_asked_to_try_again(
 
 
 def test_a_stopped_dashboard_asks_zoom_to_try_again(loop: Loop) -> None:
-    loop.intake.close()
+    loop.writer.close()
 
     assert loop.post(BODY).status == 503
 
@@ -192,7 +192,7 @@ def test_a_secret_saved_a_moment_ago_counts_at_once(loop: Loop) -> None:
 def test_the_sender_is_whom_the_trusted_proxies_name(
     loop: Loop, proxies: int, lines: list[str], address: str
 ) -> None:
-    loop.made_anew(trusted_proxies=proxies)
+    loop.made_again(trusted_proxies=proxies)
 
     loop.post(BODY, secret=STRANGER, more=[("x-forwarded-for", line) for line in lines])
 

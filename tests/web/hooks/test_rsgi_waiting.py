@@ -21,7 +21,7 @@ __all__ = ["loop"]
 def test_a_body_that_does_not_come_holds_nobody_up(
     loop: Loop, length: str | None
 ) -> None:
-    loop.made_anew(body_timeout_s=0.5)
+    loop.made_again(body_timeout_s=0.5)
     order: list[str] = []
 
     async def slow() -> Protocol:
@@ -105,7 +105,7 @@ def test_many_at_once_are_woken_a_batch_at_a_time(loop: Loop) -> None:
 def test_a_look_up_that_hangs_delays_no_known_app(loop: Loop) -> None:
     async def both() -> None:
         await loop.send(event(0))
-        known = loop.intake.keyring._known
+        known = loop.writer.keyring._known
         for app_id, (_, app) in known.items():
             known[app_id] = (math.inf, app)  # known for as long as the test takes
         loop.gated.may_read.clear()
@@ -132,7 +132,7 @@ def test_a_large_body_is_sealed_in_a_thread(loop: Loop) -> None:
         sealed_in.append(threading.current_thread().name[:5])
         return seal(*args, **more)
 
-    vault: Any = loop.intake._arrivals
+    vault: Any = loop.writer._arrivals
     vault._vault = type("Noted", (), {"seal": staticmethod(noted)})()
     large = b'{"event":"meeting.created","filler":"%b"}' % (b"x" * 70_000)
 

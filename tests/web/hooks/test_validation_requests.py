@@ -7,7 +7,7 @@ import pytest
 
 from dashboard.models.check import Check, Finding, Source
 from dashboard.services.receiver.signatures import Cause
-from tests.fixtures.hooks import Door, door, event
+from tests.fixtures.hooks import HooksClient, door, event
 from tests.fixtures.receiver import CHALLENGE, received, refused
 from tests.makers import NOON
 from tests.services.receiver.test_signatures import C1_BODY
@@ -15,7 +15,7 @@ from tests.services.receiver.test_signatures import C1_BODY
 __all__ = ["door"]
 
 
-def findings(door: Door) -> list[tuple[Source, Finding]]:
+def findings(door: HooksClient) -> list[tuple[Source, Finding]]:
     return [(check.source, check.finding) for check in door.stored(Check)]
 
 
@@ -24,12 +24,12 @@ def findings(door: Door) -> list[tuple[Source, Finding]]:
     [(0.1, Finding.GOOD, "answered."), (3.4, Finding.FAILED, "only after 3.4 s")],
 )
 def test_an_answer_that_zoom_no_longer_waited_for_is_a_failure(
-    door: Door, took_s: float, finding: Finding, words: str
+    door: HooksClient, took_s: float, finding: Finding, words: str
 ) -> None:
-    app = door.intake.keyring.find(door.app_id)
+    app = door.writer.keyring.find(door.app_id)
     assert app is not None
 
-    door.intake.accept(received(app, CHALLENGE, began=time.perf_counter() - took_s))
+    door.writer.accept(received(app, CHALLENGE, began=time.perf_counter() - took_s))
 
     (check,) = door.stored(Check)
     assert check.finding is finding
@@ -38,7 +38,7 @@ def test_an_answer_that_zoom_no_longer_waited_for_is_a_failure(
 
 @pytest.mark.parametrize("minutes", [-10, 10], ids=["ahead", "late"])
 def test_a_challenge_out_of_time_is_a_failure_with_the_reason(
-    door: Door, minutes: int
+    door: HooksClient, minutes: int
 ) -> None:
     sent_at = NOON - timedelta(minutes=minutes)
 
@@ -49,7 +49,7 @@ def test_a_challenge_out_of_time_is_a_failure_with_the_reason(
     assert "clock" in door.stored(Check)[0].detail
 
 
-def test_an_event_out_of_time_is_no_challenge(door: Door) -> None:
+def test_an_event_out_of_time_is_no_challenge(door: HooksClient) -> None:
     sent_at = NOON + timedelta(minutes=10)
 
     door.post(event(), timestamp=str(int(sent_at.timestamp())))
@@ -69,8 +69,8 @@ def test_an_event_out_of_time_is_no_challenge(door: Door) -> None:
     ],
 )
 def test_only_another_secret_is_called_a_mismatch(
-    door: Door, cause: Cause, finding: Finding
+    door: HooksClient, cause: Cause, finding: Finding
 ) -> None:
-    door.intake.refuse(refused(door.app_id, cause=cause, is_challenge=True))
+    door.writer.refuse(refused(door.app_id, cause=cause, is_challenge=True))
 
     assert findings(door) == [(Source.ZOOM_CHALLENGE, finding)]

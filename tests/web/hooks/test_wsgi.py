@@ -10,7 +10,7 @@ from dashboard.models.check import Check, Finding
 from dashboard.models.webhook import Refusal, Webhook, WebhookBody
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.receiver import signatures
-from tests.fixtures.hooks import Door, door, event
+from tests.fixtures.hooks import HooksClient, door, event
 from tests.makers import NOON, SECRET_TOKEN
 from tests.services.receiver.test_signatures import (
     C1_BODY,
@@ -27,7 +27,7 @@ __all__ = ["door"]
 
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_a_signed_event_is_kept_as_it_came_and_answered_with_nothing(
-    door: Door, slash: str
+    door: HooksClient, slash: str
 ) -> None:
     response = door.post(
         C2_BODY,
@@ -73,7 +73,7 @@ def test_a_signed_event_is_kept_as_it_came_and_answered_with_nothing(
     ],
 )
 def test_the_challenges_of_the_contract_are_answered(
-    door: Door, secret: SecretStr, sent: tuple[int, bytes, str], encrypted: str
+    door: HooksClient, secret: SecretStr, sent: tuple[int, bytes, str], encrypted: str
 ) -> None:
     at, body, signature = sent
     door.add_app(secret)
@@ -89,7 +89,7 @@ def test_the_challenges_of_the_contract_are_answered(
 
 
 def test_the_event_of_the_contract_is_zooms_and_reserialised_it_is_not(
-    door: Door,
+    door: HooksClient,
 ) -> None:
     door.clock.set(datetime.fromtimestamp(1760000000, NOON.tzinfo))
     signed = {"x-zm-signature": C2_SIGNATURE}
@@ -103,7 +103,7 @@ def test_the_event_of_the_contract_is_zooms_and_reserialised_it_is_not(
     assert door.stored(Refusal)[0].cause == "rewritten"
 
 
-def test_zooms_retry_is_one_webhook(door: Door) -> None:
+def test_zooms_retry_is_one_webhook(door: HooksClient) -> None:
     first = door.post(event())
     door.clock.advance(minutes=5)
     again = door.post(event())
@@ -113,7 +113,7 @@ def test_zooms_retry_is_one_webhook(door: Door) -> None:
 
 
 def test_a_challenge_is_answered_with_the_previous_secret_that_signed_it(
-    door: Door,
+    door: HooksClient,
 ) -> None:
     newer = SecretStr("test-secret-token-0002")
     with door.database.writing() as session:
@@ -134,7 +134,7 @@ def test_a_challenge_is_answered_with_the_previous_secret_that_signed_it(
     assert door.stored(Webhook)[0].verdict == "previous"
 
 
-def test_an_old_event_is_taken_and_an_old_challenge_is_not(door: Door) -> None:
+def test_an_old_event_is_taken_and_an_old_challenge_is_not(door: HooksClient) -> None:
     sent = str(int((NOON - timedelta(minutes=90)).timestamp()))
 
     late = door.post(event(), timestamp=sent)
@@ -145,7 +145,7 @@ def test_an_old_event_is_taken_and_an_old_challenge_is_not(door: Door) -> None:
 
 
 def test_a_challenge_signed_with_another_secret_shows_as_a_mismatch(
-    door: Door,
+    door: HooksClient,
 ) -> None:
     response = door.post(C1_BODY, headers={"x-zm-signature": "v0=" + "0" * 64})
 
@@ -155,7 +155,7 @@ def test_a_challenge_signed_with_another_secret_shows_as_a_mismatch(
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "WEIRD"])
-def test_only_post_is_taken(door: Door, method: str) -> None:
+def test_only_post_is_taken(door: HooksClient, method: str) -> None:
     response = door.client.open(door.path, method=method)
 
     assert response.status_code == 405
@@ -174,7 +174,7 @@ def test_only_post_is_taken(door: Door, method: str) -> None:
     ],
 )
 def test_an_unknown_address_is_not_found_and_never_redirected(
-    door: Door, path: str
+    door: HooksClient, path: str
 ) -> None:
     response = door.post(event(), path=path)
 
@@ -182,13 +182,13 @@ def test_an_unknown_address_is_not_found_and_never_redirected(
     assert door.stored(Refusal) == []
 
 
-def test_everything_else_is_a_page(door: Door) -> None:
+def test_everything_else_is_a_page(door: HooksClient) -> None:
     assert door.client.get("/").data == b"a page"
 
 
 @pytest.mark.parametrize("secret", ["", "  "])
 def test_an_app_without_a_secret_is_out_of_service_and_accepts_nothing(
-    door: Door, secret: str
+    door: HooksClient, secret: str
 ) -> None:
     door.add_app(SecretStr(secret))
     timestamp = str(int(NOON.timestamp()))
@@ -201,7 +201,7 @@ def test_an_app_without_a_secret_is_out_of_service_and_accepts_nothing(
     assert door.stored(Webhook) == []
 
 
-def test_a_secret_saved_a_moment_ago_counts_at_once(door: Door) -> None:
+def test_a_secret_saved_a_moment_ago_counts_at_once(door: HooksClient) -> None:
     first = door.post(event(1), headers={"x-zm-signature": "v0=" + "0" * 64})
     newer = SecretStr("test-secret-token-0002")
     with door.database.writing() as session:
@@ -221,8 +221,8 @@ def test_a_secret_saved_a_moment_ago_counts_at_once(door: Door) -> None:
     assert (first.status_code, second.status_code) == (401, 200)
 
 
-def test_when_storage_is_down_zoom_is_asked_to_try_again(door: Door) -> None:
-    door.intake.close()
+def test_when_storage_is_down_zoom_is_asked_to_try_again(door: HooksClient) -> None:
+    door.writer.close()
 
     response = door.post(event())
 

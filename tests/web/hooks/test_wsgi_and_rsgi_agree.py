@@ -14,15 +14,15 @@ from werkzeug.test import Client, TestResponse
 from dashboard.models.webhook import Refusal, RefusalCount, Webhook, WebhookBody
 from dashboard.web.hooks import rsgi
 from dashboard.web.hooks.request import MAX_BODY_BYTES
-from tests.fixtures.hooks import Door, door, event
+from tests.fixtures.hooks import HooksClient, door, event
 from tests.fixtures.refusals import CASES, Case, a_stage
-from tests.fixtures.rsgi import Headers, Needs, Protocol, Scope
+from tests.fixtures.rsgi import Headers, Protocol, ReceiverRuntime, Scope
 
 __all__ = ["door"]
 
 CHALLENGE = b'{"event":"endpoint.url_validation","payload":{"plainToken":"abc"}}'
 
-Send = Callable[[Door], TestResponse | str]
+Send = Callable[[HooksClient], TestResponse | str]
 
 SENT: dict[str, Send] = {
     "an event": lambda door: door.post(event()),
@@ -65,7 +65,7 @@ SENT: dict[str, Send] = {
 class OverDoor:
     """A WSGI app that asks the door in the loop, so that one client serves both."""
 
-    def __init__(self, door: rsgi.Door) -> None:
+    def __init__(self, door: rsgi.WebhookEndpoint) -> None:
         self._door = door
 
     def __call__(
@@ -92,11 +92,11 @@ class OverDoor:
         return [answer]
 
 
-def in_loop(door: Door) -> tuple[Door, rsgi.Door]:
+def in_loop(door: HooksClient) -> tuple[HooksClient, rsgi.WebhookEndpoint]:
     """Return the same stage with the other door before the same intake."""
-    made = rsgi.Door(Needs(door.clock, door.intake))
+    made = rsgi.WebhookEndpoint(ReceiverRuntime(door.clock, door.writer))
     values = {**vars(door), "client": Client(OverDoor(made))}
-    return Door(**values), made
+    return HooksClient(**values), made
 
 
 def columns(row: Any, *left_out: str) -> dict[str, Any]:
@@ -105,12 +105,12 @@ def columns(row: Any, *left_out: str) -> dict[str, Any]:
     }
 
 
-def refusals(door: Door) -> list[dict[str, Any]]:
+def refusals(door: HooksClient) -> list[dict[str, Any]]:
     found = door.stored(Refusal)
     return [columns(row, "id") for row in found]
 
 
-def counts(door: Door) -> Counter[str]:
+def counts(door: HooksClient) -> Counter[str]:
     found = Counter[str]()
     for row in door.stored(RefusalCount):
         found[row.cause] += row.requests
@@ -119,7 +119,7 @@ def counts(door: Door) -> Counter[str]:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.cause.value)
 def test_both_refuse_for_the_same_cause_in_the_same_words(
-    door: Door, case: Case
+    door: HooksClient, case: Case
 ) -> None:
     stage = a_stage(door)
     case.send(stage)
@@ -140,7 +140,7 @@ def answered(response: TestResponse | str) -> tuple[int, bytes, str | None]:
     return response.status_code, response.data, response.headers.get("allow")
 
 
-def rows(door: Door) -> list[dict[str, Any]]:
+def rows(door: HooksClient) -> list[dict[str, Any]]:
     """Return what was stored, opened, without ids and times; then forget it."""
     found = []
     bodies = {body.webhook_id: body for body in door.stored(WebhookBody)}
@@ -161,7 +161,9 @@ def rows(door: Door) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", SENT)
-def test_both_give_the_same_answer_and_store_the_same(door: Door, name: str) -> None:
+def test_both_give_the_same_answer_and_store_the_same(
+    door: HooksClient, name: str
+) -> None:
     first_answer = answered(SENT[name](door))
     first = rows(door)
     refused = counts(door)
@@ -177,7 +179,7 @@ def test_both_give_the_same_answer_and_store_the_same(door: Door, name: str) -> 
     assert len(door.stored(Refusal)) == refused.total() * 2
 
 
-def test_an_app_without_a_secret_is_out_of_service_at_both(door: Door) -> None:
+def test_an_app_without_a_secret_is_out_of_service_at_both(door: HooksClient) -> None:
     door.add_app(SecretStr(" "))
     first = answered(door.post(event()))
     other, made = in_loop(door)

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from pydantic import SecretStr
 
 from dashboard.app import build_runtime, create_app
-from dashboard.models.hold import Hold, HoldKind
+from dashboard.models.circuit import CircuitKind, OpenCircuit
 from dashboard.models.webhook import Outcome
 from dashboard.settings import Settings
 from tests.conftest import HTTPS
@@ -31,9 +31,9 @@ def ask(settings: Settings) -> Iterator[Ask]:
         session.add(a_webhook(app, outcome=Outcome.DEAD))
         session.add(a_connection(app))
         for number, is_holding in ((1, True), (2, False)):
-            hold = Hold(
+            hold = OpenCircuit(
                 id=UUID(int=number),
-                kind=HoldKind.WORKSPACE,
+                kind=CircuitKind.WORKSPACE,
                 is_holding=is_holding,
                 since=NOON,
                 probe_at=NOON,

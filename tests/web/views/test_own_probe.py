@@ -7,22 +7,22 @@ import pytest
 
 from dashboard.models.check import Check
 from dashboard.models.webhook import Refusal, Webhook
-from dashboard.services.receiver import challenges
-from dashboard.services.receiver.challenges import PROBE_PREFIX, Challenge
-from tests.fixtures.hooks import Door, door
+from dashboard.services.receiver import signatures
+from dashboard.services.receiver.signatures import PROBE_PREFIX, ValidationRequest
+from tests.fixtures.hooks import HooksClient, door
 from tests.makers import SECRET_TOKEN
 from tests.web.hooks.test_wsgi_and_rsgi_agree import in_loop
 
 __all__ = ["door"]
 
-Way = Callable[[Door], tuple[Door, Callable[[], None]]]
+Way = Callable[[HooksClient], tuple[HooksClient, Callable[[], None]]]
 
 
-def through_wsgi(door: Door) -> tuple[Door, Callable[[], None]]:
+def through_wsgi(door: HooksClient) -> tuple[HooksClient, Callable[[], None]]:
     return door, lambda: None
 
 
-def through_the_loop(door: Door) -> tuple[Door, Callable[[], None]]:
+def through_the_loop(door: HooksClient) -> tuple[HooksClient, Callable[[], None]]:
     other, made = in_loop(door)
     return other, made.close
 
@@ -30,21 +30,23 @@ def through_the_loop(door: Door) -> tuple[Door, Callable[[], None]]:
 both_doors = pytest.mark.parametrize("way", [through_wsgi, through_the_loop])
 
 
-def a_probe(door: Door) -> Challenge:
-    return challenges.make(SECRET_TOKEN, now=door.clock.now(), prefix=PROBE_PREFIX)
+def a_probe(door: HooksClient) -> ValidationRequest:
+    return signatures.validation_request(
+        SECRET_TOKEN, now=door.clock.now(), prefix=PROBE_PREFIX
+    )
 
 
-def post(door: Door, probe: Challenge, **over: Any) -> Any:
+def post(door: HooksClient, probe: ValidationRequest, **over: Any) -> Any:
     headers = {"x-zm-signature": probe.signature} | over.pop("headers", {})
     body = over.pop("body", probe.body)
     return door.post(body, timestamp=probe.timestamp, headers=headers, **over)
 
 
 @both_doors
-def test_it_is_answered_exactly_as_zooms_is(door: Door, way: Way) -> None:
+def test_it_is_answered_exactly_as_zooms_is(door: HooksClient, way: Way) -> None:
     door, close = way(door)
     own = a_probe(door)
-    zooms = challenges.make(SECRET_TOKEN, now=door.clock.now())
+    zooms = signatures.validation_request(SECRET_TOKEN, now=door.clock.now())
 
     ours, theirs = post(door, own), post(door, zooms)
 
@@ -59,11 +61,11 @@ def test_it_is_answered_exactly_as_zooms_is(door: Door, way: Way) -> None:
 
 
 @both_doors
-def test_it_is_no_webhook_and_no_evidence_of_zoom(door: Door, way: Way) -> None:
+def test_it_is_no_webhook_and_no_evidence_of_zoom(door: HooksClient, way: Way) -> None:
     door, close = way(door)
 
     post(door, a_probe(door))
-    post(door, challenges.make(SECRET_TOKEN, now=door.clock.now()))
+    post(door, signatures.validation_request(SECRET_TOKEN, now=door.clock.now()))
 
     close()
     assert [row.event for row in door.stored(Webhook)] == ["endpoint.url_validation"]
@@ -71,20 +73,22 @@ def test_it_is_no_webhook_and_no_evidence_of_zoom(door: Door, way: Way) -> None:
 
 
 @both_doors
-def test_its_answer_does_not_need_the_database(door: Door, way: Way) -> None:
+def test_its_answer_does_not_need_the_database(door: HooksClient, way: Way) -> None:
     door, close = way(door)
     post(door, a_probe(door))  # the zoom app is known now
 
-    door.intake.close()  # nothing can be stored any more
+    door.writer.close()  # nothing can be stored any more
     ours = post(door, a_probe(door))
-    theirs = post(door, challenges.make(SECRET_TOKEN, now=door.clock.now()))
+    theirs = post(
+        door, signatures.validation_request(SECRET_TOKEN, now=door.clock.now())
+    )
 
     close()
     assert (ours.status_code, theirs.status_code) == (200, 503)
 
 
 @both_doors
-def test_the_token_alone_makes_nobody_one_of_us(door: Door, way: Way) -> None:
+def test_the_token_alone_makes_nobody_one_of_us(door: HooksClient, way: Way) -> None:
     door, close = way(door)
 
     forged = post(door, a_probe(door), headers={"x-zm-signature": "v0=" + "0" * 64})
@@ -95,7 +99,9 @@ def test_the_token_alone_makes_nobody_one_of_us(door: Door, way: Way) -> None:
 
 
 @both_doors
-def test_one_that_arrives_altered_is_not_taken_for_zooms(door: Door, way: Way) -> None:
+def test_one_that_arrives_altered_is_not_taken_for_zooms(
+    door: HooksClient, way: Way
+) -> None:
     door, close = way(door)
     probe = a_probe(door)
 
@@ -103,7 +109,7 @@ def test_one_that_arrives_altered_is_not_taken_for_zooms(door: Door, way: Way) -
     kept_of_ours = door.stored(Check)
     zooms = post(
         door,
-        challenges.make(SECRET_TOKEN, now=door.clock.now()),
+        signatures.validation_request(SECRET_TOKEN, now=door.clock.now()),
         headers={"x-zm-signature": "v0=" + "0" * 64},
     )
 
@@ -114,7 +120,9 @@ def test_one_that_arrives_altered_is_not_taken_for_zooms(door: Door, way: Way) -
 
 
 @both_doors
-def test_one_that_is_too_old_is_refused_as_zooms_would_be(door: Door, way: Way) -> None:
+def test_one_that_is_too_old_is_refused_as_zooms_would_be(
+    door: HooksClient, way: Way
+) -> None:
     door, close = way(door)
     probe = a_probe(door)
     door.clock.advance(minutes=6)

@@ -12,7 +12,7 @@ from dashboard.services.paging import Place
 from dashboard.services.runtime import Runtime
 from dashboard.services.webhook_log import refused
 from tests.conftest import HTTPS, SignIn
-from tests.fixtures.hooks import Door
+from tests.fixtures.hooks import HooksClient
 from tests.fixtures.refusals import CASES, SECRETS, Case, Stage, a_stage
 from tests.makers import saved_app
 
@@ -22,19 +22,19 @@ def stage(app: Flask, runtime: Runtime) -> Stage:
     with runtime.database.writing() as session:
         app_id = saved_app(session, runtime.vault)
     clock: Any = runtime.clock
-    door = Door(
+    door = HooksClient(
         client=Client(app),
         database=runtime.database,
         vault=runtime.vault,
         clock=clock,
-        intake=runtime.intake,
+        writer=runtime.writer,
         app_id=app_id,
     )
     return a_stage(door)
 
 
 def row(as_role: SignIn, stage: Stage) -> Tag:
-    stage.door.intake.flush()
+    stage.door.writer.flush()
     answer = as_role(Role.SUPPORT).get(f"{HTTPS}/webhooks/refused")
     assert answer.status_code == 200
     assert not any(secret in answer.text for secret in SECRETS)
@@ -65,7 +65,7 @@ def test_a_refusal_of_a_newer_version_is_shown_with_its_own_word(
     as_role: SignIn, stage: Stage
 ) -> None:
     CASES[0].send(stage)
-    stage.door.intake.flush()
+    stage.door.writer.flush()
     with stage.door.database.writing() as session:
         refusal = refused.page(session, place=Place()).rows[0]
         refusal.cause, refusal.detail = "not_known_here", "One sentence."

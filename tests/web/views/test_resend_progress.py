@@ -34,7 +34,7 @@ def test_its_page_tells_how_far_it_is_and_asks_for_itself(
     browser = as_role(Role.ADMIN)
     url = f"/webhooks/resends/{(resend_id := begin(browser))}"
     before = soup(browser, url).select_one("#resend")
-    collecting.tend(runtime)
+    collecting.run_due(runtime)
     end(runtime, 700, RedeliveryOutcome.DELIVERED)
     end(runtime, 30, RedeliveryOutcome.DEAD)
     clock.advance(seconds=10)
@@ -59,7 +59,7 @@ def test_what_died_is_listed_by_key_with_its_reason(
 ) -> None:
     browser = as_role(Role.SUPPORT)
     resend_id = begin(as_role(Role.ADMIN))
-    collecting.tend(runtime)
+    collecting.run_due(runtime)
     end(runtime, 30, RedeliveryOutcome.DEAD)
 
     first = soup(browser, f"/webhooks/resends/{resend_id}")
@@ -79,7 +79,7 @@ def test_cancelling_tells_what_was_sent_and_is_audited(
 ) -> None:
     browser = as_role(Role.ADMIN)
     resend_id = begin(browser)
-    collecting.tend(runtime)
+    collecting.run_due(runtime)
     end(runtime, 700, RedeliveryOutcome.DELIVERED)
     page = soup(browser, f"/webhooks/resends/{resend_id}")
     action, values = form_of(page)
@@ -106,9 +106,9 @@ def test_the_history_lists_each_with_what_came_of_it(
     browser = as_role(Role.SUPPORT)
     empty = text(soup(browser, "/webhooks/resends"))
     resend_id = begin(as_role(Role.ADMIN))
-    collecting.tend(runtime)
+    collecting.run_due(runtime)
     end(runtime, 1200, RedeliveryOutcome.DELIVERED)
-    collecting.tend(runtime)
+    collecting.run_due(runtime)
 
     page = soup(browser, "/webhooks/resends")
 
@@ -125,7 +125,7 @@ def test_support_watches_and_is_offered_nothing(
     as_role: SignIn, runtime: Runtime
 ) -> None:
     resend_id = begin(as_role(Role.ADMIN))
-    collecting.tend(runtime)
+    collecting.run_due(runtime)
     support = as_role(Role.SUPPORT)
 
     page = soup(support, f"/webhooks/resends/{resend_id}")

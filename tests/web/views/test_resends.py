@@ -108,7 +108,7 @@ def test_beginning_it_twice_begins_it_once_and_is_audited_once(
     action, values = form_of(soup(browser, DEAD))
 
     first = browser.post(action, data=values)
-    collecting.tend(runtime)
+    collecting.run_due(runtime)
     second = browser.post(action, data=values)
 
     assert first.headers["Location"] == second.headers["Location"]

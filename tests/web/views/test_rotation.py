@@ -15,7 +15,7 @@ from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.services.rotation import rotations
 from dashboard.services.status import attention, overview
 from tests.conftest import SignIn
-from tests.fixtures.hooks import Door, door, event
+from tests.fixtures.hooks import HooksClient, door, event
 from tests.fixtures.refusals import BODY, SCRIBE, STRANGER, a_stage
 from tests.fixtures.rotation import API, Stage, admin, minutes, stage
 from tests.makers import NOON, SECRET_TOKEN
@@ -26,7 +26,7 @@ CHALLENGE = b'{"event":"endpoint.url_validation","payload":{"plainToken":"abc"}}
 NEW = "test-token-new"
 
 
-def announce(door: Door, app_id: UUID) -> None:
+def announce(door: HooksClient, app_id: UUID) -> None:
     with door.database.writing() as session:
         app = session.get_one(ZoomApp, app_id)
         app.rotation_until = door.clock.now() + rotations.WINDOW
@@ -52,7 +52,7 @@ def card(page: str) -> str:
 
 @pytest.mark.parametrize("body", [BODY, CHALLENGE])
 def test_while_one_is_announced_an_unknown_signature_is_put_off(
-    door: Door, body: bytes
+    door: HooksClient, body: bytes
 ) -> None:
     on_stage = a_stage(door)
     announce(door, door.app_id)
@@ -76,7 +76,7 @@ def test_while_one_is_announced_an_unknown_signature_is_put_off(
 
 
 def test_an_explained_mismatch_keeps_its_explanation_and_is_put_off_too(
-    door: Door,
+    door: HooksClient,
 ) -> None:
     on_stage = a_stage(door)
     announce(door, door.app_id)
@@ -88,7 +88,7 @@ def test_an_explained_mismatch_keeps_its_explanation_and_is_put_off_too(
     assert "Scribe" in refusal.detail
 
 
-def test_what_is_no_mismatch_is_refused_as_ever(door: Door) -> None:
+def test_what_is_no_mismatch_is_refused_as_ever(door: HooksClient) -> None:
     announce(door, door.app_id)
 
     statuses = [
@@ -100,7 +100,9 @@ def test_what_is_no_mismatch_is_refused_as_ever(door: Door) -> None:
     assert statuses == [401, 401, 400]
 
 
-def test_a_challenge_that_is_put_off_is_evidence_all_the_same(door: Door) -> None:
+def test_a_challenge_that_is_put_off_is_evidence_all_the_same(
+    door: HooksClient,
+) -> None:
     announce(door, door.app_id)
 
     a_stage(door).post(STRANGER, CHALLENGE)

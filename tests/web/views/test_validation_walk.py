@@ -5,7 +5,7 @@ from datetime import timedelta
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.validation import evidence
 from dashboard.services.validation.evidence import State, ValidationStatus
-from tests.fixtures.hooks import Door, door, event
+from tests.fixtures.hooks import HooksClient, door, event
 from tests.makers import NOON
 from tests.services.receiver.test_signatures import C1_BODY
 
@@ -14,15 +14,15 @@ __all__ = ["door"]
 WRONG = {"x-zm-signature": "v0=" + "0" * 64}
 
 
-def status(door: Door) -> ValidationStatus:
-    door.intake.flush()
+def status(door: HooksClient) -> ValidationStatus:
+    door.writer.flush()
     with door.database.reading() as session:
         seen = evidence.evidence(session, door.app_id)
     return evidence.zoom_status(seen, door.clock.now())
 
 
 def test_six_failing_checks_walk_to_switched_off_and_a_right_one_back(
-    door: Door,
+    door: HooksClient,
 ) -> None:
     door.post(C1_BODY)
     words = [status(door).word]
@@ -45,7 +45,7 @@ def test_six_failing_checks_walk_to_switched_off_and_a_right_one_back(
     assert "Re-enable the event subscription in Zoom" in off.sentence
 
 
-def test_a_genuine_event_heals_what_a_stranger_forged(door: Door) -> None:
+def test_a_genuine_event_heals_what_a_stranger_forged(door: HooksClient) -> None:
     door.post(C1_BODY)
     door.clock.advance(minutes=1)
     door.post(C1_BODY, headers=WRONG)
@@ -56,7 +56,9 @@ def test_a_genuine_event_heals_what_a_stranger_forged(door: Door) -> None:
     assert (forged.state, status(door).state) == (State.SECRET_MISMATCH, State.VALID)
 
 
-def test_another_secret_token_entered_waits_for_zoom_to_prove_it(door: Door) -> None:
+def test_another_secret_token_entered_waits_for_zoom_to_prove_it(
+    door: HooksClient,
+) -> None:
     door.post(C1_BODY, headers=WRONG)
     door.clock.advance(hours=1)
     with door.database.writing() as session:

@@ -9,7 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
 
-from dashboard.models.hold import Hold, HoldKind
+from dashboard.models.circuit import CircuitKind, OpenCircuit
 from dashboard.models.ids import new_id
 from dashboard.models.staff import Role
 from dashboard.models.webhook import Attempt, Webhook
@@ -122,9 +122,9 @@ def test_what_was_sent_is_live(as_role: SignIn, webhook: Webhook) -> None:
 def test_a_held_webhook_says_why(
     as_role: SignIn, runtime: Runtime, webhook: Webhook
 ) -> None:
-    hold = Hold(
+    hold = OpenCircuit(
         id=webhook.zoom_app_id,
-        kind=HoldKind.ZOOM_APP,
+        kind=CircuitKind.ZOOM_APP,
         is_holding=True,
         reason="Recall holds another secret token: copy it anew.",
         since=NOON,

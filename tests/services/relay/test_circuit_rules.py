@@ -8,14 +8,14 @@ from uuid import UUID
 import pytest
 
 from dashboard.clients.delivery import Answer, Failure
-from dashboard.models.hold import HoldKind
+from dashboard.models.circuit import CircuitKind
+from dashboard.services.relay.circuit import STRIKES, CircuitState, next_state
 from dashboard.services.relay.deliveries import Delivery, Result, conclude
-from dashboard.services.relay.hold_rules import STRIKES, Standing, after
 from tests.makers import NOON
 
 WORKSPACE, APP = UUID(int=1), UUID(int=2)
 PAGE = {"content-type": "text/html"}
-_OF_WORKSPACE, _OF_APP = HoldKind.WORKSPACE, HoldKind.ZOOM_APP
+_OF_WORKSPACE, _OF_APP = CircuitKind.WORKSPACE, CircuitKind.ZOOM_APP
 _NO_ANSWERS = [each for each in Failure if each is not Failure.SEALED]
 FINE, STRUCK, STILL, NOTHING = "fine", "struck", "stands still", "as before"
 
@@ -41,27 +41,29 @@ def a_result(answer: Answer, *, at: datetime = NOON, **over: Any) -> Result:
 
 
 def workspace(
-    standing: Standing | None, answer: Answer, *, now: datetime = NOON, **over: Any
-) -> Standing | None:
+    state: CircuitState | None, answer: Answer, *, now: datetime = NOON, **over: Any
+) -> CircuitState | None:
     result = a_result(answer, **over)
-    return after(standing, result, kind=HoldKind.WORKSPACE, now=now)
+    return next_state(state, result, kind=CircuitKind.WORKSPACE, now=now)
 
 
 def app(
-    standing: Standing | None, answer: Answer, *, now: datetime = NOON, **over: Any
-) -> Standing | None:
-    return after(standing, a_result(answer, **over), kind=HoldKind.ZOOM_APP, now=now)
+    state: CircuitState | None, answer: Answer, *, now: datetime = NOON, **over: Any
+) -> CircuitState | None:
+    return next_state(
+        state, a_result(answer, **over), kind=CircuitKind.ZOOM_APP, now=now
+    )
 
 
-def still(kind: HoldKind, **over: Any) -> Standing:
-    its_id = WORKSPACE if kind is HoldKind.WORKSPACE else APP
-    standing = Standing(
+def still(kind: CircuitKind, **over: Any) -> CircuitState:
+    its_id = WORKSPACE if kind is CircuitKind.WORKSPACE else APP
+    state = CircuitState(
         id=its_id, kind=kind, failures=9, is_holding=True, since=NOON, probe_at=NOON
     )
-    return replace(standing, **over)
+    return replace(state, **over)
 
 
-def said(before: Standing, stands: Standing | None) -> str:
+def said(before: CircuitState, stands: CircuitState | None) -> str:
     if stands is None:
         return FINE
     if stands == before:
@@ -100,24 +102,24 @@ def said(before: Standing, stands: Standing | None) -> str:
 def test_what_an_answer_says_of_workspace_and_zoom_app(
     answer: Answer, of_workspace: str, of_app: str
 ) -> None:
-    strikes = still(HoldKind.WORKSPACE, failures=1, is_holding=False)
-    refusals = still(HoldKind.ZOOM_APP, failures=1, is_holding=False)
+    strikes = still(CircuitKind.WORKSPACE, failures=1, is_holding=False)
+    refusals = still(CircuitKind.ZOOM_APP, failures=1, is_holding=False)
 
     assert said(strikes, workspace(strikes, answer)) == of_workspace
     assert said(refusals, app(refusals, answer)) == of_app
 
 
 def test_a_workspace_stands_still_after_five_webhooks_in_a_row() -> None:
-    standing: Standing | None = None
+    state: CircuitState | None = None
     seen = []
     for number in range(STRIKES):
-        standing = workspace(standing, Answer(status=500), webhook_id=number)
-        seen.append(standing is not None and standing.is_holding)
+        state = workspace(state, Answer(status=500), webhook_id=number)
+        seen.append(state is not None and state.is_holding)
 
     assert seen == [False] * 4 + [True]
-    assert standing is not None
-    assert standing.probe_at == NOON + timedelta(seconds=1)
-    assert standing.reason == "Recall could not take it now (500)."
+    assert state is not None
+    assert state.probe_at == NOON + timedelta(seconds=1)
+    assert state.reason == "Recall could not take it now (500)."
 
 
 def test_one_webhook_that_always_fails_counts_once() -> None:
@@ -131,24 +133,27 @@ def test_one_webhook_that_always_fails_counts_once() -> None:
     ("kind", "probes", "wait_s"),
     [
         *zip(
-            [HoldKind.WORKSPACE] * 8,
+            [CircuitKind.WORKSPACE] * 8,
             range(8),
             [1, 2, 5, 10, 20, 30, 30, 30],
             strict=True,
         ),
         *zip(
-            [HoldKind.ZOOM_APP] * 6, range(1, 7), [5, 15, 30, 60, 60, 60], strict=True
+            [CircuitKind.ZOOM_APP] * 6,
+            range(1, 7),
+            [5, 15, 30, 60, 60, 60],
+            strict=True,
         ),
     ],
 )
 def test_probes_come_at_longer_and_longer_intervals(
-    kind: HoldKind, probes: int, wait_s: int
+    kind: CircuitKind, probes: int, wait_s: int
 ) -> None:
     before = still(kind, probes=probes)
-    answer = Answer(status=500 if kind is HoldKind.WORKSPACE else 401)
+    answer = Answer(status=500 if kind is CircuitKind.WORKSPACE else 401)
     result = a_result(answer, probes=frozenset({before.id}))
 
-    stands = after(before, result, kind=kind, now=NOON)
+    stands = next_state(before, result, kind=kind, now=NOON)
 
     assert stands is not None
     assert stands.probe_at == NOON + timedelta(seconds=wait_s)
@@ -163,7 +168,7 @@ def test_the_first_probe_of_a_refused_zoom_app_follows_at_once() -> None:
 
 
 def test_what_was_under_way_before_does_not_move_the_probe() -> None:
-    before = still(HoldKind.WORKSPACE, probe_at=NOON + timedelta(seconds=7))
+    before = still(CircuitKind.WORKSPACE, probe_at=NOON + timedelta(seconds=7))
 
     stands = workspace(before, Answer(failure=Failure.TIMEOUT))
 
@@ -190,7 +195,7 @@ def test_what_recall_took_before_it_asked_to_stop_does_not_set_it_going() -> Non
 
 
 def test_a_probe_that_says_nothing_is_followed_by_another() -> None:
-    before = still(HoldKind.ZOOM_APP, probes=2, reason="Refused.")
+    before = still(CircuitKind.ZOOM_APP, probes=2, reason="Refused.")
 
     stands = app(before, Answer(status=500), probes=frozenset({APP}))
 

@@ -8,10 +8,10 @@ from sqlmodel import select
 
 from dashboard.clients.delivery import Answer, Failure
 from dashboard.db import Database
-from dashboard.models.hold import Hold
+from dashboard.models.circuit import OpenCircuit
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.relay import claims, holds, results
+from dashboard.services.relay import circuit, claims
 from dashboard.services.relay.deliveries import Delivery
 from dashboard.vault import Vault
 from tests.fixtures.delivery import (
@@ -38,9 +38,9 @@ def after(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
-def standing(database: Database) -> list[Hold]:
+def state(database: Database) -> list[OpenCircuit]:
     with database.reading() as session:
-        return list(session.exec(select(Hold)).all())
+        return list(session.exec(select(OpenCircuit)).all())
 
 
 def answer_all(
@@ -61,12 +61,12 @@ def test_while_recall_is_down_one_probe_at_a_time_is_sent(
 ) -> None:
     rows = [add() for _ in range(8)]
     with database.writing() as session:  # five of them fail
-        taken = results.take(session, limit=5, now=NOON, worker="test:1")
+        taken = claims.claim(session, limit=5, now=NOON, worker="test:1")
     record(database, *(tried(each, GONE) for each in taken))
 
     too_early = take(database, after(0.9))
     with database.reading() as session:
-        looks = [results.is_any_due(session, now=after(n)) for n in (0, 0.9, 1, 60)]
+        looks = [claims.is_any_due(session, now=after(n)) for n in (0, 0.9, 1, 60)]
     probe = take(database, after(1))
     meanwhile = take(database, after(2))
 
@@ -95,12 +95,12 @@ def test_two_workers_never_probe_the_same(database: Database, add: Add) -> None:
         add()
     answer_all(database, GONE)
     with database.reading() as session:
-        [hold] = session.exec(select(Hold)).all()
+        [hold] = session.exec(select(OpenCircuit)).all()
 
     with database.writing() as session:
-        mine = holds.claim_probes(session, [hold.id], until=after(40), now=after(2))
+        mine = circuit.claim_probes(session, [hold.id], until=after(40), now=after(2))
     with database.writing() as session:
-        theirs = holds.claim_probes(session, [hold.id], until=after(40), now=after(2))
+        theirs = circuit.claim_probes(session, [hold.id], until=after(40), now=after(2))
 
     assert (mine, theirs) == (True, False)
 
@@ -118,7 +118,7 @@ def test_the_first_success_ends_the_hold_and_all_is_due_oldest_first(
 
     record(database, tried(probe, started_at=after(4.1)), now=after(4.1))
 
-    assert standing(database) == []
+    assert state(database) == []
     assert [failed.webhook_id, probe.webhook_id] == backlog[:2]
     left = ids(take(database, after(4.1)))
     assert left[0] == failed.webhook_id  # else due in a minute
@@ -159,14 +159,14 @@ def test_a_webhook_recall_always_answers_500_stops_nobody(
                 delivered.append(each.webhook_id)
 
     assert sorted(delivered) == sorted(others)
-    assert standing(database) == []
+    assert state(database) == []
     assert find(database, poison).outcome is Outcome.WAITING
 
 
 def test_probes_that_fail_take_turns(database: Database, add: Add) -> None:
     rows = [add() for _ in range(8)]
     with database.writing() as session:
-        taken = results.take(session, limit=5, now=NOON, worker="test:1")
+        taken = claims.claim(session, limit=5, now=NOON, worker="test:1")
     record(database, *(tried(each, GONE) for each in taken))
 
     probes = [answer_all(database, GONE, after(n)) for n in (1.5, 4, 10)]
@@ -184,7 +184,7 @@ def test_a_refused_zoom_app_stands_still_and_nothing_of_it_dies(
         now += timedelta(hours=10)
         answer_all(database, REFUSED, now)
 
-    [hold] = standing(database)
+    [hold] = state(database)
     assert hold.is_holding
     assert "An admin saves this zoom app's secret token again" in hold.reason
     assert {find(database, row).outcome for row in rows} == {Outcome.WAITING}
@@ -216,7 +216,7 @@ def test_one_refused_webhook_does_not_hold_its_queue_up(
     rest = answer_all(database, Answer(status=200))
 
     assert ids(probe + rest) == others
-    assert standing(database) == []
+    assert state(database) == []
     assert find(database, poison).due_at == after(5)  # not at once: it would hold again
 
 
@@ -256,7 +256,7 @@ def test_what_a_person_mended_is_probed_at_once(
     with database.writing() as session:
         workspace_id = session.get_one(ZoomApp, app_id).workspace_id
         its_id = app_id if kind == "zoom_app_id" else workspace_id
-        holds.mended(session, **{kind: its_id}, now=after(6))
+        circuit.probe_now(session, **{kind: its_id}, now=after(6))
 
     assert ids(take(database, after(6))) == [webhook_id]
 
@@ -269,12 +269,12 @@ def test_only_what_stands_still_with_something_waiting_is_listed(
     answer_all(database, REFUSED)
 
     with database.reading() as session:
-        [listed] = holds.list_still(session, at_most=2)
+        [listed] = circuit.list_paused(session, at_most=2)
     with database.writing() as session:
         for webhook in session.exec(select(Webhook)):
             webhook.outcome = Outcome.DEAD
     with database.reading() as session:
-        then = holds.list_still(session, at_most=2)
+        then = circuit.list_paused(session, at_most=2)
 
-    assert (listed.standing.id, listed.waiting) == (app_id, 2)
+    assert (listed.state.id, listed.waiting) == (app_id, 2)
     assert then == []

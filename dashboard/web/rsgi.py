@@ -5,24 +5,30 @@ loop: open live pages hold no thread.
 """
 
 import asyncio
+import signal
 import sys
+import threading
 from collections.abc import AsyncIterable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from types import FrameType
 from typing import Any, cast
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope
 
+from dashboard.web import token_endpoint
 from dashboard.web.hooks.request import UnreadableError, declared_bytes
-from dashboard.web.hooks.rsgi import read_body
+from dashboard.web.hooks.rsgi import WebhookEndpoint, read_body
+from dashboard.web.hooks.wsgi import PREFIX
+from dashboard.web.token_endpoint import TokenEndpoint
 
 _BODY_TIMEOUT_S = 60.0
 _LOOK_EVERY_S = 1.0
 _NO_BODY = {204, 304}
 
 
-class Bridge:
+class WsgiAdapter:
     """A WSGI app for an RSGI server.
 
     Args:
@@ -226,3 +232,62 @@ def _environ(scope: Scope, body: bytes, declared: int | None) -> WSGIEnvironment
     environ.pop("HTTP_TRANSFER_ENCODING", None)
     environ["CONTENT_LENGTH"] = str(len(body) if declared is None else declared)
     return environ
+
+
+class RsgiApp:
+    """What the server calls: webhooks and tokens in the loop, every page in a thread.
+
+    Args:
+        hooks: Answers everything below `/hooks/`.
+        tokens: Answers everything below `/tokens/`.
+        pages: Answers the rest.
+        on_stop: Called at the first signal, in a thread of its own. It closes the open
+            live pages, because the server waits for every answer before it stops.
+    """
+
+    def __init__(
+        self,
+        hooks: WebhookEndpoint,
+        tokens: TokenEndpoint,
+        pages: WsgiAdapter,
+        *,
+        on_stop: Callable[[], None],
+    ) -> None:
+        self._hooks = hooks
+        self._tokens = tokens
+        self._pages = pages
+        self._on_stop = on_stop
+
+    async def __rsgi__(self, scope: Scope, http: HTTPProtocol) -> None:
+        """Answer one request."""
+        if scope.path.startswith(PREFIX):
+            await self._hooks(scope, http)
+        elif scope.path.startswith(token_endpoint.PREFIX):
+            await self._tokens(scope, http)
+        else:
+            await self._pages(scope, http)
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Listen to signals too; the server and its loop have set their handlers."""
+        del loop
+        for number in (signal.SIGINT, signal.SIGTERM):
+            _handle_too(number, self._on_stop)
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let the threads go when the server stops."""
+        del loop
+        self._hooks.close()
+        self._tokens.close()
+        self._pages.close()
+
+
+def _handle_too(number: signal.Signals, act: Callable[[], None]) -> None:
+    # `set_wakeup_fd` will not do: uvloop takes it for itself while it runs.
+    before = signal.getsignal(number)
+
+    def handle(got: int, frame: FrameType | None) -> None:
+        threading.Thread(target=act, name="stopping", daemon=True).start()
+        if callable(before):
+            before(got, frame)
+
+    signal.signal(number, handle)

@@ -1,0 +1,380 @@
+"""The circuit breaker: when delivery is paused, probed, and goes on.
+
+A workspace and a zoom app's queue each have an `OpenCircuit` row while something is
+wrong, shared by all workers. The first half of this module is the rule and is pure; the
+second half stores it.
+
+| Recall                        | workspace      | zoom app | webhook       |
+| ----------------------------- | -------------- | -------- | ------------- |
+| 2xx                           | fine           | fine     | delivered     |
+| 401, 403 in JSON, 404         | fine           | paused   | waits         |
+| 401, 403 in JSON: too early   | fine           |          | waits         |
+| 401, 403 in JSON: former      | fine           |          | failed, alone |
+| 402, 3xx                      | paused         |          | waits         |
+| 429                           | paused         |          | retried       |
+| 408, 5xx, 403 page, no answer | paused after 5 |          | retried       |
+| 409                           | fine           |          | retried       |
+| any other                     | fine           |          | failed, alone |
+| not sent: it can't be opened  |                |          | waits         |
+
+"Too early" is signed with a secret token that Recall has not been given yet, "former"
+with one that Zoom no longer uses (`receiver.keyring.signed_with`): neither says
+anything about the zoom app. "After 5" counts first attempts that failed with no success
+between them: each webhook counts once, so one that Recall always answers with 500 does
+not pause the others. "Retried" follows the schedule and is given up at its end; "waits"
+does not count towards giving up.
+
+While delivery is paused, one webhook at a time is sent as a probe. A probe that fails
+puts its own webhook behind, so the next probe is another webhook. The first probe that
+succeeds closes the circuit and makes due what waits, oldest first. A zoom app's first
+probe follows at once: if Recall rejects only one webhook, the queue is paused only that
+long.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    Row,
+    Select,
+    and_,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, SQLModel, col
+
+from dashboard.db import announce
+from dashboard.db.columns import UtcDateTime
+from dashboard.models.circuit import CircuitKind, OpenCircuit
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.services.relay.answers import Signal
+from dashboard.services.relay.deliveries import Result
+from dashboard.services.relay.queues import REDELIVERY, WEBHOOK, is_waiting
+
+STRIKES = 5
+WAITS_S = {
+    CircuitKind.WORKSPACE: (1, 2, 5, 10, 20, 30),
+    CircuitKind.ZOOM_APP: (0, 5, 15, 30, 60),
+}
+"""Seconds before the first, second, ... probe; the last one repeats."""
+
+LONGEST_ASKED_S = 600.0
+"""However long Recall asks us to wait, it is probed after this."""
+
+_ASKED_TO_STOP = {402, 429, *range(300, 400)}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CircuitState:
+    """The columns of a `OpenCircuit`."""
+
+    id: UUID
+    kind: CircuitKind
+    failures: int = 0
+    is_holding: bool = False
+    reason: str = ""
+    status: int | None = None
+    since: datetime
+    probe_at: datetime
+    probes: int = 0
+
+
+def next_state(
+    state: CircuitState | None, result: Result, *, kind: CircuitKind, now: datetime
+) -> CircuitState | None:
+    """Return how a workspace or zoom app stands after one more attempt; None: fine.
+
+    Args:
+        state: Before it.
+        result: The attempt.
+        kind: Which of the two is asked about.
+        now: When it is written down.
+    """
+    delivery, judged = result.delivery, result.judged
+    is_workspace = kind is CircuitKind.WORKSPACE
+    sign = judged.workspace if is_workspace else judged.zoom_app
+    if sign is Signal.FINE:
+        return state if _is_from_before(state, result) else None
+    if state is not None and state.is_holding:
+        return _probed(_with_reason(state, result, sign), result, now)
+    if sign is Signal.NONE or (sign is Signal.DOWN and delivery.attempts):
+        return state
+    if state is None or sign is Signal.STOP:
+        its_id = delivery.workspace_id if is_workspace else delivery.zoom_app_id
+        state = CircuitState(id=its_id, kind=kind, since=now, probe_at=now)
+    known = _with_reason(state, result, sign)
+    if sign is Signal.DOWN and known.failures < STRIKES:
+        return known
+    probe_at = _next_probe_at(known, judged.asked_s, now)
+    return replace(known, is_holding=True, probe_at=probe_at)
+
+
+def _with_reason(state: CircuitState, result: Result, sign: Signal) -> CircuitState:
+    if sign is Signal.NONE:
+        return state
+    return replace(
+        state,
+        failures=state.failures + 1,
+        reason=f"{result.judged.sentence}."[:500],
+        status=result.status,
+    )
+
+
+def _probed(state: CircuitState, result: Result, now: datetime) -> CircuitState:
+    """Return it with its next probe, if this was one; others were under way before."""
+    asked_s = result.judged.asked_s
+    if state.id in result.delivery.probes:
+        return replace(state, probe_at=_next_probe_at(state, asked_s, now))
+    if asked_s is None:
+        return state
+    asked_at = now + timedelta(seconds=min(asked_s, LONGEST_ASKED_S))
+    return replace(state, probe_at=max(state.probe_at, asked_at))
+
+
+def _next_probe_at(
+    state: CircuitState, asked_s: float | None, now: datetime
+) -> datetime:
+    waits = WAITS_S[state.kind]
+    wait_s = float(waits[min(state.probes, len(waits) - 1)])
+    return now + timedelta(seconds=max(wait_s, min(asked_s or 0.0, LONGEST_ASKED_S)))
+
+
+def _is_from_before(state: CircuitState | None, result: Result) -> bool:
+    """Whether it was sent before Recall asked to stop, so that it says nothing now."""
+    return (
+        state is not None
+        and state.is_holding
+        and state.status in _ASKED_TO_STOP
+        and result.started_at < state.since
+    )
+
+
+_CIRCUIT = SQLModel.metadata.tables[str(OpenCircuit.__tablename__)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PausedDelivery:
+    """What stands still.
+
+    Attributes:
+        waiting: Webhooks and resends, counted up to the caller's bound.
+    """
+
+    state: CircuitState
+    waiting: int
+
+
+def record(session: Session, results: Sequence[Result], *, now: datetime) -> None:
+    """Write down what attempts say of workspaces and zoom apps; the caller commits.
+
+    Where a hold ends after a probe had failed, what waits is due at once.
+    """
+    kinds: dict[UUID, CircuitKind] = {}
+    for each in results:
+        kinds[each.delivery.workspace_id] = CircuitKind.WORKSPACE
+        kinds[each.delivery.zoom_app_id] = CircuitKind.ZOOM_APP
+    _begin(session, results, now)
+    before = _states(session, kinds)
+    after_all = dict(before)
+    for each in sorted(results, key=lambda result: result.ended_at):
+        for its_id in (each.delivery.workspace_id, each.delivery.zoom_app_id):
+            stands = next_state(
+                after_all.get(its_id), each, kind=kinds[its_id], now=now
+            )
+            if stands is None:
+                after_all.pop(its_id, None)
+            else:
+                after_all[its_id] = stands
+    for its_id in sorted(before):
+        _store(session, before[its_id], after_all.get(its_id), now=now)
+
+
+def claim_probes(
+    session: Session, ids: Iterable[UUID], *, until: datetime, now: datetime
+) -> bool:
+    """Take the next probe of each of these holds; the caller commits.
+
+    Args:
+        session: Writing.
+        ids: Of holds that seemed to be due a probe.
+        until: When the lease ends: a dead worker's probe is free then.
+        now: Aware.
+
+    Returns:
+        Whether all of them were free; else nothing is changed.
+    """
+    ids = sorted(ids)
+    due = and_(
+        _CIRCUIT.c.id.in_(ids), _CIRCUIT.c.is_holding, _CIRCUIT.c.probe_at <= now
+    )
+    free = (
+        session.connection()
+        .execute(
+            select(_CIRCUIT.c.id)
+            .where(due)
+            .order_by(_CIRCUIT.c.id)
+            .with_for_update(skip_locked=True)
+        )
+        .all()
+    )
+    if len(free) < len(ids):
+        return False
+    session.connection().execute(
+        update(_CIRCUIT)
+        .where(_CIRCUIT.c.id.in_(ids))
+        .values(probe_at=until, probes=_CIRCUIT.c.probes + 1)
+    )
+    return True
+
+
+def probe_now(
+    session: Session,
+    *,
+    now: datetime,
+    zoom_app_id: UUID | None = None,
+    workspace_id: UUID | None = None,
+) -> None:
+    """Probe at once what a person may have mended; the caller commits.
+
+    Args:
+        session: Writing.
+        now: Aware.
+        zoom_app_id: The zoom app whose secret token or Recall record changed.
+        workspace_id: The workspace that changed.
+    """
+    its_id = zoom_app_id or workspace_id
+    found = session.connection().execute(
+        update(_CIRCUIT)
+        .where(_CIRCUIT.c.id == its_id, _CIRCUIT.c.is_holding)
+        .values(probe_at=now, probes=0)
+    )
+    if its_id is not None and found.rowcount:
+        make_due(session, its_id, now=now)
+        announce(session.connection())
+
+
+def make_due(session: Session, its_id: UUID, *, now: datetime) -> None:
+    """Make due what waits there for another try, oldest first; the caller commits.
+
+    What is leased stays.
+
+    Args:
+        session: Writing.
+        its_id: Of the zoom app, or of the workspace.
+        now: Aware.
+    """
+    apps = _apps(its_id)
+    for table, due_at in (
+        (WEBHOOK, WEBHOOK.c.received_at),
+        (REDELIVERY, literal(now, UtcDateTime)),
+    ):
+        behind = (
+            select(table.c.id)
+            .where(
+                is_waiting(table),
+                table.c.zoom_app_id.in_(apps),
+                table.c.due_at > now,
+                table.c.lease_until.is_(None),
+            )
+            .with_for_update(skip_locked=True)
+        )
+        session.connection().execute(
+            update(table).where(table.c.id.in_(behind)).values(due_at=due_at)
+        )
+
+
+def list_paused(session: Session, *, at_most: int) -> list[PausedDelivery]:
+    """Return what stands still with something waiting, the longest first.
+
+    Args:
+        session: Reading.
+        at_most: So many are counted of what waits.
+    """
+    query = select(_CIRCUIT).where(_CIRCUIT.c.is_holding).order_by(_CIRCUIT.c.since)
+    found = [
+        PausedDelivery(state=_state(row), waiting=_waiting(session, row.id, at_most))
+        for row in session.connection().execute(query).all()
+    ]
+    return [still for still in found if still.waiting]
+
+
+def _begin(session: Session, results: Sequence[Result], now: datetime) -> None:
+    """Make the rows that may be needed, so that two workers count in the same one."""
+    rows: dict[UUID, CircuitKind] = {}
+    for each in results:
+        sign, is_first = each.judged.workspace, each.delivery.attempts == 0
+        if sign is Signal.STOP or (sign is Signal.DOWN and is_first):
+            rows[each.delivery.workspace_id] = CircuitKind.WORKSPACE
+        if each.judged.zoom_app is Signal.STOP:
+            rows[each.delivery.zoom_app_id] = CircuitKind.ZOOM_APP
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    insert = sqlite.insert if is_sqlite else postgresql.insert
+    for its_id, kind in sorted(rows.items()):
+        fresh = CircuitState(id=its_id, kind=kind, since=now, probe_at=now)
+        session.connection().execute(
+            insert(_CIRCUIT).values(**asdict(fresh)).on_conflict_do_nothing()
+        )
+
+
+def _states(session: Session, ids: Iterable[UUID]) -> dict[UUID, CircuitState]:
+    """Return what there is of these, locked, in the order of ids."""
+    query = (
+        select(_CIRCUIT)
+        .where(_CIRCUIT.c.id.in_(ids))
+        .order_by(_CIRCUIT.c.id)
+        .with_for_update()
+    )
+    rows = session.connection().execute(query)
+    return {row.id: _state(row) for row in rows}
+
+
+def _store(
+    session: Session,
+    before: CircuitState,
+    stands: CircuitState | None,
+    *,
+    now: datetime,
+) -> None:
+    this = _CIRCUIT.c.id == before.id
+    if stands is None:
+        session.connection().execute(delete(_CIRCUIT).where(this))
+        if before.is_holding and before.probes > 1:
+            make_due(session, before.id, now=now)
+    elif stands != before:
+        values = asdict(stands)
+        session.connection().execute(update(_CIRCUIT).where(this).values(**values))
+
+
+def _waiting(session: Session, its_id: UUID, at_most: int) -> int:
+    some = union_all(
+        *(
+            select(queue.c.id.label("id"))
+            .where(is_waiting(queue), queue.c.zoom_app_id.in_(_apps(its_id)))
+            .limit(at_most)
+            .subquery()
+            .select()
+            for queue in (WEBHOOK, REDELIVERY)
+        )
+    ).subquery()
+    counted = session.connection().execute(select(func.count()).select_from(some))
+    return min(counted.scalar_one(), at_most)
+
+
+def _apps(its_id: UUID) -> Select[Any]:
+    """Return the zoom app of this id, or the zoom apps of this workspace."""
+    return select(col(ZoomApp.id)).where(
+        or_(col(ZoomApp.id) == its_id, col(ZoomApp.workspace_id) == its_id)
+    )
+
+
+def _state(row: Row[Any]) -> CircuitState:
+    return CircuitState(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
