@@ -27,7 +27,7 @@ from dashboard.db import CHANNEL
 from dashboard.errors import StorageError
 from dashboard.services.relay import claims, sending
 from dashboard.services.relay import results as delivery_results
-from dashboard.services.relay.deliveries import Delivery, Result
+from dashboard.services.relay.sending import Delivery, Result
 from dashboard.services.runtime import Runtime
 
 _AT_ONCE = 512

@@ -57,8 +57,8 @@ from dashboard.db.columns import UtcDateTime
 from dashboard.models.circuit import CircuitKind, OpenCircuit
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.relay.answers import Signal
-from dashboard.services.relay.deliveries import Result
 from dashboard.services.relay.queues import REDELIVERY, WEBHOOK, is_waiting
+from dashboard.services.relay.sending import Result
 
 STRIKES = 5
 WAITS_S = {

@@ -15,7 +15,6 @@ from sqlalchemy import Select, Table, null, update
 from sqlmodel import Session
 
 from dashboard.services.relay import circuit
-from dashboard.services.relay.deliveries import Delivery
 from dashboard.services.relay.queues import (
     DUE,
     DUE_BEFORE,
@@ -26,6 +25,7 @@ from dashboard.services.relay.queues import (
     is_waiting,
     targets_of,
 )
+from dashboard.services.relay.sending import Delivery
 
 LEASE = timedelta(seconds=30)
 """Longer than the longest delivery, which is given up after 15 seconds."""

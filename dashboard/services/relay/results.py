@@ -6,6 +6,7 @@ every write-back is conditional on the claim counter, so a late worker changes n
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,10 +15,12 @@ from sqlmodel import Session, SQLModel
 
 from dashboard.db.columns import UtcDateTime
 from dashboard.models.check import Source
+from dashboard.models.ids import new_id
 from dashboard.models.webhook import Attempt, Outcome
-from dashboard.services.relay import circuit
-from dashboard.services.relay.deliveries import Change, Result, attempt, change
+from dashboard.services.relay import circuit, retries
+from dashboard.services.relay.answers import Next
 from dashboard.services.relay.queues import REDELIVERY, WEBHOOK
+from dashboard.services.relay.sending import Result
 from dashboard.services.validation import evidence
 
 
@@ -59,6 +62,21 @@ _CHANGE = {
 }
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Change:
+    """What becomes of the claimed row.
+
+    Attributes:
+        reason: A sentence.
+        due_at: Of the next attempt, or of the end.
+    """
+
+    outcome: Outcome
+    reason: str
+    attempts: int
+    due_at: datetime
+
+
 def store(
     session: Session, results: Sequence[Result], *, now: datetime, retention: timedelta
 ) -> int:
@@ -85,13 +103,13 @@ def store(
         if not of_queue:
             continue
         outcomes = _outcomes(session, queue, of_queue)
-        changes: list[tuple[Result, Change]] = []
+        changes: list[tuple[Result, _Change]] = []
         for each in of_queue:
             outcome = outcomes.get((each.delivery.row_id, each.delivery.claim))
             if outcome is None:
                 continue
-            its_change = change(each, now=now, retention=retention)
-            attempts.append(attempt(each, verdict=its_change.reason))
+            its_change = _change(each, now=now, retention=retention)
+            attempts.append(_attempt(each, verdict=its_change.reason))
             if outcome == Outcome.WAITING:
                 changes.append((each, its_change))
         _write(session, queue, changes, now)
@@ -125,7 +143,7 @@ def _outcomes(
 def _write(
     session: Session,
     queue: Table,
-    changes: Sequence[tuple[Result, Change]],
+    changes: Sequence[tuple[Result, _Change]],
     now: datetime,
 ) -> None:
     """Write the rows; what Recall took, nearly all, by one statement an answer."""
@@ -157,7 +175,7 @@ def _write(
 
 
 def _set_delivered_at(
-    session: Session, changes: Sequence[tuple[Result, Change]], now: datetime
+    session: Session, changes: Sequence[tuple[Result, _Change]], now: datetime
 ) -> None:
     """A webhook keeps all of its first forwarding but when Recall first took it."""
     taken = [
@@ -188,3 +206,69 @@ def _record_check(session: Session, result: Result) -> None:
         webhook_id=result.delivery.webhook_id,
         at=result.started_at,
     )
+
+
+def _change(result: Result, *, now: datetime, retention: timedelta) -> _Change:
+    """Return what becomes of the row: delivered, due again or dead.
+
+    Args:
+        result: What came of the attempt.
+        now: Aware; the next attempt is counted from here.
+        retention: How long after its arrival a webhook is tried that a person can
+            mend.
+    """
+    delivery, judged = result.delivery, result.judged
+    attempts = delivery.attempts + 1
+    outcome, due_at, reason = Outcome.DELIVERED, now, f"{judged.sentence}."
+    next_due: datetime | None = None
+    match judged.next:
+        case Next.DELIVERED:
+            pass
+        case Next.DEAD:
+            outcome = Outcome.DEAD
+        case Next.RETRY:
+            next_due = retries.next_due(
+                attempts,
+                webhook_id=delivery.webhook_id,
+                now=now,
+                asked_s=judged.asked_s,
+            )
+            if next_due is None:
+                outcome = Outcome.DEAD
+                tried = retries.in_words()
+                reason = f"Given up after being tried {tried}. {reason}"
+        case Next.WAIT:
+            attempts = delivery.attempts
+            if now - delivery.received_at < retention:
+                next_due = retries.next_look(delivery.claim, now=now)
+            else:
+                outcome = Outcome.DEAD
+                reason = (
+                    f"Given up after {retention.days} days, as long as webhooks are "
+                    f"kept. {reason}"
+                )
+    if next_due is not None:
+        outcome, due_at = Outcome.WAITING, next_due
+    return _Change(
+        outcome=outcome, reason=reason[:500], attempts=attempts, due_at=due_at
+    )
+
+
+def _attempt(result: Result, *, verdict: str) -> dict[str, Any]:
+    """Return the column values of its `Attempt`."""
+    delivery = result.delivery
+    return {
+        "id": new_id(result.started_at),
+        "webhook_id": delivery.webhook_id,
+        "redelivery_id": delivery.redelivery_id,
+        "claim": delivery.claim,
+        "worker": delivery.worker,
+        "started_at": result.started_at,
+        "latency_ms": result.latency_ms,
+        "status": result.status,
+        "answer": result.answer,
+        "verdict": verdict,
+        "sent_sha256": result.sent_sha256,
+        "sent_bytes": result.sent_bytes,
+        "headers_passed": result.headers_passed,
+    }

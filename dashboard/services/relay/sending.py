@@ -1,8 +1,17 @@
-"""One claimed webhook to Recall and back: open, post untouched, judge."""
+"""Sends one claimed webhook to Recall: open, post the bytes untouched, judge the answer.
+
+Writes nothing; `results.store` does.
+"""
 
 import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from uuid import UUID
 
 from aiohttp import ClientSession
+from pydantic import SecretStr
 
 from dashboard.clients import delivery as wire
 from dashboard.clients.delivery import Answer, Failure
@@ -12,10 +21,80 @@ from dashboard.models.check import Finding
 from dashboard.services.receiver import events
 from dashboard.services.receiver.keyring import AppCredentials, SignedWith, signed_with
 from dashboard.services.receiver.signatures import Headers, signing_secret
-from dashboard.services.relay.answers import SIGNATURE_REFUSED, compare_challenge
-from dashboard.services.relay.deliveries import Delivery, Result, conclude
+from dashboard.services.relay.answers import (
+    SIGNATURE_REFUSED,
+    Classification,
+    classify,
+    compare_challenge,
+    shown,
+)
 from dashboard.services.runtime import Runtime
 from dashboard.vault import Vault
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivery:
+    """One claimed webhook, to be sent before its lease ends.
+
+    Attributes:
+        redelivery_id: The resend's row that is claimed; None: the webhook itself.
+        claim: Tells this lease from any later one.
+        worker: Whose lease it is, "host:process".
+        attempts: Made that count towards giving up, without this one.
+        verdict: Which secret token signed it, by its name then: see `signers`.
+        headers: Sealed, as `WebhookBody`; so is `body`.
+        probes: Ids of the holds whose probe it is.
+    """
+
+    webhook_id: int
+    redelivery_id: int | None = None
+    claim: int
+    worker: str
+    attempts: int
+    event: str
+    verdict: str
+    received_at: datetime
+    zoom_app_id: UUID
+    recall_app_id: UUID
+    workspace_id: UUID
+    region: str
+    headers: bytes
+    body: bytes
+    probes: frozenset[UUID] = frozenset()
+
+    @property
+    def row_id(self) -> int:
+        """Return the id of the row that is claimed, in its own queue."""
+        return self.webhook_id if self.redelivery_id is None else self.redelivery_id
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """One attempt, judged, for `record`.
+
+    Attributes:
+        answer: What is kept of Recall's answer, without secrets.
+        sent_sha256: Of the bytes sent, hex; "" when nothing was.
+        sent_bytes: How many they were.
+        headers_passed: Names of the headers that went along, space separated.
+        challenge: What the answer says of Recall's secret token, for a challenge.
+    """
+
+    delivery: Delivery
+    started_at: datetime
+    latency_ms: float
+    status: int | None
+    answer: str
+    judged: Classification
+    sent_sha256: str
+    sent_bytes: int
+    headers_passed: str
+    challenge: tuple[Finding, str] | None = None
+
+    @property
+    def ended_at(self) -> datetime:
+        """Return when the answer was there, or none was waited for any longer."""
+        return self.started_at + timedelta(milliseconds=self.latency_ms)
 
 
 async def send(runtime: Runtime, session: ClientSession, each: Delivery) -> Result:
@@ -90,3 +169,40 @@ def _challenge(
     if plain_token is None or made_it is None:
         return None
     return compare_challenge(answer, plain_token=plain_token, secret=made_it.secret)
+
+
+def conclude(  # noqa: PLR0913 - one attempt's facts, all named
+    delivery: Delivery,
+    answer: Answer,
+    *,
+    sent: bytes | None,
+    started_at: datetime,
+    secrets: Sequence[SecretStr],
+    headers_passed: Iterable[str] = (),
+    challenge: tuple[Finding, str] | None = None,
+    signed_with: SignedWith = SignedWith.GIVEN,
+) -> Result:
+    """Judge an answer. Touches no database.
+
+    Args:
+        delivery: What was sent.
+        answer: What came back.
+        sent: The bytes that left; None when none did.
+        started_at: Aware.
+        secrets: Never to be kept, should Recall echo them.
+        headers_passed: Names of Zoom's headers that went along.
+        challenge: What the answer says of Recall's secret token.
+        signed_with: Of the secret token that signed it to Recall's.
+    """
+    return Result(
+        delivery=delivery,
+        started_at=started_at,
+        latency_ms=answer.latency_ms,
+        status=answer.status,
+        answer=shown(answer.body, secrets),
+        judged=classify(answer, signed_with=signed_with),
+        sent_sha256="" if sent is None else sha256(sent).hexdigest(),
+        sent_bytes=0 if sent is None else len(sent),
+        headers_passed=" ".join(headers_passed),
+        challenge=challenge,
+    )

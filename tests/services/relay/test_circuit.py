@@ -12,7 +12,7 @@ from dashboard.models.circuit import OpenCircuit
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.relay import circuit, claims
-from dashboard.services.relay.deliveries import Delivery
+from dashboard.services.relay.sending import Delivery
 from dashboard.vault import Vault
 from tests.fixtures.delivery import (
     BUSY,

@@ -10,7 +10,7 @@ import pytest
 from dashboard.clients.delivery import Answer, Failure
 from dashboard.models.circuit import CircuitKind
 from dashboard.services.relay.circuit import STRIKES, CircuitState, next_state
-from dashboard.services.relay.deliveries import Delivery, Result, conclude
+from dashboard.services.relay.sending import Delivery, Result, conclude
 from tests.makers import NOON
 
 WORKSPACE, APP = UUID(int=1), UUID(int=2)

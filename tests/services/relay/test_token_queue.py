@@ -11,7 +11,7 @@ from dashboard.models.circuit import CircuitKind, OpenCircuit
 from dashboard.models.ids import new_id
 from dashboard.models.zoom_app import SecretChange, ZoomApp
 from dashboard.services.relay import claims
-from dashboard.services.relay.deliveries import Delivery
+from dashboard.services.relay.sending import Delivery
 from dashboard.services.zoom_apps import secret_token_use
 from dashboard.services.zoom_apps.secret_token_use import TRIES, FormerWebhooks
 from tests.fixtures.delivery import Add, add, app_id, take
