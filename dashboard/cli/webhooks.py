@@ -1,8 +1,31 @@
 """`dashboard webhooks`: what came from Zoom, from the terminal."""
 
-import click
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from uuid import UUID
 
-from dashboard.cli import resend, webhook_log
+import click
+from pydantic_core import to_jsonable_python
+
+from dashboard.cli.opening import opened_services
+from dashboard.cli.printing import cell
+from dashboard.models.ids import new_id
+from dashboard.models.webhook import Attempt, Outcome, Webhook
+from dashboard.services import audit
+from dashboard.services.paging import Place
+from dashboard.services.resends import collecting, resends
+from dashboard.services.resends.collecting import Preview, preview
+from dashboard.services.retention import pruning
+from dashboard.services.retention.pruning import Pruned, count_due
+from dashboard.services.runtime import Runtime
+from dashboard.services.webhook_log import log, redaction
+from dashboard.services.webhook_log.log import Request, Trace
+from dashboard.services.webhook_log.search import WebhookFilter
+from dashboard.services.webhook_log.story import event_at
+from dashboard.services.zoom_apps import apps
 
 
 @click.group("webhooks")
@@ -10,9 +33,346 @@ def group() -> None:
     """What came from Zoom: list, show, resend, prune."""
 
 
-group.add_command(webhook_log.list_)
-group.add_command(webhook_log.show)
-group.add_command(webhook_log.prune)
+_COLUMNS = ("id", "received_at", "zoom_app", "event", "outcome", "meeting_id", "user")
+_LARGEST_ID = 2**63 - 1
+_ID = click.IntRange(0, _LARGEST_ID)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
-group.add_command(resend.command)
+class _Instant(click.ParamType[datetime]):
+    """An instant as 2026-11-23 or 2026-11-23T12:00; UTC unless it has an offset."""
+
+    name = "instant"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Read it."""
+        try:
+            at = datetime.fromisoformat(str(value))
+            return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            self.fail("must be an instant like 2026-11-23T12:00", param, ctx)
+
+
+@group.command("list")
+@click.option("--zoom-app", "zoom_app_id", type=click.UUID, help="Its id.")
+@click.option("--event", help="Zoom's name, such as meeting.created.")
+@click.option("--outcome", type=click.Choice([one.value for one in Outcome]))
+@click.option("--meeting", "meeting_id", type=_ID, help="Meeting number.")
+@click.option("--user", "zoom_user_id", help="Zoom user id.")
+@click.option("--since", type=_Instant(), help="Received then or later; UTC.")
+@click.option("--until", type=_Instant(), help="Received before; UTC.")
+@click.option("--before", type=_ID, metavar="ID", help="Only older than this webhook.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@_JSON
+def list_(
+    zoom_app_id: UUID | None,
+    event: str | None,
+    outcome: str | None,
+    meeting_id: int | None,
+    zoom_user_id: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    before: int | None,
+    limit: int,
+    as_json: bool,  # noqa: FBT001 - click passes flags so
+) -> None:
+    """List webhooks, newest first. Ids are text in JSON: they exceed 53 bits."""
+    filters = WebhookFilter(
+        zoom_app_id=zoom_app_id,
+        event=event,
+        outcome=None if outcome is None else Outcome(outcome),
+        meeting_id=meeting_id,
+        zoom_user_id=zoom_user_id,
+        since=since,
+        until=until,
+    )
+    with opened_services() as runtime, runtime.database.reading() as session:
+        page = log.page(
+            session, filters=filters, place=Place(before=before, limit=limit)
+        )
+        rows = [_row(row.webhook, row.app_name) for row in page.rows]
+    older = None if page.older_before is None else str(page.older_before)
+    if as_json:
+        click.echo(json.dumps({"webhooks": rows, "older_before": older}))
+        return
+    _table(_COLUMNS, rows)
+    if older is not None:
+        click.echo(f"Older ones: --before {older}", err=True)
+
+
+@group.command()
+@click.argument("webhook_id", metavar="ID", type=_ID)
+@_JSON
+def show(webhook_id: int, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
+    """Show one webhook from Zoom's event to Recall's answer; the body is redacted."""
+    with opened_services() as runtime, runtime.database.reading() as session:
+        trace = log.get(session, webhook_id)
+        request = log.request(session, runtime.vault, webhook_id)
+        name = log.app_names(session)[trace.webhook.zoom_app_id]
+    found = _trace(trace, request, name)
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    body = found.pop("body")
+    for part, value in found.items():
+        if isinstance(value, list):
+            click.echo(f"\n{part}:")
+            _table(tuple(value[0]) if value else (), value)
+        elif isinstance(value, dict):
+            click.echo(f"\n{part}:")
+            for label, text in value.items():
+                click.echo(f"  {label}: {cell(text)}")
+    click.echo("\nbody, redacted:")
+    lines = json.dumps(body, indent=2, ensure_ascii=False).split("\n")
+    click.echo(
+        "It is no JSON; hidden." if body is None else "\n".join(map(cell, lines))
+    )
+
+
+@group.command()
+@click.option(
+    "--older-than",
+    type=click.IntRange(1, 36_500),
+    metavar="DAYS",
+    help="Instead of DASHBOARD_WEBHOOK_RETENTION_DAYS.",
+)
+@click.option("--dry-run", is_flag=True, help="Count only; nothing is deleted.")
+@_JSON
+def prune(
+    older_than: int | None,
+    dry_run: bool,  # noqa: FBT001 - click passes flags so
+    as_json: bool,  # noqa: FBT001 - as above
+) -> None:
+    """Delete webhooks that are done and older than the retention, in small batches."""
+    with opened_services() as runtime:
+        days = pruning.days_kept(runtime.settings, asked=older_than)
+        now, database = runtime.clock.now(), runtime.database
+        if dry_run:
+            total = count_due(database, now=now, days=days)
+        else:
+            total = Pruned()
+            for step in pruning.prune(database, now=now, days=days):
+                total += step
+            with database.writing() as session:
+                subject = f"{total.webhooks} older than {days} d"
+                audit.record(
+                    session,
+                    audit.COMMAND_LINE,
+                    "webhook.pruned",
+                    subject=subject,
+                    now=now,
+                )
+    values = {
+        "days": days,
+        "is_dry_run": dry_run,
+        "webhooks": total.webhooks,
+        "given_up": total.given_up,
+    }
+    if as_json:
+        click.echo(json.dumps(values))
+        return
+    verb = "would be" if dry_run else "were"
+    click.echo(
+        f"Of the webhooks older than {days} d, {total.webhooks} {verb} deleted; "
+        f"{total.given_up} that still waited {verb} given up."
+    )
+
+
+def _row(webhook: Webhook, app_name: str) -> dict[str, object]:
+    return {
+        "id": str(webhook.id),
+        "received_at": _instant(webhook.received_at),
+        "zoom_app": app_name,
+        "zoom_app_id": str(webhook.zoom_app_id),
+        "event": webhook.event,
+        "outcome": webhook.outcome.value,
+        "outcome_reason": webhook.outcome_reason,
+        "meeting_id": webhook.meeting_id,
+        "user": webhook.zoom_user_id,
+        "arrivals": webhook.arrivals,
+        "attempts": webhook.attempts,
+        "delivered_at": _instant(webhook.delivered_at),
+    }
+
+
+def _trace(trace: Trace, request: Request, app_name: str) -> dict[str, object]:
+    webhook = trace.webhook
+    received = sha256(request.body).hexdigest()
+    shown = redaction.body(request.body)
+    return {
+        "webhook": _row(webhook, app_name),
+        "arrival": {
+            "event_at": _instant(event_at(webhook.event_ts)),
+            "signed_at": _instant(datetime.fromtimestamp(webhook.sent_at_s, UTC)),
+            "received_at": _instant(webhook.received_at),
+            "answered_ms": webhook.answered_ms,
+            "verdict": f"signed with the {webhook.verdict} secret token",
+        },
+        "repeats": [
+            {
+                "received_at": _instant(repeat.received_at),
+                "signed_at": _instant(datetime.fromtimestamp(repeat.sent_at_s, UTC)),
+            }
+            for repeat in trace.repeats
+        ],
+        "attempts": [_attempt(attempt, webhook) for attempt in trace.attempts],
+        "proof": {
+            "received_sha256": webhook.body_sha256,
+            "received_bytes": webhook.body_bytes,
+            "stored_sha256": received,
+            "is_unaltered": received == webhook.body_sha256,
+        },
+        "headers": [
+            {"name": name, "value": value}
+            for name, value in redaction.headers(request.headers)
+        ],
+        "body": json.loads(shown.text) if shown.is_readable else None,
+    }
+
+
+def _attempt(attempt: Attempt, webhook: Webhook) -> dict[str, object]:
+    was_sent = bool(attempt.sent_sha256)
+    return {
+        "started_at": _instant(attempt.started_at),
+        "status": attempt.status,
+        "latency_ms": attempt.latency_ms,
+        "verdict": attempt.verdict,
+        "worker": attempt.worker,
+        "is_resend": attempt.redelivery_id is not None,
+        "sent_sha256": attempt.sent_sha256,
+        "sent_bytes": attempt.sent_bytes,
+        "is_identical": attempt.sent_sha256 == webhook.body_sha256
+        if was_sent
+        else None,
+        "headers_passed": attempt.headers_passed,
+        "answer": attempt.answer,
+    }
+
+
+def _instant(at: datetime | None) -> str | None:
+    return None if at is None else str(to_jsonable_python(at))
+
+
+def _table(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
+    if not rows:
+        click.echo("None.")
+        return
+    lines = [columns, *([cell(row[name]) for name in columns] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (text.ljust(width) for text, width in zip(line, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+
+
+_OUTCOMES = click.Choice([Outcome.DEAD.value, Outcome.DELIVERED.value])
+_TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
+
+
+@group.command()
+@click.argument(
+    "webhook_id", metavar="[ID]", required=False, type=click.IntRange(0, 2**63 - 1)
+)
+@click.option("--outcome", type=_OUTCOMES, help="Only those that ended so.")
+@click.option("--zoom-app", type=click.UUID, help="Only those of this zoom app's id.")
+@click.option("--event", help="Only this event, e.g. meeting.created.")
+@click.option("--meeting", type=click.IntRange(0, 10**18 - 1), help="Meeting number.")
+@click.option("--user", help="Zoom user id.")
+@click.option("--since", type=_TIME, help="Received then or later, UTC.")
+@click.option("--until", type=_TIME, help="Received before, UTC.")
+@click.option("--all", "is_all", is_flag=True, help="Everything in the log.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object; asks nothing.")
+def resend(
+    webhook_id: int | None,
+    outcome: str | None,
+    zoom_app: UUID | None,
+    event: str | None,
+    meeting: int | None,
+    user: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    is_all: bool,  # noqa: FBT001 - click passes flags so
+    yes: bool,  # noqa: FBT001 - as above
+    as_json: bool,  # noqa: FBT001 - as above
+) -> None:
+    """Owe webhooks to Recall once more: one by ID, or what the options match.
+
+    What would be sent is said first. The originals stay as they are and nothing is
+    signed anew.
+    """
+    filters = WebhookFilter(
+        zoom_app_id=zoom_app,
+        event=event,
+        outcome=Outcome(outcome) if outcome else None,
+        meeting_id=meeting,
+        zoom_user_id=user,
+        since=since.replace(tzinfo=UTC) if since else None,
+        until=until.replace(tzinfo=UTC) if until else None,
+    )
+    is_filtered = filters != WebhookFilter()
+    if [webhook_id is not None, is_filtered, is_all].count(True) != 1:
+        raise click.UsageError(
+            "Say which: one ID, or options such as --outcome dead, or --all."
+        )
+    with opened_services() as runtime:
+        runtime.database.lock()  # on SQLite nobody else may write; say so first
+        if webhook_id is not None:
+            _resend_one(runtime, webhook_id, as_json=as_json)
+        else:
+            _resend_many(runtime, filters, yes=yes, as_json=as_json)
+
+
+def _resend_one(runtime: Runtime, webhook_id: int, *, as_json: bool) -> None:
+    resend_id = resends.begin_one(
+        runtime, webhook_id, resend_id=None, actor=audit.COMMAND_LINE
+    )
+    if as_json:
+        click.echo(json.dumps({"resend_id": str(resend_id), "expected": 1}))
+        return
+    click.echo(f"Webhook {webhook_id} will be sent to Recall again.")
+
+
+def _resend_many(
+    runtime: Runtime, filters: WebhookFilter, *, yes: bool, as_json: bool
+) -> None:
+    now = runtime.clock.now()
+    resend_id = new_id(now)
+    with runtime.database.reading() as session:
+        if filters.zoom_app_id is not None:
+            apps.get(session, filters.zoom_app_id)
+        found = preview(session, filters=filters, now=now)
+    if not as_json:
+        _say(found, now)
+    is_begun = bool(found.total) and (
+        yes
+        or (
+            not as_json
+            and click.confirm(f"Resend {collecting.counted(found)}?", err=True)
+        )
+    )
+    if is_begun:
+        resends.begin(runtime, resend_id, filters, actor=audit.COMMAND_LINE)
+    if as_json:
+        counts = {"total": found.total, **dataclasses.asdict(found)}
+        made = str(resend_id) if is_begun else None
+        click.echo(json.dumps({"resend_id": made, "preview": counts}))
+    elif is_begun:
+        when = "when the dashboard runs" if runtime.database.is_sqlite else "now"
+        page = f"{runtime.public_url}/webhooks/resends/{resend_id}"
+        click.echo(f"They are sent {when}. Watch or cancel it at {page}")
+    else:
+        click.echo("Nothing was begun.")
+
+
+def _say(found: Preview, now: datetime) -> None:
+    click.echo(
+        f"{collecting.counted(found)}: {found.dead:,} dead, "
+        f"{found.delivered:,} delivered before."
+    )
+    for number, why in collecting.left_out(found):
+        click.echo(f"Left out: {number:,} {why}.")
+    if warning := collecting.warning(found, now):
+        click.echo(warning)
+        click.echo(collecting.UNALTERED)

@@ -3,18 +3,21 @@
 A flood of forged requests costs a few rows a second, whatever its rate.
 """
 
+import re
 import threading
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import delete, insert, update
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from dashboard.models.check import Finding, Source
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Refusal, RefusalCount
+from dashboard.services.paging import IdPage, Place, page_by_id
 from dashboard.services.receiver.signatures import Cause
 from dashboard.services.validation import evidence
 
@@ -79,7 +82,7 @@ class Tally:
         self._explained: tuple[int, int] = (0, 0)
         self._is_flooded = False
 
-    def note(self, refused: RefusedRequest) -> bool:
+    def add(self, refused: RefusedRequest) -> bool:
         """Count one; return whether it is kept as a sample too."""
         app_id, cause = refused.zoom_app_id, refused.cause
         hour_at = refused.received_at.replace(minute=0, second=0, microsecond=0)
@@ -87,7 +90,7 @@ class Tally:
             gathered = self._gathered
             gathered.counts[app_id, cause, hour_at] += 1
             if refused.is_challenge:
-                self._note_mismatch(refused)
+                self._add_mismatch(refused)
             samples = gathered.samples.setdefault((app_id, cause), [])
             if len(samples) >= _SAMPLES_A_BATCH:
                 return False
@@ -120,7 +123,7 @@ class Tally:
             gathered, self._gathered = self._gathered, RefusalBatch()
             return gathered
 
-    def _note_mismatch(self, refused: RefusedRequest) -> None:
+    def _add_mismatch(self, refused: RefusedRequest) -> None:
         last = self._mismatch_at.get(refused.zoom_app_id)
         if last is not None and abs(refused.received_at - last) < _MISMATCH_EVERY:
             return
@@ -128,7 +131,7 @@ class Tally:
         self._gathered.mismatches[refused.zoom_app_id] = refused
 
 
-def record(session: Session, gathered: RefusalBatch, *, sample_limit: int) -> None:
+def store(session: Session, gathered: RefusalBatch, *, sample_limit: int) -> None:
     """Write a batch; the caller commits.
 
     Args:
@@ -139,7 +142,7 @@ def record(session: Session, gathered: RefusalBatch, *, sample_limit: int) -> No
     for (app_id, cause, hour_at), requests in sorted(gathered.counts.items()):
         _count(session, app_id, cause, hour_at, requests)
     rows = [
-        _row(refused) for samples in gathered.samples.values() for refused in samples
+        _values(refused) for samples in gathered.samples.values() for refused in samples
     ]
     if rows:
         session.connection().execute(insert(Refusal), rows)
@@ -182,7 +185,7 @@ def _count(
     )
 
 
-def _row(refused: RefusedRequest) -> dict[str, object]:
+def _values(refused: RefusedRequest) -> dict[str, object]:
     return {
         "id": new_id(refused.received_at),
         "zoom_app_id": refused.zoom_app_id,
@@ -211,3 +214,128 @@ def _prune(session: Session, app_id: UUID, limit: int) -> None:
 def _printable(text: str, limit: int) -> str:
     # A stranger wrote it: PostgreSQL takes no NUL, a page wants no control characters.
     return "".join(c if c.isprintable() else "?" for c in text[:limit])
+
+
+COUNTED = 100
+
+_ADDRESS = re.compile("/hooks/zoom/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+_SHOWN = 12  # of an address's characters: the link beside it leads to the whole
+_WORDS: dict[str, str] = {
+    Cause.NO_SECRET: "no secret token here",
+    Cause.TOO_LARGE: "too large",
+    Cause.EMPTY: "empty body",
+    Cause.MISSING_HEADER: "missing header",
+    Cause.BAD_TIMESTAMP: "timestamp unreadable",
+    Cause.BAD_SIGNATURE: "signature unreadable",
+    Cause.SIGNATURE: "signature does not match",
+    Cause.ROTATING: "token being rotated",
+    Cause.OTHER_ENVIRONMENT: "other environment",
+    Cause.OTHER_APP: "other zoom app",
+    Cause.WHITE_SPACE: "white space in secret",
+    Cause.REWRITTEN: "body rewritten",
+    Cause.LENGTH: "body cut",
+    Cause.FUTURE: "dated in the future",
+    Cause.TOO_OLD: "too old",
+    Cause.MALFORMED: "not what Zoom sends",
+}
+_HARMLESS = {Cause.TOO_LARGE, Cause.EMPTY, Cause.TOO_OLD, Cause.MALFORMED}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CauseCount:
+    """How many requests were refused for one cause; `word` is it for people."""
+
+    cause: str
+    requests: int
+
+    @property
+    def cause_words(self) -> str:
+        """The cause in words."""
+        return cause_words(self.cause)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefusalRow:
+    """A refusal as the page shows it.
+
+    Attributes:
+        word: The cause in words.
+        tone: "trouble" when somebody can mend it, else "off".
+        seen: What was seen.
+        mend: Who mends it where; "" when the refusal does not say.
+        names: The zoom app that the explanation names, when it is one of ours.
+    """
+
+    refusal: Refusal
+    word: str
+    tone: str
+    seen: str
+    mend: str
+    names: UUID | None
+
+
+def cause_words(cause: str) -> str:
+    """Return a cause in words; one that a newer version wrote, without lines."""
+    return _WORDS.get(cause, cause.replace("_", " "))
+
+
+def rows(
+    refusals: Sequence[Refusal], *, app_names: Mapping[UUID, str]
+) -> Sequence[RefusalRow]:
+    """Take the stored explanations apart for the page, in the same order."""
+    return [_row_of(refusal, app_names) for refusal in refusals]
+
+
+def page(
+    session: Session, *, place: Place, zoom_app_id: UUID | None = None
+) -> IdPage[Refusal]:
+    """Return a page of the sample, newest first."""
+    query = select(Refusal)
+    if zoom_app_id is not None:
+        query = query.where(col(Refusal.zoom_app_id) == zoom_app_id)
+    return page_by_id(session, query, Refusal.id, place)
+
+
+def count_sample(session: Session, *, zoom_app_id: UUID | None = None) -> int:
+    """Return how many the sample holds, at most `COUNTED` + 1."""
+    some = select(Refusal.id).limit(COUNTED + 1)
+    if zoom_app_id is not None:
+        some = some.where(col(Refusal.zoom_app_id) == zoom_app_id)
+    return session.exec(select(func.count()).select_from(some.subquery())).one()
+
+
+def by_cause(
+    session: Session, *, since: datetime, zoom_app_id: UUID | None = None
+) -> Sequence[CauseCount]:
+    """Return how many requests were refused since then, the commonest cause first.
+
+    Counted by the hour: the hour in which `since` lies is counted whole.
+    """
+    hour = since.replace(minute=0, second=0, microsecond=0)
+    total = func.sum(col(RefusalCount.requests))
+    query = (
+        select(RefusalCount.cause, total)
+        .where(col(RefusalCount.hour_at) >= hour)
+        .group_by(col(RefusalCount.cause))
+        .order_by(total.desc(), col(RefusalCount.cause))
+    )
+    if zoom_app_id is not None:
+        query = query.where(col(RefusalCount.zoom_app_id) == zoom_app_id)
+    return [
+        CauseCount(cause=cause, requests=int(requests))
+        for cause, requests in session.exec(query)
+    ]
+
+
+def _row_of(refusal: Refusal, app_names: Mapping[UUID, str]) -> RefusalRow:
+    seen, _, mend = refusal.detail.partition("\n")
+    addresses = _ADDRESS.findall(mend)
+    named = UUID(addresses[-1]) if addresses else None
+    return RefusalRow(
+        refusal=refusal,
+        word=cause_words(refusal.cause),
+        tone="off" if refusal.cause in _HARMLESS else "trouble",
+        seen=seen,
+        mend=_ADDRESS.sub(lambda found: found[1][-_SHOWN:], mend),
+        names=named if named in app_names else None,
+    )

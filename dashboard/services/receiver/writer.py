@@ -135,7 +135,7 @@ class WebhookWriter:
         Returns:
             Whether it is kept in the sample, and so worth a line in the log.
         """
-        is_kept = self.tally.note(refused)
+        is_kept = self.tally.add(refused)
         if is_kept and not self._is_closed:
             self._put(None)
         return is_kept
@@ -266,7 +266,7 @@ class WebhookWriter:
         for _ in range(2):  # the second time another process's count is there
             try:
                 with self._database.writing() as session:
-                    refusals.record(session, gathered, sample_limit=limit)
+                    refusals.store(session, gathered, sample_limit=limit)
             except SQLAlchemyError:
                 continue
             except StorageError:

@@ -1,4 +1,4 @@
-"""Sends one claimed webhook to Recall: open, post the bytes untouched, judge the answer.
+"""Sends one claimed webhook to Recall: open, post untouched, judge the answer.
 
 Writes nothing; `results.store` does.
 """

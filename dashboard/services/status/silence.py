@@ -19,9 +19,9 @@ from dashboard.models.ids import first_id
 from dashboard.models.watch import HeardHour
 from dashboard.models.webhook import Refusal
 from dashboard.models.zoom_app import Routing, ZoomApp
+from dashboard.services.receiver.refusals import cause_words
 from dashboard.services.status.rhythm import HOUR, REMEMBERED, hour_of
 from dashboard.services.validation import evidence
-from dashboard.services.webhook_log import refused
 
 LEAST = timedelta(hours=24)
 """No shorter silence is an alarm."""
@@ -165,14 +165,14 @@ def _heard(
     event_at = evidence.latest_event_at(session, app.id)
     if event_at is None and hours:
         event_at = hours[-1] + HOUR  # its webhooks are pruned already
-    refusals = _refusals(session, app, event_at)
-    causes = Counter(refused.word(each.cause) for each in refusals)
+    refused = _refusals(session, app, event_at)
+    causes = Counter(cause_words(each.cause) for each in refused)
     return EventHistory(
         users=users,
         users_since=users_since,
         event_at=event_at,
         hours=hours,
-        refused_at=[each.received_at for each in reversed(refusals)],
+        refused_at=[each.received_at for each in reversed(refused)],
         cause=causes.most_common(1)[0][0] if causes else "",
     )
 

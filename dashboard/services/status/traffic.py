@@ -10,7 +10,7 @@ from sqlmodel import Session, col, func, select
 
 from dashboard.models.ids import first_id
 from dashboard.models.webhook import DEAD, Outcome, RefusalCount, Webhook
-from dashboard.services.webhook_log.search import Key, Wanted, count_as_far
+from dashboard.services.webhook_log.search import Criteria, Key, count_as_far
 
 _HOURS = 24
 _COUNTED = 1000
@@ -78,7 +78,7 @@ def last_day(session: Session, zoom_app_id: UUID, *, now: datetime) -> Traffic:
         Key(column="outcome", value=Outcome.WAITING),
         Key(column="zoom_app_id", value=zoom_app_id),
     )
-    waiting = count_as_far(session, Wanted(keys=keys), most=_COUNTED + 1)
+    waiting = count_as_far(session, Criteria(keys=keys), most=_COUNTED + 1)
     return Traffic(hours=hours, waiting=waiting.number, is_more=not waiting.is_whole)
 
 

@@ -19,8 +19,8 @@ from dashboard.models.connection import (
 from dashboard.models.ids import first_id, time_of
 from dashboard.models.webhook import Outcome
 from dashboard.services.paging import Place
-from dashboard.services.webhook_log import filters, search
-from dashboard.services.webhook_log.filters import WebhookFilter
+from dashboard.services.webhook_log import search
+from dashboard.services.webhook_log.search import WebhookFilter
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LARGEST_UUID = 2**128 - 1
@@ -178,9 +178,9 @@ def webhooks(
     session: Session, connection: Connection, bound: Bound | None, limit: int
 ) -> list[Line]:
     """Return the webhooks about its user or, of an account-level app, its account."""
-    wanted = filters.wanted(session, WebhookFilter(connection_id=connection.id))
+    criteria = search.criteria(session, WebhookFilter(connection_id=connection.id))
     before = None if bound is None else bound.id_for(Rank.WEBHOOK)
-    found = search.find(session, wanted, place=Place(before=before, limit=limit))
+    found = search.find(session, criteria, place=Place(before=before, limit=limit))
     return [
         Line(
             at=time_of(row.id),

@@ -6,7 +6,7 @@ Nothing here counts a table or skips rows by number: both cost with the table's 
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlmodel import Session, col, select
@@ -14,38 +14,27 @@ from sqlmodel import Session, col, select
 from dashboard.db import Database
 from dashboard.errors import NotFoundError
 from dashboard.formatting import age_words
-from dashboard.models.connection import Connection
+from dashboard.models.circuit import OpenCircuit
+from dashboard.models.connection import Connection, MeetingMapping
 from dashboard.models.ids import time_of
-from dashboard.models.webhook import Webhook, WebhookBody
+from dashboard.models.resend import Redelivery, Resend
+from dashboard.models.webhook import Arrival, Attempt, Outcome, Webhook, WebhookBody
 from dashboard.models.zoom_app import ZoomApp
+from dashboard.services.erasure.redaction import of_webhook
 from dashboard.services.paging import Place
-from dashboard.services.webhook_log.filters import WebhookFilter, wanted
-from dashboard.services.webhook_log.search import Count, count_as_far, event_names, find
-from dashboard.services.webhook_log.traces import Trace, get
+from dashboard.services.webhook_log.search import (
+    Count,
+    WebhookFilter,
+    count_as_far,
+    criteria,
+    find,
+)
 from dashboard.vault import Vault
 
 COUNTED = 100
 """Counts go this far; one more means "100+"."""
 
 _BATCH = 500
-
-__all__ = [
-    "COUNTED",
-    "Count",
-    "Page",
-    "Request",
-    "Row",
-    "Trace",
-    "WebhookFilter",
-    "app_names",
-    "count",
-    "count_newer",
-    "event_names",
-    "everything",
-    "get",
-    "page",
-    "request",
-]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +83,7 @@ class Request:
 
 def page(session: Session, *, filters: WebhookFilter, place: Place) -> Page:
     """Return a page of the log, newest first."""
-    found = find(session, wanted(session, filters), place=place)
+    found = find(session, criteria(session, filters), place=place)
     return Page(
         rows=_rows(session, found.rows),
         older_before=found.older_before,
@@ -118,14 +107,14 @@ def everything(database: Database, *, filters: WebhookFilter) -> Iterator[Row]:
 
 def count_newer(session: Session, *, filters: WebhookFilter, than: int) -> Count:
     """Count what came after the webhook of this id, as far as `COUNTED` + 1."""
-    looked_for = wanted(session, filters)
+    looked_for = criteria(session, filters)
     newer = replace(looked_for, above=max(looked_for.above, than))
     return count_as_far(session, newer, most=COUNTED + 1)
 
 
 def count(session: Session, *, filters: WebhookFilter) -> Count:
     """Count what there is, as far as `COUNTED` + 1."""
-    return count_as_far(session, wanted(session, filters), most=COUNTED + 1)
+    return count_as_far(session, criteria(session, filters), most=COUNTED + 1)
 
 
 def app_names(session: Session) -> dict[UUID, str]:
@@ -181,3 +170,147 @@ def _rows(session: Session, found: Sequence[Webhook]) -> Sequence[Row]:
         )
         for webhook in found
     ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resent:
+    """Once more owed to Recall: the delivery of its own, and who asked for it."""
+
+    redelivery: Redelivery
+    resend: Resend
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trace:
+    """One webhook from Zoom's event to Recall's answer.
+
+    Attributes:
+        attempts: Oldest first, as are the repeats; those of resends among them.
+        repeats: Further arrivals of the same webhook.
+        connection: The person it is about, when connected; None otherwise.
+        mapping: Recall's mapping of the meeting, as last seen; None without one.
+        mapped: The connection of that mapping.
+        resends: Oldest first.
+        holds: What its deliveries stand still for now.
+    """
+
+    webhook: Webhook
+    app: ZoomApp
+    attempts: Sequence[Attempt]
+    repeats: Sequence[Arrival]
+    connection: Connection | None
+    mapping: MeetingMapping | None = None
+    mapped: Connection | None = None
+    resends: Sequence[Resent] = ()
+    holds: Sequence[OpenCircuit] = ()
+
+    @property
+    def is_mapped(self) -> bool:
+        """Whether Recall maps the meeting to a connection, as last seen."""
+        return self.mapping is not None
+
+    @property
+    def zoom_delay(self) -> timedelta | None:
+        """From Zoom's `event_ts` to the arrival; None when it says nothing usable."""
+        if self.webhook.event_ts is None:
+            return None
+        arrived_ms = self.webhook.received_at.timestamp() * 1000
+        return timedelta(milliseconds=arrived_ms - self.webhook.event_ts)
+
+    @property
+    def resend_trouble(self) -> str:
+        """Why it cannot be sent again; "" when it can."""
+        if self.webhook.erased_at is not None:
+            return of_webhook(self.webhook.erased_at)
+        match self.webhook.outcome:
+            case Outcome.WAITING if self.app.recall_app_id is None:
+                return "It waits until this zoom app is in Recall."
+            case Outcome.WAITING:
+                return "It is waiting to be sent already."
+            case Outcome.KEPT:
+                return "It was only kept: Zoom posted it to Recall itself."
+            case _:
+                return ""
+
+
+def get(session: Session, webhook_id: int) -> Trace:
+    """Return one webhook with its attempts and what it is about.
+
+    Raises:
+        NotFoundError: There is none, or it was pruned.
+    """
+    webhook = session.get(Webhook, webhook_id)
+    if webhook is None:
+        raise NotFoundError("webhook")
+    app = session.get_one(ZoomApp, webhook.zoom_app_id)
+    attempts = (
+        select(Attempt)
+        .where(col(Attempt.webhook_id) == webhook_id)
+        .order_by(col(Attempt.id))
+    )
+    repeats = (
+        select(Arrival)
+        .where(col(Arrival.webhook_id) == webhook_id)
+        .order_by(col(Arrival.id))
+    )
+    mapping, mapped = _mapping_of(session, webhook) or (None, None)
+    return Trace(
+        webhook=webhook,
+        app=app,
+        attempts=session.exec(attempts).all(),
+        repeats=session.exec(repeats).all(),
+        connection=_connection_of(session, webhook) or mapped,
+        mapping=mapping,
+        mapped=mapped,
+        resends=resends_of(session, webhook_id),
+        holds=_holds_of(session, app),
+    )
+
+
+def _connection_of(session: Session, webhook: Webhook) -> Connection | None:
+    if webhook.zoom_user_id is None:
+        return None
+    query = select(Connection).where(
+        col(Connection.zoom_app_id) == webhook.zoom_app_id,
+        col(Connection.zoom_user_id) == webhook.zoom_user_id,
+    )
+    return session.exec(query).first()
+
+
+def _mapping_of(
+    session: Session, webhook: Webhook
+) -> tuple[MeetingMapping, Connection] | None:
+    if webhook.meeting_id is None:
+        return None
+    query = (
+        select(MeetingMapping, Connection)
+        .join(Connection, col(MeetingMapping.connection_id) == col(Connection.id))
+        .where(
+            col(MeetingMapping.meeting_id) == webhook.meeting_id,
+            col(Connection.zoom_app_id) == webhook.zoom_app_id,
+        )
+        .order_by(col(MeetingMapping.synced_at).desc())
+    )
+    return session.exec(query).first()
+
+
+def resends_of(session: Session, webhook_id: int) -> Sequence[Resent]:
+    """Return each time a webhook was sent again, oldest first."""
+    query = (
+        select(Redelivery, Resend)
+        .join(Resend, col(Resend.id) == col(Redelivery.resend_id))
+        .where(col(Redelivery.webhook_id) == webhook_id)
+        .order_by(col(Redelivery.id))
+    )
+    return [
+        Resent(redelivery=redelivery, resend=resend)
+        for redelivery, resend in session.exec(query)
+    ]
+
+
+def _holds_of(session: Session, app: ZoomApp) -> Sequence[OpenCircuit]:
+    held: list[UUID] = [each for each in (app.id, app.workspace_id) if each is not None]
+    query = select(OpenCircuit).where(
+        col(OpenCircuit.id).in_(held), col(OpenCircuit.is_holding)
+    )
+    return session.exec(query.order_by(col(OpenCircuit.since))).all()

@@ -5,9 +5,12 @@ several, the one with the fewest rows just there is read, and at most `EXAMINED`
 rows are looked at: a search that does not fill its page says how far it came.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
 from typing import Any, cast
+from urllib.parse import parse_qsl, urlencode
+from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
@@ -21,7 +24,11 @@ from sqlalchemy import (
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select
 
-from dashboard.models.webhook import Webhook
+from dashboard.errors import InvalidInputError
+from dashboard.models.connection import Connection
+from dashboard.models.ids import first_id
+from dashboard.models.webhook import DEAD, Outcome, Webhook
+from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services.paging import Place
 
 EXAMINED = 2000
@@ -66,7 +73,7 @@ class Key:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class Criteria:
     """What to look for: every key at once, with ids between these two, without them.
 
     Attributes:
@@ -101,14 +108,14 @@ class Count:
     is_whole: bool = True
 
 
-def find(session: Session, wanted: Wanted, *, place: Place) -> Found:
+def find(session: Session, criteria: Criteria, *, place: Place) -> Found:
     """Return the rows at a place in the list of what is wanted."""
     if place.after is not None:
-        return _find_newer(session, wanted, after=place.after, limit=place.limit)
+        return _find_newer(session, criteria, after=place.after, limit=place.limit)
     before, limit = place.before, place.limit
     if before is not None:
-        wanted = replace(wanted, below=min(wanted.below, before))
-    rows, reached = _look(session, wanted, limit=limit + 1, is_falling=True)
+        criteria = replace(criteria, below=min(criteria.below, before))
+    rows, reached = _read_rows(session, criteria, limit=limit + 1, is_falling=True)
     shown = rows[:limit]
     newer = None
     if before is not None:
@@ -121,9 +128,9 @@ def find(session: Session, wanted: Wanted, *, place: Place) -> Found:
     )
 
 
-def count_as_far(session: Session, wanted: Wanted, *, most: int) -> Count:
+def count_as_far(session: Session, criteria: Criteria, *, most: int) -> Count:
     """Count as far as `most`."""
-    plan = _plan(session, wanted, is_falling=True)
+    plan = _plan(session, criteria, is_falling=True)
     some = _ids(plan).limit(most).subquery()
     number = session.exec(select(func.count()).select_from(some)).one()
     return Count(number=number, is_whole=number < most and plan.reached is None)
@@ -134,9 +141,11 @@ def event_names(session: Session) -> Sequence[str]:
     return session.connection().execute(_EVENT_NAMES).scalars().all()
 
 
-def _find_newer(session: Session, wanted: Wanted, *, after: int, limit: int) -> Found:
-    wanted = replace(wanted, above=max(wanted.above, after))
-    rows, reached = _look(session, wanted, limit=limit + 1, is_falling=False)
+def _find_newer(
+    session: Session, criteria: Criteria, *, after: int, limit: int
+) -> Found:
+    criteria = replace(criteria, above=max(criteria.above, after))
+    rows, reached = _read_rows(session, criteria, limit=limit + 1, is_falling=False)
     shown = rows[:limit][::-1]
     return Found(
         rows=shown,
@@ -146,11 +155,11 @@ def _find_newer(session: Session, wanted: Wanted, *, after: int, limit: int) -> 
     )
 
 
-def _look(
-    session: Session, wanted: Wanted, *, limit: int, is_falling: bool
+def _read_rows(
+    session: Session, criteria: Criteria, *, limit: int, is_falling: bool
 ) -> tuple[Sequence[Webhook], int | None]:
     """Return rows in order, and where the look ended if that is before the end."""
-    plan = _plan(session, wanted, is_falling=is_falling)
+    plan = _plan(session, criteria, is_falling=is_falling)
     if not plan.rest:
         query = select(Webhook).where(*plan.where).order_by(*plan.ordered(_WEBHOOK))
     else:
@@ -204,16 +213,16 @@ class _Plan:
         return column.desc() if self.is_falling else column.asc()
 
 
-def _plan(session: Session, wanted: Wanted, *, is_falling: bool) -> _Plan:
+def _plan(session: Session, criteria: Criteria, *, is_falling: bool) -> _Plan:
     is_sqlite = session.get_bind().dialect.name == "sqlite"
     plans = [
         _Plan(
-            where=_where(key, wanted, is_sqlite=is_sqlite),
+            where=_where(key, criteria, is_sqlite=is_sqlite),
             order=("id",) if key is None else (key.column, "id"),
             is_falling=is_falling,
-            rest=[other for other in wanted.keys if other != key],
+            rest=[other for other in criteria.keys if other != key],
         )
-        for key in wanted.keys or (None,)
+        for key in criteria.keys or (None,)
     ]
     if len(plans) == 1:
         return plans[0]
@@ -230,10 +239,10 @@ def _plan(session: Session, wanted: Wanted, *, is_falling: bool) -> _Plan:
 
 
 def _where(
-    key: Key | None, wanted: Wanted, *, is_sqlite: bool
+    key: Key | None, criteria: Criteria, *, is_sqlite: bool
 ) -> list[ColumnElement[bool]]:
     row_id = _WEBHOOK.c.id
-    between = [row_id > wanted.above, row_id < wanted.below]
+    between = [row_id > criteria.above, row_id < criteria.below]
     if key is None:
         return between
     column = _WEBHOOK.c[key.column]
@@ -246,9 +255,190 @@ def _where(
         value = literal(key.value, type_=column.type)
         pair = tuple_(column, row_id)
         above, below = (
-            literal(each, type_=row_id.type) for each in (wanted.above, wanted.below)
+            literal(each, type_=row_id.type)
+            for each in (criteria.above, criteria.below)
         )
         between = [pair > tuple_(value, above), pair < tuple_(value, below)]
     if key.only:
         between.append(literal_column(key.only))
     return between
+
+
+_NOTHING = Criteria(below=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookFilter:
+    """What to list; None means any.
+
+    Attributes:
+        since: Received at this instant or later, aware.
+        until: Received before this instant, aware.
+        connection_id: About this user or, for an account-level app, this account.
+        zoom_account_id: About anybody of this account.
+    """
+
+    zoom_app_id: UUID | None = None
+    event: str | None = None
+    outcome: Outcome | None = None
+    meeting_id: int | None = None
+    zoom_user_id: str | None = None
+    zoom_account_id: str | None = None
+    connection_id: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def resolved(session: Session, filters: WebhookFilter) -> WebhookFilter | None:
+    """Return the filter with what tells the connection's webhooks in its place.
+
+    None when nothing can match: there is no such connection, or another app is asked
+    for.
+    """
+    if filters.connection_id is None:
+        return filters
+    whose = _whose(session, filters.connection_id)
+    if whose is None:
+        return None
+    found: dict[str, Any] = {
+        "zoom_app_id": whose.zoom_app_id,
+        whose.column: whose.value,
+    }
+    if any(getattr(filters, name) not in (None, found[name]) for name in found):
+        return None
+    return replace(filters, connection_id=None, **found)
+
+
+def criteria(session: Session, filters: WebhookFilter) -> Criteria:
+    """Return what is to be looked for."""
+    known = resolved(session, filters)
+    if known is None:
+        return _NOTHING
+    app_id, outcome = known.zoom_app_id, known.outcome
+    pairs: list[tuple[str, object]] = [
+        ("meeting_id", known.meeting_id),
+        ("zoom_user_id", known.zoom_user_id),
+        ("zoom_account_id", known.zoom_account_id),
+    ]
+    keys = [Key(column=name, value=value) for name, value in pairs if value is not None]
+    if outcome is Outcome.DEAD and app_id is not None:
+        keys.append(Key(column="zoom_app_id", value=app_id, only=DEAD))
+        app_id = outcome = None
+    pairs = [("outcome", outcome), ("event", filters.event), ("zoom_app_id", app_id)]
+    keys += [
+        Key(column=name, value=value) for name, value in pairs if value is not None
+    ]
+    found = Criteria(keys=tuple(dict.fromkeys(keys)))
+    # Time is a bound of the key: ids begin with the millisecond of arrival.
+    if filters.since is not None:
+        found = replace(found, above=_first_id(filters.since) - 1)
+    if filters.until is not None:
+        found = replace(found, below=_first_id(filters.until))
+    return found
+
+
+def _first_id(instant: datetime) -> int:
+    # Years that no id can name are asked for by hand.
+    return min(max(first_id(instant), 0), LARGEST_ID)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Whose:
+    """What tells a connection's webhooks from others of its zoom app."""
+
+    zoom_app_id: UUID
+    column: str
+    value: str
+
+
+def _whose(session: Session, connection_id: UUID) -> _Whose | None:
+    query = (
+        select(
+            Connection.zoom_app_id,
+            Connection.zoom_user_id,
+            Connection.zoom_account_id,
+            ZoomApp.kind,
+        )
+        .join(ZoomApp, col(ZoomApp.id) == col(Connection.zoom_app_id))
+        .where(col(Connection.id) == connection_id)
+    )
+    found = session.exec(query).first()
+    if found is None:
+        return None
+    app_id, user_id, account_id, kind = found
+    column, value = "zoom_user_id", user_id
+    if kind is Kind.ACCOUNT_LEVEL:
+        column, value = "zoom_account_id", account_id
+    if value is None:
+        return None
+    return _Whose(zoom_app_id=app_id, column=column, value=value)
+
+
+_LONGEST = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Way:
+    """How one field is written: its name in the query, there and back."""
+
+    name: str
+    write: Callable[[Any], str] = str
+    read: Callable[[str], Any] = str
+
+
+def _written(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+# A field that is missing here cannot be resent by: it is refused, never left out.
+_WAYS = {
+    "zoom_app_id": _Way(name="zoom_app", read=UUID),
+    "event": _Way(name="event"),
+    "outcome": _Way(name="outcome", read=Outcome),
+    "meeting_id": _Way(name="meeting", read=int),
+    "zoom_user_id": _Way(name="user"),
+    "zoom_account_id": _Way(name="account"),
+    "connection_id": _Way(name="connection", read=UUID),
+    "since": _Way(name="since", write=_written, read=_instant),
+    "until": _Way(name="until", write=_written, read=_instant),
+}
+_FIELDS = {way.name: field for field, way in _WAYS.items()}
+
+
+def to_query(filters: WebhookFilter) -> str:
+    """Write a filter as the query string of `/webhooks`; "" for everything.
+
+    Raises:
+        InvalidInputError: It cannot be written whole, so nothing may be resent by it.
+    """
+    asked = {
+        each.name: value
+        for each in fields(filters)
+        if (value := getattr(filters, each.name)) is not None
+    }
+    if strange := asked.keys() - _WAYS.keys():
+        raise InvalidInputError(f"Nothing can be resent by {', '.join(strange)}.")
+    query = urlencode(
+        {_WAYS[name].name: _WAYS[name].write(value) for name, value in asked.items()}
+    )
+    if len(query) > _LONGEST:
+        raise InvalidInputError("This filter is too long to be kept.")
+    return query
+
+
+def from_query(query: str) -> WebhookFilter:
+    """Read what `to_query` wrote.
+
+    Raises:
+        ValueError: It holds something else; nothing may be resent by it.
+    """
+    pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
+    if strange := {name for name, _ in pairs} - _FIELDS.keys():
+        raise ValueError(f"no filter: {sorted(strange)}")
+    return WebhookFilter(
+        **{_FIELDS[name]: _WAYS[_FIELDS[name]].read(value) for name, value in pairs}
+    )

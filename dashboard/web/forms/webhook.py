@@ -18,7 +18,7 @@ from wtforms import validators as rules
 from wtforms.validators import Length, Optional, Regexp
 
 from dashboard.models.webhook import Outcome
-from dashboard.services.webhook_log.log import WebhookFilter
+from dashboard.services.webhook_log.search import WebhookFilter
 
 _NOT_A_DIGIT = re.compile(r"[\s-]")
 _NAMES = (

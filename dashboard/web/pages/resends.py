@@ -13,10 +13,9 @@ from dashboard.formatting import grouped, time_left
 from dashboard.models.resend import Resend, ResendState
 from dashboard.services.paging import Place
 from dashboard.services.resends import resends
-from dashboard.services.resends.queries import from_query
 from dashboard.services.resends.resends import Progress
 from dashboard.services.webhook_log import log
-from dashboard.services.webhook_log.log import WebhookFilter
+from dashboard.services.webhook_log.search import WebhookFilter, from_query
 from dashboard.web.charts import Part, parts_bar
 from dashboard.web.filters import absolute
 

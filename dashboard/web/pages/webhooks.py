@@ -1,17 +1,25 @@
 """Links, tabs and counts of the webhook log's pages."""
 
-from dataclasses import replace
+import base64
+import contextlib
+import json
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import url_for
+from flask import Response, url_for
 
-from dashboard.db import Session
+from dashboard.db import Database, Session
 from dashboard.models.webhook import Outcome, Refusal
 from dashboard.services.paging import IdPage
+from dashboard.services.receiver import refusals
 from dashboard.services.validation.evidence import CHALLENGE
-from dashboard.services.webhook_log import log, refused
-from dashboard.services.webhook_log.log import COUNTED, Count, Page, WebhookFilter
+from dashboard.services.webhook_log import log
+from dashboard.services.webhook_log.log import COUNTED, Page
+from dashboard.services.webhook_log.search import Count, WebhookFilter
+from dashboard.web import exports
 
 _DAY = timedelta(hours=24)
 
@@ -62,10 +70,10 @@ def refused_context(
     """Return what the templates of the refused requests need."""
     app_names = log.app_names(session)
     return {
-        "told": refused.tell(page.rows, app_names=app_names),
+        "told": refusals.rows(page.rows, app_names=app_names),
         "tabs": _tabs(session, filters, links, is_refused=True),
         "app_names": app_names,
-        "causes": refused.by_cause(
+        "causes": refusals.by_cause(
             session, since=now - _DAY, zoom_app_id=filters.zoom_app_id
         ),
         "live_url": url_for("webhooks.refused_index", **links),
@@ -120,7 +128,7 @@ def _tabs(
         }
 
     app: Links = {k: v for k, v in links.items() if k == "zoom_app"}
-    number = refused.count(session, zoom_app_id=filters.zoom_app_id)
+    number = refusals.count_sample(session, zoom_app_id=filters.zoom_app_id)
     return [
         tab("All", None),
         tab("Waiting", counted(outcome=Outcome.WAITING), outcome="waiting"),
@@ -137,3 +145,103 @@ def _tabs(
 
 def _capped(number: int) -> str:
     return f"{COUNTED}+" if number > COUNTED else str(number)
+
+
+FORMATS = ("csv", "json")
+
+_COLUMNS = (
+    *("id", "received_at", "event", "event_ts", "zoom_app", "outcome"),
+    *("outcome_reason", "attempts", "delivered_at", "arrivals", "answered_ms"),
+    *("meeting_id", "zoom_user_id", "zoom_account_id", "verdict"),
+    *("body_bytes", "body_sha256"),
+)
+
+
+def list_file(database: Database, filters: WebhookFilter, kind: str) -> Response:
+    """Answer with everything that matches, streamed; `kind` is one of `FORMATS`."""
+    rows = _rows(log.everything(database, filters=filters))
+    if kind == "csv":
+        return exports.csv_file("webhooks", _COLUMNS, rows)
+    return exports.json_list("webhooks", _COLUMNS, rows)
+
+
+def _rows(found: Iterable[log.Row]) -> Iterator[dict[str, object]]:
+    for row in found:
+        # An id has more digits than a spreadsheet or a browser's numbers keep.
+        yield {
+            **row.webhook.model_dump(include=set(_COLUMNS)),
+            "id": str(row.webhook.id),
+            "zoom_app": row.app_name,
+        }
+
+
+_HEX_BYTES = 4096
+_ROW = 16
+_SENT_AGAIN = ("content-type", "clientid")
+_ZOOMS = "x-zm-"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BodyViews:
+    """The same bytes, four ways.
+
+    Attributes:
+        pretty: Indented when it is JSON, else as `raw`.
+        raw: As text; bytes that are no text are escaped.
+        hex: Offset, bytes, characters; the first 4 KB.
+        is_cut: Whether there is more than `hex` shows.
+        curl: A command that posts the same request to the dashboard.
+    """
+
+    pretty: str
+    raw: str
+    hex: str
+    is_cut: bool
+    curl: str
+
+
+def body_views(
+    body: bytes, headers: Iterable[tuple[str, str]], *, url: str
+) -> BodyViews:
+    """Return the views of a body, for somebody who may see all of it."""
+    raw = body.decode(errors="backslashreplace")
+    pretty = raw
+    with contextlib.suppress(ValueError, RecursionError):
+        pretty = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    return BodyViews(
+        pretty=pretty,
+        raw=raw,
+        hex=_hex(body[:_HEX_BYTES]),
+        is_cut=len(body) > _HEX_BYTES,
+        curl=_curl(body, headers, url),
+    )
+
+
+def _hex(data: bytes) -> str:
+    rows = []
+    for start in range(0, len(data), _ROW):
+        row = data[start : start + _ROW]
+        seen = "".join(chr(each) if 32 <= each < 127 else "." for each in row)  # noqa: PLR2004 - printable ASCII
+        rows.append(f"{start:08x}  {row.hex(' '):<47}  {seen}")
+    return "\n".join(rows)
+
+
+def _curl(body: bytes, headers: Iterable[tuple[str, str]], url: str) -> str:
+    # Only what Zoom signs and says of itself: a proxy's headers or a credential of an
+    # older kind of Zoom app stay out of it.
+    sent = [
+        f"-H {shlex.quote(f'{name}: {value}')}"
+        for name, value in headers
+        if name.startswith(_ZOOMS) or name in _SENT_AGAIN
+    ]
+    before, data = "", "@-"
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        text = ""
+    if text and "\0" not in text and not text.startswith("@"):
+        data = shlex.quote(text)
+    else:
+        before = f"echo {base64.b64encode(body).decode()} | base64 -d | "
+    parts = [f"{before}curl {shlex.quote(url)}", *sent, f"--data-binary {data}"]
+    return " \\\n  ".join(parts)

@@ -13,15 +13,15 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.errors import ConflictError, InvalidInputError
 from dashboard.models.ids import new_id
-from dashboard.services.resends import actions, previews
-from dashboard.services.resends.previews import Preview, preview
+from dashboard.services.resends import collecting, resends
+from dashboard.services.resends.collecting import Preview, preview
 from dashboard.services.staff.permissions import Permission
 from dashboard.services.webhook_log import log
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, runtime
 from dashboard.web.forms.webhook import WebhookFilterForm, kept
-from dashboard.web.pages import resends
+from dashboard.web.pages import resends as pages
 from dashboard.web.paging import LARGEST_ID, place, row_id
 
 bp = Blueprint("resends", __name__, url_prefix="/webhooks/resends")
@@ -38,7 +38,7 @@ def index() -> Response:
     return htmx.page_or_fragment(
         "resends/index.html",
         "resends/partials/_history.html",
-        **resends.history_context(db(), place(limit=_ROWS)),
+        **pages.history_context(db(), place(limit=_ROWS)),
     )
 
 
@@ -61,7 +61,7 @@ def create() -> ResponseReturnValue:
     if resend_id is None:
         return _preview_page(form, status=409, trouble=_OLD)
     try:
-        actions.begin(runtime(), resend_id, form.filters(), actor=actor())
+        resends.begin(runtime(), resend_id, form.filters(), actor=actor())
     except (ConflictError, InvalidInputError) as error:
         return _preview_page(form, status=409, trouble=str(error))
     return htmx.go_to(url_for(".show", resend_id=resend_id))
@@ -74,7 +74,7 @@ def show(resend_id: int) -> Response:
     return htmx.page_or_fragment(
         "resends/show.html",
         "resends/partials/_progress.html",
-        **resends.progress_context(db(), resend_id, place(limit=_ROWS), now=now()),
+        **pages.progress_context(db(), resend_id, place(limit=_ROWS), now=now()),
     )
 
 
@@ -83,7 +83,7 @@ def show(resend_id: int) -> Response:
 def cancel(resend_id: int) -> Response:
     """Call off what of it is not sent yet."""
     try:
-        found = actions.cancel(runtime(), resend_id, actor=actor())
+        found = resends.cancel(runtime(), resend_id, actor=actor())
     except ConflictError as error:
         flash(str(error), "waiting")
     else:
@@ -114,11 +114,11 @@ def _preview_page(
         faults=[(form[name].label.text, each[0]) for name, each in form.errors.items()],
         trouble=trouble,
         preview=found,
-        counted=previews.counted(found),
-        warning=previews.warning(found, at),
-        unaltered=previews.UNALTERED,
-        left_out=previews.left_out(found),
-        facts=resends.filter_facts(filters, names),
+        counted=collecting.counted(found),
+        warning=collecting.warning(found, at),
+        unaltered=collecting.UNALTERED,
+        left_out=collecting.left_out(found),
+        facts=pages.filter_facts(filters, names),
         links=kept(request.args),
         resend_id=new_id(at),
     )

@@ -22,19 +22,25 @@ from dashboard.services import audit, urls
 from dashboard.services.connections import connections
 from dashboard.services.erasure.redaction import of_webhook
 from dashboard.services.paging import Place
-from dashboard.services.resends import actions
+from dashboard.services.receiver import refusals
+from dashboard.services.resends import resends
 from dashboard.services.staff.permissions import Permission
-from dashboard.services.webhook_log import log, proofs, redaction, refused
-from dashboard.services.webhook_log.log import Request, Trace, WebhookFilter
-from dashboard.services.webhook_log.proofs import Finding
-from dashboard.services.webhook_log.story import steps
+from dashboard.services.webhook_log import log, redaction, search, story
+from dashboard.services.webhook_log.log import Request, Trace
+from dashboard.services.webhook_log.search import WebhookFilter
+from dashboard.services.webhook_log.story import IntegrityFinding, steps
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, runtime
 from dashboard.web.forms.webhook import WebhookFilterForm, kept
-from dashboard.web.pages.webhook_bodies import views
-from dashboard.web.pages.webhook_files import FORMATS, list_file
-from dashboard.web.pages.webhooks import list_context, newer_words, refused_context
+from dashboard.web.pages.webhooks import (
+    FORMATS,
+    body_views,
+    list_context,
+    list_file,
+    newer_words,
+    refused_context,
+)
 from dashboard.web.paging import LARGEST_ID, place, row_id
 
 bp = Blueprint("webhooks", __name__, url_prefix="/webhooks")
@@ -50,7 +56,7 @@ def index() -> ResponseReturnValue:
     As CSV or JSON, the same filter gives all of it.
     """
     form = WebhookFilterForm(request.args)
-    names = [] if htmx.wants_fragment() else log.event_names(db())
+    names = [] if htmx.wants_fragment() else search.event_names(db())
     form.choose_from(log.app_names(db()), names)
     is_valid = form.validate()
     filters, links = form.filters(), kept(request.args)
@@ -86,7 +92,7 @@ def refused_index() -> Response:
     form.choose_from(log.app_names(db()), [])
     form.validate()
     filters, links = form.filters(), kept(request.args)
-    page = refused.page(db(), place=place(), zoom_app_id=filters.zoom_app_id)
+    page = refusals.page(db(), place=place(), zoom_app_id=filters.zoom_app_id)
     return htmx.page_or_fragment(
         "webhooks/refused.html",
         "webhooks/partials/_refused.html",
@@ -132,7 +138,7 @@ def sent(webhook_id: int) -> Response:
     return htmx.fragment(
         "webhooks/partials/_sent.html",
         trace=found,
-        sent=proofs.sent(found, raw.names),
+        sent=story.sent(found, raw.names),
     )
 
 
@@ -159,7 +165,7 @@ def reveal(webhook_id: int) -> str:
 @requires(Permission.WEBHOOKS_RESEND)
 def resend(webhook_id: int) -> Response:
     """Forward it once more, as it came: its timestamp and signature stay Zoom's."""
-    actions.begin_one(
+    resends.begin_one(
         runtime(),
         webhook_id,
         resend_id=request.form.get("resend", type=row_id),
@@ -189,10 +195,10 @@ def _erased(webhook: Webhook) -> str:
     return of_webhook(webhook.erased_at) if webhook.erased_at is not None else ""
 
 
-def _findings(trace: Trace, raw: Request) -> Sequence[Finding]:
+def _findings(trace: Trace, raw: Request) -> Sequence[IntegrityFinding]:
     if trace.webhook.erased_at is not None:
         return ()
-    return proofs.verify(db(), runtime().vault, trace, raw)
+    return story.verify(db(), runtime().vault, trace, raw)
 
 
 def _context(
@@ -204,12 +210,12 @@ def _context(
     return {
         "trace": found,
         "steps": steps(found, now=now()),
-        "sent": proofs.sent(found, raw.names),
+        "sent": story.sent(found, raw.names),
         "findings": _findings(found, raw) if is_verified else None,
         "resend_id": new_id(now()),
         "age_min": int((now().timestamp() - found.webhook.sent_at_s) // 60),
         "headers": raw.headers if is_revealed else redaction.headers(raw.headers),
         "shown": None if is_revealed else redaction.body(raw.body),
         "erased": _erased(found.webhook),
-        "views": views(raw.body, raw.headers, url=url) if is_revealed else None,
+        "views": body_views(raw.body, raw.headers, url=url) if is_revealed else None,
     }

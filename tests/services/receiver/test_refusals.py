@@ -60,7 +60,7 @@ def test_of_a_batch_only_a_few_of_each_cause_are_held_in_memory() -> None:
     app_id = uuid4()
 
     kept = [
-        tally.note(refused(app_id, cause=cause))
+        tally.add(refused(app_id, cause=cause))
         for cause in (Cause.SIGNATURE, Cause.FUTURE)
         for _ in range(1000)
     ]

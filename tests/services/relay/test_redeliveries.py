@@ -192,7 +192,7 @@ def test_sending_one_again_makes_a_resend_of_one(database: Database, add: Add) -
     webhook_id = add(outcome=Outcome.DEAD)
 
     with database.writing() as session:
-        resends.begin_one(
+        resends.add_one(
             session, webhook_id, resend_id=new_id(NOON), asked_by="ana", now=NOON
         )
 

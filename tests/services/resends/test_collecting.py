@@ -8,8 +8,8 @@ from sqlalchemy import event, insert
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend, ResendState
 from dashboard.models.webhook import Outcome
 from dashboard.services.resends import collecting, resends
-from dashboard.services.resends.previews import preview
-from dashboard.services.webhook_log.log import WebhookFilter
+from dashboard.services.resends.collecting import preview
+from dashboard.services.webhook_log.search import WebhookFilter
 from tests.fixtures.resends import ANY, DEAD, Stage, stage
 from tests.makers import NOON
 
@@ -20,7 +20,7 @@ LATER = NOON + timedelta(seconds=30)
 
 def cancelled(stage: Stage, resend_id: int) -> None:
     with stage.database.writing() as session:
-        resends.cancel(session, resend_id, now=stage.clock.now())
+        resends.mark_cancelled(session, resend_id, now=stage.clock.now())
 
 
 def test_batches_list_each_webhook_once_oldest_first(stage: Stage) -> None:

@@ -10,9 +10,8 @@ import pytest
 from dashboard.errors import InvalidInputError
 from dashboard.models.resend import RedeliveryOutcome
 from dashboard.models.webhook import Outcome
-from dashboard.services.resends.previews import Preview, preview
-from dashboard.services.resends.queries import from_query, to_query
-from dashboard.services.webhook_log.log import WebhookFilter
+from dashboard.services.resends.collecting import Preview, preview
+from dashboard.services.webhook_log.search import WebhookFilter, from_query, to_query
 from tests.fixtures.resends import ANY, DEAD, Stage, stage
 from tests.makers import NOON
 

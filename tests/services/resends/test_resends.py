@@ -10,7 +10,7 @@ from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend, Resen
 from dashboard.models.webhook import Outcome
 from dashboard.services.paging import Place
 from dashboard.services.resends import resends
-from dashboard.services.webhook_log.traces import resends_of
+from dashboard.services.webhook_log.log import resends_of
 from tests.fixtures.resends import ANA, ANY, Stage, stage
 from tests.makers import NOON
 
@@ -19,7 +19,7 @@ __all__ = ["stage"]
 
 def one(stage: Stage, webhook_id: int, resend_id: int | None = None) -> bool:
     with stage.database.writing() as session:
-        return resends.begin_one(
+        return resends.add_one(
             session,
             webhook_id,
             resend_id=resend_id or new_id(NOON),
@@ -30,7 +30,7 @@ def one(stage: Stage, webhook_id: int, resend_id: int | None = None) -> bool:
 
 def cancel(stage: Stage, resend_id: int) -> None:
     with stage.database.writing() as session:
-        resends.cancel(session, resend_id, now=stage.clock.now())
+        resends.mark_cancelled(session, resend_id, now=stage.clock.now())
 
 
 def test_a_form_that_is_sent_twice_begins_one_resend(stage: Stage) -> None:

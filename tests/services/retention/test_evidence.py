@@ -15,7 +15,7 @@ from dashboard.models.invitation import Invitation, InvitationState
 from dashboard.models.resend import Redelivery, Resend
 from dashboard.models.webhook import Refusal, RefusalCount
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.retention import evidence
+from dashboard.services.retention import pruning
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, a_zoom_app
 
@@ -39,7 +39,7 @@ def add(database: Database, *rows: SQLModel) -> None:
 
 def prune(database: Database, limit: int = 100) -> int:
     with database.writing() as session:
-        return evidence.prune(session, cutoff=CUTOFF, limit=limit)
+        return pruning.prune_evidence(session, cutoff=CUTOFF, limit=limit)
 
 
 def count(database: Database, model: type[SQLModel]) -> int:
@@ -108,7 +108,7 @@ def test_the_newest_checks_stay_however_old_and_the_last_good_one(
     good = [a_check(owner, OLD - timedelta(days=number)) for number in (4, 3)]
     bad = [
         a_check(owner, OLD - timedelta(hours=number), Finding.SECRET_MISMATCH)
-        for number in range(evidence.CHECKS_KEPT + 3, 0, -1)
+        for number in range(pruning.CHECKS_KEPT + 3, 0, -1)
     ]
     add(database, *good, *bad)
 

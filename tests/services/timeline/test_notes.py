@@ -11,7 +11,7 @@ from dashboard.models.ids import new_id
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.audit import Actor
 from dashboard.services.connections import actions, checking
-from dashboard.services.retention import evidence
+from dashboard.services.retention import pruning
 from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import events, sweep
 from tests.fixtures.connect import ConnectStage, a_connect_stage
@@ -168,7 +168,7 @@ def test_check_now_brings_recalls_log_as_well(stage: ConnectStage) -> None:
 
 def test_a_timeline_keeps_its_newest_lines(stage: ConnectStage) -> None:
     row, other = add(stage), add(stage, zoom_user_id="zUsEr0002")
-    kept = evidence.LINES_KEPT
+    kept = pruning.LINES_KEPT
     with stage.runtime.database.writing() as session:
         for number in range(kept + 5):
             at = NOON + timedelta(seconds=number)
@@ -176,7 +176,9 @@ def test_a_timeline_keeps_its_newest_lines(stage: ConnectStage) -> None:
         session.add(an_event(other, NOON - timedelta(days=900), "Old, and alone."))
 
     with stage.runtime.database.writing() as session:
-        gone = evidence.prune(session, cutoff=NOON - timedelta(days=30), limit=99)
+        gone = pruning.prune_evidence(
+            session, cutoff=NOON - timedelta(days=30), limit=99
+        )
 
     assert gone == 5
     assert noted(stage, row)[0] == "Line 5."

@@ -20,9 +20,8 @@ from dashboard.models.webhook import (
 )
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.paging import Place
-from dashboard.services.webhook_log import log
-from dashboard.services.webhook_log.log import WebhookFilter
-from dashboard.services.webhook_log.search import Count
+from dashboard.services.webhook_log import log, search
+from dashboard.services.webhook_log.search import Count, WebhookFilter
 from dashboard.vault import Vault
 from tests.makers import (
     NOON,
@@ -174,7 +173,7 @@ def test_each_event_that_was_seen_is_offered_once(
     )
 
     with database.reading() as session:
-        assert log.event_names(session) == [
+        assert search.event_names(session) == [
             "app_deauthorized",
             "meeting.created",
             "user.updated",

@@ -13,9 +13,9 @@ from dashboard.db import Database
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Attempt
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.webhook_log import log, proofs
-from dashboard.services.webhook_log.proofs import Finding
-from dashboard.services.webhook_log.traces import Trace
+from dashboard.services.webhook_log import log, story
+from dashboard.services.webhook_log.log import Trace
+from dashboard.services.webhook_log.story import IntegrityFinding
 from dashboard.vault import Vault
 from tests.makers import NOON, SECRET_TOKEN, a_body, a_webhook, a_zoom_app
 
@@ -38,7 +38,7 @@ def signed(body: bytes, secret: SecretStr, **more: str) -> bytes:
 
 def verified(
     database: Database, vault: Vault, app: ZoomApp, *, headers: bytes, **over: Any
-) -> list[Finding]:
+) -> list[IntegrityFinding]:
     webhook = a_webhook(
         app,
         **{
@@ -54,7 +54,7 @@ def verified(
     with database.reading() as session:
         trace = log.get(session, webhook.id)
         request = log.request(session, vault, webhook.id)
-        return list(proofs.verify(session, vault, trace, request))
+        return list(story.verify(session, vault, trace, request))
 
 
 def sealed(vault: Vault, app: ZoomApp, secret: SecretStr) -> bytes:
@@ -165,7 +165,7 @@ def test_a_signature_that_is_not_stored_is_said_so(
 def test_each_attempt_is_held_against_what_came(
     vault: Vault, over: dict[str, Any], *, is_equal: bool | None, words: str
 ) -> None:
-    (sent,) = proofs.sent(a_trace(vault, **over), NAMES)
+    (sent,) = story.sent(a_trace(vault, **over), NAMES)
 
     assert (sent.is_equal, words in sent.sentence) == (is_equal, True)
 
@@ -173,14 +173,14 @@ def test_each_attempt_is_held_against_what_came(
 def test_headers_are_told_apart_into_passed_and_dropped(vault: Vault) -> None:
     trace = a_trace(vault, headers_passed="x-zm-signature content-type")
 
-    (sent,) = proofs.sent(trace, [*NAMES, "user-agent"])
+    (sent,) = story.sent(trace, [*NAMES, "user-agent"])
 
     assert list(sent.passed) == ["content-type", "x-zm-signature"]
     assert list(sent.dropped) == ["user-agent", "x-forwarded-for"]
 
 
 def test_unknown_headers_are_not_called_dropped(vault: Vault) -> None:
-    (sent,) = proofs.sent(a_trace(vault), NAMES)
+    (sent,) = story.sent(a_trace(vault), NAMES)
 
     assert (list(sent.passed), list(sent.dropped)) == ([], [])
 

@@ -15,9 +15,8 @@ from dashboard.models.ids import new_id, time_of
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services.paging import Place
-from dashboard.services.webhook_log import log
-from dashboard.services.webhook_log.log import WebhookFilter
-from dashboard.services.webhook_log.search import EXAMINED, Count
+from dashboard.services.webhook_log import log, search
+from dashboard.services.webhook_log.search import EXAMINED, Count, WebhookFilter
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, a_zoom_app
 
@@ -272,7 +271,7 @@ def test_no_look_reads_the_whole_log(
         log.page(session, filters=filters, place=Place(before=new_id(NOON)))
         log.count(session, filters=filters)
         log.count_newer(session, filters=filters, than=1)
-        log.event_names(session)
+        search.event_names(session)
     plans = [
         str(row[3])
         for text, values in list(seen)

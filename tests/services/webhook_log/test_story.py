@@ -11,8 +11,8 @@ from dashboard.models.circuit import CircuitKind, OpenCircuit
 from dashboard.models.ids import new_id
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend
 from dashboard.models.webhook import Arrival, Attempt, Outcome
+from dashboard.services.webhook_log.log import Resent, Trace
 from dashboard.services.webhook_log.story import steps
-from dashboard.services.webhook_log.traces import Resent, Trace
 from dashboard.vault import Vault
 from tests.makers import NOON, a_webhook, a_zoom_app
 

@@ -9,9 +9,9 @@ from dashboard.errors import StorageError
 from dashboard.models.check import Check, Finding
 from dashboard.models.webhook import Refusal, RefusalCount, Webhook
 from dashboard.models.zoom_app import ZoomApp
+from dashboard.services.receiver import refusals
 from dashboard.services.receiver.keyring import Keyring
 from dashboard.services.receiver.signatures import Cause
-from dashboard.services.webhook_log import refused
 from tests.fixtures.hooks import HooksClient, door, event
 from tests.fixtures.refusals import (
     BODY,
@@ -70,8 +70,8 @@ def test_the_zoom_app_whose_secret_it_was_is_named_for_a_link(
 
     named = getattr(stage, case.names)
     rows = stage.door.stored(Refusal)
-    (told,) = refused.tell(rows, app_names={named: "it"})
-    (unknown,) = refused.tell(rows, app_names={})
+    (told,) = refusals.rows(rows, app_names={named: "it"})
+    (unknown,) = refusals.rows(rows, app_names={})
     assert (told.names, unknown.names) == (named, None)
 
 

@@ -9,8 +9,8 @@ from werkzeug.test import Client
 
 from dashboard.models.staff import Role
 from dashboard.services.paging import Place
+from dashboard.services.receiver import refusals
 from dashboard.services.runtime import Runtime
-from dashboard.services.webhook_log import refused
 from tests.conftest import HTTPS, SignIn
 from tests.fixtures.hooks import HooksClient
 from tests.fixtures.refusals import CASES, SECRETS, Case, Stage, a_stage
@@ -54,7 +54,7 @@ def test_a_cause_is_shown_with_who_mends_it(
     assert told is not None
     badge = told.select_one(".tag")
     assert badge is not None
-    assert badge.text.strip() == refused.word(case.cause)
+    assert badge.text.strip() == refusals.cause_words(case.cause)
     assert (case.seen in told.text, case.mend in told.text) == (True, True), told.text
     named = [str(link["href"]) for link in told.select("a")]
     wanted = [f"/zoom-apps/{getattr(stage, case.names)}"] if case.names else []
@@ -67,7 +67,7 @@ def test_a_refusal_of_a_newer_version_is_shown_with_its_own_word(
     CASES[0].send(stage)
     stage.door.writer.flush()
     with stage.door.database.writing() as session:
-        refusal = refused.page(session, place=Place()).rows[0]
+        refusal = refusals.page(session, place=Place()).rows[0]
         refusal.cause, refusal.detail = "not_known_here", "One sentence."
         session.add(refusal)
 

@@ -14,7 +14,7 @@ from dashboard.models.staff import Role
 from dashboard.models.webhook import Attempt, Outcome, Webhook
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.runtime import Runtime
-from dashboard.services.webhook_log.traces import resends_of
+from dashboard.services.webhook_log.log import resends_of
 from tests.conftest import SignIn
 from tests.makers import NOON, a_body, a_connection, a_webhook, saved_app
 
