@@ -243,13 +243,13 @@ _HARMLESS = {Cause.TOO_LARGE, Cause.EMPTY, Cause.TOO_OLD, Cause.MALFORMED}
 
 @dataclass(frozen=True, kw_only=True)
 class CauseCount:
-    """How many requests were refused for one cause; `word` is it for people."""
+    """How many requests were refused for one cause; `words` say it."""
 
     cause: str
     requests: int
 
     @property
-    def cause_words(self) -> str:
+    def words(self) -> str:
         """The cause in words."""
         return cause_words(self.cause)
 
@@ -259,7 +259,7 @@ class RefusalRow:
     """A refusal as the page shows it.
 
     Attributes:
-        word: The cause in words.
+        words: The cause in words.
         tone: "trouble" when somebody can mend it, else "off".
         seen: What was seen.
         mend: Who mends it where; "" when the refusal does not say.
@@ -267,7 +267,7 @@ class RefusalRow:
     """
 
     refusal: Refusal
-    word: str
+    words: str
     tone: str
     seen: str
     mend: str
@@ -333,7 +333,7 @@ def _row_of(refusal: Refusal, app_names: Mapping[UUID, str]) -> RefusalRow:
     named = UUID(addresses[-1]) if addresses else None
     return RefusalRow(
         refusal=refusal,
-        word=cause_words(refusal.cause),
+        words=cause_words(refusal.cause),
         tone="off" if refusal.cause in _HARMLESS else "trouble",
         seen=seen,
         mend=_ADDRESS.sub(lambda found: found[1][-_SHOWN:], mend),
