@@ -1,30 +1,52 @@
-"""Migrations: making the tables those of this version."""
+"""Migrations: bringing the tables to this version, and comparing them with it."""
 
 import sqlite3
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, MetaData
 from sqlmodel import SQLModel
 
+import dashboard.models
 from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.db.revisions import current_revision, newest_revision
+from dashboard.errors import SchemaError
+
+assert dashboard.models  # noqa: S101 - imported so that every table is known
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_INITIAL = "0001_initial"
+_LAST_FORMER = "0005"
+_FORMER = {"0001", "0002", "0003", "0004", _LAST_FORMER}
+"""Revisions before the first release; `0001_initial` makes the tables of the last."""
 
 
-def differences(database: Database) -> list[object]:
-    """Return what the models have and the tables lack, or the other way round."""
-    with database.writing() as session:
-        context = MigrationContext.configure(session.connection())
-        return list(compare_metadata(context, SQLModel.metadata))
+def differences(database: Database) -> list[str]:
+    """Say how the tables, columns and indexes differ from those of this version.
+
+    Alembic compares. It does not see the condition of a partial index, nor an index
+    over an expression on SQLite.
+    """
+    with database.reading() as session:
+        return _differences(session.connection(), SQLModel.metadata)
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
-    """Bring the tables to `revision`; commits."""
+    """Bring the tables to `revision`; commits.
+
+    Raises:
+        SchemaError: They are of a former version and cannot be carried over.
+    """
+    if current_revision(database) in _FORMER:
+        _carry_over(database)
     with database.writing() as session:
         command.upgrade(_config(session.connection()), revision)
 
@@ -33,6 +55,21 @@ def downgrade(database: Database, revision: str) -> None:
     """Bring the tables back to `revision`; commits."""
     with database.writing() as session:
         command.downgrade(_config(session.connection()), revision)
+
+
+def write_migration(database: Database, name: str, sentence: str) -> None:
+    """Write a migration from the models and the tables of the newest one.
+
+    Args:
+        database: With the tables of the newest migration.
+        name: What the migration changes: "meeting_topics".
+        sentence: The same as a sentence.
+    """
+    with database.writing() as session:
+        config = _config(session.connection())
+        number = len(list(ScriptDirectory.from_config(config).walk_revisions())) + 1
+        revision = f"{number:04}_{name}"
+        command.revision(config, sentence, autogenerate=True, rev_id=revision)
 
 
 def back_up(database: Database, *, now: datetime) -> Path | None:
@@ -56,7 +93,13 @@ def back_up(database: Database, *, now: datetime) -> Path | None:
 
 
 def upgrade_with_backup(database: Database) -> str | None:
-    """Bring the tables to this version; return the backup's path if one was made."""
+    """Bring the tables to this version; return the backup's path if one was made.
+
+    Commits.
+
+    Raises:
+        SchemaError: As `upgrade`.
+    """
     found = current_revision(database)
     if found == newest_revision():
         return None
@@ -65,9 +108,69 @@ def upgrade_with_backup(database: Database) -> str | None:
     return str(copy) if copy else None
 
 
-def _config(connection: Connection | None = None) -> Config:
+def _carry_over(database: Database) -> None:
+    """Take a database of the former migrations over, its data untouched; commits.
+
+    Raises:
+        SchemaError: It is older than the last of them, or differs from it.
+    """
+    found = current_revision(database)
+    if found != _LAST_FORMER:
+        raise SchemaError(
+            f"This database is at revision {found}, from before the first release. "
+            f"Upgrade it to revision {_LAST_FORMER} with the former version of the "
+            "dashboard first, then run this command again."
+        )
+    with database.writing() as session:
+        config = _config(session.connection())
+        initial: Any = ScriptDirectory.from_config(config).get_revision(_INITIAL)
+        differing = _differences(session.connection(), initial.module.metadata)
+        if differing:
+            raise SchemaError(
+                f"This database is at revision {_LAST_FORMER}, but its tables are not "
+                f"those of that revision: {'; '.join(differing)}. Nothing was changed. "
+                "Fix these differences, then run this command again."
+            )
+        command.stamp(config, _INITIAL, purge=True)
+
+
+def _differences(connection: Connection, metadata: MetaData) -> list[str]:
+    context = MigrationContext.configure(connection)
+    found = compare_metadata(context, metadata)
+    return [sentence for each in found for sentence in _described(each)]
+
+
+def _described(difference: Any) -> Iterator[str]:  # noqa: ANN401 - Alembic types none
+    """Say what one of Alembic's differences is; it comes as a tuple or a list."""
+    if isinstance(difference, list):  # changes of one column
+        for each in difference:
+            yield from _described(each)
+        return
+    kind, *parts = difference
+    verb, _, noun = kind.partition("_")
+    match verb:
+        case "add":
+            state = "is missing"
+        case "remove":
+            state = "is unknown to this version"
+        case _:
+            state = f"differs in its {noun}"
+    if verb == "modify":
+        name = f"column {parts[1]}.{parts[2]}"
+    elif noun == "column":
+        name = f"column {parts[1]}.{parts[2].name}"
+    elif noun == "table":
+        name = f"table {parts[0].name}"
+    else:
+        where = getattr(parts[0], "table", None)
+        name = f"{noun} {parts[0].name or 'without a name'} of {where}"
+    yield f"{name} {state}"
+
+
+def _config(connection: Connection) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(_MIGRATIONS))
     config.set_main_option("path_separator", "os")
+    config.set_main_option("file_template", "%%(rev)s")
     config.attributes["connection"] = connection
     return config

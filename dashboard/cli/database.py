@@ -42,6 +42,12 @@ def check() -> None:
         click.echo(
             f"The tables are at revision {revisions.current_revision(database)}."
         )
+        differing = schema.differences(database)
+        if differing:
+            raise SchemaError(
+                f"The tables differ from this version: {'; '.join(differing)}."
+            )
+        click.echo("Tables, columns and indexes are those of this version.")
         click.echo("The encryption key opens the database.")
 
 

@@ -1,8 +1,10 @@
-"""Whether the tables are those of this version: what every process asks at its start.
+"""Whether the tables are those of this version: every process asks when it starts.
 
-Without Alembic, which takes as much memory as a web framework: see `schema`.
+Reads the migrations' files as text: Alembic would take as much memory as a web
+framework. `dashboard.schema` runs them.
 """
 
+import re
 from pathlib import Path
 
 from sqlalchemy import inspect, text
@@ -10,18 +12,29 @@ from sqlalchemy import inspect, text
 from dashboard.db.database import Database
 from dashboard.errors import SchemaError
 
-_VERSIONS = Path(__file__).parents[1] / "migrations" / "versions"
+VERSIONS = Path(__file__).parents[1] / "migrations" / "versions"
+
+_REVISION = re.compile(r"^revision = [\"'](\w+)[\"']$", re.MULTILINE)
+_FOLLOWS = re.compile(r"^down_revision = [\"'](\w+)[\"']$", re.MULTILINE)
 
 
-def newest_revision() -> str:
+def newest_revision(versions: Path = VERSIONS) -> str:
     """Return the revision that this version of the code needs.
 
-    Migrations follow one another, and their files' names begin with their numbers.
+    That is the one migration that no other follows, whatever the files are called.
+
+    Raises:
+        SchemaError: There is none, or more than one.
     """
-    found = sorted(each.name.partition("_")[0] for each in _VERSIONS.glob("[0-9]*.py"))
-    if not found:
-        raise SchemaError("This installation carries no migrations.")
-    return found[-1]
+    texts = [each.read_text(encoding="utf-8") for each in versions.glob("*.py")]
+    revisions = {found[1] for each in texts if (found := _REVISION.search(each))}
+    revisions -= {found[1] for each in texts if (found := _FOLLOWS.search(each))}
+    if len(revisions) != 1:
+        raise SchemaError(
+            "This installation is damaged: its migrations have "
+            f"{len(revisions)} ends instead of one. Install the dashboard again."
+        )
+    return revisions.pop()
 
 
 def current_revision(database: Database) -> str | None:
@@ -38,7 +51,7 @@ def require_newest(database: Database) -> None:
     """Refuse tables of another version.
 
     Raises:
-        SchemaError: Names the command that mends it.
+        SchemaError: Names the command that fixes it.
     """
     found = current_revision(database)
     if found == newest_revision():

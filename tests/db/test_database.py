@@ -11,8 +11,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import select
 
 from dashboard import schema
-from dashboard.db import Database, revisions
-from dashboard.errors import DashboardError, DatabaseBusyError, StorageError
+from dashboard.db import Database
+from dashboard.errors import DatabaseBusyError, StorageError
 from dashboard.models.staff import Role, Staff, Throttle
 from dashboard.vault import Vault
 from tests.makers import NOON, a_zoom_app
@@ -151,23 +151,3 @@ def test_a_database_that_is_not_there_is_a_storage_error() -> None:
         session.connection()
 
     database.close()
-
-
-def test_migrations_go_up_down_and_up(sqlite: Database) -> None:
-    schema.downgrade(sqlite, "base")
-    schema.upgrade(sqlite)
-
-    assert revisions.current_revision(sqlite) == revisions.newest_revision()
-
-
-def test_the_models_are_the_migrated_schema(database: Database) -> None:
-    assert schema.differences(database) == []
-
-
-def test_old_tables_are_refused_with_the_command_that_mends_it(
-    sqlite: Database,
-) -> None:
-    schema.downgrade(sqlite, "base")
-
-    with pytest.raises(DashboardError, match="dashboard db upgrade"):
-        revisions.require_newest(sqlite)
