@@ -124,7 +124,10 @@ def _who(
 def _keep(
     runtime: Runtime, recall: Recall, attempt: ReturnedAttempt, who: _Who
 ) -> UUID | None:
-    """Make or renew the connection, unless the link was made for somebody else."""
+    """Make or renew the connection, unless the link was made for somebody else.
+
+    Commits.
+    """
     credential, now = who.credential, runtime.clock.now()
     with runtime.database.writing() as session:
         states.lock(session, attempt.invitation_id)
@@ -212,7 +215,7 @@ def _owed(
 
 
 def _erase(runtime: Runtime, recall: Recall, erasure: Erasure) -> None:
-    """Delete the credential now; what fails is left to the worker."""
+    """Delete the credential now; what fails is left to the worker; commits."""
     if erasure.recall_credential_id is None:
         return
     with suppress(UpstreamError):

@@ -129,6 +129,8 @@ def _exchanged(runtime: Runtime, attempt: ReturnedAttempt) -> Got:
 def _settle(runtime: Runtime, attempt: ReturnedAttempt, got: Got) -> _Settled | None:
     """Store the grant and how the connect attempt ended; None when it is nobody's.
 
+    Commits.
+
     Raises:
         _ChangedError: Another consent of the same user was stored meanwhile.
     """
@@ -240,6 +242,7 @@ def _lacks(app: ZoomApp, got: Got) -> str:
 def _end(
     runtime: Runtime, attempt: ReturnedAttempt, outcome: AttemptOutcome, detail: str
 ) -> None:
+    """Commits."""
     now = runtime.clock.now()
     with runtime.database.writing() as session:
         attempts.end(session, attempt.id, outcome, detail=detail, now=now)

@@ -171,6 +171,8 @@ def finish(  # noqa: PLR0913 - what a browser brought, all named
 def _begun_at_zoom(runtime: Runtime, *, browser: str | None, address: str) -> Finished:
     """Note an installation begun at Zoom if it is known of which app; keep no code.
 
+    Commits.
+
     Anybody can open this address: one address is noted a few times at most.
     """
     now, subject = runtime.clock.now(), f"begun at zoom from {address}"

@@ -64,6 +64,7 @@ def _rotate_batch(
     columns: tuple[str, ...],
     keys: list[Any],
 ) -> int:
+    """Commits."""
     changed = 0
     key = _key(table)
     sealed = [table.c[name] for name in columns]

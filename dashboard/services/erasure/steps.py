@@ -143,6 +143,7 @@ def _has_returned(runtime: Runtime, row: Erasure, known: Person) -> bool:
 
 
 def _call_off(runtime: Runtime, row: Erasure) -> None:
+    """Commits."""
     now = runtime.clock.now()
     with runtime.database.writing() as session:
         mine = _mine(session, row)
@@ -152,7 +153,10 @@ def _call_off(runtime: Runtime, row: Erasure) -> None:
 
 
 def _note(runtime: Runtime, taken: Erasure, came: _StepResult) -> None:
-    """Write what a step did; the erasure forgets whom it was about when all is done."""
+    """Write what a step did; the erasure forgets whom it was about when all is done.
+
+    Commits.
+    """
     now = runtime.clock.now()
     nothing_comes_after = (
         taken.removed_at + timedelta(seconds=runtime.settings.event_age_limit_s) + _SKEW

@@ -230,6 +230,8 @@ def _keep(
 def _note(runtime: Runtime, claim: Claim, error: UpstreamError) -> None:
     """Write down what Zoom said instead of a pair; raise it unless it means the grant.
 
+    Commits.
+
     Raises:
         UpstreamError: It says nothing of the grant.
     """

@@ -250,7 +250,10 @@ _WAITING = col(Redelivery.outcome) == RedeliveryOutcome.WAITING
 
 
 def run_due(runtime: Runtime, *, batch: int = BATCH) -> int:
-    """Do the resends' chores: list, settle, sweep up; return how many rows changed."""
+    """Do the resends' chores: list, settle, sweep up; return how many rows changed.
+
+    Commits.
+    """
     with runtime.database.reading() as session:
         if not _is_any_open(session, now=runtime.clock.now()):
             return 0
@@ -396,7 +399,7 @@ def cancel_waiting(session: Session, *, now: datetime, limit: int) -> int:
 
 
 def _gather_next(runtime: Runtime, batch: int) -> int | None:
-    """Gather one batch of the oldest resend; None when none is gathering."""
+    """Gather one batch of the oldest resend; None when none is gathering; commits."""
     with runtime.database.reading() as session:
         query = select(Resend).where(col(Resend.state) == ResendState.GATHERING)
         seen = session.exec(query.order_by(col(Resend.id)).limit(1)).first()

@@ -275,7 +275,7 @@ _CANCELLED_AT_ONCE = 2000
 def begin(
     runtime: Runtime, resend_id: int, filters: WebhookFilter, *, actor: Actor
 ) -> Preview | None:
-    """Begin a resend of what matched when its preview was made.
+    """Begin a resend of what matched when its preview was made; commits.
 
     Returns:
         What it will send; None when this form began it before.
@@ -311,7 +311,7 @@ def begin(
 def begin_one(
     runtime: Runtime, webhook_id: int, *, resend_id: int | None, actor: Actor
 ) -> int:
-    """Begin the resend of one webhook.
+    """Begin the resend of one webhook; commits.
 
     Args:
         runtime: The bundle.
@@ -340,6 +340,8 @@ def begin_one(
 
 def cancel(runtime: Runtime, resend_id: int, *, actor: Actor) -> Progress:
     """Call a resend off: nothing of it is sent from now on, what was sent stays sent.
+
+    Commits.
 
     What waits is called off in batches; were this process to die, the worker goes on.
 

@@ -225,6 +225,7 @@ def _is_owed() -> ColumnElement[bool]:
 def _prune_batch(
     database: Database, found: _Batch, *, now: datetime, days: int
 ) -> Pruned:
+    """Commits."""
     with database.writing() as session:
         return Pruned(
             webhooks=_delete(session, found.done, now=now),

@@ -191,7 +191,10 @@ def _send(runtime: Runtime, owed: SecretChange, *, actor: Actor) -> bool:
 
 
 def _is_next(runtime: Runtime, owed: SecretChange, now: datetime) -> bool:
-    """Whether nothing stands before the call; else what does is written down."""
+    """Whether nothing stands before the call; else what does is written down.
+
+    Commits.
+    """
     if owed.has_secret_token and owed.recall_at is None:
         _correct_verdicts(runtime, owed)
     with runtime.database.writing() as session:
@@ -226,7 +229,10 @@ def _is_next(runtime: Runtime, owed: SecretChange, now: datetime) -> bool:
 
 
 def _correct_verdicts(runtime: Runtime, change: SecretChange) -> None:
-    """Mend the words of what came while not every process knew of the change."""
+    """Mend the words of what came while not every process knew of the change.
+
+    Commits.
+    """
     with runtime.database.reading() as session:
         zoom_app = apps.get(session, change.zoom_app_id)
         wrong = secret_token_use.with_wrong_verdict(
@@ -261,6 +267,7 @@ def _watch_zoom(runtime: Runtime, change: SecretChange, now: datetime) -> bool:
 def _record_zoom_seen(
     runtime: Runtime, change: SecretChange, seen_at: datetime
 ) -> bool:
+    """Commits."""
     with runtime.database.writing() as session:
         zoom_app = apps.lock(session, change.zoom_app_id)
         newest = latest(session, change.zoom_app_id)
@@ -279,7 +286,10 @@ def _record_zoom_seen(
 def _end(
     runtime: Runtime, change: SecretChange, kept_until: datetime, now: datetime
 ) -> bool:
-    """Drop the former secret token, and end the change unless Recall is owed it."""
+    """Drop the former secret token, and end the change unless Recall is owed it.
+
+    Commits.
+    """
     with runtime.database.writing() as session:
         zoom_app = apps.lock(session, change.zoom_app_id)
         newest = latest(session, change.zoom_app_id)

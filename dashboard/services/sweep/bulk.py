@@ -260,6 +260,7 @@ def _hand_back(
     due_at: datetime,
     read_until: datetime | None,
 ) -> None:
+    """Commits."""
     due, seen = col(Workspace.mappings_due_at), col(Workspace.mappings_seen_at)
     mine = col(Workspace.id) == claimed.workspace.id
     with runtime.database.writing() as session:

@@ -87,6 +87,7 @@ def read_some(runtime: Runtime) -> int:
 
 
 def _read_batch(runtime: Runtime) -> int:
+    """Commits."""
     found = _find(runtime)
     if not found:
         return 0
