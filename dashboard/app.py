@@ -117,7 +117,11 @@ _MAX_FORM_BYTES = 2 * 1024 * 1024
 
 
 def build_runtime(
-    settings: Settings, *, listens_on: str, clock: Clock | None = None
+    settings: Settings,
+    *,
+    listens_on: str,
+    clock: Clock | None = None,
+    database: Database | None = None,
 ) -> Runtime:
     """Make everything with a lifetime; the database must have its tables.
 
@@ -125,12 +129,13 @@ def build_runtime(
         settings: From `settings.load()`.
         listens_on: The address served, used while no public URL is set.
         clock: The demo's own; real time otherwise.
+        database: One that is open already; that of the settings otherwise.
 
     Raises:
         SettingsError, VaultError, StorageError: One line, fit for standard error.
     """
     clock = clock or Clock()
-    database = Database(settings.sqlalchemy_url)
+    database = database or Database(settings.sqlalchemy_url)
     vault = open_vault(settings, database)
     zoom_oauth, zoom = ZoomOAuth(settings.zoom_url), ZoomApi(settings.zoom_api_url)
     zoom_grants = ZoomGrants(settings.zoom_url)

