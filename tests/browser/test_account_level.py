@@ -11,6 +11,7 @@ from tests.browser.conftest import Demo
 from tests.browser.test_connect_pages import said
 from tests.browser.test_story import connect_zoom, open_step, sign_in
 from tests.browser.test_sweep import context_of, faults_of
+from tests.fixtures.browsing import submit
 
 pytestmark = pytest.mark.browser
 
@@ -52,7 +53,7 @@ def enter(page: Page, demo: Demo) -> None:
     workspace = page.get_by_label("Workspace", exact=True)
     option = workspace.locator("option", has_text="Acme, US")
     workspace.select_option(value=option.get_attribute("value"))
-    page.get_by_role("button", name="Create in Recall").click()
+    submit(page, "Create in Recall")
     open_step(page, "Workspace and Recall's id")
     expect(page.get_by_role("button", name="Copy Recall app id")).to_be_visible()
     app_id = urlsplit(page.url).path.rsplit("/", 1)[1]

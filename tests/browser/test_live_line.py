@@ -12,6 +12,7 @@ from dashboard.db import Database
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.settings import parse_keys
 from dashboard.vault import Vault
+from tests.fixtures.browsing import submit
 from tests.fixtures.hooks import event
 from tests.fixtures.serve import EMAIL, LONG_S, PASSWORD, Front
 from tests.makers import a_workspace
@@ -63,7 +64,7 @@ def open_app(page: Page, front: Front) -> list[str]:
     page.goto(f"{front.url}/sign-in")
     page.get_by_label("E-mail").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    submit(page, "Sign in")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{front.url}/zoom-apps/{front.app_id}")
@@ -120,7 +121,7 @@ def test_what_is_brought_has_the_pages_own_form_token(start: Start, page: Page) 
     arrived(page, 1)
 
     assert not [each for each in asked if each.endswith("/validation")]
-    page.locator("#recalls").get_by_role("button", name="Probe now").click()
+    submit(page, "Probe now", within=page.locator("#recalls"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Notetaker")
     expect(page.get_by_role("heading", name="400")).to_have_count(0)
     assert page.url == f"{front.url}/zoom-apps/{front.app_id}"

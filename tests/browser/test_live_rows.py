@@ -1,5 +1,6 @@
 """Rows that arrive never move the ones being read, and the bar keeps the filter."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -53,6 +54,7 @@ def log(
     app = row.locator("td[data-label='Zoom app']").inner_text().strip()
     page.get_by_label("Zoom app").select_option(label=app)
     page.get_by_role("button", name="Filter").click()
+    expect(page).to_have_url(re.compile("zoom_app="))
     expect(page.get_by_role("link", name="Older")).to_be_visible()
     yield page
     context.close()

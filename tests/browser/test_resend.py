@@ -182,6 +182,7 @@ def test_ten_thousand_are_sent_again_watched_and_called_off(
     before = relay.originals()
     page.goto(f"{relay.url}/webhooks/")
     page.get_by_role("link", name=re.compile("^Dead")).click()
+    page.wait_for_url(re.compile("outcome=dead"))
     page.get_by_role("link", name="Resend these").click()
     expect(page.locator("#preview")).to_contain_text("10,000 webhooks")
     expect(page.get_by_text("Recall may refuse them")).to_be_visible()

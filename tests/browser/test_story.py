@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.conftest import Demo
+from tests.fixtures.browsing import submit
 
 pytestmark = pytest.mark.browser
 
@@ -84,7 +85,7 @@ def create_in_recall(page: Page, demo: Demo) -> None:
     workspace = page.get_by_label("Workspace", exact=True)
     option = workspace.locator("option", has_text="Story workspace")
     workspace.select_option(value=option.get_attribute("value"))
-    page.get_by_role("button", name="Create in Recall").click()
+    submit(page, "Create in Recall")
     open_step(page, "Workspace and Recall's id")
     expect(page.get_by_role("button", name="Copy Recall app id")).to_be_visible()
 
@@ -164,7 +165,7 @@ def test_the_main_job_from_nothing_to_a_forwarded_webhook(  # noqa: PLR0915 - on
     connect_url = shown_url(page, "connect page link")
     zoom.goto(values["url"])
     zoom.get_by_label("OAuth Redirect URL").fill(redirect_url)
-    zoom.get_by_role("button", name="Save redirect URL").click()
+    submit(zoom, "Save redirect URL")
     phone = browser.new_context(viewport={"width": 390, "height": 844})
     visitor = phone.new_page()
     connect_zoom(visitor, connect_url, "ana.nowak@example.com")
@@ -179,6 +180,7 @@ def test_the_main_job_from_nothing_to_a_forwarded_webhook(  # noqa: PLR0915 - on
     expect(row).to_contain_text("Ana Nowak")
     expect(row).to_contain_text("healthy")
     row.get_by_role("link", name="Ana Nowak").click()
+    page.wait_for_url(re.compile(r"/connections/[0-9a-f-]{36}$"))
     connection_url = page.url
     told("6. The connection shows name, e-mail, Zoom user id, PMI and token state.")
 
@@ -215,7 +217,7 @@ def create_meeting(zoom: Page, demo: Demo) -> str:
     zoom.get_by_role("link", name="Ana Nowak").click()
     before = set(numbers(zoom))
     zoom.get_by_label("Topic", exact=True).fill("Story meeting 🚒")
-    zoom.get_by_role("button", name="Create meeting").click()
+    submit(zoom, "Create meeting")
     (made,) = set(numbers(zoom)) - before
     return f"{made[:3]} {made[3:7]} {made[7:]}"
 
