@@ -16,7 +16,7 @@ from tests.fixtures.browsing import submit
 pytestmark = pytest.mark.browser
 
 APP = "Third notetaker"
-WITHIN_A_SECOND_MS = 1000
+SOON_MS = 20_000  # how soon is for test_validation.py, which has the machine to itself
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_the_main_job_from_nothing_to_a_forwarded_webhook(  # noqa: PLR0915 - on
     expect(page.locator("#ours")).not_to_have_attribute("data-state", "valid")
     validate_at_zoom(zoom, values["url"], webhook_url)
     expect(page.locator("#ours")).to_have_attribute(
-        "data-state", "valid", timeout=WITHIN_A_SECOND_MS
+        "data-state", "valid", timeout=SOON_MS
     )
     expect(page.locator("#ours")).to_contain_text("ms")
     expect(page.locator("#step-challenge")).to_have_class(re.compile("tone-good"))
@@ -158,7 +158,7 @@ def test_the_main_job_from_nothing_to_a_forwarded_webhook(  # noqa: PLR0915 - on
     expect(page.locator("main .btn-primary:visible")).to_have_text(
         "Open the connect page"
     )
-    told("4. Validate pressed at Zoom: the page turned valid by itself in a second.")
+    told("4. Validate pressed at Zoom: the page turned valid by itself.")
 
     open_step(page, "Redirect URL and connect page")
     redirect_url = shown_url(page, "redirect URL")
@@ -188,7 +188,7 @@ def test_the_main_job_from_nothing_to_a_forwarded_webhook(  # noqa: PLR0915 - on
     log.goto(f"{demo.url}/webhooks/")
     meeting = create_meeting(zoom, demo)
     arrived = log.locator("tr[id^=webhook-]", has_text=APP).filter(has_text=meeting)
-    expect(arrived).to_contain_text("delivered", timeout=5000)
+    expect(arrived).to_contain_text("delivered", timeout=SOON_MS)
     told(f"7. Meeting {meeting} arrived in the open log by itself and was delivered.")
     arrived.get_by_role("link", name="meeting.created").click()
     expect(log.get_by_role("heading", level=1)).to_contain_text("meeting.created")
