@@ -16,10 +16,15 @@ from typing import Any
 
 import httpx2
 import pytest
+from playwright.sync_api import expect
 
 from tests.fixtures.ports import free_ports
 
 _STARTS_WITHIN_S = 180
+
+expect.set_options(
+    timeout=20_000
+)  # how soon is for tests marked `prompt`, which say it
 
 
 @dataclass(frozen=True, kw_only=True)
