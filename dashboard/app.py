@@ -25,7 +25,7 @@ from dashboard.services.encryption.keys import open_vault, session_key
 from dashboard.services.erasure import steps
 from dashboard.services.grants import refreshing
 from dashboard.services.grants.token_calls import TokenCalls
-from dashboard.services.invitations import states
+from dashboard.services.invitations.invitations import note_expired
 from dashboard.services.probes.watcher import ProbeScheduler
 from dashboard.services.recall.rate_limits import RateLimiter, Sweeper
 from dashboard.services.receiver.writer import WebhookWriter
@@ -248,7 +248,7 @@ def chores(runtime: Runtime) -> list[Callable[[], int]]:
         partial(events.read_some, runtime),
         partial(checklist.record_new, runtime),
         partial(rotations.run_due, runtime),
-        partial(states.note_expired, runtime),
+        partial(note_expired, runtime),
         partial(connect_attempts.note_expired, runtime),
         partial(refreshing.refresh_due, runtime),
         sweep.Sweep(runtime),

@@ -7,7 +7,7 @@ from uuid import UUID
 from dashboard.services.audit import Actor
 from dashboard.services.connect import flow, page_designs
 from dashboard.services.connect.page_designs import Texts
-from dashboard.services.invitations import invitations, states
+from dashboard.services.invitations import invitations
 from dashboard.services.invitations.invitations import Wanted
 from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps
@@ -34,7 +34,7 @@ def invite(runtime: Runtime, zoom_app_id: UUID) -> None:
         made = invitations.make(session, app, _INVITED, actor=_WHO, now=now)
         first = made[0].invitation.id
         later = now + timedelta(minutes=4)
-        states.opened(session, first, now=later)
+        invitations.opened(session, first, now=later)
 
 
 def get_lost(runtime: Runtime, zoom_app_id: UUID) -> None:

@@ -18,7 +18,7 @@ from dashboard.models.connection import Connection
 from dashboard.models.zoom_app import Environment, Kind, Routing
 from dashboard.services import urls
 from dashboard.services.audit import Actor
-from dashboard.services.connections import checking
+from dashboard.services.connections import check
 from dashboard.services.going_live import starting
 from dashboard.services.recall import workspaces
 from dashboard.services.recall.workspaces import NewWorkspace
@@ -199,7 +199,7 @@ class Story:
             query = select(Connection.id).where(col(Connection.zoom_user_id) == user_id)
             connection_id = session.exec(query).one()
         with suppress(UpstreamError):
-            checking.refresh(self.runtime, connection_id)
+            check.now(self.runtime, connection_id)
 
     def remove_app(self, person: Person) -> None:
         """Let a person remove the app at Zoom."""

@@ -16,7 +16,7 @@ from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import audit
 from dashboard.services.connect import page_designs
 from dashboard.services.connect.page_designs import Texts
-from dashboard.services.invitations import states
+from dashboard.services.invitations import invitations
 from dashboard.services.invitations.invitations import Made
 from dashboard.services.runtime import Runtime
 from tests.browser.test_sweep import context_of, faults_of
@@ -237,7 +237,9 @@ def test_links_of_no_use_say_why(page: Page, moved: Moved) -> None:
     revoked, old = invite(stage), invite(stage)
     now = stage.runtime.clock.now()
     with stage.runtime.database.writing() as session:
-        states.revoke(session, revoked.invitation.id, actor=audit.COMMAND_LINE, now=now)
+        invitations.revoke(
+            session, revoked.invitation.id, actor=audit.COMMAND_LINE, now=now
+        )
         session.add(old.invitation)
         old.invitation.expires_at = now - timedelta(days=1)
 

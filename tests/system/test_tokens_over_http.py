@@ -6,7 +6,7 @@ from pydantic import SecretStr
 from dashboard.models.connection import TokenState
 from dashboard.models.workspace import Workspace
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.connections import checking
+from dashboard.services.connections import check
 from dashboard.services.recall import callback_signatures
 from dashboard.services.recall.callback_signatures import Signing
 from dashboard.services.runtime import Runtime
@@ -43,7 +43,7 @@ def test_a_user_connects_with_every_call_signed(
     with a_holding_stage(runtime, sandbox) as stage:
         sign(stage, made_in_recall)
         row = stage.connect()
-        seen = checking.refresh(stage.runtime, row.id)
+        seen = check.now(stage.runtime, row.id)
 
         assert seen.token_state is TokenState.HEALTHY
         assert grant_of(stage, row).unsigned_at is None

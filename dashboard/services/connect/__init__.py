@@ -1,1 +1,4 @@
-"""TODO: one line, and which packages it may import."""
+"""Connecting a Zoom account: hosted pages, connect attempts, the exchange of the code.
+
+May import `connections`, `invitations`, `grants`, `recall` and rooms below them.
+"""

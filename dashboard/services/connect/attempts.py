@@ -1,10 +1,15 @@
-"""Connect attempts as they ended: for their own browsers, and for staff."""
+"""Connect attempts: their outcomes for their own browsers and for staff.
+
+An attempt that never came back is given up after ten minutes. When a whole row of them
+did not, the redirect URL is probably wrong: Zoom then shows *Invalid redirect (4,700)*
+itself and sends nobody back (docs/contracts/zoom.md 2.4, checked 2026-11-25).
+"""
 
 import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlmodel import Session, col, select, update
@@ -14,10 +19,127 @@ from dashboard.errors import NotFoundError
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, Connection
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
-from dashboard.services.invitations import states
+from dashboard.services.invitations import invitations
+from dashboard.services.paging import Page, page_by_time
 from dashboard.services.runtime import Runtime
 
-CONSENT_AGAIN = "An older connection was in the way and is removed; consent once more."
+CONSENT_AGAIN = "An older connection was in the way and is removed. Approve again."
+
+
+LOST_IN_A_ROW = 3
+"""So many attempts in a row must be lost before it is reported."""
+
+LOST_WITHIN = timedelta(days=1)
+_MOST_LOST = 20
+_SAYS_NOTHING = (AttemptOutcome.OPEN, AttemptOutcome.BEGUN_AT_ZOOM)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutcomeText:
+    """An outcome as staff read it.
+
+    Attributes:
+        tone: "good", "waiting", "trouble" or "off".
+        label: Two or three words.
+        next_step: Who does what; "" when there is nothing to do.
+    """
+
+    tone: str
+    label: str
+    next_step: str = ""
+
+
+OUTCOMES = {
+    AttemptOutcome.OPEN: OutcomeText(
+        tone="waiting",
+        label="In progress",
+        next_step="The user is at Zoom. Expires after 10 minutes.",
+    ),
+    AttemptOutcome.CONNECTED: OutcomeText(tone="good", label="Connected"),
+    AttemptOutcome.DECLINED: OutcomeText(
+        tone="off",
+        label="Declined",
+        next_step="The user pressed Decline at Zoom. Explain what the app is for.",
+    ),
+    AttemptOutcome.EXPIRED: OutcomeText(
+        tone="waiting",
+        label="Came back too late",
+        next_step="The user starts again and finishes within 10 minutes.",
+    ),
+    AttemptOutcome.ABANDONED: OutcomeText(
+        tone="waiting",
+        label="Never came back",
+        next_step="Either Zoom showed Invalid redirect (4,700), or the user closed the "
+        "window. If it happens to everyone, compare the redirect URL in Zoom with the "
+        "one on the zoom app's page. They must match exactly.",
+    ),
+    AttemptOutcome.WRONG_ACCOUNT: OutcomeText(
+        tone="trouble",
+        label="Wrong Zoom account",
+        next_step="The user signs out of Zoom and opens the same link again.",
+    ),
+    AttemptOutcome.BEGUN_AT_ZOOM: OutcomeText(
+        tone="off",
+        label="Started at Zoom",
+        next_step="The user added the app in Zoom Marketplace and was sent to the "
+        "connect page. Nothing was exchanged.",
+    ),
+    AttemptOutcome.REPLAYED: OutcomeText(
+        tone="trouble",
+        label="Used in another browser",
+        next_step="The user starts and finishes in one browser. Many of these from "
+        "strangers mean that someone is sending out links of their own attempts.",
+    ),
+    AttemptOutcome.REFUSED_BY_RECALL: OutcomeText(
+        tone="trouble",
+        label="Recall refused",
+        next_step="An admin reads Recall's response. Usually the redirect URL or the "
+        "client secret differs.",
+    ),
+    AttemptOutcome.REFUSED_BY_ZOOM: OutcomeText(
+        tone="trouble",
+        label="Zoom refused the code",
+        next_step="An admin compares client ID, client secret and redirect URL.",
+    ),
+    AttemptOutcome.UNREACHABLE: OutcomeText(
+        tone="waiting", label="No answer", next_step="The user starts again."
+    ),
+    AttemptOutcome.ZOOM_ERROR: OutcomeText(
+        tone="trouble",
+        label="Zoom did not allow it",
+        next_step="The organization's Zoom admin may have to approve the app.",
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filters:
+    """What to show; everything left out matches."""
+
+    outcome: AttemptOutcome | None = None
+    zoom_app_id: UUID | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LostAttempts:
+    """The newest attempts were all lost at Zoom.
+
+    Attributes:
+        number: How many in a row, 20 at most.
+        since: When the first of them began.
+    """
+
+    number: int
+    since: datetime
+
+    @property
+    def sentence(self) -> str:
+        """Say what the cause is, most likely."""
+        most = "+" if self.number == _MOST_LOST else ""
+        return (
+            f"the last {self.number}{most} connect attempts never came back. The "
+            "redirect URL is probably wrong."
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +187,19 @@ def of_connection(session: Session, connection_id: UUID) -> Sequence[ConnectAtte
     return session.exec(query).all()
 
 
+def page(
+    session: Session, filters: Filters, *, cursor: str | None
+) -> Page[ConnectAttempt]:
+    """Return connect attempts, newest first."""
+    return page_by_time(
+        session,
+        ConnectAttempt,
+        state=None if filters.outcome is None else ("outcome", filters.outcome),
+        zoom_app_id=filters.zoom_app_id,
+        cursor=cursor,
+    )
+
+
 def any_expired(session: Session, *, now: datetime) -> bool:
     """Whether some connect attempt should have come back by now."""
     query = select(ConnectAttempt.id).where(
@@ -94,6 +229,36 @@ def expire(session: Session, *, now: datetime) -> int:
     return rows_changed(ended)
 
 
+def note_expired(runtime: Runtime) -> int:
+    """End the connect attempts that never came back: a chore of the worker; commits."""
+    now = runtime.clock.now()
+    with runtime.database.reading() as session:
+        if not any_expired(session, now=now):
+            return 0
+    with runtime.database.writing() as session:
+        return expire(session, now=now)
+
+
+def find_lost(session: Session, app: ZoomApp, *, now: datetime) -> LostAttempts | None:
+    """Return that the newest attempts of a day were all abandoned, if they were."""
+    query = (
+        select(ConnectAttempt.outcome, ConnectAttempt.created_at)
+        .where(
+            col(ConnectAttempt.zoom_app_id) == app.id,
+            col(ConnectAttempt.created_at) > now - LOST_WITHIN,
+            col(ConnectAttempt.outcome).not_in(_SAYS_NOTHING),
+        )
+        .order_by(col(ConnectAttempt.created_at).desc())
+        .limit(_MOST_LOST)
+    )
+    number, since = 0, now
+    for outcome, created_at in session.exec(query):
+        if outcome is not AttemptOutcome.ABANDONED:
+            break
+        number, since = number + 1, created_at
+    return LostAttempts(number=number, since=since) if number >= LOST_IN_A_ROW else None
+
+
 def is_bound(attempt: ConnectAttempt, browser: str | None) -> bool:
     """Whether the connect attempt began in the browser whose cookie holds `browser`."""
     given = hashed(browser or "")
@@ -108,7 +273,7 @@ def hashed(secret: str) -> str:
     return hashlib.sha256(secret.encode(errors="surrogateescape")).hexdigest()
 
 
-def end(  # noqa: PLR0913 - the facts of one ending, all named
+def finish(  # noqa: PLR0913 - the facts of one ending, all named
     session: Session,
     attempt_id: UUID,
     outcome: AttemptOutcome,
@@ -118,7 +283,7 @@ def end(  # noqa: PLR0913 - the facts of one ending, all named
     tried_as: str = "",
     now: datetime,
 ) -> None:
-    """Write down how an attempt ended and have its link follow; the caller commits.
+    """Store the outcome of an attempt, also in its link; the caller commits.
 
     Args:
         session: Writing.
@@ -133,7 +298,7 @@ def end(  # noqa: PLR0913 - the facts of one ending, all named
     attempt.outcome, attempt.detail, attempt.ended_at = outcome, detail[:500], now
     attempt.connection_id = None if connection is None else connection.id
     session.add(attempt)
-    states.follow(session, attempt, now=now, tried_as=tried_as)
+    invitations.follow(session, attempt, now=now, tried_as=tried_as)
 
 
 def note_connected(
@@ -151,13 +316,3 @@ def note_connected(
     act = "connection.created" if is_new else "connection.reconnected"
     subject = f"connection {connection.id} of {name}"
     audit.record(session, audit.a_user(""), act, subject=subject, now=now)
-
-
-def note_expired(runtime: Runtime) -> int:
-    """End the connect attempts that never came back: a chore of the worker; commits."""
-    now = runtime.clock.now()
-    with runtime.database.reading() as session:
-        if not any_expired(session, now=now):
-            return 0
-    with runtime.database.writing() as session:
-        return expire(session, now=now)

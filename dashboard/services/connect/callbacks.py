@@ -16,7 +16,7 @@ from dashboard.db.statements import rows_changed
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.connect.attempts import hashed, is_bound
-from dashboard.services.invitations import states
+from dashboard.services.invitations import invitations
 from dashboard.vault import Vault
 
 _INTERRUPTED = "Interrupted while the code was exchanged."
@@ -73,41 +73,43 @@ class ReturnedAttempt:
     code: SecretStr
 
 
-def take(
-    session: Session, vault: Vault, came: Callback, *, now: datetime
+def claim(
+    session: Session, vault: Vault, callback: Callback, *, now: datetime
 ) -> ReturnedAttempt | Finished:
-    """Pop the state first, then look at the rest: of two callbacks one goes on.
+    """Claim the attempt by its state first: of two callbacks one goes on.
 
     The caller commits, whatever is returned.
     """
-    popped = session.exec(
+    claimed = session.exec(
         update(ConnectAttempt)
         .where(
-            col(ConnectAttempt.state_hash) == hashed(came.state),
+            col(ConnectAttempt.state_hash) == hashed(callback.state),
             col(ConnectAttempt.outcome) == AttemptOutcome.OPEN,
         )
         .values(outcome=AttemptOutcome.UNREACHABLE, detail=_INTERRUPTED, ended_at=now)
     )
     query = select(ConnectAttempt).where(
-        col(ConnectAttempt.state_hash) == hashed(came.state)
+        col(ConnectAttempt.state_hash) == hashed(callback.state)
     )
     attempt = session.exec(query).first()
     if attempt is None:
         return Finished(stop=Stop.UNKNOWN)
     app = session.get_one(ZoomApp, attempt.zoom_app_id)
     own = Finished(slug=app.slug, attempt_id=attempt.id)
-    if rows_changed(popped) != 1:
-        return own if _is_late(session, attempt, came) else _used(app)
+    if rows_changed(claimed) != 1:
+        return own if _is_late(session, attempt, callback) else _used(app)
     sealed, attempt.code_verifier = attempt.code_verifier, None
     session.add(attempt)
-    if not is_bound(attempt, came.browser):
+    if not is_bound(attempt, callback.browser):
         attempt.outcome = AttemptOutcome.REPLAYED
         attempt.detail = "Came back in another browser than it began in."
         return Finished(slug=app.slug, stop=Stop.OTHER_BROWSER)
-    verdict = _stopped(attempt, came, now) or states.closed(session, attempt, now)
+    verdict = _stopped(attempt, callback, now) or invitations.closed(
+        session, attempt, now
+    )
     if verdict is not None or sealed is None:
         attempt.outcome, attempt.detail = verdict or _LATE
-        states.follow(session, attempt, now=now)
+        invitations.follow(session, attempt, now=now)
         return own
     verifier = vault.open_text(
         sealed, table="connect_attempt", column="code_verifier", row=attempt.id
@@ -117,7 +119,7 @@ def take(
         id=attempt.id,
         invitation_id=attempt.invitation_id,
         verifier=verifier,
-        code=SecretStr(came.code or ""),
+        code=SecretStr(callback.code or ""),
     )
 
 
@@ -125,9 +127,9 @@ def _used(app: ZoomApp) -> Finished:
     return Finished(slug=app.slug, stop=Stop.USED)
 
 
-def _is_late(session: Session, attempt: ConnectAttempt, came: Callback) -> bool:
+def _is_late(session: Session, attempt: ConnectAttempt, callback: Callback) -> bool:
     """Whether a connect attempt given up comes back after all, in its own browser."""
-    if not is_bound(attempt, came.browser):
+    if not is_bound(attempt, callback.browser):
         return False
     if attempt.outcome is AttemptOutcome.ABANDONED:
         attempt.outcome, attempt.detail = _LATE
@@ -136,17 +138,17 @@ def _is_late(session: Session, attempt: ConnectAttempt, came: Callback) -> bool:
 
 
 def _stopped(
-    attempt: ConnectAttempt, came: Callback, now: datetime
+    attempt: ConnectAttempt, callback: Callback, now: datetime
 ) -> tuple[AttemptOutcome, str] | None:
     """Return how the attempt ends without a code; None if there is one to hand on."""
     if now >= attempt.expires_at:
         return _LATE
-    if came.error == "access_denied":
+    if callback.error == "access_denied":
         return AttemptOutcome.DECLINED, "The user declined at Zoom."
-    if came.error:
-        is_word = _ERROR_WORD.fullmatch(came.error)
-        said = came.error if is_word else "an error in words of its own"
+    if callback.error:
+        is_word = _ERROR_WORD.fullmatch(callback.error)
+        said = callback.error if is_word else "an error in words of its own"
         return AttemptOutcome.ZOOM_ERROR, f"Zoom sent the browser back with {said}."
-    if not came.code:
+    if not callback.code:
         return AttemptOutcome.ZOOM_ERROR, "Zoom sent the browser back without a code."
     return None

@@ -20,11 +20,11 @@ from dashboard.models.connection import AttemptOutcome, ConnectAttempt
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services import throttle, urls
 from dashboard.services.connect.attempts import hashed
-from dashboard.services.connect.callbacks import Callback, Finished, Stop, take
-from dashboard.services.connect.exchange_at_recall import hand_over
-from dashboard.services.connect.exchange_here import hold
-from dashboard.services.connections import checking
-from dashboard.services.invitations import states
+from dashboard.services.connect.callbacks import Callback, Finished, Stop, claim
+from dashboard.services.connect.exchange_at_recall import ExchangeAtRecall
+from dashboard.services.connect.exchange_here import ExchangeHere
+from dashboard.services.connections import check
+from dashboard.services.invitations import invitations
 from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps
 
@@ -46,7 +46,7 @@ class Begun:
     attempt_id: UUID
 
 
-def door(session: Session, slug: str) -> ZoomApp:
+def app_of_page(session: Session, slug: str) -> ZoomApp:
     """Return the zoom app of a hosted page.
 
     Raises:
@@ -101,7 +101,7 @@ def begin(
         verifier, table="connect_attempt", column="code_verifier", row=attempt_id
     )
     with runtime.database.writing() as session:
-        app = door(session, slug)
+        app = app_of_page(session, slug)
         if not is_ready(app):
             raise ConflictError("This zoom app is not in Recall yet.")
         if app.retired_at is not None:
@@ -112,8 +112,8 @@ def begin(
                 raise ConflictError("Too many tries. Wait 15 minutes and try again.")
             throttle.count(session, subject, now=now)
         if invitation_id is not None:
-            invitation = states.get(session, invitation_id)
-            if not states.is_usable(invitation, now=now):
+            invitation = invitations.get(session, invitation_id)
+            if not invitations.is_usable(invitation, now=now):
                 raise ConflictError("This link is not used any more.")
         session.add(
             ConnectAttempt(
@@ -153,19 +153,20 @@ def finish(  # noqa: PLR0913 - what a browser brought, all named
         if error:
             return Finished(stop=Stop.UNKNOWN)
         return _begun_at_zoom(runtime, browser=browser, address=address)
-    came = Callback(state=state, code=code, error=error, browser=browser)
+    callback = Callback(state=state, code=code, error=error, browser=browser)
     now = runtime.clock.now()
     with runtime.database.writing() as session:
-        taken = take(session, runtime.vault, came, now=now)
-    if isinstance(taken, Finished):
-        return taken
-    is_ours = taken.app.token_custody is TokenCustody.DASHBOARD
-    connection_id = (hold if is_ours else hand_over)(runtime, taken)
+        claimed = claim(session, runtime.vault, callback, now=now)
+    if isinstance(claimed, Finished):
+        return claimed
+    is_ours = claimed.app.token_custody is TokenCustody.DASHBOARD
+    strategy = ExchangeHere if is_ours else ExchangeAtRecall
+    connection_id = strategy(runtime, claimed).run()
     if connection_id is not None:
-        # The attempt is told as it ended; the sweep looks at the connection then.
+        # The outcome stands whatever this check says; the sweep checks again.
         with suppress(ConflictError, NotFoundError, UpstreamError):
-            checking.refresh(runtime, connection_id)
-    return Finished(slug=taken.app.slug, attempt_id=taken.id)
+            check.now(runtime, connection_id)
+    return Finished(slug=claimed.app.slug, attempt_id=claimed.id)
 
 
 def _begun_at_zoom(runtime: Runtime, *, browser: str | None, address: str) -> Finished:

@@ -1,1 +1,4 @@
-"""TODO: one line, and which packages it may import."""
+"""Connected Zoom users and accounts: health checks, lists, meetings, PMIs, actions.
+
+May import `timeline`, `erasure`, `grants`, `token_states` and rooms below them.
+"""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import timedelta
 from uuid import UUID
 
 from pydantic import SecretStr
@@ -14,15 +15,17 @@ from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
 from dashboard.services.audit import Actor
-from dashboard.services.connections import checking, connections
+from dashboard.services.connections import check, listing
 from dashboard.services.erasure import erasures, steps
 from dashboard.services.grants import refreshing
-from dashboard.services.invitations import states
+from dashboard.services.invitations import invitations
 from dashboard.services.recall import workspaces
 from dashboard.services.recall.credentials import delete
 from dashboard.services.runtime import Runtime
 from dashboard.services.timeline import notes
 from dashboard.services.zoom_apps import apps
+
+_SYNC_CHECKED_AFTER = timedelta(seconds=3)
 
 
 def try_again(
@@ -38,7 +41,7 @@ def try_again(
         UpstreamError: Recall is asked too often; nothing was looked at.
     """
     with runtime.database.reading() as session:
-        row = connections.get(session, connection_id)
+        row = listing.get(session, connection_id)
         recall, _ = workspaces.recall_of(
             runtime, session, session.get_one(ZoomApp, row.zoom_app_id)
         )
@@ -53,7 +56,7 @@ def try_again(
         with runtime.database.writing() as session:
             now, words = runtime.clock.now(), "Check now was pressed"
             notes.acted(session, row.id, words, who=actor.name, at=now)
-    seen = checking.refresh(runtime, connection_id, is_thorough=True)
+    seen = check.now(runtime, connection_id, is_thorough=True)
     with suppress(UpstreamError):  # the log is there for whoever asks for it
         recall_log(runtime, connection_id)
     return seen
@@ -67,7 +70,7 @@ def sync_meetings(runtime: Runtime, connection_id: UUID, *, actor: Actor) -> Non
         UpstreamError: Recall refused or could not be asked.
     """
     with runtime.database.reading() as session:
-        row = connections.get(session, connection_id)
+        row = listing.get(session, connection_id)
         app = session.get_one(ZoomApp, row.zoom_app_id)
         recall, _ = workspaces.recall_of(runtime, session, app)
     if row.recall_credential_id is None:
@@ -75,8 +78,8 @@ def sync_meetings(runtime: Runtime, connection_id: UUID, *, actor: Actor) -> Non
     recall.sync_meetings(row.recall_credential_id)
     now = runtime.clock.now()
     with runtime.database.writing() as session:
-        row = connections.get(session, connection_id)
-        row.sync_status, row.due_at = SyncStatus.NOT_STARTED, now + checking.SOON
+        row = listing.get(session, connection_id)
+        row.sync_status, row.due_at = SyncStatus.NOT_STARTED, now + _SYNC_CHECKED_AFTER
         session.add(row)
         subject = f"connection {connection_id} of {app.name}"
         audit.record(session, actor, "connection.synced", subject=subject, now=now)
@@ -94,7 +97,7 @@ def recall_log(runtime: Runtime, connection_id: UUID) -> Sequence[RecallLog]:
         UpstreamError: Recall refused or could not be asked.
     """
     with runtime.database.reading() as session:
-        row = connections.get(session, connection_id)
+        row = listing.get(session, connection_id)
         app = session.get_one(ZoomApp, row.zoom_app_id)
         recall, _ = workspaces.recall_of(runtime, session, app)
         secrets = _secrets(runtime, session, app)
@@ -125,7 +128,7 @@ def disconnect(runtime: Runtime, connection_id: UUID, *, actor: Actor) -> None:
             deleted here, and it may be repeated.
     """
     with runtime.database.reading() as session:
-        row = connections.get(session, connection_id)
+        row = listing.get(session, connection_id)
         app = session.get_one(ZoomApp, row.zoom_app_id)
         if row.recall_credential_id is not None:
             recall, _ = workspaces.recall_of(runtime, session, app)
@@ -134,9 +137,9 @@ def disconnect(runtime: Runtime, connection_id: UUID, *, actor: Actor) -> None:
     refreshing.revoke(runtime, row, app)
     now = runtime.clock.now()
     with runtime.database.writing() as session:
-        row = connections.get(session, connection_id)
+        row = listing.get(session, connection_id)
         row.recall_credential_id = None
-        states.forget(session, row)
+        invitations.forget(session, row)
         erasure = erasures.begin(
             session, runtime.vault, row, removed_at=now, now=now, actor=actor
         )
@@ -145,7 +148,7 @@ def disconnect(runtime: Runtime, connection_id: UUID, *, actor: Actor) -> None:
     with runtime.database.writing() as session:
         left = session.get(Connection, connection_id)
         if left is not None:  # its user was never seen, so nothing else names them
-            states.forget(session, left)
+            invitations.forget(session, left)
             session.delete(left)
         subject = f"connection {connection_id} of {app.name}"
         audit.record(session, actor, "connection.deleted", subject=subject, now=now)

@@ -22,8 +22,8 @@ from dashboard.formatting import grouped
 from dashboard.models.connection import AccountMember, Connection
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services.connections.event_facts import Profile
-from dashboard.services.timeline.timeline import note
-from dashboard.services.token_states.rules import Seen
+from dashboard.services.timeline.notes import note
+from dashboard.services.token_states.rules import CheckResult
 
 MOST = 10_000
 """Users of one account that are listed; Zoom is asked 300 at a time."""
@@ -69,21 +69,23 @@ def is_due(session: Session, row: Connection, *, now: datetime) -> bool:
     return changed is not None and changed > oldest
 
 
-def ask(zoom: ZoomApi, seen: Seen, *, now: datetime) -> Listing | None:
-    """List the users of the account of a look's token; None when it cannot be had.
+def ask(zoom: ZoomApi, checked: CheckResult, *, now: datetime) -> Listing | None:
+    """List the users of the account of a check's token; None when it cannot be had.
 
     Touches no database.
     """
-    if seen.kind is not Kind.ACCOUNT_LEVEL or not isinstance(seen.token, AccessToken):
+    if checked.kind is not Kind.ACCOUNT_LEVEL or not isinstance(
+        checked.token, AccessToken
+    ):
         return None
     try:
-        users = zoom.users(seen.token.token, limit=MOST)
+        users = zoom.users(checked.token.token, limit=MOST)
     except UpstreamError:
         return None  # a scope that is missing shows in Recall's sync as well
     return Listing(users=users, asked_at=now)
 
 
-def record(
+def store(
     session: Session, row: Connection, found: Listing | None, *, now: datetime
 ) -> None:
     """Write down who was listed; who is not any more goes. The caller commits.

@@ -1,6 +1,7 @@
-"""What a look at a connection brought home, written to its row: state, profile, PMI."""
+"""Stores what a health check saw in the connection: state, profile, PMI, meetings."""
 
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from uuid import UUID
 
 from sqlmodel import Session, col, select
@@ -9,62 +10,68 @@ from dashboard.clients.recall.replies import AccessToken, RecallCredential
 from dashboard.clients.zoom.api import JoinToken, ZoomUser
 from dashboard.errors import UpstreamError
 from dashboard.models import connection
-from dashboard.models.connection import Connection, TokenState
+from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services.connections import mappings
-from dashboard.services.connections.asking import SYNCING, Look, sync_status
 from dashboard.services.setup import checklist
 from dashboard.services.setup.checklist import StepKey
 from dashboard.services.setup.scope_rules import is_working
 from dashboard.services.token_states import join_tokens, rules
 from dashboard.services.token_states import pace as pacing
 from dashboard.services.token_states.pace import FEW, Pace
-from dashboard.services.token_states.rules import judge
+from dashboard.services.token_states.rules import CheckResult, judge
 
 PROFILE = "Zoom's profile"
-"""What told of a PMI, when a look did."""
+"""The source of a PMI, when a check read it."""
+
+SYNCING = frozenset({SyncStatus.NOT_STARTED, SyncStatus.IN_PROGRESS})
 
 _SYNC_IS_WATCHED_FOR = timedelta(hours=1)
 _SYNC_EVERY = timedelta(seconds=30)
 _PROVED_EVERY = timedelta(minutes=2)
 _FIRST = 10
 _PERCENT = 100
-_THROTTLED = 429
 _UNASKED_WAIT_S = 60.0
 _FAILED_WAIT_S = 300.0
 _LEAST_WAIT_S = 1.0
 
 
-def record(
-    session: Session, row: Connection, found: Look, *, now: datetime, pace: Pace = FEW
+def store(
+    session: Session,
+    row: Connection,
+    found: CheckResult,
+    *,
+    now: datetime,
+    pace: Pace = FEW,
 ) -> None:
-    """Write what a look brought home to the connection; the caller commits.
+    """Store what a check saw in the connection; the caller commits.
 
     Args:
         session: Writing.
         row: Which.
-        found: What a look saw; nobody kept it from seeing.
+        found: What it saw; no error blocked it.
         now: Aware.
-        pace: How soon the next look comes.
+        pace: How soon the next check comes.
     """
-    seen = found.seen
-    finding = join_tokens.combine(row, judge(seen, now=now), found.join, kind=seen.kind)
+    finding = join_tokens.combine(
+        row, judge(found, now=now), found.join, kind=found.kind
+    )
     if finding.state is TokenState.HEALTHY and row.scopes is not None:
         app = session.get_one(ZoomApp, row.zoom_app_id)
         finding = rules.lacking(row.scopes, app.kind, app.scope_style) or finding
     finding = rules.combine(row, finding, now=now)
-    join_tokens.note_block(row, found.join, kind=seen.kind, now=now)
+    join_tokens.note_block(row, found.join, kind=found.kind, now=now)
     row.token_state, row.token_reason = finding.state, finding.reason[:500]
     row.token_evidence, row.token_checked_at = finding.evidence[:300], now
-    if isinstance(seen.credential, RecallCredential):
-        row.recall_status = seen.credential.status
-        row.sync_status = sync_status(seen.credential.meeting_sync_status)
-        row.zoom_user_id = seen.credential.user_id or row.zoom_user_id
-        row.zoom_account_id = seen.credential.account_id or row.zoom_account_id
-    if isinstance(seen.token, AccessToken):
-        row.token_expires_at = seen.token.expires_at
-    if isinstance(seen.user, ZoomUser):
-        _note_profile(row, seen.user, seen.kind, now)
+    if isinstance(found.credential, RecallCredential):
+        row.recall_status = found.credential.status
+        row.sync_status = sync_status(found.credential.meeting_sync_status)
+        row.zoom_user_id = found.credential.user_id or row.zoom_user_id
+        row.zoom_account_id = found.credential.account_id or row.zoom_account_id
+    if isinstance(found.token, AccessToken):
+        row.token_expires_at = found.token.expires_at
+    if isinstance(found.user, ZoomUser):
+        _note_profile(row, found.user, found.kind, now)
     if found.mappings is None:
         mappings.trim(session, row.id)
     else:
@@ -81,10 +88,10 @@ def record(
 
 
 def _note_milestones(
-    session: Session, row: Connection, found: Look, now: datetime
+    session: Session, row: Connection, found: CheckResult, now: datetime
 ) -> None:
-    """Store what this look was the first to see of the set-up."""
-    app_id, kind = row.zoom_app_id, found.seen.kind
+    """Store the set-up steps that this check was the first to see done."""
+    app_id, kind = row.zoom_app_id, found.kind
     if found.mappings and checklist.is_missing(session, app_id, StepKey.MAPPING):
         first = checklist.meeting_mapped(app_id, at=now, connection_id=row.id)
         checklist.store(session, [first])
@@ -110,19 +117,25 @@ def postpone(row: Connection, error: UpstreamError, *, now: datetime) -> None:
         now: Aware.
     """
     asked = error.retry_after_s
-    wait_s = _UNASKED_WAIT_S if error.status == _THROTTLED else _FAILED_WAIT_S
+    wait_s = (
+        _UNASKED_WAIT_S
+        if error.status == HTTPStatus.TOO_MANY_REQUESTS
+        else _FAILED_WAIT_S
+    )
     if asked is not None:
         wait_s = max(asked, _LEAST_WAIT_S)
     row.due_at = now + timedelta(seconds=wait_s) * (1 + _spread(row) / 5)
-    is_budget = error.service == "Recall" and error.status == _THROTTLED
+    is_budget = (
+        error.service == "Recall" and error.status == HTTPStatus.TOO_MANY_REQUESTS
+    )
     if row.token_checked_at is None and not is_budget:
         row.token_reason = rules.nobodys(error)[:500]
 
 
 def note_pmi(row: Connection, pmi: int, *, at: datetime, by: str) -> bool:
-    """Keep a PMI and as of when it is known; tell whether it is another.
+    """Store a PMI and since when it is known; return whether it changed.
 
-    Of another, the one before it is kept, and when and by what it changed.
+    If it did, the former one is kept, and when and by what it changed.
     """
     row.pmi_seen_at = at
     if row.pmi == pmi:
@@ -145,6 +158,14 @@ def _note_profile(row: Connection, user: ZoomUser, kind: Kind, now: datetime) ->
         note_pmi(row, user.pmi, at=now, by=PROFILE)
 
 
+def sync_status(text: str) -> SyncStatus:
+    """Return Recall's word for it as ours; unknown for any other."""
+    try:
+        return SyncStatus(text)
+    except ValueError:
+        return SyncStatus.UNKNOWN
+
+
 def is_syncing(row: Connection, now: datetime) -> bool:
     """Whether Recall reads its meetings, and a person may be waiting for them."""
     is_alive = row.token_state is TokenState.HEALTHY
@@ -162,5 +183,5 @@ def _is_among_first(session: Session, zoom_app_id: UUID) -> bool:
 
 
 def _spread(row: Connection) -> float:
-    # Another number for each connection and each look, and the same one in a test.
+    # A different number for each connection and check, and the same one in a test.
     return (row.id.int + row.claim) % _PERCENT / _PERCENT

@@ -16,7 +16,7 @@ from dashboard.services.explain.verdicts import (
     subject,
     who,
 )
-from dashboard.services.invitations.states import state_of
+from dashboard.services.invitations.invitations import state_of
 
 _REFUSED = {
     AttemptOutcome.REFUSED_BY_RECALL: "Recall refused it",

@@ -1,1 +1,4 @@
-"""TODO: one line, and which packages it may import."""
+"""Links made for one person, one at a time or from a CSV list.
+
+May import `staff`, `paging`, `audit`, `urls` and `runtime`.
+"""

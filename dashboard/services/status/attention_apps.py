@@ -8,7 +8,7 @@ from sqlmodel import Session
 from dashboard.models.connection import TokenState
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.connect import lost_attempts
+from dashboard.services.connect import attempts
 from dashboard.services.status import silence
 from dashboard.services.status.attention_items import (
     TROUBLE,
@@ -145,7 +145,7 @@ def _about_connections(each: AppOverview) -> Iterator[Item]:
 def _about_lost_attempts(
     session: Session, app: ZoomApp, now: datetime
 ) -> Iterator[Item]:
-    lost = lost_attempts.find(session, app, now=now)
+    lost = attempts.find_lost(session, app, now=now)
     if lost is not None:
         yield Item(
             tone=TROUBLE,

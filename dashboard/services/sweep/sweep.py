@@ -2,7 +2,7 @@
 
 Failing and unchecked connections come first, then those due the longest. A few checks
 run at once, so slow answers block neither the others nor other chores. Workers share
-the work: each check is a lease (services/connections/connections.py).
+the work: each check is a lease (services/connections/check.py).
 services/token_states/pace.py says how soon a connection is checked again,
 services/sweep/backoff.py which zoom apps are left alone.
 """
@@ -21,8 +21,7 @@ from dashboard.db.columns import Unindexed
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.connections import checking
-from dashboard.services.connections.asking import Look
+from dashboard.services.connections import check
 from dashboard.services.recall import rate_limit_counts, rate_limits
 from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import bulk
@@ -31,7 +30,7 @@ from dashboard.services.sweep.bulk import MappingsReader
 from dashboard.services.sweep.events import mark_due
 from dashboard.services.token_states import pace, who_acts
 from dashboard.services.token_states.pace import Pace
-from dashboard.services.token_states.rules import blocking_error, judge
+from dashboard.services.token_states.rules import CheckResult, blocking_error, judge
 from dashboard.threads import WorkerThreads
 
 _AT_ONCE = 8
@@ -119,17 +118,17 @@ class Sweep:
         return chosen
 
     def _look(self, each: Due) -> None:
-        found = checking.look(
+        found = check.run(
             self._runtime, each.id, pace=self._pace, is_over=self._threads.is_over
         )
         if found is not None:
             self._learn(each.zoom_app_id, found)
 
-    def _learn(self, zoom_app_id: UUID, found: Look) -> None:
+    def _learn(self, zoom_app_id: UUID, found: CheckResult) -> None:
         now = self._runtime.clock.now()
-        refusal = blocking_error(found.seen, now=now)
+        refusal = blocking_error(found, now=now)
         if refusal is None:
-            cause = who_acts.cause_of(judge(found.seen, now=now).reason)
+            cause = who_acts.cause_of(judge(found, now=now).reason)
             if cause is None or not cause.is_shared:
                 self._backoff.worked(zoom_app_id)
             else:
@@ -189,9 +188,9 @@ def check_due(runtime: Runtime, *, limit: int = 20) -> int:
         found = due(session, with_room(session, now=now), now=now, limit=limit)
     looked_at = 0
     for each in found:
-        seen = checking.look(runtime, each.id)
+        seen = check.run(runtime, each.id)
         looked_at += seen is not None
-        if seen is not None and blocking_error(seen.seen, now=now) is not None:
+        if seen is not None and blocking_error(seen, now=now) is not None:
             break
     return looked_at
 
@@ -219,7 +218,7 @@ def due(
         select(Connection.id, Connection.zoom_app_id, Connection.token_state)
         .where(
             Unindexed(col(Connection.zoom_app_id)).in_(zoom_app_ids),
-            checking.is_free(now),
+            check.is_free(now),
         )
         .limit(limit)
     )

@@ -1,1 +1,4 @@
-"""TODO: one line, and which packages it may import."""
+"""The timeline of one connection: adding lines and reading pages of them.
+
+May import `webhook_log` and rooms below it.
+"""

@@ -1,15 +1,17 @@
-"""Notes in a connection's timeline what a piece of work changed of it."""
+"""Adds lines to a connection's timeline: what changed, and who did it."""
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlmodel import Session
+from sqlmodel import Session, SQLModel
 
 from dashboard.clients.recall.replies import RecallLog
+from dashboard.db.statements import insert
 from dashboard.formatting import grouped
 from dashboard.models.connection import (
     Connection,
@@ -18,8 +20,9 @@ from dashboard.models.connection import (
     TokenState,
 )
 from dashboard.models.ids import new_id
-from dashboard.services.timeline.timeline import note, note_many
 
+_TABLE = SQLModel.metadata.tables[str(ConnectionEvent.__tablename__)]
+_LONGEST = 500
 _NAMED = 5
 _LOG_ENTRIES = 50
 _STATES = {TokenState.UNHEALTHY_IN_RECALL: "unhealthy in Recall"}
@@ -40,6 +43,49 @@ class _Seen:
     pmi: int | None
     sync: SyncStatus
     block: str
+
+
+def note(  # noqa: PLR0913 - one line, all its parts named
+    session: Session,
+    connection_id: UUID,
+    *,
+    at: datetime,
+    source: str,
+    kind: str,
+    words: str,
+    mark: str | None = None,
+) -> bool:
+    """Add a line, unless one with its mark is there; tell whether it was added.
+
+    The connection must be in the database already. The caller commits.
+
+    Args:
+        session: Writing.
+        connection_id: Whose.
+        at: When it happened, by the clock of its source; aware.
+        source: "dashboard", "zoom" or "recall".
+        kind: "state", "pmi", "sync", "mapping", "grant", "log" or "act".
+        words: One sentence without secrets; cut at 500 characters.
+        mark: At most 64 characters that tell this line of its source from the next.
+    """
+    event = ConnectionEvent(
+        id=new_id(at),
+        connection_id=connection_id,
+        at=at,
+        source=source,
+        kind=kind,
+        words=words,
+        mark=mark,
+    )
+    # `RETURNING` tells on both databases; a count of rows does not.
+    statement = _insert(session).values(_row(event)).returning(_TABLE.c.id)
+    return session.connection().execute(statement).first() is not None
+
+
+def note_many(session: Session, events: Sequence[ConnectionEvent]) -> None:
+    """Add lines of many connections at once, as `note` does; the caller commits."""
+    if events:
+        session.connection().execute(_insert(session), [_row(one) for one in events])
 
 
 @contextmanager
@@ -190,3 +236,11 @@ def _numbers(meeting_ids: Collection[int]) -> str:
     more = len(meeting_ids) - _NAMED
     count = "1 meeting" if len(meeting_ids) == 1 else f"{len(meeting_ids)} meetings"
     return f"{count}: {named}" + (f" and {more} more" if more > 0 else "")
+
+
+def _insert(session: Session) -> Any:  # noqa: ANN401 - of either dialect
+    return insert(session, _TABLE).on_conflict_do_nothing()
+
+
+def _row(event: ConnectionEvent) -> dict[str, Any]:
+    return event.model_dump() | {"words": event.words[:_LONGEST]}

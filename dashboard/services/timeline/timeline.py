@@ -1,34 +1,109 @@
 """One connection's timeline: what happened to it, from every source, newest first.
 
-Lines that nobody else keeps are `ConnectionEvent`s. Webhooks about the user, attempts
-to connect and Recall's log of the zoom app are read from where they are, and merged.
+Lines that nothing else stores are `ConnectionEvent`s. Webhooks about the user, connect
+attempts and Recall's log of the zoom app are read from where they are, each by its
+index, and merged.
 """
 
 import heapq
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
 from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from sqlmodel import Session, SQLModel
+from sqlalchemy import ColumnElement, literal
+from sqlmodel import Session, col, exists, select, tuple_
 
-from dashboard.db.statements import insert
-from dashboard.models.connection import Connection, ConnectionEvent
-from dashboard.models.ids import new_id
-from dashboard.services.timeline import sources
-from dashboard.services.timeline.sources import EPOCH, LARGEST_UUID, Bound, Line
-
-__all__ = ["PAGE", "Line", "Page", "lines", "note", "note_many"]
+from dashboard.models.check import Check, Source
+from dashboard.models.connection import (
+    AttemptOutcome,
+    ConnectAttempt,
+    Connection,
+    ConnectionEvent,
+)
+from dashboard.models.ids import first_id, time_of
+from dashboard.models.webhook import Outcome
+from dashboard.services.paging import Place
+from dashboard.services.webhook_log import search
+from dashboard.services.webhook_log.search import WebhookFilter
 
 PAGE = 50
-"""Lines of a page, unless told."""
+"""Lines of a page, unless another limit is given."""
 
-_TABLE = SQLModel.metadata.tables[str(ConnectionEvent.__tablename__)]
-_LONGEST = 500
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LARGEST_UUID = 2**128 - 1
+_LARGEST_ID = 2**63 - 1
 _CURSOR = re.compile(r"([0-9]{1,17})-([0-3])-([0-9]{1,39})")
+_MILLISECOND = timedelta(milliseconds=1)
+
+_ENDED = {
+    AttemptOutcome.OPEN: "The user is at Zoom now",
+    AttemptOutcome.CONNECTED: "Connected",
+    AttemptOutcome.DECLINED: "An attempt to connect ended: declined at Zoom",
+    AttemptOutcome.EXPIRED: "An attempt to connect came to nothing",
+    AttemptOutcome.ABANDONED: "Left for Zoom and never came back",
+    AttemptOutcome.WRONG_ACCOUNT: "Came back as another Zoom user; refused",
+    AttemptOutcome.REFUSED_BY_RECALL: "Recall refused an attempt to connect",
+    AttemptOutcome.REFUSED_BY_ZOOM: "Zoom refused an attempt to connect",
+    AttemptOutcome.UNREACHABLE: "An attempt to connect was cut short",
+    AttemptOutcome.ZOOM_ERROR: "Zoom ended an attempt to connect",
+}
+_FORWARDED = {
+    Outcome.WAITING: "waits for Recall",
+    Outcome.DELIVERED: "Recall has it",
+    Outcome.DEAD: "given up: Recall does not have it",
+    Outcome.KEPT: "kept here only",
+}
+
+
+class Rank(IntEnum):
+    """Of lines of one instant, which is the newer; part of a cursor."""
+
+    APP_LOG = 0
+    ATTEMPT = 1
+    WEBHOOK = 2
+    EVENT = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One line of a timeline.
+
+    Attributes:
+        source: "dashboard", "zoom" or "recall".
+        kind: As in `ConnectionEvent`, or "webhook" or "attempt".
+        words: One sentence; holds no secret.
+        webhook_id: The webhook it is, to be opened.
+        rank: Together with `at` and `number` its place; the same on every page.
+    """
+
+    at: datetime
+    source: str
+    kind: str
+    words: str
+    webhook_id: int | None = None
+    rank: Rank
+    number: int
+
+    @property
+    def day(self) -> str:
+        """The date in UTC: "2026-11-23"."""
+        return self.at.date().isoformat()
+
+    @property
+    def place(self) -> tuple[datetime, int, int]:
+        """What lines are ordered by."""
+        return self.at, self.rank, self.number
+
+    @property
+    def cursor(self) -> str:
+        """Names the place of this line: lines before it are older."""
+        at_us = (self.at - _EPOCH) // timedelta(microseconds=1)
+        return f"{at_us}-{self.rank:d}-{self.number}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,47 +114,29 @@ class Page:
     older: str | None
 
 
-def note(  # noqa: PLR0913 - one line, all its parts named
-    session: Session,
-    connection_id: UUID,
-    *,
-    at: datetime,
-    source: str,
-    kind: str,
-    words: str,
-    mark: str | None = None,
-) -> bool:
-    """Add a line, unless one with its mark is there; tell whether it was added.
+@dataclass(frozen=True)
+class _Bound:
+    """Older than this is wanted; without one, everything."""
 
-    The connection must be in the database already. The caller commits.
+    at: datetime
+    rank: int
+    number: int
 
-    Args:
-        session: Writing.
-        connection_id: Whose.
-        at: When it happened, by the clock of its source; aware.
-        source: "dashboard", "zoom" or "recall".
-        kind: "state", "pmi", "sync", "mapping", "grant", "log" or "act".
-        words: One sentence without secrets; cut at 500 characters.
-        mark: At most 64 characters that tell this line of its source from the next.
-    """
-    event = ConnectionEvent(
-        id=new_id(at),
-        connection_id=connection_id,
-        at=at,
-        source=source,
-        kind=kind,
-        words=words,
-        mark=mark,
-    )
-    # `RETURNING` tells on both databases; a count of rows does not.
-    statement = _insert(session).values(_row(event)).returning(_TABLE.c.id)
-    return session.connection().execute(statement).first() is not None
+    def number_for(self, rank: Rank, largest: int) -> int:
+        """Return below which number lines of a rank are older, at this very instant."""
+        if rank == self.rank:
+            return min(self.number, largest)
+        return largest if rank < self.rank else 0
 
-
-def note_many(session: Session, events: Sequence[ConnectionEvent]) -> None:
-    """Add lines of many connections at once, as `note` does; the caller commits."""
-    if events:
-        session.connection().execute(_insert(session), [_row(one) for one in events])
+    def id_for(self, rank: Rank) -> int:
+        """Return the same for rows whose id tells their time, to the millisecond."""
+        if rank == self.rank:
+            return min(self.number, _LARGEST_ID)
+        floor = self.at - timedelta(microseconds=self.at.microsecond % 1000)
+        is_whole = floor == self.at
+        return first_id(
+            floor if rank > self.rank and is_whole else floor + _MILLISECOND
+        )
 
 
 def lines(
@@ -101,32 +158,143 @@ def lines(
     """
     bound = _read(before)
     found = [
-        sources.events(session, connection, bound, limit + 1),
-        sources.attempts(session, connection, bound, limit + 1),
-        sources.app_log(session, connection, bound, limit + 1),
+        _events(session, connection, bound, limit + 1),
+        _attempts(session, connection, bound, limit + 1),
+        _app_log(session, connection, bound, limit + 1),
     ]
     if has_webhooks:
-        found.append(sources.webhooks(session, connection, bound, limit + 1))
+        found.append(_webhooks(session, connection, bound, limit + 1))
     merged = heapq.merge(*found, key=lambda line: line.place, reverse=True)
     shown = list(islice(merged, limit + 1))
     older = shown[limit - 1].cursor if len(shown) > limit else None
     return Page(lines=shown[:limit], older=older)
 
 
-def _insert(session: Session) -> Any:  # noqa: ANN401 - of either dialect
-    return insert(session, _TABLE).on_conflict_do_nothing()
+def _events(
+    session: Session, connection: Connection, bound: _Bound | None, limit: int
+) -> list[Line]:
+    """Return what was noted of the connection itself."""
+    query = select(ConnectionEvent).where(
+        col(ConnectionEvent.connection_id) == connection.id
+    )
+    at, row_id = col(ConnectionEvent.at), col(ConnectionEvent.id)
+    if bound is not None:
+        number = bound.number_for(Rank.EVENT, _LARGEST_ID)
+        query = query.where(_is_before(at, row_id, bound.at, number))
+    rows = session.exec(query.order_by(at.desc(), row_id.desc()).limit(limit))
+    return [
+        Line(
+            at=row.at,
+            source=row.source,
+            kind=row.kind,
+            words=row.words,
+            rank=Rank.EVENT,
+            number=row.id,
+        )
+        for row in rows
+    ]
 
 
-def _row(event: ConnectionEvent) -> dict[str, Any]:
-    return event.model_dump() | {"words": event.words[:_LONGEST]}
+def _attempts(
+    session: Session, connection: Connection, bound: _Bound | None, limit: int
+) -> list[Line]:
+    """Return the connect attempts that were about it."""
+    # What ended well has its own line, unless it was made before there were any.
+    has_line = exists().where(
+        col(ConnectionEvent.connection_id) == connection.id,
+        col(ConnectionEvent.at) == col(ConnectAttempt.ended_at),
+        col(ConnectionEvent.kind) == "grant",
+    )
+    query = select(ConnectAttempt).where(
+        col(ConnectAttempt.connection_id) == connection.id, ~has_line
+    )
+    at, row_id = col(ConnectAttempt.created_at), col(ConnectAttempt.id)
+    if bound is not None:
+        number = bound.number_for(Rank.ATTEMPT, _LARGEST_UUID)
+        query = query.where(_is_before(at, row_id, bound.at, UUID(int=number)))
+    rows = session.exec(query.order_by(at.desc(), row_id.desc()).limit(limit))
+    return [
+        Line(
+            at=row.created_at,
+            source="dashboard",
+            kind="attempt",
+            words=_attempt_words(row),
+            rank=Rank.ATTEMPT,
+            number=row.id.int,
+        )
+        for row in rows
+    ]
 
 
-def _read(text: str | None) -> Bound | None:
+def _webhooks(
+    session: Session, connection: Connection, bound: _Bound | None, limit: int
+) -> list[Line]:
+    """Return the webhooks about its user or, of an account-level app, its account."""
+    criteria = search.criteria(session, WebhookFilter(connection_id=connection.id))
+    before = None if bound is None else bound.id_for(Rank.WEBHOOK)
+    found = search.find(session, criteria, place=Place(before=before, limit=limit))
+    return [
+        Line(
+            at=time_of(row.id),
+            source="zoom",
+            kind="webhook",
+            words=f"{row.event or 'A webhook'} arrived; {_FORWARDED[row.outcome]}.",
+            webhook_id=row.id,
+            rank=Rank.WEBHOOK,
+            number=row.id,
+        )
+        for row in found.rows
+    ]
+
+
+def _app_log(
+    session: Session, connection: Connection, bound: _Bound | None, limit: int
+) -> list[Line]:
+    """Return what Recall's log of the zoom app said while it was connected."""
+    query = select(Check).where(
+        col(Check.zoom_app_id) == connection.zoom_app_id,
+        col(Check.source) == Source.RECALL_LOG,
+        col(Check.id) >= first_id(connection.connected_at),
+    )
+    if bound is not None:
+        query = query.where(col(Check.id) < bound.id_for(Rank.APP_LOG))
+    rows = session.exec(query.order_by(col(Check.id).desc()).limit(limit))
+    return [
+        Line(
+            at=time_of(row.id),
+            source="recall",
+            kind="log",
+            words=f"Of the whole zoom app: {row.detail}",
+            rank=Rank.APP_LOG,
+            number=row.id,
+        )
+        for row in rows
+    ]
+
+
+def _attempt_words(row: ConnectAttempt) -> str:
+    words = _ENDED.get(row.outcome, row.outcome.value.replace("_", " "))
+    return f"{words}. {row.detail}".strip()
+
+
+def _is_before(
+    at: Any,  # noqa: ANN401 - SQLAlchemy's own
+    row_id: Any,  # noqa: ANN401 - as above
+    bound_at: datetime,
+    bound_id: int | UUID,
+) -> ColumnElement[bool]:
+    place = tuple_(
+        literal(bound_at, type_=at.type), literal(bound_id, type_=row_id.type)
+    )
+    return tuple_(at, row_id) < place
+
+
+def _read(text: str | None) -> _Bound | None:
     found = _CURSOR.fullmatch(text or "")
     if found is None:
         return None
     try:
-        at = EPOCH + timedelta(microseconds=int(found[1]))
+        at = _EPOCH + timedelta(microseconds=int(found[1]))
     except OverflowError:
         return None
-    return Bound(at, int(found[2]), min(int(found[3]), LARGEST_UUID))
+    return _Bound(at, int(found[2]), min(int(found[3]), _LARGEST_UUID))

@@ -14,9 +14,10 @@ from datetime import datetime, timedelta
 from dashboard.clients.recall.replies import (
     AccessToken,
     CredentialStatus,
+    Mapping,
     RecallCredential,
 )
-from dashboard.clients.zoom.api import ZoomUser
+from dashboard.clients.zoom.api import JoinToken, ZoomUser
 from dashboard.errors import UpstreamError, words
 from dashboard.models.connection import SETTLED, Connection, TokenState
 from dashboard.models.zoom_app import Kind, ScopeStyle
@@ -43,17 +44,21 @@ _WEBHOOK = "Zoom's app_deauthorized webhook"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
-    """What came of each question of one look, or the error that came instead.
+class CheckResult:
+    """What each question of one health check returned, or the error that came instead.
 
     Attributes:
         kind: Whose grant it is: accounts need no scope to read a profile.
         credential: Recall's record; None when the dashboard knows no credential, or
             has not asked for it.
-        is_brief: It was not asked for: the token works, and that tells enough.
-        is_held: The token is one that the dashboard holds itself.
+        is_brief: It was not asked for: the token works, which is enough.
+        is_held: The token is one that the dashboard stores itself.
         token: Asked only when there is a credential.
         user: Zoom's answer to a real call; asked only when there is a token.
+        mappings: Recall's, newest first; None when they could not be read, or were not
+            asked for.
+        join: A join token of a mapped meeting, or why there was none; None when it was
+            not asked for.
     """
 
     kind: Kind = Kind.USER_LEVEL
@@ -62,6 +67,8 @@ class Seen:
     is_held: bool = False
     token: AccessToken | UpstreamError | None = None
     user: ZoomUser | UpstreamError | None = None
+    mappings: Sequence[Mapping] | None = None
+    join: JoinToken | UpstreamError | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +92,7 @@ class Finding:
         return who_acts.who_for(self.state, self.reason)
 
 
-def judge(seen: Seen, *, now: datetime) -> Finding:
+def judge(seen: CheckResult, *, now: datetime) -> Finding:
     """Return the state that follows from what was seen; never green unseen."""
     if seen.credential is None and not seen.is_brief:
         return Finding(
@@ -106,7 +113,7 @@ def judge(seen: Seen, *, now: datetime) -> Finding:
     return _refused_by_zoom(seen, token, now) or marked or _with_token(seen, token, now)
 
 
-def blocking_error(seen: Seen, *, now: datetime) -> UpstreamError | None:
+def blocking_error(seen: CheckResult, *, now: datetime) -> UpstreamError | None:
     """Return what kept a look from seeing anything; None if it saw something.
 
     A 429, Recall's, Zoom's or of our own budgets, an outage or a web page is nobody's
@@ -202,7 +209,7 @@ def _without_token(error: UpstreamError) -> Finding:
     )
 
 
-def _with_token(seen: Seen, token: AccessToken, now: datetime) -> Finding:
+def _with_token(seen: CheckResult, token: AccessToken, now: datetime) -> Finding:
     if isinstance(seen.user, UpstreamError):
         scopes_are_enough = seen.kind is Kind.ACCOUNT_LEVEL and lacks_scopes(seen.user)
         if not scopes_are_enough and tells_nothing(seen.user):
@@ -230,7 +237,9 @@ def _with_token(seen: Seen, token: AccessToken, now: datetime) -> Finding:
     )
 
 
-def _refused_by_zoom(seen: Seen, token: AccessToken, now: datetime) -> Finding | None:
+def _refused_by_zoom(
+    seen: CheckResult, token: AccessToken, now: datetime
+) -> Finding | None:
     """Return what a refusal of the token itself means; None if it was not refused."""
     error = seen.user
     if not isinstance(error, UpstreamError):
@@ -259,11 +268,11 @@ def _refused_by_zoom(seen: Seen, token: AccessToken, now: datetime) -> Finding |
     )
 
 
-def _giver(seen: Seen) -> str:
+def _giver(seen: CheckResult) -> str:
     return "The dashboard holds" if seen.is_held else "Recall hands out"
 
 
-def _if_it_stays(seen: Seen) -> str:
+def _if_it_stays(seen: CheckResult) -> str:
     return "" if seen.is_held else "; if it stays so, ask Recall"
 
 

@@ -13,7 +13,7 @@ from wtforms.validators import Length
 
 from dashboard.models.connection import SyncStatus, TokenState
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
-from dashboard.services.connections.filters import Filters, Sort
+from dashboard.services.connections.listing import Filters, Sort
 from dashboard.services.token_states.who_acts import Who
 
 E = TypeVar("E", bound=StrEnum)

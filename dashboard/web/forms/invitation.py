@@ -20,9 +20,9 @@ from wtforms.validators import InputRequired, Length, NumberRange, Optional
 from dashboard.models.connection import AttemptOutcome
 from dashboard.models.invitation import InvitationState
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.connect import attempt_list
-from dashboard.services.connect.attempt_list import TOLD
-from dashboard.services.invitations import listing
+from dashboard.services.connect import attempts
+from dashboard.services.connect.attempts import OUTCOMES
+from dashboard.services.invitations import invitations
 from dashboard.services.invitations.invitations import LASTS_DAYS, LONGEST_DAYS
 
 _DAYS = f"A link lasts 1 to {LONGEST_DAYS} days."
@@ -95,35 +95,35 @@ class InvitationFilter(FlaskForm):  # type: ignore[misc]  # as above
     state = SelectField("State", default="", validate_choice=False)
     app = SelectField("Zoom app", default="", validate_choice=False)
 
-    def filters(self) -> listing.Filters:
+    def filters(self) -> invitations.Filters:
         """Return what is asked for; what makes no sense is left out."""
         known = set(InvitationState)
         state = InvitationState(self.state.data) if self.state.data in known else None
-        return listing.Filters(state=state, zoom_app_id=_uuid(self.app.data))
+        return invitations.Filters(state=state, zoom_app_id=_uuid(self.app.data))
 
 
 class AttemptFilter(FlaskForm):  # type: ignore[misc]  # as above
-    """The same of connect attempts."""
+    """A GET form, like the one above, for connect attempts."""
 
     class Meta:
         """WTForms' own switch."""
 
         csrf = False
 
-    outcome = SelectField("How it ended", default="", validate_choice=False)
+    outcome = SelectField("Outcome", default="", validate_choice=False)
     app = SelectField("Zoom app", default="", validate_choice=False)
 
-    def filters(self) -> attempt_list.Filters:
+    def filters(self) -> attempts.Filters:
         """Return what is asked for; what makes no sense is left out."""
         known, asked = set(AttemptOutcome), self.outcome.data
         outcome = AttemptOutcome(asked) if asked in known else None
-        return attempt_list.Filters(outcome=outcome, zoom_app_id=_uuid(self.app.data))
+        return attempts.Filters(outcome=outcome, zoom_app_id=_uuid(self.app.data))
 
 
 def invitation_filter(zoom_apps: Sequence[ZoomApp]) -> InvitationFilter:
     """Return the form with what the query string says."""
     form = InvitationFilter(request.args)
-    words = {state.value: word for state, (_, word) in listing.WORDS.items()}
+    words = {state.value: word for state, (_, word) in invitations.STATE_WORDS.items()}
     form.state.choices = {"": "All states", **words}
     form.app.choices = _apps(zoom_apps)
     return form
@@ -132,8 +132,8 @@ def invitation_filter(zoom_apps: Sequence[ZoomApp]) -> InvitationFilter:
 def attempt_filter(zoom_apps: Sequence[ZoomApp]) -> AttemptFilter:
     """Return the form with what the query string says."""
     form = AttemptFilter(request.args)
-    words = {outcome.value: told.word for outcome, told in TOLD.items()}
-    form.outcome.choices = {"": "In any way", **words}
+    words = {outcome.value: text.label for outcome, text in OUTCOMES.items()}
+    form.outcome.choices = {"": "Any", **words}
     form.app.choices = _apps(zoom_apps)
     return form
 

@@ -10,7 +10,7 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.models.erasure import Erasure
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services import urls
-from dashboard.services.connections import connections, listing, members, pmis
+from dashboard.services.connections import listing, members, pmis
 from dashboard.services.erasure import erasures
 from dashboard.services.timeline import timeline
 from dashboard.services.token_states import join_tokens, who_acts
@@ -30,7 +30,7 @@ def show_page(connection_id: UUID) -> Response:
     Raises:
         NotFoundError: There is no such connection.
     """
-    row = connections.get(db(), connection_id)
+    row = listing.get(db(), connection_id)
     app = apps.get(db(), row.zoom_app_id)
     is_account = app.kind is Kind.ACCOUNT_LEVEL
     meeting = request.args.get("meeting", "")[:_LONGEST]

@@ -5,8 +5,8 @@ from urllib.parse import urlencode
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
-from dashboard.services.connect import attempt_list, lost_attempts
-from dashboard.services.connect.attempt_list import TOLD
+from dashboard.services.connect import attempts
+from dashboard.services.connect.attempts import OUTCOMES
 from dashboard.services.staff.permissions import Permission
 from dashboard.services.zoom_apps import apps as zoom_apps
 from dashboard.web import htmx
@@ -26,12 +26,12 @@ def index() -> ResponseReturnValue:
     apps = zoom_apps.list_all(db())
     form = attempt_filter(apps)
     filters, cursor = form.filters(), request.args.get("cursor")
-    found = attempt_list.page(db(), filters, cursor=cursor)
+    found = attempts.page(db(), filters, cursor=cursor)
     lost = [
         (app, trouble)
         for app in apps
         if app.retired_at is None and filters.zoom_app_id in (None, app.id)
-        if (trouble := lost_attempts.find(db(), app, now=now())) is not None
+        if (trouble := attempts.find_lost(db(), app, now=now())) is not None
     ]
     return htmx.page_or_fragment(
         "attempts/index.html",
@@ -39,9 +39,9 @@ def index() -> ResponseReturnValue:
         form=form,
         rows=found.rows,
         names={app.id: app.name for app in apps},
-        told=TOLD,
+        outcomes=OUTCOMES,
         lost=lost,
-        is_filtered=filters != attempt_list.Filters(),
+        is_filtered=filters != attempts.Filters(),
         newest_url=_at() if cursor else None,
         older_url=_at(cursor=found.older) if found.older else None,
     )

@@ -48,7 +48,7 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 @public
 def show(slug: str) -> Response:
     """Say who asks, what is read and why; one button."""
-    app = flow.door(db(), slug)
+    app = flow.app_of_page(db(), slug)
     browser = hosted.browser()
     return hosted.closed(app) or hosted.page(
         "connect/show.html",
@@ -64,7 +64,7 @@ def show(slug: str) -> Response:
 @public
 def create(slug: str) -> Response:
     """Begin a connect attempt bound to this browser and send it to Zoom."""
-    app = flow.door(db(), slug)
+    app = flow.app_of_page(db(), slug)
     return hosted.closed(app) or hosted.leave(app)
 
 
@@ -84,7 +84,7 @@ def callback() -> Response:
         where = url_for(".result", slug=finished.slug, attempt_id=finished.attempt_id)
         return htmx.go_to(where)
     slug = finished.slug
-    app = flow.door(db(), slug) if slug else flow.only_ready(db())
+    app = flow.app_of_page(db(), slug) if slug else flow.only_ready(db())
     template = f"connect/stopped/{finished.stop.value}.html"
     return hosted.page(template, _STOPPED[finished.stop], app=app)
 
@@ -93,7 +93,7 @@ def callback() -> Response:
 @public
 def result(slug: str, attempt_id: UUID) -> Response:
     """Say how a connect attempt ended, to the browser that made it."""
-    app = flow.door(db(), slug)
+    app = flow.app_of_page(db(), slug)
     try:
         found = attempts.result(db(), slug, attempt_id, browser=hosted.browser())
     except NotFoundError:
@@ -112,7 +112,7 @@ def result(slug: str, attempt_id: UUID) -> Response:
 @public
 def again(slug: str, attempt_id: UUID) -> Response:
     """Begin once more as that attempt began: from the same link, if it was one."""
-    app = flow.door(db(), slug)
+    app = flow.app_of_page(db(), slug)
     try:
         found = attempts.result(db(), slug, attempt_id, browser=hosted.browser())
     except NotFoundError:
@@ -124,7 +124,7 @@ def again(slug: str, attempt_id: UUID) -> Response:
 @public
 def logo(slug: str, logo_print: str) -> Response:
     """Serve the logo; its address changes with it."""
-    app = flow.door(db(), slug)
+    app = flow.app_of_page(db(), slug)
     image, media_type = page_designs.logo(db(), app, logo_print)
     response = make_response(image)
     response.headers["Content-Type"] = media_type

@@ -10,9 +10,8 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection, TokenState
-from dashboard.services.connections import actions, connections, listing, pmis
-from dashboard.services.connections import filters as connection_filters
-from dashboard.services.connections.filters import Filters
+from dashboard.services.connections import actions, listing, pmis
+from dashboard.services.connections.listing import Filters
 from dashboard.services.staff.permissions import Permission
 from dashboard.services.sweep import sweep
 from dashboard.services.token_states import who_acts
@@ -72,7 +71,7 @@ def index() -> ResponseReturnValue:
         if wanted == "csv":
             return exports.csv_file("connections", _COLUMNS, rows)
         return exports.json_list("connections", _COLUMNS, rows)
-    matching = connection_filters.narrowed(db(), filters)
+    matching = listing.narrow(db(), filters)
     counts = listing.counts(db(), filters, found=matching)
     found = listing.page(
         db(), filters, cursor=request.args.get("cursor"), found=matching
@@ -111,7 +110,7 @@ def show(connection_id: UUID) -> Response:
 @requires(Permission.CONNECTIONS_READ)
 def recall_log(connection_id: UUID) -> Response:
     """Ask Recall what it noted about the credential."""
-    row = connections.get(db(), connection_id)
+    row = listing.get(db(), connection_id)
     return htmx.page_or_fragment(
         "connections/recall_log.html",
         "connections/partials/_recall_log.html",

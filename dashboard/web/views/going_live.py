@@ -15,7 +15,7 @@ from dashboard.models.zoom_app import Environment, Routing, ScopeStyle, ZoomApp
 from dashboard.pasted import trim
 from dashboard.services import urls
 from dashboard.services.connections import listing
-from dashboard.services.connections.filters import Filters, Sort
+from dashboard.services.connections.listing import Filters, Sort
 from dashboard.services.going_live import retiring, starting
 from dashboard.services.going_live.starting import GoLiveStatus
 from dashboard.services.recall import workspaces

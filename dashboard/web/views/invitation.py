@@ -13,7 +13,7 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
 from dashboard.services.connect import flow, own_connections
 from dashboard.services.connections import actions
-from dashboard.services.invitations import invitations, states
+from dashboard.services.invitations import invitations
 from dashboard.web import htmx
 from dashboard.web.access import public
 from dashboard.web.context import db, now, runtime
@@ -28,7 +28,7 @@ _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 @public
 def show(slug: str, secret: str) -> Response:
     """Say who asks and whom the link is for; one button."""
-    app = flow.door(db(), slug)
+    app = flow.app_of_page(db(), slug)
     invitation = _find(app, secret)
     if invitation is None:
         return hosted.page("connect/link/unknown.html", 404, app=app)
@@ -36,7 +36,7 @@ def show(slug: str, secret: str) -> Response:
         return instead
     if invitation.state is InvitationState.MADE and request.method == "GET":
         with runtime().database.writing() as session:
-            states.opened(session, invitation.id, now=now())
+            invitations.opened(session, invitation.id, now=now())
     return hosted.page(
         "connect/link/show.html",
         200,
@@ -53,7 +53,7 @@ def show(slug: str, secret: str) -> Response:
 @public
 def create(slug: str, secret: str) -> Response:
     """Begin a connect attempt from this link and send the browser to Zoom."""
-    app = flow.door(db(), slug)
+    app = flow.app_of_page(db(), slug)
     invitation = _find(app, secret)
     if invitation is None:
         return hosted.page("connect/link/unknown.html", 404, app=app)
@@ -66,7 +66,7 @@ def create(slug: str, secret: str) -> Response:
 @public
 def ask(slug: str, secret: str) -> Response:
     """Ask once more before the connection is deleted."""
-    app = flow.door(db(), slug)
+    app = flow.app_of_page(db(), slug)
     invitation = _find(app, secret)
     own = None if invitation is None else own_connections.of_link(db(), invitation)
     if invitation is None or own is None:
@@ -81,7 +81,7 @@ def ask(slug: str, secret: str) -> Response:
 @public
 def destroy(slug: str, secret: str) -> Response:
     """Delete the connection the link is to renew, in Recall and here."""
-    app = flow.door(db(), slug)
+    app = flow.app_of_page(db(), slug)
     invitation = _find(app, secret)
     own = None if invitation is None else own_connections.of_link(db(), invitation)
     if invitation is None or own is None:
@@ -100,14 +100,14 @@ def _find(app: ZoomApp, secret: str) -> Invitation | None:
     if not _SECRET.fullmatch(secret):
         return None
     try:
-        return states.find(db(), app, secret)
+        return invitations.find(db(), app, secret)
     except NotFoundError:
         return None
 
 
 def _unusable(app: ZoomApp, invitation: Invitation) -> Response | None:
     """Return the page of a link that is used, run out or taken back."""
-    if states.is_usable(invitation, now=now()):
+    if invitations.is_usable(invitation, now=now()):
         return None
-    state = states.state_of(invitation, now=now())
+    state = invitations.state_of(invitation, now=now())
     return hosted.page(f"connect/link/{state.value}.html", 410, app=app)

@@ -21,9 +21,8 @@ from flask import (
 from flask.typing import ResponseReturnValue
 
 from dashboard.errors import ConflictError, InvalidInputError
-from dashboard.services.connections import connections
-from dashboard.services.invitations import csv_import, invitations, listing
-from dashboard.services.invitations import states as invitation_states
+from dashboard.services.connections import listing
+from dashboard.services.invitations import csv_import, invitations
 from dashboard.services.invitations.invitations import Made, Wanted
 from dashboard.services.staff.permissions import Permission
 from dashboard.services.zoom_apps import apps as zoom_apps
@@ -49,18 +48,18 @@ def index() -> ResponseReturnValue:
     apps = zoom_apps.list_all(db())
     form = invitation_filter(apps)
     filters, cursor = form.filters(), request.args.get("cursor")
-    found = listing.page(db(), filters, cursor=cursor)
-    states = {one.id: invitation_states.state_of(one, now=now()) for one in found.rows}
+    found = invitations.page(db(), filters, cursor=cursor)
+    states = {one.id: invitations.state_of(one, now=now()) for one in found.rows}
     return htmx.page_or_fragment(
         "invitations/index.html",
         "invitations/partials/_list.html",
         form=form,
         rows=found.rows,
         states=states,
-        words=listing.WORDS,
-        usable=invitation_states.USABLE,
+        words=invitations.STATE_WORDS,
+        usable=invitations.USABLE,
         names={app.id: app.name for app in apps},
-        is_filtered=filters != listing.Filters(),
+        is_filtered=filters != invitations.Filters(),
         newest_url=_at() if cursor else None,
         older_url=_at(cursor=found.older) if found.older else None,
     )
@@ -123,7 +122,7 @@ def revoke(invitation_id: UUID) -> Response:
     """Take a link back."""
     try:
         with runtime().database.writing() as session:
-            invitation_states.revoke(session, invitation_id, actor=actor(), now=now())
+            invitations.revoke(session, invitation_id, actor=actor(), now=now())
     except ConflictError as error:
         flash(str(error), "trouble")
     else:
@@ -137,7 +136,7 @@ def renew(connection_id: UUID) -> ResponseReturnValue:
     """Make the link that renews one connection, and show it once."""
     try:
         with runtime().database.writing() as session:
-            row = connections.get(session, connection_id)
+            row = listing.get(session, connection_id)
             made = invitations.reconnect_link(session, row, actor=actor(), now=now())
     except ConflictError as error:
         flash(str(error), "trouble")

@@ -23,7 +23,7 @@ bp = Blueprint("mine", __name__, url_prefix="/connect/<slug>")
 @public
 def show(slug: str) -> Response:
     """Say how the connections made in this browser stand."""
-    app = flow.door(db(), slug)
+    app = flow.app_of_page(db(), slug)
     mine = own_connections.of_browser(db(), app, browser=hosted.browser())
     template = "show" if mine else "none"
     return hosted.page(
@@ -39,7 +39,7 @@ def show(slug: str) -> Response:
 @public
 def ask(slug: str, connection_id: UUID) -> Response:
     """Ask once more before it is deleted."""
-    app = flow.door(db(), slug)
+    app = flow.app_of_page(db(), slug)
     try:
         own = own_connections.owned(db(), app, connection_id, browser=hosted.browser())
     except NotFoundError:
@@ -52,7 +52,7 @@ def ask(slug: str, connection_id: UUID) -> Response:
 @public
 def destroy(slug: str, connection_id: UUID) -> Response:
     """Delete it, in Recall and here."""
-    app = flow.door(db(), slug)
+    app = flow.app_of_page(db(), slug)
     try:
         own_connections.owned(db(), app, connection_id, browser=hosted.browser())
         user = audit.a_user(request.remote_addr or "")
@@ -68,4 +68,4 @@ def destroy(slug: str, connection_id: UUID) -> Response:
 @public
 def gone(slug: str) -> Response:
     """Say what was deleted and what is left to do at Zoom."""
-    return hosted.page("connect/mine/gone.html", 200, app=flow.door(db(), slug))
+    return hosted.page("connect/mine/gone.html", 200, app=flow.app_of_page(db(), slug))

@@ -19,7 +19,7 @@ from dashboard.models.connection import Connection
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Webhook
 from dashboard.services import audit, urls
-from dashboard.services.connections import connections
+from dashboard.services.connections import listing
 from dashboard.services.erasure.redaction import of_webhook
 from dashboard.services.paging import Place
 from dashboard.services.receiver import refusals
@@ -179,7 +179,7 @@ def _whose(filters: WebhookFilter) -> Connection | None:
     if filters.connection_id is None:
         return None
     try:
-        return connections.get(db(), filters.connection_id)
+        return listing.get(db(), filters.connection_id)
     except NotFoundError:
         return None  # the page says so
 

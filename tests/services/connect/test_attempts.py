@@ -1,4 +1,7 @@
-"""How connect attempts ended, and who may see it."""
+"""Connect attempts: their outcomes, who may see them, the list, and lost ones."""
+
+from datetime import timedelta
+from uuid import UUID, uuid4
 
 import pytest
 from sqlmodel import select
@@ -6,10 +9,13 @@ from sqlmodel import select
 from dashboard.db import Database
 from dashboard.errors import NotFoundError
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt
+from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connect import attempts, flow
+from dashboard.services.connect.attempts import OUTCOMES, Filters
 from dashboard.services.connect.callbacks import Stop
 from dashboard.services.runtime import Runtime
+from dashboard.vault import Vault
 from tests.fixtures.connect import (
     BROWSER,
     OTHER,
@@ -17,7 +23,14 @@ from tests.fixtures.connect import (
     a_connect_stage,
     query_of,
 )
-from tests.makers import FakeClock
+from tests.makers import NOON, FakeClock, saved_app
+
+LOST, WENT, AWAY = (
+    AttemptOutcome.ABANDONED,
+    AttemptOutcome.CONNECTED,
+    AttemptOutcome.OPEN,
+)
+BEGUN = AttemptOutcome.BEGUN_AT_ZOOM
 
 
 @pytest.fixture
@@ -90,3 +103,99 @@ def test_an_installation_begun_at_zoom_is_noted_without_its_code(
     assert {row.outcome for row in noted} == {AttemptOutcome.BEGUN_AT_ZOOM}
     assert len(noted) == flow.INSTALLS  # a flood fills no disk
     assert not any(code in row.model_dump_json() for row in noted)
+
+
+def add(
+    database: Database, app_id: UUID, *outcomes: AttemptOutcome, minutes: float = 10
+) -> None:
+    """Add connect attempts, the newest first in the list."""
+    with database.writing() as session:
+        for place, outcome in enumerate(outcomes):
+            at = NOON - timedelta(minutes=minutes * (place + 1))
+            session.add(
+                ConnectAttempt(
+                    zoom_app_id=app_id,
+                    state_hash=uuid4().hex,
+                    browser_hash="b",
+                    outcome=outcome,
+                    created_at=at,
+                    expires_at=at + timedelta(minutes=10),
+                )
+            )
+
+
+@pytest.fixture
+def app_ids(database: Database, vault: Vault) -> list[UUID]:
+    with database.writing() as session:
+        return [saved_app(session, vault) for _ in range(2)]
+
+
+def test_pages_of_all_zoom_apps_are_newest_first_and_never_overlap(
+    database: Database, app_ids: list[UUID]
+) -> None:
+    add(database, app_ids[0], *([WENT] * 60))
+    add(database, app_ids[1], *([LOST] * 60), minutes=7)
+
+    seen: list[ConnectAttempt] = []
+    cursor = None
+    while True:
+        with database.reading() as session:
+            page = attempts.page(session, Filters(), cursor=cursor)
+        seen += page.rows
+        cursor = page.older
+        if cursor is None:
+            break
+
+    times = [row.created_at for row in seen]
+    assert len({row.id for row in seen}) == 120
+    assert times == sorted(times, reverse=True)
+
+
+def test_attempts_are_filtered_by_how_they_ended_and_by_zoom_app(
+    database: Database, app_ids: list[UUID]
+) -> None:
+    add(database, app_ids[0], LOST, WENT)
+    add(database, app_ids[1], LOST)
+
+    with database.reading() as session:
+        lost = attempts.page(session, Filters(outcome=LOST), cursor=None).rows
+        of_one = attempts.page(
+            session, Filters(outcome=LOST, zoom_app_id=app_ids[0]), cursor="nonsense"
+        ).rows
+
+    assert [row.outcome for row in lost] == [LOST, LOST]
+    assert [row.zoom_app_id for row in of_one] == [app_ids[0]]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "number"),
+    [
+        ([LOST, LOST, LOST], 3),
+        ([AWAY, LOST, BEGUN, LOST, LOST], 3),
+        ([LOST, LOST, LOST, WENT, LOST], 3),
+        ([LOST, LOST], None),
+        ([LOST, LOST, WENT, LOST, LOST], None),
+        ([WENT, LOST, LOST, LOST, LOST], None),
+        ([LOST] * 25, 20),
+        ([], None),
+    ],
+    ids=["3", "one away", "after one", "2", "between", "came back", "many", "none"],
+)
+def test_it_is_said_when_the_last_attempts_were_all_lost(
+    sqlite: Database, vault: Vault, outcomes: list[AttemptOutcome], number: int | None
+) -> None:
+    with sqlite.writing() as session:
+        app_id = saved_app(session, vault)
+    add(sqlite, app_id, *outcomes)
+
+    with sqlite.reading() as session:
+        app = session.get_one(ZoomApp, app_id)
+        lost = attempts.find_lost(session, app, now=NOON)
+        later = attempts.find_lost(session, app, now=NOON + timedelta(days=2))
+
+    assert (lost and lost.number) == number
+    assert later is None
+
+
+def test_every_outcome_has_its_words() -> None:
+    assert set(OUTCOMES) == set(AttemptOutcome)

@@ -11,7 +11,7 @@ from dashboard.models.connection import AttemptOutcome, Connection, TokenState
 from dashboard.models.zoom_app import TokenCustody
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.connections import checking
+from dashboard.services.connections import check
 from dashboard.services.grants import grants
 from dashboard.services.runtime import Runtime
 from tests.fixtures.connect import ConnectStage
@@ -179,7 +179,7 @@ def test_a_credential_deleted_in_recall_is_made_again_by_the_next_look(
     connection = lite.connect()
     lite.sandbox.recall_world.remove_credential(lite.credentials()[0])
 
-    seen = checking.refresh(lite.runtime, connection.id)
+    seen = check.now(lite.runtime, connection.id)
 
     assert seen.token_state is TokenState.HEALTHY
     assert [one.id for one in lite.credentials()] == [str(seen.recall_credential_id)]
@@ -193,7 +193,7 @@ def test_of_a_lost_grant_recall_is_not_told(lite: ConnectStage) -> None:
         held = grants.get(session, connection.id)
         held.lost_at = lite.runtime.clock.now()
 
-    seen = checking.refresh(lite.runtime, connection.id)
+    seen = check.now(lite.runtime, connection.id)
 
     assert seen.token_state is TokenState.RECONNECT_NEEDED
     assert lite.credentials() == []
@@ -213,7 +213,7 @@ def test_while_recall_is_down_the_grant_is_kept_and_told_later(
     assert waiting.token_state is TokenState.UNKNOWN
     assert "Recall" in waiting.token_reason
     assert lite.credentials() == []
-    checking.refresh(lite.runtime, attempt.connection_id)
+    check.now(lite.runtime, attempt.connection_id)
     assert lite.connection(attempt.connection_id).token_state is TokenState.HEALTHY
     assert len(lite.credentials()) == 1
 

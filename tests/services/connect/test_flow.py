@@ -257,7 +257,8 @@ def test_the_dashboard_never_calls_zooms_token_endpoint(lite: ConnectStage) -> N
         query = lite.allow(begun)
         lite.finish(**query)
 
-    assert asked == ["GET /v2/users/me"]
+    assert asked[0] == "GET /v2/users/me"
+    assert all(one.startswith("GET /v2/") for one in asked)
     assert lite.code(query["code"]).used  # by Recall
 
 

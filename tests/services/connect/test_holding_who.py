@@ -14,10 +14,10 @@ from dashboard.models.connection import AttemptOutcome, TokenState
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.connect import callbacks, exchange_here
-from dashboard.services.connect.callbacks import Callback, ReturnedAttempt
+from dashboard.services.connect.callbacks import ReturnedAttempt
+from dashboard.services.connect.exchange_here import ExchangeHere, GrantedHere
 from dashboard.services.runtime import Runtime
-from tests.fixtures.connect import BROWSER, ConnectStage
+from tests.fixtures.connect import ConnectStage
 from tests.fixtures.exchange_here import (
     a_holding_stage,
     at_zoom,
@@ -108,16 +108,19 @@ def test_an_account_is_one_connection_whoever_of_it_consents(
         assert again.token_state is TokenState.HEALTHY
 
 
-def back(stage: ConnectStage, allowed: dict[str, str]) -> ReturnedAttempt:
-    """Take a browser back from Zoom, with a code that is not exchanged yet."""
-    came = Callback(
-        state=allowed["state"], code=allowed["code"], error=None, browser=BROWSER
-    )
-    now = stage.runtime.clock.now()
-    with stage.runtime.database.writing() as session:
-        attempt = callbacks.take(session, stage.runtime.vault, came, now=now)
-    assert isinstance(attempt, ReturnedAttempt)
-    return attempt
+class SpendsBefore(ExchangeHere):
+    """Spends its code, then another browser of the same user finishes first."""
+
+    def __init__(
+        self, stage: ConnectStage, late: dict[str, str], attempt: ReturnedAttempt
+    ) -> None:
+        super().__init__(stage.runtime, attempt)
+        self._stage, self._late = stage, late
+
+    def _spend(self) -> GrantedHere:
+        granted = super()._spend()
+        self._stage.finish(**self._late)
+        return granted
 
 
 class FailsOnce:
@@ -141,11 +144,11 @@ class FailsOnce:
 def test_a_pair_is_stored_once_though_the_database_fails(
     lite: ConnectStage, at: int
 ) -> None:
-    attempt = back(lite, lite.allow(lite.begin()))
+    attempt = lite.come_back(lite.allow(lite.begin()))
     failing: Any = FailsOnce(lite.runtime.database, at=at)
     runtime = replace(lite.runtime, database=failing)
 
-    made = exchange_here.hold(runtime, attempt, pause=lambda _: None)
+    made = ExchangeHere(runtime, attempt).run(pause=lambda _: None)
 
     connection = everything(lite)[0][0]
     assert (made, connection.reconnected_at) == (connection.id, None)
@@ -169,11 +172,10 @@ def test_a_late_exchange_does_not_put_a_dead_pair_in_place_of_a_living_one(
 ) -> None:
     first = lite.connect()
     early, late = lite.allow(lite.begin()), lite.allow(lite.begin())
-    attempt = back(lite, early)
-    got = exchange_here._exchanged(lite.runtime, attempt)
-    lite.finish(**late)
+    attempt = lite.come_back(early)
+    early_exchange = SpendsBefore(lite, late, attempt)
 
-    assert exchange_here._settle(lite.runtime, attempt, got) is None
+    assert early_exchange.run() is None
 
     assert lives(lite, first)
     assert grant_of(lite, first).version == 2

@@ -12,7 +12,7 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.audit import Actor
-from dashboard.services.connections import actions, checking, connections, listing
+from dashboard.services.connections import actions, check, listing
 from dashboard.services.runtime import Runtime
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.makers import a_connection
@@ -57,7 +57,7 @@ def test_a_credential_marked_by_recall_is_tried_again_on_demand(
     credential = stage.credentials()[0]
     for _ in range(3):
         stage.sandbox.recall_world.record_failure(credential, "Simulated failure.")
-    marked = checking.refresh(stage.runtime, row.id)
+    marked = check.now(stage.runtime, row.id)
 
     tried = actions.try_again(stage.runtime, row.id)
 
@@ -70,13 +70,13 @@ def test_disconnecting_deletes_in_recall_and_leaves_nothing_of_the_user(
 ) -> None:
     row = stage.connect()
     sync(stage)
-    checking.refresh(stage.runtime, row.id)
+    check.now(stage.runtime, row.id)
 
     actions.disconnect(stage.runtime, row.id, actor=ADMIN)
 
     with stage.runtime.database.reading() as session:
         with pytest.raises(NotFoundError):
-            connections.get(session, row.id)
+            listing.get(session, row.id)
         entries = session.exec(select(AuditEntry)).all()
     assert stage.credentials() == []
     assert mapped(stage, row) == set()
@@ -95,7 +95,7 @@ def test_a_credential_that_is_gone_already_is_no_obstacle(stage: ConnectStage) -
     actions.disconnect(stage.runtime, row.id, actor=ADMIN)
 
     with stage.runtime.database.reading() as session, pytest.raises(NotFoundError):
-        connections.get(session, row.id)
+        listing.get(session, row.id)
 
 
 def test_nothing_is_deleted_here_while_recall_cannot_be_asked(

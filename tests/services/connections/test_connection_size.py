@@ -12,7 +12,7 @@ from dashboard.db import Database
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.connections import listing
-from dashboard.services.connections.filters import FEW, Filters, Sort
+from dashboard.services.connections.listing import FEW, Filters, Sort
 from dashboard.services.token_states.who_acts import Who
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_zoom_app

@@ -2,13 +2,11 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from uuid import UUID
 
 import httpx2
 import pytest
 
 from dashboard.clients.http.client import make_http
-from dashboard.clients.recall.replies import RecallCredential
 from dashboard.clients.zoom.api import ZoomApi
 from dashboard.db import Database
 from dashboard.errors import UpstreamError
@@ -16,7 +14,8 @@ from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.audit import Actor
-from dashboard.services.connections import actions, checking, connections, listing
+from dashboard.services.connect.exchange_at_recall import ExchangeAtRecall
+from dashboard.services.connections import actions, check, listing
 from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import sweep
 from tests.fixtures.connect import ConnectStage, a_connect_stage
@@ -61,7 +60,7 @@ def test_a_development_app_uninstalled_is_seen_though_recall_says_healthy(
     row = stage.connect()
     stage.sandbox.zoom_world.uninstall(stage.app.client_id, stage.ana.id)
 
-    seen = checking.refresh(stage.runtime, row.id)
+    seen = check.now(stage.runtime, row.id)
 
     assert stage.credentials()[0].status == "healthy"
     assert seen.token_state is TokenState.RECONNECT_NEEDED
@@ -77,7 +76,7 @@ def test_a_grant_that_cannot_be_refreshed_needs_the_user(
     stage.sandbox.clock.advance(3600)
     clock.advance(hours=1)
 
-    seen = checking.refresh(stage.runtime, row.id)
+    seen = check.now(stage.runtime, row.id)
 
     assert seen.token_state is TokenState.RECONNECT_NEEDED
     assert "access-token" in seen.token_evidence
@@ -89,9 +88,10 @@ def test_a_token_that_recall_does_not_renew_is_expiring(
     row = stage.connect()
     stage.sandbox.recall_world.set_switches({"refresh_ahead": False})
     stage.sandbox.clock.advance(3600 - 200)
-    clock.set(NOON + timedelta(seconds=3600 - 200))
+    assert row.token_expires_at is not None
+    clock.set(row.token_expires_at - timedelta(seconds=200))
 
-    seen = checking.refresh(stage.runtime, row.id)
+    seen = check.now(stage.runtime, row.id)
 
     assert seen.token_state is TokenState.EXPIRING
 
@@ -100,7 +100,7 @@ def test_a_credential_deleted_in_recall_needs_the_user(stage: ConnectStage) -> N
     row = stage.connect()
     stage.sandbox.recall_world.remove_credential(stage.credentials()[0])
 
-    seen = checking.refresh(stage.runtime, row.id)
+    seen = check.now(stage.runtime, row.id)
 
     assert seen.token_state is TokenState.RECONNECT_NEEDED
     assert "404" in seen.token_evidence
@@ -123,7 +123,7 @@ def test_in_an_outage_what_was_seen_stands_with_its_age(
     lite.sandbox.clock.set(clock.now())
 
     with pytest.raises(UpstreamError):
-        checking.refresh(lite.runtime, row.id)
+        check.now(lite.runtime, row.id)
 
     seen = lite.connection(row.id)
     assert (seen.token_state, seen.token_reason) == (row.token_state, row.token_reason)
@@ -139,11 +139,11 @@ def test_meetings_recall_maps_are_kept_and_forgotten_as_recall_does(
     meeting = stage.sandbox.zoom_world.create_meeting(stage.ana.id)
     actions.sync_meetings(stage.runtime, row.id, actor=ADMIN)
     sync(stage)
-    first = checking.refresh(stage.runtime, row.id)
+    first = check.now(stage.runtime, row.id)
     seen_first = mapped(stage, row)
     stage.sandbox.recall_world.mappings.pop((meeting.id, str(row.recall_credential_id)))
 
-    checking.refresh(stage.runtime, row.id)
+    check.now(stage.runtime, row.id)
 
     assert first.sync_status is SyncStatus.COMPLETED
     assert seen_first == {5551234567, meeting.id}
@@ -153,11 +153,11 @@ def test_meetings_recall_maps_are_kept_and_forgotten_as_recall_does(
 def test_mappings_that_cannot_be_had_leave_those_known(stage: ConnectStage) -> None:
     row = stage.connect()
     sync(stage)
-    checking.refresh(stage.runtime, row.id)
+    check.now(stage.runtime, row.id)
     path = "/api/v2/zoom-meetings-to-credentials/"
     stage.sandbox.recall_faults.set([Fault(kind=FaultKind.SERVER_ERROR, path=path)])
 
-    seen = checking.refresh(stage.runtime, row.id)
+    seen = check.now(stage.runtime, row.id)
 
     assert seen.token_state is TokenState.HEALTHY
     assert mapped(stage, row) == {5551234567}
@@ -191,7 +191,7 @@ def test_one_connection_is_never_looked_at_twice_at_once(
     taken = add(stage, due_at=NOON, lease_until=NOON + timedelta(seconds=1))
 
     before = sweep.check_due(stage.runtime)
-    refreshed = checking.refresh(stage.runtime, taken.id)
+    refreshed = check.now(stage.runtime, taken.id)
     clock.advance(seconds=1)
     after = sweep.check_due(stage.runtime)
 
@@ -210,30 +210,24 @@ def test_a_slow_look_cannot_overwrite_what_came_after(stage: ConnectStage) -> No
     transport = httpx2.MockTransport(refuse_after_the_user_reconnected)
     with make_http(url, transport=transport) as http:
         slow = replace(stage.runtime, zoom=ZoomApi(url, http=http))
-        checking.refresh(slow, row.id)
+        check.now(slow, row.id)
 
     assert stage.connection(row.id).token_state is TokenState.HEALTHY
 
 
 def test_a_renewed_connection_waits_for_its_own_look(stage: ConnectStage) -> None:
     row = stage.connect()
-    assert row.recall_credential_id is not None
-    same = RecallCredential(
-        id=row.recall_credential_id,
-        oauth_app=UUID(stage.recall_app.id),
-        user_id=row.zoom_user_id,
-    )
+    attempt = stage.come_back(stage.allow(stage.begin()))
 
     def refuse_while_the_user_reconnects(_: httpx2.Request) -> httpx2.Response:
-        with stage.runtime.database.writing() as session:
-            connections.connected(session, stage.app, same, now=NOON)
+        assert ExchangeAtRecall(stage.runtime, attempt).run() == row.id
         return httpx2.Response(401, json={"code": 124, "message": "Invalid."})
 
     url = stage.sandbox.zoom_url
     transport = httpx2.MockTransport(refuse_while_the_user_reconnects)
     with make_http(url, transport=transport) as http:
         slow = replace(stage.runtime, zoom=ZoomApi(url, http=http))
-        checking.refresh(slow, row.id)
+        check.now(slow, row.id)
 
     assert stage.connection(row.id).token_state is TokenState.UNKNOWN
 

@@ -17,7 +17,7 @@ from dashboard.models.connection import (
 )
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services.connections import listing
-from dashboard.services.connections.filters import Filters, Sort
+from dashboard.services.connections.listing import Filters, Sort
 from dashboard.services.paging import Page
 from dashboard.services.token_states.who_acts import KEY_REFUSED, Who
 from dashboard.vault import Vault

@@ -16,7 +16,7 @@ from dashboard.models.connection import (
 )
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.connections import actions, checking, members
+from dashboard.services.connections import actions, check, members
 from dashboard.services.connections.members import Listing
 from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import events, sweep
@@ -105,13 +105,13 @@ def test_it_is_listed_again_after_an_hour_and_by_hand(
     stage.sandbox.zoom_world.change_user(stage.users["ben"].id, pmi=5553330000)
 
     later(stage, clock, minutes=5)
-    checking.refresh(stage.runtime, row.id)
+    check.now(stage.runtime, row.id)
     soon = listed(stage, row)["ben@example.com"].pmi
     actions.try_again(stage.runtime, row.id)
     by_hand = listed(stage, row)["ben@example.com"]
     stage.sandbox.zoom_world.change_user(stage.users["ben"].id, pmi=5554440000)
     later(stage, clock, minutes=60)
-    checking.refresh(stage.runtime, row.id)
+    check.now(stage.runtime, row.id)
 
     assert (soon, by_hand.pmi, by_hand.previous_pmi) == (BEN_PMI, 5553330000, BEN_PMI)
     assert by_hand.pmi_changed_at == NOON + timedelta(minutes=15)
@@ -208,7 +208,7 @@ def test_what_a_webhook_told_while_zoom_was_asked_stands(
     with stage.runtime.database.writing() as session:
         found = Listing(users=[late], asked_at=asked_at)
         row = session.get_one(Connection, row.id)
-        members.record(session, row, found, now=clock.now())
+        members.store(session, row, found, now=clock.now())
 
     assert listed(stage, row)["ben@example.com"].pmi == 5553330000
 

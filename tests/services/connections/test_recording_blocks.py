@@ -12,7 +12,7 @@ from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.connections import actions, checking
+from dashboard.services.connections import actions, check
 from dashboard.services.runtime import Runtime
 from dashboard.services.token_states import join_tokens
 from dashboard.vault import Vault
@@ -59,13 +59,13 @@ def test_it_is_kept_in_zooms_words_and_the_token_stays_healthy(
 
 def test_a_later_token_clears_it_by_itself(stage: ConnectStage) -> None:
     row = mapped(stage)
-    checking.refresh(stage.runtime, row.id)  # proves the scopes: no more is asked
+    check.now(stage.runtime, row.id)  # proves the scopes: no more is asked
     stage.sandbox.zoom_world.change_user(stage.ana.id, participants_may_record=False)
-    unasked = checking.refresh(stage.runtime, row.id)
+    unasked = check.now(stage.runtime, row.id)
     blocked = actions.try_again(stage.runtime, row.id)
     stage.sandbox.zoom_world.change_user(stage.ana.id, participants_may_record=True)
 
-    seen = checking.refresh(stage.runtime, row.id)
+    seen = check.now(stage.runtime, row.id)
 
     assert (unasked.recording_block, bool(blocked.recording_block)) == ("", True)
     assert (seen.recording_block, seen.recording_block_at) == ("", None)

@@ -17,7 +17,7 @@ from dashboard.models.webhook import Outcome, Webhook, WebhookBody
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import audit
-from dashboard.services.connections import actions, checking
+from dashboard.services.connections import actions, check
 from dashboard.services.erasure import steps
 from dashboard.services.resends import resends
 from dashboard.services.runtime import Runtime
@@ -87,7 +87,7 @@ def test_zooms_word_alone_begins_none(ana: Everything) -> None:
 
 def test_a_look_that_bears_it_out_begins_one_with_a_deadline(ana: Everything) -> None:
     leave(ana)
-    checking.refresh(ana.stage.runtime, ana.row.id)  # and no second one
+    check.now(ana.stage.runtime, ana.row.id)  # and no second one
 
     erasure = only(ana.stage)
     assert erasure.removed_at == ana.clock.now()

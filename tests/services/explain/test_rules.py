@@ -14,7 +14,7 @@ from dashboard.services.explain.rules import RULES, judge
 from dashboard.services.explain.rules_grants import KEY_REFUSED, PAIR_REFUSED
 from dashboard.services.explain.verdicts import Target
 from dashboard.services.token_states import rules
-from dashboard.services.token_states.rules import Seen
+from dashboard.services.token_states.rules import CheckResult
 from tests.fixtures.explain_cases import CASES, Case
 from tests.fixtures.explain_facts import ago, an_email, ana, facts, invited, tried
 from tests.makers import NOON
@@ -70,12 +70,12 @@ def test_every_row_says_who_acts_and_what_comes_next() -> None:
     [
         (
             KEY_REFUSED,
-            Seen(credential=UpstreamError("No.", service="Recall", status=401)),
+            CheckResult(credential=UpstreamError("No.", service="Recall", status=401)),
             "key-refused",
         ),
         (
             PAIR_REFUSED,
-            Seen(
+            CheckResult(
                 credential=CREDENTIAL,
                 token=UpstreamError(
                     "No.", service="Recall", status=400, code="invalid_client"
@@ -87,7 +87,7 @@ def test_every_row_says_who_acts_and_what_comes_next() -> None:
     ids=["key", "pair"],
 )
 def test_what_a_look_found_an_admin_must_mend_is_no_users(
-    words: str, seen: Seen, verdict: str
+    words: str, seen: CheckResult, verdict: str
 ) -> None:
     found = rules.judge(seen, now=NOON)
     row = ana(token_state=TokenState.UNKNOWN, token_reason=found.reason)

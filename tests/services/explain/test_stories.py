@@ -8,7 +8,7 @@ from dashboard.models.connection import Connection
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.audit import Actor
-from dashboard.services.connections import actions, checking
+from dashboard.services.connections import actions, check
 from dashboard.services.explain import explain as explaining
 from dashboard.services.explain import recall
 from dashboard.services.explain.explain import Answer
@@ -37,7 +37,7 @@ def looked_at(stage: ConnectStage, row: Connection) -> Connection:
     actions.sync_meetings(stage.runtime, row.id, actor=ADMIN)
     stage.sandbox.sync_meetings()
     stage.sandbox.sync_meetings()
-    return checking.refresh(stage.runtime, row.id)
+    return check.now(stage.runtime, row.id)
 
 
 def heard(stage: ConnectStage, **over: Any) -> None:
@@ -89,7 +89,7 @@ def test_a_development_app_uninstalled_is_seen_though_recall_says_healthy(
 ) -> None:
     row = stage.connect()
     stage.sandbox.zoom_world.uninstall(stage.app.client_id, stage.ana.id)
-    checking.refresh(stage.runtime, row.id)
+    check.now(stage.runtime, row.id)
 
     found = explain(stage, "ana@example.com")
 

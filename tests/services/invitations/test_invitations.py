@@ -12,7 +12,7 @@ from dashboard.models.invitation import InvitationState
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import audit
 from dashboard.services.connect import flow
-from dashboard.services.invitations import invitations, states
+from dashboard.services.invitations import invitations
 from dashboard.services.runtime import Runtime
 from tests.fixtures.connect import OTHER, ConnectStage, a_connect_stage, query_of
 from tests.fixtures.invitations import bo_of, go, invite, now_of, reconnect_link
@@ -38,7 +38,7 @@ def test_the_secret_is_stored_as_a_hash_alone(lite: ConnectStage) -> None:
 
     with lite.runtime.database.reading() as session:
         dump = "\n".join(session.connection().connection.iterdump())
-        found = states.find(session, lite.app, made.secret)
+        found = invitations.find(session, lite.app, made.secret)
     assert len(made.secret) == 43
     assert made.secret not in dump
     assert found.id == made.invitation.id
@@ -50,7 +50,9 @@ def test_a_link_is_opened_often_and_spent_by_a_connection_once(
     made = invite(stage, "ANA@example.com")
     for _ in range(2):
         with stage.runtime.database.writing() as session:
-            states.opened(session, made.invitation.id, now=made.invitation.created_at)
+            invitations.opened(
+                session, made.invitation.id, now=made.invitation.created_at
+            )
     after_opening = now_of(stage, made).state
 
     attempt = go(stage, made, stage.ana)
@@ -166,7 +168,7 @@ def test_a_link_revoked_on_the_way_takes_no_code(stage: ConnectStage) -> None:
 
 def revoke(stage: ConnectStage, invitation_id: UUID) -> None:
     with stage.runtime.database.writing() as session:
-        states.revoke(
+        invitations.revoke(
             session,
             invitation_id,
             actor=audit.COMMAND_LINE,
@@ -188,9 +190,9 @@ def test_a_link_lasts_fourteen_days_and_is_noted_as_expired(
     made = invite(stage)
     clock.advance(days=14)
     with stage.runtime.database.reading() as session:
-        is_overdue = states.any_overdue(session, now=clock.now())
+        is_overdue = invitations.any_overdue(session, now=clock.now())
     with stage.runtime.database.writing() as session:
-        count = states.expire(session, now=clock.now())
+        count = invitations.expire(session, now=clock.now())
 
     assert made.invitation.expires_at == clock.now()
     assert (is_overdue, count) == (True, 1)
@@ -226,7 +228,7 @@ def test_a_secret_is_of_its_own_page(lite: ConnectStage) -> None:
         lite.runtime.database.reading() as session,
         pytest.raises(NotFoundError),
     ):
-        states.find(session, other.app, made.secret)
+        invitations.find(session, other.app, made.secret)
 
 
 def test_masks_tell_a_person_and_nobody_else(lite: ConnectStage) -> None:

@@ -155,7 +155,7 @@ def test_an_attempt_ends_well_though_the_look_after_it_must_wait(
     row = stage.connect()
 
     assert row.token_state is TokenState.UNKNOWN
-    assert "not looked at yet" in row.token_reason
+    assert "Not checked yet" in row.token_reason
 
 
 def test_after_recalls_429_nothing_is_sent_before_its_pause_is_over(

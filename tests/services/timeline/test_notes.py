@@ -10,7 +10,7 @@ from dashboard.models.connection import Connection, ConnectionEvent
 from dashboard.models.ids import new_id
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.audit import Actor
-from dashboard.services.connections import actions, checking
+from dashboard.services.connections import actions, check
 from dashboard.services.retention import pruning
 from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import events, sweep
@@ -66,7 +66,7 @@ def test_a_look_notes_what_changed_and_nothing_else(
     clock.advance(seconds=30)
 
     for _ in range(3):
-        checking.refresh(stage.runtime, row.id)
+        check.now(stage.runtime, row.id)
 
     [mapping] = noted(stage, row, "mapping")
     assert mapping.startswith("Recall mapped 2 meetings: ")
@@ -81,11 +81,11 @@ def test_mappings_that_went_are_named(stage: ConnectStage, clock: FakeClock) -> 
     row = stage.connect()
     sync(stage)
     clock.advance(seconds=30)
-    checking.refresh(stage.runtime, row.id)
+    check.now(stage.runtime, row.id)
     stage.sandbox.recall_world.mappings.clear()
     clock.advance(seconds=30)
 
-    checking.refresh(stage.runtime, row.id)
+    check.now(stage.runtime, row.id)
 
     assert noted(stage, row, "mapping")[-1] == (
         "No longer mapped at Recall: 1 meeting: 555 123 4567."

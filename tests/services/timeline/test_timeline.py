@@ -16,7 +16,7 @@ from dashboard.models.connection import (
 )
 from dashboard.models.ids import new_id
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.timeline import timeline
+from dashboard.services.timeline import notes, timeline
 from dashboard.services.timeline.timeline import Line
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, a_zoom_app
@@ -55,7 +55,7 @@ def note(
     mark: str | None = None,
 ) -> bool:
     with database.writing() as session:
-        return timeline.note(
+        return notes.note(
             session,
             row.id,
             at=at,
@@ -205,7 +205,7 @@ def test_an_attempt_that_has_its_own_line_is_not_told_twice(
         attempt.outcome, attempt.detail = AttemptOutcome.CONNECTED, ""
     add(database, came, older)
     with database.writing() as session:
-        timeline.note(
+        notes.note(
             session,
             row.id,
             at=NOON,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboard.services.token_states.rules import Seen, blocking_error
+from dashboard.services.token_states.rules import CheckResult, blocking_error
 from tests.fixtures.health_checks import (
     ANA,
     UNHEALTHY,
@@ -17,20 +17,26 @@ from tests.makers import NOON
 @pytest.mark.parametrize(
     ("seen", "is_held_up"),
     [
-        (Seen(credential=recall(429, retryable=True)), True),
-        (Seen(credential=a_credential(), token=recall(429, retryable=True)), True),
-        (Seen(credential=UNHEALTHY, token=recall(429, retryable=True)), False),
-        (Seen(credential=recall(503, retryable=True)), True),
+        (CheckResult(credential=recall(429, retryable=True)), True),
         (
-            Seen(
+            CheckResult(credential=a_credential(), token=recall(429, retryable=True)),
+            True,
+        ),
+        (CheckResult(credential=UNHEALTHY, token=recall(429, retryable=True)), False),
+        (CheckResult(credential=recall(503, retryable=True)), True),
+        (
+            CheckResult(
                 credential=a_credential(),
                 token=a_token(minutes=50),
                 user=zoom(429, retryable=True),
             ),
             True,
         ),
-        (Seen(credential=recall(401)), False),
-        (Seen(credential=a_credential(), token=a_token(minutes=50), user=ANA), False),
+        (CheckResult(credential=recall(401)), False),
+        (
+            CheckResult(credential=a_credential(), token=a_token(minutes=50), user=ANA),
+            False,
+        ),
     ],
     ids=[
         "credential",
@@ -43,7 +49,7 @@ from tests.makers import NOON
     ],
 )
 def test_a_look_is_held_up_by_what_tells_nothing(
-    seen: Seen,
+    seen: CheckResult,
     is_held_up: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
     assert (blocking_error(seen, now=NOON) is not None) is is_held_up

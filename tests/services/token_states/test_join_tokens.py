@@ -13,7 +13,7 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import Kind, Routing, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.connections import actions, checking
+from dashboard.services.connections import actions, check
 from dashboard.services.runtime import Runtime
 from dashboard.services.setup.steps import StepKey
 from dashboard.services.sweep import sweep
@@ -83,7 +83,7 @@ def test_all_scopes_are_proved_by_calls_that_need_each(
     row = with_a_meeting(stage)
     clock.advance(seconds=30)
 
-    seen = checking.refresh(stage.runtime, row.id)
+    seen = check.now(stage.runtime, row.id)
     step = by_key(look(stage.runtime, stage.app.id))[StepKey.SCOPES]
 
     assert seen.token_state is TokenState.HEALTHY
@@ -101,7 +101,7 @@ def test_a_scope_that_was_unticked_is_named_and_is_trouble(
 ) -> None:
     row = with_a_meeting(stage, withheld=SCOPE)
 
-    seen = checking.refresh(stage.runtime, row.id)
+    seen = check.now(stage.runtime, row.id)
     step = by_key(look(stage.runtime, stage.app.id))[StepKey.SCOPES]
 
     assert seen.token_state is TokenState.MISSING_SCOPES
@@ -114,10 +114,10 @@ def test_a_grant_that_lacks_it_goes_on_lacking_it_until_the_user_reconnects(
     stage: ConnectStage,
 ) -> None:
     row = with_a_meeting(stage, withheld=SCOPE)
-    lacking = checking.refresh(stage.runtime, row.id)
+    lacking = check.now(stage.runtime, row.id)
     stage.sandbox.recall_world.mappings.clear()
 
-    untried = checking.refresh(stage.runtime, row.id)
+    untried = check.now(stage.runtime, row.id)
     stage.sandbox.zoom_world.switch(withheld_scopes=[])
     renewed = stage.connect()
 
@@ -131,7 +131,7 @@ def test_another_refusal_says_nothing_of_the_scopes(stage: ConnectStage) -> None
     for meeting_id in list(stage.sandbox.zoom_world.state.meetings):
         stage.sandbox.zoom_world.delete_meeting(meeting_id)
 
-    seen = checking.refresh(stage.runtime, row.id)
+    seen = check.now(stage.runtime, row.id)
     step = by_key(look(stage.runtime, stage.app.id))[StepKey.SCOPES]
 
     assert seen.token_state is TokenState.HEALTHY
@@ -148,7 +148,7 @@ def test_zoom_being_down_for_it_leaves_the_token_as_it_was_seen(
         [Fault(kind=FaultKind.SERVER_ERROR, path="/v2/meetings/")]
     )
 
-    seen = checking.refresh(stage.runtime, row.id)
+    seen = check.now(stage.runtime, row.id)
 
     assert seen.token_state is TokenState.HEALTHY
     assert StepKey.SCOPES not in kept(stage.runtime, stage.app.id)
@@ -160,9 +160,9 @@ def test_it_is_asked_for_while_not_proved_and_by_hand_and_no_more(
     row = with_a_meeting(lite)
     assert network.joins == 0  # nothing was mapped yet
 
-    checking.refresh(lite.runtime, row.id)
+    check.now(lite.runtime, row.id)
     proved = network.joins
-    checking.refresh(lite.runtime, row.id)
+    check.now(lite.runtime, row.id)
     after = network.joins
     actions.try_again(lite.runtime, row.id)
 
@@ -173,14 +173,14 @@ def test_one_who_lacks_it_is_asked_about_though_others_proved_it(
     lite: ConnectStage, network: Counting
 ) -> None:
     row = with_a_meeting(lite)
-    checking.refresh(lite.runtime, row.id)
+    check.now(lite.runtime, row.id)
     with lite.runtime.database.writing() as session:
         known = session.get_one(Connection, row.id)
         known.token_state = TokenState.MISSING_SCOPES
         known.token_reason = f"The grant lacks {SCOPE}."
         session.add(known)
 
-    seen = checking.refresh(lite.runtime, row.id)
+    seen = check.now(lite.runtime, row.id)
 
     assert network.joins == 2
     assert seen.token_state is TokenState.HEALTHY
@@ -188,7 +188,7 @@ def test_one_who_lacks_it_is_asked_about_though_others_proved_it(
 
 def test_the_join_token_is_kept_nowhere(lite: ConnectStage, network: Counting) -> None:
     row = with_a_meeting(lite)
-    seen = checking.refresh(lite.runtime, row.id)
+    seen = check.now(lite.runtime, row.id)
 
     assert network.joins == 1
     assert "expire" not in seen.token_evidence
@@ -201,10 +201,10 @@ def test_a_look_comes_soon_while_the_scopes_are_not_proved(
     row = with_a_meeting(stage)
     stage.sandbox.recall_world.mappings.clear()
 
-    young = checking.refresh(stage.runtime, row.id)
+    young = check.now(stage.runtime, row.id)
     clock.advance(hours=2)
     stage.sandbox.clock.set(clock.now())
-    old = checking.refresh(stage.runtime, row.id)
+    old = check.now(stage.runtime, row.id)
 
     assert young.due_at == NOON + timedelta(minutes=2)
     assert old.due_at - clock.now() > timedelta(hours=5)
@@ -233,7 +233,7 @@ def test_an_account_that_may_not_read_a_profile_is_proved_all_the_same(
     stage = a_connect_stage(runtime, sandbox, kind=Kind.ACCOUNT_LEVEL)
     row = with_an_accounts_meeting(stage)
 
-    checking.refresh(stage.runtime, row.id)
+    check.now(stage.runtime, row.id)
 
     step = by_key(look(stage.runtime, stage.app.id))[StepKey.SCOPES]
     assert step.is_done

@@ -6,7 +6,7 @@ import pytest
 
 from dashboard.models.connection import TokenState
 from dashboard.services.token_states.pace import FEW, LONGEST, for_numbers, next_look
-from dashboard.services.token_states.rules import Seen, judge, scopes_in
+from dashboard.services.token_states.rules import CheckResult, judge, scopes_in
 from tests.fixtures.token_cases import CASES, HERE, ODD, TOKEN, found
 from tests.makers import NOON
 
@@ -40,14 +40,14 @@ def test_a_reason_is_whole_sentences_that_fit_the_column(case: str) -> None:
 
 
 @pytest.mark.parametrize("seen", ODD.values(), ids=ODD)
-def test_what_is_odd_and_works_is_healthy(seen: Seen) -> None:
+def test_what_is_odd_and_works_is_healthy(seen: CheckResult) -> None:
     assert judge(seen, now=NOON).state is TokenState.HEALTHY
 
 
 @pytest.mark.parametrize(
-    "seen", [Seen(credential=HERE), Seen(credential=HERE, token=TOKEN)]
+    "seen", [CheckResult(credential=HERE), CheckResult(credential=HERE, token=TOKEN)]
 )
-def test_nothing_is_called_healthy_that_was_not_seen(seen: Seen) -> None:
+def test_nothing_is_called_healthy_that_was_not_seen(seen: CheckResult) -> None:
     finding = judge(seen, now=NOON)
 
     assert finding.state is TokenState.UNKNOWN

@@ -12,7 +12,7 @@ from dashboard.errors import ConflictError
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import Environment, Kind, ZoomApp
 from dashboard.services.connections import listing
-from dashboard.services.connections.filters import Filters, Sort
+from dashboard.services.connections.listing import Filters, Sort
 from dashboard.services.zoom_apps import succession
 from dashboard.services.zoom_apps.succession import Move, Progress
 from dashboard.vault import Vault

@@ -21,7 +21,7 @@ from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import Grant as RecallGrant
 from dashboard.sandbox.zoom.records import Grant, ZoomUser
 from dashboard.services import urls
-from dashboard.services.connections import checking, connections
+from dashboard.services.connections import check, listing
 from dashboard.services.grants import grants, refreshing
 from dashboard.services.grants.refresh_claims import LEASE
 from dashboard.settings import load
@@ -159,10 +159,10 @@ class RaceStage(ExitStack):
     def look(self, runner: Runner) -> Connection:
         """Look as *Check now* does; return the connection as it stands then."""
         try:
-            return checking.refresh(self.runtime, runner.connection_id)
+            return check.now(self.runtime, runner.connection_id)
         except UpstreamError:
             with self.runtime.database.reading() as session:
-                return connections.get(session, runner.connection_id)
+                return listing.get(session, runner.connection_id)
 
     def settle(self, runner: Runner) -> None:
         """Let time pass until nothing is owed any more: chores do the rest."""

@@ -12,7 +12,7 @@ from dashboard.models.ids import new_id
 from dashboard.models.staff import Role
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.runtime import Runtime
-from dashboard.services.timeline import timeline
+from dashboard.services.timeline import notes
 from dashboard.services.token_states import who_acts
 from tests.conftest import SignIn
 from tests.fixtures.connect import ConnectStage, a_connect_stage
@@ -38,7 +38,7 @@ def add(stage: ConnectStage, *rows: SQLModel) -> None:
 
 def note(stage: ConnectStage, row: Connection, words: str, minutes: int = 0) -> None:
     with stage.runtime.database.writing() as session:
-        timeline.note(
+        notes.note(
             session,
             row.id,
             at=NOON + timedelta(minutes=minutes),

@@ -1,0 +1,414 @@
+"""The health check of a connection: claim, commit, ask, record, commit; a lease each.
+
+Two processes never check one connection at once, and a slow one cannot overwrite what a
+later one saw. A token is fetched from whoever stores it, used once for Zoom's
+`users/me` and, where that is not proved yet, once to fetch a join token; both are
+forgotten. Sources: docs/contracts/recall.md 3.5 and 3.7, docs/contracts/zoom.md 4.1;
+checked 2026-11-25.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from http import HTTPStatus
+from typing import ParamSpec, TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col
+
+from dashboard.clients.recall.api import Recall
+from dashboard.clients.recall.replies import (
+    AccessToken,
+    CredentialStatus,
+    RecallCredential,
+)
+from dashboard.clients.zoom.api import ZoomApi, ZoomUser
+from dashboard.db import leases
+from dashboard.errors import (
+    ConflictError,
+    GrantLostError,
+    NotFoundError,
+    UpstreamError,
+)
+from dashboard.models.connection import Connection, TokenState
+from dashboard.models.held_grant import HeldGrant
+from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
+from dashboard.services.connections import mappings, members, recording
+from dashboard.services.connections.listing import get
+from dashboard.services.erasure import erasures
+from dashboard.services.grants import grants, refreshing
+from dashboard.services.recall import workspaces
+from dashboard.services.runtime import Runtime
+from dashboard.services.setup import checklist
+from dashboard.services.timeline import notes
+from dashboard.services.token_states import join_tokens, rules
+from dashboard.services.token_states import pace as pacing
+from dashboard.services.token_states.pace import Pace
+from dashboard.services.token_states.rules import CheckResult
+
+LEASE = timedelta(minutes=2)
+"""Longer than the calls of a check can take with their time-outs."""
+
+_MEETINGS_TRIED = 5
+_LEFT_AT_LEAST_S = 330  # more than the left time that a check calls expiring
+_WAIT_S = 1.0
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckRequest:
+    """What a check asks besides a token and a real call with it.
+
+    Each costs a call of another of Recall's rate limits, so a routine check asks none.
+
+    Attributes:
+        has_record: Recall's record of the credential, even if the token works.
+        has_mappings: Recall's list of its meetings: 60 calls a minute for all.
+        is_syncing: A sync was under way: the list is read once it is done.
+        has_join: A join token of a mapped meeting; one more call to Zoom.
+        meetings: Meetings known to be mapped, newest first, for that.
+        turn: Grows with each check.
+    """
+
+    has_record: bool = True
+    has_mappings: bool = True
+    is_syncing: bool = False
+    has_join: bool = False
+    meetings: Sequence[int] = ()
+    turn: int = 0
+
+
+def now(
+    runtime: Runtime, connection_id: UUID, *, is_thorough: bool = False
+) -> Connection:
+    """Check a connection for a person and return it as it is then; commits.
+
+    While another check is under way, returns it as it is without asking anybody.
+
+    Args:
+        runtime: All of them.
+        connection_id: Which.
+        is_thorough: Fetch a join token even if the scopes were proved before, and list
+            an account's users even if that was done a moment ago.
+
+    Raises:
+        NotFoundError: There is no such connection.
+        ConflictError: Its zoom app is not in Recall any more.
+        UpstreamError: Recall or Zoom could not say: a 429, an outage, a web page. The
+            connection stays as it was last seen and is checked again automatically.
+    """
+    found = run(runtime, connection_id, for_person=True, is_thorough=is_thorough)
+    if found is not None:
+        refusal = rules.blocking_error(found, now=runtime.clock.now())
+        if refusal is not None:
+            raise refusal
+    with runtime.database.reading() as session:
+        return get(session, connection_id)
+
+
+def run(  # noqa: PLR0913 - what a check depends on, all named
+    runtime: Runtime,
+    connection_id: UUID,
+    *,
+    for_person: bool = False,
+    is_thorough: bool = False,
+    pace: Pace | None = None,
+    is_over: threading.Event | None = None,
+) -> CheckResult | None:
+    """Claim, ask, record; commits. None while another process checks it.
+
+    Args:
+        runtime: All of them; for background work those `in_background()`.
+        connection_id: Which.
+        for_person: Ask everything: a person waits for it.
+        is_thorough: Fetch a join token even if the scopes were proved before.
+        pace: How soon the next check comes; counted when left out.
+        is_over: Set when nothing may be written any more.
+
+    Raises:
+        NotFoundError: There is no such connection.
+        ConflictError: Its zoom app is not in Recall any more.
+    """
+    at = runtime.clock.now()
+    if pace is None:
+        with runtime.database.reading() as session:
+            pace = pacing.current(session)
+    with runtime.database.writing() as session:
+        claimed = _claim(session, connection_id, now=at)
+        if claimed is None:
+            return None
+        app = session.get_one(ZoomApp, claimed.zoom_app_id)
+        recall, _ = workspaces.recall_of(runtime, session, app)
+        request = _request(session, claimed, now=at, is_everything=for_person)
+        if is_thorough:
+            request = replace(request, has_join=True)
+        asks_members = app.kind is Kind.ACCOUNT_LEVEL and (
+            is_thorough or members.is_due(session, claimed, now=at)
+        )
+    found = _ask(runtime, recall, claimed, kind=app.kind, request=request)
+    listed = members.ask(runtime.zoom, found, now=at) if asks_members else None
+    if is_over is not None and is_over.is_set():
+        return None
+    with runtime.database.writing() as session:
+        row = _still_claimed(session, claimed)
+        if row is not None:
+            at = runtime.clock.now()
+            refusal = rules.blocking_error(found, now=at)
+            if refusal is None:
+                with notes.watching(session, row, at=at):
+                    recording.store(session, row, found, now=at, pace=pace)
+                members.store(session, row, listed, now=at)
+                erasures.consider(session, runtime.vault, row, now=at)
+            else:
+                recording.postpone(row, refusal, now=at)
+            row.lease_until = None
+    return found
+
+
+def is_free(at: datetime) -> ColumnElement[bool]:
+    """Return the condition of the connections that no check holds."""
+    return leases.is_free(Connection.lease_until, at)
+
+
+def _request(
+    session: Session, row: Connection, *, now: datetime, is_everything: bool
+) -> CheckRequest:
+    """Return what a check asks besides a token: no more than is needed to be sure."""
+    is_syncing = row.sync_status in recording.SYNCING
+    is_settled = (
+        row.recall_status == CredentialStatus.HEALTHY
+        and row.token_state is TokenState.HEALTHY
+        and row.deauthorized_at is None
+    )
+    has_join = (
+        row.token_state is TokenState.MISSING_SCOPES
+        or bool(row.recording_block)
+        or join_tokens.is_due(row, now=now)
+        or checklist.is_missing(session, row.zoom_app_id, checklist.StepKey.SCOPES)
+    )
+    meetings = mappings.known(session, row.id, limit=_MEETINGS_TRIED)
+    is_hopeful = row.token_state in (TokenState.HEALTHY, TokenState.UNKNOWN)
+    return CheckRequest(
+        has_record=is_everything or is_syncing or not is_settled,
+        has_mappings=is_everything or (is_hopeful and not meetings),
+        is_syncing=is_syncing,
+        has_join=has_join,
+        meetings=meetings,
+        turn=row.claim,
+    )
+
+
+def _claim(
+    session: Session, connection_id: UUID, *, now: datetime
+) -> Connection | None:
+    """Claim the connection until `now` + LEASE; None if it is claimed already.
+
+    Raises:
+        NotFoundError: There is no such connection.
+    """
+    is_it = col(Connection.id) == connection_id
+    is_mine = leases.claim(session, Connection, is_it, until=now + LEASE, now=now)
+    row = get(session, connection_id)
+    return row if is_mine else None
+
+
+def _still_claimed(session: Session, claimed: Connection) -> Connection | None:
+    """Return the connection unless it was claimed or renewed since."""
+    is_it = col(Connection.id) == claimed.id
+    return leases.held(session, Connection, is_it, claim=claimed.claim)
+
+
+def _ask(
+    runtime: Runtime,
+    recall: Recall,
+    row: Connection,
+    *,
+    kind: Kind,
+    request: CheckRequest,
+) -> CheckResult:
+    """Ask with a token from whoever stores it; commits where it is stored here.
+
+    Of a token that is stored here Recall is always asked for its record: nothing else
+    shows that the credential is deleted there. Then, and where Recall does not know the
+    credential yet, it is registered.
+    """
+    if row.token_custody is TokenCustody.RECALL:
+        return _asked(
+            recall,
+            runtime.zoom,
+            kind=kind,
+            credential_id=row.recall_credential_id,
+            request=request,
+        )
+    for _ in range(2):
+        error = _registration_error(runtime, row)
+        if error is not None:
+            return CheckResult(kind=kind, credential=error, is_held=True)
+        found = _asked(
+            recall,
+            runtime.zoom,
+            kind=kind,
+            credential_id=row.recall_credential_id,
+            request=replace(request, has_record=True),
+            token_of=partial(_stored_token, runtime, row.id),
+        )
+        if not _is_deleted_at_recall(found):
+            break
+        row.recall_credential_id = None
+    return found
+
+
+def _asked(  # noqa: PLR0913 - the facts of one check, all named
+    recall: Recall,
+    zoom: ZoomApi,
+    *,
+    kind: Kind,
+    credential_id: UUID | None,
+    request: CheckRequest,
+    token_of: Callable[[], AccessToken] | None = None,
+) -> CheckResult:
+    """Ask Recall and Zoom; what fails is part of the result. Touches no database.
+
+    Args:
+        recall: Of the app's workspace.
+        zoom: Zoom's API.
+        kind: Of the app.
+        credential_id: Recall's; nothing is asked without one.
+        request: What else is asked.
+        token_of: Fetches the token where Recall does not store it; may raise
+            UpstreamError.
+    """
+    if credential_id is None:
+        return CheckResult(kind=kind)
+    credential: RecallCredential | UpstreamError | None = None
+    if request.has_record:
+        credential = _tried(recall.get_credential, credential_id)
+        if isinstance(credential, UpstreamError):
+            return CheckResult(kind=kind, credential=credential)
+    token = _tried(token_of or partial(recall.access_token, credential_id))
+    user = None if isinstance(token, UpstreamError) else _tried(zoom.me, token.token)
+    if credential is None and _needs_record(token, user):
+        credential = _tried(recall.get_credential, credential_id)
+    mapped, join = None, None
+    if _needs_mappings(request, credential):
+        listed = _tried(recall.mappings, credential=credential_id, limit=mappings.MOST)
+        mapped = None if isinstance(listed, UpstreamError) else listed
+    if request.has_join and isinstance(token, AccessToken) and _is_known(user, kind):
+        meetings = request.meetings
+        if mapped is not None:
+            meetings = [one.meeting_id for one in mapped]
+        join = join_tokens.fetch(zoom, token, meetings, turn=request.turn)
+    return CheckResult(
+        kind=kind,
+        credential=credential,
+        is_brief=credential is None,
+        is_held=token_of is not None,
+        token=token,
+        user=user,
+        mappings=mapped,
+        join=join,
+    )
+
+
+def _is_deleted_at_recall(found: CheckResult) -> bool:
+    """Whether Recall no longer has the credential."""
+    error = found.credential
+    return isinstance(error, UpstreamError) and error.status == HTTPStatus.NOT_FOUND
+
+
+def _stored_token(runtime: Runtime, connection_id: UUID) -> AccessToken:
+    """Return the token that is stored here, refreshed if it is time; commits.
+
+    While Zoom's answer to a refresh is outstanding there is none: the access token may
+    live beside a refresh token that is dead, and would look healthy.
+
+    Raises:
+        UpstreamError: As Zoom says it: "invalid_grant" when the grant is lost.
+    """
+    try:
+        refreshing.settle(runtime, connection_id, patience_s=_WAIT_S)
+        refreshing.live_token(runtime, connection_id, at_least_s=_LEFT_AT_LEAST_S)
+        with runtime.database.reading() as session:
+            row = grants.get(session, connection_id)
+    except GrantLostError as error:
+        raise _dead(str(error)) from None
+    except NotFoundError:
+        raise _dead("The dashboard stores no grant of this connection.") from None
+    if row.lost_at is not None:
+        raise _dead("Zoom refused to renew it.")
+    if row.asked_at is not None:
+        raise UpstreamError(
+            "Zoom was asked to renew the token; its answer is not known yet.",
+            service="Zoom",
+            retryable=True,
+        )
+    access_token = grants.access_token(runtime.vault, row)
+    return AccessToken(token=access_token, expires_at=row.expires_at)
+
+
+def _registration_error(runtime: Runtime, row: Connection) -> UpstreamError | None:
+    """Register the connection at Recall unless it is, or its grant is lost; commits.
+
+    Returns:
+        Why Recall could not be called, so that nothing can be seen; the next check
+        tries again.
+    """
+    if row.recall_credential_id is not None or _is_lost(runtime, row.id):
+        return None
+    try:
+        row.recall_credential_id = grants.register(runtime, row.id)
+    except UpstreamError as error:
+        return error
+    except (ConflictError, NotFoundError) as error:
+        return UpstreamError(str(error), service="Recall", status=400)
+    return None
+
+
+def _is_lost(runtime: Runtime, connection_id: UUID) -> bool:
+    with runtime.database.reading() as session:
+        grant = session.get(HeldGrant, connection_id)
+    return grant is None or grant.lost_at is not None
+
+
+def _dead(why: str) -> UpstreamError:
+    return UpstreamError(why, service="Zoom", status=400, code="invalid_grant")
+
+
+def _tried(ask: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | UpstreamError:
+    try:
+        return ask(*args, **kwargs)
+    except UpstreamError as error:
+        return error
+
+
+def _needs_record(
+    token: AccessToken | UpstreamError, user: ZoomUser | UpstreamError | None
+) -> bool:
+    """Whether Recall's record may explain why it failed."""
+    failed = token if isinstance(token, UpstreamError) else user
+    return isinstance(failed, UpstreamError) and not rules.tells_nothing(failed)
+
+
+def _needs_mappings(
+    request: CheckRequest, credential: RecallCredential | UpstreamError | None
+) -> bool:
+    if request.has_mappings or (request.has_join and not request.meetings):
+        return True
+    if not request.is_syncing or not isinstance(credential, RecallCredential):
+        return False
+    status = recording.sync_status(credential.meeting_sync_status)
+    return status not in recording.SYNCING
+
+
+def _is_known(user: ZoomUser | UpstreamError | None, kind: Kind) -> bool:
+    """Whether Zoom accepted the token, though an account's may not read a profile."""
+    if isinstance(user, UpstreamError):
+        return (
+            kind is Kind.ACCOUNT_LEVEL and rules.missing_scopes(user, kind) is not None
+        )
+    return user is not None
