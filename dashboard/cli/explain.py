@@ -13,7 +13,7 @@ from pydantic_core import to_jsonable_python
 from dashboard.cli.opening import opened_services
 from dashboard.cli.printing import cell
 from dashboard.services import urls
-from dashboard.services.explain import explain, recall
+from dashboard.services.explain import explain
 from dashboard.services.explain.explain import Answer
 from dashboard.services.explain.questions import LONGEST
 from dashboard.services.explain.verdicts import Line, Target, Who
@@ -49,7 +49,7 @@ def command(
             found = explain.explain(session, runtime.vault, asked, now=now)
         told: Sequence[Line] | None = None
         if ask:
-            told = recall.ask(
+            told = explain.ask_recall(
                 runtime,
                 meeting_id=found.asked.number,
                 connection_id=found.connection_id,

@@ -4,7 +4,7 @@ import click
 
 from dashboard.cli.opening import opened_services
 from dashboard.services import audit
-from dashboard.services.encryption import resealing
+from dashboard.services.encryption import keys
 
 
 @click.group("keys")
@@ -16,7 +16,7 @@ def group() -> None:
 def rotate() -> None:
     """Seal everything with the newest key; the older ones may go afterwards."""
     with opened_services() as runtime:
-        changed = resealing.rotate(runtime.database, runtime.vault)
+        changed = keys.reseal(runtime.database, runtime.vault)
         with runtime.database.writing() as session:
             audit.record(
                 session,

@@ -23,6 +23,9 @@ SQLModel.metadata.naming_convention = {
 BigId = BigInteger().with_variant(Integer, "sqlite")
 """A 64-bit whole number; SQLite's own INTEGER has 64 bits."""
 
+LARGEST_ID = 2**63 - 1
+"""The largest number such a column takes."""
+
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 

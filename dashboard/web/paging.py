@@ -2,10 +2,8 @@
 
 from flask import request
 
+from dashboard.db.columns import LARGEST_ID
 from dashboard.services.paging import Place
-
-LARGEST_ID = 2**63 - 1
-"""The largest number a column takes; a longer one is no address of ours."""
 
 
 def row_id(text: str) -> int:

@@ -1,1 +1,1 @@
-"""TODO: one line, and which packages it may import."""
+"""Encryption keys of the database. Imports the vault, the settings and the models."""

@@ -13,10 +13,10 @@ from dashboard.models.invitation import Invitation
 from dashboard.models.webhook import Webhook
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
-from dashboard.services.explain import lookups, owners
-from dashboard.services.explain.facts import Facts, Gone, Means
-from dashboard.services.explain.owners import Owner
+from dashboard.services.explain import lookups
+from dashboard.services.explain.lookups import Owner
 from dashboard.services.explain.questions import Asked, Kind
+from dashboard.services.explain.verdicts import Facts, Gone, Means
 from dashboard.services.validation import evidence
 from dashboard.vault import Vault
 
@@ -124,7 +124,7 @@ def _of_meeting(session: Session, facts: Facts) -> Facts:
     hooks = lookups.hooks(session, col(Webhook.meeting_id) == number)
     claims = lookups.connections(session, col(Connection.pmi) == number)
     host = next((hook for hook in hooks if hook.zoom_user_id is not None), None)
-    owner = owners.find(session, number, host=host, claims=claims)
+    owner = lookups.find_owner(session, number, host=host, claims=claims)
     pasted = None
     if facts.asked.email:
         pasted = next(iter(lookups.of_email(session, facts.asked.email)), None)
@@ -135,7 +135,7 @@ def _of_meeting(session: Session, facts: Facts) -> Facts:
         hooks=hooks,
         first_hook=lookups.first_hook(session, number) if hooks else None,
         host_id=None if host is None else host.zoom_user_id,
-        claims=owners.different(claims),
+        claims=lookups.different_users(claims),
         pasted=pasted,
     )
     if owner is None:

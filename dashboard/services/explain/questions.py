@@ -11,6 +11,7 @@ from enum import StrEnum
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
+from dashboard.db.columns import LARGEST_ID
 from dashboard.formatting import grouped
 from dashboard.pasted import trim
 
@@ -83,7 +84,6 @@ _WEBHOOK = re.compile(r"[0-9]{15,19}")
 _WORD = re.compile(r"[\w.~-]{3,200}")
 _MEETING_UUID = re.compile(r"[A-Za-z0-9+/]{20,}={1,2}")
 _IN_PATH = re.compile(r"(?:^|/)([0-9]{9,11})(?:/|$)")
-_LARGEST_ID = 2**63 - 1
 _VANITY = "this link"
 
 
@@ -143,7 +143,7 @@ def _read_line(line: str, *, is_alone: bool) -> list[Asked]:
 def _read_numbers(text: str) -> list[Asked]:
     if _NUMBER.fullmatch(text):
         return [_number(text)]
-    if _WEBHOOK.fullmatch(text) and int(text) <= _LARGEST_ID:
+    if _WEBHOOK.fullmatch(text) and int(text) <= LARGEST_ID:
         return [Asked(kind=Kind.WEBHOOK, shown=text, webhook_id=int(text))]
     named = _NAMED.search(text)
     if named is not None:
@@ -185,7 +185,7 @@ def _read_link(url: str) -> Asked | None:
 def _read_own(path: str) -> Asked | None:
     """Read the address of a webhook or a connection, as copied from the browser."""
     if found := re.search(r"/webhooks/([0-9]{15,19})$", path.rstrip("/")):
-        if int(found[1]) <= _LARGEST_ID:
+        if int(found[1]) <= LARGEST_ID:
             return Asked(kind=Kind.WEBHOOK, shown=found[1], webhook_id=int(found[1]))
         return None
     if found := _UUID.search(path):

@@ -1,1 +1,1 @@
-"""TODO: one line, and which packages it may import."""
+"""What live pages follow: a version of each topic. Imports the database and models."""

@@ -5,22 +5,28 @@ from the rows, so that any process that looks sees the same.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, text
 from sqlmodel import Session, col, func, select
 
 from dashboard.db import Database
+from dashboard.db.columns import LARGEST_ID
 from dashboard.models.audit import AuditEntry
-from dashboard.models.check import Check
+from dashboard.models.check import Check, Source
 from dashboard.models.circuit import OpenCircuit
-from dashboard.models.connection import Connection, ConnectionEvent, MeetingMapping
+from dashboard.models.connection import (
+    Connection,
+    ConnectionEvent,
+    MeetingMapping,
+    TokenState,
+)
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend
 from dashboard.models.watch import Milestone
 from dashboard.models.webhook import Arrival, Attempt, Refusal, Webhook
 from dashboard.models.zoom_app import SecretChange, ZoomApp
-from dashboard.services.live import zoom_app
 
 WEBHOOKS = "webhooks"
 CONNECTIONS = "connections"
@@ -32,7 +38,15 @@ _TOPIC = re.compile(
     rf"|connection-(?P<connection>{_UUID})|zoom-app-(?P<zoom_app>{_UUID})"
     r"|resend-(?P<resend>[0-9]{1,19})"
 )
-_LARGEST_ID = 2**63 - 1
+
+_CHANGE_COLUMNS = (
+    col(SecretChange.id),
+    col(SecretChange.recall_due_at),
+    col(SecretChange.recall_error),
+    col(SecretChange.zoom_seen_at),
+    col(SecretChange.previous_until),
+    col(SecretChange.ended_at),
+)
 
 
 def is_topic(name: str) -> bool:
@@ -91,7 +105,7 @@ def versions(session: Session, topics: Iterable[str]) -> dict[str, str]:
     result |= _each_connection(
         session, [UUID(m["connection"]) for m in matches if m["connection"]]
     )
-    pages = zoom_app.rows(
+    pages = _zoom_app_rows(
         session, [UUID(m["zoom_app"]) for m in matches if m["zoom_app"]]
     )
     result |= {f"zoom-app-{row.id}": _row(row) for row in pages}
@@ -102,7 +116,7 @@ def versions(session: Session, topics: Iterable[str]) -> dict[str, str]:
 def _parse(name: str) -> re.Match[str] | None:
     found = _TOPIC.fullmatch(name)
     number = (found["webhook"] or found["resend"]) if found else None
-    if number and int(number) > _LARGEST_ID:
+    if number and int(number) > LARGEST_ID:
         return None  # no database takes such a number
     return found
 
@@ -254,3 +268,79 @@ def _row(row: Row[tuple[object, ...]]) -> str:
 
 def _text(*parts: object) -> str:
     return "|".join(map(str, parts))
+
+
+def _zoom_app_rows(session: Session, ids: Sequence[UUID]) -> Sequence[Row[Any]]:
+    """Return a row for each zoom app that differs after anything of its page did.
+
+    Every look is by key or over an index, whatever the tables' size.
+    """
+    if not ids:
+        return []
+    # One look a source: the index is (zoom_app_id, source, id).
+    checks = [
+        select(func.max(Check.id))
+        .where(col(Check.zoom_app_id) == col(ZoomApp.id), col(Check.source) == source)
+        .scalar_subquery()
+        .label(source.value)
+        for source in Source
+    ]
+    webhook = (
+        select(func.max(Webhook.id))
+        .where(col(Webhook.zoom_app_id) == col(ZoomApp.id))
+        .scalar_subquery()
+        .label("webhook")
+    )
+    connections = (
+        select(func.count())
+        .where(col(Connection.zoom_app_id) == col(ZoomApp.id))
+        .scalar_subquery()
+        .label("connections")
+    )
+    # How far the newest change of secrets has come.
+    rotation = [
+        select(column)
+        .where(col(SecretChange.zoom_app_id) == col(ZoomApp.id))
+        .order_by(col(SecretChange.id).desc())
+        .limit(1)
+        .scalar_subquery()
+        .label(f"rotation_{number}")
+        for number, column in enumerate(_CHANGE_COLUMNS)
+    ]
+    ticks = (
+        select(func.count(col(Milestone.key)))
+        .where(col(Milestone.zoom_app_id) == col(ZoomApp.id))
+        .scalar_subquery()
+        .label("ticks")
+    )
+    # What the set-up says of its scopes follows these. They are few at any time, so
+    # `coalesce` keeps SQLite from reading all of the app's by the other index.
+    app_id = func.coalesce(col(Connection.zoom_app_id), col(Connection.zoom_app_id))
+    states = [
+        select(func.count())
+        .where(
+            app_id == col(ZoomApp.id),
+            col(Connection.token_state) == state,
+        )
+        .scalar_subquery()
+        .label(state.value)
+        for state in (TokenState.UNKNOWN, TokenState.MISSING_SCOPES)
+    ]
+    found = session.connection().execute(
+        select(  # type: ignore[call-overload]  # SQLModel types at most four columns
+            ZoomApp.id,
+            ZoomApp.version,
+            ZoomApp.verdict,
+            ZoomApp.checked_at,
+            ZoomApp.workspace_id,
+            ZoomApp.recall_app_id,
+            ZoomApp.create_key,
+            webhook,
+            connections,
+            ticks,
+            *states,
+            *checks,
+            *rotation,
+        ).where(col(ZoomApp.id).in_(ids))
+    )
+    return found.all()

@@ -1,1 +1,4 @@
-"""TODO: one line, and which packages it may import."""
+"""The people who sign in, and what their roles allow.
+
+Imports the database, the models and `throttle`.
+"""

@@ -17,7 +17,7 @@ from sqlmodel import Session
 from dashboard.db import Database
 from dashboard.errors import DashboardError, StorageError
 from dashboard.models.staff import Role
-from dashboard.services.live import topics as changes
+from dashboard.services.live import topics
 from dashboard.services.staff import accounts
 from dashboard.settings import Settings
 from dashboard.web.live.board import Board, Draw, Fragment
@@ -98,7 +98,7 @@ class Watcher:
     @property
     def open_apps(self) -> frozenset[UUID]:
         """The zoom apps whose pages are open in this process, now."""
-        found = map(changes.zoom_app_of, self._topics())
+        found = map(topics.zoom_app_of, self._topics())
         return frozenset(each for each in found if each is not None)
 
     def open(
@@ -163,7 +163,7 @@ class Watcher:
                 now_s, began_s = time.monotonic(), time.thread_time()
                 is_asked = self._wake.is_set()
                 self._wake.clear()
-                stamp = changes.stamp(session, self._database)
+                stamp = topics.stamp(session, self._database)
                 is_news = stamp != last and now_s >= self._board.opens_s
                 if is_news or is_asked or is_behind or now_s >= self._board.due_s:
                     last, is_behind = stamp, not self._look(session, now_s)
@@ -185,7 +185,7 @@ class Watcher:
         """Tell every stream what is new; False when some must wait for their turn."""
         streams = self._still_allowed(session)
         watched = {(t, each.person.role) for each in streams for t in each.topics}
-        versions = changes.versions(session, {topic for topic, _ in watched})
+        versions = topics.versions(session, {topic for topic, _ in watched})
         self._board.update(watched, versions, now_s=now_s)
         return self._tell(streams)
 

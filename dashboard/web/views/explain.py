@@ -5,7 +5,6 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.services import urls
 from dashboard.services.explain import explain
-from dashboard.services.explain import recall as explaining_recall
 from dashboard.services.explain.explain import Answer
 from dashboard.services.explain.verdicts import Target
 from dashboard.services.staff.permissions import Permission
@@ -49,7 +48,7 @@ def recall() -> ResponseReturnValue:
     if not form.validate():
         return _page(form, None, status=_UNPROCESSABLE)
     found = explain.explain(db(), runtime().vault, form.q.data or "", now=now())
-    told = explaining_recall.ask(
+    told = explain.ask_recall(
         runtime(), meeting_id=found.asked.number, connection_id=found.connection_id
     )
     if htmx.wants_fragment():

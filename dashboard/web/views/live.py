@@ -4,7 +4,7 @@ from typing import cast
 
 from flask import Blueprint, Response, abort, request
 
-from dashboard.services.live import topics as changes
+from dashboard.services.live import topics
 from dashboard.services.staff.permissions import Permission
 from dashboard.web.access import requires
 from dashboard.web.live.watcher import NoPlaceError, watcher
@@ -24,13 +24,13 @@ def stream() -> Response:
     Asked by HEAD, it says whether there would be a place: an EventSource does not tell
     its page why it got none.
     """
-    topics = set(request.args.get("topics", "").split(","))
-    if len(topics) > _MOST_TOPICS or not all(map(changes.is_topic, topics)):
+    wanted = set(request.args.get("topics", "").split(","))
+    if len(wanted) > _MOST_TOPICS or not all(map(topics.is_topic, wanted)):
         abort(400)
     reader = cast("Person", person())
     last_id = request.headers.get("Last-Event-ID", "")
     try:
-        opened = watcher().open(topics, reader, last_id=last_id)
+        opened = watcher().open(wanted, reader, last_id=last_id)
     except NoPlaceError as error:
         headers = {"Retry-After": _TRY_AGAIN_S, "Live-Places": "0"}
         return Response(str(error), 503, headers, mimetype="text/plain")

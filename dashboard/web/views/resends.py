@@ -11,6 +11,7 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 
+from dashboard.db.columns import LARGEST_ID
 from dashboard.errors import ConflictError, InvalidInputError
 from dashboard.models.ids import new_id
 from dashboard.services.resends import collecting, resends
@@ -22,7 +23,7 @@ from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, runtime
 from dashboard.web.forms.webhook import WebhookFilterForm, kept
 from dashboard.web.pages import resends as pages
-from dashboard.web.paging import LARGEST_ID, place, row_id
+from dashboard.web.paging import place, row_id
 
 bp = Blueprint("resends", __name__, url_prefix="/webhooks/resends")
 

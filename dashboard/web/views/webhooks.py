@@ -14,6 +14,7 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 
+from dashboard.db.columns import LARGEST_ID
 from dashboard.errors import ConflictError, NotFoundError
 from dashboard.models.connection import Connection
 from dashboard.models.ids import new_id
@@ -41,7 +42,7 @@ from dashboard.web.pages.webhooks import (
     newer_words,
     refused_context,
 )
-from dashboard.web.paging import LARGEST_ID, place, row_id
+from dashboard.web.paging import place, row_id
 
 bp = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 

@@ -11,7 +11,7 @@ from dashboard.errors import UpstreamError
 from dashboard.models.connection import AttemptOutcome, TokenState
 from dashboard.models.invitation import InvitationState
 from dashboard.services.explain.rules import RULES, judge
-from dashboard.services.explain.rules_grants import KEY_REFUSED, PAIR_REFUSED
+from dashboard.services.explain.rules_people import KEY_REFUSED, PAIR_REFUSED
 from dashboard.services.explain.verdicts import Target
 from dashboard.services.token_states import rules
 from dashboard.services.token_states.rules import CheckResult

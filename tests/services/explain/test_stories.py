@@ -10,7 +10,6 @@ from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.audit import Actor
 from dashboard.services.connections import actions, check
 from dashboard.services.explain import explain as explaining
-from dashboard.services.explain import recall
 from dashboard.services.explain.explain import Answer
 from dashboard.services.runtime import Runtime
 from tests.fixtures.connect import ConnectStage, a_connect_stage
@@ -46,7 +45,7 @@ def heard(stage: ConnectStage, **over: Any) -> None:
 
 
 def asked(stage: ConnectStage, found: Answer) -> list[str]:
-    told = recall.ask(
+    told = explaining.ask_recall(
         stage.runtime,
         meeting_id=found.asked.number,
         connection_id=found.connection_id,

@@ -8,7 +8,7 @@ from dashboard.db import Database
 from dashboard.models.audit import VaultCheck
 from dashboard.models.webhook import WebhookBody
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.encryption import resealing
+from dashboard.services.encryption import keys
 from dashboard.settings import new_key, parse_keys
 from dashboard.vault import Vault
 from tests.makers import a_body, a_webhook, a_workspace, a_zoom_app
@@ -29,7 +29,7 @@ def test_everything_opens_with_the_new_key_alone(database: Database) -> None:
         session.flush()
         session.add(a_body(former, webhook, body=b"exact bytes"))
 
-    changed = resealing.rotate(database, Vault(parse_keys(f"{new},{old}")))
+    changed = keys.reseal(database, Vault(parse_keys(f"{new},{old}")))
 
     renewed = Vault(parse_keys(new))
     with database.reading() as session:
@@ -49,7 +49,7 @@ def test_a_second_rotation_has_nothing_to_do(database: Database, vault: Vault) -
     with database.writing() as session:
         session.add(a_workspace(vault))
 
-    assert resealing.rotate(database, vault) == 0
+    assert keys.reseal(database, vault) == 0
 
 
 def test_every_sealed_column_is_on_the_list() -> None:
@@ -62,7 +62,7 @@ def test_every_sealed_column_is_on_the_list() -> None:
 
     listed = {
         (str(model.__tablename__), name)
-        for model, names in resealing.SEALED.items()
+        for model, names in keys.SEALED.items()
         for name in names
     }
 
