@@ -2,19 +2,29 @@
 
 import base64
 import binascii
+import difflib
 import ipaddress
 import os
+import re
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    SettingsConfigDict,
+)
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from dashboard.errors import SettingsError
 
+_PREFIX = "DASHBOARD_"
+_INSTANCE_DIR = "DASHBOARD_INSTANCE_DIR"
 _KEY_BYTES = 32
 _SHORTEST_SECRET_KEY = 16
 # Reserved (RFC 2606, 6761, 6762, 8375; ICANN for .internal), or commonly used at home.
@@ -30,7 +40,7 @@ def instance_dir() -> Path:
     `DASHBOARD_INSTANCE_DIR`, else `instance/` at the project's root, else in the
     working directory when the package is installed elsewhere.
     """
-    named = os.environ.get("DASHBOARD_INSTANCE_DIR")  # noqa: TID251 - settings' own room
+    named = EnvSettingsSource(Settings).env_vars.get(_INSTANCE_DIR.lower())
     if named:
         return Path(named).absolute()
     root = Path(__file__).resolve().parents[1]
@@ -63,7 +73,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="DASHBOARD_", extra="ignore", hide_input_in_errors=True
+        env_prefix=_PREFIX, extra="ignore", hide_input_in_errors=True
     )
 
     public_url: str | None = None
@@ -130,18 +140,55 @@ def load(**overrides: object) -> Settings:
     """Read the environment and `instance/.env`.
 
     Raises:
-        SettingsError: One line that names each wrong setting and never its value.
+        SettingsError: One line that names each wrong value and each name that is not
+            a setting. It never shows a value.
     """
-    folder = overrides.get("instance") or instance_dir()
+    env_file = Path(str(overrides.get("instance") or instance_dir())) / ".env"
+    wrong = list(_unknown_names(env_file))
     try:
-        return Settings(_env_file=Path(str(folder)) / ".env", **overrides)  # type: ignore[arg-type]  # pydantic checks what the caller passes
+        settings = Settings(_env_file=env_file, **overrides)  # type: ignore[arg-type]  # pydantic checks what the caller passes
     except ValidationError as error:
-        wrong = "; ".join(
-            f"DASHBOARD_{str(item['loc'][0]).upper()}: "
+        wrong += [
+            f"{_PREFIX}{str(item['loc'][0]).upper()}: "
             f"{item['msg'].removeprefix('Value error, ')}"
             for item in error.errors(include_input=False, include_url=False)
-        )
-        raise SettingsError(wrong) from None
+        ]
+    if wrong:
+        raise SettingsError("; ".join(wrong))
+    return settings
+
+
+def _unknown_names(env_file: Path) -> Iterator[str]:
+    """Say of each `DASHBOARD_` name that is not a setting which setting is nearest.
+
+    Upper and lower case are the same, as in pydantic-settings.
+    """
+    known = {f"{_PREFIX}{name.upper()}" for name in Settings.model_fields}
+    known = known - {f"{_PREFIX}INSTANCE"} | {_INSTANCE_DIR}
+    sources = {
+        "": EnvSettingsSource(Settings).env_vars,
+        f" in {env_file}": DotEnvSettingsSource(Settings, env_file=env_file).env_vars,
+    }
+    for where, values in sources.items():
+        for name in sorted(values):
+            full = name.upper()
+            if where and full == _INSTANCE_DIR:
+                yield f"{full}{where} has no effect: set it in the environment"
+            elif full.startswith(_PREFIX) and full not in known:
+                has_value = values[name] is not None
+                yield _unknown_name(full, where, known, has_value=has_value)
+
+
+def _unknown_name(name: str, where: str, known: set[str], *, has_value: bool) -> str:
+    [shown] = re.findall(r"\A\w+", name, re.ASCII)
+    if not has_value:  # without "=", what follows the name may be a secret
+        begins = [each for each in known if name.startswith(each)]
+        return f"{max(begins, key=len, default=shown)}{where} is not followed by ="
+    near = difflib.get_close_matches(
+        shown.removeprefix(_PREFIX), [each.removeprefix(_PREFIX) for each in known], n=1
+    )
+    hint = f"did you mean {_PREFIX}{near[0]}?" if near else "see docs/configuration.md"
+    return f"{shown}{where} is not a setting ({hint})"
 
 
 def parse_keys(text: str) -> list[bytes]:

@@ -1,5 +1,6 @@
 """Settings: named when wrong, never shown."""
 
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from pydantic import ValidationError
 
 from dashboard.db import Database
 from dashboard.errors import DashboardError, SettingsError, VaultError
+from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.encryption.keys import open_vault
 from dashboard.settings import (
     Settings,
@@ -16,6 +18,8 @@ from dashboard.settings import (
     public_url_trouble,
     read_or_make_file,
 )
+from tests.fixtures.ports import free_ports
+from tests.fixtures.terminal import Terminal
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -58,6 +62,130 @@ def test_the_env_file_of_the_instance_is_read(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("DASHBOARD_WEBHOOK_RETENTION_DAYS=7\n")
 
     assert load(instance=tmp_path).webhook_retention_days == 7
+
+
+@pytest.mark.parametrize("source", ["environment", "file"])
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("DASHBOARD_METRICS_TOKN", "DASHBOARD_METRICS_TOKEN"),
+        ("dashboard_public_ulr", "DASHBOARD_PUBLIC_URL"),
+        ("DASHBOARD_SECRET_KEY_FILE", "DASHBOARD_SECRET_KEY"),
+        ("DASHBOARD_INSTANCE", "DASHBOARD_INSTANCE_DIR"),
+        ("DASHBOARD_WEBHOOK_BODY_RETENTION_DAYS", "DASHBOARD_WEBHOOK_RETENTION_DAYS"),
+        ("DASHBOARD_OIDC_ISSUER", None),
+        ("DASHBOARD_", None),
+    ],
+)
+def test_a_name_that_is_not_a_setting_is_refused_with_the_nearest_one(
+    name: str,
+    nearest: str | None,
+    source: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if source == "environment":
+        monkeypatch.setenv(name, "hunter2")
+    else:
+        (tmp_path / ".env").write_text(f"{name}=hunter2\n")
+
+    with pytest.raises(SettingsError) as caught:
+        load(instance=tmp_path)
+
+    where = f" in {tmp_path}/.env" if source == "file" else ""
+    hint = f"did you mean {nearest}?" if nearest else "see docs/configuration.md"
+    assert str(caught.value) == f"{name.upper()}{where} is not a setting ({hint})"
+
+
+def test_all_wrong_names_and_values_are_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DASHBOARD_ZOM_URL", "hunter2")
+    monkeypatch.setenv("DASHBOARD_TRUSTED_PROXIES", "hunter2")
+    (tmp_path / ".env").write_text(
+        "DASHBOARD_RECAL_URL=hunter2\nDASHBOARD_NONSENSE=hunter2\nOTHER=hunter2\n"
+    )
+
+    with pytest.raises(SettingsError) as caught:
+        load(instance=tmp_path)
+
+    message = str(caught.value)
+    assert message.count("is not a setting") == 3
+    assert "DASHBOARD_TRUSTED_PROXIES: " in message
+    assert "OTHER" not in message
+    assert "hunter2" not in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("line", ["SECRET_KEY:hunter2", "SECRET_KEYhunter2"])
+def test_a_line_without_an_equals_sign_is_refused_without_what_follows_the_name(
+    line: str, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text(f"DASHBOARD_{line}\n")
+
+    with pytest.raises(SettingsError, match=r"SECRET_KEY in .+ is not followed"):
+        load(instance=tmp_path)
+
+
+def test_names_are_read_in_upper_and_lower_case(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DASHBOARD_INSTANCE_DIR", raising=False)
+    monkeypatch.setenv("dashboard_instance_dir", str(tmp_path))
+    monkeypatch.setenv("Dashboard_Live_Streams", "3")
+    (tmp_path / ".env").write_text("dashboard_webhook_retention_days=7\n")
+
+    settings = load()
+
+    assert settings.instance == tmp_path
+    assert (settings.live_streams, settings.webhook_retention_days) == (3, 7)
+
+
+def test_the_instance_folder_cannot_be_named_inside_itself(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("DASHBOARD_INSTANCE_DIR=/srv/hunter2\n")
+
+    with pytest.raises(SettingsError, match="set it in the environment") as caught:
+        load(instance=tmp_path)
+
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("demo",),
+        ("serve",),
+        ("web",),
+        ("worker",),
+        ("db", "check"),
+        ("db", "upgrade"),
+        ("staff", "list"),
+        ("zoom-app", "list"),
+        ("keys", "rotate"),
+        ("webhooks", "list"),
+        ("explain", "ana@example.com"),
+    ],
+    ids=" ".join,
+)
+def test_a_name_that_is_not_a_setting_stops_every_command(
+    words: tuple[str, ...], sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    terminal = Terminal(tmp_path, sandbox)
+    if words == ("demo",):
+        names = ("--port", "--zoom-port", "--recall-port")
+        ports = map(str, free_ports(3))
+        words += tuple(chain.from_iterable(zip(names, ports, strict=True)))
+
+    run = terminal.run_apart if words[0] in {"demo", "serve"} else terminal.run
+    refused = run(*words, DASHBOARD_METRICS_TOKN="hunter2")
+
+    assert refused.returncode == 1
+    assert refused.stdout == ""
+    assert refused.stderr == (
+        "dashboard: DASHBOARD_METRICS_TOKN is not a setting "
+        "(did you mean DASHBOARD_METRICS_TOKEN?)\n"
+    )
+    assert not (tmp_path / "dashboard.db").exists()
 
 
 @pytest.mark.parametrize("name", sorted(set(Settings.model_fields) - {"instance"}))
