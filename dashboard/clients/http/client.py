@@ -90,8 +90,14 @@ def make_http(
 
 @lru_cache
 def _authorities(*, trust_env: bool) -> ssl.SSLContext:
-    """Read the authorities' certificates once, not for each host: it takes long."""
-    return httpx2.create_ssl_context(trust_env=trust_env)
+    """Read the authorities' certificates once, not for each host: it takes long.
+
+    TLS begins at 1.2, as at Zoom: some builds of Python, Debian's among them, leave
+    that to the system's OpenSSL and would start a handshake with TLS 1.1.
+    """
+    context = httpx2.create_ssl_context(trust_env=trust_env)
+    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
+    return context
 
 
 @overload
