@@ -6,17 +6,23 @@ one delays the webhooks behind it; to scale, run `dashboard web` on more ports o
 
 import ctypes
 import gc
+import multiprocessing
 import os
 import resource
 import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from multiprocessing import util as multiprocessing_util
+from multiprocessing.synchronize import Event
 from typing import Any, cast
 
+import click
+import httpx2
 import structlog
 from granian import Granian
 from granian.constants import Interfaces, Loops
@@ -38,6 +44,7 @@ THREADS = 256
 _BACKLOG = 2048
 _STOPS_WITHIN_S = 15
 _OPEN_FILES = 16_384
+_PAUSE_S = 0.1
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 _log = structlog.get_logger()
@@ -48,9 +55,14 @@ Upgrade = Callable[[Database], object]
 
 
 def serve(
-    settings: Settings, *, host: str, port: int, upgrade: Upgrade | None = None
+    settings: Settings,
+    *,
+    host: str,
+    port: int,
+    upgrade: Upgrade | None = None,
+    greeting: str | None = None,
 ) -> None:
-    """Take requests until told to stop.
+    """Take requests until stopped.
 
     Args:
         settings: What the operator decided.
@@ -58,6 +70,7 @@ def serve(
         port: Likewise.
         upgrade: For the one process that does everything: the worker runs in it, and
             tables on SQLite are upgraded first. None: the web alone.
+        greeting: Printed once, as soon as the sign-in page answers.
 
     Raises:
         DashboardError: It cannot start; one line for standard error.
@@ -91,6 +104,8 @@ def serve(
             listens_on,
             os.getpid(),
             with_worker=upgrade is not None,
+            greeting=greeting,
+            was_greeted=multiprocessing.Event(),
         ),
         wrap_loader=False,
     )
@@ -152,8 +167,14 @@ def prepare(settings: Settings, upgrade: Upgrade | None) -> None:
     build_runtime(settings, listens_on="http://127.0.0.1").close()
 
 
-def _load(
-    settings: Settings, listens_on: str, parent: int, *, with_worker: bool
+def _load(  # noqa: PLR0913 - what the process inherits, all named
+    settings: Settings,
+    listens_on: str,
+    parent: int,
+    *,
+    with_worker: bool,
+    greeting: str | None,
+    was_greeted: Event,
 ) -> Callable[..., Any]:
     die_with(parent)
     logs.set_up()
@@ -182,7 +203,23 @@ def _load(
     # Granian asks an object for `__rsgi__`, whatever its types say of functions.
     close_live = watcher.watcher_of(app).close
     application = RsgiApp(hooks, tokens, pages, on_stop=close_live)
+    if greeting and not was_greeted.is_set():  # it is, when this process is a new one
+        threading.Thread(
+            target=_greet, args=(listens_on, greeting, was_greeted), daemon=True
+        ).start()
     return cast("Callable[..., Any]", application)
+
+
+def _greet(listens_on: str, greeting: str, was_greeted: Event) -> None:
+    """Print the greeting as soon as the sign-in page answers."""
+    with httpx2.Client(base_url=listens_on, trust_env=False, timeout=5) as http:
+        while True:
+            with suppress(httpx2.RequestError):
+                if http.get("/sign-in").is_success:
+                    break
+            time.sleep(_PAUSE_S)
+    was_greeted.set()
+    click.echo(greeting)
 
 
 def allow_many_connections() -> None:

@@ -31,7 +31,7 @@ _PASSWORD_BYTES = 9
 
 
 def run(*, host: str, port: int, zoom_port: int, recall_port: int) -> None:
-    """Start the simulators, tell the story, then serve until told to stop.
+    """Start the simulators, tell the story, then serve until stopped.
 
     Raises:
         DashboardError: It cannot start; one line for standard error.
@@ -40,24 +40,28 @@ def run(*, host: str, port: int, zoom_port: int, recall_port: int) -> None:
         serving.require_free(host, needed)
     folder = instance_dir() / "demo"
     _empty(folder)
-    with Simulators(host=host, zoom_port=zoom_port, recall_port=recall_port) as world:
-        settings = load(
-            instance=folder,
-            public_url=f"http://{host}:{port}",
-            database_url=f"sqlite:///{folder / 'dashboard.db'}",
-            zoom_url=world.zoom_url,
-            zoom_api_url=world.zoom_url,
-            recall_url=world.recall_url,
-        )
+    world = Simulators(host=host, zoom_port=zoom_port, recall_port=recall_port)
+    settings = load(
+        instance=folder,
+        public_url=f"http://{host}:{port}",
+        database_url=f"sqlite:///{folder / 'dashboard.db'}",
+        zoom_url=world.zoom_url,
+        zoom_api_url=world.zoom_url,
+        recall_url=world.recall_url,
+    )
+    with world:
         password = SecretStr(secrets.token_urlsafe(_PASSWORD_BYTES))
         click.echo("Telling two days of story; it takes half a minute ...")
         # What goes wrong in the story goes wrong on purpose.
         logs.set_up(level=logging.ERROR)
         _tell(settings, world, password, host=host, port=port)
         logs.set_up()
-        _greet(settings, world, password)
         serving.serve(
-            settings, host=host, port=port, upgrade=schema.upgrade_with_backup
+            settings,
+            host=host,
+            port=port,
+            upgrade=schema.upgrade_with_backup,
+            greeting=_greeting(settings, world, password),
         )
 
 
@@ -96,10 +100,9 @@ def _add_staff(runtime: Runtime, password: SecretStr) -> None:
             )
 
 
-def _greet(settings: Settings, world: Simulators, password: SecretStr) -> None:
+def _greeting(settings: Settings, world: Simulators, password: SecretStr) -> str:
     # The password was made for this run of the demo, and opens nothing else.
-    click.echo(
-        f"""
+    return f"""
 Dashboard         {settings.public_url}
   sign in as      {_ADMIN}    (or {_SUPPORT})
   password        {password.get_secret_value()}
@@ -114,4 +117,3 @@ and carry its values to {settings.public_url}/zoom-apps/new
 
 Stop with Ctrl-C. Nothing of the demo is kept.
 """
-    )

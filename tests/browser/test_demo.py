@@ -1,0 +1,11 @@
+"""`dashboard demo` as the person who starts it meets it."""
+
+import pytest
+
+from tests.browser.conftest import Demo
+
+pytestmark = pytest.mark.browser  # shares the demo with the browser tests
+
+
+def test_the_address_answers_when_the_demo_prints_it(demo: Demo) -> None:
+    assert demo.answered_at_once
