@@ -1,4 +1,4 @@
-.PHONY: demo serve test check format lock chaos
+.PHONY: demo serve test check format lock chaos fresh-root
 
 demo:            ## the whole thing on one machine, against the simulated Zoom and Recall
 	@scripts/venv run
@@ -34,3 +34,6 @@ lock:            ## newest versions into requirements/*.lock (needs uv)
 chaos:           ## minutes of chaos against the relay: ARGS="--database sqlite --minutes 10 --seed 1"
 	@scripts/venv dev
 	@.venv/bin/python -m tests.system.chaos $(ARGS)
+
+fresh-root:      ## both README commands in a bare Debian 12 (as root): ARGS="--keep demo"
+	@scripts/fresh-root $(ARGS)
