@@ -159,7 +159,7 @@ def load(**overrides: object) -> Settings:
 
 
 def _unknown_names(env_file: Path) -> Iterator[str]:
-    """Say of each `DASHBOARD_` name that is not a setting which setting is nearest.
+    """Name the nearest setting for each `DASHBOARD_` name that is not one.
 
     Upper and lower case are the same, as in pydantic-settings.
     """
