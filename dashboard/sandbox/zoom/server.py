@@ -41,7 +41,7 @@ def create_zoom(world: ZoomWorld) -> Flask:
 
 def _refused(error: RefusedError) -> tuple[str, int]:
     status = 404 if isinstance(error, MissingError) else 400
-    page = render_template("message.html", heading="Not possible", text=str(error))
+    page = render_template("message.html", heading="Request refused", text=str(error))
     return page, status
 
 
