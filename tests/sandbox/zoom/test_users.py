@@ -1,4 +1,4 @@
-"""The bodies of the simulated Zoom's events (docs/contracts/zoom.md 6)."""
+"""The events about users and meetings (docs/contracts/zoom.md 6)."""
 
 from typing import Any
 

@@ -1,15 +1,15 @@
+"""The control API and the pages of the simulated Recall."""
+
 import hashlib
 from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
 
-from tests.fixtures.simulated_recall import APPS, a_recall
+from tests.fixtures.simulated_recall import APPS, Recall
 
 
-def test_the_control_api_makes_a_workspace_with_a_simulated_key() -> None:
-    recall = a_recall()
-
+def test_the_control_api_makes_a_workspace_with_a_simulated_key(recall: Recall) -> None:
     made = recall.http.post("/_sandbox/workspaces", json={}).get_json()
 
     key = made["api_key"]
@@ -22,8 +22,9 @@ def test_the_control_api_makes_a_workspace_with_a_simulated_key() -> None:
     assert recall.http.get(APPS, headers={"Authorization": key}).status_code == 200
 
 
-def test_the_control_api_finds_a_workspace_again_and_renews_its_secret() -> None:
-    recall = a_recall()
+def test_the_control_api_finds_a_workspace_again_and_renews_its_secret(
+    recall: Recall,
+) -> None:
     body = {"region": "eu-central-1", "api_key": "test-key-0001"}
     recall.http.post("/_sandbox/workspaces", json=body)
 
@@ -34,8 +35,7 @@ def test_the_control_api_finds_a_workspace_again_and_renews_its_secret() -> None
     assert len(recall.world.workspaces) == 2
 
 
-def test_what_the_receiver_got_is_counted_by_digest_and_answer() -> None:
-    recall = a_recall()
+def test_what_the_receiver_got_is_counted_by_digest_and_answer(recall: Recall) -> None:
     app = recall.app()
     body = b'{"event":"meeting.started","payload":{}}'
 
@@ -47,9 +47,7 @@ def test_what_the_receiver_got_is_counted_by_digest_and_answer() -> None:
     assert counted == {hashlib.sha256(body).hexdigest(): {"200": 2, "401": 1}}
 
 
-def test_switches_are_set_by_name_and_all_are_told() -> None:
-    recall = a_recall()
-
+def test_switches_are_set_by_name_and_all_are_told(recall: Recall) -> None:
     told = recall.http.post("/_sandbox/switches", json={"reconnect": "conflict"})
 
     assert told.get_json()["reconnect"] == "conflict"
@@ -73,19 +71,15 @@ def test_switches_are_set_by_name_and_all_are_told() -> None:
     ],
 )
 def test_control_refuses_what_it_does_not_know_with_a_sentence(
-    path: str, body: Any
+    recall: Recall, path: str, body: Any
 ) -> None:
-    recall = a_recall()
-
     answer = recall.http.post(f"/_sandbox/{path}", json=body)
 
     assert answer.status_code == 400
     assert answer.get_json()["detail"]
 
 
-def test_the_clock_is_set_and_advanced() -> None:
-    recall = a_recall()
-
+def test_the_clock_is_set_and_advanced(recall: Recall) -> None:
     put = recall.http.post("/_sandbox/clock", json={"now": "2027-01-01T00:00:00Z"})
     moved = recall.http.post("/_sandbox/clock", json={"advance_s": 3600})
     real = recall.http.post("/_sandbox/clock", json={"now": None})
@@ -95,8 +89,7 @@ def test_the_clock_is_set_and_advanced() -> None:
     assert not real.get_json()["now"].startswith("2027-01-01")
 
 
-def test_a_fault_strikes_the_api_and_never_the_control() -> None:
-    recall = a_recall()
+def test_a_fault_strikes_the_api_and_never_the_control(recall: Recall) -> None:
     fault = {"kind": "unavailable", "path": "/", "times": 1}
 
     recall.http.post("/_sandbox/faults", json=[fault])
@@ -108,8 +101,7 @@ def test_a_fault_strikes_the_api_and_never_the_control() -> None:
     assert (struck.status_code, afterwards.status_code) == (503, 200)
 
 
-def test_a_lost_answer_is_found_again_by_its_idempotency_key() -> None:
-    recall = a_recall()
+def test_a_lost_answer_is_found_again_by_its_idempotency_key(recall: Recall) -> None:
     app = recall.app()
     fault = {"kind": "lost_answer", "path": "/api/v2/zoom-oauth-cred", "times": 1}
     recall.http.post("/_sandbox/faults", json=[fault])
@@ -122,8 +114,7 @@ def test_a_lost_answer_is_found_again_by_its_idempotency_key() -> None:
     assert recall.zoom.paths().count("/oauth/token") == 1
 
 
-def test_the_state_tells_all_and_a_reset_forgets_all() -> None:
-    recall = a_recall()
+def test_the_state_tells_all_and_a_reset_forgets_all(recall: Recall) -> None:
     recall.switch(reconnect="conflict")
     recall.credential()
     recall.http.post("/_sandbox/faults", json=[{"kind": "unavailable"}])
@@ -140,8 +131,7 @@ def test_the_state_tells_all_and_a_reset_forgets_all() -> None:
     assert recall.http.get(APPS).status_code == 401
 
 
-def test_background_work_can_be_asked_for() -> None:
-    recall = a_recall()
+def test_background_work_can_be_asked_for(recall: Recall) -> None:
     recall.credential()
 
     assert recall.http.post("/_sandbox/run-due").get_json() == {"done": 1}
@@ -149,8 +139,9 @@ def test_background_work_can_be_asked_for() -> None:
 
 @pytest.mark.parametrize("path", ["/", "/dashboard/explorer/zoom-oauth"])
 @pytest.mark.parametrize("filled", [True, False], ids=["filled", "empty"])
-def test_each_page_says_that_it_is_simulated(path: str, *, filled: bool) -> None:
-    recall = a_recall()
+def test_each_page_says_that_it_is_simulated(
+    recall: Recall, path: str, *, filled: bool
+) -> None:
     if filled:
         recall.webhook(recall.credential()["oauth_app"], b"")
 
@@ -164,8 +155,7 @@ def test_each_page_says_that_it_is_simulated(path: str, *, filled: bool) -> None
     assert page.select("script, style, [style]") == []
 
 
-def test_the_explorer_shows_the_exact_webhook_url() -> None:
-    recall = a_recall()
+def test_the_explorer_shows_the_exact_webhook_url(recall: Recall) -> None:
     app = recall.app()
 
     page = recall.http.get(
@@ -175,8 +165,7 @@ def test_the_explorer_shows_the_exact_webhook_url() -> None:
     assert f"http://recall.test:5002{APPS}{app['id']}/webhook</code>" in page.text
 
 
-def test_no_page_shows_an_apps_secrets() -> None:
-    recall = a_recall()
+def test_no_page_shows_an_apps_secrets(recall: Recall) -> None:
     recall.app()
 
     shown = [recall.http.get(path).text for path in ("/", "/_sandbox/received")]

@@ -1,3 +1,5 @@
+"""The webhook receiver of the simulated Recall (docs/contracts/recall.md 2)."""
+
 import base64
 import hashlib
 import hmac
@@ -11,8 +13,7 @@ from tests.fixtures.simulated_recall import (
     MAPPINGS,
     NOON,
     SECRET_TOKEN,
-    Bench,
-    a_recall,
+    Recall,
 )
 
 APP_LOGS = "/api/v2/zoom-oauth-app-logs/"
@@ -44,13 +45,12 @@ def deauthorized(**payload: str) -> dict[str, Any]:
     return {"event": "app_deauthorized", "payload": {**said, **payload}}
 
 
-def mapped(recall: Bench) -> list[int]:
+def mapped(recall: Recall) -> list[int]:
     results = recall.get(MAPPINGS).get_json()["results"]
     return [entry["meeting_id"] for entry in results]
 
 
-def test_a_challenge_is_answered_and_dates_the_validation() -> None:
-    recall = a_recall()
+def test_a_challenge_is_answered_and_dates_the_validation(recall: Recall) -> None:
     app = recall.app(webhook_secret="4fv1RkqGQUq5sWbEz6hA5A")
 
     answer = recall.http.post(
@@ -72,8 +72,7 @@ def test_a_challenge_is_answered_and_dates_the_validation() -> None:
     assert read["webhook_last_validation"].startswith("2026-11-23T12:00")
 
 
-def test_a_patched_secret_token_holds_at_once() -> None:
-    recall = a_recall()
+def test_a_patched_secret_token_holds_at_once(recall: Recall) -> None:
     app = recall.app()
     recall.http.patch(
         f"{APPS}{app['id']}/",
@@ -97,8 +96,9 @@ def test_a_patched_secret_token_holds_at_once() -> None:
     ],
     ids=["none", "half", "no-number", "no-ascii"],
 )
-def test_a_request_without_a_good_signature_is_refused(headers: dict[str, str]) -> None:
-    recall = a_recall()
+def test_a_request_without_a_good_signature_is_refused(
+    recall: Recall, headers: dict[str, str]
+) -> None:
     app = recall.app()
 
     answer = recall.http.post(
@@ -111,8 +111,9 @@ def test_a_request_without_a_good_signature_is_refused(headers: dict[str, str]) 
     assert read["webhook_last_validation"] is None
 
 
-def test_a_timestamp_that_is_no_number_is_refused_even_if_signed() -> None:
-    recall = a_recall()
+def test_a_timestamp_that_is_no_number_is_refused_even_if_signed(
+    recall: Recall,
+) -> None:
     app = recall.app()
     digest = hmac.new(SECRET_TOKEN.encode(), b"v0:soon:" + CHALLENGE, hashlib.sha256)
     signature = f"v0={digest.hexdigest()}"
@@ -126,8 +127,7 @@ def test_a_timestamp_that_is_no_number_is_refused_even_if_signed() -> None:
     assert answer.status_code == 401
 
 
-def test_another_secret_is_refused_and_logged() -> None:
-    recall = a_recall()
+def test_another_secret_is_refused_and_logged(recall: Recall) -> None:
     app = recall.app()
 
     answer = recall.webhook(app["id"], created(1), secret="test-secret-token-9999")
@@ -138,8 +138,7 @@ def test_another_secret_is_refused_and_logged() -> None:
     assert entries[0]["message"] == "Webhook signature verification failed."
 
 
-def test_the_signature_is_over_the_raw_bytes() -> None:
-    recall = a_recall()
+def test_the_signature_is_over_the_raw_bytes(recall: Recall) -> None:
     app = recall.app()
     raw = b'{"event":"x",  "payload":{"topic":"\\uD83D\\uDE92 caf\xc3\xa9"}}'
     at = str(int(NOON.timestamp()))
@@ -154,8 +153,7 @@ def test_the_signature_is_over_the_raw_bytes() -> None:
     assert (exact.status_code, altered.status_code) == (200, 401)
 
 
-def test_a_new_meeting_is_mapped_to_its_hosts_credential() -> None:
-    recall = a_recall()
+def test_a_new_meeting_is_mapped_to_its_hosts_credential(recall: Recall) -> None:
     credential = recall.credential()
 
     answer = recall.webhook(credential["oauth_app"], created(91234567890))
@@ -165,8 +163,7 @@ def test_a_new_meeting_is_mapped_to_its_hosts_credential() -> None:
     assert [entry["meeting_id"] for entry in found] == [91234567890]
 
 
-def test_a_meeting_of_an_unknown_host_is_logged_and_not_mapped() -> None:
-    recall = a_recall()
+def test_a_meeting_of_an_unknown_host_is_logged_and_not_mapped(recall: Recall) -> None:
     credential = recall.credential()
 
     answer = recall.webhook(credential["oauth_app"], created(91234567890, "nobody"))
@@ -177,8 +174,7 @@ def test_a_meeting_of_an_unknown_host_is_logged_and_not_mapped() -> None:
     assert "nobody" in entries[0]["message"]
 
 
-def test_an_account_level_credential_answers_for_every_host() -> None:
-    recall = a_recall()
+def test_an_account_level_credential_answers_for_every_host(recall: Recall) -> None:
     credential = recall.credential(kind="account_level")
 
     recall.webhook(credential["oauth_app"], created(91234567890, "anybody"))
@@ -187,8 +183,7 @@ def test_an_account_level_credential_answers_for_every_host() -> None:
 
 
 @pytest.mark.parametrize("pmi", [5559876543, "5559876543"])
-def test_a_new_pmi_is_mapped(pmi: object) -> None:
-    recall = a_recall()
+def test_a_new_pmi_is_mapped(recall: Recall, pmi: object) -> None:
     credential = recall.credential()
     event = {
         "event": "user.updated",
@@ -200,8 +195,7 @@ def test_a_new_pmi_is_mapped(pmi: object) -> None:
     assert mapped(recall) == [5559876543]
 
 
-def test_another_change_of_the_user_maps_nothing() -> None:
-    recall = a_recall()
+def test_another_change_of_the_user_maps_nothing(recall: Recall) -> None:
     credential = recall.credential()
     event = {
         "event": "user.updated",
@@ -212,8 +206,7 @@ def test_another_change_of_the_user_maps_nothing() -> None:
     assert mapped(recall) == []
 
 
-def test_a_deauthorization_makes_the_users_credential_unhealthy() -> None:
-    recall = a_recall()
+def test_a_deauthorization_makes_the_users_credential_unhealthy(recall: Recall) -> None:
     credential = recall.credential()
     other = recall.connecting(credential["oauth_app"], "user-2").get_json()
 
@@ -223,8 +216,9 @@ def test_a_deauthorization_makes_the_users_credential_unhealthy() -> None:
     assert recall.read(other)["status"] == "healthy"
 
 
-def test_a_deauthorization_for_another_client_id_changes_nothing() -> None:
-    recall = a_recall()
+def test_a_deauthorization_for_another_client_id_changes_nothing(
+    recall: Recall,
+) -> None:
     credential = recall.credential()
 
     recall.webhook(credential["oauth_app"], deauthorized(client_id="another"))
@@ -233,20 +227,15 @@ def test_a_deauthorization_for_another_client_id_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"event":"meeting.created"}'])
-def test_a_signed_body_that_is_no_event_is_refused(body: bytes) -> None:
-    recall = a_recall()
-
+def test_a_signed_body_that_is_no_event_is_refused(recall: Recall, body: bytes) -> None:
     assert recall.webhook(recall.app()["id"], body).status_code == 400
 
 
-def test_an_unknown_app_is_not_found() -> None:
-    recall = a_recall()
-
+def test_an_unknown_app_is_not_found(recall: Recall) -> None:
     assert recall.webhook("0b7e2a1c-9a7d", created(1)).status_code == 404
 
 
-def test_the_path_with_a_trailing_slash_is_another_one() -> None:
-    recall = a_recall()
+def test_the_path_with_a_trailing_slash_is_another_one(recall: Recall) -> None:
     app = recall.app()
 
     answer = recall.http.post(f"{APPS}{app['id']}/webhook/", headers=recall.headers)
@@ -255,8 +244,7 @@ def test_the_path_with_a_trailing_slash_is_another_one() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 403, 422, 429, 500])
-def test_the_receiver_can_be_told_what_to_answer(status: int) -> None:
-    recall = a_recall()
+def test_the_receiver_can_be_told_what_to_answer(recall: Recall, status: int) -> None:
     credential = recall.credential()
     recall.switch(webhook_answer=status)
 
@@ -267,8 +255,7 @@ def test_the_receiver_can_be_told_what_to_answer(status: int) -> None:
     assert len(recall.world.received) == 1
 
 
-def test_old_timestamps_are_accepted_unless_switched_off() -> None:
-    recall = a_recall()
+def test_old_timestamps_are_accepted_unless_switched_off(recall: Recall) -> None:
     app, old = recall.app(), NOON - timedelta(hours=6)
 
     accepted = recall.webhook(app["id"], created(1), sent_at=old)
@@ -283,8 +270,7 @@ def test_old_timestamps_are_accepted_unless_switched_off() -> None:
     ]
 
 
-def test_every_request_is_kept_as_it_came() -> None:
-    recall = a_recall()
+def test_every_request_is_kept_as_it_came(recall: Recall) -> None:
     app = recall.app()
     recall.webhook(app["id"], b"\xff not utf-8", secret="test-secret-token-9999")
     recall.webhook("another-app", created(1))

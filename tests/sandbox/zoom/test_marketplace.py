@@ -1,10 +1,11 @@
-"""The human pages of the simulated Zoom."""
+"""The pages of the simulated Zoom."""
 
 import pytest
 from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
 
 from dashboard.sandbox.zoom import ZoomWorld
+from dashboard.sandbox.zoom.records import ZoomApp
 from dashboard.sandbox.zoom.world import seed
 from tests.fixtures.simulated_zoom import (
     CALLBACK,
@@ -41,8 +42,9 @@ def a_story(world: ZoomWorld) -> list[str]:
 
 
 @pytest.mark.parametrize("number", range(5))
-def test_each_page_has_one_heading_and_a_name_for_every_field(number: int) -> None:
-    world = a_world()
+def test_each_page_has_one_heading_and_a_name_for_every_field(
+    world: ZoomWorld, number: int
+) -> None:
     path = a_story(world)[number]
 
     found = page(web(world), path)
@@ -61,9 +63,7 @@ def test_each_page_has_one_heading_and_a_name_for_every_field(number: int) -> No
     assert found.select("script, style, [style], [onclick]") == []
 
 
-def test_pages_load_nothing_from_elsewhere() -> None:
-    world = a_world()
-
+def test_pages_load_nothing_from_elsewhere(world: ZoomWorld) -> None:
     answer = web(world).get("/marketplace/")
 
     policy = answer.headers["Content-Security-Policy"]
@@ -71,8 +71,7 @@ def test_pages_load_nothing_from_elsewhere() -> None:
     assert "unsafe" not in policy
 
 
-def test_an_app_is_made_and_its_secrets_shown() -> None:
-    world = a_world()
+def test_an_app_is_made_and_its_secrets_shown(world: ZoomWorld) -> None:
     form = {"name": "Recorder", "environment": "production", "kind": "user_level"}
 
     made = web(world).post("/marketplace/new", data=form)
@@ -83,15 +82,13 @@ def test_an_app_is_made_and_its_secrets_shown() -> None:
     assert {app.client_id, app.client_secret, app.secret_token} <= values
 
 
-def test_an_app_needs_a_name() -> None:
-    world = a_world()
+def test_an_app_needs_a_name(world: ZoomWorld) -> None:
     form = {"name": " ", "environment": "production", "kind": "user_level"}
 
     assert web(world).post("/marketplace/new", data=form).status_code == 422
 
 
-def test_a_redirect_url_is_saved_or_refused_with_a_sentence() -> None:
-    world = a_world()
+def test_a_redirect_url_is_saved_or_refused_with_a_sentence(world: ZoomWorld) -> None:
     app = an_app(world, redirect_url=None)
     path = f"/marketplace/apps/{app.client_id}/redirect"
 
@@ -104,9 +101,9 @@ def test_a_redirect_url_is_saved_or_refused_with_a_sentence() -> None:
     assert app.redirect_url == CALLBACK
 
 
-def test_validate_on_the_page_saves_url_and_events() -> None:
-    world = a_world()
-    app = an_app(world)
+def test_validate_on_the_page_saves_url_and_events(
+    world: ZoomWorld, app: ZoomApp
+) -> None:
     form = {"webhook_url": HOOK, "do": "validate", "events": ["meeting.created"]}
 
     path = f"/marketplace/apps/{app.client_id}/webhook"
@@ -116,8 +113,7 @@ def test_validate_on_the_page_saves_url_and_events() -> None:
     assert (app.webhook_url, app.events) == (HOOK, ["meeting.created"])
 
 
-def test_events_the_scopes_do_not_allow_are_refused() -> None:
-    world = a_world()
+def test_events_the_scopes_do_not_allow_are_refused(world: ZoomWorld) -> None:
     app, _ = a_subscriber(world, scopes=["user:read:user"])
     form = {"webhook_url": HOOK, "do": "save", "events": ["meeting.created"]}
 
@@ -128,8 +124,7 @@ def test_events_the_scopes_do_not_allow_are_refused() -> None:
     assert "The event is not allowed for the app" in answer.text
 
 
-def test_user_scopes_do_not_fit_an_account_level_app() -> None:
-    world = a_world()
+def test_user_scopes_do_not_fit_an_account_level_app(world: ZoomWorld) -> None:
     app = an_app(world, kind="account_level")
 
     path = f"/marketplace/apps/{app.client_id}/scopes"
@@ -138,9 +133,9 @@ def test_user_scopes_do_not_fit_an_account_level_app() -> None:
     assert answer.status_code == 422
 
 
-def test_regenerating_keeps_the_previous_secret_token_for_tests() -> None:
-    world = a_world()
-    app = an_app(world)
+def test_regenerating_keeps_the_previous_secret_token_for_tests(
+    world: ZoomWorld, app: ZoomApp
+) -> None:
     old = app.secret_token
 
     web(world).post(f"/marketplace/apps/{app.client_id}/secret-token")
@@ -149,8 +144,7 @@ def test_regenerating_keeps_the_previous_secret_token_for_tests() -> None:
     assert app.previous_secret_token == old
 
 
-def test_a_user_makes_moves_and_deletes_a_meeting() -> None:
-    world = a_world()
+def test_a_user_makes_moves_and_deletes_a_meeting(world: ZoomWorld) -> None:
     user, client = a_user(world), web(world)
     form = {"topic": "Kick-off", "start_time": "2026-12-01T09:30"}
 
@@ -175,9 +169,8 @@ def test_a_user_makes_moves_and_deletes_a_meeting() -> None:
     ],
 )
 def test_wrong_input_is_answered_with_a_sentence(
-    path: str, form: dict[str, str]
+    world: ZoomWorld, path: str, form: dict[str, str]
 ) -> None:
-    world = a_world()
     user = a_user(world)
 
     answer = web(world).post(f"/users/{user.id}/{path}", data=form)
@@ -186,8 +179,7 @@ def test_wrong_input_is_answered_with_a_sentence(
     assert 'role="alert"' in answer.text
 
 
-def test_a_user_changes_pmi_and_uninstalls() -> None:
-    world = a_world()
+def test_a_user_changes_pmi_and_uninstalls(world: ZoomWorld) -> None:
     app, user = a_subscriber(world)
     client = web(world)
 
@@ -209,9 +201,7 @@ def test_unknown_apps_and_users_are_not_found() -> None:
     assert client.get("/marketplace/apps/nothing").status_code == 404
 
 
-def test_the_seed_is_one_app_and_three_users() -> None:
-    world = a_world()
-
+def test_the_seed_is_one_app_and_three_users(world: ZoomWorld) -> None:
     made = seed(world)
 
     assert list(world.state.apps.values()) == [made.app]

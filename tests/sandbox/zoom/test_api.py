@@ -21,8 +21,9 @@ def a_caller(world: ZoomWorld, **app_fields: object) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize(("pmi_as", "kind"), [("int", int), ("string", str)])
-def test_the_pmi_is_an_int_now_and_was_a_string_once(pmi_as: str, kind: type) -> None:
-    world = a_world()
+def test_the_pmi_is_an_int_now_and_was_a_string_once(
+    world: ZoomWorld, pmi_as: str, kind: type
+) -> None:
     token, user_id = a_caller(world)
     world.switch(pmi_as=pmi_as)
 
@@ -33,8 +34,7 @@ def test_the_pmi_is_an_int_now_and_was_a_string_once(pmi_as: str, kind: type) ->
     assert body["status"] == "active"
 
 
-def test_every_answer_carries_a_tracking_id() -> None:
-    world = a_world()
+def test_every_answer_carries_a_tracking_id(world: ZoomWorld) -> None:
     token, _ = a_caller(world)
 
     good, bad = get(world, "/users/me", token), get(world, "/users/me", "wrong")
@@ -49,8 +49,7 @@ def test_an_unknown_token_is_401_with_124() -> None:
     assert answer.get_json() == {"code": 124, "message": "Invalid access token."}
 
 
-def test_a_token_ends_after_an_hour() -> None:
-    world = a_world()
+def test_a_token_ends_after_an_hour(world: ZoomWorld) -> None:
     token, _ = a_caller(world)
     world.state.clock.advance(3601)
 
@@ -60,8 +59,7 @@ def test_a_token_ends_after_an_hour() -> None:
     assert answer.get_json() == {"code": 124, "message": "Access token is expired."}
 
 
-def test_a_token_in_the_query_string_is_refused() -> None:
-    world = a_world()
+def test_a_token_in_the_query_string_is_refused(world: ZoomWorld) -> None:
     token, _ = a_caller(world)
 
     answer = web(world).get("/v2/users/me", query_string={"access_token": token})
@@ -70,8 +68,7 @@ def test_a_token_in_the_query_string_is_refused() -> None:
     assert "not supported as query parameter" in answer.get_json()["message"]
 
 
-def test_a_missing_scope_is_named() -> None:
-    world = a_world()
+def test_a_missing_scope_is_named(world: ZoomWorld) -> None:
     token, _ = a_caller(world, scopes=["meeting:read:list_meetings"])
 
     answer = get(world, "/users/me", token)
@@ -83,16 +80,14 @@ def test_a_missing_scope_is_named() -> None:
     }
 
 
-def test_classic_scopes_do_as_well() -> None:
-    world = a_world()
+def test_classic_scopes_do_as_well(world: ZoomWorld) -> None:
     token, _ = a_caller(world, scopes=["meeting:read", "user:read"])
 
     assert get(world, "/users/me", token).status_code == 200
     assert get(world, "/users/me/meetings", token).status_code == 200
 
 
-def test_a_user_level_token_reaches_nobody_else() -> None:
-    world = a_world()
+def test_a_user_level_token_reaches_nobody_else(world: ZoomWorld) -> None:
     token, _ = a_caller(world)
     other = a_user(world, email="ben@example.com")
 
@@ -102,8 +97,7 @@ def test_a_user_level_token_reaches_nobody_else() -> None:
     assert answer.get_json()["code"] == 1001
 
 
-def test_an_account_level_token_lists_its_account_only() -> None:
-    world = a_world()
+def test_an_account_level_token_lists_its_account_only(world: ZoomWorld) -> None:
     token, user_id = a_caller(world, kind="account_level")
     ben = a_user(world, email="ben@example.com")
     eve = a_user(world, email="eve@example.org", account_id="other")
@@ -115,8 +109,7 @@ def test_an_account_level_token_lists_its_account_only() -> None:
     assert get(world, f"/users/{eve.id}", token).status_code == 404
 
 
-def test_meetings_come_in_pages_that_end() -> None:
-    world = a_world()
+def test_meetings_come_in_pages_that_end(world: ZoomWorld) -> None:
     token, user_id = a_caller(world)
     made = [world.create_meeting(user_id).id for _ in range(5)]
 
@@ -144,8 +137,9 @@ def test_meetings_come_in_pages_that_end() -> None:
         pytest.param({"next_page_token": "!"}, id="bad-token"),
     ],
 )
-def test_a_wrong_page_is_300_with_the_field(params: dict[str, str]) -> None:
-    world = a_world()
+def test_a_wrong_page_is_300_with_the_field(
+    world: ZoomWorld, params: dict[str, str]
+) -> None:
     token, _ = a_caller(world)
 
     answer = get(world, "/users/me/meetings", token, **params)
@@ -155,8 +149,7 @@ def test_a_wrong_page_is_300_with_the_field(params: dict[str, str]) -> None:
     assert answer.get_json()["errors"][0]["field"] in params
 
 
-def test_a_join_token_lives_120_seconds() -> None:
-    world = a_world()
+def test_a_join_token_lives_120_seconds(world: ZoomWorld) -> None:
     token, user_id = a_caller(world)
     meeting = world.create_meeting(user_id)
 
@@ -167,8 +160,7 @@ def test_a_join_token_lives_120_seconds() -> None:
     assert body["expire_in"] == 120
 
 
-def test_somebody_elses_meeting_does_not_exist() -> None:
-    world = a_world()
+def test_somebody_elses_meeting_does_not_exist(world: ZoomWorld) -> None:
     token, _ = a_caller(world)
     meeting = world.create_meeting(a_user(world, email="ben@example.com").id)
 
@@ -178,8 +170,7 @@ def test_somebody_elses_meeting_does_not_exist() -> None:
 
 
 @pytest.mark.parametrize("path", ["/users/me/zak", "/users/me/token"])
-def test_zak_and_user_tokens_need_their_scopes(path: str) -> None:
-    world = a_world()
+def test_zak_and_user_tokens_need_their_scopes(world: ZoomWorld, path: str) -> None:
     bare, _ = a_caller(world)
     full, _ = a_caller(world, scopes=["user:read:zak", "user:read:token"])
 
@@ -187,8 +178,7 @@ def test_zak_and_user_tokens_need_their_scopes(path: str) -> None:
     assert set(get(world, path, full).get_json()) == {"token"}
 
 
-def test_the_per_second_limit_names_no_time() -> None:
-    world = a_world()
+def test_the_per_second_limit_names_no_time(world: ZoomWorld) -> None:
     world.switch(rate_limit="qps")
 
     answer = get(world, "/users/me", "any")
@@ -198,8 +188,7 @@ def test_the_per_second_limit_names_no_time() -> None:
     assert "Retry-After" not in answer.headers
 
 
-def test_the_daily_limit_names_a_date_and_not_seconds() -> None:
-    world = a_world()
+def test_the_daily_limit_names_a_date_and_not_seconds(world: ZoomWorld) -> None:
     world.switch(rate_limit="daily")
 
     answer = get(world, "/users/me", "any")

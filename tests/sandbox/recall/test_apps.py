@@ -1,3 +1,5 @@
+"""Zoom OAuth apps of the simulated Recall (docs/contracts/recall.md 3.1 to 3.4)."""
+
 from typing import Any
 
 import pytest
@@ -8,13 +10,11 @@ from tests.fixtures.simulated_recall import (
     MAPPINGS,
     NOON,
     SECRET_TOKEN,
-    a_recall,
+    Recall,
 )
 
 
-def test_an_app_is_returned_with_its_secrets_in_clear() -> None:
-    recall = a_recall()
-
+def test_an_app_is_returned_with_its_secrets_in_clear(recall: Recall) -> None:
     app = recall.app()
 
     created_at = app.pop("created_at")
@@ -31,14 +31,11 @@ def test_an_app_is_returned_with_its_secrets_in_clear() -> None:
     assert recall.get(f"{APPS}{app['id']}/").get_json()["id"] == app["id"]
 
 
-def test_two_apps_may_share_a_client_id() -> None:
-    recall = a_recall()
-
+def test_two_apps_may_share_a_client_id(recall: Recall) -> None:
     assert recall.app()["id"] != recall.app()["id"]
 
 
-def test_a_second_app_with_the_client_id_can_be_refused() -> None:
-    recall = a_recall()
+def test_a_second_app_with_the_client_id_can_be_refused(recall: Recall) -> None:
     recall.app()
     recall.switch(duplicate_client_id="refuse")
 
@@ -46,8 +43,7 @@ def test_a_second_app_with_the_client_id_can_be_refused() -> None:
     assert len(recall.world.apps) == 1
 
 
-def test_both_secrets_can_be_changed() -> None:
-    recall = a_recall()
+def test_both_secrets_can_be_changed(recall: Recall) -> None:
     path = f"{APPS}{recall.app()['id']}/"
 
     answer = recall.http.patch(
@@ -60,8 +56,7 @@ def test_both_secrets_can_be_changed() -> None:
 
 
 @pytest.mark.parametrize("field", ["client_id", "kind"])
-def test_client_id_and_kind_cannot_be_changed(field: str) -> None:
-    recall = a_recall()
+def test_client_id_and_kind_cannot_be_changed(recall: Recall, field: str) -> None:
     path = f"{APPS}{recall.app()['id']}/"
 
     answer = recall.http.patch(
@@ -72,8 +67,9 @@ def test_client_id_and_kind_cannot_be_changed(field: str) -> None:
     assert list(answer.get_json()) == [field]
 
 
-def test_deleting_an_app_takes_its_credentials_and_mappings_along() -> None:
-    recall = a_recall()
+def test_deleting_an_app_takes_its_credentials_and_mappings_along(
+    recall: Recall,
+) -> None:
     credential = recall.credential()
     recall.run_due()
     recall.run_due()
@@ -89,8 +85,7 @@ def test_deleting_an_app_takes_its_credentials_and_mappings_along() -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-def test_an_unknown_app_is_not_found(method: str) -> None:
-    recall = a_recall()
+def test_an_unknown_app_is_not_found(recall: Recall, method: str) -> None:
     body: dict[str, Any] = {} if method == "GET" else {"json": {}}
 
     answer = recall.http.open(

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from dashboard.sandbox.zoom import ZoomWorld
 from tests.fixtures.simulated_zoom import (
     CALLBACK,
     HOOK,
@@ -30,8 +31,9 @@ def test_an_app_is_made_with_any_field_and_shown_with_its_secrets() -> None:
     assert app["events"] == ["meeting.created", "user.updated"]
 
 
-def test_an_app_is_changed_and_a_failed_change_changes_nothing() -> None:
-    world = a_world()
+def test_an_app_is_changed_and_a_failed_change_changes_nothing(
+    world: ZoomWorld,
+) -> None:
     app, client = an_app(world), web(world)
     path = f"/_sandbox/apps/{app.client_id}"
 
@@ -66,9 +68,7 @@ def test_wrong_control_is_400_with_a_sentence(path: str, body: object) -> None:
     assert answer.get_json()["error"].endswith(".")
 
 
-def test_switches_are_set_and_all_returned() -> None:
-    world = a_world()
-
+def test_switches_are_set_and_all_returned(world: ZoomWorld) -> None:
     answer = web(world).post("/_sandbox/switches", json={"pmi_as": "string"})
 
     assert answer.get_json()["pmi_as"] == "string"
@@ -97,8 +97,7 @@ def test_faults_strike_zoom_but_never_the_control() -> None:
     assert client.get("/marketplace/").status_code == 200
 
 
-def test_a_reset_forgets_everything_but_the_time() -> None:
-    world = a_world()
+def test_a_reset_forgets_everything_but_the_time(world: ZoomWorld) -> None:
     a_subscriber(world)
     world.switch(decline="silence")
     world.create_meeting(next(iter(world.state.users)))
@@ -120,8 +119,7 @@ def test_a_reset_forgets_everything_but_the_time() -> None:
     assert datetime.fromisoformat(state["now"]).date() == NOON.date()
 
 
-def test_the_state_and_the_deliveries_can_be_read() -> None:
-    world = a_world()
+def test_the_state_and_the_deliveries_can_be_read(world: ZoomWorld) -> None:
     app, user = a_subscriber(world)
     world.create_meeting(user.id, topic="🚒")
     world.deliver_due()
@@ -140,8 +138,7 @@ def test_the_state_and_the_deliveries_can_be_read() -> None:
     assert rows[1]["attempts"][0]["status"] == 200
 
 
-def test_actions_are_done_by_name() -> None:
-    world = a_world()
+def test_actions_are_done_by_name(world: ZoomWorld) -> None:
     app, user, client = an_app(world), a_user(world), web(world)
     asked = {
         "user_id": user.id,

@@ -1,23 +1,31 @@
+"""Pages, filters and body errors of the simulated Recall's API."""
+
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.fixtures.simulated_recall import APPS, CREDENTIALS, MAPPINGS, Bench, a_recall
+from tests.fixtures.simulated_recall import (
+    APPS,
+    CREDENTIALS,
+    MAPPINGS,
+    Recall,
+    a_recall,
+)
 
 APP_LOGS = "/api/v2/zoom-oauth-app-logs/"
 
 
-def results(recall: Bench, path: str, **query: Any) -> list[dict[str, Any]]:
+def results(recall: Recall, path: str, **query: Any) -> list[dict[str, Any]]:
     return list(recall.get(path, **query).get_json()["results"])
 
 
-def follow(recall: Bench, url: str) -> dict[str, Any]:
+def follow(recall: Recall, url: str) -> dict[str, Any]:
     assert urlsplit(url).scheme == "http"
     return dict(recall.http.get(url, headers=recall.headers).get_json())
 
 
-def some_apps(recall: Bench, number: int) -> list[str]:
+def some_apps(recall: Recall, number: int) -> list[str]:
     """Client ids of new apps, newest first."""
     names = [f"client-{index}" for index in range(number)]
     for name in names:
@@ -29,8 +37,7 @@ def names(page: dict[str, Any]) -> list[str]:
     return [app["client_id"] for app in page["results"]]
 
 
-def test_pages_follow_each_other_by_absolute_urls_both_ways() -> None:
-    recall = a_recall()
+def test_pages_follow_each_other_by_absolute_urls_both_ways(recall: Recall) -> None:
     recall.switch(page_size=2)
     expected = some_apps(recall, 5)
 
@@ -47,8 +54,7 @@ def test_pages_follow_each_other_by_absolute_urls_both_ways() -> None:
     assert "kind=user_level" in first["next"]
 
 
-def test_a_page_is_not_disturbed_by_what_is_created_meanwhile() -> None:
-    recall = a_recall()
+def test_a_page_is_not_disturbed_by_what_is_created_meanwhile(recall: Recall) -> None:
     recall.switch(page_size=2)
     expected = some_apps(recall, 4)
     first = recall.get(APPS).get_json()
@@ -59,8 +65,7 @@ def test_a_page_is_not_disturbed_by_what_is_created_meanwhile() -> None:
     assert names(first) + names(second) == expected
 
 
-def test_ordering_turns_a_list() -> None:
-    recall = a_recall()
+def test_ordering_turns_a_list(recall: Recall) -> None:
     recall.switch(page_size=2)
     expected = some_apps(recall, 3)[::-1]
 
@@ -89,8 +94,7 @@ def test_a_made_up_cursor_is_not_found(cursor: str) -> None:
         ({"client_id": ""}, 2),
     ],
 )
-def test_apps_are_filtered(query: dict[str, str], found: int) -> None:
-    recall = a_recall()
+def test_apps_are_filtered(recall: Recall, query: dict[str, str], found: int) -> None:
     some_apps(recall, 2)
 
     assert len(results(recall, APPS, **query)) == found
@@ -109,8 +113,9 @@ def test_apps_are_filtered(query: dict[str, str], found: int) -> None:
         ({"oauth_app": "0b7e2a1c-9a7d-4df8-a5b8-3c2f6b1d0e9f"}, []),
     ],
 )
-def test_credentials_are_filtered(query: dict[str, str], users: list[str]) -> None:
-    recall = a_recall()
+def test_credentials_are_filtered(
+    recall: Recall, query: dict[str, str], users: list[str]
+) -> None:
     first = recall.credential("user-1")
     second = recall.connecting(first["oauth_app"], "user-2").get_json()
     for _ in range(3):
@@ -121,8 +126,7 @@ def test_credentials_are_filtered(query: dict[str, str], users: list[str]) -> No
     assert [one["user_id"] for one in found] == users
 
 
-def test_credentials_of_one_app_are_found_by_it() -> None:
-    recall = a_recall()
+def test_credentials_of_one_app_are_found_by_it(recall: Recall) -> None:
     first, second = recall.credential(), recall.credential()
 
     found = results(recall, CREDENTIALS, oauth_app=second["oauth_app"])
@@ -142,9 +146,8 @@ def test_credentials_of_one_app_are_found_by_it() -> None:
     ],
 )
 def test_a_filter_that_cannot_be_read_is_refused_by_name(
-    path: str, query: dict[str, str]
+    recall: Recall, path: str, query: dict[str, str]
 ) -> None:
-    recall = a_recall()
     recall.credential()
     recall.world.log_app(next(iter(recall.world.apps.values())), "x")
 
@@ -154,8 +157,7 @@ def test_a_filter_that_cannot_be_read_is_refused_by_name(
     assert list(answer.get_json()) == list(query)
 
 
-def test_a_log_message_is_cut_at_its_documented_length() -> None:
-    recall = a_recall()
+def test_a_log_message_is_cut_at_its_documented_length(recall: Recall) -> None:
     recall.app()
     recall.world.log_app(next(iter(recall.world.apps.values())), "x" * 3000)
 

@@ -1,4 +1,4 @@
-"""The simulated Zoom's manifests: validated, imported, exported (zoom.md 12)."""
+"""App manifests: validated, imported, exported (docs/contracts/zoom.md 12)."""
 
 import json
 from typing import Any
@@ -7,6 +7,7 @@ import pytest
 
 from dashboard.sandbox.zoom import ZoomWorld
 from dashboard.sandbox.zoom import manifest as manifests
+from dashboard.sandbox.zoom.records import ZoomApp
 from tests.fixtures.simulated_zoom import (
     CALLBACK,
     HOOK,
@@ -161,8 +162,7 @@ def a_caller(world: ZoomWorld, *scopes: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {granted['access_token']}"}
 
 
-def test_an_invalid_manifest_is_answered_200_as_well() -> None:
-    world = a_world()
+def test_an_invalid_manifest_is_answered_200_as_well(world: ZoomWorld) -> None:
     caller = a_caller(world, "marketplace:read:app")
 
     answers = [
@@ -176,8 +176,7 @@ def test_an_invalid_manifest_is_answered_200_as_well() -> None:
     assert [answer.get_json()["ok"] for answer in answers] == [True, False]
 
 
-def test_a_token_without_the_scope_may_not_ask() -> None:
-    world = a_world()
+def test_a_token_without_the_scope_may_not_ask(world: ZoomWorld) -> None:
     caller = a_caller(world, "user:read:user")
 
     answer = web(world).post(f"{API}/manifest/validate", json={}, headers=caller)
@@ -185,9 +184,9 @@ def test_a_token_without_the_scope_may_not_ask() -> None:
     assert answer.get_json()["code"] == 4711
 
 
-def test_an_update_fills_the_app_and_an_export_gives_it_back() -> None:
-    endpoint = Endpoint()
-    world = a_world(endpoint)
+def test_an_update_fills_the_app_and_an_export_gives_it_back(
+    endpoint: Endpoint, world: ZoomWorld
+) -> None:
     caller = a_caller(world, "marketplace:read:app", "marketplace:write:app")
     app = an_app(world)
     path = f"{API}/{app.app_id}/manifest"
@@ -228,9 +227,9 @@ def test_a_url_that_fails_the_challenge_changes_nothing() -> None:
         (json.dumps(a_manifest(development_redirect_uri="http://x")), "https"),
     ],
 )
-def test_the_page_says_what_is_wrong_with_a_manifest(manifest: str, said: str) -> None:
-    world = a_world()
-    app = an_app(world)
+def test_the_page_says_what_is_wrong_with_a_manifest(
+    world: ZoomWorld, app: ZoomApp, manifest: str, said: str
+) -> None:
     before = app.model_dump()
 
     page = web(world).post(
@@ -242,8 +241,7 @@ def test_the_page_says_what_is_wrong_with_a_manifest(manifest: str, said: str) -
     assert app.model_dump() == before
 
 
-def test_classic_scopes_are_neither_imported_nor_exported() -> None:
-    world = a_world()
+def test_classic_scopes_are_neither_imported_nor_exported(world: ZoomWorld) -> None:
     caller = a_caller(world, "marketplace:read:app")
     app = an_app(world, scopes=["user:read", "meeting:read"])
 

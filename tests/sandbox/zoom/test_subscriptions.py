@@ -1,25 +1,31 @@
-"""The simulated Zoom's event subscriptions by API (zoom.md 5.7)."""
+"""Event subscriptions managed by API (docs/contracts/zoom.md 5.7)."""
 
 from typing import Any
 
 import pytest
 
 from dashboard.sandbox.zoom import ZoomWorld
-from dashboard.sandbox.zoom.records import ZoomApp
+from dashboard.sandbox.zoom.records import ZoomApp, ZoomUser
 from tests.fixtures.simulated_zoom import (
     HOOK,
     Endpoint,
     a_subscriber,
     a_user,
-    a_world,
     an_app,
     pair,
+    subscribe,
     tokens,
     web,
 )
 
 PATH = "/v2/marketplace/app/event_subscription"
 ELSEWHERE = f"{HOOK}/elsewhere"
+
+
+@pytest.fixture
+def ana(world: ZoomWorld, app: ZoomApp) -> ZoomUser:
+    """A user who added the app; its webhook URL is validated."""
+    return subscribe(world, app)
 
 
 def own_token(world: ZoomWorld, app: ZoomApp) -> dict[str, str]:
@@ -51,10 +57,9 @@ def listed(world: ZoomWorld, app: ZoomApp, **query: str) -> list[dict[str, Any]]
     return found
 
 
-def test_a_subscription_is_challenged_made_and_listed_beside_the_consoles() -> None:
-    world = a_world()
-    app, ana = a_subscriber(world)
-
+def test_a_subscription_is_challenged_made_and_listed_beside_the_consoles(
+    world: ZoomWorld, app: ZoomApp, ana: ZoomUser
+) -> None:
     made = call(world, app, "POST", **asked(user_ids=[ana.id]))
 
     found = listed(world, app, user_id=ana.id, account_id=ana.account_id)
@@ -64,10 +69,9 @@ def test_a_subscription_is_challenged_made_and_listed_beside_the_consoles() -> N
     assert world.state.deliveries[-1].url == ELSEWHERE
 
 
-def test_overlapping_subscriptions_bring_the_same_event_twice() -> None:
-    endpoint = Endpoint()
-    world = a_world(endpoint)
-    app, ana = a_subscriber(world)
+def test_overlapping_subscriptions_bring_the_same_event_twice(
+    endpoint: Endpoint, world: ZoomWorld, app: ZoomApp, ana: ZoomUser
+) -> None:
     call(world, app, "POST", **asked(event_webhook_url=HOOK, user_ids=[ana.id]))
 
     world.create_meeting(ana.id)
@@ -76,9 +80,9 @@ def test_overlapping_subscriptions_bring_the_same_event_twice() -> None:
     assert [event["event"] for event in endpoint.events()] == ["meeting.created"] * 2
 
 
-def test_only_users_who_joined_are_told_of() -> None:
-    endpoint = Endpoint()
-    world = a_world(endpoint)
+def test_only_users_who_joined_are_told_of(
+    endpoint: Endpoint, world: ZoomWorld
+) -> None:
     app, ana, ben = an_app(world), a_user(world), a_user(world, email="ben@example.com")
     for user in (ana, ben):
         tokens(world, app, user)
@@ -112,9 +116,8 @@ def test_only_users_who_joined_are_told_of() -> None:
     ],
 )
 def test_what_zoom_refuses_has_its_code(
-    over: dict[str, Any], status: int, code: int
+    world: ZoomWorld, over: dict[str, Any], status: int, code: int
 ) -> None:
-    world = a_world()
     app, _ = a_subscriber(world)
 
     refused = call(world, app, "POST", **asked(**over))
@@ -123,9 +126,9 @@ def test_what_zoom_refuses_has_its_code(
     assert world.state.subscriptions == []
 
 
-def test_an_event_without_its_scope_is_not_allowed() -> None:
-    world = a_world()
-    app, ana = a_subscriber(world)
+def test_an_event_without_its_scope_is_not_allowed(
+    world: ZoomWorld, app: ZoomApp, ana: ZoomUser
+) -> None:
     world.change_app(app.client_id, events=[], scopes=["user:read:user"])
 
     refused = call(world, app, "POST", **asked(user_ids=[ana.id])).get_json()
@@ -134,9 +137,9 @@ def test_an_event_without_its_scope_is_not_allowed() -> None:
     assert refused["message"] == "The event is not allowed for the app: meeting.created"
 
 
-def test_an_app_without_scopes_of_its_own_may_nothing() -> None:
-    world = a_world()
-    app, ana = a_subscriber(world)
+def test_an_app_without_scopes_of_its_own_may_nothing(
+    world: ZoomWorld, app: ZoomApp, ana: ZoomUser
+) -> None:
     world.change_app(app.client_id, own_scopes=[])
 
     refused = call(world, app, "POST", **asked(user_ids=[ana.id])).get_json()
@@ -145,10 +148,9 @@ def test_an_app_without_scopes_of_its_own_may_nothing() -> None:
     assert "marketplace:write:event_subscription" in refused["message"]
 
 
-def test_a_change_challenges_a_new_url_and_leaves_the_consoles_alone() -> None:
-    endpoint = Endpoint()
-    world = a_world(endpoint)
-    app, ana = a_subscriber(world)
+def test_a_change_challenges_a_new_url_and_leaves_the_consoles_alone(
+    endpoint: Endpoint, world: ZoomWorld, app: ZoomApp, ana: ZoomUser
+) -> None:
     made = call(world, app, "POST", **asked(user_ids=[ana.id])).get_json()
     challenges = len(endpoint.requests)
 
@@ -165,17 +167,14 @@ def test_a_change_challenges_a_new_url_and_leaves_the_consoles_alone() -> None:
     assert len(endpoint.requests) == challenges + 1
 
 
-def test_a_zoom_that_updates_nothing_says_405() -> None:
-    world = a_world()
+def test_a_zoom_that_updates_nothing_says_405(world: ZoomWorld) -> None:
     app, _ = a_subscriber(world)
     world.switch(updates_subscriptions=False)
 
     assert call(world, app, "PATCH", event_subscription_id="x").status_code == 405
 
 
-def test_a_deleted_one_is_gone() -> None:
-    world = a_world()
-    app, ana = a_subscriber(world)
+def test_a_deleted_one_is_gone(world: ZoomWorld, app: ZoomApp, ana: ZoomUser) -> None:
     made = call(world, app, "POST", **asked(user_ids=[ana.id])).get_json()
     path = f"/{made['event_subscription_id']}"
 
