@@ -28,7 +28,10 @@ pytest_plugins = ["tests.fixtures.databases"]
 HTTPS = "https://dashboard.example.com"
 PASSWORD = SecretStr("correct horse battery")
 
+QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
 use_lazy_rules()
+accounts.hash_with(QUICK_HASHER)
 
 SignIn = Callable[[Role], FlaskClient]
 
@@ -118,8 +121,7 @@ def stranger(app: Flask) -> FlaskClient:
 
 @pytest.fixture(scope="session")
 def password_hash() -> str:
-    """Hash the password of all once: to do so is meant to take long."""
-    return PasswordHasher().hash(PASSWORD.get_secret_value())
+    return QUICK_HASHER.hash(PASSWORD.get_secret_value())
 
 
 @pytest.fixture

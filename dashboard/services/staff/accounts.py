@@ -17,10 +17,20 @@ from dashboard.services import throttle
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 1024
 
-_hasher = PasswordHasher()
-# Verified against when the e-mail is unknown, so that knowing one costs a guesser
+PASSWORD_HASHER = PasswordHasher()
+"""Argon2id with the costs that its library recommends."""
+
+_hasher = PASSWORD_HASHER
+# Verified against when the email is unknown, so that knowing one costs a guesser
 # as much time as not knowing it.
-_NOBODY = _hasher.hash("nobody has this password")
+_unknown_hash = _hasher.hash("nobody has this password")
+
+
+def hash_with(hasher: PasswordHasher) -> None:
+    """Hash passwords at other costs from now on, in this process."""
+    global _hasher, _unknown_hash  # noqa: PLW0603 - one for the process
+    _hasher = hasher
+    _unknown_hash = hasher.hash("nobody has this password")
 
 
 def normal_email(text: str) -> str:
@@ -121,7 +131,7 @@ def sign_in(
                 "password with `dashboard staff reset-password`."
             )
     person = find_by_email(session, email)
-    known = _NOBODY if person is None else person.password_hash
+    known = _unknown_hash if person is None else person.password_hash
     if not _matches(known, password) or person is None or person.disabled_at:
         for subject in subjects:
             throttle.count(session, subject, now=now)

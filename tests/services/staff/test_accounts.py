@@ -61,6 +61,12 @@ def test_the_password_is_kept_as_an_argon2_hash(database: Database) -> None:
     assert person.password_hash.startswith("$argon2id$")
 
 
+def test_hashes_cost_what_argon2_recommends() -> None:
+    hashed = accounts.PASSWORD_HASHER.hash(PASSWORD.get_secret_value())
+
+    assert hashed.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+
+
 def test_a_wrong_password_is_refused(database: Database) -> None:
     with database.writing() as session:
         added(session)
