@@ -1,4 +1,5 @@
-.PHONY: demo serve test check format lock chaos fresh-root
+.PHONY: demo serve test test-rest test-browser soak check check-types check-style check-floors check-templates \
+  format lock chaos fresh-root
 
 demo:            ## the whole thing on one machine, against the simulated Zoom and Recall
 	@scripts/venv run
@@ -8,19 +9,41 @@ serve:           ## web and worker in one process, with the settings in instance
 	@scripts/venv run
 	@.venv/bin/dashboard serve $(ARGS)
 
-test: check      ## everything CI runs
+test: check      ## everything that guards behaviour
 	@scripts/chromium >/dev/null
 	@.venv/bin/python -m compileall -q dashboard  # once, not in each command the tests start
-	@.venv/bin/python -m pytest -m "not browser" -n 3 --dist worksteal $(ARGS)
-	@.venv/bin/python -m pytest -m "browser and not prompt" -n 2 --dist loadfile $(ARGS)
+	@$(MAKE) -j2 --output-sync=line --no-print-directory test-rest test-browser ARGS="$(ARGS)"
 	@.venv/bin/python -m pytest -m prompt $(ARGS)
+
+test-rest:
+	@.venv/bin/python -m pytest -m "not browser" -n 2 --dist worksteal $(ARGS)
+
+test-browser:
+	@.venv/bin/python -m pytest -m "browser and not prompt" $(ARGS)
+
+soak:            ## the same at length, about an hour; as root also both commands in a bare Debian
+	@scripts/venv dev
+	@.venv/bin/python -m tests.system.chaos --database sqlite --minutes 10 --seed 1
+	@.venv/bin/python -m tests.system.chaos --database postgresql --minutes 10 --seed 1
+	@.venv/bin/python -m tests.system.refresh_races --runs 200 --seed 1
+	@.venv/bin/python -m tests.system.sweep_at_size
+	@[ "$$(id -u)" != 0 ] || scripts/fresh-root
 
 check:           ## style, types and floors
 	@scripts/venv dev
+	@$(MAKE) -j2 --output-sync=target --no-print-directory check-types check-style check-floors check-templates
+
+check-types:
+	@.venv/bin/mypy
+
+check-style:
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
-	@.venv/bin/mypy
+
+check-floors:
 	@.venv/bin/lint-imports --no-cache
+
+check-templates:
 	@.venv/bin/djlint dashboard/templates dashboard/sandbox --check --lint
 
 format:
