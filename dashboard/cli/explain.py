@@ -1,6 +1,6 @@
-"""`dashboard explain`: what the page Explain says, in a terminal.
+"""`dashboard explain`: the page Explain in a terminal.
 
-Reading takes no lock: it works while `dashboard serve` runs.
+It takes no lock, so it works while `dashboard serve` runs.
 """
 
 import json
@@ -16,7 +16,7 @@ from dashboard.services import urls
 from dashboard.services.explain import explain
 from dashboard.services.explain.explain import Answer
 from dashboard.services.explain.questions import LONGEST
-from dashboard.services.explain.verdicts import Line, Target, Who
+from dashboard.services.explain.verdicts import Line, Target
 
 _PATHS = {
     Target.CONNECTION: "/connections/",
@@ -28,17 +28,17 @@ _PATHS = {
 
 @click.command("explain")
 @click.argument("text", nargs=-1, required=True)
-@click.option("--ask", is_flag=True, help="Ask Recall as well, right now.")
+@click.option("--ask", is_flag=True, help="Also ask Recall right now.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     text: tuple[str, ...],
     ask: bool,  # noqa: FBT001 - click passes flags so
     as_json: bool,  # noqa: FBT001 - as above
 ) -> None:
-    """Say what is the matter with a user or a meeting, and who must act.
+    """Explain why a bot got no token, and who has to act.
 
-    TEXT is an e-mail, a Zoom id, a PMI, a meeting number, a join link or a Recall
-    credential id; an e-mail beside a number asks about both. - reads standard input.
+    TEXT is an email, a Zoom ID, a PMI, a meeting number, a join link or a Recall
+    credential ID. An email with a number asks about both. - reads standard input.
     """
     asked = " ".join(text)
     if asked == "-":
@@ -90,10 +90,8 @@ def _line(line: Line, public_url: str) -> dict[str, object]:
 
 def _say(found: Answer, told: Sequence[Line] | None, public_url: str) -> None:
     verdict = found.verdict
-    acts = "can act" if verdict.who is Who.YOU else "must act"
-    acts = "has to act" if verdict.who is Who.NOBODY else acts
     click.echo(f"{cell(verdict.sentence)} [{verdict.id}]")
-    click.echo(f"{verdict.who.value.capitalize()} {acts}. {verdict.step}")
+    click.echo(f"{verdict.who.label} {verdict.step}".strip())
     link = _link(verdict.target, found.target_id, public_url)
     if link is not None:
         click.echo(link)

@@ -26,7 +26,7 @@ from dashboard.services.explain.verdicts import (
 )
 
 _USUAL = 3
-"""So many webhooks of a user are shown however well they went."""
+"""So many webhooks of a user are listed even if all were delivered."""
 
 
 def lines(facts: Facts) -> list[Line]:
@@ -65,7 +65,7 @@ def _of_mapping(facts: Facts) -> Iterator[Line]:
         yield Line(
             at=row.token_checked_at,
             source=RECALL,
-            words=f"No mapping of {name} was seen among those of {person(row)}.",
+            words=f"{person(row)} had no mapping of {name}.",
             target=Target.CONNECTION,
             target_id=str(row.id),
         )
@@ -78,7 +78,7 @@ def _of_pmi(facts: Facts) -> Iterator[Line]:
             claim,
             claim.pmi_seen_at or claim.token_checked_at,
             ZOOM,
-            f"{grouped(asked)} is the PMI of {person(claim)}, as seen then.",
+            f"{grouped(asked)} was the PMI of {person(claim)}.",
         )
     owner = facts.member or row
     if row is None or owner is None:
@@ -88,10 +88,10 @@ def _of_pmi(facts: Facts) -> Iterator[Line]:
             row,
             facts.member.seen_at,
             ZOOM,
-            f"{grouped(asked)} is the PMI of {who(facts)}, as seen then.",
+            f"{grouped(asked)} was the PMI of {who(facts)}.",
         )
     if facts.means is Means.FORMER_PMI:
-        told = f", as {row.pmi_changed_by} told" if row.pmi_changed_by else ""
+        told = f", reported by {row.pmi_changed_by}" if row.pmi_changed_by else ""
         yield at_connection(
             row,
             owner.pmi_changed_at,
@@ -118,8 +118,8 @@ def _of_hooks(facts: Facts) -> Iterator[Line]:
         yield Line(
             at=None,
             source=ZOOM,
-            words=f"No webhook about meeting {grouped(facts.asked.number)} is in the "
-            "log.",
+            words="The log has no webhook about meeting "
+            f"{grouped(facts.asked.number)}.",
         )
 
 
@@ -129,19 +129,19 @@ def _meeting(hook: Webhook) -> str:
 
 def _fate(hook: Webhook) -> str:
     if hook.erased_at is not None:
-        return "what it told of the user is deleted"
+        return "its personal data has been deleted"
     why = f" ({hook.outcome_reason.rstrip('.')})" if hook.outcome_reason else ""
     match hook.outcome:
         case Outcome.DELIVERED if hook.delivered_at is not None:
-            return f"Recall took it at {hook.delivered_at:%H:%M:%S} UTC"
+            return f"delivered to Recall at {hook.delivered_at:%H:%M:%S} UTC"
         case Outcome.DELIVERED:
-            return "Recall took it"
+            return "delivered to Recall"
         case Outcome.DEAD:
-            return f"Recall never got it, it was given up{why}"
+            return f"delivery to Recall failed{why}"
         case Outcome.WAITING:
-            return f"it waits to be sent to Recall{why}"
+            return f"queued for Recall{why}"
         case Outcome.KEPT:
-            return "only kept, Zoom posts to Recall itself"
+            return "not forwarded, Zoom posts to Recall itself"
 
 
 def _of_app(facts: Facts) -> Iterator[Line]:
@@ -162,7 +162,7 @@ def _of_app(facts: Facts) -> Iterator[Line]:
         yield Line(
             at=facts.hold.since,
             source=RECALL,
-            words=f"Deliveries stand still: {facts.hold.reason}",
+            words=f"Delivery is paused: {facts.hold.reason}",
             target=Target.ZOOM_APP,
             target_id=its_id,
         )
@@ -178,7 +178,7 @@ def _of_app(facts: Facts) -> Iterator[Line]:
         yield Line(
             at=None,
             source=HERE,
-            words=f"{app_name(facts)} is connected by whole Zoom accounts.",
+            words=f"{app_name(facts)} is account-level: a whole Zoom account connects.",
             target=Target.ZOOM_APP,
             target_id=its_id,
         )
@@ -190,39 +190,39 @@ def _of_timeline(facts: Facts) -> Iterator[Line]:
 
 
 _ATTEMPTS = {
-    AttemptOutcome.OPEN: "is under way",
-    AttemptOutcome.CONNECTED: "ended well",
+    AttemptOutcome.OPEN: "is in progress",
+    AttemptOutcome.CONNECTED: "succeeded",
     AttemptOutcome.DECLINED: "was declined at Zoom",
-    AttemptOutcome.EXPIRED: "was not finished in time",
+    AttemptOutcome.EXPIRED: "expired",
     AttemptOutcome.ABANDONED: "went to Zoom and never came back",
-    AttemptOutcome.WRONG_ACCOUNT: "came back with another Zoom account",
-    AttemptOutcome.BEGUN_AT_ZOOM: "began at Zoom",
-    AttemptOutcome.REPLAYED: "came back in another browser",
-    AttemptOutcome.REFUSED_BY_RECALL: "was refused by Recall",
-    AttemptOutcome.REFUSED_BY_ZOOM: "was refused by Zoom",
-    AttemptOutcome.UNREACHABLE: "failed: nobody could be reached",
-    AttemptOutcome.ZOOM_ERROR: "came back with an error of Zoom's",
+    AttemptOutcome.WRONG_ACCOUNT: "used a different Zoom account",
+    AttemptOutcome.BEGUN_AT_ZOOM: "started at Zoom",
+    AttemptOutcome.REPLAYED: "came back in a different browser",
+    AttemptOutcome.REFUSED_BY_RECALL: "was rejected by Recall",
+    AttemptOutcome.REFUSED_BY_ZOOM: "was rejected by Zoom",
+    AttemptOutcome.UNREACHABLE: "failed: Zoom or Recall could not be reached",
+    AttemptOutcome.ZOOM_ERROR: "came back with an error from Zoom",
 }
 _SYNC = {
-    SyncStatus.NOT_STARTED: "has not begun",
-    SyncStatus.IN_PROGRESS: "is under way",
-    SyncStatus.COMPLETED: "is done",
+    SyncStatus.NOT_STARTED: "has not started",
+    SyncStatus.IN_PROGRESS: "is in progress",
+    SyncStatus.COMPLETED: "is complete",
     SyncStatus.FAILED: "failed",
 }
 
 
 def of_connection(facts: Facts) -> Iterator[Line]:
-    """Tell what is known of the grant that counts."""
+    """List what is known of the authorization that counts."""
     row = facts.connection
     if row is None:
         return
-    seen = f" Seen: {row.token_evidence}" if row.token_evidence else ""
+    seen = f" Evidence: {row.token_evidence}" if row.token_evidence else ""
     state = row.token_state.value.replace("_", " ")
     yield at_connection(
         row,
         row.token_checked_at,
         RECALL,
-        f"Token state {state}: {row.token_reason or 'not looked at yet.'}{seen}",
+        f"Token state {state}: {row.token_reason or 'not checked yet.'}{seen}",
     )
     yield at_connection(
         row,
@@ -237,25 +237,31 @@ def of_connection(facts: Facts) -> Iterator[Line]:
         )
     if row.deauthorized_at is not None:
         yield at_connection(
-            row, row.deauthorized_at, ZOOM, "Zoom told that the user removed the app."
+            row,
+            row.deauthorized_at,
+            ZOOM,
+            "Zoom reported that the user removed the app.",
         )
     if row.recording_block:
         yield at_connection(
             row,
             row.recording_block_at,
             ZOOM,
-            f"Zoom gave no token to record: {row.recording_block}",
+            f"Zoom refused a recording token: {row.recording_block}",
         )
     if row.sync_status in _SYNC:
         yield at_connection(
             row,
             row.token_checked_at,
             RECALL,
-            f"Recall's reading of the meetings {_SYNC[row.sync_status]}.",
+            f"Recall's meeting sync {_SYNC[row.sync_status]}.",
         )
     if facts.grant is not None and facts.grant.lost_at is not None:
         yield at_connection(
-            row, facts.grant.lost_at, ZOOM, "Zoom refused to renew the token kept here."
+            row,
+            facts.grant.lost_at,
+            ZOOM,
+            "Zoom refused to renew the token stored here.",
         )
     if facts.member is not None:
         member = facts.member
@@ -264,21 +270,21 @@ def of_connection(facts: Facts) -> Iterator[Line]:
             member.seen_at,
             ZOOM,
             f"{who(facts)} is a user of the connected account, "
-            f"{member.status or 'status not told'}.",
+            f"{member.status or 'status unknown'}.",
         )
 
 
 def of_attempts(facts: Facts) -> Iterator[Line]:
-    """Tell of the newest invitation and the newest connect attempt."""
+    """List the newest invitation and the newest connect attempt."""
     found, attempt = facts.invitation, facts.attempt
     if found is not None:
-        whom = found.email or found.user_ref or found.zoom_user_id or "anybody"
-        tried = f" They came as {found.tried_as}." if found.tried_as else ""
+        recipient = found.email or found.user_ref or found.zoom_user_id or "anyone"
+        tried = f" They signed in as {found.tried_as}." if found.tried_as else ""
         yield Line(
             at=found.ended_at or found.opened_at or found.created_at,
             source=HERE,
-            words=f"The invitation for {whom} is {found.state.value.replace('_', ' ')};"
-            f" it was made by {found.made_by or 'nobody known'} and ends "
+            words=f"Invitation for {recipient}: {found.state.value.replace('_', ' ')},"
+            f" created by {found.made_by or 'an unknown user'}, valid until "
             f"{found.expires_at:%Y-%m-%d %H:%M} UTC.{tried}",
         )
     if attempt is not None:
@@ -287,35 +293,37 @@ def of_attempts(facts: Facts) -> Iterator[Line]:
         yield Line(
             at=attempt.ended_at or attempt.created_at,
             source=HERE,
-            words=f"The newest connect attempt {how}.{said}",
+            words=f"Latest connect attempt: {how}.{said}",
         )
 
 
 def of_gone(facts: Facts) -> Iterator[Line]:
-    """Tell that they removed the app, and how far deleting is."""
+    """Say that they removed the app, and how far deleting is."""
     gone = facts.gone
     if gone is None:
         return
     yield Line(
         at=gone.removed_at,
         source=ZOOM,
-        words="Zoom told that the user removed the app.",
+        words="Zoom reported that the user removed the app.",
     )
     if gone.done_at is not None:
         yield Line(
-            at=gone.done_at, source=HERE, words="What was kept here of them is deleted."
+            at=gone.done_at,
+            source=HERE,
+            words="Their data stored here has been deleted.",
         )
     elif gone.deadline_at is not None:
         yield Line(
             at=None,
             source=HERE,
-            words="Their data are being deleted, by "
-            f"{gone.deadline_at:%Y-%m-%d %H:%M} UTC at the latest. {gone.trouble}",
+            words="Their data is being deleted; the deadline is "
+            f"{gone.deadline_at:%Y-%m-%d %H:%M} UTC. {gone.trouble}",
         )
 
 
 def of_others(facts: Facts) -> Iterator[Line]:
-    """Tell of further connections: in other apps, or of who was pasted."""
+    """List further connections: in other apps, or of who was pasted."""
     for row in facts.others:
         yield at_connection(
             row, row.connected_at, HERE, f"{person(row)} connected, {_state(row)}."
@@ -333,5 +341,5 @@ def of_others(facts: Facts) -> Iterator[Line]:
 
 def _state(row: Connection) -> str:
     if row.token_state is TokenState.HEALTHY:
-        return "in good health"
+        return "now healthy"
     return f"now {row.token_state.value.replace('_', ' ')}"

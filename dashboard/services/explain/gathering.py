@@ -1,4 +1,4 @@
-"""Reads what Explain judges by: whose connection counts, and all that bears on it."""
+"""Gathers the facts that Explain judges by: whose connection counts, and its state."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The look-ups of Explain. Each is answered by an index and returns a few rows."""
+"""The queries of Explain: each uses an index and returns a few rows."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,8 @@
-"""Rules of Explain for both ends: nothing to go by, and nothing in the way."""
+"""The rules of Explain in order, with the first and the last of them. Pure.
+
+The first rule that fits decides; docs/explain.md has the same table for people, row by
+row, and a test compares the two.
+"""
 
 from datetime import datetime
 
@@ -8,14 +12,14 @@ from dashboard.services.explain.questions import Kind
 from dashboard.services.explain.rules_meetings import (
     ASKED_WEBHOOK,
     NUMBERS,
-    ONCE_MENDED,
+    ONCE_FIXED,
     RESEND,
     UNMAPPED,
     asked_for,
-    held_since,
-    is_deaf,
-    is_held,
+    has_webhook_problem,
+    is_paused,
     named,
+    paused_since,
 )
 from dashboard.services.explain.rules_people import APPS, GRANTS, STRANGERS
 from dashboard.services.explain.verdicts import (
@@ -35,11 +39,11 @@ from dashboard.services.explain.verdicts import (
 )
 
 _MADE = {"meeting.created", "meeting.updated"}
-_NEXT_BOT = "Nothing: the next bot gets a token."
-_LOOK_AT_BOT = (
-    "Look at the bot: was the host there, did it wait in the waiting room, did the "
-    "host decline? In a meeting of another account it also needs a ZAK or OBF token, "
-    "since 2 March 2026."
+_NEXT_BOT = "No action needed. The next bot gets a token."
+_CHECK_THE_BOT = (
+    "Check the bot. Was the host present? Was it in the waiting room? Did the "
+    "host decline? In another account's meeting it also needs a ZAK or OBF "
+    "token, required since 2 March 2026."
 )
 
 
@@ -51,15 +55,15 @@ def _mapped(facts: Facts) -> str:
     return moment(known(facts.mapping).synced_at, facts)
 
 
-def _met_before(facts: Facts, at: datetime | None) -> bool:
+def _mentioned_before(facts: Facts, at: datetime | None) -> bool:
     return facts.met_at is not None and at is not None and facts.met_at < at
 
 
 def _is_late(facts: Facts) -> bool:
-    """Whether it was under way or over before Recall mapped it."""
+    """Whether it had begun before Recall mapped it."""
     if not _is_mapped(facts) or not facts.hooks or facts.hooks[0].event in _MADE:
         return False
-    return _met_before(facts, known(facts.mapping).synced_at)
+    return _mentioned_before(facts, known(facts.mapping).synced_at)
 
 
 def _is_app(facts: Facts) -> bool:
@@ -67,7 +71,7 @@ def _is_app(facts: Facts) -> bool:
 
 
 def _is_unsent(facts: Facts) -> bool:
-    """Whether a webhook of this user is dead, when no meeting is asked about."""
+    """Whether delivery of this user's webhook failed; no meeting is asked about."""
     stuck = facts.stuck
     is_dead = stuck is not None and stuck.outcome is Outcome.DEAD
     return facts.connection is not None and not facts.is_meeting and is_dead
@@ -83,9 +87,7 @@ INPUT = (
     Rule(
         id="not-understood",
         when=lambda f: f.asked.kind is Kind.NOTHING,
-        says=lambda _: (
-            "Nothing in this text is an e-mail, an id, a meeting number or a join link."
-        ),
+        says=lambda _: "This text contains no email, ID, meeting number or join link.",
         who=Who.YOU,
         step="Paste one of them.",
         tone=Tone.OFF,
@@ -94,35 +96,36 @@ INPUT = (
         id="no-number",
         when=lambda f: f.asked.kind is Kind.NO_NUMBER,
         says=lambda _: (
-            "A personal link, a registration link and a meeting's UUID hold "
-            "no meeting number, so nothing can be looked up by them."
+            "Personal links, registration links and meeting UUIDs contain no "
+            "meeting number, so there is nothing to look up."
         ),
         who=Who.YOU,
-        step="Paste the number that Zoom shows beside the meeting, or the host's "
-        "e-mail.",
+        step="Paste the meeting number shown in Zoom, or the host's email.",
         tone=Tone.OFF,
     ),
     Rule(
         id="unknown-meeting",
         when=lambda f: f.is_meeting and not f.is_known,
         says=lambda f: (
-            f"Nothing is known of {subject(f)}: no mapping as last seen, "
-            "nobody's PMI, and no webhook."
+            f"No results for {subject(f)}. No mapping, PMI or webhook matches."
         ),
         who=Who.YOU,
-        step="Paste the host's e-mail beside the number. If that is not known either, "
-        "they have not connected here: Zoom tells of connected users only.",
+        step=(
+            "Paste the host's email with the number. If that finds nothing "
+            "either, the host hasn't connected: Zoom only sends webhooks about "
+            "connected users."
+        ),
         tone=Tone.OFF,
     ),
     Rule(
         id="unknown",
         when=lambda f: not f.is_known,
         says=lambda f: (
-            f"Nothing is known of {f.asked.shown}: no connection, no "
-            "invitation, and no webhook."
+            f"No results for “{f.asked.shown}”. No connection, invitation or "
+            "webhook matches."
         ),
         who=Who.YOU,
-        step="Compare it letter by letter. If it is right, they have not connected.",
+        step="Check the spelling. If it's correct, this person hasn't connected.",
         tone=Tone.OFF,
     ),
 )
@@ -132,11 +135,11 @@ ACCOUNT = (
         id="account-of-users",
         when=lambda f: f.means is Means.ACCOUNT,
         says=lambda _: (
-            "Users of this Zoom account are connected, each for themselves; "
-            "the account as a whole is not."
+            "Individual users of this Zoom account are connected, but the "
+            "account as a whole isn't."
         ),
         who=Who.YOU,
-        step="Paste the e-mail of one user, or a meeting's number.",
+        step="Paste one user's email or a meeting number.",
         tone=Tone.OFF,
     ),
 )
@@ -145,13 +148,13 @@ MAPPED = (
     Rule(
         id="connected-after",
         when=lambda f: (
-            _is_mapped(f) and _met_before(f, known(f.connection).connected_at)
+            _is_mapped(f) and _mentioned_before(f, known(f.connection).connected_at)
         ),
         says=lambda f: (
             f"{who(f)} connected at "
-            f"{moment(known(f.connection).connected_at, f)}, after Zoom last told of "
-            f"{subject(f)} at {moment(f.met_at, f)}: a bot had no token then, and has "
-            "one now."
+            f"{moment(known(f.connection).connected_at, f)}, after Zoom's last "
+            f"webhook about {subject(f)} at {moment(f.met_at, f)}. A bot had no "
+            "token then but has one now."
         ),
         who=Who.NOBODY,
         step=_NEXT_BOT,
@@ -160,11 +163,11 @@ MAPPED = (
     ),
     Rule(
         id="renewed-since",
-        when=lambda f: _is_mapped(f) and _met_before(f, f.granted_at),
+        when=lambda f: _is_mapped(f) and _mentioned_before(f, f.granted_at),
         says=lambda f: (
-            f"{who(f)} reconnected at {moment(f.granted_at, f)}, after Zoom "
-            f"last told of {subject(f)} at {moment(f.met_at, f)}: the grant of then "
-            "may have been dead, the one of now works."
+            f"{who(f)} reconnected at {moment(f.granted_at, f)}, after Zoom's "
+            f"last webhook about {subject(f)} at {moment(f.met_at, f)}. The "
+            "earlier authorization may have been invalid; the current one works."
         ),
         who=Who.NOBODY,
         step=_NEXT_BOT,
@@ -175,8 +178,8 @@ MAPPED = (
         id="mapped-late",
         when=_is_late,
         says=lambda f: (
-            f"Recall mapped {subject(f)} to {who(f)} at {_mapped(f)} only, "
-            f"after {named(f.hooks[0], f)}."
+            f"Recall mapped {subject(f)} to {who(f)} only at {_mapped(f)}, after "
+            f"{named(f.hooks[0], f)}."
         ),
         who=Who.NOBODY,
         step=_NEXT_BOT,
@@ -187,11 +190,11 @@ MAPPED = (
         id="ready",
         when=_is_mapped,
         says=lambda f: (
-            f"Recall mapped {subject(f)} to {who(f)} at {_mapped(f)}; the "
-            f"token was available, as seen at {checked(f)}."
+            f"Recall mapped {subject(f)} to {who(f)} at {_mapped(f)}. The token "
+            f"was available at {checked(f)}."
         ),
         who=Who.YOU,
-        step=_LOOK_AT_BOT,
+        step=_CHECK_THE_BOT,
         target=Target.CONNECTION,
         tone=Tone.GOOD,
     ),
@@ -202,11 +205,11 @@ AT_LARGE = (
         id="webhook-delivered",
         when=lambda f: asked_for(f, Outcome.DELIVERED) and f.connection is None,
         says=lambda f: (
-            f"Recall took {named(f.hooks[0], f)} at "
+            f"Recall accepted {named(f.hooks[0], f)} at "
             f"{moment(f.hooks[0].delivered_at, f)}."
         ),
         who=Who.NOBODY,
-        step="Nothing.",
+        step="No action needed.",
         target=Target.WEBHOOK,
         tone=Tone.GOOD,
     ),
@@ -214,34 +217,34 @@ AT_LARGE = (
         id="app-retired",
         when=lambda f: _is_app(f) and known(f.app).retired_at,
         says=lambda f: (
-            f"{app_name(f)} is retired since "
-            f"{moment(known(f.app).retired_at, f)}: its users have moved on."
+            f"{app_name(f)} was retired at {moment(known(f.app).retired_at, f)}. "
+            "Its users have moved on."
         ),
         who=Who.NOBODY,
-        step="Nothing.",
+        step="No action needed.",
         target=Target.ZOOM_APP,
         tone=Tone.OFF,
     ),
     Rule(
         id="held",
-        when=is_held,
+        when=is_paused,
         says=lambda f: (
-            f"Recall takes no webhooks of {app_name(f)} since "
-            f"{held_since(f)}, so meetings made since are not mapped."
+            f"Delivery to Recall has been paused for {app_name(f)} since "
+            f"{paused_since(f)}, so meetings created since then are not mapped."
         ),
         who=Who.ADMIN,
-        step=ONCE_MENDED,
+        step=ONCE_FIXED,
         target=Target.ZOOM_APP,
     ),
     Rule(
         id="deaf",
-        when=is_deaf,
+        when=has_webhook_problem,
         says=lambda f: (
-            f"Zoom's webhooks of {app_name(f)} are in trouble, so new "
-            f"meetings may not be mapped: {known(f.validation).sentence}"
+            f"Zoom's webhooks for {app_name(f)} have a problem, so new meetings "
+            f"may not be mapped: {known(f.validation).sentence}"
         ),
         who=Who.ADMIN,
-        step="Mend the webhooks of the zoom app.",
+        step="Fix the Zoom app's webhooks.",
         target=Target.ZOOM_APP,
     ),
     Rule(
@@ -249,7 +252,7 @@ AT_LARGE = (
         when=_is_unsent,
         says=lambda f: (
             f"{who(f)} is connected and the token works, but Recall never "
-            f"got {_unsent(f)}: it was given up."
+            f"received {_unsent(f)}. Delivery failed."
         ),
         who=Who.ADMIN,
         step=RESEND,
@@ -258,11 +261,9 @@ AT_LARGE = (
     Rule(
         id="healthy",
         when=lambda f: f.connection is not None,
-        says=lambda f: (
-            f"{who(f)} is connected, and the token works, as seen at {checked(f)}."
-        ),
+        says=lambda f: f"{who(f)} is connected. The token worked at {checked(f)}.",
         who=Who.YOU,
-        step="Paste a meeting's number to see why a bot asked in it.",
+        step="Paste a meeting number to see why a bot asked in that meeting.",
         target=Target.CONNECTION,
         tone=Tone.GOOD,
     ),
@@ -270,11 +271,11 @@ AT_LARGE = (
         id="app-fine",
         when=_is_app,
         says=lambda f: (
-            f"{app_name(f)} is in Recall, and nothing is seen that keeps "
-            "Zoom's webhooks from it."
+            f"{app_name(f)} exists in Recall, and no problem with Zoom's webhooks "
+            "is known."
         ),
         who=Who.NOBODY,
-        step="Nothing. Paste a user or a meeting.",
+        step="No action needed. Paste a user or a meeting.",
         target=Target.ZOOM_APP,
         tone=Tone.GOOD,
     ),
@@ -282,11 +283,11 @@ AT_LARGE = (
         id="host-unnamed",
         when=lambda _: True,
         says=lambda _: (
-            "Webhooks of it came, but none names a Zoom user, so whose it "
-            "is cannot be said."
+            "Webhooks about this meeting were received, but none names a Zoom "
+            "user, so the host is unknown."
         ),
         who=Who.YOU,
-        step="Paste the host's e-mail beside the number.",
+        step="Paste the host's email with the number.",
         tone=Tone.OFF,
     ),
 )

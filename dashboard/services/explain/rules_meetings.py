@@ -29,10 +29,13 @@ from dashboard.services.explain.verdicts import (
 from dashboard.services.validation.limits import FAILURES_ALLOWED
 from dashboard.services.validation.states import State
 
-RESEND = "Resend it: until then Recall does not know of it."
-ONCE_MENDED = "Read below what Recall said. It goes on by itself once that is mended."
+RESEND = "Resend it. Until then Recall doesn't know about it."
+ONCE_FIXED = (
+    "See Recall's response below. Delivery resumes automatically once the "
+    "problem is fixed."
+)
 
-_DEAF = {State.NEVER_SEEN, State.SECRET_MISMATCH, State.FAILING}
+_WEBHOOK_PROBLEMS = {State.NEVER_SEEN, State.SECRET_MISMATCH, State.FAILING}
 
 
 def asked_for(facts: Facts, outcome: Outcome) -> bool:
@@ -42,32 +45,32 @@ def asked_for(facts: Facts, outcome: Outcome) -> bool:
     return facts.hooks[0].outcome is outcome
 
 
-def is_held(facts: Facts) -> bool:
-    """Whether deliveries stand still."""
+def is_paused(facts: Facts) -> bool:
+    """Whether delivery is paused: the circuit is open."""
     return facts.hold is not None and facts.hold.is_holding
 
 
-def held_since(facts: Facts) -> str:
-    """Say since when they do."""
+def paused_since(facts: Facts) -> str:
+    """Name since when it is."""
     return moment(known(facts.hold).since, facts)
 
 
-def is_deaf(facts: Facts) -> bool:
-    """Whether Zoom's events do not get through, as validation has it."""
+def has_webhook_problem(facts: Facts) -> bool:
+    """Whether Zoom's events do not arrive, according to validation."""
     status = facts.validation
     if status is None:
         return False
     is_over = status.state is State.OVERDUE and status.missed >= FAILURES_ALLOWED
-    return is_over or status.state in _DEAF
+    return is_over or status.state in _WEBHOOK_PROBLEMS
 
 
 def named(hook: Webhook, facts: Facts) -> str:
-    """Name a webhook within a sentence: "meeting.created of 09:30 UTC"."""
-    return f"{hook.event or 'a webhook'} of {moment(hook.received_at, facts)}"
+    """Name a webhook within a sentence: "meeting.created from 09:30 UTC"."""
+    return f"{hook.event or 'a webhook'} from {moment(hook.received_at, facts)}"
 
 
 def delivered_at(facts: Facts) -> datetime | None:
-    """Return when Recall last took one of them."""
+    """Return when Recall last accepted one of them."""
     times = [hook.delivered_at for hook in facts.hooks if hook.delivered_at is not None]
     return max(times, default=None)
 
@@ -76,30 +79,32 @@ ASKED_WEBHOOK = (
     Rule(
         id="webhook-dead",
         when=lambda f: asked_for(f, Outcome.DEAD),
-        says=lambda f: f"Recall never got {named(f.hooks[0], f)}: it was given up.",
+        says=lambda f: (
+            f"Recall never received {named(f.hooks[0], f)}. Delivery failed."
+        ),
         who=Who.ADMIN,
         step=RESEND,
         target=Target.WEBHOOK,
     ),
     Rule(
         id="webhook-held",
-        when=lambda f: asked_for(f, Outcome.WAITING) and is_held(f),
+        when=lambda f: asked_for(f, Outcome.WAITING) and is_paused(f),
         says=lambda f: (
-            f"Recall has not got {named(f.hooks[0], f)} yet: deliveries of "
-            f"{app_name(f)} stand still since {held_since(f)}."
+            f"Recall has not received {named(f.hooks[0], f)} yet. Delivery for "
+            f"{app_name(f)} has been paused since {paused_since(f)}."
         ),
         who=Who.ADMIN,
-        step=ONCE_MENDED,
+        step=ONCE_FIXED,
         target=Target.ZOOM_APP,
     ),
     Rule(
         id="webhook-waiting",
         when=lambda f: asked_for(f, Outcome.WAITING),
         says=lambda f: (
-            f"Recall has not got {named(f.hooks[0], f)} yet: it waits to be sent."
+            f"Recall has not received {named(f.hooks[0], f)} yet. It is queued."
         ),
         who=Who.NOBODY,
-        step="Nothing: it is sent by itself.",
+        step="No action needed. It will be sent automatically.",
         target=Target.WEBHOOK,
         tone=Tone.WAITING,
     ),
@@ -107,11 +112,14 @@ ASKED_WEBHOOK = (
         id="webhook-kept",
         when=lambda f: asked_for(f, Outcome.KEPT),
         says=lambda f: (
-            f"Here {named(f.hooks[0], f)} was only kept: with routing "
-            "direct, Zoom posts to Recall itself."
+            f"The dashboard did not forward {named(f.hooks[0], f)}: routing is "
+            "direct, so Zoom posts to Recall itself."
         ),
         who=Who.NOBODY,
-        step="Nothing. If Zoom posts only here, an admin sets the routing to relay.",
+        step=(
+            "No action needed. If Zoom posts only here, an admin sets the "
+            "routing to relay."
+        ),
         target=Target.ZOOM_APP,
         tone=Tone.OFF,
     ),
@@ -127,12 +135,12 @@ def _is_unmapped(facts: Facts) -> bool:
     return facts.connection is not None and facts.is_meeting and not is_mapped
 
 
-def _is_stuck(facts: Facts, outcome: Outcome) -> bool:
+def _is_undelivered(facts: Facts, outcome: Outcome) -> bool:
     stuck = facts.stuck
     return _is_unmapped(facts) and stuck is not None and stuck.outcome is outcome
 
 
-def _stuck(facts: Facts) -> str:
+def _undelivered(facts: Facts) -> str:
     return named(known(facts.stuck), facts)
 
 
@@ -155,7 +163,7 @@ def _is_direct(facts: Facts) -> bool:
     return facts.app is not None and facts.app.routing is Routing.DIRECT
 
 
-def _is_not_looked_since(facts: Facts) -> bool:
+def _is_unchecked_since(facts: Facts) -> bool:
     at = delivered_at(facts)
     if at is None or not _is_unmapped(facts):
         return False
@@ -177,11 +185,11 @@ NUMBERS = (
         id="pmi-twice",
         when=lambda f: len(f.claims) > 1 and f.mapping is None,
         says=lambda f: (
-            f"{grouped(f.asked.number)} is held to be the PMI of "
-            f"{_claimants(f)}, and Zoom gives it to one user only."
+            f"{grouped(f.asked.number)} is stored as the PMI of {_claimants(f)}, "
+            "but Zoom gives a PMI to one user only."
         ),
         who=Who.YOU,
-        step="Press Check now on each of them: who has another PMI by now shows.",
+        step="Press Check now on each of them to see whose PMI has changed.",
         target=Target.CONNECTION,
     ),
     Rule(
@@ -189,10 +197,10 @@ NUMBERS = (
         when=lambda f: f.means is Means.FORMER_PMI,
         says=lambda f: (
             f"{grouped(f.asked.number)} was the PMI of {who(f)} until "
-            f"{moment(_pmi_changed_at(f), f)}; the link is out of date."
+            f"{moment(_pmi_changed_at(f), f)}. The link is out of date."
         ),
         who=Who.USER,
-        step="They send the link of the PMI they have now.",
+        step="Ask the user for the link with their current PMI.",
         target=Target.CONNECTION,
     ),
 )
@@ -200,10 +208,10 @@ NUMBERS = (
 UNMAPPED = (
     Rule(
         id="meeting-dead",
-        when=lambda f: _is_stuck(f, Outcome.DEAD),
+        when=lambda f: _is_undelivered(f, Outcome.DEAD),
         says=lambda f: (
-            f"{who(f)} is connected, but Recall never got {_stuck(f)} about "
-            f"{subject(f)}: it was given up."
+            f"{who(f)} is connected, but Recall never received {_undelivered(f)} about "
+            f"{subject(f)}. Delivery failed."
         ),
         who=Who.ADMIN,
         step=RESEND,
@@ -211,24 +219,24 @@ UNMAPPED = (
     ),
     Rule(
         id="meeting-held",
-        when=lambda f: _is_stuck(f, Outcome.WAITING) and is_held(f),
+        when=lambda f: _is_undelivered(f, Outcome.WAITING) and is_paused(f),
         says=lambda f: (
-            f"{who(f)} is connected, but Recall has not got {_stuck(f)} "
-            f"about {subject(f)}: deliveries stand still since {held_since(f)}."
+            f"{who(f)} is connected, but Recall has not received {_undelivered(f)} "
+            f"about {subject(f)}. Delivery has been paused since {paused_since(f)}."
         ),
         who=Who.ADMIN,
-        step=ONCE_MENDED,
+        step=ONCE_FIXED,
         target=Target.ZOOM_APP,
     ),
     Rule(
         id="meeting-waiting",
-        when=lambda f: _is_stuck(f, Outcome.WAITING),
+        when=lambda f: _is_undelivered(f, Outcome.WAITING),
         says=lambda f: (
-            f"{who(f)} is connected, but Recall has not got {_stuck(f)} "
-            f"about {subject(f)} yet: it waits to be sent."
+            f"{who(f)} is connected, but Recall has not received {_undelivered(f)} "
+            f"about {subject(f)} yet. It is queued."
         ),
         who=Who.NOBODY,
-        step="Nothing: it is sent by itself.",
+        step="No action needed. It will be sent automatically.",
         target=Target.WEBHOOK,
         tone=Tone.WAITING,
     ),
@@ -236,21 +244,23 @@ UNMAPPED = (
         id="sync-failed",
         when=lambda f: _is_sync(f, SyncStatus.FAILED) and f.mapping is None,
         says=lambda f: (
-            f"{who(f)} is connected, but Recall failed to read their meetings."
+            f"{who(f)} is connected, but Recall failed to sync their meetings."
         ),
         who=Who.YOU,
-        step="Press Sync meetings; if it fails again, Recall's log of the credential "
-        "says why.",
+        step=(
+            "Press Sync meetings. If it fails again, Recall's log of the "
+            "credential says why."
+        ),
         target=Target.CONNECTION,
     ),
     Rule(
         id="syncing",
         when=lambda f: _is_unmapped(f) and _is_sync(f, *_RUNNING),
         says=lambda f: (
-            f"{who(f)} is connected, and Recall is still reading their meetings."
+            f"{who(f)} is connected. Recall is still syncing their meetings."
         ),
         who=Who.NOBODY,
-        step="Wait some minutes, then ask again.",
+        step="Wait a few minutes, then ask again.",
         target=Target.CONNECTION,
         tone=Tone.WAITING,
     ),
@@ -258,8 +268,8 @@ UNMAPPED = (
         id="made-before",
         when=_came_before,
         says=lambda f: (
-            f"{subject(f).capitalize()} was made before {who(f)} connected "
-            f"at {_connected(f)}, and Recall's sync has not mapped it."
+            f"{subject(f).capitalize()} was created before {who(f)} connected at "
+            f"{_connected(f)}, and Recall's sync hasn't mapped it."
         ),
         who=Who.YOU,
         step=_SYNC,
@@ -267,11 +277,11 @@ UNMAPPED = (
     ),
     Rule(
         id="not-looked-since",
-        when=_is_not_looked_since,
+        when=_is_unchecked_since,
         says=lambda f: (
-            f"Recall got a webhook about {subject(f)} at "
-            f"{moment(delivered_at(f), f)}; whether it has mapped it was not looked at "
-            "since."
+            f"Recall received a webhook about {subject(f)} at "
+            f"{moment(delivered_at(f), f)}. We haven't checked since whether it "
+            "is mapped."
         ),
         who=Who.YOU,
         step="Ask Recall below, or press Check now on the connection.",
@@ -282,8 +292,8 @@ UNMAPPED = (
         id="not-mapped",
         when=lambda f: _is_unmapped(f) and delivered_at(f),
         says=lambda f: (
-            f"Recall got a webhook about {subject(f)} at "
-            f"{moment(delivered_at(f), f)}, but maps it to nobody, as seen at "
+            f"Recall received a webhook about {subject(f)} at "
+            f"{moment(delivered_at(f), f)} but hadn't mapped it to anyone at "
             f"{checked(f)}."
         ),
         who=Who.YOU,
@@ -293,21 +303,21 @@ UNMAPPED = (
     ),
     Rule(
         id="no-events",
-        when=lambda f: _is_unmapped(f) and not f.hooks and is_deaf(f),
+        when=lambda f: _is_unmapped(f) and not f.hooks and has_webhook_problem(f),
         says=lambda f: (
-            f"No webhook about {subject(f)} came, and Zoom's webhooks of "
-            f"{app_name(f)} are in trouble: {known(f.validation).sentence}"
+            f"No webhook about {subject(f)} was received, and Zoom's webhooks for "
+            f"{app_name(f)} have a problem: {known(f.validation).sentence}"
         ),
         who=Who.ADMIN,
-        step="Mend the webhooks of the zoom app, then press Sync meetings.",
+        step="Fix the Zoom app's webhooks, then press Sync meetings.",
         target=Target.ZOOM_APP,
     ),
     Rule(
         id="pmi-not-mapped",
         when=lambda f: _is_unmapped(f) and f.means is Means.PMI,
         says=lambda f: (
-            f"{grouped(f.asked.number)} is the PMI of {who(f)}, who is "
-            f"connected, but Recall maps it to nobody, as seen at {checked(f)}."
+            f"{grouped(f.asked.number)} is the PMI of {who(f)}, who is connected, "
+            f"but Recall hadn't mapped it to anyone at {checked(f)}."
         ),
         who=Who.YOU,
         step="Press Sync meetings: Recall reads the PMI again.",
@@ -317,9 +327,9 @@ UNMAPPED = (
         id="not-mapped-direct",
         when=lambda f: _is_unmapped(f) and _is_direct(f),
         says=lambda f: (
-            f"{who(f)} is connected, but Recall maps {subject(f)} to "
-            f"nobody, as seen at {checked(f)}; Zoom posts to Recall directly, so no "
-            "webhook is seen here."
+            f"{who(f)} is connected, but Recall hadn't mapped {subject(f)} to "
+            f"anyone at {checked(f)}. Zoom posts directly to Recall, so the "
+            "dashboard receives no webhooks."
         ),
         who=Who.YOU,
         step=_SYNC,
@@ -329,13 +339,15 @@ UNMAPPED = (
         id="never-heard-of",
         when=_is_unmapped,
         says=lambda f: (
-            f"{who(f)} is connected since {_connected(f)}, but no webhook "
-            f"that Recall took and no mapping tells of {subject(f)}: it was made "
-            "before, or with another Zoom account."
+            f"{who(f)} has been connected since {_connected(f)}, but no mapping "
+            f"and no delivered webhook mentions {subject(f)}. It was created "
+            "before that, or with another Zoom account."
         ),
         who=Who.YOU,
-        step="Press Sync meetings. If it stays unknown, ask with which Zoom account it "
-        "was made.",
+        step=(
+            "Press Sync meetings. If it stays unknown, ask which Zoom account "
+            "created the meeting."
+        ),
         target=Target.CONNECTION,
     ),
 )

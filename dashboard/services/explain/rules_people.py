@@ -1,4 +1,4 @@
-"""Rules of Explain about people who are not connected: how far they came."""
+"""Rules of Explain about people: connect attempts, invitations, authorizations."""
 
 from datetime import datetime
 
@@ -22,17 +22,20 @@ from dashboard.services.explain.verdicts import (
 from dashboard.services.invitations.invitations import state_of
 
 _REFUSED = {
-    AttemptOutcome.REFUSED_BY_RECALL: "Recall refused it",
-    AttemptOutcome.REFUSED_BY_ZOOM: "Zoom refused it",
+    AttemptOutcome.REFUSED_BY_RECALL: "Recall rejected it",
+    AttemptOutcome.REFUSED_BY_ZOOM: "Zoom rejected it",
     AttemptOutcome.ZOOM_ERROR: "Zoom reported an error",
     AttemptOutcome.UNREACHABLE: "Zoom or Recall could not be reached",
 }
 _CLOSED = {InvitationState.REVOKED, InvitationState.EXPIRED}
 _SEND_LINK = (
-    "Send them the connect link, and ask them to use the Zoom account that makes the "
-    "meetings."
+    "Send them the connect link. They need to use the Zoom account that creates "
+    "the meetings."
 )
-_ANEW = "If they want bots to record again, they connect anew."
+_CHECKED_AGAIN = (
+    "No action needed. We'll check again automatically; Check now asks right away."
+)
+_CONNECT_AGAIN = "They need to connect again if they want bots to record."
 _INVITE_AGAIN = "Send the user a new invitation."
 
 
@@ -93,11 +96,11 @@ STRANGERS = (
         id="erased",
         when=_is_erased,
         says=lambda _: (
-            "The user removed the app, and what was kept of them is "
-            "deleted, as Zoom demands."
+            "The user removed the app, and their data has been deleted as Zoom "
+            "requires."
         ),
         who=Who.USER,
-        step=_ANEW,
+        step=_CONNECT_AGAIN,
         target=Target.CONNECT_LINK,
         tone=Tone.OFF,
     ),
@@ -108,19 +111,21 @@ STRANGERS = (
             f"{who(f)} removed the app in Zoom at {moment(_removed_at(f), f)}."
         ),
         who=Who.USER,
-        step=_ANEW,
+        step=_CONNECT_AGAIN,
         target=Target.CONNECT_LINK,
     ),
     Rule(
         id="other-account",
         when=_is_other_account,
         says=lambda f: (
-            f"{person(known(f.pasted))} is connected, but as another Zoom "
-            f"account than the one that made {subject(f)}."
+            f"{person(known(f.pasted))} is connected with a different Zoom "
+            f"account than the one that created {subject(f)}."
         ),
         who=Who.USER,
-        step="They connect once more, signed in to Zoom with the account that made the "
-        "meeting. Only its maker's connection counts.",
+        step=(
+            "They need to connect again while signed in to Zoom with the account "
+            "that created the meeting. Only its creator's connection counts."
+        ),
         target=Target.CONNECT_LINK,
     ),
     Rule(
@@ -130,30 +135,34 @@ STRANGERS = (
             and _invited(f) not in _CLOSED
         ),
         says=lambda _: (
-            "The user came with another Zoom account than the invitation "
-            "was made for, and was turned away."
+            "The user signed in with a different Zoom account than the "
+            "invitation is for, and was rejected."
         ),
         who=Who.USER,
-        step="They sign out of Zoom, and open the invitation again with the right "
-        "account.",
+        step=(
+            "They need to sign out of Zoom and open the invitation again with "
+            "the right account."
+        ),
     ),
     Rule(
         id="declined",
         when=lambda f: _ended_so(f, AttemptOutcome.DECLINED, InvitationState.DECLINED),
-        says=lambda _: "The user was asked by Zoom, and declined.",
+        says=lambda _: "The user declined the approval in Zoom.",
         who=Who.USER,
-        step=f"Tell them what is read and why. {_INVITE_AGAIN}",
+        step=f"Explain what is read and why. {_INVITE_AGAIN}",
     ),
     Rule(
         id="abandoned",
         when=lambda f: _outcome(f) is AttemptOutcome.ABANDONED,
         says=lambda f: (
-            "The user left for Zoom and never came back, as of "
-            f"{_tried_at(f)}. That is usually Zoom's page Invalid redirect (4,700)."
+            f"The user went to Zoom and never came back, as of {_tried_at(f)}. "
+            "The usual cause is Zoom's error page Invalid redirect (4,700)."
         ),
         who=Who.ADMIN,
-        step="Compare the redirect URL in Zoom's console with the zoom app's, to the "
-        "last slash; then let the user try again.",
+        step=(
+            "Compare the redirect URL in Zoom with the Zoom app's here, "
+            "including the trailing slash. Then ask the user to try again."
+        ),
         target=Target.ZOOM_APP,
     ),
     Rule(
@@ -162,49 +171,53 @@ STRANGERS = (
             _outcome(f) is AttemptOutcome.EXPIRED and _invited(f) not in _CLOSED
         ),
         says=lambda f: (
-            f"The user did not come back from Zoom in time, as of {_tried_at(f)}."
+            f"The user didn't come back from Zoom in time, as of {_tried_at(f)}."
         ),
         who=Who.USER,
-        step="They open the link again and allow within a few minutes.",
+        step="They need to open the link again and approve within 10 minutes.",
         target=Target.CONNECT_LINK,
     ),
     Rule(
         id="other-browser",
         when=lambda f: _outcome(f) is AttemptOutcome.REPLAYED,
         says=lambda f: (
-            "The user came back from Zoom in another browser than they began in, "
-            f"at {_tried_at(f)}, and was turned away."
+            "The user came back from Zoom in a different browser at "
+            f"{_tried_at(f)} and was rejected."
         ),
         who=Who.USER,
-        step="They open the link again, and go to Zoom and back in one browser.",
+        step="They need to open the link again and stay in one browser.",
         target=Target.CONNECT_LINK,
     ),
     Rule(
         id="attempt-refused",
         when=lambda f: _outcome(f) in _REFUSED,
         says=lambda f: (
-            f"The user tried to connect at {_tried_at(f)}, and "
+            f"The user tried to connect at {_tried_at(f)}, but "
             f"{_REFUSED[known(_outcome(f))]}."
         ),
         who=Who.ADMIN,
-        step="Read below what was said. When it is mended, the user opens the link "
-        "again.",
+        step=(
+            "See the response below. Once the problem is fixed, the user can "
+            "open the link again."
+        ),
         target=Target.ZOOM_APP,
     ),
     Rule(
         id="at-zoom",
         when=lambda f: _outcome(f) is AttemptOutcome.OPEN,
-        says=lambda f: f"The user is at Zoom, asked to allow, since {_tried_at(f)}.",
+        says=lambda f: (
+            f"The user went to Zoom at {_tried_at(f)} and hasn't approved yet."
+        ),
         who=Who.USER,
-        step="Wait until they allow.",
+        step="Wait until they approve.",
         tone=Tone.WAITING,
     ),
     Rule(
         id="disconnected",
         when=lambda f: _invited(f) is InvitationState.DONE,
         says=lambda _: (
-            "The user connected through their invitation, and that "
-            "connection is deleted since."
+            "The user connected through their invitation, but the connection has "
+            "since been deleted."
         ),
         who=Who.USER,
         step=_INVITE_AGAIN,
@@ -213,7 +226,7 @@ STRANGERS = (
     Rule(
         id="invitation-revoked",
         when=lambda f: _invited(f) is InvitationState.REVOKED,
-        says=lambda _: "The user has not connected; their invitation was revoked.",
+        says=lambda _: "The user hasn't connected, and their invitation was revoked.",
         who=Who.YOU,
         step=_INVITE_AGAIN,
     ),
@@ -221,8 +234,8 @@ STRANGERS = (
         id="invitation-expired",
         when=lambda f: _invited(f) is InvitationState.EXPIRED,
         says=lambda f: (
-            "The user was invited and has not connected; the invitation "
-            f"ended at {moment(known(f.invitation).expires_at, f)}."
+            "The user was invited but hasn't connected. The invitation expired "
+            f"at {moment(known(f.invitation).expires_at, f)}."
         ),
         who=Who.YOU,
         step=_INVITE_AGAIN,
@@ -232,30 +245,30 @@ STRANGERS = (
         when=lambda f: _invited(f) is InvitationState.OPENED,
         says=lambda f: (
             "The user opened their invitation at "
-            f"{moment(known(f.invitation).opened_at, f)}, and has not gone on to Zoom."
+            f"{moment(known(f.invitation).opened_at, f)} but didn't continue to "
+            "Zoom."
         ),
         who=Who.USER,
-        step="They press Connect on the page of the invitation.",
+        step="They need to press Connect on the invitation page.",
         tone=Tone.WAITING,
     ),
     Rule(
         id="invited",
         when=lambda f: _invited(f) is InvitationState.MADE,
         says=lambda f: (
-            "The user was invited at "
-            f"{moment(known(f.invitation).created_at, f)}, and has not opened the "
-            "invitation."
+            f"The user was invited at {moment(known(f.invitation).created_at, f)} "
+            "but hasn't opened the invitation."
         ),
         who=Who.USER,
-        step="They open the invitation; send it again if it was lost.",
+        step="They need to open the invitation. Send it again if it was lost.",
         tone=Tone.WAITING,
     ),
     Rule(
         id="host-not-connected",
         when=lambda f: f.connection is None and f.is_meeting and f.host_id,
         says=lambda f: (
-            f"The host has not connected: Zoom says that user {f.host_id} "
-            f"made {subject(f)}, and nobody is connected as them."
+            f"The host hasn't connected. Zoom says user {f.host_id} created "
+            f"{subject(f)}, and there is no connection for them."
         ),
         who=Who.USER,
         step=_SEND_LINK,
@@ -265,8 +278,8 @@ STRANGERS = (
         id="not-connected",
         when=lambda f: f.connection is None and f.is_person and f.hooks,
         says=lambda f: (
-            "The user has not connected, though Zoom's webhooks speak of "
-            f"them, last at {moment(f.hooks[0].received_at, f)}."
+            "The user hasn't connected, but Zoom's webhooks mention them, most "
+            f"recently at {moment(f.hooks[0].received_at, f)}."
         ),
         who=Who.USER,
         step=_SEND_LINK,
@@ -306,20 +319,20 @@ def _is_pair_refused(facts: Facts) -> bool:
     return is_wrong or _is_unknown_for(facts, PAIR_REFUSED)
 
 
-def _dead_since(facts: Facts) -> datetime | None:
+def _invalid_since(facts: Facts) -> datetime | None:
     """Return when the grant died, where something tells."""
     lost_at = None if facts.grant is None else facts.grant.lost_at
     return known(facts.connection).deauthorized_at or lost_at
 
 
-def _was_dead(facts: Facts) -> bool:
+def _was_invalid(facts: Facts) -> bool:
     if _state(facts) is not TokenState.RECONNECT_NEEDED or facts.met_at is None:
         return False
-    since = _dead_since(facts)
+    since = _invalid_since(facts)
     return since is not None and since <= facts.met_at
 
 
-def _is_told_removed(facts: Facts) -> bool:
+def _is_removal_unproven(facts: Facts) -> bool:
     row = facts.connection
     is_told = row is not None and row.deauthorized_at is not None
     return is_told and _state(facts) is TokenState.UNKNOWN
@@ -330,33 +343,33 @@ APPS = (
         id="app-not-in-recall",
         when=_is_out_of_recall,
         says=lambda f: (
-            f"{app_name(f)} is not in Recall, so nobody's meetings get a "
-            "token through it."
+            f"{app_name(f)} doesn't exist in Recall, so no meeting gets a token "
+            "through it."
         ),
         who=Who.ADMIN,
-        step="Create the zoom app in Recall, or adopt the one that is there.",
+        step="Create the Zoom app in Recall, or adopt the existing one.",
         target=Target.ZOOM_APP,
     ),
     Rule(
         id="key-refused",
         when=_is_key_refused,
         says=lambda f: (
-            f"Recall refuses the API key of {app_name(f)}'s workspace; no "
-            "user has to act."
+            f"Recall rejects the API key of {app_name(f)}'s workspace. No user "
+            "has to do anything."
         ),
         who=Who.ADMIN,
-        step="Enter the workspace's right API key.",
+        step="Save a valid API key in the workspace.",
         target=Target.WORKSPACES,
     ),
     Rule(
         id="pair-refused",
         when=_is_pair_refused,
         says=lambda f: (
-            f"Zoom refuses the client ID and secret of {app_name(f)}; no "
-            "user has to act."
+            f"Zoom rejects the client ID and secret of {app_name(f)}. No user has "
+            "to do anything."
         ),
         who=Who.ADMIN,
-        step="Enter the zoom app's right client secret, here and in Recall.",
+        step="Save the correct client secret here and in Recall.",
         target=Target.ZOOM_APP,
     ),
 )
@@ -364,70 +377,77 @@ APPS = (
 GRANTS = (
     Rule(
         id="dead-then",
-        when=_was_dead,
+        when=_was_invalid,
         says=lambda f: (
-            f"The grant of {who(f)} was dead already when Zoom told of "
-            f"{subject(f)} at {moment(f.met_at, f)}, and is so still."
+            f"The authorization of {who(f)} was already invalid when Zoom sent a "
+            f"webhook about {subject(f)} at {moment(f.met_at, f)}, and still is."
         ),
         who=Who.USER,
-        step="Send them the reconnect link.",
+        step="Send the user the reconnect link.",
         target=Target.CONNECTION,
     ),
     Rule(
         id="dead",
         when=lambda f: _state(f) is TokenState.RECONNECT_NEEDED,
         says=lambda f: (
-            f"{who(f)} must reconnect: the grant is dead, as seen at {checked(f)}."
+            f"{who(f)} needs to reconnect: their authorization was no longer "
+            f"valid at {checked(f)}."
         ),
         who=Who.USER,
-        step="Send them the reconnect link.",
+        step="Send the user the reconnect link.",
         target=Target.CONNECTION,
     ),
     Rule(
         id="missing-scopes",
         when=lambda f: _state(f) is TokenState.MISSING_SCOPES,
         says=lambda f: (
-            f"{who(f)} is connected, but the grant lacks scopes, as seen at "
-            f"{checked(f)}."
+            f"{who(f)} is connected, but scopes were missing at {checked(f)}."
         ),
         who=Who.USER,
-        step="They reconnect and leave every permission ticked. If the app itself "
-        "lacks the scope, an admin adds it in Zoom first.",
+        step=(
+            "They need to reconnect and keep every permission selected. If the "
+            "app itself lacks the scope, an admin adds it in Zoom first."
+        ),
         target=Target.CONNECTION,
     ),
     Rule(
         id="unhealthy",
         when=lambda f: _state(f) is TokenState.UNHEALTHY_IN_RECALL,
         says=lambda f: (
-            f"{who(f)} is connected, but Recall marks the credential "
-            f"unhealthy, as seen at {checked(f)}."
+            f"{who(f)} is connected, but Recall reported the credential as "
+            f"unhealthy at {checked(f)}."
         ),
         who=Who.YOU,
-        step="Press Check now: Recall tries it again. If that does not help, send the "
-        "reconnect link.",
+        step=(
+            "Press Check now to have Recall try again. If that doesn't help, "
+            "send the reconnect link."
+        ),
         target=Target.CONNECTION,
     ),
     Rule(
         id="host-setting",
         when=lambda f: f.connection is not None and f.connection.recording_block,
         says=lambda f: (
-            f"The bot asks, because a setting of {who(f)} in Zoom blocks "
-            f"local recording: {known(f.connection).recording_block.rstrip('.')}."
+            f"The bot asks because a Zoom setting of {who(f)} blocks local "
+            f"recording: {known(f.connection).recording_block.rstrip('.')}."
         ),
         who=Who.USER,
-        step="They allow local recording in Zoom's settings, or their Zoom admin does.",
+        step=(
+            "They, or their Zoom admin, need to allow local recording in Zoom's "
+            "settings."
+        ),
         target=Target.CONNECTION,
     ),
     Rule(
         id="removal-unproven",
-        when=_is_told_removed,
+        when=_is_removal_unproven,
         says=lambda f: (
             f"Zoom says that {who(f)} removed the app at "
-            f"{moment(known(f.connection).deauthorized_at, f)}; nothing bears that out "
-            "yet."
+            f"{moment(known(f.connection).deauthorized_at, f)}. This isn't "
+            "confirmed yet."
         ),
         who=Who.NOBODY,
-        step="Nothing: it is looked at again by itself. Check now asks at once.",
+        step=_CHECKED_AGAIN,
         target=Target.CONNECTION,
         tone=Tone.WAITING,
     ),
@@ -435,12 +455,12 @@ GRANTS = (
         id="state-unknown",
         when=lambda f: _state(f) is TokenState.UNKNOWN,
         says=lambda f: (
-            f"{who(f)} is connected; whether the token works is not known "
-            "right now, and that is nobody's fault. The next look is at "
+            f"{who(f)} is connected, but their token couldn't be checked. This "
+            "isn't the user's fault. The next check is at "
             f"{moment(known(f.connection).due_at, f)}."
         ),
         who=Who.NOBODY,
-        step="Nothing: it is looked at again by itself. Check now asks at once.",
+        step=_CHECKED_AGAIN,
         target=Target.CONNECTION,
         tone=Tone.WAITING,
     ),
@@ -448,11 +468,11 @@ GRANTS = (
         id="expiring",
         when=lambda f: _state(f) is TokenState.EXPIRING,
         says=lambda f: (
-            f"{who(f)} is connected, but Recall had not renewed the token "
-            f"when it was seen at {checked(f)}."
+            f"{who(f)} is connected, but Recall had not renewed the token at "
+            f"{checked(f)}."
         ),
         who=Who.NOBODY,
-        step="Wait for the next look. If it stays so, ask Recall's support.",
+        step=("Wait for the next check. If it stays like this, ask Recall's support."),
         target=Target.CONNECTION,
         tone=Tone.WAITING,
     ),

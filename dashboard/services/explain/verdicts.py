@@ -1,4 +1,7 @@
-"""What a verdict is, how a rule makes one, and how people and instants are named."""
+"""What Explain judges by (facts), what it says (verdicts), and the shape of a rule.
+
+Nothing here asks a database.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -159,6 +162,17 @@ class Who(StrEnum):
     USER = "the user"
     ADMIN = "an admin"
     NOBODY = "nobody"
+
+    @property
+    def label(self) -> str:
+        """What stands before the next step; "" when nobody has to act."""
+        match self:
+            case Who.YOU:
+                return "Next step:"
+            case Who.NOBODY:
+                return ""
+            case _:
+                return f"Action needed by {self.value}:"
 
 
 class Target(StrEnum):

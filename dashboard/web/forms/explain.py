@@ -11,11 +11,11 @@ class ExplainForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     """Posted: what is pasted is private, and addresses end in logs."""
 
     q = TextAreaField(
-        "E-mail, id, meeting number or join link",
+        "Email, ID, meeting number or join link",
         [
             DataRequired("Paste something first."),
             Length(
-                max=LONGEST, message=f"Paste less than {LONGEST:,} characters at once."
+                max=LONGEST, message=f"Paste at most {LONGEST:,} characters at once."
             ),
         ],
     )

@@ -1,5 +1,7 @@
 """Explain: paste anything, read one sentence, and the evidence under it."""
 
+from http import HTTPStatus
+
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
@@ -15,13 +17,11 @@ from dashboard.web.forms.explain import ExplainForm
 
 bp = Blueprint("explain", __name__, url_prefix="/explain")
 
-_UNPROCESSABLE = 422
-
 
 @bp.get("/")
 @requires(Permission.CONNECTIONS_READ)
 def index() -> ResponseReturnValue:
-    """Show the box; explain a connection or a webhook whose id is in the address."""
+    """Show the box; explain the connection or webhook whose ID is in the address."""
     asked = explain.by_id(request.args.get("id", ""))
     if asked is None:
         return _page(ExplainForm(formdata=None), None)
@@ -35,7 +35,7 @@ def create() -> ResponseReturnValue:
     """Explain what was pasted. Nothing of it is kept, here or in an address."""
     form = ExplainForm()
     if not form.validate():
-        return _page(form, None, status=_UNPROCESSABLE)
+        return _page(form, None, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     found = explain.explain(db(), runtime().vault, form.q.data or "", now=now())
     return _page(_refilled(form, found), found)
 
@@ -46,14 +46,14 @@ def recall() -> ResponseReturnValue:
     """Explain the same, with what Recall itself says right now."""
     form = ExplainForm()
     if not form.validate():
-        return _page(form, None, status=_UNPROCESSABLE)
+        return _page(form, None, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     found = explain.explain(db(), runtime().vault, form.q.data or "", now=now())
-    told = explain.ask_recall(
+    recall_lines = explain.ask_recall(
         runtime(), meeting_id=found.asked.number, connection_id=found.connection_id
     )
     if htmx.wants_fragment():
-        return htmx.fragment("explain/partials/_recall.html", told=told)
-    return _page(_refilled(form, found), found, told=told)
+        return htmx.fragment("explain/partials/_recall.html", recall_lines=recall_lines)
+    return _page(_refilled(form, found), found, recall_lines=recall_lines)
 
 
 def _refilled(form: ExplainForm, found: Answer) -> ExplainForm:
@@ -62,7 +62,11 @@ def _refilled(form: ExplainForm, found: Answer) -> ExplainForm:
 
 
 def _page(
-    form: ExplainForm, found: Answer | None, *, status: int = 200, told: object = None
+    form: ExplainForm,
+    found: Answer | None,
+    *,
+    status: int = 200,
+    recall_lines: object = None,
 ) -> Response:
     connect_url = None
     if found is not None and found.verdict.target is Target.CONNECT_LINK:
@@ -74,6 +78,6 @@ def _page(
         status=status,
         form=form,
         answer=found,
-        told=told,
+        recall_lines=recall_lines,
         connect_url=connect_url,
     )

@@ -69,7 +69,7 @@ def test_an_address_explains_an_id_and_nothing_private(
         return sentence(support.get("/explain/", query_string={"id": text}).text)
 
     assert asked(ids["ana"]).startswith("Ana Nowak is connected and the token works")
-    assert asked(ids["hook"]).startswith("Recall never got meeting.created")
+    assert asked(ids["hook"]).startswith("Recall never received meeting.created")
     assert asked("ana@example.com") == asked("91234567890") == ""
 
 
@@ -82,5 +82,5 @@ def test_what_was_not_understood_is_not_lost(as_role: SignIn) -> None:
 
     assert "what is <wrong>" in text_of(odd.text, "textarea")
     assert "not-understood" in odd.text
-    assert (long.status_code, "less than 10,000" in long.text) == (422, True)
+    assert (long.status_code, "at most 10,000" in long.text) == (422, True)
     assert (none.status_code, "Paste something first." in none.text) == (422, True)
