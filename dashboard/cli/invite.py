@@ -19,19 +19,24 @@ _LARGEST_LIST_BYTES = 1_000_000
 
 @click.command("invite")
 @click.argument("zoom_app_id", metavar="ZOOM_APP_ID", type=click.UUID)
-@click.option("--email", default="", help="The link takes this Zoom account alone.")
-@click.option("--user-ref", default="", help="Your own id of the user.")
+@click.option(
+    "--email",
+    default="",
+    help="Only the Zoom account with this email can use the link.",
+)
+@click.option("--user-ref", default="", help="Your own ID for the user.")
 @click.option(
     "--expires-days",
     default=LASTS_DAYS,
     show_default=True,
     type=click.IntRange(1, LONGEST_DAYS),
+    help="How many days the link is valid.",
 )
 @click.option(
     "--csv",
     "list_file",
     type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
-    help="Many: columns email and user_ref; - is standard input.",
+    help="CSV list with the columns email and user_ref; - reads standard input.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
@@ -42,13 +47,13 @@ def command(
     list_file: Path | None,
     as_json: bool,  # noqa: FBT001 - click passes flags so
 ) -> None:
-    """Make a link for one person, or one for each line of a list.
+    """Create a connect link for one person, or for each line of a list.
 
-    The links are printed once: only their hashes are stored. One link is printed bare,
-    a list as CSV.
+    The links are printed once; only their hashes are stored. One link is printed as
+    text, a list as CSV.
     """
     if list_file is not None and (email or user_ref):
-        raise click.UsageError("Give --csv, or --email and --user-ref; not both.")
+        raise click.UsageError("Use either --csv, or --email and --user-ref.")
     people = (
         [csv_import.one(email, user_ref)] if list_file is None else _read(list_file)
     )
@@ -82,15 +87,15 @@ def _read(path: Path) -> list[Wanted]:
     with click.open_file(str(path), "rb") as file:
         raw = file.read(_LARGEST_LIST_BYTES + 1)
     if len(raw) > _LARGEST_LIST_BYTES:
-        raise InvalidInputError(f"{path} is too large; part it.")
+        raise InvalidInputError(f"{path} is too large. Split it.")
     try:
         found = csv_import.read(raw.decode())
     except UnicodeDecodeError:
-        raise InvalidInputError(f"{path} is no text in UTF-8.") from None
+        raise InvalidInputError(f"{path} is not valid UTF-8.") from None
     if found.troubles:
         for trouble in found.troubles[: csv_import.MOST_TROUBLES]:
             click.echo(str(trouble), err=True)
         number = len(found.troubles)
         lines = "1 line is" if number == 1 else f"{number:,} lines are"
-        raise InvalidInputError(f"{lines} wrong in {path}; no link was made.")
+        raise InvalidInputError(f"{lines} wrong in {path}. No links were created.")
     return list(found.wanted)

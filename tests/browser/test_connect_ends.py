@@ -96,16 +96,16 @@ def test_a_reconnect_link_renews_under_each_behaviour_of_recall(
     press(page, "Reconnect Zoom")
     allow(page, stage, stage.ana.id)
     if behaviour == "conflict":
-        expect_page(page, "Once more, please", "allow it at Zoom once more")
+        expect_page(page, "One more step", "allow it at Zoom once more")
         press(page, "Connect Zoom")
         allow(page, stage, stage.ana.id)
 
-    expect_page(page, "You are connected", "It works.")
+    expect_page(page, "You are connected", "Your connection works.")
     [credential] = stage.credentials()
     renewed = stage.connection(connection.id)
     assert str(renewed.recall_credential_id) == credential.id
     page.goto(link_url(stage, made))
-    expect_page(page, "This link has done its work", "somebody connected with it")
+    expect_page(page, "This link has already been used", "somebody connected with it")
 
 
 def test_a_wrong_account_is_refused_and_the_right_one_taken(
@@ -141,7 +141,7 @@ def test_a_scope_that_was_not_ticked_is_named_and_can_be_given(
     press(page, "Connect again")
     allow(page, stage, stage.ana.id)
 
-    expect_page(page, "You are connected", "It works.")
+    expect_page(page, "You are connected", "Your connection works.")
 
 
 def test_an_attempt_that_never_comes_back_is_told_to_its_user_and_to_staff(
@@ -244,11 +244,11 @@ def test_links_of_no_use_say_why(page: Page, moved: Moved) -> None:
         old.invitation.expires_at = now - timedelta(days=1)
 
     page.goto(link_url(stage, revoked))
-    expect_page(page, "This link was taken back", "a newer one")
+    expect_page(page, "This link was revoked", "a newer one")
     page.goto(link_url(stage, old))
-    expect_page(page, "This link has run out", "Ask the person who sent it")
+    expect_page(page, "This link has expired", "Ask the person who sent it")
     page.goto(f"{connect_url(stage)}/i/never-made")
-    expect_page(page, "This link is not known", "cut short")
+    expect_page(page, "We don't recognize this link", "cut short")
     page.goto(f"{connect_url(stage)}/mine")
     expect_page(page, "No connection here", "only in the browser")
 
@@ -268,14 +268,14 @@ def test_with_tokens_kept_here_it_is_all_the_same_to_the_user(
     expect_page(page, "Another Zoom account", "This link is for a***@example.com.")
     press(page, "Start again")
     allow(page, stage, stage.ana.id)
-    expect_page(page, "You are connected", "It works.")
+    expect_page(page, "You are connected", "Your connection works.")
     [connection_id] = held(stage)
     made = reconnect_link(stage, stage.connection(connection_id))
     page.goto(link_url(stage, made))
     press(page, "Reconnect Zoom")
     allow(page, stage, stage.ana.id)
 
-    expect_page(page, "You are connected", "It works.")
+    expect_page(page, "You are connected", "Your connection works.")
     assert held(stage) == [connection_id]
     assert [one.user_id for one in stage.credentials()] == [stage.ana.id]
 

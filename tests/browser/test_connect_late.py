@@ -45,5 +45,5 @@ def test_what_zoom_does_not_honour_is_not_the_users_fault(
     press(page, "Connect Zoom")
     allow(page, stage, stage.ana.id)
 
-    expect_page(page, "It was not taken", "Zoom then did not honour its permission")
+    expect_page(page, "Zoom rejected the approval", "Zoom then rejected the approval")
     assert stage.credentials() == []

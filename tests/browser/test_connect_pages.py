@@ -127,13 +127,13 @@ def test_a_way_back_opened_twice_works_once(door: Door, page: Page) -> None:
 
     expect_end(
         page,
-        "This connect attempt has ended",
+        "This sign-in link was already used",
         "opening it again",
         "See your connection",
     )
     page.get_by_role("link", name="See your connection").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your connection")
-    expect(page.get_by_text("It works.")).to_be_visible()
+    expect(page.get_by_text("Your connection works.")).to_be_visible()
     assert faults_of(page) == []
 
 
@@ -150,7 +150,9 @@ def test_a_way_back_is_of_no_use_in_another_browser(
     expect_end(stranger, "Another browser", "in the same browser", START_AGAIN)
     other.close()
     page.goto(back)
-    expect_end(page, "This connect attempt has ended", "If there is none", START_AGAIN)
+    expect_end(
+        page, "This sign-in link was already used", "If there is none", START_AGAIN
+    )
 
 
 def test_an_installation_begun_at_zoom_is_led_to_the_connect_page(
@@ -169,7 +171,7 @@ def test_an_installation_begun_at_zoom_is_led_to_the_connect_page(
 def test_a_link_nobody_was_sent_with_is_not_known(door: Door, page: Page) -> None:
     page.goto(f"{door.demo.url}{CALLBACK}?code=made-up&state=never-made")
 
-    expect_end(page, "This link is not known", "gives you a fresh one")
+    expect_end(page, "We don't recognize this link", "gives you a fresh one")
 
 
 def test_an_error_of_zoom_names_who_can_help(door: Door, page: Page) -> None:
@@ -219,7 +221,7 @@ def test_an_older_connection_in_the_way_costs_one_more_consent(
     ):
         door.allow(page)
 
-    expect_end(page, "Once more, please", "allow it at Zoom once more", "Connect Zoom")
+    expect_end(page, "One more step", "allow it at Zoom once more", "Connect Zoom")
     page.get_by_role("button", name="Connect Zoom").click()
     door.allow(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("You are connected")

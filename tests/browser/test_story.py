@@ -112,7 +112,7 @@ def validate_at_zoom(zoom: Page, app_url: str, url: str) -> None:
 
 def connect_zoom(visitor: Page, connect_url: str, user: str) -> None:
     visitor.goto(connect_url)
-    expect(visitor.get_by_text("What is read, and why")).to_be_visible()
+    expect(visitor.get_by_text("What we can access, and why")).to_be_visible()
     visitor.get_by_role("button", name="Connect Zoom").click()
     who = visitor.get_by_label("Signed in as")
     option = who.locator("option", has_text=user)

@@ -20,7 +20,7 @@ from dashboard.services.invitations import invitations
 from dashboard.vault import Vault
 
 _INTERRUPTED = "Interrupted while the code was exchanged."
-_LATE = (AttemptOutcome.EXPIRED, "Came back after more than ten minutes.")
+_LATE = (AttemptOutcome.EXPIRED, "Came back after more than 10 minutes.")
 _ERROR_WORD = re.compile(r"[a-z0-9_]{1,40}")
 
 
@@ -102,7 +102,7 @@ def claim(
     session.add(attempt)
     if not is_bound(attempt, callback.browser):
         attempt.outcome = AttemptOutcome.REPLAYED
-        attempt.detail = "Came back in another browser than it began in."
+        attempt.detail = "Came back in a different browser."
         return Finished(slug=app.slug, stop=Stop.OTHER_BROWSER)
     verdict = _stopped(attempt, callback, now) or invitations.closed(
         session, attempt, now
@@ -147,7 +147,7 @@ def _stopped(
         return AttemptOutcome.DECLINED, "The user declined at Zoom."
     if callback.error:
         is_word = _ERROR_WORD.fullmatch(callback.error)
-        said = callback.error if is_word else "an error in words of its own"
+        said = callback.error if is_word else "an unrecognized error"
         return AttemptOutcome.ZOOM_ERROR, f"Zoom sent the browser back with {said}."
     if not callback.code:
         return AttemptOutcome.ZOOM_ERROR, "Zoom sent the browser back without a code."

@@ -105,16 +105,16 @@ def begin(
         if not is_ready(app):
             raise ConflictError("This zoom app is not in Recall yet.")
         if app.retired_at is not None:
-            raise ConflictError("This link is not used any more.")
+            raise ConflictError("This link no longer works.")
         if address:
             subject = f"connect from {address}"
             if throttle.is_spent(session, subject, limit=BEGINNINGS, now=now):
-                raise ConflictError("Too many tries. Wait 15 minutes and try again.")
+                raise ConflictError("Too many attempts. Wait 15 minutes and try again.")
             throttle.count(session, subject, now=now)
         if invitation_id is not None:
             invitation = invitations.get(session, invitation_id)
             if not invitations.is_usable(invitation, now=now):
-                raise ConflictError("This link is not used any more.")
+                raise ConflictError("This link no longer works.")
         session.add(
             ConnectAttempt(
                 id=attempt_id,

@@ -135,34 +135,34 @@ def standing(row: Connection) -> Standing:
         return Standing(
             tone="off",
             sentence="You removed the app in Zoom.",
-            advice="Nothing is read any more. Connect again if you want it back.",
+            advice="We no longer read anything. Connect again to restore it.",
             reconnects=True,
         )
     match row.token_state:
         case TokenState.HEALTHY | TokenState.EXPIRING:
-            return Standing(tone="good", sentence="It works.")
+            return Standing(tone="good", sentence="Your connection works.")
         case TokenState.MISSING_SCOPES:
             names = ", ".join(missing(row)) or "one"
             return Standing(
                 tone="waiting",
                 sentence="One permission is missing.",
-                advice=f"Zoom did not give {names}. Connect again and leave every box "
-                "ticked.",
+                advice=f"Zoom did not grant {names}. Connect again and keep every box "
+                "selected.",
                 reconnects=True,
             )
         case TokenState.RECONNECT_NEEDED | TokenState.UNHEALTHY_IN_RECALL:
             return Standing(
                 tone="trouble",
-                sentence="It does not work any more.",
-                advice="Zoom no longer honours the permission. Connect again: nothing "
-                "is lost.",
+                sentence="Your connection no longer works.",
+                advice="Zoom no longer accepts the authorization. Connect again; your "
+                "data is kept.",
                 reconnects=True,
             )
         case TokenState.UNKNOWN:
             return Standing(
                 tone="off",
-                sentence="It could not be checked yet.",
-                advice="That needs nothing from you: we try again by ourselves.",
+                sentence="We could not check your connection yet.",
+                advice="You don't need to do anything. We'll try again automatically.",
             )
 
 

@@ -127,13 +127,14 @@ def image_type(image: bytes) -> str:
         InvalidInputError: It is too large, or none of the sorts that are shown.
     """
     if len(image) > LARGEST_LOGO_BYTES:
-        raise InvalidInputError("The logo has more than 100 KB.", field="logo")
+        raise InvalidInputError("The logo is larger than 100 KB.", field="logo")
     if image.startswith(_RIFF) and image[8:12] == _WEBP:
         return "image/webp"
     for magic, media_type in _MAGIC.items():
         if image.startswith(magic):
             return media_type
     raise InvalidInputError(
-        "The logo is no PNG, JPEG, GIF or WebP. SVG is not taken: it may hold scripts.",
+        "The logo is not a PNG, JPEG, GIF or WebP image. SVG is not allowed, because "
+        "it can contain scripts.",
         field="logo",
     )

@@ -54,7 +54,7 @@ def try_again(
             recall.validate(row.recall_credential_id)
     if actor is not None:
         with runtime.database.writing() as session:
-            now, words = runtime.clock.now(), "Check now was pressed"
+            now, words = runtime.clock.now(), "Check now"
             notes.acted(session, row.id, words, who=actor.name, at=now)
     seen = check.now(runtime, connection_id, is_thorough=True)
     with suppress(UpstreamError):  # the log is there for whoever asks for it
@@ -83,7 +83,7 @@ def sync_meetings(runtime: Runtime, connection_id: UUID, *, actor: Actor) -> Non
         session.add(row)
         subject = f"connection {connection_id} of {app.name}"
         audit.record(session, actor, "connection.synced", subject=subject, now=now)
-        words = "Meeting sync was asked for"
+        words = "Meeting sync requested"
         notes.acted(session, row.id, words, who=actor.name, at=now)
 
 

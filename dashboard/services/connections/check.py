@@ -338,7 +338,7 @@ def _stored_token(runtime: Runtime, connection_id: UUID) -> AccessToken:
     except GrantLostError as error:
         raise _dead(str(error)) from None
     except NotFoundError:
-        raise _dead("The dashboard stores no grant of this connection.") from None
+        raise _dead("The dashboard stores no tokens for this connection.") from None
     if row.lost_at is not None:
         raise _dead("Zoom refused to renew it.")
     if row.asked_at is not None:

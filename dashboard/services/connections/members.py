@@ -261,7 +261,7 @@ def _note_change(
         at=at,
         source="zoom",
         kind="pmi",
-        words=f"The PMI of {who} changed {former}to {grouped(pmi)}, says {by}.",
+        words=f"The PMI of {who} changed {former}to {grouped(pmi)} (source: {by}).",
     )
 
 

@@ -25,8 +25,7 @@ LONGEST_REF = 200
 _EMAIL = {"email", "e-mail", "mail"}
 _REF = {"user_ref", "user ref", "user id", "user_id", "id", "ref"}
 _NEVER_CLOSED = (
-    "Somewhere from here on a quotation mark is opened and not closed. Close it, or "
-    "take it out."
+    "A quotation mark is opened from here on and never closed. Close it or remove it."
 )
 
 
@@ -58,12 +57,10 @@ def one(email: str, user_ref: str) -> Wanted:
     """
     user_ref = user_ref.strip()
     if not email.strip() and not user_ref:
-        raise InvalidInputError(
-            "Type an e-mail or your own id of the user.", field="email"
-        )
+        raise InvalidInputError("Enter an email or your user ID.", field="email")
     if len(user_ref) > LONGEST_REF or not is_storable(user_ref):
         raise InvalidInputError(
-            f"Your id of the user has at most {LONGEST_REF} characters.",
+            f"Your user ID can have at most {LONGEST_REF} characters.",
             field="user_ref",
         )
     return Wanted(email=normal_email(email) if email.strip() else "", user_ref=user_ref)
@@ -86,14 +83,14 @@ def read(text: str) -> Read:
             continue
         for known in (("email", person.email), ("user_ref", person.user_ref)):
             if known in seen and known[1]:
-                said = f"{known[1]} is on line {seen[known]} already."
+                said = f"{known[1]} is already on line {seen[known]}."
                 troubles.append(Trouble(line=line, sentence=said))
             seen.setdefault(known, line)
         wanted.append(person)
     if not wanted and not troubles:
         troubles.append(Trouble(line=1, sentence="The list is empty."))
     if len(wanted) > MOST:
-        said = f"A list holds at most {MOST:,} people; part it."
+        said = f"A list can have at most {MOST:,} people. Split it."
         troubles.append(Trouble(line=MOST + 1, sentence=said))
     return Read(wanted=wanted, troubles=troubles)
 

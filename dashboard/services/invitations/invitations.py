@@ -25,6 +25,8 @@ from dashboard.services.audit import Actor
 from dashboard.services.paging import Page, page_by_time
 from dashboard.services.runtime import Runtime
 
+_RETIRED = "{} is retired and no longer accepts new connections."
+
 LASTS_DAYS = 14
 LONGEST_DAYS = 365
 
@@ -150,7 +152,7 @@ def revoke(
     invitation = get(session, invitation_id)
     if not is_usable(invitation, now=now):
         word = state_of(invitation, now=now).value
-        raise ConflictError(f"This link is {word} already; nothing was changed.")
+        raise ConflictError(f"This link is already {word}. Nothing was changed.")
     invitation.state, invitation.ended_at = InvitationState.REVOKED, now
     session.add(invitation)
     subject = f"link {invitation.id}"
@@ -166,7 +168,7 @@ def closed(
         return None
     invitation = session.get(Invitation, attempt.invitation_id)
     if invitation is None:
-        return AttemptOutcome.EXPIRED, "The link it began from was taken back."
+        return AttemptOutcome.EXPIRED, "The link it began from was revoked."
     word = state_of(invitation, now=now)
     if word in USABLE or word is InvitationState.DONE:
         return None  # of a used one `refusal` tells whether it is the same person
@@ -287,10 +289,12 @@ def make(  # noqa: PLR0913 - the facts of one link, all named
         InvalidInputError: `days` is out of range.
     """
     if app.retired_at is not None:
-        raise ConflictError(f"{app.name} is retired and takes no new connections.")
+        raise ConflictError(
+            f"{app.name} is retired and no longer accepts new connections."
+        )
     if not 1 <= days <= LONGEST_DAYS:
         raise InvalidInputError(
-            f"A link lasts 1 to {LONGEST_DAYS} days.", field="expires_days"
+            f"A link is valid for 1 to {LONGEST_DAYS} days.", field="expires_days"
         )
     made = [
         _new(
@@ -327,7 +331,9 @@ def reconnect_link(
     """
     app = session.get_one(ZoomApp, connection.zoom_app_id)
     if app.retired_at is not None:
-        raise ConflictError(f"{app.name} is retired and takes no new connections.")
+        raise ConflictError(
+            f"{app.name} is retired and no longer accepts new connections."
+        )
     older = select(Invitation).where(
         col(Invitation.connection_id) == connection.id,
         col(Invitation.state).in_(USABLE),
@@ -376,7 +382,7 @@ def refusal(
         return None
     invitation = session.get(Invitation, invitation_id)
     if invitation is None:
-        return "This link was taken back."
+        return "This link was revoked."
     expected = _expected(session, invitation)
     if invitation.zoom_user_id is not None:
         fits = zoom_user_id == invitation.zoom_user_id
@@ -389,7 +395,7 @@ def refusal(
     if not fits:
         return f"This link is for {expected.words}."
     if invitation.state is InvitationState.DONE and not expected.is_known:
-        return "This link was used already, and it works once."
+        return "This link was already used; it works once."
     return None
 
 
@@ -466,7 +472,6 @@ def _flush(session: Session) -> None:
         session.flush()
     except IntegrityError:
         raise ConflictError(
-            "This form was sent before, and its links were made then; none was made "
-            "twice. Their addresses were shown once: open the form anew if you need "
-            "others."
+            "This form was already sent and its links were created then. They were "
+            "shown once. Open the form again to create others."
         ) from None

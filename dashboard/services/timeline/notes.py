@@ -25,13 +25,13 @@ _TABLE = SQLModel.metadata.tables[str(ConnectionEvent.__tablename__)]
 _LONGEST = 500
 _NAMED = 5
 _LOG_ENTRIES = 50
-_STATES = {TokenState.UNHEALTHY_IN_RECALL: "unhealthy in Recall"}
+_STATES = {TokenState.UNHEALTHY_IN_RECALL: "Error in Recall"}
 _RUNNING = (SyncStatus.NOT_STARTED, SyncStatus.IN_PROGRESS)
 _SYNCS = {
-    SyncStatus.NOT_STARTED: "Recall begins to read the meetings.",
-    SyncStatus.IN_PROGRESS: "Recall begins to read the meetings.",
-    SyncStatus.COMPLETED: "Recall has read the meetings.",
-    SyncStatus.FAILED: "Recall could not read the meetings.",
+    SyncStatus.NOT_STARTED: "Recall started syncing meetings.",
+    SyncStatus.IN_PROGRESS: "Recall started syncing meetings.",
+    SyncStatus.COMPLETED: "Recall finished syncing meetings.",
+    SyncStatus.FAILED: "Recall could not sync meetings.",
 }
 
 
@@ -105,13 +105,13 @@ def watching(session: Session, row: Connection, *, at: datetime) -> Iterator[Non
 
 def connected(session: Session, row: Connection, *, is_new: bool, at: datetime) -> None:
     """Note that a user connected, or did so again; the caller commits."""
-    words = "Connected." if is_new else "Connected again: a new grant."
+    words = "Connected." if is_new else "Reconnected with a new authorization."
     note(session, row.id, at=at, source="dashboard", kind="grant", words=words)
 
 
 def removed(session: Session, row: Connection, *, at: datetime) -> None:
     """Note that Zoom says the app was removed; the caller commits."""
-    words = "Zoom says that the user removed the app."
+    words = "Zoom reported that the user removed the app."
     mark = f"removed {at.isoformat()}"
     note(session, row.id, at=at, source="zoom", kind="grant", words=words, mark=mark)
 
@@ -156,7 +156,7 @@ def unmapped(
     session: Session, connection_id: UUID, gone: Collection[int], *, at: datetime
 ) -> None:
     """Note which meetings Recall maps no longer; the caller commits."""
-    words = f"No longer mapped at Recall: {_numbers(gone)}."
+    words = f"No longer known to Recall: {_numbers(gone)}."
     note(session, connection_id, at=at, source="recall", kind="mapping", words=words)
 
 
@@ -203,22 +203,22 @@ def _changes(
 ) -> Iterator[tuple[str, str, str]]:
     """Yield source, kind and words of each change."""
     if after.state is not before.state:
-        words = f"From {_word(before.state)} to {_word(after.state)}. "
+        words = f"Token state changed: {_word(before.state)} → {_word(after.state)}. "
         yield "dashboard", "state", words + row.token_reason
     if after.pmi != before.pmi and after.pmi is not None:
         yield "zoom", "pmi", _about_pmi(row, before.pmi)
     if _has_synced(before.sync, after.sync):
         yield "recall", "sync", _SYNCS[after.sync]
     if after.block and not before.block:
-        yield "zoom", "state", f"A setting of the host keeps bots out: {after.block}"
+        yield "zoom", "state", f"A setting of the host blocks bots: {after.block}"
     if before.block and not after.block:
-        yield "zoom", "state", "Zoom gives join tokens again; bots may record."
+        yield "zoom", "state", "Zoom grants join tokens again; bots can record."
 
 
 def _about_pmi(row: Connection, former: int | None) -> str:
     if former is None:
         return f"The PMI is {grouped(row.pmi)}."
-    says = f", says {row.pmi_changed_by}" if row.pmi_changed_by else ""
+    says = f" (source: {row.pmi_changed_by})" if row.pmi_changed_by else ""
     return f"The PMI changed from {grouped(former)} to {grouped(row.pmi)}{says}."
 
 
@@ -228,7 +228,7 @@ def _has_synced(before: SyncStatus, after: SyncStatus) -> bool:
 
 
 def _word(state: TokenState) -> str:
-    return _STATES.get(state, state.value.replace("_", " "))
+    return _STATES.get(state, state.value.replace("_", " ").capitalize())
 
 
 def _numbers(meeting_ids: Collection[int]) -> str:

@@ -43,20 +43,20 @@ _MILLISECOND = timedelta(milliseconds=1)
 _ENDED = {
     AttemptOutcome.OPEN: "The user is at Zoom now",
     AttemptOutcome.CONNECTED: "Connected",
-    AttemptOutcome.DECLINED: "An attempt to connect ended: declined at Zoom",
-    AttemptOutcome.EXPIRED: "An attempt to connect came to nothing",
-    AttemptOutcome.ABANDONED: "Left for Zoom and never came back",
-    AttemptOutcome.WRONG_ACCOUNT: "Came back as another Zoom user; refused",
-    AttemptOutcome.REFUSED_BY_RECALL: "Recall refused an attempt to connect",
-    AttemptOutcome.REFUSED_BY_ZOOM: "Zoom refused an attempt to connect",
-    AttemptOutcome.UNREACHABLE: "An attempt to connect was cut short",
-    AttemptOutcome.ZOOM_ERROR: "Zoom ended an attempt to connect",
+    AttemptOutcome.DECLINED: "Connect attempt declined at Zoom",
+    AttemptOutcome.EXPIRED: "Connect attempt expired",
+    AttemptOutcome.ABANDONED: "Connect attempt abandoned at Zoom",
+    AttemptOutcome.WRONG_ACCOUNT: "Connect attempt rejected: another Zoom account",
+    AttemptOutcome.REFUSED_BY_RECALL: "Recall rejected a connect attempt",
+    AttemptOutcome.REFUSED_BY_ZOOM: "Zoom rejected a connect attempt",
+    AttemptOutcome.UNREACHABLE: "Connect attempt interrupted",
+    AttemptOutcome.ZOOM_ERROR: "Zoom ended a connect attempt with an error",
 }
 _FORWARDED = {
-    Outcome.WAITING: "waits for Recall",
-    Outcome.DELIVERED: "Recall has it",
-    Outcome.DEAD: "given up: Recall does not have it",
-    Outcome.KEPT: "kept here only",
+    Outcome.WAITING: "queued for Recall",
+    Outcome.DELIVERED: "delivered to Recall",
+    Outcome.DEAD: "failed: not delivered to Recall",
+    Outcome.KEPT: "not forwarded",
 }
 
 
@@ -238,7 +238,7 @@ def _webhooks(
             at=time_of(row.id),
             source="zoom",
             kind="webhook",
-            words=f"{row.event or 'A webhook'} arrived; {_FORWARDED[row.outcome]}.",
+            words=f"{row.event or 'Webhook'} received; {_FORWARDED[row.outcome]}.",
             webhook_id=row.id,
             rank=Rank.WEBHOOK,
             number=row.id,
@@ -264,7 +264,7 @@ def _app_log(
             at=time_of(row.id),
             source="recall",
             kind="log",
-            words=f"Of the whole zoom app: {row.detail}",
+            words=f"App-wide: {row.detail}",
             rank=Rank.APP_LOG,
             number=row.id,
         )

@@ -21,32 +21,32 @@ E = TypeVar("E", bound=StrEnum)
 _SORTS = {
     Sort.CONNECTED.value: "Newest first",
     Sort.NAME.value: "Name",
-    Sort.EMAIL.value: "E-mail",
-    Sort.DUE.value: "Next look",
+    Sort.EMAIL.value: "Email",
+    Sort.DUE.value: "Next check",
 }
 
 
 _WHO = {
-    "": "Anybody or nobody",
+    "": "Any",
     Who.USER.value: "The user",
     Who.ADMIN.value: "An admin",
     Who.HOST.value: "The host",
-    Who.NOBODY.value: "Nobody",
+    Who.NOBODY.value: "No one",
 }
 _SYNCS = {
     "": "Any",
     SyncStatus.COMPLETED.value: "Done",
-    SyncStatus.IN_PROGRESS.value: "Under way",
+    SyncStatus.IN_PROGRESS.value: "In progress",
     SyncStatus.NOT_STARTED.value: "Waiting",
     SyncStatus.FAILED.value: "Failed",
-    SyncStatus.UNKNOWN.value: "Not known",
+    SyncStatus.UNKNOWN.value: "Unknown",
 }
 _CUSTODIES = {
-    "": "Anybody",
+    "": "Any",
     TokenCustody.RECALL.value: "Recall",
-    TokenCustody.DASHBOARD.value: "The dashboard",
+    TokenCustody.DASHBOARD.value: "Dashboard",
 }
-_CHECKED = {"": "At any time", "old": "More than a day ago"}
+_CHECKED = {"": "Any time", "old": "More than a day ago"}
 _DAY = timedelta(days=1)
 
 
@@ -63,9 +63,9 @@ class FilterForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     app = SelectField("Zoom app", default="", validate_choice=False)
     who = SelectField("Who must act", choices=_WHO, default="")
     sync = SelectField("Meeting sync", choices=_SYNCS, default="")
-    custody = SelectField("Tokens are with", choices=_CUSTODIES, default="")
+    custody = SelectField("Token storage", choices=_CUSTODIES, default="")
     checked = SelectField("Last checked", choices=_CHECKED, default="")
-    sort = SelectField("Order", choices=_SORTS, default=Sort.CONNECTED.value)
+    sort = SelectField("Sort by", choices=_SORTS, default=Sort.CONNECTED.value)
 
     def filters(self, *, now: datetime) -> Filters:
         """Return what is asked for; what makes no sense is left out."""

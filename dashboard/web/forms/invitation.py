@@ -25,7 +25,7 @@ from dashboard.services.connect.attempts import OUTCOMES
 from dashboard.services.invitations import invitations
 from dashboard.services.invitations.invitations import LASTS_DAYS, LONGEST_DAYS
 
-_DAYS = f"A link lasts 1 to {LONGEST_DAYS} days."
+_DAYS = f"A link is valid for 1 to {LONGEST_DAYS} days."
 _LONGEST_LIST = 500_000
 
 
@@ -37,7 +37,7 @@ class _Making(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
 
     app = SelectField("Zoom app", validate_choice=False)
     expires_days = IntegerField(
-        "Days it lasts",
+        "Valid for (days)",
         [
             InputRequired(_DAYS),
             NumberRange(1, LONGEST_DAYS, _DAYS),
@@ -65,8 +65,8 @@ class _Making(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
 class InvitationForm(_Making):
     """Inviting one person."""
 
-    email = EmailField("E-mail", [Optional(), Length(max=254)])
-    user_ref = StringField("Your own id of the user", [Optional(), Length(max=200)])
+    email = EmailField("Email", [Optional(), Length(max=254)])
+    user_ref = StringField("Your user ID (optional)", [Optional(), Length(max=200)])
 
 
 class ListForm(_Making):
@@ -74,9 +74,9 @@ class ListForm(_Making):
 
     people = TextAreaField(
         "People",
-        [Length(max=_LONGEST_LIST, message="The list is too long; part it.")],
+        [Length(max=_LONGEST_LIST, message="The list is too long. Split it.")],
     )
-    file = FileField("or a CSV file")
+    file = FileField("Or upload a CSV file")
 
     def __init__(self, *args: Any, **named: Any) -> None:  # noqa: ANN401 - WTForms' own
         super().__init__(*args, **named)

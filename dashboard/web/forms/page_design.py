@@ -12,13 +12,13 @@ class PageDesignForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no typ
     """Plain texts and a logo; an empty text is the house's own."""
 
     organisation = StringField(
-        "Organisation", [Length(max=80, message="At most 80 characters.")]
+        "Organization", [Length(max=80, message="At most 80 characters.")]
     )
     intro = TextAreaField(
         "Intro", [Length(max=2000, message="At most 2,000 characters.")]
     )
     contact = StringField(
-        "Whom to ask", [Length(max=200, message="At most 200 characters.")]
+        "Support contact", [Length(max=200, message="At most 200 characters.")]
     )
     logo = FileField("Logo")
     removes_logo = BooleanField("Remove the logo")

@@ -50,7 +50,7 @@ _WORDS = {
     TokenState.EXPIRING: "Expiring",
     TokenState.MISSING_SCOPES: "Missing scopes",
     TokenState.RECONNECT_NEEDED: "Reconnect needed",
-    TokenState.UNHEALTHY_IN_RECALL: "Unhealthy in Recall",
+    TokenState.UNHEALTHY_IN_RECALL: "Error in Recall",
     TokenState.UNKNOWN: "Unknown",
 }
 _TONES = {TokenState.HEALTHY: "good", TokenState.UNKNOWN: "off"}
@@ -126,10 +126,10 @@ def check(connection_id: UUID) -> Response:
     try:
         row = actions.try_again(runtime(), connection_id, actor=actor())
     except UpstreamError as error:
-        return _not_done(connection_id, error, end=" What was seen before stands.")
-    flash(
-        f"Looked just now. {row.token_reason}", _TONES.get(row.token_state, "trouble")
-    )
+        return _not_done(
+            connection_id, error, end=" The last known state is unchanged."
+        )
+    flash(f"Checked. {row.token_reason}", _TONES.get(row.token_state, "trouble"))
     return htmx.go_to(url_for(".show", connection_id=connection_id))
 
 
@@ -141,7 +141,7 @@ def sync(connection_id: UUID) -> Response:
         actions.sync_meetings(runtime(), connection_id, actor=actor())
     except UpstreamError as error:
         return _not_done(connection_id, error)
-    flash("Recall reads the meetings again. They appear below by themselves.", "good")
+    flash("Meeting sync started. Meetings appear below automatically.", "good")
     return htmx.go_to(url_for(".show", connection_id=connection_id))
 
 
@@ -154,7 +154,8 @@ def destroy(connection_id: UUID) -> Response:
     except UpstreamError as error:
         return _not_done(connection_id, error, "Nothing was deleted here. ")
     flash(
-        "Disconnected. Recall's credential and the user's data here are gone.", "good"
+        "Disconnected. The credential in Recall and the user's data here are deleted.",
+        "good",
     )
     return htmx.go_to(url_for(".index"))
 

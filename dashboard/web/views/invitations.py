@@ -126,7 +126,7 @@ def revoke(invitation_id: UUID) -> Response:
     except ConflictError as error:
         flash(str(error), "trouble")
     else:
-        flash("Revoked. Whoever opens the link is told to ask for another.", "good")
+        flash("Revoked. The link no longer works.", "good")
     return htmx.go_to(url_for(".index"))
 
 

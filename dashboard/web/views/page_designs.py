@@ -53,7 +53,7 @@ def update(zoom_app_id: UUID) -> ResponseReturnValue:
     except InvalidInputError as error:
         show_on(form, error, field="logo")
         return _edit_page(zoom_app_id, form, status=422)
-    flash("Saved. Whoever opens the connect page sees it now.", "good")
+    flash("Saved. The connect page shows it now.", "good")
     return htmx.go_to(url_for(".edit", zoom_app_id=zoom_app_id))
 
 

@@ -145,7 +145,7 @@ def test_a_user_who_is_at_zoom_meanwhile_is_still_connected(
 def test_no_attempt_begins_any_more(stage: ConnectStage) -> None:
     retire(stage)
 
-    with pytest.raises(ConflictError, match="not used any more"):
+    with pytest.raises(ConflictError, match="no longer works"):
         stage.begin()
 
 

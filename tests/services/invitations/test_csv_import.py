@@ -36,7 +36,7 @@ def test_a_list_is_read_in_the_forms_people_have_it(
         ("email\n", "Line 1: The list is empty."),
         ("email\nana@example.com\nnobody", "Line 3: This is not an e-mail address."),
         ("a@example.com\nb@example.com\nA@example.com", "Line 3: a@example.com is on"),
-        ("email,user_ref\n,u-1\n,u-1", "Line 3: u-1 is on line 2 already."),
+        ("email,user_ref\n,u-1\n,u-1", "Line 3: u-1 is already on line 2."),
         ("email,user_ref\nana@example.com," + "x" * 201, "Line 2: Your id of the"),
         ("email,user_ref\n,a\x00b", "Line 2: Your id of the user has"),
         (

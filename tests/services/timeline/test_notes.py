@@ -51,7 +51,7 @@ def test_a_connect_notes_the_grant_the_state_and_the_pmi(stage: ConnectStage) ->
 
     assert sorted(noted(stage, row, "grant", "state", "pmi")) == [
         "Connected.",
-        "From unknown to healthy. The token works at Zoom.",
+        "Token state changed: Unknown → Healthy. The token works at Zoom.",
         "The PMI is 555 123 4567.",
     ]
     assert len(noted(stage, row, "sync")) == 1
@@ -73,7 +73,7 @@ def test_a_look_notes_what_changed_and_nothing_else(
     assert all(
         number in mapping.replace(" ", "") for number in ("5551234567", f"{meeting.id}")
     )
-    assert noted(stage, row).count("Recall has read the meetings.") == 1
+    assert noted(stage, row).count("Recall finished syncing meetings.") == 1
     assert len(noted(stage, row, "state", "pmi", "grant")) == 3
 
 
@@ -110,10 +110,10 @@ def test_a_user_who_removes_the_app_and_comes_back_is_told_in_order(
     assert [words.split(". ")[0] for words in noted(stage, row, "grant", "state")] == [
         "Connected.",
         "From unknown to healthy",
-        "Zoom says that the user removed the app.",
+        "Zoom reported that the user removed the app.",
         "From healthy to unknown",
         "From unknown to reconnect needed",
-        "Connected again: a new grant.",
+        "Reconnected with a new authorization.",
         "From unknown to healthy",
     ]
 
@@ -141,8 +141,8 @@ def test_acts_are_noted_with_who_did_them(stage: ConnectStage) -> None:
     actions.sync_meetings(stage.runtime, row.id, actor=ADMIN)
 
     assert noted(stage, row, "act") == [
-        "Check now was pressed, by admin@example.com.",
-        "Meeting sync was asked for, by admin@example.com.",
+        "Check now, by admin@example.com.",
+        "Meeting sync requested, by admin@example.com.",
     ]
 
 

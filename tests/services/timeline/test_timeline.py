@@ -191,7 +191,7 @@ def test_webhooks_can_be_left_out_and_lead_to_their_page(
     without = words(read(database, row, has_webhooks=False))
 
     assert [line.webhook_id for line in shown] == [hook.id, None]
-    assert shown[0].words == "meeting.created arrived; waits for Recall."
+    assert shown[0].words == "meeting.created received; queued for Recall."
     assert without == ["Noted."]
 
 

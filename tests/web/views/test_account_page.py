@@ -89,4 +89,4 @@ def test_an_account_lists_its_users_and_has_no_pmi_of_its_own(
     assert ("User 14" in text, "User 15" in text) == (True, False)
     assert ("User 14" in more, "User 15" in more) == (False, True)
     assert ("User 07" in one, "User 08" in one) == (True, False)
-    assert "Nobody matches." in seen(admin, row, member="zebra")
+    assert "No matches." in seen(admin, row, member="zebra")

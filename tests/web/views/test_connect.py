@@ -176,7 +176,7 @@ def test_a_replayed_callback_is_refused(user: FlaskClient, stage: ConnectStage) 
 
     assert (response.status_code, heading(response)) == (
         410,
-        "This connect attempt has ended",
+        "This sign-in link was already used",
     )
     assert len(stage.credentials()) == 1
 
@@ -210,7 +210,10 @@ def test_an_installation_from_the_marketplace_lands_on_a_page(
 def test_a_state_of_no_sense_is_unknown(user: FlaskClient, state: str) -> None:
     response = user.get(CALLBACK, query_string={"state": state, "code": "c"})
 
-    assert (response.status_code, heading(response)) == (400, "This link is not known")
+    assert (response.status_code, heading(response)) == (
+        400,
+        "We don't recognize this link",
+    )
 
 
 def test_an_error_that_is_markup_is_not_shown(
@@ -257,7 +260,7 @@ def test_the_legacy_conflict_asks_for_consent_once_more(
     refused = connect(user, stage)
     again = connect(user, stage)
 
-    assert (refused.status_code, heading(refused)) == (409, "Once more, please")
+    assert (refused.status_code, heading(refused)) == (409, "One more step")
     assert heading(again) == "You are connected"
 
 

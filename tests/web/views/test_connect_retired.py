@@ -66,7 +66,7 @@ def test_without_a_successor_it_says_whom_to_ask(
     response = stranger.open(f"/connect/{stage.app.slug}", method=method)
 
     assert response.status_code == 410
-    assert heading(response) == "This link is not used any more"
+    assert heading(response) == "This link no longer works"
     assert "Ask the person who sent you the link" in response.text
 
 

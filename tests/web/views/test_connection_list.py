@@ -76,7 +76,7 @@ def test_the_page_says_how_far_the_sweep_is(support: FlaskClient) -> None:
 
     said = " ".join(page.get_text().split())
 
-    assert "2 of 3 checked within a day; oldest look 30 h ago." in said
+    assert "2 of 3 checked in the last 24 h; oldest look 30 h ago." in said
 
 
 @pytest.mark.usefixtures("people")

@@ -133,7 +133,7 @@ def test_a_check_by_a_real_call_is_told_with_its_age(
     )
     add(stage, row)
 
-    assert "checked 4 min ago by a real call" in seen(admin, row)
+    assert "verified with a live API call 4 min ago" in seen(admin, row)
 
 
 def test_the_hosts_setting_is_named_with_where_to_switch_it_on(
@@ -146,7 +146,7 @@ def test_the_hosts_setting_is_named_with_where_to_switch_it_on(
 
     text = seen(admin, row)
 
-    assert "A setting in Zoom keeps bots from recording" in text
+    assert "A Zoom setting stops bots from recording" in text
     assert "No permission." in text
     assert "Hosts can give meeting participants permission to record locally" in text
     assert "The host switches it on at zoom.us under Settings" in text

@@ -89,7 +89,7 @@ def test_a_reconnect_link_says_how_the_connection_stands(
     page = user.get(path_of(stage, made))
 
     assert heading(page) == "Reconnect your Zoom account"
-    assert "It works." in page.text
+    assert "Your connection works." in page.text
     assert "a***@example.com" in page.text
     assert "Ana Nowak" not in page.text
 
@@ -108,7 +108,7 @@ def test_the_holder_of_a_reconnect_link_may_disconnect(
     assert "Ana Nowak" not in asked.text
     assert heading(gone) == "You are disconnected"
     assert stage.credentials() == []
-    assert heading(user.get(address)) == "This link is not known"
+    assert heading(user.get(address)) == "We don't recognize this link"
 
 
 def test_a_used_link_is_of_no_use(user: FlaskClient, stage: ConnectStage) -> None:
@@ -119,7 +119,7 @@ def test_a_used_link_is_of_no_use(user: FlaskClient, stage: ConnectStage) -> Non
     answers = [user.get(address), user.post(address), user.get(address + "/disconnect")]
 
     assert [one.status_code for one in answers] == [410, 410, 410]
-    assert heading(answers[0]) == "This link has done its work"
+    assert heading(answers[0]) == "This link has already been used"
 
 
 def test_a_link_that_ran_out_says_so(
@@ -130,7 +130,7 @@ def test_a_link_that_ran_out_says_so(
 
     page = user.get(path_of(stage, made))
 
-    assert (page.status_code, heading(page)) == (410, "This link has run out")
+    assert (page.status_code, heading(page)) == (410, "This link has expired")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,10 @@ def test_a_link_of_no_sense_is_not_known(
     address = f"/connect/{stage.app.slug}/i/{secret}"
 
     for page in (user.get(address), user.post(address)):
-        assert (page.status_code, heading(page)) == (404, "This link is not known")
+        assert (page.status_code, heading(page)) == (
+            404,
+            "We don't recognize this link",
+        )
 
 
 def test_a_page_that_fails_keeps_the_secret_out_of_the_log(

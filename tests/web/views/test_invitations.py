@@ -53,7 +53,7 @@ def test_a_link_is_shown_once_and_then_only_its_state(
     listed = admin.get("/connections/invitations/")
 
     [secret] = set(re.findall(LINK, made.text))
-    assert heading(made) == "The link is made"
+    assert heading(made) == "Link created"
     assert made.headers["Cache-Control"] == "no-store"
     assert again.status_code == 409
     assert "none was made twice" in again.text
@@ -69,7 +69,7 @@ def test_a_link_is_shown_once_and_then_only_its_state(
 @pytest.mark.parametrize(
     ("over", "words"),
     [
-        ({"email": "", "user_ref": ""}, "Type an e-mail or your own id"),
+        ({"email": "", "user_ref": ""}, "Enter an email or your user ID"),
         ({"email": "nobody"}, "This is not an e-mail address."),
         ({"expires_days": "0"}, "A link lasts 1 to 365 days."),
         ({"expires_days": "soon"}, "Not a valid integer value."),
@@ -111,7 +111,7 @@ def test_a_list_makes_all_its_links_or_none(
     assert "Line 3: This is not an e-mail address." in refused.text
     assert "nobody,u-2" in refused.text
     assert before == 0
-    assert heading(made) == "2 links are made"
+    assert heading(made) == "2 links created"
     page = BeautifulSoup(made.text, "html5lib")
     address = str(page.select("a[download]")[0]["href"])
     table = base64.b64decode(address.partition("base64,")[2]).decode()
@@ -128,7 +128,7 @@ def test_a_link_is_revoked(admin: FlaskClient, stage: ConnectStage) -> None:
 
     assert links(stage)[0].state is InvitationState.REVOKED
     opened = admin.get(f"/connect/{stage.app.slug}/i/{secret[0]}")
-    assert heading(opened) == "This link was taken back"
+    assert heading(opened) == "This link was revoked"
 
 
 def test_support_makes_reconnect_links_and_no_invitations(
@@ -145,7 +145,7 @@ def test_support_makes_reconnect_links_and_no_invitations(
     )
 
     assert refused.status_code == 403
-    assert "Make reconnect link" in page.text
+    assert "Create reconnect link" in page.text
     assert re.search(LINK, made.text)
     assert heading(made) == "Reconnect link"
     assert "/revoke" not in listed.text

@@ -45,7 +45,12 @@ def test_the_browser_that_connected_sees_its_connection(
     page = user.get(mine(stage))
 
     assert (page.status_code, heading(page)) == (200, "Your connection")
-    for words in ("Ana Nowak", "ana@example.com", "It works.", "2026-11-23 12:00:00"):
+    for words in (
+        "Ana Nowak",
+        "ana@example.com",
+        "Your connection works.",
+        "2026-11-23 12:00:00",
+    ):
         assert words in page.text
     assert "see your connection" in user.get(f"/connect/{stage.app.slug}").text
 
@@ -117,18 +122,27 @@ def test_when_recall_does_not_delete_nothing_is_deleted_here(
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"token_state": TokenState.HEALTHY}, "It works."),
-        ({"token_state": TokenState.EXPIRING}, "It works."),
+        ({"token_state": TokenState.HEALTHY}, "Your connection works."),
+        ({"token_state": TokenState.EXPIRING}, "Your connection works."),
         (
             {
                 "token_state": TokenState.MISSING_SCOPES,
                 "token_reason": "The grant lacks user:read:user. Add it.",
             },
-            "Zoom did not give user:read:user.",
+            "Zoom did not grant user:read:user.",
         ),
-        ({"token_state": TokenState.RECONNECT_NEEDED}, "It does not work any more."),
-        ({"token_state": TokenState.UNHEALTHY_IN_RECALL}, "It does not work any more."),
-        ({"token_state": TokenState.UNKNOWN}, "It could not be checked yet."),
+        (
+            {"token_state": TokenState.RECONNECT_NEEDED},
+            "Your connection no longer works",
+        ),
+        (
+            {"token_state": TokenState.UNHEALTHY_IN_RECALL},
+            "Your connection no longer works",
+        ),
+        (
+            {"token_state": TokenState.UNKNOWN},
+            "We could not check your connection",
+        ),
         (
             {"token_state": TokenState.UNKNOWN, "is_removed": True},
             "You removed the app in Zoom.",
