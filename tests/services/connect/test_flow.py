@@ -217,7 +217,7 @@ def test_an_installation_from_the_marketplace_is_not_exchanged(
     [
         ({"error": "access_denied"}, AttemptOutcome.DECLINED, "declined"),
         ({"error": "server_error"}, AttemptOutcome.ZOOM_ERROR, "server_error"),
-        ({"error": "<b>hello"}, AttemptOutcome.ZOOM_ERROR, "words of its own"),
+        ({"error": "<b>hello"}, AttemptOutcome.ZOOM_ERROR, "an unrecognized error"),
         ({}, AttemptOutcome.ZOOM_ERROR, "without a code"),
         (
             {"error": "access_denied", "code": "test-code-0001"},
@@ -286,5 +286,5 @@ def test_a_flood_of_beginnings_is_stopped(lite: ConnectStage) -> None:
     for _ in range(flow.BEGINNINGS):
         begin(lite.runtime, lite.app.slug, browser=BROWSER, address="198.51.100.7")
 
-    with pytest.raises(ConflictError, match="Too many tries"):
+    with pytest.raises(ConflictError, match="Too many attempts"):
         begin(lite.runtime, lite.app.slug, browser=BROWSER, address="198.51.100.7")

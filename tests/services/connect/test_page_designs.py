@@ -80,10 +80,10 @@ def test_an_image_is_known_by_its_first_bytes(image: bytes, expected: str) -> No
 @pytest.mark.parametrize(
     ("image", "words"),
     [
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG is not taken"),
-        (b"RIFF\x00\x00\x00\x00WAVEfmt ", "no PNG"),
-        (b"<html>", "no PNG"),
-        (PNG + bytes(102_400), "more than 100 KB"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG is not allowed"),
+        (b"RIFF\x00\x00\x00\x00WAVEfmt ", "not a PNG"),
+        (b"<html>", "not a PNG"),
+        (PNG + bytes(102_400), "larger than 100 KB"),
     ],
     ids=["svg", "wave", "html", "large"],
 )

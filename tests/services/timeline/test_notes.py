@@ -51,8 +51,8 @@ def test_a_connect_notes_the_grant_the_state_and_the_pmi(stage: ConnectStage) ->
 
     assert sorted(noted(stage, row, "grant", "state", "pmi")) == [
         "Connected.",
-        "Token state changed: Unknown → Healthy. The token works at Zoom.",
         "The PMI is 555 123 4567.",
+        "Token state changed: Unknown → Healthy. The token works at Zoom.",
     ]
     assert len(noted(stage, row, "sync")) == 1
 
@@ -88,7 +88,7 @@ def test_mappings_that_went_are_named(stage: ConnectStage, clock: FakeClock) -> 
     check.now(stage.runtime, row.id)
 
     assert noted(stage, row, "mapping")[-1] == (
-        "No longer mapped at Recall: 1 meeting: 555 123 4567."
+        "No longer known to Recall: 1 meeting: 555 123 4567."
     )
 
 
@@ -109,12 +109,12 @@ def test_a_user_who_removes_the_app_and_comes_back_is_told_in_order(
 
     assert [words.split(". ")[0] for words in noted(stage, row, "grant", "state")] == [
         "Connected.",
-        "From unknown to healthy",
+        "Token state changed: Unknown → Healthy",
         "Zoom reported that the user removed the app.",
-        "From healthy to unknown",
-        "From unknown to reconnect needed",
+        "Token state changed: Healthy → Unknown",
+        "Token state changed: Unknown → Reconnect needed",
         "Reconnected with a new authorization.",
-        "From unknown to healthy",
+        "Token state changed: Unknown → Healthy",
     ]
 
 
@@ -128,8 +128,8 @@ def test_a_pmi_that_a_webhook_changed_says_so_at_zooms_time(
     events.read_some(stage.runtime)
 
     [words] = noted(stage, row)
-    assert words.startswith("The PMI changed from 555 123 4567 to 555 000 1111, says")
-    assert words.endswith("says a user.updated webhook.")
+    assert words.startswith("The PMI changed from 555 123 4567 to 555 000 1111 (source")
+    assert words.endswith("(source: a user.updated webhook).")
     with stage.runtime.database.reading() as session:
         assert session.exec(select(ConnectionEvent.at)).one() == at
 

@@ -82,7 +82,7 @@ def test_an_account_lists_its_users_and_has_no_pmi_of_its_own(
     more = seen(admin, row, after="user14")
     one = seen(admin, row, member="USER07@")
 
-    assert "60 as Zoom lists them" in text
+    assert "60 listed by Zoom" in text
     assert "Personal meeting (PMI)" not in text
     assert "before 555 999 0000" in text
     assert "claimed by two" in text

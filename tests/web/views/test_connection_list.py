@@ -76,7 +76,7 @@ def test_the_page_says_how_far_the_sweep_is(support: FlaskClient) -> None:
 
     said = " ".join(page.get_text().split())
 
-    assert "2 of 3 checked in the last 24 h; oldest look 30 h ago." in said
+    assert "2 of 3 checked in the last 24 h; oldest check 30 h ago." in said
 
 
 @pytest.mark.usefixtures("people")
@@ -96,5 +96,5 @@ def test_check_now_in_an_outage_says_that_what_was_seen_stands(
 
     answer = support.post(f"/connections/{row.id}/check", follow_redirects=True)
 
-    assert "What was seen before stands." in answer.text
+    assert "The last known state is unchanged." in answer.text
     assert "healthy" in answer.text

@@ -149,7 +149,7 @@ def test_the_hosts_setting_is_named_with_where_to_switch_it_on(
     assert "A Zoom setting stops bots from recording" in text
     assert "No permission." in text
     assert "Hosts can give meeting participants permission to record locally" in text
-    assert "The host switches it on at zoom.us under Settings" in text
+    assert "The host can turn it on at zoom.us under Settings" in text
 
 
 def test_the_pmi_is_told_with_its_past_and_what_it_means(
@@ -176,11 +176,11 @@ def test_the_pmi_is_told_with_its_past_and_what_it_means(
 
     after = seen(admin, row)
 
-    assert "555 123 4567 is not mapped at Recall: a bot in the personal room" in before
-    assert "Before: 555 000 1111, until 2 h ago , says a user.updated webhook." in (
+    assert "555 123 4567 is not known to Recall, so a bot in the personal" in before
+    assert "Previously 555 000 1111, until 2 h ago (source: a user.updated webhook)." in (
         before
     )
-    assert "555 123 4567 mapped at Recall 3 h ago : a bot in the personal" in after
+    assert "555 123 4567 is known to Recall (mapped 3 h ago ). A bot in the" in after
 
 
 def test_a_collision_is_named_on_both_pages_and_in_the_list(
@@ -194,7 +194,7 @@ def test_a_collision_is_named_on_both_pages_and_in_the_list(
     add(stage, ana, ben, cem)
 
     assert "Ben Oke has the same PMI here, as of 24 h ago" in seen(admin, ana)
-    assert "press Check now on each page, the one read longest ago" in seen(admin, ana)
+    assert "Press Check now on each page, starting with the one" in seen(admin, ana)
     assert "Ana Nowak has the same PMI here" in seen(admin, ben)
     assert "has the same PMI" not in seen(admin, cem)
     assert admin.get("/connections/").text.count("claimed by two") == 2
@@ -221,8 +221,8 @@ def test_mapped_meetings_are_found_by_their_number(
 
     assert "912 0000 0059" in seen(admin, row, meeting="912 0000 005")
     assert "912 0000 0001" not in seen(admin, row, meeting="912 0000 005")
-    assert "No mapped meeting begins with 100%" in seen(admin, row, meeting="100%")
-    assert "The newest 50 are shown." in seen(admin, row)
+    assert "No mapped meeting starts with 100%" in seen(admin, row, meeting="100%")
+    assert "Showing the newest 50." in seen(admin, row)
 
 
 def test_the_timeline_pages_and_leaves_webhooks_out_on_demand(
@@ -242,8 +242,8 @@ def test_the_timeline_pages_and_leaves_webhooks_out_on_demand(
     assert len(page.select("#timeline li")) == 25
     assert len(second.select("#timeline li")) == 6
     assert second.select("#timeline .pager a")[0].get_text() == "Newest"
-    assert "meeting.created arrived" in first.text
-    assert "meeting.created arrived" not in seen(admin, row, webhooks="no")
+    assert "meeting.created received" in first.text
+    assert "meeting.created received" not in seen(admin, row, webhooks="no")
 
 
 def test_htmx_gets_the_live_part_alone_with_the_query_kept(

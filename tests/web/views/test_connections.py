@@ -199,7 +199,7 @@ def test_meetings_are_synced_again_on_demand(
 
     response = admin.post(f"/connections/{row.id}/sync", follow_redirects=True)
 
-    assert "Recall reads the meetings again" in response.text
+    assert "Meeting sync started" in response.text
 
 
 def test_recalls_log_is_fetched_on_demand(

@@ -56,7 +56,7 @@ def test_a_link_is_shown_once_and_then_only_its_state(
     assert heading(made) == "Link created"
     assert made.headers["Cache-Control"] == "no-store"
     assert again.status_code == 409
-    assert "none was made twice" in again.text
+    assert "already sent" in again.text
     assert secret not in listed.text
     assert "ana@example.com" in listed.text
     [row] = links(stage)
@@ -71,7 +71,7 @@ def test_a_link_is_shown_once_and_then_only_its_state(
     [
         ({"email": "", "user_ref": ""}, "Enter an email or your user ID"),
         ({"email": "nobody"}, "This is not an e-mail address."),
-        ({"expires_days": "0"}, "A link lasts 1 to 365 days."),
+        ({"expires_days": "0"}, "A link is valid for 1 to 365 days."),
         ({"expires_days": "soon"}, "Not a valid integer value."),
     ],
     ids=["nobody", "no e-mail", "no days", "no number"],

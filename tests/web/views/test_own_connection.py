@@ -98,7 +98,7 @@ def test_a_user_disconnects_here_and_in_recall(
     assert (heading(asked), heading(gone)) == ("Disconnect?", "You are disconnected")
     assert "Added Apps" in gone.text
     assert heading(after) == "No connection here"
-    assert "it has ended" in after.text
+    assert "your connection has ended" in after.text
     assert stage.credentials() == []
     with stage.runtime.database.reading() as session:
         acts = [(one.actor, one.act) for one in session.exec(select(AuditEntry)).all()]

@@ -79,5 +79,5 @@ def test_a_file_that_is_no_logo_loses_nothing_typed(
     )
 
     assert answer.status_code == 422
-    assert "SVG is not taken" in answer.text
+    assert "SVG is not allowed" in answer.text
     assert "We write the minutes." in answer.text
