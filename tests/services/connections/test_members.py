@@ -117,7 +117,8 @@ def test_it_is_listed_again_after_an_hour_and_by_hand(
     assert by_hand.pmi_changed_at == NOON + timedelta(minutes=15)
     assert listed(stage, row)["ben@example.com"].pmi == 5554440000
     assert pmi_lines(stage, row) == [
-        f"The PMI of Ben Oke changed from {former} to {now} (source: Zoom's list of users)."
+        f"The PMI of Ben Oke changed from {former} to {now} "
+        "(source: Zoom's list of users)."
         for former, now in (
             ("555 222 0000", "555 333 0000"),
             ("555 333 0000", "555 444 0000"),
@@ -162,7 +163,7 @@ def test_a_webhook_changes_a_members_pmi_and_has_the_account_listed(
     assert stage.connection(row.id).pmi is None
     assert listed(stage, row)["ana@example.com"].pmi == 5550009999
     assert pmi_lines(stage, row)[0] == (
-        "The PMI of Ben Oke changed from 555 222 0000 to 555 333 0000, "
+        "The PMI of Ben Oke changed from 555 222 0000 to 555 333 0000 "
         "(source: a user.updated webhook)."
     )
 
