@@ -31,7 +31,7 @@ def test_an_app_is_returned_with_its_secrets_in_clear(recall: Recall) -> None:
     assert recall.get(f"{APPS}{app['id']}/").get_json()["id"] == app["id"]
 
 
-def test_two_apps_may_share_a_client_id(recall: Recall) -> None:
+def test_two_apps_may_have_the_same_client_id(recall: Recall) -> None:
     assert recall.app()["id"] != recall.app()["id"]
 
 
@@ -67,7 +67,7 @@ def test_client_id_and_kind_cannot_be_changed(recall: Recall, field: str) -> Non
     assert list(answer.get_json()) == [field]
 
 
-def test_deleting_an_app_takes_its_credentials_and_mappings_along(
+def test_deleting_an_app_deletes_its_credentials_and_mappings(
     recall: Recall,
 ) -> None:
     credential = recall.credential()

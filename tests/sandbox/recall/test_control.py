@@ -9,7 +9,9 @@ from bs4 import BeautifulSoup
 from tests.fixtures.simulated_recall import APPS, Recall
 
 
-def test_the_control_api_makes_a_workspace_with_a_simulated_key(recall: Recall) -> None:
+def test_the_control_api_creates_a_workspace_with_a_simulated_key(
+    recall: Recall,
+) -> None:
     made = recall.http.post("/_sandbox/workspaces", json={}).get_json()
 
     key = made["api_key"]
@@ -35,7 +37,7 @@ def test_the_control_api_finds_a_workspace_again_and_renews_its_secret(
     assert len(recall.world.workspaces) == 2
 
 
-def test_what_the_receiver_got_is_counted_by_digest_and_answer(recall: Recall) -> None:
+def test_webhooks_are_counted_by_digest_and_status(recall: Recall) -> None:
     app = recall.app()
     body = b'{"event":"meeting.started","payload":{}}'
 
@@ -47,11 +49,11 @@ def test_what_the_receiver_got_is_counted_by_digest_and_answer(recall: Recall) -
     assert counted == {hashlib.sha256(body).hexdigest(): {"200": 2, "401": 1}}
 
 
-def test_switches_are_set_by_name_and_all_are_told(recall: Recall) -> None:
-    told = recall.http.post("/_sandbox/switches", json={"reconnect": "conflict"})
+def test_switches_are_set_by_name_and_all_are_returned(recall: Recall) -> None:
+    answer = recall.http.post("/_sandbox/switches", json={"reconnect": "conflict"})
 
-    assert told.get_json()["reconnect"] == "conflict"
-    assert told.get_json()["page_size"] == 20
+    assert answer.get_json()["reconnect"] == "conflict"
+    assert answer.get_json()["page_size"] == 20
 
 
 @pytest.mark.parametrize(
@@ -70,7 +72,7 @@ def test_switches_are_set_by_name_and_all_are_told(recall: Recall) -> None:
         ("faults", {}),
     ],
 )
-def test_control_refuses_what_it_does_not_know_with_a_sentence(
+def test_an_unknown_request_is_refused_with_a_sentence(
     recall: Recall, path: str, body: Any
 ) -> None:
     answer = recall.http.post(f"/_sandbox/{path}", json=body)
@@ -89,7 +91,9 @@ def test_the_clock_is_set_and_advanced(recall: Recall) -> None:
     assert not real.get_json()["now"].startswith("2027-01-01")
 
 
-def test_a_fault_strikes_the_api_and_never_the_control(recall: Recall) -> None:
+def test_a_fault_applies_to_the_api_but_never_to_the_control_api(
+    recall: Recall,
+) -> None:
     fault = {"kind": "unavailable", "path": "/", "times": 1}
 
     recall.http.post("/_sandbox/faults", json=[fault])
@@ -114,7 +118,7 @@ def test_a_lost_answer_is_found_again_by_its_idempotency_key(recall: Recall) -> 
     assert recall.zoom.paths().count("/oauth/token") == 1
 
 
-def test_the_state_tells_all_and_a_reset_forgets_all(recall: Recall) -> None:
+def test_the_state_shows_all_and_a_reset_deletes_all(recall: Recall) -> None:
     recall.switch(reconnect="conflict")
     recall.credential()
     recall.http.post("/_sandbox/faults", json=[{"kind": "unavailable"}])
@@ -131,7 +135,7 @@ def test_the_state_tells_all_and_a_reset_forgets_all(recall: Recall) -> None:
     assert recall.http.get(APPS).status_code == 401
 
 
-def test_background_work_can_be_asked_for(recall: Recall) -> None:
+def test_meeting_syncs_can_be_run_by_control(recall: Recall) -> None:
     recall.credential()
 
     assert recall.http.post("/_sandbox/run-due").get_json() == {"done": 1}

@@ -11,19 +11,26 @@ from standardwebhooks.webhooks import Webhook
 from werkzeug.test import TestResponse
 
 from tests.fixtures.simulated_recall import (
+    CALLBACK_URL,
+    CREDENTIAL_LOGS,
     CREDENTIALS,
     MAPPINGS,
     NOON,
     REDIRECT,
+    Answer,
     Recall,
-    a_recall,
     a_token,
     plain,
     refused,
 )
 
+DEAD = {"error": "invalid_grant", "reason": "Invalid Token!"}
+PMI = 5551234567
+TOO_SOON = int((NOON + timedelta(seconds=118)).timestamp())
+LATE_ENOUGH = int((NOON + timedelta(seconds=180)).timestamp())
 
-def test_the_code_is_spent_at_zoom_with_the_apps_own_secret(recall: Recall) -> None:
+
+def test_the_code_is_exchanged_at_zoom_with_the_apps_own_secret(recall: Recall) -> None:
     code = {"code": "user-1", "redirect_uri": REDIRECT, "code_verifier": "v" * 43}
     body = {"oauth_app": recall.app()["id"], "authorization_code": code}
 
@@ -38,32 +45,26 @@ def test_the_code_is_spent_at_zoom_with_the_apps_own_secret(recall: Recall) -> N
     assert asked.url.query == b""
 
 
-def test_a_credential_of_a_user_level_app_names_the_user_only(recall: Recall) -> None:
-    credential = recall.credential()
+@pytest.mark.parametrize(
+    ("kind", "user_id", "account_id"),
+    [("user_level", "user-1", None), ("account_level", None, "account-1")],
+)
+def test_a_credential_has_the_id_of_its_user_or_its_account_only(
+    recall: Recall, kind: str, user_id: str | None, account_id: str | None
+) -> None:
+    credential = recall.credential(kind=kind)
 
-    assert set(credential) == {
-        "id",
-        "oauth_app",
-        "status",
-        "user_id",
-        "account_id",
-        "access_token_callback_url",
-        "created_at",
-        "meeting_sync_status",
+    del credential["id"], credential["oauth_app"], credential["created_at"]
+    assert credential == {
+        "status": "healthy",
+        "user_id": user_id,
+        "account_id": account_id,
+        "access_token_callback_url": None,
+        "meeting_sync_status": "not_started",
     }
-    assert (credential["user_id"], credential["account_id"]) == ("user-1", None)
-    assert credential["status"] == "healthy"
-    assert credential["meeting_sync_status"] == "not_started"
-    assert credential["access_token_callback_url"] is None
 
 
-def test_a_credential_of_an_account_level_app_names_the_account_only() -> None:
-    credential = a_recall().credential(kind="account_level")
-
-    assert (credential["user_id"], credential["account_id"]) == (None, "account-1")
-
-
-def test_a_user_who_cannot_be_read_is_known_by_the_token(recall: Recall) -> None:
+def test_the_token_has_the_user_id_if_the_user_cannot_be_read(recall: Recall) -> None:
     recall.zoom.answers["/v2/users/me"] = refused(400, code=4711, message="no scope")
 
     assert recall.credential("user-9")["user_id"] == "user-9"
@@ -78,7 +79,7 @@ def test_a_user_who_cannot_be_read_is_known_by_the_token(recall: Recall) -> None
     ],
     ids=["code", "redirect", "secret"],
 )
-def test_a_refusal_of_zoom_is_passed_on_as_400(
+def test_a_refusal_by_zoom_becomes_a_400(
     recall: Recall, reply: dict[str, str], said: str
 ) -> None:
     recall.zoom.answers["/oauth/token"] = refused(400, **reply)
@@ -91,7 +92,7 @@ def test_a_refusal_of_zoom_is_passed_on_as_400(
 
 
 @pytest.mark.parametrize("status", [500, 302])
-def test_a_zoom_that_is_down_is_not_a_refusal(recall: Recall, status: int) -> None:
+def test_an_outage_of_zoom_is_a_502(recall: Recall, status: int) -> None:
     recall.zoom.answers["/oauth/token"] = lambda _: httpx2.Response(status)
 
     assert recall.connecting(recall.app()["id"]).status_code == 502
@@ -101,7 +102,7 @@ def create(recall: Recall, **body: Any) -> Any:
     return recall.post(CREDENTIALS, {"oauth_app": recall.app()["id"], **body})
 
 
-def test_a_grant_comes_one_way_only(recall: Recall) -> None:
+def test_a_code_or_a_callback_is_given_but_not_both(recall: Recall) -> None:
     code = {"code": "c", "redirect_uri": REDIRECT}
     url = "https://dashboard.example/token"
 
@@ -144,13 +145,12 @@ def test_a_wrong_field_is_named(
 @pytest.mark.parametrize(
     ("reconnect", "status"), [("upsert", 201), ("upsert_200", 200)]
 )
-def test_connecting_again_heals_the_same_credential(
+def test_connecting_again_makes_the_same_credential_healthy(
     recall: Recall, reconnect: str, status: int
 ) -> None:
     recall.switch(reconnect=reconnect)
     first = recall.credential()
-    for _ in range(3):
-        recall.world.record_failure(recall.world.credentials[first["id"]], "broken")
+    recall.make_unhealthy(first)
     sick = recall.read(first)
 
     again = recall.connecting(first["oauth_app"])
@@ -174,7 +174,7 @@ def test_connecting_again_heals_the_same_credential(
         ),
     ],
 )
-def test_connecting_again_can_conflict_and_costs_the_code(
+def test_connecting_again_can_conflict_and_uses_the_code_up(
     recall: Recall, kind: str, key: str, value: str, noun: str
 ) -> None:
     first = recall.credential(kind=kind)
@@ -200,7 +200,7 @@ def test_another_user_gets_a_credential_of_their_own(recall: Recall) -> None:
     assert second["id"] != first["id"]
 
 
-def test_a_deleted_credential_is_gone_and_nothing_is_revoked(recall: Recall) -> None:
+def test_deleting_a_credential_revokes_nothing(recall: Recall) -> None:
     path = f"{CREDENTIALS}{recall.credential()['id']}/"
     before = recall.zoom.paths()
 
@@ -209,10 +209,6 @@ def test_a_deleted_credential_is_gone_and_nothing_is_revoked(recall: Recall) -> 
     assert (deleted.status_code, deleted.data) == (204, b"")
     assert recall.get(path).status_code == 404
     assert recall.zoom.paths() == before
-
-
-DEAD = {"error": "invalid_grant", "reason": "Invalid Token!"}
-CREDENTIAL_LOGS = "/api/v2/zoom-oauth-credential-logs/"
 
 
 def token(recall: Recall, credential: dict[str, Any]) -> TestResponse:
@@ -228,7 +224,7 @@ def logged(recall: Recall, credential: dict[str, Any]) -> list[str]:
     return [entry["message"] for entry in page["results"]]
 
 
-def test_a_living_token_is_handed_out_as_it_is(recall: Recall) -> None:
+def test_a_valid_token_is_returned_unchanged(recall: Recall) -> None:
     credential = recall.credential()
 
     body = token(recall, credential).get_json()
@@ -284,7 +280,7 @@ def test_the_third_dead_refresh_in_a_row_makes_a_credential_unhealthy(
     )
 
 
-def test_a_refresh_that_works_forgives_the_failures_before_it(recall: Recall) -> None:
+def test_a_successful_refresh_resets_the_failures(recall: Recall) -> None:
     credential = recall.credential()
     recall.world.clock.advance(3600)
     recall.zoom.answers["/oauth/token"] = refused(400, **DEAD)
@@ -300,32 +296,28 @@ def test_a_refresh_that_works_forgives_the_failures_before_it(recall: Recall) ->
     assert recall.read(credential)["status"] == "healthy"
 
 
-def test_an_unhealthy_credential_hands_out_nothing(recall: Recall) -> None:
+def test_an_unhealthy_credential_returns_no_token(recall: Recall) -> None:
     credential = recall.credential()
-    for _ in range(3):
-        recall.world.record_failure(recall.world.credentials[credential["id"]], "x")
+    recall.make_unhealthy(credential)
 
     assert token(recall, credential).status_code == 400
 
 
-def test_a_customers_token_is_fetched_and_handed_out(recall: Recall) -> None:
+def test_a_customers_token_is_fetched_and_returned(recall: Recall) -> None:
     recall.zoom.answers["/token"] = plain(a_token())
-    url = "https://dashboard.example/token?key=test-secret"
-    body = {"oauth_app": recall.app()["id"], "access_token_callback_url": url}
-    credential = recall.post(CREDENTIALS, body).get_json()
+    credential = recall.connecting_by_callback().get_json()
 
     answer = token(recall, credential).get_json()
 
     assert answer["token"] == a_token()
     expires_at = datetime.fromisoformat(answer["expires_at"])
     assert expires_at == NOON + timedelta(hours=1)
-    assert credential["access_token_callback_url"] == url
+    assert credential["access_token_callback_url"] == CALLBACK_URL
 
 
-def test_validate_answers_nothing_and_heals_what_works(recall: Recall) -> None:
+def test_validate_makes_a_working_credential_healthy(recall: Recall) -> None:
     credential = recall.credential()
-    for _ in range(3):
-        recall.world.record_failure(recall.world.credentials[credential["id"]], "x")
+    recall.make_unhealthy(credential)
 
     answer = validate(recall, credential)
 
@@ -333,7 +325,7 @@ def test_validate_answers_nothing_and_heals_what_works(recall: Recall) -> None:
     assert recall.read(credential)["status"] == "healthy"
 
 
-def test_validate_finds_out_that_the_user_removed_the_app(recall: Recall) -> None:
+def test_validate_notices_that_the_user_removed_the_app(recall: Recall) -> None:
     credential = recall.credential()
     recall.zoom.answers["/v2/users/me"] = refused(401, code=124, message="Invalid")
     recall.zoom.answers["/oauth/token"] = refused(400, **DEAD)
@@ -360,102 +352,85 @@ def test_validate_refreshes_a_token_that_zoom_no_longer_knows(recall: Recall) ->
     assert recall.zoom.issued == 2
 
 
-@pytest.mark.parametrize("status", ["healthy", "unhealthy"])
-def test_validate_learns_nothing_from_a_zoom_that_is_down(
-    recall: Recall, status: str
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [
+        ("healthy", refused(503)),
+        ("unhealthy", refused(503)),
+        ("healthy", refused(400, code=4711, message="no scope")),
+    ],
+    ids=["down", "down-while-unhealthy", "missing-scope"],
+)
+def test_an_outage_or_a_missing_scope_does_not_change_the_status(
+    recall: Recall, status: str, answer: Answer
 ) -> None:
     credential = recall.credential()
-    for _ in range(3 if status == "unhealthy" else 0):
-        recall.world.record_failure(recall.world.credentials[credential["id"]], "x")
-    recall.zoom.answers["/v2/users/me"] = refused(503)
+    if status == "unhealthy":
+        recall.make_unhealthy(credential)
+    recall.zoom.answers["/v2/users/me"] = answer
 
     validate(recall, credential)
 
     assert recall.read(credential)["status"] == status
 
 
-def test_a_missing_scope_is_no_sign_of_a_dead_credential(recall: Recall) -> None:
-    credential = recall.credential()
-    recall.zoom.answers["/v2/users/me"] = refused(400, code=4711, message="no scope")
-
-    validate(recall, credential)
-
-    assert recall.read(credential)["status"] == "healthy"
-
-
-URL = "https://dashboard.example/token?user=0001&key=test-secret-0001"
-SOON = int((NOON + timedelta(seconds=118)).timestamp())
-LATER = int((NOON + timedelta(seconds=180)).timestamp())
-
-
-def connect(recall: Recall) -> TestResponse:
-    body = {"oauth_app": recall.app()["id"], "access_token_callback_url": URL}
-    return recall.post(CREDENTIALS, body)
-
-
-def test_the_callback_is_asked_exactly_as_given_and_tells_who_the_user_is(
+def test_the_callback_url_is_called_unchanged_and_its_token_has_the_user_id(
     recall: Recall,
 ) -> None:
-    recall.zoom.answers["/token"] = plain(a_token("user-7", exp=LATER))
+    recall.zoom.answers["/token"] = plain(a_token("user-7", exp=LATE_ENOUGH))
 
-    credential = connect(recall).get_json()
+    credential = recall.connecting_by_callback().get_json()
 
     asked = recall.zoom.requests
-    assert [str(request.url) for request in asked] == [URL]
+    assert [str(request.url) for request in asked] == [CALLBACK_URL]
     assert asked[0].method == "GET"
     assert credential["user_id"] == "user-7"
-    assert credential["access_token_callback_url"] == URL
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("opaque", "did not answer with a Zoom access token"),
-        (f'"{a_token()}"', "did not answer with a Zoom access token"),
-        (a_token() + "\n", "did not answer with a Zoom access token"),
-        (a_token(exp=None), "did not answer with a Zoom access token"),
-        (a_token(exp=10**30), "did not answer with a Zoom access token"),
-        (a_token(iss="zm:cid:another-client"), "another Zoom client id"),
-        (a_token(exp=SOON), "less than 120 seconds"),
-    ],
-    ids=["opaque", "quoted", "newline", "no-exp", "far-exp", "stranger", "old"],
-)
-def test_a_token_that_is_not_right_makes_the_create_fail(
-    recall: Recall, text: str, said: str
-) -> None:
-    recall.zoom.answers["/token"] = plain(text)
-
-    answer = connect(recall)
-
-    assert answer.status_code == 400
-    assert said in answer.get_json()["detail"]
-    assert recall.world.credentials == {}
-
-
-def test_a_callback_that_does_not_answer_200_makes_the_create_fail(
-    recall: Recall,
-) -> None:
-    recall.zoom.answers["/token"] = plain(a_token(), status=503)
-
-    answer = connect(recall)
-
-    assert answer.status_code == 400
-    assert "answered 503" in answer.get_json()["detail"]
+    assert credential["access_token_callback_url"] == CALLBACK_URL
 
 
 def too_slow(request: httpx2.Request) -> httpx2.Response:
-    timeouts = request.extensions["timeout"]
-    raise httpx2.ReadTimeout(f"simulated: longer than {timeouts['read']} s")
+    assert request.extensions["timeout"]["read"] == 5.0
+    raise httpx2.ReadTimeout("simulated")
 
 
-def test_a_callback_has_five_seconds(recall: Recall) -> None:
-    recall.zoom.answers["/token"] = too_slow
+NO_TOKEN = "did not answer with a Zoom access token"
 
-    answer = connect(recall)
 
-    assert recall.zoom.requests[0].extensions["timeout"]["read"] == 5.0
-    assert answer.status_code == 400
-    assert "within 5 seconds" in answer.get_json()["detail"]
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (plain("opaque"), NO_TOKEN),
+        (plain(f'"{a_token()}"'), NO_TOKEN),
+        (plain(a_token() + "\n"), NO_TOKEN),
+        (plain(a_token(exp=None)), NO_TOKEN),
+        (plain(a_token(exp=10**30)), NO_TOKEN),
+        (plain(a_token(iss="zm:cid:another-client")), "another Zoom client id"),
+        (plain(a_token(exp=TOO_SOON)), "less than 120 seconds"),
+        (plain(a_token(), status=503), "answered 503"),
+        (too_slow, "within 5 seconds"),
+    ],
+    ids=[
+        "opaque",
+        "quoted",
+        "newline",
+        "no-exp",
+        "far-exp",
+        "app",
+        "old",
+        "503",
+        "slow",
+    ],
+)
+def test_a_callback_without_a_valid_token_makes_the_create_fail(
+    recall: Recall, answer: Answer, said: str
+) -> None:
+    recall.zoom.answers["/token"] = answer
+
+    refusal = recall.connecting_by_callback()
+
+    assert refusal.status_code == 400
+    assert said in refusal.get_json()["detail"]
+    assert recall.world.credentials == {}
 
 
 def test_a_callback_is_unsigned_until_the_workspace_has_a_secret(
@@ -463,7 +438,7 @@ def test_a_callback_is_unsigned_until_the_workspace_has_a_secret(
 ) -> None:
     recall.zoom.answers["/token"] = plain(a_token())
 
-    connect(recall)
+    recall.connecting_by_callback()
 
     assert "webhook-signature" not in recall.zoom.requests[0].headers
 
@@ -472,7 +447,7 @@ def test_a_callback_is_signed_with_the_workspaces_secret(recall: Recall) -> None
     recall.zoom.answers["/token"] = plain(a_token())
     secret = recall.world.renew_verification_secret(recall.key)
 
-    connect(recall)
+    recall.connecting_by_callback()
 
     headers = recall.zoom.requests[0].headers
     message_id, at = headers["webhook-id"], int(headers["webhook-timestamp"])
@@ -487,9 +462,9 @@ def test_an_old_secret_signs_beside_the_new_one_for_a_day(recall: Recall) -> Non
     recall.world.renew_verification_secret(recall.key)
     recall.world.renew_verification_secret(recall.key)
 
-    connect(recall)
+    recall.connecting_by_callback()
     recall.world.clock.advance(24 * 3600 + 1)
-    connect(recall)
+    recall.connecting_by_callback()
 
     signatures = [
         request.headers["webhook-signature"].split() for request in recall.zoom.requests
@@ -500,25 +475,11 @@ def test_an_old_secret_signs_beside_the_new_one_for_a_day(recall: Recall) -> Non
     assert len(digests) == 2
 
 
-CREDENTIAL_LOGS = "/api/v2/zoom-oauth-credential-logs/"
-PMI = 5551234567
-
-
-def finish(recall: Recall) -> None:
-    recall.run_due()
-    recall.run_due()
-
-
-def mapped(recall: Recall) -> list[int]:
-    results = recall.get(MAPPINGS).get_json()["results"]
-    return sorted(entry["meeting_id"] for entry in results)
-
-
 def sync_status(recall: Recall, credential: dict[str, Any]) -> str:
     return str(recall.read(credential)["meeting_sync_status"])
 
 
-def test_the_first_sync_starts_by_itself_and_shows_each_stage(recall: Recall) -> None:
+def test_the_first_sync_starts_at_once_and_shows_each_status(recall: Recall) -> None:
     credential = recall.credential()
 
     stages = [sync_status(recall, credential)]
@@ -535,9 +496,9 @@ def test_a_sync_maps_the_pmi_and_every_page_of_meetings(recall: Recall) -> None:
     recall.zoom.meetings = [84731728293, 84731728294, 84731728295]
     credential = recall.credential()
 
-    finish(recall)
+    recall.sync()
 
-    assert mapped(recall) == [PMI, 84731728293, 84731728294, 84731728295]
+    assert recall.mapped() == [PMI, 84731728293, 84731728294, 84731728295]
     entry = recall.get(MAPPINGS, meeting_id=PMI).get_json()["results"][0]
     assert set(entry) == {"meeting_id", "credential", "synced_at"}
     assert entry["credential"] == credential["id"]
@@ -546,25 +507,25 @@ def test_a_sync_maps_the_pmi_and_every_page_of_meetings(recall: Recall) -> None:
 def test_an_account_level_sync_reads_every_user(recall: Recall) -> None:
     recall.credential(kind="account_level")
 
-    finish(recall)
+    recall.sync()
 
     assert "/v2/users/user-1/meetings" in recall.zoom.paths()
     assert "/v2/users/user-2/meetings" in recall.zoom.paths()
-    assert mapped(recall) == [PMI, 84731728293]
+    assert recall.mapped() == [PMI, 84731728293]
 
 
-def test_a_resync_answers_nothing_and_finds_new_meetings(recall: Recall) -> None:
+def test_a_resync_finds_new_meetings(recall: Recall) -> None:
     credential = recall.credential()
-    finish(recall)
+    recall.sync()
     recall.zoom.meetings.append(84731728299)
 
     answer = recall.post(f"{CREDENTIALS}{credential['id']}/sync-meetings/")
     asked = sync_status(recall, credential)
-    finish(recall)
+    recall.sync()
 
     assert (answer.status_code, answer.data) == (200, b"")
     assert asked == "not_started"
-    assert 84731728299 in mapped(recall)
+    assert 84731728299 in recall.mapped()
 
 
 def test_a_missing_scope_fails_the_sync_and_is_logged(recall: Recall) -> None:
@@ -572,21 +533,27 @@ def test_a_missing_scope_fails_the_sync_and_is_logged(recall: Recall) -> None:
     recall.zoom.answers["/v2/users/me/meetings"] = refused(400, code=4711, message=text)
     credential = recall.credential()
 
-    finish(recall)
+    recall.sync()
 
     entries = recall.get(CREDENTIAL_LOGS).get_json()["results"]
     assert sync_status(recall, credential) == "failed"
     assert set(entries[0]) == {"credential", "message", "created_at"}
     assert entries[0]["credential"] == credential["id"]
     assert "meeting:read:list_meetings" in entries[0]["message"]
-    assert mapped(recall) == []
+    assert recall.mapped() == []
 
 
-def test_a_sync_can_be_made_to_fail(recall: Recall) -> None:
-    recall.switch(meeting_sync="fails")
+@pytest.mark.parametrize("cause", ["switch", "another-shape"])
+def test_a_sync_that_fails_leaves_the_credential_healthy(
+    recall: Recall, cause: str
+) -> None:
+    if cause == "switch":
+        recall.switch(meeting_sync="fails")
+    else:
+        recall.zoom.answers["/v2/users/me/meetings"] = refused(200, unexpected=[1])
     credential = recall.credential()
 
-    finish(recall)
+    recall.sync()
 
     assert sync_status(recall, credential) == "failed"
     assert recall.read(credential)["status"] == "healthy"
@@ -595,18 +562,9 @@ def test_a_sync_can_be_made_to_fail(recall: Recall) -> None:
 def test_a_dead_grant_fails_the_sync_and_counts_as_an_error(recall: Recall) -> None:
     credential = recall.credential()
     recall.world.clock.advance(3600)
-    recall.zoom.answers["/oauth/token"] = refused(400, error="invalid_grant")
+    recall.zoom.answers["/oauth/token"] = refused(400, **DEAD)
 
-    finish(recall)
+    recall.sync()
 
     assert sync_status(recall, credential) == "failed"
     assert recall.world.credentials[credential["id"]].errors == 1
-
-
-def test_an_answer_of_another_shape_fails_the_sync(recall: Recall) -> None:
-    recall.zoom.answers["/v2/users/me/meetings"] = refused(200, unexpected=[1, 2, 3])
-    credential = recall.credential()
-
-    finish(recall)
-
-    assert sync_status(recall, credential) == "failed"

@@ -6,14 +6,14 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.fixtures.simulated_recall import (
+    APP_LOGS,
     APPS,
     CREDENTIALS,
     MAPPINGS,
+    REDIRECT,
     Recall,
     a_recall,
 )
-
-APP_LOGS = "/api/v2/zoom-oauth-app-logs/"
 
 
 def results(recall: Recall, path: str, **query: Any) -> list[dict[str, Any]]:
@@ -26,7 +26,7 @@ def follow(recall: Recall, url: str) -> dict[str, Any]:
 
 
 def some_apps(recall: Recall, number: int) -> list[str]:
-    """Client ids of new apps, newest first."""
+    """Client IDs of new apps, newest first."""
     names = [f"client-{index}" for index in range(number)]
     for name in names:
         recall.app(client_id=name)
@@ -54,7 +54,7 @@ def test_pages_follow_each_other_by_absolute_urls_both_ways(recall: Recall) -> N
     assert "kind=user_level" in first["next"]
 
 
-def test_a_page_is_not_disturbed_by_what_is_created_meanwhile(recall: Recall) -> None:
+def test_new_items_do_not_change_the_following_pages(recall: Recall) -> None:
     recall.switch(page_size=2)
     expected = some_apps(recall, 4)
     first = recall.get(APPS).get_json()
@@ -65,7 +65,7 @@ def test_a_page_is_not_disturbed_by_what_is_created_meanwhile(recall: Recall) ->
     assert names(first) + names(second) == expected
 
 
-def test_ordering_turns_a_list(recall: Recall) -> None:
+def test_ordering_reverses_a_list(recall: Recall) -> None:
     recall.switch(page_size=2)
     expected = some_apps(recall, 3)[::-1]
 
@@ -162,3 +162,58 @@ def test_a_log_message_is_cut_at_its_documented_length(recall: Recall) -> None:
     recall.world.log_app(next(iter(recall.world.apps.values())), "x" * 3000)
 
     assert len(results(recall, APP_LOGS)[0]["message"]) == 2000
+
+
+def test_field_errors_have_the_form_of_django_rest(recall: Recall) -> None:
+    body = {"kind": "team", "client_id": "x" * 201, "client_secret": "", "name": "n"}
+
+    answer = recall.post(APPS, body)
+
+    assert answer.status_code == 400
+    assert answer.get_json() == {
+        "kind": ['"team" is not a valid choice.'],
+        "client_id": ["Ensure this field has no more than 200 characters."],
+        "client_secret": ["This field may not be blank."],
+        "webhook_secret": ["This field is required."],
+        "name": ["This field is not allowed."],
+    }
+
+
+def test_field_errors_can_come_in_the_other_documented_envelope(recall: Recall) -> None:
+    recall.switch(error_envelope="invalid_request_data")
+
+    body = recall.post(APPS, {}).get_json()
+
+    assert body["code"] == "invalid_request_data"
+    assert body["errors"]["kind"] == ["This field is required."]
+
+
+@pytest.mark.parametrize(
+    ("raw", "mimetype", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b"[]", "application/json", 400),
+        (b"kind", "text/plain", 415),
+    ],
+    ids=["broken", "list", "text"],
+)
+def test_a_body_that_is_no_object_is_refused(
+    recall: Recall, raw: bytes, mimetype: str, status: int
+) -> None:
+    answer = recall.http.post(
+        APPS, data=raw, headers=recall.headers, content_type=mimetype
+    )
+
+    assert answer.status_code == status
+
+
+def test_the_create_operations_take_forms_as_well(recall: Recall) -> None:
+    form = {
+        "oauth_app": recall.app()["id"],
+        "authorization_code.code": "user-1",
+        "authorization_code.redirect_uri": REDIRECT,
+    }
+
+    answer = recall.http.post(CREDENTIALS, data=form, headers=recall.headers)
+
+    assert answer.status_code == 201

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.simulated_recall import (
+    APP_LOGS,
     APPS,
     MAPPINGS,
     NOON,
@@ -16,9 +17,8 @@ from tests.fixtures.simulated_recall import (
     Recall,
 )
 
-APP_LOGS = "/api/v2/zoom-oauth-app-logs/"
-# A real capture's challenge (docs/contracts/zoom.md 8).
-CHALLENGE = (
+# A captured validation request (docs/contracts/zoom.md 8).
+VALIDATION_REQUEST = (
     b'{"payload":{"plainToken":"xys8n8PGS7mAU0m5-YJjRA"},'
     b'"event_ts":1720705455858,"event":"endpoint.url_validation"}'
 )
@@ -45,17 +45,12 @@ def deauthorized(**payload: str) -> dict[str, Any]:
     return {"event": "app_deauthorized", "payload": {**said, **payload}}
 
 
-def mapped(recall: Recall) -> list[int]:
-    results = recall.get(MAPPINGS).get_json()["results"]
-    return [entry["meeting_id"] for entry in results]
-
-
-def test_a_challenge_is_answered_and_dates_the_validation(recall: Recall) -> None:
+def test_a_validation_request_is_answered_and_its_time_recorded(recall: Recall) -> None:
     app = recall.app(webhook_secret="4fv1RkqGQUq5sWbEz6hA5A")
 
     answer = recall.http.post(
         f"{APPS}{app['id']}/webhook",
-        data=CHALLENGE,
+        data=VALIDATION_REQUEST,
         headers={
             "x-zm-request-timestamp": "1720705455",
             "x-zm-signature": "v0=93a1a675965ceb9c5a50c5dfb31f20e5"
@@ -72,7 +67,7 @@ def test_a_challenge_is_answered_and_dates_the_validation(recall: Recall) -> Non
     assert read["webhook_last_validation"].startswith("2026-11-23T12:00")
 
 
-def test_a_patched_secret_token_holds_at_once(recall: Recall) -> None:
+def test_a_changed_secret_token_applies_at_once(recall: Recall) -> None:
     app = recall.app()
     recall.http.patch(
         f"{APPS}{app['id']}/",
@@ -80,8 +75,10 @@ def test_a_patched_secret_token_holds_at_once(recall: Recall) -> None:
         headers=recall.headers,
     )
 
-    with_old = recall.webhook(app["id"], CHALLENGE)
-    with_new = recall.webhook(app["id"], CHALLENGE, secret="test-secret-token-0002")
+    with_old = recall.webhook(app["id"], VALIDATION_REQUEST)
+    with_new = recall.webhook(
+        app["id"], VALIDATION_REQUEST, secret="test-secret-token-0002"
+    )
 
     assert (with_old.status_code, with_new.status_code) == (401, 200)
 
@@ -102,7 +99,7 @@ def test_a_request_without_a_good_signature_is_refused(
     app = recall.app()
 
     answer = recall.http.post(
-        f"{APPS}{app['id']}/webhook", data=CHALLENGE, headers=headers
+        f"{APPS}{app['id']}/webhook", data=VALIDATION_REQUEST, headers=headers
     )
 
     assert answer.status_code == 401
@@ -115,12 +112,14 @@ def test_a_timestamp_that_is_no_number_is_refused_even_if_signed(
     recall: Recall,
 ) -> None:
     app = recall.app()
-    digest = hmac.new(SECRET_TOKEN.encode(), b"v0:soon:" + CHALLENGE, hashlib.sha256)
+    digest = hmac.new(
+        SECRET_TOKEN.encode(), b"v0:soon:" + VALIDATION_REQUEST, hashlib.sha256
+    )
     signature = f"v0={digest.hexdigest()}"
 
     answer = recall.http.post(
         f"{APPS}{app['id']}/webhook",
-        data=CHALLENGE,
+        data=VALIDATION_REQUEST,
         headers={"x-zm-request-timestamp": "soon", "x-zm-signature": signature},
     )
 
@@ -170,16 +169,16 @@ def test_a_meeting_of_an_unknown_host_is_logged_and_not_mapped(recall: Recall) -
 
     entries = recall.get(APP_LOGS).get_json()["results"]
     assert answer.status_code == 200
-    assert mapped(recall) == []
+    assert recall.mapped() == []
     assert "nobody" in entries[0]["message"]
 
 
-def test_an_account_level_credential_answers_for_every_host(recall: Recall) -> None:
+def test_an_account_level_credential_is_used_for_every_host(recall: Recall) -> None:
     credential = recall.credential(kind="account_level")
 
     recall.webhook(credential["oauth_app"], created(91234567890, "anybody"))
 
-    assert mapped(recall) == [91234567890]
+    assert recall.mapped() == [91234567890]
 
 
 @pytest.mark.parametrize("pmi", [5559876543, "5559876543"])
@@ -192,7 +191,7 @@ def test_a_new_pmi_is_mapped(recall: Recall, pmi: object) -> None:
 
     recall.webhook(credential["oauth_app"], event)
 
-    assert mapped(recall) == [5559876543]
+    assert recall.mapped() == [5559876543]
 
 
 def test_another_change_of_the_user_maps_nothing(recall: Recall) -> None:
@@ -203,7 +202,7 @@ def test_another_change_of_the_user_maps_nothing(recall: Recall) -> None:
     }
 
     assert recall.webhook(credential["oauth_app"], event).status_code == 200
-    assert mapped(recall) == []
+    assert recall.mapped() == []
 
 
 def test_a_deauthorization_makes_the_users_credential_unhealthy(recall: Recall) -> None:
@@ -244,14 +243,14 @@ def test_the_path_with_a_trailing_slash_is_another_one(recall: Recall) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 403, 422, 429, 500])
-def test_the_receiver_can_be_told_what_to_answer(recall: Recall, status: int) -> None:
+def test_the_answer_can_be_switched(recall: Recall, status: int) -> None:
     credential = recall.credential()
     recall.switch(webhook_answer=status)
 
     answer = recall.webhook(credential["oauth_app"], created(91234567890))
 
     assert answer.status_code == status
-    assert mapped(recall) == []
+    assert recall.mapped() == []
     assert len(recall.world.received) == 1
 
 
@@ -270,7 +269,7 @@ def test_old_timestamps_are_accepted_unless_switched_off(recall: Recall) -> None
     ]
 
 
-def test_every_request_is_kept_as_it_came(recall: Recall) -> None:
+def test_every_request_is_stored_unchanged(recall: Recall) -> None:
     app = recall.app()
     recall.webhook(app["id"], b"\xff not utf-8", secret="test-secret-token-9999")
     recall.webhook("another-app", created(1))

@@ -14,7 +14,7 @@ def get(world: ZoomWorld, path: str, token: str, **params: str | int) -> TestRes
     return web(world).get("/v2" + path, headers=headers, query_string=params)
 
 
-def a_caller(world: ZoomWorld, **app_fields: object) -> tuple[str, str]:
+def an_access_token(world: ZoomWorld, **app_fields: object) -> tuple[str, str]:
     """Return a user's access token and id."""
     user = a_user(world, role_name="Admin")
     return tokens(world, an_app(world, **app_fields), user)["access_token"], user.id
@@ -24,7 +24,7 @@ def a_caller(world: ZoomWorld, **app_fields: object) -> tuple[str, str]:
 def test_the_pmi_is_an_int_now_and_was_a_string_once(
     world: ZoomWorld, pmi_as: str, kind: type
 ) -> None:
-    token, user_id = a_caller(world)
+    token, user_id = an_access_token(world)
     world.switch(pmi_as=pmi_as)
 
     body = get(world, "/users/me", token).get_json()
@@ -35,7 +35,7 @@ def test_the_pmi_is_an_int_now_and_was_a_string_once(
 
 
 def test_every_answer_carries_a_tracking_id(world: ZoomWorld) -> None:
-    token, _ = a_caller(world)
+    token, _ = an_access_token(world)
 
     good, bad = get(world, "/users/me", token), get(world, "/users/me", "wrong")
 
@@ -49,8 +49,8 @@ def test_an_unknown_token_is_401_with_124() -> None:
     assert answer.get_json() == {"code": 124, "message": "Invalid access token."}
 
 
-def test_a_token_ends_after_an_hour(world: ZoomWorld) -> None:
-    token, _ = a_caller(world)
+def test_a_token_expires_after_an_hour(world: ZoomWorld) -> None:
+    token, _ = an_access_token(world)
     world.state.clock.advance(3601)
 
     answer = get(world, "/users/me", token)
@@ -60,7 +60,7 @@ def test_a_token_ends_after_an_hour(world: ZoomWorld) -> None:
 
 
 def test_a_token_in_the_query_string_is_refused(world: ZoomWorld) -> None:
-    token, _ = a_caller(world)
+    token, _ = an_access_token(world)
 
     answer = web(world).get("/v2/users/me", query_string={"access_token": token})
 
@@ -69,7 +69,7 @@ def test_a_token_in_the_query_string_is_refused(world: ZoomWorld) -> None:
 
 
 def test_a_missing_scope_is_named(world: ZoomWorld) -> None:
-    token, _ = a_caller(world, scopes=["meeting:read:list_meetings"])
+    token, _ = an_access_token(world, scopes=["meeting:read:list_meetings"])
 
     answer = get(world, "/users/me", token)
 
@@ -81,14 +81,14 @@ def test_a_missing_scope_is_named(world: ZoomWorld) -> None:
 
 
 def test_classic_scopes_do_as_well(world: ZoomWorld) -> None:
-    token, _ = a_caller(world, scopes=["meeting:read", "user:read"])
+    token, _ = an_access_token(world, scopes=["meeting:read", "user:read"])
 
     assert get(world, "/users/me", token).status_code == 200
     assert get(world, "/users/me/meetings", token).status_code == 200
 
 
-def test_a_user_level_token_reaches_nobody_else(world: ZoomWorld) -> None:
-    token, _ = a_caller(world)
+def test_a_user_level_token_cannot_access_other_users(world: ZoomWorld) -> None:
+    token, _ = an_access_token(world)
     other = a_user(world, email="ben@example.com")
 
     answer = get(world, f"/users/{other.id}", token)
@@ -98,7 +98,7 @@ def test_a_user_level_token_reaches_nobody_else(world: ZoomWorld) -> None:
 
 
 def test_an_account_level_token_lists_its_account_only(world: ZoomWorld) -> None:
-    token, user_id = a_caller(world, kind="account_level")
+    token, user_id = an_access_token(world, kind="account_level")
     ben = a_user(world, email="ben@example.com")
     eve = a_user(world, email="eve@example.org", account_id="other")
 
@@ -110,7 +110,7 @@ def test_an_account_level_token_lists_its_account_only(world: ZoomWorld) -> None
 
 
 def test_meetings_come_in_pages_that_end(world: ZoomWorld) -> None:
-    token, user_id = a_caller(world)
+    token, user_id = an_access_token(world)
     made = [world.create_meeting(user_id).id for _ in range(5)]
 
     first = get(world, "/users/me/meetings", token, page_size=3).get_json()
@@ -140,7 +140,7 @@ def test_meetings_come_in_pages_that_end(world: ZoomWorld) -> None:
 def test_a_wrong_page_is_300_with_the_field(
     world: ZoomWorld, params: dict[str, str]
 ) -> None:
-    token, _ = a_caller(world)
+    token, _ = an_access_token(world)
 
     answer = get(world, "/users/me/meetings", token, **params)
 
@@ -150,7 +150,7 @@ def test_a_wrong_page_is_300_with_the_field(
 
 
 def test_a_join_token_lives_120_seconds(world: ZoomWorld) -> None:
-    token, user_id = a_caller(world)
+    token, user_id = an_access_token(world)
     meeting = world.create_meeting(user_id)
 
     path = f"/meetings/{meeting.id}/jointoken/local_recording"
@@ -160,8 +160,8 @@ def test_a_join_token_lives_120_seconds(world: ZoomWorld) -> None:
     assert body["expire_in"] == 120
 
 
-def test_somebody_elses_meeting_does_not_exist(world: ZoomWorld) -> None:
-    token, _ = a_caller(world)
+def test_another_users_meeting_does_not_exist(world: ZoomWorld) -> None:
+    token, _ = an_access_token(world)
     meeting = world.create_meeting(a_user(world, email="ben@example.com").id)
 
     answer = get(world, f"/meetings/{meeting.id}", token)
@@ -171,8 +171,8 @@ def test_somebody_elses_meeting_does_not_exist(world: ZoomWorld) -> None:
 
 @pytest.mark.parametrize("path", ["/users/me/zak", "/users/me/token"])
 def test_zak_and_user_tokens_need_their_scopes(world: ZoomWorld, path: str) -> None:
-    bare, _ = a_caller(world)
-    full, _ = a_caller(world, scopes=["user:read:zak", "user:read:token"])
+    bare, _ = an_access_token(world)
+    full, _ = an_access_token(world, scopes=["user:read:zak", "user:read:token"])
 
     assert get(world, path, bare).get_json()["code"] == 4711
     assert set(get(world, path, full).get_json()) == {"token"}

@@ -61,7 +61,7 @@ def test_an_app_is_changed_and_a_failed_change_changes_nothing(
         ("do/change_pmi", {"user_id": 3}),
     ],
 )
-def test_wrong_control_is_400_with_a_sentence(path: str, body: object) -> None:
+def test_a_wrong_request_is_400_with_a_sentence(path: str, body: object) -> None:
     answer = web(a_world()).post(f"/_sandbox/{path}", json=body)
 
     assert answer.status_code == 400
@@ -86,7 +86,7 @@ def test_the_clock_is_set_and_advanced() -> None:
     assert now - NOON >= timedelta(hours=1)
 
 
-def test_faults_strike_zoom_but_never_the_control() -> None:
+def test_faults_apply_to_zoom_but_never_to_the_control_api() -> None:
     client = web(a_world())
 
     client.post("/_sandbox/faults", json=[{"kind": "unavailable"}])
@@ -97,7 +97,7 @@ def test_faults_strike_zoom_but_never_the_control() -> None:
     assert client.get("/marketplace/").status_code == 200
 
 
-def test_a_reset_forgets_everything_but_the_time(world: ZoomWorld) -> None:
+def test_a_reset_deletes_everything_but_the_time(world: ZoomWorld) -> None:
     a_subscriber(world)
     world.switch(decline="silence")
     world.create_meeting(next(iter(world.state.users)))
@@ -138,7 +138,7 @@ def test_the_state_and_the_deliveries_can_be_read(world: ZoomWorld) -> None:
     assert rows[1]["attempts"][0]["status"] == 200
 
 
-def test_actions_are_done_by_name(world: ZoomWorld) -> None:
+def test_actions_are_called_by_name(world: ZoomWorld) -> None:
     app, user, client = an_app(world), a_user(world), web(world)
     asked = {
         "user_id": user.id,
@@ -160,7 +160,7 @@ def test_actions_are_done_by_name(world: ZoomWorld) -> None:
     assert world.state.meetings[meeting["id"]].topic == "A"
 
 
-def test_an_action_on_nobody_is_404() -> None:
+def test_an_action_on_an_unknown_user_is_404() -> None:
     answer = web(a_world()).post(
         "/_sandbox/do/deactivate_user", json={"user_id": "nobody"}
     )

@@ -117,7 +117,7 @@ WRONG = {
         "/features/event_subscription/events[0]/production_event_custom_header",
     ),
 }
-LET_THROUGH = {
+ACCEPTED = {
     "whole": a_manifest(),
     "no redirect": without(
         a_manifest(), "oauth_information", "development_redirect_uri"
@@ -135,7 +135,7 @@ LET_THROUGH = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_is_wrong_is_named_with_its_place(case: str) -> None:
+def test_each_problem_is_named_with_its_setting(case: str) -> None:
     manifest, setting = WRONG[case]
 
     said = manifests.validation_answer(manifest)
@@ -146,16 +146,16 @@ def test_what_is_wrong_is_named_with_its_place(case: str) -> None:
     assert first["message"]
 
 
-@pytest.mark.parametrize("case", LET_THROUGH)
-def test_the_validator_is_content_with_more_than_it_should_be(case: str) -> None:
-    assert manifests.validation_answer(LET_THROUGH[case]) == {
+@pytest.mark.parametrize("case", ACCEPTED)
+def test_the_validation_accepts_more_than_it_should(case: str) -> None:
+    assert manifests.validation_answer(ACCEPTED[case]) == {
         "ok": True,
         "error": "",
         "errors": None,
     }
 
 
-def a_caller(world: ZoomWorld, *scopes: str) -> dict[str, str]:
+def an_access_token(world: ZoomWorld, *scopes: str) -> dict[str, str]:
     """Return the headers of a user whose token has these scopes."""
     app = an_app(world, name="Manager", scopes=list(scopes))
     granted = tokens(world, app, a_user(world, email="dev@example.com"))
@@ -163,11 +163,11 @@ def a_caller(world: ZoomWorld, *scopes: str) -> dict[str, str]:
 
 
 def test_an_invalid_manifest_is_answered_200_as_well(world: ZoomWorld) -> None:
-    caller = a_caller(world, "marketplace:read:app")
+    headers = an_access_token(world, "marketplace:read:app")
 
     answers = [
         web(world).post(
-            f"{API}/manifest/validate", json={"manifest": manifest}, headers=caller
+            f"{API}/manifest/validate", json={"manifest": manifest}, headers=headers
         )
         for manifest in (a_manifest(), {})
     ]
@@ -176,10 +176,10 @@ def test_an_invalid_manifest_is_answered_200_as_well(world: ZoomWorld) -> None:
     assert [answer.get_json()["ok"] for answer in answers] == [True, False]
 
 
-def test_a_token_without_the_scope_may_not_ask(world: ZoomWorld) -> None:
-    caller = a_caller(world, "user:read:user")
+def test_a_token_without_the_scope_is_refused(world: ZoomWorld) -> None:
+    headers = an_access_token(world, "user:read:user")
 
-    answer = web(world).post(f"{API}/manifest/validate", json={}, headers=caller)
+    answer = web(world).post(f"{API}/manifest/validate", json={}, headers=headers)
 
     assert answer.get_json()["code"] == 4711
 
@@ -187,12 +187,12 @@ def test_a_token_without_the_scope_may_not_ask(world: ZoomWorld) -> None:
 def test_an_update_fills_the_app_and_an_export_gives_it_back(
     endpoint: Endpoint, world: ZoomWorld
 ) -> None:
-    caller = a_caller(world, "marketplace:read:app", "marketplace:write:app")
+    headers = an_access_token(world, "marketplace:read:app", "marketplace:write:app")
     app = an_app(world)
     path = f"{API}/{app.app_id}/manifest"
 
-    put = web(world).put(path, json={"manifest": a_manifest()}, headers=caller)
-    exported = web(world).get(path, headers=caller).get_json()["manifest"]
+    put = web(world).put(path, json={"manifest": a_manifest()}, headers=headers)
+    exported = web(world).get(path, headers=headers).get_json()["manifest"]
 
     assert (put.status_code, put.data) == (200, b"")
     assert (app.name, app.redirect_url) == ("Notetaker", f"{CALLBACK}/new")
@@ -203,7 +203,7 @@ def test_an_update_fills_the_app_and_an_export_gives_it_back(
     assert exported["oauth_information"]["oauth_allow_list"] == [f"{CALLBACK}/new"]
 
 
-def test_a_url_that_fails_the_challenge_changes_nothing() -> None:
+def test_a_url_that_fails_validation_changes_nothing() -> None:
     world = a_world(Endpoint(secret="another"))
     app = an_app(world)
     before = app.model_dump()
@@ -242,10 +242,10 @@ def test_the_page_says_what_is_wrong_with_a_manifest(
 
 
 def test_classic_scopes_are_neither_imported_nor_exported(world: ZoomWorld) -> None:
-    caller = a_caller(world, "marketplace:read:app")
+    headers = an_access_token(world, "marketplace:read:app")
     app = an_app(world, scopes=["user:read", "meeting:read"])
 
-    exported = web(world).get(f"{API}/{app.app_id}/manifest", headers=caller)
+    exported = web(world).get(f"{API}/{app.app_id}/manifest", headers=headers)
     imported = web(world).post(
         f"/marketplace/apps/{app.client_id}/manifest",
         data={"manifest": json.dumps(a_manifest())},

@@ -24,8 +24,8 @@ def page(client: FlaskClient, path: str) -> BeautifulSoup:
     return BeautifulSoup(answer.text, "html.parser")
 
 
-def a_story(world: ZoomWorld) -> list[str]:
-    """Fill the world; return every page it has."""
+def filled_pages(world: ZoomWorld) -> list[str]:
+    """Fill the simulated Zoom; return the paths of all its pages."""
     app, user = a_subscriber(world)
     world.create_meeting(user.id)
     world.deliver_due()
@@ -45,7 +45,7 @@ def a_story(world: ZoomWorld) -> list[str]:
 def test_each_page_has_one_heading_and_a_name_for_every_field(
     world: ZoomWorld, number: int
 ) -> None:
-    path = a_story(world)[number]
+    path = filled_pages(world)[number]
 
     found = page(web(world), path)
 
@@ -71,7 +71,7 @@ def test_pages_load_nothing_from_elsewhere(world: ZoomWorld) -> None:
     assert "unsafe" not in policy
 
 
-def test_an_app_is_made_and_its_secrets_shown(world: ZoomWorld) -> None:
+def test_an_app_is_created_and_its_secrets_shown(world: ZoomWorld) -> None:
     form = {"name": "Recorder", "environment": "production", "kind": "user_level"}
 
     made = web(world).post("/marketplace/new", data=form)
@@ -144,7 +144,7 @@ def test_regenerating_keeps_the_previous_secret_token_for_tests(
     assert app.previous_secret_token == old
 
 
-def test_a_user_makes_moves_and_deletes_a_meeting(world: ZoomWorld) -> None:
+def test_a_user_creates_changes_and_deletes_a_meeting(world: ZoomWorld) -> None:
     user, client = a_user(world), web(world)
     form = {"topic": "Kick-off", "start_time": "2026-12-01T09:30"}
 

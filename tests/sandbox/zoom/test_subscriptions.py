@@ -57,7 +57,7 @@ def listed(world: ZoomWorld, app: ZoomApp, **query: str) -> list[dict[str, Any]]
     return found
 
 
-def test_a_subscription_is_challenged_made_and_listed_beside_the_consoles(
+def test_a_subscription_is_validated_created_and_listed_with_the_consoles(
     world: ZoomWorld, app: ZoomApp, ana: ZoomUser
 ) -> None:
     made = call(world, app, "POST", **asked(user_ids=[ana.id]))
@@ -80,7 +80,7 @@ def test_overlapping_subscriptions_bring_the_same_event_twice(
     assert [event["event"] for event in endpoint.events()] == ["meeting.created"] * 2
 
 
-def test_only_users_who_joined_are_told_of(
+def test_only_events_of_subscribed_users_are_sent(
     endpoint: Endpoint, world: ZoomWorld
 ) -> None:
     app, ana, ben = an_app(world), a_user(world), a_user(world, email="ben@example.com")
@@ -115,7 +115,7 @@ def test_only_users_who_joined_are_told_of(
         ({"user_ids": ["a"] * 11}, 400, 300),
     ],
 )
-def test_what_zoom_refuses_has_its_code(
+def test_each_refusal_has_its_code(
     world: ZoomWorld, over: dict[str, Any], status: int, code: int
 ) -> None:
     app, _ = a_subscriber(world)
@@ -137,7 +137,7 @@ def test_an_event_without_its_scope_is_not_allowed(
     assert refused["message"] == "The event is not allowed for the app: meeting.created"
 
 
-def test_an_app_without_scopes_of_its_own_may_nothing(
+def test_an_app_without_own_scopes_is_refused(
     world: ZoomWorld, app: ZoomApp, ana: ZoomUser
 ) -> None:
     world.change_app(app.client_id, own_scopes=[])
@@ -148,11 +148,11 @@ def test_an_app_without_scopes_of_its_own_may_nothing(
     assert "marketplace:write:event_subscription" in refused["message"]
 
 
-def test_a_change_challenges_a_new_url_and_leaves_the_consoles_alone(
+def test_a_change_validates_a_new_url_and_cannot_change_the_consoles(
     endpoint: Endpoint, world: ZoomWorld, app: ZoomApp, ana: ZoomUser
 ) -> None:
     made = call(world, app, "POST", **asked(user_ids=[ana.id])).get_json()
-    challenges = len(endpoint.requests)
+    requests = len(endpoint.requests)
 
     changed = call(
         world, app, "PATCH", **made, event_webhook_url=HOOK, events=["user.updated"]
@@ -164,17 +164,19 @@ def test_a_change_challenges_a_new_url_and_leaves_the_consoles_alone(
     (kept,) = world.state.subscriptions
     assert (changed.status_code, by_hand.status_code) == (204, 404)
     assert (kept.url, kept.events) == (HOOK, ["user.updated"])
-    assert len(endpoint.requests) == challenges + 1
+    assert len(endpoint.requests) == requests + 1
 
 
-def test_a_zoom_that_updates_nothing_says_405(world: ZoomWorld) -> None:
+def test_updates_can_be_switched_off(world: ZoomWorld) -> None:
     app, _ = a_subscriber(world)
     world.switch(updates_subscriptions=False)
 
     assert call(world, app, "PATCH", event_subscription_id="x").status_code == 405
 
 
-def test_a_deleted_one_is_gone(world: ZoomWorld, app: ZoomApp, ana: ZoomUser) -> None:
+def test_a_deleted_subscription_is_gone(
+    world: ZoomWorld, app: ZoomApp, ana: ZoomUser
+) -> None:
     made = call(world, app, "POST", **asked(user_ids=[ana.id])).get_json()
     path = f"/{made['event_subscription_id']}"
 

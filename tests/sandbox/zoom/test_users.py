@@ -4,150 +4,123 @@ from typing import Any
 
 import pytest
 
-from dashboard.sandbox.zoom import ZoomWorld
-from dashboard.sandbox.zoom.records import ZoomUser
 from dashboard.sandbox.zoom.scopes import EVENTS
-from tests.fixtures.simulated_zoom import (
-    HOOK,
-    Endpoint,
-    a_subscriber,
-    a_world,
-)
+from tests.fixtures.simulated_zoom import HOOK, Subscriber
 
 
-def told(**app_fields: object) -> tuple[Endpoint, ZoomWorld, ZoomUser]:
-    """Return an endpoint that hears every event of a user."""
-    endpoint = Endpoint()
-    world = a_world(endpoint)
-    _, user = a_subscriber(world, events=list(EVENTS), **app_fields)
-    return endpoint, world, user
+@pytest.fixture
+def zoom() -> Subscriber:
+    return Subscriber(events=list(EVENTS))
 
 
-def last(endpoint: Endpoint, world: ZoomWorld) -> Any:
-    world.deliver_due()
-    return endpoint.events()[-1]
+def test_meeting_created_has_the_required_fields_and_a_numeric_id(
+    zoom: Subscriber,
+) -> None:
+    meeting = zoom.world.create_meeting(zoom.user.id, topic="Weekly")
 
-
-def test_meeting_created_has_the_required_fields_and_a_numeric_id() -> None:
-    endpoint, world, user = told()
-
-    meeting = world.create_meeting(user.id, topic="Weekly")
-
-    event = last(endpoint, world)
+    event = zoom.event()
     assert event["event"] == "meeting.created"
-    assert event["payload"]["account_id"] == user.account_id
-    assert event["payload"]["operator_id"] == user.id
+    assert event["payload"]["account_id"] == zoom.user.account_id
+    assert event["payload"]["operator_id"] == zoom.user.id
     shown = event["payload"]["object"]
     assert shown["id"] == meeting.id
-    assert shown["host_id"] == user.id
+    assert shown["host_id"] == zoom.user.id
     assert shown["settings"]["use_pmi"] is False
     assert {"uuid", "topic", "type", "duration", "join_url"} <= set(shown)
 
 
-def test_meeting_created_with_the_pmi_carries_it_as_a_string() -> None:
-    endpoint, world, user = told()
+def test_meeting_created_with_the_pmi_carries_it_as_a_string(zoom: Subscriber) -> None:
+    zoom.world.create_meeting(zoom.user.id, use_pmi=True)
 
-    world.create_meeting(user.id, use_pmi=True)
-
-    shown = last(endpoint, world)["payload"]["object"]
-    assert shown["pmi"] == str(user.pmi)
+    shown = zoom.event()["payload"]["object"]
+    assert shown["pmi"] == str(zoom.user.pmi)
     assert shown["settings"]["use_pmi"] is True
 
 
-def test_meeting_updated_holds_only_the_id_and_what_changed() -> None:
-    endpoint, world, user = told()
-    meeting = world.create_meeting(user.id, topic="Weekly")
+def test_meeting_updated_holds_only_the_id_and_what_changed(zoom: Subscriber) -> None:
+    meeting = zoom.world.create_meeting(zoom.user.id, topic="Weekly")
 
-    world.update_meeting(meeting.id, topic="Moved")
+    zoom.world.update_meeting(meeting.id, topic="Moved")
 
-    payload = last(endpoint, world)["payload"]
+    payload = zoom.event()["payload"]
     assert payload["object"] == {"id": meeting.id, "topic": "Moved"}
     assert payload["old_object"] == {"id": meeting.id, "topic": "Weekly"}
     assert isinstance(payload["time_stamp"], int)
 
 
-def test_meeting_deleted_has_no_join_link() -> None:
-    endpoint, world, user = told()
-    meeting = world.create_meeting(user.id)
+def test_meeting_deleted_has_no_join_link(zoom: Subscriber) -> None:
+    meeting = zoom.world.create_meeting(zoom.user.id)
 
-    world.delete_meeting(meeting.id)
+    zoom.world.delete_meeting(meeting.id)
 
-    shown = last(endpoint, world)["payload"]["object"]
+    shown = zoom.event()["payload"]["object"]
     assert shown["id"] == meeting.id
     assert "join_url" not in shown
-    assert meeting.id not in world.state.meetings
+    assert meeting.id not in zoom.world.state.meetings
 
 
-@pytest.mark.parametrize("deed", ["start_meeting", "end_meeting"])
-def test_started_and_ended_carry_the_id_as_a_string(deed: str) -> None:
-    endpoint, world, user = told()
-    meeting = world.create_meeting(user.id)
+@pytest.mark.parametrize("action", ["start_meeting", "end_meeting"])
+def test_started_and_ended_carry_the_id_as_a_string(
+    zoom: Subscriber, action: str
+) -> None:
+    meeting = zoom.world.create_meeting(zoom.user.id)
 
-    getattr(world, deed)(meeting.id)
+    getattr(zoom.world, action)(meeting.id)
 
-    assert last(endpoint, world)["payload"]["object"]["id"] == str(meeting.id)
+    assert zoom.event()["payload"]["object"]["id"] == str(meeting.id)
 
 
-def test_a_started_pmi_meeting_appears_as_the_personal_room() -> None:
-    endpoint, world, user = told()
-    meeting = world.create_meeting(user.id, topic="Weekly", use_pmi=True)
+def test_a_started_pmi_meeting_appears_as_the_personal_room(zoom: Subscriber) -> None:
+    meeting = zoom.world.create_meeting(zoom.user.id, topic="Weekly", use_pmi=True)
 
-    world.start_meeting(meeting.id)
+    zoom.world.start_meeting(meeting.id)
 
-    shown = last(endpoint, world)["payload"]["object"]
-    assert (shown["id"], shown["type"]) == (str(user.pmi), 4)
+    shown = zoom.event()["payload"]["object"]
+    assert (shown["id"], shown["type"]) == (str(zoom.user.pmi), 4)
     assert shown["topic"] == "Ana Nowak's Personal Meeting Room"
 
 
-def test_a_changed_pmi_is_told_as_numbers_new_and_old() -> None:
-    endpoint, world, user = told()
-    old = user.pmi
+def test_a_changed_pmi_is_sent_as_numbers_new_and_old(zoom: Subscriber) -> None:
+    old = zoom.user.pmi
 
-    world.change_pmi(user.id, 5559876543)
+    zoom.world.change_pmi(zoom.user.id, 5559876543)
 
-    event = last(endpoint, world)
+    event = zoom.event()
     assert event["event"] == "user.updated"
-    assert event["payload"]["object"] == {"id": user.id, "pmi": 5559876543}
-    assert event["payload"]["old_object"] == {"id": user.id, "pmi": old}
+    assert event["payload"]["object"] == {"id": zoom.user.id, "pmi": 5559876543}
+    assert event["payload"]["old_object"] == {"id": zoom.user.id, "pmi": old}
 
 
-def test_the_old_values_can_be_left_out() -> None:
-    endpoint, world, user = told()
-    world.switch(old_object=False)
+def test_the_old_values_can_be_left_out(zoom: Subscriber) -> None:
+    zoom.world.switch(old_object=False)
 
-    world.change_pmi(user.id, 5559876543)
+    zoom.world.change_pmi(zoom.user.id, 5559876543)
 
-    assert "old_object" not in last(endpoint, world)["payload"]
+    assert "old_object" not in zoom.event()["payload"]
 
 
-def test_another_change_of_the_profile_has_no_pmi() -> None:
-    endpoint, world, user = told()
+def test_another_change_of_the_profile_has_no_pmi(zoom: Subscriber) -> None:
+    zoom.world.change_user(zoom.user.id, dept="Sales")
 
-    world.change_user(user.id, dept="Sales")
-
-    assert last(endpoint, world)["payload"]["object"] == {
-        "id": user.id,
+    assert zoom.event()["payload"]["object"] == {
+        "id": zoom.user.id,
         "dept": "Sales",
     }
 
 
-def test_nothing_changed_is_no_event() -> None:
-    _, world, user = told()
+def test_no_change_is_no_event(zoom: Subscriber) -> None:
+    zoom.world.change_pmi(zoom.user.id, zoom.user.pmi)
 
-    world.change_pmi(user.id, user.pmi)
-
-    assert world.deliver_due() == 0
+    assert zoom.world.deliver_due() == 0
 
 
-def test_a_deactivated_user_is_told() -> None:
-    endpoint, world, user = told()
+def test_deactivating_a_user_sends_an_event(zoom: Subscriber) -> None:
+    zoom.world.deactivate_user(zoom.user.id)
 
-    world.deactivate_user(user.id)
-
-    event = last(endpoint, world)
+    event = zoom.event()
     assert event["event"] == "user.deactivated"
     assert event["payload"]["object"] == {
-        "id": user.id,
+        "id": zoom.user.id,
         "first_name": "Ana",
         "last_name": "Nowak",
         "email": "ana@example.com",
@@ -156,19 +129,18 @@ def test_a_deactivated_user_is_told() -> None:
 
 
 def removed(**switches: object) -> Any:
-    """Return what a published app's deauthorization endpoint hears."""
-    endpoint, world, user = told(published=True, deauthorization_url=HOOK + "/bye")
-    world.switch(**switches)
-    client_id = next(iter(world.state.apps))
-    world.uninstall(client_id, user.id)
-    event = last(endpoint, world)
-    assert str(endpoint.requests[-1].url) == HOOK + "/bye"
-    assert event["payload"]["client_id"] == client_id
-    assert event["payload"]["user_id"] == user.id
+    """Return the event a published app gets when a user removes it."""
+    zoom = Subscriber(published=True, deauthorization_url=HOOK + "/bye")
+    zoom.world.switch(**switches)
+    zoom.world.uninstall(zoom.app.client_id, zoom.user.id)
+    event = zoom.event()
+    assert str(zoom.endpoint.requests[-1].url) == HOOK + "/bye"
+    assert event["payload"]["client_id"] == zoom.app.client_id
+    assert event["payload"]["user_id"] == zoom.user.id
     return event
 
 
-def test_removal_of_a_published_app_is_told_without_an_object() -> None:
+def test_removal_of_a_published_app_has_no_object() -> None:
     event = removed()
 
     assert event["event"] == "app_deauthorized"
@@ -196,9 +168,9 @@ def test_removal_may_carry_the_legacy_retention_field_as_text() -> None:
     assert event["payload"]["user_data_retention"] == "false"
 
 
-def test_removal_of_an_unpublished_app_is_told_to_nobody() -> None:
-    _, world, user = told(deauthorization_url=HOOK + "/bye")
+def test_removal_of_an_unpublished_app_sends_nothing() -> None:
+    zoom = Subscriber(deauthorization_url=HOOK + "/bye")
 
-    world.uninstall(next(iter(world.state.apps)), user.id)
+    zoom.world.uninstall(zoom.app.client_id, zoom.user.id)
 
-    assert world.deliver_due() == 0
+    assert zoom.world.deliver_due() == 0

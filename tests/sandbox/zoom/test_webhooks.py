@@ -5,7 +5,6 @@ Source: docs/contracts/zoom.md 5; the vectors are those of section 8.
 
 import json
 import random
-from dataclasses import dataclass, field
 
 import httpx2
 import pytest
@@ -16,10 +15,9 @@ from tests.fixtures.simulated_zoom import (
     HOOK,
     NOON,
     SECRET,
-    Endpoint,
+    Subscriber,
     a_subscriber,
     a_user,
-    a_world,
     an_app,
     tokens,
 )
@@ -136,27 +134,6 @@ def test_a_reserialised_body_says_the_same_in_other_bytes() -> None:
 
     assert other != body
     assert json.loads(other) == json.loads(body)
-
-
-@dataclass
-class Subscriber:
-    """An app that gets the events of one user."""
-
-    endpoint: Endpoint = field(default_factory=Endpoint)
-
-    def __post_init__(self) -> None:
-        self.world: ZoomWorld = a_world(self.endpoint)
-        self.app, self.user = a_subscriber(self.world)
-
-    def send(self, **fields: object) -> httpx2.Request:
-        """Create a meeting and return the last webhook sent."""
-        self.world.create_meeting(self.user.id, **fields)
-        self.world.deliver_due()
-        return self.endpoint.requests[-1]
-
-    def wait_and_send(self, minutes: int) -> int:
-        self.world.state.clock.advance(minutes * 60)
-        return self.world.deliver_due()
 
 
 @pytest.fixture
