@@ -1,6 +1,7 @@
 """The only reader of the time."""
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 
@@ -15,6 +16,10 @@ class Clock:
         """Return the present instant, aware, UTC."""
         with self._lock:
             return _real_now() + self._shift
+
+    def sleep(self, seconds: float) -> None:
+        """Wait for so many seconds of real time."""
+        time.sleep(seconds)
 
     def set(self, instant: datetime | None) -> None:
         """Make it `instant` now and let time run on from there; None is real time."""

@@ -32,6 +32,9 @@ class FakeClock:
     def __call__(self) -> datetime:
         return self.instant
 
+    def sleep(self, seconds: float) -> None:
+        """Wait for nothing: what is asked again is asked at once."""
+
     def set(self, instant: datetime | None) -> None:
         self.instant = instant or NOON
 

@@ -6,7 +6,6 @@ connection and the outcome of the attempt are stored in one commit, after the ca
 spends the code. Source: docs/contracts/zoom.md 3.5, checked 2026-11-25.
 """
 
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -93,7 +92,7 @@ class Exchange(ABC, Generic[G]):
         self._runtime = runtime
         self._attempt = attempt
 
-    def run(self, *, pause: Callable[[float], None] = time.sleep) -> UUID | None:
+    def run(self, *, pause: Callable[[float], None] | None = None) -> UUID | None:
         """Exchange the code, store the connection and the outcome; commits.
 
         Returns:
@@ -108,7 +107,7 @@ class Exchange(ABC, Generic[G]):
             self._finish(*self._refusal_of(error))
             return None
         for pause_s in self.pauses_s:
-            pause(pause_s)
+            (pause or self._runtime.clock.sleep)(pause_s)
             try:
                 return self._store(granted)
             except SupersededError:

@@ -155,7 +155,7 @@ def renew(
     connection_id: UUID,
     version: int,
     *,
-    pause: Callable[[float], None] = time.sleep,
+    pause: Callable[[float], None] | None = None,
 ) -> None:
     """Renew a grant that is of `version` still, unless somebody else does; commits.
 
@@ -163,7 +163,8 @@ def renew(
         runtime: All of them.
         connection_id: Whose.
         version: Of the pair that is too old.
-        pause: Waits so many seconds, between tries to store what Zoom gave.
+        pause: Waits so many seconds, between tries to store what Zoom gave; the
+            clock does if it is not given.
 
     Raises:
         UpstreamError: Zoom did not renew it; noted.
@@ -186,7 +187,7 @@ def renew(
     except UpstreamError as error:
         _note(runtime, claim, error)
         return
-    result = _keep(runtime, claim, tokens, pause=pause)
+    result = _keep(runtime, claim, tokens, pause=pause or runtime.clock.sleep)
     if result is RefreshResult.GONE:
         _revoke(runtime, claim, tokens)
     if result in (RefreshResult.KEPT, RefreshResult.FOUND):

@@ -6,7 +6,6 @@ key and then looked up (docs/contracts/recall.md 1.8 and 3.1). A stored key mean
 nothing with this client ID was there before, so what is found later is ours.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -83,7 +82,7 @@ def create_in_recall(
     workspace_id: UUID,
     *,
     actor: Actor = audit.COMMAND_LINE,
-    pause: Callable[[float], None] = time.sleep,
+    pause: Callable[[float], None] | None = None,
 ) -> CreateResult:
     """Make the app in Recall unless it is there, and store its id; commits.
 
@@ -94,7 +93,7 @@ def create_in_recall(
         zoom_app_id: The zoom app.
         workspace_id: Where to make it.
         actor: For the audit log.
-        pause: Waits so many seconds between tries.
+        pause: Waits so many seconds between tries; the clock does if it is not given.
 
     Raises:
         NotFoundError: No such zoom app or workspace.
@@ -119,7 +118,7 @@ def create_in_recall(
     if key is None:  # somebody else was faster
         return stored(runtime, zoom_app_id)
     try:
-        made = _post(job, key, pause)
+        made = _post(job, key, pause or runtime.clock.sleep)
     except UpstreamError as error:
         return _after_failure(runtime, job, key, error, actor)
     return store(

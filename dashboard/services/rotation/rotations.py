@@ -4,7 +4,6 @@ An act can fail half-way: what is stored here is owed to Recall (`SecretChange`)
 `run_due` goes on with it. docs/rotation.md has the whole order.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -84,7 +83,7 @@ def change(
     changes: ZoomAppChanges,
     *,
     actor: Actor,
-    pause: Callable[[float], None] = time.sleep,
+    pause: Callable[[float], None] | None = None,
 ) -> Changed:
     """Store changes here, then give new secrets to Recall; commits after each half.
 
@@ -97,7 +96,7 @@ def change(
         zoom_app_id: Which.
         changes: What a person typed.
         actor: For the audit log.
-        pause: Waits so many seconds.
+        pause: Waits so many seconds; the clock does if it is not given.
 
     Raises:
         InvalidInputError: A value cannot be taken; nothing was stored.
@@ -111,7 +110,7 @@ def change(
         owed = _pending(runtime, zoom_app_id)
         if owed is None or _send(runtime, owed, actor=actor):
             break
-        pause(_PAUSE_S)
+        (pause or runtime.clock.sleep)(_PAUSE_S)
     with runtime.database.reading() as session:
         return Changed(saved=saved, change=latest(session, zoom_app_id))
 

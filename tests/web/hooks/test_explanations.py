@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 import pytest
 from pydantic import SecretStr
 
+from dashboard.db import Database
 from dashboard.errors import StorageError
 from dashboard.models.check import Check, Finding
 from dashboard.models.webhook import Refusal, RefusalCount, Webhook
@@ -28,6 +29,11 @@ from tests.makers import SECRET_TOKEN
 from tests.services.receiver.test_signatures import C1_BODY
 
 __all__ = ["door"]
+
+
+@pytest.fixture
+def database(sqlite: Database) -> Database:
+    return sqlite
 
 
 @pytest.fixture

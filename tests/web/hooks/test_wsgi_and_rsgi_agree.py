@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 from werkzeug.test import Client, TestResponse
 
+from dashboard.db import Database
 from dashboard.models.webhook import Refusal, RefusalCount, Webhook, WebhookBody
 from dashboard.web.hooks import rsgi
 from dashboard.web.hooks.request import MAX_BODY_BYTES
@@ -60,6 +61,11 @@ SENT: dict[str, Send] = {
         event(), **{"wsgi.input_terminated": True}, **door.signed(event())
     ),
 }
+
+
+@pytest.fixture
+def database(sqlite: Database) -> Database:
+    return sqlite
 
 
 class OverDoor:

@@ -28,6 +28,11 @@ from tests.makers import NOON
 __all__ = ["make", "reader"]
 
 
+@pytest.fixture
+def database(sqlite: Database) -> Database:
+    return sqlite
+
+
 @pytest.mark.parametrize("what", ["role", "disabled", "password"])
 def test_a_session_that_has_ended_ends_its_streams(
     make: Make, database: Database, what: str
