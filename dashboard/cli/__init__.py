@@ -1,4 +1,8 @@
-"""The command line: `dashboard <command>`. Ends with 0, or one sentence and not 0."""
+"""The command line: `dashboard <command>`.
+
+It exits with 0, or prints one sentence and exits with another status. Each module here
+is one command or a few that belong together; `opening` is what they share.
+"""
 
 import sys
 from collections.abc import Sequence
@@ -12,16 +16,16 @@ from dashboard.errors import DashboardError
 
 _COMMANDS = {
     "db": "database:group",
-    "demo": "demo:demo",
+    "demo": "sandbox:demo",
     "explain": "explain:command",
     "invite": "invite:command",
-    "keys": "keys:group",
-    "sandbox": "sandbox:command",
+    "keys": "database:keys_group",
+    "sandbox": "sandbox:sandbox",
     "serve": "serve:serve",
     "staff": "staff:group",
-    "web": "apart:web",
+    "web": "serve:web",
     "webhooks": "webhooks:group",
-    "worker": "apart:worker",
+    "worker": "serve:worker",
     "zoom-app": "zoom_app:group",
 }
 
@@ -50,17 +54,17 @@ def cli() -> None:
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Run a command; what went wrong is one sentence on standard error.
+    """Run a command; an error is one sentence on standard error.
 
     Args:
-        words: The command with its options; left out, those of the process.
+        words: The command with its options; by default those of the process.
     """
     try:
         status = cli.main(words, standalone_mode=False)
     except DashboardError as error:
         click.echo(f"dashboard: {error}", err=True)
         status = 1
-    except OSError as error:  # a file or folder of the person's that cannot be used
+    except OSError as error:  # a file or folder that cannot be used
         where = f"{error.filename}: " if error.filename else ""
         click.echo(f"dashboard: {where}{error.strerror or error}.", err=True)
         status = 1
@@ -71,5 +75,5 @@ def main(words: Sequence[str] | None = None) -> None:
         click.echo(f"dashboard: {' '.join(error.format_message().split())}", err=True)
         status = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        status = 130  # as shells say of Ctrl-C
+        status = 130  # what shells use for Ctrl-C
     sys.exit(status if isinstance(status, int) else 0)

@@ -1,4 +1,4 @@
-"""`dashboard db`: upgrade, check, backup, restore."""
+"""`dashboard db` and `dashboard keys`: the database and its encryption keys."""
 
 import os
 import shutil
@@ -12,68 +12,68 @@ from dashboard.cli.opening import opened_database, opened_services
 from dashboard.clock import Clock
 from dashboard.db import revisions
 from dashboard.errors import InvalidInputError, SchemaError
+from dashboard.services import audit
+from dashboard.services.encryption import keys
 
 
 @click.group("db")
 def group() -> None:
-    """The database: upgrade, check, backup, restore."""
+    """Upgrade, check, back up and restore the database."""
 
 
 @group.command()
 def upgrade() -> None:
-    """Bring the tables to this version; SQLite is copied first."""
+    """Upgrade the tables to this version. SQLite is backed up first."""
     with opened_database() as database:
         copy = schema.upgrade_with_backup(database)
         if copy:
-            click.echo(f"The former database is kept in {copy}.")
-        click.echo(
-            f"The tables are at revision {revisions.current_revision(database)}."
-        )
+            click.echo(f"The previous database was saved as {copy}.")
+        click.echo(f"Tables are at revision {revisions.current_revision(database)}.")
 
 
 @group.command()
 def check() -> None:
-    """Say whether the tables, the file and the key are right."""
+    """Check the file, the tables, their indexes and the encryption key."""
     with opened_services() as runtime:
         database = runtime.database
         if database.is_sqlite:
             _check_file(Path(str(database.url.database)))
-            click.echo(f"SQLite {sqlite3.sqlite_version}: the file is sound.")
-        click.echo(
-            f"The tables are at revision {revisions.current_revision(database)}."
-        )
+            click.echo(f"SQLite {sqlite3.sqlite_version}: the file is intact.")
+        click.echo(f"Tables are at revision {revisions.current_revision(database)}.")
         differing = schema.differences(database)
         if differing:
             raise SchemaError(
                 f"The tables differ from this version: {'; '.join(differing)}."
             )
-        click.echo("Tables, columns and indexes are those of this version.")
-        click.echo("The encryption key opens the database.")
+        click.echo("Tables, columns and indexes match this version.")
+        click.echo("The encryption key is correct.")
 
 
 @group.command()
 @click.argument("target", required=False, type=click.Path(path_type=Path))
 def backup(target: Path | None) -> None:
-    """Copy a SQLite database, also while it is in use."""
+    """Back up a SQLite database, even while it is in use."""
     with opened_database() as database:
         copy = schema.back_up(database, now=Clock().now())
         if copy is None:
             raise SchemaError(
-                "Only a SQLite database is copied here; use pg_dump for PostgreSQL."
+                "This command backs up SQLite only. Use pg_dump for PostgreSQL."
             )
         if target is not None:
             copy = Path(shutil.move(copy, target))
-        click.echo(f"Copied to {copy}. Keep the encryption key with it, elsewhere.")
+        click.echo(f"Saved as {copy}. Back up the encryption key too.")
 
 
 @group.command()
 @click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def restore(source: Path) -> None:
-    """Put a copy back; the present database is kept beside it."""
+    """Restore a backup. The current database is saved first."""
     _check_file(source)
     with opened_database() as database:
         if not database.is_sqlite:
-            raise SchemaError("Only a SQLite database is restored here.")
+            raise SchemaError(
+                "This command restores SQLite only. Use pg_restore for PostgreSQL."
+            )
         database.lock()
         path = Path(str(database.url.database))
         kept = schema.back_up(database, now=Clock().now())
@@ -84,7 +84,7 @@ def restore(source: Path) -> None:
             path.with_name(path.name + tail).unlink(missing_ok=True)
         os.replace(fresh, path)  # noqa: PTH105 - atomic on one file system
         if kept:
-            click.echo(f"The former database is kept in {kept}.")
+            click.echo(f"The previous database was saved as {kept}.")
         click.echo("Restored.")
 
 
@@ -96,6 +96,27 @@ def _check_file(path: Path) -> None:
         finally:
             connection.close()
     except sqlite3.DatabaseError:
-        found = "it is no SQLite database"
+        found = "it is not a SQLite database"
     if found != "ok":
         raise InvalidInputError(f"{path} is damaged: {str(found)[:200]}.")
+
+
+@click.group("keys")
+def keys_group() -> None:
+    """Rotate the encryption keys."""
+
+
+@keys_group.command()
+def rotate() -> None:
+    """Re-encrypt everything with the newest key."""
+    with opened_services() as runtime:
+        changed = keys.reseal(runtime.database, runtime.vault)
+        with runtime.database.writing() as session:
+            audit.record(
+                session,
+                audit.COMMAND_LINE,
+                "keys.rotated",
+                subject=f"{changed} values",
+                now=runtime.clock.now(),
+            )
+    click.echo(f"Re-encrypted {changed} values. You can remove the old keys.")

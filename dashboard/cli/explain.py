@@ -10,8 +10,7 @@ from collections.abc import Sequence
 import click
 from pydantic_core import to_jsonable_python
 
-from dashboard.cli.opening import opened_services
-from dashboard.cli.printing import cell
+from dashboard.cli.opening import cell, opened_services
 from dashboard.services import urls
 from dashboard.services.explain import explain
 from dashboard.services.explain.explain import Answer

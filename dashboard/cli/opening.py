@@ -1,4 +1,7 @@
-"""What each command opens, and how it reads secrets: from files, never arguments."""
+"""What the commands share: what they open, how they read secrets and write values.
+
+Secrets come from files, never from arguments.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,12 +18,16 @@ from dashboard.settings import Settings, load
 
 _LARGEST_SECRET_BYTES = 10_000
 
+PORT_NUMBER = click.IntRange(1, 65535)
+HOST = click.option("--host", default="127.0.0.1", show_default=True)
+PORT = click.option("--port", default=8000, show_default=True, type=PORT_NUMBER)
+
 SECRET_FILE = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 
 
 @contextmanager
 def opened_database() -> Iterator[Database]:
-    """Open the database of the settings, whatever its tables."""
+    """Open the database of the settings, whatever tables it has."""
     database = Database(load().sqlalchemy_url)
     try:
         yield database
@@ -42,17 +49,23 @@ def opened_services() -> Iterator[Runtime]:
 
 
 def read_secret(path: Path) -> SecretStr:
-    """Return the text of a secret file (`-` is standard input), one line end removed.
+    """Return the text of a secret file (`-`: standard input) without its last line end.
 
     Raises:
-        InvalidInputError: It is empty, too long or no text. The message names the file.
+        InvalidInputError: It is empty, too long or not text; the message names it.
     """
     with click.open_file(str(path), "rb") as file:
         raw = file.read(_LARGEST_SECRET_BYTES + 1)
     try:
         text = raw.decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
-        raise InvalidInputError(f"{path} holds no text.") from None
+        raise InvalidInputError(f"{path} is not valid UTF-8.") from None
     if not text.strip() or len(raw) > _LARGEST_SECRET_BYTES:
         raise InvalidInputError(f"{path} is empty or too long for a secret.")
     return SecretStr(text)
+
+
+def cell(value: object) -> str:
+    """Write a value on one line, without control characters."""
+    text = "-" if value in (None, "") else str(value)
+    return "".join(c if c.isprintable() else "?" for c in text)

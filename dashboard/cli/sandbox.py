@@ -1,29 +1,32 @@
-"""`dashboard sandbox`: only the simulated Zoom and Recall."""
+"""`dashboard sandbox` and `demo`: the simulated Zoom and Recall."""
 
 import signal
 import threading
 
 import click
 
-from dashboard.sandbox import serving
+from dashboard import demo as story
+from dashboard.cli.opening import HOST, PORT, PORT_NUMBER
+from dashboard.errors import SettingsError
+from dashboard.sandbox.serving import start
 from dashboard.sandbox.zoom.world import seed
 from dashboard.serving import die_with, require_free
 
 _PORT_NUMBER = click.IntRange(0, 65535)  # 0: any that is free
 
 
-@click.command("sandbox")
+@click.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--zoom-port", default=8001, show_default=True, type=_PORT_NUMBER)
 @click.option("--recall-port", default=8002, show_default=True, type=_PORT_NUMBER)
 @click.option(
     "--allow-local",
     is_flag=True,
-    help="Accept http, localhost and IP addresses, which the real ones refuse.",
+    help="Accept http, localhost and IP addresses, unlike the real services.",
 )
-@click.option("--empty", is_flag=True, help="Begin without the example app and users.")
+@click.option("--empty", is_flag=True, help="Start without the example app and users.")
 @click.option("--with-parent", type=int, hidden=True)
-def command(
+def sandbox(
     host: str,
     zoom_port: int,
     recall_port: int,
@@ -37,7 +40,7 @@ def command(
     for port in (zoom_port, recall_port):
         if port:
             require_free(host, port)
-    running = serving.start(
+    running = start(
         host=host,
         zoom_port=zoom_port,
         recall_port=recall_port,
@@ -55,3 +58,15 @@ def command(
         signal.signal(number, lambda *_: stop.set())
     stop.wait()
     running.close()
+
+
+@click.command()
+@HOST
+@PORT
+@click.option("--zoom-port", default=8001, show_default=True, type=PORT_NUMBER)
+@click.option("--recall-port", default=8002, show_default=True, type=PORT_NUMBER)
+def demo(host: str, port: int, zoom_port: int, recall_port: int) -> None:
+    """Run everything on one machine with a simulated Zoom and Recall."""
+    if len({port, zoom_port, recall_port}) < 3:  # noqa: PLR2004 - three servers
+        raise SettingsError("The three ports must be different.")
+    story.run(host=host, port=port, zoom_port=zoom_port, recall_port=recall_port)

@@ -1,9 +1,9 @@
-"""`dashboard serve`: everything in one process."""
+"""`dashboard serve`, `web` and `worker`: the servers, in one process or in several."""
 
 import click
 
 from dashboard import schema, serving
-from dashboard.cli.listening import HOST, PORT
+from dashboard.cli.opening import HOST, PORT
 from dashboard.settings import load
 
 
@@ -11,5 +11,19 @@ from dashboard.settings import load
 @HOST
 @PORT
 def serve(host: str, port: int) -> None:
-    """Web and worker in one process on one machine."""
+    """Run web and worker in one process."""
     serving.serve(load(), host=host, port=port, upgrade=schema.upgrade_with_backup)
+
+
+@click.command()
+@HOST
+@PORT
+def web(host: str, port: int) -> None:
+    """Run only the web server. Needs PostgreSQL; many may run."""
+    serving.serve(load(), host=host, port=port)
+
+
+@click.command()
+def worker() -> None:
+    """Run only the worker. Needs PostgreSQL; many may run."""
+    serving.work(load())

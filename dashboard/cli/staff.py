@@ -15,7 +15,7 @@ _ROLES = click.Choice([role.value for role in Role])
 
 @click.group("staff")
 def group() -> None:
-    """The people who sign in: add, list, reset-password."""
+    """Manage the people who can sign in."""
 
 
 @group.command()
@@ -23,7 +23,7 @@ def group() -> None:
 @click.option("--role", required=True, type=_ROLES)
 @click.option("--password-file", required=True, type=SECRET_FILE)
 def add(email: str, role: str, password_file: Path) -> None:
-    """Add a person; the password comes from a file (`-` is standard input)."""
+    """Add a person. The password comes from a file (`-`: standard input)."""
     password = read_secret(password_file)
     with opened_services() as runtime:
         now = runtime.clock.now()
@@ -35,15 +35,15 @@ def add(email: str, role: str, password_file: Path) -> None:
             audit.record(
                 session, audit.COMMAND_LINE, "staff.added", subject=subject, now=now
             )
-    click.echo(f"{person.email} may sign in as {person.role}.")
+    click.echo(f"{person.email} can now sign in as {person.role}.")
 
 
 @group.command("list")
 def list_() -> None:
-    """List everybody with role and state."""
+    """List everyone with role and state."""
     with opened_services() as runtime, runtime.database.reading() as session:
         for person in accounts.list_all(session):
-            state = "may not sign in" if person.disabled_at else "active"
+            state = "deactivated" if person.disabled_at else "active"
             click.echo(f"{person.email}\t{person.role}\t{state}")
 
 
@@ -51,7 +51,7 @@ def list_() -> None:
 @click.option("--email", required=True)
 @click.option("--password-file", required=True, type=SECRET_FILE)
 def reset_password(email: str, password_file: Path) -> None:
-    """Set a person's password anew and end their sessions."""
+    """Set a new password and end the person's sessions."""
     password = read_secret(password_file)
     with opened_services() as runtime, runtime.database.writing() as session:
         person = accounts.find_by_email(session, email)
@@ -65,4 +65,4 @@ def reset_password(email: str, password_file: Path) -> None:
             subject=person.email,
             now=runtime.clock.now(),
         )
-    click.echo(f"The new password of {person.email} is set.")
+    click.echo(f"Changed the password of {person.email}.")

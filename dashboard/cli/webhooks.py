@@ -10,8 +10,7 @@ from uuid import UUID
 import click
 from pydantic_core import to_jsonable_python
 
-from dashboard.cli.opening import opened_services
-from dashboard.cli.printing import cell
+from dashboard.cli.opening import cell, opened_services
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Attempt, Outcome, Webhook
 from dashboard.services import audit

@@ -1,11 +1,10 @@
 // Live regions (data-live="topic ..." hx-get hx-trigger="live"). One stream a page brings
-// what changed: "drawn" holds the HTML of whoever asks at its address, "changed" has the
-// region ask. No stream: the page says why, and asks now and then.
+// what changed: "drawn" holds the HTML of an address, "changed" has the region ask for its
+// own. Without a stream the page says so, and asks every 15 seconds.
 // A region with data-live-hold gets "live-held" instead while the reader is scrolled down.
 (() => {
   const POLL_MS = 15000, RETRY_MS = 15000, SILENT_MS = 25000, LOST_MS = 4000;
-  const LOST = "the line to the server is down", SILENT = "nothing comes over the line",
-    FULL = "all live places are taken";
+  const LOST = "Reconnecting…", FULL = `Live updates unavailable; refreshing every ${POLL_MS / 1000} s.`;
   let source, listening = "", why = "", shown = new Date(), poll, retry, silence, lost;
   const tags = new WeakMap();
 
@@ -21,7 +20,7 @@
 
   const say = () => {
     const at = shown.toISOString().slice(11, 19);
-    const word = why ? `as of ${at}, looks every ${POLL_MS / 1000} s: ${why}` : "live";
+    const word = why ? `${why} Last updated ${at}` : "Live";
     for (const mark of document.querySelectorAll("[data-live-word]")) {
       mark.textContent = word;
       mark.classList.toggle("is-live", !why);
@@ -47,7 +46,7 @@
     for (const timer of [poll, lost, silence]) clearTimeout(timer);
     poll = lost = undefined;
     why = "";
-    silence = setTimeout(() => open(SILENT), SILENT_MS);
+    silence = setTimeout(() => open(LOST), SILENT_MS);
     current();
   };
 
@@ -68,10 +67,10 @@
     if (!listening || document.hidden) return close();
     if (reason) polling(reason); // until something comes
     const mine = (source = new EventSource(`/live/stream?topics=${listening}`));
-    silence = setTimeout(() => open(SILENT), SILENT_MS);
+    silence = setTimeout(() => open(LOST), SILENT_MS);
     mine.onerror = () => {
       if (mine.readyState === EventSource.CLOSED) refused(mine);
-      // Else the browser comes back by itself, most often before anybody has to be told.
+      // Else the browser reconnects, usually before the page has to say so.
       else lost ??= setTimeout(() => polling(LOST), LOST_MS);
     };
     mine.addEventListener("beat", alive);
@@ -88,7 +87,7 @@
         else tell(region);
     });
   };
-  // An EventSource keeps to itself why it was refused; it does not come back.
+  // An EventSource does not say why it was refused, and does not reconnect then.
   const refused = async (mine) => {
     for (const timer of [silence, lost]) clearTimeout(timer);
     polling(why || LOST);

@@ -107,7 +107,7 @@ def test_a_new_admin_gets_from_nothing_to_all_ticks_by_keyboard_on_a_phone(
     keys = Keyboard(phone)
 
     phone.goto(f"{bare.public_url}/")
-    keys.fill("E-mail", EMAIL)
+    keys.fill("Email", EMAIL)
     keys.fill("Password", PASSWORD.get_secret_value())
     keys.enter()
     expect(phone.get_by_role("heading", level=1)).to_have_text("Overview")

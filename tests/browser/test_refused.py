@@ -79,7 +79,7 @@ def state(browser: Browser, url: str) -> dict[str, Any]:
     context = browser.new_context()
     page = context.new_page()
     page.goto(f"{url}/")
-    page.get_by_label("E-mail").fill("support@example.com")
+    page.get_by_label("Email").fill("support@example.com")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Overview")

@@ -32,7 +32,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
 
 def sign_in(page: Page, demo: Demo, email: str) -> None:
     page.goto(f"{demo.url}/")
-    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(demo.password)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Overview")

@@ -235,7 +235,7 @@ def test_the_keyboard_alone_reaches_a_webhook(browser: Browser, demo: Demo) -> N
     page = context.new_page()
     page.goto(f"{demo.url}/")
 
-    expect(page.get_by_label("E-mail")).to_be_focused()
+    expect(page.get_by_label("Email")).to_be_focused()
     page.keyboard.type("admin@example.com")
     page.keyboard.press("Tab")
     page.keyboard.type(demo.password)

@@ -219,7 +219,7 @@ def test_keys_are_rotated(terminal: Terminal, sandbox: RunningSandbox) -> None:
     file.write_text(f"{newest}\n")
     checked = terminal.run("db", "check")
 
-    assert rotated.stdout.startswith("3 values")
+    assert rotated.stdout.startswith("Re-encrypted 3 values")
     assert checked.returncode == 0
 
 

@@ -77,7 +77,7 @@ def test_a_wrong_line_is_named_and_nothing_is_made(terminal: Terminal) -> None:
 
     done = terminal.run("--csv", str(people))
 
-    assert done.stderr == "Line 2: This is not an e-mail address.\n"
+    assert done.stderr == "Line 2: This is not an email address.\n"
     assert isinstance(done.exception, InvalidInputError)
     assert "1 line is wrong" in str(done.exception)
     assert terminal.links() == []

@@ -77,7 +77,7 @@ def test_a_form_in_chunks_is_read(front: Front) -> None:
     )
 
     assert response.status == 422
-    assert b"The e-mail or the password is wrong" in body
+    assert b"Incorrect email or password" in body
 
 
 def test_cookies_on_lines_of_their_own_are_one_header(front: Front) -> None:

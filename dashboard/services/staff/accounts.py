@@ -1,4 +1,4 @@
-"""People who sign in: adding, finding, proving, changing."""
+"""Accounts of the people who sign in: add, find, sign in, change."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -34,7 +34,7 @@ def hash_with(hasher: PasswordHasher) -> None:
 
 
 def normal_email(text: str) -> str:
-    """Return the e-mail in the form that is stored.
+    """Return the email in the form that is stored.
 
     Raises:
         InvalidInputError: It is no e-mail address.
@@ -45,7 +45,7 @@ def normal_email(text: str) -> str:
         )
     except EmailNotValidError:
         raise InvalidInputError(
-            "This is not an e-mail address.", field="email"
+            "This is not an email address.", field="email"
         ) from None
     return found.normalized.lower()
 
@@ -61,7 +61,7 @@ def add(
     """
     address = normal_email(email)
     if find_by_email(session, address) is not None:
-        raise ConflictError(f"{address} is there already.")
+        raise ConflictError(f"There is already an account for {address}.")
     person = Staff(
         email=address, role=role, password_hash=_hash(password), created_at=now
     )
@@ -71,7 +71,7 @@ def add(
 
 
 def find_by_email(session: Session, email: str) -> Staff | None:
-    """Return the person with this e-mail, in any letter case."""
+    """Return the person with this email, in any letter case."""
     query = select(Staff).where(col(Staff.email) == email.strip().lower())
     return session.exec(query).first()
 
@@ -107,7 +107,7 @@ def epochs(session: Session, staff_ids: Collection[UUID]) -> dict[UUID, int]:
 
 
 def list_all(session: Session) -> Sequence[Staff]:
-    """Return everybody, by e-mail."""
+    """Return everyone, by email."""
     return session.exec(select(Staff).order_by(col(Staff.email))).all()
 
 
@@ -116,8 +116,8 @@ def sign_in(
 ) -> Staff | None:
     """Return the person whose password this is, or None; the caller commits.
 
-    Counts failed tries for the e-mail and for the address, and refuses every password
-    once either is spent. Costs one hash whether or not the e-mail is known.
+    Counts failed tries for the email and for the address, and refuses every password
+    once either is spent. Costs one hash whether or not the email is known.
 
     Raises:
         ConflictError: Too many tries; says when to try again.
@@ -127,7 +127,7 @@ def sign_in(
     for subject, limit in zip(subjects, limits, strict=True):
         if throttle.is_spent(session, subject, limit=limit, now=now):
             raise ConflictError(
-                "Too many tries. Wait 15 minutes, or ask an admin to reset the "
+                "Too many attempts. Wait 15 minutes, or ask an admin to reset the "
                 "password with `dashboard staff reset-password`."
             )
     person = find_by_email(session, email)
@@ -170,7 +170,7 @@ def set_role(session: Session, person: Staff, role: Role) -> None:
 
 
 def disable(session: Session, person: Staff, *, now: datetime) -> None:
-    """Keep the person from signing in; the caller commits.
+    """Deactivate the account; the caller commits.
 
     Raises:
         ConflictError: It would leave no admin.
@@ -182,7 +182,7 @@ def disable(session: Session, person: Staff, *, now: datetime) -> None:
 
 
 def enable(session: Session, person: Staff) -> None:
-    """Let the person sign in again; the caller commits."""
+    """Reactivate the account; the caller commits."""
     person.disabled_at = None
     session.add(person)
 
@@ -194,15 +194,14 @@ def _require_another_admin(session: Session, person: Staff) -> None:
         col(Staff.id) != person.id,
     )
     if person.role is Role.ADMIN and session.exec(others).one() == 0:
-        raise ConflictError("This is the only admin. Make another one first.")
+        raise ConflictError("This is the only admin. Add another admin first.")
 
 
 def _hash(password: SecretStr) -> str:
     text = password.get_secret_value()
     if not SHORTEST_PASSWORD <= len(text) <= LONGEST_PASSWORD:
         raise InvalidInputError(
-            f"The password needs at least {SHORTEST_PASSWORD} characters"
-            f" (at most {LONGEST_PASSWORD}).",
+            f"Use a password of {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters.",
             field="password",
         )
     return _hasher.hash(text)

@@ -1,4 +1,4 @@
-"""Forms about the people who sign in."""
+"""Forms for staff and for signing in."""
 
 from flask_wtf import FlaskForm
 from wtforms import (  # type: ignore[attr-defined]  # SelectChoice: newer than its stubs
@@ -13,7 +13,7 @@ from wtforms.validators import DataRequired, Length
 from dashboard.models.staff import Role
 from dashboard.services.staff.accounts import LONGEST_PASSWORD, SHORTEST_PASSWORD
 
-_NEEDS_EMAIL = DataRequired("Type the e-mail address.")
+_NEEDS_EMAIL = DataRequired("Enter the email address.")
 _ROLES = [
     SelectChoice(Role.ADMIN.value, "Admin"),
     SelectChoice(Role.SUPPORT.value, "Support"),
@@ -23,10 +23,10 @@ _ROLES = [
 class SignInForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     """Signing in; `next` is where the person wanted to go."""
 
-    email = EmailField("E-mail", [_NEEDS_EMAIL, Length(max=254)])
+    email = EmailField("Email", [_NEEDS_EMAIL, Length(max=254)])
     password = PasswordField(
         "Password",
-        [DataRequired("Type the password."), Length(max=LONGEST_PASSWORD)],
+        [DataRequired("Enter the password."), Length(max=LONGEST_PASSWORD)],
     )
     next = HiddenField()
 
@@ -34,14 +34,14 @@ class SignInForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
 class NewPersonForm(FlaskForm):  # type: ignore[misc]  # as above
     """Adding a person."""
 
-    email = EmailField("E-mail", [_NEEDS_EMAIL, Length(max=254)])
+    email = EmailField("Email", [_NEEDS_EMAIL, Length(max=254)])
     role = RadioField("Role", choices=_ROLES, default=Role.SUPPORT.value)
     password = PasswordField(
         "First password",
-        [DataRequired(f"Type at least {SHORTEST_PASSWORD} characters.")],
+        [DataRequired(f"Enter at least {SHORTEST_PASSWORD} characters.")],
         description=(
-            f"At least {SHORTEST_PASSWORD} characters. Hand it over in person; "
-            "it is not sent by e-mail."
+            f"At least {SHORTEST_PASSWORD} characters. Share it securely; "
+            "we don't email it."
         ),
     )
 
@@ -53,10 +53,10 @@ class RoleForm(FlaskForm):  # type: ignore[misc]  # as above
 
 
 class PasswordForm(FlaskForm):  # type: ignore[misc]  # as above
-    """Setting a person's password anew."""
+    """Setting a new password."""
 
     password = PasswordField(
         "New password",
-        [DataRequired(f"Type at least {SHORTEST_PASSWORD} characters.")],
-        description="It ends every session of this person.",
+        [DataRequired(f"Enter at least {SHORTEST_PASSWORD} characters.")],
+        description="Signs this person out everywhere.",
     )

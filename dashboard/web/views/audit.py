@@ -1,4 +1,4 @@
-"""The audit log; admins only."""
+"""The audit log. Only admins see it."""
 
 from flask import Blueprint, render_template, request
 
@@ -15,7 +15,7 @@ _PAGE = 50
 @bp.get("/")
 @requires(Permission.AUDIT_READ)
 def index() -> str:
-    """List what was done, newest first."""
+    """List the entries, newest first."""
     before = request.args.get("before", type=int)
     act = request.args.get("act", "")[:64]
     found = list(audit.page(db(), before=before, act=act, limit=_PAGE + 1))

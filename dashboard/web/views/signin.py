@@ -19,7 +19,7 @@ bp = Blueprint("signin", __name__)
 @bp.get("/sign-in")
 @public
 def new() -> ResponseReturnValue:
-    """Show the form, or go on when somebody is signed in already."""
+    """Show the form, or go on if the person is signed in already."""
     target = local_path(request.args.get("next"))
     if signin.person() is not None:
         return htmx.go_to(target or url_for("overview.index"))
@@ -29,7 +29,7 @@ def new() -> ResponseReturnValue:
 @bp.post("/sign-in")
 @public
 def create() -> ResponseReturnValue:
-    """Prove the password, begin a new session and go where the person wanted."""
+    """Verify the password, start a session and go where the person wanted."""
     form = SignInForm()
     if not form.validate():
         return render_template("signin/new.html", form=form), 422
@@ -54,7 +54,7 @@ def create() -> ResponseReturnValue:
         return render_template("signin/new.html", form=form), 429
     if person is None:
         form.form_errors.append(
-            "The e-mail or the password is wrong. Another admin can set a new one."
+            "Incorrect email or password. An admin can reset your password."
         )
         return render_template("signin/new.html", form=form), 422
     signin.begin(person)

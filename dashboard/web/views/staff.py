@@ -1,4 +1,4 @@
-"""The people who sign in; admins only."""
+"""Staff: the people who sign in. Only admins see it."""
 
 from uuid import UUID
 
@@ -23,14 +23,14 @@ bp = Blueprint("staff", __name__, url_prefix="/staff")
 @bp.get("/")
 @requires(Permission.STAFF_READ)
 def index() -> str:
-    """List everybody."""
+    """List everyone."""
     return render_template("staff/index.html", people=accounts.list_all(db()))
 
 
 @bp.get("/new")
 @requires(Permission.STAFF_WRITE)
 def new() -> str:
-    """Show the form for another person."""
+    """Show the form for a new person."""
     return render_template("staff/new.html", form=NewPersonForm())
 
 
@@ -55,7 +55,7 @@ def create() -> ResponseReturnValue:
     except (InvalidInputError, ConflictError) as error:
         show_on(form, error, field="email")
         return render_template("staff/new.html", form=form), 422
-    flash(f"{person.email} may sign in now.", "good")
+    flash(f"{person.email} can sign in now.", "good")
     return htmx.go_to(url_for(".index"))
 
 
@@ -78,14 +78,17 @@ def change_role(staff_id: UUID) -> ResponseReturnValue:
         accounts.set_role(session, person, Role(form.role.data))
         subject = f"{person.email} to {person.role}"
         audit.record(session, actor(), "staff.role_changed", subject=subject, now=now())
-    flash(f"{person.email} is {person.role} now and has to sign in again.", "good")
+    flash(
+        f"{person.email} now has the role {person.role} and has to sign in again.",
+        "good",
+    )
     return htmx.go_to(url_for(".index"))
 
 
 @bp.post("/<uuid:staff_id>/password")
 @requires(Permission.STAFF_WRITE)
 def change_password(staff_id: UUID) -> ResponseReturnValue:
-    """Set the person's password anew."""
+    """Set a new password for the person."""
     form = PasswordForm()
     if not form.validate():
         return _edit_page(staff_id, password_form=form), 422
@@ -99,33 +102,33 @@ def change_password(staff_id: UUID) -> ResponseReturnValue:
     except InvalidInputError as error:
         show_on(form, error, field="password")
         return _edit_page(staff_id, password_form=form), 422
-    flash(f"The new password of {person.email} is set.", "good")
+    flash(f"Changed the password of {person.email}.", "good")
     return htmx.go_to(url_for(".index"))
 
 
 @bp.post("/<uuid:staff_id>/disable")
 @requires(Permission.STAFF_WRITE)
 def disable(staff_id: UUID) -> Response:
-    """Keep the person from signing in."""
+    """Deactivate the person's account."""
     with runtime().database.writing() as session:
         person = accounts.get(session, staff_id)
         accounts.disable(session, person, now=now())
         audit.record(
             session, actor(), "staff.disabled", subject=person.email, now=now()
         )
-    flash(f"{person.email} may no longer sign in.", "good")
+    flash(f"Access for {person.email} has been turned off.", "good")
     return htmx.go_to(url_for(".index"))
 
 
 @bp.post("/<uuid:staff_id>/enable")
 @requires(Permission.STAFF_WRITE)
 def enable(staff_id: UUID) -> Response:
-    """Let the person sign in again."""
+    """Reactivate the person's account."""
     with runtime().database.writing() as session:
         person = accounts.get(session, staff_id)
         accounts.enable(session, person)
         audit.record(session, actor(), "staff.enabled", subject=person.email, now=now())
-    flash(f"{person.email} may sign in again.", "good")
+    flash(f"{person.email} can sign in again.", "good")
     return htmx.go_to(url_for(".index"))
 
 

@@ -34,7 +34,7 @@ def test_a_list_is_read_in_the_forms_people_have_it(
     [
         ("", "Line 1: The list is empty."),
         ("email\n", "Line 1: The list is empty."),
-        ("email\nana@example.com\nnobody", "Line 3: This is not an e-mail address."),
+        ("email\nana@example.com\nnobody", "Line 3: This is not an email address."),
         ("a@example.com\nb@example.com\nA@example.com", "Line 3: a@example.com is"),
         ("email,user_ref\n,u-1\n,u-1", "Line 3: u-1 is already on line 2."),
         ("email,user_ref\nana@example.com," + "x" * 201, "Line 2: Your user ID"),

@@ -95,7 +95,7 @@ def test_guessing_is_throttled_even_with_the_right_password_at_last(
     for _ in range(SIGN_IN_TRIES):
         sign_in(database, password=WRONG)
 
-    with pytest.raises(ConflictError, match="Too many tries"):
+    with pytest.raises(ConflictError, match="Too many attempts"):
         sign_in(database)
 
 

@@ -70,7 +70,7 @@ def test_a_link_is_shown_once_and_then_only_its_state(
     ("over", "words"),
     [
         ({"email": "", "user_ref": ""}, "Enter an email or your user ID"),
-        ({"email": "nobody"}, "This is not an e-mail address."),
+        ({"email": "nobody"}, "This is not an email address."),
         ({"expires_days": "0"}, "A link is valid for 1 to 365 days."),
         ({"expires_days": "soon"}, "Not a valid integer value."),
     ],
@@ -108,7 +108,7 @@ def test_a_list_makes_all_its_links_or_none(
     )
 
     assert refused.status_code == 422
-    assert "Line 3: This is not an e-mail address." in refused.text
+    assert "Line 3: This is not an email address." in refused.text
     assert "nobody,u-2" in refused.text
     assert before == 0
     assert heading(made) == "2 links created"

@@ -82,7 +82,7 @@ def test_a_wrong_password_keeps_the_email_and_says_neither_half(
 
     assert answer.status_code == 422
     assert "admin@example.com" in answer.text
-    assert "The e-mail or the password is wrong" in answer.text
+    assert "Incorrect email or password" in answer.text
     assert "wrong password" not in answer.text
 
 

@@ -31,10 +31,10 @@ def test_an_admin_adds_a_person_and_it_is_audited(as_role: SignIn) -> None:
 @pytest.mark.parametrize(
     ("over", "sentence"),
     [
-        ({"email": "no address"}, "This is not an e-mail address."),
-        ({"email": ""}, "Type the e-mail address."),
-        ({"password": "short"}, "at least 10 characters"),
-        ({"email": "admin@example.com"}, "is there already"),
+        ({"email": "no address"}, "This is not an email address."),
+        ({"email": ""}, "Enter the email address."),
+        ({"password": "short"}, "Use a password of 10 to"),
+        ({"email": "admin@example.com"}, "already an account"),
     ],
     ids=["no e-mail", "empty", "short password", "there already"],
 )
