@@ -23,7 +23,7 @@ from dashboard.vault import Vault
 from tests.fixtures.routing import use_lazy_rules
 from tests.makers import NOON, FakeClock
 
-pytest_plugins = ["tests.fixtures.databases"]
+pytest_plugins = ["tests.fixtures.connect", "tests.fixtures.databases"]
 
 HTTPS = "https://dashboard.example.com"
 PASSWORD = SecretStr("correct horse battery")

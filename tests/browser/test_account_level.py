@@ -92,7 +92,7 @@ def test_an_admin_connects_a_whole_account_and_a_new_pmi_is_seen_on_the_open_pag
 
     page.goto(f"{demo.url}/connections/?q={ADMIN['email']}")
     row = page.locator("tr[id^=connection-]", has_text=APP)
-    expect(row).to_contain_text("a whole account")
+    expect(row).to_contain_text("Whole account")
     row.get_by_role("link", name="Zoe Adler").click()
     expect(page.locator("#state")).to_contain_text("live API call")
     users = page.locator("#members")

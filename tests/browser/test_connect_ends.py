@@ -96,7 +96,7 @@ def test_a_reconnect_link_renews_under_each_behaviour_of_recall(
     press(page, "Reconnect Zoom")
     allow(page, stage, stage.ana.id)
     if behaviour == "conflict":
-        expect_page(page, "One more step", "allow it at Zoom once more")
+        expect_page(page, "One more step", "approve again at Zoom")
         press(page, "Connect Zoom")
         allow(page, stage, stage.ana.id)
 
@@ -105,7 +105,9 @@ def test_a_reconnect_link_renews_under_each_behaviour_of_recall(
     renewed = stage.connection(connection.id)
     assert str(renewed.recall_credential_id) == credential.id
     page.goto(link_url(stage, made))
-    expect_page(page, "This link has already been used", "somebody connected with it")
+    expect_page(
+        page, "This link has already been used", "a connection was made with it"
+    )
 
 
 def test_a_wrong_account_is_refused_and_the_right_one_taken(
@@ -136,7 +138,7 @@ def test_a_scope_that_was_not_ticked_is_named_and_can_be_given(
     press(page, "Connect Zoom")
     allow(page, stage, stage.ana.id)
     expect_page(page, "You are connected", "One permission is missing.")
-    expect(page.get_by_text("Zoom did not give user:read:user.")).to_be_visible()
+    expect(page.get_by_text("Zoom did not grant user:read:user.")).to_be_visible()
     moved.sandbox.zoom_world.switch(withheld_scopes=[])
     press(page, "Connect again")
     allow(page, stage, stage.ana.id)
@@ -163,7 +165,7 @@ def test_an_attempt_that_never_comes_back_is_told_to_its_user_and_to_staff(
     expect(page.get_by_text("have not come back")).to_be_visible()
     moved.open(page)
     page.goto(f"{moved.url}/connections/attempts/?outcome=abandoned")
-    expect(page.get_by_text("probably the redirect URL")).to_be_visible()
+    expect(page.get_by_text("redirect URL is probably wrong")).to_be_visible()
     assert faults_of(page) == []
 
 
@@ -205,7 +207,7 @@ def test_an_account_needs_its_admin(
     press(page, "Allow")
     expect(page.get_by_text("Only an admin")).to_be_visible()  # Zoom's own page
     page.goto(connect_url(stage))
-    expect_page(page, "Connect your Zoom account", "your organisation's Zoom admin")
+    expect_page(page, "Connect your Zoom account", "your organization's Zoom admin")
     press(page, "Connect Zoom")
     allow(page, stage, stage.ana.id)
 
@@ -223,13 +225,13 @@ def test_a_user_sees_and_ends_the_connection(page: Page, moved: Moved) -> None:
     page.get_by_role("link", name="see your connection").click()
     expect_page(page, "Your connection", "Connected since")
     page.get_by_role("link", name="Disconnect").click()
-    expect_page(page, "Disconnect?", "Zoom's permission is deleted")
+    expect_page(page, "Disconnect?", "Zoom's authorization is deleted")
     press(page, "Disconnect")
 
     expect_page(page, "You are disconnected", "Added Apps")
     assert stage.credentials() == []
     page.goto(f"{connect_url(stage)}/mine")
-    expect_page(page, "No connection here", "what was kept about you")
+    expect_page(page, "No connection here", "your data here is deleted")
 
 
 def test_links_of_no_use_say_why(page: Page, moved: Moved) -> None:
@@ -248,7 +250,7 @@ def test_links_of_no_use_say_why(page: Page, moved: Moved) -> None:
     page.goto(link_url(stage, old))
     expect_page(page, "This link has expired", "Ask the person who sent it")
     page.goto(f"{connect_url(stage)}/i/never-made")
-    expect_page(page, "We don't recognize this link", "cut short")
+    expect_page(page, "We don't recognize this link", "Part of it may be missing")
     page.goto(f"{connect_url(stage)}/mine")
     expect_page(page, "No connection here", "only in the browser")
 
@@ -262,7 +264,7 @@ def test_with_tokens_kept_here_it_is_all_the_same_to_the_user(
     made = invite(stage, "ana@example.com")
 
     page.goto(link_url(stage, made))
-    expect_page(page, "Connect your Zoom account", "Zoom's permission stays with")
+    expect_page(page, "Connect your Zoom account", "stores Zoom's authorization")
     press(page, "Connect Zoom")
     allow(page, stage, bo.id)
     expect_page(page, "Another Zoom account", "This link is for a***@example.com.")

@@ -165,13 +165,13 @@ def test_an_installation_begun_at_zoom_is_led_to_the_connect_page(
 
     # Without state nothing tells which of the demo's apps it was.
     expect_end(page, "One more step", "Connect from our page instead")
-    expect(page.get_by_text("Open the connect link that you were sent")).to_be_visible()
+    expect(page.get_by_text("Open the connect link you received")).to_be_visible()
 
 
 def test_a_link_nobody_was_sent_with_is_not_known(door: Door, page: Page) -> None:
     page.goto(f"{door.demo.url}{CALLBACK}?code=made-up&state=never-made")
 
-    expect_end(page, "We don't recognize this link", "gives you a fresh one")
+    expect_end(page, "We don't recognize this link", "Start again to get a new one")
 
 
 def test_an_error_of_zoom_names_who_can_help(door: Door, page: Page) -> None:
@@ -221,7 +221,7 @@ def test_an_older_connection_in_the_way_costs_one_more_consent(
     ):
         door.allow(page)
 
-    expect_end(page, "One more step", "allow it at Zoom once more", "Connect Zoom")
+    expect_end(page, "One more step", "approve again at Zoom", "Connect Zoom")
     page.get_by_role("button", name="Connect Zoom").click()
     door.allow(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("You are connected")

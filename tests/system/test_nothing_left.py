@@ -1,6 +1,5 @@
 """Of a user who removed the app nothing is left: each column of each table, opened."""
 
-import pytest
 from sqlmodel import Session, col, select
 
 from dashboard.db import Database
@@ -48,13 +47,6 @@ PLACES = {
     "webhook_body.body",
     "webhook_body.headers",
 }
-
-
-@pytest.fixture
-def stage(
-    runtime: Runtime, sandbox: RunningSandbox, database: Database
-) -> ConnectStage:
-    return a_connect_stage(runtime, sandbox, database=database)
 
 
 def erasures(stage: ConnectStage) -> list[Erasure]:

@@ -10,17 +10,14 @@ from dashboard.db import Database
 from dashboard.errors import NotFoundError
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connect import attempts, flow
 from dashboard.services.connect.attempts import OUTCOMES, Filters
 from dashboard.services.connect.callbacks import Stop
-from dashboard.services.runtime import Runtime
 from dashboard.vault import Vault
 from tests.fixtures.connect import (
     BROWSER,
     OTHER,
     ConnectStage,
-    a_connect_stage,
     query_of,
 )
 from tests.makers import NOON, FakeClock, saved_app
@@ -31,13 +28,6 @@ LOST, WENT, AWAY = (
     AttemptOutcome.OPEN,
 )
 BEGUN = AttemptOutcome.BEGUN_AT_ZOOM
-
-
-@pytest.fixture
-def stage(
-    runtime: Runtime, sandbox: RunningSandbox, database: Database
-) -> ConnectStage:
-    return a_connect_stage(runtime, sandbox, database=database)
 
 
 def test_an_attempt_that_never_came_back_is_given_up_and_expires_when_it_does(

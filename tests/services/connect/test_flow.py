@@ -13,7 +13,6 @@ from sqlmodel import select
 from dashboard.clients.http.client import make_http
 from dashboard.clients.zoom.api import ZoomApi
 from dashboard.clients.zoom.oauth import ZoomOAuth
-from dashboard.db import Database
 from dashboard.errors import ConflictError
 from dashboard.models.audit import AuditEntry
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, TokenState
@@ -29,19 +28,6 @@ from tests.fixtures.connect import (
     query_of,
 )
 from tests.makers import FakeClock
-
-
-@pytest.fixture
-def stage(
-    runtime: Runtime, sandbox: RunningSandbox, database: Database
-) -> ConnectStage:
-    return a_connect_stage(runtime, sandbox, database=database)
-
-
-@pytest.fixture
-def lite(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
-    """The same on SQLite alone, for what no database has a part in."""
-    return a_connect_stage(runtime, sandbox)
 
 
 def test_a_user_connects_and_is_known_by_name(stage: ConnectStage) -> None:

@@ -1,9 +1,7 @@
 """What becomes of a Zoom account that came with a link made for another."""
 
-import pytest
 from sqlmodel import select
 
-from dashboard.db import Database
 from dashboard.models.connection import AttemptOutcome, Connection
 from dashboard.models.erasure import Erasure
 from dashboard.models.invitation import InvitationState
@@ -16,18 +14,6 @@ from tests.fixtures.invitations import bo_of, go, invite, now_of, reconnect_link
 from tests.makers import FakeClock
 
 CREDENTIALS = "/api/v2/zoom-oauth-credentials/"
-
-
-@pytest.fixture
-def stage(
-    runtime: Runtime, sandbox: RunningSandbox, database: Database
-) -> ConnectStage:
-    return a_connect_stage(runtime, sandbox, database=database)
-
-
-@pytest.fixture
-def lite(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(runtime, sandbox)
 
 
 def test_a_new_wrong_account_is_deleted_in_recall_and_not_kept(

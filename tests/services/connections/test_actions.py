@@ -5,31 +5,16 @@ from uuid import uuid4
 import pytest
 from sqlmodel import select
 
-from dashboard.db import Database
 from dashboard.errors import NotFoundError, UpstreamError
 from dashboard.models.audit import AuditEntry
 from dashboard.models.connection import Connection, TokenState
 from dashboard.sandbox.faults import Fault, FaultKind
-from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.audit import Actor
 from dashboard.services.connections import actions, check, listing
-from dashboard.services.runtime import Runtime
-from tests.fixtures.connect import ConnectStage, a_connect_stage
+from tests.fixtures.connect import ConnectStage
 from tests.makers import a_connection
 
 ADMIN = Actor(name="admin@example.com")
-
-
-@pytest.fixture
-def stage(
-    runtime: Runtime, sandbox: RunningSandbox, database: Database
-) -> ConnectStage:
-    return a_connect_stage(runtime, sandbox, database=database)
-
-
-@pytest.fixture
-def lite(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(runtime, sandbox)
 
 
 def add(stage: ConnectStage, **over: object) -> Connection:

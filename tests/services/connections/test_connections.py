@@ -8,32 +8,17 @@ import pytest
 
 from dashboard.clients.http.client import make_http
 from dashboard.clients.zoom.api import ZoomApi
-from dashboard.db import Database
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.sandbox.faults import Fault, FaultKind
-from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.audit import Actor
 from dashboard.services.connect.exchange_at_recall import ExchangeAtRecall
 from dashboard.services.connections import actions, check, listing
-from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import sweep
-from tests.fixtures.connect import ConnectStage, a_connect_stage
+from tests.fixtures.connect import ConnectStage
 from tests.makers import NOON, FakeClock, a_connection
 
 ADMIN = Actor(name="admin@example.com")
-
-
-@pytest.fixture
-def stage(
-    runtime: Runtime, sandbox: RunningSandbox, database: Database
-) -> ConnectStage:
-    return a_connect_stage(runtime, sandbox, database=database)
-
-
-@pytest.fixture
-def lite(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(runtime, sandbox)
 
 
 def add(stage: ConnectStage, **over: object) -> Connection:

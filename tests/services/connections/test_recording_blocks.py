@@ -7,26 +7,16 @@ from uuid import UUID
 import pytest
 
 from dashboard.clients.zoom.api import JoinToken
-from dashboard.db import Database
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import Kind
-from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connections import actions, check
-from dashboard.services.runtime import Runtime
 from dashboard.services.token_states import join_tokens
 from dashboard.vault import Vault
-from tests.fixtures.connect import ConnectStage, a_connect_stage
+from tests.fixtures.connect import ConnectStage
 from tests.makers import NOON, FakeClock, a_connection, a_zoom_app
 
 NAMED = "Zoom said that local recording is disabled."
-
-
-@pytest.fixture
-def stage(
-    runtime: Runtime, sandbox: RunningSandbox, database: Database
-) -> ConnectStage:
-    return a_connect_stage(runtime, sandbox, database=database)
 
 
 def mapped(stage: ConnectStage, **setting: bool) -> Connection:

@@ -5,32 +5,17 @@ from uuid import UUID
 
 import pytest
 
-from dashboard.db import Database
 from dashboard.errors import ConflictError, NotFoundError
 from dashboard.models.connection import AttemptOutcome
 from dashboard.models.invitation import InvitationState
-from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import audit
 from dashboard.services.connect import flow
 from dashboard.services.invitations import invitations
-from dashboard.services.runtime import Runtime
 from tests.fixtures.connect import OTHER, ConnectStage, a_connect_stage, query_of
 from tests.fixtures.invitations import bo_of, go, invite, now_of, reconnect_link
 from tests.makers import FakeClock
 
 CREDENTIALS = "/api/v2/zoom-oauth-credentials/"
-
-
-@pytest.fixture
-def stage(
-    runtime: Runtime, sandbox: RunningSandbox, database: Database
-) -> ConnectStage:
-    return a_connect_stage(runtime, sandbox, database=database)
-
-
-@pytest.fixture
-def lite(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(runtime, sandbox)
 
 
 def test_the_secret_is_stored_as_a_hash_alone(lite: ConnectStage) -> None:

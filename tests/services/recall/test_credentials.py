@@ -15,19 +15,6 @@ from tests.makers import FakeClock
 CREDENTIALS = "/api/v2/zoom-oauth-credentials/"
 
 
-@pytest.fixture
-def stage(
-    runtime: Runtime, sandbox: RunningSandbox, database: Database
-) -> ConnectStage:
-    return a_connect_stage(runtime, sandbox, database=database)
-
-
-@pytest.fixture
-def lite(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
-    """The same on SQLite alone, for what no database has a part in."""
-    return a_connect_stage(runtime, sandbox)
-
-
 def test_a_lost_answer_makes_no_second_credential(stage: ConnectStage) -> None:
     query = stage.allow(stage.begin())
     lost = Fault(kind=FaultKind.LOST_ANSWER, path=CREDENTIALS, method="POST", times=1)

@@ -6,11 +6,9 @@ from flask.testing import FlaskClient
 from sqlmodel import SQLModel
 
 from dashboard.models.connection import AccountMember, Connection
-from dashboard.models.staff import Role
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.runtime import Runtime
-from tests.conftest import SignIn
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.makers import NOON, a_connection
 
@@ -18,11 +16,6 @@ from tests.makers import NOON, a_connection
 @pytest.fixture
 def stage(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
     return a_connect_stage(runtime, sandbox, kind=Kind.ACCOUNT_LEVEL)
-
-
-@pytest.fixture
-def admin(as_role: SignIn) -> FlaskClient:
-    return as_role(Role.ADMIN)
 
 
 def add(stage: ConnectStage, *rows: SQLModel) -> None:

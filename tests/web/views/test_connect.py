@@ -18,16 +18,6 @@ from tests.makers import FakeClock
 CREDENTIALS = "/api/v2/zoom-oauth-credentials/"
 
 
-@pytest.fixture
-def stage(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(runtime, sandbox)
-
-
-@pytest.fixture
-def user(stranger: FlaskClient) -> FlaskClient:
-    return stranger
-
-
 def test_the_page_says_who_asks_what_is_read_and_why(
     user: FlaskClient, stage: ConnectStage
 ) -> None:

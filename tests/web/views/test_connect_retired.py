@@ -8,17 +8,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from dashboard.models.zoom_app import Environment, ZoomApp
-from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps
-from tests.fixtures.connect import ConnectStage, a_connect_stage
+from tests.fixtures.connect import ConnectStage
 from tests.fixtures.connect_pages import CALLBACK, allow, heading, press
 from tests.makers import NOON, a_zoom_app
-
-
-@pytest.fixture
-def stage(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(runtime, sandbox)
 
 
 def retire(stage: ConnectStage, at: datetime | None = NOON) -> None:

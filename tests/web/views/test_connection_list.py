@@ -9,24 +9,10 @@ from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
 
 from dashboard.models.connection import TokenState
-from dashboard.models.staff import Role
 from dashboard.sandbox.faults import Fault, FaultKind
-from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Runtime
 from dashboard.services.token_states.who_acts import KEY_REFUSED
-from tests.conftest import SignIn
-from tests.fixtures.connect import ConnectStage, a_connect_stage
+from tests.fixtures.connect import ConnectStage
 from tests.makers import NOON, a_connection
-
-
-@pytest.fixture
-def stage(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(runtime, sandbox)
-
-
-@pytest.fixture
-def support(as_role: SignIn) -> FlaskClient:
-    return as_role(Role.SUPPORT)
 
 
 @pytest.fixture

@@ -10,23 +10,11 @@ from sqlmodel import SQLModel
 from dashboard.models.connection import Connection, MeetingMapping, TokenState
 from dashboard.models.ids import new_id
 from dashboard.models.staff import Role
-from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Runtime
 from dashboard.services.timeline import notes
 from dashboard.services.token_states import who_acts
 from tests.conftest import SignIn
-from tests.fixtures.connect import ConnectStage, a_connect_stage
+from tests.fixtures.connect import ConnectStage
 from tests.makers import NOON, a_connection, a_webhook
-
-
-@pytest.fixture
-def stage(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(runtime, sandbox)
-
-
-@pytest.fixture
-def admin(as_role: SignIn) -> FlaskClient:
-    return as_role(Role.ADMIN)
 
 
 def add(stage: ConnectStage, *rows: SQLModel) -> None:

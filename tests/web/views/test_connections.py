@@ -10,23 +10,11 @@ from flask.testing import FlaskClient
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.staff import Role
 from dashboard.sandbox.faults import Fault, FaultKind
-from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Runtime
 from tests.conftest import SignIn
-from tests.fixtures.connect import ConnectStage, a_connect_stage
+from tests.fixtures.connect import ConnectStage
 from tests.makers import a_connection
 
 BOTH = [Role.ADMIN, Role.SUPPORT]
-
-
-@pytest.fixture
-def stage(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(runtime, sandbox)
-
-
-@pytest.fixture
-def admin(as_role: SignIn) -> FlaskClient:
-    return as_role(Role.ADMIN)
 
 
 def add(stage: ConnectStage, *rows: Connection) -> None:

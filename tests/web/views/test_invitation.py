@@ -6,26 +6,14 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from dashboard.models.invitation import InvitationState
-from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.invitations.invitations import Made
-from dashboard.services.runtime import Runtime
 from dashboard.web.access import public
-from tests.fixtures.connect import ConnectStage, a_connect_stage, query_of
+from tests.fixtures.connect import ConnectStage, query_of
 from tests.fixtures.connect_pages import CALLBACK, connect, heading
 from tests.fixtures.invitations import invite, now_of, reconnect_link
 from tests.makers import FakeClock
 
 WRONG = "Another Zoom account"
-
-
-@pytest.fixture
-def stage(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(runtime, sandbox)
-
-
-@pytest.fixture
-def user(stranger: FlaskClient) -> FlaskClient:
-    return stranger
 
 
 def path_of(stage: ConnectStage, made: Made) -> str:

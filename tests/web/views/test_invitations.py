@@ -11,23 +11,11 @@ from sqlmodel import select
 
 from dashboard.models.invitation import Invitation, InvitationState
 from dashboard.models.staff import Role
-from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Runtime
 from tests.conftest import SignIn
-from tests.fixtures.connect import ConnectStage, a_connect_stage
+from tests.fixtures.connect import ConnectStage
 from tests.fixtures.connect_pages import heading
 
 LINK = r"https://dashboard\.example\.com/connect/[a-z0-9-]+/i/([A-Za-z0-9_-]{43})"
-
-
-@pytest.fixture
-def stage(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(runtime, sandbox)
-
-
-@pytest.fixture
-def admin(as_role: SignIn) -> FlaskClient:
-    return as_role(Role.ADMIN)
 
 
 def links(stage: ConnectStage) -> list[Invitation]:

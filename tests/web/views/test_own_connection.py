@@ -8,23 +8,11 @@ from sqlmodel import select
 from dashboard.models.audit import AuditEntry
 from dashboard.models.connection import Connection, TokenState
 from dashboard.sandbox.faults import Fault, FaultKind
-from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Runtime
-from tests.fixtures.connect import ConnectStage, a_connect_stage
+from tests.fixtures.connect import ConnectStage
 from tests.fixtures.connect_pages import connect, heading, press
 from tests.makers import FakeClock
 
 CREDENTIALS = "/api/v2/zoom-oauth-credentials/"
-
-
-@pytest.fixture
-def stage(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(runtime, sandbox)
-
-
-@pytest.fixture
-def user(stranger: FlaskClient) -> FlaskClient:
-    return stranger
 
 
 def mine(stage: ConnectStage) -> str:

@@ -2,15 +2,10 @@
 
 import io
 
-import pytest
 from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
 
-from dashboard.models.staff import Role
-from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.runtime import Runtime
-from tests.conftest import SignIn
-from tests.fixtures.connect import ConnectStage, a_connect_stage
+from tests.fixtures.connect import ConnectStage
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 TYPED = {
@@ -18,16 +13,6 @@ TYPED = {
     "intro": "We write the minutes.\n\n<script>alert(1)</script>",
     "contact": "it@acme.example",
 }
-
-
-@pytest.fixture
-def stage(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
-    return a_connect_stage(runtime, sandbox)
-
-
-@pytest.fixture
-def admin(as_role: SignIn) -> FlaskClient:
-    return as_role(Role.ADMIN)
 
 
 def test_what_is_saved_is_on_every_hosted_page_escaped(
