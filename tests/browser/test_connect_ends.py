@@ -162,7 +162,7 @@ def test_an_attempt_that_never_comes_back_is_told_to_its_user_and_to_staff(
     until(lambda: abandoned(stage) == 3)
     page.reload()
 
-    expect(page.get_by_text("have not come back")).to_be_visible()
+    expect(page.get_by_text("haven't come back")).to_be_visible()
     moved.open(page)
     page.goto(f"{moved.url}/connections/attempts/?outcome=abandoned")
     expect(page.get_by_text("redirect URL is probably wrong")).to_be_visible()
