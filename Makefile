@@ -1,4 +1,5 @@
 .PHONY: demo serve test test-rest test-browser soak check check-types check-style check-floors check-templates \
+  check-dead-code \
   format lock chaos fresh-root
 
 demo:            ## the whole thing on one machine, against the simulated Zoom and Recall
@@ -31,7 +32,8 @@ soak:            ## the same at length, about an hour; as root also both command
 
 check:           ## style, types and floors
 	@scripts/venv dev
-	@$(MAKE) -j2 --output-sync=target --no-print-directory check-types check-style check-floors check-templates
+	@$(MAKE) -j2 --output-sync=target --no-print-directory check-types check-style check-floors check-templates \
+	  check-dead-code
 
 check-types:
 	@.venv/bin/mypy
@@ -45,6 +47,9 @@ check-floors:
 
 check-templates:
 	@.venv/bin/djlint dashboard/templates dashboard/sandbox --check --lint
+
+check-dead-code:
+	@.venv/bin/python scripts/dead-code
 
 format:
 	@scripts/venv dev

@@ -55,11 +55,6 @@ class Card:
     is_pending: bool
     announced_until: datetime | None
 
-    @property
-    def is_trouble(self) -> bool:
-        """Whether something failed."""
-        return any(line.tone == _TROUBLE for line in self.lines)
-
 
 def card(session: Session, zoom_app: ZoomApp, *, now: datetime) -> Card | None:
     """Return what is under way; None when nothing is."""

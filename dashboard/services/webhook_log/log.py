@@ -6,7 +6,7 @@ Nothing here counts a table or skips rows by number: both cost with the table's 
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlmodel import Session, col, select
@@ -208,14 +208,6 @@ class Trace:
     def is_mapped(self) -> bool:
         """Whether Recall maps the meeting to a connection, as last seen."""
         return self.mapping is not None
-
-    @property
-    def zoom_delay(self) -> timedelta | None:
-        """From Zoom's `event_ts` to the arrival; None when it says nothing usable."""
-        if self.webhook.event_ts is None:
-            return None
-        arrived_ms = self.webhook.received_at.timestamp() * 1000
-        return timedelta(milliseconds=arrived_ms - self.webhook.event_ts)
 
     @property
     def resend_trouble(self) -> str:
