@@ -31,7 +31,7 @@ PREFIX = "/tokens/"
 _ADDRESS = re.compile("/tokens/([A-Za-z0-9_-]{16,128})(?:/(zak|obf))?/?")
 _LOOKERS = 4
 _LONGEST_QUERY = 1000
-_NOT_GET = Reply(status=405)
+_NOT_GET = Reply(status=HTTPStatus.METHOD_NOT_ALLOWED)
 
 
 class TokenEndpoint:
@@ -117,7 +117,7 @@ class TokenMiddleware:
         reply = call if isinstance(call, Reply) else self._reply(call)
         lines, body = _written(reply)
         phrase = HTTPStatus(reply.status).phrase
-        start_response(f"{reply.status} {phrase}", lines)
+        start_response(f"{reply.status:d} {phrase}", lines)
         return [] if method == "HEAD" else [body]
 
     def _reply(self, call: Call) -> Reply:

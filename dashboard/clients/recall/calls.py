@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Protocol, TypeVar
 
 import httpx2
@@ -13,7 +14,6 @@ from dashboard.clients.recall.replies import Page
 from dashboard.errors import UpstreamError
 
 _MOST_PAGES = 20
-_TOO_MANY = 429
 
 T = TypeVar("T", bound=BaseModel)
 Params = Mapping[str, str | None]
@@ -160,7 +160,7 @@ class RecallCalls:
                 "Recall's list goes on at another address than it began; that was not "
                 "followed. Nothing was changed.",
                 service="Recall",
-                status=200,
+                status=HTTPStatus.OK,
             )
         return self._base.copy_with(raw_path=url.raw_path)
 
@@ -201,6 +201,6 @@ class RecallCalls:
         try:
             yield
         except UpstreamError as error:
-            if error.status == _TOO_MANY:
+            if error.status == HTTPStatus.TOO_MANY_REQUESTS:
                 self._gate.limited(operation, error.retry_after_s)
             raise

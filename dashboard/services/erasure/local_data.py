@@ -13,7 +13,7 @@ from typing import TypedDict
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, and_, col, delete, exists, func, or_, select, update
 
-from dashboard.db import Database
+from dashboard.db import Database, leases
 from dashboard.models.connection import (
     AccountMember,
     AttemptOutcome,
@@ -330,18 +330,13 @@ def _about(person: Person) -> Sequence[ColumnElement[bool]]:
     ]
 
 
-def _is_free(now: datetime) -> ColumnElement[bool]:
-    lease = col(Webhook.lease_until)
-    return or_(lease.is_(None), lease <= now)
-
-
 def _give_up(session: Session, ids: Sequence[int], *, now: datetime) -> None:
     session.exec(
         update(Webhook)
         .where(
             col(Webhook.id).in_(ids),
             col(Webhook.outcome) == Outcome.WAITING,
-            _is_free(now),
+            leases.is_free(Webhook.lease_until, now),
         )
         .values(outcome=Outcome.DEAD, outcome_reason=_GIVEN_UP, due_at=now)
     )
@@ -373,7 +368,7 @@ def _erase_batch(
             col(Webhook.id).in_(ids),
             col(Webhook.outcome) != Outcome.WAITING,
             col(Webhook.is_unread).is_(False),
-            _is_free(now),
+            leases.is_free(Webhook.lease_until, now),
             ~is_owed,
         )
         .order_by(col(Webhook.id))

@@ -7,11 +7,11 @@ here waits for that, but for half the time at most.
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, select
 
 from dashboard.db import leases
 from dashboard.errors import ConflictError, UpstreamError
@@ -34,7 +34,6 @@ _LATE_LOOKS = timedelta(minutes=10)
 _SKEW = timedelta(minutes=10)
 _OWED_LOOKS = timedelta(minutes=1)
 _SHORTEST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
-_BUSY = 429
 
 _log = structlog.get_logger(__name__)
 
@@ -52,7 +51,7 @@ def run_due(runtime: Runtime) -> int:
             .where(
                 col(Erasure.ended_at).is_(None),
                 col(Erasure.due_at) <= now,
-                _is_free(now),
+                leases.is_free(Erasure.lease_until, now),
             )
             .order_by(col(Erasure.due_at))
             .limit(_AT_ONCE)
@@ -126,7 +125,7 @@ def _delete_in_recall(runtime: Runtime, row: Erasure) -> _StepResult:
     except ConflictError:
         pass  # its app is not in Recall any more, and went with its credentials
     except UpstreamError as error:
-        if error.status == _BUSY:  # no room just now, which is no trouble
+        if error.status == HTTPStatus.TOO_MANY_REQUESTS:  # the rate limit, no error
             return _StepResult(recall_done=False)
         said = f"Recall did not delete the credential: {error.message()}"
         return _StepResult(recall_done=False, trouble=said)
@@ -205,8 +204,3 @@ def _mine(session: Session, taken: Erasure) -> Erasure | None:
     """Return the row, locked, if nobody has claimed it since."""
     is_it = col(Erasure.id) == taken.id
     return leases.held(session, Erasure, is_it, claim=taken.claim)
-
-
-def _is_free(now: datetime) -> ColumnElement[bool]:
-    lease = col(Erasure.lease_until)
-    return or_(lease.is_(None), lease <= now)

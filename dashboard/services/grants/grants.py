@@ -11,6 +11,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from uuid import UUID
 
 from pydantic import SecretStr
@@ -32,9 +33,6 @@ from dashboard.vault import Vault
 _KEY = re.compile(r"[A-Za-z0-9_-]{43}")
 _RENEWED_FROM, _RENEWED_OVER = 0.5, 0.25
 _PARTS = 1000
-
-
-_NOT_FOUND = 404
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,7 +235,7 @@ def _credential_of(
     try:
         return recall.get_credential(credential_id)
     except UpstreamError as error:
-        if error.status != _NOT_FOUND:
+        if error.status != HTTPStatus.NOT_FOUND:
             raise
         return None
 

@@ -13,8 +13,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from pydantic import SecretStr
-from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, or_, select, update
+from sqlmodel import Session, col, select, update
 
 from dashboard.clients.zoom.grants import GrantTokens
 from dashboard.db import leases
@@ -96,7 +95,7 @@ def due(session: Session, *, limit: int, now: datetime) -> list[tuple[UUID, int]
         .where(
             col(HeldGrant.refresh_due_at) <= now,
             col(HeldGrant.lost_at).is_(None),
-            _is_free(now),
+            leases.is_free(HeldGrant.lease_until, now),
         )
         .order_by(col(HeldGrant.refresh_due_at))
         .limit(limit)
@@ -225,7 +224,7 @@ def _postpone_app(session: Session, connection_id: UUID, now: datetime) -> None:
         .where(
             col(HeldGrant.refresh_due_at) < later,
             col(HeldGrant.connection_id).in_(siblings),
-            _is_free(now),
+            leases.is_free(HeldGrant.lease_until, now),
         )
         .values(refresh_due_at=later)
     )
@@ -233,11 +232,6 @@ def _postpone_app(session: Session, connection_id: UUID, now: datetime) -> None:
 
 def _locked(session: Session, claim: Claim) -> HeldGrant | None:
     return session.get(HeldGrant, claim.connection_id, with_for_update=True)
-
-
-def _is_free(now: datetime) -> ColumnElement[bool]:
-    lease = col(HeldGrant.lease_until)
-    return or_(lease.is_(None), lease <= now)
 
 
 def mark_lost(

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
+from http import HTTPStatus
 from typing import Literal
 from uuid import UUID
 
@@ -53,7 +54,11 @@ _SOON_S = 2
 _LATER_S = 30
 _LONGEST_WAIT_S = 3600
 _MEETING = re.compile(r"[0-9]{1,18}", re.ASCII)
-_REFUSALS = {400, 403, 404}
+_REFUSALS = {
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND,
+}
 
 _log = structlog.get_logger(__name__)
 
@@ -106,17 +111,21 @@ class Reply:
     retry_after_s: int | None = None
 
 
-UNKNOWN = Reply(status=404)
-UNSIGNED = Reply(status=401)
-TOO_MANY = Reply(status=429, retry_after_s=_SOON_S)
+UNKNOWN = Reply(status=HTTPStatus.NOT_FOUND)
+UNSIGNED = Reply(status=HTTPStatus.UNAUTHORIZED)
+TOO_MANY = Reply(status=HTTPStatus.TOO_MANY_REQUESTS, retry_after_s=_SOON_S)
 NOT_YET = Reply(
-    status=503, why="Zoom has not answered yet. Ask again.", retry_after_s=_SOON_S
+    status=HTTPStatus.SERVICE_UNAVAILABLE,
+    why="Zoom has not answered yet. Try again.",
+    retry_after_s=_SOON_S,
 )
 LOST = Reply(
-    status=410, why="Zoom ended this user's grant: they have to reconnect first."
+    status=HTTPStatus.GONE,
+    why="Zoom ended this user's authorization: they must reconnect first.",
 )
 NO_MEETING = Reply(
-    status=400, why="Say which meeting it is for: ?meeting_id=<meeting number>."
+    status=HTTPStatus.BAD_REQUEST,
+    why="Name the meeting: ?meeting_id=<meeting number>.",
 )
 
 
@@ -233,7 +242,7 @@ class TokenCalls:
             return _of_ours(error)
         now = self._runtime.clock.now()
         self._usage.note(connection_id, "served_at", now=now)
-        return Reply(status=200, token=token)
+        return Reply(status=HTTPStatus.OK, token=token)
 
     def _access(self, connection_id: UUID) -> SecretStr:
         return refreshing.live_token(
@@ -315,7 +324,7 @@ def _workspace_of(session: Session, grant: HeldGrant) -> Workspace | None:
 
 def _of_ours(error: DashboardError) -> Reply:
     _log.error("tokens.not_readable", reason=str(error))
-    return Reply(status=503, retry_after_s=_LATER_S)
+    return Reply(status=HTTPStatus.SERVICE_UNAVAILABLE, retry_after_s=_LATER_S)
 
 
 def _of_zoom(error: UpstreamError) -> Reply:
@@ -327,10 +336,10 @@ def _of_zoom(error: UpstreamError) -> Reply:
     is_of_api = (error.code or "").isdecimal()  # the token endpoint has words
     is_refusal = error.status in _REFUSALS and is_of_api and not error.retryable
     if is_refusal:
-        return Reply(status=403, why=error.message())
+        return Reply(status=HTTPStatus.FORBIDDEN, why=error.message())
     wait_s = math.ceil(min(error.retry_after_s or _LATER_S, _LONGEST_WAIT_S))
     return Reply(
-        status=503,
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
         why="Zoom cannot be asked for a token now.",
         retry_after_s=max(wait_s, 1),
     )

@@ -6,6 +6,7 @@ Source: docs/contracts/recall.md 1.8, 3.5 and 4, checked 2026-11-23.
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from uuid import UUID
 
 from pydantic import SecretStr
@@ -14,8 +15,6 @@ from dashboard.clients.recall.api import Recall
 from dashboard.clients.recall.replies import RecallCredential
 from dashboard.errors import DashboardError, UpstreamError
 from dashboard.models.zoom_app import Kind
-
-_NOT_FOUND = 404
 
 Settle = Callable[[Sequence[RecallCredential]], RecallCredential | None]
 """Picks the credential that a lost answer was about, or None when it cannot tell."""
@@ -120,5 +119,5 @@ def delete(recall: Recall, credential_id: UUID) -> None:
     try:
         recall.delete_credential(credential_id)
     except UpstreamError as error:
-        if error.status != _NOT_FOUND:
+        if error.status != HTTPStatus.NOT_FOUND:
             raise

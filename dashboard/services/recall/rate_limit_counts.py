@@ -22,11 +22,11 @@ from sqlalchemy import (
     func,
     select,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
 from sqlmodel import select as select_rows
 
 from dashboard.clients.recall.operations import Operation
+from dashboard.db.statements import insert, rows_changed
 from dashboard.models.workspace import RatePause, RateSlot
 
 SLOT_S = 5
@@ -48,11 +48,8 @@ def _this(table: Table) -> ColumnElement[bool]:
     )
 
 
-def _insert(dialect: str, table: Table) -> Any:  # noqa: ANN401 - of either dialect
-    return (sqlite.insert if dialect == "sqlite" else postgresql.insert)(table)
-
-
-# Made once: to build a statement takes longer than to carry it out.
+# Built once: building a statement takes longer than running it.
+_COUNT: dict[str, Any] = {}
 _LOCK = select(
     func.pg_advisory_xact_lock(
         _COUNTING, func.hashtext(bindparam("budget", type_=String))
@@ -67,12 +64,6 @@ _SPENT = (
     .where(_this(_SLOT), _SLOT.c.slot.between(bindparam("first"), bindparam("last")))
     .order_by(_SLOT.c.slot)
 )
-_COUNT = {
-    dialect: _insert(dialect, _SLOT).on_conflict_do_update(
-        index_elements=list(_SLOT.primary_key), set_={"used": _SLOT.c.used + 1}
-    )
-    for dialect in ("sqlite", "postgresql")
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +155,7 @@ def take(
     room_at = Spent(slots=[(row.slot, row.used) for row in rows]).room_at(stops_at)
     if room_at is not None:
         return Refused(wait_s=room_at * SLOT_S - now.timestamp())
-    connection.execute(_COUNT[dialect], {**this, "slot": slot_of(now), "used": 1})
+    connection.execute(_count(connection), {**this, "slot": slot_of(now), "used": 1})
     return None
 
 
@@ -178,7 +169,7 @@ def pause(
 ) -> None:
     """Keep that nobody may call before `until`; the caller commits."""
     values = {"said_at": said_at, "until": until}
-    one = _insert(connection.dialect.name, _PAUSE).values(
+    one = insert(connection, _PAUSE).values(
         scope=scope, operation=operation.value, **values
     )
     connection.execute(
@@ -198,7 +189,7 @@ def sweep(connection: Connection, *, now: datetime) -> int:
             return 0
     slots = delete(_SLOT).where(_SLOT.c.slot < slot_of(now) - _KEPT_SLOTS)
     pauses = delete(_PAUSE).where(_PAUSE.c.until < now - _ENDED_PAUSES_KEPT)
-    return connection.execute(slots).rowcount + connection.execute(pauses).rowcount
+    return sum(rows_changed(connection.execute(each)) for each in (slots, pauses))
 
 
 def uses(
@@ -234,6 +225,15 @@ def uses(
     for each in by_scope.values():
         each.sort(key=lambda use: (-use.used / use.operation.a_minute, use.operation))
     return by_scope
+
+
+def _count(connection: Connection) -> Any:  # noqa: ANN401 - the Insert of either dialect
+    dialect = connection.dialect.name
+    if dialect not in _COUNT:
+        _COUNT[dialect] = insert(connection, _SLOT).on_conflict_do_update(
+            index_elements=list(_SLOT.primary_key), set_={"used": _SLOT.c.used + 1}
+        )
+    return _COUNT[dialect]
 
 
 def _use(found: dict[tuple[str, str], Use], row: RateSlot | RatePause) -> Use:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from uuid import UUID
 
 import structlog
@@ -27,7 +28,6 @@ from dashboard.services.runtime import Runtime
 from dashboard.vault import fingerprint
 
 _BACKGROUND_SHARE = 0.6
-_TOO_MANY = 429
 # Recall's minute began before it said so: by then that one is over, however it counts.
 _UNASKED_PAUSE_S = 60.0
 _SWEEP_EVERY = timedelta(minutes=1)
@@ -89,7 +89,7 @@ class RateLimiter:
         raise UpstreamError(
             said,
             service="Recall",
-            status=_TOO_MANY,
+            status=HTTPStatus.TOO_MANY_REQUESTS,
             retryable=True,
             retry_after_s=wait_s,
         )

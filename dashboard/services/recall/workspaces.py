@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from http import HTTPStatus
 from uuid import UUID, uuid4
 
 from pydantic import SecretStr
@@ -43,8 +44,6 @@ __all__ = [
 ]
 
 _NAME_LENGTH = 80
-_WRONG_KEY = 401
-_NO_CREDIT = 402
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,14 +195,14 @@ def check_key(runtime: Runtime, region: str, key: SecretStr) -> KeyAnswer:
     try:
         runtime.recall(region, key).check_key()
     except UpstreamError as error:
-        if error.status == _WRONG_KEY:
+        if error.status == HTTPStatus.UNAUTHORIZED:
             return KeyAnswer(
                 verdict=Verdict.WRONG,
                 reason=f"Recall refuses this API key in {region}. A key is good in one "
                 "region only: compare with the address of Recall's own dashboard, "
                 "and copy the key again.",
             )
-        if error.status == _NO_CREDIT:
+        if error.status == HTTPStatus.PAYMENT_REQUIRED:
             return KeyAnswer(
                 verdict=Verdict.RIGHT,
                 reason="Recall takes the key, but says the workspace is out of credit. "

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import cast
 from uuid import UUID
 
@@ -37,7 +38,6 @@ from dashboard.services.zoom_apps.credential_checks import (
 )
 from dashboard.services.zoom_apps.credentials import NewZoomApp
 
-_NOT_FOUND = 404
 _ASKED_ABOUT = 20
 """Apps missing in the list that Recall is asked about one by one."""
 
@@ -302,7 +302,7 @@ def _ask_about(
         try:
             found.append(recall.get_app(cast("UUID", app.recall_app_id)))
         except UpstreamError as error:
-            (gone if error.status == _NOT_FOUND else untold).append(app)
+            (gone if error.status == HTTPStatus.NOT_FOUND else untold).append(app)
     return gone, found, untold
 
 

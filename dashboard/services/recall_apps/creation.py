@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from http import HTTPStatus
 from uuid import UUID, uuid4
 
 from pydantic import SecretStr
@@ -17,6 +18,7 @@ from sqlmodel import Session, col, update
 
 from dashboard.clients.recall.api import Recall
 from dashboard.clients.recall.replies import RecallApp
+from dashboard.db.statements import rows_changed
 from dashboard.errors import ConflictError, UpstreamError
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
@@ -28,12 +30,16 @@ from dashboard.services.validation import schedule
 from dashboard.services.zoom_apps import apps, secret_changes
 
 _PAUSES_S = (0.25, 0.5, 0.75)
-_IN_FLIGHT = 409
 _UNDATED = datetime.min.replace(tzinfo=UTC)
 # Refusals that Recall stores with the key: another try needs another key. The same
 # body under the same key cannot succeed elsewhere at the same time.
-_FINAL = {400, 402, 403, 404, 422}
-_IS_THERE_PERHAPS = 400
+_FINAL = {
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.PAYMENT_REQUIRED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+}
 
 
 class Creation(StrEnum):
@@ -174,7 +180,7 @@ def _post(job: Job, key: str, pause: Callable[[float], None]) -> RecallApp:
         try:
             return _try(job, key)
         except UpstreamError as error:
-            if not error.may_have_happened and error.status != _IN_FLIGHT:
+            if not error.may_have_happened and error.status != HTTPStatus.CONFLICT:
                 raise
         pause(pause_s)
     return _try(job, key)
@@ -194,7 +200,7 @@ def _after_failure(
     runtime: Runtime, job: Job, key: str, error: UpstreamError, actor: Actor
 ) -> CreateResult:
     """See what a failed creation left behind; raise the failure if it left nothing."""
-    if error.status == _IS_THERE_PERHAPS:
+    if error.status == HTTPStatus.BAD_REQUEST:
         # Perhaps the refusal says that the client ID is there already.
         drop_key(runtime, job, key)
         there = _look_up(job)
@@ -202,7 +208,7 @@ def _after_failure(
             return CreateResult(outcome=Creation.OFFERED, offered=there)
     elif error.status in _FINAL:
         drop_key(runtime, job, key)
-    elif error.may_have_happened or error.status == _IN_FLIGHT:
+    elif error.may_have_happened or error.status == HTTPStatus.CONFLICT:
         there = _look_up(job)
         if there:
             return _settle(runtime, job, there, actor)
@@ -352,7 +358,7 @@ def store(  # noqa: PLR0913 - the parts of one act, all named
                 version=col(ZoomApp.version) + 1,
             )
         )
-        if stored.rowcount == 1:
+        if rows_changed(stored) == 1:
             circuit.probe_now(session, zoom_app_id=job.zoom_app_id, now=now)
             secret_changes.enqueue(session, job.zoom_app_id, now=now)
             schedule.make_due(session, job.zoom_app_id, now=now)

@@ -4,6 +4,7 @@ Source: docs/contracts/recall.md 3.3, checked 2026-11-23. Recall does not say wh
 becomes of the credentials of an app that is deleted.
 """
 
+from http import HTTPStatus
 from uuid import UUID
 
 from sqlmodel import Session, col, select, update
@@ -19,8 +20,6 @@ from dashboard.services.audit import Actor
 from dashboard.services.recall import workspaces
 from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps
-
-_NOT_FOUND = 404
 
 
 def release(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> None:
@@ -93,7 +92,7 @@ def _require_gone(recall: Recall, zoom_app: ZoomApp, recall_app_id: UUID) -> Non
     try:
         recall.get_app(recall_app_id)
     except UpstreamError as error:
-        if error.status != _NOT_FOUND:
+        if error.status != HTTPStatus.NOT_FOUND:
             raise
         # A wrong host answers 404 as well: the list must answer, and be without it.
         there = recall.list_apps(client_id=zoom_app.client_id)

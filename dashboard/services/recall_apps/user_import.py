@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select
 
 from dashboard.clients.recall.replies import RecallCredential
+from dashboard.db.statements import insert
 from dashboard.models.connection import Connection
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services import audit
@@ -53,7 +53,11 @@ def import_users(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> int:
             ]
             if not fresh:
                 continue
-            _insert(session, fresh)
+            # Someone may have connected in this instant.
+            session.connection().execute(
+                insert(session, _TABLE).on_conflict_do_nothing(),
+                [row.model_dump() for row in fresh],
+            )
             subject = f"{apps.full_name(app)}: {len(fresh)} brought in"
             audit.record(
                 session, actor, "zoom_app.users_brought_in", subject=subject, now=now
@@ -100,13 +104,4 @@ def _connection(
         token_evidence="Recall's list of credentials.",  # noqa: S106 - no password
         connected_at=credential.created_at or now,
         due_at=due_at,
-    )
-
-
-def _insert(session: Session, rows: Sequence[Connection]) -> None:
-    """Add the rows, but for whoever has connected in this instant."""
-    is_sqlite = session.get_bind().dialect.name == "sqlite"
-    insert = sqlite.insert if is_sqlite else postgresql.insert
-    session.connection().execute(
-        insert(_TABLE).on_conflict_do_nothing(), [row.model_dump() for row in rows]
     )

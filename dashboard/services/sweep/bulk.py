@@ -87,7 +87,8 @@ class MappingsReader:
                 .where(col(Workspace.id) == wanted.id, is_due)
                 .values(mappings_due_at=until)
             )
-            return Claimed(workspace=wanted, until=until) if _changed(done) else None
+            is_ours = rows_changed(done) == 1
+        return Claimed(workspace=wanted, until=until) if is_ours else None
 
     def read(self, runtime: Runtime, claimed: Claimed) -> None:
         """Read one claimed workspace's; commits, and sets when it is due again."""
@@ -155,7 +156,7 @@ def claim_unhealthy(runtime: Runtime) -> ZoomApp | None:
             .where(col(ProbeSchedule.zoom_app_id) == wanted.id, is_due)
             .values(unhealthy_due_at=now + _LEASE)
         )
-        return wanted if _changed(done) else None
+        return wanted if rows_changed(done) == 1 else None
 
 
 def read_unhealthy(runtime: Runtime, app: ZoomApp) -> None:
@@ -280,7 +281,3 @@ def _hand_back(
 def _at_latest(now: datetime) -> ColumnElement[datetime]:
     instant = literal(now, UtcDateTime)
     return case((col(Connection.due_at) > instant, instant), else_=Connection.due_at)
-
-
-def _changed(done: object) -> bool:
-    return rows_changed(done) == 1

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from http import HTTPStatus
 from uuid import UUID
 
 from sqlmodel import Session, col, func, or_, select
@@ -37,8 +38,8 @@ _AT_ONCE = 8
 _PATIENCE_S = 0.5
 _PACE_KEPT = timedelta(minutes=1)
 _BACKLOG = 200
-_THROTTLED = 429
 _ASKED = (Operation.CREDENTIALS_ACCESS_TOKEN, Operation.CREDENTIALS_RETRIEVE)
+_RATE_LIMITED = ("Recall", HTTPStatus.TOO_MANY_REQUESTS)
 _MAPPINGS, _UNHEALTHY = "mappings", "unhealthy"
 _URGENT = [state for state in TokenState if state is not TokenState.HEALTHY]
 
@@ -135,8 +136,8 @@ class Sweep:
                 self._backoff.failed(
                     zoom_app_id, now=now, wait_s=None, is_answered=True
                 )
-        elif refusal.service != "Recall" or refusal.status != _THROTTLED:
-            # Recall's 429 is in the budgets, which every process knows of.
+        elif (refusal.service, refusal.status) != _RATE_LIMITED:
+            # Recall's 429 is stored with the rate limits, which all processes share.
             self._backoff.failed(zoom_app_id, now=now, wait_s=refusal.retry_after_s)
 
     def _begin_errands(self) -> None:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 
 from dashboard.clients.recall.replies import AccessToken
 from dashboard.clients.zoom.api import JoinToken, ZoomApi
@@ -26,7 +27,6 @@ EVERY = timedelta(days=7)
 """How often a grant that was proved is tried again."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FORBIDDEN, _BAD_REQUEST = 403, 400
 _ABOUT_RECORDING = re.compile(r"record", re.IGNORECASE)
 _LONGEST_BLOCK = 200
 _LOOKED_THROUGH = 5
@@ -128,10 +128,10 @@ def _is_by_setting(error: UpstreamError, kind: Kind) -> bool:
     """
     if error.retryable or missing_scopes(error, kind) is not None:
         return False
-    if error.status == _FORBIDDEN:
+    if error.status == HTTPStatus.FORBIDDEN:
         return True
     about = _ABOUT_RECORDING.search(error.detail or "")
-    return error.status == _BAD_REQUEST and about is not None
+    return error.status == HTTPStatus.BAD_REQUEST and about is not None
 
 
 def _with(finding: Finding, more: str) -> Finding:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from http import HTTPStatus
 
 from dashboard.clients.recall.replies import (
     AccessToken,
@@ -28,7 +29,7 @@ from dashboard.services.zoom_apps import scopes
 RENEWED_BEFORE = timedelta(minutes=5)
 """A token with less left should have been renewed by Recall already."""
 
-_REFUSALS = range(400, 500)
+_CLIENT_ERRORS = range(400, 500)
 _DEAD_GRANT = re.compile(r"invalid[_ ]grant|invalid token!", re.IGNORECASE)
 _MENDED_BY_AN_ADMIN_S = 1800.0
 _WRONG_PAIR = re.compile(r"invalid[_ ]client", re.IGNORECASE)
@@ -129,13 +130,13 @@ def blocking_error(seen: CheckResult, *, now: datetime) -> UpstreamError | None:
 
 def tells_nothing(error: UpstreamError) -> bool:
     """Whether an answer is none about what was asked, so that it is asked again."""
-    if error.status == 403:  # noqa: PLR2004 - HTTP's own number
+    if error.status == HTTPStatus.FORBIDDEN:
         return error.code is None  # the firewall's page; the API's own has a code
-    return error.retryable or error.status not in _REFUSALS
+    return error.retryable or error.status not in _CLIENT_ERRORS
 
 
 def _without_credential(error: UpstreamError) -> Finding:
-    if error.status == 404:  # noqa: PLR2004 - HTTP's own number
+    if error.status == HTTPStatus.NOT_FOUND:
         return Finding(
             state=TokenState.RECONNECT_NEEDED,
             reason="Recall no longer has this credential. The user must reconnect.",
@@ -147,11 +148,11 @@ def _without_credential(error: UpstreamError) -> Finding:
 def _admins(error: UpstreamError) -> Finding | None:
     """Return what an admin must mend at Recall; None when that is not it."""
     match error.status if error.service == "Recall" else None:
-        case 401:
+        case HTTPStatus.UNAUTHORIZED:
             cause, more = who_acts.KEY_REFUSED, "an admin must set the right key"
-        case 402:
+        case HTTPStatus.PAYMENT_REQUIRED:
             cause, more = who_acts.NO_CREDIT, "an admin must top it up"
-        case 403 if error.code is not None:
+        case HTTPStatus.FORBIDDEN if error.code is not None:
             cause, more = who_acts.NOT_ALLOWED, "an admin must check the key"
         case _:
             return None
@@ -188,7 +189,7 @@ def _marked(credential: RecallCredential | None) -> Finding | None:
 
 
 def _without_token(error: UpstreamError) -> Finding:
-    if error.status == 404:  # noqa: PLR2004 - HTTP's own number
+    if error.status == HTTPStatus.NOT_FOUND:
         return _without_credential(error)
     if _says(error, _WRONG_PAIR):
         holder = "as Recall holds them" if error.service == "Recall" else "stored here"
@@ -247,7 +248,7 @@ def _refused_by_zoom(
     if lacks_scopes(error):
         is_account = seen.kind is Kind.ACCOUNT_LEVEL
         return None if is_account else missing_scopes(error, seen.kind)
-    if error.status not in (401, 404):
+    if error.status not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND):
         return None
     if token.expires_at <= now:
         return Finding(

@@ -1,5 +1,6 @@
 """Who keeps the tokens of a zoom app's users: what a change costs, and changing it."""
 
+from http import HTTPStatus
 from uuid import UUID
 
 from flask import Blueprint, flash, render_template, url_for
@@ -17,8 +18,6 @@ from dashboard.web.forms.zoom_app import CustodyForm
 
 bp = Blueprint("custody", __name__, url_prefix="/zoom-apps")
 
-_UNPROCESSABLE = 422
-
 
 @bp.get("/<uuid:zoom_app_id>/custody")
 @requires(Permission.ZOOM_APPS_WRITE)
@@ -33,7 +32,7 @@ def change(zoom_app_id: UUID) -> ResponseReturnValue:
     """Change it for whoever consents from now on."""
     form = CustodyForm()
     if not form.validate():
-        return _page(zoom_app_id, form), _UNPROCESSABLE
+        return _page(zoom_app_id, form), HTTPStatus.UNPROCESSABLE_ENTITY
     to = TokenCustody(form.to.data or "")
     try:
         custody.change(
@@ -45,7 +44,7 @@ def change(zoom_app_id: UUID) -> ResponseReturnValue:
         )
     except InvalidInputError as error:
         show_on(form, error, field="is_understood")
-        return _page(zoom_app_id, form), _UNPROCESSABLE
+        return _page(zoom_app_id, form), HTTPStatus.UNPROCESSABLE_ENTITY
     except ConflictError as error:
         flash(str(error), "trouble")
         return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))

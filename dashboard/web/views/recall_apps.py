@@ -1,5 +1,6 @@
 """The apps that Recall has: listed by workspace, taken over, created again."""
 
+from http import HTTPStatus
 from uuid import UUID
 
 from flask import Blueprint, flash, render_template, url_for
@@ -22,9 +23,6 @@ from dashboard.web.forms.recall_app import TakeOverForm
 from dashboard.web.pages.saved_pair import say
 
 bp = Blueprint("recall_apps", __name__)
-
-_UNPROCESSABLE = 422
-_NOT_FOUND = 404
 
 
 @bp.get("/workspaces/<uuid:workspace_id>/recall-apps")
@@ -159,11 +157,12 @@ def _again(
         there = adoption.look_at(runtime(), workspace_id, recall_app_id)
     except UpstreamError:
         there = None
-    return _page(form, workspace_id, recall_app_id, there), _UNPROCESSABLE
+    page = _page(form, workspace_id, recall_app_id, there)
+    return page, HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 def _cannot(error: UpstreamError) -> str:
-    if error.status == _NOT_FOUND:
+    if error.status == HTTPStatus.NOT_FOUND:
         return "Recall has no such app in this workspace any more. Nothing was stored."
     return f"{error} Nothing was stored here."
 

@@ -1,5 +1,6 @@
 """Workspaces: Recall regions with their API keys; admins only."""
 
+from http import HTTPStatus
 from uuid import UUID
 
 from flask import Blueprint, flash, render_template, request, url_for
@@ -15,11 +16,11 @@ from dashboard.services.staff.permissions import Permission
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, runtime
+from dashboard.web.errors import show_on
 from dashboard.web.forms.workspace import NewWorkspaceForm, WorkspaceForm
 
 bp = Blueprint("workspaces", __name__, url_prefix="/workspaces")
 
-_UNPROCESSABLE = 422
 _TONES = {Verdict.RIGHT: "good", Verdict.WRONG: "trouble", Verdict.UNKNOWN: "waiting"}
 
 
@@ -57,7 +58,7 @@ def create() -> ResponseReturnValue:
     try:
         entered = workspaces.create(runtime(), values, actor=actor())
     except (InvalidInputError, ConflictError) as error:
-        _put(form, error)
+        show_on(form, error, field="api_key")
         return _new_again(form)
     _say(entered)
     return htmx.go_to(_came_from() or url_for(".index"))
@@ -98,7 +99,7 @@ def update(workspace_id: UUID) -> ResponseReturnValue:
             ),
         )
     except (InvalidInputError, ConflictError) as error:
-        _put(form, error)
+        show_on(form, error, field="api_key")
         return _edit_again(form, workspace_id)
     _say(entered)
     return htmx.go_to(url_for(".index"))
@@ -113,7 +114,7 @@ def check(workspace_id: UUID) -> ResponseReturnValue:
 
 
 def _new_again(form: NewWorkspaceForm) -> ResponseReturnValue:
-    return _new_page(form), _UNPROCESSABLE
+    return _new_page(form), HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 def _new_page(form: NewWorkspaceForm) -> str:
@@ -135,7 +136,7 @@ def _came_from() -> str | None:
 
 def _edit_again(form: WorkspaceForm, workspace_id: UUID) -> ResponseReturnValue:
     workspace = workspaces.get(db(), workspace_id)
-    return _edit_page(form, workspace), _UNPROCESSABLE
+    return _edit_page(form, workspace), HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 def _edit_page(form: WorkspaceForm, workspace: Workspace) -> str:
@@ -145,13 +146,6 @@ def _edit_page(form: WorkspaceForm, workspace: Workspace) -> str:
         workspace=workspace,
         calls=callback_signatures.calls(db(), workspace.id),
     )
-
-
-def _put(
-    form: NewWorkspaceForm | WorkspaceForm, error: InvalidInputError | ConflictError
-) -> None:
-    field = error.field if isinstance(error, InvalidInputError) else None
-    form[field or "api_key"].errors = [str(error)]
 
 
 def _say(entered: Entered) -> None:
