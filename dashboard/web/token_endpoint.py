@@ -26,10 +26,10 @@ from dashboard.services.grants.token_calls import (
 from dashboard.web.hooks.rsgi import sender
 
 PREFIX = "/tokens/"
-"""Everything below is this door's, also what it does not know."""
+"""Everything below this path is answered here, unknown paths too."""
 
 _ADDRESS = re.compile("/tokens/([A-Za-z0-9_-]{16,128})(?:/(zak|obf))?/?")
-_LOOKERS = 4
+_THREADS = 4
 _LONGEST_QUERY = 1000
 _NOT_GET = Reply(status=HTTPStatus.METHOD_NOT_ALLOWED)
 
@@ -38,14 +38,16 @@ class TokenEndpoint:
     """Answers `GET /tokens/<key>`, `/zak` and `/obf` for an RSGI server.
 
     Args:
-        calls: Says what each call gets.
-        trusted_proxies: How many proxies in front may name the sender.
+        calls: Answers each call.
+        trusted_proxies: Number of proxies in front that may name the caller.
     """
 
     def __init__(self, calls: TokenCalls, *, trusted_proxies: int = 0) -> None:
         self._calls = calls
         self._trusted_proxies = trusted_proxies
-        self._threads = ThreadPoolExecutor(_LOOKERS, thread_name_prefix="token-door")
+        self._threads = ThreadPoolExecutor(
+            _THREADS, thread_name_prefix="token-endpoint"
+        )
 
     async def __call__(self, scope: Scope, http: HTTPProtocol) -> None:
         """Answer one request; never raises."""
@@ -66,7 +68,7 @@ class TokenEndpoint:
         return http.response_bytes(reply.status, lines, body)
 
     def close(self) -> None:
-        """Let the threads go; the calls end with the services."""
+        """End the threads; the calls end with the services."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _reply(self, call: Call) -> Reply:
@@ -78,7 +80,7 @@ class TokenEndpoint:
                 )
                 if isinstance(outcome, Reply):
                     return outcome
-                # Shielded: others wait for the same, and what Zoom says is stored.
+                # Shielded: others wait for the same result, and it must be stored.
                 return await asyncio.shield(asyncio.wrap_future(outcome))
         except TimeoutError:
             return NOT_YET
@@ -88,8 +90,8 @@ class TokenMiddleware:
     """WSGI middleware that answers as `TokenEndpoint` does; never raises.
 
     Args:
-        app: Answers everything that is not below `/tokens/`.
-        calls: Says what each call gets.
+        app: Answers everything outside `/tokens/`.
+        calls: Answers each call.
     """
 
     def __init__(self, app: WSGIApplication, calls: TokenCalls) -> None:
@@ -99,7 +101,7 @@ class TokenMiddleware:
     def __call__(
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        """Answer, or hand over what is not this door's."""
+        """Answer, or pass the request on."""
         path, method = environ.get("PATH_INFO", ""), environ["REQUEST_METHOD"]
         if not path.startswith(PREFIX):
             return self._app(environ, start_response)
@@ -133,7 +135,7 @@ class TokenMiddleware:
 def _read(
     method: str, path: str, *, query: str, headers: Mapping[str, str], address: str
 ) -> Call | Reply:
-    """Return the call, or what a request that is none gets."""
+    """Return the call, or the answer to a request that is none."""
     found = _ADDRESS.fullmatch(path)
     if found is None:
         return UNKNOWN
@@ -150,10 +152,12 @@ def _read(
 
 
 def _written(reply: Reply) -> tuple[list[tuple[str, str]], bytes]:
-    """Return the header lines and the body: the bare token, or the status in words."""
+    """Return the headers and the body: the bare token, or the status in words."""
     text = f"{reply.why or HTTPStatus(reply.status).phrase}\n"
     if reply.token is not None:
-        text = reply.token.get_secret_value()  # no newline: Recall takes it as it is
+        text = (
+            reply.token.get_secret_value()
+        )  # no newline: Recall uses the body as it is
     body = text.encode()
     lines = [
         ("content-type", "text/plain; charset=utf-8"),

@@ -113,7 +113,7 @@ def test_of_an_address_that_guesses_one_call_is_looked_at_at_a_time() -> None:
     for _ in range(20):
         with callers.turn("203.0.113.7", now=NOON) as first:
             assert first
-        callers.note("203.0.113.7", now=NOON)
+        callers.record("203.0.113.7", now=NOON)
 
     with (
         callers.turn("203.0.113.7", now=NOON) as is_mine,
@@ -129,9 +129,9 @@ def test_of_an_address_that_guesses_one_call_is_looked_at_at_a_time() -> None:
 def test_only_the_last_addresses_are_kept() -> None:
     callers = UnknownCallers()
     for _ in range(20):
-        callers.note("203.0.113.7", now=NOON)
+        callers.record("203.0.113.7", now=NOON)
     for number in range(4096):
-        callers.note(f"2001:db8::{number:x}", now=NOON)
+        callers.record(f"2001:db8::{number:x}", now=NOON)
 
     with (
         callers.turn("203.0.113.7", now=NOON) as first,

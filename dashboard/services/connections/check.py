@@ -163,7 +163,7 @@ def run(  # noqa: PLR0913 - what a check depends on, all named
                 with notes.watching(session, row, at=at):
                     recording.store(session, row, found, now=at, pace=pace)
                 members.store(session, row, listed, now=at)
-                erasures.consider(session, runtime.vault, row, now=at)
+                erasures.begin_if_confirmed(session, runtime.vault, row, now=at)
             else:
                 recording.postpone(row, refusal, now=at)
             row.lease_until = None
@@ -248,7 +248,7 @@ def _ask(
     for _ in range(2):
         error = _registration_error(runtime, row)
         if error is not None:
-            return CheckResult(kind=kind, credential=error, is_held=True)
+            return CheckResult(kind=kind, credential=error, is_stored_here=True)
         found = _asked(
             recall,
             runtime.zoom,
@@ -307,7 +307,7 @@ def _asked(  # noqa: PLR0913 - the facts of one check, all named
         kind=kind,
         credential=credential,
         is_brief=credential is None,
-        is_held=token_of is not None,
+        is_stored_here=token_of is not None,
         token=token,
         user=user,
         mappings=mapped,
@@ -331,7 +331,7 @@ def _stored_token(runtime: Runtime, connection_id: UUID) -> AccessToken:
         UpstreamError: As Zoom says it: "invalid_grant" when the grant is lost.
     """
     try:
-        refreshing.settle(runtime, connection_id, patience_s=_WAIT_S)
+        refreshing.settle(runtime, connection_id, wait_s=_WAIT_S)
         refreshing.live_token(runtime, connection_id, at_least_s=_LEFT_AT_LEAST_S)
         with runtime.database.reading() as session:
             row = grants.get(session, connection_id)

@@ -76,7 +76,7 @@ def store(
         mappings.trim(session, row.id)
     else:
         mappings.keep(session, row, found.mappings, now=now)
-    row.due_at = pacing.next_look(
+    row.due_at = pacing.next_check(
         finding.state, now=now, wait_s=finding.wait_s, spread=_spread(row), pace=pace
     )
     if row.deauthorized_at is not None and finding.state not in connection.SETTLED:

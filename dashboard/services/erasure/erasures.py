@@ -21,44 +21,44 @@ from dashboard.services.erasure.redaction import Person
 from dashboard.vault import Vault
 
 DEADLINE = timedelta(days=10)
-"""From the removal; what Zoom's developer agreement used to allow."""
+"""From the removal; the time Zoom's developer agreement used to allow."""
 
 SEALED = ("zoom_user_id", "zoom_account_id", "email")
-"""The columns that tell whom it is about; emptied at the end."""
+"""The columns that identify the person; emptied at the end."""
 
 
 LISTED = 200
-"""The newest; an older one that is under way is among them all the same."""
+"""The newest ones; pending ones come first, however old."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """An erasure as listed."""
+    """A data deletion as listed."""
 
     erasure: Erasure
     app: ZoomApp
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing is left to be deleted, as far as anything came."""
+        """Whether everything that has arrived so far is deleted."""
         return (
             self.erasure.here_done_at is not None
             and self.erasure.recall_done_at is not None
         )
 
 
-def consider(
+def begin_if_confirmed(
     session: Session, vault: Vault, row: Connection, *, now: datetime
 ) -> Erasure | None:
-    """Begin an erasure when a look has borne out that the user removed the app.
+    """Begin a data deletion if a check confirmed that the user removed the app.
 
-    Zoom's word alone begins none (services/token_states/rules.py). The caller
+    Zoom's webhook alone begins none (services/token_states/rules.py). The caller
     commits.
 
     Args:
         session: Writing; holds the connection.
-        vault: Seals whom it is about.
-        row: As the look left it.
+        vault: Seals the person's IDs and email.
+        row: As the check left it.
         now: Aware.
     """
     removed_at = row.deauthorized_at
@@ -76,29 +76,29 @@ def begin(  # noqa: PLR0913 - the facts of one act, all named
     now: datetime,
     actor: Actor = THE_DASHBOARD,
 ) -> Erasure:
-    """Note that the data of a connection has to go; the caller commits.
+    """Begin the deletion of a connection's data; the caller commits.
 
-    The worker does it (services/erasure/steps.py). One that is under way for the same
+    The worker carries it out (services/erasure/steps.py). A pending one for the same
     user or account is returned as it is, unless they have connected again since.
 
     Args:
         session: Writing.
-        vault: Seals whom it is about.
+        vault: Seals the person's IDs and email.
         connection: Of a user, or of an account with all its members.
         removed_at: When they removed the app, by Zoom's clock; the deadline counts
             from then.
         now: Aware.
-        actor: Who asked for it, for the audit log.
+        actor: For the audit log.
     """
     app = session.get_one(ZoomApp, connection.zoom_app_id)
     is_account = app.kind is Kind.ACCOUNT_LEVEL
     user_id = None if is_account else connection.zoom_user_id
     account_id = connection.zoom_account_id if is_account else None
-    same = under_way(session, vault, connection)
+    same = pending(session, vault, connection)
     if same is not None:
         if connection.granted_at <= same.removed_at:
             return same
-        call_off(session, same, now=now)  # of a grant before this one
+        cancel(session, same, now=now)  # for an earlier grant
     row = Erasure(
         id=uuid4(),
         zoom_app_id=app.id,
@@ -113,12 +113,12 @@ def begin(  # noqa: PLR0913 - the facts of one act, all named
         if value:
             setattr(row, column, _seal(vault, row.id, column, value))
     session.add(row)
-    audit.record(session, actor, "erasure.begun", subject=words(row, app), now=now)
+    audit.record(session, actor, "erasure.begun", subject=subject(row, app), now=now)
     return row
 
 
-def call_off(session: Session, row: Erasure, *, now: datetime) -> None:
-    """Forget an erasure of somebody who has connected again; the caller commits."""
+def cancel(session: Session, row: Erasure, *, now: datetime) -> None:
+    """Cancel the deletion for a user who connected again; the caller commits."""
     app = session.get_one(ZoomApp, row.zoom_app_id)
     session.delete(row)
     session.flush()
@@ -126,16 +126,16 @@ def call_off(session: Session, row: Erasure, *, now: datetime) -> None:
         session,
         THE_DASHBOARD,
         "erasure.called_off",
-        subject=f"{words(row, app)}: connected again",
+        subject=f"{subject(row, app)}: connected again",
         now=now,
     )
 
 
 def person(vault: Vault, row: Erasure) -> Person:
-    """Return whom it is about, as far as the erasure itself tells.
+    """Return the person, as far as the deletion itself identifies them.
 
     Raises:
-        VaultError: It was sealed with a key that is not here.
+        VaultError: It was sealed with an unknown key.
     """
     opened = {
         column: vault.open_text(
@@ -155,11 +155,11 @@ def person(vault: Vault, row: Erasure) -> Person:
     )
 
 
-def under_way(session: Session, vault: Vault, connection: Connection) -> Erasure | None:
-    """Return the erasure under way of the same user or account, or None.
+def pending(session: Session, vault: Vault, connection: Connection) -> Erasure | None:
+    """Return the pending deletion of the same user or account, or None.
 
     Raises:
-        VaultError: One was sealed with a key that is not here.
+        VaultError: One was sealed with an unknown key.
     """
     ours = select(Erasure).where(
         col(Erasure.zoom_app_id) == connection.zoom_app_id,
@@ -191,13 +191,13 @@ def _one(opened: Mapping[str, str], name: str) -> frozenset[str]:
     return frozenset({opened[name]} if name in opened else ())
 
 
-def words(row: Erasure, app: ZoomApp) -> str:
-    """Name it in the audit log: by nobody."""
+def subject(row: Erasure, app: ZoomApp) -> str:
+    """Name it for the audit log, without the person."""
     return f"erasure {row.id} of {app.name}"
 
 
 def listed(session: Session) -> Sequence[Row]:
-    """Return the erasures, those under way first, then the newest."""
+    """Return the data deletions, pending ones first, then the newest."""
     query = (
         select(Erasure, ZoomApp)
         .join(ZoomApp, col(ZoomApp.id) == col(Erasure.zoom_app_id))

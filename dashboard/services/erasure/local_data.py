@@ -33,9 +33,7 @@ from dashboard.vault import Vault
 
 _BATCH = 100
 _NUMBERS_AT_ONCE = 500
-_GIVEN_UP = (
-    "Given up: the user removed the app, and what Zoom told of them had to be deleted."
-)
+_GIVEN_UP = "Not delivered: the user removed the app and their data had to be deleted."
 
 
 class _Place(TypedDict):
@@ -43,12 +41,12 @@ class _Place(TypedDict):
     row: int
 
 
-def whose(session: Session, known: Person) -> Person:
-    """Return the person with all that is known of them here.
+def find_person(session: Session, known: Person) -> Person:
+    """Return the person with everything stored about them here.
 
     Args:
         session: Reading.
-        known: By ids and e-mail.
+        known: Their IDs and email.
     """
     row = find_connection(session, known)
     if row is None:
@@ -99,24 +97,24 @@ def erase(  # noqa: PLR0913 - the facts of one pass, all named
     is_last_call: bool,
     now: datetime,
 ) -> int | None:
-    """Erase all that is kept of a person here; commits, in several transactions.
+    """Delete everything stored about a person; commits, in several transactions.
 
-    May be called again: what came meanwhile goes then.
+    May be repeated, to delete what arrived meanwhile.
 
     Args:
         database: Read from, then written to.
-        vault: Opens what does not say in a column whom it is about.
-        known: Whom, as far as the erasure tells.
-        removed_at: Who was granted anew since then is not erased.
-        is_first: Look at all there is, not only at what came since.
+        vault: Opens webhooks whose columns don't name the person.
+        known: The person, as far as the deletion identifies them.
+        removed_at: A person who connected again after this is not deleted.
+        is_first: Search everything, not only what arrived since.
         is_last_call: Give up what is still to be delivered: the deadline is near.
         now: Aware.
 
     Returns:
-        How many webhooks wait still; None when the person has reconnected.
+        How many webhooks are still waiting; None when the person has reconnected.
     """
     with database.reading() as session:
-        person = whose(session, known)
+        person = find_person(session, known)
         redactor = Redactor(person, but=_staff(session))
     left = _erase_webhooks(
         database,
@@ -139,12 +137,12 @@ def erase(  # noqa: PLR0913 - the facts of one pass, all named
         _delete_invitations(session, person)
         if row is not None:
             _forget_milestones(session, row)
-            session.delete(row)  # its grant, mappings, members and timeline go with it
+            session.delete(row)  # deletes its grant, mappings, members and timeline
     return left
 
 
 def _staff(session: Session) -> Sequence[str]:
-    """Return the e-mails of staff: who did what is no data of Zoom's."""
+    """Return the emails of staff: who did what is not Zoom's data."""
     return [email.lower() for email in session.exec(select(Staff.email))]
 
 
@@ -212,7 +210,7 @@ def _forget_milestones(session: Session, row: Connection) -> None:
 
 
 def numbers_of(session: Session, person: Person) -> frozenset[int]:
-    """Return the meetings that the webhooks about the user name."""
+    """Return the meetings named in webhooks about the person."""
     query = select(Webhook.meeting_id).where(
         _named(person), col(Webhook.meeting_id).is_not(None)
     )
@@ -229,18 +227,18 @@ def _erase_webhooks(  # noqa: PLR0913 - the facts of one pass, all named
     is_last_call: bool,
     now: datetime,
 ) -> int:
-    """Erase the webhooks about a user, a batch a transaction; commits.
+    """Delete the content of webhooks about a person, one transaction a batch; commits.
 
-    What is owed to Recall still, or not read here yet, stays until it is done:
-    Recall has to get the `app_deauthorized` itself.
+    Webhooks that still wait for delivery or for the reader stay until that is done:
+    Recall must get the `app_deauthorized` itself.
 
     Args:
         database: Read from, then written to.
-        vault: Opens what does not say in a column whom it is about.
-        person: Whom.
-        redactor: Of them.
-        since: Of those, only what came since then; None for all there are.
-        is_last_call: Give up what is still owed: the deadline is near.
+        vault: Opens webhooks whose columns don't name the person.
+        person: The person.
+        redactor: Of the person.
+        since: Only webhooks that came after this; None for all.
+        is_last_call: Give up pending deliveries: the deadline is near.
         now: Aware.
 
     Returns:
@@ -263,7 +261,7 @@ def _found(
     *,
     since: datetime | None,
 ) -> Iterator[Sequence[int]]:
-    """Yield the ids of webhooks about a person, a batch at a time."""
+    """Yield the IDs of webhooks about a person, a batch at a time."""
     for about in _about(person):
         yield from _batches(database, about)
     if person.account_id is not None:
@@ -311,7 +309,7 @@ def _named(person: Person) -> ColumnElement[bool]:
 
 
 def _about(person: Person) -> Sequence[ColumnElement[bool]]:
-    """Return conditions: by whom they name, and of meetings that name nobody."""
+    """Return conditions: webhooks that name the person, and their nameless meetings."""
     numbers = sorted(person.numbers)
     parts = [
         numbers[at : at + _NUMBERS_AT_ONCE]
@@ -358,7 +356,7 @@ def _give_up(session: Session, ids: Sequence[int], *, now: datetime) -> None:
 def _erase_batch(
     session: Session, ids: Sequence[int], redactor: Redactor, *, now: datetime
 ) -> int:
-    is_owed = exists().where(
+    is_pending = exists().where(
         col(Redelivery.webhook_id) == col(Webhook.id),
         col(Redelivery.outcome) == RedeliveryOutcome.WAITING,
     )
@@ -369,7 +367,7 @@ def _erase_batch(
             col(Webhook.outcome) != Outcome.WAITING,
             col(Webhook.is_unread).is_(False),
             leases.is_free(Webhook.lease_until, now),
-            ~is_owed,
+            ~is_pending,
         )
         .order_by(col(Webhook.id))
         .with_for_update(skip_locked=True)

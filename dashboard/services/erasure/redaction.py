@@ -25,13 +25,13 @@ _SHORTEST_NUMBER = 6
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """Whose data is to go; of an account_level app everybody of the account.
+    """The person to delete; of an account_level app everyone in the account.
 
     Attributes:
         connection_id: None once the connection is deleted.
-        user_ids: Zoom's; empty of an account that was never listed.
-        account_id: Of an account_level app alone: a user's account has others in it.
-        numbers: Personal meeting ids and meeting numbers.
+        user_ids: Zoom's; empty for an account whose members were never listed.
+        account_id: Only of an account_level app: a user's account has other users.
+        numbers: Personal meeting IDs and meeting numbers.
     """
 
     zoom_app_id: UUID
@@ -43,12 +43,12 @@ class Person:
     numbers: frozenset[int]
 
     def texts(self, *, but: Iterable[str] = ()) -> Sequence[str]:
-        """Return ids, e-mails and full names, longest first.
+        """Return IDs, emails and full names, longest first.
 
-        What is too short, and a name of one word, tells nobody from anything else.
+        Short texts and one-word names identify no one.
 
         Args:
-            but: E-mails to leave where they stand, in lower case.
+            but: Emails to keep, in lower case.
         """
         left = set(but)
         full = {name for name in self.names if " " in name.strip()}
@@ -64,7 +64,7 @@ class Person:
         )
 
     def numerals(self) -> Sequence[str]:
-        """Return the numbers as they are written."""
+        """Return the numbers as text."""
         return sorted(
             (text for n in self.numbers if len(text := str(n)) >= _SHORTEST_NUMBER),
             key=len,
@@ -73,19 +73,19 @@ class Person:
 
 
 def of_webhook(erased_at: datetime) -> str:
-    """Say why a webhook shows nothing any more, and cannot be sent again."""
+    """Say why a webhook has no content and can't be sent again."""
     return (
-        f"Erased on {erased_at:%Y-%m-%d}: the user it was about removed the app or was "
-        "disconnected, so what Zoom told of them was deleted."
+        f"Deleted on {erased_at:%Y-%m-%d}: the user removed the app or was "
+        "disconnected, so the content of their webhooks was deleted."
     )
 
 
 class Redactor:
-    """Puts "(erased)" for whatever names a person; in a query string, what may stand.
+    """Replaces whatever names a person by "(erased)", or by other given words.
 
     Args:
-        person: Whom.
-        but: E-mails to leave, in lower case: those of staff.
+        person: The person.
+        but: Emails to keep, in lower case: those of staff.
     """
 
     def __init__(self, person: Person, *, but: Iterable[str] = ()) -> None:
@@ -97,7 +97,7 @@ class Redactor:
         self._numerals = _any_of(numerals, edge=r"[0-9]")
 
     def redact(self, text: str, *, words: str = ERASED, number: str = ERASED) -> str:
-        """Return the text without them; the same when it names nobody."""
+        """Return the text without the person; unchanged when it doesn't name them."""
         for pattern, instead in ((self._texts, words), (self._numerals, number)):
             if pattern is not None:
                 text = pattern.sub(instead, text)
@@ -105,7 +105,7 @@ class Redactor:
 
 
 def _any_of(words: Sequence[str], *, edge: str) -> re.Pattern[str] | None:
-    """Return what finds them as whole words; "Ana" is not in "Banana"."""
+    """Return a pattern that finds whole words: "Ana" is not in "Banana"."""
     if not words:
         return None
     either = "|".join(re.escape(word) for word in words)
@@ -117,7 +117,7 @@ _NEEDLES_AT_ONCE = 50
 
 @dataclass(frozen=True)
 class _Place:
-    """A column whose text may name somebody."""
+    """A column whose text may name a person."""
 
     model: type[SQLModel]
     column: str
@@ -141,7 +141,7 @@ class _Place:
 
 
 class Change(NamedTuple):
-    """A sentence: where, as it is, as it shall be."""
+    """A sentence: its place, its text and the redacted text."""
 
     place: _Place
     key: object
@@ -162,9 +162,9 @@ _SENTENCES = (
 def sentence_changes(
     session: Session, person: Person, redactor: Redactor
 ) -> Sequence[Change]:
-    """Return the sentences that name the person, and what shall stand there.
+    """Return the sentences that name the person, with their redacted texts.
 
-    Reads each column whole, so it asks in a reading session.
+    Scans whole columns, so it uses a reading session.
     """
     return [
         change
@@ -204,12 +204,12 @@ def _changes_of(
 
 
 def apply_changes(session: Session, changes: Sequence[Change]) -> None:
-    """Write them, each only where it stands as it was; the caller commits."""
+    """Write the redacted texts where the old ones still stand; the caller commits."""
     for change in changes:
         key, column = change.place.columns
         is_it = and_(key == change.key, column == change.text)
         if change.place.model is Resend:
-            # One that is listing still finds its webhooks by it.
+            # A resend that is still listing finds its webhooks by its query.
             is_it = and_(is_it, col(Resend.state) != ResendState.GATHERING)
         session.exec(
             update(change.place.model)
@@ -220,6 +220,6 @@ def apply_changes(session: Session, changes: Sequence[Change]) -> None:
 
 
 def still_gathering(session: Session, redactor: Redactor) -> int:
-    """Count the resends that list by a query that names the person: not changed yet."""
+    """Count the resends that still list by a query naming the person."""
     queries = select(Resend.query).where(col(Resend.state) == ResendState.GATHERING)
     return sum(redactor.redact(query) != query for query in session.exec(queries))

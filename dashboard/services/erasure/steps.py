@@ -1,8 +1,8 @@
-"""Going on with erasures: Recall's credential first, then all that is kept here.
+"""Carry out data deletions: first the credential in Recall, then everything here.
 
-A step is a lease: claim, commit, ask Recall, delete in short transactions, note. A
-credential that is still in Recall would bring the user back into our lists, so what is
-here waits for that, but for half the time at most.
+A step is a lease: claim, commit, ask Recall, delete in short transactions, record. A
+credential that is still in Recall would bring the user back into our lists, so local
+data waits for Recall, but for half the time to the deadline at most.
 """
 
 from dataclasses import dataclass, replace
@@ -20,29 +20,29 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
 from dashboard.services.audit import THE_DASHBOARD
 from dashboard.services.erasure import local_data
-from dashboard.services.erasure.erasures import SEALED, call_off, person, words
+from dashboard.services.erasure.erasures import SEALED, cancel, person, subject
 from dashboard.services.erasure.redaction import Person
 from dashboard.services.recall import credentials, workspaces
 from dashboard.services.runtime import Runtime
 
 LEASE = timedelta(minutes=5)
 _LAST_CALL = timedelta(days=1)
-"""So long before the deadline, what is still owed to Recall is given up."""
+"""This long before the deadline, pending deliveries to Recall are given up."""
 
 _AT_ONCE = 5
-_LATE_LOOKS = timedelta(minutes=10)
+_LATE_WEBHOOK_CHECKS = timedelta(minutes=10)
 _SKEW = timedelta(minutes=10)
-_OWED_LOOKS = timedelta(minutes=1)
+_PENDING_DELIVERY_CHECKS = timedelta(minutes=1)
 _SHORTEST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 
 _log = structlog.get_logger(__name__)
 
 
 def run_due(runtime: Runtime) -> int:
-    """Go on with the erasures that are due; return how many; commits.
+    """Continue the data deletions that are due; return how many; commits.
 
-    For the worker, about once a second; where nothing is due it is one look by index.
-    Each is claimed, so that many workers may do this at once.
+    For the worker, about once a second; costs one index read when nothing is due. Each
+    is claimed, so many workers may run this at once.
     """
     now = runtime.clock.now()
     with runtime.database.reading() as session:
@@ -69,7 +69,7 @@ class _StepResult:
 
 
 def go_on(runtime: Runtime, erasure_id: UUID) -> bool:
-    """Claim, ask Recall, delete here, note; tell whether it was ours; commits."""
+    """Claim, ask Recall, delete here, record; return whether it was ours; commits."""
     now = runtime.clock.now()
     with runtime.database.writing() as session:
         row = _claim(session, erasure_id, now=now)
@@ -77,12 +77,12 @@ def go_on(runtime: Runtime, erasure_id: UUID) -> bool:
         return False
     known = person(runtime.vault, row)
     if _has_returned(runtime, row, known):
-        _call_off(runtime, row)
+        _cancel(runtime, row)
         return True
-    came = _StepResult(recall_done=row.recall_done_at is not None)
-    if not came.recall_done:
-        came = _delete_in_recall(runtime, row)
-    if came.recall_done or now >= half_time(row):
+    result = _StepResult(recall_done=row.recall_done_at is not None)
+    if not result.recall_done:
+        result = _delete_in_recall(runtime, row)
+    if result.recall_done or now >= half_time(row):
         left = local_data.erase(
             runtime.database,
             runtime.vault,
@@ -93,15 +93,15 @@ def go_on(runtime: Runtime, erasure_id: UUID) -> bool:
             now=now,
         )
         if left is None:
-            _call_off(runtime, row)
+            _cancel(runtime, row)
             return True
-        came = replace(came, left=left)
-    _note(runtime, row, came)
+        result = replace(result, left=left)
+    _record(runtime, row, result)
     return True
 
 
 def half_time(row: Erasure) -> datetime:
-    """Return when half the time to the deadline is over."""
+    """Return the instant halfway to the deadline."""
     return row.removed_at + (row.deadline_at - row.removed_at) / 2
 
 
@@ -113,7 +113,7 @@ def _claim(session: Session, erasure_id: UUID, *, now: datetime) -> Erasure | No
 
 
 def _delete_in_recall(runtime: Runtime, row: Erasure) -> _StepResult:
-    """Delete the credential; one that is gone is fine."""
+    """Delete the credential; one that is already deleted is fine."""
     if row.recall_credential_id is None:
         return _StepResult(recall_done=True)
     quiet = runtime.in_background()
@@ -123,7 +123,7 @@ def _delete_in_recall(runtime: Runtime, row: Erasure) -> _StepResult:
             recall, _ = workspaces.recall_of(quiet, session, app)
         credentials.delete(recall, row.recall_credential_id)
     except ConflictError:
-        pass  # its app is not in Recall any more, and went with its credentials
+        pass  # Recall deleted its app, and its credentials with it
     except UpstreamError as error:
         if error.status == HTTPStatus.TOO_MANY_REQUESTS:  # the rate limit, no error
             return _StepResult(recall_done=False)
@@ -133,7 +133,7 @@ def _delete_in_recall(runtime: Runtime, row: Erasure) -> _StepResult:
 
 
 def _has_returned(runtime: Runtime, row: Erasure, known: Person) -> bool:
-    """Whether the user has granted anew since, so that nothing of theirs has to go."""
+    """Whether the user connected again since, so that nothing must be deleted."""
     with runtime.database.reading() as session:
         found = local_data.find_connection(session, known)
     if found is None:
@@ -141,18 +141,18 @@ def _has_returned(runtime: Runtime, row: Erasure, known: Person) -> bool:
     return found.granted_at > row.removed_at
 
 
-def _call_off(runtime: Runtime, row: Erasure) -> None:
+def _cancel(runtime: Runtime, row: Erasure) -> None:
     """Commits."""
     now = runtime.clock.now()
     with runtime.database.writing() as session:
         mine = _mine(session, row)
         if mine is None:
             return
-        call_off(session, mine, now=now)
+        cancel(session, mine, now=now)
 
 
-def _note(runtime: Runtime, taken: Erasure, came: _StepResult) -> None:
-    """Write what a step did; the erasure forgets whom it was about when all is done.
+def _record(runtime: Runtime, taken: Erasure, result: _StepResult) -> None:
+    """Record what a step did; at the end the deletion forgets the person.
 
     Commits.
     """
@@ -165,21 +165,21 @@ def _note(runtime: Runtime, taken: Erasure, came: _StepResult) -> None:
         if row is None:
             return
         app = session.get_one(ZoomApp, row.zoom_app_id)
-        if came.recall_done and row.recall_done_at is None:
+        if result.recall_done and row.recall_done_at is None:
             row.recall_done_at = now
-        if came.left == 0 and row.here_done_at is None:
+        if result.left == 0 and row.here_done_at is None:
             row.here_done_at = now
-            subject = words(row, app)
+            name = subject(row, app)
             audit.record(
-                session, THE_DASHBOARD, "erasure.done_here", subject=subject, now=now
+                session, THE_DASHBOARD, "erasure.done_here", subject=name, now=now
             )
-        row.trouble, row.lease_until = came.trouble[:300], None
-        if not came.recall_done:
+        row.trouble, row.lease_until = result.trouble[:300], None
+        if not result.recall_done:
             row.due_at = now + _pause(row, now)
-        elif came.left:
-            row.due_at = now + _OWED_LOOKS
+        elif result.left:
+            row.due_at = now + _PENDING_DELIVERY_CHECKS
         elif now < nothing_comes_after:
-            row.due_at = min(now + _LATE_LOOKS, nothing_comes_after)
+            row.due_at = min(now + _LATE_WEBHOOK_CHECKS, nothing_comes_after)
         else:
             for column in SEALED:
                 setattr(row, column, None)
@@ -188,12 +188,12 @@ def _note(runtime: Runtime, taken: Erasure, came: _StepResult) -> None:
                 session,
                 THE_DASHBOARD,
                 "erasure.ended",
-                subject=words(row, app),
+                subject=subject(row, app),
                 now=now,
             )
         session.add(row)
-    if came.trouble:
-        _log.warning("erasure.waits", erasure=str(taken.id), why=came.trouble)
+    if result.trouble:
+        _log.warning("erasure.waits", erasure=str(taken.id), why=result.trouble)
 
 
 def _pause(row: Erasure, now: datetime) -> timedelta:
@@ -201,6 +201,6 @@ def _pause(row: Erasure, now: datetime) -> timedelta:
 
 
 def _mine(session: Session, taken: Erasure) -> Erasure | None:
-    """Return the row, locked, if nobody has claimed it since."""
+    """Return the row, locked, if no one has claimed it since."""
     is_it = col(Erasure.id) == taken.id
     return leases.held(session, Erasure, is_it, claim=taken.claim)

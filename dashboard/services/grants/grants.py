@@ -37,10 +37,10 @@ _PARTS = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class _Place:
-    """Where a credential is to be made.
+    """Where a credential is to be created.
 
     Attributes:
-        key: Of the address; known to nobody else yet.
+        key: Of the address; no one else knows it yet.
     """
 
     recall: Recall
@@ -50,24 +50,24 @@ class _Place:
     token_url: SecretStr
 
     def create(self, turn: str = "") -> RecallCredential:
-        """Ask for it; a repeat of the same turn finds its answer."""
+        """Create it; a repeat of the same turn gets the same answer."""
         name = hashlib.sha256(f"{self.key}{turn}".encode()).hexdigest()
         return self.recall.create_held_credential(
             oauth_app=self.oauth_app, token_url=self.token_url, idempotency_key=name
         )
 
     def fits(self, credential: RecallCredential) -> bool:
-        """Whether Recall asks at this address for it."""
+        """Whether Recall fetches its tokens at this address."""
         return credential.callback_key_hash == hashed(self.key)
 
 
 def hashed(key: str) -> str:
-    """Return how a key is stored: SHA-256, hex. Nothing is won by trying values."""
+    """Return a key's stored form: SHA-256, hex. Keys are too long to guess."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 def find_by_key(session: Session, key: str) -> HeldGrant | None:
-    """Return the grant whose key this is, or None."""
+    """Return the grant with this key, or None."""
     if _KEY.fullmatch(key) is None:
         return None
     query = select(HeldGrant).where(col(HeldGrant.key_hash) == hashed(key))
@@ -78,11 +78,11 @@ def get(session: Session, connection_id: UUID) -> HeldGrant:
     """Return the connection's grant.
 
     Raises:
-        NotFoundError: The dashboard holds none of it.
+        NotFoundError: No grant of it is stored here.
     """
     row = session.get(HeldGrant, connection_id)
     if row is None:
-        raise NotFoundError("grant held here")
+        raise NotFoundError("grant stored here")
     return row
 
 
@@ -96,15 +96,15 @@ def add(  # noqa: PLR0913 - the facts of one grant, all named
     asked_at: datetime,
     now: datetime,
 ) -> HeldGrant:
-    """Keep a connection's first pair of tokens; the caller commits.
+    """Store a connection's first pair of tokens; the caller commits.
 
     Args:
         session: Writing.
         vault: Seals the pair.
-        connection_id: Whose; it has no grant here yet.
+        connection_id: Has no grant here yet.
         tokens: From Zoom.
-        key: From `new_key`.
-        asked_at: When Zoom was asked for them: they live from then at the earliest.
+        key: From `urls.new_key`.
+        asked_at: When Zoom was asked: the tokens are valid from then at the earliest.
         now: Aware.
     """
     row = HeldGrant(
@@ -130,9 +130,9 @@ def put(  # noqa: PLR0913 - the facts of one pair, all named
     asked_at: datetime,
     now: datetime,
 ) -> None:
-    """Keep a newer pair of tokens in place of the one before; the caller commits.
+    """Replace the stored pair of tokens by a newer one; the caller commits.
 
-    What failed before does not count any more. The lease is left as it is.
+    Resets earlier failures. The lease stays as it is.
     """
     for column, token in (
         ("access_token", tokens.access_token),
@@ -152,7 +152,7 @@ def put(  # noqa: PLR0913 - the facts of one pair, all named
 
 
 def drop(session: Session, connection_id: UUID) -> None:
-    """Forget a connection's grant if there is one; the caller commits."""
+    """Delete a connection's grant if there is one; the caller commits."""
     row = session.get(HeldGrant, connection_id, with_for_update=True)
     if row is not None:
         session.delete(row)
@@ -170,7 +170,7 @@ def access_token(vault: Vault, row: HeldGrant) -> SecretStr:
 
 
 def refresh_token(vault: Vault, row: HeldGrant) -> SecretStr:
-    """Open the refresh token; for whoever has claimed the refresh."""
+    """Open the refresh token; only for the process that claimed the refresh."""
     return vault.open_text(
         row.refresh_token,
         table="held_grant",
@@ -180,25 +180,25 @@ def refresh_token(vault: Vault, row: HeldGrant) -> SecretStr:
 
 
 def _renewed_at(connection_id: UUID) -> float:
-    """Return at which part of its life a token is renewed: 50 to 75 %, spread out."""
+    """Return after which part of its life a token is refreshed: 50 to 75 %, spread."""
     part = connection_id.int % _PARTS / _PARTS
     return _RENEWED_FROM + _RENEWED_OVER * part
 
 
 def register(runtime: Runtime, connection_id: UUID) -> UUID:
-    """Have Recall ask here for the tokens of a held grant; commits.
+    """Have Recall fetch the tokens of a stored grant here; commits.
 
-    A credential that Recall has already with our address is kept and tried anew;
-    any other makes way for one with a new address. For whoever holds the connection's
+    A credential in Recall that already has our address is kept and validated again. Any
+    other is replaced by one with a new address. The caller holds the connection's
     lease.
 
     Returns:
-        Recall's id of the credential.
+        Recall's ID of the credential.
 
     Raises:
         NotFoundError: The dashboard holds no grant of it.
-        ConflictError: The zoom app is not in Recall, or the address is too long.
-        UpstreamError: Recall refused or could not be asked; to be repeated.
+        ConflictError: The Zoom app is not in Recall, or the address is too long.
+        UpstreamError: Recall refused or didn't answer; may be repeated.
     """
     with runtime.database.reading() as session:
         row = session.get_one(Connection, connection_id)
@@ -207,7 +207,7 @@ def register(runtime: Runtime, connection_id: UUID) -> UUID:
         recall, oauth_app = workspaces.recall_of(runtime, session, app)
     found = _credential_of(recall, row.recall_credential_id)
     if found is not None and found.callback_key_hash == grant.key_hash:
-        with suppress(UpstreamError):  # the look that follows says how it stands
+        with suppress(UpstreamError):  # the check that follows shows the result
             recall.validate(found.id)
         return found.id
     key = urls.new_key()
@@ -241,7 +241,7 @@ def _credential_of(
 
 
 def _create_credential(place: _Place) -> RecallCredential:
-    """Make the credential, past an older one of the same user and a lost answer."""
+    """Create the credential, past an older one of the same user or a lost answer."""
     try:
         made = _create_once(place)
     except UpstreamError as error:
@@ -250,13 +250,13 @@ def _create_credential(place: _Place) -> RecallCredential:
         return place.create(turn="after a conflict")
     if place.fits(made):
         return made
-    # Recall renewed an older credential and left its address as it was.
+    # Recall renewed an older credential and kept its address.
     delete(place.recall, made.id)
     return place.create(turn="after another's")
 
 
 def _create_once(place: _Place) -> RecallCredential:
-    """Ask once, and once more after a lost answer; then look for what came of it."""
+    """Ask once, and again after a lost answer; then look the credential up."""
     try:
         return place.create()
     except UpstreamError as error:

@@ -26,44 +26,44 @@ from dashboard.services.zoom_apps import apps
 from dashboard.vault import Vault
 
 ANSWERS_WITHIN = timedelta(seconds=45)
-"""A call to Zoom's token endpoint has ended by then: its waits sum up to 29 s."""
+"""A call to Zoom's token endpoint has ended by then: its timeouts add up to 29 s."""
 
 LEASE = timedelta(seconds=60)
-"""Longer than that, and than two machines' clocks may differ besides."""
+"""Longer than that, plus the difference between two machines' clocks."""
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-"""When a lost grant is renewed; it keeps such rows at the end of the index."""
+"""When a lost grant is refreshed; keeps such rows at the end of the index."""
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 300.0
 _WRONG_PAIR_PAUSE = timedelta(minutes=1)
 
 
 LOST_GRANT = (
-    "Zoom refuses to renew this grant: the user removed the app, authorised it "
-    "elsewhere, or left it unused for 90 days. The user must reconnect."
+    "Zoom refuses to refresh this authorization: the user removed the app, authorized "
+    "it elsewhere, or didn't use it for 90 days. The user must reconnect."
 )
 _LOST_ANSWER = (
-    "Zoom refuses to renew this grant. The dashboard had asked at {at} UTC and never "
-    "got Zoom's answer, which may have held the only living token. The user must "
+    "Zoom refuses to refresh this authorization. The dashboard asked at {at} UTC and "
+    "never got Zoom's answer, which may have held the only valid token. The user must "
     "reconnect."
 )
 
 _SAVED = (
-    "Zoom's answer to an earlier refresh came late and saved the grant; it is being "
-    "checked now."
+    "Zoom's late answer to an earlier refresh saved this authorization. We are "
+    "checking it now."
 )
 _SAVED_BY = "Zoom's answer to a refresh: a new pair of tokens."
 
 
 class RefreshResult(StrEnum):
-    """What came of a claim."""
+    """How a refresh ended."""
 
     KEPT = "kept"
-    FOUND = "found"  # a late answer saved a grant that was thought lost
-    SUPERSEDED = "superseded"  # another pair is there already: a reconnect's
+    FOUND = "found"  # a late answer saved a grant that was marked lost
+    SUPERSEDED = "superseded"  # a newer pair is stored, from a reconnect
     GONE = "gone"  # the connection was deleted
     LOST = "lost"
-    WAITS = "waits"  # the answer of the process before may still come
+    WAITS = "waits"  # an earlier process may still get its answer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +71,11 @@ class Claim:
     """The right to ask Zoom once.
 
     Attributes:
-        version: Of the pair it began from.
-        number: Tells this claim from a later one.
+        version: Of the pair it started from.
+        number: Distinguishes this claim from a later one.
         asked_at: When Zoom is asked.
-        asked_before: When Zoom was asked before, if what came of it is not known.
-        app: As it is when the claim is taken.
+        asked_before: When Zoom was asked before, if that result is unknown.
+        app: As it was when the claim was made.
     """
 
     connection_id: UUID
@@ -89,7 +89,7 @@ class Claim:
 
 
 def due(session: Session, *, limit: int, now: datetime) -> list[tuple[UUID, int]]:
-    """Return (connection, version) of the grants to renew now, longest due first."""
+    """Return (connection, version) of the grants to refresh now, longest due first."""
     query = (
         select(HeldGrant.connection_id, HeldGrant.version)
         .where(
@@ -104,17 +104,17 @@ def due(session: Session, *, limit: int, now: datetime) -> list[tuple[UUID, int]
 
 
 def is_free(row: HeldGrant, *, now: datetime) -> bool:
-    """Whether nobody renews it at `now`."""
+    """Whether no process is refreshing it at `now`."""
     return row.lease_until is None or row.lease_until <= now
 
 
 def claim(
     session: Session, vault: Vault, connection_id: UUID, *, version: int, now: datetime
 ) -> Claim | None:
-    """Claim a grant that is of `version` still, or return None.
+    """Claim a grant that still has `version`, or return None.
 
-    The caller commits, then asks Zoom. A process that dies leaves the claim to the end
-    of its lease, and the grant due at that instant.
+    The caller commits, then asks Zoom. If the process dies, the grant is due again when
+    the lease ends.
     """
     asked_before = select(HeldGrant.asked_at).where(
         col(HeldGrant.connection_id) == connection_id
@@ -152,7 +152,7 @@ def claim(
 def store(
     session: Session, vault: Vault, claim: Claim, tokens: GrantTokens, *, now: datetime
 ) -> RefreshResult:
-    """Store the new pair over the one the claim began from; the caller commits."""
+    """Store the new pair over the one the claim started from; the caller commits."""
     row = _locked(session, claim)
     if row is None:
         return RefreshResult.GONE
@@ -166,10 +166,10 @@ def store(
 
 
 def refused(session: Session, claim: Claim, *, now: datetime) -> RefreshResult:
-    """Note that Zoom refused the refresh token; the caller commits.
+    """Record that Zoom rejected the refresh token; the caller commits.
 
-    It is dead then, but another process may have got the next one for it: that shows
-    by a newer version, by a later claim, or within `ANSWERS_WITHIN` of its asking.
+    The token is dead, but another process may have got the next one for it. That shows
+    as a newer version, a later claim, or an answer within `ANSWERS_WITHIN`.
     """
     row = _locked(session, claim)
     if row is None:
@@ -189,15 +189,15 @@ def refused(session: Session, claim: Claim, *, now: datetime) -> RefreshResult:
 def failed(
     session: Session, claim: Claim, error: UpstreamError, *, now: datetime
 ) -> None:
-    """Note a refresh that tells nothing of the grant, and pace the next.
+    """Record a failure that says nothing about the grant, and delay the next refresh.
 
-    The caller commits. A wrong pair is every grant's of the app: one of them asks again
-    in a minute, and none is thought the worse of.
+    The caller commits. Wrong app credentials affect every grant of the app: one of them
+    asks again in a minute, and no grant's state changes.
     """
     row = _locked(session, claim)
     if row is None or row.version != claim.version or row.claim != claim.number:
         return
-    # Zoom may have given an answer that nobody got: the next refresh will tell.
+    # Zoom's answer may have been lost: the next refresh will show.
     row.asked_at = claim.asked_at if error.may_have_happened else claim.asked_before
     row.lease_until = None
     row.failures += 1
@@ -237,9 +237,9 @@ def _locked(session: Session, claim: Claim) -> HeldGrant | None:
 def mark_lost(
     session: Session, claim: Claim, error: UpstreamError, *, now: datetime
 ) -> None:
-    """Say of the connection that its user must reconnect; the caller commits.
+    """Mark the connection as reconnect needed; the caller commits.
 
-    A look under way saw the grant before this and will change nothing.
+    A running check saw the grant before this, so its result is dropped.
     """
     row = session.get(Connection, claim.connection_id, with_for_update=True)
     if row is None:
@@ -264,7 +264,7 @@ def mark_renewed(
     was_lost: bool,
     now: datetime,
 ) -> None:
-    """Note of the connection what its new tokens tell; the caller commits.
+    """Update the connection with its new tokens' scopes; the caller commits.
 
     Args:
         session: Writing.

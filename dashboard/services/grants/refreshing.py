@@ -38,21 +38,21 @@ from dashboard.services.zoom_apps.apps import PairCheck
 AT_LEAST_S = 120
 """Seconds that a token must have left for Recall (docs/contracts/recall.md 5)."""
 
-PATIENCE_S = 4.0
-"""How long anybody waits for a refresh: Recall waits 5 s."""
+WAIT_S = 4.0
+"""How long a caller waits for a refresh: Recall waits 5 s."""
 
-_LOOKS_EVERY_S = 0.1
-_SPARE = 8  # for calls that somebody waits for, when Zoom is slow
-_KEEPING_PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-_RENEWED = "Zoom renewed a user's token with this pair."
-_LOST = "Zoom accepts this grant no more. The user must reconnect."
+_POLLS_EVERY_S = 0.1
+_SPARE = 8  # threads for callers that wait, when Zoom is slow
+_STORING_PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+_RENEWED = "Zoom refreshed a user's token with these credentials."
+_LOST = "Zoom no longer accepts this authorization. The user must reconnect."
 
 _log = structlog.get_logger(__name__)
 
 
 _AT_LEAST_S = 30
-# Dead already; or nobody can use it, as nobody can revoke it: the pair is wrong.
-_OF_NO_USE = {"invalid_grant", "invalid_client"}
+# Already revoked; or the app's credentials are wrong, so no one can use the grant.
+_UNUSABLE = {"invalid_grant", "invalid_client"}
 
 
 def live_token(
@@ -60,24 +60,25 @@ def live_token(
     connection_id: UUID,
     *,
     at_least_s: int = AT_LEAST_S,
-    patience_s: float = PATIENCE_S,
+    wait_s: float = WAIT_S,
 ) -> SecretStr:
-    """Return an access token with time left; renews it, or waits for whoever does.
+    """Return an access token with time left; refreshes it, or waits for the refresh.
 
     Args:
         runtime: All of them.
-        connection_id: A connection whose grant is held here.
-        at_least_s: Seconds it must have left; one just renewed is given anyhow.
-        patience_s: How long to wait. The refresh goes on without us.
+        connection_id: A connection whose grant is stored here.
+        at_least_s: Seconds it must have left; a token just refreshed is always
+        returned.
+        wait_s: How long to wait. The refresh goes on without us.
 
     Raises:
-        NotFoundError: The dashboard holds no grant of it.
+        NotFoundError: No grant of it is stored here.
         GrantLostError: The user must reconnect.
-        UpstreamError: Zoom did not renew it: `code` "invalid_client" is the admin's,
-            anything else nobody's; or not in time.
-        StorageError: The database cannot be used.
+        UpstreamError: Zoom did not refresh it, or not in time. With `code`
+            "invalid_client" an admin must act.
+        StorageError: The database can't be used.
     """
-    ends = time.monotonic() + patience_s
+    ends = time.monotonic() + wait_s
     first_version: int | None = None
     while True:
         row, now = _read(runtime, connection_id), runtime.clock.now()
@@ -91,30 +92,28 @@ def live_token(
         if left_s <= 0:
             raise _not_yet(row, now)
         if not refresh_claims.is_free(row, now=now):
-            time.sleep(min(_LOOKS_EVERY_S, left_s))  # another process renews it
+            time.sleep(min(_POLLS_EVERY_S, left_s))  # another process refreshes it
         elif row.failures and row.refresh_due_at > now:
             raise _not_yet(row, now)
         else:
             flight = runtime.flights.join(
-                connection_id, partial(renew, runtime, connection_id, row.version)
+                connection_id, partial(refresh, runtime, connection_id, row.version)
             )
             with suppress(NotYetError):
                 flight.result(left_s)
 
 
-def settle(
-    runtime: Runtime, connection_id: UUID, *, patience_s: float = PATIENCE_S
-) -> None:
-    """Find out how a refresh ended whose answer was lost, if that can be known now.
+def settle(runtime: Runtime, connection_id: UUID, *, wait_s: float = WAIT_S) -> None:
+    """Find out how a refresh with a lost answer ended, if that can be known now.
 
-    Where another process asks at this moment, waits for it a little.
+    If another process is asking right now, waits for it briefly.
 
     Raises:
-        NotFoundError: The dashboard holds no grant of it.
-        UpstreamError: Zoom did not say.
-        StorageError: The database cannot be used.
+        NotFoundError: No grant of it is stored here.
+        UpstreamError: Zoom did not answer.
+        StorageError: The database can't be used.
     """
-    ends = time.monotonic() + patience_s
+    ends = time.monotonic() + wait_s
     while True:
         row, now = _read(runtime, connection_id), runtime.clock.now()
         left_s = ends - time.monotonic()
@@ -124,18 +123,18 @@ def settle(
             if row.failures and row.refresh_due_at > now:
                 return
             flight = runtime.flights.join(
-                connection_id, partial(renew, runtime, connection_id, row.version)
+                connection_id, partial(refresh, runtime, connection_id, row.version)
             )
             with suppress(NotYetError):
                 flight.result(left_s)
         else:
-            time.sleep(min(_LOOKS_EVERY_S, left_s))
+            time.sleep(min(_POLLS_EVERY_S, left_s))
 
 
 def refresh_due(runtime: Runtime) -> int:
-    """Begin to renew the grants that are due; return how many. Waits for none.
+    """Start refreshing the grants that are due; return how many. Waits for none.
 
-    Commits, in threads of its own. A chore: many processes may do it at once.
+    Commits, in its own threads. A chore: many processes may run it at once.
     """
     room = runtime.flights.room() - _SPARE
     if room <= 0:
@@ -145,31 +144,31 @@ def refresh_due(runtime: Runtime) -> int:
         due = refresh_claims.due(session, limit=room, now=now)
     for connection_id, version in due:
         runtime.flights.join(
-            connection_id, partial(_renew_quietly, runtime, connection_id, version)
+            connection_id, partial(_refresh_quietly, runtime, connection_id, version)
         )
     return len(due)
 
 
-def renew(
+def refresh(
     runtime: Runtime,
     connection_id: UUID,
     version: int,
     *,
     pause: Callable[[float], None] | None = None,
 ) -> None:
-    """Renew a grant that is of `version` still, unless somebody else does; commits.
+    """Refresh a grant that still has `version`, unless another process does; commits.
 
     Args:
         runtime: All of them.
-        connection_id: Whose.
+        connection_id: The connection.
         version: Of the pair that is too old.
-        pause: Waits so many seconds, between tries to store what Zoom gave; the
-            clock does if it is not given.
+        pause: Waits that many seconds between attempts to store the new pair; by
+            default the clock.
 
     Raises:
-        UpstreamError: Zoom did not renew it; noted.
-        StorageError: The database cannot be used. If Zoom had renewed the grant by
-            then, it is lost, and the next refresh will say so.
+        UpstreamError: Zoom did not refresh it; recorded.
+        StorageError: The database can't be used. If Zoom had refreshed the grant by
+            then, it is lost, and the next refresh will show that.
     """
     now = runtime.clock.now()
     with runtime.database.writing() as session:
@@ -185,9 +184,9 @@ def renew(
             refresh_token=claim.refresh_token,
         )
     except UpstreamError as error:
-        _note(runtime, claim, error)
+        _record_error(runtime, claim, error)
         return
-    result = _keep(runtime, claim, tokens, pause=pause or runtime.clock.sleep)
+    result = _store(runtime, claim, tokens, pause=pause or runtime.clock.sleep)
     if result is RefreshResult.GONE:
         _revoke(runtime, claim, tokens)
     if result in (RefreshResult.KEPT, RefreshResult.FOUND):
@@ -201,18 +200,18 @@ def renew(
                 now=now,
             )
         if claim.app.verdict is not Verdict.RIGHT:
-            _remember(runtime, claim, Verdict.RIGHT, _RENEWED)
+            _record_pair_check(runtime, claim, Verdict.RIGHT, _RENEWED)
 
 
-def _keep(
+def _store(
     runtime: Runtime,
     claim: Claim,
     tokens: GrantTokens,
     *,
     pause: Callable[[float], None],
 ) -> RefreshResult:
-    """Commit the pair before anything else; it is the only one, so try for long."""
-    for pause_s in (*_KEEPING_PAUSES_S, None):
+    """Commit the pair before anything else; it is the only one, so keep trying."""
+    for pause_s in (*_STORING_PAUSES_S, None):
         try:
             with runtime.database.writing() as session:
                 return refresh_claims.store(
@@ -228,13 +227,13 @@ def _keep(
     raise AssertionError("unreachable")
 
 
-def _note(runtime: Runtime, claim: Claim, error: UpstreamError) -> None:
-    """Write down what Zoom said instead of a pair; raise it unless it means the grant.
+def _record_error(runtime: Runtime, claim: Claim, error: UpstreamError) -> None:
+    """Record Zoom's error; raise it unless it means that the grant is lost.
 
     Commits.
 
     Raises:
-        UpstreamError: It says nothing of the grant.
+        UpstreamError: It says nothing about the grant.
     """
     now = runtime.clock.now()
     with runtime.database.writing() as session:
@@ -244,13 +243,15 @@ def _note(runtime: Runtime, claim: Claim, error: UpstreamError) -> None:
             refresh_claims.mark_lost(session, claim, error, now=now)
     if error.code == "invalid_client":
         where = credential_checks.wrong_pair_advice(claim.app.environment)
-        _remember(runtime, claim, Verdict.WRONG, where)
+        _record_pair_check(runtime, claim, Verdict.WRONG, where)
     if error.code != "invalid_grant":
         raise error
 
 
-def _remember(runtime: Runtime, claim: Claim, verdict: Verdict, why: str) -> None:
-    """Keep what Zoom said of the app's pair by the way, for an admin to see."""
+def _record_pair_check(
+    runtime: Runtime, claim: Claim, verdict: Verdict, why: str
+) -> None:
+    """Store what the refresh showed about the app's credentials, for an admin."""
     pair_check = PairCheck(verdict=verdict, reason=why, at=runtime.clock.now())
     set_at = claim.app.client_secret_set_at
     credential_checks.store_pair_check(
@@ -258,17 +259,17 @@ def _remember(runtime: Runtime, claim: Claim, verdict: Verdict, why: str) -> Non
     )
 
 
-def _renew_quietly(runtime: Runtime, connection_id: UUID, version: int) -> None:
+def _refresh_quietly(runtime: Runtime, connection_id: UUID, version: int) -> None:
     try:
-        renew(runtime, connection_id, version)
+        refresh(runtime, connection_id, version)
     except UpstreamError:
-        pass  # noted in the row
+        pass  # recorded in the row
     except DashboardError as error:
         _log.warning("grant.not_renewed", reason=str(error))
 
 
 def _revoke(runtime: Runtime, claim: Claim, tokens: GrantTokens) -> None:
-    """End a grant whose connection was deleted meanwhile: nobody holds it."""
+    """Revoke a grant whose connection was deleted meanwhile."""
     with suppress(UpstreamError):
         runtime.zoom_grants.revoke(
             client_id=claim.app.client_id,
@@ -284,9 +285,9 @@ def _read(runtime: Runtime, connection_id: UUID) -> HeldGrant:
 
 def _not_yet(row: HeldGrant, now: datetime) -> UpstreamError:
     wait_s = max((row.refresh_due_at - now).total_seconds(), 1.0)
-    why = row.failure or "It is being renewed at this moment."
+    why = row.failure or "It is being refreshed now."
     return UpstreamError(
-        f"Zoom has not renewed this token yet. {why}",
+        f"Zoom has not refreshed this token yet. {why}",
         service="Zoom",
         retryable=True,
         retry_after_s=wait_s,
@@ -294,14 +295,14 @@ def _not_yet(row: HeldGrant, now: datetime) -> UpstreamError:
 
 
 def revoke(runtime: Runtime, row: Connection, app: ZoomApp) -> None:
-    """End the connection's grant at Zoom if it is kept here; commits.
+    """Revoke the connection's grant at Zoom if it is stored here; commits.
 
-    One that is dead already is no error, nor is a pair that Zoom refuses: nobody can
-    renew the grant with it either. A refresh under way ends what it gets by itself once
-    the connection is deleted.
+    A grant that has already ended is no error, nor are app credentials that Zoom
+    rejects: no one can refresh the grant with them. A running refresh revokes its own
+    result once the connection is deleted.
 
     Raises:
-        UpstreamError: Zoom refused for another reason, or could not be asked.
+        UpstreamError: Zoom refused for another reason, or didn't answer.
     """
     if row.token_custody is TokenCustody.RECALL:
         return
@@ -315,7 +316,7 @@ def revoke(runtime: Runtime, row: Connection, app: ZoomApp) -> None:
     except (GrantLostError, NotFoundError):
         return
     except UpstreamError as error:
-        # A pair known to be wrong may not have been tried again just now.
-        is_of_no_use = error.code in _OF_NO_USE or app.verdict is Verdict.WRONG
-        if not is_of_no_use:
+        # Credentials known to be wrong may not have been tried again just now.
+        is_unusable = error.code in _UNUSABLE or app.verdict is Verdict.WRONG
+        if not is_unusable:
             raise

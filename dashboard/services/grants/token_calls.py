@@ -44,10 +44,10 @@ from dashboard.services.recall.callback_signatures import Signed
 from dashboard.services.runtime import Runtime
 
 ANSWER_WITHIN_S = 4.5
-"""Recall waits 5 s (docs/contracts/recall.md 5); the rest is the way there and back."""
+"""Recall waits 5 s (docs/contracts/recall.md 5); the rest is for the network."""
 
 AT_LEAST_S = 125
-"""What a token must have left: Recall wants 120 s when it arrives."""
+"""Seconds a token must have left: Recall needs 120 s when it arrives."""
 
 _ASKERS = 16
 _SOON_S = 2
@@ -70,7 +70,7 @@ _MOST_KEPT = 10_000
 
 
 class Want(StrEnum):
-    """Which of a user's tokens is asked for."""
+    """Which of a user's tokens is requested."""
 
     ACCESS = ""
     ZAK = "zak"
@@ -79,13 +79,13 @@ class Want(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Call:
-    """One call of Recall's, or of a stranger's.
+    """One request for a token, from Recall or from an unknown caller.
 
     Attributes:
-        key: What stands behind `/tokens/`.
-        meeting_id: Of a token to join on behalf of the user; as it came.
+        key: The part of the path after `/tokens/`.
+        meeting_id: For a token to join on behalf of the user; as received.
         headers: Names in lower case.
-        address: Where it came from.
+        address: The caller's.
     """
 
     key: str
@@ -97,12 +97,12 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
-    """What it gets.
+    """The answer.
 
     Attributes:
-        token: With a 200; the body is this and nothing else.
-        why: A sentence for whoever proved that they know the key; else "".
-        retry_after_s: Whole seconds after which it is worth asking again.
+        token: With a 200; the body is the bare token.
+        why: A sentence for a caller that knows the key; else "".
+        retry_after_s: Whole seconds after which to ask again.
     """
 
     status: int
@@ -131,17 +131,17 @@ NO_MEETING = Reply(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Known:
-    """A grant whose key came, and what else decides about the call."""
+    """The grant with the key, and its workspace."""
 
     grant: HeldGrant
     workspace: Workspace | None
 
 
 class TokenCalls:
-    """Answers calls for tokens; thread-safe. Closed before the services are.
+    """Answers requests for tokens; thread-safe. Closed before the services are.
 
     Args:
-        runtime: All of them; the grants' refreshing asks Zoom.
+        runtime: Its `zoom_grants` refreshes tokens.
     """
 
     def __init__(self, runtime: Runtime) -> None:
@@ -150,35 +150,35 @@ class TokenCalls:
         self._usage = UsageRecorder(runtime.database)
         self._unknown_callers = UnknownCallers()
         self._mutex = threading.Lock()
-        self._under_way: dict[UUID, Future[Reply]] = {}
+        self._running: dict[UUID, Future[Reply]] = {}
         runtime.stopping.append(self.close)
 
     def close(self) -> None:
-        """Finish what is under way: its threads use the database. May come twice."""
+        """Finish running requests, which use the database. May be called twice."""
         self._askers.shutdown(cancel_futures=True)
         self._usage.close()
 
     def begin(self, call: Call) -> Reply | Future[Reply]:
-        """Answer what can be answered at once; else return what will be the answer.
+        """Answer at once if possible; else return a future with the answer.
 
-        Wait for it `ANSWER_WITHIN_S` at most and answer `NOT_YET` then: what is under
-        way goes on, and the next call finds what came of it. Never raises.
+        Wait `ANSWER_WITHIN_S` at most, then answer `NOT_YET`: the work goes on, and the
+        next call gets its result. Never raises.
         """
         try:
             return self._begin(call)
         except (StorageError, VaultError) as error:
             return _of_ours(error)
-        except RuntimeError:  # no thread takes it any more: we are stopping
+        except RuntimeError:  # we are stopping: no thread accepts it
             return NOT_YET
 
     def _begin(self, call: Call) -> Reply | Future[Reply]:
         now = self._runtime.clock.now()
-        with self._unknown_callers.turn(call.address, now=now) as is_mine:
-            if not is_mine:
+        with self._unknown_callers.turn(call.address, now=now) as may_ask:
+            if not may_ask:
                 return TOO_MANY
             known = self._find(call.key)
             if known is None:
-                self._unknown_callers.note(call.address, now=now)
+                self._unknown_callers.record(call.address, now=now)
                 return UNKNOWN
         signed = self._verify(known.workspace, call.headers, now=now)
         if signed is not Signed.RIGHT and (
@@ -192,7 +192,7 @@ class TokenCalls:
             )
             return UNSIGNED
         if signed is Signed.ABSENT:
-            self._usage.note(known.grant.connection_id, "unsigned_at", now=now)
+            self._usage.record(known.grant.connection_id, "unsigned_at", now=now)
         return self._serve(known.grant, call, now=now)
 
     def _serve(
@@ -202,7 +202,7 @@ class TokenCalls:
         if call.want is Want.ACCESS:
             if grant.expires_at < now + timedelta(seconds=AT_LEAST_S):
                 return self._once(grant.connection_id)
-            return self._fetched(fetch, grant.connection_id)  # it asks nobody
+            return self._fetched(fetch, grant.connection_id)  # asks no one
         if call.want is Want.ZAK:
             fetch = self._zak
         elif _MEETING.fullmatch(call.meeting_id) is None:
@@ -212,20 +212,20 @@ class TokenCalls:
         return self._askers.submit(self._fetched, fetch, grant.connection_id)
 
     def _once(self, connection_id: UUID) -> Future[Reply]:
-        """Renew the token once for however many ask for it meanwhile."""
+        """Refresh the token once for all who ask for it meanwhile."""
         with self._mutex:
-            under_way = self._under_way.get(connection_id)
-            if under_way is not None:
-                return under_way
-            under_way = self._askers.submit(self._fetched, self._access, connection_id)
-            self._under_way[connection_id] = under_way
-        under_way.add_done_callback(partial(self._forget, connection_id))
-        return under_way
+            running = self._running.get(connection_id)
+            if running is not None:
+                return running
+            running = self._askers.submit(self._fetched, self._access, connection_id)
+            self._running[connection_id] = running
+        running.add_done_callback(partial(self._forget, connection_id))
+        return running
 
     def _forget(self, connection_id: UUID, done: Future[Reply]) -> None:
         with self._mutex:
-            if self._under_way.get(connection_id) is done:
-                del self._under_way[connection_id]
+            if self._running.get(connection_id) is done:
+                del self._running[connection_id]
 
     def _fetched(
         self, fetch: Callable[[UUID], SecretStr], connection_id: UUID
@@ -241,7 +241,7 @@ class TokenCalls:
         except (StorageError, VaultError) as error:
             return _of_ours(error)
         now = self._runtime.clock.now()
-        self._usage.note(connection_id, "served_at", now=now)
+        self._usage.record(connection_id, "served_at", now=now)
         return Reply(status=HTTPStatus.OK, token=token)
 
     def _access(self, connection_id: UUID) -> SecretStr:
@@ -269,33 +269,36 @@ class TokenCalls:
             return Signed.ABSENT
         secret = callback_signatures.secret_of(self._runtime.vault, workspace)
         if secret is None:
-            return Signed.ABSENT  # whatever it says, it cannot be checked
+            return Signed.ABSENT  # it can't be checked
         return callback_signatures.verify(secret, headers, b"", now=now)
 
 
 class UsageRecorder:
-    """Notes each at most once a minute, in a thread of its own; thread-safe."""
+    """Records when Recall fetched a token, or asked unsigned; thread-safe.
+
+    Each at most once a minute, in a thread of its own.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._mutex = threading.Lock()
-        self._noted: OrderedDict[tuple[UUID, Mark], datetime] = OrderedDict()
+        self._recorded: OrderedDict[tuple[UUID, Mark], datetime] = OrderedDict()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="token-marks")
 
-    def note(self, connection_id: UUID, mark: Mark, *, now: datetime) -> None:
-        """Note it soon; nobody waits for it, and a lost one does no harm."""
+    def record(self, connection_id: UUID, mark: Mark, *, now: datetime) -> None:
+        """Record it soon, without waiting; a lost record does no harm."""
         with self._mutex:
-            last = self._noted.get((connection_id, mark))
+            last = self._recorded.get((connection_id, mark))
             if last is not None and now < last + _EVERY:
                 return
-            self._noted[connection_id, mark] = now
-            if len(self._noted) > _MOST_KEPT:
-                self._noted.popitem(last=False)
+            self._recorded[connection_id, mark] = now
+            if len(self._recorded) > _MOST_KEPT:
+                self._recorded.popitem(last=False)
         with suppress(RuntimeError):  # we are stopping
             self._writer.submit(self._write, connection_id, mark, now)
 
     def close(self) -> None:
-        """Write what is noted and let the thread go."""
+        """Write what was recorded and end the thread."""
         self._writer.shutdown()
 
     def _write(self, connection_id: UUID, mark: Mark, now: datetime) -> None:
@@ -328,18 +331,18 @@ def _of_ours(error: DashboardError) -> Reply:
 
 
 def _of_zoom(error: UpstreamError) -> Reply:
-    """Say what Zoom's API refuses for good; anything else is worth another try.
+    """Return a 403 for what Zoom's API refuses for good, and a 503 for anything else.
 
-    Also a token that Zoom does not know and a pair that it calls wrong: whether the
-    grant is over is for a look to say, and the pair an admin can mend.
+    A 503 also for a token that Zoom rejects and for wrong app credentials: a health
+    check decides whether the grant ended, and an admin can fix the credentials.
     """
-    is_of_api = (error.code or "").isdecimal()  # the token endpoint has words
+    is_of_api = (error.code or "").isdecimal()  # the token endpoint uses words
     is_refusal = error.status in _REFUSALS and is_of_api and not error.retryable
     if is_refusal:
         return Reply(status=HTTPStatus.FORBIDDEN, why=error.message())
     wait_s = math.ceil(min(error.retry_after_s or _LATER_S, _LONGEST_WAIT_S))
     return Reply(
         status=HTTPStatus.SERVICE_UNAVAILABLE,
-        why="Zoom cannot be asked for a token now.",
+        why="Zoom can't be asked for a token now.",
         retry_after_s=max(wait_s, 1),
     )

@@ -16,7 +16,7 @@ _MOST_ADDRESSES = 4096
 
 
 class UnknownCallers:
-    """Counts misses by address; thread-safe. Keeps the last few thousand addresses."""
+    """Counts unknown keys by address; thread-safe. Keeps a few thousand addresses."""
 
     def __init__(self) -> None:
         self._mutex = threading.Lock()
@@ -25,11 +25,11 @@ class UnknownCallers:
 
     @contextmanager
     def turn(self, address: str, *, now: datetime) -> Iterator[bool]:
-        """Tell whether this call may be looked at now.
+        """Yield whether this call may be handled now.
 
-        False while a call of another one that missed too often is looked at.
+        False while a call from another address with too many misses is handled.
         """
-        if not self._is_spent(address, now):
+        if not self._has_too_many(address, now):
             yield True
         elif self._one_at_a_time.acquire(blocking=False):
             try:
@@ -39,8 +39,8 @@ class UnknownCallers:
         else:
             yield False
 
-    def note(self, address: str, *, now: datetime) -> int:
-        """Count a miss; return how many there were in the running minute."""
+    def record(self, address: str, *, now: datetime) -> int:
+        """Count a miss; return how many there were in the current minute."""
         with self._mutex:
             since, misses = self._misses.pop(address, (now, 0))
             if now >= since + _WINDOW:
@@ -50,7 +50,7 @@ class UnknownCallers:
                 self._misses.popitem(last=False)
             return misses + 1
 
-    def _is_spent(self, address: str, now: datetime) -> bool:
+    def _has_too_many(self, address: str, now: datetime) -> bool:
         with self._mutex:
             since, misses = self._misses.get(address, (now, 0))
         return misses >= _MISSES and now < since + _WINDOW

@@ -26,9 +26,9 @@ from dashboard.pasted import require_whole, trim_secret
 from dashboard.vault import Vault, fingerprint
 
 TOLERANCE = timedelta(minutes=5)
-"""How far from now a signature may have been made, either way."""
+"""How far a signature's time may differ from now, either way."""
 
-_FAMILIES = ("webhook", "svix")  # the second is the older name of the same headers
+_FAMILIES = ("webhook", "svix")  # the older name of the same headers
 _PARTS = ("id", "timestamp", "signature")
 _PREFIX = "whsec_"
 _SHORTEST_KEY_BYTES = 16
@@ -38,7 +38,7 @@ _FIELD = "verification_secret"
 
 
 class Signed(StrEnum):
-    """What a request's signature says of it."""
+    """The result of checking a request's signature."""
 
     RIGHT = "right"
     WRONG = "wrong"
@@ -53,11 +53,11 @@ class _Claim(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Signing:
-    """How Recall's own calls to us are proved.
+    """How Recall's requests to us are verified.
 
     Attributes:
-        secret: A new verification secret; None keeps what is stored.
-        is_required: Whether calls without a signature are refused.
+        secret: A new verification secret; None keeps the stored one.
+        is_required: Whether requests without a signature are rejected.
     """
 
     secret: SecretStr | None
@@ -66,7 +66,7 @@ class Signing:
 
 @dataclass(frozen=True, kw_only=True)
 class Calls:
-    """When Recall last asked for a token held here; None when it never did."""
+    """When Recall last fetched a token stored here; None when it never did."""
 
     served_at: datetime | None
     unsigned_at: datetime | None
@@ -75,15 +75,15 @@ class Calls:
 def verify(
     secret: SecretStr, headers: Mapping[str, str], body: bytes, *, now: datetime
 ) -> Signed:
-    """Tell whether a request was signed with the workspace's secret; never raises.
+    """Check whether a request was signed with the workspace's secret; never raises.
 
-    Any one of the headers makes it signed: taking one away makes it no request
-    without a signature.
+    Any one of the headers makes it signed, so removing one does not make it an unsigned
+    request.
 
     Args:
         secret: `whsec_...`.
         headers: Names in lower case.
-        body: As it came; empty of a GET, whose signed text then ends with a dot.
+        body: As received; empty for a GET, so its signed text ends with a dot.
         now: Aware.
     """
     for family in _FAMILIES:
@@ -96,7 +96,7 @@ def verify(
 
 
 def require_secret(secret: SecretStr) -> None:
-    """Refuse a trimmed value that cannot be a verification secret.
+    """Check that a trimmed value can be a verification secret.
 
     Raises:
         InvalidInputError: The message never holds the value.
@@ -105,8 +105,8 @@ def require_secret(secret: SecretStr) -> None:
     require_whole(text, label="verification secret", field=_FIELD)
     if not text.startswith(_PREFIX):
         raise InvalidInputError(
-            f"A verification secret begins with {_PREFIX}. Copy it from Recall's "
-            "dashboard; the API key is another value.",
+            f"A verification secret starts with {_PREFIX}. Copy it from Recall's "
+            "dashboard; it isn't the API key.",
             field=_FIELD,
         )
     try:
@@ -115,7 +115,7 @@ def require_secret(secret: SecretStr) -> None:
         key = b""
     if len(key) < _SHORTEST_KEY_BYTES or _hook(secret) is None:
         raise InvalidInputError(
-            "This is no whole verification secret. Copy it again as a whole.",
+            "This verification secret is incomplete. Copy all of it again.",
             field=_FIELD,
         )
 
@@ -129,16 +129,16 @@ def _is_right(secret: SecretStr, claim: _Claim, body: bytes, *, now: datetime) -
         signed_at = datetime.fromtimestamp(int(timestamp), UTC)
         if not claim.message_id or abs(signed_at - now) > TOLERANCE:
             return False
-        # Not its `verify`: that asks the machine for the time, and this has a clock.
+        # Not the library's `verify`: it reads the machine's clock instead of ours.
         expected = hook.sign(claim.message_id, signed_at, body.decode()).encode()
         given = [one.encode() for one in claim.signatures.split(" ", _MOST_SIGNATURES)]
     except (ValueError, OverflowError, OSError):
-        return False  # also what is no text: UnicodeError is a ValueError
+        return False  # UnicodeError is a ValueError
     return any(hmac.compare_digest(expected, one) for one in given)
 
 
 def _hook(secret: SecretStr) -> Webhook | None:
-    """Return the library's signer, or None of a secret that it cannot take."""
+    """Return the library's signer, or None if it can't use the secret."""
     try:
         return Webhook(secret.get_secret_value())
     except (ValueError, binascii.Error, EmptyWebhookSecretError):
@@ -146,7 +146,7 @@ def _hook(secret: SecretStr) -> Webhook | None:
 
 
 def calls(session: Session, workspace_id: UUID) -> Calls:
-    """Return when the workspace last asked at all, and when unsigned."""
+    """Return when the workspace last got a token, and last asked unsigned."""
     served_at, unsigned_at = session.exec(
         select(func.max(HeldGrant.served_at), func.max(HeldGrant.unsigned_at))
         .join(Connection, col(Connection.id) == col(HeldGrant.connection_id))
@@ -157,10 +157,10 @@ def calls(session: Session, workspace_id: UUID) -> Calls:
 
 
 def tidy(signing: Signing) -> tuple[Signing, bool]:
-    """Return it without white space around the secret, and whether there was any.
+    """Return it without spaces around the secret, and whether there were any.
 
     Raises:
-        InvalidInputError: This cannot be a verification secret.
+        InvalidInputError: It can't be a verification secret.
     """
     if signing.secret is None:
         return signing, False
@@ -170,7 +170,7 @@ def tidy(signing: Signing) -> tuple[Signing, bool]:
 
 
 def put(vault: Vault, workspace: Workspace, signing: Signing, *, now: datetime) -> None:
-    """Change the workspace so; the caller commits.
+    """Apply the settings to the workspace; the caller commits.
 
     Raises:
         InvalidInputError: A signature is required, and there is no secret.
@@ -187,8 +187,8 @@ def put(vault: Vault, workspace: Workspace, signing: Signing, *, now: datetime) 
         workspace.verification_secret_set_at = now
     if signing.is_required and workspace.verification_secret is None:
         raise InvalidInputError(
-            "Enter the verification secret first: without it no signature can be "
-            "checked, and each of Recall's calls for a token would be refused.",
+            "Enter the verification secret first. Without it no signature can be "
+            "checked, and every token request from Recall would be rejected.",
             field="requires_signature",
         )
     workspace.requires_signature = signing.is_required
@@ -198,7 +198,7 @@ def secret_of(vault: Vault, workspace: Workspace) -> SecretStr | None:
     """Open the verification secret; None when there is none.
 
     Raises:
-        VaultError: It cannot be opened.
+        VaultError: It can't be opened.
     """
     if workspace.verification_secret is None:
         return None

@@ -1,4 +1,4 @@
-"""Handing an authorization code to Recall, once. Zoom's token endpoint is Recall's.
+"""Hand an authorization code to Recall, which exchanges it at Zoom; once per code.
 
 Source: docs/contracts/recall.md 1.8, 3.5 and 4, checked 2026-11-23.
 """
@@ -17,20 +17,20 @@ from dashboard.errors import DashboardError, UpstreamError
 from dashboard.models.zoom_app import Kind
 
 Settle = Callable[[Sequence[RecallCredential]], RecallCredential | None]
-"""Picks the credential that a lost answer was about, or None when it cannot tell."""
+"""Picks the credential that a lost answer was about, or None if that is unclear."""
 
 
 class ConsentAgainError(DashboardError):
-    """An older credential was in the way and is removed; the code is spent."""
+    """An older credential was in the way and was deleted; the code is used up."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
-    """What Zoom gave the browser, and what Recall needs to make use of it.
+    """The code that Zoom gave the browser, and what Recall needs to exchange it.
 
     Attributes:
-        redirect_uri: The very one of the authorize URL.
-        code_verifier: Of the challenge on the authorize URL.
+        redirect_uri: Exactly as in the authorize URL.
+        code_verifier: Of the challenge in the authorize URL.
     """
 
     oauth_app: UUID
@@ -41,19 +41,19 @@ class Grant:
 
     @property
     def idempotency_key(self) -> str:
-        """Made from the code, which is single use: the same code, the same request."""
+        """Derived from the code, which works once: the same code, the same request."""
         return hashlib.sha256(self.code.get_secret_value().encode()).hexdigest()
 
 
 def exchange(recall: Recall, grant: Grant, *, settle: Settle) -> RecallCredential:
-    """Let Recall exchange the code; return the credential it made or renewed.
+    """Let Recall exchange the code; return the credential it created or renewed.
 
-    A lost answer is asked for once more with the same key and then looked up, never
-    settled by a second code.
+    After a lost answer the request is repeated once with the same key, then the
+    credential is looked up. A second code is never used.
 
     Raises:
-        ConsentAgainError: The legacy conflict; the older credential is deleted now.
-        UpstreamError: Recall refused, or what it did cannot be told.
+        ConsentAgainError: An older credential conflicted and was deleted.
+        UpstreamError: Recall refused, or its result is unknown.
     """
     try:
         return _create(recall, grant)
@@ -82,19 +82,19 @@ def _create(recall: Recall, grant: Grant) -> RecallCredential:
 
 
 def _cleared(recall: Recall, grant: Grant, error: UpstreamError) -> DashboardError:
-    """Delete what is in the way and return what to raise; raises if that fails."""
+    """Delete the conflicting credential; return what to raise, or raise on failure."""
     if not clear(recall, grant.oauth_app, grant.kind, error):
         return error
-    return ConsentAgainError("An older connection was in the way and is removed.")
+    return ConsentAgainError("An older connection was in the way and was removed.")
 
 
 def clear(recall: Recall, oauth_app: UUID, kind: Kind, error: UpstreamError) -> bool:
-    """Delete what a conflict names; tell whether it was one.
+    """Delete the credential that a conflict names; return whether it was a conflict.
 
-    Recall names a Zoom id, not a credential: it has to be looked up.
+    Recall names a Zoom ID, not a credential, so the credential is looked up.
 
     Raises:
-        UpstreamError: Recall refused or could not be asked.
+        UpstreamError: Recall refused or didn't answer.
     """
     if error.conflicting_id is None:
         return False
@@ -111,10 +111,10 @@ def clear(recall: Recall, oauth_app: UUID, kind: Kind, error: UpstreamError) -> 
 
 
 def delete(recall: Recall, credential_id: UUID) -> None:
-    """Delete a credential in Recall; one that is gone already is no error.
+    """Delete a credential in Recall; one that is already deleted is no error.
 
     Raises:
-        UpstreamError: Recall refused or could not be asked.
+        UpstreamError: Recall refused or didn't answer.
     """
     try:
         recall.delete_credential(credential_id)

@@ -1,8 +1,8 @@
-"""Calls to Recall as they are counted: slots of 5 s, and pauses that Recall asked for.
+"""Counts of calls to Recall in slots of 5 s, and pauses that Recall asked for.
 
-The sum over the last 14 slots never exceeds what Recall allows a minute, so no 60 s do,
-wherever Recall's own minute begins: 60 s touch 13 slots, and one more is for a call
-that is on its way for up to 5 s, or for two hosts whose clocks differ by as much.
+The sum over the last 14 slots never exceeds Recall's limit for a minute, so no 60 s do,
+wherever Recall's minute begins: 60 s touch 13 slots, and one more covers a call that
+takes up to 5 s to arrive, or hosts whose clocks differ by as much.
 """
 
 import math
@@ -32,9 +32,9 @@ from dashboard.models.workspace import RatePause, RateSlot
 SLOT_S = 5
 SLOTS = 14
 
-_KEPT_SLOTS = 10 * SLOTS  # what another host, whose clock is behind, may still count
+_KEPT_SLOTS = 10 * SLOTS  # a host whose clock is behind may still count them
 _ENDED_PAUSES_KEPT = timedelta(hours=1)
-# PostgreSQL's advisory locks: any numbers no other lock has.
+# PostgreSQL's advisory locks: numbers that no other lock uses.
 _COUNTING, _SWEEPING = 5_270_032, 5_270_033
 
 _SLOT: Table = SQLModel.metadata.tables[str(RateSlot.__tablename__)]
@@ -58,7 +58,7 @@ _LOCK = select(
 _HELD = select(_PAUSE.c.said_at, _PAUSE.c.until).where(
     _this(_PAUSE), _PAUSE.c.until > bindparam("now")
 )
-# Also slots that are yet to come: another host's clock may be ahead of ours.
+# Future slots too: another host's clock may be ahead of ours.
 _SPENT = (
     select(_SLOT.c.slot, _SLOT.c.used)
     .where(_this(_SLOT), _SLOT.c.slot.between(bindparam("first"), bindparam("last")))
@@ -68,7 +68,7 @@ _SPENT = (
 
 @dataclass(frozen=True, kw_only=True)
 class Spent:
-    """Calls of one operation, (slot, how many) in the order of time."""
+    """Calls of one operation as (slot, count), in order of time."""
 
     slots: Sequence[tuple[int, int]] = ()
 
@@ -78,7 +78,7 @@ class Spent:
         return sum(used for _, used in self.slots)
 
     def room_at(self, stops_at: int) -> int | None:
-        """Return the slot with room for one more call; None if there is room now."""
+        """Return the slot that allows one more call; None if one is allowed now."""
         left = self.used
         if left < stops_at:
             return None
@@ -91,11 +91,11 @@ class Spent:
 
 @dataclass(frozen=True, kw_only=True)
 class Refused:
-    """A call that was not counted and may not be made.
+    """A call that was not counted and must not be made.
 
     Attributes:
-        wait_s: Until it may, in seconds.
-        said_at: When Recall asked to wait; None when the budget is spent.
+        wait_s: Until it may be made, in seconds.
+        said_at: When Recall asked us to wait; None when the limit is used up.
     """
 
     wait_s: float
@@ -104,11 +104,11 @@ class Refused:
 
 @dataclass(kw_only=True)
 class Use:
-    """What one workspace asked by one operation in the last minute.
+    """How often one workspace called one operation in the last minute.
 
     Attributes:
-        said_at: When Recall asked to wait, as long as that is not over.
-        until: When it is.
+        said_at: When Recall asked us to wait, while that lasts.
+        until: When it ends.
     """
 
     operation: Operation
@@ -118,7 +118,7 @@ class Use:
 
 
 def slot_of(now: datetime) -> int:
-    """Return the number of the slot of an instant, aware."""
+    """Return the slot number of an instant, aware."""
     return math.floor(now.timestamp() / SLOT_S)
 
 
@@ -130,15 +130,15 @@ def take(
     stops_at: int,
     now: datetime,
 ) -> Refused | None:
-    """Count one call, or say why it may not be made; the caller commits.
+    """Count one call, or return why it must not be made; the caller commits.
 
-    Until then nobody else gets an answer about this budget.
+    Until then other processes wait for an answer about this limit.
 
     Args:
         connection: Writing.
-        scope: Whose budget.
-        operation: Of what.
-        stops_at: How many calls may count then, this one included.
+        scope: From `rate_limits.scope_of`.
+        operation: The one to be called.
+        stops_at: How many calls may be counted, this one included.
         now: Aware.
     """
     dialect, this = (
@@ -167,7 +167,7 @@ def pause(
     said_at: datetime,
     until: datetime,
 ) -> None:
-    """Keep that nobody may call before `until`; the caller commits."""
+    """Store that no one may call before `until`; the caller commits."""
     values = {"said_at": said_at, "until": until}
     one = insert(connection, _PAUSE).values(
         scope=scope, operation=operation.value, **values
@@ -176,13 +176,13 @@ def pause(
         one.on_conflict_do_update(
             index_elements=list(_PAUSE.primary_key),
             set_=values,
-            where=_PAUSE.c.until < until,  # an answer that came late shortens nothing
+            where=_PAUSE.c.until < until,  # a late answer shortens nothing
         )
     )
 
 
 def sweep(connection: Connection, *, now: datetime) -> int:
-    """Delete what nobody counts any more; return how many rows. The caller commits."""
+    """Delete old slots and pauses; return how many rows. The caller commits."""
     if connection.dialect.name == "postgresql":
         is_free = select(func.pg_try_advisory_xact_lock(_SWEEPING))
         if not connection.execute(is_free).scalar_one():
@@ -195,7 +195,7 @@ def sweep(connection: Connection, *, now: datetime) -> int:
 def uses(
     session: Session, *, now: datetime, scopes: Collection[str] | None = None
 ) -> dict[str, list[Use]]:
-    """Return what each scope asked in the last minute, the most used share first.
+    """Return each scope's calls in the last minute, the most used share first.
 
     Args:
         session: Reading.

@@ -1,4 +1,4 @@
-"""What is asked of Recall, and why not just now, in sentences for people."""
+"""Recall's operations and their rate limits, in words for people."""
 
 import math
 from datetime import UTC, datetime
@@ -6,72 +6,75 @@ from datetime import UTC, datetime
 from dashboard.clients.recall.operations import Operation
 
 _ASKS = {
-    Operation.APPS_LIST: "ask Recall for its list of apps",
-    Operation.APPS_CREATE: "make apps in Recall",
-    Operation.APPS_RETRIEVE: "look at apps in Recall",
-    Operation.APPS_UPDATE: "change apps in Recall",
-    Operation.CREDENTIALS_LIST: "ask Recall for its list of credentials",
-    Operation.CREDENTIALS_CREATE: "hand codes to Recall",
-    Operation.CREDENTIALS_RETRIEVE: "look at credentials in Recall",
-    Operation.CREDENTIALS_DESTROY: "delete credentials in Recall",
-    Operation.CREDENTIALS_ACCESS_TOKEN: "ask Recall for access tokens",
-    Operation.CREDENTIALS_VALIDATE: "have Recall try credentials",
-    Operation.CREDENTIALS_SYNC_MEETINGS: "have Recall read meetings again",
-    Operation.LOGS_APPS: "read Recall's log of apps",
-    Operation.LOGS_CREDENTIALS: "read Recall's log of credentials",
-    Operation.LOGS_MAPPINGS: "ask Recall for mapped meetings",
+    Operation.APPS_LIST: "list apps",
+    Operation.APPS_CREATE: "create apps",
+    Operation.APPS_RETRIEVE: "read apps",
+    Operation.APPS_UPDATE: "update apps",
+    Operation.CREDENTIALS_LIST: "list credentials",
+    Operation.CREDENTIALS_CREATE: "create credentials",
+    Operation.CREDENTIALS_RETRIEVE: "read credentials",
+    Operation.CREDENTIALS_DESTROY: "delete credentials",
+    Operation.CREDENTIALS_ACCESS_TOKEN: "fetch access tokens",
+    Operation.CREDENTIALS_VALIDATE: "validate credentials",
+    Operation.CREDENTIALS_SYNC_MEETINGS: "sync meetings",
+    Operation.LOGS_APPS: "read app logs",
+    Operation.LOGS_CREDENTIALS: "read credential logs",
+    Operation.LOGS_MAPPINGS: "list mapped meetings",
 }
 NAMES = {
-    Operation.APPS_LIST: "List of apps",
-    Operation.APPS_CREATE: "New apps",
-    Operation.APPS_RETRIEVE: "Looks at an app",
-    Operation.APPS_UPDATE: "Changes of an app",
-    Operation.CREDENTIALS_LIST: "List of credentials",
-    Operation.CREDENTIALS_CREATE: "New credentials",
-    Operation.CREDENTIALS_RETRIEVE: "Looks at a credential",
-    Operation.CREDENTIALS_DESTROY: "Deleted credentials",
-    Operation.CREDENTIALS_ACCESS_TOKEN: "Access tokens",
-    Operation.CREDENTIALS_VALIDATE: "Credentials tried again",
-    Operation.CREDENTIALS_SYNC_MEETINGS: "Syncs of meetings",
-    Operation.LOGS_APPS: "Log of apps",
-    Operation.LOGS_CREDENTIALS: "Log of credentials",
-    Operation.LOGS_MAPPINGS: "Mapped meetings",
+    Operation.APPS_LIST: "List apps",
+    Operation.APPS_CREATE: "Create app",
+    Operation.APPS_RETRIEVE: "Read app",
+    Operation.APPS_UPDATE: "Update app",
+    Operation.CREDENTIALS_LIST: "List credentials",
+    Operation.CREDENTIALS_CREATE: "Create credential",
+    Operation.CREDENTIALS_RETRIEVE: "Read credential",
+    Operation.CREDENTIALS_DESTROY: "Delete credential",
+    Operation.CREDENTIALS_ACCESS_TOKEN: "Fetch access token",
+    Operation.CREDENTIALS_VALIDATE: "Validate credential",
+    Operation.CREDENTIALS_SYNC_MEETINGS: "Sync meetings",
+    Operation.LOGS_APPS: "Read app log",
+    Operation.LOGS_CREDENTIALS: "Read credential log",
+    Operation.LOGS_MAPPINGS: "List mapped meetings",
 }
-"""Each operation as the title of a row."""
+"""Each operation as a row's title."""
 
 
 def full(operation: Operation, *, stops_at: int, wait_s: float) -> str:
-    """Say that a budget is spent; nothing was sent.
+    """Say that a rate limit is used up; nothing was sent.
 
     Args:
-        operation: What was to be asked.
-        stops_at: How many calls a minute the caller may see: Recall's limit, or for
-            background work its share.
-        wait_s: Until there is room for one, in seconds.
+        operation: The one to be called.
+        stops_at: Calls a minute that the caller may make: Recall's limit, or the share
+            of it for background jobs.
+        wait_s: Until the next call is allowed, in seconds.
     """
     asks, limit = _ASKS[operation], operation.a_minute
     if stops_at < limit:
         said = (
-            f"Background work stops at {stops_at} of the {limit} times a minute that "
-            f"this workspace may {asks}."
+            f"Background jobs pause at {stops_at} of the {limit} requests a minute "
+            f"that Recall allows this workspace to {asks}."
         )
     else:
-        said = f"This workspace may {asks} {limit} times a minute, and did."
-    return f"{said} Next in {_seconds(wait_s)}. Nothing was changed."
+        said = (
+            f"Recall allows this workspace {limit} requests a minute to {asks}, and "
+            "all are used."
+        )
+    return f"{said} Try again in {_seconds(wait_s)}. Nothing was changed."
 
 
 def paused(operation: Operation, *, said_at: datetime, wait_s: float) -> str:
-    """Say that Recall asked to wait, which is not over yet; nothing was sent.
+    """Say that Recall asked us to wait and the time is not over; nothing was sent.
 
     Args:
-        operation: What was to be asked.
+        operation: The one to be called.
         said_at: When Recall said so, aware.
-        wait_s: What is left to wait, in seconds.
+        wait_s: The time left, in seconds.
     """
     return (
-        f"This workspace may not {_ASKS[operation]} just now: Recall said at "
-        f"{said_at.astimezone(UTC):%H:%M:%S} UTC that it did so too often. "
-        f"Next in {_seconds(wait_s)}. Nothing was changed."
+        f"Recall rejected a request to {_ASKS[operation]} at "
+        f"{said_at.astimezone(UTC):%H:%M:%S} UTC: too many requests. "
+        f"Try again in {_seconds(wait_s)}. Nothing was changed."
     )
 
 

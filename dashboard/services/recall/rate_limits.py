@@ -28,7 +28,7 @@ from dashboard.services.runtime import Runtime
 from dashboard.vault import fingerprint
 
 _BACKGROUND_SHARE = 0.6
-# Recall's minute began before it said so: by then that one is over, however it counts.
+# Recall's minute began before its answer, so it is over by then.
 _UNASKED_PAUSE_S = 60.0
 _SWEEP_EVERY = timedelta(minutes=1)
 
@@ -53,19 +53,19 @@ class RateLimiter:
         Args:
             region: Recall's.
             api_key: Of that region.
-            yields: Whether its calls are background work, which leaves people room.
+            yields: Whether its calls are background jobs, which leave room for people.
         """
         scope = scope_of(region, fingerprint(api_key))
         return RateLimitGate(self, scope, yields=yields)
 
     def take(self, scope: str, operation: Operation, *, yields: bool) -> None:
-        """Count one call that is about to be made; commits.
+        """Count one call before it is sent; commits.
 
-        While the database cannot be asked calls go on uncounted, and that is logged
-        once: a person must be able to act.
+        While the database can't be used, calls go on uncounted and this is logged once,
+        so that people can still act.
 
         Raises:
-            UpstreamError: There is no room, or Recall asked to wait; status 429.
+            UpstreamError: The limit is used up, or Recall asked us to wait; status 429.
         """
         limit = operation.a_minute
         stops_at = background_limit(operation) if yields else limit
@@ -97,13 +97,12 @@ class RateLimiter:
     def pause(
         self, scope: str, operation: Operation, retry_after_s: float | None
     ) -> None:
-        """Keep that Recall answered 429; commits, or logs that it could not.
+        """Store that Recall answered 429; commits, or logs that it couldn't.
 
         Args:
             scope: From `scope_of`.
-            operation: What was asked for.
-            retry_after_s: What Recall asked to wait; None if it did not say, and a
-                minute is taken then.
+            operation: The one that was called.
+            retry_after_s: How long Recall asked us to wait; without it, one minute.
         """
         now = self._clock.now()
         wait_s = _UNASKED_PAUSE_S if retry_after_s is None else retry_after_s
@@ -124,7 +123,7 @@ class RateLimiter:
 
 
 class RateLimitGate:
-    """What the requests of one workspace's client pass; a `clients` `Gate`."""
+    """Counts the requests of one workspace's client; a `Gate` of clients.recall."""
 
     def __init__(self, budgets: RateLimiter, scope: str, *, yields: bool) -> None:
         self._budgets = budgets
@@ -140,19 +139,19 @@ class RateLimitGate:
         self._budgets.take(self._scope, operation, yields=self._yields)
 
     def limited(self, operation: Operation, retry_after_s: float | None) -> None:
-        """Have nobody ask for this before Recall takes it again."""
+        """Pause this operation until Recall accepts it again."""
         self._budgets.pause(self._scope, operation, retry_after_s)
 
 
 class Sweeper:
-    """The worker's chore: once a minute forgets what nobody counts any more."""
+    """The worker's chore: deletes old counts once a minute."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._swept_at: datetime | None = None
 
     def __call__(self) -> int:
-        """Delete slots and pauses that are over; return how many. Commits."""
+        """Delete old slots and pauses; return how many. Commits."""
         now = self._runtime.clock.now()
         if self._swept_at and abs(now - self._swept_at) < _SWEEP_EVERY:
             return 0
@@ -163,16 +162,16 @@ class Sweeper:
 
 @dataclass(frozen=True, kw_only=True)
 class UsageRow:
-    """One operation of one workspace that was asked for in the last minute.
+    """One operation that a workspace called in the last minute.
 
     Attributes:
         name: The operation as a title.
-        limit: Calls a minute that Recall takes.
-        background: At how many of them background work stops.
-        percent: Used of the limit, 0 to 100.
-        tone: good; waiting when background work waits; trouble when people do too.
-        said_at: When Recall answered 429, while it is waited for; aware.
-        until: How long it is.
+        limit: Calls a minute that Recall allows.
+        background: Calls a minute at which background jobs pause.
+        percent: Used share of the limit, 0 to 100.
+        tone: good; waiting when background jobs wait; trouble when people wait too.
+        said_at: When Recall answered 429, while we wait; aware.
+        until: When the wait ends.
     """
 
     name: str
@@ -187,35 +186,35 @@ class UsageRow:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkspaceUsage:
-    """A workspace with what it asked, the most used first; nothing is no rows."""
+    """A workspace's calls, the most used operation first; no calls are no rows."""
 
     workspace: Workspace
     rows: Sequence[UsageRow]
 
 
 def scope_of(region: str, key_print: str) -> str:
-    """Return whose budget it is: a workspace's, named by its key's fingerprint."""
+    """Return the workspace that a rate limit is for: region and key fingerprint."""
     return f"{region}:{key_print}"
 
 
 def background_limit(operation: Operation) -> int:
-    """Return at how many calls a minute background work stops."""
+    """Return at how many calls a minute background jobs pause."""
     return int(operation.a_minute * _BACKGROUND_SHARE)
 
 
 def is_full(use: Use) -> bool:
-    """Whether background work has no room for this operation now."""
+    """Whether background jobs may not call this operation now."""
     return use.until is not None or use.used >= background_limit(use.operation)
 
 
 def without_room(
     session: Session, operations: Collection[Operation], *, now: datetime
 ) -> list[UUID]:
-    """Return the workspaces that background work has to leave alone now.
+    """Return the workspaces that background jobs must leave alone now.
 
     Args:
         session: Reading.
-        operations: What it would ask: one without room is enough.
+        operations: Those needed; one that is used up is enough.
         now: Aware.
     """
     full = {
@@ -238,7 +237,7 @@ def without_room(
 def usage_of(
     session: Session, workspaces: Sequence[Workspace], *, now: datetime
 ) -> list[WorkspaceUsage]:
-    """Return what each workspace asked of Recall in the last minute.
+    """Return what each workspace called in the last minute.
 
     Args:
         session: Reading.

@@ -1,4 +1,4 @@
-"""Workspaces: a Recall region with its API key, checked by a harmless call."""
+"""Workspaces: Recall regions with their API keys, checked by a read-only request."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -48,7 +48,7 @@ _NAME_LENGTH = 80
 
 @dataclass(frozen=True, kw_only=True)
 class NewWorkspace:
-    """What a person enters: a name for staff, Recall's region, a key of it."""
+    """What a person enters: a name for staff, Recall's region and an API key."""
 
     name: str
     region: str
@@ -57,10 +57,10 @@ class NewWorkspace:
 
 @dataclass(frozen=True, kw_only=True)
 class KeyAnswer:
-    """What Recall said of a key; `reason` is a sentence or two.
+    """Recall's verdict on a key; `reason` is a sentence or two.
 
     Attributes:
-        needs_someone: Whether the key is right and yet nothing can be done with it.
+        needs_someone: Whether the key is valid but can't be used.
     """
 
     verdict: Verdict
@@ -70,7 +70,7 @@ class KeyAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class Entered:
-    """A workspace as saved; `trimmed` names values that had white space around."""
+    """A saved workspace; `trimmed` names values that had spaces around them."""
 
     workspace_id: UUID
     answer: KeyAnswer
@@ -81,8 +81,8 @@ def create(runtime: Runtime, values: NewWorkspace, *, actor: Actor) -> Entered:
     """Check the key at Recall and save the workspace; commits.
 
     Raises:
-        InvalidInputError: A value cannot be taken, or Recall refuses the key.
-        ConflictError: The same key of the same region is here already.
+        InvalidInputError: A value is invalid, or Recall rejects the key.
+        ConflictError: Another workspace has the same key and region.
     """
     values, trimmed = _tidy(values)
     with runtime.database.reading() as session:
@@ -124,10 +124,10 @@ def change(  # noqa: PLR0913 - what a form has, all named
 ) -> Entered:
     """Rename a workspace and, when a key is given, check and replace it; commits.
 
-    The region stays: everything in Recall is local to it.
+    The region can't be changed: everything in Recall belongs to one region.
 
     Raises:
-        InvalidInputError: As `create`, or what `signing` asks for cannot be.
+        InvalidInputError: As `create`, or `signing` is invalid.
         ConflictError: The new key is another workspace's.
         NotFoundError: There is no such workspace.
     """
@@ -165,9 +165,9 @@ def change(  # noqa: PLR0913 - what a form has, all named
 
 
 def check_again(runtime: Runtime, workspace_id: UUID) -> KeyAnswer:
-    """Ask Recall about the stored key again and keep the answer; commits.
+    """Check the stored key at Recall again and store the answer; commits.
 
-    Not being able to ask leaves an earlier answer as it was.
+    If Recall can't be asked, an earlier answer stays.
 
     Raises:
         NotFoundError: There is no such workspace.
@@ -187,10 +187,10 @@ def check_again(runtime: Runtime, workspace_id: UUID) -> KeyAnswer:
 
 
 def check_key(runtime: Runtime, region: str, key: SecretStr) -> KeyAnswer:
-    """Ask Recall whether it takes this key in this region, by listing nothing much.
+    """Ask Recall whether it accepts this key in this region, by a small list request.
 
-    Never raises: not being able to ask is an answer of its own. Keys are good in one
-    region only, and elsewhere answered 401 (docs/contracts/recall.md 1.1).
+    Never raises: no answer is a verdict of its own. Keys work in one region only; other
+    regions answer 401 (docs/contracts/recall.md 1.1).
     """
     try:
         runtime.recall(region, key).check_key()
@@ -198,19 +198,19 @@ def check_key(runtime: Runtime, region: str, key: SecretStr) -> KeyAnswer:
         if error.status == HTTPStatus.UNAUTHORIZED:
             return KeyAnswer(
                 verdict=Verdict.WRONG,
-                reason=f"Recall refuses this API key in {region}. A key is good in one "
-                "region only: compare with the address of Recall's own dashboard, "
-                "and copy the key again.",
+                reason=f"Recall rejected this API key in {region}. Keys work in one "
+                "region only: check the region in your Recall dashboard URL and copy "
+                "the key again.",
             )
         if error.status == HTTPStatus.PAYMENT_REQUIRED:
             return KeyAnswer(
                 verdict=Verdict.RIGHT,
-                reason="Recall takes the key, but says the workspace is out of credit. "
-                "Whoever pays for it can add credit in Recall's dashboard.",
+                reason="Recall accepted the key, but the workspace is out of credit. "
+                "Add credit in Recall's dashboard.",
                 needs_someone=True,
             )
         return KeyAnswer(
-            verdict=Verdict.UNKNOWN, reason=f"The key could not be checked: {error}"
+            verdict=Verdict.UNKNOWN, reason=f"The key couldn't be checked: {error}"
         )
     return KeyAnswer(verdict=Verdict.RIGHT, reason="Recall accepted the key.")
 
@@ -258,10 +258,10 @@ def _tidy(values: NewWorkspace) -> tuple[NewWorkspace, list[str]]:
         values, name=trim(values.name), api_key=trim_secret(values.api_key)
     )
     if not tidied.name:
-        raise InvalidInputError("Give it a name that staff will know.", field="name")
+        raise InvalidInputError("Enter a name that staff will recognize.", field="name")
     if len(tidied.name) > _NAME_LENGTH:
         raise InvalidInputError(
-            f"The name may have {_NAME_LENGTH} characters.", field="name"
+            f"The name can have at most {_NAME_LENGTH} characters.", field="name"
         )
     if tidied.region not in REGIONS:
         raise InvalidInputError("Recall has no such region.", field="region")
@@ -276,7 +276,7 @@ def _require_new(
     there = find_by_key(session, region, key)
     if there is not None and there.id != but:
         raise ConflictError(
-            f"The workspace {there.name} has this API key in {region} already."
+            f"The workspace {there.name} already uses this API key in {region}."
         )
 
 
@@ -300,7 +300,7 @@ def _seal(vault: Vault, workspace_id: UUID, value: SecretStr) -> bytes:
 
 
 def recall_of(runtime: Runtime, session: Session, app: ZoomApp) -> tuple[Recall, UUID]:
-    """Return the client of the app's workspace and the app's id in Recall.
+    """Return the client of the app's workspace and the app's ID in Recall.
 
     Raises:
         ConflictError: The app is not in Recall yet.

@@ -39,12 +39,12 @@ from dashboard.services.zoom_apps.credential_checks import (
 from dashboard.services.zoom_apps.credentials import NewZoomApp
 
 _ASKED_ABOUT = 20
-"""Apps missing in the list that Recall is asked about one by one."""
+"""Apps missing in the list that are read one by one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TakeOver:
-    """What a person says of an app in Recall; a secret left out is taken from there."""
+    """What a person enters about an app in Recall; missing secrets come from Recall."""
 
     name: str
     environment: Environment
@@ -56,11 +56,11 @@ class TakeOver:
 
 @dataclass(frozen=True, kw_only=True)
 class TakenOver:
-    """A zoom app made of an app in Recall.
+    """A Zoom app that was made from an app in Recall.
 
     Attributes:
-        entered: How its pair was saved; None when it was here already.
-        error: Why the two are not brought together yet; "" when they are.
+        entered: The saved credentials; None when it was here already.
+        error: Why it is not linked to its Recall app yet; "" when it is.
     """
 
     zoom_app_id: UUID
@@ -73,9 +73,9 @@ class Listed:
     """An app in Recall.
 
     Attributes:
-        own: The zoom app here that it belongs to.
-        namesake: Another zoom app here with its client ID, which is not its own.
-        twins: How many more apps with its client ID the workspace has.
+        own: The Zoom app that is linked to it.
+        namesake: Another Zoom app with its client ID, not linked to it.
+        twins: How many more apps in the workspace have its client ID.
     """
 
     app: RecallApp
@@ -85,37 +85,37 @@ class Listed:
 
     @property
     def may_be_taken(self) -> bool:
-        """Whether it can become a zoom app here."""
+        """Whether it can be taken over."""
         is_known = self.app.kind in set(Kind)
         return self.own is None and self.namesake is None and is_known
 
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """What Recall said of a workspace's apps, once.
+    """A workspace's apps in Recall, as read once.
 
     Attributes:
-        gone: Zoom apps here whose app Recall does not have any more.
-        untold: Zoom apps here that Recall could not be asked about.
-        error: Why there is no list; "" when there is.
+        deleted: Zoom apps whose app Recall no longer has.
+        unchecked: Zoom apps that Recall couldn't be asked about.
+        error: Why there is no list; "" when there is one.
     """
 
     workspace: Workspace
     read_at: datetime
     rows: Sequence[Listed] = ()
-    gone: Sequence[ZoomApp] = ()
-    untold: Sequence[ZoomApp] = ()
+    deleted: Sequence[ZoomApp] = ()
+    unchecked: Sequence[ZoomApp] = ()
     error: str = ""
 
 
 def look_at(
     runtime: Runtime, workspace_id: UUID, recall_app_id: UUID
 ) -> RecallAppSecrets:
-    """Return one app of Recall; its secrets are for `take_over` alone.
+    """Return one app in Recall; its secrets are for `take_over` only.
 
     Raises:
         NotFoundError: There is no such workspace.
-        UpstreamError: Recall refused or did not answer; 404 means it has no such app.
+        UpstreamError: Recall refused or didn't answer; 404: it has no such app.
     """
     with runtime.database.reading() as session:
         workspace = workspaces.get(session, workspace_id)
@@ -130,18 +130,18 @@ def take_over(
     *,
     actor: Actor,
 ) -> TakenOver:
-    """Make a zoom app of an app in Recall; commits. Twice is as once.
+    """Make a Zoom app from an app in Recall; commits. May be repeated.
 
-    The pair is checked at Zoom. Afterwards Recall is given the secrets stored here, as
-    by `recall_apps.adopt`, so that both hold the same.
+    Zoom checks the credentials. Then the secrets stored here are sent to Recall, so
+    that both store the same ones.
 
     Raises:
         NotFoundError: There is no such workspace.
-        InvalidInputError: A value cannot be taken, or Recall does not show a secret
-            that was left out.
-        WrongCredentialsError: Zoom refuses the pair.
-        ConflictError: A zoom app with its client ID is here, or its kind is not known.
-        UpstreamError: Recall could not be asked; nothing was stored.
+        InvalidInputError: A value is invalid, or Recall doesn't show a secret that was
+            left out.
+        WrongCredentialsError: Zoom rejects the credentials.
+        ConflictError: A Zoom app has its client ID, or its kind is unknown.
+        UpstreamError: Recall didn't answer; nothing was stored.
     """
     there = look_at(runtime, workspace_id, recall_app_id)
     with runtime.database.reading() as session:
@@ -155,12 +155,12 @@ def take_over(
     except WrongCredentialsError:
         if values.client_secret is None:
             raise WrongCredentialsError(
-                "Zoom refuses the client secret that Recall holds for this client ID. "
-                "Type the one that Zoom shows.",
+                "Zoom rejected the client secret stored in Recall for this client ID. "
+                "Enter the one that Zoom shows.",
                 field="client_secret",
             ) from None
         raise
-    except ConflictError:  # pressed twice, perhaps
+    except ConflictError:  # the button was pressed twice, perhaps
         with runtime.database.reading() as session:
             own = apps.find_by_client_id(session, there.client_id)
         if own is None:
@@ -173,27 +173,27 @@ def take_over(
 def _merged(
     there: RecallAppSecrets, values: TakeOver, workspace_id: UUID
 ) -> NewZoomApp:
-    """Put what the person typed over what Recall shows.
+    """Combine what the person entered with what Recall shows.
 
     Raises:
-        InvalidInputError: A secret is neither typed nor shown.
-        ConflictError: Of a kind that is not known.
+        InvalidInputError: A secret is neither entered nor shown.
+        ConflictError: The kind of app is unknown.
     """
     if there.kind not in set(Kind):
         raise ConflictError(
-            "Recall calls this app neither user_level nor account_level, so it cannot "
+            "Recall calls this app neither user_level nor account_level, so it can't "
             "be taken over."
         )
     client_secret = values.client_secret or there.client_secret
     secret_token = values.secret_token or there.webhook_secret
     if client_secret is None:
         raise InvalidInputError(
-            "Recall does not show the client secret. Copy it from Zoom.",
+            "Recall doesn't show the client secret. Copy it from Zoom.",
             field="client_secret",
         )
     if secret_token is None:
         raise InvalidInputError(
-            "Recall does not show the secret token. Copy it from Zoom.",
+            "Recall doesn't show the secret token. Copy it from Zoom.",
             field="secret_token",
         )
     return NewZoomApp(
@@ -216,10 +216,10 @@ def _join(
     recall_app_id: UUID,
     actor: Actor,
 ) -> TakenOver:
-    """End what another press of the same button has begun.
+    """Finish what another press of the same button started.
 
     Raises:
-        ConflictError: It is no such: a zoom app with the client ID was here before.
+        ConflictError: A Zoom app with the client ID was here before.
     """
     name = f"{own.name} ({own.environment.value})"
     if own.recall_app_id == recall_app_id:
@@ -227,12 +227,12 @@ def _join(
     if own.recall_app_id is not None:
         raise ConflictError(
             f"{name} has this client ID and uses another Recall app, "
-            f"{own.recall_app_id}. Delete in Recall the one that is not used."
+            f"{own.recall_app_id}. Delete the unused one in Recall."
         )
     if own.workspace_id != workspace_id:
         raise ConflictError(
-            f"{name} has this client ID and is here already, without its Recall app. "
-            "Press Create in Recall on its page: it finds this one and offers it."
+            f"{name} has this client ID but isn't linked to a Recall app. Press Create "
+            "in Recall on its page; it will offer this app."
         )
     error = _adopt(runtime, own.id, workspace_id, recall_app_id, actor)
     return TakenOver(zoom_app_id=own.id, error=error)
@@ -245,7 +245,7 @@ def _adopt(
     recall_app_id: UUID,
     actor: Actor,
 ) -> str:
-    """Bring the two together; return why that failed, or ""."""
+    """Link the two; return why that failed, or ""."""
     try:
         creation.adopt(runtime, zoom_app_id, workspace_id, recall_app_id, actor=actor)
     except (ConflictError, UpstreamError) as error:
@@ -254,10 +254,10 @@ def _adopt(
 
 
 def listing(runtime: Runtime, workspace_id: UUID) -> Listing:
-    """Ask Recall which apps the workspace has, and tell whose they are.
+    """Ask Recall which apps the workspace has, and find their Zoom apps.
 
-    Never raises for what Recall answers: that is said in the listing. One list, and a
-    look at each of at most 20 that are stored here and missing in it.
+    Never raises for Recall's answers: `Listing.error` has them. Reads one list, and
+    each of at most 20 apps that are stored here and missing in the list.
 
     Raises:
         NotFoundError: There is no such workspace.
@@ -270,16 +270,20 @@ def listing(runtime: Runtime, workspace_id: UUID) -> Listing:
         there = recall.list_apps()
     except UpstreamError as error:
         return Listing(
-            workspace=workspace, read_at=read_at, untold=here, error=str(error)
+            workspace=workspace, read_at=read_at, unchecked=here, error=str(error)
         )
     seen = {one.id for one in there}
     missing = [app for app in here if app.recall_app_id not in seen]
-    gone, found, untold = _ask_about(recall, missing)
+    deleted, found, unchecked = _ask_about(recall, missing)
     there = [*there, *found]
     with runtime.database.reading() as session:
         rows = _rows(session, there)
     return Listing(
-        workspace=workspace, read_at=read_at, rows=rows, gone=gone, untold=untold
+        workspace=workspace,
+        read_at=read_at,
+        rows=rows,
+        deleted=deleted,
+        unchecked=unchecked,
     )
 
 
@@ -294,16 +298,17 @@ def _with_recall_app(session: Session, workspace_id: UUID) -> Sequence[ZoomApp]:
 def _ask_about(
     recall: Recall, missing: Sequence[ZoomApp]
 ) -> tuple[list[ZoomApp], list[RecallApp], list[ZoomApp]]:
-    """Tell the gone from those that the list was too short for, or unreadable."""
-    gone: list[ZoomApp] = []
+    """Return those that are deleted, those that still exist, and the unknown ones."""
+    deleted: list[ZoomApp] = []
     found: list[RecallApp] = []
-    untold = list(missing[_ASKED_ABOUT:])
+    unchecked = list(missing[_ASKED_ABOUT:])
     for app in missing[:_ASKED_ABOUT]:
         try:
             found.append(recall.get_app(cast("UUID", app.recall_app_id)))
         except UpstreamError as error:
-            (gone if error.status == HTTPStatus.NOT_FOUND else untold).append(app)
-    return gone, found, untold
+            is_deleted = error.status == HTTPStatus.NOT_FOUND
+            (deleted if is_deleted else unchecked).append(app)
+    return deleted, found, unchecked
 
 
 def _rows(session: Session, there: Sequence[RecallApp]) -> Sequence[Listed]:

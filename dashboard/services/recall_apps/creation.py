@@ -46,10 +46,10 @@ class Creation(StrEnum):
     """How Create in Recall ended."""
 
     CREATED = "created"
-    SETTLED = "settled"  # an answer was lost; looking found what it had made
+    SETTLED = "settled"  # the answer was lost; a look-up found the app
     ADOPTED = "adopted"
     HERE_ALREADY = "here_already"
-    OFFERED = "offered"  # Recall has such an app, not of our making: adopt it?
+    OFFERED = "offered"  # Recall has apps with this client ID, not created here
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +57,8 @@ class CreateResult:
     """How Create in Recall ended.
 
     Attributes:
-        recall_app_id: The stored id; None when it was only offered.
-        offered: What Recall has with this client ID, for a person to choose from.
+        recall_app_id: The stored ID; None when apps were only offered.
+        offered: Recall's apps with this client ID, for a person to choose from.
     """
 
     outcome: Creation
@@ -68,7 +68,7 @@ class CreateResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One zoom app opened for calls to one workspace."""
+    """A Zoom app's opened secrets and a client of one workspace."""
 
     zoom_app_id: UUID
     workspace_id: UUID
@@ -90,22 +90,21 @@ def create_in_recall(
     actor: Actor = audit.COMMAND_LINE,
     pause: Callable[[float], None] | None = None,
 ) -> CreateResult:
-    """Make the app in Recall unless it is there, and store its id; commits.
+    """Create the app in Recall unless it exists, and store its ID; commits.
 
-    May be called again at any time, also by several at once.
+    May be repeated at any time, also by several callers at once.
 
     Args:
         runtime: All of them.
         zoom_app_id: The zoom app.
-        workspace_id: Where to make it.
+        workspace_id: Where to create it.
         actor: For the audit log.
-        pause: Waits so many seconds between tries; the clock does if it is not given.
+        pause: Waits that many seconds between tries; by default the clock.
 
     Raises:
         NotFoundError: No such zoom app or workspace.
-        ConflictError: A creation in another workspace is not settled yet.
-        UpstreamError: Recall refused or did not answer; nothing is half-made, and
-            the same call may be tried again.
+        ConflictError: A creation in another workspace has no result yet.
+        UpstreamError: Recall refused or didn't answer; the same call may be repeated.
     """
     job = open_job(runtime, zoom_app_id, workspace_id)
     if job.recall_app_id is not None:
@@ -113,15 +112,15 @@ def create_in_recall(
             outcome=Creation.HERE_ALREADY, recall_app_id=job.recall_app_id
         )
     there = _look_up(job)
-    # What is stored is read after looking: another caller may have stored its key and
-    # made what was found.
+    # Read our row after the look-up: another caller may have stored its key and created
+    # the app that was found.
     job = open_job(runtime, zoom_app_id, workspace_id)
     if there and job.create_key is not None:
         return _settle(runtime, job, there, actor)
     if there and job.recall_app_id is None:
         return CreateResult(outcome=Creation.OFFERED, offered=there)
-    key = keep_key(runtime, job)
-    if key is None:  # somebody else was faster
+    key = store_key(runtime, job)
+    if key is None:  # another caller was faster
         return stored(runtime, zoom_app_id)
     try:
         made = _post(job, key, pause or runtime.clock.sleep)
@@ -145,15 +144,15 @@ def adopt(
     *,
     actor: Actor = audit.COMMAND_LINE,
 ) -> CreateResult:
-    """Take an app that Recall has already as this zoom app's; commits.
+    """Link an app that exists in Recall to this Zoom app; commits.
 
-    Recall is given the client secret and the secret token stored here, so that both
-    hold the same.
+    The client secret and secret token stored here are sent to Recall, so that both
+    store the same ones.
 
     Raises:
         NotFoundError: No such zoom app or workspace.
-        ConflictError: It is another app's, of another kind, or another is stored.
-        UpstreamError: Recall refused or did not answer; nothing was stored.
+        ConflictError: Its client ID or kind differs, or another app is linked.
+        UpstreamError: Recall refused or didn't answer; nothing was stored.
     """
     job = open_job(runtime, zoom_app_id, workspace_id)
     if job.recall_app_id == recall_app_id:
@@ -169,13 +168,13 @@ def adopt(
 def _look_up(job: Job) -> list[RecallApp]:
     """Return Recall's apps with this client ID, oldest first."""
     listed = job.recall.list_apps(client_id=job.client_id)
-    # The filter is Recall's; should it ever be ignored, nothing foreign is adopted.
+    # Should Recall ever ignore its filter, no other app is adopted.
     mine = [one for one in listed if one.client_id == job.client_id]
     return sorted(mine, key=lambda one: one.created_at or _UNDATED)
 
 
 def _post(job: Job, key: str, pause: Callable[[float], None]) -> RecallApp:
-    """Create it; a lost answer or one in flight is asked for again, same key."""
+    """Create it; after a lost answer or a running request, repeat with the same key."""
     for pause_s in _PAUSES_S:
         try:
             return _try(job, key)
@@ -199,9 +198,9 @@ def _try(job: Job, key: str) -> RecallApp:
 def _after_failure(
     runtime: Runtime, job: Job, key: str, error: UpstreamError, actor: Actor
 ) -> CreateResult:
-    """See what a failed creation left behind; raise the failure if it left nothing."""
+    """Look for what a failed creation left; raise the error if it left nothing."""
     if error.status == HTTPStatus.BAD_REQUEST:
-        # Perhaps the refusal says that the client ID is there already.
+        # Recall may have refused because the client ID exists already.
         drop_key(runtime, job, key)
         there = _look_up(job)
         if there:
@@ -218,9 +217,9 @@ def _after_failure(
 def _settle(
     runtime: Runtime, job: Job, there: Sequence[RecallApp], actor: Actor
 ) -> CreateResult:
-    """Take what a lost answer made; with several, a person must choose.
+    """Link the app that a lost answer created; with several, a person must choose.
 
-    The secrets are sent again: they may have been changed here since.
+    The secrets are sent again: they may have changed here since.
     """
     if len(there) > 1:
         return CreateResult(outcome=Creation.OFFERED, offered=there)
@@ -237,22 +236,24 @@ def _settle(
 
 def _require_same(job: Job, found: RecallApp) -> None:
     if job.recall_app_id is not None:
-        raise ConflictError(f"It has another Recall app already: {job.recall_app_id}.")
+        raise ConflictError(
+            f"It is already linked to the Recall app {job.recall_app_id}."
+        )
     if found.client_id != job.client_id:
-        raise ConflictError("That app in Recall has another client ID.")
+        raise ConflictError("That app in Recall has a different client ID.")
     if found.kind != job.kind:
         raise ConflictError(
-            f"The app in Recall is {found.kind}, this zoom app {job.kind}. Recall "
-            "cannot change that: delete the one there, or enter this one anew."
+            f"The app in Recall is {found.kind}, this Zoom app is {job.kind}. Recall "
+            "can't change that: delete the app in Recall, or add this one again."
         )
 
 
 def open_job(runtime: Runtime, zoom_app_id: UUID, workspace_id: UUID) -> Job:
-    """Open a zoom app's secrets and a workspace's client.
+    """Open a Zoom app's secrets and a workspace's client.
 
     Raises:
         NotFoundError: No such zoom app or workspace.
-        ConflictError: A creation in another workspace is not settled yet.
+        ConflictError: A creation in another workspace has no result yet.
     """
     vault = runtime.vault
     with runtime.database.reading() as session:
@@ -260,7 +261,7 @@ def open_job(runtime: Runtime, zoom_app_id: UUID, workspace_id: UUID) -> Job:
         workspace = workspaces.get(session, workspace_id)
         if zoom_app.create_key is not None and zoom_app.workspace_id != workspace_id:
             raise ConflictError(
-                "Recall's answer in the workspace chosen before is not known yet. "
+                "Recall's answer for the workspace chosen earlier is still unknown. "
                 "Choose that workspace and press Create in Recall again."
             )
         return Job(
@@ -279,8 +280,8 @@ def open_job(runtime: Runtime, zoom_app_id: UUID, workspace_id: UUID) -> Job:
         )
 
 
-def keep_key(runtime: Runtime, job: Job) -> str | None:
-    """Commit the key of this creation, or return the one under way, or None if done."""
+def store_key(runtime: Runtime, job: Job) -> str | None:
+    """Commit this creation's key; return it, the running one's, or None if done."""
     fresh = str(uuid4())
     with runtime.database.writing() as session:
         session.exec(
@@ -294,12 +295,14 @@ def keep_key(runtime: Runtime, job: Job) -> str | None:
         )
         row = apps.get(session, job.zoom_app_id)
         if row.create_key is not None and row.workspace_id != job.workspace_id:
-            raise ConflictError("Somebody just began to create it elsewhere.")
+            raise ConflictError(
+                "This app is being created in another workspace right now."
+            )
         return row.create_key
 
 
 def drop_key(runtime: Runtime, job: Job, key: str) -> None:
-    """Forget the key of a creation that Recall refused for good; commits."""
+    """Delete the key of a creation that Recall refused for good; commits."""
     with runtime.database.writing() as session:
         session.exec(
             update(ZoomApp)
@@ -309,9 +312,9 @@ def drop_key(runtime: Runtime, job: Job, key: str) -> None:
 
 
 def send_secrets(job: Job, recall_app_id: UUID) -> None:
-    """Give Recall the client secret and secret token stored here.
+    """Send Recall the client secret and secret token stored here.
 
-    Safe to repeat: Recall sets both to what is sent (docs/contracts/recall.md 3.4).
+    Safe to repeat: Recall replaces both (docs/contracts/recall.md 3.4).
 
     Raises:
         UpstreamError: Recall refused or did not answer.
@@ -330,18 +333,18 @@ def store(  # noqa: PLR0913 - the parts of one act, all named
     act: str,
     actor: Actor,
 ) -> CreateResult:
-    """Store Recall's id unless another caller did; commits.
+    """Store Recall's ID unless another caller did; commits.
 
     Args:
         runtime: All of them.
-        job: What it was made for.
-        found: What Recall has.
-        outcome: What to report when it is stored now.
+        job: The Zoom app.
+        found: The app in Recall.
+        outcome: The result to return when it is stored now.
         act: Past participle for the audit log, as "created_in_recall".
         actor: For the audit log.
 
     Raises:
-        ConflictError: Another id is stored already.
+        ConflictError: Another ID is stored already.
     """
     now = runtime.clock.now()
     with runtime.database.writing() as session:
@@ -383,11 +386,11 @@ def stored(runtime: Runtime, zoom_app_id: UUID) -> CreateResult:
 
 
 def _agree(session: Session, zoom_app_id: UUID, found_id: UUID) -> CreateResult:
-    """Return what another caller stored, which is the same if one key was used."""
+    """Return what another caller stored, which is the same with the same key."""
     stored_id = apps.get(session, zoom_app_id).recall_app_id
     if stored_id != found_id:
         raise ConflictError(
-            f"This zoom app has another Recall app already: {stored_id}. "
-            f"{found_id} was left as it is."
+            f"This Zoom app is already linked to the Recall app {stored_id}. "
+            f"{found_id} was not changed."
         )
     return CreateResult(outcome=Creation.HERE_ALREADY, recall_app_id=stored_id)

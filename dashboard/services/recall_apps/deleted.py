@@ -1,7 +1,7 @@
-"""Zoom apps whose app is gone from Recall, and the way to have it again.
+"""Zoom apps whose app was deleted in Recall: found, and released to create it again.
 
 Source: docs/contracts/recall.md 3.3, checked 2026-11-23. Recall does not say what
-becomes of the credentials of an app that is deleted.
+happens to the credentials of a deleted app.
 """
 
 from http import HTTPStatus
@@ -23,15 +23,15 @@ from dashboard.services.zoom_apps import apps
 
 
 def release(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> None:
-    """Forget the Recall id of an app that is gone there, to create it again; commits.
+    """Forget the Recall ID of an app that Recall deleted, to create it again; commits.
 
-    Recall is asked first: nothing is forgotten that it still has. Until the app is
-    there again its webhooks wait; then its connections are looked at.
+    Recall is asked first, so an existing app is never forgotten. Webhooks wait until
+    the app exists again; then its connections are checked.
 
     Raises:
         NotFoundError: There is no such zoom app.
         ConflictError: Recall has the app.
-        UpstreamError: Recall could not be asked; nothing was changed.
+        UpstreamError: Recall didn't answer; nothing was changed.
     """
     with runtime.database.reading() as session:
         zoom_app = apps.get(session, zoom_app_id)
@@ -39,7 +39,7 @@ def release(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> None:
         if recall_app_id is None or workspace_id is None:
             return
         workspace = workspaces.get(session, workspace_id)
-    _require_gone(workspaces.client(runtime, workspace), zoom_app, recall_app_id)
+    _require_deleted(workspaces.client(runtime, workspace), zoom_app, recall_app_id)
     now = runtime.clock.now()
     with runtime.database.writing() as session:
         released = session.exec(
@@ -88,7 +88,7 @@ def is_gone(session: Session, zoom_app: ZoomApp) -> bool:
     return made_at is None or last.at > made_at  # or it is of the one before
 
 
-def _require_gone(recall: Recall, zoom_app: ZoomApp, recall_app_id: UUID) -> None:
+def _require_deleted(recall: Recall, zoom_app: ZoomApp, recall_app_id: UUID) -> None:
     try:
         recall.get_app(recall_app_id)
     except UpstreamError as error:

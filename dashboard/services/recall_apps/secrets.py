@@ -1,7 +1,7 @@
-"""Giving Recall the secrets stored here: one call at a time, its failure written down.
+"""Send the secrets stored here to Recall: one call at a time, failures recorded.
 
-Recall sets both secrets to what is sent (docs/contracts/recall.md 3.4), so a lost
-answer is settled by giving them again.
+Recall replaces both secrets (docs/contracts/recall.md 3.4), so a call with a lost
+answer is simply repeated.
 """
 
 from datetime import datetime, timedelta
@@ -18,8 +18,8 @@ from dashboard.services.validation import schedule
 from dashboard.services.zoom_apps import apps, secret_changes
 from dashboard.services.zoom_apps.secret_changes import Failure
 
-PERHAPS = "Perhaps Recall has it; it is given again, which is safe."
-"""Begins the reason where Recall's answer was lost."""
+PERHAPS = "Recall may have received it. It will be sent again, which is safe."
+"""Begins the reason when Recall's answer was lost."""
 
 _NOTHING = "Nothing was changed"
 _SOONEST = timedelta(seconds=2)
@@ -30,26 +30,26 @@ _LONGEST_ASKED = timedelta(minutes=10)
 
 
 def update_in_recall(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> None:
-    """Give Recall the client secret and secret token stored here; commits.
+    """Send Recall the client secret and secret token stored here; commits.
 
     The newest `SecretChange` records the result; `rotations.run_due` retries what
     failed.
 
     Raises:
         NotFoundError: No such zoom app.
-        ConflictError: It is not in Recall yet, or a call to Recall is under way.
-        UpstreamError: Recall refused or did not answer; it is tried again by itself.
-        VaultError: What is stored cannot be opened; likewise.
+        ConflictError: It is not in Recall yet, or another call is running.
+        UpstreamError: Recall refused or didn't answer; retried automatically.
+        VaultError: A stored secret can't be opened; likewise.
     """
     now = runtime.clock.now()
     with runtime.database.writing() as session:
         zoom_app = apps.get(session, zoom_app_id)
         workspace_id, recall_app_id = zoom_app.workspace_id, zoom_app.recall_app_id
         if workspace_id is None or recall_app_id is None:
-            raise ConflictError("This zoom app is not in Recall yet.")
+            raise ConflictError("This Zoom app is not in Recall yet.")
         taken = secret_changes.claim(session, zoom_app, asked_by=actor.name, now=now)
     try:
-        # Read after the claim: whatever is stored later is a change of its own.
+        # Read after the claim: a secret stored later is another change.
         job = creation.open_job(runtime, zoom_app_id, workspace_id)
         creation.send_secrets(job, recall_app_id)
     except (UpstreamError, VaultError) as error:
@@ -95,14 +95,14 @@ def _failure(
 
 
 def _wait(waited: timedelta, least: timedelta, most: timedelta) -> timedelta:
-    """Return half of what was waited so far: waits grow, and no restart forgets it."""
+    """Return half of the time waited so far: waits grow, and survive a restart."""
     return min(max(waited / 2, least), most)
 
 
 def _why(error: UpstreamError) -> str:
     if not error.may_have_happened:
-        # "Nothing" would be about what is stored here as well.
+        # "Nothing" alone would include what is stored here.
         return error.message().replace(_NOTHING, f"{_NOTHING} in Recall", 1)
-    # A client's own advice, to look first, is for calls that may not be repeated.
+    # The client's advice to look first is for calls that must not be repeated.
     said = str(error).partition(" It may have been carried out")[0]
     return f"{PERHAPS} {said}"

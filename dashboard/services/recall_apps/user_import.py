@@ -1,7 +1,8 @@
-"""The users that an app in Recall has already, as connections here.
+"""Import the users that an app already has in Recall as connections.
 
-For an app that was made by hand: who connected elsewhere would otherwise be seen only
-when they reconnect. Source: docs/contracts/recall.md 3.5, checked 2026-11-23.
+For an app that was created by hand: users who connected elsewhere would otherwise
+appear only when they reconnect. Source: docs/contracts/recall.md 3.5, checked
+2026-11-23.
 """
 
 from collections.abc import Sequence
@@ -23,9 +24,9 @@ from dashboard.services.zoom_apps import apps
 _TABLE = SQLModel.metadata.tables[str(Connection.__tablename__)]
 _AT_ONCE = 200
 _SPREAD = timedelta(seconds=1)
-"""Between the first looks at two of them, so that they spare Recall's budget."""
+"""Between the first checks of two of them, to spare Recall's rate limit."""
 
-_NOT_SEEN = "Brought in from Recall; not looked at yet. The next look comes by itself."
+_NOT_SEEN = "Imported from Recall; not checked yet. We'll check it automatically."
 
 
 def import_users(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> int:
@@ -37,7 +38,7 @@ def import_users(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> int:
     Raises:
         NotFoundError: There is no such zoom app.
         ConflictError: It is not in Recall.
-        UpstreamError: Recall could not be asked; nothing was added.
+        UpstreamError: Recall didn't answer; nothing was added.
     """
     with runtime.database.reading() as session:
         app = apps.get(session, zoom_app_id)
@@ -58,7 +59,7 @@ def import_users(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> int:
                 insert(session, _TABLE).on_conflict_do_nothing(),
                 [row.model_dump() for row in fresh],
             )
-            subject = f"{apps.full_name(app)}: {len(fresh)} brought in"
+            subject = f"{apps.full_name(app)}: {len(fresh)} imported"
             audit.record(
                 session, actor, "zoom_app.users_brought_in", subject=subject, now=now
             )
@@ -69,7 +70,7 @@ def import_users(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> int:
 def _unknown(
     session: Session, app: ZoomApp, there: Sequence[RecallCredential]
 ) -> Sequence[RecallCredential]:
-    """Leave out those that are here, by Recall's id or as the same user or account."""
+    """Return those that are not here, by Recall's ID or the same user or account."""
     query = select(Connection).where(col(Connection.zoom_app_id) == app.id)
     key = "zoom_user_id" if app.kind is Kind.USER_LEVEL else "zoom_account_id"
     theirs = {one.id: _key(one, app.kind) for one in there}

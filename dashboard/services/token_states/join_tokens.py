@@ -1,10 +1,9 @@
 """Whether a grant may fetch join tokens, and whether the host's settings allow it.
 
-Seen by fetching one for a mapped meeting.
-
-Recall does not tell the scopes of the tokens it keeps (docs/contracts/recall.md 3.5),
-and without this one a bot asks the host. The join token is forgotten at once and ends
-by itself after 120 s (docs/contracts/zoom.md 4.2); checked 2026-11-23.
+Tested by fetching one for a mapped meeting. Recall does not report the scopes of its
+tokens (docs/contracts/recall.md 3.5), and without this scope a bot asks the host. The
+join token is dropped at once and expires after 120 s (docs/contracts/zoom.md 4.2);
+checked 2026-11-23.
 """
 
 import re
@@ -21,10 +20,13 @@ from dashboard.models.zoom_app import Kind
 from dashboard.services.token_states.rules import Finding, missing_scopes
 
 SETTING = "Hosts can give meeting participants permission to record locally"
-"""What keeps bots from recording most often (docs/contracts/recall.md 7.5.5)."""
+"""The setting that most often stops bots from recording.
+
+Source: docs/contracts/recall.md 7.5.5.
+"""
 
 EVERY = timedelta(days=7)
-"""How often a grant that was proved is tried again."""
+"""How often a verified grant is tested again."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ABOUT_RECORDING = re.compile(r"record", re.IGNORECASE)
@@ -41,9 +43,9 @@ def fetch(
     Args:
         zoom: Asked once.
         token: Of the connection.
-        meetings: Those mapped at Recall, newest first. One may be gone at Zoom, so
-            that each turn tries another of the newest few.
-        turn: Grows with each look.
+        meetings: Those mapped at Recall, newest first. Zoom may have deleted one, so
+            each turn tries another of the newest few.
+        turn: Grows with each check.
     """
     if not meetings:
         return None
@@ -55,9 +57,9 @@ def fetch(
 
 
 def is_due(row: Connection, *, now: datetime) -> bool:
-    """Whether it is this connection's turn since its last look: once in `EVERY`.
+    """Whether the connection's turn came since its last check: once in `EVERY`.
 
-    Each has an instant of its own in that time, so that they do not come at once.
+    Each has its own instant in that time, so that they don't all come at once.
     """
     if row.token_checked_at is None:
         return False
@@ -73,14 +75,14 @@ def note_block(
     kind: Kind,
     now: datetime,
 ) -> None:
-    """Keep that a setting of the host or account forbids recording, or that none does.
+    """Store whether a setting of the host or account forbids recording.
 
-    The caller commits. What says nothing of it leaves it as it was.
+    The caller commits. An answer that says nothing about it changes nothing.
     """
     if isinstance(answer, JoinToken):
         row.recording_block, row.recording_block_at = "", None
     elif answer is not None and _is_by_setting(answer, kind):
-        words = answer.detail or "Zoom refused without a word."
+        words = answer.detail or "Zoom gave no reason."
         row.recording_block, row.recording_block_at = words[:_LONGEST_BLOCK], now
 
 
@@ -91,17 +93,16 @@ def combine(
     *,
     kind: Kind,
 ) -> Finding:
-    """Return what a look found together with Zoom's answer. Pure.
+    """Return a check's finding combined with Zoom's answer. Pure.
 
-    A refusal that names no scope is the meeting's, the host's or the account's affair
-    and says nothing of the grant. A grant that was seen to lack the scope goes on
-    lacking it until the user reconnects (docs/contracts/zoom.md 3.5) or a call proves
-    it.
+    An error that names no scope is about the meeting, the host or the account, not the
+    grant. A grant that lacked the scope still lacks it until the user reconnects
+    (docs/contracts/zoom.md 3.5) or a call succeeds.
     """
     if finding.state is not TokenState.HEALTHY:
         return finding
     if isinstance(answer, JoinToken):
-        return _with(finding, "It gave a join token for a mapped meeting.")
+        return _with(finding, "A join token for a mapped meeting was fetched.")
     lacking = None if answer is None else missing_scopes(answer, kind)
     if lacking is not None:
         return lacking
@@ -116,15 +117,16 @@ def combine(
         return finding
     return _with(
         finding,
-        "It gave no join token for a mapped meeting, for a reason that is none of the "
-        f"scopes: {answer.detail or answer}",
+        "No join token for a mapped meeting, for a reason other than scopes: "
+        f"{answer.detail or answer}",
     )
 
 
 def _is_by_setting(error: UpstreamError, kind: Kind) -> bool:
-    """Whether a refusal can only be a setting's; Zoom publishes no code for it (4.3).
+    """Whether an error can only come from a setting.
 
-    It knows the token and the meeting, and does not miss a scope.
+    Zoom publishes no code for it (docs/contracts/zoom.md 4.3). The token and the
+    meeting are known, and no scope is missing.
     """
     if error.retryable or missing_scopes(error, kind) is not None:
         return False

@@ -16,7 +16,7 @@ from sqlmodel import Session, col, func, select
 from dashboard.models.connection import Connection, TokenState
 
 LONGEST = timedelta(hours=20)
-"""With a tenth on top for the spread, below a day."""
+"""Below a day, even with a tenth added for the spread."""
 
 _ASKED_TO_WAIT_AT_MOST = timedelta(hours=1)
 _UNKNOWN = frozenset({TokenState.UNKNOWN, TokenState.EXPIRING})
@@ -24,14 +24,14 @@ _UNKNOWN = frozenset({TokenState.UNKNOWN, TokenState.EXPIRING})
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """How long a connection waits for its next look; as with few connections."""
+    """How long a connection waits for its next check; defaults for few connections."""
 
     healthy: timedelta = timedelta(hours=6)
     failing: timedelta = timedelta(minutes=30)
     unknown: timedelta = timedelta(minutes=5)
 
     def of(self, state: TokenState) -> timedelta:
-        """Return how long one in this state waits."""
+        """Return how long a connection in this state waits."""
         if state is TokenState.HEALTHY:
             return self.healthy
         return self.unknown if state in _UNKNOWN else self.failing
@@ -41,7 +41,7 @@ FEW = Pace()
 
 
 def for_numbers(*, healthy: int, failing: int, unknown: int) -> Pace:
-    """Return the pace for so many connections in each kind of state."""
+    """Return the pace for these numbers of connections."""
     return Pace(
         healthy=_among(healthy, a_minute=60, least=FEW.healthy),
         failing=_among(failing, a_minute=30, least=FEW.failing),
@@ -50,9 +50,9 @@ def for_numbers(*, healthy: int, failing: int, unknown: int) -> Pace:
 
 
 def current(session: Session) -> Pace:
-    """Return the pace for all connections there are, of whichever workspace.
+    """Return the pace for all connections of all workspaces.
 
-    Counted from an index: some milliseconds at 50,000.
+    Counted from an index: a few milliseconds for 50,000.
     """
     state = col(Connection.token_state)
     found = dict(session.exec(select(state, func.count()).group_by(state)).all())
@@ -65,7 +65,7 @@ def current(session: Session) -> Pace:
     )
 
 
-def next_look(
+def next_check(
     state: TokenState,
     *,
     now: datetime,
@@ -73,14 +73,14 @@ def next_look(
     spread: float,
     pace: Pace = FEW,
 ) -> datetime:
-    """Return when to look again: failing ones sooner, what is not known soonest.
+    """Return when to check again: failing connections sooner, unknown ones soonest.
 
     Args:
         state: What was found.
         now: Aware.
-        wait_s: What an answer asked us to wait, in seconds; at most an hour counts.
-        spread: 0 to 1, different for each connection, so that they do not come at once.
-        pace: For as many as there are.
+        wait_s: How long an answer asked us to wait, in seconds; at most an hour counts.
+        spread: 0 to 1, different for each connection, so that they don't come at once.
+        pace: For the current number of connections.
     """
     every = pace.of(state)
     if wait_s is not None:

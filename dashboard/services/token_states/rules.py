@@ -27,7 +27,7 @@ from dashboard.services.token_states.who_acts import Who
 from dashboard.services.zoom_apps import scopes
 
 RENEWED_BEFORE = timedelta(minutes=5)
-"""A token with less left should have been renewed by Recall already."""
+"""A token with less time left should have been refreshed already."""
 
 _CLIENT_ERRORS = range(400, 500)
 _DEAD_GRANT = re.compile(r"invalid[_ ]grant|invalid token!", re.IGNORECASE)
@@ -46,26 +46,25 @@ _WEBHOOK = "Zoom's app_deauthorized webhook"
 
 @dataclass(frozen=True, kw_only=True)
 class CheckResult:
-    """What each question of one health check returned, or the error that came instead.
+    """The answers of one health check, each with the error that came instead.
 
     Attributes:
-        kind: Whose grant it is: accounts need no scope to read a profile.
-        credential: Recall's record; None when the dashboard knows no credential, or
-            has not asked for it.
-        is_brief: It was not asked for: the token works, which is enough.
-        is_held: The token is one that the dashboard stores itself.
-        token: Asked only when there is a credential.
-        user: Zoom's answer to a real call; asked only when there is a token.
-        mappings: Recall's, newest first; None when they could not be read, or were not
-            asked for.
-        join: A join token of a mapped meeting, or why there was none; None when it was
-            not asked for.
+        kind: Of the zoom app: accounts need no scope to read a profile.
+        credential: Recall's record; None when there is no credential, or it was not
+            read.
+        is_brief: It was not read, because a working token says enough.
+        is_stored_here: The token is stored by the dashboard.
+        token: Read only when there is a credential.
+        user: Zoom's answer to an API call; made only when there is a token.
+        mappings: Recall's, newest first; None when they were not read.
+        join: A join token of a mapped meeting, or the error; None when it was not
+            requested.
     """
 
     kind: Kind = Kind.USER_LEVEL
     credential: RecallCredential | UpstreamError | None = None
     is_brief: bool = False
-    is_held: bool = False
+    is_stored_here: bool = False
     token: AccessToken | UpstreamError | None = None
     user: ZoomUser | UpstreamError | None = None
     mappings: Sequence[Mapping] | None = None
@@ -74,12 +73,12 @@ class CheckResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A token state, why, and by which means it was seen.
+    """A token state with its reason and its evidence.
 
     Attributes:
-        reason: One or two sentences: what is the matter, who must act.
-        evidence: What was asked and what came back.
-        wait_s: What an answer asked us to wait, in seconds.
+        reason: One or two sentences: what is wrong and who must act.
+        evidence: What was asked and what was answered.
+        wait_s: How long an answer asked us to wait, in seconds.
     """
 
     state: TokenState
@@ -89,17 +88,17 @@ class Finding:
 
     @property
     def who(self) -> Who:
-        """Return who must act, as far as the token tells."""
+        """Return who must act, as far as the token shows."""
         return who_acts.who_for(self.state, self.reason)
 
 
 def judge(seen: CheckResult, *, now: datetime) -> Finding:
-    """Return the state that follows from what was seen; never green unseen."""
+    """Return the state that follows from a check; healthy only if that was seen."""
     if seen.credential is None and not seen.is_brief:
         return Finding(
             state=TokenState.RECONNECT_NEEDED,
-            reason="Recall holds no credential for this user. The user must reconnect.",
-            evidence="The dashboard knows of no Recall credential.",
+            reason="Recall has no credential for this user. The user must reconnect.",
+            evidence="No Recall credential is stored here.",
         )
     token = seen.token
     if isinstance(token, UpstreamError) and (dead := dead_grant(token)):
@@ -115,10 +114,10 @@ def judge(seen: CheckResult, *, now: datetime) -> Finding:
 
 
 def blocking_error(seen: CheckResult, *, now: datetime) -> UpstreamError | None:
-    """Return what kept a look from seeing anything; None if it saw something.
+    """Return the error that kept a check from a result; None if it has one.
 
-    A 429, Recall's, Zoom's or of our own budgets, an outage or a web page is nobody's
-    and says nothing about the token: what was seen before stands, with its age.
+    A 429 (from Recall, Zoom or our own rate limits), an outage or a firewall's page
+    says nothing about the token: the last state stays, with its age.
     """
     if judge(seen, now=now).state is not TokenState.UNKNOWN:
         return None
@@ -129,9 +128,9 @@ def blocking_error(seen: CheckResult, *, now: datetime) -> UpstreamError | None:
 
 
 def tells_nothing(error: UpstreamError) -> bool:
-    """Whether an answer is none about what was asked, so that it is asked again."""
+    """Whether an error says nothing about the thing asked, so that we ask again."""
     if error.status == HTTPStatus.FORBIDDEN:
-        return error.code is None  # the firewall's page; the API's own has a code
+        return error.code is None  # a firewall's page; the API's own 403 has a code
     return error.retryable or error.status not in _CLIENT_ERRORS
 
 
@@ -146,12 +145,12 @@ def _without_credential(error: UpstreamError) -> Finding:
 
 
 def _admins(error: UpstreamError) -> Finding | None:
-    """Return what an admin must mend at Recall; None when that is not it."""
+    """Return what an admin must fix at Recall; None if it is something else."""
     match error.status if error.service == "Recall" else None:
         case HTTPStatus.UNAUTHORIZED:
-            cause, more = who_acts.KEY_REFUSED, "an admin must set the right key"
+            cause, more = who_acts.KEY_REFUSED, "an admin must enter a valid key"
         case HTTPStatus.PAYMENT_REQUIRED:
-            cause, more = who_acts.NO_CREDIT, "an admin must top it up"
+            cause, more = who_acts.NO_CREDIT, "an admin must add credit"
         case HTTPStatus.FORBIDDEN if error.code is not None:
             cause, more = who_acts.NOT_ALLOWED, "an admin must check the key"
         case _:
@@ -160,15 +159,16 @@ def _admins(error: UpstreamError) -> Finding | None:
 
 
 def dead_grant(error: UpstreamError) -> Finding | None:
-    """Return that the user must reconnect if Zoom said so, to Recall or to us."""
+    """Return that the user must reconnect, if Zoom said so to Recall or to us."""
     if tells_nothing(error) or not _says(error, _DEAD_GRANT):
         return None
     asked = "Recall's access-token" if error.service == "Recall" else "Zoom"
     return Finding(
         state=TokenState.RECONNECT_NEEDED,
         reason=(
-            "Zoom no longer accepts this grant: the user removed the app, authorised "
-            "it elsewhere, or left it unused for 90 days. The user must reconnect."
+            "Zoom no longer accepts this authorization: the user removed the app, "
+            "authorized it elsewhere, or didn't use it for 90 days. The user must "
+            "reconnect."
         ),
         evidence=f"{asked}: {words(error)}",
     )
@@ -181,10 +181,10 @@ def _marked(credential: RecallCredential | None) -> Finding | None:
         state=TokenState.UNHEALTHY_IN_RECALL,
         reason=(
             "Recall marked this credential unhealthy: the user removed the app, or "
-            "tokens failed several times. Check now asks Recall to try it again; if "
-            "that does not help, the user must reconnect."
+            "tokens failed several times. Press Check now to have Recall try again. If "
+            "that doesn't help, the user must reconnect."
         ),
-        evidence="Recall's credential says unhealthy.",
+        evidence="Recall's credential status is unhealthy.",
     )
 
 
@@ -192,10 +192,10 @@ def _without_token(error: UpstreamError) -> Finding:
     if error.status == HTTPStatus.NOT_FOUND:
         return _without_credential(error)
     if _says(error, _WRONG_PAIR):
-        holder = "as Recall holds them" if error.service == "Recall" else "stored here"
+        holder = "as stored in Recall" if error.service == "Recall" else "stored here"
         refused = unknown(
             f"{who_acts.PAIR_REFUSED.begins}, {holder}. No user has to act; an admin "
-            "must mend the zoom app's credentials.",
+            "must fix the Zoom app's credentials.",
             error,
         )
         # Recall gives a credential up after repeated errors (docs/contracts/recall.md
@@ -206,7 +206,8 @@ def _without_token(error: UpstreamError) -> Finding:
     if tells_nothing(error):
         return unknown(nobodys(error), error)
     return unknown(
-        f"{who_acts.NO_TOKEN.begins}, so nothing could be tried at Zoom. {error}", error
+        f"{who_acts.NO_TOKEN.begins}, so nothing could be tested at Zoom. {error}",
+        error,
     )
 
 
@@ -217,19 +218,18 @@ def _with_token(seen: CheckResult, token: AccessToken, now: datetime) -> Finding
             return unknown(nobodys(seen.user), seen.user)
         if not scopes_are_enough:
             return unknown(f"{who_acts.NO_ANSWER.begins}. {seen.user}", seen.user)
-        heard = "Zoom knows the token; it may not read a profile."
+        heard = "Zoom accepts the token, which may not read a profile."
     elif seen.user is None:
         return unknown("Zoom was not asked.", None)
     else:
-        giver = "held here" if seen.is_held else "from Recall"
-        heard = f"Zoom answered a real call with a token {giver}."
+        heard = f"Zoom answered an API call with a token {_place(seen)}."
     if token.expires_at - now < RENEWED_BEFORE:
         left_s = int((token.expires_at - now).total_seconds())
         return Finding(
             state=TokenState.EXPIRING,
             reason=(
-                f"{_giver(seen)} a token with less than 5 minutes left and has not "
-                f"renewed it. Nobody has to act yet{_if_it_stays(seen)}."
+                f"The token {_place(seen)} expires in less than 5 minutes and has not "
+                f"been refreshed. No action needed yet{_if_it_stays(seen)}."
             ),
             evidence=f"{heard} It had {max(left_s, 0)} s left.",
         )
@@ -241,7 +241,7 @@ def _with_token(seen: CheckResult, token: AccessToken, now: datetime) -> Finding
 def _refused_by_zoom(
     seen: CheckResult, token: AccessToken, now: datetime
 ) -> Finding | None:
-    """Return what a refusal of the token itself means; None if it was not refused."""
+    """Return what it means that Zoom rejected the token; None if it did not."""
     error = seen.user
     if not isinstance(error, UpstreamError):
         return None
@@ -254,27 +254,27 @@ def _refused_by_zoom(
         return Finding(
             state=TokenState.EXPIRING,
             reason=(
-                f"{_giver(seen)} a token that has ended already. Nobody has to act "
+                f"The token {_place(seen)} has expired. No action needed "
                 f"yet{_if_it_stays(seen)}."
             ),
-            evidence=f"Zoom refused a real call: {words(error)}",
+            evidence=f"Zoom rejected an API call: {words(error)}",
         )
     return Finding(
         state=TokenState.RECONNECT_NEEDED,
         reason=(
-            "Zoom refuses the token although it has not ended: the user removed the "
-            "app or authorised it elsewhere. The user must reconnect."
+            "Zoom rejects the token although it has not expired: the user removed the "
+            "app or authorized it elsewhere. The user must reconnect."
         ),
-        evidence=f"Zoom refused a real call: {words(error)}",
+        evidence=f"Zoom rejected an API call: {words(error)}",
     )
 
 
-def _giver(seen: CheckResult) -> str:
-    return "The dashboard holds" if seen.is_held else "Recall hands out"
+def _place(seen: CheckResult) -> str:
+    return "stored here" if seen.is_stored_here else "from Recall"
 
 
 def _if_it_stays(seen: CheckResult) -> str:
-    return "" if seen.is_held else "; if it stays so, ask Recall"
+    return "" if seen.is_stored_here else "; if this continues, ask Recall"
 
 
 def _says(error: UpstreamError, pattern: re.Pattern[str]) -> bool:
@@ -282,15 +282,15 @@ def _says(error: UpstreamError, pattern: re.Pattern[str]) -> bool:
 
 
 def nobodys(error: UpstreamError) -> str:
-    """Say that a vendor could not tell, which needs no one."""
+    """Say that a vendor gave no answer and no one has to act."""
     return (
-        f"{error.service} could not say. This is nobody's fault here and needs no one: "
-        "the next look comes by itself."
+        f"{error.service} gave no answer about this user. No action needed; we'll "
+        "check again automatically."
     )
 
 
 def unknown(reason: str, error: UpstreamError | None) -> Finding:
-    """Return that nothing was seen, with why and what came instead."""
+    """Return that the state is unknown, with the reason and the error."""
     return Finding(
         state=TokenState.UNKNOWN,
         reason=reason,
@@ -300,86 +300,84 @@ def unknown(reason: str, error: UpstreamError | None) -> Finding:
 
 
 def lacking(granted: str, kind: Kind, style: ScopeStyle) -> Finding | None:
-    """Return what is missing of the scopes a grant is known to have; None if nothing.
+    """Return which required scopes a grant lacks, if its scopes are known; or None.
 
     Args:
         granted: Scope names, space separated.
         kind: Of the zoom app.
-        style: Of the zoom app: in whose names what is required is told.
+        style: Of the zoom app: how the required scopes are named.
     """
     missing = scopes.missing(frozenset(granted.split()), kind, style)
     if not missing:
         return None
-    return _lacks(
-        ", ".join(missing), "Zoom told the granted scopes with the tokens it gave."
-    )
+    return _lacks(", ".join(missing), "Zoom listed the granted scopes with the tokens.")
 
 
 def scopes_in(text: str | None) -> Sequence[str]:
-    """Return the scope names in a sentence of Zoom's, sorted, each once."""
+    """Return the scope names in a sentence from Zoom, sorted, each once."""
     return sorted(set(_SCOPE.findall(text or "")))
 
 
 def missing_scopes(error: UpstreamError, kind: Kind) -> Finding | None:
-    """Return what a refusal says of scopes, as the kind of app names them.
+    """Return which scopes an error says are missing, as the kind of app names them.
 
-    None when it was refused for another reason.
+    None when the error has another reason.
     """
     if not lacks_scopes(error):
         return None
     names = scopes_in(words(error))
     is_account = kind is Kind.ACCOUNT_LEVEL
     own = [name for name in names if (":admin" in name) is is_account]
-    listed = ", ".join(own or names) or "a scope it needs"
-    return _lacks(listed, f"Zoom refused a real call: {words(error)}")
+    listed = ", ".join(own or names) or "Zoom didn't say which"
+    return _lacks(listed, f"Zoom rejected an API call: {words(error)}")
 
 
 def _lacks(listed: str, evidence: str) -> Finding:
     return Finding(
         state=TokenState.MISSING_SCOPES,
         reason=(
-            f"The grant lacks {listed}. Add it to the app in Zoom's Marketplace "
-            "if it is not there, then let the user reconnect and leave it ticked."
+            f"Missing scope: {listed}. Add it in Zoom Marketplace if needed, then ask "
+            "the user to reconnect and keep it selected."
         ),
         evidence=evidence,
     )
 
 
 def lacks_scopes(error: UpstreamError) -> bool:
-    """Whether Zoom refused for want of a scope."""
+    """Whether Zoom rejected a call because a scope is missing."""
     return error.code == _CODE
 
 
 def mark(row: Connection, *, removed_at: datetime, now: datetime) -> bool:
-    """Note that Zoom said so, to be looked at at once; tell whether it was news.
+    """Record that Zoom reported a removal and make a check due; whether it was new.
 
-    A look under way saw the grant before this and will change nothing. The caller
+    A running check saw the grant before this, so its result is dropped. The caller
     commits.
 
     Args:
-        row: Of that user; locked where there are several workers.
+        row: The user's connection, locked where there are several workers.
         removed_at: When the user removed the app, by Zoom's clock.
         now: Aware.
     """
     if removed_at <= row.granted_at:
-        return False  # of a grant before this one
+        return False  # an earlier grant
     if row.deauthorized_at is not None and removed_at <= row.deauthorized_at:
         return False
     row.deauthorized_at = removed_at
     if row.token_state not in SETTLED:
         row.token_state = TokenState.UNKNOWN
-        row.token_reason = f"{_said(removed_at)} This is being checked now."
-        row.token_evidence = f"{_WEBHOOK}, rightly signed."
+        row.token_reason = f"{_said(removed_at)} We are checking it now."
+        row.token_evidence = f"{_WEBHOOK}; signature valid."
     row.due_at, row.lease_until = now, None
     row.claim += 1
     return True
 
 
 def combine(row: Connection, finding: Finding, *, now: datetime) -> Finding:
-    """Return what a look found together with Zoom's word, if there is one.
+    """Return a check's finding combined with a removal that Zoom reported, if any.
 
-    Takes the mark away once it is disproved: any token of before the removal has ended
-    by then, and yet one works.
+    Clears the mark once it is disproved: tokens from before the removal have expired,
+    and yet one works.
     """
     removed_at = row.deauthorized_at
     if removed_at is None:
@@ -401,8 +399,8 @@ def combine(row: Connection, finding: Finding, *, now: datetime) -> Finding:
 
 def _said(removed_at: datetime) -> str:
     return (
-        f"Zoom says that the user removed the app at {_instant(removed_at)}; "
-        "nothing bears that out yet."
+        f"Zoom reported that the user removed the app at {_instant(removed_at)}; "
+        "not confirmed yet."
     )
 
 

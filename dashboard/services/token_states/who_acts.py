@@ -1,7 +1,7 @@
-"""Who must act about a connection, and what is to be done. Pure, and the same as SQL.
+"""Who must act on a connection, and what they should do. Pure, and the same as SQL.
 
-There is no column for it: it follows from the token state, how its reason begins, and
-the host's setting. docs/token-states.md holds the table for people; a test compares.
+No column stores it: it follows from the token state, how its reason begins, and the
+host's setting. docs/token-states.md shows the table; a test compares the two.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from dashboard.models.connection import Connection, TokenState
 
 
 class Who(StrEnum):
-    """Who has to do something before bots can record without asking."""
+    """Who must act before bots can record without asking."""
 
     NOBODY = "nobody"
     USER = "user"
@@ -26,13 +26,13 @@ class Who(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Cause:
-    """A trouble that is the admin's and touches no user.
+    """A problem that an admin must fix and no user can.
 
     Attributes:
-        begins: How the reason begins; also how it is told from others later.
-        next_step: What the admin does.
-        is_shared: Whether all connections of the zoom app suffer it alike, so that it
-            is of no use to ask about the others.
+        begins: How the reason begins; the stored reason is recognized by it.
+        next_step: What the admin should do.
+        is_shared: Whether it affects all connections of the zoom app, so that checking
+            the others is pointless.
     """
 
     begins: str
@@ -42,49 +42,49 @@ class Cause:
 
 KEY_REFUSED = Cause(
     begins="Recall refused the workspace's API key.",
-    next_step="Set the right API key in the workspace.",
+    next_step="Enter a valid API key in the workspace.",
 )
 PAIR_REFUSED = Cause(
     begins="Zoom refused the app's client ID and secret",
-    next_step="Mend the zoom app's client secret here and in Recall.",
+    next_step="Fix the Zoom app's client secret here and in Recall.",
 )
 NO_CREDIT = Cause(
     begins="The workspace is out of credit at Recall.",
-    next_step="Top up the workspace in Recall.",
+    next_step="Add credit to the workspace in Recall.",
 )
 NOT_ALLOWED = Cause(
     begins="Recall does not let this API key look at the credential.",
-    next_step="Check the API key of the workspace.",
+    next_step="Check the workspace's API key.",
 )
 NO_TOKEN = Cause(
     begins="Recall did not hand out a token",
-    next_step="Ask Recall's log about this credential.",
+    next_step="Check Recall's log for this credential.",
     is_shared=False,
 )
 NO_ANSWER = Cause(
     begins="Zoom refused a real call for a reason of its own",
-    next_step="Read what Zoom said; the zoom app's set-up page may tell more.",
+    next_step="Read Zoom's answer; the Zoom app's page may show more.",
     is_shared=False,
 )
 ADMINS = (KEY_REFUSED, PAIR_REFUSED, NO_CREDIT, NOT_ALLOWED, NO_TOKEN, NO_ANSWER)
-"""Every trouble of an unknown token state that an admin must mend."""
+"""Every cause of an unknown token state that an admin must fix."""
 
 _USERS = {
-    TokenState.RECONNECT_NEEDED: "Send the user the reconnect link.",
+    TokenState.RECONNECT_NEEDED: "Send the user a reconnect link.",
     TokenState.MISSING_SCOPES: (
-        "See that the zoom app has the scope in Zoom's Marketplace, then send the user "
-        "the reconnect link."
+        "Check that the scope is added in Zoom Marketplace, then send the user a "
+        "reconnect link."
     ),
     TokenState.UNHEALTHY_IN_RECALL: (
-        "Press Check now, which has Recall try it again; if that does not help, send "
-        "the user the reconnect link."
+        "Press Check now to have Recall try again. If that doesn't help, send the user "
+        "a reconnect link."
     ),
 }
 _HOSTS = (
     "Ask the host, or the admin of their Zoom account, to let participants record "
     "locally."
 )
-_WAITS = "Nothing; the next look comes by itself."
+_WAITS = "No action needed. We'll check again automatically."
 
 
 def who_acts(row: Connection) -> Who:
@@ -95,7 +95,7 @@ def who_acts(row: Connection) -> Who:
 
 
 def who_for(state: TokenState, reason: str, *, is_blocked: bool = False) -> Who:
-    """Return who must act, given what a look found and if the host forbids it."""
+    """Return who must act, given a check's result and whether the host forbids it."""
     if state in _USERS:
         return Who.USER
     if state is TokenState.UNKNOWN and cause_of(reason):
@@ -104,7 +104,7 @@ def who_for(state: TokenState, reason: str, *, is_blocked: bool = False) -> Who:
 
 
 def next_step(row: Connection) -> str:
-    """Return what is to be done next, in a sentence; "" when all is well."""
+    """Return the next step as a sentence; "" when all is well."""
     match who_acts(row):
         case Who.USER:
             return _USERS[row.token_state]
@@ -118,12 +118,12 @@ def next_step(row: Connection) -> str:
 
 
 def cause_of(reason: str) -> Cause | None:
-    """Return the admin's cause that a reason begins with; None for another's."""
+    """Return the cause that a reason begins with; None if no admin must act."""
     return next((one for one in ADMINS if reason.startswith(one.begins)), None)
 
 
 def acted_on_by(who: Who, *, is_along: bool = False) -> ColumnElement[bool]:
-    """Return the condition of those connections about whom `who` must act.
+    """Return the condition of the connections on which `who` must act.
 
     Args:
         who: One of them.
@@ -131,7 +131,7 @@ def acted_on_by(who: Who, *, is_along: bool = False) -> ColumnElement[bool]:
     """
     reason = col(Connection.token_reason)
     column = col(Connection.token_state)
-    # Of hosts there are few, and no index has them: one plain look through the rows.
+    # Few connections need a host, and no index has them: scan the rows.
     state: Any = Unindexed(column) if is_along or who is Who.HOST else column
     is_users: ColumnElement[bool] = state.in_(list(_USERS))
     is_admins = and_(

@@ -1,4 +1,4 @@
-"""Forms about workspaces. Their secrets are never written back into a page."""
+"""Forms for workspaces. Their secrets are never written back into a page."""
 
 from flask_wtf import FlaskForm
 from wtforms import (  # type: ignore[attr-defined]  # SelectChoice: newer than its stubs
@@ -13,26 +13,24 @@ from wtforms.validators import DataRequired, Length
 from dashboard.pasted import LONGEST
 from dashboard.services.recall.workspaces import REGION_LABELS
 
-_NAME = Length(max=80, message="The name may have 80 characters.")
-_LENGTH = Length(max=LONGEST * 2, message="This is far too long. Copy it again.")
+_NAME = Length(max=80, message="The name can have at most 80 characters.")
+_LENGTH = Length(max=LONGEST * 2, message="This value is too long. Copy it again.")
 
 
 class NewWorkspaceForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     """Adding a workspace."""
 
-    name = StringField("Name", [DataRequired("Give it a name."), _NAME])
+    name = StringField("Name", [DataRequired("Enter a name."), _NAME])
     region = SelectField(
         "Region", choices=[SelectChoice(*one) for one in REGION_LABELS.items()]
     )
-    api_key = PasswordField(
-        "API key", [DataRequired("The API key is missing."), _LENGTH]
-    )
+    api_key = PasswordField("API key", [DataRequired("Enter the API key."), _LENGTH])
 
 
 class WorkspaceForm(FlaskForm):  # type: ignore[misc]  # as above
     """Changing one; an empty secret keeps what is stored."""
 
-    name = StringField("Name", [DataRequired("Give it a name."), _NAME])
+    name = StringField("Name", [DataRequired("Enter a name."), _NAME])
     api_key = PasswordField("API key", [_LENGTH])
     verification_secret = PasswordField("Verification secret", [_LENGTH])
-    requires_signature = BooleanField("Refuse Recall's calls without a signature")
+    requires_signature = BooleanField("Require Recall's signature on token requests")

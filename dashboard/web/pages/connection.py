@@ -71,7 +71,7 @@ def show_page(connection_id: UUID) -> Response:
 def _erasure(row: Connection) -> Erasure | None:
     if row.deauthorized_at is None:
         return None
-    return erasures.under_way(db(), runtime().vault, row)
+    return erasures.pending(db(), runtime().vault, row)
 
 
 def _members(row: Connection) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Who keeps the tokens of a zoom app's users: what a change costs, and changing it."""
+"""Token storage of a Zoom app: what changing it costs, and changing it."""
 
 from http import HTTPStatus
 from uuid import UUID
@@ -22,14 +22,14 @@ bp = Blueprint("custody", __name__, url_prefix="/zoom-apps")
 @bp.get("/<uuid:zoom_app_id>/custody")
 @requires(Permission.ZOOM_APPS_WRITE)
 def show(zoom_app_id: UUID) -> str:
-    """Say who keeps the tokens, and what changing that would cost."""
+    """Show where tokens are stored, and what changing that would cost."""
     return _page(zoom_app_id, CustodyForm())
 
 
 @bp.post("/<uuid:zoom_app_id>/custody")
 @requires(Permission.ZOOM_APPS_WRITE)
 def change(zoom_app_id: UUID) -> ResponseReturnValue:
-    """Change it for whoever consents from now on."""
+    """Change it for everyone who connects from now on."""
     form = CustodyForm()
     if not form.validate():
         return _page(zoom_app_id, form), HTTPStatus.UNPROCESSABLE_ENTITY
@@ -48,9 +48,7 @@ def change(zoom_app_id: UUID) -> ResponseReturnValue:
     except ConflictError as error:
         flash(str(error), "trouble")
         return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
-    flash(
-        f"From now on {custody.NAMES[to]} keeps the tokens of whoever connects.", "good"
-    )
+    flash(f"New connections will store tokens in {custody.NAMES[to]}.", "good")
     return htmx.go_to(url_for("zoom_apps.show", zoom_app_id=zoom_app_id))
 
 

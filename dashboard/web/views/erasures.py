@@ -1,4 +1,4 @@
-"""Whose data is being deleted, by when, and how far it is: without saying whose."""
+"""Data deletions: deadlines and progress, without personal data."""
 
 from flask import Blueprint, render_template
 
@@ -13,5 +13,5 @@ bp = Blueprint("erasures", __name__, url_prefix="/connections/erasures")
 @bp.get("/", strict_slashes=False)
 @requires(Permission.CONNECTIONS_READ)
 def index() -> str:
-    """List the erasures, those under way first."""
+    """List the data deletions, pending ones first."""
     return render_template("erasures/index.html", rows=erasures.listed(db()))

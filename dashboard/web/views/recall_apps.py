@@ -1,4 +1,4 @@
-"""The apps that Recall has: listed by workspace, taken over, created again."""
+"""Apps in Recall: listed by workspace, taken over, created again."""
 
 from http import HTTPStatus
 from uuid import UUID
@@ -28,7 +28,7 @@ bp = Blueprint("recall_apps", __name__)
 @bp.get("/workspaces/<uuid:workspace_id>/recall-apps")
 @requires(Permission.WORKSPACES_READ)
 def index(workspace_id: UUID) -> str:
-    """Read Recall's list once, and say of each app whose it is."""
+    """List the workspace's apps in Recall and the Zoom apps they belong to."""
     return render_template(
         "recall_apps/index.html",
         listing=adoption.listing(runtime(), workspace_id),
@@ -73,7 +73,7 @@ def take_over(workspace_id: UUID, recall_app_id: UUID) -> ResponseReturnValue:
         form.form_errors.append(_cannot(error))
         return _again(form, workspace_id, recall_app_id)
     except ConflictError as error:
-        form.form_errors.append(f"Nothing was taken over. {error}")
+        form.form_errors.append(f"The app wasn't taken over. {error}")
         return _again(form, workspace_id, recall_app_id)
     return _taken(taken)
 
@@ -81,53 +81,53 @@ def take_over(workspace_id: UUID, recall_app_id: UUID) -> ResponseReturnValue:
 @bp.post("/zoom-apps/<uuid:zoom_app_id>/create-again")
 @requires(Permission.ZOOM_APPS_WRITE)
 def create_again(zoom_app_id: UUID) -> ResponseReturnValue:
-    """Forget the Recall id of an app that is gone; lead to Create in Recall."""
+    """Forget the Recall ID of an app that Recall deleted; lead to Create in Recall."""
     try:
         deleted.release(runtime(), zoom_app_id, actor=actor())
     except (ConflictError, UpstreamError) as error:
         flash(f"Nothing was changed here. {error}", "trouble")
     else:
-        flash("Press Create in Recall below: it is made anew, once.", "waiting")
+        flash("Press Create in Recall below to create the app again.", "waiting")
     return htmx.go_to(url_for("zoom_apps.show", zoom_app_id=zoom_app_id))
 
 
 @bp.post("/zoom-apps/<uuid:zoom_app_id>/bring-in")
 @requires(Permission.ZOOM_APPS_WRITE)
-def bring_in(zoom_app_id: UUID) -> ResponseReturnValue:
-    """Add the users that the app in Recall has already."""
-    if not _bring_in(zoom_app_id):
-        flash("Every user that Recall has of this app is here already.", "good")
+def import_users(zoom_app_id: UUID) -> ResponseReturnValue:
+    """Import the users that the app has in Recall."""
+    if not _import_users(zoom_app_id):
+        flash("All users of this app are already here.", "good")
     return htmx.go_to(url_for("connections.index", app=zoom_app_id))
 
 
-def _bring_in(zoom_app_id: UUID) -> bool:
-    """Bring the users in and say so; tell whether there was something to say."""
+def _import_users(zoom_app_id: UUID) -> bool:
+    """Import users and flash the result; return whether there was one."""
     try:
         added = user_import.import_users(runtime(), zoom_app_id, actor=actor())
     except (ConflictError, UpstreamError) as error:
-        flash(f"The users that Recall has could not be brought in. {error}", "trouble")
+        flash(f"Couldn't import users from Recall. {error}", "trouble")
         return True
     if added:
         who = "1 user" if added == 1 else f"{added:,} users"
-        flash(f"{who} brought in from Recall; each is looked at by and by.", "good")
+        flash(f"Imported {who}. We'll check each one shortly.", "good")
     return bool(added)
 
 
 def _taken(taken: TakenOver) -> ResponseReturnValue:
     if taken.entered is None:
-        flash("It is here already.", "good")
+        flash("This app is already set up here.", "good")
     else:
         say(taken.entered)
     if taken.error:
         flash(
-            "It is stored here, but not brought together with its Recall app yet. "
-            f"{taken.error} Press Create in Recall: it finds that app and offers it.",
+            "The app is saved here but not linked to its Recall app yet. "
+            f"{taken.error} Press Create in Recall; it will offer that app.",
             "trouble",
         )
     elif taken.entered is not None:
-        flash("Recall has the secrets stored here now.", "good")
+        flash("The secrets stored here were sent to Recall.", "good")
         recall_webhook.probe_recall(runtime(), taken.zoom_app_id)
-        _bring_in(taken.zoom_app_id)
+        _import_users(taken.zoom_app_id)
     return htmx.go_to(url_for("zoom_apps.show", zoom_app_id=taken.zoom_app_id))
 
 
@@ -152,7 +152,7 @@ def _page(
 def _again(
     form: TakeOverForm, workspace_id: UUID, recall_app_id: UUID
 ) -> ResponseReturnValue:
-    """Show the form as typed; what Recall says of the app may be missing in it."""
+    """Show the form as typed, without Recall's facts if they can't be read now."""
     try:
         there = adoption.look_at(runtime(), workspace_id, recall_app_id)
     except UpstreamError:
@@ -163,8 +163,8 @@ def _again(
 
 def _cannot(error: UpstreamError) -> str:
     if error.status == HTTPStatus.NOT_FOUND:
-        return "Recall has no such app in this workspace any more. Nothing was stored."
-    return f"{error} Nothing was stored here."
+        return "Recall no longer has this app in this workspace. Nothing was saved."
+    return f"{error} Nothing was saved here."
 
 
 def _typed(text: str | None) -> SecretStr | None:

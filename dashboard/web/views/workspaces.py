@@ -1,4 +1,4 @@
-"""Workspaces: Recall regions with their API keys; admins only."""
+"""Workspaces: Recall regions with their API keys; for admins only."""
 
 from http import HTTPStatus
 from uuid import UUID
@@ -27,12 +27,12 @@ _TONES = {Verdict.RIGHT: "good", Verdict.WRONG: "trouble", Verdict.UNKNOWN: "wai
 @bp.get("/", strict_slashes=False)
 @requires(Permission.WORKSPACES_READ)
 def index() -> str:
-    """List every workspace, and what each asked of Recall just now."""
+    """List every workspace and its API usage in the last minute."""
     found = workspaces.list_all(db())
     return render_template(
         "workspaces/index.html",
         workspaces=found,
-        budgets=rate_limits.usage_of(db(), found, now=now()),
+        usage=rate_limits.usage_of(db(), found, now=now()),
     )
 
 
@@ -150,7 +150,7 @@ def _edit_page(form: WorkspaceForm, workspace: Workspace) -> str:
 
 def _say(entered: Entered) -> None:
     for label in entered.trimmed:
-        flash(f"White space around the {label} was removed.", "off")
+        flash(f"Spaces around the {label} were removed.", "off")
     if entered.answer.reason:
         _flash_answer(entered.answer, saved=True)
     else:
@@ -161,6 +161,6 @@ def _flash_answer(answer: KeyAnswer, *, saved: bool = False) -> None:
     start = ""
     if saved:
         is_checked = answer.verdict is not Verdict.UNKNOWN
-        start = "Saved. " if is_checked else "Saved, but unchecked. "
+        start = "Saved. " if is_checked else "Saved without a check. "
     tone = "trouble" if answer.needs_someone else _TONES[answer.verdict]
     flash(start + answer.reason, tone)

@@ -83,7 +83,7 @@ def ana(vault: Vault) -> Connection:
     ("answer", "block"),
     [
         (error(403, "No permission."), "No permission."),
-        (error(403, None), "Zoom refused without a word."),
+        (error(403, None), "Zoom gave no reason."),
         (error(400, NAMED, "300"), NAMED),
         (error(400, "Validation Failed.", "300"), ""),
         (error(404, "Meeting recording does not exist.", "3001"), ""),

@@ -254,7 +254,7 @@ def test_an_erased_webhook_keeps_its_row_and_is_not_sent_again(ana: Everything) 
 
     runtime, now = ana.stage.runtime, ana.clock.now()
     with runtime.database.writing() as session:
-        with pytest.raises(ConflictError, match="Erased on 2026-11-23"):
+        with pytest.raises(ConflictError, match="Deleted on 2026-11-23"):
             resends.add_one(
                 session, taken, resend_id=new_id(now), asked_by="x", now=now
             )

@@ -93,7 +93,7 @@ def test_a_development_app_uninstalled_is_seen_though_recall_says_healthy(
     found = explain(stage, "ana@example.com")
 
     assert found.verdict.id == "dead"
-    assert any("Zoom refused a real call" in line.words for line in found.lines)
+    assert any("Zoom rejected an API call" in line.words for line in found.lines)
 
 
 def test_an_outage_is_nobodys_fault_and_says_when_the_next_look_is(

@@ -118,7 +118,7 @@ def test_nobody_waits_longer_than_patience_has(
     claimed(held, clock)
 
     with pytest.raises(UpstreamError, match="being renewed") as caught:
-        held.live_token(patience_s=0.05)
+        held.live_token(wait_s=0.05)
 
     assert caught.value.retryable
 
@@ -130,7 +130,7 @@ def test_what_comes_for_a_deleted_connection_is_revoked(
     held.strike(FaultKind.LATE_ANSWER, seconds=0.3)
     version = held.grant().version
     work = Thread(
-        target=lambda: refreshing.renew(held.runtime, held.connection_id, version)
+        target=lambda: refreshing.refresh(held.runtime, held.connection_id, version)
     )
     work.start()
     while held.grant().asked_at is None:
@@ -247,7 +247,7 @@ def test_a_pair_that_cannot_be_stored_at_once_is_stored_a_little_later(
     pauses: list[float] = []
     runtime = replace(held.runtime, database=closed)  # type: ignore[arg-type]
 
-    refreshing.renew(runtime, held.connection_id, 1, pause=pauses.append)
+    refreshing.refresh(runtime, held.connection_id, 1, pause=pauses.append)
 
     assert len(pauses) == 3
     assert held.lives()

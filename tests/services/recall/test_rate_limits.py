@@ -123,8 +123,8 @@ def test_people_are_told_how_often_and_when_next(
     error = refusal(budgets)
 
     assert str(error) == (
-        "This workspace may ask Recall for its list of apps 60 times a minute, and "
-        "did. Next in 12 s. Nothing was changed."
+        "Recall allows this workspace 60 requests a minute to list apps, and all are "
+        "used. Try again in 12 s. Nothing was changed."
     )
     assert (error.status, error.retry_after_s, error.retryable) == (429, 12, True)
     assert not error.may_have_happened
@@ -135,8 +135,8 @@ def test_background_work_is_told_where_it_stops(budgets: RateLimiter) -> None:
         may(budgets)
 
     assert str(refusal(budgets, yields=BACKGROUND)) == (
-        "Background work stops at 36 of the 60 times a minute that this workspace may "
-        "ask Recall for its list of apps. Next in 70 s. Nothing was changed."
+        "Background jobs pause at 36 of the 60 requests a minute that Recall allows "
+        "this workspace to list apps. Try again in 70 s. Nothing was changed."
     )
 
 
@@ -184,8 +184,8 @@ def test_after_a_429_of_recalls_own_nobody_asks_before_it_said(
     clock.advance(seconds=0.5)
 
     assert str(error) == (
-        "This workspace may not ask Recall for its list of apps just now: Recall said "
-        "at 12:00:00 UTC that it did so too often. Next in 1 s. Nothing was changed."
+        "Recall rejected a request to list apps at 12:00:00 UTC: too many requests. "
+        "Try again in 1 s. Nothing was changed."
     )
     assert (error.status, error.retry_after_s) == (429, 0.5)
     assert may(budgets, yields=yields)

@@ -100,7 +100,7 @@ def test_a_secret_that_recall_does_not_show_is_asked_for(
 
 
 @pytest.mark.parametrize(
-    ("typed", "words"), [(None, "that Recall holds"), (NEW_SECRET, "tab Production")]
+    ("typed", "words"), [(None, "stored in Recall"), (NEW_SECRET, "tab Production")]
 )
 def test_a_wrong_pair_is_not_saved(
     stage: AdoptingStage, typed: SecretStr | None, words: str

@@ -80,7 +80,7 @@ def test_an_app_that_recall_does_not_have_is_gone(stage: AdoptingStage) -> None:
 
     found = stage.listing()
 
-    assert list(found.gone) == [gone]
+    assert list(found.deleted) == [gone]
     assert len(found.rows) == 1
     assert (found.error, found.read_at) == ("", NOON)
 
@@ -88,7 +88,7 @@ def test_an_app_that_recall_does_not_have_is_gone(stage: AdoptingStage) -> None:
 def test_an_app_of_another_workspace_is_none_of_it(stage: AdoptingStage) -> None:
     stage.here(recall_app_id=uuid4(), workspace_id=None)
 
-    assert list(stage.listing().gone) == []
+    assert list(stage.listing().deleted) == []
 
 
 def test_one_that_recall_has_but_did_not_list_is_not_gone(
@@ -102,7 +102,7 @@ def test_one_that_recall_has_but_did_not_list_is_not_gone(
 
     found = stage.listing()
 
-    assert list(found.gone) == []
+    assert list(found.deleted) == []
     assert [row.app.id for row in found.rows if row.own] == [own.recall_app_id]
 
 
@@ -129,8 +129,8 @@ def test_a_list_that_cannot_be_had_is_one_sentence_and_calls_none_gone(
 
     assert len(found.error) > 20
     assert API_KEY.get_secret_value() not in found.error
-    assert (list(found.rows), list(found.gone)) == ([], [])
-    assert list(found.untold) == [own]
+    assert (list(found.rows), list(found.deleted)) == ([], [])
+    assert list(found.unchecked) == [own]
 
 
 def test_a_key_that_recall_refuses_is_said(
@@ -149,7 +149,7 @@ def test_one_that_cannot_be_asked_about_is_not_gone(stage: AdoptingStage) -> Non
 
     found = stage.listing()
 
-    assert (list(found.gone), list(found.untold)) == ([], [own])
+    assert (list(found.deleted), list(found.unchecked)) == ([], [own])
 
 
 def test_an_unknown_workspace_is_said(runtime: Runtime) -> None:

@@ -71,7 +71,7 @@ def test_a_credential_becomes_a_connection_of_which_nothing_is_known(
     assert (row.token_state, row.due_at) == (TokenState.UNKNOWN, NOON)
     ((act, subject),) = acts(stage)
     assert act == "zoom_app.users_brought_in"
-    assert subject.endswith(": 1 brought in")
+    assert subject.endswith(": 1 imported")
 
 
 def test_the_sweep_then_looks_at_it(stage: ConnectStage) -> None:

@@ -5,28 +5,28 @@ from datetime import timedelta
 import pytest
 
 from dashboard.models.connection import TokenState
-from dashboard.services.token_states.pace import FEW, LONGEST, for_numbers, next_look
+from dashboard.services.token_states.pace import FEW, LONGEST, for_numbers, next_check
 from dashboard.services.token_states.rules import CheckResult, judge, scopes_in
 from tests.fixtures.token_cases import CASES, HERE, ODD, TOKEN, found
 from tests.makers import NOON
 
 WORDS = {
     "works": "works at Zoom",
-    "not-renewed": "has not renewed",
-    "ended": "has ended already",
-    "lacks-scope": "lacks user:read:user.",
-    "granted-too-little": "lacks meeting:read:local_recording_token.",
+    "not-renewed": "has not been refreshed",
+    "ended": "has expired",
+    "lacks-scope": "Missing scope: user:read:user.",
+    "granted-too-little": "Missing scope: meeting:read:local_recording_token.",
     "refused": "The user must reconnect.",
     "invalid-grant": "The user must reconnect.",
     "gone": "no longer has this credential",
-    "no-credential": "holds no credential",
+    "no-credential": "has no credential",
     "marked": "marked this credential",
-    "invalid-client": "as Recall holds them. No user has to act; an admin must mend",
-    "invalid-client-held": "stored here. No user has to act; an admin must mend",
-    "api-key": "No user has to act; an admin must set the right key",
+    "invalid-client": "as stored in Recall. No user has to act; an admin must fix",
+    "invalid-client-held": "stored here. No user has to act; an admin must fix",
+    "api-key": "No user has to act; an admin must enter a valid key",
     "no-token": "did not hand out a token",
-    "too-often": "nobody's fault",
-    "zoom-down": "nobody's fault",
+    "too-often": "No action needed",
+    "zoom-down": "No action needed",
 }
 
 
@@ -70,7 +70,7 @@ def test_every_state_has_a_case() -> None:
     ],
 )
 def test_what_fails_is_looked_at_sooner(state: TokenState, minutes: int) -> None:
-    due_at = next_look(state, now=NOON, wait_s=None, spread=0.5)
+    due_at = next_check(state, now=NOON, wait_s=None, spread=0.5)
 
     assert due_at == NOON + timedelta(minutes=minutes)
 
@@ -81,14 +81,14 @@ def test_what_fails_is_looked_at_sooner(state: TokenState, minutes: int) -> None
     ids=["shorter than ours", "longer than ours", "never more than an hour"],
 )
 def test_a_wait_that_was_asked_for_is_kept(wait_s: float, minutes: int) -> None:
-    due_at = next_look(TokenState.UNKNOWN, now=NOON, wait_s=wait_s, spread=0.5)
+    due_at = next_check(TokenState.UNKNOWN, now=NOON, wait_s=wait_s, spread=0.5)
 
     assert due_at == NOON + timedelta(minutes=minutes)
 
 
 def test_looks_are_spread_over_a_fifth_of_the_time() -> None:
-    first = next_look(TokenState.HEALTHY, now=NOON, wait_s=None, spread=0.0)
-    last = next_look(TokenState.HEALTHY, now=NOON, wait_s=None, spread=1.0)
+    first = next_check(TokenState.HEALTHY, now=NOON, wait_s=None, spread=0.0)
+    last = next_check(TokenState.HEALTHY, now=NOON, wait_s=None, spread=1.0)
 
     assert last - first == timedelta(hours=6) / 5
 

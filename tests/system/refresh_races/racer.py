@@ -121,7 +121,7 @@ def _work(where: Where, pipe: Connection) -> None:
                 runtime,
                 task.connection_id,
                 at_least_s=2 * 3600,  # more than any token has: it must be renewed
-                patience_s=task.patience_s,
+                wait_s=task.patience_s,
             )
         except DashboardError as error:
             told = type(error).__name__

@@ -168,8 +168,8 @@ def test_adding_a_workspace_saves_it_as_unchecked(desk: Desk) -> None:
     assert missing(said, {kind: BY_RECALL[kind] for kind in said}) == []
     assert all(one.startswith("Saved, but unchecked.") for one in said.values())
     assert no_credit == (
-        "Saved. Recall takes the key, but says the workspace is out of credit. "
-        "Whoever pays for it can add credit in Recall's dashboard."
+        "Saved. Recall accepted the key, but the workspace is out of credit. "
+        "Add credit in Recall's dashboard."
     )
     assert len(saved) == len(BY_RECALL)
     assert all(one.verdict_reason.endswith(".") for one in saved)

@@ -56,19 +56,19 @@ def primary(browser: FlaskClient, row: Connection) -> list[str]:
         (
             TokenState.RECONNECT_NEEDED,
             "Zoom no longer accepts this grant.",
-            "The user must act. Send the user the reconnect link.",
+            "The user must act. Send the user a reconnect link.",
             "Reconnect link",
         ),
         (
             TokenState.UNHEALTHY_IN_RECALL,
             "Recall marked it.",
-            "The user must act. Press Check now, which",
+            "The user must act. Press Check now to have",
             "Check now",
         ),
         (
             TokenState.UNKNOWN,
             who_acts.KEY_REFUSED.begins,
-            "An admin must act. Set the right API key",
+            "An admin must act. Enter a valid API key",
             "Go to the workspaces",
         ),
         (

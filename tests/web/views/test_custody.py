@@ -33,9 +33,9 @@ def test_an_admin_is_told_what_it_costs_and_changes_it(
     url = f"/zoom-apps/{stage.app.id}/custody"
     admin = as_role(Role.ADMIN)
 
-    assert "nobody has to consent again" in page_of(admin.get(url).text)
+    assert "no one has to reconnect" in page_of(admin.get(url).text)
     stage.connect()
-    assert "1 connected user has to consent again" in page_of(admin.get(url).text)
+    assert "1 connected user will need to reconnect" in page_of(admin.get(url).text)
 
     refused = admin.post(url, data={"to": "dashboard"})
     assert refused.status_code == 422

@@ -24,7 +24,7 @@ def ana(runtime: Runtime, sandbox: RunningSandbox, clock: FakeClock) -> Everythi
 def test_nobody_has_left(as_role: SignIn) -> None:
     page = as_role(Role.SUPPORT).get("/connections/erasures")
 
-    assert "Nobody has left yet" in page.text
+    assert "No data deletions yet" in page.text
 
 
 def test_a_user_who_left_is_told_of_with_the_deadline_until_all_is_gone(
@@ -48,7 +48,7 @@ def test_a_user_who_left_is_told_of_with_the_deadline_until_all_is_gone(
     assert "by 2026-12-03 12:01 UTC at the latest" in connection
     assert "The data of a user who left is not deleted everywhere yet." in overview
     assert "Recall did not delete the credential" in pending
-    assert done.count("deleted</span>") == 2
+    assert done.count("Deleted</span>") == 2
     for page in (overview, pending, done):
         assert ana.user.email not in page
         assert ana.user.id not in page
@@ -70,7 +70,7 @@ def says_erased(browser: FlaskClient, webhook_id: int) -> None:
     for path in ("", "/verify", "/trace", "/sent"):
         assert browser.get(f"/webhooks/{webhook_id}{path}").status_code == 200
     page = browser.get(f"/webhooks/{webhook_id}").text
-    assert "Erased on 2026-11-23" in page
+    assert "Deleted on 2026-11-23" in page
     assert "Verify again" not in page
 
 
@@ -88,5 +88,5 @@ def test_an_admin_can_neither_reveal_nor_resend_what_is_erased(
 
     assert "Sends the same bytes" not in page
     assert (revealed.status_code, resent.status_code) == (409, 409)
-    assert "Erased on" in revealed.text
-    assert "Erased on" in resent.text
+    assert "Deleted on" in revealed.text
+    assert "Deleted on" in resent.text

@@ -47,7 +47,7 @@ def card(admin: FlaskClient) -> str:
 
 
 def test_where_nothing_was_asked_the_page_says_so(admin: FlaskClient) -> None:
-    assert "Nothing was asked in the last minute." in card(admin)
+    assert "No requests in the last minute." in card(admin)
 
 
 @pytest.mark.parametrize(
@@ -55,10 +55,10 @@ def test_where_nothing_was_asked_the_page_says_so(admin: FlaskClient) -> None:
     [
         (
             12,
-            "List of apps 12 of 60 List of apps: 12 of 60 background work stops at 36",
+            "List apps 12 / 60 List apps: 12 of 60 Background jobs pause at 36",
         ),
-        (36, "background waits what is left is for people"),
-        (60, "spent people wait for some seconds"),
+        (36, "Background paused the rest is kept for people"),
+        (60, "Limit reached people wait a few seconds"),
     ],
 )
 def test_what_was_asked_is_shown_with_where_background_work_stops(
@@ -70,7 +70,7 @@ def test_what_was_asked_is_shown_with_where_background_work_stops(
 
     assert "Main" in shown
     assert says in shown
-    assert "Looks at an app" not in shown
+    assert "Read app" not in shown
 
 
 def test_a_pause_that_recall_asked_for_is_shown_with_its_end(
@@ -79,7 +79,7 @@ def test_a_pause_that_recall_asked_for_is_shown_with_its_end(
     pause(runtime, LOOK, 45)
 
     assert (
-        "Looks at an app 0 of 300 Looks at an app: 0 of 300 paused "
+        "Read app 0 / 300 Read app: 0 of 300 Paused "
         "until 12:00:45 : Recall answered 429 at 12:00:00"
     ) in card(admin)
 
@@ -94,7 +94,7 @@ def test_workspaces_that_asked_nothing_are_only_counted(
     shown = card(admin)
 
     assert "Idle" not in shown
-    assert "The other workspace asked nothing." in shown
+    assert "The other workspace made no requests." in shown
 
 
 def test_prometheus_reads_what_was_asked_by_region_key_and_operation(

@@ -45,13 +45,13 @@ def test_the_list_says_of_each_app_whose_it_is(
 
     page = page_of(admin.get(list_url(stage)))
 
-    assert "yours Ours (development)" in recalls_row(page, ours)
-    assert "not here" in recalls_row(page, foreign)
+    assert "Linked Ours (development)" in recalls_row(page, ours)
+    assert "Not set up" in recalls_row(page, foreign)
     assert page.select_one(f"a[href='{url(stage, foreign)}']") is not None
-    assert "not brought together" in recalls_row(page, lonely)
-    assert "one too many" in recalls_row(page, spare)
+    assert "Not linked" in recalls_row(page, lonely)
+    assert "Duplicate" in recalls_row(page, spare)
     for twin in (spare, used):
-        assert "Another app in Recall with this client ID" in recalls_row(page, twin)
+        assert "Another app in Recall has this client ID" in recalls_row(page, twin)
     assert "Read at 12:00:00 UTC" in words(page.select_one(".page-lead"))
     assert not any(secret in page.text for secret in SECRETS)
 
@@ -73,7 +73,7 @@ def test_what_is_here_without_its_recall_app_is_brought_together(
 def test_an_empty_workspace_says_what_will_appear(
     admin: FlaskClient, stage: AdoptingStage
 ) -> None:
-    assert "Recall has no app in this workspace" in admin.get(list_url(stage)).text
+    assert "No apps in this workspace" in admin.get(list_url(stage)).text
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,9 @@ def test_a_list_that_cannot_be_had_is_said_on_a_page_that_works(
 
     page = page_of(answer)
     assert answer.status_code == 200
-    assert "Recall's list could not be read" in page.text
-    assert "Recall could not be asked about them" in page.text
-    assert "Gone from Recall" not in page.text
+    assert "Couldn't read Recall's app list" in page.text
+    assert "Recall couldn't be asked about these" in page.text
+    assert "Deleted in Recall" not in page.text
     assert page.select_one(".page-actions a") is not None
 
 

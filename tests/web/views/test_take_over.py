@@ -40,8 +40,10 @@ def test_the_form_shows_what_recall_knows_and_no_secret(
     page = page_of(answer)
     assert CLIENT_ID in page.text
     assert "user-managed" in page.text
-    assert "Recall does not show it" in words(page.select_one("#client_secret-hint"))
-    assert "use what Recall holds" in words(page.select_one("#secret_token-hint"))
+    assert "Recall doesn't show it" in words(page.select_one("#client_secret-hint"))
+    assert "use the one stored in Recall" in words(
+        page.select_one("#secret_token-hint")
+    )
     assert page.select("[name=environment][checked]") == []
     assert not any(secret in answer.text for secret in SECRETS)
 
@@ -57,7 +59,7 @@ def test_an_app_is_taken_over_and_its_page_says_so(
     assert answer.request.path == f"/zoom-apps/{app.id}"
     assert app.recall_app_id == UUID(there.id)
     assert "Zoom accepted client ID and client secret" in answer.text
-    assert "Recall has the secrets stored here now" in answer.text
+    assert "The secrets stored here were sent to Recall" in answer.text
     assert not any(secret in answer.text for secret in SECRETS)
 
 
@@ -116,7 +118,7 @@ def test_recall_being_down_keeps_what_was_typed(
     page = page_of(posted)
     assert shown.location == list_url(stage)
     assert posted.status_code == 422
-    assert "Nothing was stored here" in page.text
+    assert "Nothing was saved here" in page.text
     assert page.select_one("#name[value='By hand']") is not None
     assert stage.all() == []
 
@@ -132,7 +134,7 @@ def test_recall_failing_half_way_is_said_on_its_page(
 
     (app,) = stage.all()
     assert answer.request.path == f"/zoom-apps/{app.id}"
-    assert "not brought together with its Recall app yet" in answer.text
+    assert "not linked to its Recall app yet" in answer.text
 
 
 def test_who_had_connected_comes_along(
@@ -152,7 +154,7 @@ def test_who_had_connected_comes_along(
 
     answer = admin.post(address, data=TYPED, follow_redirects=True)
 
-    assert "1 user brought in from Recall" in answer.text
+    assert "Imported 1 user" in answer.text
 
 
 def test_users_are_brought_in_by_hand_too(
@@ -170,5 +172,5 @@ def test_users_are_brought_in_by_hand_too(
         admin.post(str(form["action"]), follow_redirects=True).text for _ in range(2)
     )
 
-    assert "1 user brought in from Recall" in first
-    assert "is here already" in again
+    assert "Imported 1 user" in first
+    assert "already set up here" in again
