@@ -1,4 +1,4 @@
-"""A user removed the app: what has to be deleted, and how far that is."""
+"""Data deletion after a user left: what to delete, and its progress."""
 
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -11,20 +11,20 @@ from dashboard.db.columns import UtcDateTime
 class Erasure(SQLModel, table=True):
     """Deleting one user's personal data and tokens, here and in Recall.
 
-    Once it has ended nothing in the row tells who it was.
+    Once it has ended, nothing in the row identifies the person.
 
     Attributes:
-        zoom_user_id: Sealed; whose data. Its place is (erasure, zoom_user_id, id).
-            Emptied at the end.
-        zoom_account_id: Sealed likewise, of an account_level app; None of a user's.
-        email: Sealed likewise; what invitations and audit entries may name.
+        zoom_user_id: Sealed. Its place is (erasure, zoom_user_id, id). Emptied at the
+            end.
+        zoom_account_id: Sealed likewise; only of an account_level app.
+        email: Sealed likewise; invitations and audit entries may name it.
         recall_credential_id: To delete in Recall; emptied at the end.
         removed_at: When the user removed the app, by Zoom's clock.
-        deadline_at: By when all must be gone.
+        deadline_at: When everything must be deleted.
         recall_done_at: When Recall had deleted the credential.
-        here_done_at: When everything kept here was deleted for the first time.
-        ended_at: When nothing more could arrive of the user either.
-        trouble: Why it is not done yet: one sentence; "" when nothing is wrong.
+        here_done_at: When everything stored here was deleted for the first time.
+        ended_at: When nothing more about the user could arrive.
+        trouble: Why it is delayed: one sentence; "" when nothing is wrong.
     """
 
     __table_args__ = (Index(None, "ended_at", "due_at"),)

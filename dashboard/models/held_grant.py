@@ -1,4 +1,4 @@
-"""Tokens that the dashboard holds itself: token custody `dashboard`."""
+"""Tokens stored by the dashboard: token custody `dashboard`."""
 
 from datetime import datetime
 from uuid import UUID
@@ -9,24 +9,24 @@ from dashboard.db.columns import UtcDateTime
 
 
 class HeldGrant(SQLModel, table=True):
-    """One connection's grant at Zoom, kept here; one refresher at a time renews it.
+    """One connection's grant at Zoom; one process at a time refreshes it.
 
     Attributes:
-        key_hash: SHA-256 of the key in the address Recall asks, hex; unique.
+        key_hash: SHA-256, hex, of the key in the address that Recall calls; unique.
         access_token: Sealed, as is `refresh_token`. Each one's place is
             (held_grant, <column>, connection_id).
-        version: Grows with each pair of tokens stored. A refresh stores what came of
-            it over the version it began from, and over no other.
-        expires_at: When the access token ends.
-        refresh_due_at: When it is renewed ahead of need.
-        asked_at: When the refresh under way was sent to Zoom; a process that died
-            leaves it. Zoom may have killed the refresh token since.
-        lease_until: Some process renews it now, until then at most.
+        version: Grows with each stored pair of tokens. A refresh replaces the version
+            it started from, and no other.
+        expires_at: When the access token expires.
+        refresh_due_at: When it is refreshed, ahead of need.
+        asked_at: When the running refresh was sent to Zoom; stays if the process dies.
+            Zoom may have ended the refresh token since.
+        lease_until: A process is refreshing it, until then at most.
         claim: Grows with each claim and never falls.
-        failures: Refreshes in a row that got no answer; they space the next ones.
-        failure: What the last of them said; holds no secret.
-        lost_at: When Zoom refused the refresh token: the user must reconnect.
-        served_at: When Recall was last given the token.
+        failures: Refreshes in a row without an answer; they delay the next ones.
+        failure: The last error; contains no secret.
+        lost_at: When Zoom rejected the refresh token: the user must reconnect.
+        served_at: When Recall last fetched the token.
         unsigned_at: When Recall last asked without a signature.
     """
 

@@ -10,7 +10,7 @@ from dashboard.db.columns import BigId, UtcDateTime, enum_type
 
 
 class Verdict(StrEnum):
-    """What a vendor said of a pair or a key. Not being able to ask is not "wrong"."""
+    """A vendor's verdict on credentials or a key. No answer is not "wrong"."""
 
     RIGHT = "right"
     WRONG = "wrong"
@@ -24,13 +24,13 @@ class Workspace(SQLModel, table=True):
         region: "us-east-1", "us-west-2", "eu-central-1" or "ap-northeast-1".
         api_key: Sealed. Its place is (workspace, api_key, id).
         api_key_print: Fingerprint of the key; unique with the region.
-        verification_secret: Sealed `whsec_...`; None until Recall made one. Its place
+        verification_secret: Sealed `whsec_...`; None until one was entered. Its place
             is (workspace, verification_secret, id); `_print`, `_length` and `_set_at`
             go with it.
-        requires_signature: Whether Recall's unsigned calls for tokens are refused.
+        requires_signature: Whether Recall's unsigned token requests are rejected.
         mappings_due_at: When Recall's list of mapped meetings is read next.
         mappings_seen_at: Recall's instant of the newest mapping that was read.
-        verdict: What a harmless call with the key said, at `checked_at`.
+        verdict: The result of a read-only call with the key, at `checked_at`.
     """
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
@@ -60,7 +60,7 @@ class RateSlot(SQLModel, table=True):
 
     Attributes:
         scope: "region:fingerprint of the API key".
-        operation: Of `runtime.recall.budgets`, as "apps.list".
+        operation: Of `clients.recall.operations`, as "apps.list".
         slot: Number of the slot since the epoch.
         used: Calls begun in it.
     """

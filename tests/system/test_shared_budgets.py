@@ -99,7 +99,7 @@ def test_minutes_of_asking_too_much_stay_below_the_limit_in_every_sixty_seconds(
         clock.advance(seconds=1)
         sandbox.clock.advance(1)
 
-    counted = tally(sandbox, "logs.apps")
+    counted = tally(sandbox, "apps.logs")
     assert counted["refused"] == 0
     assert 36 < counted["peak"] <= 60
     assert counted["asked"] > 100

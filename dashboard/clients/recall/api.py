@@ -53,7 +53,7 @@ _TIMEOUT_S = 5.0
 
 
 def webhook_url(base_url: str, recall_app_id: UUID) -> str:
-    """Return where Recall takes Zoom's webhooks for an app; no trailing slash (3.8)."""
+    """Return Recall's URL for an app's webhooks; no trailing slash (3.8)."""
     return f"{base_url.rstrip('/')}{_APPS}{recall_app_id}/webhook"
 
 
@@ -61,9 +61,9 @@ class Recall:
     """Calls Recall with one workspace's API key.
 
     Safe to use from many threads; many may share one `http`. Every method raises
-    UpstreamError: 401 is a wrong key or region, 404 an id that is not in this
-    workspace. A method that changes something takes an idempotency key where Recall
-    does: repeat a lost call with the same key, within the hour (1.8).
+    UpstreamError: 401 is a wrong key or region, 404 an ID of another workspace. Methods
+    that change something take an idempotency key where Recall does: repeat a call with
+    a lost answer with the same key, within the hour (1.8).
     """
 
     def __init__(
@@ -74,18 +74,18 @@ class Recall:
         http: httpx2.Client | None = None,
         gate: Gate | None = None,
     ) -> None:
-        """Take a workspace; a client that is passed is closed by whoever made it.
+        """Prepare calls for one workspace; the caller closes a client that it passes.
 
         Args:
             base_url: One of `REGIONS`, or a simulator's.
             api_key: Of that region.
-            http: From `make_http`; made here when left out.
-            gate: Counts the requests and may refuse one; left out, nobody does.
+            http: From `make_http`; created here when left out.
+            gate: Counts the requests and may refuse one; none when left out.
         """
         self._calls = RecallCalls(base_url, api_key, http, gate)
 
     def close(self) -> None:
-        """Close the connections, unless somebody else made them."""
+        """Close the connections, unless the caller passed them."""
         self._calls.close()
 
     def list_apps(self, *, client_id: str | None = None) -> list[RecallApp]:
@@ -93,7 +93,7 @@ class Recall:
         found = self._calls.each(
             Operation.APPS_LIST, _APPS, Page[RecallApp], {"client_id": client_id}
         )
-        # A filter that the vendor does not know is ignored, not refused.
+        # Recall ignores a filter that it does not know.
         return [app for app in found if client_id in (None, app.client_id)]
 
     def create_app(
@@ -105,15 +105,15 @@ class Recall:
         webhook_secret: SecretStr,
         idempotency_key: str,
     ) -> RecallApp:
-        """Record a Zoom app in Recall, which checks nothing of it at Zoom (3.1).
+        """Create a Zoom app in Recall, which does not check it at Zoom (3.1).
 
         Args:
-            kind: "user_level" or "account_level"; it and `client_id` stay for ever.
+            kind: "user_level" or "account_level"; it and `client_id` can't be changed.
             client_id: Zoom's.
             client_secret: Zoom's; at most 200 characters, as `webhook_secret`.
             webhook_secret: Zoom's secret token.
-            idempotency_key: Stored before the call. Recall may hold two apps of one
-                client id, so a lost answer is settled by `list_apps`.
+            idempotency_key: Stored before the call. Recall may have two apps with one
+                client ID, so a lost answer is resolved by `list_apps`.
         """
         body = {
             "kind": kind,
@@ -136,7 +136,7 @@ class Recall:
         return self._calls.get(Operation.APPS_RETRIEVE, f"{_APPS}{app_id}/", RecallApp)
 
     def get_app_secrets(self, app_id: UUID) -> RecallAppSecrets:
-        """Return one app with its secrets, as far as Recall shows them (3.1)."""
+        """Return one app with its secrets, if Recall shows them (3.1)."""
         return self._calls.get(
             Operation.APPS_RETRIEVE, f"{_APPS}{app_id}/", RecallAppSecrets
         )
@@ -170,18 +170,18 @@ class Recall:
         code_verifier: SecretStr | None,
         idempotency_key: str,
     ) -> RecallCredential:
-        """Hand Zoom's code to Recall, which exchanges it and keeps the grant (3.5).
+        """Hand Zoom's code to Recall, which exchanges it and stores the grant (3.5).
 
-        The same user again gives the same credential (200 or 201), or with an older
-        Recall a 400 whose `conflicting_id` names the Zoom user or account; the code is
-        spent then, and a fresh consent is needed.
+        The same user again returns the same credential (200 or 201), or in an older
+        Recall a 400 whose `conflicting_id` names the Zoom user or account. The code is
+        used up then, and a new consent is needed.
 
         Args:
-            oauth_app: Recall's id of the app.
-            code: As Zoom sent it; single use, five minutes.
+            oauth_app: Recall's ID of the app.
+            code: From Zoom; works once, for five minutes.
             redirect_uri: Exactly as in the authorize link.
             code_verifier: Of the link's challenge; None if it had none.
-            idempotency_key: Derived from the code, so that a repeat finds its answer.
+            idempotency_key: Derived from the code, so a repeat gets the same answer.
         """
         authorization = {"code": code.get_secret_value(), "redirect_uri": redirect_uri}
         secrets = [code]
@@ -202,14 +202,14 @@ class Recall:
     def create_held_credential(
         self, *, oauth_app: UUID, token_url: SecretStr, idempotency_key: str
     ) -> RecallCredential:
-        """Have Recall ask for a user's tokens at an address of ours (5).
+        """Have Recall fetch a user's tokens at an address of ours (5).
 
-        Recall asks there before it answers: the token must be there already. What the
-        same user's earlier credential comes to is as in `create_credential`.
+        Recall calls that address before it answers, so the token must be stored first.
+        For an earlier credential of the same user see `create_credential`.
 
         Args:
-            oauth_app: Recall's id of the app.
-            token_url: At most 200 characters; holds the key.
+            oauth_app: Recall's ID of the app.
+            token_url: At most 200 characters; contains the key.
             idempotency_key: Of this address.
         """
         body = {
@@ -234,10 +234,10 @@ class Recall:
         account_id: str | None = None,
         status: str | None = None,
     ) -> list[RecallCredential]:
-        """Return the credentials that fit, newest first; at most 20 pages are read.
+        """Return the matching credentials, newest first; at most 20 pages are read.
 
         Args:
-            oauth_app: Recall's id of the app.
+            oauth_app: Recall's ID of the app.
             user_id: Zoom's.
             account_id: Zoom's.
             status: "healthy" or "unhealthy".
@@ -251,7 +251,7 @@ class Recall:
         found = self._calls.each(
             Operation.CREDENTIALS_LIST, _CREDENTIALS, Page[RecallCredential], filters
         )
-        # Checked again here: an ignored filter would hand out another user's.
+        # Checked again here: an ignored filter would return other users' credentials.
         return [
             one
             for one in found
@@ -270,12 +270,12 @@ class Recall:
         )
 
     def delete_credential(self, credential_id: UUID) -> None:
-        """Delete Recall's record; the user still has the app at Zoom (3.5)."""
+        """Delete Recall's record; the user still has the app in Zoom (3.5)."""
         path = f"{_CREDENTIALS}{credential_id}/"
         self._calls.do(Operation.CREDENTIALS_DESTROY, "DELETE", path)
 
     def access_token(self, credential_id: UUID) -> AccessToken:
-        """Return a Zoom access token of a Recall-managed credential."""
+        """Return a Zoom access token of a credential managed by Recall."""
         return self._calls.get(
             Operation.CREDENTIALS_ACCESS_TOKEN,
             f"{_CREDENTIALS}{credential_id}/access-token/",
@@ -283,18 +283,18 @@ class Recall:
         )
 
     def validate(self, credential_id: UUID) -> None:
-        """Let Recall try the credential; read the outcome by `get_credential`."""
+        """Have Recall try the credential; `get_credential` returns the result."""
         path = f"{_CREDENTIALS}{credential_id}/validate/"
         self._calls.do(Operation.CREDENTIALS_VALIDATE, "POST", path)
 
     def sync_meetings(self, credential_id: UUID) -> None:
-        """Start a resync of meetings; for debugging only, says Recall (3.5)."""
+        """Start a resync of meetings; Recall says it is for debugging only (3.5)."""
         path = f"{_CREDENTIALS}{credential_id}/sync-meetings/"
         self._calls.do(Operation.CREDENTIALS_SYNC_MEETINGS, "POST", path)
 
     def check_key(self) -> None:
-        """Make a harmless call: return if Recall takes the key, raise otherwise."""
-        # The one list without secrets or people in it.
+        """Make a read-only call: return if Recall accepts the key, raise otherwise."""
+        # The one list without secrets or people.
         self._calls.get(Operation.LOGS_APPS, _APP_LOGS, Page[RecallLog])
 
     def app_logs(self, oauth_app: UUID) -> list[RecallLog]:
@@ -318,7 +318,7 @@ class Recall:
         meeting_id: int | None = None,
         limit: int = 100,
     ) -> list[Mapping]:
-        """Return which credential answers for which meeting, newest first."""
+        """Return which credential is mapped to which meeting, newest first."""
         filters = {
             "credential": None if credential is None else str(credential),
             "meeting_id": None if meeting_id is None else str(meeting_id),
@@ -336,12 +336,12 @@ class Recall:
     def mappings_synced(
         self, *, after: datetime, before: datetime | None = None, pages: int = 10
     ) -> Stretch[Mapping]:
-        """Return what was mapped in a stretch of time, of all credentials at once.
+        """Return what was mapped in a span of time, for all credentials at once.
 
         Args:
-            after: Aware; what was mapped at that instant is among it.
-            before: Aware, likewise; None is now.
-            pages: How many are read at most; each is a request.
+            after: Aware, inclusive.
+            before: Aware, inclusive; None is now.
+            pages: Read at most; each is a request.
         """
         filters = {
             "synced_at_after": after.isoformat(),
@@ -355,7 +355,7 @@ class Recall:
             fitting = [one for one in page.results if one.synced_at >= after]
             found += fitting
             if len(fitting) < len(page.results):
-                # The filter was ignored: what follows is older still (1.4).
+                # The filter was ignored: further pages are older (1.4).
                 return Stretch(results=found, is_whole=True)
         return Stretch(results=found, is_whole=page is None or page.next is None)
 
@@ -368,7 +368,7 @@ class Recall:
             Operation.CREDENTIALS_LIST, _CREDENTIALS, Page[RecallCredential], filters
         ):
             found += page.results
-        # Checked again here: a filter that the vendor does not know is ignored.
+        # Checked again here, in case Recall ignores the filter.
         unhealthy = [
             one
             for one in found

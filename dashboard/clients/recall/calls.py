@@ -1,4 +1,7 @@
-"""How Recall is asked: the key, the paths, the pages (docs/contracts/recall.md 1)."""
+"""Requests to Recall: the API key, pages and rate limits.
+
+Numbers in brackets are sections of docs/contracts/recall.md.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,33 +23,33 @@ Params = Mapping[str, str | None]
 
 
 class Gate(Protocol):
-    """What every request passes before it is sent: somebody counts."""
+    """Counts each request before it is sent, and may refuse it."""
 
     def begin(self, operation: Operation) -> None:
-        """Count one request that is about to be sent.
+        """Count one request before it is sent.
 
         Raises:
-            UpstreamError: It must not be sent now; status 429, as Recall would say.
+            UpstreamError: It must not be sent now; status 429, as from Recall.
         """
 
     def limited(self, operation: Operation, retry_after_s: float | None) -> None:
-        """Hear that Recall answered 429, and after how many seconds to come back."""
+        """Record that Recall answered 429, and how many seconds to wait."""
 
 
 class _Open:
-    """No gate: nobody counts."""
+    """No gate: nothing is counted."""
 
     def begin(self, operation: Operation) -> None:
         """Let it pass."""
 
     def limited(self, operation: Operation, retry_after_s: float | None) -> None:
-        """Tell nobody."""
+        """Record nothing."""
 
 
 class RecallCalls:
-    """Sends single requests to one host with one API key, and walks through lists.
+    """Sends requests to one host with one API key, and reads lists page by page.
 
-    Raises UpstreamError from every method. Never asks another host.
+    Every method raises UpstreamError. Never calls another host.
     """
 
     def __init__(
@@ -63,7 +66,7 @@ class RecallCalls:
         self._gate = gate or _Open()
 
     def close(self) -> None:
-        """Close the connections, unless somebody else made them."""
+        """Close the connections, unless the caller passed them."""
         if self._is_owner:
             self._http.close()
 
@@ -93,12 +96,12 @@ class RecallCalls:
         """Send a JSON body.
 
         Args:
-            operation: Which budget it is of.
+            operation: The one it is counted as.
             method: "POST" or "PATCH".
             path: Ends with a slash.
             as_: Shape of the answer.
             body: Holds secrets in clear text.
-            secrets: Those, to be taken out of the vendor's words.
+            secrets: The same, to be removed from Recall's error messages.
             idempotency_key: Makes a repeat within the hour safe (1.8).
         """
         request = self._request(
@@ -134,7 +137,7 @@ class RecallCalls:
         *,
         most: int = _MOST_PAGES,
     ) -> Iterator[Page[T]]:
-        """Yield a list's pages, so many at most; each counts as one request."""
+        """Yield a list's pages, `most` at most; each counts as one request."""
         page = self.get(operation, path, as_, params)
         yield page
         for _ in range(most - 1):
@@ -145,7 +148,7 @@ class RecallCalls:
             yield page
 
     def _pinned(self, following: str, path: str) -> httpx2.URL:
-        """Return the next page's URL at our own host; the key goes nowhere else.
+        """Return the next page's URL at the same host; the key goes nowhere else.
 
         Raises:
             UpstreamError: It names another host, port or path (1.4).
@@ -157,8 +160,8 @@ class RecallCalls:
         here = (self._base.host, self._base.port, path)
         if (url.host, url.port, url.path) != here:
             raise UpstreamError(
-                "Recall's list goes on at another address than it began; that was not "
-                "followed. Nothing was changed.",
+                "The next page of Recall's list is at a different address and was "
+                "not read. Nothing was changed.",
                 service="Recall",
                 status=HTTPStatus.OK,
             )
@@ -172,7 +175,7 @@ class RecallCalls:
         body: Mapping[str, object] | None = None,
         idempotency_key: str | None = None,
     ) -> httpx2.Request:
-        # As bytes: a key pasted with a stray character is for Recall to refuse.
+        # As bytes: Recall rejects a key that was pasted with a stray character.
         key = f"Token {self._api_key.get_secret_value()}".encode()
         headers = {b"Authorization": key}
         if idempotency_key is not None:

@@ -1,4 +1,4 @@
-"""What Recall's API is asked for, and how often it may be.
+"""The operations of Recall's API and their rate limits.
 
 Source: docs/contracts/recall.md 1.5, the rate limits on each operation's reference page
 ("per workspace per minute"), checked 2026-11-23.
@@ -29,7 +29,7 @@ class Operation(StrEnum):
 
     @property
     def a_minute(self) -> int:
-        """How many calls a minute Recall takes of one workspace."""
+        """How many calls a minute Recall allows one workspace."""
         return _FEW if self in _FEW_A_MINUTE else _MANY
 
 

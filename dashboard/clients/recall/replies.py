@@ -1,6 +1,7 @@
-"""Recall's answers, parsed at the door and leniently; no secret gets past it.
+"""Recall's answers, parsed leniently and without their secrets.
 
-Source: docs/contracts/recall.md 3, checked 2026-11-23.
+Numbers in brackets are sections of docs/contracts/recall.md. Source: 3, checked
+2026-11-23.
 """
 
 import hashlib
@@ -25,7 +26,7 @@ T = TypeVar("T")
 
 
 class CredentialStatus(StrEnum):
-    """Recall's two, and unknown for any other or none (3.5)."""
+    """Recall's two values; unknown for any other or none (3.5)."""
 
     HEALTHY = "healthy"
     UNHEALTHY = "unhealthy"
@@ -33,7 +34,7 @@ class CredentialStatus(StrEnum):
 
 
 class MeetingSync(StrEnum):
-    """Recall's four, and unknown for any other or none (3.5)."""
+    """Recall's four values; unknown for any other or none (3.5)."""
 
     NOT_STARTED = "not_started"
     IN_PROGRESS = "in_progress"
@@ -71,7 +72,7 @@ _STAND_INS = {"hidden", "masked", "none", "null", "redacted", "secret"}
 
 
 def _shown(value: object) -> object:
-    """Leave out what cannot be a secret: nothing, a mask, the documented dummy "a"."""
+    """Drop what can't be a secret: an empty value, a mask, the documented dummy "a"."""
     if not isinstance(value, str) or len(set(value.strip())) <= 1:
         return None
     word = value.strip().strip("<>[]()").lower()
@@ -79,7 +80,7 @@ def _shown(value: object) -> object:
 
 
 def _key_hash(value: object) -> str | None:
-    """Return a print of the key in a token callback's URL; none of the URL is kept."""
+    """Return a hash of the key in a token callback's URL; the URL is not kept."""
     if not isinstance(value, str) or not value:
         return None
     key = value.partition("?")[0].rpartition("/")[2]
@@ -111,10 +112,10 @@ class RecallApp(_Reply):
 
 
 class RecallAppSecrets(RecallApp):
-    """The same with its secrets, for the one place that takes them over.
+    """The same with its secrets; only for taking over an app.
 
     Attributes:
-        client_secret: None when Recall does not show it, or holds a dummy.
+        client_secret: None when Recall doesn't show it, or has a dummy.
         webhook_secret: The same of Zoom's secret token.
     """
 
@@ -125,14 +126,14 @@ class RecallAppSecrets(RecallApp):
 class RecallCredential(_Reply):
     """One connected Zoom user or account (3.5).
 
-    Of the token callback's URL only a print is kept: it holds a secret (5).
+    Only a hash of the token callback's URL is kept: it contains a secret (5).
 
     Attributes:
         oauth_app: Recall's id of the app.
         user_id: Zoom's; filled for user_level apps.
         account_id: Zoom's; filled for account_level apps. Both may be.
-        callback_key_hash: SHA-256, hex, of the last part of the path of the URL that
-            Recall asks for tokens; None when Recall keeps the grant itself.
+        callback_key_hash: SHA-256, hex, of the last path segment of the URL where
+            Recall fetches tokens; None when Recall stores the grant itself.
     """
 
     model_config = ConfigDict(populate_by_name=True)
@@ -156,17 +157,17 @@ class RecallCredential(_Reply):
 
 
 class AccessToken(_Reply):
-    """A Zoom access token on loan: used at once, never stored."""
+    """A Zoom access token: used at once, never stored."""
 
     token: Annotated[SecretStr, Field(min_length=1)]
     expires_at: Instant
 
 
 class RecallLog(_Reply):
-    """A warning or error Recall noted about an app or a credential (3.6).
+    """A warning or error in Recall's log of an app or a credential (3.6).
 
     Attributes:
-        message: Scrubbed of what looks like a secret, at most 300 characters.
+        message: Without what looks like a secret, at most 300 characters.
     """
 
     message: Annotated[str, BeforeValidator(_words)] = ""
@@ -174,7 +175,7 @@ class RecallLog(_Reply):
 
 
 class Mapping(_Reply):
-    """A meeting number that Recall answers for with a credential (3.7).
+    """A meeting number that Recall maps to a credential (3.7).
 
     Attributes:
         meeting_id: Zoom's number; more than 32 bits.
@@ -194,7 +195,7 @@ class Page(_Reply, Generic[T]):
 
 
 class Stretch(_Reply, Generic[T]):
-    """What a list holds of a stretch of time.
+    """A list's items from a span of time.
 
     Attributes:
         is_whole: Whether all of it was read.

@@ -1,9 +1,9 @@
-"""A user's grant at Zoom: from code to tokens, renewed, revoked.
+"""A user's grant at Zoom: exchange a code, refresh tokens, revoke.
 
-Source: docs/contracts/zoom.md 3.
+Numbers in brackets are sections of docs/contracts/zoom.md. Source: 3.
 
-Authlib writes the requests (docs/decisions/0010-tokens-held-here.md); the house's one
-way to ask sends them, so that errors are the same as everywhere. Checked 2026-11-25.
+Authlib builds the requests (docs/decisions/0010-tokens-held-here.md). Our own client
+sends them, so errors are handled as everywhere else. Checked 2026-11-25.
 """
 
 from base64 import urlsafe_b64decode
@@ -29,12 +29,12 @@ def _scopes(value: object) -> object:
 
 
 class GrantTokens(BaseModel):
-    """A pair of tokens as Zoom's token endpoint gives it (3.2).
+    """A pair of tokens from Zoom's token endpoint (3.2).
 
     Attributes:
-        refresh_token: Single use: the next refresh kills it (3.5).
-        expires_in: Seconds that the access token lives from now.
-        scope: What was granted: sorted, space separated; "" if Zoom did not say.
+        refresh_token: Works once: the next refresh ends it (3.5).
+        expires_in: Seconds until the access token expires.
+        scope: The granted scopes, sorted, space separated; "" if Zoom lists none.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -46,18 +46,18 @@ class GrantTokens(BaseModel):
 
     @property
     def user_id(self) -> str | None:
-        """Zoom's user id as the access token itself names it; None if it does not."""
+        """Zoom's user ID in the access token itself; None if it has none."""
         return self._claim("uid")
 
     @property
     def account_id(self) -> str | None:
-        """Zoom's account id as the access token itself names it."""
+        """Zoom's account ID in the access token itself."""
         return self._claim("aid")
 
     def _claim(self, name: str) -> str | None:
-        # Recall reads the same ones (docs/contracts/recall.md 5); Zoom promises none,
-        # so they only stand in for `users/me` where a scope for that is missing. The
-        # signature is Zoom's affair: the token came from Zoom itself.
+        # Recall reads the same claims (docs/contracts/recall.md 5). Zoom promises none
+        # of them, so they only replace `users/me` when its scope is missing. The
+        # signature needs no check: the token came from Zoom.
         _, _, rest = self.access_token.get_secret_value().partition(".")
         payload = rest.partition(".")[0]
         try:
@@ -70,27 +70,27 @@ class GrantTokens(BaseModel):
 
 
 class ZoomGrants:
-    """Exchanges codes and renews and revokes grants; keeps nothing.
+    """Exchanges codes, refreshes and revokes grants; stores nothing.
 
     Safe to use from many threads. Every method raises UpstreamError: `code` is
-    "invalid_client" when the app's pair is wrong (an admin's to mend, no user is
-    concerned), "invalid_grant" when this code or grant is dead; with
-    `may_have_happened` the refresh token may be dead all the same (3.3, 3.5).
+    "invalid_client" when the app's credentials are wrong (an admin must fix them, no
+    user is affected), "invalid_grant" when this code or grant has ended. With
+    `may_have_happened` the refresh token may have been used up (3.3, 3.5).
     """
 
     def __init__(self, base_url: str, *, http: httpx2.Client | None = None) -> None:
-        """Take Zoom's host; a client that is passed is closed by whoever made it.
+        """Prepare calls to Zoom's host; the caller closes a client that it passes.
 
         Args:
             base_url: "https://zoom.us", or a simulator's.
-            http: From `make_http`; made here when left out.
+            http: From `make_http`; created here when left out.
         """
         self._base_url = base_url.rstrip("/")
         self._is_owner = http is None
         self._http = make_http(base_url, timeout_s=TIMEOUT_S) if http is None else http
 
     def close(self) -> None:
-        """Close the connections, unless somebody else made them."""
+        """Close the connections, unless the caller passed them."""
         if self._is_owner:
             self._http.close()
 
@@ -103,12 +103,12 @@ class ZoomGrants:
         redirect_uri: str,
         code_verifier: SecretStr,
     ) -> GrantTokens:
-        """Turn a code into a pair of tokens; ends the user's earlier grant (3.5).
+        """Exchange a code for a pair of tokens; ends the user's earlier grant (3.5).
 
         Args:
             client_id: Zoom's.
             client_secret: Zoom's.
-            code: Single use, five minutes.
+            code: Works once, for five minutes.
             redirect_uri: Exactly as in the authorize link.
             code_verifier: Of the link's S256 challenge.
         """
@@ -126,10 +126,10 @@ class ZoomGrants:
     def refresh(
         self, *, client_id: str, client_secret: SecretStr, refresh_token: SecretStr
     ) -> GrantTokens:
-        """Renew a grant: a new pair comes, and the refresh token used is dead (3.5).
+        """Refresh a grant: returns a new pair and ends the refresh token used (3.5).
 
-        Never to be called by two at once for one grant: services/grants/refreshing.py
-        sees to that.
+        Must never run twice at once for one grant: services/grants/refreshing.py
+        ensures that.
         """
         wire = _Wire(self._http, [client_secret, refresh_token])
         with self._client(client_id, client_secret, wire) as client:
@@ -142,7 +142,7 @@ class ZoomGrants:
     def revoke(
         self, *, client_id: str, client_secret: SecretStr, access_token: SecretStr
     ) -> None:
-        """End the grant of an access token, refresh token included (3.6)."""
+        """Revoke the grant of an access token, refresh token included (3.6)."""
         wire = _Wire(self._http, [client_secret, access_token], as_=None)
         with self._client(client_id, client_secret, wire) as client:
             client.revoke_token(  # type: ignore[no-untyped-call]  # Authlib's stubs leave it out
@@ -152,7 +152,7 @@ class ZoomGrants:
     def _client(
         self, client_id: str, client_secret: SecretStr, wire: "_Wire"
     ) -> OAuth2Client:
-        """Return Authlib's client for one request; its secrets end with it."""
+        """Return Authlib's client for one request."""
         return OAuth2Client(
             client_id,
             _latin(client_secret),
@@ -163,10 +163,10 @@ class ZoomGrants:
 
 
 class _Wire(httpx2.BaseTransport):
-    """Sends what Authlib wrote by the house's way, and keeps the answer typed.
+    """Sends Authlib's request with our own client, and keeps the parsed answer.
 
-    Authlib is shown an empty one: it would read `error_description`, which Zoom does
-    not send, and tell when a token ends by a clock of its own.
+    Authlib gets an empty answer: it would read `error_description`, which Zoom does not
+    send, and compute the expiry with its own clock.
     """
 
     def __init__(
@@ -196,16 +196,16 @@ class _Wire(httpx2.BaseTransport):
         return httpx2.Response(200, content=_EMPTY, request=request)
 
     def tokens(self) -> GrantTokens:
-        """Return what came; `handle_request` has returned by then."""
+        """Return the answer; call after `handle_request`."""
         if self._tokens is None:
             raise RuntimeError("no request was sent")
         return self._tokens
 
 
 def _latin(secret: SecretStr) -> str:
-    """Return a secret so that Authlib writes its UTF-8 into the header.
+    """Return a secret in a form that Authlib writes as UTF-8 into the header.
 
-    It encodes in latin-1 and would raise, secret and all, on a stray character that
-    was pasted; Zoom refuses the pair then, in words.
+    Authlib encodes in latin-1 and would raise, with the secret in the message, on a
+    stray pasted character. This way Zoom rejects the credentials instead.
     """
     return secret.get_secret_value().encode().decode("latin-1")

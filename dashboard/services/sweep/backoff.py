@@ -15,17 +15,17 @@ _LONGEST = timedelta(minutes=5)
 
 
 @dataclass(kw_only=True)
-class _Doubt:
+class _Pause:
     failures: int
     until: datetime
 
 
 class Backoff:
-    """What is known in this process; safe to use from many threads."""
+    """The paused zoom apps of this process; safe to use from many threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._doubts: dict[UUID, _Doubt] = {}
+        self._pauses: dict[UUID, _Pause] = {}
 
     def failed(
         self,
@@ -35,39 +35,39 @@ class Backoff:
         wait_s: float | None,
         is_answered: bool = False,
     ) -> None:
-        """Note that an answer was none, or the same for all.
+        """Record a failure that affects all connections of the zoom app.
 
-        What was under way when the first of them came counts as one with it.
+        Checks that were already running at the first failure count as one with it.
 
         Args:
-            zoom_app_id: Of which zoom app.
+            zoom_app_id: The zoom app.
             now: Aware.
-            wait_s: What the answer asked to wait, in seconds.
-            is_answered: Nothing is down: who refuses them all alike is not swamped, so
-                that the waits do not grow and each has its turn within the day.
+            wait_s: How long the answer asked us to wait, in seconds.
+            is_answered: Nothing is down, but every request is rejected. The waits don't
+                grow, so that each connection has its turn within the day.
         """
         with self._lock:
-            doubt = self._doubts.get(zoom_app_id)
-            if doubt is not None and now < doubt.until:
+            pause = self._pauses.get(zoom_app_id)
+            if pause is not None and now < pause.until:
                 return
-            failures = 1 if doubt is None or is_answered else doubt.failures + 1
+            failures = 1 if pause is None or is_answered else pause.failures + 1
             wait = min(_FIRST * (1 << min(failures - 1, 10)), _LONGEST)
             if wait_s is not None:
                 wait = max(wait, min(timedelta(seconds=wait_s), _LONGEST))
-            self._doubts[zoom_app_id] = _Doubt(failures=failures, until=now + wait)
+            self._pauses[zoom_app_id] = _Pause(failures=failures, until=now + wait)
 
     def worked(self, zoom_app_id: UUID) -> None:
-        """Note that there was a proper answer."""
+        """Record a proper answer."""
         with self._lock:
-            self._doubts.pop(zoom_app_id, None)
+            self._pauses.pop(zoom_app_id, None)
 
     def is_waiting(self, zoom_app_id: UUID, *, now: datetime) -> bool:
-        """Whether it is not to be asked now."""
+        """Whether it must not be checked now."""
         with self._lock:
-            doubt = self._doubts.get(zoom_app_id)
-            return doubt is not None and now < doubt.until
+            pause = self._pauses.get(zoom_app_id)
+            return pause is not None and now < pause.until
 
-    def is_doubtful(self, zoom_app_id: UUID) -> bool:
-        """Whether it may be asked once only, to see whether it is over."""
+    def must_probe(self, zoom_app_id: UUID) -> bool:
+        """Whether only one check may run, to test whether the problem is over."""
         with self._lock:
-            return zoom_app_id in self._doubts
+            return zoom_app_id in self._pauses

@@ -34,32 +34,32 @@ UNHEALTHY_EVERY = timedelta(minutes=5)
 
 _LEASE = timedelta(minutes=3)
 _AGAIN_AFTER = timedelta(minutes=1)
-_BEGINS = timedelta(days=1)  # what is older is read with each connection
-_OVERLAP = timedelta(minutes=2)  # what Recall committed late
+_BEGINS = timedelta(days=1)  # older ones are read with each connection
+_OVERLAP = timedelta(minutes=2)  # for what Recall committed late
 _SHORTEST = timedelta(seconds=2)
 _AT_ONCE = 500
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claimed:
-    """A workspace whose mappings nobody else reads until then, at most."""
+    """A workspace whose mappings only this process reads, until `until` at most."""
 
     workspace: Workspace
     until: datetime
 
 
 class MappingsReader:
-    """Reads what was mapped since the last time, a workspace at a time.
+    """Reads what was mapped since the last time, one workspace at a time.
 
-    A stretch of time with more than ten pages is read in shorter ones, each of which is
-    done with for good; how short is kept in this process.
+    A span of time with more than ten pages is read in shorter spans. This process
+    remembers how short.
     """
 
     def __init__(self) -> None:
         self._spans: dict[UUID, timedelta] = {}
 
     def claim(self, runtime: Runtime) -> Claimed | None:
-        """Take the workspace that is due the longest; None if none is. Commits."""
+        """Claim the workspace that is due the longest; None if none is. Commits."""
         now = runtime.clock.now()
         due = col(Workspace.mappings_due_at)
         is_due = or_(due.is_(None), due <= now)
@@ -91,7 +91,7 @@ class MappingsReader:
         return Claimed(workspace=wanted, until=until) if is_ours else None
 
     def read(self, runtime: Runtime, claimed: Claimed) -> None:
-        """Read one claimed workspace's; commits, and sets when it is due again."""
+        """Read a claimed workspace's mappings and set when it is due again; commits."""
         workspace, now = claimed.workspace, runtime.clock.now()
         seen_at = workspace.mappings_seen_at or now - _BEGINS
         span = self._spans.get(workspace.id)
@@ -117,12 +117,12 @@ class MappingsReader:
             due_at = now + MAPPINGS_EVERY if is_done and before is None else now
             with runtime.database.writing() as session:
                 owners = mappings.add(session, found.results, now=now)
-                _note_first(session, workspace.id, owners, now)
-        _hand_back(runtime, claimed, due_at, read_until)
+                _record_first(session, workspace.id, owners, now)
+        _release(runtime, claimed, due_at, read_until)
 
 
 def make_mappings_due(session: Session, workspace_id: UUID, *, at: datetime) -> None:
-    """Have a workspace's mappings read then, unless sooner; the caller commits."""
+    """Have a workspace's mappings read at `at`, or sooner; the caller commits."""
     session.exec(
         update(Workspace)
         .where(col(Workspace.id) == workspace_id, col(Workspace.mappings_due_at) > at)
@@ -131,7 +131,7 @@ def make_mappings_due(session: Session, workspace_id: UUID, *, at: datetime) -> 
 
 
 def claim_unhealthy(runtime: Runtime) -> ZoomApp | None:
-    """Take the zoom app whose unhealthy credentials are due; None if none. Commits."""
+    """Claim the zoom app whose unhealthy credentials are due; or None. Commits."""
     now = runtime.clock.now()
     due = col(ProbeSchedule.unhealthy_due_at)
     is_due = or_(due.is_(None), due <= now)
@@ -160,9 +160,9 @@ def claim_unhealthy(runtime: Runtime) -> ZoomApp | None:
 
 
 def read_unhealthy(runtime: Runtime, app: ZoomApp) -> None:
-    """Read one claimed app's unhealthy credentials; commits.
+    """Read a claimed app's unhealthy credentials; commits.
 
-    Who is newly among them, or was and is not any more, is looked at soon.
+    Connections that are new in the list, or left it, are made due.
     """
     if app.workspace_id is None or app.recall_app_id is None:
         return
@@ -229,10 +229,10 @@ def _make_due(session: Session, connection_ids: list[UUID], now: datetime) -> No
         )
 
 
-def _note_first(
+def _record_first(
     session: Session, workspace_id: UUID, owners: Collection[UUID], now: datetime
 ) -> None:
-    """Tick the set-up's step if these are an app's first; look for its scopes soon."""
+    """Complete the set-up step if these are an app's first; make a scope check due."""
     if not owners:
         return
     mine = select(ZoomApp.id).where(col(ZoomApp.workspace_id) == workspace_id)
@@ -255,7 +255,7 @@ def _note_first(
             _make_due(session, [theirs], now)
 
 
-def _hand_back(
+def _release(
     runtime: Runtime,
     claimed: Claimed,
     due_at: datetime,
@@ -267,7 +267,7 @@ def _hand_back(
     with runtime.database.writing() as session:
         session.exec(
             update(Workspace)
-            .where(mine, due == claimed.until)  # somebody may want it sooner
+            .where(mine, due == claimed.until)  # a webhook may have made it due sooner
             .values(mappings_due_at=due_at)
         )
         if read_until is not None:

@@ -32,7 +32,7 @@ from dashboard.services.token_states import rules
 from dashboard.vault import Vault
 
 USER_UPDATED = "a user.updated webhook"
-"""What told of a PMI, when an event did; for `Connection.pmi_changed_by`."""
+"""The source of a PMI that an event reported; for `Connection.pmi_changed_by`."""
 
 _BATCH = 50
 _BATCHES = 10
@@ -42,19 +42,19 @@ _log = structlog.get_logger(__name__)
 
 _CALM = timedelta(seconds=15)
 _NEWEST = 300
-"""Webhooks read each time; in a flood the sweep looks at who was passed over."""
+"""Webhooks read each time; in a flood the sweep checks those passed over."""
 
 _MEETINGS = "meeting."
-_SETTLES_IN = timedelta(seconds=2)  # Recall's time to make a mapping of a webhook
+_SETTLES_IN = timedelta(seconds=2)  # the time Recall needs to map a meeting
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Unread:
+class _UnreadEvent:
     webhook: Webhook
     facts: Profile | Removal | None
 
     @property
-    def whom(self) -> tuple[UUID, str]:
+    def user(self) -> tuple[UUID, str]:
         return self.webhook.zoom_app_id, self.webhook.zoom_user_id or ""
 
     @property
@@ -63,7 +63,7 @@ class _Unread:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _News:
+class _Recent:
     zoom_app_id: UUID
     zoom_user_id: str | None
     zoom_account_id: str | None
@@ -74,8 +74,8 @@ class _News:
 def read_some(runtime: Runtime) -> int:
     """Act on unread events, oldest first; return how many were read. Commits.
 
-    Many workers may do this at once. One that cannot be opened or makes no sense is
-    read too: it changes nothing, and is not tried again.
+    Many workers may run this at once. An event that can't be opened or parsed counts as
+    read: it changes nothing and is not tried again.
     """
     done = 0
     for _ in range(_BATCHES):
@@ -93,15 +93,15 @@ def _read_batch(runtime: Runtime) -> int:
         return 0
     now = runtime.clock.now()
     with runtime.database.writing() as session:
-        held = _hold(session, found)
-        mine = [each for each in found if each.webhook.id in held]
-        troubles = _apply(session, mine, now=now)
+        locked = _lock(session, found)
+        mine = [each for each in found if each.webhook.id in locked]
+        problems = _apply(session, mine, now=now)
         session.exec(
-            update(Webhook).where(col(Webhook.id).in_(held)).values(is_unread=False)
+            update(Webhook).where(col(Webhook.id).in_(locked)).values(is_unread=False)
         )
-    for webhook, why in troubles:
+    for webhook, why in problems:
         _log.warning("reading.left_out", webhook=webhook.id, why=why)
-    return len(held)
+    return len(locked)
 
 
 def oldest_unread(limit: int) -> SelectOfScalar[Webhook]:
@@ -109,8 +109,8 @@ def oldest_unread(limit: int) -> SelectOfScalar[Webhook]:
     return select(Webhook).where(_UNREAD).order_by(col(Webhook.id)).limit(limit)
 
 
-def _find(runtime: Runtime) -> Sequence[_Unread]:
-    """Open and parse outside of any transaction, so that none waits for it."""
+def _find(runtime: Runtime) -> Sequence[_UnreadEvent]:
+    """Open and parse outside of any transaction, so that no one waits for it."""
     with runtime.database.reading() as session:
         webhooks = session.exec(oldest_unread(_BATCH)).all()
         bodies = select(WebhookBody).where(
@@ -118,7 +118,7 @@ def _find(runtime: Runtime) -> Sequence[_Unread]:
         )
         sealed = {body.webhook_id: body.body for body in session.exec(bodies)}
     return [
-        _Unread(
+        _UnreadEvent(
             webhook=webhook,
             facts=_facts(runtime.vault, webhook, sealed.get(webhook.id)),
         )
@@ -138,8 +138,8 @@ def _facts(
     return read(webhook, body)
 
 
-def _hold(session: Session, found: Sequence[_Unread]) -> set[int]:
-    """Lock those that nobody has read meanwhile; what another worker holds is its."""
+def _lock(session: Session, found: Sequence[_UnreadEvent]) -> set[int]:
+    """Lock those that are still unread; skip rows that another worker has locked."""
     query = (
         select(Webhook.id)
         .where(_UNREAD, col(Webhook.id).in_([each.webhook.id for each in found]))
@@ -150,20 +150,20 @@ def _hold(session: Session, found: Sequence[_Unread]) -> set[int]:
 
 
 def _apply(
-    session: Session, held: Sequence[_Unread], *, now: datetime
+    session: Session, events: Sequence[_UnreadEvent], *, now: datetime
 ) -> list[tuple[Webhook, str]]:
-    """Change the connections; return the webhooks that changed nothing, and why."""
-    people = _people(session, held)
-    accounts = members.accounts(session, [each.account for each in held])
-    apps = _apps(session, held)
-    troubles: list[tuple[Webhook, str]] = []
-    for each in held:
+    """Change the connections; return the webhooks that could not be used, and why."""
+    people = _people(session, events)
+    accounts = members.accounts(session, [each.account for each in events])
+    apps = _apps(session, events)
+    problems: list[tuple[Webhook, str]] = []
+    for each in events:
         facts, account = each.facts, accounts.get(each.account)
-        row = account or people.get(each.whom)
+        row = account or people.get(each.user)
         if facts is None:
-            troubles.append((each.webhook, "It cannot be opened, or makes no sense."))
-        elif isinstance(facts, Removal) and facts.client_id != apps[each.whom[0]]:
-            troubles.append((each.webhook, "It names another app's client ID."))
+            problems.append((each.webhook, "It can't be opened or parsed."))
+        elif isinstance(facts, Removal) and facts.client_id != apps[each.user[0]]:
+            problems.append((each.webhook, "It names another app's client ID."))
         elif row is None:
             continue  # not connected: usual
         elif isinstance(facts, Removal):
@@ -171,45 +171,47 @@ def _apply(
                 if rules.mark(row, removed_at=facts.at, now=now):
                     notes.removed(session, row, at=facts.at)
         elif account is not None:
-            if members.updated(session, account, each.whom[1], facts):
-                _look_again(session, account, now=now)
+            if members.updated(session, account, each.user[1], facts):
+                _check_again(session, account, now=now)
         else:
             with notes.watching(session, row, at=facts.at):
-                _note(session, row, facts, now=now)
-    return troubles
+                _apply_profile(session, row, facts, now=now)
+    return problems
 
 
-def _note(session: Session, row: Connection, facts: Profile, *, now: datetime) -> None:
+def _apply_profile(
+    session: Session, row: Connection, facts: Profile, *, now: datetime
+) -> None:
     before = (row.pmi, row.display_name, row.email)
-    if facts.pmi is not None and _is_news(facts.at, row.pmi_seen_at):
+    if facts.pmi is not None and _is_newer(facts.at, row.pmi_seen_at):
         recording.note_pmi(row, facts.pmi, at=facts.at, by=USER_UPDATED)
     says_who = facts.display_name or facts.email
-    if says_who and _is_news(facts.at, row.profile_seen_at):
+    if says_who and _is_newer(facts.at, row.profile_seen_at):
         row.display_name = facts.display_name or row.display_name
         row.email = facts.email or row.email
         row.profile_seen_at = facts.at
     if (row.pmi, row.display_name, row.email) != before:
-        _look_again(session, row, now=now)
+        _check_again(session, row, now=now)
 
 
-def _look_again(session: Session, row: Connection, *, now: datetime) -> None:
-    # A look under way may have seen the former profile; the next one will not.
+def _check_again(session: Session, row: Connection, *, now: datetime) -> None:
+    # A running check may have seen the former profile; the next one won't.
     row.claim, row.lease_until = row.claim + 1, None
     make_due(session, row, at=now)
 
 
-def _is_news(at: datetime, seen_at: datetime | None) -> bool:
+def _is_newer(at: datetime, seen_at: datetime | None) -> bool:
     return seen_at is None or at > seen_at
 
 
 def _people(
-    session: Session, held: Iterable[_Unread]
+    session: Session, events: Iterable[_UnreadEvent]
 ) -> dict[tuple[UUID, str], Connection]:
-    """Return the users' connections, locked in one order: workers never wait in a ring.
+    """Return the users' connections, locked in one order to avoid deadlocks.
 
-    Of an account-level app no user is the connection: see `members.accounts`.
+    For account-level apps see `members.accounts`.
     """
-    wanted = [each.whom for each in held if each.facts is not None]
+    wanted = [each.user for each in events if each.facts is not None]
     query = (
         select(Connection)
         .join(ZoomApp, col(ZoomApp.id) == col(Connection.zoom_app_id))
@@ -226,23 +228,23 @@ def _people(
     }
 
 
-def _apps(session: Session, held: Iterable[_Unread]) -> dict[UUID, str]:
+def _apps(session: Session, events: Iterable[_UnreadEvent]) -> dict[UUID, str]:
     """Return the client id of each zoom app."""
     query = select(ZoomApp.id, ZoomApp.client_id).where(
-        col(ZoomApp.id).in_({each.whom[0] for each in held})
+        col(ZoomApp.id).in_({each.user[0] for each in events})
     )
     return dict(session.exec(query).all())
 
 
 def mark_due(database: Database, *, now: datetime) -> int:
-    """Make due who was not looked at since a webhook about them; return how many.
+    """Make connections due that a webhook has named since their last check.
 
-    For `user.updated`: the look brings the new profile. Commits.
+    Returns how many; commits. After a `user.updated` the check reads the new profile.
     """
     with database.reading() as session:
-        news = _news(session, now)
-        behind = _behind(session, [one for one in news if not one.is_of_meeting], now)
-        unread = _unread(session, [one for one in news if one.is_of_meeting], now)
+        recent = _recent_events(session, now)
+        behind = _behind(session, [one for one in recent if not one.is_of_meeting], now)
+        unread = _unread(session, [one for one in recent if one.is_of_meeting], now)
     if not behind and not unread:
         return 0
     with database.writing() as session:
@@ -256,13 +258,13 @@ def mark_due(database: Database, *, now: datetime) -> int:
 
 
 def make_due(session: Session, row: Connection, *, at: datetime) -> None:
-    """Make a connection due then, but not at once after a look; the caller commits."""
+    """Make a connection due at `at`, not right after a check; the caller commits."""
     if row.due_at > (wanted := _wanted(row, at)):
         row.due_at = wanted
         session.add(row)
 
 
-def _news(session: Session, now: datetime) -> Sequence[_News]:
+def _recent_events(session: Session, now: datetime) -> Sequence[_Recent]:
     # Columns, not rows of the model: this is asked once a second beside the ingest.
     rows = session.connection().execute(
         select(  # type: ignore[call-overload]  # SQLModel types at most four columns
@@ -278,16 +280,16 @@ def _news(session: Session, now: datetime) -> Sequence[_News]:
     )
     latest: dict[tuple[UUID, str | None, str | None, bool], datetime] = {}
     for row in rows:
-        # The newest that is settled: a stream of them must not put off the look.
+        # The newest settled one: a stream of events must not delay the check.
         if row.outcome is Outcome.WAITING or row.at + _SETTLES_IN > now:
             continue
         whom = (row.zoom_user_id, row.zoom_account_id)
         if row.is_of_meeting:
-            whom = (None, None)  # the workspace's mappings are read all at once
+            whom = (None, None)  # a workspace's mappings are read together
         about = (row.zoom_app_id, *whom, bool(row.is_of_meeting))
         latest[about] = max(row.at, latest.get(about, row.at))
     return [
-        _News(
+        _Recent(
             zoom_app_id=app_id,
             zoom_user_id=user_id,
             zoom_account_id=account_id,
@@ -298,9 +300,9 @@ def _news(session: Session, now: datetime) -> Sequence[_News]:
     ]
 
 
-def _behind(session: Session, news: Sequence[_News], now: datetime) -> list[UUID]:
-    users = {one.zoom_user_id for one in news if one.zoom_user_id}
-    accounts = {one.zoom_account_id for one in news if one.zoom_account_id}
+def _behind(session: Session, recent: Sequence[_Recent], now: datetime) -> list[UUID]:
+    users = {one.zoom_user_id for one in recent if one.zoom_user_id}
+    accounts = {one.zoom_account_id for one in recent if one.zoom_account_id}
     query = select(Connection).where(col(Connection.due_at) > now)
     rows = [
         *session.exec(query.where(col(Connection.zoom_user_id).in_(users))).all(),
@@ -312,14 +314,14 @@ def _behind(session: Session, news: Sequence[_News], now: datetime) -> list[UUID
         ).all(),
     ]
     late = [row for row in rows if row.due_at > _wanted(row, now)]
-    return [row.id for row in late if any(_is_behind(row, one) for one in news)]
+    return [row.id for row in late if any(_is_behind(row, one) for one in recent)]
 
 
 def _unread(
-    session: Session, news: Sequence[_News], now: datetime
+    session: Session, recent: Sequence[_Recent], now: datetime
 ) -> dict[UUID, datetime]:
-    """Return the workspaces whose mappings were not read since, and when to."""
-    told = {one.zoom_app_id: one.settled_at for one in news}
+    """Return the workspaces whose mappings were not read since, and when to read."""
+    told = {one.zoom_app_id: one.settled_at for one in recent}
     if not told:
         return {}
     query = (
@@ -344,7 +346,7 @@ def _wanted(row: Connection, at: datetime) -> datetime:
     return max(at, row.token_checked_at + _CALM)
 
 
-def _is_behind(row: Connection, one: _News) -> bool:
+def _is_behind(row: Connection, one: _Recent) -> bool:
     if one.zoom_app_id != row.zoom_app_id:
         return False
     if row.zoom_user_id is not None and row.zoom_user_id != one.zoom_user_id:

@@ -117,7 +117,7 @@ def test_nobody_waits_longer_than_patience_has(
     later(held, clock, **SOON_OVER)
     claimed(held, clock)
 
-    with pytest.raises(UpstreamError, match="being renewed") as caught:
+    with pytest.raises(UpstreamError, match="being refreshed") as caught:
         held.live_token(wait_s=0.05)
 
     assert caught.value.retryable
@@ -171,7 +171,7 @@ def test_trouble_at_zoom_is_nobodys_and_is_tried_again_later(
 
     with pytest.raises(UpstreamError):
         held.live_token()
-    with pytest.raises(UpstreamError, match="not renewed this token yet") as caught:
+    with pytest.raises(UpstreamError, match="not refreshed this token yet") as caught:
         held.live_token()  # Zoom is not asked again so soon
 
     assert caught.value.retry_after_s is not None

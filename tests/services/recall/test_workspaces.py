@@ -49,7 +49,7 @@ def test_a_key_that_recall_takes_is_saved_as_right(runtime: Runtime) -> None:
 
 
 def test_a_wrong_key_is_not_saved(runtime: Runtime) -> None:
-    with pytest.raises(InvalidInputError, match="refuses this API key") as caught:
+    with pytest.raises(InvalidInputError, match="rejected this API key") as caught:
         add(runtime, SecretStr("test-wrong-key"))
 
     assert caught.value.field == "api_key"

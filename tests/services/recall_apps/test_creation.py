@@ -189,7 +189,7 @@ def test_while_an_answer_is_unknown_another_workspace_is_refused(
         row.create_key, row.workspace_id = str(uuid4()), ids[1]
         session.add(row)
 
-    with pytest.raises(ConflictError, match="chosen before"):
+    with pytest.raises(ConflictError, match="chosen earlier"):
         creation.create_in_recall(runtime, ids[0], other.id)
 
     assert in_recall(sandbox) == []

@@ -101,7 +101,7 @@ def test_one_call_brings_everybodys_new_mappings(shared: ConnectStage) -> None:
     read(shared)
 
     assert (len(kept(shared, ana)), len(kept(shared, ben))) == (2, 1)
-    assert asked(shared, "logs.mappings") == 1
+    assert asked(shared, "credentials.mappings") == 1
     after = workspace_of(shared)
     assert after.mappings_seen_at == NOON - timedelta(seconds=10)
     assert after.mappings_due_at == NOON + MAPPINGS_EVERY
@@ -118,11 +118,11 @@ def test_what_was_read_is_asked_for_no_more(
     clock.advance(minutes=5)
     world = stage.sandbox.recall_world
     world.set_switches({"page_size": 1})
-    before = asked(stage, "logs.mappings")
+    before = asked(stage, "credentials.mappings")
 
     read(stage, reader)
 
-    assert asked(stage, "logs.mappings") - before == 1
+    assert asked(stage, "credentials.mappings") - before == 1
     assert len(kept(stage, row)) == 2
 
 

@@ -169,7 +169,7 @@ def test_after_recalls_429_nothing_is_sent_before_its_pause_is_over(
         actions.try_again(stage.runtime, row.id)
     before = asked(stage)
 
-    with pytest.raises(UpstreamError, match="Recall said at 12:00:00 UTC"):
+    with pytest.raises(UpstreamError, match="at 12:00:00 UTC: too many requests"):
         actions.try_again(stage.runtime, row.id)
     clock.advance(seconds=30)
     during = asked(stage)

@@ -198,12 +198,12 @@ def test_patience_grows_and_ends_with_the_first_answer() -> None:
         waits.append((now - begun).total_seconds())
     backoff.failed(app, now=now, wait_s=None, is_answered=True)
     is_short = not backoff.is_waiting(app, now=now + timedelta(seconds=15))
-    doubtful = backoff.is_doubtful(app)
+    doubtful = backoff.must_probe(app)
     backoff.worked(app)
 
     assert is_short
     assert waits == [15, 30, 60, 120, 240, 300, 300, 300]
-    assert (doubtful, backoff.is_doubtful(app)) == (True, False)
+    assert (doubtful, backoff.must_probe(app)) == (True, False)
 
 
 def test_hands_do_so_much_at_once_and_no_more_after_the_end() -> None:

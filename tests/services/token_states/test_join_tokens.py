@@ -87,7 +87,7 @@ def test_all_scopes_are_proved_by_calls_that_need_each(
     step = by_key(look(stage.runtime, stage.app.id))[StepKey.SCOPES]
 
     assert seen.token_state is TokenState.HEALTHY
-    assert "gave a join token" in seen.token_evidence
+    assert "join token for a mapped meeting was fetched" in seen.token_evidence
     assert step.is_done
     assert step.at == clock.now()
     assert step.proof == (
@@ -135,7 +135,7 @@ def test_another_refusal_says_nothing_of_the_scopes(stage: ConnectStage) -> None
     step = by_key(look(stage.runtime, stage.app.id))[StepKey.SCOPES]
 
     assert seen.token_state is TokenState.HEALTHY
-    assert "for a reason that is none of the scopes" in seen.token_evidence
+    assert "for a reason other than scopes" in seen.token_evidence
     assert (step.is_done, step.tone) == (False, "waiting")
     assert "no join token was fetched yet" in step.remark
 

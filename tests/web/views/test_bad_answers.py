@@ -166,7 +166,7 @@ def test_adding_a_workspace_saves_it_as_unchecked(desk: Desk) -> None:
         saved = session.exec(select(Workspace).order_by(Workspace.checked_at)).all()  # type: ignore[arg-type]  # a column
     no_credit = said.pop(FaultKind.NO_CREDIT)
     assert missing(said, {kind: BY_RECALL[kind] for kind in said}) == []
-    assert all(one.startswith("Saved, but unchecked.") for one in said.values())
+    assert all(one.startswith("Saved without a check.") for one in said.values())
     assert no_credit == (
         "Saved. Recall accepted the key, but the workspace is out of credit. "
         "Add credit in Recall's dashboard."

@@ -173,4 +173,4 @@ def test_users_are_brought_in_by_hand_too(
     )
 
     assert "Imported 1 user" in first
-    assert "already set up here" in again
+    assert "already here" in again
