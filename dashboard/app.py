@@ -253,7 +253,7 @@ def chores(runtime: Runtime) -> list[Callable[[], int]]:
         partial(refreshing.refresh_due, runtime),
         sweep.Sweep(runtime),
         partial(steps.run_due, runtime),
-        Sweeper(runtime),
+        Sweeper(runtime.database, runtime.clock),
         Pruner(runtime),
         rhythm.RhythmRecorder(runtime),
         ProbeScheduler(runtime),

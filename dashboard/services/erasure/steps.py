@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 from sqlmodel import Session, col, select
 
-from dashboard.db import leases
+from dashboard.db import Database, leases
 from dashboard.errors import ConflictError, UpstreamError
 from dashboard.models.erasure import Erasure
 from dashboard.models.zoom_app import ZoomApp
@@ -76,7 +76,7 @@ def go_on(runtime: Runtime, erasure_id: UUID) -> bool:
     if row is None:
         return False
     known = person(runtime.vault, row)
-    if _has_returned(runtime, row, known):
+    if _has_returned(runtime.database, row, known):
         _cancel(runtime, row)
         return True
     result = _StepResult(recall_done=row.recall_done_at is not None)
@@ -132,9 +132,9 @@ def _delete_in_recall(runtime: Runtime, row: Erasure) -> _StepResult:
     return _StepResult(recall_done=True)
 
 
-def _has_returned(runtime: Runtime, row: Erasure, known: Person) -> bool:
+def _has_returned(database: Database, row: Erasure, known: Person) -> bool:
     """Whether the user connected again since, so that nothing must be deleted."""
-    with runtime.database.reading() as session:
+    with database.reading() as session:
         found = local_data.find_connection(session, known)
     if found is None:
         return False

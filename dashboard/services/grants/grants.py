@@ -196,7 +196,7 @@ def register(runtime: Runtime, connection_id: UUID) -> UUID:
         Recall's ID of the credential.
 
     Raises:
-        NotFoundError: The dashboard holds no grant of it.
+        NotFoundError: No grant of it is stored here.
         ConflictError: The Zoom app is not in Recall, or the address is too long.
         UpstreamError: Recall refused or didn't answer; may be repeated.
     """

@@ -58,7 +58,7 @@ _SAVED_BY = "Zoom's answer to a refresh: a new pair of tokens."
 class RefreshResult(StrEnum):
     """How a refresh ended."""
 
-    KEPT = "kept"
+    STORED = "stored"
     FOUND = "found"  # a late answer saved a grant that was marked lost
     SUPERSEDED = "superseded"  # a newer pair is stored, from a reconnect
     GONE = "gone"  # the connection was deleted
@@ -162,7 +162,7 @@ def store(
     grants.put(session, vault, row, tokens, asked_at=claim.asked_at, now=now)
     if row.claim == claim.number:
         row.lease_until = None
-    return RefreshResult.FOUND if was_lost else RefreshResult.KEPT
+    return RefreshResult.FOUND if was_lost else RefreshResult.STORED
 
 
 def refused(session: Session, claim: Claim, *, now: datetime) -> RefreshResult:

@@ -17,7 +17,8 @@ from uuid import UUID
 import structlog
 from pydantic import SecretStr
 
-from dashboard.clients.zoom.grants import GrantTokens
+from dashboard.clients.zoom.grants import GrantTokens, ZoomGrants
+from dashboard.db import Database
 from dashboard.errors import (
     DashboardError,
     GrantLostError,
@@ -81,7 +82,7 @@ def live_token(
     ends = time.monotonic() + wait_s
     first_version: int | None = None
     while True:
-        row, now = _read(runtime, connection_id), runtime.clock.now()
+        row, now = _read(runtime.database, connection_id), runtime.clock.now()
         first_version = first_version or row.version
         if row.lost_at is not None:
             raise GrantLostError(_LOST)
@@ -115,7 +116,7 @@ def settle(runtime: Runtime, connection_id: UUID, *, wait_s: float = WAIT_S) -> 
     """
     ends = time.monotonic() + wait_s
     while True:
-        row, now = _read(runtime, connection_id), runtime.clock.now()
+        row, now = _read(runtime.database, connection_id), runtime.clock.now()
         left_s = ends - time.monotonic()
         if row.asked_at is None or row.lost_at is not None or left_s <= 0:
             return
@@ -188,8 +189,8 @@ def refresh(
         return
     result = _store(runtime, claim, tokens, pause=pause or runtime.clock.sleep)
     if result is RefreshResult.GONE:
-        _revoke(runtime, claim, tokens)
-    if result in (RefreshResult.KEPT, RefreshResult.FOUND):
+        _revoke(runtime.zoom_grants, claim, tokens)
+    if result in (RefreshResult.STORED, RefreshResult.FOUND):
         now = runtime.clock.now()
         with runtime.database.writing() as session:
             refresh_claims.mark_renewed(
@@ -210,7 +211,7 @@ def _store(
     *,
     pause: Callable[[float], None],
 ) -> RefreshResult:
-    """Commit the pair before anything else; it is the only one, so keep trying."""
+    """Store the only pair before anything else, and keep trying; commits."""
     for pause_s in (*_STORING_PAUSES_S, None):
         try:
             with runtime.database.writing() as session:
@@ -268,18 +269,18 @@ def _refresh_quietly(runtime: Runtime, connection_id: UUID, version: int) -> Non
         _log.warning("grant.not_renewed", reason=str(error))
 
 
-def _revoke(runtime: Runtime, claim: Claim, tokens: GrantTokens) -> None:
+def _revoke(zoom: ZoomGrants, claim: Claim, tokens: GrantTokens) -> None:
     """Revoke a grant whose connection was deleted meanwhile."""
     with suppress(UpstreamError):
-        runtime.zoom_grants.revoke(
+        zoom.revoke(
             client_id=claim.app.client_id,
             client_secret=claim.client_secret,
             access_token=tokens.access_token,
         )
 
 
-def _read(runtime: Runtime, connection_id: UUID) -> HeldGrant:
-    with runtime.database.reading() as session:
+def _read(database: Database, connection_id: UUID) -> HeldGrant:
+    with database.reading() as session:
         return grants.get(session, connection_id)
 
 

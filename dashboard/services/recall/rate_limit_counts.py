@@ -55,7 +55,7 @@ _LOCK = select(
         _COUNTING, func.hashtext(bindparam("budget", type_=String))
     )
 )
-_HELD = select(_PAUSE.c.said_at, _PAUSE.c.until).where(
+_PAUSED = select(_PAUSE.c.said_at, _PAUSE.c.until).where(
     _this(_PAUSE), _PAUSE.c.until > bindparam("now")
 )
 # Future slots too: another host's clock may be ahead of ours.
@@ -147,9 +147,11 @@ def take(
     )
     if dialect == "postgresql":
         connection.execute(_LOCK, {"budget": f"{scope} {operation}"})
-    held = connection.execute(_HELD, {**this, "now": now}).first()
-    if held is not None:
-        return Refused(wait_s=(held.until - now).total_seconds(), said_at=held.said_at)
+    paused = connection.execute(_PAUSED, {**this, "now": now}).first()
+    if paused is not None:
+        return Refused(
+            wait_s=(paused.until - now).total_seconds(), said_at=paused.said_at
+        )
     first, last = _window(now)
     rows = connection.execute(_SPENT, {**this, "first": first, "last": last}).all()
     room_at = Spent(slots=[(row.slot, row.used) for row in rows]).room_at(stops_at)
@@ -216,9 +218,9 @@ def uses(
     found: dict[tuple[str, str], Use] = {}
     for row in session.exec(slots).all():
         _use(found, row).used += row.used
-    for held in session.exec(pauses).all():
-        use = _use(found, held)
-        use.said_at, use.until = held.said_at, held.until
+    for paused in session.exec(pauses).all():
+        use = _use(found, paused)
+        use.said_at, use.until = paused.said_at, paused.until
     by_scope: dict[str, list[Use]] = {}
     for (scope, _), use in found.items():
         by_scope.setdefault(scope, []).append(use)

@@ -1,4 +1,4 @@
-"""Recall's rate limits, kept per workspace and operation by all processes together.
+"""Recall's rate limits, applied per workspace and operation by all processes together.
 
 Each call is counted in the database before it is sent (rate_limit_counts.py).
 Background work stops at a share of each limit, so that people are served at once.
@@ -24,7 +24,6 @@ from dashboard.models.workspace import Workspace
 from dashboard.services.recall import rate_limit_counts, rate_limit_words
 from dashboard.services.recall.rate_limit_counts import Use
 from dashboard.services.recall.rate_limit_words import NAMES
-from dashboard.services.runtime import Runtime
 from dashboard.vault import fingerprint
 
 _BACKGROUND_SHARE = 0.6
@@ -125,8 +124,8 @@ class RateLimiter:
 class RateLimitGate:
     """Counts the requests of one workspace's client; a `Gate` of clients.recall."""
 
-    def __init__(self, budgets: RateLimiter, scope: str, *, yields: bool) -> None:
-        self._budgets = budgets
+    def __init__(self, limiter: RateLimiter, scope: str, *, yields: bool) -> None:
+        self._limiter = limiter
         self._scope = scope
         self._yields = yields
 
@@ -136,27 +135,28 @@ class RateLimitGate:
         Raises:
             UpstreamError: As `RateLimiter.take`.
         """
-        self._budgets.take(self._scope, operation, yields=self._yields)
+        self._limiter.take(self._scope, operation, yields=self._yields)
 
     def limited(self, operation: Operation, retry_after_s: float | None) -> None:
         """Pause this operation until Recall accepts it again."""
-        self._budgets.pause(self._scope, operation, retry_after_s)
+        self._limiter.pause(self._scope, operation, retry_after_s)
 
 
 class Sweeper:
     """The worker's chore: deletes old counts once a minute."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
         self._swept_at: datetime | None = None
 
     def __call__(self) -> int:
         """Delete old slots and pauses; return how many. Commits."""
-        now = self._runtime.clock.now()
+        now = self._clock.now()
         if self._swept_at and abs(now - self._swept_at) < _SWEEP_EVERY:
             return 0
         self._swept_at = now
-        with self._runtime.database.writing_fast() as connection:
+        with self._database.writing_fast() as connection:
             return rate_limit_counts.sweep(connection, now=now)
 
 

@@ -1,6 +1,6 @@
 """List a workspace's apps in Recall, and take over one that was created by hand.
 
-Recall returns secrets in clear text, so nobody has to type them. Whether the live
+Recall returns secrets in clear text, so they need not be typed. Whether the live
 service masks them is not known. Source: docs/contracts/recall.md 3.1 to 3.3, checked
 2026-11-23.
 """
@@ -108,7 +108,7 @@ class Listing:
     error: str = ""
 
 
-def look_at(
+def read_app(
     runtime: Runtime, workspace_id: UUID, recall_app_id: UUID
 ) -> RecallAppSecrets:
     """Return one app in Recall; its secrets are for `take_over` only.
@@ -143,7 +143,7 @@ def take_over(
         ConflictError: A Zoom app has its client ID, or its kind is unknown.
         UpstreamError: Recall didn't answer; nothing was stored.
     """
-    there = look_at(runtime, workspace_id, recall_app_id)
+    there = read_app(runtime, workspace_id, recall_app_id)
     with runtime.database.reading() as session:
         own = apps.find_by_client_id(session, there.client_id)
     if own is not None:

@@ -18,6 +18,7 @@ from sqlmodel import Session, col, update
 
 from dashboard.clients.recall.api import Recall
 from dashboard.clients.recall.replies import RecallApp
+from dashboard.db import Database
 from dashboard.db.statements import rows_changed
 from dashboard.errors import ConflictError, UpstreamError
 from dashboard.models.zoom_app import ZoomApp
@@ -119,14 +120,14 @@ def create_in_recall(
         return _settle(runtime, job, there, actor)
     if there and job.recall_app_id is None:
         return CreateResult(outcome=Creation.OFFERED, offered=there)
-    key = store_key(runtime, job)
+    key = _store_key(runtime.database, job)
     if key is None:  # another caller was faster
-        return stored(runtime, zoom_app_id)
+        return _stored(runtime.database, zoom_app_id)
     try:
         made = _post(job, key, pause or runtime.clock.sleep)
     except UpstreamError as error:
         return _after_failure(runtime, job, key, error, actor)
-    return store(
+    return _store(
         runtime,
         job,
         made,
@@ -160,7 +161,7 @@ def adopt(
     found = job.recall.get_app(recall_app_id)
     _require_same(job, found)
     send_secrets(job, recall_app_id)
-    return store(
+    return _store(
         runtime, job, found, outcome=Creation.ADOPTED, act="adopted", actor=actor
     )
 
@@ -201,12 +202,12 @@ def _after_failure(
     """Look for what a failed creation left; raise the error if it left nothing."""
     if error.status == HTTPStatus.BAD_REQUEST:
         # Recall may have refused because the client ID exists already.
-        drop_key(runtime, job, key)
+        _drop_key(runtime.database, job, key)
         there = _look_up(job)
         if there:
             return CreateResult(outcome=Creation.OFFERED, offered=there)
     elif error.status in _FINAL:
-        drop_key(runtime, job, key)
+        _drop_key(runtime.database, job, key)
     elif error.may_have_happened or error.status == HTTPStatus.CONFLICT:
         there = _look_up(job)
         if there:
@@ -224,7 +225,7 @@ def _settle(
     if len(there) > 1:
         return CreateResult(outcome=Creation.OFFERED, offered=there)
     send_secrets(job, there[0].id)
-    return store(
+    return _store(
         runtime,
         job,
         there[0],
@@ -280,10 +281,10 @@ def open_job(runtime: Runtime, zoom_app_id: UUID, workspace_id: UUID) -> Job:
         )
 
 
-def store_key(runtime: Runtime, job: Job) -> str | None:
-    """Commit this creation's key; return it, the running one's, or None if done."""
+def _store_key(database: Database, job: Job) -> str | None:
+    """Return this creation's key, the running one's, or None if done; commits."""
     fresh = str(uuid4())
-    with runtime.database.writing() as session:
+    with database.writing() as session:
         session.exec(
             update(ZoomApp)
             .where(
@@ -301,9 +302,9 @@ def store_key(runtime: Runtime, job: Job) -> str | None:
         return row.create_key
 
 
-def drop_key(runtime: Runtime, job: Job, key: str) -> None:
+def _drop_key(database: Database, job: Job, key: str) -> None:
     """Delete the key of a creation that Recall refused for good; commits."""
-    with runtime.database.writing() as session:
+    with database.writing() as session:
         session.exec(
             update(ZoomApp)
             .where(col(ZoomApp.id) == job.zoom_app_id, col(ZoomApp.create_key) == key)
@@ -324,7 +325,7 @@ def send_secrets(job: Job, recall_app_id: UUID) -> None:
     )
 
 
-def store(  # noqa: PLR0913 - the parts of one act, all named
+def _store(  # noqa: PLR0913 - the parts of one act, all named
     runtime: Runtime,
     job: Job,
     found: RecallApp,
@@ -376,9 +377,9 @@ def store(  # noqa: PLR0913 - the parts of one act, all named
         return _agree(session, job.zoom_app_id, found.id)
 
 
-def stored(runtime: Runtime, zoom_app_id: UUID) -> CreateResult:
+def _stored(database: Database, zoom_app_id: UUID) -> CreateResult:
     """Return what another caller has stored."""
-    with runtime.database.reading() as session:
+    with database.reading() as session:
         return CreateResult(
             outcome=Creation.HERE_ALREADY,
             recall_app_id=apps.get(session, zoom_app_id).recall_app_id,

@@ -88,7 +88,7 @@ def read_some(runtime: Runtime) -> int:
 
 def _read_batch(runtime: Runtime) -> int:
     """Commits."""
-    found = _find(runtime)
+    found = _find(runtime.database, runtime.vault)
     if not found:
         return 0
     now = runtime.clock.now()
@@ -109,9 +109,9 @@ def oldest_unread(limit: int) -> SelectOfScalar[Webhook]:
     return select(Webhook).where(_UNREAD).order_by(col(Webhook.id)).limit(limit)
 
 
-def _find(runtime: Runtime) -> Sequence[_UnreadEvent]:
+def _find(database: Database, vault: Vault) -> Sequence[_UnreadEvent]:
     """Open and parse outside of any transaction, so that no one waits for it."""
-    with runtime.database.reading() as session:
+    with database.reading() as session:
         webhooks = session.exec(oldest_unread(_BATCH)).all()
         bodies = select(WebhookBody).where(
             col(WebhookBody.webhook_id).in_([webhook.id for webhook in webhooks])
@@ -120,7 +120,7 @@ def _find(runtime: Runtime) -> Sequence[_UnreadEvent]:
     return [
         _UnreadEvent(
             webhook=webhook,
-            facts=_facts(runtime.vault, webhook, sealed.get(webhook.id)),
+            facts=_facts(vault, webhook, sealed.get(webhook.id)),
         )
         for webhook in webhooks
     ]
@@ -283,10 +283,10 @@ def _recent_events(session: Session, now: datetime) -> Sequence[_Recent]:
         # The newest settled one: a stream of events must not delay the check.
         if row.outcome is Outcome.WAITING or row.at + _SETTLES_IN > now:
             continue
-        whom = (row.zoom_user_id, row.zoom_account_id)
+        person = (row.zoom_user_id, row.zoom_account_id)
         if row.is_of_meeting:
-            whom = (None, None)  # a workspace's mappings are read together
-        about = (row.zoom_app_id, *whom, bool(row.is_of_meeting))
+            person = (None, None)  # a workspace's mappings are read together
+        about = (row.zoom_app_id, *person, bool(row.is_of_meeting))
         latest[about] = max(row.at, latest.get(about, row.at))
     return [
         _Recent(
@@ -321,13 +321,13 @@ def _unread(
     session: Session, recent: Sequence[_Recent], now: datetime
 ) -> dict[UUID, datetime]:
     """Return the workspaces whose mappings were not read since, and when to read."""
-    told = {one.zoom_app_id: one.settled_at for one in recent}
-    if not told:
+    settled = {one.zoom_app_id: one.settled_at for one in recent}
+    if not settled:
         return {}
     query = (
         select(ZoomApp.id, Workspace.id, Workspace.mappings_due_at)
         .join(Workspace, col(Workspace.id) == col(ZoomApp.workspace_id))
-        .where(col(ZoomApp.id).in_(told))
+        .where(col(ZoomApp.id).in_(settled))
     )
     found: dict[UUID, datetime] = {}
     for app_id, workspace_id, due_at in session.exec(query).all():
@@ -335,7 +335,7 @@ def _unread(
             continue
         read_at = due_at - MAPPINGS_EVERY
         wanted = max(now, read_at + _CALM)
-        if read_at < told[app_id] and wanted < due_at:
+        if read_at < settled[app_id] and wanted < due_at:
             found[workspace_id] = wanted
     return found
 

@@ -62,7 +62,7 @@ class Sweep:
 
     Args:
         runtime: Its calls to Recall leave room for people.
-        patience_s: How long a call waits for the looks it began, in seconds.
+        patience_s: How long a call waits for the checks it started, in seconds.
     """
 
     def __init__(self, runtime: Runtime, *, patience_s: float = _PATIENCE_S) -> None:
@@ -77,7 +77,7 @@ class Sweep:
 
     def __call__(self) -> int:
         """Start due checks that fit; return how many. Commits."""
-        _follow_webhooks(self._runtime)
+        mark_due(self._runtime.database, now=self._runtime.clock.now())
         self._start_bulk_reads()
         room = self._threads.room
         taken = self._choose(room) if room else []
@@ -183,8 +183,8 @@ def check_due(runtime: Runtime, *, limit: int = 20) -> int:
     For the demo and tests; the worker uses `Sweep`. Skips workspaces whose rate limit
     is used up, and stops when a vendor gives no answer.
     """
-    _follow_webhooks(runtime)
     now = runtime.clock.now()
+    mark_due(runtime.database, now=now)
     with runtime.database.reading() as session:
         found = due(session, with_room(session, now=now), now=now, limit=limit)
     looked_at = 0
@@ -237,12 +237,6 @@ def due(
     return [
         Due(id=connection_id, zoom_app_id=app_id) for connection_id, app_id in unique
     ][:limit]
-
-
-def _follow_webhooks(runtime: Runtime) -> None:
-    """Make the connections due that webhooks named."""
-    now = runtime.clock.now()
-    mark_due(runtime.database, now=now)
 
 
 def progress(session: Session, *, now: datetime) -> SweepProgress:

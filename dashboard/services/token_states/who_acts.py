@@ -53,7 +53,7 @@ NO_CREDIT = Cause(
     next_step="Add credit to the workspace in Recall.",
 )
 NOT_ALLOWED = Cause(
-    begins="Recall does not let this API key look at the credential.",
+    begins="Recall does not let this API key read the credential.",
     next_step="Check the workspace's API key.",
 )
 NO_TOKEN = Cause(
@@ -62,7 +62,7 @@ NO_TOKEN = Cause(
     is_shared=False,
 )
 NO_ANSWER = Cause(
-    begins="Zoom refused a real call for a reason of its own",
+    begins="Zoom rejected an API call for another reason",
     next_step="Read Zoom's answer; the Zoom app's page may show more.",
     is_shared=False,
 )

@@ -40,7 +40,7 @@ def index(workspace_id: UUID) -> str:
 def new(workspace_id: UUID, recall_app_id: UUID) -> ResponseReturnValue:
     """Ask for what Recall does not know of an app."""
     try:
-        there = adoption.look_at(runtime(), workspace_id, recall_app_id)
+        there = adoption.read_app(runtime(), workspace_id, recall_app_id)
     except UpstreamError as error:
         flash(_cannot(error), "trouble")
         return htmx.go_to(url_for(".index", workspace_id=workspace_id))
@@ -154,7 +154,7 @@ def _again(
 ) -> ResponseReturnValue:
     """Show the form as typed, without Recall's facts if they can't be read now."""
     try:
-        there = adoption.look_at(runtime(), workspace_id, recall_app_id)
+        there = adoption.read_app(runtime(), workspace_id, recall_app_id)
     except UpstreamError:
         there = None
     page = _page(form, workspace_id, recall_app_id, there)

@@ -158,7 +158,7 @@ def test_a_later_claim_decides_about_a_refusal(
 
     assert came is RefreshResult.SUPERSEDED
     assert held.grant().lost_at is None
-    assert kept(held, second, clock) is RefreshResult.KEPT
+    assert kept(held, second, clock) is RefreshResult.STORED
 
 
 def test_what_is_due_leaves_room_for_those_who_wait(

@@ -104,7 +104,7 @@ def test_while_another_process_renews_it_is_waited_for_and_not_asked_again(
     waiting = Thread(target=lambda: got.append(held.live_token()))
     waiting.start()
 
-    assert kept(held, claim, clock) is RefreshResult.KEPT
+    assert kept(held, claim, clock) is RefreshResult.STORED
     waiting.join()
 
     assert held.grant().version == 2

@@ -207,7 +207,7 @@ def test_the_chore_forgets_once_a_minute_what_is_over(
     runtime: Runtime, clock: FakeClock
 ) -> None:
     budgets = counting(runtime.database, clock)
-    chore = Sweeper(runtime)
+    chore = Sweeper(runtime.database, runtime.clock)
     may(budgets)
 
     swept = [chore()]

@@ -1,13 +1,11 @@
 """An app that is gone from Recall: forgotten here only when it truly is."""
 
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from sqlmodel import select
 
-from dashboard.db import Database
 from dashboard.errors import ConflictError, NotFoundError, UpstreamError
 from dashboard.models.audit import AuditEntry
 from dashboard.models.check import Finding, Source
@@ -27,11 +25,7 @@ from tests.makers import NOON, a_connection
 
 
 @pytest.fixture
-def stage(
-    runtime: Runtime, sandbox: RunningSandbox, database: Database
-) -> AdoptingStage:
-    if not database.is_sqlite:
-        runtime = replace(runtime, database=database)
+def stage(runtime: Runtime, sandbox: RunningSandbox) -> AdoptingStage:
     return an_adopting_stage(runtime, sandbox)
 
 
