@@ -453,7 +453,7 @@ def test_a_removal_is_borne_out_by_a_real_look(
     assert said.token_state is TokenState.UNKNOWN
     assert seen.token_state is TokenState.RECONNECT_NEEDED
     assert seen.token_reason.startswith(
-        "The user removed the app in Zoom at 2026-11-23 12:11:00 UTC; Zoom refused"
+        "The user removed the app in Zoom at 2026-11-23 12:11:00 UTC; Zoom rejected"
     )
 
 

@@ -160,7 +160,7 @@ def test_the_page_of_one_shows_facts_evidence_and_meetings(
     for words in (
         "Ana Nowak",
         str(row.recall_credential_id),
-        "Zoom answered a real call",
+        "Zoom answered an API call",
         f"https://dashboard.example.com/connect/{stage.app.slug}",
         "None yet. Recall maps a meeting",
     ):
