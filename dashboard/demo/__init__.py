@@ -1,8 +1,8 @@
 """`dashboard demo`: the product against the simulators, with a story already in it.
 
-The story is told through the product's own doors and services, over HTTP and in
-simulated time; no row is inserted by hand. It is told anew at each start, because the
-simulators keep nothing.
+The story goes through the product's own endpoints and services, over HTTP and in
+simulated time; no row is inserted by hand. It is played again at each start, because
+the simulators store nothing.
 """
 
 import logging
@@ -18,7 +18,7 @@ from dashboard.app import build_runtime
 from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.demo.simulators import Simulators
-from dashboard.demo.story import tell
+from dashboard.demo.story import play
 from dashboard.models.staff import Role
 from dashboard.services import audit
 from dashboard.services.runtime import Runtime
@@ -31,7 +31,7 @@ _PASSWORD_BYTES = 9
 
 
 def run(*, host: str, port: int, zoom_port: int, recall_port: int) -> None:
-    """Start the simulators, tell the story, then serve until stopped.
+    """Start the simulators, play the story, then serve until stopped.
 
     Raises:
         DashboardError: It cannot start; one line for standard error.
@@ -51,10 +51,10 @@ def run(*, host: str, port: int, zoom_port: int, recall_port: int) -> None:
     )
     with world:
         password = SecretStr(secrets.token_urlsafe(_PASSWORD_BYTES))
-        click.echo("Telling two days of story; it takes half a minute ...")
-        # What goes wrong in the story goes wrong on purpose.
+        click.echo("Playing two days of activity. This takes about half a minute ...")
+        # Errors in the story are intended.
         logs.set_up(level=logging.ERROR)
-        _tell(settings, world, password, host=host, port=port)
+        _prepare(settings, world, password, host=host, port=port)
         logs.set_up()
         serving.serve(
             settings,
@@ -74,7 +74,7 @@ def _empty(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
-def _tell(
+def _prepare(
     settings: Settings, world: Simulators, password: SecretStr, *, host: str, port: int
 ) -> None:
     settings.instance.mkdir(parents=True)
@@ -84,7 +84,7 @@ def _tell(
     runtime = build_runtime(settings, listens_on=str(settings.public_url))
     try:
         _add_staff(runtime, password)
-        tell(runtime, world, host=host, port=port)
+        play(runtime, world, host=host, port=port)
     finally:
         runtime.clock.set(None)
         runtime.close()
@@ -111,9 +111,9 @@ Simulated Recall  {world.recall_url}/
 
 Try first: open Webhooks, then Ana's page at the simulated Zoom, create a meeting
 there and watch it arrive, forwarded and mapped.
-Or set up a third zoom app: make one at {world.zoom_url}/marketplace/new
-and carry its values to {settings.public_url}/zoom-apps/new
+Or set up a third Zoom app: create one at {world.zoom_url}/marketplace/new
+and enter its values at {settings.public_url}/zoom-apps/new
 (API key of the simulated Recall, us-west-2: {world.spare_api_key}).
 
-Stop with Ctrl-C. Nothing of the demo is kept.
+Stop with Ctrl-C. The demo stores nothing permanently.
 """

@@ -1,11 +1,11 @@
-"""The people of the story; every one is made up."""
+"""The fictional people of the story."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Fate(StrEnum):
-    """What becomes of a person's connection in the story."""
+    """What happens to a person's connection in the story."""
 
     STAYS = "stays"
     WITHHOLDS_SCOPES = "withholds_scopes"
@@ -25,7 +25,7 @@ class Person:
 
     @property
     def email(self) -> str:
-        """An address that reaches nobody."""
+        """An address that does not exist."""
         return f"{self.first}.{self.last}@example.com".lower()
 
 

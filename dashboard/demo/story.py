@@ -1,4 +1,4 @@
-"""Two days in the life of two zoom apps, told in simulated time."""
+"""Two days of two Zoom apps, in simulated time."""
 
 import threading
 from collections.abc import Iterator
@@ -9,10 +9,10 @@ from pydantic import SecretStr
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from dashboard.app import create_app
-from dashboard.demo import links
+from dashboard.demo import actions
+from dashboard.demo.actions import Story
 from dashboard.demo.people import PEOPLE, Fate, Person
 from dashboard.demo.simulators import Simulators
-from dashboard.demo.teller import Story
 from dashboard.models.zoom_app import Environment, Routing
 from dashboard.services.probes import recall_webhook
 from dashboard.services.runtime import Runtime
@@ -27,8 +27,8 @@ _BUSY = [
 ]
 
 
-def tell(runtime: Runtime, world: Simulators, *, host: str, port: int) -> None:
-    """Tell the whole story; afterwards the simulators are at real time again."""
+def play(runtime: Runtime, world: Simulators, *, host: str, port: int) -> None:
+    """Play the whole story; afterwards the simulators are at real time again."""
     with _serving(runtime, host, port):
         story = Story(runtime, world)
         _beginning(story)
@@ -47,7 +47,7 @@ def _beginning(story: Story) -> None:
     story.at(story.now + timedelta(minutes=20))
     story.set_up(Environment.PRODUCTION, "Notetaker", api_key)
     story.link()
-    links.invite(story.runtime, story.apps[Environment.PRODUCTION])
+    actions.invite(story.runtime, story.apps[Environment.PRODUCTION])
     story.make_by_hand("Pilot", api_key)
 
 
@@ -79,12 +79,12 @@ def _weather(story: Story) -> None:
 
 def _trouble(story: Story) -> None:
     story.at(story.end - timedelta(hours=2, minutes=40))
-    links.get_lost(story.runtime, story.apps[Environment.PRODUCTION])
+    actions.abandon(story.runtime, story.apps[Environment.PRODUCTION])
     story.forge(requests=14)
     story.world.recall("switches", webhook_answer=422)
     story.meet(story.connected[1])
     story.world.recall("switches", webhook_answer="ok")
-    # Somebody chose "direct" and left Zoom's console as it was: kept, not forwarded.
+    # Routing "direct" without changing Zoom's console: stored, not forwarded.
     story.route(Environment.DEVELOPMENT, Routing.DIRECT)
     story.meet(next(one for one in story.connected if one.is_tester))
     story.route(Environment.DEVELOPMENT, Routing.RELAY)
@@ -102,7 +102,7 @@ def _last_hour(story: Story) -> None:
     story.at(story.end - timedelta(minutes=30))
     story.meet(testers[0])
     story.meet(story.connected[2])
-    story.look()
+    story.check()
     story.at(story.end - timedelta(minutes=2))
     recall_webhook.probe(story.runtime, story.apps[Environment.PRODUCTION])
     recall_webhook.probe(story.runtime, story.apps[Environment.DEVELOPMENT])
@@ -130,7 +130,7 @@ class _Quiet(WSGIRequestHandler):
 
 @contextmanager
 def _serving(runtime: Runtime, host: str, port: int) -> Iterator[None]:
-    """Serve the dashboard to the simulators and visitors while the story is told."""
+    """Serve the dashboard to the simulators and visitors while the story plays."""
     server = make_server(
         host, port, create_app(runtime), threaded=True, request_handler=_Quiet
     )

@@ -1,9 +1,12 @@
-"""The teller of the story: moves both clocks, and lets the product do the rest."""
+"""What the people of the story do: moves both clocks; the product does the rest."""
 
 import random
+import re
+import secrets
 import time
 from contextlib import suppress
 from datetime import datetime, timedelta
+from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
 import httpx2
@@ -12,14 +15,17 @@ from sqlmodel import col, select
 
 from dashboard.demo.people import TOPICS, Fate, Person
 from dashboard.demo.simulators import Simulators
-from dashboard.demo.visitor import connect
-from dashboard.errors import UpstreamError
+from dashboard.errors import DashboardError, UpstreamError
 from dashboard.models.connection import Connection
 from dashboard.models.zoom_app import Environment, Kind, Routing
 from dashboard.services import urls
 from dashboard.services.audit import Actor
+from dashboard.services.connect import flow, page_designs
+from dashboard.services.connect.page_designs import Texts
 from dashboard.services.connections import check
 from dashboard.services.going_live import starting
+from dashboard.services.invitations import invitations
+from dashboard.services.invitations.invitations import Wanted
 from dashboard.services.recall import workspaces
 from dashboard.services.recall.workspaces import NewWorkspace
 from dashboard.services.recall_apps import creation
@@ -107,7 +113,7 @@ class Story:
         return workspaces.create(self.runtime, values, actor=_WHO).workspace_id
 
     def make_by_hand(self, name: str, api_key: SecretStr) -> None:
-        """Let somebody make an app in Recall who knows of no dashboard."""
+        """Create an app in Recall without the dashboard."""
         made = self.world.zoom(
             "apps",
             name=name,
@@ -187,13 +193,13 @@ class Story:
                 body = b'{"event":"meeting.created","forged":%d}' % number
                 http.post(url, content=body, headers=headers)
 
-    def look(self) -> None:
-        """Look at every connection, as the sweep does by and by."""
+    def check(self) -> None:
+        """Check every connection, as the sweep does over time."""
         while sweep.check_due(self.runtime, limit=50):
             pass
 
     def look_at(self, person: Person) -> None:
-        """Look at one person's connection now; Zoom may be too busy for it."""
+        """Check one person's connection now; Zoom may be too busy."""
         user_id = self.zoom_users[person.email]
         with self.runtime.database.reading() as session:
             query = select(Connection.id).where(col(Connection.zoom_user_id) == user_id)
@@ -222,7 +228,7 @@ class Story:
             time.sleep(_PAUSE_S)
 
     def swap_secret_in_recall(self, environment: Environment) -> None:
-        """Let somebody give Recall another secret token, past the dashboard."""
+        """Save another secret token in Recall without the dashboard."""
         with self.runtime.database.reading() as session:
             zoom_app = apps.get(session, self.apps[environment])
             recall, recall_app_id = workspaces.recall_of(
@@ -236,3 +242,63 @@ class Story:
 def environment_of(person: Person) -> Environment:
     """Return which of the two apps a person connects to."""
     return Environment.DEVELOPMENT if person.is_tester else Environment.PRODUCTION
+
+
+_TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+
+
+def connect(
+    runtime: Runtime, world: Simulators, *, zoom_app_id: UUID, zoom_user_id: str
+) -> None:
+    """Open the page, press the button, allow at Zoom and come back.
+
+    Raises:
+        DashboardError: The page does not lead to Zoom.
+    """
+    with runtime.database.reading() as session:
+        slug = apps.get(session, zoom_app_id).slug
+    url = urls.connect_url(runtime.public_url, slug)
+    with httpx2.Client(timeout=30) as browser:
+        page = browser.get(url)
+        token = _TOKEN.search(page.text)
+        if token is None:
+            raise DashboardError("The connect page shows no form.")
+        left = browser.post(
+            url, data={"csrf_token": token[1]}, headers={"Referer": url}
+        )
+        question = dict(parse_qsl(urlsplit(left.headers["Location"]).query))
+        question.pop("response_type")
+        back = world.zoom("do/authorize", user_id=zoom_user_id, **question)
+        browser.get(back, follow_redirects=True)
+
+
+_WHO = Actor(name="admin@example.com")
+_TEXTS = Texts(
+    organisation="Acme",
+    intro="Our notetaker writes the minutes of your meetings, so that you need not.",
+    contact="Acme IT, it@acme.example",
+)
+_INVITED = (
+    Wanted(email="lena.fischer@example.com", user_ref="u-1041"),
+    Wanted(email="omar.haddad@example.com", user_ref="u-1042"),
+    Wanted(user_ref="u-1043"),
+)
+
+
+def invite(runtime: Runtime, zoom_app_id: UUID) -> None:
+    """Design the hosted pages and invite three people; one opens her link."""
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
+        app = apps.get(session, zoom_app_id)
+        page_designs.save(session, app, _TEXTS, actor=_WHO, now=now)
+        made = invitations.make(session, app, _INVITED, actor=_WHO, now=now)
+        first = made[0].invitation.id
+        later = now + timedelta(minutes=4)
+        invitations.opened(session, first, now=later)
+
+
+def abandon(runtime: Runtime, zoom_app_id: UUID) -> None:
+    """Begin a connect attempt that never comes back from Zoom."""
+    with runtime.database.reading() as session:
+        slug = apps.get(session, zoom_app_id).slug
+    flow.begin(runtime, slug, browser=secrets.token_urlsafe(32))
