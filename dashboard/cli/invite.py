@@ -68,7 +68,7 @@ def command(
                 actor=audit.COMMAND_LINE,
                 now=runtime.clock.now(),
             )
-        rows = csv_import.told(made, app, public_url=runtime.public_url)
+        rows = csv_import.link_rows(made, app, public_url=runtime.public_url)
     if as_json:
         click.echo(json.dumps({"invitations": rows}))
     elif list_file is None:
@@ -89,13 +89,13 @@ def _read(path: Path) -> list[Wanted]:
     if len(raw) > _LARGEST_LIST_BYTES:
         raise InvalidInputError(f"{path} is too large. Split it.")
     try:
-        found = csv_import.read(raw.decode())
+        found = csv_import.parse(raw.decode())
     except UnicodeDecodeError:
         raise InvalidInputError(f"{path} is not valid UTF-8.") from None
-    if found.troubles:
-        for trouble in found.troubles[: csv_import.MOST_TROUBLES]:
-            click.echo(str(trouble), err=True)
-        number = len(found.troubles)
+    if found.errors:
+        for error in found.errors[: csv_import.MOST_ERRORS]:
+            click.echo(str(error), err=True)
+        number = len(found.errors)
         lines = "1 line is" if number == 1 else f"{number:,} lines are"
         raise InvalidInputError(f"{lines} wrong in {path}. No links were created.")
     return list(found.wanted)

@@ -40,21 +40,21 @@ class Connection(SQLModel, table=True):
         token_custody: Who holds its grant; the zoom app's may have changed since.
         recall_credential_id: Recall's UUID of the credential; None when deleted there.
         pmi: Personal meeting id, up to 11 digits.
-        pmi_changed_by: What told of the last change; words for staff.
+        pmi_changed_by: The source of the last change, in words for staff.
         pmi_seen_at: As of when the PMI is known; what an older event says is left out.
-        profile_seen_at: The same of the name and e-mail.
+        profile_seen_at: The same of the name and email.
         deauthorized_at: When the user removed the app, as Zoom's webhook said. Until
-            they reconnect, or a later look disproves it
+            they reconnect, or a later check disproves it
             (services/token_states/rules.py).
         scopes: Granted scopes, sorted, space separated; None while not seen.
-        search_text: E-mail and name in lower case, kept by itself: what a search reads.
+        search_text: Email and name in lower case, kept up to date for searches.
         recall_status: Recall's own word for the credential when last seen; "" unseen.
         recording_block: The host's setting that keeps bots from recording, in Zoom's
             words, as seen at `recording_block_at`; "" when none was.
         token_state: Derived from what was seen; with `token_reason` (a sentence),
             `token_evidence` (by which means) and `token_checked_at`.
-        due_at: When the worker looks at it next; `lease_until` and `claim` are the
-            lease of the look under way. `claim` never falls.
+        due_at: When the worker checks it next; `lease_until` and `claim` are the
+            lease of the check that is running. `claim` never falls.
     """
 
     __table_args__ = (
@@ -232,7 +232,7 @@ class ConnectionEvent(SQLModel, table=True):
         source: "dashboard", "zoom" or "recall".
         kind: "state", "pmi", "sync", "mapping", "grant", "log" or "act".
         words: One sentence; holds no secret.
-        mark: Tells one line of a source from the next, so that none is kept twice.
+        mark: Identifies a line of a source, so that none is stored twice.
     """
 
     __tablename__ = "connection_event"

@@ -291,7 +291,7 @@ def finish(  # noqa: PLR0913 - the facts of one ending, all named
         outcome: How it ended.
         detail: What Zoom or Recall said, redacted.
         connection: What it made or renewed.
-        tried_as: Who came in place of whom a link was for, masked.
+        tried_as: The account that came instead of the one the link is for, masked.
         now: Aware.
     """
     attempt = session.get_one(ConnectAttempt, attempt_id)

@@ -1,7 +1,7 @@
 """Token storage `dashboard`: the code is exchanged here and the grant is stored here.
 
-The grant and its connection are stored in one commit, before Recall is told where to
-ask for tokens. Source: docs/contracts/zoom.md 3.5 and docs/contracts/recall.md 5;
+The grant and its connection are stored in one commit, before it is registered at
+Recall. Source: docs/contracts/zoom.md 3.5 and docs/contracts/recall.md 5;
 checked 2026-11-25.
 """
 
@@ -143,7 +143,7 @@ class ExchangeHere(Exchange[GrantedHere]):
             if is_user and profile.pmi is not None:
                 recording.note_pmi(row, profile.pmi, at=at, by=recording.PROFILE)
         row.scopes = granted.tokens.scope[:4000] or None
-        row.lease_until = row.due_at + check.LEASE  # Recall is told next
+        row.lease_until = row.due_at + check.LEASE  # it is registered at Recall next
 
     def _store_tokens(
         self, session: Session, row: Connection, granted: GrantedHere, *, now: datetime
@@ -182,7 +182,7 @@ class ExchangeHere(Exchange[GrantedHere]):
         return partial(self._revoke, granted)
 
     def _revoke(self, granted: GrantedHere) -> None:
-        """End a grant that is not stored: nobody else has it."""
+        """End a grant that is not stored; nothing else has it."""
         app = self._attempt.app
         with suppress(UpstreamError):
             self._runtime.zoom_grants.revoke(
@@ -207,7 +207,7 @@ class ExchangeHere(Exchange[GrantedHere]):
                 return
             held.lease_until, held.due_at = None, now
             if detail:
-                reason = f"Recall could not be told about this connection yet. {detail}"
+                reason = f"Recall does not know this connection yet. {detail}"
                 held.token_reason = reason[:500]
             session.add(held)
 

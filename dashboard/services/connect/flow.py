@@ -91,7 +91,7 @@ def begin(
 
     Raises:
         NotFoundError: There is no such page, or no such link.
-        ConflictError: The app is not ready or retired, the link is used or run out, or
+        ConflictError: The app is not ready or retired, the link is used or expired, or
             the address began too many connect attempts.
     """
     now = runtime.clock.now()

@@ -1,4 +1,4 @@
-"""A user's own connections: for the browser that made them, and who holds a link.
+"""A user's own connections: for the browser that made them, or with a link.
 
 A browser is recognized by the cookie its connect attempts began with; nothing else
 identifies it.
@@ -26,14 +26,14 @@ from dashboard.services.token_states import rules
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
-    """How a connection stands, in words for its user.
+class ConnectionStatus:
+    """The state of a connection, in words for its user.
 
     Attributes:
         tone: "good", "waiting", "trouble" or "off".
-        sentence: What is the matter.
-        advice: What follows for them; "" when nothing does.
-        reconnects: Whether connecting again is what helps.
+        sentence: The state.
+        advice: What to do; "" when there is nothing to do.
+        reconnects: Whether connecting again fixes it.
     """
 
     tone: str
@@ -43,7 +43,7 @@ class Standing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Own:
+class OwnConnection:
     """One connection as its user sees it.
 
     Attributes:
@@ -58,14 +58,16 @@ class Own:
     since: datetime
     renewed_at: datetime | None
     checked_at: datetime | None
-    standing: Standing
+    status: ConnectionStatus
 
 
-def of_browser(session: Session, app: ZoomApp, *, browser: str | None) -> Sequence[Own]:
+def of_browser(
+    session: Session, app: ZoomApp, *, browser: str | None
+) -> Sequence[OwnConnection]:
     """Return what a browser connected with this zoom app, the newest first."""
     if not browser:
         return []
-    # By the cookie's index alone: SQLite would rather read the app's every attempt.
+    # By the cookie's index alone: otherwise SQLite reads every attempt of the app.
     query = select(ConnectAttempt).where(
         col(ConnectAttempt.browser_hash) == hashed(browser)
     )
@@ -85,7 +87,7 @@ def of_browser(session: Session, app: ZoomApp, *, browser: str | None) -> Sequen
     return [_own(row, is_masked=False) for row in found if row is not None]
 
 
-def of_link(session: Session, invitation: Invitation) -> Own | None:
+def of_link(session: Session, invitation: Invitation) -> OwnConnection | None:
     """Return the connection that a reconnect link is to renew, masked."""
     row = (
         session.get(Connection, invitation.connection_id)
@@ -97,7 +99,7 @@ def of_link(session: Session, invitation: Invitation) -> Own | None:
 
 def owned(
     session: Session, app: ZoomApp, connection_id: UUID, *, browser: str | None
-) -> Own:
+) -> OwnConnection:
     """Return a connection that this browser made.
 
     Raises:
@@ -129,10 +131,10 @@ def last_attempt(
     return attempt if is_away else None
 
 
-def standing(row: Connection) -> Standing:
-    """Say how a connection stands to the person whose it is. Pure."""
+def status_of(row: Connection) -> ConnectionStatus:
+    """Return the state of a connection in words for its user. Pure."""
     if row.deauthorized_at is not None and row.token_state is not TokenState.HEALTHY:
-        return Standing(
+        return ConnectionStatus(
             tone="off",
             sentence="You removed the app in Zoom.",
             advice="We no longer read anything. Connect again to restore it.",
@@ -140,10 +142,10 @@ def standing(row: Connection) -> Standing:
         )
     match row.token_state:
         case TokenState.HEALTHY | TokenState.EXPIRING:
-            return Standing(tone="good", sentence="Your connection works.")
+            return ConnectionStatus(tone="good", sentence="Your connection works.")
         case TokenState.MISSING_SCOPES:
             names = ", ".join(missing(row)) or "one"
-            return Standing(
+            return ConnectionStatus(
                 tone="waiting",
                 sentence="One permission is missing.",
                 advice=f"Zoom did not grant {names}. Connect again and keep every box "
@@ -151,7 +153,7 @@ def standing(row: Connection) -> Standing:
                 reconnects=True,
             )
         case TokenState.RECONNECT_NEEDED | TokenState.UNHEALTHY_IN_RECALL:
-            return Standing(
+            return ConnectionStatus(
                 tone="trouble",
                 sentence="Your connection no longer works.",
                 advice="Zoom no longer accepts the authorization. Connect again; your "
@@ -159,7 +161,7 @@ def standing(row: Connection) -> Standing:
                 reconnects=True,
             )
         case TokenState.UNKNOWN:
-            return Standing(
+            return ConnectionStatus(
                 tone="off",
                 sentence="We could not check your connection yet.",
                 advice="You don't need to do anything. We'll try again automatically.",
@@ -173,9 +175,9 @@ def missing(row: Connection) -> Sequence[str]:
     return rules.scopes_in(row.token_reason)
 
 
-def _own(row: Connection, *, is_masked: bool) -> Own:
+def _own(row: Connection, *, is_masked: bool) -> OwnConnection:
     email = masked_email(row.email) if is_masked and row.email else row.email
-    return Own(
+    return OwnConnection(
         id=row.id,
         name="" if is_masked else row.display_name,
         email=email,
@@ -183,5 +185,5 @@ def _own(row: Connection, *, is_masked: bool) -> Own:
         since=row.connected_at,
         renewed_at=row.reconnected_at,
         checked_at=row.token_checked_at,
-        standing=standing(row),
+        status=status_of(row),
     )

@@ -38,7 +38,7 @@ def try_again(
     Raises:
         NotFoundError: There is no such connection.
         ConflictError: Its zoom app is not in Recall any more.
-        UpstreamError: Recall is asked too often; nothing was looked at.
+        UpstreamError: Recall's rate limit is used up; nothing was checked.
     """
     with runtime.database.reading() as session:
         row = listing.get(session, connection_id)
@@ -50,7 +50,7 @@ def try_again(
         or row.deauthorized_at is not None
     )
     if marked and row.recall_credential_id is not None:
-        with suppress(UpstreamError):  # the look that follows says how it stands
+        with suppress(UpstreamError):  # the check that follows shows its state
             recall.validate(row.recall_credential_id)
     if actor is not None:
         with runtime.database.writing() as session:
@@ -63,7 +63,7 @@ def try_again(
 
 
 def sync_meetings(runtime: Runtime, connection_id: UUID, *, actor: Actor) -> None:
-    """Ask Recall to read the user's meetings again, and look soon; commits.
+    """Have Recall sync the user's meetings, and check soon; commits.
 
     Raises:
         NotFoundError: There is no such connection, or no credential in Recall.
@@ -120,7 +120,7 @@ def disconnect(runtime: Runtime, connection_id: UUID, *, actor: Actor) -> None:
 
     A grant that is kept here is revoked at Zoom. Deleting in Recall does not revoke one
     that Recall keeps: the user removes the app in the Marketplace
-    (docs/contracts/recall.md 3.5). The audit log keeps ids, no name or e-mail.
+    (docs/contracts/recall.md 3.5). The audit log has IDs, no name or email.
 
     Raises:
         NotFoundError: There is no such connection.
@@ -143,7 +143,7 @@ def disconnect(runtime: Runtime, connection_id: UUID, *, actor: Actor) -> None:
         erasure = erasures.begin(
             session, runtime.vault, row, removed_at=now, now=now, actor=actor
         )
-    # What Zoom told of them goes as well. Were this process to die, the worker goes on.
+    # Webhooks about them go as well. If this process dies, the worker goes on.
     steps.go_on(runtime, erasure.id)
     with runtime.database.writing() as session:
         left = session.get(Connection, connection_id)

@@ -88,7 +88,7 @@ def now(
 ) -> Connection:
     """Check a connection for a person and return it as it is then; commits.
 
-    While another check is under way, returns it as it is without asking anybody.
+    While another check is under way, returns it as it is.
 
     Args:
         runtime: All of them.

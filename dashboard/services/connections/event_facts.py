@@ -104,7 +104,7 @@ def _happened_at(
         or event_at(_whole(payload.get("time_stamp")))
         or datetime.fromtimestamp(webhook.sent_at_s, UTC)
     )
-    # A time to come would outdo everything that is told until then.
+    # A time in the future would win over all events until then.
     return min(at, webhook.received_at)
 
 

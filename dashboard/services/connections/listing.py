@@ -54,7 +54,7 @@ class Sort(StrEnum):
     CONNECTED = "connected"  # newest first
     NAME = "name"
     EMAIL = "email"
-    DUE = "due"  # whose next look comes first
+    DUE = "due"  # whose next check comes first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +62,10 @@ class Filters:
     """What to show; everything left out matches.
 
     Attributes:
-        search: Part of a name or e-mail; or a whole e-mail, Zoom id, PMI (the former
+        search: Part of a name or email; or a whole email, Zoom ID, PMI (the former
             one as well), mapped meeting number or Recall id, which then is all.
         who: Must act.
-        unchecked_since: Only those not looked at since then, or never.
+        unchecked_since: Only those not checked since then, or never.
         move: To another zoom app: only those who have moved on to it, or, unless
             `is_moved`, only those who have not.
     """
@@ -202,7 +202,7 @@ def meetings(
 def _searched(session: Session, text: str) -> Narrowed:
     """Return the condition of those a search means; none if it is empty.
 
-    What is known as a whole is found by its index; part of a name or an e-mail by
+    What is known as a whole is found by its index; part of a name or an email by
     reading one narrow index from end to end.
     """
     text = text.strip()
@@ -227,7 +227,7 @@ def _searched(session: Session, text: str) -> Narrowed:
 
 
 def narrow(session: Session, filters: Filters) -> Narrowed:
-    """Return the conditions to read pages by, after a look at how many there are."""
+    """Return the conditions to read pages by, after counting up to a limit."""
     found = _searched(session, filters.search)
     wanted = _where(filters)
     if not wanted:

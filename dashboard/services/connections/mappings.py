@@ -1,7 +1,7 @@
 """Recall's mappings of meeting numbers to connections, as they are kept here.
 
-Of one connection all are read at once, which tells also what is gone; of a workspace
-what was mapped lately (services/sweep/bulk.py), which only adds.
+For one connection all are read, so removed ones are known; for a workspace only what
+was mapped lately (services/sweep/bulk.py), which only adds.
 """
 
 from collections import defaultdict

@@ -1,6 +1,6 @@
 """The users of a connected Zoom account with their PMIs, as Zoom lists them.
 
-An account_level app has one connection an account; whose meetings it stands for is told
+An account_level app has one connection an account; its users are listed
 by `GET /v2/users` (docs/contracts/zoom.md 4.2, checked 2026-11-25) and by
 `user.updated`.
 """
@@ -90,7 +90,7 @@ def store(
 ) -> None:
     """Write down who was listed; who is not any more goes. The caller commits.
 
-    What a webhook told since Zoom was asked stands.
+    What a webhook changed since Zoom was asked is kept.
     """
     if found is None:
         return
@@ -120,7 +120,7 @@ def store(
 def updated(
     session: Session, row: Connection, zoom_user_id: str, facts: Profile
 ) -> bool:
-    """Change a member as a `user.updated` says; tell whether anything changed.
+    """Change a member as a `user.updated` says; return whether anything changed.
 
     Somebody new is added; the listing that follows confirms them. The caller commits.
     """
@@ -162,7 +162,7 @@ def page(
     Args:
         session: Reading.
         connection_id: Of which account.
-        search: Part of a name or e-mail, or a whole Zoom user id or PMI.
+        search: Part of a name or email, or a whole Zoom user ID or PMI.
         after: `Page.after`: the Zoom user id of the last member before.
         limit: Of a page.
     """
@@ -221,7 +221,7 @@ def _update(
 
 
 def _newcomer(row: Connection, zoom_user_id: str, facts: Profile) -> AccountMember:
-    # Changed later than anybody was listed: that makes the listing due.
+    # Changed after the last listing, which makes the next one due.
     return AccountMember(
         connection_id=row.id,
         zoom_user_id=zoom_user_id,
@@ -240,7 +240,7 @@ def _set_pmi(member: AccountMember, pmi: int, *, at: datetime) -> None:
 
 
 def _is_newer(member: AccountMember, found: Listing) -> bool:
-    """Whether a webhook told of the member since Zoom was asked."""
+    """Whether a webhook changed the member since Zoom was asked."""
     changed = member.pmi_changed_at
     return changed is not None and changed >= found.asked_at
 

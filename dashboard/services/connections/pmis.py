@@ -24,8 +24,8 @@ class Claim:
 
     Attributes:
         connection_id: Of the user, or of the account they are in.
-        who: Their name, e-mail or id.
-        seen_at: As of when their PMI is known; None when nobody knows.
+        who: Their name, email or ID.
+        seen_at: Since when their PMI is known; None when unknown.
     """
 
     connection_id: UUID
@@ -34,8 +34,8 @@ class Claim:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
-    """How the PMI of a connection stands.
+class PmiStatus:
+    """The state of a connection's PMI.
 
     Attributes:
         mapped_at: When Recall mapped it to this connection; None when it has not.
@@ -48,10 +48,10 @@ class Standing:
     claims: Sequence[Claim] = ()
 
 
-def standing(session: Session, row: Connection) -> Standing:
-    """Return how the PMI of a connection stands; each look is by an index."""
+def status_of(session: Session, row: Connection) -> PmiStatus:
+    """Return the state of a connection's PMI; each query uses an index."""
     if row.pmi is None:
-        return Standing()
+        return PmiStatus()
     is_its = col(MeetingMapping.meeting_id) == row.pmi
     own = select(MeetingMapping.synced_at).where(
         is_its, col(MeetingMapping.connection_id) == row.id
@@ -62,7 +62,7 @@ def standing(session: Session, row: Connection) -> Standing:
         .where(is_its, _is_another(row))
         .limit(_SHOWN)
     )
-    return Standing(
+    return PmiStatus(
         mapped_at=session.exec(own).first(),
         mapped_to=session.exec(others).all(),
         claims=_claims(session, row, row.pmi),

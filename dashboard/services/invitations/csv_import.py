@@ -1,6 +1,6 @@
 """A list of people to invite, pasted or uploaded as CSV, and the list of their links.
 
-All of a list is right, or no link is made.
+Links are made only if every line is correct.
 
 Columns `email` and `user_ref`, in any order under a line that names them, or in that
 order without one. Comma, semicolon or tab part them.
@@ -19,7 +19,7 @@ from dashboard.services.staff.accounts import normal_email
 
 COLUMNS = ("email", "user_ref", "link", "expires_at")
 MOST = 2000
-MOST_TROUBLES = 20
+MOST_ERRORS = 20
 LONGEST_REF = 200
 
 _EMAIL = {"email", "e-mail", "mail"}
@@ -30,7 +30,7 @@ _NEVER_CLOSED = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trouble:
+class LineError:
     """What is wrong with one line, counted from 1 as an editor does."""
 
     line: int
@@ -42,15 +42,15 @@ class Trouble:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Read:
-    """What a list says; `wanted` is good only while there is no trouble."""
+class ParsedList:
+    """What a list says; `wanted` is good only if there are no errors."""
 
     wanted: Sequence[Wanted] = field(default_factory=list)
-    troubles: Sequence[Trouble] = field(default_factory=list)
+    errors: Sequence[LineError] = field(default_factory=list)
 
 
 def one(email: str, user_ref: str) -> Wanted:
-    """Return whom to invite, from two typed fields.
+    """Return the person to invite, from two typed fields.
 
     Raises:
         InvalidInputError: Both are empty, or one cannot be taken; it names the field.
@@ -66,36 +66,36 @@ def one(email: str, user_ref: str) -> Wanted:
     return Wanted(email=normal_email(email) if email.strip() else "", user_ref=user_ref)
 
 
-def read(text: str) -> Read:
+def parse(text: str) -> ParsedList:
     """Read a list; nothing is guessed at. Pure."""
     wanted: list[Wanted] = []
-    troubles: list[Trouble] = []
+    errors: list[LineError] = []
     seen: dict[tuple[str, str], int] = {}
     try:
         lines = list(_lines(text))
     except csv.Error:  # a field that goes on for ever
-        return Read(troubles=[Trouble(line=1, sentence=_NEVER_CLOSED)])
+        return ParsedList(errors=[LineError(line=1, sentence=_NEVER_CLOSED)])
     for line, email, user_ref in lines:
         try:
             person = one(email, user_ref)
         except InvalidInputError as error:
-            troubles.append(Trouble(line=line, sentence=str(error)))
+            errors.append(LineError(line=line, sentence=str(error)))
             continue
         for known in (("email", person.email), ("user_ref", person.user_ref)):
             if known in seen and known[1]:
                 said = f"{known[1]} is already on line {seen[known]}."
-                troubles.append(Trouble(line=line, sentence=said))
+                errors.append(LineError(line=line, sentence=said))
             seen.setdefault(known, line)
         wanted.append(person)
-    if not wanted and not troubles:
-        troubles.append(Trouble(line=1, sentence="The list is empty."))
+    if not wanted and not errors:
+        errors.append(LineError(line=1, sentence="The list is empty."))
     if len(wanted) > MOST:
         said = f"A list can have at most {MOST:,} people. Split it."
-        troubles.append(Trouble(line=MOST + 1, sentence=said))
-    return Read(wanted=wanted, troubles=troubles)
+        errors.append(LineError(line=MOST + 1, sentence=said))
+    return ParsedList(wanted=wanted, errors=errors)
 
 
-def told(
+def link_rows(
     made: Sequence[Made], app: ZoomApp, *, public_url: str
 ) -> Sequence[dict[str, str]]:
     """Return links just made as the rows of a table: the only time they are known.
@@ -114,7 +114,7 @@ def told(
 
 
 def _lines(text: str) -> Iterator[tuple[int, str, str]]:
-    """Yield line number, e-mail and own id of each line that is not empty."""
+    """Yield line number, email and user ID of each line that is not empty."""
     lines = text.removeprefix("\ufeff").splitlines()
     first = next((line for line in lines if line.strip()), "")
     delimiter = max(",;\t", key=first.count)

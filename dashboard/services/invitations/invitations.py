@@ -63,7 +63,7 @@ class Wanted:
     """Whom a link is for.
 
     Attributes:
-        email: Binds the link to the Zoom account of this e-mail; "" binds to nobody.
+        email: Binds the link to the Zoom account with this email; "" binds it to none.
         user_ref: Your own id of the user.
     """
 
@@ -171,7 +171,7 @@ def closed(
         return AttemptOutcome.EXPIRED, "The link it began from was revoked."
     word = state_of(invitation, now=now)
     if word in USABLE or word is InvitationState.DONE:
-        return None  # of a used one `refusal` tells whether it is the same person
+        return None  # for a used one `refusal` checks that it is the same person
     return AttemptOutcome.EXPIRED, f"The link it began from is {word.value}."
 
 
@@ -322,7 +322,7 @@ def reconnect_link(
     actor: Actor,
     now: datetime,
 ) -> Made:
-    """Make the link that renews a connection, and nobody else's; the caller commits.
+    """Make the link that renews this connection only; the caller commits.
 
     Those made before and not used are revoked.
 
@@ -368,7 +368,7 @@ def refusal(
 ) -> str | None:
     """Return why a Zoom account may not use a link, in words for its holder.
 
-    None when it may, and when there is no link. Ids come before e-mails: an e-mail may
+    None when it may, and when there is no link. IDs come before emails: an email may
     have changed since.
 
     Args:
@@ -400,7 +400,7 @@ def refusal(
 
 
 def needs_email(session: Session, invitation_id: UUID | None) -> bool:
-    """Whether only a profile's e-mail can tell if an account may use a link."""
+    """Whether an account must be checked by its profile's email."""
     invitation = session.get(Invitation, invitation_id) if invitation_id else None
     if invitation is None or invitation.zoom_user_id is not None:
         return False
@@ -408,7 +408,7 @@ def needs_email(session: Session, invitation_id: UUID | None) -> bool:
 
 
 def expected(session: Session, invitation: Invitation) -> str | None:
-    """Return whom a link is for, masked, in words; None when it binds nobody."""
+    """Return the account a link is for, masked; None if it binds none."""
     found = _expected(session, invitation)
     return found.words or None
 

@@ -37,7 +37,7 @@ _SYNCS = {
 
 @dataclass(frozen=True, kw_only=True)
 class _Seen:
-    """What a timeline tells changes of."""
+    """The fields whose changes a timeline shows."""
 
     state: TokenState
     pmi: int | None
@@ -55,7 +55,7 @@ def note(  # noqa: PLR0913 - one line, all its parts named
     words: str,
     mark: str | None = None,
 ) -> bool:
-    """Add a line, unless one with its mark is there; tell whether it was added.
+    """Add a line, unless one with its mark exists; return whether it was added.
 
     The connection must be in the database already. The caller commits.
 
@@ -66,7 +66,7 @@ def note(  # noqa: PLR0913 - one line, all its parts named
         source: "dashboard", "zoom" or "recall".
         kind: "state", "pmi", "sync", "mapping", "grant", "log" or "act".
         words: One sentence without secrets; cut at 500 characters.
-        mark: At most 64 characters that tell this line of its source from the next.
+        mark: At most 64 characters that identify this line of its source.
     """
     event = ConnectionEvent(
         id=new_id(at),
@@ -77,7 +77,7 @@ def note(  # noqa: PLR0913 - one line, all its parts named
         words=words,
         mark=mark,
     )
-    # `RETURNING` tells on both databases; a count of rows does not.
+    # `RETURNING` works on both databases; a count of rows does not.
     statement = _insert(session).values(_row(event)).returning(_TABLE.c.id)
     return session.connection().execute(statement).first() is not None
 
@@ -119,7 +119,7 @@ def removed(session: Session, row: Connection, *, at: datetime) -> None:
 def acted(
     session: Session, connection_id: UUID, words: str, *, who: str, at: datetime
 ) -> None:
-    """Note what somebody did by hand; the caller commits.
+    """Note what a person did; the caller commits.
 
     Args:
         session: Writing.
@@ -163,10 +163,10 @@ def unmapped(
 def keep_log(
     session: Session, connection_id: UUID, entries: Sequence[RecallLog]
 ) -> int:
-    """Keep the newest of Recall's log of a credential; return how many are news.
+    """Keep the newest of Recall's log of a credential; return how many are new.
 
     Entries have no id (docs/contracts/recall.md 3.6, checked 2026-11-25): time and
-    text tell them apart. The caller commits.
+    text identify them. The caller commits.
 
     Args:
         session: Writing.
@@ -176,7 +176,7 @@ def keep_log(
     newest = sorted(entries, key=lambda entry: entry.created_at)[-_LOG_ENTRIES:]
     added = 0
     for entry in newest:
-        told = f"{entry.created_at.isoformat()} {entry.message}"
+        text = f"{entry.created_at.isoformat()} {entry.message}"
         added += note(
             session,
             connection_id,
@@ -184,7 +184,7 @@ def keep_log(
             source="recall",
             kind="log",
             words=entry.message,
-            mark=hashlib.sha256(told.encode(errors="replace")).hexdigest(),
+            mark=hashlib.sha256(text.encode(errors="replace")).hexdigest(),
         )
     return added
 

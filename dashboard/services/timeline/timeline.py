@@ -129,7 +129,7 @@ class _Bound:
         return largest if rank < self.rank else 0
 
     def id_for(self, rank: Rank) -> int:
-        """Return the same for rows whose id tells their time, to the millisecond."""
+        """Return the same for rows whose ID holds their time, to the millisecond."""
         if rank == self.rank:
             return min(self.number, _LARGEST_ID)
         floor = self.at - timedelta(microseconds=self.at.microsecond % 1000)

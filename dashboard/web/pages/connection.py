@@ -25,7 +25,7 @@ _LINES, _USERS = 25, 15
 
 
 def show_page(connection_id: UUID) -> Response:
-    """Render the page, or for htmx the part of it that changes by itself.
+    """Render the page, or for htmx the live part of it.
 
     Raises:
         NotFoundError: There is no such connection.
@@ -54,7 +54,7 @@ def show_page(connection_id: UUID) -> Response:
         next_step=who_acts.next_step(row),
         main_act=_main_act(row, app),
         setting=join_tokens.SETTING,
-        standing=pmis.standing(db(), row),
+        pmi_status=pmis.status_of(db(), row),
         meeting=meeting,
         meetings=listing.meetings(db(), row.id, number=meeting),
         most_meetings=listing.MOST_MEETINGS,

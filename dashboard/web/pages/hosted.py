@@ -27,7 +27,7 @@ def page(
     Args:
         template: Extends layouts/hosted.html.
         status: HTTP's.
-        app: Whose page it is; None when nobody knows.
+        app: Whose page it is; None when unknown.
         context: What the template needs besides `app`, `slug` and `design`.
     """
     design = None
@@ -41,7 +41,7 @@ def page(
 
 
 def asked_of(app: ZoomApp) -> list[Scope]:
-    """Return the scopes a connect page tells of, in the words of a user."""
+    """Return the scopes that a connect page explains."""
     listed = scopes.list_for(app.kind, app.scope_style)
     return [scope for scope in listed if scope.is_required]
 

@@ -28,10 +28,10 @@ def index() -> ResponseReturnValue:
     filters, cursor = form.filters(), request.args.get("cursor")
     found = attempts.page(db(), filters, cursor=cursor)
     lost = [
-        (app, trouble)
+        (app, found_lost)
         for app in apps
         if app.retired_at is None and filters.zoom_app_id in (None, app.id)
-        if (trouble := attempts.find_lost(db(), app, now=now())) is not None
+        if (found_lost := attempts.find_lost(db(), app, now=now())) is not None
     ]
     return htmx.page_or_fragment(
         "attempts/index.html",

@@ -102,7 +102,7 @@ def index() -> ResponseReturnValue:
 @bp.get("/<uuid:connection_id>")
 @requires(Permission.CONNECTIONS_READ)
 def show(connection_id: UUID) -> Response:
-    """Show one connection; htmx asks for the part that changes by itself."""
+    """Show one connection; htmx asks for the live part."""
     return connection.show_page(connection_id)
 
 

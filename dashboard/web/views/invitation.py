@@ -27,7 +27,7 @@ _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 @bp.get("")
 @public
 def show(slug: str, secret: str) -> Response:
-    """Say who asks and whom the link is for; one button."""
+    """Show who asks and who the link is for, with one button."""
     app = flow.app_of_page(db(), slug)
     invitation = _find(app, secret)
     if invitation is None:
@@ -106,7 +106,7 @@ def _find(app: ZoomApp, secret: str) -> Invitation | None:
 
 
 def _unusable(app: ZoomApp, invitation: Invitation) -> Response | None:
-    """Return the page of a link that is used, run out or taken back."""
+    """Return the page of a link that is used, expired or revoked."""
     if invitations.is_usable(invitation, now=now()):
         return None
     state = invitations.state_of(invitation, now=now())

@@ -102,12 +102,12 @@ def create_many() -> ResponseReturnValue:
     app_id = form.zoom_app_id()
     if form.file.data:
         raw = form.file.data.read()
-        form.people.data = raw.decode(errors="replace")  # shown again, to be mended
+        form.people.data = raw.decode(errors="replace")  # shown again, to be fixed
     if not form.validate() or app_id is None:
         return _new_page(other, form), 422
-    found = csv_import.read(form.people.data or "")
-    if found.troubles:
-        return _new_page(other, form, troubles=found.troubles), 422
+    found = csv_import.parse(form.people.data or "")
+    if found.errors:
+        return _new_page(other, form, errors=found.errors), 422
     try:
         made = _make(app_id, found.wanted, form)
     except (ConflictError, InvalidInputError) as error:
@@ -163,7 +163,7 @@ def _new_page(
     form: InvitationForm,
     list_form: ListForm,
     *,
-    troubles: Sequence[csv_import.Trouble] = (),
+    errors: Sequence[csv_import.LineError] = (),
 ) -> str:
     apps = zoom_apps.list_all(db())
     for one in (form, list_form):
@@ -172,8 +172,8 @@ def _new_page(
         "invitations/new.html",
         form=form,
         list_form=list_form,
-        troubles=troubles[: csv_import.MOST_TROUBLES],
-        more_troubles=max(0, len(troubles) - csv_import.MOST_TROUBLES),
+        errors=errors[: csv_import.MOST_ERRORS],
+        more_errors=max(0, len(errors) - csv_import.MOST_ERRORS),
     )
 
 
@@ -181,7 +181,7 @@ def _made_page(
     made: Sequence[Made], app_id: UUID, *, connection_id: UUID | None = None
 ) -> Response:
     app = zoom_apps.get(db(), app_id)
-    rows = csv_import.told(made, app, public_url=runtime().public_url)
+    rows = csv_import.link_rows(made, app, public_url=runtime().public_url)
     table = "".join(exports.csv_lines(csv_import.COLUMNS, rows))
     response = make_response(
         render_template(

@@ -1,4 +1,4 @@
-"""What a zoom app's hosted pages say: texts, logo, and how they will look."""
+"""What a zoom app's hosted pages say: texts, logo and a preview."""
 
 from uuid import UUID
 

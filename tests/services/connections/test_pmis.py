@@ -11,7 +11,7 @@ from dashboard.models.connection import AccountMember, Connection, MeetingMappin
 from dashboard.models.ids import new_id
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.connections import pmis
-from dashboard.services.connections.pmis import Standing
+from dashboard.services.connections.pmis import PmiStatus
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_zoom_app
 
@@ -55,9 +55,9 @@ def a_mapping(row: Connection, meeting_id: int) -> MeetingMapping:
     )
 
 
-def standing(database: Database, row: Connection) -> Standing:
+def standing(database: Database, row: Connection) -> PmiStatus:
     with database.reading() as session:
-        return pmis.standing(session, row)
+        return pmis.status_of(session, row)
 
 
 def twice(database: Database, *numbers: int) -> set[int]:
@@ -84,7 +84,7 @@ def test_who_has_no_pmi_stands_nowhere(database: Database, zoom_app: ZoomApp) ->
     row = a_connection(zoom_app, pmi=None)
     add(database, row)
 
-    assert standing(database, row) == Standing()
+    assert standing(database, row) == PmiStatus()
     assert twice(database) == set()
 
 

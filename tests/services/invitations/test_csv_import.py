@@ -24,9 +24,9 @@ BO = Wanted(email="bo@example.com", user_ref="")
 def test_a_list_is_read_in_the_forms_people_have_it(
     text: str, expected: list[Wanted]
 ) -> None:
-    found = csv_import.read(text)
+    found = csv_import.parse(text)
 
-    assert (list(found.wanted), list(found.troubles)) == (expected, [])
+    assert (list(found.wanted), list(found.errors)) == (expected, [])
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_list_is_read_in_the_forms_people_have_it(
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(text: str, expected: str) -> None:
-    [trouble] = csv_import.read(text).troubles
+    [trouble] = csv_import.parse(text).errors
 
     assert str(trouble).startswith(expected)
 
@@ -58,15 +58,15 @@ def test_what_is_wrong_is_said_with_its_line(text: str, expected: str) -> None:
 def test_an_e_mail_may_be_your_own_id_as_well() -> None:
     text = "ana@example.com,ana@example.com\nbo@example.com,cy@example.com"
 
-    found = csv_import.read(f"{text}\ncy@example.com,")
+    found = csv_import.parse(f"{text}\ncy@example.com,")
 
     assert [one.email for one in found.wanted][-1] == "cy@example.com"
-    assert found.troubles == []
+    assert found.errors == []
 
 
 def test_a_list_that_is_too_long_is_refused() -> None:
     text = "\n".join(f"user{n}@example.com" for n in range(csv_import.MOST + 1))
 
-    [trouble] = csv_import.read(text).troubles
+    [trouble] = csv_import.parse(text).errors
 
     assert "at most 2,000" in trouble.sentence
