@@ -97,16 +97,17 @@ def begin(
         done = _done(session, development, client_id)
         if done is not None:
             return done
-        _require_possible(session, development, client_id)
-        if values.workspace_id is not None:
-            workspaces.get(session, values.workspace_id)
-    values = replace(
-        values,
-        environment=Environment.PRODUCTION,
-        kind=development.kind,
-        succeeds_id=development_id,
-    )
     try:
+        with runtime.database.reading() as session:
+            _require_possible(session, development, client_id)
+            if values.workspace_id is not None:
+                workspaces.get(session, values.workspace_id)
+        values = replace(
+            values,
+            environment=Environment.PRODUCTION,
+            kind=development.kind,
+            succeeds_id=development_id,
+        )
         return credential_checks.create(runtime, values, actor=actor)
     except ConflictError:
         with runtime.database.reading() as session:  # pressed twice, perhaps

@@ -8,18 +8,17 @@ from threading import Barrier
 
 import httpx2
 import pytest
-from sqlmodel import select
 
 from dashboard.clients.http.client import make_http
 from dashboard.clients.zoom.api import ZoomApi
 from dashboard.clients.zoom.oauth import ZoomOAuth
 from dashboard.errors import ConflictError
-from dashboard.models.audit import AuditEntry
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, TokenState
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connect import flow
 from dashboard.services.connect.callbacks import Stop
 from dashboard.services.runtime import Runtime
+from tests.fixtures.audit import AUDIT_LOG
 from tests.fixtures.connect import (
     BROWSER,
     OTHER,
@@ -47,7 +46,7 @@ def test_it_is_in_the_audit_log_without_the_name(stage: ConnectStage) -> None:
     connection = stage.connect()
 
     with stage.runtime.database.reading() as session:
-        entries = session.exec(select(AuditEntry)).all()
+        entries = session.exec(AUDIT_LOG).all()
     told = [(entry.actor, entry.act, entry.subject) for entry in entries]
     subject = f"connection {connection.id} of Notetaker"
     assert told == [("user", "connection.created", subject)]

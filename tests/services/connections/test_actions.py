@@ -3,14 +3,13 @@
 from uuid import uuid4
 
 import pytest
-from sqlmodel import select
 
 from dashboard.errors import NotFoundError, UpstreamError
-from dashboard.models.audit import AuditEntry
 from dashboard.models.connection import Connection, TokenState
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.services.audit import Actor
 from dashboard.services.connections import actions, check, listing
+from tests.fixtures.audit import AUDIT_LOG
 from tests.fixtures.connect import ConnectStage
 from tests.makers import a_connection
 
@@ -62,7 +61,7 @@ def test_disconnecting_deletes_in_recall_and_leaves_nothing_of_the_user(
     with stage.runtime.database.reading() as session:
         with pytest.raises(NotFoundError):
             listing.get(session, row.id)
-        entries = session.exec(select(AuditEntry)).all()
+        entries = session.exec(AUDIT_LOG).all()
     assert stage.credentials() == []
     assert mapped(stage, row) == set()
     assert [entry.act for entry in entries] == [

@@ -26,6 +26,7 @@ from dashboard.services.staff import accounts
 from dashboard.services.status.attention_others import about_erasures
 from dashboard.services.sweep import events, sweep
 from tests.conftest import PASSWORD
+from tests.fixtures.audit import AUDIT_LOG
 from tests.fixtures.connect import OTHER, ConnectStage, a_connect_stage
 from tests.fixtures.erasure import Everything, deauthorized, leave, settle, wait
 from tests.makers import FakeClock, a_webhook
@@ -102,7 +103,7 @@ def test_who_reconnects_first_is_not_erased(ana: Everything) -> None:
     wait(ana, minutes=1)
 
     with ana.stage.runtime.database.reading() as session:
-        acts = session.exec(select(AuditEntry.act)).all()
+        acts = [one.act for one in session.exec(AUDIT_LOG)]
     assert all_of(ana.stage) == []
     assert is_connected(ana)
     assert len(ana.stage.credentials()) == 1
@@ -118,7 +119,7 @@ def test_who_reconnects_and_is_disconnected_then_leaves_nothing_either(
     actions.disconnect(runtime, row.id, actor=audit.COMMAND_LINE)
 
     with runtime.database.reading() as session:
-        acts = session.exec(select(AuditEntry.act)).all()
+        acts = [one.act for one in session.exec(AUDIT_LOG)]
         users = session.exec(select(Webhook.zoom_user_id)).all()
     assert users
     assert not any(users)

@@ -4,10 +4,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlmodel import select
 
 from dashboard.errors import ConflictError, NotFoundError
-from dashboard.models.audit import AuditEntry
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Environment, ZoomApp
 from dashboard.sandbox.serving import RunningSandbox
@@ -18,6 +16,7 @@ from dashboard.services.runtime import Runtime
 from dashboard.services.status import attention, overview
 from dashboard.services.zoom_apps import apps as zoom_apps
 from dashboard.worker import Worker
+from tests.fixtures.audit import AUDIT_LOG
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.fixtures.relay import arrive, at_recall, find
 from tests.makers import NOON, a_connection, a_zoom_app
@@ -48,7 +47,7 @@ def add(runtime: Runtime, **over: Any) -> ZoomApp:
 
 def audited(runtime: Runtime) -> list[tuple[str, str]]:
     with runtime.database.reading() as session:
-        return [(one.act, one.subject) for one in session.exec(select(AuditEntry))]
+        return [(one.act, one.subject) for one in session.exec(AUDIT_LOG)]
 
 
 def test_retiring_and_bringing_back_are_each_done_once(stage: ConnectStage) -> None:

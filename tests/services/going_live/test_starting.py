@@ -8,11 +8,9 @@ from uuid import UUID, uuid4
 
 import pytest
 from pydantic import SecretStr
-from sqlmodel import select
 
 from dashboard.db import Database
 from dashboard.errors import ConflictError, InvalidInputError, NotFoundError
-from dashboard.models.audit import AuditEntry
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Environment, Kind, Routing, ScopeStyle, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
@@ -28,6 +26,7 @@ from dashboard.services.zoom_apps.credential_checks import (
     WrongCredentialsError,
 )
 from dashboard.services.zoom_apps.credentials import NewZoomApp
+from tests.fixtures.audit import AUDIT_LOG
 from tests.makers import a_workspace, a_zoom_app
 
 ADMIN = Actor(name="admin@example.com")
@@ -80,7 +79,7 @@ class Stage:
 
     def acts(self) -> list[str]:
         with self.runtime.database.reading() as session:
-            return [entry.act for entry in session.exec(select(AuditEntry))]
+            return [entry.act for entry in session.exec(AUDIT_LOG)]
 
 
 @pytest.fixture
@@ -299,6 +298,6 @@ def test_the_command_line_is_told_of_like_a_person(stage: Stage) -> None:
     )
 
     with stage.runtime.database.reading() as session:
-        (entry,) = session.exec(select(AuditEntry)).all()
+        (entry,) = session.exec(AUDIT_LOG).all()
     assert entry.actor == "command line"
     assert str(stage.development.id) in entry.subject

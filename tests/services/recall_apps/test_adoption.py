@@ -7,7 +7,6 @@ from uuid import UUID, uuid4
 
 import pytest
 from pydantic import SecretStr
-from sqlmodel import select
 
 from dashboard.errors import (
     ConflictError,
@@ -25,6 +24,7 @@ from dashboard.services.recall_apps import adoption
 from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps
 from dashboard.services.zoom_apps.credential_checks import WrongCredentialsError
+from tests.fixtures.audit import AUDIT_LOG
 from tests.fixtures.adoption import CLIENT_ID, LIST, AdoptingStage, an_adopting_stage
 from tests.makers import API_KEY, CLIENT_SECRET, NOON, SECRET_TOKEN, a_workspace
 
@@ -73,7 +73,7 @@ def test_both_steps_are_in_the_audit_log(stage: AdoptingStage) -> None:
     stage.take_over(stage.by_hand())
 
     with stage.runtime.database.reading() as session:
-        acts = [entry.act for entry in session.exec(select(AuditEntry))]
+        acts = [entry.act for entry in session.exec(AUDIT_LOG)]
     assert acts == ["zoom_app.created", "zoom_app.adopted"]
 
 

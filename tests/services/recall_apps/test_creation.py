@@ -13,7 +13,6 @@ from sqlmodel import select
 from dashboard.clients.recall.api import Recall
 from dashboard.clients.recall.replies import RecallApp
 from dashboard.errors import ConflictError, UpstreamError
-from dashboard.models.audit import AuditEntry
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import App, Kind
@@ -23,6 +22,7 @@ from dashboard.services.recall_apps import creation, secrets
 from dashboard.services.recall_apps.creation import CreateResult, Creation
 from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps
+from tests.fixtures.audit import AUDIT_LOG
 from tests.makers import API_KEY, FakeClock, a_workspace, a_zoom_app
 
 APPS = "/api/v2/zoom-oauth-apps/"
@@ -100,7 +100,7 @@ def test_the_act_is_in_the_audit_log_once(runtime: Runtime, create: Create) -> N
     create()
 
     with runtime.database.reading() as session:
-        acts = [entry.act for entry in session.exec(select(AuditEntry))]
+        acts = [entry.act for entry in session.exec(AUDIT_LOG)]
     assert acts == ["zoom_app.created_in_recall"]
 
 

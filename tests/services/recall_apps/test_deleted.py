@@ -4,10 +4,8 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlmodel import select
 
 from dashboard.errors import ConflictError, NotFoundError, UpstreamError
-from dashboard.models.audit import AuditEntry
 from dashboard.models.check import Finding, Source
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import ZoomApp
@@ -20,6 +18,7 @@ from dashboard.services.sweep import sweep
 from dashboard.services.validation import evidence
 from dashboard.worker import Worker
 from tests.fixtures.adoption import ADMIN, LIST, AdoptingStage, an_adopting_stage
+from tests.fixtures.audit import AUDIT_LOG
 from tests.fixtures.relay import arrive, at_recall, find
 from tests.makers import NOON, a_connection
 
@@ -41,7 +40,7 @@ def release(stage: AdoptingStage, app: ZoomApp) -> None:
 
 def acts(stage: AdoptingStage) -> list[str]:
     with stage.runtime.database.reading() as session:
-        return [entry.act for entry in session.exec(select(AuditEntry))]
+        return [entry.act for entry in session.exec(AUDIT_LOG)]
 
 
 def is_gone(stage: AdoptingStage, app: ZoomApp) -> bool:

@@ -9,7 +9,6 @@ from sqlmodel import col, select
 
 from dashboard.db import Database
 from dashboard.errors import ConflictError, UpstreamError
-from dashboard.models.audit import AuditEntry
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.faults import Fault, FaultKind
@@ -18,6 +17,7 @@ from dashboard.services.recall_apps import user_import
 from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import sweep
 from tests.fixtures.adoption import ADMIN
+from tests.fixtures.audit import AUDIT_LOG
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.makers import NOON, a_connection, a_zoom_app
 
@@ -37,7 +37,7 @@ def stage(
     with made.runtime.database.writing() as session:
         for row in session.exec(select(Connection)):
             session.delete(row)
-        for entry in session.exec(select(AuditEntry)):
+        for entry in session.exec(AUDIT_LOG):
             session.delete(entry)
     return made
 
@@ -53,7 +53,7 @@ def here(stage: ConnectStage) -> list[Connection]:
 
 def acts(stage: ConnectStage) -> list[tuple[str, str]]:
     with stage.runtime.database.reading() as session:
-        return [(one.act, one.subject) for one in session.exec(select(AuditEntry))]
+        return [(one.act, one.subject) for one in session.exec(AUDIT_LOG)]
 
 
 def test_a_credential_becomes_a_connection_of_which_nothing_is_known(

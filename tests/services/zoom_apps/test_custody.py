@@ -7,7 +7,6 @@ import pytest
 from sqlmodel import select
 
 from dashboard.errors import ConflictError, InvalidInputError, UpstreamError
-from dashboard.models.audit import AuditEntry
 from dashboard.models.connection import Connection
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
@@ -18,6 +17,7 @@ from dashboard.services.connections import actions
 from dashboard.services.grants import refreshing
 from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import custody
+from tests.fixtures.audit import AUDIT_LOG
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.fixtures.exchange_here import a_holding_stage, at_zoom, lives
 from tests.makers import FakeClock
@@ -64,7 +64,7 @@ def test_where_nobody_is_connected_it_changes_at_once(stage: ConnectStage) -> No
 
     assert now(stage) is TO_US
     with stage.runtime.database.reading() as session:
-        [entry] = session.exec(select(AuditEntry)).all()
+        [entry] = session.exec(AUDIT_LOG).all()
     assert (entry.act, entry.actor) == ("zoom_app.custody", "admin@example.com")
     assert entry.subject.endswith("tokens kept by the dashboard")
 

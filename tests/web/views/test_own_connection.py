@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlmodel import select
+from sqlmodel import col, select
 
 from dashboard.models.audit import AuditEntry
 from dashboard.models.connection import Connection, TokenState
@@ -89,7 +89,12 @@ def test_a_user_disconnects_here_and_in_recall(
     assert "your connection has ended" in after.text
     assert stage.credentials() == []
     with stage.runtime.database.reading() as session:
-        acts = [(one.actor, one.act) for one in session.exec(select(AuditEntry)).all()]
+        acts = [
+            (one.actor, one.act)
+            for one in session.exec(
+                select(AuditEntry).order_by(col(AuditEntry.id))
+            ).all()
+        ]
     assert ("user", "connection.deleted") in acts
 
 
