@@ -14,7 +14,6 @@ from dashboard.errors import (
     NotFoundError,
     UpstreamError,
 )
-from dashboard.models.audit import AuditEntry
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Environment, Kind, Routing
 from dashboard.sandbox.faults import Fault, FaultKind
@@ -24,8 +23,8 @@ from dashboard.services.recall_apps import adoption
 from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps
 from dashboard.services.zoom_apps.credential_checks import WrongCredentialsError
-from tests.fixtures.audit import AUDIT_LOG
 from tests.fixtures.adoption import CLIENT_ID, LIST, AdoptingStage, an_adopting_stage
+from tests.fixtures.audit import AUDIT_LOG
 from tests.makers import API_KEY, CLIENT_SECRET, NOON, SECRET_TOKEN, a_workspace
 
 NEW_SECRET, NEW_TOKEN = SecretStr("test-new-secret-0001"), SecretStr("test-new-token-1")

@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 
 import pytest
 from pydantic import SecretStr
-from sqlmodel import select
 
 from dashboard.clients.recall.api import Recall
 from dashboard.clients.recall.replies import RecallApp
