@@ -12,6 +12,7 @@ from dashboard.db import Database
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import Kind, Routing, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
+from dashboard.sandbox.recall.records import Sync
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connections import actions, check
 from dashboard.services.runtime import Runtime
@@ -66,10 +67,13 @@ def lite(listening: Runtime, sandbox: RunningSandbox) -> ConnectStage:
 
 def with_a_meeting(stage: ConnectStage, *, withheld: str | None = None) -> Connection:
     """Connect Ana, who has a meeting, and let Recall map it."""
-    stage.sandbox.zoom_world.create_meeting(stage.ana.id)
     if withheld:
         stage.sandbox.zoom_world.switch(withheld_scopes=[withheld])
     row = stage.connect()
+    # Created after the check that connecting makes: on a slow machine it would see it.
+    stage.sandbox.zoom_world.create_meeting(stage.ana.id)
+    for credential in stage.credentials():
+        credential.meeting_sync_status = Sync.NOT_STARTED
     for _ in range(2):
         stage.sandbox.sync_meetings()
     # Recall maps the personal meeting number too, for which Zoom has no join token.
