@@ -14,6 +14,8 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select, update
 
+from dashboard.clock import Clock
+from dashboard.db import Database
 from dashboard.db.statements import rows_changed
 from dashboard.errors import NotFoundError
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, Connection
@@ -21,7 +23,6 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
 from dashboard.services.invitations import invitations
 from dashboard.services.paging import Page, page_by_time
-from dashboard.services.runtime import Runtime
 
 CONSENT_AGAIN = "An older connection was in the way and is removed. Approve again."
 
@@ -229,13 +230,13 @@ def expire(session: Session, *, now: datetime) -> int:
     return rows_changed(ended)
 
 
-def note_expired(runtime: Runtime) -> int:
+def note_expired(database: Database, clock: Clock) -> int:
     """End the connect attempts that never came back: a chore of the worker; commits."""
-    now = runtime.clock.now()
-    with runtime.database.reading() as session:
+    now = clock.now()
+    with database.reading() as session:
         if not any_expired(session, now=now):
             return 0
-    with runtime.database.writing() as session:
+    with database.writing() as session:
         return expire(session, now=now)
 
 

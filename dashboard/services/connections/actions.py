@@ -24,6 +24,7 @@ from dashboard.services.recall.credentials import delete
 from dashboard.services.runtime import Runtime
 from dashboard.services.timeline import notes
 from dashboard.services.zoom_apps import apps
+from dashboard.vault import Vault
 
 _SYNC_CHECKED_AFTER = timedelta(seconds=3)
 
@@ -100,7 +101,7 @@ def recall_log(runtime: Runtime, connection_id: UUID) -> Sequence[RecallLog]:
         row = listing.get(session, connection_id)
         app = session.get_one(ZoomApp, row.zoom_app_id)
         recall, _ = workspaces.recall_of(runtime, session, app)
-        secrets = _secrets(runtime, session, app)
+        secrets = _secrets(session, runtime.vault, app)
     if row.recall_credential_id is None:
         return []
     noted = [
@@ -154,11 +155,11 @@ def disconnect(runtime: Runtime, connection_id: UUID, *, actor: Actor) -> None:
         audit.record(session, actor, "connection.deleted", subject=subject, now=now)
 
 
-def _secrets(runtime: Runtime, session: Session, app: ZoomApp) -> list[SecretStr]:
+def _secrets(session: Session, vault: Vault, app: ZoomApp) -> list[SecretStr]:
     """Return what Recall may echo of an app: what it was given."""
-    secrets = [each.secret for each in apps.secret_tokens(runtime.vault, app)]
-    secrets.append(apps.client_secret(runtime.vault, app))
+    secrets = [each.secret for each in apps.secret_tokens(vault, app)]
+    secrets.append(apps.client_secret(vault, app))
     if app.workspace_id is not None:
         workspace = workspaces.get(session, app.workspace_id)
-        secrets.append(workspaces.api_key(runtime.vault, workspace))
+        secrets.append(workspaces.api_key(vault, workspace))
     return secrets

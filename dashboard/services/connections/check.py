@@ -26,7 +26,7 @@ from dashboard.clients.recall.replies import (
     RecallCredential,
 )
 from dashboard.clients.zoom.api import ZoomApi, ZoomUser
-from dashboard.db import leases
+from dashboard.db import Database, leases
 from dashboard.errors import (
     ConflictError,
     GrantLostError,
@@ -358,7 +358,7 @@ def _registration_error(runtime: Runtime, row: Connection) -> UpstreamError | No
         Why Recall could not be called, so that nothing can be seen; the next check
         tries again.
     """
-    if row.recall_credential_id is not None or _is_lost(runtime, row.id):
+    if row.recall_credential_id is not None or _is_lost(runtime.database, row.id):
         return None
     try:
         row.recall_credential_id = grants.register(runtime, row.id)
@@ -369,8 +369,8 @@ def _registration_error(runtime: Runtime, row: Connection) -> UpstreamError | No
     return None
 
 
-def _is_lost(runtime: Runtime, connection_id: UUID) -> bool:
-    with runtime.database.reading() as session:
+def _is_lost(database: Database, connection_id: UUID) -> bool:
+    with database.reading() as session:
         grant = session.get(HeldGrant, connection_id)
     return grant is None or grant.lost_at is not None
 

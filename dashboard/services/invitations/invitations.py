@@ -14,6 +14,8 @@ from uuid import UUID, uuid4, uuid5
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, select, update
 
+from dashboard.clock import Clock
+from dashboard.db import Database
 from dashboard.db.statements import rows_changed
 from dashboard.errors import ConflictError, InvalidInputError, NotFoundError
 from dashboard.formatting import masked_email, masked_id
@@ -23,7 +25,6 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
 from dashboard.services.audit import Actor
 from dashboard.services.paging import Page, page_by_time
-from dashboard.services.runtime import Runtime
 
 _RETIRED = "{} is retired and no longer accepts new connections."
 
@@ -234,13 +235,13 @@ def expire(session: Session, *, now: datetime) -> int:
     return rows_changed(done)
 
 
-def note_expired(runtime: Runtime) -> int:
+def note_expired(database: Database, clock: Clock) -> int:
     """Note those that ran out: the worker's chore; commits. Return how many."""
-    now = runtime.clock.now()
-    with runtime.database.reading() as session:
+    now = clock.now()
+    with database.reading() as session:
         if not any_overdue(session, now=now):
             return 0
-    with runtime.database.writing() as session:
+    with database.writing() as session:
         return expire(session, now=now)
 
 
