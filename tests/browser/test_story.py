@@ -178,7 +178,7 @@ def test_the_main_job_from_nothing_to_a_forwarded_webhook(  # noqa: PLR0915 - on
     page.goto(f"{demo.url}/connections/?q=ana.nowak@example.com")
     row = page.locator("tr[id^=connection-]", has_text=APP)
     expect(row).to_contain_text("Ana Nowak")
-    expect(row).to_contain_text("healthy")
+    expect(row).to_contain_text("Healthy")
     row.get_by_role("link", name="Ana Nowak").click()
     page.wait_for_url(re.compile(r"/connections/[0-9a-f-]{36}$"))
     connection_url = page.url

@@ -48,10 +48,10 @@ def test_each_row_says_who_must_act_and_nothing_old_is_called_healthy(
 ) -> None:
     found = rows(support)
 
-    assert "An admin must act. Set the right API key" in found["Key"]
+    assert "An admin must act. Enter a valid API key" in found["Key"]
     assert "was 555 000 1111" in found["Well"]
     assert "must act" not in found["Well"]
-    assert "healthy when last seen" in found["Old"]
+    assert "Last seen healthy" in found["Old"]
     assert set(rows(support, "?who=admin")) == {"Key"}
     assert set(rows(support, "?checked=old")) == {"Old"}
 
@@ -83,4 +83,4 @@ def test_check_now_in_an_outage_says_that_what_was_seen_stands(
     answer = support.post(f"/connections/{row.id}/check", follow_redirects=True)
 
     assert "The last known state is unchanged." in answer.text
-    assert "healthy" in answer.text
+    assert "Healthy" in answer.text

@@ -52,7 +52,7 @@ def test_a_row_shows_the_user_pmi_and_state_with_its_reason(
     text = as_role(role).get("/connections/").text
 
     assert names(text) == ["Ana Nowak"]
-    for words in ("ana@example.com", "555 123 4567", "reconnect needed", reason):
+    for words in ("ana@example.com", "555 123 4567", "Reconnect needed", reason):
         assert words in text
 
 
@@ -176,7 +176,7 @@ def test_both_roles_may_check_now(
 
     response = as_role(role).post(f"/connections/{row.id}/check", follow_redirects=True)
 
-    assert "reconnect needed" in response.text
+    assert "Reconnect needed" in response.text
     assert stage.connection(row.id).token_state is TokenState.RECONNECT_NEEDED
 
 
