@@ -113,7 +113,7 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
 
 
 def test_the_books_balance_after_a_short_run(stage: Stage) -> None:
-    report = play(stage, seconds=12, rate=40, seed=SEED, drain_s=120, say=say)
+    report = play(stage, seconds=8, rate=40, seed=SEED, drain_s=120, say=say)
 
     say(report.text())
     assert report.balance.wrong == {}

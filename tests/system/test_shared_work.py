@@ -4,12 +4,14 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
+from sqlmodel import col
 
-from dashboard.models.webhook import Outcome
+from dashboard.models.webhook import Outcome, Webhook
 from tests.system.chaos import ledger
 from tests.system.chaos.balance import balance
 from tests.system.chaos.load import Load
@@ -40,6 +42,16 @@ def is_connected(stage: PostgresqlStage, name: str) -> bool:
         return bool(session.connection().execute(query, {"name": name}).scalar_one())
 
 
+def end_leases(stage: PostgresqlStage, webhook_ids: set[int]) -> None:
+    """Have leases end now that would end in half a minute."""
+    now = datetime.now(UTC)  # noqa: TID251 - of processes in real time
+    ended = update(Webhook).where(
+        col(Webhook.id).in_(webhook_ids), col(Webhook.outcome) == Outcome.WAITING
+    )
+    with stage.database.writing() as session:
+        session.exec(ended.values(lease_until=now, due_at=now))
+
+
 def test_workers_share_the_work_and_a_killed_ones_claims_are_taken_over(
     stage: PostgresqlStage,
 ) -> None:
@@ -62,6 +74,7 @@ def test_workers_share_the_work_and_a_killed_ones_claims_are_taken_over(
     until(lambda: not is_connected(stage, "worker 1"), within_s=PATIENCE_S)
     shared_by = workers_with_attempts(stage)
     orphans = ledger.under_way(stage.database, "worker 1")
+    end_leases(stage, {webhook_id for webhook_id, _ in orphans})
     posting.join()
     until(lambda: ledger.waiting(stage.database) == 0, within_s=PATIENCE_S)
 
