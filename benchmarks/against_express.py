@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import load, report
+from benchmarks.delivering import ServeOutcome, prepare, serve_and_deliver, warm_up
 from benchmarks.load import Outcome, Requests
-from benchmarks.relaying import Relayed, prepare, relay, warm_up
-from benchmarks.stage import Stage, StageError, stage
+from benchmarks.sites import BenchmarkError, Sites, open_sites
 from benchmarks.upstream import express, install_express, upstream
 
 _EXPRESS = "Express, forwards, then answers"
@@ -29,21 +29,21 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="on the disk to be measured")
     options = parser.parse_args()
     theirs: dict[int, list[Outcome]] = defaultdict(list)
-    ours: dict[int, list[Relayed]] = defaultdict(list)
-    with stage(options.folder) as here:
-        folder = here.folder / "express"
+    ours: dict[int, list[ServeOutcome]] = defaultdict(list)
+    with open_sites(options.folder) as sites:
+        folder = sites.folder / "express"
         folder.mkdir()
         version = install_express(folder)
-        print(f"{report.machine(here)}; Express {version}")
-        requests = prepare(here, options.seconds)
+        print(f"{report.machine(sites)}; Express {version}")
+        requests = prepare(sites, options.seconds)
         for _ in range(options.repeats):
             for clients in options.clients:
                 theirs[clients].append(
-                    _express(here, folder, requests, clients, options)
+                    _express(sites, folder, requests, clients, options)
                 )
                 ours[clients].append(
-                    relay(
-                        here,
+                    serve_and_deliver(
+                        sites,
                         requests,
                         clients=clients,
                         seconds=options.seconds,
@@ -54,34 +54,34 @@ def main() -> None:
 
 
 def _express(
-    here: Stage,
+    sites: Sites,
     folder: Path,
     requests: Requests,
     clients: int,
     options: argparse.Namespace,
 ) -> Outcome:
     with (
-        upstream(here.folder, delay_ms=options.upstream_ms) as there,
+        upstream(sites.folder, delay_ms=options.upstream_ms) as there,
         express(folder, there) as port,
     ):
-        load.run(port, warm_up(here), clients=clients, seconds=1)
+        load.run(port, warm_up(sites), clients=clients, seconds=1)
         return load.run(port, requests, clients=clients, seconds=options.seconds)
 
 
 def _table(
     clients: Sequence[int],
     theirs: dict[int, list[Outcome]],
-    ours: dict[int, list[Relayed]],
+    ours: dict[int, list[ServeOutcome]],
 ) -> str:
     rows = []
     for number in clients:
         there = theirs[number]
         rows.append(_row(_EXPRESS, number, there, there, [x.rate for x in there]))
-        here = [each.ingest for each in ours[number]]
+        sites = [each.ingest for each in ours[number]]
         delivered = [each.delivered_rate for each in ours[number]]
-        rows.append(_row(_SERVE, number, here, there, delivered))
+        rows.append(_row(_SERVE, number, sites, there, delivered))
     heads = ["", "clients", "answered/s", "of Express", "p50 ms", "p99 ms"]
-    return report.table([*heads, "delivered/s", "trouble"], rows)
+    return report.table([*heads, "delivered/s", "errors"], rows)
 
 
 def _row(
@@ -99,12 +99,12 @@ def _row(
         report.middle((each.p50_ms for each in runs), 1),
         report.middle((each.p99_ms for each in runs), 1),
         report.middle(delivered),
-        next((each.trouble for each in runs if each.trouble), ""),
+        next((each.errors for each in runs if each.errors), ""),
     ]
 
 
 if __name__ == "__main__":
     try:
         main()
-    except StageError as error:
+    except BenchmarkError as error:
         sys.exit(str(error))

@@ -1,6 +1,6 @@
-"""How long the server works on the list of connections, at 5,000 and at 50,000.
+"""Server time of the list of connections, at 5,000 and at 50,000.
 
-`python -m benchmarks.connections`; the databases stay in a folder and are used again.
+`python -m benchmarks.connections`; the databases are kept and reused.
 """
 
 import argparse
@@ -12,9 +12,11 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from time import perf_counter, thread_time
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID, uuid5
 
@@ -24,14 +26,13 @@ from pydantic import SecretStr
 from sqlalchemy import insert
 from sqlmodel import SQLModel
 
-from benchmarks import connection_rows, report
-from benchmarks.connection_rows import OTHER_ID
-from benchmarks.stage import (
+from benchmarks import report
+from benchmarks.sites import (
     APP_ID,
     NOWHERE,
+    BenchmarkError,
     Site,
-    Stage,
-    StageError,
+    Sites,
     end_cleanly,
     new_workspace,
     new_zoom_app,
@@ -43,10 +44,14 @@ from dashboard.db import Database, revisions
 from dashboard.models.connection import (
     Connection,
     MeetingMapping,
+    SyncStatus,
+    TokenState,
 )
+from dashboard.models.ids import first_id
 from dashboard.models.staff import Role
 from dashboard.services.runtime import Runtime
 from dashboard.services.staff import accounts
+from dashboard.services.token_states import who_acts
 from dashboard.settings import new_key, read_or_make_file
 
 _CACHE = Path(tempfile.gettempdir()) / "dashboard-benchmark-connections"
@@ -54,6 +59,14 @@ _LAYOUT = 1
 _PERSON = ("admin@example.com", SecretStr("correct horse battery"))
 _WARM_UPS = 2
 _CHUNK = 5000
+_OTHER_ID = uuid5(APP_ID, "other app")
+# Of a hundred; all others are healthy.
+_STATES = {
+    **dict.fromkeys(range(6), TokenState.RECONNECT_NEEDED),
+    **dict.fromkeys(range(6, 8), TokenState.MISSING_SCOPES),
+    8: TokenState.UNKNOWN,
+}
+_FIRST = ("Ana", "Ben", "Chiara", "Dmitri", "Ewa", "Femi", "Gül", "Hana", "Ivan", "Jo")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +79,7 @@ class Subject:
 
 
 def main() -> None:
-    """Fill what is not there, measure, print."""
+    """Create what is missing, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[5_000, 50_000])
     parser.add_argument("--requests", type=int, default=9, help="of each page")
@@ -75,10 +88,10 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=_CACHE, help="where they stay")
     options = parser.parse_args()
     options.cache.mkdir(parents=True, exist_ok=True)
-    with _alone(options.cache) as here, ExitStack() as stack:
-        print(report.machine(here, options.databases))
+    with _locked(options.cache) as sites, ExitStack() as stack:
+        print(report.machine(sites, options.databases))
         subjects = [
-            stack.enter_context(_subject(here, kind, size))
+            stack.enter_context(_subject(sites, kind, size))
             for kind in options.databases
             for size in options.sizes
         ]
@@ -97,25 +110,25 @@ def _pages() -> Mapping[str, Mapping[str, str]]:
         "first page": {},
         "last page": {"cursor": "last"},
         "by name": {"sort": "name"},
-        "by next look": {"sort": "due"},
+        "by next check": {"sort": "due"},
         "state healthy, 91 in 100": {"state": "healthy"},
         "state missing scopes, 2 in 100": {"state": "missing_scopes"},
         "the same by name": {"state": "missing_scopes", "sort": "name"},
         "the user must act, 8 in 100": {"who": "user"},
         "an admin must act, 1 in 100": {"who": "admin"},
         "the host must act, 1 in 1,000": {"who": "host"},
-        "nobody must act": {"who": "nobody"},
-        "zoom app of 1 in 50": {"app": str(OTHER_ID)},
+        "no one must act": {"who": "nobody"},
+        "zoom app of 1 in 50": {"app": str(_OTHER_ID)},
         "sync failed, 1 in 200": {"sync": "failed"},
-        "tokens are with the dashboard: none": {"custody": "dashboard"},
+        "token storage: dashboard, none": {"custody": "dashboard"},
         "last checked more than a day ago": {"checked": "old"},
-        "search: one e-mail": {"q": "user{last}@example.com"},
+        "search: one email": {"q": "user{last}@example.com"},
         "search: a PMI": {"q": "{pmi}"},
         "search: a meeting number": {"q": "{meeting}"},
         "search: part of a name, 1 in 10": {"q": "chiara"},
         "the same part by name": {"q": "chiara", "sort": "name"},
-        "search: part of one e-mail": {"q": "er{last}@exa"},
-        "search: nobody": {"q": "zebra"},
+        "search: part of one email": {"q": "er{last}@exa"},
+        "search: no match": {"q": "zebra"},
         "search: all": {"q": "example.com", "sort": "email"},
     }
 
@@ -150,7 +163,7 @@ def _measured(
             cpu_ms = (thread_time() - began_cpu) * 1000
             times.append(((perf_counter() - began) * 1000, cpu_ms))
             if answer.status_code != 200:
-                raise StageError(f"{query} was answered {answer.status_code}.")
+                raise BenchmarkError(f"{query} was answered {answer.status_code}.")
     return [
         f"{median(wall_ms for wall_ms, _ in times[_WARM_UPS:]):.1f} ms "
         f"({median(cpu_ms for _, cpu_ms in times[_WARM_UPS:]):.1f})"
@@ -163,32 +176,32 @@ def _exported(subject: Subject) -> str:
     answer = subject.browser.get("/connections/?format=csv")
     rows = answer.get_data().count(b"\r\n") - 1
     if rows != subject.size:
-        raise StageError(f"The CSV has {rows:,} of {subject.size:,} rows.")
+        raise BenchmarkError(f"The CSV has {rows:,} of {subject.size:,} rows.")
     return f"{rows / (perf_counter() - began):,.0f}"
 
 
 @contextmanager
-def _alone(cache: Path) -> Iterator[Stage]:
+def _locked(cache: Path) -> Iterator[Sites]:
     """Open the folder's stage; a second run would stop PostgreSQL under the first."""
     end_cleanly()
     key, _ = read_or_make_file(cache / "key", new_key())
-    here = Stage(folder=cache, key=key)
+    sites = Sites(folder=cache, key=key)
     with (cache / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise StageError(f"Another run uses {cache}.") from None
+            raise BenchmarkError(f"Another run uses {cache}.") from None
         try:
-            yield here
+            yield sites
         finally:
-            here.close()
+            sites.close()
 
 
 @contextmanager
-def _subject(here: Stage, kind: str, size: int) -> Iterator[Subject]:
+def _subject(sites: Sites, kind: str, size: int) -> Iterator[Subject]:
     name = f"connections_{_LAYOUT}_{revisions.newest_revision()}_{size}"
-    done = here.folder / f"{kind}-{name}.done"
-    site = _site(here, kind, name, is_there=done.exists())
+    done = sites.folder / f"{kind}-{name}.done"
+    site = _site(sites, kind, name, is_there=done.exists())
     if not done.exists():
         _fill(site, size)
         done.touch()
@@ -196,14 +209,16 @@ def _subject(here: Stage, kind: str, size: int) -> Iterator[Subject]:
         yield Subject(kind=kind, size=size, browser=_browser(runtime))
 
 
-def _site(here: Stage, kind: str, name: str, *, is_there: bool) -> Site:
+def _site(sites: Sites, kind: str, name: str, *, is_there: bool) -> Site:
     if kind == "sqlite":
-        url = f"sqlite:///{here.folder / name}.db"
+        url = f"sqlite:///{sites.folder / name}.db"
         for end in () if is_there else ("", "-wal", "-shm"):
-            (here.folder / f"{name}.db{end}").unlink(missing_ok=True)
+            (sites.folder / f"{name}.db{end}").unlink(missing_ok=True)
     else:
-        url = here.postgresql_url(name) if is_there else here.new_postgresql(name)
-    return Site(folder=here.folder, database_url=url, key=here.key, recall_url=NOWHERE)
+        url = sites.postgresql_url(name) if is_there else sites.new_postgresql(name)
+    return Site(
+        folder=sites.folder, database_url=url, key=sites.key, recall_url=NOWHERE
+    )
 
 
 def _fill(site: Site, size: int) -> None:
@@ -217,7 +232,7 @@ def _fill(site: Site, size: int) -> None:
             workspace = new_workspace(runtime.vault)
             session.add(workspace)
             session.flush()
-            for app_id, name in ((APP_ID, "Main"), (OTHER_ID, "Other")):
+            for app_id, name in ((APP_ID, "Main"), (_OTHER_ID, "Other")):
                 app = new_zoom_app(runtime.vault, app_id, name)
                 app.workspace_id = workspace.id
                 app.recall_app_id = uuid5(app_id, "in Recall")
@@ -231,11 +246,11 @@ def _fill(site: Site, size: int) -> None:
             with runtime.database.writing() as session:
                 session.connection().execute(
                     insert(tables[str(Connection.__tablename__)]),
-                    [connection_rows.row(number, now) for number in numbers],
+                    [_connection_row(number, now) for number in numbers],
                 )
                 session.connection().execute(
                     insert(tables[str(MeetingMapping.__tablename__)]),
-                    [connection_rows.mapping(number, now) for number in numbers],
+                    [_mapping_row(number, now) for number in numbers],
                 )
     if site.database_url.startswith("postgresql"):
         uri = site.database_url.replace("+psycopg", "")
@@ -251,13 +266,61 @@ def _browser(runtime: Runtime) -> FlaskClient:
     form = {"email": email, "password": password.get_secret_value()}
     answer = browser.post("/sign-in", data=form)
     if answer.status_code != 303:
-        raise StageError(f"Signing in was answered {answer.status_code}.")
+        raise BenchmarkError(f"Signing in was answered {answer.status_code}.")
     return browser
+
+
+def _connection_row(number: int, now: datetime) -> dict[str, Any]:
+    """Return the columns of one connection."""
+    place = number * 37 % 100
+    state = _STATES.get(place, TokenState.HEALTHY)
+    name = f"{_FIRST[number * 7 % 10]} Nowak-{number * 7919 % 100_003:05d}"
+    email = f"user{number}@example.com"
+    is_blocked = number % 1000 == 999
+    return {
+        "id": _connection_id(number),
+        "zoom_app_id": _OTHER_ID if number % 50 == 7 else APP_ID,
+        "recall_credential_id": uuid5(APP_ID, f"credential {number}"),
+        "zoom_user_id": f"zUsEr{number:017d}",
+        "zoom_account_id": "AbCdEfGhIjKlMnOpQrStUv",
+        "display_name": name,
+        "email": email,
+        "search_text": f"{email} {name}".lower(),
+        "pmi": 2_000_000_000 + number,
+        "previous_pmi": 3_000_000_000 + number if number % 20 == 0 else None,
+        "token_state": state,
+        "token_reason": who_acts.KEY_REFUSED.begins
+        if state is TokenState.UNKNOWN
+        else "One sentence of usual length that says what the problem is.",
+        "token_evidence": "Zoom answered a real call with a token from Recall.",
+        "recall_status": "healthy",
+        "recording_block": "Only the host records." if is_blocked else "",
+        "sync_status": SyncStatus.FAILED if number % 200 == 9 else SyncStatus.COMPLETED,
+        "token_checked_at": now - timedelta(seconds=number * 61 % 90_000),
+        "connected_at": now - timedelta(minutes=5 * number),
+        # Never while the benchmark runs.
+        "due_at": now + timedelta(days=3650, seconds=number * 31 % 72_000),
+    }
+
+
+def _mapping_row(number: int, now: datetime) -> dict[str, Any]:
+    """Return the columns of its mapped meeting."""
+    return {
+        "id": first_id(now) + number,
+        "connection_id": _connection_id(number),
+        "meeting_id": 90_000_000_000 + number,
+        "synced_at": now.astimezone(UTC),
+        "seen_at": now,
+    }
+
+
+def _connection_id(number: int) -> UUID:
+    return uuid5(APP_ID, f"connection {number}")
 
 
 if __name__ == "__main__":
     logs.set_up()
     try:
         main()
-    except StageError as error:
+    except BenchmarkError as error:
         sys.exit(str(error))

@@ -1,7 +1,7 @@
-"""How fast webhooks are delivered to an upstream of 50 ms.
+"""Webhooks delivered per second to an upstream of 50 ms.
 
-`python -m benchmarks.delivery`: `serve` on SQLite that takes in and delivers at once,
-then one worker and two on PostgreSQL that drain a backlog.
+`python -m benchmarks.delivery`: `serve` on SQLite that receives and delivers at once,
+then one and two workers on PostgreSQL that deliver a backlog.
 """
 
 import argparse
@@ -14,10 +14,10 @@ from pathlib import Path
 from sqlmodel import col, func, select
 
 from benchmarks import report
-from benchmarks.backlog import fill
+from benchmarks.delivering import ServeOutcome, prepare, serve_and_deliver
+from benchmarks.load import fill_backlog
 from benchmarks.processes import dashboard
-from benchmarks.relaying import Relayed, prepare, relay
-from benchmarks.stage import Site, Stage, StageError, stage
+from benchmarks.sites import BenchmarkError, Site, Sites, open_sites
 from benchmarks.upstream import Upstream, upstream
 from dashboard.clock import Clock
 from dashboard.models.webhook import Outcome, Webhook
@@ -30,19 +30,19 @@ _LOOK_S = 0.02
 def main() -> None:
     """Measure, print, clean up."""
     options = _options()
-    relayed: list[Relayed] = []
+    relayed: list[ServeOutcome] = []
     drained: dict[int, list[float]] = {number: [] for number in options.workers}
-    with stage(options.folder) as here:
-        print(report.machine(here, ["postgresql"] if options.workers else []))
-        requests = prepare(here, options.seconds) if options.clients else None
-        full = here.site("postgresql", in_recall=True) if options.workers else None
+    with open_sites(options.folder) as sites:
+        print(report.machine(sites, ["postgresql"] if options.workers else []))
+        requests = prepare(sites, options.seconds) if options.clients else None
+        full = sites.site("postgresql", in_recall=True) if options.workers else None
         if full is not None:
-            fill(full, options.backlog)
+            fill_backlog(full, options.backlog)
         for _ in range(options.repeats):
             if requests is not None:
                 relayed.append(
-                    relay(
-                        here,
+                    serve_and_deliver(
+                        sites,
                         requests,
                         clients=options.clients,
                         seconds=options.seconds,
@@ -51,7 +51,7 @@ def main() -> None:
                 )
             for number, rates in drained.items():
                 if full is not None:
-                    rates.append(_drain(here, full, number, options))
+                    rates.append(_drain(sites, full, number, options))
     print(_table(options, relayed, drained))
 
 
@@ -69,19 +69,23 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _drain(here: Stage, full: Site, workers: int, options: argparse.Namespace) -> float:
+def _drain(
+    sites: Sites, full: Site, workers: int, options: argparse.Namespace
+) -> float:
     """Return how many a second the upstream answered since all workers were there."""
     backlog: int = options.backlog
     with ExitStack() as stack:
-        there = stack.enter_context(upstream(here.folder, delay_ms=options.upstream_ms))
-        site = here.copy(full, recall_url=there.url)
+        there = stack.enter_context(
+            upstream(sites.folder, delay_ms=options.upstream_ms)
+        )
+        site = sites.copy(full, recall_url=there.url)
         for _ in range(workers):
             stack.enter_context(dashboard(site, "worker"))
         began, before = Clock().now().timestamp(), there.answered()
         _wait_for(there, backlog)
         _require_written_back(site, backlog)
         if there.answered() != backlog:
-            raise StageError(f"{there.answered()} sent of {backlog}.")
+            raise BenchmarkError(f"{there.answered()} sent of {backlog}.")
         return (backlog - before) / (there.last_s() - began)
 
 
@@ -91,7 +95,7 @@ def _wait_for(there: Upstream, count: int) -> None:
         time.sleep(_LOOK_S)
         answered = there.answered()
         if time.monotonic() > until:
-            raise StageError(f"{answered} of {count} delivered in {_GIVEN_UP_S} s.")
+            raise BenchmarkError(f"{answered} of {count} delivered in {_GIVEN_UP_S} s.")
 
 
 def _require_written_back(site: Site, count: int) -> None:
@@ -100,13 +104,13 @@ def _require_written_back(site: Site, count: int) -> None:
     with site.database() as database, database.reading() as session:
         while (found := session.exec(query).one()) < count:
             if time.monotonic() > until:
-                raise StageError(f"{found} of {count} are noted as delivered.")
+                raise BenchmarkError(f"{found} of {count} are noted as delivered.")
             time.sleep(_LOOK_S)
 
 
 def _table(
     options: argparse.Namespace,
-    relayed: Sequence[Relayed],
+    relayed: Sequence[ServeOutcome],
     drained: dict[int, list[float]],
 ) -> str:
     rows = []
@@ -120,7 +124,7 @@ def _table(
                     (each.delivered_rate for each in relayed),
                     (each.ingest.rate for each in relayed),
                 ),
-                next((e.ingest.trouble for e in relayed if e.ingest.trouble), ""),
+                next((e.ingest.errors for e in relayed if e.ingest.errors), ""),
             ]
         )
     usual = next(iter(drained.values()), [])
@@ -135,11 +139,11 @@ def _table(
                 "",
             ]
         )
-    return report.table(["", "answered/s", "delivered/s", "ratio", "trouble"], rows)
+    return report.table(["", "answered/s", "delivered/s", "ratio", "errors"], rows)
 
 
 if __name__ == "__main__":
     try:
         main()
-    except StageError as error:
+    except BenchmarkError as error:
         sys.exit(str(error))

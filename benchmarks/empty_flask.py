@@ -1,6 +1,6 @@
-"""An empty Flask view on the dashboard's server with its settings: what Flask costs.
+"""An empty Flask view on the dashboard's server and settings: the cost of Flask.
 
-`python -m benchmarks.empty_flask --port 8100`; `GET /healthz` says that it is ready.
+`python -m benchmarks.empty_flask --port 8100`; `GET /healthz` answers when it is ready.
 """
 
 import argparse

@@ -1,7 +1,7 @@
-"""How long Explain takes at 50,000 connections and 1,000,000 webhooks: 20 questions.
+"""Server time of 20 questions to Explain at 50,000 connections and 1,000,000 webhooks.
 
-`python -m benchmarks.explain`; each is asked through the real page, signed in, as a
-person of support. Building it all takes a minute or two.
+`python -m benchmarks.explain`; each question is asked on the page, signed in as
+support. Creating the data takes a minute or two.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from benchmarks import explain_rows as rows
 from benchmarks import report
 from benchmarks.explain_rows import Town, fill
-from benchmarks.stage import NOWHERE, Site, Stage, StageError, stage
+from benchmarks.sites import NOWHERE, BenchmarkError, Site, Sites, open_sites
 from dashboard import logs, schema
 from dashboard.app import create_app
 from dashboard.clock import Clock
@@ -38,9 +38,9 @@ def main() -> None:
     """Build, ask, print; end with 1 when an answer took too long."""
     options = _options()
     logs.set_up()
-    with stage() as here:
-        print(report.machine(here, [options.database]))
-        site = _site(here, options.database)
+    with open_sites() as sites:
+        print(report.machine(sites, [options.database]))
+        site = _site(sites, options.database)
         town = Town(
             connections=options.connections,
             webhooks=options.webhooks,
@@ -80,25 +80,25 @@ def _questions() -> Mapping[str, Question]:
         )
 
     return {
-        "e-mail of somebody connected": lambda _: rows.email(10),
-        "name and e-mail, copied from a mail": lambda _: f"A B <{rows.email(11)}>",
-        "e-mail, whose grant is dead": lambda _: rows.email(1),
-        "e-mail, whose grant lacks scopes": lambda _: rows.email(2),
-        "e-mail, not known right now": lambda _: rows.email(4),
-        "e-mail of somebody invited": lambda _: "invited000004@example.com",
-        "e-mail of somebody who declined": lambda _: "invited000002@example.com",
-        "e-mail of somebody who never came back": lambda _: "invited000001@example.com",
-        "e-mail of nobody": lambda _: "nobody@example.com",
-        "your own id of somebody invited": lambda _: "crm-000005",
+        "email of a connected user": lambda _: rows.email(10),
+        "name and email, copied from an email": lambda _: f"A B <{rows.email(11)}>",
+        "email, authorization ended": lambda _: rows.email(1),
+        "email, missing scopes": lambda _: rows.email(2),
+        "email, not known right now": lambda _: rows.email(4),
+        "email of an invited user": lambda _: "invited000004@example.com",
+        "email of a user who declined": lambda _: "invited000002@example.com",
+        "email of a user who never came back": lambda _: "invited000001@example.com",
+        "unknown email": lambda _: "nobody@example.com",
+        "your own ID of an invited user": lambda _: "crm-000005",
         "Zoom user id": lambda _: rows.user_id(20),
         "Zoom account id of half of them": lambda _: "AbCdEfGhIjKlMnOp000000",
-        "e-mail within a connected account": lambda _: "member000123@example.com",
+        "email within a connected account": lambda _: "member000123@example.com",
         "join link of a mapped meeting": lambda _: (
             f"https://example.zoom.us/j/{rows.meeting_id(1000)}?pwd=abc"
         ),
         "whole invitation, its webhook dead": invitation,
         "meeting number, host not connected": stranger,
-        "e-mail and a meeting of another": lambda town: (
+        "email and another user's meeting": lambda town: (
             f"{rows.email(10)} {stranger(town)}"
         ),
         "PMI of two": lambda _: str(rows.pmi(0)),
@@ -107,15 +107,17 @@ def _questions() -> Mapping[str, Question]:
     }
 
 
-def _site(here: Stage, kind: str) -> Site:
+def _site(sites: Sites, kind: str) -> Site:
     if kind == "sqlite":
-        url = f"sqlite:///{here.folder / 'explain.db'}"
+        url = f"sqlite:///{sites.folder / 'explain.db'}"
     else:
-        url = here.new_postgresql("explain")
+        url = sites.new_postgresql("explain")
     database = Database(url)
     schema.upgrade(database)
     database.close()
-    return Site(folder=here.folder, database_url=url, key=here.key, recall_url=NOWHERE)
+    return Site(
+        folder=sites.folder, database_url=url, key=sites.key, recall_url=NOWHERE
+    )
 
 
 def _fill(runtime: Runtime, town: Town) -> None:
@@ -145,7 +147,7 @@ def _browser(runtime: Runtime) -> FlaskClient:
     form = {"email": address, "password": password.get_secret_value()}
     answer = browser.post("/sign-in", data=form)
     if answer.status_code != 303:
-        raise StageError(f"Signing in was answered {answer.status_code}.")
+        raise BenchmarkError(f"Signing in was answered {answer.status_code}.")
     return browser
 
 
@@ -162,7 +164,7 @@ def _ask(browser: FlaskClient, town: Town) -> dict[str, tuple[str, float, float]
             answer = browser.post("/explain/", data={"q": text})
             times.append((perf_counter() - began) * 1000)
         if answer.status_code != 200:
-            raise StageError(f"{name} was answered {answer.status_code}.")
+            raise BenchmarkError(f"{name} was answered {answer.status_code}.")
         codes = BeautifulSoup(answer.text, "html.parser").select(".verdict code")
         took[name] = (codes[-1].text, max(times), median(times))
     return took

@@ -1,4 +1,4 @@
-"""What support asks about: thousands of people, a month of webhooks, many troubles."""
+"""Data for Explain: thousands of users, a month of webhooks, many problems."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 from sqlmodel import SQLModel
 
 from benchmarks.log_rows import write
-from benchmarks.stage import APP_ID, new_workspace, new_zoom_app
+from benchmarks.sites import APP_ID, new_workspace, new_zoom_app
 from dashboard.models.check import Finding, Source
 from dashboard.models.connection import (
     AccountMember,
@@ -78,7 +78,7 @@ class Town:
         return next(n for n in range(meetings) if self.host(n) == user)
 
     def dead_meeting(self) -> int:
-        """Return a meeting of somebody healthy whose webhooks are all dead."""
+        """Return a meeting of a healthy connection; all its webhooks failed."""
         meetings = range(_DEAD, self.webhooks // HOOKS_A_MEETING, _ONE_IN)
         return next(
             meeting
@@ -94,7 +94,7 @@ def user_id(number: int) -> str:
 
 
 def email(number: int) -> str:
-    """Return their e-mail."""
+    """Return the user's email."""
     return f"user{number:06d}@example.com"
 
 
@@ -190,7 +190,7 @@ def _connection(town: Town, number: int) -> Row:
         "token_checked_at": town.until,
         "sync_status": SyncStatus.COMPLETED,
         "connected_at": connected_at,
-        # Never while the benchmark runs: there is nobody to ask.
+        # Never while the benchmark runs.
         "due_at": town.until + timedelta(days=3650),
     }
 

@@ -1,11 +1,11 @@
-"""What a flood of forged requests costs, and whether genuine events get through it.
+"""Cost of a flood of forged requests, and whether genuine events get through.
 
 Starts `dashboard serve` on a free port with a fresh folder (SQLite, full fsync), adds
-one zoom app, and sends forged requests over keep-alive connections, in four sorts: a
-wrong signature, one of the wrong form, none, and a rewritten body. Meanwhile a steady
-trickle of genuine signed events goes to the same address. Counted at the end, in the
-database: how many forged requests were counted and kept, against the sample's bound,
-and how many genuine events were answered 200 and stored. No time is promised.
+one zoom app, and sends forged requests over keep-alive connections, of four kinds: a
+wrong signature, a malformed one, none, and a changed body. Meanwhile genuine signed
+events are sent to the same URL at a steady rate. At the end it counts in the database
+how many forged requests were counted and stored, compared with the sample's limit, and
+how many genuine events were answered 200 and stored. It asserts no times.
 
     python benchmarks/flood.py [--forged 100000] [--clients 16] [--genuine-a-second 50]
 """
@@ -204,7 +204,7 @@ def serving(folder: Path) -> Iterator[str]:
 
 
 def wait_until_up(port: int, process: "subprocess.Popen[bytes]") -> None:
-    """Return when somebody listens."""
+    """Return when the port answers."""
     for _ in range(STARTS_WITHIN_S * 10):
         with contextlib.suppress(OSError):
             socket.create_connection(("127.0.0.1", port), timeout=1).close()

@@ -1,6 +1,6 @@
-"""How fast webhooks are taken in, durably, beside an empty Flask view.
+"""Webhooks received durably per second, compared with an empty Flask view.
 
-`python -m benchmarks.ingest`; a quick look: `--clients 16 --seconds 3 --repeats 1`.
+`python -m benchmarks.ingest`; a quick run: `--clients 16 --seconds 3 --repeats 1`.
 """
 
 import argparse
@@ -13,10 +13,10 @@ from pathlib import Path
 from sqlmodel import func, select
 
 from benchmarks import load, report
+from benchmarks.delivering import WARM_UP_S, prepare, require_distinct, warm_up
 from benchmarks.load import Outcome, Requests
 from benchmarks.processes import answers, dashboard, free_port, process
-from benchmarks.relaying import WARM_UP_S, prepare, require_distinct, warm_up
-from benchmarks.stage import Site, Stage, StageError, stage
+from benchmarks.sites import BenchmarkError, Site, Sites, open_sites
 from benchmarks.upstream import upstream
 from dashboard.models.webhook import Webhook
 
@@ -41,15 +41,15 @@ def main() -> None:
         name for kind in ("flask", *options.databases) for name in _VARIANTS[kind]
     ]
     found: Figures = defaultdict(list)
-    with stage(options.folder) as here:
-        print(report.machine(here, options.databases))
-        warm, requests = warm_up(here), prepare(here, options.seconds)
+    with open_sites(options.folder) as sites:
+        print(report.machine(sites, options.databases))
+        warm, requests = warm_up(sites), prepare(sites, options.seconds)
         for repeat in range(options.repeats):
             for clients in options.clients:
                 for name in variants:
-                    outcome = _measure(here, name, requests, warm, clients, options)
+                    outcome = _measure(sites, name, requests, warm, clients, options)
                     found[name, clients].append(outcome)
-                    _tell(repeat, name, clients, outcome)
+                    _print(repeat, name, clients, outcome)
     print(_table(variants, options.clients, found))
 
 
@@ -71,7 +71,7 @@ def _options() -> argparse.Namespace:
 
 
 def _measure(  # noqa: PLR0913, PLR0917 - one cell of the table
-    here: Stage,
+    sites: Sites,
     name: str,
     requests: Requests,
     warm: Requests,
@@ -79,7 +79,7 @@ def _measure(  # noqa: PLR0913, PLR0917 - one cell of the table
     options: argparse.Namespace,
 ) -> Outcome:
     """Run one server from its start on a new database, so that no event repeats."""
-    with _server(here, name) as (port, site):
+    with _server(sites, name) as (port, site):
         warmed = load.run(port, warm, clients=clients, seconds=WARM_UP_S)
         outcome = load.run(port, requests, clients=clients, seconds=options.seconds)
     if site is not None:
@@ -89,26 +89,26 @@ def _measure(  # noqa: PLR0913, PLR0917 - one cell of the table
 
 
 @contextmanager
-def _server(here: Stage, name: str) -> Iterator[tuple[int, Site | None]]:
+def _server(sites: Sites, name: str) -> Iterator[tuple[int, Site | None]]:
     with ExitStack() as stack:
         if name == FLASK:
-            yield stack.enter_context(_empty_flask(here)), None
+            yield stack.enter_context(_empty_flask(sites)), None
             return
-        site = here.site("postgresql" if name == POSTGRESQL else "sqlite")
+        site = sites.site("postgresql" if name == POSTGRESQL else "sqlite")
         if name == DELIVERING:
-            there = stack.enter_context(upstream(here.folder, delay_ms=_UPSTREAM_MS))
-            site = here.site("sqlite", in_recall=True, recall_url=there.url)
+            there = stack.enter_context(upstream(sites.folder, delay_ms=_UPSTREAM_MS))
+            site = sites.site("sqlite", in_recall=True, recall_url=there.url)
         command = "web" if name == POSTGRESQL else "serve"
         yield stack.enter_context(dashboard(site, command)).port, site
 
 
 @contextmanager
-def _empty_flask(here: Stage) -> Iterator[int]:
+def _empty_flask(sites: Sites) -> Iterator[int]:
     port = free_port()
     with process(
         [sys.executable, "-m", "benchmarks.empty_flask", "--port", str(port)],
         lambda: answers(f"http://127.0.0.1:{port}/healthz"),
-        log=here.folder / "flask.log",
+        log=sites.folder / "flask.log",
     ):
         yield port
 
@@ -119,13 +119,13 @@ def _require_stored(site: Site, *outcomes: Outcome) -> None:
     with site.database() as database, database.reading() as session:
         stored = session.exec(select(func.count()).select_from(Webhook)).one()
     if stored < answered:
-        raise StageError(f"{answered} were answered 200 and {stored} are stored.")
+        raise BenchmarkError(f"{answered} were answered 200 and {stored} are stored.")
 
 
-def _tell(repeat: int, name: str, clients: int, outcome: Outcome) -> None:
+def _print(repeat: int, name: str, clients: int, outcome: Outcome) -> None:
     print(
         f"run {repeat + 1}: {name}, {clients} clients: {outcome.rate:,.0f}/s, "
-        f"p99 {outcome.p99_ms:.1f} ms {outcome.trouble}",
+        f"p99 {outcome.p99_ms:.1f} ms {outcome.errors}",
         file=sys.stderr,
         flush=True,
     )
@@ -137,7 +137,7 @@ def _table(variants: Sequence[str], clients: Sequence[int], found: Figures) -> s
         usual = [each.rate for each in found[FLASK, number]]
         for name in variants:
             runs = found[name, number]
-            trouble = next((each.trouble for each in runs if each.trouble), "")
+            errors = next((each.errors for each in runs if each.errors), "")
             rows.append(
                 [
                     name,
@@ -147,15 +147,15 @@ def _table(variants: Sequence[str], clients: Sequence[int], found: Figures) -> s
                     report.middle((each.p50_ms for each in runs), 1),
                     report.middle((each.p99_ms for each in runs), 1),
                     f"{max(each.worst_ms for each in runs):,.0f}",
-                    trouble,
+                    errors,
                 ]
             )
     heads = ["", "clients", "requests/s", "of Flask", "p50 ms", "p99 ms", "worst ms"]
-    return report.table([*heads, "trouble"], rows)
+    return report.table([*heads, "errors"], rows)
 
 
 if __name__ == "__main__":
     try:
         main()
-    except StageError as error:
+    except BenchmarkError as error:
         sys.exit(str(error))

@@ -1,6 +1,6 @@
-"""What 200 open live pages cost ingest, and how soon a new status is on each of them.
+"""Cost of 200 open live pages for ingest, and how soon each shows a new status.
 
-`python -m benchmarks.live_pages`; a quick look: `--seconds 3 --repeats 1 --deliver no`.
+`python -m benchmarks.live_pages`; a quick run: `--seconds 3 --repeats 1 --deliver no`.
 """
 
 import argparse
@@ -20,11 +20,18 @@ from time import perf_counter
 import httpx2
 
 from benchmarks import load, report
+from benchmarks.delivering import WARM_UP_S, prepare, require_distinct, warm_up
 from benchmarks.load import Outcome, Requests
-from benchmarks.pages import Page, add_people, open_pages
+from benchmarks.open_pages import Page, add_people, open_pages
 from benchmarks.processes import dashboard
-from benchmarks.relaying import WARM_UP_S, prepare, require_distinct, warm_up
-from benchmarks.stage import APP_ID, NOWHERE, SECRET_TOKEN, Stage, StageError, stage
+from benchmarks.sites import (
+    APP_ID,
+    NOWHERE,
+    SECRET_TOKEN,
+    BenchmarkError,
+    Sites,
+    open_sites,
+)
 from benchmarks.upstream import upstream
 from dashboard.clock import Clock
 from dashboard.services.receiver.signatures import sign, signed_bytes
@@ -63,18 +70,18 @@ def main() -> None:
     options = _options()
     rounds: dict[tuple[str, int], list[Round]] = defaultdict(list)
     arrivals: WebhookBatches = defaultdict(list)
-    with stage(options.folder) as here:
-        print(report.machine(here))
-        warm_up(here)
-        requests = prepare(here, options.seconds)
+    with open_sites(options.folder) as sites:
+        print(report.machine(sites))
+        warm_up(sites)
+        requests = prepare(sites, options.seconds)
         for repeat, delivers in itertools.product(
             range(options.repeats), options.deliver
         ):
             for pages in (0, options.pages):
-                made = _round(here, requests, delivers, pages, options)
+                made = _round(sites, requests, delivers, pages, options)
                 rounds[delivers, pages].append(made)
-                _tell(repeat, delivers, pages, made)
-            _challenge(here, delivers, options, arrivals)
+                _print(repeat, delivers, pages, made)
+            _request_validation(sites, delivers, options, arrivals)
     print(_ingest_table(rounds, options))
     print()
     print(_arrival_table(arrivals))
@@ -96,28 +103,28 @@ def _options() -> argparse.Namespace:
 
 @contextmanager
 def _serving(
-    here: Stage, delivers: str, pages: int
+    sites: Sites, delivers: str, pages: int
 ) -> Iterator[tuple[int, list[Page]]]:
     """Run `serve` on a new database, with pages open; give its port and them."""
     with ExitStack() as stack:
         url, is_delivering = NOWHERE, delivers == "yes"
         if is_delivering:
-            url = stack.enter_context(upstream(here.folder, delay_ms=0)).url
-        site = here.site("sqlite", in_recall=is_delivering, recall_url=url)
+            url = stack.enter_context(upstream(sites.folder, delay_ms=0)).url
+        site = sites.site("sqlite", in_recall=is_delivering, recall_url=url)
         emails = add_people(site, min(_PEOPLE, pages))
         port = stack.enter_context(dashboard(site, "serve")).port
-        load.run(port, warm_up(here), clients=16, seconds=WARM_UP_S)
+        load.run(port, warm_up(sites), clients=16, seconds=WARM_UP_S)
         yield port, stack.enter_context(open_pages(port, emails, pages))
 
 
 def _round(
-    here: Stage,
+    sites: Sites,
     requests: Requests,
     delivers: str,
     pages: int,
     options: argparse.Namespace,
 ) -> Round:
-    with _serving(here, delivers, pages) as (port, opened):
+    with _serving(sites, delivers, pages) as (port, opened):
         before, began = _totals(opened), perf_counter()
         outcome = load.run(
             port, requests, clients=options.clients, seconds=options.seconds
@@ -139,15 +146,15 @@ def _totals(pages: list[Page]) -> tuple[int, int, int]:
     )
 
 
-def _challenge(
-    here: Stage, delivers: str, options: argparse.Namespace, into: WebhookBatches
+def _request_validation(
+    sites: Sites, delivers: str, options: argparse.Namespace, into: WebhookBatches
 ) -> None:
     """Press Validate time and again, without events and then among them."""
-    with _serving(here, delivers, options.pages) as (port, pages):
+    with _serving(sites, delivers, options.pages) as (port, pages):
         for number in range(options.challenges):
             into[delivers, False] += _validate(port, pages, number)
         seconds = _APART_S * (options.challenges + 2)
-        events = load.write(here.folder / "among", 3000 * seconds, first=2 * 10**9)
+        events = load.write(sites.folder / "among", 3000 * seconds, first=2 * 10**9)
         sending = threading.Thread(
             target=load.run,
             args=(port, events),
@@ -160,12 +167,12 @@ def _challenge(
 
 
 def _validate(port: int, pages: list[Page], number: int) -> list[float]:
-    """Send one challenge of Zoom's; return when each page showed it, in ms.
+    """Send a validation request; return when each page showed its result, in ms.
 
     Raises:
         StageError: It was refused, or a page never showed it.
     """
-    time.sleep(_APART_S)  # one a second at most could be told from the others
+    time.sleep(_APART_S)  # at most one a second, so that they can be told apart
     now = Clock().now()
     body = json.dumps(
         {
@@ -189,7 +196,9 @@ def _validate(port: int, pages: list[Page], number: int) -> list[float]:
         timeout=_GIVEN_UP_S,
     )
     if answer.status_code != 200:
-        raise StageError(f"The challenge was answered {answer.status_code}.")
+        raise BenchmarkError(
+            f"The validation request was answered {answer.status_code}."
+        )
     second = datetime.fromtimestamp(int(now.timestamp()), UTC)
     while perf_counter() < began + _GIVEN_UP_S:
         shown = [page.shown_at(second) for page in pages]
@@ -197,14 +206,14 @@ def _validate(port: int, pages: list[Page], number: int) -> list[float]:
             return [(at - began) * 1000 for at in shown if at is not None]
         time.sleep(0.05)
     missing = sum(at is None for at in shown)
-    raise StageError(f"{missing} pages never showed the new status.")
+    raise BenchmarkError(f"{missing} pages never showed the new status.")
 
 
-def _tell(repeat: int, delivers: str, pages: int, made: Round) -> None:
+def _print(repeat: int, delivers: str, pages: int, made: Round) -> None:
     print(
         f"run {repeat + 1}: {_DELIVERS[delivers]}, {pages} pages: "
         f"{made.ingest.rate:,.0f}/s, p99 {made.ingest.p99_ms:.1f} ms, "
-        f"{made.pushes:.0f} pushes/s {made.ingest.trouble}",
+        f"{made.pushes:.0f} pushes/s {made.ingest.errors}",
         file=sys.stderr,
         flush=True,
     )
@@ -226,11 +235,11 @@ def _ingest_table(
                 report.middle(each.pushes for each in runs),
                 report.middle(each.asked for each in runs),
                 report.middle((each.megabytes for each in runs), 1),
-                next((x.ingest.trouble for x in runs if x.ingest.trouble), ""),
+                next((x.ingest.errors for x in runs if x.ingest.errors), ""),
             ]
         )
     heads = [f"ingest at {options.clients} clients", "pages", "requests/s", "kept"]
-    heads += ["p99 ms", "pushes/s", "asked/s", "MB/s", "trouble"]
+    heads += ["p99 ms", "pushes/s", "asked/s", "MB/s", "errors"]
     return f"To be kept: {_RATE_KEPT} x.\n" + report.table(heads, rows)
 
 
@@ -250,7 +259,7 @@ def _arrival_table(found: WebhookBatches) -> str:
                 f"{sum(ms <= _STATUS_WITHIN_S * 1000 for ms in took) / len(took):.1%}",
             ]
         )
-    heads = ["from a challenge to the page", "events", "arrivals"]
+    heads = ["from request to page", "events", "arrivals"]
     heads += ["p50 ms", "p99 ms", "max ms", f"within {_STATUS_WITHIN_S} s"]
     return report.table(heads, rows)
 
@@ -258,5 +267,5 @@ def _arrival_table(found: WebhookBatches) -> str:
 if __name__ == "__main__":
     try:
         main()
-    except StageError as error:
+    except BenchmarkError as error:
         sys.exit(str(error))

@@ -1,13 +1,20 @@
-"""Signed events as Zoom sends them, written before a run, and wrk to replay them."""
+"""Load: signed events as Zoom sends them, wrk to send them, and a backlog of them."""
 
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from io import BytesIO
+from itertools import islice
 from pathlib import Path
+from typing import Any
+from wsgiref.types import WSGIApplication, WSGIEnvironment
 
-from benchmarks.stage import APP_ID, SECRET_TOKEN, StageError
+from benchmarks.sites import APP_ID, SECRET_TOKEN, BenchmarkError, Site
+from dashboard.app import create_app
 from dashboard.clock import Clock
 from dashboard.services.receiver.signatures import sign, signed_bytes
 
@@ -18,6 +25,9 @@ _NO_WRK = "wrk is missing. On Debian: apt-get install wrk"
 # Digits are as many in each event, so that all requests have one length.
 _FIRST_MEETING = 90_000_000_000
 _USERS = 1000
+_BACKLOG_THREADS = 64
+_BACKLOG_CHUNK = 4096
+_SWITCH_INTERVAL_S = 0.0005
 _EVENT = (
     '{"event":"meeting.created","event_ts":%(event_ts)d,"payload":{'
     '"account_id":"AbCdEfGhIjKlMnOpQrStUv","operator":"user%(user)04d@example.com",'
@@ -74,7 +84,7 @@ class Outcome:
         requests: Answered within `seconds`.
         refused: Of these, other than 200.
         broken: Connections that failed or answers that never came.
-        again: How often the file was begun anew: then events repeated.
+        again: How often the file was started again, so that events repeated.
         max_ms: The longest any answer took; all from sending to the whole answer.
         silence_ms: The longest time in which half of the clients or more got no answer:
             what is still unanswered at the end of a run is in no other figure.
@@ -102,7 +112,7 @@ class Outcome:
         return max(self.max_ms, self.silence_ms)
 
     @property
-    def trouble(self) -> str:
+    def errors(self) -> str:
         """What spoils the figures; "" when nothing does."""
         found = [
             f"{number} {what}"
@@ -149,7 +159,7 @@ def write(path: Path, count: int, *, first: int = 0) -> Requests:
             )
             request = head.encode() + event.body
             if length not in (0, len(request)):
-                raise StageError("The requests differ in length.")
+                raise BenchmarkError("The requests differ in length.")
             length = len(request)
             file.write(request)
     return Requests(path=path, length=length, count=count)
@@ -163,7 +173,7 @@ def run(port: int, requests: Requests, *, clients: int, seconds: int) -> Outcome
     """
     wrk = shutil.which("wrk")
     if wrk is None:
-        raise StageError(_NO_WRK)
+        raise BenchmarkError(_NO_WRK)
     threads = min(2, clients)
     done = subprocess.run(
         [
@@ -178,7 +188,9 @@ def run(port: int, requests: Requests, *, clients: int, seconds: int) -> Outcome
     )
     line = next((x for x in done.stdout.splitlines() if x.startswith("{")), None)
     if line is None:
-        raise StageError(f"wrk failed: {done.stderr.strip() or done.stdout.strip()}")
+        raise BenchmarkError(
+            f"wrk failed: {done.stderr.strip() or done.stdout.strip()}"
+        )
     return Outcome(**json.loads(line))
 
 
@@ -191,3 +203,69 @@ def _invitees() -> tuple[str, str]:
     guests = ",".join(_INVITEE % each for each in range(number))
     agenda = "Numbers, plans and open questions. " * 9
     return guests, agenda[: missing - len(guests)]
+
+
+def fill_backlog(site: Site, count: int, *, first: int = 0) -> None:
+    """Receive `count` distinct events without delivering them.
+
+    Raises:
+        StageError: One was refused.
+    """
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    try:
+        with site.runtime() as runtime, ThreadPoolExecutor(_BACKLOG_THREADS) as threads:
+            receiver = create_app(runtime).wsgi_app
+            waiting = events(count, first)
+            while some := list(islice(waiting, _BACKLOG_CHUNK)):
+                for status in threads.map(lambda each: _post(receiver, each), some):
+                    if not status.startswith("200 "):
+                        raise BenchmarkError(f"The receiver answered {status}.")
+    finally:
+        sys.setswitchinterval(usual)
+
+
+def _post(receiver: WSGIApplication, event: Event) -> str:
+    answered: list[str] = []
+
+    def start_response(
+        status: str,
+        _headers: list[tuple[str, str]],
+        _error: Any = None,  # noqa: ANN401 - as WSGI has it
+        /,
+    ) -> Any:  # noqa: ANN401 - as WSGI has it
+        answered.append(status)
+
+    body: Iterable[bytes] = receiver(_environ(event), start_response)
+    for _ in body:
+        pass
+    return answered[0]
+
+
+def _environ(event: Event) -> WSGIEnvironment:
+    path = f"/hooks/zoom/{APP_ID}"
+    return {
+        "REQUEST_METHOD": "POST",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path,
+        "QUERY_STRING": "",
+        "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+        "CONTENT_TYPE": "application/json; charset=utf-8",
+        "CONTENT_LENGTH": str(len(event.body)),
+        "HTTP_HOST": "dashboard.example.com",
+        "HTTP_USER_AGENT": "Zoom Marketplace/1.0a",
+        "HTTP_CLIENTID": "bEnChMaRkClIeNtId0001",
+        "HTTP_X_ZM_REQUEST_TIMESTAMP": event.timestamp,
+        "HTTP_X_ZM_SIGNATURE": event.signature,
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": BytesIO(event.body),
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }

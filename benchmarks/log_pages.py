@@ -1,6 +1,6 @@
-"""How long the server works on the pages of the webhook log, at 10 k, 100 k and 1 M.
+"""Server time of the pages of the webhook log, at 10 k, 100 k and 1 M webhooks.
 
-`python -m benchmarks.log_pages`; the databases stay in a folder and are used again.
+`python -m benchmarks.log_pages`; the databases are kept and reused.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from pydantic import SecretStr
 
 from benchmarks import log_rows, report
 from benchmarks.log_rows import SPAN, Log
-from benchmarks.stage import NOWHERE, Site, Stage, StageError, end_cleanly
+from benchmarks.sites import NOWHERE, BenchmarkError, Site, Sites, end_cleanly
 from dashboard import logs, schema
 from dashboard.app import create_app
 from dashboard.clock import Clock
@@ -39,7 +39,7 @@ _FAR_PAGE = 1000
 _PERSON = ("admin@example.com", SecretStr("correct horse battery"))
 _WARM_UPS = 3
 _LAYOUT = 1
-"""Of the rows that log_rows.py makes: a change there makes them anew."""
+"""Of the rows that log_rows.py makes: a change there creates them again."""
 
 Address = Callable[[Log], str]
 
@@ -54,7 +54,7 @@ class Subject:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Took:
+class Times:
     """What one page took; `cpu_ms` without what PostgreSQL itself computes."""
 
     wall_ms: float
@@ -63,13 +63,13 @@ class Took:
 
 
 def main() -> None:
-    """Fill what is not there, measure, print."""
+    """Create what is missing, measure, print."""
     options = _options()
     options.cache.mkdir(parents=True, exist_ok=True)
-    with _alone(options.cache) as here, ExitStack() as stack:
-        print(report.machine(here, options.databases))
+    with _locked(options.cache) as sites, ExitStack() as stack:
+        print(report.machine(sites, options.databases))
         subjects = [
-            stack.enter_context(_subject(here, kind, size, is_fresh=options.fresh))
+            stack.enter_context(_subject(sites, kind, size, is_fresh=options.fresh))
             for kind in options.databases
             for size in options.sizes
         ]
@@ -89,34 +89,36 @@ def _options() -> argparse.Namespace:
     kinds = ["sqlite", "postgresql"]
     parser.add_argument("--databases", nargs="+", choices=kinds, default=kinds)
     parser.add_argument("--cache", type=Path, default=_CACHE, help="where they stay")
-    parser.add_argument("--fresh", action="store_true", help="make them anew")
+    parser.add_argument("--fresh", action="store_true", help="create them again")
     return parser.parse_args()
 
 
 @contextmanager
-def _alone(cache: Path) -> Iterator[Stage]:
+def _locked(cache: Path) -> Iterator[Sites]:
     """Open the folder's stage; a second run would stop PostgreSQL under the first."""
     end_cleanly()
     key, _ = read_or_make_file(cache / "key", new_key())
-    here = Stage(folder=cache, key=key)
+    sites = Sites(folder=cache, key=key)
     with (cache / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise StageError(f"Another run uses {cache}.") from None
+            raise BenchmarkError(f"Another run uses {cache}.") from None
         try:
-            yield here
+            yield sites
         finally:
-            here.close()
+            sites.close()
 
 
 @contextmanager
-def _subject(here: Stage, kind: str, size: int, *, is_fresh: bool) -> Iterator[Subject]:
+def _subject(
+    sites: Sites, kind: str, size: int, *, is_fresh: bool
+) -> Iterator[Subject]:
     name = f"log_{_LAYOUT}_{revisions.newest_revision()}_{size}"
-    done = here.folder / f"{kind}-{name}.done"
+    done = sites.folder / f"{kind}-{name}.done"
     if is_fresh:
         done.unlink(missing_ok=True)
-    site = _site(here, kind, name, is_there=done.exists())
+    site = _site(sites, kind, name, is_there=done.exists())
     if not done.exists():
         log = Log(size=size, until=Clock().now())
         _fill(site, log)
@@ -126,16 +128,18 @@ def _subject(here: Stage, kind: str, size: int, *, is_fresh: bool) -> Iterator[S
         yield Subject(kind=kind, log=log, browser=_browser(runtime))
 
 
-def _site(here: Stage, kind: str, name: str, *, is_there: bool) -> Site:
+def _site(sites: Sites, kind: str, name: str, *, is_there: bool) -> Site:
     if kind == "sqlite":
-        url = f"sqlite:///{here.folder / name}.db"
+        url = f"sqlite:///{sites.folder / name}.db"
         for end in () if is_there else ("", "-wal", "-shm"):
-            (here.folder / f"{name}.db{end}").unlink(missing_ok=True)
+            (sites.folder / f"{name}.db{end}").unlink(missing_ok=True)
     elif is_there:
-        url = here.postgresql_url(name)
+        url = sites.postgresql_url(name)
     else:
-        url = here.new_postgresql(name)
-    return Site(folder=here.folder, database_url=url, key=here.key, recall_url=NOWHERE)
+        url = sites.new_postgresql(name)
+    return Site(
+        folder=sites.folder, database_url=url, key=sites.key, recall_url=NOWHERE
+    )
 
 
 def _fill(site: Site, log: Log) -> None:
@@ -167,7 +171,7 @@ def _browser(runtime: Runtime) -> FlaskClient:
     form = {"email": email, "password": password.get_secret_value()}
     answer = browser.post("/sign-in", data=form)
     if answer.status_code != 303:
-        raise StageError(f"Signing in was answered {answer.status_code}.")
+        raise BenchmarkError(f"Signing in was answered {answer.status_code}.")
     return browser
 
 
@@ -215,9 +219,9 @@ def _next_day(log: Log) -> str:
 
 def _measure(
     subjects: Sequence[Subject], address: Address, requests: int
-) -> list[list[Took]]:
+) -> list[list[Times]]:
     """Return what each subject's page took; they are asked in turns."""
-    took: list[list[Took]] = [[] for _ in subjects]
+    took: list[list[Times]] = [[] for _ in subjects]
     for _ in range(_WARM_UPS + requests):
         for subject, times in zip(subjects, took, strict=True):
             url = address(subject.log)
@@ -225,7 +229,7 @@ def _measure(
             answer = subject.browser.get(url)
             answer.get_data()
             times.append(
-                Took(
+                Times(
                     wall_ms=(perf_counter() - began) * 1000,
                     cpu_ms=(thread_time() - began_cpu) * 1000,
                     status=answer.status_code,
@@ -235,7 +239,7 @@ def _measure(
 
 
 def _table(
-    subjects: Sequence[Subject], took: Mapping[str, Sequence[Sequence[Took]]]
+    subjects: Sequence[Subject], took: Mapping[str, Sequence[Sequence[Times]]]
 ) -> str:
     rows = []
     for name, pages in took.items():
@@ -260,5 +264,5 @@ if __name__ == "__main__":
     logs.set_up()
     try:
         main()
-    except StageError as error:
+    except BenchmarkError as error:
         sys.exit(str(error))

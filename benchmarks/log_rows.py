@@ -1,4 +1,4 @@
-"""A webhook log of any size, as a month of a busy dashboard leaves it."""
+"""A webhook log of any size, like that of a busy month."""
 
 import json
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from sqlmodel import SQLModel
 
 from benchmarks.load import events
-from benchmarks.stage import APP_ID, new_workspace, new_zoom_app
+from benchmarks.sites import APP_ID, new_workspace, new_zoom_app
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.ids import first_id
 from dashboard.models.webhook import Attempt, Outcome, Webhook, WebhookBody
@@ -128,7 +128,7 @@ def _add_people(runtime: Runtime, log: Log) -> None:
                 email=f"user{number:04d}@example.com",
                 token_state=TokenState.HEALTHY,
                 connected_at=log.until - SPAN,
-                # Never while the benchmark runs: there is nobody to ask.
+                # Never while the benchmark runs.
                 due_at=log.until + timedelta(days=3650),
             )
             for number in range(0, log.users, 2)

@@ -1,7 +1,7 @@
-"""How much memory the processes take with a backlog of waiting webhooks.
+"""Memory of the processes with a backlog of webhooks.
 
-`python -m benchmarks.memory`: the proportional set size of each process and all its
-children, the largest seen while more come in and, where there is an upstream, go out.
+`python -m benchmarks.memory`: the largest proportional set size of each process and its
+children while webhooks are received and, if there is an upstream, delivered.
 """
 
 import argparse
@@ -14,22 +14,21 @@ from pathlib import Path
 from threading import Event, Thread
 
 from benchmarks import load, report
-from benchmarks.backlog import fill
-from benchmarks.load import Requests
+from benchmarks.delivering import HIGHEST_RATE
+from benchmarks.load import Requests, fill_backlog
 from benchmarks.processes import Running, dashboard
-from benchmarks.relaying import HIGHEST_RATE
-from benchmarks.stage import NOWHERE, Site, Stage, StageError, stage
+from benchmarks.sites import NOWHERE, BenchmarkError, Site, Sites, open_sites
 from benchmarks.upstream import upstream
 
 _COMMANDS = {"sqlite": ["serve"], "postgresql": ["web", "worker"]}
-_UPSTREAMS: dict[str, int | None] = {"of 50 ms": 50, "not there": None}
+_UPSTREAMS: dict[str, int | None] = {"of 50 ms": 50, "down": None}
 _LIMIT_MIB = 250
 _CLIENTS = 16
 _LOOK_S = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
-class Taken:
+class MemoryUse:
     """The largest memory of each process with its children, in MiB.
 
     Attributes:
@@ -45,19 +44,19 @@ class Taken:
 def main() -> None:
     """Measure, print, clean up."""
     options = _options()
-    found: dict[tuple[str, str], list[Taken]] = defaultdict(list)
-    with stage(options.folder) as here:
-        print(f"{report.machine(here, options.databases)}")
-        full = {kind: here.site(kind, in_recall=True) for kind in options.databases}
+    found: dict[tuple[str, str], list[MemoryUse]] = defaultdict(list)
+    with open_sites(options.folder) as sites:
+        print(f"{report.machine(sites, options.databases)}")
+        full = {kind: sites.site(kind, in_recall=True) for kind in options.databases}
         for site in full.values():
-            fill(site, options.backlog)
+            fill_backlog(site, options.backlog)
         more = load.write(
-            here.folder / "requests", HIGHEST_RATE * options.seconds, first=10**9
+            sites.folder / "requests", HIGHEST_RATE * options.seconds, first=10**9
         )
         for _ in range(options.repeats):
             for kind, site in full.items():
                 for name, delay_ms in _UPSTREAMS.items():
-                    taken = _measure(here, kind, site, delay_ms, more, options.seconds)
+                    taken = _measure(sites, kind, site, delay_ms, more, options.seconds)
                     found[kind, name].append(taken)
     print(_table(options.backlog, found))
 
@@ -75,25 +74,25 @@ def _options() -> argparse.Namespace:
 
 
 def _measure(  # noqa: PLR0913, PLR0917 - one row of the table
-    here: Stage,
+    sites: Sites,
     kind: str,
     full: Site,
     delay_ms: int | None,
     more: Requests,
     seconds: int,
-) -> Taken:
+) -> MemoryUse:
     with ExitStack() as stack:
         url = NOWHERE
         if delay_ms is not None:
-            url = stack.enter_context(upstream(here.folder, delay_ms=delay_ms)).url
-        site = here.copy(full, recall_url=url)
+            url = stack.enter_context(upstream(sites.folder, delay_ms=delay_ms)).url
+        site = sites.copy(full, recall_url=url)
         running = [
             stack.enter_context(dashboard(site, command)) for command in _COMMANDS[kind]
         ]
         started = _now(running)
         with _watched(running) as seen:
             load.run(running[0].port, more, clients=_CLIENTS, seconds=seconds)
-    return Taken(
+    return MemoryUse(
         each=[max(one) for one in zip(*seen, strict=True)],
         together=max(map(sum, seen)),
         started=sum(started),
@@ -137,7 +136,7 @@ def _pss_mib(folder: Path) -> float:
     return 0.0
 
 
-def _table(backlog: int, found: dict[tuple[str, str], list[Taken]]) -> str:
+def _table(backlog: int, found: dict[tuple[str, str], list[MemoryUse]]) -> str:
     rows = []
     for (kind, name), runs in found.items():
         parts = [
@@ -161,5 +160,5 @@ def _table(backlog: int, found: dict[tuple[str, str], list[Taken]]) -> str:
 if __name__ == "__main__":
     try:
         main()
-    except StageError as error:
+    except BenchmarkError as error:
         sys.exit(str(error))

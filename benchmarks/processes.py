@@ -1,4 +1,4 @@
-"""Real processes, started until a block ends and killed with all their children."""
+"""Real processes, started for a block and then killed with all their children."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx2
 
-from benchmarks.stage import Site, StageError
+from benchmarks.sites import BenchmarkError, Site
 
 _READY_S = 60.0
 _NEVER = "It did not become ready. Its last words:"
@@ -88,7 +88,7 @@ def answers(url: str) -> bool:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return a free port."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port: int = one.getsockname()[1]
@@ -101,7 +101,7 @@ def _wait(
     until = time.monotonic() + _READY_S
     while not is_ready():
         if running.poll() is not None or time.monotonic() > until:
-            raise StageError(f"{_NEVER}\n{log.read_text(errors='replace')[-2000:]}")
+            raise BenchmarkError(f"{_NEVER}\n{log.read_text(errors='replace')[-2000:]}")
         time.sleep(0.02)
 
 

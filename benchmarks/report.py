@@ -1,4 +1,4 @@
-"""The machine's name and tables that can go into README.md as they are."""
+"""The machine's data, and tables for README.md."""
 
 import os
 import platform
@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import median
 
-from benchmarks.stage import Stage
+from benchmarks.sites import Sites
 
 
-def machine(stage: Stage, kinds: Iterable[str] = ()) -> str:
+def machine(stage: Sites, kinds: Iterable[str] = ()) -> str:
     """Return one line that names the machine and the versions of what is measured."""
     words = [
         f"{os.cpu_count()} cores of {_processor()}",

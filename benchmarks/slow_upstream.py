@@ -1,6 +1,6 @@
-"""Whether Zoom is answered as fast when Recall is slow, or not there at all.
+"""Whether answers to Zoom stay fast when Recall is slow or down.
 
-`python -m benchmarks.slow_upstream`: 200 events a second whatever the answers take.
+`python -m benchmarks.slow_upstream`: 200 events a second at any answer time.
 """
 
 import argparse
@@ -18,11 +18,11 @@ import aiohttp
 from benchmarks import load, report
 from benchmarks.load import Event
 from benchmarks.processes import dashboard
-from benchmarks.stage import APP_ID, NOWHERE, Stage, StageError, stage
+from benchmarks.sites import APP_ID, NOWHERE, BenchmarkError, Sites, open_sites
 from benchmarks.upstream import upstream
 
 _USUAL = "answers at once"
-_UPSTREAMS: dict[str, int | None] = {_USUAL: 0, "takes 5 s": 5000, "not there": None}
+_UPSTREAMS: dict[str, int | None] = {_USUAL: 0, "takes 5 s": 5000, "down": None}
 _WORDS = {"sqlite": "serve, SQLite", "postgresql": "web and worker, PostgreSQL"}
 _CLIENTS = 16
 _WARM_UP_S = 3
@@ -47,12 +47,12 @@ def main() -> None:
     """Measure, print, clean up."""
     options = _options()
     found: dict[tuple[str, str], list[Answers]] = defaultdict(list)
-    with stage(options.folder) as here:
-        print(f"{report.machine(here, options.databases)}; {options.rate}/s offered")
+    with open_sites(options.folder) as sites:
+        print(f"{report.machine(sites, options.databases)}; {options.rate}/s offered")
         for _ in range(options.repeats):
             for kind in options.databases:
                 for name, delay_ms in _UPSTREAMS.items():
-                    with _relay(here, kind, delay_ms) as port:
+                    with _relay(sites, kind, delay_ms) as port:
                         found[kind, name].append(asyncio.run(_offer(port, options)))
     print(_table(found))
 
@@ -70,13 +70,13 @@ def _options() -> argparse.Namespace:
 
 
 @contextmanager
-def _relay(here: Stage, kind: str, delay_ms: int | None) -> Iterator[int]:
+def _relay(sites: Sites, kind: str, delay_ms: int | None) -> Iterator[int]:
     """Run what takes in and delivers; give its port."""
     with ExitStack() as stack:
         url = NOWHERE
         if delay_ms is not None:
-            url = stack.enter_context(upstream(here.folder, delay_ms=delay_ms)).url
-        site = here.site(kind, in_recall=True, recall_url=url)
+            url = stack.enter_context(upstream(sites.folder, delay_ms=delay_ms)).url
+        site = sites.site(kind, in_recall=True, recall_url=url)
         if kind == "postgresql":
             stack.enter_context(dashboard(site, "worker"))
         command = "serve" if kind == "sqlite" else "web"
@@ -153,5 +153,5 @@ def _table(found: dict[tuple[str, str], list[Answers]]) -> str:
 if __name__ == "__main__":
     try:
         main()
-    except StageError as error:
+    except BenchmarkError as error:
         sys.exit(str(error))

@@ -1,4 +1,4 @@
-"""Node servers: where webhooks are delivered to, and the Express receiver."""
+"""Node servers: the upstream that gets the webhooks, and the Express receiver."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx2
 
 from benchmarks.processes import answers, free_port, process
-from benchmarks.stage import SECRET_TOKEN, StageError
+from benchmarks.sites import SECRET_TOKEN, BenchmarkError
 
 _FOLDER = Path(__file__).parent / "express"
 _MISSING = "{} is missing. On Debian: apt-get install nodejs npm"
@@ -69,7 +69,7 @@ def install_express(folder: Path) -> str:
         check=False,
     )
     if done.returncode:
-        raise StageError(f"npm could not install Express: {done.stderr[-500:]}")
+        raise BenchmarkError(f"npm could not install Express: {done.stderr[-500:]}")
     version: str = json.loads((folder / "package.json").read_text())["dependencies"][
         "express"
     ]
@@ -99,5 +99,5 @@ def found(program: str) -> str:
     """
     path = shutil.which(program)
     if path is None:
-        raise StageError(_MISSING.format(program))
+        raise BenchmarkError(_MISSING.format(program))
     return path

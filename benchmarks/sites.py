@@ -1,4 +1,4 @@
-"""A folder, a database with one zoom app in it, and real processes on top of it."""
+"""Sites to measure: a folder, a database with one zoom app, settings."""
 
 import os
 import shutil
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 SECRET_TOKEN = SecretStr("benchmark-secret-token-0001")
 APP_ID = UUID("0b5e55ed-0000-4000-8000-00000000a001")
 NOWHERE = "http://127.0.0.1:9"
-"""The discard port: nobody listens there."""
+"""The discard port, which is closed."""
 
 
-class StageError(Exception):
+class BenchmarkError(Exception):
     """A measurement cannot begin, or its figures would not be true."""
 
 
@@ -95,7 +95,7 @@ class Site:
 
 
 @dataclass(kw_only=True)
-class Stage:
+class Sites:
     """Makes sites in a folder; each kind once, and copies of it after that."""
 
     folder: Path
@@ -107,7 +107,7 @@ class Stage:
     def site(
         self, kind: str, *, in_recall: bool = False, recall_url: str = NOWHERE
     ) -> Site:
-        """Return a new site whose database holds one zoom app and nothing else.
+        """Return a new site; its database has one zoom app and nothing else.
 
         Args:
             kind: "sqlite" or "postgresql".
@@ -212,13 +212,13 @@ def end_cleanly() -> None:
 
 
 @contextmanager
-def stage(parent: Path | None = None) -> Iterator[Stage]:
+def open_sites(parent: Path | None = None) -> Iterator[Sites]:
     """Make a stage in a folder of its own; both are gone afterwards."""
     end_cleanly()
     with tempfile.TemporaryDirectory(
         prefix="dashboard-benchmark-", dir=parent, ignore_cleanup_errors=True
     ) as folder:
-        made = Stage(folder=Path(folder))
+        made = Sites(folder=Path(folder))
         try:
             yield made
         finally:

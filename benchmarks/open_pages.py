@@ -1,6 +1,6 @@
-"""Open pages of a zoom app, each doing what `static/live.js` does, but for drawing.
+"""Open pages of a zoom app; each does what `static/live.js` does except drawing.
 
-They run in a thread of this process; the people who look are signed in as in a browser.
+They run in a thread of this process; their users are signed in as in a browser.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from time import perf_counter
 import aiohttp
 from pydantic import SecretStr
 
-from benchmarks.stage import APP_ID, Site, StageError
+from benchmarks.sites import APP_ID, BenchmarkError, Site
 from dashboard.clock import Clock
 from dashboard.models.staff import Role
 from dashboard.services.staff import accounts
@@ -40,7 +40,7 @@ class Page:
     """One open page.
 
     Attributes:
-        seen: When it first showed a challenge of this second or a later one, by that
+        seen: When it first showed a validation of this second or a later one, by that
             second's instant; `perf_counter` seconds.
         is_live: Whether its stream has said something.
     """
@@ -61,16 +61,16 @@ class Page:
             at = datetime.fromisoformat(found[1].decode()).astimezone(UTC)
             self.seen.setdefault(at, perf_counter())
 
-    def shown_at(self, challenged_at: datetime) -> float | None:
-        """Return when it showed a challenge of this second or later; None: not yet."""
+    def shown_at(self, requested_at: datetime) -> float | None:
+        """Return when it showed a validation of this second or later; None: not yet."""
         return min(
-            (when for at, when in list(self.seen.items()) if at >= challenged_at),
+            (when for at, when in list(self.seen.items()) if at >= requested_at),
             default=None,
         )
 
 
 def add_people(site: Site, number: int) -> list[str]:
-    """Add people who may look, admins and support by turns; return their e-mails."""
+    """Add staff, admins and support in turn; return their emails."""
     emails = [f"person{each}@example.com" for each in range(number)]
     with site.database() as database, database.writing() as session:
         for each, email in enumerate(emails):
@@ -122,7 +122,7 @@ def _wait_until_live(pages: list[Page]) -> None:
     pause = threading.Event()
     while not all(page.is_live for page in pages):
         if perf_counter() > until:
-            raise StageError(f"{sum(p.is_live for p in pages)} pages became live.")
+            raise BenchmarkError(f"{sum(p.is_live for p in pages)} pages became live.")
         pause.wait(0.05)
 
 
@@ -143,7 +143,7 @@ async def _sign_in(url: str, emails: list[str]) -> list[str]:
                 allow_redirects=False,
             )
             if answer.status != HTTPStatus.SEE_OTHER:
-                raise StageError(f"{email} cannot sign in: {answer.status}.")
+                raise BenchmarkError(f"{email} cannot sign in: {answer.status}.")
             kept = jar.filter_cookies(answer.url)
             cookies.append("; ".join(f"{k}={v.value}" for k, v in kept.items()))
     return cookies
