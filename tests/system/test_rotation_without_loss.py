@@ -98,7 +98,7 @@ CASES = {
     "PATCH is answered nonsense": _fault(UNKNOWN, kind=FaultKind.NONSENSE),
     "PATCH is slow": _fault(kind=FaultKind.SLOW, seconds=0.3, lands=True),
     "PATCH is one too many": _fault(
-        OWED, "limits calls", kind=FaultKind.RATE_LIMITED, seconds=20
+        OWED, "rate limit", kind=FaultKind.RATE_LIMITED, seconds=20
     ),
     "PATCH is stopped by the firewall": _fault(
         OWED, "firewall", "an admin asks", kind=FaultKind.HTML_403

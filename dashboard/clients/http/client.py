@@ -135,7 +135,7 @@ def send(
     Args:
         http: From `make_http`.
         request: Made by `http.build_request`.
-        service: Whom the error names.
+        service: Named in the error.
         as_: Shape of the answer's JSON.
         secrets: Everything secret in the request: taken out of the vendor's words.
 
@@ -154,7 +154,7 @@ def send(
         return as_.model_validate_json(got.body)
     except ValidationError:
         pass  # Raised below, outside: the reply must not hang on as a context.
-    what, who = _what_came(got.body, as_), _who_mends(got.body, request, service)
+    what, who = _what_came(got.body, as_), _who_fixes(got.body, request, service)
     raise UpstreamError(
         f"{service} {what} {_settle(request)} {who}",
         service=service,
@@ -244,15 +244,15 @@ def _refused(
         settle=_settle(request),
         names_local=_LOCAL.search(request.content) is not None,
     )
-    told = about_status(service, answer)
+    words = about_status(service, answer)
     return UpstreamError(
-        told.sentence,
+        words.sentence,
         service=service,
         status=got.status,
         retryable=failed or got.status in _RETRYABLE,
         retry_after_s=wait_s,
-        code=told.code,
-        detail=told.detail,
+        code=words.code,
+        detail=words.detail,
         # 409: the first request under this key is still at work (recall.md 1.8).
         may_have_happened=failed or got.status == HTTPStatus.CONFLICT,
         conflicting_id=refusal.conflicting_id,
@@ -267,22 +267,22 @@ def _what_came(body: bytes, as_: type[BaseModel]) -> str:
     return f"answered in another shape than the {as_.__name__} that was asked for."
 
 
-def _who_mends(body: bytes, request: httpx2.Request, service: Service) -> str:
+def _who_fixes(body: bytes, request: httpx2.Request, service: Service) -> str:
     if looks_like_a_page(body):
         return f"An admin has to check that {_host(request)} is the right address."
-    return f"If it stays so, only {service} can mend it."
+    return f"If this continues, only {service} can fix it."
 
 
 def _settle(request: httpx2.Request) -> str:
     """Say what is safe to assume when no proper answer came."""
     if request.method in {"GET", "HEAD"} or request.extensions.get(HARMLESS):
         return "Nothing was changed."
-    carried_out = "It may have been carried out all the same"
+    carried_out = "It may still have been carried out"
     if "Idempotency-Key" in request.headers:
-        return f"{carried_out}; asking again makes no second one."
+        return f"{carried_out}; repeating it does it only once."
     if request.method in {"PATCH", "DELETE"}:
         return f"{carried_out}; it is safe to repeat."
-    return f"{carried_out}: look before trying again."
+    return f"{carried_out}: check before trying again."
 
 
 def _host(request: httpx2.Request) -> str:

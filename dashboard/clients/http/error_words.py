@@ -1,4 +1,4 @@
-"""What a refusal means, in one or two sentences: what happened, who can act.
+"""What an error of Zoom or Recall means: what happened, and who can act.
 
 Sources: docs/contracts/recall.md 1.6 and 1.7, docs/contracts/zoom.md 3.3, 4.3 and 4.4;
 checked 2026-11-23.
@@ -14,21 +14,21 @@ from dashboard.formatting import duration_words
 _SCOPES = re.compile(r"does not contain scopes?:?\s*\[([^\]]*)\]?", re.IGNORECASE)
 _RECALL = {
     400: (
-        "Recall refused what was sent, and nothing was changed. An admin can act on "
-        "the reason it gave."
+        "Recall rejected the request, and nothing was changed. An admin can fix it "
+        "using the reason Recall gave."
     ),
     401: (
-        "Recall does not know this API key in {host}. Keys work in their own region "
-        "only: an admin has to check the workspace's region and key. Nothing was "
+        "Recall does not know this API key in {host}. Keys work in one region only: "
+        "an admin has to check the workspace's region and key. Nothing was "
         "changed."
     ),
     402: (
-        "The Recall workspace is out of credit. Nothing was changed; whoever pays for "
-        "it can add credit in Recall's dashboard."
+        "The Recall workspace is out of credit. Nothing was changed. Add credit in "
+        "Recall's dashboard."
     ),
     403: (
-        "Recall does not let this API key do that. Nothing was changed; an admin has "
-        "to set a key in the workspace that may."
+        "Recall doesn't allow this API key to do that. Nothing was changed. An admin "
+        "has to save a key with that permission in the workspace."
     ),
     404: (
         "Recall does not have this in {host}: it was deleted there, or it belongs to "
@@ -37,11 +37,11 @@ _RECALL = {
     405: "Recall does not allow this here. Nothing was changed.",
     408: "The request reached Recall too slowly. It is safe to try again.",
     409: (
-        "Recall is still at work on an earlier request like this one. Look what came "
-        "of it before trying again."
+        "Recall is still processing an earlier request like this one. Check its result "
+        "before trying again."
     ),
 }
-_OTHER = "Recall refused with HTTP status {status}. Nothing was changed."
+_OTHER = "Recall rejected the request with HTTP status {status}. Nothing was changed."
 _REDIRECTS = range(300, 400)
 
 
@@ -65,7 +65,7 @@ class Answer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class Explained:
     """A refusal in words; `code` and `detail` as in `UpstreamError`."""
 
     sentence: str
@@ -73,28 +73,28 @@ class Told:
     detail: str | None
 
 
-def about_status(service: str, answer: Answer) -> Told:
+def about_status(service: str, answer: Answer) -> Explained:
     """Return what an answer outside 2xx means. The sentence holds no vendor text."""
     if answer.status in _REDIRECTS:
         sentence = (
             f"{service} answered with a redirect, which is not followed. The address "
             f"{answer.host} is probably not the right one."
         )
-        return _told(sentence, answer.refusal)
+        return _words(sentence, answer.refusal)
     if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-        return _told(_too_many(service, answer.wait_s), answer.refusal)
+        return _words(_too_many(service, answer.wait_s), answer.refusal)
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _told(_failed(service, answer), answer.refusal)
+        return _words(_failed(service, answer), answer.refusal)
     if service == "Zoom":
         return _by_zoom(answer)
-    return _told(_by_recall(answer), answer.refusal)
+    return _words(_by_recall(answer), answer.refusal)
 
 
 def _by_recall(answer: Answer) -> str:
     if answer.refusal.conflicting_id is not None:
         return (
             "Recall already has a credential for this Zoom user or account. Nothing "
-            "was changed; the code that was sent may be spent."
+            "was changed; the code that was sent may be used up."
         )
     if answer.refusal.is_page and answer.status != HTTPStatus.FORBIDDEN:
         return (
@@ -122,11 +122,11 @@ def _by_firewall(answer: Answer) -> str:
     return (
         "Recall's firewall blocked the request, though neither localhost nor an IP "
         "address is in it. It also blocks callers whose own address it distrusts: an "
-        "admin asks Recall's support to let this server through. Nothing was changed."
+        "admin has to ask Recall's support to allow this server. Nothing was changed."
     )
 
 
-def _by_zoom(answer: Answer) -> Told:
+def _by_zoom(answer: Answer) -> Explained:
     refusal, status = answer.refusal, answer.status
     detail = refusal.detail or ""
     lacking = _SCOPES.search(detail)
@@ -134,7 +134,7 @@ def _by_zoom(answer: Answer) -> Told:
         # One error has two numbers in Zoom's own documents (docs/contracts/zoom.md
         # 4.3).
         named = detail if lacking is None else f"missing scopes: {lacking[1]}"
-        return Told(
+        return Explained(
             sentence=(
                 "This Zoom token lacks a scope. An admin has to add it to the app in "
                 "Zoom's Marketplace, and then the user has to connect again."
@@ -147,13 +147,15 @@ def _by_zoom(answer: Answer) -> Told:
             "Zoom does not know this pair of client ID and client secret. An admin has "
             "to correct them; no user has to connect again for that."
         )
-        return Told(sentence=sentence, code="invalid_client", detail=refusal.detail)
+        return Explained(
+            sentence=sentence, code="invalid_client", detail=refusal.detail
+        )
     if refusal.code == "invalid_grant" or "invalid token!" in detail.lower():
         sentence = (
-            "Zoom no longer accepts this grant: its code or token was used, replaced, "
-            "revoked or is too old. The user has to connect again."
+            "Zoom no longer accepts this authorization: its code or token was used, "
+            "replaced, revoked or is too old. The user has to connect again."
         )
-        return Told(sentence=sentence, code="invalid_grant", detail=refusal.detail)
+        return Explained(sentence=sentence, code="invalid_grant", detail=refusal.detail)
     match status:
         case 401:
             sentence = (
@@ -167,18 +169,21 @@ def _by_zoom(answer: Answer) -> Told:
                 "front of it blocked the request. Nothing was changed."
             )
         case _:
-            sentence = f"Zoom refused with HTTP status {status}. Nothing was changed."
-    return _told(sentence, refusal)
+            sentence = (
+                f"Zoom rejected the request with HTTP status {status}. Nothing was "
+                "changed."
+            )
+    return _words(sentence, refusal)
 
 
 def _too_many(service: str, wait_s: float | None) -> str:
     is_recall = service == "Recall"
-    limit = "calls per minute and workspace" if is_recall else "calls"
+    limit = " (calls per minute and workspace)" if is_recall else ""
     unasked = "in a minute" if is_recall else "in a while"
     wait = unasked if wait_s is None else f"in {duration_words(wait_s)}"
     return (
-        f"{service} limits {limit} and did not carry this one out. It is safe to try "
-        f"again {wait}."
+        f"{service}'s rate limit{limit} was reached, so nothing was done. It is safe "
+        f"to try again {wait}."
     )
 
 
@@ -187,9 +192,9 @@ def _failed(service: str, answer: Answer) -> str:
         return f"{service} has no bot free. It is safe to try again with a new key."
     return (
         f"{service} failed on its side (HTTP status {answer.status}), and only "
-        f"{service} can mend that. {answer.settle}"
+        f"{service} can fix that. {answer.settle}"
     )
 
 
-def _told(sentence: str, refusal: Refusal) -> Told:
-    return Told(sentence=sentence, code=refusal.code, detail=refusal.detail)
+def _words(sentence: str, refusal: Refusal) -> Explained:
+    return Explained(sentence=sentence, code=refusal.code, detail=refusal.detail)

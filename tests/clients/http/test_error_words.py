@@ -18,7 +18,7 @@ from dashboard.clients.http.error_words import Answer, about_status
         (400, "invalid_request", "Bad Request", "invalid_request", "HTTP status 400"),
         (401, "124", "Invalid access token.", "124", "expired or was revoked"),
         (400, "4711", None, "4711", "lacks a scope"),
-        (500, "invalid_grant", "Invalid Token!", "invalid_grant", "only Zoom can mend"),
+        (500, "invalid_grant", "Invalid Token!", "invalid_grant", "only Zoom can fix"),
     ],
 )
 def test_each_refusal_of_zoom_says_who_has_to_act(

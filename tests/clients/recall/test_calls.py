@@ -40,16 +40,16 @@ def test_a_key_that_http_cannot_carry_is_told_without_it(
 @pytest.mark.parametrize(
     ("status", "says", "retryable"),
     [
-        (400, "refused what was sent", False),
+        (400, "rejected the request", False),
         (402, "out of credit", False),
-        (403, "does not let this API key", False),
+        (403, "doesn't allow this API key", False),
         (404, "does not have this in us-west-2.recall.ai", False),
         (405, "does not allow this", False),
         (408, "safe to try again", True),
-        (409, "still at work on an earlier request", True),
+        (409, "still processing an earlier request", True),
         (418, "HTTP status 418", False),
         (429, "safe to try again", True),
-        (502, "only Recall can mend that", True),
+        (502, "only Recall can fix that", True),
         (507, "no bot free", True),
     ],
 )

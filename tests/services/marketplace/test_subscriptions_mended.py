@@ -214,10 +214,10 @@ def test_what_zoom_does_not_allow_is_said(
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        (FaultKind.DOWN, "may have been carried out"),
+        (FaultKind.DOWN, "may still have been carried out"),
         (FaultKind.HTML_403, "a web page"),
-        (FaultKind.RATE_LIMITED, "limits calls"),
-        (FaultKind.RATE_LIMITED_BARE, "limits calls"),
+        (FaultKind.RATE_LIMITED, "rate limit"),
+        (FaultKind.RATE_LIMITED_BARE, "rate limit"),
         (FaultKind.UNAVAILABLE, "failed on its side"),
         (FaultKind.NONSENSE, "another shape"),
     ],

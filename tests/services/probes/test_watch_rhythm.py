@@ -37,8 +37,8 @@ def test_nothing_is_asked_before_it_is_due(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        (FaultKind.RATE_LIMITED, "limits calls per minute"),
-        (FaultKind.RATE_LIMITED_BARE, "limits calls per minute"),
+        (FaultKind.RATE_LIMITED, "rate limit (calls per minute"),
+        (FaultKind.RATE_LIMITED_BARE, "rate limit (calls per minute"),
         (FaultKind.UNAVAILABLE, "failed on its side (HTTP status 503)"),
         (FaultKind.SERVER_ERROR, "failed on its side (HTTP status 500)"),
         (FaultKind.HTML_403, "firewall"),
