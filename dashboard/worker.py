@@ -1,8 +1,7 @@
-"""The worker: claims what is due, delivers it in parallel, writes back, claims again.
+"""The worker: claims what is due, delivers it in parallel, stores the results.
 
-A thread with an event loop of its own sends; the database is asked in another thread,
-so that no delivery waits for it. Nothing is decided here: see
-services/relay/results.py.
+One thread sends, with its own event loop; another asks the database, so that no
+delivery waits for it. Nothing is decided here: `services.relay` decides.
 """
 
 import asyncio
@@ -33,10 +32,10 @@ from dashboard.services.runtime import Runtime
 _AT_ONCE = 512
 """Claimed in one transaction; each workspace has a bound of its own."""
 
-_BREATH_S = 0.04
-"""Between two exchanges with the database under load: what ends meanwhile goes along.
+_MIN_CYCLE_S = 0.04
+"""The shortest time between two exchanges with the database, so that results gather.
 
-After a pause there is none: a webhook that comes alone is sent at once."""
+After a pause there is no such wait: a webhook that comes alone is sent at once."""
 
 _POLL_S = 0.5
 _CHORES_EVERY_S = 1.0
@@ -47,15 +46,15 @@ _log = structlog.get_logger(__name__)
 
 @runtime_checkable
 class _Closing(Protocol):
-    """A chore that has work of its own under way."""
+    """A chore that has running work of its own."""
 
     def close(self) -> None:
-        """Let it go: nothing of it may be written any more."""
+        """End it; it writes nothing afterwards."""
         ...
 
 
 class Worker:
-    """Delivers webhooks and does the chores until stopped; many may share a database.
+    """Delivers webhooks and runs the chores until stopped; many may share a database.
 
     Args:
         runtime: What it works with.
@@ -63,7 +62,7 @@ class Worker:
             does a little and returns how much.
 
     Attributes:
-        name: Who it is in the attempts' rows, "host:process".
+        name: Its name in the rows of attempts, "host:process".
     """
 
     def __init__(
@@ -80,7 +79,7 @@ class Worker:
 
     def start(self) -> None:
         """Begin; returns at once."""
-        targets = {"delivery": self._deliver, "chores": self._keep}
+        targets = {"delivery": self._deliver, "chores": self._run_chores}
         if not self._runtime.database.is_sqlite:
             targets["due notices"] = self._listen
         self._threads = [
@@ -91,7 +90,7 @@ class Worker:
             thread.start()
 
     def stop(self) -> None:
-        """Finish what is under way, write it back and end; may be called twice."""
+        """Finish and store running deliveries, then end; may be called twice."""
         self._stopping.set()
         self._wake()
         for thread in self._threads:
@@ -109,13 +108,13 @@ class Worker:
             StorageError: The database cannot be used.
         """
         attempts = 0
-        taken = self._exchange([], limit=_AT_ONCE, under_way={}, now=now)
-        while taken:
+        claimed = self._exchange([], limit=_AT_ONCE, in_flight={}, now=now)
+        while claimed:
             # Its own thread: the caller's may have a loop running already.
             with ThreadPoolExecutor(1) as thread:
-                results = thread.submit(asyncio.run, self._send_all(taken)).result()
+                results = thread.submit(asyncio.run, self._send_all(claimed)).result()
             attempts += len(results)
-            taken = self._exchange(results, limit=_AT_ONCE, under_way={}, now=now)
+            claimed = self._exchange(results, limit=_AT_ONCE, in_flight={}, now=now)
         return attempts
 
     def _exchange(
@@ -123,10 +122,10 @@ class Worker:
         results: Sequence[Result],
         *,
         limit: int,
-        under_way: Mapping[UUID, int],
+        in_flight: Mapping[UUID, int],
         now: datetime,
     ) -> list[Delivery]:
-        """Write results back and claim the next, in one transaction."""
+        """Store results and claim the next, in one transaction."""
         database = self._runtime.database
         if not results:
             with database.reading() as session:
@@ -135,12 +134,12 @@ class Worker:
         with database.writing() as session:
             delivery_results.store(session, results, now=now, retention=self._retention)
             return claims.claim(
-                session, limit=limit, now=now, worker=self.name, under_way=under_way
+                session, limit=limit, now=now, worker=self.name, in_flight=in_flight
             )
 
-    async def _send_all(self, taken: Sequence[Delivery]) -> list[Result]:
+    async def _send_all(self, claimed: Sequence[Delivery]) -> list[Result]:
         async with wire.open_session(self._runtime.settings.recall_url) as http:
-            sends = (sending.send(self._runtime, http, each) for each in taken)
+            sends = (sending.send(self._runtime, http, each) for each in claimed)
             return await asyncio.gather(*sends)
 
     def _deliver(self) -> None:
@@ -149,12 +148,12 @@ class Worker:
                 self._take_over()
                 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                     runner.run(self._run())
-            except Exception:  # noqa: BLE001 - told with its trace; delivery begins again, and its leases end by themselves
+            except Exception:  # noqa: BLE001 - logged with its trace; delivery starts again, and its leases expire
                 _log.exception("worker.failed")
                 self._stopping.wait(_PAUSE_S)
 
     def _take_over(self) -> None:
-        """Where there can be one worker only, take the dead one's claims at once."""
+        """Free the claims of a worker that died, where there can be only one worker."""
         if self._runtime.database.is_sqlite:
             with self._runtime.database.writing() as session:
                 claims.release_all(session, now=self._runtime.clock.now())
@@ -175,8 +174,8 @@ class Worker:
             stop_listening()
 
     async def _pump(self, http: ClientSession, woken: asyncio.Event) -> None:
-        """Keep deliveries under way; each end, and each commit of ours, wakes it."""
-        under_way: Counter[UUID] = Counter()
+        """Keep deliveries in flight; each end, and each stored webhook, wakes it."""
+        in_flight: Counter[UUID] = Counter()
         sends: set[asyncio.Task[None]] = set()
         finished: list[Result] = []
         failed: list[BaseException] = []
@@ -185,7 +184,7 @@ class Worker:
             try:
                 finished.append(await sending.send(self._runtime, http, each))
             finally:
-                under_way[each.workspace_id] -= 1
+                in_flight[each.workspace_id] -= 1
 
         def end(task: asyncio.Task[None]) -> None:
             sends.discard(task)
@@ -202,34 +201,34 @@ class Worker:
                 raise failed[0]
             results, finished[:] = list(finished), []
             try:
-                taken = await asyncio.to_thread(
+                claimed = await asyncio.to_thread(
                     self._exchange,
                     results,
                     limit=0 if is_stopping else _AT_ONCE,
-                    under_way=dict(under_way),
+                    in_flight=dict(in_flight),
                     now=self._runtime.clock.now(),
                 )
             except StorageError as error:
                 _log.warning("worker.database_unusable", reason=str(error))
                 if is_stopping:
                     return
-                finished += results  # written back when the database is there again
+                finished += results  # stored when the database is available again
                 await asyncio.sleep(_PAUSE_S)
                 continue
-            for each in taken:
-                under_way[each.workspace_id] += 1
+            for each in claimed:
+                in_flight[each.workspace_id] += 1
                 task = asyncio.create_task(send(each))
                 sends.add(task)
                 task.add_done_callback(end)
             with suppress(TimeoutError):
                 async with asyncio.timeout(_POLL_S):
                     await woken.wait()
-            rest_s = began + _BREATH_S - time.monotonic()
+            rest_s = began + _MIN_CYCLE_S - time.monotonic()
             if rest_s > 0:
                 await asyncio.sleep(rest_s)
 
     def _listen(self) -> None:
-        """Be woken by other processes' commits; polling goes on beside it."""
+        """Wake at commits of other processes; polling goes on as well."""
         while not self._stopping.is_set():
             try:
                 for came in self._runtime.database.notices(CHANNEL, timeout_s=_POLL_S):
@@ -241,14 +240,14 @@ class Worker:
                 _log.warning("worker.not_listening", reason=str(error))
             self._stopping.wait(_PAUSE_S)
 
-    def _keep(self) -> None:
+    def _run_chores(self) -> None:
         while not self._stopping.wait(_CHORES_EVERY_S):
             for chore in self._chores:
                 try:
                     chore()
                 except StorageError as error:
                     _log.warning("chore.waits", reason=str(error))
-                except Exception:  # noqa: BLE001 - told with its trace; one chore's defect must not stop the others
+                except Exception:  # noqa: BLE001 - logged with its trace; one chore must not stop the others
                     _log.exception("chore.failed")
 
 

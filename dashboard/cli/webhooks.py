@@ -1,4 +1,7 @@
-"""`dashboard webhooks`: what came from Zoom, from the terminal."""
+"""`dashboard webhooks`: the webhook log from the terminal, redacted.
+
+Reading takes no lock: it works while `dashboard serve` runs.
+"""
 
 import dataclasses
 import json
@@ -29,7 +32,7 @@ from dashboard.services.zoom_apps import apps
 
 @click.group("webhooks")
 def group() -> None:
-    """What came from Zoom: list, show, resend, prune."""
+    """List, show, resend and prune the webhooks received from Zoom."""
 
 
 _COLUMNS = ("id", "received_at", "zoom_app", "event", "outcome", "meeting_id", "user")
@@ -39,7 +42,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON obj
 
 
 class _Instant(click.ParamType[datetime]):
-    """An instant as 2026-11-23 or 2026-11-23T12:00; UTC unless it has an offset."""
+    """A time as 2026-11-23 or 2026-11-23T12:00; UTC unless it has an offset."""
 
     name = "instant"
 
@@ -51,18 +54,20 @@ class _Instant(click.ParamType[datetime]):
             at = datetime.fromisoformat(str(value))
             return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
         except (ValueError, OverflowError):
-            self.fail("must be an instant like 2026-11-23T12:00", param, ctx)
+            self.fail("must be a time like 2026-11-23T12:00", param, ctx)
 
 
 @group.command("list")
-@click.option("--zoom-app", "zoom_app_id", type=click.UUID, help="Its id.")
-@click.option("--event", help="Zoom's name, such as meeting.created.")
+@click.option("--zoom-app", "zoom_app_id", type=click.UUID, help="Zoom app ID.")
+@click.option("--event", help="Event name, for example meeting.created.")
 @click.option("--outcome", type=click.Choice([one.value for one in Outcome]))
 @click.option("--meeting", "meeting_id", type=_ID, help="Meeting number.")
-@click.option("--user", "zoom_user_id", help="Zoom user id.")
-@click.option("--since", type=_Instant(), help="Received then or later; UTC.")
-@click.option("--until", type=_Instant(), help="Received before; UTC.")
-@click.option("--before", type=_ID, metavar="ID", help="Only older than this webhook.")
+@click.option("--user", "zoom_user_id", help="Zoom user ID.")
+@click.option("--since", type=_Instant(), help="Received at this time or later (UTC).")
+@click.option("--until", type=_Instant(), help="Received before this time (UTC).")
+@click.option(
+    "--before", type=_ID, metavar="ID", help="Only webhooks older than this one."
+)
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
 @_JSON
 def list_(
@@ -77,7 +82,7 @@ def list_(
     limit: int,
     as_json: bool,  # noqa: FBT001 - click passes flags so
 ) -> None:
-    """List webhooks, newest first. Ids are text in JSON: they exceed 53 bits."""
+    """List webhooks, newest first. IDs are strings in JSON: they exceed 53 bits."""
     filters = WebhookFilter(
         zoom_app_id=zoom_app_id,
         event=event,
@@ -98,14 +103,14 @@ def list_(
         return
     _table(_COLUMNS, rows)
     if older is not None:
-        click.echo(f"Older ones: --before {older}", err=True)
+        click.echo(f"For older webhooks: --before {older}", err=True)
 
 
 @group.command()
 @click.argument("webhook_id", metavar="ID", type=_ID)
 @_JSON
 def show(webhook_id: int, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
-    """Show one webhook from Zoom's event to Recall's answer; the body is redacted."""
+    """Show one webhook from Zoom's event to Recall's response, with a redacted body."""
     with opened_services() as runtime, runtime.database.reading() as session:
         trace = log.get(session, webhook_id)
         request = log.request(session, runtime.vault, webhook_id)
@@ -126,7 +131,7 @@ def show(webhook_id: int, as_json: bool) -> None:  # noqa: FBT001 - click passes
     click.echo("\nbody, redacted:")
     lines = json.dumps(body, indent=2, ensure_ascii=False).split("\n")
     click.echo(
-        "It is no JSON; hidden." if body is None else "\n".join(map(cell, lines))
+        "Hidden: it is not JSON." if body is None else "\n".join(map(cell, lines))
     )
 
 
@@ -135,16 +140,16 @@ def show(webhook_id: int, as_json: bool) -> None:  # noqa: FBT001 - click passes
     "--older-than",
     type=click.IntRange(1, 36_500),
     metavar="DAYS",
-    help="Instead of DASHBOARD_WEBHOOK_RETENTION_DAYS.",
+    help="Use this instead of DASHBOARD_WEBHOOK_RETENTION_DAYS.",
 )
-@click.option("--dry-run", is_flag=True, help="Count only; nothing is deleted.")
+@click.option("--dry-run", is_flag=True, help="Only count; delete nothing.")
 @_JSON
 def prune(
     older_than: int | None,
     dry_run: bool,  # noqa: FBT001 - click passes flags so
     as_json: bool,  # noqa: FBT001 - as above
 ) -> None:
-    """Delete webhooks that are done and older than the retention, in small batches."""
+    """Delete finished webhooks that are older than the retention, in small batches."""
     with opened_services() as runtime:
         days = pruning.days_kept(runtime.settings, asked=older_than)
         now, database = runtime.clock.now(), runtime.database
@@ -174,8 +179,8 @@ def prune(
         return
     verb = "would be" if dry_run else "were"
     click.echo(
-        f"Of the webhooks older than {days} d, {total.webhooks} {verb} deleted; "
-        f"{total.given_up} that still waited {verb} given up."
+        f"Of the webhooks older than {days} days, {total.webhooks} {verb} deleted and "
+        f"{total.given_up} still waiting {verb} given up."
     )
 
 
@@ -273,16 +278,20 @@ _TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 @click.argument(
     "webhook_id", metavar="[ID]", required=False, type=click.IntRange(0, 2**63 - 1)
 )
-@click.option("--outcome", type=_OUTCOMES, help="Only those that ended so.")
-@click.option("--zoom-app", type=click.UUID, help="Only those of this zoom app's id.")
-@click.option("--event", help="Only this event, e.g. meeting.created.")
+@click.option(
+    "--outcome", type=_OUTCOMES, help="Only webhooks with this outcome (dead: failed)."
+)
+@click.option("--zoom-app", type=click.UUID, help="Only webhooks of this zoom app.")
+@click.option("--event", help="Only this event, for example meeting.created.")
 @click.option("--meeting", type=click.IntRange(0, 10**18 - 1), help="Meeting number.")
-@click.option("--user", help="Zoom user id.")
-@click.option("--since", type=_TIME, help="Received then or later, UTC.")
-@click.option("--until", type=_TIME, help="Received before, UTC.")
-@click.option("--all", "is_all", is_flag=True, help="Everything in the log.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object; asks nothing.")
+@click.option("--user", help="Zoom user ID.")
+@click.option("--since", type=_TIME, help="Received at this time or later (UTC).")
+@click.option("--until", type=_TIME, help="Received before this time (UTC).")
+@click.option("--all", "is_all", is_flag=True, help="All webhooks in the log.")
+@click.option("--yes", is_flag=True, help="Don't ask for confirmation.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object; ask nothing."
+)
 def resend(
     webhook_id: int | None,
     outcome: str | None,
@@ -296,10 +305,10 @@ def resend(
     yes: bool,  # noqa: FBT001 - as above
     as_json: bool,  # noqa: FBT001 - as above
 ) -> None:
-    """Owe webhooks to Recall once more: one by ID, or what the options match.
+    """Resend webhooks to Recall: one by ID, or all that match the options.
 
-    What would be sent is said first. The originals stay as they are and nothing is
-    signed anew.
+    Shows what would be sent first. The originals don't change and nothing is signed
+    again.
     """
     filters = WebhookFilter(
         zoom_app_id=zoom_app,
@@ -313,10 +322,10 @@ def resend(
     is_filtered = filters != WebhookFilter()
     if [webhook_id is not None, is_filtered, is_all].count(True) != 1:
         raise click.UsageError(
-            "Say which: one ID, or options such as --outcome dead, or --all."
+            "Choose one ID, or options such as --outcome dead, or --all."
         )
     with opened_services() as runtime:
-        runtime.database.lock()  # on SQLite nobody else may write; say so first
+        runtime.database.lock()  # on SQLite no other process may write; say so first
         if webhook_id is not None:
             _resend_one(runtime, webhook_id, as_json=as_json)
         else:
@@ -330,7 +339,7 @@ def _resend_one(runtime: Runtime, webhook_id: int, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"resend_id": str(resend_id), "expected": 1}))
         return
-    click.echo(f"Webhook {webhook_id} will be sent to Recall again.")
+    click.echo(f"Webhook {webhook_id} is queued for delivery to Recall.")
 
 
 def _resend_many(
@@ -360,15 +369,15 @@ def _resend_many(
     elif is_begun:
         when = "when the dashboard runs" if runtime.database.is_sqlite else "now"
         page = f"{runtime.public_url}/webhooks/resends/{resend_id}"
-        click.echo(f"They are sent {when}. Watch or cancel it at {page}")
+        click.echo(f"Sending starts {when}. Watch or cancel it at {page}")
     else:
-        click.echo("Nothing was begun.")
+        click.echo("Nothing was started.")
 
 
 def _say(found: Preview, now: datetime) -> None:
     click.echo(
-        f"{collecting.counted(found)}: {found.dead:,} dead, "
-        f"{found.delivered:,} delivered before."
+        f"{collecting.counted(found)}: {found.dead:,} failed, "
+        f"{found.delivered:,} already delivered."
     )
     for number, why in collecting.left_out(found):
         click.echo(f"Left out: {number:,} {why}.")

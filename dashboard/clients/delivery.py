@@ -1,4 +1,4 @@
-"""Posts webhooks to Recall as Zoom wrote them, many at once over kept connections.
+"""Posts webhooks to Recall as Zoom wrote them, many at once over open connections.
 
 aiohttp, because a POST costs it a fifth of httpx2's processor time.
 """
@@ -43,12 +43,12 @@ class Failure(StrEnum):
     REFUSED = "refused"
     BROKEN = "broken"
     ADDRESS = "address"  # the URL itself cannot be used
-    SEALED = "sealed"  # our own: the bytes could not be opened
+    SEALED = "sealed"  # our own: the bytes could not be decrypted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What came back.
+    """Recall's answer.
 
     Attributes:
         status: None when there was no answer.
@@ -68,8 +68,8 @@ class Answer:
 def open_session(base_url: str | None) -> aiohttp.ClientSession:
     """Open a session in the running loop; close it there.
 
-    Keeps no cookie. A proxy named in the environment is the way out, so it is not
-    taken for a simulator on this machine.
+    Stores no cookie. A proxy named in the environment is used, except for a simulator
+    on this machine.
 
     Args:
         base_url: The one host of every delivery, or None for Recall's own.
@@ -92,7 +92,7 @@ async def post(
     body: bytes,
     headers: Iterable[tuple[str, str]],
 ) -> Answer:
-    """Post the bytes untouched, with those of Zoom's headers that are passed on.
+    """Post the bytes untouched, with the headers of Zoom that are passed on.
 
     Never raises: whatever goes wrong is an `Answer` with its `failure`.
     """
@@ -120,9 +120,9 @@ async def post(
 
 
 def passed_on(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return what Recall gets of Zoom's headers, unchanged.
+    """Return those of Zoom's headers that Recall gets, unchanged.
 
-    One with other than printable ASCII is left out: it could not be sent unchanged.
+    A header with anything but printable ASCII is left out: it can't be sent unchanged.
     """
     return {
         name: value

@@ -1,4 +1,4 @@
-"""Sending again: what staff asked for, and each webhook owed once more by it."""
+"""Resends that staff asked for, and their redeliveries, one for each webhook."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from dashboard.db.columns import BigId, UtcDateTime, enum_type
 
 
 class ResendState(StrEnum):
-    """How far a resend is."""
+    """The progress of a resend."""
 
     GATHERING = "gathering"  # its webhooks are still being listed
     SENDING = "sending"
@@ -20,7 +20,7 @@ class ResendState(StrEnum):
 
 
 class RedeliveryOutcome(StrEnum):
-    """Where one webhook of a resend stands."""
+    """The state of one webhook of a resend."""
 
     WAITING = "waiting"
     DELIVERED = "delivered"
@@ -29,17 +29,17 @@ class RedeliveryOutcome(StrEnum):
 
 
 class Resend(SQLModel, table=True):
-    """One act of staff: one webhook or many, owed to Recall once more.
+    """One act of staff: one webhook or many, sent to Recall again.
 
     Attributes:
-        asked_by: E-mail of the person, or "command line".
+        asked_by: Email of the person, or "command line".
         query: The log's query string that chose them; "" for a single webhook.
         expected: How many the preview counted.
         total: How many were gathered so far; final once it is sending.
-        id: From `models.ids.new_id` of the preview: what came later is no part of it,
-            and a form that is sent twice begins one resend.
+        id: From `models.ids.new_id` of the preview: later webhooks are not included,
+            and a form that is sent twice starts one resend.
         gathered_below: While gathering, and when cancelled meanwhile: webhooks with
-            ids below this were looked at; oldest first, so that Recall gets them in
+            IDs below this were listed; oldest first, so that Recall gets them in
             Zoom's order.
         ended_at: When it was done or cancelled.
     """
@@ -58,14 +58,14 @@ class Resend(SQLModel, table=True):
 
 
 class Redelivery(SQLModel, table=True):
-    """One webhook of a resend: a delivery of its own, beside the webhook's first one.
+    """One webhook of a resend: a delivery beside the webhook's first one.
 
     Attributes:
         zoom_app_id: The webhook's.
         attempts: Those that count towards giving up.
         due_at: Earliest instant of the next attempt.
         claim: Grows with every claim and never falls: tells one lease from the next.
-        ended_at: When it was delivered, given up or cancelled.
+        ended_at: When it was delivered, failed or was cancelled.
     """
 
     __table_args__ = (

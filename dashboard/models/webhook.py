@@ -1,4 +1,4 @@
-"""A request from Zoom exactly as it came, its forwarding, and what was refused."""
+"""Webhooks exactly as received from Zoom, their delivery, and refused requests."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,16 +11,16 @@ from dashboard.db.columns import BigId, UtcDateTime, enum_type
 
 
 class Outcome(StrEnum):
-    """Where a webhook stands."""
+    """The state of a webhook's delivery."""
 
-    WAITING = "waiting"  # owed to Recall
+    WAITING = "waiting"  # queued for Recall
     DELIVERED = "delivered"  # Recall answered 2xx
-    DEAD = "dead"  # given up; an admin can resend it
-    KEPT = "kept"  # nothing to forward it to: routing is direct
+    DEAD = "dead"  # failed; an admin can resend it
+    KEPT = "kept"  # not forwarded: routing is direct
 
 
 DEAD = "outcome = 'dead'"
-"""The condition of the index of dead webhooks, for a query to name literally."""
+"""The condition of the index of failed webhooks, for a query to name literally."""
 
 
 def _partial(name: str, *columns: str, where: str) -> Index:
@@ -43,15 +43,15 @@ class Webhook(SQLModel, table=True):
         is_unread: Whether the dashboard itself has still to act on what it says:
             `user.updated` and `app_deauthorized`.
         attempts: Forwarding attempts that count towards giving up.
-        due_at: Earliest instant of the next attempt; of the end, once it is dead.
+        due_at: Earliest instant of the next attempt; of the end, once it has failed.
         claim: Grows with every claim and never falls: tells one lease from the next.
-        delivered_at: When Recall first took it, be it by a resend.
-        erased_at: When its bytes and what told whom it is about were deleted, because
-            that user had removed the app.
+        delivered_at: When Recall first accepted it, maybe by a resend.
+        erased_at: When its bytes and all that identifies its user were deleted, because
+            that user removed the app.
     """
 
     __table_args__ = (
-        # By zoom app first: one that stands still with many must not be read over.
+        # By zoom app first: the rows of a paused one need not be read over.
         _partial(
             "ix_webhook_due_at", "zoom_app_id", "due_at", where="outcome = 'waiting'"
         ),
@@ -111,7 +111,7 @@ class WebhookBody(SQLModel, table=True):
 
 
 class Arrival(SQLModel, table=True):
-    """A repeat of a webhook that is here already: answered 200, not forwarded again."""
+    """A repeat of a webhook that is already stored: answered 200, not forwarded."""
 
     id: int = Field(primary_key=True, sa_type=BigId)
     webhook_id: int = Field(
@@ -127,12 +127,12 @@ class Attempt(SQLModel, table=True):
     Attributes:
         redelivery_id: The resend's `Redelivery` it was made for; None for the webhook's
             own forwarding.
-        claim: The lease it was made under: one attempt has one owner.
+        claim: The lease it was made under.
         worker: Whose lease that was, "host:process".
         status: Recall's HTTP status; None when there was no answer.
         latency_ms: From sending to the end of the answer, in milliseconds.
         answer: First 2 KB of Recall's answer as text, redacted.
-        verdict: What follows from it, a sentence.
+        verdict: What follows from it: a sentence.
         sent_sha256: SHA-256 of the bytes sent, hex; "" when none were.
         sent_bytes: How many they were.
         headers_passed: Names of Zoom's headers that went with them, space separated.
@@ -160,7 +160,7 @@ class Refusal(SQLModel, table=True):
 
     Attributes:
         cause: A word for counting: `signature`, `missing_header`, `too_old`, ...
-        detail: One sentence on why, and who mends it where. Holds no secret.
+        detail: One sentence on why, and who fixes it where. Contains no secret.
     """
 
     __table_args__ = (Index(None, "zoom_app_id", "id"),)

@@ -53,7 +53,7 @@ def log(
     row = page.locator(ROW).first
     app = row.locator("td[data-label='Zoom app']").inner_text().strip()
     page.get_by_label("Zoom app").select_option(label=app)
-    page.get_by_role("button", name="Filter").click()
+    page.get_by_role("button", name="Apply").click()
     expect(page).to_have_url(re.compile("zoom_app="))
     expect(page.get_by_role("link", name="Older")).to_be_visible()
     yield page

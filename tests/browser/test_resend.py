@@ -167,7 +167,7 @@ def sent_so_far(page: Page) -> int:
 
 def begin(page: Page, relay: Relay, filters: str) -> None:
     page.goto(f"{relay.url}/webhooks/?{filters}")
-    page.get_by_role("link", name="Resend these").click()
+    page.get_by_role("link", name="Resend filtered…").click()
 
 
 def events_at_recall(sandbox: RunningSandbox) -> list[Received]:
@@ -181,11 +181,11 @@ def test_ten_thousand_are_sent_again_watched_and_called_off(
     page = admin
     before = relay.originals()
     page.goto(f"{relay.url}/webhooks/")
-    page.get_by_role("link", name=re.compile("^Dead")).click()
+    page.get_by_role("link", name=re.compile("^Failed")).click()
     page.wait_for_url(re.compile("outcome=dead"))
-    page.get_by_role("link", name="Resend these").click()
+    page.get_by_role("link", name="Resend filtered…").click()
     expect(page.locator("#preview")).to_contain_text("10,000 webhooks")
-    expect(page.get_by_text("Recall may refuse them")).to_be_visible()
+    expect(page.get_by_text("Recall may reject them")).to_be_visible()
     assert events_at_recall(sandbox) == []
 
     page.get_by_role("button", name="Resend 10,000 webhooks").click()
@@ -199,8 +199,8 @@ def test_ten_thousand_are_sent_again_watched_and_called_off(
 
     page.get_by_role("button", name="Cancel", exact=True).click()
     time.sleep(0.5)  # the page goes on moving beneath the question
-    page.get_by_role("button", name="Cancel the resend").click()
-    flash = page.get_by_text(re.compile(r"Cancelled\. [\d,]+ were sent already"))
+    page.get_by_role("button", name="Cancel resend").click()
+    flash = page.get_by_text(re.compile(r"Cancelled\. [\d,]+ were already sent"))
     expect(flash).to_be_visible()
     until(lambda: relay.owed(RedeliveryOutcome.WAITING) == 0)
 
@@ -214,7 +214,7 @@ def test_ten_thousand_are_sent_again_watched_and_called_off(
 
     begin(page, relay, "event=user.updated")
     page.get_by_role("button", name="Resend 3 webhooks").click()
-    expect(page.locator("#resend-progress")).to_contain_text("done", timeout=SLOWEST_MS)
+    expect(page.locator("#resend-progress")).to_contain_text("Done", timeout=SLOWEST_MS)
     expect(page.locator("#resend-progress")).to_contain_text("3 of 3 sent")
 
     # What was called off can be sent later: the rest, and no more.
@@ -231,9 +231,9 @@ def test_what_recall_refuses_for_its_age_is_listed_with_the_reason(
     begin(page, relay, "event=user.updated")
     page.get_by_role("button", name="Resend 3 webhooks").click()
     progress = page.locator("#resend-progress")
-    expect(progress).to_contain_text("done", timeout=SLOWEST_MS)
+    expect(progress).to_contain_text("Done", timeout=SLOWEST_MS)
 
-    expect(progress).to_contain_text("dead 3")
+    expect(progress).to_contain_text("failed 3")
     expect(page.locator("tbody tr")).to_have_count(3)
     expect(page.locator("tbody tr").first).to_contain_text("400")
 

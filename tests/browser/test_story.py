@@ -188,7 +188,7 @@ def test_the_main_job_from_nothing_to_a_forwarded_webhook(  # noqa: PLR0915 - on
     log.goto(f"{demo.url}/webhooks/")
     meeting = create_meeting(zoom, demo)
     arrived = log.locator("tr[id^=webhook-]", has_text=APP).filter(has_text=meeting)
-    expect(arrived).to_contain_text("delivered", timeout=SOON_MS)
+    expect(arrived).to_contain_text("Delivered", timeout=SOON_MS)
     told(f"7. Meeting {meeting} arrived in the open log by itself and was delivered.")
     arrived.get_by_role("link", name="meeting.created").click()
     expect(log.get_by_role("heading", level=1)).to_contain_text("meeting.created")

@@ -60,8 +60,10 @@ def test_many_are_previewed_then_begun(terminal: Terminal, log: Log) -> None:
 
     [resend] = log.resends()
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("3 webhooks: 3 dead, 0 delivered before.\n")
-    assert "Recall may refuse them: their timestamps are 60 min old." in done.stdout
+    assert done.stdout.startswith("3 webhooks: 3 failed, 0 already delivered.\n")
+    assert (
+        "Recall may reject them because their timestamps are 60 min old." in done.stdout
+    )
     assert f"/webhooks/resends/{resend.id}" in done.stdout
     assert (resend.state, resend.query, resend.expected, resend.asked_by) == (
         ResendState.GATHERING,
@@ -90,7 +92,7 @@ def test_whoever_does_not_agree_begins_nothing(terminal: Terminal, log: Log) -> 
 
     assert asked.returncode != 0
     assert "5 webhooks" in asked.stdout
-    assert "Left out: 1 wait to be sent" in asked.stdout
+    assert "Left out: 1 already queued" in asked.stdout
     assert log.resends() == []
 
 
@@ -99,7 +101,7 @@ def test_one_is_owed_once_more(terminal: Terminal, log: Log) -> None:
     again = terminal.run(*RESEND, str(log.ids[0]))
 
     assert first.returncode == 0, first.stderr
-    assert (again.returncode, "waiting to be sent already" in again.stderr) == (1, True)
+    assert (again.returncode, "already queued" in again.stderr) == (1, True)
     assert log.owed() == [log.ids[0]]
 
 

@@ -1,4 +1,4 @@
-"""Requests that wait for the writer: in threads of their own, or in an event loop."""
+"""Webhooks on their way to disk: their rows, written in batches, and who waits."""
 
 import asyncio
 import time
@@ -33,11 +33,11 @@ from dashboard.services.validation.limits import ANSWERED_WITHIN_S
 from dashboard.vault import Vault
 
 Waiter = Callable[[], object] | asyncio.Future[None]
-"""What to call, or the future of a loop that is woken once for all of a batch."""
+"""What to call, or a future; the futures of one loop are set in one go."""
 
 
 def settle(waiters: Iterable[Waiter]) -> None:
-    """Tell each that its wait is over; from any thread."""
+    """Wake each request of a batch; from any thread."""
     by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
     for waiter in waiters:
         if isinstance(waiter, asyncio.Future):
@@ -56,14 +56,14 @@ def _wake(futures: Sequence[asyncio.Future[None]]) -> None:
 
 
 _EVENT_NOTED_EVERY = timedelta(minutes=1)
-NO_RECALL_APP = "Waiting: this zoom app has no Recall app yet."
-_DIRECT = "Kept only: Zoom posts to Recall itself (routing is direct)."
-_WORDS = {"current": "", "previous": " with the previous secret token"}
+NO_RECALL_APP = "Waiting: this zoom app is not in Recall yet."
+_DIRECT = "Not forwarded: Zoom posts to Recall itself (routing is direct)."
+_WHICH_TOKEN = {"current": "", "previous": " (previous secret token)"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VerifiedWebhook:
-    """A request whose signature was proven.
+    """A request whose signature is valid.
 
     Attributes:
         app: The zoom app it was posted to.
@@ -93,7 +93,7 @@ class QueuedWebhook:
     Attributes:
         id: Of its row, should it be new.
         webhook: Its row; `body`: that of its sealed bytes.
-        waiter: Told once, when `stored_id` and `is_repeat` or `error` are set.
+        waiter: Woken once, when `stored_id` and `is_repeat` or `error` are set.
     """
 
     id: int
@@ -108,7 +108,7 @@ class QueuedWebhook:
 
     @property
     def is_challenge(self) -> bool:
-        """Whether Zoom checks the address with it."""
+        """Whether it is Zoom's validation request."""
         return self.received.event.event == URL_VALIDATION
 
 
@@ -203,8 +203,8 @@ class WebhookBatches:
         Args:
             connection: Writing.
             batch: In order of arrival; the same event may be in it twice.
-            noted: When a genuine event of each zoom app was last kept as evidence; one
-                a minute is enough.
+            noted: When an event of each zoom app was last stored as evidence; one a
+                minute is enough.
         """
         now = time.perf_counter()
         for pending in batch:
@@ -268,7 +268,7 @@ def _add_arrivals(connection: Connection, repeats: Sequence[QueuedWebhook]) -> N
 def _is_worth_noting(
     pending: QueuedWebhook, noted: MutableMapping[Any, datetime]
 ) -> bool:
-    """Whether it is evidence for validation: each challenge, and one event a minute."""
+    """Whether to store it as evidence: each validation request, one event a minute."""
     if pending.is_challenge:
         return True
     app_id, at = pending.received.app.id, pending.received.received_at
@@ -282,18 +282,19 @@ def _is_worth_noting(
 def _note(session: Session, pending: QueuedWebhook, now: float) -> None:
     received = pending.received
     took_ms = _ms(now - received.began)
-    how = _WORDS.get(received.verdict, "")
+    which = _WHICH_TOKEN.get(received.verdict, "")
     event = received.event.event or "An event without a name"
     source, finding = Source.ZOOM_EVENT, Finding.GOOD
-    detail = f"{event} arrived, signed rightly{how}."
+    detail = f"{event} received; signature valid{which}."
     if pending.is_challenge:
         source = Source.ZOOM_CHALLENGE
-        detail = f"Zoom's challenge was signed rightly{how} and answered."
+        detail = f"Zoom's validation request was answered; signature valid{which}."
         if took_ms > ANSWERED_WITHIN_S * 1000:
             finding = Finding.FAILED
             detail = (
-                f"Zoom's challenge was signed rightly{how}, but answered only after "
-                f"{took_ms / 1000:.1f} s; Zoom waits {ANSWERED_WITHIN_S:.0f} s."
+                f"The signature of Zoom's validation request was valid{which}, but we "
+                f"took {took_ms / 1000:.1f} s to answer. Zoom gives up after "
+                f"{ANSWERED_WITHIN_S:.0f} s."
             )
     evidence.record(
         session,

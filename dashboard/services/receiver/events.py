@@ -1,4 +1,4 @@
-"""What a verified body says. Reads leniently: wrong types never stop a forward."""
+"""What a verified body says. Lenient: wrong types never stop it being forwarded."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 
 URL_VALIDATION = "endpoint.url_validation"
-"""Zoom's check of the address (docs/contracts/zoom.md 5.5)."""
+"""Zoom's validation request (docs/contracts/zoom.md 5.5)."""
 
 READ_HERE = frozenset({"user.updated", "app_deauthorized"})
 """Events that the dashboard itself acts on, besides handing them to Recall."""
@@ -34,7 +34,7 @@ class Event:
         zoom_user_id: Of the user it is about: host, profile or deauthorizing user.
         meeting_id: Meeting number; Zoom writes it as a number or as a string
             (docs/contracts/zoom.md 6).
-        plain_token: What a challenge asks to be signed.
+        plain_token: What a validation request asks to be signed.
         canonical: The JSON with sorted keys, where that is the same for the same
             content only; None when the bytes themselves must tell.
     """
@@ -54,7 +54,7 @@ class _AmbiguousError(ValueError):
 
 
 def parse(body: bytes) -> Event:
-    """Read a body whose signature was proven; never raises."""
+    """Read a body whose signature is valid; never raises."""
     found, canonical = _read(body)
     if not isinstance(found, dict):
         return Event()

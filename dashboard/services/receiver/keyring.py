@@ -1,4 +1,4 @@
-"""What the receiver must know of each zoom app, kept in memory for about a second."""
+"""What the receiver needs of each zoom app: its secrets, cached for about a second."""
 
 import threading
 import time
@@ -28,7 +28,7 @@ _NAMES = {"secret_token": "current", "previous_secret_token": "previous"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TokenChange:
-    """How far the newest change of a zoom app's secret token has come.
+    """The progress of a zoom app's newest change of its secret token.
 
     Attributes:
         is_in_recall: Whether Recall was given the secret token stored here.
@@ -63,7 +63,7 @@ class AppCredentials:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Neighbour:
-    """A zoom app as an explanation names it; its secrets stay sealed until tried.
+    """A zoom app that an explanation may name; its secrets stay sealed until tried.
 
     Attributes:
         sealed: (column, sealed text) of each secret token, current first.
@@ -97,7 +97,7 @@ class SignedWith(StrEnum):
 
 
 class Keyring:
-    """Opens secret tokens once a second instead of once a request; thread-safe."""
+    """Decrypts secret tokens once a second instead of once a request; thread-safe."""
 
     def __init__(self, database: Database, vault: Vault) -> None:
         self._database = database
@@ -109,15 +109,15 @@ class Keyring:
     def find(self, app_id: UUID) -> AppCredentials | None:
         """Return the zoom app as it was at most a second ago, or None.
 
-        An unknown one is always looked up: it may have been added just now.
+        An unknown one is always looked up, because it may be new.
 
         Raises:
             StorageError: The database cannot be read.
         """
         return self._find(app_id, _FRESH_S)
 
-    def recall(self, app_id: UUID) -> AppCredentials | None:
-        """Return the zoom app if it was looked up within a second; asks nobody."""
+    def find_cached(self, app_id: UUID) -> AppCredentials | None:
+        """Return the zoom app if it was read within a second; reads no database."""
         known = self._known.get(app_id)
         if known is not None and time.monotonic() - known[0] < _FRESH_S:
             return known[1]
@@ -126,7 +126,7 @@ class Keyring:
     def find_newer(self, app_id: UUID) -> AppCredentials | None:
         """Return the zoom app as it is now, for a secret that did not match.
 
-        A flood of forged requests costs 20 look-ups a second, not one each.
+        A flood of forged requests costs 20 queries a second, not one each.
 
         Raises:
             StorageError: The database cannot be read.
@@ -136,7 +136,7 @@ class Keyring:
     def neighbours(self) -> tuple[Neighbour, ...]:
         """Return the zoom apps as they were at most a second ago, newest first.
 
-        At most 500 of them: what is asked for is an explanation, never a verdict.
+        At most 500: they only explain a mismatch, they decide nothing.
 
         Raises:
             StorageError: The database cannot be read.
@@ -160,15 +160,15 @@ class Keyring:
         known = self._known.get(app_id)
         if known is not None and time.monotonic() - known[0] < oldest_s:
             return known[1]
-        # One thread looks; the others wait for what it finds.
+        # One thread reads; the others wait for its result.
         with self._lock:
             known = self._known.get(app_id)
             if known is not None and time.monotonic() - known[0] < oldest_s:
                 return known[1]
-            return self._look(app_id)
+            return self._read(app_id)
 
-    def _look(self, app_id: UUID) -> AppCredentials | None:
-        looked_at = time.monotonic()
+    def _read(self, app_id: UUID) -> AppCredentials | None:
+        read_at = time.monotonic()
         with self._database.reading() as session:
             app = session.exec(select(ZoomApp).where(ZoomApp.id == app_id)).first()
             change = _newest_change(session, app_id)
@@ -185,7 +185,7 @@ class Keyring:
             rotating_until=app.rotation_until,
             change=change,
         )
-        self._known[app_id] = (looked_at, found)
+        self._known[app_id] = (read_at, found)
         return found
 
     def _open(
@@ -200,14 +200,14 @@ class Keyring:
                     text, table="zoom_app", column=column, row=app_id
                 )
             except VaultError:
-                # As good as none: 503 until the right key is back, never accepted.
+                # Treated as missing: 503 until the encryption key is back.
                 continue
             found.append(NamedSecret(name=_NAMES[column], secret=secret))
         return found
 
 
 def signed_with(app: AppCredentials, headers: Headers, body: bytes) -> SignedWith:
-    """Return what Recall refusing the signature of this webhook can be due to."""
+    """Return which token signed this webhook, to judge a refusal by Recall."""
     change = app.change
     if change is None or not any(each.name == "current" for each in app.secrets):
         return SignedWith.GIVEN

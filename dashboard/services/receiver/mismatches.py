@@ -1,8 +1,8 @@
-"""Why a signature matches no secret token of its zoom app, and who mends it where.
+"""Why a signature matches no secret token of its zoom app, and who fixes it where.
 
 Tries, in memory and with a bounded number of HMACs, what else could have made it: the
 secret token of another zoom app, one with stray white space, or the body as Zoom
-spelled it before a proxy wrote it anew. Callers bound how often they ask.
+spelled it before a proxy rewrote it. Callers limit how often they ask.
 """
 
 import hmac
@@ -62,7 +62,7 @@ class Explanation:
     """What it is.
 
     Attributes:
-        sentence: What was seen; behind a line break, who mends it where.
+        sentence: What was seen; after a line break, who fixes it where.
     """
 
     cause: Cause
@@ -151,9 +151,9 @@ def zooms_spelling(body: bytes) -> bytes | None:
 def _cut(mismatch: Mismatch) -> Explanation:
     return Explanation(
         cause=Cause.LENGTH,
-        sentence=f"Content-Length says {mismatch.declared_bytes} bytes and "
-        f"{len(mismatch.body)} arrived: the body was cut or altered on its way.\n"
-        f"{_PROXY} raises its limit and time-out for request bodies.",
+        sentence=f"Content-Length says {mismatch.declared_bytes} bytes, but "
+        f"{len(mismatch.body)} arrived: the body was cut or changed on the way.\n"
+        f"{_PROXY} raises its size limit and timeout for request bodies.",
     )
 
 
@@ -162,15 +162,15 @@ def _with_white_space(trial: _Trial, mismatch: Mismatch) -> Explanation | None:
         text = each.secret.get_secret_value()
         for variant, words in (
             (text.strip(), "without the white space around it"),
-            (text.strip() + " ", "with a space behind it"),
-            (text.strip() + "\n", "with a line break behind it"),
+            (text.strip() + " ", "with a space after it"),
+            (text.strip() + "\n", "with a line break after it"),
         ):
             if variant != text and trial.matches(mismatch.body, SecretStr(variant)):
                 return Explanation(
                     cause=Cause.WHITE_SPACE,
                     sentence=f"The {each.name} secret token would match {words}.\n"
-                    f"An admin copies Secret Token again, {_ACCESS}, and pastes it "
-                    "here: zoom app, Edit.",
+                    f"An admin copies Secret Token again, {_ACCESS}, and enters it "
+                    "here (zoom app, Edit).",
                 )
     return None
 
@@ -183,10 +183,10 @@ def _rewritten(trial: _Trial, mismatch: Mismatch) -> Explanation | None:
         if trial.matches(spelled, each.secret):
             return Explanation(
                 cause=Cause.REWRITTEN,
-                sentence="A proxy wrote the JSON anew: spelled as Zoom spells it "
-                f"({len(spelled)} bytes, {len(mismatch.body)} arrived), the body "
+                sentence="A proxy rewrote the JSON: in Zoom's own spelling "
+                f"({len(spelled)} bytes; {len(mismatch.body)} arrived) the body "
                 f"matches the {each.name} secret token.\n"
-                f"{_PROXY} has it pass the bodies of /hooks/ on byte for byte.",
+                f"{_PROXY} lets the bodies of /hooks/ through byte for byte.",
             )
     return None
 
@@ -224,15 +224,15 @@ def _named(
     seen = f"Signed with the {which} of {_name(other)}"
     if mismatch.client_id == own.client_id:
         sentence = (
-            f"{seen}, though the clientid header is this zoom app's: the two secret "
+            f"{seen}, but the clientid header is this zoom app's: the two secret "
             "tokens may be swapped here.\nAn admin copies each app's own Secret Token, "
-            f"{_ACCESS}, and pastes it here again. The other is {_address(other)}."
+            f"{_ACCESS}, and enters it here again. The other is {_address(other)}."
         )
     else:
         sentence = (
             f"{seen}: Zoom posts its webhooks to the URL of {_name(own)}.\n"
-            "Whoever owns the app in Zoom puts its own webhook URL, which ends in "
-            f"{_address(other)}, into the {other.environment.value} field of Features, "
+            "The app's owner in Zoom enters its own webhook URL, which ends in "
+            f"{_address(other)}, in the {other.environment.value} field of Features, "
             "Access."
         )
     return Explanation(

@@ -1,4 +1,4 @@
-"""Refused requests: counted all, kept as a bounded sample, written in batches.
+"""Refused requests: all counted, a bounded sample stored, both read for pages.
 
 A flood of forged requests costs a few rows a second, whatever its rate.
 """
@@ -36,7 +36,7 @@ class RefusedRequest:
     """One refused request.
 
     Attributes:
-        detail: What was seen; behind a line break, who mends it where. Holds no
+        detail: What was seen; after a line break, who fixes it where. Contains no
             secret.
         status: HTTP status it was answered with.
         body_bytes: How many bytes came, or were declared when none were read.
@@ -98,11 +98,11 @@ class Tally:
             return True
 
     def forget_mismatch(self, zoom_app_id: UUID) -> None:
-        """A challenge of this zoom app was right: the next wrong one is news again."""
+        """A validation request of this zoom app succeeded: store the next failure."""
         self._mismatch_at.pop(zoom_app_id, None)
 
     def may_explain(self, now: datetime) -> bool:
-        """Whether there is budget left in this second to look closer at one.
+        """Whether the limit of this second allows explaining one more.
 
         There is none in a second that follows a flood: more than 200 that asked.
         """
@@ -116,7 +116,7 @@ class Tally:
             return asked < _EXPLAINED_A_SECOND and not self._is_flooded
 
     def take(self) -> RefusalBatch | None:
-        """Return what was gathered and begin anew; None when there is nothing."""
+        """Return what was counted and start again; None when there is nothing."""
         with self._lock:
             if not self._gathered.counts:
                 return None
@@ -221,22 +221,22 @@ COUNTED = 100
 _ADDRESS = re.compile("/hooks/zoom/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 _SHOWN = 12  # of an address's characters: the link beside it leads to the whole
 _WORDS: dict[str, str] = {
-    Cause.NO_SECRET: "no secret token here",
-    Cause.TOO_LARGE: "too large",
-    Cause.EMPTY: "empty body",
-    Cause.MISSING_HEADER: "missing header",
-    Cause.BAD_TIMESTAMP: "timestamp unreadable",
-    Cause.BAD_SIGNATURE: "signature unreadable",
-    Cause.SIGNATURE: "signature does not match",
-    Cause.ROTATING: "token being rotated",
-    Cause.OTHER_ENVIRONMENT: "other environment",
-    Cause.OTHER_APP: "other zoom app",
-    Cause.WHITE_SPACE: "white space in secret",
-    Cause.REWRITTEN: "body rewritten",
-    Cause.LENGTH: "body cut",
-    Cause.FUTURE: "dated in the future",
-    Cause.TOO_OLD: "too old",
-    Cause.MALFORMED: "not what Zoom sends",
+    Cause.NO_SECRET: "No secret token",
+    Cause.TOO_LARGE: "Too large",
+    Cause.EMPTY: "Empty body",
+    Cause.MISSING_HEADER: "Missing header",
+    Cause.BAD_TIMESTAMP: "Unreadable timestamp",
+    Cause.BAD_SIGNATURE: "Unreadable signature",
+    Cause.SIGNATURE: "Invalid signature",
+    Cause.ROTATING: "Token rotation",
+    Cause.OTHER_ENVIRONMENT: "Other environment",
+    Cause.OTHER_APP: "Other zoom app",
+    Cause.WHITE_SPACE: "White space in secret",
+    Cause.REWRITTEN: "Body rewritten",
+    Cause.LENGTH: "Body cut",
+    Cause.FUTURE: "Future timestamp",
+    Cause.TOO_OLD: "Too old",
+    Cause.MALFORMED: "Not from Zoom",
 }
 _HARMLESS = {Cause.TOO_LARGE, Cause.EMPTY, Cause.TOO_OLD, Cause.MALFORMED}
 
@@ -260,9 +260,9 @@ class RefusalRow:
 
     Attributes:
         words: The cause in words.
-        tone: "trouble" when somebody can mend it, else "off".
+        tone: "trouble" when a person can fix it, else "off".
         seen: What was seen.
-        mend: Who mends it where; "" when the refusal does not say.
+        fix: Who fixes it where; "" when the refusal does not say.
         names: The zoom app that the explanation names, when it is one of ours.
     """
 
@@ -270,13 +270,13 @@ class RefusalRow:
     words: str
     tone: str
     seen: str
-    mend: str
+    fix: str
     names: UUID | None
 
 
 def cause_words(cause: str) -> str:
     """Return a cause in words; one that a newer version wrote, without lines."""
-    return _WORDS.get(cause, cause.replace("_", " "))
+    return _WORDS.get(cause, cause.replace("_", " ").capitalize())
 
 
 def rows(
@@ -328,14 +328,14 @@ def by_cause(
 
 
 def _row_of(refusal: Refusal, app_names: Mapping[UUID, str]) -> RefusalRow:
-    seen, _, mend = refusal.detail.partition("\n")
-    addresses = _ADDRESS.findall(mend)
+    seen, _, fix = refusal.detail.partition("\n")
+    addresses = _ADDRESS.findall(fix)
     named = UUID(addresses[-1]) if addresses else None
     return RefusalRow(
         refusal=refusal,
         words=cause_words(refusal.cause),
         tone="off" if refusal.cause in _HARMLESS else "trouble",
         seen=seen,
-        mend=_ADDRESS.sub(lambda found: found[1][-_SHOWN:], mend),
+        fix=_ADDRESS.sub(lambda found: found[1][-_SHOWN:], fix),
         names=named if named in app_names else None,
     )

@@ -1,7 +1,7 @@
-"""What becomes of one request at Zoom's door: prove, read, store, then answer.
+"""One request from Zoom: check the signature, read, store, then answer.
 
 Zoom never retries a 3xx or 4xx, and does retry a 5xx (docs/contracts/zoom.md 5.6,
-checked 2026-11-23): what a genuine sender could not help is answered 503.
+checked 2026-11-23): what is not the sender's fault is answered 503.
 """
 
 import json
@@ -24,22 +24,22 @@ from dashboard.services.receiver.signatures import (
 from dashboard.services.receiver.writer import WebhookWriter
 
 _READ_UNVERIFIED_BYTES = 16 * 1024
-_NOT_ZOOMS = "Zoom sends nothing like it: whoever holds the secret token did."
+_NOT_ZOOMS = "Zoom sends nothing like it; someone with the secret token did."
 _TOO_LARGE = (
-    "The body is larger than 1 MiB, so it was not read. Zoom's events have a few KB.\n"
-    "There is nothing to mend unless a proxy in front adds to it."
+    "The body is larger than 1 MiB and was not read. Zoom's events are a few KB.\n"
+    "No action is needed unless a proxy in front adds to the body."
 )
-_NO_OBJECT = f"Signed rightly, but it is no JSON object.\n{_NOT_ZOOMS}"
-_NO_BODY = f"Signed rightly, but the body is empty.\n{_NOT_ZOOMS}"
+_NO_OBJECT = f"The signature is valid, but the body is not a JSON object.\n{_NOT_ZOOMS}"
+_NO_BODY = f"The signature is valid, but the body is empty.\n{_NOT_ZOOMS}"
 _NO_TOKEN = (
-    f"A challenge, signed rightly, but without a plainToken to answer.\n{_NOT_ZOOMS}"
+    f"A validation request with a valid signature but no plainToken.\n{_NOT_ZOOMS}"
 )
 _FAIL_CHALLENGES = MISMATCHES | {Cause.FUTURE, Cause.TOO_OLD}
 _ROTATING = (
-    "The signature matches no secret token stored here, and a rotation was begun: it "
-    "may be made with the new one, so Zoom is asked to try again (503).\n"
-    "An admin enters the new secret token (zoom app, Edit). Zoom tries again after 5, "
-    "25 and 85 minutes."
+    "The signature matches no secret token stored here. A rotation has been started, "
+    "so the new token may have signed it and Zoom is asked to retry (503).\n"
+    "An admin enters the new secret token (zoom app, Edit). Zoom retries after 5, 25 "
+    "and 85 minutes."
 )
 _STATUS = {
     Cause.NO_SECRET: 503,
@@ -103,7 +103,7 @@ class Reply:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VerifiedRequest:
-    """A request that is Zoom's: to be answered 200 once it is on disk.
+    """A request from Zoom, to be answered 200 once it is on disk.
 
     Attributes:
         answer: As `Reply.body`.
@@ -116,7 +116,7 @@ class VerifiedRequest:
 def receive(
     writer: WebhookWriter, app: AppCredentials, request: WebhookRequest
 ) -> Reply:
-    """Judge one request and keep it: what is answered 200 is on disk.
+    """Verify one request and store it: what is answered 200 is on disk.
 
     Raises:
         StorageError: It is genuine and could not be stored; answer 503.
@@ -131,10 +131,10 @@ def receive(
 def verify(
     writer: WebhookWriter, app: AppCredentials, request: WebhookRequest
 ) -> VerifiedRequest | Reply:
-    """Judge one request; a refusal is counted and explained. May ask the database.
+    """Verify one request; count and explain a refusal. May ask the database.
 
     Raises:
-        StorageError: Whether it is genuine could not be told; answer 503.
+        StorageError: Whether it is genuine is not known; answer 503.
     """
     if request.is_too_large:
         return _refuse(writer, app, request, Cause.TOO_LARGE, _TOO_LARGE)
@@ -150,9 +150,9 @@ def verify(
 def verify_in_memory(
     writer: WebhookWriter, app: AppCredentials, request: WebhookRequest
 ) -> VerifiedRequest | Reply | None:
-    """Judge what a known secret proves; None for all that `verify` must look at.
+    """Verify with a known secret; None for everything that needs `verify`.
 
-    For an event loop: asks nobody and waits for nothing.
+    For an event loop: reads no database and waits for nothing.
     """
     if request.is_too_large:
         return None
@@ -210,7 +210,7 @@ def _answer(
     checked: SignatureCheck,
     event: Event,
 ) -> VerifiedRequest | Reply:
-    """Answer a challenge with the secret that signed it; asks nobody."""
+    """Answer a validation request with the secret that signed it."""
     fresh = signatures.check_age(
         checked, now=request.received_at, age_limit_s=CHALLENGE_AGE_LIMIT_S
     )
@@ -221,7 +221,7 @@ def _answer(
     found = signatures.answer_challenge(event.plain_token, checked.matched.secret)
     answer = json.dumps(found).encode()
     if signatures.is_own_probe(event.plain_token):
-        # Ours, to see whether Zoom's would arrive: the same answer, and nothing kept.
+        # Our own self-test: the same answer, and nothing is stored.
         return Reply(status=200, body=answer)
     return VerifiedRequest(
         received=_verified(app, request, checked, event), answer=answer
@@ -253,7 +253,7 @@ def _explain(
     cause: Cause,
     checked: SignatureCheck,
 ) -> tuple[Cause, str]:
-    """Look closer at a mismatch while there is budget; return cause and sentence."""
+    """Explain a mismatch while the limit allows; return cause and sentence."""
     unexplained = cause, checked.sentence
     if cause is not Cause.SIGNATURE or not writer.tally.may_explain(
         request.received_at
@@ -270,7 +270,7 @@ def _explain(
     try:
         neighbours = writer.keyring.neighbours()
     except StorageError:
-        neighbours = ()  # what can be told without them is still told
+        neighbours = ()  # what can be said without them is still said
     found = mismatches.explain(
         mismatch, neighbours=neighbours, secrets_of=writer.keyring.secrets_of
     )
@@ -302,17 +302,17 @@ def _refuse(
 
 
 def _is_rotating(app: AppCredentials, request: WebhookRequest) -> bool:
-    """Whether Zoom may sign with a secret token that is not known here yet."""
+    """Whether Zoom may sign with a secret token that is not stored here yet."""
     until = app.rotating_until
     return until is not None and request.received_at < until
 
 
 def _claims_challenge(body: bytes) -> bool:
-    # Not verified: good for a hint on the set-up page, and bounded.
+    # Not verified: only a hint for the set-up page, and bounded.
     if len(body) > _READ_UNVERIFIED_BYTES or events.URL_VALIDATION.encode() not in body:
         return False
     event = events.parse(body)
-    # One of our own that arrived altered tells the probe, and is not Zoom's.
+    # A self-test that arrived altered is reported by the self-test itself.
     return event.event == events.URL_VALIDATION and not signatures.is_own_probe(
         event.plain_token
     )

@@ -1,4 +1,4 @@
-"""Whether a request was signed by Zoom: over its raw bytes, with a known secret token.
+"""Signatures of Zoom: checks them, makes them, and answers validation requests.
 
 Nothing here parses the body, reads the clock or stores anything.
 """
@@ -31,9 +31,9 @@ CHALLENGE_AGE_LIMIT_S = 300
 # `str.isdigit` lets other scripts through, and `int` refuses past 4,300 digits.
 _SECONDS = re.compile("[0-9]{1,12}")
 _SIGNATURE = re.compile("v0=[0-9a-f]{64}")
-_STRANGER_OR_PROXY = (
-    "the request is not Zoom's, or a proxy altered the header.\nWhoever runs the proxy "
-    "in front of this server has it pass every x-zm- header on unaltered."
+_NOT_ZOOM_OR_PROXY = (
+    "the request is not from Zoom, or a proxy changed the header.\nWhoever runs the "
+    "proxy in front of this server lets every x-zm- header through unchanged."
 )
 
 
@@ -94,9 +94,9 @@ class SignatureCheck:
 
     Attributes:
         matched: The secret that made the signature; None when refused before that.
-        cause: Why it is refused; None when it is Zoom's.
-        sentence: The same for a person; behind a line break, who mends it where. ""
-            when it is Zoom's.
+        cause: Why it is refused; None when the signature is valid.
+        sentence: The same as a sentence; after a line break, who fixes it where.
+            "" when the signature is valid.
         sent_at_s: `x-zm-request-timestamp`, whole seconds since the epoch; 0 unread.
     """
 
@@ -128,7 +128,7 @@ class ValidationRequest:
 
 
 def usable(secrets: Sequence[NamedSecret]) -> list[NamedSecret]:
-    """Return the secrets that may be a key: an empty one would let anybody sign."""
+    """Return the secrets that may be a key: with an empty one anyone could sign."""
     return [each for each in secrets if each.secret.get_secret_value().strip()]
 
 
@@ -141,7 +141,7 @@ def check(  # noqa: PLR0913 - one request's facts, all named
     now: datetime,
     age_limit_s: int,
 ) -> SignatureCheck:
-    """Prove the sender of `body` with each of `secrets`.
+    """Check the signature of `body` with each of `secrets`.
 
     Source: docs/contracts/zoom.md 5.3 and 5.4
     (https://developers.zoom.us/docs/api/webhooks/), checked 2026-11-23.
@@ -159,9 +159,9 @@ def check(  # noqa: PLR0913 - one request's facts, all named
     if not keys:
         return _refused(
             Cause.NO_SECRET,
-            "This zoom app has no secret token that can be opened, so no request can "
-            "be proven.\nAn admin pastes it here (zoom app, Edit). Zoom tries again "
-            "for about 85 minutes.",
+            "This zoom app has no readable secret token, so requests can't be "
+            "verified.\nAn admin enters it here (zoom app, Edit). Zoom retries for "
+            "about 85 minutes.",
         )
     if timestamp is None or signature is None:
         return _refused(Cause.MISSING_HEADER, _missing(timestamp, signature))
@@ -169,12 +169,12 @@ def check(  # noqa: PLR0913 - one request's facts, all named
         return _refused(
             Cause.BAD_TIMESTAMP,
             "x-zm-request-timestamp is not a whole number of seconds, which Zoom "
-            f"always sends: {_STRANGER_OR_PROXY}",
+            f"always sends: {_NOT_ZOOM_OR_PROXY}",
         )
     if not _SIGNATURE.fullmatch(signature):
         return _refused(
             Cause.BAD_SIGNATURE,
-            f"x-zm-signature is not v0= and 64 hex digits: {_STRANGER_OR_PROXY}",
+            f"x-zm-signature is not v0= and 64 hex digits: {_NOT_ZOOM_OR_PROXY}",
         )
     message = signed_bytes(timestamp, body)
     presented = signature.encode()
@@ -188,27 +188,25 @@ def check(  # noqa: PLR0913 - one request's facts, all named
 def check_age(
     checked: SignatureCheck, *, now: datetime, age_limit_s: int
 ) -> SignatureCheck:
-    """Refuse what is rightly signed but dated too far ahead or back."""
+    """Refuse a valid signature whose timestamp is too far ahead or too old."""
     age_s = now.timestamp() - checked.sent_at_s
     if age_s < -FUTURE_LIMIT_S:
         return SignatureCheck(
             matched=checked.matched,
             cause=Cause.FUTURE,
-            sentence="Signed rightly, but dated "
-            f"{duration_words(-age_s)} ahead of this server's clock: it is slow by "
-            "so much, or Zoom's is fast.\nWhoever runs this server "
-            "sets its clock (NTP).",
+            sentence="The signature is valid, but the timestamp is "
+            f"{duration_words(-age_s)} ahead of this server's clock.\nWhoever runs "
+            "this server sets its clock (NTP).",
             sent_at_s=checked.sent_at_s,
         )
     if age_s > age_limit_s:
         return SignatureCheck(
             matched=checked.matched,
             cause=Cause.TOO_OLD,
-            sentence=f"Signed rightly, but {duration_words(age_s)} ago; the limit is "
-            f"{duration_words(age_limit_s)}. It is a replay, or this server's clock is "
-            "fast.\n"
-            "Whoever runs this server checks its clock (NTP); if that is right, there "
-            "is nothing to mend.",
+            sentence=f"The signature is valid but {duration_words(age_s)} old; the "
+            f"limit is {duration_words(age_limit_s)}. The request is a replay, or this "
+            "server's clock is fast.\nWhoever runs this server checks its clock (NTP). "
+            "If the clock is correct, no action is needed.",
             sent_at_s=checked.sent_at_s,
         )
     return checked
@@ -306,11 +304,11 @@ def _refused(cause: Cause, sentence: str, *, sent_at_s: int = 0) -> SignatureChe
 
 def _unmatched(keys: Sequence[NamedSecret]) -> str:
     current, *former = (fingerprint(each.secret) for each in keys)
-    also = f", nor with the previous one ({former[0]})" if former else ""
+    also = f" or the previous one ({former[0]})" if former else ""
     return (
-        f"The signature was not made with the secret token stored here ({current})"
-        f"{also}.\nAn admin copies Secret Token, not Verification Token or Client "
-        "Secret, from Features, Access of the same Zoom app."
+        f"The signature doesn't match the secret token stored here ({current}){also}."
+        "\nAn admin copies Secret Token (not Verification Token or Client Secret) from "
+        "Features, Access of the same Zoom app."
     )
 
 
@@ -325,7 +323,7 @@ def _missing(timestamp: str | None, signature: str | None) -> str:
     ]
     are = "is" if len(names) == 1 else "are"
     return (
-        f"{' and '.join(names)} {are} absent: the request is not Zoom's, or a proxy "
-        "removes what it does not know.\nWhoever runs the proxy in front of this "
-        "server has it pass every x-zm- header on."
+        f"{' and '.join(names)} {are} missing: the request is not from Zoom, or a "
+        "proxy removes unknown headers.\nWhoever runs the proxy in front of this "
+        "server lets every x-zm- header through."
     )

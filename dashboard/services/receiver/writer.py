@@ -1,7 +1,7 @@
-"""Taking webhooks in: one writer a process commits what has gathered, then answers.
+"""Stores webhooks: one writer per process commits a batch, then answers its requests.
 
 Every request waits for the commit of its own batch, so a webhook answered 200 is on
-disk. Sealing and hashing happen in the request's thread; the writer only writes.
+disk. Encrypting and hashing happen in the request's thread; the writer only writes.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class Accepted:
 
     Attributes:
         webhook_id: The row; of the first arrival when this one is a repeat.
-        is_repeat: Whether it was here already: nothing is forwarded again.
+        is_repeat: Whether it was stored before: nothing is forwarded again.
     """
 
     webhook_id: int
@@ -67,7 +67,7 @@ class WebhookWriter:
     """The group-committing writer of one process; its thread starts when needed.
 
     Attributes:
-        clock: Tells the receiver the time.
+        clock: The receiver's.
         keyring: The zoom apps and their secrets.
         tally: Refusals not yet written.
     """
@@ -91,7 +91,7 @@ class WebhookWriter:
         self._refusals_due = 0.0
 
     def accept(self, received: VerifiedWebhook) -> Accepted:
-        """Return when the webhook is on disk, with what else came meanwhile.
+        """Return when the webhook is on disk, in one batch with others.
 
         Raises:
             StorageError: It could not be stored, or too many are waiting already.
@@ -103,7 +103,7 @@ class WebhookWriter:
             raise StorageError(_TOO_LONG)
         return _accepted(pending)
 
-    async def accepted(self, received: VerifiedWebhook) -> Accepted:
+    async def accept_async(self, received: VerifiedWebhook) -> Accepted:
         """As `accept`, for an event loop.
 
         Raises:
@@ -124,7 +124,7 @@ class WebhookWriter:
         if self._is_closed:
             raise StorageError("The dashboard is stopping.")
         if self._queue.qsize() >= _QUEUE:
-            raise StorageError("Too many webhooks wait to be stored.")
+            raise StorageError("Too many webhooks are waiting to be stored.")
         pending = self._arrivals.prepare(received, waiter)
         self._put(pending)
         return pending
@@ -133,7 +133,7 @@ class WebhookWriter:
         """Count a refusal; it is written within a second. Never blocks, never raises.
 
         Returns:
-            Whether it is kept in the sample, and so worth a line in the log.
+            Whether it is stored in the sample, and so worth a line in the log.
         """
         is_kept = self.tally.add(refused)
         if is_kept and not self._is_closed:
@@ -160,7 +160,7 @@ class WebhookWriter:
         return stop
 
     def close(self) -> None:
-        """Write what has gathered and end the thread; accepts nothing afterwards."""
+        """Write what is queued and end the thread; accepts nothing afterwards."""
         self._is_closed = True
         with self._starting:
             thread = self._thread
@@ -191,21 +191,21 @@ class WebhookWriter:
             is_closing = self._is_closed
             try:
                 if batch:
-                    self._tell(batch)
+                    self._notify(batch)
                 if flushed or is_closing or time.monotonic() >= self._refusals_due:
                     self._write_refusals()
-            except Exception as error:  # noqa: BLE001 - if this thread ended, every webhook after it would wait in vain
+            except Exception as error:  # noqa: BLE001 - if this thread ended, every later webhook would time out
                 _log.error("intake.interrupted", reason=type(error).__name__)
             for each in flushed:
                 each.set()
 
     def _gather(self) -> tuple[list[QueuedWebhook], list[threading.Event]]:
-        """Wait for work; return what has gathered, at most a batch."""
+        """Wait for work; return what is queued, at most a batch."""
         batch: list[QueuedWebhook] = []
         flushed: list[threading.Event] = []
         wait_s = self._refusals_due - time.monotonic()
         try:
-            # While refusals wait for their turn, sleep no longer than that.
+            # While refusals wait to be written, sleep no longer than that.
             item = self._queue.get(timeout=wait_s if wait_s > 0 else None)
             while True:
                 if isinstance(item, QueuedWebhook):
@@ -227,7 +227,7 @@ class WebhookWriter:
             self._write_twice(batch)
         except Exception as caught:  # noqa: BLE001 - each request of the batch waits, and is answered 503 then
             if not isinstance(caught, StorageError) and len(batch) > 1:
-                # One that the database will not have must not fail the others.
+                # One that the database rejects must not fail the others.
                 for pending in batch:
                     self._write([pending])
                 return
@@ -240,8 +240,8 @@ class WebhookWriter:
         try:
             self._write_once(batch)
         except (SQLAlchemyError, LookupError):
-            # Another process was faster with the same webhook, now it is known; or
-            # removed the row that this one repeats.
+            # Another process stored the same webhook first, and its row is found now;
+            # or deleted the row that this one repeats.
             self._write_once(batch)
 
     def _write_once(self, batch: list[QueuedWebhook]) -> None:
@@ -249,7 +249,7 @@ class WebhookWriter:
             self._arrivals.record(connection, batch, noted=self._events_noted)
             announce(connection)
 
-    def _tell(self, batch: list[QueuedWebhook]) -> None:
+    def _notify(self, batch: list[QueuedWebhook]) -> None:
         stored = [pending for pending in batch if pending.error is None]
         for pending in stored:
             if pending.is_challenge:
@@ -270,5 +270,5 @@ class WebhookWriter:
             except SQLAlchemyError:
                 continue
             except StorageError:
-                return  # a refusal is not owed to anybody
+                return  # nobody waits for a refusal
             return

@@ -1,1 +1,4 @@
-"""TODO: one line, and which packages it may import."""
+"""Delivers webhooks to Recall: claims, sending, retry schedule, circuit breaker.
+
+May import `runtime`, `receiver` and the rooms below them.
+"""

@@ -1,7 +1,7 @@
 """What Recall's answer to a forwarded webhook means. Pure.
 
 Recall documents neither its answers nor its retries here (docs/contracts/recall.md 3.8,
-checked 2026-11-23), so whatever a person or time can mend is tried again.
+checked 2026-11-23), so everything that a person or time can fix is retried.
 """
 
 import hmac
@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from http import HTTPStatus
 
 import httpx2
 from pydantic import SecretStr
@@ -35,45 +36,41 @@ _SECRET = re.compile(
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _NO_ANSWER = {
     Failure.TIMEOUT: "Recall did not answer within 15 seconds",
-    Failure.DNS: "The name of Recall's host could not be looked up",
-    Failure.TLS: "Recall's certificate could not be trusted",
-    Failure.REFUSED: "Recall's host could not be reached",
-    Failure.BROKEN: "The connection broke before Recall's answer was whole",
-    Failure.ADDRESS: "Recall's address cannot be used: see DASHBOARD_RECALL_URL",
-    Failure.SEALED: "The stored bytes do not open with the encryption keys set here: "
-    "an admin puts the former key back into DASHBOARD_ENCRYPTION_KEYS",
+    Failure.DNS: "Recall's host name could not be resolved",
+    Failure.TLS: "Recall's TLS certificate is not trusted",
+    Failure.REFUSED: "Recall could not be reached",
+    Failure.BROKEN: "The connection closed before Recall's response was complete",
+    Failure.ADDRESS: "Recall's URL is invalid: check DASHBOARD_RECALL_URL",
+    Failure.SEALED: "The stored bytes can't be decrypted with the current keys: an "
+    "admin adds the former key to DASHBOARD_ENCRYPTION_KEYS again",
 }
 _REFUSED = {
-    401: "Recall refused the signature (401): it holds another secret token. An admin "
-    "saves this zoom app's secret token again, here and in Recall",
-    403: "Recall refused it (403): it holds another secret token. An admin saves this "
-    "zoom app's secret token again, here and in Recall",
+    401: "Recall rejected the signature (401): it has a different secret token. An "
+    "admin saves the secret token again here, then presses Update in Recall",
+    403: "Recall rejected it (403): it has a different secret token. An admin saves "
+    "the secret token again here, then presses Update in Recall",
     404: "Recall does not know this zoom app (404): an admin creates or adopts it on "
     "the zoom app's page",
 }
 _TOO_EARLY = (
-    "Recall has the former secret token still ({status}): it goes out once Recall was "
-    "given the new one"
+    "Recall still has the former secret token ({status}): delivery continues once "
+    "Recall has the new one"
 )
 _UNPROVEN = (
-    "Recall refused the signature ({status}): Zoom still signs with the former secret "
-    "token, and Recall has the new one. An admin enters the one that Zoom shows"
+    "Recall rejected the signature ({status}): Zoom still signs with the former secret "
+    "token, but Recall has the new one. An admin enters the token that Zoom shows"
 )
-_FORMER = (
-    "Signed with the former secret token, which Recall does not hold any more "
-    "({status})"
-)
+_FORMER = "Signed with the former secret token, which Recall no longer has ({status})"
 _STOPPED = {
-    402: "Recall's workspace is out of credit (402): an admin tops it up at Recall",
-    429: "Recall answered too many requests (429)",
+    402: "The Recall workspace is out of credit (402): an admin adds credit at Recall",
+    429: "Recall's rate limit was reached (429)",
 }
 _FIREWALL = (
-    "Recall's firewall stopped it (403 with a page): something in it looked suspicious "
-    "there. If it stays so, an admin asks Recall's support to let this server through"
+    "Recall's firewall blocked it (403 with an HTML page). If this continues, an admin "
+    "asks Recall's support to allow this server"
 )
-_FORBIDDEN, _TIMED_OUT, _CONFLICT, _TOO_MANY = 403, 408, 409, 429
 SIGNATURE_REFUSED = frozenset({401, 403})
-"""By which Recall says that a signature is not right, unless it is a page."""
+"""Recall's statuses for an invalid signature, unless the answer is HTML."""
 
 
 class Next(StrEnum):
@@ -81,33 +78,33 @@ class Next(StrEnum):
 
     DELIVERED = "delivered"
     RETRY = "retry"  # on the schedule, and given up at its end
-    WAIT = "wait"  # a person can mend it: not counted towards giving up
+    WAIT = "wait"  # a person can fix it: not counted towards giving up
     DEAD = "dead"
 
 
 class Signal(StrEnum):
-    """What an answer says of its workspace or zoom app (see relay/circuit.py)."""
+    """What an answer says about its workspace or zoom app (see `relay.circuit`)."""
 
     FINE = "fine"
-    DOWN = "down"  # one of several that make it stand still
-    STOP = "stop"  # stands still at once
+    DOWN = "down"  # several of them pause delivery
+    STOP = "stop"  # pauses delivery at once
     NONE = "none"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Classification:
-    """An answer, judged.
+    """What an answer means.
 
     Attributes:
-        sentence: Why, and who mends it; without a full stop.
-        asked_s: How long Recall asks us to wait, in seconds.
+        sentence: Why, and who fixes it; without a full stop.
+        retry_after_s: How long Recall asks us to wait, in seconds.
     """
 
     next: Next
     sentence: str
     workspace: Signal = Signal.FINE
     zoom_app: Signal = Signal.NONE
-    asked_s: float | None = None
+    retry_after_s: float | None = None
 
 
 def classify(
@@ -115,7 +112,7 @@ def classify(
 ) -> Classification:
     """Say whether Recall has it, may take it later, or never will.
 
-    The table is in services/relay/circuit.py.
+    The table is in `relay.circuit`.
 
     Args:
         answer: What came.
@@ -129,57 +126,57 @@ def classify(
         sentence = _NO_ANSWER[answer.failure or Failure.BROKEN]
         return Classification(next=Next.RETRY, sentence=sentence, workspace=Signal.DOWN)
     if httpx2.codes.is_success(status):
-        sentence = f"Recall took it ({status})"
+        sentence = f"Recall accepted it ({status})"
         return Classification(
             next=Next.DELIVERED, sentence=sentence, zoom_app=Signal.FINE
         )
-    return _stopped(answer, status) or _refused(answer, status, signed_with)
+    return _paused(answer, status) or _rejected(answer, status, signed_with)
 
 
-def _stopped(answer: Answer, status: int) -> Classification | None:
-    """Judge what stands in the way of every webhook of the workspace; else None."""
-    asked_s = retry_after_s(httpx2.Headers(dict(answer.headers)), status=status)
+def _paused(answer: Answer, status: int) -> Classification | None:
+    """Classify what affects every webhook of the workspace; else None."""
+    wait_s = retry_after_s(httpx2.Headers(dict(answer.headers)), status=status)
     if status in _STOPPED or httpx2.codes.is_redirect(status):
         return Classification(
-            next=Next.RETRY if status == _TOO_MANY else Next.WAIT,
-            sentence=_STOPPED.get(status) or _elsewhere(status),
+            next=Next.RETRY if status == HTTPStatus.TOO_MANY_REQUESTS else Next.WAIT,
+            sentence=_STOPPED.get(status) or _redirected(status),
             workspace=Signal.STOP,
-            asked_s=asked_s,
+            retry_after_s=wait_s,
         )
-    if status == _FORBIDDEN and _is_page(answer):
+    if status == HTTPStatus.FORBIDDEN and _is_page(answer):
         return Classification(
             next=Next.RETRY, sentence=_FIREWALL, workspace=Signal.DOWN
         )
-    if status == _TIMED_OUT or httpx2.codes.is_server_error(status):
+    if status == HTTPStatus.REQUEST_TIMEOUT or httpx2.codes.is_server_error(status):
         return Classification(
             next=Next.RETRY,
-            sentence=f"Recall could not take it now ({status})",
+            sentence=f"Recall could not accept it ({status})",
             workspace=Signal.DOWN,
-            asked_s=asked_s,
+            retry_after_s=wait_s,
         )
     return None
 
 
-def _refused(answer: Answer, status: int, signed_with: SignedWith) -> Classification:
-    """Judge what Recall says of this webhook or its zoom app."""
+def _rejected(answer: Answer, status: int, signed_with: SignedWith) -> Classification:
+    """Classify what Recall says about this webhook or its zoom app."""
     if status in SIGNATURE_REFUSED and signed_with is not SignedWith.GIVEN:
-        return _of_a_rotation(status, signed_with)
+        return _rejected_in_rotation(status, signed_with)
     if status in _REFUSED:
         sentence = _REFUSED[status]
         return Classification(next=Next.WAIT, sentence=sentence, zoom_app=Signal.STOP)
-    if status == _CONFLICT:
+    if status == HTTPStatus.CONFLICT:
         return Classification(
             next=Next.RETRY,
-            sentence=f"Recall answered a conflict ({status})",
-            asked_s=retry_after_s(httpx2.Headers(dict(answer.headers)), status=status),
+            sentence=f"Recall reported a conflict ({status})",
+            retry_after_s=retry_after_s(
+                httpx2.Headers(dict(answer.headers)), status=status
+            ),
         )
-    return Classification(
-        next=Next.DEAD, sentence=f"Recall will not take it ({status})"
-    )
+    return Classification(next=Next.DEAD, sentence=f"Recall rejected it ({status})")
 
 
-def _of_a_rotation(status: int, signed_with: SignedWith) -> Classification:
-    """Judge a refused signature that says less than that the zoom app is wrong."""
+def _rejected_in_rotation(status: int, signed_with: SignedWith) -> Classification:
+    """Classify a rejected signature during a change of the secret token."""
     match signed_with:
         case SignedWith.NEWER:
             return Classification(
@@ -197,10 +194,10 @@ def _of_a_rotation(status: int, signed_with: SignedWith) -> Classification:
             )
 
 
-def _elsewhere(status: int) -> str:
+def _redirected(status: int) -> str:
     return (
-        f"Recall's address leads elsewhere ({status}) and is not followed: an admin "
-        "checks the workspace's region and DASHBOARD_RECALL_URL"
+        f"Recall's URL redirects ({status}), which is not followed: an admin checks "
+        "the workspace's region and DASHBOARD_RECALL_URL"
     )
 
 
@@ -219,7 +216,7 @@ def shown(body: bytes, secrets: Iterable[SecretStr] = ()) -> str:
 
     Args:
         body: What was read of the answer.
-        secrets: Those that Recall holds too, and may echo.
+        secrets: Those that Recall has too, and may echo.
     """
     text = body.decode(errors="replace")
     for secret in secrets:
@@ -231,38 +228,44 @@ def shown(body: bytes, secrets: Iterable[SecretStr] = ()) -> str:
 def compare_challenge(
     answer: Answer, *, plain_token: str, secret: SecretStr
 ) -> tuple[Finding, str] | None:
-    """Say whether Recall holds the secret token that Zoom signed a challenge with.
+    """Compare Recall's answer to a validation request with Zoom's secret token.
 
     Returns:
-        The finding and a sentence; None when Recall has not said anything about it.
+        The finding and a sentence; None when Recall gave no answer.
     """
     if answer.failure is not None or answer.status is None:
         return None
-    if answer.status in (401, 403):
-        sentence = f"Recall refused the challenge's signature ({answer.status})"
-        return Finding.SECRET_MISMATCH, f"{sentence}: it holds another secret token."
+    if answer.status in SIGNATURE_REFUSED:
+        sentence = f"Recall rejected the validation request ({answer.status})"
+        return Finding.SECRET_MISMATCH, f"{sentence}: it has a different secret token."
     if not httpx2.codes.is_success(answer.status):
-        return Finding.FAILED, f"Recall answered the challenge with {answer.status}."
-    told = _challenge_answer(answer.body)
-    if told is None or told[0] != plain_token:
-        return Finding.FAILED, "Recall's answer to the challenge holds no tokens."
-    right = answer_challenge(plain_token, secret)["encryptedToken"]
-    if hmac.compare_digest(told[1].encode(errors="replace"), right.encode()):
-        return Finding.GOOD, "Recall answered the challenge with the right token."
+        return (
+            Finding.FAILED,
+            f"Recall answered the validation request with {answer.status}.",
+        )
+    tokens = _challenge_answer(answer.body)
+    if tokens is None or tokens[0] != plain_token:
+        return (
+            Finding.FAILED,
+            "Recall's answer to the validation request contains no tokens.",
+        )
+    expected = answer_challenge(plain_token, secret)["encryptedToken"]
+    if hmac.compare_digest(tokens[1].encode(errors="replace"), expected.encode()):
+        return Finding.GOOD, "Recall answered the validation request correctly."
     return (
         Finding.SECRET_MISMATCH,
-        "Recall answered the challenge with another secret token than Zoom's.",
+        "Recall answered the validation request with a different secret token.",
     )
 
 
 def _challenge_answer(body: bytes) -> tuple[str, str] | None:
     try:
-        told = json.loads(body)
+        found = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(told, dict):
+    if not isinstance(found, dict):
         return None
-    plain, encrypted = told.get("plainToken"), told.get("encryptedToken")
+    plain, encrypted = found.get("plainToken"), found.get("encryptedToken")
     if not isinstance(plain, str) or not isinstance(encrypted, str):
         return None
     return plain, encrypted

@@ -49,11 +49,11 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
 
 from dashboard.db import announce
 from dashboard.db.columns import UtcDateTime
+from dashboard.db.statements import insert, rows_changed
 from dashboard.models.circuit import CircuitKind, OpenCircuit
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.relay.answers import Signal
@@ -68,14 +68,14 @@ WAITS_S = {
 """Seconds before the first, second, ... probe; the last one repeats."""
 
 LONGEST_ASKED_S = 600.0
-"""However long Recall asks us to wait, it is probed after this."""
+"""The longest that a `Retry-After` of Recall delays the next probe."""
 
 _ASKED_TO_STOP = {402, 429, *range(300, 400)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CircuitState:
-    """The columns of a `OpenCircuit`."""
+    """The columns of an `OpenCircuit`."""
 
     id: UUID
     kind: CircuitKind
@@ -91,65 +91,67 @@ class CircuitState:
 def next_state(
     state: CircuitState | None, result: Result, *, kind: CircuitKind, now: datetime
 ) -> CircuitState | None:
-    """Return how a workspace or zoom app stands after one more attempt; None: fine.
+    """Return the state of a workspace's or zoom app's circuit; None: closed.
 
     Args:
         state: Before it.
         result: The attempt.
         kind: Which of the two is asked about.
-        now: When it is written down.
+        now: When it is stored.
     """
-    delivery, judged = result.delivery, result.judged
+    delivery, classification = result.delivery, result.classification
     is_workspace = kind is CircuitKind.WORKSPACE
-    sign = judged.workspace if is_workspace else judged.zoom_app
-    if sign is Signal.FINE:
+    signal = classification.workspace if is_workspace else classification.zoom_app
+    if signal is Signal.FINE:
         return state if _is_from_before(state, result) else None
     if state is not None and state.is_holding:
-        return _probed(_with_reason(state, result, sign), result, now)
-    if sign is Signal.NONE or (sign is Signal.DOWN and delivery.attempts):
+        return _after_probe(_with_reason(state, result, signal), result, now)
+    if signal is Signal.NONE or (signal is Signal.DOWN and delivery.attempts):
         return state
-    if state is None or sign is Signal.STOP:
+    if state is None or signal is Signal.STOP:
         its_id = delivery.workspace_id if is_workspace else delivery.zoom_app_id
         state = CircuitState(id=its_id, kind=kind, since=now, probe_at=now)
-    known = _with_reason(state, result, sign)
-    if sign is Signal.DOWN and known.failures < STRIKES:
+    known = _with_reason(state, result, signal)
+    if signal is Signal.DOWN and known.failures < STRIKES:
         return known
-    probe_at = _next_probe_at(known, judged.asked_s, now)
+    probe_at = _next_probe_at(known, classification.retry_after_s, now)
     return replace(known, is_holding=True, probe_at=probe_at)
 
 
-def _with_reason(state: CircuitState, result: Result, sign: Signal) -> CircuitState:
-    if sign is Signal.NONE:
+def _with_reason(state: CircuitState, result: Result, signal: Signal) -> CircuitState:
+    if signal is Signal.NONE:
         return state
     return replace(
         state,
         failures=state.failures + 1,
-        reason=f"{result.judged.sentence}."[:500],
+        reason=f"{result.classification.sentence}."[:500],
         status=result.status,
     )
 
 
-def _probed(state: CircuitState, result: Result, now: datetime) -> CircuitState:
-    """Return it with its next probe, if this was one; others were under way before."""
-    asked_s = result.judged.asked_s
+def _after_probe(state: CircuitState, result: Result, now: datetime) -> CircuitState:
+    """Return it with its next probe, if this was one; others were sent before."""
+    retry_after_s = result.classification.retry_after_s
     if state.id in result.delivery.probes:
-        return replace(state, probe_at=_next_probe_at(state, asked_s, now))
-    if asked_s is None:
+        return replace(state, probe_at=_next_probe_at(state, retry_after_s, now))
+    if retry_after_s is None:
         return state
-    asked_at = now + timedelta(seconds=min(asked_s, LONGEST_ASKED_S))
+    asked_at = now + timedelta(seconds=min(retry_after_s, LONGEST_ASKED_S))
     return replace(state, probe_at=max(state.probe_at, asked_at))
 
 
 def _next_probe_at(
-    state: CircuitState, asked_s: float | None, now: datetime
+    state: CircuitState, retry_after_s: float | None, now: datetime
 ) -> datetime:
     waits = WAITS_S[state.kind]
     wait_s = float(waits[min(state.probes, len(waits) - 1)])
-    return now + timedelta(seconds=max(wait_s, min(asked_s or 0.0, LONGEST_ASKED_S)))
+    return now + timedelta(
+        seconds=max(wait_s, min(retry_after_s or 0.0, LONGEST_ASKED_S))
+    )
 
 
 def _is_from_before(state: CircuitState | None, result: Result) -> bool:
-    """Whether it was sent before Recall asked to stop, so that it says nothing now."""
+    """Whether it was sent before Recall asked us to stop, so it proves nothing."""
     return (
         state is not None
         and state.is_holding
@@ -163,7 +165,7 @@ _CIRCUIT = SQLModel.metadata.tables[str(OpenCircuit.__tablename__)]
 
 @dataclass(frozen=True, kw_only=True)
 class PausedDelivery:
-    """What stands still.
+    """A paused workspace or zoom app.
 
     Attributes:
         waiting: Webhooks and resends, counted up to the caller's bound.
@@ -174,9 +176,9 @@ class PausedDelivery:
 
 
 def record(session: Session, results: Sequence[Result], *, now: datetime) -> None:
-    """Write down what attempts say of workspaces and zoom apps; the caller commits.
+    """Store what attempts say about workspaces and zoom apps; the caller commits.
 
-    Where a hold ends after a probe had failed, what waits is due at once.
+    Where a circuit closes after a failed probe, what waits is due at once.
     """
     kinds: dict[UUID, CircuitKind] = {}
     for each in results:
@@ -187,13 +189,11 @@ def record(session: Session, results: Sequence[Result], *, now: datetime) -> Non
     after_all = dict(before)
     for each in sorted(results, key=lambda result: result.ended_at):
         for its_id in (each.delivery.workspace_id, each.delivery.zoom_app_id):
-            stands = next_state(
-                after_all.get(its_id), each, kind=kinds[its_id], now=now
-            )
-            if stands is None:
+            after = next_state(after_all.get(its_id), each, kind=kinds[its_id], now=now)
+            if after is None:
                 after_all.pop(its_id, None)
             else:
-                after_all[its_id] = stands
+                after_all[its_id] = after
     for its_id in sorted(before):
         _store(session, before[its_id], after_all.get(its_id), now=now)
 
@@ -201,16 +201,16 @@ def record(session: Session, results: Sequence[Result], *, now: datetime) -> Non
 def claim_probes(
     session: Session, ids: Iterable[UUID], *, until: datetime, now: datetime
 ) -> bool:
-    """Take the next probe of each of these holds; the caller commits.
+    """Claim the next probe of each of these circuits; the caller commits.
 
     Args:
         session: Writing.
-        ids: Of holds that seemed to be due a probe.
-        until: When the lease ends: a dead worker's probe is free then.
+        ids: Of open circuits that seemed to be due a probe.
+        until: When the lease ends: the probe of a worker that died is free then.
         now: Aware.
 
     Returns:
-        Whether all of them were free; else nothing is changed.
+        Whether all of them were free; otherwise nothing is changed.
     """
     ids = sorted(ids)
     due = and_(
@@ -243,7 +243,7 @@ def probe_now(
     zoom_app_id: UUID | None = None,
     workspace_id: UUID | None = None,
 ) -> None:
-    """Probe at once what a person may have mended; the caller commits.
+    """Probe at once what a person may have fixed; the caller commits.
 
     Args:
         session: Writing.
@@ -257,15 +257,15 @@ def probe_now(
         .where(_CIRCUIT.c.id == its_id, _CIRCUIT.c.is_holding)
         .values(probe_at=now, probes=0)
     )
-    if its_id is not None and found.rowcount:
+    if its_id is not None and rows_changed(found):
         make_due(session, its_id, now=now)
         announce(session.connection())
 
 
 def make_due(session: Session, its_id: UUID, *, now: datetime) -> None:
-    """Make due what waits there for another try, oldest first; the caller commits.
+    """Make due what waits there for a retry, oldest first; the caller commits.
 
-    What is leased stays.
+    Rows under a lease stay as they are.
 
     Args:
         session: Writing.
@@ -293,7 +293,7 @@ def make_due(session: Session, its_id: UUID, *, now: datetime) -> None:
 
 
 def list_paused(session: Session, *, at_most: int) -> list[PausedDelivery]:
-    """Return what stands still with something waiting, the longest first.
+    """Return what is paused and has something waiting, the longest paused first.
 
     Args:
         session: Reading.
@@ -304,29 +304,27 @@ def list_paused(session: Session, *, at_most: int) -> list[PausedDelivery]:
         PausedDelivery(state=_state(row), waiting=_waiting(session, row.id, at_most))
         for row in session.connection().execute(query).all()
     ]
-    return [still for still in found if still.waiting]
+    return [paused for paused in found if paused.waiting]
 
 
 def _begin(session: Session, results: Sequence[Result], now: datetime) -> None:
-    """Make the rows that may be needed, so that two workers count in the same one."""
+    """Insert the rows that may be needed, so that two workers count in the same one."""
     rows: dict[UUID, CircuitKind] = {}
     for each in results:
-        sign, is_first = each.judged.workspace, each.delivery.attempts == 0
-        if sign is Signal.STOP or (sign is Signal.DOWN and is_first):
+        signal, is_first = each.classification.workspace, each.delivery.attempts == 0
+        if signal is Signal.STOP or (signal is Signal.DOWN and is_first):
             rows[each.delivery.workspace_id] = CircuitKind.WORKSPACE
-        if each.judged.zoom_app is Signal.STOP:
+        if each.classification.zoom_app is Signal.STOP:
             rows[each.delivery.zoom_app_id] = CircuitKind.ZOOM_APP
-    is_sqlite = session.get_bind().dialect.name == "sqlite"
-    insert = sqlite.insert if is_sqlite else postgresql.insert
     for its_id, kind in sorted(rows.items()):
         fresh = CircuitState(id=its_id, kind=kind, since=now, probe_at=now)
         session.connection().execute(
-            insert(_CIRCUIT).values(**asdict(fresh)).on_conflict_do_nothing()
+            insert(session, _CIRCUIT).values(**asdict(fresh)).on_conflict_do_nothing()
         )
 
 
 def _states(session: Session, ids: Iterable[UUID]) -> dict[UUID, CircuitState]:
-    """Return what there is of these, locked, in the order of ids."""
+    """Return those of these IDs that exist, locked, in the order of IDs."""
     query = (
         select(_CIRCUIT)
         .where(_CIRCUIT.c.id.in_(ids))
@@ -340,17 +338,17 @@ def _states(session: Session, ids: Iterable[UUID]) -> dict[UUID, CircuitState]:
 def _store(
     session: Session,
     before: CircuitState,
-    stands: CircuitState | None,
+    after: CircuitState | None,
     *,
     now: datetime,
 ) -> None:
     this = _CIRCUIT.c.id == before.id
-    if stands is None:
+    if after is None:
         session.connection().execute(delete(_CIRCUIT).where(this))
         if before.is_holding and before.probes > 1:
             make_due(session, before.id, now=now)
-    elif stands != before:
-        values = asdict(stands)
+    elif after != before:
+        values = asdict(after)
         session.connection().execute(update(_CIRCUIT).where(this).values(**values))
 
 

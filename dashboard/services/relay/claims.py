@@ -1,8 +1,8 @@
-"""Claims: which webhooks and resends a worker may send now, oldest first.
+"""Claims: which webhooks and resends a worker sends now, oldest first.
 
-The rows are the queue, two of them: webhooks on their first way, and redeliveries of
-resends with what room is left. Each zoom app's are read by themselves, so that one that
-stands still with many delays no other.
+The rows are the queue. There are two: webhooks first, then redeliveries of resends with
+what room is left. Each zoom app's rows are read separately, so a paused one with a long
+queue delays no other.
 """
 
 from collections import defaultdict
@@ -28,17 +28,17 @@ from dashboard.services.relay.queues import (
 from dashboard.services.relay.sending import Delivery
 
 LEASE = timedelta(seconds=30)
-"""Longer than the longest delivery, which is given up after 15 seconds."""
+"""Longer than the longest delivery, which times out after 15 seconds."""
 
 A_WORKSPACE = 256
-"""Under way at once in a workspace where there are few: a slow one has no more."""
+"""In flight at once for a workspace, where there are few of them."""
 
 _IN_ALL = 1024
 _AT_LEAST = 8
 
 
 def is_any_due(session: Session, *, now: datetime) -> bool:
-    """Whether there may be something to claim: a look that locks nothing."""
+    """Whether there may be something to claim; locks nothing."""
     return any(target.is_due(now) for target in targets_of(session))
 
 
@@ -48,19 +48,19 @@ def claim(
     limit: int,
     now: datetime,
     worker: str,
-    under_way: Mapping[UUID, int] | None = None,
+    in_flight: Mapping[UUID, int] | None = None,
 ) -> list[Delivery]:
     """Claim what is due, oldest first; the caller commits, then sends.
 
-    Only of zoom apps that have their Recall app; others stay waiting and are due as
-    soon as theirs is created. Of what stands still only a probe.
+    Only for zoom apps that are in Recall; the others wait until theirs is created. For
+    what is paused, only a probe.
 
     Args:
         session: Writing. On PostgreSQL many workers may do this at once.
         limit: How many at most.
         now: Aware.
-        worker: Who takes them, "host:process".
-        under_way: How many this worker is sending to each workspace.
+        worker: Who claims them, "host:process".
+        in_flight: How many this worker is sending to each workspace.
     """
     targets = targets_of(session)
     workspaces = {target.workspace_id for target in targets}
@@ -74,10 +74,10 @@ def claim(
         by_workspace[target.workspace_id].append(target)
     claim = _Claim(session, now=now, worker=worker)
     for workspace_id, found in by_workspace.items():
-        room = a_workspace - (under_way or {}).get(workspace_id, 0)
-        claim.of_workspace(found, limit=min(room, limit - len(claim.taken)))
+        room = a_workspace - (in_flight or {}).get(workspace_id, 0)
+        claim.of_workspace(found, limit=min(room, limit - len(claim.claimed)))
     claim.write_leases()
-    return claim.taken
+    return claim.claimed
 
 
 def release_all(session: Session, *, now: datetime) -> None:
@@ -94,20 +94,20 @@ def release_all(session: Session, *, now: datetime) -> None:
 
 
 class _Claim:
-    """What one worker takes in one transaction.
+    """What one worker claims in one transaction.
 
     Attributes:
-        taken: So far.
+        claimed: So far.
     """
 
     def __init__(self, session: Session, *, now: datetime, worker: str) -> None:
-        self.taken: list[Delivery] = []
+        self.claimed: list[Delivery] = []
         self._session = session
         self._now = now
         self._worker = worker
 
     def of_workspace(self, targets: Sequence[Target], *, limit: int) -> None:
-        """Take a workspace's share: webhooks first, then resends.
+        """Claim a workspace's share: webhooks first, then resends.
 
         Args:
             targets: With something due, the oldest first.
@@ -119,23 +119,23 @@ class _Claim:
                 continue  # one probe at a time
             if self._probe(target):
                 probed |= target.probes
-        # The one with the oldest, and so perhaps with the most, takes what is left.
+        # The one with the oldest, and so perhaps the most, gets what is left.
         free = [each for each in reversed(targets) if not each.probes]
         for queue in (WEBHOOK, REDELIVERY):
             for left, target in zip(range(len(free), 0, -1), free, strict=True):
-                # Each zoom app its share, so that one with many delays no other.
-                taken = self._of_app(queue, target, limit=-(-max(limit, 0) // left))
-                limit -= taken
+                # Each zoom app has its share, so one with a long queue delays no other.
+                claimed = self._of_app(queue, target, limit=-(-max(limit, 0) // left))
+                limit -= claimed
 
     def write_leases(self) -> None:
-        """Write the claims down: due again when the lease ends.
+        """Write the leases: each row is due again when its lease ends.
 
-        That alone gives a dead worker's claim back.
+        So the rows of a worker that died are claimed again.
         """
         until = self._now + LEASE
         ids = {
-            WEBHOOK: [e.webhook_id for e in self.taken if e.redelivery_id is None],
-            REDELIVERY: [e.redelivery_id for e in self.taken if e.redelivery_id],
+            WEBHOOK: [e.webhook_id for e in self.claimed if e.redelivery_id is None],
+            REDELIVERY: [e.redelivery_id for e in self.claimed if e.redelivery_id],
         }
         for queue, rows in ids.items():
             if rows:
@@ -151,7 +151,7 @@ class _Claim:
         )
         if not is_free:
             return False
-        # What Recall makes of the present secret token is what the probe is to tell.
+        # The probe is to find out whether Recall accepts the current secret token.
         if target.token_since is not None and not target.is_behind:
             for queue in (WEBHOOK, REDELIVERY):
                 if self._of_app(queue, target, limit=1, due=DUE_NEWLY):
@@ -211,5 +211,5 @@ class _Claim:
                 body,
             ) in rows
         ]
-        self.taken += fresh
+        self.claimed += fresh
         return len(fresh)

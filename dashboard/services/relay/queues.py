@@ -1,6 +1,6 @@
-"""The two queues: what each zoom app has due, and what holds it. Reads only.
+"""The two queues: what each zoom app has due, and what pauses it. Reads only.
 
-While Recall is owed a new secret token, what is signed with it stays behind: a barrier.
+While Recall has yet to be given a new secret token, webhooks signed with it wait.
 """
 
 from dataclasses import dataclass, replace
@@ -34,16 +34,16 @@ from dashboard.models.zoom_app import SecretChange, ZoomApp
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
-    """A zoom app that has its Recall app.
+    """A zoom app that is in Recall.
 
     Attributes:
-        webhook_due_at: Of its webhook that waits for the earliest instant, if any.
-        redelivery_due_at: Of its resends, likewise.
-        app_probe_at: When a probe may be sent; None while nothing holds the app.
-        workspace_probe_at: Likewise, of its workspace.
-        token_since: When its secret token was changed last, if ever.
-        is_behind: Whether Recall has still to be given that one: what is signed with it
-            is not sent.
+        webhook_due_at: When the first of its webhooks is due, if any.
+        redelivery_due_at: The same for its resends.
+        app_probe_at: When a probe may be sent; None while the app is not paused.
+        workspace_probe_at: The same for its workspace.
+        token_since: When its secret token was last changed, if ever.
+        is_behind: Whether Recall has yet to be given it: what is signed with it is not
+            sent.
     """
 
     zoom_app_id: UUID
@@ -58,7 +58,7 @@ class Target:
     is_behind: bool = False
 
     def is_due(self, now: datetime) -> bool:
-        """Whether it has something to send and nothing forbids it."""
+        """Whether it has something to send and is not paused."""
         due_at = self.due_at
         if due_at is None or due_at > now:
             return False
@@ -66,13 +66,13 @@ class Target:
 
     @property
     def due_at(self) -> datetime | None:
-        """Return when the first of its queues has something."""
+        """Return when the first of its two queues is due."""
         dues = (self.webhook_due_at, self.redelivery_due_at)
         return min((at for at in dues if at is not None), default=None)
 
     @property
     def probes(self) -> frozenset[UUID]:
-        """Return the holds that a delivery of it would probe."""
+        """Return the open circuits that a delivery of it would probe."""
         ids = (self.zoom_app_id, self.workspace_id)
         pairs = zip(ids, self._probes_at, strict=True)
         return frozenset(its_id for its_id, at in pairs if at is not None)
@@ -93,7 +93,7 @@ _TOKEN_SINCE = bindparam("token_since", type_=UtcDateTime)
 SIGNED_NEWLY = and_(
     WEBHOOK.c.verdict == "current", WEBHOOK.c.received_at >= _TOKEN_SINCE
 )
-"""Signed with the secret token that was stored at `token_since`, as rows tell it."""
+"""Signed with the secret token stored at `token_since`, as far as rows say."""
 
 SIGNED_BEFORE = or_(
     WEBHOOK.c.verdict != "current", WEBHOOK.c.received_at < _TOKEN_SINCE
@@ -197,7 +197,7 @@ DUE_BEFORE = {queue: DUE[queue].where(SIGNED_BEFORE) for queue in DUE}
 DUE_NEWLY = {
     queue: _ALL[queue].where(SIGNED_NEWLY).order_by(queue.c.id.desc()) for queue in _ALL
 }
-"""The newest first: for a probe, which asks what Recall makes of the present one."""
+"""Newest first: for a probe, which tests whether Recall accepts the current token."""
 
 
 def _first_before(queue: Table) -> Select[Any]:
@@ -213,14 +213,14 @@ _FIRST_BEFORE = {queue: _first_before(queue) for queue in (WEBHOOK, REDELIVERY)}
 
 
 def targets_of(session: Session) -> list[Target]:
-    """Return every zoom app that has its Recall app."""
+    """Return every zoom app that is in Recall."""
     rows = session.connection().execute(TARGETS).mappings()
     targets = [Target(**row) for row in rows]
     return [_behind(session, each) if each.is_behind else each for each in targets]
 
 
 def _behind(session: Session, target: Target) -> Target:
-    """Look anew at what is due, without what stays behind the barrier."""
+    """Read again what is due, without what waits for Recall's new token."""
     values = {"app_id": target.zoom_app_id, "token_since": target.token_since}
     webhook_due_at, redelivery_due_at = (
         session.connection().execute(_FIRST_BEFORE[queue], values).scalar_one()

@@ -1,4 +1,4 @@
-"""Forwarding: what the result of a delivery changes, under its own claim only.
+"""Stores the results of attempts, each under its own claim only.
 
 The rows are the queue. A claim ends by itself, so a dead worker gives it back, and
 every write-back is conditional on the claim counter, so a late worker changes nothing.
@@ -90,7 +90,7 @@ def store(
         results: Of different rows.
         now: Aware; the next attempts are counted from here.
         retention: How long after its arrival a webhook is tried that a person can
-            mend.
+            fix.
 
     Returns:
         How many still held their claim.
@@ -146,7 +146,7 @@ def _write(
     changes: Sequence[tuple[Result, _Change]],
     now: datetime,
 ) -> None:
-    """Write the rows; what Recall took, nearly all, by one statement an answer."""
+    """Write the rows; those that Recall accepted, nearly all, by one statement each."""
     taken: defaultdict[str, list[int]] = defaultdict(list)
     others: list[dict[str, Any]] = []
     for each, its_change in changes:
@@ -177,7 +177,7 @@ def _write(
 def _set_delivered_at(
     session: Session, changes: Sequence[tuple[Result, _Change]], now: datetime
 ) -> None:
-    """A webhook keeps all of its first forwarding but when Recall first took it."""
+    """Fill in when Recall first accepted a webhook; its own outcome stays."""
     taken = [
         each.delivery.webhook_id
         for each, its_change in changes
@@ -192,7 +192,7 @@ def _set_delivered_at(
 
 
 def _record_check(session: Session, result: Result) -> None:
-    """Keep what Recall's answer to a challenge says of its secret token."""
+    """Store what Recall's answer to a validation request says as evidence."""
     if result.challenge is None:
         return
     finding, detail = result.challenge
@@ -209,19 +209,19 @@ def _record_check(session: Session, result: Result) -> None:
 
 
 def _change(result: Result, *, now: datetime, retention: timedelta) -> _Change:
-    """Return what becomes of the row: delivered, due again or dead.
+    """Return what becomes of the row: delivered, due again or failed.
 
     Args:
         result: What came of the attempt.
         now: Aware; the next attempt is counted from here.
         retention: How long after its arrival a webhook is tried that a person can
-            mend.
+            fix.
     """
-    delivery, judged = result.delivery, result.judged
+    delivery, classification = result.delivery, result.classification
     attempts = delivery.attempts + 1
-    outcome, due_at, reason = Outcome.DELIVERED, now, f"{judged.sentence}."
+    outcome, due_at, reason = Outcome.DELIVERED, now, f"{classification.sentence}."
     next_due: datetime | None = None
-    match judged.next:
+    match classification.next:
         case Next.DELIVERED:
             pass
         case Next.DEAD:
@@ -231,21 +231,21 @@ def _change(result: Result, *, now: datetime, retention: timedelta) -> _Change:
                 attempts,
                 webhook_id=delivery.webhook_id,
                 now=now,
-                asked_s=judged.asked_s,
+                retry_after_s=classification.retry_after_s,
             )
             if next_due is None:
                 outcome = Outcome.DEAD
                 tried = retries.in_words()
-                reason = f"Given up after being tried {tried}. {reason}"
+                reason = f"Given up after {tried}. {reason}"
         case Next.WAIT:
             attempts = delivery.attempts
             if now - delivery.received_at < retention:
-                next_due = retries.next_look(delivery.claim, now=now)
+                next_due = retries.next_due_when_fixable(delivery.claim, now=now)
             else:
                 outcome = Outcome.DEAD
                 reason = (
-                    f"Given up after {retention.days} days, as long as webhooks are "
-                    f"kept. {reason}"
+                    f"Given up after {retention.days} days, the retention period. "
+                    f"{reason}"
                 )
     if next_due is not None:
         outcome, due_at = Outcome.WAITING, next_due

@@ -39,11 +39,11 @@ class Delivery:
     Attributes:
         redelivery_id: The resend's row that is claimed; None: the webhook itself.
         claim: Tells this lease from any later one.
-        worker: Whose lease it is, "host:process".
-        attempts: Made that count towards giving up, without this one.
-        verdict: Which secret token signed it, by its name then: see `signers`.
-        headers: Sealed, as `WebhookBody`; so is `body`.
-        probes: Ids of the holds whose probe it is.
+        worker: Who has the lease, "host:process".
+        attempts: Those before it that count towards giving up.
+        verdict: Which secret token signed it, by its name on arrival.
+        headers: Encrypted, as in `WebhookBody`; so is `body`.
+        probes: IDs of the open circuits that it probes.
     """
 
     webhook_id: int
@@ -70,14 +70,15 @@ class Delivery:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
-    """One attempt, judged, for `record`.
+    """One attempt and what it means, for `results.store`.
 
     Attributes:
-        answer: What is kept of Recall's answer, without secrets.
+        answer: What is stored of Recall's answer, without secrets.
         sent_sha256: Of the bytes sent, hex; "" when nothing was.
         sent_bytes: How many they were.
-        headers_passed: Names of the headers that went along, space separated.
-        challenge: What the answer says of Recall's secret token, for a challenge.
+        headers_passed: Names of the headers that were sent, space separated.
+        challenge: What the answer says about Recall's secret token, for a validation
+            request.
     """
 
     delivery: Delivery
@@ -85,7 +86,7 @@ class Result:
     latency_ms: float
     status: int | None
     answer: str
-    judged: Classification
+    classification: Classification
     sent_sha256: str
     sent_bytes: int
     headers_passed: str
@@ -93,7 +94,7 @@ class Result:
 
     @property
     def ended_at(self) -> datetime:
-        """Return when the answer was there, or none was waited for any longer."""
+        """Return when the answer was there, or the wait for it ended."""
         return self.started_at + timedelta(milliseconds=self.latency_ms)
 
 
@@ -109,11 +110,13 @@ async def send(runtime: Runtime, session: ClientSession, each: Delivery) -> Resu
         )
     url = webhook_url(_base_url(runtime, each), each.recall_app_id)
     answer = await wire.post(session, url, body=body, headers=headers)
-    # Mostly Recall says nothing in which a secret could be, and nothing of it.
+    # Usually Recall's answer is empty: then no secret is needed to redact it.
     is_refused = answer.status in SIGNATURE_REFUSED
     says = answer.body or is_refused or each.event == events.URL_VALIDATION
     app = _credentials(runtime, each, is_refused=is_refused) if says else None
-    stands = signed_with(app, headers, body) if app and is_refused else SignedWith.GIVEN
+    signed_by = (
+        signed_with(app, headers, body) if app and is_refused else SignedWith.GIVEN
+    )
     return conclude(
         each,
         answer,
@@ -122,9 +125,9 @@ async def send(runtime: Runtime, session: ClientSession, each: Delivery) -> Resu
         secrets=[one.secret for one in app.secrets] if app else (),
         headers_passed=wire.passed_on(headers),
         challenge=_challenge(each, headers, body, answer, app)
-        if stands is not SignedWith.FORMER
+        if signed_by is not SignedWith.FORMER
         else None,
-        signed_with=stands,
+        signed_with=signed_by,
     )
 
 
@@ -146,7 +149,7 @@ def _base_url(runtime: Runtime, each: Delivery) -> str:
 def _credentials(
     runtime: Runtime, each: Delivery, *, is_refused: bool
 ) -> AppCredentials | None:
-    """Return the zoom app; as it is now where a change of its secrets may matter."""
+    """Return the zoom app; newly read where a change of its secrets may matter."""
     keyring = runtime.writer.keyring
     try:
         return (keyring.find_newer if is_refused else keyring.find)(each.zoom_app_id)
@@ -161,7 +164,7 @@ def _challenge(
     answer: Answer,
     app: AppCredentials | None,
 ) -> tuple[Finding, str] | None:
-    """Compare Recall's answer with the one that the secret Zoom signed with makes."""
+    """Compare Recall's answer with the one that Zoom's secret token gives."""
     if app is None or each.event != events.URL_VALIDATION:
         return None
     plain_token = events.parse(body).plain_token
@@ -182,17 +185,17 @@ def conclude(  # noqa: PLR0913 - one attempt's facts, all named
     challenge: tuple[Finding, str] | None = None,
     signed_with: SignedWith = SignedWith.GIVEN,
 ) -> Result:
-    """Judge an answer. Touches no database.
+    """Return the result of an attempt. Touches no database.
 
     Args:
         delivery: What was sent.
         answer: What came back.
         sent: The bytes that left; None when none did.
         started_at: Aware.
-        secrets: Never to be kept, should Recall echo them.
-        headers_passed: Names of Zoom's headers that went along.
-        challenge: What the answer says of Recall's secret token.
-        signed_with: Of the secret token that signed it to Recall's.
+        secrets: Removed from what is stored, should Recall echo them.
+        headers_passed: Names of Zoom's headers that were sent.
+        challenge: What the answer says about Recall's secret token.
+        signed_with: Which secret token signed it.
     """
     return Result(
         delivery=delivery,
@@ -200,7 +203,7 @@ def conclude(  # noqa: PLR0913 - one attempt's facts, all named
         latency_ms=answer.latency_ms,
         status=answer.status,
         answer=shown(answer.body, secrets),
-        judged=classify(answer, signed_with=signed_with),
+        classification=classify(answer, signed_with=signed_with),
         sent_sha256="" if sent is None else sha256(sent).hexdigest(),
         sent_bytes=0 if sent is None else len(sent),
         headers_passed=" ".join(headers_passed),

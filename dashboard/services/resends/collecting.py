@@ -1,7 +1,8 @@
-"""Lists the webhooks of a resend, a batch a transaction, and notes when it is done.
+"""Which webhooks a resend sends: counted for its preview, then listed in batches.
 
-What may take long, the search, happens in a reading session; a writing transaction
-touches the rows of one batch by key. So the receiver is never kept waiting.
+Both use the same conditions, so what was counted is what is sent. The search, which may
+take long, happens in a reading session; a writing transaction touches one batch by key,
+so the receiver never waits for it.
 """
 
 from collections import Counter
@@ -54,14 +55,14 @@ class Preview:
     """How many webhooks a resend would send, and which it leaves out.
 
     Attributes:
-        delivered: To be sent: those Recall took before.
-        dead: To be sent: those that were given up.
-        waiting: Left out: owed to Recall already.
-        kept: Left out: Zoom posts to Recall itself, so nothing was to be forwarded.
-        under_way: Left out: another resend is about to send them.
-        taken: Left out when only dead ones are asked for: Recall took them by an
-            earlier resend.
-        erased: Left out: their users removed the app, and their bytes are gone.
+        delivered: To be sent: those Recall accepted before.
+        dead: To be sent: those that failed.
+        waiting: Left out: already queued.
+        kept: Left out: Zoom posts to Recall itself, so they were not forwarded.
+        under_way: Left out: part of another resend.
+        taken: Left out when only failed ones are asked for: an earlier resend delivered
+            them.
+        erased: Left out: their data was deleted because the user left.
         is_capped: There are more than `COUNTED`; only the newest were counted.
         oldest_sent_at_s: Of those to be sent, Zoom's own timestamp, whole seconds
             since the epoch; None when there is none.
@@ -161,7 +162,7 @@ def _matching(session: Session, filters: WebhookFilter) -> list[ColumnElement[bo
     # Left out, a field without a column would send more than was asked.
     strange = [name for name in asked.keys() - _COLUMNS if asked[name] is not None]
     if strange:
-        raise InvalidInputError(f"Nothing can be resent by {', '.join(strange)}.")
+        raise InvalidInputError(f"Webhooks can't be resent by {', '.join(strange)}.")
     found = [
         _COLUMNS[name] == value for name, value in asked.items() if value is not None
     ]
@@ -191,11 +192,11 @@ def _kind(outcome: Outcome, *, is_again: bool, is_under_way: bool) -> str:
 
 
 _LEFT_OUT = (
-    ("waiting", "wait to be sent to Recall already, so they need no resend"),
-    ("under_way", "are about to be sent by another resend"),
-    ("taken", "were taken by Recall since, by an earlier resend"),
-    ("erased", "were erased: their users removed the app, and their bytes are gone"),
-    ("kept", "were only kept: Zoom posts to Recall itself (direct routing)"),
+    ("waiting", "already queued"),
+    ("under_way", "part of another resend"),
+    ("taken", "delivered by an earlier resend"),
+    ("erased", "deleted because the user left"),
+    ("kept", "not forwarded: Zoom posts to Recall itself (direct routing)"),
 )
 
 
@@ -230,12 +231,12 @@ def warning(preview: Preview, now: datetime) -> str:
     found = ages(preview, now)
     if not found:
         return ""
-    return f"Recall may refuse them: their timestamps are {found} old."
+    return f"Recall may reject them because their timestamps are {found} old."
 
 
 UNALTERED = (
-    "Each goes out byte for byte as it came, with Zoom's own timestamp and signature; "
-    "nothing is signed anew. Originals and their attempts stay as they are."
+    "Each is sent byte for byte as received, with Zoom's own timestamp and signature. "
+    "The originals and their attempts don't change."
 )
 
 
@@ -250,16 +251,13 @@ _WAITING = col(Redelivery.outcome) == RedeliveryOutcome.WAITING
 
 
 def run_due(runtime: Runtime, *, batch: int = BATCH) -> int:
-    """Do the resends' chores: list, settle, sweep up; return how many rows changed.
-
-    Commits.
-    """
+    """Run the resends' chores: list, finish, cancel; commits; return rows changed."""
     with runtime.database.reading() as session:
         if not _is_any_open(session, now=runtime.clock.now()):
             return 0
     listed = 0
     for _ in range(_BATCHES_A_TURN):
-        added = _gather_next(runtime, batch)
+        added = _collect_next(runtime, batch)
         if added is None:
             break
         listed += added
@@ -282,7 +280,7 @@ def candidates(session: Session, resend: Resend, *, limit: int) -> Sequence[int]
 def collect(
     session: Session, seen: Resend, ids: Sequence[int], *, is_last: bool, now: datetime
 ) -> int:
-    """Owe these webhooks by a resend; the caller commits. May be called again.
+    """Add these webhooks to a resend; the caller commits. May be called again.
 
     Args:
         session: Writing.
@@ -319,7 +317,8 @@ def enqueue(
 ) -> int:
     """Add a redelivery of each webhook that may be sent; the caller commits.
 
-    Each is looked at anew: what waits already, here or in another resend, is left out.
+    Each is checked again: what is already queued, here or in another resend, is left
+    out.
 
     Returns:
         How many were added.
@@ -355,7 +354,7 @@ def enqueue(
 
 
 def finish(session: Session, *, now: datetime) -> int:
-    """Note which resends have nothing left to send; the caller commits."""
+    """Mark resends with nothing left to send as done; the caller commits."""
     waiting = exists().where(col(Redelivery.resend_id) == col(Resend.id), _WAITING)
     done = session.connection().execute(
         update(Resend)
@@ -366,13 +365,13 @@ def finish(session: Session, *, now: datetime) -> int:
 
 
 def cancel_waiting(session: Session, *, now: datetime, limit: int) -> int:
-    """Call off what cancelled resends still have waiting; the caller commits.
+    """Cancel what cancelled resends still have waiting; the caller commits.
 
     What a worker is sending at this moment is left to it: it ends as what came of it,
     or waits again and is called off the next time.
 
     Returns:
-        How many were called off, at most `limit`.
+        How many were cancelled, at most `limit`.
     """
     is_free = or_(
         col(Redelivery.lease_until).is_(None), col(Redelivery.lease_until) <= now
@@ -390,7 +389,7 @@ def cancel_waiting(session: Session, *, now: datetime, limit: int) -> int:
         .where(col(Redelivery.id).in_(some), free)
         .values(
             outcome=RedeliveryOutcome.CANCELLED,
-            outcome_reason="The resend was cancelled before it was sent.",
+            outcome_reason="Cancelled before it was sent.",
             lease_until=None,
             ended_at=now,
         )
@@ -398,8 +397,8 @@ def cancel_waiting(session: Session, *, now: datetime, limit: int) -> int:
     return swept.rowcount
 
 
-def _gather_next(runtime: Runtime, batch: int) -> int | None:
-    """Gather one batch of the oldest resend; None when none is gathering; commits."""
+def _collect_next(runtime: Runtime, batch: int) -> int | None:
+    """Collect a batch of the oldest resend; commits; None when none is collecting."""
     with runtime.database.reading() as session:
         query = select(Resend).where(col(Resend.state) == ResendState.GATHERING)
         seen = session.exec(query.order_by(col(Resend.id)).limit(1)).first()

@@ -1,8 +1,8 @@
-"""Sending webhooks again: what was asked for, how far it is, and calling it off.
+"""Resends: starting one, its progress, and cancelling it.
 
-A resend owes each of its webhooks to Recall once more, by a `Redelivery` of its own.
+A resend sends each of its webhooks to Recall again, by a `Redelivery` of its own.
 The webhook, its bytes, headers and former attempts stay as they are, and nothing is
-signed anew: Recall may refuse a timestamp that is old by now. (Zoom documents no
+signed again: Recall may reject a timestamp that is old by now. (Zoom documents no
 tolerance, docs/contracts/zoom.md 5.4; Recall neither, recall.md 3.8; read 2026-11-23.)
 """
 
@@ -82,7 +82,7 @@ class History:
 
 @dataclass(frozen=True, kw_only=True)
 class DeadPage:
-    """Redeliveries that died, newest first, and the webhooks they are of, by id."""
+    """Failed redeliveries, newest first, and their webhooks by ID."""
 
     found: IdPage[Redelivery]
     webhooks: dict[int, Webhook]
@@ -97,9 +97,9 @@ def add(  # noqa: PLR0913 - one act's facts, all named
     asked_by: str,
     now: datetime,
 ) -> bool:
-    """Ask for a resend of what matches; the caller commits. May be called twice.
+    """Add a resend of what matches; the caller commits. May be called twice.
 
-    Its webhooks are listed by the worker, see `gathering`. Only what was received
+    Its webhooks are listed by the worker, see `collecting`. Only what was received
     before the preview is part of it.
 
     Args:
@@ -111,7 +111,7 @@ def add(  # noqa: PLR0913 - one act's facts, all named
         now: Aware.
 
     Returns:
-        False when it was begun before: the form was sent twice.
+        False when it was added before: the form was sent twice.
 
     Raises:
         ConflictError: The preview is too old to be what is sent.
@@ -131,7 +131,7 @@ def add(  # noqa: PLR0913 - one act's facts, all named
 def add_one(
     session: Session, webhook_id: int, *, resend_id: int, asked_by: str, now: datetime
 ) -> bool:
-    """Owe one delivered or dead webhook once more; otherwise as `add`.
+    """Add a resend of one delivered or failed webhook; otherwise as `add`.
 
     Raises:
         NotFoundError: There is no such webhook.
@@ -158,14 +158,14 @@ def add_one(
             raise ConflictError(of_webhook(webhook.erased_at))
         if webhook.outcome is Outcome.KEPT:
             raise ConflictError(
-                "This webhook was only kept: Zoom posted it to Recall itself."
+                "This webhook was not forwarded: Zoom posted it to Recall itself."
             )
-        raise ConflictError("This webhook is waiting to be sent already.")
+        raise ConflictError("This webhook is already queued.")
     return True
 
 
 def mark_cancelled(session: Session, resend_id: int, *, now: datetime) -> None:
-    """Call a resend off; the caller commits, then lets `gathering.sweep` finish.
+    """Mark a resend as cancelled; the caller commits, then cancels what waits.
 
     Raises:
         NotFoundError: There is none.
@@ -176,7 +176,7 @@ def mark_cancelled(session: Session, resend_id: int, *, now: datetime) -> None:
         raise NotFoundError("resend")
     if resend.ended_at is not None:
         raise ConflictError(
-            f"This resend is {resend.state.value} already; nothing was changed."
+            f"This resend is already {resend.state.value}. Nothing was changed."
         )
     resend.state, resend.ended_at = ResendState.CANCELLED, now
     session.add(resend)  # `gathered_below` stays: how far it was listed
@@ -238,7 +238,7 @@ def _add(session: Session, resend: Resend) -> bool:
     age = resend.asked_at - time_of(resend.id)
     if not -_SKEW <= age <= LATEST_FORM:
         raise ConflictError(
-            "This preview is too old, so nothing was begun. Look at it again."
+            "This preview is too old. Nothing was started; check the new preview below."
         )
     try:
         with session.begin_nested():
@@ -275,10 +275,10 @@ _CANCELLED_AT_ONCE = 2000
 def begin(
     runtime: Runtime, resend_id: int, filters: WebhookFilter, *, actor: Actor
 ) -> Preview | None:
-    """Begin a resend of what matched when its preview was made; commits.
+    """Start a resend of what matched when its preview was made; commits.
 
     Returns:
-        What it will send; None when this form began it before.
+        What it will send; None when this form started it before.
 
     Raises:
         ConflictError: There is nothing to send, or the preview is too old.
@@ -290,7 +290,9 @@ def begin(
             return None
         found = preview(session, filters=filters, now=time_of(resend_id))
     if not found.total:
-        raise ConflictError("Nothing that may be sent matches, so nothing was begun.")
+        raise ConflictError(
+            "No webhook that can be resent matches. Nothing was started."
+        )
     with runtime.database.writing() as session:
         is_new = add(
             session,
@@ -311,12 +313,12 @@ def begin(
 def begin_one(
     runtime: Runtime, webhook_id: int, *, resend_id: int | None, actor: Actor
 ) -> int:
-    """Begin the resend of one webhook; commits.
+    """Start the resend of one webhook; commits.
 
     Args:
-        runtime: The bundle.
+        runtime: Clock and database are used.
         webhook_id: Which one.
-        resend_id: Of the form; None for one that cannot be sent twice.
+        resend_id: Of the form; None for one that cannot be submitted twice.
         actor: Who asks.
 
     Returns:
@@ -324,7 +326,7 @@ def begin_one(
 
     Raises:
         NotFoundError: There is no such webhook.
-        ConflictError: It waits already, was only kept, or the page is too old.
+        ConflictError: It is already queued, was not forwarded, or the page is too old.
     """
     now = runtime.clock.now()
     resend_id = new_id(now) if resend_id is None else resend_id
@@ -339,11 +341,9 @@ def begin_one(
 
 
 def cancel(runtime: Runtime, resend_id: int, *, actor: Actor) -> Progress:
-    """Call a resend off: nothing of it is sent from now on, what was sent stays sent.
+    """Cancel a resend; commits. What was sent stays sent.
 
-    Commits.
-
-    What waits is called off in batches; were this process to die, the worker goes on.
+    What waits is cancelled in batches; if this process dies, the worker goes on.
 
     Raises:
         NotFoundError: There is none.

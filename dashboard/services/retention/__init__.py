@@ -1,1 +1,4 @@
-"""TODO: one line, and which packages it may import."""
+"""Retention: deletes what is finished and old.
+
+May import `runtime` and the rooms below it.
+"""

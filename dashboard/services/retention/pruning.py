@@ -1,4 +1,4 @@
-"""Forgetting: what is done and older than the retention goes, in small batches.
+"""Retention: deletes what is done and older than the retention, in small batches.
 
 Each batch is one short transaction, so that a receiver waiting to write goes next and
 a process killed half-way has deleted whole webhooks only: bodies, arrivals, attempts
@@ -40,7 +40,7 @@ from dashboard.services.runtime import Runtime
 from dashboard.settings import Settings
 
 DEAD_SHOWN_FOR = timedelta(days=7)
-"""How long one that was given up can still be seen and sent again, however old."""
+"""How long a failed webhook can still be seen and resent, however old it is."""
 
 BATCH = 200
 _BATCHES_AT_ONCE = 5
@@ -54,7 +54,7 @@ class Pruned:
 
     Attributes:
         webhooks: Deleted, with all that belongs to them.
-        given_up: Made dead: kept as long as the retention and never taken.
+        given_up: Failed: not delivered within the retention.
         evidence: Old refusals, counts, checks and connect attempts deleted.
     """
 
@@ -72,12 +72,12 @@ class Pruned:
 
     @property
     def total(self) -> int:
-        """How many rows it was about."""
+        """How many rows were changed."""
         return self.webhooks + self.given_up + self.evidence
 
 
 def days_kept(settings: Settings, *, asked: int | None = None) -> int:
-    """Return the retention in days: the setting's, or what is asked for instead.
+    """Return the retention in days: the setting, or what is asked for instead.
 
     Never shorter than a signed event may be old: the row is what tells a repeat.
 
@@ -89,8 +89,8 @@ def days_kept(settings: Settings, *, asked: int | None = None) -> int:
         return max(settings.webhook_retention_days, least)
     if asked < least:
         raise InvalidInputError(
-            f"Webhooks are kept for at least {least} d: a repeat that old is still "
-            "taken from Zoom, and only the first one tells that it is a repeat."
+            f"Webhooks are kept for at least {least} days: Zoom may repeat one that "
+            "old, and only the stored one shows that it is a repeat."
         )
     return asked
 
@@ -101,8 +101,8 @@ def prune(
     """Delete what is done and older, oldest first; commits at each step.
 
     The caller decides how far to go and what to do between two steps; stopping early
-    is fine. A webhook that still waits is first made dead, with a sentence, and stays
-    visible for `DEAD_SHOWN_FOR`.
+    is fine. A webhook that still waits first fails, with a sentence, and stays visible
+    for `DEAD_SHOWN_FOR`.
 
     Args:
         database: On PostgreSQL many workers may do this at once.
@@ -189,17 +189,17 @@ def _scan(
     while True:
         with database.reading() as session:
             rows = session.exec(
-                select(Webhook, _is_owed())
+                select(Webhook, _is_in_resend())
                 .where(col(Webhook.id) > after, col(Webhook.id) < end)
                 .order_by(col(Webhook.id))
                 .limit(batch)
             ).all()
         found = _Batch()
-        for webhook, is_owed in rows:
+        for webhook, is_in_resend in rows:
             if webhook.outcome is Outcome.WAITING:
                 if webhook.lease_until is None or webhook.lease_until <= now:
                     found.late[webhook.id] = webhook.outcome_reason
-            elif not is_owed and _is_over(webhook, now):
+            elif not is_in_resend and _is_over(webhook, now):
                 found.done.append(webhook.id)
         if found.done or found.late:
             yield found
@@ -214,8 +214,8 @@ def _is_over(webhook: Webhook, now: datetime) -> bool:
     return not is_dead or webhook.due_at <= now - DEAD_SHOWN_FOR
 
 
-def _is_owed() -> ColumnElement[bool]:
-    """Whether a resend still owes it to Recall."""
+def _is_in_resend() -> ColumnElement[bool]:
+    """Whether it waits in a resend."""
     return exists().where(
         col(Redelivery.webhook_id) == col(Webhook.id),
         col(Redelivery.outcome) == RedeliveryOutcome.WAITING,
@@ -234,7 +234,7 @@ def _prune_batch(
 
 
 def _delete(session: Session, ids: Sequence[int], *, now: datetime) -> int:
-    """Delete those that are still as they were seen and that nobody holds."""
+    """Delete those that did not change meanwhile and are not locked."""
     if not ids:
         return 0
     is_over = or_(
@@ -246,7 +246,7 @@ def _delete(session: Session, ids: Sequence[int], *, now: datetime) -> int:
     )
     held = session.exec(
         select(Webhook.id)
-        .where(col(Webhook.id).in_(ids), is_over, ~_is_owed())
+        .where(col(Webhook.id).in_(ids), is_over, ~_is_in_resend())
         .order_by(col(Webhook.id))
         .with_for_update(skip_locked=True)
     ).all()
@@ -260,7 +260,7 @@ def _give_up(
     given_up = 0
     free = or_(col(Webhook.lease_until).is_(None), col(Webhook.lease_until) <= now)
     for webhook_id, reason in late.items():
-        last = reason or "it was never tried."
+        last = reason or "it was never sent."
         done = session.connection().execute(
             update(Webhook)
             .where(
@@ -270,7 +270,7 @@ def _give_up(
             )
             .values(
                 outcome=Outcome.DEAD,
-                outcome_reason=f"Kept {days} days and never taken; {last}"[:500],
+                outcome_reason=f"Not delivered within {days} days; {last}"[:500],
                 due_at=now,
                 lease_until=None,
             )
@@ -359,7 +359,7 @@ def _old_checks(
 
 
 def _old_attempts(outcome: AttemptOutcome, cutoff: datetime) -> SelectOfScalar[UUID]:
-    """Those that made no connection, or one that is gone: the others are its story."""
+    """Those without a connection: the others belong to its timeline."""
     return select(ConnectAttempt.id).where(
         col(ConnectAttempt.outcome) == outcome,
         col(ConnectAttempt.expires_at) < cutoff,
@@ -368,7 +368,7 @@ def _old_attempts(outcome: AttemptOutcome, cutoff: datetime) -> SelectOfScalar[U
 
 
 def _long_timelines(session: Session) -> Sequence[UUID]:
-    """Return whose timelines have grown too long: of those with young lines alone."""
+    """Return connections whose timelines are too long, among the recently active."""
     young = (
         select(ConnectionEvent.connection_id)
         .order_by(col(ConnectionEvent.id).desc())
@@ -392,7 +392,7 @@ def _old_lines(connection_id: UUID) -> SelectOfScalar[int]:
 
 
 def _old_links(state: InvitationState, cutoff: datetime) -> SelectOfScalar[UUID]:
-    """Links of no use since then: they name people who did not connect."""
+    """Links that ended before then: they name people who did not connect."""
     return select(Invitation.id).where(
         col(Invitation.state) == state, col(Invitation.expires_at) < cutoff
     )

@@ -58,8 +58,8 @@ class Page:
     """Rows newest first; `older_before` and `newer_after` as in `paging.IdPage`.
 
     Attributes:
-        reached_at: How far the search came when it did not fill the page, for there may
-            be more beyond; None otherwise.
+        reached_at: How far back the search went when it did not fill the page and there
+            may be more; None otherwise.
     """
 
     rows: Sequence[Row]
@@ -92,7 +92,7 @@ def page(session: Session, *, filters: WebhookFilter, place: Place) -> Page:
     )
 
 
-def everything(database: Database, *, filters: WebhookFilter) -> Iterator[Row]:
+def iterate_all(database: Database, *, filters: WebhookFilter) -> Iterator[Row]:
     """Yield all that match, newest first; no transaction is open between batches."""
     before: int | None = None
     while True:
@@ -174,7 +174,7 @@ def _rows(session: Session, found: Sequence[Webhook]) -> Sequence[Row]:
 
 @dataclass(frozen=True, kw_only=True)
 class Resent:
-    """Once more owed to Recall: the delivery of its own, and who asked for it."""
+    """A resend of this webhook: its own delivery, and who asked for it."""
 
     redelivery: Redelivery
     resend: Resend
@@ -191,7 +191,7 @@ class Trace:
         mapping: Recall's mapping of the meeting, as last seen; None without one.
         mapped: The connection of that mapping.
         resends: Oldest first.
-        holds: What its deliveries stand still for now.
+        open_circuits: What pauses its delivery now.
     """
 
     webhook: Webhook
@@ -202,7 +202,7 @@ class Trace:
     mapping: MeetingMapping | None = None
     mapped: Connection | None = None
     resends: Sequence[Resent] = ()
-    holds: Sequence[OpenCircuit] = ()
+    open_circuits: Sequence[OpenCircuit] = ()
 
     @property
     def is_mapped(self) -> bool:
@@ -210,7 +210,7 @@ class Trace:
         return self.mapping is not None
 
     @property
-    def resend_trouble(self) -> str:
+    def why_not_resend(self) -> str:
         """Why it cannot be sent again; "" when it can."""
         if self.webhook.erased_at is not None:
             return of_webhook(self.webhook.erased_at)
@@ -218,9 +218,9 @@ class Trace:
             case Outcome.WAITING if self.app.recall_app_id is None:
                 return "It waits until this zoom app is in Recall."
             case Outcome.WAITING:
-                return "It is waiting to be sent already."
+                return "It is already queued."
             case Outcome.KEPT:
-                return "It was only kept: Zoom posted it to Recall itself."
+                return "It was not forwarded: Zoom posted it to Recall itself."
             case _:
                 return ""
 
@@ -255,7 +255,7 @@ def get(session: Session, webhook_id: int) -> Trace:
         mapping=mapping,
         mapped=mapped,
         resends=resends_of(session, webhook_id),
-        holds=_holds_of(session, app),
+        open_circuits=_open_circuits(session, app),
     )
 
 
@@ -300,7 +300,7 @@ def resends_of(session: Session, webhook_id: int) -> Sequence[Resent]:
     ]
 
 
-def _holds_of(session: Session, app: ZoomApp) -> Sequence[OpenCircuit]:
+def _open_circuits(session: Session, app: ZoomApp) -> Sequence[OpenCircuit]:
     held: list[UUID] = [each for each in (app.id, app.workspace_id) if each is not None]
     query = select(OpenCircuit).where(
         col(OpenCircuit.id).in_(held), col(OpenCircuit.is_holding)

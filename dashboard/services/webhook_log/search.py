@@ -1,4 +1,4 @@
-"""Looks into the log that cost the same whatever its size.
+"""Searches the log at the same cost whatever its size, by the filter of its page.
 
 One condition is answered by its index of (column, id), read from the right end. Of
 several, the one with the fewest rows just there is read, and at most `EXAMINED` of its
@@ -77,7 +77,7 @@ class Criteria:
     """What to look for: every key at once, with ids between these two, without them.
 
     Attributes:
-        keys: Likely rarest first: that saves a look or two.
+        keys: Likely rarest first, which saves a query or two.
     """
 
     keys: Sequence[Key] = ()
@@ -289,6 +289,15 @@ class WebhookFilter:
     until: datetime | None = None
 
 
+OUTCOME_WORDS = {
+    Outcome.WAITING: "Waiting",
+    Outcome.DELIVERED: "Delivered",
+    Outcome.DEAD: "Failed",
+    Outcome.KEPT: "Not forwarded",
+}
+"""What pages call each outcome."""
+
+
 def resolved(session: Session, filters: WebhookFilter) -> WebhookFilter | None:
     """Return the filter with what tells the connection's webhooks in its place.
 
@@ -297,12 +306,12 @@ def resolved(session: Session, filters: WebhookFilter) -> WebhookFilter | None:
     """
     if filters.connection_id is None:
         return filters
-    whose = _whose(session, filters.connection_id)
-    if whose is None:
+    owner = _owner_of(session, filters.connection_id)
+    if owner is None:
         return None
     found: dict[str, Any] = {
-        "zoom_app_id": whose.zoom_app_id,
-        whose.column: whose.value,
+        "zoom_app_id": owner.zoom_app_id,
+        owner.column: owner.value,
     }
     if any(getattr(filters, name) not in (None, found[name]) for name in found):
         return None
@@ -343,7 +352,7 @@ def _first_id(instant: datetime) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Whose:
+class _Owner:
     """What tells a connection's webhooks from others of its zoom app."""
 
     zoom_app_id: UUID
@@ -351,7 +360,7 @@ class _Whose:
     value: str
 
 
-def _whose(session: Session, connection_id: UUID) -> _Whose | None:
+def _owner_of(session: Session, connection_id: UUID) -> _Owner | None:
     query = (
         select(
             Connection.zoom_app_id,
@@ -371,7 +380,7 @@ def _whose(session: Session, connection_id: UUID) -> _Whose | None:
         column, value = "zoom_account_id", account_id
     if value is None:
         return None
-    return _Whose(zoom_app_id=app_id, column=column, value=value)
+    return _Owner(zoom_app_id=app_id, column=column, value=value)
 
 
 _LONGEST = 1000
@@ -421,12 +430,12 @@ def to_query(filters: WebhookFilter) -> str:
         if (value := getattr(filters, each.name)) is not None
     }
     if strange := asked.keys() - _WAYS.keys():
-        raise InvalidInputError(f"Nothing can be resent by {', '.join(strange)}.")
+        raise InvalidInputError(f"Webhooks can't be resent by {', '.join(strange)}.")
     query = urlencode(
         {_WAYS[name].name: _WAYS[name].write(value) for name, value in asked.items()}
     )
     if len(query) > _LONGEST:
-        raise InvalidInputError("This filter is too long to be kept.")
+        raise InvalidInputError("This filter is too long to store.")
     return query
 
 

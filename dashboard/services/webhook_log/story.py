@@ -1,4 +1,4 @@
-"""One webhook as a story: what happened when, from Zoom to Recall. Pure."""
+"""One webhook as a story: what happened when, and whether its bytes are intact."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -87,17 +87,17 @@ def _at_zoom(trace: Trace) -> Iterator[Step]:
     sent_at = _EPOCH + timedelta(seconds=webhook.sent_at_s)
     happened_at = event_at(webhook.event_ts)
     if happened_at is None:
-        detail = "The body names no usable event time."
+        detail = "The body contains no usable event time."
     else:
-        yield Step(at=happened_at, tone="off", title="It happened in Zoom")
+        yield Step(at=happened_at, tone="off", title="Event in Zoom")
         # Zoom signs with whole seconds: they may lie before the event's milliseconds,
         # and the arrival is the finer measure.
         delay = age_words(webhook.received_at - happened_at)
-        detail = f"It reached us {delay} after the event."
+        detail = f"Received {delay} after the event."
     yield Step(
         at=min(max(sent_at, happened_at or sent_at), webhook.received_at),
         tone="off",
-        title="Zoom signed and sent it",
+        title="Signed and sent by Zoom",
         detail=detail,
     )
 
@@ -107,17 +107,16 @@ def _arrivals(trace: Trace) -> Iterator[Step]:
     yield Step(
         at=webhook.received_at,
         tone="good",
-        title=f"Arrived; the signature matches the {webhook.verdict} secret token",
-        detail=f"Committed to disk, then answered 200 after {webhook.answered_ms:.0f}"
-        " ms.",
+        title=f"Received · signature valid ({webhook.verdict} secret token)",
+        detail=f"Stored, then answered 200 after {webhook.answered_ms:.0f} ms.",
     )
     for repeat in trace.repeats:
         after = age_words(repeat.received_at - webhook.received_at)
         yield Step(
             at=repeat.received_at,
             tone="off",
-            title=f"Zoom sent it again, {after} later",
-            detail="Answered 200; not forwarded a second time.",
+            title=f"Sent again by Zoom, {after} later",
+            detail="Answered 200; not forwarded again.",
         )
 
 
@@ -125,7 +124,7 @@ def _attempts(trace: Trace) -> Iterator[Step]:
     for attempt, name in names(trace):
         took = age_words(timedelta(milliseconds=attempt.latency_ms))
         if attempt.status is None:
-            tone, said = "trouble", f"no answer from Recall after {took}"
+            tone, said = "trouble", f"no response from Recall after {took}"
         else:
             tone = "good" if attempt.status in _OK else "trouble"
             said = f"Recall answered {attempt.status} in {took}"
@@ -143,8 +142,8 @@ def _asked(resent: Resent) -> Step:
     return Step(
         at=resent.resend.asked_at,
         tone="off",
-        title=f"{resent.resend.asked_by} asked to send it again",
-        detail="A delivery of its own; the first one stays as it is.",
+        title=f"Resend requested by {resent.resend.asked_by}",
+        detail="A separate delivery; the first one stays as it is.",
     )
 
 
@@ -152,7 +151,7 @@ def _end(trace: Trace, now: datetime) -> Iterator[Step]:
     webhook = trace.webhook
     reason = webhook.outcome_reason
     if webhook.outcome is Outcome.DEAD:
-        # Never told before the attempt it follows from, whatever the clocks say.
+        # Never shown before the attempt it follows from, whatever the clocks say.
         tried = [each.started_at for each in trace.attempts if not each.redelivery_id]
         at = max([webhook.due_at, *tried])
         yield Step(at=at, tone="trouble", title="Given up", detail=reason)
@@ -161,7 +160,7 @@ def _end(trace: Trace, now: datetime) -> Iterator[Step]:
             at=webhook.received_at, tone="off", title="Not forwarded", detail=reason
         )
     elif webhook.outcome is Outcome.WAITING:
-        yield from _owed(
+        yield from _waiting(
             trace,
             now,
             title="Next attempt",
@@ -177,7 +176,7 @@ def _ends_of_resends(trace: Trace, now: datetime) -> Iterator[Step]:
         ended_at = redelivery.ended_at or redelivery.due_at
         match redelivery.outcome:
             case RedeliveryOutcome.WAITING:
-                yield from _owed(
+                yield from _waiting(
                     trace,
                     now,
                     title=f"Next attempt of the resend by {who}",
@@ -189,21 +188,21 @@ def _ends_of_resends(trace: Trace, now: datetime) -> Iterator[Step]:
                 yield Step(
                     at=ended_at,
                     tone="trouble",
-                    title=f"The resend by {who} was given up",
+                    title=f"Resend by {who} failed",
                     detail=redelivery.outcome_reason,
                 )
             case RedeliveryOutcome.CANCELLED:
                 yield Step(
                     at=ended_at,
                     tone="off",
-                    title=f"The resend by {who} was cancelled",
+                    title=f"Resend by {who} cancelled",
                     detail=redelivery.outcome_reason,
                 )
             case RedeliveryOutcome.DELIVERED:
                 pass  # its last attempt says so
 
 
-def _owed(  # noqa: PLR0913 - a delivery's facts, all named
+def _waiting(  # noqa: PLR0913 - a delivery's facts, all named
     trace: Trace,
     now: datetime,
     *,
@@ -213,9 +212,9 @@ def _owed(  # noqa: PLR0913 - a delivery's facts, all named
     lease_until: datetime | None,
 ) -> Iterator[Step]:
     if lease_until is not None and lease_until > now:
-        yield Step(at=now, tone="waiting", title="Being sent to Recall now")
+        yield Step(at=now, tone="waiting", title="Sending to Recall now")
         return
-    if not trace.holds:
+    if not trace.open_circuits:
         yield Step(
             at=max(due_at, now),
             tone="waiting",
@@ -224,28 +223,29 @@ def _owed(  # noqa: PLR0913 - a delivery's facts, all named
             is_ahead=True,
         )
         return
-    for hold in trace.holds:
+    for circuit in trace.open_circuits:
         yield Step(
-            at=max(hold.probe_at, now),
+            at=max(circuit.probe_at, now),
             tone="trouble",
-            title=f"Held since {hold.since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC; "
-            "next probe",
-            detail=f"{hold.reason} It waits until a probe succeeds, then goes out by "
-            "itself.",
+            title="Paused since "
+            f"{circuit.since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC; next test "
+            "delivery",
+            detail=f"{circuit.reason} It is sent automatically once a test delivery "
+            "succeeds.",
             is_ahead=True,
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sent:
-    """What one attempt sent, beside what came in.
+    """What one attempt sent, compared with what was received.
 
     Attributes:
         name: "Attempt 2".
-        is_equal: Whether the bytes are those that came; None when none were sent.
+        is_equal: Whether the bytes are those received; None when none were sent.
         sentence: The same in words.
-        passed: Names of Zoom's headers that went along, sorted.
-        dropped: Names of those that did not.
+        passed: Names of Zoom's headers that were sent, sorted.
+        dropped: Names of those that were not.
     """
 
     attempt: Attempt
@@ -258,7 +258,7 @@ class Sent:
 
 @dataclass(frozen=True, kw_only=True)
 class IntegrityFinding:
-    """One thing that was computed anew; `tone` is "good", "waiting" or "trouble"."""
+    """One result of the check; `tone` is "good", "waiting" or "trouble"."""
 
     tone: str
     sentence: str
@@ -279,10 +279,10 @@ def sent(trace: Trace, header_names: Sequence[str]) -> Sequence[Sent]:
 def verify(
     session: Session, vault: Vault, trace: Trace, request: Request
 ) -> Sequence[IntegrityFinding]:
-    """Compute checksum and signature anew over the stored bytes.
+    """Compute checksum and signature again over the stored bytes.
 
-    Shows no secret and nothing of the body. The age of the timestamp is not judged: it
-    was, when the webhook arrived.
+    Shows no secret and nothing of the body. The age of the timestamp is not checked: it
+    was, on arrival.
     """
     app = session.get_one(ZoomApp, trace.app.id)
     return [
@@ -297,19 +297,19 @@ def _sent(
     passed = set(attempt.headers_passed.split())
     is_equal: bool | None = None
     if not attempt.sent_sha256:
-        sentence = "No bytes left: it failed before."
+        sentence = "Nothing was sent: it failed before."
     elif not attempt.sent_bytes:
-        # Attempts of the first version did not note how many.
+        # Attempts of the first version did not record the length.
         is_equal = attempt.sent_sha256 == webhook.body_sha256
-        sentence = "The same checksum as came in; the length was not noted then."
+        sentence = "Same SHA-256 as received; the length was not recorded then."
     else:
         is_equal = (attempt.sent_sha256, attempt.sent_bytes) == (
             webhook.body_sha256,
             webhook.body_bytes,
         )
-        sentence = f"The same {attempt.sent_bytes:,} bytes as came in."
+        sentence = f"{attempt.sent_bytes:,} bytes, same SHA-256 as received."
     if is_equal is False:
-        sentence = "Other bytes than came in: this is a fault of the dashboard."
+        sentence = "Different bytes than received: this is a bug in the dashboard."
     return Sent(
         attempt=attempt,
         name=name,
@@ -325,15 +325,15 @@ def _bytes(webhook: Webhook, body: bytes) -> Iterator[IntegrityFinding]:
     if (digest, len(body)) == (webhook.body_sha256, webhook.body_bytes):
         yield IntegrityFinding(
             tone="good",
-            sentence=f"The stored body has {len(body):,} bytes and the SHA-256 that "
-            "was noted when it arrived.",
+            sentence=f"The stored body is unchanged: {len(body):,} bytes, same SHA-256 "
+            "as on arrival.",
         )
     else:
         yield IntegrityFinding(
             tone="trouble",
             sentence=f"The stored body has {len(body):,} bytes and the SHA-256 "
-            f"{digest}; {webhook.body_bytes:,} bytes and another SHA-256 were noted "
-            "when it arrived. Something else than the dashboard changed the database.",
+            f"{digest}. On arrival it had {webhook.body_bytes:,} bytes and a different "
+            "SHA-256. Something other than the dashboard changed the database.",
         )
 
 
@@ -348,35 +348,34 @@ def _signature(
     if not {"x-zm-request-timestamp", "x-zm-signature"} <= headers.keys():
         return IntegrityFinding(
             tone="trouble",
-            sentence="The signature or its timestamp is not among the stored headers, "
-            "so it cannot be computed anew.",
+            sentence="The stored headers contain no signature or timestamp, so the "
+            "signature can't be checked again.",
         )
     made_it = signing_secret(request.headers, request.body, secrets)
     if made_it is not None:
         return IntegrityFinding(
             tone="good",
-            sentence="Zoom's signature over the stored bytes matches the "
-            f"{made_it.name} secret token.",
+            sentence="Zoom's signature is valid for the stored bytes "
+            f"({made_it.name} secret token).",
         )
     if app.secret_token_set_at > webhook.received_at:
         return IntegrityFinding(
             tone="waiting",
-            sentence="Zoom's signature matches no secret token that is kept here now. "
-            f"It matched the {webhook.verdict} one on arrival, and the secret token "
-            f"was replaced at {app.secret_token_set_at:%Y-%m-%d %H:%M:%S} UTC, after "
-            "that: the one that made it is gone, so this can no longer be shown.",
+            sentence="Zoom's signature can't be checked any more. It matched the "
+            f"{webhook.verdict} secret token on arrival, but that token was replaced "
+            f"at {app.secret_token_set_at:%Y-%m-%d %H:%M:%S} UTC.",
         )
     if webhook.verdict == "previous" and app.previous_secret_token is None:
         return IntegrityFinding(
             tone="waiting",
-            sentence="Zoom's signature matched the previous secret token on arrival. "
-            "That one is not kept any more, so this can no longer be shown.",
+            sentence="Zoom's signature can't be checked any more. It matched the "
+            "previous secret token on arrival, which is no longer stored.",
         )
     return IntegrityFinding(
         tone="trouble",
-        sentence="Zoom's signature matches no secret token that is kept here now, "
-        f"though it matched the {webhook.verdict} one on arrival and the secret "
-        "token was not replaced since. The stored request is not the one that came.",
+        sentence="Zoom's signature matches no secret token stored here, although it "
+        f"matched the {webhook.verdict} one on arrival and the secret token hasn't "
+        "been replaced since. The stored request is not the one that was received.",
     )
 
 

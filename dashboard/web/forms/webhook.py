@@ -18,7 +18,7 @@ from wtforms import validators as rules
 from wtforms.validators import Length, Optional, Regexp
 
 from dashboard.models.webhook import Outcome
-from dashboard.services.webhook_log.search import WebhookFilter
+from dashboard.services.webhook_log.search import OUTCOME_WORDS, WebhookFilter
 
 _NOT_A_DIGIT = re.compile(r"[\s-]")
 _NAMES = (
@@ -26,13 +26,16 @@ _NAMES = (
     *("meeting", "user", "since", "until"),
 )
 _ANY = SelectChoice("", "Any")
-_OUTCOMES = [_ANY, *(SelectChoice(each.value, each.value) for each in Outcome)]
+_OUTCOMES = [
+    _ANY,
+    *(SelectChoice(each.value, words) for each, words in OUTCOME_WORDS.items()),
+]
 _MINUTES = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 
 
 def _plain() -> Regexp:
     # PostgreSQL takes no NUL, and nothing Zoom sends has such characters.
-    return Regexp(r"[^\x00-\x1f\x7f]*$", message="Only printable characters, please.")
+    return Regexp(r"[^\x00-\x1f\x7f]*$", message="Use printable characters only.")
 
 
 def _digits(text: str | None) -> str:
@@ -54,13 +57,13 @@ class WebhookFilterForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no 
     outcome = SelectField("Outcome", [Optional()], choices=_OUTCOMES)
     meeting = StringField(
         "Meeting number",
-        [Optional(), Regexp(r"[0-9]{1,18}$", message="Only digits, please.")],
+        [Optional(), Regexp(r"[0-9]{1,18}$", message="Use digits only.")],
         filters=[_digits],
     )
-    user = StringField("Zoom user id", [Optional(), Length(max=64), _plain()])
+    user = StringField("Zoom user ID", [Optional(), Length(max=64), _plain()])
     connection = HiddenField(
         "Connection",
-        [Optional(), rules.UUID(message="There is no connection with such an id.")],
+        [Optional(), rules.UUID(message="No connection has this ID.")],
     )
     since = DateTimeLocalField("From (UTC)", [Optional()], format=_MINUTES)
     until = DateTimeLocalField("Until (UTC)", [Optional()], format=_MINUTES)

@@ -1,1 +1,4 @@
-"""TODO: one line, and which packages it may import."""
+"""`/hooks/`: the endpoint that Zoom posts webhooks to, for WSGI and RSGI servers.
+
+Imports `services.receiver` alone; Flask is not on the way of a webhook.
+"""

@@ -1,4 +1,4 @@
-"""From a WSGI request to the facts of one webhook: bounded, and nothing decoded."""
+"""Reads the headers and the bounded body of a webhook; decodes nothing."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ def read(
         began: `time.perf_counter()` before anything was read.
 
     Raises:
-        UnreadableError: There is nobody to answer, or no telling where it ends.
+        UnreadableError: The sender went away, or the body has no known end.
     """
     declared = declared_bytes(environ.get("CONTENT_LENGTH") or "")
     body = b""
@@ -59,14 +59,14 @@ def make(  # noqa: PLR0913 - one request's facts, all named
     received_at: datetime,
     began: float,
 ) -> WebhookRequest:
-    """Return the facts of a request whose body was read, up to a byte too many.
+    """Return a request whose body was read, up to one byte more than allowed.
 
     Args:
         headers: (name, value) in the server's order, names lower case. One that came
             twice may be there twice: both are kept, the last one counts.
         body: What was read; nothing when more was declared than is allowed.
         declared: `Content-Length`; None when absent.
-        address: Of the sender, as far as the trusted proxies tell.
+        address: Of the sender, as named by the trusted proxies.
         received_at: Aware.
         began: `time.perf_counter()` before anything was read.
     """
@@ -105,7 +105,7 @@ def declared_bytes(length: str) -> int | None:
 
 
 def _body(environ: WSGIEnvironment, declared: int | None) -> bytes:
-    """Read what was declared, or to the end when the server knows where that is."""
+    """Read what was declared, or to the end when the server knows it."""
     wanted = declared
     if wanted is None:
         wanted = MAX_BODY_BYTES + 1 if environ.get("wsgi.input_terminated") else 0

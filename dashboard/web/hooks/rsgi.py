@@ -1,6 +1,6 @@
-"""Zoom's door in an event loop: thousands of requests wait without a thread each.
+"""Zoom's webhooks in an event loop: thousands of requests wait without a thread each.
 
-A thread a request costs more in hand-overs than all the work on a webhook
+A thread per request costs more in hand-overs than all the work on a webhook
 (docs/decisions/0008-door-in-the-loop.md). What may ask the database, and what is large,
 is done in a few threads, so that the loop never waits.
 """
@@ -29,13 +29,13 @@ from dashboard.web.hooks.wsgi import (
 _THREADS = 8
 _LARGE_BYTES = 64 * 1024
 _BODY_TIMEOUT_S = 20.0
-"""Zoom gives up after 3 s (docs/contracts/zoom.md 5.6): slower bodies are nobody's."""
+"""Zoom gives up after 3 s (docs/contracts/zoom.md 5.6): a slower body is dropped."""
 
 _log = structlog.get_logger(__name__)
 
 
 class WebhookEndpoint:
-    """Answers `/hooks/` as `web.hooks.wsgi.Receiver` does, for an RSGI server.
+    """Answers `/hooks/` as `hooks.wsgi.WebhookMiddleware` does, for an RSGI server.
 
     Args:
         runtime: What it works with.
@@ -53,7 +53,7 @@ class WebhookEndpoint:
         self._runtime = runtime
         self._body_timeout_s = body_timeout_s
         self._trusted_proxies = trusted_proxies
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="door")
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="hooks")
 
     async def __call__(self, scope: Scope, http: HTTPProtocol) -> None:
         """Answer one request; never raises."""
@@ -93,7 +93,7 @@ class WebhookEndpoint:
         began = time.perf_counter()
         writer = self._runtime.writer
         loop = asyncio.get_running_loop()
-        app = writer.keyring.recall(app_id)
+        app = writer.keyring.find_cached(app_id)
         if app is None:
             app = await loop.run_in_executor(self._threads, writer.keyring.find, app_id)
         if app is None:
@@ -110,7 +110,7 @@ class WebhookEndpoint:
             )
         if isinstance(outcome, Reply):
             return outcome
-        await writer.accepted(outcome.received)
+        await writer.accept_async(outcome.received)
         return Reply(status=200, body=outcome.answer)
 
     async def _read(
@@ -169,7 +169,7 @@ async def read_body(
 
 
 def sender(scope: Scope, trusted_proxies: int) -> str:
-    """Return the sender's address, as far as the trusted proxies tell."""
+    """Return the sender's address, as named by the trusted proxies."""
     if trusted_proxies:
         # All of them: a proxy may add a line of its own behind the stranger's.
         headers = scope.headers.items()
@@ -183,7 +183,7 @@ def sender(scope: Scope, trusted_proxies: int) -> str:
 def _plain(
     http: HTTPProtocol, scope: Scope, status: int, *extra: tuple[str, str]
 ) -> None:
-    """Say the status and nothing else: whoever is refused learns no more."""
+    """Answer the status and nothing else: a refused sender learns no more."""
     headers = [("content-type", "text/plain; charset=utf-8"), *extra]
     if scope.method == "HEAD":
         return http.response_empty(status, headers)

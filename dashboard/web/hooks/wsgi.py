@@ -22,7 +22,7 @@ from dashboard.web.hooks import request as incoming
 from dashboard.web.hooks.request import UnreadableError
 
 PREFIX = "/hooks/"
-"""Everything below is the receiver's, also what it does not know."""
+"""Everything below belongs to the receiver, unknown paths too."""
 
 ADDRESS = re.compile(
     "/hooks/zoom/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})/?"
@@ -43,16 +43,16 @@ _log = structlog.get_logger(__name__)
 
 
 class ReceiverRuntime(Protocol):
-    """What of the runtime the door works with."""
+    """What the receiver needs of the runtime."""
 
     @property
     def clock(self) -> Clock:
-        """Tells the time."""
+        """The current time."""
         ...
 
     @property
     def writer(self) -> WebhookWriter:
-        """Takes webhooks in."""
+        """Stores webhooks."""
         ...
 
 
@@ -70,7 +70,7 @@ class WebhookMiddleware:
     def __call__(
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        """Answer, or hand over what is not the receiver's."""
+        """Answer, or hand over what is not a webhook."""
         path = environ.get("PATH_INFO", "")
         if not path.startswith(PREFIX):
             return self._app(environ, start_response)
@@ -106,7 +106,7 @@ class WebhookMiddleware:
 
 
 def log_refusal(reply: Reply) -> None:
-    """Say why a request was refused, when it is one of the sample."""
+    """Log why a request was refused, when it is one of the sample."""
     refused = reply.refused
     if refused is not None and reply.is_logged:
         _log.warning(
@@ -129,7 +129,7 @@ def _answer(start_response: StartResponse, body: bytes) -> list[bytes]:
 def _plain(
     start_response: StartResponse, status: int, *extra: tuple[str, str]
 ) -> list[bytes]:
-    """Say the status and nothing else: whoever is refused learns no more."""
+    """Answer the status and nothing else: a refused sender learns no more."""
     body = f"{PHRASES[status]}\n".encode()
     start_response(
         f"{status} {PHRASES[status]}",

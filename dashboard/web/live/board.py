@@ -1,7 +1,7 @@
-"""What is to be said of each topic to each role, and how often; no clock, no threads.
+"""The newest message of each topic for each role, and how often; no clock, no threads.
 
 A burst of events costs one drawing a second for each topic and role that somebody
-watches, however many pages are open and however many events come.
+watches, however many pages are open and however many events arrive.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ Draw = Callable[[str, Collection[Role]], Mapping[Role, Fragment]]
 
 @dataclass(frozen=True)
 class Message:
-    """What a page is sent: HTML, or only that it should ask for it.
+    """What a page is sent: HTML, or that it should ask for it.
 
     Attributes:
         body: Lines of one server-sent event, without its end.
@@ -45,25 +45,25 @@ class Message:
     is_drawn: bool
 
 
-class Pace:
-    """Three at once after a rest, one a second in the long run; the last never lost."""
+class RateLimit:
+    """Three at once after a pause, then one a second; the last change is never lost."""
 
     def __init__(self) -> None:
         self._paid_until_s = 0.0
 
     @property
     def opens_at_s(self) -> float:
-        """When the next one may be."""
+        """When the next update is allowed."""
         return self._paid_until_s - (_AT_ONCE - 1) * _EVERY_S
 
     def spend(self, now_s: float) -> None:
-        """Note one."""
+        """Count one update."""
         self._paid_until_s = max(self._paid_until_s, now_s) + _EVERY_S
 
 
 @dataclass
 class _Topic:
-    pace: Pace = field(default_factory=Pace)
+    rate: RateLimit = field(default_factory=RateLimit)
     version: str = ""
     drawn_at_s: float = 0.0
     messages: dict[Role, Message] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class Board:
 
     Attributes:
         due_s: When to update it again though nothing changed; monotonic seconds.
-        opens_s: Before this the pace would let no change of any topic through.
+        opens_s: Before this the rate limit allows no update of any topic.
     """
 
     def __init__(self, draw: Draw) -> None:
@@ -90,7 +90,7 @@ class Board:
         *,
         now_s: float,
     ) -> None:
-        """Draw what changed as far as the pace allows; forget what nobody watches.
+        """Draw what changed as far as the limit allows; drop what nobody watches.
 
         Args:
             watched: Topics, and roles of those who watch them.
@@ -104,26 +104,26 @@ class Board:
         self.due_s = float("inf")
         for name, topic in self._topics.items():
             self._update(name, topic, roles[name], versions[name], now_s)
-        paces = [topic.pace.opens_at_s for topic in self._topics.values()]
-        self.opens_s = min(paces, default=0.0)
+        openings = [topic.rate.opens_at_s for topic in self._topics.values()]
+        self.opens_s = min(openings, default=0.0)
 
     def message(self, topic: str, role: Role) -> Message:
-        """Return what to say to this role; both are among those last watched."""
+        """Return the message for this role; both are among those last watched."""
         return self._topics[topic].messages[role]
 
     def _update(
         self, name: str, topic: _Topic, roles: set[Role], version: str, now_s: float
     ) -> None:
         has_changed = version != topic.version
-        if topic.messages and has_changed and now_s < topic.pace.opens_at_s:
-            self.due_s = min(self.due_s, topic.pace.opens_at_s)
+        if topic.messages and has_changed and now_s < topic.rate.opens_at_s:
+            self.due_s = min(self.due_s, topic.rate.opens_at_s)
         elif has_changed or now_s >= topic.drawn_at_s + _LOOK_AGAIN_S:
             topic.messages = {}
             topic.version, topic.drawn_at_s = version, now_s
-            topic.pace.spend(now_s)
+            topic.rate.spend(now_s)
         self.due_s = min(self.due_s, topic.drawn_at_s + _LOOK_AGAIN_S)
         missing = roles - topic.messages.keys()
-        if missing:  # a page that has just opened waits for no pace
+        if missing:  # a page that has just opened does not wait
             drawn = self._draw(name, missing)
             for role in missing:
                 topic.messages[role] = _message(name, topic.version, drawn.get(role))

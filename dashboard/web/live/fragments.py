@@ -1,4 +1,4 @@
-"""The live parts of pages, drawn once for everybody of a role who looks at them."""
+"""The live parts of pages, drawn once for all people of a role."""
 
 from collections.abc import Collection, Hashable, Mapping
 from functools import partial
@@ -49,13 +49,13 @@ def _draw(
 def _draw_for(
     app: Flask, environ: WSGIEnvironment, topic: str, role: Role
 ) -> Fragment | None:
-    """Ask the topic's view as somebody of this role would, without the person.
+    """Call the topic's view as a person of this role, but without a name.
 
-    What depends on who reads cannot be drawn for all: the view gets somebody without
-    a name, and form tokens stay empty until the page puts its own in (static/live.js).
+    What depends on the reader can't be drawn for all: form tokens stay empty until the
+    page puts its own in (static/live.js).
 
     Raises:
-        StorageError: The database cannot be asked.
+        StorageError: The database cannot be read.
     """
     try:
         with app.request_context(environ):
@@ -64,8 +64,8 @@ def _draw_for(
     except StorageError:
         raise
     except DashboardError:
-        return None  # it is gone, say: each page finds out for itself
-    except Exception:  # noqa: BLE001 - told with its trace; each page asks for itself and is told as pages are
+        return None  # deleted, for example: each page finds out for itself
+    except Exception:  # noqa: BLE001 - logged with its trace; each page then asks for itself
         _log.exception("live.not_drawn", topic=topic, role=role.value)
         return None
 

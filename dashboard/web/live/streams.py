@@ -1,4 +1,4 @@
-"""One open page's server-sent events: driven by an event loop, or by a thread.
+"""The server-sent events of one open page, driven by an event loop or a thread.
 
 Behind `web.rsgi` a stream is a task in the loop and costs no thread; any WSGI
 server iterates over it in one of its threads.
@@ -25,23 +25,23 @@ _AFTER_END_MS = (50, 500)
 
 
 class EventStream:
-    """What one page is told, until it goes, is let go, or has been told enough.
+    """The events of one page, until it closes or its time or size limit is reached.
 
     What waits is bounded by the number of topics, however slow the reader. Each batch
-    ends with an id that says what the page knows by then; a page that comes back with
-    it (`Last-Event-ID`) is told only what differs.
+    ends with an ID that says what the page has; a page that reconnects with it
+    (`Last-Event-ID`) gets only what differs.
 
     Args:
         topics: What the page asked for.
         person: Who reads.
-        last_id: The id it came back with; "" tells everything.
+        last_id: The ID it reconnected with; "" sends everything.
         released: Called with this stream when it is over, perhaps twice.
-        beat_every_s: How long a quiet line stays silent. A beat tells the page that the
-            line is alive.
-        longest_s: After this it ends, and the page comes back.
+        beat_every_s: How often a quiet connection sends a beat, so that the page knows
+            it is alive.
+        longest_s: After this it ends, and the page reconnects.
 
     Attributes:
-        told_last: In which round it was last told to ask; the watcher's own.
+        last_round: In which round it was last told to ask; used by the watcher.
     """
 
     def __init__(  # noqa: PLR0913 - all but two have a usual value
@@ -55,7 +55,7 @@ class EventStream:
         longest_s: float = _LONGEST_S,
     ) -> None:
         self.person = person
-        self.told_last = 0
+        self.last_round = 0
         names, tags = sorted(topics), last_id.split(".")
         if len(tags) != len(names):
             tags = [""] * len(names)
@@ -79,24 +79,24 @@ class EventStream:
         return self._known.keys()
 
     def has(self, topic: str, tag: str) -> bool:
-        """Whether the page was told this, or will be."""
+        """Whether the page was sent this, or will be."""
         return self._offered[topic] == tag
 
     def offer(self, topic: str, message: Message) -> None:
-        """Have the page told; what waits of the topic is replaced."""
+        """Queue a message; it replaces what waits for the topic."""
         with self._lock:
             self._offered[topic] = message.tag
             self._waiting[topic] = message
             self._ring()
 
     def end(self) -> None:
-        """Let the reader go."""
+        """End the stream."""
         with self._lock:
             self._is_over = True
             self._ring()
 
     def close(self) -> None:
-        """Give the place back: the reader has gone."""
+        """Free the place: the reader has gone."""
         self._released(self)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -157,7 +157,7 @@ class EventStream:
 def _events(messages: list[Message], known: str) -> bytes:
     if not messages:
         return _BEAT
-    # Only the last bears the id: a page cut off before it is told all of them again.
+    # Only the last has the ID: a page cut off before it gets all of them again.
     *others, last = messages
     first = b"".join(each.body + b"\n" for each in others)
     return first + last.body + f"id: {known}\n\n".encode()
@@ -169,6 +169,6 @@ def _opening() -> bytes:
 
 
 def _farewell(*, forget: bool) -> bytes:
-    """Have the page come back soon; told everything anew when it was open for long."""
+    """Have the page reconnect soon; it gets everything again after a long time."""
     retry = f"retry: {random.randint(*_AFTER_END_MS)}\n".encode()  # noqa: S311 - as above
     return retry + (b"id:\n\n" if forget else b"\n")

@@ -1,6 +1,6 @@
-"""Live pages: one watcher a process tells open streams what changed.
+"""Live pages: one watcher per process tells open streams what changed.
 
-Who gets no stream polls, and is answered 304 while nothing changed. static/live.js is
+A page without a stream polls, and gets 304 while nothing changed. static/live.js is
 the other half. docs/decisions/0009-drawn-once-pushed-to-all.md says why.
 """
 
@@ -25,18 +25,18 @@ from dashboard.web.live.streams import EventStream
 from dashboard.web.signin import Person
 
 _EXTENSION = "dashboard.live"
-_LOOK_EVERY_S = 0.2
+_CHECK_EVERY_S = 0.2
 _REST = 3
-"""So many times the processor time that a look took: a quarter of a core at most."""
+"""Pause of so many times the processor time of a check: a quarter of a core at most."""
 _AFTER_TROUBLE_S = 1.0
 _WATCHED_EVERY_S = 10.0
 _ASKED_AT_ONCE = 10
-"""How many pages that ask for themselves are told to in one look: each costs a request,
-and a hundred at once would hold Zoom's door up."""
+"""How many pages are told to ask for themselves in one check: each costs a request, and
+a hundred at once would delay webhooks."""
 
 _SENT_AT_ONCE = 25
 _BREATH_S = 0.004
-"""All are sent from the loop that answers Zoom, which has its turn in between."""
+"""The loop that sends them also answers Zoom, which has its turn in between."""
 
 _log = structlog.get_logger()
 
@@ -45,7 +45,7 @@ WhenWatched = Callable[[frozenset[UUID]], object]
 
 
 class NoPlaceError(DashboardError):
-    """Every place for a live page is taken; the page polls instead."""
+    """No place for a live page is free; the page polls instead."""
 
 
 def _draw_nothing(_topic: str, _roles: Collection[Role]) -> Mapping[Role, Fragment]:
@@ -53,7 +53,7 @@ def _draw_nothing(_topic: str, _roles: Collection[Role]) -> Mapping[Role, Fragme
 
 
 class Watcher:
-    """Looks for changes while streams are open, once for all of them.
+    """Checks for changes while streams are open, once for all of them.
 
     Its thread begins with the first stream and ends with the last.
 
@@ -104,12 +104,12 @@ class Watcher:
     def open(
         self, topics: Collection[str], person: Person, *, last_id: str = ""
     ) -> EventStream:
-        """Take a place; closing the stream gives it back.
+        """Take a place; closing the stream frees it.
 
         Args:
             topics: What the page shows.
             person: Who reads it, and is let go when their session ends.
-            last_id: The id of what the page was told last; "" when it is new.
+            last_id: The ID of the last message the page got; "" when it is new.
 
         Raises:
             NoPlaceError: None is free.
@@ -120,7 +120,9 @@ class Watcher:
                 stream.end()  # the page comes back, to the server that follows
                 return stream
             if len(self._streams) >= self.places:
-                raise NoPlaceError("Every place for a live page is taken.")
+                raise NoPlaceError(
+                    "All live updates are in use; the page polls instead."
+                )
             self._streams.add(stream)
             self._wake.set()
             if self._thread is None:
@@ -166,10 +168,10 @@ class Watcher:
                 stamp = topics.stamp(session, self._database)
                 is_news = stamp != last and now_s >= self._board.opens_s
                 if is_news or is_asked or is_behind or now_s >= self._board.due_s:
-                    last, is_behind = stamp, not self._look(session, now_s)
-                self._say_who_is_watched(now_s)
+                    last, is_behind = stamp, not self._update(session, now_s)
+                self._report_watched(now_s)
                 self._is_closing.wait(_REST * (time.thread_time() - began_s))
-                self._wake.wait(_LOOK_EVERY_S)
+                self._wake.wait(_CHECK_EVERY_S)
 
     def _goes_on(self) -> bool:
         with self._lock:
@@ -181,7 +183,7 @@ class Watcher:
         with self._lock:
             return {topic for stream in self._streams for topic in stream.topics}
 
-    def _look(self, session: Session, now_s: float) -> bool:
+    def _update(self, session: Session, now_s: float) -> bool:
         """Tell every stream what is new; False when some must wait for their turn."""
         streams = self._still_allowed(session)
         watched = {(t, each.person.role) for each in streams for t in each.topics}
@@ -190,7 +192,7 @@ class Watcher:
         return self._tell(streams)
 
     def _still_allowed(self, session: Session) -> list[EventStream]:
-        """Let those go whose session has ended; return the others."""
+        """End streams of sessions that have ended; return the others."""
         with self._lock:
             streams = list(self._streams)
         epochs = accounts.epochs(session, {each.person.staff_id for each in streams})
@@ -205,8 +207,8 @@ class Watcher:
     def _tell(self, streams: Iterable[EventStream]) -> bool:
         self._round += 1
         may_ask, sent = _ASKED_AT_ONCE, 0
-        # Who was told longest ago comes first, or the last would never have a turn.
-        for stream in sorted(streams, key=lambda each: each.told_last):
+        # The one told longest ago comes first, or the last would never have a turn.
+        for stream in sorted(streams, key=lambda each: each.last_round):
             for topic in stream.topics:
                 message = self._board.message(topic, stream.person.role)
                 if stream.has(topic, message.tag):
@@ -215,14 +217,14 @@ class Watcher:
                     if not may_ask:
                         continue
                     may_ask -= 1
-                    stream.told_last = self._round
+                    stream.last_round = self._round
                 stream.offer(topic, message)
                 sent += 1
                 if sent % _SENT_AT_ONCE == 0:
                     self._is_closing.wait(_BREATH_S)
         return may_ask > 0
 
-    def _say_who_is_watched(self, now_s: float) -> None:
+    def _report_watched(self, now_s: float) -> None:
         if self._when_watched is None:
             return
         watched = self.open_apps

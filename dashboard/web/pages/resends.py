@@ -1,4 +1,4 @@
-"""What the pages of resends say: which webhooks, how old, how far."""
+"""What the pages of resends show: which webhooks, and how many are sent."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,16 +15,20 @@ from dashboard.services.paging import Place
 from dashboard.services.resends import resends
 from dashboard.services.resends.resends import Progress
 from dashboard.services.webhook_log import log
-from dashboard.services.webhook_log.search import WebhookFilter, from_query
+from dashboard.services.webhook_log.search import (
+    OUTCOME_WORDS,
+    WebhookFilter,
+    from_query,
+)
 from dashboard.web.charts import Part, parts_bar
 from dashboard.web.filters import absolute
 
-_EVERYTHING = "Everything that was received"
+_EVERYTHING = "All webhooks"
 _STATES = {
-    ResendState.GATHERING: ("waiting", "listing"),
-    ResendState.SENDING: ("waiting", "sending"),
-    ResendState.DONE: ("good", "done"),
-    ResendState.CANCELLED: ("off", "cancelled"),
+    ResendState.GATHERING: ("waiting", "Listing"),
+    ResendState.SENDING: ("waiting", "Sending"),
+    ResendState.DONE: ("good", "Done"),
+    ResendState.CANCELLED: ("off", "Cancelled"),
 }
 
 
@@ -45,7 +49,7 @@ class Shown:
 
     @property
     def is_running(self) -> bool:
-        """Whether its page changes by itself."""
+        """Whether its page updates automatically."""
         return self.progress.resend.ended_at is None or self.progress.waiting > 0
 
 
@@ -57,10 +61,10 @@ def filter_facts(
     facts = [
         ("Zoom app", names.get(app_id, str(app_id)) if app_id else None),
         ("Event", filters.event),
-        ("Outcome", filters.outcome.value if filters.outcome else None),
+        ("Outcome", OUTCOME_WORDS[filters.outcome] if filters.outcome else None),
         ("Meeting", grouped(filters.meeting_id)),
-        ("Zoom user id", filters.zoom_user_id),
-        ("Zoom account id", filters.zoom_account_id),
+        ("Zoom user ID", filters.zoom_user_id),
+        ("Zoom account ID", filters.zoom_account_id),
         ("Connection", str(filters.connection_id) if filters.connection_id else None),
         ("From", absolute(filters.since) if filters.since else None),
         ("Until", absolute(filters.until) if filters.until else None),
@@ -138,16 +142,16 @@ def _chart(progress: Progress) -> object:
     unlisted = 0 if is_cancelled else progress.unlisted
     parts = [
         Part(label="delivered", tone="good", count=progress.delivered),
-        Part(label="dead", tone="trouble", count=progress.dead),
+        Part(label="failed", tone="trouble", count=progress.dead),
         Part(label="waiting", tone="waiting", count=progress.waiting),
         Part(label="cancelled", tone="off", count=cancelled),
-        Part(label="still to be listed", tone="off", count=unlisted),
+        Part(label="not listed yet", tone="off", count=unlisted),
     ]
     return parts_bar(parts, "webhooks")
 
 
 def _pace(progress: Progress, now: datetime) -> str:
-    """Say how fast it goes: "about 900 a second, about 10 s to go"."""
+    """Return its speed: "about 900 a second, about 10 s to go"."""
     rate = progress.a_second(now)
     if rate < 1:
         return "" if not progress.sent else f"about {rate * 60:.0f} a minute"

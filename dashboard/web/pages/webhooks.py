@@ -1,4 +1,4 @@
-"""Links, tabs and counts of the webhook log's pages."""
+"""The webhook log's pages: links, tabs and counts, files, and views of a body."""
 
 import base64
 import contextlib
@@ -37,8 +37,8 @@ def list_context(
 ) -> dict[str, Any]:
     """Return what the list's templates need.
 
-    `live_url` shows the same page anew; `held_url`, on the first page, the same rows
-    and how many are newer: for a reader who has scrolled down. `turned` is the part of
+    `live_url` shows the same page again; `held_url`, on the first page, the same rows
+    and how many are newer, for a reader who has scrolled down. `turned` is the part of
     the query string that turns pages.
     """
     top = page.rows[0].webhook.id if page.rows and not turned else None
@@ -70,7 +70,7 @@ def refused_context(
     """Return what the templates of the refused requests need."""
     app_names = log.app_names(session)
     return {
-        "told": refusals.rows(page.rows, app_names=app_names),
+        "rows": refusals.rows(page.rows, app_names=app_names),
         "tabs": _tabs(session, filters, links, is_refused=True),
         "app_names": app_names,
         "causes": refusals.by_cause(
@@ -82,9 +82,9 @@ def refused_context(
 
 
 def newer_words(session: Session, filters: WebhookFilter, top: int | None) -> str:
-    """Return how many came after the row `top` that is held: "7", "100+"; "" for none.
+    """Return how many came after the row `top`: "7", "100+"; "" for none.
 
-    `top` is None on a page that holds nothing.
+    `top` is None on a page that keeps no row.
     """
     if top is None:
         return ""
@@ -132,7 +132,7 @@ def _tabs(
     return [
         tab("All", None),
         tab("Waiting", counted(outcome=Outcome.WAITING), outcome="waiting"),
-        tab("Dead", counted(outcome=Outcome.DEAD), outcome="dead"),
+        tab("Failed", counted(outcome=Outcome.DEAD), outcome="dead"),
         tab("Validation", counted(event=CHALLENGE), event=CHALLENGE),
         {
             "label": "Refused",
@@ -159,7 +159,7 @@ _COLUMNS = (
 
 def list_file(database: Database, filters: WebhookFilter, kind: str) -> Response:
     """Answer with everything that matches, streamed; `kind` is one of `FORMATS`."""
-    rows = _rows(log.everything(database, filters=filters))
+    rows = _rows(log.iterate_all(database, filters=filters))
     if kind == "csv":
         return exports.csv_file("webhooks", _COLUMNS, rows)
     return exports.json_list("webhooks", _COLUMNS, rows)
@@ -183,7 +183,7 @@ _ZOOMS = "x-zm-"
 
 @dataclass(frozen=True, kw_only=True)
 class BodyViews:
-    """The same bytes, four ways.
+    """The same bytes in four views.
 
     Attributes:
         pretty: Indented when it is JSON, else as `raw`.
@@ -203,7 +203,7 @@ class BodyViews:
 def body_views(
     body: bytes, headers: Iterable[tuple[str, str]], *, url: str
 ) -> BodyViews:
-    """Return the views of a body, for somebody who may see all of it."""
+    """Return the views of a body, for people who may see all of it."""
     raw = body.decode(errors="backslashreplace")
     pretty = raw
     with contextlib.suppress(ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Sending webhooks again: what would be sent, the history, one under way, its end."""
+"""Resends: the preview, the history, and the progress of one."""
 
 from flask import (
     Blueprint,
@@ -29,13 +29,13 @@ bp = Blueprint("resends", __name__, url_prefix="/webhooks/resends")
 
 _ID = f"int(max={LARGEST_ID}):resend_id"
 _ROWS = 20
-_OLD = "This preview is too old, so nothing was begun. Look at it again."
+_OLD = "This preview is too old. Nothing was started; check the new preview below."
 
 
 @bp.get("")
 @requires(Permission.WEBHOOKS_READ)
 def index() -> Response:
-    """List what was sent again, newest first."""
+    """List resends, newest first."""
     return htmx.page_or_fragment(
         "resends/index.html",
         "resends/partials/_history.html",
@@ -54,7 +54,7 @@ def new() -> Response:
 @bp.post("")
 @requires(Permission.WEBHOOKS_RESEND)
 def create() -> ResponseReturnValue:
-    """Begin what was previewed; the form sent twice begins it once."""
+    """Start what was previewed; the form sent twice starts it once."""
     form = _filter_form()
     if not form.validate():
         return _preview_page(form, status=422)
@@ -71,7 +71,7 @@ def create() -> ResponseReturnValue:
 @bp.get(f"/<{_ID}>")
 @requires(Permission.WEBHOOKS_READ)
 def show(resend_id: int) -> Response:
-    """Show how far a resend is; htmx asks for the part that changes by itself."""
+    """Show the progress of a resend; htmx asks for the live part."""
     return htmx.page_or_fragment(
         "resends/show.html",
         "resends/partials/_progress.html",
@@ -82,14 +82,14 @@ def show(resend_id: int) -> Response:
 @bp.post(f"/<{_ID}>/cancel")
 @requires(Permission.WEBHOOKS_RESEND)
 def cancel(resend_id: int) -> Response:
-    """Call off what of it is not sent yet."""
+    """Cancel what is not sent yet."""
     try:
         found = resends.cancel(runtime(), resend_id, actor=actor())
     except ConflictError as error:
         flash(str(error), "waiting")
     else:
         flash(
-            f"Cancelled. {found.sent:,} were sent already, "
+            f"Cancelled. {found.sent:,} were already sent; "
             f"{found.unsent:,} will not be sent.",
             "good",
         )

@@ -52,7 +52,7 @@ _ID = f"int(max={LARGEST_ID}):webhook_id"
 @bp.get("/")
 @requires(Permission.WEBHOOKS_READ)
 def index() -> ResponseReturnValue:
-    """List the log; `before` and `after` turn pages, `top` holds what is being read.
+    """List the log; `before` and `after` turn pages, `top` keeps what is being read.
 
     As CSV or JSON, the same filter gives all of it.
     """
@@ -88,7 +88,7 @@ def index() -> ResponseReturnValue:
 @bp.get("/refused")
 @requires(Permission.WEBHOOKS_READ)
 def refused_index() -> Response:
-    """List the sample of refused requests, and how many there were of each cause."""
+    """List the sample of refused requests, and how many there were for each cause."""
     form = WebhookFilterForm(request.args)
     form.choose_from(log.app_names(db()), [])
     form.validate()
@@ -112,7 +112,7 @@ def show(webhook_id: int) -> str:
 @bp.get(f"/<{_ID}>/verify")
 @requires(Permission.WEBHOOKS_READ)
 def verify(webhook_id: int) -> Response:
-    """Compute checksum and signature anew; htmx asks for what was found alone."""
+    """Check checksum and signature again; htmx asks for the results alone."""
     return htmx.page_or_fragment(
         "webhooks/show.html",
         "webhooks/partials/_verification.html",
@@ -123,7 +123,7 @@ def verify(webhook_id: int) -> Response:
 @bp.get(f"/<{_ID}>/trace")
 @requires(Permission.WEBHOOKS_READ)
 def trace(webhook_id: int) -> Response:
-    """Show what happened to it so far: a live part of its page."""
+    """Show its delivery so far: a live part of its page."""
     found = log.get(db(), webhook_id)
     return htmx.fragment(
         "webhooks/partials/_trace.html", trace=found, steps=steps(found, now=now())
@@ -146,7 +146,7 @@ def sent(webhook_id: int) -> Response:
 @bp.post(f"/<{_ID}>/reveal")
 @requires(Permission.WEBHOOKS_REVEAL)
 def reveal(webhook_id: int) -> str:
-    """Show the request exactly as it came; the reveal is audited before it is shown."""
+    """Show the request exactly as received; audited before it is shown."""
     found = log.get(db(), webhook_id)
     if erased := _erased(found.webhook):
         raise ConflictError(erased)
@@ -165,14 +165,14 @@ def reveal(webhook_id: int) -> str:
 @bp.post(f"/<{_ID}>/resend")
 @requires(Permission.WEBHOOKS_RESEND)
 def resend(webhook_id: int) -> Response:
-    """Forward it once more, as it came: its timestamp and signature stay Zoom's."""
+    """Send it to Recall again as received: timestamp and signature stay Zoom's."""
     resends.begin_one(
         runtime(),
         webhook_id,
         resend_id=request.form.get("resend", type=row_id),
         actor=actor(),
     )
-    flash("It will be sent to Recall again now.", "good")
+    flash("Queued for delivery to Recall.", "good")
     return htmx.go_to(url_for(".show", webhook_id=webhook_id))
 
 
@@ -186,7 +186,7 @@ def _whose(filters: WebhookFilter) -> Connection | None:
 
 
 def _raw(trace: Trace) -> Request:
-    """Return the request; of one that is erased there is nothing left."""
+    """Return the request; empty once its data was deleted."""
     if trace.webhook.erased_at is not None:
         return Request(headers=[], body=b"")
     return log.request(db(), runtime().vault, trace.webhook.id)

@@ -105,14 +105,14 @@ IN_THE_WAY: dict[str, tuple[Middleware, str]] = {
     "takes anything": (instead(answering(200)), "takes any request"),
     "other data": (instead(answering(200, b'{"ok":true}')), "other data"),
     "no content": (instead(answering(204)), "answers 204"),
-    "header lost": (without_header("x-zm-signature"), "x-zm-signature is absent"),
+    "header lost": (without_header("x-zm-signature"), "x-zm-signature is missing"),
     "timestamp lost": (
         without_header("x-zm-request-timestamp"),
-        "x-zm-request-timestamp is absent",
+        "x-zm-request-timestamp is missing",
     ),
     "rewritten": (
         with_body(lambda body: body.replace(b",", b", ")),
-        "A proxy wrote the JSON anew",
+        "A proxy rewrote the JSON",
     ),
     "cut": (with_body(lambda body: body[:-1]), "altered"),
     "another dashboard": (instead(answering(401, b"Unauthorized\n")), "not this one"),

@@ -99,8 +99,8 @@ def explained(
     ("signed_with", "stored", "words"),
     [
         (SECRET, f" {SECRET} ", "without the white space around it"),
-        (f"{SECRET} ", SECRET, "with a space behind it"),
-        (f"{SECRET}\n", SECRET, "with a line break behind it"),
+        (f"{SECRET} ", SECRET, "with a space after it"),
+        (f"{SECRET}\n", SECRET, "with a line break after it"),
     ],
 )
 def test_stray_white_space_in_a_secret_is_found(
@@ -200,7 +200,7 @@ def test_a_body_of_another_length_than_declared_costs_nothing() -> None:
 
     assert found is not None
     assert found.cause is Cause.LENGTH
-    assert f"Content-Length says 400 bytes and {len(BODY)} arrived" in found.sentence
+    assert f"Content-Length says 400 bytes, but {len(BODY)} arrived" in found.sentence
     assert counting.calls == []
 
 

@@ -179,8 +179,8 @@ def test_a_clock_that_is_off_is_named_with_its_minutes() -> None:
 @pytest.mark.parametrize(
     ("age", "words"),
     [
-        (timedelta(hours=2), "2 hours ago; the limit is 100 minutes"),
-        (timedelta(days=40), "40 days ago"),
+        (timedelta(hours=2), "2 hours old; the limit is 100 minutes"),
+        (timedelta(days=40), "40 days old"),
     ],
 )
 def test_an_old_request_is_named_with_its_age(age: timedelta, words: str) -> None:

@@ -93,12 +93,12 @@ def test_without_a_change_or_a_secret_to_prove_it_nothing_is_called_former() -> 
 @pytest.mark.parametrize(
     ("of", "next_", "sign_", "words"),
     [
-        (SignedWith.GIVEN, Next.WAIT, Signal.STOP, "it holds another secret token"),
+        (SignedWith.GIVEN, Next.WAIT, Signal.STOP, "it has a different secret token"),
         (
             SignedWith.NEWER,
             Next.WAIT,
             Signal.NONE,
-            "Recall has the former secret token still",
+            "Recall still has the former secret token",
         ),
         (
             SignedWith.UNPROVEN,
@@ -110,17 +110,17 @@ def test_without_a_change_or_a_secret_to_prove_it_nothing_is_called_former() -> 
             SignedWith.FORMER,
             Next.DEAD,
             Signal.NONE,
-            "which Recall does not hold any more",
+            "which Recall no longer has",
         ),
     ],
 )
 def test_a_refused_signature_says_only_what_it_can(
     status: int, of: SignedWith, next_: Next, sign_: Signal, words: str
 ) -> None:
-    judged = classify(Answer(status=status, body=b"{}"), signed_with=of)
+    classification = classify(Answer(status=status, body=b"{}"), signed_with=of)
 
-    assert (judged.next, judged.zoom_app) == (next_, sign_)
-    assert words in judged.sentence
+    assert (classification.next, classification.zoom_app) == (next_, sign_)
+    assert words in classification.sentence
 
 
 @pytest.mark.parametrize("status", [200, 404, 500])

@@ -220,7 +220,7 @@ def test_without_a_recall_app_the_row_says_what_it_waits_for(
     with database.reading() as session:
         webhook = session.get_one(Webhook, accepted.webhook_id)
     assert webhook.outcome is Outcome.WAITING
-    assert "no Recall app yet" in webhook.outcome_reason
+    assert "not in Recall yet" in webhook.outcome_reason
 
 
 def test_a_challenge_is_evidence_each_time_and_an_event_once_a_minute(

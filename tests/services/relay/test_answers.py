@@ -18,19 +18,19 @@ def test_any_2xx_is_delivered(status: int) -> None:
 
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 503, 599])
 def test_what_time_mends_is_tried_again_on_the_schedule(status: int) -> None:
-    judged = answers.classify(Answer(status=status))
+    classification = answers.classify(Answer(status=status))
 
-    assert judged.next is Next.RETRY
-    assert str(status) in judged.sentence
+    assert classification.next is Next.RETRY
+    assert str(status) in classification.sentence
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308, 401, 402, 403, 404])
 def test_what_a_person_mends_waits_and_says_who(status: int) -> None:
-    judged = answers.classify(Answer(status=status))
+    classification = answers.classify(Answer(status=status))
 
-    assert judged.next is Next.WAIT
-    assert str(status) in judged.sentence
-    assert "n admin" in judged.sentence
+    assert classification.next is Next.WAIT
+    assert str(status) in classification.sentence
+    assert "n admin" in classification.sentence
 
 
 @pytest.mark.parametrize(
@@ -41,30 +41,35 @@ def test_what_a_person_mends_waits_and_says_who(status: int) -> None:
     ],
 )
 def test_the_firewalls_page_is_no_refusal_of_the_secret(answer: Answer) -> None:
-    judged = answers.classify(answer)
+    classification = answers.classify(answer)
 
-    assert judged.next is Next.RETRY
-    assert (judged.workspace, judged.zoom_app) == (Signal.DOWN, Signal.NONE)
-    assert "firewall" in judged.sentence
+    assert classification.next is Next.RETRY
+    assert (classification.workspace, classification.zoom_app) == (
+        Signal.DOWN,
+        Signal.NONE,
+    )
+    assert "firewall" in classification.sentence
 
 
 @pytest.mark.parametrize("status", [400, 405, 410, 413, 415, 422, 451])
 def test_any_other_answer_is_dead_at_once(status: int) -> None:
-    judged = answers.classify(Answer(status=status, body=b"because"))
+    classification = answers.classify(Answer(status=status, body=b"because"))
 
-    assert judged.next is Next.DEAD
+    assert classification.next is Next.DEAD
 
 
 @pytest.mark.parametrize("failure", Failure)
 def test_every_failure_is_tried_again_and_said_in_words(failure: Failure) -> None:
-    judged = answers.classify(Answer(status=200, failure=failure))
+    classification = answers.classify(Answer(status=200, failure=failure))
 
-    assert judged.next is (Next.WAIT if failure is Failure.SEALED else Next.RETRY)
-    assert len(judged.sentence) > 20
+    assert classification.next is (
+        Next.WAIT if failure is Failure.SEALED else Next.RETRY
+    )
+    assert len(classification.sentence) > 20
 
 
 @pytest.mark.parametrize(
-    ("headers", "asked_s"),
+    ("headers", "retry_after_s"),
     [
         ({"retry-after": "17"}, 17),
         (
@@ -81,9 +86,11 @@ def test_every_failure_is_tried_again_and_said_in_words(failure: Failure) -> Non
 )
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after_is_honoured_as_seconds_or_date_but_capped(
-    status: int, headers: dict[str, str], asked_s: float | None
+    status: int, headers: dict[str, str], retry_after_s: float | None
 ) -> None:
-    assert answers.classify(Answer(status=status, headers=headers)).asked_s == (asked_s)
+    assert answers.classify(Answer(status=status, headers=headers)).retry_after_s == (
+        retry_after_s
+    )
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,7 @@ def test_a_refused_zoom_app_stands_still_and_nothing_of_it_dies(
 
     [hold] = state(database)
     assert hold.is_holding
-    assert "An admin saves this zoom app's secret token again" in hold.reason
+    assert "An admin saves the secret token again" in hold.reason
     assert {find(database, row).outcome for row in rows} == {Outcome.WAITING}
     assert {find(database, row).attempts for row in rows} == {0}
     assert attempts(database, rows[0])

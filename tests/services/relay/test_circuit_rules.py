@@ -119,7 +119,7 @@ def test_a_workspace_stands_still_after_five_webhooks_in_a_row() -> None:
     assert seen == [False] * 4 + [True]
     assert state is not None
     assert state.probe_at == NOON + timedelta(seconds=1)
-    assert state.reason == "Recall could not take it now (500)."
+    assert state.reason == "Recall could not accept it (500)."
 
 
 def test_one_webhook_that_always_fails_counts_once() -> None:

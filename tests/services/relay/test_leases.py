@@ -115,7 +115,7 @@ def test_a_full_workspace_leaves_room_for_the_others(
     slow = everything[0].workspace_id
     later = NOON + claims.LEASE
 
-    spared = take(database, later, under_way={slow: claims.A_WORKSPACE})
+    spared = take(database, later, in_flight={slow: claims.A_WORKSPACE})
 
     assert [each.workspace_id for each in spared] == [everything[1].workspace_id]
 
@@ -130,7 +130,7 @@ def test_a_backlog_of_one_workspace_fills_no_claim_of_another(
     theirs = add(zoom_app_id=other)
     slow = take(database, limit=1)[0].workspace_id
 
-    taken = take(database, under_way={slow: claims.A_WORKSPACE - 5})
+    taken = take(database, in_flight={slow: claims.A_WORKSPACE - 5})
 
     assert theirs in {each.webhook_id for each in taken}
     assert sum(each.workspace_id == slow for each in taken) == 5

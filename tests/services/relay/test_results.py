@@ -81,8 +81,8 @@ def test_after_a_day_it_is_dead_and_says_what_was_last_seen(
 
     webhook = find(database, webhook_id)
     assert webhook.outcome is Outcome.DEAD
-    assert "23 times within 24 hours" in webhook.outcome_reason
-    assert "host could not be looked up" in webhook.outcome_reason
+    assert "23 attempts in 24 hours" in webhook.outcome_reason
+    assert "host name could not be resolved" in webhook.outcome_reason
 
 
 def test_a_final_answer_is_dead_at_once_with_recalls_words(
@@ -107,7 +107,7 @@ def test_a_refused_signature_says_who_mends_it_and_goes_on_trying(
 
     webhook = find(database, webhook_id)
     assert webhook.outcome is Outcome.WAITING
-    assert "An admin saves this zoom app's secret token again" in webhook.outcome_reason
+    assert "An admin saves the secret token again" in webhook.outcome_reason
 
 
 def test_what_recall_said_of_its_secret_becomes_evidence(

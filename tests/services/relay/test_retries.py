@@ -18,7 +18,7 @@ def test_the_first_waits_are_seconds_and_all_make_a_day() -> None:
     assert waited_s(1) < 2
     assert all(shorter <= longer for shorter, longer in pairwise(WAITS_S))
     assert sum(WAITS_S) == pytest.approx(24 * 3600, rel=0.02)
-    assert retries.in_words() == "23 times within 24 hours"
+    assert retries.in_words() == "23 attempts in 24 hours"
 
 
 @pytest.mark.parametrize("attempts", range(1, len(WAITS_S) + 1))
@@ -40,6 +40,6 @@ def test_after_a_day_it_is_given_up() -> None:
 
 
 def test_what_recall_asks_is_the_least_and_an_hour_the_most() -> None:
-    assert 40 <= waited_s(1, asked_s=40) <= 48
-    assert waited_s(11, asked_s=40) >= 3600
-    assert waited_s(1, asked_s=999_999) <= timedelta(hours=1.2).total_seconds()
+    assert 40 <= waited_s(1, retry_after_s=40) <= 48
+    assert waited_s(11, retry_after_s=40) >= 3600
+    assert waited_s(1, retry_after_s=999_999) <= timedelta(hours=1.2).total_seconds()

@@ -85,7 +85,7 @@ def test_one_webhook_sent_by_two_clicks_is_sent_once(stage: Stage) -> None:
 
 @pytest.mark.parametrize(
     ("outcome", "sentence"),
-    [(Outcome.WAITING, "waiting"), (Outcome.KEPT, "only kept")],
+    [(Outcome.WAITING, "already queued"), (Outcome.KEPT, "not forwarded")],
 )
 def test_what_is_not_over_or_was_never_forwarded_is_refused(
     stage: Stage, outcome: Outcome, sentence: str
@@ -100,7 +100,7 @@ def test_what_another_resend_is_about_to_send_is_refused(stage: Stage) -> None:
     [webhook_id] = stage.add(1)
     one(stage, webhook_id)
 
-    with pytest.raises(ConflictError, match="waiting to be sent already"):
+    with pytest.raises(ConflictError, match="already queued"):
         one(stage, webhook_id)
 
 
@@ -147,7 +147,7 @@ def test_what_has_ended_cannot_be_cancelled(stage: Stage, state: ResendState) ->
     resend_id = stage.begin()
     stage.change(Resend, resend_id, state=state, ended_at=NOON)
 
-    with pytest.raises(ConflictError, match=f"is {state.value} already"):
+    with pytest.raises(ConflictError, match=f"is already {state.value}"):
         cancel(stage, resend_id)
     with pytest.raises(NotFoundError):
         cancel(stage, 42)

@@ -121,7 +121,7 @@ def test_one_that_waited_in_vain_is_dead_first_and_seen_for_days(
 
     assert (first.webhooks, first.given_up) == (0, 1)
     assert then.outcome is Outcome.DEAD
-    assert then.outcome_reason == ("Kept 30 days and never taken; Recall answered 401.")
+    assert then.outcome_reason == "Not delivered within 30 days; Recall answered 401."
     assert (still.total, last.webhooks) == (0, 1)
 
 

@@ -119,7 +119,7 @@ def test_only_refused_requests_are_an_alarm_at_once(
     refused_at: list[datetime], *, is_alarm: bool
 ) -> None:
     found = silence.judge(
-        heard(event_at=NOON, refused_at=refused_at, cause="signature does not match"),
+        heard(event_at=NOON, refused_at=refused_at, cause="Invalid signature"),
         NOON + HOUR,
     )
 
@@ -127,7 +127,7 @@ def test_only_refused_requests_are_an_alarm_at_once(
     if found is not None:
         assert found.is_refused
         assert found.sentence.startswith("3 requests came")
-        assert "most as “signature does not match”" in found.sentence
+        assert "most as “Invalid signature”" in found.sentence
 
 
 def a_refusal(app: ZoomApp, at: datetime, cause: str) -> Refusal:
@@ -199,7 +199,7 @@ def test_the_commonest_cause_of_the_refused_ones_is_named(
     assert silent is not None
     assert silent.is_refused
     assert silent.sentence.startswith("4 requests came")
-    assert "most as “signature does not match”" in silent.sentence
+    assert "most as “Invalid signature”" in silent.sentence
 
 
 def test_an_app_whose_webhooks_are_pruned_is_still_known_to_have_been_heard(

@@ -265,7 +265,7 @@ def test_a_trace_holds_its_resends_and_what_holds_it(
     with database.reading() as session:
         trace = log.get(session, webhook.id)
 
-    assert [hold.id for hold in trace.holds] == [workspace.id]
+    assert [hold.id for hold in trace.open_circuits] == [workspace.id]
     assert [each.resend.asked_by for each in trace.resends] == ["ana@example.com"]
 
 

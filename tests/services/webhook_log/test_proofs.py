@@ -1,4 +1,4 @@
-"""What went out beside what came in, and the signature computed anew."""
+"""What was sent compared with what was received, and the signature checked again."""
 
 import hmac
 import json
@@ -70,7 +70,7 @@ def test_the_current_secret_is_found_again(database: Database, vault: Vault) -> 
 
     assert [each.tone for each in found] == ["good", "good"]
     assert f"{len(BODY)} bytes" in found[0].sentence
-    assert "matches the current secret token" in found[1].sentence
+    assert "valid for the stored bytes (current secret token)" in found[1].sentence
 
 
 def test_after_a_rotation_the_previous_secret_is_named(
@@ -81,7 +81,7 @@ def test_after_a_rotation_the_previous_secret_is_named(
 
     found = verified(sqlite, vault, app, headers=signed(BODY, OTHER))
 
-    assert (found[1].tone, "the previous secret token" in found[1].sentence) == (
+    assert (found[1].tone, "(previous secret token)" in found[1].sentence) == (
         "good",
         True,
     )
@@ -100,13 +100,13 @@ def test_after_a_rotation_the_previous_secret_is_named(
             {"secret_token_set_at": NOON - timedelta(days=1)},
             {"verdict": "previous"},
             "waiting",
-            "not kept any more",
+            "no longer stored",
         ),
         (
             {"secret_token_set_at": NOON - timedelta(days=1)},
             {},
             "trouble",
-            "not the one that came",
+            "not the one that was received",
         ),
     ],
     ids=["replaced since", "previous one dropped", "never replaced"],
@@ -147,18 +147,21 @@ def test_a_signature_that_is_not_stored_is_said_so(
 ) -> None:
     found = verified(sqlite, vault, a_zoom_app(vault), headers=b"[]")
 
-    assert (found[1].tone, "not among" in found[1].sentence) == ("trouble", True)
+    assert (found[1].tone, "contain no signature" in found[1].sentence) == (
+        "trouble",
+        True,
+    )
 
 
 @pytest.mark.parametrize(
     ("over", "is_equal", "words"),
     [
-        ({}, True, "The same 40 bytes"),
-        ({"sent_bytes": 0}, True, "length was not noted"),
-        ({"sent_bytes": 41}, False, "fault of the dashboard"),
-        ({"sent_sha256": "1" * 64}, False, "fault of the dashboard"),
-        ({"sent_sha256": "1" * 64, "sent_bytes": 0}, False, "fault of the dashboard"),
-        ({"sent_sha256": "", "sent_bytes": 0}, None, "No bytes left"),
+        ({}, True, "40 bytes, same SHA-256"),
+        ({"sent_bytes": 0}, True, "length was not recorded"),
+        ({"sent_bytes": 41}, False, "bug in the dashboard"),
+        ({"sent_sha256": "1" * 64}, False, "bug in the dashboard"),
+        ({"sent_sha256": "1" * 64, "sent_bytes": 0}, False, "bug in the dashboard"),
+        ({"sent_sha256": "", "sent_bytes": 0}, None, "Nothing was sent"),
     ],
     ids=["equal", "older", "longer", "other", "older and other", "not sent"],
 )

@@ -162,7 +162,7 @@ def test_a_search_that_stops_says_how_far_it_came_and_goes_on_from_there(
     assert ids(second) == [deep.id]
     assert (ids(up), up.newer_after is None) == ([], False)
     assert number == Count(number=0, is_whole=False)
-    assert [row.webhook.id for row in log.everything(database, filters=filters)] == [
+    assert [row.webhook.id for row in log.iterate_all(database, filters=filters)] == [
         deep.id
     ]
 
@@ -172,7 +172,7 @@ def test_everything_is_listed_once_across_batches(
 ) -> None:
     store_many(database, apps[0], 1100)
 
-    found = list(log.everything(database, filters=WebhookFilter()))
+    found = list(log.iterate_all(database, filters=WebhookFilter()))
 
     listed = [row.webhook.id for row in found]
     assert listed == sorted(set(listed), reverse=True)

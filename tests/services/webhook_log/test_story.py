@@ -22,7 +22,7 @@ NOON_S = int(NOON.timestamp())
 def a_trace(vault: Vault, **over: Any) -> Trace:
     app = a_zoom_app(vault)
     repeats, attempts = over.pop("repeats", ()), over.pop("attempts", ())
-    resends, holds = over.pop("resends", ()), over.pop("holds", ())
+    resends, holds = over.pop("resends", ()), over.pop("open_circuits", ())
     webhook = a_webhook(app, **over)
     return Trace(
         webhook=webhook,
@@ -31,7 +31,7 @@ def a_trace(vault: Vault, **over: Any) -> Trace:
         repeats=repeats,
         connection=None,
         resends=resends,
-        holds=holds,
+        open_circuits=holds,
     )
 
 
@@ -69,14 +69,14 @@ def test_the_story_is_told_in_order_of_time(vault: Vault) -> None:
     told = steps(trace, now=NOON + timedelta(hours=1))
 
     assert [step.title for step in told] == [
-        "It happened in Zoom",
-        "Zoom signed and sent it",
-        "Arrived; the signature matches the current secret token",
+        "Event in Zoom",
+        "Signed and sent by Zoom",
+        "Received · signature valid (current secret token)",
         "Attempt 1: Recall answered 503 in 84 ms",
-        "Zoom sent it again, 5.0 s later",
+        "Sent again by Zoom, 5.0 s later",
         "Attempt 2: Recall answered 200 in 84 ms",
     ]
-    assert told[1].detail == "It reached us 2.0 s after the event."
+    assert told[1].detail == "Received 2.0 s after the event."
     assert [step.tone for step in told[3:]] == ["trouble", "off", "good"]
 
 
@@ -84,7 +84,7 @@ def test_the_story_is_told_in_order_of_time(vault: Vault) -> None:
 def test_an_unusable_event_time_is_said_so(vault: Vault, event_ts: int | None) -> None:
     told = steps(a_trace(vault, event_ts=event_ts), now=NOON)
 
-    assert told[0].detail == "The body names no usable event time."
+    assert told[0].detail == "The body contains no usable event time."
 
 
 def test_no_answer_is_trouble(vault: Vault) -> None:
@@ -92,10 +92,10 @@ def test_no_answer_is_trouble(vault: Vault) -> None:
 
     told = steps(trace, now=NOON)
 
-    assert told[2].title == "Arrived; the signature matches the current secret token"
+    assert told[2].title == "Received · signature valid (current secret token)"
     assert (told[3].tone, told[3].title) == (
         "trouble",
-        "Attempt 1: no answer from Recall after 84 ms",
+        "Attempt 1: no response from Recall after 84 ms",
     )
 
 
@@ -105,7 +105,7 @@ def test_no_answer_is_trouble(vault: Vault) -> None:
         ({"due_at": NOON + timedelta(minutes=4)}, "Next attempt", True),
         (
             {"lease_until": NOON + timedelta(seconds=30)},
-            "Being sent to Recall now",
+            "Sending to Recall now",
             False,
         ),
         ({"lease_until": NOON - timedelta(seconds=30)}, "Next attempt", True),
@@ -134,12 +134,12 @@ def a_resend(**over: Any) -> Resent:
     return Resent(redelivery=Redelivery(**(values | over)), resend=resend)
 
 
-def a_hold(**over: Any) -> OpenCircuit:
+def an_open_circuit(**over: Any) -> OpenCircuit:
     values: dict[str, Any] = {
         "id": uuid4(),
         "kind": CircuitKind.ZOOM_APP,
         "is_holding": True,
-        "reason": "Recall holds another secret token.",
+        "reason": "Recall has a different secret token.",
         "since": NOON - timedelta(hours=1),
         "probe_at": NOON + timedelta(minutes=3),
     }
@@ -163,7 +163,7 @@ def test_a_resend_counts_its_own_attempts_and_names_who_asked(vault: Vault) -> N
     told = steps(trace, now=NOON + timedelta(hours=1))
 
     titles = [step.title for step in told]
-    assert "ana@example.com asked to send it again" in titles
+    assert "Resend requested by ana@example.com" in titles
     assert [
         title.partition(":")[0] for title in titles if "Recall answered" in title
     ] == [
@@ -183,8 +183,8 @@ def test_a_resend_counts_its_own_attempts_and_names_who_asked(vault: Vault) -> N
     ("outcome", "title"),
     [
         (RedeliveryOutcome.WAITING, "Next attempt of the resend by ana@example.com"),
-        (RedeliveryOutcome.DEAD, "The resend by ana@example.com was given up"),
-        (RedeliveryOutcome.CANCELLED, "The resend by ana@example.com was cancelled"),
+        (RedeliveryOutcome.DEAD, "Resend by ana@example.com failed"),
+        (RedeliveryOutcome.CANCELLED, "Resend by ana@example.com cancelled"),
         (RedeliveryOutcome.DELIVERED, "Given up"),
     ],
 )
@@ -198,18 +198,22 @@ def test_the_end_of_a_resend_is_told_too(
     assert told[-1].title == title
 
 
-def test_a_held_webhook_says_since_when_and_why(vault: Vault) -> None:
-    told = steps(a_trace(vault, holds=(a_hold(),)), now=NOON)
+def test_a_paused_webhook_says_since_when_and_why(vault: Vault) -> None:
+    told = steps(a_trace(vault, open_circuits=(an_open_circuit(),)), now=NOON)
 
-    assert told[-1].title == "Held since 2026-11-23 11:00:00 UTC; next probe"
-    assert told[-1].detail.startswith("Recall holds another secret token. It waits")
+    assert told[-1].title == "Paused since 2026-11-23 11:00:00 UTC; next test delivery"
+    assert told[-1].detail.startswith(
+        "Recall has a different secret token. It is sent automatically"
+    )
     assert (told[-1].at, told[-1].is_ahead) == (NOON + timedelta(minutes=3), True)
 
 
-def test_a_hold_is_no_matter_for_what_is_delivered(vault: Vault) -> None:
-    trace = a_trace(vault, outcome=Outcome.DELIVERED, holds=(a_hold(),))
+def test_an_open_circuit_does_not_matter_for_what_is_delivered(vault: Vault) -> None:
+    trace = a_trace(
+        vault, outcome=Outcome.DELIVERED, open_circuits=(an_open_circuit(),)
+    )
 
-    assert not any("Held" in step.title for step in steps(trace, now=NOON))
+    assert not any("Paused" in step.title for step in steps(trace, now=NOON))
 
 
 @pytest.mark.parametrize(

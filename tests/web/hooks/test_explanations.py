@@ -53,7 +53,7 @@ def test_a_refusal_says_what_was_seen_and_who_mends_it(
 
     (refusal,) = stage.door.stored(Refusal)
     seen, _, mend = refusal.detail.partition("\n")
-    assert (refusal.cause, case.seen in seen, case.mend in mend) == (
+    assert (refusal.cause, case.seen in seen, case.fix in mend) == (
         case.cause.value,
         True,
         True,
@@ -141,7 +141,7 @@ def test_of_a_rotation_both_fingerprints_are_named(stage: Stage) -> None:
     stage.post(STRANGER)
 
     (refusal,) = door.stored(Refusal)
-    assert "nor with the previous one (" in refusal.detail
+    assert "or the previous one (" in refusal.detail
 
 
 def test_a_challenge_for_another_environment_is_evidence_of_a_mismatch(

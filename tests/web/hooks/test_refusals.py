@@ -151,7 +151,7 @@ def test_a_body_shorter_than_declared_is_explained(door: HooksClient) -> None:
 
     assert status == "401"
     detail = door.stored(Refusal)[0].detail
-    assert f"Content-Length says {len(body)} bytes and {len(body) - 5}" in detail
+    assert f"Content-Length says {len(body)} bytes, but {len(body) - 5}" in detail
 
 
 @pytest.mark.parametrize("length", ["abc", "-5", "1e3", "٣"])

@@ -137,4 +137,4 @@ def test_a_large_body_is_sealed_in_a_thread(loop: Loop) -> None:
     large = b'{"event":"meeting.created","filler":"%b"}' % (b"x" * 70_000)
 
     assert [loop.post(body).status for body in (large, BODY)] == [200, 200]
-    assert sealed_in == ["door_", "door_", "MainT", "MainT"]
+    assert sealed_in == ["hooks", "hooks", "MainT", "MainT"]

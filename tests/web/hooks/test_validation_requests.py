@@ -21,7 +21,10 @@ def findings(door: HooksClient) -> list[tuple[Source, Finding]]:
 
 @pytest.mark.parametrize(
     ("took_s", "finding", "words"),
-    [(0.1, Finding.GOOD, "answered."), (3.4, Finding.FAILED, "only after 3.4 s")],
+    [
+        (0.1, Finding.GOOD, "was answered"),
+        (3.4, Finding.FAILED, "we took 3.4 s to answer"),
+    ],
 )
 def test_an_answer_that_zoom_no_longer_waited_for_is_a_failure(
     door: HooksClient, took_s: float, finding: Finding, words: str

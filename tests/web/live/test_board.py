@@ -1,11 +1,11 @@
-"""What is told of a topic: drawn once for a role and version, at a bounded pace."""
+"""What is told of a topic: drawn once for a role and version, at a bounded limit."""
 
 from collections.abc import Collection, Iterable
 
 import pytest
 
 from dashboard.models.staff import Role
-from dashboard.web.live.board import Board, Fragment, Pace
+from dashboard.web.live.board import Board, Fragment, RateLimit
 
 ADMIN = ("overview", Role.ADMIN)
 SUPPORT = ("overview", Role.SUPPORT)
@@ -43,10 +43,10 @@ def update(
 
 
 def opened(instants: Iterable[float]) -> Collection[float]:
-    pace, found = Pace(), []
+    limit, found = RateLimit(), []
     for now_s in instants:
-        if now_s >= pace.opens_at_s:
-            pace.spend(now_s)
+        if now_s >= limit.opens_at_s:
+            limit.spend(now_s)
             found.append(now_s)
     return found
 

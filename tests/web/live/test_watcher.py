@@ -137,7 +137,7 @@ def test_of_many_pages_that_must_ask_a_few_are_told_at_a_time(
 
     for page in pages:
         page.wait_for(b"data: webhooks\n")
-    rounds = [stream.told_last for stream in streams]
+    rounds = [stream.last_round for stream in streams]
     assert max(rounds.count(each) for each in rounds) == 10
 
 
@@ -155,7 +155,7 @@ def test_where_all_changes_all_the_time_every_page_has_its_turn(
     for _ in range(3):
         watcher._tell(streams)
 
-    assert {stream.told_last for stream in streams} == {1, 2, 3}
+    assert {stream.last_round for stream in streams} == {1, 2, 3}
 
 
 def test_no_more_streams_open_than_there_are_places(make: Make, reader: Person) -> None:

@@ -55,7 +55,7 @@ def test_a_cause_is_shown_with_who_mends_it(
     badge = told.select_one(".tag")
     assert badge is not None
     assert badge.text.strip() == refusals.cause_words(case.cause)
-    assert (case.seen in told.text, case.mend in told.text) == (True, True), told.text
+    assert (case.seen in told.text, case.fix in told.text) == (True, True), told.text
     named = [str(link["href"]) for link in told.select("a")]
     wanted = [f"/zoom-apps/{getattr(stage, case.names)}"] if case.names else []
     assert named == wanted
@@ -73,5 +73,5 @@ def test_a_refusal_of_a_newer_version_is_shown_with_its_own_word(
 
     shown = row(as_role, stage)
 
-    assert "not known here" in shown.text
+    assert "Not known here" in shown.text
     assert "One sentence." in shown.text

@@ -46,7 +46,7 @@ def test_its_page_tells_how_far_it_is_and_asks_for_itself(
     chart = fragment.select_one("svg[role=img]")
     assert chart is not None
     assert chart["aria-label"] == (
-        "1,200 webhooks: 700 delivered, 30 dead, 470 waiting"
+        "1,200 webhooks: 700 delivered, 30 failed, 470 waiting"
     )
     shown = text(fragment, "#resend")
     assert "730 of 1,200 sent" in shown
@@ -88,9 +88,9 @@ def test_cancelling_tells_what_was_sent_and_is_audited(
     again = browser.post(action, data=values, follow_redirects=True)
 
     assert action == f"/webhooks/resends/{resend_id}/cancel"
-    assert "What was sent stays sent" in text(page)
-    assert "Cancelled. 700 were sent already, 500 will not be sent." in answer.text
-    assert "cancelled already; nothing was changed" in again.text
+    assert "Webhooks already sent stay sent" in text(page)
+    assert "Cancelled. 700 were already sent; 500 will not be sent." in answer.text
+    assert "is already cancelled. Nothing was changed" in again.text
     ended = BeautifulSoup(again.text, "html5lib")
     assert ended.select("main form") == []
     assert ended.select("[data-live]") == []
@@ -112,10 +112,10 @@ def test_the_history_lists_each_with_what_came_of_it(
 
     page = soup(browser, "/webhooks/resends")
 
-    assert "Nothing was sent again yet" in empty
+    assert "No resends yet" in empty
     row = text(page, f"#resend-{resend_id}")
-    assert "outcome dead" in row
-    assert "done" in row
+    assert "outcome Failed" in row
+    assert "Done" in row
     assert "1,200 of 1,200 delivered" in row
     assert page.select("[data-live]") == []
 
@@ -137,7 +137,7 @@ def test_support_watches_and_is_offered_nothing(
     ]
 
     assert page.select("main form, main button") == []
-    assert "Resend these" not in text(log)
+    assert "Resend filtered" not in text(log)
     assert [answer.status_code for answer in refused] == [403, 403, 403]
     assert [each.state for each in resends_of(runtime)] == [ResendState.SENDING]
 

@@ -32,7 +32,9 @@ def test_the_log_leads_to_a_resend_with_its_filter(as_role: SignIn) -> None:
         as_role(Role.ADMIN), "/webhooks/?outcome=dead&meeting=912%203456%207890"
     )
 
-    links = [str(a["href"]) for a in page.select("main a") if "Resend these" in a.text]
+    links = [
+        str(a["href"]) for a in page.select("main a") if "Resend filtered" in a.text
+    ]
     assert len(links) == 1
     assert "outcome=dead" in links[0]
     assert "meeting=912" in links[0]
@@ -48,9 +50,12 @@ def test_a_preview_says_how_many_how_old_and_that_recall_may_refuse(
     assert [b.text for b in page.select("main .btn-primary")] == [
         "Resend 1,200 webhooks"
     ]
-    assert "Recall may refuse them: their timestamps are 37 min to 20 h old" in shown
-    assert "nothing is signed anew" in shown
-    assert "Outcome dead" in shown
+    assert (
+        "Recall may reject them because their timestamps are 37 min to 20 h old"
+        in shown
+    )
+    assert "Zoom's own timestamp and signature" in shown
+    assert "Outcome Failed" in shown
     assert resends_of(runtime) == []
 
 
@@ -59,9 +64,9 @@ def test_a_preview_says_what_is_left_out_and_why(as_role: SignIn) -> None:
     shown = text(soup(as_role(Role.ADMIN), "/webhooks/resends/new"))
 
     assert "Resend 1,201 webhooks" in shown
-    assert "1 wait to be sent to Recall already" in shown
-    assert "1 were only kept" in shown
-    assert "nothing is filtered" in shown
+    assert "1 already queued" in shown
+    assert "1 not forwarded" in shown
+    assert "No filter: every webhook in the log" in shown
 
 
 @pytest.mark.usefixtures("dead")
@@ -69,13 +74,13 @@ def test_nothing_to_send_has_no_button(as_role: SignIn) -> None:
     page = soup(as_role(Role.ADMIN), "/webhooks/resends/new?outcome=kept")
 
     assert page.select("main form[method=post]") == []
-    assert "No webhook that may be sent again matches" in text(page)
+    assert "No webhook that can be resent matches" in text(page)
 
 
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ("outcome=dead&meeting=12ab", "Meeting number: Only digits"),
+        ("outcome=dead&meeting=12ab", "Meeting number: Use digits only"),
         ("outcome=lost", "Outcome: Not a valid choice"),
         ("zoom_app=nonsense", "Zoom app: Not a valid choice"),
         ("outcome=dead&since=yesterday", "From (UTC): Not a valid datetime"),
@@ -138,6 +143,6 @@ def test_a_form_without_a_fresh_preview_begins_nothing(
 
     assert answer.status_code == 409
     page = BeautifulSoup(answer.text, "html5lib")
-    assert "too old, so nothing was begun" in text(page)
+    assert "too old. Nothing was started" in text(page)
     assert form_of(page)[0] == "/webhooks/resends?outcome=dead"
     assert resends_of(runtime) == []

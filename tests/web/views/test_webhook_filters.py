@@ -111,7 +111,7 @@ def test_a_connection_that_is_gone_is_said_so(
     page = soup(as_role(Role.SUPPORT), f"/webhooks/?connection={uuid4()}")
 
     assert row_ids(page) == []
-    assert "This connection is not here any more" in page.select_one("main").text  # type: ignore[union-attr]
+    assert "This connection no longer exists" in page.select_one("main").text  # type: ignore[union-attr]
 
 
 def test_what_was_typed_wrongly_is_kept(as_role: SignIn) -> None:

@@ -141,7 +141,7 @@ def test_what_waits_already_cannot_be_resent(
 
     page = soup(browser, f"/webhooks/{row.id}")
 
-    assert "waiting to be sent already" in page.select_one("#resend").text  # type: ignore[union-attr]
+    assert "already queued" in page.select_one("#resend").text  # type: ignore[union-attr]
     assert browser.post(f"/webhooks/{row.id}/resend").status_code == 409
 
 

@@ -82,8 +82,8 @@ def test_bytes_in_and_out_are_held_against_each_other(
     shown = part(as_role(Role.SUPPORT), f"/webhooks/{webhook.id}", "#proof")
 
     assert f"{len(BODY)} bytes" in shown
-    assert f"The same {len(BODY)} bytes as came in." in shown
-    assert "3 of Zoom's headers passed on, 2 dropped" in shown
+    assert f"{len(BODY)} bytes, same SHA-256 as received." in shown
+    assert "3 of Zoom's headers sent, 2 dropped" in shown
     assert "Dropped: authorization x-forwarded-for" in shown
 
 
@@ -97,8 +97,8 @@ def test_everybody_may_verify_again_and_sees_no_secret(
     shown = part(browser, url, "#webhook-findings", **headers)
     text = browser.get(url, headers=headers).text
 
-    assert "matches the current secret token" in shown
-    assert "the SHA-256 that was noted when it arrived" in shown
+    assert "valid for the stored bytes (current secret token)" in shown
+    assert "same SHA-256 as on arrival" in shown
     assert SECRET not in text
     assert "hush" not in text
 
@@ -126,7 +126,7 @@ def test_a_held_webhook_says_why(
         id=webhook.zoom_app_id,
         kind=CircuitKind.ZOOM_APP,
         is_holding=True,
-        reason="Recall holds another secret token: copy it anew.",
+        reason="Recall has a different secret token: copy it again.",
         since=NOON,
         probe_at=NOON,
     )
@@ -134,8 +134,8 @@ def test_a_held_webhook_says_why(
 
     shown = part(as_role(Role.SUPPORT), f"/webhooks/{webhook.id}", "#webhook-trace")
 
-    assert "Held since 2026-11-23 12:00:00 UTC" in shown
-    assert "copy it anew" in shown
+    assert "Paused since 2026-11-23 12:00:00 UTC" in shown
+    assert "copy it again" in shown
 
 
 def test_a_revealed_body_is_shown_raw_in_hex_and_as_curl(
@@ -146,7 +146,7 @@ def test_a_revealed_body_is_shown_raw_in_hex_and_as_curl(
 
     raw, hexed, curl = (
         page.select_one(f"pre[aria-label='{label}']")
-        for label in ("Body as it came", "Body in hex", "As a curl command")
+        for label in ("Raw body", "Body in hex", "As a curl command")
     )
     assert raw is not None
     assert hexed is not None

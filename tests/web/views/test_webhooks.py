@@ -57,7 +57,7 @@ def test_a_dead_one_that_a_resend_brought_to_recall_says_so(
     row = soup(as_role(Role.SUPPORT), "/webhooks/").select_one("#webhooks-rows tr")
 
     assert row is not None
-    assert "A resend brought it to Recall after 2 h" in " ".join(row.text.split())
+    assert "Delivered by a resend after 2 h" in " ".join(row.text.split())
 
 
 def test_filters_are_kept_while_turning_pages(
@@ -128,12 +128,12 @@ def test_rows_being_read_stay_and_new_ones_are_counted(
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ("meeting=abc", "Only digits"),
+        ("meeting=abc", "Use digits only"),
         ("since=yesterday", "Not a valid datetime"),
         ("zoom_app=nonsense", "Not a valid choice"),
         ("outcome=lost", "Not a valid choice"),
-        ("user=%00", "Only printable characters"),
-        ("connection=nobody", "There is no connection with such an id"),
+        ("user=%00", "Use printable characters only"),
+        ("connection=nobody", "No connection has this ID"),
     ],
 )
 def test_a_filter_that_makes_no_sense_is_said_so(
@@ -189,7 +189,7 @@ def test_refused_requests_have_a_list_of_their_own(
 
     for shown in (page, fragment):
         (row,) = shown.select("[id^=refusal-]")
-        assert "missing header" in row.text
+        assert "Missing header" in row.text
         assert "The signature header is missing." in row.text
     assert row_ids(soup(browser, "/webhooks/")) == []
 
