@@ -13,7 +13,7 @@ from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.services.audit import Actor
 from dashboard.services.connect.exchange_at_recall import ExchangeAtRecall
-from dashboard.services.connections import actions, check, listing
+from dashboard.services.connections import check
 from dashboard.services.sweep import sweep
 from tests.fixtures.connect import ConnectStage
 from tests.makers import NOON, FakeClock, a_connection
@@ -26,17 +26,6 @@ def add(stage: ConnectStage, **over: object) -> Connection:
     with stage.runtime.database.writing() as session:
         session.add(row)
     return row
-
-
-def sync(stage: ConnectStage) -> None:
-    """Let the simulated Recall finish reading meetings."""
-    stage.sandbox.sync_meetings()
-    stage.sandbox.sync_meetings()
-
-
-def mapped(stage: ConnectStage, row: Connection) -> set[int]:
-    with stage.runtime.database.reading() as session:
-        return {one.meeting_id for one in listing.meetings(session, row.id)}
 
 
 def test_a_development_app_uninstalled_is_seen_though_recall_says_healthy(
@@ -115,37 +104,6 @@ def test_in_an_outage_what_was_seen_stands_with_its_age(
     assert (seen.display_name, seen.token_checked_at) == ("Ana Nowak", NOON)
     assert timedelta(minutes=5) <= seen.due_at - clock.now() <= timedelta(minutes=6)
     assert seen.lease_until is None
-
-
-def test_meetings_recall_maps_are_kept_and_forgotten_as_recall_does(
-    stage: ConnectStage,
-) -> None:
-    row = stage.connect()
-    meeting = stage.sandbox.zoom_world.create_meeting(stage.ana.id)
-    actions.sync_meetings(stage.runtime, row.id, actor=ADMIN)
-    sync(stage)
-    first = check.now(stage.runtime, row.id)
-    seen_first = mapped(stage, row)
-    stage.sandbox.recall_world.mappings.pop((meeting.id, str(row.recall_credential_id)))
-
-    check.now(stage.runtime, row.id)
-
-    assert first.sync_status is SyncStatus.COMPLETED
-    assert seen_first == {5551234567, meeting.id}
-    assert mapped(stage, row) == {5551234567}
-
-
-def test_mappings_that_cannot_be_had_leave_those_known(stage: ConnectStage) -> None:
-    row = stage.connect()
-    sync(stage)
-    check.now(stage.runtime, row.id)
-    path = "/api/v2/zoom-meetings-to-credentials/"
-    stage.sandbox.recall_faults.set([Fault(kind=FaultKind.SERVER_ERROR, path=path)])
-
-    seen = check.now(stage.runtime, row.id)
-
-    assert seen.token_state is TokenState.HEALTHY
-    assert mapped(stage, row) == {5551234567}
 
 
 def test_a_sync_under_way_is_looked_at_soon(stage: ConnectStage) -> None:

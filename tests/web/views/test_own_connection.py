@@ -1,16 +1,14 @@
 """What a user sees of their own connection, and how they end it."""
 
-import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlmodel import col, select
 
 from dashboard.models.audit import AuditEntry
-from dashboard.models.connection import Connection, TokenState
+from dashboard.models.connection import Connection
 from dashboard.sandbox.faults import Fault, FaultKind
 from tests.fixtures.connect import ConnectStage
 from tests.fixtures.connect_pages import connect, heading, press
-from tests.makers import FakeClock
 
 CREDENTIALS = "/api/v2/zoom-oauth-credentials/"
 
@@ -110,59 +108,6 @@ def test_when_recall_does_not_delete_nothing_is_deleted_here(
 
     assert (page.status_code, heading(page)) == (424, "Not disconnected yet")
     assert heading(user.get(mine(stage))) == "Your connection"
-
-
-@pytest.mark.parametrize(
-    ("values", "words"),
-    [
-        ({"token_state": TokenState.HEALTHY}, "Your connection works."),
-        ({"token_state": TokenState.EXPIRING}, "Your connection works."),
-        (
-            {
-                "token_state": TokenState.MISSING_SCOPES,
-                "token_reason": "The grant lacks user:read:user. Add it.",
-            },
-            "Zoom did not grant user:read:user.",
-        ),
-        (
-            {"token_state": TokenState.RECONNECT_NEEDED},
-            "Your connection no longer works",
-        ),
-        (
-            {"token_state": TokenState.UNHEALTHY_IN_RECALL},
-            "Your connection no longer works",
-        ),
-        (
-            {"token_state": TokenState.UNKNOWN},
-            "We could not check your connection",
-        ),
-        (
-            {"token_state": TokenState.UNKNOWN, "is_removed": True},
-            "You removed the app in Zoom.",
-        ),
-    ],
-    ids=[
-        *("healthy", "expiring", "scopes", "reconnect", "unhealthy", "unknown"),
-        "removed",
-    ],
-)
-def test_each_state_is_said_in_plain_words(
-    user: FlaskClient,
-    stage: ConnectStage,
-    clock: FakeClock,
-    values: dict[str, object],
-    words: str,
-) -> None:
-    connect(user, stage)
-    with stage.runtime.database.writing() as session:
-        [row] = session.exec(select(Connection)).all()
-        if values.pop("is_removed", False):
-            row.deauthorized_at = clock.now()
-        for name, value in values.items():
-            setattr(row, name, value)
-        session.add(row)
-
-    assert words in user.get(mine(stage)).text
 
 
 def test_who_left_for_zoom_and_came_back_by_hand_is_told_what_zoom_may_have_shown(
