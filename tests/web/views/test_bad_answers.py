@@ -181,7 +181,7 @@ def test_looking_at_a_connection_blames_no_user(
     desk: Desk, runtime: Runtime, sandbox: RunningSandbox
 ) -> None:
     row = a_connect_stage(runtime, sandbox).connect()
-    nobodys = "What was seen before stands."
+    nobodys = "The last known state is unchanged."
     faults = BY_RECALL | dict.fromkeys(
         (
             FaultKind.DOWN,
