@@ -128,7 +128,7 @@ def require_free(host: str, port: int) -> None:
 
 
 def work(settings: Settings) -> None:
-    """Be one of many workers on PostgreSQL until told to stop."""
+    """Run one of many workers on PostgreSQL until a signal stops it."""
     prepare(settings, None)
     runtime = build_runtime(settings, listens_on="http://127.0.0.1:8000")
     worker = Worker(runtime, chores=chores(runtime))
@@ -236,7 +236,7 @@ def allow_many_connections() -> None:
 def die_with(parent: int) -> None:
     """End this process at once when its parent ends, killed or not.
 
-    A killed supervisor must not leave a process behind that holds port and database.
+    A killed supervisor must not leave a process behind that keeps port and database.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -64,7 +64,7 @@ class Redelivery(SQLModel, table=True):
         zoom_app_id: The webhook's.
         attempts: Those that count towards giving up.
         due_at: Earliest instant of the next attempt.
-        claim: Grows with every claim and never falls: tells one lease from the next.
+        claim: Grows with every claim and never falls: the number of the lease.
         ended_at: When it was delivered, failed or was cancelled.
     """
 

@@ -44,7 +44,7 @@ class Webhook(SQLModel, table=True):
             `user.updated` and `app_deauthorized`.
         attempts: Forwarding attempts that count towards giving up.
         due_at: Earliest instant of the next attempt; of the end, once it has failed.
-        claim: Grows with every claim and never falls: tells one lease from the next.
+        claim: Grows with every claim and never falls: the number of the lease.
         delivered_at: When Recall first accepted it, maybe by a resend.
         erased_at: When its bytes and all that identifies its user were deleted, because
             that user removed the app.

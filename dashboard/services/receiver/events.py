@@ -91,7 +91,7 @@ def dedupe_key(app_id: UUID, body: bytes, parsed: Event) -> bytes:
 
 
 def _read(body: bytes) -> tuple[object, bytes | None]:
-    """Return what the JSON holds and its canonical form, if it has one.
+    """Return the parsed JSON and its canonical form, if it has one.
 
     A body that is as long as its canonical form differs from it in the order of keys
     alone, but for numbers that are no whole ones. That is how Zoom writes most events

@@ -133,7 +133,7 @@ def explain(
 
 
 def zooms_spelling(body: bytes) -> bytes | None:
-    r"""Return the same JSON as Zoom spells it; None when it cannot be told.
+    r"""Return the same JSON as Zoom spells it; None when it is not known.
 
     Compact, keys in the order they came, characters beyond the BMP as surrogate
     escapes in uppercase (`\uD83D\uDE92`), all others as UTF-8. Source:

@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import delete, insert, update
 from sqlmodel import Session, col, func, select
 
+from dashboard.db.statements import rows_changed
 from dashboard.models.check import Finding, Source
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Refusal, RefusalCount
@@ -172,7 +173,7 @@ def _count(
         )
         .values(requests=col(RefusalCount.requests) + requests)
     )
-    if counted.rowcount:
+    if rows_changed(counted):
         return
     connection.execute(
         insert(RefusalCount).values(
@@ -297,7 +298,7 @@ def page(
 
 
 def count_sample(session: Session, *, zoom_app_id: UUID | None = None) -> int:
-    """Return how many the sample holds, at most `COUNTED` + 1."""
+    """Return how many are in the sample, at most `COUNTED` + 1."""
     some = select(Refusal.id).limit(COUNTED + 1)
     if zoom_app_id is not None:
         some = some.where(col(Refusal.zoom_app_id) == zoom_app_id)

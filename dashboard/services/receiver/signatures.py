@@ -51,7 +51,7 @@ class Cause(StrEnum):
     OTHER_ENVIRONMENT = "other_environment"  # by the zoom app's other credential pair
     OTHER_APP = "other_app"  # by another zoom app here
     WHITE_SPACE = "white_space"  # the secret token has some that does not belong
-    REWRITTEN = "rewritten"  # a proxy spelled the JSON anew
+    REWRITTEN = "rewritten"  # a proxy rewrote the JSON
     LENGTH = "length"  # another number of bytes came than Content-Length says
     FUTURE = "future"
     TOO_OLD = "too_old"

@@ -1,7 +1,7 @@
 """Stores the results of attempts, each under its own claim only.
 
-The rows are the queue. A claim ends by itself, so a dead worker gives it back, and
-every write-back is conditional on the claim counter, so a late worker changes nothing.
+The rows are the queue. The lease of a worker that died expires, and every write-back is
+conditional on the claim counter, so a late worker changes nothing.
 """
 
 from collections import defaultdict
@@ -93,7 +93,7 @@ def store(
             fix.
 
     Returns:
-        How many still held their claim.
+        How many still had their claim.
     """
     attempts: list[dict[str, Any]] = []
     counted: list[Result] = []

@@ -38,7 +38,7 @@ class Delivery:
 
     Attributes:
         redelivery_id: The resend's row that is claimed; None: the webhook itself.
-        claim: Tells this lease from any later one.
+        claim: Number of this lease; a later one has a higher number.
         worker: Who has the lease, "host:process".
         attempts: Those before it that count towards giving up.
         verdict: Which secret token signed it, by its name on arrival.

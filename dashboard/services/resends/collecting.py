@@ -26,6 +26,8 @@ from sqlmodel import Session, SQLModel, col, exists, select
 
 from dashboard.db import announce
 from dashboard.db.columns import BigId, UtcDateTime
+from dashboard.db.leases import is_free
+from dashboard.db.statements import rows_changed
 from dashboard.errors import InvalidInputError
 from dashboard.formatting import age_words
 from dashboard.models.ids import first_id, new_ids, time_of
@@ -348,9 +350,10 @@ def enqueue(
         insert(_TABLE).from_select(list(values), rows, include_defaults=False),
         execution_options={"preserve_rowcount": True},
     )
-    if added.rowcount:
+    number = rows_changed(added)
+    if number:
         announce(session.connection())
-    return added.rowcount
+    return number
 
 
 def finish(session: Session, *, now: datetime) -> int:
@@ -361,7 +364,7 @@ def finish(session: Session, *, now: datetime) -> int:
         .where(col(Resend.state) == ResendState.SENDING, ~waiting)
         .values(state=ResendState.DONE, ended_at=now)
     )
-    return done.rowcount
+    return rows_changed(done)
 
 
 def cancel_waiting(session: Session, *, now: datetime, limit: int) -> int:
@@ -373,17 +376,14 @@ def cancel_waiting(session: Session, *, now: datetime, limit: int) -> int:
     Returns:
         How many were cancelled, at most `limit`.
     """
-    is_free = or_(
-        col(Redelivery.lease_until).is_(None), col(Redelivery.lease_until) <= now
-    )
-    free = and_(_WAITING, is_free)
+    free = and_(_WAITING, is_free(Redelivery.lease_until, now))
     some = (
         select(Redelivery.id)
         .join(Resend, col(Resend.id) == col(Redelivery.resend_id))
         .where(_cancelled(now), free)
         .limit(limit)
     )
-    # The conditions stand twice: a row that was claimed meanwhile is seen anew.
+    # The conditions are there twice: a row may have been claimed meanwhile.
     swept = session.connection().execute(
         update(Redelivery)
         .where(col(Redelivery.id).in_(some), free)
@@ -394,7 +394,7 @@ def cancel_waiting(session: Session, *, now: datetime, limit: int) -> int:
             ended_at=now,
         )
     )
-    return swept.rowcount
+    return rows_changed(swept)
 
 
 def _collect_next(runtime: Runtime, batch: int) -> int | None:

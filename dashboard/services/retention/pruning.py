@@ -28,6 +28,8 @@ from sqlmodel import (
 from sqlmodel.sql.expression import SelectOfScalar
 
 from dashboard.db import Database
+from dashboard.db.leases import is_free
+from dashboard.db.statements import rows_changed
 from dashboard.errors import InvalidInputError
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, ConnectionEvent
@@ -79,7 +81,7 @@ class Pruned:
 def days_kept(settings: Settings, *, asked: int | None = None) -> int:
     """Return the retention in days: the setting, or what is asked for instead.
 
-    Never shorter than a signed event may be old: the row is what tells a repeat.
+    Never shorter than a signed event may be old: the row is what identifies a repeat.
 
     Raises:
         InvalidInputError: What is asked for is shorter than that.
@@ -244,21 +246,20 @@ def _delete(session: Session, ids: Sequence[int], *, now: datetime) -> int:
             col(Webhook.due_at) <= now - DEAD_SHOWN_FOR,
         ),
     )
-    held = session.exec(
+    locked = session.exec(
         select(Webhook.id)
         .where(col(Webhook.id).in_(ids), is_over, ~_is_in_resend())
         .order_by(col(Webhook.id))
         .with_for_update(skip_locked=True)
     ).all()
-    session.exec(delete(Webhook).where(col(Webhook.id).in_(held)))
-    return len(held)
+    session.exec(delete(Webhook).where(col(Webhook.id).in_(locked)))
+    return len(locked)
 
 
 def _give_up(
     session: Session, late: dict[int, str], *, now: datetime, days: int
 ) -> int:
     given_up = 0
-    free = or_(col(Webhook.lease_until).is_(None), col(Webhook.lease_until) <= now)
     for webhook_id, reason in late.items():
         last = reason or "it was never sent."
         done = session.connection().execute(
@@ -266,7 +267,7 @@ def _give_up(
             .where(
                 col(Webhook.id) == webhook_id,
                 col(Webhook.outcome) == Outcome.WAITING,
-                free,
+                is_free(Webhook.lease_until, now),
             )
             .values(
                 outcome=Outcome.DEAD,
@@ -275,7 +276,7 @@ def _give_up(
                 lease_until=None,
             )
         )
-        given_up += done.rowcount
+        given_up += rows_changed(done)
     return given_up
 
 

@@ -301,8 +301,8 @@ def resends_of(session: Session, webhook_id: int) -> Sequence[Resent]:
 
 
 def _open_circuits(session: Session, app: ZoomApp) -> Sequence[OpenCircuit]:
-    held: list[UUID] = [each for each in (app.id, app.workspace_id) if each is not None]
+    ids: list[UUID] = [each for each in (app.id, app.workspace_id) if each is not None]
     query = select(OpenCircuit).where(
-        col(OpenCircuit.id).in_(held), col(OpenCircuit.is_holding)
+        col(OpenCircuit.id).in_(ids), col(OpenCircuit.is_holding)
     )
     return session.exec(query.order_by(col(OpenCircuit.since))).all()

@@ -49,7 +49,7 @@ class Shown:
     """A body that support may read.
 
     Attributes:
-        text: Indented JSON without what is sensitive; "" when it cannot be told apart.
+        text: Indented JSON without what is sensitive; "" when it is not JSON.
         is_readable: Whether the body is JSON, so that there is a text.
     """
 

@@ -299,7 +299,7 @@ OUTCOME_WORDS = {
 
 
 def resolved(session: Session, filters: WebhookFilter) -> WebhookFilter | None:
-    """Return the filter with what tells the connection's webhooks in its place.
+    """Return the filter with the connection replaced by its user or account.
 
     None when nothing can match: there is no such connection, or another app is asked
     for.
@@ -353,7 +353,7 @@ def _first_id(instant: datetime) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class _Owner:
-    """What tells a connection's webhooks from others of its zoom app."""
+    """The column and value that a connection's webhooks have."""
 
     zoom_app_id: UUID
     column: str
@@ -443,7 +443,7 @@ def from_query(query: str) -> WebhookFilter:
     """Read what `to_query` wrote.
 
     Raises:
-        ValueError: It holds something else; nothing may be resent by it.
+        ValueError: It is something else; nothing may be resent by it.
     """
     pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
     if strange := {name for name, _ in pairs} - _FIELDS.keys():

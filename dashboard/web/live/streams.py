@@ -41,7 +41,7 @@ class EventStream:
         longest_s: After this it ends, and the page reconnects.
 
     Attributes:
-        last_round: In which round it was last told to ask; used by the watcher.
+        last_round: In which round it last got a message to ask; used by the watcher.
     """
 
     def __init__(  # noqa: PLR0913 - all but two have a usual value

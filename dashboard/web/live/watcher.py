@@ -1,4 +1,4 @@
-"""Live pages: one watcher per process tells open streams what changed.
+"""Live pages: one watcher per process sends open streams what changed.
 
 A page without a stream polls, and gets 304 while nothing changed. static/live.js is
 the other half. docs/decisions/0009-drawn-once-pushed-to-all.md says why.
@@ -31,7 +31,7 @@ _REST = 3
 _AFTER_TROUBLE_S = 1.0
 _WATCHED_EVERY_S = 10.0
 _ASKED_AT_ONCE = 10
-"""How many pages are told to ask for themselves in one check: each costs a request, and
+"""How many pages get a message to ask in one check: each costs a request, and
 a hundred at once would delay webhooks."""
 
 _SENT_AT_ONCE = 25
@@ -60,7 +60,7 @@ class Watcher:
     Args:
         database: Asked for changes five times a second.
         settings: How many streams may be open.
-        draw: Draws a fragment; without it pages are told to ask.
+        draw: Draws a fragment; without it pages ask for themselves.
         when_watched: Called in the watcher's thread about every 10 s while pages of
             zoom apps are open, and when another one opens.
 
@@ -207,7 +207,7 @@ class Watcher:
     def _tell(self, streams: Iterable[EventStream]) -> bool:
         self._round += 1
         may_ask, sent = _ASKED_AT_ONCE, 0
-        # The one told longest ago comes first, or the last would never have a turn.
+        # The one served longest ago comes first, or the last would never have a turn.
         for stream in sorted(streams, key=lambda each: each.last_round):
             for topic in stream.topics:
                 message = self._board.message(topic, stream.person.role)
