@@ -1,4 +1,7 @@
-"""Where in a list by key a request wants to be: `before` and `after` of its query."""
+"""Pages of a list: where a request wants to be, and the addresses beside it."""
+
+from collections.abc import Iterable
+from urllib.parse import urlencode
 
 from flask import request
 
@@ -25,3 +28,16 @@ def place(*, limit: int = 50) -> Place:
         after=request.args.get("after", type=row_id),
         limit=limit,
     )
+
+
+def with_query(address: str, names: Iterable[str], **changes: str | None) -> str:
+    """Return an address with this request's query, some of it changed.
+
+    Args:
+        address: Without a query.
+        names: Of the query; the others are left out.
+        changes: None leaves one out.
+    """
+    query = {**{name: request.args.get(name) for name in names}, **changes}
+    kept = urlencode({name: value for name, value in query.items() if value})
+    return address + (f"?{kept}" if kept else "")

@@ -62,7 +62,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class CheckRequest:
-    """What a check asks besides a token and a real call with it.
+    """What a check asks besides a token and an API call with it.
 
     Each costs a call of another of Recall's rate limits, so a routine check asks none.
 

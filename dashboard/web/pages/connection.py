@@ -1,7 +1,6 @@
 """The page of one connection: what is known of it, and what happened to it."""
 
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from flask import Response, request, url_for
@@ -18,6 +17,7 @@ from dashboard.services.token_states.who_acts import Who
 from dashboard.services.zoom_apps import apps
 from dashboard.web import htmx
 from dashboard.web.context import db, runtime
+from dashboard.web.paging import with_query
 
 _QUERY = ("meeting", "member", "after", "before", "webhooks")
 _LONGEST = 200
@@ -106,8 +106,5 @@ def _main_act(row: Connection, app: ZoomApp) -> str:
 
 
 def _at(row: Connection, **changes: str | None) -> str:
-    """Return this address with some of its query changed; None takes one out."""
-    query = {**{name: request.args.get(name) for name in _QUERY}, **changes}
-    kept = urlencode({name: value for name, value in query.items() if value})
     address = url_for("connections.show", connection_id=row.id)
-    return address + (f"?{kept}" if kept else "")
+    return with_query(address, _QUERY, **changes)

@@ -1,7 +1,5 @@
 """Connect attempts as they ended, those that never came back too."""
 
-from urllib.parse import urlencode
-
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -13,6 +11,7 @@ from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import db, now
 from dashboard.web.forms.invitation import attempt_filter
+from dashboard.web.paging import with_query
 
 bp = Blueprint("attempts", __name__, url_prefix="/connections/attempts")
 
@@ -47,7 +46,5 @@ def index() -> ResponseReturnValue:
     )
 
 
-def _at(**over: str | None) -> str:
-    kept = {name: request.args.get(name) for name in _QUERY} | over
-    query = urlencode({name: value for name, value in kept.items() if value})
-    return url_for(".index") + (f"?{query}" if query else "")
+def _at(**changes: str | None) -> str:
+    return with_query(url_for(".index"), _QUERY, **changes)

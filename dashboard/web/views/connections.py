@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, request, url_for
@@ -21,6 +20,7 @@ from dashboard.web.access import requires
 from dashboard.web.context import actor, db, runtime
 from dashboard.web.forms.connection import filter_form
 from dashboard.web.pages import connection
+from dashboard.web.paging import with_query
 
 bp = Blueprint("connections", __name__, url_prefix="/connections")
 
@@ -199,10 +199,7 @@ def _counted(number: int, counts: Mapping[TokenState, int]) -> str:
 
 
 def _at(**changes: str | None) -> str:
-    """Return this address with some of its query changed; None takes one out."""
-    query = {**{name: request.args.get(name) for name in _QUERY}, **changes}
-    kept = urlencode({name: value for name, value in query.items() if value})
-    return url_for(".index") + (f"?{kept}" if kept else "")
+    return with_query(url_for(".index"), _QUERY, **changes)
 
 
 def _rows(

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from flask import Blueprint, flash, render_template, request, url_for
@@ -35,6 +34,7 @@ from dashboard.web.forms.going_live import (
     ProgressForm,
 )
 from dashboard.web.pages.saved_pair import say
+from dashboard.web.paging import with_query
 
 bp = Blueprint("going_live", __name__, url_prefix="/zoom-apps/<uuid:zoom_app_id>")
 
@@ -251,10 +251,8 @@ def _tabs(found: GoLiveStatus, shown: str) -> list[dict[str, Any]]:
 
 
 def _at(zoom_app_id: UUID, **changes: str | None) -> str:
-    """Return this address with some of its query changed; None takes one out."""
-    query = {**{name: request.args.get(name) for name in _QUERY}, **changes}
-    kept = urlencode({name: value for name, value in query.items() if value})
-    return url_for(".show", zoom_app_id=zoom_app_id) + (f"?{kept}" if kept else "")
+    address = url_for(".show", zoom_app_id=zoom_app_id)
+    return with_query(address, _QUERY, **changes)
 
 
 def _rows(found: Iterable[Connection], connect_url: str) -> Iterator[dict[str, object]]:

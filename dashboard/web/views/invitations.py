@@ -6,7 +6,6 @@ stored.
 
 import base64
 from collections.abc import Sequence
-from urllib.parse import urlencode
 from uuid import UUID
 
 from flask import (
@@ -35,6 +34,7 @@ from dashboard.web.forms.invitation import (
     ListForm,
     invitation_filter,
 )
+from dashboard.web.paging import with_query
 
 bp = Blueprint("invitations", __name__, url_prefix="/connections")
 
@@ -198,7 +198,5 @@ def _made_page(
     return response
 
 
-def _at(**over: str | None) -> str:
-    kept = {name: request.args.get(name) for name in _QUERY} | over
-    query = urlencode({name: value for name, value in kept.items() if value})
-    return url_for(".index") + (f"?{query}" if query else "")
+def _at(**changes: str | None) -> str:
+    return with_query(url_for(".index"), _QUERY, **changes)

@@ -117,7 +117,7 @@ def test_a_check_by_a_real_call_is_told_with_its_age(
     row = a_connection(
         stage.app,
         token_checked_at=NOON - timedelta(minutes=4),
-        token_evidence="Zoom answered a real call with a token from Recall.",
+        token_evidence="Zoom answered an API call with a token from Recall.",
     )
     add(stage, row)
 
@@ -164,6 +164,7 @@ def test_the_pmi_is_told_with_its_past_and_what_it_means(
 
     after = seen(admin, row)
 
+    assert "None yet. Recall maps a meeting" in before
     assert "555 123 4567 is not known to Recall, so a bot in the personal" in before
     past = "Previously 555 000 1111, until 2 h ago (source: a user.updated webhook)."
     assert past in before

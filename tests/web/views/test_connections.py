@@ -162,7 +162,7 @@ def test_the_page_of_one_shows_facts_evidence_and_meetings(
         str(row.recall_credential_id),
         "Zoom answered an API call",
         f"https://dashboard.example.com/connect/{stage.app.slug}",
-        "None yet. Recall maps a meeting",
+        "Mapped meetings",
     ):
         assert words in text
 
