@@ -15,6 +15,8 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from pydantic import SecretStr
 from sqlmodel import Session, col, select
 
+from dashboard.clock import Clock
+from dashboard.db import Database
 from dashboard.errors import ConflictError, NotFoundError, UpstreamError
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
@@ -152,7 +154,9 @@ def finish(  # noqa: PLR0913 - what a browser brought, all named
     if not state:
         if error:
             return Finished(stop=Stop.UNKNOWN)
-        return _begun_at_zoom(runtime, browser=browser, address=address)
+        return _begun_at_zoom(
+            runtime.database, runtime.clock, browser=browser, address=address
+        )
     callback = Callback(state=state, code=code, error=error, browser=browser)
     now = runtime.clock.now()
     with runtime.database.writing() as session:
@@ -169,19 +173,21 @@ def finish(  # noqa: PLR0913 - what a browser brought, all named
     return Finished(slug=claimed.app.slug, attempt_id=claimed.id)
 
 
-def _begun_at_zoom(runtime: Runtime, *, browser: str | None, address: str) -> Finished:
+def _begun_at_zoom(
+    database: Database, clock: Clock, *, browser: str | None, address: str
+) -> Finished:
     """Note an installation begun at Zoom if it is known of which app; keep no code.
 
     Commits.
 
     Anybody can open this address: one address is noted a few times at most.
     """
-    now, subject = runtime.clock.now(), f"begun at zoom from {address}"
-    with runtime.database.reading() as session:
+    now, subject = clock.now(), f"begun at zoom from {address}"
+    with database.reading() as session:
         app = only_ready(session)
     if app is None:
         return Finished(stop=Stop.NO_STATE)
-    with runtime.database.writing() as session:
+    with database.writing() as session:
         if not throttle.is_spent(session, subject, limit=INSTALLS, now=now):
             throttle.count(session, subject, now=now)
             session.add(

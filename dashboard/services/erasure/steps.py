@@ -13,6 +13,7 @@ from uuid import UUID
 import structlog
 from sqlmodel import Session, col, select
 
+from dashboard.clock import Clock
 from dashboard.db import Database, leases
 from dashboard.errors import ConflictError, UpstreamError
 from dashboard.models.erasure import Erasure
@@ -77,7 +78,7 @@ def go_on(runtime: Runtime, erasure_id: UUID) -> bool:
         return False
     known = person(runtime.vault, row)
     if _has_returned(runtime.database, row, known):
-        _cancel(runtime, row)
+        _cancel(runtime.database, runtime.clock, row)
         return True
     result = _StepResult(recall_done=row.recall_done_at is not None)
     if not result.recall_done:
@@ -93,7 +94,7 @@ def go_on(runtime: Runtime, erasure_id: UUID) -> bool:
             now=now,
         )
         if left is None:
-            _cancel(runtime, row)
+            _cancel(runtime.database, runtime.clock, row)
             return True
         result = replace(result, left=left)
     _record(runtime, row, result)
@@ -141,10 +142,10 @@ def _has_returned(database: Database, row: Erasure, known: Person) -> bool:
     return found.granted_at > row.removed_at
 
 
-def _cancel(runtime: Runtime, row: Erasure) -> None:
+def _cancel(database: Database, clock: Clock, row: Erasure) -> None:
     """Commits."""
-    now = runtime.clock.now()
-    with runtime.database.writing() as session:
+    now = clock.now()
+    with database.writing() as session:
         mine = _mine(session, row)
         if mine is None:
             return

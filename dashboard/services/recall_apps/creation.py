@@ -18,6 +18,7 @@ from sqlmodel import Session, col, update
 
 from dashboard.clients.recall.api import Recall
 from dashboard.clients.recall.replies import RecallApp
+from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.db.statements import rows_changed
 from dashboard.errors import ConflictError, UpstreamError
@@ -128,7 +129,8 @@ def create_in_recall(
     except UpstreamError as error:
         return _after_failure(runtime, job, key, error, actor)
     return _store(
-        runtime,
+        runtime.database,
+        runtime.clock,
         job,
         made,
         outcome=Creation.CREATED,
@@ -162,7 +164,13 @@ def adopt(
     _require_same(job, found)
     send_secrets(job, recall_app_id)
     return _store(
-        runtime, job, found, outcome=Creation.ADOPTED, act="adopted", actor=actor
+        runtime.database,
+        runtime.clock,
+        job,
+        found,
+        outcome=Creation.ADOPTED,
+        act="adopted",
+        actor=actor,
     )
 
 
@@ -226,7 +234,8 @@ def _settle(
         return CreateResult(outcome=Creation.OFFERED, offered=there)
     send_secrets(job, there[0].id)
     return _store(
-        runtime,
+        runtime.database,
+        runtime.clock,
         job,
         there[0],
         outcome=Creation.SETTLED,
@@ -326,7 +335,8 @@ def send_secrets(job: Job, recall_app_id: UUID) -> None:
 
 
 def _store(  # noqa: PLR0913 - the parts of one act, all named
-    runtime: Runtime,
+    database: Database,
+    clock: Clock,
     job: Job,
     found: RecallApp,
     *,
@@ -337,7 +347,8 @@ def _store(  # noqa: PLR0913 - the parts of one act, all named
     """Store Recall's ID unless another caller did; commits.
 
     Args:
-        runtime: All of them.
+        database: Written to.
+        clock: Of the product.
         job: The Zoom app.
         found: The app in Recall.
         outcome: The result to return when it is stored now.
@@ -347,8 +358,8 @@ def _store(  # noqa: PLR0913 - the parts of one act, all named
     Raises:
         ConflictError: Another ID is stored already.
     """
-    now = runtime.clock.now()
-    with runtime.database.writing() as session:
+    now = clock.now()
+    with database.writing() as session:
         stored = session.exec(
             update(ZoomApp)
             .where(

@@ -29,6 +29,7 @@ from dashboard.services.relay.answers import (
     shown,
 )
 from dashboard.services.runtime import Runtime
+from dashboard.settings import Settings
 from dashboard.vault import Vault
 
 
@@ -108,7 +109,7 @@ async def send(runtime: Runtime, session: ClientSession, each: Delivery) -> Resu
         return conclude(
             each, answer, sent=None, started_at=started_at, secrets=[], challenge=None
         )
-    url = webhook_url(_base_url(runtime, each), each.recall_app_id)
+    url = webhook_url(_base_url(runtime.settings, each), each.recall_app_id)
     answer = await wire.post(session, url, body=body, headers=headers)
     # Usually Recall's answer is empty: then no secret is needed to redact it.
     is_refused = answer.status in SIGNATURE_REFUSED
@@ -139,11 +140,11 @@ def _opened(vault: Vault, each: Delivery) -> tuple[bytes, list[tuple[str, str]]]
     return body, [(name, value) for name, value in json.loads(headers)]
 
 
-def _base_url(runtime: Runtime, each: Delivery) -> str:
+def _base_url(settings: Settings, each: Delivery) -> str:
     # An unknown region's host follows the others' pattern (docs/contracts/recall.md
     # 1.1).
     regional = REGIONS.get(each.region) or f"https://{each.region}.recall.ai"
-    return runtime.settings.recall_url or regional
+    return settings.recall_url or regional
 
 
 def _credentials(

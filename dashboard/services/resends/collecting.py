@@ -24,7 +24,8 @@ from sqlalchemy import (
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, SQLModel, col, exists, select
 
-from dashboard.db import announce
+from dashboard.clock import Clock
+from dashboard.db import Database, announce
 from dashboard.db.columns import BigId, UtcDateTime
 from dashboard.db.leases import is_free
 from dashboard.db.statements import rows_changed
@@ -259,7 +260,7 @@ def run_due(runtime: Runtime, *, batch: int = BATCH) -> int:
             return 0
     listed = 0
     for _ in range(_BATCHES_A_TURN):
-        added = _collect_next(runtime, batch)
+        added = _collect_next(runtime.database, runtime.clock, batch)
         if added is None:
             break
         listed += added
@@ -397,16 +398,16 @@ def cancel_waiting(session: Session, *, now: datetime, limit: int) -> int:
     return rows_changed(swept)
 
 
-def _collect_next(runtime: Runtime, batch: int) -> int | None:
+def _collect_next(database: Database, clock: Clock, batch: int) -> int | None:
     """Collect a batch of the oldest resend; commits; None when none is collecting."""
-    with runtime.database.reading() as session:
+    with database.reading() as session:
         query = select(Resend).where(col(Resend.state) == ResendState.GATHERING)
         seen = session.exec(query.order_by(col(Resend.id)).limit(1)).first()
         if seen is None:
             return None
         ids = candidates(session, seen, limit=batch)
-    with runtime.database.writing() as session:
-        is_last, now = len(ids) < batch, runtime.clock.now()
+    with database.writing() as session:
+        is_last, now = len(ids) < batch, clock.now()
         return collect(session, seen, ids, is_last=is_last, now=now)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from dashboard.db import Database
 from dashboard.errors import ConflictError, UpstreamError, VaultError
 from dashboard.models.zoom_app import Routing, SecretChange
 from dashboard.services import audit
@@ -30,6 +31,7 @@ from dashboard.services.zoom_apps.secret_changes import (
     latest,
 )
 from dashboard.services.zoom_apps.secret_token_use import FormerWebhooks
+from dashboard.vault import Vault
 
 __all__ = ["KEPT", "WINDOW", "Changed", "announce", "change", "latest", "run_due"]
 
@@ -107,7 +109,7 @@ def change(
     if not saved.has_new_secrets:
         return Changed(saved=saved, change=None)
     for _ in range(_LOOKS):
-        owed = _pending(runtime, zoom_app_id)
+        owed = _pending(runtime.database, zoom_app_id)
         if owed is None or _send(runtime, owed, actor=actor):
             break
         (pause or runtime.clock.sleep)(_PAUSE_S)
@@ -164,8 +166,8 @@ def run_due(runtime: Runtime) -> int:
     return done
 
 
-def _pending(runtime: Runtime, zoom_app_id: UUID) -> SecretChange | None:
-    with runtime.database.reading() as session:
+def _pending(database: Database, zoom_app_id: UUID) -> SecretChange | None:
+    with database.reading() as session:
         newest = latest(session, zoom_app_id)
     return newest if newest is not None and newest.recall_due_at is not None else None
 
@@ -195,7 +197,7 @@ def _is_next(runtime: Runtime, owed: SecretChange, now: datetime) -> bool:
     Commits.
     """
     if owed.has_secret_token and owed.recall_at is None:
-        _correct_verdicts(runtime, owed)
+        _correct_verdicts(runtime.database, runtime.vault, owed)
     with runtime.database.writing() as session:
         zoom_app = apps.lock(session, owed.zoom_app_id)
         if zoom_app.recall_app_id is None:
@@ -227,25 +229,23 @@ def _is_next(runtime: Runtime, owed: SecretChange, now: datetime) -> bool:
         return True
 
 
-def _correct_verdicts(runtime: Runtime, change: SecretChange) -> None:
+def _correct_verdicts(database: Database, vault: Vault, change: SecretChange) -> None:
     """Mend the words of what came while not every process knew of the change.
 
     Commits.
     """
-    with runtime.database.reading() as session:
+    with database.reading() as session:
         zoom_app = apps.get(session, change.zoom_app_id)
-        wrong = secret_token_use.with_wrong_verdict(
-            session, runtime.vault, zoom_app, change
-        )
+        wrong = secret_token_use.with_wrong_verdict(session, vault, zoom_app, change)
     if wrong:
-        with runtime.database.writing() as session:
+        with database.writing() as session:
             secret_token_use.correct_verdicts(session, wrong)
 
 
 def _watch_zoom(runtime: Runtime, change: SecretChange, now: datetime) -> bool:
     """See whether Zoom uses the new secret token, and end what is done; commits."""
     if change.zoom_seen_at is None:
-        _correct_verdicts(runtime, change)
+        _correct_verdicts(runtime.database, runtime.vault, change)
         with runtime.database.reading() as session:
             zoom_app = apps.get(session, change.zoom_app_id)
             is_direct = zoom_app.routing is Routing.DIRECT
@@ -253,21 +253,21 @@ def _watch_zoom(runtime: Runtime, change: SecretChange, now: datetime) -> bool:
                 session, runtime.vault, zoom_app, since=change.stored_at
             )
         if seen_at is not None:
-            return _record_zoom_seen(runtime, change, seen_at)
+            return _record_zoom_seen(runtime.database, change, seen_at)
         # Zoom posts to Recall then, and is not seen here.
         kept_until = change.stored_at + KEPT if is_direct else None
     else:
         kept_until = change.previous_until
     if kept_until is None or kept_until > now:
         return False
-    return _end(runtime, change, kept_until, now)
+    return _end(runtime.database, change, kept_until, now)
 
 
 def _record_zoom_seen(
-    runtime: Runtime, change: SecretChange, seen_at: datetime
+    database: Database, change: SecretChange, seen_at: datetime
 ) -> bool:
     """Commits."""
-    with runtime.database.writing() as session:
+    with database.writing() as session:
         zoom_app = apps.lock(session, change.zoom_app_id)
         newest = latest(session, change.zoom_app_id)
         if newest is None or newest.id != change.id or newest.zoom_seen_at is not None:
@@ -283,13 +283,13 @@ def _record_zoom_seen(
 
 
 def _end(
-    runtime: Runtime, change: SecretChange, kept_until: datetime, now: datetime
+    database: Database, change: SecretChange, kept_until: datetime, now: datetime
 ) -> bool:
     """Drop the former secret token, and end the change unless Recall is owed it.
 
     Commits.
     """
-    with runtime.database.writing() as session:
+    with database.writing() as session:
         zoom_app = apps.lock(session, change.zoom_app_id)
         newest = latest(session, change.zoom_app_id)
         if newest is None or newest.id != change.id or newest.ended_at is not None:

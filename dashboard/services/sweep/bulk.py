@@ -17,6 +17,7 @@ from sqlmodel import Session, col, or_, select, update
 from dashboard.clients.recall.api import Recall
 from dashboard.clients.recall.operations import Operation
 from dashboard.clients.recall.replies import CredentialStatus, RecallCredential, Stretch
+from dashboard.db import Database
 from dashboard.db.columns import UtcDateTime
 from dashboard.db.statements import rows_changed
 from dashboard.errors import UpstreamError
@@ -118,7 +119,7 @@ class MappingsReader:
             with runtime.database.writing() as session:
                 owners = mappings.add(session, found.results, now=now)
                 _record_first(session, workspace.id, owners, now)
-        _release(runtime, claimed, due_at, read_until)
+        _release(runtime.database, claimed, due_at, read_until)
 
 
 def make_mappings_due(session: Session, workspace_id: UUID, *, at: datetime) -> None:
@@ -256,7 +257,7 @@ def _record_first(
 
 
 def _release(
-    runtime: Runtime,
+    database: Database,
     claimed: Claimed,
     due_at: datetime,
     read_until: datetime | None,
@@ -264,7 +265,7 @@ def _release(
     """Commits."""
     due, seen = col(Workspace.mappings_due_at), col(Workspace.mappings_seen_at)
     mine = col(Workspace.id) == claimed.workspace.id
-    with runtime.database.writing() as session:
+    with database.writing() as session:
         session.exec(
             update(Workspace)
             .where(mine, due == claimed.until)  # a webhook may have made it due sooner
