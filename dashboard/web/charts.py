@@ -21,7 +21,7 @@ class Hour:
     Attributes:
         starts_at: First instant of the hour, aware.
         count: All webhooks of the hour.
-        trouble: Those of them that were refused or are dead.
+        trouble: Those of them that were refused or failed.
     """
 
     starts_at: datetime
@@ -109,7 +109,7 @@ def hour_bars(hours: Sequence[Hour]) -> HourBars:
         summary += f", most at {_clock(busiest.starts_at)} UTC with {most:,}"
     trouble = sum(hour.trouble for hour in hours)
     if trouble:
-        summary += f"; {trouble:,} refused or dead"
+        summary += f"; {trouble:,} refused or failed"
     return HourBars(bars=bars, summary=summary)
 
 
@@ -144,7 +144,7 @@ def _bar(hour: Hour, left: float, step: float, most: int) -> Bar:
     sentence = f"{starts:%H}:00 to {(starts.hour + 1) % 24:02}:00 UTC: "
     sentence += f"{hour.count:,} webhook{'' if hour.count == 1 else 's'}"
     if hour.trouble:
-        sentence += f", {hour.trouble:,} refused or dead"
+        sentence += f", {hour.trouble:,} refused or failed"
     return Bar(
         x=round(left + _GAP / 2, 2),
         y=round(_BARS_BASE - height, 2),

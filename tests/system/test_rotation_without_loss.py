@@ -90,7 +90,7 @@ CASES = {
     ),
     "PATCH is answered 503 by the edge": _fault(UNKNOWN, kind=FaultKind.UNAVAILABLE),
     "the answer of PATCH is lost": _fault(
-        UNKNOWN, "given again", kind=FaultKind.LOST_ANSWER, lands=True
+        UNKNOWN, "sent again", kind=FaultKind.LOST_ANSWER, lands=True
     ),
     "the answer of PATCH breaks off": _fault(
         UNKNOWN, kind=FaultKind.HALF_ANSWER, lands=True
@@ -101,7 +101,7 @@ CASES = {
         OWED, "rate limit", kind=FaultKind.RATE_LIMITED, seconds=20
     ),
     "PATCH is stopped by the firewall": _fault(
-        OWED, "firewall", "an admin asks", kind=FaultKind.HTML_403
+        OWED, "firewall", "an admin has to ask", kind=FaultKind.HTML_403
     ),
     "the workspace is out of credit": _switch(
         "credit_spent", True, False, OWED, "out of credit"

@@ -82,12 +82,12 @@ def test_a_webhook_leaves_as_soon_as_it_is_committed(
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        (FaultKind.DOWN, "connection broke"),
+        (FaultKind.DOWN, "connection closed"),
         (FaultKind.UNAVAILABLE, "503"),
         (FaultKind.SERVER_ERROR, "500"),
         (FaultKind.HTML_403, "403"),
         (FaultKind.RATE_LIMITED_BARE, "429"),
-        (FaultKind.LOST_ANSWER, "connection broke"),
+        (FaultKind.LOST_ANSWER, "connection closed"),
     ],
 )
 def test_whatever_recall_does_it_is_tried_again_until_it_is_there(  # noqa: PLR0917 - fixtures

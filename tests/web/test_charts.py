@@ -56,11 +56,11 @@ def test_the_text_alternative_tells_total_peak_and_trouble() -> None:
     chart = hour_bars(a_day({14: 1200, 15: 5}, trouble={15: 2}))
 
     assert chart.summary == (
-        "1,205 webhooks in 24 hours, most at 14:00 UTC with 1,200; 2 refused or dead"
+        "1,205 webhooks in 24 hours, most at 14:00 UTC with 1,200; 2 refused or failed"
     )
     assert chart.bars[14].sentence == "14:00 to 15:00 UTC: 1,200 webhooks"
     assert chart.bars[15].sentence == (
-        "15:00 to 16:00 UTC: 5 webhooks, 2 refused or dead"
+        "15:00 to 16:00 UTC: 5 webhooks, 2 refused or failed"
     )
 
 
