@@ -31,9 +31,12 @@ from dashboard.services.recall.workspaces import NewWorkspace
 from dashboard.services.recall_apps import creation
 from dashboard.services.rotation import rotations
 from dashboard.services.runtime import Runtime
-from dashboard.services.status import zoom_app_report
+from dashboard.services.status import zoom_app
 from dashboard.services.zoom_apps import apps, credential_checks
-from dashboard.services.zoom_apps.credentials import NewZoomApp, ZoomAppChanges
+from dashboard.services.zoom_apps.apps import NewZoomApp, ZoomAppChanges
+
+HERE_ONLY = 3
+"""The exit status when the secrets are stored here and still queued for Recall."""
 
 
 def _one_of(kind: type[StrEnum]) -> click.Choice[str]:
@@ -61,7 +64,7 @@ def group() -> None:
     default=TokenCustody.RECALL.value,
     show_default=True,
     type=_one_of(TokenCustody),
-    help="Who exchanges the users' consent and keeps the tokens.",
+    help="Where the users' tokens are stored.",
 )
 @click.option("--client-id", required=True)
 @click.option("--client-secret-file", required=True, type=SECRET_FILE)
@@ -79,7 +82,7 @@ def add(
     secret_token_file: Path,
     as_json: bool,  # noqa: FBT001 - click passes flags so
 ) -> None:
-    """Check a credential pair at Zoom and save it."""
+    """Verify credentials with Zoom and save them."""
     values = NewZoomApp(
         name=name,
         environment=Environment(environment),
@@ -103,13 +106,13 @@ def add(
             "connect_url": addresses.connect_url(runtime.public_url, slug),
         }
     for label in entered.trimmed:
-        click.echo(f"White space around the {label} was removed.", err=True)
+        click.echo(f"Removed white space around the {label}.", err=True)
     if (
         entered.pair_check is not None
         and entered.pair_check.verdict is not Verdict.RIGHT
     ):
         click.echo(
-            f"Saved, but not checked at Zoom: {entered.pair_check.reason}", err=True
+            f"Saved, but not verified with Zoom: {entered.pair_check.reason}", err=True
         )
     _print(urls, as_json=as_json)
 
@@ -141,9 +144,9 @@ def list_(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
 @click.argument("zoom_app_id", metavar="ID", type=click.UUID)
 @_JSON
 def show(zoom_app_id: UUID, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
-    """Show a zoom app, its set-up and what was seen of it; no secrets."""
+    """Show a zoom app, its setup and validation status; no secrets."""
     with opened_services() as runtime, runtime.database.reading() as session:
-        report = zoom_app_report.report(
+        report = zoom_app.report(
             session,
             zoom_app_id,
             settings=runtime.settings,
@@ -162,7 +165,7 @@ def show(zoom_app_id: UUID, as_json: bool) -> None:  # noqa: FBT001 - click pass
 @group.command("manifest")
 @click.argument("zoom_app_id", metavar="ID", type=click.UUID)
 def print_manifest(zoom_app_id: UUID) -> None:
-    """Print the Zoom app manifest as JSON, for Zoom's console to import; no secrets."""
+    """Print the Zoom app manifest to import in Zoom's console; no secrets."""
     with opened_services() as runtime, runtime.database.reading() as session:
         here = console.gather(
             session,
@@ -171,7 +174,7 @@ def print_manifest(zoom_app_id: UUID) -> None:
             public_url=runtime.public_url,
         )
     for problem in manifest.problems(here):
-        if not problem.is_fatal:  # those that are end the command with their sentence
+        if not problem.is_fatal:  # fatal ones end the command with their sentence
             click.echo(str(problem), err=True)
     click.echo(manifest.text(here), nl=False)
 
@@ -180,9 +183,7 @@ def print_manifest(zoom_app_id: UUID) -> None:
 @click.argument("zoom_app_id", metavar="ID", type=click.UUID)
 @click.option("--region", required=True, type=click.Choice(list(REGIONS)))
 @click.option("--api-key-file", required=True, type=SECRET_FILE)
-@click.option(
-    "--adopt", type=click.UUID, help="Take this Recall app, which is there already."
-)
+@click.option("--adopt", type=click.UUID, help="Adopt this existing Recall app.")
 @_JSON
 def create_in_recall(
     zoom_app_id: UUID,
@@ -191,7 +192,7 @@ def create_in_recall(
     adopt: UUID | None,
     as_json: bool,  # noqa: FBT001 - click passes flags so
 ) -> None:
-    """Create the zoom app in Recall; makes the workspace when it is new."""
+    """Create the zoom app in Recall, and the workspace if it is new."""
     api_key = read_secret(api_key_file)
     with opened_services() as runtime:
         with runtime.database.reading() as session:
@@ -206,8 +207,8 @@ def create_in_recall(
         if result.recall_app_id is None:
             offered = ", ".join(str(one.id) for one in result.offered)
             raise ConflictError(
-                f"Recall has an app with this client ID already: {offered}. "
-                "Take it with --adopt, or delete it there; none was made."
+                f"Recall already has an app with this client ID: {offered}. "
+                "Adopt it with --adopt, or delete it there. Nothing was created."
             )
         host = addresses.recall_base_url(runtime.settings, region)
         made = {
@@ -217,32 +218,11 @@ def create_in_recall(
     _print(made, as_json=as_json)
 
 
-def _workspace(runtime: Runtime, values: NewWorkspace) -> UUID:
-    with runtime.database.reading() as session:
-        there = workspaces.find_by_key(session, values.region, values.api_key)
-        if there is not None:
-            return there.id
-    entered = workspaces.create(runtime, values, actor=audit.COMMAND_LINE)
-    return entered.workspace_id
-
-
-def _print(values: Mapping[str, object], *, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(values))
-        return
-    for name, value in values.items():
-        click.echo(f"{name}: {value}")
-
-
-HERE_ONLY = 3
-"""The status when the secrets are stored here, and Recall is owed them still."""
-
-
 @group.command()
 @click.argument("zoom_app_id", metavar="ID", type=click.UUID)
 @click.option("--secret-token-file", type=SECRET_FILE)
 @click.option("--client-secret-file", type=SECRET_FILE)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@_JSON
 @click.pass_context
 def rotate(
     context: click.Context,
@@ -251,10 +231,10 @@ def rotate(
     client_secret_file: Path | None,
     as_json: bool,  # noqa: FBT001 - click passes flags so
 ) -> None:
-    """Store new secrets here, then give them to Recall.
+    """Store new secrets here, then send them to Recall.
 
-    Ends with 0 when both have them, with 3 when they are stored here only: the worker
-    gives them to Recall as soon as it can.
+    Exits with 0 when both have them, with 3 when they are only stored here: the worker
+    sends them to Recall as soon as it can.
     """
     if secret_token_file is None and client_secret_file is None:
         raise InvalidInputError(
@@ -273,10 +253,10 @@ def rotate(
             runtime, zoom_app_id, changes, actor=audit.COMMAND_LINE
         )
     for label in changed.saved.trimmed:
-        click.echo(f"White space around the {label} was removed.", err=True)
+        click.echo(f"Removed white space around the {label}.", err=True)
     pair_check = changed.saved.pair_check
     if pair_check is not None and pair_check.verdict is not Verdict.RIGHT:
-        click.echo(f"Saved, but not checked at Zoom: {pair_check.reason}", err=True)
+        click.echo(f"Saved, but not verified with Zoom: {pair_check.reason}", err=True)
     found = {
         "id": str(zoom_app_id),
         "stored": True,
@@ -289,7 +269,7 @@ def rotate(
         click.echo("Stored here" + (" and in Recall." if changed.is_in_recall else "."))
     if changed.is_pending:
         click.echo(
-            f"dashboard: Stored here. Recall has not got it yet: {changed.why}",
+            f"dashboard: Stored here. Not sent to Recall yet: {changed.why}",
             err=True,
         )
         context.exit(HERE_ONLY)
@@ -297,3 +277,20 @@ def rotate(
 
 def _read(path: Path | None) -> SecretStr | None:
     return read_secret(path) if path is not None else None
+
+
+def _workspace(runtime: Runtime, values: NewWorkspace) -> UUID:
+    with runtime.database.reading() as session:
+        there = workspaces.find_by_key(session, values.region, values.api_key)
+        if there is not None:
+            return there.id
+    entered = workspaces.create(runtime, values, actor=audit.COMMAND_LINE)
+    return entered.workspace_id
+
+
+def _print(values: Mapping[str, object], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(values))
+        return
+    for name, value in values.items():
+        click.echo(f"{name}: {value}")

@@ -23,7 +23,7 @@ from dashboard.services.audit import Actor
 from dashboard.services.connect import flow, page_designs
 from dashboard.services.connect.page_designs import Texts
 from dashboard.services.connections import check
-from dashboard.services.going_live import starting
+from dashboard.services.going_live import transition
 from dashboard.services.invitations import invitations
 from dashboard.services.invitations.invitations import Wanted
 from dashboard.services.recall import workspaces
@@ -32,7 +32,7 @@ from dashboard.services.recall_apps import creation
 from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import sweep
 from dashboard.services.zoom_apps import apps, credential_checks
-from dashboard.services.zoom_apps.credentials import NewZoomApp, ZoomAppChanges
+from dashboard.services.zoom_apps.apps import NewZoomApp, ZoomAppChanges
 from dashboard.worker import Worker
 
 _ANOTHER = SecretStr("simulated-secret-token-of-another-app")
@@ -129,7 +129,7 @@ class Story:
 
     def link(self) -> None:
         """Let an admin say that the production app takes over from development."""
-        starting.link(
+        transition.link(
             self.runtime,
             self.apps[Environment.DEVELOPMENT],
             self.apps[Environment.PRODUCTION],

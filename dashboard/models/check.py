@@ -12,11 +12,13 @@ from dashboard.db.columns import BigId, UtcDateTime, enum_type
 class Source(StrEnum):
     """Where the evidence comes from."""
 
-    ZOOM_CHALLENGE = "zoom_challenge"  # Zoom's challenge reached us
-    ZOOM_EVENT = "zoom_event"  # a genuine event reached us
-    OUTSIDE_PROBE = "outside_probe"  # a challenge of our own to our own public URL
-    RECALL_CHALLENGE = "recall_challenge"  # Recall answered a forwarded challenge
-    RECALL_PROBE = "recall_probe"  # Recall answered a challenge of our own
+    ZOOM_CHALLENGE = "zoom_challenge"  # Zoom's validation request reached us
+    ZOOM_EVENT = "zoom_event"  # an event with a valid signature reached us
+    OUTSIDE_PROBE = "outside_probe"  # self-test of the public URL
+    RECALL_CHALLENGE = (
+        "recall_challenge"  # Recall answered a forwarded validation request
+    )
+    RECALL_PROBE = "recall_probe"  # Recall answered a test request
     RECALL_API = "recall_api"  # Recall's `webhook_last_validation`
     RECALL_LOG = "recall_log"  # an entry of Recall's log of the app
 
@@ -28,8 +30,8 @@ class Finding(StrEnum):
     SECRET_MISMATCH = "secret_mismatch"  # noqa: S105 - a word, no password
     FAILED = "failed"
     NOT_SEEN = "not_seen"
-    GONE = "gone"  # Recall has no such app any more
-    NOTED = "noted"  # somebody's words, which prove nothing by themselves
+    GONE = "gone"  # the app was deleted in Recall
+    NOTED = "noted"  # a log entry, which proves nothing
 
 
 class Check(SQLModel, table=True):

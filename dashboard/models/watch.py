@@ -1,4 +1,4 @@
-"""When the dashboard looks at a zoom app by itself, and what it heard of it."""
+"""When each zoom app is checked automatically, its rhythm and its set-up milestones."""
 
 from datetime import datetime
 from uuid import UUID
@@ -9,20 +9,19 @@ from dashboard.db.columns import BigId, UtcDateTime
 
 
 class ProbeSchedule(SQLModel, table=True):
-    """When each kind of look at one zoom app is due; one row an app, made when needed.
+    """When each kind of check of one zoom app is due; one row an app, made when needed.
 
     Attributes:
-        watched_until: Somebody has its page open until about then: looks are brisk.
+        watched_until: Its page is open until about then: checks are frequent.
         poll_due_at: When Recall's record of the app is read next.
         polled_at: When it was read last, whatever it said.
         log_due_at: When Recall's log of the app is read next.
         log_seen_at: Recall's instant of the newest entry that was kept.
-        probe_due_at: When both signed challenges are put next: to our own public URL
-            and to Recall.
+        probe_due_at: When both tests run next: of the public URL and of Recall.
         unhealthy_due_at: When Recall's list of unhealthy credentials is read next.
-        failures: Looks in a row that got no answer; they space the next ones.
-        claimed_until: Some process looks at it now, until then at most.
-        claim: Grows with each claim; a late looker changes nothing.
+        failures: Checks in a row that got no answer; they space the next ones.
+        claimed_until: Some process is checking it, until then at most.
+        claim: Grows with each claim; a late process changes nothing.
     """
 
     __tablename__ = "watch"

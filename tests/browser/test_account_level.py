@@ -49,13 +49,13 @@ def enter(page: Page, demo: Demo) -> None:
     page.get_by_label("Secret token").fill(made["secret_token"])
     page.get_by_role("button", name="Check and save").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(APP)
-    open_step(page, "Workspace and Recall's id")
+    open_step(page, "Workspace and Recall app ID")
     workspace = page.get_by_label("Workspace", exact=True)
     option = workspace.locator("option", has_text="Acme, US")
     workspace.select_option(value=option.get_attribute("value"))
     submit(page, "Create in Recall")
-    open_step(page, "Workspace and Recall's id")
-    expect(page.get_by_role("button", name="Copy Recall app id")).to_be_visible()
+    open_step(page, "Workspace and Recall app ID")
+    expect(page.get_by_role("button", name="Copy Recall app ID")).to_be_visible()
     app_id = urlsplit(page.url).path.rsplit("/", 1)[1]
     url = f"{demo.url}/hooks/zoom/{app_id}"
     at_zoom(demo, f"apps/{made['client_id']}", webhook_url=url, deauthorization_url=url)

@@ -124,7 +124,7 @@ def test_what_is_brought_has_the_pages_own_form_token(start: Start, page: Page) 
     arrived(page, 1)
 
     assert not [each for each in asked if each.endswith("/validation")]
-    submit(page, "Probe now", within=page.locator("#recalls"))
+    submit(page, "Test now", within=page.locator("#recalls"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Notetaker")
     expect(page.get_by_role("heading", name="400")).to_have_count(0)
     assert page.url == f"{front.url}/zoom-apps/{front.app_id}"

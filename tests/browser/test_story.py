@@ -81,13 +81,13 @@ def create_in_recall(page: Page, demo: Demo) -> None:
     page.get_by_role("button", name="Check and save").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Workspaces")
     page.goto(app_url)
-    open_step(page, "Workspace and Recall's id")
+    open_step(page, "Workspace and Recall app ID")
     workspace = page.get_by_label("Workspace", exact=True)
     option = workspace.locator("option", has_text="Story workspace")
     workspace.select_option(value=option.get_attribute("value"))
     submit(page, "Create in Recall")
-    open_step(page, "Workspace and Recall's id")
-    expect(page.get_by_role("button", name="Copy Recall app id")).to_be_visible()
+    open_step(page, "Workspace and Recall app ID")
+    expect(page.get_by_role("button", name="Copy Recall app ID")).to_be_visible()
 
 
 def open_step(page: Page, summary: str) -> None:
@@ -198,7 +198,7 @@ def test_the_main_job_from_nothing_to_a_forwarded_webhook(  # noqa: PLR0915 - on
 
     page.goto(app_url)
     expect(page.locator("#zoom-app-progress")).to_have_text(
-        "9 of 9 seen", timeout=30_000
+        "9 of 9 complete", timeout=30_000
     )
     expect(page.locator("main details[open], main .btn-primary:visible")).to_have_count(
         0

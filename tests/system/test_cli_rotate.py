@@ -69,7 +69,7 @@ def test_recalls_half_missing_ends_with_3_and_says_why(
         "in_recall": False,
         "recall_error": "",
     }
-    assert "Stored here. Recall has not got it yet" in error
+    assert "Stored here. Not sent to Recall yet" in error
     assert "firewall" in error
 
 

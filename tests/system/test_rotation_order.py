@@ -36,7 +36,7 @@ def test_webhooks_signed_with_the_former_token_go_before_it_is_taken_from_recall
     stage.run(minutes(5))
 
     assert kept == FORMER
-    assert "signed with the former secret token go to Recall first" in during
+    assert "signed with the previous secret token are delivered first" in during
     assert stage.at_recall.webhook_secret == new
     stage.run(minutes(90), step=minutes(5))
     stage.require_nothing_lost()
@@ -89,8 +89,8 @@ def test_a_token_typed_wrong_costs_no_event_and_is_said_on_the_page(
     stage.save(FORMER)
     stage.run(minutes(2))
 
-    assert "Zoom still signs with the former secret token" in wrong
-    assert "it is kept here and waits" in wrong
+    assert "Zoom still signs with the previous secret token" in wrong
+    assert "they are queued here" in wrong
     assert stage.at_recall.webhook_secret == FORMER
     assert stage.events_taken() == 6
     stage.require_nothing_lost()
@@ -111,7 +111,7 @@ def test_a_regenerated_token_typed_wrong_first_costs_no_event_either(
     stage.run(minutes(90), step=minutes(5))
 
     assert "signed with neither secret token" in wrong
-    assert "entered wrong" in wrong
+    assert "here is wrong" in wrong
     assert stage.at_recall.webhook_secret == new
     assert stage.events_taken() == 3
     stage.require_nothing_lost()

@@ -25,8 +25,8 @@ from tests.fixtures.rotation import (
 
 __all__ = ["admin", "stage"]
 
-OWED = "Recall has the former one still"
-UNKNOWN = "It is not known whether Recall has it"
+OWED = "Recall still has the previous one"
+UNKNOWN = "Unknown whether Recall has it"
 
 
 class Crash(BaseException):
@@ -215,7 +215,7 @@ def test_a_crash_after_recall_took_it_is_not_called_done_and_is_healed(
 
     assert stage.at_recall.webhook_secret == new
     assert crashed == "waiting"
-    assert "Recall is being given it" in while_leased
+    assert "Being sent to Recall" in while_leased
     assert stage.tone("recall") == "good"
     stage.run(minutes(6))
     stage.require_nothing_lost()

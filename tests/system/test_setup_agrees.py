@@ -36,7 +36,10 @@ def _refused(runtime: Runtime) -> UUID:
     checklist.record_new(runtime)
     with runtime.database.writing() as session:
         app = session.get_one(ZoomApp, app_id)
-        app.verdict, app.verdict_reason = Verdict.WRONG, "Zoom refuses this pair."
+        app.verdict, app.verdict_reason = (
+            Verdict.WRONG,
+            "Zoom rejects this client ID and client secret.",
+        )
         session.add(app)
     return app_id
 
@@ -94,16 +97,16 @@ def test_all_three_tell_the_same(
         assert bool(row and row.select("time")) is bool(one["at"])
         assert f"{one['title']}\n" in told
     assert text_of(page.select_one("#zoom-app-progress")) == setup.words
-    assert f"set-up: {setup.words}\n" in told
+    assert f"setup: {setup.words}\n" in told
     if setup.next is None:
         assert "Set-up" not in text_of(overview)
         assert "next:" not in told
         assert not page.select("[aria-current=step]")
         return
-    assert f"Set-up: {setup.words}. Next: {setup.next.next}" in text_of(overview)
+    assert f"Setup: {setup.words}. Next: {setup.next.next}" in text_of(overview)
     assert f"next: {setup.next.next}" in told
     (row,) = page.select("[aria-current=step]")
-    assert row["id"] == f"tick-{setup.next.key.value}"
+    assert row["id"] == f"step-{setup.next.key.value}"
     assert setup.next.next in text_of(row)
     assert setup.next.remark in text_of(row)
 

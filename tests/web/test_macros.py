@@ -91,25 +91,25 @@ def test_a_copy_button_has_a_name_and_the_whole_value(app: Flask) -> None:
     page = draw(
         app,
         "copy.html' import copyable",
-        "{{ copyable(value, 'Recall app id') }}",
+        "{{ copyable(value, 'Recall app ID') }}",
         value=value,
     )
 
     button = the(page, "button")
     assert button["data-copy"] == value
-    assert button["aria-label"] == "Copy Recall app id"
+    assert button["aria-label"] == "Copy Recall app ID"
     assert "…" in the(page, "code").text
 
 
 def test_an_error_is_tied_to_its_field(app: Flask) -> None:
     with app.test_request_context():
         form = CredentialsForm()
-        form.name.errors = ["Give it a name."]
+        form.name.errors = ["Enter a name."]
         page = draw(app, "forms.html' import text", "{{ text(form.name) }}", form=form)
 
     field = the(page, "input")
     assert field["aria-invalid"] == "true"
-    assert words(the(page, f"#{field['aria-describedby']}")) == "Give it a name."
+    assert words(the(page, f"#{field['aria-describedby']}")) == "Enter a name."
     assert the(page, "label")["for"] == field["id"]
 
 

@@ -43,6 +43,7 @@ from dashboard.services.grants import grants, refreshing
 from dashboard.services.recall import workspaces
 from dashboard.services.runtime import Runtime
 from dashboard.services.setup import checklist
+from dashboard.services.setup.steps import StepKey
 from dashboard.services.timeline import notes
 from dashboard.services.token_states import join_tokens, rules
 from dashboard.services.token_states import pace as pacing
@@ -189,7 +190,7 @@ def _request(
         row.token_state is TokenState.MISSING_SCOPES
         or bool(row.recording_block)
         or join_tokens.is_due(row, now=now)
-        or checklist.is_missing(session, row.zoom_app_id, checklist.StepKey.SCOPES)
+        or checklist.is_missing(session, row.zoom_app_id, StepKey.SCOPES)
     )
     meetings = mappings.known(session, row.id, limit=_MEETINGS_TRIED)
     is_hopeful = row.token_state in (TokenState.HEALTHY, TokenState.UNKNOWN)

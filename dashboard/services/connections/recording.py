@@ -13,9 +13,8 @@ from dashboard.models import connection
 from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services.connections import mappings
-from dashboard.services.setup import checklist
-from dashboard.services.setup.checklist import StepKey
-from dashboard.services.setup.scope_rules import is_working
+from dashboard.services.setup import checklist, first_seen
+from dashboard.services.setup.steps import StepKey, is_working
 from dashboard.services.token_states import join_tokens, rules
 from dashboard.services.token_states import pace as pacing
 from dashboard.services.token_states.pace import FEW, Pace
@@ -93,12 +92,12 @@ def _note_milestones(
     """Store the set-up steps that this check was the first to see done."""
     app_id, kind = row.zoom_app_id, found.kind
     if found.mappings and checklist.is_missing(session, app_id, StepKey.MAPPING):
-        first = checklist.meeting_mapped(app_id, at=now, connection_id=row.id)
+        first = first_seen.meeting_mapped(app_id, at=now, connection_id=row.id)
         checklist.store(session, [first])
     if not checklist.is_missing(session, app_id, StepKey.SCOPES):
         return
     if is_working(row) and isinstance(found.join, JoinToken):
-        proof = checklist.scopes_proved(app_id, kind, at=now, connection_id=row.id)
+        proof = first_seen.scopes_proved(app_id, kind, at=now, connection_id=row.id)
         checklist.store(session, [proof])
     elif (
         row.token_state is TokenState.HEALTHY

@@ -26,8 +26,7 @@ from dashboard.services.explain.verdicts import (
     subject,
     who,
 )
-from dashboard.services.validation.limits import FAILURES_ALLOWED
-from dashboard.services.validation.states import State
+from dashboard.services.validation.states import FAILURES_ALLOWED, State
 
 RESEND = "Resend it. Until then Recall doesn't know about it."
 ONCE_FIXED = (

@@ -1,7 +1,7 @@
-"""What Zoom's console has to hold for one zoom app: addresses, scopes, events.
+"""The values of one zoom app for Zoom's console: URLs, scopes, events.
 
-The manifest, the subscription by API and the texts for Zoom's review are made of it,
-so that all three say the same as the set-up page.
+The manifest, the subscription by API and the review kit are made of them, so that all
+three say the same as the set-up page.
 """
 
 from collections.abc import Sequence
@@ -25,12 +25,12 @@ EVENTS = ("meeting.created", "user.updated")
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """What Zoom would refuse, or what is not known yet.
+    """Something that Zoom would reject, or that is not known yet.
 
     Attributes:
         sentence: What is wrong.
         advice: What to do, another sentence; "" when that is said.
-        is_fatal: Nothing useful can be made before it is mended.
+        is_fatal: Nothing useful can be made until it is fixed.
     """
 
     sentence: str
@@ -100,15 +100,15 @@ def gather(
 
 
 def problems(console: Console) -> Sequence[Problem]:
-    """Return what Zoom would refuse of the addresses, the worst first. Pure.
+    """Return which URLs Zoom would reject and why, the worst first. Pure.
 
     Source: docs/contracts/zoom.md 1, 2.4 and 5.1; checked 2026-11-23.
     """
     if console.webhook_url is None:
         return [
             Problem(
-                sentence="With direct routing Zoom posts to Recall, and Recall's URL "
-                "is not known before the app is in Recall.",
+                sentence="With direct routing Zoom sends webhooks to Recall, and "
+                "Recall's URL is only known once the app is in Recall.",
                 advice="Press Create in Recall first (step 3).",
                 is_fatal=True,
             ),
@@ -128,16 +128,16 @@ def _about_address(label: str, url: str, *, is_ours: bool = True) -> list[Proble
     if why := public_url_trouble(url):
         found.append(
             Problem(
-                sentence=f"Zoom would refuse the {label}: {why}.",
-                advice=f"Mend {whose} first; only a simulated Zoom takes it as it is.",
+                sentence=f"Zoom would reject the {label}: {why}.",
+                advice=f"Fix {whose} first. (Only the simulator accepts this value.)",
             )
         )
     if urlsplit(url).username is not None:
         found.append(
             Problem(
-                sentence=f"The {label} holds a user name, which everybody would see "
-                "who reads it.",
-                advice=f"Take it out of {whose}.",
+                sentence=f"The {label} contains a user name that everyone who sees the "
+                "URL could read.",
+                advice=f"Remove it from {whose}.",
                 is_fatal=True,
             )
         )

@@ -30,13 +30,13 @@ _EVENT_USAGE = {
 
 
 def problems(console: Console) -> Sequence[Problem]:
-    """Return what stands in the way of an import, the worst first."""
+    """Return what would make an import fail, the worst first."""
     if console.scope_style is ScopeStyle.LEGACY:
         return [
             Problem(
-                sentence="Zoom imports and exports manifests of apps with granular "
-                "scopes only, and this zoom app has legacy scopes.",
-                advice="Enter its values by hand, as steps 1, 4 and 5 say.",
+                sentence="Zoom only supports manifests for apps with granular scopes, "
+                "and this zoom app has legacy scopes.",
+                advice="Enter its values by hand, following the set-up steps.",
                 is_fatal=True,
             )
         ]
@@ -44,9 +44,9 @@ def problems(console: Console) -> Sequence[Problem]:
     if len(console.name) > LONGEST_NAME:
         found.append(
             Problem(
-                sentence=f"Zoom takes names of fewer than {LONGEST_NAME + 1} "
+                sentence=f"Zoom accepts names of fewer than {LONGEST_NAME + 1} "
                 "characters.",
-                advice=f"The manifest says “{_display_name(console)}”.",
+                advice=f"The manifest uses “{_display_name(console)}”.",
             )
         )
     return found
@@ -102,8 +102,8 @@ def _oauth(console: Console) -> dict[str, object]:
         "oauth_allow_list": [console.redirect_url],
         "strict_mode": True,  # the connect page always sends exactly this URL
         "subdomain_strict_mode": False,
-        # Not one is optional: a user who unticks a required one has a connection that
-        # does nothing, and the others cannot be unticked.
+        # None is optional: without a required one the connection is useless, and the
+        # others can't be deselected.
         "scopes": [{"scope": one.name, "optional": False} for one in console.scopes],
         "scope_description": " ".join(_in_short(one) for one in console.scopes),
     }

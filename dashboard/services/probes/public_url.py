@@ -1,6 +1,6 @@
-"""Challenges our own public URL from outside in, exactly as Zoom will.
+"""Self-test of the public URL: a validation request from outside, exactly as Zoom's.
 
-What stands between Zoom and the dashboard is seen before Zoom fails at it: proxies,
+It finds what stands between Zoom and the dashboard before Zoom fails at it: proxies,
 sign-in walls, redirects, certificates, another installation (docs/contracts/zoom.md 9).
 """
 
@@ -32,7 +32,7 @@ from dashboard.services.validation.evidence import Observation
 from dashboard.services.zoom_apps import apps
 from dashboard.settings import Settings, public_url_doubt, public_url_trouble
 
-_LOOKS = 4
+_READS = 4
 _PAUSE_S = 0.3
 _ZOOMS = ("zoom.us", "zoomgov.com")
 
@@ -48,18 +48,18 @@ class _Job:
 def probe(
     runtime: Runtime, zoom_app_id: UUID, *, pause: Pause = time.sleep
 ) -> Observation:
-    """Put a signed challenge to our own public URL and keep what came; commits.
+    """Self-test the public URL and store the result; commits.
 
-    Takes 3 s at most, and a second more when this dashboard itself refused it.
+    Takes at most 3 s, and a second more when this dashboard itself rejected it.
 
     Args:
         runtime: All of them.
         zoom_app_id: Of the app.
-        pause: Waits so many seconds between two looks for our own refusal.
+        pause: Sleeps so many seconds between two reads of our own refusals.
 
     Raises:
         NotFoundError: There is no such zoom app.
-        ConflictError: Zoom posts to Recall itself (routing direct).
+        ConflictError: The routing is direct.
     """
     seen = ask(runtime, zoom_app_id, pause=pause)
     with runtime.database.writing() as session:
@@ -75,7 +75,7 @@ def ask(
     asked = signatures.validation_request(
         job.secret, now=runtime.clock.now(), prefix=PROBE_PREFIX
     )
-    # Begins as Zoom's does, for whoever judges by that; the rest finds our refusal.
+    # Begins like Zoom's, for filters that check it; the rest identifies our refusal.
     user_agent = f"Zoom Marketplace/1.0a (dashboard probe {secrets.token_hex(8)})"
     answer = public_url.challenge(
         job.url,
@@ -85,7 +85,7 @@ def ask(
         user_agent=user_agent,
     )
     seen = public_url_findings.judge(asked, answer, url=job.url)
-    if _is_worth_looking(answer):
+    if _may_be_refused_here(answer):
         refusal = _refusal(runtime, zoom_app_id, user_agent, pause)
         if refusal is not None:
             seen = public_url_findings.refused_here(refusal.cause, refusal.detail)
@@ -119,7 +119,7 @@ def _open(runtime: Runtime, zoom_app_id: UUID) -> _Job:
         zoom_app = apps.get(session, zoom_app_id)
         if zoom_app.routing is not Routing.RELAY:
             raise ConflictError(
-                "Zoom posts to Recall itself: nothing is expected here."
+                "Zoom sends webhooks directly to Recall, so there is nothing to test."
             )
         return _Job(
             url=urls.webhook_url(runtime.public_url, zoom_app_id),
@@ -127,16 +127,16 @@ def _open(runtime: Runtime, zoom_app_id: UUID) -> _Job:
         )
 
 
-def _is_worth_looking(answer: PublicUrlAnswer) -> bool:
-    """Whether our own receiver may have refused it, and so noted why."""
-    is_known = answer.status == HTTPStatus.NOT_FOUND  # it notes nothing of those
+def _may_be_refused_here(answer: PublicUrlAnswer) -> bool:
+    """Whether our own receiver may have rejected it and recorded why."""
+    is_known = answer.status == HTTPStatus.NOT_FOUND  # these are not recorded
     return public_url_findings.is_receivers(answer) and not is_known
 
 
 def _refusal(
     runtime: Runtime, zoom_app_id: UUID, user_agent: str, pause: Pause
 ) -> Refusal | None:
-    """Find our own refusal; another process may write it within the second."""
+    """Find our own refusal; another process may write it within a second."""
     runtime.writer.flush()
     query = (
         select(Refusal)
@@ -147,7 +147,7 @@ def _refusal(
         .order_by(col(Refusal.id).desc())
         .limit(1)
     )
-    for number in range(_LOOKS):
+    for number in range(_READS):
         if number:
             pause(_PAUSE_S)
         with runtime.database.reading() as session:

@@ -1,7 +1,7 @@
-"""Asks Recall, as Zoom would, whether it holds the secret token stored here.
+"""Tests whether Recall has the secret token stored here, with a validation request.
 
-The challenge goes to Recall's own URL of the app, so that nothing of Zoom's is
-disturbed, whatever the routing.
+The request goes to Recall's own URL of the app, so that Zoom is not affected, whatever
+the routing.
 """
 
 import hmac
@@ -29,20 +29,20 @@ from dashboard.services.validation import evidence, schedule
 from dashboard.services.validation.evidence import Observation
 from dashboard.services.zoom_apps import apps
 
-_LOOKS = 3
+_READS = 3
 _PAUSE_S = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeResults:
-    """What came of the probes of one zoom app; None for one that was not put."""
+    """Results of the tests of one zoom app; None for one that did not run."""
 
     self_test: Observation | None = None
     recall: Observation | None = None
 
     @property
     def is_good(self) -> bool:
-        """Whether each that was put found all well."""
+        """Whether each test that ran passed."""
         put = [seen for seen in (self.self_test, self.recall) if seen is not None]
         return all(seen.finding is Finding.GOOD for seen in put)
 
@@ -66,15 +66,15 @@ class _Job:
 def probe(
     runtime: Runtime, zoom_app_id: UUID, *, pause: Pause = time.sleep
 ) -> ProbeResults:
-    """Put both challenges that make sense, and keep what came; commits.
+    """Run the tests that make sense and store the results; commits.
 
-    To our own public URL unless Zoom posts to Recall itself, and to Recall if the app
-    is there.
+    The self-test of the public URL unless routing is direct, and the test of Recall if
+    the app is there.
 
     Args:
         runtime: All of them.
         zoom_app_id: Of the app.
-        pause: Waits so many seconds between two looks.
+        pause: Sleeps so many seconds between two reads.
 
     Raises:
         NotFoundError: There is no such zoom app.
@@ -104,16 +104,16 @@ def probe(
 def probe_recall(
     runtime: Runtime, zoom_app_id: UUID, *, pause: Pause = time.sleep
 ) -> Observation:
-    """Put a signed challenge to Recall's webhook URL and keep what came; commits.
+    """Send a signed validation request to Recall and store the result; commits.
 
-    Recall's record is read before, since it may count our challenge as a validation,
-    and afterwards, to see whether it does. All is kept as checks; UpstreamError is
-    never raised: a failure is evidence too.
+    Recall's record is read before, since it may count our request as a validation, and
+    afterwards, to see whether it does. All is stored as checks. UpstreamError is never
+    raised: a failure is evidence too.
 
     Args:
         runtime: All of them.
         zoom_app_id: Of the app.
-        pause: Waits so many seconds between two looks at Recall's record.
+        pause: Sleeps so many seconds between two reads of Recall's record.
 
     Raises:
         NotFoundError: There is no such zoom app.
@@ -143,7 +143,7 @@ def ask(
         runtime: All of them.
         zoom_app_id: Of the app.
         before: What Recall's record said just before.
-        pause: Waits so many seconds between two looks at Recall's record.
+        pause: Sleeps so many seconds between two reads of Recall's record.
 
     Raises:
         NotFoundError: There is no such zoom app.
@@ -189,17 +189,17 @@ def _open(runtime: Runtime, zoom_app_id: UUID) -> _Job:
 def _ask(job: _Job, *, now: datetime, before: Observation, pause: Pause) -> Answers:
     answered = _challenged(job, now=now)
     record = recall_record.read(job.recall, job.recall_app_id)
-    looks = 1
-    # Recall may note a right answer with its next breath.
+    reads = 1
+    # Recall may record a correct answer a moment later.
     while (
         answered.finding is Finding.GOOD
         and record.is_answered
         and record.seen.told_at == before.told_at
-        and looks < _LOOKS
+        and reads < _READS
     ):
         pause(_PAUSE_S)
         record = recall_record.read(job.recall, job.recall_app_id)
-        looks += 1
+        reads += 1
     return Answers(challenge=answered, record=record)
 
 
@@ -222,12 +222,12 @@ def _challenged(job: _Job, *, now: datetime) -> Observation:
     ):
         return Observation(
             finding=Finding.GOOD,
-            detail="Recall answered our signed challenge rightly.",
+            detail="Recall passed our test.",
             took_ms=took_ms,
         )
     return Observation(
         finding=Finding.SECRET_MISMATCH,
-        detail="Our signed challenge came back made with another secret token.",
+        detail="Recall answered our test with a different secret token.",
         took_ms=took_ms,
     )
 
@@ -241,9 +241,10 @@ def _failed(error: UpstreamError) -> Observation:
     if error.status == HTTPStatus.UNAUTHORIZED or is_refused:
         return Observation(
             finding=Finding.SECRET_MISMATCH,
-            detail="Recall refused the signature of our challenge: it holds another "
+            detail="Recall rejected the signature of our test: it has a different "
             "secret token.",
         )
     return Observation(
-        finding=Finding.FAILED, detail=f"Our challenge got no proper answer. {error}"
+        finding=Finding.FAILED,
+        detail=f"Recall didn't answer our test correctly. {error}",
     )

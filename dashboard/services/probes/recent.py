@@ -1,4 +1,4 @@
-"""What was seen of a zoom app lately: evidence and events in one list, newest first."""
+"""Recent activity of a zoom app: evidence and events in one list, newest first."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,37 +13,37 @@ from dashboard.services.validation import evidence
 from dashboard.services.validation.states import timed
 
 _TITLES = {
-    Source.ZOOM_CHALLENGE: "Zoom's challenge",
-    Source.ZOOM_EVENT: "Genuine event",
-    Source.OUTSIDE_PROBE: "Challenge from outside",
-    Source.RECALL_CHALLENGE: "Challenge passed to Recall",
-    Source.RECALL_PROBE: "Probe to Recall",
+    Source.ZOOM_CHALLENGE: "Validation request from Zoom",
+    Source.ZOOM_EVENT: "Event",
+    Source.OUTSIDE_PROBE: "Self-test of the public URL",
+    Source.RECALL_CHALLENGE: "Validation request forwarded to Recall",
+    Source.RECALL_PROBE: "Test request to Recall",
     Source.RECALL_API: "Recall's API",
     Source.RECALL_LOG: "Recall's log",
 }
 
-_OUR_LOOKS = {Source.OUTSIDE_PROBE, Source.RECALL_PROBE, Source.RECALL_API}
+_OUR_CHECKS = {Source.OUTSIDE_PROBE, Source.RECALL_PROBE, Source.RECALL_API}
 
 _FINDINGS = {
-    Finding.GOOD: ("good", "valid"),
-    Finding.SECRET_MISMATCH: ("trouble", "mismatch"),
-    Finding.FAILED: ("trouble", "failed"),
-    Finding.NOT_SEEN: ("waiting", "not seen"),
-    Finding.GONE: ("trouble", "gone"),
-    Finding.NOTED: ("off", "noted"),
+    Finding.GOOD: ("good", "Valid"),
+    Finding.SECRET_MISMATCH: ("trouble", "Mismatch"),
+    Finding.FAILED: ("trouble", "Failed"),
+    Finding.NOT_SEEN: ("waiting", "Never"),
+    Finding.GONE: ("trouble", "Deleted"),
+    Finding.NOTED: ("off", "Info"),
 }
 
 _OUTCOMES = {
-    Outcome.WAITING: ("waiting", "waiting"),
-    Outcome.DELIVERED: ("good", "delivered"),
-    Outcome.DEAD: ("trouble", "dead"),
-    Outcome.KEPT: ("off", "kept"),
+    Outcome.WAITING: ("waiting", "Queued"),
+    Outcome.DELIVERED: ("good", "Delivered"),
+    Outcome.DEAD: ("trouble", "Failed"),
+    Outcome.KEPT: ("off", "Not forwarded"),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class ActivityEntry:
-    """One thing that was seen.
+    """One entry.
 
     Attributes:
         tone: Of the status: "good", "waiting", "trouble" or "off".
@@ -64,9 +64,9 @@ class ActivityEntry:
 def latest(
     session: Session, zoom_app_id: UUID, *, limit: int = 8
 ) -> Sequence[ActivityEntry]:
-    """Return what was seen last, newest first.
+    """Return the newest entries, newest first.
 
-    What a look of our own says again is shown once, with its newest time.
+    A check of our own that says the same again is shown once, with its newest time.
     """
     checks = _without_repeats(evidence.latest(session, zoom_app_id, limit=limit))
     query = (
@@ -101,13 +101,13 @@ def of_check(check: Check) -> ActivityEntry:
 
 
 def _without_repeats(checks: Sequence[Check]) -> Iterator[Check]:
-    """Leave out what the next newer look of the same kind said as well."""
+    """Leave out what the next newer check of the same kind said as well."""
     newer: dict[Source, Check] = {}
     for check in checks:
         last = newer.get(check.source)
         newer[check.source] = check
         if (
-            check.source not in _OUR_LOOKS
+            check.source not in _OUR_CHECKS
             or last is None
             or (last.finding, last.told_at) != (check.finding, check.told_at)
         ):

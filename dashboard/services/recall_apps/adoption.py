@@ -32,11 +32,11 @@ from dashboard.services.recall import workspaces
 from dashboard.services.recall_apps import creation
 from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps, credential_checks
+from dashboard.services.zoom_apps.apps import NewZoomApp
 from dashboard.services.zoom_apps.credential_checks import (
     SavedZoomApp,
     WrongCredentialsError,
 )
-from dashboard.services.zoom_apps.credentials import NewZoomApp
 
 _ASKED_ABOUT = 20
 """Apps missing in the list that are read one by one."""

@@ -29,7 +29,7 @@ from dashboard.services.receiver.events import (
 )
 from dashboard.services.receiver.keyring import AppCredentials
 from dashboard.services.validation import evidence
-from dashboard.services.validation.limits import ANSWERED_WITHIN_S
+from dashboard.services.validation.states import ANSWERED_WITHIN_S
 from dashboard.vault import Vault
 
 Waiter = Callable[[], object] | asyncio.Future[None]

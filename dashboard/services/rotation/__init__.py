@@ -1,1 +1,5 @@
-"""TODO: one line, and which packages it may import."""
+"""Rotation of Zoom's secrets: store them here, send them to Recall, see Zoom use them.
+
+`rotations` does it, `progress` describes it. May import `recall_apps`, `zoom_apps` and
+below.
+"""

@@ -1,4 +1,4 @@
-"""How far a change of secrets has come, in three lines: here, in Recall, at Zoom."""
+"""How far a change of secrets is, in three lines: here, in Recall, at Zoom."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from sqlmodel import Session
 
 from dashboard.models.zoom_app import Routing, SecretChange, ZoomApp
 from dashboard.services.recall_apps.secrets import PERHAPS
-from dashboard.services.zoom_apps import secret_changes, secret_token_use
+from dashboard.services.zoom_apps import secret_changes
 from dashboard.services.zoom_apps.secret_changes import (
     FORMER_FIRST,
     IN_PROGRESS,
@@ -15,7 +15,7 @@ from dashboard.services.zoom_apps.secret_changes import (
 )
 
 _GOOD, _WAITING, _TROUBLE, _OFF = "good", "waiting", "trouble", "off"
-_NEXT = "Recall is given it next"
+_NEXT = "Next: send to Recall"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +46,8 @@ class Card:
     Attributes:
         title: Of the card.
         is_pending: Whether Recall has still to be given the secrets, and a person may.
-        announced_until: Until when Zoom is asked to try again what nobody here signed;
-            None when nothing is announced.
+        announced_until: Until when events signed with an unknown token are deferred;
+            None when no rotation is announced.
     """
 
     title: str
@@ -65,7 +65,7 @@ def card(session: Session, zoom_app: ZoomApp, *, now: datetime) -> Card | None:
         if announced_until is None:
             return None
         return Card(
-            title="Rotation begun",
+            title="Rotation started",
             lines=(_begun(announced_until),),
             is_pending=False,
             announced_until=announced_until,
@@ -87,8 +87,8 @@ def _begun(until: datetime) -> Line:
         key="zoom",
         tone=_WAITING,
         title="Regenerate the secret token in Zoom now",
-        detail="Then enter it here. What Zoom signs with it meanwhile is answered so "
-        "that Zoom sends it again after 5, 25 and 85 minutes.",
+        detail="Then enter it here. Until then, events signed with it are deferred: "
+        "Zoom retries after 5, 25 and 85 minutes.",
         next_at=until,
     )
 
@@ -102,7 +102,7 @@ def _here(change: SecretChange) -> Line:
         )
         if is_new
     ]
-    what = f"new {' and '.join(named)}" if named else "nothing new"
+    what = f"new {' and '.join(named)}" if named else "no new secrets"
     return Line(
         key="here",
         tone=_GOOD,
@@ -123,19 +123,19 @@ def _recall(change: SecretChange, now: datetime) -> Line:
             key="recall",
             tone=_OFF,
             title="Not in Recall",
-            detail="This zoom app has no app in Recall yet.",
+            detail="This zoom app hasn't been created in Recall yet.",
         )
     tone, title, detail = _WAITING, _NEXT, ""
     if why in (FORMER_FIRST, LAST_CALL):
-        detail = f"{why} Those signed with the new one wait here."
+        detail = f"{why} Webhooks signed with the new one are queued."
     elif secret_changes.is_being_sent(change, now):
-        title = "Recall is being given it"
+        title = "Being sent to Recall"
     elif why == IN_PROGRESS:
-        title, detail = "It is not known whether Recall has it", PERHAPS
+        title, detail = "Unknown whether Recall has it", PERHAPS
     elif why.startswith(PERHAPS):
-        title, detail = "It is not known whether Recall has it", why
+        title, detail = "Unknown whether Recall has it", why
     elif why:
-        tone, title, detail = _TROUBLE, "Recall has the former one still", why
+        tone, title, detail = _TROUBLE, "Recall still has the previous one", why
     return Line(key="recall", tone=tone, title=title, detail=detail, next_at=due_at)
 
 
@@ -149,7 +149,7 @@ def _zoom(
             key="zoom",
             tone=_GOOD,
             title="Zoom uses the new secret token",
-            detail="" if is_kept else "The former one is not accepted any more.",
+            detail="" if is_kept else "The previous one is no longer accepted.",
             at=change.zoom_seen_at,
             next_at=until if is_kept else None,
         )
@@ -157,43 +157,44 @@ def _zoom(
         return Line(
             key="zoom",
             tone=_OFF,
-            title="Zoom posts to Recall, and is not seen here",
-            detail="Press Validate in Zoom: Recall's clock turns when it fits.",
+            title="Zoom sends webhooks directly to Recall",
+            detail="Press Validate in Zoom. Recall's status turns valid if it matches.",
         )
     return _unseen(session, zoom_app, change)
 
 
 def _unseen(session: Session, zoom_app: ZoomApp, change: SecretChange) -> Line:
     since = change.stored_at
-    former_at = secret_token_use.seen_with_former(session, zoom_app.id, since=since)
-    neither_at = secret_token_use.seen_with_neither(session, zoom_app.id, since=since)
+    former_at = secret_changes.seen_with_former(session, zoom_app.id, since=since)
+    neither_at = secret_changes.seen_with_neither(session, zoom_app.id, since=since)
     if neither_at is not None and (former_at is None or neither_at > former_at):
         return Line(
             key="zoom",
             tone=_TROUBLE,
-            title="Requests come that are signed with neither secret token",
-            detail="They are refused. If they are Zoom's, the secret token was entered "
-            "wrong: copy it again from Zoom, Features, Access, same environment.",
+            title="Requests are signed with neither secret token",
+            detail="They are rejected. If they come from Zoom, the secret token "
+            "entered here is wrong: copy it again from Zoom, Features, Access, same "
+            "environment.",
             at=neither_at,
         )
     if former_at is not None:
         detail = "Regenerate it in Zoom, or enter the one that Zoom shows."
         if change.recall_at is not None:
             detail = (
-                "Recall does not take what is signed with it any more; it is kept here "
-                f"and waits. {detail}"
+                "Recall no longer accepts webhooks signed with it, so they are queued "
+                f"here. {detail}"
             )
         return Line(
             key="zoom",
             tone=_WAITING if change.recall_at is None else _TROUBLE,
-            title="Zoom still signs with the former secret token",
+            title="Zoom still signs with the previous secret token",
             detail=detail,
             at=former_at,
         )
     return Line(
         key="zoom",
         tone=_WAITING,
-        title="Zoom was not seen since",
-        detail="Its first signed request shows which secret token it uses: press "
-        "Validate in Zoom. Both are accepted until then.",
+        title="No request from Zoom since",
+        detail="Press Validate in Zoom: its next signed request shows which secret "
+        "token it uses. Both are accepted until then.",
     )

@@ -1,7 +1,7 @@
-"""Changing secrets here and in Recall as one act, and what remains to be done of it.
+"""Rotating a zoom app's secrets: storing them here, then sending them to Recall.
 
-An act can fail half-way: what is stored here is owed to Recall (`SecretChange`), and
-`run_due` goes on with it. docs/rotation.md has the whole order.
+A change can fail half-way: what is stored here stays queued for Recall
+(`SecretChange`), and `run_due` goes on with it. docs/rotation.md has the whole order.
 """
 
 from collections.abc import Callable
@@ -16,24 +16,17 @@ from dashboard.services import audit
 from dashboard.services.audit import Actor
 from dashboard.services.recall_apps.secrets import update_in_recall
 from dashboard.services.runtime import Runtime
-from dashboard.services.zoom_apps import (
-    apps,
-    credential_checks,
-    secret_changes,
-    secret_token_use,
-)
+from dashboard.services.zoom_apps import apps, credential_checks, secret_changes
+from dashboard.services.zoom_apps.apps import ZoomAppChanges
 from dashboard.services.zoom_apps.credential_checks import SavedZoomApp
-from dashboard.services.zoom_apps.credentials import ZoomAppChanges
 from dashboard.services.zoom_apps.secret_changes import (
     FORMER_FIRST,
     LAST_CALL,
     WINDOW,
+    FormerWebhooks,
     latest,
 )
-from dashboard.services.zoom_apps.secret_token_use import FormerWebhooks
 from dashboard.vault import Vault
-
-__all__ = ["KEPT", "WINDOW", "Changed", "announce", "change", "latest", "run_due"]
 
 KEPT = timedelta(minutes=95)
 """How long the former secret token is accepted after Zoom was seen using the new one.
@@ -61,7 +54,7 @@ class Changed:
 
     @property
     def is_pending(self) -> bool:
-        """Whether it is stored here only: Recall is owed it still."""
+        """Whether it is stored here only and still queued for Recall."""
         return self.change is not None and self.change.recall_due_at is not None
 
     @property
@@ -75,7 +68,7 @@ class Changed:
 
     @property
     def why(self) -> str:
-        """Say why Recall has not got it; "" where there is nothing to say."""
+        """Why Recall does not have it; "" where there is nothing to say."""
         return self.change.recall_error if self.change is not None else ""
 
 
@@ -91,7 +84,7 @@ def change(
 
     Waits up to five seconds while webhooks signed with the former secret token are on
     their way to Recall, which takes them only until it has the new one; then leaves the
-    rest to `run_due`. A failure of Recall is no error here: it is told by the result.
+    rest to `run_due`. A failure of Recall is no error here: the result says so.
 
     Args:
         runtime: All of them.
@@ -210,7 +203,7 @@ def _is_next(runtime: Runtime, owed: SecretChange, now: datetime) -> bool:
                 session, owed, recall_due_at=due_at, ended_at=ended_at
             )
             return False
-        match secret_token_use.former_webhooks(session, zoom_app, owed):
+        match secret_changes.former_webhooks(session, zoom_app, owed):
             case FormerWebhooks.FIRST:
                 if owed.recall_error != FORMER_FIRST:
                     secret_changes.update_if_unchanged(
@@ -218,7 +211,7 @@ def _is_next(runtime: Runtime, owed: SecretChange, now: datetime) -> bool:
                     )
                 return False
             case FormerWebhooks.ONCE_MORE if owed.recall_error != LAST_CALL:
-                secret_token_use.make_former_due(session, zoom_app, owed, now=now)
+                secret_changes.make_former_due(session, zoom_app, owed, now=now)
                 secret_changes.update_if_unchanged(
                     session,
                     owed,
@@ -230,16 +223,13 @@ def _is_next(runtime: Runtime, owed: SecretChange, now: datetime) -> bool:
 
 
 def _correct_verdicts(database: Database, vault: Vault, change: SecretChange) -> None:
-    """Mend the words of what came while not every process knew of the change.
-
-    Commits.
-    """
+    """Correct verdicts written while not every process knew of the change; commits."""
     with database.reading() as session:
         zoom_app = apps.get(session, change.zoom_app_id)
-        wrong = secret_token_use.with_wrong_verdict(session, vault, zoom_app, change)
+        wrong = secret_changes.with_wrong_verdict(session, vault, zoom_app, change)
     if wrong:
         with database.writing() as session:
-            secret_token_use.correct_verdicts(session, wrong)
+            secret_changes.correct_verdicts(session, wrong)
 
 
 def _watch_zoom(runtime: Runtime, change: SecretChange, now: datetime) -> bool:
@@ -249,7 +239,7 @@ def _watch_zoom(runtime: Runtime, change: SecretChange, now: datetime) -> bool:
         with runtime.database.reading() as session:
             zoom_app = apps.get(session, change.zoom_app_id)
             is_direct = zoom_app.routing is Routing.DIRECT
-            seen_at = secret_token_use.seen_with_current(
+            seen_at = secret_changes.seen_with_current(
                 session, runtime.vault, zoom_app, since=change.stored_at
             )
         if seen_at is not None:
@@ -295,7 +285,7 @@ def _end(
         if newest is None or newest.id != change.id or newest.ended_at is not None:
             return False
         if zoom_app.previous_secret_token is not None:
-            last = secret_token_use.seen_with_former(
+            last = secret_changes.seen_with_former(
                 session, zoom_app.id, since=kept_until - KEPT
             )
             if last is not None and last + KEPT > now:

@@ -1,40 +1,142 @@
-"""The set-up that ticks itself: one account of it, for every page and command.
+"""The set-up checklist, done by evidence: one account of it for every page and command.
 
-What was seen first is stored, so that a tick outlives the webhooks that made it; until
-it is stored it is read from what is there, so that a page turns at once.
+Milestones are stored, so that a step outlives the webhooks that proved it. Until one is
+stored it is read from the rows themselves, so that a page is up to date at once.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import Session, SQLModel, and_, col, func, or_, select
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, and_, col, func, or_, select
 
+from dashboard.db.statements import insert
+from dashboard.models.check import Finding
+from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.watch import Milestone
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.services.runtime import Runtime
-from dashboard.services.setup import facts, first_seen
-from dashboard.services.setup.first_seen import meeting_mapped, milestone, scopes_proved
-from dashboard.services.setup.rules import steps
-from dashboard.services.setup.steps import Checklist, SetupStep, StepKey, Target, listed
+from dashboard.services.setup import first_seen
+from dashboard.services.setup.steps import (
+    Checklist,
+    Facts,
+    ScopeFacts,
+    StepKey,
+    list_steps,
+    listed,
+)
+from dashboard.services.validation import evidence
 from dashboard.services.validation.states import Evidence
 
-__all__ = [
-    "Checklist",
-    "SetupStep",
-    "StepKey",
-    "Target",
-    "is_missing",
-    "load",
-    "meeting_mapped",
-    "milestone",
-    "record_new",
-    "scopes_proved",
-    "store",
-]
 
-_TABLE = SQLModel.metadata.tables[str(Milestone.__tablename__)]
+def gather(session: Session, app: ZoomApp, seen: Evidence, *, now: datetime) -> Facts:
+    """Return the facts: first sightings as they are stored, else as they can be seen.
+
+    Args:
+        session: Reading.
+        app: Of which.
+        seen: `validation.evidence` of it.
+        now: Aware.
+    """
+    milestones = stored(session, app.id)
+    missing = set(listed(app.routing)) - milestones.keys()
+    found = first_seen.find(session, app, missing)
+    milestones |= found
+    people = _people(session, milestones)
+    granting = _granting(session, app, milestones, people)
+    is_all = not missing - found.keys()
+    api = seen.recall_api
+    return Facts(
+        zoom_app=app,
+        zoom_status=evidence.zoom_status(seen, now),
+        recall_status=evidence.recall_status(seen, now),
+        milestones=milestones,
+        people=people,
+        is_gone=api is not None and api.finding is Finding.GONE,
+        # With all ticks there is nothing left to do with a user.
+        user=None if is_all else _user(session, app, milestones, people, granting),
+        granting=granting,
+    )
+
+
+def stored(session: Session, app_id: UUID) -> dict[StepKey, Milestone]:
+    """Return the first sightings that are kept, however old."""
+    query = select(Milestone).where(col(Milestone.zoom_app_id) == app_id)
+    known = {key.value: key for key in StepKey}
+    return {known[row.key]: row for row in session.exec(query) if row.key in known}
+
+
+def _people(
+    session: Session, milestones: Mapping[StepKey, Milestone]
+) -> dict[UUID, Connection]:
+    ids = {one.connection_id for one in milestones.values() if one.connection_id}
+    if not ids:
+        return {}
+    query = select(Connection).where(col(Connection.id).in_(ids))
+    return {row.id: row for row in session.exec(query)}
+
+
+def _granting(
+    session: Session,
+    app: ZoomApp,
+    milestones: Mapping[StepKey, Milestone],
+    people: Mapping[UUID, Connection],
+) -> ScopeFacts:
+    prover = milestones.get(StepKey.SCOPES)
+    its_id = prover.connection_id if prover else None
+    lacking = people.get(its_id) if its_id else None
+    if lacking is None or lacking.token_state is not TokenState.MISSING_SCOPES:
+        lacking = _lacking(session, app.id)
+    working = None
+    if prover is None or lacking is not None:
+        working = _one(
+            session,
+            app.id,
+            col(Connection.token_state) == TokenState.HEALTHY,
+            col(Connection.sync_status) == SyncStatus.COMPLETED,
+        )
+    return ScopeFacts(
+        lacking=lacking,
+        working=working,
+        granted=next(first_seen.known_scopes(session, app), None),
+    )
+
+
+def _lacking(session: Session, app_id: UUID) -> Connection | None:
+    # They are few among all; `coalesce` keeps SQLite from reading all of the app's by
+    # the other index.
+    its_app = func.coalesce(col(Connection.zoom_app_id), col(Connection.zoom_app_id))
+    query = (
+        select(Connection)
+        .where(
+            its_app == app_id,
+            col(Connection.token_state) == TokenState.MISSING_SCOPES,
+        )
+        .order_by(col(Connection.token_checked_at).desc(), col(Connection.id))
+    )
+    return session.exec(query.limit(1)).first()
+
+
+def _user(
+    session: Session,
+    app: ZoomApp,
+    milestones: Mapping[StepKey, Milestone],
+    people: Mapping[UUID, Connection],
+    granting: ScopeFacts,
+) -> Connection | None:
+    first = milestones.get(StepKey.USER)
+    its_id = first.connection_id if first else None
+    known = granting.working or (people.get(its_id) if its_id else None)
+    return known or _one(session, app.id)
+
+
+def _one(
+    session: Session, app_id: UUID, *which: ColumnElement[bool]
+) -> Connection | None:
+    """Return one such connection; which one says nothing, so no order is asked for."""
+    query = select(Connection).where(col(Connection.zoom_app_id) == app_id, *which)
+    return session.exec(query.limit(1)).first()
 
 
 def load(session: Session, app: ZoomApp, seen: Evidence, *, now: datetime) -> Checklist:
@@ -46,7 +148,7 @@ def load(session: Session, app: ZoomApp, seen: Evidence, *, now: datetime) -> Ch
         seen: `validation.evidence` of it.
         now: Aware.
     """
-    return Checklist(steps=steps(facts.gather(session, app, seen, now=now)))
+    return Checklist(steps=list_steps(gather(session, app, seen, now=now)))
 
 
 def record_new(runtime: Runtime) -> int:
@@ -58,7 +160,7 @@ def record_new(runtime: Runtime) -> int:
     found: list[Milestone] = []
     with runtime.database.reading() as session:
         for app in _incomplete(session):
-            known = facts.stored(session, app.id)
+            known = stored(session, app.id)
             missing = set(listed(app.routing)) - known.keys()
             found += first_seen.find(session, app, missing).values()
     if not found:
@@ -73,14 +175,16 @@ def store(session: Session, sightings: Iterable[Milestone]) -> int:
     Returns:
         How many were new.
     """
-    is_sqlite = session.get_bind().dialect.name == "sqlite"
-    insert = sqlite.insert if is_sqlite else postgresql.insert
     added = 0
     for one in sightings:
         # `RETURNING` tells on both databases; a count of rows does not.
-        statement = insert(_TABLE).values(**one.model_dump()).on_conflict_do_nothing()
+        statement = (
+            insert(session, Milestone)
+            .values(**one.model_dump())
+            .on_conflict_do_nothing()
+        )
         added += len(
-            session.connection().execute(statement.returning(_TABLE.c.key)).all()
+            session.connection().execute(statement.returning(col(Milestone.key))).all()
         )
     return added
 

@@ -1,7 +1,6 @@
-"""Finds the first time that each thing of a set-up was seen, from what is kept of it.
+"""Finds when each set-up step was first seen, from the rows that prove it.
 
-Each question is about one zoom app and is answered from an index, or from a stretch of
-it with an end: a set-up is new, or its sightings are stored long since.
+Each query is about one zoom app and uses an index, or a bounded part of one.
 Source of what proves what: docs/contracts/recall.md 3.3 and 3.5,
 docs/contracts/zoom.md 5.5; checked 2026-11-23.
 """
@@ -28,14 +27,14 @@ from dashboard.services.zoom_apps import scopes
 STRETCH = 500
 """So many of the first and of the newest rows are looked at where no index tells."""
 
-# Our own challenge makes Recall say "validated" too; an answer takes no longer.
+# Our own test makes Recall say "validated" too; a response takes no longer.
 _PROBE_TAKES = timedelta(seconds=30)
 
 
 def find(
     session: Session, app: ZoomApp, keys: Collection[StepKey]
 ) -> dict[StepKey, Milestone]:
-    """Return the first sightings of these things, as far as they were seen.
+    """Return the milestones of these steps, as far as they were seen.
 
     Args:
         session: Reading.
@@ -58,7 +57,7 @@ def milestone(  # noqa: PLR0913 - the facts of one sighting, all named
     webhook_id: int | None = None,
     connection_id: UUID | None = None,
 ) -> Milestone:
-    """Return a sighting, not stored. The proof names nobody and holds no secret."""
+    """Return a milestone, not stored. The proof names no user and holds no secret."""
     return Milestone(
         zoom_app_id=app_id,
         key=key.value,
@@ -72,7 +71,7 @@ def milestone(  # noqa: PLR0913 - the facts of one sighting, all named
 def _pair(_: Session, app: ZoomApp) -> Milestone | None:
     if app.verdict is not Verdict.RIGHT or app.checked_at is None:
         return None
-    said = "Zoom accepted client ID and client secret."
+    said = "Zoom accepted the client ID and client secret."
     return milestone(app.id, StepKey.PAIR, at=app.checked_at, proof=said)
 
 
@@ -83,7 +82,7 @@ def _recall_app(_: Session, app: ZoomApp) -> Milestone | None:
         app.id,
         StepKey.RECALL_APP,
         at=app.recall_created_at or app.created_at,
-        proof=f"Recall gave it the id {app.recall_app_id}.",
+        proof=f"Recall app ID: {app.recall_app_id}.",
     )
 
 
@@ -128,7 +127,7 @@ def _user(session: Session, app: ZoomApp) -> Milestone | None:
         app.id,
         StepKey.USER,
         at=found.connected_at,
-        proof="Recall took the grant",
+        proof="Connected",
         connection_id=found.id,
     )
 
@@ -142,7 +141,7 @@ def _event(session: Session, app: ZoomApp) -> Milestone | None:
     ).first()
     if found is None:
         return None
-    said = f"{found.event or 'An event without a name'}, rightly signed."
+    said = f"First event: {found.event or 'no name'}, signature valid."
     return milestone(
         app.id,
         StepKey.EVENT,
@@ -153,7 +152,8 @@ def _event(session: Session, app: ZoomApp) -> Milestone | None:
 
 
 def _delivery(session: Session, app: ZoomApp) -> Milestone | None:
-    # No index tells what was taken, and a long backlog may stand before or after it.
+    # No index covers delivered webhooks, and a long backlog may come before or after
+    # them.
     for order in (col(Webhook.id).asc(), col(Webhook.id).desc()):
         found = session.exec(_taken(app.id, order)).first()
         if found is not None and found.delivered_at is not None:
@@ -161,7 +161,7 @@ def _delivery(session: Session, app: ZoomApp) -> Milestone | None:
                 app.id,
                 StepKey.DELIVERY,
                 at=found.delivered_at,
-                proof=f"Recall took {found.event or 'an event without a name'}.",
+                proof=f"Recall accepted {found.event or 'an event without a name'}.",
                 webhook_id=found.id,
             )
     return None
@@ -188,7 +188,7 @@ def _taken(app_id: UUID, order: ColumnElement[int]) -> SelectOfScalar[Webhook]:
 
 
 def _mapping(session: Session, app: ZoomApp) -> Milestone | None:
-    # A look stores it; this finds those of before there was a place for it.
+    # A health check stores it; this finds the ones from before it did.
     stretch = (
         select(Connection.id)
         .where(col(Connection.zoom_app_id) == app.id)
@@ -207,7 +207,7 @@ def _mapping(session: Session, app: ZoomApp) -> Milestone | None:
 
 
 def meeting_mapped(app_id: UUID, *, at: datetime, connection_id: UUID) -> Milestone:
-    """Return the sighting of a mapped meeting."""
+    """Return the milestone of a mapped meeting."""
     return milestone(
         app_id,
         StepKey.MAPPING,
@@ -220,13 +220,13 @@ def meeting_mapped(app_id: UUID, *, at: datetime, connection_id: UUID) -> Milest
 def scopes_proved(
     app_id: UUID, kind: Kind, *, at: datetime, connection_id: UUID
 ) -> Milestone:
-    """Return the sighting of all scopes, by calls that need each."""
-    what = "Profile read" if kind is Kind.USER_LEVEL else "Users listed"
+    """Return the milestone of all scopes, verified by calls that need each."""
+    what = "profile" if kind is Kind.USER_LEVEL else "users"
     return milestone(
         app_id,
         StepKey.SCOPES,
         at=at,
-        proof=f"{what}, meetings listed and a join token fetched",
+        proof=f"{what}, meetings and join token checked",
         connection_id=connection_id,
     )
 
@@ -243,7 +243,7 @@ def _scopes(session: Session, app: ZoomApp) -> Milestone | None:
                 app.id,
                 StepKey.SCOPES,
                 at=row.token_checked_at or row.connected_at,
-                proof="Every scope granted",
+                proof="granted by name",
                 connection_id=row.id,
             )
     return None

@@ -1,20 +1,27 @@
-"""The words of a set-up: its ticks, and where the next thing is done.
+"""The set-up steps of a zoom app, and how each stands by the evidence. Pure.
 
-They stand in the order in which they can come: Zoom sends events about connected users
-only, and a join token needs a mapped meeting.
+They are in the order in which they can be done: Zoom sends events about connected users
+only, and a join token needs a mapped meeting. Recall keeps the tokens and does not say
+their scopes (docs/contracts/recall.md 3.5, checked 2026-11-23), so a scope is proved by
+a call that needs it, or named by Zoom's refusal.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from dashboard.models.zoom_app import Routing
+from dashboard.models.connection import Connection, SyncStatus, TokenState
+from dashboard.models.watch import Milestone
+from dashboard.models.workspace import Verdict
+from dashboard.models.zoom_app import Kind, Routing, ZoomApp
+from dashboard.services.validation.states import State, ValidationStatus
+from dashboard.services.zoom_apps import scopes
 
 
 class StepKey(StrEnum):
-    """The ticks, in their order; `ZOOM_VALIDATED` is there with routing direct only."""
+    """The steps, in their order; `ZOOM_VALIDATED` only exists with routing direct."""
 
     PAIR = "pair"
     RECALL_APP = "recall_app"
@@ -54,14 +61,14 @@ _LISTED = {
     Routing.DIRECT: tuple(key for key in StepKey if key not in _SEEN_HERE),
 }
 _TITLES = {
-    StepKey.PAIR: "Client ID and secret belong together",
-    StepKey.RECALL_APP: "App exists in Recall",
+    StepKey.PAIR: "Credentials verified with Zoom",
+    StepKey.RECALL_APP: "App created in Recall",
     StepKey.CHALLENGE: "Zoom validated the webhook URL",
     StepKey.RECALL_VALIDATED: "Recall accepts the secret token",
     StepKey.ZOOM_VALIDATED: "Zoom validated Recall's webhook URL",
     StepKey.USER: "First user connected",
-    StepKey.EVENT: "First event arrived",
-    StepKey.DELIVERY: "First event taken by Recall",
+    StepKey.EVENT: "First event received",
+    StepKey.DELIVERY: "First event delivered to Recall",
     StepKey.MAPPING: "First meeting mapped",
     StepKey.SCOPES: "All scopes granted",
 }
@@ -69,13 +76,13 @@ _TITLES = {
 
 @dataclass(frozen=True, kw_only=True)
 class SetupStep:
-    """One thing to see, and its evidence.
+    """One step and its evidence.
 
     Attributes:
-        is_done: It was seen, and nothing seen since speaks against it.
-        at: When it was first seen; stays known in trouble.
+        is_done: It was seen, and nothing since contradicts it.
+        at: When it was first seen; stays known when it fails later.
         proof: What was seen then; "" while nothing was.
-        remark: What is seen now that is not as it should be; "" when all is well.
+        remark: What is wrong now; "" when all is well.
         tone: "trouble" or "waiting" with a remark.
         next: The one thing to do; "" when it is done.
         target: Where to do it, where there is a place.
@@ -96,13 +103,13 @@ class SetupStep:
 
     @property
     def title(self) -> str:
-        """What is to be seen."""
+        """The name of the step."""
         return _TITLES[self.key]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checklist:
-    """All ticks of one zoom app."""
+    """All set-up steps of one zoom app."""
 
     steps: Sequence[SetupStep]
 
@@ -118,8 +125,8 @@ class Checklist:
 
     @property
     def words(self) -> str:
-        """How far it is: "7 of 9 seen"."""
-        return f"{self.done} of {len(self.steps)} seen"
+        """How far it is: "7 of 9 complete"."""
+        return f"{self.done} of {len(self.steps)} complete"
 
     @property
     def next(self) -> SetupStep | None:
@@ -130,5 +137,373 @@ class Checklist:
 
 
 def listed(routing: Routing) -> Sequence[StepKey]:
-    """Return the ticks that an app of this routing can reach, in their order."""
+    """Return the steps that an app of this routing can reach, in their order."""
     return _LISTED[routing]
+
+
+_DEAD = (TokenState.RECONNECT_NEEDED, TokenState.UNHEALTHY_IN_RECALL)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScopeFacts:
+    """What the connections of one zoom app tell of its scopes.
+
+    Attributes:
+        lacking: One that was found to lack a scope.
+        working: One whose token reads the profile and whose meetings Recall listed.
+        granted: The newest whose scopes are known by name.
+    """
+
+    lacking: Connection | None = None
+    working: Connection | None = None
+    granted: Connection | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScopeVerdict:
+    """What is seen, and the one thing to do next.
+
+    Attributes:
+        connection_id: Where to do it; None while nobody is connected.
+    """
+
+    next: str
+    remark: str = ""
+    tone: str | None = None
+    connection_id: UUID | None = None
+
+
+def judge(
+    facts: ScopeFacts,
+    *,
+    user: Connection | None,
+    app: ZoomApp,
+    first: Milestone | None,
+    meet: str,
+) -> ScopeVerdict:
+    """Return how the scopes stand.
+
+    Args:
+        facts: Of the app's connections.
+        user: A connected user to go on with.
+        app: Its kind and style tell which scopes are required.
+        first: The first sighting of all scopes, if there was one.
+        meet: The sentence that asks for a meeting.
+    """
+    lacking = _lacking(facts, app, first)
+    if lacking is not None:
+        return lacking
+    person = facts.working or user
+    if person is None:
+        return ScopeVerdict(
+            next="Connect a user first. Scopes are verified with live API calls."
+        )
+    if facts.working is None:
+        return ScopeVerdict(
+            remark=f"{name_of(person)}: {person.token_reason}",
+            tone="waiting",
+            next=_look_or_reconnect(person),
+            connection_id=person.id,
+        )
+    return ScopeVerdict(
+        remark=f"Profile and meetings read for {name_of(person)}; join token not "
+        "fetched yet.",
+        tone="waiting",
+        next=f"{meet} Then press Check now on the connection's page to fetch a join "
+        "token for the meeting.",
+        connection_id=person.id,
+    )
+
+
+def is_working(row: Connection) -> bool:
+    """Whether its token reads the profile and its meetings were listed."""
+    return (
+        row.token_state is TokenState.HEALTHY
+        and row.sync_status is SyncStatus.COMPLETED
+    )
+
+
+def name_of(connection: Connection) -> str:
+    """Return what to call a connected user: the best name that is known."""
+    known = (connection.display_name, connection.email, connection.zoom_user_id)
+    return next(filter(None, known), "a Zoom account")
+
+
+def _lacking(
+    facts: ScopeFacts, app: ZoomApp, first: Milestone | None
+) -> ScopeVerdict | None:
+    if facts.granted is not None:
+        names = set((facts.granted.scopes or "").split())
+        missing = scopes.missing(names, app.kind, app.scope_style)
+        if missing:
+            said = f"{name_of(facts.granted)} didn't grant {', '.join(missing)}."
+            return _trouble(facts.granted, said)
+    found = facts.lacking
+    if found is None:
+        return None
+    # Once all were seen, one user who unticks what others grant is shown there only.
+    if first is not None and facts.working and first.connection_id != found.id:
+        return None
+    return _trouble(found, f"{name_of(found)}: {found.token_reason}")
+
+
+def _trouble(row: Connection, said: str) -> ScopeVerdict:
+    return ScopeVerdict(
+        remark=said,
+        tone="trouble",
+        next=f"Add the missing scopes in Zoom, then ask {name_of(row)} to reconnect.",
+        connection_id=row.id,
+    )
+
+
+def _look_or_reconnect(row: Connection) -> str:
+    if row.token_state in _DEAD:
+        return f"Ask {name_of(row)} to reconnect."
+    return (
+        f"Press Check now on {name_of(row)}'s page, or wait for the next automatic "
+        "check."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What the steps are judged by.
+
+    Attributes:
+        zoom_status: Status of the way from Zoom to us.
+        recall_status: Status of the way from us to Recall.
+        milestones: First time that each thing was seen; what never was is not there.
+        people: The connections that sightings are about, while they are here.
+        is_gone: Recall has no such app any more.
+        user: A connected user to go on with; None while nobody is connected.
+        granting: What is known of the scopes.
+    """
+
+    zoom_app: ZoomApp
+    zoom_status: ValidationStatus
+    recall_status: ValidationStatus
+    milestones: Mapping[StepKey, Milestone] = field(default_factory=dict)
+    people: Mapping[UUID, Connection] = field(default_factory=dict)
+    is_gone: bool = False
+    user: Connection | None = None
+    granting: ScopeFacts = field(default_factory=ScopeFacts)
+
+
+def list_steps(facts: Facts) -> Sequence[SetupStep]:
+    """Return the steps in their order. Pure."""
+    return [_step(key, facts) for key in listed(facts.zoom_app.routing)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Current:
+    """How a step stands now, besides when it was first seen."""
+
+    next: str
+    target: Target | None = None
+    remark: str = ""
+    tone: str | None = None
+    connection_id: UUID | None = None
+
+
+def _step(key: StepKey, facts: Facts) -> SetupStep:
+    now, first = _current(key, facts), facts.milestones.get(key)
+    if first is None:
+        return SetupStep(key=key, is_done=False, **vars(now))
+    person = facts.people.get(first.connection_id) if first.connection_id else None
+    seen = SetupStep(
+        key=key,
+        is_done=now.tone != "trouble",
+        at=first.at,
+        proof=_proof(key, first, person),
+        pmi=person.pmi if person and key is StepKey.USER else None,
+    )
+    return seen if seen.is_done else SetupStep(**(vars(seen) | vars(now)))
+
+
+def _proof(key: StepKey, first: Milestone, person: Connection | None) -> str:
+    # The name is read from the connection, so that it goes when the user's data does.
+    who = "a former user" if person is None else name_of(person)
+    match key:
+        case StepKey.USER:
+            return f"{who[:1].upper()}{who[1:]} connected."
+        case StepKey.MAPPING:
+            return f"Recall mapped a meeting for {who}."
+        case StepKey.SCOPES:
+            return f"All required scopes work for {who} ({first.proof})."
+        case _:
+            return first.proof
+
+
+def _current(key: StepKey, facts: Facts) -> _Current:  # noqa: PLR0911 - one for each key
+    match key:
+        case StepKey.PAIR:
+            return _pair(facts.zoom_app)
+        case StepKey.RECALL_APP:
+            return _recall_app(facts)
+        case StepKey.CHALLENGE:
+            return _challenge(facts)
+        case StepKey.RECALL_VALIDATED | StepKey.ZOOM_VALIDATED:
+            return _recall_validated(key, facts)
+        case StepKey.USER:
+            return _Current(
+                next="Add the scopes and the redirect URL in Zoom. Then open the "
+                "connect page and connect your own account.",
+                target=Target.CONNECT,
+            )
+        case StepKey.EVENT:
+            more = "add meeting.created and user.updated in Zoom, then save."
+            return _Current(
+                next=f"{_schedule_a_meeting(facts)} If nothing arrives, {more}",
+                target=Target.WEBHOOKS,
+            )
+        case StepKey.DELIVERY:
+            return _delivery(facts)
+        case StepKey.MAPPING:
+            return _mapping(facts)
+        case StepKey.SCOPES:
+            return _scopes(facts)
+
+
+def _pair(app: ZoomApp) -> _Current:
+    if app.verdict is Verdict.WRONG:
+        return _Current(
+            remark=app.verdict_reason
+            or "Zoom rejects this client ID and client secret.",
+            tone="trouble",
+            next="Edit the credentials and enter the client secret again.",
+            target=Target.EDIT,
+        )
+    return _Current(
+        remark=app.verdict_reason or "Saved, but not verified with Zoom yet.",
+        tone="waiting",
+        next="Press Verify again.",
+        target=Target.CHECK,
+    )
+
+
+def _recall_app(facts: Facts) -> _Current:
+    if facts.is_gone:
+        return _Current(
+            remark="This app was deleted in Recall.",
+            tone="trouble",
+            next="Create it again in Recall, or adopt an existing app.",
+            target=Target.RECALL_APP,
+        )
+    create = "Choose a workspace and press Create in Recall."
+    if StepKey.RECALL_APP in facts.milestones and facts.zoom_app.recall_app_id is None:
+        return _Current(
+            remark="The app is no longer in Recall.",
+            tone="trouble",
+            next=create,
+            target=Target.RECALL_APP,
+        )
+    if facts.zoom_app.create_key is not None:
+        return _Current(
+            remark="Recall was asked to create it, but its response was lost.",
+            tone="waiting",
+            next="Press Create in Recall again. It never creates a duplicate.",
+            target=Target.RECALL_APP,
+        )
+    return _Current(next=create, target=Target.RECALL_APP)
+
+
+def _challenge(facts: Facts) -> _Current:
+    if facts.zoom_status.state is State.SECRET_MISMATCH:
+        return _Current(
+            remark=facts.zoom_status.sentence,
+            tone="trouble",
+            next="Edit the credentials: copy Secret Token from Zoom, Features, Access.",
+            target=Target.EDIT,
+        )
+    remark, tone = _status_problem(facts.zoom_status)
+    return _Current(
+        remark=remark,
+        tone=tone,
+        next="Paste the webhook URL in Zoom, then press Validate.",
+        target=Target.WEBHOOKS,
+    )
+
+
+def _recall_validated(key: StepKey, facts: Facts) -> _Current:
+    remark, tone = _status_problem(facts.recall_status)
+    if facts.recall_status.state is State.SECRET_MISMATCH:
+        what = ("Press Update in Recall.", Target.UPDATE_IN_RECALL)
+    elif tone is not None:
+        what = ("Press Test now once Recall is back.", Target.PROBE)
+    elif facts.zoom_app.recall_app_id is None:
+        what = ("Create the app in Recall first.", Target.RECALL_APP)
+    elif key is StepKey.RECALL_VALIDATED:
+        what = ("Press Test now.", Target.PROBE)
+    else:
+        what = (
+            "Paste Recall's webhook URL in Zoom, then press Validate.",
+            Target.WEBHOOKS,
+        )
+    return _Current(remark=remark, tone=tone, next=what[0], target=what[1])
+
+
+def _status_problem(status: ValidationStatus) -> tuple[str, str | None]:
+    # The status says what is merely late; a step stays done until evidence contradicts
+    # it.
+    is_bad = status.state.tone == "trouble"
+    return (status.sentence, "trouble") if is_bad else ("", None)
+
+
+def _delivery(facts: Facts) -> _Current:
+    if StepKey.EVENT not in facts.milestones:
+        return _Current(next=_schedule_a_meeting(facts), target=Target.WEBHOOKS)
+    return _Current(
+        remark="Events received, but none delivered to Recall yet.",
+        tone="waiting",
+        next="Check Recall's responses in the webhook log.",
+        target=Target.LOG,
+    )
+
+
+def _mapping(facts: Facts) -> _Current:
+    sync = "press Sync meetings on the connection's page."
+    if facts.user is None:
+        return _Current(next=_schedule_a_meeting(facts))
+    if StepKey.EVENT in facts.milestones:
+        what = f"Wait a few seconds. If nothing happens, {sync}"
+        remark = "Event received. Recall maps the meeting within seconds."
+        return _Current(
+            remark=remark,
+            tone="waiting",
+            next=what,
+            target=Target.CONNECTION,
+            connection_id=facts.user.id,
+        )
+    if facts.zoom_app.routing is Routing.RELAY:
+        return _Current(next=_schedule_a_meeting(facts))
+    # With routing direct no event arrives here: have Recall read the meetings again.
+    return _Current(
+        next=f"{_schedule_a_meeting(facts)} Then {sync}",
+        target=Target.CONNECTION,
+        connection_id=facts.user.id,
+    )
+
+
+def _schedule_a_meeting(facts: Facts) -> str:
+    if facts.user is None:
+        return "Connect a user, then schedule a meeting in Zoom as that user."
+    if facts.zoom_app.kind is Kind.ACCOUNT_LEVEL:
+        return "Schedule a meeting in Zoom as a user of the connected account."
+    return f"Schedule a meeting in Zoom as {name_of(facts.user)}."
+
+
+def _scopes(facts: Facts) -> _Current:
+    found = judge(
+        facts.granting,
+        user=facts.user,
+        app=facts.zoom_app,
+        first=facts.milestones.get(StepKey.SCOPES),
+        meet=_schedule_a_meeting(facts),
+    )
+    return _Current(
+        remark=found.remark,
+        tone=found.tone,
+        next=found.next,
+        target=Target.CONNECTION if found.connection_id else Target.CONNECT,
+        connection_id=found.connection_id,
+    )

@@ -1,1 +1,4 @@
-"""TODO: one line, and which packages it may import."""
+"""How each zoom app is doing: overview, needs attention, its page, the silence alarm.
+
+May import every other room: it sums up what they know.
+"""

@@ -1,4 +1,4 @@
-"""The one thing to mend first at a zoom app: what a banner on its page says. Pure."""
+"""The problem to fix first at a zoom app: the banner on its page. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Remedy(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Alarm:
-    """What is wrong, what follows from it, and the act that mends it."""
+    """What is wrong, what follows from it, and the action that fixes it."""
 
     sentence: str
     detail: str
@@ -39,7 +39,7 @@ def first(
     waiting: int,
     silent: Silence | None = None,
 ) -> Alarm | None:
-    """Return the one thing to mend first; None while nothing is wrong.
+    """Return the problem to fix first; None while there is none.
 
     Args:
         app: The zoom app.
@@ -48,7 +48,9 @@ def first(
         waiting: How many of its webhooks wait for Recall.
         silent: That nothing is heard of it, when that is so.
     """
-    kept = f" No event is lost: {waiting} wait." if waiting else " No event is lost."
+    kept = (
+        f" No events are lost: {waiting} queued." if waiting else " No events are lost."
+    )
     alarms = [
         *_about_pair(app),
         *_about_zoom(zoom_status),
@@ -61,8 +63,8 @@ def first(
 def _about_pair(app: ZoomApp) -> Iterator[Alarm]:
     if app.verdict is Verdict.WRONG:
         yield Alarm(
-            sentence="Zoom refuses the client ID with this client secret.",
-            detail="Nobody can connect until it is mended.",
+            sentence="Zoom rejects this client ID and client secret.",
+            detail="New users can't connect until this is fixed.",
             remedy=Remedy.EDIT,
         )
 
@@ -70,15 +72,15 @@ def _about_pair(app: ZoomApp) -> Iterator[Alarm]:
 def _about_zoom(zoom_status: ValidationStatus) -> Iterator[Alarm]:
     if zoom_status.is_switched_off:
         yield Alarm(
-            sentence="Zoom has switched off this app's webhooks.",
-            detail=f"{SWITCH_ON} What made the challenges fail is mended first.",
+            sentence="Zoom has disabled this app's webhooks.",
+            detail=f"First fix what made the validation fail. {SWITCH_ON}",
             remedy=Remedy.SEE_URL,
         )
     elif zoom_status.state is State.SECRET_MISMATCH:
         yield Alarm(
-            sentence="Zoom signs with another secret token than the one stored here.",
+            sentence="Secret token mismatch: Zoom signs with a different one.",
             detail="Copy Secret Token from Zoom, Features, Access, same environment. "
-            "Until then Zoom's events are refused.",
+            "Until then, Zoom's events are rejected.",
             remedy=Remedy.EDIT,
         )
     elif (
@@ -86,14 +88,15 @@ def _about_zoom(zoom_status: ValidationStatus) -> Iterator[Alarm]:
         and zoom_status.source is Source.OUTSIDE_PROBE
     ):
         yield Alarm(
-            sentence="The webhook URL does not answer from outside as it should.",
-            detail="Zoom would meet the same, and drops what it cannot deliver.",
+            sentence="The self-test of the webhook URL failed.",
+            detail="Zoom would see the same error, and drops events it can't deliver.",
             remedy=Remedy.SEE_URL,
         )
     elif zoom_status.state is State.FAILING:
         yield Alarm(
-            sentence=f"Zoom's check of the webhook URL fails: {zoom_status.count}.",
-            detail="After 6 in a row Zoom stops sending.",
+            sentence="Zoom's validation of the webhook URL fails: "
+            f"{zoom_status.count}.",
+            detail="After 6 failures in a row, Zoom stops sending.",
             remedy=Remedy.SEE_URL,
         )
 
@@ -101,25 +104,27 @@ def _about_zoom(zoom_status: ValidationStatus) -> Iterator[Alarm]:
 def _about_recall(
     app: ZoomApp, recall_status: ValidationStatus, kept: str
 ) -> Iterator[Alarm]:
-    effect = "Events are verified here and forwarded, but Recall refuses them." + kept
+    effect = "Events are verified here and forwarded, but Recall rejects them." + kept
     if app.routing is Routing.DIRECT:
         kept = ""
-        effect = "Recall refuses what Zoom sends, unless the one stored here is wrong."
+        effect = (
+            "Recall rejects what Zoom sends, unless the secret token here is wrong."
+        )
     if recall_status.state is State.SECRET_MISMATCH:
         yield Alarm(
-            sentence="Recall holds another secret token than the one stored here.",
+            sentence="Secret token mismatch: Recall has a different one.",
             detail=effect,
             remedy=Remedy.UPDATE_IN_RECALL,
         )
     elif recall_status.state is State.FAILING and recall_status.title:
         yield Alarm(
             sentence=recall_status.sentence,
-            detail="Nobody's meetings get a token." + kept,
+            detail="Bots can't get join tokens." + kept,
             remedy=Remedy.SEE_RECALL_APP,
         )
     elif recall_status.state is State.FAILING:
         yield Alarm(
-            sentence="Recall does not answer its webhook URL as it should.",
+            sentence="Recall's webhook URL doesn't respond correctly.",
             detail=recall_status.sentence + kept,
             remedy=Remedy.PROBE,
         )

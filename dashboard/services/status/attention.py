@@ -1,26 +1,406 @@
-"""Needs attention: what a person should mend, one sentence and one action each."""
+"""Needs attention: problems a person should fix, one sentence and one action each."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
 
-from sqlmodel import Session, col, select
+from sqlalchemy import literal_column
+from sqlmodel import Session, col, func, or_, select
 
+from dashboard.models.circuit import CircuitKind
+from dashboard.models.connection import TokenState
+from dashboard.models.erasure import Erasure
+from dashboard.models.webhook import DEAD, Outcome, Webhook
 from dashboard.models.workspace import Verdict, Workspace
-from dashboard.services.status.attention_apps import about_app
-from dashboard.services.status.attention_items import (
-    LOOKED_AT,
-    OFF,
-    ORDER,
-    TROUBLE,
-    Action,
-    Item,
-)
-from dashboard.services.status.attention_others import about_erasures, about_rotations
-from dashboard.services.status.attention_webhooks import about_webhooks
+from dashboard.models.zoom_app import Routing, ZoomApp
+from dashboard.services.connect import attempts
+from dashboard.services.erasure.erasures import DEADLINE
+from dashboard.services.relay import circuit
+from dashboard.services.rotation import progress
+from dashboard.services.status import silence
 from dashboard.services.status.overview import AppOverview
+from dashboard.services.status.silence import Silence
+from dashboard.services.validation.states import State, ValidationStatus
+from dashboard.services.zoom_apps import secret_changes
 from dashboard.settings import public_url_trouble
 
-__all__ = ["LOOKED_AT", "Action", "Item", "items"]
+LOOKED_AT = 1000
+"""At most so many webhooks are counted; more is written "1,000+"."""
+
+TROUBLE, WAITING, OFF = "trouble", "waiting", "off"
+ORDER = [TROUBLE, WAITING, OFF]
+
+
+class Action(StrEnum):
+    """The one thing to do; the page knows its address and its words."""
+
+    OPEN_APP = "open_app"
+    EDIT_APP = "edit_app"
+    CREATE_IN_RECALL = "create_in_recall"
+    SEE_DEAD = "see_dead"
+    SEE_WAITING = "see_waiting"
+    SEE_REFUSED = "see_refused"
+    SEE_CONNECTIONS = "see_connections"
+    SEE_ATTEMPTS = "see_attempts"
+    SEE_ERASURES = "see_erasures"
+    OPEN_WORKSPACES = "open_workspaces"
+    SET_PUBLIC_URL = "set_public_url"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One row.
+
+    Attributes:
+        tone: "trouble", "waiting" or "off".
+        sentence: What is wrong.
+        detail: What follows from it or how to fix it; may be empty.
+        since: When it began, if known.
+        zoom_app_id: What the action is about.
+        token_state: Which connections the action is about.
+    """
+
+    tone: str
+    sentence: str
+    action: Action
+    detail: str = ""
+    since: datetime | None = None
+    zoom_app_id: UUID | None = None
+    token_state: TokenState | None = None
+
+
+def name(app: ZoomApp) -> str:
+    """Name a zoom app within a sentence: "Notetaker (production)"."""
+    return f"{app.name} ({app.environment})"
+
+
+def webhooks(number: int, *, is_more: bool) -> str:
+    """Count webhooks within a sentence: "1 webhook", "1,000+ webhooks"."""
+    if number == 1:
+        return "1 webhook"
+    return f"{number:,}{'+' if is_more else ''} webhooks"
+
+
+_VALIDATION = {
+    State.SECRET_MISMATCH: "Secret token mismatch",
+    State.FAILING: "Validation failing",
+    State.RECALL_DISAGREES: "Recall disagrees about validation",
+    State.OVERDUE: "Validation overdue",
+}
+_CONNECTIONS = {
+    TokenState.RECONNECT_NEEDED: (
+        (
+            "{who} of {app} {needs} to reconnect: Zoom no longer accepts their "
+            "authorization."
+        ),
+        "Send a reconnect link.",
+    ),
+    TokenState.UNHEALTHY_IN_RECALL: (
+        (
+            "{who} of {app} {needs} to reconnect: Recall reports the credential as "
+            "unhealthy."
+        ),
+        "Send a reconnect link.",
+    ),
+    TokenState.MISSING_SCOPES: (
+        "{who} of {app} {is_} missing required scopes.",
+        "Add the scopes in Zoom, then ask the user to reconnect.",
+    ),
+}
+
+
+def about_app(session: Session, each: AppOverview, *, now: datetime) -> Iterator[Item]:
+    """Yield the problems of one zoom app; none of a retired one."""
+    if each.app.retired_at is not None:
+        return
+    yield from _about_pair(each.app)
+    yield from _about_validation(each)
+    yield from _about_silence(session, each, now)
+    yield from _about_connections(each)
+    yield from _about_lost_attempts(session, each.app, now)
+
+
+def _about_pair(app: ZoomApp) -> Iterator[Item]:
+    if app.verdict is Verdict.WRONG:
+        yield Item(
+            tone=TROUBLE,
+            sentence=f"Zoom rejects the client ID and client secret of {name(app)}.",
+            detail="New users can't connect until this is fixed.",
+            since=app.checked_at,
+            action=Action.EDIT_APP,
+            zoom_app_id=app.id,
+        )
+    elif app.verdict is Verdict.UNKNOWN:
+        yield Item(
+            tone=WAITING,
+            sentence=f"The client ID and secret of {name(app)} are not verified yet.",
+            detail=app.verdict_reason,
+            action=Action.OPEN_APP,
+            zoom_app_id=app.id,
+        )
+
+
+def _about_validation(each: AppOverview) -> Iterator[Item]:
+    status, app = each.status, each.app
+    if status.state not in _VALIDATION:
+        return
+    sentence = f"{_VALIDATION[status.state]}: {name(app)}"
+    if status.is_switched_off:
+        sentence = f"Zoom has disabled the webhooks of {name(app)}"
+    elif status.title:
+        sentence = f"{name(app)}: {status.title[:1].lower()}{status.title[1:]}"
+    yield Item(
+        tone=status.tone,
+        sentence=f"{sentence}: {status.count}." if status.failures else f"{sentence}.",
+        detail=status.sentence,
+        since=status.since,
+        action=Action.OPEN_APP,
+        zoom_app_id=app.id,
+    )
+
+
+def _about_silence(
+    session: Session, each: AppOverview, now: datetime
+) -> Iterator[Item]:
+    silent = silence.find(session, each.app, now=now)
+    if silent is not None and not _explains(each.status, silent):
+        yield Item(
+            tone=TROUBLE,
+            sentence=f"{name(each.app)}: {silent.sentence}",
+            detail=silent.detail,
+            since=silent.since,
+            action=Action.SEE_REFUSED if silent.is_refused else Action.OPEN_APP,
+            zoom_app_id=each.app.id,
+        )
+
+
+def _explains(status: ValidationStatus, silent: Silence) -> bool:
+    """Whether the item about validation already says why no events arrive."""
+    is_mismatch = status.state is State.SECRET_MISMATCH and status.failures > 0
+    return status.is_switched_off or (silent.is_refused and is_mismatch)
+
+
+def _about_connections(each: AppOverview) -> Iterator[Item]:
+    if number := each.unknown_for_admin:
+        who = "1 connection" if number == 1 else f"{number:,} connections"
+        yield Item(
+            tone=TROUBLE,
+            sentence=f"{who} of {name(each.app)} can't be checked.",
+            detail="An admin must act: each connection says what to fix.",
+            action=Action.SEE_CONNECTIONS,
+            zoom_app_id=each.app.id,
+            token_state=TokenState.UNKNOWN,
+        )
+    for state, (sentence, detail) in _CONNECTIONS.items():
+        number = each.connections[state]
+        if number:
+            yield Item(
+                tone=TROUBLE,
+                sentence=sentence.format(
+                    who="1 user" if number == 1 else f"{number:,} users",
+                    app=name(each.app),
+                    needs="needs" if number == 1 else "need",
+                    is_="is" if number == 1 else "are",
+                ),
+                detail=detail,
+                action=Action.SEE_CONNECTIONS,
+                zoom_app_id=each.app.id,
+                token_state=state,
+            )
+
+
+def _about_lost_attempts(
+    session: Session, app: ZoomApp, now: datetime
+) -> Iterator[Item]:
+    lost = attempts.find_lost(session, app, now=now)
+    if lost is not None:
+        yield Item(
+            tone=TROUBLE,
+            sentence=f"{name(app)}: {lost.sentence}",
+            detail="Zoom shows Invalid redirect (4,700) and doesn't send users back.",
+            since=lost.since,
+            action=Action.SEE_ATTEMPTS,
+            zoom_app_id=app.id,
+        )
+
+
+_SLOW = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Backlog:
+    count: int
+    oldest_at: datetime
+
+    @property
+    def words(self) -> str:
+        return webhooks(self.count, is_more=self.count >= LOOKED_AT)
+
+
+def about_webhooks(
+    session: Session, apps: Sequence[ZoomApp], *, now: datetime
+) -> Iterator[Item]:
+    """Yield the problems with webhooks; a paused delivery is one item."""
+    backlogs = _backlogs(session)
+    paused = circuit.list_paused(session, at_most=LOOKED_AT)
+    yield from _about_paused(session, paused)
+    paused_ids = {each.state.id for each in paused}
+    for app in apps:
+        if not paused_ids & {app.id, app.workspace_id}:
+            yield from _about_backlog(app, backlogs.get(app.id), now)
+        yield from _about_failed(session, app)
+
+
+def _about_backlog(
+    app: ZoomApp, backlog: _Backlog | None, now: datetime
+) -> Iterator[Item]:
+    if backlog is None:
+        return
+    if app.recall_app_id is None and app.routing is Routing.RELAY:
+        yield Item(
+            tone=WAITING,
+            sentence=f"{backlog.words} for {name(app)} queued: the app is not in "
+            "Recall yet.",
+            detail="They will be sent as soon as it is created there.",
+            since=backlog.oldest_at,
+            action=Action.CREATE_IN_RECALL,
+            zoom_app_id=app.id,
+        )
+    elif now - backlog.oldest_at > _SLOW:
+        yield Item(
+            tone=WAITING,
+            sentence=f"{backlog.words} for {name(app)} not delivered to Recall yet.",
+            detail="They are queued and retried automatically.",
+            since=backlog.oldest_at,
+            action=Action.SEE_WAITING,
+            zoom_app_id=app.id,
+        )
+
+
+def _about_paused(
+    session: Session, paused: Sequence[circuit.PausedDelivery]
+) -> Iterator[Item]:
+    for each in paused:
+        state = each.state
+        wait = webhooks(each.waiting, is_more=each.waiting >= LOOKED_AT)
+        is_workspace = state.kind is CircuitKind.WORKSPACE
+        if is_workspace:
+            where = f"the workspace {session.get_one(Workspace, state.id).name}"
+        else:
+            where = name(session.get_one(ZoomApp, state.id))
+        yield Item(
+            tone=TROUBLE,
+            sentence=f"Delivery to Recall is paused for {where}: {wait} queued.",
+            detail=f"{state.reason} They're queued and will be sent automatically "
+            "once a test delivery succeeds.",
+            since=state.since,
+            action=Action.OPEN_WORKSPACES if is_workspace else Action.OPEN_APP,
+            zoom_app_id=None if is_workspace else state.id,
+        )
+
+
+def _about_failed(session: Session, app: ZoomApp) -> Iterator[Item]:
+    query = (
+        select(Webhook.id)
+        .where(
+            literal_column(DEAD),
+            col(Webhook.zoom_app_id) == app.id,
+            col(Webhook.delivered_at).is_(None),  # a resend may have brought it
+        )
+        .limit(LOOKED_AT)
+    )
+    dead = session.exec(select(func.count()).select_from(query.subquery())).one()
+    if dead:
+        number = webhooks(dead, is_more=dead >= LOOKED_AT)
+        yield Item(
+            tone=TROUBLE,
+            sentence=f"{number} for {name(app)} could not be delivered.",
+            detail="Open each to see Recall's response. An admin can resend them.",
+            action=Action.SEE_DEAD,
+            zoom_app_id=app.id,
+        )
+
+
+def _backlogs(session: Session) -> dict[UUID, _Backlog]:
+    oldest = (
+        select(Webhook.zoom_app_id, Webhook.received_at)
+        .where(col(Webhook.outcome) == Outcome.WAITING)
+        .order_by(col(Webhook.id))
+        .limit(LOOKED_AT)
+        .subquery()
+    )
+    query = select(
+        oldest.c.zoom_app_id, func.count(), func.min(oldest.c.received_at)
+    ).group_by(oldest.c.zoom_app_id)
+    return {
+        app_id: _Backlog(count=number, oldest_at=at)
+        for app_id, number, at in session.exec(query)
+    }
+
+
+_LONG = timedelta(minutes=10)
+
+
+def about_rotations(session: Session, *, now: datetime) -> Iterator[Item]:
+    """Yield changes of secrets that stopped half-way, and why."""
+    for change in secret_changes.under_way(session):
+        app = session.get_one(ZoomApp, change.zoom_app_id)
+        shown = progress.card(session, app, now=now)
+        for line in shown.lines if shown is not None else ():
+            is_slow = line.key == "recall" and line.tone == WAITING
+            if line.tone != TROUBLE and not (
+                is_slow and _is_old(change.stored_at, now)
+            ):
+                continue
+            yield Item(
+                tone=line.tone,
+                sentence=f"New secrets of {name(app)}: {_lowered(line.title)}.",
+                detail=line.detail,
+                since=line.at or change.stored_at,
+                action=Action.OPEN_APP,
+                zoom_app_id=app.id,
+            )
+
+
+def _is_old(at: datetime, now: datetime) -> bool:
+    return now - at > _LONG
+
+
+def _lowered(title: str) -> str:
+    # "Recall" and "Zoom" are names.
+    return (
+        title if title.startswith(("Recall", "Zoom")) else title[0].lower() + title[1:]
+    )
+
+
+def about_erasures(session: Session, *, now: datetime) -> Iterator[Item]:
+    """Yield data deletions that failed, or of which half the time is over."""
+    owed = or_(
+        col(Erasure.recall_done_at).is_(None), col(Erasure.here_done_at).is_(None)
+    )
+    late = or_(
+        col(Erasure.trouble) != "", col(Erasure.deadline_at) <= now + DEADLINE / 2
+    )
+    number, deadline_at, since = session.exec(
+        select(
+            func.count(),
+            func.min(Erasure.deadline_at),
+            func.min(Erasure.removed_at),
+        ).where(col(Erasure.ended_at).is_(None), owed, late)
+    ).one()
+    if not number:
+        return
+    is_near = deadline_at <= now + DEADLINE / 2
+    whose = "a user who" if number == 1 else f"{number:,} users who"
+    yield Item(
+        tone=TROUBLE if is_near else WAITING,
+        sentence=f"Data of {whose} left is not fully deleted yet.",
+        detail=f"Deadline: {deadline_at:%Y-%m-%d %H:%M} UTC.",
+        since=since,
+        action=Action.SEE_ERASURES,
+    )
 
 
 def items(
@@ -31,8 +411,8 @@ def items(
     Args:
         session: Reading.
         apps: From `overview.list_apps`.
-        public_url: Where Zoom and Recall are told to reach the dashboard.
-        now: The present instant.
+        public_url: The dashboard's public URL.
+        now: Aware.
     """
     found = [
         *_about_workspaces(session),
@@ -51,7 +431,7 @@ def _about_workspaces(session: Session) -> Iterator[Item]:
     for workspace in session.exec(select(Workspace).where(wrong)):
         yield Item(
             tone=TROUBLE,
-            sentence=f"Recall refuses the API key of the workspace {workspace.name}.",
+            sentence=f"Recall rejects the API key of the workspace {workspace.name}.",
             detail=workspace.verdict_reason,
             since=workspace.checked_at,
             action=Action.OPEN_WORKSPACES,
@@ -63,7 +443,8 @@ def _about_address(public_url: str) -> Iterator[Item]:
     if trouble is not None:
         yield Item(
             tone=OFF,
-            sentence=f"The real Zoom would refuse {public_url}: {trouble}.",
-            detail="Set DASHBOARD_PUBLIC_URL to an https address with a host name.",
+            sentence=f"Zoom won't accept {public_url}.",
+            detail=f"Reason: {trouble}. Set DASHBOARD_PUBLIC_URL to a public HTTPS "
+            "host name. (Expected in the demo.)",
             action=Action.SET_PUBLIC_URL,
         )

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, func, select
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.setup import checklist
-from dashboard.services.setup.checklist import Checklist
+from dashboard.services.setup.steps import Checklist
 from dashboard.services.status import traffic
 from dashboard.services.status.traffic import Traffic
 from dashboard.services.token_states import who_acts

@@ -1,4 +1,4 @@
-"""Notes in which hours genuine events of each zoom app came: its rhythm.
+"""Records in which hours events of each zoom app came: its rhythm.
 
 Counted from the log of webhooks, an hour at a time and only once it is over, so that
 receiving costs nothing more and no hour is counted twice.
@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import Session, SQLModel, col, delete, func, select
+from sqlmodel import Session, col, delete, func, select
 
+from dashboard.db.statements import insert, rows_changed
 from dashboard.models.ids import first_id, time_of
 from dashboard.models.watch import HeardHour
 from dashboard.models.webhook import Webhook
@@ -25,32 +25,31 @@ HOUR = timedelta(hours=1)
 _SETTLED = timedelta(minutes=5)  # until then a webhook may still be on its way to disk
 _AT_ONCE = timedelta(days=1)
 _EVERY = timedelta(minutes=1)
-_TABLE = SQLModel.metadata.tables[str(HeardHour.__tablename__)]
 
 
 class RhythmRecorder:
-    """The worker's chore: listens once a minute."""
+    """Run by the worker: records the rhythm once a minute."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._listened_at: datetime | None = None
+        self._recorded_at: datetime | None = None
 
     def __call__(self) -> int:
-        """Listen if it is time; return how many hours were noted or forgotten."""
+        """Record if it is time; return how many hours were stored or deleted."""
         now = self._runtime.clock.now()
-        if self._listened_at and abs(now - self._listened_at) < _EVERY:
+        if self._recorded_at and abs(now - self._recorded_at) < _EVERY:
             return 0
-        self._listened_at = now
+        self._recorded_at = now
         return record_hours(self._runtime)
 
 
 def record_hours(runtime: Runtime) -> int:
-    """Note the hours that were not noted yet, however many; commits.
+    """Store the hours that are not stored yet, however many; commits.
 
     Several workers may do it at once: they count the same.
 
     Returns:
-        How many hours were noted or forgotten.
+        How many hours were stored or deleted.
     """
     end = hour_of(runtime.clock.now() - _SETTLED)
     with runtime.database.reading() as session:
@@ -150,12 +149,11 @@ def _count(
 def _store(session: Session, news: list[HeardHour]) -> int:
     if not news:
         return 0
-    is_sqlite = session.get_bind().dialect.name == "sqlite"
-    insert = sqlite.insert if is_sqlite else postgresql.insert
     # In order of key, so that two workers cannot wait for each other.
     rows = sorted(news, key=lambda heard: (heard.zoom_app_id, heard.hour))
     session.connection().execute(
-        insert(_TABLE).on_conflict_do_nothing(), [row.model_dump() for row in rows]
+        insert(session, HeardHour).on_conflict_do_nothing(),
+        [row.model_dump() for row in rows],
     )
     return len(rows)
 
@@ -166,4 +164,4 @@ def _delete_old(session: Session, app_id: UUID, before: datetime) -> int:
             col(HeardHour.zoom_app_id) == app_id, col(HeardHour.hour) < before
         )
     )
-    return gone.rowcount
+    return rows_changed(gone)

@@ -1,8 +1,7 @@
-"""Whether a zoom app has fallen silent, by its own rhythm. `judge` is pure.
+"""Whether a zoom app's events have stopped, by its usual rhythm. `judge` is pure.
 
-Zoom tells nobody when it stops sending (docs/contracts/zoom.md 5.5 and 9, checked
-2026-11-23), so an app whose users are connected and of which nothing is heard any more
-is the only sign there is.
+Zoom doesn't say when it stops sending (docs/contracts/zoom.md 5.5 and 9, checked
+2026-11-23), so silence while users are connected is the only sign.
 """
 
 from collections import Counter
@@ -62,13 +61,13 @@ class EventHistory:
 
 @dataclass(frozen=True, kw_only=True)
 class Silence:
-    """An app that should be heard and is not.
+    """An app whose events have stopped.
 
     Attributes:
-        sentence: What is the matter.
+        sentence: What is wrong.
         detail: What to do, and what the limit was learned from.
-        since: When it was heard last, or its users connected.
-        is_refused: Requests arrive, but every one is refused.
+        since: When its last event came, or its users connected.
+        is_refused: Requests arrive, but all are rejected.
     """
 
     sentence: str
@@ -90,7 +89,7 @@ def find(session: Session, app: ZoomApp, *, now: datetime) -> Silence | None:
 
 
 def judge(heard: EventHistory, now: datetime) -> Silence | None:
-    """Say whether an app that is heard like this has fallen silent. Pure."""
+    """Return the silence that these facts amount to, or None. Pure."""
     if not heard.users or heard.users_since is None:
         return None
     since = max(heard.event_at or heard.users_since, heard.users_since)
@@ -103,9 +102,9 @@ def judge(heard: EventHistory, now: datetime) -> Silence | None:
     if now - since <= limit:
         return None
     return Silence(
-        sentence=f"No event came from Zoom for {hours_words(now - since)}, though "
+        sentence=f"No events from Zoom for {hours_words(now - since)}, though "
         f"{_people(heard.users)} connected.",
-        detail="See in Zoom whether the event subscription is still enabled; if not, "
+        detail="In Zoom, check that the event subscription is still enabled. If not, "
         f"re-enable it, press Validate, then Save. {learned}",
         since=since,
     )
@@ -117,14 +116,14 @@ def _limit(hours: Sequence[datetime], event_at: datetime) -> tuple[timedelta, st
     heard = sorted({*(hour for hour in hours if hour >= last - REMEMBERED), last})
     if heard[-1] - heard[0] < LEARNED_FROM:
         learned = (
-            f"Fewer than {hours_words(LEARNED_FROM)} of events are known to learn "
+            f"There are fewer than {hours_words(LEARNED_FROM)} of events to learn "
             f"from, so the alarm comes after {hours_words(UNLEARNED)}."
         )
         return UNLEARNED, learned
     longest = max(later - earlier for earlier, later in pairwise(heard)) - HOUR
     learned = (
         f"Its longest pause in the {REMEMBERED.days} days before was "
-        f"{_pause(longest)}; the alarm comes after twice that, at least "
+        f"{_pause(longest)}. The alarm comes after twice that, at least "
         f"{hours_words(LEAST)}."
     )
     return max(2 * longest, LEAST), learned
@@ -136,17 +135,17 @@ def _only_refused(heard: EventHistory, since: datetime) -> Silence | None:
         return None
     number = f"{len(times)}{'+' if len(times) >= _SAMPLE else ''}"
     return Silence(
-        sentence=f"{number} requests came from Zoom or a stranger since the last "
-        f"event, and all were refused, most as “{heard.cause}”.",
-        detail="Zoom does not send again what was refused. See each one's explanation "
-        "for who mends it where.",
+        sentence=f"{number} requests since the last event were all rejected, most as "
+        f"“{heard.cause}”.",
+        detail="Zoom doesn't resend rejected events. Each rejected request says what "
+        "to fix.",
         since=times[0],
         is_refused=True,
     )
 
 
 def _users(session: Session, app: ZoomApp) -> tuple[int, datetime | None]:
-    """Count those who are connected; Zoom sends nothing of one who left."""
+    """Count connected users; Zoom sends no events of users who left."""
     query = select(func.count(), func.min(Connection.connected_at)).where(
         col(Connection.zoom_app_id) == app.id,
         col(Connection.token_state) != TokenState.RECONNECT_NEEDED,

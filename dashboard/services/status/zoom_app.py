@@ -1,30 +1,131 @@
-"""All that the pages about zoom apps show, gathered from one reading session."""
+"""One zoom app for its page, the list and `zoom-app show`; no secrets."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
 from sqlmodel import Session, col, func, select
 
+from dashboard.clients.recall import api
 from dashboard.models.connection import Connection
-from dashboard.models.workspace import Workspace
-from dashboard.models.zoom_app import ZoomApp
+from dashboard.models.workspace import Verdict, Workspace
+from dashboard.models.zoom_app import (
+    Environment,
+    Kind,
+    Routing,
+    ScopeStyle,
+    TokenCustody,
+    ZoomApp,
+)
+from dashboard.services import urls
 from dashboard.services.probes import recent
 from dashboard.services.probes.recent import ActivityEntry
 from dashboard.services.recall import workspaces
 from dashboard.services.rotation import progress
 from dashboard.services.setup import checklist
-from dashboard.services.setup.checklist import Checklist
-from dashboard.services.status import alarms, silence, traffic, zoom_app_summary
+from dashboard.services.setup.steps import Checklist, SetupStep
+from dashboard.services.status import alarms, silence, traffic
 from dashboard.services.status.alarms import Alarm
 from dashboard.services.status.traffic import Traffic
-from dashboard.services.status.zoom_app_summary import ZoomAppSummary
 from dashboard.services.validation import evidence
-from dashboard.services.validation.evidence import ValidationStatus
+from dashboard.services.validation.evidence import Evidence, ValidationStatus
 from dashboard.services.zoom_apps import apps, scopes
 from dashboard.services.zoom_apps.scopes import Scope
 from dashboard.settings import Settings, public_url_trouble
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretFacts:
+    """What may be known of a stored secret."""
+
+    set_at: datetime
+    length: int
+    fingerprint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZoomAppSummary:
+    """A zoom app without its secrets; `dataclasses.asdict` makes it JSON's.
+
+    Attributes:
+        region: Of its workspace; None while it has none.
+        recall_webhook_url: Where Zoom posts with routing `direct`, and where the
+            dashboard forwards to; None while the app is not in Recall.
+        zoom_to_dashboard: Validation state of that way.
+        dashboard_to_recall: Validation state of that way.
+    """
+
+    id: UUID
+    name: str
+    environment: Environment
+    kind: Kind
+    scope_style: ScopeStyle
+    routing: Routing
+    token_custody: TokenCustody
+    client_id: str
+    client_secret: SecretFacts
+    secret_token: SecretFacts
+    verdict: Verdict
+    verdict_reason: str
+    checked_at: datetime | None
+    region: str | None
+    recall_app_id: UUID | None
+    webhook_url: str
+    recall_webhook_url: str | None
+    redirect_url: str
+    connect_url: str
+    zoom_to_dashboard: evidence.State
+    dashboard_to_recall: evidence.State
+
+
+def summary(  # noqa: PLR0913 - what it is made of
+    session: Session,
+    app: ZoomApp,
+    seen: Evidence,
+    *,
+    settings: Settings,
+    public_url: str,
+    now: datetime,
+) -> ZoomAppSummary:
+    """Return what is known of a zoom app; `seen` is `validation.evidence` of it."""
+    region = recall_url = None
+    if app.workspace_id is not None:
+        region = workspaces.get(session, app.workspace_id).region
+        if app.recall_app_id is not None:
+            host = urls.recall_base_url(settings, region)
+            recall_url = api.webhook_url(host, app.recall_app_id)
+    return ZoomAppSummary(
+        id=app.id,
+        name=app.name,
+        environment=app.environment,
+        kind=app.kind,
+        scope_style=app.scope_style,
+        routing=app.routing,
+        token_custody=app.token_custody,
+        client_id=app.client_id,
+        client_secret=SecretFacts(
+            set_at=app.client_secret_set_at,
+            length=app.client_secret_length,
+            fingerprint=app.client_secret_print,
+        ),
+        secret_token=SecretFacts(
+            set_at=app.secret_token_set_at,
+            length=app.secret_token_length,
+            fingerprint=app.secret_token_print,
+        ),
+        verdict=app.verdict,
+        verdict_reason=app.verdict_reason,
+        checked_at=app.checked_at,
+        region=region,
+        recall_app_id=app.recall_app_id,
+        webhook_url=urls.webhook_url(public_url, app.id),
+        recall_webhook_url=recall_url,
+        redirect_url=urls.redirect_url(public_url),
+        connect_url=urls.connect_url(public_url, app.slug),
+        zoom_to_dashboard=evidence.zoom_status(seen, now).state,
+        dashboard_to_recall=evidence.recall_status(seen, now).state,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +211,7 @@ def page(
     day = traffic.last_day(session, zoom_app_id, now=now)
     own = app.workspace_id and workspaces.get(session, app.workspace_id)
     return ZoomAppPage(
-        app=zoom_app_summary.summary(
+        app=summary(
             session, app, seen, settings=settings, public_url=public_url, now=now
         ),
         zoom_status=zoom_status,
@@ -133,3 +234,90 @@ def page(
         workspaces=workspaces.list_all(session),
         rotation=progress.card(session, app, now=now),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZoomAppReport:
+    """One zoom app without its secrets.
+
+    Attributes:
+        zoom_status: Status of the way from Zoom to us.
+        recall_status: Status of the way from us to Recall.
+        setup: As on its page and on the overview.
+    """
+
+    summary: ZoomAppSummary
+    zoom_status: ValidationStatus
+    recall_status: ValidationStatus
+    setup: Checklist
+
+    def as_dict(self) -> dict[str, object]:
+        """Return it for JSON; `pydantic_core.to_jsonable_python` does the rest."""
+        return asdict(self.summary) | {
+            "clocks": {
+                "zoom_to_dashboard": _clock(self.zoom_status),
+                "dashboard_to_recall": _clock(self.recall_status),
+            },
+            "setup": [_tick(step) for step in self.setup.steps],
+        }
+
+    def lines(self) -> Sequence[str]:
+        """Return the set-up as lines for a terminal, the one thing to do last."""
+        upcoming = self.setup.next
+        said = [f"setup: {self.setup.words}"]
+        for step in self.setup.steps:
+            mark = "x" if step.is_done else "!" if step.tone == "trouble" else " "
+            at = f"{step.at:%Y-%m-%d %H:%M:%S} UTC" if step.at else "-" * 3
+            said.append(f"[{mark}] {at:<23}  {step.title}")
+            said += [f"{'':29}{text}" for text in (step.proof, step.remark) if text]
+        if upcoming is not None:
+            said.append(f"next: {upcoming.next}")
+        return said
+
+
+def report(
+    session: Session,
+    zoom_app_id: UUID,
+    *,
+    settings: Settings,
+    public_url: str,
+    now: datetime,
+) -> ZoomAppReport:
+    """Return what is known of a zoom app and how far it is.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+    """
+    app = apps.get(session, zoom_app_id)
+    seen = evidence.evidence(session, zoom_app_id)
+    return ZoomAppReport(
+        summary=summary(
+            session, app, seen, settings=settings, public_url=public_url, now=now
+        ),
+        zoom_status=evidence.zoom_status(seen, now),
+        recall_status=evidence.recall_status(seen, now),
+        setup=checklist.load(session, app, seen, now=now),
+    )
+
+
+def _clock(status: ValidationStatus) -> Mapping[str, object]:
+    return {
+        "state": status.state,
+        "word": status.state.word,
+        "sentence": status.sentence,
+        "since": status.since,
+        "next_due_at": status.next_due_at,
+        "failures": status.failures,
+    }
+
+
+def _tick(step: SetupStep) -> Mapping[str, object]:
+    return {
+        "key": step.key,
+        "title": step.title,
+        "done": step.is_done,
+        "at": step.at,
+        "proof": step.proof,
+        "remark": step.remark,
+        "next": step.next,
+    }

@@ -28,7 +28,8 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.connections import mappings
 from dashboard.services.recall import rate_limits, workspaces
 from dashboard.services.runtime import Runtime
-from dashboard.services.setup import checklist
+from dashboard.services.setup import checklist, first_seen
+from dashboard.services.setup.steps import StepKey
 
 MAPPINGS_EVERY = timedelta(minutes=5)
 UNHEALTHY_EVERY = timedelta(minutes=5)
@@ -238,8 +239,8 @@ def _record_first(
         return
     mine = select(ZoomApp.id).where(col(ZoomApp.workspace_id) == workspace_id)
     for app_id in session.exec(mine).all():
-        is_first = checklist.is_missing(session, app_id, checklist.StepKey.MAPPING)
-        is_unproved = checklist.is_missing(session, app_id, checklist.StepKey.SCOPES)
+        is_first = checklist.is_missing(session, app_id, StepKey.MAPPING)
+        is_unproved = checklist.is_missing(session, app_id, StepKey.SCOPES)
         if not is_first and not is_unproved:
             continue
         some = sorted(owners)[:_AT_ONCE]
@@ -250,7 +251,7 @@ def _record_first(
         if theirs is None:
             continue
         if is_first:
-            first = checklist.meeting_mapped(app_id, at=now, connection_id=theirs)
+            first = first_seen.meeting_mapped(app_id, at=now, connection_id=theirs)
             checklist.store(session, [first])
         if is_unproved:
             _make_due(session, [theirs], now)

@@ -14,21 +14,18 @@ from dashboard.models.check import Check, Finding, Source
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import Routing, ZoomApp
-from dashboard.services.validation.limits import (
+from dashboard.services.validation.rules import echoes_apart, recall_status, zoom_status
+from dashboard.services.validation.states import (
     FAILURES_ALLOWED,
     GRACE,
     REPEATED_EVERY,
     SAME_ROUND,
     SKEW,
-)
-from dashboard.services.validation.recall_clock import echoes_apart, recall_status
-from dashboard.services.validation.states import (
     Evidence,
     State,
     ValidationStatus,
     worse,
 )
-from dashboard.services.validation.zoom_clock import zoom_status
 
 __all__ = [
     "CHALLENGE",

@@ -20,10 +20,10 @@ from dashboard.models.watch import ProbeSchedule
 from dashboard.models.zoom_app import Routing, ZoomApp
 
 OPEN_FOR = timedelta(seconds=30)
-"""A page counts as open so long after it was said to be."""
+"""How long a page counts as open after it last said so."""
 
 LEASE = timedelta(minutes=2)
-"""Longer than all calls of a look can take with their time-outs."""
+"""Longer than all calls of a round can take with their time-outs."""
 
 PROBED_DAILY = timedelta(days=1)
 PROBED_IN_TROUBLE = timedelta(minutes=15)
@@ -33,7 +33,7 @@ _DAILY_PROBES_WITHIN_S = 3600
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeClaim:
-    """A claim on one zoom app, and what is due of it.
+    """A claim on one zoom app, and what is due.
 
     Attributes:
         claim: The number that this claim has.
@@ -50,11 +50,11 @@ class ProbeClaim:
 def record_open_pages(
     session: Session, zoom_app_ids: Collection[UUID], *, now: datetime
 ) -> None:
-    """Note that somebody has these apps' pages open; the caller commits.
+    """Record that these apps' pages are open; the caller commits.
 
-    Their Recall record and log are read soon when the page was just opened, and
-    briskly as long as it stays so. To be called every ten seconds or so. One statement;
-    ids of no zoom app, and retired ones, are passed over.
+    Their Recall record and log are read at once when the page was just opened, and
+    often while it stays open. Call it about every ten seconds. One statement; unknown
+    and retired apps are skipped.
     """
     if not zoom_app_ids:
         return
@@ -79,9 +79,9 @@ def record_open_pages(
 
 
 def make_due(session: Session, zoom_app_id: UUID, *, now: datetime) -> None:
-    """Look at a zoom app as soon as can be: something about it changed.
+    """Make all checks of a zoom app due because it changed; the caller commits.
 
-    A look under way is given up: it saw the app as it was. The caller commits.
+    A round under way is dropped: it saw the app as it was.
     """
     _put(
         session,
@@ -101,7 +101,7 @@ def make_due(session: Session, zoom_app_id: UUID, *, now: datetime) -> None:
 def record_probe(
     session: Session, zoom_app_id: UUID, *, is_good: bool, now: datetime
 ) -> None:
-    """Note that both probes were put just now; the caller commits."""
+    """Record that both tests ran just now; the caller commits."""
     row = session.get(ProbeSchedule, zoom_app_id)
     if row is not None:
         plan_next_probe(row, is_good=is_good, now=now)
@@ -109,7 +109,7 @@ def record_probe(
 
 
 def plan_next_probe(row: ProbeSchedule, *, is_good: bool, now: datetime) -> None:
-    """Say when the probes are put next, given what these found."""
+    """Set when the tests run next, given their results."""
     if is_good:
         spread = _spread(row.zoom_app_id, _DAILY_PROBES_WITHIN_S)
         row.probe_due_at = now + PROBED_DAILY - spread
@@ -120,7 +120,7 @@ def plan_next_probe(row: ProbeSchedule, *, is_good: bool, now: datetime) -> None
 
 
 def is_page_open(row: ProbeSchedule, now: datetime) -> bool:
-    """Whether somebody has its page open."""
+    """Whether its page is open in some browser."""
     return row.watched_until is not None and row.watched_until > now
 
 
@@ -135,13 +135,13 @@ def claim_due(  # noqa: PLR0913 - what a claim depends on, all named
 ) -> list[ProbeClaim]:
     """Claim zoom apps of which something is due, the longest due first; commits.
 
-    Costs one look when nothing is.
+    Costs one query when nothing is.
 
     Args:
         database: Many workers may do this at once.
         now: Aware.
         limit: How many at most.
-        busy: How many are being looked at in each workspace.
+        busy: How many are being checked in each workspace.
         a_workspace: How many may be at once.
         spared: Workspaces to leave alone.
     """
@@ -238,7 +238,7 @@ def _put(
     watched_until: datetime | None = None,
     otherwise: Mapping[str, Any] | None = None,
 ) -> None:
-    """Make the rows that are missing; change the others as said."""
+    """Insert the missing rows; update the others with `otherwise`."""
     due, until = literal(now, UtcDateTime), literal(watched_until, UtcDateTime)
     values = {
         "zoom_app_id": col(ZoomApp.id),
@@ -263,5 +263,5 @@ def _put(
 
 
 def _spread(zoom_app_id: UUID, within_s: int) -> timedelta:
-    """Return a part of that which is always the same for an app: none come together."""
+    """Return a fixed part of it for each app, so that not all run at once."""
     return timedelta(seconds=zoom_app_id.int % within_s)

@@ -1,20 +1,87 @@
-"""What a validation status is made of, and what it says.
+"""Validation states, the evidence they are judged by, and how long evidence counts.
 
-The rule itself is in `validation_ours` and `validation_recalls`, case by case, and in
-docs/validation.md as a table.
+The rules are in `validation.rules`, and as a table in docs/validation.md.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.zoom_app import Routing
-from dashboard.services.validation.limits import FAILURES_ALLOWED, REPEATED_EVERY
+
+# Zoom challenges both URLs every 72 hours, not to the minute, waits 3 s for the answer,
+# mails the app's owner after the second and the fourth failure in a row, and after the
+# sixth stops sending and disables the event subscription (docs/contracts/zoom.md 5.5,
+# checked 2026-11-23).
+REPEATED_EVERY = timedelta(hours=72)
+GRACE = timedelta(hours=24)
+FAILURES_ALLOWED = 6
+ANSWERED_WITHIN_S = 3.0
+
+SAME_ROUND = timedelta(minutes=10)
+"""Failures so close together are one: Zoom's rounds are days apart, and only people
+who press Validate again, or strangers, are quicker."""
+
+SKEW = timedelta(minutes=1)
+"""How far Recall's clock and ours may be apart."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """How old evidence may be and still make something green.
+
+    Attributes:
+        seen: Since it was seen (`Check.at`).
+        told: Since the instant that it speaks of (`Check.told_at`), when it is one that
+            only counts for what it tells.
+    """
+
+    seen: timedelta
+    told: timedelta | None = None
+
+
+_ROUND = REPEATED_EVERY + GRACE
+LIMITS: Mapping[Source, Limit] = MappingProxyType(
+    {
+        Source.ZOOM_CHALLENGE: Limit(seen=_ROUND),
+        # Says which secret Zoom uses; that Zoom has the URL only a challenge says.
+        Source.ZOOM_EVENT: Limit(seen=_ROUND),
+        # Never enough for green, and good for a hint as long as Zoom's own.
+        Source.OUTSIDE_PROBE: Limit(seen=_ROUND),
+        Source.RECALL_CHALLENGE: Limit(seen=_ROUND),
+        Source.RECALL_PROBE: Limit(seen=_ROUND),
+        # What Recall said a day ago may have been taken back since: the app removed.
+        Source.RECALL_API: Limit(seen=GRACE, told=_ROUND),
+        # Words that prove nothing, however new.
+        Source.RECALL_LOG: Limit(seen=timedelta(0)),
+    }
+)
+
+
+def is_within(check: Check, now: datetime) -> bool:
+    """Whether it was seen lately enough to make something green. Pure.
+
+    What only counts for what it tells has a second limit, `Limit.told`.
+    """
+    return now - check.at <= LIMITS[check.source].seen
+
+
+def missed(since: datetime, now: datetime) -> int:
+    """Return how many of Zoom's rounds passed since then, at most all it allows.
+
+    None while the first of them may still come.
+    """
+    if now - since <= _ROUND:
+        return 0
+    return min((now - since) // REPEATED_EVERY, FAILURES_ALLOWED)
+
 
 SWITCH_ON = "Re-enable the event subscription in Zoom, press Validate, then Save."
 MAILS = (
-    "Zoom mails only the app's owner, after 2 and 4 failures in a row; after 6 it "
+    "Zoom emails only the app's owner, after 2 and 4 failures in a row. After 6 it "
     "stops sending and disables the subscription."
 )
 
@@ -89,7 +156,7 @@ class Evidence:
 
 @dataclass(frozen=True, kw_only=True)
 class ValidationStatus:
-    """One line of truth.
+    """The status of one way: Zoom → dashboard or dashboard → Recall.
 
     Attributes:
         sentence: What was seen, or what to do next.
@@ -135,13 +202,13 @@ class ValidationStatus:
 
     @property
     def count(self) -> str:
-        """The failures in words: "2 of 6 failures", "probably 1 of 6 failures"."""
+        """The failures in words: "probably 1 of 6 failed checks"."""
         if self.missed <= self.failures:
-            return f"{self.failures} of {FAILURES_ALLOWED} failures"
+            return f"{self.failures} of {FAILURES_ALLOWED} failed checks"
         if not self.failures:
-            return f"probably {self.missed} of {FAILURES_ALLOWED} failures"
+            return f"probably {self.missed} of {FAILURES_ALLOWED} failed checks"
         return (
-            f"{self.failures} of {FAILURES_ALLOWED} failures seen, "
+            f"{self.failures} of {FAILURES_ALLOWED} failed checks seen, "
             f"probably {self.missed}"
         )
 
@@ -168,20 +235,22 @@ def late(what: str, rounds: int) -> str:
     counted = "1 failure" if rounds == 1 else f"{rounds} failures"
     if rounds < FAILURES_ALLOWED:
         return (
-            f"{what}; Zoom may have counted about {counted}. See in Zoom whether the "
-            "event subscription is still enabled, and press Validate."
+            f"{what}. Zoom may have counted about {counted}. In Zoom, check that the "
+            "event subscription is still enabled, then press Validate."
         )
     return (
-        f"{what}; Zoom has probably counted {counted} and disabled the event "
+        f"{what}. Zoom has probably counted {counted} and disabled the event "
         f"subscription. {SWITCH_ON}"
     )
 
 
 def timed(check: Check) -> str:
-    """Return what a check says, with how long a right answer took."""
+    """Return what a check says, with the time a correct answer took."""
     if check.took_ms is None or check.finding is not Finding.GOOD:
         return check.detail
-    return f"{check.detail.rstrip('.')} in {max(round(check.took_ms), 1)} ms."
+    head, _, rest = check.detail.partition(". ")
+    said = f"{head.rstrip('.')} ({max(round(check.took_ms), 1)} ms)."
+    return f"{said} {rest}" if rest else said
 
 
 def _urgency(status: ValidationStatus) -> tuple[bool, int]:

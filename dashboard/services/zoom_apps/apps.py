@@ -1,9 +1,9 @@
-"""Zoom apps: entering and changing them, finding them, opening their secrets."""
+"""Zoom apps: validating, creating, changing and finding them, opening their secrets."""
 
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -11,15 +11,139 @@ from pydantic import SecretStr
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from dashboard.errors import ConflictError, NotFoundError
+from dashboard.errors import ConflictError, InvalidInputError, NotFoundError
 from dashboard.models.workspace import Verdict
-from dashboard.models.zoom_app import ZoomApp
+from dashboard.models.zoom_app import (
+    Environment,
+    Kind,
+    Routing,
+    ScopeStyle,
+    TokenCustody,
+    ZoomApp,
+)
+from dashboard.pasted import require_whole, trim, trim_secret
 from dashboard.services.receiver.signatures import NamedSecret
 from dashboard.services.relay import circuit
 from dashboard.services.validation import schedule
 from dashboard.services.zoom_apps import succession
-from dashboard.services.zoom_apps.credentials import NewZoomApp, ZoomAppChanges, tidy
 from dashboard.vault import Vault, fingerprint
+
+_NAME_LENGTH = 80
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewZoomApp:
+    """What a person enters about one set of Zoom credentials, before `tidy`.
+
+    Attributes:
+        workspace_id: Where its Recall app is to be made, when that is known already.
+        succeeds_id: The zoom app that it is to replace.
+    """
+
+    name: str
+    environment: Environment
+    kind: Kind
+    client_id: str
+    client_secret: SecretStr
+    secret_token: SecretStr
+    scope_style: ScopeStyle = ScopeStyle.GRANULAR
+    routing: Routing = Routing.RELAY
+    token_custody: TokenCustody = TokenCustody.RECALL
+    workspace_id: UUID | None = None
+    succeeds_id: UUID | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZoomAppChanges:
+    """What a person changes; None keeps a secret as it is."""
+
+    name: str
+    routing: Routing
+    client_secret: SecretStr | None = None
+    secret_token: SecretStr | None = None
+
+
+def tidy(values: NewZoomApp) -> tuple[NewZoomApp, list[str]]:
+    """Remove white space pasted around the values.
+
+    Returns:
+        The values, and the labels of those that had some ("client secret").
+
+    Raises:
+        InvalidInputError: A value is missing, too long, broken, or another's.
+    """
+    tidied = replace(
+        values,
+        name=trim(values.name),
+        client_id=trim(values.client_id),
+        client_secret=trim_secret(values.client_secret),
+        secret_token=trim_secret(values.secret_token),
+    )
+    pairs = {
+        "client ID": (values.client_id, tidied.client_id),
+        "client secret": (values.client_secret, tidied.client_secret),
+        "secret token": (values.secret_token, tidied.secret_token),
+    }
+    _require_name(tidied.name)
+    require_whole(tidied.client_id, label="client ID", field="client_id")
+    _require_secrets(tidied.client_id, tidied.client_secret, tidied.secret_token)
+    return tidied, [label for label, (was, is_) in pairs.items() if was != is_]
+
+
+def tidy_changes(
+    changes: ZoomAppChanges, client_id: str
+) -> tuple[ZoomAppChanges, list[str]]:
+    """Remove white space pasted around the changed values; as `tidy`.
+
+    Raises:
+        InvalidInputError: A value is missing, too long, broken, or another's.
+    """
+    tidied = replace(
+        changes,
+        name=trim(changes.name),
+        client_secret=changes.client_secret and trim_secret(changes.client_secret),
+        secret_token=changes.secret_token and trim_secret(changes.secret_token),
+    )
+    _require_name(tidied.name)
+    _require_secrets(client_id, tidied.client_secret, tidied.secret_token)
+    pairs = {
+        "client secret": (changes.client_secret, tidied.client_secret),
+        "secret token": (changes.secret_token, tidied.secret_token),
+    }
+    return tidied, [label for label, (was, is_) in pairs.items() if was != is_]
+
+
+def _require_name(name: str) -> None:
+    if not name:
+        raise InvalidInputError("Enter a name that staff will recognize.", field="name")
+    if len(name) > _NAME_LENGTH:
+        raise InvalidInputError(
+            f"Use at most {_NAME_LENGTH} characters for the name.", field="name"
+        )
+
+
+def _require_secrets(
+    client_id: str, client: SecretStr | None, token: SecretStr | None
+) -> None:
+    if client is not None:
+        text = client.get_secret_value()
+        require_whole(text, label="client secret", field="client_secret")
+        if text == client_id:
+            raise InvalidInputError(
+                "This is the client ID. Copy the client secret below it.",
+                field="client_secret",
+            )
+    if token is None:
+        return
+    text = token.get_secret_value()
+    require_whole(text, label="secret token", field="secret_token")
+    if text == client_id or token == client:
+        raise InvalidInputError(
+            "This is one of the app credentials. Copy Secret Token from Features > "
+            "Access.",
+            field="secret_token",
+        )
+
 
 _SLUG_WORDS = 40
 _SLUG_BYTES = 6
@@ -27,7 +151,7 @@ _SLUG_BYTES = 6
 
 @dataclass(frozen=True, kw_only=True)
 class PairCheck:
-    """What Zoom said of the pair, and when; kept beside it."""
+    """What Zoom said of the client ID and secret, and when; stored with the app."""
 
     verdict: Verdict = Verdict.UNKNOWN
     reason: str = ""
@@ -44,12 +168,12 @@ def create(
 ) -> ZoomApp:
     """Add a zoom app with its secrets sealed; the caller commits.
 
-    Zoom is not asked here: see `entering.create`, which does.
+    Zoom is not asked here: `credential_checks.create` does.
 
     Raises:
         InvalidInputError: As `tidy`.
-        ConflictError: The client ID is here already, or the zoom app that it is to
-            replace has a successor already.
+        ConflictError: The client ID exists, or the zoom app that it replaces already
+            has a successor.
     """
     values, _ = tidy(values)
     require_new(session, values.client_id)
@@ -85,7 +209,7 @@ def create(
     session.add(zoom_app)
     try:
         session.flush()
-    except IntegrityError:  # somebody else entered it since `require_new`
+    except IntegrityError:  # created by someone else since `require_new`
         raise _here_already() from None
     return zoom_app
 
@@ -212,10 +336,10 @@ def secret_tokens(vault: Vault, zoom_app: ZoomApp) -> list[NamedSecret]:
 
 
 def require_new(session: Session, client_id: str) -> None:
-    """Refuse a client ID that is here already.
+    """Reject a client ID that already exists.
 
     Raises:
-        ConflictError: It is; nothing was stored.
+        ConflictError: It exists; nothing was stored.
     """
     if find_by_client_id(session, client_id) is not None:
         raise _here_already()
@@ -223,8 +347,8 @@ def require_new(session: Session, client_id: str) -> None:
 
 def _here_already() -> ConflictError:
     return ConflictError(
-        "A zoom app with this client ID is here already. Development and production "
-        "have a client ID each."
+        "A zoom app with this client ID already exists. Development and production "
+        "have different client IDs."
     )
 
 

@@ -1,7 +1,7 @@
-"""Entering a credential pair: Zoom is asked before the pair is used.
+"""Saving a client ID and secret: Zoom verifies them first.
 
-A pair that Zoom calls wrong is not saved. One that Zoom could not be asked about is,
-and is said to be unchecked (docs/decisions/0006-wrong-pairs-are-not-saved.md).
+Credentials that Zoom rejects are not saved. If Zoom can't be reached they are saved as
+unverified (docs/decisions/0006-wrong-pairs-are-not-saved.md).
 """
 
 from collections.abc import Sequence
@@ -17,20 +17,13 @@ from dashboard.models.zoom_app import Environment, ZoomApp
 from dashboard.services import audit, urls
 from dashboard.services.audit import Actor
 from dashboard.services.runtime import Runtime
-from dashboard.services.zoom_apps import (
-    apps,
-    credentials,
-    custody,
-    secret_changes,
-    secret_token_use,
-)
-from dashboard.services.zoom_apps.apps import PairCheck
-from dashboard.services.zoom_apps.credentials import NewZoomApp, ZoomAppChanges
+from dashboard.services.zoom_apps import apps, custody, secret_changes
+from dashboard.services.zoom_apps.apps import NewZoomApp, PairCheck, ZoomAppChanges
 from dashboard.services.zoom_apps.secret_changes import NewSecrets
 
 
 class WrongCredentialsError(InvalidInputError):
-    """Zoom says that client ID and client secret do not belong together."""
+    """Zoom rejected the client ID and client secret."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,14 +43,14 @@ class SavedZoomApp:
 
 
 def create(runtime: Runtime, values: NewZoomApp, *, actor: Actor) -> SavedZoomApp:
-    """Check a pair at Zoom and save it as a zoom app; commits.
+    """Verify credentials with Zoom and save them as a zoom app; commits.
 
     Raises:
         InvalidInputError: A value cannot be taken.
         WrongCredentialsError: Zoom refuses the pair.
         ConflictError: The client ID is here already.
     """
-    values, trimmed = credentials.tidy(values)
+    values, trimmed = apps.tidy(values)
     custody.require_possible(runtime.public_url, values.token_custody)
     with runtime.database.reading() as session:
         apps.require_new(session, values.client_id)
@@ -80,8 +73,8 @@ def change(
 ) -> SavedZoomApp:
     """Change a zoom app, checking a new client secret at Zoom first; commits.
 
-    New secrets are stored with the `SecretChange` that owes them to Recall, so that a
-    crash forgets neither half. `rotations.change` does both.
+    New secrets are stored with the `SecretChange` that queues them for Recall, so that
+    a crash loses neither half. `rotations.change` does both.
 
     Raises:
         InvalidInputError: A value cannot be taken.
@@ -91,7 +84,7 @@ def change(
     with runtime.database.reading() as session:
         zoom_app = apps.get(session, zoom_app_id)
         client_id, environment = zoom_app.client_id, zoom_app.environment
-    changes, trimmed = credentials.tidy_changes(changes, client_id)
+    changes, trimmed = apps.tidy_changes(changes, client_id)
     pair_check = None
     if changes.client_secret is not None:
         pair_check = ask_zoom(runtime, client_id, changes.client_secret)
@@ -108,7 +101,7 @@ def change(
             changes=changes,
             now=now,
             pair_check=pair_check,
-            is_in_use=secret_token_use.is_in_use(session, vault, zoom_app),
+            is_in_use=secret_changes.is_in_use(session, vault, zoom_app),
         )
         if entry is not None:
             secret_changes.begin(session, changed, entry, asked_by=actor.name, now=now)
@@ -155,7 +148,7 @@ def store_pair_check(
     *,
     of_secret_set_at: datetime,
 ) -> None:
-    """Keep what Zoom said of the stored pair, unless it is no news; commits.
+    """Store what Zoom said of the stored credentials, unless it says less; commits.
 
     Args:
         runtime: All of them.
@@ -180,7 +173,7 @@ def store_pair_check(
 
 
 def ask_zoom(runtime: Runtime, client_id: str, client_secret: SecretStr) -> PairCheck:
-    """Ask Zoom whether the two belong together (docs/contracts/zoom.md 3.4).
+    """Ask Zoom to verify the two (docs/contracts/zoom.md 3.4).
 
     Never raises: "Zoom is down" is UNKNOWN, never WRONG.
     """
@@ -197,9 +190,9 @@ def ask_zoom(runtime: Runtime, client_id: str, client_secret: SecretStr) -> Pair
 
 
 def wrong_pair_advice(environment: Environment) -> str:
-    """Say what to compare in Zoom's console after `invalid_client`.
+    """Return what to compare in Zoom's console after `invalid_client`.
 
-    Zoom does not tell which of the two is wrong (docs/contracts/zoom.md 3.3).
+    Zoom does not say which of the two is wrong (docs/contracts/zoom.md 3.3).
     """
     other = (
         Environment.PRODUCTION
@@ -207,10 +200,10 @@ def wrong_pair_advice(environment: Environment) -> str:
         else Environment.DEVELOPMENT
     )
     return (
-        "Zoom says that this client ID and client secret do not belong together. "
-        "Compare both with Basic Information > App Credentials, tab "
-        f"{environment.value.capitalize()}: a {environment.value} client ID with a "
-        f"{other.value} client secret fails like this."
+        "Zoom rejected this client ID and client secret. Compare both with Basic "
+        f"Information > App Credentials, tab {environment.value.capitalize()}. "
+        f"Mixing a {environment.value} client ID with a {other.value} client secret "
+        "causes this error."
     )
 
 

@@ -1,8 +1,9 @@
-"""Who keeps the tokens of a zoom app's users, and what changing that costs.
+"""Token storage of a zoom app: Recall or the dashboard, and what changing it means.
 
-Zoom keeps one living grant a user and app (docs/contracts/zoom.md 3.5, checked
-2026-11-25): whoever exchanges the next consent ends the other's grant. So a change
-touches no connection by itself; each stays where it is until its user consents again.
+Zoom allows one active authorization per user and app (docs/contracts/zoom.md 3.5,
+checked 2026-11-25), so only one system can store the tokens: exchanging a new consent
+ends the other's authorization. A change affects no connection until its user
+reconnects.
 """
 
 from collections.abc import Mapping
@@ -95,10 +96,11 @@ def change(
     with runtime.database.writing() as session:
         app = apps.lock(session, zoom_app_id)
         if app.token_custody is to:
-            raise ConflictError(f"{_begin(NAMES[to])} keeps the tokens already.")
+            raise ConflictError(f"Tokens are already stored in {NAMES[to]}.")
         if outlook(session, zoom_app_id).staying and not is_understood:
             raise InvalidInputError(
-                "Tick this first: users have to consent again. Nothing was changed.",
+                "Confirm this first: users will need to reconnect. Nothing was "
+                "changed.",
                 field="is_understood",
             )
         app.token_custody = to
@@ -116,7 +118,3 @@ def require_possible(public_url: str, to: TokenCustody) -> None:
     """
     if to is TokenCustody.DASHBOARD:
         urls.token_url(public_url, urls.new_key())
-
-
-def _begin(words: str) -> str:
-    return words[:1].upper() + words[1:]

@@ -47,8 +47,7 @@ class Scope:
 
 
 _JOIN = Reasons(
-    why="Lets the bot record a meeting of yours without asking the host: Recall "
-    "fetches a join token for local recording with it.",
+    why="Lets the bot record your meetings without asking you each time.",
     reviewer="Used to fetch a join token for local recording, one meeting at a time, "
     "when a bot joins a meeting that the user hosts. The bot may then record without "
     "the host having to allow it by hand.",
@@ -56,37 +55,37 @@ _JOIN = Reasons(
     "record while nobody answers.",
 )
 _MEETINGS = Reasons(
-    why="Lets Recall list meetings, to know which meeting belongs to which host.",
+    why="Lets Recall list meetings to know which meeting belongs to which host.",
     reviewer="Used to list the user's upcoming meetings, so that a meeting number can "
     "be matched to the host whose permission is needed.",
     without="No meeting is matched to its host, so no join token is fetched for any.",
 )
 _ONE_MEETING = Reasons(
-    why="Zoom switches it on together with the scope that lists meetings; it cannot "
-    "be removed. The event meeting.created needs it.",
-    reviewer="Used by the event meeting.created, which tells of a new meeting and its "
+    why="Zoom adds it together with the scope that lists meetings; it can't be "
+    "removed. The event meeting.created needs it.",
+    reviewer="Used by the event meeting.created, which reports a new meeting and its "
     "host. Zoom adds it together with the scope that lists meetings.",
-    without="Zoom does not send meeting.created, so meetings made after a user "
+    without="Zoom does not send meeting.created, so meetings created after a user "
     "connected are not known.",
 )
 _PROFILE = Reasons(
-    why="Reads the personal meeting ID (PMI), so that meetings held in the personal "
-    "room are recognised.",
-    reviewer="Used to read the user's personal meeting ID (PMI), name and e-mail: the "
-    "PMI to recognise meetings held in the personal room, name and e-mail to show the "
+    why="Reads the personal meeting ID (PMI), so that meetings in the personal room "
+    "are recognized.",
+    reviewer="Used to read the user's personal meeting ID (PMI), name and email: the "
+    "PMI to recognize meetings in the personal room, name and email to show the "
     "connection to the customer's own staff. The event user.updated needs it too.",
-    without="Meetings in a personal room are not recognised, and a changed PMI is not "
+    without="Meetings in a personal room are not recognized, and a changed PMI is not "
     "noticed.",
 )
 _USERS = Reasons(
     why="Lists the users of the account with their personal meeting IDs (PMI).",
     reviewer="Used to list the users of the account with their personal meeting IDs "
     "(PMI), so that a meeting held in a personal room is matched to its host.",
-    without="Meetings in personal rooms are not recognised.",
+    without="Meetings in personal rooms are not recognized.",
 )
 _ZAK = Reasons(
-    why="Only there when the same Zoom app has the Meeting SDK switched on; Zoom adds "
-    "it by itself. Do not add it otherwise.",
+    why="Zoom adds it automatically if the same Zoom app uses the Meeting SDK. Don't "
+    "add it otherwise.",
     reviewer="Not used by this integration. Zoom adds it to every app that has the "
     "Meeting SDK switched on, and it cannot be removed.",
     without="Nothing changes.",

@@ -1,4 +1,4 @@
-"""Which zoom app replaces which, and which users have moved on to the new one.
+"""Which zoom app replaces which, and which users have reconnected to the new one.
 
 Recall cannot change a client ID, so production is an app of its own beside development
 and every user consents again (docs/contracts/recall.md 7.3, checked 2026-11-23). A
@@ -17,7 +17,7 @@ from dashboard.errors import ConflictError
 from dashboard.models.connection import SETTLED, Connection
 from dashboard.models.zoom_app import Kind, ZoomApp
 
-TAKEN = "This app has a production app already. Unlink that one first."
+TAKEN = "This app already has a production app. Unlink that one first."
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Forms about moving from development to production."""
+"""Forms for going live: from development to production."""
 
 from collections.abc import Sequence
 
@@ -19,11 +19,11 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.web.forms.zoom_app import ROUTINGS, NewZoomAppForm
 
 NOT_YET, MOVED, ALL = "not_yet", "reconnected", "all"
-"""Whom the list of a move shows."""
+"""Which users the list shows."""
 
 
 class ProductionForm(NewZoomAppForm):
-    """Entering the production pair; kind and environment follow from the move."""
+    """The production credentials; kind and environment follow from development."""
 
     environment = None  # type: ignore[assignment]  # WTForms' way to leave a field out
     kind = None  # type: ignore[assignment]  # as above
@@ -57,13 +57,13 @@ class ProductionForm(NewZoomAppForm):
 
 
 class LinkForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
-    """Which production app that is here already takes over."""
+    """Which existing production app takes over."""
 
     production_id = HiddenField(validators=[validators.UUID("Choose a zoom app.")])
 
 
 class ProgressForm(FlaskForm):  # type: ignore[misc]  # as above
-    """Whom to show of a move; a GET form, so it carries no token."""
+    """Which users to show; a GET form, so it carries no token."""
 
     class Meta:
         """WTForms' own switch."""
@@ -79,11 +79,11 @@ class ProgressForm(FlaskForm):  # type: ignore[misc]  # as above
 
     @property
     def search(self) -> str:
-        """What is looked for; "" for everybody."""
+        """The search text; "" for all users."""
         return (self.q.data or "")[:200]
 
     @property
     def show(self) -> str:
-        """Whom to show; those who have not reconnected unless asked otherwise."""
+        """Which users to show; by default those who have not reconnected."""
         wanted = request.args.get("show")
         return wanted if wanted in (MOVED, ALL) else NOT_YET

@@ -26,20 +26,21 @@ from dashboard.models.zoom_app import (
 )
 from dashboard.pasted import LONGEST
 
-_NAME = Length(max=80, message="The name may have 80 characters.")
-LENGTH = Length(max=LONGEST * 2, message="This is far too long. Copy it again.")
+_NAME = Length(max=80, message="Use at most 80 characters for the name.")
+LENGTH = Length(max=LONGEST * 2, message="This is too long. Copy it again.")
 ROUTINGS = [
     SelectChoice(
-        Routing.RELAY.value, "Relay: Zoom posts here, the dashboard forwards to Recall"
+        Routing.RELAY.value,
+        "Relay: Zoom sends webhooks here, the dashboard forwards them to Recall",
     ),
-    SelectChoice(Routing.DIRECT.value, "Direct: Zoom posts to Recall"),
+    SelectChoice(Routing.DIRECT.value, "Direct: Zoom sends webhooks to Recall"),
 ]
 
 
 class NewZoomAppForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     """Entering a credential pair."""
 
-    name = StringField("Name", [DataRequired("Give it a name."), _NAME])
+    name = StringField("Name", [DataRequired("Enter a name."), _NAME])
     environment = RadioField(
         "Environment",
         [DataRequired("Choose one.")],
@@ -68,7 +69,7 @@ class NewZoomAppForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no typ
         default=ScopeStyle.GRANULAR.value,
     )
     custody = RadioField(
-        "Who keeps the tokens",
+        "Token storage",
         [DataRequired("Choose one.")],
         choices=[
             SelectChoice(TokenCustody.RECALL.value, "Recall"),
@@ -76,21 +77,19 @@ class NewZoomAppForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no typ
         ],
         default=TokenCustody.RECALL.value,
     )
-    client_id = StringField(
-        "Client ID", [DataRequired("The client ID is missing."), LENGTH]
-    )
+    client_id = StringField("Client ID", [DataRequired("Enter the client ID."), LENGTH])
     client_secret = PasswordField(
-        "Client secret", [DataRequired("The client secret is missing."), LENGTH]
+        "Client secret", [DataRequired("Enter the client secret."), LENGTH]
     )
     secret_token = PasswordField(
-        "Secret token", [DataRequired("The secret token is missing."), LENGTH]
+        "Secret token", [DataRequired("Enter the secret token."), LENGTH]
     )
 
 
 class ZoomAppForm(FlaskForm):  # type: ignore[misc]  # as above
     """Changing one; an empty secret keeps what is stored."""
 
-    name = StringField("Name", [DataRequired("Give it a name."), _NAME])
+    name = StringField("Name", [DataRequired("Enter a name."), _NAME])
     routing = RadioField(
         "Routing of webhooks", [DataRequired("Choose one.")], choices=ROUTINGS
     )
@@ -99,14 +98,14 @@ class ZoomAppForm(FlaskForm):  # type: ignore[misc]  # as above
 
 
 class CustodyForm(FlaskForm):  # type: ignore[misc]  # as above
-    """Changing who keeps the tokens."""
+    """Changing the token storage."""
 
     to = HiddenField(
         validators=[
             validators.AnyOf([one.value for one in TokenCustody], "Choose one.")
         ]
     )
-    is_understood = BooleanField("I know that each of them has to consent again")
+    is_understood = BooleanField("I understand that each user will need to reconnect")
 
 
 class CreateInRecallForm(FlaskForm):  # type: ignore[misc]  # as above
@@ -125,7 +124,7 @@ class CreateInRecallForm(FlaskForm):  # type: ignore[misc]  # as above
 
 
 class AdoptForm(FlaskForm):  # type: ignore[misc]  # as above
-    """Which of Recall's apps to take."""
+    """Which Recall app to adopt."""
 
     workspace_id = HiddenField(validators=[validators.UUID("Choose a workspace.")])
     recall_app_id = HiddenField(validators=[validators.UUID("Choose an app.")])

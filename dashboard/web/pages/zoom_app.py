@@ -2,15 +2,17 @@
 
 from uuid import UUID
 
-from flask import render_template
+from flask import flash, render_template
 from flask.typing import ResponseReturnValue
 
-from dashboard.services.going_live import starting
+from dashboard.models.workspace import Verdict
+from dashboard.services.going_live import transition
 from dashboard.services.recall_apps import deleted
 from dashboard.services.recall_apps.creation import CreateResult
-from dashboard.services.status import zoom_app
+from dashboard.services.status import zoom_app as status
 from dashboard.services.status.zoom_app import ZoomAppPage
 from dashboard.services.zoom_apps import apps
+from dashboard.services.zoom_apps.credential_checks import SavedZoomApp
 from dashboard.web import charts
 from dashboard.web.context import db, gathered, now, runtime
 from dashboard.web.forms.zoom_app import CreateInRecallForm
@@ -26,7 +28,7 @@ def look(zoom_app_id: UUID) -> ZoomAppPage:
     """
     return gathered(
         zoom_app_id,
-        lambda: zoom_app.page(
+        lambda: status.page(
             db(),
             zoom_app_id,
             settings=runtime().settings,
@@ -63,7 +65,7 @@ def show_page(
         form=form,
         offered=offer.offered if offer else [],
         offered_in=workspace_id,
-        move=starting.status_of(db(), zoom_app_id),
+        move=transition.status_of(db(), zoom_app_id),
         is_gone=deleted.is_gone(db(), apps.get(db(), zoom_app_id)),
     )
     return shown, _CONFLICT if offer else 200
@@ -81,3 +83,19 @@ def chart(page: ZoomAppPage) -> charts.HourBars:
             for hour in page.traffic.hours
         ]
     )
+
+
+def say(saved: SavedZoomApp) -> None:
+    """Flash what was trimmed, and what Zoom said of the credentials."""
+    if saved.trimmed:
+        flash(
+            f"Removed white space around the {' and the '.join(saved.trimmed)}.",
+            "off",
+        )
+    pair_check = saved.pair_check
+    if pair_check is None:
+        flash("Saved.", "good")
+    elif pair_check.verdict is Verdict.RIGHT:
+        flash("Saved. Zoom accepted the client ID and client secret.", "good")
+    else:
+        flash(f"Saved, but not verified. {pair_check.reason}", "waiting")

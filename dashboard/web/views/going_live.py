@@ -15,12 +15,12 @@ from dashboard.pasted import trim
 from dashboard.services import urls
 from dashboard.services.connections import listing
 from dashboard.services.connections.listing import Filters, Sort
-from dashboard.services.going_live import retiring, starting
-from dashboard.services.going_live.starting import GoLiveStatus
+from dashboard.services.going_live import transition
+from dashboard.services.going_live.transition import GoLiveStatus
 from dashboard.services.recall import workspaces
 from dashboard.services.staff.permissions import Permission
 from dashboard.services.zoom_apps import apps, credential_checks, succession
-from dashboard.services.zoom_apps.credentials import NewZoomApp
+from dashboard.services.zoom_apps.apps import NewZoomApp
 from dashboard.web import exports, htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, runtime
@@ -33,13 +33,13 @@ from dashboard.web.forms.going_live import (
     ProductionForm,
     ProgressForm,
 )
-from dashboard.web.pages.saved_pair import say
+from dashboard.web.pages.zoom_app import say
 from dashboard.web.paging import with_query
 
 bp = Blueprint("going_live", __name__, url_prefix="/zoom-apps/<uuid:zoom_app_id>")
 
 _UNPROCESSABLE = 422
-_EITHER = "Either this or the client secret is wrong; Zoom does not say which."
+_EITHER = "Zoom rejected this client ID and client secret. One of them is wrong."
 _COLUMNS = (
     "display_name",
     "email",
@@ -55,8 +55,8 @@ _QUERY = ("q", "show", "cursor")
 @bp.get("/production")
 @requires(Permission.ZOOM_APPS_READ)
 def show(zoom_app_id: UUID) -> ResponseReturnValue:
-    """Explain the move and take the production pair, or show how far it is."""
-    found = starting.status_of(db(), zoom_app_id)
+    """Show the form for the production app, or who has reconnected."""
+    found = transition.status_of(db(), zoom_app_id)
     if found is None:
         return htmx.go_to(url_for("zoom_apps.show", zoom_app_id=zoom_app_id))
     if found.development.id != zoom_app_id:
@@ -69,7 +69,7 @@ def show(zoom_app_id: UUID) -> ResponseReturnValue:
 @bp.post("/production")
 @requires(Permission.ZOOM_APPS_WRITE)
 def create(zoom_app_id: UUID) -> ResponseReturnValue:
-    """Check the production pair at Zoom and save it as the successor."""
+    """Verify the production credentials with Zoom and save them as the successor."""
     development = apps.get(db(), zoom_app_id)
     form = _form(development)
     if not form.validate():
@@ -88,7 +88,7 @@ def create(zoom_app_id: UUID) -> ResponseReturnValue:
         workspace_id=UUID(workspace) if workspace else None,
     )
     try:
-        saved = starting.begin(runtime(), zoom_app_id, values, actor=actor())
+        saved = transition.begin(runtime(), zoom_app_id, values, actor=actor())
     except credential_checks.WrongCredentialsError as error:
         form.client_id.errors = [_EITHER]
         form.client_secret.errors = [str(error)]
@@ -96,7 +96,7 @@ def create(zoom_app_id: UUID) -> ResponseReturnValue:
     except InvalidInputError as error:
         show_on(form, error, field="client_id")
         return _begin_again(development, form)
-    except starting.HereAlreadyError as error:
+    except transition.HereAlreadyError as error:
         show_on(form, error, field="client_id")
         return _begin_again(development, form, here=error.zoom_app_id)
     except ConflictError as error:
@@ -109,19 +109,19 @@ def create(zoom_app_id: UUID) -> ResponseReturnValue:
 @bp.post("/production/link")
 @requires(Permission.ZOOM_APPS_WRITE)
 def link(zoom_app_id: UUID) -> ResponseReturnValue:
-    """Make a production app that is here already the successor."""
+    """Make an existing production app the successor."""
     form = LinkForm()
     if not form.validate():
         flash("Choose one of the production apps below.", "trouble")
         return _to_move(zoom_app_id)
     try:
-        starting.link(
+        transition.link(
             runtime(), zoom_app_id, UUID(form.production_id.data), actor=actor()
         )
     except ConflictError as error:
         flash(f"Nothing was linked. {error}", "trouble")
     else:
-        flash("Linked. Who has reconnected is counted from now on.", "good")
+        flash("Linked. Reconnected users are now counted.", "good")
     return _to_move(zoom_app_id)
 
 
@@ -130,33 +130,33 @@ def link(zoom_app_id: UUID) -> ResponseReturnValue:
 def unlink(zoom_app_id: UUID) -> ResponseReturnValue:
     """Undo the link; both apps stay as they are."""
     try:
-        starting.unlink(runtime(), zoom_app_id, actor=actor())
+        transition.unlink(runtime(), zoom_app_id, actor=actor())
     except ConflictError as error:
         flash(f"Still linked. {error}", "trouble")
     else:
-        flash("Unlinked. Both zoom apps are as they were.", "good")
+        flash("Unlinked. Both zoom apps stay as they are.", "good")
     return _to_move(zoom_app_id)
 
 
 @bp.post("/retire")
 @requires(Permission.ZOOM_APPS_WRITE)
 def retire(zoom_app_id: UUID) -> ResponseReturnValue:
-    """Stop watching the development app."""
+    """Stop monitoring the development app."""
     try:
-        is_new = retiring.retire(runtime(), zoom_app_id, actor=actor())
+        is_new = transition.retire(runtime(), zoom_app_id, actor=actor())
     except ConflictError as error:
         flash(f"Nothing was changed. {error}", "trouble")
     else:
-        flash("Retired." if is_new else "It was retired already.", "good")
+        flash("Retired." if is_new else "It was already retired.", "good")
     return _to_move(zoom_app_id)
 
 
 @bp.post("/bring-back")
 @requires(Permission.ZOOM_APPS_WRITE)
 def bring_back(zoom_app_id: UUID) -> ResponseReturnValue:
-    """Watch a retired app again."""
-    is_new = retiring.bring_back(runtime(), zoom_app_id, actor=actor())
-    flash("In use again." if is_new else "It was in use already.", "good")
+    """Monitor a retired app again."""
+    is_new = transition.bring_back(runtime(), zoom_app_id, actor=actor())
+    flash("Restored." if is_new else "It was already in use.", "good")
     return _to_move(zoom_app_id)
 
 
@@ -179,7 +179,7 @@ def _begin_page(
         app=development,
         move=None,
         form=form or _form(development),
-        candidates=starting.candidates(db(), development),
+        candidates=transition.candidates(db(), development),
         here=here,
     )
 
@@ -235,7 +235,7 @@ def _tabs(found: GoLiveStatus, shown: str) -> list[dict[str, Any]]:
     if done is None:
         return []
     labels = (
-        (NOT_YET, "Not yet", done.left),
+        (NOT_YET, "Not reconnected", done.left),
         (MOVED, "Reconnected", done.moved),
         (ALL, "All", done.total),
     )

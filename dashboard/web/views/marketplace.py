@@ -1,6 +1,7 @@
-"""What a zoom app brings to Zoom's console: manifest, subscription, review texts."""
+"""What Zoom's console needs of a zoom app: manifest, subscription, review kit."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 from uuid import UUID
 
 from flask import Blueprint, Response, render_template
@@ -18,13 +19,11 @@ from dashboard.web.context import actor, db, runtime
 
 bp = Blueprint("marketplace", __name__, url_prefix="/zoom-apps/<uuid:zoom_app_id>")
 
-_CONFLICT = 409
-
 
 @bp.get("/manifest")
 @requires(Permission.ZOOM_APPS_READ)
 def manifest_page(zoom_app_id: UUID) -> str:
-    """Say what stands in the way of an import, then offer the manifest."""
+    """Show what would make an import fail, and the manifest."""
     here = _console(zoom_app_id)
     problems = manifest.problems(here)
     is_ready = not any(problem.is_fatal for problem in problems)
@@ -39,7 +38,7 @@ def manifest_page(zoom_app_id: UUID) -> str:
 @bp.get("/manifest.json")
 @requires(Permission.ZOOM_APPS_READ)
 def manifest_file(zoom_app_id: UUID) -> Response:
-    """Answer the manifest as a file; it holds no secret."""
+    """Return the manifest as a file; it contains no secrets."""
     here = _console(zoom_app_id)
     response = Response(manifest.text(here), mimetype="application/json")
     response.headers.set(
@@ -51,7 +50,7 @@ def manifest_file(zoom_app_id: UUID) -> Response:
 @bp.get("/review")
 @requires(Permission.ZOOM_APPS_READ)
 def review(zoom_app_id: UUID) -> str:
-    """Show the texts for Zoom's review, filled with the app's own values."""
+    """Show the review kit, filled with the app's own values."""
     here = _console(zoom_app_id)
     found = review_texts.texts(
         here,
@@ -69,28 +68,28 @@ def review(zoom_app_id: UUID) -> str:
 @bp.get("/subscription")
 @requires(Permission.ZOOM_APPS_READ)
 def subscription(zoom_app_id: UUID) -> ResponseReturnValue:
-    """Show what is on record of the subscription by API; asks nobody."""
+    """Show the last known state of the subscription via API; calls no API."""
     return _subscription(zoom_app_id)
 
 
 @bp.post("/subscription/read")
 @requires(Permission.ZOOM_APPS_WRITE)
 def read(zoom_app_id: UUID) -> ResponseReturnValue:
-    """Ask Zoom what it has, and compare."""
+    """Read the subscription from Zoom and compare it."""
     return _run(subscriptions.read, zoom_app_id)
 
 
 @bp.post("/subscription/create")
 @requires(Permission.ZOOM_APPS_WRITE)
 def create(zoom_app_id: UUID) -> ResponseReturnValue:
-    """Make it in Zoom, unless it is there."""
+    """Create it in Zoom unless it exists."""
     return _run(subscriptions.create, zoom_app_id)
 
 
 @bp.post("/subscription/mend")
 @requires(Permission.ZOOM_APPS_WRITE)
 def fix(zoom_app_id: UUID) -> ResponseReturnValue:
-    """Make it what it should be."""
+    """Change it to match what is expected."""
     return _run(subscriptions.fix, zoom_app_id)
 
 
@@ -124,7 +123,7 @@ def _subscription(
         overlaps=seen.overlaps if seen else [],
         problem=problem,
     )
-    return shown, _CONFLICT if problem else 200
+    return shown, HTTPStatus.CONFLICT if problem else HTTPStatus.OK
 
 
 def _console(zoom_app_id: UUID) -> Console:

@@ -1,4 +1,4 @@
-"""The first page: what needs attention, then each zoom app at a glance."""
+"""The first page: what needs attention, then each zoom app in short."""
 
 from collections.abc import Sequence
 
@@ -28,7 +28,7 @@ _TONES = {
 @bp.get("/")
 @requires(Permission.OVERVIEW_READ)
 def index() -> Response:
-    """Show the overview; live."""
+    """Show the overview, live."""
     apps = gathered("apps", lambda: overview.list_apps(db(), now=now()))
     return htmx.page_or_fragment(
         "overview/index.html",

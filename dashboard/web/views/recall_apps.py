@@ -20,7 +20,7 @@ from dashboard.web.access import requires
 from dashboard.web.context import actor, db, runtime
 from dashboard.web.errors import show_on
 from dashboard.web.forms.recall_app import TakeOverForm
-from dashboard.web.pages.saved_pair import say
+from dashboard.web.pages.zoom_app import say
 
 bp = Blueprint("recall_apps", __name__)
 

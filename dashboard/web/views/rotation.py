@@ -17,11 +17,11 @@ bp = Blueprint("rotation", __name__, url_prefix="/zoom-apps")
 @bp.post("/<uuid:zoom_app_id>/begin-rotation")
 @requires(Permission.ZOOM_APPS_WRITE)
 def begin(zoom_app_id: UUID) -> ResponseReturnValue:
-    """Ask Zoom to try again, for half an hour, what is signed with an unknown token."""
+    """Defer events signed with an unknown token for half an hour; Zoom retries them."""
     rotations.announce(runtime(), zoom_app_id, actor=actor())
     flash(
-        "Regenerate the secret token in Zoom now, then enter it here. Nothing is lost "
-        "meanwhile: Zoom is asked to send it again.",
+        "Regenerate the secret token in Zoom now, then enter it here. No events are "
+        "lost: Zoom retries them.",
         "good",
     )
     return htmx.go_to(url_for("zoom_apps.edit", zoom_app_id=zoom_app_id))

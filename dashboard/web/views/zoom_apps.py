@@ -24,7 +24,7 @@ from dashboard.services.rotation import rotations
 from dashboard.services.staff.permissions import Permission
 from dashboard.services.status import zoom_app as zoom_app_pages
 from dashboard.services.zoom_apps import apps, credential_checks
-from dashboard.services.zoom_apps.credentials import NewZoomApp, ZoomAppChanges
+from dashboard.services.zoom_apps.apps import NewZoomApp, ZoomAppChanges
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, runtime
@@ -35,22 +35,21 @@ from dashboard.web.forms.zoom_app import (
     NewZoomAppForm,
     ZoomAppForm,
 )
-from dashboard.web.pages.saved_pair import say
-from dashboard.web.pages.zoom_app import chart, look, show_page
+from dashboard.web.pages.zoom_app import chart, look, say, show_page
 
 bp = Blueprint("zoom_apps", __name__, url_prefix="/zoom-apps")
 
 _UNPROCESSABLE = 422
 _TONES = {Verdict.RIGHT: "good", Verdict.WRONG: "trouble", Verdict.UNKNOWN: "waiting"}
-_AGAIN = "Create in Recall may be pressed again: it never makes a second one."
-_OWED = "Recall has not got it yet: why, and when it is tried again, is below."
-_OFFERED_AGAIN = "Press Create in Recall to be offered it again."
-_EITHER = "Either this or the client secret is wrong; Zoom does not say which."
+_AGAIN = "You can press Create in Recall again. It never creates a duplicate."
+_PENDING = "Not sent to Recall yet. The reason and the next attempt are shown below."
+_OFFERED_AGAIN = "Press Create in Recall to choose again."
+_EITHER = "Zoom rejected this client ID and client secret. One of them is wrong."
 _MADE = {
-    Creation.CREATED: "Recall has the app now. Its id is shown below.",
-    Creation.SETTLED: "Recall had made the app already; its id is stored now.",
-    Creation.ADOPTED: "Adopted. Recall has the secrets stored here now.",
-    Creation.HERE_ALREADY: "The app is in Recall already; nothing was made.",
+    Creation.CREATED: "Created in Recall. The app ID is shown below.",
+    Creation.SETTLED: "Recall had already created the app. Its ID is now stored.",
+    Creation.ADOPTED: "Adopted. Recall now has the secrets stored here.",
+    Creation.HERE_ALREADY: "The app is already in Recall. Nothing was created.",
 }
 
 
@@ -106,14 +105,14 @@ def create() -> ResponseReturnValue:
 @bp.get("/<uuid:zoom_app_id>")
 @requires(Permission.ZOOM_APPS_READ)
 def show(zoom_app_id: UUID) -> ResponseReturnValue:
-    """Show the set-up of one zoom app and what was seen of it."""
+    """Show the set-up and activity of one zoom app."""
     return show_page(zoom_app_id, workspace_id=request.args.get("workspace", type=UUID))
 
 
 @bp.get("/<uuid:zoom_app_id>/validation")
 @requires(Permission.ZOOM_APPS_READ)
 def validation(zoom_app_id: UUID) -> ResponseReturnValue:
-    """Answer the parts of the page that change by themselves."""
+    """Return the live parts of the page."""
     if not htmx.wants_fragment():
         return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
     page = look(zoom_app_id)
@@ -132,7 +131,7 @@ def edit(zoom_app_id: UUID) -> str:
 @bp.post("/<uuid:zoom_app_id>/edit")
 @requires(Permission.ZOOM_APPS_WRITE)
 def update(zoom_app_id: UUID) -> ResponseReturnValue:
-    """Change it, and give new secrets to Recall as well."""
+    """Change it, and send new secrets to Recall."""
     form = ZoomAppForm()
     if not form.validate():
         return _edit_page(form, zoom_app_id), _UNPROCESSABLE
@@ -149,7 +148,7 @@ def update(zoom_app_id: UUID) -> ResponseReturnValue:
         return _edit_page(form, zoom_app_id), _UNPROCESSABLE
     say(changed.saved)
     if changed.is_pending:
-        flash(_OWED, "waiting")
+        flash(_PENDING, "waiting")
     elif changed.is_in_recall:
         _probe_after_update(zoom_app_id)
     return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
@@ -158,7 +157,7 @@ def update(zoom_app_id: UUID) -> ResponseReturnValue:
 @bp.post("/<uuid:zoom_app_id>/check")
 @requires(Permission.ZOOM_APPS_WRITE)
 def check(zoom_app_id: UUID) -> ResponseReturnValue:
-    """Ask Zoom about the stored pair again."""
+    """Verify the stored credentials with Zoom again."""
     pair_check = credential_checks.check_again(runtime(), zoom_app_id)
     flash(pair_check.reason, _TONES[pair_check.verdict])
     return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
@@ -167,7 +166,7 @@ def check(zoom_app_id: UUID) -> ResponseReturnValue:
 @bp.post("/<uuid:zoom_app_id>/create-in-recall")
 @requires(Permission.ZOOM_APPS_WRITE)
 def create_in_recall(zoom_app_id: UUID) -> ResponseReturnValue:
-    """Make the app in Recall, or offer what is there already."""
+    """Create the app in Recall, or offer existing ones."""
     form = CreateInRecallForm()
     if not form.validate():
         flash("Choose a workspace first.", "trouble")
@@ -178,7 +177,7 @@ def create_in_recall(zoom_app_id: UUID) -> ResponseReturnValue:
             runtime(), zoom_app_id, workspace_id, actor=actor()
         )
     except (UpstreamError, ConflictError) as error:
-        flash(f"{_told(error)} {_AGAIN}", "trouble")
+        flash(f"{_message(error)} {_AGAIN}", "trouble")
         # Chosen once, chosen still.
         again = url_for(".show", zoom_app_id=zoom_app_id, workspace=workspace_id)
         return htmx.go_to(again)
@@ -190,10 +189,10 @@ def create_in_recall(zoom_app_id: UUID) -> ResponseReturnValue:
 @bp.post("/<uuid:zoom_app_id>/adopt")
 @requires(Permission.ZOOM_APPS_WRITE)
 def adopt(zoom_app_id: UUID) -> ResponseReturnValue:
-    """Take an app that Recall has already."""
+    """Adopt an existing Recall app."""
     form = AdoptForm()
     if not form.validate():
-        flash("Choose one of the apps that Recall has.", "trouble")
+        flash("Choose one of the apps in Recall.", "trouble")
         return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
     try:
         result = creation.adopt(
@@ -204,7 +203,7 @@ def adopt(zoom_app_id: UUID) -> ResponseReturnValue:
             actor=actor(),
         )
     except (UpstreamError, ConflictError) as error:
-        flash(f"Nothing was adopted here. {_told(error)} {_OFFERED_AGAIN}", "trouble")
+        flash(f"Nothing was adopted. {_message(error)} {_OFFERED_AGAIN}", "trouble")
         return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
     return _in_recall(zoom_app_id, result)
 
@@ -212,11 +211,11 @@ def adopt(zoom_app_id: UUID) -> ResponseReturnValue:
 @bp.post("/<uuid:zoom_app_id>/update-in-recall")
 @requires(Permission.ZOOM_APPS_WRITE)
 def update_in_recall(zoom_app_id: UUID) -> ResponseReturnValue:
-    """Give Recall the secrets stored here, and see whether it holds them."""
+    """Send the secrets stored here to Recall, then test whether it has them."""
     try:
         secrets.update_in_recall(runtime(), zoom_app_id, actor=actor())
     except UpstreamError as error:
-        flash(f"Recall has not got it yet. {_told(error)}", "trouble")
+        flash(f"Not sent to Recall yet. {_message(error)}", "trouble")
     except ConflictError as error:
         flash(str(error), "waiting")
     else:
@@ -227,7 +226,7 @@ def update_in_recall(zoom_app_id: UUID) -> ResponseReturnValue:
 @bp.post("/<uuid:zoom_app_id>/probe")
 @requires(Permission.ZOOM_APPS_WRITE)
 def probe(zoom_app_id: UUID) -> ResponseReturnValue:
-    """Put signed challenges to our own public URL and to Recall, now."""
+    """Self-test the public URL and test Recall, now."""
     try:
         probed = recall_webhook.probe(runtime(), zoom_app_id)
     except ConflictError as error:
@@ -241,7 +240,7 @@ def probe(zoom_app_id: UUID) -> ResponseReturnValue:
 def _new_again(form: NewZoomAppForm) -> ResponseReturnValue:
     kept = trim(form.client_id.data or "")
     if kept != form.client_id.data:
-        flash("White space around the client ID was removed.", "off")
+        flash("Removed white space around the client ID.", "off")
     form.client_id.data = kept
     return render_template("zoom_apps/new.html", form=form), _UNPROCESSABLE
 
@@ -257,7 +256,7 @@ def _edit_page(form: ZoomAppForm, zoom_app_id: UUID) -> str:
     )
 
 
-def _told(error: UpstreamError | ConflictError) -> str:
+def _message(error: UpstreamError | ConflictError) -> str:
     return error.message() if isinstance(error, UpstreamError) else str(error)
 
 
@@ -276,6 +275,6 @@ def _probe_after_update(zoom_app_id: UUID) -> None:
     seen = recall_webhook.probe_recall(runtime(), zoom_app_id)
     is_good = seen.finding is Finding.GOOD
     flash(
-        "Recall has the same secrets now. " + seen.detail,
+        "Recall now has the same secrets. " + seen.detail,
         "good" if is_good else "trouble",
     )

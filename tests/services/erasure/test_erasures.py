@@ -21,9 +21,9 @@ from dashboard.services.connections import actions, check
 from dashboard.services.erasure import steps
 from dashboard.services.resends import resends
 from dashboard.services.runtime import Runtime
-from dashboard.services.setup import checklist
+from dashboard.services.setup import checklist, first_seen
 from dashboard.services.staff import accounts
-from dashboard.services.status.attention_others import about_erasures
+from dashboard.services.status.attention import about_erasures
 from dashboard.services.sweep import events, sweep
 from tests.conftest import PASSWORD
 from tests.fixtures.audit import AUDIT_LOG
@@ -279,7 +279,7 @@ def test_one_that_another_worker_has_claimed_is_left_to_it(ana: Everything) -> N
 def test_a_milestone_stays_and_tells_no_more_whose_it_was(ana: Everything) -> None:
     runtime = ana.stage.runtime
     with runtime.database.writing() as session:
-        milestone = checklist.meeting_mapped(
+        milestone = first_seen.meeting_mapped(
             ana.stage.app.id, at=ana.clock.now(), connection_id=ana.row.id
         )
         checklist.store(session, [milestone])

@@ -16,7 +16,7 @@ from dashboard.models.webhook import Arrival, Attempt, Outcome, Refusal, Webhook
 from dashboard.models.zoom_app import SecretChange, ZoomApp
 from dashboard.services import audit
 from dashboard.services.live import topics
-from dashboard.services.setup import checklist
+from dashboard.services.setup import first_seen
 from dashboard.services.setup.steps import StepKey
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, saved_app
@@ -162,7 +162,7 @@ def a_milestone_was_stored(world: World) -> None:
     app_id = world.connection.zoom_app_id
     with world.database.writing() as session:
         session.add(
-            checklist.milestone(app_id, StepKey.EVENT, at=LATER, proof="It arrived.")
+            first_seen.milestone(app_id, StepKey.EVENT, at=LATER, proof="It arrived.")
         )
 
 

@@ -98,9 +98,9 @@ def test_a_long_name_is_cut_and_that_is_said() -> None:
 @pytest.mark.parametrize(
     ("over", "said"),
     [
-        ({"scope_style": ScopeStyle.LEGACY}, "granular scopes only"),
+        ({"scope_style": ScopeStyle.LEGACY}, "apps with granular scopes"),
         ({"routing": Routing.DIRECT, "webhook_url": None}, "Create in Recall first"),
-        ({"redirect_url": "https://u:p@x.example.com/"}, "holds a user name"),
+        ({"redirect_url": "https://u:p@x.example.com/"}, "contains a user name"),
     ],
 )
 def test_what_would_fail_is_not_offered(over: dict[str, Any], said: str) -> None:

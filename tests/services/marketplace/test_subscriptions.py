@@ -1,7 +1,7 @@
 """The subscription by API: made once, read back, compared, mended."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -13,9 +13,10 @@ from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Kind, Routing
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.sandbox.zoom.records import Delivery
-from dashboard.services.marketplace import subscription_jobs
-from dashboard.services.marketplace.subscriptions import State
+from dashboard.sandbox.zoom import ZoomWorld
+from dashboard.sandbox.zoom.records import Delivery, Subscription
+from dashboard.services.marketplace import subscriptions
+from dashboard.services.marketplace.subscription_rules import State
 from dashboard.services.runtime import Runtime
 from tests.fixtures.relay import until
 from tests.fixtures.subscriptions import (
@@ -130,14 +131,14 @@ def test_a_double_click_makes_one(stage: SubscriptionStage) -> None:
 
     assert len(stage.made()) == 1
     assert len(refused) == 1
-    assert "already" in refused[0]
+    assert "right now" in refused[0]
 
 
 def test_one_that_was_left_asking_may_be_asked_again(
     stage: SubscriptionStage,
 ) -> None:
     stage.connect()
-    subscription_jobs.begin(stage.runtime, stage.app_id)
+    subscriptions.begin(stage.runtime, stage.app_id)
     with pytest.raises(ConflictError):
         stage.read()
 
@@ -192,7 +193,7 @@ def test_the_consoles_own_with_our_url_is_not_doubled(
     assert verdict.valid
     assert stage.made() == []
     assert seen.state is State.MATCHES
-    assert "made in Zoom's console" in seen.reason
+    assert "created in Zoom's console" in seen.reason
     assert stage.app().subscription_id is None
 
 
@@ -237,7 +238,7 @@ def test_too_many_users_are_sent_to_the_console(stage: SubscriptionStage) -> Non
     stage.connect()
     app = stage.app()
     with stage.runtime.database.writing() as session:
-        session.add_all(a_connection(app) for _ in range(subscription_jobs.MOST_USERS))
+        session.add_all(a_connection(app) for _ in range(subscriptions.MOST_USERS))
 
     with pytest.raises(ConflictError, match="Zoom's console"):
         stage.create()
@@ -274,8 +275,254 @@ def test_who_can_subscribe_is_found_and_one_alone_may_ask(
         session.add(a_connection(app, zoom_user_id=None, zoom_account_id="a1"))
         session.add(a_connection(app, zoom_user_id="u2", zoom_account_id=None))
 
-    job = subscription_jobs.begin(runtime, app.id)
-    with pytest.raises(ConflictError, match="already"):
-        subscription_jobs.begin(runtime, app.id)
+    job = subscriptions.begin(runtime, app.id)
+    with pytest.raises(ConflictError, match="right now"):
+        subscriptions.begin(runtime, app.id)
 
     assert job.subscribers == [Subscriber(account_id="a1", user_id="u1")]
+
+
+ELSEWHERE = "https://elsewhere.example.com/hook"
+
+
+@pytest.fixture
+def connected(runtime: Runtime, sandbox: RunningSandbox) -> Iterator[SubscriptionStage]:
+    with a_subscription_stage(runtime, sandbox) as made:
+        made.connect()
+        yield made
+
+
+@pytest.fixture
+def made(connected: SubscriptionStage) -> Subscription:
+    """Give the one that Zoom has, made from here."""
+    connected.create()
+    (one,) = connected.made()
+    return one
+
+
+def another_url(one: Subscription) -> None:
+    one.url = ELSEWHERE
+
+
+def one_event(one: Subscription) -> None:
+    one.events = ["meeting.created"]
+
+
+def one_event_more(one: Subscription) -> None:
+    one.events = [*one.events, "meeting.ended"]
+
+
+def nobody_joined(one: Subscription) -> None:
+    one.user_ids = one.user_ids[:1]
+
+
+CHANGES = {
+    "url": (another_url, f"Zoom sends to {ELSEWHERE}."),
+    "event": (one_event, "Zoom does not send user.updated."),
+    "more": (one_event_more, "It also sends meeting.ended"),
+    "users": (nobody_joined, "1 of the last 2 to connect has not joined it"),
+}
+
+
+@pytest.mark.parametrize("update", [True, False], ids=["updated", "made anew"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_was_changed_elsewhere_is_said_and_mended(
+    connected: SubscriptionStage, made: Subscription, change: str, *, update: bool
+) -> None:
+    connected.connect("ben@example.com")
+    connected.fix()
+    do, said = CHANGES[change]
+    connected.sandbox.zoom_world.switch(updates_subscriptions=update)
+    do(made)
+
+    differs = connected.read()
+    mended = connected.fix()
+
+    (kept,) = connected.made()
+    assert (differs.state, mended.state) == (State.DIFFERS, State.MATCHES)
+    assert said in differs.reason
+    assert sum(row.differs for row in differs.rows) == 1
+    assert (kept.url, len(kept.user_ids)) == (connected.url, 2)
+    assert sorted(kept.events) == ["meeting.created", "user.updated"]
+    assert connected.app().subscription_id == kept.id
+    assert connected.told()[-2:] == ["subscription.read", "subscription.mended"]
+
+
+def test_one_made_anew_with_a_lost_answer_is_settled(
+    connected: SubscriptionStage, made: Subscription
+) -> None:
+    connected.sandbox.zoom_world.switch(updates_subscriptions=False)
+    one_event(made)
+    connected.sandbox.zoom_faults.set(
+        [Fault(kind=FaultKind.LOST_ANSWER, path=PATH, method="POST", times=1)]
+    )
+
+    mended = connected.fix()
+
+    (kept,) = connected.made()
+    assert mended.state is State.MATCHES
+    assert kept.id != made.id
+
+
+def test_two_with_our_url_are_said_and_one_is_deleted(
+    connected: SubscriptionStage, made: Subscription
+) -> None:
+    twin = made.model_copy(update={"id": "twin"})
+    connected.sandbox.zoom_world.state.subscriptions.insert(0, twin)
+
+    differs, mended = connected.read(), connected.fix()
+
+    assert "2 subscriptions send to this URL" in differs.reason
+    assert mended.state is State.MATCHES
+    assert connected.made() == [made]
+
+
+def test_one_of_the_wrong_sort_is_made_anew(
+    runtime: Runtime, sandbox: RunningSandbox
+) -> None:
+    with a_subscription_stage(runtime, sandbox, kind=Kind.ACCOUNT_LEVEL) as connected:
+        ana = connected.connect()
+        connected.create()
+        (wrong,) = connected.made()
+        wrong.scope, wrong.user_ids = "user", [ana.id]
+
+        differs, mended = connected.read(), connected.fix()
+
+        (kept,) = connected.made()
+        assert "It subscribes the users who connected" in differs.reason
+        assert (mended.state, kept.scope) == (State.MATCHES, "account")
+
+
+def test_one_that_was_deleted_is_gone_and_made_again(
+    connected: SubscriptionStage, made: Subscription
+) -> None:
+    connected.sandbox.zoom_world.state.subscriptions.clear()
+
+    gone = connected.read()
+    again = connected.create()
+
+    (kept,) = connected.made()
+    assert gone.state is State.GONE
+    assert again.state is State.MATCHES
+    assert connected.app().subscription_id == kept.id != made.id
+
+
+def test_one_that_nobody_joined_is_joined_and_not_doubled(
+    connected: SubscriptionStage, made: Subscription
+) -> None:
+    made.user_ids = []
+
+    seen = connected.create()
+
+    assert seen.state is State.MATCHES
+    assert len(connected.made()) == 1
+
+
+def test_without_one_there_is_nothing_to_mend(connected: SubscriptionStage) -> None:
+    seen = connected.fix()
+
+    assert (seen.state, connected.made()) == (State.NONE, [])
+    assert "no event subscription with this webhook URL" in seen.reason
+
+
+def test_the_consoles_own_is_compared_and_left_alone(
+    connected: SubscriptionStage,
+) -> None:
+    world = connected.sandbox.zoom_world
+    world.change_app(connected.at_zoom.client_id, events=["meeting.created"])
+    world.validate(connected.at_zoom.client_id, connected.url)
+
+    seen = connected.fix()
+
+    assert seen.state is State.DIFFERS
+    assert "only be changed there" in seen.reason
+    assert connected.at_zoom.events == ["meeting.created"]
+
+
+def no_grant(world: ZoomWorld, _client_id: str) -> None:
+    world.switch(client_credentials=False)
+
+
+def no_scopes(world: ZoomWorld, client_id: str) -> None:
+    world.change_app(client_id, own_scopes=[])
+
+
+def no_event_scope(world: ZoomWorld, client_id: str) -> None:
+    world.change_app(client_id, events=[], scopes=["user:read:user"])
+
+
+def not_authorised(world: ZoomWorld, _client_id: str) -> None:
+    for grant in world.state.grants:
+        grant.ended = "revoked"
+
+
+@pytest.mark.parametrize(
+    ("break_it", "said"),
+    [
+        (no_grant, "no token of its own (client_credentials)"),
+        (no_scopes, "lacks the scope for event subscriptions"),
+        (no_event_scope, "lacks its scope. Add the scopes listed in the set-up"),
+        (not_authorised, "has not authorized the app"),
+    ],
+)
+def test_what_zoom_does_not_allow_is_said(
+    connected: SubscriptionStage, break_it: Callable[[ZoomWorld, str], None], said: str
+) -> None:
+    break_it(connected.sandbox.zoom_world, connected.at_zoom.client_id)
+
+    seen = connected.create()
+
+    app = connected.app()
+    assert (seen.state, connected.made()) == (State.NOT_ALLOWED, [])
+    assert said in seen.reason
+    assert app.subscription_reason == seen.reason[:300]
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (FaultKind.DOWN, "may still have been carried out"),
+        (FaultKind.HTML_403, "a web page"),
+        (FaultKind.RATE_LIMITED, "rate limit"),
+        (FaultKind.RATE_LIMITED_BARE, "rate limit"),
+        (FaultKind.UNAVAILABLE, "failed on its side"),
+        (FaultKind.NONSENSE, "another shape"),
+    ],
+)
+def test_a_zoom_that_cannot_be_asked_is_no_refusal(
+    connected: SubscriptionStage, fault: FaultKind, said: str
+) -> None:
+    connected.sandbox.zoom_faults.set([Fault(kind=fault, path=PATH, method="POST")])
+
+    seen = connected.create()
+
+    assert seen.state is State.UNREACHABLE
+    assert said in seen.reason
+
+
+def test_a_url_that_fails_the_challenge_leaves_the_state_as_it_was(
+    connected: SubscriptionStage,
+) -> None:
+    connected.sandbox.zoom_world.switch(validation_signing="wrong_secret")
+
+    seen = connected.create()
+
+    assert (seen.state, connected.made()) == (State.NONE, [])
+    assert "was not answered correctly" in seen.reason
+
+
+def test_no_token_or_secret_is_in_what_is_kept(connected: SubscriptionStage) -> None:
+    connected.sandbox.zoom_world.change_app(connected.at_zoom.client_id, own_scopes=[])
+
+    seen = connected.create()
+
+    secrets = [
+        "test-client-secret-0001",
+        *(
+            token
+            for grant in connected.sandbox.zoom_world.state.grants
+            for token in grant.access
+        ),
+    ]
+    assert secrets
+    assert not [one for one in secrets if one in f"{seen} {connected.app()}"]

@@ -149,7 +149,7 @@ def test_an_app_that_recall_has_lost_is_gone_by_both_ways_of_asking(
     seen = recall_webhook.probe_recall(runtime, zoom_app_id, pause=no_pause)
 
     assert seen.finding is Finding.GONE
-    assert "Recall has no app with this id any more" in seen.detail
+    assert "This app no longer exists in Recall" in seen.detail
     assert findings(runtime, zoom_app_id, Source.RECALL_API) == [Finding.GONE]
     assert state(runtime, zoom_app_id) is State.FAILING
 

@@ -53,10 +53,10 @@ def shown(database: Database, app_id: UUID) -> list[tuple[str, str, float]]:
 @pytest.mark.parametrize(
     ("source", "title"),
     [
-        (Source.ZOOM_CHALLENGE, "Zoom's challenge"),
-        (Source.OUTSIDE_PROBE, "Challenge from outside"),
-        (Source.RECALL_CHALLENGE, "Challenge passed to Recall"),
-        (Source.RECALL_PROBE, "Probe to Recall"),
+        (Source.ZOOM_CHALLENGE, "Validation request from Zoom"),
+        (Source.OUTSIDE_PROBE, "Self-test of the public URL"),
+        (Source.RECALL_CHALLENGE, "Validation request forwarded to Recall"),
+        (Source.RECALL_PROBE, "Test request to Recall"),
         (Source.RECALL_API, "Recall's API"),
         (Source.RECALL_LOG, "Recall's log"),
     ],
@@ -66,18 +66,18 @@ def test_each_source_has_its_name(
 ) -> None:
     note(database, app_id, source, Finding.GOOD, 1)
 
-    assert shown(database, app_id) == [(title, "valid", 1)]
+    assert shown(database, app_id) == [(title, "Valid", 1)]
 
 
 @pytest.mark.parametrize(
     ("finding", "word"),
     [
-        (Finding.GOOD, "valid"),
-        (Finding.SECRET_MISMATCH, "mismatch"),
-        (Finding.FAILED, "failed"),
-        (Finding.NOT_SEEN, "not seen"),
-        (Finding.GONE, "gone"),
-        (Finding.NOTED, "noted"),
+        (Finding.GOOD, "Valid"),
+        (Finding.SECRET_MISMATCH, "Mismatch"),
+        (Finding.FAILED, "Failed"),
+        (Finding.NOT_SEEN, "Never"),
+        (Finding.GONE, "Deleted"),
+        (Finding.NOTED, "Info"),
     ],
 )
 def test_each_finding_has_its_word(
@@ -98,9 +98,9 @@ def test_webhooks_and_evidence_stand_in_one_list_newest_first(
         session.add(a_webhook(app, received_at=NOON - 2 * HOUR))
 
     assert shown(database, app_id) == [
-        ("Zoom's challenge", "valid", 1),
-        ("meeting.created", "waiting", 2),
-        ("Zoom's challenge", "valid", 3),
+        ("Validation request from Zoom", "Valid", 1),
+        ("meeting.created", "Queued", 2),
+        ("Validation request from Zoom", "Valid", 3),
     ]
 
 
@@ -113,10 +113,10 @@ def test_a_look_that_says_the_same_again_is_shown_once(
     note(database, app_id, Source.RECALL_API, Finding.GOOD, 7, told_hours_ago=7)
 
     assert shown(database, app_id) == [
-        ("Recall's API", "valid", 7),
-        ("Recall's API", "valid", 8),
-        ("Probe to Recall", "valid", 10),
-        ("Probe to Recall", "failed", 40),
+        ("Recall's API", "Valid", 7),
+        ("Recall's API", "Valid", 8),
+        ("Test request to Recall", "Valid", 10),
+        ("Test request to Recall", "Failed", 40),
     ]
 
 
@@ -127,6 +127,6 @@ def test_an_entry_of_recalls_log_stands_where_recall_wrote_it(
     note(database, app_id, Source.ZOOM_CHALLENGE, Finding.GOOD, 20)
 
     assert shown(database, app_id) == [
-        ("Zoom's challenge", "valid", 20),
-        ("Recall's log", "noted", 30),
+        ("Validation request from Zoom", "Valid", 20),
+        ("Recall's log", "Info", 30),
     ]

@@ -12,8 +12,8 @@ from dashboard.models.ids import new_id
 from dashboard.models.zoom_app import SecretChange, ZoomApp
 from dashboard.services.relay import claims
 from dashboard.services.relay.sending import Delivery
-from dashboard.services.zoom_apps import secret_token_use
-from dashboard.services.zoom_apps.secret_token_use import TRIES, FormerWebhooks
+from dashboard.services.zoom_apps import secret_changes
+from dashboard.services.zoom_apps.secret_changes import TRIES, FormerWebhooks
 from tests.fixtures.delivery import Add, add, app_id, take
 from tests.makers import NOON
 
@@ -161,4 +161,4 @@ def test_what_goes_before_recall_is_given_it(  # noqa: PLR0917 - fixtures
         hold(database, its_id, held)
 
     with database.reading() as session:
-        assert secret_token_use.former_webhooks(session, app, owed) is expected
+        assert secret_changes.former_webhooks(session, app, owed) is expected

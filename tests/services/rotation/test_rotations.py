@@ -12,7 +12,7 @@ from dashboard.models.zoom_app import Routing, SecretChange, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.services import audit
 from dashboard.services.rotation import rotations
-from dashboard.services.zoom_apps import apps, credential_checks
+from dashboard.services.zoom_apps import apps, credential_checks, secret_changes
 from dashboard.services.zoom_apps.credential_checks import WrongCredentialsError
 from tests.fixtures.rotation import API, FORMER, Stage, admin, changes, minutes, stage
 from tests.makers import NOON
@@ -210,10 +210,10 @@ def test_with_direct_routing_the_former_one_goes_after_zooms_last_retry(
 def test_an_announced_rotation_is_audited_and_ends_by_itself(stage: Stage) -> None:
     stage.announce()
     begun = stage.card()
-    stage.clock.instant += rotations.WINDOW
+    stage.clock.instant += secret_changes.WINDOW
 
     assert begun is not None
-    assert begun.announced_until == NOON + rotations.WINDOW
+    assert begun.announced_until == NOON + secret_changes.WINDOW
     assert stage.card() is None
     with stage.runtime.database.reading() as session:
         [act] = session.exec(select(AuditEntry.act)).all()

@@ -17,7 +17,7 @@ from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.services.retention.pruning import Pruner
 from dashboard.services.runtime import Runtime
-from dashboard.services.setup import checklist
+from dashboard.services.setup import checklist, first_seen
 from dashboard.services.setup.steps import StepKey
 from tests.fixtures.setup import an_app, by_key, kept, look, save_everything
 from tests.makers import NOON, FakeClock, a_connection, a_webhook
@@ -67,7 +67,7 @@ def test_ticks_outlive_the_webhooks_that_made_them(
     with on.database.reading() as session:
         assert session.exec(select(func.count()).select_from(Webhook)).one() == 0
     assert look(on, app_id) == before
-    assert before.words == "9 of 9 seen"
+    assert before.words == "9 of 9 complete"
 
 
 def test_ticks_outlive_the_user_but_not_the_users_name(on: Runtime) -> None:
@@ -92,7 +92,7 @@ def test_a_first_time_is_never_moved(on: Runtime, clock: FakeClock) -> None:
         app = session.get_one(ZoomApp, app_id)
         app.checked_at = clock.now()
         session.add(app)
-        again = checklist.milestone(
+        again = first_seen.milestone(
             app_id, StepKey.EVENT, at=clock.now(), proof="Another."
         )
         assert checklist.store(session, [again]) == 0
@@ -154,7 +154,7 @@ def test_with_direct_routing_nothing_is_waited_for_that_cannot_come(
 
     checklist.record_new(on)
 
-    assert look(on, app_id).words == "6 of 6 seen"
+    assert look(on, app_id).words == "6 of 6 complete"
     assert StepKey.EVENT not in kept(on, app_id)
 
 
@@ -179,7 +179,7 @@ def test_a_change_of_routing_asks_for_what_is_seen_with_the_other(
 
     found = look(on, app_id)
 
-    assert found.words == "5 of 6 seen"
+    assert found.words == "5 of 6 complete"
     assert found.next is not None
     assert found.next.key is StepKey.ZOOM_VALIDATED
 

@@ -30,19 +30,23 @@ MISMATCH = a_status(State.SECRET_MISMATCH, failures=1)
 FAILING = a_status(State.FAILING, failures=2)
 OFF = a_status(State.FAILING, failures=6)
 OUTSIDE = a_status(State.FAILING, source=Source.OUTSIDE_PROBE)
-GONE = a_status(State.FAILING, title="Gone from Recall")
+GONE = a_status(State.FAILING, title="Deleted in Recall")
 
 
 @pytest.mark.parametrize(
     ("seen", "sentence", "remedy"),
     [
-        ((OFF, MISMATCH, SILENT), "switched off", Remedy.SEE_URL),
-        ((MISMATCH, MISMATCH, None), "Zoom signs with another", Remedy.EDIT),
-        ((OUTSIDE, FINE, None), "from outside", Remedy.SEE_URL),
-        ((FAILING, FINE, None), "fails: 2 of 6 failures", Remedy.SEE_URL),
-        ((FINE, MISMATCH, SILENT), "Recall holds another", Remedy.UPDATE_IN_RECALL),
+        ((OFF, MISMATCH, SILENT), "disabled", Remedy.SEE_URL),
+        ((MISMATCH, MISMATCH, None), "Zoom signs with a different one", Remedy.EDIT),
+        ((OUTSIDE, FINE, None), "self-test", Remedy.SEE_URL),
+        ((FAILING, FINE, None), "fails: 2 of 6 failed checks", Remedy.SEE_URL),
+        (
+            (FINE, MISMATCH, SILENT),
+            "Recall has a different one",
+            Remedy.UPDATE_IN_RECALL,
+        ),
         ((FINE, GONE, None), "It is failing.", Remedy.SEE_RECALL_APP),
-        ((FINE, a_status(State.FAILING), None), "does not answer", Remedy.PROBE),
+        ((FINE, a_status(State.FAILING), None), "doesn't respond", Remedy.PROBE),
         ((FINE, FINE, SILENT), "Nothing is heard.", Remedy.SEE_URL),
         ((a_status(State.OVERDUE), FINE, REFUSED), "refused", Remedy.SEE_REFUSED),
     ],
@@ -94,7 +98,7 @@ def test_without_trouble_there_is_no_banner(vault: Vault, state: State) -> None:
 
 @pytest.mark.parametrize(
     ("routing", "waiting", "is_said"),
-    [(Routing.RELAY, 3, "3 wait"), (Routing.RELAY, 0, "No event is lost.")],
+    [(Routing.RELAY, 3, "3 queued"), (Routing.RELAY, 0, "No events are lost.")],
 )
 def test_that_no_event_is_lost_is_said_where_the_dashboard_keeps_them(
     vault: Vault, routing: Routing, waiting: int, is_said: str

@@ -74,11 +74,11 @@ def test_an_alarm_says_how_long_what_it_learned_from_and_what_to_do() -> None:
     assert learned is not None
     assert unlearned is not None
     assert learned.sentence == (
-        "No event came from Zoom for 4 days, though 3 users are connected."
+        "No events from Zoom for 4 days, though 3 users are connected."
     )
     assert "longest pause in the 28 days before was 16 h" in learned.detail
     assert "press Validate, then Save" in learned.detail
-    assert "Fewer than 7 days of events" in unlearned.detail
+    assert "fewer than 7 days of events" in unlearned.detail
     assert learned.since == NOON + timedelta(minutes=30)
 
 
@@ -126,7 +126,7 @@ def test_only_refused_requests_are_an_alarm_at_once(
     assert (found is not None) is is_alarm
     if found is not None:
         assert found.is_refused
-        assert found.sentence.startswith("3 requests came")
+        assert found.sentence.startswith("3 requests since")
         assert "most as “Invalid signature”" in found.sentence
 
 
@@ -198,7 +198,7 @@ def test_the_commonest_cause_of_the_refused_ones_is_named(
 
     assert silent is not None
     assert silent.is_refused
-    assert silent.sentence.startswith("4 requests came")
+    assert silent.sentence.startswith("4 requests since")
     assert "most as “Invalid signature”" in silent.sentence
 
 

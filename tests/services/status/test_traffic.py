@@ -8,7 +8,7 @@ from dashboard.models.ids import new_id
 from dashboard.models.webhook import Outcome, RefusalCount
 from dashboard.services.probes import recent
 from dashboard.services.runtime import Runtime
-from dashboard.services.status import traffic, zoom_app_summary
+from dashboard.services.status import traffic, zoom_app
 from dashboard.services.validation import evidence
 from dashboard.services.zoom_apps import apps
 from dashboard.vault import Vault
@@ -79,9 +79,9 @@ def test_what_was_seen_mixes_evidence_and_events_newest_first(
         seen = recent.latest(session, app.id)
 
     assert [(one.title, one.word) for one in seen] == [
-        ("Probe to Recall", "valid"),
-        ("meeting.created", "delivered"),
-        ("Zoom's challenge", "valid"),
+        ("Test request to Recall", "Valid"),
+        ("meeting.created", "Delivered"),
+        ("Validation request from Zoom", "Valid"),
     ]
     assert seen[0].detail == "It was so."
 
@@ -91,7 +91,7 @@ def test_the_summary_tells_everything_but_the_secrets(runtime: Runtime) -> None:
         zoom_app_id = saved_app(session, runtime.vault)
 
     with runtime.database.reading() as session:
-        found = zoom_app_summary.summary(
+        found = zoom_app.summary(
             session,
             apps.get(session, zoom_app_id),
             evidence.evidence(session, zoom_app_id),

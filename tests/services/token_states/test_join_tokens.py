@@ -95,7 +95,8 @@ def test_all_scopes_are_proved_by_calls_that_need_each(
     assert step.is_done
     assert step.at == clock.now()
     assert step.proof == (
-        "Profile read, meetings listed and a join token fetched for Ana Nowak."
+        "All required scopes work for Ana Nowak (profile, meetings and join token "
+        "checked)."
     )
     assert kept(stage.runtime, stage.app.id)[StepKey.SCOPES].connection_id == row.id
 
@@ -141,7 +142,7 @@ def test_another_refusal_says_nothing_of_the_scopes(stage: ConnectStage) -> None
     assert seen.token_state is TokenState.HEALTHY
     assert "for a reason other than scopes" in seen.token_evidence
     assert (step.is_done, step.tone) == (False, "waiting")
-    assert "no join token was fetched yet" in step.remark
+    assert "join token not fetched yet" in step.remark
 
 
 def test_zoom_being_down_for_it_leaves_the_token_as_it_was_seen(
@@ -241,7 +242,7 @@ def test_an_account_that_may_not_read_a_profile_is_proved_all_the_same(
 
     step = by_key(look(stage.runtime, stage.app.id))[StepKey.SCOPES]
     assert step.is_done
-    assert step.proof.startswith("Users listed, meetings listed and a join token")
+    assert "(users, meetings and join token checked)" in step.proof
 
 
 def with_an_accounts_meeting(stage: ConnectStage) -> Connection:

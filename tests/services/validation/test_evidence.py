@@ -4,14 +4,17 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlmodel import Session
+from sqlalchemy import event as sql
+from sqlmodel import Session, col, func, select
 
 from dashboard.db import Database
 from dashboard.errors import NotFoundError
-from dashboard.models.check import Finding, Source
+from dashboard.models.check import Check, Finding, Source
+from dashboard.models.zoom_app import Routing
 from dashboard.services.validation import evidence
+from dashboard.services.validation.evidence import Evidence
 from dashboard.vault import Vault
-from tests.makers import NOON, a_webhook, a_zoom_app
+from tests.makers import NOON, a_webhook, a_zoom_app, saved_app
 
 HOUR = timedelta(hours=1)
 
@@ -127,3 +130,218 @@ def test_a_detail_that_is_too_long_is_cut_not_refused(
 def test_no_such_app_is_said(database: Database) -> None:
     with database.reading() as session, pytest.raises(NotFoundError):
         evidence.evidence(session, uuid4())
+
+
+MINUTE_H = 1 / 60
+
+
+GOOD, FAILED, MISMATCH = Finding.GOOD, Finding.FAILED, Finding.SECRET_MISMATCH
+
+
+NOT_SEEN, GONE = Finding.NOT_SEEN, Finding.GONE
+
+
+CHALLENGE, PROBE, API = Source.ZOOM_CHALLENGE, Source.RECALL_PROBE, Source.RECALL_API
+
+
+Note = tuple[Source, Finding, float] | tuple[Source, Finding, float, float]
+
+
+@pytest.fixture
+def app_id(database: Database, vault: Vault) -> UUID:
+    with database.writing() as session:
+        return saved_app(session, vault)
+
+
+def record(database: Database, app_id: UUID, *notes: Note) -> None:
+    """Record (source, finding, hours ago, and of how many hours ago it speaks)."""
+    for source, finding, hours_ago, *told in notes:
+        with database.writing() as session:
+            evidence.record(
+                session,
+                zoom_app_id=app_id,
+                source=source,
+                finding=finding,
+                detail=f"{source} {finding}",
+                told_at=NOON - HOUR * told[0] if told else None,
+                at=NOON - HOUR * hours_ago,
+            )
+
+
+def gathered(database: Database, app_id: UUID) -> Evidence:
+    with database.reading() as session:
+        return evidence.evidence(session, app_id)
+
+
+def count(database: Database, source: Source) -> int:
+    query = select(func.count()).where(col(Check.source) == source)
+    with database.reading() as session:
+        return session.exec(query).one()
+
+
+@pytest.mark.parametrize(
+    ("notes", "failures"),
+    [
+        ([], 0),
+        ([(CHALLENGE, GOOD, 1)], 0),
+        ([(CHALLENGE, FAILED, 80), (CHALLENGE, MISMATCH, 8)], 2),
+        ([(CHALLENGE, MISMATCH, 80), (CHALLENGE, GOOD, 9), (CHALLENGE, FAILED, 8)], 1),
+        ([(CHALLENGE, MISMATCH, 80), (CHALLENGE, GOOD, 9)], 0),
+        ([(CHALLENGE, MISMATCH, 72.0 * back) for back in range(9, 0, -1)], 9),
+        ([(CHALLENGE, MISMATCH, 9 - MINUTE_H * n) for n in range(9)], 1),
+    ],
+    ids=[
+        "none",
+        "a good one",
+        "two",
+        "one since a good one",
+        "healed",
+        "nine rounds",
+        "pressed nine times in as many minutes",
+    ],
+)
+def test_failures_in_a_row_are_rounds_since_the_last_good_one(
+    database: Database, app_id: UUID, notes: list[Note], failures: int
+) -> None:
+    record(database, app_id, *notes)
+
+    assert gathered(database, app_id).failures == failures
+
+
+def test_a_flood_of_failed_challenges_hides_neither_count_nor_the_good_one(
+    database: Database, app_id: UUID
+) -> None:
+    record(database, app_id, (CHALLENGE, GOOD, 400))
+    for back in (300, 228, 156):
+        record(database, app_id, (CHALLENGE, FAILED, back))
+    for n in range(200):
+        record(database, app_id, (CHALLENGE, MISMATCH, 80 - n * MINUTE_H / 6))
+
+    found = gathered(database, app_id)
+
+    assert found.good_challenge is not None
+    assert found.good_challenge.at == NOON - HOUR * 400
+    assert 4 <= found.failures <= 3 + 200 / 60 + 1
+    assert count(database, CHALLENGE) < 20
+
+
+def test_of_what_recalls_api_says_again_and_again_the_first_and_last_are_kept(
+    database: Database, app_id: UUID
+) -> None:
+    record(database, app_id, (API, NOT_SEEN, 90))
+    record(database, app_id, *[(API, GOOD, 80 - n, 81) for n in range(30)])
+    record(database, app_id, *[(API, FAILED, 40 - n) for n in range(30)])
+
+    with database.reading() as session:
+        rows = session.exec(
+            select(Check).where(col(Check.source) == API).order_by(col(Check.id))
+        ).all()
+
+    assert [(row.finding, (NOON - row.at) / HOUR) for row in rows] == [
+        (NOT_SEEN, 90),
+        (GOOD, 80),
+        (GOOD, 51),
+        (FAILED, 40),
+        (FAILED, 11),
+    ]
+
+
+def test_recalls_api_not_answering_leaves_what_it_said_before(
+    database: Database, app_id: UUID
+) -> None:
+    record(database, app_id, (API, GOOD, 30, 31))
+    record(database, app_id, *[(API, FAILED, 29 - n) for n in range(29)])
+
+    found = gathered(database, app_id).recall_api
+
+    assert found is not None
+    assert (found.finding, found.at) == (GOOD, NOON - HOUR * 30)
+
+
+def test_what_recall_said_of_a_former_app_says_nothing_of_the_new_one(
+    database: Database, vault: Vault
+) -> None:
+    with database.writing() as session:
+        made_at = NOON - HOUR * 2
+        app_id = saved_app(session, vault, recall_created_at=made_at)
+    record(database, app_id, (PROBE, MISMATCH, 3), (API, GONE, 3))
+    record(database, app_id, (Source.OUTSIDE_PROBE, GOOD, 3))
+
+    found = gathered(database, app_id)
+
+    assert (found.recall, found.recall_api) == (None, None)
+    assert found.self_test is not None
+
+
+@pytest.mark.parametrize("routing", Routing)
+def test_zooms_validation_at_recall_outlives_our_own_probes(
+    database: Database, vault: Vault, routing: Routing
+) -> None:
+    with database.writing() as session:
+        app_id = saved_app(session, vault, routing=routing)
+    record(database, app_id, (API, GOOD, 50, 50.5))
+    for back in (48, 24, 1):
+        record(database, app_id, (PROBE, GOOD, back), (API, GOOD, back, back))
+
+    found = gathered(database, app_id)
+
+    assert found.recall_api is not None
+    assert found.recall_api.told_at == NOON - HOUR
+    if routing is Routing.DIRECT:
+        assert found.zoom_at_recall is not None
+        assert found.zoom_at_recall.told_at == NOON - HOUR * 50.5
+    else:
+        assert found.zoom_at_recall is None
+
+
+def test_a_log_entry_decides_nothing(database: Database, app_id: UUID) -> None:
+    before = gathered(database, app_id)
+
+    record(database, app_id, (Source.RECALL_LOG, Finding.NOTED, 1, 2))
+
+    assert gathered(database, app_id) == before
+
+
+def test_an_app_of_which_much_was_seen_costs_few_queries(
+    database: Database, app_id: UUID
+) -> None:
+    for source in Source:
+        record(database, app_id, *[(source, GOOD, 50 - n, 50 - n) for n in range(40)])
+    asked: list[str] = []
+
+    with database.reading() as session:
+        connection = session.connection()
+        sql.listen(connection, "before_cursor_execute", lambda *a: asked.append(a[2]))
+        evidence.evidence(session, app_id)
+
+    assert len(asked) == 3
+
+
+def test_the_looks_at_the_evidence_go_over_an_index(
+    sqlite: Database, vault: Vault
+) -> None:
+    with sqlite.writing() as session:
+        app_id = saved_app(session, vault)
+    asked: list[tuple[str, object]] = []
+
+    with sqlite.reading() as session:
+        connection = session.connection()
+        sql.listen(
+            connection,
+            "before_cursor_execute",
+            lambda *args: asked.append((args[2], args[3])),
+        )
+        evidence.evidence(session, app_id)
+        evidence.latest(session, uuid4())
+        plans = [
+            row[3]
+            for statement, values in list(asked)
+            for row in connection.exec_driver_sql(
+                f"EXPLAIN QUERY PLAN {statement}",
+                values,  # type: ignore[arg-type]  # as they were given
+            )
+        ]
+
+    assert plans
+    assert not [plan for plan in plans if plan.startswith("SCAN validation_check")]
+    assert not [plan for plan in plans if plan.startswith("SCAN webhook")]

@@ -9,8 +9,8 @@ from dashboard.db import Database
 from dashboard.errors import ConflictError, InvalidInputError, VaultError
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Environment, Kind, Routing, ZoomApp
-from dashboard.services.zoom_apps import apps, credentials
-from dashboard.services.zoom_apps.credentials import NewZoomApp, ZoomAppChanges
+from dashboard.services.zoom_apps import apps
+from dashboard.services.zoom_apps.apps import NewZoomApp, ZoomAppChanges
 from dashboard.vault import Vault, fingerprint
 from tests.makers import CLIENT_SECRET, NOON, SECRET_TOKEN
 
@@ -75,7 +75,7 @@ def test_white_space_around_values_is_removed_and_named() -> None:
         secret_token=SecretStr("\u200btest-secret-token-0001\u00a0 "),
     )
 
-    tidied, trimmed = credentials.tidy(pasted)
+    tidied, trimmed = apps.tidy(pasted)
 
     assert tidied.client_id == "simClient0000000000001"
     assert tidied.secret_token == SECRET_TOKEN
@@ -111,7 +111,7 @@ def test_a_value_that_cannot_be_is_refused_without_being_repeated(
     over: dict[str, object], field: str
 ) -> None:
     with pytest.raises(InvalidInputError) as caught:
-        credentials.tidy(values(**over))
+        apps.tidy(values(**over))
 
     assert caught.value.field == field
     assert "test" not in str(caught.value)

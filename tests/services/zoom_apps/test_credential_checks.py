@@ -13,8 +13,8 @@ from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import audit
 from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps, credential_checks
+from dashboard.services.zoom_apps.apps import NewZoomApp, ZoomAppChanges
 from dashboard.services.zoom_apps.credential_checks import SavedZoomApp
-from dashboard.services.zoom_apps.credentials import NewZoomApp, ZoomAppChanges
 from tests.makers import CLIENT_SECRET, NOON, SECRET_TOKEN, FakeClock
 
 CLERK = audit.COMMAND_LINE

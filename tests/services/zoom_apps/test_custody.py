@@ -1,4 +1,4 @@
-"""Who keeps the tokens: changing it, disconnecting a grant that is kept here."""
+"""Token storage: changing it, disconnecting a grant that is kept here."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -74,7 +74,7 @@ def test_while_users_are_connected_somebody_has_to_know_what_it_costs(
 ) -> None:
     connection = stage.connect()
 
-    with pytest.raises(InvalidInputError, match="consent again") as caught:
+    with pytest.raises(InvalidInputError, match="need to reconnect") as caught:
         change(stage, TO_US)
     assert caught.value.field == "is_understood"
     assert now(stage) is TO_RECALL
@@ -88,7 +88,7 @@ def test_while_users_are_connected_somebody_has_to_know_what_it_costs(
 
 
 def test_what_is_so_already_is_said(stage: ConnectStage) -> None:
-    with pytest.raises(ConflictError, match="Recall keeps the tokens already"):
+    with pytest.raises(ConflictError, match="Tokens are already stored in Recall"):
         change(stage, TO_RECALL)
 
 

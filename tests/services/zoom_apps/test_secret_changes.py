@@ -84,7 +84,7 @@ def test_of_two_workers_one_gives_it(database: Database, app_id: UUID) -> None:
     begin(database, app_id)
     claim(database, app_id)
 
-    with pytest.raises(ConflictError, match="at this moment"):
+    with pytest.raises(ConflictError, match="right now"):
         claim(database, app_id, at=LEASE)
 
 

@@ -50,7 +50,7 @@ def test_entering_a_pair_saves_it_as_unchecked(desk: Desk) -> None:
     with desk.runtime.database.reading() as session:
         saved = session.exec(select(ZoomApp)).all()
     assert missing(said, BY_ZOOM) == []
-    assert all(one.startswith("Saved, but unchecked.") for one in said.values())
+    assert all(one.startswith("Saved, but not verified.") for one in said.values())
     assert [one.verdict for one in saved] == [Verdict.UNKNOWN] * len(BY_ZOOM)
     assert not [
         one for one in said.values() if "may still have been carried out" in one
@@ -132,7 +132,7 @@ def test_adopting_stores_nothing(desk: Desk, method: str) -> None:
     )
 
     assert missing(said, BY_RECALL) == []
-    assert all(one.startswith("Nothing was adopted here.") for one in said.values())
+    assert all(one.startswith("Nothing was adopted.") for one in said.values())
     assert desk.app().recall_app_id is None
 
 

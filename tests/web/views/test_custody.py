@@ -1,4 +1,4 @@
-"""Who keeps the tokens, on pages: chosen, shown, changed with a warning."""
+"""Token storage, on pages: chosen, shown, changed with a warning."""
 
 from bs4 import BeautifulSoup
 from flask.testing import FlaskClient

@@ -79,7 +79,7 @@ def test_the_file_is_the_manifest_that_the_page_shows(
 @pytest.mark.parametrize(
     ("over", "said"),
     [
-        ({"scope_style": ScopeStyle.LEGACY}, "granular scopes only"),
+        ({"scope_style": ScopeStyle.LEGACY}, "apps with granular scopes"),
         ({"routing": Routing.DIRECT}, "Create in Recall first"),
     ],
 )
@@ -200,12 +200,12 @@ def test_create_shows_what_zoom_has_beside_what_it_should_be(
     answer = admin.post(f"{url}/create")
     later = admin.get(url).text
 
-    assert compared(before)["Webhook URL"] == (stage.url, "not known")
+    assert compared(before)["Webhook URL"] == (stage.url, "Unknown")
     assert "Create in Zoom" in before
     assert answer.status_code == 200
     assert compared(answer.text)["Webhook URL"] == (stage.url, stage.url)
     assert compared(later) == compared(answer.text)
-    assert "matches" in later
+    assert "Matches" in later
     assert "Create in Zoom" not in later
 
 
@@ -224,7 +224,7 @@ def test_the_difference_is_marked_and_mend_offered(
     (marked,) = page.select("tr.row-differs")
     assert "differs" in str(marked)  # the icon's name, not colour alone
     assert "Zoom does not send user.updated." in read
-    assert [one.text.strip() for one in page.select(".btn-primary")] == ["Mend"]
+    assert [one.text.strip() for one in page.select(".btn-primary")] == ["Fix"]
     assert "Zoom sends both events" in mended
 
 
@@ -237,7 +237,7 @@ def test_what_cannot_be_asked_yet_is_said_on_the_page(
     assert answer.status_code == 409
     alert = page.select_one("[role=alert]")
     assert alert is not None
-    assert "Nobody has connected" in alert.text
+    assert "No users are connected" in alert.text
     assert stage.url in answer.text  # by hand it can be done all the same
 
 
@@ -287,5 +287,5 @@ def test_a_firewalls_page_is_no_refusal(
 
     text = admin.post(f"/zoom-apps/{stage.app_id}/subscription/read").text
 
-    assert "could not tell" in text
+    assert "Unknown" in text
     assert "something in front of it blocked the request" in text

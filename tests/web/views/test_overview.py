@@ -62,7 +62,7 @@ def test_support_sees_a_refused_key_but_no_way_to_workspaces(
 
     page = overview(as_role, Role.SUPPORT)
 
-    assert "refuses the API key" in page.text
+    assert "rejects the API key" in page.text
     assert not any("workspaces" in link for link in links(page))
 
 

@@ -156,5 +156,5 @@ def test_support_sees_that_it_is_gone_and_no_act(
 
     page = page_of(as_role(Role.SUPPORT).get(f"/zoom-apps/{app.id}"))
 
-    assert "Recall has no such app any more" in page.text
+    assert "This app was deleted in Recall" in page.text
     assert page.select_one(f"#create-again-{app.id}") is None

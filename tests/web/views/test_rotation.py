@@ -12,8 +12,8 @@ from dashboard.models.staff import Role
 from dashboard.models.webhook import Refusal, RefusalCount
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
-from dashboard.services.rotation import rotations
 from dashboard.services.status import attention, overview
+from dashboard.services.zoom_apps import secret_changes
 from tests.conftest import SignIn
 from tests.fixtures.hooks import HooksClient, door, event
 from tests.fixtures.refusals import BODY, SCRIBE, STRANGER, a_stage
@@ -29,7 +29,7 @@ NEW = "test-token-new"
 def announce(door: HooksClient, app_id: UUID) -> None:
     with door.database.writing() as session:
         app = session.get_one(ZoomApp, app_id)
-        app.rotation_until = door.clock.now() + rotations.WINDOW
+        app.rotation_until = door.clock.now() + secret_changes.WINDOW
         session.add(app)
 
 
@@ -122,10 +122,10 @@ def test_beginning_one_says_what_to_do_next_and_until_when(
 
     begun = admin.post(f"{path}/begin-rotation", follow_redirects=True)
 
-    assert "Begin a rotation" in before
+    assert "Start a rotation" in before
     assert begun.request.path == f"{path}/edit"
     assert "Regenerate the secret token in Zoom now" in begun.text
-    assert "Begin a rotation" not in begun.text
+    assert "Start a rotation" not in begun.text
     assert stage.app().rotation_until == NOON + timedelta(minutes=30)
     assert "Regenerate the secret token in Zoom now" in stage.page(admin)
 
@@ -136,7 +136,7 @@ def test_the_edit_page_says_what_cannot_change_and_offers_a_new_app(
     page = admin.get(f"/zoom-apps/{stage.app_id}/edit")
 
     found = BeautifulSoup(page.text, "html5lib")
-    assert "Client ID and kind cannot be changed in Recall" in " ".join(
+    assert "Client ID and kind can't be changed in Recall" in " ".join(
         found.text.split()
     )
     assert found.select_one("main a[href='/zoom-apps/new']") is not None
@@ -154,9 +154,9 @@ def test_the_half_that_failed_is_named_with_why_and_when_and_can_be_done(
     path = f"/zoom-apps/{stage.app_id}/update-in-recall"
     done = admin.post(path, follow_redirects=True).text
 
-    assert "Recall has not got it yet" in page
+    assert "Not sent to Recall yet" in page
     assert "Stored here: new secret token" in card(page)
-    assert "Recall has the former one still" in card(page)
+    assert "Recall still has the previous one" in card(page)
     assert "firewall" in card(page)
     assert "or when you press Update in Recall" in card(page)
     assert path in page
@@ -175,7 +175,7 @@ def test_the_card_changes_by_itself(admin: FlaskClient, stage: Stage) -> None:
     )
 
     assert 'hx-target="#zoom-app-rotation"' in live.text
-    assert "Recall has the former one still" in live.text
+    assert "Recall still has the previous one" in live.text
 
 
 def test_support_reads_the_card_and_gets_no_button(
@@ -189,10 +189,10 @@ def test_support_reads_the_card_and_gets_no_button(
     page = support.get(f"/zoom-apps/{stage.app_id}").text
     begun = support.post(f"/zoom-apps/{stage.app_id}/begin-rotation")
 
-    assert "Recall has the former one still" in card(page)
+    assert "Recall still has the previous one" in card(page)
     assert "Update in Recall" not in card(page)
     assert begun.status_code == 403
-    assert stage.app().rotation_until == stage.clock.now() + rotations.WINDOW
+    assert stage.app().rotation_until == stage.clock.now() + secret_changes.WINDOW
 
 
 def test_a_half_that_failed_needs_attention(admin: FlaskClient, stage: Stage) -> None:
@@ -217,6 +217,6 @@ def test_a_half_that_failed_needs_attention(admin: FlaskClient, stage: Stage) ->
 
     assert before == []
     of = "New secrets of Notetaker (development):"
-    assert half == [f"{of} Recall has the former one still."]
-    assert wrong == [f"{of} Zoom still signs with the former secret token."]
+    assert half == [f"{of} Recall still has the previous one."]
+    assert wrong == [f"{of} Zoom still signs with the previous secret token."]
     assert SECRET_TOKEN.get_secret_value() not in "".join(half + wrong)

@@ -58,7 +58,7 @@ def test_an_app_is_taken_over_and_its_page_says_so(
     (app,) = stage.all()
     assert answer.request.path == f"/zoom-apps/{app.id}"
     assert app.recall_app_id == UUID(there.id)
-    assert "Zoom accepted client ID and client secret" in answer.text
+    assert "Zoom accepted the client ID and client secret" in answer.text
     assert "The secrets stored here were sent to Recall" in answer.text
     assert not any(secret in answer.text for secret in SECRETS)
 

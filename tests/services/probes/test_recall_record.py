@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from dashboard.clients.recall.replies import RecallLog
-from dashboard.services.probes import recall_log
+from dashboard.services.probes import recall_record
 from tests.makers import API_KEY, CLIENT_SECRET, NOON, SECRET_TOKEN
 
 SECRETS = [SECRET_TOKEN, CLIENT_SECRET, API_KEY]
@@ -24,7 +24,7 @@ def news(
     known: tuple[str, ...] = (),
     secrets: list[SecretStr] = SECRETS,
 ) -> list[str]:
-    found = recall_log.new_entries(
+    found = recall_record.new_entries(
         entries, seen_at=seen_at, known=known, secrets=secrets, now=NOON
     )
     return [each.detail for each in found]

@@ -1,4 +1,4 @@
-"""What Zoom has of a subscription beside what it should be; and why Zoom said no. Pure.
+"""Compares Zoom's event subscription with the expected one; explains refusals. Pure.
 
 Source: docs/contracts/zoom.md 5.7 and Zoom's API description, checked 2026-11-25.
 """
@@ -39,13 +39,13 @@ class State(StrEnum):
 
 
 _WORDS = {
-    State.NONE: "none by API",
-    State.MATCHES: "matches",
-    State.DIFFERS: "differs",
-    State.NOT_ALLOWED: "not allowed",
-    State.UNREACHABLE: "could not tell",
-    State.GONE: "gone",
-    State.ASKING: "being asked",
+    State.NONE: "None via API",
+    State.MATCHES: "Matches",
+    State.DIFFERS: "Differs",
+    State.NOT_ALLOWED: "Not allowed",
+    State.UNREACHABLE: "Unknown",
+    State.GONE: "Deleted",
+    State.ASKING: "Checking",
 }
 _TONES = {
     State.NONE: "off",
@@ -80,10 +80,10 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What a look brought home.
+    """What Zoom returned.
 
     Attributes:
-        kept: The subscription that is ours, or the console's with our URL.
+        kept: Our subscription, or the console's with our URL.
         joined: How many of those asked about have joined it.
         asked: How many users or accounts were asked about.
         others: Further subscriptions to any of our events.
@@ -122,7 +122,7 @@ def compare(wanted: Wanted, found: Found) -> Sequence[Row]:
             label="Webhook URL",
             wanted=wanted.url,
             found=kept.url or "none",
-            told="" if kept.url == wanted.url else f"Zoom posts to {_short(kept.url)}.",
+            told="" if kept.url == wanted.url else f"Zoom sends to {_short(kept.url)}.",
         ),
         Row(
             label="Events",
@@ -138,8 +138,8 @@ def compare(wanted: Wanted, found: Found) -> Sequence[Row]:
 def overlaps(wanted: Wanted, found: Found) -> Sequence[str]:
     """Return a sentence for each other subscription to the same events."""
     return [
-        f"Another subscription, made {_where(other)}, sends {_list(both)} to "
-        f"{_short(other.url)}. Where two overlap, the same event arrives twice."
+        f"Another subscription, created {_where(other)}, sends {_list(both)} to "
+        f"{_short(other.url)}. If two overlap, the same event arrives twice."
         for other in found.others
         if (both := [name for name in wanted.events if name in other.events])
     ]
@@ -156,13 +156,13 @@ def judge(wanted: Wanted, found: Found, *, was_made: bool) -> tuple[State, str]:
     if found.kept is None:
         if was_made:
             return State.GONE, (
-                "Zoom no longer lists the subscription that was made from here: it was "
-                "deleted there. Press Create in Zoom to make it again."
+                "The subscription created from here was deleted in Zoom. Press "
+                "Create in Zoom to create it again."
             )
-        return State.NONE, "Zoom lists no event subscription with this webhook URL."
+        return State.NONE, "Zoom has no event subscription with this webhook URL."
     by_hand = ""
     if found.kept.source != BY_API:
-        by_hand = " It was made in Zoom's console and can be changed only there."
+        by_hand = " It was created in Zoom's console and can only be changed there."
     told = [row.told for row in compare(wanted, found) if row.told]
     if told:
         return State.DIFFERS, " ".join(told) + by_hand
@@ -179,9 +179,9 @@ def refused(error: UpstreamError, before: State) -> tuple[State, str]:
     said = f" Zoom said: {error.detail}" if error.detail else ""
     if error.code == "1701":
         return before, (
-            "Zoom challenged the webhook URL and did not get the right answer within "
-            "three seconds, so nothing was made or changed. See What was seen on the "
-            f"app's page: it says whether the challenge arrived.{said}"
+            "Zoom's validation request to the webhook URL was not answered correctly "
+            "within 3 s, so nothing was created or changed. Activity on the app's page "
+            f"shows whether the request arrived.{said}"
         )
     if why := _NOT_ALLOWED.get(error.code or ""):
         return State.NOT_ALLOWED, f"{why}{said}"
@@ -200,7 +200,7 @@ def refused_token(error: UpstreamError) -> tuple[State, str]:
         said = f" Zoom said: {error.detail}" if error.detail else ""
         reason = (
             "Zoom gives this app no token of its own (client_credentials), so its "
-            f"subscriptions cannot be made by API.{said}"
+            f"subscription can't be created via API.{said}"
         )
     return state, reason
 
@@ -211,14 +211,14 @@ _SCOPES = {
 }
 _NOT_ALLOWED = {
     "4711": "The app's own token lacks the scope for event subscriptions. Zoom adds it "
-    "to General apps by itself; an older app may not have it.",
-    "1602": "An event is not allowed for the app: its scope is missing. Add the scopes "
-    "of step 1 in Zoom, then try again.",
-    "1300": "A user or account has not authorised the app, or has removed it.",
-    "1002": "A user or account has not authorised the app, or has removed it.",
+    "to General apps automatically; older apps may not have it.",
+    "1602": "An event is not allowed because the app lacks its scope. Add the scopes "
+    "listed in the set-up in Zoom, then try again.",
+    "1300": "A user or account has not authorized the app, or has removed it.",
+    "1002": "A user or account has not authorized the app, or has removed it.",
     "1003": "A user lacks the permission to subscribe to these events in Zoom.",
-    "invalid_client": "Zoom refuses the client ID with this client secret. Mend the "
-    "credentials first (step 2).",
+    "invalid_client": "Zoom rejects this client ID and client secret. Fix the "
+    "credentials first.",
 }
 
 
@@ -229,7 +229,7 @@ def _subscribes(wanted: Wanted, kept: ZoomSubscription, found: Found) -> Row:
             label=label,
             wanted=words,
             found=_SCOPES.get(kept.scope, kept.scope),
-            told=f"It is a subscription for {_SCOPES.get(kept.scope, kept.scope)}.",
+            told=f"It subscribes {_SCOPES.get(kept.scope, kept.scope)}.",
         )
     absent = found.asked - found.joined
     if absent == 0:
@@ -254,7 +254,7 @@ def _duplicates(wanted: Wanted, found: Found) -> list[Row]:
             label="With this URL",
             wanted="one subscription",
             found=f"{len(same) + 1} subscriptions",
-            told=f"{len(same) + 1} subscriptions post to this URL, so the same event "
+            told=f"{len(same) + 1} subscriptions send to this URL, so the same event "
             "arrives more than once.",
         )
     ]
@@ -267,12 +267,12 @@ def _about_events(wanted: Wanted, kept: ZoomSubscription) -> str:
     if missing:
         parts.append(f"Zoom does not send {_list(missing)}.")
     if more:
-        parts.append(f"It sends {_list(more)} as well, which nothing here uses.")
+        parts.append(f"It also sends {_list(more)}, which nothing here uses.")
     return " ".join(parts)
 
 
 def _where(other: ZoomSubscription) -> str:
-    return "by API" if other.source == BY_API else "in Zoom's console"
+    return "via API" if other.source == BY_API else "in Zoom's console"
 
 
 def _list(names: Sequence[str]) -> str:

@@ -17,20 +17,30 @@ from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import audit
 from dashboard.services.audit import Actor
-from dashboard.services.going_live import starting
-from dashboard.services.going_live.starting import HereAlreadyError
+from dashboard.services.connect import flow
+from dashboard.services.going_live import transition
+from dashboard.services.going_live.transition import HereAlreadyError
 from dashboard.services.runtime import Runtime
+from dashboard.services.status import attention, overview
 from dashboard.services.zoom_apps import apps
+from dashboard.services.zoom_apps import apps as zoom_apps
+from dashboard.services.zoom_apps.apps import NewZoomApp
 from dashboard.services.zoom_apps.credential_checks import (
     SavedZoomApp,
     WrongCredentialsError,
 )
-from dashboard.services.zoom_apps.credentials import NewZoomApp
+from dashboard.worker import Worker
 from tests.fixtures.audit import AUDIT_LOG
-from tests.makers import a_workspace, a_zoom_app
+from tests.fixtures.connect import ConnectStage, a_connect_stage
+from tests.fixtures.relay import arrive, at_recall, find
+from tests.makers import NOON, a_connection, a_workspace, a_zoom_app
 
 ADMIN = Actor(name="admin@example.com")
+
+
 CLIENT_ID, SECRET = "simProduction000000001", SecretStr("test-production-secret-01")
+
+
 TOKEN = SecretStr("test-production-token-01")
 
 
@@ -55,7 +65,7 @@ class Stage:
         return NewZoomApp(**(given | over))
 
     def begin(self, **over: Any) -> SavedZoomApp:
-        return starting.begin(
+        return transition.begin(
             self.runtime, self.development.id, self.values(**over), actor=ADMIN
         )
 
@@ -67,7 +77,7 @@ class Stage:
             return app.id
 
     def link(self, production_id: UUID) -> None:
-        starting.link(self.runtime, self.development.id, production_id, actor=ADMIN)
+        transition.link(self.runtime, self.development.id, production_id, actor=ADMIN)
 
     def find(self, zoom_app_id: UUID) -> ZoomApp:
         with self.runtime.database.reading() as session:
@@ -185,7 +195,9 @@ def test_zoom_being_down_is_saved_as_unchecked(
 
 
 def test_the_development_client_id_again_is_said(stage: Stage) -> None:
-    with pytest.raises(InvalidInputError, match="development client ID again") as told:
+    with pytest.raises(
+        InvalidInputError, match="This is the development client ID"
+    ) as told:
         stage.begin(client_id=f"{stage.development.client_id}\n")
 
     assert told.value.field == "client_id"
@@ -212,8 +224,8 @@ def test_a_workspace_that_is_gone_is_said(stage: Stage) -> None:
 def test_a_production_app_is_not_moved(stage: Stage) -> None:
     production = stage.add()
 
-    with pytest.raises(ConflictError, match="no development app"):
-        starting.begin(stage.runtime, production, stage.values(), actor=ADMIN)
+    with pytest.raises(ConflictError, match="not a development app"):
+        transition.begin(stage.runtime, production, stage.values(), actor=ADMIN)
 
 
 def test_linking_is_undone_by_unlinking(stage: Stage) -> None:
@@ -222,8 +234,8 @@ def test_linking_is_undone_by_unlinking(stage: Stage) -> None:
     stage.link(production)
     stage.link(production)
     linked = stage.find(production).succeeds_id
-    starting.unlink(stage.runtime, stage.development.id, actor=ADMIN)
-    starting.unlink(stage.runtime, stage.development.id, actor=ADMIN)
+    transition.unlink(stage.runtime, stage.development.id, actor=ADMIN)
+    transition.unlink(stage.runtime, stage.development.id, actor=ADMIN)
 
     assert linked == stage.development.id
     assert stage.find(production).succeeds_id is None
@@ -234,7 +246,7 @@ def test_linking_is_undone_by_unlinking(stage: Stage) -> None:
     ("over", "sentence"),
     [
         ({"environment": Environment.DEVELOPMENT}, "as a development app"),
-        ({"kind": Kind.ACCOUNT_LEVEL}, "cannot be told to be the same"),
+        ({"kind": Kind.ACCOUNT_LEVEL}, "can't be matched"),
         ({"succeeds_id": uuid4()}, "replaces another zoom app"),
     ],
 )
@@ -250,16 +262,16 @@ def test_what_does_not_go_together_is_neither_linked_nor_offered(
 
     assert stage.find(other).succeeds_id == over.get("succeeds_id")
     with stage.runtime.database.reading() as session:
-        assert list(starting.candidates(session, stage.development)) == []
+        assert list(transition.candidates(session, stage.development)) == []
 
 
 def test_a_second_production_app_is_refused(stage: Stage) -> None:
     first, second = stage.add(), stage.add(client_id=CLIENT_ID)
     stage.link(first)
 
-    with pytest.raises(ConflictError, match="production app already"):
+    with pytest.raises(ConflictError, match="already has a production app"):
         stage.link(second)
-    with pytest.raises(ConflictError, match="production app already"):
+    with pytest.raises(ConflictError, match="already has a production app"):
         stage.begin()
 
     assert stage.find(second).succeeds_id is None
@@ -271,7 +283,7 @@ def test_both_ends_see_the_same_move(stage: Stage) -> None:
 
     with stage.runtime.database.reading() as session:
         seen = [
-            starting.status_of(session, each)
+            transition.status_of(session, each)
             for each in (stage.development.id, production)
         ]
 
@@ -286,11 +298,11 @@ def test_a_production_app_of_its_own_is_in_no_move(stage: Stage) -> None:
     production = stage.add()
 
     with stage.runtime.database.reading() as session:
-        assert starting.status_of(session, production) is None
+        assert transition.status_of(session, production) is None
 
 
 def test_the_command_line_is_told_of_like_a_person(stage: Stage) -> None:
-    starting.link(
+    transition.link(
         stage.runtime,
         stage.development.id,
         stage.add(),
@@ -301,3 +313,148 @@ def test_the_command_line_is_told_of_like_a_person(stage: Stage) -> None:
         (entry,) = session.exec(AUDIT_LOG).all()
     assert entry.actor == "command line"
     assert str(stage.development.id) in entry.subject
+
+
+@pytest.fixture
+def connect_stage(runtime: Runtime, sandbox: RunningSandbox) -> ConnectStage:
+    return a_connect_stage(runtime, sandbox, verdict=Verdict.WRONG)
+
+
+def retire(connect_stage: ConnectStage) -> bool:
+    return transition.retire(connect_stage.runtime, connect_stage.app.id, actor=ADMIN)
+
+
+def stored(runtime: Runtime, zoom_app_id: UUID) -> ZoomApp:
+    with runtime.database.reading() as session:
+        return zoom_apps.get(session, zoom_app_id)
+
+
+def add(runtime: Runtime, **over: Any) -> ZoomApp:
+    app = a_zoom_app(runtime.vault, **over)
+    with runtime.database.writing() as session:
+        session.add(app)
+    return app
+
+
+def audited(runtime: Runtime) -> list[tuple[str, str]]:
+    with runtime.database.reading() as session:
+        return [(one.act, one.subject) for one in session.exec(AUDIT_LOG)]
+
+
+def test_retiring_and_bringing_back_are_each_done_once(
+    connect_stage: ConnectStage,
+) -> None:
+    runtime, app_id = connect_stage.runtime, connect_stage.app.id
+
+    assert (retire(connect_stage), retire(connect_stage)) == (True, False)
+    assert stored(runtime, app_id).retired_at == NOON
+    back = [transition.bring_back(runtime, app_id, actor=ADMIN) for _ in range(2)]
+    assert back == [True, False]
+    assert stored(runtime, app_id).retired_at is None
+    acts = [act for act, _ in audited(runtime)]
+    assert acts == ["zoom_app.retired", "zoom_app.brought_back"]
+
+
+def test_the_audit_log_keeps_how_many_were_left(connect_stage: ConnectStage) -> None:
+    runtime = connect_stage.runtime
+    production = add(
+        runtime, environment=Environment.PRODUCTION, succeeds_id=connect_stage.app.id
+    )
+    with runtime.database.writing() as session:
+        for user in ("ana", "ben", "carla"):
+            session.add(a_connection(connect_stage.app, zoom_user_id=user))
+        session.add(a_connection(production, zoom_user_id="ben"))
+
+    retire(connect_stage)
+
+    ((_, subject),) = audited(runtime)
+    assert subject.endswith(": 2 had not reconnected")
+
+
+def test_a_production_app_is_not_retired(runtime: Runtime) -> None:
+    production = add(runtime, environment=Environment.PRODUCTION)
+
+    with pytest.raises(ConflictError, match="not a development app"):
+        transition.retire(runtime, production.id, actor=ADMIN)
+
+    assert stored(runtime, production.id).retired_at is None
+
+
+def test_an_unknown_app_is_neither_retired_nor_brought_back(runtime: Runtime) -> None:
+    unknown = UUID(int=1)
+
+    for act in (transition.retire, transition.bring_back):
+        with pytest.raises(NotFoundError):
+            act(runtime, unknown, actor=ADMIN)
+
+
+def test_it_is_last_in_the_list_and_asks_for_nothing(
+    connect_stage: ConnectStage,
+) -> None:
+    runtime = connect_stage.runtime
+    add(runtime, name="Zebra", verdict=Verdict.RIGHT)
+
+    def seen() -> tuple[list[str], list[str], int]:
+        with runtime.database.reading() as session:
+            apps = overview.list_apps(session, now=NOON)
+            items = attention.items(
+                session, apps, public_url="https://dashboard.example.com", now=NOON
+            )
+            return (
+                [one.name for one in zoom_apps.list_all(session)],
+                [one.app.name for one in apps],
+                len(items),
+            )
+
+    before = seen()
+    retire(connect_stage)
+
+    assert before == (["Notetaker", "Zebra"], ["Notetaker", "Zebra"], 1)
+    assert seen() == (["Zebra", "Notetaker"], ["Zebra"], 0)
+
+
+def test_its_webhooks_are_still_taken_and_forwarded(
+    connect_stage: ConnectStage,
+) -> None:
+    runtime = connect_stage.runtime
+    retire(connect_stage)
+
+    webhook_id = arrive(runtime, connect_stage.app.id)
+    runtime.writer.flush()
+    Worker(runtime, chores=[]).run_once(runtime.clock.now())
+
+    assert find(runtime, webhook_id).outcome == "delivered"
+    assert len(at_recall(connect_stage.sandbox)) == 1
+
+
+def test_a_user_who_is_at_zoom_meanwhile_is_still_connected(
+    connect_stage: ConnectStage,
+) -> None:
+    begun = connect_stage.begin()
+    query = connect_stage.allow(begun)
+
+    retire(connect_stage)
+
+    assert connect_stage.outcome(**query).outcome == "connected"
+
+
+def test_no_attempt_begins_any_more(connect_stage: ConnectStage) -> None:
+    retire(connect_stage)
+
+    with pytest.raises(ConflictError, match="no longer works"):
+        connect_stage.begin()
+
+
+def test_who_comes_back_without_a_state_is_not_sent_to_it(
+    connect_stage: ConnectStage,
+) -> None:
+    def only() -> ZoomApp | None:
+        with connect_stage.runtime.database.reading() as session:
+            return flow.only_ready(session)
+
+    before = only()
+    retire(connect_stage)
+
+    assert before is not None
+    assert before.id == connect_stage.app.id
+    assert only() is None

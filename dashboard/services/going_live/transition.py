@@ -1,8 +1,7 @@
-"""From development to production: a second zoom app beside the first, linked to it.
+"""From development to production: enter or link the production app, retire development.
 
-Nothing is deleted on the way, here, at Zoom or in Recall: both run side by side. Who
-has moved on is counted by services/zoom_apps/succession.py, the end is
-services/going_live/retiring.py.
+Nothing is deleted on the way, here, at Zoom or in Recall: both run side by side.
+`zoom_apps.succession` counts who has reconnected.
 """
 
 from collections.abc import Sequence
@@ -21,9 +20,8 @@ from dashboard.services.connect import flow
 from dashboard.services.recall import workspaces
 from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps, credential_checks, succession
-from dashboard.services.zoom_apps.apps import full_name
+from dashboard.services.zoom_apps.apps import NewZoomApp, full_name
 from dashboard.services.zoom_apps.credential_checks import SavedZoomApp
-from dashboard.services.zoom_apps.credentials import NewZoomApp
 from dashboard.services.zoom_apps.succession import Progress, predecessor, successor
 
 __all__ = [
@@ -49,19 +47,19 @@ class HereAlreadyError(ConflictError):
 
     def __init__(self, zoom_app: ZoomApp) -> None:
         super().__init__(
-            f"{zoom_app.name} ({zoom_app.environment.value}) has this client ID and is "
-            "here already. Link it instead of entering it again."
+            f"{zoom_app.name} ({zoom_app.environment.value}) already has this client "
+            "ID. Link it instead of entering it again."
         )
         self.zoom_app_id = zoom_app.id
 
 
 @dataclass(frozen=True, kw_only=True)
 class GoLiveStatus:
-    """A move as the pages of either zoom app tell of it.
+    """Going live as the pages of either zoom app show it.
 
     Attributes:
-        production: None while the move has not begun.
-        progress: Of the move; None as long.
+        production: None until it is entered or linked.
+        progress: Who has reconnected; None until then.
         is_open: Whether users can connect to production.
     """
 
@@ -76,7 +74,7 @@ def begin(
 ) -> SavedZoomApp:
     """Check the production pair at Zoom and save it as the successor; commits.
 
-    The same values once more give what the first time gave.
+    Calling it again with the same values returns the same result.
 
     Args:
         runtime: All of them.
@@ -89,7 +87,7 @@ def begin(
         InvalidInputError: A value cannot be taken.
         WrongCredentialsError: Zoom refuses the pair.
         HereAlreadyError: A production app with this client ID is here: link it.
-        ConflictError: It is no development app, or has a production app already.
+        ConflictError: It is not a development app, or already has a production app.
     """
     client_id = trim(values.client_id)
     with runtime.database.reading() as session:
@@ -120,7 +118,7 @@ def begin(
 def link(
     runtime: Runtime, development_id: UUID, production_id: UUID, *, actor: Actor
 ) -> None:
-    """Make a production app that is here the successor; commits. Twice is as once.
+    """Make an existing production app the successor; commits. Idempotent.
 
     Raises:
         NotFoundError: There is no such zoom app.
@@ -140,7 +138,7 @@ def link(
             .values(succeeds_id=development.id)
         )
         if rows_changed(linked) != 1:
-            raise ConflictError(f"{production.name} replaces another zoom app already.")
+            raise ConflictError(f"{production.name} already replaces another zoom app.")
         subject = f"{full_name(production)}: to replace {full_name(development)}"
         audit.record(session, actor, "zoom_app.linked", subject=subject, now=now)
 
@@ -161,7 +159,7 @@ def unlink(runtime: Runtime, development_id: UUID, *, actor: Actor) -> None:
         if development.retired_at is not None:
             raise ConflictError(
                 f"{development.name} is retired, and its connect page leads to "
-                f"{production.name}. Bring it back first."
+                f"{production.name}. Restore it first."
             )
         production.succeeds_id = None
         session.add(production)
@@ -182,7 +180,7 @@ def candidates(session: Session, development: ZoomApp) -> Sequence[ZoomApp]:
 
 
 def status_of(session: Session, zoom_app_id: UUID) -> GoLiveStatus | None:
-    """Return the move that a zoom app takes or may take part in, from either end.
+    """Return how far going live is, from either zoom app; None for other apps.
 
     Raises:
         NotFoundError: There is no such zoom app.
@@ -213,7 +211,7 @@ def require_development(session: Session, zoom_app_id: UUID) -> ZoomApp:
     app = apps.get(session, zoom_app_id)
     if app.environment is not Environment.DEVELOPMENT:
         raise ConflictError(
-            f"{app.name} is no development app, so there is nothing to move from it."
+            f"{app.name} is not a development app, so it can't go live."
         )
     return app
 
@@ -230,8 +228,8 @@ def _done(
 def _require_possible(session: Session, development: ZoomApp, client_id: str) -> None:
     if client_id == development.client_id:
         raise InvalidInputError(
-            "This is the development client ID again. Copy the one in the Production "
-            "tab of Basic Information > App Credentials.",
+            "This is the development client ID. Copy the one in the Production tab of "
+            "Basic Information > App Credentials.",
             field="client_id",
         )
     if successor(session, development) is not None:
@@ -246,15 +244,64 @@ def _require_possible(session: Session, development: ZoomApp, client_id: str) ->
 def _require_fit(development: ZoomApp, production: ZoomApp) -> None:
     name = f"{production.name} ({production.environment.value})"
     if production.environment is not Environment.PRODUCTION:
-        raise ConflictError(f"{name} is here already, as a development app.")
+        raise ConflictError(f"{name} already exists as a development app.")
     if production.kind is not development.kind:
         raise ConflictError(
             f"{name} is {_kind(production)} and {development.name} is "
-            f"{_kind(development)}: their users cannot be told to be the same."
+            f"{_kind(development)}: their users can't be matched."
         )
     if production.succeeds_id is not None:
-        raise ConflictError(f"{name} replaces another zoom app already.")
+        raise ConflictError(f"{name} already replaces another zoom app.")
 
 
 def _kind(app: ZoomApp) -> str:
     return "user-managed" if app.kind == "user_level" else "admin-managed"
+
+
+def retire(runtime: Runtime, development_id: UUID, *, actor: Actor) -> bool:
+    """Stop monitoring a development app; commits. Return whether it was in use.
+
+    It raises no more alarms, and its connect page leads to its successor's. Its
+    webhooks are still received and forwarded; nothing is deleted anywhere.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+        ConflictError: It is not a development app.
+    """
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
+        development = require_development(session, development_id)
+        done = session.exec(
+            update(ZoomApp)
+            .where(col(ZoomApp.id) == development.id, col(ZoomApp.retired_at).is_(None))
+            .values(retired_at=now)
+        )
+        if rows_changed(done) != 1:
+            return False
+        subject = full_name(development)
+        production = succession.successor(session, development)
+        if production is not None:
+            move = succession.between(development, production)
+            left = succession.progress(session, move).left
+            subject += f": {left} had not reconnected"
+        audit.record(session, actor, "zoom_app.retired", subject=subject, now=now)
+        return True
+
+
+def bring_back(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> bool:
+    """Undo `retire`; commits. Return whether it was retired.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+    """
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
+        app = apps.get(session, zoom_app_id)
+        if app.retired_at is None:
+            return False
+        app.retired_at = None
+        session.add(app)
+        audit.record(
+            session, actor, "zoom_app.brought_back", subject=full_name(app), now=now
+        )
+        return True

@@ -1,30 +1,46 @@
 """Each tick of the set-up: done, not done or in trouble; one row a case."""
 
 from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from dashboard.models.connection import TokenState
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Kind, Routing
-from dashboard.services.setup.rules import Facts, steps
-from dashboard.services.setup.steps import Checklist, SetupStep, StepKey, Target
+from dashboard.services.setup.steps import (
+    Checklist,
+    Facts,
+    ScopeFacts,
+    SetupStep,
+    StepKey,
+    Target,
+    list_steps,
+)
 from dashboard.services.validation.states import State
+from dashboard.services.zoom_apps import scopes
 from dashboard.vault import Vault
-from tests.fixtures.setup import a_status, an_app, facts
+from tests.fixtures.setup import a_status, a_working, an_app, facts
 from tests.makers import NOON, a_connection
 
 ALL = [key for key in StepKey if key is not StepKey.ZOOM_VALIDATED]
+
+
 DIRECT = [
     *(StepKey.PAIR, StepKey.RECALL_APP, StepKey.ZOOM_VALIDATED),
     *(StepKey.USER, StepKey.MAPPING, StepKey.SCOPES),
 ]
+
+
 TROUBLE = [state for state in State if state.tone == "trouble"]
+
+
 NO_TROUBLE = [state for state in State if state.tone != "trouble"]
 
 
 def step(key: StepKey, found: Facts) -> SetupStep:
-    return next(one for one in steps(found) if one.key is key)
+    return next(one for one in list_steps(found) if one.key is key)
 
 
 @pytest.mark.parametrize(
@@ -34,10 +50,13 @@ def test_each_routing_lists_what_can_be_seen_with_it(
     vault: Vault, routing: Routing, keys: list[StepKey]
 ) -> None:
     app = an_app(vault, routing=routing)
-    nothing, everything = Checklist(steps=steps(facts(app))), steps(facts(app, *keys))
+    nothing, everything = (
+        Checklist(steps=list_steps(facts(app))),
+        list_steps(facts(app, *keys)),
+    )
 
     assert [one.key for one in nothing.steps] == keys
-    assert nothing.words == f"0 of {len(keys)} seen"
+    assert nothing.words == f"0 of {len(keys)} complete"
     assert all(one.next and not one.at and not one.proof for one in nothing.steps)
     assert all(one.is_done and one.proof and one.at == NOON for one in everything)
     assert not any(one.next or one.target or one.tone for one in everything)
@@ -52,9 +71,9 @@ def test_one_that_is_missing_is_the_one_thing_to_do_next(
     app = an_app(vault)
     seen = [key for key in ALL if key is not missing]
 
-    setup = Checklist(steps=steps(facts(app, *seen, user=a_connection(app))))
+    setup = Checklist(steps=list_steps(facts(app, *seen, user=a_connection(app))))
 
-    assert setup.words == "8 of 9 seen"
+    assert setup.words == "8 of 9 complete"
     assert setup.next is not None
     assert setup.next.key is missing
     assert setup.next.next.endswith(".")
@@ -64,7 +83,7 @@ NOT_YET = {
     "a pair Zoom could not be asked about": (
         {"verdict": Verdict.UNKNOWN},
         StepKey.PAIR,
-        "Press Check again.",
+        "Press Verify again.",
         Target.CHECK,
     ),
     "no Recall app": (
@@ -76,19 +95,19 @@ NOT_YET = {
     "a creation whose answer was lost": (
         {"recall_app_id": None, "create_key": str(uuid4())},
         StepKey.RECALL_APP,
-        "Press Create in Recall again. It never makes a second one.",
+        "Press Create in Recall again. It never creates a duplicate.",
         Target.RECALL_APP,
     ),
     "no challenge": (
         {},
         StepKey.CHALLENGE,
-        "Paste the webhook URL in Zoom and press Validate there.",
+        "Paste the webhook URL in Zoom, then press Validate.",
         Target.WEBHOOKS,
     ),
     "Recall not tried": (
         {},
         StepKey.RECALL_VALIDATED,
-        "Press Probe now.",
+        "Press Test now.",
         Target.PROBE,
     ),
     "Recall not tried, the app is not there": (
@@ -100,14 +119,14 @@ NOT_YET = {
     "Recall's URL not validated by Zoom": (
         {"routing": Routing.DIRECT},
         StepKey.ZOOM_VALIDATED,
-        "Paste Recall's webhook URL in Zoom and press Validate there.",
+        "Paste Recall's webhook URL in Zoom, then press Validate.",
         Target.WEBHOOKS,
     ),
     "nobody connected": (
         {},
         StepKey.USER,
         (
-            "Add the scopes and the redirect URL in Zoom, then open the connect page "
+            "Add the scopes and the redirect URL in Zoom. Then open the connect page "
             "and connect your own account."
         ),
         Target.CONNECT,
@@ -117,7 +136,7 @@ NOT_YET = {
         StepKey.EVENT,
         (
             "Connect a user, then schedule a meeting in Zoom as that user. If nothing "
-            "arrives, add meeting.created and user.updated in Zoom and save."
+            "arrives, add meeting.created and user.updated in Zoom, then save."
         ),
         Target.WEBHOOKS,
     ),
@@ -162,9 +181,9 @@ def test_an_app_gone_from_recall_is_trouble(
 ) -> None:
     app = an_app(vault) if over else an_app(vault, recall_app_id=None)
 
-    setup = Checklist(steps=steps(facts(app, *ALL, **over)))
+    setup = Checklist(steps=list_steps(facts(app, *ALL, **over)))
 
-    assert setup.words == "8 of 9 seen"
+    assert setup.words == "8 of 9 complete"
     assert setup.next is not None
     assert (setup.next.key, setup.next.tone) == (StepKey.RECALL_APP, "trouble")
     assert setup.next.at == NOON
@@ -200,7 +219,7 @@ def test_a_mismatch_names_the_act_that_mends_it(vault: Vault) -> None:
 
 def test_trouble_comes_before_what_is_merely_not_seen_yet(vault: Vault) -> None:
     setup = Checklist(
-        steps=steps(
+        steps=list_steps(
             facts(an_app(vault), StepKey.PAIR, recall_status=a_status(State.FAILING))
         )
     )
@@ -256,8 +275,128 @@ def test_a_user_is_named_while_here_and_forgotten_when_gone(vault: Vault) -> Non
 
     named, gone = step(StepKey.USER, here), step(StepKey.USER, replace(here, people={}))
 
-    assert named.proof == "The proof of user of Ana Nowak."
+    assert named.proof == "Ana Nowak connected."
     assert named.pmi == 5551234567
     assert gone.is_done
-    assert gone.proof == "The proof of user of a user who has left since."
+    assert gone.proof == "A former user connected."
     assert gone.pmi is None
+
+
+LACKS = {
+    "token_state": TokenState.MISSING_SCOPES,
+    "token_reason": "The grant lacks meeting:read:local_recording_token.",
+}
+
+
+@pytest.fixture
+def zoom_app(vault: Vault) -> Any:
+    return an_app(vault)
+
+
+def scopes_of(
+    zoom_app: Any, *first_seen: StepKey, user: Any = None, **granting: Any
+) -> SetupStep:
+    found = facts(zoom_app, *first_seen, user=user, granting=ScopeFacts(**granting))
+    return next(one for one in list_steps(found) if one.key is StepKey.SCOPES)
+
+
+def test_nobody_is_connected(zoom_app: Any) -> None:
+    one = scopes_of(zoom_app)
+
+    assert one.next == "Connect a user first. Scopes are verified with live API calls."
+    assert one.target is Target.CONNECT
+
+
+def test_a_token_that_does_not_work_yet_says_why(zoom_app: Any) -> None:
+    ana = a_connection(
+        zoom_app, token_state=TokenState.UNKNOWN, token_reason="Not yet."
+    )
+
+    one = scopes_of(zoom_app, user=ana)
+
+    assert (one.tone, one.remark) == ("waiting", "Ana Nowak: Not yet.")
+    assert one.connection_id == ana.id
+
+
+@pytest.mark.parametrize(
+    "state", [TokenState.RECONNECT_NEEDED, TokenState.UNHEALTHY_IN_RECALL]
+)
+def test_a_grant_that_is_over_needs_the_user(zoom_app: Any, state: TokenState) -> None:
+    one = scopes_of(zoom_app, user=a_connection(zoom_app, token_state=state))
+
+    assert one.next == "Ask Ana Nowak to reconnect."
+
+
+def test_a_working_token_alone_is_no_proof_of_the_join_token(zoom_app: Any) -> None:
+    ana = a_working(zoom_app)
+
+    one = scopes_of(zoom_app, user=ana, working=ana)
+
+    assert (one.is_done, one.tone, one.target) == (
+        False,
+        "waiting",
+        Target.CONNECTION,
+    )
+    assert "join token not fetched yet" in one.remark
+    assert one.next.startswith("Schedule a meeting in Zoom as Ana Nowak. Then press")
+
+
+def test_a_grant_that_lacks_a_scope_is_trouble_that_names_it(zoom_app: Any) -> None:
+    ana, ben = (
+        a_working(zoom_app),
+        a_connection(zoom_app, display_name="Ben Okafor", **LACKS),
+    )
+
+    one = scopes_of(zoom_app, user=ana, working=ana, lacking=ben)
+
+    assert one.tone == "trouble"
+    assert one.remark == f"Ben Okafor: {LACKS['token_reason']}"
+    assert (
+        one.next == "Add the missing scopes in Zoom, then ask Ben Okafor to reconnect."
+    )
+    assert one.connection_id == ben.id
+
+
+def test_once_seen_one_user_who_unticks_what_others_grant_is_no_trouble(
+    zoom_app: Any,
+) -> None:
+    ana, ben = a_working(zoom_app), a_connection(zoom_app, **LACKS)
+
+    assert scopes_of(
+        zoom_app, StepKey.SCOPES, user=ana, working=ana, lacking=ben
+    ).is_done
+
+
+def test_once_seen_it_is_trouble_again_when_nobody_has_them_all(zoom_app: Any) -> None:
+    ana, ben = a_working(zoom_app), a_connection(zoom_app, **LACKS)
+
+    one = scopes_of(zoom_app, StepKey.SCOPES, user=ana, lacking=ben)
+
+    assert (one.tone, one.is_done) == ("trouble", False)
+    assert one.at is not None
+    assert "The proof of scopes" in one.proof
+
+
+def test_once_seen_it_is_trouble_when_the_one_who_proved_it_lacks_one_now(
+    zoom_app: Any,
+) -> None:
+    ana = a_connection(zoom_app, **LACKS)
+
+    one = scopes_of(
+        zoom_app, StepKey.SCOPES, user=ana, lacking=ana, working=a_working(zoom_app)
+    )
+
+    assert one.tone == "trouble"
+
+
+def test_scopes_known_by_name_are_compared(zoom_app: Any) -> None:
+    few = a_connection(zoom_app, scopes="user:read:user")
+    full = a_connection(
+        zoom_app, scopes=" ".join(scopes.required(zoom_app.kind, zoom_app.scope_style))
+    )
+
+    one = scopes_of(zoom_app, user=few, granted=few)
+
+    assert one.tone == "trouble"
+    assert "meeting:read:list_meetings" in one.remark
+    assert scopes_of(zoom_app, StepKey.SCOPES, user=full, granted=full).is_done
