@@ -68,7 +68,7 @@ class _Numbers(Collector):
     def _holds(self) -> GaugeMetricFamily:
         family = GaugeMetricFamily(
             "dashboard_holds",
-            "Workspaces and zoom apps whose deliveries stand still, but for probes.",
+            "Workspaces and Zoom apps whose deliveries are paused.",
             labels=["kind"],
         )
         query = select(OpenCircuit.kind, func.count()).where(
@@ -132,7 +132,7 @@ class RateLimiter(Collector):
         )
         paused = GaugeMetricFamily(
             "dashboard_recall_paused_seconds",
-            "How much longer nobody asks, because Recall answered 429.",
+            "Seconds until Recall is asked again after a 429.",
             labels=_LABELS,
         )
         found = rate_limit_counts.uses(self._session, now=self._now)

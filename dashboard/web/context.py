@@ -64,7 +64,7 @@ def actor() -> Actor:
     who = person()
     address = request.remote_addr or ""
     if who is None:
-        return Actor(name="nobody signed in", address=address)
+        return Actor(name="no one signed in", address=address)
     return Actor(name=who.email, staff_id=who.staff_id, address=address)
 
 

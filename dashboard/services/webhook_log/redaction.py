@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 HIDDEN = "[hidden]"
-HIDDEN_EMAIL = "[e-mail hidden]"
+HIDDEN_EMAIL = "[email hidden]"
 
 # Names as in Zoom's payloads, without underscores and capitals (docs/contracts/zoom.md
 # 6, checked 2026-11-23), by parts: `h323_password`, `host_key`, `contact_email`.

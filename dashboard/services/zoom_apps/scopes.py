@@ -52,7 +52,7 @@ _JOIN = Reasons(
     "when a bot joins a meeting that the user hosts. The bot may then record without "
     "the host having to allow it by hand.",
     without="Each bot has to ask the host for permission to record, and does not "
-    "record while nobody answers.",
+    "record while no one answers.",
 )
 _MEETINGS = Reasons(
     why="Lets Recall list meetings to know which meeting belongs to which host.",

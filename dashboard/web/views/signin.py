@@ -43,7 +43,7 @@ def create() -> ResponseReturnValue:
                 address=address,
                 now=now(),
             )
-            who = Actor(name="nobody signed in", address=address)
+            who = Actor(name="no one signed in", address=address)
             act = "session.refused"
             if person is not None:
                 who = Actor(name=person.email, staff_id=person.id, address=address)
