@@ -13,7 +13,7 @@ serve:           ## web and worker in one process, with the settings in instance
 test: check      ## everything that guards behaviour
 	@scripts/chromium >/dev/null
 	@.venv/bin/python -m compileall -q dashboard  # once, not in each command the tests start
-	@$(MAKE) -j2 --output-sync=line --no-print-directory test-rest test-browser ARGS="$(ARGS)"
+	@$(MAKE) -j2 --no-print-directory test-rest test-browser ARGS="$(ARGS)"
 	@.venv/bin/python -m pytest -m prompt $(ARGS)
 
 test-rest:
