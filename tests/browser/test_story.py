@@ -67,7 +67,9 @@ def enter_wrong_pair(page: Page, demo: Demo, values: dict[str, str]) -> None:
     page.get_by_label("Client secret").fill("not-the-right-secret")
     page.get_by_label("Secret token").fill(values["Secret Token"])
     page.get_by_role("button", name="Check and save").click()
-    expect(page.get_by_text("do not belong together")).to_be_visible()
+    expect(
+        page.get_by_text("Zoom rejected this client ID and client secret")
+    ).to_be_visible()
     expect(page.get_by_label("Client ID")).to_have_value(values["Client ID"])
     expect(page.get_by_label("Client secret")).to_have_value("")
 

@@ -75,7 +75,7 @@ def test_a_wrong_pair_is_one_sentence_and_not_saved(
     listed = terminal.run("zoom-app", "list", "--json")
 
     assert refused.returncode == 1
-    assert "do not belong together" in refused.stderr
+    assert "Zoom rejected this client ID and client secret" in refused.stderr
     assert refused.stderr.count("\n") == 1
     assert "hunter2" not in refused.stderr
     assert json.loads(listed.stdout) == {"zoom_apps": []}
@@ -91,7 +91,7 @@ def test_a_pair_that_zoom_cannot_be_asked_about_is_saved_as_unchecked(
 
     assert added.returncode == 0
     assert json.loads(added.stdout)["id"]
-    assert "not checked" in added.stderr
+    assert "not verified with Zoom" in added.stderr
 
 
 @pytest.mark.parametrize(

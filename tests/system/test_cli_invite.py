@@ -90,4 +90,4 @@ def test_a_list_and_one_person_do_not_go_together(terminal: Terminal) -> None:
     done = terminal.run("--csv", str(people), "--email", "bo@example.com")
 
     assert done.exit_code == 2
-    assert "not both" in done.stderr
+    assert "Use either --csv, or --email" in done.stderr

@@ -216,7 +216,7 @@ def _no_answer(
     elif issubclass(kind, httpx2.TimeoutException):
         what = f"{service} did not answer in time. {_settle(request)}"
     else:
-        what = f"{service} broke off before its answer was whole. {_settle(request)}"
+        what = f"{service} stopped before its response was complete. {_settle(request)}"
     if issubclass(kind, _NOT_OURS_TO_REPEAT):
         what = (
             f"The request to {service} could not be sent: its address, or a value in "

@@ -101,8 +101,8 @@ class ZoomOAuth:
             return _judged(error)
         return PairAnswer(
             verdict=PairVerdict.UNKNOWN,
-            reason="Zoom accepted a code that does not exist, so its answer tells "
-            "nothing about the pair.",
+            reason="Zoom accepted a code that does not exist, so its answer says "
+            "nothing about the credentials.",
         )
 
     def app_token(self, *, client_id: str, client_secret: SecretStr) -> AppToken:
@@ -166,16 +166,16 @@ def _judged(error: UpstreamError) -> PairAnswer:
     if error.status in _BELIEVED and error.code == "invalid_client":
         return PairAnswer(
             verdict=PairVerdict.WRONG,
-            reason="Zoom does not know this client ID with this client secret; it does "
-            "not say which of them is wrong. Copy both again from App Credentials in "
-            "Zoom's console, from the same tab: Development or Production.",
+            reason="Zoom rejected this client ID and client secret. One of them is "
+            "wrong. Copy both again from App Credentials in Zoom's console, from the "
+            "same tab: Development or Production.",
         )
     if error.status in _BELIEVED and _is_about_the_code(error):
         return PairAnswer(
             verdict=PairVerdict.RIGHT,
-            reason="Zoom knows this client ID with this client secret.",
+            reason="Zoom accepted this client ID and client secret.",
         )
-    reason = f"Zoom could not tell whether the pair is right. {error}"
+    reason = f"Zoom could not verify the credentials. {error}"
     if error.detail:
         reason = f"{reason} It said: {error.detail}"
     return PairAnswer(verdict=PairVerdict.UNKNOWN, reason=reason[:_LONGEST_REASON])

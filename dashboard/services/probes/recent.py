@@ -34,7 +34,7 @@ _FINDINGS = {
 }
 
 _OUTCOMES = {
-    Outcome.WAITING: ("waiting", "Queued"),
+    Outcome.WAITING: ("waiting", "Waiting"),
     Outcome.DELIVERED: ("good", "Delivered"),
     Outcome.DEAD: ("trouble", "Failed"),
     Outcome.KEPT: ("off", "Not forwarded"),

@@ -293,8 +293,8 @@ def _about_paused(
         yield Item(
             tone=TROUBLE,
             sentence=f"Delivery to Recall is paused for {where}: {wait} queued.",
-            detail=f"{state.reason} They're queued and will be sent automatically "
-            "once a test delivery succeeds.",
+            detail=f"{state.reason} The webhooks are queued and will be sent "
+            "automatically once a test delivery succeeds.",
             since=state.since,
             action=Action.OPEN_WORKSPACES if is_workspace else Action.OPEN_APP,
             zoom_app_id=None if is_workspace else state.id,

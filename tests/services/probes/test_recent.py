@@ -99,7 +99,7 @@ def test_webhooks_and_evidence_stand_in_one_list_newest_first(
 
     assert shown(database, app_id) == [
         ("Validation request from Zoom", "Valid", 1),
-        ("meeting.created", "Queued", 2),
+        ("meeting.created", "Waiting", 2),
         ("Validation request from Zoom", "Valid", 3),
     ]
 

@@ -227,8 +227,8 @@ def test_nothing_is_asked_before_it_is_due(stage: Stage) -> None:
         (FaultKind.SERVER_ERROR, "failed on its side (HTTP status 500)"),
         (FaultKind.HTML_403, "firewall"),
         (FaultKind.NONSENSE, "another shape"),
-        (FaultKind.DOWN, "broke off"),
-        (FaultKind.HALF_ANSWER, "broke off"),
+        (FaultKind.DOWN, "stopped before"),
+        (FaultKind.HALF_ANSWER, "stopped before"),
     ],
 )
 def test_a_recall_that_fails_is_said_and_left_alone_for_longer(

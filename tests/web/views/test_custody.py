@@ -43,7 +43,7 @@ def test_an_admin_is_told_what_it_costs_and_changes_it(
     assert custody_of(runtime) is TokenCustody.RECALL
 
     changed = admin.post(url, data=OURS, follow_redirects=True)
-    assert "tokens kept by the dashboard" in page_of(changed.text)
+    assert "tokens stored in the dashboard" in page_of(changed.text)
     assert custody_of(runtime) is TokenCustody.DASHBOARD
     assert "already" in admin.post(url, data=OURS, follow_redirects=True).text
     assert admin.post(url, data={"to": "nobody"}).status_code == 422

@@ -46,7 +46,7 @@ def test_a_user_who_left_is_told_of_with_the_deadline_until_all_is_gone(
     done = support.get("/connections/erasures").text
 
     assert "by 2026-12-03 12:01 UTC at the latest" in connection
-    assert "The data of a user who left is not deleted everywhere yet." in overview
+    assert "Data of a user who left is not fully deleted yet." in overview
     assert "Recall did not delete the credential" in pending
     assert done.count("Deleted</span>") == 2
     for page in (overview, pending, done):
