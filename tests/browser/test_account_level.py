@@ -47,7 +47,7 @@ def enter(page: Page, demo: Demo) -> None:
     page.get_by_label("Client ID").fill(made["client_id"])
     page.get_by_label("Client secret").fill(made["client_secret"])
     page.get_by_label("Secret token").fill(made["secret_token"])
-    page.get_by_role("button", name="Check and save").click()
+    page.get_by_role("button", name="Verify and save").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(APP)
     open_step(page, "Workspace and Recall app ID")
     workspace = page.get_by_label("Workspace", exact=True)

@@ -31,9 +31,14 @@ def admin(browser: Browser, demo: Demo) -> Iterator[Page]:
     context.close()
 
 
-def press(page: Page, *names: str) -> None:
-    for name in names:
-        page.get_by_role("button", name=name, exact=True).click()
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def confirm(page: Page, name: str) -> None:
+    """Press a button that asks first, and the same button of its dialog."""
+    press(page, name)
+    page.get_by_role("dialog").get_by_role("button", name=name, exact=True).click()
 
 
 def a_zoom_user(demo: Demo) -> str:
@@ -58,8 +63,8 @@ def connect(browser: Browser, demo: Demo, url: str, user_id: str) -> None:
 def test_the_page_that_begins_a_move_is_whole_and_links(
     browser: Browser, admin: Page
 ) -> None:
-    press(admin, "Unlink", "Unlink it")
-    expect(admin.get_by_role("heading", level=1)).to_contain_text("to production")
+    confirm(admin, "Unlink")
+    expect(admin.get_by_role("heading", level=1)).to_contain_text("Go live with")
     state = admin.context.storage_state()
 
     found = []
@@ -68,12 +73,12 @@ def test_the_page_that_begins_a_move_is_whole_and_links(
             context = context_of(browser, state, size, scheme)
             page = context.new_page()
             page.goto(admin.url)
-            page.get_by_text("The rest is as in development").click()
+            page.get_by_text("Other settings (same as development)").click()
             found += faults_of(page)
             context.close()
     press(admin, "Link Notetaker")
 
-    expect(admin.get_by_role("heading", level=1)).to_have_text("Moving to production")
+    expect(admin.get_by_role("heading", level=1)).to_have_text("Going live")
     assert found == []
 
 
@@ -93,7 +98,7 @@ def test_who_reconnects_is_counted_at_once(
     connect(browser, demo, to_development, user_id)
     expect(figure).to_have_text(f"{moved} of {total + 1} have reconnected")
     row = admin.get_by_role("row", name=re.compile("Moira Mover"))
-    expect(row).to_contain_text("not yet")
+    expect(row).to_contain_text("Not yet")
     connect(browser, demo, to_production, user_id)
 
     expect(figure).to_have_text(f"{moved + 1} of {total + 1} have reconnected")
@@ -111,11 +116,11 @@ def test_a_retired_app_leads_its_users_on_until_it_is_brought_back(
     visitor = context_of(browser, None, "phone", "light").new_page()
 
     admin.goto(move)
-    press(admin, "Retire", "Retire it")
-    expect(admin.get_by_role("button", name="Bring back")).to_be_visible()
+    confirm(admin, "Retire")
+    expect(admin.get_by_role("button", name="Restore")).to_be_visible()
     visitor.goto(to_development)
     led_to = urlsplit(visitor.url).path
-    press(admin, "Bring back")
+    press(admin, "Restore")
     expect(admin.get_by_role("button", name="Retire", exact=True)).to_be_visible()
     visitor.goto(to_development)
 

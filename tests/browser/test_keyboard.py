@@ -116,7 +116,7 @@ def test_a_new_admin_gets_from_nothing_to_all_ticks_by_keyboard_on_a_phone(
     keys.fill("Client ID", at_zoom.client_id)
     keys.fill("Client secret", at_zoom.client_secret)
     keys.fill("Secret token", at_zoom.secret_token)
-    keys.press("Check and save")
+    keys.press("Verify and save")
     app_url = phone.url
     told(f"entered after {keys.stops} stops")
 
@@ -125,7 +125,7 @@ def test_a_new_admin_gets_from_nothing_to_all_ticks_by_keyboard_on_a_phone(
     keys.reach("Region")
     phone.keyboard.type("US, pay")
     keys.fill("API key", workspace.api_key)
-    keys.press("Check and save")
+    keys.press("Verify and save")
     expect(phone).to_have_url(app_url)
     keys.press("Create in Recall")
     told(f"in Recall after {keys.stops} stops")

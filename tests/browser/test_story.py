@@ -56,7 +56,7 @@ def enter_zoom_app(page: Page, demo: Demo, values: dict[str, str]) -> None:
     page.get_by_label("Client ID").fill(f"  {values['Client ID']} ")
     page.get_by_label("Client secret").fill(values["Client Secret"])
     page.get_by_label("Secret token").fill(values["Secret Token"])
-    page.get_by_role("button", name="Check and save").click()
+    page.get_by_role("button", name="Verify and save").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(APP)
 
 
@@ -66,10 +66,8 @@ def enter_wrong_pair(page: Page, demo: Demo, values: dict[str, str]) -> None:
     page.get_by_label("Client ID").fill(values["Client ID"])
     page.get_by_label("Client secret").fill("not-the-right-secret")
     page.get_by_label("Secret token").fill(values["Secret Token"])
-    page.get_by_role("button", name="Check and save").click()
-    expect(
-        page.get_by_text("Zoom rejected this client ID and client secret")
-    ).to_be_visible()
+    page.get_by_role("button", name="Verify and save").click()
+    expect(page.get_by_text("Zoom rejected this client ID").first).to_be_visible()
     expect(page.get_by_label("Client ID")).to_have_value(values["Client ID"])
     expect(page.get_by_label("Client secret")).to_have_value("")
 
@@ -80,7 +78,7 @@ def create_in_recall(page: Page, demo: Demo) -> None:
     page.get_by_label("Name").fill("Story workspace")
     page.get_by_label("Region").select_option("us-west-2")
     page.get_by_label("API key").fill(demo.spare_api_key)
-    page.get_by_role("button", name="Check and save").click()
+    page.get_by_role("button", name="Verify and save").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Workspaces")
     page.goto(app_url)
     open_step(page, "Workspace and Recall app ID")

@@ -53,7 +53,7 @@ def test_another_secret_token_in_recall_alone_turns_recalls_clock_red(
 
     expect(page.locator("#ours")).to_have_attribute("data-state", "valid")
     expect(page.locator("#recalls")).to_have_attribute("data-state", "secret_mismatch")
-    banner = page.get_by_text("Recall holds another secret token than the one stored")
+    banner = page.get_by_text("Recall has a different one.")
     expect(banner).to_be_visible()
     expect(page.get_by_role("button", name="Update in Recall").first).to_be_visible()
 
