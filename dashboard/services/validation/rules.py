@@ -213,11 +213,11 @@ def echoes_apart(checks: Sequence[Check], *, is_cut: bool = False) -> Check | No
     put: list[Check] = []
     is_zooms, found = False, None
     for check in checks:
-        if check.finding is not Finding.GOOD:
-            continue
         if check.source is not Source.RECALL_API:
-            put.append(check)
-        elif check.told_at is not None:
+            # One without a proper answer may have been noted: the answer came too late.
+            if check.finding in (Finding.GOOD, Finding.FAILED):
+                put.append(check)
+        elif check.finding is Finding.GOOD and check.told_at is not None:
             told_at = check.told_at
             if told_at != last:
                 is_zooms = all(abs(told_at - each.at) > SKEW for each in put)

@@ -179,6 +179,7 @@ def put(at: float, finding: Finding = GOOD) -> Check:
         ([put(5), api_says(5, 5), api_says(1, 2)], 2),
         ([put(5), api_says(4, 4.9)], 4.9),
         ([put(5, MISMATCH), api_says(4, 5)], 5),
+        ([put(5, FAILED), api_says(4, 5)], None),
         ([put(5), api_says(5, 9), api_says(4.9, 5)], 9),
     ],
     ids=[
@@ -190,6 +191,7 @@ def put(at: float, finding: Finding = GOOD) -> Check:
         "our echo, then Zoom's",
         "too long after ours",
         "ours was refused",
+        "our echo, whose answer came too late for us",
         "our echo was noted late",
     ],
 )
