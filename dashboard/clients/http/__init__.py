@@ -1,1 +1,4 @@
-"""TODO: one line, and which packages it may import."""
+"""One way to ask a vendor over HTTP: time-outs, errors in words, secrets removed.
+
+May import nothing else of `clients`.
+"""

@@ -1,1 +1,4 @@
-"""TODO: one line, and which packages it may import."""
+"""Zoom's API and OAuth: credentials, grants, users, event subscriptions.
+
+May import `clients.http`; knows nothing of Recall, the database or Flask.
+"""
