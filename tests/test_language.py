@@ -36,7 +36,7 @@ AVOIDED = {
     r"one too many": "duplicate",
     r"gone from": "deleted in",
     r"the line": "live connection",
-    r"whom": "a noun",
+    r"whom|whoever": "a noun",
     r"nobody|somebody": "a role",
     r"a look|looks at|looked at|next look|each look": "check",
     r"e-mails?": "email",

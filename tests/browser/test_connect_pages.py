@@ -190,7 +190,7 @@ def test_a_refusal_of_recall_is_not_the_visitors_fault(door: Door, page: Page) -
     with door.recall("faults", [refusing], usual=[]):
         door.allow(page)
 
-    expect_end(page, "Recall refused", "send this to whoever", START_AGAIN)
+    expect_end(page, "Recall refused", "send this to the person", START_AGAIN)
     expect(page.get_by_text(re.compile(r"Reference [0-9a-f-]{36}"))).to_be_visible()
 
 

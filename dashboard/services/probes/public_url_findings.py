@@ -16,7 +16,7 @@ from dashboard.models.check import Finding
 from dashboard.services.receiver.signatures import Cause, ValidationRequest
 from dashboard.services.validation.evidence import Observation
 
-PROXY = "Whoever runs the proxy or tunnel in front"
+PROXY = "The operator of the proxy or tunnel in front"
 SET = "Set DASHBOARD_PUBLIC_URL to"
 EXEMPTS = f"{PROXY} must let every POST to /hooks/zoom/ through."
 ELSEWHERE = (
@@ -122,7 +122,7 @@ BY_STATUS = {
     **dict.fromkeys(
         (502, 503, 504, *range(520, 531)),
         "The proxy or tunnel in front answers {status}: it does not reach the "
-        "dashboard. Whoever runs it must fix that; Zoom retries for about 85 minutes.",
+        "dashboard. Its operator must fix that; Zoom retries for about 85 minutes.",
     ),
 }
 """What a status means that is not the dashboard's own; with {status}."""

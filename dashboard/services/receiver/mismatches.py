@@ -27,7 +27,7 @@ LARGEST_BODY_BYTES = 64 * 1024
 _NAME_CHARS = 40
 _BEYOND_BMP = re.compile("[\U00010000-\U0010ffff]")
 _ACCESS = "in Zoom, under Features, Access"
-_PROXY = "Whoever runs the proxy in front of this server"
+_PROXY = "The operator of the proxy in front of this server"
 
 Sign = Callable[[bytes, SecretStr], bytes]
 """`signatures.sign`, or something that counts."""

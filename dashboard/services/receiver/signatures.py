@@ -32,7 +32,7 @@ CHALLENGE_AGE_LIMIT_S = 300
 _SECONDS = re.compile("[0-9]{1,12}")
 _SIGNATURE = re.compile("v0=[0-9a-f]{64}")
 _NOT_ZOOM_OR_PROXY = (
-    "the request is not from Zoom, or a proxy changed the header.\nWhoever runs the "
+    "the request is not from Zoom, or a proxy changed the header.\nThe operator of the "
     "proxy in front of this server lets every x-zm- header through unchanged."
 )
 
@@ -195,7 +195,7 @@ def check_age(
             matched=checked.matched,
             cause=Cause.FUTURE,
             sentence="The signature is valid, but the timestamp is "
-            f"{duration_words(-age_s)} ahead of this server's clock.\nWhoever runs "
+            f"{duration_words(-age_s)} ahead of this server's clock.\nThe operator of "
             "this server sets its clock (NTP).",
             sent_at_s=checked.sent_at_s,
         )
@@ -205,8 +205,8 @@ def check_age(
             cause=Cause.TOO_OLD,
             sentence=f"The signature is valid but {duration_words(age_s)} old; the "
             f"limit is {duration_words(age_limit_s)}. The request is a replay, or this "
-            "server's clock is fast.\nWhoever runs this server checks its clock (NTP). "
-            "If the clock is correct, no action is needed.",
+            "server's clock is fast.\nThe operator of this server checks its clock "
+            "(NTP). If the clock is correct, no action is needed.",
             sent_at_s=checked.sent_at_s,
         )
     return checked
@@ -324,6 +324,6 @@ def _missing(timestamp: str | None, signature: str | None) -> str:
     are = "is" if len(names) == 1 else "are"
     return (
         f"{' and '.join(names)} {are} missing: the request is not from Zoom, or a "
-        "proxy removes unknown headers.\nWhoever runs the proxy in front of this "
+        "proxy removes unknown headers.\nThe operator of the proxy in front of this "
         "server lets every x-zm- header through."
     )

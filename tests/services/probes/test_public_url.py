@@ -141,7 +141,7 @@ def test_what_is_in_the_way_is_explained_with_what_to_do(
 
     assert seen.finding is Finding.FAILED
     assert words in seen.detail
-    assert re.search("Whoever|must|Correct|Check|Fix|Set ", seen.detail)
+    assert re.search("operator|must|Correct|Check|Fix|Set ", seen.detail)
     assert len(seen.detail) <= 300
     assert "state=abc" not in seen.detail
 
