@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Demo
 from tests.browser.test_story import sign_in
-from tests.browser.test_sweep import context_of, faults_of, first_link
+from tests.browser.test_sweep import connect_address, context_of, faults_of
 
 pytestmark = pytest.mark.browser
 
@@ -71,10 +71,7 @@ def door(browser: Browser, demo: Demo) -> Door:
     context = browser.new_context()
     page = context.new_page()
     sign_in(page, demo, "admin@example.com")
-    page.goto(f"{demo.url}/connections/?state=healthy")
-    page.goto(demo.url + first_link(page, r"^/connections/[0-9a-f-]{36}$"))
-    page.goto(demo.url + first_link(page, r"^/zoom-apps/[0-9a-f-]{36}$"))
-    url = first_link(page, r"/connect/")
+    url = connect_address(page, demo)
     context.close()
     user = {"email": EMAIL, "first_name": "Phone", "last_name": "Visitor"}
     made = said(f"{demo.zoom_url}/_sandbox/users", user)
