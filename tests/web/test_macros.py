@@ -190,3 +190,15 @@ def test_every_icon_named_is_in_the_sprite(path: Path) -> None:
 
     named = re.findall(r"\bicon\(\"([\w-]+)\"", source)
     assert [name for name in named if f'id="i-{name}"' not in sprite] == []
+
+
+def test_every_search_form_has_a_name_so_that_two_on_a_page_are_told_apart() -> None:
+    templates = Path(__file__).parents[2] / "dashboard" / "templates"
+    forms = [
+        (path.name, form)
+        for path in templates.rglob("*.html")
+        for form in re.findall(r'<form[^>]*role="search"[^>]*>', path.read_text())
+    ]
+
+    assert len(forms) >= 4
+    assert [name for name, form in forms if "aria-label=" not in form] == []
