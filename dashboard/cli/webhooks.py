@@ -119,7 +119,8 @@ def show(webhook_id: int, as_json: bool) -> None:  # noqa: FBT001 - click passes
     if as_json:
         click.echo(json.dumps(found))
         return
-    body = found.pop("body")
+    body, is_cut = found.pop("body"), found.pop("body_is_cut")
+    why_hidden = found.pop("body_hidden")
     for part, value in found.items():
         if isinstance(value, list):
             click.echo(f"\n{part}:")
@@ -130,9 +131,9 @@ def show(webhook_id: int, as_json: bool) -> None:  # noqa: FBT001 - click passes
                 click.echo(f"  {label}: {cell(text)}")
     click.echo("\nbody, redacted:")
     lines = json.dumps(body, indent=2, ensure_ascii=False).split("\n")
-    click.echo(
-        "Hidden: it is not JSON." if body is None else "\n".join(map(cell, lines))
-    )
+    click.echo(why_hidden or "\n".join(map(cell, lines)))
+    if is_cut:
+        click.echo("Only the beginning is shown.")
 
 
 @group.command()
@@ -233,6 +234,8 @@ def _trace(trace: Trace, request: Request, app_name: str) -> dict[str, object]:
             for name, value in redaction.headers(request.headers)
         ],
         "body": json.loads(shown.text) if shown.is_readable else None,
+        "body_is_cut": shown.is_cut,
+        "body_hidden": shown.why_hidden,
     }
 
 

@@ -1,10 +1,8 @@
 """The webhook log's pages: links, tabs and counts, files, and views of a body."""
 
 import base64
-import contextlib
-import json
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +14,7 @@ from dashboard.models.webhook import Outcome, Refusal
 from dashboard.services.paging import IdPage
 from dashboard.services.receiver import refusals
 from dashboard.services.validation.evidence import CHALLENGE
-from dashboard.services.webhook_log import log
+from dashboard.services.webhook_log import log, redaction
 from dashboard.services.webhook_log.log import COUNTED, Page
 from dashboard.services.webhook_log.search import Count, WebhookFilter
 from dashboard.web import exports
@@ -176,6 +174,7 @@ def _rows(found: Iterable[log.Row]) -> Iterator[dict[str, object]]:
 
 
 _HEX_BYTES = 4096
+_SHOWN_BYTES = 64 * 1024
 _ROW = 16
 _SENT_AGAIN = ("content-type", "clientid")
 _ZOOMS = "x-zm-"
@@ -183,38 +182,57 @@ _ZOOMS = "x-zm-"
 
 @dataclass(frozen=True, kw_only=True)
 class BodyViews:
-    """The same bytes in four views.
+    """The same bytes in four views, each bounded; a download has them whole.
 
     Attributes:
         pretty: Indented when it is JSON, else as `raw`.
         raw: As text; bytes that are no text are escaped.
         hex: Offset, bytes, characters; the first 4 KB.
-        is_cut: Whether there is more than `hex` shows.
+        is_pretty_cut: Whether there is more than `pretty` shows.
+        is_raw_cut: Likewise `raw`; then `curl` posts the downloaded file.
+        is_hex_cut: Likewise `hex`.
         curl: A command that posts the same request to the dashboard.
     """
 
     pretty: str
     raw: str
     hex: str
-    is_cut: bool
+    is_pretty_cut: bool
+    is_raw_cut: bool
+    is_hex_cut: bool
     curl: str
 
 
 def body_views(
-    body: bytes, headers: Iterable[tuple[str, str]], *, url: str
+    body: bytes, headers: Iterable[tuple[str, str]], *, url: str, file: str
 ) -> BodyViews:
-    """Return the views of a body, for people who may see all of it."""
-    raw = body.decode(errors="backslashreplace")
-    pretty = raw
-    with contextlib.suppress(ValueError, RecursionError):
-        pretty = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    """Return the views of a body, for people who may see all of it.
+
+    Args:
+        body: The request's bytes.
+        headers: The request's headers.
+        url: Where `curl` posts it.
+        file: The name of the downloaded body.
+    """
+    raw = body[:_SHOWN_BYTES].decode(errors="backslashreplace")
+    is_cut = len(body) > _SHOWN_BYTES
+    shown = redaction.indented(body)
     return BodyViews(
-        pretty=pretty,
+        pretty=shown.text if shown.is_readable else raw,
         raw=raw,
         hex=_hex(body[:_HEX_BYTES]),
-        is_cut=len(body) > _HEX_BYTES,
-        curl=_curl(body, headers, url),
+        is_pretty_cut=shown.is_cut if shown.is_readable else is_cut,
+        is_raw_cut=is_cut,
+        is_hex_cut=len(body) > _HEX_BYTES,
+        curl=_curl(body, headers, url, file=file if is_cut else None),
     )
+
+
+def body_file(body: bytes, *, name: str) -> Response:
+    """Answer with the bytes of a body as a file, exactly as received."""
+    response = Response(body, mimetype="application/octet-stream")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
 
 
 def _hex(data: bytes) -> str:
@@ -226,7 +244,9 @@ def _hex(data: bytes) -> str:
     return "\n".join(rows)
 
 
-def _curl(body: bytes, headers: Iterable[tuple[str, str]], url: str) -> str:
+def _curl(
+    body: bytes, headers: Iterable[tuple[str, str]], url: str, *, file: str | None
+) -> str:
     # Only what Zoom signs and says of itself: a proxy's headers or a credential of an
     # older kind of Zoom app stay out of it.
     sent = [
@@ -234,14 +254,18 @@ def _curl(body: bytes, headers: Iterable[tuple[str, str]], url: str) -> str:
         for name, value in headers
         if name.startswith(_ZOOMS) or name in _SENT_AGAIN
     ]
-    before, data = "", "@-"
+    if file is not None:
+        return _posting(url, sent, data=f"@{file}")
     try:
         text = body.decode()
     except UnicodeDecodeError:
         text = ""
     if text and "\0" not in text and not text.startswith("@"):
-        data = shlex.quote(text)
-    else:
-        before = f"echo {base64.b64encode(body).decode()} | base64 -d | "
-    parts = [f"{before}curl {shlex.quote(url)}", *sent, f"--data-binary {data}"]
+        return _posting(url, sent, data=shlex.quote(text))
+    before = f"echo {base64.b64encode(body).decode()} | base64 -d | "
+    return before + _posting(url, sent, data="@-")
+
+
+def _posting(url: str, sent: Sequence[str], *, data: str) -> str:
+    parts = [f"curl {shlex.quote(url)}", *sent, f"--data-binary {data}"]
     return " \\\n  ".join(parts)

@@ -36,6 +36,7 @@ from dashboard.web.context import actor, db, now, runtime
 from dashboard.web.forms.webhook import WebhookFilterForm, kept
 from dashboard.web.pages.webhooks import (
     FORMATS,
+    body_file,
     body_views,
     list_context,
     list_file,
@@ -145,8 +146,8 @@ def sent(webhook_id: int) -> Response:
 
 @bp.post(f"/<{_ID}>/reveal")
 @requires(Permission.WEBHOOKS_REVEAL)
-def reveal(webhook_id: int) -> str:
-    """Show the request exactly as received; audited before it is shown."""
+def reveal(webhook_id: int) -> ResponseReturnValue:
+    """Show the request exactly as received, or its body as a file; audited first."""
     found = log.get(db(), webhook_id)
     if erased := _erased(found.webhook):
         raise ConflictError(erased)
@@ -158,6 +159,8 @@ def reveal(webhook_id: int) -> str:
             subject=f"{found.webhook.event} {webhook_id}",
             now=now(),
         )
+    if request.form.get("as") == "file":
+        return body_file(_raw(found).body, name=_file_name(webhook_id))
     context = _context(webhook_id, is_revealed=True)
     return render_template("webhooks/show.html", **context)
 
@@ -208,6 +211,7 @@ def _context(
     found = log.get(db(), webhook_id)
     raw = _raw(found)
     url = urls.webhook_url(runtime().public_url, found.app.id)
+    file = _file_name(webhook_id)
     return {
         "trace": found,
         "steps": steps(found, now=now()),
@@ -218,5 +222,11 @@ def _context(
         "headers": raw.headers if is_revealed else redaction.headers(raw.headers),
         "shown": None if is_revealed else redaction.body(raw.body),
         "erased": _erased(found.webhook),
-        "views": body_views(raw.body, raw.headers, url=url) if is_revealed else None,
+        "views": body_views(raw.body, raw.headers, url=url, file=file)
+        if is_revealed
+        else None,
     }
+
+
+def _file_name(webhook_id: int) -> str:
+    return f"webhook-{webhook_id}.json"
