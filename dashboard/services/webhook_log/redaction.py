@@ -99,7 +99,7 @@ _NAMED = re.compile(
 _PARTED = r"\s,;<>()\[\]\""
 # Begins where a run begins, or it would look for the "@" from each of its characters.
 _EMAIL = re.compile(
-    rf"(?<![^{_PARTED}])[^{_PARTED}]+(?:[@\uff20]|%(?:25){0, 8}40)[^{_PARTED}]+"
+    rf"(?<![^{_PARTED}])[^{_PARTED}]+(?:[@\uff20]|%(?:25)*40)[^{_PARTED}]+"
 )
 # With a "+", after "tel:", or grouped as phones are and meeting numbers are not; what
 # follows the commas of a one-tap number is a passcode.

@@ -1,5 +1,7 @@
 """One webhook's page: its story live, its body redacted, resent only by admins."""
 
+import json
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -79,6 +81,55 @@ def test_an_admin_may_reveal_and_it_is_audited(
         "admin@example.com",
         True,
     )
+
+
+SUMMARY = "会議の要点をまとめます。次回までに各担当者は資料を準備してください。"
+
+
+@pytest.fixture
+def long_body() -> bytes:
+    """A summary in Japanese as Zoom sends one, nearly as large as is taken."""
+    object_ = {"meeting_id": 97763643886, "summary_overview": SUMMARY * 9000}
+    value = {"event": "meeting.summary_completed", "payload": {"object": object_}}
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("address", ["/webhooks/{}", "/webhooks/{}/verify"])
+def test_the_page_of_the_largest_body_takes_little_time_and_says_what_it_leaves_out(
+    as_role: SignIn, runtime: Runtime, zoom_app: ZoomApp, long_body: bytes, address: str
+) -> None:
+    row = a_webhook(zoom_app, body_bytes=len(long_body))
+    store(runtime, row, a_body(runtime.vault, row, body=long_body))
+    browser = as_role(Role.SUPPORT)
+    browser.get(address.format(row.id))  # templates are compiled
+
+    before = time.thread_time()
+    answer = browser.get(address.format(row.id))
+
+    assert time.thread_time() - before < 1
+    assert answer.status_code == 200
+    assert SUMMARY[:30] in answer.text
+    assert f"this body has {len(long_body):,} bytes" in answer.text
+
+
+def test_a_long_revealed_body_is_shown_in_part_and_downloaded_whole(
+    as_role: SignIn, runtime: Runtime, zoom_app: ZoomApp
+) -> None:
+    body = b"{" + b"'" * 1024 * 1024
+    row = a_webhook(zoom_app)
+    store(runtime, row, a_body(runtime.vault, row, body=body))
+    browser = as_role(Role.ADMIN)
+
+    page = browser.post(f"/webhooks/{row.id}/reveal")
+    file = browser.post(f"/webhooks/{row.id}/reveal", data={"as": "file"})
+
+    assert len(page.data) < 1024 * 1024
+    assert f"--data-binary @webhook-{row.id}.json" in page.text
+    assert file.data == body
+    assert f'filename="webhook-{row.id}.json"' in file.headers["Content-Disposition"]
+    with runtime.database.reading() as session:
+        acts = session.exec(select(AuditEntry.act)).all()
+    assert acts.count("webhook.revealed") == 2
 
 
 @pytest.mark.parametrize("act", ["reveal", "resend"])
