@@ -139,7 +139,10 @@ class Worker:
 
     async def _send_all(self, claimed: Sequence[Delivery]) -> list[Result]:
         async with wire.open_session(self._runtime.settings.recall_url) as http:
-            sends = (sending.send(self._runtime, http, each) for each in claimed)
+            tests = sending.SignedTests(self._runtime, http)
+            sends = (
+                sending.send(self._runtime, http, each, tests=tests) for each in claimed
+            )
             return await asyncio.gather(*sends)
 
     def _deliver(self) -> None:
@@ -176,13 +179,16 @@ class Worker:
     async def _pump(self, http: ClientSession, woken: asyncio.Event) -> None:
         """Keep deliveries in flight; each end, and each stored webhook, wakes it."""
         in_flight: Counter[UUID] = Counter()
+        tests = sending.SignedTests(self._runtime, http)
         sends: set[asyncio.Task[None]] = set()
         finished: list[Result] = []
         failed: list[BaseException] = []
 
         async def send(each: Delivery) -> None:
             try:
-                finished.append(await sending.send(self._runtime, http, each))
+                finished.append(
+                    await sending.send(self._runtime, http, each, tests=tests)
+                )
             finally:
                 in_flight[each.workspace_id] -= 1
 

@@ -52,7 +52,7 @@ class Answer:
 
     Attributes:
         status: None when there was no answer.
-        headers: Names lower case; of a success none.
+        headers: Names lower case; of a success only its content type.
         body: Its first 16 KiB.
         latency_ms: From sending to the end of what was read, in milliseconds.
         failure: None when the answer is whole.
@@ -98,7 +98,8 @@ async def post(
     """
     began = time.perf_counter()
     status: int | None = None
-    answer, answered = b"", {}
+    answer: bytes = b""
+    answered: dict[str, str] = {}
     failure: Failure | None = None
     try:
         async with session.post(
@@ -107,6 +108,8 @@ async def post(
             status = response.status
             if status not in _SUCCESS:
                 answered = {k.lower(): v for k, v in response.headers.items()}
+            elif (kind := response.headers.get("Content-Type")) is not None:
+                answered = {"content-type": kind}
             answer = await _head(response.content)
     except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
         failure = _failure(error)

@@ -17,7 +17,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx2
 
 from dashboard.clients.http.client import make_http
-from dashboard.clients.http.error_bodies import looks_like_a_page
+from dashboard.clients.http.error_bodies import is_page
 
 LIMIT_S = 3.0
 """Zoom waits no longer (docs/contracts/zoom.md 5.5, checked 2026-11-23)."""
@@ -113,7 +113,7 @@ class PublicUrlAnswer:
     @property
     def is_page(self) -> bool:
         """Whether it is HTML, whatever it claims."""
-        return looks_like_a_page(self.body)
+        return is_page(self.body, self.headers.get("content-type", ""))
 
 
 def challenge(  # noqa: PLR0913 - the parts of one request, all named

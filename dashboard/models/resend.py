@@ -63,6 +63,7 @@ class Redelivery(SQLModel, table=True):
     Attributes:
         zoom_app_id: The webhook's.
         attempts: Those that count towards giving up.
+        refused_at: As the webhook's own.
         due_at: Earliest instant of the next attempt.
         claim: Grows with every claim and never falls: the number of the lease.
         ended_at: When it was delivered, failed or was cancelled.
@@ -91,6 +92,7 @@ class Redelivery(SQLModel, table=True):
     )
     outcome_reason: str = Field(default="", max_length=500)
     attempts: int = 0
+    refused_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     due_at: datetime = Field(sa_type=UtcDateTime)
     lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     claim: int = 0

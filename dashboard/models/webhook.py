@@ -43,6 +43,8 @@ class Webhook(SQLModel, table=True):
         is_unread: Whether the dashboard itself has still to act on what it says:
             `user.updated` and `app_deauthorized`.
         attempts: Forwarding attempts that count towards giving up.
+        refused_at: When Recall first rejected it while it passed our signed test; it
+            has failed when that happens again an hour later.
         due_at: Earliest instant of the next attempt; of the end, once it has failed.
         claim: Grows with every claim and never falls: the number of the lease.
         delivered_at: When Recall first accepted it, maybe by a resend.
@@ -84,6 +86,7 @@ class Webhook(SQLModel, table=True):
     outcome_reason: str = Field(default="", max_length=500)
     is_unread: bool = False
     attempts: int = 0
+    refused_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     due_at: datetime = Field(sa_type=UtcDateTime)
     lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     claim: int = 0

@@ -17,7 +17,7 @@ from typing import Literal, TypeVar, overload
 import httpx2
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from dashboard.clients.http.error_bodies import looks_like_a_page, read_refusal
+from dashboard.clients.http.error_bodies import is_page, read_refusal
 from dashboard.clients.http.error_words import Answer, about_status
 from dashboard.clients.http.retry_after import retry_after_s
 from dashboard.errors import UpstreamError
@@ -50,6 +50,7 @@ _NEVER_SENT = (
 _LOCAL = re.compile(
     rb"\blocalhost\b|\b\d{1,3}(?:\.\d{1,3}){3}\b|//\[[0-9a-f:.]+\]", re.IGNORECASE
 )
+_A_PAGE = "answered with a web page where data was expected."
 # Wrong on our side; asking again changes nothing.
 _NOT_OURS_TO_REPEAT = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)
 
@@ -130,7 +131,7 @@ def send(
     as_: type[T] | None,
     secrets: Sequence[SecretStr] = (),
 ) -> T | None:
-    """Send a request once and return the answer as `as_`; None takes any 2xx.
+    """Send a request once and return the answer as `as_`; None takes a 2xx, no page.
 
     Args:
         http: From `make_http`.
@@ -148,13 +149,18 @@ def send(
         raise got
     if not HTTPStatus.OK <= got.status < HTTPStatus.MULTIPLE_CHOICES:
         raise _refused(request, service, got, secrets)
-    if as_ is None:
+    came_page = is_page(got.body, got.content_type)
+    if as_ is None and not came_page:
         return None
-    try:
-        return as_.model_validate_json(got.body)
-    except ValidationError:
-        pass  # Raised below, outside: the reply must not hang on as a context.
-    what, who = _what_came(got.body, as_), _who_fixes(got.body, request, service)
+    if as_ is not None:
+        try:
+            return as_.model_validate_json(got.body)
+        except ValidationError:
+            pass  # Raised below, outside: the reply must not hang on as a context.
+    what = _A_PAGE if came_page else _what_came(got.body, as_)
+    who = f"If this continues, only {service} can fix it."
+    if came_page:
+        who = f"An admin has to check that {_host(request)} is the right address."
     raise UpstreamError(
         f"{service} {what} {_settle(request)} {who}",
         service=service,
@@ -168,6 +174,10 @@ class _Got:
     status: int
     headers: httpx2.Headers
     body: bytes
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("content-type", "")
 
 
 def _exchange(
@@ -233,7 +243,7 @@ def _no_answer(
 def _refused(
     request: httpx2.Request, service: Service, got: _Got, secrets: Sequence[SecretStr]
 ) -> UpstreamError:
-    refusal = read_refusal(got.body, secrets)
+    refusal = read_refusal(got.body, secrets, content_type=got.content_type)
     failed = got.status >= HTTPStatus.INTERNAL_SERVER_ERROR
     wait_s = retry_after_s(got.headers, status=got.status)
     answer = Answer(
@@ -259,18 +269,10 @@ def _refused(
     )
 
 
-def _what_came(body: bytes, as_: type[BaseModel]) -> str:
-    if not body.strip():
+def _what_came(body: bytes, as_: type[BaseModel] | None) -> str:
+    if not body.strip() or as_ is None:
         return "answered with nothing where data was expected."
-    if looks_like_a_page(body):
-        return "answered with a web page where data was expected."
     return f"answered in another shape than the {as_.__name__} that was asked for."
-
-
-def _who_fixes(body: bytes, request: httpx2.Request, service: Service) -> str:
-    if looks_like_a_page(body):
-        return f"An admin has to check that {_host(request)} is the right address."
-    return f"If this continues, only {service} can fix it."
 
 
 def _settle(request: httpx2.Request) -> str:

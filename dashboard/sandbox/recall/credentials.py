@@ -182,7 +182,7 @@ def _connect() -> tuple[Credential, int]:
         else:
             grant = _fetch_token(world, app, url)
     except GrantError as error:
-        raise RefusalError(400, {"detail": str(error)}) from None
+        raise RefusalError(400, _exchange_failed(str(error))) from None
     except UnreachableError as error:
         raise RefusalError(502, {"detail": str(error)}) from None
     with world.lock:
@@ -196,6 +196,17 @@ def _connect() -> tuple[Credential, int]:
         _start_sync(world, existing)
         updated = world.switches.reconnect == "upsert_200"
         return existing, HTTPStatus.OK if updated else HTTPStatus.CREATED
+
+
+def _exchange_failed(reason: str) -> dict[str, Any]:
+    """Return the body in the form of the switch `code_error`."""
+    match current_world().switches.code_error:
+        case "nested_detail":
+            return {"detail": {"error": "invalid_grant", "reason": reason}}
+        case "nested_field":
+            return {"authorization_code": {"code": [reason]}}
+        case _:
+            return {"detail": reason}
 
 
 def _own_app(app_id: str) -> App:

@@ -63,14 +63,16 @@ class FieldsError(RefusalError):
     """400 with messages by field, in the form of the switch `error_envelope`."""
 
     def __init__(self, fields: dict[str, Any]) -> None:
-        if current_world().switches.error_envelope == "invalid_request_data":
+        envelope = current_world().switches.error_envelope
+        body: dict[str, Any]
+        if envelope == "invalid_request_data":
             body = {
                 "code": "invalid_request_data",
                 "message": "The request data is invalid.",
                 "errors": fields,
             }
         else:
-            body = fields
+            body = {"detail": fields} if envelope == "detail" else fields
         super().__init__(400, body)
 
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, jsonify, request
+from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from dashboard.sandbox.recall.records import App, Credential, Health, Kind, Received
@@ -25,6 +25,7 @@ from dashboard.sandbox.recall.world import RecallWorld
 blueprint = Blueprint("webhooks", __name__)
 
 _SECONDS = re.compile("[0-9]{1,12}")
+_VALIDATION = b"endpoint.url_validation"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,7 @@ class _Answer:
     status: int
     note: str
     body: dict[str, Any] | None = None
+    is_switched: bool = False
 
 
 @blueprint.post("/api/v2/zoom-oauth-apps/<app_id>/webhook")
@@ -51,15 +53,29 @@ def receive(app_id: str) -> ResponseReturnValue:
                 note=answer.note,
             )
         )
+    if answer.is_switched:
+        return _switched_response(answer.status)
     if answer.body is None:
         return "", answer.status
     return jsonify(answer.body), answer.status
 
 
+def _switched_response(status: int) -> Response:
+    switches = current_world().switches
+    response = Response(switches.webhook_body, status)
+    if switches.webhook_body_type:
+        response.content_type = switches.webhook_body_type
+    else:
+        del response.headers["Content-Type"]
+    return response
+
+
 def _answer(app: App | None, raw: bytes) -> _Answer:
-    switched = current_world().switches.webhook_answer
-    if switched != "ok":
-        return _Answer(status=switched, note="answered as switched")
+    switches = current_world().switches
+    is_spared = switches.webhook_answer_to == "events" and _VALIDATION in raw
+    if switches.webhook_answer != "ok" and not is_spared:
+        note = "answered as switched"
+        return _Answer(status=switches.webhook_answer, note=note, is_switched=True)
     try:
         if app is None:
             raise not_found()
@@ -80,7 +96,8 @@ def _verify(app: App, raw: bytes) -> None:
     signature = request.headers.get("x-zm-signature", "")
     if not _is_signed(app, timestamp, signature, raw):
         world.log_app(app, "Webhook signature verification failed.")
-        raise RefusalError(401, {"detail": "Invalid webhook signature."})
+        detail = {"detail": "Invalid webhook signature."}
+        raise RefusalError(world.switches.bad_signature, detail)
     oldest_s = world.switches.max_age_s
     if oldest_s is None:
         return

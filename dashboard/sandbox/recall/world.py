@@ -52,9 +52,17 @@ class Switches(BaseModel):
         refresh_ahead: Whether access-token refreshes with less than 5 min left.
         meeting_sync: How a meeting sync ends, unless Zoom refuses.
         webhook_answer: `ok`, or the status the receiver always answers with.
+        webhook_answer_to: Whether that is for all, or validation requests are answered
+            as usual: then Recall rejects the events alone.
+        webhook_body: What that answer holds.
+        webhook_body_type: Its content type; "" for none.
+        bad_signature: Status of the answer to an invalid signature (3.8: unknown).
+        code_error: How a failed code exchange is answered: `detail` with a text,
+            `nested_detail` with an object in it, or `nested_field` (1.7).
         max_age_s: Age up to which `x-zm-request-timestamp` is accepted; None for any.
         rate_limits: Whether the limits (1.5) apply.
-        error_envelope: `drf`, or `invalid_request_data` around field errors (1.7).
+        error_envelope: `drf`, or `invalid_request_data` or `detail` around field
+            errors (1.7).
         credit_spent: Whether every API call is answered 402.
         page_size: Items on a page of any list.
     """
@@ -66,9 +74,14 @@ class Switches(BaseModel):
     refresh_ahead: bool = True
     meeting_sync: Literal["completes", "fails"] = "completes"
     webhook_answer: Literal["ok"] | _Status = "ok"
+    webhook_answer_to: Literal["all", "events"] = "all"
+    webhook_body: str = ""
+    webhook_body_type: str = "application/json"
+    bad_signature: Annotated[int, Field(ge=400, le=499)] = 401
+    code_error: Literal["detail", "nested_detail", "nested_field"] = "detail"
     max_age_s: Annotated[int, Field(ge=0)] | None = None
     rate_limits: bool = True
-    error_envelope: Literal["drf", "invalid_request_data"] = "drf"
+    error_envelope: Literal["drf", "invalid_request_data", "detail"] = "drf"
     credit_spent: bool = False
     page_size: Annotated[int, Field(ge=1, le=1000)] = 20
 

@@ -118,7 +118,7 @@ def _table(model: type[SQLModel]) -> Table:
 
 _WEBHOOK, _BODY = _table(Webhook), _table(WebhookBody)
 # What is not known when it arrives stays empty.
-_LATER = {"lease_until", "delivered_at", "erased_at"}
+_LATER = {"lease_until", "delivered_at", "erased_at", "refused_at"}
 _WEBHOOK_COLUMNS = [each.name for each in _WEBHOOK.c if each.name not in _LATER]
 _BODY_COLUMNS = [each.name for each in _BODY.c]
 _ANSWERED_MS = _WEBHOOK_COLUMNS.index("answered_ms")

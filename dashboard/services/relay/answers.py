@@ -16,10 +16,12 @@ import httpx2
 from pydantic import SecretStr
 
 from dashboard.clients.delivery import Answer, Failure
+from dashboard.clients.http.error_bodies import is_page
 from dashboard.clients.http.retry_after import retry_after_s
 from dashboard.models.check import Finding
 from dashboard.services.receiver.keyring import SignedWith
 from dashboard.services.receiver.signatures import answer_challenge
+from dashboard.services.validation.states import MAY_DIFFER
 
 KEPT_CHARS = 2048
 _REMOVED = "(removed)"
@@ -69,8 +71,29 @@ _FIREWALL = (
     "Recall's firewall blocked it (403 with an HTML page). If this continues, an admin "
     "asks Recall's support to allow this server"
 )
+_PAGE = (
+    "A web page answered instead of Recall ({status}): an admin checks the workspace's "
+    "region, DASHBOARD_RECALL_URL, and what stands between this server and Recall"
+)
+_UNTESTED = (
+    "Recall rejected it ({status}). Whether Recall accepts anything else could not be "
+    "tested"
+)
+_ALONE = "Recall rejected this webhook ({status}), but passed our signed test"
+_TOO = "Recall rejected it ({status}), and our signed test request as well ({tested}). "
+_LIKELY = (
+    f"{MAY_DIFFER}: an admin saves the secret token again here, then presses Update in "
+    "Recall"
+)
+_ELSEWHERE = "An admin checks the workspace's region and DASHBOARD_RECALL_URL"
 SIGNATURE_REFUSED = frozenset({401, 403})
-"""Recall's statuses for an invalid signature, unless the answer is HTML."""
+"""Recall's statuses for an invalid signature, unless the answer is a page."""
+
+MAYBE_SIGNATURE = frozenset({400, 422})
+"""Statuses that other services give for an invalid signature.
+
+What Recall answers is not published (docs/contracts/recall.md 3.8 and 9).
+"""
 
 
 class Next(StrEnum):
@@ -79,7 +102,8 @@ class Next(StrEnum):
     DELIVERED = "delivered"
     RETRY = "retry"  # on the schedule, and given up at its end
     WAIT = "wait"  # a person can fix it: not counted towards giving up
-    DEAD = "dead"
+    DEAD = "dead"  # no one can fix it
+    REFUSED = "refused"  # it alone; given up when that happens again an hour later
 
 
 class Signal(StrEnum):
@@ -107,17 +131,95 @@ class Classification:
     retry_after_s: float | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SignedTest:
+    """What Recall made of a test request of our own, correctly signed.
+
+    No webhook is given up unless Recall passes one at that moment.
+
+    Attributes:
+        is_passed: Whether Recall accepts what is signed correctly.
+        status: HTTP status; None without an answer.
+        finding: What it says as evidence.
+        detail: The same in a sentence.
+        paused: What it says about the workspace, if it is about that.
+        took_ms: How long the answer took, in milliseconds.
+    """
+
+    is_passed: bool
+    status: int | None
+    finding: Finding
+    detail: str
+    paused: Classification | None = None
+    took_ms: float = 0.0
+
+
+def judge_test(answer: Answer, *, plain_token: str, secret: SecretStr) -> SignedTest:
+    """Judge Recall's answer to a test request signed with this secret token. Pure.
+
+    Recall publishes no form of its answer, so any success that is no page and no wrong
+    token passes (docs/contracts/recall.md 3.8).
+    """
+    paused = _paused(answer)
+    said = compare_challenge(answer, plain_token=plain_token, secret=secret)
+    if said is None or paused is not None:
+        words = "no answer" if paused is None else paused.sentence
+        said = Finding.FAILED, f"Recall didn't answer our test: {words}."
+    finding, detail = said
+    is_success = answer.status is not None and httpx2.codes.is_success(answer.status)
+    return SignedTest(
+        is_passed=paused is None
+        and is_success
+        and finding is not Finding.SECRET_MISMATCH,
+        status=answer.status,
+        finding=finding,
+        detail=detail,
+        paused=paused,
+        took_ms=answer.latency_ms,
+    )
+
+
+def needs_test(answer: Answer, *, signed_with: SignedWith = SignedWith.GIVEN) -> bool:
+    """Whether only a test request shows what a refusal is about."""
+    status = answer.status
+    if answer.failure is not None or status is None or _paused(answer) is not None:
+        return False
+    if httpx2.codes.is_success(status) or status == HTTPStatus.CONFLICT:
+        return False
+    return not _is_in_rotation(status, signed_with)
+
+
 def classify(
-    answer: Answer, *, signed_with: SignedWith = SignedWith.GIVEN
+    answer: Answer,
+    *,
+    signed_with: SignedWith = SignedWith.GIVEN,
+    tested: SignedTest | None = None,
 ) -> Classification:
-    """Say whether Recall has it, may take it later, or never will.
+    """Say whether Recall has it, may accept it later, or rejects it.
 
     The table is in `relay.circuit`.
 
     Args:
         answer: What came.
         signed_with: Of the secret token that signed what was sent.
+        tested: What came of a test request, where `needs_test` asked for one.
     """
+    paused = _paused(answer)
+    if paused is not None:
+        return paused
+    status = answer.status
+    if status is None:
+        raise TypeError("an answer without a status has a failure")
+    if httpx2.codes.is_success(status):
+        sentence = f"Recall accepted it ({status})"
+        return Classification(
+            next=Next.DELIVERED, sentence=sentence, zoom_app=Signal.FINE
+        )
+    return _rejected(answer, status, signed_with, tested)
+
+
+def _paused(answer: Answer) -> Classification | None:
+    """Classify what is no answer about this webhook or its zoom app; else None."""
     status = answer.status
     if answer.failure is Failure.SEALED:
         sentence = _NO_ANSWER[Failure.SEALED]
@@ -125,27 +227,17 @@ def classify(
     if answer.failure is not None or status is None:
         sentence = _NO_ANSWER[answer.failure or Failure.BROKEN]
         return Classification(next=Next.RETRY, sentence=sentence, workspace=Signal.DOWN)
-    if httpx2.codes.is_success(status):
-        sentence = f"Recall accepted it ({status})"
-        return Classification(
-            next=Next.DELIVERED, sentence=sentence, zoom_app=Signal.FINE
-        )
-    return _paused(answer, status) or _rejected(answer, status, signed_with)
-
-
-def _paused(answer: Answer, status: int) -> Classification | None:
-    """Classify what affects every webhook of the workspace; else None."""
-    wait_s = retry_after_s(httpx2.Headers(dict(answer.headers)), status=status)
+    wait_s = (
+        None
+        if httpx2.codes.is_success(status)
+        else retry_after_s(httpx2.Headers(dict(answer.headers)), status=status)
+    )
     if status in _STOPPED or httpx2.codes.is_redirect(status):
         return Classification(
             next=Next.RETRY if status == HTTPStatus.TOO_MANY_REQUESTS else Next.WAIT,
             sentence=_STOPPED.get(status) or _redirected(status),
             workspace=Signal.STOP,
             retry_after_s=wait_s,
-        )
-    if status == HTTPStatus.FORBIDDEN and _is_page(answer):
-        return Classification(
-            next=Next.RETRY, sentence=_FIREWALL, workspace=Signal.DOWN
         )
     if status == HTTPStatus.REQUEST_TIMEOUT or httpx2.codes.is_server_error(status):
         return Classification(
@@ -154,16 +246,24 @@ def _paused(answer: Answer, status: int) -> Classification | None:
             workspace=Signal.DOWN,
             retry_after_s=wait_s,
         )
+    if _is_page(answer):
+        # Source: docs/contracts/recall.md 1.6, docs.recall.ai/docs/errors, checked
+        # 2026-11-23.
+        is_firewall = status == HTTPStatus.FORBIDDEN
+        return Classification(
+            next=Next.RETRY,
+            sentence=_FIREWALL if is_firewall else _PAGE.format(status=status),
+            workspace=Signal.DOWN,
+        )
     return None
 
 
-def _rejected(answer: Answer, status: int, signed_with: SignedWith) -> Classification:
+def _rejected(
+    answer: Answer, status: int, signed_with: SignedWith, tested: SignedTest | None
+) -> Classification:
     """Classify what Recall says about this webhook or its zoom app."""
-    if status in SIGNATURE_REFUSED and signed_with is not SignedWith.GIVEN:
+    if _is_in_rotation(status, signed_with):
         return _rejected_in_rotation(status, signed_with)
-    if status in _REFUSED:
-        sentence = _REFUSED[status]
-        return Classification(next=Next.WAIT, sentence=sentence, zoom_app=Signal.STOP)
     if status == HTTPStatus.CONFLICT:
         return Classification(
             next=Next.RETRY,
@@ -172,26 +272,56 @@ def _rejected(answer: Answer, status: int, signed_with: SignedWith) -> Classific
                 httpx2.Headers(dict(answer.headers)), status=status
             ),
         )
-    return Classification(next=Next.DEAD, sentence=f"Recall rejected it ({status})")
+    if tested is None:
+        return Classification(
+            next=Next.WAIT,
+            sentence=_REFUSED.get(status) or _UNTESTED.format(status=status),
+            zoom_app=Signal.STOP if status in _REFUSED else Signal.NONE,
+        )
+    if tested.is_passed:
+        is_former = signed_with is SignedWith.FORMER and status in SIGNATURE_REFUSED
+        return Classification(
+            next=Next.DEAD if is_former else Next.REFUSED,
+            sentence=(_FORMER if is_former else _ALONE).format(status=status),
+            zoom_app=Signal.FINE,
+        )
+    if tested.paused is not None:
+        return Classification(
+            next=Next.RETRY,
+            sentence=f"{_UNTESTED.format(status=status)}. {tested.paused.sentence}",
+            workspace=tested.paused.workspace,
+            retry_after_s=tested.paused.retry_after_s,
+        )
+    return Classification(
+        next=Next.WAIT, sentence=_both_rejected(status, tested), zoom_app=Signal.STOP
+    )
+
+
+def _both_rejected(status: int, tested: SignedTest) -> str:
+    """Say why Recall rejects whatever comes, and who fixes it."""
+    if tested.status == status and status in _REFUSED:
+        return _REFUSED[status]
+    before = _TOO.format(status=status, tested=tested.status)
+    if tested.status in _REFUSED:
+        return before + _REFUSED[tested.status]
+    is_mismatch = tested.finding is Finding.SECRET_MISMATCH
+    return before + (_LIKELY if is_mismatch else _ELSEWHERE)
+
+
+def _is_in_rotation(status: int, signed_with: SignedWith) -> bool:
+    """Whether a change of the secret token explains the refusal by itself."""
+    explains = {SignedWith.NEWER, SignedWith.UNPROVEN}
+    return signed_with in explains and status in SIGNATURE_REFUSED | MAYBE_SIGNATURE
 
 
 def _rejected_in_rotation(status: int, signed_with: SignedWith) -> Classification:
     """Classify a rejected signature during a change of the secret token."""
-    match signed_with:
-        case SignedWith.NEWER:
-            return Classification(
-                next=Next.WAIT, sentence=_TOO_EARLY.format(status=status)
-            )
-        case SignedWith.UNPROVEN:
-            return Classification(
-                next=Next.WAIT,
-                sentence=_UNPROVEN.format(status=status),
-                zoom_app=Signal.STOP,
-            )
-        case _:
-            return Classification(
-                next=Next.DEAD, sentence=_FORMER.format(status=status)
-            )
+    is_early = signed_with is SignedWith.NEWER
+    return Classification(
+        next=Next.WAIT,
+        sentence=(_TOO_EARLY if is_early else _UNPROVEN).format(status=status),
+        zoom_app=Signal.NONE if is_early else Signal.STOP,
+    )
 
 
 def _redirected(status: int) -> str:
@@ -202,13 +332,7 @@ def _redirected(status: int) -> str:
 
 
 def _is_page(answer: Answer) -> bool:
-    """Whether it is the firewall's HTML rather than an answer of Recall's own.
-
-    Source: docs/contracts/recall.md 1.6, docs.recall.ai/docs/errors, checked
-    2026-11-23.
-    """
-    kind = answer.headers.get("content-type", "")
-    return "html" in kind.lower() or answer.body.lstrip()[:1] == b"<"
+    return is_page(answer.body, answer.headers.get("content-type", ""))
 
 
 def shown(body: bytes, secrets: Iterable[SecretStr] = ()) -> str:
@@ -233,16 +357,11 @@ def compare_challenge(
     Returns:
         The finding and a sentence; None when Recall gave no answer.
     """
-    if answer.failure is not None or answer.status is None:
+    status = answer.status
+    if answer.failure is not None or status is None or _is_page(answer):
         return None
-    if answer.status in SIGNATURE_REFUSED:
-        sentence = f"Recall rejected the validation request ({answer.status})"
-        return Finding.SECRET_MISMATCH, f"{sentence}: it has a different secret token."
-    if not httpx2.codes.is_success(answer.status):
-        return (
-            Finding.FAILED,
-            f"Recall answered the validation request with {answer.status}.",
-        )
+    if not httpx2.codes.is_success(status):
+        return _challenge_rejected(status)
     tokens = _challenge_answer(answer.body)
     if tokens is None or tokens[0] != plain_token:
         return (
@@ -256,6 +375,15 @@ def compare_challenge(
         Finding.SECRET_MISMATCH,
         "Recall answered the validation request with a different secret token.",
     )
+
+
+def _challenge_rejected(status: int) -> tuple[Finding, str]:
+    sentence = f"Recall rejected the validation request ({status})"
+    if status in SIGNATURE_REFUSED:
+        return Finding.SECRET_MISMATCH, f"{sentence}: it has a different secret token."
+    if status in MAYBE_SIGNATURE:
+        return Finding.SECRET_MISMATCH, f"{sentence}. {MAY_DIFFER}."
+    return Finding.FAILED, f"Recall answered the validation request with {status}."
 
 
 def _challenge_answer(body: bytes) -> tuple[str, str] | None:

@@ -4,25 +4,34 @@ A workspace and a zoom app's queue each have an `OpenCircuit` row while somethin
 wrong, shared by all workers. The first half of this module is the rule and is pure; the
 second half stores it.
 
-| Recall                        | workspace      | zoom app | webhook       |
-| ----------------------------- | -------------- | -------- | ------------- |
-| 2xx                           | fine           | fine     | delivered     |
-| 401, 403 in JSON, 404         | fine           | paused   | waits         |
-| 401, 403 in JSON: too early   | fine           |          | waits         |
-| 401, 403 in JSON: former      | fine           |          | failed, alone |
-| 402, 3xx                      | paused         |          | waits         |
-| 429                           | paused         |          | retried       |
-| 408, 5xx, 403 page, no answer | paused after 5 |          | retried       |
-| 409                           | fine           |          | retried       |
-| any other                     | fine           |          | failed, alone |
-| not sent: it can't be opened  |                |          | waits         |
+| Recall                          | our test | workspace      | zoom app | webhook |
+| ------------------------------- | -------- | -------------- | -------- | ------- |
+| 2xx                             |          | fine           | fine     | delivered |
+| 402, 3xx                        |          | paused         |          | waits   |
+| 429                             |          | paused         |          | retried |
+| 408, 5xx, a page, no answer     |          | paused after 5 |          | retried |
+| 409                             |          | fine           |          | retried |
+| 400, 401, 403, 422: too early   |          | fine           |          | waits   |
+| 400, 401, 403, 422: unproven    |          | fine           | paused   | waits   |
+| any other                       | rejected | fine           | paused   | waits   |
+| any other                       | one of the first four | as there | | retried |
+| any other                       | passed   | fine           | fine     | refused |
+| 401, 403: former                | passed   | fine           | fine     | failed  |
+| not sent: it can't be opened    |          |                |          | waits   |
 
-"Too early" is signed with a secret token that Recall has not been given yet, "former"
-with one that Zoom no longer uses (`receiver.keyring.signed_with`): neither says
-anything about the zoom app. "After 5" counts first attempts that failed with no success
-between them: each webhook counts once, so one that Recall always answers with 500 does
-not pause the others. "Retried" follows the schedule and is given up at its end; "waits"
-does not count towards giving up.
+"A page" is HTML under any status, 2xx too: Recall never answers in HTML. "Our test" is
+a signed test request, sent when an answer would be final (`sending.SignedTests`).
+"Too early" is signed with a secret token that Recall has not been given yet,
+"unproven" with the former one while Zoom was not seen using Recall's
+(`receiver.keyring.signed_with`), "former" with one that Zoom has left, so nobody can
+fix it. "After 5" counts first attempts that failed with no
+success between them: each webhook counts once, so one that Recall always answers with
+500 does not pause the others.
+
+"Retried" follows the schedule, and fails at its end if Recall passes a test then.
+"Refused" is tried once more after an hour, and fails if Recall refuses it again and
+passes the test. "Waits" does not count towards giving up; only the retention period
+ends it.
 
 While delivery is paused, one webhook at a time is sent as a probe. A probe that fails
 puts its own webhook behind, so the next probe is another webhook. The first probe that
@@ -59,6 +68,7 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.relay.answers import Signal
 from dashboard.services.relay.queues import REDELIVERY, WEBHOOK, is_waiting
 from dashboard.services.relay.sending import Result
+from dashboard.services.validation import schedule
 
 STRIKES = 5
 WAITS_S = {
@@ -347,6 +357,9 @@ def _store(
         session.connection().execute(delete(_CIRCUIT).where(this))
         if before.is_holding and before.probes > 1:
             make_due(session, before.id, now=now)
+        if before.is_holding and before.kind is CircuitKind.ZOOM_APP:
+            # The evidence that it was rejected stands until it is tested again.
+            schedule.make_due(session, before.id, now=now)
     elif after != before:
         values = asdict(after)
         session.connection().execute(update(_CIRCUIT).where(this).values(**values))

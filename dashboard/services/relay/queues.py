@@ -168,6 +168,7 @@ def _due(queue: Table, redelivery_id: ColumnElement[Any]) -> Select[Any]:
         redelivery_id.label("redelivery_id"),
         queue.c.claim,
         queue.c.attempts,
+        queue.c.refused_at,
         WEBHOOK.c.event,
         WEBHOOK.c.verdict,
         WEBHOOK.c.received_at,

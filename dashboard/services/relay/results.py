@@ -14,7 +14,7 @@ from sqlalchemy import Table, bindparam, func, insert, null, select, update
 from sqlmodel import Session, SQLModel
 
 from dashboard.db.columns import UtcDateTime
-from dashboard.models.check import Source
+from dashboard.models.check import Check, Source
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Attempt, Outcome
 from dashboard.services.relay import circuit, retries
@@ -28,6 +28,9 @@ def _table(model: type[SQLModel]) -> Table:
     return SQLModel.metadata.tables[str(model.__tablename__)]
 
 
+_CHECK = _table(Check)
+_KEPT_TOO_LONG = "Given up after {days} days, the retention period."
+_SAID_AGAIN_AFTER = timedelta(minutes=5)
 _ADD_ATTEMPTS = insert(_table(Attempt))
 _NEW_ENDED_AT = bindparam("new_ended_at", type_=UtcDateTime)
 _ENDED: dict[Table, dict[str, Any]] = {
@@ -54,6 +57,7 @@ _CHANGE = {
         outcome=bindparam("new_outcome"),
         outcome_reason=bindparam("new_reason"),
         attempts=bindparam("new_attempts"),
+        refused_at=bindparam("new_refused_at", type_=UtcDateTime),
         due_at=bindparam("new_due_at"),
         lease_until=null(),
         **({"ended_at": _NEW_ENDED_AT} if queue is REDELIVERY else {}),
@@ -69,12 +73,14 @@ class _Change:
     Attributes:
         reason: A sentence.
         due_at: Of the next attempt, or of the end.
+        refused_at: When Recall first rejected it alone, if ever.
     """
 
     outcome: Outcome
     reason: str
     attempts: int
     due_at: datetime
+    refused_at: datetime | None = None
 
 
 def store(
@@ -120,6 +126,7 @@ def store(
         circuit.record(session, counted, now=now)
     for each in counted:
         _record_check(session, each)
+    _record_tests(session, counted, now=now)
     return len(counted)
 
 
@@ -159,6 +166,7 @@ def _write(
             "new_outcome": its_change.outcome.value,
             "new_reason": its_change.reason,
             "new_attempts": its_change.attempts,
+            "new_refused_at": its_change.refused_at,
             "new_due_at": its_change.due_at,
         }
         if queue is REDELIVERY:
@@ -208,8 +216,44 @@ def _record_check(session: Session, result: Result) -> None:
     )
 
 
+def _record_tests(
+    session: Session, results: Sequence[Result], *, now: datetime
+) -> None:
+    """Store what test requests showed as evidence, unless it is known already."""
+    newest = {
+        each.delivery.zoom_app_id: each.tested
+        for each in sorted(results, key=lambda result: result.ended_at)
+        if each.tested is not None
+    }
+    for zoom_app_id, tested in newest.items():
+        query = select(_CHECK.c.detail, _CHECK.c.at).where(
+            _CHECK.c.zoom_app_id == zoom_app_id,
+            _CHECK.c.source == Source.RECALL_PROBE,
+        )
+        last = (
+            session.connection()
+            .execute(query.order_by(_CHECK.c.id.desc()).limit(1))
+            .first()
+        )
+        is_known = last is not None and last.detail == tested.detail[:300]
+        if last is not None and is_known and now - last.at < _SAID_AGAIN_AFTER:
+            continue
+        evidence.record(
+            session,
+            zoom_app_id=zoom_app_id,
+            source=Source.RECALL_PROBE,
+            finding=tested.finding,
+            detail=tested.detail,
+            took_ms=tested.took_ms,
+            at=now,
+        )
+
+
 def _change(result: Result, *, now: datetime, retention: timedelta) -> _Change:
     """Return what becomes of the row: delivered, due again or failed.
+
+    Nothing fails while a person or time can still fix it: only what Recall does not
+    accept while it passes our signed test, or what is older than the retention period.
 
     Args:
         result: What came of the attempt.
@@ -218,39 +262,42 @@ def _change(result: Result, *, now: datetime, retention: timedelta) -> _Change:
             fix.
     """
     delivery, classification = result.delivery, result.classification
-    attempts = delivery.attempts + 1
-    outcome, due_at, reason = Outcome.DELIVERED, now, f"{classification.sentence}."
-    next_due: datetime | None = None
+    reason = f"{classification.sentence}."
+    attempts, refused_at = delivery.attempts + 1, delivery.refused_at
+    is_passed = result.tested is not None and result.tested.is_passed
+    outcome, next_due, given_up = Outcome.WAITING, now, ""
     match classification.next:
         case Next.DELIVERED:
-            pass
+            outcome = Outcome.DELIVERED
         case Next.DEAD:
             outcome = Outcome.DEAD
-        case Next.RETRY:
-            next_due = retries.next_due(
-                attempts,
-                webhook_id=delivery.webhook_id,
-                now=now,
-                retry_after_s=classification.retry_after_s,
-            )
-            if next_due is None:
-                outcome = Outcome.DEAD
-                tried = retries.in_words()
-                reason = f"Given up after {tried}. {reason}"
-        case Next.WAIT:
-            attempts = delivery.attempts
-            if now - delivery.received_at < retention:
-                next_due = retries.next_due_when_fixable(delivery.claim, now=now)
-            else:
-                outcome = Outcome.DEAD
-                reason = (
-                    f"Given up after {retention.days} days, the retention period. "
-                    f"{reason}"
-                )
-    if next_due is not None:
-        outcome, due_at = Outcome.WAITING, next_due
+        case Next.REFUSED:
+            attempts, refused_at = delivery.attempts, refused_at or now
+            next_due = refused_at + retries.REFUSED_AGAIN_AFTER
+            given_up = "Given up after an hour." if next_due <= now else ""
+        case Next.RETRY if due_at := retries.next_due(
+            attempts,
+            webhook_id=delivery.webhook_id,
+            now=now,
+            retry_after_s=classification.retry_after_s,
+        ):
+            next_due = due_at
+        case Next.RETRY if is_passed:
+            given_up = f"Given up after {retries.in_words()}."
+        case _:
+            if classification.next is Next.WAIT:
+                attempts = delivery.attempts
+            next_due = retries.next_due_when_fixable(delivery.claim, now=now)
+            if now - delivery.received_at >= retention:
+                given_up = _KEPT_TOO_LONG.format(days=retention.days)
+    if given_up:
+        outcome, next_due = Outcome.DEAD, now
     return _Change(
-        outcome=outcome, reason=reason[:500], attempts=attempts, due_at=due_at
+        outcome=outcome,
+        reason=f"{given_up} {reason}".strip()[:500],
+        attempts=attempts,
+        due_at=next_due,
+        refused_at=refused_at,
     )
 
 

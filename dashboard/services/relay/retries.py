@@ -16,6 +16,9 @@ LONGEST_ASKED_S = 3600.0
 _FIXABLE_WAITS_S = (5, 15, 30, *[60] * 57, 300)
 """Seconds while a person can fix it: every minute for an hour, then every five."""
 
+REFUSED_AGAIN_AFTER = timedelta(hours=1)
+"""A webhook that Recall rejects alone is tried once more after this, then failed."""
+
 _SPREAD = 0.2
 
 

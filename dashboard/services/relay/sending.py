@@ -1,8 +1,10 @@
 """Sends one claimed webhook to Recall: open, post untouched, judge the answer.
 
-Writes nothing; `results.store` does.
+Where the answer would be final, a signed test request of our own is sent as well: it
+shows whether Recall rejects this webhook alone. Writes nothing; `results.store` does.
 """
 
+import asyncio
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,12 +22,22 @@ from dashboard.errors import StorageError, VaultError
 from dashboard.models.check import Finding
 from dashboard.services.receiver import events
 from dashboard.services.receiver.keyring import AppCredentials, SignedWith, signed_with
-from dashboard.services.receiver.signatures import Headers, signing_secret
+from dashboard.services.receiver.signatures import (
+    Headers,
+    signing_secret,
+    validation_request,
+)
+from dashboard.services.relay import retries
 from dashboard.services.relay.answers import (
+    MAYBE_SIGNATURE,
     SIGNATURE_REFUSED,
     Classification,
+    Next,
+    SignedTest,
     classify,
     compare_challenge,
+    judge_test,
+    needs_test,
     shown,
 )
 from dashboard.services.runtime import Runtime
@@ -42,6 +54,7 @@ class Delivery:
         claim: Number of this lease; a later one has a higher number.
         worker: Who has the lease, "host:process".
         attempts: Those before it that count towards giving up.
+        refused_at: When Recall first rejected it alone, if ever.
         verdict: Which secret token signed it, by its name on arrival.
         headers: Encrypted, as in `WebhookBody`; so is `body`.
         probes: IDs of the open circuits that it probes.
@@ -62,6 +75,7 @@ class Delivery:
     headers: bytes
     body: bytes
     probes: frozenset[UUID] = frozenset()
+    refused_at: datetime | None = None
 
     @property
     def row_id(self) -> int:
@@ -80,6 +94,7 @@ class Result:
         headers_passed: Names of the headers that were sent, space separated.
         challenge: What the answer says about Recall's secret token, for a validation
             request.
+        tested: What came of a test request, where the answer would be final.
     """
 
     delivery: Delivery
@@ -92,6 +107,7 @@ class Result:
     sent_bytes: int
     headers_passed: str
     challenge: tuple[Finding, str] | None = None
+    tested: SignedTest | None = None
 
     @property
     def ended_at(self) -> datetime:
@@ -99,7 +115,46 @@ class Result:
         return self.started_at + timedelta(milliseconds=self.latency_ms)
 
 
-async def send(runtime: Runtime, session: ClientSession, each: Delivery) -> Result:
+class SignedTests:
+    """Test requests to Recall; refusals of one zoom app at once share one.
+
+    Args:
+        runtime: Settings and clock.
+        session: Of the loop it is used in.
+    """
+
+    def __init__(self, runtime: Runtime, session: ClientSession) -> None:
+        self._runtime = runtime
+        self._session = session
+        self._running: dict[UUID, asyncio.Task[SignedTest]] = {}
+
+    async def run(self, each: Delivery, app: AppCredentials) -> SignedTest | None:
+        """Return what Recall makes of a test request; None without a secret token."""
+        secret = _given_to_recall(app)
+        if secret is None:
+            return None
+        running = self._running.get(app.id)
+        if running is None:
+            running = asyncio.create_task(self._ask(each, secret))
+            self._running[app.id] = running
+            running.add_done_callback(lambda _: self._running.pop(app.id, None))
+        return await asyncio.shield(running)
+
+    async def _ask(self, each: Delivery, secret: SecretStr) -> SignedTest:
+        asked = validation_request(secret, now=self._runtime.clock.now())
+        headers = [
+            ("content-type", "application/json; charset=utf-8"),
+            ("x-zm-request-timestamp", asked.timestamp),
+            ("x-zm-signature", asked.signature),
+        ]
+        url = webhook_url(_base_url(self._runtime.settings, each), each.recall_app_id)
+        answer = await wire.post(self._session, url, body=asked.body, headers=headers)
+        return judge_test(answer, plain_token=asked.plain, secret=secret)
+
+
+async def send(
+    runtime: Runtime, session: ClientSession, each: Delivery, *, tests: SignedTests
+) -> Result:
     """Post one webhook and judge the answer. Writes nothing."""
     started_at = runtime.clock.now()
     try:
@@ -112,12 +167,16 @@ async def send(runtime: Runtime, session: ClientSession, each: Delivery) -> Resu
     url = webhook_url(_base_url(runtime.settings, each), each.recall_app_id)
     answer = await wire.post(session, url, body=body, headers=headers)
     # Usually Recall's answer is empty: then no secret is needed to redact it.
-    is_refused = answer.status in SIGNATURE_REFUSED
-    says = answer.body or is_refused or each.event == events.URL_VALIDATION
+    is_refused = answer.status in SIGNATURE_REFUSED | MAYBE_SIGNATURE
+    may_be_final = needs_test(answer) or _is_last(each, answer)
+    says = answer.body or may_be_final or each.event == events.URL_VALIDATION
     app = _credentials(runtime, each, is_refused=is_refused) if says else None
     signed_by = (
         signed_with(app, headers, body) if app and is_refused else SignedWith.GIVEN
     )
+    tested = None
+    if app and (needs_test(answer, signed_with=signed_by) or _is_last(each, answer)):
+        tested = await tests.run(each, app)
     return conclude(
         each,
         answer,
@@ -129,7 +188,23 @@ async def send(runtime: Runtime, session: ClientSession, each: Delivery) -> Resu
         if signed_by is not SignedWith.FORMER
         else None,
         signed_with=signed_by,
+        tested=tested,
     )
+
+
+def _is_last(each: Delivery, answer: Answer) -> bool:
+    """Whether the schedule ends with this attempt."""
+    if each.attempts + 1 <= len(retries.WAITS_S):
+        return False
+    return classify(answer).next is Next.RETRY
+
+
+def _given_to_recall(app: AppCredentials) -> SecretStr | None:
+    """Return the secret token that Recall should have."""
+    is_behind = app.change is not None and not app.change.is_in_recall
+    wanted = "previous" if is_behind else "current"
+    by_name = {each.name: each.secret for each in app.secrets}
+    return by_name.get(wanted) or by_name.get("current")
 
 
 def _opened(vault: Vault, each: Delivery) -> tuple[bytes, list[tuple[str, str]]]:
@@ -185,6 +260,7 @@ def conclude(  # noqa: PLR0913 - one attempt's facts, all named
     headers_passed: Iterable[str] = (),
     challenge: tuple[Finding, str] | None = None,
     signed_with: SignedWith = SignedWith.GIVEN,
+    tested: SignedTest | None = None,
 ) -> Result:
     """Return the result of an attempt. Touches no database.
 
@@ -197,6 +273,7 @@ def conclude(  # noqa: PLR0913 - one attempt's facts, all named
         headers_passed: Names of Zoom's headers that were sent.
         challenge: What the answer says about Recall's secret token.
         signed_with: Which secret token signed it.
+        tested: What came of a test request, if one was needed.
     """
     return Result(
         delivery=delivery,
@@ -204,9 +281,10 @@ def conclude(  # noqa: PLR0913 - one attempt's facts, all named
         latency_ms=answer.latency_ms,
         status=answer.status,
         answer=shown(answer.body, secrets),
-        classification=classify(answer, signed_with=signed_with),
+        classification=classify(answer, signed_with=signed_with, tested=tested),
         sent_sha256="" if sent is None else sha256(sent).hexdigest(),
         sent_bytes=0 if sent is None else len(sent),
         headers_passed=" ".join(headers_passed),
         challenge=challenge,
+        tested=tested,
     )

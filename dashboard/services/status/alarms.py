@@ -31,12 +31,13 @@ class Alarm:
     remedy: Remedy
 
 
-def first(
+def first(  # noqa: PLR0913 - what is known of one app, all named
     app: ZoomApp,
     *,
     zoom_status: ValidationStatus,
     recall_status: ValidationStatus,
     waiting: int,
+    failed: int,
     silent: Silence | None = None,
 ) -> Alarm | None:
     """Return the problem to fix first; None while there is none.
@@ -46,11 +47,10 @@ def first(
         zoom_status: Status of the way from Zoom to us.
         recall_status: Status of the way to Recall.
         waiting: How many of its webhooks wait for Recall.
+        failed: How many were given up and not delivered since.
         silent: That nothing is heard of it, when that is so.
     """
-    kept = (
-        f" No events are lost: {waiting} queued." if waiting else " No events are lost."
-    )
+    kept = _kept(waiting, failed)
     alarms = [
         *_about_pair(app),
         *_about_zoom(zoom_status),
@@ -58,6 +58,18 @@ def first(
         *_about_silence(silent),
     ]
     return next(iter(alarms), None)
+
+
+def _kept(waiting: int, failed: int) -> str:
+    """Say what became of its webhooks, from their counts alone."""
+    queued = f"{waiting:,} queued"
+    if failed:
+        webhooks = "1 webhook" if failed == 1 else f"{failed:,} webhooks"
+        after = f"; {queued}" if waiting else ""
+        return f" {webhooks} failed and must be resent once this is fixed{after}."
+    return (
+        f" {queued}, none failed." if waiting else " No webhook is waiting or failed."
+    )
 
 
 def _about_pair(app: ZoomApp) -> Iterator[Alarm]:
@@ -112,7 +124,10 @@ def _about_recall(
         )
     if recall_status.state is State.SECRET_MISMATCH:
         yield Alarm(
-            sentence="Secret token mismatch: Recall has a different one.",
+            sentence="Recall rejects our signed test. It may have a different secret "
+            "token."
+            if recall_status.title
+            else "Secret token mismatch: Recall has a different one.",
             detail=effect,
             remedy=Remedy.UPDATE_IN_RECALL,
         )

@@ -6,20 +6,19 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import literal_column
 from sqlmodel import Session, col, func, or_, select
 
 from dashboard.models.circuit import CircuitKind
 from dashboard.models.connection import TokenState
 from dashboard.models.erasure import Erasure
-from dashboard.models.webhook import DEAD, Outcome, Webhook
+from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.workspace import Verdict, Workspace
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.services.connect import attempts
 from dashboard.services.erasure.erasures import DEADLINE
 from dashboard.services.relay import circuit
 from dashboard.services.rotation import progress
-from dashboard.services.status import silence
+from dashboard.services.status import silence, traffic
 from dashboard.services.status.overview import AppOverview
 from dashboard.services.status.silence import Silence
 from dashboard.services.validation.states import State, ValidationStatus
@@ -302,16 +301,7 @@ def _about_paused(
 
 
 def _about_failed(session: Session, app: ZoomApp) -> Iterator[Item]:
-    query = (
-        select(Webhook.id)
-        .where(
-            literal_column(DEAD),
-            col(Webhook.zoom_app_id) == app.id,
-            col(Webhook.delivered_at).is_(None),  # a resend may have brought it
-        )
-        .limit(LOOKED_AT)
-    )
-    dead = session.exec(select(func.count()).select_from(query.subquery())).one()
+    dead = traffic.count_failed(session, app.id, at_most=LOOKED_AT)
     if dead:
         number = webhooks(dead, is_more=dead >= LOOKED_AT)
         yield Item(

@@ -13,7 +13,7 @@ from dashboard.models.webhook import DEAD, Outcome, RefusalCount, Webhook
 from dashboard.services.webhook_log.search import Criteria, Key, count_as_far
 
 _HOURS = 24
-_COUNTED = 1000
+COUNTED = 1000
 _HOUR = timedelta(hours=1)
 
 
@@ -50,7 +50,7 @@ class Traffic:
     @property
     def waiting_words(self) -> str:
         """The waiting as written on pages: "37", "1,000+"."""
-        return f"{min(self.waiting, _COUNTED):,}{'+' if self.is_more else ''}"
+        return f"{min(self.waiting, COUNTED):,}{'+' if self.is_more else ''}"
 
     @property
     def dead(self) -> int:
@@ -78,8 +78,28 @@ def last_day(session: Session, zoom_app_id: UUID, *, now: datetime) -> Traffic:
         Key(column="outcome", value=Outcome.WAITING),
         Key(column="zoom_app_id", value=zoom_app_id),
     )
-    waiting = count_as_far(session, Criteria(keys=keys), most=_COUNTED + 1)
+    waiting = count_as_far(session, Criteria(keys=keys), most=COUNTED + 1)
     return Traffic(hours=hours, waiting=waiting.number, is_more=not waiting.is_whole)
+
+
+def count_failed(session: Session, zoom_app_id: UUID, *, at_most: int) -> int:
+    """Count the webhooks that were given up and that no resend delivered.
+
+    Args:
+        session: Reading.
+        zoom_app_id: Theirs.
+        at_most: So many are counted.
+    """
+    query = (
+        select(Webhook.id)
+        .where(
+            literal_column(DEAD),
+            col(Webhook.zoom_app_id) == zoom_app_id,
+            col(Webhook.delivered_at).is_(None),  # a resend may have brought it
+        )
+        .limit(at_most)
+    )
+    return session.exec(select(func.count()).select_from(query.subquery())).one()
 
 
 def _count(

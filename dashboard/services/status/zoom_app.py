@@ -223,6 +223,7 @@ def page(
             zoom_status=zoom_status,
             recall_status=recall_status,
             waiting=day.waiting,
+            failed=traffic.count_failed(session, zoom_app_id, at_most=traffic.COUNTED),
             silent=silence.find(session, app, now=now),
         ),
         setup=checklist.load(session, app, seen, now=now),

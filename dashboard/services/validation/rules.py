@@ -17,6 +17,7 @@ from dashboard.services.validation.states import (
     FAILURES_ALLOWED,
     LIMITS,
     MAILS,
+    MAY_DIFFER,
     REPEATED_EVERY,
     SKEW,
     SWITCH_ON,
@@ -373,8 +374,10 @@ def _told(
 
 def _bad(proof: Check) -> ValidationStatus:
     is_mismatch = proof.finding is Finding.SECRET_MISMATCH
+    is_likely = is_mismatch and MAY_DIFFER in proof.detail
     return ValidationStatus(
         state=State.SECRET_MISMATCH if is_mismatch else State.FAILING,
+        title="Possible secret mismatch" if is_likely else "",
         sentence=proof.detail,
         since=proof.at,
         source=proof.source,

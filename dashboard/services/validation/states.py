@@ -86,6 +86,10 @@ MAILS = (
 )
 
 
+MAY_DIFFER = "Recall may have a different secret token"
+"""In a `Check.detail`: a refusal that has other causes too."""
+
+
 class State(StrEnum):
     """The states of product.md, Live validation."""
 

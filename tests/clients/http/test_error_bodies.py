@@ -81,7 +81,9 @@ def read(body: object) -> Refusal:
             "Invalid client_id",
             id="Zoom's authorize",
         ),
-        pytest.param({"code": ["odd"], "detail": {"a": 1}}, None, None, id="odd types"),
+        pytest.param(
+            {"code": ["odd"], "detail": {"a": 1}}, None, "a: 1", id="odd types"
+        ),
         pytest.param({"code": True, "detail": 7}, None, None, id="odder types"),
         pytest.param({"code": "two words"}, None, None, id="no word"),
         pytest.param({"code": "x" * 65}, None, None, id="too long a word"),

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from dashboard.clients.delivery import Answer
 from dashboard.db import Database
+from dashboard.models.check import Finding
 from dashboard.models.zoom_app import Environment, Routing, ZoomApp
 from dashboard.services.receiver.keyring import (
     AppCredentials,
@@ -23,7 +24,7 @@ from dashboard.services.receiver.signatures import (
     signing_secret,
 )
 from dashboard.services.receiver.writer import WebhookWriter
-from dashboard.services.relay.answers import Next, Signal, classify
+from dashboard.services.relay.answers import Next, Signal, SignedTest, classify
 from dashboard.vault import Vault
 from tests.fixtures.receiver import limits, writer, zoom_app
 from tests.makers import NOON, SECRET_TOKEN, saved_app
@@ -171,7 +172,7 @@ def test_without_a_change_or_a_secret_to_prove_it_nothing_is_called_former() -> 
         (
             SignedWith.FORMER,
             Next.DEAD,
-            Signal.NONE,
+            Signal.FINE,
             "which Recall no longer has",
         ),
     ],
@@ -179,7 +180,14 @@ def test_without_a_change_or_a_secret_to_prove_it_nothing_is_called_former() -> 
 def test_a_refused_signature_says_only_what_it_can(
     status: int, of: SignedWith, next_: Next, sign_: Signal, words: str
 ) -> None:
-    classification = classify(Answer(status=status, body=b"{}"), signed_with=of)
+    passed = SignedTest(
+        is_passed=True, status=200, finding=Finding.GOOD, detail="Passed."
+    )
+    classification = classify(
+        Answer(status=status, body=b"{}"),
+        signed_with=of,
+        tested=passed if of is SignedWith.FORMER else None,
+    )
 
     assert (classification.next, classification.zoom_app) == (next_, sign_)
     assert words in classification.sentence

@@ -13,7 +13,7 @@ from dashboard.db import Database
 from dashboard.models.circuit import CircuitKind, OpenCircuit
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.relay import circuit, claims
+from dashboard.services.relay import circuit, claims, queues
 from dashboard.services.relay.circuit import STRIKES, CircuitState, next_state
 from dashboard.services.relay.sending import Delivery, Result, conclude
 from dashboard.vault import Vault
@@ -106,6 +106,24 @@ def test_two_workers_never_probe_the_same(database: Database, add: Add) -> None:
         theirs = circuit.claim_probes(session, [hold.id], until=after(40), now=after(2))
 
     assert (mine, theirs) == (True, False)
+
+
+def test_a_worker_that_read_the_queue_before_another_probed_it_claims_nothing(
+    database: Database, add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(6):
+        add()
+    answer_all(database, GONE)
+    with database.reading() as session:
+        before = queues.targets_of(session)
+    [probe] = take(database, after(2))
+    monkeypatch.setattr(claims, "targets_of", lambda _: before)
+
+    late = take(database, after(2))
+
+    assert before[0].is_due(after(2))
+    assert probe.probes
+    assert late == []
 
 
 def test_the_first_success_ends_the_hold_and_all_is_due_oldest_first(
@@ -352,7 +370,8 @@ def said(before: CircuitState, stands: CircuitState | None) -> str:
         (Answer(status=402), STILL, NOTHING),
         (Answer(status=307), STILL, NOTHING),
         (Answer(status=429), STILL, NOTHING),
-        (Answer(status=403, headers=PAGE), STRUCK, NOTHING),
+        (Answer(status=403, headers=PAGE, body=b"<html>"), STRUCK, NOTHING),
+        (Answer(status=200, headers=PAGE, body=b"<html>"), STRUCK, NOTHING),
         (Answer(status=408), STRUCK, NOTHING),
         (Answer(status=500), STRUCK, NOTHING),
         (Answer(status=503), STRUCK, NOTHING),

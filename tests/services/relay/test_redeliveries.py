@@ -1,6 +1,6 @@
 """Resends: deliveries of their own, beside the webhook's first forwarding."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -21,6 +21,7 @@ from dashboard.services.relay.retries import WAITS_S
 from dashboard.services.resends import resends
 from tests.fixtures.delivery import (
     BUSY,
+    PASSED,
     Add,
     add,
     app_id,
@@ -133,20 +134,29 @@ def test_a_busy_recall_is_asked_again_on_the_resends_own_schedule(
 
 
 @pytest.mark.parametrize(
-    ("made", "answer"),
-    [(0, Answer(status=400)), (len(WAITS_S), BUSY)],
-    ids=["a final answer", "tried for a day"],
+    ("made", "refused_at", "answer"),
+    [
+        (0, LATER - timedelta(hours=1), Answer(status=400)),
+        (len(WAITS_S), None, BUSY),
+    ],
+    ids=["refused again", "tried for a day"],
 )
-def test_a_resend_that_fails_for_good_is_dead_alone(
-    database: Database, add: Add, app_id: UUID, made: int, answer: Answer
+def test_a_resend_that_fails_for_good_is_dead_alone(  # noqa: PLR0917 - fixtures
+    database: Database,
+    add: Add,
+    app_id: UUID,
+    made: int,
+    refused_at: datetime | None,
+    answer: Answer,
 ) -> None:
     webhook_id = add(outcome=Outcome.DELIVERED)
     redelivery_id = enqueue(database, webhook_id, app_id)
     with database.writing() as session:
-        session.get_one(Redelivery, redelivery_id).attempts = made
+        row = session.get_one(Redelivery, redelivery_id)
+        row.attempts, row.refused_at = made, refused_at
     [delivery] = take(database)
 
-    record(database, tried(delivery, answer), now=LATER)
+    record(database, tried(delivery, answer, tested=PASSED), now=LATER)
 
     redelivery = get(database, redelivery_id)
     assert redelivery.outcome is RedeliveryOutcome.DEAD

@@ -64,6 +64,7 @@ def test_the_worst_comes_first_with_what_mends_it(
         zoom_status=zoom_status,
         recall_status=recall_status,
         waiting=3,
+        failed=0,
         silent=silent,
     )
 
@@ -77,7 +78,7 @@ def test_a_pair_that_zoom_refuses_comes_before_all(vault: Vault) -> None:
     app = a_zoom_app(vault, verdict=Verdict.WRONG)
 
     alarm = alarms.first(
-        app, zoom_status=OFF, recall_status=GONE, waiting=0, silent=SILENT
+        app, zoom_status=OFF, recall_status=GONE, waiting=0, failed=0, silent=SILENT
     )
 
     assert alarm is not None
@@ -90,33 +91,61 @@ def test_without_trouble_there_is_no_banner(vault: Vault, state: State) -> None:
 
     assert (
         alarms.first(
-            a_zoom_app(vault), zoom_status=status, recall_status=status, waiting=0
+            a_zoom_app(vault),
+            zoom_status=status,
+            recall_status=status,
+            waiting=0,
+            failed=0,
         )
         is None
     )
 
 
 @pytest.mark.parametrize(
-    ("routing", "waiting", "is_said"),
-    [(Routing.RELAY, 3, "3 queued"), (Routing.RELAY, 0, "No events are lost.")],
+    ("waiting", "failed", "is_said"),
+    [
+        (3, 0, " 3 queued, none failed."),
+        (0, 0, " No webhook is waiting or failed."),
+        (0, 1, " 1 webhook failed and must be resent once this is fixed."),
+        (4, 2, " 2 webhooks failed and must be resent once this is fixed; 4 queued."),
+    ],
 )
-def test_that_no_event_is_lost_is_said_where_the_dashboard_keeps_them(
-    vault: Vault, routing: Routing, waiting: int, is_said: str
+@pytest.mark.parametrize("status", [MISMATCH, GONE, a_status(State.FAILING)])
+def test_what_became_of_webhooks_is_said_from_their_counts(
+    vault: Vault, status: ValidationStatus, waiting: int, failed: int, is_said: str
 ) -> None:
     relayed = alarms.first(
-        a_zoom_app(vault, routing=routing),
+        a_zoom_app(vault),
         zoom_status=FINE,
-        recall_status=MISMATCH,
+        recall_status=status,
         waiting=waiting,
+        failed=failed,
     )
     direct = alarms.first(
         a_zoom_app(vault, routing=Routing.DIRECT),
         zoom_status=a_status(State.NEVER_SEEN),
-        recall_status=MISMATCH,
+        recall_status=status,
         waiting=waiting,
+        failed=failed,
     )
 
     assert relayed is not None
     assert direct is not None
-    assert is_said in relayed.detail
-    assert "lost" not in direct.detail
+    assert relayed.detail.endswith(is_said)
+    assert "failed" not in direct.detail
+    assert not failed or "none failed" not in relayed.detail
+
+
+def test_a_mismatch_that_is_only_possible_is_not_told_as_certain(vault: Vault) -> None:
+    possible = a_status(State.SECRET_MISMATCH, title="Possible secret mismatch")
+
+    alarm = alarms.first(
+        a_zoom_app(vault),
+        zoom_status=FINE,
+        recall_status=possible,
+        waiting=0,
+        failed=0,
+    )
+
+    assert alarm is not None
+    assert "may have a different secret token" in alarm.sentence
