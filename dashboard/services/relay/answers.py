@@ -92,7 +92,7 @@ SIGNATURE_REFUSED = frozenset({401, 403})
 MAYBE_SIGNATURE = frozenset({400, 422})
 """Statuses that other services give for an invalid signature.
 
-What Recall answers is not published (docs/contracts/recall.md 3.8 and 9).
+What Recall answers is not published (docs/contracts/recall.md 3.8).
 """
 
 
