@@ -30,6 +30,7 @@ class Invitation(SQLModel, table=True):
             is one, and to nobody otherwise.
         token_hash: SHA-256 of the secret in its address, hex; unique.
         user_ref: Your own id of the user; "" when there is none.
+        opened_at: When somebody pressed its button for the first time.
         made_by: Who made it, as the audit log names people.
         tried_as: Which Zoom account came instead, masked; for staff.
     """

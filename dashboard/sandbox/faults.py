@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 _HTML_403 = (
@@ -32,6 +33,7 @@ class FaultKind(StrEnum):
     IN_FLIGHT = "in_flight"  # 409: the first request with this key is still running
     EMPTY = "empty"  # 200 with an empty body
     PAGE = "page"  # 200 with a web page, as from a captive portal
+    ANSWER = "answer"  # `status` with the JSON text `body`
 
 
 @dataclass(kw_only=True)
@@ -40,10 +42,12 @@ class Fault:
 
     Attributes:
         kind: Which fault.
-        path: Prefix of the paths it applies to.
+        path: Prefix of the paths it applies to; with `*` a pattern of the whole path.
         method: HTTP method it applies to; None for any.
         times: For how many more requests; None until cleared.
         seconds: Delay, or value of Retry-After, in seconds.
+        status: Of an `answer`.
+        body: Of an `answer`.
     """
 
     kind: FaultKind
@@ -51,6 +55,8 @@ class Fault:
     method: str | None = None
     times: int | None = None
     seconds: float = 1.0
+    status: int = 200
+    body: str = "{}"
 
 
 class Faults:
@@ -72,7 +78,8 @@ class Faults:
             return None
         with self._lock:
             for fault in self._faults:
-                if fault.times == 0 or not path.startswith(fault.path):
+                pattern = fault.path if "*" in fault.path else f"{fault.path}*"
+                if fault.times == 0 or not fnmatchcase(path, pattern):
                     continue
                 if fault.method not in (None, method):
                     continue
@@ -175,6 +182,8 @@ _EDGE: dict[FaultKind, tuple[str, tuple[str, str], bytes]] = {
 
 
 def _edge_answer(fault: Fault) -> tuple[str, list[tuple[str, str]], bytes]:
+    if fault.kind is FaultKind.ANSWER:
+        return f"{fault.status} Simulated", [_JSON], fault.body.encode()
     status, content_type, body = _EDGE[fault.kind]
     headers = [content_type]
     if fault.kind is FaultKind.RATE_LIMITED:

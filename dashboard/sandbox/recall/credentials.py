@@ -188,7 +188,9 @@ def _connect() -> tuple[Credential, int]:
     with world.lock:
         existing = _existing(app, grant)
         if existing is None:
-            return world.add_credential(app, grant, url), HTTPStatus.CREATED
+            made = world.add_credential(app, grant, url)
+            made.status = Health(world.switches.created_status)
+            return made, HTTPStatus.CREATED
         if world.switches.reconnect == "conflict":
             raise RefusalError(400, _conflict(existing))
         existing.grant, existing.access_token_callback_url = grant, url

@@ -49,6 +49,7 @@ class Switches(BaseModel):
             unknown).
         reconnect: What connecting the same user again does: `upsert` (201, same id),
             `upsert_200`, or the old 400 of `conflict` (3.5).
+        created_status: What a new credential is answered with.
         refresh_ahead: Whether access-token refreshes with less than 5 min left.
         meeting_sync: How a meeting sync ends, unless Zoom refuses.
         webhook_answer: `ok`, or the status the receiver always answers with.
@@ -71,6 +72,7 @@ class Switches(BaseModel):
 
     duplicate_client_id: Literal["allow", "refuse"] = "allow"
     reconnect: Literal["upsert", "upsert_200", "conflict"] = "upsert"
+    created_status: Literal["healthy", "unhealthy"] = "healthy"
     refresh_ahead: bool = True
     meeting_sync: Literal["completes", "fails"] = "completes"
     webhook_answer: Literal["ok"] | _Status = "ok"

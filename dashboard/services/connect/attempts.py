@@ -24,13 +24,22 @@ from dashboard.services import audit
 from dashboard.services.invitations import invitations
 from dashboard.services.paging import Page, page_by_time
 
+INTERRUPTED = "Interrupted while the code was exchanged."
+"""The detail of an attempt from the moment its code is being exchanged."""
+
+ELSEWHERE = "A different browser came back with it."
+
 CONSENT_AGAIN = "An older connection was in the way and is removed. Approve again."
 
+
+LASTS = timedelta(minutes=10)
+"""How long a user may take at Zoom."""
 
 LOST_IN_A_ROW = 3
 """So many attempts in a row must be lost before it is reported."""
 
 LOST_WITHIN = timedelta(days=1)
+_EXCHANGE_TAKES = timedelta(minutes=2)
 _MOST_LOST = 20
 _SAYS_NOTHING = (AttemptOutcome.OPEN, AttemptOutcome.BEGUN_AT_ZOOM)
 
@@ -88,8 +97,9 @@ OUTCOMES = {
     AttemptOutcome.REPLAYED: OutcomeText(
         tone="trouble",
         label="Used in another browser",
-        next_step="The user starts and finishes in one browser. Many of these from "
-        "strangers mean that someone is sending out links of their own attempts.",
+        next_step="The user starts and finishes in one browser with cookies allowed. "
+        "Many of these from strangers mean that someone is sending out links of their "
+        "own attempts.",
     ),
     AttemptOutcome.REFUSED_BY_RECALL: OutcomeText(
         tone="trouble",
@@ -145,20 +155,44 @@ class LostAttempts:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """How a connect attempt ended, as its own browser may see it."""
+    """How a connect attempt ended, as its own browser may see it.
+
+    Attributes:
+        at: When it is asked for.
+    """
 
     app: ZoomApp
     attempt: ConnectAttempt
     connection: Connection | None
+    at: datetime
 
     @property
     def must_consent_again(self) -> bool:
         """Whether Recall held an older credential that is out of the way now."""
         return self.attempt.detail == CONSENT_AGAIN
 
+    @property
+    def is_finishing(self) -> bool:
+        """Whether the code is being exchanged right now."""
+        return is_being_exchanged(self.attempt, now=self.at)
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the person who came back from Zoom is the one who reads this.
+
+        Later it may be the next person with this browser.
+        """
+        ended_at = self.attempt.ended_at
+        return ended_at is not None and self.at < ended_at + LASTS
+
 
 def result(
-    session: Session, slug: str, attempt_id: UUID, *, browser: str | None
+    session: Session,
+    slug: str,
+    attempt_id: UUID,
+    *,
+    browser: str | None,
+    now: datetime,
 ) -> Result:
     """Return how a connect attempt ended, to the browser that made it.
 
@@ -174,7 +208,16 @@ def result(
     connection = None
     if attempt.connection_id is not None:
         connection = session.get(Connection, attempt.connection_id)
-    return Result(app=app, attempt=attempt, connection=connection)
+    return Result(app=app, attempt=attempt, connection=connection, at=now)
+
+
+def is_being_exchanged(attempt: ConnectAttempt, *, now: datetime) -> bool:
+    """Whether the attempt came back and its outcome is not known yet. Pure."""
+    return (
+        attempt.detail == INTERRUPTED
+        and attempt.ended_at is not None
+        and now < attempt.ended_at + _EXCHANGE_TAKES
+    )
 
 
 def of_connection(session: Session, connection_id: UUID) -> Sequence[ConnectAttempt]:
@@ -215,19 +258,23 @@ def expire(session: Session, *, now: datetime) -> int:
 
     One that comes back after all is expired then, and says so.
     """
-    ended = session.exec(
-        update(ConnectAttempt)
-        .where(
-            col(ConnectAttempt.outcome) == AttemptOutcome.OPEN,
-            col(ConnectAttempt.expires_at) < now,
+    is_elsewhere = col(ConnectAttempt.detail) == ELSEWHERE
+    number = 0
+    for outcome, fits in (
+        (AttemptOutcome.REPLAYED, is_elsewhere),
+        (AttemptOutcome.ABANDONED, ~is_elsewhere),
+    ):
+        ended = session.exec(
+            update(ConnectAttempt)
+            .where(
+                col(ConnectAttempt.outcome) == AttemptOutcome.OPEN,
+                col(ConnectAttempt.expires_at) < now,
+                fits,
+            )
+            .values(outcome=outcome, ended_at=now, code_verifier=None)
         )
-        .values(
-            outcome=AttemptOutcome.ABANDONED,
-            ended_at=now,
-            code_verifier=None,
-        )
-    )
-    return rows_changed(ended)
+        number += rows_changed(ended)
+    return number
 
 
 def note_expired(database: Database, clock: Clock) -> int:
@@ -310,7 +357,7 @@ def note_connected(
     Args:
         session: Writing.
         connection: Which.
-        name: Of its zoom app.
+        name: Of its zoom app, and through which link.
         is_new: Made, not renewed.
         now: Aware.
     """

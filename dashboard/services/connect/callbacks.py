@@ -15,12 +15,17 @@ from sqlmodel import Session, col, select, update
 from dashboard.db.statements import rows_changed
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.connect.attempts import hashed, is_bound
+from dashboard.services.connect.attempts import (
+    ELSEWHERE,
+    INTERRUPTED,
+    hashed,
+    is_bound,
+)
 from dashboard.services.invitations import invitations
 from dashboard.vault import Vault
 
-_INTERRUPTED = "Interrupted while the code was exchanged."
 _LATE = (AttemptOutcome.EXPIRED, "Came back after more than 10 minutes.")
+_GIVEN_UP = (AttemptOutcome.ABANDONED, AttemptOutcome.REPLAYED)
 _ERROR_WORD = re.compile(r"[a-z0-9_]{1,40}")
 
 
@@ -29,7 +34,6 @@ class Stop(StrEnum):
 
     NO_STATE = "no_state"  # begun at Zoom, in the Marketplace
     UNKNOWN = "unknown"
-    USED = "used"
     OTHER_BROWSER = "other_browser"
 
 
@@ -76,18 +80,11 @@ class ReturnedAttempt:
 def claim(
     session: Session, vault: Vault, callback: Callback, *, now: datetime
 ) -> ReturnedAttempt | Finished:
-    """Claim the attempt by its state first: of two callbacks one goes on.
+    """Claim the attempt: of two callbacks of its browser one goes on.
 
-    The caller commits, whatever is returned.
+    Another browser leaves the attempt open for its own, and its own is sent to the
+    result however often it comes. The caller commits, whatever is returned.
     """
-    claimed = session.exec(
-        update(ConnectAttempt)
-        .where(
-            col(ConnectAttempt.state_hash) == hashed(callback.state),
-            col(ConnectAttempt.outcome) == AttemptOutcome.OPEN,
-        )
-        .values(outcome=AttemptOutcome.UNREACHABLE, detail=_INTERRUPTED, ended_at=now)
-    )
     query = select(ConnectAttempt).where(
         col(ConnectAttempt.state_hash) == hashed(callback.state)
     )
@@ -95,15 +92,27 @@ def claim(
     if attempt is None:
         return Finished(stop=Stop.UNKNOWN)
     app = session.get_one(ZoomApp, attempt.zoom_app_id)
+    if not is_bound(attempt, callback.browser):
+        _note_elsewhere(session, attempt)
+        return Finished(slug=app.slug, stop=Stop.OTHER_BROWSER)
     own = Finished(slug=app.slug, attempt_id=attempt.id)
+    claimed = session.exec(
+        update(ConnectAttempt)
+        .where(
+            col(ConnectAttempt.id) == attempt.id,
+            col(ConnectAttempt.outcome) == AttemptOutcome.OPEN,
+        )
+        .values(outcome=AttemptOutcome.UNREACHABLE, detail=INTERRUPTED, ended_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    session.refresh(attempt)
     if rows_changed(claimed) != 1:
-        return own if _is_late(session, attempt, callback) else _used(app)
+        if attempt.outcome in _GIVEN_UP:  # it came back after all
+            attempt.outcome, attempt.detail = _LATE
+            session.add(attempt)
+        return own
     sealed, attempt.code_verifier = attempt.code_verifier, None
     session.add(attempt)
-    if not is_bound(attempt, callback.browser):
-        attempt.outcome = AttemptOutcome.REPLAYED
-        attempt.detail = "Came back in a different browser."
-        return Finished(slug=app.slug, stop=Stop.OTHER_BROWSER)
     verdict = _stopped(attempt, callback, now) or invitations.closed(
         session, attempt, now
     )
@@ -123,18 +132,21 @@ def claim(
     )
 
 
-def _used(app: ZoomApp) -> Finished:
-    return Finished(slug=app.slug, stop=Stop.USED)
+def _note_elsewhere(session: Session, attempt: ConnectAttempt) -> None:
+    """Note that another browser opened the callback, for the case that no other does.
 
-
-def _is_late(session: Session, attempt: ConnectAttempt, callback: Callback) -> bool:
-    """Whether a connect attempt given up comes back after all, in its own browser."""
-    if not is_bound(attempt, callback.browser):
-        return False
-    if attempt.outcome is AttemptOutcome.ABANDONED:
-        attempt.outcome, attempt.detail = _LATE
-        session.add(attempt)
-    return attempt.outcome is AttemptOutcome.EXPIRED
+    With cookies blocked, or from one app into another, it is the user.
+    """
+    session.exec(
+        update(ConnectAttempt)
+        .where(
+            col(ConnectAttempt.id) == attempt.id,
+            col(ConnectAttempt.outcome) == AttemptOutcome.OPEN,
+            col(ConnectAttempt.detail) == "",
+        )
+        .values(detail=ELSEWHERE)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _stopped(

@@ -190,7 +190,10 @@ class Exchange(ABC, Generic[G]):
                 # A connection of a refused account was renewed at Zoom all the same,
                 # which ended its former grant: the new one is kept for it.
                 row = self._connect(session, row, granted, now=now)
-                attempts.note_connected(session, row, app.name, is_new=is_new, now=now)
+                name = app.name + invitations.named(
+                    session, self._attempt.invitation_id
+                )
+                attempts.note_connected(session, row, name, is_new=is_new, now=now)
             else:
                 discard = self._reject(session, granted, now=now)
             outcome, detail = refusal or (

@@ -6,9 +6,9 @@ Sources: docs/contracts/zoom.md 2 and 3.5, docs/contracts/recall.md 3.5; checked
 
 import re
 import secrets
+import time
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID, uuid4
 
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
@@ -21,7 +21,7 @@ from dashboard.errors import ConflictError, NotFoundError, UpstreamError
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services import throttle, urls
-from dashboard.services.connect.attempts import hashed
+from dashboard.services.connect.attempts import LASTS, hashed, is_being_exchanged
 from dashboard.services.connect.callbacks import Callback, Finished, Stop, claim
 from dashboard.services.connect.exchange_at_recall import ExchangeAtRecall
 from dashboard.services.connect.exchange_here import ExchangeHere
@@ -30,12 +30,14 @@ from dashboard.services.invitations import invitations
 from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps
 
-LASTS = timedelta(minutes=10)
 BEGINNINGS = 300
 """Attempts one address may begin in 15 minutes; an office may share one."""
 
 INSTALLS = 20
 """Installations begun at Zoom that are noted of one address in 15 minutes."""
+
+_WAITS, _WAIT_S = 100, 0.05
+"""How often and how long a second callback waits for the outcome of the first."""
 
 _SLUG = re.compile(r"[a-z0-9-]{1,64}")
 
@@ -117,6 +119,7 @@ def begin(
             invitation = invitations.get(session, invitation_id)
             if not invitations.is_usable(invitation, now=now):
                 raise ConflictError("This link no longer works.")
+            invitations.opened(session, invitation_id, now=now)
         session.add(
             ConnectAttempt(
                 id=attempt_id,
@@ -152,7 +155,7 @@ def finish(  # noqa: PLR0913 - what a browser brought, all named
     Raises nothing for what Zoom or Recall did: that is the connect attempt's outcome.
     """
     if not state:
-        if error:
+        if error or not code:  # without a code nothing was installed
             return Finished(stop=Stop.UNKNOWN)
         return _begun_at_zoom(
             runtime.database, runtime.clock, browser=browser, address=address
@@ -162,6 +165,8 @@ def finish(  # noqa: PLR0913 - what a browser brought, all named
     with runtime.database.writing() as session:
         claimed = claim(session, runtime.vault, callback, now=now)
     if isinstance(claimed, Finished):
+        if claimed.attempt_id is not None:
+            _wait_for_exchange(runtime, claimed.attempt_id)
         return claimed
     is_ours = claimed.app.token_custody is TokenCustody.DASHBOARD
     strategy = ExchangeHere if is_ours else ExchangeAtRecall
@@ -171,6 +176,16 @@ def finish(  # noqa: PLR0913 - what a browser brought, all named
         with suppress(ConflictError, NotFoundError, UpstreamError):
             check.now(runtime, connection_id)
     return Finished(slug=claimed.app.slug, attempt_id=claimed.id)
+
+
+def _wait_for_exchange(runtime: Runtime, attempt_id: UUID) -> None:
+    """Wait while another callback of the same browser exchanges the code."""
+    for _ in range(_WAITS):
+        with runtime.database.reading() as session:
+            attempt = session.get(ConnectAttempt, attempt_id)
+        if attempt is None or not is_being_exchanged(attempt, now=runtime.clock.now()):
+            return
+        time.sleep(_WAIT_S)
 
 
 def _begun_at_zoom(

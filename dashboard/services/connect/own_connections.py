@@ -1,17 +1,18 @@
-"""A user's own connections: for the browser that made them, or with a link.
+"""A user's own connection: for the browser that made it, or with a link.
 
 A browser is recognized by the cookie its connect attempts began with; nothing else
-identifies it.
+identifies it. A link shows how its connection stands and ends nothing: staff see links
+too.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from secrets import token_hex
 from uuid import UUID
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, select, update
 
-from dashboard.errors import NotFoundError
 from dashboard.formatting import masked_email
 from dashboard.models.connection import (
     AttemptOutcome,
@@ -24,6 +25,16 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.connect.attempts import hashed
 from dashboard.services.token_states import rules
 
+REMEMBERED = timedelta(days=30)
+"""How long a browser shows and ends the connection it made.
+
+A month covers "I connected last week, how do I stop it"; later it is more often a
+browser that somebody else uses. Connecting again proves the person at any time.
+"""
+
+_TOKEN_LASTS = timedelta(hours=1)
+"""How long one of Zoom's access tokens works."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectionStatus:
@@ -31,12 +42,14 @@ class ConnectionStatus:
 
     Attributes:
         tone: "good", "waiting", "trouble" or "off".
+        headline: The state as a title, for who has just come back from Zoom.
         sentence: The state.
         advice: What to do; "" when there is nothing to do.
         reconnects: Whether connecting again fixes it.
     """
 
     tone: str
+    headline: str
     sentence: str
     advice: str = ""
     reconnects: bool = False
@@ -48,67 +61,78 @@ class OwnConnection:
 
     Attributes:
         name: Of the person, or of the account where there is no person; maybe "".
-        email: Masked unless the browser itself connected.
+        email: Masked: the next person with the browser may read it.
+        invitation_id: The link that the browser connected through.
     """
 
     id: UUID
     name: str
     email: str
-    pmi: int | None
     since: datetime
     renewed_at: datetime | None
     checked_at: datetime | None
     status: ConnectionStatus
+    invitation_id: UUID | None = None
 
 
 def of_browser(
-    session: Session, app: ZoomApp, *, browser: str | None
-) -> Sequence[OwnConnection]:
-    """Return what a browser connected with this zoom app, the newest first."""
+    session: Session, app: ZoomApp, *, browser: str | None, now: datetime
+) -> OwnConnection | None:
+    """Return what a browser connected last with this zoom app, while it is known."""
     if not browser:
-        return []
+        return None
     # By the cookie's index alone: otherwise SQLite reads every attempt of the app.
     query = select(ConnectAttempt).where(
         col(ConnectAttempt.browser_hash) == hashed(browser)
     )
-    attempts = [
-        attempt
-        for attempt in session.exec(
-            query.order_by(col(ConnectAttempt.created_at).desc())
-        )
-        if attempt.zoom_app_id == app.id and attempt.outcome is AttemptOutcome.CONNECTED
-    ]
-    ids = [
-        one
-        for one in dict.fromkeys(attempt.connection_id for attempt in attempts)
-        if one is not None
-    ]
-    found = [session.get(Connection, one) for one in ids]
-    return [_own(row, is_masked=False) for row in found if row is not None]
+    for attempt in session.exec(query.order_by(col(ConnectAttempt.created_at).desc())):
+        is_ours = attempt.zoom_app_id == app.id
+        if not is_ours or attempt.outcome is not AttemptOutcome.CONNECTED:
+            continue
+        row = session.get(Connection, attempt.connection_id)
+        if row is None or attempt.created_at <= now - REMEMBERED:
+            return None
+        link = attempt.invitation_id
+        return _own(row, name=row.display_name, invitation_id=link, now=now)
+    return None
 
 
-def of_link(session: Session, invitation: Invitation) -> OwnConnection | None:
-    """Return the connection that a reconnect link is to renew, masked."""
+def of_link(
+    session: Session, invitation: Invitation, *, now: datetime
+) -> OwnConnection | None:
+    """Return the connection that a reconnect link is to renew, without its name."""
     row = (
         session.get(Connection, invitation.connection_id)
         if invitation.connection_id
         else None
     )
-    return None if row is None else _own(row, is_masked=True)
+    if row is None:
+        return None
+    return _own(row, name="", invitation_id=invitation.id, now=now)
 
 
-def owned(
-    session: Session, app: ZoomApp, connection_id: UUID, *, browser: str | None
-) -> OwnConnection:
-    """Return a connection that this browser made.
+def has_connected(session: Session, browser: str) -> bool:
+    """Whether a connection was made with this cookie, by whichever app."""
+    query = select(ConnectAttempt.id).where(
+        col(ConnectAttempt.browser_hash) == hashed(browser),
+        col(ConnectAttempt.outcome) == AttemptOutcome.CONNECTED,
+    )
+    return session.exec(query.limit(1)).first() is not None
 
-    Raises:
-        NotFoundError: It made none of this id.
+
+def forget(session: Session, browser: str) -> None:
+    """Forget a browser: a copy of its cookie proves nothing; the caller commits.
+
+    An attempt under way is kept, or its user could not come back from Zoom.
     """
-    for own in of_browser(session, app, browser=browser):
-        if own.id == connection_id:
-            return own
-    raise NotFoundError("connection of this browser")
+    session.exec(
+        update(ConnectAttempt)
+        .where(
+            col(ConnectAttempt.browser_hash) == hashed(browser),
+            col(ConnectAttempt.outcome) != AttemptOutcome.OPEN,
+        )
+        .values(browser_hash=token_hex(32))
+    )
 
 
 def last_attempt(
@@ -131,22 +155,24 @@ def last_attempt(
     return attempt if is_away else None
 
 
-def status_of(row: Connection) -> ConnectionStatus:
+def status_of(row: Connection, *, now: datetime) -> ConnectionStatus:
     """Return the state of a connection in words for its user. Pure."""
     if row.deauthorized_at is not None and row.token_state is not TokenState.HEALTHY:
         return ConnectionStatus(
             tone="off",
+            headline="You removed the app in Zoom",
             sentence="You removed the app in Zoom.",
             advice="We no longer read anything. Connect again to restore it.",
             reconnects=True,
         )
     match row.token_state:
         case TokenState.HEALTHY | TokenState.EXPIRING:
-            return ConnectionStatus(tone="good", sentence="Your connection works.")
+            return _works(row, now)
         case TokenState.MISSING_SCOPES:
             names = ", ".join(missing(row)) or "one"
             return ConnectionStatus(
                 tone="waiting",
+                headline="One permission is missing",
                 sentence="One permission is missing.",
                 advice=f"Zoom did not grant {names}. Connect again and keep every box "
                 "selected.",
@@ -155,6 +181,7 @@ def status_of(row: Connection) -> ConnectionStatus:
         case TokenState.RECONNECT_NEEDED | TokenState.UNHEALTHY_IN_RECALL:
             return ConnectionStatus(
                 tone="trouble",
+                headline="Your connection does not work",
                 sentence="Your connection no longer works.",
                 advice="Zoom no longer accepts the authorization. Connect again; your "
                 "data is kept.",
@@ -163,6 +190,7 @@ def status_of(row: Connection) -> ConnectionStatus:
         case TokenState.UNKNOWN:
             return ConnectionStatus(
                 tone="off",
+                headline="You approved access at Zoom",
                 sentence="We could not check your connection yet.",
                 advice="You don't need to do anything. We'll try again automatically.",
             )
@@ -175,15 +203,32 @@ def missing(row: Connection) -> Sequence[str]:
     return rules.scopes_in(row.token_reason)
 
 
-def _own(row: Connection, *, is_masked: bool) -> OwnConnection:
-    email = masked_email(row.email) if is_masked and row.email else row.email
+def _works(row: Connection, now: datetime) -> ConnectionStatus:
+    """Say that it works only as long as the token that was seen to work lasts."""
+    seen_at = row.token_checked_at
+    ends_at = row.token_expires_at or (seen_at and seen_at + _TOKEN_LASTS)
+    if ends_at is None or now >= ends_at:
+        return ConnectionStatus(
+            tone="off",
+            headline="You connected your Zoom account",
+            sentence="Your connection worked when we last checked.",
+            advice="You don't need to do anything. We check it again automatically.",
+        )
+    return ConnectionStatus(
+        tone="good", headline="You are connected", sentence="Your connection works."
+    )
+
+
+def _own(
+    row: Connection, *, name: str, invitation_id: UUID | None, now: datetime
+) -> OwnConnection:
     return OwnConnection(
         id=row.id,
-        name="" if is_masked else row.display_name,
-        email=email,
-        pmi=None if is_masked else row.pmi,
+        name=name,
+        email=masked_email(row.email) if row.email else "",
         since=row.connected_at,
         renewed_at=row.reconnected_at,
         checked_at=row.token_checked_at,
-        status=status_of(row),
+        status=status_of(row, now=now),
+        invitation_id=invitation_id,
     )

@@ -116,12 +116,20 @@ def recall_log(runtime: Runtime, connection_id: UUID) -> Sequence[RecallLog]:
     return sorted(noted, key=lambda entry: entry.created_at, reverse=True)
 
 
-def disconnect(runtime: Runtime, connection_id: UUID, *, actor: Actor) -> None:
+def disconnect(
+    runtime: Runtime, connection_id: UUID, *, actor: Actor, through: str = ""
+) -> None:
     """Delete the credential in Recall, then all that is kept of the user; commits.
 
     A grant that is kept here is revoked at Zoom. Deleting in Recall does not revoke one
     that Recall keeps: the user removes the app in the Marketplace
-    (docs/contracts/recall.md 3.5). The audit log has IDs, no name or email.
+    (docs/contracts/recall.md 3.5). The audit log has IDs, no name or email of the user.
+
+    Args:
+        runtime: All of them.
+        connection_id: Which.
+        actor: Who asks for it.
+        through: Which link the actor came through (`invitations.named`).
 
     Raises:
         NotFoundError: There is no such connection.
@@ -151,7 +159,7 @@ def disconnect(runtime: Runtime, connection_id: UUID, *, actor: Actor) -> None:
         if left is not None:  # its user was never seen, so nothing else names them
             invitations.forget(session, left)
             session.delete(left)
-        subject = f"connection {connection_id} of {app.name}"
+        subject = f"connection {connection_id} of {app.name}{through}"
         audit.record(session, actor, "connection.deleted", subject=subject, now=now)
 
 

@@ -197,7 +197,7 @@ _ATTEMPTS = {
     AttemptOutcome.ABANDONED: "went to Zoom and never came back",
     AttemptOutcome.WRONG_ACCOUNT: "used a different Zoom account",
     AttemptOutcome.BEGUN_AT_ZOOM: "started at Zoom",
-    AttemptOutcome.REPLAYED: "came back in a different browser",
+    AttemptOutcome.REPLAYED: "came back only in a different browser",
     AttemptOutcome.REFUSED_BY_RECALL: "was rejected by Recall",
     AttemptOutcome.REFUSED_BY_ZOOM: "was rejected by Zoom",
     AttemptOutcome.UNREACHABLE: "failed: Zoom or Recall could not be reached",

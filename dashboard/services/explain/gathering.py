@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col
 
-from dashboard.models.connection import AccountMember, Connection
+from dashboard.models.connection import AccountMember, AttemptOutcome, Connection
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.invitation import Invitation
 from dashboard.models.webhook import Webhook
@@ -197,12 +197,16 @@ def _with_attempts(session: Session, vault: Vault, facts: Facts) -> Facts:
     if not facts.hooks and invitation is not None and invitation.zoom_user_id:
         where = col(Webhook.zoom_user_id) == invitation.zoom_user_id
         facts = replace(facts, hooks=lookups.hooks(session, where))
-    attempt = None
+    attempt, came_back = None, 0
     if invitation is not None:
         attempt = lookups.attempt(session, invitation_id=invitation.id)
+    if attempt is not None and attempt.outcome is AttemptOutcome.ABANDONED:
+        came_back = lookups.came_back(session, attempt)
     names = [user_id or "", asked.word, asked.email]
     gone = lookups.gone(session, vault, names) or _gone_by_webhook(session, user_id)
-    return replace(facts, invitation=invitation, attempt=attempt, gone=gone)
+    return replace(
+        facts, invitation=invitation, attempt=attempt, came_back=came_back, gone=gone
+    )
 
 
 def _about(facts: Facts) -> str | None:

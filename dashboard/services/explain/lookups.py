@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement
-from sqlmodel import Session, SQLModel, col, or_, select
+from sqlmodel import Session, SQLModel, col, func, or_, select
 
 from dashboard.errors import VaultError
 from dashboard.models.circuit import OpenCircuit
 from dashboard.models.connection import (
     AccountMember,
+    AttemptOutcome,
     ConnectAttempt,
     Connection,
     ConnectionEvent,
@@ -28,6 +30,11 @@ MOST = 10
 """Rows of one kind that are read."""
 
 _ERASURES = 100
+_CAME_BACK = set(AttemptOutcome) - {
+    AttemptOutcome.OPEN,
+    AttemptOutcome.ABANDONED,
+    AttemptOutcome.BEGUN_AT_ZOOM,
+}
 
 Row = TypeVar("Row", bound=SQLModel)
 
@@ -162,6 +169,17 @@ def attempt(
         .limit(1)
     )
     return session.exec(query).first()
+
+
+def came_back(session: Session, attempt: ConnectAttempt) -> int:
+    """Count the attempts of the same app within a day that came back from Zoom."""
+    query = select(func.count()).where(
+        col(ConnectAttempt.zoom_app_id) == attempt.zoom_app_id,
+        col(ConnectAttempt.created_at) > attempt.created_at - timedelta(days=1),
+        col(ConnectAttempt.created_at) < attempt.created_at + timedelta(days=1),
+        col(ConnectAttempt.outcome).in_(_CAME_BACK),
+    )
+    return session.exec(query).one()
 
 
 def timeline(session: Session, connection_id: UUID) -> Sequence[ConnectionEvent]:

@@ -152,11 +152,27 @@ STRANGERS = (
         step=f"Explain what is read and why. {_INVITE_AGAIN}",
     ),
     Rule(
+        id="others-came-back",
+        when=lambda f: _outcome(f) is AttemptOutcome.ABANDONED and f.came_back,
+        says=lambda f: (
+            f"The user went to Zoom and never came back, as of {_tried_at(f)}. "
+            f"Others did within a day ({f.came_back}), so the redirect URL is right."
+        ),
+        who=Who.YOU,
+        step=(
+            "Ask what Zoom showed. Either the window was closed, or their Zoom admin "
+            "must approve the app, or an unpublished app was used from another Zoom "
+            "account."
+        ),
+        target=Target.CONNECT_LINK,
+    ),
+    Rule(
         id="abandoned",
         when=lambda f: _outcome(f) is AttemptOutcome.ABANDONED,
         says=lambda f: (
-            f"The user went to Zoom and never came back, as of {_tried_at(f)}. "
-            "The usual cause is Zoom's error page Invalid redirect (4,700)."
+            f"The user went to Zoom and never came back, as of {_tried_at(f)}, and "
+            "nobody else came back within a day. The usual cause is Zoom's error page "
+            "Invalid redirect (4,700)."
         ),
         who=Who.ADMIN,
         step=(
@@ -181,11 +197,14 @@ STRANGERS = (
         id="other-browser",
         when=lambda f: _outcome(f) is AttemptOutcome.REPLAYED,
         says=lambda f: (
-            "The user came back from Zoom in a different browser at "
-            f"{_tried_at(f)} and was rejected."
+            f"Only a different browser came back from Zoom, as of {_tried_at(f)}, "
+            "and it was rejected."
         ),
         who=Who.USER,
-        step="They need to open the link again and stay in one browser.",
+        step=(
+            "They need to open the link again and stay in one browser that allows "
+            "cookies."
+        ),
         target=Target.CONNECT_LINK,
     ),
     Rule(
@@ -244,12 +263,11 @@ STRANGERS = (
         id="invitation-opened",
         when=lambda f: _invited(f) is InvitationState.OPENED,
         says=lambda f: (
-            "The user opened their invitation at "
-            f"{moment(known(f.invitation).opened_at, f)} but didn't continue to "
-            "Zoom."
+            "The user pressed Connect on their invitation at "
+            f"{moment(known(f.invitation).opened_at, f)} but hasn't connected."
         ),
         who=Who.USER,
-        step="They need to press Connect on the invitation page.",
+        step="They need to press Connect again and finish at Zoom.",
         tone=Tone.WAITING,
     ),
     Rule(
@@ -257,10 +275,13 @@ STRANGERS = (
         when=lambda f: _invited(f) is InvitationState.MADE,
         says=lambda f: (
             f"The user was invited at {moment(known(f.invitation).created_at, f)} "
-            "but hasn't opened the invitation."
+            "but hasn't pressed Connect there yet."
         ),
         who=Who.USER,
-        step="They need to open the invitation. Send it again if it was lost.",
+        step=(
+            "They need to open the invitation and press Connect. Send it again if it "
+            "was lost."
+        ),
         tone=Tone.WAITING,
     ),
     Rule(

@@ -77,6 +77,7 @@ class Facts:
         pasted: The connection of the e-mail that came with a meeting number.
         invitation: The newest one of that user.
         attempt: How the newest connect attempt ended that belongs to them.
+        came_back: How many attempts of others came back from Zoom within a day of it.
         gone: They removed the app.
         grant: Kept here, with custody `dashboard`.
         hold: Deliveries of the zoom app or its workspace stand still.
@@ -100,6 +101,7 @@ class Facts:
     pasted: Connection | None = None
     invitation: Invitation | None = None
     attempt: ConnectAttempt | None = None
+    came_back: int = 0
     gone: Gone | None = None
     grant: HeldGrant | None = None
     hold: OpenCircuit | None = None

@@ -48,8 +48,8 @@ _FOLLOWS = {
 }
 
 STATE_WORDS = {
-    InvitationState.MADE: ("waiting", "Not opened yet"),
-    InvitationState.OPENED: ("waiting", "Opened"),
+    InvitationState.MADE: ("waiting", "Not used yet"),
+    InvitationState.OPENED: ("waiting", "Started"),
     InvitationState.DECLINED: ("off", "Declined"),
     InvitationState.WRONG_ACCOUNT: ("trouble", "Wrong account"),
     InvitationState.DONE: ("good", "Connected"),
@@ -117,6 +117,18 @@ def get(session: Session, invitation_id: UUID) -> Invitation:
     return found
 
 
+def named(session: Session, invitation_id: UUID | None) -> str:
+    """Return which link an act came through and who made it, for the audit log.
+
+    "" when it came through none.
+    """
+    invitation = session.get(Invitation, invitation_id) if invitation_id else None
+    if invitation is None:
+        return ""
+    maker = f" made by {invitation.made_by}" if invitation.made_by else ""
+    return f", through link {invitation.id}{maker}"
+
+
 def state_of(invitation: Invitation, *, now: datetime) -> InvitationState:
     """Return its state, expired on the minute though no chore has noted it yet."""
     if invitation.state in USABLE and now >= invitation.expires_at:
@@ -130,7 +142,10 @@ def is_usable(invitation: Invitation, *, now: datetime) -> bool:
 
 
 def opened(session: Session, invitation_id: UUID, *, now: datetime) -> None:
-    """Note that it was opened for the first time; the caller commits."""
+    """Note that somebody pressed its button for the first time; the caller commits.
+
+    To fetch it proves nothing: mail scanners do that as well.
+    """
     session.exec(
         update(Invitation)
         .where(

@@ -1,4 +1,8 @@
-"""What hosted pages share: their design, and the cookie that identifies a browser."""
+"""What hosted pages share: their design, and the cookies that identify a browser.
+
+One cookie binds connect attempts to the browser; the other remembers the connection
+that it made last, and so survives an attempt that is declined or given up.
+"""
 
 import re
 import secrets
@@ -8,15 +12,18 @@ from flask import Response, make_response, render_template, request, url_for
 
 from dashboard.errors import ConflictError
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.connect import flow, page_designs
+from dashboard.services.connect import flow, own_connections, page_designs
 from dashboard.services.zoom_apps import scopes, succession
 from dashboard.services.zoom_apps.scopes import Scope
 from dashboard.web import htmx
 from dashboard.web.context import db, runtime
 
 _BROWSER = re.compile(r"[A-Za-z0-9_-]{43}")
-_BROWSER_STAYS_S = 180 * 24 * 3600
-"""As long as a user can come back to their own connection without connecting again."""
+_ATTEMPT_STAYS_S = 24 * 3600
+"""As long as a user can come back to the page that says how an attempt ended."""
+
+_SPECULATIVE = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
+"""What browsers send with a request that no person asked for yet."""
 
 
 def page(
@@ -62,7 +69,9 @@ def closed(app: ZoomApp) -> Response | None:
 
 def leave(app: ZoomApp, invitation_id: UUID | None = None) -> Response:
     """Begin a connect attempt bound to this browser and send it to Zoom."""
-    name = browser() or secrets.token_urlsafe(32)
+    name = browser()
+    if name is None or own_connections.has_connected(db(), name):
+        name = secrets.token_urlsafe(32)  # one for each account: browsers are shared
     try:
         begun = flow.begin(
             runtime(),
@@ -74,27 +83,66 @@ def leave(app: ZoomApp, invitation_id: UUID | None = None) -> Response:
     except ConflictError as error:
         return page("connect/not_now.html", 409, app=app, message=str(error))
     response = htmx.go_to(begun.authorize_url)
-    response.set_cookie(
-        _cookie(),
-        name,
-        max_age=_BROWSER_STAYS_S,
-        secure=_is_https(),
-        httponly=True,
-        samesite="Lax",  # Zoom's redirect back is a cross-site GET
-    )
+    _set(response, "connect", name, _ATTEMPT_STAYS_S)
     return response
 
 
 def browser() -> str | None:
     """Return what binds connect attempts to this browser, if it is one of ours."""
-    given = request.cookies.get(_cookie(), "")
+    return _given("connect")
+
+
+def owner() -> str | None:
+    """Return what identifies the browser that made a connection."""
+    return _given("connected") or browser()
+
+
+def remember(response: Response) -> None:
+    """Have this browser show and end the connection that it just made."""
+    name = browser()
+    if name is not None and own_connections.has_connected(db(), name):
+        stays_s = int(own_connections.REMEMBERED.total_seconds())
+        _set(response, "connected", name, stays_s)
+
+
+def forget(response: Response) -> None:
+    """Have this browser forget which connection it made; commits."""
+    with runtime().database.writing() as session:
+        for name in {browser(), owner()} - {None}:
+            own_connections.forget(session, str(name))
+    for cookie in ("connect", "connected"):
+        response.delete_cookie(
+            _cookie(cookie), secure=_is_https(), httponly=True, samesite="Lax"
+        )
+
+
+def is_speculative() -> bool:
+    """Whether no person asked for this page: HEAD, a prefetch, a preview."""
+    said = " ".join(request.headers.get(name, "") for name in _SPECULATIVE).lower()
+    words = ("prefetch", "prerender", "preview")
+    return request.method == "HEAD" or any(word in said for word in words)
+
+
+def _given(cookie: str) -> str | None:
+    given = request.cookies.get(_cookie(cookie), "")
     return given if _BROWSER.fullmatch(given) else None
 
 
-def _cookie() -> str:
+def _set(response: Response, cookie: str, value: str, stays_s: int) -> None:
+    response.set_cookie(
+        _cookie(cookie),
+        value,
+        max_age=stays_s,
+        secure=_is_https(),
+        httponly=True,
+        samesite="Lax",  # Zoom's redirect back is a cross-site GET
+    )
+
+
+def _cookie(name: str) -> str:
     # With the prefix no neighbouring sub-domain can plant it; browsers take the prefix
     # on https alone.
-    return "__Host-connect" if _is_https() else "connect"
+    return f"__Host-{name}" if _is_https() else name
 
 
 def _is_https() -> bool:

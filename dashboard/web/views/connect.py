@@ -4,6 +4,7 @@ Nothing here shows one browser what another one did: a result needs the cookie o
 browser that began the connect attempt.
 """
 
+from contextlib import suppress
 from uuid import UUID
 
 from flask import Blueprint, Response, make_response, request, url_for
@@ -14,7 +15,7 @@ from dashboard.services.connect import attempts, flow, own_connections, page_des
 from dashboard.services.connect.callbacks import Stop
 from dashboard.web import htmx
 from dashboard.web.access import public
-from dashboard.web.context import db, runtime
+from dashboard.web.context import db, now, runtime
 from dashboard.web.pages import hosted
 
 bp = Blueprint("connect", __name__)
@@ -22,7 +23,6 @@ bp = Blueprint("connect", __name__)
 _STOPPED = {
     Stop.NO_STATE: 400,
     Stop.UNKNOWN: 400,
-    Stop.USED: 410,
     Stop.OTHER_BROWSER: 403,
 }
 # What failed elsewhere is 424 and no 502: proxies put their own page in its place.
@@ -56,7 +56,7 @@ def show(slug: str) -> Response:
         app=app,
         asked=hosted.asked_of(app),
         away=own_connections.last_attempt(db(), app, browser=browser),
-        mine=own_connections.of_browser(db(), app, browser=browser),
+        own=own_connections.of_browser(db(), app, browser=hosted.owner(), now=now()),
     )
 
 
@@ -71,7 +71,16 @@ def create(slug: str) -> Response:
 @bp.get("/oauth/zoom/callback")
 @public
 def callback() -> Response:
-    """Take a browser back from Zoom and send it on to an address without the code."""
+    """Take a browser back from Zoom and send it on to an address without the code.
+
+    What no person asked for changes nothing: a link scanner's HEAD, and a prefetch,
+    which is answered so that the browser asks again.
+    """
+    if hosted.is_speculative():
+        status = 200 if request.method == "HEAD" else 503
+        response = make_response("", status)
+        response.headers["Cache-Control"] = "no-store"
+        return response
     finished = flow.finish(
         runtime(),
         state=request.args.get("state"),
@@ -82,7 +91,9 @@ def callback() -> Response:
     )
     if finished.stop is None:
         where = url_for(".result", slug=finished.slug, attempt_id=finished.attempt_id)
-        return htmx.go_to(where)
+        response = htmx.go_to(where)
+        hosted.remember(response)
+        return response
     slug = finished.slug
     app = flow.app_of_page(db(), slug) if slug else flow.only_ready(db())
     template = f"connect/stopped/{finished.stop.value}.html"
@@ -95,17 +106,29 @@ def result(slug: str, attempt_id: UUID) -> Response:
     """Say how a connect attempt ended, to the browser that made it."""
     app = flow.app_of_page(db(), slug)
     try:
-        found = attempts.result(db(), slug, attempt_id, browser=hosted.browser())
+        found = _own_result(slug, attempt_id)
     except NotFoundError:
         return hosted.page("connect/stopped/other_browser.html", 404, app=app)
     outcome = found.attempt.outcome
     name, status = outcome.value, _ENDED[outcome]
     if found.must_consent_again:
         name, status = "consent_again", 409
-    missing = own_connections.missing(found.connection) if found.connection else []
-    return hosted.page(
-        f"connect/ended/{name}.html", status, app=app, result=found, missing=missing
+    elif found.is_finishing:
+        name, status = "finishing", 200
+    elif outcome is AttemptOutcome.CONNECTED and found.connection is None:
+        name, status = "gone", 410
+    row = found.connection
+    response = hosted.page(
+        f"connect/ended/{name}.html",
+        status,
+        app=app,
+        result=found,
+        stands=row and own_connections.status_of(row, now=now()),
+        missing=own_connections.missing(row) if row else [],
     )
+    if name == "finishing":
+        response.headers["Refresh"] = "2"
+    return response
 
 
 @bp.post("/connect/<slug>/result/<uuid:attempt_id>/again")
@@ -114,7 +137,7 @@ def again(slug: str, attempt_id: UUID) -> Response:
     """Begin once more as that attempt began: from the same link, if it was one."""
     app = flow.app_of_page(db(), slug)
     try:
-        found = attempts.result(db(), slug, attempt_id, browser=hosted.browser())
+        found = _own_result(slug, attempt_id)
     except NotFoundError:
         return hosted.page("connect/stopped/other_browser.html", 404, app=app)
     return hosted.leave(app, found.attempt.invitation_id)
@@ -131,3 +154,15 @@ def logo(slug: str, logo_print: str) -> Response:
     response.headers["Cache-Control"] = _FOR_EVER
     response.headers["Content-Security-Policy"] = _LOGO_POLICY
     return response
+
+
+def _own_result(slug: str, attempt_id: UUID) -> attempts.Result:
+    """Return how this browser's attempt ended.
+
+    Raises:
+        NotFoundError: It is another browser's.
+    """
+    for browser in (hosted.browser(), hosted.owner()):
+        with suppress(NotFoundError):
+            return attempts.result(db(), slug, attempt_id, browser=browser, now=now())
+    raise NotFoundError("result")

@@ -1,22 +1,22 @@
 """Links made for one person, as that person opens them. For strangers.
 
-Opening one spends nothing: mail scanners open links as well.
+Opening one spends and notes nothing: mail scanners open links as well. Holding one
+proves nothing: the staff who made it hold it too. So a link leads to Zoom and ends no
+connection; that takes the browser that connected.
 """
 
 import re
 
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, Response, url_for
 
-from dashboard.errors import NotFoundError, UpstreamError
-from dashboard.models.invitation import Invitation, InvitationState
+from dashboard.errors import NotFoundError
+from dashboard.models.invitation import Invitation
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import audit
 from dashboard.services.connect import flow, own_connections
-from dashboard.services.connections import actions
 from dashboard.services.invitations import invitations
 from dashboard.web import htmx
 from dashboard.web.access import public
-from dashboard.web.context import db, now, runtime
+from dashboard.web.context import db, now
 from dashboard.web.pages import hosted
 
 bp = Blueprint("invited", __name__, url_prefix="/connect/<slug>/i/<secret>")
@@ -34,9 +34,6 @@ def show(slug: str, secret: str) -> Response:
         return hosted.page("connect/link/unknown.html", 404, app=app)
     if instead := _unusable(app, invitation) or hosted.closed(app):
         return instead
-    if invitation.state is InvitationState.MADE and request.method == "GET":
-        with runtime().database.writing() as session:
-            invitations.opened(session, invitation.id, now=now())
     return hosted.page(
         "connect/link/show.html",
         200,
@@ -44,7 +41,7 @@ def show(slug: str, secret: str) -> Response:
         asked=hosted.asked_of(app),
         invitation=invitation,
         expected=invitations.expected(db(), invitation),
-        own=own_connections.of_link(db(), invitation),
+        own=own_connections.of_link(db(), invitation, now=now()),
         secret=secret,
     )
 
@@ -65,35 +62,24 @@ def create(slug: str, secret: str) -> Response:
 @bp.get("/disconnect")
 @public
 def ask(slug: str, secret: str) -> Response:
-    """Ask once more before the connection is deleted."""
+    """Say how the connection of the link is ended, or lead to where it can be."""
     app = flow.app_of_page(db(), slug)
     invitation = _find(app, secret)
-    own = None if invitation is None else own_connections.of_link(db(), invitation)
+    own = invitation and own_connections.of_link(db(), invitation, now=now())
     if invitation is None or own is None:
         return hosted.page("connect/link/unknown.html", 404, app=app)
     if instead := _unusable(app, invitation):
         return instead
-    here = url_for(".show", slug=slug, secret=secret)
-    return hosted.page("connect/mine/disconnect.html", 200, app=app, own=own, back=here)
-
-
-@bp.post("/disconnect")
-@public
-def destroy(slug: str, secret: str) -> Response:
-    """Delete the connection the link is to renew, in Recall and here."""
-    app = flow.app_of_page(db(), slug)
-    invitation = _find(app, secret)
-    own = None if invitation is None else own_connections.of_link(db(), invitation)
-    if invitation is None or own is None:
-        return hosted.page("connect/link/unknown.html", 404, app=app)
-    if instead := _unusable(app, invitation):
-        return instead
-    user = audit.a_user(request.remote_addr or "")
-    try:
-        actions.disconnect(runtime(), own.id, actor=user)
-    except UpstreamError as error:
-        return hosted.page("connect/mine/not_done.html", 424, app=app, error=error)
-    return htmx.go_to(url_for("mine.gone", slug=slug))
+    made_here = own_connections.of_browser(db(), app, browser=hosted.owner(), now=now())
+    if made_here is not None and made_here.id == own.id:
+        return htmx.go_to(url_for("mine.ask", slug=slug, connection_id=own.id))
+    return hosted.page(
+        "connect/link/end.html",
+        200,
+        app=app,
+        expected=invitations.expected(db(), invitation),
+        secret=secret,
+    )
 
 
 def _find(app: ZoomApp, secret: str) -> Invitation | None:

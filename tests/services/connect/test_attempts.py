@@ -57,11 +57,13 @@ def test_a_result_is_shown_to_its_own_browser_alone(stage: ConnectStage) -> None
     slug = stage.app.slug
 
     with stage.runtime.database.reading() as session:
-        attempts.result(session, slug, begun.attempt_id, browser=BROWSER)
+        attempts.result(session, slug, begun.attempt_id, browser=BROWSER, now=NOON)
         with pytest.raises(NotFoundError):
-            attempts.result(session, slug, begun.attempt_id, browser=OTHER)
+            attempts.result(session, slug, begun.attempt_id, browser=OTHER, now=NOON)
         with pytest.raises(NotFoundError):
-            attempts.result(session, "another", begun.attempt_id, browser=BROWSER)
+            attempts.result(
+                session, "another", begun.attempt_id, browser=BROWSER, now=NOON
+            )
 
 
 def test_a_late_way_back_in_another_browser_changes_nothing(
@@ -75,7 +77,7 @@ def test_a_late_way_back_in_another_browser_changes_nothing(
 
     finished = stage.finish(browser=OTHER, **query)
 
-    assert (finished.stop, finished.attempt_id) == (Stop.USED, None)
+    assert (finished.stop, finished.attempt_id) == (Stop.OTHER_BROWSER, None)
     assert stage.attempt(begun.attempt_id).outcome is AttemptOutcome.ABANDONED
 
 

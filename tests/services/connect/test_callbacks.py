@@ -2,10 +2,13 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from uuid import UUID
 
 import pytest
+from sqlmodel import select
 
-from dashboard.models.connection import AttemptOutcome
+from dashboard.models.connection import AttemptOutcome, ConnectAttempt
+from dashboard.services.connect import attempts
 from dashboard.services.connect.callbacks import Stop
 from tests.fixtures.connect import (
     OTHER,
@@ -23,50 +26,82 @@ def test_the_verifier_is_gone_after_the_attempt(stage: ConnectStage) -> None:
     assert stage.attempt(begun.attempt_id).code_verifier is None
 
 
-def test_a_state_works_once(stage: ConnectStage) -> None:
-    begun = stage.begin()
-    query = stage.allow(begun)
-
-    first, second = stage.finish(**query), stage.finish(**query)
-
-    assert first.attempt_id == begun.attempt_id
-    assert (second.stop, second.attempt_id) == (Stop.USED, None)
-    assert stage.attempt(begun.attempt_id).outcome is AttemptOutcome.CONNECTED
-
-
-def test_of_two_callbacks_at_once_exactly_one_goes_on(stage: ConnectStage) -> None:
-    query = stage.allow(stage.begin())
-    barrier = Barrier(2)
-
-    def come_back(_: int) -> Stop | None:
-        barrier.wait()
-        return stage.finish(**query).stop
-
-    with ThreadPoolExecutor(2) as pool:
-        stops = list(pool.map(come_back, range(2)))
-
-    assert sorted(map(str, stops)) == ["None", "used"]
-    assert len(stage.credentials()) == 1
-
-
-def test_another_browser_is_refused_and_the_state_is_spent(
+def test_the_same_browser_is_sent_to_its_result_as_often_as_it_comes(
     stage: ConnectStage,
 ) -> None:
     begun = stage.begin()
     query = stage.allow(begun)
 
-    stolen, late = stage.finish(browser=OTHER, **query), stage.finish(**query)
+    finished = [stage.finish(**query) for _ in range(3)]
 
-    assert (stolen.stop, late.stop) == (Stop.OTHER_BROWSER, Stop.USED)
+    assert [one.attempt_id for one in finished] == [begun.attempt_id] * 3
+    assert stage.attempt(begun.attempt_id).outcome is AttemptOutcome.CONNECTED
+    assert len(stage.credentials()) == 1
+
+
+def test_of_two_callbacks_at_once_one_goes_on_and_the_other_waits_for_it(
+    stage: ConnectStage,
+) -> None:
+    begun = stage.begin()
+    query = stage.allow(begun)
+    barrier = Barrier(2)
+
+    def come_back(_: int) -> tuple[UUID | None, AttemptOutcome]:
+        barrier.wait()
+        finished = stage.finish(**query)
+        return finished.attempt_id, stage.attempt(begun.attempt_id).outcome
+
+    with ThreadPoolExecutor(2) as pool:
+        seen = list(pool.map(come_back, range(2)))
+
+    assert seen == [(begun.attempt_id, AttemptOutcome.CONNECTED)] * 2
+    assert len(stage.credentials()) == 1
+
+
+@pytest.mark.parametrize("browser", [OTHER, None], ids=["another", "no cookie"])
+def test_another_browser_is_refused_and_spends_nothing(
+    stage: ConnectStage, browser: str | None
+) -> None:
+    begun = stage.begin()
+    query = stage.allow(begun)
+
+    strange = stage.finish(browser=browser, **query)
+    between = stage.attempt(begun.attempt_id)
+    own = stage.finish(**query)
+    again = stage.finish(browser=browser, **query)
+
+    assert (strange.stop, strange.attempt_id) == (Stop.OTHER_BROWSER, None)
+    assert (between.outcome, between.ended_at) == (AttemptOutcome.OPEN, None)
+    assert own.attempt_id == begun.attempt_id
+    assert (again.stop, again.attempt_id) == (Stop.OTHER_BROWSER, None)
+    ended = stage.attempt(begun.attempt_id)
+    assert (ended.outcome, ended.detail) == (AttemptOutcome.CONNECTED, "")
+
+
+def test_when_only_another_browser_comes_that_is_said_at_the_end(
+    stage: ConnectStage, clock: FakeClock
+) -> None:
+    begun, lost = stage.begin(), stage.begin()
+    query = stage.allow(begun)
+    stage.finish(browser=OTHER, **query)
+    clock.advance(minutes=11)
+
+    with stage.runtime.database.writing() as session:
+        ended = attempts.expire(session, now=clock.now())
+
+    assert ended == 2
     assert stage.attempt(begun.attempt_id).outcome is AttemptOutcome.REPLAYED
-    assert stage.credentials() == []
+    assert stage.attempt(lost.attempt_id).outcome is AttemptOutcome.ABANDONED
+    stage.finish(**query)
+    assert stage.attempt(begun.attempt_id).outcome is AttemptOutcome.EXPIRED
 
 
-def test_a_browser_without_its_cookie_is_another_one(lite: ConnectStage) -> None:
-    finished = lite.finish(browser=None, **lite.allow(lite.begin()))
+def test_without_state_and_code_nothing_was_installed(lite: ConnectStage) -> None:
+    finished = lite.finish()
 
-    assert finished.stop is Stop.OTHER_BROWSER
-    assert lite.credentials() == []
+    assert (finished.stop, finished.slug) == (Stop.UNKNOWN, None)
+    with lite.runtime.database.reading() as session:
+        assert session.exec(select(ConnectAttempt)).all() == []
 
 
 @pytest.mark.parametrize(

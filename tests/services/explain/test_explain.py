@@ -218,7 +218,20 @@ def test_an_attempt_that_began_from_the_invitation_says_more_than_it(
         )
     )
 
-    assert desk.verdict("ana@example.com") == "abandoned"
+    alone = desk.verdict("ana@example.com")
+    desk.add(
+        ConnectAttempt(
+            zoom_app_id=desk.app_id,
+            state_hash="1" * 64,
+            browser_hash="1" * 64,
+            outcome=AttemptOutcome.DECLINED,
+            created_at=NOON - timedelta(hours=2),
+            expires_at=NOON,
+        )
+    )
+
+    assert alone == "abandoned"
+    assert desk.verdict("ana@example.com") == "others-came-back"
 
 
 def test_an_erasure_under_way_is_found_though_it_is_sealed(desk: Desk) -> None:

@@ -10,7 +10,7 @@ from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connect import attempts
 from dashboard.services.runtime import Runtime
 from tests.fixtures.connect import BROWSER, OTHER, ConnectStage, a_connect_stage
-from tests.makers import FakeClock
+from tests.makers import NOON, FakeClock
 
 CREDENTIALS = "/api/v2/zoom-oauth-credentials/"
 
@@ -103,7 +103,7 @@ def test_the_legacy_conflict_leads_to_a_fresh_consent(stage: ConnectStage) -> No
 
     with stage.runtime.database.reading() as session:
         shown = attempts.result(
-            session, stage.app.slug, begun.attempt_id, browser=BROWSER
+            session, stage.app.slug, begun.attempt_id, browser=BROWSER, now=NOON
         )
     assert refused.outcome is AttemptOutcome.REFUSED_BY_RECALL
     assert shown.must_consent_again

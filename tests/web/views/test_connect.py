@@ -1,15 +1,20 @@
 """The hosted connect page as a browser sees it."""
 
+import json
 import re
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlmodel import select
 
+from dashboard.models.connection import AttemptOutcome, ConnectAttempt, Connection
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services.connect import attempts
 from dashboard.services.runtime import Runtime
 from tests.fixtures.connect import ConnectStage, a_connect_stage, query_of
 from tests.fixtures.connect_pages import CALLBACK, allow, connect, heading, press
@@ -108,6 +113,69 @@ def test_the_result_stays_there_when_reloaded(
     assert heading(user.get(address)) == "You are connected"
 
 
+def test_the_next_person_with_the_browser_does_not_see_the_profile(
+    user: FlaskClient, stage: ConnectStage, clock: FakeClock
+) -> None:
+    address = connect(user, stage).request.path
+
+    clock.advance(minutes=10)
+    later = user.get(address)
+
+    for words in ("Ana Nowak", "ana@example.com", "555 123 4567"):
+        assert words not in later.text
+
+
+def test_a_result_whose_connection_ended_says_so(
+    user: FlaskClient, stage: ConnectStage
+) -> None:
+    address = connect(user, stage).request.path
+    with stage.runtime.database.writing() as session:
+        session.delete(session.exec(select(Connection)).one())
+
+    ended = user.get(address)
+
+    assert (ended.status_code, heading(ended)) == (410, "This connection has ended")
+    assert "You are connected" not in ended.text
+
+
+REFUSED_AT_ONCE = json.loads(
+    (Path(__file__).parents[2] / "fixtures" / "refused_at_once.json").read_text()
+)["zoom_or_recall_answers_during_the_trip"]
+
+
+@pytest.mark.parametrize(
+    "answer", REFUSED_AT_ONCE, ids=[f"{one[0]} {one[1]}" for one in REFUSED_AT_ONCE]
+)
+def test_a_connection_that_fails_its_first_check_is_not_called_connected(
+    user: FlaskClient, stage: ConnectStage, answer: tuple[str, int, dict[str, str]]
+) -> None:
+    asked, status, body = answer
+    method, _, path = asked.partition(" ")
+    if status == 201:
+        stage.sandbox.recall_world.set_switches({"created_status": body["status"]})
+    else:
+        faults = (
+            stage.sandbox.zoom_faults
+            if path.startswith("/v2")
+            else stage.sandbox.recall_faults
+        )
+        fault = Fault(
+            kind=FaultKind.ANSWER,
+            path=path if path.startswith("/") else f"*/{path}",
+            method=method,
+            status=status,
+            body=json.dumps(body),
+        )
+        faults.set([fault])
+
+    shown = connect(user, stage)
+
+    assert shown.status_code == 200
+    assert heading(shown) == "Your connection does not work"
+    assert "Connect again" in shown.text
+    assert "can now work with" not in shown.text
+
+
 def test_another_browser_sees_nothing_of_the_result(
     app: Flask, user: FlaskClient, stage: ConnectStage
 ) -> None:
@@ -158,17 +226,89 @@ def test_an_attempt_that_took_too_long_says_so(
     assert (response.status_code, heading(response)) == (410, "That took too long")
 
 
-def test_a_replayed_callback_is_refused(user: FlaskClient, stage: ConnectStage) -> None:
+def test_a_repeated_callback_leads_to_the_same_result(
+    user: FlaskClient, stage: ConnectStage
+) -> None:
     query = allow(stage, press(user, stage))
     user.get(CALLBACK, query_string=query)
 
-    response = user.get(CALLBACK, query_string=query)
+    response = user.get(CALLBACK, query_string=query, follow_redirects=True)
+
+    assert (response.status_code, heading(response)) == (200, "You are connected")
+    assert len(stage.credentials()) == 1
+
+
+@pytest.mark.parametrize(
+    "fetch",
+    [
+        ("HEAD", {}, 200),
+        ("GET", {"Sec-Purpose": "prefetch"}, 503),
+        ("GET", {"Sec-Purpose": "prefetch;prerender"}, 503),
+        ("GET", {"Purpose": "prefetch"}, 503),
+        ("GET", {"X-Purpose": "preview"}, 503),
+        ("GET", {"X-Moz": "prefetch"}, 503),
+    ],
+)
+@pytest.mark.parametrize("is_own", [True, False], ids=["own", "other"])
+def test_what_no_person_asked_for_changes_nothing(
+    app: Flask,
+    user: FlaskClient,
+    stage: ConnectStage,
+    fetch: tuple[str, dict[str, str], int],
+    *,
+    is_own: bool,
+) -> None:
+    method, headers, status = fetch
+    query = allow(stage, press(user, stage))
+    fetching = user if is_own else app.test_client()
+
+    fetched = fetching.open(
+        CALLBACK,
+        method=method,
+        query_string=query,
+        headers=headers,
+        base_url="https://dashboard.example.com",
+    )
+    with stage.runtime.database.reading() as session:
+        [between] = session.exec(select(ConnectAttempt)).all()
+    came = user.get(CALLBACK, query_string=query, follow_redirects=True)
+
+    assert (fetched.status_code, fetched.text) == (status, "")
+    assert fetched.headers["Cache-Control"] == "no-store"
+    assert (between.outcome, between.detail) == (AttemptOutcome.OPEN, "")
+    assert heading(came) == "You are connected"
+
+
+def test_a_visit_with_nothing_is_no_installation(
+    user: FlaskClient, stage: ConnectStage
+) -> None:
+    response = user.get(CALLBACK)
 
     assert (response.status_code, heading(response)) == (
-        410,
-        "This sign-in link was already used",
+        400,
+        "We don't recognize this link",
     )
-    assert len(stage.credentials()) == 1
+    with stage.runtime.database.reading() as session:
+        assert session.exec(select(ConnectAttempt)).all() == []
+
+
+def test_a_result_that_is_not_there_yet_reloads(
+    user: FlaskClient, stage: ConnectStage, clock: FakeClock
+) -> None:
+    address = connect(user, stage).request.path
+    with stage.runtime.database.writing() as session:
+        [attempt] = session.exec(select(ConnectAttempt)).all()
+        attempt.outcome = AttemptOutcome.UNREACHABLE
+        attempt.detail = attempts.INTERRUPTED
+        session.add(attempt)
+
+    finishing = user.get(address)
+    clock.advance(minutes=3)
+    lost = user.get(address)
+
+    assert (heading(finishing), finishing.headers["Refresh"]) == ("Almost done", "2")
+    assert heading(lost) == "Recall could not be reached"
+    assert "Refresh" not in lost.headers
 
 
 def test_a_callback_in_another_browser_is_refused(

@@ -3,11 +3,14 @@
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlmodel import select
 from werkzeug.test import TestResponse
 
+from dashboard.models.connection import Connection
 from dashboard.models.invitation import InvitationState
 from dashboard.services.invitations.invitations import Made
 from dashboard.web.access import public
+from tests.fixtures.audit import AUDIT_LOG
 from tests.fixtures.connect import ConnectStage, query_of
 from tests.fixtures.connect_pages import CALLBACK, connect, heading
 from tests.fixtures.invitations import invite, now_of, reconnect_link
@@ -42,13 +45,13 @@ def test_a_mail_scanner_spends_nothing(user: FlaskClient, stage: ConnectStage) -
     assert {heading(page) for page in scanned} == {"Connect your Zoom account"}
     assert "a***@example.com" in scanned[0].text
     assert "ana@example.com" not in scanned[0].text
-    assert (after_get.state, after_get.opened_at) == (
+    assert (after_get.state, after_get.opened_at) == (InvitationState.MADE, None)
+    pressed = user.post(address)
+    assert (now_of(stage, made).state, now_of(stage, made).opened_at) == (
         InvitationState.OPENED,
         stage.runtime.clock.now(),
     )
-    assert heading(go(user, stage, user.post(address), stage.ana.id)) == (
-        "You are connected"
-    )
+    assert heading(go(user, stage, pressed, stage.ana.id)) == "You are connected"
 
 
 def test_a_wrong_account_is_told_whom_the_link_is_for_and_may_start_again(
@@ -82,21 +85,66 @@ def test_a_reconnect_link_says_how_the_connection_stands(
     assert "Ana Nowak" not in page.text
 
 
-def test_the_holder_of_a_reconnect_link_may_disconnect(
+def test_the_holder_of_a_reconnect_link_ends_nothing_without_signing_in(
     user: FlaskClient, stage: ConnectStage
 ) -> None:
     made = reconnect_link(stage, stage.connect())
     address = path_of(stage, made)
 
     asked = user.get(f"{address}/disconnect")
-    gone = user.post(f"{address}/disconnect", follow_redirects=True)
+    refused = user.post(f"{address}/disconnect")
+    credentials = len(stage.credentials())
 
-    assert heading(asked) == "Disconnect?"
+    assert heading(asked) == "End this connection"
     assert "ana@example.com" not in asked.text
     assert "Ana Nowak" not in asked.text
+    assert (refused.status_code, credentials) == (405, 1)
+
+
+def test_signing_in_at_zoom_proves_the_person_who_may_disconnect(
+    user: FlaskClient, stage: ConnectStage
+) -> None:
+    connection = stage.connect()
+    made = reconnect_link(stage, connection)
+    own = f"/connect/{stage.app.slug}/mine/{connection.id}/disconnect"
+
+    go(user, stage, user.post(path_of(stage, made)), stage.ana.id)
+    gone = user.post(own, follow_redirects=True)
+
     assert heading(gone) == "You are disconnected"
     assert stage.credentials() == []
-    assert heading(user.get(address)) == "We don't recognize this link"
+    through = f", through link {made.invitation.id} made by command line"
+    with stage.runtime.database.reading() as session:
+        acts = {one.act: one for one in session.exec(AUDIT_LOG)}
+    for act in ("connection.reconnected", "connection.deleted"):
+        assert acts[act].actor == "user"
+        assert acts[act].subject.endswith(through)
+
+
+def test_another_account_proves_nothing(user: FlaskClient, stage: ConnectStage) -> None:
+    connection = stage.connect()
+    made = reconnect_link(stage, connection)
+    bo = stage.sandbox.zoom_world.add_user(email="bo@example.org")
+    own = f"/connect/{stage.app.slug}/mine/{connection.id}/disconnect"
+
+    go(user, stage, user.post(path_of(stage, made)), bo.id)
+    user.post(own)
+
+    with stage.runtime.database.reading() as session:
+        assert session.get(Connection, connection.id) is not None
+
+
+def test_the_browser_that_connected_goes_straight_to_its_own_page(
+    user: FlaskClient, stage: ConnectStage
+) -> None:
+    connect(user, stage)
+    with stage.runtime.database.reading() as session:
+        connection = session.exec(select(Connection)).one()
+    made = reconnect_link(stage, connection)
+
+    answer = user.get(f"{path_of(stage, made)}/disconnect")
+
+    assert answer.location.endswith(f"/mine/{connection.id}/disconnect")
 
 
 def test_a_used_link_is_of_no_use(user: FlaskClient, stage: ConnectStage) -> None:
@@ -157,6 +205,7 @@ def test_another_browsers_attempt_cannot_be_begun_again(
     user: FlaskClient, stage: ConnectStage
 ) -> None:
     ended = connect(user, stage).request.path
-    user.delete_cookie("__Host-connect", domain="dashboard.example.com")
+    for name in ("__Host-connect", "__Host-connected"):
+        user.delete_cookie(name, domain="dashboard.example.com")
 
     assert user.post(f"{ended}/again").status_code == 404
