@@ -95,7 +95,9 @@ def test_what_a_permission_shows_lets_a_stranger_change_nothing(
     admin = as_role(Role.ADMIN)
     reading = walk(admin, START, may=lambda method, _: method == "GET")
     pages = [path for (_, path) in reading.texts]
-    changed, let_in, tried = [], set(), set()
+    changed: list[Permission] = []
+    let_in: set[str] = set()
+    tried: set[str] = set()
 
     for permission in Permission:
         shown = walk(admin, pages, may=needing(app, permission)).addresses("/") - tried

@@ -126,7 +126,8 @@ def result(slug: str, attempt_id: UUID) -> Response:
         stands=row and own_connections.status_of(row, now=now()),
         missing=own_connections.missing(row) if row else [],
     )
-    if name == "finishing":
+    is_unchecked = row is not None and row.token_checked_at is None and found.is_fresh
+    if name == "finishing" or is_unchecked:  # the page says more in a moment
         response.headers["Refresh"] = "2"
     return response
 
