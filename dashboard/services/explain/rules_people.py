@@ -171,7 +171,7 @@ STRANGERS = (
         when=lambda f: _outcome(f) is AttemptOutcome.ABANDONED,
         says=lambda f: (
             f"The user went to Zoom and never came back, as of {_tried_at(f)}, and "
-            "nobody else came back within a day. The usual cause is Zoom's error page "
+            "no other user came back within a day. The usual cause is Zoom's error page "
             "Invalid redirect (4,700)."
         ),
         who=Who.ADMIN,
