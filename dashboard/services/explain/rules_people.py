@@ -171,8 +171,8 @@ STRANGERS = (
         when=lambda f: _outcome(f) is AttemptOutcome.ABANDONED,
         says=lambda f: (
             f"The user went to Zoom and never came back, as of {_tried_at(f)}, and "
-            "no other user came back within a day. The usual cause is Zoom's error page "
-            "Invalid redirect (4,700)."
+            "no other user came back within a day. The usual cause is Zoom's error "
+            "page Invalid redirect (4,700)."
         ),
         who=Who.ADMIN,
         step=(
