@@ -166,7 +166,7 @@ def finish(  # noqa: PLR0913 - what a browser brought, all named
         claimed = claim(session, runtime.vault, callback, now=now)
     if isinstance(claimed, Finished):
         if claimed.attempt_id is not None:
-            _wait_for_exchange(runtime, claimed.attempt_id)
+            _wait_for_exchange(runtime.database, runtime.clock, claimed.attempt_id)
         return claimed
     is_ours = claimed.app.token_custody is TokenCustody.DASHBOARD
     strategy = ExchangeHere if is_ours else ExchangeAtRecall
@@ -178,12 +178,12 @@ def finish(  # noqa: PLR0913 - what a browser brought, all named
     return Finished(slug=claimed.app.slug, attempt_id=claimed.id)
 
 
-def _wait_for_exchange(runtime: Runtime, attempt_id: UUID) -> None:
+def _wait_for_exchange(database: Database, clock: Clock, attempt_id: UUID) -> None:
     """Wait while another callback of the same browser exchanges the code."""
     for _ in range(_WAITS):
-        with runtime.database.reading() as session:
+        with database.reading() as session:
             attempt = session.get(ConnectAttempt, attempt_id)
-        if attempt is None or not is_being_exchanged(attempt, now=runtime.clock.now()):
+        if attempt is None or not is_being_exchanged(attempt, now=clock.now()):
             return
         time.sleep(_WAIT_S)
 
