@@ -66,6 +66,7 @@ def _object(
     verdict = found.verdict
     shown: dict[str, object] = {
         "asked": found.asked.shown,
+        "not_understood": list(found.asked.unread),
         "verdict": verdict.id,
         "sentence": verdict.sentence,
         "who": verdict.who.value,
@@ -94,6 +95,9 @@ def _say(found: Answer, told: Sequence[Line] | None, public_url: str) -> None:
     link = _link(verdict.target, found.target_id, public_url)
     if link is not None:
         click.echo(link)
+    if found.asked.unread:
+        unread = ", ".join(map(cell, found.asked.unread))
+        click.echo(f"Not understood, and not looked up: {unread}.")
     for title, lines in (("Evidence", found.lines), ("Recall, right now", told or ())):
         if lines:
             click.echo(f"\n{title}")

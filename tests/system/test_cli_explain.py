@@ -39,7 +39,7 @@ def test_the_terminal_says_what_the_page_says_while_the_dashboard_runs(
     assert f"https://dashboard.example.com/webhooks/{hook.id}\n" in said.stdout
     found = json.loads(told.stdout)
     assert set(found) == {
-        *("asked", "verdict", "sentence", "who", "next_step", "link"),
+        *("asked", "not_understood", "verdict", "sentence", "who", "next_step", "link"),
         *("evidence", "recall"),
     }
     assert (found["asked"], found["verdict"]) == ("912 3456 7890", "meeting-dead")

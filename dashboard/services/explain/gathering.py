@@ -15,7 +15,7 @@ from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services.explain import lookups
 from dashboard.services.explain.lookups import Owner
-from dashboard.services.explain.questions import Asked, Kind
+from dashboard.services.explain.questions import Asked, Kind, spellings
 from dashboard.services.explain.verdicts import Facts, Gone, Means
 from dashboard.services.validation import evidence
 from dashboard.vault import Vault
@@ -54,7 +54,7 @@ def _of_email(session: Session, facts: Facts) -> Facts:
     rows = lookups.of_email(session, email)
     if rows:
         return _of_rows(session, facts, rows)
-    where = col(AccountMember.email).in_({email, email.lower()})
+    where = col(AccountMember.email).in_(spellings(email))
     return _of_member(session, facts, lookups.members(session, where))
 
 
@@ -222,8 +222,7 @@ def _invitation(
     if asked.word:
         wheres.append(col(Invitation.user_ref) == asked.word)
     if asked.email and facts.pasted is None:
-        names = {asked.email, asked.email.lower()}
-        wheres.append(col(Invitation.email).in_(names))
+        wheres.append(col(Invitation.email).in_(spellings(asked.email)))
     return next(iter(lookups.invitations(session, wheres)), None)
 
 

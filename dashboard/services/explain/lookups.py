@@ -23,6 +23,7 @@ from dashboard.models.erasure import Erasure
 from dashboard.models.invitation import Invitation
 from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import Kind, ZoomApp
+from dashboard.services.explain.questions import spellings
 from dashboard.services.explain.verdicts import Gone, Means
 from dashboard.vault import Vault
 
@@ -59,8 +60,8 @@ def connections(session: Session, where: ColumnElement[bool]) -> list[Connection
 
 
 def of_email(session: Session, email: str) -> list[Connection]:
-    """Return the connections with this e-mail, as typed or in lower case."""
-    return connections(session, col(Connection.email).in_({email, email.lower()}))
+    """Return the connections with this email, however it is spelled."""
+    return connections(session, col(Connection.email).in_(spellings(email)))
 
 
 def of_account(session: Session, account_id: str) -> list[Connection]:

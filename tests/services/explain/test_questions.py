@@ -1,13 +1,15 @@
 """What people paste into Explain, and what it is taken for."""
 
 import dataclasses
+import time
+from urllib.parse import quote
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.services.explain.questions import Asked, Kind, read
+from dashboard.services.explain.questions import Asked, Kind, read, spellings
 
 NUMBER, PMI = 91234567890, 5551234567
 UUID_TEXT = "0b5e55ed-0000-4000-8000-00000000a001"
@@ -50,7 +52,7 @@ PASTED = [
     ("ana@example.com", email()),
     (" \u200bAna Nowak <ana@example.com>, ", email()),
     ("a\0na@example.com", email()),
-    ("mailto:Ana.O'Neil+x@EXAMPLE.com", email("Neil+x@EXAMPLE.com")),
+    ("mailto:Ana.O'Neil+x@EXAMPLE.com", email("Ana.O'Neil+x@EXAMPLE.com")),
     ("zUsEr0001AAAAAAAAAAAAA", word("zUsEr0001AAAAAAAAAAAAA")),
     ("_abc-DEF0123456789abcd", word("_abc-DEF0123456789abcd")),
     ("user-17", word("user-17")),
@@ -89,7 +91,42 @@ PASTED = [
     ("Passcode: 555666777", Asked()),
     ("Passcode: 5556667771", Asked()),
     ("Dial 1-646-558-8656", Asked()),
-    ("https://example.com/?mail=ana@example.com", Asked()),
+    (
+        "https://example.com/?mail=ana@example.com",
+        Asked(unread=("a link to example.com",)),
+    ),
+    ("o'connor@example.com", email("o'connor@example.com")),
+    ("o\u2019connor@example.com", email("o'connor@example.com")),
+    ("Sinead O'Connor <o'connor@example.com>", email("o'connor@example.com")),
+    ("'ana@example.com'", email()),
+    ('"Nowak, Ana" <ana@example.com>', email()),
+    ("write to ana@example.com.", email()),
+    ("ana@b\u00fccher.example", email("ana@b\u00fccher.example")),
+    ("ana@xn--bcher-kva.example", email("ana@xn--bcher-kva.example")),
+    ("jos\u00e9@example.com", email("jos\u00e9@example.com")),
+    ('"ana nowak"@example.com', email('"ana nowak"@example.com')),
+    ("!#$%&*+/=?^_`{|}~-@example.com", email("!#$%&*+/=?^_`{|}~-@example.com")),
+    ("<mailto:ana@example.com|ana@example.com>", email()),
+    ("#$%&*+/=?^_`{}~-@example.com", email("#$%&*+/=?^_`{}~-@example.com")),
+    ("ana%40example.com", email()),
+    ("a@ana@example.com", Asked(unread=("the address \u2026@example.com",))),
+    ('x"y z"@example.com', Asked(unread=("the address \u2026@example.com",))),
+    ("ana..b@example.com", Asked(unread=("the address \u2026@example.com",))),
+    ("ana@example.com/x", Asked(unread=("the address \u2026@example.com/x",))),
+    (f"{NUMBER}.hunter2@zoomcrc.com", number()),
+    (f"sip:{NUMBER}.hunter2.11.hunter2@zoomcrc.com", number()),
+    (f"{NUMBER}..hunter2@lync.zoom.us", number()),
+    (f"{NUMBER}@162.255.37.11", number()),
+    ("hunter2@zoomcrc.com", Asked(kind=Kind.NO_NUMBER)),
+    (
+        "https://protect-eu.mimecast.com/s/abc123?domain=zoom.us",
+        Asked(unread=("a link to protect-eu.mimecast.com",)),
+    ),
+    ("%2FajXp112QmuoKj4854875%3D%3D", Asked(kind=Kind.NO_NUMBER)),
+    ("Meeting ID: 912 3456 7890 12", Asked()),
+    ("912 3456 7890 1234", Asked()),
+    ("ID 91234567890x", Asked()),
+    (f"x{UUID_TEXT}", word(f"x{UUID_TEXT}")),
     ("what is wrong?", Asked()),
     ("", Asked()),
 ]
@@ -105,8 +142,70 @@ def test_what_is_pasted_is_understood(text: str, asked: Asked) -> None:
     assert found == dataclasses.replace(asked, shown=shown)
 
 
+LINKS = [
+    "https://uni.zoom-x.de/j/91234567890?pwd=hunter2",
+    "https://zoom.example.edu/j/91234567890",
+    "https://zoom.us/account/my/report/participants/list?meetingId=91234567890",
+    "https://zoom.us/j/912%203456%207890",
+    "see https://zoom.us/j/91234567890.",
+    "[join](https://zoom.us/j/91234567890)",
+    "<https://zoom.us/j/91234567890|Join>",
+    "https%3A%2F%2Fzoom.us%2Fj%2F91234567890",
+    "https%253A%252F%252Fzoom.us%252Fj%252F91234567890",
+    "https://zoom.us/signin?continue=https%3A%2F%2Fzoom.us%2Fj%2F91234567890",
+    # Google, Outlook, Proofpoint 1 to 3, Slack, Barracuda, Cisco, Sophos, FireEye
+    "https://www.google.com/url?q=https://us02web.zoom.us/j/91234567890%3Fpwd%3Dhunter2",
+    (
+        "https://eur02.safelinks.protection.outlook.com/?url=https%3A%2F%2F"
+        "us02web.zoom.us%2Fj%2F91234567890%3Fpwd%3Dhunter2&data=05"
+    ),
+    "https://urldefense.proofpoint.com/v1/url?u=https://zoom.us/j/91234567890&k=x",
+    "https://urldefense.proofpoint.com/v2/url?u=https-3A__zoom.us_j_91234567890&d=D",
+    (
+        "https://urldefense.proofpoint.com/v2/url?u=https-3A__us02web.zoom.us_j_"
+        "91234567890-3Fpwd-3Dhunter2&d=Dw"
+    ),
+    "https://urldefense.com/v3/__https://zoom.us/j/91234567890?pwd=hunter2__;!!A!x$",
+    "https://urldefense.com/v3/__https://us02web.zoom.us/j/91234567890__;!!A!x$",
+    "https://slack-redir.net/link?url=https%3A%2F%2Fzoom.us%2Fj%2F91234567890",
+    "https://linkprotect.cudasvc.com/url?a=https%3a%2f%2fzoom.us%2fj%2f91234567890&c=E",
+    "https://secure-web.cisco.com/1abc/https%3A%2F%2Fzoom.us%2Fj%2F91234567890",
+    "https://eu.protection.sophos.com/?u=aHR0cHM6Ly96b29tLnVzL2ovOTEyMzQ1Njc4OTA=",
+    "https://protect2.fireeye.com/v1/url?k=1&u=https%3A%2F%2Fzoom.us%2Fj%2F91234567890",
+    (  # Outlook's around Proofpoint's
+        "https://eur02.safelinks.protection.outlook.com/?url=https%3A%2F%2F"
+        "urldefense.com%2Fv3%2F__https%3A%2F%2Fzoom.us%2Fj%2F91234567890__%3B!!A"
+    ),
+]
+
+
+@pytest.mark.parametrize("text", LINKS, ids=range(len(LINKS)))
+def test_a_link_is_found_inside_what_wraps_it(text: str) -> None:
+    assert read(text) == number()
+
+
 @pytest.mark.parametrize(
-    "text", [text for text, _ in PASTED if "hunter2" in text], ids=range(5)
+    "email", ["ana@b\u00fccher.example", "Ana@XN--BCHER-KVA.example"]
+)
+def test_an_international_domain_is_found_in_both_spellings(email: str) -> None:
+    both = {"ana@b\u00fccher.example", "ana@xn--bcher-kva.example"}
+
+    assert both <= spellings(email)
+
+
+def test_wrapped_links_are_followed_to_a_bounded_depth() -> None:
+    deep = "https://zoom.us/j/91234567890"
+    for _ in range(5):
+        deep = f"https://a.example/?url={quote(deep, safe='')}"
+    wide = "https://a.example/?" + "&".join(["u=https://b.example/?v=https://c"] * 300)
+
+    before = time.thread_time()
+    assert [read(deep).kind, read(wide).kind] == [Kind.NOTHING, Kind.NOTHING]
+    assert time.thread_time() - before < 1
+
+
+@pytest.mark.parametrize(
+    "text", [text for text, _ in PASTED if "hunter2" in text] + LINKS
 )
 def test_a_password_is_not_kept(text: str) -> None:
     assert "hunter2" not in repr(read(text))
