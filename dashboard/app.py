@@ -168,7 +168,7 @@ def build_runtime(
 
 def create_app(runtime: Runtime) -> Flask:
     """Make the app: pages behind Flask, Zoom's door in front of it."""
-    app = Flask(__name__, static_folder=None)
+    app = request_log.LoggedFlask(__name__, static_folder=None)
     is_https = runtime.public_url.startswith("https://")
     app.config.update(
         SECRET_KEY=session_key(runtime.settings),
@@ -183,10 +183,10 @@ def create_app(runtime: Runtime) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
     compression.install(app)
+    request_log.install(app)
     context.install(app, runtime)
     signin.install(app, _find_person(runtime.database))
     CSRFProtect(app)
-    request_log.install(app)
     headers.install(
         app, public_url=runtime.public_url, zoom_url=runtime.settings.zoom_url
     )

@@ -18,7 +18,25 @@ class VaultError(DashboardError):
 
 
 class StorageError(DashboardError):
-    """The database cannot take this write now; nothing was stored."""
+    """The database cannot take this write now; nothing was stored.
+
+    Attributes:
+        reason: For the log and the command line. It may hold the driver's own words,
+            with host, port and user; never the password.
+        is_logged: Whether `dashboard.db` logs it: once, not for each failure.
+    """
+
+    is_logged = False
+
+    def __init__(self, message: str, *, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason or message
+
+
+class DatabaseUnavailableError(StorageError):
+    """The database does not answer or refuses to work; the log has the reason."""
+
+    is_logged = True
 
 
 class DatabaseBusyError(StorageError):

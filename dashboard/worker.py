@@ -215,7 +215,7 @@ class Worker:
                     now=self._runtime.clock.now(),
                 )
             except StorageError as error:
-                _log.warning("worker.database_unusable", reason=str(error))
+                _note("worker.database_unusable", error)
                 if is_stopping:
                     return
                 finished += results  # stored when the database is available again
@@ -243,7 +243,9 @@ class Worker:
                     if came:
                         self._wake()
             except StorageError as error:
-                _log.warning("worker.not_listening", reason=str(error))
+                _note("worker.not_listening", error)
+            except Exception:  # noqa: BLE001 - logged with its trace; polling goes on meanwhile
+                _log.exception("worker.not_listening")
             self._stopping.wait(_PAUSE_S)
 
     def _run_chores(self) -> None:
@@ -252,9 +254,14 @@ class Worker:
                 try:
                     chore()
                 except StorageError as error:
-                    _log.warning("chore.waits", reason=str(error))
+                    _note("chore.waits", error)
                 except Exception:  # noqa: BLE001 - logged with its trace; one chore must not stop the others
                     _log.exception("chore.failed")
+
+
+def _note(event: str, error: StorageError) -> None:
+    if not error.is_logged:
+        _log.warning(event, reason=error.reason)
 
 
 def _nothing() -> None:

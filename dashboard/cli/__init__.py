@@ -12,7 +12,7 @@ from typing import cast
 import click
 
 from dashboard import logs
-from dashboard.errors import DashboardError
+from dashboard.errors import DashboardError, StorageError
 
 _COMMANDS = {
     "db": "database:group",
@@ -62,7 +62,8 @@ def main(words: Sequence[str] | None = None) -> None:
     try:
         status = cli.main(words, standalone_mode=False)
     except DashboardError as error:
-        click.echo(f"dashboard: {error}", err=True)
+        reason = error.reason if isinstance(error, StorageError) else error
+        click.echo(f"dashboard: {reason}", err=True)
         status = 1
     except OSError as error:  # a file or folder that cannot be used
         where = f"{error.filename}: " if error.filename else ""

@@ -9,6 +9,7 @@ import fcntl
 import os
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -16,15 +17,30 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import structlog
 from sqlalchemy import Connection, Engine, func, make_url, select
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import (
+    DatabaseError,
+    DBAPIError,
+    OperationalError,
+    SQLAlchemyError,
+    TimeoutError,  # noqa: A004 - of the pool of connections
+)
 from sqlmodel import Session
 
 from dashboard.db import engines
-from dashboard.errors import DatabaseBusyError, StorageError
+from dashboard.errors import DatabaseBusyError, DatabaseUnavailableError, StorageError
 
 _TURN_TIMEOUT_S = 5.0
+_SAY_AGAIN_S = 60.0
+_UNAVAILABLE = (
+    "The database can't be reached. Nothing was saved. Try again in a minute."
+)
+# After a failover PostgreSQL may be read-only, or the tables are still missing.
+_OUTAGE_STATES = {"25006", "42P01", "42501"}
+
+_log = structlog.get_logger(__name__)
 
 
 class Database:
@@ -39,6 +55,8 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._turns = _Turns()
         self._lock_file: int | None = None
+        self._outage = _Outage()
+        self._file: tuple[int, int] | None = None
         self._reader = self._make_engine(for_writing=False)
         self._writer = self._make_engine(for_writing=True)
 
@@ -49,10 +67,14 @@ class Database:
         Each statement sees the newest committed state.
 
         Raises:
-            StorageError: The database cannot be reached.
+            DatabaseUnavailableError: The database cannot be reached.
         """
-        with _storage_errors(), Session(self._reader, autoflush=False) as session:
+        failures = self._outage.failures
+        with self._storage_errors(), Session(self._reader, autoflush=False) as session:
             yield session
+            # Its errors may have been raised past this block: `unavailable` counted.
+            if session.in_transaction() and self._outage.failures == failures:
+                self._outage.end()
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -62,16 +84,18 @@ class Database:
 
         Raises:
             DatabaseBusyError: Another process writes to this SQLite file.
-            StorageError: The database cannot be reached, or no turn came in 5 s.
+            DatabaseUnavailableError: The database cannot be reached.
+            StorageError: No turn came in 5 s.
         """
-        with _storage_errors():
+        with self._storage_errors():
             if not self.is_sqlite:
                 with self._session() as session:
                     yield session
-                return
-            self.lock()
-            with self._turns.taken(_TURN_TIMEOUT_S), self._session() as session:
-                yield session
+            else:
+                self.lock()
+                with self._turns.taken(_TURN_TIMEOUT_S), self._session() as session:
+                    yield session
+        self._outage.end()
 
     @contextmanager
     def writing_fast(self) -> Iterator[Connection]:
@@ -81,14 +105,18 @@ class Database:
             DatabaseBusyError: As `writing`.
             StorageError: As `writing`.
         """
-        with _storage_errors():
+        with self._storage_errors():
             if not self.is_sqlite:
                 with self._writer.begin() as connection:
                     yield connection
-                return
-            self.lock()
-            with self._turns.taken(_TURN_TIMEOUT_S), self._writer.begin() as connection:
-                yield connection
+            else:
+                self.lock()
+                with (
+                    self._turns.taken(_TURN_TIMEOUT_S),
+                    self._writer.begin() as connection,
+                ):
+                    yield connection
+        self._outage.end()
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
@@ -120,7 +148,7 @@ class Database:
         """
         if self.is_sqlite:
             return
-        with _storage_errors(), self._reader.connect() as connection:
+        with self._storage_errors(), self._reader.connect() as connection:
             listening: Any = connection.connection.driver_connection
             connection.detach()  # closed afterwards: it would go on listening
             try:
@@ -131,9 +159,7 @@ class Database:
                         for _ in listening.notifies(timeout=timeout_s, stop_after=1)
                     )
             except psycopg.Error as error:
-                raise StorageError(
-                    f"Notices cannot be listened to: {type(error).__name__}."
-                ) from None
+                raise self._failed(f"listening ended: {type(error).__name__}") from None
 
     @property
     def writer(self) -> Engine:
@@ -144,9 +170,75 @@ class Database:
         """Close every connection and let other processes write."""
         self._reader.dispose()
         self._writer.dispose()
+        self._file = None
         if self._lock_file is not None:
             os.close(self._lock_file)
             self._lock_file = None
+
+    def unavailable(self, error: SQLAlchemyError) -> DatabaseUnavailableError | None:
+        """Return what to raise or show when the error is an outage, and log that.
+
+        Returns:
+            None for an error of ours: a constraint, a statement that is wrong.
+        """
+        if isinstance(error, TimeoutError):
+            return self._failed("every connection is in use")
+        if not isinstance(error, DBAPIError):
+            return None
+        if (
+            isinstance(error, OperationalError)
+            or error.connection_invalidated
+            or type(error) is DatabaseError  # a file that is damaged, or no database
+            or getattr(error.orig, "sqlstate", None) in _OUTAGE_STATES
+        ):
+            return self._failed(_cause(error))
+        return None
+
+    def _failed(self, cause: str) -> DatabaseUnavailableError:
+        password = self.url.password
+        if password:  # no driver is known to repeat it
+            cause = cause.replace(str(password), "(removed)")
+        self._outage.record(cause)
+        reason = f"The database cannot be used: {cause}."
+        return DatabaseUnavailableError(_UNAVAILABLE, reason=reason)
+
+    @contextmanager
+    def _storage_errors(self) -> Iterator[None]:
+        self._require_same_file()
+        try:
+            yield
+        except SQLAlchemyError as error:
+            found = self.unavailable(error)
+            if found is None:
+                raise
+            raise found from None
+
+    def _require_same_file(self) -> None:
+        """Refuse a SQLite file that was removed or replaced since it was first used.
+
+        Open connections go on with the removed file, so what they commit would be
+        lost. Moved back, it is used again. Another file needs a new start: to close
+        the connections of the former one may delete the journal of this one.
+        """
+        path = self.url.database
+        if not self.is_sqlite or not path or path == ":memory:":
+            return
+        try:
+            found = Path(path).stat()
+        except FileNotFoundError:
+            if self._file is not None:
+                raise self._failed(
+                    f"{Path(path).name} was removed while in use; put it back"
+                ) from None
+            return
+        except OSError as error:
+            raise self._failed(str(error.strerror or error)) from None
+        if self._file is None:
+            self._file = (found.st_dev, found.st_ino)
+        elif self._file != (found.st_dev, found.st_ino):
+            raise self._failed(
+                f"{Path(path).name} was replaced while in use; restart the dashboard"
+            )
 
     def _make_engine(self, *, for_writing: bool) -> Engine:
         if self.is_sqlite:
@@ -193,16 +285,53 @@ class _Turns:
                 self._is_taken = False
 
 
-@contextmanager
-def _storage_errors() -> Iterator[None]:
-    try:
-        yield
-    except OperationalError as error:
-        raise StorageError(f"The database cannot be used: {_cause(error)}.") from None
-    except DBAPIError as error:
-        if not error.connection_invalidated:
-            raise
-        raise StorageError(f"The database went away: {_cause(error)}.") from None
+class _Outage:
+    """Logs that the database is unavailable: once, each minute, and when it is back.
+
+    Attributes:
+        failures: How many there were in the life of this process.
+    """
+
+    def __init__(self) -> None:
+        self.failures = 0
+        self._lock = threading.Lock()
+        self._began_s: float | None = None
+        self._began_with = 0
+        self._said_s = 0.0
+
+    def record(self, reason: str) -> None:
+        """Count a failure."""
+        now_s = time.monotonic()
+        with self._lock:
+            self.failures += 1
+            is_first = self._began_s is None
+            if self._began_s is None:
+                self._began_s, self._began_with = now_s, self.failures - 1
+            elif now_s - self._said_s < _SAY_AGAIN_S:
+                return
+            self._said_s = now_s
+            began_s, failures = self._began_s, self.failures - self._began_with
+        if is_first:
+            _log.error("database.unavailable", reason=reason)
+        else:
+            _log.error(
+                "database.still_unavailable",
+                reason=reason,
+                failures=failures,
+                since_s=round(now_s - began_s),
+            )
+
+    def end(self) -> None:
+        """Note that the database answered."""
+        if self._began_s is None:
+            return
+        with self._lock:
+            if self._began_s is None:
+                return
+            since_s = time.monotonic() - self._began_s
+            failures = self.failures - self._began_with
+            self._began_s = None
+        _log.warning("database.recovered", failures=failures, since_s=round(since_s, 1))
 
 
 def _cause(error: DBAPIError) -> str:

@@ -5,7 +5,6 @@ simulated time; no row is inserted by hand. It is played again at each start, be
 the simulators store nothing.
 """
 
-import logging
 import secrets
 import shutil
 from pathlib import Path
@@ -53,7 +52,7 @@ def run(*, host: str, port: int, zoom_port: int, recall_port: int) -> None:
         password = SecretStr(secrets.token_urlsafe(_PASSWORD_BYTES))
         click.echo("Playing two days of activity. This takes about half a minute ...")
         # Errors in the story are intended.
-        logs.set_up(level=logging.ERROR)
+        logs.set_up(level=logs.Level.ERROR)
         _prepare(settings, world, password, host=host, port=port)
         logs.set_up()
         serving.serve(

@@ -5,13 +5,15 @@ import hashlib
 import mimetypes
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
-from flask import Flask, Response, abort, current_app, g, request, url_for
+from flask import Flask, Response, abort, current_app, request
 from werkzeug.security import safe_join
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
 
 _KEY = "dashboard.assets"
+_PREFIX = "/static/"
 _YEAR = "public, max-age=31536000, immutable"
 _COMPRESSIBLE = {".css", ".js", ".svg", ".txt", ".json"}
 _VERSION_DIGITS = 12
@@ -55,8 +57,13 @@ class Assets:
         if held is not None and not self._watch:
             return held[1]
         joined = safe_join(str(self._folder), name)
-        if joined is None or not (path := Path(joined)).is_file():
+        try:
+            is_there = joined is not None and Path(joined).is_file()
+        except (OSError, ValueError):  # too long for a name, or a NUL in it
+            is_there = False
+        if joined is None or not is_there:
             return None
+        path = Path(joined)
         changed = path.stat().st_mtime_ns
         if held is not None and held[0] == changed:
             return held[1]
@@ -87,11 +94,8 @@ def asset_url(filename: str) -> str:
     asset = assets.find(filename)
     if asset is None:
         raise AssetMissingError(f"no static file {filename!r}")
-    # Each icon of a page asks for the same file: a list has a hundred of them.
-    urls: dict[str, str] = g.setdefault("asset_urls", {})
-    if filename not in urls:
-        urls[filename] = url_for("static", filename=filename, v=asset.version)
-    return urls[filename]
+    # Not `url_for`: error pages are drawn for requests whose host is nonsense, too.
+    return f"{_PREFIX}{quote(filename)}?v={asset.version}"
 
 
 def serve(filename: str) -> Response:
@@ -120,5 +124,5 @@ def install(app: Flask, folder: Path = STATIC) -> None:
     Templates get `asset_url`. In debug mode changed files are read again.
     """
     app.extensions[_KEY] = Assets(folder, watch=app.debug)
-    app.add_url_rule("/static/<path:filename>", "static", serve)
+    app.add_url_rule(f"{_PREFIX}<path:filename>", "static", serve)
     app.jinja_env.globals["asset_url"] = asset_url

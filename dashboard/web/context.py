@@ -1,13 +1,15 @@
 """How a view reaches the runtime, its reading session, the time and who asks."""
 
 from collections.abc import Callable, Hashable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from typing import TypeVar, cast
 
 from flask import Flask, current_app, g, request
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
+from dashboard.errors import StorageError
 from dashboard.services.audit import Actor
 from dashboard.services.runtime import Runtime
 from dashboard.web.signin import person
@@ -72,4 +74,5 @@ def _close(_error: BaseException | None) -> None:
     things: ExitStack | None = g.pop("open_things", None)
     g.pop("reading", None)
     if things is not None:
-        things.close()
+        with suppress(StorageError, SQLAlchemyError):  # answered already, and logged
+            things.close()

@@ -1,11 +1,22 @@
 """One table from what services raise to what people see, as page or fragment."""
 
+from contextlib import suppress
 from http import HTTPStatus
 
-from flask import Flask, Response, make_response, render_template
+from flask import (
+    Flask,
+    Response,
+    current_app,
+    json,
+    make_response,
+    render_template,
+    request,
+)
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import SQLAlchemyError
 from structlog.contextvars import get_contextvars
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
 from wtforms import Form
 
 from dashboard.errors import (
@@ -18,6 +29,7 @@ from dashboard.errors import (
     UpstreamError,
 )
 from dashboard.web import htmx
+from dashboard.web.context import runtime
 
 _STATUS = {
     NotFoundError: HTTPStatus.NOT_FOUND,
@@ -40,6 +52,7 @@ _SENTENCES = {
     415: "This content type isn't supported. Nothing was saved.",
 }
 _UNEXPECTED = "Something went wrong. Please try again."
+_RETRY_AFTER_S = "30"
 
 
 def show_on(form: Form, error: DashboardError, *, field: str) -> None:
@@ -49,8 +62,9 @@ def show_on(form: Form, error: DashboardError, *, field: str) -> None:
 
 
 def install(app: Flask) -> None:
-    """Register one handler for our errors, one for HTTP's, one for the rest."""
+    """Register one handler for our errors, the database's, HTTP's, and the rest."""
     app.register_error_handler(DashboardError, _ours)
+    app.register_error_handler(SQLAlchemyError, _database)
     app.register_error_handler(CSRFError, _csrf)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(500, _broken)
@@ -63,13 +77,22 @@ def _ours(error: DashboardError) -> Response:
     return _show(status, str(error))
 
 
+def _database(error: SQLAlchemyError) -> Response:
+    """Answer an error of a view's own statement, which no context manager saw."""
+    found = runtime().database.unavailable(error)
+    if found is None:
+        return make_response(current_app.handle_exception(error))
+    return _ours(found)
+
+
 def _csrf(_error: CSRFError) -> Response:
     return _show(HTTPStatus.BAD_REQUEST, _FORM_EXPIRED)
 
 
 def _http(error: HTTPException) -> Response:
     status = error.code or 500
-    if error.response is not None or status < HTTPStatus.BAD_REQUEST:
+    is_redirect = isinstance(error, RequestRedirect)
+    if is_redirect or error.response is not None or status < HTTPStatus.BAD_REQUEST:
         return make_response(error.get_response())
     shown = _show(status, _SENTENCES.get(status, "The request can't be answered."))
     for name, value in error.get_headers():
@@ -79,16 +102,46 @@ def _http(error: HTTPException) -> Response:
 
 
 def _broken(_error: Exception) -> Response:
-    request_id = get_contextvars().get("request_id")
-    if htmx.wants_fragment():
-        return htmx.fragment("errors/_alert.html", status=500, message=_UNEXPECTED)
-    return make_response(render_template("errors/500.html", request_id=request_id), 500)
+    return _plain(HTTPStatus.INTERNAL_SERVER_ERROR, _UNEXPECTED)
 
 
 def _show(status: int, message: str) -> Response:
+    """Answer for whoever is signed in; without the database, for anybody."""
+    if status < HTTPStatus.INTERNAL_SERVER_ERROR and not htmx.wants_fragment():
+        template = _TEMPLATES.get(status, "errors/other.html")
+        with suppress(StorageError, SQLAlchemyError):  # who is signed in is unknown
+            return make_response(render_template(template, message=message), status)
+    return _plain(status, message)
+
+
+def _plain(status: int, message: str) -> Response:
+    """Answer without the database, a session, or anybody signed in."""
+    made = make_response(*_body(status, message))
+    made.status_code = status
+    made.vary.add("HX-Request")
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        made.headers["Retry-After"] = _RETRY_AFTER_S
+    return made
+
+
+def _body(status: int, message: str) -> tuple[str, dict[str, str]]:
+    """Return the error in the form that was asked for, and its headers."""
+    wanted = request.args.get("format")
+    if wanted == "json":
+        return json.dumps({"error": message}), {"Content-Type": "application/json"}
+    if wanted == "csv":
+        return f"{message}\n", {"Content-Type": "text/plain; charset=utf-8"}
+    template = "errors/unavailable.html"
     if htmx.wants_fragment():
-        return htmx.fragment("errors/_alert.html", status=status, message=message)
-    template = _TEMPLATES.get(status, "errors/other.html")
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:  # who is signed in may be unknown
-        template = "errors/unavailable.html"
-    return make_response(render_template(template, message=message), status)
+        template = "errors/_alert.html"
+    elif status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        template = "errors/plain.html"
+    elif status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        template = "errors/500.html"
+    # Flask's `render_template` would ask who is signed in.
+    found = current_app.jinja_env.get_template(template)
+    request_id = get_contextvars().get("request_id")
+    html = found.render(
+        message=message, request_id=request_id, is_form=request.method == "POST"
+    )
+    return html, {"Content-Type": "text/html; charset=utf-8"}

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import Enum
+from itertools import chain, islice
 
 from flask import Response
 
@@ -20,14 +21,15 @@ def csv_file(name: str, columns: Iterable[str], rows: Iterable[Row]) -> Response
     A text that a spreadsheet would run as a formula gets an apostrophe in front:
     names come from strangers.
     """
-    response = Response(csv_lines(columns, rows), mimetype="text/csv")
+    response = Response(_begun(csv_lines(columns, rows)), mimetype="text/csv")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response
 
 
 def json_list(name: str, columns: Iterable[str], rows: Iterable[Row]) -> Response:
     """Answer with one JSON object that holds the list under `name`."""
-    return Response(_json(name, list(columns), rows), mimetype="application/json")
+    lines = _begun(_json(name, list(columns), rows))
+    return Response(lines, mimetype="application/json")
 
 
 def csv_lines(columns: Iterable[str], rows: Iterable[Row]) -> Iterator[str]:
@@ -40,6 +42,12 @@ def csv_lines(columns: Iterable[str], rows: Iterable[Row]) -> Iterator[str]:
         yield _taken(buffer)
         writer.writerow([_cell(row[column]) for column in columns])
     yield _taken(buffer)
+
+
+def _begun(lines: Iterator[str]) -> Iterator[str]:
+    """Read the first row now: an error of the database is an error page then."""
+    first = [next(lines), *islice(lines, 1)]
+    return chain(first, lines)
 
 
 def _json(name: str, columns: list[str], rows: Iterable[Row]) -> Iterator[str]:

@@ -26,7 +26,6 @@ from sqlmodel import Session, col, update
 
 from dashboard.db import Database
 from dashboard.errors import (
-    DashboardError,
     GrantLostError,
     NotFoundError,
     StorageError,
@@ -310,7 +309,8 @@ class UsageRecorder:
                     .values({mark: now})
                 )
         except StorageError as error:
-            _log.warning("tokens.not_noted", mark=mark, reason=str(error))
+            if not error.is_logged:
+                _log.warning("tokens.not_noted", mark=mark, reason=error.reason)
 
 
 def _requires_signature(workspace: Workspace | None) -> bool:
@@ -325,8 +325,9 @@ def _workspace_of(session: Session, grant: HeldGrant) -> Workspace | None:
     return session.get(Workspace, app.workspace_id)
 
 
-def _of_ours(error: DashboardError) -> Reply:
-    _log.error("tokens.not_readable", reason=str(error))
+def _of_ours(error: StorageError | VaultError) -> Reply:
+    if not isinstance(error, StorageError) or not error.is_logged:
+        _log.error("tokens.not_readable", reason=str(error))
     return Reply(status=HTTPStatus.SERVICE_UNAVAILABLE, retry_after_s=_LATER_S)
 
 

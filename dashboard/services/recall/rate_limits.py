@@ -75,7 +75,7 @@ class RateLimiter:
                     connection, scope, operation, stops_at=stops_at, now=now
                 )
         except StorageError as error:
-            self._note(is_counting=False, why=str(error))
+            self._note(is_counting=False, why=error.reason)
             return
         self._note(is_counting=True)
         if refused is None:
@@ -112,7 +112,7 @@ class RateLimiter:
                     connection, scope, operation, said_at=now, until=until
                 )
         except StorageError as error:
-            self._note(is_counting=False, why=str(error))
+            self._note(is_counting=False, why=error.reason)
 
     def _note(self, *, is_counting: bool, why: str = "") -> None:
         with self._mutex:

@@ -232,6 +232,8 @@ class WebhookWriter:
                     self._write([pending])
                 return
             error = StorageError(f"Nothing was stored: {type(caught).__name__}.")
+            if isinstance(caught, StorageError):
+                error = caught
         for pending in batch:
             pending.error = error
         settle(pending.waiter for pending in batch)

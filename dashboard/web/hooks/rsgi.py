@@ -10,7 +10,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
-import structlog
 from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope
 
 from dashboard.errors import StorageError
@@ -23,6 +22,7 @@ from dashboard.web.hooks.wsgi import (
     PHRASES,
     RETRY_AFTER_S,
     ReceiverRuntime,
+    log_not_stored,
     log_refusal,
 )
 
@@ -30,8 +30,6 @@ _THREADS = 8
 _LARGE_BYTES = 64 * 1024
 _BODY_TIMEOUT_S = 20.0
 """Zoom gives up after 3 s (docs/contracts/zoom.md 5.6): a slower body is dropped."""
-
-_log = structlog.get_logger(__name__)
 
 
 class WebhookEndpoint:
@@ -71,7 +69,7 @@ class WebhookEndpoint:
         except (UnreadableError, ProtocolClosed):
             return _plain(http, scope, 400)
         except StorageError as error:
-            _log.error("webhook.not_stored", zoom_app_id=str(app_id), reason=str(error))
+            log_not_stored(error, str(app_id))
             return _plain(http, scope, 503, ("retry-after", RETRY_AFTER_S))
         if reply is None:
             return _plain(http, scope, 404)

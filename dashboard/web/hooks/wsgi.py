@@ -85,7 +85,7 @@ class WebhookMiddleware:
         except UnreadableError:
             return _plain(start_response, 400)
         except StorageError as error:
-            _log.error("webhook.not_stored", zoom_app_id=found[1], reason=str(error))
+            log_not_stored(error, found[1])
             return _plain(start_response, 503, ("Retry-After", RETRY_AFTER_S))
 
     def _receive(
@@ -103,6 +103,12 @@ class WebhookMiddleware:
             return _answer(start_response, reply.body)
         log_refusal(reply)
         return _plain(start_response, reply.status)
+
+
+def log_not_stored(error: StorageError, zoom_app_id: str) -> None:
+    """Log why a webhook was not stored, unless the outage is logged already."""
+    if not error.is_logged:
+        _log.error("webhook.not_stored", zoom_app_id=zoom_app_id, reason=error.reason)
 
 
 def log_refusal(reply: Reply) -> None:

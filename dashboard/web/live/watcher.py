@@ -155,7 +155,11 @@ class Watcher:
             try:
                 self._watch()
             except StorageError as error:
-                _log.warning("live.interrupted", reason=str(error))
+                if not error.is_logged:
+                    _log.warning("live.interrupted", reason=error.reason)
+                self._is_closing.wait(_AFTER_TROUBLE_S)
+            except Exception:  # noqa: BLE001 - logged with its trace; a thread that ended would leave every page without news
+                _log.exception("live.interrupted")
                 self._is_closing.wait(_AFTER_TROUBLE_S)
 
     def _watch(self) -> None:

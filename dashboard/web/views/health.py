@@ -1,13 +1,16 @@
 """For probes: alive, and ready to work."""
 
+import structlog
 from flask import Blueprint, Response
 
 from dashboard.db import revisions
-from dashboard.errors import StorageError
+from dashboard.errors import DatabaseUnavailableError, StorageError
 from dashboard.web.access import public
 from dashboard.web.context import runtime
 
 bp = Blueprint("health", __name__)
+
+_log = structlog.get_logger()
 
 
 @bp.get("/healthz")
@@ -20,9 +23,15 @@ def alive() -> Response:
 @bp.get("/readyz")
 @public
 def ready() -> Response:
-    """The database can be reached and has the tables of this version."""
+    """The database can be reached and has the tables of this version.
+
+    Strangers may ask: they learn which part is not ready. The log has the reason.
+    """
     try:
         revisions.require_newest(runtime().database)
+    except DatabaseUnavailableError:  # logged already
+        return Response("database\n", status=503, mimetype="text/plain")
     except StorageError as error:
-        return Response(f"{error}\n", status=503, mimetype="text/plain")
+        _log.warning("health.not_ready", reason=error.reason)
+        return Response("database\n", status=503, mimetype="text/plain")
     return Response("ok\n", mimetype="text/plain")

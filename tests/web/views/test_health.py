@@ -1,6 +1,7 @@
 """For probes."""
 
 from flask.testing import FlaskClient
+from structlog.testing import capture_logs
 
 from dashboard import schema
 from dashboard.services.runtime import Runtime
@@ -19,7 +20,8 @@ def test_tables_of_another_version_are_not_ready(
 ) -> None:
     schema.downgrade(runtime.database, "base")
 
-    answer = stranger.get("/readyz")
+    with capture_logs() as said:
+        answer = stranger.get("/readyz")
 
-    assert answer.status_code == 503
-    assert "dashboard db upgrade" in answer.text
+    assert (answer.status_code, answer.text) == (503, "database\n")
+    assert "dashboard db upgrade" in said[0]["reason"]
