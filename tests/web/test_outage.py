@@ -205,7 +205,7 @@ def test_an_export_is_refused_in_its_own_form(house: House, url: str) -> None:
     as_csv = house.admin.get(f"{url}?format=csv")
 
     assert as_json.status_code == as_csv.status_code == 503
-    assert "can't be reached" in as_json.json["error"]
+    assert "can't be reached" in as_json.get_json()["error"]
     assert as_csv.mimetype == "text/plain"
 
 
