@@ -1,10 +1,12 @@
 """For any WSGI server, on PostgreSQL: `wsgi:app`. Run `dashboard worker` beside it."""
 
+from dashboard import logs
 from dashboard.app import build_runtime, create_app
 from dashboard.db import Database, revisions
 from dashboard.settings import load
 
 settings = load()
+logs.set_up(level=settings.log_level, form=settings.log_format)
 database = Database(settings.sqlalchemy_url)
 revisions.require_newest(database)
 database.close()

@@ -53,6 +53,7 @@ from dashboard.web import (
     signin,
 )
 from dashboard.web.hooks.wsgi import WebhookMiddleware
+from dashboard.web.hosts import HostMiddleware
 from dashboard.web.live import fragments
 from dashboard.web.live import watcher as live_pages
 from dashboard.web.live.watcher import Watcher
@@ -207,6 +208,7 @@ def create_app(runtime: Runtime) -> Flask:
         app.register_blueprint(blueprint)
     access.install(app)
 
+    app.wsgi_app = HostMiddleware(app.wsgi_app)  # type: ignore[method-assign]  # as below
     app.wsgi_app = WebhookMiddleware(app.wsgi_app, runtime)  # type: ignore[method-assign]  # Flask's own way to wrap
     app.wsgi_app = TokenMiddleware(app.wsgi_app, TokenCalls(runtime))  # type: ignore[method-assign]  # as above
     hops = runtime.settings.trusted_proxies

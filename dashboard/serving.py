@@ -14,9 +14,11 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from multiprocessing import util as multiprocessing_util
 from multiprocessing.synchronize import Event
 from typing import Any, cast
@@ -45,6 +47,7 @@ _BACKLOG = 2048
 _STOPS_WITHIN_S = 15
 _OPEN_FILES = 16_384
 _PAUSE_S = 0.1
+_PACKAGE = "zoom-recall-dashboard"
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 _log = structlog.get_logger()
@@ -76,8 +79,9 @@ def serve(
         DashboardError: It cannot start; one line for standard error.
     """
     require_free(host, port)
-    prepare(settings, upgrade)
-    listens_on = f"http://{host}:{port}"
+    place = prepare(settings, upgrade)
+    listens_on = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    name = "web" if upgrade is None else "serve"
     address = settings.public_url or listens_on
     trouble = public_url_trouble(address)
     if trouble:
@@ -93,6 +97,7 @@ def serve(
         backpressure=_BACKLOG,
         websockets=False,
         log_level=LogLevels.error,
+        log_dictconfig=logs.SERVER,
         respawn_failed_workers=True,
         workers_kill_timeout=_STOPS_WITHIN_S,
         process_name=None,
@@ -104,46 +109,84 @@ def serve(
             listens_on,
             os.getpid(),
             with_worker=upgrade is not None,
-            greeting=greeting,
-            was_greeted=multiprocessing.Event(),
+            hello=Hello(
+                event=f"{name}.started",
+                facts={
+                    "address": listens_on,
+                    "public_url": address,
+                    "database": place,
+                    "version": version(_PACKAGE),
+                },
+                greeting=greeting,
+                was_said=multiprocessing.Event(),
+            ),
         ),
         wrap_loader=False,
     )
+    _log.info(f"{name}.stopped", address=listens_on, version=version(_PACKAGE))
 
 
-def require_free(host: str, port: int) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Hello:
+    """What is said once, as soon as the sign-in page answers.
+
+    Attributes:
+        event: Logged with `facts`.
+        greeting: Printed.
+        was_said: By an earlier process than the one that serves now.
+    """
+
+    event: str
+    facts: Mapping[str, str]
+    greeting: str | None
+    was_said: Event
+
+
+def require_free(host: str, port: int, *, option: str = "--port") -> None:
     """Refuse an address that cannot be listened on, before anything is begun.
 
     Raises:
         SettingsError: Another program listens there, or it is not this machine's.
     """
     try:
-        with socket.create_server((host, port), reuse_port=False):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.create_server((host, port), family=family, reuse_port=False):
             pass
     except OSError as error:
+        known = error.errno is not None and error.errno > 0  # else of the resolver
+        why = os.strerror(error.errno) if known else error.strerror
         raise SettingsError(
-            f"{host} port {port} cannot be used: {error.strerror or error}. Stop what "
-            "is there, or choose another port."
+            f"Port {port} of {host} can't be used ({why}): stop "
+            f"the program that listens there, or choose another port with {option}."
         ) from None
 
 
 def work(settings: Settings) -> None:
     """Run one of many workers on PostgreSQL until a signal stops it."""
-    prepare(settings, None)
+    place = prepare(settings, None)
     runtime = build_runtime(settings, listens_on="http://127.0.0.1:8000")
     worker = Worker(runtime, chores=chores(runtime))
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     worker.start()
-    _log.info("worker.started")
+    _log.info(
+        "worker.started",
+        public_url=settings.public_url,
+        database=place,
+        version=version(_PACKAGE),
+    )
     stop.wait()
     worker.stop()
     runtime.close()
+    _log.info("worker.stopped", version=version(_PACKAGE))
 
 
-def prepare(settings: Settings, upgrade: Upgrade | None) -> None:
+def prepare(settings: Settings, upgrade: Upgrade | None) -> str:
     """Make sure that the tables and the keys are right, before anything listens.
+
+    Returns:
+        Kind and place of the database, fit for the log.
 
     Raises:
         SettingsError: SQLite, but web and worker are to run apart.
@@ -165,19 +208,19 @@ def prepare(settings: Settings, upgrade: Upgrade | None) -> None:
     finally:
         database.close()
     build_runtime(settings, listens_on="http://127.0.0.1").close()
+    return database.place
 
 
-def _load(  # noqa: PLR0913 - what the process inherits, all named
+def _load(
     settings: Settings,
     listens_on: str,
     parent: int,
     *,
     with_worker: bool,
-    greeting: str | None,
-    was_greeted: Event,
+    hello: Hello,
 ) -> Callable[..., Any]:
     die_with(parent)
-    logs.set_up()
+    logs.set_up(level=settings.log_level, form=settings.log_format)
     allow_many_connections()
     runtime = build_runtime(settings, listens_on=listens_on)
     closing: list[Callable[[], None]] = [runtime.close]
@@ -203,23 +246,25 @@ def _load(  # noqa: PLR0913 - what the process inherits, all named
     # Granian asks an object for `__rsgi__`, whatever its types say of functions.
     close_live = watcher.watcher_of(app).close
     application = RsgiApp(hooks, tokens, pages, on_stop=close_live)
-    if greeting and not was_greeted.is_set():  # it is, when this process is a new one
-        threading.Thread(
-            target=_greet, args=(listens_on, greeting, was_greeted), daemon=True
-        ).start()
+    if not hello.was_said.is_set():  # it is, when this process is a new one
+        threading.Thread(target=_greet, args=(hello,), daemon=True).start()
     return cast("Callable[..., Any]", application)
 
 
-def _greet(listens_on: str, greeting: str, was_greeted: Event) -> None:
-    """Print the greeting as soon as the sign-in page answers."""
-    with httpx2.Client(base_url=listens_on, trust_env=False, timeout=5) as http:
+def _greet(hello: Hello) -> None:
+    """Say that it started as soon as the sign-in page answers."""
+    with httpx2.Client(
+        base_url=hello.facts["address"], trust_env=False, timeout=5
+    ) as http:
         while True:
             with suppress(httpx2.RequestError):
                 if http.get("/sign-in").is_success:
                     break
             time.sleep(_PAUSE_S)
-    was_greeted.set()
-    click.echo(greeting)
+    hello.was_said.set()
+    _log.info(hello.event, **hello.facts)
+    if hello.greeting:
+        click.echo(hello.greeting)
 
 
 def allow_many_connections() -> None:

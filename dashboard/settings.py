@@ -22,6 +22,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from dashboard.errors import SettingsError
+from dashboard.logs import Format, Level
 
 _PREFIX = "DASHBOARD_"
 _INSTANCE_DIR = "DASHBOARD_INSTANCE_DIR"
@@ -69,6 +70,8 @@ class Settings(BaseSettings):
             5.6).
         refused_sample: How many refused requests are kept for each zoom app.
         live_streams: How many live pages a process serves at once; the rest poll.
+        log_level: The least severe events that are logged.
+        log_format: One JSON object a line, or `key=value`.
         instance: The folder of generated files.
     """
 
@@ -89,6 +92,8 @@ class Settings(BaseSettings):
     event_age_limit_s: int = Field(default=6 * 3600, ge=95 * 60)
     refused_sample: int = Field(default=500, ge=1, le=100_000)
     live_streams: int = Field(default=1000, ge=0, le=10_000)
+    log_level: Level = Level.INFO
+    log_format: Format = Format.JSON
     instance: Path = Field(default_factory=instance_dir)
 
     @field_validator("public_url", "zoom_url", "zoom_api_url", "recall_url")
@@ -115,6 +120,11 @@ class Settings(BaseSettings):
         if driver not in (None, "sqlite", "postgresql", "postgresql+psycopg"):
             raise ValueError("must begin with postgresql:// or sqlite:///")
         return value
+
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _in_any_case(cls, value: object) -> object:
+        return value.strip().lower() if isinstance(value, str) else value
 
     @field_validator("secret_key")
     @classmethod

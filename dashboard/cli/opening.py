@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from pydantic import SecretStr
 
+from dashboard import logs
 from dashboard.app import build_runtime
 from dashboard.db import Database, revisions
 from dashboard.errors import InvalidInputError
@@ -25,10 +26,17 @@ PORT = click.option("--port", default=8000, show_default=True, type=PORT_NUMBER)
 SECRET_FILE = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 
 
+def load_settings() -> Settings:
+    """Read the settings, and log from now on as they say."""
+    settings = load()
+    logs.set_up(level=settings.log_level, form=settings.log_format)
+    return settings
+
+
 @contextmanager
 def opened_database() -> Iterator[Database]:
     """Open the database of the settings, whatever tables it has."""
-    database = Database(load().sqlalchemy_url)
+    database = Database(load_settings().sqlalchemy_url)
     try:
         yield database
     finally:
@@ -38,7 +46,7 @@ def opened_database() -> Iterator[Database]:
 @contextmanager
 def opened_services() -> Iterator[Runtime]:
     """Open everything; the tables must be those of this version."""
-    settings: Settings = load()
+    settings = load_settings()
     with opened_database() as database:
         revisions.require_newest(database)
     runtime = build_runtime(settings, listens_on="http://127.0.0.1:8000")

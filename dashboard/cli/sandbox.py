@@ -37,9 +37,9 @@ def sandbox(
     """Run the simulated Zoom and Recall, each on its own port."""
     if with_parent is not None:
         die_with(with_parent)
-    for port in (zoom_port, recall_port):
+    for port, option in ((zoom_port, "--zoom-port"), (recall_port, "--recall-port")):
         if port:
-            require_free(host, port)
+            require_free(host, port, option=option)
     running = start(
         host=host,
         zoom_port=zoom_port,

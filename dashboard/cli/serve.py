@@ -3,8 +3,7 @@
 import click
 
 from dashboard import schema, serving
-from dashboard.cli.opening import HOST, PORT
-from dashboard.settings import load
+from dashboard.cli.opening import HOST, PORT, load_settings
 
 
 @click.command()
@@ -12,7 +11,9 @@ from dashboard.settings import load
 @PORT
 def serve(host: str, port: int) -> None:
     """Run web and worker in one process."""
-    serving.serve(load(), host=host, port=port, upgrade=schema.upgrade_with_backup)
+    serving.serve(
+        load_settings(), host=host, port=port, upgrade=schema.upgrade_with_backup
+    )
 
 
 @click.command()
@@ -20,10 +21,10 @@ def serve(host: str, port: int) -> None:
 @PORT
 def web(host: str, port: int) -> None:
     """Run only the web server. Needs PostgreSQL; many may run."""
-    serving.serve(load(), host=host, port=port)
+    serving.serve(load_settings(), host=host, port=port)
 
 
 @click.command()
 def worker() -> None:
     """Run only the worker. Needs PostgreSQL; many may run."""
-    serving.work(load())
+    serving.work(load_settings())

@@ -162,6 +162,16 @@ class Database:
                 raise self._failed(f"listening ended: {type(error).__name__}") from None
 
     @property
+    def place(self) -> str:
+        """Its kind and where it is, without user and password."""
+        if self.is_sqlite:
+            return f"SQLite {self.url.database}"
+        hosts = self.url.query.get("host", ())
+        host = self.url.host or (hosts if isinstance(hosts, str) else ",".join(hosts))
+        port = f":{self.url.port}" if self.url.port else ""
+        return f"PostgreSQL {host or 'on this machine'}{port}/{self.url.database or ''}"
+
+    @property
     def writer(self) -> Engine:
         """The writing engine, for migrations and the vault's rotation."""
         return self._writer

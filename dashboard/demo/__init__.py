@@ -35,8 +35,9 @@ def run(*, host: str, port: int, zoom_port: int, recall_port: int) -> None:
     Raises:
         DashboardError: It cannot start; one line for standard error.
     """
-    for needed in (port, zoom_port, recall_port):
-        serving.require_free(host, needed)
+    serving.require_free(host, port)
+    serving.require_free(host, zoom_port, option="--zoom-port")
+    serving.require_free(host, recall_port, option="--recall-port")
     folder = instance_dir() / "demo"
     _empty(folder)
     world = Simulators(host=host, zoom_port=zoom_port, recall_port=recall_port)
@@ -54,7 +55,7 @@ def run(*, host: str, port: int, zoom_port: int, recall_port: int) -> None:
         # Errors in the story are intended.
         logs.set_up(level=logs.Level.ERROR)
         _prepare(settings, world, password, host=host, port=port)
-        logs.set_up()
+        logs.set_up(level=settings.log_level, form=settings.log_format)
         serving.serve(
             settings,
             host=host,

@@ -10,8 +10,13 @@ from itertools import chain, islice
 
 from flask import Response
 
+from dashboard.errors import StorageError
+
 Row = Mapping[str, object]
 
+_INCOMPLETE = (
+    "This export is incomplete: the database became unavailable. Download it again."
+)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -38,9 +43,16 @@ def csv_lines(columns: Iterable[str], rows: Iterable[Row]) -> Iterator[str]:
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(columns)
-    for row in rows:
-        yield _taken(buffer)
-        writer.writerow([_cell(row[column]) for column in columns])
+    is_begun = False
+    try:
+        for row in rows:
+            yield _taken(buffer)
+            is_begun = True
+            writer.writerow([_cell(row[column]) for column in columns])
+    except StorageError:
+        if not is_begun:
+            raise  # an error page can still be sent
+        writer.writerow([_INCOMPLETE])
     yield _taken(buffer)
 
 
@@ -53,10 +65,17 @@ def _begun(lines: Iterator[str]) -> Iterator[str]:
 def _json(name: str, columns: list[str], rows: Iterable[Row]) -> Iterator[str]:
     yield f'{{"{name}":['
     between = ""
-    for row in rows:
-        yield between + json.dumps({column: _plain(row[column]) for column in columns})
-        between = ","
-    yield "]}"
+    try:
+        for row in rows:
+            plain = {column: _plain(row[column]) for column in columns}
+            yield between + json.dumps(plain)
+            between = ","
+    except StorageError:
+        if not between:
+            raise  # as above
+        yield f'],"error":{json.dumps(_INCOMPLETE)}}}'
+    else:
+        yield "]}"
 
 
 def _cell(value: object) -> object:

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any, cast
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+import structlog
 from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope
 
 from dashboard.web import token_endpoint
@@ -26,6 +27,8 @@ from dashboard.web.token_endpoint import TokenEndpoint
 _BODY_TIMEOUT_S = 60.0
 _LOOK_EVERY_S = 1.0
 _NO_BODY = {204, 304}
+
+_log = structlog.get_logger(__name__)
 
 
 class WsgiAdapter:
@@ -75,6 +78,11 @@ class WsgiAdapter:
                 await answer.pump(rest)
         except ProtocolClosed:
             return None  # the browser went away
+        except Exception:
+            if answer.is_begun:
+                raise  # the server logs it and ends the answer
+            _log.exception("request.aborted", method=scope.method)
+            answer.fail()
         return answer.finish()
 
     def close(self) -> None:
@@ -155,6 +163,20 @@ class _Answer:
         for result in results:
             if isinstance(result, Exception):
                 raise result
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether a part of a stream was sent."""
+        return self._is_sent
+
+    def fail(self) -> None:
+        """Answer 500 in place of whatever the app began to say."""
+        self._status, self._body = 500, b"Internal Server Error\n"
+        self._headers = [
+            ("content-type", "text/plain; charset=utf-8"),
+            ("x-content-type-options", "nosniff"),
+            ("cache-control", "no-store"),
+        ]
 
     def finish(self) -> None:
         """Send a whole answer, in the loop."""

@@ -158,7 +158,8 @@ def test_a_port_that_is_taken_is_said_before_anything_begins(
         refused = terminal.run(*words, option, port)
 
     assert refused.returncode == 1
-    assert f"port {port} cannot be used" in refused.stderr
+    assert f"Port {port} of 127.0.0.1 can't be used" in refused.stderr
+    assert option in refused.stderr
     assert refused.stderr.strip().count("\n") == 0
     assert not (terminal.folder / "dashboard.db").exists()
 

@@ -1,0 +1,159 @@
+"""What is logged: one line each, whoever logs it, without secrets."""
+
+import json
+import logging
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from dashboard import logs
+from dashboard.logs import Format, Level
+from tests.fixtures.terminal import logs_as_before
+
+FORGED = '\n{"event": "session.begun", "actor": "admin@example.com"}\n'
+
+
+@pytest.fixture(autouse=True)
+def _restored() -> Iterator[None]:
+    hook = threading.excepthook
+    with logs_as_before():
+        yield
+    threading.excepthook = hook
+    logging.captureWarnings(capture=False)
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:
+    return [json.loads(each) for each in capsys.readouterr().err.splitlines()]
+
+
+def test_an_event_is_one_line_with_its_time_and_level(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.set_up()
+
+    structlog.get_logger().info("thing.done", path=f"/x{FORGED}")
+
+    [said] = lines(capsys)
+    assert (said["event"], said["level"]) == ("thing.done", "info")
+    assert said["timestamp"].endswith("Z")
+    assert said["path"] == f"/x{FORGED}"
+
+
+def test_a_library_s_trace_is_one_line_with_the_request_s_id(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.set_up()
+    with structlog.contextvars.bound_contextvars(request_id="abc"):
+        try:
+            int(f"wrong{FORGED}")
+        except ValueError:
+            logging.getLogger("some.library").exception("failed on %s", f"/x{FORGED}")
+
+    [said] = lines(capsys)
+    assert (said["logger"], said["level"]) == ("some.library", "error")
+    assert said["request_id"] == "abc"
+    assert "invalid literal" in said["exception"]
+
+
+def test_a_warning_and_what_ends_a_thread_are_lines_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.set_up()
+
+    def fail() -> None:
+        raise RuntimeError("out of luck")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.warn("old\nthing", DeprecationWarning, stacklevel=1)
+    thread = threading.Thread(target=fail, name="helper")
+    thread.start()
+    thread.join()
+
+    warned, ended = lines(capsys)
+    assert "old\nthing" in warned["event"]
+    assert (ended["event"], ended["thread"]) == ("thread.ended", "helper")
+    assert "out of luck" in ended["exception"]
+
+
+SECRET = "s3cr3tS3CR3Ts3cr3t"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"/connect/acme/i/{SECRET}",
+        f"/connect/acme/i/{SECRET}/disconnect",
+        f"GET https://host/connect/acme/i/{SECRET}?x=1",
+        f"/tokens/{SECRET}",
+        f"/tokens/{SECRET}/zak?meeting_id=1",
+        f"/oauth/zoom/callback?code={SECRET}&state=x",
+        f"/oauth/zoom/callback?error=no&state={SECRET}",
+        f"https://host/x?access_token={SECRET}",
+        f"key whsec_{SECRET}",
+        f"Authorization: Bearer {SECRET}",
+        f"postgresql://user:{SECRET}@host/name",
+    ],
+)
+@pytest.mark.parametrize("form", list(Format))
+def test_a_secret_in_an_address_is_masked_wherever_it_stands(
+    capsys: pytest.CaptureFixture[str], text: str, form: Format
+) -> None:
+    logs.set_up(form=form)
+    log = structlog.get_logger()
+
+    log.error("one", path=text)
+    log.error("two", found=[text], more={"x": text})
+    logging.getLogger("some.library").error("three %s", text)
+    try:
+        {}[text]
+    except KeyError:
+        log.exception("four")
+        logging.getLogger("some.library").exception("five")
+
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 5
+    assert SECRET not in said
+
+
+def test_a_value_under_a_secret_name_is_removed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.set_up()
+
+    structlog.get_logger().info("x", access_token=SECRET, client_secret=SECRET)
+
+    assert SECRET not in capsys.readouterr().err
+
+
+def test_text_is_one_line_too(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.set_up(form=Format.TEXT)
+
+    structlog.get_logger().info("thing.done", path=f"/x{FORGED}", number=1)
+
+    [said] = capsys.readouterr().err.splitlines()
+    assert "level=info event=thing.done" in said
+    assert "number=1" in said
+
+
+def test_the_level_is_the_least_that_is_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.set_up(level=Level.ERROR)
+
+    structlog.get_logger().warning("x")
+    logging.getLogger("some.library").warning("x")
+    structlog.get_logger().error("y")
+
+    assert [each["event"] for each in lines(capsys)] == ["y"]
+
+
+def test_masking_takes_time_proportional_to_the_text() -> None:
+    for piece in ("/connect/a", "?code", "://u:", "whsec_", "/tokens/", "&a_"):
+        began = time.process_time()
+        logs.masked(piece * 200_000)
+        assert time.process_time() - began < 1.0
