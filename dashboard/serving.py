@@ -153,8 +153,8 @@ def require_free(host: str, port: int, *, option: str = "--port") -> None:
         with socket.create_server((host, port), family=family, reuse_port=False):
             pass
     except OSError as error:
-        known = error.errno is not None and error.errno > 0  # else of the resolver
-        why = os.strerror(error.errno) if known else error.strerror
+        number = error.errno or 0  # the resolver's own numbers are below 0
+        why = os.strerror(number) if number > 0 else error.strerror
         raise SettingsError(
             f"Port {port} of {host} can't be used ({why}): stop "
             f"the program that listens there, or choose another port with {option}."

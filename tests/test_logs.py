@@ -110,7 +110,7 @@ def test_a_secret_in_an_address_is_masked_wherever_it_stands(
     log.error("two", found=[text], more={"x": text})
     logging.getLogger("some.library").error("three %s", text)
     try:
-        {}[text]
+        dict[str, str]()[text]
     except KeyError:
         log.exception("four")
         logging.getLogger("some.library").exception("five")

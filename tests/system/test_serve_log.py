@@ -26,8 +26,7 @@ class LoggedFront(Front):
     def start(self) -> "LoggedFront":
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "dashboard.cli", "serve"]
-                + ["--port", str(self.port)],
+                [sys.executable, "-m", "dashboard.cli", "serve", f"--port={self.port}"],
                 env=self._environment,
                 stderr=log,
                 stdout=subprocess.DEVNULL,
