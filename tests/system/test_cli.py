@@ -94,6 +94,20 @@ def test_a_pair_that_zoom_cannot_be_asked_about_is_saved_as_unchecked(
     assert "not verified with Zoom" in added.stderr
 
 
+def test_an_app_that_is_not_activated_is_saved_and_told_as_such(
+    terminal: Terminal, sandbox: RunningSandbox
+) -> None:
+    terminal.run("db", "upgrade")
+    sandbox.zoom_world.switch(app_activation="disabled")
+
+    added = add_zoom_app(terminal, sandbox)
+
+    assert added.returncode == 0
+    assert json.loads(added.stdout)["id"]
+    assert '"The app has been disabled by the developer"' in added.stderr
+    assert "belong together" not in added.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

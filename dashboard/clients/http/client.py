@@ -50,6 +50,7 @@ _NEVER_SENT = (
 _LOCAL = re.compile(
     rb"\blocalhost\b|\b\d{1,3}(?:\.\d{1,3}){3}\b|//\[[0-9a-f:.]+\]", re.IGNORECASE
 )
+_TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path
 _A_PAGE = "answered with a web page where data was expected."
 # Wrong on our side; asking again changes nothing.
 _NOT_OURS_TO_REPEAT = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)
@@ -253,6 +254,7 @@ def _refused(
         wait_s=wait_s,
         settle=_settle(request),
         names_local=_LOCAL.search(request.content) is not None,
+        is_for_token=request.url.path == _TOKEN_PATH,
     )
     words = about_status(service, answer)
     return UpstreamError(

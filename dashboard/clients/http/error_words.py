@@ -41,6 +41,24 @@ _RECALL = {
         "before trying again."
     ),
 }
+APP_DISABLED = "app_disabled"
+"""Code of a refusal because the app itself is switched off in Zoom's Marketplace."""
+
+CLIENT_REFUSED = "client_refused"
+"""Code of `invalid_client` with words that name no wrong client ID or secret."""
+
+_APP_IS_OFF = re.compile(
+    r"\b(?:app|application|client)\b[^.;:\n]{0,60}"
+    r"\b(?:disabled|deactivated|suspended|inactive|not (?:yet )?(?:active|activated|"
+    r"enabled|published))\b",
+    re.IGNORECASE,
+)
+_APP_IS_OFF_CODE = "4717"
+# What Zoom says of a pair that is wrong; without a word it is the usual reason
+# (docs/contracts/zoom.md 3.3).
+_PAIR_IS_WRONG = re.compile(
+    r"client[ _]?(?:id|secret)|\binvalid[ _]client\b|credential", re.IGNORECASE
+)
 _OTHER = "Recall rejected the request with HTTP status {status}. Nothing was changed."
 _REDIRECTS = range(300, 400)
 
@@ -54,6 +72,7 @@ class Answer:
         names_local: Whether localhost or an IP address was in what was sent.
         wait_s: What it asked us to wait, in seconds.
         settle: What is safe to assume if the vendor failed.
+        is_for_token: Whether a token was asked for: no access token was sent then.
     """
 
     status: int
@@ -62,6 +81,7 @@ class Answer:
     wait_s: float | None
     settle: str
     names_local: bool = False
+    is_for_token: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,11 +146,55 @@ def _by_firewall(answer: Answer) -> str:
     )
 
 
+def is_app_disabled(text: str) -> bool:
+    """Whether a vendor's words say that the app is switched off in Zoom."""
+    return _APP_IS_OFF.search(text) is not None
+
+
+def _about_client(answer: Answer) -> Explained | None:
+    """Return what Zoom says about the app itself; None if it is about something else.
+
+    One code has several meanings, and only the words tell them apart
+    (docs/contracts/zoom.md 3.3).
+    """
+    refusal = answer.refusal
+    detail = refusal.detail or ""
+    is_client = refusal.code in {"invalid_client", "4702", "4704"}
+    is_off = refusal.code == _APP_IS_OFF_CODE or (
+        (is_client or answer.is_for_token) and is_app_disabled(detail)
+    )
+    if is_off:
+        sentence = (
+            "Zoom has this app switched off. An admin activates it in Zoom's "
+            "Marketplace; until then Zoom accepts no client ID and secret of it, and "
+            "no user has to connect again for that."
+        )
+        return Explained(sentence=sentence, code=APP_DISABLED, detail=refusal.detail)
+    if is_client and detail and not _PAIR_IS_WRONG.search(detail):
+        sentence = (
+            "Zoom refused this client ID and client secret for another reason than a "
+            "wrong value. No user has to connect again for that."
+        )
+        return Explained(sentence=sentence, code=CLIENT_REFUSED, detail=refusal.detail)
+    if is_client:
+        sentence = (
+            "Zoom does not know this pair of client ID and client secret. An admin has "
+            "to correct them; no user has to connect again for that."
+        )
+        return Explained(
+            sentence=sentence, code="invalid_client", detail=refusal.detail
+        )
+    return None
+
+
 def _by_zoom(answer: Answer) -> Explained:
     refusal, status = answer.refusal, answer.status
     detail = refusal.detail or ""
+    about_client = _about_client(answer)
+    if about_client is not None:
+        return about_client
     lacking = _SCOPES.search(detail)
-    if lacking is not None or refusal.code == "4711":
+    if lacking is not None or (refusal.code == "4711" and not answer.is_for_token):
         # One error has two numbers in Zoom's own documents (docs/contracts/zoom.md
         # 4.3).
         named = detail if lacking is None else f"missing scopes: {lacking[1]}"
@@ -142,14 +206,6 @@ def _by_zoom(answer: Answer) -> Explained:
             code="4711",
             detail=named or None,
         )
-    if refusal.code in {"invalid_client", "4702", "4704"}:
-        sentence = (
-            "Zoom does not know this pair of client ID and client secret. An admin has "
-            "to correct them; no user has to connect again for that."
-        )
-        return Explained(
-            sentence=sentence, code="invalid_client", detail=refusal.detail
-        )
     if refusal.code == "invalid_grant" or "invalid token!" in detail.lower():
         sentence = (
             "Zoom no longer accepts this authorization: its code or token was used, "
@@ -157,6 +213,12 @@ def _by_zoom(answer: Answer) -> Explained:
         )
         return Explained(sentence=sentence, code="invalid_grant", detail=refusal.detail)
     match status:
+        case _ if answer.is_for_token and not refusal.is_page:
+            sentence = (
+                "Zoom gave the app no token, for a reason that names neither its "
+                "client ID and secret nor the user's authorization. An admin can act "
+                "on the reason Zoom gave."
+            )
         case 401:
             sentence = (
                 "Zoom does not accept this access token: it has expired or was revoked."

@@ -10,10 +10,26 @@ from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_r
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from dashboard.clients.http.client import HARMLESS, make_http, send
+from dashboard.clients.http.error_words import APP_DISABLED, CLIENT_REFUSED
 from dashboard.errors import UpstreamError
 
 _BELIEVED = {400, 401}
 _LONGEST_REASON = 300
+SWITCHED_OFF = "Zoom has switched this app off"
+"""How the reason of a pair check begins when the app is not activated."""
+
+_REFUSALS = {
+    APP_DISABLED: SWITCHED_OFF + ': it said "{said}". Activate the app in Zoom\'s '
+    "Marketplace, then press Verify again. The client ID and client secret are not "
+    "the problem.",
+    CLIENT_REFUSED: 'Zoom refused the pair and said: "{said}". What it means only '
+    "Zoom knows; check the app's page in Zoom's Marketplace.",
+    "unauthorized_client": 'Zoom refused the app and said: "{said}". It does not let '
+    "this app get tokens: check in Zoom's Marketplace that it is a General app and "
+    "activated.",
+}
+REFUSALS_OF_THE_APP = frozenset(_REFUSALS)
+"""Codes of UpstreamError: Zoom refuses the app, and no wrong pair is the reason."""
 
 
 class PairVerdict(StrEnum):
@@ -26,10 +42,15 @@ class PairVerdict(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class PairAnswer:
-    """A verdict with its reason: sentences for an admin, at most 300 characters."""
+    """A verdict with its reason: sentences for an admin, at most 300 characters.
+
+    Attributes:
+        is_refusal: Whether Zoom refused the app, though not for a wrong pair.
+    """
 
     verdict: PairVerdict
     reason: str
+    is_refusal: bool = False
 
 
 class AppToken(BaseModel):
@@ -175,10 +196,22 @@ def _judged(error: UpstreamError) -> PairAnswer:
             verdict=PairVerdict.RIGHT,
             reason="Zoom accepted this client ID and client secret.",
         )
+    if error.code in REFUSALS_OF_THE_APP:
+        return PairAnswer(
+            verdict=PairVerdict.UNKNOWN, reason=refusal_words(error), is_refusal=True
+        )
     reason = f"Zoom could not verify the credentials. {error}"
     if error.detail:
         reason = f"{reason} It said: {error.detail}"
     return PairAnswer(verdict=PairVerdict.UNKNOWN, reason=reason[:_LONGEST_REASON])
+
+
+def refusal_words(error: UpstreamError) -> str:
+    """Say why Zoom refuses the app, in its own words too; at most 300 characters."""
+    begins = _REFUSALS[error.code or ""]
+    said = error.detail or error.code
+    room = _LONGEST_REASON - len(begins.format(said=""))
+    return begins.format(said=(said or "nothing")[:room])
 
 
 def _is_about_the_code(error: UpstreamError) -> bool:

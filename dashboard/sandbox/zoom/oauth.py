@@ -205,6 +205,15 @@ def _with_query(url: str, **extra: str | None) -> str:
     return urlunsplit(parts._replace(query=urlencode(pairs)))
 
 
+_OFF = "The app has been disabled by the developer"
+_NOT_ACTIVATED = {
+    "disabled": ("invalid_client", _OFF, 400),
+    "disabled_bare": ("", _OFF, 400),
+    "unauthorized": ("unauthorized_client", "", 401),
+    "odd": ("invalid_client", "This is not possible at present", 400),
+}
+
+
 def authenticate_app(state: State, client_id: str, client_secret: str) -> ZoomApp:
     """Return the app with these client credentials.
 
@@ -212,6 +221,10 @@ def authenticate_app(state: State, client_id: str, client_secret: str) -> ZoomAp
         TokenError: `invalid_client`; Zoom does not say which of the two is wrong.
     """
     app = state.apps.get(client_id)
+    refusal = _NOT_ACTIVATED.get(state.switches.app_activation)
+    if refusal is not None:
+        error, reason, status = refusal
+        raise TokenError(error, reason, status=status)
     if app is None or app.client_secret != client_secret:
         raise TokenError(
             "invalid_client",
@@ -461,7 +474,8 @@ def _authorize_error(error: AuthorizeError) -> Response:
 
 
 def _token_error(error: TokenError) -> Response:
-    response = jsonify(reason=error.reason, error=error.error)
+    said = {"reason": error.reason, "error": error.error}
+    response = jsonify({name: text for name, text in said.items() if text})
     response.status_code = error.status
     return response
 

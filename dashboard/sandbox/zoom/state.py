@@ -40,6 +40,10 @@ class Switches(BaseModel):
         pre_approval: Whether the account's admin must approve apps first (2.4).
         withheld_scopes: Scopes that are never granted, whatever the user ticks.
         strict_form: Whether token parameters in the query string are refused (3.1).
+        app_activation: Whether the token endpoint serves the app, or in which form it
+            says that the app is not activated: `disabled` with `invalid_client`,
+            `disabled_bare` without an error word, `unauthorized` (401
+            `unauthorized_client`), or `odd` (`invalid_client` with other words).
         invalid_client_status: HTTP status for wrong client credentials (3.3).
         code_in_reason: Whether `Invalid authorization code` repeats the code (3.3).
         redirect_mismatch_error: `error` when the redirect URI differs (3.3).
@@ -72,6 +76,9 @@ class Switches(BaseModel):
     pre_approval: bool = False
     withheld_scopes: list[str] = []
     strict_form: bool = True
+    app_activation: Literal[
+        "on", "disabled", "disabled_bare", "unauthorized", "odd"
+    ] = "on"
     invalid_client_status: Literal[400, 401] = 400
     code_in_reason: bool = False
     redirect_mismatch_error: Literal["invalid_request", "invalid_grant"] = (

@@ -20,6 +20,7 @@ from dashboard.services.explain.verdicts import (
     who,
 )
 from dashboard.services.invitations.invitations import state_of
+from dashboard.services.zoom_apps import apps
 
 _REFUSED = {
     AttemptOutcome.REFUSED_BY_RECALL: "Recall rejected it",
@@ -311,6 +312,7 @@ STRANGERS = (
 
 KEY_REFUSED = "Recall refused the workspace's API key"
 PAIR_REFUSED = "Zoom refused the app's client ID and secret"
+APP_DISABLED = "Zoom has switched this app off"
 """How a reason begins when an admin must act (see token_states/rules.py)."""
 
 
@@ -333,6 +335,11 @@ def _is_out_of_recall(facts: Facts) -> bool:
 def _is_key_refused(facts: Facts) -> bool:
     is_wrong = facts.workspace is not None and facts.workspace.verdict is Said.WRONG
     return is_wrong or _is_unknown_for(facts, KEY_REFUSED)
+
+
+def _is_app_disabled(facts: Facts) -> bool:
+    is_off = facts.app is not None and apps.is_switched_off(facts.app)
+    return is_off or _is_unknown_for(facts, APP_DISABLED)
 
 
 def _is_pair_refused(facts: Facts) -> bool:
@@ -381,6 +388,17 @@ APPS = (
         who=Who.ADMIN,
         step="Save a valid API key in the workspace.",
         target=Target.WORKSPACES,
+    ),
+    Rule(
+        id="app-disabled",
+        when=_is_app_disabled,
+        says=lambda f: (
+            f"Zoom has switched {app_name(f)} off, so it gives out no tokens. No user "
+            "has to do anything."
+        ),
+        who=Who.ADMIN,
+        step="Activate the app in Zoom's Marketplace.",
+        target=Target.ZOOM_APP,
     ),
     Rule(
         id="pair-refused",

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from sqlmodel import Session, col, select, update
 
 from dashboard.clients.zoom.grants import GrantTokens
+from dashboard.clients.zoom.oauth import REFUSALS_OF_THE_APP
 from dashboard.db import leases
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection, TokenState
@@ -205,7 +206,7 @@ def failed(
     row.refresh_due_at = now + _pause(row.failures, error)
     session.add(row)
     session.flush()
-    if error.code == "invalid_client":
+    if error.code == "invalid_client" or error.code in REFUSALS_OF_THE_APP:
         _postpone_app(session, claim.connection_id, now)
 
 

@@ -18,6 +18,7 @@ import structlog
 from pydantic import SecretStr
 
 from dashboard.clients.zoom.grants import GrantTokens, ZoomGrants
+from dashboard.clients.zoom.oauth import REFUSALS_OF_THE_APP
 from dashboard.db import Database
 from dashboard.errors import (
     DashboardError,
@@ -52,8 +53,8 @@ _log = structlog.get_logger(__name__)
 
 
 _AT_LEAST_S = 30
-# Already revoked; or the app's credentials are wrong, so no one can use the grant.
-_UNUSABLE = {"invalid_grant", "invalid_client"}
+# Already revoked; or Zoom refuses the app, so no one can use the grant.
+_UNUSABLE = {"invalid_grant", "invalid_client", *REFUSALS_OF_THE_APP}
 
 
 def live_token(
@@ -245,6 +246,9 @@ def _record_error(runtime: Runtime, claim: Claim, error: UpstreamError) -> None:
     if error.code == "invalid_client":
         where = credential_checks.wrong_pair_advice(claim.app.environment)
         _record_pair_check(runtime, claim, Verdict.WRONG, where)
+    refusal = credential_checks.refusal_of_the_app(error, at=runtime.clock.now())
+    if refusal is not None:
+        _store_pair_check(runtime, claim, refusal)
     if error.code != "invalid_grant":
         raise error
 
@@ -254,6 +258,10 @@ def _record_pair_check(
 ) -> None:
     """Store what the refresh showed about the app's credentials, for an admin."""
     pair_check = PairCheck(verdict=verdict, reason=why, at=runtime.clock.now())
+    _store_pair_check(runtime, claim, pair_check)
+
+
+def _store_pair_check(runtime: Runtime, claim: Claim, pair_check: PairCheck) -> None:
     set_at = claim.app.client_secret_set_at
     credential_checks.store_pair_check(
         runtime, claim.app.id, pair_check, of_secret_set_at=set_at

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dashboard.clients.http.error_words import APP_DISABLED, CLIENT_REFUSED
 from dashboard.clients.zoom.subscriptions import Wanted, ZoomSubscription
 from dashboard.errors import UpstreamError
 
@@ -196,7 +197,8 @@ def refused(error: UpstreamError, before: State) -> tuple[State, str]:
 def refused_token(error: UpstreamError) -> tuple[State, str]:
     """Return the state and reason when Zoom gave the app no token of its own."""
     state, reason = refused(error, State.UNREACHABLE)
-    if state is State.NOT_ALLOWED and error.code != "invalid_client":
+    is_of_app = error.code in {"invalid_client", APP_DISABLED, CLIENT_REFUSED}
+    if state is State.NOT_ALLOWED and not is_of_app:
         said = f" Zoom said: {error.detail}" if error.detail else ""
         reason = (
             "Zoom gives this app no token of its own (client_credentials), so its "
@@ -217,6 +219,8 @@ _NOT_ALLOWED = {
     "1300": "A user or account has not authorized the app, or has removed it.",
     "1002": "A user or account has not authorized the app, or has removed it.",
     "1003": "A user lacks the permission to subscribe to these events in Zoom.",
+    APP_DISABLED: "Zoom has switched this app off. Activate it in Zoom's Marketplace, "
+    "then try again.",
     "invalid_client": "Zoom rejects this client ID and client secret. Fix the "
     "credentials first.",
 }

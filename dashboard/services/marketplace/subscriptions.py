@@ -511,6 +511,13 @@ def _own_token(runtime: Runtime, job: Job) -> SecretStr | UpstreamError:
         if error.code == "invalid_client":
             where = credential_checks.wrong_pair_advice(job.environment)
             _remember(runtime, job, Verdict.WRONG, where)
+        # `unauthorized_client` is about this grant type only.
+        elif error.code != "unauthorized_client":
+            refusal = credential_checks.refusal_of_the_app(
+                error, at=runtime.clock.now()
+            )
+            if refusal is not None:
+                _store(runtime, job, refusal)
         return error
     gave = "Zoom issued the app a token for this client ID and client secret."
     _remember(runtime, job, Verdict.RIGHT, gave)
@@ -519,6 +526,10 @@ def _own_token(runtime: Runtime, job: Job) -> SecretStr | UpstreamError:
 
 def _remember(runtime: Runtime, job: Job, verdict: Verdict, reason: str) -> None:
     pair_check = PairCheck(verdict=verdict, reason=reason, at=runtime.clock.now())
+    _store(runtime, job, pair_check)
+
+
+def _store(runtime: Runtime, job: Job, pair_check: PairCheck) -> None:
     credential_checks.store_pair_check(
         runtime,
         job.zoom_app_id,

@@ -17,7 +17,7 @@ from dashboard.models.watch import Milestone
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Kind, Routing, ZoomApp
 from dashboard.services.validation.states import State, ValidationStatus
-from dashboard.services.zoom_apps import scopes
+from dashboard.services.zoom_apps import apps, scopes
 
 
 class StepKey(StrEnum):
@@ -372,6 +372,13 @@ def _pair(app: ZoomApp) -> _Current:
             tone="trouble",
             next="Edit the credentials and enter the client secret again.",
             target=Target.EDIT,
+        )
+    if apps.is_switched_off(app):
+        return _Current(
+            remark=app.verdict_reason,
+            tone="trouble",
+            next="Activate the app in Zoom's Marketplace, then press Verify again.",
+            target=Target.CHECK,
         )
     return _Current(
         remark=app.verdict_reason or "Saved, but not verified with Zoom yet.",

@@ -9,6 +9,7 @@ from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.services.status.silence import Silence
 from dashboard.services.validation.states import SWITCH_ON, State, ValidationStatus
+from dashboard.services.zoom_apps import apps
 
 
 class Remedy(StrEnum):
@@ -73,7 +74,14 @@ def _kept(waiting: int, failed: int) -> str:
 
 
 def _about_pair(app: ZoomApp) -> Iterator[Alarm]:
-    if app.verdict is Verdict.WRONG:
+    if apps.is_switched_off(app):
+        yield Alarm(
+            sentence="Zoom has switched this app off in its Marketplace.",
+            detail="Activate it there, then press Verify again. Until then, new users "
+            "can't connect and tokens aren't renewed.",
+            remedy=Remedy.EDIT,
+        )
+    elif app.verdict is Verdict.WRONG:
         yield Alarm(
             sentence="Zoom rejects this client ID and client secret.",
             detail="New users can't connect until this is fixed.",

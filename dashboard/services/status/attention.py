@@ -23,6 +23,7 @@ from dashboard.services.status.overview import AppOverview
 from dashboard.services.status.silence import Silence
 from dashboard.services.validation.states import State, ValidationStatus
 from dashboard.services.zoom_apps import secret_changes
+from dashboard.services.zoom_apps.apps import is_switched_off
 from dashboard.settings import public_url_trouble
 
 LOOKED_AT = 1000
@@ -129,6 +130,16 @@ def _about_pair(app: ZoomApp) -> Iterator[Item]:
             detail="New users can't connect until this is fixed.",
             since=app.checked_at,
             action=Action.EDIT_APP,
+            zoom_app_id=app.id,
+        )
+    elif is_switched_off(app):
+        yield Item(
+            tone=TROUBLE,
+            sentence=f"Zoom has switched {name(app)} off in its Marketplace.",
+            detail="Activate it there. Until then, new users can't connect and tokens "
+            "aren't renewed.",
+            since=app.checked_at,
+            action=Action.OPEN_APP,
             zoom_app_id=app.id,
         )
     elif app.verdict is Verdict.UNKNOWN:

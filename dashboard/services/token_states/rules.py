@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
+from dashboard.clients.http.error_words import APP_DISABLED, is_app_disabled
 from dashboard.clients.recall.replies import (
     AccessToken,
     CredentialStatus,
@@ -101,8 +102,10 @@ def judge(seen: CheckResult, *, now: datetime) -> Finding:
             evidence="No Recall credential is stored here.",
         )
     token = seen.token
-    if isinstance(token, UpstreamError) and (dead := dead_grant(token)):
-        return dead
+    if isinstance(token, UpstreamError) and (
+        certain := _switched_off(token) or dead_grant(token)
+    ):
+        return certain
     if isinstance(seen.credential, UpstreamError):
         return _without_credential(seen.credential)
     marked = _marked(seen.credential)
@@ -162,6 +165,8 @@ def dead_grant(error: UpstreamError) -> Finding | None:
     """Return that the user must reconnect, if Zoom said so to Recall or to us."""
     if tells_nothing(error) or not _says(error, _DEAD_GRANT):
         return None
+    if _switched_off(error) is not None:
+        return None
     asked = "Recall's access-token" if error.service == "Recall" else "Zoom"
     return Finding(
         state=TokenState.RECONNECT_NEEDED,
@@ -172,6 +177,20 @@ def dead_grant(error: UpstreamError) -> Finding | None:
         ),
         evidence=f"{asked}: {words(error)}",
     )
+
+
+def _switched_off(error: UpstreamError) -> Finding | None:
+    """Return that the app is not activated in Zoom, if Zoom said so to anyone."""
+    is_known = error.code == APP_DISABLED or is_app_disabled(_words(error))
+    if tells_nothing(error) or not is_known:
+        return None
+    finding = unknown(
+        f"{who_acts.APP_DISABLED.begins}. No user has to act; an admin must activate "
+        "it in Zoom's Marketplace.",
+        error,
+    )
+    # Recall gives a credential up after repeated errors (docs/contracts/recall.md 4).
+    return replace(finding, wait_s=_MENDED_BY_AN_ADMIN_S)
 
 
 def _marked(credential: RecallCredential | None) -> Finding | None:
@@ -278,7 +297,11 @@ def _if_it_stays(seen: CheckResult) -> str:
 
 
 def _says(error: UpstreamError, pattern: re.Pattern[str]) -> bool:
-    return bool(pattern.search(f"{error.code or ''} {error.detail or ''} {error}"))
+    return bool(pattern.search(f"{_words(error)} {error}"))
+
+
+def _words(error: UpstreamError) -> str:
+    return f"{error.code or ''} {error.detail or ''}"
 
 
 def nobodys(error: UpstreamError) -> str:

@@ -48,6 +48,10 @@ PAIR_REFUSED = Cause(
     begins="Zoom refused the app's client ID and secret",
     next_step="Fix the Zoom app's client secret here and in Recall.",
 )
+APP_DISABLED = Cause(
+    begins="Zoom has switched this app off",
+    next_step="Activate the app in Zoom's Marketplace.",
+)
 NO_CREDIT = Cause(
     begins="The workspace is out of credit at Recall.",
     next_step="Add credit to the workspace in Recall.",
@@ -66,7 +70,15 @@ NO_ANSWER = Cause(
     next_step="Read Zoom's answer; the Zoom app's page may show more.",
     is_shared=False,
 )
-ADMINS = (KEY_REFUSED, PAIR_REFUSED, NO_CREDIT, NOT_ALLOWED, NO_TOKEN, NO_ANSWER)
+ADMINS = (
+    KEY_REFUSED,
+    APP_DISABLED,
+    PAIR_REFUSED,
+    NO_CREDIT,
+    NOT_ALLOWED,
+    NO_TOKEN,
+    NO_ANSWER,
+)
 """Every cause of an unknown token state that an admin must fix."""
 
 _USERS = {

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
+from dashboard.clients.zoom.oauth import SWITCHED_OFF
 from dashboard.errors import ConflictError, InvalidInputError, NotFoundError
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import (
@@ -151,11 +152,24 @@ _SLUG_BYTES = 6
 
 @dataclass(frozen=True, kw_only=True)
 class PairCheck:
-    """What Zoom said of the client ID and secret, and when; stored with the app."""
+    """What Zoom said of the client ID and secret, and when; stored with the app.
+
+    Attributes:
+        is_refusal: Whether Zoom refused the app, though not for a wrong pair: it
+            replaces an earlier verdict.
+    """
 
     verdict: Verdict = Verdict.UNKNOWN
     reason: str = ""
     at: datetime | None = None
+    is_refusal: bool = False
+
+
+def is_switched_off(app: ZoomApp) -> bool:
+    """Whether Zoom last said that the app is switched off in its Marketplace."""
+    return app.verdict is Verdict.UNKNOWN and app.verdict_reason.startswith(
+        SWITCHED_OFF
+    )
 
 
 def create(

@@ -11,7 +11,8 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
-from dashboard.errors import InvalidInputError
+from dashboard.clients.zoom.oauth import REFUSALS_OF_THE_APP, refusal_words
+from dashboard.errors import InvalidInputError, UpstreamError
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Environment, ZoomApp
 from dashboard.services import audit, urls
@@ -163,6 +164,7 @@ def store_pair_check(
         zoom_app = apps.get(session, zoom_app_id)
         is_news = (
             pair_check.verdict is not Verdict.UNKNOWN
+            or pair_check.is_refusal
             or zoom_app.verdict is Verdict.UNKNOWN
         )
         if is_news and zoom_app.client_secret_set_at == of_secret_set_at:
@@ -186,6 +188,19 @@ def ask_zoom(runtime: Runtime, client_id: str, client_secret: SecretStr) -> Pair
         verdict=Verdict(answer.verdict.value),
         reason=answer.reason,
         at=runtime.clock.now(),
+        is_refusal=answer.is_refusal,
+    )
+
+
+def refusal_of_the_app(error: UpstreamError, *, at: datetime) -> PairCheck | None:
+    """Return what a failed request for a token says of the app; None: nothing.
+
+    Not for `invalid_client`, which is about the pair.
+    """
+    if error.code not in REFUSALS_OF_THE_APP:
+        return None
+    return PairCheck(
+        verdict=Verdict.UNKNOWN, reason=refusal_words(error), at=at, is_refusal=True
     )
 
 

@@ -5,6 +5,53 @@ import pytest
 from dashboard.clients.http.error_bodies import Refusal
 from dashboard.clients.http.error_words import Answer, about_status
 
+OFF = "The app has been disabled by the developer"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "detail", "told_as", "says"),
+    [
+        (400, "invalid_client", OFF, "app_disabled", "switched off"),
+        (400, None, OFF, "app_disabled", "switched off"),
+        (401, "invalid_client", f"{OFF}.", "app_disabled", "switched off"),
+        (400, "invalid_request", "Your app is not activated", "app_disabled", "off"),
+        (400, "4717", None, "app_disabled", "switched off"),
+        (
+            400,
+            "invalid_client",
+            "Invalid client_id or client_secret",
+            "invalid_client",
+            "correct them",
+        ),
+        (400, "invalid_client", None, "invalid_client", "correct them"),
+        (400, "invalid_client", "Not now", "client_refused", "another reason"),
+        (401, "unauthorized_client", None, "unauthorized_client", "no token"),
+        (400, "unauthorized_client", "No.", "unauthorized_client", "no token"),
+        (401, None, None, None, "no token"),
+        (400, "4711", "Refresh token invalid.", "4711", "no token"),
+        (400, "invalid_grant", "Invalid Token!", "invalid_grant", "connect again"),
+        (400, "invalid_request", "Invalid Token!", "invalid_grant", "connect again"),
+        (400, None, "The user has been disabled", None, "no token"),
+    ],
+)
+def test_a_refused_token_is_told_by_its_words_and_never_as_an_access_token(
+    status: int, code: str | None, detail: str | None, told_as: str | None, says: str
+) -> None:
+    answer = Answer(
+        status=status,
+        refusal=Refusal(code=code, detail=detail),
+        host="zoom.us",
+        wait_s=None,
+        settle="Nothing was changed.",
+        is_for_token=True,
+    )
+
+    told = about_status("Zoom", answer)
+
+    assert told.code == told_as
+    assert says in told.sentence
+    assert "access token" not in told.sentence
+
 
 @pytest.mark.parametrize(
     ("status", "code", "detail", "told_as", "says"),

@@ -111,6 +111,52 @@ def test_only_a_plain_answer_is_believed(
     assert answered(status, body).verdict == verdict
 
 
+OFF = "The app has been disabled by the developer"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "begins", "said"),
+    [
+        (
+            400,
+            {"reason": OFF, "error": "invalid_client"},
+            "Zoom has switched this app off",
+            OFF,
+        ),
+        (400, {"reason": OFF}, "Zoom has switched this app off", OFF),
+        (
+            401,
+            {"error": "unauthorized_client"},
+            "Zoom refused the app and said",
+            "unauthorized_client",
+        ),
+        (
+            400,
+            {"reason": "x" * 900, "error": "invalid_client"},
+            "Zoom refused the pair and said",
+            "",
+        ),
+        (
+            400,
+            {"reason": "Not now", "error": "invalid_client"},
+            "Zoom refused the pair and said",
+            "Not now",
+        ),
+    ],
+)
+def test_an_app_that_zoom_refuses_for_another_reason_is_no_wrong_pair(
+    status: int, body: object, begins: str, said: str
+) -> None:
+    answer = answered(status, body)
+
+    assert answer.verdict is PairVerdict.UNKNOWN
+    assert answer.is_refusal
+    assert answer.reason.startswith(begins)
+    assert said in answer.reason
+    assert "access token" not in answer.reason
+    assert len(answer.reason) <= 300
+
+
 def test_an_unclear_answer_gives_zooms_own_words() -> None:
     answer = answered(400, {"error": "invalid_request", "reason": "Bad Request"})
 

@@ -161,6 +161,34 @@ def test_a_wrong_pair_is_the_admins_and_touches_no_user(
 
 
 @pytest.mark.parametrize(
+    ("activation", "code", "begins"),
+    [
+        ("disabled", "app_disabled", "Zoom has switched this app off"),
+        ("disabled_bare", "app_disabled", "Zoom has switched this app off"),
+        ("odd", "client_refused", "Zoom refused the pair and said"),
+        ("unauthorized", "unauthorized_client", "Zoom refused the app and said"),
+    ],
+)
+def test_an_app_that_zoom_refuses_is_the_admins_and_kept_with_its_reason(
+    held: HeldStage, clock: FakeClock, activation: str, code: str, begins: str
+) -> None:
+    later(held, clock, **SOON_OVER)
+    before = held.connection().model_dump(exclude={"search_text"})
+    held.stage.sandbox.zoom_world.switch(app_activation=activation)
+
+    with pytest.raises(UpstreamError) as caught:
+        held.live_token()
+
+    with held.runtime.database.reading() as session:
+        app = session.get_one(ZoomApp, held.stage.app.id)
+    assert caught.value.code == code
+    assert app.verdict is Verdict.UNKNOWN
+    assert app.verdict_reason.startswith(begins)
+    assert held.grant().lost_at is None
+    assert held.connection().model_dump(exclude={"search_text"}) == before
+
+
+@pytest.mark.parametrize(
     "kind", [FaultKind.RATE_LIMITED, FaultKind.UNAVAILABLE, FaultKind.DOWN]
 )
 def test_trouble_at_zoom_is_nobodys_and_is_tried_again_later(

@@ -165,6 +165,60 @@ def test_zoom_being_down_is_saved_and_said_to_be_unchecked(
     assert tone(page_of(again), "pair") == ["tone-good"]
 
 
+@pytest.mark.parametrize("activation", ["disabled", "disabled_bare"])
+def test_an_app_that_is_not_activated_is_saved_and_told_as_such(
+    admin: FlaskClient,
+    runtime: Runtime,
+    sandbox: RunningSandbox,
+    activation: str,
+) -> None:
+    sandbox.zoom_world.switch(app_activation=activation)
+
+    answer = admin.post("/zoom-apps/new", data=TYPED, follow_redirects=True)
+
+    page = page_of(answer)
+    overview = admin.get("/").text
+    assert "The app has been disabled by the developer" in page.text
+    assert "Activate the app in Zoom's Marketplace" in page.text
+    assert "Zoom has switched this app off in its Marketplace." in page.text
+    assert "in its Marketplace" in overview
+    for wrong in ("do not belong together", "wrong", "Compare both", "access token"):
+        assert wrong not in page.text
+    assert tone(page, "pair") == ["tone-trouble"]
+    sandbox.zoom_world.switch(app_activation="on")
+    again = admin.post(f"/zoom-apps/{only(runtime).id}/check", follow_redirects=True)
+    assert tone(page_of(again), "pair") == ["tone-good"]
+    assert "switched this app off" not in again.text
+
+
+def test_an_app_that_is_switched_off_later_is_no_longer_called_accepted(
+    admin: FlaskClient, runtime: Runtime, sandbox: RunningSandbox
+) -> None:
+    admin.post("/zoom-apps/new", data=TYPED, follow_redirects=True)
+    sandbox.zoom_world.switch(app_activation="disabled")
+
+    again = admin.post(f"/zoom-apps/{only(runtime).id}/check", follow_redirects=True)
+
+    assert only(runtime).verdict is Verdict.UNKNOWN
+    assert "Zoom has switched this app off" in again.text
+
+
+@pytest.mark.parametrize("activation", ["odd", "unauthorized"])
+def test_a_refusal_with_unknown_words_is_told_in_zooms_own(
+    admin: FlaskClient, sandbox: RunningSandbox, activation: str
+) -> None:
+    sandbox.zoom_world.switch(app_activation=activation)
+
+    answer = admin.post("/zoom-apps/new", data=TYPED, follow_redirects=True)
+
+    words = {
+        "odd": 'Zoom refused the pair and said: "This is not possible at present".',
+        "unauthorized": 'Zoom refused the app and said: "unauthorized_client".',
+    }
+    assert words[activation] in page_of(answer).text
+    assert "access token" not in answer.text
+
+
 def test_a_client_id_that_is_here_already_is_said_at_its_field(
     admin: FlaskClient,
 ) -> None:
