@@ -89,9 +89,9 @@ def _read(path: Path) -> list[Wanted]:
     if len(raw) > _LARGEST_LIST_BYTES:
         raise InvalidInputError(f"{path} is too large. Split it.")
     try:
-        found = csv_import.parse(raw.decode())
+        found = csv_import.parse(csv_import.decode(raw, errors="strict"))
     except UnicodeDecodeError:
-        raise InvalidInputError(f"{path} is not valid UTF-8.") from None
+        raise InvalidInputError(f"{path} is neither UTF-8 nor UTF-16.") from None
     if found.errors:
         for error in found.errors[: csv_import.MOST_ERRORS]:
             click.echo(str(error), err=True)

@@ -8,7 +8,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 from flask import Flask, Response, abort, current_app, request
-from werkzeug.security import safe_join
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
 
@@ -50,26 +49,30 @@ class Assets:
         self._folder = folder
         self._watch = watch
         self._held: dict[str, tuple[int, Asset]] = {}
+        self._names = self._list()
 
     def find(self, name: str) -> Asset | None:
         """Return the file of this name (slashes, relative), or None."""
         held = self._held.get(name)
         if held is not None and not self._watch:
             return held[1]
-        joined = safe_join(str(self._folder), name)
-        try:
-            is_there = joined is not None and Path(joined).is_file()
-        except (OSError, ValueError):  # too long for a name, or a NUL in it
-            is_there = False
-        if joined is None or not is_there:
+        # Looked up, never joined: a name comes from the address and may be anything.
+        if name not in (self._list() if self._watch else self._names):
             return None
-        path = Path(joined)
+        path = self._folder / name
         changed = path.stat().st_mtime_ns
         if held is not None and held[0] == changed:
             return held[1]
         asset = _read(path)
         self._held[name] = (changed, asset)
         return asset
+
+    def _list(self) -> frozenset[str]:
+        return frozenset(
+            path.relative_to(self._folder).as_posix()
+            for path in self._folder.rglob("*")
+            if path.is_file()
+        )
 
 
 def _read(path: Path) -> Asset:

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from flask import (
     Flask,
     Response,
+    abort,
     current_app,
     json,
     make_response,
@@ -19,6 +20,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 from wtforms import Form
 
+from dashboard.db.columns import is_storable
 from dashboard.errors import (
     ConflictError,
     DashboardError,
@@ -62,12 +64,22 @@ def show_on(form: Form, error: DashboardError, *, field: str) -> None:
 
 
 def install(app: Flask) -> None:
-    """Register one handler for our errors, the database's, HTTP's, and the rest."""
+    """Register one handler for our errors, the database's, HTTP's, and the rest.
+
+    What no database can store is left out of the query before any view sees it.
+    """
+    app.before_request(_refuse_odd_address)
     app.register_error_handler(DashboardError, _ours)
     app.register_error_handler(SQLAlchemyError, _database)
     app.register_error_handler(CSRFError, _csrf)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(500, _broken)
+
+
+def _refuse_odd_address() -> None:
+    parts = [request.path, *request.args.keys(), *request.args.values()]
+    if not all(map(is_storable, parts)):
+        abort(HTTPStatus.BAD_REQUEST)
 
 
 def _ours(error: DashboardError) -> Response:

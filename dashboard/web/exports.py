@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import Enum
@@ -17,14 +18,26 @@ Row = Mapping[str, object]
 _INCOMPLETE = (
     "This export is incomplete: the database became unavailable. Download it again."
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# What begins a formula, also in the wide, small, raised and lowered forms that a
+# spreadsheet takes for the same.
+_BEGINS = (
+    r"=+\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\ufb29"
+    r"\u207a-\u207c\u208a-\u208c\u2212"
+)
+# Of no account before it: blanks, quotes and invisible characters.
+_BLANK = r"\s\x00-\x1f\"'\u200b-\u200f\u2060\ufeff"
+_FORMULA = re.compile(
+    rf"(?:(^|[,;|])|(?<![{_BLANK}]))([{_BLANK}]*)(?=[{_BEGINS}])",
+)
+_NEXT_CELL = frozenset("\t\r\n")
+_STARTS = ("\t", "\r")
 
 
 def csv_file(name: str, columns: Iterable[str], rows: Iterable[Row]) -> Response:
     """Answer with a CSV file; instants are ISO 8601 in UTC.
 
-    A text that a spreadsheet would run as a formula gets an apostrophe in front:
-    names come from strangers.
+    A text that a spreadsheet would run as a formula gets an apostrophe before what
+    begins the formula: names come from strangers.
     """
     response = Response(_begun(csv_lines(columns, rows)), mimetype="text/csv")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
@@ -80,9 +93,16 @@ def _json(name: str, columns: list[str], rows: Iterable[Row]) -> Iterator[str]:
 
 def _cell(value: object) -> object:
     plain = _plain(value)
-    if isinstance(plain, str) and plain.startswith(_FORMULA):
-        return f"'{plain}"
-    return plain
+    if not isinstance(plain, str):
+        return plain
+    plain = _FORMULA.sub(_quoted, plain.replace("\0", ""))
+    return f"'{plain}" if plain.startswith(_STARTS) else plain
+
+
+def _quoted(match: re.Match[str]) -> str:
+    """Put an apostrophe where a cell begins, by whatever mark cells are parted."""
+    begins = match[1] is not None or not _NEXT_CELL.isdisjoint(match[2])
+    return f"{match[0]}'" if begins else match[0]
 
 
 def _plain(value: object) -> object:

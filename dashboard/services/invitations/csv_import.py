@@ -3,12 +3,16 @@
 Links are made only if every line is correct.
 
 Columns `email` and `user_ref`, in any order under a line that names them, or in that
-order without one. Comma, semicolon or tab part them.
+order without one. Comma, semicolon or tab part them. Or addresses as a mail program
+writes them: `Name <address>; Name <address>`.
 """
 
+import codecs
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from dashboard.db.columns import is_storable
 from dashboard.errors import InvalidInputError
@@ -22,8 +26,21 @@ MOST = 2000
 MOST_ERRORS = 20
 LONGEST_REF = 200
 
-_EMAIL = {"email", "e-mail", "mail"}
-_REF = {"user_ref", "user ref", "user id", "user_id", "id", "ref"}
+# Without blanks and marks.
+_EMAIL = {
+    *("email", "emails", "mail", "emailaddress", "emailaddresses", "useremail"),
+    *("primaryemail", "workemail", "emailadresse", "emailrequired", "mailaddress"),
+    *("emailaddressrequired", "userprincipalname", "upn"),
+}
+_REF = {"userref", "userid", "id", "ref"}
+_NO_LETTER = re.compile(r"[^a-z0-9]")
+_SEPARATOR = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
+_BRACKETED = re.compile(r"<([^<>]{1,320})>")
+_BOMS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 _NEVER_CLOSED = (
     "A quotation mark is opened from here on and never closed. Close it or remove it."
 )
@@ -66,15 +83,36 @@ def one(email: str, user_ref: str) -> Wanted:
     return Wanted(email=normal_email(email) if email.strip() else "", user_ref=user_ref)
 
 
+def decode(raw: bytes, *, errors: str = "replace") -> str:
+    """Return the text of a file: UTF-8 or UTF-16, as Excel saves "Unicode text".
+
+    Raises:
+        UnicodeDecodeError: It is neither, and `errors` is "strict".
+    """
+    named = next((name for bom, name in _BOMS.items() if raw.startswith(bom)), None)
+    if named is None:
+        # Without a mark: of two bytes of Latin letters one is zero.
+        even, odd = raw[:200:2].count(0), raw[1:200:2].count(0)
+        wide = "utf-16-le" if odd > even else "utf-16-be"
+        named = wide if max(even, odd) > len(raw[:200]) // 4 else "utf-8"
+    return raw.decode(named, errors=errors)
+
+
 def parse(text: str) -> ParsedList:
-    """Read a list; nothing is guessed at. Pure."""
+    """Read a list; nothing is guessed at. Pure.
+
+    Reading ends where the list has too many people, however long it is.
+    """
     wanted: list[Wanted] = []
     errors: list[LineError] = []
     seen: dict[tuple[str, str], int] = {}
     try:
-        lines = list(_lines(text))
+        lines = list(islice(_lines(text), MOST + 1))
     except csv.Error:  # a field that goes on for ever
         return ParsedList(errors=[LineError(line=1, sentence=_NEVER_CLOSED)])
+    if len(lines) > MOST:
+        said = f"A list can have at most {MOST:,} people. Split it."
+        return ParsedList(errors=[LineError(line=lines[-1][0], sentence=said)])
     for line, email, user_ref in lines:
         try:
             person = one(email, user_ref)
@@ -89,9 +127,6 @@ def parse(text: str) -> ParsedList:
         wanted.append(person)
     if not wanted and not errors:
         errors.append(LineError(line=1, sentence="The list is empty."))
-    if len(wanted) > MOST:
-        said = f"A list can have at most {MOST:,} people. Split it."
-        errors.append(LineError(line=MOST + 1, sentence=said))
     return ParsedList(wanted=wanted, errors=errors)
 
 
@@ -115,22 +150,56 @@ def link_rows(
 
 def _lines(text: str) -> Iterator[tuple[int, str, str]]:
     """Yield line number, email and user ID of each line that is not empty."""
-    lines = text.removeprefix("\ufeff").splitlines()
+    lines = text.lstrip("\ufeff").splitlines()
     first = next((line for line in lines if line.strip()), "")
     delimiter = max(",;\t", key=first.count)
+    if named := _SEPARATOR.fullmatch(first):  # Excel's own line
+        delimiter = named[1]
+        lines[lines.index(first)] = ""
+    elif _BRACKETED.search(first) or _is_one_line_of_addresses(lines, first):
+        yield from _addresses(lines)
+        return
     reader = csv.reader(lines, delimiter=delimiter)
     at_email, at_ref, is_first = 0, 1, True
     for cells in reader:
         row = [cell.strip() for cell in cells]
         if not any(row):
             continue
-        names = [cell.lower() for cell in row]
+        names = [_NO_LETTER.sub("", cell.lower()) for cell in row]
         if is_first and (_EMAIL | _REF).intersection(names):
             at_email = _place(names, _EMAIL)
             at_ref = _place(names, _REF)
         else:
             yield reader.line_num, _cell(row, at_email), _cell(row, at_ref)
         is_first = False
+
+
+def _is_one_line_of_addresses(lines: Sequence[str], first: str) -> bool:
+    """Whether it is what a mail program copies from its "To" line."""
+    cells = [cell for cell in first.split(";") if cell.strip()]
+    is_alone = sum(bool(line.strip()) for line in lines) == 1
+    return is_alone and len(cells) > 1 and all("@" in cell for cell in cells)
+
+
+def _addresses(lines: Sequence[str]) -> Iterator[tuple[int, str, str]]:
+    """Yield the addresses of `Name <address>; Name <address>`; names are left out.
+
+    A name may hold a comma. What is no address and no name of one is yielded too, to
+    be refused.
+    """
+    for number, line in enumerate(lines, 1):
+        before = ""
+        for part in re.split(r"[;,]", line):
+            bracketed = _BRACKETED.findall(part)
+            if bracketed:
+                yield from ((number, address, "") for address in bracketed)
+                before = ""
+            elif "@" in part:
+                yield number, part.strip().strip("<>\"'"), ""
+            elif part.strip():
+                before = part.strip()
+        if before:
+            yield number, before, ""
 
 
 def _place(names: list[str], known: set[str]) -> int:

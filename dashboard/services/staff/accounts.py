@@ -16,6 +16,7 @@ from dashboard.services import throttle
 
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 1024
+LONGEST_EMAIL = 254
 
 PASSWORD_HASHER = PasswordHasher()
 """Argon2id with the costs that its library recommends."""
@@ -39,10 +40,11 @@ def normal_email(text: str) -> str:
     Raises:
         InvalidInputError: It is no e-mail address.
     """
+    typed = text.strip()
+    if len(typed) > LONGEST_EMAIL:  # nothing that long is looked into
+        raise InvalidInputError("This is not an email address.", field="email")
     try:
-        found = validate_email(
-            text.strip(), check_deliverability=False, test_environment=True
-        )
+        found = validate_email(typed, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         raise InvalidInputError(
             "This is not an email address.", field="email"

@@ -7,7 +7,6 @@ from typing import TypeVar
 from uuid import UUID
 
 from flask import request
-from flask_wtf import FlaskForm
 from wtforms import HiddenField, SearchField, SelectField
 from wtforms.validators import Length
 
@@ -15,6 +14,7 @@ from dashboard.models.connection import SyncStatus, TokenState
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services.connections.listing import Filters, Sort
 from dashboard.services.token_states.who_acts import Who
+from dashboard.web.forms.base import QueryForm
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -50,13 +50,8 @@ _CHECKED = {"": "Any time", "old": "More than a day ago"}
 _DAY = timedelta(days=1)
 
 
-class FilterForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+class FilterForm(QueryForm):
     """A GET form: it changes nothing, so it carries no token."""
-
-    class Meta:
-        """WTForms' own switch."""
-
-        csrf = False
 
     q = SearchField("Search", [Length(max=200)])
     state = HiddenField()

@@ -1,13 +1,13 @@
 """The one box of Explain."""
 
-from flask_wtf import FlaskForm
 from wtforms import TextAreaField
 from wtforms.validators import DataRequired, Length
 
 from dashboard.services.explain.questions import LONGEST
+from dashboard.web.forms.base import Form
 
 
-class ExplainForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+class ExplainForm(Form):
     """Posted: what is pasted is private, and addresses end in logs."""
 
     q = TextAreaField(

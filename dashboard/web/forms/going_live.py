@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from flask import request
-from flask_wtf import FlaskForm
 from wtforms import (  # type: ignore[attr-defined]  # SelectChoice: newer than its stubs
     HiddenField,
     RadioField,
@@ -16,6 +15,7 @@ from wtforms.validators import DataRequired, Length
 
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
+from dashboard.web.forms.base import Form, QueryForm
 from dashboard.web.forms.zoom_app import ROUTINGS, NewZoomAppForm
 
 NOT_YET, MOVED, ALL = "not_yet", "reconnected", "all"
@@ -56,19 +56,14 @@ class ProductionForm(NewZoomAppForm):
         return form
 
 
-class LinkForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+class LinkForm(Form):
     """Which existing production app takes over."""
 
     production_id = HiddenField(validators=[validators.UUID("Choose a zoom app.")])
 
 
-class ProgressForm(FlaskForm):  # type: ignore[misc]  # as above
+class ProgressForm(QueryForm):
     """Which users to show; a GET form, so it carries no token."""
-
-    class Meta:
-        """WTForms' own switch."""
-
-        csrf = False
 
     q = SearchField("Search", [Length(max=200)])
 

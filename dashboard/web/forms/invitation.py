@@ -5,12 +5,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from flask import request
-from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import (
     EmailField,
     HiddenField,
-    IntegerField,
     SelectField,
     StringField,
     TextAreaField,
@@ -24,19 +22,20 @@ from dashboard.services.connect import attempts
 from dashboard.services.connect.attempts import OUTCOMES
 from dashboard.services.invitations import invitations
 from dashboard.services.invitations.invitations import LASTS_DAYS, LONGEST_DAYS
+from dashboard.web.forms.base import Form, QueryForm, WholeNumberField
 
 _DAYS = f"A link is valid for 1 to {LONGEST_DAYS} days."
 _LONGEST_LIST = 500_000
 
 
-class _Making(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+class _Making(Form):
     """What one link and a list of them have in common.
 
     `batch` is of the form as it was opened: sent twice, it makes its links once.
     """
 
     app = SelectField("Zoom app", validate_choice=False)
-    expires_days = IntegerField(
+    expires_days = WholeNumberField(
         "Valid for (days)",
         [
             InputRequired(_DAYS),
@@ -84,13 +83,8 @@ class ListForm(_Making):
             field.id = f"list-{field.id}"
 
 
-class InvitationFilter(FlaskForm):  # type: ignore[misc]  # as above
+class InvitationFilter(QueryForm):
     """A GET form: it changes nothing, so it carries no token."""
-
-    class Meta:
-        """WTForms' own switch."""
-
-        csrf = False
 
     state = SelectField("State", default="", validate_choice=False)
     app = SelectField("Zoom app", default="", validate_choice=False)
@@ -102,13 +96,8 @@ class InvitationFilter(FlaskForm):  # type: ignore[misc]  # as above
         return invitations.Filters(state=state, zoom_app_id=_uuid(self.app.data))
 
 
-class AttemptFilter(FlaskForm):  # type: ignore[misc]  # as above
+class AttemptFilter(QueryForm):
     """A GET form, like the one above, for connect attempts."""
-
-    class Meta:
-        """WTForms' own switch."""
-
-        csrf = False
 
     outcome = SelectField("Outcome", default="", validate_choice=False)
     app = SelectField("Zoom app", default="", validate_choice=False)

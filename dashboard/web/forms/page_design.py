@@ -1,14 +1,14 @@
 """The form about what a zoom app's hosted pages say."""
 
-from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import BooleanField, StringField, TextAreaField
 from wtforms.validators import Length
 
 from dashboard.services.connect.page_designs import Texts
+from dashboard.web.forms.base import Form
 
 
-class PageDesignForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+class PageDesignForm(Form):
     """Plain texts and a logo; an empty text is the house's own."""
 
     organisation = StringField(

@@ -1,6 +1,5 @@
 """Forms for staff and for signing in."""
 
-from flask_wtf import FlaskForm
 from wtforms import (  # type: ignore[attr-defined]  # SelectChoice: newer than its stubs
     EmailField,
     HiddenField,
@@ -12,6 +11,7 @@ from wtforms.validators import DataRequired, Length
 
 from dashboard.models.staff import Role
 from dashboard.services.staff.accounts import LONGEST_PASSWORD, SHORTEST_PASSWORD
+from dashboard.web.forms.base import Form
 
 _NEEDS_EMAIL = DataRequired("Enter the email address.")
 _ROLES = [
@@ -20,7 +20,7 @@ _ROLES = [
 ]
 
 
-class SignInForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+class SignInForm(Form):
     """Signing in; `next` is where the person wanted to go."""
 
     email = EmailField("Email", [_NEEDS_EMAIL, Length(max=254)])
@@ -31,7 +31,7 @@ class SignInForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     next = HiddenField()
 
 
-class NewPersonForm(FlaskForm):  # type: ignore[misc]  # as above
+class NewPersonForm(Form):
     """Adding a person."""
 
     email = EmailField("Email", [_NEEDS_EMAIL, Length(max=254)])
@@ -46,13 +46,13 @@ class NewPersonForm(FlaskForm):  # type: ignore[misc]  # as above
     )
 
 
-class RoleForm(FlaskForm):  # type: ignore[misc]  # as above
+class RoleForm(Form):
     """Changing a person's role."""
 
     role = RadioField("Role", choices=_ROLES)
 
 
-class PasswordForm(FlaskForm):  # type: ignore[misc]  # as above
+class PasswordForm(Form):
     """Setting a new password."""
 
     password = PasswordField(

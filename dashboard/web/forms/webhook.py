@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from flask_wtf import FlaskForm
 from wtforms import (  # type: ignore[attr-defined]  # SelectChoice: newer than its stubs
     DateTimeLocalField,
     HiddenField,
@@ -19,6 +18,7 @@ from wtforms.validators import Length, Optional, Regexp
 
 from dashboard.models.webhook import Outcome
 from dashboard.services.webhook_log.search import OUTCOME_WORDS, WebhookFilter
+from dashboard.web.forms.base import QueryForm
 
 _NOT_A_DIGIT = re.compile(r"[\s-]")
 _NAMES = (
@@ -42,13 +42,8 @@ def _digits(text: str | None) -> str:
     return _NOT_A_DIGIT.sub("", text or "")
 
 
-class WebhookFilterForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+class WebhookFilterForm(QueryForm):
     """What to list. Times are UTC, as the log shows them."""
-
-    class Meta:
-        """A GET form changes nothing, so it needs no token."""
-
-        csrf = False
 
     zoom_app = SelectField("Zoom app", [Optional()])
     event = SelectField(

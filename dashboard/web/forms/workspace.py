@@ -1,6 +1,5 @@
 """Forms for workspaces. Their secrets are never written back into a page."""
 
-from flask_wtf import FlaskForm
 from wtforms import (  # type: ignore[attr-defined]  # SelectChoice: newer than its stubs
     BooleanField,
     PasswordField,
@@ -12,12 +11,13 @@ from wtforms.validators import DataRequired, Length
 
 from dashboard.pasted import LONGEST
 from dashboard.services.recall.workspaces import REGION_LABELS
+from dashboard.web.forms.base import Form
 
 _NAME = Length(max=80, message="The name can have at most 80 characters.")
 _LENGTH = Length(max=LONGEST * 2, message="This value is too long. Copy it again.")
 
 
-class NewWorkspaceForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+class NewWorkspaceForm(Form):
     """Adding a workspace."""
 
     name = StringField("Name", [DataRequired("Enter a name."), _NAME])
@@ -27,7 +27,7 @@ class NewWorkspaceForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no t
     api_key = PasswordField("API key", [DataRequired("Enter the API key."), _LENGTH])
 
 
-class WorkspaceForm(FlaskForm):  # type: ignore[misc]  # as above
+class WorkspaceForm(Form):
     """Changing one; an empty secret keeps what is stored."""
 
     name = StringField("Name", [DataRequired("Enter a name."), _NAME])

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from flask_wtf import FlaskForm
 from wtforms import (  # type: ignore[attr-defined]  # SelectChoice: newer than its stubs
     BooleanField,
     HiddenField,
@@ -25,6 +24,7 @@ from dashboard.models.zoom_app import (
     TokenCustody,
 )
 from dashboard.pasted import LONGEST
+from dashboard.web.forms.base import Form
 
 _NAME = Length(max=80, message="Use at most 80 characters for the name.")
 LENGTH = Length(max=LONGEST * 2, message="This is too long. Copy it again.")
@@ -37,7 +37,7 @@ ROUTINGS = [
 ]
 
 
-class NewZoomAppForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+class NewZoomAppForm(Form):
     """Entering a credential pair."""
 
     name = StringField("Name", [DataRequired("Enter a name."), _NAME])
@@ -86,7 +86,7 @@ class NewZoomAppForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no typ
     )
 
 
-class ZoomAppForm(FlaskForm):  # type: ignore[misc]  # as above
+class ZoomAppForm(Form):
     """Changing one; an empty secret keeps what is stored."""
 
     name = StringField("Name", [DataRequired("Enter a name."), _NAME])
@@ -97,7 +97,7 @@ class ZoomAppForm(FlaskForm):  # type: ignore[misc]  # as above
     secret_token = PasswordField("Secret token", [LENGTH])
 
 
-class CustodyForm(FlaskForm):  # type: ignore[misc]  # as above
+class CustodyForm(Form):
     """Changing the token storage."""
 
     to = HiddenField(
@@ -108,7 +108,7 @@ class CustodyForm(FlaskForm):  # type: ignore[misc]  # as above
     is_understood = BooleanField("I understand that each user will need to reconnect")
 
 
-class CreateInRecallForm(FlaskForm):  # type: ignore[misc]  # as above
+class CreateInRecallForm(Form):
     """Which workspace to create the app in."""
 
     workspace_id = SelectField(
@@ -123,7 +123,7 @@ class CreateInRecallForm(FlaskForm):  # type: ignore[misc]  # as above
         self.workspace_id.data = str(chosen) if chosen else None
 
 
-class AdoptForm(FlaskForm):  # type: ignore[misc]  # as above
+class AdoptForm(Form):
     """Which Recall app to adopt."""
 
     workspace_id = HiddenField(validators=[validators.UUID("Choose a workspace.")])

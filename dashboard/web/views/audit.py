@@ -6,6 +6,7 @@ from dashboard.services import audit
 from dashboard.services.staff.permissions import Permission
 from dashboard.web.access import requires
 from dashboard.web.context import db
+from dashboard.web.paging import row_id
 
 bp = Blueprint("audit", __name__, url_prefix="/audit")
 
@@ -16,7 +17,7 @@ _PAGE = 50
 @requires(Permission.AUDIT_READ)
 def index() -> str:
     """List the entries, newest first."""
-    before = request.args.get("before", type=int)
+    before = request.args.get("before", type=row_id)
     act = request.args.get("act", "")[:64]
     found = list(audit.page(db(), before=before, act=act, limit=_PAGE + 1))
     entries, more = found[:_PAGE], len(found) > _PAGE

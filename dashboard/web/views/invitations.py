@@ -101,8 +101,8 @@ def create_many() -> ResponseReturnValue:
     form.offer(zoom_apps.list_all(db()))
     app_id = form.zoom_app_id()
     if form.file.data:
-        raw = form.file.data.read()
-        form.people.data = raw.decode(errors="replace")  # shown again, to be fixed
+        # Shown again, to be fixed.
+        form.people.data = csv_import.decode(form.file.data.read())
     if not form.validate() or app_id is None:
         return _new_page(other, form), 422
     found = csv_import.parse(form.people.data or "")

@@ -1,0 +1,68 @@
+"""What every form has in common: texts that any database stores, numbers that fit."""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import IntegerField, PasswordField, StringField, TextAreaField
+
+from dashboard.db.columns import is_storable
+
+_MOST_DIGITS = 18
+_ODD = "Remove the invisible control characters."
+
+
+class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    """A form whose texts hold no control characters.
+
+    A text area and a password may have all that can be stored. What stands around a
+    text is left to whoever trims it.
+    """
+
+    def validate(
+        self, extra_validators: Mapping[str, Sequence[Any]] | None = None
+    ) -> bool:
+        """Validate as WTForms does, then the texts; every error is at its field."""
+        is_valid = super().validate(extra_validators)
+        for field in self:
+            if field.errors or not isinstance(field.data, str):
+                continue
+            if _is_odd(field, field.data):
+                field.errors = [_ODD]
+                is_valid = False
+        return bool(is_valid)
+
+
+class QueryForm(Form):
+    """A GET form: it changes nothing, so it carries no token."""
+
+    class Meta:
+        """WTForms' own switch."""
+
+        csrf = False
+
+
+class WholeNumberField(IntegerField):
+    """A whole number; more digits than any number here has are no number."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read what was typed.
+
+        Raises:
+            ValueError: It is no whole number.
+        """
+        if valuelist and len(valuelist[0].strip()) > _MOST_DIGITS:
+            self.data = None
+            raise ValueError(self.gettext("Not a valid integer value."))
+        super().process_formdata(valuelist)
+
+
+def _is_odd(field: object, text: str) -> bool:
+    if not is_storable(text):
+        return True
+    if isinstance(field, PasswordField | TextAreaField):
+        return False
+    return isinstance(field, StringField) and any(
+        unicodedata.category(char) == "Cc" for char in text.strip()
+    )

@@ -1,0 +1,48 @@
+"""No exported text is a formula, in whatever spreadsheet it is opened."""
+
+import re
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.web import exports
+
+BEGINS = {*"=+-@", "\u2212"} | {
+    chr(n)
+    for n in range(0x2000, 0xFFFF)
+    if unicodedata.normalize("NFKC", chr(n)) in {*"=+-@"}
+}
+BLANK = ' \0\t\r\n\u00a0\ufeff\u200b"'
+BEFORE = ["", " ", "\0", "\t", "\r", "\n", "\u00a0", "\ufeff", "\u200b", '"', ' "']
+PARTED = ["", "x;", "x,", "x\t", "x\n", "x\r\n", 'x";"', "x|", "x; ", "x \t ", ";;"]
+
+
+def exported(text: str) -> str:
+    """Return the file of one cell, without the line of names."""
+    lines = "".join(exports.csv_lines(["name"], [{"name": text}]))
+    return lines.removeprefix("name\r\n").removesuffix("\r\n")
+
+
+@pytest.mark.parametrize("begin", sorted(BEGINS), ids=ascii)
+def test_no_cell_begins_a_formula_at_whatever_mark_cells_are_parted(begin: str) -> None:
+    for parted in PARTED:
+        for before in BEFORE:
+            file = exported(f"{parted}{before}{begin}1+1")
+            starts = {cell.strip(BLANK)[:1] for cell in re.split(r"[,;|\t\r\n]", file)}
+            assert starts.isdisjoint(BEGINS), (parted, before, file)
+
+
+@pytest.mark.parametrize("start", ["\t", "\r"], ids=ascii)
+def test_a_cell_begins_with_no_tab_or_return(start: str) -> None:
+    assert exported(f"{start}x").strip('"').startswith("'")
+
+
+@given(st.text(alphabet=st.characters(codec="ascii", categories=["L", "N"])))
+def test_a_plain_text_is_exported_as_it_is(text: str) -> None:
+    assert exported(text).strip('"') == text
+
+
+def test_numbers_keep_their_sign() -> None:
+    assert "".join(exports.csv_lines(["n"], [{"n": -5}])) == "n\r\n-5\r\n"
