@@ -16,6 +16,7 @@ from flask import (
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 from structlog.contextvars import get_contextvars
+from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 from wtforms import Form
@@ -68,7 +69,7 @@ def install(app: Flask) -> None:
 
     What no database can store is left out of the query before any view sees it.
     """
-    app.before_request(_refuse_odd_address)
+    app.before_request(_leave_out_what_no_database_stores)
     app.register_error_handler(DashboardError, _ours)
     app.register_error_handler(SQLAlchemyError, _database)
     app.register_error_handler(CSRFError, _csrf)
@@ -76,10 +77,14 @@ def install(app: Flask) -> None:
     app.register_error_handler(500, _broken)
 
 
-def _refuse_odd_address() -> None:
-    parts = [request.path, *request.args.keys(), *request.args.values()]
-    if not all(map(is_storable, parts)):
-        abort(HTTPStatus.BAD_REQUEST)
+def _leave_out_what_no_database_stores() -> None:
+    """Drop such parameters of the query, as views do with those of no sense."""
+    if not is_storable(request.path):
+        abort(HTTPStatus.NOT_FOUND)
+    pairs = list(request.args.items(multi=True))
+    kept = [pair for pair in pairs if is_storable("".join(pair))]
+    if len(kept) < len(pairs):
+        request.args = ImmutableMultiDict(kept)
 
 
 def _ours(error: DashboardError) -> Response:
