@@ -1,6 +1,6 @@
 .PHONY: demo serve test test-rest test-browser soak check check-types check-style check-floors check-templates \
   check-dead-code \
-  format lock chaos fresh-root
+  format lock chaos fresh-root mutation
 
 demo:            ## the whole thing on one machine, against the simulated Zoom and Recall
 	@scripts/venv run
@@ -65,3 +65,8 @@ chaos:           ## minutes of chaos against the relay: ARGS="--database sqlite 
 
 fresh-root:      ## both README commands in a bare Debian 12 (as root): ARGS="--keep demo"
 	@scripts/fresh-root $(ARGS)
+
+mutation:        ## break each guard a little and count what the tests notice: ARGS="dashboard.vault*"
+	@scripts/venv mutation
+	@.venv/bin/mutmut run $(ARGS)
+	@.venv/bin/python scripts/mutation --survivors
