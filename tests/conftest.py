@@ -63,8 +63,9 @@ def running_sandbox() -> Iterator[RunningSandbox]:
 
 @pytest.fixture
 def sandbox(running_sandbox: RunningSandbox) -> RunningSandbox:
-    """Give the simulators empty, at noon, without faults."""
+    """Give the simulators empty, without faults, and at noon until a test moves it."""
     running_sandbox.reset()
+    running_sandbox.clock.stop()
     running_sandbox.clock.set(NOON)
     return running_sandbox
 

@@ -5,22 +5,31 @@ from datetime import UTC, datetime, timedelta
 
 
 class SimClock:
-    """Real time plus a shift; one clock serves both simulators."""
+    """Real time plus a shift, or stopped; one clock serves both simulators."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._shift = timedelta(0)
+        self._stopped_at: datetime | None = None
 
     def now(self) -> datetime:
         """Return the simulated instant, aware, UTC."""
         with self._lock:
-            return _real_now() + self._shift
+            return (self._stopped_at or _real_now()) + self._shift
 
     def set(self, instant: datetime | None) -> None:
-        """Set the clock to `instant`, from where it runs on; None for real time."""
+        """Set the clock to `instant`; None for real time, which always runs."""
         with self._lock:
-            shift = timedelta(0) if instant is None else instant - _real_now()
-            self._shift = shift
+            if instant is None:
+                self._stopped_at = None
+                self._shift = timedelta(0)
+            else:
+                self._shift = instant - (self._stopped_at or _real_now())
+
+    def stop(self) -> None:
+        """Let no time pass but by `set` and `advance`, however long a test takes."""
+        with self._lock:
+            self._stopped_at = self._stopped_at or _real_now()
 
     def advance(self, seconds: float) -> None:
         """Advance the clock by `seconds`."""
