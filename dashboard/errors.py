@@ -97,6 +97,7 @@ class UpstreamError(DashboardError):
         may_have_happened: The request may have been carried out though no proper
             answer came: settle by looking, never by doing it again with a new key.
         conflicting_id: Zoom user or account id that Recall names in a conflict.
+        is_page: Whether a web page came: of a proxy, a firewall or another server.
     """
 
     def __init__(  # noqa: PLR0913 - facts of one refusal, all named
@@ -111,6 +112,7 @@ class UpstreamError(DashboardError):
         detail: str | None = None,
         may_have_happened: bool = False,
         conflicting_id: str | None = None,
+        is_page: bool = False,
     ) -> None:
         super().__init__(message)
         self.service = service
@@ -121,12 +123,22 @@ class UpstreamError(DashboardError):
         self.detail = detail
         self.may_have_happened = may_have_happened
         self.conflicting_id = conflicting_id
+        self.is_page = is_page
+
+    @property
+    def own_status(self) -> int | None:
+        """The status if the vendor itself answered; None for a page in its place."""
+        return None if self.is_page else self.status
 
     def message(self) -> str:
         """Return the sentence, and the vendor's own where a person needs it to act."""
         if not self.detail or self.status not in _WITH_A_REASON:
             return str(self)
         return f"{self} {self.service} said: {self.detail}"
+
+
+CUT = "…"
+"""The mark where a text was cut."""
 
 
 class GrantLostError(DashboardError):
@@ -138,4 +150,9 @@ def words(error: UpstreamError) -> str:
     said = str(error)
     if error.detail and error.detail not in said:
         said = f"{said.rstrip('.')}: {error.detail}"
-    return said[:500]
+    return shortened(said, 500)
+
+
+def shortened(text: str, length: int) -> str:
+    """Return at most so many characters; a cut is marked, not to be read as whole."""
+    return text if len(text) <= length else f"{text[: length - 1]}{CUT}"

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import UniqueConstraint, event
+from sqlalchemy import Text, UniqueConstraint, event
 from sqlmodel import Field, Index, SQLModel
 
 from dashboard.db.columns import BigId, UtcDateTime, enum_type
@@ -46,7 +46,7 @@ class Connection(SQLModel, table=True):
         deauthorized_at: When the user removed the app, as Zoom's webhook said. Until
             they reconnect, or a later check disproves it
             (services/token_states/rules.py).
-        scopes: Granted scopes, sorted, space separated; None while not seen.
+        scopes: All granted scopes, sorted, space separated; None while not seen.
         search_text: Email and name in lower case, kept up to date for searches.
         recall_status: Recall's own word for the credential when last seen; "" unseen.
         recording_block: The host's setting that keeps bots from recording, in Zoom's
@@ -87,7 +87,7 @@ class Connection(SQLModel, table=True):
     pmi_seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     profile_seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     deauthorized_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    scopes: str | None = Field(default=None, max_length=4000)
+    scopes: str | None = Field(default=None, sa_type=Text)
     search_text: str = Field(default="", max_length=460)
     token_state: TokenState = Field(
         default=TokenState.UNKNOWN, sa_type=enum_type(TokenState)

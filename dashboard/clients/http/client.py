@@ -268,6 +268,7 @@ def _refused(
         # 409: the first request under this key is still at work (recall.md 1.8).
         may_have_happened=failed or got.status == HTTPStatus.CONFLICT,
         conflicting_id=refusal.conflicting_id,
+        is_page=refusal.is_page,
     )
 
 

@@ -24,8 +24,16 @@ _LONGEST_ID = 64
 _EMPTY = b"{}"
 
 
+_LONGEST_SCOPES = 65536
+
+
 def _scopes(value: object) -> object:
-    return " ".join(sorted(set(value.split()))) if isinstance(value, str) else ""
+    """Return the names sorted; of a list too long to store none, as if it were absent.
+
+    A part of it would look like the whole, and what is not in it like a missing scope.
+    """
+    names = " ".join(sorted(set(value.split()))) if isinstance(value, str) else ""
+    return names if len(names) <= _LONGEST_SCOPES else ""
 
 
 class GrantTokens(BaseModel):

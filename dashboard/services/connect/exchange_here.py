@@ -126,7 +126,7 @@ class ExchangeHere(Exchange[GrantedHere]):
         try:
             self._runtime.zoom.me(granted.tokens.access_token)
         except UpstreamError as error:
-            return error.status != HTTPStatus.UNAUTHORIZED
+            return error.own_status != HTTPStatus.UNAUTHORIZED
         return True
 
     def _unreadable(self, error: UpstreamError | None) -> Verdict | None:  # noqa: ARG002 - whatever it is
@@ -142,7 +142,7 @@ class ExchangeHere(Exchange[GrantedHere]):
             row.email = profile.email or row.email
             if is_user and profile.pmi is not None:
                 recording.note_pmi(row, profile.pmi, at=at, by=recording.PROFILE)
-        row.scopes = granted.tokens.scope[:4000] or None
+        row.scopes = granted.tokens.scope or None
         row.lease_until = row.due_at + check.LEASE  # it is registered at Recall next
 
     def _store_tokens(

@@ -319,7 +319,9 @@ def _asked(  # noqa: PLR0913 - the facts of one check, all named
 def _is_deleted_at_recall(found: CheckResult) -> bool:
     """Whether Recall no longer has the credential."""
     error = found.credential
-    return isinstance(error, UpstreamError) and error.status == HTTPStatus.NOT_FOUND
+    if not isinstance(error, UpstreamError):
+        return False
+    return error.own_status == HTTPStatus.NOT_FOUND
 
 
 def _stored_token(runtime: Runtime, connection_id: UUID) -> AccessToken:

@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from dashboard.clients.recall.replies import AccessToken, RecallCredential
 from dashboard.clients.zoom.api import JoinToken, ZoomUser
-from dashboard.errors import UpstreamError
+from dashboard.errors import UpstreamError, shortened
 from dashboard.models import connection
 from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.zoom_app import Kind, ZoomApp
@@ -60,8 +60,9 @@ def store(
         finding = rules.lacking(row.scopes, app.kind, app.scope_style) or finding
     finding = rules.combine(row, finding, now=now)
     join_tokens.note_block(row, found.join, kind=found.kind, now=now)
-    row.token_state, row.token_reason = finding.state, finding.reason[:500]
-    row.token_evidence, row.token_checked_at = finding.evidence[:300], now
+    row.token_state, row.token_reason = finding.state, shortened(finding.reason, 500)
+    row.token_evidence = shortened(finding.evidence, 300)
+    row.token_checked_at = now
     if isinstance(found.credential, RecallCredential):
         row.recall_status = found.credential.status
         row.sync_status = sync_status(found.credential.meeting_sync_status)

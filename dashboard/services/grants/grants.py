@@ -235,7 +235,7 @@ def _credential_of(
     try:
         return recall.get_credential(credential_id)
     except UpstreamError as error:
-        if error.status != HTTPStatus.NOT_FOUND:
+        if error.own_status != HTTPStatus.NOT_FOUND:
             raise
         return None
 

@@ -278,7 +278,7 @@ def mark_renewed(
     if row is None:
         return
     if tokens.scope:
-        row.scopes = tokens.scope[:4000]
+        row.scopes = tokens.scope
     if was_lost:
         row.token_state = TokenState.UNKNOWN
         row.token_reason, row.token_evidence = _SAVED, _SAVED_BY

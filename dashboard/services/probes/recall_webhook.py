@@ -24,9 +24,11 @@ from dashboard.services.probes.public_url import Pause
 from dashboard.services.probes.recall_record import RecordAnswer
 from dashboard.services.recall import workspaces
 from dashboard.services.receiver import signatures
+from dashboard.services.relay.answers import MAYBE_SIGNATURE
 from dashboard.services.runtime import Runtime
 from dashboard.services.validation import evidence, schedule
 from dashboard.services.validation.evidence import Observation
+from dashboard.services.validation.states import MAY_DIFFER
 from dashboard.services.zoom_apps import apps
 
 _READS = 3
@@ -238,11 +240,16 @@ def _failed(error: UpstreamError) -> Observation:
     # Which of the two Recall answers is not published (docs/contracts/recall.md 3.8).
     is_forbidden = error.status == HTTPStatus.FORBIDDEN
     is_refused = is_forbidden and recall_record.is_recalls_own(error)
-    if error.status == HTTPStatus.UNAUTHORIZED or is_refused:
+    if error.own_status == HTTPStatus.UNAUTHORIZED or is_refused:
         return Observation(
             finding=Finding.SECRET_MISMATCH,
             detail="Recall rejected the signature of our test: it has a different "
             "secret token.",
+        )
+    if error.own_status in MAYBE_SIGNATURE:
+        return Observation(
+            finding=Finding.SECRET_MISMATCH,
+            detail=f"Recall rejected our test ({error.status}). {MAY_DIFFER}.",
         )
     return Observation(
         finding=Finding.FAILED,

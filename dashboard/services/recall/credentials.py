@@ -119,5 +119,5 @@ def delete(recall: Recall, credential_id: UUID) -> None:
     try:
         recall.delete_credential(credential_id)
     except UpstreamError as error:
-        if error.status != HTTPStatus.NOT_FOUND:
+        if error.own_status != HTTPStatus.NOT_FOUND:
             raise

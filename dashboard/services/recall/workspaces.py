@@ -195,14 +195,14 @@ def check_key(runtime: Runtime, region: str, key: SecretStr) -> KeyAnswer:
     try:
         runtime.recall(region, key).check_key()
     except UpstreamError as error:
-        if error.status == HTTPStatus.UNAUTHORIZED:
+        if error.own_status == HTTPStatus.UNAUTHORIZED:
             return KeyAnswer(
                 verdict=Verdict.WRONG,
                 reason=f"Recall rejected this API key in {region}. Keys work in one "
                 "region only: check the region in your Recall dashboard URL and copy "
                 "the key again.",
             )
-        if error.status == HTTPStatus.PAYMENT_REQUIRED:
+        if error.own_status == HTTPStatus.PAYMENT_REQUIRED:
             return KeyAnswer(
                 verdict=Verdict.RIGHT,
                 reason="Recall accepted the key, but the workspace is out of credit. "

@@ -306,7 +306,7 @@ def _ask_about(
         try:
             found.append(recall.get_app(cast("UUID", app.recall_app_id)))
         except UpstreamError as error:
-            is_deleted = error.status == HTTPStatus.NOT_FOUND
+            is_deleted = error.own_status == HTTPStatus.NOT_FOUND
             (deleted if is_deleted else unchecked).append(app)
     return deleted, found, unchecked
 

@@ -92,7 +92,7 @@ def _require_deleted(recall: Recall, zoom_app: ZoomApp, recall_app_id: UUID) -> 
     try:
         recall.get_app(recall_app_id)
     except UpstreamError as error:
-        if error.status != HTTPStatus.NOT_FOUND:
+        if error.own_status != HTTPStatus.NOT_FOUND:
             raise
         # A wrong host answers 404 as well: the list must answer, and be without it.
         there = recall.list_apps(client_id=zoom_app.client_id)

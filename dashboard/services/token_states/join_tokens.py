@@ -14,7 +14,7 @@ from http import HTTPStatus
 
 from dashboard.clients.recall.replies import AccessToken
 from dashboard.clients.zoom.api import JoinToken, ZoomApi
-from dashboard.errors import UpstreamError
+from dashboard.errors import CUT, UpstreamError
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import Kind
 from dashboard.services.token_states.rules import Finding, missing_scopes
@@ -106,7 +106,8 @@ def combine(
     lacking = None if answer is None else missing_scopes(answer, kind)
     if lacking is not None:
         return lacking
-    if row.token_state is TokenState.MISSING_SCOPES and _SCOPE in row.token_reason:
+    may_lack_it = _SCOPE in row.token_reason or CUT in row.token_reason
+    if row.token_state is TokenState.MISSING_SCOPES and may_lack_it:
         return replace(
             finding,
             state=TokenState.MISSING_SCOPES,

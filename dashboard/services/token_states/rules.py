@@ -20,7 +20,7 @@ from dashboard.clients.recall.replies import (
     RecallCredential,
 )
 from dashboard.clients.zoom.api import JoinToken, ZoomUser
-from dashboard.errors import UpstreamError, words
+from dashboard.errors import CUT, UpstreamError, words
 from dashboard.models.connection import SETTLED, Connection, TokenState
 from dashboard.models.zoom_app import Kind, ScopeStyle
 from dashboard.services.token_states import who_acts
@@ -37,7 +37,8 @@ _WRONG_PAIR = re.compile(r"invalid[_ ]client", re.IGNORECASE)
 
 
 _CODE = "4711"
-_SCOPE = re.compile(r"[a-z_]+(?::[a-z_0-9]+)+")
+# A name before the mark of a cut may be half a name.
+_SCOPE = re.compile(r"[a-z_]+(?::[a-z_0-9]+)+(?![a-z_0-9:]|\s?…)")
 
 
 CHECKED_EVERY = timedelta(minutes=5)
@@ -132,13 +133,15 @@ def blocking_error(seen: CheckResult, *, now: datetime) -> UpstreamError | None:
 
 def tells_nothing(error: UpstreamError) -> bool:
     """Whether an error says nothing about the thing asked, so that we ask again."""
+    if error.is_page:
+        return True
     if error.status == HTTPStatus.FORBIDDEN:
         return error.code is None  # a firewall's page; the API's own 403 has a code
     return error.retryable or error.status not in _CLIENT_ERRORS
 
 
 def _without_credential(error: UpstreamError) -> Finding:
-    if error.status == HTTPStatus.NOT_FOUND:
+    if error.own_status == HTTPStatus.NOT_FOUND:
         return Finding(
             state=TokenState.RECONNECT_NEEDED,
             reason="Recall no longer has this credential. The user must reconnect.",
@@ -149,7 +152,7 @@ def _without_credential(error: UpstreamError) -> Finding:
 
 def _admins(error: UpstreamError) -> Finding | None:
     """Return what an admin must fix at Recall; None if it is something else."""
-    match error.status if error.service == "Recall" else None:
+    match error.own_status if error.service == "Recall" else None:
         case HTTPStatus.UNAUTHORIZED:
             cause, more = who_acts.KEY_REFUSED, "an admin must enter a valid key"
         case HTTPStatus.PAYMENT_REQUIRED:
@@ -208,7 +211,7 @@ def _marked(credential: RecallCredential | None) -> Finding | None:
 
 
 def _without_token(error: UpstreamError) -> Finding:
-    if error.status == HTTPStatus.NOT_FOUND:
+    if error.own_status == HTTPStatus.NOT_FOUND:
         return _without_credential(error)
     if _says(error, _WRONG_PAIR):
         holder = "as stored in Recall" if error.service == "Recall" else "stored here"
@@ -267,7 +270,7 @@ def _refused_by_zoom(
     if lacks_scopes(error):
         is_account = seen.kind is Kind.ACCOUNT_LEVEL
         return None if is_account else missing_scopes(error, seen.kind)
-    if error.status not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND):
+    if error.own_status not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND):
         return None
     if token.expires_at <= now:
         return Finding(
@@ -352,6 +355,8 @@ def missing_scopes(error: UpstreamError, kind: Kind) -> Finding | None:
     is_account = kind is Kind.ACCOUNT_LEVEL
     own = [name for name in names if (":admin" in name) is is_account]
     listed = ", ".join(own or names) or "Zoom didn't say which"
+    if CUT in words(error):
+        listed += ", and perhaps more: Zoom's list was too long to read whole"
     return _lacks(listed, f"Zoom rejected an API call: {words(error)}")
 
 

@@ -301,6 +301,22 @@ def test_missing_scopes_are_named(lite: ConnectStage) -> None:
     assert attempt.detail == f"Zoom did not grant {lacking}."
 
 
+def test_however_many_scopes_are_granted_none_is_called_missing(
+    lite: ConnectStage,
+) -> None:
+    many = [f"contact_center:read:some_very_long_name_{n}:admin" for n in range(120)]
+    for app in lite.sandbox.zoom_world.state.apps.values():
+        app.scopes = [*many, *app.scopes]
+
+    connection = lite.connect()
+
+    names = (connection.scopes or "").split()
+    assert len(names) > len(many)
+    assert set(many) < set(names)
+    assert "user:read:user" in names
+    assert connection.token_state is not TokenState.MISSING_SCOPES
+
+
 def test_without_the_profile_the_token_itself_tells_who_it_is(
     lite: ConnectStage,
 ) -> None:

@@ -15,6 +15,7 @@ from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import FaultKind
 from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services.connections import check
 from dashboard.services.grants import refreshing
 from dashboard.services.grants.refresh_claims import RefreshResult
 from dashboard.services.runtime import Runtime
@@ -287,6 +288,19 @@ def test_the_scopes_of_the_token_are_noted(held: HeldStage) -> None:
     held.renew()
 
     assert held.connection().scopes == "user:read:user"
+
+
+def test_however_many_scopes_a_token_has_all_are_noted(held: HeldStage) -> None:
+    grant = held.stage.sandbox.zoom_world.state.grants[-1]
+    required = sorted(grant.scopes)
+    many = [f"contact_center:read:some_very_long_name_{n}:admin" for n in range(120)]
+    grant.scopes = [*many, *required]
+
+    held.renew()
+
+    assert (held.connection().scopes or "").split() == sorted([*many, *required])
+    check.now(held.runtime, held.connection_id)
+    assert held.connection().token_state is not TokenState.MISSING_SCOPES
 
 
 def test_a_connection_without_a_grant_here_has_no_token(held: HeldStage) -> None:

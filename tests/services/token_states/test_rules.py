@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from dashboard.errors import UpstreamError
 from dashboard.models import connection
 from dashboard.models.connection import Connection, TokenState
+from dashboard.models.zoom_app import Kind
 from dashboard.services.token_states import rules
 from dashboard.services.token_states.pace import FEW, LONGEST, for_numbers, next_check
 from dashboard.services.token_states.rules import (
@@ -15,6 +17,7 @@ from dashboard.services.token_states.rules import (
     judge,
     scopes_in,
 )
+from dashboard.services.token_states.who_acts import Who
 from dashboard.vault import Vault
 from tests.fixtures.health_checks import (
     ANA,
@@ -116,6 +119,52 @@ def test_scope_names_are_found_in_words_of_zoom() -> None:
     )
 
     assert scopes_in(text) == ["user:read:user", "user_zak:read"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "does not contain scopes:[user:read:user, meeting:read:local_recording_t…",
+        "does not contain scopes:[user:read:user, meeting:read:…",
+        "does not contain scopes:[user:read:user, meeting:read …",
+    ],
+)
+def test_half_a_name_before_a_cut_is_no_scope(text: str) -> None:
+    assert scopes_in(text) == ["user:read:user"]
+
+
+def test_a_list_of_missing_scopes_that_was_cut_says_that_there_may_be_more() -> None:
+    error = UpstreamError(
+        "This Zoom token lacks a scope.",
+        service="Zoom",
+        status=400,
+        code="4711",
+        detail="missing scopes: user:read:user, meeting:read:lo…",
+    )
+
+    finding = rules.missing_scopes(error, Kind.USER_LEVEL)
+
+    assert finding is not None
+    assert "user:read:user, and perhaps more" in finding.reason
+    assert "meeting:read" not in finding.reason
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 410])
+@pytest.mark.parametrize("service", ["Recall", "Zoom"])
+def test_a_page_in_a_vendors_place_says_nothing_about_a_user(
+    service: str, status: int
+) -> None:
+    page = UpstreamError("A page.", service=service, status=status, is_page=True)
+    asked = (
+        CheckResult(credential=HERE, token=page),
+        CheckResult(credential=page, token=TOKEN, user=ANA),
+        CheckResult(credential=HERE, token=TOKEN, user=page),
+    )
+
+    for seen in asked:
+        assert judge(seen, now=NOON).state is TokenState.UNKNOWN
+        assert judge(seen, now=NOON).who is Who.NOBODY
+        assert blocking_error(seen, now=NOON) is page
 
 
 def test_few_connections_are_looked_at_as_often_as_ever() -> None:
