@@ -189,7 +189,10 @@ def create_app(runtime: Runtime) -> Flask:
     signin.install(app, _find_person(runtime.database))
     CSRFProtect(app)
     headers.install(
-        app, public_url=runtime.public_url, zoom_url=runtime.settings.zoom_url
+        app,
+        public_url=runtime.public_url,
+        zoom_url=runtime.settings.zoom_url,
+        with_subdomains=runtime.settings.hsts_include_subdomains,
     )
     errors.install(app)
     assets.install(app)
@@ -209,14 +212,21 @@ def create_app(runtime: Runtime) -> Flask:
     access.install(app)
 
     app.wsgi_app = HostMiddleware(app.wsgi_app)  # type: ignore[method-assign]  # as below
-    app.wsgi_app = WebhookMiddleware(app.wsgi_app, runtime)  # type: ignore[method-assign]  # Flask's own way to wrap
-    app.wsgi_app = TokenMiddleware(app.wsgi_app, TokenCalls(runtime))  # type: ignore[method-assign]  # as above
+    always = bare_headers(runtime)
+    app.wsgi_app = WebhookMiddleware(app.wsgi_app, runtime, always=always)  # type: ignore[method-assign]  # Flask's own way to wrap
+    app.wsgi_app = TokenMiddleware(app.wsgi_app, TokenCalls(runtime), always=always)  # type: ignore[method-assign]  # as above
     hops = runtime.settings.trusted_proxies
     if hops:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # as above
             app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
         )
     return app
+
+
+def bare_headers(runtime: Runtime) -> headers.Lines:
+    """Return the headers of every answer that is given in front of Flask."""
+    with_subdomains = runtime.settings.hsts_include_subdomains
+    return headers.bare(runtime.public_url, with_subdomains=with_subdomains)
 
 
 def _recall_factory(

@@ -31,7 +31,7 @@ from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 
 from dashboard import logs
-from dashboard.app import build_runtime, chores, create_app
+from dashboard.app import bare_headers, build_runtime, chores, create_app
 from dashboard.db import Database, revisions
 from dashboard.errors import SettingsError
 from dashboard.services.grants.token_calls import TokenCalls
@@ -235,17 +235,19 @@ def _load(
 
     multiprocessing_util.Finalize(None, close, exitpriority=10)
     app = create_app(runtime)
-    hooks = WebhookEndpoint(runtime, trusted_proxies=settings.trusted_proxies)
-    tokens = TokenEndpoint(
-        TokenCalls(runtime), trusted_proxies=settings.trusted_proxies
-    )
+    always, proxies = bare_headers(runtime), settings.trusted_proxies
+    hooks = WebhookEndpoint(runtime, trusted_proxies=proxies, always=always)
+    tokens = TokenEndpoint(TokenCalls(runtime), trusted_proxies=proxies, always=always)
     pages = WsgiAdapter(
-        app.wsgi_app, threads=THREADS, largest_body=app.config["MAX_CONTENT_LENGTH"]
+        app.wsgi_app,
+        threads=THREADS,
+        largest_body=app.config["MAX_CONTENT_LENGTH"],
+        always=always,
     )
     gc.freeze()  # what is there now stays: no collection need look at it again
     # Granian asks an object for `__rsgi__`, whatever its types say of functions.
     close_live = watcher.watcher_of(app).close
-    application = RsgiApp(hooks, tokens, pages, on_stop=close_live)
+    application = RsgiApp(hooks, tokens, pages, always=always, on_stop=close_live)
     if not hello.was_said.is_set():  # it is, when this process is a new one
         threading.Thread(target=_greet, args=(hello,), daemon=True).start()
     return cast("Callable[..., Any]", application)

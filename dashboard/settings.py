@@ -64,10 +64,12 @@ class Settings(BaseSettings):
         recall_url: When set, used for every workspace instead of its region's host.
         metrics_token: Bearer token of `/metrics`; the address is 404 without one.
         trusted_proxies: How many proxies in front may set `X-Forwarded-*`.
+        hsts_include_subdomains: Whether browsers are to use HTTPS below the public
+            URL's host too.
         webhook_retention_days: How long a webhook that is done is kept.
-        event_age_limit_s: How old a signed event may be, in seconds. Zoom's retry
-            ladder ends about 85 minutes after the first try (docs/contracts/zoom.md
-            5.6).
+        event_age_limit_s: How old a signed event may be, in seconds. Zoom's retries
+            end about 85 minutes after the first attempt (docs/contracts/zoom.md 5.6),
+            but deliveries days late were seen (5.4).
         refused_sample: How many refused requests are kept for each zoom app.
         live_streams: How many live pages a process serves at once; the rest poll.
         log_level: The least severe events that are logged.
@@ -88,8 +90,9 @@ class Settings(BaseSettings):
     recall_url: str | None = None
     metrics_token: SecretStr | None = None
     trusted_proxies: int = Field(default=0, ge=0, le=10)
+    hsts_include_subdomains: bool = False
     webhook_retention_days: int = Field(default=30, ge=1)
-    event_age_limit_s: int = Field(default=6 * 3600, ge=95 * 60)
+    event_age_limit_s: int = Field(default=7 * 86_400, ge=95 * 60)
     refused_sample: int = Field(default=500, ge=1, le=100_000)
     live_streams: int = Field(default=1000, ge=0, le=10_000)
     log_level: Level = Level.INFO

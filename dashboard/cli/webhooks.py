@@ -15,7 +15,7 @@ from pydantic_core import to_jsonable_python
 
 from dashboard.cli.opening import cell, opened_services
 from dashboard.models.ids import new_id
-from dashboard.models.webhook import Attempt, Outcome, Webhook
+from dashboard.models.webhook import Attempt, Mark, Outcome, Webhook
 from dashboard.services import audit
 from dashboard.services.paging import Place
 from dashboard.services.resends import collecting, resends
@@ -39,6 +39,11 @@ _COLUMNS = ("id", "received_at", "zoom_app", "event", "outcome", "meeting_id", "
 _LARGEST_ID = 2**63 - 1
 _ID = click.IntRange(0, _LARGEST_ID)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+_MARK = click.option(
+    "--mark",
+    type=click.Choice([one.value for one in Mark]),
+    help="Only webhooks with this mark.",
+)
 
 
 class _Instant(click.ParamType[datetime]):
@@ -61,6 +66,7 @@ class _Instant(click.ParamType[datetime]):
 @click.option("--zoom-app", "zoom_app_id", type=click.UUID, help="Zoom app ID.")
 @click.option("--event", help="Event name, for example meeting.created.")
 @click.option("--outcome", type=click.Choice([one.value for one in Outcome]))
+@_MARK
 @click.option("--meeting", "meeting_id", type=_ID, help="Meeting number.")
 @click.option("--user", "zoom_user_id", help="Zoom user ID.")
 @click.option("--since", type=_Instant(), help="Received at this time or later (UTC).")
@@ -74,6 +80,7 @@ def list_(
     zoom_app_id: UUID | None,
     event: str | None,
     outcome: str | None,
+    mark: str | None,
     meeting_id: int | None,
     zoom_user_id: str | None,
     since: datetime | None,
@@ -87,6 +94,7 @@ def list_(
         zoom_app_id=zoom_app_id,
         event=event,
         outcome=None if outcome is None else Outcome(outcome),
+        mark=None if mark is None else Mark(mark),
         meeting_id=meeting_id,
         zoom_user_id=zoom_user_id,
         since=since,
@@ -194,6 +202,7 @@ def _row(webhook: Webhook, app_name: str) -> dict[str, object]:
         "event": webhook.event,
         "outcome": webhook.outcome.value,
         "outcome_reason": webhook.outcome_reason,
+        "marks": [one.value for one in webhook.marks],
         "meeting_id": webhook.meeting_id,
         "user": webhook.zoom_user_id,
         "arrivals": webhook.arrivals,
@@ -213,6 +222,7 @@ def _trace(trace: Trace, request: Request, app_name: str) -> dict[str, object]:
             "signed_at": _instant(datetime.fromtimestamp(webhook.sent_at_s, UTC)),
             "received_at": _instant(webhook.received_at),
             "answered_ms": webhook.answered_ms,
+            "notes": " ".join(trace.oddities),
             "verdict": f"signed with the {webhook.verdict} secret token",
         },
         "repeats": [
@@ -286,6 +296,7 @@ _TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 )
 @click.option("--zoom-app", type=click.UUID, help="Only webhooks of this zoom app.")
 @click.option("--event", help="Only this event, for example meeting.created.")
+@_MARK
 @click.option("--meeting", type=click.IntRange(0, 10**18 - 1), help="Meeting number.")
 @click.option("--user", help="Zoom user ID.")
 @click.option("--since", type=_TIME, help="Received at this time or later (UTC).")
@@ -300,6 +311,7 @@ def resend(
     outcome: str | None,
     zoom_app: UUID | None,
     event: str | None,
+    mark: str | None,
     meeting: int | None,
     user: str | None,
     since: datetime | None,
@@ -317,6 +329,7 @@ def resend(
         zoom_app_id=zoom_app,
         event=event,
         outcome=Outcome(outcome) if outcome else None,
+        mark=Mark(mark) if mark else None,
         meeting_id=meeting,
         zoom_user_id=user,
         since=since.replace(tzinfo=UTC) if since else None,

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import UniqueConstraint, text
+from sqlalchemy import UniqueConstraint, false, text
 from sqlmodel import Field, Index, SQLModel
 
 from dashboard.db.columns import BigId, UtcDateTime, enum_type
@@ -19,8 +19,22 @@ class Outcome(StrEnum):
     KEPT = "kept"  # not forwarded: routing is direct
 
 
+class Mark(StrEnum):
+    """What is odd about a request whose signature is valid (docs/webhooks.md)."""
+
+    LATE = "late"  # signed longer ago than Zoom's retries explain
+    CLOCK = "clock"  # signed more than 5 minutes ahead of this server's clock
+    UNREADABLE = "unreadable"  # the body is no JSON object in UTF-8
+
+
 DEAD = "outcome = 'dead'"
 """The condition of the index of failed webhooks, for a query to name literally."""
+
+MISTIMED = "timing IS NOT NULL"
+"""The condition of the index of late webhooks and those ahead of the clock."""
+
+UNREADABLE = "is_unreadable"
+"""The condition of the index of unreadable webhooks."""
 
 
 def _partial(name: str, *columns: str, where: str) -> Index:
@@ -38,6 +52,9 @@ class Webhook(SQLModel, table=True):
         event_ts: Milliseconds since the epoch as Zoom wrote it; None when unusable.
         sent_at_s: `x-zm-request-timestamp`, whole seconds since the epoch.
         verdict: Which secret matched: "current" or "previous".
+        timing: LATE or CLOCK, as it was on arrival; None for nearly all.
+        is_unreadable: Whether the body is no JSON object in UTF-8. It is forwarded as
+            it came all the same.
         arrivals: How often Zoom sent it.
         answered_ms: From the first byte read to the commit, in milliseconds.
         is_unread: Whether the dashboard itself has still to act on what it says:
@@ -59,6 +76,8 @@ class Webhook(SQLModel, table=True):
         ),
         _partial("ix_webhook_unread", "id", where="is_unread"),
         _partial("ix_webhook_dead", "zoom_app_id", "id", where=DEAD),
+        _partial("ix_webhook_timing", "timing", "id", where=MISTIMED),
+        _partial("ix_webhook_unreadable", "is_unreadable", "id", where=UNREADABLE),
         Index(None, "zoom_app_id", "id"),
         Index(None, "event", "id"),
         Index(None, "zoom_user_id", "id"),
@@ -74,6 +93,10 @@ class Webhook(SQLModel, table=True):
     event_ts: int | None = Field(default=None, sa_type=BigId)
     sent_at_s: int = Field(sa_type=BigId)
     verdict: str = Field(max_length=16)
+    timing: Mark | None = Field(default=None, sa_type=enum_type(Mark, is_checked=False))
+    is_unreadable: bool = Field(
+        default=False, sa_column_kwargs={"server_default": false()}
+    )
     zoom_user_id: str | None = Field(default=None, max_length=64)
     zoom_account_id: str | None = Field(default=None, max_length=64)
     meeting_id: int | None = Field(default=None, sa_type=BigId)
@@ -92,6 +115,12 @@ class Webhook(SQLModel, table=True):
     claim: int = 0
     delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     erased_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """What is odd about it; empty for nearly all."""
+        timing = () if self.timing is None else (self.timing,)
+        return (*timing, Mark.UNREADABLE) if self.is_unreadable else timing
 
 
 class WebhookBody(SQLModel, table=True):

@@ -7,7 +7,7 @@ from flask import Flask
 from dashboard.clock import Clock
 from dashboard.formatting import grouped, relative_words
 from dashboard.services.token_states import who_acts
-from dashboard.services.webhook_log.search import OUTCOME_WORDS
+from dashboard.services.webhook_log.search import MARK_WORDS, OUTCOME_WORDS
 
 
 def absolute(at: datetime) -> str:
@@ -64,6 +64,7 @@ def install(app: Flask, clock: Clock) -> None:
         meeting_number=grouped,
         size=size,
         outcome_words=OUTCOME_WORDS.get,
+        mark_words=MARK_WORDS.get,
         who_acts=who_acts.who_acts,
         next_step=who_acts.next_step,
     )

@@ -1,14 +1,40 @@
-"""Security headers on every answer of the pages.
+"""Security headers on every answer: of the pages, and of what is in front of Flask.
 
 Source: docs/contracts/zoom.md 7 (what Zoom's reviewers look at), checked 2026-11-23.
 """
 
+from collections.abc import Sequence
+
 from flask import Flask, Response
 
+Lines = Sequence[tuple[str, str]]
+"""Names in lower case, and values."""
+
 _HSTS = "max-age=31536000"
+_BARE = (
+    ("cache-control", "no-store"),
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("referrer-policy", "no-referrer"),
+    ("x-content-type-options", "nosniff"),
+)
 
 
-def install(app: Flask, *, public_url: str, zoom_url: str) -> None:
+def bare(public_url: str, *, with_subdomains: bool = False) -> Lines:
+    """Return the headers of answers that are no page: to Zoom, Recall and strangers."""
+    return (*_BARE, *strict_transport(public_url, with_subdomains=with_subdomains))
+
+
+def strict_transport(public_url: str, *, with_subdomains: bool) -> Lines:
+    """Return the header that keeps browsers on HTTPS; nothing without HTTPS."""
+    if not public_url.startswith("https://"):
+        return ()
+    value = f"{_HSTS}; includeSubDomains" if with_subdomains else _HSTS
+    return (("strict-transport-security", value),)
+
+
+def install(
+    app: Flask, *, public_url: str, zoom_url: str, with_subdomains: bool = False
+) -> None:
     """Add the headers; `Cache-Control` and CSP that a view set itself are kept."""
     policy = "; ".join(
         [
@@ -26,7 +52,7 @@ def install(app: Flask, *, public_url: str, zoom_url: str) -> None:
             "frame-ancestors 'none'",
         ]
     )
-    is_https = public_url.startswith("https://")
+    transport = strict_transport(public_url, with_subdomains=with_subdomains)
 
     def add(response: Response) -> Response:
         headers = response.headers
@@ -37,8 +63,8 @@ def install(app: Flask, *, public_url: str, zoom_url: str) -> None:
         headers.setdefault("Permissions-Policy", "camera=(), microphone=()")
         # Pages show people and states; the static files set their own.
         headers.setdefault("Cache-Control", "no-store")
-        if is_https:
-            headers.setdefault("Strict-Transport-Security", _HSTS)
+        for name, value in transport:
+            headers.setdefault(name, value)
         return response
 
     app.after_request(add)

@@ -8,8 +8,9 @@ import asyncio
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterable, Callable, Iterable
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from io import BytesIO
 from types import FrameType
 from typing import Any, cast
@@ -19,14 +20,18 @@ import structlog
 from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope
 
 from dashboard.web import token_endpoint
+from dashboard.web.headers import Lines
 from dashboard.web.hooks.request import UnreadableError, declared_bytes
 from dashboard.web.hooks.rsgi import WebhookEndpoint, read_body
 from dashboard.web.hooks.wsgi import PREFIX
 from dashboard.web.token_endpoint import TokenEndpoint
 
+_Handler = Callable[[Scope, HTTPProtocol], Awaitable[None]]
+
 _BODY_TIMEOUT_S = 60.0
 _LOOK_EVERY_S = 1.0
 _NO_BODY = {204, 304}
+_log = structlog.get_logger(__name__)
 
 _log = structlog.get_logger(__name__)
 
@@ -40,6 +45,7 @@ class WsgiAdapter:
         largest_body: In bytes. Of a larger one the app sees the length it declared, or
             a part too many of it, and refuses it by its own limit.
         body_timeout_s: How long a body may take.
+        always: Headers of an answer that is not the app's.
     """
 
     def __init__(
@@ -49,7 +55,9 @@ class WsgiAdapter:
         threads: int,
         largest_body: int,
         body_timeout_s: float = _BODY_TIMEOUT_S,
+        always: Lines = (),
     ) -> None:
+        self._always = always
         self._body_timeout_s = body_timeout_s
         self._app = app
         self._largest_body = largest_body
@@ -59,16 +67,15 @@ class WsgiAdapter:
         """Answer one request."""
         try:
             length = declared_bytes(scope.headers.get("content-length", ""))
-            body = b""
-            if length is None or length <= self._largest_body:
-                body = await read_body(
-                    http,
-                    length,
-                    limit=self._largest_body,
-                    timeout_s=self._body_timeout_s,
-                )
+            body = await read_body(
+                scope,
+                http,
+                length,
+                limit=self._largest_body,
+                timeout_s=self._body_timeout_s,
+            )
         except UnreadableError:
-            return http.response_empty(400, [])
+            return http.response_empty(400, list(self._always))
         loop = asyncio.get_running_loop()
         answer = _Answer(http, loop, is_head=scope.method == "HEAD")
         environ = _environ(scope, body, length)
@@ -263,6 +270,7 @@ class RsgiApp:
         hooks: Answers everything below `/hooks/`.
         tokens: Answers everything below `/tokens/`.
         pages: Answers the rest.
+        always: Headers of the answer when one of them fails.
         on_stop: Called at the first signal, in a thread of its own. It closes the open
             live pages, because the server waits for every answer before it stops.
     """
@@ -273,21 +281,29 @@ class RsgiApp:
         tokens: TokenEndpoint,
         pages: WsgiAdapter,
         *,
+        always: Lines = (),
         on_stop: Callable[[], None],
     ) -> None:
         self._hooks = hooks
         self._tokens = tokens
         self._pages = pages
+        self._always = always
         self._on_stop = on_stop
 
     async def __rsgi__(self, scope: Scope, http: HTTPProtocol) -> None:
-        """Answer one request."""
+        """Answer one request; never raises, or the server answers without headers."""
+        answer: _Handler = self._pages
         if scope.path.startswith(PREFIX):
-            await self._hooks(scope, http)
+            answer = self._hooks
         elif scope.path.startswith(token_endpoint.PREFIX):
-            await self._tokens(scope, http)
-        else:
-            await self._pages(scope, http)
+            answer = self._tokens
+        try:
+            await answer(scope, http)
+        except Exception:  # noqa: BLE001 - logged with its trace; the sender gets a 500
+            # The path may hold a secret; the trace holds no values.
+            _log.exception("request.failed", method=scope.method, status=500)
+            with suppress(Exception):  # the answer may have begun already
+                http.response_empty(500, list(self._always))
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Listen to signals too; the server and its loop have set their handlers."""

@@ -23,7 +23,8 @@ from dashboard.services.grants.token_calls import (
     TokenCalls,
     Want,
 )
-from dashboard.web.hooks.rsgi import sender
+from dashboard.web.headers import Lines
+from dashboard.web.hooks.rsgi import discard_body, sender
 
 PREFIX = "/tokens/"
 """Everything below this path is answered here, unknown paths too."""
@@ -40,9 +41,13 @@ class TokenEndpoint:
     Args:
         calls: Answers each call.
         trusted_proxies: Number of proxies in front that may name the caller.
+        always: Headers of every answer.
     """
 
-    def __init__(self, calls: TokenCalls, *, trusted_proxies: int = 0) -> None:
+    def __init__(
+        self, calls: TokenCalls, *, trusted_proxies: int = 0, always: Lines = ()
+    ) -> None:
+        self._always = always
         self._calls = calls
         self._trusted_proxies = trusted_proxies
         self._threads = ThreadPoolExecutor(
@@ -61,8 +66,12 @@ class TokenEndpoint:
             headers=headers,
             address=sender(scope, self._trusted_proxies),
         )
-        reply = call if isinstance(call, Reply) else await self._reply(call)
-        lines, body = _written(reply)
+        if isinstance(call, Reply):
+            await discard_body(scope, http)
+            reply = call
+        else:
+            reply = await self._reply(call)
+        lines, body = _written(reply, self._always)
         if scope.method == "HEAD":
             return http.response_empty(reply.status, lines)
         return http.response_bytes(reply.status, lines, body)
@@ -92,9 +101,13 @@ class TokenMiddleware:
     Args:
         app: Answers everything outside `/tokens/`.
         calls: Answers each call.
+        always: Headers of every answer.
     """
 
-    def __init__(self, app: WSGIApplication, calls: TokenCalls) -> None:
+    def __init__(
+        self, app: WSGIApplication, calls: TokenCalls, *, always: Lines = ()
+    ) -> None:
+        self._always = always
         self._app = app
         self._calls = calls
 
@@ -117,7 +130,7 @@ class TokenMiddleware:
             address=environ.get("REMOTE_ADDR", ""),
         )
         reply = call if isinstance(call, Reply) else self._reply(call)
-        lines, body = _written(reply)
+        lines, body = _written(reply, self._always)
         phrase = HTTPStatus(reply.status).phrase
         start_response(f"{reply.status:d} {phrase}", lines)
         return [] if method == "HEAD" else [body]
@@ -151,7 +164,7 @@ def _read(
     )
 
 
-def _written(reply: Reply) -> tuple[list[tuple[str, str]], bytes]:
+def _written(reply: Reply, always: Lines) -> tuple[list[tuple[str, str]], bytes]:
     """Return the headers and the body: the bare token, or the status in words."""
     text = f"{reply.why or HTTPStatus(reply.status).phrase}\n"
     if reply.token is not None:
@@ -159,12 +172,13 @@ def _written(reply: Reply) -> tuple[list[tuple[str, str]], bytes]:
             reply.token.get_secret_value()
         )  # no newline: Recall uses the body as it is
     body = text.encode()
-    lines = [
-        ("content-type", "text/plain; charset=utf-8"),
-        ("content-length", str(len(body))),
-        ("cache-control", "no-store"),
-        ("x-content-type-options", "nosniff"),
-    ]
+    own = {
+        "content-type": "text/plain; charset=utf-8",
+        "content-length": str(len(body)),
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+    }
+    lines = list((dict(always) | own).items())
     if reply.retry_after_s is not None:
         lines.append(("retry-after", str(reply.retry_after_s)))
     if reply is _NOT_GET:

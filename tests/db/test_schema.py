@@ -5,7 +5,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Table, insert, inspect, make_url, text
+from sqlalchemy import Table, column, inspect, make_url, table, text
 from sqlmodel import Session, SQLModel, select
 
 from dashboard import schema
@@ -103,10 +103,12 @@ def _fill(database: Database, vault: Vault) -> None:
         rows += [webhook, a_body(vault, webhook), attempt]
     with database.writing() as session:
         for row in rows:
-            table = _table(type(row))
-            there = _columns(session, table)
+            now = _table(type(row))
+            there = _columns(session, now)
+            # Not `now` itself: SQLAlchemy would add the defaults of what is not there.
+            then = table(now.name, *(column(name, now.c[name].type) for name in there))
             values = {name: getattr(row, name) for name in there}
-            session.connection().execute(insert(table).values(values))
+            session.connection().execute(then.insert().values(values))
 
 
 _TABLES = (Staff, Workspace, ZoomApp, Connection, Webhook, WebhookBody, Attempt)

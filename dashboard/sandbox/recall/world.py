@@ -60,6 +60,10 @@ class Switches(BaseModel):
         bad_signature: Status of the answer to an invalid signature (3.8: unknown).
         code_error: How a failed code exchange is answered: `detail` with a text,
             `nested_detail` with an object in it, or `nested_field` (1.7).
+        timestamps: Which `x-zm-request-timestamp` is understood: whole seconds, or any
+            number (3.8: unknown).
+        unreadable: What a signed body is answered that is no JSON object: 400, or 200
+            (3.8: unknown).
         max_age_s: Age up to which `x-zm-request-timestamp` is accepted; None for any.
         rate_limits: Whether the limits (1.5) apply.
         error_envelope: `drf`, or `invalid_request_data` or `detail` around field
@@ -81,6 +85,8 @@ class Switches(BaseModel):
     webhook_body_type: str = "application/json"
     bad_signature: Annotated[int, Field(ge=400, le=499)] = 401
     code_error: Literal["detail", "nested_detail", "nested_field"] = "detail"
+    timestamps: Literal["seconds", "any"] = "seconds"
+    unreadable: Literal[200, 400] = 400
     max_age_s: Annotated[int, Field(ge=0)] | None = None
     rate_limits: bool = True
     error_envelope: Literal["drf", "invalid_request_data", "detail"] = "drf"

@@ -58,11 +58,15 @@ class Switches(BaseModel):
         rate_limit: Whether every REST call is answered 429, and in which form (4.4).
         signing: How webhooks are signed.
         validation_signing: How validation requests are signed.
-        body: What happens to a webhook's body. `reserialised` changes the
-            bytes after signing; the others are signed as sent.
+        body: What happens to a webhook's body. `reserialised`, `gzip`, `base64` and
+            `form` change the bytes after signing, as a proxy does; the others are
+            signed as sent: `commented` is no JSON, `broken_text` no UTF-8.
         duplicate: Whether each event arrives twice (5.6).
         out_of_order: Whether every second event overtakes the one before it.
         late_s: Seconds of simulated time before the first attempt.
+        ahead_s: How far Zoom's clock is ahead in `x-zm-request-timestamp`; below 0
+            behind.
+        timestamp_unit: Of that header (5.4: seconds; another was never seen).
         retry_timestamp: Whether a retry keeps its timestamp header (5.4).
         legacy_token: Whether the verification token is sent in `authorization` (5.2).
         old_object: Whether `user.updated` carries the old values (6).
@@ -93,12 +97,23 @@ class Switches(BaseModel):
     rate_limit: Literal["off", "qps", "daily"] = "off"
     signing: Signing = "right"
     validation_signing: Signing = "right"
-    body: Literal["right", "reserialised", "empty", "invalid_json", "oversized"] = (
-        "right"
-    )
+    body: Literal[
+        "right",
+        "reserialised",
+        "gzip",
+        "base64",
+        "form",
+        "empty",
+        "invalid_json",
+        "commented",
+        "broken_text",
+        "oversized",
+    ] = "right"
     duplicate: bool = False
     out_of_order: bool = False
     late_s: Annotated[int, Field(ge=0)] = 0
+    ahead_s: int = 0
+    timestamp_unit: Literal["seconds", "milliseconds"] = "seconds"
     retry_timestamp: Literal["same", "fresh"] = "same"
     legacy_token: bool = True
     old_object: bool = True

@@ -3,6 +3,8 @@
 Source: docs/contracts/zoom.md 5.
 """
 
+import base64
+import gzip
 import hashlib
 import hmac
 import json
@@ -11,6 +13,7 @@ import re
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import httpx2
@@ -103,6 +106,22 @@ def reserialised(body: bytes) -> bytes:
         return body
 
 
+def repacked(body: bytes, how: str) -> tuple[bytes, dict[str, str]]:
+    """Return a body as a proxy may send it on, and the headers that it changes."""
+    match how:
+        case "reserialised":
+            return reserialised(body), {}
+        case "gzip":
+            return gzip.compress(body), {"content-encoding": "gzip"}
+        case "base64":
+            return base64.b64encode(body), {}
+        case "form":
+            form = {"content-type": "application/x-www-form-urlencoded"}
+            return urlencode({"payload": body}).encode(), form
+        case _:
+            return body, {}
+
+
 def make_client(transport: httpx2.BaseTransport | None) -> httpx2.Client:
     """Return the sender's HTTP client: no redirects, no reused connections.
 
@@ -131,6 +150,10 @@ def enqueue(
         body = b""
     if switches.body == "invalid_json":
         body = body[:-1]
+    if switches.body == "commented":
+        body += b" // sent by Zoom"
+    if switches.body == "broken_text":
+        body = body.replace(b"{", b'{"note":"cut \xe2\x82 here",', 1)
     due_at += timedelta(seconds=switches.late_s)
     if switches.out_of_order:
         due_at += _OUT_OF_ORDER_DELAY if state.delays_next else timedelta(0)
@@ -307,8 +330,9 @@ def _post(
         headers = _headers(state, app, delivery, timestamp, signing)
         body = delivery.body
         is_event = delivery.kind is DeliveryKind.EVENT
-        if state.switches.body == "reserialised" and is_event:
-            body = reserialised(body)
+        if is_event:
+            body, changed = repacked(body, state.switches.body)
+            headers |= changed
         attempt = Attempt(at=state.now(), timestamp=timestamp)
     began = time.monotonic()
     answer = b""
@@ -360,9 +384,12 @@ def _headers(
 
 
 def _timestamp(state: State, delivery: Delivery) -> str:
-    if delivery.attempts and state.switches.retry_timestamp == "fresh":
-        return str(int(state.now().timestamp()))
-    return str(delivery.event_ts // 1000)
+    switches, sent_ms = state.switches, delivery.event_ts
+    if delivery.attempts and switches.retry_timestamp == "fresh":
+        sent_ms = state.now_ms()
+    sent_ms += switches.ahead_s * 1000
+    unit = 1 if switches.timestamp_unit == "milliseconds" else 1000
+    return str(sent_ms // unit)
 
 
 def _claim_revalidations(state: State) -> list[tuple[ZoomApp, str]]:

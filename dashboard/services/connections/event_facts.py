@@ -3,7 +3,6 @@
 Source of the payloads' shapes: docs/contracts/zoom.md 6, checked 2026-11-25.
 """
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +11,7 @@ from pydantic import ValidationError
 
 from dashboard.clients.zoom.api import ZoomUser
 from dashboard.models.webhook import Webhook
+from dashboard.services.receiver.events import load
 from dashboard.services.webhook_log.story import event_at
 
 _LONGEST_TIME = 40
@@ -51,16 +51,17 @@ def read(webhook: Webhook, body: bytes) -> Profile | Removal | None:
     Never raises. Whom it is about is in the webhook's own columns.
     """
     payload = _payload(body)
-    if payload is None or webhook.zoom_user_id is None:
+    if payload is None:
         return None
-    if webhook.event == "app_deauthorized":
+    is_about = webhook.zoom_user_id or webhook.zoom_account_id
+    if webhook.event == "app_deauthorized" and is_about:
         client_id = payload.get("client_id")
         said = _time(payload.get("deauthorization_time"))
         return Removal(
             at=_happened_at(webhook, payload, said),
             client_id=client_id if isinstance(client_id, str) else "",
         )
-    return _profile(webhook, payload)
+    return None if webhook.zoom_user_id is None else _profile(webhook, payload)
 
 
 def _profile(webhook: Webhook, payload: dict[str, Any]) -> Profile | None:
@@ -85,10 +86,7 @@ def _profile(webhook: Webhook, payload: dict[str, Any]) -> Profile | None:
 
 
 def _payload(body: bytes) -> dict[str, Any] | None:
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
+    found = load(body)
     payload = found.get("payload") if isinstance(found, dict) else None
     return payload if isinstance(payload, dict) else None
 

@@ -184,6 +184,37 @@ def page(
     return Page(members=shown, after=shown[-1].zoom_user_id if has_more else None)
 
 
+def account_ids(
+    session: Session, wanted: Iterable[tuple[UUID, str | None]]
+) -> dict[tuple[UUID, str], str]:
+    """Return the Zoom account of listed users, for events that name no account.
+
+    Args:
+        session: Reading.
+        wanted: Zoom app and Zoom user id of each.
+    """
+    pairs = {(app_id, user_id) for app_id, user_id in wanted if user_id}
+    if not pairs:
+        return {}
+    query = (
+        select(
+            Connection.zoom_app_id,
+            AccountMember.zoom_user_id,
+            Connection.zoom_account_id,
+        )
+        .join(Connection, col(Connection.id) == col(AccountMember.connection_id))
+        .where(
+            col(AccountMember.zoom_user_id).in_({user_id for _, user_id in pairs}),
+            col(Connection.zoom_app_id).in_({app_id for app_id, _ in pairs}),
+        )
+    )
+    return {
+        (app_id, user_id): account_id
+        for app_id, user_id, account_id in session.exec(query)
+        if account_id
+    }
+
+
 def accounts(
     session: Session, wanted: Iterable[tuple[UUID, str | None]]
 ) -> dict[tuple[UUID, str], Connection]:

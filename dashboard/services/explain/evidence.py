@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from dashboard.formatting import grouped
+from dashboard.formatting import duration_words, grouped
 from dashboard.models.connection import (
     AttemptOutcome,
     Connection,
     SyncStatus,
     TokenState,
 )
-from dashboard.models.webhook import Outcome, Webhook
+from dashboard.models.webhook import Mark, Outcome, Webhook
 from dashboard.models.zoom_app import Kind
 from dashboard.services.explain.verdicts import (
     HERE,
@@ -110,7 +110,7 @@ def _of_hooks(facts: Facts) -> Iterator[Line]:
         yield Line(
             at=hook.received_at,
             source=ZOOM,
-            words=f"{hook.event or 'A webhook'}{about}: {_fate(hook)}.",
+            words=f"{hook.event or 'A webhook'}{about}: {_fate(hook)}.{_late(hook)}",
             target=Target.WEBHOOK,
             target_id=str(hook.id),
         )
@@ -121,6 +121,13 @@ def _of_hooks(facts: Facts) -> Iterator[Line]:
             words="The log has no webhook about meeting "
             f"{grouped(facts.asked.number)}.",
         )
+
+
+def _late(hook: Webhook) -> str:
+    if hook.timing is not Mark.LATE:
+        return ""
+    age_s = hook.received_at.timestamp() - hook.sent_at_s
+    return f" It was late: signed by Zoom {duration_words(age_s)} before it arrived."
 
 
 def _meeting(hook: Webhook) -> str:

@@ -108,13 +108,10 @@ def _of_webhook(session: Session, facts: Facts) -> Facts:
         found = _of_meeting(session, replace(facts, asked=asked))
         others = [one for one in found.hooks if one.id != hook.id]
         return replace(found, hooks=[hook, *others])
-    if hook.zoom_user_id is None:
+    owner = lookups.of_event(session, hook)
+    if owner is None or owner.connection.zoom_app_id != hook.zoom_app_id:
         return facts
-    rows = lookups.connections(
-        session, col(Connection.zoom_user_id) == hook.zoom_user_id
-    )
-    rows = [row for row in rows if row.zoom_app_id == hook.zoom_app_id]
-    return replace(facts, connection=rows[0]) if rows else facts
+    return replace(facts, connection=owner.connection, member=owner.member)
 
 
 def _of_meeting(session: Session, facts: Facts) -> Facts:

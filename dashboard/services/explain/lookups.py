@@ -278,7 +278,7 @@ def find_owner(
     """
     owner = (
         _by_mapping(session, number)
-        or (None if host is None else _by_event(session, host))
+        or (None if host is None else of_event(session, host))
         or _by_pmi(session, number, claims)
         or _by_former_pmi(session, number)
     )
@@ -315,18 +315,30 @@ def _by_mapping(session: Session, number: int) -> Owner | None:
     return None
 
 
-def _by_event(session: Session, hook: Webhook) -> Owner | None:
+def of_event(session: Session, hook: Webhook) -> Owner | None:
     """Return the connection of the host whom Zoom names; of the same app first."""
-    rows = connections(session, col(Connection.zoom_user_id) == hook.zoom_user_id)
-    rows.sort(key=lambda row: row.zoom_app_id != hook.zoom_app_id)
-    if rows:
-        return Owner(connection=rows[0], means=Means.EVENT)
+    if hook.zoom_user_id is not None:
+        rows = connections(session, col(Connection.zoom_user_id) == hook.zoom_user_id)
+        rows.sort(key=lambda row: row.zoom_app_id != hook.zoom_app_id)
+        if rows:
+            return Owner(connection=rows[0], means=Means.EVENT)
     if hook.zoom_account_id is None:
-        return None
+        return _by_member(session, hook)
     account = of_whole_account(session, hook.zoom_account_id)
     if account is None:
         return None
     return Owner(connection=account, means=Means.EVENT)
+
+
+def _by_member(session: Session, hook: Webhook) -> Owner | None:
+    """Return the account that lists the host, for an event that names no account."""
+    if hook.zoom_user_id is None:
+        return None
+    found = members(session, col(AccountMember.zoom_user_id) == hook.zoom_user_id)
+    found.sort(key=lambda pair: pair[1].zoom_app_id != hook.zoom_app_id)
+    for member, row in found:
+        return Owner(connection=row, means=Means.EVENT, member=member)
+    return None
 
 
 def _by_pmi(

@@ -143,9 +143,9 @@ _LONGEST = 300
 _EXPLAINED_BY_RECEIVER = {
     Cause.NO_SECRET,
     Cause.TOO_LARGE,
-    Cause.EMPTY,
     Cause.MISSING_HEADER,
     Cause.REWRITTEN,
+    Cause.PACKED,
     Cause.LENGTH,
     Cause.FUTURE,
     Cause.TOO_OLD,

@@ -19,7 +19,7 @@ from dashboard.db import Database
 from dashboard.db.bulk import Bulk, Cursor, Row, cursor_of
 from dashboard.models.check import Finding, Source
 from dashboard.models.ids import new_id
-from dashboard.models.webhook import Arrival, Outcome, Webhook, WebhookBody
+from dashboard.models.webhook import Arrival, Mark, Outcome, Webhook, WebhookBody
 from dashboard.models.zoom_app import Routing
 from dashboard.services.receiver.events import (
     READ_HERE,
@@ -28,6 +28,7 @@ from dashboard.services.receiver.events import (
     dedupe_key,
 )
 from dashboard.services.receiver.keyring import AppCredentials
+from dashboard.services.receiver.signatures import ahead_words
 from dashboard.services.validation import evidence
 from dashboard.services.validation.states import ANSWERED_WITHIN_S
 from dashboard.vault import Vault
@@ -56,6 +57,7 @@ def _wake(futures: Sequence[asyncio.Future[None]]) -> None:
 
 
 _EVENT_NOTED_EVERY = timedelta(minutes=1)
+_FRESH_CHALLENGE_S = 300
 NO_RECALL_APP = "Waiting: this zoom app is not in Recall yet."
 _DIRECT = "Not forwarded: Zoom posts to Recall itself (routing is direct)."
 _WHICH_TOKEN = {"current": "", "previous": " (previous secret token)"}
@@ -71,6 +73,7 @@ class VerifiedWebhook:
         headers: (name, value) as received, names lower case, none secret.
         event: What the body says.
         sent_at_s: `x-zm-request-timestamp`, whole seconds since the epoch.
+        timing: LATE or CLOCK; None when its age is usual.
         verdict: Which secret matched: "current" or "previous".
         received_at: Aware.
         began: `time.perf_counter()` when the first byte was read.
@@ -81,6 +84,7 @@ class VerifiedWebhook:
     headers: tuple[tuple[str, str], ...]
     event: Event
     sent_at_s: int
+    timing: Mark | None = None
     verdict: str
     received_at: datetime
     began: float
@@ -110,6 +114,12 @@ class QueuedWebhook:
     def is_challenge(self) -> bool:
         """Whether it is Zoom's validation request."""
         return self.received.event.event == URL_VALIDATION
+
+    @property
+    def age_s(self) -> float:
+        """How old its timestamp was on arrival, in seconds; below 0 when ahead."""
+        received = self.received
+        return received.received_at.timestamp() - received.sent_at_s
 
 
 def _table(model: type[SQLModel]) -> Table:
@@ -155,6 +165,8 @@ class WebhookBatches:
                 "event_ts": event.event_ts,
                 "sent_at_s": received.sent_at_s,
                 "verdict": received.verdict,
+                "timing": received.timing,
+                "is_unreadable": not event.is_readable,
                 "zoom_user_id": event.zoom_user_id,
                 "zoom_account_id": event.zoom_account_id,
                 "meeting_id": event.meeting_id,
@@ -268,9 +280,13 @@ def _add_arrivals(connection: Connection, repeats: Sequence[QueuedWebhook]) -> N
 def _is_worth_noting(
     pending: QueuedWebhook, noted: MutableMapping[Any, datetime]
 ) -> bool:
-    """Whether to store it as evidence: each validation request, one event a minute."""
+    """Whether to store it as evidence: each validation request, one event a minute.
+
+    An old validation request that was stored before proves nothing new: it may be a
+    copy that somebody sent again.
+    """
     if pending.is_challenge:
-        return True
+        return not pending.is_repeat or pending.age_s <= _FRESH_CHALLENGE_S
     app_id, at = pending.received.app.id, pending.received.received_at
     last = noted.get(app_id)
     if last is not None and timedelta(0) <= at - last < _EVENT_NOTED_EVERY:
@@ -286,6 +302,8 @@ def _note(session: Session, pending: QueuedWebhook, now: float) -> None:
     event = received.event.event or "An event without a name"
     source, finding = Source.ZOOM_EVENT, Finding.GOOD
     detail = f"{event} received; signature valid{which}."
+    if received.timing is Mark.CLOCK:
+        detail += f" {ahead_words(-pending.age_s)}"
     if pending.is_challenge:
         source = Source.ZOOM_CHALLENGE
         detail = f"Zoom's validation request was answered; signature valid{which}."

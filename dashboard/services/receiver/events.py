@@ -1,4 +1,4 @@
-"""What a verified body says. Lenient: wrong types never stop it being forwarded."""
+"""What a verified body says. Lenient: nothing in it stops it being forwarded."""
 
 import hashlib
 import json
@@ -19,6 +19,10 @@ _EVENT_CHARS = 80
 _ID_CHARS = 64
 _BIGGEST = 2**63 - 1
 _DIGITS = 19
+_OF_MEETINGS = ("meeting.", "recording.", "webinar.")
+# Beside `id`, in the order of how surely it is the meeting's or its host's.
+_NUMBERS = ("meeting_id", "meeting_number", "webinar_id", "webinar_number")
+_HOSTS = ("host_id", "meeting_host_id", "webinar_host_id", "host_user_id")
 # A number with a fraction or an exponent, or a minus zero; or a text that looks so.
 _FRACTION = re.compile(rb"[:,[]\s*-?(?:[0-9]+[.eE]|0(?<=-0))")
 
@@ -28,7 +32,8 @@ class Event:
     """The fields the dashboard works with; each is empty when unusable.
 
     Attributes:
-        is_object: Whether the body is a JSON object at all, as every one of Zoom's is.
+        is_readable: Whether the body is a JSON object in UTF-8, as all of Zoom's are.
+            Of one in a broken encoding the fields are read as far as they can be.
         event: Zoom's event name, at most 80 characters.
         event_ts: Milliseconds since the epoch as Zoom wrote it.
         zoom_user_id: Of the user it is about: host, profile or deauthorizing user.
@@ -39,7 +44,7 @@ class Event:
             content only; None when the bytes themselves must tell.
     """
 
-    is_object: bool = False
+    is_readable: bool = False
     event: str = ""
     event_ts: int | None = None
     zoom_user_id: str | None = None
@@ -56,21 +61,35 @@ class _AmbiguousError(ValueError):
 def parse(body: bytes) -> Event:
     """Read a body whose signature is valid; never raises."""
     found, canonical = _read(body)
+    is_readable = isinstance(found, dict)
+    if found is None:
+        found = load(body)
     if not isinstance(found, dict):
         return Event()
     payload = _object(found.get("payload"))
     about = _object(payload.get("object"))
     event = _text(found.get("event"), _EVENT_CHARS) or ""
     return Event(
-        is_object=True,
+        is_readable=is_readable,
         event=event,
         event_ts=_whole(found.get("event_ts", payload.get("event_ts"))),
-        zoom_user_id=_text(_user(event, payload, about), _ID_CHARS),
-        zoom_account_id=_text(payload.get("account_id"), _ID_CHARS),
-        meeting_id=_whole(about.get("id")) if _has_meeting(event) else None,
+        zoom_user_id=_user(event, payload, about),
+        zoom_account_id=_first_text(payload, about, "account_id"),
+        meeting_id=_meeting(event, payload, about),
         plain_token=_plain_token(payload) if event == URL_VALIDATION else None,
         canonical=canonical,
     )
+
+
+def load(body: bytes) -> object:
+    """Return the JSON in whatever encoding it is readable; None when it is none.
+
+    Half a character becomes U+FFFD, so that an event is not lost for a broken topic.
+    """
+    try:
+        return json.loads(body, parse_int=_bounded_int)
+    except (ValueError, RecursionError):
+        return _lenient(body)
 
 
 def dedupe_key(app_id: UUID, body: bytes, parsed: Event) -> bytes:
@@ -112,12 +131,12 @@ def _read_slowly(body: bytes) -> tuple[object, bytes | None]:
         found = _DECODER.decode(body.decode())
         return found, orjson.dumps(found, option=orjson.OPT_SORT_KEYS)
     except (ValueError, TypeError, RecursionError):
-        return _lenient(body), None
+        return _lenient(body, errors="strict"), None
 
 
-def _lenient(body: bytes) -> object:
+def _lenient(body: bytes, errors: str = "replace") -> object:
     try:
-        return json.loads(body.decode(), parse_int=_bounded_int)
+        return json.loads(body.decode(errors=errors), parse_int=_bounded_int)
     except (ValueError, RecursionError):
         return None
 
@@ -163,15 +182,35 @@ def _whole(value: object) -> int | None:
     return value if 0 <= value <= _BIGGEST else None
 
 
-def _has_meeting(event: str) -> bool:
-    return event.startswith(("meeting.", "recording.", "webinar."))
+def _meeting(event: str, payload: dict[str, Any], about: dict[str, Any]) -> int | None:
+    """Return the meeting's number; Zoom writes it in several places (zoom.md 6)."""
+    if event.startswith(_OF_MEETINGS) and (number := _whole(about.get("id"))):
+        return number
+    for place in (about, payload):
+        for name in _NUMBERS:
+            if (number := _whole(place.get(name))) is not None:
+                return number
+    return None
 
 
-def _user(event: str, payload: dict[str, Any], about: dict[str, Any]) -> object:
+def _user(event: str, payload: dict[str, Any], about: dict[str, Any]) -> str | None:
     if event.startswith("user."):
-        return about.get("id")
+        return _first_text(about, about, "id", "user_id")
     # `operator_id` is who did it, who may act for the host (docs/contracts/zoom.md 6).
-    return about.get("host_id") or payload.get("user_id")
+    return _first_text(about, payload, *_HOSTS) or _first_text(
+        payload, about, "user_id"
+    )
+
+
+def _first_text(
+    first: dict[str, Any], second: dict[str, Any], *names: str
+) -> str | None:
+    """Return the first usable ID under one of the names, in either place."""
+    for place in (first, second):
+        for name in names:
+            if (found := _text(place.get(name), _ID_CHARS)) is not None:
+                return found
+    return None
 
 
 def _plain_token(payload: dict[str, Any]) -> str | None:

@@ -1,8 +1,8 @@
 """Why a signature matches no secret token of its zoom app, and who fixes it where.
 
 Tries, in memory and with a bounded number of HMACs, what else could have made it: the
-secret token of another zoom app, one with stray white space, or the body as Zoom
-spelled it before a proxy rewrote it. Callers limit how often they ask.
+secret token of another zoom app, one with stray white space, or the body as Zoom sent
+it before a proxy rewrote or packed it. Callers limit how often they ask.
 """
 
 import hmac
@@ -14,8 +14,9 @@ from enum import IntEnum
 
 from pydantic import SecretStr
 
-from dashboard.services.receiver import signatures
+from dashboard.services.receiver import packing, signatures
 from dashboard.services.receiver.keyring import AppCredentials, Neighbour
+from dashboard.services.receiver.packing import Packed
 from dashboard.services.receiver.signatures import Cause, NamedSecret
 
 HMACS_A_REQUEST = 12
@@ -45,6 +46,7 @@ class Mismatch:
         timestamp: `x-zm-request-timestamp`, of the form that `check` checked.
         signature: `x-zm-signature`, likewise.
         declared_bytes: `Content-Length`; None when absent.
+        encoding: The `content-encoding` header, "" when absent.
         client_id: The `clientid` header, "" when absent. No signature covers it
             (docs/contracts/zoom.md 5.2, checked 2026-11-23): a hint, never a proof.
     """
@@ -54,6 +56,7 @@ class Mismatch:
     timestamp: str
     signature: str
     declared_bytes: int | None
+    encoding: str
     client_id: str
 
 
@@ -113,6 +116,9 @@ def explain(
     """
     if mismatch.declared_bytes not in (None, len(mismatch.body)):
         return _cut(mismatch)
+    packed = packing.find(mismatch.body, mismatch.encoding)
+    if packed is not None:
+        return _packed(_Trial(mismatch, sign), mismatch, packed)
     if len(mismatch.body) > LARGEST_BODY_BYTES:
         return None
     trial = _Trial(mismatch, sign)
@@ -154,6 +160,19 @@ def _cut(mismatch: Mismatch) -> Explanation:
         sentence=f"Content-Length says {mismatch.declared_bytes} bytes, but "
         f"{len(mismatch.body)} arrived: the body was cut or changed on the way.\n"
         f"{_PROXY} raises its size limit and timeout for request bodies.",
+    )
+
+
+def _packed(trial: _Trial, mismatch: Mismatch, packed: Packed) -> Explanation:
+    certain = "Zoom never sends a body so."
+    for each in signatures.usable(mismatch.app.secrets):
+        if packed.body is not None and trial.matches(packed.body, each.secret):
+            certain = f"Unpacked, it matches the {each.name} secret token."
+            break
+    return Explanation(
+        cause=Cause.PACKED,
+        sentence=f"A proxy changed the body: it arrived {packed.how}. {certain}\n"
+        f"{_PROXY} lets the bodies of /hooks/ through byte for byte.",
     )
 
 

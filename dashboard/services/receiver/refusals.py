@@ -28,7 +28,8 @@ _FLOOD_A_SECOND = 200
 _MISMATCH_EVERY = timedelta(seconds=10)
 # Of Zoom's challenges; the others were signed with another secret token.
 _FINDINGS = dict.fromkeys(
-    (Cause.REWRITTEN, Cause.LENGTH, Cause.FUTURE, Cause.TOO_OLD), Finding.FAILED
+    (Cause.REWRITTEN, Cause.PACKED, Cause.LENGTH, Cause.FUTURE, Cause.TOO_OLD),
+    Finding.FAILED,
 )
 
 
@@ -224,7 +225,7 @@ _SHOWN = 12  # of an address's characters: the link beside it leads to the whole
 _WORDS: dict[str, str] = {
     Cause.NO_SECRET: "No secret token",
     Cause.TOO_LARGE: "Too large",
-    Cause.EMPTY: "Empty body",
+    "empty": "Empty body",  # of a former version
     Cause.MISSING_HEADER: "Missing header",
     Cause.BAD_TIMESTAMP: "Unreadable timestamp",
     Cause.BAD_SIGNATURE: "Unreadable signature",
@@ -234,12 +235,13 @@ _WORDS: dict[str, str] = {
     Cause.OTHER_APP: "Other zoom app",
     Cause.WHITE_SPACE: "White space in secret",
     Cause.REWRITTEN: "Body rewritten",
+    Cause.PACKED: "Body packed",
     Cause.LENGTH: "Body cut",
     Cause.FUTURE: "Future timestamp",
     Cause.TOO_OLD: "Too old",
-    Cause.MALFORMED: "Not from Zoom",
+    Cause.MALFORMED: "No plainToken",
 }
-_HARMLESS = {Cause.TOO_LARGE, Cause.EMPTY, Cause.TOO_OLD, Cause.MALFORMED}
+_HARMLESS = {Cause.TOO_LARGE, Cause.TOO_OLD, Cause.MALFORMED}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,8 @@
 """One request from Zoom: check the signature, read, store, then answer.
 
 Zoom never retries a 3xx or 4xx, and does retry a 5xx (docs/contracts/zoom.md 5.6,
-checked 2026-11-23): what is not the sender's fault is answered 503.
+checked 2026-11-23): what is not the sender's fault is answered 503. A valid signature
+proves the sender, so an event with one is stored, late or unreadable as it may be.
 """
 
 import json
@@ -9,14 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dashboard.errors import StorageError
-from dashboard.services.receiver import events, mismatches, signatures
+from dashboard.models.webhook import Mark
+from dashboard.services.receiver import events, mismatches, packing, signatures
 from dashboard.services.receiver.batches import VerifiedWebhook
 from dashboard.services.receiver.events import Event
 from dashboard.services.receiver.keyring import AppCredentials
 from dashboard.services.receiver.mismatches import Mismatch
 from dashboard.services.receiver.refusals import RefusedRequest
 from dashboard.services.receiver.signatures import (
-    CHALLENGE_AGE_LIMIT_S,
     MISMATCHES,
     Cause,
     SignatureCheck,
@@ -29,8 +30,7 @@ _TOO_LARGE = (
     "The body is larger than 1 MiB and was not read. Zoom's events are a few KB.\n"
     "No action is needed unless a proxy in front adds to the body."
 )
-_NO_OBJECT = f"The signature is valid, but the body is not a JSON object.\n{_NOT_ZOOMS}"
-_NO_BODY = f"The signature is valid, but the body is empty.\n{_NOT_ZOOMS}"
+_RETRIED = "Zoom was asked to retry (503)."
 _NO_TOKEN = (
     f"A validation request with a valid signature but no plainToken.\n{_NOT_ZOOMS}"
 )
@@ -44,12 +44,11 @@ _ROTATING = (
 _STATUS = {
     Cause.NO_SECRET: 503,
     Cause.TOO_LARGE: 413,
-    Cause.EMPTY: 400,
     Cause.MISSING_HEADER: 401,
     Cause.BAD_TIMESTAMP: 401,
     Cause.BAD_SIGNATURE: 401,
     **dict.fromkeys(MISMATCHES, 401),
-    Cause.FUTURE: 401,
+    Cause.FUTURE: 503,
     Cause.TOO_OLD: 401,
     Cause.MALFORMED: 400,
 }
@@ -171,10 +170,6 @@ def _accept(
     event = events.parse(request.body)
     if event.event == events.URL_VALIDATION:
         return _answer(writer, app, request, checked, event)
-    if not event.is_object:
-        cause = Cause.MALFORMED if request.body else Cause.EMPTY
-        detail = _NO_OBJECT if request.body else _NO_BODY
-        return _refuse(writer, app, request, cause, detail)
     return VerifiedRequest(received=_verified(app, request, checked, event))
 
 
@@ -210,12 +205,15 @@ def _answer(
     checked: SignatureCheck,
     event: Event,
 ) -> VerifiedRequest | Reply:
-    """Answer a validation request with the secret that signed it."""
-    fresh = signatures.check_age(
-        checked, now=request.received_at, age_limit_s=CHALLENGE_AGE_LIMIT_S
-    )
-    if fresh.cause is not None:
-        return _refuse(writer, app, request, fresh.cause, fresh.sentence)
+    """Answer a validation request with the secret that signed it.
+
+    One that comes late may be a retry. One ahead of our clock is no retry, and is
+    refused for now: a green status must not hide a clock that is off.
+    """
+    if checked.timing is Mark.CLOCK:
+        ahead_s = checked.sent_at_s - request.received_at.timestamp()
+        detail = f"{signatures.ahead_words(ahead_s)} {_RETRIED}"
+        return _refuse(writer, app, request, Cause.FUTURE, detail)
     if checked.matched is None or event.plain_token is None:
         return _refuse(writer, app, request, Cause.MALFORMED, _NO_TOKEN)
     found = signatures.answer_challenge(event.plain_token, checked.matched.secret)
@@ -240,6 +238,7 @@ def _verified(
         headers=request.headers,
         event=event,
         sent_at_s=checked.sent_at_s,
+        timing=checked.timing,
         verdict=checked.matched.name if checked.matched is not None else "",
         received_at=request.received_at,
         began=request.began,
@@ -259,13 +258,15 @@ def _explain(
         request.received_at
     ):
         return unexplained
+    headers = dict(request.headers)
     mismatch = Mismatch(
         app=app,
         body=request.body,
         timestamp=request.timestamp or "",
         signature=request.signature or "",
         declared_bytes=request.declared_bytes,
-        client_id=dict(request.headers).get("clientid", ""),
+        encoding=headers.get("content-encoding", ""),
+        client_id=headers.get("clientid", ""),
     )
     try:
         neighbours = writer.keyring.neighbours()
@@ -309,6 +310,9 @@ def _is_rotating(app: AppCredentials, request: WebhookRequest) -> bool:
 
 def _claims_challenge(body: bytes) -> bool:
     # Not verified: only a hint for the set-up page, and bounded.
+    if len(body) <= _READ_UNVERIFIED_BYTES:
+        packed = packing.find(body)
+        body = body if packed is None or packed.body is None else packed.body
     if len(body) > _READ_UNVERIFIED_BYTES or events.URL_VALIDATION.encode() not in body:
         return False
     event = events.parse(body)

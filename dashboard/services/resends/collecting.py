@@ -33,7 +33,7 @@ from dashboard.errors import InvalidInputError
 from dashboard.formatting import age_words
 from dashboard.models.ids import first_id, new_ids, time_of
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend, ResendState
-from dashboard.models.webhook import Outcome, Webhook
+from dashboard.models.webhook import Mark, Outcome, Webhook
 from dashboard.services.runtime import Runtime
 from dashboard.services.webhook_log.search import WebhookFilter, from_query, resolved
 
@@ -162,6 +162,7 @@ def _matching(session: Session, filters: WebhookFilter) -> list[ColumnElement[bo
         return [false()]
     asked = {each.name: getattr(known, each.name) for each in fields(known)}
     since, until = asked.pop("since"), asked.pop("until")
+    mark = asked.pop("mark")
     # Left out, a field without a column would send more than was asked.
     strange = [name for name in asked.keys() - _COLUMNS if asked[name] is not None]
     if strange:
@@ -169,6 +170,10 @@ def _matching(session: Session, filters: WebhookFilter) -> list[ColumnElement[bo
     found = [
         _COLUMNS[name] == value for name, value in asked.items() if value is not None
     ]
+    if mark is Mark.UNREADABLE:
+        found.append(col(Webhook.is_unreadable))
+    elif mark is not None:
+        found.append(col(Webhook.timing) == mark)
     # Time is a bound of the key: ids begin with the millisecond of arrival.
     if since is not None:
         found.append(col(Webhook.id) >= first_id(since))

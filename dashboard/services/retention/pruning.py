@@ -185,7 +185,8 @@ def _scan(
 ) -> Iterator[_Batch]:
     """Go through the webhooks older than that by their key, each looked at once.
 
-    What has to stay is passed over, not met again and again. Locks nothing.
+    What has to stay is passed over, not met again and again. So is one whose timestamp
+    is younger than its arrival: a copy of it would still be accepted. Locks nothing.
     """
     after, end = -1, first_id(cutoff)
     while True:
@@ -201,7 +202,11 @@ def _scan(
             if webhook.outcome is Outcome.WAITING:
                 if webhook.lease_until is None or webhook.lease_until <= now:
                     found.late[webhook.id] = webhook.outcome_reason
-            elif not is_in_resend and _is_over(webhook, now):
+            elif (
+                not is_in_resend
+                and _is_over(webhook, now)
+                and webhook.sent_at_s < cutoff.timestamp()
+            ):
                 found.done.append(webhook.id)
         if found.done or found.late:
             yield found

@@ -7,7 +7,7 @@ A webhook also makes checks due. Recall maps a meeting when it gets its webhook,
 workspace's mappings are read soon. Any other event makes its user's connection due.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -57,9 +57,9 @@ class _UnreadEvent:
     def user(self) -> tuple[UUID, str]:
         return self.webhook.zoom_app_id, self.webhook.zoom_user_id or ""
 
-    @property
-    def account(self) -> tuple[UUID, str]:
-        return self.webhook.zoom_app_id, self.webhook.zoom_account_id or ""
+    def account(self, of_users: Mapping[tuple[UUID, str], str]) -> tuple[UUID, str]:
+        account_id = self.webhook.zoom_account_id or of_users.get(self.user)
+        return self.webhook.zoom_app_id, account_id or ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,15 +154,21 @@ def _apply(
 ) -> list[tuple[Webhook, str]]:
     """Change the connections; return the webhooks that could not be used, and why."""
     people = _people(session, events)
-    accounts = members.accounts(session, [each.account for each in events])
+    of_users = members.account_ids(
+        session, [each.user for each in events if not each.webhook.zoom_account_id]
+    )
+    accounts = members.accounts(session, [each.account(of_users) for each in events])
     apps = _apps(session, events)
     problems: list[tuple[Webhook, str]] = []
     for each in events:
-        facts, account = each.facts, accounts.get(each.account)
+        facts, account = each.facts, accounts.get(each.account(of_users))
         row = account or people.get(each.user)
         if facts is None:
             problems.append((each.webhook, "It can't be opened or parsed."))
-        elif isinstance(facts, Removal) and facts.client_id != apps[each.user[0]]:
+        elif isinstance(facts, Removal) and facts.client_id not in (
+            "",  # signed with this app's secret token, so it is this app's
+            apps[each.user[0]],
+        ):
             problems.append((each.webhook, "It names another app's client ID."))
         elif row is None:
             continue  # not connected: usual

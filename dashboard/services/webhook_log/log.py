@@ -13,12 +13,19 @@ from sqlmodel import Session, col, select
 
 from dashboard.db import Database
 from dashboard.errors import NotFoundError
-from dashboard.formatting import age_words
+from dashboard.formatting import age_words, duration_words
 from dashboard.models.circuit import OpenCircuit
 from dashboard.models.connection import Connection, MeetingMapping
 from dashboard.models.ids import time_of
 from dashboard.models.resend import Redelivery, Resend
-from dashboard.models.webhook import Arrival, Attempt, Outcome, Webhook, WebhookBody
+from dashboard.models.webhook import (
+    Arrival,
+    Attempt,
+    Mark,
+    Outcome,
+    Webhook,
+    WebhookBody,
+)
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.erasure.redaction import of_webhook
 from dashboard.services.paging import Place
@@ -210,6 +217,11 @@ class Trace:
         return self.mapping is not None
 
     @property
+    def oddities(self) -> Sequence[str]:
+        """What each mark of the webhook means, as sentences."""
+        return oddities(self.webhook)
+
+    @property
     def why_not_resend(self) -> str:
         """Why it cannot be sent again; "" when it can."""
         if self.webhook.erased_at is not None:
@@ -223,6 +235,20 @@ class Trace:
                 return "It was not forwarded: Zoom posted it to Recall itself."
             case _:
                 return ""
+
+
+def oddities(webhook: Webhook) -> Sequence[str]:
+    """Return what each mark of a webhook means, as sentences."""
+    age_s = webhook.received_at.timestamp() - webhook.sent_at_s
+    words = {
+        Mark.LATE: f"Late: Zoom signed it {duration_words(age_s)} before it arrived, "
+        "longer than Zoom's retries take. Recall may reject it for its age.",
+        Mark.CLOCK: f"Clock: its timestamp was {duration_words(-age_s)} ahead of this "
+        "server's clock. The operator of this server sets the clock (NTP).",
+        Mark.UNREADABLE: "Unreadable: the body is no JSON object in UTF-8. It is "
+        "forwarded byte for byte; the dashboard acts on what it can read of it.",
+    }
+    return [words[mark] for mark in webhook.marks]
 
 
 def get(session: Session, webhook_id: int) -> Trace:

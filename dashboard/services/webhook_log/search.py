@@ -27,7 +27,14 @@ from sqlmodel import Session, col, func, select
 from dashboard.errors import InvalidInputError
 from dashboard.models.connection import Connection
 from dashboard.models.ids import first_id
-from dashboard.models.webhook import DEAD, Outcome, Webhook
+from dashboard.models.webhook import (
+    DEAD,
+    MISTIMED,
+    UNREADABLE,
+    Mark,
+    Outcome,
+    Webhook,
+)
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services.paging import Place
 
@@ -281,6 +288,7 @@ class WebhookFilter:
     zoom_app_id: UUID | None = None
     event: str | None = None
     outcome: Outcome | None = None
+    mark: Mark | None = None
     meeting_id: int | None = None
     zoom_user_id: str | None = None
     zoom_account_id: str | None = None
@@ -296,6 +304,13 @@ OUTCOME_WORDS = {
     Outcome.KEPT: "Not forwarded",
 }
 """What pages call each outcome."""
+
+MARK_WORDS = {
+    Mark.LATE: "Late",
+    Mark.CLOCK: "Clock",
+    Mark.UNREADABLE: "Unreadable",
+}
+"""What pages call each mark."""
 
 
 def resolved(session: Session, filters: WebhookFilter) -> WebhookFilter | None:
@@ -330,6 +345,10 @@ def criteria(session: Session, filters: WebhookFilter) -> Criteria:
         ("zoom_account_id", known.zoom_account_id),
     ]
     keys = [Key(column=name, value=value) for name, value in pairs if value is not None]
+    if known.mark is Mark.UNREADABLE:
+        keys.append(Key(column="is_unreadable", value=True, only=UNREADABLE))
+    elif known.mark is not None:
+        keys.append(Key(column="timing", value=known.mark, only=MISTIMED))
     if outcome is Outcome.DEAD and app_id is not None:
         keys.append(Key(column="zoom_app_id", value=app_id, only=DEAD))
         app_id = outcome = None
@@ -408,6 +427,7 @@ _WAYS = {
     "zoom_app_id": _Way(name="zoom_app", read=UUID),
     "event": _Way(name="event"),
     "outcome": _Way(name="outcome", read=Outcome),
+    "mark": _Way(name="mark", read=Mark),
     "meeting_id": _Way(name="meeting", read=int),
     "zoom_user_id": _Way(name="user"),
     "zoom_account_id": _Way(name="account"),

@@ -16,19 +16,27 @@ from wtforms import (  # type: ignore[attr-defined]  # SelectChoice: newer than 
 from wtforms import validators as rules
 from wtforms.validators import Length, Optional, Regexp
 
-from dashboard.models.webhook import Outcome
-from dashboard.services.webhook_log.search import OUTCOME_WORDS, WebhookFilter
+from dashboard.models.webhook import Mark, Outcome
+from dashboard.services.webhook_log.search import (
+    MARK_WORDS,
+    OUTCOME_WORDS,
+    WebhookFilter,
+)
 from dashboard.web.forms.base import QueryForm
 
 _NOT_A_DIGIT = re.compile(r"[\s-]")
 _NAMES = (
-    *("zoom_app", "event", "outcome", "connection"),
+    *("zoom_app", "event", "outcome", "mark", "connection"),
     *("meeting", "user", "since", "until"),
 )
 _ANY = SelectChoice("", "Any")
 _OUTCOMES = [
     _ANY,
     *(SelectChoice(each.value, words) for each, words in OUTCOME_WORDS.items()),
+]
+_MARKS = [
+    _ANY,
+    *(SelectChoice(each.value, words) for each, words in MARK_WORDS.items()),
 ]
 _MINUTES = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 
@@ -50,6 +58,7 @@ class WebhookFilterForm(QueryForm):
         "Event", [Optional(), Length(max=80), _plain()], validate_choice=False
     )
     outcome = SelectField("Outcome", [Optional()], choices=_OUTCOMES)
+    mark = SelectField("Mark", [Optional()], choices=_MARKS)
     meeting = StringField(
         "Meeting number",
         [Optional(), Regexp(r"[0-9]{1,18}$", message="Use digits only.")],
@@ -80,13 +89,15 @@ class WebhookFilterForm(QueryForm):
         asked = {
             name: self[name].data or None for name in _NAMES if not self[name].errors
         }
-        app, outcome, meeting, connection = (
-            asked.get(name) for name in ("zoom_app", "outcome", "meeting", "connection")
+        app, outcome, mark, meeting, connection = (
+            asked.get(name)
+            for name in ("zoom_app", "outcome", "mark", "meeting", "connection")
         )
         return WebhookFilter(
             zoom_app_id=UUID(app) if app else None,
             event=asked.get("event"),
             outcome=Outcome(outcome) if outcome else None,
+            mark=Mark(mark) if mark else None,
             meeting_id=int(meeting) if meeting else None,
             zoom_user_id=asked.get("user"),
             connection_id=UUID(connection) if connection else None,

@@ -1,7 +1,9 @@
 """Reads the headers and the bounded body of a webhook; decodes nothing."""
 
 import re
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from wsgiref.types import InputStream, WSGIEnvironment
 
@@ -11,6 +13,11 @@ from dashboard.services.receiver.requests import WebhookRequest
 
 MAX_BODY_BYTES = 1024 * 1024
 """Zoom documents no limit (docs/contracts/zoom.md 5.1); its events have a few KB."""
+
+DISCARDED_BYTES = 16 * 1024 * 1024
+"""How much of a body that is not wanted is read, so that its sender gets the answer."""
+
+DISCARDED_WITHIN_S = 5.0
 
 _LENGTH = re.compile("[0-9]{1,18}")
 _CHUNK_BYTES = 64 * 1024
@@ -40,6 +47,8 @@ def read(
     body = b""
     if declared is None or declared <= MAX_BODY_BYTES:
         body = _body(environ, declared)
+    if max(len(body), declared or 0) > MAX_BODY_BYTES:
+        _discard(environ, declared)
     return make(
         list(_headers(environ)),
         body=body,
@@ -118,6 +127,20 @@ def _body(environ: WSGIEnvironment, declared: int | None) -> bytes:
         parts.append(part)
         wanted -= len(part)
     return b"".join(parts)
+
+
+def _discard(environ: WSGIEnvironment, declared: int | None) -> None:
+    """Read on, up to a limit, so that the sender gets the answer and no broken pipe."""
+    if environ.get("HTTP_EXPECT", "").lower() == "100-continue":
+        return
+    left = min(declared or DISCARDED_BYTES, DISCARDED_BYTES)
+    until = time.monotonic() + DISCARDED_WITHIN_S
+    with suppress(UnreadableError):
+        while left > 0 and time.monotonic() < until:
+            part = _part(environ["wsgi.input"], min(left, _CHUNK_BYTES))
+            if not part:
+                return
+            left -= len(part)
 
 
 def _part(stream: InputStream, size: int) -> bytes:

@@ -7,7 +7,9 @@ is done in a few threads, so that the loop never waits.
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from uuid import UUID
 
 from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope
@@ -15,15 +17,16 @@ from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope
 from dashboard.errors import StorageError
 from dashboard.services.receiver import requests
 from dashboard.services.receiver.requests import Reply, WebhookRequest
+from dashboard.web.headers import Lines
 from dashboard.web.hooks import request as incoming
 from dashboard.web.hooks.request import MAX_BODY_BYTES, UnreadableError
 from dashboard.web.hooks.wsgi import (
     ADDRESS,
-    PHRASES,
-    RETRY_AFTER_S,
+    Answer,
     ReceiverRuntime,
+    answer,
     log_not_stored,
-    log_refusal,
+    plain,
 )
 
 _THREADS = 8
@@ -39,6 +42,7 @@ class WebhookEndpoint:
         runtime: What it works with.
         trusted_proxies: How many proxies in front may name the sender.
         body_timeout_s: How long a body may take.
+        always: Headers of every answer.
     """
 
     def __init__(
@@ -47,7 +51,9 @@ class WebhookEndpoint:
         *,
         trusted_proxies: int = 0,
         body_timeout_s: float = _BODY_TIMEOUT_S,
+        always: Lines = (),
     ) -> None:
+        self._always = always
         self._runtime = runtime
         self._body_timeout_s = body_timeout_s
         self._trusted_proxies = trusted_proxies
@@ -55,31 +61,28 @@ class WebhookEndpoint:
 
     async def __call__(self, scope: Scope, http: HTTPProtocol) -> None:
         """Answer one request; never raises."""
-        found = ADDRESS.fullmatch(scope.path)
-        if found is None:
-            _plain(http, scope, 404)
-        elif scope.method != "POST":
-            _plain(http, scope, 405, ("allow", "POST"))
-        else:
-            await self._answer(UUID(found[1]), scope, http)
+        status, body, extra = await self._answer(scope, http)
+        lines = [*self._always, *extra]
+        if body and scope.method != "HEAD":
+            return http.response_bytes(status, lines, body)
+        return http.response_empty(status, [*lines, ("content-length", str(len(body)))])
 
-    async def _answer(self, app_id: UUID, scope: Scope, http: HTTPProtocol) -> None:
+    async def _answer(self, scope: Scope, http: HTTPProtocol) -> Answer:
+        found = ADDRESS.fullmatch(scope.path)
+        if found is None or scope.method != "POST":
+            await discard_body(scope, http)
+            return plain(404 if found is None else 405)
         try:
-            reply = await self._reply(app_id, scope, http)
+            reply = await self._reply(UUID(found[1]), scope, http)
         except (UnreadableError, ProtocolClosed):
-            return _plain(http, scope, 400)
+            return plain(400)
         except StorageError as error:
-            log_not_stored(error, str(app_id))
-            return _plain(http, scope, 503, ("retry-after", RETRY_AFTER_S))
+            log_not_stored(error, found[1])
+            return plain(503)
         if reply is None:
-            return _plain(http, scope, 404)
-        if reply.refused is not None:
-            log_refusal(reply)
-            return _plain(http, scope, reply.status)
-        if reply.body:
-            kind = ("content-type", "application/json")
-            return http.response_bytes(200, [kind], reply.body)
-        return http.response_empty(200, [("content-length", "0")])
+            await discard_body(scope, http)
+            return plain(404)
+        return answer(reply)
 
     def close(self) -> None:
         """Let the threads go."""
@@ -117,11 +120,13 @@ class WebhookEndpoint:
         headers = scope.headers.items()
         received_at = self._runtime.clock.now()
         declared = incoming.declared_bytes(scope.headers.get("content-length", ""))
-        body = b""
-        if declared is None or declared <= MAX_BODY_BYTES:
-            body = await read_body(
-                http, declared, limit=MAX_BODY_BYTES, timeout_s=self._body_timeout_s
-            )
+        body = await read_body(
+            scope,
+            http,
+            declared,
+            limit=MAX_BODY_BYTES,
+            timeout_s=self._body_timeout_s,
+        )
         return incoming.make(
             headers,
             body=body,
@@ -133,37 +138,70 @@ class WebhookEndpoint:
 
 
 async def read_body(
+    scope: Scope,
     http: HTTPProtocol,
     declared: int | None,
     *,
     limit: int,
     timeout_s: float,
 ) -> bytes:
-    """Read a body, at most one part beyond the limit.
+    """Read a body; of one that is too large nothing, or one part beyond the limit.
 
     Args:
-        http: The request.
-        declared: `Content-Length`, within the limit; None when absent.
-        limit: In bytes, for a body that does not say its length.
+        scope: The request.
+        http: Likewise.
+        declared: `Content-Length`; None when absent.
+        limit: In bytes.
         timeout_s: How long all of it may take.
 
     Raises:
         UnreadableError: It took too long, or the sender went away.
     """
+    if declared is not None and declared > limit:
+        await discard_body(scope, http)
+        return b""
     try:
         async with asyncio.timeout(timeout_s):
             if declared is not None:
                 return await http()
             parts: list[bytes] = []
             size = 0
-            async for part in http:
+            rest = aiter(http)
+            async for part in rest:
                 parts.append(part)
                 size += len(part)
                 if size > limit:
                     break
-            return b"".join(parts)
     except (TimeoutError, RuntimeError):
         raise UnreadableError from None
+    if size > limit:
+        await _discard(rest)
+    return b"".join(parts)
+
+
+async def discard_body(scope: Scope, http: HTTPProtocol) -> None:
+    """Read on before an answer that needs no body, so that the sender gets the answer.
+
+    One that still writes while the connection closes sees a broken pipe instead. Up to
+    a limit in bytes and time; not at all when the sender waits to be asked for it, or
+    when the body is so small that it has been sent whole.
+    """
+    headers = scope.headers
+    is_small = len(headers.get("content-length", "")) < len(str(_LARGE_BYTES))
+    if is_small and "chunked" not in headers.get("transfer-encoding", "").lower():
+        return
+    if headers.get("expect", "").lower() != "100-continue":
+        await _discard(aiter(http))
+
+
+async def _discard(parts: AsyncIterator[bytes]) -> None:
+    left = incoming.DISCARDED_BYTES
+    with suppress(TimeoutError, RuntimeError):
+        async with asyncio.timeout(incoming.DISCARDED_WITHIN_S):
+            async for part in parts:
+                left -= len(part)
+                if left <= 0:
+                    return
 
 
 def sender(scope: Scope, trusted_proxies: int) -> str:
@@ -176,13 +214,3 @@ def sender(scope: Scope, trusted_proxies: int) -> str:
         if lines and len(named) >= trusted_proxies:
             return named[-trusted_proxies].strip()
     return scope.client.rpartition(":")[0].strip("[]")
-
-
-def _plain(
-    http: HTTPProtocol, scope: Scope, status: int, *extra: tuple[str, str]
-) -> None:
-    """Answer the status and nothing else: a refused sender learns no more."""
-    headers = [("content-type", "text/plain; charset=utf-8"), *extra]
-    if scope.method == "HEAD":
-        return http.response_empty(status, headers)
-    return http.response_str(status, headers, f"{PHRASES[status]}\n")

@@ -18,6 +18,7 @@ from dashboard.errors import StorageError
 from dashboard.services.receiver import requests
 from dashboard.services.receiver.requests import Reply
 from dashboard.services.receiver.writer import WebhookWriter
+from dashboard.web.headers import Lines
 from dashboard.web.hooks import request as incoming
 from dashboard.web.hooks.request import UnreadableError
 
@@ -29,7 +30,6 @@ ADDRESS = re.compile(
 )
 """The zoom app's id is its one group."""
 
-RETRY_AFTER_S = "30"
 PHRASES = {
     200: "OK",
     400: "Bad Request",
@@ -38,6 +38,14 @@ PHRASES = {
     405: "Method Not Allowed",
     413: "Content Too Large",
     503: "Service Unavailable",
+}
+Answer = tuple[int, bytes, Lines]
+"""Status, body, and headers beside those of every answer."""
+
+_TEXT = ("content-type", "text/plain; charset=utf-8")
+_EXTRA: dict[int, Lines] = {
+    405: [("allow", "POST")],
+    503: [("retry-after", "30")],
 }
 _log = structlog.get_logger(__name__)
 
@@ -61,11 +69,19 @@ class WebhookMiddleware:
 
     Answers 200 when the webhook is on disk, 503 when it could not be stored, and
     short plain text without details to everything else. Never raises.
+
+    Args:
+        app: Answers everything outside `/hooks/`.
+        runtime: What it works with.
+        always: Headers of every answer.
     """
 
-    def __init__(self, app: WSGIApplication, runtime: ReceiverRuntime) -> None:
+    def __init__(
+        self, app: WSGIApplication, runtime: ReceiverRuntime, *, always: Lines = ()
+    ) -> None:
         self._app = app
         self._runtime = runtime
+        self._always = always
 
     def __call__(
         self, environ: WSGIEnvironment, start_response: StartResponse
@@ -74,35 +90,48 @@ class WebhookMiddleware:
         path = environ.get("PATH_INFO", "")
         if not path.startswith(PREFIX):
             return self._app(environ, start_response)
+        status, body, extra = self._reply(path, environ)
+        lines = [*self._always, ("content-length", str(len(body))), *extra]
+        start_response(f"{status} {PHRASES[status]}", lines)
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+    def _reply(self, path: str, environ: WSGIEnvironment) -> Answer:
         found = ADDRESS.fullmatch(path)
         if found is None:
-            return _plain(start_response, 404)
+            return plain(404)
         if environ["REQUEST_METHOD"] != "POST":
-            answer = _plain(start_response, 405, ("Allow", "POST"))
-            return [] if environ["REQUEST_METHOD"] == "HEAD" else answer
+            return plain(405)
         try:
-            return self._receive(UUID(found[1]), environ, start_response)
+            return self._receive(UUID(found[1]), environ)
         except UnreadableError:
-            return _plain(start_response, 400)
+            return plain(400)
         except StorageError as error:
             log_not_stored(error, found[1])
-            return _plain(start_response, 503, ("Retry-After", RETRY_AFTER_S))
+            return plain(503)
 
-    def _receive(
-        self, app_id: UUID, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> Iterable[bytes]:
+    def _receive(self, app_id: UUID, environ: WSGIEnvironment) -> Answer:
         began = time.perf_counter()
         writer = self._runtime.writer
         app = writer.keyring.find(app_id)
         if app is None:
-            return _plain(start_response, 404)
+            return plain(404)
         received_at = self._runtime.clock.now()
         request = incoming.read(environ, received_at=received_at, began=began)
-        reply = requests.receive(writer, app, request)
-        if reply.refused is None:
-            return _answer(start_response, reply.body)
+        return answer(requests.receive(writer, app, request))
+
+
+def answer(reply: Reply) -> Answer:
+    """Return what is sent; log a refusal when it is one of the sample."""
+    if reply.refused is not None:
         log_refusal(reply)
-        return _plain(start_response, reply.status)
+        return plain(reply.status)
+    kind = [("content-type", "application/json")] if reply.body else []
+    return 200, reply.body, kind
+
+
+def plain(status: int) -> Answer:
+    """Return the status and nothing else: a refused sender learns no more."""
+    return status, f"{PHRASES[status]}\n".encode(), [_TEXT, *_EXTRA.get(status, ())]
 
 
 def log_not_stored(error: StorageError, zoom_app_id: str) -> None:
@@ -122,27 +151,3 @@ def log_refusal(reply: Reply) -> None:
             reason=refused.detail,
             address=refused.address,
         )
-
-
-def _answer(start_response: StartResponse, body: bytes) -> list[bytes]:
-    headers = [("Content-Length", str(len(body)))]
-    if body:
-        headers.append(("Content-Type", "application/json"))
-    start_response("200 OK", headers)
-    return [body]
-
-
-def _plain(
-    start_response: StartResponse, status: int, *extra: tuple[str, str]
-) -> list[bytes]:
-    """Answer the status and nothing else: a refused sender learns no more."""
-    body = f"{PHRASES[status]}\n".encode()
-    start_response(
-        f"{status} {PHRASES[status]}",
-        [
-            ("Content-Type", "text/plain; charset=utf-8"),
-            ("Content-Length", str(len(body))),
-            *extra,
-        ],
-    )
-    return [body]

@@ -16,6 +16,7 @@ from dashboard.services.resends import resends
 from dashboard.services.resends.resends import Progress
 from dashboard.services.webhook_log import log
 from dashboard.services.webhook_log.search import (
+    MARK_WORDS,
     OUTCOME_WORDS,
     WebhookFilter,
     from_query,
@@ -62,6 +63,7 @@ def filter_facts(
         ("Zoom app", names.get(app_id, str(app_id)) if app_id else None),
         ("Event", filters.event),
         ("Outcome", OUTCOME_WORDS[filters.outcome] if filters.outcome else None),
+        ("Mark", MARK_WORDS[filters.mark] if filters.mark else None),
         ("Meeting", grouped(filters.meeting_id)),
         ("Zoom user ID", filters.zoom_user_id),
         ("Zoom account ID", filters.zoom_account_id),

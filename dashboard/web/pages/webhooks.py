@@ -151,7 +151,7 @@ _COLUMNS = (
     *("id", "received_at", "event", "event_ts", "zoom_app", "outcome"),
     *("outcome_reason", "attempts", "delivered_at", "arrivals", "answered_ms"),
     *("meeting_id", "zoom_user_id", "zoom_account_id", "verdict"),
-    *("body_bytes", "body_sha256"),
+    *("timing", "is_unreadable", "body_bytes", "body_sha256"),
 )
 
 

@@ -12,6 +12,7 @@ from dashboard.services.marketplace import console, manifest, subscriptions
 from dashboard.services.marketplace import review as review_texts
 from dashboard.services.marketplace.console import Console
 from dashboard.services.marketplace.subscriptions import SubscriptionCheck
+from dashboard.services.retention.pruning import days_kept
 from dashboard.services.staff.permissions import Permission
 from dashboard.services.zoom_apps import apps
 from dashboard.web.access import requires
@@ -55,7 +56,7 @@ def review(zoom_app_id: UUID) -> str:
     found = review_texts.texts(
         here,
         custody=apps.get(db(), zoom_app_id).token_custody,
-        retention_days=runtime().settings.webhook_retention_days,
+        retention_days=days_kept(runtime().settings),
     )
     return render_template(
         "marketplace/review.html",

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -267,6 +268,37 @@ def test_old_timestamps_are_accepted_unless_switched_off(recall: Recall) -> None
         400,
         200,
     ]
+
+
+@pytest.mark.parametrize(
+    ("switched", "status"), [({}, 400), ({"unreadable": 200}, 200)]
+)
+def test_an_unreadable_body_is_answered_as_switched(
+    recall: Recall, switched: dict[str, int], status: int
+) -> None:
+    app = recall.app()
+    recall.switch(**switched)
+
+    assert recall.webhook(app["id"], b"\xff no JSON").status_code == status
+
+
+@pytest.mark.parametrize(("known", "status"), [("seconds", 401), ("any", 200)])
+def test_milliseconds_are_understood_as_switched(
+    recall: Recall, known: str, status: int
+) -> None:
+    app, at = recall.app(), str(int(NOON.timestamp() * 1000))
+    recall.switch(timestamps=known, max_age_s=300)
+    body = json.dumps(created(1)).encode()
+    message = b"v0:" + at.encode() + b":" + body
+    signature = "v0=" + hmac.new(SECRET_TOKEN.encode(), message, "sha256").hexdigest()
+
+    answer = recall.http.post(
+        f"{APPS}{app['id']}/webhook",
+        data=body,
+        headers={"x-zm-request-timestamp": at, "x-zm-signature": signature},
+    )
+
+    assert answer.status_code == status
 
 
 def test_every_request_is_stored_unchanged(recall: Recall) -> None:

@@ -3,8 +3,12 @@
 Source: docs/contracts/zoom.md 5; the vectors are those of section 8.
 """
 
+import base64
+import gzip
 import json
 import random
+from collections.abc import Callable
+from urllib.parse import parse_qs
 
 import httpx2
 import pytest
@@ -204,7 +208,13 @@ def test_after_a_regeneration_the_new_secret_signs_unless_switched(
 
 @pytest.mark.parametrize(
     ("mode", "least", "most"),
-    [("empty", 0, 0), ("invalid_json", 100, 2000), ("oversized", 2**21, 2**22)],
+    [
+        ("empty", 0, 0),
+        ("invalid_json", 100, 2000),
+        ("commented", 100, 2000),
+        ("broken_text", 100, 2000),
+        ("oversized", 2**21, 2**22),
+    ],
 )
 def test_odd_bodies_are_signed_as_they_are_sent(
     zoom: Subscriber, mode: str, least: int, most: int
@@ -215,6 +225,37 @@ def test_odd_bodies_are_signed_as_they_are_sent(
 
     assert least <= len(sent.content) <= most
     assert is_signed_by(SECRET, sent)
+
+
+@pytest.mark.parametrize("mode", ["gzip", "base64", "form"])
+def test_a_body_that_a_proxy_packed_is_signed_as_it_was_before(
+    zoom: Subscriber, mode: str
+) -> None:
+    zoom.world.switch(body=mode)
+
+    sent = zoom.send()
+    ways: dict[str, Callable[[bytes], bytes]] = {
+        "gzip": gzip.decompress,
+        "base64": base64.b64decode,
+        "form": lambda body: parse_qs(body)[b"payload"][0],
+    }
+    unpacked = ways[mode](sent.content)
+
+    assert json.loads(unpacked)["event"] == "meeting.created"
+    assert not is_signed_by(SECRET, sent)
+
+
+def test_the_timestamp_can_be_ahead_and_in_milliseconds(zoom: Subscriber) -> None:
+    zoom.world.switch(ahead_s=720)
+    ahead = zoom.send()
+    zoom.world.switch(ahead_s=0, timestamp_unit="milliseconds")
+    fine = zoom.send()
+
+    now_s = int(NOON.timestamp())
+    assert 715 < int(ahead.headers["x-zm-request-timestamp"]) - now_s < 900
+    assert int(fine.headers["x-zm-request-timestamp"]) // 1000 - now_s < 300
+    assert is_signed_by(SECRET, ahead)
+    assert is_signed_by(SECRET, fine)
 
 
 def test_a_user_level_app_gets_events_of_users_who_added_it_only(

@@ -152,3 +152,13 @@ def test_an_event_about_nobody_says_nothing(hook: Webhook) -> None:
     hook.zoom_user_id = None
 
     assert read(hook, updated(pmi=5551234567)) is None
+
+
+def test_half_a_character_elsewhere_hides_no_removal(hook: Webhook) -> None:
+    hook.event = "app_deauthorized"
+    body = b'{"payload":{"client_id":"simC1","note":"cut \xe2\x82 here"}}'
+
+    found = read(hook, body)
+
+    assert isinstance(found, Removal)
+    assert found.client_id == "simC1"

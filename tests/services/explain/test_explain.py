@@ -18,7 +18,7 @@ from dashboard.models.connection import (
 from dashboard.models.erasure import Erasure
 from dashboard.models.ids import new_id
 from dashboard.models.invitation import InvitationState
-from dashboard.models.webhook import Outcome
+from dashboard.models.webhook import Mark, Outcome
 from dashboard.models.zoom_app import Kind
 from dashboard.vault import Vault
 from tests.fixtures.explain import ANA, MEETING, OLD_PMI, OTHER, PMI, Desk
@@ -80,6 +80,15 @@ def account_of_the_host(desk: Desk) -> str:
     return "missing-scopes"
 
 
+def member_by_an_event_without_account(desk: Desk) -> str:
+    whole = desk.other_app(kind=Kind.ACCOUNT_LEVEL)
+    row = a_connection(whole, zoom_user_id=None, token_state=TokenState.MISSING_SCOPES)
+    desk.add(row)
+    desk.add(AccountMember(connection_id=row.id, zoom_user_id=OTHER, seen_at=NOON))
+    desk.hook(zoom_user_id=OTHER, zoom_account_id=None)
+    return "missing-scopes"
+
+
 def removed_and_gone(desk: Desk) -> str:
     desk.hook()
     desk.hook(event="app_deauthorized", meeting_id=None)
@@ -97,6 +106,7 @@ def removed_and_gone(desk: Desk) -> str:
         host_by_event,
         nobody_connected,
         account_of_the_host,
+        member_by_an_event_without_account,
         removed_and_gone,
     ],
     ids=lambda story: story.__name__,
@@ -297,3 +307,12 @@ def test_evidence_is_dated_sourced_and_newest_first(desk: Desk) -> None:
         words.startswith("meeting.created: delivered to Recall") for words in told
     )
     assert "Recall noted something." in told
+
+
+def test_the_evidence_says_that_a_webhook_was_late(desk: Desk) -> None:
+    signed_at = NOON - timedelta(days=2)
+    desk.hook(timing=Mark.LATE, sent_at_s=int(signed_at.timestamp()))
+
+    found = desk.explain(str(MEETING))
+
+    assert any("It was late: signed by Zoom" in line.words for line in found.lines)

@@ -29,6 +29,69 @@ def test_a_meeting_event_names_its_host_and_meeting() -> None:
     assert event.meeting_id == 91234567890
 
 
+HOST = "30R7kT7bTIKSNUFEuH_Qlg"
+
+
+@pytest.mark.parametrize(
+    ("event", "payload"),
+    [
+        (
+            "meeting.summary_completed",
+            {"object": {"meeting_id": 97763643886, "meeting_host_id": HOST}},
+        ),
+        (
+            "meeting.ai_companion_started",
+            {"object": {"meeting_number": 97763643886, "host_id": HOST}},
+        ),
+        (
+            "meeting.chat_message_file_sent",
+            {"object": {"meeting_id": "97763643886", "host_id": HOST}},
+        ),
+        (
+            "webinar.chat_message_file_sent",
+            {"object": {"webinar_id": 97763643886, "webinar_host_id": HOST}},
+        ),
+        (
+            "meeting.rtms_started",
+            {"meeting_id": "97763643886", "host_id": HOST, "object": {}},
+        ),
+        (
+            "zra.meeting_analyzed",
+            {"object": {"id": "rec", "meeting_number": 97763643886, "host_id": HOST}},
+        ),
+        (
+            "meeting.started",
+            {"object": {"id": "uuid==", "meeting_id": 97763643886, "host_id": HOST}},
+        ),
+    ],
+)
+def test_the_number_and_the_host_are_found_where_zoom_writes_them(
+    event: str, payload: dict[str, object]
+) -> None:
+    found = events.parse(json.dumps({"event": event, "payload": payload}).encode())
+
+    assert (found.meeting_id, found.zoom_user_id) == (97763643886, HOST)
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"id": 42, "meeting_id": "4444AAAiAAAAAiAiAiiAii=="},
+        {"id": 42, "meeting_number": None, "meeting_id": {}},
+    ],
+)
+def test_what_is_no_number_is_no_meeting(about: dict[str, object]) -> None:
+    body = {"event": "phone.call", "payload": {"object": about}}
+
+    assert events.parse(json.dumps(body).encode()).meeting_id is None
+
+
+def test_an_account_is_found_in_the_object_too() -> None:
+    body = b'{"event":"x","payload":{"object":{"account_id":"abc"}}}'
+
+    assert events.parse(body).zoom_account_id == "abc"
+
+
 def test_a_meeting_number_written_as_a_string_is_the_same_number() -> None:
     body = CREATED.replace(b"91234567890", b'"91234567890"')
 
@@ -57,7 +120,6 @@ def test_a_deauthorization_names_its_user_and_the_time_in_its_payload() -> None:
         pytest.param(b"", id="empty"),
         pytest.param(b"hello", id="not JSON"),
         pytest.param(b"\xff\xfe{}", id="invalid UTF-8"),
-        pytest.param('{"event":"x"}'.encode("utf-16"), id="UTF-16"),
         pytest.param(b"[" * 200_000, id="deep nesting"),
         pytest.param(b'{"a":' * 100_000, id="deep objects"),
         pytest.param(b"[]", id="a list"),
@@ -65,8 +127,24 @@ def test_a_deauthorization_names_its_user_and_the_time_in_its_payload() -> None:
         pytest.param(b"NaN", id="NaN"),
     ],
 )
-def test_what_is_no_object_is_said_to_be_none(body: bytes) -> None:
+def test_what_is_no_object_is_unreadable_and_says_nothing(body: bytes) -> None:
     assert events.parse(body) == events.Event()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(CREATED.replace(b"Weekly", b"cut \xe2\x82 here"), id="half"),
+        pytest.param(b"\xef\xbb\xbf" + CREATED, id="byte order mark"),
+        pytest.param(CREATED.decode().encode("utf-16"), id="UTF-16"),
+    ],
+)
+def test_of_an_unreadable_body_is_read_what_can_be(body: bytes) -> None:
+    event = events.parse(body)
+
+    assert not event.is_readable
+    assert event.canonical is None
+    assert (event.event, event.meeting_id) == ("meeting.created", 91234567890)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +160,7 @@ def test_what_is_no_object_is_said_to_be_none(body: bytes) -> None:
 def test_wrong_types_leave_fields_empty(body: bytes) -> None:
     event = events.parse(body)
 
-    assert event.is_object
+    assert event.is_readable
     assert (event.event, event.event_ts, event.meeting_id) == ("", None, None)
 
 

@@ -1,16 +1,22 @@
 """What a signature that does not match is explained with, and what that may cost."""
 
+import base64
+import gzip
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from dashboard.models.zoom_app import Environment, Routing
-from dashboard.services.receiver import mismatches, signatures
+from dashboard.services.receiver import mismatches, packing, signatures
 from dashboard.services.receiver.keyring import AppCredentials, Neighbour
 from dashboard.services.receiver.mismatches import (
     HMACS_A_REQUEST,
@@ -84,6 +90,7 @@ def explained(
         "timestamp": TIMESTAMP,
         "signature": signatures.sign(message, SecretStr(signed_with)).decode(),
         "declared_bytes": len(body),
+        "encoding": "",
         "client_id": "",
     }
     secrets = {neighbour.id: texts for neighbour, texts in others}
@@ -278,6 +285,7 @@ def test_secrets_are_opened_only_when_their_turn_comes() -> None:
         timestamp=TIMESTAMP,
         signature="v0=" + "0" * 64,
         declared_bytes=None,
+        encoding="",
         client_id="",
     )
     mismatches.explain(mismatch, neighbours=[OWN, *crowd], secrets_of=secrets_of)
@@ -293,3 +301,76 @@ def test_the_name_of_a_zoom_app_stays_on_its_line() -> None:
     assert found is not None
     assert found.sentence.count("\n") == 1
     assert len(found.sentence) < 500
+
+
+def deflated(body: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(body) + packer.flush()
+
+
+PACKINGS = [
+    (gzip.compress(BODY, mtime=0), "gzip", "compressed (gzip)"),
+    (gzip.compress(BODY, mtime=0), "", "compressed (gzip)"),
+    (zlib.compress(BODY), "", "compressed (deflate)"),
+    (zlib.compress(BODY), "deflate", "with content-encoding deflate"),
+    (deflated(BODY), "Deflate", "with content-encoding deflate"),
+    (base64.b64encode(BODY), "", "as base64"),
+    (b'"%b"' % base64.b64encode(BODY), "", "as base64"),
+    (base64.urlsafe_b64encode(BODY).rstrip(b"="), "", "as base64"),
+    (base64.encodebytes(BODY).replace(b"\n", b""), "", "as base64"),
+    (
+        base64.b64encode(gzip.compress(BODY, mtime=0)),
+        "",
+        "compressed (gzip) and as base64",
+    ),
+    (urlencode({"payload": BODY}).encode(), "", "as a form with the field payload"),
+    (urlencode({"a": 1, "d<>": BODY}).encode(), "", "as a form with the field d"),
+]
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "how"), PACKINGS, ids=range(len(PACKINGS))
+)
+@pytest.mark.parametrize("secret", [SECRET, "another"])
+def test_a_packed_body_is_named_as_such_and_never_as_a_wrong_secret(
+    body: bytes, encoding: str, how: str, secret: str
+) -> None:
+    found = explained(secret, signed=BODY, body=body, encoding=encoding)
+
+    assert found is not None
+    assert found.cause is Cause.PACKED
+    assert f"it arrived {how}." in found.sentence
+    proof = "Unpacked, it matches the current secret token."
+    assert (proof in found.sentence) == (secret == SECRET)
+    assert len(found.sentence) <= 500
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"), [(b"\x28\xb5\x2f\xfd", "zstd"), (b"\x0b\x02", "br")]
+)
+def test_a_packing_that_cannot_be_undone_is_named_all_the_same(
+    body: bytes, encoding: str
+) -> None:
+    found = explained(SECRET, signed=BODY, body=body, encoding=encoding)
+
+    assert found is not None
+    assert f"with content-encoding {encoding}. Zoom never" in found.sentence
+
+
+@pytest.mark.parametrize("body", [BODY, b" " + BODY, b"[1]", b"", b"hello", b"a=b"])
+@pytest.mark.parametrize("encoding", ["", "identity"])
+def test_what_is_not_packed_is_not_called_so(body: bytes, encoding: str) -> None:
+    assert packing.find(body, encoding) is None
+
+
+def test_a_body_that_unpacks_to_gigabytes_is_not_unpacked() -> None:
+    found = packing.find(gzip.compress(b" " * (packing.MOST_BYTES * 8)))
+
+    assert found == packing.Packed(how="compressed (gzip)", body=None)
+
+
+@given(st.binary(max_size=400), st.text(max_size=30))
+def test_any_bytes_can_be_looked_at(body: bytes, encoding: str) -> None:
+    found = packing.find(body, encoding)
+
+    assert found is None or len(found.how) < 80

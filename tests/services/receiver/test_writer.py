@@ -229,7 +229,8 @@ def test_a_challenge_is_evidence_each_time_and_an_event_once_a_minute(
     writer: WebhookWriter, zoom_app: AppCredentials, database: Database
 ) -> None:
     for _ in range(2):
-        writer.accept(received(zoom_app, CHALLENGE))
+        fresh = int(NOON.timestamp())
+        writer.accept(received(zoom_app, CHALLENGE, sent_at_s=fresh))
     for seconds in (0, 30, 61):
         body = b'{"event":"e","event_ts":%d}' % seconds
         at = NOON + timedelta(seconds=seconds)
@@ -251,7 +252,7 @@ def test_a_database_that_is_away_is_a_storage_error_and_nothing_hangs(
     clock_: Any = clock
     writer = WebhookWriter(away, vault, clock_, limits)
 
-    with pytest.raises(StorageError, match="Nothing was stored"):
+    with pytest.raises(StorageError, match="Nothing was"):
         writer.accept(received(zoom_app))
 
     writer.close()

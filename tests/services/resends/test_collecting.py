@@ -10,7 +10,7 @@ from sqlalchemy import event, insert
 
 from dashboard.errors import InvalidInputError
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend, ResendState
-from dashboard.models.webhook import Outcome
+from dashboard.models.webhook import Mark, Outcome
 from dashboard.services.resends import collecting, resends
 from dashboard.services.resends.collecting import Preview, preview
 from dashboard.services.webhook_log.search import WebhookFilter, from_query, to_query
@@ -258,6 +258,7 @@ WHOLE = WebhookFilter(
     zoom_app_id=UUID("01234567-89ab-cdef-0123-456789abcdef"),
     event="meeting.created & more = Übung",
     outcome=Outcome.DEAD,
+    mark=Mark.LATE,
     meeting_id=91234567890,
     zoom_user_id="zUsEr/+ 1",
     zoom_account_id="AbCd/+ 1",

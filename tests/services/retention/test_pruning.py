@@ -298,3 +298,16 @@ def test_no_webhook_goes_while_a_repeat_of_it_is_taken(runtime: Runtime) -> None
     assert days_kept(short, asked=4) == 4
     with pytest.raises(InvalidInputError, match="at least 4 d"):
         days_kept(short, asked=3)
+
+
+def test_one_signed_after_it_arrived_stays_while_a_repeat_of_it_is_taken(
+    database: Database, vault: Vault, owner: ZoomApp
+) -> None:
+    ahead = int((NOON - timedelta(days=29)).timestamp())
+    hook = add(database, vault, owner.id, sent_at_s=ahead)
+
+    first = run(database)
+    later = run(database, now=NOON + timedelta(days=2))
+
+    assert (first.webhooks, later.webhooks) == (0, 1)
+    assert left(database).get(hook.id) is None

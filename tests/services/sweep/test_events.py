@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from dashboard.app import chores
 from dashboard.db import Database
-from dashboard.models.connection import Connection, TokenState
+from dashboard.models.connection import AccountMember, Connection, TokenState
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import Kind, ZoomApp
@@ -23,6 +23,7 @@ from dashboard.services.sweep.events import mark_due
 from dashboard.vault import Vault
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.fixtures.sweep_events import (
+    USER,
     add,
     deauthorized,
     stage,
@@ -493,12 +494,11 @@ def test_a_user_who_reconnects_is_not_marked_any_more(
     assert (seen.deauthorized_at, seen.token_state) == (None, TokenState.HEALTHY)
 
 
-@pytest.mark.parametrize("client_id", ["simCother", None])
 def test_a_removal_of_another_app_changes_nothing_and_is_logged(
-    stage: ConnectStage, client_id: str | None
+    stage: ConnectStage,
 ) -> None:
     row = add(stage)
-    number = deauthorized(stage, NOON + timedelta(minutes=1), client_id=client_id)
+    number = deauthorized(stage, NOON + timedelta(minutes=1), client_id="simCother")
 
     with capture_logs() as logs:
         events.read_some(stage.runtime)
@@ -508,3 +508,57 @@ def test_a_removal_of_another_app_changes_nothing_and_is_logged(
     assert [(one["webhook"], one["why"]) for one in logs] == [
         (number, "It names another app's client ID.")
     ]
+
+
+@pytest.mark.parametrize("payload", [{}, {"client_id": None}, {"client_id": ""}])
+def test_a_removal_that_names_no_app_is_of_the_app_whose_secret_signed_it(
+    stage: ConnectStage, payload: dict[str, object]
+) -> None:
+    row = add(stage)
+    removed_at = NOON + timedelta(minutes=1)
+    tell(stage, "app_deauthorized", removed_at, {"user_id": USER, **payload})
+
+    events.read_some(stage.runtime)
+
+    assert stage.connection(row.id).deauthorized_at == removed_at
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [{"zoom_account_id": None}, {"zoom_user_id": None}],
+    ids=["no account", "no user"],
+)
+def test_a_removal_of_a_whole_account_may_name_a_member_or_the_account_alone(
+    runtime: Runtime, sandbox: RunningSandbox, missing: dict[str, None]
+) -> None:
+    stage = a_connect_stage(runtime, sandbox, kind=Kind.ACCOUNT_LEVEL)
+    row = add(stage, zoom_user_id=None)
+    member = AccountMember(connection_id=row.id, zoom_user_id=USER, seen_at=NOON)
+    with runtime.database.writing() as session:
+        session.add(member)
+    removed_at = NOON + timedelta(minutes=1)
+    tell(stage, "app_deauthorized", removed_at, {}, **missing)
+
+    events.read_some(runtime)
+
+    assert stage.connection(row.id).deauthorized_at == removed_at
+
+
+def test_an_update_without_an_account_is_of_the_account_that_lists_the_user(
+    runtime: Runtime, sandbox: RunningSandbox
+) -> None:
+    stage = a_connect_stage(runtime, sandbox, kind=Kind.ACCOUNT_LEVEL)
+    row = add(stage, zoom_user_id=None)
+    before = NOON - timedelta(hours=1)
+    member = AccountMember(
+        connection_id=row.id, zoom_user_id=USER, pmi=OLD, seen_at=before
+    )
+    with runtime.database.writing() as session:
+        session.add(member)
+    tell(stage, "user.updated", NOON, {"object": {"pmi": NEW}}, zoom_account_id=None)
+
+    events.read_some(runtime)
+
+    with runtime.database.reading() as session:
+        found = session.get_one(AccountMember, (row.id, USER))
+    assert (found.pmi, found.previous_pmi) == (NEW, OLD)

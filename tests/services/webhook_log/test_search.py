@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from dashboard.db import Database
 from dashboard.models.ids import new_id, time_of
-from dashboard.models.webhook import Outcome, Webhook
+from dashboard.models.webhook import Mark, Outcome, Webhook
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services.paging import Place
 from dashboard.services.webhook_log import log, search
@@ -66,6 +66,8 @@ def a_little_of_everything(apps: tuple[ZoomApp, ZoomApp]) -> list[Webhook]:
             outcome=(Outcome.DELIVERED, Outcome.DEAD)[each // 2 % 2],
             meeting_id=80000000000 + each % 5,
             zoom_user_id=f"user-{each % 7}",
+            timing=(None, None, Mark.LATE, Mark.CLOCK)[each % 4],
+            is_unreadable=each % 9 == 0,
         )
         for each in range(60)
     ]
@@ -80,6 +82,9 @@ def a_little_of_everything(apps: tuple[ZoomApp, ZoomApp]) -> list[Webhook]:
         {"event": "user.updated", "zoom_user_id": "user-3"},
         {"event": "meeting.ended", "outcome": Outcome.DEAD, "meeting_id": 80000000001},
         {"event": "meeting.ended", "zoom_user_id": "nobody"},
+        {"mark": Mark.LATE},
+        {"mark": Mark.CLOCK, "event": "user.updated"},
+        {"mark": Mark.UNREADABLE, "outcome": Outcome.DEAD},
     ],
     ids=str,
 )
@@ -97,7 +102,10 @@ def test_filters_together_list_what_each_would(
     expected = [
         row.id
         for row in rows
-        if all(getattr(row, name) == value for name, value in fields.items())
+        if all(
+            value in row.marks if name == "mark" else getattr(row, name) == value
+            for name, value in fields.items()
+        )
     ]
 
     filters = WebhookFilter(**fields)

@@ -134,6 +134,24 @@ def test_a_rightly_signed_object_is_always_taken_byte_for_byte(
 
 
 @quickly
+@given(body=st.binary(max_size=300), more=headers, ahead_s=st.integers(-600_000, 10**9))
+def test_any_rightly_signed_bytes_are_taken_byte_for_byte_at_any_time(
+    door: HooksClient, *, body: bytes, more: dict[str, str], ahead_s: int
+) -> None:
+    timestamp = str(int(door.clock.now().timestamp()) + ahead_s)
+    message = signatures.signed_bytes(timestamp, body)
+    proven = {
+        "HTTP_X_ZM_REQUEST_TIMESTAMP": timestamp,
+        "HTTP_X_ZM_SIGNATURE": signatures.sign(message, SECRET_TOKEN).decode(),
+    }
+
+    answer = ask(door, body, {**more, **proven})
+
+    assert (answer.status, answer.body) == ("200", b"")
+    assert newest_body(door, body) == body
+
+
+@quickly
 @given(
     secret=st.sampled_from([SECRET_TOKEN, PREVIOUS])
     | st.sampled_from(["", " ", "\n", "test-secret-token-0001 "]).map(SecretStr)

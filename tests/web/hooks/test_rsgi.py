@@ -17,7 +17,7 @@ from dashboard.models.webhook import Refusal, RefusalCount, Webhook, WebhookBody
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.receiver import batches
 from dashboard.services.receiver.signatures import answer_challenge
-from dashboard.web.hooks.request import MAX_BODY_BYTES
+from dashboard.web.hooks import request as incoming
 from tests.fixtures.hooks import event
 from tests.fixtures.relay import BODY, CHALLENGE
 from tests.fixtures.rsgi import NEVER, Loop, Protocol, loop
@@ -92,21 +92,51 @@ def test_only_post_is_taken(loop: Loop, method: str) -> None:
     assert bool(body) == (method != "HEAD")
 
 
-def test_a_body_that_says_it_is_too_large_is_not_read(loop: Loop) -> None:
-    length = {"content-length": str(MAX_BODY_BYTES + 1)}
+MIB = b" " * (1024 * 1024)
 
-    http = loop.post(BODY, headers=length)
+
+@pytest.mark.parametrize(("sent", "read"), [(10, 10), (40, 16)])
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [(None, 413), ("/hooks/zoom/x", 404), (f"/hooks/zoom/{UUID(int=1)}", 404)],
+)
+def test_a_body_that_is_not_wanted_is_read_on_to_a_limit_before_the_answer(
+    loop: Loop, sent: int, read: int, path: str | None, status: int
+) -> None:
+    length = {"content-length": str(sent * len(MIB))}
+    over = {} if path is None else {"path": path}
+
+    http = loop.post(b"", headers=length, parts=[MIB] * sent, **over)
+
+    assert (http.status, http.parts_read) == (status, read)
+    assert [each.body_bytes for each in loop.stored(Refusal)] == (
+        [sent * len(MIB)] if path is None else []
+    )
+
+
+def test_a_body_that_turns_out_too_large_is_read_on_to_a_limit(loop: Loop) -> None:
+    http = loop.post(b"", headers={"content-length": None}, parts=[MIB] * 40)
+
+    assert (http.status, http.parts_read) == (413, 2 + 16)
+
+
+def test_a_body_that_the_sender_holds_back_is_not_asked_for(loop: Loop) -> None:
+    held = {"content-length": str(len(MIB) + 1), "expect": "100-Continue"}
+
+    http = loop.post(BODY, headers=held)
 
     assert (http.status, http.parts_read) == (413, 0)
-    assert loop.stored(Refusal)[0].body_bytes == MAX_BODY_BYTES + 1
 
 
-def test_a_body_that_turns_out_too_large_is_read_no_further(loop: Loop) -> None:
-    parts = [b" " * (512 * 1024)] * 9
+def test_a_body_that_is_not_wanted_and_does_not_come_holds_up_no_answer(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(incoming, "DISCARDED_WITHIN_S", 0.05)
+    length = {"content-length": str(len(MIB) + 1)}
 
-    http = loop.post(b"", headers={"content-length": None}, parts=parts)
+    http = loop.post(b"", headers=length, parts=[BODY, NEVER])
 
-    assert (http.status, http.parts_read) == (413, 3)
+    assert (http.status, http.parts_read) == (413, 1)
 
 
 def test_a_body_in_chunks_is_stored(loop: Loop) -> None:
@@ -210,7 +240,7 @@ def test_an_ipv6_sender_is_named_without_its_port(loop: Loop) -> None:
 def test_an_event_too_old_is_refused_by_the_clock_of_the_services(loop: Loop) -> None:
     scope: Any
     scope, http = loop.request(BODY)
-    loop.clock.advance(hours=7)
+    loop.clock.advance(days=8)
 
     asyncio.run(loop.door(scope, http))  # type: ignore[arg-type]  # a fake
 

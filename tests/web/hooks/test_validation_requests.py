@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from dashboard.models.check import Check, Finding, Source
+from dashboard.models.webhook import Webhook
 from dashboard.services.receiver.signatures import Cause
 from tests.fixtures.hooks import HooksClient, door, event
 from tests.fixtures.receiver import CHALLENGE, received, refused
@@ -39,25 +40,54 @@ def test_an_answer_that_zoom_no_longer_waited_for_is_a_failure(
     assert words in check.detail
 
 
-@pytest.mark.parametrize("minutes", [-10, 10], ids=["ahead", "late"])
-def test_a_challenge_out_of_time_is_a_failure_with_the_reason(
-    door: HooksClient, minutes: int
+def test_one_ahead_of_the_clock_is_asked_for_again_as_the_clocks_fault(
+    door: HooksClient,
 ) -> None:
-    sent_at = NOON - timedelta(minutes=minutes)
+    sent_at = NOON + timedelta(minutes=10)
 
     answer = door.post(C1_BODY, timestamp=str(int(sent_at.timestamp())))
 
-    assert answer.status_code == 401
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
     assert findings(door) == [(Source.ZOOM_CHALLENGE, Finding.FAILED)]
-    assert "clock" in door.stored(Check)[0].detail
+    detail = door.stored(Check)[0].detail
+    assert "10 minutes ahead of this server's clock" in detail
+    assert "sets its clock (NTP). Zoom was asked to retry (503)." in detail
+    assert door.stored(Webhook) == []
 
 
-def test_an_event_out_of_time_is_no_challenge(door: HooksClient) -> None:
+@pytest.mark.parametrize("age", [timedelta(minutes=10), timedelta(days=6)])
+def test_a_late_one_is_answered(door: HooksClient, age: timedelta) -> None:
+    sent = str(int((NOON - age).timestamp()))
+
+    answer = door.post(C1_BODY, timestamp=sent)
+
+    assert (answer.status_code, answer.mimetype) == (200, "application/json")
+    assert findings(door) == [(Source.ZOOM_CHALLENGE, Finding.GOOD)]
+
+
+def test_an_old_one_that_is_sent_again_proves_nothing(door: HooksClient) -> None:
+    sent = str(int(NOON.timestamp()))
+    door.post(C1_BODY, timestamp=sent)
+    door.clock.advance(minutes=4)
+    door.post(C1_BODY, timestamp=sent)
+    door.clock.advance(minutes=4)
+
+    again = door.post(C1_BODY, timestamp=sent)
+
+    assert again.status_code == 200
+    assert len(findings(door)) == 2
+
+
+def test_an_event_ahead_of_the_clock_is_evidence_that_names_the_clock(
+    door: HooksClient,
+) -> None:
     sent_at = NOON + timedelta(minutes=10)
 
     door.post(event(), timestamp=str(int(sent_at.timestamp())))
 
-    assert findings(door) == []
+    assert findings(door) == [(Source.ZOOM_EVENT, Finding.GOOD)]
+    assert "this server's clock is slow" in door.stored(Check)[0].detail
 
 
 @pytest.mark.parametrize(

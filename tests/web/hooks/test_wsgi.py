@@ -1,15 +1,17 @@
 import json
 import time
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
 
 from dashboard.models.check import Check, Finding
-from dashboard.models.webhook import Refusal, Webhook, WebhookBody
+from dashboard.models.webhook import Mark, Refusal, Webhook, WebhookBody
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.receiver import signatures
+from dashboard.web import headers
 from tests.fixtures.hooks import HooksClient, door, event
 from tests.makers import NOON, SECRET_TOKEN
 from tests.services.receiver.test_signatures import (
@@ -46,12 +48,12 @@ def test_a_signed_event_is_kept_as_it_came_and_answered_with_nothing(
         for column in ("body", "headers")
     }
     assert opened["body"] == C2_BODY
-    headers = dict(json.loads(opened["headers"]))
-    assert headers["x-zm-signature"].startswith("v0=")
-    assert headers["content-type"] == "application/json; charset=utf-8"
-    assert headers["authorization"] == "(removed)"
-    assert headers["x-own"] == "é"
-    assert "cookie" not in headers
+    named = dict(json.loads(opened["headers"]))
+    assert named["x-zm-signature"].startswith("v0=")
+    assert named["content-type"] == "application/json; charset=utf-8"
+    assert named["authorization"] == "(removed)"
+    assert named["x-own"] == "é"
+    assert "cookie" not in named
     assert (webhook.verdict, webhook.event) == ("current", "user.updated")
 
 
@@ -134,14 +136,66 @@ def test_a_challenge_is_answered_with_the_previous_secret_that_signed_it(
     assert door.stored(Webhook)[0].verdict == "previous"
 
 
-def test_an_old_event_is_taken_and_an_old_challenge_is_not(door: HooksClient) -> None:
-    sent = str(int((NOON - timedelta(minutes=90)).timestamp()))
+@pytest.mark.parametrize(
+    ("age", "marks"),
+    [
+        (timedelta(minutes=90), ()),
+        (timedelta(hours=2), (Mark.LATE,)),
+        (timedelta(hours=7), (Mark.LATE,)),
+        (timedelta(hours=62), (Mark.LATE,)),
+        (timedelta(days=7), (Mark.LATE,)),
+        (timedelta(minutes=-5), ()),
+        (timedelta(minutes=-12), (Mark.CLOCK,)),
+        (timedelta(days=-3000), (Mark.CLOCK,)),
+    ],
+)
+@pytest.mark.parametrize("unit", [1, 1000, 1_000_000])
+def test_an_event_is_taken_whatever_its_age_and_its_mark_says_it(
+    door: HooksClient, age: timedelta, marks: tuple[Mark, ...], unit: int
+) -> None:
+    sent = str(int((NOON - age).timestamp()) * unit)
 
-    late = door.post(event(), timestamp=sent)
-    challenge = door.post(C1_BODY, timestamp=sent)
+    first, again = door.post(event(), timestamp=sent), door.post(event())
 
-    assert (late.status_code, challenge.status_code) == (200, 401)
-    assert door.stored(Refusal)[0].cause == "too_old"
+    assert (first.status_code, again.status_code) == (200, 200)
+    [webhook] = door.stored(Webhook)
+    assert (webhook.marks, webhook.arrivals) == (marks, 2)
+    assert webhook.sent_at_s == int((NOON - age).timestamp())
+    sealed = door.stored(WebhookBody)[0].headers
+    place = {"table": "webhook_body", "column": "headers", "row": webhook.id}
+    named = dict(json.loads(door.vault.open(sealed, **place)))
+    assert named["x-zm-request-timestamp"] == sent
+    assert door.stored(Refusal) == []
+
+
+def test_an_event_older_than_the_limit_is_refused_with_the_reason(
+    door: HooksClient,
+) -> None:
+    sent = str(int((NOON - timedelta(days=7, seconds=1)).timestamp()))
+
+    assert door.post(event(), timestamp=sent).status_code == 401
+    [refusal] = door.stored(Refusal)
+    assert refusal.cause == "too_old"
+    assert "7 days old; the limit is 7 days" in refusal.detail
+
+
+def test_every_answer_has_the_security_headers(door: HooksClient) -> None:
+    always = headers.bare("https://a.example.com", with_subdomains=True)
+    middleware: Any = door.client.application
+    middleware._always = always
+
+    answers = [
+        door.post(event()),
+        door.post(C1_BODY),
+        door.post(event(), headers={"x-zm-signature": None}),
+        door.client.get(door.path),
+        door.client.get("/hooks/x"),
+    ]
+
+    assert [each.status_code for each in answers] == [200, 200, 401, 405, 404]
+    for each in answers:
+        assert dict(always).items() <= {k.lower(): v for k, v in each.headers}.items()
+    assert dict(always)["strict-transport-security"].endswith("; includeSubDomains")
 
 
 def test_a_challenge_signed_with_another_secret_shows_as_a_mismatch(

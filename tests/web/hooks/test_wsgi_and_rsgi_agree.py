@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -25,6 +26,11 @@ CHALLENGE = b'{"event":"endpoint.url_validation","payload":{"plainToken":"abc"}}
 
 Send = Callable[[HooksClient], TestResponse | str]
 
+
+def _at(door: HooksClient, **later: int) -> str:
+    return str(int((door.clock.now() + timedelta(**later)).timestamp()))
+
+
 SENT: dict[str, Send] = {
     "an event": lambda door: door.post(event()),
     "a retry": lambda door: [door.post(event()), door.post(event())][1],
@@ -35,6 +41,20 @@ SENT: dict[str, Send] = {
     "a challenge": lambda door: door.post(CHALLENGE),
     "no token": lambda door: door.post(CHALLENGE.replace(b"plainToken", b"other")),
     "not text": lambda door: door.post(b"\xff\xfe"),
+    "not JSON": lambda door: door.post(b'{"event":"meeting.created"} // comment'),
+    "no body": lambda door: door.post(b""),
+    "late": lambda door: door.post(event(), timestamp=_at(door, days=-6)),
+    "milliseconds": lambda door: door.post(
+        event(), timestamp=f"{_at(door, minutes=-1)}123"
+    ),
+    "ahead": lambda door: door.post(event(), timestamp=_at(door, minutes=12)),
+    "a challenge ahead": lambda door: door.post(
+        CHALLENGE, timestamp=_at(door, minutes=12)
+    ),
+    "a late challenge": lambda door: door.post(
+        CHALLENGE, timestamp=_at(door, hours=-3)
+    ),
+    "too old": lambda door: door.post(event(), timestamp=_at(door, days=-8)),
     "a large event": lambda door: door.post(
         b'{"event":"meeting.created","filler":"%b"}' % (b"x" * 70_000)
     ),

@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from dashboard.models.audit import AuditEntry
 from dashboard.models.ids import new_id
 from dashboard.models.staff import Role
-from dashboard.models.webhook import Attempt, Outcome, Webhook
+from dashboard.models.webhook import Attempt, Mark, Outcome, Webhook
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.runtime import Runtime
 from dashboard.services.webhook_log.log import resends_of
@@ -233,3 +233,46 @@ def test_a_webhook_leads_to_its_person_and_meeting(
     links = {str(link["href"]) for link in page.select("main a")}
     assert f"/connections/{person.id}" in links
     assert f"/webhooks/?meeting={row.meeting_id}" in links
+
+
+@pytest.mark.parametrize(
+    ("over", "word", "sentence"),
+    [
+        (
+            {"timing": Mark.LATE, "days": 3},
+            "Late",
+            "signed it 3 days before it arrived",
+        ),
+        ({"timing": Mark.CLOCK, "days": -3}, "Clock", "3 days ahead of this server's"),
+        (
+            {"is_unreadable": True, "days": 0},
+            "Unreadable",
+            "is no JSON object in UTF-8",
+        ),
+    ],
+)
+def test_what_is_odd_about_a_webhook_is_shown_listed_and_filtered(
+    as_role: SignIn,
+    runtime: Runtime,
+    zoom_app: ZoomApp,
+    webhook: Webhook,
+    *,
+    over: dict[str, Any],
+    word: str,
+    sentence: str,
+) -> None:
+    signed_at = NOON - timedelta(days=over["days"])
+    marked = {name: value for name, value in over.items() if name != "days"}
+    odd = a_webhook(zoom_app, sent_at_s=int(signed_at.timestamp()), **marked)
+    store(runtime, odd, a_body(runtime.vault, odd, body=b"cut \xe2\x82"))
+    browser = as_role(Role.SUPPORT)
+
+    page = soup(browser, f"/webhooks/{odd.id}").text
+    listed = soup(browser, f"/webhooks/?mark={odd.marks[0].value}")
+
+    assert word in page
+    assert sentence in " ".join(page.split())
+    rows = listed.select("#webhooks-rows > tr")
+    assert [row["id"] for row in rows] == [f"webhook-{odd.id}"]
+    assert word in rows[0].text
+    assert word not in soup(browser, f"/webhooks/{webhook.id}").text
