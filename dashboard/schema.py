@@ -81,6 +81,7 @@ def back_up(database: Database, *, now: datetime) -> Path | None:
     if not database.is_sqlite or not path.is_file():
         return None
     copy = path.with_name(f"{path.stem}-{now:%Y%m%dT%H%M%S}.backup.db")
+    copy.touch(mode=0o600)  # before there is anything to read in it
     source = sqlite3.connect(path)
     target = sqlite3.connect(copy)
     try:
@@ -88,7 +89,6 @@ def back_up(database: Database, *, now: datetime) -> Path | None:
     finally:
         target.close()
         source.close()
-    copy.chmod(0o600)
     return copy
 
 

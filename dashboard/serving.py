@@ -32,6 +32,7 @@ from granian.log import LogLevels
 
 from dashboard import logs
 from dashboard.app import bare_headers, build_runtime, chores, create_app
+from dashboard.clients.http import tls
 from dashboard.db import Database, revisions
 from dashboard.errors import SettingsError
 from dashboard.services.grants.token_calls import TokenCalls
@@ -46,6 +47,7 @@ THREADS = 256
 _BACKLOG = 2048
 _STOPS_WITHIN_S = 15
 _OPEN_FILES = 16_384
+_FEW_FILES = 4096
 _PAUSE_S = 0.1
 _PACKAGE = "zoom-recall-dashboard"
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -83,6 +85,7 @@ def serve(
     listens_on = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     name = "web" if upgrade is None else "serve"
     address = settings.public_url or listens_on
+    _check_authorities(settings)
     trouble = public_url_trouble(address)
     if trouble:
         _log.warning("settings.public_url_refused_by_zoom", url=address, why=trouble)
@@ -118,7 +121,7 @@ def serve(
                     "version": version(_PACKAGE),
                 },
                 greeting=greeting,
-                was_said=multiprocessing.Event(),
+                was_said=_shared_flag(),
             ),
         ),
         wrap_loader=False,
@@ -133,13 +136,14 @@ class Hello:
     Attributes:
         event: Logged with `facts`.
         greeting: Printed.
-        was_said: By an earlier process than the one that serves now.
+        was_said: By an earlier process than the one that serves now; None where
+            processes cannot share it.
     """
 
     event: str
     facts: Mapping[str, str]
     greeting: str | None
-    was_said: Event
+    was_said: Event | None
 
 
 def require_free(host: str, port: int, *, option: str = "--port") -> None:
@@ -164,6 +168,7 @@ def require_free(host: str, port: int, *, option: str = "--port") -> None:
 def work(settings: Settings) -> None:
     """Run one of many workers on PostgreSQL until a signal stops it."""
     place = prepare(settings, None)
+    _check_authorities(settings)
     runtime = build_runtime(settings, listens_on="http://127.0.0.1:8000")
     worker = Worker(runtime, chores=chores(runtime))
     stop = threading.Event()
@@ -193,7 +198,7 @@ def prepare(settings: Settings, upgrade: Upgrade | None) -> str:
         SchemaError: Old tables, and this command does not upgrade them.
         VaultError: The key is missing or wrong.
     """
-    database = Database(settings.sqlalchemy_url)
+    database = Database(settings.sqlalchemy_url, logs_outages=False)
     try:
         if not database.is_sqlite:
             revisions.require_newest(database)
@@ -248,9 +253,24 @@ def _load(
     # Granian asks an object for `__rsgi__`, whatever its types say of functions.
     close_live = watcher.watcher_of(app).close
     application = RsgiApp(hooks, tokens, pages, always=always, on_stop=close_live)
-    if not hello.was_said.is_set():  # it is, when this process is a new one
+    if hello.was_said is None or not hello.was_said.is_set():  # a second process
         threading.Thread(target=_greet, args=(hello,), daemon=True).start()
     return cast("Callable[..., Any]", application)
+
+
+def _check_authorities(settings: Settings) -> None:
+    """Log that no https call can succeed, before the first one fails."""
+    uses_https = settings.zoom_url.startswith("https") or settings.recall_url is None
+    missing = tls.missing_authorities() if uses_https else None
+    if missing:
+        _log.warning("tls.no_authorities", why=missing)
+
+
+def _shared_flag() -> Event | None:
+    try:
+        return multiprocessing.Event()
+    except (ImportError, OSError):  # no /dev/shm, as in some containers
+        return None
 
 
 def _greet(hello: Hello) -> None:
@@ -263,7 +283,8 @@ def _greet(hello: Hello) -> None:
                 if http.get("/sign-in").is_success:
                     break
             time.sleep(_PAUSE_S)
-    hello.was_said.set()
+    if hello.was_said is not None:
+        hello.was_said.set()
     _log.info(hello.event, **hello.facts)
     if hello.greeting:
         click.echo(hello.greeting)
@@ -278,6 +299,15 @@ def allow_many_connections() -> None:
     wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    if soft != resource.RLIM_INFINITY and soft < _FEW_FILES:
+        _log.warning(
+            "server.few_open_files",
+            limit=soft,
+            why="Each open page and each sender takes one, and beyond the limit Zoom's "
+            f"webhooks are not answered. Raise it to {_OPEN_FILES} (ulimit -n, "
+            "LimitNOFILE=).",
+        )
 
 
 def die_with(parent: int) -> None:

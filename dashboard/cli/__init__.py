@@ -7,6 +7,7 @@ is one command or a few that belong together; `opening` is what they share.
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from typing import cast
 
 import click
@@ -59,6 +60,9 @@ def main(words: Sequence[str] | None = None) -> None:
     Args:
         words: The command with its options; by default those of the process.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a name in another script than LANG's
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = cli.main(words, standalone_mode=False)
     except DashboardError as error:

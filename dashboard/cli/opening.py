@@ -36,7 +36,7 @@ def load_settings() -> Settings:
 @contextmanager
 def opened_database() -> Iterator[Database]:
     """Open the database of the settings, whatever tables it has."""
-    database = Database(load_settings().sqlalchemy_url)
+    database = Database(load_settings().sqlalchemy_url, logs_outages=False)
     try:
         yield database
     finally:
@@ -49,7 +49,10 @@ def opened_services() -> Iterator[Runtime]:
     settings = load_settings()
     with opened_database() as database:
         revisions.require_newest(database)
-    runtime = build_runtime(settings, listens_on="http://127.0.0.1:8000")
+    database = Database(settings.sqlalchemy_url, logs_outages=False)
+    runtime = build_runtime(
+        settings, listens_on="http://127.0.0.1:8000", database=database
+    )
     try:
         yield runtime
     finally:

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from dashboard.clients.http.tls import context
+
 PASSED_ON = frozenset(
     {
         "x-zm-request-timestamp",
@@ -74,14 +76,18 @@ def open_session(base_url: str | None) -> aiohttp.ClientSession:
     Args:
         base_url: The one host of every delivery, or None for Recall's own.
     """
+    trust_env = base_url is None or not _is_this_machine(base_url)
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0),  # the worker has its own bounds
+        connector=aiohttp.TCPConnector(
+            limit=0,  # the worker has its own bounds
+            ssl=context(trust_env=trust_env),
+        ),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=_TIMEOUT,
         headers={"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"},
         skip_auto_headers=["Content-Type"],
         auto_decompress=False,
-        trust_env=base_url is None or not _is_this_machine(base_url),
+        trust_env=trust_env,
     )
 
 

@@ -48,14 +48,15 @@ class Database:
 
     Args:
         url: SQLAlchemy URL of a SQLite file or a PostgreSQL database.
+        logs_outages: For what runs on; a command says itself why it ends.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, logs_outages: bool = True) -> None:
         self.url: URL = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._turns = _Turns()
         self._lock_file: int | None = None
-        self._outage = _Outage()
+        self._outage = _Outage(is_logged=logs_outages)
         self._file: tuple[int, int] | None = None
         self._reader = self._make_engine(for_writing=False)
         self._writer = self._make_engine(for_writing=True)
@@ -302,8 +303,9 @@ class _Outage:
         failures: How many there were in the life of this process.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_logged: bool) -> None:
         self.failures = 0
+        self._is_logged = is_logged
         self._lock = threading.Lock()
         self._began_s: float | None = None
         self._began_with = 0
@@ -321,6 +323,8 @@ class _Outage:
                 return
             self._said_s = now_s
             began_s, failures = self._began_s, self.failures - self._began_with
+        if not self._is_logged:
+            return
         if is_first:
             _log.error("database.unavailable", reason=reason)
         else:
@@ -338,10 +342,13 @@ class _Outage:
         with self._lock:
             if self._began_s is None:
                 return
-            since_s = time.monotonic() - self._began_s
+            since_s = round(time.monotonic() - self._began_s, 1)
             failures = self.failures - self._began_with
             self._began_s = None
-        _log.warning("database.recovered", failures=failures, since_s=round(since_s, 1))
+        if self._is_logged:
+            _log.warning(
+                "database.recovered", failures=failures, since_s=round(since_s, 1)
+            )
 
 
 def _cause(error: DBAPIError) -> str:

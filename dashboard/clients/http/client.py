@@ -9,7 +9,6 @@ import re
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Literal, TypeVar, overload
@@ -20,6 +19,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from dashboard.clients.http.error_bodies import is_page, read_refusal
 from dashboard.clients.http.error_words import Answer, about_status
 from dashboard.clients.http.retry_after import retry_after_s
+from dashboard.clients.http.tls import context, pinned
 from dashboard.errors import UpstreamError
 
 Service = Literal["Zoom", "Recall"]
@@ -85,21 +85,9 @@ def make_http(
         limits=httpx2.Limits(max_connections=_MOST_CONNECTIONS),
         follow_redirects=False,
         trust_env=trust_env,
-        verify=tls or _authorities(trust_env=trust_env),
+        verify=pinned(tls) if tls else context(trust_env=trust_env),
         transport=transport,
     )
-
-
-@lru_cache
-def _authorities(*, trust_env: bool) -> ssl.SSLContext:
-    """Read the authorities' certificates once, not for each host: it takes long.
-
-    TLS begins at 1.2, as at Zoom: some builds of Python, Debian's among them, leave
-    that to the system's OpenSSL and would start a handshake with TLS 1.1.
-    """
-    context = httpx2.create_ssl_context(trust_env=trust_env)
-    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
-    return context
 
 
 @overload

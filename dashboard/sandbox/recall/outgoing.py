@@ -49,7 +49,9 @@ class OutgoingClient:
     @cached_property
     def _tls(self) -> ssl.SSLContext:
         """Certificates, read once at the first real connection."""
-        return ssl.create_default_context()
+        made = ssl.create_default_context()
+        made.minimum_version = max(made.minimum_version, ssl.TLSVersion.TLSv1_2)
+        return made
 
     def _client(self, timeout_s: float) -> httpx2.Client:
         return httpx2.Client(
