@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003_webhook_marks"
-down_revision = "0002_webhook_refusals"
+revision = "0004_webhook_marks"
+down_revision = "0003_whole_scopes"
 branch_labels = None
 depends_on = None
 
