@@ -49,6 +49,7 @@ from dashboard.models.connection import (
 )
 from dashboard.models.ids import first_id
 from dashboard.models.staff import Role
+from dashboard.services import audit
 from dashboard.services.runtime import Runtime
 from dashboard.services.staff import accounts
 from dashboard.services.token_states import who_acts
@@ -237,10 +238,15 @@ def _fill(site: Site, size: int) -> None:
                 app.workspace_id = workspace.id
                 app.recall_app_id = uuid5(app_id, "in Recall")
                 session.add(app)
-            email, password = _PERSON
-            accounts.add(
-                session, email=email, role=Role.ADMIN, password=password, now=now
-            )
+        email, password = _PERSON
+        accounts.add(
+            runtime.database,
+            email=email,
+            role=Role.ADMIN,
+            password=password,
+            actor=audit.COMMAND_LINE,
+            now=now,
+        )
         for begin in range(0, size, _CHUNK):
             numbers = range(begin, min(begin + _CHUNK, size))
             with runtime.database.writing() as session:

@@ -24,6 +24,7 @@ from dashboard.app import create_app
 from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.staff import Role
+from dashboard.services import audit
 from dashboard.services.runtime import Runtime
 from dashboard.services.staff import accounts
 
@@ -123,15 +124,15 @@ def _site(sites: Sites, kind: str) -> Site:
 def _fill(runtime: Runtime, town: Town) -> None:
     began = perf_counter()
     fill(runtime, town)
-    with runtime.database.writing() as session:
-        address, password = _PERSON
-        accounts.add(
-            session,
-            email=address,
-            role=Role.SUPPORT,
-            password=password,
-            now=runtime.clock.now(),
-        )
+    address, password = _PERSON
+    accounts.add(
+        runtime.database,
+        email=address,
+        role=Role.SUPPORT,
+        password=password,
+        actor=audit.COMMAND_LINE,
+        now=runtime.clock.now(),
+    )
     print(
         f"{town.connections:,} connections and {town.webhooks:,} webhooks made in "
         f"{perf_counter() - began:.0f} s",

@@ -28,6 +28,7 @@ from dashboard.clock import Clock
 from dashboard.db import Database, revisions
 from dashboard.models.staff import Role
 from dashboard.models.webhook import Outcome
+from dashboard.services import audit
 from dashboard.services.runtime import Runtime
 from dashboard.services.staff import accounts
 from dashboard.settings import new_key, read_or_make_file
@@ -149,12 +150,15 @@ def _fill(site: Site, log: Log) -> None:
     database.close()
     with site.runtime() as runtime:
         log_rows.fill(runtime, log)
-        with runtime.database.writing() as session:
-            email, password = _PERSON
-            now = runtime.clock.now()
-            accounts.add(
-                session, email=email, role=Role.ADMIN, password=password, now=now
-            )
+        email, password = _PERSON
+        accounts.add(
+            runtime.database,
+            email=email,
+            role=Role.ADMIN,
+            password=password,
+            actor=audit.COMMAND_LINE,
+            now=runtime.clock.now(),
+        )
     if site.database_url.startswith("postgresql"):
         # What autovacuum does in the course of a month.
         uri = site.database_url.replace("+psycopg", "")

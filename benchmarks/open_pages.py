@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from benchmarks.sites import APP_ID, BenchmarkError, Site
 from dashboard.clock import Clock
 from dashboard.models.staff import Role
+from dashboard.services import audit
 from dashboard.services.staff import accounts
 
 _PASSWORD = SecretStr("benchmark-password-0001")
@@ -72,10 +73,11 @@ class Page:
 def add_people(site: Site, number: int) -> list[str]:
     """Add staff, admins and support in turn; return their emails."""
     emails = [f"person{each}@example.com" for each in range(number)]
-    with site.database() as database, database.writing() as session:
+    with site.database() as database:
         for each, email in enumerate(emails):
             accounts.add(
-                session,
+                database,
+                actor=audit.COMMAND_LINE,
                 email=email,
                 role=(Role.ADMIN, Role.SUPPORT)[each % 2],
                 password=_PASSWORD,

@@ -19,7 +19,7 @@ from dashboard.clients.zoom.oauth import ZoomOAuth
 from dashboard.clients.zoom.subscriptions import ZoomSubscriptions
 from dashboard.clock import Clock
 from dashboard.db import Database
-from dashboard.models.staff import Staff
+from dashboard.models.staff import Staff, StaffSession
 from dashboard.services.connect import attempts as connect_attempts
 from dashboard.services.encryption.keys import open_vault, session_key
 from dashboard.services.erasure import steps
@@ -34,7 +34,7 @@ from dashboard.services.retention.pruning import Pruner
 from dashboard.services.rotation import rotations
 from dashboard.services.runtime import RecallFactory, Runtime
 from dashboard.services.setup import checklist
-from dashboard.services.staff import accounts
+from dashboard.services.staff import sessions
 from dashboard.services.status import rhythm
 from dashboard.services.sweep import events, sweep
 from dashboard.services.validation import schedule
@@ -186,7 +186,7 @@ def create_app(runtime: Runtime) -> Flask:
     compression.install(app)
     request_log.install(app)
     context.install(app, runtime)
-    signin.install(app, _find_person(runtime.database))
+    signin.install(app, _find_session(runtime))
     CSRFProtect(app)
     headers.install(
         app,
@@ -204,6 +204,7 @@ def create_app(runtime: Runtime) -> Flask:
         runtime.database,
         runtime.settings,
         draw=draw,
+        clock=runtime.clock,
         when_watched=partial(_note_watched, runtime),
     )
     live_pages.install(app, watcher)
@@ -245,10 +246,10 @@ def _note_watched(runtime: Runtime, zoom_app_ids: frozenset[UUID]) -> None:
         schedule.record_open_pages(session, zoom_app_ids, now=runtime.clock.now())
 
 
-def _find_person(database: Database) -> Callable[[UUID], Staff | None]:
-    def find(staff_id: UUID) -> Staff | None:
-        with database.reading() as session:
-            return accounts.find(session, staff_id)
+def _find_session(runtime: Runtime) -> signin.Find:
+    def find(secret: str) -> tuple[StaffSession, Staff] | None:
+        with runtime.database.reading() as session:
+            return sessions.find(session, secret, now=runtime.clock.now())
 
     return find
 
@@ -261,6 +262,7 @@ def chores(runtime: Runtime) -> list[Callable[[], int]]:
         partial(checklist.record_new, runtime),
         partial(rotations.run_due, runtime),
         partial(note_expired, runtime.database, runtime.clock),
+        partial(sessions.forget_ended, runtime.database, runtime.clock),
         partial(connect_attempts.note_expired, runtime.database, runtime.clock),
         partial(refreshing.refresh_due, runtime),
         sweep.Sweep(runtime),

@@ -4,6 +4,8 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 
+from dashboard import transactions
+
 
 class Clock:
     """Tells the instant, aware, UTC; the demo may move it, nobody else does."""
@@ -19,6 +21,7 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         """Wait for so many seconds of real time."""
+        transactions.require_none("a wait")
         time.sleep(seconds)
 
     def set(self, instant: datetime | None) -> None:

@@ -1,6 +1,7 @@
 """Fixtures for every test: time, databases, simulators, the app and its people."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import FileSystemBytecodeCache
 from pydantic import SecretStr
+from sqlmodel import Session
 
 from dashboard.app import build_runtime, create_app
 from dashboard.db import Database
@@ -17,7 +19,7 @@ from dashboard.models.staff import Role, Staff
 from dashboard.sandbox import serving
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.runtime import Runtime
-from dashboard.services.staff import accounts
+from dashboard.services.staff import accounts, sessions
 from dashboard.settings import Settings, load, new_key, parse_keys
 from dashboard.vault import Vault
 from tests.fixtures.routing import use_lazy_rules
@@ -142,14 +144,21 @@ def as_role(app: Flask, runtime: Runtime, password_hash: str) -> SignIn:
                 )
                 session.add(person)
                 session.flush()
-            kept_id = f"{person.id}/{person.session_epoch}"
+            secret = a_session(session, person)
         browser = _browser(app)
         with browser.session_transaction() as kept:
-            kept.update(_user_id=kept_id, _fresh=True)
+            kept["_user_id"] = secret
             kept.permanent = True
         return browser
 
     return sign_in
+
+
+def a_session(session: Session, person: Staff) -> str:
+    """Begin a session that lasts, wherever a test moves the clock; give its secret."""
+    return sessions.begin(
+        session, person.id, address="", user_agent="", now=NOON + timedelta(days=3650)
+    )
 
 
 def _browser(app: Flask) -> FlaskClient:

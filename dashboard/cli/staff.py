@@ -26,15 +26,14 @@ def add(email: str, role: str, password_file: Path) -> None:
     """Add a person. The password comes from a file (`-`: standard input)."""
     password = read_secret(password_file)
     with opened_services() as runtime:
-        now = runtime.clock.now()
-        with runtime.database.writing() as session:
-            person = accounts.add(
-                session, email=email, role=Role(role), password=password, now=now
-            )
-            subject = f"{person.email} as {person.role}"
-            audit.record(
-                session, audit.COMMAND_LINE, "staff.added", subject=subject, now=now
-            )
+        person = accounts.add(
+            runtime.database,
+            email=email,
+            role=Role(role),
+            password=password,
+            actor=audit.COMMAND_LINE,
+            now=runtime.clock.now(),
+        )
     click.echo(f"{person.email} can now sign in as {person.role}.")
 
 
@@ -53,16 +52,16 @@ def list_() -> None:
 def reset_password(email: str, password_file: Path) -> None:
     """Set a new password and end the person's sessions."""
     password = read_secret(password_file)
-    with opened_services() as runtime, runtime.database.writing() as session:
-        person = accounts.find_by_email(session, email)
+    with opened_services() as runtime:
+        with runtime.database.reading() as session:
+            person = accounts.find_by_email(session, email)
         if person is None:
             raise NotFoundError("person")
-        accounts.set_password(session, person, password)
-        audit.record(
-            session,
-            audit.COMMAND_LINE,
-            "staff.password_set",
-            subject=person.email,
+        accounts.set_password(
+            runtime.database,
+            person.id,
+            password,
+            actor=audit.COMMAND_LINE,
             now=runtime.clock.now(),
         )
     click.echo(f"Changed the password of {person.email}.")

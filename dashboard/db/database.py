@@ -29,6 +29,7 @@ from sqlalchemy.exc import (
 )
 from sqlmodel import Session
 
+from dashboard import transactions
 from dashboard.db import engines
 from dashboard.errors import DatabaseBusyError, DatabaseUnavailableError, StorageError
 
@@ -81,7 +82,8 @@ class Database:
     def writing(self) -> Iterator[Session]:
         """Open the session whose writes are committed together when the block ends.
 
-        Nothing is written when the block raises. Never call Zoom or Recall inside.
+        Nothing is written when the block raises. Slow work inside is refused
+        (dashboard/transactions.py).
 
         Raises:
             DatabaseBusyError: Another process writes to this SQLite file.
@@ -108,13 +110,14 @@ class Database:
         """
         with self._storage_errors():
             if not self.is_sqlite:
-                with self._writer.begin() as connection:
+                with self._writer.begin() as connection, transactions.open_here():
                     yield connection
             else:
                 self.lock()
                 with (
                     self._turns.taken(_TURN_TIMEOUT_S),
                     self._writer.begin() as connection,
+                    transactions.open_here(),
                 ):
                     yield connection
         self._outage.end()
@@ -122,7 +125,8 @@ class Database:
     @contextmanager
     def _session(self) -> Iterator[Session]:
         with Session(self._writer, expire_on_commit=False) as session:
-            yield session
+            with transactions.open_here():
+                yield session
             session.commit()
 
     def lock(self) -> None:

@@ -92,12 +92,15 @@ def _prepare(
 
 def _add_staff(runtime: Runtime, password: SecretStr) -> None:
     now = Clock().now()
-    with runtime.database.writing() as session:
-        for email, role in ((_ADMIN, Role.ADMIN), (_SUPPORT, Role.SUPPORT)):
-            accounts.add(session, email=email, role=role, password=password, now=now)
-            audit.record(
-                session, audit.COMMAND_LINE, "staff.added", subject=email, now=now
-            )
+    for email, role in ((_ADMIN, Role.ADMIN), (_SUPPORT, Role.SUPPORT)):
+        accounts.add(
+            runtime.database,
+            email=email,
+            role=role,
+            password=password,
+            actor=audit.COMMAND_LINE,
+            now=now,
+        )
 
 
 def _greeting(settings: Settings, world: Simulators, password: SecretStr) -> str:

@@ -22,7 +22,6 @@ class Staff(SQLModel, table=True):
     Attributes:
         email: Lower case; unique.
         password_hash: Argon2id, in its own text form.
-        session_epoch: Grows when every session of this person must end.
         disabled_at: Set when the person may no longer sign in.
     """
 
@@ -30,10 +29,30 @@ class Staff(SQLModel, table=True):
     email: str = Field(unique=True, max_length=254)
     role: Role = Field(sa_type=enum_type(Role))
     password_hash: str = Field(max_length=255)
-    session_epoch: int = 0
     created_at: datetime = Field(sa_type=UtcDateTime)
     last_sign_in_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     disabled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class StaffSession(SQLModel, table=True):
+    """A person signed in with one browser; goes when the session ends.
+
+    Attributes:
+        id: SHA-256 of the secret in the cookie, hex.
+        last_used_at: When the person did something last, to the minute; what a page
+            asks by itself does not count.
+        address: Where they signed in from.
+        user_agent: What the browser called itself then.
+    """
+
+    __tablename__ = "staff_session"
+
+    id: str = Field(primary_key=True, max_length=64)
+    staff_id: UUID = Field(foreign_key="staff.id", ondelete="CASCADE", index=True)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    last_used_at: datetime = Field(sa_type=UtcDateTime)
+    address: str = Field(default="", max_length=64)
+    user_agent: str = Field(default="", max_length=200)
 
 
 class Throttle(SQLModel, table=True):

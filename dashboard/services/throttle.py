@@ -40,6 +40,14 @@ def forget(session: Session, subject: str) -> None:
         session.add(row)
 
 
+def give_back(session: Session, subject: str) -> None:
+    """Count one try less: it was no guess; the caller commits."""
+    row = session.get(Throttle, _key(subject), with_for_update=True)
+    if row is not None and row.tries > 0:
+        row.tries -= 1
+        session.add(row)
+
+
 def _held(session: Session, subject: str, now: datetime) -> Throttle:
     """Return the row, locked until the caller commits; made when there is none."""
     key = _key(subject)

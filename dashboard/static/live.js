@@ -5,7 +5,8 @@
 (() => {
   const POLL_MS = 15000, RETRY_MS = 15000, SILENT_MS = 25000, LOST_MS = 4000;
   const LOST = "Reconnecting…", FULL = `Live updates unavailable; refreshing every ${POLL_MS / 1000} s.`;
-  let source, listening = "", why = "", shown = new Date(), poll, retry, silence, lost;
+  const SIGNED_OUT = "You are signed out. Reload the page to sign in again.";
+  let isOver = false, source, listening = "", why = "", shown = new Date(), poll, retry, silence, lost;
   const tags = new WeakMap();
 
   const regions = () => [...document.querySelectorAll("[data-live]")];
@@ -50,6 +51,14 @@
     current();
   };
 
+  // What is typed stays; nothing is asked for until the person has signed in again.
+  const signedOut = () => {
+    close();
+    why = SIGNED_OUT;
+    isOver = true;
+    say();
+  };
+
   const hangUp = () => {
     source?.close();
     for (const timer of [retry, silence, lost]) clearTimeout(timer);
@@ -64,7 +73,7 @@
   const open = (reason = "") => {
     hangUp();
     listening = wanted();
-    if (!listening || document.hidden) return close();
+    if (!listening || document.hidden || isOver) return close();
     if (reason) polling(reason); // until something comes
     const mine = (source = new EventSource(`/live/stream?topics=${listening}`));
     silence = setTimeout(() => open(LOST), SILENT_MS);
@@ -74,6 +83,7 @@
       else lost ??= setTimeout(() => polling(LOST), LOST_MS);
     };
     mine.addEventListener("beat", alive);
+    mine.addEventListener("signed-out", signedOut);
     mine.addEventListener("changed", ({ data }) => {
       alive();
       for (const region of regions()) if (topicsOf(region).includes(data)) tell(region);
@@ -92,7 +102,8 @@
     for (const timer of [silence, lost]) clearTimeout(timer);
     polling(why || LOST);
     retry = setTimeout(() => open(why), about(RETRY_MS));
-    const answer = await fetch(mine.url, { method: "HEAD" }).catch(() => undefined);
+    const answer = await fetch(mine.url, { method: "HEAD", headers: { Live: "1" } }).catch(() => undefined);
+    if (mine === source && answer?.status === 401) return signedOut();
     if (mine === source && answer?.headers.get("Live-Places") === "0") polling(FULL);
   };
 
@@ -104,12 +115,14 @@
   const formToken = () => JSON.parse(document.body.getAttribute("hx-headers:inherited"))["X-CSRFToken"];
 
   document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
+    if (isLive(ctx.sourceElement)) ctx.request.headers["Live"] = "1"; // keeps no session alive
     const tag = tags.get(ctx.sourceElement)?.[ctx.request.action];
     if (tag) ctx.request.headers["If-None-Match"] = tag;
   });
   document.addEventListener("htmx:after:request", (event) => {
     const { ctx } = event.detail;
     if (!isLive(ctx.sourceElement)) return;
+    if (ctx.response.status === 401) signedOut();
     if (ctx.response.status >= 400) event.preventDefault(); // keep what is shown
     else current();
     ctx.tag = ctx.response.headers.get("ETag");

@@ -1,15 +1,18 @@
 """Closed unless declared: each view names a permission or says that it is public."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, abort, current_app, request, url_for
+from flask import Flask, abort, current_app, make_response, request, url_for
 from flask.typing import ResponseReturnValue
 
+from dashboard.services.staff import sessions
 from dashboard.services.staff.permissions import Permission
 from dashboard.web import htmx
-from dashboard.web.signin import person
+from dashboard.web.context import runtime
+from dashboard.web.signin import LIVE, Person, is_of_person, person
 
 _NEEDS = "_dashboard_needs"
 _PUBLIC = "public"
@@ -74,8 +77,18 @@ def _check() -> ResponseReturnValue | None:
         return None
     who = person()
     if who is None:
+        if LIVE in request.headers:  # the page says so, and keeps what is typed in it
+            return make_response("", HTTPStatus.UNAUTHORIZED)
         came_for = request.full_path.rstrip("?") if request.method == "GET" else None
         return htmx.go_to(url_for("signin.new", next=local_path(came_for)))
     if not who.can(permission):
         abort(403)
+    if isinstance(who, Person) and is_of_person():
+        used = runtime()
+        sessions.note_use(
+            used.database,
+            used.clock,
+            who.session_id,
+            last_used_at=who.last_used_at,
+        )
     return None

@@ -2,25 +2,30 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 from typing import cast
 from uuid import UUID
 from wsgiref.types import WSGIEnvironment
 
-from flask import Flask, session
+from flask import Flask, request, session
 from flask_login import (
     AnonymousUserMixin,
     LoginManager,
     UserMixin,
     current_user,
-    login_user,
     logout_user,
 )
 
-from dashboard.models.staff import Role, Staff
+from dashboard.models.staff import Role, Staff, StaffSession
+from dashboard.services.staff import sessions
 from dashboard.services.staff.permissions import Permission, may
 
-_STAYS = timedelta(hours=12)
+Find = Callable[[str], tuple[StaffSession, Staff] | None]
+"""Takes the secret of a cookie; returns the session and its person while it lasts."""
+
+LIVE = "Live"
+"""The header of a request that a page makes to keep itself up to date (live.js)."""
+
 _STANDS_IN = "dashboard.onlooker"
 
 
@@ -31,16 +36,13 @@ class Person(UserMixin):  # type: ignore[misc]  # Flask-Login ships no types
     staff_id: UUID
     email: str
     role: Role
-    session_epoch: int
+    session_id: str
+    last_used_at: datetime
 
     @property
     def name(self) -> str:
         """How the side bar calls them."""
         return self.email
-
-    def get_id(self) -> str:
-        """Return what the session cookie keeps: ends with the epoch."""
-        return f"{self.staff_id}/{self.session_epoch}"
 
     def can(self, permission: str) -> bool:
         """Whether the person may do this; a misspelt permission raises ValueError."""
@@ -70,27 +72,31 @@ class Stranger(AnonymousUserMixin):  # type: ignore[misc]  # as above
         return False
 
 
-def install(app: Flask, find: Callable[[UUID], Staff | None]) -> None:
-    """Set Flask-Login up; `find` looks a person up on each request."""
+def install(app: Flask, find: Find) -> None:
+    """Set Flask-Login up; `find` looks a session up on each request."""
     manager = LoginManager()
     manager.anonymous_user = Stranger
-    manager.session_protection = "basic"
+    manager.session_protection = None  # the session's row decides
 
-    def load(kept: str) -> Person | None:
-        staff_id, _, epoch = kept.partition("/")
-        try:
-            staff = find(UUID(staff_id))
-        except ValueError:
+    def load(secret: str) -> Person | None:
+        found = find(secret)
+        if found is None:
             return None
-        if staff is None or staff.disabled_at or str(staff.session_epoch) != epoch:
-            return None
-        return _person(staff)
+        row, staff = found
+        return Person(staff.id, staff.email, staff.role, row.id, row.last_used_at)
 
     manager.user_loader(load)
     # Headers of a request are under keys of their own, so none can set this one.
     manager.request_loader(lambda request: request.environ.get(_STANDS_IN))
     manager.init_app(app)
-    app.permanent_session_lifetime = _STAYS
+    # The cookie ends with the session, and is not sent again with every page.
+    app.permanent_session_lifetime = sessions.LASTS
+    app.config["SESSION_REFRESH_EACH_REQUEST"] = False
+
+
+def is_of_person() -> bool:
+    """Whether a person asks, and not a page that keeps itself up to date."""
+    return request.endpoint != "live.stream" and LIVE not in request.headers
 
 
 def stand_in(environ: WSGIEnvironment, role: Role) -> None:
@@ -98,15 +104,15 @@ def stand_in(environ: WSGIEnvironment, role: Role) -> None:
     environ[_STANDS_IN] = Onlooker(role)
 
 
-def begin(staff: Staff) -> None:
-    """Sign the person in with a new session: nothing of the old one is kept."""
+def begin(secret: str) -> None:
+    """Give the browser a session that begins: nothing of the old one is kept."""
     session.clear()
     session.permanent = True
-    login_user(_person(staff))
+    session["_user_id"] = secret  # where Flask-Login looks
 
 
 def end() -> None:
-    """Sign the person out and forget the session."""
+    """Forget the session in this browser."""
     logout_user()
     session.clear()
 
@@ -116,7 +122,3 @@ def person() -> Person | None:
     if not current_user.is_authenticated:
         return None
     return cast("Person", current_user._get_current_object())  # noqa: SLF001 - the proxy's only way
-
-
-def _person(staff: Staff) -> Person:
-    return Person(staff.id, staff.email, staff.role, staff.session_epoch)

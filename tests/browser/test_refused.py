@@ -16,6 +16,7 @@ from dashboard.app import build_runtime, create_app
 from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.staff import Role
+from dashboard.services import audit
 from dashboard.services.staff import accounts
 from dashboard.settings import load
 from tests.fixtures.hooks import HooksClient
@@ -44,13 +45,14 @@ def url(sqlite: Database, tmp_path: Path) -> Iterator[str]:
     app = create_app(runtime)
     with runtime.database.writing() as session:
         app_id = saved_app(session, runtime.vault)
-        accounts.add(
-            session,
-            email="support@example.com",
-            role=Role.SUPPORT,
-            password=SecretStr(PASSWORD),
-            now=runtime.clock.now(),
-        )
+    accounts.add(
+        runtime.database,
+        email="support@example.com",
+        role=Role.SUPPORT,
+        password=SecretStr(PASSWORD),
+        actor=audit.COMMAND_LINE,
+        now=runtime.clock.now(),
+    )
     door = HooksClient(
         client=Client(app, use_cookies=False),
         database=runtime.database,

@@ -25,6 +25,7 @@ from dashboard.models.webhook import Outcome, Webhook, WebhookBody
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.recall.records import App, Received
 from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services import audit
 from dashboard.services.receiver.signatures import sign, signed_bytes
 from dashboard.services.staff import accounts
 from dashboard.settings import new_key, parse_keys
@@ -119,13 +120,14 @@ def fill(database: Database, vault: Vault, app_id: UUID) -> set[bytes]:
         for model, rows in ((Webhook, made), (WebhookBody, sealed)):
             values = [each.model_dump() for each in rows]
             session.connection().execute(insert(model), values)
-        accounts.add(
-            session,
-            email="admin@example.com",
-            role=Role.ADMIN,
-            password=PASSWORD,
-            now=an_hour_ago,
-        )
+    accounts.add(
+        database,
+        email="admin@example.com",
+        role=Role.ADMIN,
+        password=PASSWORD,
+        actor=audit.COMMAND_LINE,
+        now=an_hour_ago,
+    )
     return bodies
 
 

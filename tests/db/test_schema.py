@@ -108,8 +108,15 @@ def _fill(database: Database, vault: Vault) -> None:
             # Not `now` itself: SQLAlchemy would add the defaults of what is not there.
             then = table(now.name, *(column(name, now.c[name].type) for name in there))
             values = {name: getattr(row, name) for name in there}
+            found = inspect(session.connection()).get_columns(now.name)
+            for name in _FORMER.keys() & {each["name"] for each in found}:
+                then.append_column(column(name))
+                values[name] = _FORMER[name]
             session.connection().execute(then.insert().values(values))
 
+
+_FORMER = {"session_epoch": 0}
+"""Columns without a default that are gone by now."""
 
 _TABLES = (Staff, Workspace, ZoomApp, Connection, Webhook, WebhookBody, Attempt)
 

@@ -16,6 +16,7 @@ from typing import Literal, TypeVar, overload
 import httpx2
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from dashboard import transactions
 from dashboard.clients.http.error_bodies import is_page, read_refusal
 from dashboard.clients.http.error_words import Answer, about_status
 from dashboard.clients.http.retry_after import retry_after_s
@@ -87,7 +88,12 @@ def make_http(
         trust_env=trust_env,
         verify=pinned(tls) if tls else context(trust_env=trust_env),
         transport=transport,
+        event_hooks={"request": [_require_no_transaction]},
     )
+
+
+def _require_no_transaction(request: httpx2.Request) -> None:
+    transactions.require_none(f"a request to {request.url.host}")
 
 
 @overload

@@ -1,18 +1,25 @@
 """Accounts of the people who sign in: add, find, sign in, change."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from threading import BoundedSemaphore
 from uuid import UUID
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from email_validator import EmailNotValidError, validate_email
 from pydantic import SecretStr
-from sqlmodel import Session, col, func, select
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
 
+from dashboard import transactions
+from dashboard.db import Database
 from dashboard.errors import ConflictError, InvalidInputError, NotFoundError
 from dashboard.models.staff import Role, Staff
-from dashboard.services import throttle
+from dashboard.services import audit, throttle
+from dashboard.services.audit import Actor
+from dashboard.services.staff import sessions
 
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 1024
@@ -21,10 +28,30 @@ LONGEST_EMAIL = 254
 PASSWORD_HASHER = PasswordHasher()
 """Argon2id with the costs that its library recommends."""
 
+_LIMITS = (throttle.SIGN_IN_TRIES, throttle.SIGN_IN_TRIES * 5)
+_verifying = BoundedSemaphore(2)
+"""Each verification takes 64 MB and a core; strangers decide how many are asked for."""
+
+_VERIFY_WAIT_S = 5.0
 _hasher = PASSWORD_HASHER
 # Verified against when the email is unknown, so that knowing one costs a guesser
 # as much time as not knowing it.
 _unknown_hash = _hasher.hash("nobody has this password")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verified:
+    """A password that was right.
+
+    Attributes:
+        password_hash: What it was verified against.
+        renewed_hash: The same at today's costs.
+    """
+
+    staff_id: UUID
+    address: str
+    password_hash: str = field(repr=False)
+    renewed_hash: str = field(repr=False)
 
 
 def hash_with(hasher: PasswordHasher) -> None:
@@ -52,23 +79,33 @@ def normal_email(text: str) -> str:
     return found.normalized.lower()
 
 
-def add(
-    session: Session, *, email: str, role: Role, password: SecretStr, now: datetime
+def add(  # noqa: PLR0913 - the facts of one account, all named
+    database: Database,
+    *,
+    email: str,
+    role: Role,
+    password: SecretStr,
+    actor: Actor,
+    now: datetime,
 ) -> Staff:
-    """Add a person; the caller commits.
+    """Add a person; commits.
 
     Raises:
         InvalidInputError: The e-mail or the password cannot be taken.
         ConflictError: The e-mail is there already.
     """
     address = normal_email(email)
-    if find_by_email(session, address) is not None:
-        raise ConflictError(f"There is already an account for {address}.")
     person = Staff(
         email=address, role=role, password_hash=_hash(password), created_at=now
     )
-    session.add(person)
-    session.flush()
+    with database.writing() as session:
+        session.add(person)
+        try:
+            session.flush()
+        except IntegrityError:
+            raise ConflictError(f"There is already an account for {address}.") from None
+        subject = f"{address} as {role}"
+        audit.record(session, actor, "staff.added", subject=subject, now=now)
     return person
 
 
@@ -95,67 +132,94 @@ def get(session: Session, staff_id: UUID) -> Staff:
     return person
 
 
-def epochs(session: Session, staff_ids: Collection[UUID]) -> dict[UUID, int]:
-    """Return the session epochs of those of these people who may be signed in.
-
-    A session of another epoch has ended.
-    """
-    rows = session.exec(
-        select(Staff.id, Staff.session_epoch).where(
-            col(Staff.id).in_(list(staff_ids)), col(Staff.disabled_at).is_(None)
-        )
-    )
-    return dict(rows.all())
-
-
 def list_all(session: Session) -> Sequence[Staff]:
     """Return everyone, by email."""
     return session.exec(select(Staff).order_by(col(Staff.email))).all()
 
 
-def sign_in(
-    session: Session, *, email: str, password: SecretStr, address: str, now: datetime
-) -> Staff | None:
-    """Return the person whose password this is, or None; the caller commits.
+def verify(
+    database: Database, *, email: str, password: SecretStr, address: str, now: datetime
+) -> Verified | None:
+    """Return whose password this is, or None; commits the try before it verifies.
 
-    Counts failed tries for the email and for the address, and refuses every password
-    once either is spent. Costs one hash whether or not the email is known.
+    Counts tries for the email and for the address, and refuses every password once
+    either is spent: of many at once no more than the limit are verified. Costs one
+    hash whether or not the email is known.
 
     Raises:
-        ConflictError: Too many tries; says when to try again.
+        ConflictError: Too many tries, in all or at this moment; says when to try again.
     """
-    subjects = [f"sign-in e-mail {email.strip().lower()}", f"sign-in from {address}"]
-    limits = [throttle.SIGN_IN_TRIES, throttle.SIGN_IN_TRIES * 5]
-    for subject, limit in zip(subjects, limits, strict=True):
-        if throttle.is_spent(session, subject, limit=limit, now=now):
-            raise ConflictError(
-                "Too many attempts. Wait 15 minutes, or ask an admin to reset the "
-                "password with `dashboard staff reset-password`."
-            )
-    person = find_by_email(session, email)
-    known = _unknown_hash if person is None else person.password_hash
-    if not _matches(known, password) or person is None or person.disabled_at:
+    subjects = _subjects(email, address)
+    with database.writing() as session:
+        for subject, limit in zip(subjects, _LIMITS, strict=True):
+            if throttle.is_spent(session, subject, limit=limit, now=now):
+                raise ConflictError(
+                    "Too many attempts. Wait 15 minutes, or ask an admin to reset the "
+                    "password with `dashboard staff reset-password`."
+                )
         for subject in subjects:
             throttle.count(session, subject, now=now)
+        person = find_by_email(session, email)
+    if not _verifying.acquire(timeout=_VERIFY_WAIT_S):
+        raise ConflictError("Many people are signing in. Try again in a moment.")
+    try:
+        known = _unknown_hash if person is None else person.password_hash
+        if not _matches(known, password) or person is None or person.disabled_at:
+            return None
+        is_old = _hasher.check_needs_rehash(known)
+        renewed = _hash(password) if is_old else known
+    finally:
+        _verifying.release()
+    return Verified(
+        staff_id=person.id, address=address, password_hash=known, renewed_hash=renewed
+    )
+
+
+def sign_in(session: Session, verified: Verified, *, now: datetime) -> Staff | None:
+    """Return the person, signed in; the caller commits.
+
+    None when the password or the account was changed since it was verified.
+    """
+    person = session.get(Staff, verified.staff_id, with_for_update=True)
+    if (
+        person is None
+        or person.disabled_at
+        or person.password_hash != verified.password_hash
+    ):
         return None
-    if _hasher.check_needs_rehash(person.password_hash):
-        person.password_hash = _hash(password)
-    person.last_sign_in_at = now
+    person.password_hash, person.last_sign_in_at = verified.renewed_hash, now
     session.add(person)
-    throttle.forget(session, subjects[0])
+    by_email, by_address = _subjects(person.email, verified.address)
+    throttle.forget(session, by_email)
+    throttle.give_back(session, by_address)
     return person
 
 
-def set_password(session: Session, person: Staff, password: SecretStr) -> None:
-    """Change the password and end every session of the person; the caller commits.
+def set_password(
+    database: Database,
+    staff_id: UUID,
+    password: SecretStr,
+    *,
+    actor: Actor,
+    now: datetime,
+) -> Staff:
+    """Change the password and end every session of the person; commits.
 
     Raises:
+        NotFoundError: There is no such person.
         InvalidInputError: The password cannot be taken.
     """
-    person.password_hash = _hash(password)
-    person.session_epoch += 1
-    throttle.forget(session, f"sign-in e-mail {person.email}")
-    session.add(person)
+    hashed = _hash(password)
+    with database.writing() as session:
+        person = get(session, staff_id)
+        person.password_hash = hashed
+        session.add(person)
+        sessions.end_all(session, person.id)
+        throttle.forget(session, _subjects(person.email, "")[0])
+        audit.record(
+            session, actor, "staff.password_set", subject=person.email, now=now
+        )
+    return person
 
 
 def set_role(session: Session, person: Staff, role: Role) -> None:
@@ -167,8 +231,8 @@ def set_role(session: Session, person: Staff, role: Role) -> None:
     if role is not Role.ADMIN:
         _require_another_admin(session, person)
     person.role = role
-    person.session_epoch += 1
     session.add(person)
+    sessions.end_all(session, person.id)
 
 
 def disable(session: Session, person: Staff, *, now: datetime) -> None:
@@ -179,8 +243,8 @@ def disable(session: Session, person: Staff, *, now: datetime) -> None:
     """
     _require_another_admin(session, person)
     person.disabled_at = now
-    person.session_epoch += 1
     session.add(person)
+    sessions.end_all(session, person.id)
 
 
 def enable(session: Session, person: Staff) -> None:
@@ -190,13 +254,22 @@ def enable(session: Session, person: Staff) -> None:
 
 
 def _require_another_admin(session: Session, person: Staff) -> None:
-    others = select(func.count()).where(
-        col(Staff.role) == Role.ADMIN,
-        col(Staff.disabled_at).is_(None),
-        col(Staff.id) != person.id,
-    )
-    if person.role is Role.ADMIN and session.exec(others).one() == 0:
+    # Locked until the caller commits: of two admins who demote each other at once the
+    # second sees what the first did.
+    admins = session.exec(
+        select(Staff)
+        .where(col(Staff.role) == Role.ADMIN, col(Staff.disabled_at).is_(None))
+        .order_by(col(Staff.id))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    if [admin.id for admin in admins] == [person.id]:
         raise ConflictError("This is the only admin. Add another admin first.")
+
+
+def _subjects(email: str, address: str) -> tuple[str, str]:
+    """Name what tries are counted for."""
+    return f"sign-in e-mail {email.strip().lower()}", f"sign-in from {address}"
 
 
 def _hash(password: SecretStr) -> str:
@@ -206,10 +279,12 @@ def _hash(password: SecretStr) -> str:
             f"Use a password of {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters.",
             field="password",
         )
+    transactions.require_none("hashing a password")
     return _hasher.hash(text)
 
 
 def _matches(known: str, password: SecretStr) -> bool:
+    transactions.require_none("verifying a password")
     try:
         return _hasher.verify(known, password.get_secret_value()[:LONGEST_PASSWORD])
     except (VerificationError, InvalidHashError):

@@ -14,11 +14,12 @@ import structlog
 from flask import Flask, current_app
 from sqlmodel import Session
 
+from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.errors import DashboardError, StorageError
 from dashboard.models.staff import Role
 from dashboard.services.live import topics
-from dashboard.services.staff import accounts
+from dashboard.services.staff import sessions
 from dashboard.settings import Settings
 from dashboard.web.live.board import Board, Draw, Fragment
 from dashboard.web.live.streams import EventStream
@@ -61,6 +62,7 @@ class Watcher:
         database: Asked for changes five times a second.
         settings: How many streams may be open.
         draw: Draws a fragment; without it pages ask for themselves.
+        clock: Says when a session ends; real time by default.
         when_watched: Called in the watcher's thread about every 10 s while pages of
             zoom apps are open, and when another one opens.
 
@@ -74,11 +76,13 @@ class Watcher:
         settings: Settings,
         *,
         draw: Draw = _draw_nothing,
+        clock: Clock | None = None,
         when_watched: WhenWatched | None = None,
     ) -> None:
         self._database = database
         self.places = settings.live_streams
         self._board = Board(draw)
+        self._clock = clock or Clock()
         self._when_watched = when_watched
         self._watched: frozenset[UUID] = frozenset()
         self._watched_due_s = 0.0
@@ -199,13 +203,14 @@ class Watcher:
         """End streams of sessions that have ended; return the others."""
         with self._lock:
             streams = list(self._streams)
-        epochs = accounts.epochs(session, {each.person.staff_id for each in streams})
+        ids = {each.person.session_id for each in streams}
+        alive = sessions.alive(session, ids, now=self._clock.now())
         allowed = []
         for stream in streams:
-            if epochs.get(stream.person.staff_id) == stream.person.session_epoch:
+            if stream.person.session_id in alive:
                 allowed.append(stream)
             else:
-                stream.end()
+                stream.end(is_signed_out=True)
         return allowed
 
     def _tell(self, streams: Iterable[EventStream]) -> bool:

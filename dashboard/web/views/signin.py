@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from dashboard.errors import ConflictError
 from dashboard.services import audit
 from dashboard.services.audit import Actor
-from dashboard.services.staff import accounts
+from dashboard.services.staff import accounts, sessions
 from dashboard.web import htmx, signin
 from dashboard.web.access import local_path, public
 from dashboard.web.context import actor, now, runtime
@@ -33,40 +33,57 @@ def create() -> ResponseReturnValue:
     form = SignInForm()
     if not form.validate():
         return render_template("signin/new.html", form=form), 422
+    database, email = runtime().database, form.email.data or ""
     address = request.remote_addr or ""
     try:
-        with runtime().database.writing() as session:
-            person = accounts.sign_in(
-                session,
-                email=form.email.data or "",
-                password=SecretStr(form.password.data or ""),
-                address=address,
-                now=now(),
-            )
-            who = Actor(name="no one signed in", address=address)
-            act = "session.refused"
-            if person is not None:
-                who = Actor(name=person.email, staff_id=person.id, address=address)
-                act = "session.begun"
-            audit.record(session, who, act, subject=form.email.data or "", now=now())
+        verified = accounts.verify(
+            database,
+            email=email,
+            password=SecretStr(form.password.data or ""),
+            address=address,
+            now=now(),
+        )
     except ConflictError as error:
         form.form_errors.append(str(error))
         return render_template("signin/new.html", form=form), 429
-    if person is None:
+    former, secret = signin.person(), None
+    with database.writing() as session:
+        person = None
+        if verified is not None:
+            person = accounts.sign_in(session, verified, now=now())
+        who, act = Actor(name="no one signed in", address=address), "session.refused"
+        if person is not None:
+            who = Actor(name=person.email, staff_id=person.id, address=address)
+            act = "session.begun"
+            secret = sessions.begin(
+                session,
+                person.id,
+                address=address,
+                user_agent=request.user_agent.string,
+                now=now(),
+            )
+            if former is not None:
+                sessions.end(session, former.session_id)
+        audit.record(session, who, act, subject=email, now=now())
+    if secret is None:
         form.form_errors.append(
             "Incorrect email or password. An admin can reset your password."
         )
         return render_template("signin/new.html", form=form), 422
-    signin.begin(person)
+    signin.begin(secret)
     return htmx.go_to(local_path(form.next.data) or url_for("overview.index"))
 
 
 @bp.post("/sign-out")
 @public
 def destroy() -> Response:
-    """End the session."""
-    if signin.person() is not None:
+    """End the session, here and on the server: a copy of the cookie is dead."""
+    response = htmx.go_to(url_for(".new"))
+    who = signin.person()
+    if who is not None:
         with runtime().database.writing() as session:
+            sessions.end(session, who.session_id)
             audit.record(session, actor(), "session.ended", subject="", now=now())
-        signin.end()
-    return htmx.go_to(url_for(".new"))
+    signin.end()
+    response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
+    return response

@@ -42,16 +42,14 @@ def create() -> ResponseReturnValue:
     if not form.validate():
         return render_template("staff/new.html", form=form), 422
     try:
-        with runtime().database.writing() as session:
-            person = accounts.add(
-                session,
-                email=form.email.data or "",
-                role=Role(form.role.data),
-                password=SecretStr(form.password.data or ""),
-                now=now(),
-            )
-            subject = f"{person.email} as {person.role}"
-            audit.record(session, actor(), "staff.added", subject=subject, now=now())
+        person = accounts.add(
+            runtime().database,
+            email=form.email.data or "",
+            role=Role(form.role.data),
+            password=SecretStr(form.password.data or ""),
+            actor=actor(),
+            now=now(),
+        )
     except (InvalidInputError, ConflictError) as error:
         show_on(form, error, field="email")
         return render_template("staff/new.html", form=form), 422
@@ -93,12 +91,10 @@ def change_password(staff_id: UUID) -> ResponseReturnValue:
     if not form.validate():
         return _edit_page(staff_id, password_form=form), 422
     try:
-        with runtime().database.writing() as session:
-            person = accounts.get(session, staff_id)
-            accounts.set_password(session, person, SecretStr(form.password.data or ""))
-            audit.record(
-                session, actor(), "staff.password_set", subject=person.email, now=now()
-            )
+        password = SecretStr(form.password.data or "")
+        person = accounts.set_password(
+            runtime().database, staff_id, password, actor=actor(), now=now()
+        )
     except InvalidInputError as error:
         show_on(form, error, field="password")
         return _edit_page(staff_id, password_form=form), 422

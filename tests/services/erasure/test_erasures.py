@@ -230,10 +230,15 @@ def test_another_users_things_stay(ana: Everything) -> None:
 def test_what_staff_did_stays_even_of_one_who_was_connected(ana: Everything) -> None:
     runtime, now = ana.stage.runtime, ana.clock.now()
     subject = f"{ana.user.email} as admin; {ana.user.id}"
+    accounts.add(
+        runtime.database,
+        email=ana.user.email,
+        role=Role.ADMIN,
+        password=PASSWORD,
+        actor=audit.COMMAND_LINE,
+        now=now,
+    )
     with runtime.database.writing() as session:
-        accounts.add(
-            session, email=ana.user.email, role=Role.ADMIN, password=PASSWORD, now=now
-        )
         session.add(
             AuditEntry(
                 id=new_id(now), at=now, actor="x", act="staff.added", subject=subject

@@ -1,52 +1,81 @@
 """People who sign in."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier, Lock
+from time import sleep
+from typing import Any, Literal
 
 import pytest
+from argon2 import PasswordHasher
 from pydantic import SecretStr
-from sqlmodel import Session
 
 from dashboard.db import Database
 from dashboard.errors import ConflictError, InvalidInputError
 from dashboard.models.staff import Role, Staff
-from dashboard.services.staff import accounts
+from dashboard.services import audit
+from dashboard.services.staff import accounts, sessions
+from dashboard.services.staff.accounts import Verified
 from dashboard.services.throttle import SIGN_IN_TRIES
+from tests.conftest import QUICK_HASHER
 from tests.makers import NOON
 
 PASSWORD = SecretStr("correct horse battery")
 WRONG = SecretStr("wrong horse battery")
 
 
-def added(session: Session, **over: object) -> Staff:
+def added(database: Database, **over: object) -> Staff:
     values = {
         "email": "Ana@Example.com",
         "role": Role.ADMIN,
         "password": PASSWORD,
+        "actor": audit.COMMAND_LINE,
         "now": NOON,
     }
-    return accounts.add(session, **(values | over))  # type: ignore[arg-type]  # a test's values
+    return accounts.add(database, **(values | over))  # type: ignore[arg-type]  # a test's values
 
 
-def sign_in(
+def verify(
     database: Database,
     *,
     email: str = "ana@example.com",
     password: SecretStr = PASSWORD,
     later: timedelta = timedelta(0),
+) -> Verified | None:
+    return accounts.verify(
+        database,
+        email=email,
+        password=password,
+        address="192.0.2.1",
+        now=NOON + later,
+    )
+
+
+def sign_in(
+    database: Database, *, later: timedelta = timedelta(0), **over: Any
 ) -> Staff | None:
+    verified = verify(database, later=later, **over)
+    if verified is None:
+        return None
     with database.writing() as session:
-        return accounts.sign_in(
-            session,
-            email=email,
-            password=password,
-            address="192.0.2.1",
-            now=NOON + later,
+        return accounts.sign_in(session, verified, now=NOON + later)
+
+
+def signed_in(database: Database, person: Staff) -> str:
+    with database.writing() as session:
+        return sessions.begin(
+            session, person.id, address="192.0.2.1", user_agent="x", now=NOON
         )
 
 
+def found(database: Database, secret: str) -> object:
+    with database.reading() as session:
+        return sessions.find(session, secret, now=NOON)
+
+
 def test_a_person_signs_in_with_any_letter_case(database: Database) -> None:
-    with database.writing() as session:
-        added(session)
+    added(database)
 
     person = sign_in(database, email="ANA@example.com")
 
@@ -55,8 +84,7 @@ def test_a_person_signs_in_with_any_letter_case(database: Database) -> None:
 
 
 def test_the_password_is_kept_as_an_argon2_hash(database: Database) -> None:
-    with database.writing() as session:
-        person = added(session)
+    person = added(database)
 
     assert person.password_hash.startswith("$argon2id$")
 
@@ -68,8 +96,7 @@ def test_hashes_cost_what_argon2_recommends() -> None:
 
 
 def test_a_wrong_password_is_refused(database: Database) -> None:
-    with database.writing() as session:
-        added(session)
+    added(database)
 
     assert sign_in(database, password=WRONG) is None
 
@@ -79,9 +106,9 @@ def test_an_unknown_email_is_refused(database: Database) -> None:
 
 
 def test_a_disabled_person_is_refused(database: Database) -> None:
+    added(database)
+    other = added(database, email="ben@example.com")
     with database.writing() as session:
-        added(session)
-        other = added(session, email="ben@example.com")
         accounts.disable(session, other, now=NOON)
 
     assert sign_in(database, email="ben@example.com") is None
@@ -90,8 +117,7 @@ def test_a_disabled_person_is_refused(database: Database) -> None:
 def test_guessing_is_throttled_even_with_the_right_password_at_last(
     database: Database,
 ) -> None:
-    with database.writing() as session:
-        added(session)
+    added(database)
     for _ in range(SIGN_IN_TRIES):
         sign_in(database, password=WRONG)
 
@@ -100,8 +126,7 @@ def test_guessing_is_throttled_even_with_the_right_password_at_last(
 
 
 def test_guessing_may_go_on_after_the_window(database: Database) -> None:
-    with database.writing() as session:
-        added(session)
+    added(database)
     for _ in range(SIGN_IN_TRIES):
         sign_in(database, password=WRONG)
 
@@ -109,9 +134,8 @@ def test_guessing_may_go_on_after_the_window(database: Database) -> None:
 
 
 def test_guessing_one_person_leaves_another_alone(database: Database) -> None:
-    with database.writing() as session:
-        added(session)
-        added(session, email="ben@example.com")
+    added(database)
+    added(database, email="ben@example.com")
     for _ in range(SIGN_IN_TRIES):
         sign_in(database, password=WRONG)
 
@@ -119,11 +143,10 @@ def test_guessing_one_person_leaves_another_alone(database: Database) -> None:
 
 
 def test_the_same_email_is_not_added_twice(database: Database) -> None:
-    with database.writing() as session:
-        added(session)
+    added(database)
 
-    with pytest.raises(ConflictError), database.writing() as session:
-        added(session, email="ana@example.com")
+    with pytest.raises(ConflictError):
+        added(database, email="ana@example.com")
 
 
 @pytest.mark.parametrize(
@@ -138,25 +161,201 @@ def test_the_same_email_is_not_added_twice(database: Database) -> None:
 def test_bad_input_names_its_field(
     database: Database, over: dict[str, object], field: str
 ) -> None:
-    with pytest.raises(InvalidInputError) as caught, database.writing() as session:
-        added(session, **over)
+    with pytest.raises(InvalidInputError) as caught:
+        added(database, **over)
 
     assert caught.value.field == field
 
 
 def test_a_new_password_ends_every_session(database: Database) -> None:
-    with database.writing() as session:
-        person = added(session)
-        before = person.session_epoch
-        accounts.set_password(session, person, WRONG)
+    person = added(database)
+    secret = signed_in(database, person)
 
-    assert person.session_epoch > before
+    accounts.set_password(
+        database, person.id, WRONG, actor=audit.COMMAND_LINE, now=NOON
+    )
+
+    assert found(database, secret) is None
     assert sign_in(database, password=WRONG) is not None
 
 
-def test_the_last_admin_stays(database: Database) -> None:
+def test_a_new_role_and_a_disabled_account_end_every_session(
+    database: Database,
+) -> None:
+    added(database, email="carla@example.com")
+    for change in ("role", "disabled"):
+        person = added(database, email=f"{change}@example.com")
+        secrets = [signed_in(database, person) for _ in range(2)]
+        with database.writing() as session:
+            if change == "role":
+                accounts.set_role(session, person, Role.SUPPORT)
+            else:
+                accounts.disable(session, person, now=NOON)
+
+        assert [found(database, secret) for secret in secrets] == [None, None]
+
+
+def test_a_disabled_account_has_no_session_even_if_a_row_is_left(
+    database: Database,
+) -> None:
+    person = added(database)
+    secret = signed_in(database, person)
+
     with database.writing() as session:
-        person = added(session)
+        session.get_one(Staff, person.id).disabled_at = NOON
+
+    assert found(database, secret) is None
+
+
+def test_two_admins_who_demote_each_other_leave_one(database: Database) -> None:
+    admins = [added(database, email=f"{name}@example.com") for name in ("ana", "ben")]
+    barrier = Barrier(2)
+
+    def demote(other: Staff) -> bool:
+        barrier.wait()
+        try:
+            with database.writing() as session:
+                row = accounts.get(session, other.id)
+                accounts.set_role(session, row, Role.SUPPORT)
+        except ConflictError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(demote, admins))
+
+    assert sorted(done) == [False, True]
+
+
+def test_the_same_email_added_twice_at_once_is_a_conflict(database: Database) -> None:
+    barrier = Barrier(4)
+
+    def add(_: int) -> str:
+        barrier.wait()
+        try:
+            return added(database).email
+        except ConflictError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(4) as pool:
+        said = sorted(pool.map(add, range(4)))
+
+    assert said == ["There is already an account for ana@example.com."] * 3 + [
+        "ana@example.com"
+    ]
+
+
+class CountingHasher(PasswordHasher):
+    """Counts what it verifies, and in how many threads at once."""
+
+    def __init__(self) -> None:
+        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+        self.verified = self.at_once = self._running = 0
+        self._lock = Lock()
+
+    def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002 - the library's name
+        with self._lock:
+            self.verified += 1
+            self._running += 1
+            self.at_once = max(self.at_once, self._running)
+        try:
+            sleep(0.01)
+            return super().verify(hash, password)
+        finally:
+            with self._lock:
+                self._running -= 1
+
+
+@pytest.fixture
+def counting() -> Iterator[CountingHasher]:
+    hasher = CountingHasher()
+    accounts.hash_with(hasher)
+    yield hasher
+    accounts.hash_with(QUICK_HASHER)
+
+
+def test_of_many_tries_at_once_no_more_than_the_limit_are_verified(
+    database: Database, counting: CountingHasher
+) -> None:
+    added(database)
+
+    def guess(_: int) -> str:
+        try:
+            return str(sign_in(database, password=WRONG))
+        except ConflictError:
+            return "refused"
+
+    with ThreadPoolExecutor(16) as pool:
+        said = list(pool.map(guess, range(16)))
+
+    assert said.count("None") == counting.verified == SIGN_IN_TRIES
+    assert counting.at_once <= 2
+
+
+def test_an_unknown_email_costs_one_verification_too(
+    database: Database, counting: CountingHasher
+) -> None:
+    added(database)
+
+    sign_in(database, password=WRONG)
+    sign_in(database, email="nobody@example.com")
+
+    assert counting.verified == 2
+
+
+def test_guessing_for_many_people_from_one_address_is_throttled(
+    database: Database,
+) -> None:
+    for number in range(SIGN_IN_TRIES * 5):
+        sign_in(database, email=f"guess{number}@example.com")
+
+    with pytest.raises(ConflictError, match="Too many attempts"):
+        sign_in(database, email="another@example.com")
+
+
+def test_who_signs_in_rightly_uses_up_no_tries_of_the_address(
+    database: Database,
+) -> None:
+    added(database)
+
+    signed = [sign_in(database) for _ in range(SIGN_IN_TRIES * 5 + 1)]
+
+    assert None not in signed
+
+
+@pytest.mark.parametrize("change", ["password", "disabled"])
+def test_what_changed_since_the_password_was_verified_counts(
+    database: Database, change: str
+) -> None:
+    added(database, email="ben@example.com")
+    person = added(database)
+    verified = verify(database)
+    assert verified is not None
+    if change == "password":
+        accounts.set_password(
+            database, person.id, WRONG, actor=audit.COMMAND_LINE, now=NOON
+        )
+    else:
+        with database.writing() as session:
+            accounts.disable(session, person, now=NOON)
+
+    with database.writing() as session:
+        assert accounts.sign_in(session, verified, now=NOON) is None
+
+
+def test_no_password_is_hashed_inside_a_writing_transaction(
+    database: Database,
+) -> None:
+    added(database)
+
+    with database.writing(), pytest.raises(RuntimeError, match="hashing a password"):
+        accounts._hash(PASSWORD)
+    with database.writing(), pytest.raises(RuntimeError, match="verifying a password"):
+        accounts._matches("", PASSWORD)
+
+
+def test_the_last_admin_stays(database: Database) -> None:
+    person = added(database)
 
     with pytest.raises(ConflictError, match="only admin"), database.writing() as s:
         accounts.disable(s, person, now=NOON)

@@ -9,7 +9,8 @@ from sqlmodel import Session
 from dashboard.db import Database
 from dashboard.errors import StorageError
 from dashboard.models.staff import Role, Staff
-from dashboard.services.staff import accounts
+from dashboard.services import audit
+from dashboard.services.staff import accounts, sessions
 from dashboard.web.signin import Person
 from tests.conftest import PASSWORD
 from tests.fixtures.live import (
@@ -23,7 +24,7 @@ from tests.fixtures.live import (
     reader,
 )
 from tests.fixtures.relay import until
-from tests.makers import NOON
+from tests.makers import NOON, FakeClock
 
 __all__ = ["make", "reader"]
 
@@ -33,7 +34,7 @@ def database(sqlite: Database) -> Database:
     return sqlite
 
 
-@pytest.mark.parametrize("what", ["role", "disabled", "password"])
+@pytest.mark.parametrize("what", ["role", "disabled", "password", "signed out"])
 def test_a_session_that_has_ended_ends_its_streams(
     make: Make, database: Database, what: str
 ) -> None:
@@ -45,18 +46,38 @@ def test_a_session_that_has_ended_ends_its_streams(
     for each in (page, kept):
         each.wait_for(b"event: drawn\n")
 
+    if what == "password":
+        accounts.set_password(
+            database, person.staff_id, PASSWORD, actor=audit.COMMAND_LINE, now=NOON
+        )
     with database.writing() as session:
         a_person_too = session.get_one(Staff, person.staff_id)
         if what == "role":
             accounts.set_role(session, a_person_too, Role.SUPPORT)
         elif what == "disabled":
             accounts.disable(session, a_person_too, now=NOON)
-        else:
-            accounts.set_password(session, a_person_too, PASSWORD)
+        elif what == "signed out":
+            sessions.end(session, person.session_id)
+        audit.record(session, audit.COMMAND_LINE, "test.done", subject="", now=NOON)
 
     page.join(LONG_S)
     assert not page.is_alive()
+    assert page.said[-1] == b"event: signed-out\ndata:\n\n"
     assert kept.is_alive()
+
+
+def test_a_session_that_ran_out_ends_its_streams(
+    make: Make, database: Database
+) -> None:
+    clock, person = FakeClock(), a_person(database)
+    page = Reading(make(draw=Artist(), clock=clock).open({"overview"}, person))
+    page.wait_for(b"event: drawn\n")
+
+    clock.advance(days=3651)
+    note(database)
+
+    page.join(LONG_S)
+    assert not page.is_alive()
 
 
 def test_it_says_which_zoom_apps_are_watched(make: Make, reader: Person) -> None:

@@ -12,9 +12,10 @@ from dashboard.web.live import streams
 from dashboard.web.live.board import Message
 from dashboard.web.live.streams import EventStream
 from dashboard.web.signin import Person
+from tests.makers import NOON
 
 LONG_S = 30
-READER = Person(UUID(int=1), "admin@example.com", Role.ADMIN, 0)
+READER = Person(UUID(int=1), "admin@example.com", Role.ADMIN, "", NOON)
 BEAT = b"event: beat\ndata:\n\n"
 
 

@@ -14,6 +14,7 @@ from dashboard.models.staff import Role
 from dashboard.models.zoom_app import Kind, Routing, ScopeStyle, TokenCustody
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services import audit
 from dashboard.services.runtime import Runtime
 from dashboard.services.staff import accounts
 from tests.conftest import PASSWORD, SignIn
@@ -164,14 +165,14 @@ def stage(runtime: Runtime, sandbox: RunningSandbox) -> Iterator[SubscriptionSta
 
 @pytest.fixture
 def admin(stage: SubscriptionStage) -> FlaskClient:
-    with stage.runtime.database.writing() as session:
-        accounts.add(
-            session,
-            email="admin@example.com",
-            role=Role.ADMIN,
-            password=PASSWORD,
-            now=stage.runtime.clock.now(),
-        )
+    accounts.add(
+        stage.runtime.database,
+        email="admin@example.com",
+        role=Role.ADMIN,
+        password=PASSWORD,
+        now=stage.runtime.clock.now(),
+        actor=audit.COMMAND_LINE,
+    )
     browser = stage.flask.test_client()
     who = {
         "email": "admin@example.com",
@@ -259,14 +260,14 @@ def test_one_process_answers_zooms_challenge_while_it_asks_zoom(
 ) -> None:
     stage.connect()
     browser = httpx2.Client(base_url=stage.runtime.public_url, trust_env=False)
-    with stage.runtime.database.writing() as session:
-        accounts.add(
-            session,
-            email="admin@example.com",
-            role=Role.ADMIN,
-            password=PASSWORD,
-            now=stage.runtime.clock.now(),
-        )
+    accounts.add(
+        stage.runtime.database,
+        email="admin@example.com",
+        role=Role.ADMIN,
+        password=PASSWORD,
+        now=stage.runtime.clock.now(),
+        actor=audit.COMMAND_LINE,
+    )
     who = {"email": "admin@example.com", "password": PASSWORD.get_secret_value()}
     signed_in = browser.post("/sign-in", data=who)
 

@@ -1,16 +1,22 @@
 """Signing in, staying apart, signing out."""
 
 import re
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
+from dashboard.clock import Clock
 from dashboard.models.staff import Role
+from dashboard.services import audit
 from dashboard.services.runtime import Runtime
 from dashboard.services.staff import accounts
 from dashboard.web.access import local_path
 from tests.conftest import HTTPS, PASSWORD, SignIn
+from tests.makers import NOON, FakeClock
 
 
 def test_two_people_are_told_apart(as_role: SignIn) -> None:
@@ -89,14 +95,14 @@ def test_a_wrong_password_keeps_the_email_and_says_neither_half(
 def test_the_session_is_renewed_on_sign_in(stranger: FlaskClient, app: Flask) -> None:
     with stranger.session_transaction(base_url=HTTPS) as session:
         session["planted"] = "by somebody else"
-    with app.extensions["dashboard"].database.writing() as database_session:
-        accounts.add(
-            database_session,
-            email="ana@example.com",
-            role=Role.ADMIN,
-            password=PASSWORD,
-            now=app.extensions["dashboard"].clock.now(),
-        )
+    accounts.add(
+        app.extensions["dashboard"].database,
+        email="ana@example.com",
+        role=Role.ADMIN,
+        password=PASSWORD,
+        now=app.extensions["dashboard"].clock.now(),
+        actor=audit.COMMAND_LINE,
+    )
 
     stranger.post(
         "/sign-in",
@@ -117,15 +123,110 @@ def test_signing_out_is_a_post(as_role: SignIn) -> None:
     assert admin.get("/staff/").status_code == 303
 
 
+@pytest.fixture
+def signed_in(stranger: FlaskClient, as_role: SignIn) -> FlaskClient:
+    """A browser in which an admin signed in with the form."""
+    as_role(Role.ADMIN)
+    sign_in(stranger)
+    return stranger
+
+
+def sign_in(browser: FlaskClient) -> TestResponse:
+    password = PASSWORD.get_secret_value()
+    return browser.post(
+        "/sign-in", data={"email": "admin@example.com", "password": password}
+    )
+
+
+def copy_of(app: Flask, browser: FlaskClient) -> FlaskClient:
+    cookie = browser.get_cookie("dashboard_session", domain="dashboard.example.com")
+    assert cookie is not None
+    thief = app.test_client()
+    thief.set_cookie(
+        "dashboard_session", cookie.value, domain="dashboard.example.com", secure=True
+    )
+    return thief
+
+
+def test_a_copied_cookie_is_dead_after_sign_out(
+    app: Flask, signed_in: FlaskClient
+) -> None:
+    thief = copy_of(app, signed_in)
+    before = thief.get("/staff/", base_url=HTTPS).status_code
+
+    answer = signed_in.post("/sign-out")
+
+    assert before == 200
+    assert thief.get("/staff/", base_url=HTTPS).status_code == 303
+    assert answer.headers["Clear-Site-Data"] == '"cache", "cookies", "storage"'
+
+
+def test_signing_in_again_ends_the_former_session(
+    app: Flask, signed_in: FlaskClient
+) -> None:
+    thief = copy_of(app, signed_in)
+
+    sign_in(signed_in)
+
+    assert thief.get("/staff/", base_url=HTTPS).status_code == 303
+    assert signed_in.get("/staff/").status_code == 200
+
+
+def test_the_cookie_lasts_twelve_hours_and_is_not_renewed(
+    stranger: FlaskClient, as_role: SignIn
+) -> None:
+    as_role(Role.ADMIN)
+
+    begun = sign_in(stranger).headers["Set-Cookie"]
+    stranger.get("/staff/")  # its form's token comes into the session
+    later = stranger.get("/staff/")
+
+    ends = parsedate_to_datetime(str(re.findall(r"Expires=([^;]+)", begun)[0]))
+    assert abs(ends - Clock().now() - timedelta(hours=12)) < timedelta(minutes=5)
+    assert "Set-Cookie" not in later.headers
+
+
+def test_only_a_person_keeps_a_session_alive(
+    signed_in: FlaskClient, clock: FakeClock
+) -> None:
+    clock.advance(minutes=30)
+    for _ in range(3):
+        signed_in.get("/", headers={"Live": "1"})
+        signed_in.get("/live/stream?topics=webhooks", buffered=False).close()
+    clock.advance(minutes=29)
+    signed_in.get("/")
+    clock.advance(minutes=31)
+    renewed = signed_in.get("/", headers={"Live": "1"}).status_code
+    clock.advance(minutes=29)
+    asked_by_page = signed_in.get("/", headers={"Live": "1"})
+
+    assert renewed == 200
+    assert (asked_by_page.status_code, asked_by_page.text) == (401, "")
+    assert signed_in.get("/").location == "/sign-in?next=/"
+
+
+def test_a_session_ends_after_twelve_hours_of_work(
+    signed_in: FlaskClient, clock: FakeClock
+) -> None:
+    for _ in range(23):
+        clock.advance(minutes=30)
+        assert signed_in.get("/").status_code == 200
+    clock.advance(minutes=30)
+
+    assert signed_in.get("/").status_code == 303
+
+
 def test_a_new_password_ends_a_session_that_is_open(
     as_role: SignIn, runtime: Runtime
 ) -> None:
     admin = as_role(Role.ADMIN)
 
-    with runtime.database.writing() as session:
+    with runtime.database.reading() as session:
         person = accounts.find_by_email(session, "admin@example.com")
-        assert person is not None
-        accounts.set_password(session, person, PASSWORD)
+    assert person is not None
+    accounts.set_password(
+        runtime.database, person.id, PASSWORD, actor=audit.COMMAND_LINE, now=NOON
+    )
 
     assert admin.get("/staff/").status_code == 303
 

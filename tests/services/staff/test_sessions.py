@@ -1,0 +1,114 @@
+"""Sessions: how long they last, and what keeps them alive."""
+
+from datetime import timedelta
+
+import pytest
+from sqlmodel import select
+
+from dashboard.db import Database
+from dashboard.errors import StorageError
+from dashboard.models.staff import Role, Staff, StaffSession
+from dashboard.services.staff import sessions
+from tests.makers import NOON, FakeClock
+
+
+@pytest.fixture
+def person(database: Database) -> Staff:
+    one = Staff(
+        email="ana@example.com", role=Role.ADMIN, password_hash="-", created_at=NOON
+    )
+    with database.writing() as session:
+        session.add(one)
+    return one
+
+
+def begun(database: Database, person: Staff) -> str:
+    with database.writing() as session:
+        return sessions.begin(
+            session,
+            person.id,
+            address="2001:db8::1",
+            user_agent="Browser " + "x" * 500,
+            now=NOON,
+        )
+
+
+def lasts(database: Database, secret: str, **later: float) -> bool:
+    with database.reading() as session:
+        found = sessions.find(session, secret, now=NOON + timedelta(**later))
+    return found is not None
+
+
+def used(database: Database, secret: str, **later: float) -> None:
+    """Do something then; the page was asked for as the row says."""
+    clock = FakeClock(NOON + timedelta(**later))
+    row = sessions.hashed(secret)
+    with database.reading() as session:
+        last = session.get_one(StaffSession, row).last_used_at
+    sessions.note_use(database, clock, row, last_used_at=last)  # type: ignore[arg-type]  # a test's clock
+
+
+def test_the_secret_is_not_stored(database: Database, person: Staff) -> None:
+    secret = begun(database, person)
+
+    with database.reading() as session:
+        [row] = session.exec(select(StaffSession)).all()
+    assert len(secret) == 43
+    assert secret not in row.model_dump_json()
+    assert (row.address, len(row.user_agent)) == ("2001:db8::1", 200)
+
+
+def test_a_session_without_use_ends_after_an_hour(
+    database: Database, person: Staff
+) -> None:
+    secret = begun(database, person)
+
+    assert lasts(database, secret, minutes=59)
+    assert not lasts(database, secret, minutes=60)
+    assert not lasts(database, "x" * 43)
+
+
+def test_a_busy_session_ends_after_twelve_hours(
+    database: Database, person: Staff
+) -> None:
+    secret = begun(database, person)
+
+    for minutes in range(30, 12 * 60, 30):
+        used(database, secret, minutes=minutes)
+
+    assert lasts(database, secret, hours=11, minutes=59)
+    assert not lasts(database, secret, hours=12)
+
+
+def test_use_is_noted_once_a_minute(database: Database, person: Staff) -> None:
+    secret = begun(database, person)
+
+    used(database, secret, seconds=59)
+    after_59_s = lasts(database, secret, minutes=60, seconds=30)
+    used(database, secret, seconds=60)
+
+    assert not after_59_s
+    assert lasts(database, secret, minutes=60, seconds=30)
+
+
+def test_a_database_that_is_away_fails_no_page() -> None:
+    class Away:
+        def writing(self) -> None:
+            raise StorageError("The database is away.")
+
+    clock = FakeClock(NOON + timedelta(hours=1))
+    sessions.note_use(Away(), clock, "x", last_used_at=NOON)  # type: ignore[arg-type]  # stands in
+
+
+def test_sessions_that_ran_out_are_deleted(database: Database, person: Staff) -> None:
+    begun(database, person)
+    kept = begun(database, person)
+    used(database, kept, minutes=50)
+    clock = FakeClock(NOON + timedelta(minutes=61))
+
+    number = sessions.forget_ended(database, clock)  # type: ignore[arg-type]  # a test's clock
+
+    assert (number, sessions.forget_ended(database, clock)) == (1, 0)  # type: ignore[arg-type]  # as above
+    with database.reading() as session:
+        [row] = session.exec(select(StaffSession)).all()
+    assert row.id == sessions.hashed(kept)
