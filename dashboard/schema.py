@@ -1,5 +1,6 @@
 """Migrations: bringing the tables to this version, and comparing them with it."""
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from datetime import datetime
@@ -86,6 +87,9 @@ def back_up(database: Database, *, now: datetime) -> Path | None:
     target = sqlite3.connect(copy)
     try:
         source.backup(target)
+    except sqlite3.DatabaseError:  # it is damaged; what is left of it is kept too
+        target.close()
+        shutil.copyfile(path, copy)
     finally:
         target.close()
         source.close()

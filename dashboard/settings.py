@@ -27,7 +27,7 @@ from dashboard.logs import Format, Level
 _PREFIX = "DASHBOARD_"
 _INSTANCE_DIR = "DASHBOARD_INSTANCE_DIR"
 _KEY_BYTES = 32
-_SHORTEST_SECRET_KEY = 16
+SHORTEST_SECRET_KEY = 16
 # Reserved (RFC 2606, 6761, 6762, 8375; ICANN for .internal), or commonly used at home.
 _PRIVATE_ENDS = (
     *(".local", ".internal", ".home.arpa", ".lan", ".home", ".corp", ".intranet"),
@@ -132,8 +132,8 @@ class Settings(BaseSettings):
     @field_validator("secret_key")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and len(value.get_secret_value()) < _SHORTEST_SECRET_KEY:
-            raise ValueError(f"must have at least {_SHORTEST_SECRET_KEY} characters")
+        if value is not None and len(value.get_secret_value()) < SHORTEST_SECRET_KEY:
+            raise ValueError(f"must have at least {SHORTEST_SECRET_KEY} characters")
         return value
 
     @field_validator("encryption_keys")
@@ -228,15 +228,37 @@ def new_key() -> str:
 
 
 def read_or_make_file(path: Path, make: str) -> tuple[str, bool]:
-    """Return the text of a generated file and whether it was made now, mode 0600."""
+    """Return the text of a generated file and whether it was made now, mode 0600.
+
+    Of two processes that make it at once both return what the first one wrote.
+
+    Raises:
+        SettingsError: It can't be read or made, or is not text.
+    """
     try:
-        return path.read_text().strip(), False
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        was_made = not path.exists() and _make_file(path, make)
+        return path.read_text().strip(), was_made
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise SettingsError(f"{path} can't be used: {reason}.") from None
+
+
+def _make_file(path: Path, text: str) -> bool:
+    """Write a file whole or not at all; False when it is there already."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
         with os.fdopen(handle, "w") as file:
-            file.write(make + "\n")
-        return make, True
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        path.hardlink_to(draft)
+    except FileExistsError:
+        return False
+    finally:
+        draft.unlink()
+    return True
 
 
 def _has_port(parts: SplitResult) -> bool:

@@ -1,5 +1,8 @@
 """Sealed values open only where they belong."""
 
+import os
+from typing import Any
+
 import pytest
 from pydantic import SecretStr
 
@@ -83,3 +86,22 @@ def test_two_secrets_have_two_fingerprints() -> None:
 
     assert fingerprint(first) != fingerprint(second)
     assert len(fingerprint(first)) == 8
+
+
+def test_a_forked_process_repeats_no_nonce(vault: Vault) -> None:
+    place: dict[str, Any] = {"table": "t", "column": "c", "row": 1}
+    vault.seal(b"draws many nonces at once", **place)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:  # pragma: no cover - in the child
+        os.write(writer, b"".join(vault.seal(b"", **place)[5:17] for _ in range(20)))
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        drawn = pipe.read()
+    os.waitpid(child, 0)
+
+    of_child = {drawn[at : at + 12] for at in range(0, len(drawn), 12)}
+    of_parent = {vault.seal(b"", **place)[5:17] for _ in range(20)}
+    assert (len(of_child), len(of_parent)) == (20, 20)
+    assert not of_child & of_parent

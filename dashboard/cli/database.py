@@ -67,22 +67,25 @@ def backup(target: Path | None) -> None:
 @group.command()
 @click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def restore(source: Path) -> None:
-    """Restore a backup. The current database is saved first."""
+    """Restore a backup while the dashboard is stopped. The database is saved first."""
     _check_file(source)
     with opened_database() as database:
         if not database.is_sqlite:
             raise SchemaError(
                 "This command restores SQLite only. Use pg_restore for PostgreSQL."
             )
-        database.lock()
         path = Path(str(database.url.database))
+        with database.alone():
+            pass  # refuses before anything is copied
         kept = schema.back_up(database, now=Clock().now())
         fresh = path.with_suffix(".restoring")
+        fresh.unlink(missing_ok=True)
+        fresh.touch(mode=0o600)  # nobody else reads it while it is written
         shutil.copyfile(source, fresh)
-        fresh.chmod(0o600)
-        for tail in ("-wal", "-shm"):
-            path.with_name(path.name + tail).unlink(missing_ok=True)
-        os.replace(fresh, path)  # noqa: PTH105 - atomic on one file system
+        with database.alone():
+            for tail in ("-wal", "-shm"):
+                path.with_name(path.name + tail).unlink(missing_ok=True)
+            os.replace(fresh, path)  # noqa: PTH105 - atomic on one file system
         if kept:
             click.echo(f"The previous database was saved as {kept}.")
         click.echo("Restored.")

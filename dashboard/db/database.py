@@ -1,8 +1,7 @@
 """The database: one way to read, one way to write, on SQLite and on PostgreSQL.
 
 Reading connections cannot write. On SQLite there is exactly one writing connection in
-one process, taken in turn: versions before 3.51.3 can lose commits when two connections
-write and checkpoint at once (docs/decisions/0002-one-writer.md).
+one process, taken in turn (docs/decisions/0002-one-writer.md).
 """
 
 import fcntl
@@ -139,8 +138,42 @@ class Database:
         if not self.is_sqlite or not path or path == ":memory:":
             return
         with self._turns.mutex:
-            if self._lock_file is None and not _sqlite_is_safe():
+            if self._lock_file is None:
                 self._lock_file = _flock(Path(path + ".lock"))
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Have this SQLite file alone: nothing else has it open, not even to read.
+
+        For whoever replaces the file. What another process wrote to the old one
+        afterwards would be lost.
+
+        Raises:
+            DatabaseBusyError: Something else has it open.
+        """
+        self.lock()
+        self._reader.dispose()
+        self._writer.dispose()
+        connection = sqlite3.connect(
+            str(self.url.database), timeout=0, isolation_level=None
+        )
+        try:
+            # Every connection in WAL mode holds a lock that leaving the mode needs.
+            connection.execute("PRAGMA journal_mode = DELETE")
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError:
+            connection.close()
+            raise DatabaseBusyError(
+                f"Another program has {Path(str(self.url.database)).name} open. Stop "
+                "the dashboard and close other programs that read the file. Nothing "
+                "was changed."
+            ) from None
+        except sqlite3.DatabaseError:
+            pass  # it is damaged, so nothing else uses it either
+        try:
+            yield
+        finally:
+            connection.close()
 
     def notices(self, channel: str, *, timeout_s: float) -> Generator[bool, None, None]:
         """Listen to PostgreSQL's notices until closed; nothing on SQLite.
@@ -362,7 +395,7 @@ def _cause(error: DBAPIError) -> str:
 
 
 def _flock(path: Path) -> int:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -373,12 +406,6 @@ def _flock(path: Path) -> int:
             f"{path.with_suffix('').name}. Stop it first, or use its pages."
         ) from None
     return handle
-
-
-def _sqlite_is_safe() -> bool:
-    # https://www.sqlite.org/wal.html "the WAL-reset bug"; shared/design/stack.md.
-    version = sqlite3.sqlite_version_info
-    return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51)
 
 
 CHANNEL = "dashboard_due"

@@ -61,7 +61,7 @@ def _make_file(path: str | None) -> None:
     if not path or path == ":memory:" or Path(path).exists():
         return
     with suppress(OSError):  # SQLite then says that it cannot open it
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         Path(path).touch(mode=0o600)
 
 

@@ -77,7 +77,7 @@ def _empty(folder: Path) -> None:
 def _prepare(
     settings: Settings, world: Simulators, password: SecretStr, *, host: str, port: int
 ) -> None:
-    settings.instance.mkdir(parents=True)
+    settings.instance.mkdir(mode=0o700, parents=True)
     database = Database(settings.sqlalchemy_url)
     schema.upgrade(database)
     database.close()

@@ -2,6 +2,9 @@
 
 import json
 import socket
+import sqlite3
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -221,6 +224,96 @@ def test_a_backup_can_be_restored(terminal: Terminal) -> None:
 
     assert (kept.returncode, restored.returncode) == (0, 0)
     assert people.stdout == ""
+
+
+NEWER_SQLITE = """
+import sqlite3
+sqlite3.sqlite_version_info = (3, 51, 3)
+"""
+
+
+@pytest.mark.parametrize("version", ["this", "newer"])
+def test_nothing_writes_or_restores_beside_a_server(
+    terminal: Terminal, tmp_path: Path, version: str
+) -> None:
+    if version == "newer":
+        (tmp_path / "site").mkdir()
+        (tmp_path / "site" / "sitecustomize.py").write_text(NEWER_SQLITE)
+    path = f"{tmp_path / 'site'}:{Path(__file__).parents[2]}"
+    terminal.run("db", "upgrade")
+    copy = str(terminal.folder / "copy.db")
+    terminal.run("db", "backup", copy)
+    file = terminal.folder / "dashboard.db"
+    before = file.stat().st_ino
+    running = Database(f"sqlite:///{file}")
+    running.lock()
+    password = terminal.file("password", "correct horse battery")
+
+    restored = terminal.run_apart("db", "restore", copy, PYTHONPATH=path)
+    added = terminal.run_apart(
+        *("staff", "add", "--email", "ana@example.com", "--role", "admin"),
+        *("--password-file", password),
+        PYTHONPATH=path,
+    )
+    running.close()
+
+    for refused in (restored, added):
+        assert refused.returncode == 1
+        assert "The dashboard is running" in refused.stderr
+    assert file.stat().st_ino == before
+
+
+def test_nothing_is_restored_under_a_reader(terminal: Terminal) -> None:
+    terminal.run("db", "upgrade")
+    copy = str(terminal.folder / "copy.db")
+    terminal.run("db", "backup", copy)
+    file = terminal.folder / "dashboard.db"
+    reader = sqlite3.connect(file)
+    reader.execute("SELECT count(*) FROM staff").fetchone()
+    before = file.stat().st_ino
+
+    refused = terminal.run("db", "restore", copy)
+    reader.close()
+    restored = terminal.run("db", "restore", copy)
+
+    assert (refused.returncode, restored.returncode) == (1, 0)
+    assert "Another program has dashboard.db open" in refused.stderr
+    assert file.stat().st_ino != before
+
+
+def test_a_damaged_database_is_replaced(terminal: Terminal) -> None:
+    terminal.run("db", "upgrade")
+    copy = terminal.folder / "copy.db"
+    terminal.run("db", "backup", str(copy))
+    file = terminal.folder / "dashboard.db"
+    for tail in ("-wal", "-shm"):
+        file.with_name(file.name + tail).unlink(missing_ok=True)
+    file.write_bytes(b"x" * 100_000)
+
+    restored = terminal.run("db", "restore", str(copy))
+
+    assert restored.returncode == 0, restored.stderr
+    assert terminal.run("db", "check").returncode == 0
+
+
+def test_a_backup_is_never_open_to_others(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal.run("db", "upgrade")
+    modes: list[int] = []
+    connect = sqlite3.connect
+
+    def note(path: Any, *args: Any, **options: Any) -> Any:
+        if ".backup." in str(path):
+            modes.append(Path(path).stat().st_mode & 0o777)
+        return connect(path, *args, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", note)
+    copied = terminal.run("db", "backup", str(terminal.folder / "copy.db"))
+
+    assert copied.returncode == 0
+    assert modes == [0o600]
+    assert (terminal.folder / "copy.db").stat().st_mode & 0o777 == 0o600
 
 
 def test_keys_are_rotated(terminal: Terminal, sandbox: RunningSandbox) -> None:

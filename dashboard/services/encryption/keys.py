@@ -1,10 +1,13 @@
 """The encryption keys: found, made when there are none, verified, and rotated."""
 
+import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, TypedDict
 
 import structlog
 from sqlalchemy import Column, Table, and_, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel
 
 from dashboard.db import Database
@@ -16,7 +19,13 @@ from dashboard.models.held_grant import HeldGrant
 from dashboard.models.webhook import WebhookBody
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.settings import Settings, new_key, parse_keys, read_or_make_file
+from dashboard.settings import (
+    SHORTEST_SECRET_KEY,
+    Settings,
+    new_key,
+    parse_keys,
+    read_or_make_file,
+)
 from dashboard.vault import Vault
 
 
@@ -44,14 +53,12 @@ def open_vault(settings: Settings, database: Database) -> Vault:
         SettingsError: The keys file is spoiled.
         VaultError: The key is missing, or is not the one the database was sealed with.
     """
+    _warn_of_readers(settings)
     with database.reading() as session:
         check = session.get(VaultCheck, 1)
     vault = Vault(_keys(settings, is_first=check is None))
     if check is None:
-        with database.writing() as session:
-            if session.get(VaultCheck, 1) is None:
-                session.add(VaultCheck(sealed=vault.seal(_KNOWN, **_PLACE)))
-        return vault
+        check = _first_check(database, vault)
     try:
         vault.open(check.sealed, **_PLACE)
     except VaultError:
@@ -64,11 +71,51 @@ def open_vault(settings: Settings, database: Database) -> Vault:
 
 
 def session_key(settings: Settings) -> str:
-    """Return the key that signs session cookies, made in `instance/` when unset."""
+    """Return the key that signs session cookies, made in `instance/` when unset.
+
+    Raises:
+        SettingsError: The file is empty, or too short for a key.
+    """
     if settings.secret_key is not None:
         return settings.secret_key.get_secret_value()
-    text, _ = read_or_make_file(settings.instance / _SESSION_FILE, new_key())
+    path = settings.instance / _SESSION_FILE
+    text, _ = read_or_make_file(path, new_key())
+    if len(text) < SHORTEST_SECRET_KEY:
+        raise SettingsError(
+            f"{path} has fewer than {SHORTEST_SECRET_KEY} characters, so it can't sign "
+            "sessions. Delete it; the next start makes a new one, and everyone signs "
+            "in again."
+        )
     return text
+
+
+def _first_check(database: Database, vault: Vault) -> VaultCheck:
+    """Store what says whether a key is the right one; of two first starts one does.
+
+    Commits.
+    """
+    with database.writing() as session:
+        if session.get(VaultCheck, 1) is None:
+            session.add(VaultCheck(sealed=vault.seal(_KNOWN, **_PLACE)))
+            try:
+                session.flush()
+            except IntegrityError:  # another process was faster
+                session.rollback()
+    with database.reading() as session:
+        return session.get_one(VaultCheck, 1)
+
+
+def _warn_of_readers(settings: Settings) -> None:
+    """Log which files with secrets other users of this machine can read."""
+    for name in (".env", _KEYS_FILE, _SESSION_FILE):
+        path = settings.instance / name
+        with suppress(OSError):
+            if stat.S_IMODE(path.stat().st_mode) & 0o077:
+                _log.warning(
+                    "settings.file_is_open",
+                    file=str(path),
+                    advice=f"Others on this machine can read it: chmod 600 {path}",
+                )
 
 
 def _keys(settings: Settings, *, is_first: bool) -> list[bytes]:

@@ -1,15 +1,23 @@
 """After a rotation the old key is needed no more."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from copy import copy
+from pathlib import Path
+from threading import Barrier
 from typing import Any
 
-from sqlmodel import SQLModel
+import pytest
+from sqlmodel import Session, SQLModel
 
 from dashboard.db import Database
+from dashboard.errors import SettingsError, VaultError
 from dashboard.models.audit import VaultCheck
 from dashboard.models.webhook import WebhookBody
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.encryption import keys
-from dashboard.settings import new_key, parse_keys
+from dashboard.settings import Settings, load, new_key, parse_keys, read_or_make_file
 from dashboard.vault import Vault
 from tests.makers import a_body, a_webhook, a_workspace, a_zoom_app
 
@@ -68,3 +76,88 @@ def test_every_sealed_column_is_on_the_list() -> None:
 
     in_clear = {("webhook", "dedupe"), ("page_design", "logo")}
     assert binary - in_clear == listed
+
+
+def a_settings(folder: Path, **over: Any) -> Settings:
+    return load(instance=folder, **over)
+
+
+def test_of_two_first_starts_with_different_keys_one_is_refused(
+    database: Database, tmp_path: Path
+) -> None:
+    """Both see an empty database before either stores its check."""
+    database.lock()
+    barrier = Barrier(2)
+    opened: list[int] = []
+
+    def start(number: int) -> str:
+        mine = a_settings(tmp_path / str(number), encryption_keys=new_key())
+        reading = database.reading
+
+        @contextmanager
+        def together() -> Iterator[Session]:
+            with reading() as session:
+                yield session
+            if number not in opened:
+                opened.append(number)
+                barrier.wait()
+
+        slow = copy(database)
+        slow.reading = together  # type: ignore[method-assign]  # the two meet here
+        try:
+            keys.open_vault(mine, slow)
+        except VaultError as error:
+            return str(error)
+        return "started"
+
+    with ThreadPoolExecutor(2) as pool:
+        said = sorted(pool.map(start, range(2)), key=len)
+
+    assert said[0] == "started"
+    assert "does not hold the key" in said[1]
+
+
+def test_a_generated_file_is_whole_for_all_who_make_it_at_once(tmp_path: Path) -> None:
+    for number in range(50):
+        path, barrier = tmp_path / str(number) / "secret_key", Barrier(2)
+
+        def make(_: int, path: Path = path, barrier: Barrier = barrier) -> str:
+            barrier.wait()
+            return read_or_make_file(path, new_key())[0]
+
+        with ThreadPoolExecutor(2) as pool:
+            first, second = pool.map(make, range(2))
+
+        assert first == second == path.read_text().strip()
+        assert [one.name for one in path.parent.iterdir()] == ["secret_key"]
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("content", [b"", b" \n", b"a", b"x" * 15, b"\xff" * 40])
+def test_a_session_key_file_that_is_no_key_stops_the_start(
+    tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "secret_key").write_bytes(content)
+
+    with pytest.raises(SettingsError, match="secret_key"):
+        keys.session_key(a_settings(tmp_path))
+
+
+def test_a_session_key_file_is_used_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "secret_key").write_text("x" * 16 + "\n")
+
+    assert keys.session_key(a_settings(tmp_path)) == "x" * 16
+
+
+def test_files_that_others_can_read_are_named(
+    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".env").write_text("")
+    (tmp_path / ".env").chmod(0o644)
+
+    keys.open_vault(a_settings(tmp_path), database)
+
+    said = capsys.readouterr().out
+    assert f"chmod 600 {tmp_path / '.env'}" in said
+    assert "chmod 600" not in said.replace(f"chmod 600 {tmp_path / '.env'}", "")
