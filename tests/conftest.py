@@ -23,6 +23,7 @@ from dashboard.services.staff import accounts, sessions
 from dashboard.settings import Settings, load, new_key, parse_keys
 from dashboard.vault import Vault
 from tests.fixtures.routing import use_lazy_rules
+from tests.fixtures.slow_work import refuse_slow_work
 from tests.makers import NOON, FakeClock
 
 pytest_plugins = ["tests.fixtures.connect", "tests.fixtures.databases"]
@@ -33,6 +34,7 @@ PASSWORD = SecretStr("correct horse battery")
 QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 use_lazy_rules()
+refuse_slow_work()
 accounts.hash_with(QUICK_HASHER)
 
 SignIn = Callable[[Role], FlaskClient]

@@ -1,6 +1,7 @@
 """Counts tries in the database, so that the limit holds across processes."""
 
 import hashlib
+import ipaddress
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -11,6 +12,23 @@ from dashboard.models.staff import Throttle
 
 WINDOW = timedelta(minutes=15)
 SIGN_IN_TRIES = 10
+_IPV6_PREFIX = 64
+
+
+def network(address: str) -> str:
+    """Return what tries from an address are counted for: of IPv6 the /64 network.
+
+    Anyone who has one IPv6 address has 2 to the power of 64 of them.
+    """
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.IPv6Network((found, _IPV6_PREFIX), strict=False))
 
 
 def is_spent(session: Session, subject: str, *, limit: int, now: datetime) -> bool:

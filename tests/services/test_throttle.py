@@ -2,6 +2,8 @@
 
 from concurrent.futures import ThreadPoolExecutor, wait
 
+import pytest
+
 from dashboard.db import Database
 from dashboard.models.staff import Throttle
 from dashboard.services import throttle
@@ -9,6 +11,23 @@ from tests.makers import NOON
 
 WHO = "sign-in from 192.0.2.1"
 _A_MOMENT_S = 0.3  # for the other thread to reach the row; nothing is asserted of it
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("", ""),
+        ("unix:", "unix:"),
+    ],
+)
+def test_an_ipv6_network_counts_as_one(address: str, network: str) -> None:
+    assert throttle.network(address) == network
 
 
 def count(database: Database) -> None:

@@ -102,3 +102,16 @@ def test_who_guesses_is_slowed_down_and_who_knows_is_still_served(
 
     assert set(guesses) == {404}
     assert stage.get().status_code == 200
+
+
+def test_misses_are_counted_at_the_door_itself(stage: TokenStage) -> None:
+    busy = stage.calls._unknown_callers._one_at_a_time
+
+    with busy:  # as while another call of a guesser is looked at
+        before = stage.get(key=UNKNOWN).status_code
+    for _ in range(19):
+        stage.get(key=UNKNOWN)
+    with busy:
+        after = stage.get(key=UNKNOWN).status_code
+
+    assert (before, after) == (404, 429)

@@ -111,7 +111,7 @@ def begin(
         if app.retired_at is not None:
             raise ConflictError("This link no longer works.")
         if address:
-            subject = f"connect from {address}"
+            subject = f"connect from {throttle.network(address)}"
             if throttle.is_spent(session, subject, limit=BEGINNINGS, now=now):
                 raise ConflictError("Too many attempts. Wait 15 minutes and try again.")
             throttle.count(session, subject, now=now)
@@ -197,7 +197,7 @@ def _begun_at_zoom(
 
     Anybody can open this address: one address is noted a few times at most.
     """
-    now, subject = clock.now(), f"begun at zoom from {address}"
+    now, subject = clock.now(), f"begun at zoom from {throttle.network(address)}"
     with database.reading() as session:
         app = only_ready(session)
     if app is None:

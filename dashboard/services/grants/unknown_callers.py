@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+from dashboard.services.throttle import network
+
 _WINDOW = timedelta(minutes=1)
 _MISSES = 20
 _MOST_ADDRESSES = 4096
@@ -41,6 +43,7 @@ class UnknownCallers:
 
     def record(self, address: str, *, now: datetime) -> int:
         """Count a miss; return how many there were in the current minute."""
+        address = network(address)
         with self._mutex:
             since, misses = self._misses.pop(address, (now, 0))
             if now >= since + _WINDOW:
@@ -51,6 +54,7 @@ class UnknownCallers:
             return misses + 1
 
     def _has_too_many(self, address: str, now: datetime) -> bool:
+        address = network(address)
         with self._mutex:
             since, misses = self._misses.get(address, (now, 0))
         return misses >= _MISSES and now < since + _WINDOW

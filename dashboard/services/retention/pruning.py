@@ -31,11 +31,13 @@ from dashboard.db import Database
 from dashboard.db.leases import is_free
 from dashboard.db.statements import rows_changed
 from dashboard.errors import InvalidInputError
+from dashboard.models.audit import AuditEntry
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, ConnectionEvent
 from dashboard.models.ids import first_id
 from dashboard.models.invitation import Invitation, InvitationState
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend
+from dashboard.models.staff import Throttle
 from dashboard.models.webhook import Outcome, Refusal, RefusalCount, Webhook
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.runtime import Runtime
@@ -307,7 +309,8 @@ def prune_evidence(session: Session, *, cutoff: datetime, limit: int) -> int:
             break
         keys = session.exec(query.limit(left)).all()
         if keys:
-            session.exec(delete(model).where(col(model.id).in_(keys)))  # type: ignore[attr-defined]  # each has one
+            key = col(model.key if model is Throttle else model.id)  # type: ignore[attr-defined]  # each has one
+            session.exec(delete(model).where(key.in_(keys)))
         left -= len(keys)
     return limit - left
 
@@ -318,6 +321,14 @@ def _old(
     end = first_id(cutoff)
     yield Refusal, select(Refusal.id).where(col(Refusal.id) < end)
     yield RefusalCount, select(RefusalCount.id).where(col(RefusalCount.id) < end)
+    # Of what strangers can make for ever: any address, any email that was typed.
+    yield Throttle, select(Throttle.key).where(col(Throttle.window_at) < cutoff)
+    yield (
+        AuditEntry,
+        select(AuditEntry.id).where(
+            col(AuditEntry.act) == "session.refused", col(AuditEntry.id) < end
+        ),
+    )
     for app_id in session.exec(select(ZoomApp.id)).all():
         for source in Source:
             yield Check, _old_checks(session, app_id, source, end)

@@ -269,7 +269,10 @@ def _require_another_admin(session: Session, person: Staff) -> None:
 
 def _subjects(email: str, address: str) -> tuple[str, str]:
     """Name what tries are counted for."""
-    return f"sign-in e-mail {email.strip().lower()}", f"sign-in from {address}"
+    return (
+        f"sign-in e-mail {email.strip().lower()}",
+        f"sign-in from {throttle.network(address)}",
+    )
 
 
 def _hash(password: SecretStr) -> str:

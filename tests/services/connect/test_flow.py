@@ -12,6 +12,7 @@ from dashboard.clients.zoom.api import ZoomApi
 from dashboard.clients.zoom.oauth import ZoomOAuth
 from dashboard.errors import ConflictError
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, TokenState
+from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connect import flow
 from dashboard.services.runtime import Runtime
@@ -155,3 +156,11 @@ def test_a_flood_of_beginnings_is_stopped(lite: ConnectStage) -> None:
 
     with pytest.raises(ConflictError, match="Too many attempts"):
         begin(lite.runtime, lite.app.slug, browser=BROWSER, address="198.51.100.7")
+
+
+def test_a_retired_app_begins_no_attempt(lite: ConnectStage) -> None:
+    with lite.runtime.database.writing() as session:
+        session.get_one(ZoomApp, lite.app.id).retired_at = lite.runtime.clock.now()
+
+    with pytest.raises(ConflictError, match="no longer works"):
+        lite.begin()

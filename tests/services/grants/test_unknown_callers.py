@@ -29,7 +29,7 @@ def test_only_the_last_addresses_are_kept() -> None:
     for _ in range(20):
         callers.record("203.0.113.7", now=NOON)
     for number in range(4096):
-        callers.record(f"2001:db8::{number:x}", now=NOON)
+        callers.record(f"2001:db8:0:{number:x}::1", now=NOON)
 
     with (
         callers.turn("203.0.113.7", now=NOON) as first,

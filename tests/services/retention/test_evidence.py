@@ -8,11 +8,13 @@ import pytest
 from sqlmodel import SQLModel, col, func, select
 
 from dashboard.db import Database
+from dashboard.models.audit import AuditEntry
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt
 from dashboard.models.ids import new_id
 from dashboard.models.invitation import Invitation, InvitationState
 from dashboard.models.resend import Redelivery, Resend
+from dashboard.models.staff import Throttle
 from dashboard.models.webhook import Refusal, RefusalCount
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.retention import pruning
@@ -92,6 +94,16 @@ def a_resend(at: datetime, ended_at: datetime | None) -> Resend:
     return Resend(
         id=new_id(at), asked_by="command line", asked_at=at, ended_at=ended_at
     )
+
+
+def test_what_strangers_can_make_for_ever_goes(database: Database) -> None:
+    for at in (OLD, YOUNG):
+        add(database, Throttle(key=uuid4().hex, window_at=at))
+        for act in ("session.refused", "session.begun"):
+            add(database, AuditEntry(id=new_id(at), at=at, actor="x", act=act))
+
+    assert prune(database) == 2
+    assert (count(database, Throttle), count(database, AuditEntry)) == (1, 3)
 
 
 def test_refusals_and_their_counts_go(database: Database, owner: ZoomApp) -> None:

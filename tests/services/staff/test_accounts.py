@@ -41,13 +41,14 @@ def verify(
     *,
     email: str = "ana@example.com",
     password: SecretStr = PASSWORD,
+    address: str = "192.0.2.1",
     later: timedelta = timedelta(0),
 ) -> Verified | None:
     return accounts.verify(
         database,
         email=email,
         password=password,
-        address="192.0.2.1",
+        address=address,
         now=NOON + later,
     )
 
@@ -313,7 +314,19 @@ def test_guessing_for_many_people_from_one_address_is_throttled(
         sign_in(database, email="another@example.com")
 
 
-def test_who_signs_in_rightly_uses_up_no_tries_of_the_address(
+def test_many_addresses_of_one_ipv6_network_are_throttled_as_one(
+    database: Database,
+) -> None:
+    for number in range(SIGN_IN_TRIES * 5):
+        address = f"2001:db8::{number:x}"
+        verify(database, email=f"guess{number}@example.com", address=address)
+
+    with pytest.raises(ConflictError, match="Too many attempts"):
+        verify(database, email="another@example.com", address="2001:db8::ffff:1")
+    assert not verify(database, email="a@b.org", address="2001:db8:0:1::1")
+
+
+def test_who_signs_in_uses_up_no_tries_of_the_address(
     database: Database,
 ) -> None:
     added(database)
