@@ -8,6 +8,7 @@ import logging
 import re
 import sys
 import threading
+import time
 from collections.abc import MutableMapping
 from enum import StrEnum
 from typing import Any
@@ -17,6 +18,7 @@ import structlog
 _SECRET_WORDS = ("secret", "token", "password", "api_key", "code", "authorization")
 _REMOVED = "(removed)"
 _PARAMETERS = "code|state|token|secret|key|pwd|password"
+_SAY_AGAIN_S = 60.0
 _LONGEST = 32_768
 """Of one value, in characters: a trace that ends in a loop has megabytes."""
 
@@ -89,6 +91,80 @@ def set_up(*, level: Level = Level.INFO, form: Format = Format.JSON) -> None:
     root.setLevel(max(number, logging.WARNING))
     logging.captureWarnings(capture=True)
     threading.excepthook = _thread_ended
+
+
+class Outage:
+    """Logs a failure that goes on: the first, each minute that it lasts, and its end.
+
+    Thread-safe. Ending costs one look while nothing failed.
+
+    Args:
+        logger: Of the module whose failure it is.
+        first: Event of the first failure, at level error like the next.
+        still: Event of a later one, with `failures` and `since_s`.
+        over: Event of the end, a warning, likewise.
+        calm_s: How long there must be no failure before it is over: among thousands
+            of requests a few may succeed meanwhile.
+        is_logged: Whether to log at all, or only to count.
+
+    Attributes:
+        failures: How many there were in the life of this process.
+    """
+
+    def __init__(  # noqa: PLR0913 - three names and two choices
+        self,
+        logger: Any,  # noqa: ANN401 - structlog's own type
+        first: str,
+        still: str,
+        over: str,
+        *,
+        calm_s: float = 0.0,
+        is_logged: bool = True,
+    ) -> None:
+        self.failures = 0
+        self._log = logger
+        self._events = (first, still, over)
+        self._calm_s = calm_s
+        self._is_logged = is_logged
+        self._lock = threading.Lock()
+        self._began_s: float | None = None
+        self._began_with = 0
+        self._said_s = self._failed_s = 0.0
+
+    def record(self, **facts: object) -> None:
+        """Count a failure; `facts` go with its line, if it is logged."""
+        now_s = time.monotonic()
+        with self._lock:
+            self.failures += 1
+            self._failed_s = now_s
+            is_first = self._began_s is None
+            if self._began_s is None:
+                self._began_s, self._began_with = now_s, self.failures - 1
+            elif now_s - self._said_s < _SAY_AGAIN_S:
+                return
+            self._said_s = now_s
+            since_s, failures = now_s - self._began_s, self.failures - self._began_with
+        if not self._is_logged:
+            return
+        if not is_first:
+            facts |= {"failures": failures, "since_s": round(since_s)}
+        self._log.error(self._events[0 if is_first else 1], **facts)
+
+    def end(self) -> None:
+        """Note a success."""
+        if self._began_s is None:
+            return
+        now_s = time.monotonic()
+        with self._lock:
+            if self._began_s is None or now_s - self._failed_s < self._calm_s:
+                return
+            since_s = now_s - self._began_s
+            failures = self.failures - self._began_with
+            self._began_s = None
+        if self._is_logged:
+            self._log.warning(
+                self._events[2], failures=failures, since_s=round(since_s, 1)
+            )
 
 
 SERVER = {

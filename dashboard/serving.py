@@ -27,7 +27,8 @@ import click
 import httpx2
 import structlog
 from granian import Granian
-from granian.constants import Interfaces, Loops
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from dashboard import logs
@@ -45,6 +46,9 @@ from dashboard.worker import Worker
 
 THREADS = 256
 _BACKLOG = 2048
+_HEADERS_WITHIN_S = 10
+"""From the connection, or the answer before, to the end of a request's headers."""
+
 _STOPS_WITHIN_S = 15
 _OPEN_FILES = 16_384
 _FEW_FILES = 4096
@@ -99,6 +103,10 @@ def serve(
         backlog=_BACKLOG,
         backpressure=_BACKLOG,
         websockets=False,
+        # Told to expect HTTP/2 as well, it waits for the first byte for ever: as many
+        # silent connections as the backpressure takes would shut out everybody.
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=_HEADERS_WITHIN_S * 1000),
         log_level=LogLevels.error,
         log_dictconfig=logs.SERVER,
         respawn_failed_workers=True,

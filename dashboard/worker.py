@@ -24,6 +24,7 @@ from aiohttp import ClientSession
 from dashboard.clients import delivery as wire
 from dashboard.db import CHANNEL
 from dashboard.errors import StorageError
+from dashboard.logs import Outage
 from dashboard.services.relay import claims, sending
 from dashboard.services.relay import results as delivery_results
 from dashboard.services.relay.sending import Delivery, Result
@@ -41,6 +42,7 @@ _POLL_S = 0.5
 _CHORES_EVERY_S = 1.0
 _PAUSE_S = 1.0
 _GRACE_S = 20.0
+_CALM_S = 10.0
 _log = structlog.get_logger(__name__)
 
 
@@ -76,6 +78,7 @@ class Worker:
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._wake: Callable[[], None] = _nothing
+        self._failing = _outage("worker")
 
     def start(self) -> None:
         """Begin; returns at once."""
@@ -152,7 +155,7 @@ class Worker:
                 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                     runner.run(self._run())
             except Exception:  # noqa: BLE001 - logged with its trace; delivery starts again, and its leases expire
-                _log.exception("worker.failed")
+                self._failing.record(exc_info=True)
                 self._stopping.wait(_PAUSE_S)
 
     def _take_over(self) -> None:
@@ -221,6 +224,7 @@ class Worker:
                 finished += results  # stored when the database is available again
                 await asyncio.sleep(_PAUSE_S)
                 continue
+            self._failing.end()
             for each in claimed:
                 in_flight[each.workspace_id] += 1
                 task = asyncio.create_task(send(each))
@@ -235,9 +239,17 @@ class Worker:
 
     def _listen(self) -> None:
         """Wake at commits of other processes; polling goes on as well."""
+        deaf = Outage(
+            _log,
+            "worker.not_listening",
+            "worker.still_not_listening",
+            "worker.listens_again",
+            calm_s=_CALM_S,
+        )
         while not self._stopping.is_set():
             try:
                 for came in self._runtime.database.notices(CHANNEL, timeout_s=_POLL_S):
+                    deaf.end()
                     if self._stopping.is_set():
                         return
                     if came:
@@ -245,18 +257,25 @@ class Worker:
             except StorageError as error:
                 _note("worker.not_listening", error)
             except Exception:  # noqa: BLE001 - logged with its trace; polling goes on meanwhile
-                _log.exception("worker.not_listening")
+                deaf.record(exc_info=True)
             self._stopping.wait(_PAUSE_S)
 
     def _run_chores(self) -> None:
+        chores = [(chore, _outage("chore")) for chore in self._chores]
         while not self._stopping.wait(_CHORES_EVERY_S):
-            for chore in self._chores:
+            for chore, failing in chores:
                 try:
                     chore()
+                    failing.end()
                 except StorageError as error:
                     _note("chore.waits", error)
                 except Exception:  # noqa: BLE001 - logged with its trace; one chore must not stop the others
-                    _log.exception("chore.failed")
+                    failing.record(exc_info=True)
+
+
+def _outage(name: str) -> Outage:
+    events = f"{name}.failed", f"{name}.still_failing", f"{name}.recovered"
+    return Outage(_log, *events, calm_s=_CALM_S)
 
 
 def _note(event: str, error: StorageError) -> None:

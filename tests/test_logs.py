@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from dashboard import logs
-from dashboard.logs import Format, Level
+from dashboard.logs import Format, Level, Outage
 from tests.fixtures.terminal import logs_as_before
 
 FORGED = '\n{"event": "session.begun", "actor": "admin@example.com"}\n'
@@ -157,3 +157,24 @@ def test_masking_takes_time_proportional_to_the_text() -> None:
         began = time.process_time()
         logs.masked(piece * 200_000)
         assert time.process_time() - began < 1.0
+
+
+def test_a_failure_that_lasts_is_logged_at_first_each_minute_and_at_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = 1000.0
+    monkeypatch.setattr("dashboard.logs.time.monotonic", lambda: now_s)
+    with structlog.testing.capture_logs() as said:
+        outage = Outage(structlog.get_logger(), "first", "still", "over", calm_s=10)
+        outage.end()
+        for _ in range(130):
+            outage.record(reason="why")
+            outage.end()  # some succeed meanwhile
+            now_s += 1
+        now_s += 9
+        outage.end()
+        outage.end()
+
+    events = [(each["event"], each.get("failures")) for each in said]
+    assert events == [("first", None), ("still", 61), ("still", 121), ("over", 130)]
+    assert outage.failures == 130

@@ -8,7 +8,6 @@ import fcntl
 import os
 import sqlite3
 import threading
-import time
 from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -31,9 +30,9 @@ from sqlmodel import Session
 from dashboard import transactions
 from dashboard.db import engines
 from dashboard.errors import DatabaseBusyError, DatabaseUnavailableError, StorageError
+from dashboard.logs import Outage
 
 _TURN_TIMEOUT_S = 5.0
-_SAY_AGAIN_S = 60.0
 _UNAVAILABLE = (
     "The database can't be reached. Nothing was saved. Try again in a minute."
 )
@@ -56,7 +55,13 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._turns = _Turns()
         self._lock_file: int | None = None
-        self._outage = _Outage(is_logged=logs_outages)
+        self._outage = Outage(
+            _log,
+            "database.unavailable",
+            "database.still_unavailable",
+            "database.recovered",
+            is_logged=logs_outages,
+        )
         self._file: tuple[int, int] | None = None
         self._reader = self._make_engine(for_writing=False)
         self._writer = self._make_engine(for_writing=True)
@@ -246,7 +251,7 @@ class Database:
         password = self.url.password
         if password:  # no driver is known to repeat it
             cause = cause.replace(str(password), "(removed)")
-        self._outage.record(cause)
+        self._outage.record(reason=cause)
         reason = f"The database cannot be used: {cause}."
         return DatabaseUnavailableError(_UNAVAILABLE, reason=reason)
 
@@ -331,61 +336,6 @@ class _Turns:
                 self._waiting.popleft().set()
             else:
                 self._is_taken = False
-
-
-class _Outage:
-    """Logs that the database is unavailable: once, each minute, and when it is back.
-
-    Attributes:
-        failures: How many there were in the life of this process.
-    """
-
-    def __init__(self, *, is_logged: bool) -> None:
-        self.failures = 0
-        self._is_logged = is_logged
-        self._lock = threading.Lock()
-        self._began_s: float | None = None
-        self._began_with = 0
-        self._said_s = 0.0
-
-    def record(self, reason: str) -> None:
-        """Count a failure."""
-        now_s = time.monotonic()
-        with self._lock:
-            self.failures += 1
-            is_first = self._began_s is None
-            if self._began_s is None:
-                self._began_s, self._began_with = now_s, self.failures - 1
-            elif now_s - self._said_s < _SAY_AGAIN_S:
-                return
-            self._said_s = now_s
-            began_s, failures = self._began_s, self.failures - self._began_with
-        if not self._is_logged:
-            return
-        if is_first:
-            _log.error("database.unavailable", reason=reason)
-        else:
-            _log.error(
-                "database.still_unavailable",
-                reason=reason,
-                failures=failures,
-                since_s=round(now_s - began_s),
-            )
-
-    def end(self) -> None:
-        """Note that the database answered."""
-        if self._began_s is None:
-            return
-        with self._lock:
-            if self._began_s is None:
-                return
-            since_s = round(time.monotonic() - self._began_s, 1)
-            failures = self.failures - self._began_with
-            self._began_s = None
-        if self._is_logged:
-            _log.warning(
-                "database.recovered", failures=failures, since_s=round(since_s, 1)
-            )
 
 
 def _cause(error: DBAPIError) -> str:

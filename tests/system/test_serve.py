@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from tests.fixtures.hooks import event
-from tests.fixtures.serve import EMAIL, PASSWORD, Front, answer, cookies
+from tests.fixtures.serve import EMAIL, LONG_S, PASSWORD, Front, answer, cookies
 
 MOST_BYTES = 2 * 1024 * 1024
 
@@ -248,3 +248,42 @@ def test_senders_that_do_not_wait_for_the_answer_break_nothing(front: Front) -> 
     # Answered by nobody, so owed by nobody: but most are there, and the rest come.
     assert front.post_webhook(event(40)) == 200
     assert front.stored() & set(range(20, 40))
+
+
+def test_a_connection_that_says_nothing_is_closed(front: Front) -> None:
+    quiet = [front.connect() for _ in range(3)]
+    quiet[1].sendall(b"GET / HT")
+    quiet[2].sendall(front.written("GET /healthz HTTP/1.1"))
+    assert answer(quiet[2])[0].status == 200
+
+    for line in quiet:  # or the time-out of the socket ends the test
+        line.settimeout(LONG_S)
+        while line.recv(4096):  # an answer 408 may come first
+            pass
+        line.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/hooks/zoom/{app}", 413),
+        ("/hooks/zoom/01234567-89ab-cdef-0123-456789abcdef", 404),
+        ("/hooks/elsewhere", 404),
+        ("/tokens/abcdefghijklmnopqrstuvwxyz", 405),
+        ("/sign-in", 413),
+    ],
+)
+@pytest.mark.parametrize("in_chunks", [False, True], ids=["a length", "chunks"])
+def test_a_sender_that_writes_ten_mebibytes_first_reads_the_answer(
+    front: Front, path: str, status: int, *, in_chunks: bool
+) -> None:
+    size = 10 * 1024 * 1024
+    lines = ["Transfer-Encoding: chunked"] if in_chunks else [f"Content-Length: {size}"]
+    body = chunked(*[b" " * 65_536] * 160) if in_chunks else b" " * size
+
+    found, _ = front.send(
+        f"POST {path.format(app=front.app_id)} HTTP/1.1", *lines, body=body
+    )
+
+    assert found.status == status
+    assert found.headers["x-content-type-options"] == "nosniff"

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from dashboard.clock import Clock
 from dashboard.db import Database, announce
 from dashboard.errors import StorageError
+from dashboard.logs import Outage
 from dashboard.services.receiver import refusals
 from dashboard.services.receiver.batches import (
     QueuedWebhook,
@@ -36,6 +37,7 @@ _QUEUE = 4096
 _ANSWER_TIMEOUT_S = 8.0
 _TOO_LONG = "Storing took too long."
 _REFUSALS_EVERY_S = 0.25
+_CALM_S = 10.0
 _log = structlog.get_logger(__name__)
 
 
@@ -70,6 +72,7 @@ class WebhookWriter:
         clock: The receiver's.
         keyring: The zoom apps and their secrets.
         tally: Refusals not yet written.
+        not_stored: Webhooks answered 503, for the log.
     """
 
     def __init__(
@@ -78,6 +81,20 @@ class WebhookWriter:
         self.clock = clock
         self.keyring = Keyring(database, vault)
         self.tally = Tally()
+        self.not_stored = Outage(
+            _log,
+            "webhook.not_stored",
+            "webhook.still_not_stored",
+            "webhook.stored_again",
+            calm_s=_CALM_S,
+        )
+        self._interrupted = Outage(
+            _log,
+            "intake.interrupted",
+            "intake.still_interrupted",
+            "intake.recovered",
+            calm_s=_CALM_S,
+        )
         self.settings = settings
         self._database = database
         self._arrivals = WebhookBatches(database, vault)
@@ -194,8 +211,9 @@ class WebhookWriter:
                     self._notify(batch)
                 if flushed or is_closing or time.monotonic() >= self._refusals_due:
                     self._write_refusals()
+                self._interrupted.end()
             except Exception as error:  # noqa: BLE001 - if this thread ended, every later webhook would time out
-                _log.error("intake.interrupted", reason=type(error).__name__)
+                self._interrupted.record(reason=type(error).__name__)
             for each in flushed:
                 each.set()
 
@@ -256,7 +274,10 @@ class WebhookWriter:
         for pending in stored:
             if pending.is_challenge:
                 self.tally.forget_mismatch(pending.received.app.id)
-        for listener in self._listeners if stored else ():
+        if not stored:
+            return
+        self.not_stored.end()
+        for listener in self._listeners:
             listener()
 
     def _write_refusals(self) -> None:

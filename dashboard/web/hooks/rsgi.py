@@ -77,7 +77,7 @@ class WebhookEndpoint:
         except (UnreadableError, ProtocolClosed):
             return plain(400)
         except StorageError as error:
-            log_not_stored(error, found[1])
+            log_not_stored(self._runtime.writer, error, found[1])
             return plain(503)
         if reply is None:
             await discard_body(scope, http)
@@ -166,7 +166,7 @@ async def read_body(
                 return await http()
             parts: list[bytes] = []
             size = 0
-            rest = aiter(http)
+            rest = _parts(http)
             async for part in rest:
                 parts.append(part)
                 size += len(part)
@@ -191,7 +191,14 @@ async def discard_body(scope: Scope, http: HTTPProtocol) -> None:
     if is_small and "chunked" not in headers.get("transfer-encoding", "").lower():
         return
     if headers.get("expect", "").lower() != "100-continue":
-        await _discard(aiter(http))
+        await _discard(_parts(http))
+
+
+async def _parts(http: HTTPProtocol) -> AsyncIterator[bytes]:
+    # The server's own iterator can be asked for once only, and this may be left and
+    # taken up again.
+    async for part in http:
+        yield part
 
 
 async def _discard(parts: AsyncIterator[bytes]) -> None:

@@ -106,7 +106,7 @@ class WebhookMiddleware:
         except UnreadableError:
             return plain(400)
         except StorageError as error:
-            log_not_stored(error, found[1])
+            log_not_stored(self._runtime.writer, error, found[1])
             return plain(503)
 
     def _receive(self, app_id: UUID, environ: WSGIEnvironment) -> Answer:
@@ -134,10 +134,12 @@ def plain(status: int) -> Answer:
     return status, f"{PHRASES[status]}\n".encode(), [_TEXT, *_EXTRA.get(status, ())]
 
 
-def log_not_stored(error: StorageError, zoom_app_id: str) -> None:
-    """Log why a webhook was not stored, unless the outage is logged already."""
+def log_not_stored(
+    writer: WebhookWriter, error: StorageError, zoom_app_id: str
+) -> None:
+    """Log why webhooks are answered 503, unless the outage is logged already."""
     if not error.is_logged:
-        _log.error("webhook.not_stored", zoom_app_id=zoom_app_id, reason=error.reason)
+        writer.not_stored.record(zoom_app_id=zoom_app_id, reason=error.reason)
 
 
 def log_refusal(reply: Reply) -> None:

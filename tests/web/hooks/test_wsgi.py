@@ -6,11 +6,12 @@ from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from dashboard.models.check import Check, Finding
 from dashboard.models.webhook import Mark, Refusal, Webhook, WebhookBody
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.receiver import signatures
+from dashboard.services.receiver import signatures, writer
 from dashboard.web import headers
 from tests.fixtures.hooks import HooksClient, door, event
 from tests.makers import NOON, SECRET_TOKEN
@@ -282,3 +283,25 @@ def test_when_storage_is_down_zoom_is_asked_to_try_again(door: HooksClient) -> N
 
     assert response.status_code == 503
     assert int(response.headers["Retry-After"]) > 0
+
+
+def test_many_that_are_not_stored_are_one_line_until_it_is_over(
+    door: HooksClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_QUEUE", 0)
+    with capture_logs() as logs:
+        statuses = {door.post(event(number)).status_code for number in range(9)}
+        monkeypatch.setattr(writer, "_QUEUE", 9)
+        door.post(event(9))  # among so many failures one success is no end
+        door.writer.flush()
+        monkeypatch.setattr(door.writer.not_stored, "_calm_s", 0.0)
+        door.post(event(10))
+        door.writer.flush()
+
+    assert statuses == {503}
+    assert [each["event"] for each in logs] == [
+        "webhook.not_stored",
+        "webhook.stored_again",
+    ]
+    assert logs[0]["reason"] == "Too many webhooks are waiting to be stored."
+    assert logs[1]["failures"] == 9
