@@ -39,7 +39,7 @@ from dashboard.services.explain.verdicts import (
 )
 
 _MADE = {"meeting.created", "meeting.updated"}
-_NEXT_BOT = "No action needed. The next bot gets a token."
+_NEXT_BOT = "No action needed. The next bot should get a token."
 _CHECK_THE_BOT = (
     "Check the bot. Was the host present? Was it in the waiting room? Did the "
     "host decline? In another account's meeting it also needs a ZAK or OBF "
@@ -154,7 +154,7 @@ MAPPED = (
             f"{who(f)} connected at "
             f"{moment(known(f.connection).connected_at, f)}, after Zoom's last "
             f"webhook about {subject(f)} at {moment(f.met_at, f)}. A bot had no "
-            "token then but has one now."
+            f"token then; the token worked at {checked(f)}."
         ),
         who=Who.NOBODY,
         step=_NEXT_BOT,
@@ -167,7 +167,8 @@ MAPPED = (
         says=lambda f: (
             f"{who(f)} reconnected at {moment(f.granted_at, f)}, after Zoom's "
             f"last webhook about {subject(f)} at {moment(f.met_at, f)}. The "
-            "earlier authorization may have been invalid; the current one works."
+            "earlier authorization may have been invalid; the current one worked at "
+            f"{checked(f)}."
         ),
         who=Who.NOBODY,
         step=_NEXT_BOT,
@@ -251,8 +252,8 @@ AT_LARGE = (
         id="webhook-missed",
         when=_is_unsent,
         says=lambda f: (
-            f"{who(f)} is connected and the token works, but Recall never "
-            f"received {_unsent(f)}. Delivery failed."
+            f"{who(f)} is connected and the token worked at {checked(f)}, but Recall "
+            f"never received {_unsent(f)}. Delivery failed."
         ),
         who=Who.ADMIN,
         step=RESEND,

@@ -97,6 +97,17 @@ ASKED_WEBHOOK = (
         target=Target.ZOOM_APP,
     ),
     Rule(
+        id="webhook-refused",
+        when=lambda f: asked_for(f, Outcome.WAITING) and f.hooks[0].refused_at,
+        says=lambda f: (
+            f"Recall rejected {named(f.hooks[0], f)}, though it accepts others. It "
+            f"will be tried once more at {moment(f.hooks[0].due_at, f)}."
+        ),
+        who=Who.ADMIN,
+        step="See Recall's response. If it is rejected again, it has failed.",
+        target=Target.WEBHOOK,
+    ),
+    Rule(
         id="webhook-waiting",
         when=lambda f: asked_for(f, Outcome.WAITING),
         says=lambda f: (

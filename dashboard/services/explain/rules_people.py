@@ -13,6 +13,7 @@ from dashboard.services.explain.verdicts import (
     Who,
     app_name,
     checked,
+    is_recent,
     known,
     moment,
     person,
@@ -500,6 +501,21 @@ GRANTS = (
         ),
         who=Who.NOBODY,
         step=_CHECKED_AGAIN,
+        target=Target.CONNECTION,
+        tone=Tone.WAITING,
+    ),
+    Rule(
+        id="healthy-then",
+        when=lambda f: (
+            _state(f) is TokenState.HEALTHY
+            and not is_recent(known(f.connection).token_checked_at, f)
+        ),
+        says=lambda f: (
+            f"{who(f)} is connected. The token was last seen working at {checked(f)}, "
+            "so it isn't known whether it works now."
+        ),
+        who=Who.YOU,
+        step="Press Check now, then ask again.",
         target=Target.CONNECTION,
         tone=Tone.WAITING,
     ),

@@ -5,7 +5,7 @@ Nothing here asks a database.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
@@ -257,6 +257,13 @@ def moment(at: datetime | None, facts: Facts) -> str:
 def checked(facts: Facts) -> str:
     """Name when the connection was last looked at, within a sentence."""
     return moment(known(facts.connection).token_checked_at, facts)
+
+
+def is_recent(at: datetime | None, facts: Facts) -> bool:
+    """Whether a check is at most a day old; one ahead of our clock proves nothing."""
+    if at is None:
+        return False
+    return -timedelta(minutes=1) <= facts.now - at <= timedelta(days=1)
 
 
 def person(row: Connection) -> str:

@@ -9,7 +9,7 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.models.erasure import Erasure
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services import urls
-from dashboard.services.connections import listing, members, pmis
+from dashboard.services.connections import listing, members, outlook, pmis
 from dashboard.services.erasure import erasures
 from dashboard.services.timeline import timeline
 from dashboard.services.token_states import join_tokens, who_acts
@@ -33,6 +33,7 @@ def show_page(connection_id: UUID) -> Response:
     row = listing.get(db(), connection_id)
     app = apps.get(db(), row.zoom_app_id)
     is_account = app.kind is Kind.ACCOUNT_LEVEL
+    now = runtime().clock.now()
     meeting = request.args.get("meeting", "")[:_LONGEST]
     has_webhooks = request.args.get("webhooks") != "no"
     lines = timeline.lines(
@@ -52,6 +53,8 @@ def show_page(connection_id: UUID) -> Response:
         here=_at(row),
         who_acts=who_acts.who_acts(row),
         next_step=who_acts.next_step(row),
+        outlook=outlook.outlook(row, app, now=now),
+        now=now,
         main_act=_main_act(row, app),
         setting=join_tokens.SETTING,
         pmi_status=pmis.status_of(db(), row),

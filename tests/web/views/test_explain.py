@@ -68,7 +68,9 @@ def test_an_address_explains_an_id_and_nothing_private(
     def asked(text: object) -> str:
         return sentence(support.get("/explain/", query_string={"id": text}).text)
 
-    assert asked(ids["ana"]).startswith("Ana Nowak is connected and the token works")
+    assert asked(ids["ana"]).startswith(
+        "Ana Nowak is connected and the token worked at"
+    )
     assert asked(ids["hook"]).startswith("Recall never received meeting.created")
     assert asked("ana@example.com") == asked("91234567890") == ""
 
