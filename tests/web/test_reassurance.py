@@ -15,6 +15,7 @@ from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
 
 from dashboard.models.connection import Connection, MeetingMapping, TokenState
+from dashboard.models.ids import new_id
 from dashboard.models.staff import Role
 from dashboard.models.webhook import Outcome
 from dashboard.models.workspace import Verdict
@@ -170,6 +171,7 @@ class Pages:
             if is_mapped:
                 session.add(
                     MeetingMapping(
+                        id=new_id(NOON),
                         connection_id=row.id,
                         meeting_id=PMI,
                         synced_at=NOON,
