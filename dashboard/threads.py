@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from dashboard.errors import DashboardError
+from dashboard.errors import DashboardError, StorageError
 
 K = TypeVar("K", bound=Hashable)
 
@@ -98,7 +98,8 @@ class WorkerThreads(Generic[K]):
         try:
             work()
         except DashboardError as error:  # its claim ends by itself, then it is due
-            _log.warning(f"{self._name}.waits", about=about, reason=str(error))
+            if not (isinstance(error, StorageError) and error.is_logged):
+                _log.warning(f"{self._name}.waits", about=about, reason=str(error))
         except Exception:  # noqa: BLE001 - nobody joins it to hear: told with its trace
             _log.exception(f"{self._name}.failed", about=about)
         finally:

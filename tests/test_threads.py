@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from threading import Event
 
 import pytest
+from structlog.testing import capture_logs
 
-from dashboard.threads import SingleFlight
+from dashboard.errors import DatabaseUnavailableError, StorageError
+from dashboard.threads import SingleFlight, WorkerThreads
 
 
 @pytest.fixture
@@ -68,3 +70,24 @@ def test_an_error_is_told_to_whoever_waits_and_to_nobody_later(
 
     flights.wait()
     assert flights.join("ben", lambda: None).result() is None
+
+
+@pytest.mark.parametrize(
+    ("error", "events"),
+    [
+        (DatabaseUnavailableError("The database can't be reached."), []),
+        (StorageError("The database is busy."), ["bulk.waits"]),
+    ],
+)
+def test_an_outage_that_is_logged_is_not_logged_again_for_each_thread(
+    error: StorageError, events: list[str]
+) -> None:
+    threads: WorkerThreads[str] = WorkerThreads("bulk", at_once=2)
+
+    def work() -> None:
+        raise error
+
+    with capture_logs() as logs:
+        threads.begin("ana", work).join()
+
+    assert [each["event"] for each in logs] == events

@@ -85,7 +85,8 @@ def test_every_line_is_json_and_an_outage_is_said_once(front: LoggedFront) -> No
     assert names.count("database.recovered") == 1
     others = {"database.unavailable", "database.recovered", "serve.started"}
     others |= {"settings.public_url_refused_by_zoom", "request.failed"}
-    assert set(names) == others
+    # Said once too, when a check was under way just then.
+    assert set(names) - {"calls to Recall go on uncounted"} == others
     assert names.count("request.failed") == 6
     assert SECRET not in front.written_log
     assert "session.begun" not in names

@@ -274,7 +274,8 @@ def _refresh_quietly(runtime: Runtime, connection_id: UUID, version: int) -> Non
     except UpstreamError:
         pass  # recorded in the row
     except DashboardError as error:
-        _log.warning("grant.not_renewed", reason=str(error))
+        if not (isinstance(error, StorageError) and error.is_logged):
+            _log.warning("grant.not_renewed", reason=str(error))
 
 
 def _revoke(zoom: ZoomGrants, claim: Claim, tokens: GrantTokens) -> None:
