@@ -27,7 +27,7 @@ class HeldGrant(SQLModel, table=True):
         failure: The last error; contains no secret.
         lost_at: When Zoom rejected the refresh token: the user must reconnect.
         served_at: When Recall last fetched the token.
-        unsigned_at: When Recall last asked without a signature.
+        unsigned_at: When Recall last asked without a signature, refused or not.
     """
 
     __tablename__ = "held_grant"

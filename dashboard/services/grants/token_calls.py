@@ -180,6 +180,8 @@ class TokenCalls:
                 self._unknown_callers.record(call.address, now=now)
                 return UNKNOWN
         signed = self._verify(known.workspace, call.headers, now=now)
+        if signed is Signed.ABSENT:
+            self._usage.record(known.grant.connection_id, "unsigned_at", now=now)
         if signed is not Signed.RIGHT and (
             signed is Signed.WRONG or _requires_signature(known.workspace)
         ):
@@ -190,8 +192,6 @@ class TokenCalls:
                 address=call.address,
             )
             return UNSIGNED
-        if signed is Signed.ABSENT:
-            self._usage.record(known.grant.connection_id, "unsigned_at", now=now)
         return self._serve(known.grant, call, now=now)
 
     def _serve(

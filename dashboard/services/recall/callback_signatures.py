@@ -172,9 +172,12 @@ def tidy(signing: Signing) -> tuple[Signing, bool]:
 def put(vault: Vault, workspace: Workspace, signing: Signing, *, now: datetime) -> None:
     """Apply the settings to the workspace; the caller commits.
 
+    The first secret turns the requirement on; an admin may turn it off afterwards.
+
     Raises:
         InvalidInputError: A signature is required, and there is no secret.
     """
+    is_first = signing.secret is not None and workspace.verification_secret is None
     if signing.secret is not None:
         workspace.verification_secret = vault.seal_text(
             signing.secret,
@@ -191,7 +194,7 @@ def put(vault: Vault, workspace: Workspace, signing: Signing, *, now: datetime) 
             "checked, and every token request from Recall would be rejected.",
             field="requires_signature",
         )
-    workspace.requires_signature = signing.is_required
+    workspace.requires_signature = signing.is_required or is_first
 
 
 def secret_of(vault: Vault, workspace: Workspace) -> SecretStr | None:

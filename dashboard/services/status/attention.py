@@ -13,9 +13,10 @@ from dashboard.models.connection import TokenState
 from dashboard.models.erasure import Erasure
 from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.workspace import Verdict, Workspace
-from dashboard.models.zoom_app import Routing, ZoomApp
+from dashboard.models.zoom_app import Routing, TokenCustody, ZoomApp
 from dashboard.services.connect import attempts
 from dashboard.services.erasure.erasures import DEADLINE
+from dashboard.services.recall import callback_signatures
 from dashboard.services.relay import circuit
 from dashboard.services.rotation import progress
 from dashboard.services.status import silence, traffic
@@ -417,6 +418,7 @@ def items(
     """
     found = [
         *_about_workspaces(session),
+        *_about_token_calls(session, now=now),
         *_about_address(public_url),
         *about_webhooks(session, [each.app for each in apps], now=now),
         *about_rotations(session, now=now),
@@ -437,6 +439,54 @@ def _about_workspaces(session: Session) -> Iterator[Item]:
             since=workspace.checked_at,
             action=Action.OPEN_WORKSPACES,
         )
+
+
+_RECENT = timedelta(days=1)
+
+
+def _about_token_calls(session: Session, *, now: datetime) -> Iterator[Item]:
+    """Yield workspaces whose tokens, stored here, are given to unsigned calls."""
+    query = (
+        select(Workspace)
+        .join(ZoomApp, col(ZoomApp.workspace_id) == col(Workspace.id))
+        .where(
+            col(ZoomApp.token_custody) == TokenCustody.DASHBOARD,
+            col(ZoomApp.retired_at).is_(None),
+        )
+        .order_by(col(Workspace.name))
+    )
+    for workspace in {each.id: each for each in session.exec(query)}.values():
+        calls = callback_signatures.calls(session, workspace.id)
+        if workspace.verification_secret is None:
+            yield Item(
+                tone=TROUBLE,
+                sentence="Token requests to the workspace "
+                f"{workspace.name} are not verified.",
+                detail="Whoever learns a token address gets live Zoom tokens. Create a "
+                "verification secret in Recall and save it in the workspace.",
+                action=Action.OPEN_WORKSPACES,
+            )
+        elif not workspace.requires_signature:
+            yield Item(
+                tone=WAITING,
+                sentence="Unsigned token requests are allowed for the workspace "
+                f"{workspace.name}.",
+                detail="Whoever learns a token address gets live Zoom tokens. Turn on "
+                "the signature requirement in the workspace.",
+                since=calls.unsigned_at,
+                action=Action.OPEN_WORKSPACES,
+            )
+        elif calls.unsigned_at is not None and calls.unsigned_at > now - _RECENT:
+            yield Item(
+                tone=TROUBLE,
+                sentence="An unsigned token request to the workspace "
+                f"{workspace.name} was rejected.",
+                detail="If it came from Recall, bots get no tokens: check that the "
+                "verification secret exists in Recall. Otherwise someone knows a token "
+                "address: replace it on the connection's page.",
+                since=calls.unsigned_at,
+                action=Action.OPEN_WORKSPACES,
+            )
 
 
 def _about_address(public_url: str) -> Iterator[Item]:

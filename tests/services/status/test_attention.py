@@ -4,14 +4,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlmodel import update
 
 from dashboard.db import Database
 from dashboard.models.check import Finding, Source
 from dashboard.models.circuit import CircuitKind, OpenCircuit
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, TokenState
+from dashboard.models.held_grant import HeldGrant
 from dashboard.models.webhook import Outcome
 from dashboard.models.workspace import Verdict
-from dashboard.models.zoom_app import ZoomApp
+from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services.status import attention, overview
 from dashboard.services.status.attention import Action, Item
 from dashboard.services.token_states.who_acts import KEY_REFUSED
@@ -396,3 +398,87 @@ def test_of_a_retired_app_nothing_is_expected(
         session.get_one(ZoomApp, zoom_app.id).retired_at = NOON
 
     assert listed(database) == []
+
+
+def in_workspace(database: Database, vault: Vault, **values: Any) -> Any:
+    """Store an app with its tokens here, in a workspace of these values."""
+    with database.writing() as session:
+        workspace = a_workspace(vault, **values)
+        session.add(workspace)
+        session.flush()
+        app_id = saved_app(
+            session,
+            vault,
+            verdict=Verdict.RIGHT,
+            checked_at=NOON,
+            token_custody=TokenCustody.DASHBOARD,
+            workspace_id=workspace.id,
+        )
+        row = a_connection(session.get_one(ZoomApp, app_id))
+        session.add(row)
+        session.flush()
+        return row.id
+
+
+def stored_grant(connection_id: Any, **values: Any) -> HeldGrant:
+    return HeldGrant(
+        connection_id=connection_id,
+        key_hash="0" * 64,
+        access_token=b"x",
+        refresh_token=b"x",
+        expires_at=NOON + timedelta(days=1),
+        obtained_at=NOON,
+        refresh_due_at=NOON + timedelta(days=1),
+        **values,
+    )
+
+
+def about_tokens(database: Database) -> list[tuple[str, str]]:
+    return [
+        (each.tone, each.sentence)
+        for each in listed(database)
+        if "oken request" in each.sentence
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "tone", "words"),
+    [
+        ({}, "trouble", "not verified"),
+        ({"verification_secret": b"x"}, "waiting", "are allowed"),
+    ],
+)
+def test_tokens_for_unsigned_calls_are_named_while_it_lasts(
+    database: Database, vault: Vault, values: dict[str, Any], tone: str, words: str
+) -> None:
+    in_workspace(database, vault, **values)
+
+    [(found, sentence)] = about_tokens(database)
+
+    assert found == tone
+    assert words in sentence
+
+
+@pytest.mark.parametrize(
+    ("ago", "number"), [(None, 0), (timedelta(hours=1), 1), (timedelta(days=2), 0)]
+)
+def test_a_refused_unsigned_call_is_named_for_a_day(
+    database: Database, vault: Vault, ago: timedelta | None, number: int
+) -> None:
+    row_id = in_workspace(
+        database, vault, verification_secret=b"x", requires_signature=True
+    )
+    at = None if ago is None else NOON - ago
+    store(database, stored_grant(row_id, unsigned_at=at))
+
+    assert len(about_tokens(database)) == number
+
+
+def test_tokens_that_recall_stores_need_no_signature(
+    database: Database, vault: Vault
+) -> None:
+    in_workspace(database, vault)
+    with database.writing() as session:
+        session.exec(update(ZoomApp).values(token_custody=TokenCustody.RECALL))
+
+    assert about_tokens(database) == []

@@ -204,6 +204,21 @@ def test_a_verification_secret_is_kept_sealed_and_shown_by_its_print_only(
     assert BeautifulSoup(page.text, "html5lib").select("#requires_signature[checked]")
 
 
+def test_the_first_secret_requires_signatures_until_an_admin_says_otherwise(
+    admin: FlaskClient, runtime: Runtime, saved: UUID
+) -> None:
+    path = f"/workspaces/{saved}/edit"
+
+    admin.post(path, data=typed_again(verification_secret=SECRET))
+    first = all_of(runtime)[0].requires_signature
+    admin.post(path, data=typed_again())
+    second = all_of(runtime)[0].requires_signature
+    admin.post(path, data=typed_again(verification_secret=SECRET))
+    third = all_of(runtime)[0].requires_signature
+
+    assert (first, second, third) == (True, False, False)
+
+
 @pytest.mark.parametrize(
     ("over", "field"),
     [
