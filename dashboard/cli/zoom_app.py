@@ -1,4 +1,4 @@
-"""`dashboard zoom-app`: add, list, show, create-in-recall, manifest, rotate."""
+"""`dashboard zoom-app`: add, show, create in Recall, manifest, rotate, addresses."""
 
 import dataclasses
 import json
@@ -14,7 +14,7 @@ from pydantic_core import to_jsonable_python
 from dashboard.cli.opening import SECRET_FILE, opened_services, read_secret
 from dashboard.clients.recall import api
 from dashboard.clients.recall.api import REGIONS
-from dashboard.errors import ConflictError, InvalidInputError
+from dashboard.errors import ConflictError, InvalidInputError, NotFoundError
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import (
     Environment,
@@ -25,6 +25,8 @@ from dashboard.models.zoom_app import (
 )
 from dashboard.services import audit
 from dashboard.services import urls as addresses
+from dashboard.services.connections import actions
+from dashboard.services.grants import grants
 from dashboard.services.marketplace import console, manifest
 from dashboard.services.recall import workspaces
 from dashboard.services.recall.workspaces import NewWorkspace
@@ -216,6 +218,26 @@ def create_in_recall(
             "recall_webhook_url": api.webhook_url(host, result.recall_app_id),
         }
     _print(made, as_json=as_json)
+
+
+@group.command("replace-token-addresses")
+@click.argument("zoom_app_id", metavar="ID", type=click.UUID)
+@click.option("--connection", type=click.UUID, help="Only this one, by its ID.")
+def replace_token_addresses(zoom_app_id: UUID, connection: UUID | None) -> None:
+    """End the addresses where Recall fetches tokens stored here, and make new ones."""
+    with opened_services() as runtime:
+        with runtime.database.reading() as session:
+            apps.get(session, zoom_app_id)
+            found = grants.connection_ids(session, zoom_app_id)
+        wanted = [each for each in found if connection in (None, each)]
+        if connection is not None and not wanted:
+            raise NotFoundError("connection with tokens stored here")
+        for each in wanted:
+            actions.replace_key(runtime, each, actor=audit.COMMAND_LINE)
+    click.echo(
+        f"{len(wanted)} token addresses have ended. The dashboard registers new ones "
+        "at Recall with the next health checks, which are due now."
+    )
 
 
 @group.command()

@@ -6,18 +6,19 @@ from datetime import timedelta
 from uuid import UUID
 
 from pydantic import SecretStr
-from sqlmodel import Session
+from sqlmodel import Session, col
 
 from dashboard.clients.http.scrubbing import scrub
 from dashboard.clients.recall.replies import RecallLog
-from dashboard.errors import NotFoundError, UpstreamError
+from dashboard.db import leases
+from dashboard.errors import ConflictError, NotFoundError, UpstreamError
 from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import audit
+from dashboard.services import audit, urls
 from dashboard.services.audit import Actor
 from dashboard.services.connections import check, listing
 from dashboard.services.erasure import erasures, steps
-from dashboard.services.grants import refreshing
+from dashboard.services.grants import grants, refreshing
 from dashboard.services.invitations import invitations
 from dashboard.services.recall import workspaces
 from dashboard.services.recall.credentials import delete
@@ -85,6 +86,52 @@ def sync_meetings(runtime: Runtime, connection_id: UUID, *, actor: Actor) -> Non
         subject = f"connection {connection_id} of {app.name}"
         audit.record(session, actor, "connection.synced", subject=subject, now=now)
         words = "Meeting sync requested"
+        notes.acted(session, row.id, words, who=actor.name, at=now)
+
+
+def replace_key(runtime: Runtime, connection_id: UUID, *, actor: Actor) -> None:
+    """End the address where Recall fetches the tokens stored here; commits.
+
+    Recall's credential holds the address and cannot be changed, so it is deleted first:
+    if Recall can't be asked, nothing has changed. The next health check, which is due
+    at once, registers the connection again under a new address. Until then bots of
+    this user ask the host.
+
+    Raises:
+        NotFoundError: There is no such connection, or no tokens of it are stored here.
+        ConflictError: The connection is being checked.
+        UpstreamError: Recall refused or could not be asked; the address still works.
+    """
+    now, is_it = runtime.clock.now(), col(Connection.id) == connection_id
+    with runtime.database.writing() as session:
+        row = listing.get(session, connection_id)
+        grants.get(session, connection_id)
+        app = session.get_one(ZoomApp, row.zoom_app_id)
+        recall, _ = workspaces.recall_of(runtime, session, app)
+        credential_id = row.recall_credential_id
+        until = now + check.LEASE
+        if not leases.claim(session, Connection, is_it, until=until, now=now):
+            raise ConflictError(
+                "This connection is being checked. Try again in a minute; nothing was "
+                "changed."
+            )
+    try:
+        if credential_id is not None:
+            delete(recall, credential_id)
+    except UpstreamError:
+        with runtime.database.writing() as session:
+            listing.get(session, connection_id).lease_until = None
+        raise
+    with runtime.database.writing() as session:
+        row = listing.get(session, connection_id)
+        grants.get(session, connection_id).key_hash = grants.hashed(urls.new_key())
+        row.recall_credential_id, row.lease_until = None, None
+        row.due_at = now
+        subject = f"connection {connection_id} of {app.name}"
+        audit.record(
+            session, actor, "connection.key_replaced", subject=subject, now=now
+        )
+        words = "Token address replaced"
         notes.acted(session, row.id, words, who=actor.name, at=now)
 
 

@@ -8,6 +8,7 @@ up no code and may be repeated (docs/contracts/recall.md 1.8 and 3.5).
 
 import hashlib
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -72,6 +73,17 @@ def find_by_key(session: Session, key: str) -> HeldGrant | None:
         return None
     query = select(HeldGrant).where(col(HeldGrant.key_hash) == hashed(key))
     return session.exec(query).first()
+
+
+def connection_ids(session: Session, zoom_app_id: UUID) -> Sequence[UUID]:
+    """Return the connections of a zoom app whose tokens are stored here."""
+    query = (
+        select(HeldGrant.connection_id)
+        .join(Connection, col(Connection.id) == col(HeldGrant.connection_id))
+        .where(col(Connection.zoom_app_id) == zoom_app_id)
+        .order_by(col(HeldGrant.connection_id))
+    )
+    return session.exec(query).all()
 
 
 def get(session: Session, connection_id: UUID) -> HeldGrant:

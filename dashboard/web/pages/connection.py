@@ -7,6 +7,7 @@ from flask import Response, request, url_for
 
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.erasure import Erasure
+from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services import urls
 from dashboard.services.connections import listing, members, outlook, pmis
@@ -48,6 +49,7 @@ def show_page(connection_id: UUID) -> Response:
         "connections/partials/_live.html",
         connection=row,
         erasure=_erasure(row),
+        grant=db().get(HeldGrant, row.id),
         app=app,
         is_account=is_account,
         here=_at(row),

@@ -145,6 +145,20 @@ def sync(connection_id: UUID) -> Response:
     return htmx.go_to(url_for(".show", connection_id=connection_id))
 
 
+@bp.post("/<uuid:connection_id>/replace-key")
+@requires(Permission.CONNECTIONS_WRITE)
+def replace_key(connection_id: UUID) -> Response:
+    """End the address where Recall fetches the tokens, and register a new one."""
+    try:
+        actions.replace_key(runtime(), connection_id, actor=actor())
+        row = actions.try_again(runtime(), connection_id)
+    except UpstreamError as error:
+        return _not_done(connection_id, error)
+    done = "The former token address has ended."
+    flash(f"{done} {row.token_reason}", _TONES.get(row.token_state, "trouble"))
+    return htmx.go_to(url_for(".show", connection_id=connection_id))
+
+
 @bp.post("/<uuid:connection_id>/disconnect")
 @requires(Permission.CONNECTIONS_WRITE)
 def destroy(connection_id: UUID) -> Response:

@@ -12,7 +12,7 @@ from dashboard.models.circuit import CircuitKind, OpenCircuit
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, TokenState
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.webhook import Outcome
-from dashboard.models.workspace import Verdict
+from dashboard.models.workspace import Verdict, Workspace
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services.status import attention, overview
 from dashboard.services.status.attention import Action, Item
@@ -403,17 +403,17 @@ def test_of_a_retired_app_nothing_is_expected(
 def in_workspace(database: Database, vault: Vault, **values: Any) -> Any:
     """Store an app with its tokens here, in a workspace of these values."""
     with database.writing() as session:
-        workspace = a_workspace(vault, **values)
-        session.add(workspace)
-        session.flush()
         app_id = saved_app(
             session,
             vault,
             verdict=Verdict.RIGHT,
             checked_at=NOON,
             token_custody=TokenCustody.DASHBOARD,
-            workspace_id=workspace.id,
         )
+        app = session.get_one(ZoomApp, app_id)
+        workspace = session.get_one(Workspace, app.workspace_id)
+        for name, value in values.items():
+            setattr(workspace, name, value)
         row = a_connection(session.get_one(ZoomApp, app_id))
         session.add(row)
         session.flush()
