@@ -88,6 +88,7 @@ def test_tls_of_today_is_spoken(tmp_path: Path) -> None:
 
 def test_weak_keys_are_refused_and_a_stricter_platform_is_left_alone() -> None:
     assert tls.pinned(lax()).security_level >= 2
+    assert tls.pinned(lax()).minimum_version is ssl.TLSVersion.TLSv1_2
     strict = lax()
     strict.minimum_version = ssl.TLSVersion.TLSv1_3
 
