@@ -462,8 +462,8 @@ def _about_token_calls(session: Session, *, now: datetime) -> Iterator[Item]:
                 tone=TROUBLE,
                 sentence="Token requests to the workspace "
                 f"{workspace.name} are not verified.",
-                detail="Anyone who learns a token address gets live Zoom tokens. Create "
-                "a verification secret in Recall and save it in the workspace.",
+                detail="Anyone who learns a token address gets live Zoom tokens. "
+                "Create a verification secret in Recall and save it in the workspace.",
                 action=Action.OPEN_WORKSPACES,
             )
         elif not workspace.requires_signature:
@@ -471,8 +471,8 @@ def _about_token_calls(session: Session, *, now: datetime) -> Iterator[Item]:
                 tone=WAITING,
                 sentence="Unsigned token requests are allowed for the workspace "
                 f"{workspace.name}.",
-                detail="Anyone who learns a token address gets live Zoom tokens. Turn "
-                "on the signature requirement in the workspace.",
+                detail="Anyone who learns a token address gets live Zoom tokens. "
+                "Turn on the signature requirement in the workspace.",
                 since=calls.unsigned_at,
                 action=Action.OPEN_WORKSPACES,
             )
