@@ -126,7 +126,7 @@ def test_a_new_admin_gets_from_nothing_to_all_ticks_by_keyboard_on_a_phone(
     phone.keyboard.type("US, pay")
     keys.fill("API key", workspace.api_key)
     keys.press("Verify and save")
-    expect(phone).to_have_url(app_url)
+    expect(phone).to_have_url(re.compile(rf"{re.escape(app_url)}\?workspace="))
     keys.press("Create in Recall")
     told(f"in Recall after {keys.stops} stops")
 

@@ -81,9 +81,9 @@ class NewZoomAppForm(Form):
     client_secret = PasswordField(
         "Client secret", [DataRequired("Enter the client secret."), LENGTH]
     )
-    secret_token = PasswordField(
-        "Secret token", [DataRequired("Enter the secret token."), LENGTH]
-    )
+    secret_token = PasswordField("Secret token", [LENGTH])
+    kept_token = HiddenField(validators=[Length(max=LONGEST * 20)])
+    """The secret token that was typed before, sealed for the person who typed it."""
 
 
 class ZoomAppForm(Form):
@@ -116,11 +116,15 @@ class CreateInRecallForm(Form):
     )
 
     def choose_from(self, workspaces: Sequence[Workspace], chosen: UUID | None) -> None:
-        """Offer these, with one of them chosen."""
-        self.workspace_id.choices = [
-            SelectChoice(str(one.id), one.name) for one in workspaces
-        ]
-        self.workspace_id.data = str(chosen) if chosen else None
+        """Offer these; of two or more none is chosen before somebody chooses.
+
+        It is final, so that it is not left to the order of the list.
+        """
+        choices = [SelectChoice(str(one.id), one.name) for one in workspaces]
+        if chosen is None and len(choices) > 1:
+            choices.insert(0, SelectChoice("", "Choose a workspace"))
+        self.workspace_id.choices = choices
+        self.workspace_id.data = str(chosen) if chosen else ""
 
 
 class AdoptForm(Form):

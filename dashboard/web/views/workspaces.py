@@ -61,7 +61,7 @@ def create() -> ResponseReturnValue:
         show_on(form, error, field="api_key")
         return _new_again(form)
     _say(entered)
-    return htmx.go_to(_came_from() or url_for(".index"))
+    return htmx.go_to(_came_from(entered.workspace_id) or url_for(".index"))
 
 
 @bp.get("/<uuid:workspace_id>/edit")
@@ -126,12 +126,12 @@ def _new_page(form: NewWorkspaceForm) -> str:
     )
 
 
-def _came_from() -> str | None:
-    """Return the page of the zoom app that a workspace is added for, if it is one's."""
+def _came_from(workspace_id: UUID | None = None) -> str | None:
+    """Return the page of the zoom app that a workspace is added for, with it chosen."""
     zoom_app_id = request.args.get("zoom_app", type=UUID)
     if zoom_app_id is None:
         return None
-    return url_for("zoom_apps.show", zoom_app_id=zoom_app_id)
+    return url_for("zoom_apps.show", zoom_app_id=zoom_app_id, workspace=workspace_id)
 
 
 def _edit_again(form: WorkspaceForm, workspace_id: UUID) -> ResponseReturnValue:

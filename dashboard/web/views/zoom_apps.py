@@ -1,12 +1,18 @@
 """Zoom apps: entering, setting up step by step, watching validation live."""
 
+from typing import TypedDict
 from uuid import UUID
 
 from flask import Blueprint, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from pydantic import SecretStr
 
-from dashboard.errors import ConflictError, InvalidInputError, UpstreamError
+from dashboard.errors import (
+    ConflictError,
+    InvalidInputError,
+    UpstreamError,
+    VaultError,
+)
 from dashboard.models.check import Finding
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import (
@@ -37,6 +43,13 @@ from dashboard.web.forms.zoom_app import (
 )
 from dashboard.web.pages.zoom_app import chart, look, say, show_page
 
+
+class _Place(TypedDict):
+    table: str
+    column: str
+    row: object
+
+
 bp = Blueprint("zoom_apps", __name__, url_prefix="/zoom-apps")
 
 _UNPROCESSABLE = 422
@@ -44,6 +57,7 @@ _TONES = {Verdict.RIGHT: "good", Verdict.WRONG: "trouble", Verdict.UNKNOWN: "wai
 _AGAIN = "You can press Create in Recall again. It never creates a duplicate."
 _PENDING = "Not sent to Recall yet. The reason and the next attempt are shown below."
 _OFFERED_AGAIN = "Press Create in Recall to choose again."
+_ENTER_IT = "Enter the secret token."
 _EITHER = "Zoom rejected this client ID and client secret. One of them is wrong."
 _MADE = {
     Creation.CREATED: "Created in Recall. The app ID is shown below.",
@@ -74,7 +88,11 @@ def new() -> str:
 def create() -> ResponseReturnValue:
     """Check the pair at Zoom and save it."""
     form = NewZoomAppForm()
-    if not form.validate():
+    secret_token = _token_of(form)
+    is_valid = form.validate()
+    if not secret_token:
+        form.secret_token.errors = [*form.secret_token.errors, _ENTER_IT]
+    if not is_valid or not secret_token:
         return _new_again(form)
     values = NewZoomApp(
         name=form.name.data or "",
@@ -84,7 +102,7 @@ def create() -> ResponseReturnValue:
         token_custody=TokenCustody(form.custody.data),
         client_id=form.client_id.data or "",
         client_secret=SecretStr(form.client_secret.data or ""),
-        secret_token=SecretStr(form.secret_token.data or ""),
+        secret_token=SecretStr(secret_token),
     )
     try:
         saved = credential_checks.create(runtime(), values, actor=actor())
@@ -242,7 +260,28 @@ def _new_again(form: NewZoomAppForm) -> ResponseReturnValue:
     if kept != form.client_id.data:
         flash("Removed white space around the client ID.", "off")
     form.client_id.data = kept
+    typed = _token_of(form)
+    form.kept_token.data = ""
+    if typed and not form.secret_token.errors:
+        sealed = runtime().vault.seal_text(SecretStr(typed), **_place())
+        form.kept_token.data = sealed.hex()
     return render_template("zoom_apps/new.html", form=form), _UNPROCESSABLE
+
+
+def _token_of(form: NewZoomAppForm) -> str:
+    """Return the secret token that was typed, now or before another field was wrong."""
+    if form.secret_token.data:
+        return str(form.secret_token.data)
+    try:
+        sealed = bytes.fromhex(form.kept_token.data or "")
+        return runtime().vault.open_text(sealed, **_place()).get_secret_value()
+    except (ValueError, VaultError):
+        return ""
+
+
+def _place() -> _Place:
+    """Return what a kept secret is bound to: the form and who is signed in."""
+    return {"table": "form", "column": "secret_token", "row": actor().staff_id}
 
 
 def _edit_page(form: ZoomAppForm, zoom_app_id: UUID) -> str:

@@ -75,7 +75,8 @@ def test_one_added_from_a_zoom_apps_page_leads_back_there(
     answer = admin.post(str(form["action"]), data=TYPED)
 
     assert answer.status_code == 303
-    assert answer.location.endswith(f"/zoom-apps/{app_id}")
+    [workspace] = all_of(runtime)
+    assert answer.location.endswith(f"/zoom-apps/{app_id}?workspace={workspace.id}")
 
 
 def test_an_address_that_is_no_zoom_apps_leads_nowhere_else(admin: FlaskClient) -> None:

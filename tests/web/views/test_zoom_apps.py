@@ -138,6 +138,70 @@ def test_a_wrong_pair_keeps_what_was_typed_but_no_secret_and_says_so(
         assert not apps.list_all(session)
 
 
+def test_a_wrong_secret_is_said_at_the_top_and_keeps_the_token(
+    admin: FlaskClient, runtime: Runtime
+) -> None:
+    wrong = admin.post(
+        "/zoom-apps/new", data=TYPED | {"client_secret": "test-wrong-secret"}
+    )
+    page = page_of(wrong)
+    kept = str(page.select("input[name=kept_token]")[0]["value"])
+
+    saved = admin.post(
+        "/zoom-apps/new", data=TYPED | {"secret_token": "", "kept_token": kept}
+    )
+
+    [summary] = page.select("form > .banner[role=alert][autofocus]")
+    assert [one["href"] for one in summary.select("a")] == [
+        "#client_id",
+        "#client_secret",
+    ]
+    assert SECRETS[1] not in wrong.text
+    assert "Leave empty to use what you entered" in page.text
+    assert saved.status_code == 303
+    with runtime.database.reading() as session:
+        [row] = apps.list_all(session)
+    [token] = apps.secret_tokens(runtime.vault, row)
+    assert token.secret.get_secret_value() == SECRETS[1]
+
+
+@pytest.mark.parametrize("kept", ["", "zz", "00", "ab" * 60])
+def test_a_kept_token_that_is_none_is_asked_for(admin: FlaskClient, kept: str) -> None:
+    answer = admin.post(
+        "/zoom-apps/new", data=TYPED | {"secret_token": "", "kept_token": kept}
+    )
+
+    assert answer.status_code == 422
+    assert len(page_of(answer).select("#secret_token-error")) == 1
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_of_several_workspaces_none_is_chosen_before_somebody_does(
+    admin: FlaskClient, runtime: Runtime, entered: tuple[UUID, UUID], number: int
+) -> None:
+    app_id, first = entered
+    with runtime.database.writing() as session:
+        for name in range(number - 1):
+            session.add(
+                a_workspace(runtime.vault, name=f"W{name}", api_key_print=f"p{name}")
+            )
+
+    page = page_of(admin.get(f"/zoom-apps/{app_id}"))
+    pressed = admin.post(
+        f"/zoom-apps/{app_id}/create-in-recall",
+        data={"workspace_id": ""},
+        follow_redirects=True,
+    )
+    chosen = page_of(admin.get(f"/zoom-apps/{app_id}?workspace={first}"))
+
+    options = page.select("#workspace_id option")
+    assert len(options) == (number + 1 if number > 1 else 1)
+    assert (options[0]["value"] == "") is (number > 1)
+    assert "Choose a workspace first." in pressed.text
+    [selected] = chosen.select("#workspace_id option[selected]")
+    assert selected["value"] == str(first)
+
+
 @pytest.mark.parametrize("field", TYPED)
 def test_each_missing_value_has_its_sentence(admin: FlaskClient, field: str) -> None:
     typed = {name: value for name, value in TYPED.items() if name != field}
