@@ -173,6 +173,30 @@ def test_an_answer_that_is_none_is_told_without_its_content(
     assert error.may_have_happened
 
 
+@pytest.mark.parametrize("method", ["POST", "DELETE", "PATCH"])
+@pytest.mark.parametrize(
+    "body",
+    [b"<!DOCTYPE html><p>Log in", b"\xef\xbb\xbf<html>", b"<?xml version='1.0'?>"],
+)
+def test_a_page_is_no_success_where_nothing_is_read_of_one(
+    method: str, body: bytes
+) -> None:
+    http = http_to(answering(body=body))
+    request = http.build_request(method, f"{HOST}/ping")
+
+    error = refusal_of(lambda: send(http, request, service="Recall", as_=None))
+
+    assert "answered with a web page" in str(error)
+    assert error.may_have_happened
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"ok", b'{"error":"odd"}'])
+def test_any_other_success_is_one(body: bytes) -> None:
+    http = http_to(answering(body=body))
+
+    send(http, http.build_request("POST", f"{HOST}/p"), service="Recall", as_=None)
+
+
 @pytest.mark.parametrize(
     ("method", "headers", "extensions", "says"),
     [

@@ -134,3 +134,68 @@ def test_a_page_is_known_as_one_and_its_text_is_dropped(body: bytes) -> None:
 )
 def test_no_field_gives_back_what_was_sent(body: object) -> None:
     assert SENT.get_secret_value() not in repr(read(body))
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "detail"),
+    [
+        (
+            {"authorization_code": {"redirect_uri": ["Enter a valid URL."]}},
+            None,
+            "authorization_code.redirect_uri: Enter a valid URL.",
+        ),
+        (
+            {"authorization_code": {"code": ["Invalid Grant"]}},
+            None,
+            "authorization_code.code: Invalid Grant",
+        ),
+        (
+            {
+                "detail": {
+                    "error": "invalid_grant",
+                    "reason": "Invalid authorization code",
+                }
+            },
+            "invalid_grant",
+            "error: invalid_grant; Invalid authorization code",
+        ),
+        (
+            {"error": {"code": "odd_one", "message": "No."}},
+            "odd_one",
+            "error.code: odd_one; error: No.",
+        ),
+        ({"detail": {"kind": ["No.", "Never."]}}, None, "kind: No. Never."),
+        ({"detail": [{"kind": ["No."]}, {}, "Whole."]}, None, "Whole. kind: No."),
+        ([{"a": ["One."]}, {"b": {"c": ["Two."]}}], None, "a: One. b.c: Two."),
+        ({"non_field_errors": {"x": ["No."]}}, None, "x: No."),
+        ("Just a sentence.", None, "Just a sentence."),
+        (
+            {"code": "invalid", "errors": {"a": {"b": ["No."]}}},
+            "invalid",
+            "a.b: No.",
+        ),
+    ],
+)
+def test_a_reason_is_found_however_deep_it_is_nested(
+    body: object, code: str | None, detail: str | None
+) -> None:
+    refusal = read(body)
+
+    assert (refusal.code, refusal.detail) == (code, detail)
+
+
+def test_nested_reasons_are_bounded_and_without_what_was_sent() -> None:
+    secret = SENT.get_secret_value()
+    deep: object = ["Too deep."]
+    for _ in range(50):
+        deep = {"a": deep}
+    wide = {f"f{n}": {"x": [f"No {secret}."]} for n in range(10_000)}
+
+    assert read(deep).detail is None
+    found = read(wide).detail
+    assert found is not None
+    assert len(found) <= 300
+    assert secret not in found
+    assert (
+        read({"a": {secret: [f"was {secret}"]}}).detail == "a.[removed]: was [removed]"
+    )

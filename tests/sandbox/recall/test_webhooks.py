@@ -314,3 +314,36 @@ def test_every_request_is_stored_unchanged(recall: Recall) -> None:
     assert kept[0]["at"].startswith("2026-11-23T12:00")
     assert kept[0]["status"] == 401
     assert len(recall.http.get("/_sandbox/received").get_json()) == 2
+
+
+def test_events_alone_can_be_rejected_with_a_body_of_any_type(recall: Recall) -> None:
+    app = recall.app()
+    recall.switch(
+        webhook_answer=400,
+        webhook_answer_to="events",
+        webhook_body="<p>No",
+        webhook_body_type="text/html",
+    )
+    body = b'{"event":"endpoint.url_validation","payload":{"plainToken":"abc"}}'
+
+    event = recall.webhook(app["id"], created(1))
+    validation = recall.webhook(app["id"], body)
+
+    assert (event.status_code, event.text, event.mimetype) == (
+        400,
+        "<p>No",
+        "text/html",
+    )
+    assert validation.status_code == 200
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 422])
+def test_the_answer_to_an_invalid_signature_can_be_switched(
+    recall: Recall, status: int
+) -> None:
+    app = recall.app()
+    recall.switch(bad_signature=status)
+
+    answer = recall.webhook(app["id"], created(1), secret="another")
+
+    assert answer.status_code == status

@@ -230,7 +230,7 @@ def test_acts_on_a_connection_are_told_on_its_page(
     assert missing(said, faults) == []
 
 
-@pytest.mark.parametrize("envelope", ["drf", "invalid_request_data"])
+@pytest.mark.parametrize("envelope", ["drf", "invalid_request_data", "detail"])
 def test_a_field_that_recall_refuses_is_told_with_recalls_reason(
     desk: Desk, envelope: str
 ) -> None:
