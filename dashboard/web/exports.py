@@ -27,7 +27,7 @@ _BEGINS = (
 # Of no account before it: blanks, quotes and invisible characters.
 _BLANK = r"\s\x00-\x1f\"'\u200b-\u200f\u2060\ufeff"
 _FORMULA = re.compile(
-    rf"(?:(^|[,;|])|(?<![{_BLANK}]))([{_BLANK}]*)(?=[{_BEGINS}])",
+    rf"(?:(^|[,;|])|(?<![{_BLANK}]))([{_BLANK}]*)([{_BEGINS}]+)",
 )
 _NEXT_CELL = frozenset("\t\r\n")
 _STARTS = ("\t", "\r")
@@ -102,7 +102,7 @@ def _cell(value: object) -> object:
 def _quoted(match: re.Match[str]) -> str:
     """Put an apostrophe where a cell begins, by whatever mark cells are parted."""
     begins = match[1] is not None or not _NEXT_CELL.isdisjoint(match[2])
-    return f"{match[0]}'" if begins else match[0]
+    return f"{match[1] or ''}{match[2]}'{match[3]}" if begins else match[0]
 
 
 def _plain(value: object) -> object:

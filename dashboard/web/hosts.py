@@ -45,7 +45,7 @@ class HostMiddleware:
 
 def is_host(text: str) -> bool:
     """Whether the text is a name or an IP address, with or without a port."""
-    found = _HOST.fullmatch(text)
+    found = _HOST.fullmatch(text) if len(text) <= _LONGEST + len(":65535.") else None
     if found is None or len(found["name"] or "") > _LONGEST:
         return False
     return found["port"] is None or 0 < int(found["port"]) <= _LARGEST_PORT

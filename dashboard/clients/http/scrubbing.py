@@ -19,7 +19,7 @@ _SHORTEST_ANYWHERE = 4
 # What looks like a credential, whoever sent it: a JWT, Recall's verification secret,
 # and any unbroken run too long for an id (UUIDs have 36 characters, Zoom's ids 22).
 _LIKE_A_SECRET = re.compile(
-    r"eyJ[\w-]{5,}\.[\w-]*(?:\.[\w-]*)?|whsec_[\w+/=-]+|[\w+=-]{40,}", re.ASCII
+    r"eyJ[\w-]{5,}(?:\.[\w-]*){0,2}|whsec_[\w+/=-]+|[\w+=-]{40,}", re.ASCII
 )
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 

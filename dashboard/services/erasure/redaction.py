@@ -92,24 +92,34 @@ class Redactor:
         texts, numerals = person.texts(but=but), person.numerals()
         self.needles: Sequence[str] = [*texts, *numerals]
         written = {form for text in texts for form in (text, quote_plus(text))}
-        ordered = sorted(written, key=len, reverse=True)
-        self._texts = _any_of(ordered, edge=r"\w")
-        self._numerals = _any_of(numerals, edge=r"[0-9]")
+        self._texts = _folded(sorted(written, key=len, reverse=True))
+        self._numerals = _folded(numerals)
 
     def redact(self, text: str, *, words: str = ERASED, number: str = ERASED) -> str:
         """Return the text without the person; unchanged when it doesn't name them."""
-        for pattern, instead in ((self._texts, words), (self._numerals, number)):
-            if pattern is not None:
-                text = pattern.sub(instead, text)
+        text = _replaced(text, self._texts, words, edge=r"\w")
+        return _replaced(text, self._numerals, number, edge=r"[0-9]")
+
+
+def _folded(words: Sequence[str]) -> Sequence[tuple[str, str]]:
+    return [(word.casefold(), word) for word in words]
+
+
+def _replaced(
+    text: str, words: Sequence[tuple[str, str]], instead: str, *, edge: str
+) -> str:
+    """Replace whole words: "Ana" is not in "Banana".
+
+    An account has thousands of words, and an expression of all of them would try each
+    at every character: only those that are somewhere in the text are looked for.
+    """
+    folded = text.casefold()
+    found = [word for plain, word in words if plain in folded]
+    if not found:
         return text
-
-
-def _any_of(words: Sequence[str], *, edge: str) -> re.Pattern[str] | None:
-    """Return a pattern that finds whole words: "Ana" is not in "Banana"."""
-    if not words:
-        return None
-    either = "|".join(re.escape(word) for word in words)
-    return re.compile(f"(?<!{edge})(?:{either})(?!{edge})", re.IGNORECASE)
+    either = "|".join(map(re.escape, found))
+    pattern = re.compile(f"(?<!{edge})(?:{either})(?!{edge})", re.IGNORECASE)
+    return pattern.sub(instead, text)
 
 
 _NEEDLES_AT_ONCE = 50

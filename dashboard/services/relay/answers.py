@@ -24,14 +24,16 @@ from dashboard.services.receiver.signatures import answer_challenge
 from dashboard.services.validation.states import MAY_DIFFER
 
 KEPT_CHARS = 2048
+LOOKED_AT_CHARS = 32 * 1024
 _REMOVED = "(removed)"
 # Values under telling names, also one that the cut left open, and what looks like a
 # JWT, a bearer header or Recall's verification secret, wherever it stands.
 _SECRET = re.compile(
-    r"""("[^"]*(?:secret|token|password|api_?key|authorization|code_verifier)[^"]*"
+    r"""("[^"]{0,200}
+        (?:secret|token|password|api_?key|authorization|code_verifier)[^"]{0,200}"
         \s*:\s*)"(?:[^"\\]|\\.)*(?:"|$)
     |\b(Bearer|Token|Basic)\s+[\w.+/=-]{8,}
-    |eyJ[\w-]{5,}\.[\w-]*(?:\.[\w-]*)?
+    |eyJ[\w-]{5,}(?:\.[\w-]*){0,2}
     |whsec_[\w+/=-]+""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -342,7 +344,7 @@ def shown(body: bytes, secrets: Iterable[SecretStr] = ()) -> str:
         body: What was read of the answer.
         secrets: Those that Recall has too, and may echo.
     """
-    text = body.decode(errors="replace")
+    text = body[: 4 * LOOKED_AT_CHARS].decode(errors="replace")[:LOOKED_AT_CHARS]
     for secret in secrets:
         text = text.replace(secret.get_secret_value(), _REMOVED)
     text = _SECRET.sub(_blanked, text)

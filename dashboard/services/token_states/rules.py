@@ -38,7 +38,7 @@ _WRONG_PAIR = re.compile(r"invalid[_ ]client", re.IGNORECASE)
 
 _CODE = "4711"
 # A name before the mark of a cut may be half a name.
-_SCOPE = re.compile(r"[a-z_]+(?::[a-z_0-9]+)+(?![a-z_0-9:]|\s?…)")
+_SCOPE = re.compile(r"(?<![a-z_0-9:])[a-z_]+(?::[a-z_0-9]+)+(?![a-z_0-9:]|\s?…)")
 
 
 CHECKED_EVERY = timedelta(minutes=5)
