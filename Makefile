@@ -28,6 +28,8 @@ soak:            ## the same at length, about an hour; as root also both command
 	@.venv/bin/python -m tests.system.chaos --database postgresql --minutes 10 --seed 1
 	@.venv/bin/python -m tests.system.refresh_races --runs 200 --seed 1
 	@.venv/bin/python -m tests.system.sweep_at_size
+	@.venv/bin/python -m tests.web.fuzz --database sqlite --requests 20000 --seed 1
+	@.venv/bin/python -m tests.web.fuzz --database postgresql --requests 20000 --seed 1
 	@[ "$$(id -u)" != 0 ] || scripts/fresh-root
 
 check:           ## style, types and floors

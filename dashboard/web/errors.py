@@ -39,7 +39,8 @@ _STATUS = {
     ForbiddenError: HTTPStatus.FORBIDDEN,
     ConflictError: HTTPStatus.CONFLICT,
     InvalidInputError: HTTPStatus.UNPROCESSABLE_ENTITY,
-    UpstreamError: HTTPStatus.BAD_GATEWAY,
+    # No 502: proxies put their own page in its place.
+    UpstreamError: HTTPStatus.FAILED_DEPENDENCY,
     StorageError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 _TEMPLATES = {403: "errors/403.html", 404: "errors/404.html"}

@@ -81,3 +81,11 @@ def test_line_breaks_in_a_text_are_kept(as_role: SignIn, runtime: Runtime) -> No
     )
 
     assert answer.status_code in (302, 303)
+
+
+@pytest.mark.parametrize("body", ["7", "null", "[1]", '"x"', "{", '{"email": 1}'])
+@pytest.mark.parametrize("path", ["/sign-in", "/staff/", "/explain/"])
+def test_a_form_is_never_read_from_json(as_role: SignIn, path: str, body: str) -> None:
+    answer = as_role(Role.ADMIN).post(path, data=body, content_type="application/json")
+
+    assert answer.status_code == 422

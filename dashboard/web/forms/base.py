@@ -4,7 +4,9 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from flask import request
 from flask_wtf import FlaskForm
+from werkzeug.datastructures import MultiDict
 from wtforms import IntegerField, PasswordField, StringField, TextAreaField
 
 from dashboard.db.columns import is_storable
@@ -19,6 +21,15 @@ class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     A text area and a password may have all that can be stored. What stands around a
     text is left to whoever trims it.
     """
+
+    class Meta(FlaskForm.Meta):  # type: ignore[misc]  # as above
+        """WTForms' own switches."""
+
+        def wrap_formdata(self, form: FlaskForm, formdata: object) -> object:
+            """Take no JSON, which Flask-WTF would: no page sends it."""
+            if request.is_json and not isinstance(formdata, MultiDict):
+                return None
+            return super().wrap_formdata(form, formdata)
 
     def validate(
         self, extra_validators: Mapping[str, Sequence[Any]] | None = None

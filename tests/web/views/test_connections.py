@@ -215,7 +215,7 @@ def test_an_outage_of_recall_is_said_in_the_place_of_its_log(
         f"/connections/{row.id}/recall-log", headers={"HX-Request": "true"}
     )
 
-    assert response.status_code == 502
+    assert response.status_code == 424
     assert 'role="alert"' in response.text
 
 
