@@ -1,7 +1,6 @@
 """Nothing sensitive of a webhook's body is shown to support."""
 
 import json
-import time
 from collections.abc import Callable
 
 import pytest
@@ -9,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.services.webhook_log import redaction
+from tests.fixtures.processor_time import is_quick
 
 MEETING = {
     "event": "meeting.created",
@@ -240,12 +240,9 @@ BODIES = {
 def test_the_largest_body_is_shown_within_a_tenth_of_a_second(
     show: Callable[[bytes], redaction.Shown], raw: bytes
 ) -> None:
-    raw = raw[:MIB] if raw.startswith(b"[[[[") else raw
-    before = time.thread_time()
-    found = show(raw)
-    spent = time.thread_time() - before
-
-    assert spent < 0.1  # while this runs, Zoom's door may wait for it
+    assert is_quick(lambda: show(raw[: MIB // 64]))
+    assert is_quick(lambda: show(raw[:MIB]))
+    found = show(raw[:MIB])
     assert len(found.text) < 8 * redaction.SHOWN_CHARS
     assert found.is_cut or len(found.text) <= redaction.SHOWN_CHARS
     assert found.text or found.why_hidden
@@ -253,10 +250,8 @@ def test_the_largest_body_is_shown_within_a_tenth_of_a_second(
 
 @pytest.mark.parametrize("value", ODD.values(), ids=ODD)
 def test_the_longest_text_is_redacted_within_a_tenth_of_a_second(value: str) -> None:
-    before = time.thread_time()
-    redaction.text(value)
-
-    assert time.thread_time() - before < 0.1
+    assert is_quick(lambda: redaction.text(value[: MIB // 64]))
+    assert is_quick(lambda: redaction.text(value))
 
 
 @pytest.mark.parametrize("form", ["{}", "https://{}@zoom.us/x", "%40{}", "mailto:{}"])
