@@ -250,10 +250,10 @@ def test_what_staff_did_stays_even_of_one_who_was_connected(ana: Everything) -> 
 
     query = select(AuditEntry.subject).where(col(AuditEntry.act) == "staff.added")
     with runtime.database.reading() as session:
-        assert session.exec(query).all() == [
+        assert set(session.exec(query)) == {
             f"{ana.user.email} as admin",
             f"{ana.user.email} as admin; (erased)",
-        ]
+        }
 
 
 def test_an_erased_webhook_keeps_its_row_and_is_not_sent_again(ana: Everything) -> None:
