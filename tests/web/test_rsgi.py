@@ -6,10 +6,12 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
+from structlog.testing import capture_logs
 
-from dashboard.web.rsgi import WsgiAdapter
+from dashboard.web import headers
+from dashboard.web.rsgi import RsgiApp, WsgiAdapter
 from tests.fixtures.bridge import LIMIT, LONG_S, Page, Server, get
-from tests.fixtures.rsgi import NEVER, Headers, Scope
+from tests.fixtures.rsgi import NEVER, Headers, Protocol, Scope
 
 
 def given(**scope: Any) -> WSGIEnvironment:
@@ -291,3 +293,22 @@ def test_streams_hold_no_thread_and_a_stuck_reader_holds_nobody_up() -> None:
 
     assert http.sent == [b"."]
     assert {each.closed for each in opened} == {1}
+
+
+@pytest.mark.parametrize("path", ["/hooks/zoom/x", "/tokens/x", "/sign-in"])
+def test_a_bug_is_answered_with_the_security_headers_and_logged(path: str) -> None:
+    async def fails(_scope: object, _http: object) -> None:
+        raise LookupError
+
+    door: Any = fails
+    always = headers.bare("https://dashboard.example.com")
+    application = RsgiApp(door, door, door, always=always, on_stop=lambda: None)
+    scope: Any = Scope(path=path)
+    http: Any = Protocol([])
+
+    with capture_logs() as logs:
+        asyncio.run(application.__rsgi__(scope, http))
+
+    assert http.answers == [(500, dict(always), b"")]
+    assert dict(always)["strict-transport-security"] == "max-age=31536000"
+    assert [each["event"] for each in logs] == ["request.failed"]
