@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 from sqlmodel import col, select
+from werkzeug.test import Client
 
 from dashboard.errors import StorageError
 from dashboard.models.check import Check, Finding, Source
@@ -14,7 +15,9 @@ from dashboard.models.webhook import Outcome, WebhookBody
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.recall.records import App
 from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services.receiver.signatures import sign, signed_bytes
 from dashboard.services.runtime import Runtime
+from dashboard.web.hooks.wsgi import WebhookMiddleware
 from dashboard.worker import Worker
 from tests.fixtures.relay import (
     BODY,
@@ -31,7 +34,7 @@ from tests.fixtures.relay import (
 )
 
 __all__ = ["app_id", "recall_app"]
-from tests.makers import NOON, FakeClock
+from tests.makers import NOON, SECRET_TOKEN, FakeClock
 
 
 @pytest.fixture
@@ -279,3 +282,48 @@ def test_a_worker_whose_database_was_away_writes_back_when_it_is_there(
 
     assert len(at_recall(sandbox)) == 1
     assert find(runtime, webhook_id).outcome is Outcome.DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("body", "timestamp"),
+    [
+        (BODY, str(int((NOON - timedelta(hours=7)).timestamp()))),
+        (BODY, str(int((NOON - timedelta(hours=62)).timestamp()))),
+        (BODY, str(int(NOON.timestamp() * 1000))),
+        (BODY, str(int((NOON + timedelta(hours=1)).timestamp()))),
+        (b'{"event":"meeting.created","t":"cut \xe2\x82 here"}', None),
+        (b'{"event":"meeting.created"} // a comment', None),
+        (b"", None),
+    ],
+    ids=["7 h", "62 h", "milliseconds", "ahead", "half a character", "comment", "none"],
+)
+def test_what_is_odd_reaches_recall_byte_for_byte(  # noqa: PLR0917 - fixtures
+    runtime: Runtime,
+    worker: Worker,
+    sandbox: RunningSandbox,
+    app_id: UUID,
+    body: bytes,
+    timestamp: str | None,
+) -> None:
+    switches = sandbox.recall_world.switches
+    switches.timestamps, switches.unreadable = "any", 200
+    zoom = Client(WebhookMiddleware(_nothing, runtime))
+    timestamp = timestamp or str(int(NOON.timestamp()))
+    signature = sign(signed_bytes(timestamp, body), SECRET_TOKEN).decode()
+    headers = {"x-zm-request-timestamp": timestamp, "x-zm-signature": signature}
+
+    answers = [
+        zoom.post(f"/hooks/zoom/{app_id}", data=body, headers=headers).status_code
+        for _ in range(2)
+    ]
+    made = worker.run_once(runtime.clock.now())
+
+    assert (answers, made) == ([200, 200], 1)
+    [received] = at_recall(sandbox)
+    assert received.body == body
+    assert headers.items() <= received.headers.items()
+    assert received.status == 200
+
+
+def _nothing(_environ: object, _start_response: object) -> list[bytes]:
+    raise AssertionError("no page is asked for")
