@@ -118,5 +118,6 @@ Or set up a third Zoom app: create one at {world.zoom_url}/marketplace/new
 and enter its values at {settings.public_url}/zoom-apps/new
 (API key of the simulated Recall, us-west-2: {world.spare_api_key}).
 
-Stop with Ctrl-C. The demo stores nothing permanently.
+Stop with Ctrl-C. Until the next demo starts, its data stays in
+{settings.instance}.
 """
