@@ -76,6 +76,9 @@ PASTED = [
     (f"{INVITATION}\nAna <ana@example.com>", WITH_EMAIL),
     ("ana@example.com 912 3456 7890", WITH_EMAIL),
     ("https://example.zoom.us/my/ana", Asked(kind=Kind.NO_NUMBER)),
+    ("https://uni.zoom-x.de/my/ana", Asked(kind=Kind.NO_NUMBER)),
+    ("uni.zoom-x.de/j/91234567890", number()),
+    ("https://zoom.example.edu/my/ana", Asked(unread=("a link to zoom.example.edu",))),
     (
         "https://zoom.us/meeting/register/tZ123456789abc",
         Asked(kind=Kind.NO_NUMBER),
