@@ -225,14 +225,17 @@ def test_what_was_rejected_is_tested_again_once_it_is_delivered(
     recall_app: App,
     app_id: UUID,
 ) -> None:
+    run_due(runtime)
     recall_app.webhook_secret = "test-secret-token-0002"
     arrive(runtime, app_id)
     worker.run_once(clock.now())
+    rejected = newest_test(runtime)
     recall_app.webhook_secret = SECRET_TOKEN.get_secret_value()
     run_for(worker, clock, timedelta(minutes=2))
 
     run_due(runtime)
 
+    assert rejected.finding is Finding.SECRET_MISMATCH
     assert newest_test(runtime).finding is Finding.GOOD
 
 

@@ -239,6 +239,20 @@ UNMAPPED = (
         target=Target.ZOOM_APP,
     ),
     Rule(
+        id="meeting-refused",
+        when=lambda f: (
+            _is_undelivered(f, Outcome.WAITING)
+            and any(hook.refused_at and not hook.delivered_at for hook in f.hooks)
+        ),
+        says=lambda f: (
+            f"{who(f)} is connected, but Recall rejected a webhook about {subject(f)}, "
+            "though it accepts others. It will be tried once more."
+        ),
+        who=Who.ADMIN,
+        step="See Recall's response. If it is rejected again, it has failed.",
+        target=Target.WEBHOOK,
+    ),
+    Rule(
         id="meeting-waiting",
         when=lambda f: _is_undelivered(f, Outcome.WAITING),
         says=lambda f: (

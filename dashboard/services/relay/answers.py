@@ -73,8 +73,11 @@ _FIREWALL = (
     "Recall's firewall blocked it (403 with an HTML page). If this continues, an admin "
     "asks Recall's support to allow this server"
 )
+PAGE_ANSWERED = "A web page answered instead of Recall"
+"""How an attempt's verdict begins, whatever the status."""
+
 _PAGE = (
-    "A web page answered instead of Recall ({status}): an admin checks the workspace's "
+    PAGE_ANSWERED + " ({status}): an admin checks the workspace's "
     "region, DASHBOARD_RECALL_URL, and what stands between this server and Recall"
 )
 _UNTESTED = (

@@ -13,6 +13,7 @@ from dashboard.models.resend import RedeliveryOutcome
 from dashboard.models.webhook import Attempt, Outcome, Webhook
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.receiver.signatures import NamedSecret, signing_secret, usable
+from dashboard.services.relay.answers import PAGE_ANSWERED
 from dashboard.services.webhook_log.log import Request, Resent, Trace
 from dashboard.vault import Vault
 
@@ -126,8 +127,10 @@ def _attempts(trace: Trace) -> Iterator[Step]:
         if attempt.status is None:
             tone, said = "trouble", f"no response from Recall after {took}"
         else:
-            tone = "good" if attempt.status in _OK else "trouble"
-            said = f"Recall answered {attempt.status} in {took}"
+            is_page = attempt.verdict.startswith(PAGE_ANSWERED)
+            tone = "good" if attempt.status in _OK and not is_page else "trouble"
+            who = "a web page" if is_page else "Recall"
+            said = f"{who} answered {attempt.status} in {took}"
         yield Step(
             at=attempt.started_at,
             tone=tone,

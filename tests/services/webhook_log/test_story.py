@@ -94,6 +94,16 @@ def test_an_unusable_event_time_is_said_so(vault: Vault, event_ts: int | None) -
     assert told[0].detail == "The body contains no usable event time."
 
 
+def test_a_web_page_with_status_200_is_no_good_answer(vault: Vault) -> None:
+    verdict = "A web page answered instead of Recall (200): an admin checks it."
+    trace = a_trace(vault, attempts=(an_attempt(1, status=200, verdict=verdict),))
+
+    [step] = [each for each in steps(trace, now=NOON) if "Attempt" in each.title]
+
+    assert step.title == "Attempt 1: a web page answered 200 in 84 ms"
+    assert step.tone == "trouble"
+
+
 def test_no_answer_is_trouble(vault: Vault) -> None:
     trace = a_trace(vault, attempts=(an_attempt(1),))
 
