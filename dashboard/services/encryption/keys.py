@@ -192,31 +192,39 @@ def _reseal_batch(
     columns: tuple[str, ...],
     keys: list[Any],
 ) -> int:
-    """Seal the stale values of these rows again; commits."""
-    changed = 0
+    """Seal the stale values of these rows again; commits.
+
+    Before the transaction begins: the bodies of a batch may be many megabytes.
+    """
+    changed, resealed = 0, []
     key = _key(table)
     sealed = [table.c[name] for name in columns]
     query = select(key, *sealed).where(
         key.in_(keys), or_(*(column.is_not(None) for column in sealed))
     )
+    with database.reading() as session:
+        rows = session.connection().execute(query).all()
+    for row in rows:
+        stale = {
+            name: value
+            for name, value in zip(columns, row[1:], strict=True)
+            if value is not None and vault.is_stale(value)
+        }
+        fresh = {
+            name: _again(vault, value, table.name, name, row[0])
+            for name, value in stale.items()
+        }
+        if stale:
+            resealed.append((row[0], stale, fresh))
+    if not resealed:
+        return 0
     with database.writing() as session:
         connection = session.connection()
-        for row in connection.execute(query).all():
-            stale = {
-                name: value
-                for name, value in zip(columns, row[1:], strict=True)
-                if value is not None and vault.is_stale(value)
-            }
-            if not stale:
-                continue
-            fresh = {
-                name: _again(vault, value, table.name, name, row[0])
-                for name, value in stale.items()
-            }
+        for row_key, stale, fresh in resealed:
             # Only while it is what was read: a newer value is sealed with the new key.
             unchanged = and_(*(table.c[name] == value for name, value in stale.items()))
             done = connection.execute(
-                update(table).where(key == row[0], unchanged).values(**fresh)
+                update(table).where(key == row_key, unchanged).values(**fresh)
             )
             changed += len(fresh) if done.rowcount else 0
     return changed

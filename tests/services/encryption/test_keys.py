@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session, SQLModel
 
+from dashboard import transactions
 from dashboard.db import Database
 from dashboard.errors import SettingsError, VaultError
 from dashboard.models.audit import VaultCheck
@@ -58,6 +59,19 @@ def test_a_second_rotation_has_nothing_to_do(database: Database, vault: Vault) -
         session.add(a_workspace(vault))
 
     assert keys.reseal(database, vault) == 0
+
+
+def test_nothing_is_sealed_inside_the_transaction(database: Database) -> None:
+    class Outside(Vault):
+        def seal(self, *args: Any, **place: Any) -> bytes:
+            transactions.require_none("sealing")
+            return super().seal(*args, **place)
+
+    old, new = new_key(), new_key()
+    with database.writing() as session:
+        session.add(a_workspace(Vault(parse_keys(old))))
+
+    assert keys.reseal(database, Outside(parse_keys(f"{new},{old}"))) == 1
 
 
 def test_every_sealed_column_is_on_the_list() -> None:
