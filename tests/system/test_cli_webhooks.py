@@ -178,7 +178,7 @@ def test_pruning_counts_first_and_deletes_then(log: Log) -> None:
     log.add(outcome=Outcome.WAITING, received_at=old)
 
     counted = log.json("prune", "--dry-run")
-    shorter = log.json("prune", "--dry-run", "--older-than", "5")
+    shorter = log.json("prune", "--dry-run", "--older-than", "8")
     log.database.close()  # it writes: the dashboard has to be stopped
     done = log.json("prune")
     again = log.terminal.run("webhooks", "prune")

@@ -94,7 +94,8 @@ def days_kept(settings: Settings, *, asked: int | None = None) -> int:
     if asked < least:
         raise InvalidInputError(
             f"Webhooks are kept for at least {least} days: Zoom may repeat one that "
-            "old, and only the stored one shows that it is a repeat."
+            "old, and only the stored one shows that it is a repeat. For less, lower "
+            "DASHBOARD_EVENT_AGE_LIMIT_S first."
         )
     return asked
 
