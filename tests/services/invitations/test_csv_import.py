@@ -1,7 +1,5 @@
 """Lists of people to invite, as people paste them."""
 
-import time
-
 import pytest
 
 from dashboard.services.invitations import csv_import
@@ -103,8 +101,5 @@ def test_a_file_is_read_as_excel_saves_it(codec: str, has_mark: bool) -> None:  
 
 
 def test_a_list_of_any_length_is_read_no_further_than_it_may_be() -> None:
-    before = time.thread_time()
     for text in ("x\n" * 250_000, "<a@b.c>" * 70_000, "a" * 500_000, ";" * 500_000):
-        assert csv_import.parse(text).errors
-
-    assert time.thread_time() - before < 4
+        assert len(csv_import.parse(text).errors) == 1
