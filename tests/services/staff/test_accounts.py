@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
-from threading import Barrier, Lock
+from threading import Barrier, BrokenBarrierError, Lock
 from time import sleep
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ from tests.makers import NOON
 
 PASSWORD = SecretStr("correct horse battery")
 WRONG = SecretStr("wrong horse battery")
+_A_MOMENT_S = 0.5  # for the other thread to come as far; nothing is asserted of it
 
 
 def added(database: Database, **over: object) -> Staff:
@@ -210,14 +212,16 @@ def test_a_disabled_account_has_no_session_even_if_a_row_is_left(
 
 def test_two_admins_who_demote_each_other_leave_one(database: Database) -> None:
     admins = [added(database, email=f"{name}@example.com") for name in ("ana", "ben")]
-    barrier = Barrier(2)
+    before_commit = Barrier(2)
 
     def demote(other: Staff) -> bool:
-        barrier.wait()
         try:
             with database.writing() as session:
                 row = accounts.get(session, other.id)
                 accounts.set_role(session, row, Role.SUPPORT)
+                session.flush()
+                with suppress(BrokenBarrierError):  # the other one waits for this one
+                    before_commit.wait(_A_MOMENT_S)
         except ConflictError:
             return False
         return True
