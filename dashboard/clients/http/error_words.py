@@ -213,7 +213,7 @@ def _by_zoom(answer: Answer) -> Explained:
         )
         return Explained(sentence=sentence, code="invalid_grant", detail=refusal.detail)
     match status:
-        case _ if answer.is_for_token and not refusal.is_page:
+        case 400 | 401 if answer.is_for_token and not refusal.is_page:
             sentence = (
                 "Zoom gave the app no token, for a reason that names neither its "
                 "client ID and secret nor the user's authorization. An admin can act "
