@@ -278,3 +278,8 @@ def test_one_of_many_names_is_replaced_in_little_time() -> None:
 
     assert is_quick(lambda: redactor.redact(text))
     assert redactor.redact(text).startswith("Checked (erased), (erased). a sentence")
+
+
+@pytest.mark.parametrize("body", [b'"' + b"secret" * 170_000, b"eyJ" * 340_000])
+def test_an_answer_of_recalls_is_shown_in_little_time(body: bytes) -> None:
+    assert is_quick(lambda: answers.shown(body))

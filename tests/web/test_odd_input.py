@@ -1,6 +1,7 @@
 """What no database stores, and numbers of any length, are answered below 500."""
 
 import pytest
+from flask import Flask, request
 from flask.testing import FlaskClient
 
 from dashboard.models.staff import Role
@@ -89,3 +90,10 @@ def test_a_form_is_never_read_from_json(as_role: SignIn, path: str, body: str) -
     answer = as_role(Role.ADMIN).post(path, data=body, content_type="application/json")
 
     assert answer.status_code == 422
+
+
+def test_what_no_database_stores_is_left_out_of_a_query(app: Flask) -> None:
+    with app.test_request_context("/healthz?act=a%00b&before=5"):
+        app.preprocess_request()
+
+        assert dict(request.args) == {"before": "5"}
