@@ -1,5 +1,6 @@
 """Migrations: bringing the tables to this version, and comparing them with it."""
 
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -12,7 +13,16 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData, String
+from sqlalchemy import (
+    CheckConstraint,
+    Connection,
+    MetaData,
+    String,
+    Table,
+    inspect,
+    text,
+)
+from sqlalchemy.engine import Inspector
 from sqlmodel import SQLModel
 
 import dashboard.models
@@ -29,15 +39,62 @@ _LAST_FORMER = "0005"
 _FORMER = {"0001", "0002", "0003", "0004", _LAST_FORMER}
 """Revisions before the first release; `0001_initial` makes the tables of the last."""
 
+_MOST_SHOWN = 10
+
+_UNFINISHED = text(
+    f"""
+    SELECT 'index ' || relname || ' is not finished: drop it and create it again'
+    FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+    WHERE NOT indisvalid AND relnamespace = current_schema()::regnamespace
+    UNION ALL
+    SELECT 'constraint ' || conname || ' of ' || conrelid::regclass
+        || ' was never validated'
+    FROM pg_constraint
+    WHERE NOT convalidated AND connamespace = current_schema()::regnamespace
+    LIMIT {_MOST_SHOWN}
+    """  # noqa: S608 - a number of ours
+)
+
+_CAST = re.compile(r"::(character varying|\w+)")
+_QUOTED = re.compile(r"'([^']*)'")
+
 
 def differences(database: Database) -> list[str]:
-    """Say how the tables, columns and indexes differ from those of this version.
+    """Say how tables, columns, indexes and constraints differ from this version.
 
-    Alembic compares. It does not see the condition of a partial index, nor an index
-    over an expression on SQLite.
+    Alembic compares all but primary keys, checks and the conditions of indexes. An
+    index over an expression on SQLite is not compared.
     """
     with database.reading() as session:
         return _differences(session.connection(), SQLModel.metadata)
+
+
+def damage(database: Database) -> list[str]:
+    """Say what is broken in the stored data itself, at most a few things of each kind.
+
+    SQLite reads the whole file. PostgreSQL is asked for indexes that were not finished
+    and constraints that were never validated.
+    """
+    with database.reading() as session:
+        connection = session.connection()
+        if not database.is_sqlite:
+            return [name for (name,) in connection.execute(_UNFINISHED)]
+        ask = connection.exec_driver_sql
+        found = [row[0] for row in ask(f"PRAGMA integrity_check({_MOST_SHOWN})")]
+        if found == ["ok"]:
+            found = []
+        for table, row, wanted, _ in ask("PRAGMA foreign_key_check").fetchmany(
+            _MOST_SHOWN
+        ):
+            found.append(f"row {row} of {table} refers to a row that {wanted} lacks")
+    with database.writer.connect() as connection:
+        mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
+    if mode != "wal":
+        found.append(
+            f"the journal mode is {mode} instead of wal, so a reader delays webhooks; "
+            "put the file on a local disk"
+        )
+    return found
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
@@ -140,10 +197,77 @@ def _carry_over(database: Database) -> None:
 
 def _differences(connection: Connection, metadata: MetaData) -> list[str]:
     context = MigrationContext.configure(
-        connection, opts={"compare_type": types_differ}
+        connection,
+        opts={
+            "compare_type": types_differ,
+            "compare_server_default": _defaults_differ,
+        },
     )
-    found = compare_metadata(context, metadata)
-    return [sentence for each in found for sentence in _described(each)]
+    found = [
+        sentence
+        for each in compare_metadata(context, metadata)
+        for sentence in _described(each)
+    ]
+    inspector = inspect(connection)
+    there = set(inspector.get_table_names())
+    for table in metadata.sorted_tables:
+        if table.name in there:
+            found += _unseen_by_alembic(inspector, table)
+    return found
+
+
+def _unseen_by_alembic(inspector: Inspector, table: Table) -> Iterator[str]:
+    """Compare the primary key, the checks and the conditions of indexes."""
+    key = inspector.get_pk_constraint(table.name)["constrained_columns"]
+    if key != [column.name for column in table.primary_key.columns]:
+        yield f"primary key of {table.name} differs"
+
+    wanted = {
+        str(each.name): _values(_written(inspector, each))
+        for each in table.constraints
+        if isinstance(each, CheckConstraint)
+    }
+    checks = {
+        str(each["name"]): _values(each["sqltext"])
+        for each in inspector.get_check_constraints(table.name)
+    }
+    for name in sorted(wanted | checks):
+        if name not in checks:
+            yield f"check {name} of {table.name} is missing"
+        elif name not in wanted:
+            yield f"check {name} of {table.name} is unknown to this version"
+        elif wanted[name] != checks[name]:
+            yield f"check {name} of {table.name} differs in its values"
+
+    where = f"{inspector.dialect.name}_where"
+    conditions = {
+        each["name"]: _condition(each.get("dialect_options", {}).get(where))
+        for each in inspector.get_indexes(table.name)
+    }
+    for index in table.indexes:
+        condition = _condition(index.dialect_kwargs.get(where))
+        if conditions.get(index.name, condition) != condition:
+            yield f"index {index.name} of {table.name} differs in its condition"
+
+
+def _written(inspector: Inspector, check: CheckConstraint) -> str:
+    return str(
+        check.sqltext.compile(
+            dialect=inspector.dialect, compile_kwargs={"literal_binds": True}
+        )
+    )
+
+
+def _values(check: str) -> set[str]:
+    """Return the values that a check names; each of ours lists what is allowed."""
+    return set(_QUOTED.findall(check))
+
+
+def _condition(found: object) -> str:
+    """Return an index's condition without what PostgreSQL adds to it."""
+    return re.sub(
+        r"[\s()]", "", _CAST.sub("", "" if found is None else str(found))
+    ).lower()
 
 
 def types_differ(
@@ -161,6 +285,21 @@ def types_differ(
     are_texts = isinstance(found_type, String) and isinstance(wanted_type, String)
     is_sqlite = context.dialect.name == "sqlite"
     return False if is_sqlite and are_texts else None
+
+
+def _defaults_differ(
+    _context: object,
+    _found: object,
+    _wanted: object,
+    _found_default: object,
+    wanted_default: object,
+    _rendered: object,
+) -> bool | None:
+    """Say that a default which we do not set does no harm; None: Alembic compares.
+
+    Carried-over databases have some, and each value is given when a row is added.
+    """
+    return False if wanted_default is None else None
 
 
 def _described(difference: Any) -> Iterator[str]:  # noqa: ANN401 - Alembic types none

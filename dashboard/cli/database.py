@@ -33,11 +33,16 @@ def upgrade() -> None:
 
 @group.command()
 def check() -> None:
-    """Check the file, the tables, their indexes and the encryption key."""
+    """Check the data, the tables, their constraints and the encryption key."""
     with opened_services() as runtime:
         database = runtime.database
+        broken = schema.damage(database)
+        if broken:
+            raise SchemaError(
+                f"The database has problems: {'; '.join(broken)}. Nothing was changed. "
+                "Fix them, or restore the latest backup."
+            )
         if database.is_sqlite:
-            _check_file(Path(str(database.url.database)))
             click.echo(f"SQLite {sqlite3.sqlite_version}: the file is intact.")
         click.echo(f"Tables are at revision {revisions.current_revision(database)}.")
         differing = schema.differences(database)
@@ -45,7 +50,7 @@ def check() -> None:
             raise SchemaError(
                 f"The tables differ from this version: {'; '.join(differing)}."
             )
-        click.echo("Tables, columns and indexes match this version.")
+        click.echo("Tables, columns, indexes and constraints match this version.")
         click.echo("The encryption key is correct.")
 
 

@@ -1,11 +1,16 @@
 """Migrations: up, down, compared with the models; former databases carried over."""
 
+import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import Table, column, inspect, make_url, table, text
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel, select
 
 from dashboard import schema
@@ -33,7 +38,9 @@ FORMER = Path(__file__).parent / "former"
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """Give a database without tables."""
     if request.param == "sqlite":
-        database = Database(f"sqlite:///{tmp_path / 'empty.db'}")
+        file = tmp_path / "empty.db"
+        file.touch()  # no file is made inside a transaction
+        database = Database(f"sqlite:///{file}")
     else:
         database = _new_postgresql(request.getfixturevalue("postgresql_server"))
     yield database
@@ -235,6 +242,257 @@ def test_a_dropped_index_is_a_difference(empty: Database) -> None:
 
     assert schema.differences(empty) == [
         "index ix_connection_search_text_connected_at_id of connection is missing"
+    ]
+
+
+CHANGES = [
+    pytest.param(
+        "staff",
+        ("email VARCHAR(254)", "email INTEGER"),
+        "ALTER TABLE staff ALTER COLUMN email TYPE integer USING 0",
+        "column staff.email differs in its type",
+        id="a type",
+    ),
+    pytest.param(
+        "staff",
+        ("created_at DATETIME", "created_at VARCHAR(40)"),
+        "ALTER TABLE staff ALTER COLUMN created_at TYPE timestamp without time zone",
+        "column staff.created_at differs in its type",
+        id="a time's type",
+    ),
+    pytest.param(
+        "staff",
+        ("email VARCHAR(254) NOT NULL", "email VARCHAR(254)"),
+        "ALTER TABLE staff ALTER COLUMN email DROP NOT NULL",
+        "column staff.email differs in its nullable",
+        id="a value may be missing",
+    ),
+    pytest.param(
+        "staff",
+        ("disabled_at DATETIME", "disabled_at DATETIME NOT NULL DEFAULT 0"),
+        "ALTER TABLE staff ALTER COLUMN disabled_at SET NOT NULL",
+        "column staff.disabled_at differs in its nullable",
+        id="a value must be there",
+    ),
+    pytest.param(
+        "webhook",
+        (" BOOLEAN DEFAULT 0", " BOOLEAN"),
+        "ALTER TABLE webhook ALTER COLUMN is_unreadable DROP DEFAULT",
+        "column webhook.is_unreadable differs in its default",
+        id="a default is missing",
+    ),
+    pytest.param(
+        "webhook",
+        (" BOOLEAN DEFAULT 0", " BOOLEAN DEFAULT 1"),
+        "ALTER TABLE webhook ALTER COLUMN is_unreadable SET DEFAULT true",
+        "column webhook.is_unreadable differs in its default",
+        id="another default",
+    ),
+    pytest.param(
+        "staff",
+        ("UNIQUE (email)", "UNIQUE (email, id)"),
+        "ALTER TABLE staff DROP CONSTRAINT uq_staff_email",
+        "constraint uq_staff_email of staff is missing",
+        id="unique",
+    ),
+    pytest.param(
+        "held_grant",
+        ("PRIMARY KEY (connection_id)", "PRIMARY KEY (connection_id, key_hash)"),
+        "ALTER TABLE held_grant DROP CONSTRAINT pk_held_grant",
+        "primary key of held_grant differs",
+        id="the primary key",
+    ),
+    pytest.param(
+        "held_grant",
+        (
+            "REFERENCES connection (id)",
+            "REFERENCES zoom_app (id)",
+        ),
+        "ALTER TABLE held_grant DROP CONSTRAINT fk_held_grant_connection_id_connection",
+        "fk fk_held_grant_connection_id_connection of held_grant is missing",
+        id="a foreign key",
+    ),
+    pytest.param(
+        "held_grant",
+        (" ON DELETE CASCADE", ""),
+        "ALTER TABLE held_grant "
+        "DROP CONSTRAINT fk_held_grant_connection_id_connection, "
+        "ADD CONSTRAINT fk_held_grant_connection_id_connection "
+        "FOREIGN KEY (connection_id) REFERENCES connection (id)",
+        "fk fk_held_grant_connection_id_connection of held_grant is missing",
+        id="what a foreign key deletes",
+    ),
+    pytest.param(
+        "staff",
+        ("CONSTRAINT ck_staff_role CHECK (role IN ('admin', 'support'))", "CHECK (1)"),
+        "ALTER TABLE staff DROP CONSTRAINT ck_staff_role",
+        "check ck_staff_role of staff is missing",
+        id="a check",
+    ),
+    pytest.param(
+        "staff",
+        ("'support'", "'support', 'owner'"),
+        "ALTER TABLE staff DROP CONSTRAINT ck_staff_role, ADD CONSTRAINT "
+        "ck_staff_role CHECK (role IN ('admin', 'support', 'owner'))",
+        "check ck_staff_role of staff differs in its values",
+        id="the values of a check",
+    ),
+    pytest.param(
+        "staff",
+        (
+            "CONSTRAINT uq_staff_email",
+            "CONSTRAINT ck_short CHECK (length(email) < 9), CONSTRAINT uq_staff_email",
+        ),
+        "ALTER TABLE staff ADD CONSTRAINT ck_short CHECK (length(email) < 9)",
+        "check ck_short of staff is unknown to this version",
+        id="a check of somebody else",
+    ),
+    pytest.param(
+        "ix_webhook_timing",
+        ("timing IS NOT NULL", "timing IS NULL"),
+        "DROP INDEX ix_webhook_timing;"
+        "CREATE INDEX ix_webhook_timing ON webhook (timing, id) WHERE timing IS NULL",
+        "index ix_webhook_timing of webhook differs in its condition",
+        id="the condition of an index",
+    ),
+    pytest.param(
+        "ix_webhook_timing",
+        ("WHERE timing IS NOT NULL", ""),
+        "DROP INDEX ix_webhook_timing;"
+        "CREATE INDEX ix_webhook_timing ON webhook (timing, id)",
+        "index ix_webhook_timing of webhook differs in its condition",
+        id="an index over all rows",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "rewritten", "statements", "sentence"), CHANGES)
+def test_what_was_changed_in_a_table_is_a_difference(
+    database: Database,
+    name: str,
+    rewritten: tuple[str, str],
+    statements: str,
+    sentence: str,
+) -> None:
+    """The change is undone at the end: the tables are shared by other tests."""
+    with _changed(database, name, rewritten, statements) as connection:
+        found = schema._differences(connection, SQLModel.metadata)
+
+    assert sentence in found
+    assert schema.differences(database) == []
+
+
+@contextmanager
+def _changed(
+    database: Database, name: str, rewritten: tuple[str, str], statements: str
+) -> Iterator[Any]:
+    """Change the tables in a transaction that is rolled back."""
+    with database.writer.connect() as connection, connection.begin() as all_of_it:
+        if database.is_sqlite:
+            change = connection.exec_driver_sql
+            old = change(
+                "SELECT sql FROM sqlite_master WHERE name = ?", (name,)
+            ).scalar_one()
+            assert rewritten[0] in old
+            change("PRAGMA writable_schema = ON")
+            change(
+                "UPDATE sqlite_master SET sql = ? WHERE name = ?",
+                (old.replace(*rewritten), name),
+            )
+            change("PRAGMA writable_schema = RESET")
+        else:
+            for statement in statements.split(";"):
+                connection.exec_driver_sql(statement)
+        yield connection
+        all_of_it.rollback()
+
+
+def test_an_intact_database_has_no_damage(database: Database) -> None:
+    assert schema.damage(database) == []
+
+
+def test_a_row_that_an_index_lacks_is_damage(empty_file: Path) -> None:
+    with closing(sqlite3.connect(empty_file, isolation_level=None)) as damaged:
+        damaged.execute("PRAGMA writable_schema = ON")
+        [index] = damaged.execute(
+            "SELECT * FROM sqlite_master WHERE name = 'ix_staff_session_staff_id'"
+        )
+        damaged.execute("DELETE FROM sqlite_master WHERE name = ?", (index[1],))
+    with closing(sqlite3.connect(empty_file, isolation_level=None)) as damaged:
+        damaged.execute(
+            "INSERT INTO staff_session VALUES ('a', 'nobody', '2026', '2026', '', '')"
+        )
+        damaged.execute("PRAGMA writable_schema = ON")
+        damaged.execute("INSERT INTO sqlite_master VALUES (?, ?, ?, ?, ?)", index)
+
+    assert found_in(empty_file) == [
+        "row 1 missing from index ix_staff_session_staff_id",
+        "wrong # of entries in index ix_staff_session_staff_id",
+        "row 1 of staff_session refers to a row that staff lacks",
+    ]
+
+
+def test_a_great_deal_of_damage_is_said_in_a_few_lines(empty_file: Path) -> None:
+    with closing(sqlite3.connect(empty_file, isolation_level=None)) as damaged:
+        row = "INSERT INTO staff_session VALUES (?, 'nobody', '2026', '2026', '', '')"
+        for n in range(50):
+            damaged.execute(row, (str(n),))
+
+    assert len(found_in(empty_file)) == 10
+
+
+def test_a_file_without_a_write_ahead_log_is_named(empty_file: Path) -> None:
+    """As on a network drive: this way of locking files has no shared memory."""
+    with closing(sqlite3.connect(empty_file)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+
+    [found] = found_in(f"file:{empty_file}?vfs=unix-dotfile&uri=true")
+
+    assert found.startswith("the journal mode is delete instead of wal")
+
+
+@pytest.fixture
+def empty_file(tmp_path: Path, migrated_sqlite: Path) -> Path:
+    """Give the file of a database with tables and without rows."""
+    return Path(shutil.copyfile(migrated_sqlite, tmp_path / "own.db"))
+
+
+def found_in(file: Path | str) -> list[str]:
+    database = Database(f"sqlite:///{file}")
+    try:
+        return schema.damage(database)
+    finally:
+        database.close()
+
+
+def test_what_postgresql_did_not_finish_is_damage(postgresql_server: str) -> None:
+    database = _new_postgresql(postgresql_server)
+    schema.upgrade(database)
+    row = (
+        "INSERT INTO staff_session "
+        "VALUES ('{}', gen_random_uuid(), now(), now(), '', '')"
+    )
+    key = "fk_staff_session_staff_id_staff"
+    _run(
+        database,
+        f"ALTER TABLE staff_session DROP CONSTRAINT {key}",
+        row.format("a"),
+        row.format("b"),
+        f"ALTER TABLE staff_session ADD CONSTRAINT {key} FOREIGN KEY (staff_id) "
+        "REFERENCES staff (id) ON DELETE CASCADE NOT VALID",
+    )
+    apart = database.writer.execution_options(isolation_level="AUTOCOMMIT")
+    with apart.connect() as connection, pytest.raises(IntegrityError):
+        connection.exec_driver_sql(
+            "CREATE UNIQUE INDEX CONCURRENTLY ix_twice ON staff_session (address)"
+        )
+
+    found = schema.damage(database)
+
+    database.close()
+    assert found == [
+        "index ix_twice is not finished: drop it and create it again",
+        f"constraint {key} of staff_session was never validated",
     ]
 
 

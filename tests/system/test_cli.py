@@ -3,6 +3,7 @@
 import json
 import socket
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -294,6 +295,28 @@ def test_a_damaged_database_is_replaced(terminal: Terminal) -> None:
 
     assert restored.returncode == 0, restored.stderr
     assert terminal.run("db", "check").returncode == 0
+
+
+def test_a_check_says_what_is_damaged_and_what_differs(terminal: Terminal) -> None:
+    terminal.run("db", "upgrade")
+    fine = terminal.run("db", "check")
+    file = terminal.folder / "dashboard.db"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("DROP INDEX ix_webhook_timing")
+        connection.execute("CREATE INDEX ix_webhook_timing ON webhook (timing, id)")
+    differing = terminal.run("db", "check")
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(
+            "INSERT INTO staff_session VALUES ('a', 'nobody', '2026', '2026', '', '')"
+        )
+    damaged = terminal.run("db", "check")
+
+    assert fine.returncode == 0
+    assert "Tables, columns, indexes and constraints match" in fine.stdout
+    assert (differing.returncode, damaged.returncode) == (1, 1)
+    assert "index ix_webhook_timing of webhook differs" in differing.stderr
+    assert "row 1 of staff_session refers to a row that staff lacks" in damaged.stderr
+    assert "match this version" not in differing.stdout + damaged.stdout
 
 
 def test_a_backup_is_never_open_to_others(
