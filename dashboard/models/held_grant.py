@@ -3,9 +3,12 @@
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import BigInteger, text
 from sqlmodel import Field, SQLModel
 
 from dashboard.db.columns import UtcDateTime
+
+_ZERO = {"server_default": text("0")}
 
 
 class HeldGrant(SQLModel, table=True):
@@ -28,6 +31,9 @@ class HeldGrant(SQLModel, table=True):
         lost_at: When Zoom rejected the refresh token: the user must reconnect.
         served_at: When Recall last fetched the token.
         unsigned_at: When Recall last asked without a signature, refused or not.
+        served_count: How often Recall fetched a token.
+        rejected_count: How often a request was rejected for its signature, or for
+            having none.
     """
 
     __tablename__ = "held_grant"
@@ -51,3 +57,5 @@ class HeldGrant(SQLModel, table=True):
     lost_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     served_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     unsigned_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    served_count: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=_ZERO)
+    rejected_count: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=_ZERO)

@@ -115,3 +115,26 @@ def test_misses_are_counted_at_the_door_itself(stage: TokenStage) -> None:
         after = stage.get(key=UNKNOWN).status_code
 
     assert (before, after) == (404, 429)
+
+
+def test_what_was_served_and_what_was_rejected_is_counted(stage: TokenStage) -> None:
+    stage.recall_signs(is_required=True)
+    wrong = stage.signed() | {"webhook-id": "msg_another"}
+
+    for headers in (stage.signed(), stage.signed(), stage.signed(), wrong, {}):
+        stage.get(headers=headers)
+    stage.get(key=UNKNOWN)
+    stage.settle()
+
+    grant = stage.held.grant()
+    assert (grant.served_count, grant.rejected_count) == (3, 2)
+
+
+def test_an_unsigned_request_that_is_allowed_is_not_rejected(stage: TokenStage) -> None:
+    stage.recall_signs(is_required=False)
+
+    stage.get()
+    stage.settle()
+
+    grant = stage.held.grant()
+    assert (grant.served_count, grant.rejected_count) == (1, 0)

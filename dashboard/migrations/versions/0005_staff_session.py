@@ -33,7 +33,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_staff_session_staff_id"), ["staff_id"], unique=False)
 
 
-
 def downgrade() -> None:
     with op.batch_alter_table("staff_session", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_staff_session_staff_id"))
@@ -41,4 +40,3 @@ def downgrade() -> None:
     op.drop_table("staff_session")
     with op.batch_alter_table("staff", schema=None) as batch_op:
         batch_op.add_column(sa.Column("session_epoch", sa.INTEGER(), server_default="0", nullable=False))
-

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from http import HTTPStatus
-from typing import Literal
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -61,8 +61,6 @@ _REFUSALS = {
 
 _log = structlog.get_logger(__name__)
 
-
-Mark = Literal["served_at", "unsigned_at"]
 
 _EVERY = timedelta(minutes=1)
 _MOST_KEPT = 10_000
@@ -180,11 +178,16 @@ class TokenCalls:
                 self._unknown_callers.record(call.address, now=now)
                 return UNKNOWN
         signed = self._verify(known.workspace, call.headers, now=now)
-        if signed is Signed.ABSENT:
-            self._usage.record(known.grant.connection_id, "unsigned_at", now=now)
-        if signed is not Signed.RIGHT and (
-            signed is Signed.WRONG or _requires_signature(known.workspace)
-        ):
+        is_rejected = signed is Signed.WRONG or (
+            signed is Signed.ABSENT and _requires_signature(known.workspace)
+        )
+        if signed is not Signed.RIGHT:
+            usage = Usage(
+                unsigned_at=now if signed is Signed.ABSENT else None,
+                rejected=int(is_rejected),
+            )
+            self._usage.record(known.grant.connection_id, usage, now=now)
+        if is_rejected:
             _log.warning(
                 "tokens.refused",
                 connection=str(known.grant.connection_id),
@@ -240,7 +243,7 @@ class TokenCalls:
         except (StorageError, VaultError) as error:
             return _of_ours(error)
         now = self._runtime.clock.now()
-        self._usage.record(connection_id, "served_at", now=now)
+        self._usage.record(connection_id, Usage(served_at=now, served=1), now=now)
         return Reply(status=HTTPStatus.OK, token=token)
 
     def _access(self, connection_id: UUID) -> SecretStr:
@@ -272,45 +275,129 @@ class TokenCalls:
         return callback_signatures.verify(secret, headers, b"", now=now)
 
 
-class UsageRecorder:
-    """Records when Recall fetched a token, or asked unsigned; thread-safe.
+@dataclass(kw_only=True, slots=True)
+class Usage:
+    """What one connection's token requests came to since it was last stored."""
 
-    Each at most once a minute, in a thread of its own.
+    served_at: datetime | None = None
+    unsigned_at: datetime | None = None
+    served: int = 0
+    rejected: int = 0
+
+    def add(self, other: "Usage") -> None:
+        """Add what came later."""
+        self.served_at = other.served_at or self.served_at
+        self.unsigned_at = other.unsigned_at or self.unsigned_at
+        self.served += other.served
+        self.rejected += other.rejected
+
+    def kinds(self) -> list[str]:
+        """Return the names of what it has."""
+        return [name for name in self.__slots__ if getattr(self, name)]
+
+    def changes(self) -> dict[str, Any]:
+        """Return the columns that change; the database adds."""
+        times = {"served_at": self.served_at, "unsigned_at": self.unsigned_at}
+        return {
+            **{name: at for name, at in times.items() if at is not None},
+            "served_count": col(HeldGrant.served_count) + self.served,
+            "rejected_count": col(HeldGrant.rejected_count) + self.rejected,
+        }
+
+
+class UsageRecorder:
+    """Counts token requests, and records when they last came; thread-safe.
+
+    A kind that did not come for a minute is stored at once, the others together within
+    the minute, in a thread of their own.
+
+    Args:
+        database: Stores them.
+        every: The minute.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, every: timedelta = _EVERY) -> None:
         self._database = database
+        self._every = every
         self._mutex = threading.Lock()
-        self._recorded: OrderedDict[tuple[UUID, Mark], datetime] = OrderedDict()
+        self._recorded: OrderedDict[tuple[UUID, str], datetime] = OrderedDict()
+        self._pending: dict[UUID, Usage] = {}
+        self._later: threading.Timer | None = None
+        self._is_closed = False
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="token-marks")
 
-    def record(self, connection_id: UUID, mark: Mark, *, now: datetime) -> None:
+    def record(self, connection_id: UUID, usage: Usage, *, now: datetime) -> None:
         """Record it soon, without waiting; a lost record does no harm."""
         with self._mutex:
-            last = self._recorded.get((connection_id, mark))
-            if last is not None and now < last + _EVERY:
+            self._pending.setdefault(connection_id, Usage()).add(usage)
+            due = [
+                self._is_due((connection_id, kind), now=now) for kind in usage.kinds()
+            ]
+            if not any(due):
+                self._write_later()
                 return
-            self._recorded[connection_id, mark] = now
-            if len(self._recorded) > _MOST_KEPT:
-                self._recorded.popitem(last=False)
-        with suppress(RuntimeError):  # we are stopping
-            self._writer.submit(self._write, connection_id, mark, now)
+        self._submit([connection_id])
 
     def close(self) -> None:
-        """Write what was recorded and end the thread."""
+        """Write what was recorded and end the threads. May be called twice."""
+        with self._mutex:
+            self._is_closed = True
+            if self._later is not None:
+                self._later.cancel()
+        self._write_all()
         self._writer.shutdown()
 
-    def _write(self, connection_id: UUID, mark: Mark, now: datetime) -> None:
+    def _is_due(self, kind: tuple[UUID, str], *, now: datetime) -> bool:
+        last = self._recorded.get(kind)
+        if last is not None and now < last + self._every:
+            return False
+        self._recorded[kind] = now
+        if len(self._recorded) > _MOST_KEPT:
+            self._recorded.popitem(last=False)
+        return True
+
+    def _write_later(self) -> None:
+        """Write all that is pending in a minute, once; with the mutex."""
+        if self._later is None and not self._is_closed:
+            self._later = threading.Timer(self._every.total_seconds(), self._write_all)
+            self._later.daemon = True
+            self._later.start()
+
+    def _write_all(self) -> None:
+        with self._mutex:
+            self._later = None
+            found = sorted(self._pending)
+        if found:
+            self._submit(found)
+
+    def _submit(self, connection_ids: list[UUID]) -> None:
+        with suppress(RuntimeError):  # we are stopping
+            self._writer.submit(self._write, connection_ids)
+
+    def _write(self, connection_ids: list[UUID]) -> None:
+        with self._mutex:
+            pending = self._pending
+            taken = {
+                each: pending.pop(each) for each in connection_ids if each in pending
+            }
+        if not taken:
+            return
         try:
             with self._database.writing() as session:
-                session.exec(
-                    update(HeldGrant)
-                    .where(col(HeldGrant.connection_id) == connection_id)
-                    .values({mark: now})
-                )
+                for connection_id, usage in taken.items():
+                    session.exec(
+                        update(HeldGrant)
+                        .where(col(HeldGrant.connection_id) == connection_id)
+                        .values(usage.changes())
+                    )
         except StorageError as error:
+            with self._mutex:
+                for connection_id, usage in taken.items():
+                    usage.add(self._pending.get(connection_id, Usage()))
+                    self._pending[connection_id] = usage
+                self._write_later()
             if not error.is_logged:
-                _log.warning("tokens.not_noted", mark=mark, reason=error.reason)
+                _log.warning("tokens.not_noted", reason=error.reason)
 
 
 def _requires_signature(workspace: Workspace | None) -> bool:
