@@ -158,12 +158,20 @@ def require_free(host: str, port: int, *, option: str = "--port") -> None:
     """Refuse an address that cannot be listened on, before anything is begun.
 
     Raises:
+        SettingsError: As `reserve`.
+    """
+    reserve(host, port, option=option).close()
+
+
+def reserve(host: str, port: int, *, option: str = "--port") -> socket.socket:
+    """Listen at an address, so that no other program does; the caller closes it.
+
+    Raises:
         SettingsError: Another program listens there, or it is not this machine's.
     """
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.create_server((host, port), family=family, reuse_port=False):
-            pass
+        return socket.create_server((host, port), family=family, reuse_port=False)
     except OSError as error:
         number = error.errno or 0  # the resolver's own numbers are below 0
         why = os.strerror(number) if number > 0 else error.strerror

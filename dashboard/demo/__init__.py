@@ -7,6 +7,8 @@ the simulators store nothing.
 
 import secrets
 import shutil
+import socket
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -35,7 +37,17 @@ def run(*, host: str, port: int, zoom_port: int, recall_port: int) -> None:
     Raises:
         DashboardError: It cannot start; one line for standard error.
     """
-    serving.require_free(host, port)
+    listener = serving.reserve(host, port)
+    with closing(listener):
+        _run(
+            listener, host=host, port=port, zoom_port=zoom_port, recall_port=recall_port
+        )
+
+
+def _run(
+    listener: socket.socket, *, host: str, port: int, zoom_port: int, recall_port: int
+) -> None:
+    """Keep the port until the dashboard takes it: the story takes half a minute."""
     serving.require_free(host, zoom_port, option="--zoom-port")
     serving.require_free(host, recall_port, option="--recall-port")
     folder = instance_dir() / "demo"
@@ -54,8 +66,9 @@ def run(*, host: str, port: int, zoom_port: int, recall_port: int) -> None:
         click.echo("Playing two days of activity. This takes about half a minute ...")
         # Errors in the story are intended.
         logs.set_up(level=logs.Level.ERROR)
-        _prepare(settings, world, password, host=host, port=port)
+        _prepare(settings, world, password, listener)
         logs.set_up(level=settings.log_level, form=settings.log_format)
+        listener.close()
         serving.serve(
             settings,
             host=host,
@@ -75,7 +88,10 @@ def _empty(folder: Path) -> None:
 
 
 def _prepare(
-    settings: Settings, world: Simulators, password: SecretStr, *, host: str, port: int
+    settings: Settings,
+    world: Simulators,
+    password: SecretStr,
+    listener: socket.socket,
 ) -> None:
     settings.instance.mkdir(mode=0o700, parents=True)
     database = Database(settings.sqlalchemy_url)
@@ -84,7 +100,7 @@ def _prepare(
     runtime = build_runtime(settings, listens_on=str(settings.public_url))
     try:
         _add_staff(runtime, password)
-        play(runtime, world, host=host, port=port)
+        play(runtime, world, listener)
     finally:
         runtime.clock.set(None)
         runtime.close()

@@ -1,5 +1,6 @@
 """Two days of two Zoom apps, in simulated time."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,9 +28,9 @@ _BUSY = [
 ]
 
 
-def play(runtime: Runtime, world: Simulators, *, host: str, port: int) -> None:
+def play(runtime: Runtime, world: Simulators, listener: socket.socket) -> None:
     """Play the whole story; afterwards the simulators are at real time again."""
-    with _serving(runtime, host, port):
+    with _serving(runtime, listener):
         story = Story(runtime, world)
         _beginning(story)
         _everyday(story)
@@ -140,10 +141,16 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def _serving(runtime: Runtime, host: str, port: int) -> Iterator[None]:
+def _serving(runtime: Runtime, listener: socket.socket) -> Iterator[None]:
     """Serve the dashboard to the simulators and visitors while the story plays."""
+    host, port = listener.getsockname()[:2]
     server = make_server(
-        host, port, create_app(runtime), threaded=True, request_handler=_Quiet
+        host,
+        port,
+        create_app(runtime),
+        threaded=True,
+        request_handler=_Quiet,
+        fd=listener.fileno(),
     )
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -144,7 +144,8 @@ def test_the_button_ends_the_address_and_registers_another(
             for each in BeautifulSoup(page.text, "html.parser").select("form")
             if BUTTON in each.get_text()
         ]
-        values = {each["name"]: each.get("value", "") for each in form.select("input")}
+        fields = form.select("input")
+        values = {str(each["name"]): each.get("value", "") for each in fields}
 
         after = browser.post(
             str(form["action"]), data=values, headers=origin(url), follow_redirects=True
