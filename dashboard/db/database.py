@@ -202,6 +202,8 @@ class Database:
                         for _ in listening.notifies(timeout=timeout_s, stop_after=1)
                     )
             except psycopg.Error as error:
+                listening.close()
+                connection.invalidate()  # else the pool logs that it can't reset it
                 raise self._failed(f"listening ended: {type(error).__name__}") from None
 
     @property
@@ -252,7 +254,7 @@ class Database:
         if password:  # no driver is known to repeat it
             cause = cause.replace(str(password), "(removed)")
         self._outage.record(reason=cause)
-        reason = f"The database cannot be used: {cause}."
+        reason = f"The database ({self.place}) cannot be used: {cause}."
         return DatabaseUnavailableError(_UNAVAILABLE, reason=reason)
 
     @contextmanager

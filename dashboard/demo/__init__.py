@@ -52,6 +52,7 @@ def _run(
     serving.require_free(host, recall_port, option="--recall-port")
     folder = instance_dir() / "demo"
     _empty(folder)
+    folder.mkdir(mode=0o700, parents=True)
     world = Simulators(host=host, zoom_port=zoom_port, recall_port=recall_port)
     settings = load(
         instance=folder,
@@ -93,7 +94,6 @@ def _prepare(
     password: SecretStr,
     listener: socket.socket,
 ) -> None:
-    settings.instance.mkdir(mode=0o700, parents=True)
     database = Database(settings.sqlalchemy_url)
     schema.upgrade(database)
     database.close()

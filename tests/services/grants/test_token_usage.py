@@ -82,6 +82,7 @@ def test_each_request_is_counted_and_a_hundred_cost_three_transactions(
         now = NOON + timedelta(seconds=second)
         recorder.record(connection_id, SERVED, now=now)
         recorder.record(connection_id, REJECTED, now=now)
+        recorder._writer.submit(int).result()  # it is written, if it is at once
     recorder.close()
     recorder.close()
 
@@ -101,6 +102,7 @@ def test_the_last_requests_are_counted_without_another_one(
         recorder.record(connection_id, SERVED, now=NOON)
 
     until(lambda: counts(database, connection_id) == (3, 0))
+    assert counts(database, connection_id) == (3, 0)
     recorder.close()
 
 
