@@ -1,25 +1,37 @@
 """On a phone no page scrolls sideways, whatever names and addresses it shows."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, Page
 from sqlmodel import select
 
+from dashboard.clock import Clock
 from dashboard.db import Database
-from dashboard.models.connection import Connection, TokenState
+from dashboard.models.connection import (
+    AttemptOutcome,
+    ConnectAttempt,
+    Connection,
+    TokenState,
+)
+from dashboard.models.resend import Resend, ResendState
 from dashboard.models.staff import Role, Staff
 from dashboard.models.workspace import Workspace
-from dashboard.models.zoom_app import ZoomApp
+from dashboard.models.zoom_app import PageDesign, ZoomApp
 from dashboard.services import audit
+from dashboard.services.connect.attempts import hashed
 from tests.fixtures.serve import EMAIL, PASSWORD, Front
 from tests.makers import NOON, a_connection, a_webhook
 
 LONG = "Wordwithoutanyblank" * 20
 LONG_EMAIL = "a" * 180 + "@" + "b" * 60 + ".example"
 WIDTH = 390
+MINE, OTHER = "m" * 43, "o" * 43
+"""Cookies of a browser: of the connection it made, and of its last attempts."""
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +66,30 @@ def front(
                 )
             )
         session.add(a_webhook(app, event=LONG[:80], outcome_reason=LONG))
+        session.add(
+            PageDesign(
+                zoom_app_id=app.id,
+                organisation=LONG[:80],
+                intro=LONG[:380] + " " + LONG,
+                contact=LONG_EMAIL[:200],
+                changed_at=NOON,
+            )
+        )
+        resend = Resend(
+            id=1,
+            asked_by=LONG_EMAIL[:254],
+            query="",
+            asked_at=NOON,
+            state=ResendState.DONE,
+        )
+        session.add(resend)
+        session.flush()
+        connections = session.exec(select(Connection)).all()
+        session.add(_attempt(app, MINE, connection_id=connections[0].id))
+        for outcome in AttemptOutcome:
+            row = _attempt(app, OTHER, outcome=outcome, detail=LONG)
+            row.connection_id = connections[1].id
+            session.add(row)
         audit.record(session, audit.COMMAND_LINE, "x", subject=LONG, now=NOON)
     database.close()
     made.start()
@@ -61,9 +97,28 @@ def front(
     made.kill()
 
 
+def _attempt(app: ZoomApp, browser: str, **values: Any) -> ConnectAttempt:
+    now = Clock().now()
+    return ConnectAttempt(
+        **{
+            "zoom_app_id": app.id,
+            "state_hash": uuid4().hex,
+            "browser_hash": hashed(browser),
+            "outcome": AttemptOutcome.CONNECTED,
+            "created_at": now,
+            "expires_at": now + timedelta(days=1),
+            "ended_at": now,
+            **values,
+        }
+    )
+
+
 @pytest.fixture(scope="module")
 def phone(front: Front, browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": WIDTH, "height": 844})
+    for name in ("connect", "connected"):
+        value = {"connect": OTHER, "connected": MINE}[name]
+        context.add_cookies([{"name": name, "value": value, "url": front.url}])
     page = context.new_page()
     page.goto(f"{front.url}/sign-in")
     page.get_by_label("Email").fill(EMAIL)
@@ -81,9 +136,30 @@ def addresses(front: Front) -> list[str]:
         connection = session.exec(select(Connection.id)).first()
         workspace = session.exec(select(Workspace.id)).first()
         staff = session.exec(select(Staff.id).where(Staff.email == LONG_EMAIL)).one()
+        resend = session.exec(select(Resend.id)).one()
+        slug = session.get_one(ZoomApp, front.app_id).slug
+        mine = session.exec(
+            select(ConnectAttempt.connection_id).where(
+                ConnectAttempt.browser_hash == hashed(MINE)
+            )
+        ).one()
+        results = [
+            f"/connect/{slug}/result/{attempt}"
+            for attempt in session.exec(select(ConnectAttempt.id))
+        ]
     database.close()
     app = f"/zoom-apps/{front.app_id}"
+    hosted = f"/connect/{slug}"
     return [
+        *(f"{app}/production", f"{app}/edit", f"{app}/custody", f"{app}/manifest"),
+        *(f"{app}/review", f"{app}/page", f"{app}/subscription"),
+        *("/zoom-apps/new", "/workspaces/new", "/staff/new"),
+        *(f"/webhooks/resends/{resend}", "/webhooks/resends/new"),
+        f"/workspaces/{workspace}/recall-apps",
+        *(hosted, f"{hosted}/mine", f"{hosted}/disconnected", *results),
+        *(f"{hosted}/mine/{mine}/disconnect", f"{hosted}/i/{'x' * 43}"),
+        *(f"/{LONG}", f"/connect/{LONG}", f"/zoom-apps/{LONG}"),
+        f"/oauth/zoom/callback?error={LONG}&state={LONG}",
         *("/", "/zoom-apps/", app, "/connections/", f"/connections/{connection}"),
         *("/connections/invitations/", "/connections/invitations/new"),
         *("/connections/attempts/", "/connections/erasures/", "/webhooks/"),
@@ -110,9 +186,37 @@ def test_no_page_scrolls_sideways(front: Front, phone: Page) -> None:
     for address in addresses(front):
         answer = phone.goto(f"{front.url}{address}")
         assert answer is not None
-        assert answer.status in (200, 404), address
+        assert answer.status != 500, address
         width = phone.evaluate("document.documentElement.scrollWidth")
         if width > WIDTH:
             wide.append((address, width, phone.evaluate(WIDEST)))
 
     assert wide == [], "\n".join(map(str, wide))
+
+
+def test_the_hosted_pages_are_those_of_this_browser(front: Front, phone: Page) -> None:
+    """Otherwise each of them would be the short page for another browser."""
+    own = [each for each in addresses(front) if "/result/" in each or "/mine" in each]
+
+    headings = set()
+    for address in own:
+        phone.goto(f"{front.url}{address}")
+        headings.add(phone.locator("h1").inner_text())
+
+    assert len(headings) > len(AttemptOutcome) / 2
+    assert len(own) == len(AttemptOutcome) + 3
+
+
+def test_the_page_of_an_outage_does_not_scroll_sideways(
+    front: Front, phone: Page
+) -> None:
+    moved = front.file.with_suffix(".moved")
+    front.file.rename(moved)
+    try:
+        answer = phone.goto(f"{front.url}/connections/?q={LONG}")
+        width = phone.evaluate("document.documentElement.scrollWidth")
+    finally:
+        moved.rename(front.file)
+
+    assert answer is not None
+    assert (answer.status, width) == (503, WIDTH)

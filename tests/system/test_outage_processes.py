@@ -37,11 +37,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoppablePostgr
     """Run a PostgreSQL with tables that a test may stop."""
     made = StoppablePostgresql(tmp_path_factory.mktemp("stoppable"))
     database = Database(made.url)
-    with database.writing() as session:  # what was committed outlives a hard stop
-        session.connection().execute(
-            text("ALTER DATABASE postgres SET synchronous_commit = on")
-        )
-    database.writer.dispose()
     schema.upgrade(database)
     database.close()
     yield made

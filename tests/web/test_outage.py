@@ -8,6 +8,7 @@ from pathlib import Path
 from subprocess import CalledProcessError
 from typing import Any
 
+import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -48,6 +49,10 @@ class StoppablePostgresql:
         self._server = QuickServer(folder / "postgresql", cleanup_mode=None)
         self._server.start()
         self.url = self._server.url().render_as_string(hide_password=False)
+        with closing(psycopg.connect(self.url.replace("+psycopg", ""))) as connection:
+            connection.autocommit = True  # what is committed outlives a hard stop:
+            connection.execute("ALTER SYSTEM SET synchronous_commit = on")
+            connection.execute("SELECT pg_reload_conf()")
         self.words = (str(self._server.pgdata), "psycopg", "socket", "connection")
 
     def stop(self) -> None:
