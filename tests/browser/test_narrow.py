@@ -22,10 +22,19 @@ from dashboard.models.resend import Resend, ResendState
 from dashboard.models.staff import Role, Staff
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import PageDesign, ZoomApp
+from dashboard.sandbox.recall.records import Kind as RecallKind
+from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import audit
 from dashboard.services.connect.attempts import hashed
 from tests.fixtures.serve import EMAIL, PASSWORD, Front
-from tests.makers import NOON, a_connection, a_webhook
+from tests.makers import (
+    API_KEY,
+    CLIENT_SECRET,
+    NOON,
+    SECRET_TOKEN,
+    a_connection,
+    a_webhook,
+)
 
 LONG = "Wordwithoutanyblank" * 20
 LONG_EMAIL = "a" * 180 + "@" + "b" * 60 + ".example"
@@ -36,10 +45,27 @@ MINE, OTHER = "m" * 43, "o" * 43
 
 @pytest.fixture(scope="module")
 def front(
-    tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path
+    tmp_path_factory: pytest.TempPathFactory,
+    migrated_sqlite: Path,
+    running_sandbox: RunningSandbox,
 ) -> Iterator[Front]:
     """Run a dashboard in which every text is as long as its column."""
-    made = Front(tmp_path_factory.mktemp("narrow"), migrated_sqlite).retire()
+    running_sandbox.reset()
+    recall = running_sandbox.recall_world
+    own = recall.add_workspace("us-east-1", API_KEY.get_secret_value())
+    for kind in RecallKind:
+        recall.add_app(
+            own,
+            kind=kind,
+            client_id=LONG[:100],
+            client_secret=CLIENT_SECRET.get_secret_value(),
+            webhook_secret=SECRET_TOKEN.get_secret_value(),
+        )
+    made = Front(
+        tmp_path_factory.mktemp("narrow"),
+        migrated_sqlite,
+        DASHBOARD_RECALL_URL=running_sandbox.recall_url,
+    ).retire()
     database = Database(f"sqlite:///{made.file}")
     with database.writing() as session:
         app = session.get_one(ZoomApp, made.app_id)
@@ -205,6 +231,21 @@ def test_the_hosted_pages_are_those_of_this_browser(front: Front, phone: Page) -
 
     assert len(headings) > len(AttemptOutcome) / 2
     assert len(own) == len(AttemptOutcome) + 3
+
+
+def test_the_apps_in_recall_do_not_scroll_sideways(front: Front, phone: Page) -> None:
+    [listing] = [each for each in addresses(front) if "/recall-apps" in each]
+    phone.goto(f"{front.url}{listing}")
+    wide = [phone.evaluate("document.documentElement.scrollWidth")]
+    rows = phone.locator("[id^=recall-app-]").count()
+    links = phone.locator("a[href$='/take-over']")
+    hrefs = [links.nth(n).get_attribute("href") for n in range(links.count())]
+    for href in hrefs:
+        phone.goto(f"{front.url}{href}")
+        wide.append(phone.evaluate("document.documentElement.scrollWidth"))
+
+    assert rows == len(hrefs) == 2
+    assert wide == [WIDTH] * 3
 
 
 def test_the_page_of_an_outage_does_not_scroll_sideways(
