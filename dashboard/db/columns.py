@@ -69,6 +69,11 @@ def is_storable(text: str) -> bool:
     return _UNSTORABLE.search(text) is None
 
 
+def storable(text: str) -> str:
+    """Return the text with U+FFFD for each character that no database takes."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
 def enum_type(
     kind: type[StrEnum], *, is_checked: bool = True, name: str | None = None
 ) -> Enum:

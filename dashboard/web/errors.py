@@ -21,7 +21,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 from wtforms import Form
 
-from dashboard.db.columns import is_storable
+from dashboard.db.columns import is_storable, storable
 from dashboard.errors import (
     ConflictError,
     DashboardError,
@@ -68,9 +68,9 @@ def show_on(form: Form, error: DashboardError, *, field: str) -> None:
 def install(app: Flask) -> None:
     """Register one handler for our errors, the database's, HTTP's, and the rest.
 
-    What no database can store is left out of the query before any view sees it.
+    What no database can store is replaced in the query before any view sees it.
     """
-    app.before_request(_leave_out_what_no_database_stores)
+    app.before_request(_replace_what_no_database_stores)
     app.register_error_handler(DashboardError, _ours)
     app.register_error_handler(SQLAlchemyError, _database)
     app.register_error_handler(CSRFError, _csrf)
@@ -78,14 +78,15 @@ def install(app: Flask) -> None:
     app.register_error_handler(500, _broken)
 
 
-def _leave_out_what_no_database_stores() -> None:
-    """Drop such parameters of the query, as views do with those of no sense."""
+def _replace_what_no_database_stores() -> None:
+    """Show views such characters of the query as U+FFFD, so that nothing matches."""
     if not is_storable(request.path):
         abort(HTTPStatus.NOT_FOUND)
     pairs = list(request.args.items(multi=True))
-    kept = [pair for pair in pairs if is_storable("".join(pair))]
-    if len(kept) < len(pairs):
-        request.args = ImmutableMultiDict(kept)
+    if not all(is_storable("".join(pair)) for pair in pairs):
+        request.args = ImmutableMultiDict(
+            (storable(name), storable(value)) for name, value in pairs
+        )
 
 
 def _ours(error: DashboardError) -> Response:

@@ -92,8 +92,8 @@ def test_a_form_is_never_read_from_json(as_role: SignIn, path: str, body: str) -
     assert answer.status_code == 422
 
 
-def test_what_no_database_stores_is_left_out_of_a_query(app: Flask) -> None:
+def test_what_no_database_stores_matches_nothing_in_a_query(app: Flask) -> None:
     with app.test_request_context("/healthz?act=a%00b&before=5"):
         app.preprocess_request()
 
-        assert dict(request.args) == {"before": "5"}
+        assert dict(request.args) == {"act": "a\ufffdb", "before": "5"}

@@ -42,8 +42,8 @@ _MINUTES = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 
 
 def _plain() -> Regexp:
-    # PostgreSQL takes no NUL, and nothing Zoom sends has such characters.
-    return Regexp(r"[^\x00-\x1f\x7f]*$", message="Use printable characters only.")
+    # Nothing Zoom sends has such characters; U+FFFD stands for what can't be stored.
+    return Regexp(r"[^\x00-\x1f\x7f\ufffd]*$", message="Use printable characters only.")
 
 
 def _digits(text: str | None) -> str:

@@ -232,4 +232,7 @@ def test_without_a_database_calls_go_on_uncounted_and_that_is_logged_once(
     gone.close()
 
     assert let_through == 70
-    assert [one["event"] for one in logs] == ["calls to Recall go on uncounted"]
+    assert [one["event"] for one in logs] == [
+        "database.unavailable",
+        "calls to Recall go on uncounted",
+    ]
