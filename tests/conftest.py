@@ -13,6 +13,7 @@ from jinja2 import FileSystemBytecodeCache
 from pydantic import SecretStr
 from sqlmodel import Session
 
+from dashboard import transactions
 from dashboard.app import build_runtime, create_app
 from dashboard.db import Database
 from dashboard.models.staff import Role, Staff
@@ -43,6 +44,12 @@ SignIn = Callable[[Role], FlaskClient]
 @pytest.fixture(autouse=True)
 def _push_request_context() -> None:
     """Switch pytest-flask's off: `g` would outlive requests and mix people up."""
+
+
+@pytest.fixture(autouse=True)
+def _leave_no_transaction_open() -> Iterator[None]:
+    yield
+    assert not transactions.number(), "a writing transaction is open after the test"
 
 
 @pytest.fixture

@@ -26,6 +26,14 @@ expect.set_options(
 )  # how soon is for tests marked `prompt`, which say it
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what stands here, so that no other run starts a browser by mistake."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Demo:
     """A running demo: three servers of its own.

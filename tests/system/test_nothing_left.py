@@ -1,5 +1,6 @@
 """Of a user who removed the app nothing is left: each column of each table, opened."""
 
+import pytest
 from sqlmodel import Session, col, select
 
 from dashboard.db import Database
@@ -12,6 +13,7 @@ from dashboard.services.audit import COMMAND_LINE
 from dashboard.services.connections import actions
 from dashboard.services.grants import grants
 from dashboard.services.runtime import Runtime
+from dashboard.settings import Settings
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.fixtures.erasure import Everything, deauthorized, leave, settle, wait
 from tests.fixtures.every_column import places
@@ -47,6 +49,12 @@ PLACES = {
     "webhook_body.body",
     "webhook_body.headers",
 }
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Accept events of six hours, so that fewer simulated hours have to pass."""
+    return settings.model_copy(update={"event_age_limit_s": 6 * 3600})
 
 
 def erasures(stage: ConnectStage) -> list[Erasure]:

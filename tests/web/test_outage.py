@@ -59,7 +59,7 @@ class StoppablePostgresql:
         with suppress(CalledProcessError):
             pgexec(
                 "pg_ctl",
-                ("-w", "-D", str(self._server.pgdata), "-m", "immediate", "stop"),
+                ("-w", "-D", str(self._server.pgdata), "-m", "fast", "stop"),
                 bin_path=self._server.bin_path,
                 user=self._server.system_user,
             )

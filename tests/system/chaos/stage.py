@@ -99,10 +99,10 @@ class Stage(ABC):
         self.recall.mend()
         schema.upgrade(self.database)
         ledger.install(self.database)
-        with self.database.writing() as session:
-            for region in _REGIONS:
-                client_id = f"simC{region:x<18}"
-                there = self.recall.add_app(region, client_id=client_id)
+        for region in _REGIONS:
+            client_id = f"simC{region:x<18}"
+            there = self.recall.add_app(region, client_id=client_id)
+            with self.database.writing() as session:
                 workspace = a_workspace(self.vault, region=region, name=region)
                 session.add(workspace)
                 session.flush()

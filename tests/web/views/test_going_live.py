@@ -61,7 +61,7 @@ def test_the_second_app_is_made_and_its_page_leads_on(
     [
         ({"client_secret": "test-wrong"}, "client_secret", "tab Production"),
         ({"client_id": ""}, "client_id", "Enter the client ID"),
-        ({"secret_token": ""}, "secret_token", "Enter the secret token"),
+        ({"secret_token": ""}, "secret_token", "The secret token is missing"),
         ({"workspace_id": "no id"}, "workspace_id", "Choose a workspace"),
         ({"routing": "by pigeon"}, "routing", ""),
     ],

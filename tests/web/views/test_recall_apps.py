@@ -119,7 +119,7 @@ def test_an_app_that_is_gone_is_offered_to_be_created_again(
 
     dialog = page_of(admin.get(address)).select_one(f"#create-again-{app.id}")
 
-    assert "Webhooks wait until then" in words(dialog)
+    assert "Webhooks that Zoom sends until then are queued" in words(dialog)
     assert ("URL in Recall changes" in words(dialog)) is (routing is Routing.DIRECT)
 
 
