@@ -34,9 +34,7 @@ def test_the_terminal_says_what_the_page_says_while_the_dashboard_runs(
     odd = terminal.run("explain", "what", "is", "wrong")
     database.close()
 
-    assert said.stdout.startswith(
-        "Ana ?[31mNowak is connected. The token was last seen"
-    )
+    assert said.stdout.startswith("Ana ?[31mNowak is connected, but Recall never")
     assert "[meeting-dead]\nAction needed by an admin: Resend it" in said.stdout
     assert f"https://dashboard.example.com/webhooks/{hook.id}\n" in said.stdout
     found = json.loads(told.stdout)

@@ -15,13 +15,19 @@ from dashboard.services.explain.rules_meetings import (
     ONCE_FIXED,
     RESEND,
     UNMAPPED,
+    UNSENT,
     asked_for,
     has_webhook_problem,
     is_paused,
     named,
     paused_since,
 )
-from dashboard.services.explain.rules_people import APPS, GRANTS, STRANGERS
+from dashboard.services.explain.rules_people import (
+    APPS,
+    GRANTS,
+    STALE,
+    STRANGERS,
+)
 from dashboard.services.explain.verdicts import (
     Facts,
     Means,
@@ -302,6 +308,8 @@ RULES: tuple[Rule, ...] = (
     *NUMBERS,
     *STRANGERS,
     *GRANTS,
+    *UNSENT,
+    *STALE,
     *UNMAPPED,
     *MAPPED,
     *AT_LARGE,

@@ -215,7 +215,7 @@ NUMBERS = (
     ),
 )
 
-UNMAPPED = (
+UNSENT = (
     Rule(
         id="meeting-dead",
         when=lambda f: _is_undelivered(f, Outcome.DEAD),
@@ -264,6 +264,9 @@ UNMAPPED = (
         target=Target.WEBHOOK,
         tone=Tone.WAITING,
     ),
+)
+
+UNMAPPED = (
     Rule(
         id="sync-failed",
         when=lambda f: _is_sync(f, SyncStatus.FAILED) and f.mapping is None,

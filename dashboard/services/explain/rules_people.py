@@ -505,6 +505,21 @@ GRANTS = (
         tone=Tone.WAITING,
     ),
     Rule(
+        id="expiring",
+        when=lambda f: _state(f) is TokenState.EXPIRING,
+        says=lambda f: (
+            f"{who(f)} is connected, but Recall had not renewed the token at "
+            f"{checked(f)}."
+        ),
+        who=Who.NOBODY,
+        step=("Wait for the next check. If it stays like this, ask Recall's support."),
+        target=Target.CONNECTION,
+        tone=Tone.WAITING,
+    ),
+)
+
+STALE = (
+    Rule(
         id="healthy-then",
         when=lambda f: (
             _state(f) is TokenState.HEALTHY
@@ -519,16 +534,5 @@ GRANTS = (
         target=Target.CONNECTION,
         tone=Tone.WAITING,
     ),
-    Rule(
-        id="expiring",
-        when=lambda f: _state(f) is TokenState.EXPIRING,
-        says=lambda f: (
-            f"{who(f)} is connected, but Recall had not renewed the token at "
-            f"{checked(f)}."
-        ),
-        who=Who.NOBODY,
-        step=("Wait for the next check. If it stays like this, ask Recall's support."),
-        target=Target.CONNECTION,
-        tone=Tone.WAITING,
-    ),
 )
+"""The authorization worked once; what the meeting's own webhooks say comes first."""
