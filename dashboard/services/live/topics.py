@@ -242,12 +242,15 @@ def _each_connection(session: Session, ids: list[UUID]) -> dict[str, str]:
     return {f"connection-{row.id}": _row(row) for row in rows}
 
 
+_MOST = 1_000_000_000  # more rows than any resend has
+
+
 def _each_resend(session: Session, ids: list[int]) -> dict[str, str]:
     if not ids:
         return {}
-    # Whatever happens to one of its rows, the number of those that wait changes.
+    # What happens to one of its rows changes how many wait, or how many were rejected.
     waiting = (
-        select(func.count())
+        select(func.count() * _MOST + func.count(col(Redelivery.refused_at)))
         .where(
             col(Redelivery.resend_id) == col(Resend.id),
             col(Redelivery.outcome) == RedeliveryOutcome.WAITING,

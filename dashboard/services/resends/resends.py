@@ -221,6 +221,16 @@ def dead(session: Session, resend_id: int, *, place: Place) -> DeadPage:
     return DeadPage(found=found, webhooks={each.id: each for each in webhooks})
 
 
+def tried_again(session: Session, resend_id: int) -> Redelivery | None:
+    """Return the next of those that failed once and are to be tried again, if any."""
+    query = select(Redelivery).where(
+        col(Redelivery.resend_id) == resend_id,
+        col(Redelivery.outcome) == RedeliveryOutcome.WAITING,
+        col(Redelivery.outcome_reason) != "",
+    )
+    return session.exec(query.order_by(col(Redelivery.due_at)).limit(1)).first()
+
+
 def only_webhook(session: Session, resend_id: int) -> Webhook | None:
     """Return the webhook of a resend of one; None when it has more or was pruned."""
     query = select(Webhook).join(

@@ -122,6 +122,7 @@ def progress_context(
         "only": resends.only_webhook(session, resend_id) if not resend.query else None,
         "log_url": f"{url_for('webhooks.index')}?{resend.query}",
         "dead": dead,
+        "tried_again": resends.tried_again(session, resend_id),
         "live_url": url_for(
             "resends.show", **at, before=place.before, after=place.after
         ),
