@@ -15,7 +15,7 @@ from dashboard.models.staff import Role
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
 from dashboard.services.staff import accounts
-from dashboard.settings import parse_keys
+from dashboard.settings import new_key, parse_keys
 from dashboard.vault import Vault
 from tests.fixtures.hooks import event
 from tests.fixtures.ports import free_ports
@@ -30,6 +30,7 @@ from tests.web.test_outage import StoppablePostgresql
 __all__ = ["terminal"]
 
 PAGES = 5
+KEY = new_key()
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,12 @@ def front(
     server: StoppablePostgresql, tmp_path: Path, migrated_sqlite: Path
 ) -> Iterator[LoggedFront]:
     """Run a dashboard on it, with an admin and a retired zoom app."""
-    made = LoggedFront(tmp_path, migrated_sqlite, DASHBOARD_DATABASE_URL=server.url)
+    made = LoggedFront(
+        tmp_path,
+        migrated_sqlite,
+        DASHBOARD_DATABASE_URL=server.url,
+        DASHBOARD_ENCRYPTION_KEYS=KEY,
+    )
     database = Database(server.url)
     with database.writing() as session:
         session.connection().execute(text("DELETE FROM staff"))

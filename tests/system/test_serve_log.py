@@ -32,8 +32,16 @@ class LoggedFront(Front):
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        until(lambda: "serve.started" in self.written_log)
+        for _ in range(6):  # a busy machine takes longer than one round
+            until(lambda: "serve.started" in self.written_log)
+        assert "serve.started" in self.written_log
         return self
+
+    def kill(self) -> None:
+        """End it, and show its log where a test failed."""
+        super().kill()
+        if self._log.exists():
+            print(self.written_log)  # noqa: T201 - pytest shows it for a failure only
 
     @property
     def written_log(self) -> str:
