@@ -30,7 +30,7 @@ _IN_SIGHT = """() => {
   return b.width > 0 && b.left >= 0 && b.right <= innerWidth
     && b.bottom > 0 && b.top < innerHeight;
 }"""
-_SCROLLS_WITHIN_MS = 3000
+_SCROLLS_WITHIN_MS = 20_000
 _LEADS_WITHIN_MS = 10_000
 
 

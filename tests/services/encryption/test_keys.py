@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session, SQLModel
 
-from dashboard import transactions
+from dashboard import logs, transactions
 from dashboard.db import Database
 from dashboard.errors import SettingsError, VaultError
 from dashboard.models.audit import VaultCheck
@@ -20,6 +20,7 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.encryption import keys
 from dashboard.settings import Settings, load, new_key, parse_keys, read_or_make_file
 from dashboard.vault import Vault
+from tests.fixtures.terminal import logs_as_before
 from tests.makers import a_body, a_webhook, a_workspace, a_zoom_app
 
 
@@ -170,8 +171,10 @@ def test_files_that_others_can_read_are_named(
     (tmp_path / ".env").write_text("")
     (tmp_path / ".env").chmod(0o644)
 
-    keys.open_vault(a_settings(tmp_path), database)
+    with logs_as_before():
+        logs.set_up()
+        keys.open_vault(a_settings(tmp_path), database)
 
-    said = capsys.readouterr().out
+    said = capsys.readouterr().err
     assert f"chmod 600 {tmp_path / '.env'}" in said
     assert "chmod 600" not in said.replace(f"chmod 600 {tmp_path / '.env'}", "")
