@@ -9,7 +9,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from enum import StrEnum
 from typing import Any
 
@@ -106,6 +106,7 @@ class Outage:
         calm_s: How long there must be no failure before it is over: among thousands
             of requests a few may succeed meanwhile.
         is_logged: Whether to log at all, or only to count.
+        monotonic: Seconds that pass, whatever the clock is set to.
 
     Attributes:
         failures: How many there were in the life of this process.
@@ -120,8 +121,10 @@ class Outage:
         *,
         calm_s: float = 0.0,
         is_logged: bool = True,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.failures = 0
+        self._monotonic = monotonic
         self._log = logger
         self._events = (first, still, over)
         self._calm_s = calm_s
@@ -133,7 +136,7 @@ class Outage:
 
     def record(self, **facts: object) -> None:
         """Count a failure; `facts` go with its line, if it is logged."""
-        now_s = time.monotonic()
+        now_s = self._monotonic()
         with self._lock:
             self.failures += 1
             self._failed_s = now_s
@@ -154,7 +157,7 @@ class Outage:
         """Note a success."""
         if self._began_s is None:
             return
-        now_s = time.monotonic()
+        now_s = self._monotonic()
         with self._lock:
             if self._began_s is None or now_s - self._failed_s < self._calm_s:
                 return

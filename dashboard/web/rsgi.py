@@ -85,7 +85,7 @@ class WsgiAdapter:
                 await answer.pump(rest)
         except ProtocolClosed:
             return None  # the browser went away
-        except Exception:
+        except Exception:  # logged by one of the two; the sender gets a 500
             if answer.is_begun:
                 raise  # the server logs it and ends the answer
             _log.exception("request.aborted", method=scope.method)

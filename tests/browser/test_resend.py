@@ -236,7 +236,7 @@ def test_what_recall_rejects_for_its_age_says_the_reason_and_when_it_is_sent_aga
     expect(progress).to_contain_text("400", timeout=SLOWEST_MS)
 
     expect(progress).to_contain_text("waiting 3")
-    expect(progress).to_contain_text(re.compile("the next in (1 h|59 min)"))
+    expect(progress).to_contain_text(re.compile("next attempt is in (1 h|59 min)"))
 
 
 def label_of(page: Page) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row, and_, text
 from sqlmodel import Session, col, func, select
 
 from dashboard.db import Database
@@ -242,25 +242,25 @@ def _each_connection(session: Session, ids: list[UUID]) -> dict[str, str]:
     return {f"connection-{row.id}": _row(row) for row in rows}
 
 
-_MOST = 1_000_000_000  # more rows than any resend has
-
-
 def _each_resend(session: Session, ids: list[int]) -> dict[str, str]:
     if not ids:
         return {}
     # What happens to one of its rows changes how many wait, or how many were rejected.
-    waiting = (
-        select(func.count() * _MOST + func.count(col(Redelivery.refused_at)))
-        .where(
-            col(Redelivery.resend_id) == col(Resend.id),
-            col(Redelivery.outcome) == RedeliveryOutcome.WAITING,
-        )
-        .scalar_subquery()
+    waiting = and_(
+        col(Redelivery.resend_id) == col(Resend.id),
+        col(Redelivery.outcome) == RedeliveryOutcome.WAITING,
     )
     rows = session.connection().execute(
-        select(Resend.id, Resend.state, Resend.total, waiting).where(
-            col(Resend.id).in_(ids)
+        select(
+            Resend.id,
+            Resend.state,
+            Resend.total,
+            func.count(col(Redelivery.id)),
         )
+        .add_columns(func.count(col(Redelivery.refused_at)))
+        .join(Redelivery, waiting, isouter=True)
+        .where(col(Resend.id).in_(ids))
+        .group_by(col(Resend.id), col(Resend.state), col(Resend.total))
     )
     return {f"resend-{row.id}": _row(row) for row in rows}
 

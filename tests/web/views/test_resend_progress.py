@@ -1,12 +1,15 @@
 """A resend under way and ended: watched by all staff, called off by admins."""
 
+from datetime import timedelta
+
 import pytest
 from bs4 import BeautifulSoup
 from sqlmodel import select
 
 from dashboard.models.audit import AuditEntry
-from dashboard.models.resend import RedeliveryOutcome, ResendState
+from dashboard.models.resend import Redelivery, RedeliveryOutcome, ResendState
 from dashboard.models.staff import Role
+from dashboard.services.live import topics
 from dashboard.services.resends import collecting
 from dashboard.services.runtime import Runtime
 from tests.conftest import SignIn
@@ -145,3 +148,27 @@ def test_support_watches_and_is_offered_nothing(
 @pytest.mark.parametrize("role", Role)
 def test_an_unknown_resend_is_not_found(as_role: SignIn, role: Role) -> None:
     assert as_role(role).get("/webhooks/resends/42").status_code == 404
+
+
+@pytest.mark.usefixtures("dead")
+def test_what_recall_rejected_once_is_said_with_its_next_attempt_and_is_news(
+    as_role: SignIn, runtime: Runtime, clock: FakeClock
+) -> None:
+    browser = as_role(Role.SUPPORT)
+    resend_id = begin(as_role(Role.ADMIN))
+    collecting.run_due(runtime)
+    topic = f"resend-{resend_id}"
+    with runtime.database.writing() as session:
+        before = topics.versions(session, [topic])
+        one = session.exec(select(Redelivery).limit(1)).one()
+        one.refused_at, one.outcome_reason = clock.now(), "Recall said no."
+        one.due_at = clock.now() + timedelta(hours=1)
+        session.add(one)
+        session.flush()
+        after = topics.versions(session, [topic])
+
+    shown = text(soup(browser, f"/webhooks/resends/{resend_id}"), "#resend-progress")
+
+    assert before != after
+    assert "The next attempt is in" in shown
+    assert "Last result: Recall said no." in shown
