@@ -68,8 +68,9 @@ def test_each_fault_of_the_wire_says_what_is_safe(  # noqa: PLR0917 - one table
     says: str,
 ) -> None:
     stage.sandbox.recall_faults.set([Fault(kind=kind)])
+    timeout_s = 0.5 if kind is FaultKind.SLOW else 10.0
 
-    with make_http(stage.sandbox.recall_url, timeout_s=0.5) as http:
+    with make_http(stage.sandbox.recall_url, timeout_s=timeout_s) as http:
         recall = Recall(stage.sandbox.recall_url, API_KEY, http=http)
         error = refusal_of(create(recall))
 

@@ -31,7 +31,7 @@ TOKENS = {
 
 @pytest.fixture
 def grants(stage: Stage) -> Iterator[ZoomGrants]:
-    with make_http(stage.sandbox.zoom_url, timeout_s=0.5) as http:
+    with make_http(stage.sandbox.zoom_url) as http:
         yield ZoomGrants(stage.sandbox.zoom_url, http=http)
 
 

@@ -25,7 +25,7 @@ from tests.fixtures.vendors import (
 
 @pytest.fixture
 def oauth(stage: Stage) -> Iterator[ZoomOAuth]:
-    with make_http(stage.sandbox.zoom_url, timeout_s=0.5) as http:
+    with make_http(stage.sandbox.zoom_url, timeout_s=2.0) as http:
         yield ZoomOAuth(stage.sandbox.zoom_url, http=http)
 
 
@@ -74,7 +74,7 @@ def test_a_wrong_half_makes_the_pair_wrong(
 def test_a_zoom_in_trouble_is_never_a_wrong_secret(
     stage: Stage, oauth: ZoomOAuth, kind: FaultKind
 ) -> None:
-    stage.sandbox.zoom_faults.set([Fault(kind=kind)])
+    stage.sandbox.zoom_faults.set([Fault(kind=kind, seconds=3.0)])
 
     answer = check(oauth, "another-client-id")
 

@@ -1,6 +1,5 @@
 """Claims of held grants: crashes, late answers, reconnects, twins."""
 
-from collections.abc import Iterator
 from threading import Event
 
 import pytest
@@ -22,7 +21,6 @@ from tests.fixtures.grants import (
     claimed,
     kept,
     later,
-    quick,
 )
 from tests.makers import FakeClock
 
@@ -30,13 +28,8 @@ SOON_OVER = {"minutes": 58, "seconds": 1}
 
 
 @pytest.fixture
-def held(
-    runtime: Runtime, sandbox: RunningSandbox, database: Database
-) -> Iterator[HeldStage]:
-    fast = quick(runtime)
-    yield a_held_stage(fast, sandbox, database=database)
-    for close in fast.closing[len(runtime.closing) :]:
-        close()
+def held(runtime: Runtime, sandbox: RunningSandbox, database: Database) -> HeldStage:
+    return a_held_stage(runtime, sandbox, database=database)
 
 
 def test_what_a_process_got_after_its_lease_is_kept_all_the_same(

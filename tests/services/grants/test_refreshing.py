@@ -1,13 +1,15 @@
 """A held grant is renewed by one at a time, and nothing Zoom gave is lost."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Thread
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
+from dashboard.clients.http.client import make_http
+from dashboard.clients.zoom.grants import GrantTokens, ZoomGrants
 from dashboard.db import Database
 from dashboard.errors import GrantLostError, NotFoundError, StorageError, UpstreamError
 from dashboard.models.connection import Connection, TokenState
@@ -25,7 +27,6 @@ from tests.fixtures.grants import (
     claimed,
     kept,
     later,
-    quick,
 )
 from tests.makers import FakeClock
 
@@ -33,13 +34,8 @@ SOON_OVER = {"minutes": 58, "seconds": 1}
 
 
 @pytest.fixture
-def held(
-    runtime: Runtime, sandbox: RunningSandbox, database: Database
-) -> Iterator[HeldStage]:
-    fast = quick(runtime)
-    yield a_held_stage(fast, sandbox, database=database)
-    for close in fast.closing[len(runtime.closing) :]:
-        close()
+def held(runtime: Runtime, sandbox: RunningSandbox, database: Database) -> HeldStage:
+    return a_held_stage(runtime, sandbox, database=database)
 
 
 def pair_of(held: HeldStage) -> tuple[Verdict, datetime | None]:
@@ -81,7 +77,7 @@ def test_many_threads_that_need_it_at_once_make_one_refresh(
     held: HeldStage, clock: FakeClock
 ) -> None:
     later(held, clock, **SOON_OVER)
-    held.strike(FaultKind.LATE_ANSWER, seconds=0.2)
+    held.strike(FaultKind.LATE_ANSWER, seconds=0.05)
     got: list[str] = []
     threads = [Thread(target=lambda: got.append(held.live_token())) for _ in range(20)]
 
@@ -124,21 +120,29 @@ def test_nobody_waits_longer_than_patience_has(
     assert caught.value.retryable
 
 
+class DeletedMeanwhile(ZoomGrants):
+    """A client whose user is deleted here while Zoom answers."""
+
+    def __init__(self, held: HeldStage) -> None:
+        super().__init__(
+            held.runtime.settings.zoom_url,
+            http=make_http(held.runtime.settings.zoom_url, timeout_s=5),
+        )
+        self._held = held
+
+    def refresh(self, **asked: Any) -> GrantTokens:
+        tokens = super().refresh(**asked)
+        with self._held.runtime.database.writing() as session:
+            session.delete(session.get_one(Connection, self._held.connection_id))
+        return tokens
+
+
 def test_what_comes_for_a_deleted_connection_is_revoked(
     held: HeldStage, clock: FakeClock
 ) -> None:
     later(held, clock, **SOON_OVER)
-    held.strike(FaultKind.LATE_ANSWER, seconds=0.3)
-    version = held.grant().version
-    work = Thread(
-        target=lambda: refreshing.refresh(held.runtime, held.connection_id, version)
-    )
-    work.start()
-    while held.grant().asked_at is None:
-        pass
-    with held.runtime.database.writing() as session:
-        session.delete(session.get_one(Connection, held.connection_id))
-    work.join()
+
+    held.renew(replace(held.runtime, zoom_grants=DeletedMeanwhile(held)))
 
     assert held.at_zoom() is None
 
