@@ -9,6 +9,8 @@ import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from jinja2 import FileSystemBytecodeCache
 from pydantic import SecretStr
 from sqlmodel import Session
@@ -39,6 +41,16 @@ refuse_slow_work()
 accounts.hash_with(QUICK_HASHER)
 
 SignIn = Callable[[Role], FlaskClient]
+
+
+# A busy machine fails no property: no example has a deadline, none is drawn too slowly.
+hypothesis_settings.register_profile(
+    "busy",
+    hypothesis_settings(),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+hypothesis_settings.load_profile("busy")
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, example, given
-from hypothesis import settings as tried
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, create_engine
 from sqlmodel import SQLModel
@@ -31,7 +30,6 @@ def memory() -> Iterator[Connection]:
     engine.dispose()
 
 
-@tried(suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 @given(
     pauses_s=st.lists(
         st.floats(0, 20, allow_nan=False) | st.sampled_from([0.0, 4.999, 5.0, 59.9]),

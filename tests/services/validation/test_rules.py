@@ -92,7 +92,7 @@ FINDINGS = st.just(Finding.GOOD) | st.sampled_from(Finding)
 SOMETIMES_NOT = st.sampled_from([True] * 7 + [False])
 
 
-thoroughly = settings(max_examples=200, deadline=None)
+thoroughly = settings(max_examples=200)
 
 
 CHALLENGE, API = Source.ZOOM_CHALLENGE, Source.RECALL_API

@@ -39,8 +39,7 @@ PREVIOUS = SecretStr("test-secret-token-previous")
 REFUSALS = ("400", "401", "413")
 quickly = hypothesis_settings(
     max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 numbers = itertools.count(1)

@@ -224,8 +224,7 @@ header_text = st.text(st.characters(max_codepoint=255), max_size=40)
 
 @hypothesis_settings(
     max_examples=150,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     body=st.binary(max_size=200),
