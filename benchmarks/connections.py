@@ -5,7 +5,6 @@
 
 import argparse
 import base64
-import fcntl
 import json
 import sys
 import tempfile
@@ -20,27 +19,19 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID, uuid5
 
-import psycopg
 from flask.testing import FlaskClient
-from pydantic import SecretStr
 from sqlalchemy import insert
 from sqlmodel import SQLModel
 
-from benchmarks import report
+from benchmarks import kept, report
 from benchmarks.sites import (
     APP_ID,
-    NOWHERE,
     BenchmarkError,
-    Site,
     Sites,
-    end_cleanly,
     new_workspace,
     new_zoom_app,
 )
-from dashboard import logs, schema
-from dashboard.app import create_app
-from dashboard.clock import Clock
-from dashboard.db import Database, revisions
+from dashboard import logs
 from dashboard.models.connection import (
     Connection,
     MeetingMapping,
@@ -48,16 +39,11 @@ from dashboard.models.connection import (
     TokenState,
 )
 from dashboard.models.ids import first_id
-from dashboard.models.staff import Role
-from dashboard.services import audit
 from dashboard.services.runtime import Runtime
-from dashboard.services.staff import accounts
 from dashboard.services.token_states import who_acts
-from dashboard.settings import new_key, read_or_make_file
 
 _CACHE = Path(tempfile.gettempdir()) / "dashboard-benchmark-connections"
 _LAYOUT = 1
-_PERSON = ("admin@example.com", SecretStr("correct horse battery"))
 _WARM_UPS = 2
 _CHUNK = 5000
 _OTHER_ID = uuid5(APP_ID, "other app")
@@ -88,8 +74,7 @@ def main() -> None:
     parser.add_argument("--databases", nargs="+", choices=kinds, default=kinds)
     parser.add_argument("--cache", type=Path, default=_CACHE, help="where they stay")
     options = parser.parse_args()
-    options.cache.mkdir(parents=True, exist_ok=True)
-    with _locked(options.cache) as sites, ExitStack() as stack:
+    with kept.locked(options.cache) as sites, ExitStack() as stack:
         print(report.machine(sites, options.databases))
         subjects = [
             stack.enter_context(_subject(sites, kind, size))
@@ -182,98 +167,37 @@ def _exported(subject: Subject) -> str:
 
 
 @contextmanager
-def _locked(cache: Path) -> Iterator[Sites]:
-    """Open the folder's stage; a second run would stop PostgreSQL under the first."""
-    end_cleanly()
-    key, _ = read_or_make_file(cache / "key", new_key())
-    sites = Sites(folder=cache, key=key)
-    with (cache / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BenchmarkError(f"Another run uses {cache}.") from None
-        try:
-            yield sites
-        finally:
-            sites.close()
-
-
-@contextmanager
 def _subject(sites: Sites, kind: str, size: int) -> Iterator[Subject]:
-    name = f"connections_{_LAYOUT}_{revisions.newest_revision()}_{size}"
-    done = sites.folder / f"{kind}-{name}.done"
-    site = _site(sites, kind, name, is_there=done.exists())
-    if not done.exists():
-        _fill(site, size)
-        done.touch()
+    name = f"connections_{_LAYOUT}_{size}"
+    site, _ = kept.site(sites, kind, name, lambda runtime: _fill(runtime, size))
     with site.runtime() as runtime:
-        yield Subject(kind=kind, size=size, browser=_browser(runtime))
+        yield Subject(kind=kind, size=size, browser=kept.browser(runtime))
 
 
-def _site(sites: Sites, kind: str, name: str, *, is_there: bool) -> Site:
-    if kind == "sqlite":
-        url = f"sqlite:///{sites.folder / name}.db"
-        for end in () if is_there else ("", "-wal", "-shm"):
-            (sites.folder / f"{name}.db{end}").unlink(missing_ok=True)
-    else:
-        url = sites.postgresql_url(name) if is_there else sites.new_postgresql(name)
-    return Site(
-        folder=sites.folder, database_url=url, key=sites.key, recall_url=NOWHERE
-    )
-
-
-def _fill(site: Site, size: int) -> None:
-    database = Database(site.database_url)
-    schema.upgrade(database)
-    database.close()
-    now = Clock().now()
+def _fill(runtime: Runtime, size: int) -> str:
+    now = runtime.clock.now()
     tables = SQLModel.metadata.tables
-    with site.runtime() as runtime:
+    with runtime.database.writing() as session:
+        workspace = new_workspace(runtime.vault)
+        session.add(workspace)
+        session.flush()
+        for app_id, name in ((APP_ID, "Main"), (_OTHER_ID, "Other")):
+            app = new_zoom_app(runtime.vault, app_id, name)
+            app.workspace_id = workspace.id
+            app.recall_app_id = uuid5(app_id, "in Recall")
+            session.add(app)
+    for begin in range(0, size, _CHUNK):
+        numbers = range(begin, min(begin + _CHUNK, size))
         with runtime.database.writing() as session:
-            workspace = new_workspace(runtime.vault)
-            session.add(workspace)
-            session.flush()
-            for app_id, name in ((APP_ID, "Main"), (_OTHER_ID, "Other")):
-                app = new_zoom_app(runtime.vault, app_id, name)
-                app.workspace_id = workspace.id
-                app.recall_app_id = uuid5(app_id, "in Recall")
-                session.add(app)
-        email, password = _PERSON
-        accounts.add(
-            runtime.database,
-            email=email,
-            role=Role.ADMIN,
-            password=password,
-            actor=audit.COMMAND_LINE,
-            now=now,
-        )
-        for begin in range(0, size, _CHUNK):
-            numbers = range(begin, min(begin + _CHUNK, size))
-            with runtime.database.writing() as session:
-                session.connection().execute(
-                    insert(tables[str(Connection.__tablename__)]),
-                    [_connection_row(number, now) for number in numbers],
-                )
-                session.connection().execute(
-                    insert(tables[str(MeetingMapping.__tablename__)]),
-                    [_mapping_row(number, now) for number in numbers],
-                )
-    if site.database_url.startswith("postgresql"):
-        uri = site.database_url.replace("+psycopg", "")
-        with psycopg.connect(uri, autocommit=True) as connection:
-            connection.execute("VACUUM ANALYZE")
-
-
-def _browser(runtime: Runtime) -> FlaskClient:
-    app = create_app(runtime)
-    app.config.update(WTF_CSRF_ENABLED=False)
-    browser = app.test_client()
-    email, password = _PERSON
-    form = {"email": email, "password": password.get_secret_value()}
-    answer = browser.post("/sign-in", data=form)
-    if answer.status_code != 303:
-        raise BenchmarkError(f"Signing in was answered {answer.status_code}.")
-    return browser
+            session.connection().execute(
+                insert(tables[str(Connection.__tablename__)]),
+                [_connection_row(number, now) for number in numbers],
+            )
+            session.connection().execute(
+                insert(tables[str(MeetingMapping.__tablename__)]),
+                [_mapping_row(number, now) for number in numbers],
+            )
+    return ""
 
 
 def _connection_row(number: int, now: datetime) -> dict[str, Any]:

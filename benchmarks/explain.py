@@ -1,35 +1,27 @@
 """Server time of 20 questions to Explain at 50,000 connections and 1,000,000 webhooks.
 
 `python -m benchmarks.explain`; each question is asked on the page, signed in as
-support. Creating the data takes a minute or two.
+support. Creating the data takes a few minutes; it is kept and reused.
 """
 
 import argparse
 import sys
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 
 from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
-from pydantic import SecretStr
 
 from benchmarks import explain_rows as rows
-from benchmarks import report
-from benchmarks.explain_rows import Town, fill
-from benchmarks.sites import NOWHERE, BenchmarkError, Site, Sites, open_sites
-from dashboard import logs, schema
-from dashboard.app import create_app
-from dashboard.clock import Clock
-from dashboard.db import Database
+from benchmarks import kept, report
+from benchmarks.explain_rows import Town
+from benchmarks.sites import BenchmarkError
+from dashboard import logs
 from dashboard.models.staff import Role
-from dashboard.services import audit
-from dashboard.services.runtime import Runtime
-from dashboard.services.staff import accounts
 
 LIMIT_MS = 1000
-_PERSON = ("support@example.com", SecretStr("correct horse battery"))
 _AGAIN = 5
 
 Question = Callable[[Town], str]
@@ -39,17 +31,13 @@ def main() -> None:
     """Build, ask, print; end with 1 when an answer took too long."""
     options = _options()
     logs.set_up()
-    with open_sites() as sites:
+    with kept.locked(options.cache) as sites:
         print(report.machine(sites, [options.database]))
-        site = _site(sites, options.database)
-        town = Town(
-            connections=options.connections,
-            webhooks=options.webhooks,
-            until=Clock().now() - timedelta(minutes=5),
+        site, town = rows.kept_town(
+            sites, options.database, options.connections, options.webhooks
         )
         with site.runtime() as runtime:
-            _fill(runtime, town)
-            took = _ask(_browser(runtime), town)
+            took = _ask(kept.browser(runtime, Role.SUPPORT), town)
     print(_table(took))
     slowest = max(took, key=lambda name: took[name][1])
     _, worst, _ = took[slowest]
@@ -62,6 +50,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--database", choices=["sqlite", "postgresql"], default="sqlite"
     )
+    parser.add_argument("--cache", type=Path, default=rows.CACHE, help="where it stays")
     parser.add_argument("--connections", type=int, default=50_000)
     parser.add_argument("--webhooks", type=int, default=1_000_000)
     return parser.parse_args()
@@ -106,50 +95,6 @@ def _questions() -> Mapping[str, Question]:
         "PMI of before": lambda _: str(9_550_000_007),
         "Recall credential id": lambda _: str(rows.credential_id(30)),
     }
-
-
-def _site(sites: Sites, kind: str) -> Site:
-    if kind == "sqlite":
-        url = f"sqlite:///{sites.folder / 'explain.db'}"
-    else:
-        url = sites.new_postgresql("explain")
-    database = Database(url)
-    schema.upgrade(database)
-    database.close()
-    return Site(
-        folder=sites.folder, database_url=url, key=sites.key, recall_url=NOWHERE
-    )
-
-
-def _fill(runtime: Runtime, town: Town) -> None:
-    began = perf_counter()
-    fill(runtime, town)
-    address, password = _PERSON
-    accounts.add(
-        runtime.database,
-        email=address,
-        role=Role.SUPPORT,
-        password=password,
-        actor=audit.COMMAND_LINE,
-        now=runtime.clock.now(),
-    )
-    print(
-        f"{town.connections:,} connections and {town.webhooks:,} webhooks made in "
-        f"{perf_counter() - began:.0f} s",
-        file=sys.stderr,
-    )
-
-
-def _browser(runtime: Runtime) -> FlaskClient:
-    app = create_app(runtime)
-    app.config.update(WTF_CSRF_ENABLED=False)
-    browser = app.test_client()
-    address, password = _PERSON
-    form = {"email": address, "password": password.get_secret_value()}
-    answer = browser.post("/sign-in", data=form)
-    if answer.status_code != 303:
-        raise BenchmarkError(f"Signing in was answered {answer.status_code}.")
-    return browser
 
 
 def _ask(browser: FlaskClient, town: Town) -> dict[str, tuple[str, float, float]]:

@@ -1,16 +1,22 @@
 """Data for Explain: thousands of users, a month of webhooks, many problems."""
 
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
+from pathlib import Path
+from time import perf_counter
 from typing import Any
 from uuid import UUID, uuid5
 
 from sqlmodel import SQLModel
 
-from benchmarks.log_rows import write
-from benchmarks.sites import APP_ID, new_workspace, new_zoom_app
+from benchmarks import kept
+from benchmarks.load import events
+from benchmarks.log_rows import body_row, write
+from benchmarks.sites import APP_ID, Site, Sites, new_workspace, new_zoom_app
 from dashboard.models.check import Finding, Source
 from dashboard.models.connection import (
     AccountMember,
@@ -24,11 +30,12 @@ from dashboard.models.connection import (
 )
 from dashboard.models.ids import first_id
 from dashboard.models.invitation import Invitation, InvitationState
-from dashboard.models.webhook import Outcome, Webhook
+from dashboard.models.webhook import Outcome, Webhook, WebhookBody
 from dashboard.models.zoom_app import Kind
 from dashboard.services.runtime import Runtime
 from dashboard.services.validation import evidence
 
+CACHE = Path(tempfile.gettempdir()) / "dashboard-benchmark-town"
 SPAN = timedelta(days=30)
 ACCOUNTS_APP = uuid5(APP_ID, "accounts")
 INVITED, MEMBERS, HOOKS_A_MEETING = 20_000, 20_000, 4
@@ -77,6 +84,11 @@ class Town:
         meetings = self.webhooks // HOOKS_A_MEETING
         return next(n for n in range(meetings) if self.host(n) == user)
 
+    @property
+    def whole(self) -> int:
+        """The id of the one webhook whose bytes are there."""
+        return webhook_id(self, self.webhooks // 2)
+
     def dead_meeting(self) -> int:
         """Return a meeting of a healthy connection; all its webhooks failed."""
         meetings = range(_DEAD, self.webhooks // HOOKS_A_MEETING, _ONE_IN)
@@ -123,6 +135,30 @@ def webhook_id(town: Town, number: int) -> int:
     return first_id(town.received_at(number)) + number % 1000
 
 
+def kept_town(
+    sites: Sites, kind: str, connections: int, webhooks: int, *, is_fresh: bool = False
+) -> tuple[Site, Town]:
+    """Return a site with such data, made if there is none yet."""
+
+    def town(until: str) -> Town:
+        return Town(
+            connections=connections,
+            webhooks=webhooks,
+            until=datetime.fromisoformat(until),
+        )
+
+    def filled(runtime: Runtime) -> str:
+        began = perf_counter()
+        until = (runtime.clock.now() - timedelta(minutes=5)).isoformat()
+        fill(runtime, town(until))
+        print(f"Made in {perf_counter() - began:.0f} s", file=sys.stderr)
+        return until
+
+    name = f"town_{connections}_{webhooks}"
+    site, until = kept.site(sites, kind, name, filled, is_fresh=is_fresh)
+    return site, town(until)
+
+
 def fill(runtime: Runtime, town: Town) -> None:
     """Write it all into an empty database; commits every few thousand rows."""
     _add_apps(runtime, town)
@@ -134,6 +170,8 @@ def fill(runtime: Runtime, town: Town) -> None:
     _add(runtime, Invitation, INVITED, lambda n: _invitation(town, n))
     _add(runtime, ConnectAttempt, town.connections, lambda n: _attempt(town, n))
     _add(runtime, Webhook, town.webhooks, lambda n: _webhook(town, n))
+    body = next(events(1)).body
+    _add(runtime, WebhookBody, 1, lambda _: body_row(runtime.vault, town.whole, body))
 
 
 def _add(

@@ -4,7 +4,6 @@
 """
 
 import argparse
-import fcntl
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,29 +14,20 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter, thread_time
 
-import psycopg
 from flask.testing import FlaskClient
-from pydantic import SecretStr
 
-from benchmarks import log_rows, report
+from benchmarks import kept, log_rows, report
 from benchmarks.log_rows import SPAN, Log
-from benchmarks.sites import NOWHERE, BenchmarkError, Site, Sites, end_cleanly
-from dashboard import logs, schema
-from dashboard.app import create_app
+from benchmarks.sites import BenchmarkError, Sites
+from dashboard import logs
 from dashboard.clock import Clock
-from dashboard.db import Database, revisions
-from dashboard.models.staff import Role
 from dashboard.models.webhook import Outcome
-from dashboard.services import audit
 from dashboard.services.runtime import Runtime
-from dashboard.services.staff import accounts
-from dashboard.settings import new_key, read_or_make_file
 from dashboard.web.forms.webhook import WebhookFilterForm
 
 _CACHE = Path(tempfile.gettempdir()) / "dashboard-benchmark-logs"
 _ROWS_A_PAGE = 50
 _FAR_PAGE = 1000
-_PERSON = ("admin@example.com", SecretStr("correct horse battery"))
 _WARM_UPS = 3
 _LAYOUT = 1
 """Of the rows that log_rows.py makes: a change there creates them again."""
@@ -66,8 +56,7 @@ class Times:
 def main() -> None:
     """Create what is missing, measure, print."""
     options = _options()
-    options.cache.mkdir(parents=True, exist_ok=True)
-    with _locked(options.cache) as sites, ExitStack() as stack:
+    with kept.locked(options.cache) as sites, ExitStack() as stack:
         print(report.machine(sites, options.databases))
         subjects = [
             stack.enter_context(_subject(sites, kind, size, is_fresh=options.fresh))
@@ -95,88 +84,20 @@ def _options() -> argparse.Namespace:
 
 
 @contextmanager
-def _locked(cache: Path) -> Iterator[Sites]:
-    """Open the folder's stage; a second run would stop PostgreSQL under the first."""
-    end_cleanly()
-    key, _ = read_or_make_file(cache / "key", new_key())
-    sites = Sites(folder=cache, key=key)
-    with (cache / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BenchmarkError(f"Another run uses {cache}.") from None
-        try:
-            yield sites
-        finally:
-            sites.close()
-
-
-@contextmanager
 def _subject(
     sites: Sites, kind: str, size: int, *, is_fresh: bool
 ) -> Iterator[Subject]:
-    name = f"log_{_LAYOUT}_{revisions.newest_revision()}_{size}"
-    done = sites.folder / f"{kind}-{name}.done"
-    if is_fresh:
-        done.unlink(missing_ok=True)
-    site = _site(sites, kind, name, is_there=done.exists())
-    if not done.exists():
-        log = Log(size=size, until=Clock().now())
-        _fill(site, log)
-        done.write_text(log.until.isoformat())
-    log = Log(size=size, until=datetime.fromisoformat(done.read_text()))
-    with site.runtime() as runtime:
-        yield Subject(kind=kind, log=log, browser=_browser(runtime))
-
-
-def _site(sites: Sites, kind: str, name: str, *, is_there: bool) -> Site:
-    if kind == "sqlite":
-        url = f"sqlite:///{sites.folder / name}.db"
-        for end in () if is_there else ("", "-wal", "-shm"):
-            (sites.folder / f"{name}.db{end}").unlink(missing_ok=True)
-    elif is_there:
-        url = sites.postgresql_url(name)
-    else:
-        url = sites.new_postgresql(name)
-    return Site(
-        folder=sites.folder, database_url=url, key=sites.key, recall_url=NOWHERE
-    )
-
-
-def _fill(site: Site, log: Log) -> None:
-    began = perf_counter()
-    database = Database(site.database_url)
-    schema.upgrade(database)
-    database.close()
-    with site.runtime() as runtime:
+    def fill(runtime: Runtime) -> str:
+        began, log = perf_counter(), Log(size=size, until=Clock().now())
         log_rows.fill(runtime, log)
-        email, password = _PERSON
-        accounts.add(
-            runtime.database,
-            email=email,
-            role=Role.ADMIN,
-            password=password,
-            actor=audit.COMMAND_LINE,
-            now=runtime.clock.now(),
-        )
-    if site.database_url.startswith("postgresql"):
-        # What autovacuum does in the course of a month.
-        uri = site.database_url.replace("+psycopg", "")
-        with psycopg.connect(uri, autocommit=True) as connection:
-            connection.execute("VACUUM ANALYZE")
-    print(f"{log.size:,} rows made in {perf_counter() - began:.0f} s", file=sys.stderr)
+        print(f"{size:,} rows made in {perf_counter() - began:.0f} s", file=sys.stderr)
+        return log.until.isoformat()
 
-
-def _browser(runtime: Runtime) -> FlaskClient:
-    app = create_app(runtime)
-    app.config.update(WTF_CSRF_ENABLED=False)
-    browser = app.test_client()
-    email, password = _PERSON
-    form = {"email": email, "password": password.get_secret_value()}
-    answer = browser.post("/sign-in", data=form)
-    if answer.status_code != 303:
-        raise BenchmarkError(f"Signing in was answered {answer.status_code}.")
-    return browser
+    name = f"log_{_LAYOUT}_{size}"
+    site, until = kept.site(sites, kind, name, fill, is_fresh=is_fresh)
+    log = Log(size=size, until=datetime.fromisoformat(until))
+    with site.runtime() as runtime:
+        yield Subject(kind=kind, log=log, browser=kept.browser(runtime))
 
 
 def _pages() -> Mapping[str, Address]:

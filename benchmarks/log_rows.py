@@ -143,7 +143,7 @@ def _add(
     body: bytes,
 ) -> None:
     webhooks = [_webhook(log, number, body) for number in numbers]
-    bodies = [_body(vault, row["id"], body) for row in webhooks]
+    bodies = [body_row(vault, row["id"], body) for row in webhooks]
     attempts = [attempt for row in webhooks for attempt in _attempts(row)]
     for model, rows in (
         (Webhook, webhooks),
@@ -220,7 +220,8 @@ def _webhook(log: Log, number: int, body: bytes) -> dict[str, Any]:
     }
 
 
-def _body(vault: Vault, webhook_id: int, body: bytes) -> dict[str, Any]:
+def body_row(vault: Vault, webhook_id: int, body: bytes) -> dict[str, Any]:
+    """Return the row of a webhook's bytes, sealed."""
     sealed = {
         column: vault.seal(value, table="webhook_body", column=column, row=webhook_id)
         for column, value in (("headers", _HEADERS), ("body", body))
