@@ -6,11 +6,12 @@ Zoom doesn't say when it stops sending (docs/contracts/zoom.md 5.5 and 9, checke
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 from sqlmodel import Session, col, func, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from dashboard.formatting import hours_words
 from dashboard.models.connection import Connection, TokenState
@@ -42,7 +43,7 @@ class EventHistory:
     """What the judgement is made of.
 
     Attributes:
-        users: Connected ones whose events Zoom would send.
+        users: Connected ones whose events Zoom would send; one until they are counted.
         users_since: When the first of them connected.
         event_at: The newest genuine event; None when none is remembered.
         hours: Begins of the hours in which there were any, rising.
@@ -51,7 +52,7 @@ class EventHistory:
         cause: Why most of them were, in words.
     """
 
-    users: int
+    users: int = 1
     users_since: datetime | None = None
     event_at: datetime | None = None
     hours: Sequence[datetime] = ()
@@ -84,8 +85,17 @@ def find(session: Session, app: ZoomApp, *, now: datetime) -> Silence | None:
     """
     if app.routing is Routing.DIRECT or app.retired_at is not None:
         return None
-    users = _users(session, app)
-    return judge(_heard(session, app, *users), now) if users[0] else None
+    connected = _connected(app)
+    order = col(Connection.connected_at), col(Connection.id)
+    oldest = session.exec(connected.order_by(*order).limit(1)).first()
+    if oldest is None:
+        return None
+    heard = _heard(session, app, users_since=oldest)
+    if judge(heard, now) is None:
+        return None
+    # Only now: counting reads every connection of the app.
+    number = session.exec(select(func.count()).select_from(connected.subquery())).one()
+    return judge(replace(heard, users=number), now)
 
 
 def judge(heard: EventHistory, now: datetime) -> Silence | None:
@@ -144,19 +154,15 @@ def _only_refused(heard: EventHistory, since: datetime) -> Silence | None:
     )
 
 
-def _users(session: Session, app: ZoomApp) -> tuple[int, datetime | None]:
-    """Count connected users; Zoom sends no events of users who left."""
-    query = select(func.count(), func.min(Connection.connected_at)).where(
+def _connected(app: ZoomApp) -> SelectOfScalar[datetime]:
+    """Select when users connected; Zoom sends no events of users who left."""
+    return select(Connection.connected_at).where(
         col(Connection.zoom_app_id) == app.id,
         col(Connection.token_state) != TokenState.RECONNECT_NEEDED,
     )
-    number, since = session.exec(query).one()
-    return number, since
 
 
-def _heard(
-    session: Session, app: ZoomApp, users: int, users_since: datetime | None
-) -> EventHistory:
+def _heard(session: Session, app: ZoomApp, *, users_since: datetime) -> EventHistory:
     of_app = col(HeardHour.zoom_app_id) == app.id
     hours = session.exec(
         select(HeardHour.hour).where(of_app).order_by(col(HeardHour.hour))
@@ -167,7 +173,6 @@ def _heard(
     refused = _refusals(session, app, event_at)
     causes = Counter(cause_words(each.cause) for each in refused)
     return EventHistory(
-        users=users,
         users_since=users_since,
         event_at=event_at,
         hours=hours,
