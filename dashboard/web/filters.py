@@ -6,6 +6,7 @@ from flask import Flask
 
 from dashboard.clock import Clock
 from dashboard.formatting import grouped, relative_words
+from dashboard.services.connections import outlook
 from dashboard.services.token_states import who_acts
 from dashboard.services.webhook_log.search import MARK_WORDS, OUTCOME_WORDS
 
@@ -67,4 +68,5 @@ def install(app: Flask, clock: Clock) -> None:
         mark_words=MARK_WORDS.get,
         who_acts=who_acts.who_acts,
         next_step=who_acts.next_step,
+        outdated=outlook.outdated,
     )

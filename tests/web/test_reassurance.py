@@ -71,6 +71,7 @@ class World:
             and not self.block
             and self.app == "fine"
             and self.removed_at is None
+            and (self.expires_at is None or self.expires_at > NOON)
         )
 
     def row(self, app: ZoomApp, **over: Any) -> Connection:
@@ -216,6 +217,9 @@ def test_a_page_promises_only_what_nothing_contradicts(
             assert world.is_good or not said, (world, said, text)
             if state is TokenState.HEALTHY and world.checked_at != CHECKED[1]:
                 assert "Last seen healthy" in text, (world, text)
+                assert "works at Zoom" not in text, (world, text)
+            elif state is TokenState.HEALTHY and world.expires_at == EXPIRES[1]:
+                assert "Worked until 2026-" in text, (world, text)
                 assert "works at Zoom" not in text, (world, text)
 
 

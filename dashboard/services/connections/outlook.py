@@ -57,6 +57,8 @@ def outlook(row: Connection, app: ZoomApp, *, now: datetime) -> Outlook:
     """
     is_fresh = is_checked_recently(row, now=now)
     why_not = _about_app(app) or _about_row(row, is_fresh=is_fresh)
+    if not why_not and has_ended(row, now=now):
+        why_not = "the token that was seen has ended and was not checked since"
     expires_at = row.token_expires_at
     is_renewed = not why_not and expires_at is not None and expires_at > now
     return Outlook(why_not=why_not, is_fresh=is_fresh, is_renewed=is_renewed)
@@ -66,6 +68,34 @@ def is_checked_recently(row: Connection, *, now: datetime) -> bool:
     """Whether it was checked within a day; a time ahead of our clock proves nothing."""
     checked_at = row.token_checked_at
     return checked_at is not None and -_SKEW <= now - checked_at <= FRESH
+
+
+def has_ended(row: Connection, *, now: datetime) -> bool:
+    """Whether the token that was seen to work has ended, so no one knows more."""
+    ends_at = row.token_expires_at
+    is_healthy = row.token_state is TokenState.HEALTHY
+    return is_healthy and ends_at is not None and ends_at <= now
+
+
+def outdated(row: Connection, now: datetime) -> str:
+    """Return what to say instead of "Healthy"; "" where that, or another state, is so.
+
+    Args:
+        row: The connection.
+        now: Aware.
+    """
+    if row.token_state is not TokenState.HEALTHY:
+        return ""
+    if not is_checked_recently(row, now=now):
+        return "Last seen healthy"
+    ends_at = row.token_expires_at
+    if ends_at is None or ends_at > now:
+        return ""
+    return f"Worked until {ends_at:{_format(ends_at, now)}} UTC"
+
+
+def _format(at: datetime, now: datetime) -> str:
+    return "%H:%M" if at.date() == now.date() else "%Y-%m-%d %H:%M"
 
 
 def _about_app(app: ZoomApp) -> str:

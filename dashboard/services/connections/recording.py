@@ -29,7 +29,7 @@ _SYNC_IS_WATCHED_FOR = timedelta(hours=1)
 _SYNC_EVERY = timedelta(seconds=30)
 _PROVED_EVERY = timedelta(minutes=2)
 _FIRST = 10
-_PERCENT = 100
+_SPREAD_STEPS = 10_000
 _UNASKED_WAIT_S = 60.0
 _FAILED_WAIT_S = 300.0
 _LEAST_WAIT_S = 1.0
@@ -77,7 +77,12 @@ def store(
     else:
         mappings.keep(session, row, found.mappings, now=now)
     row.due_at = pacing.next_check(
-        finding.state, now=now, wait_s=finding.wait_s, spread=_spread(row), pace=pace
+        finding.state,
+        now=now,
+        wait_s=finding.wait_s,
+        spread=_spread(row),
+        pace=pace,
+        expires_at=row.token_expires_at,
     )
     if row.deauthorized_at is not None and finding.state not in connection.SETTLED:
         row.due_at = min(row.due_at, now + rules.CHECKED_EVERY)
@@ -184,4 +189,4 @@ def _is_among_first(session: Session, zoom_app_id: UUID) -> bool:
 
 def _spread(row: Connection) -> float:
     # A different number for each connection and check, and the same one in a test.
-    return (row.id.int + row.claim) % _PERCENT / _PERCENT
+    return (row.id.int + row.claim) % _SPREAD_STEPS / _SPREAD_STEPS

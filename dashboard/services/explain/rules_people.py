@@ -13,7 +13,7 @@ from dashboard.services.explain.verdicts import (
     Who,
     app_name,
     checked,
-    is_recent,
+    is_current,
     known,
     moment,
     person,
@@ -521,10 +521,7 @@ GRANTS = (
 STALE = (
     Rule(
         id="healthy-then",
-        when=lambda f: (
-            _state(f) is TokenState.HEALTHY
-            and not is_recent(known(f.connection).token_checked_at, f)
-        ),
+        when=lambda f: _state(f) is TokenState.HEALTHY and not is_current(f),
         says=lambda f: (
             f"{who(f)} is connected. The token was last seen working at {checked(f)}, "
             "so it isn't known whether it works now."

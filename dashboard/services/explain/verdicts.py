@@ -266,6 +266,15 @@ def is_recent(at: datetime | None, facts: Facts) -> bool:
     return -timedelta(minutes=1) <= facts.now - at <= timedelta(days=1)
 
 
+def is_current(facts: Facts) -> bool:
+    """Whether the last check still holds: recent, and its token has not ended."""
+    row = known(facts.connection)
+    ends_at = row.token_expires_at
+    return is_recent(row.token_checked_at, facts) and (
+        ends_at is None or ends_at > facts.now
+    )
+
+
 def person(row: Connection) -> str:
     """Name whose connection it is: "Ana Nowak", or the account of an account's."""
     if row.display_name or row.email:

@@ -5,6 +5,9 @@ background work stops at 180 (services/recall/rate_limits.py). Regular checks ta
 thirds of that, so that a backlog can be worked off: 60 checks a minute for healthy
 connections, 30 for failing and 30 for unchecked ones. With few connections the checks
 are rarer than that, and with very many none waits longer than 22 hours.
+
+What was seen of a token holds until it ends. So a healthy connection is checked soon
+after that, as far as the 60 a minute allow: up to 3,600 connections about once an hour.
 Source: docs/contracts/recall.md 1.5, checked 2026-11-25.
 """
 
@@ -19,16 +22,27 @@ LONGEST = timedelta(hours=20)
 """Below a day, even with a tenth added for the spread."""
 
 _ASKED_TO_WAIT_AT_MOST = timedelta(hours=1)
+_AFTER_ITS_END = timedelta(minutes=1)
+_WITHIN = timedelta(minutes=5)
+_HEALTHY_A_MINUTE = 60
 _UNKNOWN = frozenset({TokenState.UNKNOWN, TokenState.EXPIRING})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """How long a connection waits for its next check; defaults for few connections."""
+    """How long a connection waits for its next check; defaults for few connections.
+
+    Attributes:
+        healthy: While the token that was seen lasts so long.
+        failing: While the user or an admin must act.
+        unknown: While nothing is known.
+        soonest: A healthy one is never checked sooner, whenever its token ends.
+    """
 
     healthy: timedelta = timedelta(hours=6)
     failing: timedelta = timedelta(minutes=30)
     unknown: timedelta = timedelta(minutes=5)
+    soonest: timedelta = timedelta(0)
 
     def of(self, state: TokenState) -> timedelta:
         """Return how long a connection in this state waits."""
@@ -43,9 +57,10 @@ FEW = Pace()
 def for_numbers(*, healthy: int, failing: int, unknown: int) -> Pace:
     """Return the pace for these numbers of connections."""
     return Pace(
-        healthy=_among(healthy, a_minute=60, least=FEW.healthy),
+        healthy=_among(healthy, a_minute=_HEALTHY_A_MINUTE, least=FEW.healthy),
         failing=_among(failing, a_minute=30, least=FEW.failing),
         unknown=_among(unknown, a_minute=30, least=FEW.unknown),
+        soonest=_among(healthy, a_minute=_HEALTHY_A_MINUTE, least=FEW.soonest),
     )
 
 
@@ -65,13 +80,14 @@ def current(session: Session) -> Pace:
     )
 
 
-def next_check(
+def next_check(  # noqa: PLR0913 - what decides it, all named
     state: TokenState,
     *,
     now: datetime,
     wait_s: float | None,
     spread: float,
     pace: Pace = FEW,
+    expires_at: datetime | None = None,
 ) -> datetime:
     """Return when to check again: failing connections sooner, unknown ones soonest.
 
@@ -81,11 +97,19 @@ def next_check(
         wait_s: How long an answer asked us to wait, in seconds; at most an hour counts.
         spread: 0 to 1, different for each connection, so that they don't come at once.
         pace: For the current number of connections.
+        expires_at: When the token that was seen ends. A healthy connection is checked
+            soon after, spread so that no minute has more checks than the pace allows
+            even if all tokens end at once.
     """
     every = pace.of(state)
     if wait_s is not None:
         every = max(every, min(timedelta(seconds=wait_s), _ASKED_TO_WAIT_AT_MOST))
-    return now + every * (0.9 + 0.2 * spread)
+    due_at = now + every * (0.9 + 0.2 * spread)
+    if state is TokenState.HEALTHY and expires_at is not None:
+        ended_at = max(expires_at, now) + _AFTER_ITS_END
+        soon = ended_at + max(_WITHIN, pace.soonest) * spread
+        due_at = min(due_at, max(soon, now + pace.soonest * (0.9 + 0.2 * spread)))
+    return due_at
 
 
 def _among(number: int, *, a_minute: int, least: timedelta) -> timedelta:

@@ -88,7 +88,7 @@ def index() -> ResponseReturnValue:
         ),
         tabs=_tabs(counts, filters),
         progress=sweep.progress(db(), now=now),
-        day_ago=now - sweep.DAY,
+        now=now,
         newer_url=_at(cursor=found.newer) if found.newer else None,
         older_url=_at(cursor=found.older) if found.older else None,
         here=_at(),
