@@ -1,11 +1,23 @@
 """Data deletion after a user left: what to delete, and its progress."""
 
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID, uuid4
 
+from sqlalchemy import text
 from sqlmodel import Field, Index, SQLModel
 
-from dashboard.db.columns import UtcDateTime
+from dashboard.db.columns import UtcDateTime, enum_type
+
+
+class ErasureReason(StrEnum):
+    """Why a user's data is deleted."""
+
+    REMOVED_IN_ZOOM = "removed_in_zoom"  # Zoom's webhook said so, a check confirmed it
+    STAFF_DISCONNECTED = "staff_disconnected"
+    USER_DISCONNECTED = "user_disconnected"
+    WRONG_ACCOUNT = "wrong_account"  # a connect attempt that was rejected
+    UNKNOWN = "unknown"  # begun before the reason was recorded
 
 
 class Erasure(SQLModel, table=True):
@@ -19,7 +31,10 @@ class Erasure(SQLModel, table=True):
         zoom_account_id: Sealed likewise; only of an account_level app.
         email: Sealed likewise; invitations and audit entries may name it.
         recall_credential_id: To delete in Recall; emptied at the end.
-        removed_at: When the user removed the app, by Zoom's clock.
+        reason: Why it was begun.
+        asked_by: Which staff disconnected the user, as the audit log names them; ""
+            for any other reason.
+        removed_at: When the user removed the app, by Zoom's clock, or was disconnected.
         deadline_at: When everything must be deleted.
         recall_done_at: When Recall had deleted the credential.
         here_done_at: When everything stored here was deleted for the first time.
@@ -35,6 +50,13 @@ class Erasure(SQLModel, table=True):
     zoom_account_id: bytes | None = None
     email: bytes | None = None
     recall_credential_id: UUID | None = None
+    reason: ErasureReason = Field(
+        sa_type=enum_type(ErasureReason, is_checked=False),
+        sa_column_kwargs={"server_default": text("'unknown'")},
+    )
+    asked_by: str = Field(
+        default="", max_length=320, sa_column_kwargs={"server_default": text("''")}
+    )
     removed_at: datetime = Field(sa_type=UtcDateTime)
     deadline_at: datetime = Field(sa_type=UtcDateTime)
     recall_done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

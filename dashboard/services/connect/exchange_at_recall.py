@@ -22,7 +22,7 @@ from dashboard.clients.recall.api import Recall
 from dashboard.clients.recall.replies import RecallCredential
 from dashboard.errors import ConflictError, UpstreamError
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, Connection
-from dashboard.models.erasure import Erasure
+from dashboard.models.erasure import Erasure, ErasureReason
 from dashboard.models.zoom_app import Kind, TokenCustody
 from dashboard.services import urls
 from dashboard.services.connect.attempts import CONSENT_AGAIN
@@ -138,6 +138,7 @@ class ExchangeAtRecall(Exchange[GrantedAtRecall]):
             id=uuid4(),
             zoom_app_id=app.id,
             recall_credential_id=credential.id,
+            reason=ErasureReason.WRONG_ACCOUNT,
             removed_at=now,
             deadline_at=now + _DELETED_WITHIN,
             due_at=now + _TAKEN_OVER_AFTER,

@@ -13,6 +13,7 @@ from dashboard.clients.recall.replies import RecallLog
 from dashboard.db import leases
 from dashboard.errors import ConflictError, NotFoundError, UpstreamError
 from dashboard.models.connection import Connection, SyncStatus, TokenState
+from dashboard.models.erasure import ErasureReason
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit, urls
 from dashboard.services.audit import Actor
@@ -164,7 +165,12 @@ def recall_log(runtime: Runtime, connection_id: UUID) -> Sequence[RecallLog]:
 
 
 def disconnect(
-    runtime: Runtime, connection_id: UUID, *, actor: Actor, through: str = ""
+    runtime: Runtime,
+    connection_id: UUID,
+    *,
+    actor: Actor,
+    reason: ErasureReason = ErasureReason.STAFF_DISCONNECTED,
+    through: str = "",
 ) -> None:
     """Delete the credential in Recall, then all that is kept of the user; commits.
 
@@ -176,6 +182,7 @@ def disconnect(
         runtime: All of them.
         connection_id: Which.
         actor: Who asks for it.
+        reason: Whether that is staff or the user.
         through: Which link the actor came through (`invitations.named`).
 
     Raises:
@@ -197,7 +204,13 @@ def disconnect(
         row.recall_credential_id = None
         invitations.forget(session, row)
         erasure = erasures.begin(
-            session, runtime.vault, row, removed_at=now, now=now, actor=actor
+            session,
+            runtime.vault,
+            row,
+            reason=reason,
+            removed_at=now,
+            now=now,
+            actor=actor,
         )
     # Webhooks about them go as well. If this process dies, the worker goes on.
     steps.go_on(runtime, erasure.id)

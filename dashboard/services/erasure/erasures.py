@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from sqlmodel import Session, col, select
 
 from dashboard.models.connection import Connection, TokenState
-from dashboard.models.erasure import Erasure
+from dashboard.models.erasure import Erasure, ErasureReason
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services import audit
 from dashboard.services.audit import THE_DASHBOARD, Actor
@@ -27,8 +27,19 @@ SEALED = ("zoom_user_id", "zoom_account_id", "email")
 """The columns that identify the person; emptied at the end."""
 
 
+_REPLACED = (ErasureReason.UNKNOWN, ErasureReason.WRONG_ACCOUNT)
+
 LISTED = 200
 """The newest ones; pending ones come first, however old."""
+
+
+_WHY = {
+    ErasureReason.REMOVED_IN_ZOOM: "The user removed the app in Zoom",
+    ErasureReason.STAFF_DISCONNECTED: "Disconnected by {who}",
+    ErasureReason.USER_DISCONNECTED: "The user disconnected",
+    ErasureReason.WRONG_ACCOUNT: "Connected with the wrong Zoom account",
+    ErasureReason.UNKNOWN: "Unknown: not recorded before version 0.3.0",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +48,11 @@ class Row:
 
     erasure: Erasure
     app: ZoomApp
+
+    @property
+    def why(self) -> str:
+        """Why it was begun, in words."""
+        return _WHY[self.erasure.reason].format(who=self.erasure.asked_by)
 
     @property
     def is_done(self) -> bool:
@@ -64,7 +80,14 @@ def begin_if_confirmed(
     removed_at = row.deauthorized_at
     if removed_at is None or row.token_state is not TokenState.RECONNECT_NEEDED:
         return None
-    return begin(session, vault, row, removed_at=removed_at, now=now)
+    return begin(
+        session,
+        vault,
+        row,
+        reason=ErasureReason.REMOVED_IN_ZOOM,
+        removed_at=removed_at,
+        now=now,
+    )
 
 
 def begin(  # noqa: PLR0913 - the facts of one act, all named
@@ -72,6 +95,7 @@ def begin(  # noqa: PLR0913 - the facts of one act, all named
     vault: Vault,
     connection: Connection,
     *,
+    reason: ErasureReason,
     removed_at: datetime,
     now: datetime,
     actor: Actor = THE_DASHBOARD,
@@ -85,10 +109,11 @@ def begin(  # noqa: PLR0913 - the facts of one act, all named
         session: Writing.
         vault: Seals the person's IDs and email.
         connection: Of a user, or of an account with all its members.
-        removed_at: When they removed the app, by Zoom's clock; the deadline counts
-            from then.
+        reason: Why; that of a pending one stays, unless it has none of its own.
+        removed_at: When they removed the app, by Zoom's clock, or were disconnected;
+            the deadline counts from then.
         now: Aware.
-        actor: For the audit log.
+        actor: Who asked for it.
     """
     app = session.get_one(ZoomApp, connection.zoom_app_id)
     is_account = app.kind is Kind.ACCOUNT_LEVEL
@@ -97,12 +122,17 @@ def begin(  # noqa: PLR0913 - the facts of one act, all named
     same = pending(session, vault, connection)
     if same is not None:
         if connection.granted_at <= same.removed_at:
+            if same.reason in _REPLACED:
+                same.reason, same.asked_by = reason, _asked_by(reason, actor)
+                session.add(same)
             return same
         cancel(session, same, now=now)  # for an earlier grant
     row = Erasure(
         id=uuid4(),
         zoom_app_id=app.id,
         recall_credential_id=connection.recall_credential_id,
+        reason=reason,
+        asked_by=_asked_by(reason, actor),
         removed_at=removed_at,
         deadline_at=removed_at + DEADLINE,
         recall_done_at=None if connection.recall_credential_id else now,
@@ -115,6 +145,10 @@ def begin(  # noqa: PLR0913 - the facts of one act, all named
     session.add(row)
     audit.record(session, actor, "erasure.begun", subject=subject(row, app), now=now)
     return row
+
+
+def _asked_by(reason: ErasureReason, actor: Actor) -> str:
+    return actor.name if reason is ErasureReason.STAFF_DISCONNECTED else ""
 
 
 def cancel(session: Session, row: Erasure, *, now: datetime) -> None:

@@ -33,7 +33,7 @@ from dashboard.vault import Vault
 
 _BATCH = 100
 _NUMBERS_AT_ONCE = 500
-_GIVEN_UP = "Given up: the user removed the app and their data had to be deleted."
+_GIVEN_UP = "Given up: the data of its user had to be deleted."
 
 
 class _Place(TypedDict):

@@ -9,6 +9,7 @@ from dashboard.models.connection import (
     SyncStatus,
     TokenState,
 )
+from dashboard.models.erasure import ErasureReason
 from dashboard.models.webhook import Mark, Outcome, Webhook
 from dashboard.models.zoom_app import Kind
 from dashboard.services.explain.verdicts import (
@@ -247,7 +248,7 @@ def of_connection(facts: Facts) -> Iterator[Line]:
             row,
             row.deauthorized_at,
             ZOOM,
-            "Zoom reported that the user removed the app.",
+            _REMOVED,
         )
     if row.recording_block:
         yield at_connection(
@@ -304,16 +305,29 @@ def of_attempts(facts: Facts) -> Iterator[Line]:
         )
 
 
+_REMOVED = "Zoom reported that the user removed the app."
+_LEFT = {
+    ErasureReason.REMOVED_IN_ZOOM: (ZOOM, _REMOVED),
+    ErasureReason.STAFF_DISCONNECTED: (HERE, "{who} disconnected the user."),
+    ErasureReason.USER_DISCONNECTED: (HERE, "The user disconnected."),
+    ErasureReason.WRONG_ACCOUNT: (
+        HERE,
+        "The user connected with the wrong Zoom account and was rejected.",
+    ),
+    ErasureReason.UNKNOWN: (
+        HERE,
+        "The deletion of their data began. The reason was not recorded.",
+    ),
+}
+
+
 def of_gone(facts: Facts) -> Iterator[Line]:
-    """Say that they removed the app, and how far deleting is."""
+    """Say why they left, as it was recorded, and how far deleting is."""
     gone = facts.gone
     if gone is None:
         return
-    yield Line(
-        at=gone.removed_at,
-        source=ZOOM,
-        words="Zoom reported that the user removed the app.",
-    )
+    source, words = _LEFT[gone.reason]
+    yield Line(at=gone.removed_at, source=source, words=words.format(who=gone.asked_by))
     if gone.done_at is not None:
         yield Line(
             at=gone.done_at,

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlmodel import Session, col
 
 from dashboard.models.connection import AccountMember, AttemptOutcome, Connection
+from dashboard.models.erasure import ErasureReason
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.invitation import Invitation
 from dashboard.models.webhook import Webhook
@@ -176,7 +177,7 @@ def _of_member(
 
 
 def _with_attempts(session: Session, vault: Vault, facts: Facts) -> Facts:
-    """Add invitations and connect attempts, and whether the user removed the app."""
+    """Add invitations and connect attempts, and whether and why the user left."""
     row, asked = facts.connection, facts.asked
     if row is not None:
         attempt = lookups.attempt(session, connection_id=row.id)
@@ -228,7 +229,9 @@ def _gone_by_webhook(session: Session, user_id: str | None) -> Gone | None:
         return None
     hooks = lookups.hooks(session, col(Webhook.zoom_user_id) == user_id)
     removal = next((hook for hook in hooks if hook.event == _REMOVAL), None)
-    return None if removal is None else Gone(removed_at=removal.received_at)
+    if removal is None:
+        return None
+    return Gone(reason=ErasureReason.REMOVED_IN_ZOOM, removed_at=removal.received_at)
 
 
 def _with_surroundings(session: Session, facts: Facts) -> Facts:

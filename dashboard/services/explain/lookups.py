@@ -19,7 +19,7 @@ from dashboard.models.connection import (
     ConnectionEvent,
     MeetingMapping,
 )
-from dashboard.models.erasure import Erasure
+from dashboard.models.erasure import Erasure, ErasureReason
 from dashboard.models.invitation import Invitation
 from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import Kind, ZoomApp
@@ -214,20 +214,26 @@ def hold_of(session: Session, app: ZoomApp) -> OpenCircuit | None:
 
 
 def gone(session: Session, vault: Vault, names: Iterable[str]) -> Gone | None:
-    """Return the erasure under way of whom these name: an e-mail, a user or account id.
+    """Return the data deletion under way of a user: by email, user ID or account ID.
 
-    Of an ended one nothing tells any more who it was.
+    One that has ended names no user any more. One of a rejected connect attempt is left
+    out: that user never left.
     """
     wanted = {name.lower() for name in names if name}
     query = (
         select(Erasure)
-        .where(col(Erasure.ended_at).is_(None))
+        .where(
+            col(Erasure.ended_at).is_(None),
+            col(Erasure.reason) != ErasureReason.WRONG_ACCOUNT,
+        )
         .order_by(col(Erasure.due_at))
         .limit(_ERASURES)
     )
     for row in session.exec(query):
         if wanted & _names_of(vault, row):
             return Gone(
+                reason=row.reason,
+                asked_by=row.asked_by,
                 removed_at=row.removed_at,
                 deadline_at=row.deadline_at,
                 done_at=row.here_done_at,

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from dashboard.models.connection import SETTLED, AttemptOutcome, TokenState
+from dashboard.models.erasure import ErasureReason
 from dashboard.models.invitation import InvitationState
 from dashboard.models.workspace import Verdict as Said
 from dashboard.services.explain.verdicts import (
@@ -79,10 +80,41 @@ def _is_removed(facts: Facts) -> bool:
     return row.deauthorized_at is not None and row.token_state in SETTLED
 
 
-def _removed_at(facts: Facts) -> datetime | None:
-    if facts.connection is not None:
-        return facts.connection.deauthorized_at
-    return known(facts.gone).removed_at
+def _left(facts: Facts) -> str:
+    """Say why they left and when, as it was recorded; no full stop."""
+    row, gone = facts.connection, facts.gone
+    if row is not None or gone is None:
+        at = None if row is None else row.deauthorized_at
+        return f"{who(facts)} removed the app in Zoom at {moment(at, facts)}"
+    return _LEFT[gone.reason].format(
+        who=who(facts), staff=gone.asked_by, at=moment(gone.removed_at, facts)
+    )
+
+
+_LEFT = {
+    ErasureReason.REMOVED_IN_ZOOM: "{who} removed the app in Zoom at {at}",
+    ErasureReason.STAFF_DISCONNECTED: (
+        "{staff} disconnected this user at {at}; Zoom may still list the app for them"
+    ),
+    ErasureReason.USER_DISCONNECTED: "The user disconnected at {at}",
+    ErasureReason.WRONG_ACCOUNT: (
+        "The user connected with the wrong Zoom account at {at} and was rejected"
+    ),
+    ErasureReason.UNKNOWN: (
+        "The deletion of this user's data began at {at}; the reason was not recorded"
+    ),
+}
+
+
+def _erased(facts: Facts) -> str:
+    gone = facts.gone
+    if gone is None or gone.done_at is None:
+        at = next(hook.erased_at for hook in facts.hooks if hook.erased_at is not None)
+        return (
+            "The personal data of this webhook's user was deleted at "
+            f"{moment(at, facts)}: they left or were disconnected."
+        )
+    return f"{_left(facts)}. Their data has been deleted."
 
 
 def _is_other_account(facts: Facts) -> bool:
@@ -97,10 +129,7 @@ STRANGERS = (
     Rule(
         id="erased",
         when=_is_erased,
-        says=lambda _: (
-            "The user removed the app, and their data has been deleted as Zoom "
-            "requires."
-        ),
+        says=_erased,
         who=Who.USER,
         step=_CONNECT_AGAIN,
         target=Target.CONNECT_LINK,
@@ -109,9 +138,7 @@ STRANGERS = (
     Rule(
         id="removed",
         when=_is_removed,
-        says=lambda f: (
-            f"{who(f)} removed the app in Zoom at {moment(_removed_at(f), f)}."
-        ),
+        says=lambda f: f"{_left(f)}.",
         who=Who.USER,
         step=_CONNECT_AGAIN,
         target=Target.CONNECT_LINK,

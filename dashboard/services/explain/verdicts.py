@@ -18,6 +18,7 @@ from dashboard.models.connection import (
     ConnectionEvent,
     MeetingMapping,
 )
+from dashboard.models.erasure import ErasureReason
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.invitation import Invitation
 from dashboard.models.webhook import Outcome, Webhook
@@ -42,15 +43,19 @@ class Means(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Gone:
-    """A user who removed the app.
+    """A user who removed the app, disconnected or was disconnected.
 
     Attributes:
-        removed_at: By Zoom's clock.
+        reason: Which of these.
+        asked_by: Which staff disconnected them; "" otherwise.
+        removed_at: When; of a removal in Zoom by Zoom's clock.
         deadline_at: By when their data must be gone; None when only the webhook tells.
         done_at: When all kept here was deleted; None while that is under way.
         trouble: Why it is not done; "" when nothing is wrong.
     """
 
+    reason: ErasureReason
+    asked_by: str = ""
     removed_at: datetime
     deadline_at: datetime | None = None
     done_at: datetime | None = None
@@ -78,7 +83,7 @@ class Facts:
         invitation: The newest one of that user.
         attempt: How the newest connect attempt ended that belongs to them.
         came_back: How many attempts of others came back from Zoom within a day of it.
-        gone: They removed the app.
+        gone: They left: why, and how far deleting their data is.
         grant: Kept here, with custody `dashboard`.
         hold: Deliveries of the zoom app or its workspace stand still.
         timeline: Of `connection`, newest first.

@@ -65,7 +65,7 @@ class Preview:
         under_way: Left out: part of another resend.
         taken: Left out when only failed ones are asked for: an earlier resend delivered
             them.
-        erased: Left out: their data was deleted because the user left.
+        erased: Left out: the data of their user was deleted.
         is_capped: There are more than `COUNTED`; only the newest were counted.
         oldest_sent_at_s: Of those to be sent, Zoom's own timestamp, whole seconds
             since the epoch; None when there is none.
@@ -203,7 +203,7 @@ _LEFT_OUT = (
     ("waiting", "already queued"),
     ("under_way", "part of another resend"),
     ("taken", "delivered by an earlier resend"),
-    ("erased", "deleted because the user left"),
+    ("erased", "the data of their user was deleted"),
     ("kept", "not forwarded: Zoom posts to Recall itself (direct routing)"),
 )
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from flask import Blueprint, Response, request, session, url_for
 
 from dashboard.errors import NotFoundError, UpstreamError
+from dashboard.models.erasure import ErasureReason
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
 from dashboard.services.connect import flow, own_connections
@@ -63,7 +64,13 @@ def destroy(slug: str, connection_id: UUID) -> Response:
     user = audit.a_user(request.remote_addr or "")
     through = invitations.named(db(), own.invitation_id)
     try:
-        actions.disconnect(runtime(), connection_id, actor=user, through=through)
+        actions.disconnect(
+            runtime(),
+            connection_id,
+            actor=user,
+            reason=ErasureReason.USER_DISCONNECTED,
+            through=through,
+        )
     except NotFoundError:
         return htmx.go_to(url_for(".show", slug=slug))
     except UpstreamError as error:

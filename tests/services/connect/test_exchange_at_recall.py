@@ -3,7 +3,7 @@
 from sqlmodel import select
 
 from dashboard.models.connection import AttemptOutcome, Connection
-from dashboard.models.erasure import Erasure
+from dashboard.models.erasure import Erasure, ErasureReason
 from dashboard.models.invitation import InvitationState
 from dashboard.models.zoom_app import Kind
 from dashboard.sandbox.faults import Fault, FaultKind
@@ -85,6 +85,7 @@ def test_a_wrong_account_that_recall_keeps_is_owed_to_be_deleted(
     )
     assert whose.get_secret_value() == credential.user_id
     assert owed.ended_at is None
+    assert owed.reason is ErasureReason.WRONG_ACCOUNT
 
 
 def test_the_link_of_an_account_refuses_another_account(

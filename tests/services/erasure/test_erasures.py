@@ -3,12 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 from sqlmodel import col, select
 
 from dashboard.errors import ConflictError
 from dashboard.models.audit import AuditEntry
 from dashboard.models.connection import Connection
-from dashboard.models.erasure import Erasure
+from dashboard.models.erasure import Erasure, ErasureReason
 from dashboard.models.ids import new_id
 from dashboard.models.invitation import Invitation
 from dashboard.models.staff import Role
@@ -19,6 +20,7 @@ from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services import audit
 from dashboard.services.connections import actions, check
 from dashboard.services.erasure import steps
+from dashboard.services.explain import explain
 from dashboard.services.resends import resends
 from dashboard.services.runtime import Runtime
 from dashboard.services.setup import checklist, first_seen
@@ -298,3 +300,58 @@ def test_a_milestone_stays_and_tells_no_more_whose_it_was(ana: Everything) -> No
     with runtime.database.reading() as session:
         kept = session.exec(select(Milestone)).all()
     assert {one.connection_id for one in kept} == {None}
+
+
+def explained(ana: Everything) -> tuple[str, str]:
+    runtime = ana.stage.runtime
+    with runtime.database.reading() as session:
+        found = explain.explain(
+            session, runtime.vault, ana.user.id, now=runtime.clock.now()
+        )
+    return found.verdict.sentence, " ".join(line.words for line in found.lines)
+
+
+def test_a_removal_that_zoom_reported_is_kept_as_the_reason(ana: Everything) -> None:
+    leave(ana)
+    wait(ana, minutes=1)
+
+    row = only(ana.stage)
+    sentence, lines = explained(ana)
+    assert (row.reason, row.asked_by) == (ErasureReason.REMOVED_IN_ZOOM, "")
+    assert "removed the app in Zoom" in sentence
+    assert "Zoom reported that the user removed the app." in lines
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        (ErasureReason.STAFF_DISCONNECTED, "admin@example.com disconnected this user"),
+        (ErasureReason.USER_DISCONNECTED, "The user disconnected"),
+    ],
+)
+def test_who_disconnected_is_kept_and_nothing_is_said_of_zoom(
+    ana: Everything, reason: ErasureReason, said: str
+) -> None:
+    is_staff = reason is ErasureReason.STAFF_DISCONNECTED
+    name = "admin@example.com" if is_staff else "user"
+    who = audit.Actor(name=name)
+
+    actions.disconnect(ana.stage.runtime, ana.row.id, actor=who, reason=reason)
+
+    row = only(ana.stage)
+    sentence, lines = explained(ana)
+    assert (row.reason, row.asked_by) == (reason, name if is_staff else "")
+    assert sentence.startswith(said)
+    assert "Zoom reported" not in lines
+    assert "removed the app" not in f"{sentence} {lines}"
+
+
+def test_one_from_before_the_reason_was_kept_says_so(ana: Everything) -> None:
+    actions.disconnect(ana.stage.runtime, ana.row.id, actor=audit.COMMAND_LINE)
+    with ana.stage.runtime.database.writing() as session:
+        session.execute(text("UPDATE erasure SET reason = 'unknown', asked_by = ''"))
+
+    sentence, lines = explained(ana)
+
+    assert "the reason was not recorded" in sentence
+    assert "removed the app" not in f"{sentence} {lines}"

@@ -9,19 +9,33 @@ import pytest
 from dashboard.clients.recall.replies import CredentialStatus, RecallCredential
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import AttemptOutcome, TokenState
+from dashboard.models.erasure import ErasureReason
 from dashboard.models.invitation import InvitationState
+from dashboard.services.explain.evidence import of_gone
+from dashboard.services.explain.questions import Asked, Kind
 from dashboard.services.explain.rules import RULES, judge
 from dashboard.services.explain.rules_people import KEY_REFUSED, PAIR_REFUSED
 from dashboard.services.explain.verdicts import Target
 from dashboard.services.token_states import rules
 from dashboard.services.token_states.rules import CheckResult
 from tests.fixtures.explain_cases import CASES, Case
-from tests.fixtures.explain_facts import ago, an_email, ana, facts, invited, tried
+from tests.fixtures.explain_facts import (
+    ago,
+    an_email,
+    ana,
+    facts,
+    gone,
+    heard,
+    hook,
+    invited,
+    tried,
+)
 from tests.makers import NOON
 
 CREDENTIAL = RecallCredential(
     id=UUID(int=1), oauth_app=UUID(int=2), status=CredentialStatus.HEALTHY
 )
+A_WEBHOOK = Asked(kind=Kind.WEBHOOK, shown="1", webhook_id=1)
 DOCS = Path(__file__).parents[3] / "docs" / "explain.md"
 
 
@@ -109,3 +123,41 @@ def test_nobody_is_sent_to_a_link_that_is_closed(outcome: AttemptOutcome) -> Non
     ]
 
     assert found == ["invitation-revoked", "invitation-expired"]
+
+
+LEFT = {
+    ErasureReason.REMOVED_IN_ZOOM: "The user removed the app in Zoom at 07:00 UTC",
+    ErasureReason.STAFF_DISCONNECTED: (
+        "admin@example.com disconnected this user at 07:00 UTC; Zoom may still list "
+        "the app for them"
+    ),
+    ErasureReason.USER_DISCONNECTED: "The user disconnected at 07:00 UTC",
+    ErasureReason.UNKNOWN: (
+        "The deletion of this user's data began at 07:00 UTC; the reason was not "
+        "recorded"
+    ),
+}
+
+
+@pytest.mark.parametrize("reason", LEFT)
+def test_it_says_why_a_user_left_as_it_was_recorded(reason: ErasureReason) -> None:
+    staff = "admin@example.com"
+    is_staff = reason is ErasureReason.STAFF_DISCONNECTED
+    left = {"reason": reason, "asked_by": staff if is_staff else ""}
+    pending = facts(an_email(), gone(**left))
+    done = facts(an_email(), gone(done_at=ago(hours=4), **left))
+
+    assert judge(pending).sentence == f"{LEFT[reason]}."
+    assert judge(done).sentence == f"{LEFT[reason]}. Their data has been deleted."
+    said_by = {line.source for line in of_gone(pending)}
+    is_zooms = reason is ErasureReason.REMOVED_IN_ZOOM
+    assert ("Zoom" in said_by) is is_zooms
+
+
+def test_a_webhook_without_its_users_data_says_no_more_than_that() -> None:
+    found = judge(facts(A_WEBHOOK, heard(hook(erased_at=ago(hours=1)))))
+
+    assert found.sentence == (
+        "The personal data of this webhook's user was deleted at 11:00 UTC: they left "
+        "or were disconnected."
+    )

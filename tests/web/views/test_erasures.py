@@ -66,7 +66,7 @@ def a_delivered_webhook(ana: Everything) -> int:
 
 def says_erased(browser: FlaskClient, webhook_id: int) -> None:
     listed = browser.get("/webhooks/").text
-    assert "the user left" in listed
+    assert "data deleted" in listed
     for path in ("", "/verify", "/trace", "/sent"):
         assert browser.get(f"/webhooks/{webhook_id}{path}").status_code == 200
     page = browser.get(f"/webhooks/{webhook_id}").text
