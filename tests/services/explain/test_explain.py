@@ -15,7 +15,7 @@ from dashboard.models.connection import (
     ConnectionEvent,
     TokenState,
 )
-from dashboard.models.erasure import Erasure
+from dashboard.models.erasure import Erasure, ErasureReason
 from dashboard.models.ids import new_id
 from dashboard.models.invitation import InvitationState
 from dashboard.models.webhook import Mark, Outcome
@@ -248,6 +248,7 @@ def test_an_erasure_under_way_is_found_though_it_is_sealed(desk: Desk) -> None:
     row = Erasure(
         id=UUID(int=7),
         zoom_app_id=desk.app_id,
+        reason=ErasureReason.REMOVED_IN_ZOOM,
         removed_at=NOON - timedelta(hours=1),
         deadline_at=NOON + timedelta(days=9),
         due_at=NOON,
