@@ -1,0 +1,105 @@
+"""A browser without scripts: cookies, links, and forms filled in by their labels."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import httpx2
+from bs4 import BeautifulSoup, Tag
+
+_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """What came for an address, after redirects.
+
+    Attributes:
+        path: Where the redirects ended.
+    """
+
+    status: int
+    path: str
+    soup: BeautifulSoup
+
+    @property
+    def text(self) -> str:
+        return words(self.soup)
+
+    def one(self, selector: str) -> Tag:
+        found = self.soup.select_one(selector)
+        assert found is not None, f"{self.path} has no {selector}: {self.text[:2000]}"
+        return found
+
+
+def words(tag: Tag | None) -> str:
+    """Return the text of an element, with single spaces."""
+    return "" if tag is None else " ".join(tag.get_text(" ").split())
+
+
+class Browser:
+    """One person's browser.
+
+    Args:
+        url: Of the dashboard; no trailing slash.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._http = httpx2.Client(
+            base_url=url, follow_redirects=False, timeout=_TIMEOUT_S
+        )
+        self.url = url
+        self.pages = 0
+
+    def close(self) -> None:
+        self._http.close()
+
+    def get(self, path: str) -> Page:
+        return self._page(self._http.get(path))
+
+    def post(self, path: str, **values: str) -> Page:
+        return self._page(self._send(path, values))
+
+    def submit(self, page: Page, action: str, **values: str) -> Page:
+        """Send the form of a page whose action ends so, with what is typed in."""
+        response = self.send(page, action, **values)
+        return self._page(response)
+
+    def send(self, page: Page, action: str, **values: str) -> httpx2.Response:
+        """Send it, and follow no redirect."""
+        forms = [
+            each
+            for each in page.soup.select("form[method=post]")
+            if str(each.get("action") or page.path).partition("?")[0].endswith(action)
+        ]
+        assert forms, f"{page.path} has no form for {action}: {page.text[:2000]}"
+        address = str(forms[0].get("action") or page.path)
+        return self._send(address, _filled(forms[0]) | values)
+
+    def _send(self, path: str, values: dict[str, str]) -> httpx2.Response:
+        referer = {"referer": f"{self.url}/", "origin": self.url}
+        return self._http.post(path, data=values, headers=referer)
+
+    def _page(self, response: httpx2.Response) -> Page:
+        self.pages += 1
+        while response.is_redirect:
+            response = self._http.get(response.headers["location"])
+        assert response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR, response.text
+        return Page(
+            status=response.status_code,
+            path=response.url.path,
+            soup=BeautifulSoup(response.text, "html.parser"),
+        )
+
+
+def _filled(form: Tag) -> dict[str, str]:
+    """Return what a form sends when nothing is typed."""
+    data: dict[str, str] = {}
+    for each in form.select("input[name], textarea[name]"):
+        kind = str(each.get("type", "text"))
+        if kind in {"checkbox", "radio"} and not each.has_attr("checked"):
+            continue
+        data[str(each["name"])] = str(each.get("value") or each.get_text() or "")
+    for each in form.select("select[name]"):
+        chosen = each.select_one("option[selected]") or each.select_one("option")
+        data[str(each["name"])] = str(chosen["value"]) if chosen else ""
+    return data

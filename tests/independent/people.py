@@ -1,0 +1,71 @@
+"""What the people of a story do with a browser: an admin, and users who connect."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from tests.independent.browser import Browser, Page
+from tests.independent.stage import Stage
+from tests.independent.world import PairAtZoom
+
+
+@dataclass(frozen=True, kw_only=True)
+class Admin:
+    """An admin who is signed in."""
+
+    stage: Stage
+    browser: Browser
+
+    def enter_app(self, pair: PairAtZoom, *, client_secret: str | None = None) -> Page:
+        """Press *Verify and save*, with another secret if one is given."""
+        return self.browser.submit(
+            self.browser.get("/zoom-apps/new"),
+            "/zoom-apps/new",
+            name="Notetaker",
+            client_id=f"  {pair.client_id} ",
+            client_secret=client_secret or pair.client_secret,
+            secret_token=pair.secret_token,
+        )
+
+    def enter_workspace(self, api_key: str) -> Page:
+        return self.browser.submit(
+            self.browser.get("/workspaces/new"),
+            "/workspaces/new",
+            name="Workspace",
+            region="us-east-1",
+            api_key=api_key,
+        )
+
+    def create_in_recall(self, app_id: UUID) -> Page:
+        page = self.browser.get(f"/zoom-apps/{app_id}")
+        workspace = page.one("select[name=workspace_id] option[value*='-']")
+        return self.browser.submit(
+            page, "/create-in-recall", workspace_id=str(workspace["value"])
+        )
+
+    def set_up(self, pair: PairAtZoom) -> UUID:
+        """Enter the app and the workspace, create it in Recall; return the app's ID."""
+        app_id = UUID(self.enter_app(pair).path.rpartition("/")[2])
+        self.enter_workspace(self.stage.world.api_key)
+        self.create_in_recall(app_id)
+        return app_id
+
+    def webhook_url(self, app_id: UUID) -> str:
+        return f"{self.stage.url}/hooks/zoom/{app_id}"
+
+    def connect_path(self, app_id: UUID) -> str:
+        """Return the path of the connect page, as the app's page shows it."""
+        text = str(self.browser.get(f"/zoom-apps/{app_id}").soup)
+        start = text.index("/connect/")
+        end = min(text.index(mark, start) for mark in "\"'<?" if mark in text[start:])
+        return text[start:end]
+
+
+def connect(stage: Stage, path: str, user_id: str) -> Page:
+    """Go through the connect page and Zoom's consent; return the page at the end."""
+    visitor = Browser(stage.url)
+    try:
+        away = visitor.send(visitor.get(path), path)
+        back = stage.world.allow(str(away.headers["location"]), user_id)
+        return visitor.get(back.removeprefix(stage.url))
+    finally:
+        visitor.close()
