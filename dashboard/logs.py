@@ -9,7 +9,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Hashable, MutableMapping
 from enum import StrEnum
 from typing import Any
 
@@ -100,9 +100,10 @@ class Outage:
 
     Args:
         logger: Of the module whose failure it is.
-        first: Event of the first failure, at level error like the next.
+        first: Event of the first failure.
         still: Event of a later one, with `failures` and `since_s`.
         over: Event of the end, a warning, likewise.
+        level: Of the first and the later ones.
         calm_s: How long there must be no failure before it is over: among thousands
             of requests a few may succeed meanwhile.
         is_logged: Whether to log at all, or only to count.
@@ -112,13 +113,14 @@ class Outage:
         failures: How many there were in the life of this process.
     """
 
-    def __init__(  # noqa: PLR0913 - three names and two choices
+    def __init__(  # noqa: PLR0913 - three names and three choices
         self,
         logger: Any,  # noqa: ANN401 - structlog's own type
         first: str,
         still: str,
         over: str,
         *,
+        level: Level = Level.ERROR,
         calm_s: float = 0.0,
         is_logged: bool = True,
         monotonic: Callable[[], float] = time.monotonic,
@@ -127,6 +129,7 @@ class Outage:
         self._monotonic = monotonic
         self._log = logger
         self._events = (first, still, over)
+        self._level = level.value
         self._calm_s = calm_s
         self._is_logged = is_logged
         self._lock = threading.Lock()
@@ -151,7 +154,8 @@ class Outage:
             return
         if not is_first:
             facts |= {"failures": failures, "since_s": round(since_s)}
-        self._log.error(self._events[0 if is_first else 1], **facts)
+        say = getattr(self._log, self._level)
+        say(self._events[0 if is_first else 1], **facts)
 
     def end(self) -> None:
         """Note a success."""
@@ -168,6 +172,46 @@ class Outage:
             self._log.warning(
                 self._events[2], failures=failures, since_s=round(since_s, 1)
             )
+
+
+class Outages:
+    """An `Outage` for each key: what one sender causes does not hide the others.
+
+    Thread-safe.
+
+    Args:
+        logger: As `Outage`'s.
+        names: Its three events.
+        calm_s: As `Outage`'s.
+        monotonic: As `Outage`'s.
+    """
+
+    def __init__(
+        self,
+        logger: Any,  # noqa: ANN401 - structlog's own type
+        *names: str,
+        calm_s: float,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        first, still, over = names
+        self._make = lambda: Outage(
+            logger,
+            *(first, still, over),
+            level=Level.WARNING,
+            calm_s=calm_s,
+            monotonic=monotonic,
+        )
+        self._found: dict[Hashable, Outage] = {}
+
+    def record(self, key: Hashable, /, **facts: object) -> None:
+        """Count a failure of this key; there are few keys, none of a stranger's."""
+        found = self._found.get(key) or self._found.setdefault(key, self._make())
+        found.record(**facts)
+
+    def end(self) -> None:
+        """Note that there was none now; of which key makes no difference."""
+        for each in tuple(self._found.values()):
+            each.end()
 
 
 SERVER = {

@@ -24,7 +24,7 @@ from aiohttp import ClientSession
 from dashboard.clients import delivery as wire
 from dashboard.db import CHANNEL
 from dashboard.errors import StorageError
-from dashboard.logs import Outage
+from dashboard.logs import Level, Outage
 from dashboard.services.relay import claims, sending
 from dashboard.services.relay import results as delivery_results
 from dashboard.services.relay.sending import Delivery, Result
@@ -79,6 +79,11 @@ class Worker:
         self._threads: list[threading.Thread] = []
         self._wake: Callable[[], None] = _nothing
         self._failing = _outage("worker")
+        self._waiting = _waiting(
+            "worker.database_unusable",
+            "worker.database_still_unusable",
+            "worker.database_usable",
+        )
 
     def start(self) -> None:
         """Begin; returns at once."""
@@ -218,13 +223,14 @@ class Worker:
                     now=self._runtime.clock.now(),
                 )
             except StorageError as error:
-                _note("worker.database_unusable", error)
+                _note(self._waiting, error)
                 if is_stopping:
                     return
                 finished += results  # stored when the database is available again
                 await asyncio.sleep(_PAUSE_S)
                 continue
             self._failing.end()
+            self._waiting.end()
             for each in claimed:
                 in_flight[each.workspace_id] += 1
                 task = asyncio.create_task(send(each))
@@ -255,20 +261,22 @@ class Worker:
                     if came:
                         self._wake()
             except StorageError as error:
-                _note("worker.not_listening", error)
+                _note(deaf, error)
             except Exception:  # noqa: BLE001 - logged with its trace; polling goes on meanwhile
                 deaf.record(exc_info=True)
             self._stopping.wait(_PAUSE_S)
 
     def _run_chores(self) -> None:
-        chores = [(chore, _outage("chore")) for chore in self._chores]
+        waits = "chore.waits", "chore.still_waits", "chore.goes_on"
+        chores = [(chore, _outage("chore"), _waiting(*waits)) for chore in self._chores]
         while not self._stopping.wait(_CHORES_EVERY_S):
-            for chore, failing in chores:
+            for chore, failing, waiting in chores:
                 try:
                     chore()
                     failing.end()
+                    waiting.end()
                 except StorageError as error:
-                    _note("chore.waits", error)
+                    _note(waiting, error)
                 except Exception:  # noqa: BLE001 - logged with its trace; one chore must not stop the others
                     failing.record(exc_info=True)
 
@@ -278,9 +286,15 @@ def _outage(name: str) -> Outage:
     return Outage(_log, *events, calm_s=_CALM_S)
 
 
-def _note(event: str, error: StorageError) -> None:
+def _waiting(*events: str) -> Outage:
+    """Make the log of what can't write for now and is done later."""
+    first, still, over = events
+    return Outage(_log, first, still, over, level=Level.WARNING, calm_s=_CALM_S)
+
+
+def _note(waiting: Outage, error: StorageError) -> None:
     if not error.is_logged:
-        _log.warning(event, reason=error.reason)
+        waiting.record(reason=error.reason)
 
 
 def _nothing() -> None:

@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from dashboard import logs
-from dashboard.logs import Format, Level, Outage
+from dashboard.logs import Format, Level, Outage, Outages
 from tests.fixtures.processor_time import is_quick
 from tests.fixtures.terminal import logs_as_before
 
@@ -179,3 +179,31 @@ def test_a_failure_that_lasts_is_logged_at_first_each_minute_and_at_its_end() ->
     events = [(each["event"], each.get("failures")) for each in said]
     assert events == [("first", None), ("still", 61), ("still", 121), ("over", 130)]
     assert outage.failures == 130
+
+
+def test_each_key_has_an_outage_of_its_own_and_a_warning_is_enough() -> None:
+    now_s = 1000.0
+    with structlog.testing.capture_logs() as said:
+        outages = Outages(
+            structlog.get_logger(),
+            *("first", "still", "over"),
+            calm_s=60,
+            monotonic=lambda: now_s,
+        )
+        for number in range(90):
+            outages.record("flood", key="flood")
+            if number == 30:
+                outages.record("rare", key="rare")
+            outages.end()
+            now_s += 1
+        now_s += 61
+        outages.end()
+
+    assert [(each["event"], each.get("key")) for each in said] == [
+        ("first", "flood"),
+        ("first", "rare"),
+        ("still", "flood"),
+        ("over", None),
+        ("over", None),
+    ]
+    assert {each["log_level"] for each in said} == {"warning"}

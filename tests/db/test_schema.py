@@ -16,7 +16,7 @@ from sqlmodel import Session, SQLModel, select
 from dashboard import schema
 from dashboard.db import Database, revisions
 from dashboard.errors import DashboardError, SchemaError
-from dashboard.models.connection import Connection, TokenState
+from dashboard.models.connection import AccountMember, Connection, TokenState
 from dashboard.models.staff import Role, Staff
 from dashboard.models.webhook import Attempt, Outcome, Webhook, WebhookBody
 from dashboard.models.workspace import Workspace
@@ -234,6 +234,35 @@ def test_an_older_database_needs_the_former_version_first(former: Database) -> N
         schema.upgrade(former)
 
     assert revisions.current_revision(former) == "0003"
+
+
+def test_emails_of_an_older_database_are_put_in_lower_case(
+    empty: Database, vault: Vault
+) -> None:
+    schema.upgrade(empty)
+    with empty.writing() as session:
+        app = a_zoom_app(vault)
+        session.add(app)
+        session.flush()
+        row = a_connection(app, email="Ana.Nowak@Example.com")
+        session.add(row)
+        session.flush()
+        session.add(
+            AccountMember(
+                connection_id=row.id,
+                zoom_user_id="u",
+                email="Ben@Example.com",
+                seen_at=NOON,
+            )
+        )
+
+    schema.downgrade(empty, "0006_token_request_counts")
+    schema.upgrade(empty)
+
+    with empty.reading() as session:
+        found = [*session.exec(select(Connection.email))]
+        found += session.exec(select(AccountMember.email))
+    assert found == ["ana.nowak@example.com", "ben@example.com"]
 
 
 def test_a_dropped_index_is_a_difference(empty: Database) -> None:

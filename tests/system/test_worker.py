@@ -7,9 +7,10 @@ from uuid import UUID
 
 import pytest
 from sqlmodel import col, select
+from structlog.testing import capture_logs
 from werkzeug.test import Client
 
-from dashboard.errors import StorageError
+from dashboard.errors import DatabaseBusyError, StorageError
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.webhook import Outcome, WebhookBody
 from dashboard.sandbox.faults import Fault, FaultKind
@@ -226,6 +227,29 @@ def test_a_chore_that_fails_stops_neither_the_others_nor_the_next_time(
     worker.stop()
 
     assert seen_twice
+
+
+def test_a_chore_that_waits_again_and_again_is_one_line(runtime: Runtime) -> None:
+    calls: list[int] = []
+    often = threading.Event()
+
+    def wait() -> Never:
+        calls.append(1)
+        if len(calls) > 2:
+            often.set()
+        raise DatabaseBusyError("Another process writes to this file.")
+
+    worker = Worker(runtime, chores=[wait])
+    with capture_logs() as logs:
+        worker.start()
+        seen_often = often.wait(10)
+        worker.stop()
+
+    assert seen_often
+    waits = [each for each in logs if each["event"].startswith("chore.")]
+    assert [(each["event"], each["log_level"]) for each in waits] == [
+        ("chore.waits", "warning")
+    ]
 
 
 def test_what_is_under_way_is_written_back_before_the_end(

@@ -2,6 +2,7 @@
 
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from tests.fixtures.token_endpoint import UNKNOWN, TokenStage, stage
 
@@ -138,3 +139,21 @@ def test_an_unsigned_request_that_is_allowed_is_not_rejected(stage: TokenStage) 
 
     grant = stage.held.grant()
     assert (grant.served_count, grant.rejected_count) == (1, 0)
+
+
+def test_many_that_are_refused_are_one_line_until_it_is_over(
+    stage: TokenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.recall_signs(is_required=True)
+    with capture_logs() as logs:
+        statuses = {stage.get().status_code for _ in range(20)}
+        stage.get(headers=stage.signed())  # one that is served is no end
+        for each in stage.calls._refused._found.values():
+            monkeypatch.setattr(each, "_calm_s", 0.0)
+        stage.get(headers=stage.signed())
+
+    assert statuses == {401}
+    assert [(each["event"], each.get("failures")) for each in logs] == [
+        ("tokens.refused", None),
+        ("tokens.no_longer_refused", 20),
+    ]

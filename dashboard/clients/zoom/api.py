@@ -37,7 +37,8 @@ def _name(value: object) -> str:
 
 
 def _email(value: object) -> str:
-    text = _clean(value)
+    """Return it in lower case: Zoom spells it as it was typed, and so do people."""
+    text = _clean(value).lower()
     return text if len(text) <= _LONGEST_EMAIL else ""
 
 
@@ -66,7 +67,7 @@ class ZoomUser(BaseModel):
 
     Attributes:
         id: Zoom's user id, at most 64 characters.
-        email: "" if Zoom did not say.
+        email: In lower case; "" if Zoom did not say.
         display_name: Made from first and last name when absent; "" if all are.
         pmi: Personal meeting id, up to 11 digits.
         status: Zoom's word, at most 20 characters: "active"; "" if it did not say.

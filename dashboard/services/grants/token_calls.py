@@ -32,6 +32,7 @@ from dashboard.errors import (
     UpstreamError,
     VaultError,
 )
+from dashboard.logs import Level, Outage, Outages
 from dashboard.models.connection import Connection
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.workspace import Workspace
@@ -63,6 +64,7 @@ _log = structlog.get_logger(__name__)
 
 
 _EVERY = timedelta(minutes=1)
+_CALM_S = 60.0
 _MOST_KEPT = 10_000
 
 
@@ -146,6 +148,13 @@ class TokenCalls:
         self._askers = ThreadPoolExecutor(_ASKERS, thread_name_prefix="tokens")
         self._usage = UsageRecorder(runtime.database)
         self._unknown_callers = UnknownCallers()
+        self._refused = Outages(
+            _log,
+            "tokens.refused",
+            "tokens.still_refused",
+            "tokens.no_longer_refused",
+            calm_s=_CALM_S,
+        )
         self._mutex = threading.Lock()
         self._running: dict[UUID, Future[Reply]] = {}
         runtime.stopping.append(self.close)
@@ -188,13 +197,14 @@ class TokenCalls:
             )
             self._usage.record(known.grant.connection_id, usage, now=now)
         if is_rejected:
-            _log.warning(
-                "tokens.refused",
+            self._refused.record(
+                (known.workspace and known.workspace.id, signed),
                 connection=str(known.grant.connection_id),
                 signature=signed.value,
                 address=call.address,
             )
             return UNSIGNED
+        self._refused.end()
         return self._serve(known.grant, call, now=now)
 
     def _serve(
@@ -325,6 +335,13 @@ class UsageRecorder:
         self._later: threading.Timer | None = None
         self._is_closed = False
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="token-marks")
+        self._waiting = Outage(
+            _log,
+            "tokens.not_noted",
+            "tokens.still_not_noted",
+            "tokens.noted_again",
+            level=Level.WARNING,
+        )
 
     def record(self, connection_id: UUID, usage: Usage, *, now: datetime) -> None:
         """Record it soon, without waiting; a lost record does no harm."""
@@ -390,6 +407,7 @@ class UsageRecorder:
                         .where(col(HeldGrant.connection_id) == connection_id)
                         .values(usage.changes())
                     )
+            self._waiting.end()
         except StorageError as error:
             with self._mutex:
                 for connection_id, usage in taken.items():
@@ -397,7 +415,7 @@ class UsageRecorder:
                     self._pending[connection_id] = usage
                 self._write_later()
             if not error.is_logged:
-                _log.warning("tokens.not_noted", reason=error.reason)
+                self._waiting.record(reason=error.reason)
 
 
 def _requires_signature(workspace: Workspace | None) -> bool:

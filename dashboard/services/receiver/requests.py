@@ -91,13 +91,11 @@ class Reply:
     Attributes:
         body: JSON with exactly two keys for a challenge, else empty.
         refused: The refusal, when it is one.
-        is_logged: Whether the refusal is one of the sample, worth a line in the log.
     """
 
     status: int
     body: bytes = b""
     refused: RefusedRequest | None = None
-    is_logged: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -298,8 +296,8 @@ def _refuse(
         received_at=request.received_at,
         is_challenge=cause in _FAIL_CHALLENGES and _claims_challenge(request.body),
     )
-    is_logged = writer.refuse(refused)
-    return Reply(status=refused.status, refused=refused, is_logged=is_logged)
+    writer.refuse(refused)
+    return Reply(status=refused.status, refused=refused)
 
 
 def _is_rotating(app: AppCredentials, request: WebhookRequest) -> bool:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from dashboard.clock import Clock
 from dashboard.db import Database, announce
 from dashboard.errors import StorageError
-from dashboard.logs import Outage
+from dashboard.logs import Outage, Outages
 from dashboard.services.receiver import refusals
 from dashboard.services.receiver.batches import (
     QueuedWebhook,
@@ -38,6 +38,7 @@ _ANSWER_TIMEOUT_S = 8.0
 _TOO_LONG = "Storing took too long."
 _REFUSALS_EVERY_S = 0.25
 _CALM_S = 10.0
+_NO_REFUSAL_S = 60.0
 _log = structlog.get_logger(__name__)
 
 
@@ -95,6 +96,13 @@ class WebhookWriter:
             "intake.recovered",
             calm_s=_CALM_S,
         )
+        self._refused = Outages(
+            _log,
+            "webhook.refused",
+            "webhook.still_refused",
+            "webhook.no_longer_refused",
+            calm_s=_NO_REFUSAL_S,
+        )
         self.settings = settings
         self._database = database
         self._arrivals = WebhookBatches(database, vault)
@@ -146,16 +154,21 @@ class WebhookWriter:
         self._put(pending)
         return pending
 
-    def refuse(self, refused: RefusedRequest) -> bool:
+    def refuse(self, refused: RefusedRequest) -> None:
         """Count a refusal; it is written within a second. Never blocks, never raises.
 
-        Returns:
-            Whether it is stored in the sample, and so worth a line in the log.
+        Those of one zoom app with one cause are logged at first, each minute, and when
+        there was none for a minute.
         """
-        is_kept = self.tally.add(refused)
-        if is_kept and not self._is_closed:
+        self._refused.record(
+            (refused.zoom_app_id, refused.cause),
+            zoom_app_id=str(refused.zoom_app_id),
+            cause=refused.cause.value,
+            reason=refused.detail,
+            address=refused.address,
+        )
+        if self.tally.add(refused) and not self._is_closed:
             self._put(None)
-        return is_kept
 
     def flush(self) -> None:
         """Return when everything accepted or refused before is written."""
@@ -277,6 +290,7 @@ class WebhookWriter:
         if not stored:
             return
         self.not_stored.end()
+        self._refused.end()
         for listener in self._listeners:
             listener()
 

@@ -11,8 +11,6 @@ from typing import Protocol
 from uuid import UUID
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-import structlog
-
 from dashboard.clock import Clock
 from dashboard.errors import StorageError
 from dashboard.services.receiver import requests
@@ -47,7 +45,6 @@ _EXTRA: dict[int, Lines] = {
     405: [("allow", "POST")],
     503: [("retry-after", "30")],
 }
-_log = structlog.get_logger(__name__)
 
 
 class ReceiverRuntime(Protocol):
@@ -121,9 +118,8 @@ class WebhookMiddleware:
 
 
 def answer(reply: Reply) -> Answer:
-    """Return what is sent; log a refusal when it is one of the sample."""
+    """Return what is sent."""
     if reply.refused is not None:
-        log_refusal(reply)
         return plain(reply.status)
     kind = [("content-type", "application/json")] if reply.body else []
     return 200, reply.body, kind
@@ -140,16 +136,3 @@ def log_not_stored(
     """Log why webhooks are answered 503, unless the outage is logged already."""
     if not error.is_logged:
         writer.not_stored.record(zoom_app_id=zoom_app_id, reason=error.reason)
-
-
-def log_refusal(reply: Reply) -> None:
-    """Log why a request was refused, when it is one of the sample."""
-    refused = reply.refused
-    if refused is not None and reply.is_logged:
-        _log.warning(
-            "webhook.refused",
-            zoom_app_id=str(refused.zoom_app_id),
-            cause=refused.cause.value,
-            reason=refused.detail,
-            address=refused.address,
-        )

@@ -17,6 +17,7 @@ from sqlmodel import Session
 from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.errors import DashboardError, StorageError
+from dashboard.logs import Outage
 from dashboard.models.staff import Role
 from dashboard.services.live import topics
 from dashboard.services.staff import sessions
@@ -30,6 +31,7 @@ _CHECK_EVERY_S = 0.2
 _REST = 3
 """Pause of so many times the processor time of a check: a quarter of a core at most."""
 _AFTER_TROUBLE_S = 1.0
+_CALM_S = 10.0
 _WATCHED_EVERY_S = 10.0
 _ASKED_AT_ONCE = 10
 """How many pages get a message to ask in one check: each costs a request, and
@@ -87,6 +89,13 @@ class Watcher:
         self._watched: frozenset[UUID] = frozenset()
         self._watched_due_s = 0.0
         self._round = 0
+        self._interrupted = Outage(
+            _log,
+            "live.interrupted",
+            "live.still_interrupted",
+            "live.goes_on",
+            calm_s=_CALM_S,
+        )
         self._lock = threading.Lock()
         self._streams: set[EventStream] = set()
         self._thread: threading.Thread | None = None
@@ -160,10 +169,10 @@ class Watcher:
                 self._watch()
             except StorageError as error:
                 if not error.is_logged:
-                    _log.warning("live.interrupted", reason=error.reason)
+                    self._interrupted.record(reason=error.reason)
                 self._is_closing.wait(_AFTER_TROUBLE_S)
             except Exception:  # noqa: BLE001 - logged with its trace; a thread that ended would leave every page without news
-                _log.exception("live.interrupted")
+                self._interrupted.record(exc_info=True)
                 self._is_closing.wait(_AFTER_TROUBLE_S)
 
     def _watch(self) -> None:
@@ -178,6 +187,7 @@ class Watcher:
                 if is_news or is_asked or is_behind or now_s >= self._board.due_s:
                     last, is_behind = stamp, not self._update(session, now_s)
                 self._report_watched(now_s)
+                self._interrupted.end()
                 self._is_closing.wait(_REST * (time.thread_time() - began_s))
                 self._wake.wait(_CHECK_EVERY_S)
 

@@ -230,6 +230,12 @@ def test_an_odd_email_or_account_is_as_good_as_none(odd: object) -> None:
     assert (user.email, user.account_id) == ("", None)
 
 
+def test_an_email_is_kept_in_lower_case_however_zoom_spells_it() -> None:
+    user = ZoomUser.model_validate({"id": "u", "email": " Ana.NOWAK@Example.COM "})
+
+    assert user.email == "ana.nowak@example.com"
+
+
 @pytest.mark.parametrize("odd", [None, 7, "", "x" * 65])
 def test_a_user_without_a_proper_id_is_none(odd: object) -> None:
     with pytest.raises(ValidationError):

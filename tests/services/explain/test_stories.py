@@ -8,7 +8,8 @@ from dashboard.models.connection import Connection
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.audit import Actor
-from dashboard.services.connections import actions, check
+from dashboard.services.connections import actions, check, listing
+from dashboard.services.connections.listing import Filters
 from dashboard.services.explain import explain as explaining
 from dashboard.services.explain.explain import Answer
 from dashboard.services.runtime import Runtime
@@ -51,6 +52,21 @@ def asked(stage: ConnectStage, found: Answer) -> list[str]:
         connection_id=found.connection_id,
     )
     return [line.words for line in told]
+
+
+@pytest.mark.parametrize("asked_as", ["cem.demir@example.com", "CEM.Demir@example.COM"])
+def test_a_user_whose_email_zoom_spells_with_capitals_is_found(
+    stage: ConnectStage, asked_as: str
+) -> None:
+    cem = stage.sandbox.zoom_world.add_user(email="Cem.Demir@Example.com")
+    row = stage.connect(cem)
+    filters = Filters(search=asked_as)
+
+    with stage.runtime.database.reading() as session:
+        listed = listing.page(session, filters, limit=10)
+
+    assert [one.id for one in listed.rows] == [row.id]
+    assert explain(stage, asked_as).connection_id == row.id
 
 
 def test_a_mapped_meeting_had_its_token_and_recall_says_so_itself(

@@ -305,3 +305,26 @@ def test_many_that_are_not_stored_are_one_line_until_it_is_over(
     ]
     assert logs[0]["reason"] == "Too many webhooks are waiting to be stored."
     assert logs[1]["failures"] == 9
+
+
+def test_a_flood_of_refusals_is_one_line_for_each_cause_until_it_is_over(
+    door: HooksClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with capture_logs() as logs:
+        for number in range(30):
+            door.post(event(number), headers={"x-zm-signature": "v0=" + "0" * 64})
+            door.post(event(number), timestamp="then")
+        door.post(event(31))  # a genuine one meanwhile is no end
+        door.writer.flush()
+        for each in door.writer._refused._found.values():
+            monkeypatch.setattr(each, "_calm_s", 0.0)
+        door.post(event(32))
+        door.writer.flush()
+
+    said = [(each["event"], each.get("cause"), each.get("failures")) for each in logs]
+    assert said == [
+        ("webhook.refused", "signature", None),
+        ("webhook.refused", "bad_timestamp", None),
+        ("webhook.no_longer_refused", None, 30),
+        ("webhook.no_longer_refused", None, 30),
+    ]

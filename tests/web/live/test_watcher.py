@@ -4,8 +4,10 @@ import threading
 from uuid import uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from dashboard.db import Database
+from dashboard.errors import DatabaseBusyError
 from dashboard.models.staff import Role
 from dashboard.web.live.board import Board, Message
 from dashboard.web.live.streams import EventStream
@@ -194,6 +196,34 @@ def test_the_next_page_is_told_after_the_last_one_had_gone(
     note(database)
 
     page.wait_for(b"data: webhooks\n", times=2)
+
+
+def test_what_interrupts_it_again_and_again_is_one_line_until_it_is_over(
+    make: Make, reader: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.web.live.watcher._AFTER_TROUBLE_S", 0.01)
+    watcher = make()
+    monkeypatch.setattr(watcher._interrupted, "_calm_s", 0.0)
+    watch, tries = watcher._watch, []
+
+    def fail_first() -> None:
+        tries.append(1)
+        if len(tries) < 6:
+            raise DatabaseBusyError("Another process writes to this file.")
+        if len(tries) < 9:
+            raise RuntimeError("a bug")
+        watch()
+
+    monkeypatch.setattr(watcher, "_watch", fail_first)
+    with capture_logs() as logs:
+        page = Reading(watcher.open({"webhooks"}, reader))
+        page.wait_for(b"data: webhooks\n")
+        until(lambda: logs[-1]["event"] == "live.goes_on")
+
+    assert [(each["event"], each.get("failures")) for each in logs] == [
+        ("live.interrupted", None),
+        ("live.goes_on", 8),
+    ]
 
 
 def test_closing_the_watcher_ends_its_streams_and_those_that_come_late(
