@@ -193,25 +193,29 @@ class Outages:
         calm_s: float,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        first, still, over = names
-        self._make = lambda: Outage(
-            logger,
-            *(first, still, over),
-            level=Level.WARNING,
-            calm_s=calm_s,
-            monotonic=monotonic,
-        )
+        self._logger, self._names = logger, names
+        self._calm_s, self._monotonic = calm_s, monotonic
         self._found: dict[Hashable, Outage] = {}
 
     def record(self, key: Hashable, /, **facts: object) -> None:
         """Count a failure of this key; there are few keys, none of a stranger's."""
-        found = self._found.get(key) or self._found.setdefault(key, self._make())
+        found = self._found.get(key) or self._found.setdefault(key, self._new())
         found.record(**facts)
 
     def end(self) -> None:
         """Note that there was none now; of which key makes no difference."""
         for each in tuple(self._found.values()):
             each.end()
+
+    def _new(self) -> Outage:
+        first, still, over = self._names
+        return Outage(
+            self._logger,
+            *(first, still, over),
+            level=Level.WARNING,
+            calm_s=self._calm_s,
+            monotonic=self._monotonic,
+        )
 
 
 SERVER = {
