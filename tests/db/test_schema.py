@@ -256,7 +256,7 @@ def test_emails_of_an_older_database_are_put_in_lower_case(
             )
         )
 
-    schema.downgrade(empty, "0006_token_request_counts")
+    schema.downgrade(empty, "0007_erasure_reason")
     schema.upgrade(empty)
 
     with empty.reading() as session:

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0007_emails_in_lower_case"
-down_revision = "0006_token_request_counts"
+revision = "0008_emails_in_lower_case"
+down_revision = "0007_erasure_reason"
 branch_labels = None
 depends_on = None
 
