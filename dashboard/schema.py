@@ -135,8 +135,8 @@ def back_up(database: Database, *, now: datetime) -> Path | None:
 
     The copy is consistent also while the database is being written.
     """
-    path = Path(database.url.database or "")
-    if not database.is_sqlite or not path.is_file():
+    path = database.file
+    if path is None or not path.is_file():
         return None
     copy = path.with_name(f"{path.stem}-{now:%Y%m%dT%H%M%S}.backup.db")
     copy.touch(mode=0o600)  # before there is anything to read in it

@@ -75,11 +75,11 @@ def restore(source: Path) -> None:
     """Restore a backup while the dashboard is stopped. The database is saved first."""
     _check_file(source)
     with opened_database() as database:
-        if not database.is_sqlite:
+        path = database.file
+        if path is None:
             raise SchemaError(
                 "This command restores SQLite only. Use pg_restore for PostgreSQL."
             )
-        path = Path(str(database.url.database))
         with database.alone():
             pass  # refuses before anything is copied
         kept = schema.back_up(database, now=Clock().now())

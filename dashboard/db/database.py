@@ -48,11 +48,15 @@ class Database:
     Args:
         url: SQLAlchemy URL of a SQLite file or a PostgreSQL database.
         logs_outages: For what runs on; a command says itself why it ends.
+
+    Attributes:
+        file: Of a SQLite database; None in memory and on PostgreSQL.
     """
 
     def __init__(self, url: str, *, logs_outages: bool = True) -> None:
         self.url: URL = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.file = engines.file_of(self.url)
         self._turns = _Turns()
         self._lock_file: int | None = None
         self._outage = Outage(
@@ -139,12 +143,11 @@ class Database:
         Raises:
             DatabaseBusyError: One does already.
         """
-        path = self.url.database
-        if not self.is_sqlite or not path or path == ":memory:":
+        if self.file is None:
             return
         with self._turns.mutex:
             if self._lock_file is None:
-                self._lock_file = _flock(Path(path + ".lock"))
+                self._lock_file = _flock(self.file.with_name(f"{self.file.name}.lock"))
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -156,12 +159,12 @@ class Database:
         Raises:
             DatabaseBusyError: Something else has it open.
         """
+        if self.file is None:
+            raise DatabaseBusyError("This database has no file of its own.")
         self.lock()
         self._reader.dispose()
         self._writer.dispose()
-        connection = sqlite3.connect(
-            str(self.url.database), timeout=0, isolation_level=None
-        )
+        connection = sqlite3.connect(self.file, timeout=0, isolation_level=None)
         try:
             # Every connection in WAL mode holds a lock that leaving the mode needs.
             connection.execute("PRAGMA journal_mode = DELETE")
@@ -169,7 +172,7 @@ class Database:
         except sqlite3.OperationalError:
             connection.close()
             raise DatabaseBusyError(
-                f"Another program has {Path(str(self.url.database)).name} open. Stop "
+                f"Another program has {self.file.name} open. Stop "
                 "the dashboard and close other programs that read the file. Nothing "
                 "was changed."
             ) from None
@@ -210,7 +213,7 @@ class Database:
     def place(self) -> str:
         """Its kind and where it is, without user and password."""
         if self.is_sqlite:
-            return f"SQLite {self.url.database}"
+            return f"SQLite {self.file or 'in memory'}"
         hosts = self.url.query.get("host", ())
         host = self.url.host or (hosts if isinstance(hosts, str) else ",".join(hosts))
         port = f":{self.url.port}" if self.url.port else ""
@@ -275,15 +278,15 @@ class Database:
         lost. Moved back, it is used again. Another file needs a new start: to close
         the connections of the former one may delete the journal of this one.
         """
-        path = self.url.database
-        if not self.is_sqlite or not path or path == ":memory:":
+        file = self.file
+        if file is None:
             return
         try:
-            found = Path(path).stat()
+            found = file.stat()
         except FileNotFoundError:
             if self._file is not None:
                 raise self._failed(
-                    f"{Path(path).name} was removed while in use; put it back"
+                    f"{file.name} was removed while in use; put it back"
                 ) from None
             return
         except OSError as error:
@@ -292,7 +295,7 @@ class Database:
             self._file = (found.st_dev, found.st_ino)
         elif self._file != (found.st_dev, found.st_ino):
             raise self._failed(
-                f"{Path(path).name} was replaced while in use; restart the dashboard"
+                f"{file.name} was replaced while in use; restart the dashboard"
             )
 
     def _make_engine(self, *, for_writing: bool) -> Engine:

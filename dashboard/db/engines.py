@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL
@@ -29,7 +30,7 @@ def sqlite(url: URL, *, for_writing: bool) -> Engine:
     )
 
     def prepare(*_: object) -> None:
-        _make_file(url.database)
+        _make_file(file_of(url))
 
     def set_up(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # BEGIN is ours, see below
@@ -56,13 +57,26 @@ def sqlite(url: URL, *, for_writing: bool) -> Engine:
     return engine
 
 
-def _make_file(path: str | None) -> None:
+def file_of(url: URL) -> Path | None:
+    """Return the file of a SQLite URL, a URI's too; None when it has none.
+
+    SQLite takes `sqlite:///file:/path?vfs=...&uri=true` as well as a plain path.
+    """
+    path = url.database or ""
+    if url.get_backend_name() != "sqlite" or path in ("", ":memory:"):
+        return None
+    if path.startswith("file:") and url.query.get("uri") == "true":
+        return Path(unquote(urlsplit(path).path))
+    return Path(path)
+
+
+def _make_file(file: Path | None) -> None:
     """Make an absent file and its folder, the file for its owner alone."""
-    if not path or path == ":memory:" or Path(path).exists():
+    if file is None or file.exists():
         return
     with suppress(OSError):  # SQLite then says that it cannot open it
-        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        Path(path).touch(mode=0o600)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.touch(mode=0o600)
 
 
 def postgresql(url: URL, *, for_writing: bool) -> Engine:

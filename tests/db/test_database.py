@@ -122,6 +122,27 @@ def test_a_closed_database_lets_another_write(sqlite: Database) -> None:
     sqlite.lock()
 
 
+def test_a_file_named_by_a_uri_is_the_same_file(
+    sqlite: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    path = str(sqlite.file).replace("sqlite", "%73qlite")
+    other = Database(f"sqlite:///file:{path}?mode=rw&uri=true")
+
+    assert other.file == sqlite.file
+    with other.reading() as session:
+        session.exec(select(Staff)).all()
+    sqlite.lock()
+    with pytest.raises(DatabaseBusyError, match="only one that may write"):
+        other.lock()
+    copy = schema.back_up(other, now=NOON)
+    assert copy is not None
+    assert copy.parent == Path(str(sqlite.url.database)).parent
+    assert list(Path().iterdir()) == []
+    other.close()
+
+
 def test_the_first_use_makes_folder_and_file_for_the_owner_alone(
     tmp_path: Path,
 ) -> None:
