@@ -157,9 +157,14 @@ class Outage:
         say = getattr(self._log, self._level)
         say(self._events[0 if is_first else 1], **facts)
 
-    def end(self) -> None:
-        """Note a success."""
-        if self._began_s is None:
+    def end(self, *, since: int | None = None) -> None:
+        """Note a success.
+
+        Args:
+            since: `failures` when what succeeded began. It proves nothing once there
+                was another.
+        """
+        if self._began_s is None or since not in (None, self.failures):
             return
         now_s = self._monotonic()
         with self._lock:

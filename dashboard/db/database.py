@@ -83,8 +83,8 @@ class Database:
         with self._storage_errors(), Session(self._reader, autoflush=False) as session:
             yield session
             # Its errors may have been raised past this block: `unavailable` counted.
-            if session.in_transaction() and self._outage.failures == failures:
-                self._outage.end()
+            if session.in_transaction():
+                self._outage.end(since=failures)
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -98,6 +98,7 @@ class Database:
             DatabaseUnavailableError: The database cannot be reached.
             StorageError: No turn came in 5 s.
         """
+        failures = self._outage.failures
         with self._storage_errors():
             if not self.is_sqlite:
                 with self._session() as session:
@@ -106,7 +107,7 @@ class Database:
                 self.lock()
                 with self._turns.taken(_TURN_TIMEOUT_S), self._session() as session:
                     yield session
-        self._outage.end()
+        self._outage.end(since=failures)
 
     @contextmanager
     def writing_fast(self) -> Iterator[Connection]:
@@ -116,6 +117,7 @@ class Database:
             DatabaseBusyError: As `writing`.
             StorageError: As `writing`.
         """
+        failures = self._outage.failures
         with self._storage_errors():
             if not self.is_sqlite:
                 with self._writer.begin() as connection, transactions.open_here():
@@ -128,7 +130,7 @@ class Database:
                     transactions.open_here(),
                 ):
                     yield connection
-        self._outage.end()
+        self._outage.end(since=failures)
 
     @contextmanager
     def _session(self) -> Iterator[Session]:

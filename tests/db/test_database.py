@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import select
+from structlog.testing import capture_logs
 
 from dashboard import schema
 from dashboard.db import Database
@@ -153,6 +154,27 @@ def test_the_first_use_makes_folder_and_file_for_the_owner_alone(
 
     database.close()
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("way", ["reading", "writing", "writing_fast"])
+def test_what_began_before_an_outage_does_not_end_it(
+    sqlite: Database, way: str
+) -> None:
+    file = Path(str(sqlite.file))
+    moved = file.with_suffix(".moved")
+    with capture_logs() as logs:
+        with getattr(sqlite, way)() as began_before:
+            began_before.execute(text("SELECT 1"))
+            file.rename(moved)
+            with pytest.raises(StorageError), sqlite.reading():
+                pass
+        assert [each["event"] for each in logs] == ["database.unavailable"]
+
+        moved.rename(file)
+        with getattr(sqlite, way)() as after:
+            after.execute(text("SELECT 1"))
+
+    assert [each["event"] for each in logs][1:] == ["database.recovered"]
 
 
 def test_an_error_tells_no_values(database: Database) -> None:
