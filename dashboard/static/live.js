@@ -6,6 +6,7 @@
   const POLL_MS = 15000, RETRY_MS = 15000, SILENT_MS = 25000, LOST_MS = 4000;
   const LOST = "Reconnecting…", FULL = `Live updates unavailable; refreshing every ${POLL_MS / 1000} s.`;
   const SIGNED_OUT = "You are signed out. Reload the page to sign in again.";
+  const DEACTIVATED = "Your account is deactivated, so this page no longer updates. Ask an admin.";
   let isOver = false, source, listening = "", why = "", shown = new Date(), poll, retry, silence, lost;
   const tags = new WeakMap();
 
@@ -52,9 +53,10 @@
   };
 
   // What is typed stays; nothing is asked for until the person has signed in again.
-  const signedOut = () => {
+  const signedOut = (reason = SIGNED_OUT) => {
+    if (isOver) return;
     close();
-    why = SIGNED_OUT;
+    why = reason;
     isOver = true;
     say();
   };
@@ -83,7 +85,8 @@
       else lost ??= setTimeout(() => polling(LOST), LOST_MS);
     };
     mine.addEventListener("beat", alive);
-    mine.addEventListener("signed-out", signedOut);
+    mine.addEventListener("signed-out", () => signedOut());
+    mine.addEventListener("deactivated", () => signedOut(DEACTIVATED));
     mine.addEventListener("changed", ({ data }) => {
       alive();
       for (const region of regions()) if (topicsOf(region).includes(data)) tell(region);

@@ -7,19 +7,25 @@ from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from pydantic import SecretStr
 
 from dashboard.db import Database
+from dashboard.models.staff import Role
 from dashboard.models.zoom_app import ZoomApp
+from dashboard.services import audit
+from dashboard.services.staff import accounts
 from dashboard.settings import parse_keys
 from dashboard.vault import Vault
 from tests.fixtures.browsing import submit
 from tests.fixtures.hooks import event
 from tests.fixtures.serve import EMAIL, LONG_S, PASSWORD, Front
-from tests.makers import a_workspace
+from tests.makers import NOON, a_connection, a_workspace
 
 pytestmark = pytest.mark.browser
 
 WITHIN_MS = 60_000
+OTHER = "other@example.com"
+CONNECTION = uuid4()
 Start = Callable[..., Front]
 
 
@@ -59,10 +65,10 @@ def put_in_recall(front: Front) -> None:
     database.close()
 
 
-def open_app(page: Page, front: Front) -> list[str]:
+def open_app(page: Page, front: Front, email: str = EMAIL) -> list[str]:
     """Open the zoom app's page; return where its requests go, as they come."""
     page.goto(f"{front.url}/sign-in")
-    page.get_by_label("Email").fill(EMAIL)
+    page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
     submit(page, "Sign in")
     asked: list[str] = []
@@ -93,6 +99,69 @@ def test_a_page_that_got_no_place_says_so_and_asks(start: Start, page: Page) -> 
 
     arrived(page, 1)
     word(page, "^Live updates unavailable")
+
+
+LIVE_PAGES = (
+    "/",
+    "/zoom-apps/{app}",
+    "/webhooks/",
+    "/webhooks/refused",
+    "/connections/",
+    "/connections/{connection}",
+)
+
+
+def fill(front: Front) -> None:
+    """Add another admin, and a connected user."""
+    database = Database(f"sqlite:///{front.file}")
+    accounts.add(
+        database,
+        email=OTHER,
+        role=Role.ADMIN,
+        password=SecretStr(PASSWORD),
+        actor=audit.COMMAND_LINE,
+        now=NOON,
+    )
+    with database.writing() as session:
+        app = session.get_one(ZoomApp, front.app_id)
+        session.add(a_connection(app, id=CONNECTION))
+    database.close()
+
+
+def test_the_layout_marks_each_page_with_a_live_region(
+    start: Start, page: Page
+) -> None:
+    front = start(before=fill)
+    ids = {"app": front.app_id, "connection": CONNECTION}
+    open_app(page, front)
+
+    for address in LIVE_PAGES:
+        page.goto(front.url + address.format_map(ids))
+        expect(page.locator("[data-live-word]")).to_have_count(1)
+        expect(page.locator("[data-live-word]")).to_be_visible()
+        word(page, "^Live$")
+    page.goto(f"{front.url}/staff/")
+    expect(page.locator("[data-live-word]")).to_be_hidden()
+
+
+def test_a_page_of_a_deactivated_account_says_so(
+    start: Start, page: Page, browser: Browser
+) -> None:
+    front = start(before=fill)
+    open_app(page, front)
+    page.goto(f"{front.url}/connections/")
+    word(page, "^Live$")
+
+    context = browser.new_context()
+    other = context.new_page()
+    open_app(other, front, email=OTHER)
+    other.goto(f"{front.url}/staff/")
+    other.get_by_role("link", name=EMAIL).click()
+    other.get_by_role("button", name="Deactivate user").click()
+    submit(other, "Deactivate", within=other.get_by_role("dialog"))
+    context.close()
+
+    word(page, "^Your account is deactivated, so this page no longer updates. Ask an")
 
 
 def test_a_page_outlives_a_restart_and_is_brought_what_it_missed(

@@ -69,6 +69,14 @@ def alive(session: Session, ids: Collection[str], *, now: datetime) -> set[str]:
     return set(session.exec(query))
 
 
+def disabled(session: Session, staff_ids: Collection[UUID]) -> set[UUID]:
+    """Return those of these people whose account is disabled."""
+    query = select(Staff.id).where(
+        col(Staff.id).in_(list(staff_ids)), col(Staff.disabled_at).is_not(None)
+    )
+    return set(session.exec(query))
+
+
 def note_use(
     database: Database, clock: Clock, session_id: str, *, last_used_at: datetime
 ) -> None:

@@ -16,7 +16,6 @@ from dashboard.web.signin import Person
 
 _BEAT_EVERY_S = 10.0
 _BEAT = b"event: beat\ndata:\n\n"
-_SIGNED_OUT = b"event: signed-out\ndata:\n\n"
 _LONGEST_S = 15 * 60.0
 _MOST_BYTES = 1024 * 1024
 """The server takes whatever it is given and keeps it for a reader that does not read:
@@ -66,7 +65,8 @@ class EventStream:
         self._released = released
         self._beat_every_s = beat_every_s
         self._lock = threading.Lock()
-        self._is_over = self._is_signed_out = False
+        self._is_over = False
+        self._last_word = b""
         # Pages that opened together must not all end together.
         part = random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
         self._ends_at_s = time.monotonic() + longest_s * part
@@ -90,10 +90,17 @@ class EventStream:
             self._waiting[topic] = message
             self._ring()
 
-    def end(self, *, is_signed_out: bool = False) -> None:
-        """End the stream; say so to the page of a session that has ended."""
+    def end(self, *, why: str = "") -> None:
+        """End the stream.
+
+        Args:
+            why: "signed-out" or "deactivated", for the page of a session that is
+                over; "" has the page reconnect.
+        """
         with self._lock:
-            self._is_over, self._is_signed_out = True, is_signed_out
+            self._is_over = True
+            if why:
+                self._last_word = f"event: {why}\ndata:\n\n".encode()
             self._ring()
 
     def close(self) -> None:
@@ -140,10 +147,10 @@ class EventStream:
     def _take(self) -> bytes | None:
         """Return what to write now; None at the end."""
         with self._lock:
-            if self._is_signed_out:
-                self._is_signed_out = False
+            if self._last_word:
+                last_word, self._last_word = self._last_word, b""
                 self._ring()
-                return _SIGNED_OUT
+                return last_word
             if self._is_over:
                 return None
             waiting, self._waiting = self._waiting, {}

@@ -215,12 +215,19 @@ class Watcher:
             streams = list(self._streams)
         ids = {each.person.session_id for each in streams}
         alive = sessions.alive(session, ids, now=self._clock.now())
+        ended = {
+            each.person.staff_id
+            for each in streams
+            if each.person.session_id not in alive
+        }
+        disabled = sessions.disabled(session, ended) if ended else set()
         allowed = []
         for stream in streams:
             if stream.person.session_id in alive:
                 allowed.append(stream)
             else:
-                stream.end(is_signed_out=True)
+                is_disabled = stream.person.staff_id in disabled
+                stream.end(why="deactivated" if is_disabled else "signed-out")
         return allowed
 
     def _tell(self, streams: Iterable[EventStream]) -> bool:

@@ -62,7 +62,8 @@ def test_a_session_that_has_ended_ends_its_streams(
 
     page.join(LONG_S)
     assert not page.is_alive()
-    assert page.said[-1] == b"event: signed-out\ndata:\n\n"
+    why = b"deactivated" if what == "disabled" else b"signed-out"
+    assert page.said[-1] == b"event: " + why + b"\ndata:\n\n"
     assert kept.is_alive()
 
 
