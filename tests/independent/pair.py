@@ -1,6 +1,7 @@
 """The independent Zoom and Recall as one `World`."""
 
 import hashlib
+from datetime import datetime
 from urllib.parse import urlsplit
 
 import httpx2
@@ -153,6 +154,10 @@ class IndependentWorld:
 
     def zoom_secret(self, client_id: str) -> str:
         return self.zoom.apps[client_id].secret_token
+
+    def was_called(self, path: str, at: datetime) -> bool:
+        sites = self.zoom.site, self.recall.site
+        return any(each.calls.has(path, at) for each in sites)
 
     def taken(self) -> list[TakenByRecall]:
         return [

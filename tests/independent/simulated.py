@@ -1,9 +1,11 @@
 """The product's own simulated Zoom and Recall as one `World`."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from dashboard.sandbox.clock import SimClock
 from dashboard.sandbox.faults import Fault, FaultKind, Faults
@@ -12,7 +14,7 @@ from dashboard.sandbox.recall.credentials import run_due_syncs
 from dashboard.sandbox.recall.records import App as RecallApp
 from dashboard.sandbox.recall.records import Credential
 from dashboard.sandbox.zoom import ZoomWorld, create_zoom
-from tests.independent.site import Served, serve
+from tests.independent.site import Calls, Served, serve
 from tests.independent.world import Outage, PairAtZoom, TakenByRecall
 
 _REGION = "us-east-1"
@@ -45,6 +47,24 @@ class _Follows(SimClock):
         return self._of()
 
 
+class _Noting:
+    """Notes what an app answers."""
+
+    def __init__(
+        self, app: WSGIApplication, calls: Calls, now: Callable[[], datetime]
+    ) -> None:
+        self._app, self._calls, self._now = app, calls, now
+
+    def __call__(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            self._calls.add(environ["PATH_INFO"], int(status[:3]), self._now())
+            return start_response(status, headers, *rest)
+
+        return self._app(environ, start)
+
+
 class SimulatedWorld:
     """A `World` of `dashboard.sandbox`, which does nothing between its acts.
 
@@ -56,11 +76,12 @@ class SimulatedWorld:
         clock = _Follows(now)
         self.zoom = ZoomWorld(clock, allow_local=True)
         zoom = create_zoom(self.zoom)
-        self._zoom_site: Served = serve(zoom)
+        self._calls = Calls()
+        self._zoom_site: Served = serve(_Noting(zoom, self._calls, now))
         self.recall = RecallWorld(clock, zoom_url=self.zoom_url, allow_local=True)
         self.recall.set_switches({"rate_limits": False})
         recall = create_recall(self.recall)
-        self._recall_site: Served = serve(recall)
+        self._recall_site: Served = serve(_Noting(recall, self._calls, now))
         self._faults: dict[str, Faults] = {
             "zoom": zoom.extensions[_FAULTS],
             "recall": recall.extensions[_FAULTS],
@@ -183,6 +204,9 @@ class SimulatedWorld:
 
     def zoom_secret(self, client_id: str) -> str:
         return self.zoom.state.app(client_id).secret_token
+
+    def was_called(self, path: str, at: datetime) -> bool:
+        return self._calls.has(path, at)
 
     def taken(self) -> list[TakenByRecall]:
         return [

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, Self
 from wsgiref.types import WSGIApplication
 
@@ -18,14 +19,21 @@ Now = Callable[[], datetime]
 _POLL_S = 0.05
 
 
-@dataclass(frozen=True, kw_only=True)
-class Call:
-    """One request that a server got, and its answer's status."""
+class Calls:
+    """What a server answered with a 2xx, and when."""
 
-    at: datetime
-    method: str
-    path: str
-    status: int
+    def __init__(self) -> None:
+        self._paths: dict[datetime, set[str]] = {}
+        self._lock = threading.Lock()
+
+    def add(self, path: str, status: int, at: datetime) -> None:
+        if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+            with self._lock:
+                self._paths.setdefault(at, set()).add(path)
+
+    def has(self, path: str, at: datetime) -> bool:
+        with self._lock:
+            return any(each.startswith(path) for each in self._paths.get(at, ()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,14 +70,14 @@ class Site:
     Attributes:
         url: Without a trailing slash.
         outage: While set, what every request gets instead of an answer.
-        calls: Every request so far.
+        calls: Every request so far that was answered.
     """
 
     now: Now
     answer: Answering
     url: str = ""
     outage: Answering | None = None
-    calls: list[Call] = field(default_factory=list)
+    calls: Calls = field(default_factory=Calls)
     _close: Callable[[], None] = lambda: None
 
     def start(self) -> Self:
@@ -83,14 +91,7 @@ class Site:
     def _take(self, request: Request) -> Response:
         request.get_data()  # before anything else reads it
         response = (self.outage or self.answer)(request)
-        self.calls.append(
-            Call(
-                at=self.now(),
-                method=request.method,
-                path=request.path,
-                status=response.status_code,
-            )
-        )
+        self.calls.add(request.path, response.status_code, self.now())
         return response
 
 

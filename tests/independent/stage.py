@@ -40,11 +40,14 @@ class Stage:
     """Everything, running; nothing happens until `run_due` or `pass_time`.
 
     Attributes:
+        clock: The dashboard's.
+        true: The one of Zoom and Recall, which is never wrong.
         url: Of the dashboard; no trailing slash.
         has_worker: While False no worker runs.
     """
 
     clock: FakeClock
+    true: FakeClock
     world: World
     runtime: Runtime
     url: str
@@ -79,6 +82,11 @@ class Stage:
 
     def jump(self, amount: timedelta) -> None:
         """Move every clock; who is signed in stays so."""
+        self.true.set(self.true.now() + amount)
+        self.set_wrong(amount)
+
+    def set_wrong(self, amount: timedelta) -> None:
+        """Move the dashboard's clock alone."""
         self.clock.set(self.clock.now() + amount)
         instant = self.clock.now()
         with self.runtime.database.writing() as session:
@@ -123,8 +131,8 @@ class _Front:
 @contextmanager
 def a_stage(database: Database, folder: Path, make_world: MakeWorld) -> Iterator[Stage]:
     """Run a dashboard with two accounts and nothing else."""
-    clock = FakeClock()
-    world = make_world(clock)
+    clock, true = FakeClock(), FakeClock()
+    world = make_world(true)
     settings = load(
         instance=folder,
         database_url=database.url.render_as_string(hide_password=False),
@@ -149,7 +157,7 @@ def a_stage(database: Database, folder: Path, make_world: MakeWorld) -> Iterator
     serving = serve(front)
     running = replace(runtime, public_url=serving.url)
     front.app = create_app(running)
-    stage = Stage(clock=clock, world=world, runtime=running, url=serving.url)
+    stage = Stage(clock=clock, true=true, world=world, runtime=running, url=serving.url)
     try:
         yield stage
     finally:

@@ -138,6 +138,10 @@ class World(Protocol):
         """Return the secret token that Zoom signs with."""
         ...
 
+    def was_called(self, path: str, at: datetime) -> bool:
+        """Whether a request for a path that begins so got a 2xx at that instant."""
+        ...
+
     def taken(self) -> list[TakenByRecall]:
         """Return what came to Recall's webhook URL."""
         ...

@@ -1,0 +1,309 @@
+"""Compares what pages say with what is so: each wrong sentence, with its kind."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from tests.independent import oracle as oracles
+from tests.independent import reading
+from tests.independent.browser import Browser, Page, words
+from tests.independent.oracle import Oracle, Person, Truth
+from tests.independent.reading import Said
+from tests.independent.stage import Stage
+
+_BLAMED_AFTER = timedelta(minutes=40)
+_OF_THE_STATE = frozenset(
+    (
+        *("dead", "dead-then", "missing-scopes", "unhealthy", "host-setting"),
+        *("state-unknown", "expiring", "healthy", "healthy-then"),
+        *("key-refused", "app-disabled", "pair-refused"),
+    )
+)
+"""Verdicts that say how the user's connection is; others speak of other things."""
+
+_HINT = ("possibl", "may have", "perhaps", "either", "usual", ", or ")
+
+
+class Kind(StrEnum):
+    """What is wrong with a sentence."""
+
+    AFTER = "green, as of an instant after it broke"
+    LATE = "green for longer than its proof is good for"
+    FUTURE = "green, as of an instant that is still to come"
+    UNSEEN = "an observation that nobody made"
+    REFUSED = "green beside a stream of refusals"
+    DELIVERED = "delivered, and never taken"
+    STATE = "two places disagree about the state"
+    WHO = "two places disagree about who must act"
+    BLAME = "the user must act, and nothing is wrong with the user"
+    CAUSE = "a cause that is not so"
+    WORKER = "no worker runs, and nothing says so"
+    BROKEN = "no page"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wrong:
+    """One wrong sentence."""
+
+    kind: Kind
+    place: str
+    said: str
+    truth: str
+    step: int = 0
+    day: float = 0.0
+
+    @property
+    def signature(self) -> tuple[str, str, str]:
+        """What makes two of them one: kind, place without names, first word."""
+        place = re.sub(r"\S*\d\S*", "…", self.place)
+        return self.kind.value, place, re.split(r"[ ,:]", self.said, maxsplit=1)[0]
+
+    def __str__(self) -> str:
+        return (
+            f"step {self.step}, day {self.day:.2f}: {self.kind} · {self.place} · "
+            f"said: {self.said} · truth: {self.truth}"
+        )
+
+
+@dataclass(kw_only=True)
+class Judge:
+    """Reads every page as an admin, and compares.
+
+    Attributes:
+        wrong_clock: Spans of the dashboard's own time in which its clock was wrong.
+        refused: When Zoom's requests were refused since one was taken.
+        reads: How many pages were read.
+    """
+
+    stage: Stage
+    oracle: Oracle
+    browser: Browser
+    app_id: str
+    explain: Page
+    wrong_clock: list[tuple[datetime, datetime]] = field(default_factory=list)
+    refused: list[datetime] = field(default_factory=list)
+    worker_gone_at: datetime | None = None
+    _taken: set[int] = field(default_factory=set)
+    _parsed: int = 0
+
+    @property
+    def reads(self) -> int:
+        return self.browser.pages
+
+    @property
+    def is_clock_right(self) -> bool:
+        return self.stage.clock.now() == self.stage.true.now()
+
+    def read_all(self, meetings: list[int]) -> Iterator[Wrong]:
+        """Read every page; yield what is wrong."""
+        now = self.stage.true.now()
+        top = reading.overview(self.browser, self.app_id)
+        clocks, app_page = reading.clocks(self.browser, self.app_id)
+        yield from self._about_app(clocks, app_page)
+        yield from _about_overview(top, clocks)
+        rows = reading.connections(self.browser)
+        yield from _about_counts(top, rows)
+        for person in self.oracle.people:
+            yield from self._about_person(person, rows)
+        for number in meetings:
+            yield from self._about_meeting(number)
+        yield from self._about_deliveries()
+        gone = self.worker_gone_at
+        is_gone = gone is not None and now - gone > timedelta(minutes=2)
+        if is_gone and not any("worker" in each.lower() for each in top.items):
+            said = f"{len(top.items)} items"
+            yield _wrong(Kind.WORKER, "overview", said, f"none since {gone}")
+
+    def _about_app(self, clocks: dict[str, Said], page: Page) -> Iterator[Wrong]:
+        now = self.stage.true.now()
+        ours, recalls = clocks["ours"], clocks["recalls"]
+        yield from self._green(ours, self.oracle.zoom_signs_ours, oracles.ROUND)
+        yield from self._green(recalls, self.oracle.recall_has_ours, oracles.PAIR_FOR)
+        refused = self.refused
+        is_stream = (
+            len(refused) >= oracles.REFUSED_LEAST
+            and now - refused[0] > oracles.REFUSED_FOR
+        )
+        if ours.is_green and is_stream:
+            truth = f"{len(refused)} refused since {refused[0]}"
+            yield _wrong(Kind.REFUSED, ours.page, _short(ours), truth)
+        pair = page.one("#step-pair")
+        if "tone-good" in (pair.get("class") or []):
+            time = pair.select_one("time[datetime]")
+            at = None if time is None else datetime.fromisoformat(str(time["datetime"]))
+            said = Said(
+                page="step pair", tone="good", word="done", at=at, text=words(pair)
+            )
+            yield from self._green(said, self.oracle.pair_here, oracles.PAIR_FOR)
+
+    def _about_person(self, person: Person, rows: dict[str, Said]) -> Iterator[Wrong]:
+        told = reading.explain(self.browser, self.explain, person.email)
+        if told.is_green:
+            yield from self._late(told, person.works, oracles.GREEN_FOR)
+        if person.left == "staff" and not person.path:
+            text = told.text.lower()
+            is_claimed = "removed the app" in text
+            if is_claimed and not any(each in text for each in _HINT):
+                yield _wrong(Kind.CAUSE, told.page, told.text[:200], "staff did it")
+        if not person.path:
+            return
+        listed = rows.get(person.path)
+        shown, page = reading.connection(self.browser, person.path)
+        if listed is None or page.status != 200:
+            if (listed is None) != (page.status != 200):
+                yield _wrong(
+                    Kind.STATE, f"{person.email}", f"listed: {listed}", f"{page.status}"
+                )
+            return
+        for said in (listed, shown):
+            yield from self._green(said, person.works, oracles.GREEN_FOR)
+            yield from self._observed(said)
+            yield from self._blames(said, person)
+        yield from self._mapped(page, person)
+        same = (listed.tone, listed.word, listed.at), (shown.tone, shown.word, shown.at)
+        if same[0] != same[1]:
+            yield _wrong(
+                Kind.STATE, f"list and page of {person.email}", *map(str, same)
+            )
+        if listed.who != shown.who:
+            yield _wrong(
+                Kind.WHO, f"list and page of {person.email}", listed.who, shown.who
+            )
+        if told.word not in _OF_THE_STATE:
+            return
+        if told.who != shown.who and told.who + shown.who:
+            yield _wrong(
+                Kind.WHO,
+                f"explain and page of {person.email}",
+                f"{told.who}, {told.word}: {told.text[:160]}",
+                f"{shown.who!r}: {_short(shown)}",
+            )
+        if told.is_green != shown.is_green:
+            yield _wrong(
+                Kind.STATE,
+                f"explain and page of {person.email}",
+                f"{told.word}, {told.tone}: {told.text[:160]}",
+                _short(shown),
+            )
+
+    def _mapped(self, page: Page, person: Person) -> Iterator[Wrong]:
+        card = next(
+            (
+                each
+                for each in page.soup.select("section.card")
+                if words(each).startswith("Mapped meetings")
+            ),
+            None,
+        )
+        text = words(card)
+        for number, host in self.oracle.meetings.items():
+            if host is person and _grouped(number) in text:
+                said = Said(
+                    page=f"mapped meetings of {person.email}",
+                    tone="good",
+                    word=_grouped(number),
+                )
+                mapped = self.oracle.mapped[number]
+                yield from self._late(said, mapped, oracles.MAPPED_FOR)
+
+    def _about_meeting(self, number: int) -> Iterator[Wrong]:
+        told = reading.explain(self.browser, self.explain, str(number))
+        host = self.oracle.meetings[number]
+        if told.is_green:
+            yield from self._late(told, host.works, oracles.GREEN_FOR)
+        if told.word == "ready":
+            mapped = self.oracle.mapped[number]
+            yield from self._late(told, mapped, oracles.MAPPED_FOR)
+
+    def _about_deliveries(self) -> Iterator[Wrong]:
+        shown = reading.delivered(self.browser)
+        taken = self.stage.world.taken()
+        for each in taken[self._parsed :]:
+            if each.status < 300 and b"meeting.created" in each.body:
+                body = json.loads(each.body)
+                self._taken.add(int(body["payload"]["object"]["id"]))
+        self._parsed = len(taken)
+        for number, times in Counter(shown).items():
+            if number not in self._taken:
+                said = f"meeting {number} delivered, {times} times"
+                yield _wrong(Kind.DELIVERED, "webhook log", said, "never taken")
+
+    def _green(self, said: Said, truth: Truth, limit: timedelta) -> Iterator[Wrong]:
+        if not said.is_green:
+            return
+        at = said.at
+        if at is not None and at > self.stage.clock.now() + oracles.SKEW:
+            yield _wrong(
+                Kind.FUTURE, said.page, _short(said), f"now {self.stage.clock.now()}"
+            )
+        elif at is not None and self._is_known(at) and not truth.was_so(at):
+            yield _wrong(Kind.AFTER, said.page, _short(said), _since(truth))
+        yield from self._late(said, truth, limit)
+
+    def _late(self, said: Said, truth: Truth, limit: timedelta) -> Iterator[Wrong]:
+        since = truth.false_since
+        if since is not None and self.stage.true.now() - since > limit:
+            yield _wrong(Kind.LATE, said.page, _short(said), _since(truth))
+
+    def _observed(self, said: Said) -> Iterator[Wrong]:
+        if not said.is_green or said.at is None or not self._is_known(said.at):
+            return
+        if not self.stage.world.was_called("/v2/users/me", said.at):
+            yield _wrong(Kind.UNSEEN, said.page, _short(said), "no such call")
+
+    def _blames(self, said: Said, person: Person) -> Iterator[Wrong]:
+        if said.who != "the user" or not person.works.is_so:
+            return
+        since = person.works.changes[-1][0]
+        if self.stage.true.now() - since > _BLAMED_AFTER and self.stage.has_worker:
+            yield _wrong(
+                Kind.BLAME, said.page, _short(said), f"all well with them since {since}"
+            )
+
+    def _is_known(self, at: datetime) -> bool:
+        """Whether an instant of the dashboard's is one of the world's too."""
+        return self.is_clock_right and not any(
+            begin <= at <= end for begin, end in self.wrong_clock
+        )
+
+
+def _about_overview(top: reading.Overview, clocks: dict[str, Said]) -> Iterator[Wrong]:
+    greens = [each.is_green for each in clocks.values()]
+    if top.status.is_green and not all(greens):
+        said = "; ".join(_short(each) for each in clocks.values())
+        yield _wrong(Kind.STATE, "overview and zoom app", _short(top.status), said)
+
+
+def _about_counts(top: reading.Overview, rows: dict[str, Said]) -> Iterator[Wrong]:
+    healthy = sum(each.is_green for each in rows.values())
+    counted = top.counts.get("healthy", 0)
+    if counted != healthy:
+        yield _wrong(
+            Kind.STATE,
+            "overview's counts and the list",
+            f"{counted} healthy: {top.counts}",
+            f"{healthy} green: {sorted(each.word for each in rows.values())}",
+        )
+
+
+def _wrong(kind: Kind, place: str, said: str, truth: str) -> Wrong:
+    return Wrong(kind=kind, place=place, said=said, truth=truth)
+
+
+def _short(said: Said) -> str:
+    at = "" if said.at is None else f" as of {said.at:%m-%d %H:%M}"
+    who = f" ({said.who})" if said.who else ""
+    return f"{said.word or said.tone}{at}{who}: {said.text[:140]}"
+
+
+def _since(truth: Truth) -> str:
+    return f"not so since {truth.false_since}; changes {truth.changes[-3:]}"
+
+
+def _grouped(number: int) -> str:
+    text = str(number)
+    return f"{text[:3]} {text[3:7]} {text[7:]}"

@@ -1,0 +1,449 @@
+"""`python -m tests.independent.model`: months of a dashboard's life, judged each step.
+
+A seed draws the acts: of users, of admins, of Zoom and Recall, of the host and its
+clock. After each act, and after the time that follows, every page is read and compared
+with an oracle that knows what is really so.
+"""
+
+import random
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import click
+import structlog
+from sqlmodel import select
+
+from dashboard import schema
+from dashboard.db import Database
+from dashboard.models.connection import Connection
+from tests.fixtures.databases import QuickServer
+from tests.independent.freedoms import Freedoms
+from tests.independent.judging import Judge, Kind, Wrong
+from tests.independent.oracle import Oracle, Person, Truth
+from tests.independent.pair import IndependentWorld
+from tests.independent.people import Admin, connect
+from tests.independent.simulated import SimulatedWorld
+from tests.independent.stage import MakeWorld, Stage, a_stage
+from tests.independent.world import Outage
+
+_MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+_PASSES = (
+    (2 * _MINUTE, 2 * _MINUTE),
+    (20 * _MINUTE, 10 * _MINUTE),
+    (2 * _HOUR, 30 * _MINUTE),
+    (7 * _HOUR, 2 * _HOUR),
+    (_DAY, 4 * _HOUR),
+    (2 * _DAY, 6 * _HOUR),
+    (4 * _DAY, 8 * _HOUR),
+    (8 * _DAY, 12 * _HOUR),
+)
+_WEIGHTS = (3, 4, 4, 4, 3, 2, 2, 1)
+_MOST_PEOPLE = 5
+_ASKED = 3
+_NAMES = ("Ana", "Ben", "Cleo", "Dan", "Eva", "Finn", "Gita", "Hugo", "Ines", "Jon")
+
+
+@dataclass(kw_only=True)
+class Report:
+    """What a run came to."""
+
+    days: float = 0.0
+    acts: Counter[str] = field(default_factory=Counter)
+    reads: int = 0
+    wrong: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    first: list[Wrong] = field(default_factory=list)
+
+    def text(self) -> str:
+        lines = [
+            f"{self.days:.0f} days, {self.acts.total()} acts, {self.reads} reads",
+            f"{self.wrong.total()} wrong sentences of {len(self.wrong)} sorts",
+            "acts: " + ", ".join(f"{k} {n}" for k, n in sorted(self.acts.items())),
+            *(f"{n} times: {' · '.join(sort)}" for sort, n in self.wrong.most_common()),
+        ]
+        return "\n".join(lines)
+
+
+class Model:
+    """One dashboard's life, drawn by a seed."""
+
+    def __init__(self, stage: Stage, *, seed: int) -> None:
+        self.report = Report()
+        self._stage = stage
+        self._drawing = random.Random(f"model {seed}")
+        self._broken: set[Outage] = set()
+        self._names = 0
+        self._ahead_at: datetime | None = None
+        self._set_up()
+        self._begun_at = stage.true.now()
+        self._step = 0
+
+    def _set_up(self) -> None:
+        stage = self._stage
+        self._admin = Admin(stage=stage, browser=stage.sign_in())
+        pair = stage.world.make_app(f"{stage.url}/oauth/zoom/callback")
+        self._app_id: UUID = self._admin.set_up(pair)
+        url = self._admin.webhook_url(self._app_id)
+        assert stage.world.press_validate(pair.client_id, url)
+        self._connect_path = self._admin.connect_path(self._app_id)
+        self._oracle = Oracle(
+            world=stage.world,
+            client_id=pair.client_id,
+            secret_here=pair.secret_token,
+            client_secret_here=pair.client_secret,
+            client_secret=pair.client_secret,
+        )
+        self._judge = Judge(
+            stage=stage,
+            oracle=self._oracle,
+            browser=self._admin.browser,
+            app_id=str(self._app_id),
+            explain=self._admin.browser.get("/explain/"),
+        )
+        stage.run_due()
+        for _ in range(2):
+            self._new_user()
+        self._settle()
+
+    def run(
+        self, days: float, *, say: Callable[[str], None] = lambda _: None
+    ) -> Report:
+        """Live so many days; say each wrong sentence when it is found first."""
+        while self._stage.true.now() - self._begun_at < timedelta(days=days):
+            self.step(say)
+        return self.report
+
+    def step(self, say: Callable[[str], None]) -> None:
+        """Do one act, and let some time pass; read everything after each."""
+        self._step += 1
+        name, act = self._choose()
+        self.report.acts[name] += 1
+        act()
+        self._settle()
+        self._read(name, say)
+        [(amount, each)] = self._drawing.choices(_PASSES, _WEIGHTS)
+        if not self._judge.is_clock_right:
+            amount, each = min((amount, each), (2 * _HOUR, 30 * _MINUTE))
+        until = self._stage.true.now() + amount
+        while self._stage.true.now() < until:
+            self._stage.jump(min(each, until - self._stage.true.now()))
+            self._settle()
+        self._read(f"{amount} after {name}", say)
+        self.report.days = (self._stage.true.now() - self._begun_at) / _DAY
+        self.report.reads = self._judge.reads
+
+    def _settle(self) -> None:
+        self._oracle.note(self._stage.true.now())
+        self._stage.run_due()
+        self._oracle.note(self._stage.true.now())
+
+    def _read(self, after: str, say: Callable[[str], None]) -> None:
+        meetings = list(self._oracle.meetings)[-20:]
+        asked = self._drawing.sample(meetings, min(_ASKED, len(meetings)))
+        try:
+            found = list(self._judge.read_all(asked))
+        except AssertionError as error:
+            found = [
+                Wrong(kind=Kind.BROKEN, place=after, said=str(error)[:300], truth="")
+            ]
+        day = (self._stage.true.now() - self._begun_at) / _DAY
+        for each in found:
+            wrong = Wrong(
+                kind=each.kind,
+                place=each.place,
+                said=each.said,
+                truth=each.truth,
+                step=self._step,
+                day=day,
+            )
+            if not self.report.wrong[wrong.signature]:
+                self.report.first.append(wrong)
+                say(f"after {after}: {wrong}")
+            self.report.wrong[wrong.signature] += 1
+
+    def _choose(self) -> tuple[str, Callable[[], None]]:
+        acts = dict(self._acts())
+        names = [name for name, (weight, _) in acts.items() for _ in range(weight)]
+        name = self._drawing.choice(names)
+        return name, acts[name][1]
+
+    def _acts(self) -> Iterator[tuple[str, tuple[int, Callable[[], None]]]]:
+        yield "time passes", (4, lambda: None)
+        connected = self._connected()
+        if len(connected) < _MOST_PEOPLE:
+            yield "a user connects", (3, self._new_user)
+        if connected:
+            yield "a meeting", (6, self._meeting)
+            yield "a user connects again", (2, self._again)
+            yield "a user removes the app", (1, self._remove)
+            yield "an authorization ends", (2, self._end_grant)
+            yield "a new PMI", (1, self._new_pmi)
+            yield "check now", (2, self._check_now)
+            yield "staff disconnect a user", (1, self._disconnect)
+            yield "the credential is deleted in Recall", (1, self._delete_credential)
+        if self._oracle.meetings:
+            yield "Recall forgets a meeting", (1, self._unmap)
+        yield "the secret token is regenerated at Zoom", (1, self._rotate_token)
+        yield "the client secret is regenerated at Zoom", (1, self._rotate_secret)
+        yield "another secret token in Recall", (1, self._other_in_recall)
+        yield "an outage", (3, self._break)
+        if self._broken:
+            yield "an outage ends", (4, self._end_outage)
+        yield "everything is put right", (4, self._put_right)
+        yield "test now", (1, self._test_now)
+        if self._stage.has_worker:
+            yield "the worker dies", (1, self._kill_worker)
+        else:
+            yield "the worker starts", (4, self._start_worker)
+        if self._ahead_at is None:
+            yield "the host's clock goes ahead", (1, self._go_ahead)
+        else:
+            yield "the host's clock is put right", (6, self._go_back)
+
+    def _connected(self) -> list[Person]:
+        return [each for each in self._oracle.people if each.path]
+
+    def _any(self) -> Person:
+        return self._drawing.choice(self._connected())
+
+    # Users.
+
+    def _new_user(self) -> None:
+        first = _NAMES[self._names % len(_NAMES)]
+        email = f"{first.lower()}{self._names}@example.com"
+        pmi = 5_550_000_000 + self._names
+        user_id = self._stage.world.add_user(email, first, f"N{self._names}", pmi)
+        self._names += 1
+        person = Person(user_id=user_id, email=email)
+        self._oracle.people.append(person)
+        self._go_through(person)
+
+    def _go_through(self, person: Person) -> None:
+        if self._broken & {Outage.ZOOM, Outage.RECALL}:
+            return  # nobody gets far; what the visitor reads is tested elsewhere
+        for _ in range(2):  # Recall may ask for a second approval
+            page = connect(self._stage, self._connect_path, person.user_id)
+            if page.status != 409:
+                break
+        person.left = ""
+        self._oracle.note(self._stage.true.now())
+        self._find(person)
+
+    def _find(self, person: Person) -> None:
+        with self._stage.runtime.database.reading() as session:
+            is_theirs = Connection.zoom_user_id == person.user_id
+            found = session.exec(select(Connection.id).where(is_theirs)).first()
+        person.path = f"/connections/{found}" if found else ""
+
+    def _again(self) -> None:
+        self._go_through(self._any())
+
+    def _remove(self) -> None:
+        person = self._any()
+        if person.lives.is_so:
+            self._stage.world.remove_app(self._oracle.client_id, person.user_id)
+            person.left = "removed"
+
+    def _end_grant(self) -> None:
+        person = self._any()
+        self._stage.world.end_grant(self._oracle.client_id, person.user_id)
+
+    def _meeting(self) -> None:
+        person = self._any()
+        if not person.lives.is_so:
+            return
+        number = self._stage.world.create_meeting(person.user_id)
+        self._oracle.meetings[number] = person
+        self._oracle.mapped[number] = Truth()
+        self._heard()
+
+    def _heard(self) -> None:
+        """Zoom sends an event, which is refused or taken."""
+        if self._oracle.zoom_signs_ours.is_so:
+            self._judge.refused.clear()
+        else:
+            self._judge.refused.append(self._stage.true.now())
+
+    def _new_pmi(self) -> None:
+        person = self._any()
+        if person.lives.is_so:
+            pmi = 5_560_000_000 + self._step
+            self._stage.world.change_pmi(person.user_id, pmi)
+            self._heard()
+
+    # Admins.
+
+    def _check_now(self) -> None:
+        person = self._any()
+        self._admin.browser.post(f"{person.path}/check")
+
+    def _disconnect(self) -> None:
+        person = self._any()
+        page = self._admin.browser.get(person.path)
+        if page.status == 200:
+            self._admin.browser.submit(page, "/disconnect")
+            person.left = person.left or "staff"
+
+    def _rotate_token(self) -> None:
+        self._stage.world.rotate_secret_token(self._oracle.client_id)
+
+    def _rotate_secret(self) -> None:
+        new = self._stage.world.regenerate_client_secret(self._oracle.client_id)
+        self._oracle.client_secret = new
+
+    def _test_now(self) -> None:
+        self._admin.browser.post(f"/zoom-apps/{self._app_id}/probe")
+
+    def _put_right(self) -> None:
+        """End every outage, enter both secrets, and press Validate."""
+        for each in sorted(self._broken):
+            self._stage.world.end(each)
+        self._broken.clear()
+        self._oracle.is_receiver_up = True
+        self._start_worker()
+        self._go_back()
+        world, oracle = self._stage.world, self._oracle
+        token = world.zoom_secret(oracle.client_id)
+        path = f"/zoom-apps/{self._app_id}"
+        browser = self._admin.browser
+        saved = browser.submit(
+            browser.get(f"{path}/edit"),
+            "/edit",
+            client_secret=oracle.client_secret,
+            secret_token=token,
+        )
+        if saved.path == path:
+            oracle.secret_here = token
+            oracle.client_secret_here = oracle.client_secret
+        browser.post(f"{path}/update-in-recall")
+        self._stage.run_due()
+        if world.press_validate(
+            oracle.client_id, self._admin.webhook_url(self._app_id)
+        ):
+            self._judge.refused.clear()
+
+    # Zoom and Recall.
+
+    def _delete_credential(self) -> None:
+        person = self._any()
+        self._stage.world.delete_credential(self._oracle.client_id, person.user_id)
+
+    def _unmap(self) -> None:
+        self._stage.world.unmap(self._drawing.choice(list(self._oracle.meetings)))
+
+    def _other_in_recall(self) -> None:
+        self._stage.world.change_webhook_secret_in_recall(self._oracle.client_id)
+
+    def _break(self) -> None:
+        outage = self._drawing.choice(list(Outage))
+        self._broken.add(outage)
+        self._stage.world.begin(outage)
+        self._weigh_receiver()
+
+    def _end_outage(self) -> None:
+        outage = self._drawing.choice(sorted(self._broken))
+        self._broken.discard(outage)
+        self._stage.world.end(outage)
+        self._weigh_receiver()
+
+    def _weigh_receiver(self) -> None:
+        deaf = {Outage.RECEIVER, Outage.PORTAL, Outage.RECALL}
+        self._oracle.is_receiver_up = not (self._broken & deaf)
+
+    # The host.
+
+    def _kill_worker(self) -> None:
+        self._stage.has_worker = False
+        self._judge.worker_gone_at = self._stage.true.now()
+
+    def _start_worker(self) -> None:
+        self._stage.has_worker = True
+        self._judge.worker_gone_at = None
+
+    def _go_ahead(self) -> None:
+        self._ahead_at = self._stage.clock.now()
+        days = self._drawing.choice((1, 7, 30))
+        self._stage.set_wrong(timedelta(days=days))
+
+    def _go_back(self) -> None:
+        if self._ahead_at is None:
+            return
+        wrong_until = self._stage.clock.now()
+        self._stage.set_wrong(self._stage.true.now() - wrong_until)
+        span = self._ahead_at + timedelta(seconds=1), wrong_until
+        self._judge.wrong_clock.append(span)
+        self._ahead_at = None
+
+
+def worlds(seed: int) -> dict[str, MakeWorld]:
+    """Return each pair by its name; `drawn` has the freedoms of the seed."""
+    return {
+        "simulated": SimulatedWorld,
+        "independent": lambda clock: IndependentWorld(clock, seed=seed),
+        "drawn": lambda clock: IndependentWorld(clock, Freedoms.drawn(seed), seed=seed),
+    }
+
+
+@contextmanager
+def a_database(name: str, folder: Path) -> Iterator[Database]:
+    """Make an empty database with its tables."""
+    if name == "sqlite":
+        database = Database(f"sqlite:///{folder}/dashboard.db")
+        schema.upgrade(database)
+        yield database
+        database.close()
+        return
+    server = QuickServer(folder / "postgresql")
+    server.start()
+    try:
+        database = Database(server.url().render_as_string(hide_password=False))
+        schema.upgrade(database)
+        yield database
+        database.close()
+    finally:
+        server.cleanup()
+
+
+@click.command()
+@click.option("--days", default=100.0, show_default=True, help="Of simulated time.")
+@click.option(
+    "--database",
+    type=click.Choice(["sqlite", "postgresql"]),
+    default="sqlite",
+    show_default=True,
+)
+@click.option("--world", type=click.Choice(sorted(worlds(0))), default="independent")
+@click.option("--seed", default=1, show_default=True)
+@click.option("--minutes", type=float, help="Stop after so many minutes in any case.")
+def main(
+    days: float, database: str, world: str, seed: int, minutes: float | None
+) -> None:
+    """Live so many days, and print every wrong sentence."""
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    began = time.monotonic()
+    with (
+        tempfile.TemporaryDirectory(prefix="model-") as folder,
+        a_database(database, Path(folder)) as opened,
+        a_stage(opened, Path(folder), worlds(seed)[world]) as stage,
+    ):
+        model = Model(stage, seed=seed)
+        lived = 0.0
+        while lived < days:
+            lived = model.report.days
+            model.run(min(lived + 1, days), say=click.echo)
+            if minutes is not None and time.monotonic() - began > minutes * 60:
+                break
+            if lived == model.report.days:
+                break
+        click.echo(f"{database}, {world}, seed {seed}")
+        click.echo(model.report.text())
+
+
+if __name__ == "__main__":
+    main()

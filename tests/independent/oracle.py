@@ -1,0 +1,114 @@
+"""What is really so, since when, and what a page may say of it.
+
+The oracle reads no page and no database: it asks the world after each act, and knows
+what it did itself.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from tests.independent.world import World
+
+GREEN_FOR = timedelta(minutes=75)
+"""How long a connection that broke may be green: while the token that was seen lasts,
+and the few minutes until the check after it."""
+
+MAPPED_FOR = timedelta(hours=26)
+PAIR_FOR = timedelta(hours=26)
+ROUND = timedelta(hours=97)
+"""72 hours until Zoom's next challenge, and a day of grace."""
+
+REFUSED_LEAST = 3
+REFUSED_FOR = timedelta(minutes=20)
+SKEW = timedelta(minutes=2)
+
+
+@dataclass(kw_only=True)
+class Truth:
+    """One thing that is so or not, through time."""
+
+    is_so: bool = False
+    changes: list[tuple[datetime, bool]] = field(default_factory=list)
+
+    def note(self, now: datetime, *, is_so: bool) -> None:
+        if is_so != self.is_so or not self.changes:
+            self.is_so = is_so
+            self.changes.append((now, is_so))
+
+    @property
+    def false_since(self) -> datetime | None:
+        return None if self.is_so or not self.changes else self.changes[-1][0]
+
+    def was_so(self, at: datetime) -> bool:
+        """Whether it was so at that instant, or until it, or from it on."""
+        value = False
+        for changed_at, is_so in self.changes:
+            if changed_at > at:
+                break
+            value = is_so or (changed_at == at)
+        return value
+
+
+@dataclass(kw_only=True)
+class Person:
+    """A Zoom user.
+
+    Attributes:
+        path: Of their connection's page; "" while they have none.
+        works: A bot could get a token.
+        left: Why they left, if they did: "removed" or "staff".
+    """
+
+    user_id: str
+    email: str
+    path: str = ""
+    works: Truth = field(default_factory=Truth)
+    lives: Truth = field(default_factory=Truth)
+    left: str = ""
+
+
+@dataclass(kw_only=True)
+class Oracle:
+    """All of it.
+
+    Attributes:
+        zoom_signs_ours: Zoom signs with the secret token that the dashboard has.
+        recall_has_ours: Recall has the secret token that Zoom signs with, and answers.
+        pair: Recall has the pair that Zoom accepts.
+        pair_here: The dashboard has it.
+        secret_here: The secret token that was entered last.
+        client_secret_here: The client secret that was entered last.
+        refused: When Zoom's requests were refused since the last one that was taken.
+    """
+
+    world: World
+    client_id: str
+    secret_here: str
+    client_secret_here: str
+    client_secret: str
+    people: list[Person] = field(default_factory=list)
+    meetings: dict[int, Person] = field(default_factory=dict)
+    mapped: dict[int, Truth] = field(default_factory=dict)
+    zoom_signs_ours: Truth = field(default_factory=Truth)
+    recall_has_ours: Truth = field(default_factory=Truth)
+    pair: Truth = field(default_factory=Truth)
+    pair_here: Truth = field(default_factory=Truth)
+    is_receiver_up: bool = True
+
+    def note(self, now: datetime) -> None:
+        """Ask the world what is so now."""
+        world, client_id = self.world, self.client_id
+        for each in self.people:
+            lives = world.lives(client_id, each.user_id)
+            status = world.credential_of(client_id, each.user_id)
+            each.lives.note(now, is_so=lives)
+            each.works.note(now, is_so=lives and status is not None)
+        secret = world.zoom_secret(client_id)
+        self.zoom_signs_ours.note(now, is_so=secret == self.secret_here)
+        is_right = world.is_webhook_secret_right_in_recall(client_id)
+        self.recall_has_ours.note(now, is_so=is_right and self.is_receiver_up)
+        self.pair.note(now, is_so=world.is_pair_right_in_recall(client_id))
+        self.pair_here.note(now, is_so=self.client_secret_here == self.client_secret)
+        for number, host in self.meetings.items():
+            is_his = world.mapped_to(number) == host.user_id
+            self.mapped.setdefault(number, Truth()).note(now, is_so=is_his)

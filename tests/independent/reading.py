@@ -1,0 +1,157 @@
+"""What the dashboard's pages say, read from their marks and times, not from sentences.
+
+Each `Said` is one claim on one page: its tone, its word, as of when, and who must act.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from bs4 import Tag
+
+from tests.independent.browser import Browser, Page, words
+
+_TONES = ("good", "waiting", "trouble", "off")
+_WHO = re.compile(
+    r"(?:(?P<a>the user|an admin|the host) must act)"
+    r"|(?:action needed by (?P<b>the user|an admin|the host))",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """One claim.
+
+    Attributes:
+        page: Where it stands.
+        tone: Of its mark.
+        word: Of its mark, or the id of a verdict.
+        at: As of when it was seen; None if no time is given.
+        who: Who must act: "the user", "an admin", "the host", or "".
+        text: All that stands there.
+    """
+
+    page: str
+    tone: str
+    word: str
+    at: datetime | None = None
+    who: str = ""
+    text: str = ""
+
+    @property
+    def is_green(self) -> bool:
+        return self.tone == "good"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overview:
+    """The overview.
+
+    Attributes:
+        status: Of the app's card.
+        items: What needs attention, as texts.
+        counts: Connections by label, from the bar's legend.
+    """
+
+    status: Said
+    items: list[str]
+    counts: dict[str, int]
+
+
+def overview(browser: Browser, app_id: str) -> Overview:
+    page = browser.get("/")
+    card = page.one(f"#app-{app_id}")
+    counts = {}
+    for each in card.select(".legend li"):
+        label, _, number = words(each).rpartition(" ")
+        counts[label.lower()] = int(number.replace(",", ""))
+    return Overview(
+        status=_said("overview", card.select_one(".state"), card),
+        items=[words(each) for each in page.soup.select(".attention-item")],
+        counts=counts,
+    )
+
+
+def connections(browser: Browser) -> dict[str, Said]:
+    """Return what the list says of each connection, by its path."""
+    found = {}
+    for row in browser.get("/connections/").soup.select("tr[id^=connection-]"):
+        path = str(row["id"]).replace("connection-", "/connections/", 1)
+        found[path] = _said("list", row.select_one(".state"), row)
+    return found
+
+
+def connection(browser: Browser, path: str) -> tuple[Said, Page]:
+    page = browser.get(path)
+    card = page.soup.select_one("#state")
+    return _said("connection", card and card.select_one(".state"), card), page
+
+
+def clocks(browser: Browser, app_id: str) -> tuple[dict[str, Said], Page]:
+    """Return both validation statuses of an app, and its page."""
+    page = browser.get(f"/zoom-apps/{app_id}")
+    found = {}
+    for name in ("ours", "recalls"):
+        tag = page.one(f"#{name}")
+        found[name] = _said(f"zoom app {name}", tag.select_one(".state"), tag)
+    return found, page
+
+
+def explain(browser: Browser, form: Page, question: str) -> Said:
+    """Return the verdict.
+
+    Args:
+        browser: Asks.
+        form: Explain's page, which may be used many times.
+        question: An email or a meeting number.
+    """
+    page = browser.submit(form, "/explain/", q=question)
+    verdict = page.one("#answer .verdict")
+    code = verdict.select_one("code")
+    return Said(
+        page=f"explain {question}",
+        tone=_tone(verdict),
+        word=words(code),
+        who=_who(words(verdict)),
+        text=words(page.one("#answer")),
+    )
+
+
+def delivered(browser: Browser) -> list[int]:
+    """Return the meetings whose first page of webhooks says *Delivered*."""
+    page = browser.get("/webhooks/?event=meeting.created")
+    found = []
+    for row in page.soup.select("tr[id^=webhook-]"):
+        text = words(row)
+        number = re.search(r"\b\d{3} \d{4} \d{4}\b", text)
+        if number and "Delivered" in text:
+            found.append(int(number[0].replace(" ", "")))
+    return found
+
+
+def _said(page: str, mark: Tag | None, around: Tag | None) -> Said:
+    text = words(around)
+    if mark is None:
+        return Said(page=page, tone="", word="", text=text)
+    is_clock = around is not None and around.has_attr("data-state")
+    time = (around if is_clock and around else mark).select_one("time[datetime]")
+    at = datetime.fromisoformat(str(time["datetime"])) if time else None
+    return Said(
+        page=page,
+        tone=_tone(mark),
+        word=words(mark.select_one(".state-word")),
+        at=at,
+        who=_who(text),
+        text=text,
+    )
+
+
+def _tone(tag: Tag) -> str:
+    classes = tag.get("class") or []
+    return next((each for each in _TONES if f"tone-{each}" in classes), "")
+
+
+def _who(text: str) -> str:
+    found = _WHO.search(text)
+    return "" if found is None else (found["a"] or found["b"]).lower()

@@ -1,0 +1,26 @@
+"""A short life, drawn by a seed, in which no page is green that must not be."""
+
+from pathlib import Path
+
+import pytest
+
+from dashboard.db import Database
+from tests.independent.judging import Kind
+from tests.independent.model import Model, worlds
+from tests.independent.stage import a_stage
+
+STEPS = 4
+_OPEN = {Kind.STATE, Kind.WHO}
+"""Kinds that a longer life still finds: the pages decide these in several places."""
+
+
+@pytest.mark.parametrize("world", ["simulated", "independent"])
+def test_nothing_is_green_that_is_not_so(
+    sqlite: Database, tmp_path: Path, world: str
+) -> None:
+    with a_stage(sqlite, tmp_path, worlds(3)[world]) as stage:
+        model = Model(stage, seed=3)
+        for _ in range(STEPS):
+            model.step(lambda _: None)
+    assert model.report.reads > STEPS * 10
+    assert [each for each in model.report.first if each.kind not in _OPEN] == []
