@@ -6,6 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from dashboard import transactions
 
+SKEW = timedelta(minutes=1)
+"""How far clocks may be apart: what is dated later than now and this proves nothing."""
+
 
 class Clock:
     """Tells the instant, aware, UTC; the demo may move it, nobody else does."""

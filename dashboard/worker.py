@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
+from importlib.metadata import version
 from typing import Protocol, runtime_checkable
 from uuid import UUID
 
@@ -25,11 +26,13 @@ from dashboard.clients import delivery as wire
 from dashboard.db import CHANNEL
 from dashboard.errors import StorageError
 from dashboard.logs import Level, Outage
+from dashboard.services.heartbeats import heartbeats
 from dashboard.services.relay import claims, sending
 from dashboard.services.relay import results as delivery_results
 from dashboard.services.relay.sending import Delivery, Result
 from dashboard.services.runtime import Runtime
 
+_PACKAGE = "zoom-recall-dashboard"
 _AT_ONCE = 512
 """Claimed in one transaction; each workspace has a bound of its own."""
 
@@ -43,6 +46,8 @@ _CHORES_EVERY_S = 1.0
 _PAUSE_S = 1.0
 _GRACE_S = 20.0
 _CALM_S = 10.0
+_DELIVERY_STUCK_AFTER_S = 45.0
+_CHORES_STUCK_AFTER_S = 600.0
 _log = structlog.get_logger(__name__)
 
 
@@ -84,10 +89,15 @@ class Worker:
             "worker.database_still_unusable",
             "worker.database_usable",
         )
+        self._turns = {"delivery": time.monotonic(), "chores": time.monotonic()}
 
     def start(self) -> None:
         """Begin; returns at once."""
-        targets = {"delivery": self._deliver, "chores": self._run_chores}
+        targets = {
+            "delivery": self._deliver,
+            "chores": self._run_chores,
+            "heartbeat": self._beat,
+        }
         if not self._runtime.database.is_sqlite:
             targets["due notices"] = self._listen
         self._threads = [
@@ -206,7 +216,7 @@ class Worker:
             woken.set()
 
         while True:
-            began = time.monotonic()
+            began = self._turns["delivery"] = time.monotonic()
             woken.clear()
             is_stopping = self._stopping.is_set()
             if is_stopping and not sends and not finished:
@@ -271,6 +281,7 @@ class Worker:
         chores = [(chore, _outage("chore"), _waiting(*waits)) for chore in self._chores]
         while not self._stopping.wait(_CHORES_EVERY_S):
             for chore, failing, waiting in chores:
+                self._turns["chores"] = time.monotonic()
                 try:
                     chore()
                     failing.end()
@@ -279,6 +290,44 @@ class Worker:
                     _note(waiting, error)
                 except Exception:  # noqa: BLE001 - logged with its trace; one chore must not stop the others
                     failing.record(exc_info=True)
+
+    def _beat(self) -> None:
+        """Say that this worker works, as long as its other threads get on."""
+        database, clock = self._runtime.database, self._runtime.clock
+        started_at, failing = clock.now(), _outage("heartbeat")
+        waiting = _waiting(
+            "heartbeat.waits", "heartbeat.still_waits", "heartbeat.goes_on"
+        )
+        while True:
+            try:
+                if self._is_getting_on():
+                    with database.writing() as session:
+                        heartbeats.beat(
+                            session,
+                            self.name,
+                            started_at=started_at,
+                            version=version(_PACKAGE),
+                            now=clock.now(),
+                        )
+                failing.end()
+                waiting.end()
+            except StorageError as error:
+                _note(waiting, error)
+            except Exception:  # noqa: BLE001 - logged with its trace; the next one may succeed
+                failing.record(exc_info=True)
+            if self._stopping.wait(heartbeats.EVERY_S):
+                break
+        with suppress(StorageError), database.writing() as session:
+            heartbeats.end(session, self.name)
+
+    def _is_getting_on(self) -> bool:
+        """Whether delivery and chores had a turn lately; a thread may hang or die."""
+        now_s = time.monotonic()
+        limits = {"delivery": _DELIVERY_STUCK_AFTER_S, "chores": _CHORES_STUCK_AFTER_S}
+        stuck = [name for name, s in limits.items() if now_s - self._turns[name] > s]
+        for name in stuck:
+            _log.warning("worker.stuck", thread=name)
+        return not stuck
 
 
 def _outage(name: str) -> Outage:

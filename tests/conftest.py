@@ -1,7 +1,7 @@
 """Fixtures for every test: time, databases, simulators, the app and its people."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from dashboard.db import Database
 from dashboard.models.staff import Role, Staff
 from dashboard.sandbox import serving
 from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services.heartbeats import heartbeats
 from dashboard.services.runtime import Runtime
 from dashboard.services.staff import accounts, sessions
 from dashboard.settings import Settings, load, new_key, parse_keys
@@ -62,6 +63,27 @@ def _push_request_context() -> None:
 def _leave_no_transaction_open() -> Iterator[None]:
     yield
     assert not transactions.number(), "a writing transaction is open after the test"
+
+
+@pytest.fixture
+def real_heartbeats() -> None:
+    """Ask for it where the test is about whether a background worker runs."""
+
+
+@pytest.fixture(autouse=True)
+def _worker_runs(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pretend that a background worker reports, whatever a test's clock says."""
+    if "real_heartbeats" in request.fixturenames:
+        return
+
+    def find(_session: Session, *, now: datetime) -> heartbeats.WorkerStatus:
+        return heartbeats.WorkerStatus(
+            is_alive=True, last_at=now, command="dashboard serve", now=now
+        )
+
+    monkeypatch.setattr(heartbeats, "find", find)
 
 
 @pytest.fixture

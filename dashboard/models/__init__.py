@@ -12,6 +12,7 @@ from dashboard.models import (
     staff,
     watch,
     webhook,
+    worker,
     workspace,
     zoom_app,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "staff",
     "watch",
     "webhook",
+    "worker",
     "workspace",
     "zoom_app",
 ]

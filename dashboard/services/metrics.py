@@ -1,5 +1,6 @@
 """Numbers for Prometheus, read from the database: right whichever process is asked."""
 
+import math
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -12,6 +13,7 @@ from dashboard.models.circuit import CircuitKind, OpenCircuit
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.webhook import Outcome, RefusalCount, Webhook
 from dashboard.models.zoom_app import ZoomApp
+from dashboard.services.heartbeats import heartbeats
 from dashboard.services.recall import rate_limit_counts
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -26,15 +28,16 @@ def page(session: Session, *, open_streams: int, now: datetime) -> bytes:
         now: Aware.
     """
     registry = CollectorRegistry()
-    registry.register(_Numbers(session, open_streams))
+    registry.register(_Numbers(session, open_streams, now))
     registry.register(RateLimiter(session, now))
     return generate_latest(registry)
 
 
 class _Numbers(Collector):
-    def __init__(self, session: Session, open_streams: int) -> None:
+    def __init__(self, session: Session, open_streams: int, now: datetime) -> None:
         self._session = session
         self._open_streams = open_streams
+        self._now = now
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Give each family its samples."""
@@ -47,6 +50,17 @@ class _Numbers(Collector):
         )
         streams.add_metric([], self._open_streams)
         yield streams
+        yield self._heartbeat()
+
+    def _heartbeat(self) -> GaugeMetricFamily:
+        family = GaugeMetricFamily(
+            "dashboard_worker_heartbeat_age_seconds",
+            "Seconds since a background worker last reported; +Inf when none has.",
+        )
+        last_at = heartbeats.find(self._session, now=self._now).last_at
+        age = math.inf if last_at is None else (self._now - last_at).total_seconds()
+        family.add_metric([], age)
+        return family
 
     def _backlog(self) -> GaugeMetricFamily:
         family = GaugeMetricFamily(

@@ -18,6 +18,7 @@ from dashboard.services.explain import lookups
 from dashboard.services.explain.lookups import Owner
 from dashboard.services.explain.questions import Asked, Kind, spellings
 from dashboard.services.explain.verdicts import Facts, Gone, Means
+from dashboard.services.heartbeats import heartbeats
 from dashboard.services.validation import evidence
 from dashboard.vault import Vault
 
@@ -47,7 +48,16 @@ def gather(session: Session, vault: Vault, asked: Asked, *, now: datetime) -> Fa
             facts = _of_webhook(session, facts)
         case Kind.NOTHING | Kind.NO_NUMBER:
             return facts
-    return _with_surroundings(session, _with_attempts(session, vault, facts))
+    facts = _with_surroundings(session, _with_attempts(session, vault, facts))
+    return _with_worker(session, facts)
+
+
+def _with_worker(session: Session, facts: Facts) -> Facts:
+    worker = heartbeats.find(session, now=facts.now)
+    stuck, tried_at = facts.stuck, None
+    if not worker.is_alive and stuck is not None:
+        tried_at = lookups.last_try(session, stuck.id)
+    return replace(facts, worker=worker, tried_at=tried_at)
 
 
 def _of_email(session: Session, facts: Facts) -> Facts:

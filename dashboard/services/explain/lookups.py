@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from dashboard.models.connection import (
 )
 from dashboard.models.erasure import Erasure, ErasureReason
 from dashboard.models.invitation import Invitation
-from dashboard.models.webhook import Webhook
+from dashboard.models.webhook import Attempt, Webhook
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services.explain.questions import spellings
 from dashboard.services.explain.verdicts import Gone, Means
@@ -119,6 +119,12 @@ def hooks(session: Session, where: ColumnElement[bool]) -> Sequence[Webhook]:
     """Return webhooks by one condition that an index of (column, id) answers."""
     query = select(Webhook).where(where).order_by(col(Webhook.id).desc()).limit(MOST)
     return session.exec(query).all()
+
+
+def last_try(session: Session, webhook_id: int) -> datetime | None:
+    """Return when a webhook was last sent to Recall; None when it never was."""
+    mine = col(Attempt.webhook_id) == webhook_id
+    return session.exec(select(func.max(Attempt.started_at)).where(mine)).one()
 
 
 def first_hook(session: Session, meeting_id: int) -> Webhook | None:

@@ -234,6 +234,7 @@ AT_LARGE = (
     ),
     Rule(
         id="held",
+        by_worker=True,
         when=is_paused,
         says=lambda f: (
             f"Delivery to Recall has been paused for {app_name(f)} since "

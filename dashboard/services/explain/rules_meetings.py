@@ -87,6 +87,7 @@ ASKED_WEBHOOK = (
     ),
     Rule(
         id="webhook-held",
+        by_worker=True,
         when=lambda f: asked_for(f, Outcome.WAITING) and is_paused(f),
         says=lambda f: (
             f"Recall has not received {named(f.hooks[0], f)} yet. Delivery for "
@@ -98,6 +99,7 @@ ASKED_WEBHOOK = (
     ),
     Rule(
         id="webhook-refused",
+        by_worker=True,
         when=lambda f: asked_for(f, Outcome.WAITING) and f.hooks[0].refused_at,
         says=lambda f: (
             f"Recall rejected {named(f.hooks[0], f)}, though it accepts others. It "
@@ -109,6 +111,7 @@ ASKED_WEBHOOK = (
     ),
     Rule(
         id="webhook-waiting",
+        by_worker=True,
         when=lambda f: asked_for(f, Outcome.WAITING),
         says=lambda f: (
             f"Recall has not received {named(f.hooks[0], f)} yet. It is queued."
@@ -229,6 +232,7 @@ UNSENT = (
     ),
     Rule(
         id="meeting-held",
+        by_worker=True,
         when=lambda f: _is_undelivered(f, Outcome.WAITING) and is_paused(f),
         says=lambda f: (
             f"{who(f)} is connected, but Recall has not received {_undelivered(f)} "
@@ -240,6 +244,7 @@ UNSENT = (
     ),
     Rule(
         id="meeting-refused",
+        by_worker=True,
         when=lambda f: (
             _is_undelivered(f, Outcome.WAITING)
             and any(hook.refused_at and not hook.delivered_at for hook in f.hooks)
@@ -254,6 +259,7 @@ UNSENT = (
     ),
     Rule(
         id="meeting-waiting",
+        by_worker=True,
         when=lambda f: _is_undelivered(f, Outcome.WAITING),
         says=lambda f: (
             f"{who(f)} is connected, but Recall has not received {_undelivered(f)} "

@@ -507,6 +507,7 @@ GRANTS = (
     ),
     Rule(
         id="removal-unproven",
+        by_worker=True,
         when=_is_removal_unproven,
         says=lambda f: (
             f"Zoom says that {who(f)} removed the app at "
@@ -520,6 +521,7 @@ GRANTS = (
     ),
     Rule(
         id="state-unknown",
+        by_worker=True,
         when=lambda f: _state(f) is TokenState.UNKNOWN,
         says=lambda f: (
             f"{who(f)} is connected, but their token couldn't be checked. This "
@@ -533,6 +535,7 @@ GRANTS = (
     ),
     Rule(
         id="expiring",
+        by_worker=True,
         when=lambda f: _state(f) is TokenState.EXPIRING,
         says=lambda f: (
             f"{who(f)} is connected, but Recall had not renewed the token at "

@@ -4,7 +4,7 @@ Nothing here asks a database.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
@@ -26,6 +26,7 @@ from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.explain.questions import Asked
 from dashboard.services.explain.questions import Kind as InputKind
+from dashboard.services.heartbeats.heartbeats import WorkerStatus
 from dashboard.services.validation.states import ValidationStatus
 
 
@@ -87,6 +88,8 @@ class Facts:
         grant: Kept here, with custody `dashboard`.
         hold: Deliveries of the zoom app or its workspace stand still.
         timeline: Of `connection`, newest first.
+        worker: Whether the background worker runs.
+        tried_at: When `stuck` was tried last, if the worker doesn't run.
     """
 
     asked: Asked
@@ -111,6 +114,8 @@ class Facts:
     grant: HeldGrant | None = None
     hold: OpenCircuit | None = None
     timeline: Sequence[ConnectionEvent] = ()
+    worker: WorkerStatus | None = None
+    tried_at: datetime | None = None
 
     @property
     def is_meeting(self) -> bool:
@@ -168,6 +173,7 @@ class Who(StrEnum):
     YOU = "you"
     USER = "the user"
     ADMIN = "an admin"
+    OPERATOR = "an operator"
     NOBODY = "nobody"
 
     @property
@@ -221,7 +227,12 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One row of the table: it decides if no row before it did."""
+    """One row of the table: it decides if no row before it did.
+
+    Attributes:
+        by_worker: What it says goes on by the background worker alone. Without one an
+            operator must act, before or beside whoever else must.
+    """
 
     id: str
     when: Callable[[Facts], object]
@@ -230,10 +241,11 @@ class Rule:
     step: str
     target: Target = Target.NONE
     tone: Tone = Tone.TROUBLE
+    by_worker: bool = False
 
     def verdict(self, facts: Facts) -> Verdict:
         """Return what it says of these facts; `when` holds."""
-        return Verdict(
+        found = Verdict(
             id=self.id,
             sentence=self.says(facts),
             who=self.who,
@@ -241,6 +253,17 @@ class Rule:
             target=self.target,
             tone=self.tone,
         )
+        worker = facts.worker
+        if not self.by_worker or worker is None or worker.is_alive:
+            return found
+        why = worker.sentence
+        if facts.stuck is not None:
+            why = worker.about_waiting(facts.tried_at).removesuffix(worker.step)
+        found = replace(found, sentence=f"{found.sentence} {why}".strip())
+        if self.who is not Who.NOBODY:
+            return replace(found, step=f"{worker.step} {self.step}")
+        step = worker.step.removeprefix("An operator ").capitalize()
+        return replace(found, who=Who.OPERATOR, step=step, tone=Tone.TROUBLE)
 
 
 def known(value: T | None) -> T:

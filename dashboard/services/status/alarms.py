@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from dashboard.models.check import Source
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Routing, ZoomApp
+from dashboard.services.heartbeats.heartbeats import WorkerStatus
 from dashboard.services.status.silence import Silence
 from dashboard.services.validation.states import SWITCH_ON, State, ValidationStatus
 from dashboard.services.zoom_apps import apps
@@ -21,6 +23,7 @@ class Remedy(StrEnum):
     SEE_URL = "see_url"
     SEE_RECALL_APP = "see_recall_app"
     SEE_REFUSED = "see_refused"
+    NONE = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,8 @@ def first(  # noqa: PLR0913 - what is known of one app, all named
     waiting: int,
     failed: int,
     silent: Silence | None = None,
+    worker: WorkerStatus | None = None,
+    tried_at: datetime | None = None,
 ) -> Alarm | None:
     """Return the problem to fix first; None while there is none.
 
@@ -50,15 +55,32 @@ def first(  # noqa: PLR0913 - what is known of one app, all named
         waiting: How many of its webhooks wait for Recall.
         failed: How many were given up and not delivered since.
         silent: That nothing is heard of it, when that is so.
+        worker: Whether the background worker runs; None when that is not asked.
+        tried_at: When one of those that wait was tried last.
     """
     kept = _kept(waiting, failed)
     alarms = [
+        *_about_worker(worker, waiting, tried_at),
         *_about_pair(app),
         *_about_zoom(zoom_status),
         *_about_recall(app, recall_status, kept),
         *_about_silence(silent),
     ]
     return next(iter(alarms), None)
+
+
+def _about_worker(
+    worker: WorkerStatus | None, waiting: int, tried_at: datetime | None
+) -> Iterator[Alarm]:
+    if worker is None or worker.is_alive:
+        return
+    queued = f" {worker.about_waiting(tried_at)}" if waiting else f" {worker.step}"
+    yield Alarm(
+        sentence=worker.sentence,
+        detail="Webhooks are taken and stored, but not sent to Recall. "
+        f"{waiting:,} queued.{queued}",
+        remedy=Remedy.NONE,
+    )
 
 
 def _kept(waiting: int, failed: int) -> str:

@@ -16,6 +16,8 @@ from dashboard.models.workspace import Verdict, Workspace
 from dashboard.models.zoom_app import Routing, TokenCustody, ZoomApp
 from dashboard.services.connect import attempts
 from dashboard.services.erasure.erasures import DEADLINE
+from dashboard.services.heartbeats import heartbeats
+from dashboard.services.heartbeats.heartbeats import WorkerStatus
 from dashboard.services.recall import callback_signatures
 from dashboard.services.relay import circuit
 from dashboard.services.rotation import progress
@@ -48,6 +50,7 @@ class Action(StrEnum):
     SEE_ERASURES = "see_erasures"
     OPEN_WORKSPACES = "open_workspaces"
     SET_PUBLIC_URL = "set_public_url"
+    NONE = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,21 +254,25 @@ class _Backlog:
 
 
 def about_webhooks(
-    session: Session, apps: Sequence[ZoomApp], *, now: datetime
+    session: Session, apps: Sequence[ZoomApp], *, worker: WorkerStatus, now: datetime
 ) -> Iterator[Item]:
     """Yield the problems with webhooks; a paused delivery is one item."""
     backlogs = _backlogs(session)
     paused = circuit.list_paused(session, at_most=LOOKED_AT)
-    yield from _about_paused(session, paused)
+    yield from _about_paused(session, paused, worker)
     paused_ids = {each.state.id for each in paused}
     for app in apps:
         if not paused_ids & {app.id, app.workspace_id}:
-            yield from _about_backlog(app, backlogs.get(app.id), now)
+            later = "They are queued and retried automatically."
+            if app.id in backlogs and not worker.is_alive:
+                tried_at = traffic.last_try(session, app.id)
+                later = worker.about_waiting(tried_at)
+            yield from _about_backlog(app, backlogs.get(app.id), later, now)
         yield from _about_failed(session, app)
 
 
 def _about_backlog(
-    app: ZoomApp, backlog: _Backlog | None, now: datetime
+    app: ZoomApp, backlog: _Backlog | None, later: str, now: datetime
 ) -> Iterator[Item]:
     if backlog is None:
         return
@@ -283,7 +290,7 @@ def _about_backlog(
         yield Item(
             tone=WAITING,
             sentence=f"{backlog.words} for {name(app)} not delivered to Recall yet.",
-            detail="They are queued and retried automatically.",
+            detail=later,
             since=backlog.oldest_at,
             action=Action.SEE_WAITING,
             zoom_app_id=app.id,
@@ -291,8 +298,12 @@ def _about_backlog(
 
 
 def _about_paused(
-    session: Session, paused: Sequence[circuit.PausedDelivery]
+    session: Session, paused: Sequence[circuit.PausedDelivery], worker: WorkerStatus
 ) -> Iterator[Item]:
+    later = worker.warning or (
+        "The webhooks are queued and will be sent automatically once a test delivery "
+        "succeeds."
+    )
     for each in paused:
         state = each.state
         wait = webhooks(each.waiting, is_more=each.waiting >= LOOKED_AT)
@@ -304,8 +315,7 @@ def _about_paused(
         yield Item(
             tone=TROUBLE,
             sentence=f"Delivery to Recall is paused for {where}: {wait} queued.",
-            detail=f"{state.reason} The webhooks are queued and will be sent "
-            "automatically once a test delivery succeeds.",
+            detail=f"{state.reason} {later}",
             since=state.since,
             action=Action.OPEN_WORKSPACES if is_workspace else Action.OPEN_APP,
             zoom_app_id=None if is_workspace else state.id,
@@ -416,17 +426,31 @@ def items(
         public_url: The dashboard's public URL.
         now: Aware.
     """
+    worker = heartbeats.find(session, now=now)
     found = [
+        *(_about_worker(worker) if apps else ()),
         *_about_workspaces(session),
         *_about_token_calls(session, now=now),
         *_about_address(public_url),
-        *about_webhooks(session, [each.app for each in apps], now=now),
+        *about_webhooks(session, [each.app for each in apps], worker=worker, now=now),
         *about_rotations(session, now=now),
         *about_erasures(session, now=now),
     ]
     for each in apps:
         found += about_app(session, each, now=now)
     return sorted(found, key=lambda item: ORDER.index(item.tone))
+
+
+def _about_worker(worker: WorkerStatus) -> Iterator[Item]:
+    if not worker.is_alive:
+        yield Item(
+            tone=TROUBLE,
+            sentence=worker.sentence,
+            detail="Webhooks are taken and stored, but not sent to Recall, and no "
+            f"connection is checked. {worker.step}",
+            since=worker.last_at,
+            action=Action.NONE,
+        )
 
 
 def _about_workspaces(session: Session) -> Iterator[Item]:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, literal_column
 from sqlmodel import Session, col, func, select
 
 from dashboard.models.ids import first_id
-from dashboard.models.webhook import DEAD, Outcome, RefusalCount, Webhook
+from dashboard.models.webhook import DEAD, Attempt, Outcome, RefusalCount, Webhook
 from dashboard.services.webhook_log.search import Criteria, Key, count_as_far
 
 _HOURS = 24
@@ -80,6 +80,22 @@ def last_day(session: Session, zoom_app_id: UUID, *, now: datetime) -> Traffic:
     )
     waiting = count_as_far(session, Criteria(keys=keys), most=COUNTED + 1)
     return Traffic(hours=hours, waiting=waiting.number, is_more=not waiting.is_whole)
+
+
+def last_try(session: Session, zoom_app_id: UUID) -> datetime | None:
+    """Return when one of the webhooks that wait was tried last; None when none was."""
+    waiting = (
+        select(Webhook.id)
+        .where(
+            col(Webhook.outcome) == Outcome.WAITING,
+            col(Webhook.zoom_app_id) == zoom_app_id,
+        )
+        .order_by(col(Webhook.id))
+        .limit(COUNTED)
+    )
+    return session.exec(
+        select(func.max(Attempt.started_at)).where(col(Attempt.webhook_id).in_(waiting))
+    ).one()
 
 
 def count_failed(session: Session, zoom_app_id: UUID, *, at_most: int) -> int:

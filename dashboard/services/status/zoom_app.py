@@ -19,6 +19,7 @@ from dashboard.models.zoom_app import (
     ZoomApp,
 )
 from dashboard.services import urls
+from dashboard.services.heartbeats import heartbeats
 from dashboard.services.probes import recent
 from dashboard.services.probes.recent import ActivityEntry
 from dashboard.services.recall import workspaces
@@ -209,6 +210,7 @@ def page(
         evidence.recall_status(seen, now),
     )
     day = traffic.last_day(session, zoom_app_id, now=now)
+    worker = heartbeats.find(session, now=now)
     own = app.workspace_id and workspaces.get(session, app.workspace_id)
     return ZoomAppPage(
         app=summary(
@@ -225,6 +227,10 @@ def page(
             waiting=day.waiting,
             failed=traffic.count_failed(session, zoom_app_id, at_most=traffic.COUNTED),
             silent=silence.find(session, app, now=now),
+            worker=worker,
+            tried_at=None
+            if worker.is_alive
+            else traffic.last_try(session, zoom_app_id),
         ),
         setup=checklist.load(session, app, seen, now=now),
         seen=recent.latest(session, zoom_app_id),

@@ -1,7 +1,7 @@
 """One webhook as a story: what happened when, and whether its bytes are intact."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import count
@@ -12,6 +12,7 @@ from dashboard.formatting import age_words
 from dashboard.models.resend import RedeliveryOutcome
 from dashboard.models.webhook import Attempt, Outcome, Webhook
 from dashboard.models.zoom_app import ZoomApp
+from dashboard.services.heartbeats.heartbeats import WorkerStatus
 from dashboard.services.receiver.signatures import NamedSecret, signing_secret, usable
 from dashboard.services.relay.answers import PAGE_ANSWERED
 from dashboard.services.webhook_log.log import Request, Resent, Trace
@@ -43,8 +44,16 @@ class Step:
     is_ahead: bool = False
 
 
-def steps(trace: Trace, *, now: datetime) -> Sequence[Step]:
-    """Return the steps in the order of time, what is to come last."""
+def steps(
+    trace: Trace, *, now: datetime, worker: WorkerStatus | None = None
+) -> Sequence[Step]:
+    """Return the steps in the order of time, what is to come last.
+
+    Args:
+        trace: The webhook.
+        now: Aware.
+        worker: Whether the background worker runs: without it nothing is to come.
+    """
     happened = [
         *_at_zoom(trace),
         *_arrivals(trace),
@@ -54,7 +63,24 @@ def steps(trace: Trace, *, now: datetime) -> Sequence[Step]:
     ends = [*_end(trace, now), *_ends_of_resends(trace, now)]
     happened += [step for step in ends if not step.is_ahead]
     ahead = [step for step in ends if step.is_ahead]
+    if ahead and worker is not None and not worker.is_alive:
+        tried_at = max((each.started_at for each in trace.attempts), default=None)
+        ahead = [_unsent(step, worker, tried_at, now) for step in ahead]
     return [*sorted(happened, key=lambda step: step.at), *ahead]
+
+
+def _unsent(
+    step: Step, worker: WorkerStatus, tried_at: datetime | None, now: datetime
+) -> Step:
+    """Return what stands in the place of a step that nobody will take."""
+    detail = f"{step.detail} {worker.about_waiting(tried_at)}".strip()
+    return replace(
+        step,
+        at=now,
+        tone="trouble",
+        title="Queued; nothing sends it now",
+        detail=detail,
+    )
 
 
 def event_at(event_ts: int | None) -> datetime | None:

@@ -12,6 +12,7 @@ from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services import urls
 from dashboard.services.connections import listing, members, outlook, pmis
 from dashboard.services.erasure import erasures
+from dashboard.services.heartbeats import heartbeats
 from dashboard.services.timeline import timeline
 from dashboard.services.token_states import join_tokens, who_acts
 from dashboard.services.token_states.who_acts import Who
@@ -57,6 +58,7 @@ def show_page(connection_id: UUID) -> Response:
         next_step=who_acts.next_step(row),
         outlook=outlook.outlook(row, app, now=now),
         now=now,
+        worker=heartbeats.find(db(), now=now),
         main_act=_main_act(row, app),
         setting=join_tokens.SETTING,
         pmi_status=pmis.status_of(db(), row),

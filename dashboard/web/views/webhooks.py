@@ -22,6 +22,7 @@ from dashboard.models.webhook import Webhook
 from dashboard.services import audit, urls
 from dashboard.services.connections import listing
 from dashboard.services.erasure.redaction import of_webhook
+from dashboard.services.heartbeats import heartbeats
 from dashboard.services.paging import Place
 from dashboard.services.receiver import refusals
 from dashboard.services.resends import resends
@@ -29,7 +30,7 @@ from dashboard.services.staff.permissions import Permission
 from dashboard.services.webhook_log import log, redaction, search, story
 from dashboard.services.webhook_log.log import Request, Trace
 from dashboard.services.webhook_log.search import WebhookFilter
-from dashboard.services.webhook_log.story import IntegrityFinding, steps
+from dashboard.services.webhook_log.story import IntegrityFinding, Step, steps
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, runtime
@@ -127,8 +128,13 @@ def trace(webhook_id: int) -> Response:
     """Show its delivery so far: a live part of its page."""
     found = log.get(db(), webhook_id)
     return htmx.fragment(
-        "webhooks/partials/_trace.html", trace=found, steps=steps(found, now=now())
+        "webhooks/partials/_trace.html", trace=found, steps=_steps(found)
     )
+
+
+def _steps(found: Trace) -> Sequence[Step]:
+    at = now()
+    return steps(found, now=at, worker=heartbeats.find(db(), now=at))
 
 
 @bp.get(f"/<{_ID}>/sent")
@@ -214,7 +220,7 @@ def _context(
     file = _file_name(webhook_id)
     return {
         "trace": found,
-        "steps": steps(found, now=now()),
+        "steps": _steps(found),
         "sent": story.sent(found, raw.names),
         "findings": _findings(found, raw) if is_verified else None,
         "resend_id": new_id(now()),
