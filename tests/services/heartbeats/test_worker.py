@@ -45,7 +45,12 @@ def test_a_worker_whose_thread_hangs_does_not_say_that_it_works(
     monkeypatch.setattr(workers, limit, -1.0)
     monkeypatch.setattr(heartbeats, "EVERY_S", 0.01)
     turns: list[int] = []
-    worker = Worker(runtime, chores=[lambda: turns.append(1) or 0])
+
+    def chore() -> int:
+        turns.append(1)
+        return 0
+
+    worker = Worker(runtime, chores=[chore])
 
     worker.start()
     wait_for(lambda: turns)
