@@ -130,15 +130,22 @@ def write_migration(database: Database, name: str, sentence: str) -> None:
         command.revision(config, sentence, autogenerate=True, rev_id=revision)
 
 
-def back_up(database: Database, *, now: datetime) -> Path | None:
-    """Copy a SQLite database beside itself; return the copy, or None if none is there.
+def back_up(
+    database: Database, *, now: datetime, folder: Path | None = None
+) -> Path | None:
+    """Copy a SQLite database; return the copy, or None if no database is there.
 
     The copy is consistent also while the database is being written.
+
+    Args:
+        database: The database.
+        now: Part of the copy's name.
+        folder: Where the copy is made; None: beside the database.
     """
     path = database.file
     if path is None or not path.is_file():
         return None
-    copy = path.with_name(f"{path.stem}-{now:%Y%m%dT%H%M%S}.backup.db")
+    copy = (folder or path.parent) / f"{path.stem}-{now:%Y%m%dT%H%M%S}.backup.db"
     copy.touch(mode=0o600)  # before there is anything to read in it
     source = sqlite3.connect(path)
     target = sqlite3.connect(copy)

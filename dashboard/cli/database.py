@@ -59,13 +59,15 @@ def check() -> None:
 def backup(target: Path | None) -> None:
     """Back up a SQLite database, even while it is in use."""
     with opened_database() as database:
-        copy = schema.back_up(database, now=Clock().now())
+        is_named = target is not None and not target.is_dir()
+        folder = target.parent if target is not None and is_named else target
+        copy = schema.back_up(database, now=Clock().now(), folder=folder)
         if copy is None:
             raise SchemaError(
                 "This command backs up SQLite only. Use pg_dump for PostgreSQL."
             )
-        if target is not None:
-            copy = Path(shutil.move(copy, target))
+        if target is not None and is_named:
+            copy = copy.replace(target)
         click.echo(f"Saved as {copy}. Back up the encryption key too.")
 
 

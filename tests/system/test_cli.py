@@ -1,6 +1,7 @@
 """The commands that checks and operators rely on."""
 
 import json
+import shutil
 import socket
 import sqlite3
 from contextlib import closing
@@ -323,20 +324,47 @@ def test_a_backup_is_never_open_to_others(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     terminal.run("db", "upgrade")
-    modes: list[int] = []
+    modes: list[tuple[Path, int]] = []
     connect = sqlite3.connect
 
     def note(path: Any, *args: Any, **options: Any) -> Any:
         if ".backup." in str(path):
-            modes.append(Path(path).stat().st_mode & 0o777)
+            modes.append((Path(path).parent, Path(path).stat().st_mode & 0o777))
         return connect(path, *args, **options)
 
     monkeypatch.setattr(sqlite3, "connect", note)
-    copied = terminal.run("db", "backup", str(terminal.folder / "copy.db"))
+    elsewhere = terminal.folder / "elsewhere"
+    elsewhere.mkdir()
+    copied = terminal.run("db", "backup", str(elsewhere / "copy.db"))
+    inside = terminal.run("db", "backup", str(elsewhere))
 
-    assert copied.returncode == 0
+    assert (copied.returncode, inside.returncode) == (0, 0)
+    # Where it stays: moved to another file system it would be copied, open to all.
+    assert modes == [(elsewhere, 0o600)] * 2
+    found = {each.stat().st_mode & 0o777 for each in elsewhere.iterdir()}
+    assert (len(list(elsewhere.iterdir())), found) == (2, {0o600})
+
+
+def test_what_is_restored_is_never_open_to_others(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal.run("db", "upgrade")
+    copy = terminal.folder / "copy.db"
+    terminal.run("db", "backup", str(copy))
+    copy.chmod(0o644)
+    modes: list[int] = []
+    copyfile = shutil.copyfile
+
+    def note(source: Any, target: Any) -> Any:
+        modes.append(Path(target).stat().st_mode & 0o777 if target.exists() else -1)
+        return copyfile(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", note)
+    restored = terminal.run("db", "restore", str(copy))
+
+    assert restored.returncode == 0, restored.stderr
     assert modes == [0o600]
-    assert (terminal.folder / "copy.db").stat().st_mode & 0o777 == 0o600
+    assert (terminal.folder / "dashboard.db").stat().st_mode & 0o777 == 0o600
 
 
 def test_keys_are_rotated(terminal: Terminal, sandbox: RunningSandbox) -> None:
