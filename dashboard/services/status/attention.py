@@ -8,10 +8,11 @@ from uuid import UUID
 
 from sqlmodel import Session, col, func, or_, select
 
+from dashboard.formatting import duration_words
 from dashboard.models.circuit import CircuitKind
 from dashboard.models.connection import TokenState
 from dashboard.models.erasure import Erasure
-from dashboard.models.webhook import Outcome, Webhook
+from dashboard.models.webhook import Mark, Outcome, Webhook
 from dashboard.models.workspace import Verdict, Workspace
 from dashboard.models.zoom_app import Routing, TokenCustody, ZoomApp
 from dashboard.services.connect import attempts
@@ -45,6 +46,7 @@ class Action(StrEnum):
     SEE_DEAD = "see_dead"
     SEE_WAITING = "see_waiting"
     SEE_REFUSED = "see_refused"
+    SEE_AHEAD = "see_ahead"
     SEE_CONNECTIONS = "see_connections"
     SEE_ATTEMPTS = "see_attempts"
     SEE_ERASURES = "see_erasures"
@@ -432,6 +434,7 @@ def items(
         *_about_workspaces(session),
         *_about_token_calls(session, now=now),
         *_about_address(public_url),
+        *_about_clock(session, now=now),
         *about_webhooks(session, [each.app for each in apps], worker=worker, now=now),
         *about_rotations(session, now=now),
         *about_erasures(session, now=now),
@@ -463,6 +466,30 @@ def _about_workspaces(session: Session) -> Iterator[Item]:
             since=workspace.checked_at,
             action=Action.OPEN_WORKSPACES,
         )
+
+
+def _about_clock(session: Session, *, now: datetime) -> Iterator[Item]:
+    """Yield that this server's clock is slow, until a webhook comes that is on time."""
+    newest = select(Webhook.id, Webhook.received_at, Webhook.sent_at_s).where(
+        col(Webhook.timing) == Mark.CLOCK
+    )
+    ahead = session.exec(newest.order_by(col(Webhook.id).desc()).limit(1)).first()
+    if ahead is None or ahead.received_at < now - _RECENT:
+        return
+    on_time = select(Webhook.id).where(
+        col(Webhook.id) > ahead.id, col(Webhook.timing).is_(None)
+    )
+    if session.exec(on_time.limit(1)).first() is not None:
+        return
+    by = duration_words(ahead.sent_at_s - ahead.received_at.timestamp())
+    yield Item(
+        tone=TROUBLE,
+        sentence=f"This server's clock is slow: Zoom's webhooks are dated {by} ahead.",
+        detail="The operator of this server sets its clock (NTP). Webhooks are stored "
+        "and delivered; Zoom's validation requests fail until then.",
+        since=ahead.received_at,
+        action=Action.SEE_AHEAD,
+    )
 
 
 _RECENT = timedelta(days=1)

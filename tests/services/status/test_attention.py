@@ -11,7 +11,7 @@ from dashboard.models.check import Finding, Source
 from dashboard.models.circuit import CircuitKind, OpenCircuit
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, TokenState
 from dashboard.models.held_grant import HeldGrant
-from dashboard.models.webhook import Outcome
+from dashboard.models.webhook import Mark, Outcome
 from dashboard.models.workspace import Verdict, Workspace
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services.status import attention, overview
@@ -229,6 +229,33 @@ def test_an_address_that_zoom_would_refuse_is_said_last(
         Action.SET_PUBLIC_URL,
     ]
     assert "localhost" in found[1].sentence
+
+
+def test_a_slow_clock_is_said_until_a_webhook_is_on_time(
+    database: Database, zoom_app: ZoomApp
+) -> None:
+    ahead = int(NOON.timestamp()) + 12 * 60
+    store(
+        database,
+        a_webhook(zoom_app),
+        a_webhook(zoom_app, timing=Mark.CLOCK, sent_at_s=ahead),
+    )
+
+    [item] = listed(database)
+    store(database, a_webhook(zoom_app))
+
+    assert (item.tone, item.action) == ("trouble", Action.SEE_AHEAD)
+    assert "clock is slow: Zoom's webhooks are dated 12 minutes ahead" in item.sentence
+    assert listed(database) == []
+
+
+def test_a_clock_that_was_slow_the_day_before_yesterday_is_history(
+    database: Database, zoom_app: ZoomApp
+) -> None:
+    long_ago = NOON - timedelta(days=2)
+    store(database, a_webhook(zoom_app, timing=Mark.CLOCK, received_at=long_ago))
+
+    assert Action.SEE_AHEAD not in actions(database)
 
 
 def test_attempts_that_were_all_lost_at_zoom_point_to_the_redirect_url(

@@ -5,7 +5,7 @@ from bs4 import BeautifulSoup
 
 from dashboard.models.connection import TokenState
 from dashboard.models.staff import Role
-from dashboard.models.webhook import Outcome
+from dashboard.models.webhook import Mark, Outcome
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.runtime import Runtime
 from tests.conftest import SignIn
@@ -42,7 +42,7 @@ def test_each_trouble_has_its_action(
 ) -> None:
     with runtime.database.writing() as session:
         app = session.get_one(ZoomApp, saved_app(session, runtime.vault))
-        session.add(a_webhook(app, outcome=Outcome.DEAD))
+        session.add(a_webhook(app, outcome=Outcome.DEAD, timing=Mark.CLOCK))
         session.add(a_connection(app, token_state=TokenState.RECONNECT_NEEDED))
 
     page = overview(as_role, role)
@@ -51,6 +51,7 @@ def test_each_trouble_has_its_action(
         f"/webhooks/?zoom_app={app.id}&outcome=dead",
         f"/connections/?app={app.id}&state=reconnect_needed",
         f"/zoom-apps/{app.id}",
+        "/webhooks/?mark=clock",
     } <= links(page)
 
 
