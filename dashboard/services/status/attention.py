@@ -473,21 +473,22 @@ def _about_clock(session: Session, *, now: datetime) -> Iterator[Item]:
     newest = select(Webhook.id, Webhook.received_at, Webhook.sent_at_s).where(
         col(Webhook.timing) == Mark.CLOCK
     )
-    ahead = session.exec(newest.order_by(col(Webhook.id).desc()).limit(1)).first()
-    if ahead is None or ahead.received_at < now - _RECENT:
+    found = session.exec(newest.order_by(col(Webhook.id).desc()).limit(1)).first()
+    if found is None or found[1] < now - _RECENT:
         return
+    webhook_id, received_at, sent_at_s = found
     on_time = select(Webhook.id).where(
-        col(Webhook.id) > ahead.id, col(Webhook.timing).is_(None)
+        col(Webhook.id) > webhook_id, col(Webhook.timing).is_(None)
     )
     if session.exec(on_time.limit(1)).first() is not None:
         return
-    by = duration_words(ahead.sent_at_s - ahead.received_at.timestamp())
+    by = duration_words(sent_at_s - received_at.timestamp())
     yield Item(
         tone=TROUBLE,
         sentence=f"This server's clock is slow: Zoom's webhooks are dated {by} ahead.",
         detail="The operator of this server sets its clock (NTP). Webhooks are stored "
         "and delivered; Zoom's validation requests fail until then.",
-        since=ahead.received_at,
+        since=received_at,
         action=Action.SEE_AHEAD,
     )
 
