@@ -52,6 +52,7 @@ from dashboard.web import (
     request_log,
     signin,
 )
+from dashboard.web.forms import base as forms
 from dashboard.web.hooks.wsgi import WebhookMiddleware
 from dashboard.web.hosts import HostMiddleware
 from dashboard.web.live import fragments
@@ -195,6 +196,7 @@ def create_app(runtime: Runtime) -> Flask:
         with_subdomains=runtime.settings.hsts_include_subdomains,
     )
     errors.install(app)
+    forms.install(app)
     assets.install(app)
     filters.install(app, runtime.clock)
     navigation.install(app)

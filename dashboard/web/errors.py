@@ -6,7 +6,6 @@ from http import HTTPStatus
 from flask import (
     Flask,
     Response,
-    abort,
     current_app,
     json,
     make_response,
@@ -16,12 +15,10 @@ from flask import (
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 from structlog.contextvars import get_contextvars
-from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 from wtforms import Form
 
-from dashboard.db.columns import is_storable, storable
 from dashboard.errors import (
     ConflictError,
     DashboardError,
@@ -66,27 +63,12 @@ def show_on(form: Form, error: DashboardError, *, field: str) -> None:
 
 
 def install(app: Flask) -> None:
-    """Register one handler for our errors, the database's, HTTP's, and the rest.
-
-    What no database can store is replaced in the query before any view sees it.
-    """
-    app.before_request(_replace_what_no_database_stores)
+    """Register one handler for our errors, the database's, HTTP's, and the rest."""
     app.register_error_handler(DashboardError, _ours)
     app.register_error_handler(SQLAlchemyError, _database)
     app.register_error_handler(CSRFError, _csrf)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(500, _broken)
-
-
-def _replace_what_no_database_stores() -> None:
-    """Show views such characters of the query as U+FFFD, so that nothing matches."""
-    if not is_storable(request.path):
-        abort(HTTPStatus.NOT_FOUND)
-    pairs = list(request.args.items(multi=True))
-    if not all(is_storable("".join(pair)) for pair in pairs):
-        request.args = ImmutableMultiDict(
-            (storable(name), storable(value)) for name, value in pairs
-        )
 
 
 def _ours(error: DashboardError) -> Response:

@@ -6,21 +6,17 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import text
 
 from dashboard import schema
 from dashboard.db import Database
-from dashboard.models.staff import Role
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services import audit
-from dashboard.services.staff import accounts
 from dashboard.settings import new_key, parse_keys
 from dashboard.vault import Vault
 from tests.fixtures.hooks import event
 from tests.fixtures.ports import free_ports
 from tests.fixtures.relay import until
-from tests.fixtures.serve import EMAIL, PASSWORD
+from tests.fixtures.serve import add_admin
 from tests.fixtures.terminal import Terminal, terminal
 from tests.makers import NOON, saved_app
 from tests.system.test_serve_live import Line
@@ -60,14 +56,7 @@ def front(
         session.connection().execute(text("DELETE FROM staff"))
         made.app_id = saved_app(session, Vault(parse_keys(made.key)))
         session.get_one(ZoomApp, made.app_id).retired_at = NOON
-    accounts.add(
-        database,
-        email=EMAIL,
-        role=Role.ADMIN,
-        password=SecretStr(PASSWORD),
-        actor=audit.COMMAND_LINE,
-        now=NOON,
-    )
+    add_admin(database)
     database.close()
     yield made.start()
     made.kill()

@@ -184,47 +184,33 @@ def page(
     return Page(members=shown, after=shown[-1].zoom_user_id if has_more else None)
 
 
-def account_ids(
-    session: Session, wanted: Iterable[tuple[UUID, str | None]]
-) -> dict[tuple[UUID, str], str]:
-    """Return the Zoom account of listed users, for events that name no account.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Named:
+    """Whom an event names, each maybe None."""
 
-    Args:
-        session: Reading.
-        wanted: Zoom app and Zoom user id of each.
-    """
-    pairs = {(app_id, user_id) for app_id, user_id in wanted if user_id}
-    if not pairs:
-        return {}
-    query = (
-        select(
-            Connection.zoom_app_id,
-            AccountMember.zoom_user_id,
-            Connection.zoom_account_id,
-        )
-        .join(Connection, col(Connection.id) == col(AccountMember.connection_id))
-        .where(
-            col(AccountMember.zoom_user_id).in_({user_id for _, user_id in pairs}),
-            col(Connection.zoom_app_id).in_({app_id for app_id, _ in pairs}),
-        )
-    )
-    return {
-        (app_id, user_id): account_id
-        for app_id, user_id, account_id in session.exec(query)
-        if account_id
-    }
+    zoom_app_id: UUID
+    zoom_user_id: str | None
+    zoom_account_id: str | None
 
 
-def accounts(
-    session: Session, wanted: Iterable[tuple[UUID, str | None]]
-) -> dict[tuple[UUID, str], Connection]:
+def accounts(session: Session, events: Iterable[Named]) -> dict[Named, Connection]:
     """Return the connections of whole accounts, locked in one order.
+
+    An event that names no account is of the account that lists its user.
 
     Args:
         session: Writing.
-        wanted: Zoom app and Zoom account id of each.
+        events: Whom each names.
     """
-    pairs = {(app_id, account_id) for app_id, account_id in wanted if account_id}
+    named = set(events)
+    of_users = _accounts_of_users(
+        session, [each for each in named if not each.zoom_account_id]
+    )
+    keys = {
+        each: (each.zoom_app_id, each.zoom_account_id or of_users.get(each, ""))
+        for each in named
+    }
+    pairs = {key for key in keys.values() if key[1]}
     query = (
         select(Connection)
         .join(ZoomApp, col(ZoomApp.id) == col(Connection.zoom_app_id))
@@ -236,8 +222,36 @@ def accounts(
         .order_by(col(Connection.id))
         .with_for_update(of=Connection)
     )
-    return {
+    found = {
         (row.zoom_app_id, row.zoom_account_id or ""): row for row in session.exec(query)
+    }
+    return {each: found[key] for each, key in keys.items() if key in found}
+
+
+def _accounts_of_users(session: Session, named: Iterable[Named]) -> dict[Named, str]:
+    users = {
+        (each.zoom_app_id, each.zoom_user_id): each
+        for each in named
+        if each.zoom_user_id
+    }
+    if not users:
+        return {}
+    query = (
+        select(
+            Connection.zoom_app_id,
+            AccountMember.zoom_user_id,
+            Connection.zoom_account_id,
+        )
+        .join(Connection, col(Connection.id) == col(AccountMember.connection_id))
+        .where(
+            col(AccountMember.zoom_user_id).in_({user_id for _, user_id in users}),
+            col(Connection.zoom_app_id).in_({app_id for app_id, _ in users}),
+        )
+    )
+    return {
+        users[app_id, user_id]: account_id
+        for app_id, user_id, account_id in session.exec(query)
+        if account_id and (app_id, user_id) in users
     }
 
 

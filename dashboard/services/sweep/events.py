@@ -7,7 +7,7 @@ A webhook also makes checks due. Recall maps a meeting when it gets its webhook,
 workspace's mappings are read soon. Any other event makes its user's connection due.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -25,6 +25,7 @@ from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services.connections import members, recording
 from dashboard.services.connections.event_facts import Profile, Removal, read
+from dashboard.services.connections.members import Named
 from dashboard.services.runtime import Runtime
 from dashboard.services.sweep.bulk import MAPPINGS_EVERY, make_mappings_due
 from dashboard.services.timeline import notes
@@ -57,9 +58,13 @@ class _UnreadEvent:
     def user(self) -> tuple[UUID, str]:
         return self.webhook.zoom_app_id, self.webhook.zoom_user_id or ""
 
-    def account(self, of_users: Mapping[tuple[UUID, str], str]) -> tuple[UUID, str]:
-        account_id = self.webhook.zoom_account_id or of_users.get(self.user)
-        return self.webhook.zoom_app_id, account_id or ""
+    @property
+    def named(self) -> Named:
+        return Named(
+            zoom_app_id=self.webhook.zoom_app_id,
+            zoom_user_id=self.webhook.zoom_user_id,
+            zoom_account_id=self.webhook.zoom_account_id,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,14 +159,11 @@ def _apply(
 ) -> list[tuple[Webhook, str]]:
     """Change the connections; return the webhooks that could not be used, and why."""
     people = _people(session, events)
-    of_users = members.account_ids(
-        session, [each.user for each in events if not each.webhook.zoom_account_id]
-    )
-    accounts = members.accounts(session, [each.account(of_users) for each in events])
+    accounts = members.accounts(session, [each.named for each in events])
     apps = _apps(session, events)
     problems: list[tuple[Webhook, str]] = []
     for each in events:
-        facts, account = each.facts, accounts.get(each.account(of_users))
+        facts, account = each.facts, accounts.get(each.named)
         row = account or people.get(each.user)
         if facts is None:
             problems.append((each.webhook, "It can't be opened or parsed."))

@@ -1,18 +1,35 @@
-"""What every form has in common: texts that any database stores, numbers that fit."""
+"""What forms and queries have in common: texts that are stored, numbers that fit."""
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
-from flask import request
+from flask import Flask, abort, request
 from flask_wtf import FlaskForm
-from werkzeug.datastructures import MultiDict
+from werkzeug.datastructures import ImmutableMultiDict, MultiDict
 from wtforms import IntegerField, PasswordField, StringField, TextAreaField
 
-from dashboard.db.columns import is_storable
+from dashboard.db.columns import is_storable, storable
 
 _MOST_DIGITS = 18
 _ODD = "Remove the invisible control characters."
+
+
+def install(app: Flask) -> None:
+    """Let no view see a text of the address that no database takes."""
+    app.before_request(_replace_what_no_database_stores)
+
+
+def _replace_what_no_database_stores() -> None:
+    """Show views such characters of the query as U+FFFD, so that nothing matches."""
+    if not is_storable(request.path):
+        abort(HTTPStatus.NOT_FOUND)
+    pairs = list(request.args.items(multi=True))
+    if not all(is_storable("".join(pair)) for pair in pairs):
+        request.args = ImmutableMultiDict(
+            (storable(name), storable(value)) for name, value in pairs
+        )
 
 
 class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types

@@ -91,6 +91,31 @@ def test_a_refusal_by_zoom_becomes_a_400(
     assert recall.world.credentials == {}
 
 
+FAILED = "Failed to exchange the authorization code: Invalid Grant (invalid_grant)."
+
+
+@pytest.mark.parametrize(
+    ("form", "body"),
+    [
+        ("detail", {"detail": FAILED}),
+        (
+            "nested_detail",
+            {"detail": {"error": "invalid_grant", "reason": FAILED}},
+        ),
+        ("nested_field", {"authorization_code": {"code": [FAILED]}}),
+    ],
+)
+def test_a_failed_exchange_is_told_in_the_form_that_is_switched_on(
+    recall: Recall, form: str, body: dict[str, Any]
+) -> None:
+    recall.zoom.answers["/oauth/token"] = refused(400, error="invalid_grant")
+    recall.switch(code_error=form)
+
+    answer = recall.connecting(recall.app()["id"])
+
+    assert (answer.status_code, answer.get_json()) == (400, body)
+
+
 @pytest.mark.parametrize("status", [500, 302])
 def test_an_outage_of_zoom_is_a_502(recall: Recall, status: int) -> None:
     recall.zoom.answers["/oauth/token"] = lambda _: httpx2.Response(status)

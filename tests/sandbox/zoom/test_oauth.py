@@ -284,6 +284,35 @@ def test_wrong_credentials_are_400_without_saying_which_half(
     }
 
 
+OFF = "The app has been disabled by the developer"
+
+
+@pytest.mark.parametrize(
+    ("activation", "status", "body"),
+    [
+        ("disabled", 400, {"error": "invalid_client", "reason": OFF}),
+        ("disabled_bare", 400, {"reason": OFF}),
+        ("unauthorized", 401, {"error": "unauthorized_client"}),
+        (
+            "odd",
+            400,
+            {"error": "invalid_client", "reason": "This is not possible at present"},
+        ),
+    ],
+)
+def test_an_app_that_is_switched_off_gets_no_token_in_any_form_of_the_answer(
+    world: ZoomWorld, app: ZoomApp, activation: str, status: int, body: dict[str, str]
+) -> None:
+    world.switch(app_activation=activation)
+    off = post_token(world, app, grant_type="client_credentials")
+    world.switch(app_activation="on")
+    on = post_token(world, app, grant_type="client_credentials")
+
+    found = {name: value for name, value in off.get_json().items() if value}
+    assert (off.status_code, found) == (status, body)
+    assert on.status_code == 200
+
+
 def test_credentials_may_be_sent_in_the_form(
     world: ZoomWorld, app: ZoomApp, user: ZoomUser
 ) -> None:

@@ -1,7 +1,6 @@
 """One webhook's page: its story live, its body redacted, resent only by admins."""
 
 import json
-import time
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +17,7 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.runtime import Runtime
 from dashboard.services.webhook_log.log import resends_of
 from tests.conftest import SignIn
+from tests.fixtures.processor_time import is_quick
 from tests.makers import NOON, a_body, a_connection, a_webhook, saved_app
 
 BODY = (
@@ -101,12 +101,9 @@ def test_the_page_of_the_largest_body_takes_little_time_and_says_what_it_leaves_
     row = a_webhook(zoom_app, body_bytes=len(long_body))
     store(runtime, row, a_body(runtime.vault, row, body=long_body))
     browser = as_role(Role.SUPPORT)
-    browser.get(address.format(row.id))  # templates are compiled
-
-    before = time.thread_time()
     answer = browser.get(address.format(row.id))
 
-    assert time.thread_time() - before < 1
+    assert is_quick(lambda: browser.get(address.format(row.id)), limit_s=0.3)
     assert answer.status_code == 200
     assert SUMMARY[:30] in answer.text
     assert f"this body has {len(long_body):,} bytes" in answer.text

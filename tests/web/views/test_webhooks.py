@@ -132,7 +132,7 @@ def test_rows_being_read_stay_and_new_ones_are_counted(
         ("since=yesterday", "Not a valid datetime"),
         ("zoom_app=nonsense", "Not a valid choice"),
         ("outcome=lost", "Not a valid choice"),
-        ("user=%00", "Use printable characters only"),
+        ("user=a%01b", "Remove the invisible control characters"),
         ("connection=nobody", "No connection has this ID"),
     ],
 )
