@@ -98,8 +98,8 @@ class Judge:
     def is_clock_right(self) -> bool:
         return self.stage.clock.now() == self.stage.true.now()
 
-    def read_all(self, meetings: list[int]) -> Iterator[Wrong]:
-        """Read every page; yield what is wrong."""
+    def read(self, people: list[Person], meetings: list[int]) -> Iterator[Wrong]:
+        """Read every page, of these people and meetings; yield what is wrong."""
         now = self.stage.true.now()
         top = reading.overview(self.browser, self.app_id)
         clocks, app_page = reading.clocks(self.browser, self.app_id)
@@ -107,7 +107,7 @@ class Judge:
         yield from _about_overview(top, clocks)
         rows = reading.connections(self.browser)
         yield from _about_counts(top, rows)
-        for person in self.oracle.people:
+        for person in people:
             yield from self._about_person(person, rows)
         for number in meetings:
             yield from self._about_meeting(number)

@@ -44,9 +44,11 @@ _PASSES = (
     (4 * _DAY, 8 * _HOUR),
     (8 * _DAY, 12 * _HOUR),
 )
-_WEIGHTS = (3, 4, 4, 4, 3, 2, 2, 1)
+_WEIGHTS = (2, 2, 3, 3, 3, 3, 3, 3)
 _MOST_PEOPLE = 5
-_ASKED = 3
+_SOME = 2
+"""People and meetings that are read about right after an act; then, all people."""
+
 _NAMES = ("Ana", "Ben", "Cleo", "Dan", "Eva", "Finn", "Gita", "Hugo", "Ines", "Jon")
 
 
@@ -126,7 +128,9 @@ class Model:
         self.report.acts[name] += 1
         act()
         self._settle()
-        self._read(name, say)
+        people = self._oracle.people
+        some = self._drawing.sample(people, min(_SOME, len(people)))
+        self._read(name, some, say)
         [(amount, each)] = self._drawing.choices(_PASSES, _WEIGHTS)
         if not self._judge.is_clock_right:
             amount, each = min((amount, each), (2 * _HOUR, 30 * _MINUTE))
@@ -134,7 +138,7 @@ class Model:
         while self._stage.true.now() < until:
             self._stage.jump(min(each, until - self._stage.true.now()))
             self._settle()
-        self._read(f"{amount} after {name}", say)
+        self._read(f"{amount} after {name}", people, say)
         self.report.days = (self._stage.true.now() - self._begun_at) / _DAY
         self.report.reads = self._judge.reads
 
@@ -143,11 +147,13 @@ class Model:
         self._stage.run_due()
         self._oracle.note(self._stage.true.now())
 
-    def _read(self, after: str, say: Callable[[str], None]) -> None:
+    def _read(
+        self, after: str, people: list[Person], say: Callable[[str], None]
+    ) -> None:
         meetings = list(self._oracle.meetings)[-20:]
-        asked = self._drawing.sample(meetings, min(_ASKED, len(meetings)))
+        asked = self._drawing.sample(meetings, min(_SOME, len(meetings)))
         try:
-            found = list(self._judge.read_all(asked))
+            found = list(self._judge.read(people, asked))
         except AssertionError as error:
             found = [
                 Wrong(kind=Kind.BROKEN, place=after, said=str(error)[:300], truth="")
