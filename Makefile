@@ -1,6 +1,6 @@
 .PHONY: demo serve test test-rest test-browser soak check check-types check-style check-floors check-templates \
   check-dead-code \
-  format lock chaos fresh-root mutation
+  format lock chaos model fresh-root mutation
 
 demo:            ## the whole thing on one machine, against the simulated Zoom and Recall
 	@scripts/venv run
@@ -30,6 +30,8 @@ soak:            ## the same at length, about an hour; as root also both command
 	@.venv/bin/python -m tests.system.sweep_at_size
 	@.venv/bin/python -m tests.web.fuzz --database sqlite --requests 20000 --seed 1
 	@.venv/bin/python -m tests.web.fuzz --database postgresql --requests 20000 --seed 1
+	@.venv/bin/python -m tests.independent.model --days 100 --world simulated --seed 1
+	@.venv/bin/python -m tests.independent.model --days 100 --world drawn --database postgresql --seed 1
 	@[ "$$(id -u)" != 0 ] || scripts/fresh-root
 
 check:           ## style, types and floors
@@ -64,6 +66,10 @@ lock:            ## newest versions into requirements/*.lock (needs uv)
 chaos:           ## minutes of chaos against the relay: ARGS="--database sqlite --minutes 10 --seed 1"
 	@scripts/venv dev
 	@.venv/bin/python -m tests.system.chaos $(ARGS)
+
+model:           ## months of simulated time, each page compared with the truth: ARGS="--days 100 --world independent --seed 1"
+	@scripts/venv dev
+	@.venv/bin/python -m tests.independent.model $(ARGS)
 
 fresh-root:      ## both README commands in a bare Debian 12 (as root): ARGS="--keep demo"
 	@scripts/fresh-root $(ARGS)

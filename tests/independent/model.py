@@ -6,6 +6,7 @@ with an oracle that knows what is really so.
 """
 
 import random
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -449,6 +450,8 @@ def main(
                 break
         click.echo(f"{database}, {world}, seed {seed}")
         click.echo(model.report.text())
+        is_wrong = bool(model.report.first)
+    sys.exit(is_wrong)
 
 
 if __name__ == "__main__":

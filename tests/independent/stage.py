@@ -16,6 +16,7 @@ from dashboard.app import build_runtime, chores, create_app
 from dashboard.db import Database
 from dashboard.models.staff import Role, StaffSession
 from dashboard.services import audit
+from dashboard.services.heartbeats import heartbeats
 from dashboard.services.probes.watcher import ProbeScheduler
 from dashboard.services.runtime import Runtime
 from dashboard.services.staff import accounts
@@ -68,10 +69,18 @@ class Stage:
             self.world.run_due()
             if not self.has_worker:
                 return
+            self._beat()
             done = self._worker.run_once(self.clock.now())
             done += sum(chore() for chore in self._chores)
             if not done:
                 return
+
+    def _beat(self) -> None:
+        now = self.clock.now()
+        with self.runtime.database.writing() as session:
+            heartbeats.beat(
+                session, self._worker.name, started_at=now, version="test", now=now
+            )
 
     def pass_time(self, amount: timedelta, *, step: timedelta) -> None:
         """Let time pass in steps, and do what is due after each."""
