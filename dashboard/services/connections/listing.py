@@ -29,6 +29,7 @@ from dashboard.models.connection import (
 )
 from dashboard.models.zoom_app import TokenCustody
 from dashboard.services import paging
+from dashboard.services.explain.questions import spellings
 from dashboard.services.paging import Order, Page
 from dashboard.services.token_states import who_acts
 from dashboard.services.token_states.who_acts import Who
@@ -292,7 +293,7 @@ def _exactly(text: str) -> Conditions:
         col(Connection.zoom_account_id) == text,
     ]
     if "@" in text:
-        found.append(col(Connection.email).in_({text, text.lower()}))
+        found.append(col(Connection.email).in_(spellings(text)))
     return found
 
 

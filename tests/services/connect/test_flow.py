@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 from dataclasses import replace
 
 import httpx2
@@ -13,6 +14,7 @@ from dashboard.clients.zoom.oauth import ZoomOAuth
 from dashboard.errors import ConflictError
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, TokenState
 from dashboard.models.zoom_app import ZoomApp
+from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connect import flow
 from dashboard.services.runtime import Runtime
@@ -78,6 +80,46 @@ def test_a_code_without_its_verifier_is_worth_nothing(lite: ConnectStage) -> Non
 
     assert ended.outcome is AttemptOutcome.REFUSED_BY_RECALL
     assert lite.credentials() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (
+            {"authorization_code": {"redirect_uri": ["Enter a valid URL."]}},
+            "authorization_code.redirect_uri: Enter a valid URL.",
+        ),
+        (
+            {"authorization_code": {"code": ["Invalid Grant"]}},
+            "authorization_code.code: Invalid Grant",
+        ),
+        (
+            {
+                "detail": {
+                    "error": "invalid_grant",
+                    "reason": "Invalid authorization code",
+                }
+            },
+            "Invalid authorization code",
+        ),
+    ],
+)
+def test_a_reason_that_recall_nests_is_kept_with_the_attempt(
+    lite: ConnectStage, body: dict[str, object], said: str
+) -> None:
+    fault = Fault(
+        kind=FaultKind.ANSWER,
+        path="*/zoom-oauth-credentials/",
+        method="POST",
+        status=400,
+        body=json.dumps(body),
+    )
+    lite.sandbox.recall_faults.set([fault])
+
+    ended = lite.outcome(**lite.allow(lite.begin()))
+
+    assert ended.outcome is AttemptOutcome.REFUSED_BY_RECALL
+    assert said in ended.detail
 
 
 def test_the_redirect_url_is_of_the_settings_and_the_same_both_times(

@@ -186,6 +186,18 @@ def test_a_whole_e_mail_is_found_alone_and_part_of_it_with_others(
     assert len(emails(database, Filters(search="ana@example"))) == 2
 
 
+@pytest.mark.parametrize(
+    "stored", ["ana@b\u00fccher.example", "ana@xn--bcher-kva.example"]
+)
+def test_an_international_email_is_found_however_its_domain_is_spelled(
+    database: Database, zoom_app: ZoomApp, stored: str
+) -> None:
+    add(database, a_connection(zoom_app, email=stored))
+
+    for search in ("Ana@B\u00fccher.example", "ana@XN--BCHER-KVA.example"):
+        assert emails(database, Filters(search=search)) == [stored]
+
+
 def test_a_mapped_meeting_finds_whose_it_is(
     database: Database, zoom_app: ZoomApp
 ) -> None:

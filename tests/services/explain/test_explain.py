@@ -188,6 +188,31 @@ def test_a_person_is_found_by_each_of_their_ids(desk: Desk) -> None:
     assert desk.verdict(uuid4()) == desk.verdict("bob@example.com") == "unknown"
 
 
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        ("o'connor@example.com", "o'connor@example.com"),
+        ("Sinead O'Connor <o'connor@example.com>", "o'connor@example.com"),
+        ("O'Connor@Example.com", "o'connor@example.com"),
+        ("ana@b\u00fccher.example", "ana@b\u00fccher.example"),
+        ("ana@b\u00fccher.example", "ana@xn--bcher-kva.example"),
+    ],
+)
+def test_an_email_is_never_taken_for_a_part_of_it(
+    desk: Desk, text: str, stored: str
+) -> None:
+    part = "connor@example.com" if "connor" in stored else "ana@b"
+    desk.ana(email=part, display_name="Connor Right", zoom_user_id=OTHER)
+    unknown = desk.explain(text)
+
+    row = desk.ana(email=stored, display_name="Sinead O'Connor")
+    found = desk.explain(text)
+
+    assert (unknown.connection_id, unknown.verdict.id) == (None, "unknown")
+    assert found.connection_id == row.id
+    assert "Connor Right" not in found.verdict.sentence
+
+
 def test_of_two_apps_the_one_in_use_counts_and_the_other_is_told(desk: Desk) -> None:
     retired = desk.other_app(retired_at=NOON)
     desk.ana(retired, connected_at=NOON + timedelta(hours=1))

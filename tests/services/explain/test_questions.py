@@ -148,6 +148,8 @@ def test_what_is_pasted_is_understood(text: str, asked: Asked) -> None:
 
 LINKS = [
     "https://uni.zoom-x.de/j/91234567890?pwd=hunter2",
+    "https://uni-kassel.zoom-x.de/j/91234567890?pwd=a",
+    "91234567890.123456@zoomcrc.com",
     "https://zoom.example.edu/j/91234567890",
     "https://zoom.us/account/my/report/participants/list?meetingId=91234567890",
     "https://zoom.us/j/912%203456%207890",
@@ -159,6 +161,7 @@ LINKS = [
     "https://zoom.us/signin?continue=https%3A%2F%2Fzoom.us%2Fj%2F91234567890",
     # Google, Outlook, Proofpoint 1 to 3, Slack, Barracuda, Cisco, Sophos, FireEye
     "https://www.google.com/url?q=https://us02web.zoom.us/j/91234567890%3Fpwd%3Dhunter2",
+    "https://www.google.com/url?q=https://us02web.zoom.us/j/91234567890%3Fpwd%3Dabc&sa=D",
     (
         "https://eur02.safelinks.protection.outlook.com/?url=https%3A%2F%2F"
         "us02web.zoom.us%2Fj%2F91234567890%3Fpwd%3Dhunter2&data=05"

@@ -44,6 +44,29 @@ def test_a_meeting_keeps_what_helps_and_loses_what_is_sensitive() -> None:
     assert [word for word in lost if word in text] == []
 
 
+def test_the_dial_in_of_another_provider_is_hidden_whole() -> None:
+    text = shown(
+        {
+            "event": "user.tsp_updated",
+            "payload": {
+                "object": {
+                    "id": "U",
+                    "email": "a@example.com",
+                    "tsp_credentials": {
+                        "conference_code": "123456789",
+                        "leader_pin": "123456",
+                        "dial_in_numbers": [{"number": "+1 1000200200"}],
+                    },
+                }
+            },
+        }
+    )
+
+    assert "user.tsp_updated" in text
+    for secret in ("a@example.com", "123456", "1000200200"):
+        assert secret not in text
+
+
 @pytest.mark.parametrize(
     "value",
     [
