@@ -40,6 +40,7 @@ class Kind(StrEnum):
     STATE = "two places disagree about the state"
     WHO = "two places disagree about who must act"
     BLAME = "the user must act, and nothing is wrong with the user"
+    ADMIN = "an admin must act, and nothing is wrong with the app"
     CAUSE = "a cause that is not so"
     WORKER = "no worker runs, and nothing says so"
     BROKEN = "no page"
@@ -121,8 +122,8 @@ class Judge:
     def _about_app(self, clocks: dict[str, Said], page: Page) -> Iterator[Wrong]:
         now = self.stage.true.now()
         ours, recalls = clocks["ours"], clocks["recalls"]
-        yield from self._green(ours, self.oracle.zoom_signs_ours, oracles.ROUND)
-        yield from self._green(recalls, self.oracle.recall_has_ours, oracles.PAIR_FOR)
+        yield from self.green(ours, self.oracle.zoom_signs_ours, oracles.ROUND)
+        yield from self.green(recalls, self.oracle.recall_has_ours, oracles.PAIR_FOR)
         refused = self.refused
         is_stream = (
             len(refused) >= oracles.REFUSED_LEAST
@@ -138,7 +139,7 @@ class Judge:
             said = Said(
                 page="step pair", tone="good", word="done", at=at, text=words(pair)
             )
-            yield from self._green(said, self.oracle.pair_here, oracles.PAIR_FOR)
+            yield from self.green(said, self.oracle.pair_here, oracles.PAIR_FOR)
 
     def _about_person(self, person: Person, rows: dict[str, Said]) -> Iterator[Wrong]:
         told = reading.explain(self.browser, self.explain, person.email)
@@ -160,7 +161,7 @@ class Judge:
                 )
             return
         for said in (listed, shown):
-            yield from self._green(said, person.works, oracles.GREEN_FOR)
+            yield from self.green(said, person.works, oracles.GREEN_FOR)
             yield from self._observed(said)
             yield from self._blames(said, person)
         yield from self._mapped(page, person)
@@ -232,7 +233,8 @@ class Judge:
                 said = f"meeting {number} delivered, {times} times"
                 yield _wrong(Kind.DELIVERED, "webhook log", said, "never taken")
 
-    def _green(self, said: Said, truth: Truth, limit: timedelta) -> Iterator[Wrong]:
+    def green(self, said: Said, truth: Truth, limit: timedelta) -> Iterator[Wrong]:
+        """Judge a green mark: by when it was seen, and by how long that may count."""
         if not said.is_green:
             return
         at = said.at
@@ -256,13 +258,16 @@ class Judge:
             yield _wrong(Kind.UNSEEN, said.page, _short(said), "no such call")
 
     def _blames(self, said: Said, person: Person) -> Iterator[Wrong]:
-        if said.who != "the user" or not person.works.is_so:
+        found = {
+            "the user": (Kind.BLAME, person.works),
+            "an admin": (Kind.ADMIN, self.oracle.app_is_right),
+        }.get(said.who)
+        if found is None or not self.stage.has_worker:
             return
-        since = person.works.changes[-1][0]
-        if self.stage.true.now() - since > _BLAMED_AFTER and self.stage.has_worker:
-            yield _wrong(
-                Kind.BLAME, said.page, _short(said), f"all well with them since {since}"
-            )
+        kind, truth = found
+        since = truth.changes[-1][0] if truth.is_so else None
+        if since is not None and self.stage.true.now() - since > _BLAMED_AFTER:
+            yield _wrong(kind, said.page, _short(said), f"all well since {since}")
 
     def _is_known(self, at: datetime) -> bool:
         """Whether an instant of the dashboard's is one of the world's too."""

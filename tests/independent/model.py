@@ -78,7 +78,7 @@ class Model:
 
     def __init__(self, stage: Stage, *, seed: int) -> None:
         self.report = Report()
-        self._stage = stage
+        self.stage = stage
         self._drawing = random.Random(f"model {seed}")
         self._broken: set[Outage] = set()
         self._names = 0
@@ -88,23 +88,23 @@ class Model:
         self._step = 0
 
     def _set_up(self) -> None:
-        stage = self._stage
+        stage = self.stage
         self._admin = Admin(stage=stage, browser=stage.sign_in())
         pair = stage.world.make_app(f"{stage.url}/oauth/zoom/callback")
         self._app_id: UUID = self._admin.set_up(pair)
         url = self._admin.webhook_url(self._app_id)
         assert stage.world.press_validate(pair.client_id, url)
         self._connect_path = self._admin.connect_path(self._app_id)
-        self._oracle = Oracle(
+        self.oracle = Oracle(
             world=stage.world,
             client_id=pair.client_id,
             secret_here=pair.secret_token,
             client_secret_here=pair.client_secret,
             client_secret=pair.client_secret,
         )
-        self._judge = Judge(
+        self.judge = Judge(
             stage=stage,
-            oracle=self._oracle,
+            oracle=self.oracle,
             browser=self._admin.browser,
             app_id=str(self._app_id),
             explain=self._admin.browser.get("/explain/"),
@@ -118,7 +118,7 @@ class Model:
         self, days: float, *, say: Callable[[str], None] = lambda _: None
     ) -> Report:
         """Live so many days; say each wrong sentence when it is found first."""
-        while self._stage.true.now() - self._begun_at < timedelta(days=days):
+        while self.stage.true.now() - self._begun_at < timedelta(days=days):
             self.step(say)
         return self.report
 
@@ -129,37 +129,37 @@ class Model:
         self.report.acts[name] += 1
         act()
         self._settle()
-        people = self._oracle.people
+        people = self.oracle.people
         some = self._drawing.sample(people, min(_SOME, len(people)))
         self._read(name, some, say)
         [(amount, each)] = self._drawing.choices(_PASSES, _WEIGHTS)
-        if not self._judge.is_clock_right:
+        if not self.judge.is_clock_right:
             amount, each = min((amount, each), (2 * _HOUR, 30 * _MINUTE))
-        until = self._stage.true.now() + amount
-        while self._stage.true.now() < until:
-            self._stage.jump(min(each, until - self._stage.true.now()))
+        until = self.stage.true.now() + amount
+        while self.stage.true.now() < until:
+            self.stage.jump(min(each, until - self.stage.true.now()))
             self._settle()
         self._read(f"{amount} after {name}", people, say)
-        self.report.days = (self._stage.true.now() - self._begun_at) / _DAY
-        self.report.reads = self._judge.reads
+        self.report.days = (self.stage.true.now() - self._begun_at) / _DAY
+        self.report.reads = self.judge.reads
 
     def _settle(self) -> None:
-        self._oracle.note(self._stage.true.now())
-        self._stage.run_due()
-        self._oracle.note(self._stage.true.now())
+        self.oracle.note(self.stage.true.now())
+        self.stage.run_due()
+        self.oracle.note(self.stage.true.now())
 
     def _read(
         self, after: str, people: list[Person], say: Callable[[str], None]
     ) -> None:
-        meetings = list(self._oracle.meetings)[-20:]
+        meetings = list(self.oracle.meetings)[-20:]
         asked = self._drawing.sample(meetings, min(_SOME, len(meetings)))
         try:
-            found = list(self._judge.read(people, asked))
+            found = list(self.judge.read(people, asked))
         except AssertionError as error:
             found = [
                 Wrong(kind=Kind.BROKEN, place=after, said=str(error)[:300], truth="")
             ]
-        day = (self._stage.true.now() - self._begun_at) / _DAY
+        day = (self.stage.true.now() - self._begun_at) / _DAY
         for each in found:
             wrong = Wrong(
                 kind=each.kind,
@@ -194,7 +194,7 @@ class Model:
             yield "check now", (2, self._check_now)
             yield "staff disconnect a user", (1, self._disconnect)
             yield "the credential is deleted in Recall", (1, self._delete_credential)
-        if self._oracle.meetings:
+        if self.oracle.meetings:
             yield "Recall forgets a meeting", (1, self._unmap)
         yield "the secret token is regenerated at Zoom", (1, self._rotate_token)
         yield "the client secret is regenerated at Zoom", (1, self._rotate_secret)
@@ -204,7 +204,7 @@ class Model:
             yield "an outage ends", (4, self._end_outage)
         yield "everything is put right", (4, self._put_right)
         yield "test now", (1, self._test_now)
-        if self._stage.has_worker:
+        if self.stage.has_worker:
             yield "the worker dies", (1, self._kill_worker)
         else:
             yield "the worker starts", (4, self._start_worker)
@@ -214,7 +214,7 @@ class Model:
             yield "the host's clock is put right", (6, self._go_back)
 
     def _connected(self) -> list[Person]:
-        return [each for each in self._oracle.people if each.path]
+        return [each for each in self.oracle.people if each.path]
 
     def _any(self) -> Person:
         return self._drawing.choice(self._connected())
@@ -225,25 +225,25 @@ class Model:
         first = _NAMES[self._names % len(_NAMES)]
         email = f"{first.lower()}{self._names}@example.com"
         pmi = 5_550_000_000 + self._names
-        user_id = self._stage.world.add_user(email, first, f"N{self._names}", pmi)
+        user_id = self.stage.world.add_user(email, first, f"N{self._names}", pmi)
         self._names += 1
         person = Person(user_id=user_id, email=email)
-        self._oracle.people.append(person)
+        self.oracle.people.append(person)
         self._go_through(person)
 
     def _go_through(self, person: Person) -> None:
         if self._broken & {Outage.ZOOM, Outage.RECALL}:
             return  # nobody gets far; what the visitor reads is tested elsewhere
         for _ in range(2):  # Recall may ask for a second approval
-            page = connect(self._stage, self._connect_path, person.user_id)
+            page = connect(self.stage, self._connect_path, person.user_id)
             if page.status != 409:
                 break
         person.left = ""
-        self._oracle.note(self._stage.true.now())
+        self.oracle.note(self.stage.true.now())
         self._find(person)
 
     def _find(self, person: Person) -> None:
-        with self._stage.runtime.database.reading() as session:
+        with self.stage.runtime.database.reading() as session:
             is_theirs = Connection.zoom_user_id == person.user_id
             found = session.exec(select(Connection.id).where(is_theirs)).first()
         person.path = f"/connections/{found}" if found else ""
@@ -254,34 +254,34 @@ class Model:
     def _remove(self) -> None:
         person = self._any()
         if person.lives.is_so:
-            self._stage.world.remove_app(self._oracle.client_id, person.user_id)
+            self.stage.world.remove_app(self.oracle.client_id, person.user_id)
             person.left = "removed"
 
     def _end_grant(self) -> None:
         person = self._any()
-        self._stage.world.end_grant(self._oracle.client_id, person.user_id)
+        self.stage.world.end_grant(self.oracle.client_id, person.user_id)
 
     def _meeting(self) -> None:
         person = self._any()
         if not person.lives.is_so:
             return
-        number = self._stage.world.create_meeting(person.user_id)
-        self._oracle.meetings[number] = person
-        self._oracle.mapped[number] = Truth()
+        number = self.stage.world.create_meeting(person.user_id)
+        self.oracle.meetings[number] = person
+        self.oracle.mapped[number] = Truth()
         self._heard()
 
     def _heard(self) -> None:
         """Zoom sends an event, which is refused or taken."""
-        if self._oracle.zoom_signs_ours.is_so:
-            self._judge.refused.clear()
+        if self.oracle.zoom_signs_ours.is_so:
+            self.judge.refused.clear()
         else:
-            self._judge.refused.append(self._stage.true.now())
+            self.judge.refused.append(self.stage.true.now())
 
     def _new_pmi(self) -> None:
         person = self._any()
         if person.lives.is_so:
             pmi = 5_560_000_000 + self._step
-            self._stage.world.change_pmi(person.user_id, pmi)
+            self.stage.world.change_pmi(person.user_id, pmi)
             self._heard()
 
     # Admins.
@@ -298,11 +298,11 @@ class Model:
             person.left = person.left or "staff"
 
     def _rotate_token(self) -> None:
-        self._stage.world.rotate_secret_token(self._oracle.client_id)
+        self.stage.world.rotate_secret_token(self.oracle.client_id)
 
     def _rotate_secret(self) -> None:
-        new = self._stage.world.regenerate_client_secret(self._oracle.client_id)
-        self._oracle.client_secret = new
+        new = self.stage.world.regenerate_client_secret(self.oracle.client_id)
+        self.oracle.client_secret = new
 
     def _test_now(self) -> None:
         self._admin.browser.post(f"/zoom-apps/{self._app_id}/probe")
@@ -310,12 +310,12 @@ class Model:
     def _put_right(self) -> None:
         """End every outage, enter both secrets, and press Validate."""
         for each in sorted(self._broken):
-            self._stage.world.end(each)
+            self.stage.world.end(each)
         self._broken.clear()
-        self._oracle.is_receiver_up = True
+        self._weigh_receiver()
         self._start_worker()
         self._go_back()
-        world, oracle = self._stage.world, self._oracle
+        world, oracle = self.stage.world, self.oracle
         token = world.zoom_secret(oracle.client_id)
         path = f"/zoom-apps/{self._app_id}"
         browser = self._admin.browser
@@ -329,62 +329,63 @@ class Model:
             oracle.secret_here = token
             oracle.client_secret_here = oracle.client_secret
         browser.post(f"{path}/update-in-recall")
-        self._stage.run_due()
+        self.stage.run_due()
         if world.press_validate(
             oracle.client_id, self._admin.webhook_url(self._app_id)
         ):
-            self._judge.refused.clear()
+            self.judge.refused.clear()
 
     # Zoom and Recall.
 
     def _delete_credential(self) -> None:
         person = self._any()
-        self._stage.world.delete_credential(self._oracle.client_id, person.user_id)
+        self.stage.world.delete_credential(self.oracle.client_id, person.user_id)
 
     def _unmap(self) -> None:
-        self._stage.world.unmap(self._drawing.choice(list(self._oracle.meetings)))
+        self.stage.world.unmap(self._drawing.choice(list(self.oracle.meetings)))
 
     def _other_in_recall(self) -> None:
-        self._stage.world.change_webhook_secret_in_recall(self._oracle.client_id)
+        self.stage.world.change_webhook_secret_in_recall(self.oracle.client_id)
 
     def _break(self) -> None:
         outage = self._drawing.choice(list(Outage))
         self._broken.add(outage)
-        self._stage.world.begin(outage)
+        self.stage.world.begin(outage)
         self._weigh_receiver()
 
     def _end_outage(self) -> None:
         outage = self._drawing.choice(sorted(self._broken))
         self._broken.discard(outage)
-        self._stage.world.end(outage)
+        self.stage.world.end(outage)
         self._weigh_receiver()
 
     def _weigh_receiver(self) -> None:
         deaf = {Outage.RECEIVER, Outage.PORTAL, Outage.RECALL}
-        self._oracle.is_receiver_up = not (self._broken & deaf)
+        self.oracle.is_receiver_up = not (self._broken & deaf)
+        self.oracle.has_outage = bool(self._broken)
 
     # The host.
 
     def _kill_worker(self) -> None:
-        self._stage.has_worker = False
-        self._judge.worker_gone_at = self._stage.true.now()
+        self.stage.has_worker = False
+        self.judge.worker_gone_at = self.stage.true.now()
 
     def _start_worker(self) -> None:
-        self._stage.has_worker = True
-        self._judge.worker_gone_at = None
+        self.stage.has_worker = True
+        self.judge.worker_gone_at = None
 
     def _go_ahead(self) -> None:
-        self._ahead_at = self._stage.clock.now()
+        self._ahead_at = self.stage.clock.now()
         days = self._drawing.choice((1, 7, 30))
-        self._stage.set_wrong(timedelta(days=days))
+        self.stage.set_wrong(timedelta(days=days))
 
     def _go_back(self) -> None:
         if self._ahead_at is None:
             return
-        wrong_until = self._stage.clock.now()
-        self._stage.set_wrong(self._stage.true.now() - wrong_until)
+        wrong_until = self.stage.clock.now()
+        self.stage.set_wrong(self.stage.true.now() - wrong_until)
         span = self._ahead_at + timedelta(seconds=1), wrong_until
-        self._judge.wrong_clock.append(span)
+        self.judge.wrong_clock.append(span)
         self._ahead_at = None
 
 

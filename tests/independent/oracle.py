@@ -78,6 +78,7 @@ class Oracle:
         pair_here: The dashboard has it.
         secret_here: The secret token that was entered last.
         client_secret_here: The client secret that was entered last.
+        app_is_right: Tokens can be had: no admin has anything to do about them.
         refused: When Zoom's requests were refused since the last one that was taken.
     """
 
@@ -93,7 +94,9 @@ class Oracle:
     recall_has_ours: Truth = field(default_factory=Truth)
     pair: Truth = field(default_factory=Truth)
     pair_here: Truth = field(default_factory=Truth)
+    app_is_right: Truth = field(default_factory=Truth)
     is_receiver_up: bool = True
+    has_outage: bool = False
 
     def note(self, now: datetime) -> None:
         """Ask the world what is so now."""
@@ -109,6 +112,8 @@ class Oracle:
         self.recall_has_ours.note(now, is_so=is_right and self.is_receiver_up)
         self.pair.note(now, is_so=world.is_pair_right_in_recall(client_id))
         self.pair_here.note(now, is_so=self.client_secret_here == self.client_secret)
+        is_right = self.pair.is_so and self.pair_here.is_so and not self.has_outage
+        self.app_is_right.note(now, is_so=is_right)
         for number, host in self.meetings.items():
             is_his = world.mapped_to(number) == host.user_id
             self.mapped.setdefault(number, Truth()).note(now, is_so=is_his)
