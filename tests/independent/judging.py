@@ -106,6 +106,7 @@ class Judge:
         clocks, app_page = reading.clocks(self.browser, self.app_id)
         yield from self._about_app(clocks, app_page)
         yield from _about_overview(top, clocks)
+        yield from self._about_commands(clocks)
         rows = reading.connections(self.browser)
         yield from _about_counts(top, rows)
         for person in people:
@@ -141,6 +142,17 @@ class Judge:
             )
             yield from self.green(said, self.oracle.pair_here, oracles.PAIR_FOR)
 
+    def _about_commands(self, clocks: dict[str, Said]) -> Iterator[Wrong]:
+        shown = reading.show_command(self.stage.runtime, self.app_id)
+        for name, key in (
+            ("ours", "zoom_to_dashboard"),
+            ("recalls", "dashboard_to_recall"),
+        ):
+            told = shown["clocks"][key]
+            if told["word"] != clocks[name].word:
+                place = f"zoom-app show and page, {name}"
+                yield _wrong(Kind.STATE, place, told["word"], _short(clocks[name]))
+
     def _about_person(self, person: Person, rows: dict[str, Said]) -> Iterator[Wrong]:
         told = reading.explain(self.browser, self.explain, person.email)
         if told.is_green:
@@ -174,7 +186,7 @@ class Judge:
             yield _wrong(
                 Kind.WHO, f"list and page of {person.email}", listed.who, shown.who
             )
-        if told.word not in _OF_THE_STATE:
+        if told.word not in _OF_THE_STATE or self.worker_gone_at is not None:
             return
         if told.who != shown.who and told.who + shown.who:
             yield _wrong(
@@ -214,6 +226,11 @@ class Judge:
     def _about_meeting(self, number: int) -> Iterator[Wrong]:
         told = reading.explain(self.browser, self.explain, str(number))
         host = self.oracle.meetings[number]
+        same = reading.explain_answer(self.stage.runtime, str(number))
+        if same["verdict"] != told.word:
+            yield _wrong(
+                Kind.STATE, "explain, command and page", same["verdict"], told.word
+            )
         if told.is_green:
             yield from self._late(told, host.works, oracles.GREEN_FOR)
         if told.word == "ready":

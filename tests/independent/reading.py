@@ -3,12 +3,22 @@
 Each `Said` is one claim on one page: its tone, its word, as of when, and who must act.
 """
 
+import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+from unittest.mock import patch
 
 from bs4 import Tag
+from click import Command
+from click.testing import CliRunner
 
+from dashboard.cli import explain as explain_command
+from dashboard.cli import zoom_app as zoom_app_command
+from dashboard.services.runtime import Runtime
 from tests.independent.browser import Browser, Page, words
 
 _TONES = ("good", "waiting", "trouble", "off")
@@ -116,6 +126,32 @@ def explain(browser: Browser, form: Page, question: str) -> Said:
         who=_who(words(verdict)),
         text=words(page.one("#answer")),
     )
+
+
+def show_command(runtime: Runtime, app_id: str) -> Any:
+    """Run `zoom-app show`."""
+    return _command(runtime, zoom_app_command.group, "show", app_id)
+
+
+def explain_answer(runtime: Runtime, question: str) -> Any:
+    """Run `explain`."""
+    return _command(runtime, explain_command.command, question)
+
+
+def _command(runtime: Runtime, command: Command, *words: str) -> Any:
+    """Run a command with `--json`, at the runtime's own time."""
+
+    @contextmanager
+    def opened() -> Iterator[Runtime]:
+        yield runtime
+
+    with (
+        patch.object(explain_command, "opened_services", opened),
+        patch.object(zoom_app_command, "opened_services", opened),
+    ):
+        answer = CliRunner().invoke(command, [*words, "--json"])
+    assert answer.exit_code == 0, f"{words}: {answer.output} {answer.exception}"
+    return json.loads(answer.output)
 
 
 def delivered(browser: Browser) -> list[int]:
