@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Text, UniqueConstraint, event
+from sqlalchemy import Text, UniqueConstraint, event, text
 from sqlmodel import Field, Index, SQLModel
 
 from dashboard.db.columns import BigId, UtcDateTime, enum_type
@@ -48,7 +48,10 @@ class Connection(SQLModel, table=True):
             (services/token_states/rules.py).
         scopes: All granted scopes, sorted, space separated; None while not seen.
         search_text: Email and name in lower case, kept up to date for searches.
-        recall_status: Recall's own word for the credential when last seen; "" unseen.
+        recall_status: Recall's own word for the credential when last seen, at
+            `recall_seen_at`; "" unseen.
+        mappings_seen_at: When Recall's list of its meetings was last read well;
+            `mappings_trouble` is why it could not be since, in one sentence.
         recording_block: The host's setting that keeps bots from recording, in Zoom's
             words, as seen at `recording_block_at`; "" when none was.
         token_state: Derived from what was seen; with `token_reason` (a sentence),
@@ -97,6 +100,11 @@ class Connection(SQLModel, table=True):
     token_checked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     token_expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     recall_status: str = Field(default="", max_length=16)
+    recall_seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    mappings_seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    mappings_trouble: str = Field(
+        default="", max_length=200, sa_column_kwargs={"server_default": text("''")}
+    )
     recording_block: str = Field(default="", max_length=200)
     recording_block_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     sync_status: SyncStatus = Field(

@@ -30,6 +30,7 @@ class Workspace(SQLModel, table=True):
         requires_signature: Whether Recall's unsigned token requests are rejected.
         mappings_due_at: When Recall's list of mapped meetings is read next.
         mappings_seen_at: Recall's instant of the newest mapping that was read.
+        mappings_read_at: When the list was last read up to the present.
         verdict: The result of a read-only call with the key, at `checked_at`.
     """
 
@@ -49,6 +50,7 @@ class Workspace(SQLModel, table=True):
     requires_signature: bool = False
     mappings_due_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     mappings_seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    mappings_read_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     verdict: Verdict = Field(default=Verdict.UNKNOWN, sa_type=enum_type(Verdict))
     verdict_reason: str = Field(default="", max_length=300)
     checked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -170,6 +170,6 @@ def test_a_log_message_of_recall_is_scrubbed() -> None:
     entry = {"message": message, "created_at": "2026-11-23T12:00:00Z"}
     recall = recall_at(answering(200, {"results": [entry]}))
 
-    [log] = recall.app_logs(AN_ID)
+    [log] = recall.app_logs(AN_ID).results
 
     assert log.message == "Refused [removed]"

@@ -4,8 +4,10 @@ Numbers in brackets are sections of docs/contracts/recall.md. Source: 3, checked
 2026-11-23; 3.6 and 3.7 checked 2026-11-25.
 """
 
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from itertools import islice
+from itertools import pairwise
+from typing import TypeVar
 from uuid import UUID
 
 import httpx2
@@ -50,6 +52,8 @@ _APP_LOGS = "/api/v2/zoom-oauth-app-logs/"
 _CREDENTIAL_LOGS = "/api/v2/zoom-oauth-credential-logs/"
 _MAPPINGS = "/api/v2/zoom-meetings-to-credentials/"
 _TIMEOUT_S = 5.0
+
+T = TypeVar("T")
 
 
 def webhook_url(base_url: str, recall_app_id: UUID) -> str:
@@ -297,19 +301,25 @@ class Recall:
         # The one list without secrets or people.
         self._calls.get(Operation.LOGS_APPS, _APP_LOGS, Page[RecallLog])
 
-    def app_logs(self, oauth_app: UUID) -> list[RecallLog]:
-        """Return the first page of an app's log, newest first."""
-        params = {"oauth_app": str(oauth_app)}
-        found = self._calls.get(Operation.LOGS_APPS, _APP_LOGS, Page[RecallLog], params)
-        return found.results
-
-    def credential_logs(self, credential: UUID) -> list[RecallLog]:
-        """Return the first page of a credential's log, newest first."""
-        params = {"credential": str(credential)}
-        found = self._calls.get(
-            Operation.LOGS_CREDENTIALS, _CREDENTIAL_LOGS, Page[RecallLog], params
+    def app_logs(self, oauth_app: UUID) -> Stretch[RecallLog]:
+        """Return the newest entries of an app's log: a page of them, or all."""
+        pages = self._calls.pages(
+            Operation.LOGS_APPS,
+            _APP_LOGS,
+            Page[RecallLog],
+            {"oauth_app": str(oauth_app)},
         )
-        return found.results
+        return _newest(pages, at=_logged_at)
+
+    def credential_logs(self, credential: UUID) -> Stretch[RecallLog]:
+        """Return the newest entries of a credential's log: a page of them, or all."""
+        pages = self._calls.pages(
+            Operation.LOGS_CREDENTIALS,
+            _CREDENTIAL_LOGS,
+            Page[RecallLog],
+            {"credential": str(credential)},
+        )
+        return _newest(pages, at=_logged_at)
 
     def mappings(
         self,
@@ -317,21 +327,23 @@ class Recall:
         credential: UUID | None = None,
         meeting_id: int | None = None,
         limit: int = 100,
-    ) -> list[Mapping]:
-        """Return which credential is mapped to which meeting, newest first."""
+    ) -> Stretch[Mapping]:
+        """Return which credential is mapped to which meeting: the newest `limit`."""
         filters = {
             "credential": None if credential is None else str(credential),
             "meeting_id": None if meeting_id is None else str(meeting_id),
         }
-        found = (
-            one
-            for one in self._calls.each(
-                Operation.LOGS_MAPPINGS, _MAPPINGS, Page[Mapping], filters
+
+        def is_wanted(one: Mapping) -> bool:
+            return credential in (None, one.credential) and meeting_id in (
+                None,
+                one.meeting_id,
             )
-            if credential in (None, one.credential)
-            and meeting_id in (None, one.meeting_id)
+
+        pages = self._calls.pages(
+            Operation.LOGS_MAPPINGS, _MAPPINGS, Page[Mapping], filters
         )
-        return list(islice(found, limit))
+        return _newest(pages, at=_synced_at, limit=limit, is_wanted=is_wanted)
 
     def mappings_synced(
         self, *, after: datetime, before: datetime | None = None, pages: int = 10
@@ -354,9 +366,9 @@ class Recall:
         ):
             fitting = [one for one in page.results if one.synced_at >= after]
             found += fitting
-            if len(fitting) < len(page.results):
-                # The filter was ignored: further pages are older (1.4).
-                return Stretch(results=found, is_whole=True)
+            is_ignored = len(fitting) < len(page.results)
+            if is_ignored and _is_newest_first(page.results, _synced_at):
+                return Stretch(results=found, is_whole=True)  # the others are older
         return Stretch(results=found, is_whole=page is None or page.next is None)
 
     def unhealthy_credentials(self, oauth_app: UUID) -> Stretch[RecallCredential]:
@@ -376,6 +388,54 @@ class Recall:
         ]
         is_whole = page is None or page.next is None
         return Stretch(results=unhealthy, is_whole=is_whole)
+
+
+def _synced_at(one: Mapping) -> datetime:
+    return one.synced_at
+
+
+def _logged_at(one: RecallLog) -> datetime:
+    return one.created_at
+
+
+def _newest(
+    pages: Iterable[Page[T]],
+    *,
+    at: Callable[[T], datetime],
+    limit: int = 1,
+    is_wanted: Callable[[T], bool] = lambda _: True,
+) -> Stretch[T]:
+    """Read a list until it is known to have the newest `limit` items, or to its end.
+
+    The order of Recall's lists is not documented (1.4), so it is taken from the items.
+
+    Args:
+        pages: Read one after the other; each is a request.
+        at: The instant that the list may be ordered by.
+        limit: Of more, all that were read are returned, of a whole list too.
+        is_wanted: Checked here too, in case Recall ignores the filter.
+    """
+    found: list[T] = []
+    page: Page[T] | None = None
+    is_ordered = False
+    for page in pages:
+        found += filter(is_wanted, page.results)
+        is_ordered = _is_newest_first(found, at)
+        if is_ordered and len(found) >= limit:
+            break
+    is_whole = page is None or page.next is None
+    return Stretch(
+        results=sorted(found, key=at, reverse=True),
+        is_whole=is_whole,
+        has_newest=is_whole or is_ordered,
+    )
+
+
+def _is_newest_first(items: Sequence[T], at: Callable[[T], datetime]) -> bool:
+    """Whether the order of these can only be newest first."""
+    times = [at(one) for one in items]
+    is_falling = all(one >= following for one, following in pairwise(times))
+    return is_falling and len(times) > 1 and times[0] > times[-1]
 
 
 class ChallengeAnswer(BaseModel):

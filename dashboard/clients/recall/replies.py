@@ -195,11 +195,13 @@ class Page(_Reply, Generic[T]):
 
 
 class Stretch(_Reply, Generic[T]):
-    """A list's items from a span of time.
+    """What was read of a list, newest first.
 
     Attributes:
         is_whole: Whether all of it was read.
+        has_newest: Whether the newest items were read, without a gap.
     """
 
     results: list[T]
     is_whole: bool
+    has_newest: bool = True

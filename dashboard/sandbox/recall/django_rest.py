@@ -232,26 +232,29 @@ class _Listed(Protocol):
 
 
 def page(items: Iterable[_Listed], *, ordering: str) -> dict[str, Any]:
-    """Return the page of `items` that the query's cursor asks for, newest first.
+    """Return the page of `items` that the query's cursor asks for.
 
     Source: docs/contracts/recall.md 1.4.
 
     Args:
         items: All items that match the filters.
-        ordering: The attribute they are ordered by. `?ordering=` with this value
-            reverses the list; any other value is ignored, as Django REST does.
+        ordering: The attribute they are ordered by, newest first unless switched.
+            `?ordering=` with this value begins with the oldest; any other value is
+            ignored, as Django REST does.
 
     Raises:
         RefusalError: 404, the cursor is invalid.
     """
-    ascending = request.args.get("ordering") == ordering
+    switches = current_world().switches
+    is_asked = request.args.get("ordering") == ordering
+    ascending = is_asked or switches.list_order == "oldest"
     placed = sorted(
         ((_place(one, ordering), one) for one in items),
         key=lambda pair: pair[0],
         reverse=not ascending,
     )
     places = [place for place, _ in placed]
-    size = current_world().switches.page_size
+    size = switches.page_size
     begin, end = _bounds(places, size, ascending=ascending)
     return {
         "next": _url(_FORWARD, places[end - 1]) if end < len(places) else None,

@@ -1,7 +1,7 @@
 """What staff do to a connection: try it, sync it, read Recall's log, disconnect it."""
 
 from collections.abc import Sequence
-from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from sqlmodel import Session, col
 
 from dashboard.clients.http.scrubbing import scrub
-from dashboard.clients.recall.replies import RecallLog
+from dashboard.clients.recall.replies import RecallLog, Stretch
 from dashboard.db import leases
 from dashboard.errors import ConflictError, NotFoundError, UpstreamError
 from dashboard.models.connection import Connection, SyncStatus, TokenState
@@ -17,7 +17,7 @@ from dashboard.models.erasure import ErasureReason
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit, urls
 from dashboard.services.audit import Actor
-from dashboard.services.connections import check, listing
+from dashboard.services.connections import check, listing, recording
 from dashboard.services.erasure import erasures, steps
 from dashboard.services.grants import grants, refreshing
 from dashboard.services.invitations import invitations
@@ -25,16 +25,25 @@ from dashboard.services.recall import workspaces
 from dashboard.services.recall.credentials import delete
 from dashboard.services.runtime import Runtime
 from dashboard.services.timeline import notes
+from dashboard.services.token_states.rules import CheckResult
 from dashboard.services.zoom_apps import apps
 from dashboard.vault import Vault
 
 _SYNC_CHECKED_AFTER = timedelta(seconds=3)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """A connection after a check, and one sentence for each part that failed."""
+
+    connection: Connection
+    missed: Sequence[str] = ()
+
+
 def try_again(
     runtime: Runtime, connection_id: UUID, *, actor: Actor | None = None
-) -> Connection:
-    """Look now; have Recall re-check a credential it marked unhealthy first; commits.
+) -> Checked:
+    """Check now; have Recall re-check a credential it marked unhealthy first; commits.
 
     What Recall noted of the credential meanwhile comes into the timeline as well.
 
@@ -52,17 +61,37 @@ def try_again(
         row.token_state is TokenState.UNHEALTHY_IN_RECALL
         or row.deauthorized_at is not None
     )
+    missed: list[str] = []
     if marked and row.recall_credential_id is not None:
-        with suppress(UpstreamError):  # the check that follows shows its state
+        try:
             recall.validate(row.recall_credential_id)
+        except UpstreamError as error:
+            missed.append(recording.unread("Recall's test of it", error))
     if actor is not None:
         with runtime.database.writing() as session:
             now, words = runtime.clock.now(), "Check now"
             notes.acted(session, row.id, words, who=actor.name, at=now)
-    seen = check.now(runtime, connection_id, is_thorough=True)
-    with suppress(UpstreamError):  # the log is there for whoever asks for it
+    found = check.ask(runtime, connection_id, is_thorough=True)
+    missed += _missed(found)
+    try:
         recall_log(runtime, connection_id)
-    return seen
+    except UpstreamError as error:
+        missed.append(recording.unread("Recall's log", error))
+    with runtime.database.reading() as session:
+        row = listing.get(session, connection_id)
+    return Checked(connection=row, missed=missed)
+
+
+def _missed(found: CheckResult | None) -> list[str]:
+    if found is None:
+        return ["Another check is running; this is what the last one saw."]
+    match found.mappings:
+        case UpstreamError() as error:
+            return [recording.unread("Recall's list of meetings", error)]
+        case Stretch(has_newest=False):
+            return [recording.PART]
+        case _:
+            return []
 
 
 def sync_meetings(runtime: Runtime, connection_id: UUID, *, actor: Actor) -> None:
@@ -136,7 +165,7 @@ def replace_key(runtime: Runtime, connection_id: UUID, *, actor: Actor) -> None:
         notes.acted(session, row.id, words, who=actor.name, at=now)
 
 
-def recall_log(runtime: Runtime, connection_id: UUID) -> Sequence[RecallLog]:
+def recall_log(runtime: Runtime, connection_id: UUID) -> Stretch[RecallLog]:
     """Return what Recall noted about the credential, newest first; asks Recall.
 
     Keeps what is new of it in the timeline; commits.
@@ -151,17 +180,18 @@ def recall_log(runtime: Runtime, connection_id: UUID) -> Sequence[RecallLog]:
         recall, _ = workspaces.recall_of(runtime, session, app)
         secrets = _secrets(session, runtime.vault, app)
     if row.recall_credential_id is None:
-        return []
+        return Stretch(results=[], is_whole=True)
+    found = recall.credential_logs(row.recall_credential_id)
     noted = [
         entry.model_copy(update={"message": scrub(entry.message, secrets)})
-        for entry in recall.credential_logs(row.recall_credential_id)
+        for entry in found.results
     ]
     if noted:
         with runtime.database.writing() as session:
             # It may have been disconnected meanwhile.
             if session.get(Connection, connection_id) is not None:
                 notes.keep_log(session, connection_id, noted)
-    return sorted(noted, key=lambda entry: entry.created_at, reverse=True)
+    return found.model_copy(update={"results": noted})
 
 
 def disconnect(

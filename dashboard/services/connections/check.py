@@ -23,7 +23,9 @@ from dashboard.clients.recall.api import Recall
 from dashboard.clients.recall.replies import (
     AccessToken,
     CredentialStatus,
+    Mapping,
     RecallCredential,
+    Stretch,
 )
 from dashboard.clients.zoom.api import ZoomApi, ZoomUser
 from dashboard.db import Database, leases
@@ -56,6 +58,9 @@ LEASE = timedelta(minutes=2)
 _MEETINGS_TRIED = 5
 _LEFT_AT_LEAST_S = 330  # more than the left time that a check calls expiring
 _WAIT_S = 1.0
+_LIST_EVERY = timedelta(days=1)
+_FEW_AT = timedelta(minutes=30)  # 1,800 connections
+_WEEK = 7
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -103,13 +108,21 @@ def now(
         UpstreamError: Recall or Zoom could not say: a 429, an outage, a web page. The
             connection stays as it was last seen and is checked again automatically.
     """
+    ask(runtime, connection_id, is_thorough=is_thorough)
+    with runtime.database.reading() as session:
+        return get(session, connection_id)
+
+
+def ask(
+    runtime: Runtime, connection_id: UUID, *, is_thorough: bool = False
+) -> CheckResult | None:
+    """As `now`, but return what was answered; None while another check is under way."""
     found = run(runtime, connection_id, for_person=True, is_thorough=is_thorough)
     if found is not None:
         refusal = rules.blocking_error(found, now=runtime.clock.now())
         if refusal is not None:
             raise refusal
-    with runtime.database.reading() as session:
-        return get(session, connection_id)
+    return found
 
 
 def run(  # noqa: PLR0913 - what a check depends on, all named
@@ -145,7 +158,9 @@ def run(  # noqa: PLR0913 - what a check depends on, all named
             return None
         app = session.get_one(ZoomApp, claimed.zoom_app_id)
         recall, _ = workspaces.recall_of(runtime, session, app)
-        request = _request(session, claimed, now=at, is_everything=for_person)
+        request = _request(
+            session, claimed, now=at, is_everything=for_person, pace=pace
+        )
         if is_thorough:
             request = replace(request, has_join=True)
         asks_members = app.kind is Kind.ACCOUNT_LEVEL and (
@@ -177,7 +192,12 @@ def is_free(at: datetime) -> ColumnElement[bool]:
 
 
 def _request(
-    session: Session, row: Connection, *, now: datetime, is_everything: bool
+    session: Session,
+    row: Connection,
+    *,
+    now: datetime,
+    is_everything: bool,
+    pace: Pace,
 ) -> CheckRequest:
     """Return what a check asks besides a token: no more than is needed to be sure."""
     is_syncing = row.sync_status in recording.SYNCING
@@ -193,15 +213,28 @@ def _request(
         or checklist.is_missing(session, row.zoom_app_id, StepKey.SCOPES)
     )
     meetings = mappings.known(session, row.id, limit=_MEETINGS_TRIED)
+    is_list_due = not meetings or _is_list_old(row, pace, now)
     is_hopeful = row.token_state in (TokenState.HEALTHY, TokenState.UNKNOWN)
     return CheckRequest(
         has_record=is_everything or is_syncing or not is_settled,
-        has_mappings=is_everything or (is_hopeful and not meetings),
+        has_mappings=is_everything or (is_hopeful and is_list_due),
         is_syncing=is_syncing,
         has_join=has_join,
         meetings=meetings,
         turn=row.claim,
     )
+
+
+def _is_list_old(row: Connection, pace: Pace, now: datetime) -> bool:
+    """Whether its meetings should be listed again: some may be mapped no longer.
+
+    Daily; with many connections on one day of the week, since lists share 60 calls a
+    minute.
+    """
+    read_at = row.mappings_seen_at
+    if read_at is not None and now - read_at < _LIST_EVERY:
+        return False
+    return pace.soonest <= _FEW_AT or (row.id.int + now.toordinal()) % _WEEK == 0
 
 
 def _claim(
@@ -295,14 +328,14 @@ def _asked(  # noqa: PLR0913 - the facts of one check, all named
     user = None if isinstance(token, UpstreamError) else _tried(zoom.me, token.token)
     if credential is None and _needs_record(token, user):
         credential = _tried(recall.get_credential, credential_id)
-    mapped, join = None, None
+    mapped: Stretch[Mapping] | UpstreamError | None = None
+    join = None
     if _needs_mappings(request, credential):
-        listed = _tried(recall.mappings, credential=credential_id, limit=mappings.MOST)
-        mapped = None if isinstance(listed, UpstreamError) else listed
+        mapped = _tried(recall.mappings, credential=credential_id, limit=mappings.MOST)
     if request.has_join and isinstance(token, AccessToken) and _is_known(user, kind):
         meetings = request.meetings
-        if mapped is not None:
-            meetings = [one.meeting_id for one in mapped]
+        if isinstance(mapped, Stretch):
+            meetings = [one.meeting_id for one in mapped.results]
         join = join_tokens.fetch(zoom, token, meetings, turn=request.turn)
     return CheckResult(
         kind=kind,

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlmodel import Session, SQLModel, col, delete, select
 
-from dashboard.clients.recall.replies import Mapping
+from dashboard.clients.recall.replies import Mapping, Stretch
 from dashboard.db.statements import insert
 from dashboard.models.connection import Connection, MeetingMapping
 from dashboard.models.ids import new_id
@@ -25,13 +25,21 @@ _AT_ONCE = 500
 
 
 def keep(
-    session: Session, row: Connection, found: Sequence[Mapping], *, now: datetime
+    session: Session, row: Connection, found: Stretch[Mapping], *, now: datetime
 ) -> None:
-    """Make what is kept of one connection what Recall has; the caller commits."""
-    meetings = {one.meeting_id for one in found}
-    query = select(MeetingMapping.meeting_id)
-    here = session.exec(query.where(col(MeetingMapping.connection_id) == row.id)).all()
-    gone = set(here) - meetings
+    """Make what is kept of one connection what Recall has; the caller commits.
+
+    What Recall lists no longer is forgotten, as far as the list was read: of a part
+    that may lack the newest, nothing is.
+    """
+    newest = found.results[:MOST]
+    meetings = {one.meeting_id for one in newest}
+    if found.has_newest:
+        query = select(MeetingMapping.meeting_id)
+        mine = col(MeetingMapping.connection_id) == row.id
+        gone = set(session.exec(query.where(mine)).all()) - meetings
+    else:
+        gone = set()
     if gone:
         session.exec(
             delete(MeetingMapping).where(
@@ -40,7 +48,9 @@ def keep(
             )
         )
         notes.unmapped(session, row.id, gone, at=now)
-    _put(session, {(row.id, one.meeting_id): one for one in found}, now)
+    _put(session, {(row.id, one.meeting_id): one for one in newest}, now)
+    if not found.has_newest:
+        trim(session, row.id)
 
 
 def add(session: Session, found: Sequence[Mapping], *, now: datetime) -> set[UUID]:
@@ -91,7 +101,10 @@ def _put(
     new = insert(session, _TABLE)
     statement = new.on_conflict_do_update(
         index_elements=["connection_id", "meeting_id"],
-        set_={"synced_at": new.excluded.synced_at},
+        set_={
+            "synced_at": new.excluded.synced_at,
+            "seen_at": new.excluded.seen_at,
+        },
     )
     rows = [
         {

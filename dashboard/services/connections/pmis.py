@@ -39,11 +39,13 @@ class PmiStatus:
 
     Attributes:
         mapped_at: When Recall mapped it to this connection; None when it has not.
+        seen_at: When that was last seen in Recall's list.
         mapped_to: Other connections that Recall maps the same number to.
         claims: Of others.
     """
 
     mapped_at: datetime | None = None
+    seen_at: datetime | None = None
     mapped_to: Sequence[UUID] = ()
     claims: Sequence[Claim] = ()
 
@@ -53,9 +55,10 @@ def status_of(session: Session, row: Connection) -> PmiStatus:
     if row.pmi is None:
         return PmiStatus()
     is_its = col(MeetingMapping.meeting_id) == row.pmi
-    own = select(MeetingMapping.synced_at).where(
+    own = select(MeetingMapping.synced_at, MeetingMapping.seen_at).where(
         is_its, col(MeetingMapping.connection_id) == row.id
     )
+    mapped_at, seen_at = session.exec(own).first() or (None, None)
     others = (
         select(MeetingMapping.connection_id)
         .join(Connection, col(Connection.id) == col(MeetingMapping.connection_id))
@@ -63,7 +66,8 @@ def status_of(session: Session, row: Connection) -> PmiStatus:
         .limit(_SHOWN)
     )
     return PmiStatus(
-        mapped_at=session.exec(own).first(),
+        mapped_at=mapped_at,
+        seen_at=seen_at,
         mapped_to=session.exec(others).all(),
         claims=_claims(session, row, row.pmi),
     )

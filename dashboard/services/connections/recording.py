@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from dashboard.clients.recall.replies import AccessToken, RecallCredential
+from dashboard.clients.recall.replies import AccessToken, RecallCredential, Stretch
 from dashboard.clients.zoom.api import JoinToken, ZoomUser
 from dashboard.errors import UpstreamError, shortened
 from dashboard.models import connection
@@ -24,6 +24,11 @@ PROFILE = "Zoom's profile"
 """The source of a PMI, when a check read it."""
 
 SYNCING = frozenset({SyncStatus.NOT_STARTED, SyncStatus.IN_PROGRESS})
+
+PART = (
+    "Recall's list of meetings is too long to be read to its end and may lack the "
+    "newest."
+)
 
 _SYNC_IS_WATCHED_FOR = timedelta(hours=1)
 _SYNC_EVERY = timedelta(seconds=30)
@@ -64,6 +69,7 @@ def store(
     row.token_evidence = shortened(finding.evidence, 300)
     row.token_checked_at = now
     if isinstance(found.credential, RecallCredential):
+        row.recall_seen_at = now
         row.recall_status = found.credential.status
         row.sync_status = sync_status(found.credential.meeting_sync_status)
         row.zoom_user_id = found.credential.user_id or row.zoom_user_id
@@ -72,10 +78,7 @@ def store(
         row.token_expires_at = found.token.expires_at
     if isinstance(found.user, ZoomUser):
         _note_profile(row, found.user, found.kind, now)
-    if found.mappings is None:
-        mappings.trim(session, row.id)
-    else:
-        mappings.keep(session, row, found.mappings, now=now)
+    _store_mappings(session, row, found, now=now)
     row.due_at = pacing.next_check(
         finding.state,
         now=now,
@@ -97,7 +100,9 @@ def _note_milestones(
 ) -> None:
     """Store the set-up steps that this check was the first to see done."""
     app_id, kind = row.zoom_app_id, found.kind
-    if found.mappings and checklist.is_missing(session, app_id, StepKey.MAPPING):
+    listed = found.mappings
+    is_mapped = isinstance(listed, Stretch) and listed.results
+    if is_mapped and checklist.is_missing(session, app_id, StepKey.MAPPING):
         first = first_seen.meeting_mapped(app_id, at=now, connection_id=row.id)
         checklist.store(session, [first])
     if not checklist.is_missing(session, app_id, StepKey.SCOPES):
@@ -111,6 +116,28 @@ def _note_milestones(
         and _is_among_first(session, app_id)
     ):
         row.due_at = min(row.due_at, now + _PROVED_EVERY)
+
+
+def _store_mappings(
+    session: Session, row: Connection, found: CheckResult, *, now: datetime
+) -> None:
+    match found.mappings:
+        case Stretch() as listed:
+            mappings.keep(session, row, listed, now=now)
+            row.mappings_trouble = "" if listed.has_newest else PART
+            if listed.has_newest:
+                row.mappings_seen_at = now
+        case UpstreamError(status=HTTPStatus.TOO_MANY_REQUESTS) | None:
+            mappings.trim(session, row.id)
+        case UpstreamError() as error:
+            mappings.trim(session, row.id)
+            row.mappings_trouble = unread("Recall's list of meetings", error)
+
+
+def unread(what: str, error: UpstreamError) -> str:
+    """Say that a part could not be read, with the status that came instead."""
+    status = "no answer" if error.status is None else f"{error.status}"
+    return f"{what} could not be read ({status})."
 
 
 def postpone(row: Connection, error: UpstreamError, *, now: datetime) -> None:

@@ -22,6 +22,8 @@ from dashboard.services.explain.verdicts import (
     Target,
     app_name,
     at_connection,
+    listed_at,
+    moment,
     person,
     who,
 )
@@ -58,18 +60,16 @@ def _of_mapping(facts: Facts) -> Iterator[Line]:
             at=mapping.synced_at,
             source=RECALL,
             words=f"Recall mapped {name} to credential {row.recall_credential_id}, of "
-            f"{person(row)}.",
+            f"{person(row)}; last seen in its list at "
+            f"{moment(mapping.seen_at, facts)}.",
             target=Target.CONNECTION,
             target_id=str(row.id),
         )
-    else:
-        yield Line(
-            at=row.token_checked_at,
-            source=RECALL,
-            words=f"{person(row)} had no mapping of {name}.",
-            target=Target.CONNECTION,
-            target_id=str(row.id),
-        )
+    elif (at := listed_at(facts)) is not None:
+        words = f"Recall's list had no mapping of {name} to {person(row)}."
+        yield at_connection(row, at, RECALL, words)
+    if row.mappings_trouble:
+        yield at_connection(row, None, RECALL, row.mappings_trouble)
 
 
 def _of_pmi(facts: Facts) -> Iterator[Line]:
@@ -77,7 +77,7 @@ def _of_pmi(facts: Facts) -> Iterator[Line]:
     for claim in facts.claims:
         yield at_connection(
             claim,
-            claim.pmi_seen_at or claim.token_checked_at,
+            claim.pmi_seen_at,
             ZOOM,
             f"{grouped(asked)} was the PMI of {person(claim)}.",
         )
@@ -260,7 +260,7 @@ def of_connection(facts: Facts) -> Iterator[Line]:
     if row.sync_status in _SYNC:
         yield at_connection(
             row,
-            row.token_checked_at,
+            row.recall_seen_at,
             RECALL,
             f"Recall's meeting sync {_SYNC[row.sync_status]}.",
         )

@@ -164,11 +164,14 @@ def _mapped(
     except UpstreamError as error:
         words = f"{name} could not be asked about {meeting}. {error.message()}"
         return [Line(at=now, source=RECALL, words=words)]
-    if not found:
+    if not found.results:
+        if not found.is_whole:
+            words = f"{name}'s list was too long to find {meeting} in, asked just now."
+            return [Line(at=now, source=RECALL, words=words)]
         words = f"{name} maps {meeting} to no credential, asked just now."
         return [Line(at=now, source=RECALL, words=words)]
     with database.reading() as session:
-        return [_line(session, name, meeting, mapping) for mapping in found]
+        return [_line(session, name, meeting, each) for each in found.results[:_LINES]]
 
 
 def _line(session: Session, name: str, meeting: str, mapping: Mapping) -> Line:
@@ -192,11 +195,13 @@ def _log(
     except UpstreamError as error:
         words = f"Recall's log of the credential could not be read. {error.message()}"
         return [Line(at=now, source=RECALL, words=words)]
-    noted = sorted(noted, key=lambda entry: entry.created_at, reverse=True)[:_LINES]
-    if not noted:
+    if not noted.has_newest:
+        words = "Recall's log of the credential was too long to reach its newest lines."
+        return [Line(at=now, source=RECALL, words=words)]
+    if not noted.results:
         words = "Recall's log of the credential is empty."
         return [Line(at=now, source=RECALL, words=words)]
     return [
         at_connection(row, entry.created_at, RECALL, f"Recall's log: {entry.message}")
-        for entry in noted
+        for entry in noted.results[:_LINES]
     ]

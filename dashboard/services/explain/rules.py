@@ -197,8 +197,9 @@ MAPPED = (
         id="ready",
         when=_is_mapped,
         says=lambda f: (
-            f"Recall mapped {subject(f)} to {who(f)} at {_mapped(f)}. The token "
-            f"was available at {checked(f)}."
+            f"Recall mapped {subject(f)} to {who(f)} at {_mapped(f)} and still listed "
+            f"it at {moment(known(f.mapping).seen_at, f)}. The token was available at "
+            f"{checked(f)}."
         ),
         who=Who.YOU,
         step=_CHECK_THE_BOT,

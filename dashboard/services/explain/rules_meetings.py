@@ -19,8 +19,9 @@ from dashboard.services.explain.verdicts import (
     Tone,
     Who,
     app_name,
-    checked,
     known,
+    listed,
+    listed_at,
     moment,
     person,
     subject,
@@ -167,7 +168,7 @@ def _connected(facts: Facts) -> str:
 
 def _came_before(facts: Facts) -> bool:
     first = facts.first_hook
-    if first is None or not _is_unmapped(facts):
+    if first is None or not _is_unmapped(facts) or listed_at(facts) is None:
         return False
     return first.received_at < known(facts.connection).connected_at
 
@@ -180,8 +181,17 @@ def _is_unchecked_since(facts: Facts) -> bool:
     at = delivered_at(facts)
     if at is None or not _is_unmapped(facts):
         return False
-    checked_at = known(facts.connection).token_checked_at
-    return checked_at is None or checked_at <= at
+    read_at = listed_at(facts)
+    return read_at is None or read_at <= at
+
+
+def _is_list_unread(facts: Facts) -> bool:
+    is_unread = listed_at(facts) is None and delivered_at(facts) is None
+    return _is_unmapped(facts) and is_unread
+
+
+def _why_unread(facts: Facts, otherwise: str) -> str:
+    return known(facts.connection).mappings_trouble or otherwise
 
 
 def _claimants(facts: Facts) -> str:
@@ -298,6 +308,19 @@ UNMAPPED = (
         tone=Tone.WAITING,
     ),
     Rule(
+        id="list-unread",
+        when=_is_list_unread,
+        says=lambda f: (
+            f"{who(f)} is connected, but it isn't known whether Recall has mapped "
+            f"{subject(f)}. "
+            + _why_unread(f, "Recall's list of meetings hasn't been read yet.")
+        ),
+        who=Who.YOU,
+        step="Ask Recall below, or press Check now on the connection.",
+        target=Target.CONNECTION,
+        tone=Tone.WAITING,
+    ),
+    Rule(
         id="made-before",
         when=_came_before,
         says=lambda f: (
@@ -313,8 +336,8 @@ UNMAPPED = (
         when=_is_unchecked_since,
         says=lambda f: (
             f"Recall received a webhook about {subject(f)} at "
-            f"{moment(delivered_at(f), f)}. We haven't checked since whether it "
-            "is mapped."
+            f"{moment(delivered_at(f), f)}. "
+            + _why_unread(f, "We haven't checked since whether it is mapped.")
         ),
         who=Who.YOU,
         step="Ask Recall below, or press Check now on the connection.",
@@ -327,7 +350,7 @@ UNMAPPED = (
         says=lambda f: (
             f"Recall received a webhook about {subject(f)} at "
             f"{moment(delivered_at(f), f)} but hadn't mapped it to anyone at "
-            f"{checked(f)}."
+            f"{listed(f)}."
         ),
         who=Who.YOU,
         step="Press Sync meetings. If it stays unmapped, Recall's log of the "
@@ -350,7 +373,7 @@ UNMAPPED = (
         when=lambda f: _is_unmapped(f) and f.means is Means.PMI,
         says=lambda f: (
             f"{grouped(f.asked.number)} is the PMI of {who(f)}, who is connected, "
-            f"but Recall hadn't mapped it to anyone at {checked(f)}."
+            f"but Recall hadn't mapped it to anyone at {listed(f)}."
         ),
         who=Who.YOU,
         step="Press Sync meetings: Recall reads the PMI again.",
@@ -361,7 +384,7 @@ UNMAPPED = (
         when=lambda f: _is_unmapped(f) and _is_direct(f),
         says=lambda f: (
             f"{who(f)} is connected, but Recall hadn't mapped {subject(f)} to "
-            f"anyone at {checked(f)}. Zoom posts directly to Recall, so the "
+            f"anyone at {listed(f)}. Zoom posts directly to Recall, so the "
             "dashboard receives no webhooks."
         ),
         who=Who.YOU,

@@ -287,6 +287,24 @@ def checked(facts: Facts) -> str:
     return moment(known(facts.connection).token_checked_at, facts)
 
 
+def listed_at(facts: Facts) -> datetime | None:
+    """Return as of when Recall is known to have no more mappings than are stored.
+
+    The connection's own list was read then, or since then the workspace's newest
+    mappings. None: its list was never read.
+    """
+    row, workspace = facts.connection, facts.workspace
+    if row is None or row.mappings_seen_at is None:
+        return None
+    read_at = None if workspace is None else workspace.mappings_read_at
+    return max(row.mappings_seen_at, read_at or row.mappings_seen_at)
+
+
+def listed(facts: Facts) -> str:
+    """Name that instant within a sentence."""
+    return moment(listed_at(facts), facts)
+
+
 def is_recent(at: datetime | None, facts: Facts) -> bool:
     """Whether a check is at most a day old; one ahead of our clock proves nothing."""
     if at is None:

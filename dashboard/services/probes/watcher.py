@@ -193,7 +193,7 @@ class ProbeRound:
         recall, recall_app_id = _there(subject)
         wait, entries = timedelta(), None
         try:
-            entries = recall.app_logs(recall_app_id)
+            entries = recall.app_logs(recall_app_id).results
         except UpstreamError as error:
             wait = timedelta(seconds=error.retry_after_s or 0)
 

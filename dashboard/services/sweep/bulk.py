@@ -101,7 +101,7 @@ class MappingsReader:
         if before is not None and before >= now:
             before = None
         key = workspaces.api_key(runtime.vault, workspace)
-        recall = runtime.recall(workspace.region, key)
+        recall, read_at = runtime.recall(workspace.region, key), None
         try:
             found = recall.mappings_synced(after=seen_at - _OVERLAP, before=before)
         except UpstreamError as error:
@@ -112,6 +112,7 @@ class MappingsReader:
             is_done = found.is_whole or reach <= _SHORTEST
             self._spans[workspace.id] = reach * 4 if is_done else reach / 4
             read_until = before if is_done else None
+            read_at = now if found.is_whole and before is None else None
             if is_done and before is None:
                 self._spans.pop(workspace.id)
                 synced = [one.synced_at for one in found.results]
@@ -120,7 +121,7 @@ class MappingsReader:
             with runtime.database.writing() as session:
                 owners = mappings.add(session, found.results, now=now)
                 _record_first(session, workspace.id, owners, now)
-        _release(runtime.database, claimed, due_at, read_until)
+        _release(runtime.database, claimed, due_at, read_until, read_at=read_at)
 
 
 def make_mappings_due(session: Session, workspace_id: UUID, *, at: datetime) -> None:
@@ -262,6 +263,8 @@ def _release(
     claimed: Claimed,
     due_at: datetime,
     read_until: datetime | None,
+    *,
+    read_at: datetime | None,
 ) -> None:
     """Commits."""
     due, seen = col(Workspace.mappings_due_at), col(Workspace.mappings_seen_at)
@@ -272,6 +275,8 @@ def _release(
             .where(mine, due == claimed.until)  # a webhook may have made it due sooner
             .values(mappings_due_at=due_at)
         )
+        if read_at is not None:
+            session.exec(update(Workspace).where(mine).values(mappings_read_at=read_at))
         if read_until is not None:
             session.exec(
                 update(Workspace)

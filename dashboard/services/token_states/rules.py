@@ -18,6 +18,7 @@ from dashboard.clients.recall.replies import (
     CredentialStatus,
     Mapping,
     RecallCredential,
+    Stretch,
 )
 from dashboard.clients.zoom.api import JoinToken, ZoomUser
 from dashboard.errors import CUT, UpstreamError, words
@@ -58,7 +59,7 @@ class CheckResult:
         is_stored_here: The token is stored by the dashboard.
         token: Read only when there is a credential.
         user: Zoom's answer to an API call; made only when there is a token.
-        mappings: Recall's, newest first; None when they were not read.
+        mappings: Recall's, newest first; None when they were not requested.
         join: A join token of a mapped meeting, or the error; None when it was not
             requested.
     """
@@ -69,7 +70,7 @@ class CheckResult:
     is_stored_here: bool = False
     token: AccessToken | UpstreamError | None = None
     user: ZoomUser | UpstreamError | None = None
-    mappings: Sequence[Mapping] | None = None
+    mappings: Stretch[Mapping] | UpstreamError | None = None
     join: JoinToken | UpstreamError | None = None
 
 

@@ -115,7 +115,7 @@ def recall_log(connection_id: UUID) -> Response:
         "connections/recall_log.html",
         "connections/partials/_recall_log.html",
         connection=row,
-        entries=actions.recall_log(runtime(), connection_id),
+        log=actions.recall_log(runtime(), connection_id),
     )
 
 
@@ -124,12 +124,15 @@ def recall_log(connection_id: UUID) -> Response:
 def check(connection_id: UUID) -> Response:
     """Look at it now."""
     try:
-        row = actions.try_again(runtime(), connection_id, actor=actor())
+        checked = actions.try_again(runtime(), connection_id, actor=actor())
     except UpstreamError as error:
         return _not_done(
             connection_id, error, end=" The last known state is unchanged."
         )
-    flash(f"Checked. {row.token_reason}", _TONES.get(row.token_state, "trouble"))
+    row = checked.connection
+    said = " ".join(["Checked.", row.token_reason, *checked.missed])
+    tone = _TONES.get(row.token_state, "trouble")
+    flash(said, "waiting" if checked.missed and tone == "good" else tone)
     return htmx.go_to(url_for(".show", connection_id=connection_id))
 
 
@@ -151,7 +154,7 @@ def replace_key(connection_id: UUID) -> Response:
     """End the address where Recall fetches the tokens, and register a new one."""
     try:
         actions.replace_key(runtime(), connection_id, actor=actor())
-        row = actions.try_again(runtime(), connection_id)
+        row = actions.try_again(runtime(), connection_id).connection
     except UpstreamError as error:
         return _not_done(connection_id, error)
     done = "The former token address has ended."

@@ -208,12 +208,12 @@ def test_mappings_are_found_by_credential_and_meeting(stage: Stage) -> None:
         world.map_meeting(number, world.credentials[str(credential_id)])
 
     recall = stage.recall
-    [one] = recall.mappings(meeting_id=84731728293)
+    [one] = recall.mappings(meeting_id=84731728293).results
 
     assert (one.meeting_id, one.credential) == (84731728293, credential_id)
     assert one.synced_at == NOON or one.synced_at > NOON
-    assert len(recall.mappings(credential=credential_id, limit=2)) == 2
-    assert recall.mappings(credential=AN_ID) == []
+    assert len(recall.mappings(credential=credential_id).results) == 3
+    assert recall.mappings(credential=AN_ID).results == []
 
 
 def test_logs_are_read_newest_first(stage: Stage) -> None:
@@ -227,9 +227,63 @@ def test_logs_are_read_newest_first(stage: Stage) -> None:
     app_logs = stage.recall.app_logs(stage.app.id)
     credential_logs = stage.recall.credential_logs(credential_id)
 
-    said = [entry.message for entry in app_logs]
+    said = [entry.message for entry in app_logs.results]
     assert said == ["The second warning.", "The first warning."]
-    assert [entry.message for entry in credential_logs] == ["A failure."]
+    assert [entry.message for entry in credential_logs.results] == ["A failure."]
+
+
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+def test_the_newest_lines_are_read_whatever_the_order_of_recalls_lists(
+    stage: Stage, order: str
+) -> None:
+    world = stage.sandbox.recall_world
+    world.set_switches({"list_order": order, "page_size": 2})
+    for number in range(7):
+        stage.sandbox.clock.advance(1)
+        world.log_app(world.apps[str(stage.app.id)], f"Warning {number}.")
+
+    log = stage.recall.app_logs(stage.app.id)
+
+    said = [entry.message for entry in log.results]
+    assert said[:2] == ["Warning 6.", "Warning 5."]
+    assert log.has_newest
+    assert log.is_whole is (order == "oldest")
+
+
+def test_a_log_that_does_not_end_and_begins_with_the_oldest_is_called_a_part() -> None:
+    asked = iter(range(100))
+
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        entry = {"message": "A line.", "created_at": f"2026-11-23T12:{next(asked)}:00Z"}
+        following = f"{HOST}/api/v2/zoom-oauth-app-logs/?cursor=b"
+        return httpx2.Response(200, json={"next": following, "results": [entry]})
+
+    asked = iter(range(10, 100))
+    log = recall_at(answer).app_logs(AN_ID)
+
+    assert (len(log.results), log.is_whole, log.has_newest) == (20, False, False)
+
+
+def test_a_span_is_read_to_its_end_though_recall_ignores_it_and_begins_oldest() -> None:
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        is_second = "cursor" in str(request.url)
+        hours = (14, 15) if is_second else (10, 11)
+        following = f"{HOST}/api/v2/zoom-meetings-to-credentials/?cursor=b"
+        results = [
+            {
+                "meeting_id": 84731728000 + hour,
+                "credential": str(AN_ID),
+                "synced_at": f"2026-11-23T{hour}:00:00Z",
+            }
+            for hour in hours
+        ]
+        body = {"next": None if is_second else following, "results": results}
+        return httpx2.Response(200, json=body)
+
+    found = recall_at(answer).mappings_synced(after=NOON)
+
+    assert [one.meeting_id for one in found.results] == [84731728014, 84731728015]
+    assert found.is_whole
 
 
 def test_an_api_key_goes_in_its_header_and_nowhere_else() -> None:
@@ -318,20 +372,24 @@ def test_a_list_of_many_pages_is_read_whole(stage: Stage) -> None:
 def test_no_more_pages_are_read_than_a_limit_needs() -> None:
     seen: list[str] = []
     following = f"{HOST}/api/v2/zoom-meetings-to-credentials/?cursor=b"
-    mapping = {
-        "meeting_id": 84731728293,
-        "credential": str(AN_ID),
-        "synced_at": "2026-11-23T12:00:00Z",
-    }
+    newer, older = (
+        {
+            "meeting_id": 84731728293,
+            "credential": str(AN_ID),
+            "synced_at": f"2026-11-23T12:00:0{second}Z",
+        }
+        for second in (9, 8)
+    )
 
     def answer(request: httpx2.Request) -> httpx2.Response:
         seen.append(str(request.url))
-        body = {"next": following, "results": [mapping, mapping]}
+        body = {"next": following, "results": [newer, older]}
         return httpx2.Response(200, json=body)
 
     found = recall_at(answer).mappings(limit=2)
 
-    assert (len(found), len(seen)) == (2, 1)
+    assert (len(found.results), len(seen)) == (2, 1)
+    assert (found.is_whole, found.has_newest) == (False, True)
 
 
 def test_an_endless_list_ends_after_twenty_pages() -> None:

@@ -43,7 +43,7 @@ def test_a_credential_marked_by_recall_is_tried_again_on_demand(
         stage.sandbox.recall_world.record_failure(credential, "Simulated failure.")
     marked = check.now(stage.runtime, row.id)
 
-    tried = actions.try_again(stage.runtime, row.id)
+    tried = actions.try_again(stage.runtime, row.id).connection
 
     assert marked.token_state is TokenState.UNHEALTHY_IN_RECALL
     assert tried.token_state is TokenState.HEALTHY
@@ -102,4 +102,7 @@ def test_recalls_log_is_read_newest_first(lite: ConnectStage) -> None:
 
     log = actions.recall_log(lite.runtime, row.id)
 
-    assert [entry.message for entry in log] == ["Second failure.", "First failure."]
+    assert [entry.message for entry in log.results] == [
+        "Second failure.",
+        "First failure.",
+    ]

@@ -2,6 +2,9 @@
 
 from datetime import timedelta
 
+import pytest
+
+from dashboard.clients.recall.replies import Mapping, Stretch
 from dashboard.db import Database
 from dashboard.models.connection import (
     Connection,
@@ -10,12 +13,16 @@ from dashboard.models.connection import (
     TokenState,
 )
 from dashboard.models.ids import new_id
+from dashboard.models.webhook import Outcome
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.services.audit import Actor
-from dashboard.services.connections import actions, check, listing, mappings
+from dashboard.services.connections import actions, check, listing, mappings, recording
+from dashboard.services.explain import explain
+from dashboard.services.token_states import pace
+from dashboard.services.token_states.rules import CheckResult
 from dashboard.vault import Vault
 from tests.fixtures.connect import ConnectStage
-from tests.makers import NOON, a_connection, a_zoom_app
+from tests.makers import NOON, FakeClock, a_connection, a_webhook, a_zoom_app
 
 ADMIN = Actor(name="admin@example.com")
 
@@ -90,3 +97,161 @@ def test_only_the_newest_500_of_a_connection_are_stored(
         known = mappings.known(session, row.id, limit=1000)
     assert len(known) == mappings.MOST
     assert (known[0], known[-1]) == (5550000501, 5550000002)
+
+
+LIST = "/api/v2/zoom-meetings-to-credentials/"
+
+
+def unreadable(stage: ConnectStage) -> None:
+    down = Fault(kind=FaultKind.UNAVAILABLE, path=LIST)
+    stage.sandbox.recall_faults.set([down])
+
+
+def later(stage: ConnectStage, clock: FakeClock, *, hours: int) -> None:
+    clock.advance(hours=hours)
+    stage.sandbox.clock.advance(hours * 3600)
+
+
+def explained(stage: ConnectStage, number: int) -> tuple[str, str, str]:
+    runtime = stage.runtime
+    with runtime.database.reading() as session:
+        now = runtime.clock.now()
+        found = explain.explain(session, runtime.vault, str(number), now=now)
+    lines = " ".join(line.words for line in found.lines)
+    return found.verdict.id, found.verdict.sentence, lines
+
+
+def heard(stage: ConnectStage, number: int) -> None:
+    with stage.runtime.database.writing() as session:
+        now = stage.runtime.clock.now()
+        session.add(
+            a_webhook(
+                stage.app,
+                zoom_user_id=stage.ana.id,
+                meeting_id=number,
+                received_at=now,
+                outcome=Outcome.DELIVERED,
+                delivered_at=now,
+            )
+        )
+
+
+def test_a_list_that_was_not_read_is_no_observation_of_a_mapping(
+    stage: ConnectStage, clock: FakeClock
+) -> None:
+    row = stage.connect()
+    sync(stage)
+    check.now(stage.runtime, row.id)
+    clock.advance(minutes=1)
+    unreadable(stage)
+    meeting = stage.sandbox.zoom_world.create_meeting(stage.ana.id)
+    heard(stage, meeting.id)
+    later(stage, clock, hours=1)
+
+    tried = actions.try_again(stage.runtime, row.id)
+    told = explained(stage, meeting.id)
+
+    assert tried.connection.token_state is TokenState.HEALTHY
+    assert tried.missed == ["Recall's list of meetings could not be read (503)."]
+    assert told[0] == "not-looked-since"
+    assert "Recall's list of meetings could not be read (503)." in told[1]
+    assert "hadn't mapped" not in told[1]
+
+    stage.sandbox.recall_faults.set([])
+    mended = actions.try_again(stage.runtime, row.id)
+    verdict, sentence, lines = explained(stage, meeting.id)
+
+    assert (mended.missed, mended.connection.mappings_trouble) == ([], "")
+    assert verdict == "not-mapped"
+    assert "hadn't mapped it to anyone at 13:01 UTC" in sentence
+    assert "Recall's list had no mapping" in lines
+
+
+def test_a_list_that_was_never_read_says_nothing_of_mappings(
+    stage: ConnectStage,
+) -> None:
+    unreadable(stage)
+    row = stage.connect()
+    sync(stage)
+    check.now(stage.runtime, row.id)
+
+    verdict, sentence, lines = explained(stage, 97531086420)
+
+    assert verdict == "unknown-meeting"
+    verdict, sentence, lines = explained(stage, 5551234567)
+    assert verdict == "list-unread"
+    assert sentence.endswith("Recall's list of meetings could not be read (503).")
+    assert "had no mapping" not in lines
+
+
+def test_meetings_that_recall_lists_no_longer_are_forgotten_within_a_day(
+    stage: ConnectStage, clock: FakeClock
+) -> None:
+    row = stage.connect()
+    sync(stage)
+    check.now(stage.runtime, row.id)
+    stage.sandbox.recall_world.mappings.clear()
+
+    later(stage, clock, hours=23)
+    check.run(stage.runtime, row.id)
+    before = mapped(stage, row)
+    later(stage, clock, hours=2)
+    check.run(stage.runtime, row.id)
+
+    assert before == {5551234567}
+    assert mapped(stage, row) == set()
+
+
+def test_with_many_connections_lists_are_read_on_one_day_of_the_week(
+    stage: ConnectStage, clock: FakeClock
+) -> None:
+    row = stage.connect()
+    many = pace.for_numbers(healthy=50_000, failing=0, unknown=0)
+    sync(stage)
+    check.now(stage.runtime, row.id)
+    stage.sandbox.recall_world.mappings.clear()
+
+    read = []
+    for _ in range(7):
+        later(stage, clock, hours=24)
+        check.run(stage.runtime, row.id, pace=many)
+        if not mapped(stage, row):
+            read.append(clock.now().toordinal())
+
+    assert (row.id.int + read[0]) % 7 == 0
+
+
+def test_the_newest_are_kept_whatever_recalls_order_is_and_none_is_taken_for_gone(
+    stage: ConnectStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mappings, "MOST", 3)
+    switches = {"list_order": "oldest", "page_size": 2}
+    stage.sandbox.recall_world.set_switches(switches)
+    row = stage.connect()
+    for _ in range(7):
+        stage.sandbox.clock.advance(1)
+        last = stage.sandbox.zoom_world.create_meeting(stage.ana.id)
+        credential = stage.credentials()[0]
+        stage.sandbox.recall_world.map_meeting(last.id, credential)
+
+    check.now(stage.runtime, row.id)
+
+    assert last.id in mapped(stage, row)
+    assert len(mapped(stage, row)) == 3
+
+
+def test_of_a_part_of_a_list_none_is_taken_for_gone(stage: ConnectStage) -> None:
+    row = stage.connect()
+    sync(stage)
+    before = check.now(stage.runtime, row.id)
+    part = Stretch[Mapping](results=[], is_whole=False, has_newest=False)
+    with stage.runtime.database.writing() as session:
+        again = session.get_one(Connection, row.id)
+        found = CheckResult(mappings=part)
+        recording.store(session, again, found, now=NOON + timedelta(hours=3))
+
+    with stage.runtime.database.reading() as session:
+        after = session.get_one(Connection, row.id)
+    assert mapped(stage, row) == {5551234567}
+    assert after.mappings_seen_at == before.mappings_seen_at
+    assert after.mappings_trouble == recording.PART

@@ -40,7 +40,7 @@ def test_it_is_kept_in_zooms_words_and_the_token_stays_healthy(
     row = mapped(stage, participants_may_record=False)
     clock.advance(minutes=1)
 
-    seen = actions.try_again(stage.runtime, row.id)
+    seen = actions.try_again(stage.runtime, row.id).connection
 
     assert words in seen.recording_block
     assert seen.recording_block_at == clock.now()
@@ -52,7 +52,7 @@ def test_a_later_token_clears_it_by_itself(stage: ConnectStage) -> None:
     check.now(stage.runtime, row.id)  # proves the scopes: no more is asked
     stage.sandbox.zoom_world.change_user(stage.ana.id, participants_may_record=False)
     unasked = check.now(stage.runtime, row.id)
-    blocked = actions.try_again(stage.runtime, row.id)
+    blocked = actions.try_again(stage.runtime, row.id).connection
     stage.sandbox.zoom_world.change_user(stage.ana.id, participants_may_record=True)
 
     seen = check.now(stage.runtime, row.id)

@@ -154,7 +154,7 @@ def test_recalls_log_comes_in_once_and_without_secrets(stage: ConnectStage) -> N
     shown = [actions.recall_log(stage.runtime, row.id) for _ in range(2)]
 
     assert noted(stage, row, "log") == ["Refused with [removed]."]
-    assert [entry.message for entry in shown[0]] == ["Refused with [removed]."]
+    assert [entry.message for entry in shown[0].results] == ["Refused with [removed]."]
 
 
 def test_check_now_brings_recalls_log_as_well(stage: ConnectStage) -> None:

@@ -150,6 +150,9 @@ def test_the_pmi_is_told_with_its_past_and_what_it_means(
         pmi_changed_by="a user.updated webhook",
     )
     add(stage, row)
+    unread = seen(admin, row)
+    with stage.runtime.database.writing() as session:
+        session.get_one(Connection, row.id).mappings_seen_at = NOON
     before = seen(admin, row)
     add(
         stage,
@@ -165,10 +168,16 @@ def test_the_pmi_is_told_with_its_past_and_what_it_means(
     after = seen(admin, row)
 
     assert "None yet. Recall maps a meeting" in before
-    assert "555 123 4567 is not known to Recall, so a bot in the personal" in before
+    assert "555 123 4567 may or may not be known to Recall" in unread
+    assert "Not known yet: Recall's list of meetings has not been read." in unread
+    assert "555 123 4567 was not in Recall's list of meetings now" in before
+    assert "Recall's list was last read now" in before
     past = "Previously 555 000 1111, until 2 h ago (source: a user.updated webhook)."
     assert past in before
-    assert "555 123 4567 is known to Recall (mapped 3 h ago ). A bot in the" in after
+    assert (
+        "555 123 4567 is known to Recall (mapped 3 h ago , last seen in its list now"
+        in after
+    )
 
 
 def test_a_collision_is_named_on_both_pages_and_in_the_list(
