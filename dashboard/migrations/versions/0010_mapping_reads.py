@@ -5,8 +5,8 @@ from alembic import op
 
 from dashboard.db.columns import UtcDateTime
 
-revision = "0008_mapping_reads"
-down_revision = "0007_erasure_reason"
+revision = "0010_mapping_reads"
+down_revision = "0009_worker_heartbeat"
 branch_labels = None
 depends_on = None
 
