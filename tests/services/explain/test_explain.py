@@ -156,7 +156,13 @@ def test_a_user_of_a_connected_account_is_known_by_all_that_names_them(
     desk: Desk,
 ) -> None:
     whole = desk.other_app(kind=Kind.ACCOUNT_LEVEL)
-    row = a_connection(whole, zoom_user_id=None, display_name="", email="")
+    row = a_connection(
+        whole,
+        zoom_user_id=None,
+        display_name="",
+        email="",
+        mappings_seen_at=NOON,
+    )
     member = AccountMember(
         connection_id=row.id,
         zoom_user_id=OTHER,
