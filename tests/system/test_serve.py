@@ -168,6 +168,32 @@ def test_an_odd_header_is_no_error(front: Front, line: bytes) -> None:
     assert front.send(head, *lines, line, body=event())[0].status == 200
 
 
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"NONSENSE\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n: no name\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"a: b\r\n" * 500 + b"\r\n", 431),
+        (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
+    ],
+    ids=["no HTTP", "no name", "too many headers", "too long an address"],
+)
+def test_what_the_server_itself_refuses_is_answered_with_nothing(
+    front: Front, sent: bytes, status: int
+) -> None:
+    """As SECURITY.md says: without our headers, and with nothing of the dashboard."""
+    with front.connect() as line:
+        line.sendall(sent)
+        response, body = answer(line)
+
+    assert (response.status, body) == (status, b"")
+    assert {name.lower() for name, _ in response.getheaders()} <= {
+        "connection",
+        "content-length",
+        "date",
+    }
+
+
 def test_http_1_0_is_answered_and_its_line_closed(front: Front) -> None:
     with front.connect() as line:
         line.sendall(front.written("GET /sign-in HTTP/1.0", host=False))

@@ -95,12 +95,14 @@ def test_what_a_permission_shows_lets_a_stranger_change_nothing(
     admin = as_role(Role.ADMIN)
     reading = walk(admin, START, may=lambda method, _: method == "GET")
     pages = [path for (_, path) in reading.texts]
+    forms = reading.forms()
     changed: list[Permission] = []
     let_in: set[str] = set()
     tried: set[str] = set()
 
     for permission in Permission:
-        shown = walk(admin, pages, may=needing(app, permission)).addresses("/") - tried
+        may = needing(app, permission)
+        shown = walk(admin, pages, forms=forms, may=may).addresses("/") - tried
         before = kept(stage)
         outside = walk(stranger, shown)
         tried |= shown
