@@ -74,7 +74,7 @@ model:           ## months of simulated time, each page compared with the truth:
 fresh-root:      ## both README commands in a bare Debian 12 (as root): ARGS="--keep demo"
 	@scripts/fresh-root $(ARGS)
 
-mutation:        ## break each guard a little and count what the tests notice: ARGS="dashboard.vault*"
+mutation:        ## break each guard a little and count what its tests notice: ARGS="dashboard.vault*"
 	@scripts/venv mutation
-	@.venv/bin/mutmut run $(ARGS)
-	@.venv/bin/python scripts/mutation --survivors
+	@.venv/bin/python scripts/mutation run $(ARGS)
+	@.venv/bin/python scripts/mutation table --survivors

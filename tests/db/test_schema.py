@@ -470,14 +470,18 @@ def test_a_great_deal_of_damage_is_said_in_a_few_lines(empty_file: Path) -> None
     assert len(found_in(empty_file)) == 10
 
 
-def test_a_file_without_a_write_ahead_log_is_named(empty_file: Path) -> None:
+def test_a_file_without_a_write_ahead_log_is_named(
+    empty_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As on a network drive: this way of locking files has no shared memory."""
+    monkeypatch.chdir(empty_file.parent)
     with closing(sqlite3.connect(empty_file)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
 
     [found] = found_in(f"file:{empty_file}?vfs=unix-dotfile&uri=true")
 
     assert found.startswith("the journal mode is delete instead of wal")
+    assert not Path("file:").exists()
 
 
 @pytest.fixture
