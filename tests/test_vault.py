@@ -53,13 +53,13 @@ def test_an_altered_value_does_not_open(position: int) -> None:
     altered = bytearray(vault.seal(b"value", **PLACE))
     altered[position] ^= 1
 
-    with pytest.raises(VaultError):
+    with pytest.raises(VaultError, match=r"^zoom_app\.client_secret "):
         vault.open(bytes(altered), **PLACE)
 
 
 @pytest.mark.parametrize("value", [b"", b"\x01", b"plain text that was never sealed"])
 def test_what_was_never_sealed_does_not_open(value: bytes) -> None:
-    with pytest.raises(VaultError):
+    with pytest.raises(VaultError, match=r"^zoom_app\.client_secret holds no sealed"):
         a_vault().open(value, **PLACE)
 
 
@@ -81,11 +81,47 @@ def test_another_installations_key_does_not_open() -> None:
         a_vault().open(sealed, **PLACE)
 
 
+def test_what_an_earlier_release_sealed_still_opens() -> None:
+    sealed = bytes.fromhex(
+        "0178150e2be2cfdf9655a8281466a45174a1cd61a348c21e6efe7e783a7d2092064db39fe19f"
+    )
+
+    opened = Vault([bytes(range(32))]).open(sealed, **PLACE)
+
+    assert opened == b"value"
+
+
+@pytest.mark.parametrize("value", ["text", "", "ä\N{SNOWMAN}"])
+def test_a_text_opens_at_its_place_alone(value: str) -> None:
+    vault = a_vault()
+
+    sealed = vault.seal_text(SecretStr(value), **PLACE)
+
+    assert vault.open_text(sealed, **PLACE) == SecretStr(value)
+    assert vault.open(sealed, **PLACE) == value.encode()
+    for elsewhere in ({"table": "b"}, {"column": "c"}, {"row": "2"}):
+        with pytest.raises(VaultError):
+            vault.open_text(sealed, **{**PLACE, **elsewhere})
+
+
+def test_no_key_is_no_vault() -> None:
+    with pytest.raises(VaultError, match="There is no encryption key"):
+        Vault([])
+
+
+def test_no_nonce_is_used_twice() -> None:
+    vault = a_vault()
+
+    nonces = [vault.seal(b"", **PLACE)[5:17] for _ in range(600)]
+
+    assert len(set(nonces)) == 600
+
+
 def test_two_secrets_have_two_fingerprints() -> None:
     first, second = SecretStr("test-secret-0001"), SecretStr("test-secret-0002")
 
     assert fingerprint(first) != fingerprint(second)
-    assert len(fingerprint(first)) == 8
+    assert fingerprint(first) == "daac160b"
 
 
 def test_a_forked_process_repeats_no_nonce(vault: Vault) -> None:

@@ -8,7 +8,7 @@ from werkzeug.routing import Rule
 
 from dashboard.models.staff import Role
 from dashboard.services.staff.permissions import GRANTS, Permission
-from dashboard.web import access
+from dashboard.web import access, signin
 from tests.conftest import SignIn
 
 PUBLIC = {
@@ -56,6 +56,19 @@ def test_an_undeclared_route_keeps_the_app_from_starting() -> None:
 
     with pytest.raises(RuntimeError, match="forgotten"):
         access.install(app)
+
+
+def test_a_view_needs_what_it_declares() -> None:
+    app = Flask(__name__, static_folder=None)
+    closed = access.requires(Permission.STAFF_WRITE)(lambda: "for a few")
+    app.add_url_rule("/closed", "closed", closed)
+    app.add_url_rule("/open", "open", access.public(lambda: "open to all"))
+
+    access.install(app)
+
+    with app.app_context():
+        assert access.needs("closed") is Permission.STAFF_WRITE
+        assert access.needs("open") is None
 
 
 def test_what_is_public_is_on_this_list(app: Flask) -> None:
@@ -148,3 +161,24 @@ def test_the_policy_allows_no_inline_script_or_style(stranger: FlaskClient) -> N
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
+
+
+@pytest.mark.parametrize("role", Role)
+def test_anyone_of_a_role_may_do_what_the_role_may(role: Role) -> None:
+    onlooker, stranger = signin.Onlooker(role), signin.Stranger()
+
+    assert {each for each in Permission if onlooker.can(each)} == GRANTS[role]
+    assert not any(stranger.can(each) for each in Permission)
+    for each in (onlooker, stranger):
+        with pytest.raises(ValueError, match="misspelt"):
+            each.can("misspelt")
+
+
+def test_a_request_that_the_app_makes_of_itself_is_of_anyone_of_a_role(
+    app: Flask,
+) -> None:
+    environ: dict[str, object] = {}
+    signin.stand_in(environ, Role.SUPPORT)
+
+    with app.test_request_context("/", environ_overrides=environ):
+        assert signin.person() == signin.Onlooker(Role.SUPPORT)

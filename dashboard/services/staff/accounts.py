@@ -115,11 +115,6 @@ def find_by_email(session: Session, email: str) -> Staff | None:
     return session.exec(query).first()
 
 
-def find(session: Session, staff_id: UUID) -> Staff | None:
-    """Return the person, or None."""
-    return session.get(Staff, staff_id)
-
-
 def get(session: Session, staff_id: UUID) -> Staff:
     """Return the person.
 

@@ -1,10 +1,10 @@
 """Connect attempts: their outcomes, who may see them, the list, and lost ones."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from dashboard.db import Database
 from dashboard.errors import NotFoundError
@@ -116,6 +116,12 @@ def add(
             )
 
 
+def outcomes_of(database: Database) -> list[AttemptOutcome]:
+    with database.reading() as session:
+        query = select(ConnectAttempt).order_by(col(ConnectAttempt.created_at).desc())
+        return [row.outcome for row in session.exec(query)]
+
+
 @pytest.fixture
 def app_ids(database: Database, vault: Vault) -> list[UUID]:
     with database.writing() as session:
@@ -191,3 +197,100 @@ def test_it_is_said_when_the_last_attempts_were_all_lost(
 
 def test_every_outcome_has_its_words() -> None:
     assert set(OUTCOMES) == set(AttemptOutcome)
+
+
+def test_attempts_are_given_up_by_the_worker_once_their_time_is_over(
+    database: Database, app_ids: list[UUID]
+) -> None:
+    add(database, app_ids[0], AWAY, AWAY, WENT)
+    clock = FakeClock()
+
+    numbers = [attempts.note_expired(database, clock) for _ in range(2)]  # type: ignore[arg-type]  # a test's clock
+    first = outcomes_of(database)
+    clock.advance(seconds=1)
+    numbers.append(attempts.note_expired(database, clock))  # type: ignore[arg-type]  # as above
+
+    assert numbers == [1, 0, 1]
+    assert first == [AWAY, LOST, WENT]
+    assert outcomes_of(database) == [LOST, LOST, WENT]
+
+
+def test_an_attempt_of_another_browser_is_not_one_that_zoom_lost(
+    database: Database, app_ids: list[UUID]
+) -> None:
+    add(database, app_ids[0], AWAY, AWAY, minutes=30)
+    with database.writing() as session:
+        row = session.exec(select(ConnectAttempt)).first()
+        assert row is not None
+        row.detail = attempts.ELSEWHERE
+
+    with database.writing() as session:
+        number = attempts.expire(session, now=NOON)
+
+    with database.reading() as session:
+        rows = session.exec(select(ConnectAttempt)).all()
+    assert number == 2
+    assert {each.outcome for each in rows} == {LOST, AttemptOutcome.REPLAYED}
+    assert {each.ended_at for each in rows} == {NOON}
+
+
+def test_the_newest_attempts_of_a_connection_are_its_own(
+    stage: ConnectStage, clock: FakeClock
+) -> None:
+    connection = stage.connect()
+    other = stage.connect(stage.sandbox.zoom_world.add_user(email="bo@example.com"))
+    for _ in range(21):
+        clock.advance(minutes=1)
+        stage.connect()
+
+    with stage.runtime.database.reading() as session:
+        rows = attempts.of_connection(session, connection.id)
+        others = attempts.of_connection(session, other.id)
+
+    times = [row.created_at for row in rows]
+    assert {row.connection_id for row in rows} == {connection.id}
+    assert (len(times), times[0]) == (20, clock.now())
+    assert times == sorted(times, reverse=True)
+    assert [row.connection_id for row in others] == [other.id]
+
+
+def test_a_result_holds_what_its_page_shows(stage: ConnectStage) -> None:
+    open_one = stage.begin()
+    connection = stage.connect()
+    with stage.runtime.database.reading() as session:
+        [made] = attempts.of_connection(session, connection.id)
+        result, still_open = (
+            attempts.result(
+                session, stage.app.slug, attempt_id, browser=BROWSER, now=NOON
+            )
+            for attempt_id in (made.id, open_one.attempt_id)
+        )
+
+    assert (result.app.id, result.attempt.id) == (stage.app.id, made.id)
+    assert result.connection is not None
+    assert result.connection.id == connection.id
+    assert result.at == NOON
+    assert still_open.connection is None
+
+
+@pytest.mark.parametrize(
+    ("outcome", "now", "is_over"),
+    [
+        (AWAY, NOON, False),
+        (AWAY, NOON + timedelta(seconds=1), True),
+        (WENT, NOON + timedelta(seconds=1), False),
+    ],
+    ids=["in time", "too late", "came back"],
+)
+def test_only_an_open_attempt_can_be_too_late(
+    database: Database,
+    app_ids: list[UUID],
+    outcome: AttemptOutcome,
+    now: datetime,
+    *,
+    is_over: bool,
+) -> None:
+    add(database, app_ids[0], outcome)
+
+    with database.reading() as session:
+        assert attempts.any_expired(session, now=now) is is_over

@@ -7,7 +7,13 @@ from pydantic import SecretStr
 
 from dashboard.models.webhook import Mark
 from dashboard.services.receiver import signatures
-from dashboard.services.receiver.signatures import Cause, NamedSecret, SignatureCheck
+from dashboard.services.receiver.signatures import (
+    PROBE_PREFIX,
+    Cause,
+    NamedSecret,
+    SignatureCheck,
+)
+from dashboard.vault import fingerprint
 
 # docs/contracts/zoom.md section 8.
 V1_SECRET = SecretStr("4fv1RkqGQUq5sWbEz6hA5A")
@@ -120,6 +126,7 @@ def test_an_empty_secret_is_never_a_key(empty: str) -> None:
     )
 
     assert judgement.cause is Cause.NO_SECRET
+    assert judgement.sentence.startswith("This zoom app has no readable secret token")
 
 
 @pytest.mark.parametrize(
@@ -151,11 +158,14 @@ def test_an_empty_secret_is_never_a_key(empty: str) -> None:
 def test_what_zoom_did_not_sign_is_refused(
     over: dict[str, object], cause: Cause
 ) -> None:
+    timestamp = str(over.get("timestamp", 1760000000))
+
     judgement = judged(**over)  # type: ignore[arg-type]  # as in `judged`
 
     assert judgement.cause is cause
     assert judgement.matched is None
     assert judgement.sentence.endswith(".")
+    assert judgement.sent_at_s == (int(timestamp) if cause is Cause.SIGNATURE else 0)
 
 
 @pytest.mark.parametrize(
@@ -176,6 +186,8 @@ def test_only_what_is_older_than_the_limit_is_refused_for_its_age(
     judgement = judged(now=C2_AT + age)
 
     assert (judgement.cause, judgement.timing) == (cause, timing)
+    assert judgement.matched == NamedSecret(name="current", secret=SECRET)
+    assert judgement.sent_at_s == 1760000000
 
 
 @pytest.mark.parametrize(
@@ -233,3 +245,66 @@ def test_no_sentence_holds_a_secret() -> None:
     judgement = judged(signature="v0=" + "0" * 64)
 
     assert "test-secret" not in judgement.sentence
+
+
+@pytest.mark.parametrize(
+    ("over", "words"),
+    [
+        ({"timestamp": None}, "x-zm-request-timestamp is missing: "),
+        ({"signature": None}, "x-zm-signature is missing: "),
+        (
+            {"timestamp": None, "signature": None},
+            "x-zm-request-timestamp and x-zm-signature are missing: ",
+        ),
+    ],
+)
+def test_the_missing_headers_are_named(over: dict[str, object], words: str) -> None:
+    assert judged(**over).sentence.startswith(words)  # type: ignore[arg-type]  # as in `judged`
+
+
+def test_a_signature_that_does_not_match_names_the_secret_tokens_tried() -> None:
+    current = NamedSecret(name="current", secret=SECRET)
+    previous = NamedSecret(name="previous", secret=OTHER)
+    forged = "v0=" + "0" * 64
+
+    alone = judged(signature=forged, secrets=[current])
+    both = judged(signature=forged, secrets=[current, previous])
+
+    assert f"stored here ({fingerprint(SECRET)})." in alone.sentence
+    assert (
+        f"stored here ({fingerprint(SECRET)}) or the previous one "
+        f"({fingerprint(OTHER)})." in both.sentence
+    )
+    assert (alone.sent_at_s, both.sent_at_s) == (1760000000, 1760000000)
+
+
+def test_our_validation_request_is_one_that_zoom_could_have_sent() -> None:
+    now = C2_AT + timedelta(milliseconds=123)
+
+    made = signatures.validation_request(SECRET, now=now, prefix=PROBE_PREFIX)
+
+    judgement = judged(
+        made.body, timestamp=made.timestamp, signature=made.signature, now=now
+    )
+    assert (judgement.cause, judgement.sent_at_s) == (None, 1760000000)
+    assert made.plain.startswith(PROBE_PREFIX)
+    assert made.body == (
+        b'{"event":"endpoint.url_validation","event_ts":1760000000123,'
+        b'"payload":{"plainToken":"' + made.plain.encode() + b'"}}'
+    )
+    assert made.answer == signatures.answer_challenge(made.plain, SECRET)
+
+
+def test_our_validation_requests_begin_as_asked_and_are_all_different() -> None:
+    made = [signatures.validation_request(SECRET, now=C2_AT) for _ in range(3)]
+
+    assert len({each.plain for each in made}) == 3
+    assert {len(each.plain) for each in made} == {22}  # as Zoom's
+
+
+@pytest.mark.parametrize(
+    ("plain", "own"),
+    [(f"{PROBE_PREFIX}x", True), ("qgg8vlvZRS6UYooatFL8Aw", False), (None, False)],
+)
+def test_our_own_test_is_known_by_its_token(plain: str | None, *, own: bool) -> None:
+    assert signatures.is_own_probe(plain) is own

@@ -378,3 +378,27 @@ def test_the_last_admin_stays(database: Database) -> None:
         accounts.disable(s, person, now=NOON)
     with pytest.raises(ConflictError, match="only admin"), database.writing() as s:
         accounts.set_role(s, person, Role.SUPPORT)
+
+
+def test_an_account_is_activated_again_with_its_password(database: Database) -> None:
+    added(database)
+    ben = added(database, email="ben@example.com")
+    with database.writing() as session:
+        accounts.disable(session, accounts.get(session, ben.id), now=NOON)
+    refused = sign_in(database, email="ben@example.com")
+
+    with database.writing() as session:
+        accounts.enable(session, accounts.get(session, ben.id))
+
+    assert refused is None
+    assert sign_in(database, email="ben@example.com") is not None
+
+
+def test_everyone_is_listed_by_email(database: Database) -> None:
+    for name in ("cy", "ana", "ben"):
+        added(database, email=f"{name}@example.com")
+
+    with database.reading() as session:
+        people = accounts.list_all(session)
+
+    assert [each.email[:3] for each in people] == ["ana", "ben", "cy@"]

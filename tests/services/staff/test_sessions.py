@@ -91,6 +91,75 @@ def test_use_is_noted_once_a_minute(database: Database, person: Staff) -> None:
     assert lasts(database, secret, minutes=60, seconds=30)
 
 
+def test_a_session_ends_alone_or_with_all_of_its_person(
+    database: Database, person: Staff
+) -> None:
+    first, second, third = (begun(database, person) for _ in range(3))
+    ids = {secret: sessions.hashed(secret) for secret in (first, second, third)}
+    with database.writing() as session:
+        other = Staff(
+            email="ben@example.com", role=Role.ADMIN, password_hash="-", created_at=NOON
+        )
+        session.add(other)
+    of_other = begun(database, other)
+
+    with database.writing() as session:
+        sessions.end(session, ids[first])
+    left = [lasts(database, secret) for secret in (first, second, of_other)]
+    with database.writing() as session:
+        sessions.end_all(session, person.id)
+
+    assert left == [False, True, True]
+    assert not lasts(database, second)
+    assert not lasts(database, third)
+    assert lasts(database, of_other)
+
+
+def test_of_these_sessions_those_that_last_are_named(
+    database: Database, person: Staff
+) -> None:
+    busy, idle, unasked = (sessions.hashed(begun(database, person)) for _ in range(3))
+    with database.writing() as session:
+        session.get_one(StaffSession, busy).last_used_at = NOON + timedelta(minutes=50)
+
+    def alive() -> set[str]:
+        later = NOON + timedelta(minutes=61)
+        with database.reading() as session:
+            return sessions.alive(session, [busy, idle, "unknown"], now=later)
+
+    before = alive()
+    with database.writing() as session:
+        session.get_one(Staff, person.id).disabled_at = NOON
+
+    assert before == {busy}
+    assert unasked not in before
+    assert alive() == set()
+
+
+def test_a_session_is_found_with_its_person_unless_deactivated(
+    database: Database, person: Staff
+) -> None:
+    secret = begun(database, person)
+    with database.reading() as session:
+        found = sessions.find(session, secret, now=NOON)
+    with database.writing() as session:
+        session.get_one(Staff, person.id).disabled_at = NOON
+
+    assert found is not None
+    assert (found[0].staff_id, found[1].email) == (person.id, "ana@example.com")
+    assert not lasts(database, secret)
+
+
+def test_a_long_address_fits_its_column(database: Database, person: Staff) -> None:
+    with database.writing() as session:
+        secret = sessions.begin(
+            session, person.id, address="f" * 65, user_agent="", now=NOON
+        )
+        row = session.get_one(StaffSession, sessions.hashed(secret))
+
+        assert row.address == "f" * 64
+
+
 def test_a_database_that_is_away_fails_no_page() -> None:
     class Away:
         def writing(self) -> None:
@@ -112,3 +181,26 @@ def test_sessions_that_ran_out_are_deleted(database: Database, person: Staff) ->
     with database.reading() as session:
         [row] = session.exec(select(StaffSession)).all()
     assert row.id == sessions.hashed(kept)
+
+
+@pytest.mark.parametrize(
+    ("used_after", "now_after"),
+    [
+        (timedelta(0), sessions.IDLE),
+        (sessions.LASTS - timedelta(minutes=1), sessions.LASTS),
+    ],
+    ids=["idle", "busy"],
+)
+def test_a_session_is_deleted_from_the_second_on_in_which_it_ends(
+    database: Database, person: Staff, used_after: timedelta, now_after: timedelta
+) -> None:
+    secret = begun(database, person)
+    with database.writing() as session:
+        row = session.get_one(StaffSession, sessions.hashed(secret))
+        row.last_used_at = NOON + used_after
+
+    before = FakeClock(NOON + now_after - timedelta(seconds=1))
+    clock = FakeClock(NOON + now_after)
+
+    assert sessions.forget_ended(database, before) == 0  # type: ignore[arg-type]  # a test's clock
+    assert sessions.forget_ended(database, clock) == 1  # type: ignore[arg-type]  # as above

@@ -300,3 +300,14 @@ def test_half_a_character_and_a_huge_integer_can_be_shown() -> None:
 
     found.text.encode()
     assert json.loads(found.text) == {"topic": "\ud800", "id": "9" * 5000}
+
+
+def test_beside_a_huge_integer_the_others_stay_numbers() -> None:
+    long, longer = "1" * 300, "1" * 301
+    raw = f'{{"huge": {"9" * 5000}, "n": 12, "long": {long}, "longer": {longer}}}'
+
+    shown_of_it = json.loads(redaction.indented(raw.encode()).text)
+
+    assert shown_of_it["n"] == 12
+    assert shown_of_it["long"] == int(long)
+    assert shown_of_it["longer"] == longer
