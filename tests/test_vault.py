@@ -109,12 +109,21 @@ def test_no_key_is_no_vault() -> None:
         Vault([])
 
 
-def test_no_nonce_is_used_twice() -> None:
-    vault = a_vault()
+def test_no_random_byte_is_used_for_two_nonces(monkeypatch: pytest.MonkeyPatch) -> None:
+    vault, drawn, urandom = a_vault(), bytearray(), os.urandom
 
-    nonces = [vault.seal(b"", **PLACE)[5:17] for _ in range(600)]
+    def draw(size: int) -> bytes:
+        drawn.extend(urandom(size))
+        return bytes(drawn[-size:])
 
-    assert len(set(nonces)) == 600
+    monkeypatch.setattr("dashboard.vault.os.urandom", draw)
+
+    sealed = [vault.seal(b"value", **PLACE) for _ in range(512)]
+
+    apart = {bytes(drawn[at : at + 12]) for at in range(0, 512 * 12, 12)}
+    assert {each[5:17] for each in sealed} == apart
+    assert len(apart) == 512
+    assert {vault.open(each, **PLACE) for each in sealed} == {b"value"}
 
 
 def test_two_secrets_have_two_fingerprints() -> None:

@@ -182,3 +182,15 @@ def test_a_request_that_the_app_makes_of_itself_is_of_anyone_of_a_role(
 
     with app.test_request_context("/", environ_overrides=environ):
         assert signin.person() == signin.Onlooker(Role.SUPPORT)
+
+
+def test_a_page_is_come_back_to_after_the_sign_in_but_no_form_is_sent_again(
+    app: Flask, stranger: FlaskClient
+) -> None:
+    form = next(url for _, method, url in closed_rules(app) if method == "POST")
+
+    page = stranger.get("/audit/?page=2")
+    sent = stranger.post(form)
+
+    assert page.headers["Location"].endswith("/sign-in?next=/audit/?page%3D2")
+    assert sent.headers["Location"].endswith("/sign-in")

@@ -212,6 +212,11 @@ def test_a_finer_timestamp_is_understood_as_it_was_signed(timestamp: str) -> Non
     assert judgement.sent_at_s == 1760000000
 
 
+def test_eleven_digits_are_seconds_and_twelve_are_milliseconds() -> None:
+    assert signatures.read_timestamp("99999999999") == 99999999999
+    assert signatures.read_timestamp("100000000000") == 100000000
+
+
 @pytest.mark.parametrize("text", ["", "1.", ".5", "1e9", "+1", "0x1", "1" * 20, "1_0"])
 def test_what_is_no_number_is_no_timestamp(text: str) -> None:
     assert signatures.read_timestamp(text) is None

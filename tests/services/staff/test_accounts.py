@@ -402,3 +402,14 @@ def test_everyone_is_listed_by_email(database: Database) -> None:
         people = accounts.list_all(session)
 
     assert [each.email[:3] for each in people] == ["ana", "ben", "cy@"]
+
+
+def test_a_new_password_ends_the_wait_after_guesses(database: Database) -> None:
+    person = added(database)
+    for number in range(SIGN_IN_TRIES):
+        sign_in(database, password=WRONG, address=f"192.0.2.{number + 10}")
+    new = SecretStr("a new password")
+
+    accounts.set_password(database, person.id, new, actor=audit.COMMAND_LINE, now=NOON)
+
+    assert sign_in(database, password=new) is not None

@@ -78,7 +78,8 @@ def test_a_sign_in_never_leads_away(target: str | None) -> None:
 
 
 def test_a_local_path_is_kept_with_its_query() -> None:
-    assert local_path("/webhooks?event=x") == "/webhooks?event=x"
+    assert local_path("/webhooks?event=x y") == "/webhooks?event=x y"
+    assert local_path("/webhooks?") == "/webhooks"
 
 
 def test_a_wrong_password_keeps_the_email_and_says_neither_half(
