@@ -7,13 +7,14 @@ from datetime import timedelta
 from threading import Barrier, BrokenBarrierError, Lock
 from time import sleep
 from typing import Any, Literal
+from uuid import uuid4
 
 import pytest
 from argon2 import PasswordHasher
 from pydantic import SecretStr
 
 from dashboard.db import Database
-from dashboard.errors import ConflictError, InvalidInputError
+from dashboard.errors import ConflictError, InvalidInputError, NotFoundError
 from dashboard.models.staff import Role, Staff
 from dashboard.services import audit
 from dashboard.services.staff import accounts, sessions
@@ -383,6 +384,7 @@ def test_the_last_admin_stays(database: Database) -> None:
 def test_an_account_is_activated_again_with_its_password(database: Database) -> None:
     added(database)
     ben = added(database, email="ben@example.com")
+    secret = signed_in(database, ben)
     with database.writing() as session:
         accounts.disable(session, accounts.get(session, ben.id), now=NOON)
     refused = sign_in(database, email="ben@example.com")
@@ -391,6 +393,7 @@ def test_an_account_is_activated_again_with_its_password(database: Database) -> 
         accounts.enable(session, accounts.get(session, ben.id))
 
     assert refused is None
+    assert found(database, secret) is None
     assert sign_in(database, email="ben@example.com") is not None
 
 
@@ -413,3 +416,55 @@ def test_a_new_password_ends_the_wait_after_guesses(database: Database) -> None:
     accounts.set_password(database, person.id, new, actor=audit.COMMAND_LINE, now=NOON)
 
     assert sign_in(database, password=new) is not None
+
+
+def test_a_deactivated_admin_is_not_another_admin(database: Database) -> None:
+    ana = added(database)
+    ben = added(database, email="ben@example.com")
+    with database.writing() as session:
+        accounts.disable(session, accounts.get(session, ben.id), now=NOON)
+
+    for change in (
+        lambda session, person: accounts.set_role(session, person, Role.SUPPORT),
+        lambda session, person: accounts.disable(session, person, now=NOON),
+    ):
+        with (
+            pytest.raises(ConflictError, match="only admin"),
+            database.writing() as session,
+        ):
+            change(session, accounts.get(session, ana.id))
+
+
+def test_an_unknown_person_is_not_found(database: Database) -> None:
+    with (
+        pytest.raises(NotFoundError, match="person"),
+        database.reading() as session,
+    ):
+        accounts.get(session, uuid4())
+
+
+def test_the_longest_email_is_taken_and_a_longer_one_is_none() -> None:
+    longest = f"{'a' * 64}@{'.'.join(['b' * 61] * 3)}.com"
+
+    assert len(longest) == accounts.LONGEST_EMAIL
+    assert accounts.normal_email(f" {longest.upper()} ") == longest
+    with pytest.raises(InvalidInputError, match="not an email address") as caught:
+        accounts.normal_email(f"a{longest}")
+    assert caught.value.field == "email"
+
+
+@pytest.mark.parametrize(
+    ("length", "fits"), [(9, False), (10, True), (1024, True), (1025, False)]
+)
+def test_a_password_has_10_to_1024_characters(
+    sqlite: Database, length: int, *, fits: bool
+) -> None:
+    password = SecretStr("p" * length)
+    if not fits:
+        with pytest.raises(InvalidInputError, match="10 to 1024 characters"):
+            added(sqlite, password=password)
+        return
+
+    added(sqlite, password=password)
+
+    assert sign_in(sqlite, password=password) is not None
