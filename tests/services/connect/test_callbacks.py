@@ -9,7 +9,7 @@ from sqlmodel import select
 
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt
 from dashboard.services.connect import attempts
-from dashboard.services.connect.callbacks import Stop
+from dashboard.services.connect.callbacks import Finished, Stop
 from tests.fixtures.connect import (
     OTHER,
     ConnectStage,
@@ -34,9 +34,22 @@ def test_the_same_browser_is_sent_to_its_result_as_often_as_it_comes(
 
     finished = [stage.finish(**query) for _ in range(3)]
 
-    assert [one.attempt_id for one in finished] == [begun.attempt_id] * 3
+    assert finished == [Finished(slug=stage.app.slug, attempt_id=begun.attempt_id)] * 3
     assert stage.attempt(begun.attempt_id).outcome is AttemptOutcome.CONNECTED
     assert len(stage.credentials()) == 1
+
+
+def test_a_callback_leaves_every_other_attempt_open(stage: ConnectStage) -> None:
+    first, second = stage.begin(), stage.begin()
+    later = stage.allow(second)
+
+    stage.finish(**stage.allow(first))
+    waiting = stage.attempt(second.attempt_id)
+    ended = stage.outcome(**later)
+
+    assert (waiting.outcome, waiting.detail) == (AttemptOutcome.OPEN, "")
+    assert waiting.code_verifier is not None
+    assert ended.outcome is AttemptOutcome.CONNECTED
 
 
 def test_of_two_callbacks_at_once_one_goes_on_and_the_other_waits_for_it(
@@ -70,7 +83,7 @@ def test_another_browser_is_refused_and_spends_nothing(
     own = stage.finish(**query)
     again = stage.finish(browser=browser, **query)
 
-    assert (strange.stop, strange.attempt_id) == (Stop.OTHER_BROWSER, None)
+    assert strange == Finished(slug=stage.app.slug, stop=Stop.OTHER_BROWSER)
     assert (between.outcome, between.ended_at) == (AttemptOutcome.OPEN, None)
     assert own.attempt_id == begun.attempt_id
     assert (again.stop, again.attempt_id) == (Stop.OTHER_BROWSER, None)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
-from threading import Barrier, BrokenBarrierError, Lock
+from threading import Barrier, BoundedSemaphore, BrokenBarrierError, Lock
 from time import sleep
 from typing import Any, Literal
 from uuid import uuid4
@@ -115,6 +115,7 @@ def test_a_disabled_person_is_refused(database: Database) -> None:
     with database.writing() as session:
         accounts.disable(session, other, now=NOON)
 
+    assert verify(database, email="ben@example.com") is None
     assert sign_in(database, email="ben@example.com") is None
 
 
@@ -424,15 +425,12 @@ def test_a_deactivated_admin_is_not_another_admin(database: Database) -> None:
     with database.writing() as session:
         accounts.disable(session, accounts.get(session, ben.id), now=NOON)
 
-    for change in (
-        lambda session, person: accounts.set_role(session, person, Role.SUPPORT),
-        lambda session, person: accounts.disable(session, person, now=NOON),
-    ):
-        with (
-            pytest.raises(ConflictError, match="only admin"),
-            database.writing() as session,
-        ):
-            change(session, accounts.get(session, ana.id))
+    with database.writing() as session:
+        last = accounts.get(session, ana.id)
+        with pytest.raises(ConflictError, match="only admin"):
+            accounts.set_role(session, last, Role.SUPPORT)
+        with pytest.raises(ConflictError, match="only admin"):
+            accounts.disable(session, last, now=NOON)
 
 
 def test_an_unknown_person_is_not_found(database: Database) -> None:
@@ -468,3 +466,37 @@ def test_a_password_has_10_to_1024_characters(
     added(sqlite, password=password)
 
     assert sign_in(sqlite, password=password) is not None
+
+
+def test_a_hash_of_other_costs_is_renewed_at_the_sign_in(database: Database) -> None:
+    person = added(database)
+    as_it_is = verify(database)
+    old = PasswordHasher(time_cost=2, memory_cost=8, parallelism=1)
+    with database.writing() as session:
+        row = accounts.get(session, person.id)
+        row.password_hash = old.hash(PASSWORD.get_secret_value())
+
+    renewed = sign_in(database)
+
+    assert as_it_is is not None
+    assert as_it_is.renewed_hash == as_it_is.password_hash
+    assert renewed is not None
+    assert not QUICK_HASHER.check_needs_rehash(renewed.password_hash)
+    assert sign_in(database) is not None
+
+
+def test_who_finds_no_room_to_verify_is_asked_to_come_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    added(database)
+    monkeypatch.setattr(accounts, "_verifying", BoundedSemaphore(1))
+    monkeypatch.setattr(accounts, "_VERIFY_WAIT_S", 0.01)
+
+    with accounts._verifying, pytest.raises(ConflictError, match="Many people"):
+        verify(database)
+
+    assert verify(database) is not None
+
+
+def test_an_email_of_a_test_domain_is_one() -> None:
+    assert accounts.normal_email("Ana@Team.Test") == "ana@team.test"
