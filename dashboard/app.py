@@ -35,7 +35,7 @@ from dashboard.services.rotation import rotations
 from dashboard.services.runtime import RecallFactory, Runtime
 from dashboard.services.setup import checklist
 from dashboard.services.staff import sessions
-from dashboard.services.status import rhythm
+from dashboard.services.status import contradictions, rhythm
 from dashboard.services.sweep import events, sweep
 from dashboard.services.validation import schedule
 from dashboard.settings import Settings
@@ -272,5 +272,6 @@ def chores(runtime: Runtime) -> list[Callable[[], int]]:
         Sweeper(runtime.database, runtime.clock),
         Pruner(runtime),
         rhythm.RhythmRecorder(runtime),
+        contradictions.Contradictions(runtime),
         ProbeScheduler(runtime),
     ]

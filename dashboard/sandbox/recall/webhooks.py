@@ -142,7 +142,8 @@ def _validation_answer(app: App, payload: dict[str, Any]) -> _Answer:
     plain = payload.get("plainToken")
     if not isinstance(plain, str):
         raise RefusalError(400, {"detail": "plainToken is missing."})
-    app.webhook_last_validation = current_world().clock.now()
+    if current_world().switches.last_validation == "kept":
+        app.webhook_last_validation = current_world().clock.now()
     encrypted = _hmac(app.webhook_secret, plain.encode())
     body = {"plainToken": plain, "encryptedToken": encrypted}
     return _Answer(status=200, note="validation request answered", body=body)

@@ -42,7 +42,8 @@ NO_ANSWER = {
     "up. A firewall drops the connection, or the address is outdated. Check the "
     f"network. {_NOT_ZOOMS}",
     NoAnswer.TOO_SLOW: "No complete response within 3 s, when Zoom gives up. "
-    f"{PROXY} must find the delay: the dashboard itself responds in milliseconds.",
+    "Either this server is busy, or the proxy or tunnel in front is slow: compare with "
+    "this server's load first.",
     NoAnswer.BROKEN_OFF: "The connection closed before the response was complete. "
     f"{PROXY} must check why it does not reach the dashboard.",
     NoAnswer.TOO_LONG: ELSEWHERE.format("its response is far longer than expected"),

@@ -94,6 +94,7 @@ _VALIDATION = {
     State.FAILING: "Validation failing",
     State.RECALL_DISAGREES: "Recall disagrees about validation",
     State.OVERDUE: "Validation overdue",
+    State.NOT_PROVEN: "Validation not proven",
 }
 _CONNECTIONS = {
     TokenState.RECONNECT_NEEDED: (
@@ -122,8 +123,11 @@ def about_app(session: Session, each: AppOverview, *, now: datetime) -> Iterator
     if each.app.retired_at is not None:
         return
     yield from _about_pair(each.app)
-    yield from _about_validation(each)
-    yield from _about_silence(session, each, now)
+    silent = silence.find(session, each.app, now=now)
+    if silent is None or each.status.state is not State.NOT_PROVEN:
+        yield from _about_validation(each)
+    if silent is not None:
+        yield from _about_silence(each, silent)
     yield from _about_connections(each)
     yield from _about_lost_attempts(session, each.app, now)
 
@@ -177,11 +181,8 @@ def _about_validation(each: AppOverview) -> Iterator[Item]:
     )
 
 
-def _about_silence(
-    session: Session, each: AppOverview, now: datetime
-) -> Iterator[Item]:
-    silent = silence.find(session, each.app, now=now)
-    if silent is not None and not _explains(each.status, silent):
+def _about_silence(each: AppOverview, silent: Silence) -> Iterator[Item]:
+    if not _explains(each.status, silent):
         yield Item(
             tone=TROUBLE,
             sentence=f"{name(each.app)}: {silent.sentence}",

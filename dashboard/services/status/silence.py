@@ -33,6 +33,7 @@ LEARNED_FROM = timedelta(days=7)
 """So many days, a weekend among them, it takes to learn."""
 
 _SAMPLE = 200
+_SEND_NOTHING = (TokenState.RECONNECT_NEEDED, TokenState.UNHEALTHY_IN_RECALL)
 # Fewer, or all within minutes, may be a stranger's at the door.
 _REFUSED_LEAST = 3
 _REFUSED_FOR = timedelta(minutes=15)
@@ -158,7 +159,8 @@ def _connected(app: ZoomApp) -> SelectOfScalar[datetime]:
     """Select when users connected; Zoom sends no events of users who left."""
     return select(Connection.connected_at).where(
         col(Connection.zoom_app_id) == app.id,
-        col(Connection.token_state) != TokenState.RECONNECT_NEEDED,
+        col(Connection.token_state).not_in(_SEND_NOTHING),
+        col(Connection.deauthorized_at).is_(None),
     )
 
 
@@ -170,7 +172,9 @@ def _heard(session: Session, app: ZoomApp, *, users_since: datetime) -> EventHis
     event_at = evidence.latest_event_at(session, app.id)
     if event_at is None and hours:
         event_at = hours[-1] + HOUR  # its webhooks are pruned already
-    refused = _refusals(session, app, event_at)
+    good_at = evidence.latest_good_request_at(session, app.id)
+    heard_at = max((at for at in (event_at, good_at) if at), default=None)
+    refused = _refusals(session, app, heard_at)
     causes = Counter(cause_words(each.cause) for each in refused)
     return EventHistory(
         users_since=users_since,

@@ -11,8 +11,9 @@ from sqlmodel import Session, col, select
 
 from dashboard.errors import NotFoundError
 from dashboard.models.check import Check, Finding, Source
-from dashboard.models.ids import new_id
-from dashboard.models.webhook import Webhook
+from dashboard.models.circuit import OpenCircuit
+from dashboard.models.ids import first_id, new_id
+from dashboard.models.webhook import Refusal, Webhook
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.services.validation.rules import echoes_apart, recall_status, zoom_status
 from dashboard.services.validation.states import (
@@ -21,6 +22,7 @@ from dashboard.services.validation.states import (
     REPEATED_EVERY,
     SAME_ROUND,
     SKEW,
+    Contradiction,
     Evidence,
     State,
     ValidationStatus,
@@ -53,6 +55,7 @@ _LOOKED_AT = MappingProxyType(
         Source.RECALL_CHALLENGE: 1,
         Source.RECALL_PROBE: 1,
         Source.RECALL_API: 20,
+        Source.ZOOM_EVENT: 1,
     }
 )
 # Who called Recall with routing direct shows only in what came before.
@@ -138,18 +141,95 @@ def evidence(session: Session, zoom_app_id: UUID) -> Evidence:
     found = _newest(session, zoom_app_id, _LOOKED_AT)
     challenges = [one for one in found if one.source is Source.ZOOM_CHALLENGE]
     good = next((one for one in challenges if one.finding is Finding.GOOD), None)
+    good = good or _last_good_request(session, zoom_app_id, challenges)
+    event_at = latest_event_at(session, zoom_app_id)
+    heard_at = max((at for at in (event_at, good and good.at) if at), default=None)
     return Evidence(
         routing=app.routing,
         is_in_recall=app.recall_app_id is not None,
         secret_set_at=app.secret_token_set_at,
         challenge=next(iter(challenges), None),
-        good_challenge=good or _last_good_request(session, zoom_app_id, challenges),
+        good_challenge=good,
         failures=_failures(challenges),
-        event_at=latest_event_at(session, zoom_app_id),
+        event_at=event_at,
         self_test=_first(found, app, Source.OUTSIDE_PROBE),
         recall=_first(found, app, Source.RECALL_CHALLENGE, Source.RECALL_PROBE),
         recall_api=_first(found, app, Source.RECALL_API),
         zoom_at_recall=_zoom_at_recall(session, app),
+        refused=_refused(session, zoom_app_id, since=heard_at),
+        silence=_silence(found, since=heard_at),
+        paused=_paused(session, zoom_app_id),
+    )
+
+
+OWN_TEST = "(dashboard probe"
+"""In the user agent of our own self-test."""
+
+REFUSED_AS = (
+    "signature",
+    "rotating",
+    "other_environment",
+    "other_app",
+    "white_space",
+    "rewritten",
+    "packed",
+    "length",
+)
+"""The causes of refusals whose signature has Zoom's form (receiver.signatures)."""
+
+_REFUSALS_READ = 200
+
+
+def _refused(
+    session: Session, zoom_app_id: UUID, *, since: datetime | None
+) -> Contradiction | None:
+    """Return the requests in Zoom's form that were rejected since it was heard."""
+    if since is None:
+        return None
+    query = (
+        select(Refusal.received_at)
+        .where(
+            col(Refusal.zoom_app_id) == zoom_app_id,
+            col(Refusal.id) >= first_id(since),
+            col(Refusal.received_at) > since,
+            col(Refusal.cause).in_(REFUSED_AS),
+            ~col(Refusal.user_agent).contains(OWN_TEST, autoescape=True),
+        )
+        .order_by(col(Refusal.id))
+        .limit(_REFUSALS_READ)
+    )
+    times = session.exec(query).all()
+    if not times:
+        return None
+    number = "1 request was" if len(times) == 1 else f"{len(times)} requests were"
+    return Contradiction(
+        since=times[0],
+        last_at=times[-1],
+        words=f"{number} rejected since Zoom was last heard, and none accepted. Each "
+        "rejected request says what to fix. Zoom doesn't resend them.",
+    )
+
+
+def _silence(found: Sequence[Check], *, since: datetime | None) -> Contradiction | None:
+    """Return the silence that was noted since Zoom was last heard."""
+    noted = (one for one in found if one.source is Source.ZOOM_EVENT)
+    check = next(noted, None)
+    if check is None or check.finding is not Finding.NOT_SEEN:
+        return None
+    if since is None or since >= check.at:
+        return None
+    return Contradiction(
+        since=check.told_at or check.at, last_at=check.at, words=check.detail
+    )
+
+
+def _paused(session: Session, zoom_app_id: UUID) -> Contradiction | None:
+    """Return that Recall rejects this app's webhooks."""
+    circuit = session.get(OpenCircuit, zoom_app_id)
+    if circuit is None or not circuit.is_holding:
+        return None
+    return Contradiction(
+        since=circuit.since, last_at=circuit.since, words=circuit.reason
     )
 
 
@@ -168,6 +248,21 @@ def latest(session: Session, zoom_app_id: UUID, *, limit: int = 10) -> Sequence[
     """
     sources = (source for source in Source if source is not Source.ZOOM_EVENT)
     return _newest(session, zoom_app_id, dict.fromkeys(sources, limit))
+
+
+def latest_good_request_at(session: Session, zoom_app_id: UUID) -> datetime | None:
+    """Return when Zoom's newest validation request was answered correctly."""
+    query = (
+        select(Check.at)
+        .where(
+            col(Check.zoom_app_id) == zoom_app_id,
+            col(Check.source) == Source.ZOOM_CHALLENGE,
+            col(Check.finding) == Finding.GOOD,
+        )
+        .order_by(col(Check.id).desc())
+        .limit(1)
+    )
+    return session.exec(query).first()
 
 
 def latest_event_at(session: Session, zoom_app_id: UUID) -> datetime | None:

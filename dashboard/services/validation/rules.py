@@ -21,6 +21,7 @@ from dashboard.services.validation.states import (
     REPEATED_EVERY,
     SKEW,
     SWITCH_ON,
+    Contradiction,
     Evidence,
     State,
     ValidationStatus,
@@ -60,14 +61,31 @@ def zoom_status(seen: Evidence, now: datetime) -> ValidationStatus:
             source=good.source,
         )
     if is_within(good, now):
-        return ValidationStatus(
-            state=State.VALID,
-            sentence=timed(good),
-            since=good.at,
-            source=good.source,
-            next_due_at=good.at + REPEATED_EVERY,
-        )
+        return _proven(seen, good)
     return _overdue(good, seen.event_at, now)
+
+
+def _proven(seen: Evidence, good: Check) -> ValidationStatus:
+    contradiction = seen.refused or seen.silence
+    if contradiction is not None:
+        return _not_proven(contradiction, Source.ZOOM_EVENT)
+    return ValidationStatus(
+        state=State.VALID,
+        sentence=timed(good),
+        since=good.at,
+        source=good.source,
+        next_due_at=good.at + REPEATED_EVERY,
+    )
+
+
+def _not_proven(what: Contradiction, source: Source) -> ValidationStatus:
+    """Say what ended the proof, and since when."""
+    return ValidationStatus(
+        state=State.NOT_PROVEN,
+        sentence=f"Not proven since {what.since:%Y-%m-%d %H:%M} UTC: {what.words}",
+        since=what.since,
+        source=source,
+    )
 
 
 def _request_failed(seen: Evidence, now: datetime) -> ValidationStatus | None:
@@ -193,7 +211,11 @@ def recall_status(seen: Evidence, now: datetime) -> ValidationStatus:
         proof = None
     if seen.routing is Routing.DIRECT:
         return _from_zoom(seen, proof, api, now)
-    return _from_here(proof, api, now)
+    status = _from_here(proof, api, now)
+    paused, is_green = seen.paused, status.state is State.VALID
+    if is_green and paused and proof and paused.since > proof.at:
+        return _not_proven(paused, Source.RECALL_CHALLENGE)
+    return status
 
 
 def echoes_apart(checks: Sequence[Check], *, is_cut: bool = False) -> Check | None:
@@ -275,10 +297,13 @@ def _from_here(
 
 
 def _disagrees(api: Check, now: datetime) -> bool:
-    """Whether Recall's API knows of no validation, or of none for long."""
+    """Whether Recall's API knows of a validation, but of none for long.
+
+    That it knows of none says nothing: whether Recall fills the field is not documented
+    (docs/contracts/recall.md 3.8).
+    """
     told, told_at = LIMITS[api.source].told, api.told_at
-    is_old = bool(told and told_at and now - told_at > told)
-    return is_old or api.finding is Finding.NOT_SEEN
+    return bool(told and told_at and now - told_at > told)
 
 
 def _from_zoom(

@@ -100,6 +100,7 @@ class State(StrEnum):
     RECALL_DISAGREES = "recall_disagrees"
     OVERDUE = "overdue"
     FAILING = "failing"
+    NOT_PROVEN = "not_proven"
 
     @property
     def word(self) -> str:
@@ -118,11 +119,27 @@ _TONES = {
     State.FAILING: "trouble",
     State.NEVER_SEEN: "off",
     State.WAITING: "waiting",
+    State.NOT_PROVEN: "waiting",
     State.OVERDUE: "waiting",
     State.RECALL_DISAGREES: "waiting",
     State.VALID: "good",
 }
 _URGENCY = list(_TONES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contradiction:
+    """What was seen since the proof and contradicts it.
+
+    Attributes:
+        since: When it was first seen.
+        last_at: When it was last seen.
+        words: What it is, after "Not proven since …: ".
+    """
+
+    since: datetime
+    last_at: datetime
+    words: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +158,9 @@ class Evidence:
         recall: Recall's newest answer to a challenge, forwarded or our own.
         recall_api: What Recall's API said last of the app; that it could not be asked
             says nothing, so the answer before that stands.
+        refused: Requests in Zoom's form that were rejected, none accepted since.
+        silence: Events have stopped, though users are connected.
+        paused: Delivery to Recall is paused, because Recall rejects it.
         zoom_at_recall: The newest thing Recall's API said of a validation that was not
             our own probe's; only looked for with routing direct.
     """
@@ -156,6 +176,9 @@ class Evidence:
     recall: Check | None = None
     recall_api: Check | None = None
     zoom_at_recall: Check | None = None
+    refused: Contradiction | None = None
+    silence: Contradiction | None = None
+    paused: Contradiction | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

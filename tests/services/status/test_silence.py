@@ -148,6 +148,8 @@ def stored(database: Database, vault: Vault, **over: Any) -> ZoomApp:
         app = session.get_one(ZoomApp, saved_app(session, vault, **over))
         session.add(a_connection(app, connected_at=MONTH_AGO))
         session.add(a_connection(app, token_state=TokenState.RECONNECT_NEEDED))
+        session.add(a_connection(app, token_state=TokenState.UNHEALTHY_IN_RECALL))
+        session.add(a_connection(app, deauthorized_at=MONTH_AGO))
         session.add(a_webhook(app, received_at=NOON - 5 * DAY))
         session.add(
             a_webhook(app, event=evidence.CHALLENGE, received_at=NOON - 2 * DAY)

@@ -1,6 +1,7 @@
 """Evidence is kept, and gathered into what a status is judged by."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,9 +11,12 @@ from sqlmodel import Session, col, func, select
 from dashboard.db import Database
 from dashboard.errors import NotFoundError
 from dashboard.models.check import Check, Finding, Source
-from dashboard.models.zoom_app import Routing
+from dashboard.models.ids import new_id
+from dashboard.models.webhook import Refusal
+from dashboard.models.zoom_app import Routing, ZoomApp
+from dashboard.services.receiver import signatures
 from dashboard.services.validation import evidence
-from dashboard.services.validation.evidence import Evidence
+from dashboard.services.validation.evidence import Evidence, State, ValidationStatus
 from dashboard.vault import Vault
 from tests.makers import NOON, a_webhook, a_zoom_app, saved_app
 
@@ -314,7 +318,7 @@ def test_an_app_of_which_much_was_seen_costs_few_queries(
         sql.listen(connection, "before_cursor_execute", lambda *a: asked.append(a[2]))
         evidence.evidence(session, app_id)
 
-    assert len(asked) == 3
+    assert len(asked) == 5
 
 
 def test_the_looks_at_the_evidence_go_over_an_index(
@@ -345,3 +349,54 @@ def test_the_looks_at_the_evidence_go_over_an_index(
     assert plans
     assert not [plan for plan in plans if plan.startswith("SCAN validation_check")]
     assert not [plan for plan in plans if plan.startswith("SCAN webhook")]
+
+
+def a_refusal(app: ZoomApp, hours_ago: float, **over: Any) -> Refusal:
+    at = NOON - HOUR * hours_ago
+    values = {"cause": "signature", "user_agent": "Zoom Marketplace/1.0a", **over}
+    return Refusal(
+        id=new_id(at),
+        zoom_app_id=app.id,
+        detail="No.",
+        status=401,
+        body_bytes=2,
+        received_at=at,
+        **values,
+    )
+
+
+def zoom_status(database: Database, app: ZoomApp) -> ValidationStatus:
+    with database.reading() as session:
+        return evidence.zoom_status(evidence.evidence(session, app.id), NOON)
+
+
+def test_rejected_requests_end_the_proof_at_once_and_a_validate_restores_it(
+    database: Database, vault: Vault
+) -> None:
+    with database.writing() as session:
+        entered = NOON - 40 * HOUR
+        its_id = saved_app(session, vault, secret_token_set_at=entered)
+        app = session.get_one(ZoomApp, its_id)
+        note(session, app.id, Source.ZOOM_CHALLENGE, Finding.GOOD, 20)
+        session.add(a_webhook(app, received_at=NOON - 10 * HOUR))
+        session.add(a_refusal(app, 12))  # an event was accepted since
+        session.add(a_refusal(app, 9, cause="too_old"))
+        session.add(a_refusal(app, 8, user_agent="Zoom (dashboard probe 12ab)"))
+    before = zoom_status(database, app)
+    with database.writing() as session:
+        session.add_all([a_refusal(app, 3), a_refusal(app, 2)])
+    ended = zoom_status(database, app)
+    with database.writing() as session:
+        note(session, app.id, Source.ZOOM_CHALLENGE, Finding.GOOD, 1)
+
+    assert before.state is State.VALID
+    assert ended.state is State.NOT_PROVEN
+    assert ended.since == NOON - 3 * HOUR
+    assert ended.sentence.startswith(
+        "Not proven since 2026-11-23 09:00 UTC: 2 requests were rejected"
+    )
+    assert zoom_status(database, app).state is State.VALID
+
+
+def test_the_causes_that_end_a_proof_are_the_receivers() -> None:
+    assert set(evidence.REFUSED_AS) == {cause.value for cause in signatures.MISMATCHES}
