@@ -272,6 +272,6 @@ def chores(runtime: Runtime) -> list[Callable[[], int]]:
         Sweeper(runtime.database, runtime.clock),
         Pruner(runtime),
         rhythm.RhythmRecorder(runtime),
-        contradictions.Contradictions(runtime),
+        contradictions.Contradictions(runtime.database, runtime.clock),
         ProbeScheduler(runtime),
     ]

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
+from dashboard.clock import Clock
+from dashboard.db import Database
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.runtime import Runtime
 from dashboard.services.status import silence
 from dashboard.services.validation import evidence, schedule
 from dashboard.services.validation.evidence import Evidence, State
@@ -25,23 +26,23 @@ _AT_MOST_EVERY = timedelta(minutes=5)
 class Contradictions:
     """The worker's chore; many workers may run it."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
         self._ran_at: datetime | None = None
 
     def __call__(self) -> int:
         """Look if it is time; return for how many apps tests were started. Commits."""
-        now = self._runtime.clock.now()
+        now = self._clock.now()
         if self._ran_at is not None and abs(now - self._ran_at) < EVERY:
             return 0
         self._ran_at = now
-        return run_due(self._runtime)
+        return run_due(self._database, now=now)
 
 
-def run_due(runtime: Runtime) -> int:
+def run_due(database: Database, *, now: datetime) -> int:
     """Note silence and start the tests of what is contradicted; commits."""
-    now = runtime.clock.now()
-    with runtime.database.reading() as session:
+    with database.reading() as session:
         apps = session.exec(
             select(ZoomApp).where(
                 col(ZoomApp.retired_at).is_(None),
@@ -51,12 +52,12 @@ def run_due(runtime: Runtime) -> int:
         found = [(app, _new_silence(session, app, now)) for app in apps]
     started = 0
     for app, silent in found:
-        with runtime.database.reading() as session:
+        with database.reading() as session:
             seen = evidence.evidence(session, app.id)
             is_untested = _is_untested(session, app, seen, now)
         if silent is None and not is_untested:
             continue
-        with runtime.database.writing() as session:
+        with database.writing() as session:
             if silent is not None:
                 evidence.record(
                     session,

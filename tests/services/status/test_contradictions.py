@@ -69,7 +69,7 @@ def test_a_proof_that_nothing_contradicts_starts_nothing(
 ) -> None:
     stage = proven(runtime, sandbox, clock)
 
-    assert contradictions.run_due(runtime) == 0
+    assert contradictions.run_due(runtime.database, now=clock.now()) == 0
     assert states(stage) == (State.VALID, State.VALID)
     assert due_at(stage) == clock.now() + DAY
 
@@ -91,13 +91,13 @@ def test_a_pause_ends_recalls_proof_and_starts_its_test_once(
         session.add(pause)
 
     assert states(stage) == (State.VALID, State.NOT_PROVEN)
-    assert contradictions.run_due(runtime) == 1
+    assert contradictions.run_due(runtime.database, now=clock.now()) == 1
     assert due_at(stage) == now
     clock.advance(minutes=10)
     with runtime.database.writing() as session:
         noted(session, stage, Source.RECALL_PROBE, clock.now())
     assert states(stage) == (State.VALID, State.VALID)
-    assert contradictions.run_due(runtime) == 0
+    assert contradictions.run_due(runtime.database, now=clock.now()) == 0
 
 
 def test_silence_is_noted_once_with_its_beginning_and_ends_with_an_event(
@@ -110,11 +110,11 @@ def test_silence_is_noted_once_with_its_beginning_and_ends_with_an_event(
         session.add(a_connection(app, connected_at=clock.now() - 30 * DAY))
         session.add(a_webhook(app, received_at=last))
 
-    first = contradictions.run_due(runtime)
+    first = contradictions.run_due(runtime.database, now=clock.now())
     clock.advance(minutes=1)
     with runtime.database.writing() as session:
         noted(session, stage, Source.OUTSIDE_PROBE, clock.now())
-    second = contradictions.run_due(runtime)
+    second = contradictions.run_due(runtime.database, now=clock.now())
 
     assert (first, second) == (1, 0)
     assert states(stage)[0] is State.NOT_PROVEN
