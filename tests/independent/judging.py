@@ -25,6 +25,7 @@ _OF_THE_STATE = frozenset(
 )
 """Verdicts that say how the user's connection is; others speak of other things."""
 
+_MAPPINGS = "/api/v2/zoom-meetings-to-credentials/"
 _HINT = ("possibl", "may have", "perhaps", "either", "usual", ", or ")
 
 
@@ -149,7 +150,7 @@ class Judge:
             ("recalls", "dashboard_to_recall"),
         ):
             told = shown["clocks"][key]
-            if told["word"] != clocks[name].word:
+            if told["word"] != clocks[name].word.partition(",")[0]:
                 place = f"zoom-app show and page, {name}"
                 yield _wrong(Kind.STATE, place, told["word"], _short(clocks[name]))
 
@@ -233,6 +234,12 @@ class Judge:
             )
         if told.is_green:
             yield from self._late(told, host.works, oracles.GREEN_FOR)
+        read_at = self.stage.world.last_call(_MAPPINGS)
+        made_at = self.oracle.made_at[number]
+        is_unread = read_at is None or read_at < made_at
+        if told.word == "not-mapped" and is_unread and self.is_clock_right:
+            truth = f"made {made_at}, the list was last read {read_at}"
+            yield _wrong(Kind.UNSEEN, told.page, told.text[:160], truth)
         if told.word == "ready":
             mapped = self.oracle.mapped[number]
             yield from self._late(told, mapped, oracles.MAPPED_FOR)

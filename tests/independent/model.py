@@ -111,8 +111,8 @@ class Model:
         )
         stage.run_due()
         for _ in range(2):
-            self._new_user()
-        self._settle()
+            self.new_user()
+        self.settle()
 
     def run(
         self, days: float, *, say: Callable[[str], None] = lambda _: None
@@ -128,25 +128,34 @@ class Model:
         name, act = self._choose()
         self.report.acts[name] += 1
         act()
-        self._settle()
+        self.settle()
         people = self.oracle.people
         some = self._drawing.sample(people, min(_SOME, len(people)))
         self._read(name, some, say)
         [(amount, each)] = self._drawing.choices(_PASSES, _WEIGHTS)
         if not self.judge.is_clock_right:
             amount, each = min((amount, each), (2 * _HOUR, 30 * _MINUTE))
-        until = self.stage.true.now() + amount
-        while self.stage.true.now() < until:
-            self.stage.jump(min(each, until - self.stage.true.now()))
-            self._settle()
+        self.pass_time(amount, step=each)
         self._read(f"{amount} after {name}", people, say)
         self.report.days = (self.stage.true.now() - self._begun_at) / _DAY
         self.report.reads = self.judge.reads
 
-    def _settle(self) -> None:
+    def pass_time(self, amount: timedelta, *, step: timedelta) -> None:
+        """Let time pass in steps; do what is due after each."""
+        until = self.stage.true.now() + amount
+        while self.stage.true.now() < until:
+            self.stage.jump(min(step, until - self.stage.true.now()))
+            self.settle()
+
+    def settle(self) -> None:
+        """Do what is due, and note what is so before and after."""
         self.oracle.note(self.stage.true.now())
         self.stage.run_due()
         self.oracle.note(self.stage.true.now())
+
+    def read(self, after: str, say: Callable[[str], None]) -> None:
+        """Read everything, and say what is wrong for the first time."""
+        self._read(after, self.oracle.people, say)
 
     def _read(
         self, after: str, people: list[Person], say: Callable[[str], None]
@@ -184,34 +193,34 @@ class Model:
         yield "time passes", (4, lambda: None)
         connected = self._connected()
         if len(connected) < _MOST_PEOPLE:
-            yield "a user connects", (3, self._new_user)
+            yield "a user connects", (3, self.new_user)
         if connected:
-            yield "a meeting", (6, self._meeting)
-            yield "a user connects again", (2, self._again)
-            yield "a user removes the app", (1, self._remove)
-            yield "an authorization ends", (2, self._end_grant)
-            yield "a new PMI", (1, self._new_pmi)
-            yield "check now", (2, self._check_now)
-            yield "staff disconnect a user", (1, self._disconnect)
-            yield "the credential is deleted in Recall", (1, self._delete_credential)
+            yield "a meeting", (6, self.meet)
+            yield "a user connects again", (2, self.connect_again)
+            yield "a user removes the app", (1, self.remove_app)
+            yield "an authorization ends", (2, self.end_grant)
+            yield "a new PMI", (1, self.change_pmi)
+            yield "check now", (2, self.check_now)
+            yield "staff disconnect a user", (1, self.disconnect)
+            yield "the credential is deleted in Recall", (1, self.delete_credential)
         if self.oracle.meetings:
-            yield "Recall forgets a meeting", (1, self._unmap)
-        yield "the secret token is regenerated at Zoom", (1, self._rotate_token)
-        yield "the client secret is regenerated at Zoom", (1, self._rotate_secret)
-        yield "another secret token in Recall", (1, self._other_in_recall)
+            yield "Recall forgets a meeting", (1, self.unmap)
+        yield "the secret token is regenerated at Zoom", (1, self.rotate_token)
+        yield "the client secret is regenerated at Zoom", (1, self.rotate_secret)
+        yield "another secret token in Recall", (1, self.change_in_recall)
         yield "an outage", (3, self._break)
         if self._broken:
             yield "an outage ends", (4, self._end_outage)
-        yield "everything is put right", (4, self._put_right)
-        yield "test now", (1, self._test_now)
+        yield "everything is put right", (4, self.put_right)
+        yield "test now", (1, self.test_now)
         if self.stage.has_worker:
-            yield "the worker dies", (1, self._kill_worker)
+            yield "the worker dies", (1, self.kill_worker)
         else:
-            yield "the worker starts", (4, self._start_worker)
+            yield "the worker starts", (4, self.start_worker)
         if self._ahead_at is None:
-            yield "the host's clock goes ahead", (1, self._go_ahead)
+            yield "the host's clock goes ahead", (1, self.go_ahead)
         else:
-            yield "the host's clock is put right", (6, self._go_back)
+            yield "the host's clock is put right", (6, self.go_back)
 
     def _connected(self) -> list[Person]:
         return [each for each in self.oracle.people if each.path]
@@ -221,7 +230,7 @@ class Model:
 
     # Users.
 
-    def _new_user(self) -> None:
+    def new_user(self) -> None:
         first = _NAMES[self._names % len(_NAMES)]
         email = f"{first.lower()}{self._names}@example.com"
         pmi = 5_550_000_000 + self._names
@@ -248,25 +257,26 @@ class Model:
             found = session.exec(select(Connection.id).where(is_theirs)).first()
         person.path = f"/connections/{found}" if found else ""
 
-    def _again(self) -> None:
+    def connect_again(self) -> None:
         self._go_through(self._any())
 
-    def _remove(self) -> None:
+    def remove_app(self) -> None:
         person = self._any()
         if person.lives.is_so:
             self.stage.world.remove_app(self.oracle.client_id, person.user_id)
             person.left = "removed"
 
-    def _end_grant(self) -> None:
+    def end_grant(self) -> None:
         person = self._any()
         self.stage.world.end_grant(self.oracle.client_id, person.user_id)
 
-    def _meeting(self) -> None:
+    def meet(self) -> None:
         person = self._any()
         if not person.lives.is_so:
             return
         number = self.stage.world.create_meeting(person.user_id)
         self.oracle.meetings[number] = person
+        self.oracle.made_at[number] = self.stage.true.now()
         self.oracle.mapped[number] = Truth()
         self._heard()
 
@@ -277,7 +287,7 @@ class Model:
         else:
             self.judge.refused.append(self.stage.true.now())
 
-    def _new_pmi(self) -> None:
+    def change_pmi(self) -> None:
         person = self._any()
         if person.lives.is_so:
             pmi = 5_560_000_000 + self._step
@@ -286,35 +296,35 @@ class Model:
 
     # Admins.
 
-    def _check_now(self) -> None:
+    def check_now(self) -> None:
         person = self._any()
         self._admin.browser.post(f"{person.path}/check")
 
-    def _disconnect(self) -> None:
+    def disconnect(self) -> None:
         person = self._any()
         page = self._admin.browser.get(person.path)
         if page.status == 200:
             self._admin.browser.submit(page, "/disconnect")
             person.left = person.left or "staff"
 
-    def _rotate_token(self) -> None:
+    def rotate_token(self) -> None:
         self.stage.world.rotate_secret_token(self.oracle.client_id)
 
-    def _rotate_secret(self) -> None:
+    def rotate_secret(self) -> None:
         new = self.stage.world.regenerate_client_secret(self.oracle.client_id)
         self.oracle.client_secret = new
 
-    def _test_now(self) -> None:
+    def test_now(self) -> None:
         self._admin.browser.post(f"/zoom-apps/{self._app_id}/probe")
 
-    def _put_right(self) -> None:
+    def put_right(self) -> None:
         """End every outage, enter both secrets, and press Validate."""
         for each in sorted(self._broken):
             self.stage.world.end(each)
         self._broken.clear()
         self._weigh_receiver()
-        self._start_worker()
-        self._go_back()
+        self.start_worker()
+        self.go_back()
         world, oracle = self.stage.world, self.oracle
         token = world.zoom_secret(oracle.client_id)
         path = f"/zoom-apps/{self._app_id}"
@@ -330,25 +340,29 @@ class Model:
             oracle.client_secret_here = oracle.client_secret
         browser.post(f"{path}/update-in-recall")
         self.stage.run_due()
-        if world.press_validate(
-            oracle.client_id, self._admin.webhook_url(self._app_id)
-        ):
+        self.press_validate()
+
+    def press_validate(self) -> None:
+        url = self._admin.webhook_url(self._app_id)
+        if self.stage.world.press_validate(self.oracle.client_id, url):
             self.judge.refused.clear()
 
     # Zoom and Recall.
 
-    def _delete_credential(self) -> None:
+    def delete_credential(self) -> None:
         person = self._any()
         self.stage.world.delete_credential(self.oracle.client_id, person.user_id)
 
-    def _unmap(self) -> None:
+    def unmap(self) -> None:
         self.stage.world.unmap(self._drawing.choice(list(self.oracle.meetings)))
 
-    def _other_in_recall(self) -> None:
+    def change_in_recall(self) -> None:
         self.stage.world.change_webhook_secret_in_recall(self.oracle.client_id)
 
     def _break(self) -> None:
-        outage = self._drawing.choice(list(Outage))
+        self.begin(self._drawing.choice(list(Outage)))
+
+    def begin(self, outage: Outage) -> None:
         self._broken.add(outage)
         self.stage.world.begin(outage)
         self._weigh_receiver()
@@ -366,20 +380,20 @@ class Model:
 
     # The host.
 
-    def _kill_worker(self) -> None:
+    def kill_worker(self) -> None:
         self.stage.has_worker = False
         self.judge.worker_gone_at = self.stage.true.now()
 
-    def _start_worker(self) -> None:
+    def start_worker(self) -> None:
         self.stage.has_worker = True
         self.judge.worker_gone_at = None
 
-    def _go_ahead(self) -> None:
+    def go_ahead(self) -> None:
         self._ahead_at = self.stage.clock.now()
         days = self._drawing.choice((1, 7, 30))
         self.stage.set_wrong(timedelta(days=days))
 
-    def _go_back(self) -> None:
+    def go_back(self) -> None:
         if self._ahead_at is None:
             return
         wrong_until = self.stage.clock.now()

@@ -89,6 +89,7 @@ class Oracle:
     client_secret: str
     people: list[Person] = field(default_factory=list)
     meetings: dict[int, Person] = field(default_factory=dict)
+    made_at: dict[int, datetime] = field(default_factory=dict)
     mapped: dict[int, Truth] = field(default_factory=dict)
     zoom_signs_ours: Truth = field(default_factory=Truth)
     recall_has_ours: Truth = field(default_factory=Truth)

@@ -159,6 +159,11 @@ class IndependentWorld:
         sites = self.zoom.site, self.recall.site
         return any(each.calls.has(path, at) for each in sites)
 
+    def last_call(self, path: str) -> datetime | None:
+        sites = self.zoom.site, self.recall.site
+        found = (each.calls.last(path) for each in sites)
+        return max(filter(None, found), default=None)
+
     def taken(self) -> list[TakenByRecall]:
         return [
             TakenByRecall(at=each.at, body=each.body, status=each.status)

@@ -208,6 +208,9 @@ class SimulatedWorld:
     def was_called(self, path: str, at: datetime) -> bool:
         return self._calls.has(path, at)
 
+    def last_call(self, path: str) -> datetime | None:
+        return self._calls.last(path)
+
     def taken(self) -> list[TakenByRecall]:
         return [
             TakenByRecall(at=each.at, body=each.body, status=each.status)

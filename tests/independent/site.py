@@ -31,6 +31,16 @@ class Calls:
             with self._lock:
                 self._paths.setdefault(at, set()).add(path)
 
+    def last(self, path: str) -> datetime | None:
+        """Return when a path that begins so was last asked for."""
+        with self._lock:
+            found = (
+                at
+                for at, paths in self._paths.items()
+                if any(each.startswith(path) for each in paths)
+            )
+            return max(found, default=None)
+
     def has(self, path: str, at: datetime) -> bool:
         with self._lock:
             return any(each.startswith(path) for each in self._paths.get(at, ()))

@@ -142,6 +142,10 @@ class World(Protocol):
         """Whether a request for a path that begins so got a 2xx at that instant."""
         ...
 
+    def last_call(self, path: str) -> datetime | None:
+        """Return when a path that begins so got its last 2xx."""
+        ...
+
     def taken(self) -> list[TakenByRecall]:
         """Return what came to Recall's webhook URL."""
         ...
