@@ -8,8 +8,10 @@ from dashboard.db import Database
 from tests.independent.judging import Kind
 from tests.independent.model import Model, worlds
 from tests.independent.stage import a_stage
+from tests.independent.told import live
 
 STEPS = 4
+TOLD = ("disconnected_by_staff",)
 _OPEN = {Kind.STATE, Kind.WHO}
 """Kinds that a longer life still finds: the pages decide these in several places."""
 
@@ -23,4 +25,14 @@ def test_nothing_is_green_that_is_not_so(
         for _ in range(STEPS):
             model.step(lambda _: None)
     assert model.report.reads > STEPS * 10
+    assert [each for each in model.report.first if each.kind not in _OPEN] == []
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_nothing_is_wrong_in_a_life_that_is_told(
+    sqlite: Database, tmp_path: Path, name: str
+) -> None:
+    with a_stage(sqlite, tmp_path, worlds(1)["independent"]) as stage:
+        model = Model(stage, seed=1)
+        live(name, model, lambda _: None)
     assert [each for each in model.report.first if each.kind not in _OPEN] == []

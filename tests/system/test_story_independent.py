@@ -33,16 +33,21 @@ WORLDS: dict[str, MakeWorld] = {
     "independent": lambda clock: IndependentWorld(
         clock, Freedoms(keeps_last_validation=True)
     ),
-    "drawn-1": _drawn(1),
-    "drawn-2": _drawn(2),
 }
 
 
-@pytest.fixture(params=WORLDS)
-def story(
-    request: pytest.FixtureRequest, database: Database, tmp_path: Path
-) -> Iterator[Stage]:
-    with a_stage(database, tmp_path, WORLDS[request.param]) as stage:
+@pytest.fixture(
+    params=[
+        *(f"{name} {on}" for name in WORLDS for on in ("sqlite", "postgresql")),
+        "drawn-1 sqlite",
+        "drawn-2 postgresql",
+    ]
+)
+def story(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
+    name, _, on = request.param.partition(" ")
+    database: Database = request.getfixturevalue(on)
+    make = WORLDS.get(name) or _drawn(int(name.rpartition("-")[2]))
+    with a_stage(database, tmp_path, make) as stage:
         yield stage
 
 
