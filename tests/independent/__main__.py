@@ -1,4 +1,4 @@
-"""`python -m tests.independent`: every life that is told, against one pair."""
+"""`python -m tests.independent`: every scenario, against one pair."""
 
 import sys
 import tempfile
@@ -8,8 +8,8 @@ import click
 import structlog
 
 from tests.independent.model import Model, a_database, worlds
+from tests.independent.scenarios import SCENARIOS, play
 from tests.independent.stage import a_stage
-from tests.independent.told import LIVES, live
 
 
 @click.command()
@@ -18,19 +18,19 @@ from tests.independent.told import LIVES, live
 )
 @click.option("--world", type=click.Choice(sorted(worlds(0))), default="independent")
 @click.option("--seed", default=1, show_default=True, help="Of the drawn freedoms.")
-@click.argument("names", nargs=-1, type=click.Choice(sorted(LIVES)))
+@click.argument("names", nargs=-1, type=click.Choice(sorted(SCENARIOS)))
 def main(database: str, world: str, seed: int, names: tuple[str, ...]) -> None:
-    """Live them one after the other, and print every wrong sentence."""
+    """Play them one after the other, and print every wrong sentence."""
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     wrong = 0
-    for name in names or LIVES:
+    for name in names or SCENARIOS:
         with (
-            tempfile.TemporaryDirectory(prefix="life-") as folder,
+            tempfile.TemporaryDirectory(prefix="scenario-") as folder,
             a_database(database, Path(folder)) as opened,
             a_stage(opened, Path(folder), worlds(seed)[world]) as stage,
         ):
             model = Model(stage, seed=seed)
-            live(name, model, lambda line: click.echo(f"  {line}"))
+            play(name, model, lambda line: click.echo(f"  {line}"))
             report = model.report
             wrong += len(report.wrong)
             click.echo(f"{name}: {report.wrong.total()} wrong")

@@ -7,11 +7,11 @@ import pytest
 from dashboard.db import Database
 from tests.independent.judging import Kind
 from tests.independent.model import Model, worlds
+from tests.independent.scenarios import play
 from tests.independent.stage import a_stage
-from tests.independent.told import live
 
 STEPS = 4
-TOLD = ("disconnected_by_staff",)
+PLAYED = ("disconnected_by_staff",)
 _OPEN = {Kind.STATE, Kind.WHO}
 """Kinds that a longer life still finds: the pages decide these in several places."""
 
@@ -28,11 +28,11 @@ def test_nothing_is_green_that_is_not_so(
     assert [each for each in model.report.first if each.kind not in _OPEN] == []
 
 
-@pytest.mark.parametrize("name", TOLD)
-def test_nothing_is_wrong_in_a_life_that_is_told(
+@pytest.mark.parametrize("name", PLAYED)
+def test_nothing_is_wrong_in_a_scenario(
     sqlite: Database, tmp_path: Path, name: str
 ) -> None:
     with a_stage(sqlite, tmp_path, worlds(1)["independent"]) as stage:
         model = Model(stage, seed=1)
-        live(name, model, lambda _: None)
+        play(name, model, lambda _: None)
     assert [each for each in model.report.first if each.kind not in _OPEN] == []

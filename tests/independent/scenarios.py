@@ -1,4 +1,4 @@
-"""Short lives that are told, not drawn: each once showed what was not so."""
+"""Scenarios that are written, not drawn: each once showed what was not so."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -136,7 +136,7 @@ def meeting_forgotten(model: Model, say: Say) -> None:
     _wait(model, 28 * _HOUR, say)
 
 
-LIVES: Mapping[str, Callable[[Model, Say], None]] = MappingProxyType(
+SCENARIOS: Mapping[str, Callable[[Model, Say], None]] = MappingProxyType(
     {
         each.__name__: each
         for each in (
@@ -155,7 +155,7 @@ LIVES: Mapping[str, Callable[[Model, Say], None]] = MappingProxyType(
 )
 
 
-def live(name: str, model: Model, say: Say) -> None:
-    """Live one of them, a quarter of an hour after the set-up."""
+def play(name: str, model: Model, say: Say) -> None:
+    """Play one of them, a quarter of an hour after the set-up."""
     model.pass_time(15 * _MINUTE, step=5 * _MINUTE)
-    LIVES[name](model, say)
+    SCENARIOS[name](model, say)
