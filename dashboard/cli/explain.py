@@ -69,7 +69,7 @@ def _object(
         "not_understood": list(found.asked.unread),
         "verdict": verdict.id,
         "sentence": verdict.sentence,
-        "who": verdict.who.value,
+        "who": verdict.who.words,
         "next_step": verdict.step,
         "link": _link(verdict.target, found.target_id, public_url),
         "evidence": [_line(line, public_url) for line in found.lines],
@@ -91,7 +91,7 @@ def _line(line: Line, public_url: str) -> dict[str, object]:
 def _say(found: Answer, told: Sequence[Line] | None, public_url: str) -> None:
     verdict = found.verdict
     click.echo(f"{cell(verdict.sentence)} [{verdict.id}]")
-    click.echo(f"{verdict.who.label} {verdict.step}".strip())
+    click.echo(f"{verdict.label} {verdict.step}".strip())
     link = _link(verdict.target, found.target_id, public_url)
     if link is not None:
         click.echo(link)

@@ -23,6 +23,19 @@ class TokenState(StrEnum):
     UNKNOWN = "unknown"
 
 
+class TokenCause(StrEnum):
+    """Why a check that found no state needs an admin (see services/facts)."""
+
+    NONE = ""
+    KEY_REFUSED = "key_refused"
+    APP_DISABLED = "app_disabled"
+    PAIR_REFUSED = "pair_refused"
+    NO_CREDIT = "no_credit"
+    NOT_ALLOWED = "not_allowed"
+    NO_TOKEN = "no_token"  # noqa: S105 - no password
+    NO_ANSWER = "no_answer"
+
+
 class SyncStatus(StrEnum):
     """Recall's `meeting_sync_status`, or unknown (docs/contracts/recall.md 3.5)."""
 
@@ -55,7 +68,10 @@ class Connection(SQLModel, table=True):
         recording_block: The host's setting that keeps bots from recording, in Zoom's
             words, as seen at `recording_block_at`; "" when none was.
         token_state: Derived from what was seen; with `token_reason` (a sentence),
-            `token_evidence` (by which means) and `token_checked_at`.
+            `token_evidence` (by which means) and `token_checked_at`. Set by
+            `note_state` alone, with `token_cause` and `token_since`: when it began.
+        recall_tried_at: When Recall was last asked to try a credential again that it
+            had marked unhealthy.
         due_at: When the worker checks it next; `lease_until` and `claim` are the
             lease of the check that is running. `claim` never falls.
     """
@@ -71,6 +87,9 @@ class Connection(SQLModel, table=True):
         Index(None, "zoom_app_id", "connected_at", "id"),
         Index(None, "search_text", "connected_at", "id"),  # read instead of the rows
         Index(None, "token_checked_at"),
+        Index(
+            None, "token_state", "token_checked_at", "token_expires_at", "zoom_app_id"
+        ),
     )
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
@@ -99,6 +118,13 @@ class Connection(SQLModel, table=True):
     token_evidence: str = Field(default="", max_length=300)
     token_checked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     token_expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    token_cause: TokenCause = Field(
+        default=TokenCause.NONE,
+        sa_type=enum_type(TokenCause, is_checked=False),
+        sa_column_kwargs={"server_default": text("''")},
+    )
+    token_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    recall_tried_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     recall_status: str = Field(default="", max_length=16)
     recall_seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     mappings_seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -120,6 +146,31 @@ class Connection(SQLModel, table=True):
     def granted_at(self) -> datetime:
         """When the user consented last."""
         return self.reconnected_at or self.connected_at
+
+    def note_state(
+        self,
+        state: TokenState,
+        reason: str,
+        *,
+        evidence: str,
+        at: datetime,
+        cause: TokenCause = TokenCause.NONE,
+    ) -> None:
+        """Set the state; `token_since` stays while state and cause do.
+
+        Args:
+            state: What was seen.
+            reason: A sentence or two.
+            evidence: By which means.
+            at: When it was seen.
+            cause: What an admin must fix, if that is the reason.
+        """
+        if (state, cause) != (self.token_state, self.token_cause):
+            self.token_since = at
+        elif self.token_since is None:
+            self.token_since = self.token_checked_at or at
+        self.token_state, self.token_cause = state, cause
+        self.token_reason, self.token_evidence = reason, evidence
 
 
 @event.listens_for(Connection, "before_insert")

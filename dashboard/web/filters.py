@@ -6,8 +6,6 @@ from flask import Flask
 
 from dashboard.clock import Clock
 from dashboard.formatting import grouped, relative_words
-from dashboard.services.connections import outlook
-from dashboard.services.token_states import who_acts
 from dashboard.services.webhook_log.search import MARK_WORDS, OUTCOME_WORDS
 
 
@@ -66,7 +64,4 @@ def install(app: Flask, clock: Clock) -> None:
         size=size,
         outcome_words=OUTCOME_WORDS.get,
         mark_words=MARK_WORDS.get,
-        who_acts=who_acts.who_acts,
-        next_step=who_acts.next_step,
-        outdated=outlook.outdated,
     )

@@ -228,9 +228,9 @@ class Exchange(ABC, Generic[G]):
             row.reconnected_at = now
         row.token_custody = self.custody
         row.zoom_account_id = granted.account_id or row.zoom_account_id
-        row.token_state, row.token_reason = TokenState.UNKNOWN, _NOT_CHECKED
-        row.token_evidence = self.evidence
         row.token_expires_at = row.deauthorized_at = row.token_checked_at = None
+        row.token_since = row.recall_tried_at = None
+        row.note_state(TokenState.UNKNOWN, _NOT_CHECKED, evidence=self.evidence, at=now)
         row.sync_status, row.recall_status = SyncStatus.UNKNOWN, ""
         row.due_at, row.lease_until = now, None
         row.claim += 1  # a check that is running saw the grant before this one

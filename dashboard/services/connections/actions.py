@@ -65,6 +65,7 @@ def try_again(
     if marked and row.recall_credential_id is not None:
         try:
             recall.validate(row.recall_credential_id)
+            _note_tried(runtime, row.id)
         except UpstreamError as error:
             missed.append(recording.unread("Recall's test of it", error))
     if actor is not None:
@@ -92,6 +93,13 @@ def _missed(found: CheckResult | None) -> list[str]:
             return [recording.PART]
         case _:
             return []
+
+
+def _note_tried(runtime: Runtime, connection_id: UUID) -> None:
+    with runtime.database.writing() as session:
+        row = session.get(Connection, connection_id)
+        if row is not None:
+            row.recall_tried_at = runtime.clock.now()
 
 
 def sync_meetings(runtime: Runtime, connection_id: UUID, *, actor: Actor) -> None:

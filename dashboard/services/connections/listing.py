@@ -7,8 +7,8 @@ is made of these.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -25,14 +25,13 @@ from dashboard.models.connection import (
     Connection,
     MeetingMapping,
     SyncStatus,
-    TokenState,
 )
 from dashboard.models.zoom_app import TokenCustody
 from dashboard.services import paging
 from dashboard.services.explain.questions import spellings
+from dashboard.services.facts import connections as facts
+from dashboard.services.facts.connections import Shown, Who
 from dashboard.services.paging import Order, Page
-from dashboard.services.token_states import who_acts
-from dashboard.services.token_states.who_acts import Who
 from dashboard.services.zoom_apps.succession import Move, has_moved
 
 MOST_MEETINGS = 50
@@ -65,6 +64,7 @@ class Filters:
     Attributes:
         search: Part of a name or email; or a whole email, Zoom ID, PMI (the former
             one as well), mapped meeting number or Recall id, which then is all.
+        state: What it is shown as, as of `as_of`.
         who: Must act.
         unchecked_since: Only those not checked since then, or never.
         move: To another zoom app: only those who have moved on to it, or, unless
@@ -72,7 +72,7 @@ class Filters:
     """
 
     search: str = ""
-    state: TokenState | None = None
+    state: Shown | None = None
     who: Who | None = None
     zoom_app_id: UUID | None = None
     sync: SyncStatus | None = None
@@ -81,6 +81,18 @@ class Filters:
     sort: Sort = Sort.CONNECTED
     move: Move | None = None
     is_moved: bool = False
+    as_of: datetime | None = field(default=None, compare=False)
+
+    @property
+    def now(self) -> datetime:
+        """Return as of when.
+
+        Raises:
+            ValueError: It is not said, and what is shown depends on it.
+        """
+        if self.as_of is None:
+            raise ValueError("what a connection is shown as depends on the time")
+        return self.as_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,8 +139,8 @@ def page(
 
 def counts(
     session: Session, filters: Filters, *, found: Narrowed | None = None
-) -> dict[TokenState, int] | None:
-    """Return how many match for each token state, whatever state is filtered for.
+) -> dict[Shown, int] | None:
+    """Return how many match of each state shown, whatever state is filtered for.
 
     At most 1,001 of each where there is a filter. None where it would take long: many
     match what no index knows of.
@@ -141,19 +153,29 @@ def counts(
     matching = replace(filters, state=None)
     if found is None or filters.state is not None:
         found = narrow(session, matching)
+    broken = facts.causes(session)
     state = col(Connection.token_state)
     if found.are_few or not found.conditions:
         query = select(state, func.count()).where(*found.conditions).group_by(state)
-        grouped = dict(session.exec(query).all())
-        return {each: grouped.get(each, 0) for each in TokenState}
+        grouped = {Shown(one.value): n for one, n in session.exec(query).all()}
+        old = facts.is_shown_as(Shown.LAST_SEEN_HEALTHY, broken=broken, now=filters.now)
+        outdated = session.exec(
+            select(func.count()).where(old, *found.conditions)
+        ).one()
+        healthy = grouped.get(Shown.HEALTHY, 0) - outdated
+        grouped |= {Shown.HEALTHY: healthy, Shown.LAST_SEEN_HEALTHY: outdated}
+        return {each: grouped.get(each, 0) for each in Shown}
     if replace(matching, zoom_app_id=None, sort=Sort.CONNECTED) != Filters():
         return None
     some = {
         each: select(Connection.id)
-        .where(*found.conditions, state == each)
+        .where(
+            *found.conditions,
+            facts.is_shown_as(each, broken=broken, now=filters.now),
+        )
         .limit(MOST_COUNTED + 1)
         .subquery()
-        for each in TokenState
+        for each in Shown
     }
     return {
         each: session.exec(select(func.count()).select_from(rows)).one()
@@ -230,17 +252,22 @@ def _searched(session: Session, text: str) -> Narrowed:
 def narrow(session: Session, filters: Filters) -> Narrowed:
     """Return the conditions to read pages by, after counting up to a limit."""
     found = _searched(session, filters.search)
-    wanted = _where(filters)
+    asks_apps = filters.who is not None or filters.state is not None
+    broken = facts.causes(session) if asks_apps else {}
+    wanted = _where(filters, broken)
     if not wanted:
         return found
     query = select(Connection.id).where(*wanted, *found.conditions)
     ids = session.exec(query.limit(FEW + 1)).all()
     if len(ids) <= FEW:
         return Narrowed(conditions=[_one_of(ids)], are_few=True)
-    return Narrowed(conditions=[*_where(filters, is_along=True), *found.conditions])
+    along = _where(filters, broken, is_along=True)
+    return Narrowed(conditions=[*along, *found.conditions])
 
 
-def _where(filters: Filters, *, is_along: bool = False) -> Conditions:
+def _where(
+    filters: Filters, broken: Collection[UUID], *, is_along: bool = False
+) -> Conditions:
     """Return the conditions; `is_along` to be read along the order's own index.
 
     That of the usual order exists for each token state and for each zoom app as well.
@@ -248,16 +275,19 @@ def _where(filters: Filters, *, is_along: bool = False) -> Conditions:
     has_index = filters.sort is Sort.CONNECTED
     wanted: Conditions = []
     if filters.state is not None:
-        state = col(Connection.token_state)
-        by_state = Unindexed(state) if is_along and not has_index else state
-        wanted.append(by_state == filters.state)
+        is_other = is_along and not has_index
+        wanted.append(
+            facts.is_shown_as(
+                filters.state, broken=broken, now=filters.now, is_along=is_other
+            )
+        )
     if filters.zoom_app_id is not None:
         app = col(Connection.zoom_app_id)
         has_better = not has_index or filters.state is not None
         by_app = Unindexed(app) if is_along and has_better else app
         wanted.append(by_app == filters.zoom_app_id)
     if filters.who is not None:
-        wanted.append(who_acts.acted_on_by(filters.who, is_along=is_along))
+        wanted.append(facts.acted_on_by(filters.who, broken=broken, is_along=is_along))
     if filters.sync is not None:
         wanted.append(col(Connection.sync_status) == filters.sync)
     if filters.custody is not None:

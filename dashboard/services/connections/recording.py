@@ -65,8 +65,13 @@ def store(
         finding = rules.lacking(row.scopes, app.kind, app.scope_style) or finding
     finding = rules.combine(row, finding, now=now)
     join_tokens.note_block(row, found.join, kind=found.kind, now=now)
-    row.token_state, row.token_reason = finding.state, shortened(finding.reason, 500)
-    row.token_evidence = shortened(finding.evidence, 300)
+    row.note_state(
+        finding.state,
+        shortened(finding.reason, 500),
+        evidence=shortened(finding.evidence, 300),
+        cause=finding.cause,
+        at=now,
+    )
     row.token_checked_at = now
     if isinstance(found.credential, RecallCredential):
         row.recall_seen_at = now

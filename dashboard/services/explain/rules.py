@@ -35,7 +35,6 @@ from dashboard.services.explain.verdicts import (
     Target,
     Tone,
     Verdict,
-    Who,
     app_name,
     checked,
     known,
@@ -43,6 +42,7 @@ from dashboard.services.explain.verdicts import (
     subject,
     who,
 )
+from dashboard.services.facts.connections import Who
 
 _MADE = {"meeting.created", "meeting.updated"}
 _NEXT_BOT = "No action needed. The next bot should get a token."

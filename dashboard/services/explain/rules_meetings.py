@@ -17,7 +17,6 @@ from dashboard.services.explain.verdicts import (
     Rule,
     Target,
     Tone,
-    Who,
     app_name,
     known,
     listed,
@@ -27,6 +26,7 @@ from dashboard.services.explain.verdicts import (
     subject,
     who,
 )
+from dashboard.services.facts.connections import Who
 from dashboard.services.validation.states import FAILURES_ALLOWED, State
 
 RESEND = "Resend it. Until then Recall doesn't know about it."

@@ -1,17 +1,16 @@
 """Rules of Explain about people: connect attempts, invitations, authorizations."""
 
+from collections.abc import Callable
 from datetime import datetime
 
-from dashboard.models.connection import SETTLED, AttemptOutcome, TokenState
+from dashboard.models.connection import SETTLED, AttemptOutcome, TokenCause, TokenState
 from dashboard.models.erasure import ErasureReason
 from dashboard.models.invitation import InvitationState
-from dashboard.models.workspace import Verdict as Said
 from dashboard.services.explain.verdicts import (
     Facts,
     Rule,
     Target,
     Tone,
-    Who,
     app_name,
     checked,
     is_current,
@@ -21,8 +20,8 @@ from dashboard.services.explain.verdicts import (
     subject,
     who,
 )
+from dashboard.services.facts.connections import CAUSES, NOT_IN_RECALL, Who
 from dashboard.services.invitations.invitations import state_of
-from dashboard.services.zoom_apps import apps
 
 _REFUSED = {
     AttemptOutcome.REFUSED_BY_RECALL: "Recall rejected it",
@@ -34,9 +33,6 @@ _CLOSED = {InvitationState.REVOKED, InvitationState.EXPIRED}
 _SEND_LINK = (
     "Send them the connect link. They need to use the Zoom account that creates "
     "the meetings."
-)
-_CHECKED_AGAIN = (
-    "No action needed. We'll check again automatically; Check now asks right away."
 )
 _CONNECT_AGAIN = "They need to connect again if they want bots to record."
 _INVITE_AGAIN = "Send the user a new invitation."
@@ -338,41 +334,16 @@ STRANGERS = (
 )
 
 
-KEY_REFUSED = "Recall refused the workspace's API key"
-PAIR_REFUSED = "Zoom refused the app's client ID and secret"
-APP_DISABLED = "Zoom has switched this app off"
-"""How a reason begins when an admin must act (see token_states/rules.py)."""
-
-
 def _state(facts: Facts) -> TokenState | None:
     return None if facts.connection is None else facts.connection.token_state
 
 
-def _is_unknown_for(facts: Facts, words: str) -> bool:
-    row = facts.connection
-    if row is None or row.token_state is not TokenState.UNKNOWN:
-        return False
-    return row.token_reason.startswith(words)
+def _is(cause: TokenCause) -> Callable[[Facts], bool]:
+    return lambda facts: facts.cause is CAUSES[cause]
 
 
-def _is_out_of_recall(facts: Facts) -> bool:
-    app = facts.app
-    return app is not None and app.recall_app_id is None and app.retired_at is None
-
-
-def _is_key_refused(facts: Facts) -> bool:
-    is_wrong = facts.workspace is not None and facts.workspace.verdict is Said.WRONG
-    return is_wrong or _is_unknown_for(facts, KEY_REFUSED)
-
-
-def _is_app_disabled(facts: Facts) -> bool:
-    is_off = facts.app is not None and apps.is_switched_off(facts.app)
-    return is_off or _is_unknown_for(facts, APP_DISABLED)
-
-
-def _is_pair_refused(facts: Facts) -> bool:
-    is_wrong = facts.app is not None and facts.app.verdict is Said.WRONG
-    return is_wrong or _is_unknown_for(facts, PAIR_REFUSED)
+def _mending(facts: Facts) -> str:
+    return known(facts.cause).next_step
 
 
 def _invalid_since(facts: Facts) -> datetime | None:
@@ -394,50 +365,91 @@ def _is_removal_unproven(facts: Facts) -> bool:
     return is_told and _state(facts) is TokenState.UNKNOWN
 
 
+def _rule_of(
+    id: str,  # noqa: A002 - as a rule calls it
+    when: Callable[[Facts], bool],
+    says: Callable[[Facts], str],
+    target: Target = Target.ZOOM_APP,
+) -> Rule:
+    return Rule(
+        id=id,
+        when=when,
+        says=says,
+        who=Who.ADMIN,
+        step=_mending,
+        target=target,
+    )
+
+
 APPS = (
-    Rule(
-        id="app-not-in-recall",
-        when=_is_out_of_recall,
-        says=lambda f: (
+    _rule_of(
+        "app-not-in-recall",
+        lambda f: f.cause is NOT_IN_RECALL,
+        lambda f: (
             f"{app_name(f)} doesn't exist in Recall, so no meeting gets a token "
             "through it."
         ),
-        who=Who.ADMIN,
-        step="Create the Zoom app in Recall, or adopt the existing one.",
-        target=Target.ZOOM_APP,
     ),
-    Rule(
-        id="key-refused",
-        when=_is_key_refused,
-        says=lambda f: (
+    _rule_of(
+        "key-refused",
+        _is(TokenCause.KEY_REFUSED),
+        lambda f: (
             f"Recall rejects the API key of {app_name(f)}'s workspace. No user "
             "has to do anything."
         ),
-        who=Who.ADMIN,
-        step="Save a valid API key in the workspace.",
-        target=Target.WORKSPACES,
+        Target.WORKSPACES,
     ),
-    Rule(
-        id="app-disabled",
-        when=_is_app_disabled,
-        says=lambda f: (
+    _rule_of(
+        "app-disabled",
+        _is(TokenCause.APP_DISABLED),
+        lambda f: (
             f"Zoom has switched {app_name(f)} off, so it gives out no tokens. No user "
             "has to do anything."
         ),
-        who=Who.ADMIN,
-        step="Activate the app in Zoom's Marketplace.",
-        target=Target.ZOOM_APP,
     ),
-    Rule(
-        id="pair-refused",
-        when=_is_pair_refused,
-        says=lambda f: (
+    _rule_of(
+        "pair-refused",
+        _is(TokenCause.PAIR_REFUSED),
+        lambda f: (
             f"Zoom rejects the client ID and secret of {app_name(f)}. No user has "
             "to do anything."
         ),
-        who=Who.ADMIN,
-        step="Save the correct client secret here and in Recall.",
-        target=Target.ZOOM_APP,
+    ),
+    _rule_of(
+        "no-credit",
+        _is(TokenCause.NO_CREDIT),
+        lambda f: (
+            f"The workspace of {app_name(f)} is out of credit at Recall, so {who(f)} "
+            f"couldn't be checked at {checked(f)}. No user has to do anything."
+        ),
+        Target.WORKSPACES,
+    ),
+    _rule_of(
+        "not-allowed",
+        _is(TokenCause.NOT_ALLOWED),
+        lambda f: (
+            f"Recall doesn't let {app_name(f)}'s API key read {who(f)}'s connection. "
+            "No user has to do anything."
+        ),
+        Target.WORKSPACES,
+    ),
+    _rule_of(
+        "no-token",
+        _is(TokenCause.NO_TOKEN),
+        lambda f: (
+            f"Recall gave no token for {who(f)} at {checked(f)}, so nothing could be "
+            "tested at Zoom. No user has to do anything."
+        ),
+        Target.CONNECTION,
+    ),
+    _rule_of(
+        "zoom-says-no",
+        _is(TokenCause.NO_ANSWER),
+        lambda f: (
+            f"Zoom rejected a test call for {who(f)} at {checked(f)}, for a reason we "
+            "don't know. No user has to do anything."
+        ),
+        Target.CONNECTION,
     ),
 )
 
@@ -449,8 +461,6 @@ GRANTS = (
             f"The authorization of {who(f)} was already invalid when Zoom sent a "
             f"webhook about {subject(f)} at {moment(f.met_at, f)}, and still is."
         ),
-        who=Who.USER,
-        step="Send the user the reconnect link.",
         target=Target.CONNECTION,
     ),
     Rule(
@@ -460,8 +470,6 @@ GRANTS = (
             f"{who(f)} needs to reconnect: their authorization was no longer "
             f"valid at {checked(f)}."
         ),
-        who=Who.USER,
-        step="Send the user the reconnect link.",
         target=Target.CONNECTION,
     ),
     Rule(
@@ -469,11 +477,6 @@ GRANTS = (
         when=lambda f: _state(f) is TokenState.MISSING_SCOPES,
         says=lambda f: (
             f"{who(f)} is connected, but scopes were missing at {checked(f)}."
-        ),
-        who=Who.USER,
-        step=(
-            "They need to reconnect and keep every permission selected. If the "
-            "app itself lacks the scope, an admin adds it in Zoom first."
         ),
         target=Target.CONNECTION,
     ),
@@ -484,11 +487,6 @@ GRANTS = (
             f"{who(f)} is connected, but Recall reported the credential as "
             f"unhealthy at {checked(f)}."
         ),
-        who=Who.YOU,
-        step=(
-            "Press Check now to have Recall try again. If that doesn't help, "
-            "send the reconnect link."
-        ),
         target=Target.CONNECTION,
     ),
     Rule(
@@ -497,11 +495,6 @@ GRANTS = (
         says=lambda f: (
             f"The bot asks because a Zoom setting of {who(f)} blocks local "
             f"recording: {known(f.connection).recording_block.rstrip('.')}."
-        ),
-        who=Who.USER,
-        step=(
-            "They, or their Zoom admin, need to allow local recording in Zoom's "
-            "settings."
         ),
         target=Target.CONNECTION,
     ),
@@ -514,8 +507,6 @@ GRANTS = (
             f"{moment(known(f.connection).deauthorized_at, f)}. This isn't "
             "confirmed yet."
         ),
-        who=Who.NOBODY,
-        step=_CHECKED_AGAIN,
         target=Target.CONNECTION,
         tone=Tone.WAITING,
     ),
@@ -528,8 +519,6 @@ GRANTS = (
             "isn't the user's fault. The next check is at "
             f"{moment(known(f.connection).due_at, f)}."
         ),
-        who=Who.NOBODY,
-        step=_CHECKED_AGAIN,
         target=Target.CONNECTION,
         tone=Tone.WAITING,
     ),
@@ -541,8 +530,6 @@ GRANTS = (
             f"{who(f)} is connected, but Recall had not renewed the token at "
             f"{checked(f)}."
         ),
-        who=Who.NOBODY,
-        step=("Wait for the next check. If it stays like this, ask Recall's support."),
         target=Target.CONNECTION,
         tone=Tone.WAITING,
     ),

@@ -5,7 +5,7 @@ Nothing here asks a database.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
 
@@ -26,6 +26,14 @@ from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.explain.questions import Asked
 from dashboard.services.explain.questions import Kind as InputKind
+from dashboard.services.facts.connections import (
+    Cause,
+    Shown,
+    Standing,
+    Who,
+    cause_of,
+    standing,
+)
 from dashboard.services.heartbeats.heartbeats import WorkerStatus
 from dashboard.services.validation.states import ValidationStatus
 
@@ -144,6 +152,26 @@ class Facts:
         )
 
     @property
+    def standing(self) -> Standing | None:
+        """How the connection stands, as every page says it; None without one."""
+        if self.connection is None:
+            return None
+        app = self.app
+        return standing(
+            self.connection,
+            None if app is None else cause_of(app, self.workspace),
+            is_retired=app is not None and app.retired_at is not None,
+            now=self.now,
+        )
+
+    @property
+    def cause(self) -> Cause | None:
+        """What an admin must fix: of the connection, or of the app heard of."""
+        if self.standing is not None:
+            return self.standing.cause
+        return None if self.app is None else cause_of(self.app, self.workspace)
+
+    @property
     def met_at(self) -> datetime | None:
         """When something was last heard of the meeting: "at that time"."""
         if not self.is_meeting or not self.hooks:
@@ -165,27 +193,6 @@ class Facts:
 
 
 T = TypeVar("T")
-
-
-class Who(StrEnum):
-    """Who must act, in the words that pages and the docs use."""
-
-    YOU = "you"
-    USER = "the user"
-    ADMIN = "an admin"
-    OPERATOR = "an operator"
-    NOBODY = "nobody"
-
-    @property
-    def label(self) -> str:
-        """What stands before the next step; "" when nobody has to act."""
-        match self:
-            case Who.YOU:
-                return "Next step:"
-            case Who.NOBODY:
-                return ""
-            case _:
-                return f"Action needed by {self.value}:"
 
 
 class Target(StrEnum):
@@ -224,10 +231,32 @@ class Verdict:
     target: Target
     tone: Tone
 
+    @property
+    def label(self) -> str:
+        """What stands before the next step; "" when nobody has to act."""
+        match self.who:
+            case Who.YOU:
+                return "Next step:"
+            case Who.NOBODY:
+                return ""
+            case _:
+                return f"Action needed by {self.who.words}:"
+
+
+def _who_acts(facts: "Facts") -> Who:
+    return known(facts.standing).who
+
+
+def _next_step(facts: "Facts") -> str:
+    return known(facts.standing).next_step
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """One row of the table: it decides if no row before it did.
+
+    Who must act on a connection, and how, is not decided here: a rule that leaves
+    `who` and `step` out says what the connection's page says.
 
     Attributes:
         by_worker: What it says goes on by the background worker alone. Without one an
@@ -237,8 +266,8 @@ class Rule:
     id: str
     when: Callable[[Facts], object]
     says: Callable[[Facts], str]
-    who: Who
-    step: str
+    who: Who | Callable[[Facts], Who] = _who_acts
+    step: str | Callable[[Facts], str] = _next_step
     target: Target = Target.NONE
     tone: Tone = Tone.TROUBLE
     by_worker: bool = False
@@ -248,8 +277,8 @@ class Rule:
         found = Verdict(
             id=self.id,
             sentence=self.says(facts),
-            who=self.who,
-            step=self.step,
+            who=self.who if isinstance(self.who, Who) else self.who(facts),
+            step=self.step if isinstance(self.step, str) else self.step(facts),
             target=self.target,
             tone=self.tone,
         )
@@ -260,8 +289,8 @@ class Rule:
         if facts.stuck is not None:
             why = worker.about_waiting(facts.tried_at).removesuffix(worker.step)
         found = replace(found, sentence=f"{found.sentence} {why}".strip())
-        if self.who is not Who.NOBODY:
-            return replace(found, step=f"{worker.step} {self.step}")
+        if found.who is not Who.NOBODY:
+            return replace(found, step=f"{worker.step} {found.step}")
         step = worker.step.removeprefix("An operator ").capitalize()
         return replace(found, who=Who.OPERATOR, step=step, tone=Tone.TROUBLE)
 
@@ -305,20 +334,9 @@ def listed(facts: Facts) -> str:
     return moment(listed_at(facts), facts)
 
 
-def is_recent(at: datetime | None, facts: Facts) -> bool:
-    """Whether a check is at most a day old; one ahead of our clock proves nothing."""
-    if at is None:
-        return False
-    return -timedelta(minutes=1) <= facts.now - at <= timedelta(days=1)
-
-
 def is_current(facts: Facts) -> bool:
-    """Whether the last check still holds: recent, and its token has not ended."""
-    row = known(facts.connection)
-    ends_at = row.token_expires_at
-    return is_recent(row.token_checked_at, facts) and (
-        ends_at is None or ends_at > facts.now
-    )
+    """Whether the connection is shown as healthy."""
+    return known(facts.standing).shown is Shown.HEALTHY
 
 
 def person(row: Connection) -> str:

@@ -248,9 +248,13 @@ def mark_lost(
     reason = LOST_GRANT
     if claim.asked_before is not None:
         reason = _LOST_ANSWER.format(at=f"{claim.asked_before:%Y-%m-%d %H:%M:%S}")
-    row.token_state, row.token_reason = TokenState.RECONNECT_NEEDED, reason
     said = error.detail or str(error)
-    row.token_evidence = f"Zoom's answer to a refresh: {said}"[:300]
+    row.note_state(
+        TokenState.RECONNECT_NEEDED,
+        reason,
+        evidence=f"Zoom's answer to a refresh: {said}"[:300],
+        at=now,
+    )
     row.token_checked_at = row.due_at = now
     row.lease_until = None
     row.claim += 1
@@ -280,8 +284,7 @@ def mark_renewed(
     if tokens.scope:
         row.scopes = tokens.scope
     if was_lost:
-        row.token_state = TokenState.UNKNOWN
-        row.token_reason, row.token_evidence = _SAVED, _SAVED_BY
+        row.note_state(TokenState.UNKNOWN, _SAVED, evidence=_SAVED_BY, at=now)
         row.lease_until, row.due_at = None, now
         row.claim += 1
     session.add(row)

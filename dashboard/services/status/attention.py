@@ -10,13 +10,13 @@ from sqlmodel import Session, col, func, or_, select
 
 from dashboard.formatting import duration_words
 from dashboard.models.circuit import CircuitKind
-from dashboard.models.connection import TokenState
 from dashboard.models.erasure import Erasure
 from dashboard.models.webhook import Mark, Outcome, Webhook
 from dashboard.models.workspace import Verdict, Workspace
 from dashboard.models.zoom_app import Routing, TokenCustody, ZoomApp
 from dashboard.services.connect import attempts
 from dashboard.services.erasure.erasures import DEADLINE
+from dashboard.services.facts.connections import Shown
 from dashboard.services.heartbeats import heartbeats
 from dashboard.services.heartbeats.heartbeats import WorkerStatus
 from dashboard.services.recall import callback_signatures
@@ -74,7 +74,7 @@ class Item:
     detail: str = ""
     since: datetime | None = None
     zoom_app_id: UUID | None = None
-    token_state: TokenState | None = None
+    token_state: Shown | None = None
 
 
 def name(app: ZoomApp) -> str:
@@ -97,21 +97,18 @@ _VALIDATION = {
     State.NOT_PROVEN: "Validation not proven",
 }
 _CONNECTIONS = {
-    TokenState.RECONNECT_NEEDED: (
+    Shown.RECONNECT_NEEDED: (
         (
             "{who} of {app} {needs} to reconnect: Zoom no longer accepts their "
             "authorization."
         ),
         "Send a reconnect link.",
     ),
-    TokenState.UNHEALTHY_IN_RECALL: (
-        (
-            "{who} of {app} {needs} to reconnect: Recall reports the credential as "
-            "unhealthy."
-        ),
-        "Send a reconnect link.",
+    Shown.UNHEALTHY_IN_RECALL: (
+        "Recall reports the credential of {who} of {app} as unhealthy.",
+        "Press Check now on each. Only if that doesn't help, send a reconnect link.",
     ),
-    TokenState.MISSING_SCOPES: (
+    Shown.MISSING_SCOPES: (
         "{who} of {app} {is_} missing required scopes.",
         "Add the scopes in Zoom, then ask the user to reconnect.",
     ),
@@ -200,6 +197,18 @@ def _explains(status: ValidationStatus, silent: Silence) -> bool:
 
 
 def _about_connections(each: AppOverview) -> Iterator[Item]:
+    if each.cause is not None:
+        # Another item says what is wrong with the app; no user can fix it.
+        if each.app.recall_app_id is None and each.connected:
+            yield Item(
+                tone=TROUBLE,
+                sentence=f"{name(each.app)} is not in Recall, so none of its users' "
+                "meetings get a token.",
+                detail=f"No user has to act. {each.cause.next_step}",
+                action=Action.CREATE_IN_RECALL,
+                zoom_app_id=each.app.id,
+            )
+        return
     if number := each.unknown_for_admin:
         who = "1 connection" if number == 1 else f"{number:,} connections"
         yield Item(
@@ -208,7 +217,7 @@ def _about_connections(each: AppOverview) -> Iterator[Item]:
             detail="An admin must act: each connection says what to fix.",
             action=Action.SEE_CONNECTIONS,
             zoom_app_id=each.app.id,
-            token_state=TokenState.UNKNOWN,
+            token_state=Shown.UNKNOWN,
         )
     for state, (sentence, detail) in _CONNECTIONS.items():
         number = each.connections[state]

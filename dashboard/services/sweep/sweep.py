@@ -23,13 +23,14 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.connections import check
+from dashboard.services.facts.connections import CAUSES
 from dashboard.services.recall import rate_limit_counts, rate_limits
 from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import bulk
 from dashboard.services.sweep.backoff import Backoff
 from dashboard.services.sweep.bulk import MappingsReader
 from dashboard.services.sweep.events import mark_due
-from dashboard.services.token_states import pace, who_acts
+from dashboard.services.token_states import pace
 from dashboard.services.token_states.pace import Pace
 from dashboard.services.token_states.rules import CheckResult, blocking_error, judge
 from dashboard.threads import WorkerThreads
@@ -129,7 +130,7 @@ class Sweep:
         now = self._runtime.clock.now()
         refusal = blocking_error(found, now=now)
         if refusal is None:
-            cause = who_acts.cause_of(judge(found, now=now).reason)
+            cause = CAUSES.get(judge(found, now=now).cause)
             if cause is None or not cause.is_shared:
                 self._backoff.worked(zoom_app_id)
             else:

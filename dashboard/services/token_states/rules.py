@@ -22,10 +22,8 @@ from dashboard.clients.recall.replies import (
 )
 from dashboard.clients.zoom.api import JoinToken, ZoomUser
 from dashboard.errors import CUT, UpstreamError, words
-from dashboard.models.connection import SETTLED, Connection, TokenState
+from dashboard.models.connection import SETTLED, Connection, TokenCause, TokenState
 from dashboard.models.zoom_app import Kind, ScopeStyle
-from dashboard.services.token_states import who_acts
-from dashboard.services.token_states.who_acts import Who
 from dashboard.services.zoom_apps import scopes
 
 RENEWED_BEFORE = timedelta(minutes=5)
@@ -82,17 +80,14 @@ class Finding:
         reason: One or two sentences: what is wrong and who must act.
         evidence: What was asked and what was answered.
         wait_s: How long an answer asked us to wait, in seconds.
+        cause: What an admin must fix, if that is the reason.
     """
 
     state: TokenState
     reason: str
     evidence: str
     wait_s: float | None = None
-
-    @property
-    def who(self) -> Who:
-        """Return who must act, as far as the token shows."""
-        return who_acts.who_for(self.state, self.reason)
+    cause: TokenCause = TokenCause.NONE
 
 
 def judge(seen: CheckResult, *, now: datetime) -> Finding:
@@ -155,14 +150,26 @@ def _admins(error: UpstreamError) -> Finding | None:
     """Return what an admin must fix at Recall; None if it is something else."""
     match error.own_status if error.service == "Recall" else None:
         case HTTPStatus.UNAUTHORIZED:
-            cause, more = who_acts.KEY_REFUSED, "an admin must enter a valid key"
+            cause = TokenCause.KEY_REFUSED
+            reason = (
+                "Recall refused the workspace's API key. No user has to act; an admin "
+                "must enter a valid key."
+            )
         case HTTPStatus.PAYMENT_REQUIRED:
-            cause, more = who_acts.NO_CREDIT, "an admin must add credit"
+            cause = TokenCause.NO_CREDIT
+            reason = (
+                "The workspace is out of credit at Recall. No user has to act; an "
+                "admin must add credit."
+            )
         case HTTPStatus.FORBIDDEN if error.code is not None:
-            cause, more = who_acts.NOT_ALLOWED, "an admin must check the key"
+            cause = TokenCause.NOT_ALLOWED
+            reason = (
+                "Recall does not let this API key read the credential. No user has to "
+                "act; an admin must check the key."
+            )
         case _:
             return None
-    return unknown(f"{cause.begins} No user has to act; {more}.", error)
+    return unknown(reason, error, cause)
 
 
 def dead_grant(error: UpstreamError) -> Finding | None:
@@ -189,9 +196,10 @@ def _switched_off(error: UpstreamError) -> Finding | None:
     if tells_nothing(error) or not is_known:
         return None
     finding = unknown(
-        f"{who_acts.APP_DISABLED.begins}. No user has to act; an admin must activate "
-        "it in Zoom's Marketplace.",
+        "Zoom has switched this app off. No user has to act; an admin must activate it "
+        "in Zoom's Marketplace.",
         error,
+        TokenCause.APP_DISABLED,
     )
     # Recall gives a credential up after repeated errors (docs/contracts/recall.md 4).
     return replace(finding, wait_s=_MENDED_BY_AN_ADMIN_S)
@@ -217,9 +225,10 @@ def _without_token(error: UpstreamError) -> Finding:
     if _says(error, _WRONG_PAIR):
         holder = "as stored in Recall" if error.service == "Recall" else "stored here"
         refused = unknown(
-            f"{who_acts.PAIR_REFUSED.begins}, {holder}. No user has to act; an admin "
-            "must fix the Zoom app's credentials.",
+            f"Zoom refused the app's client ID and secret, {holder}. No user has to "
+            "act; an admin must fix the Zoom app's credentials.",
             error,
+            TokenCause.PAIR_REFUSED,
         )
         # Recall gives a credential up after repeated errors (docs/contracts/recall.md
         # 4).
@@ -229,8 +238,9 @@ def _without_token(error: UpstreamError) -> Finding:
     if tells_nothing(error):
         return unknown(nobodys(error), error)
     return unknown(
-        f"{who_acts.NO_TOKEN.begins}, so nothing could be tested at Zoom. {error}",
+        f"Recall did not hand out a token, so nothing could be tested at Zoom. {error}",
         error,
+        TokenCause.NO_TOKEN,
     )
 
 
@@ -240,7 +250,11 @@ def _with_token(seen: CheckResult, token: AccessToken, now: datetime) -> Finding
         if not scopes_are_enough and tells_nothing(seen.user):
             return unknown(nobodys(seen.user), seen.user)
         if not scopes_are_enough:
-            return unknown(f"{who_acts.NO_ANSWER.begins}. {seen.user}", seen.user)
+            return unknown(
+                f"Zoom rejected an API call for another reason. {seen.user}",
+                seen.user,
+                TokenCause.NO_ANSWER,
+            )
         heard = "Zoom accepts the token, which may not read a profile."
     elif seen.user is None:
         return unknown("Zoom was not asked.", None)
@@ -316,13 +330,16 @@ def nobodys(error: UpstreamError) -> str:
     )
 
 
-def unknown(reason: str, error: UpstreamError | None) -> Finding:
+def unknown(
+    reason: str, error: UpstreamError | None, cause: TokenCause = TokenCause.NONE
+) -> Finding:
     """Return that the state is unknown, with the reason and the error."""
     return Finding(
         state=TokenState.UNKNOWN,
         reason=reason,
         evidence="" if error is None else f"{error.service}: {words(error)[:250]}",
         wait_s=None if error is None else error.retry_after_s,
+        cause=cause,
     )
 
 
@@ -394,9 +411,12 @@ def mark(row: Connection, *, removed_at: datetime, now: datetime) -> bool:
         return False
     row.deauthorized_at = removed_at
     if row.token_state not in SETTLED:
-        row.token_state = TokenState.UNKNOWN
-        row.token_reason = f"{_said(removed_at)} We are checking it now."
-        row.token_evidence = f"{_WEBHOOK}; signature valid."
+        row.note_state(
+            TokenState.UNKNOWN,
+            f"{_said(removed_at)} We are checking it now.",
+            evidence=f"{_WEBHOOK}; signature valid.",
+            at=now,
+        )
     row.due_at, row.lease_until = now, None
     row.claim += 1
     return True

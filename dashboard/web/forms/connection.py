@@ -10,10 +10,10 @@ from flask import request
 from wtforms import HiddenField, SearchField, SelectField
 from wtforms.validators import Length
 
-from dashboard.models.connection import SyncStatus, TokenState
+from dashboard.models.connection import SyncStatus
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services.connections.listing import Filters, Sort
-from dashboard.services.token_states.who_acts import Who
+from dashboard.services.facts.connections import Shown, Who
 from dashboard.web.forms.base import QueryForm
 
 E = TypeVar("E", bound=StrEnum)
@@ -31,6 +31,7 @@ _WHO = {
     Who.USER.value: "The user",
     Who.ADMIN.value: "An admin",
     Who.HOST.value: "The host",
+    Who.YOU.value: "You (Check now)",
     Who.NOBODY.value: "No one",
 }
 _SYNCS = {
@@ -66,13 +67,14 @@ class FilterForm(QueryForm):
         """Return what is asked for; what makes no sense is left out."""
         return Filters(
             search=(self.q.data or "")[:200],
-            state=_among(TokenState, self.state.data),
+            state=_among(Shown, self.state.data),
             who=_among(Who, self.who.data),
             zoom_app_id=_uuid(self.app.data),
             sync=_among(SyncStatus, self.sync.data),
             custody=_among(TokenCustody, self.custody.data),
             unchecked_since=now - _DAY if self.checked.data == "old" else None,
             sort=_among(Sort, self.sort.data) or Sort.CONNECTED,
+            as_of=now,
         )
 
 

@@ -5,17 +5,17 @@ from uuid import UUID
 
 from flask import Response, request, url_for
 
-from dashboard.models.connection import Connection, TokenState
+from dashboard.models.connection import Connection
 from dashboard.models.erasure import Erasure
 from dashboard.models.held_grant import HeldGrant
-from dashboard.models.zoom_app import Kind, ZoomApp
+from dashboard.models.zoom_app import Kind
 from dashboard.services import urls
-from dashboard.services.connections import listing, members, outlook, pmis
+from dashboard.services.connections import listing, members, pmis
 from dashboard.services.erasure import erasures
+from dashboard.services.facts import connections as facts
 from dashboard.services.heartbeats import heartbeats
 from dashboard.services.timeline import timeline
-from dashboard.services.token_states import join_tokens, who_acts
-from dashboard.services.token_states.who_acts import Who
+from dashboard.services.token_states import join_tokens
 from dashboard.services.zoom_apps import apps
 from dashboard.web import htmx
 from dashboard.web.context import db, runtime
@@ -54,12 +54,9 @@ def show_page(connection_id: UUID) -> Response:
         app=app,
         is_account=is_account,
         here=_at(row),
-        who_acts=who_acts.who_acts(row),
-        next_step=who_acts.next_step(row),
-        outlook=outlook.outlook(row, app, now=now),
+        standing=facts.of(db(), row, now=now),
         now=now,
         worker=heartbeats.find(db(), now=now),
-        main_act=_main_act(row, app),
         setting=join_tokens.SETTING,
         pmi_status=pmis.status_of(db(), row),
         meeting=meeting,
@@ -97,19 +94,6 @@ def _members(row: Connection) -> dict[str, Any]:
             db(), {one.pmi for one in found.members if one.pmi}
         ),
     }
-
-
-def _main_act(row: Connection, app: ZoomApp) -> str:
-    """Return which button is the primary one: the next step's."""
-    match who_acts.who_acts(row):
-        case Who.USER if row.token_state is not TokenState.UNHEALTHY_IN_RECALL:
-            return "reconnect" if app.retired_at is None else "check"
-        case Who.ADMIN:
-            cause = who_acts.cause_of(row.token_reason)
-            is_workspaces = cause in (who_acts.KEY_REFUSED, who_acts.NO_CREDIT)
-            return "workspaces" if is_workspaces else "zoom_app"
-        case _:
-            return "check"
 
 
 def _at(row: Connection, **changes: str | None) -> str:

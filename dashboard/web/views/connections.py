@@ -8,12 +8,13 @@ from flask import Blueprint, Response, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
 from dashboard.errors import UpstreamError
-from dashboard.models.connection import Connection, TokenState
+from dashboard.models.connection import Connection
 from dashboard.services.connections import actions, listing, pmis
 from dashboard.services.connections.listing import Filters
+from dashboard.services.facts import connections as facts
+from dashboard.services.facts.connections import Read, Shown
 from dashboard.services.staff.permissions import Permission
 from dashboard.services.sweep import sweep
-from dashboard.services.token_states import who_acts
 from dashboard.services.zoom_apps import apps as zoom_apps
 from dashboard.web import exports, htmx
 from dashboard.web.access import requires
@@ -42,18 +43,13 @@ _COLUMNS = (
     "connected_at",
     "reconnected_at",
     "recall_credential_id",
+    "shown_as",
+    "since",
+    "valid_until",
+    "next_check",
 )
 _QUERY = ("q", "state", "who", "app", "sync", "custody", "checked", "sort", "cursor")
 _MORE = ("who", "sync", "custody", "checked")
-_WORDS = {
-    TokenState.HEALTHY: "Healthy",
-    TokenState.EXPIRING: "Expiring",
-    TokenState.MISSING_SCOPES: "Missing scopes",
-    TokenState.RECONNECT_NEEDED: "Reconnect needed",
-    TokenState.UNHEALTHY_IN_RECALL: "Error in Recall",
-    TokenState.UNKNOWN: "Unknown",
-}
-_TONES = {TokenState.HEALTHY: "good", TokenState.UNKNOWN: "off"}
 
 
 @bp.get("/")
@@ -65,15 +61,17 @@ def index() -> ResponseReturnValue:
     now = runtime().clock.now()
     filters = form.filters(now=now)
     names = {app.id: app.name for app in apps}
+    read = facts.reader(db(), now=now)
     wanted = request.args.get("format")
     if wanted in ("csv", "json"):
-        rows = _rows(listing.everything(runtime().database, filters), names)
+        found = listing.everything(runtime().database, filters)
+        rows = _rows(found, names, read)
         if wanted == "csv":
             return exports.csv_file("connections", _COLUMNS, rows)
         return exports.json_list("connections", _COLUMNS, rows)
     matching = listing.narrow(db(), filters)
     counts = listing.counts(db(), filters, found=matching)
-    found = listing.page(
+    page = listing.page(
         db(), filters, cursor=request.args.get("cursor"), found=matching
     )
     return htmx.page_or_fragment(
@@ -81,16 +79,16 @@ def index() -> ResponseReturnValue:
         "connections/partials/_list.html",
         form=form,
         filters=filters,
-        rows=found.rows,
+        rows=page.rows,
         names=names,
         claimed_twice=pmis.claimed_twice(
-            db(), {row.pmi for row in found.rows if row.pmi}
+            db(), {row.pmi for row in page.rows if row.pmi}
         ),
         tabs=_tabs(counts, filters),
         progress=sweep.progress(db(), now=now),
-        now=now,
-        newer_url=_at(cursor=found.newer) if found.newer else None,
-        older_url=_at(cursor=found.older) if found.older else None,
+        read=read,
+        newer_url=_at(cursor=page.newer) if page.newer else None,
+        older_url=_at(cursor=page.older) if page.older else None,
         here=_at(),
         csv_url=_at(format="csv", cursor=None),
         json_url=_at(format="json", cursor=None),
@@ -129,10 +127,9 @@ def check(connection_id: UUID) -> Response:
         return _not_done(
             connection_id, error, end=" The last known state is unchanged."
         )
-    row = checked.connection
-    said = " ".join(["Checked.", row.token_reason, *checked.missed])
-    tone = _TONES.get(row.token_state, "trouble")
-    flash(said, "waiting" if checked.missed and tone == "good" else tone)
+    seen = facts.of(db(), checked.connection, now=runtime().clock.now())
+    said = " ".join(["Checked.", seen.reason, *checked.missed])
+    flash(said, "waiting" if checked.missed and seen.tone == "good" else seen.tone)
     return htmx.go_to(url_for(".show", connection_id=connection_id))
 
 
@@ -158,7 +155,8 @@ def replace_key(connection_id: UUID) -> Response:
     except UpstreamError as error:
         return _not_done(connection_id, error)
     done = "The former token address has ended."
-    flash(f"{done} {row.token_reason}", _TONES.get(row.token_state, "trouble"))
+    seen = facts.of(db(), row, now=runtime().clock.now())
+    flash(f"{done} {seen.reason}", seen.tone)
     return htmx.go_to(url_for(".show", connection_id=connection_id))
 
 
@@ -185,9 +183,7 @@ def _not_done(
     return htmx.go_to(url_for(".show", connection_id=connection_id))
 
 
-def _tabs(
-    counts: Mapping[TokenState, int] | None, filters: Filters
-) -> list[dict[str, Any]]:
+def _tabs(counts: Mapping[Shown, int] | None, filters: Filters) -> list[dict[str, Any]]:
     entries = [
         {
             "label": "All",
@@ -198,17 +194,17 @@ def _tabs(
     ]
     entries += [
         {
-            "label": _WORDS[state],
+            "label": facts.WORDS[state],
             "url": _at(state=state.value, cursor=None),
             "is_current": filters.state is state,
             "count": None if counts is None else _counted(counts[state], counts),
         }
-        for state in TokenState
+        for state in Shown
     ]
     return entries
 
 
-def _counted(number: int, counts: Mapping[TokenState, int]) -> str:
+def _counted(number: int, counts: Mapping[Shown, int]) -> str:
     """Write a count; of a filtered list more than 1,000 in a state are "1,000+"."""
     most = listing.MOST_COUNTED
     is_more = most + 1 in counts.values() and number > most
@@ -220,11 +216,16 @@ def _at(**changes: str | None) -> str:
 
 
 def _rows(
-    found: Iterable[Connection], names: Mapping[UUID, str]
+    found: Iterable[Connection], names: Mapping[UUID, str], read: Read
 ) -> Iterator[dict[str, object]]:
     for row in found:
         values = {name: getattr(row, name, None) for name in _COLUMNS}
         values["zoom_app"] = names.get(row.zoom_app_id, "")
-        values["who_must_act"] = who_acts.who_acts(row)
-        values["next_step"] = who_acts.next_step(row)
+        stands = read(row)
+        values["who_must_act"] = stands.who
+        values["next_step"] = stands.next_step
+        values["shown_as"] = stands.shown
+        values["since"] = stands.since
+        values["valid_until"] = stands.valid_until
+        values["next_check"] = stands.next_check
         yield values

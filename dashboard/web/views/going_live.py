@@ -15,6 +15,7 @@ from dashboard.pasted import trim
 from dashboard.services import urls
 from dashboard.services.connections import listing
 from dashboard.services.connections.listing import Filters, Sort
+from dashboard.services.facts import connections as facts
 from dashboard.services.going_live import transition
 from dashboard.services.going_live.transition import GoLiveStatus
 from dashboard.services.recall import workspaces
@@ -221,6 +222,7 @@ def _progress_page(found: GoLiveStatus, production: ZoomApp) -> ResponseReturnVa
         production=production,
         form=form,
         movers=succession.movers(db(), move, listed.rows),
+        read=facts.reader(db(), now=runtime().clock.now()),
         tabs=_tabs(found, form.show),
         connect_url=connect_url,
         here=here,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from flask import Blueprint, Response
 
-from dashboard.models.connection import TokenState
+from dashboard.services.facts import connections as facts
 from dashboard.services.staff.permissions import Permission
 from dashboard.services.status import attention, overview
 from dashboard.services.status.overview import AppOverview
@@ -14,15 +14,6 @@ from dashboard.web.charts import Hour, HourBars, Part, PartsBar
 from dashboard.web.context import db, gathered, now, runtime
 
 bp = Blueprint("overview", __name__)
-
-_TONES = {
-    TokenState.HEALTHY: "good",
-    TokenState.EXPIRING: "waiting",
-    TokenState.UNKNOWN: "off",
-    TokenState.MISSING_SCOPES: "trouble",
-    TokenState.RECONNECT_NEEDED: "trouble",
-    TokenState.UNHEALTHY_IN_RECALL: "trouble",
-}
 
 
 @bp.get("/")
@@ -64,10 +55,10 @@ def _hours(each: AppOverview) -> HourBars:
 def _states(each: AppOverview) -> PartsBar:
     parts = [
         Part(
-            label=state.value.replace("_", " ").replace("recall", "Recall"),
+            label=facts.WORDS[shown].lower().replace("recall", "Recall"),
             tone=tone,
-            count=each.connections[state],
+            count=each.connections[shown],
         )
-        for state, tone in _TONES.items()
+        for shown, tone in facts.TONES.items()
     ]
     return charts.parts_bar(parts, "connections")

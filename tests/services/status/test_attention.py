@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from dashboard.services.token_states.who_acts import KEY_REFUSED
 from sqlmodel import update
 
 from dashboard.db import Database
@@ -16,7 +17,6 @@ from dashboard.models.workspace import Verdict, Workspace
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services.status import attention, overview
 from dashboard.services.status.attention import Action, Item
-from dashboard.services.token_states.who_acts import KEY_REFUSED
 from dashboard.services.validation import evidence
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, a_workspace, saved_app
