@@ -36,11 +36,11 @@ from dashboard.models.connection import (
     Connection,
     MeetingMapping,
     SyncStatus,
+    TokenCause,
     TokenState,
 )
 from dashboard.models.ids import first_id
 from dashboard.services.runtime import Runtime
-from dashboard.services.token_states import who_acts
 
 _CACHE = Path(tempfile.gettempdir()) / "dashboard-benchmark-connections"
 _LAYOUT = 1
@@ -219,9 +219,10 @@ def _connection_row(number: int, now: datetime) -> dict[str, Any]:
         "pmi": 2_000_000_000 + number,
         "previous_pmi": 3_000_000_000 + number if number % 20 == 0 else None,
         "token_state": state,
-        "token_reason": who_acts.KEY_REFUSED.begins
+        "token_cause": TokenCause.KEY_REFUSED
         if state is TokenState.UNKNOWN
-        else "One sentence of usual length that says what the problem is.",
+        else TokenCause.NONE,
+        "token_reason": "One sentence of usual length that says what the problem is.",
         "token_evidence": "Zoom answered a real call with a token from Recall.",
         "recall_status": "healthy",
         "recording_block": "Only the host records." if is_blocked else "",

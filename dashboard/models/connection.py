@@ -88,7 +88,11 @@ class Connection(SQLModel, table=True):
         Index(None, "search_text", "connected_at", "id"),  # read instead of the rows
         Index(None, "token_checked_at"),
         Index(
-            None, "token_state", "token_checked_at", "token_expires_at", "zoom_app_id"
+            "ix_connection_shown",
+            "token_state",
+            "token_checked_at",
+            "token_expires_at",
+            "zoom_app_id",
         ),
     )
 

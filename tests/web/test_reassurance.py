@@ -20,9 +20,9 @@ from dashboard.models.staff import Role
 from dashboard.models.webhook import Outcome
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.connections import outlook
 from dashboard.services.explain import rules
 from dashboard.services.explain.verdicts import Tone
+from dashboard.services.facts import connections as connection_facts
 from dashboard.services.runtime import Runtime
 from tests.conftest import SignIn
 from tests.fixtures.explain_facts import a_meeting, ana, facts, heard, hook
@@ -113,7 +113,12 @@ def test_a_token_is_expected_only_where_nothing_speaks_against_it(
             runtime.vault, **({"recall_app_id": UUID(int=9)} | APPS[world.app])
         )
 
-        found = outlook.outlook(world.row(app), app, now=NOON)
+        found = connection_facts.standing(
+            world.row(app),
+            connection_facts.cause_of(app, None),
+            is_retired=app.retired_at is not None,
+            now=NOON,
+        )
 
         is_ahead = world.expires_at is not None and world.expires_at > NOON
         assert found.is_good is world.is_good, world
@@ -218,6 +223,9 @@ def test_a_page_promises_only_what_nothing_contradicts(
             if state is TokenState.HEALTHY and world.checked_at != CHECKED[1]:
                 assert "Last seen healthy" in text, (world, text)
                 assert "works at Zoom" not in text, (world, text)
+            elif world.app not in ("fine", "retired"):
+                assert "works at Zoom" not in text, (world, text)
+                assert "An admin must act." in text, (world, text)
             elif state is TokenState.HEALTHY and world.expires_at == EXPIRES[1]:
                 assert "Worked until 2026-" in text, (world, text)
                 assert "works at Zoom" not in text, (world, text)

@@ -23,6 +23,7 @@ from dashboard.models.connection import (
 from dashboard.models.invitation import Invitation
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.connect.attempts import hashed
+from dashboard.services.facts.connections import Cause, Who, causes, standing
 from dashboard.services.token_states import rules
 
 REMEMBERED = timedelta(days=30)
@@ -93,7 +94,7 @@ def of_browser(
         if row is None or attempt.created_at <= now - REMEMBERED:
             return None
         link = attempt.invitation_id
-        return _own(row, name=row.display_name, invitation_id=link, now=now)
+        return _own(session, row, name=row.display_name, invitation_id=link, now=now)
     return None
 
 
@@ -108,7 +109,7 @@ def of_link(
     )
     if row is None:
         return None
-    return _own(row, name="", invitation_id=invitation.id, now=now)
+    return _own(session, row, name="", invitation_id=invitation.id, now=now)
 
 
 def has_connected(session: Session, browser: str) -> bool:
@@ -155,8 +156,34 @@ def last_attempt(
     return attempt if is_away else None
 
 
-def status_of(row: Connection, *, now: datetime) -> ConnectionStatus:
-    """Return the state of a connection in words for its user. Pure."""
+_NOT_THEIRS = {
+    Who.ADMIN: ConnectionStatus(
+        tone="off",
+        headline="You approved access at Zoom",
+        sentence="Your connection can't be used right now.",
+        advice="The problem is on our side. You don't need to do anything.",
+    ),
+    Who.YOU: ConnectionStatus(
+        tone="waiting",
+        headline="Your connection had errors",
+        sentence="Your connection had errors.",
+        advice="We'll try it again. Connecting again also fixes it; your data is kept.",
+        reconnects=True,
+    ),
+}
+"""What staff must do first."""
+
+
+def status_of(
+    row: Connection, cause: Cause | None = None, *, now: datetime
+) -> ConnectionStatus:
+    """Return how a connection stands in words for its user. Pure.
+
+    Args:
+        row: The connection.
+        cause: What is wrong with its zoom app.
+        now: Aware.
+    """
     if row.deauthorized_at is not None and row.token_state is not TokenState.HEALTHY:
         return ConnectionStatus(
             tone="off",
@@ -165,6 +192,9 @@ def status_of(row: Connection, *, now: datetime) -> ConnectionStatus:
             advice="We no longer read anything. Connect again to restore it.",
             reconnects=True,
         )
+    who = standing(row, cause, now=now).who
+    if who in _NOT_THEIRS:
+        return _NOT_THEIRS[who]
     match row.token_state:
         case TokenState.HEALTHY | TokenState.EXPIRING:
             return _works(row, now)
@@ -220,8 +250,14 @@ def _works(row: Connection, now: datetime) -> ConnectionStatus:
 
 
 def _own(
-    row: Connection, *, name: str, invitation_id: UUID | None, now: datetime
+    session: Session,
+    row: Connection,
+    *,
+    name: str,
+    invitation_id: UUID | None,
+    now: datetime,
 ) -> OwnConnection:
+    cause = causes(session).get(row.zoom_app_id)
     return OwnConnection(
         id=row.id,
         name=name,
@@ -229,6 +265,6 @@ def _own(
         since=row.connected_at,
         renewed_at=row.reconnected_at,
         checked_at=row.token_checked_at,
-        status=status_of(row, now=now),
+        status=status_of(row, cause, now=now),
         invitation_id=invitation_id,
     )

@@ -275,10 +275,13 @@ def _where(
     has_index = filters.sort is Sort.CONNECTED
     wanted: Conditions = []
     if filters.state is not None:
-        is_other = is_along and not has_index
         wanted.append(
             facts.is_shown_as(
-                filters.state, broken=broken, now=filters.now, is_along=is_other
+                filters.state,
+                broken=broken,
+                now=filters.now,
+                is_along=is_along,
+                by_state=has_index,
             )
         )
     if filters.zoom_app_id is not None:

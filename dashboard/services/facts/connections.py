@@ -448,6 +448,7 @@ def is_shown_as(
     broken: Collection[UUID],
     now: datetime,
     is_along: bool = False,
+    by_state: bool = True,
 ) -> ColumnElement[bool]:
     """Return the condition of the connections that are shown so.
 
@@ -455,27 +456,25 @@ def is_shown_as(
         shown: What as.
         broken: The zoom apps of `causes`.
         now: Aware.
-        is_along: Whether it is read along an index of another order.
+        is_along: Whether it is read along an index of the order.
+        by_state: Whether that index begins with the token state.
     """
     column = col(Connection.token_state)
-    state: Any = Unindexed(column) if is_along else column
+    state: Any = Unindexed(column) if is_along and not by_state else column
     if shown not in (Shown.HEALTHY, Shown.LAST_SEEN_HEALTHY):
         return cast("ColumnElement[bool]", state == TokenState(shown.value))
     is_healthy = state == TokenState.HEALTHY
     if shown is Shown.HEALTHY:
-        return and_(is_healthy, _current(now), ~_is_of(broken))
-    return and_(is_healthy, or_(_outdated(now), _is_of(broken)))
+        return and_(is_healthy, _current(now, is_along=is_along), ~_is_of(broken))
+    return and_(is_healthy, or_(_outdated(now, is_along=is_along), _is_of(broken)))
 
 
 def _is_of(broken: Collection[UUID]) -> ColumnElement[bool]:
     return col(Connection.zoom_app_id).in_(list(broken)) if broken else false()
 
 
-def _current(now: datetime) -> ColumnElement[bool]:
-    checked, expires = (
-        col(Connection.token_checked_at),
-        col(Connection.token_expires_at),
-    )
+def _current(now: datetime, *, is_along: bool) -> ColumnElement[bool]:
+    checked, expires = _times(is_along=is_along)
     return and_(
         checked > now - FRESH,
         checked <= now + SKEW,
@@ -483,14 +482,19 @@ def _current(now: datetime) -> ColumnElement[bool]:
     )
 
 
-def _outdated(now: datetime) -> ColumnElement[bool]:
+def _outdated(now: datetime, *, is_along: bool) -> ColumnElement[bool]:
+    checked, expires = _times(is_along=is_along)
+    return or_(
+        checked.is_(None), checked <= now - FRESH, checked > now + SKEW, expires <= now
+    )
+
+
+def _times(*, is_along: bool) -> tuple[Any, Any]:
     checked, expires = (
         col(Connection.token_checked_at),
         col(Connection.token_expires_at),
     )
-    return or_(
-        checked.is_(None), checked <= now - FRESH, checked > now + SKEW, expires <= now
-    )
+    return (Unindexed(checked), Unindexed(expires)) if is_along else (checked, expires)
 
 
 def acted_on_by(

@@ -13,6 +13,7 @@ from dashboard.errors import NotFoundError
 from dashboard.models.connection import AttemptOutcome
 from dashboard.services.connect import attempts, flow, own_connections, page_designs
 from dashboard.services.connect.callbacks import Stop
+from dashboard.services.facts import connections as facts
 from dashboard.web import htmx
 from dashboard.web.access import public
 from dashboard.web.context import db, now, runtime
@@ -123,7 +124,10 @@ def result(slug: str, attempt_id: UUID) -> Response:
         status,
         app=app,
         result=found,
-        stands=row and own_connections.status_of(row, now=now()),
+        stands=row
+        and own_connections.status_of(
+            row, facts.causes(db()).get(row.zoom_app_id), now=now()
+        ),
         missing=own_connections.missing(row) if row else [],
     )
     is_unchecked = row is not None and row.token_checked_at is None and found.is_fresh

@@ -29,7 +29,7 @@ from tests.makers import NOON, a_connection, a_zoom_app
         ),
         (
             {"token_state": TokenState.UNHEALTHY_IN_RECALL},
-            "Your connection no longer works",
+            "Your connection had errors. We'll try it again.",
         ),
         (
             {"token_state": TokenState.UNKNOWN},

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,13 +14,14 @@ from dashboard.models.connection import (
     Connection,
     MeetingMapping,
     SyncStatus,
+    TokenCause,
     TokenState,
 )
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services.connections import listing
 from dashboard.services.connections.listing import Filters, Sort
+from dashboard.services.facts.connections import Shown, Who
 from dashboard.services.paging import Page
-from dashboard.services.token_states.who_acts import KEY_REFUSED, Who
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_zoom_app
 
@@ -31,7 +33,7 @@ ANA_ID = UUID("aaaaaaaa-0000-4000-8000-000000000001")
 
 @pytest.fixture
 def zoom_app(database: Database, vault: Vault) -> ZoomApp:
-    added = a_zoom_app(vault)
+    added = a_zoom_app(vault, recall_app_id=uuid4())
     with database.writing() as session:
         session.add(added)
     return added
@@ -242,7 +244,7 @@ def test_each_filter_finds_its_own(
         "dead": {"token_state": dead, "sync_status": SyncStatus.FAILED},
         "key": {
             "token_state": unknown,
-            "token_reason": f"{KEY_REFUSED.begins} No user has to act.",
+            "token_cause": TokenCause.KEY_REFUSED,
         },
         "blocked": {"recording_block": "Not allowed."},
         "held": {"token_custody": TokenCustody.DASHBOARD},
@@ -259,7 +261,7 @@ def test_each_filter_finds_its_own(
 
     assert set(emails(database, filters)) == found
     with database.reading() as session:
-        counted = listing.counts(session, filters)
+        counted = listing.counts(session, replace(filters, as_of=NOON))
     assert counted is not None
     assert sum(counted.values()) == len(found)
 
@@ -267,7 +269,7 @@ def test_each_filter_finds_its_own(
 def test_filters_narrow_and_counts_ignore_the_state(
     database: Database, zoom_app: ZoomApp, vault: Vault
 ) -> None:
-    other = a_zoom_app(vault)
+    other = a_zoom_app(vault, recall_app_id=uuid4())
     with database.writing() as session:
         session.add(other)
     dead = TokenState.RECONNECT_NEEDED
@@ -277,16 +279,16 @@ def test_filters_narrow_and_counts_ignore_the_state(
         a_connection(zoom_app, email="b@example.com", token_state=dead),
         a_connection(other, email="c@example.com", token_state=dead),
     )
-    filters = Filters(state=dead, zoom_app_id=zoom_app.id)
+    filters = Filters(state=Shown.RECONNECT_NEEDED, zoom_app_id=zoom_app.id, as_of=NOON)
 
     with database.reading() as session:
-        counts = listing.counts(session, filters)
+        counts = listing.counts(session, replace(filters, as_of=NOON))
 
     assert emails(database, filters) == ["b@example.com"]
     assert counts is not None
-    assert counts[TokenState.HEALTHY] == 1
-    assert counts[dead] == 1
-    assert counts[TokenState.UNKNOWN] == 0
+    assert counts[Shown.HEALTHY] == 1
+    assert counts[Shown.RECONNECT_NEEDED] == 1
+    assert counts[Shown.UNKNOWN] == 0
 
 
 def test_an_export_ends_whatever_the_names_hold(

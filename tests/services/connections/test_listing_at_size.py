@@ -9,11 +9,11 @@ from sqlalchemy import event, insert
 from sqlmodel import Session, SQLModel
 
 from dashboard.db import Database
-from dashboard.models.connection import Connection, TokenState
+from dashboard.models.connection import Connection
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.connections import listing
 from dashboard.services.connections.listing import FEW, Filters, Sort
-from dashboard.services.token_states.who_acts import Who
+from dashboard.services.facts.connections import Shown, Who
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_zoom_app
 
@@ -23,8 +23,8 @@ WIDE = {
     "by name": Filters(sort=Sort.NAME),
     "by e-mail": Filters(sort=Sort.EMAIL),
     "by next look": Filters(sort=Sort.DUE),
-    "a state": Filters(state=TokenState.HEALTHY),
-    "a state by name": Filters(state=TokenState.HEALTHY, sort=Sort.NAME),
+    "a state": Filters(state=Shown.HEALTHY, as_of=NOON),
+    "a state by name": Filters(state=Shown.HEALTHY, sort=Sort.NAME, as_of=NOON),
     "nobody must act": Filters(who=Who.NOBODY),
     "part of all e-mails": Filters(search="example.com"),
     "part of all e-mails, by name": Filters(search="example.com", sort=Sort.NAME),
@@ -34,7 +34,7 @@ WIDE = {
 
 
 def fill(database: Database, vault: Vault) -> None:
-    app = a_zoom_app(vault)
+    app = a_zoom_app(vault, recall_app_id=UUID(int=9))
     with database.writing() as session:
         session.add(app)
         session.flush()

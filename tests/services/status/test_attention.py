@@ -4,17 +4,22 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from dashboard.services.token_states.who_acts import KEY_REFUSED
 from sqlmodel import update
 
 from dashboard.db import Database
 from dashboard.models.check import Finding, Source
 from dashboard.models.circuit import CircuitKind, OpenCircuit
-from dashboard.models.connection import AttemptOutcome, ConnectAttempt, TokenState
+from dashboard.models.connection import (
+    AttemptOutcome,
+    ConnectAttempt,
+    TokenCause,
+    TokenState,
+)
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.webhook import Mark, Outcome
 from dashboard.models.workspace import Verdict, Workspace
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
+from dashboard.services.facts.connections import Shown
 from dashboard.services.status import attention, overview
 from dashboard.services.status.attention import Action, Item
 from dashboard.services.validation import evidence
@@ -187,26 +192,26 @@ def test_people_who_must_act_are_counted_by_state(
     found = listed(database)
 
     assert [(item.action, item.token_state) for item in found] == [
-        (Action.SEE_CONNECTIONS, state)
+        (Action.SEE_CONNECTIONS, Shown(state.value))
     ]
-    assert found[0].sentence.startswith("2 users of Notetaker")
+    assert "2 users of Notetaker" in found[0].sentence
 
 
 def test_what_an_admin_must_mend_is_told_apart_from_what_is_nobodys(
     database: Database, zoom_app: ZoomApp
 ) -> None:
-    reasons = [f"{KEY_REFUSED.begins} No user has to act.", "Recall could not say."]
+    causes = (TokenCause.KEY_REFUSED, TokenCause.NONE)
     unknown = TokenState.UNKNOWN
     rows = (
-        a_connection(zoom_app, token_state=unknown, token_reason=reason)
-        for reason in reasons
+        a_connection(zoom_app, token_state=unknown, token_cause=cause)
+        for cause in causes
     )
     store(database, *rows)
 
     (item,) = listed(database)
 
     assert item.sentence.startswith("1 connection of Notetaker")
-    assert (item.action, item.token_state) == (Action.SEE_CONNECTIONS, unknown)
+    assert (item.action, item.token_state) == (Action.SEE_CONNECTIONS, Shown.UNKNOWN)
 
 
 def test_an_api_key_that_recall_refuses_is_trouble(

@@ -5,6 +5,7 @@ from datetime import timedelta
 from dashboard.db import Database
 from dashboard.models.connection import TokenState
 from dashboard.models.zoom_app import Environment, ZoomApp
+from dashboard.services.facts.connections import Shown
 from dashboard.services.status import overview
 from dashboard.services.validation.states import State
 from dashboard.vault import Vault
@@ -35,5 +36,5 @@ def test_each_app_has_its_own_webhooks_backlog_and_connections(
     assert (first.app.name, second.app.id) == ("Busy", idle_id)
     assert (first.traffic.received, first.traffic.waiting) == (1, 2)
     assert (first.connected, second.connected) == (2, 0)
-    assert first.connections[TokenState.RECONNECT_NEEDED] == 1
+    assert first.connections[Shown.RECONNECT_NEEDED] == 1
     assert second.status.state in {State.NEVER_SEEN, State.WAITING}

@@ -7,7 +7,7 @@ import pytest
 
 from dashboard.errors import UpstreamError
 from dashboard.models import connection
-from dashboard.models.connection import Connection, TokenState
+from dashboard.models.connection import Connection, TokenCause, TokenState
 from dashboard.models.zoom_app import Kind
 from dashboard.services.token_states import rules
 from dashboard.services.token_states.pace import FEW, LONGEST, for_numbers, next_check
@@ -18,7 +18,6 @@ from dashboard.services.token_states.rules import (
     judge,
     scopes_in,
 )
-from dashboard.services.token_states.who_acts import Who
 from dashboard.vault import Vault
 from tests.fixtures.health_checks import (
     ANA,
@@ -164,7 +163,7 @@ def test_a_page_in_a_vendors_place_says_nothing_about_a_user(
 
     for seen in asked:
         assert judge(seen, now=NOON).state is TokenState.UNKNOWN
-        assert judge(seen, now=NOON).who is Who.NOBODY
+        assert judge(seen, now=NOON).cause is TokenCause.NONE
         assert blocking_error(seen, now=NOON) is page
 
 

@@ -8,9 +8,9 @@ import pytest
 from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
 
-from dashboard.models.connection import TokenState
+from dashboard.models.connection import TokenCause, TokenState
 from dashboard.sandbox.faults import Fault, FaultKind
-from dashboard.services.token_states.who_acts import KEY_REFUSED
+from dashboard.services.facts.connections import CAUSES
 from tests.fixtures.connect import ConnectStage
 from tests.makers import NOON, a_connection
 
@@ -27,7 +27,7 @@ def people(stage: ConnectStage) -> None:
                     stage.app,
                     display_name="Key",
                     token_state=TokenState.UNKNOWN,
-                    token_reason=f"{KEY_REFUSED.begins} No user has to act.",
+                    token_cause=TokenCause.KEY_REFUSED,
                 ),
             ]
         )
@@ -71,7 +71,10 @@ def test_the_csv_says_who_must_act(support: FlaskClient) -> None:
 
     (row,) = csv.DictReader(io.StringIO(text))
 
-    assert (row["who_must_act"], row["next_step"]) == ("admin", KEY_REFUSED.next_step)
+    assert (row["who_must_act"], row["next_step"]) == (
+        "admin",
+        CAUSES[TokenCause.KEY_REFUSED].next_step,
+    )
 
 
 def test_check_now_in_an_outage_says_that_what_was_seen_stands(
