@@ -167,7 +167,7 @@ _NOT_THEIRS = {
         tone="waiting",
         headline="Your connection had errors",
         sentence="Your connection had errors.",
-        advice="We'll try it again. Connecting again also fixes it; your data is kept.",
+        advice="We'll try it again. Connect again to fix it now; your data is kept.",
         reconnects=True,
     ),
 }

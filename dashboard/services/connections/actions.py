@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from pydantic import SecretStr
@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 
 from dashboard.clients.http.scrubbing import scrub
 from dashboard.clients.recall.replies import RecallLog, Stretch
-from dashboard.db import leases
+from dashboard.db import Database, leases
 from dashboard.errors import ConflictError, NotFoundError, UpstreamError
 from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.erasure import ErasureReason
@@ -65,7 +65,7 @@ def try_again(
     if marked and row.recall_credential_id is not None:
         try:
             recall.validate(row.recall_credential_id)
-            _note_tried(runtime, row.id)
+            _note_tried(runtime.database, row.id, at=runtime.clock.now())
         except UpstreamError as error:
             missed.append(recording.unread("Recall's test of it", error))
     if actor is not None:
@@ -95,11 +95,12 @@ def _missed(found: CheckResult | None) -> list[str]:
             return []
 
 
-def _note_tried(runtime: Runtime, connection_id: UUID) -> None:
-    with runtime.database.writing() as session:
+def _note_tried(database: Database, connection_id: UUID, *, at: datetime) -> None:
+    """Store when Recall was asked to try a marked credential again; commits."""
+    with database.writing() as session:
         row = session.get(Connection, connection_id)
         if row is not None:
-            row.recall_tried_at = runtime.clock.now()
+            row.recall_tried_at = at
 
 
 def sync_meetings(runtime: Runtime, connection_id: UUID, *, actor: Actor) -> None:

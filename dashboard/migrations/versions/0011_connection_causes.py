@@ -6,8 +6,8 @@ Causes were recognized by how the reason begins; what is stored is read so once 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010_connection_causes"
-down_revision = "0009_worker_heartbeat"
+revision = "0011_connection_causes"
+down_revision = "0010_mapping_reads"
 branch_labels = None
 depends_on = None
 
