@@ -84,6 +84,25 @@ def test_line_breaks_in_a_text_are_kept(as_role: SignIn, runtime: Runtime) -> No
     assert answer.status_code in (302, 303)
 
 
+@pytest.mark.parametrize("blank", [" ", "\t", "\u00a0", "\u3000 "], ids=ascii)
+@pytest.mark.parametrize("path", ["/webhooks/", "/webhooks/resends/new"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("zoom_app", "event", "outcome", "mark", "connection"),
+        *("meeting", "user", "since", "until"),
+    ],
+)
+def test_white_space_alone_in_a_filter_is_no_filter(
+    as_role: SignIn, path: str, name: str, blank: str
+) -> None:
+    browser = as_role(Role.ADMIN)
+
+    answer = browser.get(path, query_string={name: blank})
+
+    assert answer.status_code == browser.get(path).status_code
+
+
 @pytest.mark.parametrize("body", ["7", "null", "[1]", '"x"', "{", '{"email": 1}'])
 @pytest.mark.parametrize("path", ["/sign-in", "/staff/", "/explain/"])
 def test_a_form_is_never_read_from_json(as_role: SignIn, path: str, body: str) -> None:

@@ -51,9 +51,15 @@ class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     def validate(
         self, extra_validators: Mapping[str, Sequence[Any]] | None = None
     ) -> bool:
-        """Validate as WTForms does, then the texts; every error is at its field."""
+        """Validate as WTForms does, then the texts; every error is at its field.
+
+        White space alone in an optional field, which WTForms lets pass, is nothing.
+        """
         is_valid = super().validate(extra_validators)
         for field in self:
+            is_text = isinstance(field.data, str)
+            if field.flags.optional and is_text and not field.data.strip():
+                field.data = ""
             if field.errors or not isinstance(field.data, str):
                 continue
             if _is_odd(field, field.data):

@@ -83,6 +83,15 @@ def test_what_cannot_be_taken_is_said_at_its_field_and_nothing_typed_is_lost(
     assert len(stage.all()) == 1
 
 
+def test_white_space_alone_is_no_workspace(
+    admin: FlaskClient, stage: MovingDesk
+) -> None:
+    answer = admin.post(stage.url, data={**stage.typed, "workspace_id": " "})
+
+    assert answer.status_code == 303
+    assert len(stage.all()) == 2
+
+
 def test_the_development_client_id_is_recognised(
     admin: FlaskClient, stage: MovingDesk
 ) -> None:
