@@ -79,7 +79,7 @@ def _check() -> ResponseReturnValue | None:
     if who is None:
         if LIVE in request.headers:  # the page says so, and keeps what is typed in it
             return make_response("", HTTPStatus.UNAUTHORIZED)
-        came_for = request.full_path.rstrip("?") if request.method == "GET" else None
+        came_for = request.full_path if request.method == "GET" else None
         return htmx.go_to(url_for("signin.new", next=local_path(came_for)))
     if not who.can(permission):
         abort(403)

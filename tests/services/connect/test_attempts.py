@@ -11,7 +11,7 @@ from dashboard.errors import NotFoundError
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.connect import attempts, flow
-from dashboard.services.connect.attempts import OUTCOMES, Filters
+from dashboard.services.connect.attempts import OUTCOMES, Filters, LostAttempts
 from dashboard.services.connect.callbacks import Stop
 from dashboard.vault import Vault
 from tests.fixtures.connect import (
@@ -294,3 +294,18 @@ def test_only_an_open_attempt_can_be_too_late(
 
     with database.reading() as session:
         assert attempts.any_expired(session, now=now) is is_over
+
+
+def test_lost_attempts_are_of_one_zoom_app_and_of_less_than_a_day(
+    database: Database, app_ids: list[UUID]
+) -> None:
+    add(database, app_ids[0], LOST, LOST, LOST, LOST, minutes=6 * 60)
+    add(database, app_ids[1], WENT, minutes=5)
+
+    with database.reading() as session:
+        found = [
+            attempts.find_lost(session, session.get_one(ZoomApp, app_id), now=NOON)
+            for app_id in app_ids
+        ]
+
+    assert found == [LostAttempts(number=3, since=NOON - timedelta(hours=18)), None]

@@ -205,3 +205,25 @@ def test_a_session_is_deleted_from_the_second_on_in_which_it_ends(
 
     assert sessions.forget_ended(database, before) == 0  # type: ignore[arg-type]  # a test's clock
     assert sessions.forget_ended(database, clock) == 1  # type: ignore[arg-type]  # as above
+
+
+def test_of_these_people_the_deactivated_are_named(
+    database: Database, person: Staff
+) -> None:
+    with database.writing() as session:
+        others = [
+            Staff(
+                email=f"{name}@example.com",
+                role=Role.SUPPORT,
+                password_hash="-",
+                created_at=NOON,
+                disabled_at=NOON,
+            )
+            for name in ("ben", "cy")
+        ]
+        session.add_all(others)
+
+    with database.reading() as session:
+        found = sessions.disabled(session, [person.id, others[0].id])
+
+    assert found == {others[0].id}
