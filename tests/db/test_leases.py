@@ -17,6 +17,10 @@ UNTIL = NOON + timedelta(minutes=2)
 @pytest.fixture
 def row_id(database: Database, vault: Vault) -> UUID:
     """Give a row that no process works on."""
+    return _add_row(database, vault)
+
+
+def _add_row(database: Database, vault: Vault) -> UUID:
     with database.writing() as session:
         workspace = a_workspace(vault)
         session.add(workspace)
@@ -97,3 +101,17 @@ def test_a_late_worker_changes_nothing(database: Database, row_id: UUID) -> None
     with database.reading() as session:
         row = session.get_one(Connection, row_id)
         assert (row.display_name, row.claim) == ("of the newer claim", 2)
+
+
+def test_of_two_rows_with_the_same_counter_each_is_held_for_itself(
+    database: Database, vault: Vault, row_id: UUID
+) -> None:
+    other = _add_row(database, vault)
+    assert _claim(database, row_id) == _claim(database, other) == 1
+
+    assert _store(database, row_id, 1, "first")
+    assert _store(database, other, 1, "second")
+
+    with database.reading() as session:
+        rows = [session.get_one(Connection, each) for each in (row_id, other)]
+    assert [row.display_name for row in rows] == ["first", "second"]

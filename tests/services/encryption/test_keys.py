@@ -159,6 +159,14 @@ def test_a_session_key_file_that_is_no_key_stops_the_start(
         keys.session_key(a_settings(tmp_path))
 
 
+def test_a_session_key_is_made_once(tmp_path: Path) -> None:
+    made = keys.session_key(a_settings(tmp_path))
+
+    assert len(made) == len(new_key())
+    assert keys.session_key(a_settings(tmp_path)) == made
+    assert keys.session_key(a_settings(tmp_path / "other")) != made
+
+
 def test_a_session_key_file_is_used_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "secret_key").write_text("x" * 16 + "\n")
 
@@ -173,7 +181,8 @@ def test_files_that_others_can_read_are_named(
 
     with logs_as_before():
         logs.set_up()
-        keys.open_vault(a_settings(tmp_path), database)
+        for _ in range(2):  # the second finds the key that the first one made
+            keys.open_vault(a_settings(tmp_path), database)
 
     said = capsys.readouterr().err
     assert f"chmod 600 {tmp_path / '.env'}" in said

@@ -1,12 +1,17 @@
 """Claims of held grants: crashes, late answers, reconnects, twins."""
 
+from dataclasses import replace
+from datetime import datetime, timedelta
 from threading import Event
+from uuid import UUID, uuid4
 
 import pytest
 
 from dashboard.db import Database
-from dashboard.errors import GrantLostError
-from dashboard.models.connection import TokenState
+from dashboard.errors import GrantLostError, UpstreamError
+from dashboard.models.connection import Connection, TokenState
+from dashboard.models.held_grant import HeldGrant
+from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.grants import grants, refresh_claims, refreshing
 from dashboard.services.grants.refresh_claims import (
@@ -22,7 +27,7 @@ from tests.fixtures.grants import (
     kept,
     later,
 )
-from tests.makers import FakeClock
+from tests.makers import FakeClock, a_connection, a_zoom_app
 
 SOON_OVER = {"minutes": 58, "seconds": 1}
 
@@ -72,6 +77,7 @@ def test_a_refusal_while_the_earlier_answer_may_still_come_calls_nothing_lost(
 
     row = held.grant()
     assert row.lost_at is None
+    assert row.asked_at == first.asked_at
     assert row.refresh_due_at == row.lease_until == first.asked_at + ANSWERS_WITHIN
 
 
@@ -172,3 +178,131 @@ def test_what_is_due_leaves_room_for_those_who_wait(
 
     assert begun == 0
     assert held.grant().version == 2
+
+
+def another(held: HeldStage, app: ZoomApp | None = None, **over: datetime) -> UUID:
+    """Add a grant of another user, due now unless said otherwise."""
+    now = held.runtime.clock.now()
+    values = {"refresh_due_at": now, "expires_at": now, "obtained_at": now, **over}
+    row = a_connection(app or held.stage.app)
+    with held.runtime.database.writing() as session:
+        session.add(row)
+        session.flush()
+        session.add(
+            HeldGrant(
+                connection_id=row.id,
+                key_hash=uuid4().hex,
+                access_token=b"x",
+                refresh_token=b"x",
+                **values,
+            )
+        )
+        return row.id
+
+
+def test_the_longest_due_comes_first_and_what_is_lost_or_leased_never(
+    held: HeldStage, clock: FakeClock
+) -> None:
+    now, minute = clock.now(), timedelta(minutes=1)
+    newest = another(held)
+    oldest = another(held, refresh_due_at=now - 2 * minute)
+    middle = another(held, refresh_due_at=now - minute, lease_until=now)
+    another(held, refresh_due_at=now + minute)
+    another(held, lost_at=now)
+    another(held, lease_until=now + minute)
+
+    with held.runtime.database.reading() as session:
+        found = refresh_claims.due(session, limit=10, now=now)
+        first = refresh_claims.due(session, limit=1, now=now)
+
+    assert found == [(oldest, 1), (middle, 1), (newest, 1)]
+    assert first == [(oldest, 1)]
+
+
+def test_wrong_credentials_put_off_the_free_grants_of_their_app_alone(
+    held: HeldStage, clock: FakeClock
+) -> None:
+    now, minute = clock.now(), timedelta(minutes=1)
+    other = a_zoom_app(held.runtime.vault, workspace_id=held.stage.app.workspace_id)
+    with held.runtime.database.writing() as session:
+        session.add(other)
+    free = another(held)
+    later_anyway = another(held, refresh_due_at=now + 2 * minute)
+    leased = another(held, lease_until=now + minute)
+    of_another_app = another(held, other)
+    claim = claimed(held, clock)
+    error = UpstreamError("Zoom refused.", service="Zoom", code="invalid_client")
+
+    with held.runtime.database.writing() as session:
+        refresh_claims.failed(session, claim, error, now=now)
+
+    with held.runtime.database.reading() as session:
+        due_in = [
+            grants.get(session, each).refresh_due_at - now
+            for each in (
+                held.connection_id,
+                free,
+                later_anyway,
+                leased,
+                of_another_app,
+            )
+        ]
+    assert due_in == [minute, minute, 2 * minute, timedelta(0), timedelta(0)]
+
+
+@pytest.mark.parametrize(
+    ("waited", "result"),
+    [
+        (ANSWERS_WITHIN - timedelta(seconds=1), RefreshResult.WAITS),
+        (ANSWERS_WITHIN, RefreshResult.LOST),
+    ],
+)
+def test_an_earlier_answer_is_waited_for_until_its_call_has_ended(
+    held: HeldStage, clock: FakeClock, waited: timedelta, result: RefreshResult
+) -> None:
+    claim = replace(claimed(held, clock), asked_before=clock.now() - waited)
+
+    with held.runtime.database.writing() as session:
+        came = refresh_claims.refused(session, claim, now=clock.now())
+
+    assert came is result
+    assert (held.grant().lost_at is not None) is (result is RefreshResult.LOST)
+
+
+@pytest.mark.parametrize(
+    ("detail", "evidence"),
+    [
+        ("Token is revoked.", "Zoom's answer to a refresh: Token is revoked."),
+        (None, "Zoom's answer to a refresh: Zoom refused."),
+        ("x" * 300, "Zoom's answer to a refresh: " + "x" * 272),
+    ],
+)
+def test_a_lost_grant_says_why_and_drops_the_check_that_runs(
+    held: HeldStage, clock: FakeClock, detail: str | None, evidence: str
+) -> None:
+    claim = claimed(held, clock)
+    with held.runtime.database.writing() as session:
+        row = session.get_one(Connection, held.connection_id)
+        row.claim, row.lease_until = 4, clock.now()
+    error = UpstreamError("Zoom refused.", service="Zoom", detail=detail)
+
+    with held.runtime.database.writing() as session:
+        refresh_claims.mark_lost(session, claim, error, now=clock.now())
+
+    row = held.connection()
+    assert row.token_state is TokenState.RECONNECT_NEEDED
+    assert row.token_reason == refresh_claims.LOST_GRANT
+    assert row.token_evidence == evidence
+    assert row.token_checked_at == row.due_at == clock.now()
+    assert (row.claim, row.lease_until) == (5, None)
+
+
+def test_a_lost_answer_is_dated(held: HeldStage, clock: FakeClock) -> None:
+    claim = replace(claimed(held, clock), asked_before=clock.now())
+    error = UpstreamError("Zoom refused.", service="Zoom")
+
+    with held.runtime.database.writing() as session:
+        refresh_claims.mark_lost(session, claim, error, now=clock.now())
+
+    asked = f"asked at {clock.now():%Y-%m-%d %H:%M:%S} UTC and never got Zoom's answer"
+    assert asked in held.connection().token_reason
