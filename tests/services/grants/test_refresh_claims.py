@@ -1,8 +1,9 @@
 """Claims of held grants: crashes, late answers, reconnects, twins."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from threading import Event
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -180,10 +181,15 @@ def test_what_is_due_leaves_room_for_those_who_wait(
     assert held.grant().version == 2
 
 
-def another(held: HeldStage, app: ZoomApp | None = None, **over: datetime) -> UUID:
+def another(held: HeldStage, app: ZoomApp | None = None, **over: Any) -> UUID:
     """Add a grant of another user, due now unless said otherwise."""
     now = held.runtime.clock.now()
-    values = {"refresh_due_at": now, "expires_at": now, "obtained_at": now, **over}
+    values: dict[str, Any] = {
+        "refresh_due_at": now,
+        "expires_at": now,
+        "obtained_at": now,
+        **over,
+    }
     row = a_connection(app or held.stage.app)
     with held.runtime.database.writing() as session:
         session.add(row)
