@@ -58,6 +58,21 @@ def test_a_worker_that_is_alone_takes_the_dead_ones_claims_at_once(
     assert (again.webhook_id, again.claim) == (webhook_id, lost.claim + 1)
 
 
+def test_only_what_was_claimed_is_due_when_claims_are_taken_back(
+    database: Database, add: Add
+) -> None:
+    later = add(due_at=NOON + timedelta(hours=1))
+    claimed = add()
+    take(database)
+
+    with database.writing() as session:
+        claims.release_all(session, now=NOON)
+
+    assert find(database, later).due_at == NOON + timedelta(hours=1)
+    assert find(database, claimed).due_at == NOON
+    assert find(database, claimed).lease_until is None
+
+
 def test_a_late_worker_changes_nothing(database: Database, add: Add) -> None:
     webhook_id = add()
     [late] = take(database)
