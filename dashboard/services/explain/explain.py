@@ -14,6 +14,7 @@ from dashboard.db import Database
 from dashboard.errors import UpstreamError
 from dashboard.formatting import grouped
 from dashboard.models.connection import Connection
+from dashboard.models.invitation import InvitationState
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.explain import evidence
@@ -29,6 +30,7 @@ from dashboard.services.explain.verdicts import (
     at_connection,
     person,
 )
+from dashboard.services.invitations.invitations import state_of
 from dashboard.services.recall import workspaces
 from dashboard.services.runtime import Runtime
 from dashboard.vault import Vault
@@ -43,6 +45,8 @@ class Answer:
         target_id: Of what the verdict's next step is done in: a slug of a connect
             link, an id otherwise; "" when there is none.
         connection_id: Whose credential may be asked about at Recall.
+        invite_email: Who may be invited: not connected, and with no open invitation.
+        app_id: To which zoom app, if one is heard of.
     """
 
     asked: Asked
@@ -50,6 +54,8 @@ class Answer:
     target_id: str
     lines: Sequence[Line]
     connection_id: UUID | None
+    invite_email: str = ""
+    app_id: UUID | None = None
 
     @property
     def may_ask_recall(self) -> bool:
@@ -80,7 +86,22 @@ def answer(session: Session, vault: Vault, asked: Asked, *, now: datetime) -> An
         target_id=_target_id(facts, verdict.target),
         lines=evidence.lines(facts),
         connection_id=None if connection is None else connection.id,
+        invite_email=_invite_email(facts),
+        app_id=None if facts.app is None else facts.app.id,
     )
+
+
+_OPEN = {InvitationState.MADE, InvitationState.OPENED}
+
+
+def _invite_email(facts: Facts) -> str:
+    """Return who may be invited; "" for a connected person or an open invitation."""
+    if facts.connection is not None or facts.pasted is not None:
+        return ""
+    found = facts.invitation
+    if found is not None and state_of(found, now=facts.now) in _OPEN:
+        return ""
+    return facts.asked.email or ("" if found is None else found.email)
 
 
 def by_id(text: str) -> Asked | None:

@@ -110,17 +110,36 @@ INPUT = (
         tone=Tone.OFF,
     ),
     Rule(
-        id="unknown-meeting",
-        when=lambda f: f.is_meeting and not f.is_known,
+        id="email-not-connected",
+        when=lambda f: f.is_meeting and f.asked.email and not f.is_known,
         says=lambda f: (
-            f"No results for {subject(f)}. No mapping, PMI or webhook matches."
+            f"{f.asked.email} hasn't connected Zoom, so a bot must ask in their "
+            f"meetings. Nothing here mentions {subject(f)}."
         ),
         who=Who.YOU,
         step=(
-            "Paste the host's email with the number. If that finds nothing "
-            "either, the host hasn't connected: Zoom only sends webhooks about "
-            "connected users."
+            "Invite them. If they say that they have connected, ask with which Zoom "
+            "account."
         ),
+        tone=Tone.OFF,
+    ),
+    Rule(
+        id="unknown-meeting",
+        when=lambda f: f.is_meeting and not f.is_known,
+        says=lambda f: (
+            f"Nothing here mentions {subject(f)}. Most likely its host hasn't "
+            "connected: Zoom only sends webhooks about connected users."
+        ),
+        who=Who.YOU,
+        step=("Ask who scheduled it, and paste their email with the number."),
+        tone=Tone.OFF,
+    ),
+    Rule(
+        id="email-unknown",
+        when=lambda f: f.asked.kind is Kind.EMAIL and not f.is_known,
+        says=lambda f: f"{f.asked.email} hasn't connected Zoom and has no invitation.",
+        who=Who.YOU,
+        step="Check the spelling. If it's correct, invite them.",
         tone=Tone.OFF,
     ),
     Rule(
@@ -305,9 +324,9 @@ AT_LARGE = (
 RULES: tuple[Rule, ...] = (
     *INPUT,
     *ACCOUNT,
-    *APPS,
     *ASKED_WEBHOOK,
     *NUMBERS,
+    *APPS,
     *STRANGERS,
     *GRANTS,
     *UNSENT,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from dashboard.formatting import duration_words
 from dashboard.models.connection import SETTLED, AttemptOutcome, TokenCause, TokenState
 from dashboard.models.erasure import ErasureReason
 from dashboard.models.invitation import InvitationState
@@ -20,7 +21,7 @@ from dashboard.services.explain.verdicts import (
     subject,
     who,
 )
-from dashboard.services.facts.connections import CAUSES, NOT_IN_RECALL, Who
+from dashboard.services.facts.connections import CAUSES, NOT_IN_RECALL, Cause, Who
 from dashboard.services.invitations.invitations import state_of
 
 _REFUSED = {
@@ -60,6 +61,11 @@ def _ended_so(facts: Facts, outcome: AttemptOutcome, state: InvitationState) -> 
 def _tried_at(facts: Facts) -> str:
     attempt = known(facts.attempt)
     return moment(attempt.ended_at or attempt.created_at, facts)
+
+
+def _tried_ago(facts: Facts) -> str:
+    began_at = known(facts.attempt).created_at
+    return duration_words((facts.now - began_at).total_seconds())
 
 
 def _is_erased(facts: Facts) -> bool:
@@ -249,11 +255,12 @@ STRANGERS = (
     Rule(
         id="at-zoom",
         when=lambda f: _outcome(f) is AttemptOutcome.OPEN,
-        says=lambda f: (
-            f"The user went to Zoom at {_tried_at(f)} and hasn't approved yet."
-        ),
+        says=lambda f: f"The user went to Zoom {_tried_ago(f)} ago and isn't back yet.",
         who=Who.USER,
-        step="Wait until they approve.",
+        step=(
+            "Ask what they see. If it is Invalid redirect (4,700), an admin must fix "
+            "the redirect URL."
+        ),
         tone=Tone.WAITING,
     ),
     Rule(
@@ -338,8 +345,18 @@ def _state(facts: Facts) -> TokenState | None:
     return None if facts.connection is None else facts.connection.token_state
 
 
-def _is(cause: TokenCause) -> Callable[[Facts], bool]:
-    return lambda facts: facts.cause is CAUSES[cause]
+def _is(cause: Cause) -> Callable[[Facts], bool]:
+    """Whether this is wrong, and of whoever is not connected nothing nearer is known.
+
+    What is wrong with an app is not why a host who never connected got no token.
+    """
+    return lambda facts: (
+        facts.cause is cause
+        and (
+            facts.connection is not None
+            or not any(rule.when(facts) for rule in STRANGERS)
+        )
+    )
 
 
 def _mending(facts: Facts) -> str:
@@ -384,7 +401,7 @@ def _rule_of(
 APPS = (
     _rule_of(
         "app-not-in-recall",
-        lambda f: f.cause is NOT_IN_RECALL,
+        _is(NOT_IN_RECALL),
         lambda f: (
             f"{app_name(f)} doesn't exist in Recall, so no meeting gets a token "
             "through it."
@@ -392,7 +409,7 @@ APPS = (
     ),
     _rule_of(
         "key-refused",
-        _is(TokenCause.KEY_REFUSED),
+        _is(CAUSES[TokenCause.KEY_REFUSED]),
         lambda f: (
             f"Recall rejects the API key of {app_name(f)}'s workspace. No user "
             "has to do anything."
@@ -401,7 +418,7 @@ APPS = (
     ),
     _rule_of(
         "app-disabled",
-        _is(TokenCause.APP_DISABLED),
+        _is(CAUSES[TokenCause.APP_DISABLED]),
         lambda f: (
             f"Zoom has switched {app_name(f)} off, so it gives out no tokens. No user "
             "has to do anything."
@@ -409,7 +426,7 @@ APPS = (
     ),
     _rule_of(
         "pair-refused",
-        _is(TokenCause.PAIR_REFUSED),
+        _is(CAUSES[TokenCause.PAIR_REFUSED]),
         lambda f: (
             f"Zoom rejects the client ID and secret of {app_name(f)}. No user has "
             "to do anything."
@@ -417,7 +434,7 @@ APPS = (
     ),
     _rule_of(
         "no-credit",
-        _is(TokenCause.NO_CREDIT),
+        _is(CAUSES[TokenCause.NO_CREDIT]),
         lambda f: (
             f"The workspace of {app_name(f)} is out of credit at Recall, so {who(f)} "
             f"couldn't be checked at {checked(f)}. No user has to do anything."
@@ -426,7 +443,7 @@ APPS = (
     ),
     _rule_of(
         "not-allowed",
-        _is(TokenCause.NOT_ALLOWED),
+        _is(CAUSES[TokenCause.NOT_ALLOWED]),
         lambda f: (
             f"Recall doesn't let {app_name(f)}'s API key read {who(f)}'s connection. "
             "No user has to do anything."
@@ -435,7 +452,7 @@ APPS = (
     ),
     _rule_of(
         "no-token",
-        _is(TokenCause.NO_TOKEN),
+        _is(CAUSES[TokenCause.NO_TOKEN]),
         lambda f: (
             f"Recall gave no token for {who(f)} at {checked(f)}, so nothing could be "
             "tested at Zoom. No user has to do anything."
@@ -444,7 +461,7 @@ APPS = (
     ),
     _rule_of(
         "zoom-says-no",
-        _is(TokenCause.NO_ANSWER),
+        _is(CAUSES[TokenCause.NO_ANSWER]),
         lambda f: (
             f"Zoom rejected a test call for {who(f)} at {checked(f)}, for a reason we "
             "don't know. No user has to do anything."

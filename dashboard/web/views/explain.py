@@ -1,15 +1,19 @@
 """Explain: paste anything, read one sentence, and the evidence under it."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
+from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import urls
 from dashboard.services.explain import explain
 from dashboard.services.explain.explain import Answer
 from dashboard.services.explain.verdicts import Target
+from dashboard.services.invitations.invitations import LASTS_DAYS
 from dashboard.services.staff.permissions import Permission
+from dashboard.services.zoom_apps import apps as zoom_apps
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import db, now, runtime
@@ -56,6 +60,13 @@ def recall() -> ResponseReturnValue:
     return _page(_refilled(form, found), found, recall_lines=recall_lines)
 
 
+def _apps(found: Answer | None) -> Sequence[ZoomApp]:
+    """Return the zoom apps that somebody may be invited to."""
+    if found is None or not found.invite_email:
+        return []
+    return [app for app in zoom_apps.list_all(db()) if app.retired_at is None]
+
+
 def _refilled(form: ExplainForm, found: Answer) -> ExplainForm:
     """Put back what was understood, without a password; else what was typed."""
     return ExplainForm(formdata=None, q=found.asked.shown or form.q.data)
@@ -80,4 +91,6 @@ def _page(
         answer=found,
         recall_lines=recall_lines,
         connect_url=connect_url,
+        invite_apps=_apps(found),
+        invite_days=LASTS_DAYS,
     )

@@ -191,7 +191,10 @@ def test_a_person_is_found_by_each_of_their_ids(desk: Desk) -> None:
     for text in ("Ana@Example.com", ANA, row.recall_credential_id, row.id):
         assert desk.verdict(text) == "healthy"
     assert desk.verdict(ACCOUNT) == "account-of-users"
-    assert desk.verdict(uuid4()) == desk.verdict("bob@example.com") == "unknown"
+    assert (desk.verdict(uuid4()), desk.verdict("bob@example.com")) == (
+        "unknown",
+        "email-unknown",
+    )
 
 
 @pytest.mark.parametrize(
@@ -214,7 +217,7 @@ def test_an_email_is_never_taken_for_a_part_of_it(
     row = desk.ana(email=stored, display_name="Sinead O'Connor")
     found = desk.explain(text)
 
-    assert (unknown.connection_id, unknown.verdict.id) == (None, "unknown")
+    assert (unknown.connection_id, unknown.verdict.id) == (None, "email-unknown")
     assert found.connection_id == row.id
     assert "Connor Right" not in found.verdict.sentence
 

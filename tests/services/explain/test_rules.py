@@ -14,11 +14,15 @@ from dashboard.models.invitation import InvitationState
 from dashboard.services.explain.evidence import of_gone
 from dashboard.services.explain.questions import Asked, Kind
 from dashboard.services.explain.rules import RULES, judge
+from dashboard.services.explain.rules_people import APPS, GRANTS
 from dashboard.services.explain.verdicts import Target
 from dashboard.services.token_states import rules
 from dashboard.services.token_states.rules import CheckResult
 from tests.fixtures.explain_cases import CASES, Case
 from tests.fixtures.explain_facts import (
+    OTHER,
+    VAULT,
+    a_meeting,
     ago,
     an_email,
     ana,
@@ -29,7 +33,7 @@ from tests.fixtures.explain_facts import (
     invited,
     tried,
 )
-from tests.makers import NOON
+from tests.makers import NOON, a_zoom_app
 
 CREDENTIAL = RecallCredential(
     id=UUID(int=1), oauth_app=UUID(int=2), status=CredentialStatus.HEALTHY
@@ -72,6 +76,7 @@ def test_every_row_says_who_acts_and_what_comes_next() -> None:
     assert unsaid == []
     assert nowhere == {
         *("not-understood", "no-number", "unknown-meeting", "unknown"),
+        *("email-not-connected", "email-unknown"),
         *("account-of-users", "wrong-account", "declined", "at-zoom"),
         *("invitation-revoked", "invitation-expired", "invitation-opened", "invited"),
         "host-unnamed",
@@ -104,6 +109,28 @@ def test_what_a_look_found_an_admin_must_mend_is_no_users(
     row = ana(token_state=TokenState.UNKNOWN, token_cause=found.cause)
 
     assert judge(facts(an_email(), row)).id == verdict
+
+
+def test_what_is_wrong_with_an_app_is_not_why_a_host_never_connected() -> None:
+    broken = a_zoom_app(VAULT, recall_app_id=None)
+    hosts = {"hooks": [hook(zoom_user_id=OTHER)], "host_id": OTHER}
+
+    unconnected = judge(facts(a_meeting(), hosts, app=broken))
+    connected = judge(facts(a_meeting(), ana(), heard(hook()), app=broken))
+
+    assert (unconnected.id, connected.id) == ("host-not-connected", "app-not-in-recall")
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
+def test_what_is_said_of_a_connection_is_what_its_page_says(case: Case) -> None:
+    stands = case.facts.standing
+    rules_of_state = {rule.id for rule in (*APPS, *GRANTS)}
+    if stands is None or case.id not in rules_of_state:
+        return
+
+    verdict = judge(case.facts)
+
+    assert (verdict.who, verdict.step) == (stands.who, stands.next_step)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import pytest
 from bs4 import BeautifulSoup
 
+from dashboard.models.connection import Connection, TokenState
 from dashboard.models.staff import Role
 from dashboard.models.webhook import Outcome
 from dashboard.models.zoom_app import ZoomApp
@@ -86,3 +87,49 @@ def test_what_was_not_understood_is_not_lost(as_role: SignIn) -> None:
     assert "not-understood" in odd.text
     assert (long.status_code, "at most 10,000" in long.text) == (422, True)
     assert (none.status_code, "Paste something first." in none.text) == (422, True)
+
+
+def acts(html: str) -> list[str]:
+    forms = BeautifulSoup(html, "html5lib").select(".verdict form")
+    return [str(form["action"]) for form in forms]
+
+
+@pytest.mark.usefixtures("ids")
+def test_an_admin_invites_whom_the_answer_says_is_not_connected(
+    as_role: SignIn,
+) -> None:
+    admin, support = as_role(Role.ADMIN), as_role(Role.SUPPORT)
+    pasted = {"q": "zoe@example.com 933 3333 3333"}
+
+    page = admin.post("/explain/", data=pasted)
+    form = BeautifulSoup(page.text, "html5lib").select_one(".verdict form")
+    assert form is not None
+    values = {each["name"]: each["value"] for each in form.select("input[name]")}
+    made = admin.post(str(form["action"]), data=values)
+
+    assert sentence(page.text).startswith("zoe@example.com hasn't connected Zoom")
+    assert made.status_code == 200
+    assert "zoe@example.com" in made.text
+    assert acts(support.post("/explain/", data=pasted).text) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "act"),
+    [
+        (TokenState.RECONNECT_NEEDED, "/connections/{}/reconnect-link"),
+        (TokenState.UNHEALTHY_IN_RECALL, "/connections/{}/check"),
+    ],
+)
+def test_support_does_the_next_step_from_the_answer(
+    runtime: Runtime,
+    as_role: SignIn,
+    ids: dict[str, object],
+    state: TokenState,
+    act: str,
+) -> None:
+    with runtime.database.writing() as session:
+        session.get_one(Connection, ids["ana"]).token_state = state
+
+    page = as_role(Role.SUPPORT).post("/explain/", data={"q": "ana@example.com"})
+
+    assert acts(page.text) == [act.format(ids["ana"])]
