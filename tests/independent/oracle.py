@@ -73,7 +73,7 @@ class Oracle:
 
     Attributes:
         zoom_signs_ours: Zoom signs with the secret token that the dashboard has.
-        recall_has_ours: Recall has the secret token that Zoom signs with, and answers.
+        recall_has_ours: Recall has the secret token that the dashboard has, and answers.
         pair: Recall has the pair that Zoom accepts.
         pair_here: The dashboard has it.
         secret_here: The secret token that was entered last.
@@ -109,7 +109,7 @@ class Oracle:
             each.works.note(now, is_so=lives and status is not None)
         secret = world.zoom_secret(client_id)
         self.zoom_signs_ours.note(now, is_so=secret == self.secret_here)
-        is_right = world.is_webhook_secret_right_in_recall(client_id)
+        is_right = world.webhook_secret_in_recall(client_id) == self.secret_here
         self.recall_has_ours.note(now, is_so=is_right and self.is_receiver_up)
         self.pair.note(now, is_so=world.is_pair_right_in_recall(client_id))
         self.pair_here.note(now, is_so=self.client_secret_here == self.client_secret)

@@ -134,9 +134,8 @@ class IndependentWorld:
         secret = self.zoom.apps[client_id].client_secret
         return self._app(client_id).client_secret == secret
 
-    def is_webhook_secret_right_in_recall(self, client_id: str) -> bool:
-        secret = self.zoom.apps[client_id].secret_token
-        return self._app(client_id).webhook_secret == secret
+    def webhook_secret_in_recall(self, client_id: str) -> str:
+        return self._app(client_id).webhook_secret
 
     def credential_of(self, client_id: str, user_id: str) -> str | None:
         found = self._credential(client_id, user_id)

@@ -188,8 +188,8 @@ class SimulatedWorld:
         secret = self.zoom.state.app(client_id).client_secret
         return self._app(client_id).client_secret == secret
 
-    def is_webhook_secret_right_in_recall(self, client_id: str) -> bool:
-        return self._app(client_id).webhook_secret == self.zoom_secret(client_id)
+    def webhook_secret_in_recall(self, client_id: str) -> str:
+        return self._app(client_id).webhook_secret
 
     def credential_of(self, client_id: str, user_id: str) -> str | None:
         found = self._credential(client_id, user_id)

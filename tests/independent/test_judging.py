@@ -69,8 +69,7 @@ def test_it_finds_a_user_blamed_and_a_webhook_that_was_never_taken(
 ) -> None:
     stage, oracle = model.stage, model.oracle
     stage.world.begin(Outage.RECEIVER)
-    number = stage.world.create_meeting(oracle.people[0].user_id)
-    oracle.meetings[number] = oracle.people[0]
+    model.meet()
     stage.jump(timedelta(hours=1))
     stage.run_due()
     oracle.note(stage.true.now())

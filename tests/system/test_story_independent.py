@@ -79,7 +79,7 @@ def _set_up(admin: Admin, pair: PairAtZoom) -> UUID:
     assert admin.enter_workspace("not-an-api-key").path == "/workspaces/new"
     assert admin.enter_workspace(world.api_key).path == "/workspaces/"
     admin.create_in_recall(app_id)
-    assert world.is_webhook_secret_right_in_recall(pair.client_id)
+    assert world.webhook_secret_in_recall(pair.client_id) == pair.secret_token
     assert world.is_pair_right_in_recall(pair.client_id)
 
     assert _clock(admin, app_id, "ours") != "valid"
