@@ -73,7 +73,7 @@ class Oracle:
 
     Attributes:
         zoom_signs_ours: Zoom signs with the secret token that the dashboard has.
-        recall_has_ours: Recall has the secret token that the dashboard has, and answers.
+        recall_has_ours: Recall has the dashboard's secret token, and answers.
         pair: Recall has the pair that Zoom accepts.
         pair_here: The dashboard has it.
         secret_here: The secret token that was entered last.
