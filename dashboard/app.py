@@ -29,6 +29,7 @@ from dashboard.services.invitations.invitations import note_expired
 from dashboard.services.probes.watcher import ProbeScheduler
 from dashboard.services.recall.rate_limits import RateLimiter, Sweeper
 from dashboard.services.receiver.writer import WebhookWriter
+from dashboard.services.repair.repair import ClockWatch
 from dashboard.services.resends import collecting
 from dashboard.services.retention.pruning import Pruner
 from dashboard.services.rotation import rotations
@@ -259,6 +260,7 @@ def _find_session(runtime: Runtime) -> signin.Find:
 def chores(runtime: Runtime) -> list[Callable[[], int]]:
     """Return the worker's periodic work; each does a little and says how much."""
     return [
+        ClockWatch(runtime),
         partial(collecting.run_due, runtime),
         partial(events.read_some, runtime),
         partial(checklist.record_new, runtime),

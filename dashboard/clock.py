@@ -27,6 +27,14 @@ class Clock:
         transactions.require_none("a wait")
         time.sleep(seconds)
 
+    def drift_s(self) -> float:
+        """Return the host's wall clock less the time since its boot, in seconds.
+
+        It changes when somebody sets the clock; not by sleep, nor by `set`.
+        """
+        elapsed = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+        return _real_now().timestamp() - time.clock_gettime(elapsed)
+
     def set(self, instant: datetime | None) -> None:
         """Make it `instant` now and let time run on from there; None is real time."""
         with self._lock:

@@ -13,6 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
 from sqlalchemy import (
     CheckConstraint,
     Connection,
@@ -101,12 +102,19 @@ def upgrade(database: Database, revision: str = "head") -> None:
     """Bring the tables to `revision`; commits.
 
     Raises:
-        SchemaError: They are of a former version and cannot be carried over.
+        SchemaError: They are of a former version and cannot be carried over, or of one
+            that this program does not know.
     """
     if current_revision(database) in _FORMER:
         _carry_over(database)
     with database.writing() as session:
-        command.upgrade(_config(session.connection()), revision)
+        try:
+            command.upgrade(_config(session.connection()), revision)
+        except CommandError:
+            raise SchemaError(
+                "The database is of a newer version than this program, so it was left "
+                "as it is. Install that version, or restore another copy."
+            ) from None
 
 
 def downgrade(database: Database, revision: str) -> None:

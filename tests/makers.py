@@ -14,6 +14,9 @@ from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import Environment, Kind, ZoomApp
 from dashboard.vault import Vault, fingerprint
 
+LATER = datetime(2028, 1, 1, tzinfo=UTC)
+"""After all that a test stores: nothing is ahead of it."""
+
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 SECRET_TOKEN = SecretStr("test-secret-token-0001")
 CLIENT_SECRET = SecretStr("test-client-secret-0001")
@@ -34,6 +37,10 @@ class FakeClock:
 
     def sleep(self, seconds: float) -> None:
         """Wait for nothing: what is asked again is asked at once."""
+
+    def drift_s(self) -> float:
+        """Nobody sets the host's clock: time is only moved on."""
+        return 0.0
 
     def set(self, instant: datetime | None) -> None:
         self.instant = instant or NOON

@@ -10,10 +10,11 @@ import click
 from dashboard import schema
 from dashboard.cli.opening import opened_database, opened_services
 from dashboard.clock import Clock
-from dashboard.db import revisions
+from dashboard.db import Database, revisions
 from dashboard.errors import InvalidInputError, SchemaError
 from dashboard.services import audit
 from dashboard.services.encryption import keys
+from dashboard.services.repair import repair
 
 
 @click.group("db")
@@ -95,7 +96,24 @@ def restore(source: Path) -> None:
             os.replace(fresh, path)  # noqa: PTH105 - atomic on one file system
         if kept:
             click.echo(f"The previous database was saved as {kept}.")
-        click.echo("Restored.")
+    with opened_database() as database:
+        schema.upgrade(database)
+        _mark_restored(database)
+        click.echo("Restored. Everything is checked again after the start.")
+
+
+@group.command()
+def restored() -> None:
+    """Mark a PostgreSQL database that you restored or moved: check all of it again."""
+    with opened_database() as database:
+        revisions.require_newest(database)
+        _mark_restored(database)
+        click.echo("Marked. Everything is checked again after the start.")
+
+
+def _mark_restored(database: Database) -> None:
+    with database.writing() as session:
+        repair.mark_restored(session, now=Clock().now())
 
 
 def _check_file(path: Path) -> None:

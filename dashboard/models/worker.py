@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, Index, SQLModel
 
-from dashboard.db.columns import UtcDateTime
+from dashboard.db.columns import BigId, UtcDateTime
 
 
 class WorkerHeartbeat(SQLModel, table=True):
@@ -25,3 +25,24 @@ class WorkerHeartbeat(SQLModel, table=True):
     at: datetime = Field(sa_type=UtcDateTime)
     started_at: datetime = Field(sa_type=UtcDateTime)
     version: str = Field(max_length=40)
+
+
+class HostEvent(SQLModel, table=True):
+    """Something that makes what is stored doubtful: the clock jumped, or a restore.
+
+    Attributes:
+        id: From `models.ids.new_id(at)`.
+        kind: "clock" or "restore".
+        at: When it was noticed, by the clock as it was then.
+        seconds: How far the clock jumped; below 0 is back.
+        about_at: Of a restore: the newest thing that the copy knows.
+    """
+
+    __tablename__ = "host_event"
+    __table_args__ = (Index(None, "kind", "at"),)
+
+    id: int = Field(primary_key=True, sa_type=BigId)
+    kind: str = Field(max_length=16)
+    at: datetime = Field(sa_type=UtcDateTime)
+    seconds: float = 0
+    about_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

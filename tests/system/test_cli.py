@@ -226,6 +226,9 @@ def test_a_backup_can_be_restored(terminal: Terminal) -> None:
 
     assert (kept.returncode, restored.returncode) == (0, 0)
     assert people.stdout == ""
+    assert "Everything is checked again after the start." in restored.stdout
+    with sqlite3.connect(terminal.folder / "dashboard.db") as file:
+        assert file.execute("SELECT kind FROM host_event").fetchall() == [("restore",)]
 
 
 NEWER_SQLITE = """
@@ -399,3 +402,26 @@ def test_a_manifest_is_printed_alone_and_trouble_beside_it(
     assert "localhost" in local.stderr
     assert json.loads(local.stdout)
     assert (nobody.returncode, nobody.stdout) == (1, "")
+
+
+def test_a_copy_of_a_newer_version_is_named_as_such(terminal: Terminal) -> None:
+    terminal.run("db", "upgrade")
+    copy = terminal.folder / "copy.db"
+    terminal.run("db", "backup", str(copy))
+    with closing(sqlite3.connect(copy, isolation_level=None)) as file:
+        file.execute("UPDATE alembic_version SET version_num = '9999_of_tomorrow'")
+
+    restored = terminal.run("db", "restore", str(copy))
+
+    assert restored.returncode == 1
+    assert "of a newer version than this program" in restored.stderr
+
+
+def test_a_database_that_was_carried_over_is_marked(terminal: Terminal) -> None:
+    terminal.run("db", "upgrade")
+
+    marked = terminal.run("db", "restored")
+
+    assert marked.returncode == 0, marked.stderr
+    with sqlite3.connect(terminal.folder / "dashboard.db") as file:
+        assert file.execute("SELECT kind FROM host_event").fetchall() == [("restore",)]

@@ -22,7 +22,7 @@ from dashboard.services.runtime import Runtime
 from dashboard.services.validation import evidence
 from dashboard.worker import Worker
 from tests.fixtures.relay import app_id, arrive, attempts, find, recall_app
-from tests.makers import SECRET_TOKEN, FakeClock
+from tests.makers import LATER, SECRET_TOKEN, FakeClock
 
 __all__ = ["app_id", "recall_app"]
 
@@ -114,7 +114,7 @@ def test_a_secret_that_differs_is_named_as_a_possible_mismatch_whatever_recall_a
     [circuit] = paused(runtime)
     seen = newest_test(runtime)
     with runtime.database.reading() as session:
-        found = evidence.evidence(session, app_id)
+        found = evidence.evidence(session, app_id, now=LATER)
         status_now = evidence.recall_status(found, clock.now())
     recall_app.webhook_secret = SECRET_TOKEN.get_secret_value()
     run_for(worker, clock, timedelta(minutes=2))

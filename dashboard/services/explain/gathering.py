@@ -266,7 +266,7 @@ def _with_surroundings(session: Session, facts: Facts) -> Facts:
         return facts
     workspace_id, status = app.workspace_id, None
     if app.retired_at is None and app.recall_app_id is not None:
-        seen = evidence.evidence(session, app.id)
+        seen = evidence.evidence(session, app.id, now=facts.now)
         status = evidence.status(seen, facts.now)
     return replace(
         facts,

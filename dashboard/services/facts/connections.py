@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, false, or_
 from sqlmodel import Session, col, select
 
+from dashboard.clock import SKEW
 from dashboard.db.columns import Unindexed
 from dashboard.models.connection import Connection, TokenCause, TokenState
 from dashboard.models.workspace import Verdict, Workspace
@@ -23,9 +24,6 @@ from dashboard.services.zoom_apps import apps
 
 FRESH = timedelta(days=1)
 """How old a health check may be and still say what is so now."""
-
-SKEW = timedelta(minutes=1)
-"""How far the clocks of two of our hosts may be apart; a later check proves nothing."""
 
 _REAL_CALL = "answered an API call"
 

@@ -1,5 +1,6 @@
 """Heartbeats of the background workers, and what their absence means."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -109,6 +110,13 @@ def find(session: Session, *, now: datetime) -> WorkerStatus:
         command="dashboard serve" if is_sqlite else "dashboard worker",
         now=now,
     )
+
+
+def ahead(session: Session, *, now: datetime) -> Sequence[str]:
+    """Return the workers whose clocks are ahead of ours."""
+    late = col(WorkerHeartbeat.at) > now + SKEW
+    query = select(WorkerHeartbeat.name).where(late).order_by(col(WorkerHeartbeat.name))
+    return session.exec(query.limit(5)).all()
 
 
 def _moment(at: datetime, now: datetime) -> str:

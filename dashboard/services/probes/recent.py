@@ -62,13 +62,15 @@ class ActivityEntry:
 
 
 def latest(
-    session: Session, zoom_app_id: UUID, *, limit: int = 8
+    session: Session, zoom_app_id: UUID, *, now: datetime, limit: int = 8
 ) -> Sequence[ActivityEntry]:
     """Return the newest entries, newest first.
 
     A check of our own that says the same again is shown once, with its newest time.
     """
-    checks = _without_repeats(evidence.latest(session, zoom_app_id, limit=limit))
+    checks = _without_repeats(
+        evidence.latest(session, zoom_app_id, now=now, limit=limit)
+    )
     query = (
         select(Webhook)
         .where(

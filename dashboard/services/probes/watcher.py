@@ -146,7 +146,7 @@ class ProbeRound:
         def change(session: Session, row: ProbeSchedule) -> None:
             now = self._now()
             recall_record.store_record(session, row.zoom_app_id, read.seen, at=now)
-            seen = evidence.evidence(session, row.zoom_app_id)
+            seen = evidence.evidence(session, row.zoom_app_id, now=now)
             is_settled = evidence.recall_status(seen, now).state is State.VALID
             row.polled_at = now
             row.failures = 0 if read.is_answered else row.failures + 1

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, func, or_, select
 
 from dashboard.formatting import duration_words
 from dashboard.models.circuit import CircuitKind
+from dashboard.models.connection import Connection
 from dashboard.models.erasure import Erasure
 from dashboard.models.webhook import Mark, Outcome, Webhook
 from dashboard.models.workspace import Verdict, Workspace
@@ -19,6 +20,7 @@ from dashboard.services.erasure.erasures import DEADLINE
 from dashboard.services.facts.connections import Shown
 from dashboard.services.heartbeats import heartbeats
 from dashboard.services.heartbeats.heartbeats import WorkerStatus
+from dashboard.services.host import events
 from dashboard.services.recall import callback_signatures
 from dashboard.services.relay import circuit
 from dashboard.services.rotation import progress
@@ -441,6 +443,7 @@ def items(
     worker = heartbeats.find(session, now=now)
     found = [
         *(_about_worker(worker) if apps else ()),
+        *_about_restore(session),
         *_about_workspaces(session),
         *_about_token_calls(session, now=now),
         *_about_address(public_url),
@@ -466,6 +469,79 @@ def _about_worker(worker: WorkerStatus) -> Iterator[Item]:
         )
 
 
+def _about_clock(session: Session, *, now: datetime) -> Iterator[Item]:
+    """Yield one item about clocks: ours was set or is slow, or a worker's is ahead."""
+    jumps, ahead = events.jumps(session, now=now), _dated_ahead(session, now)
+    workers = heartbeats.ahead(session, now=now)
+    found, since = [], None
+    if ahead is not None:
+        by_s, since = ahead
+        found.append(
+            "This server's clock is slow: Zoom's webhooks are dated "
+            f"{duration_words(by_s)} ahead."
+        )
+    if jumps:
+        jump, since = jumps[0], since or jumps[0].at
+        way = "back" if jump.seconds < 0 else "ahead"
+        found.append(
+            f"This server's clock was set {way} by {duration_words(abs(jump.seconds))} "
+            f"at {jump.at:%Y-%m-%d %H:%M} UTC."
+        )
+    found += [f"The clock of the worker {name} is ahead." for name in workers]
+    if not found:
+        return
+    stored = "Webhooks are stored and delivered; Zoom's validation requests fail "
+    until = f"{stored}until then. " if ahead is not None else ""
+    yield Item(
+        tone=TROUBLE,
+        sentence=" ".join(found),
+        detail=f"The operator of this server sets its clock (NTP). {until}What was "
+        "seen at a time that lies ahead proves nothing and is checked again.",
+        since=since,
+        action=Action.NONE if ahead is None else Action.SEE_AHEAD,
+    )
+
+
+def _about_restore(session: Session) -> Iterator[Item]:
+    """Yield that a copy was restored, until every connection was checked again."""
+    restore = events.last_restore(session)
+    if restore is None:
+        return
+    checked_at = col(Connection.token_checked_at)
+    left = (
+        select(Connection.id)
+        .join(ZoomApp, col(ZoomApp.id) == col(Connection.zoom_app_id))
+        .where(
+            or_(checked_at.is_(None), checked_at < restore.at),
+            col(ZoomApp.recall_app_id).is_not(None),
+            col(ZoomApp.retired_at).is_(None),
+        )
+        .limit(LOOKED_AT)
+    )
+    number = session.exec(select(func.count()).select_from(left.subquery())).one()
+    if not number:
+        return
+    more = "+" if number >= LOOKED_AT else ""
+    who = "1 connection was"
+    if number > 1:
+        who = f"{number:,}{more} connections were"
+    of = (
+        ""
+        if restore.about_at is None
+        else f" with data up to {restore.about_at:%Y-%m-%d %H:%M} UTC"
+    )
+    yield Item(
+        tone=WAITING,
+        sentence=f"The database was restored at {restore.at:%Y-%m-%d %H:%M} UTC from a "
+        f"copy{of}. {who} not checked again yet.",
+        detail="Who disconnected, whose data was deleted and which secrets changed "
+        "after the copy is not known here. Compare the secrets with Zoom, and delete "
+        "again what was deleted.",
+        since=restore.at,
+        action=Action.NONE,
+    )
+
+
 def _about_workspaces(session: Session) -> Iterator[Item]:
     wrong = col(Workspace.verdict) == Verdict.WRONG
     for workspace in session.exec(select(Workspace).where(wrong)):
@@ -478,29 +554,24 @@ def _about_workspaces(session: Session) -> Iterator[Item]:
         )
 
 
-def _about_clock(session: Session, *, now: datetime) -> Iterator[Item]:
-    """Yield that this server's clock is slow, until a webhook comes that is on time."""
+def _dated_ahead(session: Session, now: datetime) -> tuple[float, datetime] | None:
+    """Return how far Zoom's webhooks are dated ahead, in seconds, and since when.
+
+    None as soon as one came that is on time.
+    """
     newest = select(Webhook.id, Webhook.received_at, Webhook.sent_at_s).where(
         col(Webhook.timing) == Mark.CLOCK
     )
     found = session.exec(newest.order_by(col(Webhook.id).desc()).limit(1)).first()
     if found is None or found[1] < now - _RECENT:
-        return
+        return None
     webhook_id, received_at, sent_at_s = found
     on_time = select(Webhook.id).where(
         col(Webhook.id) > webhook_id, col(Webhook.timing).is_(None)
     )
     if session.exec(on_time.limit(1)).first() is not None:
-        return
-    by = duration_words(sent_at_s - received_at.timestamp())
-    yield Item(
-        tone=TROUBLE,
-        sentence=f"This server's clock is slow: Zoom's webhooks are dated {by} ahead.",
-        detail="The operator of this server sets its clock (NTP). Webhooks are stored "
-        "and delivered; Zoom's validation requests fail until then.",
-        since=received_at,
-        action=Action.SEE_AHEAD,
-    )
+        return None
+    return sent_at_s - received_at.timestamp(), received_at
 
 
 _RECENT = timedelta(days=1)

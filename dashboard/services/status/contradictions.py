@@ -53,7 +53,7 @@ def run_due(database: Database, *, now: datetime) -> int:
     started = 0
     for app, silent in found:
         with database.reading() as session:
-            seen = evidence.evidence(session, app.id)
+            seen = evidence.evidence(session, app.id, now=now)
             is_untested = _is_untested(session, app, seen, now)
         if silent is None and not is_untested:
             continue
@@ -83,7 +83,7 @@ def _new_silence(
     found = silence.find(session, app, now=now)
     if found is None or found.is_refused:
         return None
-    seen = evidence.evidence(session, app.id)
+    seen = evidence.evidence(session, app.id, now=now)
     good = seen.good_challenge
     is_young = good is not None and now - good.at < silence.LEAST
     return None if is_young or seen.silence is not None else found

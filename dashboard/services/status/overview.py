@@ -66,7 +66,7 @@ def _overview(
     cause: Cause | None,
     now: datetime,
 ) -> AppOverview:
-    seen = evidence.evidence(session, app.id)
+    seen = evidence.evidence(session, app.id, now=now)
     counted = {shown: connections.get((app.id, shown), 0) for shown in Shown}
     if cause is not None:
         counted[Shown.LAST_SEEN_HEALTHY] += counted[Shown.HEALTHY]

@@ -91,7 +91,7 @@ def find(session: Session, app: ZoomApp, *, now: datetime) -> Silence | None:
     oldest = session.exec(connected.order_by(*order).limit(1)).first()
     if oldest is None:
         return None
-    heard = _heard(session, app, users_since=oldest)
+    heard = _heard(session, app, users_since=oldest, now=now)
     if judge(heard, now) is None:
         return None
     # Only now: counting reads every connection of the app.
@@ -164,15 +164,17 @@ def _connected(app: ZoomApp) -> SelectOfScalar[datetime]:
     )
 
 
-def _heard(session: Session, app: ZoomApp, *, users_since: datetime) -> EventHistory:
+def _heard(
+    session: Session, app: ZoomApp, *, users_since: datetime, now: datetime
+) -> EventHistory:
     of_app = col(HeardHour.zoom_app_id) == app.id
     hours = session.exec(
         select(HeardHour.hour).where(of_app).order_by(col(HeardHour.hour))
     ).all()
-    event_at = evidence.latest_event_at(session, app.id)
+    event_at = evidence.latest_event_at(session, app.id, now=now)
     if event_at is None and hours:
         event_at = hours[-1] + HOUR  # its webhooks are pruned already
-    good_at = evidence.latest_good_request_at(session, app.id)
+    good_at = evidence.latest_good_request_at(session, app.id, now=now)
     heard_at = max((at for at in (event_at, good_at) if at), default=None)
     refused = _refusals(session, app, heard_at)
     causes = Counter(cause_words(each.cause) for each in refused)

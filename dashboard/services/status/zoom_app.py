@@ -183,7 +183,7 @@ def rows(session: Session, *, now: datetime) -> Sequence[Row]:
     return [
         Row(
             zoom_app=app,
-            status=evidence.status(evidence.evidence(session, app.id), now),
+            status=evidence.status(evidence.evidence(session, app.id, now=now), now),
             connections=counts.get(app.id, 0),
         )
         for app in apps.list_all(session)
@@ -204,7 +204,7 @@ def page(
         NotFoundError: There is no such zoom app.
     """
     app = apps.get(session, zoom_app_id)
-    seen = evidence.evidence(session, zoom_app_id)
+    seen = evidence.evidence(session, zoom_app_id, now=now)
     zoom_status, recall_status = (
         evidence.zoom_status(seen, now),
         evidence.recall_status(seen, now),
@@ -233,7 +233,7 @@ def page(
             else traffic.last_try(session, zoom_app_id),
         ),
         setup=checklist.load(session, app, seen, now=now),
-        seen=recent.latest(session, zoom_app_id),
+        seen=recent.latest(session, zoom_app_id, now=now),
         traffic=day,
         scopes=scopes.list_for(app.kind, app.scope_style),
         address_trouble=public_url_trouble(public_url),
@@ -296,7 +296,7 @@ def report(
         NotFoundError: There is no such zoom app.
     """
     app = apps.get(session, zoom_app_id)
-    seen = evidence.evidence(session, zoom_app_id)
+    seen = evidence.evidence(session, zoom_app_id, now=now)
     return ZoomAppReport(
         summary=summary(
             session, app, seen, settings=settings, public_url=public_url, now=now

@@ -7,21 +7,22 @@ from types import MappingProxyType
 from uuid import UUID
 
 from sqlalchemy import union_all
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, or_, select
 
+from dashboard.clock import SKEW
 from dashboard.errors import NotFoundError
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.circuit import OpenCircuit
 from dashboard.models.ids import first_id, new_id
 from dashboard.models.webhook import Refusal, Webhook
 from dashboard.models.zoom_app import Routing, ZoomApp
+from dashboard.services.host import events
 from dashboard.services.validation.rules import echoes_apart, recall_status, zoom_status
 from dashboard.services.validation.states import (
     FAILURES_ALLOWED,
     GRACE,
     REPEATED_EVERY,
     SAME_ROUND,
-    SKEW,
     Contradiction,
     Evidence,
     State,
@@ -127,22 +128,24 @@ def record(  # noqa: PLR0913 - the facts of one observation, all named
     return check
 
 
-def evidence(session: Session, zoom_app_id: UUID) -> Evidence:
-    """Gather what was seen of one zoom app.
+def evidence(session: Session, zoom_app_id: UUID, *, now: datetime) -> Evidence:
+    """Gather what was seen of one zoom app; what is dated ahead of now proves nothing.
 
     Each look is over an index and bounded, whatever the tables' size.
 
     Raises:
         NotFoundError: There is no such zoom app.
     """
-    app = session.get(ZoomApp, zoom_app_id)
-    if app is None:
+    query = select(ZoomApp, events.restored_at()).where(col(ZoomApp.id) == zoom_app_id)
+    row = session.exec(query).first()
+    if row is None:
         raise NotFoundError("zoom app")
-    found = _newest(session, zoom_app_id, _LOOKED_AT)
+    app, restored_at = row
+    found = _newest(session, zoom_app_id, _LOOKED_AT, now)
     challenges = [one for one in found if one.source is Source.ZOOM_CHALLENGE]
     good = next((one for one in challenges if one.finding is Finding.GOOD), None)
-    good = good or _last_good_request(session, zoom_app_id, challenges)
-    event_at = latest_event_at(session, zoom_app_id)
+    good = good or _last_good_request(session, zoom_app_id, challenges, now)
+    event_at = latest_event_at(session, zoom_app_id, now=now)
     heard_at = max((at for at in (event_at, good and good.at) if at), default=None)
     return Evidence(
         routing=app.routing,
@@ -155,10 +158,11 @@ def evidence(session: Session, zoom_app_id: UUID) -> Evidence:
         self_test=_first(found, app, Source.OUTSIDE_PROBE),
         recall=_first(found, app, Source.RECALL_CHALLENGE, Source.RECALL_PROBE),
         recall_api=_first(found, app, Source.RECALL_API),
-        zoom_at_recall=_zoom_at_recall(session, app),
+        zoom_at_recall=_zoom_at_recall(session, app, now),
         refused=_refused(session, zoom_app_id, since=heard_at),
         silence=_silence(found, since=heard_at),
         paused=_paused(session, zoom_app_id),
+        restored_at=restored_at,
     )
 
 
@@ -241,16 +245,20 @@ def status(seen: Evidence, now: datetime) -> ValidationStatus:
     return worse(zoom_status(seen, now), to_recall)
 
 
-def latest(session: Session, zoom_app_id: UUID, *, limit: int = 10) -> Sequence[Check]:
+def latest(
+    session: Session, zoom_app_id: UUID, *, now: datetime, limit: int = 10
+) -> Sequence[Check]:
     """Return the newest pieces of evidence of every source, newest first.
 
     Genuine events are left out: they are in the log of webhooks.
     """
     sources = (source for source in Source if source is not Source.ZOOM_EVENT)
-    return _newest(session, zoom_app_id, dict.fromkeys(sources, limit))
+    return _newest(session, zoom_app_id, dict.fromkeys(sources, limit), now)
 
 
-def latest_good_request_at(session: Session, zoom_app_id: UUID) -> datetime | None:
+def latest_good_request_at(
+    session: Session, zoom_app_id: UUID, *, now: datetime
+) -> datetime | None:
     """Return when Zoom's newest validation request was answered correctly."""
     query = (
         select(Check.at)
@@ -258,6 +266,7 @@ def latest_good_request_at(session: Session, zoom_app_id: UUID) -> datetime | No
             col(Check.zoom_app_id) == zoom_app_id,
             col(Check.source) == Source.ZOOM_CHALLENGE,
             col(Check.finding) == Finding.GOOD,
+            col(Check.id) < first_id(now + SKEW),
         )
         .order_by(col(Check.id).desc())
         .limit(1)
@@ -265,11 +274,17 @@ def latest_good_request_at(session: Session, zoom_app_id: UUID) -> datetime | No
     return session.exec(query).first()
 
 
-def latest_event_at(session: Session, zoom_app_id: UUID) -> datetime | None:
+def latest_event_at(
+    session: Session, zoom_app_id: UUID, *, now: datetime
+) -> datetime | None:
     """Return when the newest genuine event came, challenges apart."""
     query = (
         select(Webhook.received_at)
-        .where(col(Webhook.zoom_app_id) == zoom_app_id, col(Webhook.event) != CHALLENGE)
+        .where(
+            col(Webhook.zoom_app_id) == zoom_app_id,
+            col(Webhook.event) != CHALLENGE,
+            col(Webhook.id) < first_id(now + SKEW),
+        )
         .order_by(col(Webhook.id).desc())
         .limit(1)
     )
@@ -277,12 +292,22 @@ def latest_event_at(session: Session, zoom_app_id: UUID) -> datetime | None:
 
 
 def _newest(
-    session: Session, zoom_app_id: UUID, wanted: Mapping[Source, int]
+    session: Session, zoom_app_id: UUID, wanted: Mapping[Source, int], now: datetime
 ) -> Sequence[Check]:
-    """Return so many of each source in one query, newest first."""
+    """Return so many of each source in one query, newest first.
+
+    Their ids begin with the time they were made at, so those ahead of now are the last.
+    """
+    told_at = col(Check.told_at)
+    is_past = or_(told_at.is_(None), told_at <= now + SKEW)
     parts = [
         select(Check.id)
-        .where(col(Check.zoom_app_id) == zoom_app_id, col(Check.source) == source)
+        .where(
+            col(Check.zoom_app_id) == zoom_app_id,
+            col(Check.source) == source,
+            col(Check.id) < first_id(now + SKEW),
+            is_past,
+        )
         .order_by(col(Check.id).desc())
         .limit(limit)
         .subquery()
@@ -313,7 +338,7 @@ def _first(found: Sequence[Check], app: ZoomApp, *sources: Source) -> Check | No
 
 
 def _last_good_request(
-    session: Session, zoom_app_id: UUID, known: Sequence[Check]
+    session: Session, zoom_app_id: UUID, known: Sequence[Check], now: datetime
 ) -> Check | None:
     """Return the newest one before those, if there may be any."""
     if len(known) < _LOOKED_AT[Source.ZOOM_CHALLENGE]:
@@ -324,6 +349,7 @@ def _last_good_request(
             col(Check.zoom_app_id) == zoom_app_id,
             col(Check.source) == Source.ZOOM_CHALLENGE,
             col(Check.finding) == Finding.GOOD,
+            col(Check.id) < first_id(now + SKEW),
         )
         .order_by(col(Check.id).desc())
         .limit(1)
@@ -331,10 +357,10 @@ def _last_good_request(
     return session.exec(query).first()
 
 
-def _zoom_at_recall(session: Session, app: ZoomApp) -> Check | None:
+def _zoom_at_recall(session: Session, app: ZoomApp, now: datetime) -> Check | None:
     if app.routing is not Routing.DIRECT or app.recall_app_id is None:
         return None
-    found = _newest(session, app.id, _ECHOES_LOOKED_AT)
+    found = _newest(session, app.id, _ECHOES_LOOKED_AT, now)
     is_cut = any(
         sum(check.source is source for check in found) == limit
         for source, limit in _ECHOES_LOOKED_AT.items()
@@ -355,7 +381,7 @@ def _failures(challenges: Sequence[Check]) -> int:
 
 def _drop_repeat(session: Session, new: Check) -> None:
     """Make room for one more of the same: it takes the place of the last."""
-    last = _newest(session, new.zoom_app_id, {new.source: 2})
+    last = _newest(session, new.zoom_app_id, {new.source: 2}, new.at)
     if len(last) == 2 and all(_ALIKE[new.source](old, new) for old in last):  # noqa: PLR2004 - the first and the last
         session.delete(last[0])
 

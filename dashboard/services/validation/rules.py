@@ -10,6 +10,7 @@ docs/validation.md lists the cases in this order.
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from dashboard.clock import SKEW
 from dashboard.formatting import hours_words
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.zoom_app import Routing
@@ -19,7 +20,6 @@ from dashboard.services.validation.states import (
     MAILS,
     MAY_DIFFER,
     REPEATED_EVERY,
-    SKEW,
     SWITCH_ON,
     Contradiction,
     Evidence,
@@ -38,7 +38,9 @@ _CHANGED = (
 _BROKEN = {Finding.FAILED, Finding.SECRET_MISMATCH}
 
 
-def zoom_status(seen: Evidence, now: datetime) -> ValidationStatus:
+def zoom_status(  # noqa: PLR0911 - one for each case of the table
+    seen: Evidence, now: datetime
+) -> ValidationStatus:
     """Return the status of the way from Zoom to the dashboard."""
     if seen.routing is Routing.DIRECT:
         return ValidationStatus(
@@ -60,6 +62,8 @@ def zoom_status(seen: Evidence, now: datetime) -> ValidationStatus:
             since=good.at,
             source=good.source,
         )
+    if is_before_restore(seen, good.at, seen.event_at):
+        return _before_restore(seen, good)
     if is_within(good, now):
         return _proven(seen, good)
     return _overdue(good, seen.event_at, now)
@@ -85,6 +89,25 @@ def _not_proven(what: Contradiction, source: Source) -> ValidationStatus:
         sentence=f"Not proven since {what.since:%Y-%m-%d %H:%M} UTC: {what.words}",
         since=what.since,
         source=source,
+    )
+
+
+def is_before_restore(seen: Evidence, *times: datetime | None) -> bool:
+    """Whether all that was seen was seen before an older copy was restored."""
+    restored_at = seen.restored_at
+    return restored_at is not None and all(
+        at is None or at < restored_at for at in times
+    )
+
+
+def _before_restore(seen: Evidence, by: Check) -> ValidationStatus:
+    return ValidationStatus(
+        state=State.NOT_PROVEN,
+        sentence="It was valid before the database was restored at "
+        f"{seen.restored_at:%Y-%m-%d %H:%M} UTC. The next event, or Validate in Zoom, "
+        "or Test now, shows whether it still is.",
+        since=seen.restored_at,
+        source=by.source,
     )
 
 
@@ -209,7 +232,11 @@ def recall_status(seen: Evidence, now: datetime) -> ValidationStatus:
     proof = _of(seen.recall, _PROVES)
     if proof is not None and seen.secret_set_at > proof.at:
         proof = None
-    if seen.routing is Routing.DIRECT:
+    is_direct = seen.routing is Routing.DIRECT
+    by = api if is_direct else proof
+    if by is not None and by.finding is Finding.GOOD and is_before_restore(seen, by.at):
+        return _before_restore(seen, by)
+    if is_direct:
         return _from_zoom(seen, proof, api, now)
     status = _from_here(proof, api, now)
     paused, is_green = seen.paused, status.state is State.VALID

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
+from dashboard.clock import SKEW
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.zoom_app import Routing
 
@@ -24,9 +25,6 @@ ANSWERED_WITHIN_S = 3.0
 SAME_ROUND = timedelta(minutes=10)
 """Failures so close together are one: Zoom's rounds are days apart, and only people
 who press Validate again, or strangers, are quicker."""
-
-SKEW = timedelta(minutes=1)
-"""How far Recall's clock and ours may be apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +64,7 @@ def is_within(check: Check, now: datetime) -> bool:
 
     What only counts for what it tells has a second limit, `Limit.told`.
     """
-    return now - check.at <= LIMITS[check.source].seen
+    return -SKEW <= now - check.at <= LIMITS[check.source].seen
 
 
 def missed(since: datetime, now: datetime) -> int:
@@ -163,6 +161,8 @@ class Evidence:
         paused: Delivery to Recall is paused, because Recall rejects it.
         zoom_at_recall: The newest thing Recall's API said of a validation that was not
             our own probe's; only looked for with routing direct.
+        restored_at: When the database was last replaced by an older copy: what was seen
+            before proves nothing of the time between.
     """
 
     routing: Routing
@@ -179,6 +179,7 @@ class Evidence:
     refused: Contradiction | None = None
     silence: Contradiction | None = None
     paused: Contradiction | None = None
+    restored_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

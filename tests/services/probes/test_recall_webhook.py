@@ -24,7 +24,7 @@ from dashboard.services.runtime import Runtime
 from dashboard.services.validation import evidence
 from dashboard.services.validation.evidence import State
 from tests.fixtures.public_url import answering, reachable, serving
-from tests.makers import API_KEY, a_workspace, a_zoom_app
+from tests.makers import API_KEY, LATER, a_workspace, a_zoom_app
 
 MISMATCH = Finding.SECRET_MISMATCH
 
@@ -74,13 +74,13 @@ def stubborn() -> Iterator[str]:
 
 def state(runtime: Runtime, zoom_app_id: UUID) -> State:
     with runtime.database.reading() as session:
-        seen = evidence.evidence(session, zoom_app_id)
+        seen = evidence.evidence(session, zoom_app_id, now=LATER)
     return evidence.recall_status(seen, runtime.clock.now()).state
 
 
 def findings(runtime: Runtime, zoom_app_id: UUID, source: Source) -> list[Finding]:
     with runtime.database.reading() as session:
-        kept = evidence.latest(session, zoom_app_id)
+        kept = evidence.latest(session, zoom_app_id, now=LATER)
     return [check.finding for check in kept if check.source is source]
 
 
@@ -199,7 +199,7 @@ def test_what_recall_knew_before_is_kept_before_our_own_challenge(
     recall_webhook.probe_recall(runtime, zoom_app_id, pause=no_pause)
 
     with runtime.database.reading() as session:
-        kept = evidence.latest(session, zoom_app_id)[::-1]
+        kept = evidence.latest(session, zoom_app_id, now=LATER)[::-1]
     assert [(check.source, check.told_at) for check in kept] == [
         (Source.RECALL_API, zooms),
         (Source.RECALL_PROBE, None),
@@ -259,7 +259,7 @@ def test_no_secret_is_kept_with_the_evidence(
     recall_webhook.probe_recall(runtime, zoom_app_id, pause=no_pause)
 
     with runtime.database.reading() as session:
-        kept = evidence.latest(session, zoom_app_id)
+        kept = evidence.latest(session, zoom_app_id, now=LATER)
 
     assert kept
     assert not any("test-" in check.detail for check in kept)

@@ -11,7 +11,7 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.probes import recent
 from dashboard.services.validation import evidence
 from dashboard.vault import Vault
-from tests.makers import NOON, a_webhook, saved_app
+from tests.makers import LATER, NOON, a_webhook, saved_app
 
 HOUR = timedelta(hours=1)
 
@@ -46,7 +46,7 @@ def note(
 
 def shown(database: Database, app_id: UUID) -> list[tuple[str, str, float]]:
     with database.reading() as session:
-        found = recent.latest(session, app_id)
+        found = recent.latest(session, app_id, now=LATER)
     return [(one.title, one.word, (NOON - one.at) / HOUR) for one in found]
 
 

@@ -57,7 +57,7 @@ def due_at(stage: Stage) -> object:
 def states(stage: Stage) -> tuple[State, State]:
     now = stage.runtime.clock.now()
     with stage.runtime.database.reading() as session:
-        seen = evidence.evidence(session, stage.app_id)
+        seen = evidence.evidence(session, stage.app_id, now=now)
     return (
         evidence.zoom_status(seen, now).state,
         evidence.recall_status(seen, now).state,

@@ -12,7 +12,7 @@ from dashboard.services.status import traffic, zoom_app
 from dashboard.services.validation import evidence
 from dashboard.services.zoom_apps import apps
 from dashboard.vault import Vault
-from tests.makers import NOON, a_webhook, a_zoom_app, saved_app
+from tests.makers import LATER, NOON, a_webhook, a_zoom_app, saved_app
 
 HOUR = timedelta(hours=1)
 NOW = NOON + timedelta(minutes=30)
@@ -76,7 +76,7 @@ def test_what_was_seen_mixes_evidence_and_events_newest_first(
             )
 
     with database.reading() as session:
-        seen = recent.latest(session, app.id)
+        seen = recent.latest(session, app.id, now=LATER)
 
     assert [(one.title, one.word) for one in seen] == [
         ("Test request to Recall", "Valid"),
@@ -94,7 +94,7 @@ def test_the_summary_tells_everything_but_the_secrets(runtime: Runtime) -> None:
         found = zoom_app.summary(
             session,
             apps.get(session, zoom_app_id),
-            evidence.evidence(session, zoom_app_id),
+            evidence.evidence(session, zoom_app_id, now=LATER),
             settings=runtime.settings,
             public_url=runtime.public_url,
             now=NOW,

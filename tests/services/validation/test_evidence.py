@@ -18,7 +18,7 @@ from dashboard.services.receiver import signatures
 from dashboard.services.validation import evidence
 from dashboard.services.validation.evidence import Evidence, State, ValidationStatus
 from dashboard.vault import Vault
-from tests.makers import NOON, a_webhook, a_zoom_app, saved_app
+from tests.makers import LATER, NOON, a_webhook, a_zoom_app, saved_app
 
 HOUR = timedelta(hours=1)
 
@@ -54,7 +54,7 @@ def test_an_app_of_which_nothing_was_seen_has_no_evidence(
         zoom_app_id = an_app(session, vault)
 
     with database.reading() as session:
-        found = evidence.evidence(session, zoom_app_id)
+        found = evidence.evidence(session, zoom_app_id, now=LATER)
 
     assert found.challenge is None
     assert found.event_at is None
@@ -75,7 +75,7 @@ def test_the_newest_of_each_source_is_the_evidence(
         note(session, zoom_app_id, Source.RECALL_API, Finding.NOT_SEEN, 3)
 
     with database.reading() as session:
-        found = evidence.evidence(session, zoom_app_id)
+        found = evidence.evidence(session, zoom_app_id, now=LATER)
 
     assert found.challenge is not None
     assert found.challenge.at == NOON - HOUR * 6
@@ -94,7 +94,7 @@ def test_another_apps_evidence_is_not_ours(database: Database, vault: Vault) -> 
         note(session, other_id, Source.ZOOM_CHALLENGE, Finding.GOOD)
 
     with database.reading() as session:
-        found = evidence.evidence(session, zoom_app_id)
+        found = evidence.evidence(session, zoom_app_id, now=LATER)
 
     assert found.good_challenge is None
 
@@ -110,7 +110,7 @@ def test_a_challenge_is_not_taken_for_a_genuine_event(
         session.add(a_webhook(zoom_app, event=evidence.CHALLENGE))
 
     with database.reading() as session:
-        found = evidence.evidence(session, zoom_app.id)
+        found = evidence.evidence(session, zoom_app.id, now=LATER)
 
     assert found.event_at == NOON - HOUR
 
@@ -133,7 +133,7 @@ def test_a_detail_that_is_too_long_is_cut_not_refused(
 
 def test_no_such_app_is_said(database: Database) -> None:
     with database.reading() as session, pytest.raises(NotFoundError):
-        evidence.evidence(session, uuid4())
+        evidence.evidence(session, uuid4(), now=LATER)
 
 
 MINUTE_H = 1 / 60
@@ -174,7 +174,7 @@ def record(database: Database, app_id: UUID, *notes: Note) -> None:
 
 def gathered(database: Database, app_id: UUID) -> Evidence:
     with database.reading() as session:
-        return evidence.evidence(session, app_id)
+        return evidence.evidence(session, app_id, now=LATER)
 
 
 def count(database: Database, source: Source) -> int:
@@ -316,7 +316,7 @@ def test_an_app_of_which_much_was_seen_costs_few_queries(
     with database.reading() as session:
         connection = session.connection()
         sql.listen(connection, "before_cursor_execute", lambda *a: asked.append(a[2]))
-        evidence.evidence(session, app_id)
+        evidence.evidence(session, app_id, now=LATER)
 
     assert len(asked) == 5
 
@@ -335,8 +335,8 @@ def test_the_looks_at_the_evidence_go_over_an_index(
             "before_cursor_execute",
             lambda *args: asked.append((args[2], args[3])),
         )
-        evidence.evidence(session, app_id)
-        evidence.latest(session, uuid4())
+        evidence.evidence(session, app_id, now=LATER)
+        evidence.latest(session, uuid4(), now=LATER)
         plans = [
             row[3]
             for statement, values in list(asked)
@@ -367,7 +367,7 @@ def a_refusal(app: ZoomApp, hours_ago: float, **over: Any) -> Refusal:
 
 def zoom_status(database: Database, app: ZoomApp) -> ValidationStatus:
     with database.reading() as session:
-        return evidence.zoom_status(evidence.evidence(session, app.id), NOON)
+        return evidence.zoom_status(evidence.evidence(session, app.id, now=NOON), NOON)
 
 
 def test_rejected_requests_end_the_proof_at_once_and_a_validate_restores_it(
