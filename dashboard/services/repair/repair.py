@@ -106,6 +106,7 @@ RULES = (
     _seen(Connection, "pmi_seen_at", to=None),
     _seen(Connection, "profile_seen_at", to=None),
     _seen(Connection, "recall_seen_at", to=None),
+    _seen(Connection, "recall_tried_at", to=None),
     _seen(Connection, "mappings_seen_at", to=None),
     _seen(Connection, "token_since"),
     _seen(Connection, "pmi_changed_at"),
