@@ -48,11 +48,17 @@ def command(
             found = explain.explain(session, runtime.vault, asked, now=now)
         told: Sequence[Line] | None = None
         if ask:
-            told = explain.ask_recall(
+            said = explain.ask_recall(
                 runtime,
                 meeting_id=found.asked.number,
                 connection_id=found.connection_id,
             )
+            told = said.lines
+            if said.heard is not None:
+                with runtime.database.reading() as session:
+                    found = explain.explain(
+                        session, runtime.vault, asked, heard=said.heard, now=now
+                    )
         public_url = runtime.public_url
     if as_json:
         click.echo(json.dumps(_object(found, told, public_url)))

@@ -24,6 +24,7 @@ from dashboard.services.explain.rules import judge
 from dashboard.services.explain.verdicts import (
     RECALL,
     Facts,
+    Heard,
     Line,
     Target,
     Verdict,
@@ -63,21 +64,36 @@ class Answer:
         return self.asked.number is not None or self.connection_id is not None
 
 
-def explain(session: Session, vault: Vault, text: str, *, now: datetime) -> Answer:
+def explain(
+    session: Session,
+    vault: Vault,
+    text: str,
+    *,
+    heard: Heard | None = None,
+    now: datetime,
+) -> Answer:
     """Explain what somebody pasted. Reads the database only; asks nobody.
 
     Args:
         session: Reading.
         vault: Opens whom an erasure under way is about.
         text: As pasted, any length.
+        heard: What `ask_recall` was answered about the meeting.
         now: Aware.
     """
-    return answer(session, vault, read(text), now=now)
+    return answer(session, vault, read(text), heard=heard, now=now)
 
 
-def answer(session: Session, vault: Vault, asked: Asked, *, now: datetime) -> Answer:
+def answer(
+    session: Session,
+    vault: Vault,
+    asked: Asked,
+    *,
+    heard: Heard | None = None,
+    now: datetime,
+) -> Answer:
     """Explain what was asked; as `explain`, of what is known to be an id."""
-    facts = gather(session, vault, asked, now=now)
+    facts = gather(session, vault, asked, heard=heard, now=now)
     verdict = judge(facts)
     connection = facts.connection
     return Answer(
@@ -133,9 +149,17 @@ _WORKSPACES = 5
 _LINES = 5
 
 
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """What Recall said: lines to show, and what it means for the meeting, if clear."""
+
+    lines: Sequence[Line]
+    heard: Heard | None = None
+
+
 def ask_recall(
     runtime: Runtime, *, meeting_id: int | None, connection_id: UUID | None
-) -> list[Line]:
+) -> Said:
     """Ask Recall to whom it maps a meeting, and for the log of a credential.
 
     What cannot be asked is a line as well. No transaction is open meanwhile.
@@ -154,12 +178,23 @@ def ask_recall(
         ]
     now = runtime.clock.now()
     lines: list[Line] = []
+    heard: list[Heard | None] = []
     for name, recall in asked:
         if meeting_id is not None:
-            lines += _mapped(runtime.database, name, recall, meeting_id, now=now)
+            said = _mapped(runtime.database, name, recall, meeting_id, now=now)
+            lines += said.lines
+            heard.append(said.heard)
     if row is not None and row.recall_credential_id is not None and asked:
         lines += _log(asked[0][1], row, row.recall_credential_id, now=now)
-    return lines
+    return Said(lines=lines, heard=_together(heard))
+
+
+def _together(heard: Sequence[Heard | None]) -> Heard | None:
+    """Return whose meeting it is in any workspace; no one's only if all said so."""
+    for one in heard:
+        if one is not None and one.connection_id is not None:
+            return one
+    return heard[0] if heard and all(heard) else None
 
 
 def _workspaces(
@@ -178,21 +213,31 @@ def _workspaces(
 
 def _mapped(
     database: Database, name: str, recall: Recall, meeting_id: int, *, now: datetime
-) -> list[Line]:
+) -> Said:
     meeting = f"meeting {grouped(meeting_id)}"
     try:
         found = recall.mappings(meeting_id=meeting_id, limit=_LINES)
     except UpstreamError as error:
         words = f"{name} could not be asked about {meeting}. {error.message()}"
-        return [Line(at=now, source=RECALL, words=words)]
+        return Said(lines=[Line(at=now, source=RECALL, words=words)])
     if not found.results:
         if not found.is_whole:
             words = f"{name}'s list was too long to find {meeting} in, asked just now."
-            return [Line(at=now, source=RECALL, words=words)]
+            return Said(lines=[Line(at=now, source=RECALL, words=words)])
         words = f"{name} maps {meeting} to no credential, asked just now."
-        return [Line(at=now, source=RECALL, words=words)]
+        line = Line(at=now, source=RECALL, words=words)
+        return Said(lines=[line], heard=Heard(at=now))
+    newest = found.results[0]
     with database.reading() as session:
-        return [_line(session, name, meeting, each) for each in found.results[:_LINES]]
+        query = select(Connection.id).where(
+            col(Connection.recall_credential_id) == newest.credential
+        )
+        known = session.exec(query).first()
+        lines = [_line(session, name, meeting, each) for each in found.results[:_LINES]]
+    if known is None:
+        return Said(lines=lines)
+    heard = Heard(at=now, connection_id=known, synced_at=newest.synced_at)
+    return Said(lines=lines, heard=heard)
 
 
 def _line(session: Session, name: str, meeting: str, mapping: Mapping) -> Line:

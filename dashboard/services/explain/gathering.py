@@ -7,7 +7,12 @@ from uuid import UUID
 
 from sqlmodel import Session, col
 
-from dashboard.models.connection import AccountMember, AttemptOutcome, Connection
+from dashboard.models.connection import (
+    AccountMember,
+    AttemptOutcome,
+    Connection,
+    MeetingMapping,
+)
 from dashboard.models.erasure import ErasureReason
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.invitation import Invitation
@@ -17,7 +22,7 @@ from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services.explain import lookups
 from dashboard.services.explain.lookups import Owner
 from dashboard.services.explain.questions import Asked, Kind, spellings
-from dashboard.services.explain.verdicts import Facts, Gone, Means
+from dashboard.services.explain.verdicts import Facts, Gone, Heard, Means
 from dashboard.services.heartbeats import heartbeats
 from dashboard.services.validation import evidence
 from dashboard.vault import Vault
@@ -25,13 +30,21 @@ from dashboard.vault import Vault
 _REMOVAL = "app_deauthorized"
 
 
-def gather(session: Session, vault: Vault, asked: Asked, *, now: datetime) -> Facts:
+def gather(
+    session: Session,
+    vault: Vault,
+    asked: Asked,
+    *,
+    heard: Heard | None = None,
+    now: datetime,
+) -> Facts:
     """Return the facts of what was asked. Reads the database only, by index.
 
     Args:
         session: Reading.
         vault: Opens whom an erasure under way is about.
         asked: What was pasted.
+        heard: What Recall itself said of the meeting, if it was asked.
         now: Aware.
     """
     facts = Facts(asked=asked, now=now)
@@ -48,6 +61,8 @@ def gather(session: Session, vault: Vault, asked: Asked, *, now: datetime) -> Fa
             facts = _of_webhook(session, facts)
         case Kind.NOTHING | Kind.NO_NUMBER:
             return facts
+    if heard is not None:
+        facts = _with_heard(session, facts, heard)
     facts = _with_surroundings(session, _with_attempts(session, vault, facts))
     return _with_worker(session, facts)
 
@@ -58,6 +73,28 @@ def _with_worker(session: Session, facts: Facts) -> Facts:
     if not worker.is_alive and stuck is not None:
         tried_at = lookups.last_try(session, stuck.id)
     return replace(facts, worker=worker, tried_at=tried_at)
+
+
+def _with_heard(session: Session, facts: Facts, heard: Heard) -> Facts:
+    """Put what Recall itself said in place of the mapping that was stored."""
+    facts = replace(facts, heard=heard, mapping=None)
+    number, synced_at = facts.asked.number, heard.synced_at
+    if heard.connection_id is None or number is None or synced_at is None:
+        return facts
+    mapping = MeetingMapping(
+        id=0,
+        connection_id=heard.connection_id,
+        meeting_id=number,
+        synced_at=synced_at,
+        seen_at=heard.at,
+    )
+    row = session.get(Connection, heard.connection_id)
+    if row is None:
+        return facts
+    member = facts.member if facts.connection is row else None
+    return replace(
+        facts, connection=row, member=member, mapping=mapping, means=Means.MAPPING
+    )
 
 
 def _of_email(session: Session, facts: Facts) -> Facts:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
+from uuid import UUID
 
 from dashboard.formatting import grouped
 from dashboard.models.circuit import OpenCircuit
@@ -72,10 +73,26 @@ class Gone:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Heard:
+    """What Recall itself said a moment ago of the meeting.
+
+    Attributes:
+        at: When it was asked.
+        connection_id: To whom it maps the meeting; None for to no credential.
+        synced_at: Since when; None where it maps it to none.
+    """
+
+    at: datetime
+    connection_id: UUID | None = None
+    synced_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Facts:
     """All that a verdict is judged by.
 
     Attributes:
+        heard: What Recall itself said, if it was asked; it beats what was stored.
         connection: The one whose grant counts; None when nobody's is known.
         means: Why it is that one.
         app: Its zoom app, or the one that was asked about or heard of.
@@ -102,6 +119,7 @@ class Facts:
 
     asked: Asked
     now: datetime
+    heard: Heard | None = None
     connection: Connection | None = None
     means: Means = Means.ASKED
     app: ZoomApp | None = None
@@ -322,6 +340,8 @@ def listed_at(facts: Facts) -> datetime | None:
     The connection's own list was read then, or since then the workspace's newest
     mappings. None: its list was never read.
     """
+    if facts.heard is not None:
+        return facts.heard.at
     row, workspace = facts.connection, facts.workspace
     if row is None or row.mappings_seen_at is None:
         return None

@@ -52,12 +52,14 @@ def recall() -> ResponseReturnValue:
     if not form.validate():
         return _page(form, None, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     found = explain.explain(db(), runtime().vault, form.q.data or "", now=now())
-    recall_lines = explain.ask_recall(
+    said = explain.ask_recall(
         runtime(), meeting_id=found.asked.number, connection_id=found.connection_id
     )
-    if htmx.wants_fragment():
-        return htmx.fragment("explain/partials/_recall.html", recall_lines=recall_lines)
-    return _page(_refilled(form, found), found, recall_lines=recall_lines)
+    if said.heard is not None:  # the answer above says so too
+        found = explain.explain(
+            db(), runtime().vault, form.q.data or "", heard=said.heard, now=now()
+        )
+    return _page(_refilled(form, found), found, recall_lines=said.lines)
 
 
 def _apps(found: Answer | None) -> Sequence[ZoomApp]:

@@ -1,10 +1,12 @@
 """Explain beside the simulated Zoom and Recall: it says what really happened."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from dashboard.models.connection import Connection
+from dashboard.models.connection import Connection, SyncStatus
+from dashboard.models.webhook import Outcome
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.audit import Actor
@@ -12,6 +14,7 @@ from dashboard.services.connections import actions, check, listing
 from dashboard.services.connections.listing import Filters
 from dashboard.services.explain import explain as explaining
 from dashboard.services.explain.explain import Answer
+from dashboard.services.explain.verdicts import Heard
 from dashboard.services.runtime import Runtime
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.makers import a_webhook
@@ -51,7 +54,7 @@ def asked(stage: ConnectStage, found: Answer) -> list[str]:
         meeting_id=found.asked.number,
         connection_id=found.connection_id,
     )
-    return [line.words for line in told]
+    return [line.words for line in told.lines]
 
 
 @pytest.mark.parametrize("asked_as", ["cem.demir@example.com", "CEM.Demir@example.COM"])
@@ -123,3 +126,46 @@ def test_an_outage_is_nobodys_fault_and_says_when_the_next_look_is(
 
     assert (found.verdict.id, found.verdict.who.value) == ("state-unknown", "nobody")
     assert "could not be read" in " ".join(asked(stage, found))
+
+
+def test_what_recall_itself_says_changes_the_answer(stage: ConnectStage) -> None:
+    runtime, number = stage.runtime, 93333333333
+    row = stage.connect()
+    with runtime.database.writing() as session:
+        synced = session.get_one(Connection, row.id)
+        synced.sync_status = SyncStatus.COMPLETED
+    heard(
+        stage,
+        meeting_id=number,
+        zoom_user_id=row.zoom_user_id,
+        outcome=Outcome.DELIVERED,
+        delivered_at=runtime.clock.now() - timedelta(minutes=1),
+    )
+
+    def verdict(of: Heard | None) -> str:
+        with runtime.database.reading() as session:
+            now = runtime.clock.now()
+            found = explaining.explain(
+                session, runtime.vault, str(number), heard=of, now=now
+            )
+        return found.verdict.id
+
+    stored = verdict(None)
+    said = explaining.ask_recall(runtime, meeting_id=number, connection_id=row.id)
+    now = runtime.clock.now()
+    mapped = Heard(at=now, connection_id=row.id, synced_at=now)
+
+    assert said.heard is not None
+    assert said.heard.connection_id is None
+    assert stored != "ready"
+    assert verdict(said.heard) == "not-mapped"
+    assert verdict(mapped) != "not-mapped"
+    assert "Recall mapped" in " ".join(lines_of(stage, str(number), mapped))
+
+
+def lines_of(stage: ConnectStage, text: str, of: Heard) -> list[str]:
+    runtime = stage.runtime
+    with runtime.database.reading() as session:
+        now = runtime.clock.now()
+        found = explaining.explain(session, runtime.vault, text, heard=of, now=now)
+    return [line.words for line in found.lines]
