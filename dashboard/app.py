@@ -37,7 +37,7 @@ from dashboard.services.runtime import RecallFactory, Runtime
 from dashboard.services.setup import checklist
 from dashboard.services.staff import sessions
 from dashboard.services.status import contradictions, rhythm
-from dashboard.services.sweep import events, sweep
+from dashboard.services.sweep import events, pairs, sweep
 from dashboard.services.validation import schedule
 from dashboard.settings import Settings
 from dashboard.web import (
@@ -269,6 +269,7 @@ def chores(runtime: Runtime) -> list[Callable[[], int]]:
         partial(sessions.forget_ended, runtime.database, runtime.clock),
         partial(connect_attempts.note_expired, runtime.database, runtime.clock),
         partial(refreshing.refresh_due, runtime),
+        partial(pairs.run_due, runtime),
         sweep.Sweep(runtime),
         partial(steps.run_due, runtime),
         Sweeper(runtime.database, runtime.clock),

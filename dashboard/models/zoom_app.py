@@ -53,7 +53,11 @@ class ZoomApp(SQLModel, table=True):
             (zoom_app, <column>, id).
         client_secret_print: Fingerprint; `_length` and `_set_at` go with it.
         previous_secret_token: Still accepted while a rotation is under way.
-        verdict: What Zoom said of the pair, at `checked_at`.
+        verdict: What Zoom said of the pair, at `checked_at`; the same since
+            `verdict_since`.
+        pair_due_at: When Zoom is asked about the pair next; None: now.
+        pair_doubted_at: Since when Zoom or Recall reports a wrong pair. Until it works
+            again, the checks of the app's users stop.
         slug: Last part of the hosted connect page's address; unique.
         workspace_id: Where its Recall record is or will be.
         recall_app_id: Recall's UUID of the app, once created or adopted.
@@ -96,6 +100,9 @@ class ZoomApp(SQLModel, table=True):
     verdict: Verdict = Field(default=Verdict.UNKNOWN, sa_type=enum_type(Verdict))
     verdict_reason: str = Field(default="", max_length=300)
     checked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    verdict_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    pair_due_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    pair_doubted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     slug: str = Field(max_length=64, unique=True)
     workspace_id: UUID | None = Field(default=None, foreign_key="workspace.id")
     recall_app_id: UUID | None = Field(default=None, unique=True)

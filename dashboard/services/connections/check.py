@@ -17,7 +17,7 @@ from typing import ParamSpec, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
 from dashboard.clients.recall.api import Recall
 from dashboard.clients.recall.replies import (
@@ -47,10 +47,11 @@ from dashboard.services.runtime import Runtime
 from dashboard.services.setup import checklist
 from dashboard.services.setup.steps import StepKey
 from dashboard.services.timeline import notes
-from dashboard.services.token_states import join_tokens, rules
+from dashboard.services.token_states import join_tokens, rules, who_acts
 from dashboard.services.token_states import pace as pacing
 from dashboard.services.token_states.pace import Pace
-from dashboard.services.token_states.rules import CheckResult
+from dashboard.services.token_states.rules import CheckResult, Others
+from dashboard.services.zoom_apps import credential_checks
 
 LEASE = timedelta(minutes=2)
 """Longer than the calls of a check can take with their time-outs."""
@@ -58,6 +59,7 @@ LEASE = timedelta(minutes=2)
 _MEETINGS_TRIED = 5
 _LEFT_AT_LEAST_S = 330  # more than the left time that a check calls expiring
 _WAIT_S = 1.0
+_SAME_TIME = timedelta(hours=24)
 _LIST_EVERY = timedelta(days=1)
 _FEW_AT = timedelta(minutes=30)  # 1,800 connections
 _WEEK = 7
@@ -174,15 +176,58 @@ def run(  # noqa: PLR0913 - what a check depends on, all named
         row = _still_claimed(session, claimed)
         if row is not None:
             at = runtime.clock.now()
+            found = _beside_others(session, row, found, now=at)
             refusal = rules.blocking_error(found, now=at)
             if refusal is None:
                 with notes.watching(session, row, at=at):
                     recording.store(session, row, found, now=at, pace=pace)
                 members.store(session, row, listed, now=at)
                 erasures.begin_if_confirmed(session, runtime.vault, row, now=at)
+                _note_pair(session, row, found, now=at)
             else:
                 recording.postpone(row, refusal, now=at)
             row.lease_until = None
+    return found
+
+
+def _note_pair(
+    session: Session, row: Connection, found: CheckResult, *, now: datetime
+) -> None:
+    """Doubt the app's pair after one refusal, and trust it after a token."""
+    if isinstance(found.token, AccessToken):
+        is_recalls = row.token_custody is TokenCustody.RECALL
+        app = session.get_one(ZoomApp, row.zoom_app_id, populate_existing=True)
+        if is_recalls and app.pair_doubted_at is not None:
+            credential_checks.trust(session, app, now=now)
+        return
+    is_refused = who_acts.cause_of(row.token_reason) is who_acts.PAIR_REFUSED
+    if is_refused or found.others is Others.FAIL:
+        credential_checks.doubt(session, row.zoom_app_id, now=now)
+
+
+def _beside_others(
+    session: Session, row: Connection, found: CheckResult, *, now: datetime
+) -> CheckResult:
+    """Add what others of the app get, when Recall gave no token without a known reason.
+
+    Several that fail together mean the app; one alone, while others work, its user.
+    """
+    cause = who_acts.cause_of(rules.judge(found, now=now).reason)
+    if cause is not who_acts.NO_TOKEN:
+        return found
+    others = select(Connection.id).where(
+        col(Connection.zoom_app_id) == row.zoom_app_id,
+        col(Connection.id) != row.id,
+        col(Connection.token_checked_at) > now - _SAME_TIME,
+    )
+    no_token = col(Connection.token_reason).startswith(
+        who_acts.NO_TOKEN.begins, autoescape=True
+    )
+    if session.exec(others.where(no_token).limit(1)).first() is not None:
+        return replace(found, others=Others.FAIL)
+    healthy = col(Connection.token_state) == TokenState.HEALTHY
+    if session.exec(others.where(healthy).limit(1)).first() is not None:
+        return replace(found, others=Others.WORK)
     return found
 
 

@@ -95,6 +95,18 @@ def _kept(waiting: int, failed: int) -> str:
     )
 
 
+def doubted_detail(app: ZoomApp) -> str:
+    """Say what is known of a pair that is doubted, and that no user has to act."""
+    tried = "Zoom is asked about the pair now."
+    is_tried = app.checked_at is not None and app.checked_at >= app.pair_doubted_at
+    if is_tried and app.verdict is Verdict.RIGHT:
+        tried = (
+            "Zoom accepts the pair stored here, so Recall's copy may differ: press "
+            "Update in Recall."
+        )
+    return f"{tried} No user has to act: checks of its users are paused until it works."
+
+
 def _about_pair(app: ZoomApp) -> Iterator[Alarm]:
     if apps.is_switched_off(app):
         yield Alarm(
@@ -106,8 +118,15 @@ def _about_pair(app: ZoomApp) -> Iterator[Alarm]:
     elif app.verdict is Verdict.WRONG:
         yield Alarm(
             sentence="Zoom rejects this client ID and client secret.",
-            detail="New users can't connect until this is fixed.",
+            detail="New users can't connect, and checks of its users are paused until "
+            "this is fixed.",
             remedy=Remedy.EDIT,
+        )
+    elif app.pair_doubted_at is not None:
+        yield Alarm(
+            sentence="Recall gets no tokens for this app.",
+            detail=doubted_detail(app),
+            remedy=Remedy.UPDATE_IN_RECALL,
         )
 
 

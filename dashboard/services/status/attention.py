@@ -25,6 +25,7 @@ from dashboard.services.recall import callback_signatures
 from dashboard.services.relay import circuit
 from dashboard.services.rotation import progress
 from dashboard.services.status import silence, traffic
+from dashboard.services.status.alarms import doubted_detail
 from dashboard.services.status.overview import AppOverview
 from dashboard.services.status.silence import Silence
 from dashboard.services.validation.states import State, ValidationStatus
@@ -136,8 +137,9 @@ def _about_pair(app: ZoomApp) -> Iterator[Item]:
         yield Item(
             tone=TROUBLE,
             sentence=f"Zoom rejects the client ID and client secret of {name(app)}.",
-            detail="New users can't connect until this is fixed.",
-            since=app.checked_at,
+            detail="New users can't connect, and checks of its users are paused until "
+            "this is fixed.",
+            since=app.verdict_since or app.checked_at,
             action=Action.EDIT_APP,
             zoom_app_id=app.id,
         )
@@ -147,7 +149,16 @@ def _about_pair(app: ZoomApp) -> Iterator[Item]:
             sentence=f"Zoom has switched {name(app)} off in its Marketplace.",
             detail="Activate it there. Until then, new users can't connect and tokens "
             "aren't renewed.",
-            since=app.checked_at,
+            since=app.verdict_since or app.checked_at,
+            action=Action.OPEN_APP,
+            zoom_app_id=app.id,
+        )
+    elif app.pair_doubted_at is not None:
+        yield Item(
+            tone=TROUBLE,
+            sentence=f"Recall gets no tokens for {name(app)}.",
+            detail=doubted_detail(app),
+            since=app.pair_doubted_at,
             action=Action.OPEN_APP,
             zoom_app_id=app.id,
         )
@@ -223,6 +234,9 @@ def _about_connections(each: AppOverview) -> Iterator[Item]:
         )
     for state, (sentence, detail) in _CONNECTIONS.items():
         number = each.connections[state]
+        is_apps = each.app.pair_doubted_at is not None
+        if is_apps and state is TokenState.UNHEALTHY_IN_RECALL:
+            continue  # the errors were the app's
         if number:
             yield Item(
                 tone=TROUBLE,

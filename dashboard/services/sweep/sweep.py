@@ -20,7 +20,7 @@ from sqlmodel import Session, col, func, or_, select
 from dashboard.clients.recall.operations import Operation
 from dashboard.db.columns import Unindexed
 from dashboard.models.connection import Connection, TokenState
-from dashboard.models.workspace import Workspace
+from dashboard.models.workspace import Verdict, Workspace
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.connections import check
 from dashboard.services.facts.connections import CAUSES
@@ -203,6 +203,9 @@ def with_room(session: Session, *, now: datetime) -> Sequence[UUID]:
     query = select(ZoomApp.id).where(
         col(ZoomApp.recall_app_id).is_not(None),
         col(ZoomApp.workspace_id).not_in(spent),
+        # Each check would be an error that Recall counts against the user.
+        col(ZoomApp.pair_doubted_at).is_(None),
+        col(ZoomApp.verdict) != Verdict.WRONG,
     )
     return session.exec(query).all()
 

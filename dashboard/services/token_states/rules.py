@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from http import HTTPStatus
 
 from dashboard.clients.http.error_words import APP_DISABLED, is_app_disabled
@@ -45,6 +46,14 @@ _TOKENS_LIVE_FOR = timedelta(hours=1)
 _WEBHOOK = "Zoom's app_deauthorized webhook"
 
 
+class Others(StrEnum):
+    """What other users of the app get from Recall."""
+
+    UNKNOWN = "unknown"
+    WORK = "work"  # a token
+    FAIL = "fail"  # no token either
+
+
 @dataclass(frozen=True, kw_only=True)
 class CheckResult:
     """The answers of one health check, each with the error that came instead.
@@ -60,6 +69,8 @@ class CheckResult:
         mappings: Recall's, newest first; None when they were not requested.
         join: A join token of a mapped meeting, or the error; None when it was not
             requested.
+        others: What others of the app got, when this one got no token for a reason
+            that is not known.
     """
 
     kind: Kind = Kind.USER_LEVEL
@@ -70,6 +81,7 @@ class CheckResult:
     user: ZoomUser | UpstreamError | None = None
     mappings: Stretch[Mapping] | UpstreamError | None = None
     join: JoinToken | UpstreamError | None = None
+    others: Others = Others.UNKNOWN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +119,7 @@ def judge(seen: CheckResult, *, now: datetime) -> Finding:
         return _without_credential(seen.credential)
     marked = _marked(seen.credential)
     if isinstance(token, UpstreamError):
-        return marked or _without_token(token)
+        return marked or _without_token(token, seen.others)
     if token is None:
         return unknown("Recall was not asked for a token.", None)
     return _refused_by_zoom(seen, token, now) or marked or _with_token(seen, token, now)
@@ -219,7 +231,7 @@ def _marked(credential: RecallCredential | None) -> Finding | None:
     )
 
 
-def _without_token(error: UpstreamError) -> Finding:
+def _without_token(error: UpstreamError, others: Others) -> Finding:
     if error.own_status == HTTPStatus.NOT_FOUND:
         return _without_credential(error)
     if _says(error, _WRONG_PAIR):
@@ -237,6 +249,16 @@ def _without_token(error: UpstreamError) -> Finding:
         return admins
     if tells_nothing(error):
         return unknown(nobodys(error), error)
+    if others is Others.WORK:
+        return Finding(
+            state=TokenState.RECONNECT_NEEDED,
+            reason=(
+                "Recall gets no token for this user, though it does for others of the "
+                "app. The user may have removed the app, authorized it elsewhere, or "
+                "not used it for 90 days. The user must reconnect."
+            ),
+            evidence=f"Recall's access-token: {words(error)}",
+        )
     return unknown(
         f"Recall did not hand out a token, so nothing could be tested at Zoom. {error}",
         error,

@@ -267,6 +267,8 @@ def change(  # noqa: PLR0913 - the parts of one act, all named
         zoom_app.client_secret_print = fingerprint(changes.client_secret)
         zoom_app.client_secret_length = len(changes.client_secret)
         zoom_app.client_secret_set_at = now
+        zoom_app.verdict_since = pair_check.at
+        zoom_app.pair_due_at = pair_check.at  # Recall's copy is tried too
         zoom_app.verdict = pair_check.verdict
         zoom_app.verdict_reason = pair_check.reason[:300]
         zoom_app.checked_at = pair_check.at

@@ -10,11 +10,13 @@ from datetime import datetime
 from uuid import UUID
 
 from pydantic import SecretStr
+from sqlmodel import Session, col, update
 
 from dashboard.clients.zoom.oauth import REFUSALS_OF_THE_APP, refusal_words
 from dashboard.errors import InvalidInputError, UpstreamError
+from dashboard.models.connection import Connection
 from dashboard.models.workspace import Verdict
-from dashboard.models.zoom_app import Environment, ZoomApp
+from dashboard.models.zoom_app import Environment, TokenCustody, ZoomApp
 from dashboard.services import audit, urls
 from dashboard.services.audit import Actor
 from dashboard.services.runtime import Runtime
@@ -168,10 +170,47 @@ def store_pair_check(
             or zoom_app.verdict is Verdict.UNKNOWN
         )
         if is_news and zoom_app.client_secret_set_at == of_secret_set_at:
+            if zoom_app.verdict is not pair_check.verdict:
+                zoom_app.verdict_since = pair_check.at
+            if pair_check.verdict is Verdict.WRONG and not zoom_app.pair_doubted_at:
+                zoom_app.pair_doubted_at = pair_check.at
+            is_ours = zoom_app.token_custody is TokenCustody.DASHBOARD
+            if pair_check.verdict is Verdict.RIGHT and is_ours:
+                trust(session, zoom_app, now=runtime.clock.now())
             zoom_app.verdict = pair_check.verdict
             zoom_app.verdict_reason = pair_check.reason[:300]
             zoom_app.checked_at = pair_check.at
             session.add(zoom_app)
+
+
+def doubt(session: Session, zoom_app_id: UUID, *, now: datetime) -> None:
+    """Record that an app's pair was reported as wrong; Zoom is asked at once.
+
+    Until it works again, the checks of the app's users stop. The caller commits.
+    """
+    session.exec(
+        update(ZoomApp)
+        .where(col(ZoomApp.id) == zoom_app_id, col(ZoomApp.pair_doubted_at).is_(None))
+        .values(pair_doubted_at=now, pair_due_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def trust(session: Session, zoom_app: ZoomApp, *, now: datetime) -> None:
+    """Record that an app's pair works; its users' checks are due if they had stopped.
+
+    The caller commits.
+    """
+    if zoom_app.pair_doubted_at is None:
+        return
+    zoom_app.pair_doubted_at = None
+    session.add(zoom_app)
+    session.exec(
+        update(Connection)
+        .where(col(Connection.zoom_app_id) == zoom_app.id, col(Connection.due_at) > now)
+        .values(due_at=now)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def ask_zoom(runtime: Runtime, client_id: str, client_secret: SecretStr) -> PairCheck:

@@ -1,0 +1,94 @@
+"""Tries each app's client ID and secret at Zoom: daily, and at once when doubted.
+
+While a pair is doubted the checks of the app's users stop. With the tokens in Recall a
+pair that is right here may still be wrong there, so one user is checked at growing
+intervals until Recall gets a token.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col, or_, select, update
+
+from dashboard.db.statements import rows_changed
+from dashboard.models.connection import Connection, TokenState
+from dashboard.models.workspace import Verdict
+from dashboard.models.zoom_app import TokenCustody, ZoomApp
+from dashboard.services.connections import check
+from dashboard.services.runtime import Runtime
+from dashboard.services.zoom_apps import credential_checks
+
+DAILY = timedelta(days=1)
+
+_AT_ONCE = 2
+_LEASE = timedelta(minutes=5)
+_SOONEST = timedelta(minutes=5)
+
+
+def run_due(runtime: Runtime) -> int:
+    """Try the pairs that are due; return how many; commits.
+
+    For the worker, about once a second. Each is claimed, so many workers may run this.
+    """
+    now = runtime.clock.now()
+    with runtime.database.reading() as session:
+        ids = session.exec(
+            select(ZoomApp.id)
+            .where(col(ZoomApp.retired_at).is_(None), _is_due(now))
+            .order_by(col(ZoomApp.pair_due_at))
+            .limit(_AT_ONCE)
+        ).all()
+    return sum(_run(runtime, app_id, now) for app_id in ids)
+
+
+def _run(runtime: Runtime, app_id: UUID, now: datetime) -> bool:
+    with runtime.database.writing() as session:
+        claimed = session.exec(
+            update(ZoomApp)
+            .where(col(ZoomApp.id) == app_id, _is_due(now))
+            .values(pair_due_at=now + _LEASE)
+        )
+        if rows_changed(claimed) != 1:
+            return False
+    credential_checks.check_again(runtime, app_id)
+    with runtime.database.reading() as session:
+        app = session.get_one(ZoomApp, app_id)
+        tried = _to_try(session, app)
+    if tried is not None:
+        check.run(runtime.in_background(), tried)
+    with runtime.database.writing() as session:
+        app = session.get_one(ZoomApp, app_id)
+        app.pair_due_at = now + _wait(app, now)
+        session.add(app)
+    return True
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    due = col(ZoomApp.pair_due_at)
+    return or_(due.is_(None), due <= now)
+
+
+def _to_try(session: Session, app: ZoomApp) -> UUID | None:
+    """Return whose check shows whether Recall's copy works; None: none is needed."""
+    is_recalls = app.token_custody is TokenCustody.RECALL
+    if app.pair_doubted_at is None or app.verdict is Verdict.WRONG or not is_recalls:
+        return None
+    query = (
+        select(Connection.id)
+        .where(
+            col(Connection.zoom_app_id) == app.id,
+            col(Connection.token_state) != TokenState.RECONNECT_NEEDED,
+        )
+        .order_by(col(Connection.token_checked_at))
+        .limit(1)
+    )
+    return session.exec(query).first()
+
+
+def _wait(app: ZoomApp, now: datetime) -> timedelta:
+    """Return how long until the next try: as long again as the doubt has lasted."""
+    if app.pair_doubted_at is None:
+        return DAILY
+    lasted = now - max(app.pair_doubted_at, app.client_secret_set_at)
+    return min(max(lasted, _SOONEST), DAILY)
