@@ -120,6 +120,9 @@ def access_token(credential_id: str) -> ResponseReturnValue:
         except (GrantError, UnreachableError) as error:
             world.record_failure(credential, str(error))
             body = {"code": "zoom_access_token_unavailable", "detail": str(error)}
+            if world.switches.refusal_words == "plain":
+                words = "Unable to fetch a Zoom access token for this credential."
+                body = {"detail": words}
             raise RefusalError(400, body) from None
     expires_at = to_iso(grant.expires_at)
     return jsonify(token=grant.access_token, expires_at=expires_at)

@@ -69,6 +69,8 @@ class Switches(BaseModel):
         error_envelope: `drf`, or `invalid_request_data` or `detail` around field
             errors (1.7).
         credit_spent: Whether every API call is answered 402.
+        refusal_words: Whether a token that can't be had is answered in Zoom's words, or
+            in a sentence that says nothing of the cause (3.5: unknown).
         last_validation: Whether an app's `webhook_last_validation` is ever filled
             (3.8: unknown).
         list_order: Which items any list begins with (1.4: unknown).
@@ -94,6 +96,7 @@ class Switches(BaseModel):
     rate_limits: bool = True
     error_envelope: Literal["drf", "invalid_request_data", "detail"] = "drf"
     credit_spent: bool = False
+    refusal_words: Literal["zooms", "plain"] = "zooms"
     last_validation: Literal["kept", "never"] = "kept"
     list_order: Literal["newest", "oldest"] = "newest"
     page_size: Annotated[int, Field(ge=1, le=1000)] = 20

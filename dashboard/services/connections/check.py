@@ -35,7 +35,7 @@ from dashboard.errors import (
     NotFoundError,
     UpstreamError,
 )
-from dashboard.models.connection import Connection, TokenState
+from dashboard.models.connection import Connection, TokenCause, TokenState
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
 from dashboard.services.connections import mappings, members, recording
@@ -47,7 +47,7 @@ from dashboard.services.runtime import Runtime
 from dashboard.services.setup import checklist
 from dashboard.services.setup.steps import StepKey
 from dashboard.services.timeline import notes
-from dashboard.services.token_states import join_tokens, rules, who_acts
+from dashboard.services.token_states import join_tokens, rules
 from dashboard.services.token_states import pace as pacing
 from dashboard.services.token_states.pace import Pace
 from dashboard.services.token_states.rules import CheckResult, Others
@@ -60,6 +60,7 @@ _MEETINGS_TRIED = 5
 _LEFT_AT_LEAST_S = 330  # more than the left time that a check calls expiring
 _WAIT_S = 1.0
 _SAME_TIME = timedelta(hours=24)
+_NEW_TOKEN = timedelta(minutes=59)  # Zoom's tokens last an hour
 _LIST_EVERY = timedelta(days=1)
 _FEW_AT = timedelta(minutes=30)  # 1,800 connections
 _WEEK = 7
@@ -200,7 +201,7 @@ def _note_pair(
         if is_recalls and app.pair_doubted_at is not None:
             credential_checks.trust(session, app, now=now)
         return
-    is_refused = who_acts.cause_of(row.token_reason) is who_acts.PAIR_REFUSED
+    is_refused = row.token_cause is TokenCause.PAIR_REFUSED
     if is_refused or found.others is Others.FAIL:
         credential_checks.doubt(session, row.zoom_app_id, now=now)
 
@@ -210,24 +211,28 @@ def _beside_others(
 ) -> CheckResult:
     """Add what others of the app get, when Recall gave no token without a known reason.
 
-    Several that fail together mean the app; one alone, while others work, its user.
+    Several that fail together mean the app; one alone, while others get new tokens, its
+    user. Until one of the two was seen, another user's check is made due.
     """
-    cause = who_acts.cause_of(rules.judge(found, now=now).reason)
-    if cause is not who_acts.NO_TOKEN:
+    if rules.judge(found, now=now).cause is not TokenCause.NO_TOKEN:
         return found
-    others = select(Connection.id).where(
+    others = select(Connection).where(
         col(Connection.zoom_app_id) == row.zoom_app_id,
         col(Connection.id) != row.id,
         col(Connection.token_checked_at) > now - _SAME_TIME,
     )
-    no_token = col(Connection.token_reason).startswith(
-        who_acts.NO_TOKEN.begins, autoescape=True
-    )
+    no_token = col(Connection.token_cause) == TokenCause.NO_TOKEN
     if session.exec(others.where(no_token).limit(1)).first() is not None:
         return replace(found, others=Others.FAIL)
-    healthy = col(Connection.token_state) == TokenState.HEALTHY
-    if session.exec(others.where(healthy).limit(1)).first() is not None:
-        return replace(found, others=Others.WORK)
+    working = others.where(col(Connection.token_state) == TokenState.HEALTHY).limit(1)
+    if row.token_cause is TokenCause.NO_TOKEN and row.token_since is not None:
+        is_new = col(Connection.token_expires_at) > row.token_since + _NEW_TOKEN
+        if session.exec(working.where(is_new)).first() is not None:
+            return replace(found, others=Others.WORK)
+    other = session.exec(working.order_by(col(Connection.token_expires_at))).first()
+    if other is not None:
+        other.due_at = min(other.due_at, now)
+        session.add(other)
     return found
 
 

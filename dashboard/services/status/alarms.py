@@ -98,7 +98,8 @@ def _kept(waiting: int, failed: int) -> str:
 def doubted_detail(app: ZoomApp) -> str:
     """Say what is known of a pair that is doubted, and that no user has to act."""
     tried = "Zoom is asked about the pair now."
-    is_tried = app.checked_at is not None and app.checked_at >= app.pair_doubted_at
+    since = app.pair_doubted_at
+    is_tried = app.checked_at and since and app.checked_at >= since
     if is_tried and app.verdict is Verdict.RIGHT:
         tried = (
             "Zoom accepts the pair stored here, so Recall's copy may differ: press "

@@ -235,7 +235,7 @@ def _about_connections(each: AppOverview) -> Iterator[Item]:
     for state, (sentence, detail) in _CONNECTIONS.items():
         number = each.connections[state]
         is_apps = each.app.pair_doubted_at is not None
-        if is_apps and state is TokenState.UNHEALTHY_IN_RECALL:
+        if is_apps and state is Shown.UNHEALTHY_IN_RECALL:
             continue  # the errors were the app's
         if number:
             yield Item(

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from uuid import UUID
 
 from sqlalchemy import union_all
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, func, or_, select
 
 from dashboard.clock import SKEW
 from dashboard.errors import NotFoundError
@@ -147,6 +147,15 @@ def evidence(session: Session, zoom_app_id: UUID, *, now: datetime) -> Evidence:
     good = good or _last_good_request(session, zoom_app_id, challenges, now)
     event_at = latest_event_at(session, zoom_app_id, now=now)
     heard_at = max((at for at in (event_at, good and good.at) if at), default=None)
+    self_test = _first(found, app, Source.OUTSIDE_PROBE)
+    recall = _first(found, app, Source.RECALL_CHALLENGE, Source.RECALL_PROBE)
+    recall_api = _first(found, app, Source.RECALL_API)
+    newest = (next(iter(challenges), None), self_test, recall, recall_api)
+    began = {
+        check.id: _began(session, check)
+        for check in newest
+        if check is not None and check.finding is not Finding.GOOD
+    }
     return Evidence(
         routing=app.routing,
         is_in_recall=app.recall_app_id is not None,
@@ -155,15 +164,37 @@ def evidence(session: Session, zoom_app_id: UUID, *, now: datetime) -> Evidence:
         good_challenge=good,
         failures=_failures(challenges),
         event_at=event_at,
-        self_test=_first(found, app, Source.OUTSIDE_PROBE),
-        recall=_first(found, app, Source.RECALL_CHALLENGE, Source.RECALL_PROBE),
-        recall_api=_first(found, app, Source.RECALL_API),
+        self_test=self_test,
+        recall=recall,
+        recall_api=recall_api,
+        began=began,
         zoom_at_recall=_zoom_at_recall(session, app, now),
         refused=_refused(session, zoom_app_id, since=heard_at),
         silence=_silence(found, since=heard_at),
         paused=_paused(session, zoom_app_id),
         restored_at=restored_at,
     )
+
+
+_TOGETHER = (Source.RECALL_CHALLENGE, Source.RECALL_PROBE)
+
+
+def _began(session: Session, check: Check) -> datetime:
+    """Return when the first of those alike in a row was seen, that check the last."""
+    sources = _TOGETHER if check.source in _TOGETHER else (check.source,)
+    mine = (
+        col(Check.zoom_app_id) == check.zoom_app_id,
+        col(Check.source).in_(sources),
+        col(Check.id) <= check.id,
+    )
+    others = select(func.max(Check.id)).where(
+        *mine, col(Check.finding).not_in((check.finding, Finding.NOTED))
+    )
+    last_other = session.exec(others).one() or 0
+    alike = select(func.min(Check.at)).where(
+        *mine, col(Check.finding) == check.finding, col(Check.id) > last_other
+    )
+    return session.exec(alike).one() or check.at
 
 
 OWN_TEST = "(dashboard probe"

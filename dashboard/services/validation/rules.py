@@ -8,6 +8,7 @@ docs/validation.md lists the cases in this order.
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from dashboard.clock import SKEW
@@ -42,6 +43,26 @@ def zoom_status(  # noqa: PLR0911 - one for each case of the table
     seen: Evidence, now: datetime
 ) -> ValidationStatus:
     """Return the status of the way from Zoom to the dashboard."""
+    return _since_it_began(_zoom_status(seen, now), seen)
+
+
+def recall_status(seen: Evidence, now: datetime) -> ValidationStatus:
+    """Return the status of the way to Recall, from the dashboard or from Zoom."""
+    return _since_it_began(_recall_status(seen, now), seen)
+
+
+def _since_it_began(status: ValidationStatus, seen: Evidence) -> ValidationStatus:
+    """Have trouble begin with the first of the tests alike in a row, not the last."""
+    if status.tone != "trouble":
+        return status
+    for check in (seen.challenge, seen.self_test, seen.recall, seen.recall_api):
+        if check is None or (check.source, check.at) != (status.source, status.since):
+            continue
+        return replace(status, since=seen.began.get(check.id, check.at))
+    return status
+
+
+def _zoom_status(seen: Evidence, now: datetime) -> ValidationStatus:
     if seen.routing is Routing.DIRECT:
         return ValidationStatus(
             state=State.NEVER_SEEN,
@@ -219,8 +240,7 @@ _UNTRIED = "Not tested with the current secret token yet. Press Test now."
 _PASTE = "Paste it in Zoom, then press Validate."
 
 
-def recall_status(seen: Evidence, now: datetime) -> ValidationStatus:
-    """Return the status of the way to Recall, from the dashboard or from Zoom."""
+def _recall_status(seen: Evidence, now: datetime) -> ValidationStatus:
     if not seen.is_in_recall:
         return ValidationStatus(
             state=State.NEVER_SEEN, sentence="The app is not in Recall yet."

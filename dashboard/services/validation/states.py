@@ -4,7 +4,7 @@ The rules are in `validation.rules`, and as a table in docs/validation.md.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -156,6 +156,7 @@ class Evidence:
         recall: Recall's newest answer to a challenge, forwarded or our own.
         recall_api: What Recall's API said last of the app; that it could not be asked
             says nothing, so the answer before that stands.
+        began: Since when what was seen last has been so, by id of its check.
         refused: Requests in Zoom's form that were rejected, none accepted since.
         silence: Events have stopped, though users are connected.
         paused: Delivery to Recall is paused, because Recall rejects it.
@@ -176,6 +177,7 @@ class Evidence:
     recall: Check | None = None
     recall_api: Check | None = None
     zoom_at_recall: Check | None = None
+    began: Mapping[int, datetime] = field(default_factory=dict)
     refused: Contradiction | None = None
     silence: Contradiction | None = None
     paused: Contradiction | None = None

@@ -400,3 +400,31 @@ def test_rejected_requests_end_the_proof_at_once_and_a_validate_restores_it(
 
 def test_the_causes_that_end_a_proof_are_the_receivers() -> None:
     assert set(evidence.REFUSED_AS) == {cause.value for cause in signatures.MISMATCHES}
+
+
+@pytest.mark.parametrize(
+    ("source", "finding"),
+    [
+        (Source.OUTSIDE_PROBE, Finding.FAILED),
+        (Source.RECALL_PROBE, Finding.SECRET_MISMATCH),
+        (Source.RECALL_API, Finding.GONE),
+    ],
+)
+def test_trouble_has_the_same_beginning_however_often_it_is_seen(
+    database: Database, vault: Vault, source: Source, finding: Finding
+) -> None:
+    with database.writing() as session:
+        its_id = saved_app(session, vault, secret_token_set_at=NOON - 40 * HOUR)
+        for hours_ago, seen in ((9, finding), (8, Finding.GOOD), (7, finding)):
+            note(session, its_id, source, seen, hours_ago)
+
+    beginnings = []
+    for hours_ago in (5, 3, 1):
+        with database.writing() as session:
+            note(session, its_id, source, finding, hours_ago)
+        with database.reading() as session:
+            status = evidence.status(evidence.evidence(session, its_id), NOON)
+        beginnings.append(status.since)
+
+    assert status.tone == "trouble"
+    assert beginnings == [NOON - 7 * HOUR] * 3

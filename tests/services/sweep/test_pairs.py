@@ -1,0 +1,143 @@
+"""A doubted pair is tried at once; until it works, no user is checked or blamed."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlmodel import select
+
+from dashboard.models.connection import Connection, TokenCause, TokenState
+from dashboard.models.workspace import Verdict
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services.connections import check
+from dashboard.services.runtime import Runtime
+from dashboard.services.sweep import pairs, sweep
+from dashboard.services.zoom_apps import apps
+from tests.fixtures.connect import OTHER, ConnectStage, a_connect_stage
+from tests.makers import FakeClock
+
+WORDINGS = ["zooms", "plain"]
+
+
+@pytest.fixture
+def two(runtime: Runtime, sandbox: RunningSandbox, clock: FakeClock) -> ConnectStage:
+    """Two connected users whose tokens have ended."""
+    stage = a_connect_stage(runtime, sandbox)
+    stage.connect()
+    bo = sandbox.zoom_world.add_user(email="bo@example.com", last_name="Berg")
+    begun = stage.begin(OTHER)
+    stage.finish(OTHER, **stage.allow(begun, bo))
+    pairs.run_due(runtime)
+    later(stage, clock, hours=2)
+    return stage
+
+
+def later(stage: ConnectStage, clock: FakeClock, *, hours: float) -> None:
+    clock.advance(hours=hours)
+    stage.sandbox.clock.advance(hours * 3600)
+
+
+def rows(stage: ConnectStage) -> dict[str, Connection]:
+    with stage.runtime.database.reading() as session:
+        return {row.email: row for row in session.exec(select(Connection)).all()}
+
+
+def app(stage: ConnectStage) -> ZoomApp:
+    with stage.runtime.database.reading() as session:
+        return session.get_one(ZoomApp, stage.app.id)
+
+
+def checked(stage: ConnectStage, now: datetime) -> bool:
+    """Whether users of the app may be checked in the background."""
+    with stage.runtime.database.reading() as session:
+        return stage.app.id in sweep.with_room(session, now=now)
+
+
+def have_zoom_use(stage: ConnectStage, secret: str) -> None:
+    stage.sandbox.zoom_world.change_app(stage.app.client_id, client_secret=secret)
+
+
+def test_a_pair_that_works_is_tried_daily(two: ConnectStage, clock: FakeClock) -> None:
+    found = app(two)
+
+    assert found.verdict is Verdict.RIGHT
+    assert found.pair_due_at == clock.now() - timedelta(hours=2) + pairs.DAILY
+    assert pairs.run_due(two.runtime) == 0
+    later(two, clock, hours=22)
+    assert pairs.run_due(two.runtime) == 1
+
+
+@pytest.mark.parametrize("wording", WORDINGS)
+def test_a_secret_regenerated_at_zoom_stops_the_checks_until_it_works_again(
+    two: ConnectStage, clock: FakeClock, wording: str
+) -> None:
+    two.sandbox.recall_world.set_switches({"refusal_words": wording})
+    secret = apps.client_secret(two.runtime.vault, two.app).get_secret_value()
+    have_zoom_use(two, "regenerated")
+    ana, bo = rows(two)["ana@example.com"], rows(two)["bo@example.com"]
+
+    check.run(two.runtime, ana.id)
+    if wording == "plain":  # one alone may be its user's
+        assert checked(two, clock.now())
+        check.run(two.runtime, bo.id)
+    was_checked = checked(two, clock.now())
+    pairs.run_due(two.runtime)
+    wrong = app(two)
+    later(two, clock, hours=20)
+    sweep.check_due(two.runtime)
+    states = {row.token_state for row in rows(two).values()}
+
+    assert not was_checked
+    assert wrong.verdict is Verdict.WRONG
+    assert states <= {TokenState.UNKNOWN, TokenState.HEALTHY}
+    assert all(one.status == "healthy" for one in two.credentials())
+    since = wrong.verdict_since
+    pairs.run_due(two.runtime)
+    assert app(two).verdict_since == since
+
+    have_zoom_use(two, secret)
+    later(two, clock, hours=24)
+    pairs.run_due(two.runtime)
+    sweep.check_due(two.runtime)
+
+    assert app(two).pair_doubted_at is None
+    assert checked(two, clock.now())
+    assert {row.token_state for row in rows(two).values()} == {TokenState.HEALTHY}
+
+
+def test_recalls_own_wrong_copy_is_the_apps_too(
+    two: ConnectStage, clock: FakeClock
+) -> None:
+    [there] = two.sandbox.recall_world.apps.values()
+    secret, there.client_secret = there.client_secret, "of another app"
+    check.run(two.runtime, rows(two)["ana@example.com"].id)
+
+    pairs.run_due(two.runtime)
+
+    doubted = app(two)
+    assert (doubted.verdict, checked(two, clock.now())) == (Verdict.RIGHT, False)
+    assert doubted.pair_doubted_at is not None
+    there.client_secret = secret
+    later(two, clock, hours=1)
+    pairs.run_due(two.runtime)
+    assert checked(two, clock.now())
+
+
+def test_one_who_fails_alone_while_others_get_new_tokens_must_reconnect(
+    two: ConnectStage, clock: FakeClock
+) -> None:
+    two.sandbox.recall_world.set_switches({"refusal_words": "plain"})
+    two.sandbox.zoom_world.uninstall(two.app.client_id, two.ana.id)
+    ana, bo = rows(two)["ana@example.com"], rows(two)["bo@example.com"]
+
+    check.run(two.runtime, ana.id)
+    first = rows(two)["ana@example.com"]
+    due = rows(two)["bo@example.com"].due_at
+    check.run(two.runtime, bo.id)
+    check.run(two.runtime, ana.id)
+
+    assert first.token_cause is TokenCause.NO_TOKEN
+    assert due <= clock.now()
+    assert rows(two)["ana@example.com"].token_state is TokenState.RECONNECT_NEEDED
+    assert rows(two)["bo@example.com"].token_state is TokenState.HEALTHY
+    assert app(two).pair_doubted_at is None
