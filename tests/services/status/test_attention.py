@@ -368,7 +368,7 @@ def test_failures_are_counted_until_zoom_switches_off(
 
     assert (item.tone, item.action) == ("trouble", Action.OPEN_APP)
     assert item.sentence == sentence.format(app="Notetaker (development)")
-    assert item.since == NOON - timedelta(days=1)
+    assert item.since == NOON - timedelta(days=days_ago[0])
 
 
 def test_an_app_that_recall_lost_is_trouble(
