@@ -43,6 +43,7 @@ def run_due(runtime: Runtime) -> int:
 
 
 def _run(runtime: Runtime, app_id: UUID, now: datetime) -> bool:
+    """Claim, try, set when it is tried next; commits."""
     with runtime.database.writing() as session:
         claimed = session.exec(
             update(ZoomApp)
