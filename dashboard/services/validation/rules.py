@@ -39,9 +39,7 @@ _CHANGED = (
 _BROKEN = {Finding.FAILED, Finding.SECRET_MISMATCH}
 
 
-def zoom_status(  # noqa: PLR0911 - one for each case of the table
-    seen: Evidence, now: datetime
-) -> ValidationStatus:
+def zoom_status(seen: Evidence, now: datetime) -> ValidationStatus:
     """Return the status of the way from Zoom to the dashboard."""
     return _since_it_began(_zoom_status(seen, now), seen)
 
@@ -85,9 +83,8 @@ def _zoom_status(seen: Evidence, now: datetime) -> ValidationStatus:
         )
     if is_before_restore(seen, good.at, seen.event_at):
         return _before_restore(seen, good)
-    if is_within(good, now):
-        return _proven(seen, good)
-    return _overdue(good, seen.event_at, now)
+    is_young = is_within(good, now)
+    return _proven(seen, good) if is_young else _overdue(good, seen.event_at, now)
 
 
 def _proven(seen: Evidence, good: Check) -> ValidationStatus:

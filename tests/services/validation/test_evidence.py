@@ -423,7 +423,8 @@ def test_trouble_has_the_same_beginning_however_often_it_is_seen(
         with database.writing() as session:
             note(session, its_id, source, finding, hours_ago)
         with database.reading() as session:
-            status = evidence.status(evidence.evidence(session, its_id), NOON)
+            found = evidence.evidence(session, its_id, now=LATER)
+        status = evidence.status(found, NOON)
         beginnings.append(status.since)
 
     assert status.tone == "trouble"

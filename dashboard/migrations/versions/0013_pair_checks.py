@@ -5,8 +5,8 @@ from alembic import op
 
 from dashboard.db.columns import UtcDateTime
 
-revision = "0012_pair_checks"
-down_revision = "0011_connection_causes"
+revision = "0013_pair_checks"
+down_revision = "0012_host_event"
 branch_labels = None
 depends_on = None
 
