@@ -1,6 +1,8 @@
 """Ids rise, also when very many are made in one millisecond, and tell their time."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from dashboard.models.ids import first_id, new_id, new_ids, time_of
 from tests.makers import NOON
@@ -26,3 +28,16 @@ def test_ids_in_a_row_are_nobody_elses() -> None:
     first = new_ids(NOON, 1000)
 
     assert new_ids(NOON, 1) > first + 999
+
+
+@pytest.mark.parametrize(
+    ("instant", "found"),
+    [
+        (datetime(1, 1, 1, tzinfo=UTC), 0),
+        (datetime(9999, 12, 31, tzinfo=UTC), 2**63 - 1),
+    ],
+)
+def test_the_bound_of_any_instant_fits_the_column(
+    instant: datetime, found: int
+) -> None:
+    assert first_id(instant) == found

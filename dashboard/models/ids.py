@@ -6,6 +6,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 _RANDOM_BITS = 22
+_LARGEST = 2**63 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _lock = threading.Lock()
 _last = _last_ms = 0
@@ -46,8 +47,12 @@ def new_ids(now: datetime, number: int) -> int:
 
 
 def first_id(instant: datetime) -> int:
-    """Return the smallest id of that millisecond: a time bound for the primary key."""
-    return ((instant - _EPOCH) // timedelta(milliseconds=1)) << _RANDOM_BITS
+    """Return the smallest id of that millisecond: a time bound for the primary key.
+
+    Of an instant that no id can be of, the first or the last that the column takes.
+    """
+    found = ((instant - _EPOCH) // timedelta(milliseconds=1)) << _RANDOM_BITS
+    return min(max(found, 0), _LARGEST)
 
 
 def time_of(row_id: int) -> datetime:

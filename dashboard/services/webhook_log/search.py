@@ -359,15 +359,10 @@ def criteria(session: Session, filters: WebhookFilter) -> Criteria:
     found = Criteria(keys=tuple(dict.fromkeys(keys)))
     # Time is a bound of the key: ids begin with the millisecond of arrival.
     if filters.since is not None:
-        found = replace(found, above=_first_id(filters.since) - 1)
+        found = replace(found, above=first_id(filters.since) - 1)
     if filters.until is not None:
-        found = replace(found, below=_first_id(filters.until))
+        found = replace(found, below=first_id(filters.until))
     return found
-
-
-def _first_id(instant: datetime) -> int:
-    # Years that no id can name are asked for by hand.
-    return min(max(first_id(instant), 0), LARGEST_ID)
 
 
 @dataclass(frozen=True, kw_only=True)
