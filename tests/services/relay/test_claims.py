@@ -9,9 +9,11 @@ from sqlalchemy import Table, event
 
 from dashboard.clients.delivery import Answer
 from dashboard.db import CHANNEL, Database, announce
-from dashboard.models.webhook import Outcome
+from dashboard.models.webhook import Outcome, Webhook, WebhookBody
+from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.relay import claims, queues
+from dashboard.services.relay.sending import Delivery
 from dashboard.vault import Vault
 from tests.fixtures.delivery import (
     Add,
@@ -172,6 +174,80 @@ def test_two_zoom_apps_of_a_workspace_share_its_room(
     assert len(first) == 10
     assert theirs in {each.webhook_id for each in first}
     assert Counter(each.zoom_app_id for each in then) == {app_id: 4, quiet.id: 4}
+
+
+def test_an_odd_room_is_shared_in_whole_webhooks(
+    database: Database, vault: Vault, add: Add, app_id: UUID
+) -> None:
+    with database.writing() as session:
+        busy = session.get_one(ZoomApp, app_id)
+        quiet = a_zoom_app(
+            vault, recall_app_id=UUID(int=7), workspace_id=busy.workspace_id
+        )
+        session.add(quiet)
+    for _ in range(3):
+        add(due_at=NOON - timedelta(hours=1))
+        add(zoom_app_id=quiet.id)
+
+    taken = take(database, limit=3)
+
+    assert Counter(each.zoom_app_id for each in taken) == {quiet.id: 2, app_id: 1}
+
+
+def test_the_more_workspaces_there_are_the_less_room_each_has(
+    database: Database, vault: Vault, add: Add, app_id: UUID
+) -> None:
+    with database.writing() as session:
+        ours = session.get_one(ZoomApp, app_id).workspace_id
+        for number in range(4):
+            saved_app(session, vault, client_id=f"simCother{number}")
+    for _ in range(3):
+        add()
+
+    taken = take(database, in_flight={ours: 1024 // 5 - 1})
+
+    assert len(taken) == 1
+
+
+def test_a_workspace_has_room_for_so_many_at_once(
+    database: Database, add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "A_WORKSPACE", 8)
+    for _ in range(9):
+        add()
+
+    assert len(take(database)) == 8
+
+
+def test_a_claim_carries_what_is_sent(
+    database: Database, add: Add, app_id: UUID
+) -> None:
+    refused_at = NOON - timedelta(hours=1)
+    webhook_id = add(verdict="previous", refused_at=refused_at, attempts=3)
+
+    [claimed] = take(database)
+
+    with database.reading() as session:
+        webhook = session.get_one(Webhook, webhook_id)
+        stored = session.get_one(WebhookBody, webhook_id)
+        app = session.get_one(ZoomApp, app_id)
+        region = session.get_one(Workspace, app.workspace_id).region
+    assert claimed == Delivery(
+        webhook_id=webhook_id,
+        claim=1,
+        worker="test:1",
+        attempts=3,
+        event=webhook.event,
+        verdict="previous",
+        received_at=webhook.received_at,
+        zoom_app_id=app_id,
+        recall_app_id=UUID(str(app.recall_app_id)),
+        workspace_id=UUID(str(app.workspace_id)),
+        region=region,
+        headers=stored.headers,
+        body=stored.body,
+        refused_at=refused_at,
+    )
 
 
 @pytest.mark.parametrize("queue", [queues.WEBHOOK, queues.REDELIVERY])
