@@ -1,7 +1,7 @@
 """People who sign in."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from threading import Barrier, BoundedSemaphore, BrokenBarrierError, Lock
@@ -500,3 +500,39 @@ def test_who_finds_no_room_to_verify_is_asked_to_come_again(
 
 def test_an_email_of_a_test_domain_is_one() -> None:
     assert accounts.normal_email("Ana@Team.Test") == "ana@team.test"
+
+
+def test_a_password_set_during_a_sign_in_ends_its_session(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person, new = added(database), SecretStr("a new password")
+    verified = verify(database)
+    assert verified is not None
+    forget = accounts.throttle.forget
+    changes: list[Future[None]] = []
+
+    def change() -> None:
+        accounts.set_password(
+            database, person.id, new, actor=audit.COMMAND_LINE, now=NOON
+        )
+
+    with ThreadPoolExecutor(1) as pool:
+
+        def meanwhile(*args: Any) -> None:
+            if not changes:
+                changes.append(pool.submit(change))
+                with suppress(TimeoutError):
+                    changes[0].result(timeout=_A_MOMENT_S)
+            forget(*args)
+
+        monkeypatch.setattr(accounts.throttle, "forget", meanwhile)
+        with database.writing() as session:
+            assert accounts.sign_in(session, verified, now=NOON) is not None
+            secret = sessions.begin(
+                session, person.id, address="192.0.2.1", user_agent="x", now=NOON
+            )
+        changes[0].result()
+
+    assert found(database, secret) is None
+    assert verify(database) is None
+    assert verify(database, password=new) is not None
