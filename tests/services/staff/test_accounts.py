@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from dashboard.db import Database
 from dashboard.errors import ConflictError, InvalidInputError, NotFoundError
 from dashboard.models.staff import Role, Staff
-from dashboard.services import audit
+from dashboard.services import audit, throttle
 from dashboard.services.staff import accounts, sessions
 from dashboard.services.staff.accounts import Verified
 from dashboard.services.throttle import SIGN_IN_TRIES
@@ -508,7 +508,7 @@ def test_a_password_set_during_a_sign_in_ends_its_session(
     person, new = added(database), SecretStr("a new password")
     verified = verify(database)
     assert verified is not None
-    forget = accounts.throttle.forget
+    forget = throttle.forget
     changes: list[Future[None]] = []
 
     def change() -> None:
@@ -525,7 +525,7 @@ def test_a_password_set_during_a_sign_in_ends_its_session(
                     changes[0].result(timeout=_A_MOMENT_S)
             forget(*args)
 
-        monkeypatch.setattr(accounts.throttle, "forget", meanwhile)
+        monkeypatch.setattr(throttle, "forget", meanwhile)
         with database.writing() as session:
             assert accounts.sign_in(session, verified, now=NOON) is not None
             secret = sessions.begin(
