@@ -5,6 +5,8 @@ from datetime import timedelta
 from dashboard.db import Database
 from dashboard.models.connection import TokenState
 from dashboard.models.zoom_app import Environment, ZoomApp
+from dashboard.services.connections import listing
+from dashboard.services.connections.listing import Filters
 from dashboard.services.facts.connections import Shown
 from dashboard.services.status import overview
 from dashboard.services.validation.states import State
@@ -38,3 +40,21 @@ def test_each_app_has_its_own_webhooks_backlog_and_connections(
     assert (first.connected, second.connected) == (2, 0)
     assert first.connections[Shown.RECONNECT_NEEDED] == 1
     assert second.status.state in {State.NEVER_SEEN, State.WAITING}
+
+
+def test_what_was_healthy_once_is_not_counted_as_healthy(
+    database: Database, vault: Vault
+) -> None:
+    with database.writing() as session:
+        app = session.get_one(ZoomApp, saved_app(session, vault))
+        session.add(a_connection(app))
+        session.add(a_connection(app, token_checked_at=NOON - timedelta(days=2)))
+        session.add(a_connection(app, token_expires_at=NOON - timedelta(minutes=1)))
+
+    with database.reading() as session:
+        (shown,) = overview.list_apps(session, now=NOON)
+        chips = listing.counts(session, Filters(as_of=NOON))
+
+    assert shown.connections == chips
+    assert shown.connections[Shown.HEALTHY] == 1
+    assert shown.connections[Shown.LAST_SEEN_HEALTHY] == 2
