@@ -309,3 +309,21 @@ def test_lost_attempts_are_of_one_zoom_app_and_of_less_than_a_day(
         ]
 
     assert found == [LostAttempts(number=3, since=NOON - timedelta(hours=18)), None]
+
+
+@pytest.mark.parametrize(
+    ("detail", "ended_at", "is_running"),
+    [
+        (attempts.INTERRUPTED, NOON, True),
+        (attempts.INTERRUPTED, NOON - timedelta(minutes=2), False),
+        (attempts.INTERRUPTED, None, False),
+        ("", NOON, False),
+        ("", None, False),
+    ],
+)
+def test_a_code_is_exchanged_for_two_minutes_at_most(
+    detail: str, ended_at: datetime | None, *, is_running: bool
+) -> None:
+    attempt = ConnectAttempt(detail=detail, ended_at=ended_at)
+
+    assert attempts.is_being_exchanged(attempt, now=NOON) is is_running
