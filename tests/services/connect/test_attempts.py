@@ -324,6 +324,14 @@ def test_lost_attempts_are_of_one_zoom_app_and_of_less_than_a_day(
 def test_a_code_is_exchanged_for_two_minutes_at_most(
     detail: str, ended_at: datetime | None, *, is_running: bool
 ) -> None:
-    attempt = ConnectAttempt(detail=detail, ended_at=ended_at)
+    attempt = ConnectAttempt(
+        zoom_app_id=uuid4(),
+        state_hash="s",
+        browser_hash="b",
+        created_at=NOON,
+        expires_at=NOON,
+        detail=detail,
+        ended_at=ended_at,
+    )
 
     assert attempts.is_being_exchanged(attempt, now=NOON) is is_running
