@@ -1,0 +1,249 @@
+"""Twenty questions as support gets them, each prepared by acts at Zoom and Recall.
+
+Asked on the page, signed in as support. The first fifteen are of one calm day; the
+others each of a day on which something is broken for everybody. What is expected is
+who must act, and the words that make the answer true.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from dashboard.db import Database
+from tests.independent.browser import Browser, Page, words
+from tests.independent.freedoms import Freedoms
+from tests.independent.pair import IndependentWorld
+from tests.independent.people import Admin, connect
+from tests.independent.simulated import SimulatedWorld
+from tests.independent.stage import SUPPORT, MakeWorld, Stage, a_stage
+from tests.independent.world import Outage, PairAtZoom, World
+
+WORLDS: dict[str, MakeWorld] = {
+    "simulated": SimulatedWorld,
+    "independent": lambda clock: IndependentWorld(clock, Freedoms.drawn(3), seed=3),
+}
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+PMI = 5551234567
+
+
+@dataclass(kw_only=True)
+class Case:
+    """A dashboard that is set up, and its people."""
+
+    stage: Stage
+    admin: Admin
+    support: Browser
+    pair: PairAtZoom
+    app_id: UUID
+    users: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def world(self) -> World:
+        return self.stage.world
+
+    def user(self, name: str) -> str:
+        """Return a person's ID at Zoom."""
+        if name not in self.users:
+            number = PMI + len(self.users)
+            made = self.world.add_user(email(name), name.title(), "Nowak", number)
+            self.users[name] = made
+        return self.users[name]
+
+    def connected(self, name: str) -> str:
+        user = self.user(name)
+        end = connect(self.stage, self.admin.connect_path(self.app_id), user)
+        assert end.status == 200, end.text
+        self.stage.run_due()
+        return user
+
+    def connection_page(self, name: str) -> Page:
+        rows = self.admin.browser.get(f"/connections/?q={email(name)}")
+        link = rows.one("tr[id^=connection-] a[href^='/connections/']")
+        return self.admin.browser.get(str(link["href"]))
+
+    def passes(self, amount: timedelta) -> None:
+        self.stage.pass_time(amount, step=min(amount, 10 * MINUTE))
+
+    def ask(self, question: object) -> str:
+        """Ask as support; return the answer with its evidence."""
+        page = self.support.get("/explain/")
+        found = self.support.submit(page, "/explain/", q=str(question))
+        return words(found.soup.select_one("#answer"))
+
+
+def email(name: str) -> str:
+    return f"{name}@example.com"
+
+
+@pytest.fixture(params=WORLDS)
+def case(
+    request: pytest.FixtureRequest, sqlite: Database, tmp_path: Path
+) -> Iterator[Case]:
+    with a_stage(sqlite, tmp_path, WORLDS[request.param]) as stage:
+        admin = Admin(stage=stage, browser=stage.sign_in())
+        pair = stage.world.make_app(f"{stage.url}/oauth/zoom/callback")
+        app_id = admin.set_up(pair)
+        assert stage.world.press_validate(pair.client_id, admin.webhook_url(app_id))
+        stage.run_due()
+        yield Case(
+            stage=stage,
+            admin=admin,
+            support=stage.sign_in(SUPPORT),
+            pair=pair,
+            app_id=app_id,
+        )
+
+
+def holds(answer: str, *patterns: str, never: str = "") -> None:
+    """Check that an answer says each of these, and nothing of `never`."""
+    for pattern in patterns:
+        assert re.search(pattern, answer, re.IGNORECASE), (pattern, answer)
+    if never:
+        assert not re.search(never, answer, re.IGNORECASE), (never, answer)
+
+
+def test_a_calm_day(case: Case) -> None:
+    for name in ("ana", "ben", "carla", "dan", "emi"):
+        case.connected(name)
+    world, client_id = case.world, case.pair.client_id
+    mapped = world.create_meeting(case.user("ana"))
+    case.stage.run_due()
+    case.passes(20 * MINUTE)
+    bens = world.create_meeting(case.user("ben"))
+    world.end_grant(client_id, case.user("ben"))
+    world.remove_app(client_id, case.user("carla"))
+    page = case.connection_page("dan")
+    case.admin.browser.submit(page, "/disconnect")
+    world.delete_credential(client_id, case.user("emi"))
+    forgotten = world.create_meeting(case.user("ana"))
+    case.stage.run_due()
+    world.unmap(forgotten)
+    world.change_pmi(case.user("ana"), PMI + 100)
+    case.passes(7 * HOUR)
+    _leaves_for_zoom(case, "farid")
+
+    questions: dict[str, Callable[[], None]] = {
+        "1 a healthy user": lambda: holds(
+            case.ask(email("ana")), "Ana Nowak is connected", never="must act"
+        ),
+        "2 a meeting that Recall knows": lambda: holds(
+            case.ask(mapped), "Ana Nowak", never="must act|action needed"
+        ),
+        "3 a meeting of nobody": lambda: holds(
+            case.ask(91399988877), "913 9998 8877", "not connected|never heard"
+        ),
+        "4 an email of nobody": lambda: holds(
+            case.ask(email("zoe")), "zoe@example.com", "invite"
+        ),
+        "5 the same beside a meeting": lambda: holds(
+            case.ask(f"{email('zoe')} 91399988877"), "zoe@example.com", "invite"
+        ),
+        "6 an authorization that ended": lambda: holds(
+            case.ask(email("ben")), "Ben Nowak", "reconnect"
+        ),
+        "7 a meeting of that user": lambda: holds(case.ask(bens), "Ben", "reconnect"),
+        "8 who removed the app": lambda: holds(
+            case.ask(case.user("carla")), "removed the app", never="admin"
+        ),
+        "9 who was disconnected": lambda: holds(
+            case.ask(case.user("dan")), "disconnected", never="removed the app"
+        ),
+        "10 a credential deleted in Recall": lambda: holds(
+            case.ask(email("emi")), "reconnect"
+        ),
+        "11 a meeting that Recall forgot": lambda: holds(case.ask(forgotten), "Recall"),
+        "12 a personal number": lambda: holds(case.ask(PMI + 100), "Ana Nowak"),
+        "13 the one before": lambda: holds(case.ask(PMI), "Ana Nowak"),
+        "14 who is at Zoom now": lambda: holds(
+            case.ask(email("farid")), "farid", "at Zoom|not back|invite"
+        ),
+    }
+    wrong = {}
+    for name, check in questions.items():
+        try:
+            check()
+        except AssertionError as error:
+            wrong[name] = str(error).partition("\n")[0]
+    assert wrong == {}
+
+
+def _leaves_for_zoom(case: Case, name: str) -> None:
+    path = case.admin.connect_path(case.app_id)
+    visitor = Browser(case.stage.url)
+    visitor.send(visitor.get(path), path)
+    visitor.close()
+    case.user(name)
+
+
+def _told_now(case: Case, name: str = "ana") -> int:
+    """Let a user make a meeting, and let two minutes pass."""
+    meeting = case.world.create_meeting(case.user(name))
+    case.passes(2 * MINUTE)
+    return meeting
+
+
+def test_15_recall_is_down(case: Case) -> None:
+    case.connected("ana")
+    case.world.begin(Outage.RECEIVER)
+    meeting = _told_now(case)
+
+    holds(case.ask(meeting), "503", "automatically|next", never="an admin must")
+
+
+def test_16_recall_has_another_secret(case: Case) -> None:
+    case.connected("ana")
+    case.world.change_webhook_secret_in_recall(case.pair.client_id)
+    meeting = _told_now(case)
+
+    holds(case.ask(meeting), "secret token", "admin", "Update in Recall")
+
+
+def test_17_no_worker_runs(case: Case) -> None:
+    case.connected("ana")
+    meeting = case.world.create_meeting(case.user("ana"))
+    case.world.run_due()
+    case.stage.has_worker = False
+    case.passes(30 * MINUTE)
+
+    holds(case.ask(meeting), "worker", never="automatically|nobody has to act")
+
+
+def test_18_the_client_secret_was_regenerated(case: Case) -> None:
+    case.connected("ana")
+    case.world.regenerate_client_secret(case.pair.client_id)
+    case.passes(25 * HOUR)
+
+    holds(case.ask(email("ana")), "client secret", "admin", never="must reconnect")
+
+
+def test_19_the_workspace_is_out_of_credit(case: Case) -> None:
+    case.connected("ana")
+    case.world.begin(Outage.RECALL_CREDIT)
+    case.passes(7 * HOUR)
+
+    holds(case.ask(email("ana")), "credit", "admin", never="nobody")
+
+
+def test_20_zoom_signs_with_another_secret(case: Case) -> None:
+    case.connected("ana")
+    case.passes(HOUR)
+    case.world.rotate_secret_token(case.pair.client_id)
+    for _ in range(4):
+        meeting = _told_now(case)
+        case.passes(10 * MINUTE)
+
+    holds(case.ask(f"{email('ana')} {meeting}"), "refused|rejected", "secret token")
+
+
+def test_21_the_list_of_meetings_cannot_be_read(case: Case) -> None:
+    case.connected("ana")
+    case.world.begin(Outage.RECALL_MAPPINGS)
+    meeting = _told_now(case)
+    case.passes(7 * HOUR)
+
+    holds(case.ask(meeting), "Recall", never="maps it to no|isn't linked|no one")
