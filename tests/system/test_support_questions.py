@@ -1,6 +1,6 @@
-"""Twenty questions as support gets them, each prepared by acts at Zoom and Recall.
+"""Twenty-one questions as support gets them, each prepared by acts at Zoom and Recall.
 
-Asked on the page, signed in as support. The first fifteen are of one calm day; the
+Asked on the page, signed in as support. The first fourteen are of one calm day; the
 others each of a day on which something is broken for everybody. What is expected is
 who must act, and the words that make the answer true.
 """
@@ -70,10 +70,10 @@ class Case:
         self.stage.pass_time(amount, step=min(amount, 10 * MINUTE))
 
     def ask(self, question: object) -> str:
-        """Ask as support; return the answer with its evidence."""
+        """Ask as support; return the answer without its evidence."""
         page = self.support.get("/explain/")
         found = self.support.submit(page, "/explain/", q=str(question))
-        return words(found.soup.select_one("#answer"))
+        return words(found.one(".verdict"))
 
 
 def email(name: str) -> str:
@@ -82,7 +82,10 @@ def email(name: str) -> str:
 
 @pytest.fixture(params=WORLDS)
 def case(
-    request: pytest.FixtureRequest, sqlite: Database, tmp_path: Path
+    request: pytest.FixtureRequest,
+    sqlite: Database,
+    tmp_path: Path,
+    real_heartbeats: None,  # noqa: ARG001 - the worker's own
 ) -> Iterator[Case]:
     with a_stage(sqlite, tmp_path, WORLDS[request.param]) as stage:
         admin = Admin(stage=stage, browser=stage.sign_in())
@@ -135,7 +138,7 @@ def test_a_calm_day(case: Case) -> None:
             case.ask(mapped), "Ana Nowak", never="must act|action needed"
         ),
         "3 a meeting of nobody": lambda: holds(
-            case.ask(91399988877), "913 9998 8877", "not connected|never heard"
+            case.ask(91399988877), "913 9998 8877", "hasn't connected"
         ),
         "4 an email of nobody": lambda: holds(
             case.ask(email("zoe")), "zoe@example.com", "invite"
@@ -160,7 +163,7 @@ def test_a_calm_day(case: Case) -> None:
         "12 a personal number": lambda: holds(case.ask(PMI + 100), "Ana Nowak"),
         "13 the one before": lambda: holds(case.ask(PMI), "Ana Nowak"),
         "14 who is at Zoom now": lambda: holds(
-            case.ask(email("farid")), "farid", "at Zoom|not back|invite"
+            case.ask(email("farid")), "went to Zoom", "ask what they see"
         ),
     }
     wrong = {}
@@ -168,16 +171,25 @@ def test_a_calm_day(case: Case) -> None:
         try:
             check()
         except AssertionError as error:
-            wrong[name] = str(error).partition("\n")[0]
+            wrong[name] = str(error)[:1500]
     assert wrong == {}
 
 
 def _leaves_for_zoom(case: Case, name: str) -> None:
-    path = case.admin.connect_path(case.app_id)
+    """Invite somebody, who opens the link and goes to Zoom."""
+    browser = case.admin.browser
+    made = browser.submit(
+        browser.get("/connections/invitations/new"),
+        "/connections/invitations/",
+        email=email(name),
+        app=str(case.app_id),
+        expires_days="7",
+    )
+    found = re.search(r"/connect/[\w-]+/i/[\w-]+", str(made.soup))
+    assert found is not None, made.text
     visitor = Browser(case.stage.url)
-    visitor.send(visitor.get(path), path)
+    visitor.send(visitor.get(found[0]), found[0])
     visitor.close()
-    case.user(name)
 
 
 def _told_now(case: Case, name: str = "ana") -> int:
@@ -192,7 +204,7 @@ def test_15_recall_is_down(case: Case) -> None:
     case.world.begin(Outage.RECEIVER)
     meeting = _told_now(case)
 
-    holds(case.ask(meeting), "503", "automatically|next", never="an admin must")
+    holds(case.ask(meeting), "503", "automatically", never="an admin")
 
 
 def test_16_recall_has_another_secret(case: Case) -> None:
@@ -200,7 +212,7 @@ def test_16_recall_has_another_secret(case: Case) -> None:
     case.world.change_webhook_secret_in_recall(case.pair.client_id)
     meeting = _told_now(case)
 
-    holds(case.ask(meeting), "secret token", "admin", "Update in Recall")
+    holds(case.ask(meeting), "secret token", "by an admin", "Update in Recall")
 
 
 def test_17_no_worker_runs(case: Case) -> None:
@@ -210,7 +222,7 @@ def test_17_no_worker_runs(case: Case) -> None:
     case.stage.has_worker = False
     case.passes(30 * MINUTE)
 
-    holds(case.ask(meeting), "worker", never="automatically|nobody has to act")
+    holds(case.ask(meeting), "worker", "by an operator", never="automatically")
 
 
 def test_18_the_client_secret_was_regenerated(case: Case) -> None:
@@ -237,7 +249,9 @@ def test_20_zoom_signs_with_another_secret(case: Case) -> None:
         meeting = _told_now(case)
         case.passes(10 * MINUTE)
 
-    holds(case.ask(f"{email('ana')} {meeting}"), "refused|rejected", "secret token")
+    holds(
+        case.ask(f"{email('ana')} {meeting}"), "4 requests were rejected", "by an admin"
+    )
 
 
 def test_21_the_list_of_meetings_cannot_be_read(case: Case) -> None:

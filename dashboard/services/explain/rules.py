@@ -12,15 +12,16 @@ from dashboard.services.explain.questions import Kind
 from dashboard.services.explain.rules_meetings import (
     ASKED_WEBHOOK,
     NUMBERS,
-    ONCE_FIXED,
     RESEND,
     UNMAPPED,
     UNSENT,
     asked_for,
+    end_of_pause,
     has_webhook_problem,
     is_paused,
     named,
-    paused_since,
+    paused,
+    who_ends_pause,
 )
 from dashboard.services.explain.rules_people import (
     APPS,
@@ -257,11 +258,11 @@ AT_LARGE = (
         by_worker=True,
         when=is_paused,
         says=lambda f: (
-            f"Delivery to Recall has been paused for {app_name(f)} since "
-            f"{paused_since(f)}, so meetings created since then are not mapped."
+            "Meetings created now are not mapped: delivery to Recall for "
+            f"{app_name(f)} has been {paused(f)}"
         ),
-        who=Who.ADMIN,
-        step=ONCE_FIXED,
+        who=who_ends_pause,
+        step=end_of_pause,
         target=Target.ZOOM_APP,
     ),
     Rule(

@@ -5,6 +5,7 @@ maker's connection counts (docs/contracts/recall.md 2, 3.7 and 7.5; checked 2026
 """
 
 from datetime import datetime
+from http import HTTPStatus
 
 from dashboard.formatting import grouped
 from dashboard.models.connection import SyncStatus
@@ -30,11 +31,6 @@ from dashboard.services.facts.connections import Who
 from dashboard.services.validation.states import FAILURES_ALLOWED, State
 
 RESEND = "Resend it. Until then Recall doesn't know about it."
-ONCE_FIXED = (
-    "See Recall's response below. Delivery resumes automatically once the "
-    "problem is fixed."
-)
-
 _WEBHOOK_PROBLEMS = {State.NEVER_SEEN, State.SECRET_MISMATCH, State.FAILING}
 
 
@@ -50,9 +46,27 @@ def is_paused(facts: Facts) -> bool:
     return facts.hold is not None and facts.hold.is_holding
 
 
-def paused_since(facts: Facts) -> str:
-    """Name since when it is."""
-    return moment(known(facts.hold).since, facts)
+def paused(facts: Facts) -> str:
+    """Say since when, and what Recall answered to the last delivery."""
+    hold = known(facts.hold)
+    return f"paused since {moment(hold.since, facts)}. {hold.reason}".strip()
+
+
+def who_ends_pause(facts: Facts) -> Who:
+    """Return who must act: nobody here, if Recall is down or asks us to wait."""
+    status = known(facts.hold).status
+    if status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Who.NOBODY
+    return Who.NOBODY if status == HTTPStatus.TOO_MANY_REQUESTS else Who.ADMIN
+
+
+def end_of_pause(facts: Facts) -> str:
+    """Say how it ends, and when that is tried."""
+    at = known(facts.hold).probe_at
+    tested = "" if at is None else f" The next test is at {moment(at, facts)}."
+    if who_ends_pause(facts) is Who.NOBODY:
+        return f"No action needed. Delivery resumes when a test succeeds.{tested}"
+    return f"Fix what Recall says. Delivery resumes when a test succeeds.{tested}"
 
 
 def has_webhook_problem(facts: Facts) -> bool:
@@ -92,10 +106,10 @@ ASKED_WEBHOOK = (
         when=lambda f: asked_for(f, Outcome.WAITING) and is_paused(f),
         says=lambda f: (
             f"Recall has not received {named(f.hooks[0], f)} yet. Delivery for "
-            f"{app_name(f)} has been paused since {paused_since(f)}."
+            f"{app_name(f)} has been {paused(f)}"
         ),
-        who=Who.ADMIN,
-        step=ONCE_FIXED,
+        who=who_ends_pause,
+        step=end_of_pause,
         target=Target.ZOOM_APP,
     ),
     Rule(
@@ -156,6 +170,19 @@ def _is_undelivered(facts: Facts, outcome: Outcome) -> bool:
 
 def _undelivered(facts: Facts) -> str:
     return named(known(facts.stuck), facts)
+
+
+def _next_attempt(facts: Facts) -> str:
+    due_at = known(facts.stuck).due_at
+    at = f" at {moment(due_at, facts)}" if due_at > facts.now else ""
+    return f"No action needed. It will be sent automatically{at}."
+
+
+def _may_be_unheard(facts: Facts) -> bool:
+    """Whether Zoom's webhook about the meeting may not have arrived here."""
+    status = facts.validation
+    is_unproven = status is not None and status.state is State.NOT_PROVEN
+    return _is_unmapped(facts) and (is_unproven or has_webhook_problem(facts))
 
 
 def _is_sync(facts: Facts, *states: SyncStatus) -> bool:
@@ -246,10 +273,10 @@ UNSENT = (
         when=lambda f: _is_undelivered(f, Outcome.WAITING) and is_paused(f),
         says=lambda f: (
             f"{who(f)} is connected, but Recall has not received {_undelivered(f)} "
-            f"about {subject(f)}. Delivery has been paused since {paused_since(f)}."
+            f"about {subject(f)}. Delivery has been {paused(f)}"
         ),
-        who=Who.ADMIN,
-        step=ONCE_FIXED,
+        who=who_ends_pause,
+        step=end_of_pause,
         target=Target.ZOOM_APP,
     ),
     Rule(
@@ -273,10 +300,10 @@ UNSENT = (
         when=lambda f: _is_undelivered(f, Outcome.WAITING),
         says=lambda f: (
             f"{who(f)} is connected, but Recall has not received {_undelivered(f)} "
-            f"about {subject(f)} yet. It is queued."
-        ),
+            f"about {subject(f)} yet. It is queued. {known(f.stuck).outcome_reason}"
+        ).strip(),
         who=Who.NOBODY,
-        step="No action needed. It will be sent automatically.",
+        step=_next_attempt,
         target=Target.WEBHOOK,
         tone=Tone.WAITING,
     ),
@@ -390,6 +417,18 @@ UNMAPPED = (
         who=Who.YOU,
         step=_SYNC,
         target=Target.CONNECTION,
+    ),
+    Rule(
+        id="meeting-unheard",
+        when=_may_be_unheard,
+        says=lambda f: (
+            f"{who(f)} is connected, but nothing here mentions {subject(f)}. Zoom's "
+            f"webhooks for {app_name(f)} may not arrive: "
+            f"{known(f.validation).sentence}"
+        ),
+        who=Who.ADMIN,
+        step="Fix the Zoom app's webhooks. Then press Sync meetings on the connection.",
+        target=Target.ZOOM_APP,
     ),
     Rule(
         id="never-heard-of",
