@@ -39,7 +39,7 @@ def received() -> ResponseReturnValue:
 
 @blueprint.get("/received/digests")
 def digests() -> ResponseReturnValue:
-    """Return counts of all webhooks received, by SHA-256 of the body and status."""
+    """Return counts of the events received, by SHA-256 of the body and status."""
     return jsonify(current_world().digests_by_status())
 
 

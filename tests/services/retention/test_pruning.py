@@ -277,7 +277,8 @@ def test_the_chore_does_a_bounded_part_and_then_rests(
     assert (counts[-1], resting, later) == (0, 0, 2)
 
 
-def test_it_is_among_the_workers_chores(runtime: Runtime, vault: Vault) -> None:
+def test_it_is_among_the_workers_chores(runtime: Runtime) -> None:
+    vault = runtime.vault
     app = a_zoom_app(vault)
     with runtime.database.writing() as session:
         session.add(app)
