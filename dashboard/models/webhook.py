@@ -27,6 +27,9 @@ class Mark(StrEnum):
     UNREADABLE = "unreadable"  # the body is no JSON object in UTF-8
 
 
+WAITING = "outcome = 'waiting'"
+"""The condition of the index of what is due, for a query to name literally."""
+
 DEAD = "outcome = 'dead'"
 """The condition of the index of failed webhooks, for a query to name literally."""
 
@@ -71,9 +74,7 @@ class Webhook(SQLModel, table=True):
 
     __table_args__ = (
         # By zoom app first: the rows of a paused one need not be read over.
-        _partial(
-            "ix_webhook_due_at", "zoom_app_id", "due_at", where="outcome = 'waiting'"
-        ),
+        _partial("ix_webhook_due_at", "zoom_app_id", "due_at", where=WAITING),
         _partial("ix_webhook_unread", "id", where="is_unread"),
         _partial("ix_webhook_dead", "zoom_app_id", "id", where=DEAD),
         _partial("ix_webhook_timing", "timing", "id", where=MISTIMED),

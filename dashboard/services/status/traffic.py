@@ -9,7 +9,14 @@ from sqlalchemy import ColumnElement, literal_column
 from sqlmodel import Session, col, func, select
 
 from dashboard.models.ids import first_id
-from dashboard.models.webhook import DEAD, Attempt, Outcome, RefusalCount, Webhook
+from dashboard.models.webhook import (
+    DEAD,
+    WAITING,
+    Attempt,
+    Outcome,
+    RefusalCount,
+    Webhook,
+)
 from dashboard.services.webhook_log.search import Criteria, Key, count_as_far
 
 _HOURS = 24
@@ -87,10 +94,10 @@ def last_try(session: Session, zoom_app_id: UUID) -> datetime | None:
     waiting = (
         select(Webhook.id)
         .where(
-            col(Webhook.outcome) == Outcome.WAITING,
+            literal_column(WAITING),  # read along the index of what is due
             col(Webhook.zoom_app_id) == zoom_app_id,
         )
-        .order_by(col(Webhook.id))
+        .order_by(col(Webhook.due_at))
         .limit(COUNTED)
     )
     return session.exec(
