@@ -116,7 +116,7 @@ def test_no_random_byte_is_used_for_two_nonces(monkeypatch: pytest.MonkeyPatch) 
         drawn.extend(urandom(size))
         return bytes(drawn[-size:])
 
-    monkeypatch.setattr("dashboard.vault.os.urandom", draw)
+    monkeypatch.setattr(os, "urandom", draw)
 
     sealed = [vault.seal(b"value", **PLACE) for _ in range(512)]
 

@@ -291,8 +291,15 @@ def latest_good_request_at(
     session: Session, zoom_app_id: UUID, *, now: datetime
 ) -> datetime | None:
     """Return when Zoom's newest validation request was answered correctly."""
+    found = _newest_good_request(session, zoom_app_id, now)
+    return None if found is None else found.at
+
+
+def _newest_good_request(
+    session: Session, zoom_app_id: UUID, now: datetime
+) -> Check | None:
     query = (
-        select(Check.at)
+        select(Check)
         .where(
             col(Check.zoom_app_id) == zoom_app_id,
             col(Check.source) == Source.ZOOM_CHALLENGE,
@@ -374,18 +381,7 @@ def _last_good_request(
     """Return the newest one before those, if there may be any."""
     if len(known) < _LOOKED_AT[Source.ZOOM_CHALLENGE]:
         return None
-    query = (
-        select(Check)
-        .where(
-            col(Check.zoom_app_id) == zoom_app_id,
-            col(Check.source) == Source.ZOOM_CHALLENGE,
-            col(Check.finding) == Finding.GOOD,
-            col(Check.id) < first_id(now + SKEW),
-        )
-        .order_by(col(Check.id).desc())
-        .limit(1)
-    )
-    return session.exec(query).first()
+    return _newest_good_request(session, zoom_app_id, now)
 
 
 def _zoom_at_recall(session: Session, app: ZoomApp, now: datetime) -> Check | None:
