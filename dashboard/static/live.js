@@ -130,13 +130,33 @@
     else current();
     ctx.tag = ctx.response.headers.get("ETag");
   });
+  // What has the focus may be replaced: the same thing in what comes gets it back.
+  const FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex]";
+  const nameOf = (element) =>
+    [element.tagName, element.getAttribute("href"), element.name, element.ariaLabel ?? element.textContent.trim()].join("\n");
+  let focused;
+  const noteFocus = () => {
+    const element = document.activeElement;
+    const place = element?.parentElement?.closest("[id]")?.id;
+    focused = place && { element, place, id: element.id, name: nameOf(element) };
+  };
+  const giveFocusBack = () => {
+    if (!focused || focused.element.isConnected) return;
+    const inPlace = document.getElementById(focused.place)?.querySelectorAll(FOCUSABLE) ?? [];
+    const same = document.getElementById(focused.id) ?? [...inPlace].find((each) => nameOf(each) === focused.name);
+    same?.focus({ preventScroll: true });
+    focused = undefined;
+  };
+
   document.addEventListener("htmx:before:swap", ({ detail: { tasks } }) => {
+    noteFocus();
     // What was drawn for everybody has this page's own token in its forms.
     for (const { fragment } of tasks)
       for (const field of fragment.querySelectorAll("input[name=csrf_token][value='']"))
         field.setAttribute("value", formToken());
   });
   document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
+    giveFocusBack();
     if (ctx.tag) tags.set(ctx.sourceElement, { [ctx.request.action]: ctx.tag });
     if (wanted() !== listening) open();
     else say(); // a mark that has just come

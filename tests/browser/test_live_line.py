@@ -197,3 +197,20 @@ def test_what_is_brought_has_the_pages_own_form_token(start: Start, page: Page) 
     expect(page.get_by_role("heading", level=1)).to_have_text("Notetaker")
     expect(page.get_by_role("heading", name="400")).to_have_count(0)
     assert page.url == f"{front.url}/zoom-apps/{front.app_id}"
+
+
+def test_what_is_brought_leaves_the_focus_where_it_was(
+    start: Start, page: Page
+) -> None:
+    front = start(before=put_in_recall)
+    open_app(page, front)
+    word(page, "^Live$")
+    button = page.locator("#recalls").get_by_role("button", name="Test now")
+    button.focus()
+    button.evaluate("each => each.dataset.mine = 'yes'")
+
+    assert front.post_webhook(event(1)) == 200
+    arrived(page, 1)
+
+    expect(page.locator("[data-mine]")).to_have_count(0)  # it was replaced
+    expect(button).to_be_focused()
