@@ -38,6 +38,7 @@ from dashboard.services.setup import checklist
 from dashboard.services.staff import sessions
 from dashboard.services.status import contradictions, rhythm
 from dashboard.services.sweep import events, pairs, sweep
+from dashboard.services.sweep.on_demand import OnDemandChecks
 from dashboard.services.validation import schedule
 from dashboard.settings import Settings
 from dashboard.web import (
@@ -211,6 +212,9 @@ def create_app(runtime: Runtime) -> Flask:
         when_watched=partial(_note_watched, runtime),
     )
     live_pages.install(app, watcher)
+    checks = OnDemandChecks(runtime)
+    runtime.stopping.append(checks.close)
+    explain.install(app, checks)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
     access.install(app)

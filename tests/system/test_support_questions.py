@@ -70,9 +70,15 @@ class Case:
         self.stage.pass_time(amount, step=min(amount, 10 * MINUTE))
 
     def ask(self, question: object) -> str:
-        """Ask as support; return the answer without its evidence."""
+        """Ask as support; return the answer without its evidence.
+
+        While the page says that it is checking, goes on as the page does by itself.
+        """
         page = self.support.get("/explain/")
         found = self.support.submit(page, "/explain/", q=str(question))
+        if "Checking now" in found.text:
+            assert "answer appears here within" in found.text
+            found = self.support.submit(found, "/explain/recall")
         return words(found.one(".verdict"))
 
 
@@ -132,10 +138,14 @@ def test_a_calm_day(case: Case) -> None:
 
     questions: dict[str, Callable[[], None]] = {
         "1 a healthy user": lambda: holds(
-            case.ask(email("ana")), "Ana Nowak is connected", never="must act"
+            case.ask(email("ana")),
+            r"Ana Nowak is connected\. The token worked",
+            never="must act|press check",
         ),
         "2 a meeting that Recall knows": lambda: holds(
-            case.ask(mapped), "Ana Nowak", never="must act|action needed"
+            case.ask(mapped),
+            "Ana Nowak.* the token was available",
+            never="must act|action needed|press check",
         ),
         "3 a meeting of nobody": lambda: holds(
             case.ask(91399988877), "913 9998 8877", "hasn't connected"

@@ -1,5 +1,6 @@
 """What staff do to a connection: try it, sync it, read Recall's log, disconnect it."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -52,26 +53,11 @@ def try_again(
         ConflictError: Its zoom app is not in Recall any more.
         UpstreamError: Recall's rate limit is used up; nothing was checked.
     """
-    with runtime.database.reading() as session:
-        row = listing.get(session, connection_id)
-        recall, _ = workspaces.recall_of(
-            runtime, session, session.get_one(ZoomApp, row.zoom_app_id)
-        )
-    marked = (
-        row.token_state is TokenState.UNHEALTHY_IN_RECALL
-        or row.deauthorized_at is not None
-    )
-    missed: list[str] = []
-    if marked and row.recall_credential_id is not None:
-        try:
-            recall.validate(row.recall_credential_id)
-            _note_tried(runtime.database, row.id, at=runtime.clock.now())
-        except UpstreamError as error:
-            missed.append(recording.unread("Recall's test of it", error))
+    missed = _have_recall_try(runtime, connection_id)
     if actor is not None:
         with runtime.database.writing() as session:
             now, words = runtime.clock.now(), "Check now"
-            notes.acted(session, row.id, words, who=actor.name, at=now)
+            notes.acted(session, connection_id, words, who=actor.name, at=now)
     found = check.ask(runtime, connection_id, is_thorough=True)
     missed += _missed(found)
     try:
@@ -81,6 +67,44 @@ def try_again(
     with runtime.database.reading() as session:
         row = listing.get(session, connection_id)
     return Checked(connection=row, missed=missed)
+
+
+def check_fully(
+    runtime: Runtime, connection_id: UUID, *, is_over: threading.Event
+) -> None:
+    """Check for a question that somebody asked; as `try_again`, without the log.
+
+    Args:
+        runtime: All of them.
+        connection_id: Which.
+        is_over: Set when nothing may be written any more.
+
+    Raises:
+        As `try_again`.
+    """
+    _have_recall_try(runtime, connection_id)
+    check.ask(runtime, connection_id, is_over=is_over)
+
+
+def _have_recall_try(runtime: Runtime, connection_id: UUID) -> list[str]:
+    """Have Recall try a credential that it or Zoom calls bad; return what failed."""
+    with runtime.database.reading() as session:
+        row = listing.get(session, connection_id)
+        recall, _ = workspaces.recall_of(
+            runtime, session, session.get_one(ZoomApp, row.zoom_app_id)
+        )
+    marked = (
+        row.token_state is TokenState.UNHEALTHY_IN_RECALL
+        or row.deauthorized_at is not None
+    )
+    if not marked or row.recall_credential_id is None:
+        return []
+    try:
+        recall.validate(row.recall_credential_id)
+    except UpstreamError as error:
+        return [recording.unread("Recall's test of it", error)]
+    _note_tried(runtime.database, row.id, at=runtime.clock.now())
+    return []
 
 
 def _missed(found: CheckResult | None) -> list[str]:

@@ -117,10 +117,20 @@ def now(
 
 
 def ask(
-    runtime: Runtime, connection_id: UUID, *, is_thorough: bool = False
+    runtime: Runtime,
+    connection_id: UUID,
+    *,
+    is_thorough: bool = False,
+    is_over: threading.Event | None = None,
 ) -> CheckResult | None:
     """As `now`, but return what was answered; None while another check is under way."""
-    found = run(runtime, connection_id, for_person=True, is_thorough=is_thorough)
+    found = run(
+        runtime,
+        connection_id,
+        for_person=True,
+        is_thorough=is_thorough,
+        is_over=is_over,
+    )
     if found is not None:
         refusal = rules.blocking_error(found, now=runtime.clock.now())
         if refusal is not None:

@@ -27,10 +27,12 @@ from dashboard.services.explain.verdicts import (
     Heard,
     Line,
     Target,
+    Tone,
     Verdict,
     at_connection,
     person,
 )
+from dashboard.services.facts.connections import FRESH, Shown, Who
 from dashboard.services.invitations.invitations import state_of
 from dashboard.services.recall import workspaces
 from dashboard.services.runtime import Runtime
@@ -48,6 +50,8 @@ class Answer:
         connection_id: Whose credential may be asked about at Recall.
         invite_email: Who may be invited: not connected, and with no open invitation.
         app_id: To which zoom app, if one is heard of.
+        unsure: The connections that a health check could say more about: what was
+            last seen of them is old, or the next step is to check them.
     """
 
     asked: Asked
@@ -57,6 +61,7 @@ class Answer:
     connection_id: UUID | None
     invite_email: str = ""
     app_id: UUID | None = None
+    unsure: Sequence[UUID] = ()
 
     @property
     def may_ask_recall(self) -> bool:
@@ -104,7 +109,29 @@ def answer(
         connection_id=None if connection is None else connection.id,
         invite_email=_invite_email(facts),
         app_id=None if facts.app is None else facts.app.id,
+        unsure=_unsure(facts, verdict),
     )
+
+
+_SETTLED = {Shown.HEALTHY, Shown.MISSING_SCOPES, Shown.RECONNECT_NEEDED}
+
+
+def _unsure(facts: Facts, verdict: Verdict) -> Sequence[UUID]:
+    if facts.app is not None and facts.app.retired_at is not None:
+        return ()
+    standing, row = facts.standing, facts.connection
+    is_step = (
+        verdict.who is Who.YOU
+        and verdict.target is Target.CONNECTION
+        and verdict.tone is not Tone.GOOD
+    )
+    if len(facts.claims) > 1 and is_step:
+        return [each.id for each in facts.claims]
+    if row is None or standing is None or standing.cause is not None:
+        return ()
+    is_known = standing.who is Who.USER or standing.shown in _SETTLED
+    is_old = standing.proof_at is None or facts.now - standing.proof_at >= FRESH
+    return [row.id] if is_step or is_old or not is_known else ()
 
 
 _OPEN = {InvitationState.MADE, InvitationState.OPENED}

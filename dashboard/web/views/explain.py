@@ -1,9 +1,11 @@
 """Explain: paste anything, read one sentence, and the evidence under it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from http import HTTPStatus
+from typing import cast
+from uuid import UUID
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Flask, Response, current_app, request
 from flask.typing import ResponseReturnValue
 
 from dashboard.models.zoom_app import ZoomApp
@@ -13,6 +15,7 @@ from dashboard.services.explain.explain import Answer
 from dashboard.services.explain.verdicts import Target
 from dashboard.services.invitations.invitations import LASTS_DAYS
 from dashboard.services.staff.permissions import Permission
+from dashboard.services.sweep.on_demand import ANSWER_WITHIN_S, OnDemandChecks
 from dashboard.services.zoom_apps import apps as zoom_apps
 from dashboard.web import htmx
 from dashboard.web.access import requires
@@ -20,6 +23,8 @@ from dashboard.web.context import db, now, runtime
 from dashboard.web.forms.explain import ExplainForm
 
 bp = Blueprint("explain", __name__, url_prefix="/explain")
+
+_EXTENSION = "dashboard.checks"
 
 
 @bp.get("/")
@@ -41,25 +46,42 @@ def create() -> ResponseReturnValue:
     if not form.validate():
         return _page(form, None, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     found = explain.explain(db(), runtime().vault, form.q.data or "", now=now())
-    return _page(_refilled(form, found), found)
+    checks().begin(found.unsure)
+    return _page(_refilled(form, found), found, checked=found.unsure)
 
 
 @bp.post("/recall")
 @requires(Permission.CONNECTIONS_READ)
 def recall() -> ResponseReturnValue:
-    """Explain the same, with what Recall itself says right now."""
+    """Explain the same, with what Recall itself and a new health check say."""
     form = ExplainForm()
     if not form.validate():
         return _page(form, None, status=HTTPStatus.UNPROCESSABLE_ENTITY)
-    found = explain.explain(db(), runtime().vault, form.q.data or "", now=now())
+    text = form.q.data or ""
+    found = explain.explain(db(), runtime().vault, text, now=now())
+    checked = found.unsure
+    checks().begin(checked)
     said = explain.ask_recall(
         runtime(), meeting_id=found.asked.number, connection_id=found.connection_id
     )
-    if said.heard is not None:  # the answer above says so too
+    checks().wait(checked)
+    if checked or said.heard is not None:  # the answer above says so too
         found = explain.explain(
-            db(), runtime().vault, form.q.data or "", heard=said.heard, now=now()
+            db(), runtime().vault, text, heard=said.heard, now=now()
         )
-    return _page(_refilled(form, found), found, recall_lines=said.lines)
+    return _page(
+        _refilled(form, found), found, recall_lines=said.lines, checked=checked
+    )
+
+
+def install(app: Flask, on_demand: OnDemandChecks) -> None:
+    """Give the app the checks that questions start."""
+    app.extensions[_EXTENSION] = on_demand
+
+
+def checks() -> OnDemandChecks:
+    """Return those of this request's app."""
+    return cast("OnDemandChecks", current_app.extensions[_EXTENSION])
 
 
 def _apps(found: Answer | None) -> Sequence[ZoomApp]:
@@ -80,6 +102,7 @@ def _page(
     *,
     status: int = 200,
     recall_lines: object = None,
+    checked: Collection[UUID] = (),
 ) -> Response:
     connect_url = None
     if found is not None and found.verdict.target is Target.CONNECT_LINK:
@@ -92,6 +115,9 @@ def _page(
         form=form,
         answer=found,
         recall_lines=recall_lines,
+        is_checking=checks().is_running(checked),
+        check_s=ANSWER_WITHIN_S,
+        not_checked=checks().missed(checked),
         connect_url=connect_url,
         invite_apps=_apps(found),
         invite_days=LASTS_DAYS,

@@ -1,15 +1,20 @@
 """The page Explain: what is pasted goes in the body; no password comes back."""
 
+from datetime import timedelta
+
 import pytest
 from bs4 import BeautifulSoup
+from werkzeug.test import TestResponse
 
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.staff import Role
 from dashboard.models.webhook import Outcome
 from dashboard.models.zoom_app import ZoomApp
+from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.services.runtime import Runtime
 from tests.conftest import SignIn
-from tests.makers import a_connection, a_webhook, saved_app
+from tests.fixtures.connect import ConnectStage
+from tests.makers import FakeClock, a_connection, a_webhook, saved_app
 
 HTMX = {"HX-Request": "true"}
 
@@ -133,3 +138,60 @@ def test_support_does_the_next_step_from_the_answer(
     page = as_role(Role.SUPPORT).post("/explain/", data={"q": "ana@example.com"})
 
     assert acts(page.text) == [act.format(ids["ana"])]
+
+
+def test_asking_starts_a_check_and_the_page_goes_on_to_its_answer(
+    lite: ConnectStage, as_role: SignIn, clock: FakeClock
+) -> None:
+    row = lite.connect()
+    clock.advance(days=2)
+    lite.sandbox.clock.set(clock.now())
+    support = as_role(Role.SUPPORT)
+    pasted = {"q": "ana@example.com"}
+    lite.sandbox.recall_faults.set([Fault(kind=FaultKind.SLOW, times=1, seconds=0.5)])
+
+    first = support.post("/explain/", data=pasted, headers=HTMX)
+    form = BeautifulSoup(first.text, "html5lib").select_one("form[hx-trigger]")
+    assert form is not None
+    then = support.post(str(form["hx-post"]), data=pasted, headers=HTMX)
+
+    assert "Checking now. The answer appears here within 10 seconds." in words(first)
+    assert "load" in str(form["hx-trigger"])
+    assert acts(first.text) == []  # no button for what is under way
+    assert "verdict healthy-then" in words(first)
+    assert "healthy-then" not in words(then)
+    assert "Checking now" not in words(then)
+    assert lite.connection(row.id).token_checked_at == clock.now()
+
+
+def test_a_check_that_takes_longer_is_asked_about_again(
+    lite: ConnectStage, as_role: SignIn, clock: FakeClock
+) -> None:
+    row = lite.connect()
+    clock.advance(days=2)
+    with lite.runtime.database.writing() as session:  # another process checks it
+        found = session.get_one(Connection, row.id)
+        found.lease_until = clock.now() + timedelta(minutes=1)
+
+    page = as_role(Role.SUPPORT).post("/explain/recall", data={"q": "ana@example.com"})
+
+    assert "The check takes longer than usual." in words(page)
+    triggers = BeautifulSoup(page.text, "html5lib").select("form[hx-trigger]")
+    assert [each["hx-trigger"] for each in triggers] == ["load delay:3s"]
+
+
+def test_an_answer_that_is_known_starts_no_check(
+    lite: ConnectStage, as_role: SignIn, clock: FakeClock
+) -> None:
+    lite.connect()
+    clock.advance(minutes=5)
+    before = lite.sandbox.recall_world.rate_limiter.counts()
+
+    page = as_role(Role.SUPPORT).post("/explain/", data={"q": "ana@example.com"})
+
+    assert "Checking now" not in page.text
+    assert lite.sandbox.recall_world.rate_limiter.counts() == before
+
+
+def words(page: TestResponse) -> str:
+    return " ".join(BeautifulSoup(page.text, "html5lib").get_text(" ").split())
