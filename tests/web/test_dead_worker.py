@@ -11,9 +11,11 @@ from flask.testing import FlaskClient
 from dashboard.models.circuit import CircuitKind, OpenCircuit
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.ids import new_id
+from dashboard.models.resend import Resend, ResendState
 from dashboard.models.staff import Role
 from dashboard.models.webhook import Attempt, Outcome, Webhook
 from dashboard.models.zoom_app import ZoomApp
+from dashboard.services import metrics
 from dashboard.services.heartbeats import heartbeats
 from dashboard.services.runtime import Runtime
 from tests.conftest import SignIn
@@ -26,6 +28,7 @@ SINCE = "The background worker has not reported since 11:30 UTC."
 STEP = "dashboard serve"
 PROMISES = re.compile(
     r"sent automatically|retried automatically|No action needed|again automatically"
+    r"|The next attempt is|Next check|a minute, "
 )
 
 
@@ -55,6 +58,19 @@ class Story:
             body = a_body(runtime.vault, self.hook)
             session.add_all([self.hook, self.row, body])
             session.flush()
+            self.resend_id = new_id(NOON)
+            session.add(
+                Resend(
+                    id=self.resend_id,
+                    query="event=meeting.created",
+                    expected=1,
+                    total=1,
+                    state=ResendState.SENDING,
+                    asked_at=NOON - timedelta(minutes=40),
+                    asked_by="admin@example.com",
+                    gathered_below=None,
+                )
+            )
             self.hook_id, self.row_id, self.app_id = self.hook.id, self.row.id, app_id
             session.add(
                 Attempt(
@@ -97,6 +113,8 @@ class Story:
             "zoom app": self.read(f"/zoom-apps/{self.app_id}"),
             "webhook": self.read(f"/webhooks/{self.hook_id}"),
             "connection": self.read(f"/connections/{self.row_id}", ".stack .card"),
+            "connections": self.read("/connections/?q=ana", "#connections-list"),
+            "resends": self.read(f"/webhooks/resends/{self.resend_id}"),
             "explain meeting": self.read("/explain/", q=MEETING),
             "explain webhook": self.read("/explain/", q=self.hook_id),
         }
@@ -174,3 +192,32 @@ def test_one_statement_however_many_webhooks_wait(
     story.read("/", "#attention")
 
     assert len(asked) == 1
+
+
+def test_the_lists_say_who_acts_and_find_them(story: Story) -> None:
+    story.beats(minutes=30)
+
+    operators = story.read("/connections/?who=operator", "#connections-list")
+    nobodys = story.read("/connections/?who=nobody", "#connections-list")
+    resends = story.read("/webhooks/resends", "#resends")
+
+    assert f"An operator must act. Start `{STEP}`." in operators
+    assert "No matching connections" in nobodys
+    assert "Sending: no worker" in resends
+
+
+def test_the_metrics_say_how_long_ago_a_worker_reported(
+    story: Story, runtime: Runtime
+) -> None:
+    def age() -> str:
+        with runtime.database.reading() as session:
+            text = metrics.page(session, open_streams=0, now=NOON).decode()
+        name = "dashboard_worker_heartbeat_age_seconds"
+        found = re.search(rf"^{name} (\S+)$", text, re.MULTILINE)
+        assert found is not None
+        return found[1]
+
+    none = age()
+    story.beats(minutes=30)
+
+    assert (none, age()) == ("+Inf", "1800.0")

@@ -34,7 +34,7 @@ from dashboard.services.zoom_apps import apps
 
 Verdict = tuple[AttemptOutcome, str]
 
-_NOT_CHECKED = "Connected. Not checked yet; the first check runs automatically."
+_NOT_CHECKED = "Connected. Not checked yet."
 _SUPERSEDED = "The user authorized the app again in the meantime; the later one counts."
 
 

@@ -222,7 +222,7 @@ def status_of(
                 tone="off",
                 headline="You approved access at Zoom",
                 sentence="We could not check your connection yet.",
-                advice="You don't need to do anything. We'll try again automatically.",
+                advice="You don't need to do anything. We'll try again.",
             )
 
 
@@ -242,7 +242,7 @@ def _works(row: Connection, now: datetime) -> ConnectionStatus:
             tone="off",
             headline="You connected your Zoom account",
             sentence="Your connection worked when we last checked.",
-            advice="You don't need to do anything. We check it again automatically.",
+            advice="You don't need to do anything. We'll check it again.",
         )
     return ConnectionStatus(
         tone="good", headline="You are connected", sentence="Your connection works."

@@ -31,6 +31,7 @@ from dashboard.services import paging
 from dashboard.services.explain.questions import spellings
 from dashboard.services.facts import connections as facts
 from dashboard.services.facts.connections import Shown, Who
+from dashboard.services.heartbeats import heartbeats
 from dashboard.services.paging import Order, Page
 from dashboard.services.zoom_apps.succession import Move, has_moved
 
@@ -254,19 +255,27 @@ def narrow(session: Session, filters: Filters) -> Narrowed:
     found = _searched(session, filters.search)
     asks_apps = filters.who is not None or filters.state is not None
     broken = facts.causes(session) if asks_apps else {}
-    wanted = _where(filters, broken)
+    waits_since = None
+    if filters.who in (Who.NOBODY, Who.OPERATOR) and filters.as_of is not None:
+        worker = heartbeats.find(session, now=filters.as_of)
+        waits_since = None if worker.is_alive else filters.as_of
+    wanted = _where(filters, broken, waits_since)
     if not wanted:
         return found
     query = select(Connection.id).where(*wanted, *found.conditions)
     ids = session.exec(query.limit(FEW + 1)).all()
     if len(ids) <= FEW:
         return Narrowed(conditions=[_one_of(ids)], are_few=True)
-    along = _where(filters, broken, is_along=True)
+    along = _where(filters, broken, waits_since, is_along=True)
     return Narrowed(conditions=[*along, *found.conditions])
 
 
 def _where(
-    filters: Filters, broken: Collection[UUID], *, is_along: bool = False
+    filters: Filters,
+    broken: Collection[UUID],
+    waits_since: datetime | None,
+    *,
+    is_along: bool = False,
 ) -> Conditions:
     """Return the conditions; `is_along` to be read along the order's own index.
 
@@ -290,7 +299,14 @@ def _where(
         by_app = Unindexed(app) if is_along and has_better else app
         wanted.append(by_app == filters.zoom_app_id)
     if filters.who is not None:
-        wanted.append(facts.acted_on_by(filters.who, broken=broken, is_along=is_along))
+        wanted.append(
+            facts.acted_on_by(
+                filters.who,
+                broken=broken,
+                waits_since=waits_since,
+                is_along=is_along,
+            )
+        )
     if filters.sync is not None:
         wanted.append(col(Connection.sync_status) == filters.sync)
     if filters.custody is not None:

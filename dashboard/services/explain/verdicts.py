@@ -179,6 +179,7 @@ class Facts:
             self.connection,
             None if app is None else cause_of(app, self.workspace),
             is_retired=app is not None and app.retired_at is not None,
+            worker=self.worker,
             now=self.now,
         )
 
@@ -307,6 +308,8 @@ class Rule:
         if facts.stuck is not None:
             why = worker.about_waiting(facts.tried_at).removesuffix(worker.step)
         found = replace(found, sentence=f"{found.sentence} {why}".strip())
+        if found.who is Who.OPERATOR:
+            return replace(found, tone=Tone.TROUBLE)
         if found.who is not Who.NOBODY:
             return replace(found, step=f"{worker.step} {found.step}")
         step = worker.step.removeprefix("An operator ").capitalize()

@@ -13,13 +13,15 @@ from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, false, or_
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from dashboard.clock import SKEW
 from dashboard.db.columns import Unindexed
 from dashboard.models.connection import Connection, TokenCause, TokenState
 from dashboard.models.workspace import Verdict, Workspace
-from dashboard.models.zoom_app import ZoomApp
+from dashboard.models.zoom_app import TokenCustody, ZoomApp
+from dashboard.services.heartbeats import heartbeats
+from dashboard.services.heartbeats.heartbeats import WorkerStatus
 from dashboard.services.zoom_apps import apps
 
 FRESH = timedelta(days=1)
@@ -48,7 +50,7 @@ class Who(StrEnum):
     USER = "user"
     ADMIN = "admin"
     HOST = "host"
-    OPERATOR = "operator"  # of the server: never on a connection alone
+    OPERATOR = "operator"  # of the server: nothing is checked without a worker
 
     @property
     def words(self) -> str:
@@ -238,10 +240,12 @@ def reader(session: Session, *, now: datetime) -> Read:
     found = causes(session)
     query = select(ZoomApp.id).where(col(ZoomApp.retired_at).is_not(None))
     retired = set(session.exec(query))
+    worker = heartbeats.find(session, now=now)
     return lambda row: standing(
         row,
         found.get(row.zoom_app_id),
         is_retired=row.zoom_app_id in retired,
+        worker=worker,
         now=now,
     )
 
@@ -256,6 +260,7 @@ def standing(
     cause: Cause | None = None,
     *,
     is_retired: bool = False,
+    worker: WorkerStatus | None = None,
     now: datetime,
 ) -> Standing:
     """Return how a connection stands. Pure.
@@ -264,14 +269,19 @@ def standing(
         row: The connection.
         cause: What is wrong with its zoom app, from `cause_of` or `causes`.
         is_retired: Whether its zoom app is.
+        worker: Without one that is alive nothing is checked automatically; None where
+            that does not matter.
         now: Aware.
     """
     cause = cause or _own_cause(row)
     shown = _shown(row, cause, now=now)
-    who = _who(row, cause)
+    is_waiting = worker is not None and not worker.is_alive
+    who = _who(row, cause, shown, is_waiting=is_waiting)
     valid_until = _valid_until(row)
     why_not = _why_not(row, cause, shown, is_retired=is_retired, now=now)
     expires_at = row.token_expires_at
+    is_ours = row.token_custody is TokenCustody.DASHBOARD
+    is_unrenewed = bool(why_not) or (is_waiting and is_ours)
     return Standing(
         shown=shown,
         word=_word(row, shown, cause, now=now),
@@ -283,11 +293,11 @@ def standing(
         is_real_call=_REAL_CALL in row.token_evidence,
         valid_until=valid_until,
         who=who,
-        next_step=_next_step(row, who, cause, shown),
+        next_step=_next_step(row, who, cause, shown, worker),
         act=_act(who, cause, is_retired=is_retired),
         next_check=row.due_at,
         why_not=why_not,
-        is_renewed=not why_not and expires_at is not None and expires_at > now,
+        is_renewed=not is_unrenewed and expires_at is not None and expires_at > now,
         cause=cause,
     )
 
@@ -377,7 +387,9 @@ def _is_tried_again(row: Connection) -> bool:
     return row.token_since <= tried_at <= checked_at
 
 
-def _who(row: Connection, cause: Cause | None) -> Who:
+def _who(
+    row: Connection, cause: Cause | None, shown: Shown, *, is_waiting: bool
+) -> Who:
     if cause is not None:
         return Who.ADMIN
     match row.token_state:
@@ -385,11 +397,20 @@ def _who(row: Connection, cause: Cause | None) -> Who:
             return Who.USER if _is_tried_again(row) else Who.YOU
         case TokenState.RECONNECT_NEEDED | TokenState.MISSING_SCOPES:
             return Who.USER
+        case _ if row.recording_block:
+            return Who.HOST
         case _:
-            return Who.HOST if row.recording_block else Who.NOBODY
+            is_stuck = is_waiting and shown is not Shown.HEALTHY
+            return Who.OPERATOR if is_stuck else Who.NOBODY
 
 
-def _next_step(row: Connection, who: Who, cause: Cause | None, shown: Shown) -> str:
+def _next_step(
+    row: Connection,
+    who: Who,
+    cause: Cause | None,
+    shown: Shown,
+    worker: WorkerStatus | None,
+) -> str:
     match who:
         case Who.USER:
             return _USERS[row.token_state]
@@ -399,7 +420,9 @@ def _next_step(row: Connection, who: Who, cause: Cause | None, shown: Shown) -> 
             return "" if cause is None else cause.next_step
         case Who.HOST:
             return _HOSTS
-        case Who.NOBODY | Who.OPERATOR:
+        case Who.OPERATOR:
+            return "" if worker is None else worker.order
+        case Who.NOBODY:
             return "" if shown is Shown.HEALTHY else _WAITS
 
 
@@ -496,13 +519,18 @@ def _times(*, is_along: bool) -> tuple[Any, Any]:
 
 
 def acted_on_by(
-    who: Who, *, broken: Collection[UUID], is_along: bool = False
+    who: Who,
+    *,
+    broken: Collection[UUID],
+    waits_since: datetime | None = None,
+    is_along: bool = False,
 ) -> ColumnElement[bool]:
     """Return the condition of the connections on which `who` must act.
 
     Args:
         who: One of them.
         broken: The zoom apps of `causes`.
+        waits_since: As of now, if no worker is alive; None while one is.
         is_along: Whether it is read along an index of another order.
     """
     column = col(Connection.token_state)
@@ -536,7 +564,19 @@ def acted_on_by(
             return and_(~is_admins, is_unhealthy, ~is_tried_again)
         case Who.HOST:
             return and_(~is_admins, is_blocked, ~is_users, ~is_unhealthy)
-        case Who.NOBODY:
-            return and_(~is_admins, ~is_blocked, ~is_users, ~is_unhealthy)
-        case Who.OPERATOR:
-            return false()
+        case Who.NOBODY | Who.OPERATOR:
+            is_free = and_(~is_admins, ~is_blocked, ~is_users, ~is_unhealthy)
+            is_stuck = _is_stuck(
+                state == TokenState.HEALTHY, waits_since, is_along=is_along
+            )
+            return and_(is_free, is_stuck if who is Who.OPERATOR else ~is_stuck)
+
+
+def _is_stuck(
+    is_healthy: ColumnElement[bool], waits_since: datetime | None, *, is_along: bool
+) -> ColumnElement[bool]:
+    """Return the condition of those that only a worker could show as healthy."""
+    if waits_since is None:
+        return false()
+    is_old = func.coalesce(_outdated(waits_since, is_along=is_along), false())
+    return or_(~is_healthy, is_old)

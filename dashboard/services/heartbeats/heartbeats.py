@@ -49,6 +49,11 @@ class WorkerStatus:
         return "" if self.is_alive else f"An operator starts `{self.command}`."
 
     @property
+    def order(self) -> str:
+        """The same to the operator; "" while one is alive."""
+        return "" if self.is_alive else f"Start `{self.command}`."
+
+    @property
     def warning(self) -> str:
         """Both; "" while one is alive."""
         return f"{self.sentence} {self.step}".strip()

@@ -75,10 +75,17 @@ def stamp(session: Session, database: Database) -> str:
     return str(session.connection().execute(text(statement)).scalar_one())
 
 
-def versions(session: Session, topics: Iterable[str]) -> dict[str, str]:
+def versions(
+    session: Session, topics: Iterable[str], *, beside: str = ""
+) -> dict[str, str]:
     """Return the version of each topic; what is no topic is left out.
 
     Every look is by key or over an index, whatever the tables' size.
+
+    Args:
+        session: Reading.
+        topics: Which.
+        beside: What every page shows as well: that no worker runs.
     """
     wanted = {name: found for name in topics if (found := _parse(name))}
     result: dict[str, str] = {}
@@ -110,7 +117,7 @@ def versions(session: Session, topics: Iterable[str]) -> dict[str, str]:
     )
     result |= {f"zoom-app-{row.id}": _row(row) for row in pages}
     result |= _each_resend(session, [int(m["resend"]) for m in matches if m["resend"]])
-    return {name: result.get(name, "gone") for name in wanted}
+    return {name: f"{result.get(name, 'gone')}{beside}" for name in wanted}
 
 
 def _parse(name: str) -> re.Match[str] | None:

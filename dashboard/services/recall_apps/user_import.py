@@ -26,7 +26,7 @@ _AT_ONCE = 200
 _SPREAD = timedelta(seconds=1)
 """Between the first checks of two of them, to spare Recall's rate limit."""
 
-_NOT_SEEN = "Imported from Recall; not checked yet. We'll check it automatically."
+_NOT_SEEN = "Imported from Recall; not checked yet."
 
 
 def import_users(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> int:

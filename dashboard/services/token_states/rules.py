@@ -345,11 +345,8 @@ def _words(error: UpstreamError) -> str:
 
 
 def nobodys(error: UpstreamError) -> str:
-    """Say that a vendor gave no answer and no one has to act."""
-    return (
-        f"{error.service} gave no answer about this user. No action needed; we'll "
-        "check again automatically."
-    )
+    """Say that a vendor gave no answer, which is nobody's fault."""
+    return f"{error.service} gave no answer about this user."
 
 
 def unknown(

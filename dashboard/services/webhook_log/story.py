@@ -259,8 +259,7 @@ def _waiting(  # noqa: PLR0913 - a delivery's facts, all named
             title="Paused since "
             f"{circuit.since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC; next test "
             "delivery",
-            detail=f"{circuit.reason} It is sent automatically once a test delivery "
-            "succeeds.",
+            detail=f"{circuit.reason} It is sent once a test delivery succeeds.",
             is_ahead=True,
         )
 

@@ -32,6 +32,7 @@ _WHO = {
     Who.ADMIN.value: "An admin",
     Who.HOST.value: "The host",
     Who.YOU.value: "You (Check now)",
+    Who.OPERATOR.value: "An operator",
     Who.NOBODY.value: "No one",
 }
 _SYNCS = {

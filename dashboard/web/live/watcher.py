@@ -19,6 +19,7 @@ from dashboard.db import Database
 from dashboard.errors import DashboardError, StorageError
 from dashboard.logs import Outage
 from dashboard.models.staff import Role
+from dashboard.services.heartbeats import heartbeats
 from dashboard.services.live import topics
 from dashboard.services.staff import sessions
 from dashboard.settings import Settings
@@ -33,6 +34,7 @@ _REST = 3
 _AFTER_TROUBLE_S = 1.0
 _CALM_S = 10.0
 _WATCHED_EVERY_S = 10.0
+_WORKER_ASKED_EVERY_S = 5.0
 _ASKED_AT_ONCE = 10
 """How many pages get a message to ask in one check: each costs a request, and
 a hundred at once would delay webhooks."""
@@ -86,6 +88,8 @@ class Watcher:
         self._board = Board(draw)
         self._clock = clock or Clock()
         self._when_watched = when_watched
+        self._no_worker = ""
+        self._worker_due_s = 0.0
         self._watched: frozenset[UUID] = frozenset()
         self._watched_due_s = 0.0
         self._round = 0
@@ -184,12 +188,22 @@ class Watcher:
                 self._wake.clear()
                 stamp = topics.stamp(session, self._database)
                 is_news = stamp != last and now_s >= self._board.opens_s
+                is_news |= self._has_worker_changed(session, now_s)
                 if is_news or is_asked or is_behind or now_s >= self._board.due_s:
                     last, is_behind = stamp, not self._update(session, now_s)
                 self._report_watched(now_s)
                 self._interrupted.end()
                 self._is_closing.wait(_REST * (time.thread_time() - began_s))
                 self._wake.wait(_CHECK_EVERY_S)
+
+    def _has_worker_changed(self, session: Session, now_s: float) -> bool:
+        """Whether the background worker died or came back: no commit says so."""
+        if now_s < self._worker_due_s:
+            return False
+        self._worker_due_s = now_s + _WORKER_ASKED_EVERY_S
+        before = self._no_worker
+        self._no_worker = heartbeats.find(session, now=self._clock.now()).warning
+        return self._no_worker != before
 
     def _goes_on(self) -> bool:
         with self._lock:
@@ -205,7 +219,9 @@ class Watcher:
         """Tell every stream what is new; False when some must wait for their turn."""
         streams = self._still_allowed(session)
         watched = {(t, each.person.role) for each in streams for t in each.topics}
-        versions = topics.versions(session, {topic for topic, _ in watched})
+        versions = topics.versions(
+            session, {topic for topic, _ in watched}, beside=self._no_worker
+        )
         self._board.update(watched, versions, now_s=now_s)
         return self._tell(streams)
 

@@ -11,6 +11,8 @@ from flask import url_for
 from dashboard.db import Session
 from dashboard.formatting import grouped, time_left
 from dashboard.models.resend import Resend, ResendState
+from dashboard.services.heartbeats import heartbeats
+from dashboard.services.heartbeats.heartbeats import WorkerStatus
 from dashboard.services.paging import Place
 from dashboard.services.resends import resends
 from dashboard.services.resends.resends import Progress
@@ -31,6 +33,9 @@ _STATES = {
     ResendState.DONE: ("good", "Done"),
     ResendState.CANCELLED: ("off", "Cancelled"),
 }
+
+
+_RUNNING = (ResendState.GATHERING, ResendState.SENDING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,9 +79,12 @@ def filter_facts(
     return [(label, value) for label, value in facts if value]
 
 
-def shown(progress: Progress, names: Mapping[UUID, str]) -> Shown:
+def shown(progress: Progress, names: Mapping[UUID, str], worker: WorkerStatus) -> Shown:
     """Return a resend in words."""
-    tone, word = _STATES[progress.resend.state]
+    state = progress.resend.state
+    tone, word = _STATES[state]
+    if not worker.is_alive and state in _RUNNING:
+        tone, word = "trouble", f"{word}: no worker"
     if progress.dead and tone == "good":
         tone = "trouble"
     return Shown(
@@ -84,11 +92,12 @@ def shown(progress: Progress, names: Mapping[UUID, str]) -> Shown:
     )
 
 
-def history_context(session: Session, place: Place) -> dict[str, Any]:
+def history_context(session: Session, place: Place, *, now: datetime) -> dict[str, Any]:
     """Return what the history's templates need."""
     found = resends.page(session, place=place)
     names = log.app_names(session)
-    rows = [shown(row, names) for row in found.rows]
+    worker = heartbeats.find(session, now=now)
+    rows = [shown(row, names, worker) for row in found.rows]
     older, newer = found.older_before, found.newer_after
     here: dict[str, Any] = {"before": place.before, "after": place.after}
     return {
@@ -112,13 +121,15 @@ def progress_context(
     """
     found = resends.progress(session, resend_id)
     resend = found.resend
+    worker = heartbeats.find(session, now=now)
     dead = resends.dead(session, resend_id, place=place)
     older, newer = dead.found.older_before, dead.found.newer_after
     at: dict[str, Any] = {"resend_id": resend_id}
     return {
-        "shown": shown(found, log.app_names(session)),
+        "shown": shown(found, log.app_names(session), worker),
         "chart": _chart(found),
-        "pace": _pace(found, now),
+        "pace": _pace(found, now) if worker.is_alive else "",
+        "worker": worker,
         "only": resends.only_webhook(session, resend_id) if not resend.query else None,
         "log_url": f"{url_for('webhooks.index')}?{resend.query}",
         "dead": dead,

@@ -13,6 +13,7 @@ from dashboard.services.connections import actions, listing, pmis
 from dashboard.services.connections.listing import Filters
 from dashboard.services.facts import connections as facts
 from dashboard.services.facts.connections import Read, Shown
+from dashboard.services.heartbeats import heartbeats
 from dashboard.services.staff.permissions import Permission
 from dashboard.services.sweep import sweep
 from dashboard.services.zoom_apps import apps as zoom_apps
@@ -86,6 +87,7 @@ def index() -> ResponseReturnValue:
         ),
         tabs=_tabs(counts, filters),
         progress=sweep.progress(db(), now=now),
+        worker=heartbeats.find(db(), now=now),
         read=read,
         newer_url=_at(cursor=page.newer) if page.newer else None,
         older_url=_at(cursor=page.older) if page.older else None,

@@ -39,7 +39,7 @@ def index() -> Response:
     return htmx.page_or_fragment(
         "resends/index.html",
         "resends/partials/_history.html",
-        **pages.history_context(db(), place(limit=_ROWS)),
+        **pages.history_context(db(), place(limit=_ROWS), now=now()),
     )
 
 

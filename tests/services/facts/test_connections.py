@@ -17,6 +17,7 @@ from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.facts import connections as facts
 from dashboard.services.facts.connections import Act, Shown, Who
+from dashboard.services.heartbeats import heartbeats
 from dashboard.services.token_states.rules import blocking_error
 from dashboard.vault import Vault
 from tests.fixtures.token_cases import BLOCKED, CASES, found
@@ -113,9 +114,11 @@ def everything(app: ZoomApp) -> Iterator[Connection]:
             )
 
 
+@pytest.mark.usefixtures("real_heartbeats")
+@pytest.mark.parametrize("has_worker", [False, True])
 @pytest.mark.parametrize("is_along", [False, True])
 def test_the_database_finds_the_same_connections(
-    database: Database, vault: Vault, *, is_along: bool
+    database: Database, vault: Vault, *, is_along: bool, has_worker: bool
 ) -> None:
     fine = a_zoom_app(vault, recall_app_id=uuid4())
     wrong = a_zoom_app(
@@ -131,6 +134,8 @@ def test_the_database_finds_the_same_connections(
         session.flush()
         rows = [row for app in apps.values() for row in everything(app)]
         session.add_all(rows)
+        if has_worker:
+            heartbeats.beat(session, "w:1", started_at=NOON, version="1", now=NOON)
 
     with database.reading() as session:
         read = facts.reader(session, now=NOON)
@@ -150,13 +155,19 @@ def test_the_database_finds_the_same_connections(
             for who in Who
             for one in session.exec(
                 select(col(Connection.id)).where(
-                    facts.acted_on_by(who, broken=broken, is_along=is_along)
+                    facts.acted_on_by(
+                        who,
+                        broken=broken,
+                        waits_since=None if has_worker else NOON,
+                        is_along=is_along,
+                    )
                 )
             )
         ]
         known = {row.id: read(row) for row in rows}
     assert sorted(shown) == sorted((one, known[one].shown) for one in known)
     assert sorted(acted) == sorted((one, known[one].who) for one in known)
+    assert (Who.OPERATOR in {who for _, who in acted}) is not has_worker
 
 
 @pytest.mark.parametrize("state", TokenState)

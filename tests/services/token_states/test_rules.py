@@ -45,8 +45,8 @@ WORDS = {
     "invalid-client-held": "stored here. No user has to act; an admin must fix",
     "api-key": "No user has to act; an admin must enter a valid key",
     "no-token": "did not hand out a token",
-    "too-often": "No action needed",
-    "zoom-down": "No action needed",
+    "too-often": "gave no answer",
+    "zoom-down": "gave no answer",
 }
 
 

@@ -220,7 +220,7 @@ def test_a_paused_webhook_says_since_when_and_why(vault: Vault) -> None:
 
     assert told[-1].title == "Paused since 2026-11-23 11:00:00 UTC; next test delivery"
     assert told[-1].detail.startswith(
-        "Recall has a different secret token. It is sent automatically"
+        "Recall has a different secret token. It is sent once a test delivery"
     )
     assert (told[-1].at, told[-1].is_ahead) == (NOON + timedelta(minutes=3), True)
 

@@ -1,6 +1,7 @@
 """Live pages: told soon, by one query for all, in bounded number."""
 
 import threading
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -9,6 +10,8 @@ from structlog.testing import capture_logs
 from dashboard.db import Database
 from dashboard.errors import DatabaseBusyError
 from dashboard.models.staff import Role
+from dashboard.services.heartbeats import heartbeats
+from dashboard.web.live import watcher as watching
 from dashboard.web.live.board import Board, Message
 from dashboard.web.live.streams import EventStream
 from dashboard.web.live.watcher import NoPlaceError
@@ -25,6 +28,7 @@ from tests.fixtures.live import (
     reader,
 )
 from tests.fixtures.relay import until
+from tests.makers import NOON, FakeClock
 
 __all__ = ["make", "reader"]
 
@@ -201,7 +205,7 @@ def test_the_next_page_is_told_after_the_last_one_had_gone(
 def test_what_interrupts_it_again_and_again_is_one_line_until_it_is_over(
     make: Make, reader: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dashboard.web.live.watcher._AFTER_TROUBLE_S", 0.01)
+    monkeypatch.setattr(watching, "_AFTER_TROUBLE_S", 0.01)
     watcher = make()
     monkeypatch.setattr(watcher._interrupted, "_calm_s", 0.0)
     watch, tries = watcher._watch, []
@@ -239,3 +243,21 @@ def test_closing_the_watcher_ends_its_streams_and_those_that_come_late(
         each.join(LONG_S)
         assert not each.is_alive()
     assert watchers() == []
+
+
+@pytest.mark.usefixtures("real_heartbeats")
+def test_open_pages_are_drawn_again_when_the_worker_dies_though_nothing_commits(
+    make: Make, database: Database, reader: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "_WORKER_ASKED_EVERY_S", 0.05)
+    clock: Any = FakeClock()
+    with database.writing() as session:
+        heartbeats.beat(session, "w:1", started_at=NOON, version="1", now=NOON)
+    artist = Artist()
+    page = Reading(make(draw=artist, clock=clock).open({"overview"}, reader))
+    page.wait_for(b"<p>for admin</p>")
+    artist.html = "<p>no worker</p>"
+
+    clock.advance(seconds=61)
+
+    page.wait_for(b"<p>no worker</p>")
