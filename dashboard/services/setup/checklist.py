@@ -49,6 +49,8 @@ def gather(session: Session, app: ZoomApp, seen: Evidence, *, now: datetime) -> 
     api = seen.recall_api
     return Facts(
         zoom_app=app,
+        now=now,
+        restored_at=seen.restored_at,
         zoom_status=evidence.zoom_status(seen, now),
         recall_status=evidence.recall_status(seen, now),
         milestones=milestones,

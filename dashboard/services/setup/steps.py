@@ -7,7 +7,7 @@ a call that needs it, or named by Zoom's refusal.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -82,7 +82,7 @@ class SetupStep:
         is_done: It was seen, and nothing since contradicts it.
         at: When it was first seen; stays known when it fails later.
         proof: What was seen then; "" while nothing was.
-        remark: What is wrong now; "" when all is well.
+        remark: What is wrong now, or not known any more; "" when all is well.
         tone: "trouble" or "waiting" with a remark.
         next: The one thing to do; "" when it is done.
         target: Where to do it, where there is a place.
@@ -100,6 +100,11 @@ class SetupStep:
     target: Target | None = None
     pmi: int | None = None
     connection_id: UUID | None = None
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether it is done, and that was seen lately enough to be green."""
+        return self.is_done and self.tone is None
 
     @property
     def title(self) -> str:
@@ -270,6 +275,8 @@ class Facts:
     """What the steps are judged by.
 
     Attributes:
+        now: When they are judged; aware.
+        restored_at: When the database was last replaced by an older copy; None: never.
         zoom_status: Status of the way from Zoom to us.
         recall_status: Status of the way from us to Recall.
         milestones: First time that each thing was seen; what never was is not there.
@@ -280,11 +287,13 @@ class Facts:
     """
 
     zoom_app: ZoomApp
+    now: datetime
     zoom_status: ValidationStatus
     recall_status: ValidationStatus
     milestones: Mapping[StepKey, Milestone] = field(default_factory=dict)
     people: Mapping[UUID, Connection] = field(default_factory=dict)
     is_gone: bool = False
+    restored_at: datetime | None = None
     user: Connection | None = None
     granting: ScopeFacts = field(default_factory=ScopeFacts)
 
@@ -296,28 +305,47 @@ def list_steps(facts: Facts) -> Sequence[SetupStep]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Current:
-    """How a step stands now, besides when it was first seen."""
+    """How a step stands now, besides when it was first seen.
+
+    Attributes:
+        outdated: Why what was seen first may not be so any more; "" if it is so.
+    """
 
     next: str
     target: Target | None = None
     remark: str = ""
     tone: str | None = None
     connection_id: UUID | None = None
+    outdated: str = ""
 
 
 def _step(key: StepKey, facts: Facts) -> SetupStep:
     now, first = _current(key, facts), facts.milestones.get(key)
     if first is None:
-        return SetupStep(key=key, is_done=False, **vars(now))
+        return _not_done(SetupStep(key=key, is_done=False), now)
     person = facts.people.get(first.connection_id) if first.connection_id else None
     seen = SetupStep(
         key=key,
-        is_done=now.tone != "trouble",
+        is_done=True,
         at=first.at,
         proof=_proof(key, first, person),
         pmi=person.pmi if person and key is StepKey.USER else None,
     )
-    return seen if seen.is_done else SetupStep(**(vars(seen) | vars(now)))
+    if now.tone == "trouble":
+        return _not_done(seen, now)
+    return replace(seen, remark=now.outdated, tone="waiting") if now.outdated else seen
+
+
+def _not_done(step: SetupStep, now: _Current) -> SetupStep:
+    return replace(
+        step,
+        is_done=False,
+        remark=now.remark,
+        tone=now.tone,
+        next=now.next,
+        target=now.target,
+        connection_id=now.connection_id,
+    )
 
 
 def _proof(key: StepKey, first: Milestone, person: Connection | None) -> str:
@@ -337,7 +365,7 @@ def _proof(key: StepKey, first: Milestone, person: Connection | None) -> str:
 def _current(key: StepKey, facts: Facts) -> _Current:  # noqa: PLR0911 - one for each key
     match key:
         case StepKey.PAIR:
-            return _pair(facts.zoom_app)
+            return _pair(facts)
         case StepKey.RECALL_APP:
             return _recall_app(facts)
         case StepKey.CHALLENGE:
@@ -364,7 +392,8 @@ def _current(key: StepKey, facts: Facts) -> _Current:  # noqa: PLR0911 - one for
             return _scopes(facts)
 
 
-def _pair(app: ZoomApp) -> _Current:
+def _pair(facts: Facts) -> _Current:
+    app = facts.zoom_app
     if app.verdict is Verdict.WRONG:
         return _Current(
             remark=app.verdict_reason
@@ -380,11 +409,22 @@ def _pair(app: ZoomApp) -> _Current:
             next="Activate the app in Zoom's Marketplace, then press Verify again.",
             target=Target.CHECK,
         )
+    is_proven = apps.is_pair_proven(app, restored_at=facts.restored_at, now=facts.now)
     return _Current(
         remark=app.verdict_reason or "Saved, but not verified with Zoom yet.",
         tone="waiting",
         next="Press Verify again.",
         target=Target.CHECK,
+        outdated="" if is_proven else _pair_outdated(app),
+    )
+
+
+def _pair_outdated(app: ZoomApp) -> str:
+    if app.verdict is not Verdict.RIGHT or app.checked_at is None:
+        return app.verdict_reason or "Not verified with Zoom yet. Press Verify again."
+    return (
+        f"Last accepted by Zoom at {app.checked_at:%Y-%m-%d %H:%M} UTC, not confirmed "
+        "since. Press Verify again."
     )
 
 
@@ -428,6 +468,7 @@ def _challenge(facts: Facts) -> _Current:
         tone=tone,
         next="Paste the webhook URL in Zoom, then press Validate.",
         target=Target.WEBHOOKS,
+        outdated=_status_outdated(facts.zoom_status),
     )
 
 
@@ -446,14 +487,23 @@ def _recall_validated(key: StepKey, facts: Facts) -> _Current:
             "Paste Recall's webhook URL in Zoom, then press Validate.",
             Target.WEBHOOKS,
         )
-    return _Current(remark=remark, tone=tone, next=what[0], target=what[1])
+    return _Current(
+        remark=remark,
+        tone=tone,
+        next=what[0],
+        target=what[1],
+        outdated=_status_outdated(facts.recall_status),
+    )
 
 
 def _status_problem(status: ValidationStatus) -> tuple[str, str | None]:
-    # The status says what is merely late; a step stays done until evidence contradicts
-    # it.
     is_bad = status.state.tone == "trouble"
     return (status.sentence, "trouble") if is_bad else ("", None)
+
+
+def _status_outdated(status: ValidationStatus) -> str:
+    """Return what is late, which stays done until evidence contradicts it."""
+    return "" if status.state.tone in {"good", "trouble"} else status.sentence
 
 
 def _delivery(facts: Facts) -> _Current:

@@ -273,7 +273,7 @@ class ZoomAppReport:
         upcoming = self.setup.next
         said = [f"setup: {self.setup.words}"]
         for step in self.setup.steps:
-            mark = "x" if step.is_done else "!" if step.tone == "trouble" else " "
+            mark = _mark(step)
             at = f"{step.at:%Y-%m-%d %H:%M:%S} UTC" if step.at else "-" * 3
             said.append(f"[{mark}] {at:<23}  {step.title}")
             said += [f"{'':29}{text}" for text in (step.proof, step.remark) if text]
@@ -318,11 +318,18 @@ def _clock(status: ValidationStatus) -> Mapping[str, object]:
     }
 
 
+def _mark(step: SetupStep) -> str:
+    if step.is_done:
+        return "x" if step.is_proven else "~"
+    return "!" if step.tone == "trouble" else " "
+
+
 def _tick(step: SetupStep) -> Mapping[str, object]:
     return {
         "key": step.key,
         "title": step.title,
         "done": step.is_done,
+        "proven": step.is_proven,
         "at": step.at,
         "proof": step.proof,
         "remark": step.remark,

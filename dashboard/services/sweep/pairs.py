@@ -24,6 +24,7 @@ DAILY = timedelta(days=1)
 _AT_ONCE = 2
 _LEASE = timedelta(minutes=5)
 _SOONEST = timedelta(minutes=5)
+_UNANSWERED = timedelta(minutes=30)
 
 
 def run_due(runtime: Runtime) -> int:
@@ -88,8 +89,13 @@ def _to_try(session: Session, app: ZoomApp) -> UUID | None:
 
 
 def _wait(app: ZoomApp, now: datetime) -> timedelta:
-    """Return how long until the next try: as long again as the doubt has lasted."""
+    """Return how long until the next try: as long again as the doubt has lasted.
+
+    Soon where Zoom did not answer, so that what it said before is not outdated by then.
+    """
     if app.pair_doubted_at is None:
-        return DAILY
+        was_asked = app.checked_at is not None and app.checked_at >= now
+        is_answered = was_asked and app.verdict is not Verdict.UNKNOWN
+        return DAILY if is_answered else _UNANSWERED
     lasted = now - max(app.pair_doubted_at, app.client_secret_set_at)
     return min(max(lasted, _SOONEST), DAILY)

@@ -4,7 +4,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from pydantic import SecretStr
@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from dashboard.clients.zoom.oauth import SWITCHED_OFF
+from dashboard.clock import SKEW
 from dashboard.errors import ConflictError, InvalidInputError, NotFoundError
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import (
@@ -163,6 +164,27 @@ class PairCheck:
     reason: str = ""
     at: datetime | None = None
     is_refusal: bool = False
+
+
+PAIR_FOR = timedelta(hours=26)
+"""How long Zoom's answer about a pair counts: it is asked daily, and a little late."""
+
+
+def is_pair_proven(app: ZoomApp, *, restored_at: datetime | None, now: datetime) -> bool:
+    """Whether Zoom accepted the pair lately, and nothing was said against it since.
+
+    Args:
+        app: Whose pair.
+        restored_at: When the database was last replaced by an older copy; None: never.
+        now: Aware.
+    """
+    at = app.checked_at
+    if app.verdict is not Verdict.RIGHT or at is None:
+        return False
+    contradicted = (app.pair_doubted_at, restored_at)
+    if any(each is not None and at < each for each in contradicted):
+        return False
+    return -SKEW <= now - at < PAIR_FOR
 
 
 def is_switched_off(app: ZoomApp) -> bool:

@@ -1,6 +1,7 @@
 """Each tick of the set-up: done, not done or in trouble; one row a case."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -25,6 +26,9 @@ from tests.fixtures.setup import a_status, a_working, an_app, facts
 from tests.makers import NOON, a_connection
 
 ALL = [key for key in StepKey if key is not StepKey.ZOOM_VALIDATED]
+
+
+LATE = NOON + timedelta(minutes=30)
 
 
 DIRECT = [
@@ -167,6 +171,37 @@ def test_a_pair_refused_later_is_trouble_and_keeps_its_first_time(
     assert one.proof == "The proof of pair"
 
 
+@pytest.mark.parametrize(
+    ("hours", "over", "restored_at", "is_proven"),
+    [
+        pytest.param(26, {}, None, False, id="asked too long ago"),
+        pytest.param(25.9, {}, None, True, id="asked lately"),
+        pytest.param(-1, {}, None, False, id="dated ahead"),
+        pytest.param(1, {"pair_doubted_at": LATE}, None, False, id="doubted since"),
+        pytest.param(1, {"pair_doubted_at": NOON}, None, True, id="asked since"),
+        pytest.param(1, {}, LATE, False, id="restored since"),
+        pytest.param(1, {"verdict": Verdict.UNKNOWN}, None, False, id="no answer"),
+    ],
+)
+def test_a_pair_is_green_only_while_zooms_answer_counts(
+    vault: Vault,
+    hours: float,
+    over: dict[str, Any],
+    restored_at: datetime | None,
+    is_proven: bool,
+) -> None:
+    now = NOON + timedelta(hours=hours)
+    app = an_app(vault, **over)
+
+    found = facts(app, StepKey.PAIR, now=now, restored_at=restored_at)
+
+    one = step(StepKey.PAIR, found)
+    assert (one.is_done, one.is_proven) == (True, is_proven)
+    assert (one.tone, bool(one.remark)) == (
+        (None, False) if is_proven else ("waiting", True)
+    )
+
+
 def test_a_pair_that_zoom_cannot_be_asked_about_later_stays_ticked(
     vault: Vault,
 ) -> None:
@@ -200,8 +235,9 @@ def test_a_way_in_trouble_takes_its_tick_away_and_a_late_one_does_not(
     one = step(key, facts(an_app(vault), *ALL, **{way: a_status(state)}))
 
     assert one.is_done is (state in NO_TROUBLE)
+    assert one.is_proven is (state.tone == "good")
     assert one.at == NOON
-    assert one.remark == (f"It is {state}." if state in TROUBLE else "")
+    assert one.remark == ("" if one.is_proven else f"It is {state}.")
 
 
 def test_a_mismatch_names_the_act_that_mends_it(vault: Vault) -> None:

@@ -8,6 +8,7 @@ from sqlmodel import select
 from dashboard.models.connection import Connection, TokenCause, TokenState
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
+from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connections import check
 from dashboard.services.runtime import Runtime
@@ -65,6 +66,22 @@ def test_a_pair_that_works_is_tried_daily(two: ConnectStage, clock: FakeClock) -
     assert pairs.run_due(two.runtime) == 0
     later(two, clock, hours=22)
     assert pairs.run_due(two.runtime) == 1
+
+
+def test_a_pair_is_tried_again_soon_when_zoom_does_not_answer(
+    two: ConnectStage, clock: FakeClock
+) -> None:
+    later(two, clock, hours=22)
+    two.sandbox.zoom_faults.set([Fault(kind=FaultKind.UNAVAILABLE)])
+    pairs.run_due(two.runtime)
+    unanswered = app(two)
+    two.sandbox.zoom_faults.set([])
+    later(two, clock, hours=1)
+    pairs.run_due(two.runtime)
+
+    assert unanswered.verdict is Verdict.RIGHT
+    assert unanswered.pair_due_at == clock.now() - timedelta(minutes=30)
+    assert app(two).checked_at == clock.now()
 
 
 @pytest.mark.parametrize("wording", WORDINGS)
