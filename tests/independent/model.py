@@ -44,8 +44,15 @@ _PASSES = (
     (2 * _DAY, 6 * _HOUR),
     (4 * _DAY, 8 * _HOUR),
     (8 * _DAY, 12 * _HOUR),
+    (16 * _DAY, _DAY),
+    (32 * _DAY, 3 * _DAY),
+    (64 * _DAY, 5 * _DAY),
 )
-_WEIGHTS = (2, 2, 3, 3, 3, 3, 3, 3)
+_WEIGHTS = (2, 2, 3, 3, 3, 3, 3, 3, 3, 2, 1)
+_LONG = 8 * _DAY
+"""From here on the steps are coarse: the last hours are lived in small ones."""
+
+_LAST, _SMALL = 4 * _HOUR, 40 * _MINUTE
 _MOST_PEOPLE = 5
 _SOME = 2
 """People and meetings that are read about right after an act; then, all people."""
@@ -143,8 +150,11 @@ class Model:
     def pass_time(self, amount: timedelta, *, step: timedelta) -> None:
         """Let time pass in steps; do what is due after each."""
         until = self.stage.true.now() + amount
+        coarse_until = until - _LAST if amount > _LONG else until
         while self.stage.true.now() < until:
-            self.stage.jump(min(step, until - self.stage.true.now()))
+            left = coarse_until - self.stage.true.now()
+            small = min(_SMALL, until - self.stage.true.now())
+            self.stage.jump(min(step, left) if left > timedelta(0) else small)
             self.settle()
 
     def settle(self) -> None:

@@ -170,7 +170,9 @@ PAIR_FOR = timedelta(hours=26)
 """How long Zoom's answer about a pair counts: it is asked daily, and a little late."""
 
 
-def is_pair_proven(app: ZoomApp, *, restored_at: datetime | None, now: datetime) -> bool:
+def is_pair_proven(
+    app: ZoomApp, *, restored_at: datetime | None, now: datetime
+) -> bool:
     """Whether Zoom accepted the pair lately, and nothing was said against it since.
 
     Args:

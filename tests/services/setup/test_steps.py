@@ -185,6 +185,7 @@ def test_a_pair_refused_later_is_trouble_and_keeps_its_first_time(
 )
 def test_a_pair_is_green_only_while_zooms_answer_counts(
     vault: Vault,
+    *,
     hours: float,
     over: dict[str, Any],
     restored_at: datetime | None,
