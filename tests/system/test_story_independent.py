@@ -30,9 +30,7 @@ def _drawn(seed: int) -> MakeWorld:
 
 WORLDS: dict[str, MakeWorld] = {
     "simulated": SimulatedWorld,
-    "independent": lambda clock: IndependentWorld(
-        clock, Freedoms(keeps_last_validation=True)
-    ),
+    "independent": IndependentWorld,
 }
 
 
