@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 import httpx2
 from bs4 import BeautifulSoup, Tag
@@ -55,6 +56,13 @@ class Browser:
 
     def get(self, path: str) -> Page:
         return self._page(self._http.get(path))
+
+    def json(self, path: str) -> Any:
+        """Return what an export holds."""
+        self.pages += 1
+        response = self._http.get(path)
+        assert response.status_code == HTTPStatus.OK, response.text
+        return response.json()
 
     def post(self, path: str, **values: str) -> Page:
         return self._page(self._send(path, values))

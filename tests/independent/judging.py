@@ -3,10 +3,11 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from tests.independent import oracle as oracles
 from tests.independent import reading
@@ -25,6 +26,7 @@ _OF_THE_STATE = frozenset(
 )
 """Verdicts that say how the user's connection is; others speak of other things."""
 
+_WHO = {"user": "the user", "admin": "an admin", "host": "the host"}
 _MAPPINGS = "/api/v2/zoom-meetings-to-credentials/"
 _HINT = ("possibl", "may have", "perhaps", "either", "usual", ", or ")
 
@@ -40,6 +42,7 @@ class Kind(StrEnum):
     DELIVERED = "delivered, and never taken"
     STATE = "two places disagree about the state"
     WHO = "two places disagree about who must act"
+    SINCE = "a state that began at another time"
     BLAME = "the user must act, and nothing is wrong with the user"
     ADMIN = "an admin must act, and nothing is wrong with the app"
     CAUSE = "a cause that is not so"
@@ -79,6 +82,7 @@ class Judge:
         wrong_clock: Spans of the dashboard's own time in which its clock was wrong.
         refused: When Zoom's requests were refused since one was taken.
         reads: How many pages were read.
+        is_direct: Whether Zoom sends to Recall, and not here.
     """
 
     stage: Stage
@@ -90,6 +94,7 @@ class Judge:
     refused: list[datetime] = field(default_factory=list)
     worker_gone_at: datetime | None = None
     _taken: set[int] = field(default_factory=set)
+    is_direct: bool = False
     _parsed: int = 0
 
     @property
@@ -110,8 +115,11 @@ class Judge:
         yield from self._about_commands(clocks)
         rows = reading.connections(self.browser)
         yield from _about_counts(top, rows)
+        exported = reading.exported(self.browser)
+        for path, row in exported.items():
+            yield from _about_export(path, row, rows.get(path))
         for person in people:
-            yield from self._about_person(person, rows)
+            yield from self._about_person(person, rows, exported.get(person.path, {}))
         for number in meetings:
             yield from self._about_meeting(number)
         yield from self._about_deliveries()
@@ -124,8 +132,14 @@ class Judge:
     def _about_app(self, clocks: dict[str, Said], page: Page) -> Iterator[Wrong]:
         now = self.stage.true.now()
         ours, recalls = clocks["ours"], clocks["recalls"]
-        yield from self.green(ours, self.oracle.zoom_signs_ours, oracles.ROUND)
-        yield from self.green(recalls, self.oracle.recall_has_ours, oracles.PAIR_FOR)
+        if self.is_direct:
+            yield from self.green(
+                recalls, self.oracle.zoom_reaches_recall, oracles.ROUND
+            )
+        else:
+            yield from self.green(ours, self.oracle.zoom_signs_ours, oracles.ROUND)
+            way = self.oracle.recall_has_ours
+            yield from self.green(recalls, way, oracles.PAIR_FOR)
         refused = self.refused
         is_stream = (
             len(refused) >= oracles.REFUSED_LEAST
@@ -134,14 +148,16 @@ class Judge:
         if ours.is_green and is_stream:
             truth = f"{len(refused)} refused since {refused[0]}"
             yield _wrong(Kind.REFUSED, ours.page, _short(ours), truth)
-        pair = page.one("#step-pair")
-        if "tone-good" in (pair.get("class") or []):
-            time = pair.select_one("time[datetime]")
-            at = None if time is None else datetime.fromisoformat(str(time["datetime"]))
-            said = Said(
-                page="step pair", tone="good", word="done", at=at, text=words(pair)
-            )
-            yield from self.green(said, self.oracle.pair_here, oracles.PAIR_FOR)
+        for key, about, limit in (
+            ("pair", self.oracle.pair_here, oracles.PAIR_FOR),
+            ("challenge", self.oracle.zoom_signs_ours, oracles.ROUND),
+            ("recall_validated", self.oracle.recall_has_ours, oracles.PAIR_FOR),
+        ):
+            tag = page.soup.select_one(f"#step-{key}")
+            if tag is not None and "tone-good" in (tag.get("class") or []):
+                # Its time is of the first sighting: how long it counts is judged here.
+                said = Said(page=f"step {key}", tone="good", word="", text=words(tag))
+                yield from self._late(said, about, limit)
 
     def _about_commands(self, clocks: dict[str, Said]) -> Iterator[Wrong]:
         shown = reading.show_command(self.stage.runtime, self.app_id)
@@ -154,11 +170,13 @@ class Judge:
                 place = f"zoom-app show and page, {name}"
                 yield _wrong(Kind.STATE, place, told["word"], _short(clocks[name]))
 
-    def _about_person(self, person: Person, rows: dict[str, Said]) -> Iterator[Wrong]:
+    def _about_person(
+        self, person: Person, rows: dict[str, Said], row: Mapping[str, Any]
+    ) -> Iterator[Wrong]:
         told = reading.explain(self.browser, self.explain, person.email)
         if told.is_green:
             yield from self._late(told, person.works, oracles.GREEN_FOR)
-        if person.left == "staff" and not person.path:
+        if person.left == "staff" and person.path not in rows:
             text = told.text.lower()
             is_claimed = "removed the app" in text
             if is_claimed and not any(each in text for each in _HINT):
@@ -178,6 +196,7 @@ class Judge:
             yield from self._observed(said)
             yield from self._blames(said, person)
         yield from self._mapped(page, person)
+        yield from self._since(shown, person, row)
         same = (listed.tone, listed.word, listed.at), (shown.tone, shown.word, shown.at)
         if same[0] != same[1]:
             yield _wrong(
@@ -203,6 +222,22 @@ class Judge:
                 f"{told.word}, {told.tone}: {told.text[:160]}",
                 _short(shown),
             )
+
+    def _since(
+        self, shown: Said, person: Person, row: Mapping[str, Any]
+    ) -> Iterator[Wrong]:
+        place = f"since, export and page of {person.email}"
+        told = datetime.fromisoformat(row["since"]) if row.get("since") else None
+        if shown.since is not None and told != shown.since:
+            yield _wrong(Kind.SINCE, place, f"{shown.since}", f"{told}")
+        if told is None or not self._is_known(told):
+            return
+        if told > self.stage.clock.now() + oracles.SKEW:
+            yield _wrong(Kind.SINCE, place, f"{told}", f"now {self.stage.clock.now()}")
+        broke_at = person.works.false_since
+        is_early = broke_at is not None and told < broke_at
+        if is_early and row["shown_as"] == "reconnect_needed":
+            yield _wrong(Kind.SINCE, place, f"{told}", _since(person.works))
 
     def _mapped(self, page: Page, person: Person) -> Iterator[Wrong]:
         card = next(
@@ -286,7 +321,7 @@ class Judge:
             "the user": (Kind.BLAME, person.works),
             "an admin": (Kind.ADMIN, self.oracle.app_is_right),
         }.get(said.who)
-        if found is None or not self.stage.has_worker:
+        if found is None or not self.stage.has_worker or person.is_lost:
             return
         kind, truth = found
         since = truth.changes[-1][0] if truth.is_so else None
@@ -305,6 +340,20 @@ def _about_overview(top: reading.Overview, clocks: dict[str, Said]) -> Iterator[
     if top.status.is_green and not all(greens):
         said = "; ".join(_short(each) for each in clocks.values())
         yield _wrong(Kind.STATE, "overview and zoom app", _short(top.status), said)
+
+
+def _about_export(
+    path: str, row: Mapping[str, Any], listed: Said | None
+) -> Iterator[Wrong]:
+    if listed is None:
+        yield _wrong(Kind.STATE, "export and list", path, "not listed")
+        return
+    is_healthy = row["shown_as"] == "healthy"
+    if is_healthy != listed.is_green:
+        yield _wrong(Kind.STATE, "export and list", row["shown_as"], _short(listed))
+    who = _WHO.get(row["who_must_act"], "")
+    if who != listed.who:
+        yield _wrong(Kind.WHO, "export and list", who, _short(listed))
 
 
 def _about_counts(top: reading.Overview, rows: dict[str, Said]) -> Iterator[Wrong]:

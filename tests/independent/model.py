@@ -24,7 +24,10 @@ from sqlmodel import select
 from dashboard import schema
 from dashboard.db import Database
 from dashboard.models.connection import Connection
+from dashboard.models.zoom_app import ZoomApp
+from dashboard.services.repair import repair
 from tests.fixtures.databases import QuickServer
+from tests.independent import copies
 from tests.independent.freedoms import Freedoms
 from tests.independent.judging import Judge, Kind, Wrong
 from tests.independent.oracle import Oracle, Person, Truth
@@ -53,6 +56,9 @@ _LONG = 8 * _DAY
 """From here on the steps are coarse: the last hours are lived in small ones."""
 
 _LAST, _SMALL = 4 * _HOUR, 40 * _MINUTE
+VARIANTS = ("relay", "direct", "stored")
+"""Of the Zoom app: how webhooks go, or who stores the tokens."""
+
 _MOST_PEOPLE = 5
 _SOME = 2
 """People and meetings that are read about right after an act; then, all people."""
@@ -80,16 +86,28 @@ class Report:
         return "\n".join(lines)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Backup:
+    """A copy of the database, and what had been entered by then."""
+
+    rows: copies.Copy
+    secret_here: str
+    client_secret_here: str
+
+
 class Model:
     """One dashboard's life, drawn by a seed."""
 
-    def __init__(self, stage: Stage, *, seed: int) -> None:
+    def __init__(self, stage: Stage, *, seed: int, variant: str = "relay") -> None:
+        assert variant in VARIANTS
         self.report = Report()
         self.stage = stage
         self._drawing = random.Random(f"model {seed}")
         self._broken: set[Outage] = set()
         self._names = 0
         self._ahead_at: datetime | None = None
+        self._variant = variant
+        self._backup: Backup | None = None
         self._set_up()
         self._begun_at = stage.true.now()
         self._step = 0
@@ -98,9 +116,11 @@ class Model:
         stage = self.stage
         self._admin = Admin(stage=stage, browser=stage.sign_in())
         pair = stage.world.make_app(f"{stage.url}/oauth/zoom/callback")
-        self._app_id: UUID = self._admin.set_up(pair)
-        url = self._admin.webhook_url(self._app_id)
-        assert stage.world.press_validate(pair.client_id, url)
+        self._custody = "dashboard" if self._variant == "stored" else "recall"
+        self._app_id: UUID = self._admin.set_up(pair, custody=self._custody)
+        if self._variant == "direct":
+            self._admin.send_directly(self._app_id)
+        assert stage.world.press_validate(pair.client_id, self._webhook_url())
         self._connect_path = self._admin.connect_path(self._app_id)
         self.oracle = Oracle(
             world=stage.world,
@@ -115,11 +135,19 @@ class Model:
             browser=self._admin.browser,
             app_id=str(self._app_id),
             explain=self._admin.browser.get("/explain/"),
+            is_direct=self._variant == "direct",
         )
         stage.run_due()
         for _ in range(2):
             self.new_user()
         self.settle()
+
+    def _webhook_url(self) -> str:
+        if self._variant != "direct":
+            return self._admin.webhook_url(self._app_id)
+        with self.stage.runtime.database.reading() as session:
+            there = session.get_one(ZoomApp, self._app_id).recall_app_id
+        return f"{self.stage.world.recall_url}/api/v2/zoom-oauth-apps/{there}/webhook"
 
     def run(
         self, days: float, *, say: Callable[[str], None] = lambda _: None
@@ -223,6 +251,10 @@ class Model:
             yield "an outage ends", (4, self._end_outage)
         yield "everything is put right", (4, self.put_right)
         yield "test now", (1, self.test_now)
+        yield "the dashboard restarts", (1, self.stage.restart)
+        yield "a backup", (1, self.back_up)
+        if self._backup is not None:
+            yield "a restore", (1, self.restore)
         if self.stage.has_worker:
             yield "the worker dies", (1, self.kill_worker)
         else:
@@ -258,6 +290,7 @@ class Model:
             if page.status != 409:
                 break
         person.left = ""
+        person.is_lost = False
         self.oracle.note(self.stage.true.now())
         self._find(person)
 
@@ -292,7 +325,7 @@ class Model:
 
     def _heard(self) -> None:
         """Zoom sends an event, which is refused or taken."""
-        if self.oracle.zoom_signs_ours.is_so:
+        if self.oracle.zoom_signs_ours.is_so or self.judge.is_direct:
             self.judge.refused.clear()
         else:
             self.judge.refused.append(self.stage.true.now())
@@ -353,7 +386,7 @@ class Model:
         self.press_validate()
 
     def press_validate(self) -> None:
-        url = self._admin.webhook_url(self._app_id)
+        url = self._webhook_url()
         if self.stage.world.press_validate(self.oracle.client_id, url):
             self.judge.refused.clear()
 
@@ -389,6 +422,28 @@ class Model:
         self.oracle.has_outage = bool(self._broken)
 
     # The host.
+
+    def back_up(self) -> None:
+        self._backup = Backup(
+            rows=copies.take(self.stage.runtime.database),
+            secret_here=self.oracle.secret_here,
+            client_secret_here=self.oracle.client_secret_here,
+        )
+
+    def restore(self) -> None:
+        """Put an older copy in place, mark it as `db restore` does, and start again."""
+        if self._backup is None:
+            return
+        stage, database = self.stage, self.stage.runtime.database
+        copies.put_back(database, self._backup.rows)
+        with database.writing() as session:
+            repair.mark_restored(session, now=stage.clock.now())
+        self.oracle.secret_here = self._backup.secret_here
+        self.oracle.client_secret_here = self._backup.client_secret_here
+        stage.restart()
+        for person in self.oracle.people:
+            person.is_lost = self._variant == "stored"
+            self._find(person)
 
     def kill_worker(self) -> None:
         self.stage.has_worker = False
@@ -451,20 +506,26 @@ def a_database(name: str, folder: Path) -> Iterator[Database]:
     show_default=True,
 )
 @click.option("--world", type=click.Choice(sorted(worlds(0))), default="independent")
+@click.option("--variant", type=click.Choice(VARIANTS), default="relay")
 @click.option("--seed", default=1, show_default=True)
 @click.option("--minutes", type=float, help="Stop after so many minutes in any case.")
-def main(
-    days: float, database: str, world: str, seed: int, minutes: float | None
+def main(  # noqa: PLR0917 - click passes options so
+    days: float,
+    database: str,
+    world: str,
+    variant: str,
+    seed: int,
+    minutes: float | None,
 ) -> None:
     """Live so many days, and print every wrong sentence."""
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    began = time.monotonic()
+    began, spent = time.monotonic(), time.process_time()
     with (
         tempfile.TemporaryDirectory(prefix="model-") as folder,
         a_database(database, Path(folder)) as opened,
         a_stage(opened, Path(folder), worlds(seed)[world]) as stage,
     ):
-        model = Model(stage, seed=seed)
+        model = Model(stage, seed=seed, variant=variant)
         lived = 0.0
         while lived < days:
             lived = model.report.days
@@ -473,7 +534,8 @@ def main(
                 break
             if lived == model.report.days:
                 break
-        click.echo(f"{database}, {world}, seed {seed}")
+        click.echo(f"{database}, {world}, {variant}, seed {seed}")
+        click.echo(f"{time.process_time() - spent:.0f} s of processor time")
         click.echo(model.report.text())
         is_wrong = bool(model.report.first)
     sys.exit(is_wrong)

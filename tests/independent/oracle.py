@@ -57,6 +57,7 @@ class Person:
         path: Of their connection's page; "" while they have none.
         works: A bot could get a token.
         left: Why they left, if they did: "removed" or "staff".
+        is_lost: The only copy of their tokens is an older one.
     """
 
     user_id: str
@@ -65,6 +66,7 @@ class Person:
     works: Truth = field(default_factory=Truth)
     lives: Truth = field(default_factory=Truth)
     left: str = ""
+    is_lost: bool = False
 
 
 @dataclass(kw_only=True)
@@ -74,6 +76,8 @@ class Oracle:
     Attributes:
         zoom_signs_ours: Zoom signs with the secret token that the dashboard has.
         recall_has_ours: Recall has the dashboard's secret token, and answers.
+        zoom_reaches_recall: Zoom signs with the secret token that Recall has, and it
+            answers; with routing direct.
         pair: Recall has the pair that Zoom accepts.
         pair_here: The dashboard has it.
         secret_here: The secret token that was entered last.
@@ -93,6 +97,7 @@ class Oracle:
     mapped: dict[int, Truth] = field(default_factory=dict)
     zoom_signs_ours: Truth = field(default_factory=Truth)
     recall_has_ours: Truth = field(default_factory=Truth)
+    zoom_reaches_recall: Truth = field(default_factory=Truth)
     pair: Truth = field(default_factory=Truth)
     pair_here: Truth = field(default_factory=Truth)
     app_is_right: Truth = field(default_factory=Truth)
@@ -111,6 +116,8 @@ class Oracle:
         self.zoom_signs_ours.note(now, is_so=secret == self.secret_here)
         is_right = world.webhook_secret_in_recall(client_id) == self.secret_here
         self.recall_has_ours.note(now, is_so=is_right and self.is_receiver_up)
+        is_same = world.webhook_secret_in_recall(client_id) == secret
+        self.zoom_reaches_recall.note(now, is_so=is_same and self.is_receiver_up)
         self.pair.note(now, is_so=world.is_pair_right_in_recall(client_id))
         self.pair_here.note(now, is_so=self.client_secret_here == self.client_secret)
         is_right = self.pair.is_so and self.pair_here.is_so and not self.has_outage

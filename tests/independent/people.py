@@ -15,7 +15,13 @@ class Admin:
     stage: Stage
     browser: Browser
 
-    def enter_app(self, pair: PairAtZoom, *, client_secret: str | None = None) -> Page:
+    def enter_app(
+        self,
+        pair: PairAtZoom,
+        *,
+        client_secret: str | None = None,
+        custody: str = "recall",
+    ) -> Page:
         """Press *Verify and save*, with another secret if one is given."""
         return self.browser.submit(
             self.browser.get("/zoom-apps/new"),
@@ -24,6 +30,7 @@ class Admin:
             client_id=f"  {pair.client_id} ",
             client_secret=client_secret or pair.client_secret,
             secret_token=pair.secret_token,
+            custody=custody,
         )
 
     def enter_workspace(self, api_key: str) -> Page:
@@ -42,12 +49,19 @@ class Admin:
             page, "/create-in-recall", workspace_id=str(workspace["value"])
         )
 
-    def set_up(self, pair: PairAtZoom) -> UUID:
+    def set_up(self, pair: PairAtZoom, *, custody: str = "recall") -> UUID:
         """Enter the app and the workspace, create it in Recall; return the app's ID."""
-        app_id = UUID(self.enter_app(pair).path.rpartition("/")[2])
+        saved = self.enter_app(pair, custody=custody)
+        app_id = UUID(saved.path.rpartition("/")[2])
         self.enter_workspace(self.stage.world.api_key)
         self.create_in_recall(app_id)
         return app_id
+
+    def send_directly(self, app_id: UUID) -> None:
+        """Have Zoom send its webhooks to Recall, not here."""
+        path = f"/zoom-apps/{app_id}/edit"
+        saved = self.browser.submit(self.browser.get(path), "/edit", routing="direct")
+        assert saved.path == f"/zoom-apps/{app_id}", saved.text
 
     def webhook_url(self, app_id: UUID) -> str:
         return f"{self.stage.url}/hooks/zoom/{app_id}"

@@ -39,6 +39,7 @@ class Said:
         word: Of its mark, or the id of a verdict.
         at: As of when it was seen; None if no time is given.
         who: Who must act: "the user", "an admin", "the host", or "".
+        since: When the state began; None if no time is given.
         text: All that stands there.
     """
 
@@ -47,6 +48,7 @@ class Said:
     word: str
     at: datetime | None = None
     who: str = ""
+    since: datetime | None = None
     text: str = ""
 
     @property
@@ -96,6 +98,12 @@ def connection(browser: Browser, path: str) -> tuple[Said, Page]:
     page = browser.get(path)
     card = page.soup.select_one("#state")
     return _said("connection", card and card.select_one(".state"), card), page
+
+
+def exported(browser: Browser) -> dict[str, dict[str, Any]]:
+    """Return what the export says of each connection, by its path."""
+    rows = browser.json("/connections/?format=json")["connections"]
+    return {f"/connections/{row['id']}": row for row in rows}
 
 
 def clocks(browser: Browser, app_id: str) -> tuple[dict[str, Said], Page]:
@@ -178,9 +186,18 @@ def _said(page: str, mark: Tag | None, around: Tag | None) -> Said:
         tone=_tone(mark),
         word=words(mark.select_one(".state-word")),
         at=at,
+        since=_since(around),
         who=_who(text),
         text=text,
     )
+
+
+def _since(around: Tag | None) -> datetime | None:
+    for each in () if around is None else around.select("span.soft"):
+        time = each.select_one("time[datetime]")
+        if time is not None and words(each).startswith("Since "):
+            return datetime.fromisoformat(str(time["datetime"]))
+    return None
 
 
 def _tone(tag: Tag) -> str:

@@ -136,6 +136,29 @@ def meeting_forgotten(model: Model, say: Say) -> None:
     _wait(model, 28 * _HOUR, say)
 
 
+def restored(model: Model, say: Say) -> None:
+    """A backup takes the database's place, from before a user and new secrets came."""
+    model.meet()
+    model.settle()
+    model.back_up()
+    model.rotate_token()
+    model.put_right()
+    model.new_user()
+    model.end_grant()
+    model.settle()
+    _wait(model, 3 * _HOUR, say)
+    model.restore()
+    model.read("the restore", say)
+    model.settle()
+    model.meet()
+    model.settle()
+    _wait(model, 2 * _HOUR, say)
+    _wait(model, 30 * _HOUR, say)
+    model.put_right()
+    model.settle()
+    _wait(model, _HOUR, say)
+
+
 SCENARIOS: Mapping[str, Callable[[Model, Say], None]] = MappingProxyType(
     {
         each.__name__: each
@@ -150,6 +173,7 @@ SCENARIOS: Mapping[str, Callable[[Model, Say], None]] = MappingProxyType(
             clock_was_ahead,
             authorization_ended,
             meeting_forgotten,
+            restored,
         )
     }
 )

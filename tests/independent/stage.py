@@ -32,6 +32,20 @@ from tests.makers import FakeClock
 
 ADMIN, SUPPORT = "admin@example.com", "support@example.com"
 _PATIENCE_S = 60.0
+
+
+class HostClock(FakeClock):
+    """The clock of a host, which somebody may set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.set_by = timedelta(0)
+
+    def drift_s(self) -> float:
+        """Return by how much it was set, as the host's own counter shows."""
+        return self.set_by.total_seconds()
+
+
 _ROUNDS = 8
 MakeWorld = Callable[[FakeClock], World]
 
@@ -47,7 +61,7 @@ class Stage:
         has_worker: While False no worker runs.
     """
 
-    clock: FakeClock
+    clock: HostClock
     true: FakeClock
     world: World
     runtime: Runtime
@@ -55,11 +69,16 @@ class Stage:
     has_worker: bool = True
 
     def __post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin with a worker that remembers nothing."""
+        self.close()
         self._worker = Worker(self.runtime)
         self._chores = [_quick(each) for each in chores(self.runtime)]
 
     def close(self) -> None:
-        for each in self._chores:
+        for each in getattr(self, "_chores", ()):
             if isinstance(each, Sweep | ProbeScheduler):
                 each.close()
 
@@ -92,10 +111,14 @@ class Stage:
     def jump(self, amount: timedelta) -> None:
         """Move every clock; who is signed in stays so."""
         self.true.set(self.true.now() + amount)
-        self.set_wrong(amount)
+        self._move(amount)
 
     def set_wrong(self, amount: timedelta) -> None:
-        """Move the dashboard's clock alone."""
+        """Set the dashboard's clock alone, which its host can notice."""
+        self.clock.set_by += amount
+        self._move(amount)
+
+    def _move(self, amount: timedelta) -> None:
         self.clock.set(self.clock.now() + amount)
         instant = self.clock.now()
         with self.runtime.database.writing() as session:
@@ -140,7 +163,7 @@ class _Front:
 @contextmanager
 def a_stage(database: Database, folder: Path, make_world: MakeWorld) -> Iterator[Stage]:
     """Run a dashboard with two accounts and nothing else."""
-    clock, true = FakeClock(), FakeClock()
+    clock, true = HostClock(), FakeClock()
     world = make_world(true)
     settings = load(
         instance=folder,

@@ -94,11 +94,13 @@ def _is_untested(session: Session, app: ZoomApp, seen: Evidence, now: datetime) 
     states = (evidence.zoom_status(seen, now), evidence.recall_status(seen, now))
     if not any(each.state is State.NOT_PROVEN for each in states):
         return False
-    last_at = max(
-        each.last_at
-        for each in (seen.refused, seen.silence, seen.paused)
-        if each is not None
-    )
+    contradicted = (seen.refused, seen.silence, seen.paused)
+    times = [each.last_at for each in contradicted if each is not None]
+    if seen.restored_at is not None:
+        times.append(seen.restored_at)
+    if not times:
+        return False
+    last_at = max(times)
     query = (
         select(Check.at)
         .where(col(Check.zoom_app_id) == app.id, col(Check.source).in_(_TESTS))

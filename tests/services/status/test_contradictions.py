@@ -9,6 +9,7 @@ from dashboard.models.circuit import CircuitKind, OpenCircuit
 from dashboard.models.watch import ProbeSchedule
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services.host import events
 from dashboard.services.runtime import Runtime
 from dashboard.services.status import contradictions
 from dashboard.services.validation import evidence
@@ -72,6 +73,23 @@ def test_a_proof_that_nothing_contradicts_starts_nothing(
     assert contradictions.run_due(runtime.database, now=clock.now()) == 0
     assert states(stage) == (State.VALID, State.VALID)
     assert due_at(stage) == clock.now() + DAY
+
+
+def test_a_restore_ends_both_proofs_and_starts_the_tests_once(
+    runtime: Runtime, sandbox: RunningSandbox, clock: FakeClock
+) -> None:
+    stage = proven(runtime, sandbox, clock)
+    with runtime.database.writing() as session:
+        events.record_restore(session, about_at=None, now=clock.now())
+
+    started = contradictions.run_due(runtime.database, now=clock.now())
+
+    assert states(stage) == (State.NOT_PROVEN, State.NOT_PROVEN)
+    assert (started, due_at(stage)) == (1, clock.now())
+    with runtime.database.writing() as session:
+        noted(session, stage, Source.RECALL_PROBE, clock.now())
+    assert contradictions.run_due(runtime.database, now=clock.now()) == 0
+    assert states(stage) == (State.NOT_PROVEN, State.VALID)
 
 
 def test_a_pause_ends_recalls_proof_and_starts_its_test_once(
