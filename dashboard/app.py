@@ -272,7 +272,7 @@ def chores(runtime: Runtime) -> list[Callable[[], int]]:
         partial(note_expired, runtime.database, runtime.clock),
         partial(sessions.forget_ended, runtime.database, runtime.clock),
         partial(connect_attempts.note_expired, runtime.database, runtime.clock),
-        partial(refreshing.refresh_due, runtime),
+        refreshing.DueRefreshes(runtime),
         partial(pairs.run_due, runtime),
         sweep.Sweep(runtime),
         partial(steps.run_due, runtime),

@@ -6,7 +6,13 @@ _WITH_A_REASON = {400, 403, 422}
 
 
 class DashboardError(Exception):
-    """What went wrong, in one sentence that a person can act on."""
+    """What went wrong, in one sentence that a person can act on.
+
+    Attributes:
+        is_logged: Whether `dashboard.db` logs it: once, not for each failure.
+    """
+
+    is_logged = False
 
 
 class SettingsError(DashboardError):
@@ -23,10 +29,7 @@ class StorageError(DashboardError):
     Attributes:
         reason: For the log and the command line. It may hold the driver's own words,
             with host, port and user; never the password.
-        is_logged: Whether `dashboard.db` logs it: once, not for each failure.
     """
-
-    is_logged = False
 
     def __init__(self, message: str, *, reason: str | None = None) -> None:
         super().__init__(message)

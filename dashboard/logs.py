@@ -187,6 +187,7 @@ class Outages:
     Args:
         logger: As `Outage`'s.
         names: Its three events.
+        level: As `Outage`'s.
         calm_s: As `Outage`'s.
         monotonic: As `Outage`'s.
     """
@@ -195,10 +196,11 @@ class Outages:
         self,
         logger: Any,  # noqa: ANN401 - structlog's own type
         *names: str,
+        level: Level = Level.WARNING,
         calm_s: float,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._logger, self._names = logger, names
+        self._logger, self._names, self._level = logger, names, level
         self._calm_s, self._monotonic = calm_s, monotonic
         self._found: dict[Hashable, Outage] = {}
 
@@ -217,7 +219,7 @@ class Outages:
         return Outage(
             self._logger,
             *(first, still, over),
-            level=Level.WARNING,
+            level=self._level,
             calm_s=self._calm_s,
             monotonic=self._monotonic,
         )

@@ -9,11 +9,14 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from dashboard.errors import DashboardError, StorageError
+from dashboard.errors import DashboardError
+from dashboard.logs import Level, Outages
 
 K = TypeVar("K", bound=Hashable)
 
 _log = structlog.get_logger(__name__)
+
+_CALM_S = 60.0
 
 
 class WorkerThreads(Generic[K]):
@@ -34,6 +37,10 @@ class WorkerThreads(Generic[K]):
         self._lock = threading.Lock()
         self._busy: Counter[K] = Counter()
         self._begun: list[threading.Thread] = []
+        events = f"{name}.waits", f"{name}.still_waits", f"{name}.goes_on"
+        self._waiting = Outages(_log, *events, calm_s=_CALM_S)
+        events = f"{name}.failed", f"{name}.still_failing", f"{name}.recovered"
+        self._failing = Outages(_log, *events, level=Level.ERROR, calm_s=_CALM_S)
 
     @property
     def room(self) -> int:
@@ -56,7 +63,7 @@ class WorkerThreads(Generic[K]):
     def begin(
         self, key: K, work: Callable[[], object], *, about: object = None
     ) -> threading.Thread:
-        """Do it in a thread, which is returned; what it raises is logged.
+        """Do it in a thread, which is returned; what it raises is logged by its kind.
 
         Args:
             key: Under which it is counted.
@@ -97,11 +104,15 @@ class WorkerThreads(Generic[K]):
     def _run(self, key: K, work: Callable[[], object], about: str) -> None:
         try:
             work()
+            self._waiting.end()
+            self._failing.end()
         except DashboardError as error:  # its claim ends by itself, then it is due
-            if not (isinstance(error, StorageError) and error.is_logged):
-                _log.warning(f"{self._name}.waits", about=about, reason=str(error))
-        except Exception:  # noqa: BLE001 - nobody joins it to hear: told with its trace
-            _log.exception(f"{self._name}.failed", about=about)
+            if not error.is_logged:
+                self._waiting.record(
+                    type(error).__name__, about=about, reason=str(error)
+                )
+        except Exception as error:  # noqa: BLE001 - no one joins it: logged with its trace
+            self._failing.record(type(error).__name__, about=about, exc_info=True)
         finally:
             with self._lock:
                 self._busy[key] -= 1

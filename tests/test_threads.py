@@ -6,7 +6,12 @@ from threading import Event
 import pytest
 from structlog.testing import capture_logs
 
-from dashboard.errors import DatabaseUnavailableError, StorageError
+from dashboard import threads as threads_module
+from dashboard.errors import (
+    DatabaseUnavailableError,
+    StorageError,
+    VaultError,
+)
 from dashboard.threads import SingleFlight, WorkerThreads
 
 
@@ -91,3 +96,31 @@ def test_an_outage_that_is_logged_is_not_logged_again_for_each_thread(
         threads.begin("ana", work).join()
 
     assert [each["event"] for each in logs] == events
+
+
+def test_what_fails_again_and_again_is_logged_at_first_and_when_it_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(threads_module, "_CALM_S", 0.0)
+    threads: WorkerThreads[str] = WorkerThreads("sweep", at_once=2)
+    errors = [StorageError("busy"), VaultError("no key"), ValueError("a bug")]
+
+    def work() -> None:
+        raise errors[0]
+
+    with capture_logs() as logs:
+        while errors:
+            for _ in range(3):
+                threads.begin("ana", work).join()
+            errors.pop(0)
+        threads.begin("ana", lambda: None).join()
+
+    assert [(each["event"], each["log_level"]) for each in logs] == [
+        ("sweep.waits", "warning"),
+        ("sweep.waits", "warning"),
+        ("sweep.failed", "error"),
+        *[("sweep.goes_on", "warning")] * 2,
+        ("sweep.recovered", "warning"),
+    ]
+    assert [each["failures"] for each in logs[3:]] == [3, 3, 3]
+    assert "exc_info" in logs[2]

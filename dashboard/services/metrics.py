@@ -19,17 +19,21 @@ from dashboard.services.recall import rate_limit_counts
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def page(session: Session, *, open_streams: int, now: datetime) -> bytes:
+def page(
+    session: Session, *, open_streams: int, token_requests: Collector, now: datetime
+) -> bytes:
     """Return what Prometheus reads.
 
     Args:
         session: Reading.
         open_streams: Live pages that this process serves now.
+        token_requests: Counts those that this process answered.
         now: Aware.
     """
     registry = CollectorRegistry()
     registry.register(_Numbers(session, open_streams, now))
     registry.register(RateLimiter(session, now))
+    registry.register(token_requests)
     return generate_latest(registry)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
+from prometheus_client import Counter
 from pydantic import SecretStr
 
 from dashboard.clients.recall.api import Recall
@@ -29,6 +30,15 @@ class RecallFactory(Protocol):
         """Return a client; one that yields leaves people a share of each budget."""
 
 
+def _token_requests() -> Counter:
+    return Counter(
+        "dashboard_token_requests",
+        "Token requests answered by this process.",
+        ["status"],
+        registry=None,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
     """Everything with a lifetime, closed by `close`.
@@ -37,6 +47,7 @@ class Runtime:
         public_url: Where browsers, Zoom and Recall reach us; no trailing slash.
         recall: Makes the client of a workspace.
         flights: Refreshes under way in this process.
+        token_requests: How many were answered in this process, by status.
         stopping: What `close` calls first: whoever has threads that use the rest.
         closing: What `close` calls at the end: clients' connections.
     """
@@ -53,6 +64,7 @@ class Runtime:
     recall: RecallFactory
     writer: WebhookWriter
     flights: SingleFlight = field(default_factory=SingleFlight)
+    token_requests: Counter = field(default_factory=_token_requests)
     stopping: list[Callable[[], None]] = field(default_factory=list)
     closing: Sequence[Callable[[], None]] = ()
 

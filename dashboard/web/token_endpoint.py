@@ -71,6 +71,7 @@ class TokenEndpoint:
             reply = call
         else:
             reply = await self._reply(call)
+        self._calls.count(reply)
         lines, body = _written(reply, self._always)
         if scope.method == "HEAD":
             return http.response_empty(reply.status, lines)
@@ -130,6 +131,7 @@ class TokenMiddleware:
             address=environ.get("REMOTE_ADDR", ""),
         )
         reply = call if isinstance(call, Reply) else self._reply(call)
+        self._calls.count(reply)
         lines, body = _written(reply, self._always)
         phrase = HTTPStatus(reply.status).phrase
         start_response(f"{reply.status:d} {phrase}", lines)

@@ -5,10 +5,13 @@ from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
+from werkzeug.test import Client
 
 from dashboard.sandbox.faults import Fault, FaultKind
-from dashboard.services.grants import grants
-from tests.fixtures.token_endpoint import UNKNOWN, TokenStage, stage
+from dashboard.services.grants import grants, token_calls
+from dashboard.services.grants.token_calls import TokenCalls
+from dashboard.web.token_endpoint import TokenMiddleware
+from tests.fixtures.token_endpoint import UNKNOWN, TokenStage, a_page, stage
 
 __all__ = ["stage"]
 
@@ -231,7 +234,47 @@ def test_what_cannot_be_opened_is_an_error_here_and_no_answer(
         answers.append(stage.get())
 
     assert [one.status_code for one in answers] == [503, 503]
-    assert [one["event"] for one in logs] == ["tokens.not_readable"] * 2
+    assert [one["event"] for one in logs] == ["tokens.not_readable"]
+
+
+def test_a_token_that_can_be_opened_again_ends_the_error(
+    stage: TokenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_calls, "_CALM_S", 0.0)
+    calls = TokenCalls(stage.runtime)
+    client = Client(TokenMiddleware(a_page, calls))
+    intact = stage.held.grant().access_token
+
+    with capture_logs() as logs:
+        for access_token in (b"spoiled", b"spoiled", intact):
+            stage.held.set(access_token=access_token)
+            client.get(f"/tokens/{stage.held.key}")
+
+    calls.close()
+    assert [one["event"] for one in logs] == [
+        "tokens.not_readable",
+        "tokens.readable_again",
+    ]
+
+
+def test_every_answer_is_counted_by_its_status(stage: TokenStage) -> None:
+    for door in (stage.client, stage.in_loop):
+        door.get(f"/tokens/{stage.held.key}")
+        door.get(f"/tokens/{stage.held.key}/zak")
+        door.get(f"/tokens/{UNKNOWN}")
+        door.post(f"/tokens/{stage.held.key}")
+    stage.grow_old()
+    stage.held.strike(FaultKind.DOWN, times=10)
+    stage.get()
+    stage.held.set(lost_at=stage.runtime.clock.now())
+    stage.get()
+
+    [counted] = stage.runtime.token_requests.collect()
+    assert {
+        one.labels["status"]: one.value
+        for one in counted.samples
+        if one.name.endswith("_total")
+    } == {"200": 2, "403": 2, "404": 2, "405": 2, "503": 1, "410": 1}
 
 
 def test_when_it_was_given_is_noted_once_a_minute(stage: TokenStage) -> None:

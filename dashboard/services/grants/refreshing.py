@@ -27,6 +27,7 @@ from dashboard.errors import (
     StorageError,
     UpstreamError,
 )
+from dashboard.logs import Outages
 from dashboard.models.connection import Connection
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.workspace import Verdict
@@ -45,6 +46,7 @@ WAIT_S = 4.0
 
 _POLLS_EVERY_S = 0.1
 _SPARE = 8  # threads for callers that wait, when Zoom is slow
+_CALM_S = 60.0
 _STORING_PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _RENEWED = "Zoom refreshed a user's token with these credentials."
 _LOST = "Zoom no longer accepts this authorization. The user must reconnect."
@@ -133,22 +135,50 @@ def settle(runtime: Runtime, connection_id: UUID, *, wait_s: float = WAIT_S) -> 
             time.sleep(min(_POLLS_EVERY_S, left_s))
 
 
-def refresh_due(runtime: Runtime) -> int:
-    """Start refreshing the grants that are due; return how many. Waits for none.
+class DueRefreshes:
+    """The worker's chore: starts refreshing the grants that are due.
 
-    Commits, in its own threads. A chore: many processes may run it at once.
+    Many processes may run it at once.
     """
-    room = runtime.flights.room() - _SPARE
-    if room <= 0:
-        return 0
-    now = runtime.clock.now()
-    with runtime.database.reading() as session:
-        due = refresh_claims.due(session, limit=room, now=now)
-    for connection_id, version in due:
-        runtime.flights.join(
-            connection_id, partial(_refresh_quietly, runtime, connection_id, version)
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._waiting = Outages(
+            _log,
+            "grant.not_renewed",
+            "grant.still_not_renewed",
+            "grant.renewals_go_on",
+            calm_s=_CALM_S,
         )
-    return len(due)
+
+    def __call__(self) -> int:
+        """Start them; return how many. Waits for none. Commits, in its own threads."""
+        runtime = self._runtime
+        room = runtime.flights.room() - _SPARE
+        if room <= 0:
+            return 0
+        now = runtime.clock.now()
+        with runtime.database.reading() as session:
+            due = refresh_claims.due(session, limit=room, now=now)
+        for connection_id, version in due:
+            runtime.flights.join(
+                connection_id, partial(self._refresh, connection_id, version)
+            )
+        return len(due)
+
+    def _refresh(self, connection_id: UUID, version: int) -> None:
+        try:
+            refresh(self._runtime, connection_id, version)
+            self._waiting.end()
+        except UpstreamError:
+            pass  # recorded in the row
+        except DashboardError as error:
+            if not error.is_logged:
+                self._waiting.record(
+                    type(error).__name__,
+                    connection_id=str(connection_id),
+                    reason=str(error),
+                )
 
 
 def refresh(
@@ -266,16 +296,6 @@ def _store_pair_check(runtime: Runtime, claim: Claim, pair_check: PairCheck) -> 
     credential_checks.store_pair_check(
         runtime, claim.app.id, pair_check, of_secret_set_at=set_at
     )
-
-
-def _refresh_quietly(runtime: Runtime, connection_id: UUID, version: int) -> None:
-    try:
-        refresh(runtime, connection_id, version)
-    except UpstreamError:
-        pass  # recorded in the row
-    except DashboardError as error:
-        if not (isinstance(error, StorageError) and error.is_logged):
-            _log.warning("grant.not_renewed", reason=str(error))
 
 
 def _revoke(zoom: ZoomGrants, claim: Claim, tokens: GrantTokens) -> None:

@@ -155,6 +155,14 @@ class TokenCalls:
             "tokens.no_longer_refused",
             calm_s=_CALM_S,
         )
+        self._unreadable = Outages(
+            _log,
+            "tokens.not_readable",
+            "tokens.still_not_readable",
+            "tokens.readable_again",
+            level=Level.ERROR,
+            calm_s=_CALM_S,
+        )
         self._mutex = threading.Lock()
         self._running: dict[UUID, Future[Reply]] = {}
         runtime.stopping.append(self.close)
@@ -173,9 +181,13 @@ class TokenCalls:
         try:
             return self._begin(call)
         except (StorageError, VaultError) as error:
-            return _of_ours(error)
+            return self._of_ours(error)
         except RuntimeError:  # we are stopping: no thread accepts it
             return NOT_YET
+
+    def count(self, reply: Reply) -> None:
+        """Count an answer by its status, for `/metrics`."""
+        self._runtime.token_requests.labels(f"{reply.status:d}").inc()
 
     def _begin(self, call: Call) -> Reply | Future[Reply]:
         now = self._runtime.clock.now()
@@ -251,10 +263,16 @@ class TokenCalls:
         except UpstreamError as error:
             return _of_zoom(error)
         except (StorageError, VaultError) as error:
-            return _of_ours(error)
+            return self._of_ours(error)
+        self._unreadable.end()
         now = self._runtime.clock.now()
         self._usage.record(connection_id, Usage(served_at=now, served=1), now=now)
         return Reply(status=HTTPStatus.OK, token=token)
+
+    def _of_ours(self, error: StorageError | VaultError) -> Reply:
+        if not error.is_logged:
+            self._unreadable.record(type(error).__name__, reason=str(error))
+        return Reply(status=HTTPStatus.SERVICE_UNAVAILABLE, retry_after_s=_LATER_S)
 
     def _access(self, connection_id: UUID) -> SecretStr:
         return refreshing.live_token(
@@ -428,12 +446,6 @@ def _workspace_of(session: Session, grant: HeldGrant) -> Workspace | None:
     if app is None or app.workspace_id is None:
         return None
     return session.get(Workspace, app.workspace_id)
-
-
-def _of_ours(error: StorageError | VaultError) -> Reply:
-    if not isinstance(error, StorageError) or not error.is_logged:
-        _log.error("tokens.not_readable", reason=str(error))
-    return Reply(status=HTTPStatus.SERVICE_UNAVAILABLE, retry_after_s=_LATER_S)
 
 
 def _of_zoom(error: UpstreamError) -> Reply:

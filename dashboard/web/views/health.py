@@ -1,17 +1,34 @@
 """For probes: alive, and ready to work."""
 
 import structlog
-from flask import Blueprint, Response
+from flask import Blueprint, Response, current_app
+from flask.blueprints import BlueprintSetupState
 
 from dashboard.db import revisions
-from dashboard.errors import DatabaseUnavailableError, StorageError
+from dashboard.errors import StorageError
+from dashboard.logs import Level, Outage
 from dashboard.services.heartbeats import heartbeats
 from dashboard.web.access import public
 from dashboard.web.context import db, now, runtime
 
 bp = Blueprint("health", __name__)
 
+_OUTAGE = "health.outage"
+_CALM_S = 60.0
+
 _log = structlog.get_logger()
+
+
+@bp.record
+def _install(state: BlueprintSetupState) -> None:
+    state.app.extensions[_OUTAGE] = Outage(
+        _log,
+        "health.not_ready",
+        "health.still_not_ready",
+        "health.ready_again",
+        level=Level.WARNING,
+        calm_s=_CALM_S,
+    )
 
 
 @bp.get("/healthz")
@@ -30,13 +47,14 @@ def ready() -> Response:
     The body says it. Strangers may ask: they learn which part is not ready. The log has
     the reason.
     """
+    outage: Outage = current_app.extensions[_OUTAGE]
     try:
         revisions.require_newest(runtime().database)
         worker = heartbeats.find(db(), now=now())
-    except DatabaseUnavailableError:  # logged already
-        return Response("database\n", status=503, mimetype="text/plain")
     except StorageError as error:
-        _log.warning("health.not_ready", reason=error.reason)
+        if not error.is_logged:
+            outage.record(reason=error.reason)
         return Response("database\n", status=503, mimetype="text/plain")
+    outage.end()
     warning = f"worker: {worker.warning}\n" if worker.warning else ""
     return Response(f"ok\n{warning}", mimetype="text/plain")

@@ -23,6 +23,10 @@ def index() -> Response:
     given = request.headers.get("Authorization", "").encode()
     if not hmac.compare_digest(wanted, given):
         return Response(status=401, headers={"WWW-Authenticate": "Bearer"})
-    open_streams = watcher.watcher().open_streams
-    numbers = metrics.page(db(), open_streams=open_streams, now=now())
+    numbers = metrics.page(
+        db(),
+        open_streams=watcher.watcher().open_streams,
+        token_requests=runtime().token_requests,
+        now=now(),
+    )
     return Response(numbers, content_type=metrics.CONTENT_TYPE)

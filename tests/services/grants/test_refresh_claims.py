@@ -93,7 +93,7 @@ def test_after_a_crash_between_answer_and_commit_the_user_must_reconnect(
     )
     later(held, clock, seconds=LEASE.total_seconds())
 
-    refreshing.refresh_due(held.runtime)
+    refreshing.DueRefreshes(held.runtime)()
     held.runtime.flights.wait()
 
     row = held.connection()
@@ -109,7 +109,7 @@ def test_a_crash_before_zoom_was_asked_costs_nothing(
     claimed(held, clock)
     later(held, clock, seconds=LEASE.total_seconds())
 
-    refreshing.refresh_due(held.runtime)
+    refreshing.DueRefreshes(held.runtime)()
     held.runtime.flights.wait()
 
     assert held.grant().version == 2
@@ -173,7 +173,7 @@ def test_what_is_due_leaves_room_for_those_who_wait(
     for number in range(flights.room() - 8):
         flights.join(number, slow)
 
-    begun = refreshing.refresh_due(held.runtime)
+    begun = refreshing.DueRefreshes(held.runtime)()
     held.live_token()
     go.set()
 

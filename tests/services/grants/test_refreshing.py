@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from dashboard.clients.http.client import make_http
 from dashboard.clients.zoom.grants import GrantTokens, ZoomGrants
@@ -240,20 +241,20 @@ def test_a_refused_refresh_is_the_users_and_is_not_tried_again(
         held.live_token()
 
     assert held.connection().token_state is TokenState.RECONNECT_NEEDED
-    assert refreshing.refresh_due(held.runtime) == 0
+    assert refreshing.DueRefreshes(held.runtime)() == 0
 
 
 def test_what_is_due_is_renewed_and_nothing_else(
     held: HeldStage, clock: FakeClock
 ) -> None:
-    assert refreshing.refresh_due(held.runtime) == 0
+    assert refreshing.DueRefreshes(held.runtime)() == 0
     later(held, clock, minutes=45)
 
-    assert refreshing.refresh_due(held.runtime) == 1
+    assert refreshing.DueRefreshes(held.runtime)() == 1
     held.runtime.flights.wait()
 
     assert held.grant().version == 2
-    assert refreshing.refresh_due(held.runtime) == 0
+    assert refreshing.DueRefreshes(held.runtime)() == 0
 
 
 class ClosedNow:
@@ -331,9 +332,31 @@ def test_after_a_mended_pair_the_grants_of_the_app_are_renewed_within_a_minute(
         session.get_one(ZoomApp, held.stage.app.id).client_secret = mended
     later(held, clock, minutes=1)
 
-    refreshing.refresh_due(held.runtime)
+    refreshing.DueRefreshes(held.runtime)()
     held.runtime.flights.wait()
 
     assert held.lives()
     assert held.grant().failures == 0
     assert pair_of(held) == (Verdict.RIGHT, clock.now())
+
+
+def test_a_grant_that_cannot_be_opened_is_logged_once_and_when_renewals_go_on(
+    held: HeldStage, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refreshing, "_CALM_S", 0.0)
+    chore = refreshing.DueRefreshes(held.runtime)
+    intact = held.grant().refresh_token
+
+    with capture_logs() as logs:
+        for refresh_token in (b"spoiled", b"spoiled", intact):
+            later(held, clock, hours=1)
+            held.set(refresh_token=refresh_token)
+            chore()
+            held.runtime.flights.wait()
+
+    events = [(one["event"], one.get("connection_id")) for one in logs]
+    assert events == [
+        ("grant.not_renewed", str(held.connection_id)),
+        ("grant.renewals_go_on", None),
+    ]
+    assert held.lives()

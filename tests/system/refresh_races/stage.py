@@ -170,7 +170,7 @@ class RaceStage(ExitStack):
         for number in range(1, _ROUNDS):
             self.clock.set(None)
             self.clock.set(self.clock.now() + number * LEASE)
-            refreshing.refresh_due(self.runtime)
+            refreshing.DueRefreshes(self.runtime)()
             self.runtime.flights.wait()
             row = self.grant(runner)
             if row.lost_at is not None or row.asked_at is None:

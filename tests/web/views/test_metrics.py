@@ -40,6 +40,7 @@ def ask(settings: Settings) -> Iterator[Ask]:
             )
             session.add(hold)
     client = create_app(runtime).test_client()
+    client.get(f"/tokens/{'a' * 43}")
 
     def asked(authorization: str) -> tuple[int, str]:
         answer = client.get("/metrics", headers={"Authorization": authorization})
@@ -75,3 +76,4 @@ def test_prometheus_reads_what_is_owed_and_who_is_connected(ask: Ask) -> None:
     assert 'dashboard_holds{kind="zoom_app"} 0.0' in text
     assert 'dashboard_connections{state="healthy"} 1.0' in text
     assert 'dashboard_connections{state="unknown"} 0.0' in text
+    assert 'dashboard_token_requests_total{status="404"} 1.0' in text
