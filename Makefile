@@ -77,4 +77,3 @@ fresh-root:      ## both README commands in a bare Debian 12 (as root): ARGS="--
 mutation:        ## break each guard a little and count what its tests notice: ARGS="dashboard.vault*"
 	@scripts/venv mutation
 	@.venv/bin/python scripts/mutation run $(ARGS)
-	@.venv/bin/python scripts/mutation table --survivors
