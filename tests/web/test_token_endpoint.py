@@ -1,6 +1,6 @@
 """`GET /tokens/<key>` and its siblings: what Recall gets."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -9,8 +9,15 @@ from werkzeug.test import Client
 
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.services.grants import grants, token_calls
-from dashboard.services.grants.token_calls import TokenCalls
+from dashboard.services.grants.token_calls import (
+    NOT_YET,
+    Call,
+    Reply,
+    TokenCalls,
+    Want,
+)
 from dashboard.web.token_endpoint import TokenMiddleware
+from tests.fixtures.relay import until
 from tests.fixtures.token_endpoint import UNKNOWN, TokenStage, a_page, stage
 
 __all__ = ["stage"]
@@ -176,6 +183,7 @@ def test_when_zoom_cannot_be_asked_there_is_a_time_to_ask_again(
     answer = stage.get()
 
     assert answer.status_code == 503
+    assert answer.text == "Zoom can't be asked for a token now.\n"
     assert 1 <= int(answer.headers["retry-after"]) <= 3600
 
 
@@ -198,6 +206,67 @@ def test_a_bots_token_waits_for_zoom_as_well(
     answer = stage.get("/zak")
 
     assert (answer.status_code, int(answer.headers["retry-after"]) > 0) == (503, True)
+
+
+def test_recall_is_asked_to_wait_as_long_as_zoom_asks(stage: TokenStage) -> None:
+    for seconds, wait in ((1, "1"), (7, "7"), (5000, "3600")):
+        fault = Fault(
+            kind=FaultKind.RATE_LIMITED, path="/v2/", times=10, seconds=seconds
+        )
+        stage.held.stage.sandbox.zoom_faults.set([fault])
+
+        assert stage.get("/zak").headers["retry-after"] == wait
+
+
+def a_call(stage: TokenStage, want: Want = Want.ACCESS) -> Call:
+    return Call(
+        key=stage.held.key, want=want, meeting_id="", headers={}, address="192.0.2.1"
+    )
+
+
+def test_only_a_token_that_lasts_long_enough_needs_no_thread(stage: TokenStage) -> None:
+    stage.grow_old(left_s=125)
+    at_once = stage.calls.begin(a_call(stage))
+    stage.grow_old(left_s=124)
+    later = stage.calls.begin(a_call(stage))
+
+    assert isinstance(at_once, Reply)
+    assert isinstance(later, Future)
+
+
+def test_calls_during_a_refresh_share_it_and_a_later_call_has_its_own(
+    stage: TokenStage,
+) -> None:
+    stage.grow_old()
+    stage.held.strike(FaultKind.SLOW, seconds=0.3)
+    first, second = (stage.calls.begin(a_call(stage)) for _ in range(2))
+    assert isinstance(first, Future)
+    refreshed = first.result()
+    until(lambda: not stage.calls._running)
+    stage.grow_old()
+    third = stage.calls.begin(a_call(stage))
+
+    assert second is first
+    assert isinstance(third, Future)
+    assert (refreshed.status, third.result().status) == (200, 200)
+    assert third.result().token != refreshed.token
+
+
+def test_at_the_end_a_call_that_waits_for_a_thread_is_given_up(
+    stage: TokenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_calls, "_ASKERS", 1)
+    calls = TokenCalls(stage.runtime)
+    fault = Fault(kind=FaultKind.SLOW, path="/v2/", times=1, seconds=0.3)
+    stage.held.stage.sandbox.zoom_faults.set([fault])
+    first, second = (calls.begin(a_call(stage, Want.ZAK)) for _ in range(2))
+
+    calls.close()
+
+    assert isinstance(first, Future)
+    assert isinstance(second, Future)
+    assert (first.done(), first.cancelled(), second.cancelled()) == (True, False, True)
+    assert calls.begin(a_call(stage, Want.ZAK)) is NOT_YET
 
 
 def test_of_many_at_once_one_asks_zoom_and_all_get_what_came(stage: TokenStage) -> None:
@@ -234,7 +303,10 @@ def test_what_cannot_be_opened_is_an_error_here_and_no_answer(
         answers.append(stage.get())
 
     assert [one.status_code for one in answers] == [503, 503]
-    assert [one["event"] for one in logs] == ["tokens.not_readable"]
+    assert [(one["event"], one["reason"]) for one in logs] == [
+        ("tokens.not_readable", "held_grant.access_token holds no sealed value.")
+    ]
+    assert [one.headers["retry-after"] for one in answers] == ["30", "30"]
 
 
 def test_a_token_that_can_be_opened_again_ends_the_error(

@@ -5,6 +5,7 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from tests.fixtures.token_endpoint import UNKNOWN, TokenStage, stage
+from tests.fixtures.transactions import Transactions
 
 __all__ = ["stage"]
 
@@ -43,6 +44,7 @@ def test_a_wrong_signature_gets_nothing(
         assert (answer.status_code, answer.text) == (401, "Unauthorized\n")
     stage.settle()
     assert stage.held.grant().served_at is None
+    assert stage.held.grant().unsigned_at is None
 
 
 def test_a_signature_that_came_twice_is_none(stage: TokenStage) -> None:
@@ -146,14 +148,45 @@ def test_many_that_are_refused_are_one_line_until_it_is_over(
 ) -> None:
     stage.recall_signs(is_required=True)
     with capture_logs() as logs:
-        statuses = {stage.get().status_code for _ in range(20)}
+        caller = {"REMOTE_ADDR": "192.0.2.1"}
+        statuses = {stage.get(environ_overrides=caller).status_code for _ in range(20)}
         stage.get(headers=stage.signed())  # one that is served is no end
         for each in stage.calls._refused._found.values():
             monkeypatch.setattr(each, "_calm_s", 0.0)
         stage.get(headers=stage.signed())
 
     assert statuses == {401}
+    assert (logs[0]["connection"], logs[0]["signature"], logs[0]["address"]) == (
+        str(stage.held.connection_id),
+        "absent",
+        "192.0.2.1",
+    )
     assert [(each["event"], each.get("failures")) for each in logs] == [
         ("tokens.refused", None),
         ("tokens.no_longer_refused", 20),
     ]
+
+
+def test_each_cause_of_refusals_has_its_own_line(stage: TokenStage) -> None:
+    stage.recall_signs(is_required=True)
+
+    with capture_logs() as logs:
+        for headers in ({}, {}, {"webhook-signature": "v1,x"}):
+            stage.get(headers=headers)
+
+    assert [each["signature"] for each in logs] == ["absent", "wrong"]
+
+
+@pytest.mark.parametrize("is_signed", [True, False])
+def test_requests_within_a_minute_are_stored_with_few_transactions(
+    stage: TokenStage, monkeypatch: pytest.MonkeyPatch, *, is_signed: bool
+) -> None:
+    stage.recall_signs(is_required=True)
+    transactions = Transactions(stage.runtime.database, monkeypatch)
+
+    for _ in range(5):
+        stage.get(headers=stage.signed() if is_signed else {})
+        stage.calls._usage._writer.submit(int).result()
+    stage.settle()
+
+    assert transactions.number == 2  # the first at once, the others together

@@ -1,42 +1,25 @@
 """Token requests are counted for each connection, in few transactions."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from threading import Timer
+from threading import enumerate as enumerate_threads
 from uuid import UUID
 
 import pytest
 
 from dashboard.db import Database
-from dashboard.errors import StorageError
 from dashboard.models.held_grant import HeldGrant
 from dashboard.services.grants import grants
 from dashboard.services.grants.token_calls import Usage, UsageRecorder
 from dashboard.vault import Vault
 from tests.fixtures.relay import until
+from tests.fixtures.transactions import Transactions
 from tests.makers import NOON, a_connection, a_workspace, a_zoom_app
 
 SERVED = Usage(served_at=NOON, served=1)
 REJECTED = Usage(unsigned_at=NOON, rejected=1)
-
-
-class Transactions:
-    """Counts the writing transactions of a database; may let the next ones fail."""
-
-    def __init__(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.number = 0
-        self.failing = 0
-        self._writing = database.writing
-        monkeypatch.setattr(database, "writing", self.begin)
-
-    @contextmanager
-    def begin(self) -> Any:
-        self.number += 1
-        if self.failing:
-            self.failing -= 1
-            raise StorageError("The disk is full.")
-        with self._writing() as session:
-            yield session
 
 
 @pytest.fixture
@@ -131,3 +114,44 @@ def test_a_connection_that_was_deleted_is_counted_nowhere(
     recorder.close()
 
     assert counts(database, connection_id) == (0, 1)
+
+
+@contextmanager
+def recording(database: Database) -> Iterator[UsageRecorder]:
+    recorder = UsageRecorder(database)
+    yield recorder
+    recorder.close()
+
+
+def test_each_kind_is_stored_at_once_when_it_did_not_come_for_a_minute(
+    database: Database, connection_id: UUID
+) -> None:
+    with recording(database) as recorder:
+        for usage, at, expected in (
+            (SERVED, NOON, (1, 0)),
+            (REJECTED, NOON, (1, 1)),
+            (SERVED, NOON + timedelta(minutes=1), (2, 1)),
+        ):
+            recorder.record(connection_id, usage, now=at)
+            recorder._writer.submit(int).result()
+
+            assert counts(database, connection_id) == expected
+
+
+def timers() -> list[Timer]:
+    return [each for each in enumerate_threads() if isinstance(each, Timer)]
+
+
+def test_what_waits_has_one_timer_and_none_after_the_end(
+    database: Database, connection_id: UUID
+) -> None:
+    before = timers()
+    with recording(database) as recorder:
+        for _ in range(3):
+            recorder.record(connection_id, SERVED, now=NOON)
+        [timer] = [each for each in timers() if each not in before]
+    recorder.record(connection_id, SERVED, now=NOON)
+    timer.join(5)
+
+    assert timer.daemon  # it never holds up the end of the process
+    assert [each for each in timers() if each not in before] == []
