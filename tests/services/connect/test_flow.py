@@ -4,20 +4,26 @@ import base64
 import hashlib
 import json
 from dataclasses import replace
+from typing import Any
+from uuid import uuid4
 
 import httpx2
 import pytest
+from sqlmodel import select
 
 from dashboard.clients.http.client import make_http
 from dashboard.clients.zoom.api import ZoomApi
 from dashboard.clients.zoom.oauth import ZoomOAuth
+from dashboard.db import Database
 from dashboard.errors import ConflictError
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, TokenState
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.connect import flow
+from dashboard.services.connect import attempts, flow
+from dashboard.services.connect.callbacks import Finished, Stop
 from dashboard.services.runtime import Runtime
+from dashboard.vault import Vault
 from tests.fixtures.audit import AUDIT_LOG
 from tests.fixtures.connect import (
     BROWSER,
@@ -25,6 +31,7 @@ from tests.fixtures.connect import (
     a_connect_stage,
     query_of,
 )
+from tests.makers import NOON, a_zoom_app
 
 
 def test_a_user_connects_and_is_known_by_name(stage: ConnectStage) -> None:
@@ -206,3 +213,69 @@ def test_a_retired_app_begins_no_attempt(lite: ConnectStage) -> None:
 
     with pytest.raises(ConflictError, match="no longer works"):
         lite.begin()
+
+
+@pytest.mark.parametrize(
+    ("apps", "ready"),
+    [
+        ([{}], 0),
+        ([{}, {"recall_app_id": None}], 0),
+        ([{"retired_at": NOON}, {}], 1),
+        ([{}, {}], None),
+        ([{}, {}, {}], None),
+        ([{"recall_app_id": None}], None),
+        ([], None),
+    ],
+)
+def test_an_installation_is_of_the_one_app_that_can_be_connected(
+    sqlite: Database, vault: Vault, apps: list[dict[str, Any]], ready: int | None
+) -> None:
+    with sqlite.writing() as session:
+        rows = [a_zoom_app(vault, **{"recall_app_id": uuid4(), **a}) for a in apps]
+        session.add_all(rows)
+    with sqlite.reading() as session:
+        found = flow.only_ready(session)
+
+    assert found == (None if ready is None else rows[ready])
+
+
+def begun_at_zoom(stage: ConnectStage) -> ConnectAttempt:
+    with stage.runtime.database.reading() as session:
+        [attempt] = session.exec(select(ConnectAttempt)).all()
+    return attempt
+
+
+def test_an_installation_is_an_attempt_that_ended_and_of_this_browser(
+    lite: ConnectStage,
+) -> None:
+    lite.finish(code="a-code")
+
+    now, attempt = lite.runtime.clock.now(), begun_at_zoom(lite)
+    assert attempt.outcome is AttemptOutcome.BEGUN_AT_ZOOM
+    assert attempt.detail == "Added at Zoom, not from the connect page."
+    assert attempt.browser_hash == attempts.hashed(BROWSER)
+    assert (attempt.created_at, attempt.ended_at) == (now, now)
+    assert attempt.expires_at == now + attempts.LASTS
+
+
+def test_an_installation_without_a_cookie_is_of_no_browser(lite: ConnectStage) -> None:
+    lite.finish(browser=None, code="a-code")
+
+    assert len(begun_at_zoom(lite).browser_hash) == 64
+    assert not attempts.is_bound(begun_at_zoom(lite), None)
+
+
+def test_without_one_app_to_choose_an_installation_is_not_noted(
+    lite: ConnectStage,
+) -> None:
+    with lite.runtime.database.writing() as session:
+        session.get_one(ZoomApp, lite.app.id).recall_app_id = None
+
+    assert lite.finish(code="a-code") == Finished(stop=Stop.NO_STATE)
+
+
+@pytest.mark.parametrize("query", [{}, {"error": "access_denied"}, {"state": ""}])
+def test_a_way_back_without_state_and_code_is_unknown(
+    lite: ConnectStage, query: dict[str, str]
+) -> None:
+    assert lite.finish(**query) == Finished(stop=Stop.UNKNOWN)
