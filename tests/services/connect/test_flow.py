@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import time
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -15,13 +16,14 @@ from dashboard.clients.http.client import make_http
 from dashboard.clients.zoom.api import ZoomApi
 from dashboard.clients.zoom.oauth import ZoomOAuth
 from dashboard.db import Database
-from dashboard.errors import ConflictError
+from dashboard.errors import ConflictError, NotFoundError, UpstreamError
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, TokenState
-from dashboard.models.zoom_app import ZoomApp
+from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connect import attempts, flow
 from dashboard.services.connect.callbacks import Finished, Stop
+from dashboard.services.connections import check
 from dashboard.services.runtime import Runtime
 from dashboard.vault import Vault
 from tests.fixtures.audit import AUDIT_LOG
@@ -279,3 +281,54 @@ def test_a_way_back_without_state_and_code_is_unknown(
     lite: ConnectStage, query: dict[str, str]
 ) -> None:
     assert lite.finish(**query) == Finished(stop=Stop.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConflictError("It is checked already."),
+        NotFoundError("connection"),
+        UpstreamError("Recall did not answer.", service="Recall"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_the_outcome_stands_whatever_happens_to_the_first_check(
+    lite: ConnectStage, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(check, "now", fail)
+
+    assert lite.connect().token_state is TokenState.UNKNOWN
+
+
+@pytest.mark.parametrize("custody", TokenCustody)
+def test_the_app_says_where_the_tokens_are_stored(
+    lite: ConnectStage, custody: TokenCustody
+) -> None:
+    with lite.runtime.database.writing() as session:
+        session.get_one(ZoomApp, lite.app.id).token_custody = custody
+
+    assert lite.connect().token_custody is custody
+
+
+def test_a_repeated_callback_waits_for_nothing_once_the_attempt_has_ended(
+    lite: ConnectStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = lite.allow(lite.begin())
+    first = lite.finish(**query)
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+
+    assert lite.finish(**query) == first
+    assert pauses == []
+
+
+@pytest.mark.parametrize("slug", ["another", "a" * 65, "Not A Slug", "a\0b", ""])
+def test_there_is_no_page_of_another_name(database: Database, slug: str) -> None:
+    with (
+        database.reading() as session,
+        pytest.raises(NotFoundError, match="connect page"),
+    ):
+        flow.app_of_page(session, slug)
