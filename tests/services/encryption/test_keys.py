@@ -9,18 +9,20 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session, SQLModel, select
 
 from dashboard import logs, transactions
 from dashboard.db import Database
 from dashboard.errors import SettingsError, VaultError
 from dashboard.models.audit import VaultCheck
 from dashboard.models.webhook import WebhookBody
+from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.encryption import keys
 from dashboard.settings import Settings, load, new_key, parse_keys, read_or_make_file
 from dashboard.vault import Vault
 from tests.fixtures.terminal import logs_as_before
+from tests.fixtures.transactions import Transactions
 from tests.makers import a_body, a_webhook, a_workspace, a_zoom_app
 
 
@@ -187,3 +189,47 @@ def test_files_that_others_can_read_are_named(
     said = capsys.readouterr().err
     assert f"chmod 600 {tmp_path / '.env'}" in said
     assert "chmod 600" not in said.replace(f"chmod 600 {tmp_path / '.env'}", "")
+
+
+def test_rows_are_sealed_again_in_batches(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "_BATCH", 2)
+    old, new = new_key(), new_key()
+    former = Vault(parse_keys(old))
+    with database.writing() as session:
+        session.add_all([a_workspace(former) for _ in range(5)])
+    transactions = Transactions(database, monkeypatch)
+
+    changed = keys.reseal(database, Vault(parse_keys(f"{new},{old}")))
+
+    assert (changed, transactions.number) == (5, 3)
+    renewed = Vault(parse_keys(new))
+    with database.reading() as session:
+        for row in session.exec(select(Workspace)).all():
+            renewed.open_text(
+                row.api_key, table="workspace", column="api_key", row=row.id
+            )
+
+
+def test_a_value_that_is_replaced_meanwhile_is_not_overwritten(
+    database: Database,
+) -> None:
+    old, new = new_key(), new_key()
+    place: dict[str, Any] = {"table": "vault_check", "column": "sealed", "row": 1}
+    with database.writing() as session:
+        session.add(VaultCheck(sealed=Vault(parse_keys(old)).seal(b"before", **place)))
+
+    class Slow(Vault):
+        def seal(self, value: bytes, **place: Any) -> bytes:
+            newer = super().seal(b"after", **place)
+            with database.writing() as session:
+                session.get_one(VaultCheck, 1).sealed = newer
+            return super().seal(value, **place)
+
+    both = Slow(parse_keys(f"{new},{old}"))
+
+    assert keys.reseal(database, both) == 0
+    with database.reading() as session:
+        stored = session.get_one(VaultCheck, 1).sealed
+    assert both.open(stored, **place) == b"after"
