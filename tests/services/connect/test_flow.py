@@ -200,7 +200,10 @@ def test_an_app_that_is_not_in_recall_cannot_be_connected(
         stage.begin()
 
 
-def test_a_flood_of_beginnings_is_stopped(lite: ConnectStage) -> None:
+def test_a_flood_of_beginnings_is_stopped(
+    lite: ConnectStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flow, "BEGINNINGS", 5)
     begin = flow.begin
     for _ in range(flow.BEGINNINGS):
         begin(lite.runtime, lite.app.slug, browser=BROWSER, address="198.51.100.7")
