@@ -211,7 +211,9 @@ def test_the_metrics_say_how_long_ago_a_worker_reported(
 ) -> None:
     def age() -> str:
         with runtime.database.reading() as session:
-            text = metrics.page(session, open_streams=0, now=NOON).decode()
+            text = metrics.page(
+                session, open_streams=0, token_requests=runtime.token_requests, now=NOON
+            ).decode()
         name = "dashboard_worker_heartbeat_age_seconds"
         found = re.search(rf"^{name} (\S+)$", text, re.MULTILINE)
         assert found is not None

@@ -104,7 +104,9 @@ def test_prometheus_reads_what_was_asked_by_region_key_and_operation(
     pause(runtime, LIST, 45)
 
     with runtime.database.reading() as session:
-        text = metrics.page(session, open_streams=0, now=NOON).decode()
+        text = metrics.page(
+            session, open_streams=0, token_requests=runtime.token_requests, now=NOON
+        ).decode()
 
     labels = (
         f'{{key="{fingerprint(API_KEY)}",operation="apps.list",region="us-east-1"}}'
