@@ -19,7 +19,6 @@ _CALM_S = 60.0
 _log = structlog.get_logger()
 
 
-@bp.record
 def _install(state: BlueprintSetupState) -> None:
     state.app.extensions[_OUTAGE] = Outage(
         _log,
@@ -29,6 +28,9 @@ def _install(state: BlueprintSetupState) -> None:
         level=Level.WARNING,
         calm_s=_CALM_S,
     )
+
+
+bp.record(_install)
 
 
 @bp.get("/healthz")
