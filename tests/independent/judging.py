@@ -96,6 +96,7 @@ class Judge:
     _taken: set[int] = field(default_factory=set)
     is_direct: bool = False
     _parsed: int = 0
+    _shown: dict[str, Said] = field(default_factory=dict)
 
     @property
     def reads(self) -> int:
@@ -108,18 +109,22 @@ class Judge:
     def read(self, people: list[Person], meetings: list[int]) -> Iterator[Wrong]:
         """Read every page, of these people and meetings; yield what is wrong."""
         now = self.stage.true.now()
+        self.stage.finish_checks()
         top = reading.overview(self.browser, self.app_id)
         clocks, app_page = reading.clocks(self.browser, self.app_id)
         yield from self._about_app(clocks, app_page)
-        yield from _about_overview(top, clocks)
+        yield from self._about_overview(top, clocks)
         yield from self._about_commands(clocks)
         rows = reading.connections(self.browser)
         yield from _about_counts(top, rows)
         exported = reading.exported(self.browser)
         for path, row in exported.items():
             yield from _about_export(path, row, rows.get(path))
+        self._shown.clear()
         for person in people:
             yield from self._about_person(person, rows, exported.get(person.path, {}))
+        for person in people:  # which may start checks
+            yield from self._explained(person, is_listed=person.path in rows)
         for number in meetings:
             yield from self._about_meeting(number)
         yield from self._about_deliveries()
@@ -159,6 +164,14 @@ class Judge:
                 said = Said(page=f"step {key}", tone="good", word="", text=words(tag))
                 yield from self._late(said, about, limit)
 
+    def _about_overview(
+        self, top: reading.Overview, clocks: dict[str, Said]
+    ) -> Iterator[Wrong]:
+        used = ["recalls"] if self.is_direct else ["ours", "recalls"]
+        if top.status.is_green and not all(clocks[name].is_green for name in used):
+            said = "; ".join(_short(clocks[name]) for name in used)
+            yield _wrong(Kind.STATE, "overview and zoom app", _short(top.status), said)
+
     def _about_commands(self, clocks: dict[str, Said]) -> Iterator[Wrong]:
         shown = reading.show_command(self.stage.runtime, self.app_id)
         for name, key in (
@@ -166,21 +179,13 @@ class Judge:
             ("recalls", "dashboard_to_recall"),
         ):
             told = shown["clocks"][key]
-            if told["word"] != clocks[name].word.partition(",")[0]:
+            if told["word"] != clocks[name].word:
                 place = f"zoom-app show and page, {name}"
                 yield _wrong(Kind.STATE, place, told["word"], _short(clocks[name]))
 
     def _about_person(
         self, person: Person, rows: dict[str, Said], row: Mapping[str, Any]
     ) -> Iterator[Wrong]:
-        told = reading.explain(self.browser, self.explain, person.email)
-        if told.is_green:
-            yield from self._late(told, person.works, oracles.GREEN_FOR)
-        if person.left == "staff" and person.path not in rows:
-            text = told.text.lower()
-            is_claimed = "removed the app" in text
-            if is_claimed and not any(each in text for each in _HINT):
-                yield _wrong(Kind.CAUSE, told.page, told.text[:200], "staff did it")
         if not person.path:
             return
         listed = rows.get(person.path)
@@ -191,6 +196,7 @@ class Judge:
                     Kind.STATE, f"{person.email}", f"listed: {listed}", f"{page.status}"
                 )
             return
+        self._shown[person.path] = shown
         for said in (listed, shown):
             yield from self.green(said, person.works, oracles.GREEN_FOR)
             yield from self._observed(said)
@@ -206,22 +212,26 @@ class Judge:
             yield _wrong(
                 Kind.WHO, f"list and page of {person.email}", listed.who, shown.who
             )
-        if told.word not in _OF_THE_STATE or self.worker_gone_at is not None:
+
+    def _explained(self, person: Person, *, is_listed: bool) -> Iterator[Wrong]:
+        told = reading.explain(self.browser, self.explain, person.email)
+        if told.is_green:
+            yield from self._late(told, person.works, oracles.GREEN_FOR)
+        if person.left == "staff" and not is_listed:
+            text = told.text.lower()
+            is_claimed = "removed the app" in text
+            if is_claimed and not any(each in text for each in _HINT):
+                yield _wrong(Kind.CAUSE, told.page, told.text[:200], "staff did it")
+        shown = self._shown.get(person.path)
+        if shown is None or not is_listed or self.worker_gone_at is not None:
             return
-        if told.who != shown.who and told.who + shown.who:
-            yield _wrong(
-                Kind.WHO,
-                f"explain and page of {person.email}",
-                f"{told.who}, {told.word}: {told.text[:160]}",
-                f"{shown.who!r}: {_short(shown)}",
-            )
-        if told.is_green != shown.is_green:
-            yield _wrong(
-                Kind.STATE,
-                f"explain and page of {person.email}",
-                f"{told.word}, {told.tone}: {told.text[:160]}",
-                _short(shown),
-            )
+        found = list(_about_answer(person, told, shown))
+        if found:  # the answer was of the time before the check that it started
+            self.stage.finish_checks()
+            told = reading.explain(self.browser, self.explain, person.email)
+            shown, _ = reading.connection(self.browser, person.path)
+            found = list(_about_answer(person, told, shown))
+        yield from found
 
     def _since(
         self, shown: Said, person: Person, row: Mapping[str, Any]
@@ -263,6 +273,10 @@ class Judge:
         told = reading.explain(self.browser, self.explain, str(number))
         host = self.oracle.meetings[number]
         same = reading.explain_answer(self.stage.runtime, str(number))
+        if same["verdict"] != told.word:  # told before the check that it started
+            self.stage.finish_checks()
+            told = reading.explain(self.browser, self.explain, str(number))
+            same = reading.explain_answer(self.stage.runtime, str(number))
         if same["verdict"] != told.word:
             yield _wrong(
                 Kind.STATE, "explain, command and page", same["verdict"], told.word
@@ -335,13 +349,6 @@ class Judge:
         )
 
 
-def _about_overview(top: reading.Overview, clocks: dict[str, Said]) -> Iterator[Wrong]:
-    greens = [each.is_green for each in clocks.values()]
-    if top.status.is_green and not all(greens):
-        said = "; ".join(_short(each) for each in clocks.values())
-        yield _wrong(Kind.STATE, "overview and zoom app", _short(top.status), said)
-
-
 def _about_export(
     path: str, row: Mapping[str, Any], listed: Said | None
 ) -> Iterator[Wrong]:
@@ -354,6 +361,25 @@ def _about_export(
     who = _WHO.get(row["who_must_act"], "")
     if who != listed.who:
         yield _wrong(Kind.WHO, "export and list", who, _short(listed))
+
+
+def _about_answer(person: Person, told: Said, shown: Said) -> Iterator[Wrong]:
+    if told.word not in _OF_THE_STATE:
+        return
+    if told.who != shown.who and told.who + shown.who:
+        yield _wrong(
+            Kind.WHO,
+            f"explain and page of {person.email}",
+            f"{told.who}, {told.word}: {told.text[:160]}",
+            f"{shown.who!r}: {_short(shown)}",
+        )
+    if told.is_green != shown.is_green:
+        yield _wrong(
+            Kind.STATE,
+            f"explain and page of {person.email}",
+            f"{told.word}, {told.tone}: {told.text[:160]}",
+            _short(shown),
+        )
 
 
 def _about_counts(top: reading.Overview, rows: dict[str, Said]) -> Iterator[Wrong]:

@@ -65,6 +65,7 @@ class Stage:
     true: FakeClock
     world: World
     runtime: Runtime
+    app: Flask
     url: str
     has_worker: bool = True
 
@@ -93,6 +94,11 @@ class Stage:
             done += sum(chore() for chore in self._chores)
             if not done:
                 return
+
+    def finish_checks(self) -> None:
+        """Wait for the health checks that questions in Explain started."""
+        checks = self.app.extensions["dashboard.checks"]
+        checks._threads.wait(_PATIENCE_S)
 
     def _beat(self) -> None:
         now = self.clock.now()
@@ -189,7 +195,14 @@ def a_stage(database: Database, folder: Path, make_world: MakeWorld) -> Iterator
     serving = serve(front)
     running = replace(runtime, public_url=serving.url)
     front.app = create_app(running)
-    stage = Stage(clock=clock, true=true, world=world, runtime=running, url=serving.url)
+    stage = Stage(
+        clock=clock,
+        true=true,
+        world=world,
+        runtime=running,
+        app=front.app,
+        url=serving.url,
+    )
     try:
         yield stage
     finally:

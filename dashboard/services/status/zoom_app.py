@@ -310,7 +310,7 @@ def report(
 def _clock(status: ValidationStatus) -> Mapping[str, object]:
     return {
         "state": status.state,
-        "word": status.state.word,
+        "word": status.word,
         "sentence": status.sentence,
         "since": status.since,
         "next_due_at": status.next_due_at,
