@@ -87,13 +87,16 @@ def test_all_three_tell_the_same(
 
     listed = json.loads(shown)["setup"]
     assert [one["key"] for one in listed] == [step.key for step in setup.steps]
+    proven = {step.key.value: step.is_proven for step in setup.steps}
     for one in listed:
-        assert set(one) == {"key", "title", "done", "at", "proof", "remark", "next"}
+        keys = {"key", "title", "done", "proven", "at", "proof", "remark", "next"}
+        assert set(one) == keys
         row = page.select_one(f"#step-{one['key']}")
         words = text_of(row)
         assert one["title"] in words
         assert one["proof"] in words
-        assert (row is not None and "tone-good" in row["class"]) is one["done"]
+        is_good = row is not None and "tone-good" in row["class"]
+        assert is_good is proven[one["key"]]
         assert bool(row and row.select("time")) is bool(one["at"])
         assert f"{one['title']}\n" in told
     assert text_of(page.select_one("#zoom-app-progress")) == setup.words
@@ -124,6 +127,20 @@ def test_the_command_tells_of_both_clocks(
             *("state", "word", "sentence", "since", "next_due_at", "failures")
         }
         assert clock["sentence"]
+
+
+def test_the_command_says_a_way_that_is_not_used_in_the_pages_word(
+    as_role: SignIn, runtime: Runtime, sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    app_id = _direct(runtime)
+    page = BeautifulSoup(
+        as_role(Role.ADMIN).get(f"/zoom-apps/{app_id}").text, "html5lib"
+    )
+
+    clocks = json.loads(show(sandbox, tmp_path, runtime, app_id, "--json"))["clocks"]
+
+    word = text_of(page.select_one("#ours .state-word"))
+    assert clocks["zoom_to_dashboard"]["word"] == word == "Not used"
 
 
 def show(
