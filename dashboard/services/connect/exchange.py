@@ -30,7 +30,8 @@ from dashboard.services.connect import attempts
 from dashboard.services.connect.callbacks import ReturnedAttempt
 from dashboard.services.invitations import invitations
 from dashboard.services.runtime import Runtime
-from dashboard.services.zoom_apps import apps
+from dashboard.services.token_states.rules import says_wrong_pair
+from dashboard.services.zoom_apps import apps, credential_checks
 
 Verdict = tuple[AttemptOutcome, str]
 
@@ -104,7 +105,7 @@ class Exchange(ABC, Generic[G]):
         try:
             granted = self._spend()
         except (ConflictError, UpstreamError) as error:
-            self._finish(*self._refusal_of(error))
+            self._finish(*self._refusal_of(error), is_pair=_is_about_pair(error))
             return None
         for pause_s in self.pauses_s:
             (pause or self._runtime.clock.sleep)(pause_s)
@@ -181,7 +182,9 @@ class Exchange(ABC, Generic[G]):
         self._prepare(granted)
         app, now, discard = self._attempt.app, self._runtime.clock.now(), None
         with self._runtime.database.writing() as session:
-            apps.lock(session, app.id)  # of two first authorizations one makes the row
+            # Of two first authorizations one makes the row.
+            locked = apps.lock(session, app.id)
+            credential_checks.trust(session, locked, now=now)  # they gave this grant
             invitations.lock(session, self._attempt.invitation_id)
             row = self._find(session, granted)
             refusal = self._refusal(session, granted)
@@ -269,8 +272,23 @@ class Exchange(ABC, Generic[G]):
         outcome = AttemptOutcome.UNREACHABLE if is_unclear else self.refused
         return outcome, errors.words(error)
 
-    def _finish(self, outcome: AttemptOutcome, detail: str) -> None:
-        """Store an outcome without a connection; commits."""
+    def _finish(
+        self, outcome: AttemptOutcome, detail: str, *, is_pair: bool = False
+    ) -> None:
+        """Store an outcome without a connection; commits.
+
+        Args:
+            outcome: Which.
+            detail: What was answered.
+            is_pair: Whether the app's credentials were rejected: they are doubted from
+                now on, and tried at Zoom at once.
+        """
         now = self._runtime.clock.now()
         with self._runtime.database.writing() as session:
             attempts.finish(session, self._attempt.id, outcome, detail=detail, now=now)
+            if is_pair:
+                credential_checks.doubt(session, self._attempt.app.id, now=now)
+
+
+def _is_about_pair(error: DashboardError) -> bool:
+    return isinstance(error, UpstreamError) and says_wrong_pair(error)

@@ -86,6 +86,32 @@ def check_fully(
     check.ask(runtime, connection_id, is_over=is_over)
 
 
+def try_unhealthy(
+    runtime: Runtime, connection_id: UUID, *, is_again: bool = False
+) -> bool:
+    """Have Recall try a credential it called unhealthy, once since it did; commits.
+
+    What made it fail may be over, as an outage or a wrong client secret of the app.
+
+    Args:
+        runtime: All of them.
+        connection_id: Whose.
+        is_again: Try it though Recall tried it since.
+
+    Returns:
+        Whether Recall tried it, so that a check may see more.
+    """
+    with runtime.database.reading() as session:
+        row = session.get(Connection, connection_id)
+    if row is None or row.token_state is not TokenState.UNHEALTHY_IN_RECALL:
+        return False
+    tried_at, since = row.recall_tried_at, row.token_since
+    is_tried = tried_at is not None and (since is None or tried_at >= since)
+    if is_tried and not is_again:
+        return False
+    return not _have_recall_try(runtime, connection_id)
+
+
 def _have_recall_try(runtime: Runtime, connection_id: UUID) -> list[str]:
     """Have Recall try a credential that it or Zoom calls bad; return what failed."""
     with runtime.database.reading() as session:

@@ -39,6 +39,10 @@ STEADY = timedelta(seconds=30)
 """While the page is open and Recall's status is valid."""
 
 CALM = timedelta(minutes=5)
+QUIET = timedelta(hours=1)
+"""After so long without anything that came in from outside, the public URL is tested:
+a tunnel or proxy that died is silent too."""
+
 LOG_CALM = timedelta(minutes=10)
 LOG_STEADY = timedelta(minutes=1)
 _LONGEST = timedelta(minutes=40)
@@ -109,6 +113,8 @@ class ProbeRound:
             steps.append(self._poll)
         if claimed.is_probe_due:
             steps.append(self._probe)
+        elif claimed.is_poll_due and subject.is_relay and self._is_quiet():
+            steps.append(self._self_test)
         if claimed.is_log_due:
             steps.append(self._read_log)
         return steps or [lambda _: lambda _session, _row: None]
@@ -186,6 +192,31 @@ class ProbeRound:
             schedule.plan_next_probe(row, is_good=is_good, now=now)
             if subject.recall is None:
                 row.poll_due_at = row.log_due_at = now + CALM
+
+        return change
+
+    def _is_quiet(self) -> bool:
+        """Whether what proves that the public URL is reachable is an hour old."""
+        now = self._now()
+        with self._runtime.database.reading() as session:
+            seen = evidence.evidence(session, self._claimed.zoom_app_id, now=now)
+        if seen.good_challenge is None:
+            return False
+        tests = (seen.challenge, seen.self_test)
+        heard = [seen.event_at, *(test.at for test in tests if test is not None)]
+        return all(at is None or now - at >= QUIET for at in heard)
+
+    def _self_test(self, _: _Subject) -> Change:
+        """Test the public URL alone: unlike the test of Recall, that costs no call."""
+        ours = public_url.ask(
+            self._runtime, self._claimed.zoom_app_id, pause=self._pause
+        )
+
+        def change(session: Session, row: ProbeSchedule) -> None:
+            now = self._now()
+            public_url.store(session, row.zoom_app_id, ours, at=now)
+            if ours.finding is not Finding.GOOD:
+                schedule.plan_next_probe(row, is_good=False, now=now)
 
         return change
 

@@ -15,7 +15,7 @@ from dashboard.db.statements import rows_changed
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
-from dashboard.services.connections import check
+from dashboard.services.connections import actions, check
 from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import credential_checks
 
@@ -58,7 +58,11 @@ def _run(runtime: Runtime, app_id: UUID, now: datetime) -> bool:
         app = session.get_one(ZoomApp, app_id)
         tried = _to_try(session, app)
     if tried is not None:
-        check.run(runtime.in_background(), tried)
+        background = runtime.in_background()
+        check.run(background, tried)
+        # The wrong pair itself may have made Recall call it unhealthy.
+        if actions.try_unhealthy(background, tried, is_again=True):
+            check.run(background, tried)
     with runtime.database.writing() as session:
         app = session.get_one(ZoomApp, app_id)
         app.pair_due_at = now + _wait(app, now)

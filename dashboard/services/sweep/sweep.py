@@ -22,7 +22,7 @@ from dashboard.db.columns import Unindexed
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.workspace import Verdict, Workspace
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.connections import check
+from dashboard.services.connections import actions, check
 from dashboard.services.facts.connections import CAUSES
 from dashboard.services.recall import rate_limit_counts, rate_limits
 from dashboard.services.runtime import Runtime
@@ -123,8 +123,15 @@ class Sweep:
         found = check.run(
             self._runtime, each.id, pace=self._pace, is_over=self._threads.is_over
         )
-        if found is not None:
-            self._learn(each.zoom_app_id, found)
+        if found is None:
+            return
+        self._learn(each.zoom_app_id, found)
+        if self._threads.is_over.is_set():
+            return
+        if actions.try_unhealthy(self._runtime, each.id):
+            check.run(
+                self._runtime, each.id, pace=self._pace, is_over=self._threads.is_over
+            )
 
     def _learn(self, zoom_app_id: UUID, found: CheckResult) -> None:
         now = self._runtime.clock.now()
@@ -191,6 +198,8 @@ def check_due(runtime: Runtime, *, limit: int = 20) -> int:
     looked_at = 0
     for each in found:
         seen = check.run(runtime, each.id)
+        if actions.try_unhealthy(runtime, each.id):
+            check.run(runtime, each.id)
         looked_at += seen is not None
         if seen is not None and blocking_error(seen, now=now) is not None:
             break

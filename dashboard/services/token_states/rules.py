@@ -344,6 +344,11 @@ def _words(error: UpstreamError) -> str:
     return f"{error.code or ''} {error.detail or ''}"
 
 
+def says_wrong_pair(error: UpstreamError) -> bool:
+    """Whether a vendor says that client ID and client secret don't belong together."""
+    return error.code == "invalid_client" or _says(error, _WRONG_PAIR)
+
+
 def nobodys(error: UpstreamError) -> str:
     """Say that a vendor gave no answer, which is nobody's fault."""
     return f"{error.service} gave no answer about this user."

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, update
 
 from dashboard.clients.zoom.oauth import REFUSALS_OF_THE_APP, refusal_words
 from dashboard.errors import InvalidInputError, UpstreamError
-from dashboard.models.connection import Connection
+from dashboard.models.connection import Connection, TokenState
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Environment, TokenCustody, ZoomApp
 from dashboard.services import audit, urls
@@ -199,12 +199,22 @@ def doubt(session: Session, zoom_app_id: UUID, *, now: datetime) -> None:
 def trust(session: Session, zoom_app: ZoomApp, *, now: datetime) -> None:
     """Record that an app's pair works; its users' checks are due if they had stopped.
 
+    Recall has not tried since what it calls unhealthy: that may be the pair's fault.
     The caller commits.
     """
     if zoom_app.pair_doubted_at is None:
         return
     zoom_app.pair_doubted_at = None
     session.add(zoom_app)
+    session.exec(
+        update(Connection)
+        .where(
+            col(Connection.zoom_app_id) == zoom_app.id,
+            col(Connection.token_state) == TokenState.UNHEALTHY_IN_RECALL,
+        )
+        .values(recall_tried_at=None)
+        .execution_options(synchronize_session=False)
+    )
     session.exec(
         update(Connection)
         .where(col(Connection.zoom_app_id) == zoom_app.id, col(Connection.due_at) > now)

@@ -1,6 +1,7 @@
 """The dashboard's own looks, over HTTP against the simulated Zoom and Recall."""
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -22,7 +23,7 @@ from dashboard.services.probes.watcher import (
 )
 from dashboard.services.recall_apps import secrets
 from dashboard.services.runtime import Runtime
-from dashboard.services.validation import schedule
+from dashboard.services.validation import evidence, schedule
 from dashboard.services.validation.evidence import State
 from dashboard.services.zoom_apps import credential_checks
 from dashboard.services.zoom_apps.apps import ZoomAppChanges
@@ -30,7 +31,7 @@ from dashboard.worker import Worker
 from tests.fixtures.probes import Stage, a_stage, stage
 from tests.fixtures.public_url import reachable
 from tests.fixtures.relay import With, until
-from tests.makers import NOON, FakeClock
+from tests.makers import NOON, FakeClock, a_webhook
 
 __all__ = ["stage"]
 
@@ -212,6 +213,48 @@ def test_with_routing_relay_our_own_address_is_probed_too(
     (recall_status,) = stage.checks(Source.RECALL_PROBE)
     assert (outside.finding, recall_status.finding) == (Finding.GOOD, Finding.GOOD)
     assert stage.recall_status().state is State.VALID
+
+
+@pytest.mark.parametrize("has_events", [False, True])
+def test_a_tunnel_that_died_is_found_after_a_quiet_hour(
+    runtime: Runtime, sandbox: RunningSandbox, clock: FakeClock, *, has_events: bool
+) -> None:
+    stage = a_stage(runtime, sandbox, clock, routing=Routing.RELAY)
+    with runtime.database.writing() as session:
+        evidence.record(
+            session,
+            zoom_app_id=stage.app_id,
+            source=Source.ZOOM_CHALLENGE,
+            finding=Finding.GOOD,
+            detail="Answered.",
+            at=clock.now(),
+        )
+    with reachable(runtime) as public:
+        ProbeScheduler(public, patience_s=30, pause=lambda _: None)()
+    with runtime.database.reading() as session:
+        seen = evidence.evidence(session, stage.app_id, now=clock.now())
+    before = evidence.zoom_status(seen, clock.now()).state
+
+    dead = replace(runtime, public_url="http://localhost:9")
+    for _ in range(13):
+        stage.wait(minutes=5)
+        if has_events:
+            with runtime.database.writing() as session:
+                app = session.get_one(ZoomApp, stage.app_id)
+                session.add(a_webhook(app, received_at=clock.now()))
+        ProbeScheduler(dead, patience_s=30, pause=lambda _: None)()
+
+    with runtime.database.reading() as session:
+        seen = evidence.evidence(session, stage.app_id, now=clock.now())
+    status = evidence.zoom_status(seen, clock.now())
+    assert before is State.VALID
+    assert len(stage.checks(Source.RECALL_PROBE)) == 1
+    if has_events:
+        assert status.state is State.VALID
+        assert len(stage.checks(Source.OUTSIDE_PROBE)) == 1
+    else:
+        assert (status.state, status.title) == (State.FAILING, "Not reachable")
+        assert stage.row().probe_due_at <= clock.now() + timedelta(minutes=15)
 
 
 def test_nothing_is_asked_before_it_is_due(stage: Stage) -> None:

@@ -1,11 +1,18 @@
 """A doubted pair is tried at once; until it works, no user is checked or blamed."""
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 from sqlmodel import select
 
-from dashboard.models.connection import Connection, TokenCause, TokenState
+from dashboard.clients.recall.operations import Operation
+from dashboard.models.connection import (
+    AttemptOutcome,
+    Connection,
+    TokenCause,
+    TokenState,
+)
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
@@ -13,7 +20,7 @@ from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connections import check
 from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import pairs, sweep
-from dashboard.services.zoom_apps import apps
+from dashboard.services.zoom_apps import apps, credential_checks
 from tests.fixtures.connect import OTHER, ConnectStage, a_connect_stage
 from tests.makers import FakeClock
 
@@ -158,3 +165,96 @@ def test_one_who_fails_alone_while_others_get_new_tokens_must_reconnect(
     assert rows(two)["ana@example.com"].token_state is TokenState.RECONNECT_NEEDED
     assert rows(two)["bo@example.com"].token_state is TokenState.HEALTHY
     assert app(two).pair_doubted_at is None
+
+
+def test_a_users_connect_that_recalls_wrong_copy_fails_doubts_the_pair(
+    two: ConnectStage, clock: FakeClock
+) -> None:
+    [there] = two.sandbox.recall_world.apps.values()
+    secret, there.client_secret = there.client_secret, "of another app"
+    cy = two.sandbox.zoom_world.add_user(email="cy@example.com", last_name="Chan")
+    attempt = two.outcome(**two.allow(two.begin(), cy))
+    doubted_at, was_checked = app(two).pair_doubted_at, checked(two, clock.now())
+
+    there.client_secret = secret
+    later(two, clock, hours=1)
+    two.connect(cy)
+
+    assert attempt.outcome is AttemptOutcome.REFUSED_BY_RECALL
+    assert doubted_at == clock.now() - timedelta(hours=1)
+    assert not was_checked
+    assert app(two).pair_doubted_at is None
+    assert checked(two, clock.now())
+
+
+def test_a_code_that_is_refused_doubts_no_pair(two: ConnectStage) -> None:
+    query = two.allow(two.begin())
+    two.code(query["code"]).used = True
+
+    attempt = two.outcome(**query)
+
+    assert attempt.outcome is AttemptOutcome.REFUSED_BY_RECALL
+    assert app(two).pair_doubted_at is None
+
+
+def test_what_recall_called_unhealthy_meanwhile_is_tried_again_when_the_pair_works(
+    two: ConnectStage, clock: FakeClock
+) -> None:
+    secret = apps.client_secret(two.runtime.vault, two.app).get_secret_value()
+    have_zoom_use(two, "regenerated")
+    ana = rows(two)["ana@example.com"]
+    for one in two.credentials():
+        for _ in range(3):
+            two.sandbox.recall_world.record_failure(one, "invalid_client")
+    check.run(two.runtime, ana.id)
+    with two.runtime.database.writing() as session:
+        row = session.get_one(Connection, ana.id)
+        row.note_state(
+            TokenState.UNHEALTHY_IN_RECALL, "Unhealthy.", evidence="", at=clock.now()
+        )
+        row.recall_tried_at = clock.now()  # tried in vain, with the wrong secret
+        credential_checks.doubt(session, two.app.id, now=clock.now())
+
+    have_zoom_use(two, secret)
+    later(two, clock, hours=1)
+    for _ in range(3):
+        pairs.run_due(two.runtime)
+        sweep.check_due(two.runtime)
+
+    assert app(two).pair_doubted_at is None
+    assert {row.token_state for row in rows(two).values()} == {TokenState.HEALTHY}
+    assert {one.status for one in two.credentials()} == {"healthy"}
+
+
+def test_the_sweep_has_recall_try_an_unhealthy_credential_once(
+    two: ConnectStage, clock: FakeClock
+) -> None:
+    two.sandbox.zoom_world.uninstall(two.app.client_id, two.ana.id)
+    ana = rows(two)["ana@example.com"]
+    one = next(
+        each
+        for each in two.credentials()
+        if UUID(str(each.id)) == ana.recall_credential_id
+    )
+    tried = []
+    for _ in range(3):
+        two.sandbox.recall_world.record_failure(one, "Simulated failure.")
+    for _ in range(3):
+        later(two, clock, hours=8)
+        with two.runtime.database.writing() as session:
+            session.get_one(Connection, ana.id).due_at = clock.now()
+        sweep.check_due(two.runtime)
+        counts = two.sandbox.recall_world.rate_limiter.counts()
+        tried.append(
+            sum(
+                each["asked"]
+                for each in counts
+                if each["operation"] == Operation.CREDENTIALS_VALIDATE
+            )
+        )
+
+    assert tried == [1, 1, 1]
+    assert rows(two)["ana@example.com"].token_state in {
+        TokenState.UNHEALTHY_IN_RECALL,
+        TokenState.RECONNECT_NEEDED,
+    }
