@@ -242,7 +242,6 @@ def test_calls_during_a_refresh_share_it_and_a_later_call_has_its_own(
     first, second = (stage.calls.begin(a_call(stage)) for _ in range(2))
     assert isinstance(first, Future)
     refreshed = first.result()
-    until(lambda: not stage.calls._running)
     stage.grow_old()
     third = stage.calls.begin(a_call(stage))
 
@@ -250,6 +249,17 @@ def test_calls_during_a_refresh_share_it_and_a_later_call_has_its_own(
     assert isinstance(third, Future)
     assert (refreshed.status, third.result().status) == (200, 200)
     assert third.result().token != refreshed.token
+    until(lambda: not stage.calls._running)
+    assert stage.calls._running == {}
+
+
+def test_a_call_gets_no_answer_of_a_refresh_that_has_ended(stage: TokenStage) -> None:
+    stage.grow_old()
+    ended: Future[Reply] = Future()
+    ended.set_result(NOT_YET)
+    stage.calls._running[stage.held.connection_id] = ended
+
+    assert stage.get().status_code == 200
 
 
 def test_at_the_end_a_call_that_waits_for_a_thread_is_given_up(

@@ -239,7 +239,7 @@ class TokenCalls:
         """Refresh the token once for all who ask for it meanwhile."""
         with self._mutex:
             running = self._running.get(connection_id)
-            if running is not None:
+            if running is not None and not running.done():
                 return running
             running = self._askers.submit(self._fetched, self._access, connection_id)
             self._running[connection_id] = running
