@@ -14,12 +14,14 @@ from dashboard.services.connect import attempts, flow
 from dashboard.services.connect.attempts import OUTCOMES, Filters, LostAttempts
 from dashboard.services.connect.callbacks import Stop
 from dashboard.vault import Vault
+from tests.fixtures.audit import AUDIT_LOG
 from tests.fixtures.connect import (
     BROWSER,
     OTHER,
     ConnectStage,
     query_of,
 )
+from tests.fixtures.invitations import invite, now_of
 from tests.makers import NOON, FakeClock, saved_app
 
 LOST, WENT, AWAY = (
@@ -335,3 +337,57 @@ def test_a_code_is_exchanged_for_two_minutes_at_most(
     )
 
     assert attempts.is_being_exchanged(attempt, now=NOON) is is_running
+
+
+def test_how_an_attempt_ended_is_stored_and_said_of_its_link(
+    lite: ConnectStage, clock: FakeClock
+) -> None:
+    made, connection = invite(lite, "ana@example.com"), lite.connect()
+    begun = flow.begin(
+        lite.runtime, lite.app.slug, browser=BROWSER, invitation_id=made.invitation.id
+    )
+    clock.advance(minutes=1)
+    now = clock.now()
+
+    with lite.runtime.database.writing() as session:
+        attempts.finish(
+            session,
+            begun.attempt_id,
+            AttemptOutcome.WRONG_ACCOUNT,
+            detail="x" * 501,
+            tried_as="b***@example.org",
+            now=now,
+        )
+    wrong, link = lite.attempt(begun.attempt_id), now_of(lite, made)
+    with lite.runtime.database.writing() as session:
+        attempts.finish(session, begun.attempt_id, WENT, connection=connection, now=now)
+    right, done = lite.attempt(begun.attempt_id), now_of(lite, made)
+
+    assert (wrong.outcome, wrong.detail) == (AttemptOutcome.WRONG_ACCOUNT, "x" * 500)
+    assert (wrong.ended_at, wrong.connection_id) == (now, None)
+    assert link.tried_as == "b***@example.org"
+    assert (right.outcome, right.detail, right.connection_id) == (
+        WENT,
+        "",
+        connection.id,
+    )
+    assert (done.connection_id, done.ended_at) == (connection.id, now)
+
+
+@pytest.mark.parametrize(
+    ("is_new", "act"),
+    [(True, "connection.created"), (False, "connection.reconnected")],
+)
+def test_the_audit_log_says_whether_a_connection_is_new(
+    lite: ConnectStage, *, is_new: bool, act: str
+) -> None:
+    connection = lite.connect()
+    at = NOON + timedelta(hours=1)
+
+    with lite.runtime.database.writing() as session:
+        attempts.note_connected(session, connection, "An app", is_new=is_new, now=at)
+    with lite.runtime.database.reading() as session:
+        entry = session.exec(AUDIT_LOG).all()[-1]
+
+    assert (entry.at, entry.actor, entry.address) == (at, "user", "")
+    assert (entry.act, entry.subject) == (act, f"connection {connection.id} of An app")

@@ -7,13 +7,15 @@ from email.utils import parsedate_to_datetime
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlmodel import select
 from werkzeug.test import TestResponse
 
 from dashboard.clock import Clock
-from dashboard.models.staff import Role
+from dashboard.models.staff import Role, StaffSession
 from dashboard.services import audit
 from dashboard.services.runtime import Runtime
 from dashboard.services.staff import accounts
+from dashboard.web import signin
 from dashboard.web.access import local_path
 from tests.conftest import HTTPS, PASSWORD, SignIn
 from tests.makers import NOON, FakeClock
@@ -306,3 +308,23 @@ def test_a_form_with_its_token_passes(app: Flask) -> None:
     )
 
     assert answer.status_code == 422
+
+
+def test_who_is_signed_in_is_the_person_of_the_session(
+    as_role: SignIn, runtime: Runtime
+) -> None:
+    with as_role(Role.SUPPORT) as browser:
+        browser.get("/")
+        person = signin.person()
+
+    with runtime.database.reading() as session:
+        staff = accounts.find_by_email(session, "support@example.com")
+        assert staff is not None
+        [kept] = session.exec(select(StaffSession)).all()
+    assert person == signin.Person(
+        staff_id=staff.id,
+        email=staff.email,
+        role=Role.SUPPORT,
+        session_id=kept.id,
+        last_used_at=kept.last_used_at,
+    )
