@@ -139,7 +139,7 @@ def test_a_profile_that_cannot_be_read_does_not_lose_the_connection(
     connection = stage.connection(ended.connection_id)
     assert ended.outcome is AttemptOutcome.CONNECTED
     assert connection.token_state is TokenState.UNKNOWN
-    assert "No action needed" in connection.token_reason
+    assert connection.token_reason == "Zoom gave no answer about this user."
     assert (connection.due_at - clock.now()).total_seconds() < 360
 
 
