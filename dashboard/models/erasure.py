@@ -40,6 +40,9 @@ class Erasure(SQLModel, table=True):
         here_done_at: When everything stored here was deleted for the first time.
         ended_at: When nothing more about the user could arrive.
         trouble: Why it is delayed: one sentence; "" when nothing is wrong.
+        webhooks: Of how many webhooks the content was deleted.
+        meetings: How many mapped meetings were.
+        invitations: How many invitations were.
     """
 
     __table_args__ = (Index(None, "ended_at", "due_at"),)
@@ -63,6 +66,9 @@ class Erasure(SQLModel, table=True):
     here_done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     trouble: str = Field(default="", max_length=300)
+    webhooks: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    meetings: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    invitations: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     due_at: datetime = Field(sa_type=UtcDateTime)
     lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     claim: int = 0

@@ -52,6 +52,16 @@ def record(
     )
 
 
+def of_subject(
+    session: Session, act: str, subject: str, *, limit: int = 5
+) -> Sequence[AuditEntry]:
+    """Return the entries of an act on one thing, newest first; few have that act."""
+    query = select(AuditEntry).where(
+        col(AuditEntry.act) == act, col(AuditEntry.subject) == subject
+    )
+    return session.exec(query.order_by(col(AuditEntry.id).desc()).limit(limit)).all()
+
+
 def page(
     session: Session, *, before: int | None = None, act: str = "", limit: int = 50
 ) -> Sequence[AuditEntry]:

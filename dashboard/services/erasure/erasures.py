@@ -55,6 +55,22 @@ class Row:
         return _WHY[self.erasure.reason].format(who=self.erasure.asked_by)
 
     @property
+    def what(self) -> str:
+        """What was deleted here, in numbers; the connection itself is not counted."""
+        row = self.erasure
+        counted = (
+            (row.webhooks, "webhook"),
+            (row.meetings, "mapped meeting"),
+            (row.invitations, "invitation"),
+        )
+        words = [
+            f"{number:,} {name}{'' if number == 1 else 's'}"
+            for number, name in counted
+            if number
+        ]
+        return ", ".join(["connection and tokens", *words]).capitalize()
+
+    @property
     def is_done(self) -> bool:
         """Whether everything that has arrived so far is deleted."""
         return (

@@ -6,7 +6,7 @@ new events.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypedDict
 
@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, and_, col, delete, exists, func, or_, select, update
 
 from dashboard.db import Database, leases
+from dashboard.db.statements import rows_changed
 from dashboard.models.connection import (
     AccountMember,
     AttemptOutcome,
@@ -34,6 +35,20 @@ from dashboard.vault import Vault
 _BATCH = 100
 _NUMBERS_AT_ONCE = 500
 _GIVEN_UP = "Given up: the data of its user had to be deleted."
+
+
+@dataclass(kw_only=True)
+class Erased:
+    """What a pass deleted.
+
+    Attributes:
+        left: How many webhooks still wait for delivery.
+    """
+
+    left: int = 0
+    webhooks: int = 0
+    meetings: int = 0
+    invitations: int = 0
 
 
 class _Place(TypedDict):
@@ -96,7 +111,7 @@ def erase(  # noqa: PLR0913 - the facts of one pass, all named
     is_first: bool,
     is_last_call: bool,
     now: datetime,
-) -> int | None:
+) -> Erased | None:
     """Delete everything stored about a person; commits, in several transactions.
 
     May be repeated, to delete what arrived meanwhile.
@@ -111,12 +126,12 @@ def erase(  # noqa: PLR0913 - the facts of one pass, all named
         now: Aware.
 
     Returns:
-        How many webhooks are still waiting; None when the person has reconnected.
+        What was deleted; None when the person has reconnected.
     """
     with database.reading() as session:
         person = find_person(session, known)
         redactor = Redactor(person, but=_staff(session))
-    left = _erase_webhooks(
+    done = _erase_webhooks(
         database,
         vault,
         person,
@@ -127,18 +142,21 @@ def erase(  # noqa: PLR0913 - the facts of one pass, all named
     )
     with database.reading() as session:
         changes = redaction.sentence_changes(session, person, redactor)
-        left += redaction.still_gathering(session, redactor)
+        done.left += redaction.still_gathering(session, redactor)
     with database.writing() as session:
         row = find_connection(session, person, is_locked=True)
         if row is not None and row.granted_at > removed_at:
             return None
         redaction.apply_changes(session, changes)
         _forget_attempts(session, person, removed_at=removed_at)
-        _delete_invitations(session, person)
+        done.invitations = _delete_invitations(session, person)
         if row is not None:
+            mapped = col(MeetingMapping.connection_id) == row.id
+            query = select(func.count()).select_from(MeetingMapping).where(mapped)
+            done.meetings = session.exec(query).one()
             _forget_milestones(session, row)
             session.delete(row)  # deletes its grant, mappings, members and timeline
-    return left
+    return done
 
 
 def _staff(session: Session) -> Sequence[str]:
@@ -193,12 +211,13 @@ def _invites(person: Person) -> ColumnElement[bool]:
     return and_(col(Invitation.zoom_app_id) == person.zoom_app_id, names_them)
 
 
-def _delete_invitations(session: Session, person: Person) -> None:
-    session.exec(
+def _delete_invitations(session: Session, person: Person) -> int:
+    deleted = session.exec(
         delete(Invitation)
         .where(_invites(person))
         .execution_options(synchronize_session=False)
     )
+    return rows_changed(deleted)
 
 
 def _forget_milestones(session: Session, row: Connection) -> None:
@@ -226,7 +245,7 @@ def _erase_webhooks(  # noqa: PLR0913 - the facts of one pass, all named
     since: datetime | None,
     is_last_call: bool,
     now: datetime,
-) -> int:
+) -> Erased:
     """Delete the content of webhooks about a person, one transaction a batch; commits.
 
     Webhooks that still wait for delivery or for the reader stay until that is done:
@@ -242,15 +261,17 @@ def _erase_webhooks(  # noqa: PLR0913 - the facts of one pass, all named
         now: Aware.
 
     Returns:
-        How many are left.
+        How many were deleted, and are left.
     """
-    left = 0
+    found = Erased()
     for ids in _found(database, vault, person, redactor, since=since):
         with database.writing() as session:
             if is_last_call:
                 _give_up(session, ids, now=now)
-            left += len(ids) - _erase_batch(session, ids, redactor, now=now)
-    return left
+            number = _erase_batch(session, ids, redactor, now=now)
+            found.webhooks += number
+            found.left += len(ids) - number
+    return found
 
 
 def _found(

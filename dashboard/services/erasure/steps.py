@@ -22,6 +22,7 @@ from dashboard.services import audit
 from dashboard.services.audit import THE_DASHBOARD
 from dashboard.services.erasure import local_data
 from dashboard.services.erasure.erasures import SEALED, cancel, person, subject
+from dashboard.services.erasure.local_data import Erased
 from dashboard.services.erasure.redaction import Person
 from dashboard.services.recall import credentials, workspaces
 from dashboard.services.runtime import Runtime
@@ -66,7 +67,7 @@ class _StepResult:
 
     recall_done: bool
     trouble: str = ""
-    left: int | None = None
+    erased: Erased | None = None
 
 
 def go_on(runtime: Runtime, erasure_id: UUID) -> bool:
@@ -84,7 +85,7 @@ def go_on(runtime: Runtime, erasure_id: UUID) -> bool:
     if not result.recall_done:
         result = _delete_in_recall(runtime, row)
     if result.recall_done or now >= half_time(row):
-        left = local_data.erase(
+        erased = local_data.erase(
             runtime.database,
             runtime.vault,
             known,
@@ -93,10 +94,10 @@ def go_on(runtime: Runtime, erasure_id: UUID) -> bool:
             is_last_call=now >= row.deadline_at - _LAST_CALL,
             now=now,
         )
-        if left is None:
+        if erased is None:
             _cancel(runtime.database, runtime.clock, row)
             return True
-        result = replace(result, left=left)
+        result = replace(result, erased=erased)
     _record(runtime, row, result)
     return True
 
@@ -168,7 +169,11 @@ def _record(runtime: Runtime, taken: Erasure, result: _StepResult) -> None:
         app = session.get_one(ZoomApp, row.zoom_app_id)
         if result.recall_done and row.recall_done_at is None:
             row.recall_done_at = now
-        if result.left == 0 and row.here_done_at is None:
+        erased = result.erased or Erased(left=1)
+        row.webhooks += erased.webhooks
+        row.meetings += erased.meetings
+        row.invitations += erased.invitations
+        if erased.left == 0 and row.here_done_at is None:
             row.here_done_at = now
             name = subject(row, app)
             audit.record(
@@ -177,7 +182,7 @@ def _record(runtime: Runtime, taken: Erasure, result: _StepResult) -> None:
         row.trouble, row.lease_until = result.trouble[:300], None
         if not result.recall_done:
             row.due_at = now + _pause(row, now)
-        elif result.left:
+        elif erased.left:
             row.due_at = now + _PENDING_DELIVERY_CHECKS
         elif now < nothing_comes_after:
             row.due_at = min(now + _LATE_WEBHOOK_CHECKS, nothing_comes_after)

@@ -48,6 +48,8 @@ from dashboard.web.paging import place, row_id
 
 bp = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 
+_REVEALED = "webhook.revealed"
+
 _ID = f"int(max={LARGEST_ID}):webhook_id"
 
 
@@ -161,8 +163,8 @@ def reveal(webhook_id: int) -> ResponseReturnValue:
         audit.record(
             session,
             actor(),
-            "webhook.revealed",
-            subject=f"{found.webhook.event} {webhook_id}",
+            _REVEALED,
+            subject=_subject(found.webhook),
             now=now(),
         )
     if request.form.get("as") == "file":
@@ -228,10 +230,16 @@ def _context(
         "headers": raw.headers if is_revealed else redaction.headers(raw.headers),
         "shown": None if is_revealed else redaction.body(raw.body),
         "erased": _erased(found.webhook),
+        "reveals": audit.of_subject(db(), _REVEALED, _subject(found.webhook)),
         "views": body_views(raw.body, raw.headers, url=url, file=file)
         if is_revealed
         else None,
     }
+
+
+def _subject(webhook: Webhook) -> str:
+    """Name a webhook for the audit log."""
+    return f"{webhook.event} {webhook.id}"
 
 
 def _file_name(webhook_id: int) -> str:

@@ -1,5 +1,7 @@
 """Erasures on the pages: listed without names, said where it matters."""
 
+import re
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -12,6 +14,7 @@ from dashboard.services.runtime import Runtime
 from tests.conftest import SignIn
 from tests.fixtures.connect import a_connect_stage
 from tests.fixtures.erasure import Everything, leave
+from tests.fixtures.setup import a_mapping
 from tests.makers import FakeClock, a_body, a_webhook
 
 
@@ -32,6 +35,9 @@ def test_a_user_who_left_is_told_of_with_the_deadline_until_all_is_gone(
 ) -> None:
     support = as_role(Role.SUPPORT)
     webhook_id = a_delivered_webhook(ana)
+    for meeting_id in (91234567890, 91234567891):
+        with ana.stage.runtime.database.writing() as session:
+            session.add(a_mapping(ana.row, meeting_id=meeting_id))
     path = "/api/v2/zoom-oauth-credentials/"
     leave(ana)
     sandbox.recall_faults.set([Fault(kind=FaultKind.DOWN, path=path)])
@@ -49,6 +55,8 @@ def test_a_user_who_left_is_told_of_with_the_deadline_until_all_is_gone(
     assert "Data of a user who left is not fully deleted yet." in overview
     assert "Recall did not delete the credential" in pending
     assert done.count("Deleted</span>") == 2
+    assert re.search(r"Connection and tokens, \d webhooks?, 2 mapped meetings", done)
+    assert "Connection and tokens" not in pending
     for page in (overview, pending, done):
         assert ana.user.email not in page
         assert ana.user.id not in page

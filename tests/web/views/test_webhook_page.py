@@ -109,6 +109,20 @@ def test_the_page_of_the_largest_body_takes_little_time_and_says_what_it_leaves_
     assert f"this body has {len(long_body):,} bytes" in answer.text
 
 
+def test_support_sees_who_viewed_it_unredacted(
+    as_role: SignIn, webhook: Webhook
+) -> None:
+    support, url = as_role(Role.SUPPORT), f"/webhooks/{webhook.id}"
+    before = support.get(url).text
+    as_role(Role.ADMIN).post(f"{url}/reveal")
+
+    after = BeautifulSoup(support.get(url).text, "html5lib")
+
+    shown = " ".join(after.get_text(" ").split())
+    assert "Unredacted view" not in before
+    assert "Unredacted view admin@example.com," in shown
+
+
 def test_a_long_revealed_body_is_shown_in_part_and_downloaded_whole(
     as_role: SignIn, runtime: Runtime, zoom_app: ZoomApp
 ) -> None:
