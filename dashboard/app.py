@@ -37,7 +37,7 @@ from dashboard.services.runtime import RecallFactory, Runtime
 from dashboard.services.setup import checklist
 from dashboard.services.staff import sessions
 from dashboard.services.status import contradictions, rhythm
-from dashboard.services.sweep import events, pairs, sweep
+from dashboard.services.sweep import events, keys, pairs, sweep
 from dashboard.services.sweep.on_demand import OnDemandChecks
 from dashboard.services.validation import schedule
 from dashboard.settings import Settings
@@ -274,6 +274,7 @@ def chores(runtime: Runtime) -> list[Callable[[], int]]:
         partial(connect_attempts.note_expired, runtime.database, runtime.clock),
         refreshing.DueRefreshes(runtime),
         partial(pairs.run_due, runtime),
+        partial(keys.run_due, runtime),
         sweep.Sweep(runtime),
         partial(steps.run_due, runtime),
         Sweeper(runtime.database, runtime.clock),

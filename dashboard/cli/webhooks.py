@@ -17,6 +17,8 @@ from dashboard.cli.opening import cell, opened_services
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Attempt, Mark, Outcome, Webhook
 from dashboard.services import audit
+from dashboard.services.facts import webhooks as facts
+from dashboard.services.facts.acting import Fact
 from dashboard.services.paging import Place
 from dashboard.services.resends import collecting, resends
 from dashboard.services.resends.collecting import Preview, preview
@@ -104,7 +106,10 @@ def list_(
         page = log.page(
             session, filters=filters, place=Place(before=before, limit=limit)
         )
-        rows = [_row(row.webhook, row.app_name) for row in page.rows]
+        state_of = facts.Reader(session, now=runtime.clock.now())
+        rows = [
+            _row(row.webhook, row.app_name, state_of(row.webhook)) for row in page.rows
+        ]
     older = None if page.older_before is None else str(page.older_before)
     if as_json:
         click.echo(json.dumps({"webhooks": rows, "older_before": older}))
@@ -123,7 +128,8 @@ def show(webhook_id: int, as_json: bool) -> None:  # noqa: FBT001 - click passes
         trace = log.get(session, webhook_id)
         request = log.request(session, runtime.vault, webhook_id)
         name = log.app_names(session)[trace.webhook.zoom_app_id]
-    found = _trace(trace, request, name)
+        state = facts.Reader(session, now=runtime.clock.now())(trace.webhook)
+    found = _trace(trace, request, name, state)
     if as_json:
         click.echo(json.dumps(found))
         return
@@ -193,7 +199,7 @@ def prune(
     )
 
 
-def _row(webhook: Webhook, app_name: str) -> dict[str, object]:
+def _row(webhook: Webhook, app_name: str, state: Fact) -> dict[str, object]:
     return {
         "id": str(webhook.id),
         "received_at": _instant(webhook.received_at),
@@ -202,6 +208,10 @@ def _row(webhook: Webhook, app_name: str) -> dict[str, object]:
         "event": webhook.event,
         "outcome": webhook.outcome.value,
         "outcome_reason": webhook.outcome_reason,
+        "state": state.state,
+        "who": state.who.value,
+        "since": _instant(state.since),
+        "next_step": state.next_step,
         "marks": [one.value for one in webhook.marks],
         "meeting_id": webhook.meeting_id,
         "user": webhook.zoom_user_id,
@@ -211,12 +221,14 @@ def _row(webhook: Webhook, app_name: str) -> dict[str, object]:
     }
 
 
-def _trace(trace: Trace, request: Request, app_name: str) -> dict[str, object]:
+def _trace(
+    trace: Trace, request: Request, app_name: str, state: Fact
+) -> dict[str, object]:
     webhook = trace.webhook
     received = sha256(request.body).hexdigest()
     shown = redaction.body(request.body)
     return {
-        "webhook": _row(webhook, app_name),
+        "webhook": _row(webhook, app_name, state),
         "arrival": {
             "event_at": _instant(event_at(webhook.event_ts)),
             "signed_at": _instant(datetime.fromtimestamp(webhook.sent_at_s, UTC)),

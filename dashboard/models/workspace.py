@@ -31,7 +31,9 @@ class Workspace(SQLModel, table=True):
         mappings_due_at: When Recall's list of mapped meetings is read next.
         mappings_seen_at: Recall's instant of the newest mapping that was read.
         mappings_read_at: When the list was last read up to the present.
-        verdict: The result of a read-only call with the key, at `checked_at`.
+        verdict: The result of a read-only call with the key, at `checked_at`; the same
+            since `verdict_since`.
+        key_due_at: When Recall is asked about the key next; None: now.
     """
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
@@ -54,6 +56,8 @@ class Workspace(SQLModel, table=True):
     verdict: Verdict = Field(default=Verdict.UNKNOWN, sa_type=enum_type(Verdict))
     verdict_reason: str = Field(default="", max_length=300)
     checked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    verdict_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    key_due_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 

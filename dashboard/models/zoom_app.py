@@ -4,6 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID, uuid4
 
+from sqlalchemy import false
 from sqlmodel import Field, Index, SQLModel
 
 from dashboard.db.columns import BigId, UtcDateTime, enum_type
@@ -55,6 +56,8 @@ class ZoomApp(SQLModel, table=True):
         previous_secret_token: Still accepted while a rotation is under way.
         verdict: What Zoom said of the pair, at `checked_at`; the same since
             `verdict_since`.
+        is_switched_off: Whether it said instead that the app is switched off in its
+            Marketplace.
         pair_due_at: When Zoom is asked about the pair next; None: now.
         pair_doubted_at: Since when Zoom or Recall reports a wrong pair. Until it works
             again, the checks of the app's users stop.
@@ -99,6 +102,9 @@ class ZoomApp(SQLModel, table=True):
     previous_secret_token: bytes | None = None
     verdict: Verdict = Field(default=Verdict.UNKNOWN, sa_type=enum_type(Verdict))
     verdict_reason: str = Field(default="", max_length=300)
+    is_switched_off: bool = Field(
+        default=False, sa_column_kwargs={"server_default": false()}
+    )
     checked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     verdict_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
     pair_due_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

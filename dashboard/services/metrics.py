@@ -1,6 +1,7 @@
 """Numbers for Prometheus, read from the database: right whichever process is asked."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -10,9 +11,12 @@ from prometheus_client.registry import Collector
 from sqlmodel import Session, col, func, select
 
 from dashboard.models.circuit import CircuitKind, OpenCircuit
-from dashboard.models.connection import Connection, TokenState
-from dashboard.models.webhook import Outcome, RefusalCount, Webhook
+from dashboard.models.webhook import RefusalCount, Webhook
+from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
+from dashboard.services.facts import connections as connection_facts
+from dashboard.services.facts import webhooks, zoom_apps
+from dashboard.services.facts.connections import Shown
 from dashboard.services.heartbeats import heartbeats
 from dashboard.services.recall import rate_limit_counts
 
@@ -48,6 +52,8 @@ class _Numbers(Collector):
         yield self._backlog()
         yield self._holds()
         yield self._connections()
+        yield self._zoom_apps()
+        yield self._workspaces()
         yield self._refused()
         streams = GaugeMetricFamily(
             "dashboard_live_streams", "Live pages open in this process."
@@ -76,7 +82,7 @@ class _Numbers(Collector):
         query = (
             select(ZoomApp.name, Webhook.outcome, func.count())
             .join(Webhook, col(Webhook.zoom_app_id) == col(ZoomApp.id))
-            .where(col(Webhook.outcome).in_([Outcome.WAITING, Outcome.DEAD]))
+            .where(webhooks.is_owed())
             .group_by(col(ZoomApp.name), col(Webhook.outcome))
         )
         for name, outcome, number in self._session.exec(query).all():
@@ -99,14 +105,44 @@ class _Numbers(Collector):
 
     def _connections(self) -> GaugeMetricFamily:
         family = GaugeMetricFamily(
-            "dashboard_connections", "Connections by token state.", labels=["state"]
+            "dashboard_connections",
+            "Connections by the state that pages show.",
+            labels=["state"],
         )
-        query = select(Connection.token_state, func.count()).group_by(
-            col(Connection.token_state)
+        broken = connection_facts.causes(self._session)
+        counts = connection_facts.counts(self._session, broken=broken, now=self._now)
+        found = Counter[Shown]()
+        for (_, shown), number in counts.items():
+            found[shown] += number
+        for shown in Shown:
+            family.add_metric([shown.value], found[shown])
+        return family
+
+    def _zoom_apps(self) -> GaugeMetricFamily:
+        family = GaugeMetricFamily(
+            "dashboard_zoom_app_state",
+            "1 for the state of each zoom app in use, and who must act.",
+            labels=["id", "zoom_app", "environment", "state", "who"],
         )
-        found = {str(state): n for state, n in self._session.exec(query).all()}
-        for state in TokenState:
-            family.add_metric([state.value], found.get(state.value, 0))
+        read = zoom_apps.Reader(self._session, now=self._now)
+        query = select(ZoomApp).where(col(ZoomApp.retired_at).is_(None))
+        for app in self._session.exec(query.order_by(col(ZoomApp.name))).all():
+            fact = read(app).main
+            place = [str(app.id), app.name, app.environment.value]
+            family.add_metric([*place, fact.state, fact.who.value], 1)
+        return family
+
+    def _workspaces(self) -> GaugeMetricFamily:
+        family = GaugeMetricFamily(
+            "dashboard_workspace_state",
+            "1 for the state of each workspace, and who must act.",
+            labels=["id", "workspace", "state", "who"],
+        )
+        query = select(Workspace).order_by(col(Workspace.name))
+        for workspace in self._session.exec(query).all():
+            fact = zoom_apps.key(workspace, now=self._now)
+            place = [str(workspace.id), workspace.name]
+            family.add_metric([*place, fact.state, fact.who.value], 1)
         return family
 
     def _refused(self) -> GaugeMetricFamily:

@@ -6,7 +6,7 @@ from flask import Flask
 
 from dashboard.clock import Clock
 from dashboard.formatting import grouped, relative_words
-from dashboard.services.webhook_log.search import MARK_WORDS, OUTCOME_WORDS
+from dashboard.services.webhook_log.search import MARK_WORDS
 
 
 def absolute(at: datetime) -> str:
@@ -62,6 +62,5 @@ def install(app: Flask, clock: Clock) -> None:
         thousands=thousands,
         meeting_number=grouped,
         size=size,
-        outcome_words=OUTCOME_WORDS.get,
         mark_words=MARK_WORDS.get,
     )

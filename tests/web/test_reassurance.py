@@ -46,7 +46,7 @@ APPS: dict[str, dict[str, Any]] = {
     "wrong pair": {"verdict": Verdict.WRONG},
     "switched off": {
         "verdict": Verdict.UNKNOWN,
-        "verdict_reason": "Zoom has switched this app off.",
+        "is_switched_off": True,
     },
 }
 PROMISES = ("records without asking", "renews automatically")

@@ -15,13 +15,10 @@ from dashboard.errors import UpstreamError
 
 _BELIEVED = {400, 401}
 _LONGEST_REASON = 300
-SWITCHED_OFF = "Zoom has switched this app off"
-"""How the reason of a pair check begins when the app is not activated."""
-
 _REFUSALS = {
-    APP_DISABLED: SWITCHED_OFF + ': it said "{said}". Activate the app in Zoom\'s '
-    "Marketplace, then press Verify again. The client ID and client secret are not "
-    "the problem.",
+    APP_DISABLED: 'Zoom has switched this app off: it said "{said}". Activate the app '
+    "in Zoom's Marketplace, then press Verify again. The client ID and client secret "
+    "are not the problem.",
     CLIENT_REFUSED: 'Zoom refused the pair and said: "{said}". What it means only '
     "Zoom knows; check the app's page in Zoom's Marketplace.",
     "unauthorized_client": 'Zoom refused the app and said: "{said}". It does not let '
@@ -46,11 +43,13 @@ class PairAnswer:
 
     Attributes:
         is_refusal: Whether Zoom refused the app, though not for a wrong pair.
+        is_switched_off: Whether it did because the app is not activated.
     """
 
     verdict: PairVerdict
     reason: str
     is_refusal: bool = False
+    is_switched_off: bool = False
 
 
 class AppToken(BaseModel):
@@ -198,7 +197,10 @@ def _judged(error: UpstreamError) -> PairAnswer:
         )
     if error.code in REFUSALS_OF_THE_APP:
         return PairAnswer(
-            verdict=PairVerdict.UNKNOWN, reason=refusal_words(error), is_refusal=True
+            verdict=PairVerdict.UNKNOWN,
+            reason=refusal_words(error),
+            is_refusal=True,
+            is_switched_off=error.code == APP_DISABLED,
         )
     reason = f"Zoom could not verify the credentials. {error}"
     if error.detail:

@@ -23,7 +23,8 @@ from dashboard.models.connection import (
 from dashboard.models.invitation import Invitation
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.connect.attempts import hashed
-from dashboard.services.facts.connections import Cause, Who, causes, standing
+from dashboard.services.facts.acting import Who
+from dashboard.services.facts.connections import Cause, causes, standing
 from dashboard.services.token_states import rules
 
 REMEMBERED = timedelta(days=30)

@@ -37,6 +37,7 @@ from dashboard.errors import (
 )
 from dashboard.models.connection import Connection, TokenCause, TokenState
 from dashboard.models.held_grant import HeldGrant
+from dashboard.models.workspace import Verdict, Workspace
 from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
 from dashboard.services.connections import mappings, members, recording
 from dashboard.services.connections.listing import get
@@ -195,6 +196,7 @@ def run(  # noqa: PLR0913 - what a check depends on, all named
                 members.store(session, row, listed, now=at)
                 erasures.begin_if_confirmed(session, runtime.vault, row, now=at)
                 _note_pair(session, row, found, now=at)
+                _note_key(session, app, row, found, now=at)
             else:
                 recording.postpone(row, refusal, now=at)
             row.lease_until = None
@@ -214,6 +216,26 @@ def _note_pair(
     is_refused = row.token_cause is TokenCause.PAIR_REFUSED
     if is_refused or found.others is Others.FAIL:
         credential_checks.doubt(session, row.zoom_app_id, now=now)
+
+
+def _note_key(
+    session: Session,
+    app: ZoomApp,
+    row: Connection,
+    found: CheckResult,
+    *,
+    now: datetime,
+) -> None:
+    """Have the workspace's key tried if this check contradicts what is known of it."""
+    workspace = session.get(Workspace, app.workspace_id) if app.workspace_id else None
+    if workspace is None:
+        return
+    is_token = isinstance(found.token, AccessToken)
+    works = is_token and row.token_custody is TokenCustody.RECALL
+    is_refused = row.token_cause is TokenCause.KEY_REFUSED
+    is_wrong = workspace.verdict is Verdict.WRONG
+    if (is_wrong and works) or (is_refused and not is_wrong):
+        workspaces.doubt(session, workspace.id, now=now)
 
 
 def _beside_others(

@@ -7,7 +7,7 @@ is made of these.
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -30,7 +30,8 @@ from dashboard.models.zoom_app import TokenCustody
 from dashboard.services import paging
 from dashboard.services.explain.questions import spellings
 from dashboard.services.facts import connections as facts
-from dashboard.services.facts.connections import Shown, Who
+from dashboard.services.facts.acting import Who
+from dashboard.services.facts.connections import Cause, Shown
 from dashboard.services.heartbeats import heartbeats
 from dashboard.services.paging import Order, Page
 from dashboard.services.zoom_apps.succession import Move, has_moved
@@ -272,7 +273,7 @@ def narrow(session: Session, filters: Filters) -> Narrowed:
 
 def _where(
     filters: Filters,
-    broken: Collection[UUID],
+    broken: Mapping[UUID, Cause],
     waits_since: datetime | None,
     *,
     is_along: bool = False,

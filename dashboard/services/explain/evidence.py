@@ -5,12 +5,10 @@ from collections.abc import Iterator
 from dashboard.formatting import duration_words, grouped
 from dashboard.models.connection import (
     AttemptOutcome,
-    Connection,
     SyncStatus,
-    TokenState,
 )
 from dashboard.models.erasure import ErasureReason
-from dashboard.models.webhook import Mark, Outcome, Webhook
+from dashboard.models.webhook import Mark, Webhook
 from dashboard.models.zoom_app import Kind
 from dashboard.services.explain.verdicts import (
     HERE,
@@ -22,6 +20,7 @@ from dashboard.services.explain.verdicts import (
     Target,
     app_name,
     at_connection,
+    known,
     listed_at,
     moment,
     person,
@@ -104,14 +103,15 @@ def _of_pmi(facts: Facts) -> Iterator[Line]:
 
 def _of_hooks(facts: Facts) -> Iterator[Line]:
     for place, hook in enumerate(facts.hooks):
-        is_usual = hook.outcome is Outcome.DELIVERED and hook.erased_at is None
+        is_usual = facts.delivery_of(hook).tone == "good" and hook.erased_at is None
         if place >= _USUAL and is_usual and not facts.is_meeting:
             continue
         about = "" if facts.is_meeting else _meeting(hook)
         yield Line(
             at=hook.received_at,
             source=ZOOM,
-            words=f"{hook.event or 'A webhook'}{about}: {_fate(hook)}.{_late(hook)}",
+            words=f"{hook.event or 'A webhook'}{about}: "
+            f"{_fate(hook, facts)}{_late(hook)}",
             target=Target.WEBHOOK,
             target_id=str(hook.id),
         )
@@ -135,42 +135,35 @@ def _meeting(hook: Webhook) -> str:
     return f" about meeting {grouped(hook.meeting_id)}" if hook.meeting_id else ""
 
 
-def _fate(hook: Webhook) -> str:
+def _fate(hook: Webhook, facts: Facts) -> str:
     if hook.erased_at is not None:
-        return "its personal data has been deleted"
-    why = f" ({hook.outcome_reason.rstrip('.')})" if hook.outcome_reason else ""
-    match hook.outcome:
-        case Outcome.DELIVERED if hook.delivered_at is not None:
-            return f"delivered to Recall at {hook.delivered_at:%H:%M:%S} UTC"
-        case Outcome.DELIVERED:
-            return "delivered to Recall"
-        case Outcome.DEAD:
-            return f"delivery to Recall failed{why}"
-        case Outcome.WAITING:
-            return f"queued for Recall{why}"
-        case Outcome.KEPT:
-            return "not forwarded, Zoom posts to Recall itself"
+        return "its personal data has been deleted."
+    fact = facts.delivery_of(hook)
+    at = f" At {hook.delivered_at:%H:%M:%S} UTC." if hook.delivered_at else ""
+    said = f"{fact.sentence}{at} {'' if at else fact.reason}".strip()
+    return said[:1].lower() + said[1:]
 
 
 def _of_app(facts: Facts) -> Iterator[Line]:
     app = facts.app
     if app is None:
         return
-    its_id, status = str(app.id), facts.validation
-    if status is not None:
+    its_id = str(app.id)
+    if facts.stands is not None:
+        way = facts.stands.way
         yield Line(
-            at=status.since,
+            at=way.since,
             source=ZOOM,
-            words=f"Webhooks of {app_name(facts)}: {status.word.lower()}. "
-            f"{status.sentence}",
+            words=f"Webhooks of {app_name(facts)}: {way.word.lower()}. {way.proof}",
             target=Target.ZOOM_APP,
             target_id=its_id,
         )
-    if facts.hold is not None:
+    paused = facts.paused
+    if paused is not None:
         yield Line(
-            at=facts.hold.since,
+            at=paused.since,
             source=RECALL,
-            words=f"Delivery is paused: {facts.hold.reason}",
+            words=f"{paused.sentence} {paused.reason}",
             target=Target.ZOOM_APP,
             target_id=its_id,
         )
@@ -224,13 +217,13 @@ def of_connection(facts: Facts) -> Iterator[Line]:
     row = facts.connection
     if row is None:
         return
-    seen = f" Evidence: {row.token_evidence}" if row.token_evidence else ""
-    state = row.token_state.value.replace("_", " ")
+    stands = known(facts.standing)
+    seen = f" Evidence: {stands.proof}" if stands.proof else ""
     yield at_connection(
         row,
-        row.token_checked_at,
+        stands.proof_at,
         RECALL,
-        f"Token state {state}: {row.token_reason or 'not checked yet.'}{seen}",
+        f"{stands.word}: {stands.reason or 'not checked yet.'}{seen}",
     )
     yield at_connection(
         row,
@@ -347,7 +340,10 @@ def of_others(facts: Facts) -> Iterator[Line]:
     """List further connections: in other apps, or of who was pasted."""
     for row in facts.others:
         yield at_connection(
-            row, row.connected_at, HERE, f"{person(row)} connected, {_state(row)}."
+            row,
+            row.connected_at,
+            HERE,
+            f"{person(row)} connected, now {facts.shown(row)}.",
         )
     pasted = facts.pasted
     if pasted is not None and facts.connection is not pasted:
@@ -356,11 +352,5 @@ def of_others(facts: Facts) -> Iterator[Line]:
             pasted.connected_at,
             HERE,
             f"{person(pasted)} connected as Zoom user {pasted.zoom_user_id or 'none'}, "
-            f"{_state(pasted)}.",
+            f"now {facts.shown(pasted)}.",
         )
-
-
-def _state(row: Connection) -> str:
-    if row.token_state is TokenState.HEALTHY:
-        return "now healthy"
-    return f"now {row.token_state.value.replace('_', ' ')}"

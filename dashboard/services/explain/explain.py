@@ -32,7 +32,8 @@ from dashboard.services.explain.verdicts import (
     at_connection,
     person,
 )
-from dashboard.services.facts.connections import FRESH, Shown, Who
+from dashboard.services.facts.acting import Who
+from dashboard.services.facts.connections import FRESH, Shown
 from dashboard.services.invitations.invitations import state_of
 from dashboard.services.recall import workspaces
 from dashboard.services.runtime import Runtime

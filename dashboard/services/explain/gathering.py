@@ -23,8 +23,8 @@ from dashboard.services.explain import lookups
 from dashboard.services.explain.lookups import Owner
 from dashboard.services.explain.questions import Asked, Kind, spellings
 from dashboard.services.explain.verdicts import Facts, Gone, Heard, Means
+from dashboard.services.facts import connections, zoom_apps
 from dashboard.services.heartbeats import heartbeats
-from dashboard.services.validation import evidence
 from dashboard.vault import Vault
 
 _REMOVAL = "app_deauthorized"
@@ -47,7 +47,8 @@ def gather(
         heard: What Recall itself said of the meeting, if it was asked.
         now: Aware.
     """
-    facts = Facts(asked=asked, now=now)
+    read = connections.reader(session, now=now)
+    facts = Facts(asked=asked, now=now, read=read)
     match asked.kind:
         case Kind.EMAIL:
             facts = _of_email(session, facts)
@@ -301,14 +302,12 @@ def _with_surroundings(session: Session, facts: Facts) -> Facts:
         )
     if app is None:
         return facts
-    workspace_id, status = app.workspace_id, None
+    workspace_id, stands = app.workspace_id, None
     if app.retired_at is None and app.recall_app_id is not None:
-        seen = evidence.evidence(session, app.id, now=facts.now)
-        status = evidence.status(seen, facts.now)
+        stands = zoom_apps.of(session, app, now=facts.now)
     return replace(
         facts,
         app=app,
         workspace=session.get(Workspace, workspace_id) if workspace_id else None,
-        validation=status,
-        hold=lookups.hold_of(session, app),
+        stands=stands,
     )

@@ -10,7 +10,6 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, SQLModel, col, func, or_, select
 
 from dashboard.errors import VaultError
-from dashboard.models.circuit import OpenCircuit
 from dashboard.models.connection import (
     AccountMember,
     AttemptOutcome,
@@ -208,15 +207,6 @@ def app_of(session: Session, text: str | UUID) -> ZoomApp | None:
         else col(ZoomApp.client_id) == text
     )
     return session.exec(select(ZoomApp).where(where).limit(1)).first()
-
-
-def hold_of(session: Session, app: ZoomApp) -> OpenCircuit | None:
-    """Return why its deliveries stand still: its own hold, or its workspace's."""
-    ids = [each for each in (app.id, app.workspace_id) if each is not None]
-    query = select(OpenCircuit).where(
-        col(OpenCircuit.id).in_(ids), col(OpenCircuit.is_holding)
-    )
-    return session.exec(query.order_by(col(OpenCircuit.since)).limit(1)).first()
 
 
 def gone(session: Session, vault: Vault, names: Iterable[str]) -> Gone | None:

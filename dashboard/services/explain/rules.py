@@ -7,21 +7,20 @@ row, and a test compares the two.
 from datetime import datetime
 
 from dashboard.formatting import grouped
-from dashboard.models.webhook import Outcome
 from dashboard.services.explain.questions import Kind
 from dashboard.services.explain.rules_meetings import (
     ASKED_WEBHOOK,
     NUMBERS,
-    RESEND,
     UNMAPPED,
     UNSENT,
     asked_for,
-    end_of_pause,
     has_webhook_problem,
     is_paused,
     named,
+    next_test,
     paused,
-    who_ends_pause,
+    paused_problem,
+    webhook_problem,
 )
 from dashboard.services.explain.rules_people import (
     APPS,
@@ -43,15 +42,9 @@ from dashboard.services.explain.verdicts import (
     subject,
     who,
 )
-from dashboard.services.facts.connections import Who
+from dashboard.services.facts.acting import Problem
 
 _MADE = {"meeting.created", "meeting.updated"}
-_NEXT_BOT = "No action needed. The next bot should get a token."
-_CHECK_THE_BOT = (
-    "Check the bot. Was the host present? Was it in the waiting room? Did the "
-    "host decline? In another account's meeting it also needs a ZAK or OBF "
-    "token, required since 2 March 2026."
-)
 
 
 def _is_mapped(facts: Facts) -> bool:
@@ -80,8 +73,10 @@ def _is_app(facts: Facts) -> bool:
 def _is_unsent(facts: Facts) -> bool:
     """Whether delivery of this user's webhook failed; no meeting is asked about."""
     stuck = facts.stuck
-    is_dead = stuck is not None and stuck.outcome is Outcome.DEAD
-    return facts.connection is not None and not facts.is_meeting and is_dead
+    is_failed = (
+        stuck is not None and facts.delivery_of(stuck).problem is Problem.WEBHOOK_FAILED
+    )
+    return facts.connection is not None and not facts.is_meeting and is_failed
 
 
 def _unsent(facts: Facts) -> str:
@@ -95,8 +90,7 @@ INPUT = (
         id="not-understood",
         when=lambda f: f.asked.kind is Kind.NOTHING,
         says=lambda _: "This text contains no email, ID, meeting number or join link.",
-        who=Who.YOU,
-        step="Paste one of them.",
+        problem=Problem.NOT_UNDERSTOOD,
         tone=Tone.OFF,
     ),
     Rule(
@@ -106,8 +100,7 @@ INPUT = (
             "Personal links, registration links and meeting UUIDs contain no "
             "meeting number, so there is nothing to look up."
         ),
-        who=Who.YOU,
-        step="Paste the meeting number shown in Zoom, or the host's email.",
+        problem=Problem.NO_NUMBER,
         tone=Tone.OFF,
     ),
     Rule(
@@ -117,11 +110,7 @@ INPUT = (
             f"{f.asked.email} hasn't connected Zoom, so a bot must ask in their "
             f"meetings. Nothing here mentions {subject(f)}."
         ),
-        who=Who.YOU,
-        step=(
-            "Invite them. If they say that they have connected, ask with which Zoom "
-            "account."
-        ),
+        problem=Problem.EMAIL_NOT_CONNECTED,
         tone=Tone.OFF,
     ),
     Rule(
@@ -131,16 +120,14 @@ INPUT = (
             f"Nothing here mentions {subject(f)}. Most likely its host hasn't "
             "connected: Zoom only sends webhooks about connected users."
         ),
-        who=Who.YOU,
-        step=("Ask who scheduled it, and paste their email with the number."),
+        problem=Problem.UNKNOWN_MEETING,
         tone=Tone.OFF,
     ),
     Rule(
         id="email-unknown",
         when=lambda f: f.asked.kind is Kind.EMAIL and not f.is_known,
         says=lambda f: f"{f.asked.email} hasn't connected Zoom and has no invitation.",
-        who=Who.YOU,
-        step="Check the spelling. If it's correct, invite them.",
+        problem=Problem.EMAIL_UNKNOWN,
         tone=Tone.OFF,
     ),
     Rule(
@@ -150,8 +137,7 @@ INPUT = (
             f"No results for “{f.asked.shown}”. No connection, invitation or "
             "webhook matches."
         ),
-        who=Who.YOU,
-        step="Check the spelling. If it's correct, this person hasn't connected.",
+        problem=Problem.UNKNOWN,
         tone=Tone.OFF,
     ),
 )
@@ -164,8 +150,7 @@ ACCOUNT = (
             "Individual users of this Zoom account are connected, but the "
             "account as a whole isn't."
         ),
-        who=Who.YOU,
-        step="Paste one user's email or a meeting number.",
+        problem=Problem.ACCOUNT_OF_USERS,
         tone=Tone.OFF,
     ),
 )
@@ -182,8 +167,7 @@ MAPPED = (
             f"webhook about {subject(f)} at {moment(f.met_at, f)}. A bot had no "
             f"token then; the token worked at {checked(f)}."
         ),
-        who=Who.NOBODY,
-        step=_NEXT_BOT,
+        problem=Problem.NEXT_BOT,
         target=Target.CONNECTION,
         tone=Tone.GOOD,
     ),
@@ -196,8 +180,7 @@ MAPPED = (
             "earlier authorization may have been invalid; the current one worked at "
             f"{checked(f)}."
         ),
-        who=Who.NOBODY,
-        step=_NEXT_BOT,
+        problem=Problem.NEXT_BOT,
         target=Target.CONNECTION,
         tone=Tone.GOOD,
     ),
@@ -208,8 +191,7 @@ MAPPED = (
             f"Recall mapped {subject(f)} to {who(f)} only at {_mapped(f)}, after "
             f"{named(f.hooks[0], f)}."
         ),
-        who=Who.NOBODY,
-        step=_NEXT_BOT,
+        problem=Problem.NEXT_BOT,
         target=Target.CONNECTION,
         tone=Tone.GOOD,
     ),
@@ -221,8 +203,7 @@ MAPPED = (
             f"it at {moment(known(f.mapping).seen_at, f)}. The token was available at "
             f"{checked(f)}."
         ),
-        who=Who.YOU,
-        step=_CHECK_THE_BOT,
+        problem=Problem.CHECK_THE_BOT,
         target=Target.CONNECTION,
         tone=Tone.GOOD,
     ),
@@ -231,13 +212,12 @@ MAPPED = (
 AT_LARGE = (
     Rule(
         id="webhook-delivered",
-        when=lambda f: asked_for(f, Outcome.DELIVERED) and f.connection is None,
+        when=lambda f: asked_for(f, Problem.NONE) and f.connection is None,
         says=lambda f: (
             f"Recall accepted {named(f.hooks[0], f)} at "
             f"{moment(f.hooks[0].delivered_at, f)}."
         ),
-        who=Who.NOBODY,
-        step="No action needed.",
+        problem=Problem.NOTHING_TO_DO,
         target=Target.WEBHOOK,
         tone=Tone.GOOD,
     ),
@@ -248,8 +228,7 @@ AT_LARGE = (
             f"{app_name(f)} was retired at {moment(known(f.app).retired_at, f)}. "
             "Its users have moved on."
         ),
-        who=Who.NOBODY,
-        step="No action needed.",
+        problem=Problem.NOTHING_TO_DO,
         target=Target.ZOOM_APP,
         tone=Tone.OFF,
     ),
@@ -261,8 +240,8 @@ AT_LARGE = (
             "Meetings created now are not mapped: delivery to Recall for "
             f"{app_name(f)} has been {paused(f)}"
         ),
-        who=who_ends_pause,
-        step=end_of_pause,
+        problem=paused_problem,
+        next_at=next_test,
         target=Target.ZOOM_APP,
     ),
     Rule(
@@ -270,10 +249,9 @@ AT_LARGE = (
         when=has_webhook_problem,
         says=lambda f: (
             f"Zoom's webhooks for {app_name(f)} have a problem, so new meetings "
-            f"may not be mapped: {known(f.validation).sentence}"
+            f"may not be mapped: {webhook_problem(f)}"
         ),
-        who=Who.ADMIN,
-        step="Fix the Zoom app's webhooks.",
+        problem=Problem.DEAF,
         target=Target.ZOOM_APP,
     ),
     Rule(
@@ -283,16 +261,14 @@ AT_LARGE = (
             f"{who(f)} is connected and the token worked at {checked(f)}, but Recall "
             f"never received {_unsent(f)}. Delivery failed."
         ),
-        who=Who.ADMIN,
-        step=RESEND,
+        problem=Problem.WEBHOOK_FAILED,
         target=Target.WEBHOOK,
     ),
     Rule(
         id="healthy",
         when=lambda f: f.connection is not None,
         says=lambda f: f"{who(f)} is connected. The token worked at {checked(f)}.",
-        who=Who.YOU,
-        step="Paste a meeting number to see why a bot asked in that meeting.",
+        problem=Problem.PASTE_A_MEETING,
         target=Target.CONNECTION,
         tone=Tone.GOOD,
     ),
@@ -303,8 +279,7 @@ AT_LARGE = (
             f"{app_name(f)} exists in Recall, and no problem with Zoom's webhooks "
             "is known."
         ),
-        who=Who.NOBODY,
-        step="No action needed. Paste a user or a meeting.",
+        problem=Problem.APP_FINE,
         target=Target.ZOOM_APP,
         tone=Tone.GOOD,
     ),
@@ -315,8 +290,7 @@ AT_LARGE = (
             "Webhooks about this meeting were received, but none names a Zoom "
             "user, so the host is unknown."
         ),
-        who=Who.YOU,
-        step="Paste the host's email with the number.",
+        problem=Problem.HOST_UNNAMED,
         tone=Tone.OFF,
     ),
 )

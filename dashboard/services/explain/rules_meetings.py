@@ -5,11 +5,10 @@ maker's connection counts (docs/contracts/recall.md 2, 3.7 and 7.5; checked 2026
 """
 
 from datetime import datetime
-from http import HTTPStatus
 
 from dashboard.formatting import grouped
 from dashboard.models.connection import SyncStatus
-from dashboard.models.webhook import Outcome, Webhook
+from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import Routing
 from dashboard.services.explain.questions import Kind
 from dashboard.services.explain.verdicts import (
@@ -27,55 +26,54 @@ from dashboard.services.explain.verdicts import (
     subject,
     who,
 )
-from dashboard.services.facts.connections import Who
-from dashboard.services.validation.states import FAILURES_ALLOWED, State
-
-RESEND = "Resend it. Until then Recall doesn't know about it."
-_WEBHOOK_PROBLEMS = {State.NEVER_SEEN, State.SECRET_MISMATCH, State.FAILING}
+from dashboard.services.facts.acting import Problem
 
 
-def asked_for(facts: Facts, outcome: Outcome) -> bool:
-    """Whether it is one webhook that is asked about, and this became of it."""
+def asked_for(facts: Facts, *problems: Problem) -> bool:
+    """Whether it is one webhook that is asked about, and its delivery stands so."""
     if facts.asked.kind is not Kind.WEBHOOK or not facts.hooks:
         return False
-    return facts.hooks[0].outcome is outcome
+    return asked_problem(facts) in problems
+
+
+def asked_problem(facts: Facts) -> Problem:
+    """Return what keeps the webhook that is asked about from Recall."""
+    return facts.delivery_of(facts.hooks[0]).problem
+
+
+_QUEUED = (Problem.WEBHOOK_QUEUED, Problem.WEBHOOK_WAITS_FOR_APP)
+_PAUSED = (Problem.PAUSED, Problem.RECALL_DOWN)
 
 
 def is_paused(facts: Facts) -> bool:
-    """Whether delivery is paused: the circuit is open."""
-    return facts.hold is not None and facts.hold.is_holding
+    """Whether delivery is paused."""
+    return facts.paused is not None
 
 
 def paused(facts: Facts) -> str:
     """Say since when, and what Recall answered to the last delivery."""
-    hold = known(facts.hold)
-    return f"paused since {moment(hold.since, facts)}. {hold.reason}".strip()
+    fact = known(facts.paused)
+    return f"paused since {moment(fact.since, facts)}. {fact.reason}".strip()
 
 
-def who_ends_pause(facts: Facts) -> Who:
-    """Return who must act: nobody here, if Recall is down or asks us to wait."""
-    status = known(facts.hold).status
-    if status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Who.NOBODY
-    return Who.NOBODY if status == HTTPStatus.TOO_MANY_REQUESTS else Who.ADMIN
+def paused_problem(facts: Facts) -> Problem:
+    """Return what ends the pause: Recall by itself, or an admin."""
+    return known(facts.paused).problem
 
 
-def end_of_pause(facts: Facts) -> str:
-    """Say how it ends, and when that is tried."""
-    at = known(facts.hold).probe_at
-    tested = "" if at is None else f" The next test is at {moment(at, facts)}."
-    if who_ends_pause(facts) is Who.NOBODY:
-        return f"No action needed. Delivery resumes when a test succeeds.{tested}"
-    return f"Fix what Recall says. Delivery resumes when a test succeeds.{tested}"
+def next_test(facts: Facts) -> datetime | None:
+    """Return when delivery is tested next."""
+    return known(facts.paused).next_check
 
 
 def has_webhook_problem(facts: Facts) -> bool:
     """Whether Zoom's events do not arrive, according to validation."""
-    status = facts.validation
-    if status is None:
-        return False
-    is_over = status.state is State.OVERDUE and status.missed >= FAILURES_ALLOWED
-    return is_over or status.state in _WEBHOOK_PROBLEMS
+    return facts.stands is not None and facts.stands.is_deaf
+
+
+def webhook_problem(facts: Facts) -> str:
+    """Say what the way of Zoom's webhooks lacks."""
+    return known(facts.stands).way.proof
 
 
 def named(hook: Webhook, facts: Facts) -> str:
@@ -92,62 +90,55 @@ def delivered_at(facts: Facts) -> datetime | None:
 ASKED_WEBHOOK = (
     Rule(
         id="webhook-dead",
-        when=lambda f: asked_for(f, Outcome.DEAD),
+        when=lambda f: asked_for(f, Problem.WEBHOOK_FAILED),
         says=lambda f: (
             f"Recall never received {named(f.hooks[0], f)}. Delivery failed."
         ),
-        who=Who.ADMIN,
-        step=RESEND,
+        problem=Problem.WEBHOOK_FAILED,
         target=Target.WEBHOOK,
     ),
     Rule(
         id="webhook-held",
         by_worker=True,
-        when=lambda f: asked_for(f, Outcome.WAITING) and is_paused(f),
+        when=lambda f: asked_for(f, *_PAUSED),
         says=lambda f: (
             f"Recall has not received {named(f.hooks[0], f)} yet. Delivery for "
             f"{app_name(f)} has been {paused(f)}"
         ),
-        who=who_ends_pause,
-        step=end_of_pause,
+        problem=paused_problem,
+        next_at=next_test,
         target=Target.ZOOM_APP,
     ),
     Rule(
         id="webhook-refused",
         by_worker=True,
-        when=lambda f: asked_for(f, Outcome.WAITING) and f.hooks[0].refused_at,
+        when=lambda f: asked_for(f, Problem.WEBHOOK_REJECTED),
         says=lambda f: (
             f"Recall rejected {named(f.hooks[0], f)}, though it accepts others. It "
             f"will be tried once more at {moment(f.hooks[0].due_at, f)}."
         ),
-        who=Who.ADMIN,
-        step="See Recall's response. If it is rejected again, it has failed.",
+        problem=Problem.WEBHOOK_REJECTED,
         target=Target.WEBHOOK,
     ),
     Rule(
         id="webhook-waiting",
         by_worker=True,
-        when=lambda f: asked_for(f, Outcome.WAITING),
+        when=lambda f: asked_for(f, *_QUEUED),
         says=lambda f: (
             f"Recall has not received {named(f.hooks[0], f)} yet. It is queued."
         ),
-        who=Who.NOBODY,
-        step="No action needed. It will be sent automatically.",
+        problem=asked_problem,
         target=Target.WEBHOOK,
         tone=Tone.WAITING,
     ),
     Rule(
         id="webhook-kept",
-        when=lambda f: asked_for(f, Outcome.KEPT),
+        when=lambda f: asked_for(f, Problem.NOT_FORWARDED),
         says=lambda f: (
             f"The dashboard did not forward {named(f.hooks[0], f)}: routing is "
             "direct, so Zoom posts to Recall itself."
         ),
-        who=Who.NOBODY,
-        step=(
-            "No action needed. If Zoom posts only here, an admin sets the "
-            "routing to relay."
-        ),
+        problem=Problem.NOT_FORWARDED,
         target=Target.ZOOM_APP,
         tone=Tone.OFF,
     ),
@@ -155,7 +146,6 @@ ASKED_WEBHOOK = (
 
 
 _RUNNING = {SyncStatus.NOT_STARTED, SyncStatus.IN_PROGRESS}
-_SYNC = "Press Sync meetings: Recall reads the meetings again."
 
 
 def _is_unmapped(facts: Facts) -> bool:
@@ -163,25 +153,33 @@ def _is_unmapped(facts: Facts) -> bool:
     return facts.connection is not None and facts.is_meeting and not is_mapped
 
 
-def _is_undelivered(facts: Facts, outcome: Outcome) -> bool:
+def _is_stuck(facts: Facts, *problems: Problem) -> bool:
+    return _is_unmapped(facts) and _stuck_problem(facts) in problems
+
+
+def _stuck_problem(facts: Facts) -> Problem | None:
     stuck = facts.stuck
-    return _is_unmapped(facts) and stuck is not None and stuck.outcome is outcome
+    return None if stuck is None else facts.delivery_of(stuck).problem
+
+
+def stuck_problem(facts: Facts) -> Problem:
+    """Return what keeps the newest webhook from Recall."""
+    return known(_stuck_problem(facts))
 
 
 def _undelivered(facts: Facts) -> str:
     return named(known(facts.stuck), facts)
 
 
-def _next_attempt(facts: Facts) -> str:
+def _next_attempt(facts: Facts) -> datetime | None:
     due_at = known(facts.stuck).due_at
-    at = f" at {moment(due_at, facts)}" if due_at > facts.now else ""
-    return f"No action needed. It will be sent automatically{at}."
+    return due_at if due_at > facts.now else None
 
 
 def _may_be_unheard(facts: Facts) -> bool:
     """Whether Zoom's webhook about the meeting may not have arrived here."""
-    status = facts.validation
-    is_unproven = status is not None and status.state is State.NOT_PROVEN
+    stands = facts.stands
+    is_unproven = stands is not None and stands.way.problem is Problem.NOT_PROVEN
     return _is_unmapped(facts) and (is_unproven or has_webhook_problem(facts))
 
 
@@ -238,8 +236,7 @@ NUMBERS = (
             f"{grouped(f.asked.number)} is stored as the PMI of {_claimants(f)}, "
             "but Zoom gives a PMI to one user only."
         ),
-        who=Who.YOU,
-        step="Press Check now on each of them to see whose PMI has changed.",
+        problem=Problem.PMI_TWICE,
         target=Target.CONNECTION,
     ),
     Rule(
@@ -249,8 +246,7 @@ NUMBERS = (
             f"{grouped(f.asked.number)} was the PMI of {who(f)} until "
             f"{moment(_pmi_changed_at(f), f)}. The link is out of date."
         ),
-        who=Who.USER,
-        step="Ask the user for the link with their current PMI.",
+        problem=Problem.FORMER_PMI,
         target=Target.CONNECTION,
     ),
 )
@@ -258,52 +254,47 @@ NUMBERS = (
 UNSENT = (
     Rule(
         id="meeting-dead",
-        when=lambda f: _is_undelivered(f, Outcome.DEAD),
+        when=lambda f: _is_stuck(f, Problem.WEBHOOK_FAILED),
         says=lambda f: (
             f"{who(f)} is connected, but Recall never received {_undelivered(f)} about "
             f"{subject(f)}. Delivery failed."
         ),
-        who=Who.ADMIN,
-        step=RESEND,
+        problem=Problem.WEBHOOK_FAILED,
         target=Target.WEBHOOK,
     ),
     Rule(
         id="meeting-held",
         by_worker=True,
-        when=lambda f: _is_undelivered(f, Outcome.WAITING) and is_paused(f),
+        when=lambda f: _is_stuck(f, *_PAUSED),
         says=lambda f: (
             f"{who(f)} is connected, but Recall has not received {_undelivered(f)} "
             f"about {subject(f)}. Delivery has been {paused(f)}"
         ),
-        who=who_ends_pause,
-        step=end_of_pause,
+        problem=paused_problem,
+        next_at=next_test,
         target=Target.ZOOM_APP,
     ),
     Rule(
         id="meeting-refused",
         by_worker=True,
-        when=lambda f: (
-            _is_undelivered(f, Outcome.WAITING)
-            and any(hook.refused_at and not hook.delivered_at for hook in f.hooks)
-        ),
+        when=lambda f: _is_stuck(f, Problem.WEBHOOK_REJECTED),
         says=lambda f: (
             f"{who(f)} is connected, but Recall rejected a webhook about {subject(f)}, "
             "though it accepts others. It will be tried once more."
         ),
-        who=Who.ADMIN,
-        step="See Recall's response. If it is rejected again, it has failed.",
+        problem=Problem.WEBHOOK_REJECTED,
         target=Target.WEBHOOK,
     ),
     Rule(
         id="meeting-waiting",
         by_worker=True,
-        when=lambda f: _is_undelivered(f, Outcome.WAITING),
+        when=lambda f: _is_stuck(f, *_QUEUED),
         says=lambda f: (
             f"{who(f)} is connected, but Recall has not received {_undelivered(f)} "
             f"about {subject(f)} yet. It is queued. {known(f.stuck).outcome_reason}"
         ).strip(),
-        who=Who.NOBODY,
-        step=_next_attempt,
+        problem=stuck_problem,
+        next_at=_next_attempt,
         target=Target.WEBHOOK,
         tone=Tone.WAITING,
     ),
@@ -316,11 +307,7 @@ UNMAPPED = (
         says=lambda f: (
             f"{who(f)} is connected, but Recall failed to sync their meetings."
         ),
-        who=Who.YOU,
-        step=(
-            "Press Sync meetings. If it fails again, Recall's log of the "
-            "credential says why."
-        ),
+        problem=Problem.SYNC_FAILED,
         target=Target.CONNECTION,
     ),
     Rule(
@@ -329,8 +316,7 @@ UNMAPPED = (
         says=lambda f: (
             f"{who(f)} is connected. Recall is still syncing their meetings."
         ),
-        who=Who.NOBODY,
-        step="Wait a few minutes, then ask again.",
+        problem=Problem.SYNCING,
         target=Target.CONNECTION,
         tone=Tone.WAITING,
     ),
@@ -342,8 +328,7 @@ UNMAPPED = (
             f"{subject(f)}. "
             + _why_unread(f, "Recall's list of meetings hasn't been read yet.")
         ),
-        who=Who.YOU,
-        step="Ask Recall below, or press Check now on the connection.",
+        problem=Problem.LIST_UNREAD,
         target=Target.CONNECTION,
         tone=Tone.WAITING,
     ),
@@ -354,8 +339,7 @@ UNMAPPED = (
             f"{subject(f).capitalize()} was created before {who(f)} connected at "
             f"{_connected(f)}, and Recall's sync hasn't mapped it."
         ),
-        who=Who.YOU,
-        step=_SYNC,
+        problem=Problem.SYNC,
         target=Target.CONNECTION,
     ),
     Rule(
@@ -366,8 +350,7 @@ UNMAPPED = (
             f"{moment(delivered_at(f), f)}. "
             + _why_unread(f, "We haven't checked since whether it is mapped.")
         ),
-        who=Who.YOU,
-        step="Ask Recall below, or press Check now on the connection.",
+        problem=Problem.LIST_UNREAD,
         target=Target.CONNECTION,
         tone=Tone.WAITING,
     ),
@@ -379,9 +362,7 @@ UNMAPPED = (
             f"{moment(delivered_at(f), f)} but hadn't mapped it to anyone at "
             f"{listed(f)}."
         ),
-        who=Who.YOU,
-        step="Press Sync meetings. If it stays unmapped, Recall's log of the "
-        "credential says why.",
+        problem=Problem.NOT_MAPPED,
         target=Target.CONNECTION,
     ),
     Rule(
@@ -389,10 +370,9 @@ UNMAPPED = (
         when=lambda f: _is_unmapped(f) and not f.hooks and has_webhook_problem(f),
         says=lambda f: (
             f"No webhook about {subject(f)} was received, and Zoom's webhooks for "
-            f"{app_name(f)} have a problem: {known(f.validation).sentence}"
+            f"{app_name(f)} have a problem: {webhook_problem(f)}"
         ),
-        who=Who.ADMIN,
-        step="Fix the Zoom app's webhooks, then press Sync meetings.",
+        problem=Problem.NO_EVENTS,
         target=Target.ZOOM_APP,
     ),
     Rule(
@@ -402,8 +382,7 @@ UNMAPPED = (
             f"{grouped(f.asked.number)} is the PMI of {who(f)}, who is connected, "
             f"but Recall hadn't mapped it to anyone at {listed(f)}."
         ),
-        who=Who.YOU,
-        step="Press Sync meetings: Recall reads the PMI again.",
+        problem=Problem.PMI_NOT_MAPPED,
         target=Target.CONNECTION,
     ),
     Rule(
@@ -414,8 +393,7 @@ UNMAPPED = (
             f"anyone at {listed(f)}. Zoom posts directly to Recall, so the "
             "dashboard receives no webhooks."
         ),
-        who=Who.YOU,
-        step=_SYNC,
+        problem=Problem.SYNC,
         target=Target.CONNECTION,
     ),
     Rule(
@@ -424,10 +402,9 @@ UNMAPPED = (
         says=lambda f: (
             f"{who(f)} is connected, but nothing here mentions {subject(f)}. Zoom's "
             f"webhooks for {app_name(f)} may not arrive: "
-            f"{known(f.validation).sentence}"
+            f"{webhook_problem(f)}"
         ),
-        who=Who.ADMIN,
-        step="Fix the Zoom app's webhooks. Then press Sync meetings on the connection.",
+        problem=Problem.MEETING_UNHEARD,
         target=Target.ZOOM_APP,
     ),
     Rule(
@@ -438,11 +415,7 @@ UNMAPPED = (
             f"and no delivered webhook mentions {subject(f)}. It was created "
             "before that, or with another Zoom account."
         ),
-        who=Who.YOU,
-        step=(
-            "Press Sync meetings. If it stays unknown, ask which Zoom account "
-            "created the meeting."
-        ),
+        problem=Problem.NEVER_HEARD_OF,
         target=Target.CONNECTION,
     ),
 )

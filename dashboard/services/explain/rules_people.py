@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from dashboard.formatting import duration_words
-from dashboard.models.connection import SETTLED, AttemptOutcome, TokenCause, TokenState
+from dashboard.models.connection import AttemptOutcome
 from dashboard.models.erasure import ErasureReason
 from dashboard.models.invitation import InvitationState
 from dashboard.services.explain.verdicts import (
@@ -14,14 +14,14 @@ from dashboard.services.explain.verdicts import (
     Tone,
     app_name,
     checked,
-    is_current,
     known,
     moment,
     person,
     subject,
     who,
 )
-from dashboard.services.facts.connections import CAUSES, NOT_IN_RECALL, Cause, Who
+from dashboard.services.facts.acting import Problem
+from dashboard.services.facts.connections import Shown
 from dashboard.services.invitations.invitations import state_of
 
 _REFUSED = {
@@ -30,13 +30,8 @@ _REFUSED = {
     AttemptOutcome.ZOOM_ERROR: "Zoom reported an error",
     AttemptOutcome.UNREACHABLE: "Zoom or Recall could not be reached",
 }
+_SETTLED = {Shown.RECONNECT_NEEDED, Shown.UNHEALTHY_IN_RECALL}
 _CLOSED = {InvitationState.REVOKED, InvitationState.EXPIRED}
-_SEND_LINK = (
-    "Send them the connect link. They need to use the Zoom account that creates "
-    "the meetings."
-)
-_CONNECT_AGAIN = "They need to connect again if they want bots to record."
-_INVITE_AGAIN = "Send the user a new invitation."
 
 
 def _outcome(facts: Facts) -> AttemptOutcome | None:
@@ -79,7 +74,7 @@ def _is_removed(facts: Facts) -> bool:
     row = facts.connection
     if row is None:
         return facts.gone is not None
-    return row.deauthorized_at is not None and row.token_state in SETTLED
+    return row.deauthorized_at is not None and _shown(facts) in _SETTLED
 
 
 def _left(facts: Facts) -> str:
@@ -132,8 +127,7 @@ STRANGERS = (
         id="erased",
         when=_is_erased,
         says=_erased,
-        who=Who.USER,
-        step=_CONNECT_AGAIN,
+        problem=Problem.LEFT,
         target=Target.CONNECT_LINK,
         tone=Tone.OFF,
     ),
@@ -141,8 +135,7 @@ STRANGERS = (
         id="removed",
         when=_is_removed,
         says=lambda f: f"{_left(f)}.",
-        who=Who.USER,
-        step=_CONNECT_AGAIN,
+        problem=Problem.LEFT,
         target=Target.CONNECT_LINK,
     ),
     Rule(
@@ -152,11 +145,7 @@ STRANGERS = (
             f"{person(known(f.pasted))} is connected with a different Zoom "
             f"account than the one that created {subject(f)}."
         ),
-        who=Who.USER,
-        step=(
-            "They need to connect again while signed in to Zoom with the account "
-            "that created the meeting. Only its creator's connection counts."
-        ),
+        problem=Problem.OTHER_ACCOUNT,
         target=Target.CONNECT_LINK,
     ),
     Rule(
@@ -169,18 +158,13 @@ STRANGERS = (
             "The user signed in with a different Zoom account than the "
             "invitation is for, and was rejected."
         ),
-        who=Who.USER,
-        step=(
-            "They need to sign out of Zoom and open the invitation again with "
-            "the right account."
-        ),
+        problem=Problem.WRONG_ACCOUNT,
     ),
     Rule(
         id="declined",
         when=lambda f: _ended_so(f, AttemptOutcome.DECLINED, InvitationState.DECLINED),
         says=lambda _: "The user declined the approval in Zoom.",
-        who=Who.USER,
-        step=f"Explain what is read and why. {_INVITE_AGAIN}",
+        problem=Problem.DECLINED,
     ),
     Rule(
         id="others-came-back",
@@ -189,12 +173,7 @@ STRANGERS = (
             f"The user went to Zoom and never came back, as of {_tried_at(f)}. "
             f"Others did within a day ({f.came_back}), so the redirect URL is right."
         ),
-        who=Who.YOU,
-        step=(
-            "Ask what Zoom showed. Either the window was closed, or their Zoom admin "
-            "must approve the app, or an unpublished app was used from another Zoom "
-            "account."
-        ),
+        problem=Problem.OTHERS_CAME_BACK,
         target=Target.CONNECT_LINK,
     ),
     Rule(
@@ -205,11 +184,7 @@ STRANGERS = (
             "no other user came back within a day. The usual cause is Zoom's error "
             "page Invalid redirect (4,700)."
         ),
-        who=Who.ADMIN,
-        step=(
-            "Compare the redirect URL in Zoom with the Zoom app's here, "
-            "including the trailing slash. Then ask the user to try again."
-        ),
+        problem=Problem.REDIRECT_DOUBTED,
         target=Target.ZOOM_APP,
     ),
     Rule(
@@ -220,8 +195,7 @@ STRANGERS = (
         says=lambda f: (
             f"The user didn't come back from Zoom in time, as of {_tried_at(f)}."
         ),
-        who=Who.USER,
-        step="They need to open the link again and approve within 10 minutes.",
+        problem=Problem.CAME_TOO_LATE,
         target=Target.CONNECT_LINK,
     ),
     Rule(
@@ -231,11 +205,7 @@ STRANGERS = (
             f"Only a different browser came back from Zoom, as of {_tried_at(f)}, "
             "and it was rejected."
         ),
-        who=Who.USER,
-        step=(
-            "They need to open the link again and stay in one browser that allows "
-            "cookies."
-        ),
+        problem=Problem.OTHER_BROWSER,
         target=Target.CONNECT_LINK,
     ),
     Rule(
@@ -245,22 +215,14 @@ STRANGERS = (
             f"The user tried to connect at {_tried_at(f)}, but "
             f"{_REFUSED[known(_outcome(f))]}."
         ),
-        who=Who.ADMIN,
-        step=(
-            "See the response below. Once the problem is fixed, the user can "
-            "open the link again."
-        ),
+        problem=Problem.ATTEMPT_REFUSED,
         target=Target.ZOOM_APP,
     ),
     Rule(
         id="at-zoom",
         when=lambda f: _outcome(f) is AttemptOutcome.OPEN,
         says=lambda f: f"The user went to Zoom {_tried_ago(f)} ago and isn't back yet.",
-        who=Who.USER,
-        step=(
-            "Ask what they see. If it is Invalid redirect (4,700), an admin must fix "
-            "the redirect URL."
-        ),
+        problem=Problem.AT_ZOOM,
         tone=Tone.WAITING,
     ),
     Rule(
@@ -270,16 +232,14 @@ STRANGERS = (
             "The user connected through their invitation, but the connection has "
             "since been deleted."
         ),
-        who=Who.USER,
-        step=_INVITE_AGAIN,
+        problem=Problem.DISCONNECTED,
         target=Target.CONNECT_LINK,
     ),
     Rule(
         id="invitation-revoked",
         when=lambda f: _invited(f) is InvitationState.REVOKED,
         says=lambda _: "The user hasn't connected, and their invitation was revoked.",
-        who=Who.YOU,
-        step=_INVITE_AGAIN,
+        problem=Problem.INVITE_AGAIN,
     ),
     Rule(
         id="invitation-expired",
@@ -288,8 +248,7 @@ STRANGERS = (
             "The user was invited but hasn't connected. The invitation expired "
             f"at {moment(known(f.invitation).expires_at, f)}."
         ),
-        who=Who.YOU,
-        step=_INVITE_AGAIN,
+        problem=Problem.INVITE_AGAIN,
     ),
     Rule(
         id="invitation-opened",
@@ -298,8 +257,7 @@ STRANGERS = (
             "The user pressed Connect on their invitation at "
             f"{moment(known(f.invitation).opened_at, f)} but hasn't connected."
         ),
-        who=Who.USER,
-        step="They need to press Connect again and finish at Zoom.",
+        problem=Problem.INVITATION_OPENED,
         tone=Tone.WAITING,
     ),
     Rule(
@@ -309,11 +267,7 @@ STRANGERS = (
             f"The user was invited at {moment(known(f.invitation).created_at, f)} "
             "but hasn't pressed Connect there yet."
         ),
-        who=Who.USER,
-        step=(
-            "They need to open the invitation and press Connect. Send it again if it "
-            "was lost."
-        ),
+        problem=Problem.INVITED,
         tone=Tone.WAITING,
     ),
     Rule(
@@ -323,8 +277,7 @@ STRANGERS = (
             f"The host hasn't connected. Zoom says user {f.host_id} created "
             f"{subject(f)}, and there is no connection for them."
         ),
-        who=Who.USER,
-        step=_SEND_LINK,
+        problem=Problem.HOST_NOT_CONNECTED,
         target=Target.CONNECT_LINK,
     ),
     Rule(
@@ -334,24 +287,24 @@ STRANGERS = (
             "The user hasn't connected, but Zoom's webhooks mention them, most "
             f"recently at {moment(f.hooks[0].received_at, f)}."
         ),
-        who=Who.USER,
-        step=_SEND_LINK,
+        problem=Problem.HOST_NOT_CONNECTED,
         target=Target.CONNECT_LINK,
     ),
 )
 
 
-def _state(facts: Facts) -> TokenState | None:
-    return None if facts.connection is None else facts.connection.token_state
+def _shown(facts: Facts) -> Shown | None:
+    return None if facts.standing is None else facts.standing.shown
 
 
-def _is(cause: Cause) -> Callable[[Facts], bool]:
+def _is(*problems: Problem) -> Callable[[Facts], bool]:
     """Whether this is wrong, and of whoever is not connected nothing nearer is known.
 
     What is wrong with an app is not why a host who never connected got no token.
     """
     return lambda facts: (
-        facts.cause is cause
+        facts.cause is not None
+        and facts.cause.problem in problems
         and (
             facts.connection is not None
             or not any(rule.when(facts) for rule in STRANGERS)
@@ -359,8 +312,8 @@ def _is(cause: Cause) -> Callable[[Facts], bool]:
     )
 
 
-def _mending(facts: Facts) -> str:
-    return known(facts.cause).next_step
+def _cause_problem(facts: Facts) -> Problem:
+    return known(facts.cause).problem
 
 
 def _invalid_since(facts: Facts) -> datetime | None:
@@ -370,7 +323,7 @@ def _invalid_since(facts: Facts) -> datetime | None:
 
 
 def _was_invalid(facts: Facts) -> bool:
-    if _state(facts) is not TokenState.RECONNECT_NEEDED or facts.met_at is None:
+    if _shown(facts) is not Shown.RECONNECT_NEEDED or facts.met_at is None:
         return False
     since = _invalid_since(facts)
     return since is not None and since <= facts.met_at
@@ -379,7 +332,7 @@ def _was_invalid(facts: Facts) -> bool:
 def _is_removal_unproven(facts: Facts) -> bool:
     row = facts.connection
     is_told = row is not None and row.deauthorized_at is not None
-    return is_told and _state(facts) is TokenState.UNKNOWN
+    return is_told and _shown(facts) is Shown.UNKNOWN
 
 
 def _rule_of(
@@ -392,8 +345,7 @@ def _rule_of(
         id=id,
         when=when,
         says=says,
-        who=Who.ADMIN,
-        step=_mending,
+        problem=_cause_problem,
         target=target,
     )
 
@@ -401,7 +353,7 @@ def _rule_of(
 APPS = (
     _rule_of(
         "app-not-in-recall",
-        _is(NOT_IN_RECALL),
+        _is(Problem.NOT_IN_RECALL),
         lambda f: (
             f"{app_name(f)} doesn't exist in Recall, so no meeting gets a token "
             "through it."
@@ -409,7 +361,7 @@ APPS = (
     ),
     _rule_of(
         "key-refused",
-        _is(CAUSES[TokenCause.KEY_REFUSED]),
+        _is(Problem.KEY_REFUSED),
         lambda f: (
             f"Recall rejects the API key of {app_name(f)}'s workspace. No user "
             "has to do anything."
@@ -418,7 +370,7 @@ APPS = (
     ),
     _rule_of(
         "app-disabled",
-        _is(CAUSES[TokenCause.APP_DISABLED]),
+        _is(Problem.APP_DISABLED),
         lambda f: (
             f"Zoom has switched {app_name(f)} off, so it gives out no tokens. No user "
             "has to do anything."
@@ -426,15 +378,23 @@ APPS = (
     ),
     _rule_of(
         "pair-refused",
-        _is(CAUSES[TokenCause.PAIR_REFUSED]),
+        _is(Problem.PAIR_REFUSED),
         lambda f: (
             f"Zoom rejects the client ID and secret of {app_name(f)}. No user has "
             "to do anything."
         ),
     ),
     _rule_of(
+        "pair-doubted",
+        _is(Problem.PAIR_DOUBTED, Problem.PAIR_DIFFERS),
+        lambda f: (
+            f"{app_name(f)}: {known(f.stands).pair.sentence} "
+            f"{known(f.stands).pair.reason}"
+        ),
+    ),
+    _rule_of(
         "no-credit",
-        _is(CAUSES[TokenCause.NO_CREDIT]),
+        _is(Problem.NO_CREDIT),
         lambda f: (
             f"The workspace of {app_name(f)} is out of credit at Recall, so {who(f)} "
             f"couldn't be checked at {checked(f)}. No user has to do anything."
@@ -443,7 +403,7 @@ APPS = (
     ),
     _rule_of(
         "not-allowed",
-        _is(CAUSES[TokenCause.NOT_ALLOWED]),
+        _is(Problem.NOT_ALLOWED),
         lambda f: (
             f"Recall doesn't let {app_name(f)}'s API key read {who(f)}'s connection. "
             "No user has to do anything."
@@ -452,7 +412,7 @@ APPS = (
     ),
     _rule_of(
         "no-token",
-        _is(CAUSES[TokenCause.NO_TOKEN]),
+        _is(Problem.NO_TOKEN),
         lambda f: (
             f"Recall gave no token for {who(f)} at {checked(f)}, so nothing could be "
             "tested at Zoom. No user has to do anything."
@@ -461,7 +421,7 @@ APPS = (
     ),
     _rule_of(
         "zoom-says-no",
-        _is(CAUSES[TokenCause.NO_ANSWER]),
+        _is(Problem.NO_ANSWER),
         lambda f: (
             f"Zoom rejected a test call for {who(f)} at {checked(f)}, for a reason we "
             "don't know. No user has to do anything."
@@ -482,7 +442,7 @@ GRANTS = (
     ),
     Rule(
         id="dead",
-        when=lambda f: _state(f) is TokenState.RECONNECT_NEEDED,
+        when=lambda f: _shown(f) is Shown.RECONNECT_NEEDED,
         says=lambda f: (
             f"{who(f)} needs to reconnect: their authorization was no longer "
             f"valid at {checked(f)}."
@@ -491,7 +451,7 @@ GRANTS = (
     ),
     Rule(
         id="missing-scopes",
-        when=lambda f: _state(f) is TokenState.MISSING_SCOPES,
+        when=lambda f: _shown(f) is Shown.MISSING_SCOPES,
         says=lambda f: (
             f"{who(f)} is connected, but scopes were missing at {checked(f)}."
         ),
@@ -499,7 +459,7 @@ GRANTS = (
     ),
     Rule(
         id="unhealthy",
-        when=lambda f: _state(f) is TokenState.UNHEALTHY_IN_RECALL,
+        when=lambda f: _shown(f) is Shown.UNHEALTHY_IN_RECALL,
         says=lambda f: (
             f"{who(f)} is connected, but Recall reported the credential as "
             f"unhealthy at {checked(f)}."
@@ -530,7 +490,7 @@ GRANTS = (
     Rule(
         id="state-unknown",
         by_worker=True,
-        when=lambda f: _state(f) is TokenState.UNKNOWN,
+        when=lambda f: _shown(f) is Shown.UNKNOWN,
         says=lambda f: (
             f"{who(f)} is connected, but their token couldn't be checked. This "
             "isn't the user's fault. The next check is at "
@@ -542,7 +502,7 @@ GRANTS = (
     Rule(
         id="expiring",
         by_worker=True,
-        when=lambda f: _state(f) is TokenState.EXPIRING,
+        when=lambda f: _shown(f) is Shown.EXPIRING,
         says=lambda f: (
             f"{who(f)} is connected, but Recall had not renewed the token at "
             f"{checked(f)}."
@@ -555,13 +515,12 @@ GRANTS = (
 STALE = (
     Rule(
         id="healthy-then",
-        when=lambda f: _state(f) is TokenState.HEALTHY and not is_current(f),
+        when=lambda f: _shown(f) is Shown.LAST_SEEN_HEALTHY,
         says=lambda f: (
             f"{who(f)} is connected. The token was last seen working at {checked(f)}, "
             "so it isn't known whether it works now."
         ),
-        who=Who.YOU,
-        step="Press Check now, then ask again.",
+        problem=Problem.HEALTHY_THEN,
         target=Target.CONNECTION,
         tone=Tone.WAITING,
     ),

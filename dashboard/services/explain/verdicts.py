@@ -11,7 +11,6 @@ from typing import TypeVar
 from uuid import UUID
 
 from dashboard.formatting import grouped
-from dashboard.models.circuit import OpenCircuit
 from dashboard.models.connection import (
     AccountMember,
     ConnectAttempt,
@@ -22,21 +21,22 @@ from dashboard.models.connection import (
 from dashboard.models.erasure import ErasureReason
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.invitation import Invitation
-from dashboard.models.webhook import Outcome, Webhook
+from dashboard.models.webhook import Webhook
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.explain.questions import Asked
 from dashboard.services.explain.questions import Kind as InputKind
+from dashboard.services.facts import webhooks
+from dashboard.services.facts.acting import Fact, Problem, Who, remedy
 from dashboard.services.facts.connections import (
     Cause,
-    Shown,
+    Read,
     Standing,
-    Who,
     cause_of,
     standing,
 )
+from dashboard.services.facts.zoom_apps import AppStanding
 from dashboard.services.heartbeats.heartbeats import WorkerStatus
-from dashboard.services.validation.states import ValidationStatus
 
 
 class Means(StrEnum):
@@ -96,6 +96,7 @@ class Facts:
         connection: The one whose grant counts; None when nobody's is known.
         means: Why it is that one.
         app: Its zoom app, or the one that was asked about or heard of.
+        stands: How it stands, of one in use that is in Recall.
         mapping: Recall's mapping of the meeting to `connection`, as last seen.
         hooks: Webhooks about the meeting, of the user, or the one asked about; newest
             first, a bounded number.
@@ -111,10 +112,10 @@ class Facts:
         came_back: How many attempts of others came back from Zoom within a day of it.
         gone: They left: why, and how far deleting their data is.
         grant: Kept here, with custody `dashboard`.
-        hold: Deliveries of the zoom app or its workspace stand still.
         timeline: Of `connection`, newest first.
         worker: Whether the background worker runs.
         tried_at: When `stuck` was tried last, if the worker doesn't run.
+        read: Says how other connections stand.
     """
 
     asked: Asked
@@ -124,7 +125,7 @@ class Facts:
     means: Means = Means.ASKED
     app: ZoomApp | None = None
     workspace: Workspace | None = None
-    validation: ValidationStatus | None = None
+    stands: AppStanding | None = None
     mapping: MeetingMapping | None = None
     hooks: Sequence[Webhook] = ()
     first_hook: Webhook | None = None
@@ -138,10 +139,10 @@ class Facts:
     came_back: int = 0
     gone: Gone | None = None
     grant: HeldGrant | None = None
-    hold: OpenCircuit | None = None
     timeline: Sequence[ConnectionEvent] = ()
     worker: WorkerStatus | None = None
     tried_at: datetime | None = None
+    read: Read | None = None
 
     @property
     def is_meeting(self) -> bool:
@@ -191,6 +192,11 @@ class Facts:
         return None if self.app is None else cause_of(self.app, self.workspace)
 
     @property
+    def paused(self) -> Fact | None:
+        """That delivery to Recall is paused; None while it isn't."""
+        return None if self.stands is None else self.stands.delivery
+
+    @property
     def met_at(self) -> datetime | None:
         """When something was last heard of the meeting: "at that time"."""
         if not self.is_meeting or not self.hooks:
@@ -204,12 +210,36 @@ class Facts:
             return None
         return self.connection.granted_at
 
+    def delivery_of(self, hook: Webhook) -> Fact:
+        """Return how the delivery of one of the webhooks stands."""
+        is_in_recall = self.app is None or self.app.recall_app_id is not None
+        return webhooks.standing(hook, is_in_recall=is_in_recall, paused=self.paused)
+
+    def shown(self, row: Connection) -> str:
+        """Return what another connection is shown as: "healthy"."""
+        read = self.read or (lambda each: standing(each, now=self.now))
+        return read(row).word[:1].lower() + read(row).word[1:]
+
     @property
     def stuck(self) -> Webhook | None:
-        """The newest webhook that Recall did not get: dead, or waiting."""
-        owed = (Outcome.DEAD, Outcome.WAITING)
-        return next((hook for hook in self.hooks if hook.outcome in owed), None)
+        """The newest webhook that Recall did not get: failed, or waiting."""
+        return next(
+            (hook for hook in self.hooks if self.delivery_of(hook).problem in UNSENT),
+            None,
+        )
 
+
+UNSENT = frozenset(
+    {
+        Problem.WEBHOOK_FAILED,
+        Problem.WEBHOOK_REJECTED,
+        Problem.WEBHOOK_QUEUED,
+        Problem.WEBHOOK_WAITS_FOR_APP,
+        Problem.PAUSED,
+        Problem.RECALL_DOWN,
+    }
+)
+"""What keeps a webhook from Recall."""
 
 T = TypeVar("T")
 
@@ -262,22 +292,19 @@ class Verdict:
                 return f"Action needed by {self.who.words}:"
 
 
-def _who_acts(facts: "Facts") -> Who:
-    return known(facts.standing).who
-
-
-def _next_step(facts: "Facts") -> str:
-    return known(facts.standing).next_step
+def _own_problem(facts: "Facts") -> Problem:
+    return known(facts.standing).problem
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """One row of the table: it decides if no row before it did.
 
-    Who must act on a connection, and how, is not decided here: a rule that leaves
-    `who` and `step` out says what the connection's page says.
+    Who must act, and how, is not decided here: a rule names a problem, or says what the
+    connection's page says.
 
     Attributes:
+        next_at: When what goes on by itself is tried next.
         by_worker: What it says goes on by the background worker alone. Without one an
             operator must act, before or beside whoever else must.
     """
@@ -285,24 +312,41 @@ class Rule:
     id: str
     when: Callable[[Facts], object]
     says: Callable[[Facts], str]
-    who: Who | Callable[[Facts], Who] = _who_acts
-    step: str | Callable[[Facts], str] = _next_step
+    problem: Problem | Callable[[Facts], Problem] = _own_problem
+    next_at: Callable[[Facts], datetime | None] = lambda _: None
     target: Target = Target.NONE
     tone: Tone = Tone.TROUBLE
     by_worker: bool = False
 
     def verdict(self, facts: Facts) -> Verdict:
         """Return what it says of these facts; `when` holds."""
-        found = Verdict(
-            id=self.id,
-            sentence=self.says(facts),
-            who=self.who if isinstance(self.who, Who) else self.who(facts),
-            step=self.step if isinstance(self.step, str) else self.step(facts),
-            target=self.target,
-            tone=self.tone,
+        problem = self.problem
+        found = remedy(problem if isinstance(problem, Problem) else problem(facts))
+        at = self.next_at(facts)
+        upcoming = f" The next try is at {moment(at, facts)}." if at else ""
+        return self._without_worker(
+            facts,
+            Verdict(
+                id=self.id,
+                sentence=self.says(facts),
+                who=found.who,
+                step=f"{found.next_step}{upcoming}",
+                target=self.target,
+                tone=self.tone,
+            ),
         )
+
+    def _without_worker(self, facts: Facts, found: Verdict) -> Verdict:
+        """Return what is so where no background worker runs."""
         worker = facts.worker
-        if not self.by_worker or worker is None or worker.is_alive:
+        if worker is None or worker.is_alive:
+            return found
+        if found.who is Who.OPERATOR:
+            sentence = f"{found.sentence} {worker.sentence}"
+            return replace(
+                found, sentence=sentence, step=worker.order, tone=Tone.TROUBLE
+            )
+        if not self.by_worker:
             return found
         why = worker.sentence
         if facts.stuck is not None:
@@ -310,10 +354,13 @@ class Rule:
         found = replace(found, sentence=f"{found.sentence} {why}".strip())
         if found.who is Who.OPERATOR:
             return replace(found, tone=Tone.TROUBLE)
-        if found.who is not Who.NOBODY:
-            return replace(found, step=f"{worker.step} {found.step}")
-        step = worker.step.removeprefix("An operator ").capitalize()
-        return replace(found, who=Who.OPERATOR, step=step, tone=Tone.TROUBLE)
+        later = "" if found.who is Who.NOBODY else f" Then: {found.step}"
+        return replace(
+            found,
+            who=remedy(Problem.NO_WORKER).who,
+            step=f"{worker.order}{later}",
+            tone=Tone.TROUBLE,
+        )
 
 
 def known(value: T | None) -> T:
@@ -355,11 +402,6 @@ def listed_at(facts: Facts) -> datetime | None:
 def listed(facts: Facts) -> str:
     """Name that instant within a sentence."""
     return moment(listed_at(facts), facts)
-
-
-def is_current(facts: Facts) -> bool:
-    """Whether the connection is shown as healthy."""
-    return known(facts.standing).shown is Shown.HEALTHY
 
 
 def person(row: Connection) -> str:

@@ -12,17 +12,18 @@ from enum import StrEnum
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, false, or_
-from sqlmodel import Session, col, func, select
+from sqlalchemy import ColumnElement, and_, false, func, or_
+from sqlmodel import Session, col, select
 
 from dashboard.clock import SKEW
 from dashboard.db.columns import Unindexed
 from dashboard.models.connection import Connection, TokenCause, TokenState
-from dashboard.models.workspace import Verdict, Workspace
+from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
+from dashboard.services.facts.acting import Act, Problem, Who, remedy
+from dashboard.services.facts.zoom_apps import key_problem, pair_problem
 from dashboard.services.heartbeats import heartbeats
 from dashboard.services.heartbeats.heartbeats import WorkerStatus
-from dashboard.services.zoom_apps import apps
 
 FRESH = timedelta(days=1)
 """How old a health check may be and still say what is so now."""
@@ -42,96 +43,72 @@ class Shown(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Who(StrEnum):
-    """Who must act before bots can record without asking."""
-
-    NOBODY = "nobody"
-    YOU = "you"  # the reader: the support role can do it
-    USER = "user"
-    ADMIN = "admin"
-    HOST = "host"
-    OPERATOR = "operator"  # of the server: nothing is checked without a worker
-
-    @property
-    def words(self) -> str:
-        """Return the same within a sentence."""
-        match self:
-            case Who.NOBODY | Who.YOU:
-                return self.value
-            case Who.ADMIN | Who.OPERATOR:
-                return f"an {self.value}"
-            case Who.USER | Who.HOST:
-                return f"the {self.value}"
-
-
-class Act(StrEnum):
-    """Where the next step is done."""
-
-    CHECK = "check"
-    RECONNECT = "reconnect"
-    ZOOM_APP = "zoom_app"
-    WORKSPACES = "workspaces"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Cause:
-    """A problem that an admin must fix and no user can.
+    """Why no token can be expected, whatever is known of the user.
 
     Attributes:
-        why_not: Why no token can be expected, as half a sentence.
-        next_step: What the admin should do.
-        act: Where.
+        why_not: The same as half a sentence.
         is_shared: Whether it affects all connections of the zoom app, so that checking
             the others is pointless.
     """
 
+    problem: Problem
     why_not: str
-    next_step: str
-    act: Act = Act.ZOOM_APP
     is_shared: bool = True
+
+    @property
+    def next_step(self) -> str:
+        """What should be done."""
+        return remedy(self.problem).next_step
 
 
 CAUSES = {
     TokenCause.KEY_REFUSED: Cause(
-        why_not="Recall rejects the workspace's API key",
-        next_step="Enter a valid API key in the workspace.",
-        act=Act.WORKSPACES,
+        problem=Problem.KEY_REFUSED, why_not="Recall rejects the workspace's API key"
     ),
     TokenCause.APP_DISABLED: Cause(
-        why_not="Zoom has switched the app off",
-        next_step="Activate the app in Zoom's Marketplace.",
+        problem=Problem.APP_DISABLED, why_not="Zoom has switched the app off"
     ),
     TokenCause.PAIR_REFUSED: Cause(
+        problem=Problem.PAIR_REFUSED,
         why_not="Zoom rejects the app's client ID and client secret",
-        next_step="Fix the Zoom app's client secret here and in Recall.",
     ),
     TokenCause.NO_CREDIT: Cause(
+        problem=Problem.NO_CREDIT,
         why_not="the workspace is out of credit at Recall",
-        next_step="Add credit to the workspace in Recall.",
-        act=Act.WORKSPACES,
     ),
     TokenCause.NOT_ALLOWED: Cause(
+        problem=Problem.NOT_ALLOWED,
         why_not="Recall does not let the workspace's API key read the credential",
-        next_step="Check the workspace's API key.",
-        act=Act.WORKSPACES,
     ),
     TokenCause.NO_TOKEN: Cause(
+        problem=Problem.NO_TOKEN,
         why_not="Recall did not hand out a token",
-        next_step="Check Recall's log for this credential.",
         is_shared=False,
     ),
     TokenCause.NO_ANSWER: Cause(
+        problem=Problem.NO_ANSWER,
         why_not="Zoom rejected an API call for another reason",
-        next_step="Read Zoom's answer; the Zoom app's page may show more.",
         is_shared=False,
     ),
 }
 """Every cause that a health check finds and an admin must fix."""
 
 NOT_IN_RECALL = Cause(
-    why_not="the zoom app is not in Recall",
-    next_step="Create the Zoom app in Recall, or adopt the existing one.",
+    problem=Problem.NOT_IN_RECALL, why_not="the zoom app is not in Recall"
 )
+_OF_APP = {
+    each.problem: each
+    for each in (
+        *CAUSES.values(),
+        NOT_IN_RECALL,
+        *(
+            Cause(problem=each, why_not="Recall gets no tokens for the app")
+            for each in (Problem.PAIR_DOUBTED, Problem.PAIR_DIFFERS)
+        ),
+    )
+}
 
 WORDS = {
     Shown.HEALTHY: "Healthy",
@@ -159,25 +136,6 @@ _WHY_NOT = {
     Shown.UNHEALTHY_IN_RECALL: "Recall reports the credential as unhealthy",
     Shown.UNKNOWN: "it is not known whether the token works",
 }
-_USERS = {
-    TokenState.RECONNECT_NEEDED: "Send the user a reconnect link.",
-    TokenState.MISSING_SCOPES: (
-        "Check that the scope is added in Zoom Marketplace, then send the user a "
-        "reconnect link."
-    ),
-    TokenState.UNHEALTHY_IN_RECALL: (
-        "Recall tried it again and it still fails. Send the user a reconnect link."
-    ),
-}
-_CHECK_FIRST = (
-    "Press Check now to have Recall try again. If that doesn't help, send the user a "
-    "reconnect link."
-)
-_HOSTS = (
-    "Ask the host, or the admin of their Zoom account, to let participants record "
-    "locally."
-)
-_WAITS = "No action needed. We'll check again automatically."
 _UNCHECKED = "The token was not checked in the last 24 hours. Press Check now."
 _ENDED = (
     "The token that was seen working has ended. Zoom usually renews it; the next check "
@@ -190,6 +148,7 @@ class Standing:
     """All that is said of a connection.
 
     Attributes:
+        problem: What is wrong with it, or what someone waits for.
         word: What it is shown as, in words: "Worked until 11:40 UTC".
         tone: "good", "waiting", "trouble" or "off".
         reason: What is so and why, in a sentence or two.
@@ -205,10 +164,11 @@ class Standing:
         why_not: Why a bot can't be expected to get a token, as half a sentence; "" if
             nothing that is known speaks against it.
         is_renewed: Whether it is known that the token is being renewed.
-        cause: What an admin must fix, if it is that.
+        cause: What is wrong whatever is known of the user, if it is that.
     """
 
     shown: Shown
+    problem: Problem
     word: str
     tone: str
     reason: str
@@ -275,8 +235,10 @@ def standing(
     """
     cause = cause or _own_cause(row)
     shown = _shown(row, cause, now=now)
+    problem = _problem(row, cause, shown)
     is_waiting = worker is not None and not worker.is_alive
-    who = _who(row, cause, shown, is_waiting=is_waiting)
+    if is_waiting and problem is Problem.UNSURE:
+        problem = Problem.NO_WORKER
     valid_until = _valid_until(row)
     why_not = _why_not(row, cause, shown, is_retired=is_retired, now=now)
     expires_at = row.token_expires_at
@@ -284,6 +246,7 @@ def standing(
     is_unrenewed = bool(why_not) or (is_waiting and is_ours)
     return Standing(
         shown=shown,
+        problem=problem,
         word=_word(row, shown, cause, now=now),
         tone=TONES[shown],
         reason=_reason(row, shown, cause, now=now),
@@ -292,9 +255,9 @@ def standing(
         proof=row.token_evidence,
         is_real_call=_REAL_CALL in row.token_evidence,
         valid_until=valid_until,
-        who=who,
-        next_step=_next_step(row, who, cause, shown, worker),
-        act=_act(who, cause, is_retired=is_retired),
+        who=remedy(problem).who,
+        next_step=_next_step(problem, worker),
+        act=_act(problem, cause, is_retired=is_retired),
         next_check=row.due_at,
         why_not=why_not,
         is_renewed=not is_unrenewed and expires_at is not None and expires_at > now,
@@ -303,18 +266,14 @@ def standing(
 
 
 def cause_of(app: ZoomApp, workspace: Workspace | None) -> Cause | None:
-    """Return what an admin must fix before any user of an app gets a token. Pure."""
+    """Return what is wrong before any user of an app gets a token. Pure."""
     if app.retired_at is not None:
         return None
     if app.recall_app_id is None:
         return NOT_IN_RECALL
-    if workspace is not None and workspace.verdict is Verdict.WRONG:
+    if workspace is not None and key_problem(workspace) is Problem.KEY_REFUSED:
         return CAUSES[TokenCause.KEY_REFUSED]
-    if app.verdict is Verdict.WRONG:
-        return CAUSES[TokenCause.PAIR_REFUSED]
-    if apps.is_switched_off(app):
-        return CAUSES[TokenCause.APP_DISABLED]
-    return None
+    return _OF_APP.get(pair_problem(app))
 
 
 def causes(session: Session) -> Mapping[UUID, Cause]:
@@ -387,50 +346,37 @@ def _is_tried_again(row: Connection) -> bool:
     return row.token_since <= tried_at <= checked_at
 
 
-def _who(
-    row: Connection, cause: Cause | None, shown: Shown, *, is_waiting: bool
-) -> Who:
+def _problem(row: Connection, cause: Cause | None, shown: Shown) -> Problem:
     if cause is not None:
-        return Who.ADMIN
-    match row.token_state:
-        case TokenState.UNHEALTHY_IN_RECALL:
-            return Who.USER if _is_tried_again(row) else Who.YOU
-        case TokenState.RECONNECT_NEEDED | TokenState.MISSING_SCOPES:
-            return Who.USER
-        case _ if row.recording_block:
-            return Who.HOST
-        case _:
-            is_stuck = is_waiting and shown is not Shown.HEALTHY
-            return Who.OPERATOR if is_stuck else Who.NOBODY
+        return cause.problem
+    found = _STATES.get(row.token_state)
+    if found is Problem.UNHEALTHY and _is_tried_again(row):
+        return Problem.STILL_UNHEALTHY
+    if found is not None:
+        return found
+    if row.recording_block:
+        return Problem.HOST_SETTING
+    return Problem.NONE if shown is Shown.HEALTHY else Problem.UNSURE
 
 
-def _next_step(
-    row: Connection,
-    who: Who,
-    cause: Cause | None,
-    shown: Shown,
-    worker: WorkerStatus | None,
-) -> str:
-    match who:
-        case Who.USER:
-            return _USERS[row.token_state]
-        case Who.YOU:
-            return _CHECK_FIRST
-        case Who.ADMIN:
-            return "" if cause is None else cause.next_step
-        case Who.HOST:
-            return _HOSTS
-        case Who.OPERATOR:
-            return "" if worker is None else worker.order
-        case Who.NOBODY:
-            return "" if shown is Shown.HEALTHY else _WAITS
+_STATES = {
+    TokenState.UNHEALTHY_IN_RECALL: Problem.UNHEALTHY,
+    TokenState.RECONNECT_NEEDED: Problem.INVALID,
+    TokenState.MISSING_SCOPES: Problem.MISSING_SCOPES,
+}
 
 
-def _act(who: Who, cause: Cause | None, *, is_retired: bool) -> Act:
+def _next_step(problem: Problem, worker: WorkerStatus | None) -> str:
+    if problem is Problem.NO_WORKER and worker is not None:
+        return worker.order
+    return remedy(problem).next_step
+
+
+def _act(problem: Problem, cause: Cause | None, *, is_retired: bool) -> Act:
+    act = remedy(problem).act
     if cause is not None:
-        return cause.act
-    is_open = who is Who.USER and not is_retired
-    return Act.RECONNECT if is_open else Act.CHECK
+        return act if act is Act.WORKSPACES else Act.ZOOM_APP
+    return Act.CHECK if is_retired else act
 
 
 def _why_not(
@@ -463,6 +409,39 @@ def _why_not(
     return next((words for is_so, words in against if is_so), "")
 
 
+def counts(
+    session: Session, *, broken: Collection[UUID], now: datetime
+) -> dict[tuple[UUID, Shown], int]:
+    """Count by zoom app and state; the healthy ones are what the others leave.
+
+    So the many are counted from an index alone, and only the few others are read.
+
+    Args:
+        session: Reading.
+        broken: The zoom apps of `causes`.
+        now: Aware.
+    """
+    app_id, state = col(Connection.zoom_app_id), col(Connection.token_state)
+    others = [one for one in TokenState if one is not TokenState.HEALTHY]
+    query = select(app_id, state, func.count()).where(state.in_(others))
+    found = {
+        (one, Shown(its_state)): number
+        for one, its_state, number in session.exec(query.group_by(app_id, state))
+    }
+    old = is_shown_as(Shown.LAST_SEEN_HEALTHY, broken=(), now=now)
+    outdated = select(app_id, func.count()).where(old).group_by(app_id)
+    for one, number in session.exec(outdated).all():
+        found[one, Shown.LAST_SEEN_HEALTHY] = number
+    totals = select(app_id, func.count()).group_by(app_id)
+    for one, number in session.exec(totals).all():
+        rest = number - sum(found.get((one, shown), 0) for shown in Shown)
+        if one in broken:
+            old_ones = found.get((one, Shown.LAST_SEEN_HEALTHY), 0)
+            found[one, Shown.LAST_SEEN_HEALTHY], rest = old_ones + rest, 0
+        found[one, Shown.HEALTHY] = rest
+    return found
+
+
 def is_shown_as(
     shown: Shown,
     *,
@@ -488,6 +467,10 @@ def is_shown_as(
     if shown is Shown.HEALTHY:
         return and_(is_healthy, _current(now, is_along=is_along), ~_is_of(broken))
     return and_(is_healthy, or_(_outdated(now, is_along=is_along), _is_of(broken)))
+
+
+def _is_admins(cause: Cause) -> bool:
+    return remedy(cause.problem).who is Who.ADMIN
 
 
 def _is_of(broken: Collection[UUID]) -> ColumnElement[bool]:
@@ -521,7 +504,7 @@ def _times(*, is_along: bool) -> tuple[Any, Any]:
 def acted_on_by(
     who: Who,
     *,
-    broken: Collection[UUID],
+    broken: Mapping[UUID, Cause],
     waits_since: datetime | None = None,
     is_along: bool = False,
 ) -> ColumnElement[bool]:
@@ -529,21 +512,25 @@ def acted_on_by(
 
     Args:
         who: One of them.
-        broken: The zoom apps of `causes`.
+        broken: What is wrong with zoom apps, from `causes`.
         waits_since: As of now, if no worker is alive; None while one is.
         is_along: Whether it is read along an index of another order.
     """
     column = col(Connection.token_state)
     # Few connections need a host, and no index has them: scan the rows.
     state: Any = Unindexed(column) if is_along or who is Who.HOST else column
-    found = list(CAUSES)
-    is_admins = or_(
-        _is_of(broken),
-        and_(
-            state == TokenState.UNKNOWN,
-            Unindexed(col(Connection.token_cause)).in_(found),
-        ),
+    of_app = {
+        each: [app for app, its in broken.items() if remedy(its.problem).who is each]
+        for each in Who
+    }
+    own = [
+        its for its, cause in CAUSES.items() if remedy(cause.problem).who is Who.ADMIN
+    ]
+    is_apps = _is_of(broken)
+    is_own = and_(
+        state == TokenState.UNKNOWN, Unindexed(col(Connection.token_cause)).in_(own)
     )
+    is_users_own = and_(~is_apps, ~is_own)
     tried, since = col(Connection.recall_tried_at), col(Connection.token_since)
     is_tried_again = and_(
         tried.is_not(None),
@@ -555,21 +542,20 @@ def acted_on_by(
     is_unhealthy = state == TokenState.UNHEALTHY_IN_RECALL
     is_users = state.in_([TokenState.RECONNECT_NEEDED, TokenState.MISSING_SCOPES])
     is_blocked = col(Connection.recording_block) != ""
-    match who:
-        case Who.ADMIN:
-            return is_admins
-        case Who.USER:
-            return and_(~is_admins, or_(is_users, and_(is_unhealthy, is_tried_again)))
-        case Who.YOU:
-            return and_(~is_admins, is_unhealthy, ~is_tried_again)
-        case Who.HOST:
-            return and_(~is_admins, is_blocked, ~is_users, ~is_unhealthy)
-        case Who.NOBODY | Who.OPERATOR:
-            is_free = and_(~is_admins, ~is_blocked, ~is_users, ~is_unhealthy)
-            is_stuck = _is_stuck(
-                state == TokenState.HEALTHY, waits_since, is_along=is_along
-            )
-            return and_(is_free, is_stuck if who is Who.OPERATOR else ~is_stuck)
+    is_free = and_(~is_blocked, ~is_users, ~is_unhealthy)
+    is_stuck = _is_stuck(state == TokenState.HEALTHY, waits_since, is_along=is_along)
+    by_state = {
+        Who.USER: or_(is_users, and_(is_unhealthy, is_tried_again)),
+        Who.YOU: and_(is_unhealthy, ~is_tried_again),
+        Who.HOST: and_(is_blocked, ~is_users, ~is_unhealthy),
+        Who.NOBODY: and_(is_free, ~is_stuck),
+        Who.ADMIN: false(),
+        Who.OPERATOR: and_(is_free, is_stuck),
+    }
+    found = [and_(is_users_own, by_state[who]), _is_of(of_app[who])]
+    if who is Who.ADMIN:
+        found.append(and_(~is_apps, is_own))
+    return or_(*found)
 
 
 def _is_stuck(

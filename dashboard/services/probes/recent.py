@@ -8,7 +8,9 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from dashboard.models.check import Check, Finding, Source
-from dashboard.models.webhook import Outcome, Webhook
+from dashboard.models.webhook import Webhook
+from dashboard.services.facts import webhooks
+from dashboard.services.facts.acting import Fact
 from dashboard.services.validation import evidence
 from dashboard.services.validation.states import timed
 
@@ -31,13 +33,6 @@ _FINDINGS = {
     Finding.NOT_SEEN: ("waiting", "Never"),
     Finding.GONE: ("trouble", "Deleted"),
     Finding.NOTED: ("off", "Info"),
-}
-
-_OUTCOMES = {
-    Outcome.WAITING: ("waiting", "Waiting"),
-    Outcome.DELIVERED: ("good", "Delivered"),
-    Outcome.DEAD: ("trouble", "Failed"),
-    Outcome.KEPT: ("off", "Not forwarded"),
 }
 
 
@@ -80,9 +75,10 @@ def latest(
         .order_by(col(Webhook.id).desc())
         .limit(limit)
     )
+    state_of = webhooks.Reader(session, now=now)
     seen = [
         *map(of_check, checks),
-        *map(_of_webhook, session.exec(query).all()),
+        *(_of_webhook(each, state_of(each)) for each in session.exec(query).all()),
     ]
     return sorted(seen, key=lambda one: one.at, reverse=True)[:limit]
 
@@ -116,14 +112,13 @@ def _without_repeats(checks: Sequence[Check]) -> Iterator[Check]:
             yield check
 
 
-def _of_webhook(webhook: Webhook) -> ActivityEntry:
-    tone, word = _OUTCOMES[webhook.outcome]
+def _of_webhook(webhook: Webhook, state: Fact) -> ActivityEntry:
     return ActivityEntry(
         at=webhook.received_at,
         title=webhook.event or "Webhook without a name",
-        detail=webhook.outcome_reason,
-        tone=tone,
-        word=word,
+        detail=state.reason,
+        tone=state.tone,
+        word=state.word,
         webhook_id=webhook.id,
         meeting_id=webhook.meeting_id,
     )

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from uuid import UUID, uuid4
 
 from pydantic import SecretStr
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, select, update
 
 from dashboard.clients.recall.api import REGION_LABELS, REGIONS, Recall
 from dashboard.errors import (
@@ -38,12 +38,14 @@ __all__ = [
     "check_key",
     "client",
     "create",
+    "doubt",
     "find_by_key",
     "get",
     "list_all",
 ]
 
 _NAME_LENGTH = 80
+_ASKED_EVERY = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +106,8 @@ def create(runtime: Runtime, values: NewWorkspace, *, actor: Actor) -> Entered:
             verdict=answer.verdict,
             verdict_reason=answer.reason[:300],
             checked_at=now,
+            verdict_since=now,
+            key_due_at=now + _ASKED_EVERY,
             created_at=now,
         )
         session.add(workspace)
@@ -153,6 +157,7 @@ def change(  # noqa: PLR0913 - what a form has, all named
             workspace.api_key_print = fingerprint(values.api_key)
             workspace.api_key_length = len(values.api_key)
             workspace.api_key_set_at = now
+            workspace.key_due_at = now + _ASKED_EVERY
             _note(workspace, answer, now)
             circuit.probe_now(session, workspace_id=workspace_id, now=now)
         if signing is not None:
@@ -213,6 +218,19 @@ def check_key(runtime: Runtime, region: str, key: SecretStr) -> KeyAnswer:
             verdict=Verdict.UNKNOWN, reason=f"The key couldn't be checked: {error}"
         )
     return KeyAnswer(verdict=Verdict.RIGHT, reason="Recall accepted the key.")
+
+
+def doubt(session: Session, workspace_id: UUID, *, now: datetime) -> None:
+    """Record that something contradicts what is known of a key: it is tried at once.
+
+    The caller commits.
+    """
+    session.exec(
+        update(Workspace)
+        .where(col(Workspace.id) == workspace_id)
+        .values(key_due_at=now)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def get(session: Session, workspace_id: UUID) -> Workspace:
@@ -286,6 +304,8 @@ def _require_not_wrong(answer: KeyAnswer) -> None:
 
 
 def _note(workspace: Workspace, answer: KeyAnswer, now: datetime) -> None:
+    if workspace.verdict is not answer.verdict:
+        workspace.verdict_since = now
     workspace.verdict = answer.verdict
     workspace.verdict_reason = answer.reason[:300]
     workspace.checked_at = now

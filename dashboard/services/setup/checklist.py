@@ -12,7 +12,6 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, and_, col, func, or_, select
 
 from dashboard.db.statements import insert
-from dashboard.models.check import Finding
 from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.watch import Milestone
 from dashboard.models.zoom_app import Routing, ZoomApp
@@ -46,7 +45,6 @@ def gather(session: Session, app: ZoomApp, seen: Evidence, *, now: datetime) -> 
     people = _people(session, milestones)
     granting = _granting(session, app, milestones, people)
     is_all = not missing - found.keys()
-    api = seen.recall_api
     return Facts(
         zoom_app=app,
         now=now,
@@ -55,7 +53,6 @@ def gather(session: Session, app: ZoomApp, seen: Evidence, *, now: datetime) -> 
         recall_status=evidence.recall_status(seen, now),
         milestones=milestones,
         people=people,
-        is_gone=api is not None and api.finding is Finding.GONE,
         # With all ticks there is nothing left to do with a user.
         user=None if is_all else _user(session, app, milestones, people, granting),
         granting=granting,

@@ -17,8 +17,9 @@ from dashboard.models.check import Check, Finding, Source
 from dashboard.models.connection import Connection, MeetingMapping
 from dashboard.models.watch import Milestone
 from dashboard.models.webhook import Webhook
-from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
+from dashboard.services.facts.acting import Problem
+from dashboard.services.facts.zoom_apps import pair_problem
 from dashboard.services.setup.steps import StepKey
 from dashboard.services.validation.evidence import CHALLENGE
 from dashboard.services.validation.states import timed
@@ -69,7 +70,7 @@ def milestone(  # noqa: PLR0913 - the facts of one sighting, all named
 
 
 def _pair(_: Session, app: ZoomApp) -> Milestone | None:
-    if app.verdict is not Verdict.RIGHT or app.checked_at is None:
+    if pair_problem(app) is not Problem.NONE or app.checked_at is None:
         return None
     said = "Zoom accepted the client ID and client secret."
     return milestone(app.id, StepKey.PAIR, at=app.checked_at, proof=said)

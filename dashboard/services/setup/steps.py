@@ -14,10 +14,11 @@ from uuid import UUID
 
 from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.watch import Milestone
-from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Kind, Routing, ZoomApp
-from dashboard.services.validation.states import State, ValidationStatus
-from dashboard.services.zoom_apps import apps, scopes
+from dashboard.services.facts.acting import Act, Fact, Problem
+from dashboard.services.facts.zoom_apps import from_zoom, pair, to_recall
+from dashboard.services.validation.states import ValidationStatus
+from dashboard.services.zoom_apps import scopes
 
 
 class StepKey(StrEnum):
@@ -281,7 +282,6 @@ class Facts:
         recall_status: Status of the way from us to Recall.
         milestones: First time that each thing was seen; what never was is not there.
         people: The connections that sightings are about, while they are here.
-        is_gone: Recall has no such app any more.
         user: A connected user to go on with; None while nobody is connected.
         granting: What is known of the scopes.
     """
@@ -292,10 +292,24 @@ class Facts:
     recall_status: ValidationStatus
     milestones: Mapping[StepKey, Milestone] = field(default_factory=dict)
     people: Mapping[UUID, Connection] = field(default_factory=dict)
-    is_gone: bool = False
     restored_at: datetime | None = None
     user: Connection | None = None
     granting: ScopeFacts = field(default_factory=ScopeFacts)
+
+    @property
+    def pair(self) -> Fact:
+        """How the credentials stand."""
+        return pair(self.zoom_app, restored_at=self.restored_at, now=self.now)
+
+    @property
+    def from_zoom(self) -> Fact:
+        """How the way from Zoom stands."""
+        return from_zoom(self.zoom_status)
+
+    @property
+    def to_recall(self) -> Fact:
+        """How the way to Recall stands."""
+        return to_recall(self.recall_status, self.zoom_app.routing)
 
 
 def list_steps(facts: Facts) -> Sequence[SetupStep]:
@@ -393,47 +407,25 @@ def _current(key: StepKey, facts: Facts) -> _Current:  # noqa: PLR0911 - one for
 
 
 def _pair(facts: Facts) -> _Current:
-    app = facts.zoom_app
-    if app.verdict is Verdict.WRONG:
-        return _Current(
-            remark=app.verdict_reason
-            or "Zoom rejects this client ID and client secret.",
-            tone="trouble",
-            next="Edit the credentials and enter the client secret again.",
-            target=Target.EDIT,
-        )
-    if apps.is_switched_off(app):
-        return _Current(
-            remark=app.verdict_reason,
-            tone="trouble",
-            next="Activate the app in Zoom's Marketplace, then press Verify again.",
-            target=Target.CHECK,
-        )
-    is_proven = apps.is_pair_proven(app, restored_at=facts.restored_at, now=facts.now)
+    fact = facts.pair
+    is_wrong = fact.problem in (Problem.PAIR_REFUSED, Problem.APP_DISABLED)
+    is_proven = fact.problem in (Problem.NONE, Problem.PAIR_DIFFERS)
     return _Current(
-        remark=app.verdict_reason or "Saved, but not verified with Zoom yet.",
-        tone="waiting",
-        next="Press Verify again.",
-        target=Target.CHECK,
-        outdated="" if is_proven else _pair_outdated(app),
-    )
-
-
-def _pair_outdated(app: ZoomApp) -> str:
-    if app.verdict is not Verdict.RIGHT or app.checked_at is None:
-        return app.verdict_reason or "Not verified with Zoom yet. Press Verify again."
-    return (
-        f"Last accepted by Zoom at {app.checked_at:%Y-%m-%d %H:%M} UTC, not confirmed "
-        "since. Press Verify again."
+        remark=fact.proof or fact.sentence,
+        tone="trouble" if is_wrong else "waiting",
+        next=fact.next_step if is_wrong else "Press Verify again.",
+        target=Target.EDIT if fact.act is Act.EDIT_APP else Target.CHECK,
+        outdated="" if is_proven else f"{fact.sentence} {fact.reason}".strip(),
     )
 
 
 def _recall_app(facts: Facts) -> _Current:
-    if facts.is_gone:
+    way = facts.to_recall
+    if way.problem is Problem.GONE_FROM_RECALL:
         return _Current(
-            remark="This app was deleted in Recall.",
-            tone="trouble",
-            next="Create it again in Recall, or adopt an existing app.",
+            remark=way.sentence,
+            tone=way.tone,
+            next=way.next_step,
             target=Target.RECALL_APP,
         )
     create = "Choose a workspace and press Create in Recall."
@@ -455,28 +447,21 @@ def _recall_app(facts: Facts) -> _Current:
 
 
 def _challenge(facts: Facts) -> _Current:
-    if facts.zoom_status.state is State.SECRET_MISMATCH:
-        return _Current(
-            remark=facts.zoom_status.sentence,
-            tone="trouble",
-            next="Edit the credentials: copy Secret Token from Zoom, Features, Access.",
-            target=Target.EDIT,
-        )
-    remark, tone = _status_problem(facts.zoom_status)
-    return _Current(
-        remark=remark,
-        tone=tone,
+    way = facts.from_zoom
+    if way.problem is Problem.ZOOM_SECRET:
+        return _of_way(way, next=way.next_step, target=Target.EDIT)
+    return _of_way(
+        way,
         next="Paste the webhook URL in Zoom, then press Validate.",
         target=Target.WEBHOOKS,
-        outdated=_status_outdated(facts.zoom_status),
     )
 
 
 def _recall_validated(key: StepKey, facts: Facts) -> _Current:
-    remark, tone = _status_problem(facts.recall_status)
-    if facts.recall_status.state is State.SECRET_MISMATCH:
-        what = ("Press Update in Recall.", Target.UPDATE_IN_RECALL)
-    elif tone is not None:
+    way = facts.to_recall
+    if way.problem is Problem.RECALL_SECRET:
+        what = (way.next_step, Target.UPDATE_IN_RECALL)
+    elif way.tone == "trouble":
         what = ("Press Test now once Recall is back.", Target.PROBE)
     elif facts.zoom_app.recall_app_id is None:
         what = ("Create the app in Recall first.", Target.RECALL_APP)
@@ -487,23 +472,22 @@ def _recall_validated(key: StepKey, facts: Facts) -> _Current:
             "Paste Recall's webhook URL in Zoom, then press Validate.",
             Target.WEBHOOKS,
         )
+    return _of_way(way, next=what[0], target=what[1])
+
+
+def _of_way(way: Fact, *, next: str, target: Target) -> _Current:  # noqa: A002 - as a step calls it
+    """Return how a step stands that one of the two ways decides.
+
+    What is late stays done until something contradicts it.
+    """
+    is_bad = way.tone == "trouble"
     return _Current(
-        remark=remark,
-        tone=tone,
-        next=what[0],
-        target=what[1],
-        outdated=_status_outdated(facts.recall_status),
+        remark=way.proof if is_bad else "",
+        tone=way.tone if is_bad else None,
+        next=next,
+        target=target,
+        outdated="" if is_bad or way.tone == "good" else way.proof,
     )
-
-
-def _status_problem(status: ValidationStatus) -> tuple[str, str | None]:
-    is_bad = status.state.tone == "trouble"
-    return (status.sentence, "trouble") if is_bad else ("", None)
-
-
-def _status_outdated(status: ValidationStatus) -> str:
-    """Return what is late, which stays done until evidence contradicts it."""
-    return "" if status.state.tone in {"good", "trouble"} else status.sentence
 
 
 def _delivery(facts: Facts) -> _Current:

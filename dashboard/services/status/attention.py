@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from uuid import UUID
 
 from sqlmodel import Session, col, func, or_, select
@@ -13,10 +12,12 @@ from dashboard.models.circuit import CircuitKind
 from dashboard.models.connection import Connection
 from dashboard.models.erasure import Erasure
 from dashboard.models.webhook import Mark, Outcome, Webhook
-from dashboard.models.workspace import Verdict, Workspace
+from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import Routing, TokenCustody, ZoomApp
 from dashboard.services.connect import attempts
 from dashboard.services.erasure.erasures import DEADLINE
+from dashboard.services.facts import zoom_apps as zoom_app_facts
+from dashboard.services.facts.acting import Act, Problem, Who, remedy
 from dashboard.services.facts.connections import Shown
 from dashboard.services.heartbeats import heartbeats
 from dashboard.services.heartbeats.heartbeats import WorkerStatus
@@ -24,13 +25,9 @@ from dashboard.services.host import events
 from dashboard.services.recall import callback_signatures
 from dashboard.services.relay import circuit
 from dashboard.services.rotation import progress
-from dashboard.services.status import silence, traffic
-from dashboard.services.status.alarms import doubted_detail
+from dashboard.services.status import traffic
 from dashboard.services.status.overview import AppOverview
-from dashboard.services.status.silence import Silence
-from dashboard.services.validation.states import State, ValidationStatus
 from dashboard.services.zoom_apps import secret_changes
-from dashboard.services.zoom_apps.apps import is_switched_off
 from dashboard.settings import public_url_trouble
 
 LOOKED_AT = 1000
@@ -40,24 +37,6 @@ TROUBLE, WAITING, OFF = "trouble", "waiting", "off"
 ORDER = [TROUBLE, WAITING, OFF]
 
 
-class Action(StrEnum):
-    """The one thing to do; the page knows its address and its words."""
-
-    OPEN_APP = "open_app"
-    EDIT_APP = "edit_app"
-    CREATE_IN_RECALL = "create_in_recall"
-    SEE_DEAD = "see_dead"
-    SEE_WAITING = "see_waiting"
-    SEE_REFUSED = "see_refused"
-    SEE_AHEAD = "see_ahead"
-    SEE_CONNECTIONS = "see_connections"
-    SEE_ATTEMPTS = "see_attempts"
-    SEE_ERASURES = "see_erasures"
-    OPEN_WORKSPACES = "open_workspaces"
-    SET_PUBLIC_URL = "set_public_url"
-    NONE = ""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Item:
     """One row.
@@ -65,19 +44,36 @@ class Item:
     Attributes:
         tone: "trouble", "waiting" or "off".
         sentence: What is wrong.
-        detail: What follows from it or how to fix it; may be empty.
+        detail: What follows from it; may be empty.
         since: When it began, if known.
+        place: Where the next step is done, if not where the problem's is.
         zoom_app_id: What the action is about.
         token_state: Which connections the action is about.
     """
 
+    problem: Problem
     tone: str
     sentence: str
-    action: Action
     detail: str = ""
     since: datetime | None = None
+    place: Act | None = None
     zoom_app_id: UUID | None = None
     token_state: Shown | None = None
+
+    @property
+    def who(self) -> Who:
+        """Who must act."""
+        return remedy(self.problem).who
+
+    @property
+    def next_step(self) -> str:
+        """What they should do."""
+        return remedy(self.problem).next_step
+
+    @property
+    def act(self) -> Act:
+        """Where; the page knows its address and its words."""
+        return remedy(self.problem).act if self.place is None else self.place
 
 
 def name(app: ZoomApp) -> str:
@@ -92,28 +88,21 @@ def webhooks(number: int, *, is_more: bool) -> str:
     return f"{number:,}{'+' if is_more else ''} webhooks"
 
 
-_VALIDATION = {
-    State.SECRET_MISMATCH: "Secret token mismatch",
-    State.FAILING: "Validation failing",
-    State.RECALL_DISAGREES: "Recall disagrees about validation",
-    State.OVERDUE: "Validation overdue",
-    State.NOT_PROVEN: "Validation not proven",
-}
 _CONNECTIONS = {
     Shown.RECONNECT_NEEDED: (
+        Problem.INVALID,
         (
             "{who} of {app} {needs} to reconnect: Zoom no longer accepts their "
             "authorization."
         ),
-        "Send a reconnect link.",
     ),
     Shown.UNHEALTHY_IN_RECALL: (
+        Problem.UNHEALTHY,
         "Recall reports the credential of {who} of {app} as unhealthy.",
-        "Press Check now on each. Only if that doesn't help, send a reconnect link.",
     ),
     Shown.MISSING_SCOPES: (
+        Problem.MISSING_SCOPES,
         "{who} of {app} {is_} missing required scopes.",
-        "Add the scopes in Zoom, then ask the user to reconnect.",
     ),
 }
 
@@ -122,123 +111,36 @@ def about_app(session: Session, each: AppOverview, *, now: datetime) -> Iterator
     """Yield the problems of one zoom app; none of a retired one."""
     if each.app.retired_at is not None:
         return
-    yield from _about_pair(each.app)
-    silent = silence.find(session, each.app, now=now)
-    if silent is None or each.status.state is not State.NOT_PROVEN:
-        yield from _about_validation(each)
-    if silent is not None:
-        yield from _about_silence(each, silent)
+    for fact in each.standing.problems:
+        yield Item(
+            problem=fact.problem,
+            tone=fact.tone,
+            sentence=f"{name(each.app)}: {fact.sentence}",
+            detail=fact.reason,
+            since=fact.since,
+            zoom_app_id=each.app.id,
+        )
     yield from _about_connections(each)
     yield from _about_lost_attempts(session, each.app, now)
 
 
-def _about_pair(app: ZoomApp) -> Iterator[Item]:
-    if app.verdict is Verdict.WRONG:
-        yield Item(
-            tone=TROUBLE,
-            sentence=f"Zoom rejects the client ID and client secret of {name(app)}.",
-            detail="New users can't connect, and checks of its users are paused until "
-            "this is fixed.",
-            since=app.verdict_since or app.checked_at,
-            action=Action.EDIT_APP,
-            zoom_app_id=app.id,
-        )
-    elif is_switched_off(app):
-        yield Item(
-            tone=TROUBLE,
-            sentence=f"Zoom has switched {name(app)} off in its Marketplace.",
-            detail="Activate it there. Until then, new users can't connect and tokens "
-            "aren't renewed.",
-            since=app.verdict_since or app.checked_at,
-            action=Action.OPEN_APP,
-            zoom_app_id=app.id,
-        )
-    elif app.pair_doubted_at is not None:
-        yield Item(
-            tone=TROUBLE,
-            sentence=f"Recall gets no tokens for {name(app)}.",
-            detail=doubted_detail(app),
-            since=app.pair_doubted_at,
-            action=Action.OPEN_APP,
-            zoom_app_id=app.id,
-        )
-    elif app.verdict is Verdict.UNKNOWN:
-        yield Item(
-            tone=WAITING,
-            sentence=f"The client ID and secret of {name(app)} are not verified yet.",
-            detail=app.verdict_reason,
-            action=Action.OPEN_APP,
-            zoom_app_id=app.id,
-        )
-
-
-def _about_validation(each: AppOverview) -> Iterator[Item]:
-    status, app = each.status, each.app
-    if status.state not in _VALIDATION:
-        return
-    sentence = f"{_VALIDATION[status.state]}: {name(app)}"
-    if status.is_switched_off:
-        sentence = f"Zoom has disabled the webhooks of {name(app)}"
-    elif status.title:
-        sentence = f"{name(app)}: {status.title[:1].lower()}{status.title[1:]}"
-    yield Item(
-        tone=status.tone,
-        sentence=f"{sentence}: {status.count}." if status.failures else f"{sentence}.",
-        detail=status.sentence,
-        since=status.since,
-        action=Action.OPEN_APP,
-        zoom_app_id=app.id,
-    )
-
-
-def _about_silence(each: AppOverview, silent: Silence) -> Iterator[Item]:
-    if not _explains(each.status, silent):
-        yield Item(
-            tone=TROUBLE,
-            sentence=f"{name(each.app)}: {silent.sentence}",
-            detail=silent.detail,
-            since=silent.since,
-            action=Action.SEE_REFUSED if silent.is_refused else Action.OPEN_APP,
-            zoom_app_id=each.app.id,
-        )
-
-
-def _explains(status: ValidationStatus, silent: Silence) -> bool:
-    """Whether the item about validation already says why no events arrive."""
-    is_mismatch = status.state is State.SECRET_MISMATCH and status.failures > 0
-    return status.is_switched_off or (silent.is_refused and is_mismatch)
-
-
 def _about_connections(each: AppOverview) -> Iterator[Item]:
     if each.cause is not None:
-        # Another item says what is wrong with the app; no user can fix it.
-        if each.app.recall_app_id is None and each.connected:
-            yield Item(
-                tone=TROUBLE,
-                sentence=f"{name(each.app)} is not in Recall, so none of its users' "
-                "meetings get a token.",
-                detail=f"No user has to act. {each.cause.next_step}",
-                action=Action.CREATE_IN_RECALL,
-                zoom_app_id=each.app.id,
-            )
-        return
+        return  # another item says what is wrong with the app; no user can fix it
     if number := each.unknown_for_admin:
         who = "1 connection" if number == 1 else f"{number:,} connections"
         yield Item(
+            problem=Problem.UNCHECKABLE,
             tone=TROUBLE,
             sentence=f"{who} of {name(each.app)} can't be checked.",
-            detail="An admin must act: each connection says what to fix.",
-            action=Action.SEE_CONNECTIONS,
             zoom_app_id=each.app.id,
             token_state=Shown.UNKNOWN,
         )
-    for state, (sentence, detail) in _CONNECTIONS.items():
+    for state, (problem, sentence) in _CONNECTIONS.items():
         number = each.connections[state]
-        is_apps = each.app.pair_doubted_at is not None
-        if is_apps and state is Shown.UNHEALTHY_IN_RECALL:
-            continue  # the errors were the app's
         if number:
             yield Item(
+                problem=problem,
                 tone=TROUBLE,
                 sentence=sentence.format(
                     who="1 user" if number == 1 else f"{number:,} users",
@@ -246,8 +148,7 @@ def _about_connections(each: AppOverview) -> Iterator[Item]:
                     needs="needs" if number == 1 else "need",
                     is_="is" if number == 1 else "are",
                 ),
-                detail=detail,
-                action=Action.SEE_CONNECTIONS,
+                place=Act.SEE_CONNECTIONS,
                 zoom_app_id=each.app.id,
                 token_state=state,
             )
@@ -259,11 +160,11 @@ def _about_lost_attempts(
     lost = attempts.find_lost(session, app, now=now)
     if lost is not None:
         yield Item(
+            problem=Problem.LOST_ATTEMPTS,
             tone=TROUBLE,
             sentence=f"{name(app)}: {lost.sentence}",
             detail="Zoom shows Invalid redirect (4,700) and doesn't send users back.",
             since=lost.since,
-            action=Action.SEE_ATTEMPTS,
             zoom_app_id=app.id,
         )
 
@@ -291,36 +192,40 @@ def about_webhooks(
     paused_ids = {each.state.id for each in paused}
     for app in apps:
         if not paused_ids & {app.id, app.workspace_id}:
-            later = "They are queued and retried automatically."
+            problem, later = Problem.WEBHOOK_QUEUED, ""
             if app.id in backlogs and not worker.is_alive:
                 tried_at = traffic.last_try(session, app.id)
-                later = worker.about_waiting(tried_at)
-            yield from _about_backlog(app, backlogs.get(app.id), later, now)
+                problem, later = Problem.NO_WORKER, worker.about_waiting(tried_at)
+            yield from _about_backlog(app, backlogs.get(app.id), problem, later, now)
         yield from _about_failed(session, app)
 
 
 def _about_backlog(
-    app: ZoomApp, backlog: _Backlog | None, later: str, now: datetime
+    app: ZoomApp,
+    backlog: _Backlog | None,
+    problem: Problem,
+    later: str,
+    now: datetime,
 ) -> Iterator[Item]:
     if backlog is None:
         return
     if app.recall_app_id is None and app.routing is Routing.RELAY:
         yield Item(
+            problem=Problem.WEBHOOK_WAITS_FOR_APP,
             tone=WAITING,
             sentence=f"{backlog.words} for {name(app)} queued: the app is not in "
             "Recall yet.",
-            detail="They will be sent as soon as it is created there.",
             since=backlog.oldest_at,
-            action=Action.CREATE_IN_RECALL,
             zoom_app_id=app.id,
         )
     elif now - backlog.oldest_at > _SLOW:
         yield Item(
+            problem=problem,
             tone=WAITING,
             sentence=f"{backlog.words} for {name(app)} not delivered to Recall yet.",
             detail=later,
             since=backlog.oldest_at,
-            action=Action.SEE_WAITING,
+            place=Act.SEE_WAITING,
             zoom_app_id=app.id,
         )
 
@@ -328,24 +233,22 @@ def _about_backlog(
 def _about_paused(
     session: Session, paused: Sequence[circuit.PausedDelivery], worker: WorkerStatus
 ) -> Iterator[Item]:
-    later = worker.warning or (
-        "The webhooks are queued and will be sent automatically once a test delivery "
-        "succeeds."
-    )
+    later = worker.warning
     for each in paused:
-        state = each.state
+        state, fact = each.state, zoom_app_facts.delivery(each.state)
         wait = webhooks(each.waiting, is_more=each.waiting >= LOOKED_AT)
         is_workspace = state.kind is CircuitKind.WORKSPACE
         if is_workspace:
-            where = f"the workspace {session.get_one(Workspace, state.id).name}"
+            where = f"Workspace {session.get_one(Workspace, state.id).name}"
         else:
             where = name(session.get_one(ZoomApp, state.id))
         yield Item(
-            tone=TROUBLE,
-            sentence=f"Delivery to Recall is paused for {where}: {wait} queued.",
-            detail=f"{state.reason} {later}",
-            since=state.since,
-            action=Action.OPEN_WORKSPACES if is_workspace else Action.OPEN_APP,
+            problem=fact.problem,
+            tone=fact.tone,
+            sentence=f"{where}: {fact.sentence.rstrip('.')}, {wait} queued.",
+            detail=f"{fact.reason} {later}".strip(),
+            since=fact.since,
+            place=Act.WORKSPACES if is_workspace else Act.ZOOM_APP,
             zoom_app_id=None if is_workspace else state.id,
         )
 
@@ -355,10 +258,10 @@ def _about_failed(session: Session, app: ZoomApp) -> Iterator[Item]:
     if dead:
         number = webhooks(dead, is_more=dead >= LOOKED_AT)
         yield Item(
+            problem=Problem.WEBHOOK_FAILED,
             tone=TROUBLE,
             sentence=f"{number} for {name(app)} could not be delivered.",
-            detail="Open each to see Recall's response. An admin can resend them.",
-            action=Action.SEE_DEAD,
+            detail="Each shows Recall's response.",
             zoom_app_id=app.id,
         )
 
@@ -395,11 +298,11 @@ def about_rotations(session: Session, *, now: datetime) -> Iterator[Item]:
             ):
                 continue
             yield Item(
+                problem=Problem.SECRETS_UNSENT,
                 tone=line.tone,
                 sentence=f"New secrets of {name(app)}: {_lowered(line.title)}.",
                 detail=line.detail,
                 since=line.at or change.stored_at,
-                action=Action.OPEN_APP,
                 zoom_app_id=app.id,
             )
 
@@ -435,11 +338,11 @@ def about_erasures(session: Session, *, now: datetime) -> Iterator[Item]:
     is_near = deadline_at <= now + DEADLINE / 2
     whose = "a user who" if number == 1 else f"{number:,} users who"
     yield Item(
+        problem=Problem.DELETION_LATE,
         tone=TROUBLE if is_near else WAITING,
         sentence=f"Data of {whose} left is not fully deleted yet.",
         detail=f"Deadline: {deadline_at:%Y-%m-%d %H:%M} UTC.",
         since=since,
-        action=Action.SEE_ERASURES,
     )
 
 
@@ -458,7 +361,7 @@ def items(
     found = [
         *(_about_worker(worker) if apps else ()),
         *_about_restore(session),
-        *_about_workspaces(session),
+        *_about_workspaces(session, now=now),
         *_about_token_calls(session, now=now),
         *_about_address(public_url),
         *_about_clock(session, now=now),
@@ -472,14 +375,14 @@ def items(
 
 
 def _about_worker(worker: WorkerStatus) -> Iterator[Item]:
-    if not worker.is_alive:
+    fact = zoom_app_facts.worker(worker)
+    if fact is not None:
         yield Item(
-            tone=TROUBLE,
-            sentence=worker.sentence,
-            detail="Webhooks are taken and stored, but not sent to Recall, and no "
-            f"connection is checked. {worker.step}",
-            since=worker.last_at,
-            action=Action.NONE,
+            problem=fact.problem,
+            tone=fact.tone,
+            sentence=fact.sentence,
+            detail=fact.reason,
+            since=fact.since,
         )
 
 
@@ -505,14 +408,15 @@ def _about_clock(session: Session, *, now: datetime) -> Iterator[Item]:
     if not found:
         return
     stored = "Webhooks are stored and delivered; Zoom's validation requests fail "
-    until = f"{stored}until then. " if ahead is not None else ""
+    until = f"{stored}until it is set. " if ahead is not None else ""
     yield Item(
+        problem=Problem.CLOCK_WRONG,
         tone=TROUBLE,
         sentence=" ".join(found),
-        detail=f"The operator of this server sets its clock (NTP). {until}What was "
-        "seen at a time that lies ahead proves nothing and is checked again.",
+        detail=f"{until}What was seen at a time that lies ahead proves nothing and is "
+        "checked again.",
         since=since,
-        action=Action.NONE if ahead is None else Action.SEE_AHEAD,
+        place=Act.NONE if ahead is None else Act.SEE_AHEAD,
     )
 
 
@@ -545,27 +449,27 @@ def _about_restore(session: Session) -> Iterator[Item]:
         else f" with data up to {restore.about_at:%Y-%m-%d %H:%M} UTC"
     )
     yield Item(
+        problem=Problem.RESTORED,
         tone=WAITING,
         sentence=f"The database was restored at {restore.at:%Y-%m-%d %H:%M} UTC from a "
         f"copy{of}. {who} not checked again yet.",
         detail="Who disconnected, whose data was deleted and which secrets changed "
-        "after the copy is not known here. Compare the secrets with Zoom, and delete "
-        "again what was deleted.",
+        "after the copy is not known here.",
         since=restore.at,
-        action=Action.NONE,
     )
 
 
-def _about_workspaces(session: Session) -> Iterator[Item]:
-    wrong = col(Workspace.verdict) == Verdict.WRONG
-    for workspace in session.exec(select(Workspace).where(wrong)):
-        yield Item(
-            tone=TROUBLE,
-            sentence=f"Recall rejects the API key of the workspace {workspace.name}.",
-            detail=workspace.verdict_reason,
-            since=workspace.checked_at,
-            action=Action.OPEN_WORKSPACES,
-        )
+def _about_workspaces(session: Session, *, now: datetime) -> Iterator[Item]:
+    for workspace in session.exec(select(Workspace).order_by(col(Workspace.name))):
+        fact = zoom_app_facts.key(workspace, now=now)
+        if fact.tone == TROUBLE:
+            yield Item(
+                problem=fact.problem,
+                tone=fact.tone,
+                sentence=fact.sentence,
+                detail=fact.reason,
+                since=fact.since,
+            )
 
 
 def _dated_ahead(session: Session, now: datetime) -> tuple[float, datetime] | None:
@@ -606,33 +510,30 @@ def _about_token_calls(session: Session, *, now: datetime) -> Iterator[Item]:
         calls = callback_signatures.calls(session, workspace.id)
         if workspace.verification_secret is None:
             yield Item(
+                problem=Problem.CALLS_UNVERIFIED,
                 tone=TROUBLE,
                 sentence="Token requests to the workspace "
                 f"{workspace.name} are not verified.",
-                detail="Anyone who learns a token address gets live Zoom tokens. "
-                "Create a verification secret in Recall and save it in the workspace.",
-                action=Action.OPEN_WORKSPACES,
+                detail="Anyone who learns a token address gets live Zoom tokens.",
             )
         elif not workspace.requires_signature:
             yield Item(
+                problem=Problem.CALLS_UNSIGNED,
                 tone=WAITING,
                 sentence="Unsigned token requests are allowed for the workspace "
                 f"{workspace.name}.",
-                detail="Anyone who learns a token address gets live Zoom tokens. "
-                "Turn on the signature requirement in the workspace.",
+                detail="Anyone who learns a token address gets live Zoom tokens.",
                 since=calls.unsigned_at,
-                action=Action.OPEN_WORKSPACES,
             )
         elif calls.unsigned_at is not None and calls.unsigned_at > now - _RECENT:
             yield Item(
+                problem=Problem.CALL_REJECTED,
                 tone=TROUBLE,
                 sentence="An unsigned token request to the workspace "
                 f"{workspace.name} was rejected.",
-                detail="If it came from Recall, bots get no tokens: check that the "
-                "verification secret exists in Recall. Otherwise someone knows a token "
-                "address: replace it on the connection's page.",
+                detail="If it came from Recall, bots get no tokens. Otherwise someone "
+                "knows a token address: replace it on the connection's page.",
                 since=calls.unsigned_at,
-                action=Action.OPEN_WORKSPACES,
             )
 
 
@@ -640,9 +541,8 @@ def _about_address(public_url: str) -> Iterator[Item]:
     trouble = public_url_trouble(public_url)
     if trouble is not None:
         yield Item(
+            problem=Problem.PUBLIC_URL,
             tone=OFF,
             sentence=f"Zoom won't accept {public_url}.",
-            detail=f"Reason: {trouble}. Set DASHBOARD_PUBLIC_URL to a public HTTPS "
-            "host name. (Expected in the demo.)",
-            action=Action.SET_PUBLIC_URL,
+            detail=f"Reason: {trouble}. (Expected in the demo.)",
         )

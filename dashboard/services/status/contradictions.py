@@ -12,7 +12,7 @@ from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.status import silence
+from dashboard.services.facts import silence
 from dashboard.services.validation import evidence, schedule
 from dashboard.services.validation.evidence import Evidence, State
 

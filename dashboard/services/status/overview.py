@@ -7,16 +7,18 @@ from uuid import UUID
 
 from sqlmodel import Session, col, func, select
 
-from dashboard.models.connection import Connection, TokenState
+from dashboard.models.connection import Connection
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.facts import connections as facts
-from dashboard.services.facts.connections import Cause, Shown, Who
+from dashboard.services.facts import zoom_apps as zoom_app_facts
+from dashboard.services.facts.acting import Who
+from dashboard.services.facts.connections import Cause, Shown
+from dashboard.services.facts.zoom_apps import AppStanding, Reader
 from dashboard.services.setup import checklist
 from dashboard.services.setup.steps import Checklist
 from dashboard.services.status import traffic
 from dashboard.services.status.traffic import Traffic
 from dashboard.services.validation import evidence
-from dashboard.services.validation.evidence import ValidationStatus, status
 from dashboard.services.zoom_apps import apps
 
 
@@ -25,17 +27,17 @@ class AppOverview:
     """One zoom app.
 
     Attributes:
-        status: The worse of its two ways.
+        standing: All that is said of it.
         traffic: Its last 24 hours and what waits.
         setup: Its ticks.
         connections: How many there are of each state shown, every one named.
-        cause: What an admin must fix before any user gets a token; None for nothing.
+        cause: What is wrong before any user gets a token; None for nothing.
         unknown_for_admin: How many of those not known are so for a reason that an admin
             must fix.
     """
 
     app: ZoomApp
-    status: ValidationStatus
+    standing: AppStanding
     setup: Checklist
     traffic: Traffic
     connections: Mapping[Shown, int]
@@ -50,30 +52,36 @@ class AppOverview:
 
 def list_apps(session: Session, *, now: datetime) -> Sequence[AppOverview]:
     """Return every zoom app that is in use, by name: the retired ones ask nothing."""
-    causes = facts.causes(session)
-    connections = _connections(session, now)
+    causes, read = facts.causes(session), zoom_app_facts.Reader(session, now=now)
+    connections = facts.counts(session, broken=causes, now=now)
     return [
-        _overview(session, app, connections, causes.get(app.id), now)
+        _overview(
+            session,
+            app,
+            read=read,
+            connections=connections,
+            cause=causes.get(app.id),
+            now=now,
+        )
         for app in apps.list_all(session)
         if app.retired_at is None
     ]
 
 
-def _overview(
+def _overview(  # noqa: PLR0913 - what it is made of
     session: Session,
     app: ZoomApp,
+    *,
+    read: Reader,
     connections: Mapping[tuple[UUID, Shown], int],
     cause: Cause | None,
     now: datetime,
 ) -> AppOverview:
     seen = evidence.evidence(session, app.id, now=now)
     counted = {shown: connections.get((app.id, shown), 0) for shown in Shown}
-    if cause is not None:
-        counted[Shown.LAST_SEEN_HEALTHY] += counted[Shown.HEALTHY]
-        counted[Shown.HEALTHY] = 0
     return AppOverview(
         app=app,
-        status=status(seen, now),
+        standing=read(app, seen),
         setup=checklist.load(session, app, seen, now=now),
         traffic=traffic.last_day(session, app.id, now=now),
         connections=counted,
@@ -84,32 +92,9 @@ def _overview(
     )
 
 
-def _connections(session: Session, now: datetime) -> dict[tuple[UUID, Shown], int]:
-    """Count by zoom app and state; the healthy ones are what the others leave.
-
-    So the many are counted from an index alone, and only the few others are read.
-    """
-    app_id, state = col(Connection.zoom_app_id), col(Connection.token_state)
-    others = [one for one in TokenState if one is not TokenState.HEALTHY]
-    query = select(app_id, state, func.count()).where(state.in_(others))
-    found = {
-        (one, Shown(its_state)): number
-        for one, its_state, number in session.exec(query.group_by(app_id, state))
-    }
-    old = facts.is_shown_as(Shown.LAST_SEEN_HEALTHY, broken=(), now=now)
-    outdated = select(app_id, func.count()).where(old).group_by(app_id)
-    for one, number in session.exec(outdated).all():
-        found[one, Shown.LAST_SEEN_HEALTHY] = number
-    totals = select(app_id, func.count()).group_by(app_id)
-    for one, number in session.exec(totals).all():
-        rest = sum(found.get((one, shown), 0) for shown in Shown)
-        found[one, Shown.HEALTHY] = number - rest
-    return found
-
-
 def _for_admin(session: Session, zoom_app_id: UUID) -> int:
     query = select(func.count()).where(
-        facts.acted_on_by(Who.ADMIN, broken=()),
+        facts.acted_on_by(Who.ADMIN, broken={}),
         col(Connection.zoom_app_id) == zoom_app_id,
     )
     return session.exec(query).one()

@@ -15,13 +15,10 @@ from dashboard.models.ids import first_id, time_of
 from dashboard.models.watch import HeardHour
 from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import ZoomApp
+from dashboard.services.facts.silence import HOUR, REMEMBERED, hour_of
 from dashboard.services.receiver.events import URL_VALIDATION
 from dashboard.services.runtime import Runtime
 
-REMEMBERED = timedelta(days=28)
-"""So much of an app's rhythm is kept, back from when it was heard last."""
-
-HOUR = timedelta(hours=1)
 _SETTLED = timedelta(minutes=5)  # until then a webhook may still be on its way to disk
 _AT_ONCE = timedelta(days=1)
 _EVERY = timedelta(minutes=1)
@@ -75,11 +72,6 @@ def record_hours(runtime: Runtime) -> int:
         return _store(session, news) + sum(
             _delete_old(session, app_id, before) for app_id, before in old.items()
         )
-
-
-def hour_of(at: datetime) -> datetime:
-    """Return when the hour began in which that instant lies."""
-    return at.replace(minute=0, second=0, microsecond=0)
 
 
 def _known(session: Session) -> dict[UUID, tuple[datetime, datetime]]:

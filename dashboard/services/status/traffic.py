@@ -17,6 +17,7 @@ from dashboard.models.webhook import (
     RefusalCount,
     Webhook,
 )
+from dashboard.services.facts import webhooks
 from dashboard.services.webhook_log.search import Criteria, Key, count_as_far
 
 _HOURS = 24
@@ -116,9 +117,8 @@ def count_failed(session: Session, zoom_app_id: UUID, *, at_most: int) -> int:
     query = (
         select(Webhook.id)
         .where(
-            literal_column(DEAD),
+            webhooks.is_failed(),
             col(Webhook.zoom_app_id) == zoom_app_id,
-            col(Webhook.delivered_at).is_(None),  # a resend may have brought it
         )
         .limit(at_most)
     )

@@ -19,6 +19,9 @@ from dashboard.models.zoom_app import (
     ZoomApp,
 )
 from dashboard.services import urls
+from dashboard.services.facts import zoom_apps as facts
+from dashboard.services.facts.acting import Fact, Problem, Who
+from dashboard.services.facts.zoom_apps import Reader
 from dashboard.services.heartbeats import heartbeats
 from dashboard.services.probes import recent
 from dashboard.services.probes.recent import ActivityEntry
@@ -26,8 +29,7 @@ from dashboard.services.recall import workspaces
 from dashboard.services.rotation import progress
 from dashboard.services.setup import checklist
 from dashboard.services.setup.steps import Checklist, SetupStep
-from dashboard.services.status import alarms, silence, traffic
-from dashboard.services.status.alarms import Alarm
+from dashboard.services.status import traffic
 from dashboard.services.status.traffic import Traffic
 from dashboard.services.validation import evidence
 from dashboard.services.validation.evidence import Evidence, ValidationStatus
@@ -131,10 +133,10 @@ def summary(  # noqa: PLR0913 - what it is made of
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A zoom app in the list; `status` is the worse of its two ways."""
+    """A zoom app in the list."""
 
     zoom_app: ZoomApp
-    status: ValidationStatus
+    state: Fact
     connections: int
 
 
@@ -145,6 +147,8 @@ class ZoomAppPage:
     Attributes:
         zoom_status: Status of the way from Zoom to us.
         recall_status: Status of the way from us to Recall.
+        alarm: The problem to fix first; None while there is none.
+        kept: What became of its webhooks meanwhile.
         zoom_left: How much of the time until the next check is left, in percent.
         recall_left: The same of the other way.
         setup: Its ticks; the next one's details are shown at once.
@@ -160,7 +164,8 @@ class ZoomAppPage:
     recall_status: ValidationStatus
     zoom_left: int
     recall_left: int
-    alarm: Alarm | None
+    alarm: Fact | None
+    kept: str
     setup: Checklist
     seen: Sequence[ActivityEntry]
     traffic: Traffic
@@ -172,7 +177,7 @@ class ZoomAppPage:
 
 
 def rows(session: Session, *, now: datetime) -> Sequence[Row]:
-    """Return every zoom app with its status, by name."""
+    """Return every zoom app with its state, by name."""
     counts = dict(
         session.exec(
             select(Connection.zoom_app_id, func.count()).group_by(
@@ -180,10 +185,11 @@ def rows(session: Session, *, now: datetime) -> Sequence[Row]:
             )
         ).all()
     )
+    read = Reader(session, now=now)
     return [
         Row(
             zoom_app=app,
-            status=evidence.status(evidence.evidence(session, app.id, now=now), now),
+            state=read(app).main,
             connections=counts.get(app.id, 0),
         )
         for app in apps.list_all(session)
@@ -205,12 +211,9 @@ def page(
     """
     app = apps.get(session, zoom_app_id)
     seen = evidence.evidence(session, zoom_app_id, now=now)
-    zoom_status, recall_status = (
-        evidence.zoom_status(seen, now),
-        evidence.recall_status(seen, now),
-    )
+    stands = facts.of(session, app, now=now, seen=seen)
+    zoom_status, recall_status = stands.zoom_status, stands.recall_status
     day = traffic.last_day(session, zoom_app_id, now=now)
-    worker = heartbeats.find(session, now=now)
     own = app.workspace_id and workspaces.get(session, app.workspace_id)
     return ZoomAppPage(
         app=summary(
@@ -220,18 +223,8 @@ def page(
         recall_status=recall_status,
         zoom_left=zoom_status.share_left(now),
         recall_left=recall_status.share_left(now),
-        alarm=alarms.first(
-            app,
-            zoom_status=zoom_status,
-            recall_status=recall_status,
-            waiting=day.waiting,
-            failed=traffic.count_failed(session, zoom_app_id, at_most=traffic.COUNTED),
-            silent=silence.find(session, app, now=now),
-            worker=worker,
-            tried_at=None
-            if worker.is_alive
-            else traffic.last_try(session, zoom_app_id),
-        ),
+        alarm=stands.alarm,
+        kept=_kept(session, app, day, stands.alarm, now=now),
         setup=checklist.load(session, app, seen, now=now),
         seen=recent.latest(session, zoom_app_id, now=now),
         traffic=day,
@@ -243,17 +236,52 @@ def page(
     )
 
 
+def _kept(
+    session: Session, app: ZoomApp, day: Traffic, alarm: Fact | None, *, now: datetime
+) -> str:
+    """Say what became of its webhooks while delivery has a problem; from counts."""
+    if alarm is None or app.routing is Routing.DIRECT:
+        return ""
+    if alarm.problem is Problem.NO_WORKER and day.waiting:
+        worker = heartbeats.find(session, now=now)
+        tried = worker.about_waiting(traffic.last_try(session, app.id))
+        return f"{day.waiting:,} queued. {tried}"
+    if alarm.problem not in _HOLDS_BACK:
+        return ""
+    failed = traffic.count_failed(session, app.id, at_most=traffic.COUNTED)
+    queued = f"{day.waiting:,} queued"
+    if failed:
+        webhooks = "1 webhook" if failed == 1 else f"{failed:,} webhooks"
+        after = f"; {queued}" if day.waiting else ""
+        return f"{webhooks} failed and must be resent once this is fixed{after}."
+    return f"{queued}, none failed." if day.waiting else _NONE_KEPT
+
+
+_NONE_KEPT = "No webhook is waiting or failed."
+_HOLDS_BACK = {
+    Problem.RECALL_SECRET,
+    Problem.GONE_FROM_RECALL,
+    Problem.RECALL_ANSWERS_WRONG,
+    Problem.PAUSED,
+    Problem.RECALL_DOWN,
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class ZoomAppReport:
     """One zoom app without its secrets.
 
     Attributes:
+        state: The problem to fix first, or that its ways work.
+        problems: All that someone should know of it.
         zoom_status: Status of the way from Zoom to us.
         recall_status: Status of the way from us to Recall.
         setup: As on its page and on the overview.
     """
 
     summary: ZoomAppSummary
+    state: Fact
+    problems: Sequence[Fact]
     zoom_status: ValidationStatus
     recall_status: ValidationStatus
     setup: Checklist
@@ -261,6 +289,8 @@ class ZoomAppReport:
     def as_dict(self) -> dict[str, object]:
         """Return it for JSON; `pydantic_core.to_jsonable_python` does the rest."""
         return asdict(self.summary) | {
+            "state": self.state.as_dict(),
+            "problems": [each.as_dict() for each in self.problems],
             "clocks": {
                 "zoom_to_dashboard": _clock(self.zoom_status),
                 "dashboard_to_recall": _clock(self.recall_status),
@@ -270,8 +300,12 @@ class ZoomAppReport:
 
     def lines(self) -> Sequence[str]:
         """Return the set-up as lines for a terminal, the one thing to do last."""
-        upcoming = self.setup.next
-        said = [f"setup: {self.setup.words}"]
+        upcoming, state = self.setup.next, self.state
+        since = f", since {state.since:%Y-%m-%d %H:%M} UTC" if state.since else ""
+        said = [f"state: {state.word}{since}. {state.sentence}"]
+        if state.who is not Who.NOBODY:
+            said.append(f"who: {state.who.words}. {state.next_step}")
+        said.append(f"setup: {self.setup.words}")
         for step in self.setup.steps:
             mark = _mark(step)
             at = f"{step.at:%Y-%m-%d %H:%M:%S} UTC" if step.at else "-" * 3
@@ -297,12 +331,15 @@ def report(
     """
     app = apps.get(session, zoom_app_id)
     seen = evidence.evidence(session, zoom_app_id, now=now)
+    stands = facts.of(session, app, now=now, seen=seen)
     return ZoomAppReport(
         summary=summary(
             session, app, seen, settings=settings, public_url=public_url, now=now
         ),
-        zoom_status=evidence.zoom_status(seen, now),
-        recall_status=evidence.recall_status(seen, now),
+        state=stands.main,
+        problems=stands.problems,
+        zoom_status=stands.zoom_status,
+        recall_status=stands.recall_status,
         setup=checklist.load(session, app, seen, now=now),
     )
 

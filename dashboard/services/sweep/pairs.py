@@ -16,10 +16,9 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services.connections import actions, check
+from dashboard.services.facts.zoom_apps import ASKED_EVERY
 from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import credential_checks
-
-DAILY = timedelta(days=1)
 
 _AT_ONCE = 2
 _LEASE = timedelta(minutes=5)
@@ -100,6 +99,6 @@ def _wait(app: ZoomApp, now: datetime) -> timedelta:
     if app.pair_doubted_at is None:
         was_asked = app.checked_at is not None and app.checked_at >= now
         is_answered = was_asked and app.verdict is not Verdict.UNKNOWN
-        return DAILY if is_answered else _UNANSWERED
+        return ASKED_EVERY if is_answered else _UNANSWERED
     lasted = now - max(app.pair_doubted_at, app.client_secret_set_at)
-    return min(max(lasted, _SOONEST), DAILY)
+    return min(max(lasted, _SOONEST), ASKED_EVERY)

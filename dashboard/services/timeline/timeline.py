@@ -26,7 +26,7 @@ from dashboard.models.connection import (
     ConnectionEvent,
 )
 from dashboard.models.ids import first_id, time_of
-from dashboard.models.webhook import Outcome
+from dashboard.services.facts import webhooks as webhook_facts
 from dashboard.services.paging import Place
 from dashboard.services.webhook_log import search
 from dashboard.services.webhook_log.search import WebhookFilter
@@ -51,12 +51,6 @@ _ENDED = {
     AttemptOutcome.REFUSED_BY_ZOOM: "Zoom rejected a connect attempt",
     AttemptOutcome.UNREACHABLE: "Connect attempt interrupted",
     AttemptOutcome.ZOOM_ERROR: "Zoom ended a connect attempt with an error",
-}
-_FORWARDED = {
-    Outcome.WAITING: "queued for Recall",
-    Outcome.DELIVERED: "delivered to Recall",
-    Outcome.DEAD: "failed: not delivered to Recall",
-    Outcome.KEPT: "not forwarded",
 }
 
 
@@ -238,7 +232,8 @@ def _webhooks(
             at=time_of(row.id),
             source="zoom",
             kind="webhook",
-            words=f"{row.event or 'Webhook'} received; {_FORWARDED[row.outcome]}.",
+            words=f"{row.event or 'Webhook'} received. "
+            f"{webhook_facts.standing(row).sentence}",
             webhook_id=row.id,
             rank=Rank.WEBHOOK,
             number=row.id,

@@ -97,6 +97,7 @@ def _proven(seen: Evidence, good: Check) -> ValidationStatus:
         since=good.at,
         source=good.source,
         next_due_at=good.at + REPEATED_EVERY,
+        valid_until=good.at + LIMITS[good.source].seen,
     )
 
 
@@ -337,6 +338,7 @@ def _from_here(
         since=by.at,
         source=by.source,
         next_due_at=proof.at + REPEATED_EVERY,
+        valid_until=proof.at + LIMITS[proof.source].seen,
     )
 
 
@@ -437,6 +439,7 @@ def _told(
         since=told_at,
         source=told.source,
         next_due_at=due_at,
+        valid_until=min(told_at + (limit.told or limit.seen), heard_at + limit.seen),
         missed=rounds,
     )
 

@@ -194,6 +194,7 @@ class ValidationStatus:
         since: When the thing was seen that the state stands on.
         source: By which means it was.
         next_due_at: When Zoom is expected to repeat its challenge.
+        valid_until: Until when what is valid is held to be so.
         failures: Failed challenges in a row as seen, at most `FAILURES_ALLOWED`.
         missed: Failures in a row that Zoom has probably counted, at most as many: each
             of its rounds that nothing was seen of is probably one.
@@ -206,6 +207,7 @@ class ValidationStatus:
     since: datetime | None = None
     source: Source | None = None
     next_due_at: datetime | None = None
+    valid_until: datetime | None = None
     failures: int = 0
     missed: int = 0
     title: str = ""

@@ -297,14 +297,6 @@ class WebhookFilter:
     until: datetime | None = None
 
 
-OUTCOME_WORDS = {
-    Outcome.WAITING: "Waiting",
-    Outcome.DELIVERED: "Delivered",
-    Outcome.DEAD: "Failed",
-    Outcome.KEPT: "Not forwarded",
-}
-"""What pages call each outcome."""
-
 MARK_WORDS = {
     Mark.LATE: "Late",
     Mark.CLOCK: "Clock",

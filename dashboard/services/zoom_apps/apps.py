@@ -4,15 +4,13 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from pydantic import SecretStr
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from dashboard.clients.zoom.oauth import SWITCHED_OFF
-from dashboard.clock import SKEW
 from dashboard.errors import ConflictError, InvalidInputError, NotFoundError
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import (
@@ -158,42 +156,14 @@ class PairCheck:
     Attributes:
         is_refusal: Whether Zoom refused the app, though not for a wrong pair: it
             replaces an earlier verdict.
+        is_switched_off: Whether it did because the app is switched off there.
     """
 
     verdict: Verdict = Verdict.UNKNOWN
     reason: str = ""
     at: datetime | None = None
     is_refusal: bool = False
-
-
-PAIR_FOR = timedelta(hours=26)
-"""How long Zoom's answer about a pair counts: it is asked daily, and a little late."""
-
-
-def is_pair_proven(
-    app: ZoomApp, *, restored_at: datetime | None, now: datetime
-) -> bool:
-    """Whether Zoom accepted the pair lately, and nothing was said against it since.
-
-    Args:
-        app: Whose pair.
-        restored_at: When the database was last replaced by an older copy; None: never.
-        now: Aware.
-    """
-    at = app.checked_at
-    if app.verdict is not Verdict.RIGHT or at is None:
-        return False
-    contradicted = (app.pair_doubted_at, restored_at)
-    if any(each is not None and at < each for each in contradicted):
-        return False
-    return -SKEW <= now - at < PAIR_FOR
-
-
-def is_switched_off(app: ZoomApp) -> bool:
-    """Whether Zoom last said that the app is switched off in its Marketplace."""
-    return app.verdict is Verdict.UNKNOWN and app.verdict_reason.startswith(
-        SWITCHED_OFF
-    )
+    is_switched_off: bool = False
 
 
 def create(
@@ -238,6 +208,7 @@ def create(
         secret_token_set_at=now,
         verdict=pair_check.verdict,
         verdict_reason=pair_check.reason[:300],
+        is_switched_off=pair_check.is_switched_off,
         checked_at=pair_check.at,
         slug=_slug(values.name),
         workspace_id=values.workspace_id,
@@ -295,6 +266,7 @@ def change(  # noqa: PLR0913 - the parts of one act, all named
         zoom_app.pair_due_at = pair_check.at  # Recall's copy is tried too
         zoom_app.verdict = pair_check.verdict
         zoom_app.verdict_reason = pair_check.reason[:300]
+        zoom_app.is_switched_off = pair_check.is_switched_off
         zoom_app.checked_at = pair_check.at
     if changes.secret_token is not None:
         _replace_secret_token(

@@ -12,6 +12,7 @@ from uuid import UUID
 from pydantic import SecretStr
 from sqlmodel import Session, col, update
 
+from dashboard.clients.http.error_words import APP_DISABLED
 from dashboard.clients.zoom.oauth import REFUSALS_OF_THE_APP, refusal_words
 from dashboard.errors import InvalidInputError, UpstreamError
 from dashboard.models.connection import Connection, TokenState
@@ -170,7 +171,11 @@ def store_pair_check(
             or zoom_app.verdict is Verdict.UNKNOWN
         )
         if is_news and zoom_app.client_secret_set_at == of_secret_set_at:
-            if zoom_app.verdict is not pair_check.verdict:
+            is_off = pair_check.is_switched_off
+            if (zoom_app.verdict, zoom_app.is_switched_off) != (
+                pair_check.verdict,
+                is_off,
+            ):
                 zoom_app.verdict_since = pair_check.at
             if pair_check.verdict is Verdict.WRONG and not zoom_app.pair_doubted_at:
                 zoom_app.pair_doubted_at = pair_check.at
@@ -179,6 +184,7 @@ def store_pair_check(
                 trust(session, zoom_app, now=runtime.clock.now())
             zoom_app.verdict = pair_check.verdict
             zoom_app.verdict_reason = pair_check.reason[:300]
+            zoom_app.is_switched_off = is_off
             zoom_app.checked_at = pair_check.at
             session.add(zoom_app)
 
@@ -238,6 +244,7 @@ def ask_zoom(runtime: Runtime, client_id: str, client_secret: SecretStr) -> Pair
         reason=answer.reason,
         at=runtime.clock.now(),
         is_refusal=answer.is_refusal,
+        is_switched_off=answer.is_switched_off,
     )
 
 
@@ -249,7 +256,11 @@ def refusal_of_the_app(error: UpstreamError, *, at: datetime) -> PairCheck | Non
     if error.code not in REFUSALS_OF_THE_APP:
         return None
     return PairCheck(
-        verdict=Verdict.UNKNOWN, reason=refusal_words(error), at=at, is_refusal=True
+        verdict=Verdict.UNKNOWN,
+        reason=refusal_words(error),
+        at=at,
+        is_refusal=True,
+        is_switched_off=error.code == APP_DISABLED,
     )
 
 

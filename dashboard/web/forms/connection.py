@@ -13,7 +13,8 @@ from wtforms.validators import Length
 from dashboard.models.connection import SyncStatus
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services.connections.listing import Filters, Sort
-from dashboard.services.facts.connections import Shown, Who
+from dashboard.services.facts.acting import Who
+from dashboard.services.facts.connections import Shown
 from dashboard.web.forms.base import QueryForm
 
 E = TypeVar("E", bound=StrEnum)

@@ -17,9 +17,9 @@ from wtforms import validators as rules
 from wtforms.validators import Length, Optional, Regexp
 
 from dashboard.models.webhook import Mark, Outcome
+from dashboard.services.facts.webhooks import WORDS
 from dashboard.services.webhook_log.search import (
     MARK_WORDS,
-    OUTCOME_WORDS,
     WebhookFilter,
 )
 from dashboard.web.forms.base import QueryForm
@@ -32,7 +32,7 @@ _NAMES = (
 _ANY = SelectChoice("", "Any")
 _OUTCOMES = [
     _ANY,
-    *(SelectChoice(each.value, words) for each, words in OUTCOME_WORDS.items()),
+    *(SelectChoice(each.value, words) for each, words in WORDS.items()),
 ]
 _MARKS = [
     _ANY,

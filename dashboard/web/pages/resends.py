@@ -11,6 +11,7 @@ from flask import url_for
 from dashboard.db import Session
 from dashboard.formatting import grouped, time_left
 from dashboard.models.resend import Resend, ResendState
+from dashboard.services.facts.webhooks import WORDS
 from dashboard.services.heartbeats import heartbeats
 from dashboard.services.heartbeats.heartbeats import WorkerStatus
 from dashboard.services.paging import Place
@@ -19,7 +20,6 @@ from dashboard.services.resends.resends import Progress
 from dashboard.services.webhook_log import log
 from dashboard.services.webhook_log.search import (
     MARK_WORDS,
-    OUTCOME_WORDS,
     WebhookFilter,
     from_query,
 )
@@ -67,7 +67,7 @@ def filter_facts(
     facts = [
         ("Zoom app", names.get(app_id, str(app_id)) if app_id else None),
         ("Event", filters.event),
-        ("Outcome", OUTCOME_WORDS[filters.outcome] if filters.outcome else None),
+        ("Outcome", WORDS[filters.outcome] if filters.outcome else None),
         ("Mark", MARK_WORDS[filters.mark] if filters.mark else None),
         ("Meeting", grouped(filters.meeting_id)),
         ("Zoom user ID", filters.zoom_user_id),

@@ -11,6 +11,7 @@ from flask import Response, url_for
 
 from dashboard.db import Database, Session
 from dashboard.models.webhook import Outcome, Refusal
+from dashboard.services.facts import webhooks as facts
 from dashboard.services.paging import IdPage
 from dashboard.services.receiver import refusals
 from dashboard.services.validation.evidence import CHALLENGE
@@ -152,24 +153,35 @@ _COLUMNS = (
     *("outcome_reason", "attempts", "delivered_at", "arrivals", "answered_ms"),
     *("meeting_id", "zoom_user_id", "zoom_account_id", "verdict"),
     *("timing", "is_unreadable", "body_bytes", "body_sha256"),
+    *("state", "who", "since"),
 )
 
 
-def list_file(database: Database, filters: WebhookFilter, kind: str) -> Response:
+def list_file(
+    database: Database, filters: WebhookFilter, kind: str, *, now: datetime
+) -> Response:
     """Answer with everything that matches, streamed; `kind` is one of `FORMATS`."""
-    rows = _rows(log.iterate_all(database, filters=filters))
+    with database.reading() as session:
+        state_of = facts.Reader(session, now=now).load()
+    rows = _rows(log.iterate_all(database, filters=filters), state_of)
     if kind == "csv":
         return exports.csv_file("webhooks", _COLUMNS, rows)
     return exports.json_list("webhooks", _COLUMNS, rows)
 
 
-def _rows(found: Iterable[log.Row]) -> Iterator[dict[str, object]]:
+def _rows(
+    found: Iterable[log.Row], state_of: facts.Reader
+) -> Iterator[dict[str, object]]:
     for row in found:
+        state = state_of(row.webhook)
         # An id has more digits than a spreadsheet or a browser's numbers keep.
         yield {
             **row.webhook.model_dump(include=set(_COLUMNS)),
             "id": str(row.webhook.id),
             "zoom_app": row.app_name,
+            "state": state.state,
+            "who": state.who.value,
+            "since": state.since,
         }
 
 

@@ -22,6 +22,7 @@ from dashboard.models.webhook import Webhook
 from dashboard.services import audit, urls
 from dashboard.services.connections import listing
 from dashboard.services.erasure.redaction import of_webhook
+from dashboard.services.facts import webhooks as facts
 from dashboard.services.heartbeats import heartbeats
 from dashboard.services.paging import Place
 from dashboard.services.receiver import refusals
@@ -30,7 +31,7 @@ from dashboard.services.staff.permissions import Permission
 from dashboard.services.webhook_log import log, redaction, search, story
 from dashboard.services.webhook_log.log import Request, Trace
 from dashboard.services.webhook_log.search import WebhookFilter
-from dashboard.services.webhook_log.story import IntegrityFinding, Step, steps
+from dashboard.services.webhook_log.story import IntegrityFinding, steps
 from dashboard.web import htmx
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, now, runtime
@@ -66,7 +67,8 @@ def index() -> ResponseReturnValue:
     is_valid = form.validate()
     filters, links = form.filters(), kept(request.args)
     if is_valid and request.args.get("format") in FORMATS:
-        return list_file(runtime().database, filters, request.args["format"])
+        kind = request.args["format"]
+        return list_file(runtime().database, filters, kind, now=now())
     top = request.args.get("top", type=row_id)
     here = place() if top is None else Place(before=top + 1)
     page = log.page(db(), filters=filters, place=here)
@@ -85,6 +87,7 @@ def index() -> ResponseReturnValue:
         whose=_whose(filters),
         newer=newer_words(db(), filters, top),
         resend_url=url_for("resends.new", **links),
+        state_of=facts.Reader(db(), now=now()),
         **list_context(db(), page, filters=filters, turned=turned, links=links),
     )
 
@@ -129,14 +132,17 @@ def verify(webhook_id: int) -> Response:
 def trace(webhook_id: int) -> Response:
     """Show its delivery so far: a live part of its page."""
     found = log.get(db(), webhook_id)
-    return htmx.fragment(
-        "webhooks/partials/_trace.html", trace=found, steps=_steps(found)
-    )
+    return htmx.fragment("webhooks/partials/_trace.html", **_trace(found))
 
 
-def _steps(found: Trace) -> Sequence[Step]:
+def _trace(found: Trace) -> dict[str, Any]:
     at = now()
-    return steps(found, now=at, worker=heartbeats.find(db(), now=at))
+    worker = heartbeats.find(db(), now=at)
+    return {
+        "trace": found,
+        "state": facts.Reader(db(), now=at, is_worked=worker)(found.webhook),
+        "steps": steps(found, now=at, worker=worker),
+    }
 
 
 @bp.get(f"/<{_ID}>/sent")
@@ -221,8 +227,7 @@ def _context(
     url = urls.webhook_url(runtime().public_url, found.app.id)
     file = _file_name(webhook_id)
     return {
-        "trace": found,
-        "steps": _steps(found),
+        **_trace(found),
         "sent": story.sent(found, raw.names),
         "findings": _findings(found, raw) if is_verified else None,
         "resend_id": new_id(now()),

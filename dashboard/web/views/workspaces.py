@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from dashboard.errors import ConflictError, InvalidInputError
 from dashboard.models.workspace import Verdict, Workspace
+from dashboard.services.facts import zoom_apps as facts
 from dashboard.services.recall import callback_signatures, rate_limits, workspaces
 from dashboard.services.recall.callback_signatures import Signing
 from dashboard.services.recall.workspaces import Entered, KeyAnswer, NewWorkspace
@@ -32,6 +33,7 @@ def index() -> str:
     return render_template(
         "workspaces/index.html",
         workspaces=found,
+        states={each.id: facts.key(each, now=now()) for each in found},
         usage=rate_limits.usage_of(db(), found, now=now()),
     )
 

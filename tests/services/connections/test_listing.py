@@ -20,7 +20,8 @@ from dashboard.models.connection import (
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services.connections import listing
 from dashboard.services.connections.listing import Filters, Sort
-from dashboard.services.facts.connections import Shown, Who
+from dashboard.services.facts.acting import Who
+from dashboard.services.facts.connections import Shown
 from dashboard.services.paging import Page
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_zoom_app

@@ -339,7 +339,7 @@ def test_evidence_is_dated_sourced_and_newest_first(desk: Desk) -> None:
     told = [line.words for line in found]
     assert any(words.startswith("Recall mapped meeting 912") for words in told)
     assert any(
-        words.startswith("meeting.created: delivered to Recall") for words in told
+        words.startswith("meeting.created: recall accepted it. At ") for words in told
     )
     assert "Recall noted something." in told
 

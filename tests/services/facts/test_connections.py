@@ -16,7 +16,8 @@ from dashboard.models.connection import Connection, TokenCause, TokenState
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.facts import connections as facts
-from dashboard.services.facts.connections import Act, Shown, Who
+from dashboard.services.facts.acting import Act, Who
+from dashboard.services.facts.connections import Shown
 from dashboard.services.heartbeats import heartbeats
 from dashboard.services.token_states.rules import blocking_error
 from dashboard.vault import Vault
@@ -128,7 +129,14 @@ def test_the_database_finds_the_same_connections(
         recall_app_id=uuid4(),
         verdict=Verdict.WRONG,
     )
-    apps = {app.id: app for app in (fine, wrong)}
+    doubted = a_zoom_app(
+        vault,
+        slug="doubted",
+        client_id="doubted",
+        recall_app_id=uuid4(),
+        pair_doubted_at=NOON,
+    )
+    apps = {app.id: app for app in (fine, wrong, doubted)}
     with database.writing() as session:
         session.add_all(apps.values())
         session.flush()
@@ -140,7 +148,7 @@ def test_the_database_finds_the_same_connections(
     with database.reading() as session:
         read = facts.reader(session, now=NOON)
         broken = facts.causes(session)
-        assert set(broken) == {wrong.id}
+        assert set(broken) == {wrong.id, doubted.id}
         shown = [
             (one, shown)
             for shown in Shown

@@ -19,9 +19,10 @@ from dashboard.models.held_grant import HeldGrant
 from dashboard.models.webhook import Mark, Outcome
 from dashboard.models.workspace import Verdict, Workspace
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
+from dashboard.services.facts.acting import Act, Who
 from dashboard.services.facts.connections import Shown
 from dashboard.services.status import attention, overview
-from dashboard.services.status.attention import Action, Item
+from dashboard.services.status.attention import Item
 from dashboard.services.validation import evidence
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, a_workspace, saved_app
@@ -35,8 +36,8 @@ def listed(database: Database, public_url: str = FINE) -> list[Item]:
         return list(attention.items(session, apps, public_url=public_url, now=NOON))
 
 
-def actions(database: Database) -> list[Action]:
-    return [item.action for item in listed(database)]
+def actions(database: Database) -> list[Act]:
+    return [item.act for item in listed(database)]
 
 
 @pytest.fixture
@@ -70,9 +71,7 @@ def test_a_pair_that_zoom_refuses_is_trouble(database: Database, vault: Vault) -
 
     found = listed(database)
 
-    assert [(item.tone, item.action) for item in found] == [
-        ("trouble", Action.EDIT_APP)
-    ]
+    assert [(item.tone, item.act) for item in found] == [("trouble", Act.EDIT_APP)]
 
 
 def test_an_unchecked_pair_is_said_to_be_unchecked_not_wrong(
@@ -83,9 +82,7 @@ def test_an_unchecked_pair_is_said_to_be_unchecked_not_wrong(
 
     found = listed(database)
 
-    assert [(item.tone, item.action) for item in found] == [
-        ("waiting", Action.OPEN_APP)
-    ]
+    assert [(item.tone, item.act) for item in found] == [("waiting", Act.VERIFY)]
     assert "not verified" in found[0].sentence
     assert found[0].detail == "Zoom could not be reached."
 
@@ -95,7 +92,7 @@ def test_a_dead_webhook_is_counted(database: Database, zoom_app: ZoomApp) -> Non
 
     found = listed(database)
 
-    assert [item.action for item in found] == [Action.SEE_DEAD]
+    assert [item.act for item in found] == [Act.SEE_FAILED]
     assert "3 webhooks for Notetaker (development)" in found[0].sentence
 
 
@@ -111,25 +108,31 @@ def test_webhooks_waiting_for_a_recall_app_lead_to_making_one(
     database: Database, vault: Vault
 ) -> None:
     with database.writing() as session:
-        app_id = saved_app(session, vault, recall_app_id=None, verdict=Verdict.RIGHT)
+        app_id = saved_app(
+            session,
+            vault,
+            recall_app_id=None,
+            verdict=Verdict.RIGHT,
+            checked_at=NOON,
+        )
         app = session.get_one(ZoomApp, app_id)
     store(database, a_webhook(app, received_at=NOON - timedelta(minutes=1)))
 
     found = listed(database)
 
-    assert [item.action for item in found] == [Action.CREATE_IN_RECALL]
+    assert [item.act for item in found] == [Act.CREATE_IN_RECALL]
     assert found[0].since == NOON - timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(
     ("kind", "action"),
     [
-        (CircuitKind.WORKSPACE, Action.OPEN_WORKSPACES),
-        (CircuitKind.ZOOM_APP, Action.OPEN_APP),
+        (CircuitKind.WORKSPACE, Act.WORKSPACES),
+        (CircuitKind.ZOOM_APP, Act.ZOOM_APP),
     ],
 )
 def test_what_stands_still_is_said_once_with_who_mends_it(
-    database: Database, zoom_app: ZoomApp, kind: CircuitKind, action: Action
+    database: Database, zoom_app: ZoomApp, kind: CircuitKind, action: Act
 ) -> None:
     its_id = zoom_app.id if kind is CircuitKind.ZOOM_APP else zoom_app.workspace_id
     hold = OpenCircuit(
@@ -144,7 +147,7 @@ def test_what_stands_still_is_said_once_with_who_mends_it(
 
     [item] = listed(database)
 
-    assert (item.tone, item.action) == ("trouble", action)
+    assert (item.tone, item.act) == ("trouble", action)
     assert "1 webhook queued" in item.sentence
     assert item.detail.startswith("An admin saves the secret token again.")
     assert item.since == NOON - timedelta(hours=1)
@@ -165,11 +168,11 @@ def test_strikes_alone_need_nobody(database: Database, zoom_app: ZoomApp) -> Non
 
 @pytest.mark.parametrize(
     ("minutes", "expected"),
-    [(9, []), (11, [Action.SEE_WAITING])],
+    [(9, []), (11, [Act.SEE_WAITING])],
     ids=["for a while", "for long"],
 )
 def test_a_backlog_is_said_once_it_is_old(
-    database: Database, zoom_app: ZoomApp, minutes: int, expected: list[Action]
+    database: Database, zoom_app: ZoomApp, minutes: int, expected: list[Act]
 ) -> None:
     store(database, a_webhook(zoom_app, received_at=NOON - timedelta(minutes=minutes)))
 
@@ -191,8 +194,8 @@ def test_people_who_must_act_are_counted_by_state(
 
     found = listed(database)
 
-    assert [(item.action, item.token_state) for item in found] == [
-        (Action.SEE_CONNECTIONS, Shown(state.value))
+    assert [(item.act, item.token_state) for item in found] == [
+        (Act.SEE_CONNECTIONS, Shown(state.value))
     ]
     assert "2 users of Notetaker" in found[0].sentence
 
@@ -211,7 +214,7 @@ def test_what_an_admin_must_mend_is_told_apart_from_what_is_nobodys(
     (item,) = listed(database)
 
     assert item.sentence.startswith("1 connection of Notetaker")
-    assert (item.action, item.token_state) == (Action.SEE_CONNECTIONS, Shown.UNKNOWN)
+    assert (item.act, item.token_state) == (Act.SEE_CONNECTIONS, Shown.UNKNOWN)
 
 
 def test_an_api_key_that_recall_refuses_is_trouble(
@@ -219,7 +222,7 @@ def test_an_api_key_that_recall_refuses_is_trouble(
 ) -> None:
     store(database, a_workspace(vault, verdict=Verdict.WRONG))
 
-    assert actions(database) == [Action.OPEN_WORKSPACES]
+    assert actions(database) == [Act.WORKSPACES]
 
 
 def test_an_address_that_zoom_would_refuse_is_said_last(
@@ -229,9 +232,9 @@ def test_an_address_that_zoom_would_refuse_is_said_last(
 
     found = listed(database, "http://localhost:8000")
 
-    assert [item.action for item in found] == [
-        Action.SEE_DEAD,
-        Action.SET_PUBLIC_URL,
+    assert [item.act for item in found] == [
+        Act.SEE_FAILED,
+        Act.SET_PUBLIC_URL,
     ]
     assert "localhost" in found[1].sentence
 
@@ -249,7 +252,7 @@ def test_a_slow_clock_is_said_until_a_webhook_is_on_time(
     [item] = listed(database)
     store(database, a_webhook(zoom_app))
 
-    assert (item.tone, item.action) == ("trouble", Action.SEE_AHEAD)
+    assert (item.tone, item.act) == ("trouble", Act.SEE_AHEAD)
     assert "clock is slow: Zoom's webhooks are dated 12 minutes ahead" in item.sentence
     assert listed(database) == []
 
@@ -260,7 +263,7 @@ def test_a_clock_that_was_slow_the_day_before_yesterday_is_history(
     long_ago = NOON - timedelta(days=2)
     store(database, a_webhook(zoom_app, timing=Mark.CLOCK, received_at=long_ago))
 
-    assert Action.SEE_AHEAD not in actions(database)
+    assert Act.SEE_AHEAD not in actions(database)
 
 
 def test_attempts_that_were_all_lost_at_zoom_point_to_the_redirect_url(
@@ -270,7 +273,7 @@ def test_attempts_that_were_all_lost_at_zoom_point_to_the_redirect_url(
 
     [item] = listed(database)
 
-    assert (item.tone, item.action) == ("trouble", Action.SEE_ATTEMPTS)
+    assert (item.tone, item.act) == ("trouble", Act.SEE_ATTEMPTS)
     assert "the last 3 connect attempts never came back" in item.sentence
     assert item.since == NOON - timedelta(hours=3)
 
@@ -303,9 +306,7 @@ def test_a_secret_mismatch_is_trouble(database: Database, zoom_app: ZoomApp) -> 
 
     found = listed(database)
 
-    assert [(item.tone, item.action) for item in found] == [
-        ("trouble", Action.OPEN_APP)
-    ]
+    assert [(item.tone, item.act) for item in found] == [("trouble", Act.EDIT_APP)]
     assert found[0].detail == "Zoom signed with another secret token."
 
 
@@ -327,9 +328,7 @@ def test_an_overdue_validation_is_said(database: Database, zoom_app: ZoomApp) ->
 
     found = listed(database)
 
-    assert [(item.tone, item.action) for item in found] == [
-        ("waiting", Action.OPEN_APP)
-    ]
+    assert [(item.tone, item.act) for item in found] == [("waiting", Act.SEE_URL)]
     assert "overdue" in found[0].sentence
 
 
@@ -351,11 +350,17 @@ def challenged(
 @pytest.mark.parametrize(
     ("days_ago", "sentence"),
     [
-        ((1,), "Validation failing: {app}: 1 of 6 failed checks."),
-        ((7, 4, 1), "Validation failing: {app}: 3 of 6 failed checks."),
+        (
+            (1,),
+            "{app}: Zoom's validation of the webhook URL fails: 1 of 6 failed checks.",
+        ),
+        (
+            (7, 4, 1),
+            "{app}: Zoom's validation of the webhook URL fails: 3 of 6 failed checks.",
+        ),
         (
             (16, 13, 10, 7, 4, 1),
-            "Zoom has disabled the webhooks of {app}: 6 of 6 failed checks.",
+            "{app}: Zoom has disabled this app's webhooks: 6 of 6 failed checks.",
         ),
     ],
 )
@@ -366,7 +371,7 @@ def test_failures_are_counted_until_zoom_switches_off(
 
     [item] = listed(database)
 
-    assert (item.tone, item.action) == ("trouble", Action.OPEN_APP)
+    assert (item.tone, item.act) == ("trouble", Act.SEE_URL)
     assert item.sentence == sentence.format(app="Notetaker (development)")
     assert item.since == NOON - timedelta(days=days_ago[0])
 
@@ -386,8 +391,9 @@ def test_an_app_that_recall_lost_is_trouble(
 
     [item] = listed(database)
 
-    assert item.sentence == "Notetaker (development): deleted in Recall."
-    assert "Create it again or adopt an existing one" in item.detail
+    assert item.sentence == "Notetaker (development): The app was deleted in Recall."
+    assert item.next_step.startswith("Create it again in Recall, or adopt")
+    assert item.who is Who.ADMIN
 
 
 def fallen_silent(database: Database, zoom_app: ZoomApp) -> None:
@@ -406,7 +412,7 @@ def test_an_app_that_fell_silent_is_trouble(
 
     [item] = listed(database)
 
-    assert (item.tone, item.action) == ("trouble", Action.OPEN_APP)
+    assert (item.tone, item.act) == ("trouble", Act.SEE_URL)
     assert "No events from Zoom for 9 days" in item.sentence
 
 

@@ -39,7 +39,10 @@ def test_each_app_has_its_own_webhooks_backlog_and_connections(
     assert (first.traffic.received, first.traffic.waiting) == (1, 2)
     assert (first.connected, second.connected) == (2, 0)
     assert first.connections[Shown.RECONNECT_NEEDED] == 1
-    assert second.status.state in {State.NEVER_SEEN, State.WAITING}
+    assert second.standing.way_status.state in {
+        State.NEVER_SEEN,
+        State.WAITING,
+    }
 
 
 def test_what_was_healthy_once_is_not_counted_as_healthy(

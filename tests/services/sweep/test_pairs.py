@@ -18,6 +18,7 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connections import check
+from dashboard.services.facts.zoom_apps import ASKED_EVERY
 from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import pairs, sweep
 from dashboard.services.zoom_apps import apps, credential_checks
@@ -69,7 +70,7 @@ def test_a_pair_that_works_is_tried_daily(two: ConnectStage, clock: FakeClock) -
     found = app(two)
 
     assert found.verdict is Verdict.RIGHT
-    assert found.pair_due_at == clock.now() - timedelta(hours=2) + pairs.DAILY
+    assert found.pair_due_at == clock.now() - timedelta(hours=2) + ASKED_EVERY
     assert pairs.run_due(two.runtime) == 0
     later(two, clock, hours=22)
     assert pairs.run_due(two.runtime) == 1

@@ -191,7 +191,10 @@ def test_webhooks_can_be_left_out_and_lead_to_their_page(
     without = words(read(database, row, has_webhooks=False))
 
     assert [line.webhook_id for line in shown] == [hook.id, None]
-    assert shown[0].words == "meeting.created received; queued for Recall."
+    assert (
+        shown[0].words
+        == "meeting.created received. Recall has not received it yet. It is queued."
+    )
     assert without == ["Noted."]
 
 

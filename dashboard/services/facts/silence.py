@@ -20,7 +20,6 @@ from dashboard.models.watch import HeardHour
 from dashboard.models.webhook import Refusal
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.services.receiver.refusals import cause_words
-from dashboard.services.status.rhythm import HOUR, REMEMBERED, hour_of
 from dashboard.services.validation import evidence
 
 LEAST = timedelta(hours=24)
@@ -32,6 +31,10 @@ UNLEARNED = timedelta(hours=96)
 LEARNED_FROM = timedelta(days=7)
 """So many days, a weekend among them, it takes to learn."""
 
+REMEMBERED = timedelta(days=28)
+"""So much of an app's rhythm is kept, back from when it was heard last."""
+
+HOUR = timedelta(hours=1)
 _SAMPLE = 200
 _SEND_NOTHING = (TokenState.RECONNECT_NEEDED, TokenState.UNHEALTHY_IN_RECALL)
 # Fewer, or all within minutes, may be a stranger's at the door.
@@ -97,6 +100,11 @@ def find(session: Session, app: ZoomApp, *, now: datetime) -> Silence | None:
     # Only now: counting reads every connection of the app.
     number = session.exec(select(func.count()).select_from(connected.subquery())).one()
     return judge(replace(heard, users=number), now)
+
+
+def hour_of(at: datetime) -> datetime:
+    """Return when the hour began in which that instant lies."""
+    return at.replace(minute=0, second=0, microsecond=0)
 
 
 def judge(heard: EventHistory, now: datetime) -> Silence | None:

@@ -12,8 +12,8 @@ from dashboard.models.ids import new_id
 from dashboard.models.watch import HeardHour
 from dashboard.models.webhook import Refusal
 from dashboard.models.zoom_app import Routing, ZoomApp
-from dashboard.services.status import silence
-from dashboard.services.status.silence import EventHistory, Silence
+from dashboard.services.facts import silence
+from dashboard.services.facts.silence import EventHistory, Silence
 from dashboard.services.validation import evidence
 from dashboard.vault import Vault
 from tests.makers import NOON, a_connection, a_webhook, saved_app
