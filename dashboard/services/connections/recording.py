@@ -14,7 +14,7 @@ from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services.connections import mappings
 from dashboard.services.setup import checklist, first_seen
-from dashboard.services.setup.steps import StepKey, is_working
+from dashboard.services.setup.steps import StepKey
 from dashboard.services.token_states import join_tokens, rules
 from dashboard.services.token_states import pace as pacing
 from dashboard.services.token_states.pace import FEW, Pace
@@ -112,7 +112,9 @@ def _note_milestones(
         checklist.store(session, [first])
     if not checklist.is_missing(session, app_id, StepKey.SCOPES):
         return
-    if is_working(row) and isinstance(found.join, JoinToken):
+    is_healthy = row.token_state is TokenState.HEALTHY
+    is_listed = row.sync_status is SyncStatus.COMPLETED
+    if is_healthy and is_listed and isinstance(found.join, JoinToken):
         proof = first_seen.scopes_proved(app_id, kind, at=now, connection_id=row.id)
         checklist.store(session, [proof])
     elif (

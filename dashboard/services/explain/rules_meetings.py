@@ -162,6 +162,10 @@ def _stuck_problem(facts: Facts) -> Problem | None:
     return None if stuck is None else facts.delivery_of(stuck).problem
 
 
+def _stuck_reason(facts: Facts) -> str:
+    return facts.delivery_of(known(facts.stuck)).reason
+
+
 def stuck_problem(facts: Facts) -> Problem:
     """Return what keeps the newest webhook from Recall."""
     return known(_stuck_problem(facts))
@@ -291,7 +295,7 @@ UNSENT = (
         when=lambda f: _is_stuck(f, *_QUEUED),
         says=lambda f: (
             f"{who(f)} is connected, but Recall has not received {_undelivered(f)} "
-            f"about {subject(f)} yet. It is queued. {known(f.stuck).outcome_reason}"
+            f"about {subject(f)} yet. It is queued. {_stuck_reason(f)}"
         ).strip(),
         problem=stuck_problem,
         next_at=_next_attempt,

@@ -469,10 +469,6 @@ def is_shown_as(
     return and_(is_healthy, or_(_outdated(now, is_along=is_along), _is_of(broken)))
 
 
-def _is_admins(cause: Cause) -> bool:
-    return remedy(cause.problem).who is Who.ADMIN
-
-
 def _is_of(broken: Collection[UUID]) -> ColumnElement[bool]:
     return col(Connection.zoom_app_id).in_(list(broken)) if broken else false()
 

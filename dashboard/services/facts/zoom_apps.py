@@ -535,9 +535,12 @@ class Reader:
     Args:
         session: Reading, as long as this is used.
         now: Aware.
+        is_worked: Whether the background worker runs, if that was read already.
     """
 
-    def __init__(self, session: Session, *, now: datetime) -> None:
+    def __init__(
+        self, session: Session, *, now: datetime, is_worked: WorkerStatus | None = None
+    ) -> None:
         self._session = session
         self._now = now
         holding = select(OpenCircuit).where(col(OpenCircuit.is_holding))
@@ -545,7 +548,7 @@ class Reader:
         self._keys = {
             each.id: key(each, now=now) for each in session.exec(select(Workspace))
         }
-        self._worker = worker(heartbeats.find(session, now=now))
+        self._worker = worker(is_worked or heartbeats.find(session, now=now))
 
     def __call__(self, app: ZoomApp, seen: Evidence | None = None) -> AppStanding:
         """Return how one stands.

@@ -14,7 +14,9 @@ from sqlmodel import Session, and_, col, func, or_, select
 from dashboard.db.statements import insert
 from dashboard.models.connection import Connection, SyncStatus, TokenState
 from dashboard.models.watch import Milestone
+from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import Routing, ZoomApp
+from dashboard.services.facts.connections import cause_of
 from dashboard.services.runtime import Runtime
 from dashboard.services.setup import first_seen
 from dashboard.services.setup.steps import (
@@ -45,6 +47,7 @@ def gather(session: Session, app: ZoomApp, seen: Evidence, *, now: datetime) -> 
     people = _people(session, milestones)
     granting = _granting(session, app, milestones, people)
     is_all = not missing - found.keys()
+    workspace = session.get(Workspace, app.workspace_id) if app.workspace_id else None
     return Facts(
         zoom_app=app,
         now=now,
@@ -56,6 +59,7 @@ def gather(session: Session, app: ZoomApp, seen: Evidence, *, now: datetime) -> 
         # With all ticks there is nothing left to do with a user.
         user=None if is_all else _user(session, app, milestones, people, granting),
         granting=granting,
+        cause=cause_of(app, workspace),
     )
 
 

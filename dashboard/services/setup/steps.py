@@ -12,10 +12,11 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from dashboard.models.connection import Connection, SyncStatus, TokenState
+from dashboard.models.connection import Connection
 from dashboard.models.watch import Milestone
 from dashboard.models.zoom_app import Kind, Routing, ZoomApp
 from dashboard.services.facts.acting import Act, Fact, Problem
+from dashboard.services.facts.connections import Cause, Read, Standing, standing
 from dashboard.services.facts.zoom_apps import from_zoom, pair, to_recall
 from dashboard.services.validation.states import ValidationStatus
 from dashboard.services.zoom_apps import scopes
@@ -147,9 +148,6 @@ def listed(routing: Routing) -> Sequence[StepKey]:
     return _LISTED[routing]
 
 
-_DEAD = (TokenState.RECONNECT_NEEDED, TokenState.UNHEALTHY_IN_RECALL)
-
-
 @dataclass(frozen=True, kw_only=True)
 class ScopeFacts:
     """What the connections of one zoom app tell of its scopes.
@@ -179,13 +177,14 @@ class ScopeVerdict:
     connection_id: UUID | None = None
 
 
-def judge(
+def judge(  # noqa: PLR0913 - what it is judged by, all named
     facts: ScopeFacts,
     *,
     user: Connection | None,
     app: ZoomApp,
     first: Milestone | None,
     meet: str,
+    read: Read,
 ) -> ScopeVerdict:
     """Return how the scopes stand.
 
@@ -195,8 +194,9 @@ def judge(
         app: Its kind and style tell which scopes are required.
         first: The first sighting of all scopes, if there was one.
         meet: The sentence that asks for a meeting.
+        read: Says how a connection stands.
     """
-    lacking = _lacking(facts, app, first)
+    lacking = _lacking(facts, app, first, read)
     if lacking is not None:
         return lacking
     person = facts.working or user
@@ -206,9 +206,9 @@ def judge(
         )
     if facts.working is None:
         return ScopeVerdict(
-            remark=f"{name_of(person)}: {person.token_reason}",
+            remark=f"{name_of(person)}: {read(person).reason}",
             tone="waiting",
-            next=_look_or_reconnect(person),
+            next=_look_or_reconnect(person, read(person)),
             connection_id=person.id,
         )
     return ScopeVerdict(
@@ -221,14 +221,6 @@ def judge(
     )
 
 
-def is_working(row: Connection) -> bool:
-    """Whether its token reads the profile and its meetings were listed."""
-    return (
-        row.token_state is TokenState.HEALTHY
-        and row.sync_status is SyncStatus.COMPLETED
-    )
-
-
 def name_of(connection: Connection) -> str:
     """Return what to call a connected user: the best name that is known."""
     known = (connection.display_name, connection.email, connection.zoom_user_id)
@@ -236,7 +228,7 @@ def name_of(connection: Connection) -> str:
 
 
 def _lacking(
-    facts: ScopeFacts, app: ZoomApp, first: Milestone | None
+    facts: ScopeFacts, app: ZoomApp, first: Milestone | None, read: Read
 ) -> ScopeVerdict | None:
     if facts.granted is not None:
         names = set((facts.granted.scopes or "").split())
@@ -250,7 +242,7 @@ def _lacking(
     # Once all were seen, one user who unticks what others grant is shown there only.
     if first is not None and facts.working and first.connection_id != found.id:
         return None
-    return _trouble(found, f"{name_of(found)}: {found.token_reason}")
+    return _trouble(found, f"{name_of(found)}: {read(found).reason}")
 
 
 def _trouble(row: Connection, said: str) -> ScopeVerdict:
@@ -262,8 +254,8 @@ def _trouble(row: Connection, said: str) -> ScopeVerdict:
     )
 
 
-def _look_or_reconnect(row: Connection) -> str:
-    if row.token_state in _DEAD:
+def _look_or_reconnect(row: Connection, stands: Standing) -> str:
+    if stands.act is Act.RECONNECT:
         return f"Ask {name_of(row)} to reconnect."
     return (
         f"Press Check now on {name_of(row)}'s page, or wait for the next automatic "
@@ -284,6 +276,7 @@ class Facts:
         people: The connections that sightings are about, while they are here.
         user: A connected user to go on with; None while nobody is connected.
         granting: What is known of the scopes.
+        cause: Why none of its users gets a token; None for nothing that is known.
     """
 
     zoom_app: ZoomApp
@@ -295,6 +288,11 @@ class Facts:
     restored_at: datetime | None = None
     user: Connection | None = None
     granting: ScopeFacts = field(default_factory=ScopeFacts)
+    cause: Cause | None = None
+
+    def read(self, row: Connection) -> Standing:
+        """Return how a connection stands."""
+        return standing(row, self.cause, now=self.now)
 
     @property
     def pair(self) -> Fact:
@@ -540,6 +538,7 @@ def _scopes(facts: Facts) -> _Current:
         app=facts.zoom_app,
         first=facts.milestones.get(StepKey.SCOPES),
         meet=_schedule_a_meeting(facts),
+        read=facts.read,
     )
     return _Current(
         remark=found.remark,

@@ -347,7 +347,12 @@ def about_erasures(session: Session, *, now: datetime) -> Iterator[Item]:
 
 
 def items(
-    session: Session, apps: Sequence[AppOverview], *, public_url: str, now: datetime
+    session: Session,
+    apps: Sequence[AppOverview],
+    *,
+    public_url: str,
+    now: datetime,
+    worker: WorkerStatus | None = None,
 ) -> Sequence[Item]:
     """Return what needs attention, the worst first.
 
@@ -356,8 +361,9 @@ def items(
         apps: From `overview.list_apps`.
         public_url: The dashboard's public URL.
         now: Aware.
+        worker: Whether the background worker runs, if that was read already.
     """
-    worker = heartbeats.find(session, now=now)
+    worker = worker or heartbeats.find(session, now=now)
     found = [
         *(_about_worker(worker) if apps else ()),
         *_about_restore(session),

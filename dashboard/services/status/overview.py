@@ -14,6 +14,7 @@ from dashboard.services.facts import zoom_apps as zoom_app_facts
 from dashboard.services.facts.acting import Who
 from dashboard.services.facts.connections import Cause, Shown
 from dashboard.services.facts.zoom_apps import AppStanding, Reader
+from dashboard.services.heartbeats.heartbeats import WorkerStatus
 from dashboard.services.setup import checklist
 from dashboard.services.setup.steps import Checklist
 from dashboard.services.status import traffic
@@ -50,9 +51,18 @@ class AppOverview:
         return sum(self.connections.values())
 
 
-def list_apps(session: Session, *, now: datetime) -> Sequence[AppOverview]:
-    """Return every zoom app that is in use, by name: the retired ones ask nothing."""
-    causes, read = facts.causes(session), zoom_app_facts.Reader(session, now=now)
+def list_apps(
+    session: Session, *, now: datetime, worker: WorkerStatus | None = None
+) -> Sequence[AppOverview]:
+    """Return every zoom app that is in use, by name: the retired ones ask nothing.
+
+    Args:
+        session: Reading.
+        now: Aware.
+        worker: Whether the background worker runs, if that was read already.
+    """
+    read = zoom_app_facts.Reader(session, now=now, is_worked=worker)
+    causes = facts.causes(session)
     connections = facts.counts(session, broken=causes, now=now)
     return [
         _overview(

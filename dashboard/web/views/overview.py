@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from flask import Blueprint, Response
 
 from dashboard.services.facts import connections as facts
+from dashboard.services.heartbeats import heartbeats
+from dashboard.services.heartbeats.heartbeats import WorkerStatus
 from dashboard.services.staff.permissions import Permission
 from dashboard.services.status import attention, overview
 from dashboard.services.status.overview import AppOverview
@@ -20,22 +22,27 @@ bp = Blueprint("overview", __name__)
 @requires(Permission.OVERVIEW_READ)
 def index() -> Response:
     """Show the overview, live."""
-    apps = gathered("apps", lambda: overview.list_apps(db(), now=now()))
+    worker = heartbeats.find(db(), now=now())
+    apps = gathered("apps", lambda: overview.list_apps(db(), now=now(), worker=worker))
     return htmx.page_or_fragment(
         "overview/index.html",
         "overview/partials/_live.html",
         apps=apps,
-        items=_items(apps),
+        items=_items(apps, worker),
         hours={each.app.id: _hours(each) for each in apps},
         states={each.app.id: _states(each) for each in apps},
     )
 
 
-def _items(apps: Sequence[AppOverview]) -> Sequence[attention.Item]:
+def _items(
+    apps: Sequence[AppOverview], worker: WorkerStatus
+) -> Sequence[attention.Item]:
     public_url = runtime().public_url
     return gathered(
         "items",
-        lambda: attention.items(db(), apps, public_url=public_url, now=now()),
+        lambda: attention.items(
+            db(), apps, public_url=public_url, now=now(), worker=worker
+        ),
     )
 
 

@@ -266,18 +266,3 @@ def test_a_state_is_set_in_one_place() -> None:
         f"{MODEL}: self.token_state, self.token_cause = state, cause",
         f"{EXCHANGE}: row.token_since = row.recall_tried_at = None",
     ]
-
-
-def test_pages_derive_no_state_of_their_own() -> None:
-    """What is shown of a connection comes from facts: no page reads the column."""
-    own = re.compile(r"\.token_(?:state|reason|cause|evidence)\b")
-    places = [*(ROOT / "dashboard" / "web").rglob("*.py")]
-    places += (ROOT / "dashboard" / "templates").rglob("*.html")
-    places += (ROOT / "dashboard" / "cli").rglob("*.py")
-
-    found = {
-        str(path.relative_to(ROOT)) for path in places if own.search(path.read_text())
-    }
-
-    # The link of an item under Needs attention, which is no connection.
-    assert found == {"dashboard/templates/overview/partials/_item.html"}

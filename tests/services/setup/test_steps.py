@@ -359,12 +359,18 @@ def test_a_token_that_does_not_work_yet_says_why(zoom_app: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "state", [TokenState.RECONNECT_NEEDED, TokenState.UNHEALTHY_IN_RECALL]
+    ("state", "next_step"),
+    [
+        (TokenState.RECONNECT_NEEDED, "Ask Ana Nowak to reconnect."),
+        (TokenState.UNHEALTHY_IN_RECALL, "Press Check now on Ana Nowak's page"),
+    ],
 )
-def test_a_grant_that_is_over_needs_the_user(zoom_app: Any, state: TokenState) -> None:
+def test_a_grant_that_is_over_needs_whom_its_page_names(
+    zoom_app: Any, state: TokenState, next_step: str
+) -> None:
     one = scopes_of(zoom_app, user=a_connection(zoom_app, token_state=state))
 
-    assert one.next == "Ask Ana Nowak to reconnect."
+    assert one.next.startswith(next_step)
 
 
 def test_a_working_token_alone_is_no_proof_of_the_join_token(zoom_app: Any) -> None:
