@@ -165,6 +165,8 @@ RULES = (
     _seen(Workspace, "mappings_seen_at", to=None),
     _seen(Workspace, "mappings_read_at", to=None),
     _seen(Workspace, "checked_at"),
+    _seen(Workspace, "verdict_since"),
+    _due(Workspace, "key_due_at", _DAY),
     _seen(ZoomApp, "checked_at"),
     _seen(ZoomApp, "verdict_since"),
     _seen(ZoomApp, "pair_doubted_at"),
@@ -277,13 +279,24 @@ def mark_restored(session: Session, *, now: datetime) -> None:
             claim=col(ProbeSchedule.claim) + 1,
         )
     )
-    session.exec(update(Workspace).values(mappings_due_at=now, mappings_seen_at=None))
+    before = f"before {words}."
+    session.exec(
+        update(Workspace).values(
+            mappings_due_at=now, mappings_seen_at=None, key_due_at=now
+        )
+    )
+    session.exec(
+        update(Workspace)
+        .where(col(Workspace.verdict) == Verdict.RIGHT)
+        .values(verdict=Verdict.UNKNOWN, verdict_reason=f"It was valid {before}")
+    )
+    session.exec(update(ZoomApp).values(pair_due_at=now))
     session.exec(
         update(ZoomApp)
         .where(col(ZoomApp.verdict) == Verdict.RIGHT)
         .values(
             verdict=Verdict.UNKNOWN,
-            verdict_reason=f"They were right before {words}. Press Verify again.",
+            verdict_reason=f"They were right {before} Press Verify again.",
         )
     )
 

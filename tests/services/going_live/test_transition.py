@@ -392,7 +392,7 @@ def test_it_is_last_in_the_list_and_asks_for_nothing(
     connect_stage: ConnectStage,
 ) -> None:
     runtime = connect_stage.runtime
-    add(runtime, name="Zebra", verdict=Verdict.RIGHT)
+    add(runtime, name="Zebra", verdict=Verdict.RIGHT, checked_at=NOON)
 
     def seen() -> tuple[list[str], list[str], int]:
         with runtime.database.reading() as session:

@@ -90,7 +90,7 @@ def test_support_is_pushed_none_of_an_admins_buttons(
 
     assert "<form" in admins
     assert "<form" not in supports
-    assert "Ask an admin" in supports
+    assert "An admin must act." in supports
 
 
 @pytest.mark.parametrize("what", ["zoom app", "overview"])
