@@ -161,7 +161,7 @@ def test_explain_names_the_operator_and_not_nobody(story: Story) -> None:
 
     text = story.read("/explain/", q=story.hook_id)
 
-    assert f"Action needed by an operator: Starts `{STEP}`." in text
+    assert f"Action needed by an operator: Start `{STEP}`." in text
 
 
 def test_a_web_process_stays_ready_and_says_it(story: Story) -> None:

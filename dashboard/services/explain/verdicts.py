@@ -341,22 +341,16 @@ class Rule:
         worker = facts.worker
         if worker is None or worker.is_alive:
             return found
-        if found.who is Who.OPERATOR:
-            sentence = f"{found.sentence} {worker.sentence}"
-            return replace(
-                found, sentence=sentence, step=worker.order, tone=Tone.TROUBLE
-            )
-        if not self.by_worker:
+        if not self.by_worker and found.who is not Who.OPERATOR:
             return found
         why = worker.sentence
         if facts.stuck is not None:
             why = worker.about_waiting(facts.tried_at).removesuffix(worker.step)
-        found = replace(found, sentence=f"{found.sentence} {why}".strip())
-        if found.who is Who.OPERATOR:
-            return replace(found, tone=Tone.TROUBLE)
-        later = "" if found.who is Who.NOBODY else f" Then: {found.step}"
+        is_all = found.who in (Who.NOBODY, Who.OPERATOR)
+        later = "" if is_all else f" Then: {found.step}"
         return replace(
             found,
+            sentence=f"{found.sentence} {why}".strip(),
             who=remedy(Problem.NO_WORKER).who,
             step=f"{worker.order}{later}",
             tone=Tone.TROUBLE,

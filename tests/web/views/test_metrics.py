@@ -25,11 +25,11 @@ def ask(settings: Settings) -> Iterator[Ask]:
     with_token = settings.model_copy(update={"metrics_token": SecretStr(TOKEN)})
     runtime = build_runtime(with_token, listens_on=HTTPS)
     with runtime.database.writing() as session:
-        app = a_zoom_app(runtime.vault)
+        app = a_zoom_app(runtime.vault, recall_app_id=UUID(int=3))
         session.add(app)
         session.flush()
         session.add(a_webhook(app, outcome=Outcome.DEAD))
-        session.add(a_connection(app))
+        session.add(a_connection(app, token_checked_at=runtime.clock.now()))
         for number, is_holding in ((1, True), (2, False)):
             hold = OpenCircuit(
                 id=UUID(int=number),

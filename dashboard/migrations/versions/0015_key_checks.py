@@ -5,8 +5,8 @@ from alembic import op
 
 from dashboard.db.columns import UtcDateTime
 
-revision = "0014_key_checks"
-down_revision = "0013_pair_checks"
+revision = "0015_key_checks"
+down_revision = "0014_erasure_counts"
 branch_labels = None
 depends_on = None
 
