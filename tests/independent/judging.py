@@ -40,6 +40,7 @@ class Kind(StrEnum):
     UNSEEN = "an observation that nobody made"
     REFUSED = "green beside a stream of refusals"
     DELIVERED = "delivered, and never taken"
+    DELETED = "data that is said to be deleted, and is not"
     STATE = "two places disagree about the state"
     WHO = "two places disagree about who must act"
     SINCE = "a state that began at another time"
@@ -128,6 +129,8 @@ class Judge:
         for number in meetings:
             yield from self._about_meeting(number)
         yield from self._about_deliveries()
+        yield from self._about_deletions(people, set(rows))
+        yield from self._about_invitations()
         gone = self.worker_gone_at
         is_gone = gone is not None and now - gone > timedelta(minutes=2)
         if is_gone and not any("worker" in each.lower() for each in top.items):
@@ -306,6 +309,38 @@ class Judge:
                 said = f"meeting {number} delivered, {times} times"
                 yield _wrong(Kind.DELIVERED, "webhook log", said, "never taken")
 
+    def _about_deletions(self, people: list[Person], here: set[str]) -> Iterator[Wrong]:
+        rows = reading.erasures(self.browser)
+        reasons = Counter(_reason(why) for why, _ in rows)
+        oracle = self.oracle
+        for reason, most in (
+            ("removed", oracle.removals),
+            ("staff", oracle.disconnects),
+            ("", 0),
+        ):
+            if reasons[reason] > most:
+                said = f"{reasons[reason]} of {sorted({why for why, _ in rows})}"
+                yield _wrong(Kind.CAUSE, "data deletions", said, f"at most {most}")
+        left = [
+            each.email
+            for each in people
+            if each.left
+            and each.path not in here
+            and self.stage.world.credential_of(oracle.client_id, each.user_id)
+        ]
+        open_rows = sum(not is_done for _, is_done in rows)
+        if len(left) > open_rows and self.stage.has_worker:
+            truth = f"Recall has a credential of {left}"
+            yield _wrong(Kind.DELETED, "data deletions", f"{open_rows} open", truth)
+
+    def _about_invitations(self) -> Iterator[Wrong]:
+        if not self.oracle.invited:
+            return
+        for email, said in reading.invitations(self.browser).items():
+            person = self.oracle.invited.get(email)
+            if person is not None and said.is_green and not person.connected:
+                yield _wrong(Kind.UNSEEN, "invitations", _short(said), "never came")
+
     def green(self, said: Said, truth: Truth, limit: timedelta) -> Iterator[Wrong]:
         """Judge a green mark: by when it was seen, and by how long that may count."""
         if not said.is_green:
@@ -347,6 +382,12 @@ class Judge:
         return self.is_clock_right and not any(
             begin <= at <= end for begin, end in self.wrong_clock
         )
+
+
+def _reason(why: str) -> str:
+    if "removed" in why.lower():
+        return "removed"
+    return "staff" if why.lower().startswith("disconnected by") else ""
 
 
 def _about_export(

@@ -5,6 +5,7 @@ clock. After each act, and after the time that follows, every page is read and c
 with an oracle that knows what is really so.
 """
 
+import gc
 import random
 import sys
 import tempfile
@@ -52,16 +53,29 @@ _PASSES = (
     (64 * _DAY, 5 * _DAY),
 )
 _WEIGHTS = (2, 2, 3, 3, 3, 3, 3, 3, 3, 2, 1)
+_COMES = 0.7
+"""How often somebody who is invited comes."""
+
 _LONG = 8 * _DAY
 """From here on the steps are coarse: the last hours are lived in small ones."""
 
 _LAST, _SMALL = 4 * _HOUR, 40 * _MINUTE
-VARIANTS = ("relay", "direct", "stored")
-"""Of the Zoom app: how webhooks go, or who stores the tokens."""
+VARIANTS = ("relay", "direct", "stored", "account")
+"""Of the Zoom app: how webhooks go, who stores the tokens, or whose they are; the last
+with the simulated pair only."""
+
+_KIND = {"account": "account_level"}
+_MOST_MEMBERS = 6
 
 _MOST_PEOPLE = 5
+_READ_AT_ONCE = 0.6
+"""How often pages are read right after an act; after the time that follows, always."""
+
 _SOME = 2
-"""People and meetings that are read about right after an act; then, all people."""
+"""People and meetings that are read about right after an act."""
+
+_GONE = 2
+"""Of those who left, so many are read about after the time that follows; all others."""
 
 _NAMES = ("Ana", "Ben", "Cleo", "Dan", "Eva", "Finn", "Gita", "Hugo", "Ines", "Jon")
 
@@ -107,6 +121,8 @@ class Model:
         self._names = 0
         self._ahead_at: datetime | None = None
         self._variant = variant
+        self._is_account = variant == "account"
+        self._members: list[str] = []
         self._backup: Backup | None = None
         self._set_up()
         self._begun_at = stage.true.now()
@@ -115,9 +131,14 @@ class Model:
     def _set_up(self) -> None:
         stage = self.stage
         self._admin = Admin(stage=stage, browser=stage.sign_in())
-        pair = stage.world.make_app(f"{stage.url}/oauth/zoom/callback")
-        self._custody = "dashboard" if self._variant == "stored" else "recall"
-        self._app_id: UUID = self._admin.set_up(pair, custody=self._custody)
+        pair = stage.world.make_app(
+            f"{stage.url}/oauth/zoom/callback", is_account_level=self._is_account
+        )
+        self._app_id: UUID = self._admin.set_up(
+            pair,
+            custody="dashboard" if self._variant == "stored" else "recall",
+            kind=_KIND.get(self._variant, "user_level"),
+        )
         if self._variant == "direct":
             self._admin.send_directly(self._app_id)
         assert stage.world.press_validate(pair.client_id, self._webhook_url())
@@ -165,13 +186,17 @@ class Model:
         act()
         self.settle()
         people = self.oracle.people
-        some = self._drawing.sample(people, min(_SOME, len(people)))
-        self._read(name, some, say)
+        if self._drawing.random() < _READ_AT_ONCE:
+            some = self._drawing.sample(people, min(_SOME, len(people)))
+            self._read(name, some, say)
         [(amount, each)] = self._drawing.choices(_PASSES, _WEIGHTS)
         if not self.judge.is_clock_right:
             amount, each = min((amount, each), (2 * _HOUR, 30 * _MINUTE))
         self.pass_time(amount, step=each)
-        self._read(f"{amount} after {name}", people, say)
+        here = self._connected()
+        gone = [each for each in people if each not in here]
+        here += self._drawing.sample(gone, min(_GONE, len(gone)))
+        self._read(f"{amount} after {name}", here, say)
         self.report.days = (self.stage.true.now() - self._begun_at) / _DAY
         self.report.reads = self.judge.reads
 
@@ -190,6 +215,7 @@ class Model:
         self.oracle.note(self.stage.true.now())
         self.stage.run_due()
         self.oracle.note(self.stage.true.now())
+        self._find_people()
 
     def read(self, after: str, say: Callable[[str], None]) -> None:
         """Read everything, and say what is wrong for the first time."""
@@ -230,8 +256,9 @@ class Model:
     def _acts(self) -> Iterator[tuple[str, tuple[int, Callable[[], None]]]]:
         yield "time passes", (4, lambda: None)
         connected = self._connected()
-        if len(connected) < _MOST_PEOPLE:
+        if len(connected) < (1 if self._is_account else _MOST_PEOPLE):
             yield "a user connects", (3, self.new_user)
+            yield "a user is invited", (1, self.invite)
         if connected:
             yield "a meeting", (6, self.meet)
             yield "a user connects again", (2, self.connect_again)
@@ -265,7 +292,7 @@ class Model:
             yield "the host's clock is put right", (6, self.go_back)
 
     def _connected(self) -> list[Person]:
-        return [each for each in self.oracle.people if each.path]
+        return [each for each in self.oracle.people if each.is_here]
 
     def _any(self) -> Person:
         return self._drawing.choice(self._connected())
@@ -273,32 +300,63 @@ class Model:
     # Users.
 
     def new_user(self) -> None:
+        self._go_through(self._somebody_new())
+
+    def _somebody_new(self) -> Person:
+        """Make a user; of an account-level app the account's admin, and members."""
+        if self._is_account and self.oracle.people:
+            return self.oracle.people[0]
+        user_id, email = self._add_user(is_admin=self._is_account)
+        person = Person(user_id=user_id, email=email)
+        self.oracle.people.append(person)
+        return person
+
+    def _add_user(self, *, is_admin: bool = False) -> tuple[str, str]:
         first = _NAMES[self._names % len(_NAMES)]
         email = f"{first.lower()}{self._names}@example.com"
         pmi = 5_550_000_000 + self._names
-        user_id = self.stage.world.add_user(email, first, f"N{self._names}", pmi)
+        last = f"N{self._names}"
         self._names += 1
-        person = Person(user_id=user_id, email=email)
-        self.oracle.people.append(person)
-        self._go_through(person)
+        world = self.stage.world
+        return world.add_user(email, first, last, pmi, is_admin=is_admin), email
 
-    def _go_through(self, person: Person) -> None:
+    def invite(self) -> None:
+        """Invite somebody, who comes at once or never."""
+        person = self._somebody_new()
+        path = self._admin.invite(self._app_id, person.email)
+        self.oracle.invited[person.email] = person
+        if self._drawing.random() < _COMES:
+            self._go_through(person, path)
+
+    def _go_through(self, person: Person, path: str | None = None) -> None:
         if self._broken & {Outage.ZOOM, Outage.RECALL}:
             return  # nobody gets far; what the visitor reads is tested elsewhere
         for _ in range(2):  # Recall may ask for a second approval
-            page = connect(self.stage, self._connect_path, person.user_id)
+            path = path or self._connect_path
+            page = connect(self.stage, path, person.user_id)
             if page.status != 409:
                 break
+        lives = self.stage.world.lives(self.oracle.client_id, person.user_id)
+        person.connected += lives
         person.left = ""
         person.is_lost = False
+        person.is_here = True  # until the rows are read
         self.oracle.note(self.stage.true.now())
-        self._find(person)
+        self._find_people()
 
-    def _find(self, person: Person) -> None:
+    def _find_people(self) -> None:
+        """Look who has a connection, and where its page is."""
+        query = select(Connection.zoom_user_id, Connection.id)
         with self.stage.runtime.database.reading() as session:
-            is_theirs = Connection.zoom_user_id == person.user_id
-            found = session.exec(select(Connection.id).where(is_theirs)).first()
-        person.path = f"/connections/{found}" if found else ""
+            found = dict(session.exec(query).all())
+        if self._is_account and found:  # one connection, of the account
+            found = dict.fromkeys(
+                (each.user_id for each in self.oracle.people), *found.values()
+            )
+        for person in self.oracle.people:
+            person.is_here = person.user_id in found
+            if person.is_here:
+                person.path = f"/connections/{found[person.user_id]}"
 
     def connect_again(self) -> None:
         self._go_through(self._any())
@@ -307,6 +365,7 @@ class Model:
         person = self._any()
         if person.lives.is_so:
             self.stage.world.remove_app(self.oracle.client_id, person.user_id)
+            self.oracle.removals += 1
             person.left = "removed"
 
     def end_grant(self) -> None:
@@ -317,11 +376,19 @@ class Model:
         person = self._any()
         if not person.lives.is_so:
             return
-        number = self.stage.world.create_meeting(person.user_id)
+        number = self.stage.world.create_meeting(self._host(person))
         self.oracle.meetings[number] = person
         self.oracle.made_at[number] = self.stage.true.now()
         self.oracle.mapped[number] = Truth()
         self._heard()
+
+    def _host(self, person: Person) -> str:
+        """Return who schedules: with an account-level app any of its users."""
+        if not self._is_account:
+            return person.user_id
+        if len(self._members) < _MOST_MEMBERS:
+            self._members.append(self._add_user()[0])
+        return self._drawing.choice([person.user_id, *self._members])
 
     def _heard(self) -> None:
         """Zoom sends an event, which is refused or taken."""
@@ -348,6 +415,7 @@ class Model:
         page = self._admin.browser.get(person.path)
         if page.status == 200:
             self._admin.browser.submit(page, "/disconnect")
+            self.oracle.disconnects += 1
             person.left = person.left or "staff"
 
     def rotate_token(self) -> None:
@@ -443,7 +511,7 @@ class Model:
         stage.restart()
         for person in self.oracle.people:
             person.is_lost = self._variant == "stored"
-            self._find(person)
+        self._find_people()
 
     def kill_worker(self) -> None:
         self.stage.has_worker = False
@@ -520,6 +588,7 @@ def main(  # noqa: PLR0917 - click passes options so
     """Live so many days, and print every wrong sentence."""
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     began, spent = time.monotonic(), time.process_time()
+    gc.set_threshold(50_000, 20, 100)  # a page's tree is a large cycle
     with (
         tempfile.TemporaryDirectory(prefix="model-") as folder,
         a_database(database, Path(folder)) as opened,

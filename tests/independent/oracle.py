@@ -54,19 +54,29 @@ class Person:
     """A Zoom user.
 
     Attributes:
-        path: Of their connection's page; "" while they have none.
+        path: Of the page of their last connection; "" if they never had one.
+        is_here: The dashboard has a connection of them.
         works: A bot could get a token.
         left: Why they left, if they did: "removed" or "staff".
+        connected: How often they came back from Zoom with their consent.
         is_lost: The only copy of their tokens is an older one.
     """
 
     user_id: str
     email: str
     path: str = ""
+    is_here: bool = False
     works: Truth = field(default_factory=Truth)
     lives: Truth = field(default_factory=Truth)
     left: str = ""
+    connected: int = 0
     is_lost: bool = False
+
+    @property
+    def changes_no_more(self) -> bool:
+        """Whether they left, and all that was theirs has ended."""
+        is_known = bool(self.works.changes)
+        return is_known and not (self.is_here or self.lives.is_so or self.works.is_so)
 
 
 @dataclass(kw_only=True)
@@ -83,7 +93,9 @@ class Oracle:
         secret_here: The secret token that was entered last.
         client_secret_here: The client secret that was entered last.
         app_is_right: Tokens can be had: no admin has anything to do about them.
-        refused: When Zoom's requests were refused since the last one that was taken.
+        removals: How often a user removed the app.
+        disconnects: How often staff disconnected somebody.
+        invited: By email, whoever got a link.
     """
 
     world: World
@@ -101,6 +113,9 @@ class Oracle:
     pair: Truth = field(default_factory=Truth)
     pair_here: Truth = field(default_factory=Truth)
     app_is_right: Truth = field(default_factory=Truth)
+    removals: int = 0
+    disconnects: int = 0
+    invited: dict[str, Person] = field(default_factory=dict)
     is_receiver_up: bool = True
     has_outage: bool = False
 
@@ -108,6 +123,8 @@ class Oracle:
         """Ask the world what is so now."""
         world, client_id = self.world, self.client_id
         for each in self.people:
+            if each.changes_no_more:
+                continue
             lives = world.lives(client_id, each.user_id)
             status = world.credential_of(client_id, each.user_id)
             each.lives.note(now, is_so=lives)

@@ -46,7 +46,10 @@ class IndependentWorld:
         self.recall.close()
         self.zoom.close()
 
-    def make_app(self, redirect_url: str) -> PairAtZoom:
+    def make_app(
+        self, redirect_url: str, *, is_account_level: bool = False
+    ) -> PairAtZoom:
+        assert not is_account_level, "this pair has user-managed apps only"
         app = self.zoom.make_app(redirect_url)
         return PairAtZoom(
             client_id=app.client_id,
@@ -63,7 +66,16 @@ class IndependentWorld:
     def regenerate_client_secret(self, client_id: str) -> str:
         return self.zoom.regenerate_client_secret(client_id)
 
-    def add_user(self, email: str, first_name: str, last_name: str, pmi: int) -> str:
+    def add_user(
+        self,
+        email: str,
+        first_name: str,
+        last_name: str,
+        pmi: int,
+        *,
+        is_admin: bool = False,
+    ) -> str:
+        assert not is_admin, "this pair has user-managed apps only"
         return self.zoom.add_user(email, first_name, last_name, pmi).id
 
     def allow(self, authorize_url: str, user_id: str) -> str:

@@ -1,5 +1,6 @@
 """What the people of a story do with a browser: an admin, and users who connect."""
 
+import re
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -21,6 +22,7 @@ class Admin:
         *,
         client_secret: str | None = None,
         custody: str = "recall",
+        kind: str = "user_level",
     ) -> Page:
         """Press *Verify and save*, with another secret if one is given."""
         return self.browser.submit(
@@ -31,6 +33,7 @@ class Admin:
             client_secret=client_secret or pair.client_secret,
             secret_token=pair.secret_token,
             custody=custody,
+            kind=kind,
         )
 
     def enter_workspace(self, api_key: str) -> Page:
@@ -49,9 +52,11 @@ class Admin:
             page, "/create-in-recall", workspace_id=str(workspace["value"])
         )
 
-    def set_up(self, pair: PairAtZoom, *, custody: str = "recall") -> UUID:
+    def set_up(
+        self, pair: PairAtZoom, *, custody: str = "recall", kind: str = "user_level"
+    ) -> UUID:
         """Enter the app and the workspace, create it in Recall; return the app's ID."""
-        saved = self.enter_app(pair, custody=custody)
+        saved = self.enter_app(pair, custody=custody, kind=kind)
         app_id = UUID(saved.path.rpartition("/")[2])
         self.enter_workspace(self.stage.world.api_key)
         self.create_in_recall(app_id)
@@ -62,6 +67,16 @@ class Admin:
         path = f"/zoom-apps/{app_id}/edit"
         saved = self.browser.submit(self.browser.get(path), "/edit", routing="direct")
         assert saved.path == f"/zoom-apps/{app_id}", saved.text
+
+    def invite(self, app_id: UUID, email: str) -> str:
+        """Make a link for one person; return its path."""
+        form = self.browser.get("/connections/invitations/new")
+        made = self.browser.submit(
+            form, "/connections/invitations/", app=str(app_id), email=email
+        )
+        found = re.search(rf"{re.escape(self.stage.url)}(/[^\s\"'<]+)", str(made.soup))
+        assert found, made.text
+        return found[1]
 
     def webhook_url(self, app_id: UUID) -> str:
         return f"{self.stage.url}/hooks/zoom/{app_id}"

@@ -106,6 +106,26 @@ def exported(browser: Browser) -> dict[str, dict[str, Any]]:
     return {f"/connections/{row['id']}": row for row in rows}
 
 
+def erasures(browser: Browser) -> list[tuple[str, bool]]:
+    """Return why each data deletion was begun, and if Recall is said to be done."""
+    found = []
+    for row in browser.get("/erasures/").soup.select("tbody tr"):
+        in_recall = row.select_one("[data-label='In Recall'] .tone-good")
+        found.append(
+            (words(row.select_one("[data-label=Reason]")), in_recall is not None)
+        )
+    return found
+
+
+def invitations(browser: Browser) -> dict[str, Said]:
+    """Return how each of the newest links stands, by email."""
+    found: dict[str, Said] = {}
+    for row in browser.get("/connections/invitations/").soup.select("tbody tr"):
+        email = words(row.select_one("th")).partition(" ")[0]
+        found.setdefault(email, _said("invitations", row.select_one(".state"), row))
+    return found
+
+
 def clocks(browser: Browser, app_id: str) -> tuple[dict[str, Said], Page]:
     """Return both validation statuses of an app, and its page."""
     page = browser.get(f"/zoom-apps/{app_id}")

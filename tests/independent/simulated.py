@@ -14,6 +14,7 @@ from dashboard.sandbox.recall.credentials import run_due_syncs
 from dashboard.sandbox.recall.records import App as RecallApp
 from dashboard.sandbox.recall.records import Credential
 from dashboard.sandbox.zoom import ZoomWorld, create_zoom
+from dashboard.sandbox.zoom.records import Kind
 from tests.independent.site import Calls, Served, serve
 from tests.independent.world import Outage, PairAtZoom, TakenByRecall
 
@@ -102,8 +103,11 @@ class SimulatedWorld:
         self._zoom_site.close()
         self.zoom.close()
 
-    def make_app(self, redirect_url: str) -> PairAtZoom:
-        app = self.zoom.add_app(redirect_url=redirect_url, published=True)
+    def make_app(
+        self, redirect_url: str, *, is_account_level: bool = False
+    ) -> PairAtZoom:
+        kind = Kind.ACCOUNT_LEVEL if is_account_level else Kind.USER_LEVEL
+        app = self.zoom.add_app(redirect_url=redirect_url, published=True, kind=kind)
         return PairAtZoom(
             client_id=app.client_id,
             client_secret=app.client_secret,
@@ -123,9 +127,21 @@ class SimulatedWorld:
         self.zoom.change_app(client_id, client_secret=secret)
         return secret
 
-    def add_user(self, email: str, first_name: str, last_name: str, pmi: int) -> str:
+    def add_user(
+        self,
+        email: str,
+        first_name: str,
+        last_name: str,
+        pmi: int,
+        *,
+        is_admin: bool = False,
+    ) -> str:
         return self.zoom.add_user(
-            email=email, first_name=first_name, last_name=last_name, pmi=pmi
+            email=email,
+            first_name=first_name,
+            last_name=last_name,
+            pmi=pmi,
+            role_name="Admin" if is_admin else "Member",
         ).id
 
     def allow(self, authorize_url: str, user_id: str) -> str:
@@ -200,7 +216,7 @@ class SimulatedWorld:
         if not found:
             return None
         newest = max(found, key=lambda each: each.synced_at)
-        return self.recall.credentials[newest.credential].user_id
+        return self.recall.credentials[newest.credential].grant.user_id
 
     def zoom_secret(self, client_id: str) -> str:
         return self.zoom.state.app(client_id).secret_token
@@ -223,7 +239,7 @@ class SimulatedWorld:
 
     def _credential(self, client_id: str, user_id: str) -> Credential | None:
         for each in self.recall.credentials.values():
-            if (each.app.client_id, each.user_id) == (client_id, user_id):
+            if (each.app.client_id, each.grant.user_id) == (client_id, user_id):
                 return each
         return None
 

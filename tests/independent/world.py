@@ -60,7 +60,9 @@ class World(Protocol):
 
     # The owner of the app, at Zoom.
 
-    def make_app(self, redirect_url: str) -> PairAtZoom:
+    def make_app(
+        self, redirect_url: str, *, is_account_level: bool = False
+    ) -> PairAtZoom:
         """Make a published app."""
         ...
 
@@ -72,7 +74,15 @@ class World(Protocol):
 
     # Users, at Zoom.
 
-    def add_user(self, email: str, first_name: str, last_name: str, pmi: int) -> str:
+    def add_user(
+        self,
+        email: str,
+        first_name: str,
+        last_name: str,
+        pmi: int,
+        *,
+        is_admin: bool = False,
+    ) -> str:
         """Return the user's ID."""
         ...
 
