@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from bs4 import Tag
+
 from tests.independent import oracle as oracles
 from tests.independent import reading
 from tests.independent.browser import Browser, Page, words
@@ -268,9 +270,13 @@ class Judge:
                     page=f"mapped meetings of {person.email}",
                     tone="good",
                     word=_grouped(number),
+                    at=_read_at(card),
                 )
-                mapped = self.oracle.mapped[number]
-                yield from self._late(said, mapped, oracles.MAPPED_FOR)
+                is_read = person.works.is_so and self.stage.has_worker
+                limit = (
+                    oracles.MAPPED_FOR if is_read or said.at is None else oracles.EVER
+                )
+                yield from self.green(said, self.oracle.mapped[number], limit)
 
     def _about_meeting(self, number: int) -> Iterator[Wrong]:
         told = reading.explain(self.browser, self.explain, str(number))
@@ -382,6 +388,15 @@ class Judge:
         return self.is_clock_right and not any(
             begin <= at <= end for begin, end in self.wrong_clock
         )
+
+
+def _read_at(card: Tag | None) -> datetime | None:
+    """Return when Recall's list is said to have been read last."""
+    for each in () if card is None else card.select("p"):
+        time = each.select_one("time[datetime]")
+        if time is not None and words(each).startswith("Recall's list was last read"):
+            return datetime.fromisoformat(str(time["datetime"]))
+    return None
 
 
 def _reason(why: str) -> str:

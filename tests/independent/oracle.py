@@ -14,6 +14,9 @@ GREEN_FOR = timedelta(minutes=75)
 and the few minutes until the check after it."""
 
 MAPPED_FOR = timedelta(hours=26)
+EVER = timedelta.max
+"""For what says as of when it was seen, and cannot be seen anew."""
+
 PAIR_FOR = timedelta(hours=26)
 ROUND = timedelta(hours=97)
 """72 hours until Zoom's next challenge, and a day of grace."""

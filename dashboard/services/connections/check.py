@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from http import HTTPStatus
 from typing import ParamSpec, TypeVar
 from uuid import UUID
 
@@ -299,7 +298,7 @@ def _request(
     is_hopeful = row.token_state in (TokenState.HEALTHY, TokenState.UNKNOWN)
     return CheckRequest(
         has_record=is_everything or is_syncing or not is_settled,
-        has_mappings=is_everything or (is_hopeful and is_list_due),
+        has_mappings=is_everything or (is_list_due and (is_hopeful or bool(meetings))),
         is_syncing=is_syncing,
         has_join=has_join,
         meetings=meetings,
@@ -373,7 +372,7 @@ def _ask(
             request=replace(request, has_record=True),
             token_of=partial(_stored_token, runtime, row.id),
         )
-        if not _is_deleted_at_recall(found):
+        if not recording.is_deleted_at_recall(found):
             break
         row.recall_credential_id = None
     return found
@@ -429,14 +428,6 @@ def _asked(  # noqa: PLR0913 - the facts of one check, all named
         mappings=mapped,
         join=join,
     )
-
-
-def _is_deleted_at_recall(found: CheckResult) -> bool:
-    """Whether Recall no longer has the credential."""
-    error = found.credential
-    if not isinstance(error, UpstreamError):
-        return False
-    return error.own_status == HTTPStatus.NOT_FOUND
 
 
 def _stored_token(runtime: Runtime, connection_id: UUID) -> AccessToken:

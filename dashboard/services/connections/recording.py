@@ -6,7 +6,12 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from dashboard.clients.recall.replies import AccessToken, RecallCredential, Stretch
+from dashboard.clients.recall.replies import (
+    AccessToken,
+    Mapping,
+    RecallCredential,
+    Stretch,
+)
 from dashboard.clients.zoom.api import JoinToken, ZoomUser
 from dashboard.errors import UpstreamError, shortened
 from dashboard.models import connection
@@ -134,11 +139,26 @@ def _store_mappings(
             row.mappings_trouble = "" if listed.has_newest else PART
             if listed.has_newest:
                 row.mappings_seen_at = now
+        case None if is_deleted_at_recall(found):  # and all its mappings with it
+            nothing = Stretch[Mapping](results=[], is_whole=True)
+            mappings.keep(session, row, nothing, now=now)
+            row.mappings_trouble, row.mappings_seen_at = "", now
         case UpstreamError(status=HTTPStatus.TOO_MANY_REQUESTS) | None:
             mappings.trim(session, row.id)
         case UpstreamError() as error:
             mappings.trim(session, row.id)
             row.mappings_trouble = unread("Recall's list of meetings", error)
+
+
+def is_deleted_at_recall(found: CheckResult) -> bool:
+    """Whether Recall no longer has the credential."""
+    failed = (found.credential, found.token)
+    return any(
+        isinstance(error, UpstreamError)
+        and error.service == "Recall"
+        and error.own_status == HTTPStatus.NOT_FOUND
+        for error in failed
+    )
 
 
 def unread(what: str, error: UpstreamError) -> str:

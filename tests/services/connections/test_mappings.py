@@ -56,6 +56,51 @@ def test_meetings_recall_maps_are_kept_and_forgotten_as_recall_does(
     assert mapped(stage, row) == {5551234567}
 
 
+def test_a_credential_deleted_in_recall_takes_its_meetings_with_it(
+    stage: ConnectStage, clock: FakeClock
+) -> None:
+    row = stage.connect()
+    stage.sandbox.zoom_world.create_meeting(stage.ana.id)
+    actions.sync_meetings(stage.runtime, row.id, actor=ADMIN)
+    sync(stage)
+    check.now(stage.runtime, row.id)
+    seen_first = mapped(stage, row)
+    [there] = stage.credentials()
+    stage.sandbox.recall_world.remove_credential(there)
+
+    clock.advance(hours=1)
+    check.run(stage.runtime, row.id)
+
+    assert len(seen_first) == 2
+    assert mapped(stage, row) == set()
+    with stage.runtime.database.reading() as session:
+        kept = session.get_one(Connection, row.id)
+    assert (kept.mappings_seen_at, kept.mappings_trouble) == (clock.now(), "")
+
+
+def test_meetings_of_one_who_must_reconnect_are_still_read_daily(
+    stage: ConnectStage, clock: FakeClock
+) -> None:
+    row = stage.connect()
+    sync(stage)
+    check.now(stage.runtime, row.id)
+    seen_first = mapped(stage, row)
+    stage.sandbox.zoom_world.revoke_grant(stage.app.client_id, stage.ana.id)
+    clock.advance(hours=2)
+    stage.sandbox.clock.advance(7200)
+    check.run(stage.runtime, row.id)
+    stage.sandbox.recall_world.mappings.clear()
+
+    clock.advance(hours=25)
+    stage.sandbox.clock.advance(90_000)
+    check.run(stage.runtime, row.id)
+
+    with stage.runtime.database.reading() as session:
+        state = session.get_one(Connection, row.id).token_state
+    assert state not in (TokenState.HEALTHY, TokenState.UNKNOWN)
+    assert (len(seen_first), mapped(stage, row)) == (1, set())
+
+
 def test_mappings_that_cannot_be_had_leave_those_known(stage: ConnectStage) -> None:
     row = stage.connect()
     sync(stage)
