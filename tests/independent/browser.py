@@ -1,5 +1,6 @@
 """A browser without scripts: cookies, links, and forms filled in by their labels."""
 
+import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -8,6 +9,9 @@ import httpx2
 from bs4 import BeautifulSoup, Tag
 
 _TIMEOUT_S = 60.0
+_UNREAD = re.compile(
+    r"\A.*?(?=<main)|</main>.*\Z|<svg.*?</svg>|<form.*?</form>", re.DOTALL
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +61,10 @@ class Browser:
     def get(self, path: str) -> Page:
         return self._page(self._http.get(path))
 
+    def read(self, path: str) -> Page:
+        """Return what a page says: its main part, without forms and pictures."""
+        return self._page(self._http.get(path), strip=_UNREAD)
+
     def json(self, path: str) -> Any:
         """Return what an export holds."""
         self.pages += 1
@@ -71,6 +79,10 @@ class Browser:
         """Send the form of a page whose action ends so, with what is typed in."""
         response = self.send(page, action, **values)
         return self._page(response)
+
+    def ask(self, page: Page, action: str, **values: str) -> Page:
+        """Send it; return what the answer says, as `read` does."""
+        return self._page(self.send(page, action, **values), strip=_UNREAD)
 
     def send(self, page: Page, action: str, **values: str) -> httpx2.Response:
         """Send it, and follow no redirect."""
@@ -87,15 +99,18 @@ class Browser:
         referer = {"referer": f"{self.url}/", "origin": self.url}
         return self._http.post(path, data=values, headers=referer)
 
-    def _page(self, response: httpx2.Response) -> Page:
+    def _page(
+        self, response: httpx2.Response, *, strip: re.Pattern[str] | None = None
+    ) -> Page:
         self.pages += 1
         while response.is_redirect:
             response = self._http.get(response.headers["location"])
         assert response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR, response.text
+        text = response.text if strip is None else strip.sub("", response.text)
         return Page(
             status=response.status_code,
             path=response.url.path,
-            soup=BeautifulSoup(response.text, "html.parser"),
+            soup=BeautifulSoup(text, "html.parser"),
         )
 
 

@@ -44,22 +44,26 @@ _PASSES = (
     (20 * _MINUTE, 10 * _MINUTE),
     (2 * _HOUR, 30 * _MINUTE),
     (7 * _HOUR, 2 * _HOUR),
-    (_DAY, 4 * _HOUR),
-    (2 * _DAY, 6 * _HOUR),
-    (4 * _DAY, 8 * _HOUR),
-    (8 * _DAY, 12 * _HOUR),
-    (16 * _DAY, _DAY),
-    (32 * _DAY, 3 * _DAY),
-    (64 * _DAY, 5 * _DAY),
+    (_DAY, 6 * _HOUR),
+    (2 * _DAY, 12 * _HOUR),
+    (4 * _DAY, _DAY),
+    (8 * _DAY, 2 * _DAY),
+    (16 * _DAY, 5 * _DAY),
+    (32 * _DAY, 8 * _DAY),
+    (64 * _DAY, 13 * _DAY),
+    (128 * _DAY, 25 * _DAY),
 )
-_WEIGHTS = (2, 2, 3, 3, 3, 3, 3, 3, 3, 2, 1)
-_COMES = 0.7
-"""How often somebody who is invited comes."""
-
+_WEIGHTS = (2, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2)
 _LONG = 8 * _DAY
 """From here on the steps are coarse: the last hours are lived in small ones."""
 
-_LAST, _SMALL = 4 * _HOUR, 40 * _MINUTE
+_LAST, _SMALL = 3 * _HOUR, _HOUR
+_ACTS = (1, 1, 2, 3)
+"""How many acts follow one another before time passes."""
+
+_COMES = 0.7
+"""How often somebody who is invited comes."""
+
 VARIANTS = ("relay", "direct", "stored", "account")
 """Of the Zoom app: how webhooks go, who stores the tokens, or whose they are; the last
 with the simulated pair only."""
@@ -68,7 +72,7 @@ _KIND = {"account": "account_level"}
 _MOST_MEMBERS = 6
 
 _MOST_PEOPLE = 5
-_READ_AT_ONCE = 0.6
+_READ_AT_ONCE = 0.5
 """How often pages are read right after an act; after the time that follows, always."""
 
 _SOME = 2
@@ -181,10 +185,11 @@ class Model:
     def step(self, say: Callable[[str], None]) -> None:
         """Do one act, and let some time pass; read everything after each."""
         self._step += 1
-        name, act = self._choose()
-        self.report.acts[name] += 1
-        act()
-        self.settle()
+        for _ in range(self._drawing.choice(_ACTS)):
+            name, act = self._choose()
+            self.report.acts[name] += 1
+            act()
+            self.settle()
         people = self.oracle.people
         if self._drawing.random() < _READ_AT_ONCE:
             some = self._drawing.sample(people, min(_SOME, len(people)))

@@ -72,7 +72,7 @@ class Overview:
 
 
 def overview(browser: Browser, app_id: str) -> Overview:
-    page = browser.get("/")
+    page = browser.read("/")
     card = page.one(f"#app-{app_id}")
     counts = {}
     for each in card.select(".legend li"):
@@ -88,14 +88,14 @@ def overview(browser: Browser, app_id: str) -> Overview:
 def connections(browser: Browser) -> dict[str, Said]:
     """Return what the list says of each connection, by its path."""
     found = {}
-    for row in browser.get("/connections/").soup.select("tr[id^=connection-]"):
+    for row in browser.read("/connections/").soup.select("tr[id^=connection-]"):
         path = str(row["id"]).replace("connection-", "/connections/", 1)
         found[path] = _said("list", row.select_one(".state"), row)
     return found
 
 
 def connection(browser: Browser, path: str) -> tuple[Said, Page]:
-    page = browser.get(path)
+    page = browser.read(path)
     card = page.soup.select_one("#state")
     return _said("connection", card and card.select_one(".state"), card), page
 
@@ -109,7 +109,7 @@ def exported(browser: Browser) -> dict[str, dict[str, Any]]:
 def erasures(browser: Browser) -> list[tuple[str, bool]]:
     """Return why each data deletion was begun, and if Recall is said to be done."""
     found = []
-    for row in browser.get("/erasures/").soup.select("tbody tr"):
+    for row in browser.read("/erasures/").soup.select("tbody tr"):
         in_recall = row.select_one("[data-label='In Recall'] .tone-good")
         found.append(
             (words(row.select_one("[data-label=Reason]")), in_recall is not None)
@@ -120,7 +120,7 @@ def erasures(browser: Browser) -> list[tuple[str, bool]]:
 def invitations(browser: Browser) -> dict[str, Said]:
     """Return how each of the newest links stands, by email."""
     found: dict[str, Said] = {}
-    for row in browser.get("/connections/invitations/").soup.select("tbody tr"):
+    for row in browser.read("/connections/invitations/").soup.select("tbody tr"):
         email = words(row.select_one("th")).partition(" ")[0]
         found.setdefault(email, _said("invitations", row.select_one(".state"), row))
     return found
@@ -128,7 +128,7 @@ def invitations(browser: Browser) -> dict[str, Said]:
 
 def clocks(browser: Browser, app_id: str) -> tuple[dict[str, Said], Page]:
     """Return both validation statuses of an app, and its page."""
-    page = browser.get(f"/zoom-apps/{app_id}")
+    page = browser.read(f"/zoom-apps/{app_id}")
     found = {}
     for name in ("ours", "recalls"):
         tag = page.one(f"#{name}")
@@ -144,7 +144,7 @@ def explain(browser: Browser, form: Page, question: str) -> Said:
         form: Explain's page, which may be used many times.
         question: An email or a meeting number.
     """
-    page = browser.submit(form, "/explain/", q=question)
+    page = browser.ask(form, "/explain/", q=question)
     verdict = page.one("#answer .verdict")
     code = verdict.select_one("code")
     return Said(
@@ -184,7 +184,7 @@ def _command(runtime: Runtime, command: Command, *words: str) -> Any:
 
 def delivered(browser: Browser) -> list[int]:
     """Return the meetings whose first page of webhooks says *Delivered*."""
-    page = browser.get("/webhooks/?event=meeting.created")
+    page = browser.read("/webhooks/?event=meeting.created")
     found = []
     for row in page.soup.select("tr[id^=webhook-]"):
         text = words(row)
