@@ -286,6 +286,30 @@ def public_url_trouble(url: str) -> str | None:
     return None
 
 
+def redirect_url_trouble(
+    url: str, *, is_development: bool, is_for_recall: bool
+) -> str | None:
+    """Say why this redirect URL can't be used, or None if it can.
+
+    Zoom accepts localhost and loopback addresses for development, plain http included;
+    Recall refuses them (docs/contracts/zoom.md 2.4, docs/contracts/recall.md 1.6 and
+    3.2; checked 2026-11-29).
+
+    Args:
+        url: With its scheme.
+        is_development: Whether the client ID is a development one.
+        is_for_recall: Whether Recall is given the URL, because it exchanges the code.
+    """
+    if not (is_development and _is_loopback((urlsplit(url).hostname or "").lower())):
+        return public_url_trouble(url)
+    if is_for_recall:
+        return (
+            "it is this machine's own address, which Zoom accepts for development and "
+            "Recall refuses"
+        )
+    return None
+
+
 def public_url_doubt(url: str) -> str | None:
     """Say what about this address may go wrong, though nobody documents that it does.
 
@@ -301,6 +325,13 @@ def public_url_doubt(url: str) -> str | None:
     if parts.path.strip("/"):
         return "it has a path, and the dashboard answers at the root of its host"
     return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _trouble_with_host(host: str) -> str | None:

@@ -1,5 +1,6 @@
 """Things with unremarkable values; a test names only what it is about."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,7 +12,7 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.models.ids import new_id
 from dashboard.models.webhook import Webhook, WebhookBody
 from dashboard.models.workspace import Workspace
-from dashboard.models.zoom_app import Environment, Kind, ZoomApp
+from dashboard.models.zoom_app import Environment, Kind, ScopeStyle, ZoomApp
 from dashboard.vault import Vault, fingerprint
 
 LATER = datetime(2028, 1, 1, tzinfo=UTC)
@@ -63,6 +64,15 @@ def a_workspace(vault: Vault, **over: Any) -> Workspace:
         "created_at": NOON,
     }
     return Workspace(id=workspace_id, **(values | over))
+
+
+@dataclass(frozen=True)
+class AskingApp:
+    """What decides the scopes of a zoom app, without the zoom app."""
+
+    kind: Kind = Kind.USER_LEVEL
+    scope_style: ScopeStyle = ScopeStyle.GRANULAR
+    joins_external: bool = False
 
 
 def a_zoom_app(

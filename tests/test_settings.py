@@ -17,6 +17,7 @@ from dashboard.settings import (
     public_url_doubt,
     public_url_trouble,
     read_or_make_file,
+    redirect_url_trouble,
 )
 from tests.fixtures.ports import free_ports
 from tests.fixtures.terminal import Terminal
@@ -240,6 +241,22 @@ def test_what_nobody_documents_about_an_address_is_a_doubt(
 
     assert doubt is None if word is None else word in str(doubt)
     assert public_url_trouble(url) is None
+
+
+@pytest.mark.parametrize(
+    "url", ["http://localhost:8000", "http://127.0.0.1:8000", "https://[::1]"]
+)
+def test_zoom_accepts_this_machine_for_development_alone(url: str) -> None:
+    trial = redirect_url_trouble(url, is_development=True, is_for_recall=False)
+    by_recall = redirect_url_trouble(url, is_development=True, is_for_recall=True)
+    live = redirect_url_trouble(url, is_development=False, is_for_recall=False)
+
+    assert trial is None
+    assert "Recall refuses" in str(by_recall)
+    assert live == public_url_trouble(url)
+    assert redirect_url_trouble(
+        "https://10.0.0.4", is_development=True, is_for_recall=False
+    )
 
 
 def test_a_good_address_has_no_trouble() -> None:

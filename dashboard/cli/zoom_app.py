@@ -60,6 +60,11 @@ def group() -> None:
 @click.option(
     "--scope-style", default=ScopeStyle.GRANULAR.value, type=_one_of(ScopeStyle)
 )
+@click.option(
+    "--joins-external",
+    is_flag=True,
+    help="Bots join meetings that other Zoom accounts host: two more scopes.",
+)
 @click.option("--routing", default=Routing.RELAY.value, type=_one_of(Routing))
 @click.option(
     "--custody",
@@ -77,6 +82,7 @@ def add(
     environment: str,
     kind: str,
     scope_style: str,
+    joins_external: bool,  # noqa: FBT001 - click passes flags so
     routing: str,
     custody: str,
     client_id: str,
@@ -90,6 +96,7 @@ def add(
         environment=Environment(environment),
         kind=Kind(kind),
         scope_style=ScopeStyle(scope_style),
+        joins_external=joins_external,
         routing=Routing(routing),
         token_custody=TokenCustody(custody),
         client_id=client_id,

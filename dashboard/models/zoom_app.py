@@ -61,6 +61,8 @@ class ZoomApp(SQLModel, table=True):
         pair_due_at: When Zoom is asked about the pair next; None: now.
         pair_doubted_at: Since when Zoom or Recall reports a wrong pair. Until it works
             again, the checks of the app's users stop.
+        joins_external: Whether bots join meetings that other Zoom accounts host, which
+            takes two more scopes.
         slug: Last part of the hosted connect page's address; unique.
         workspace_id: Where its Recall record is or will be.
         recall_app_id: Recall's UUID of the app, once created or adopted.
@@ -86,6 +88,7 @@ class ZoomApp(SQLModel, table=True):
     scope_style: ScopeStyle = Field(
         default=ScopeStyle.GRANULAR, sa_type=enum_type(ScopeStyle)
     )
+    joins_external: bool = False
     routing: Routing = Field(default=Routing.RELAY, sa_type=enum_type(Routing))
     token_custody: TokenCustody = Field(
         default=TokenCustody.RECALL, sa_type=enum_type(TokenCustody)

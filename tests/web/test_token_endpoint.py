@@ -72,6 +72,20 @@ def test_a_bots_tokens_are_given_in_the_same_way(stage: TokenStage) -> None:
         assert first.text != second.text  # nobody says that one may be used twice
 
 
+@pytest.mark.parametrize("status", [400, 401, 403])
+@pytest.mark.parametrize("form", ["4700_bare", "201"])
+def test_a_missing_scope_is_final_in_each_form_of_zoom(
+    stage: TokenStage, status: int, form: str
+) -> None:
+    stage.held.stage.sandbox.zoom_world.switch(
+        missing_scope_status=status, missing_scope_form=form
+    )
+
+    answer = stage.get("/zak")
+
+    assert (answer.status_code, "lacks a scope" in answer.text) == (403, True)
+
+
 def test_a_missing_scope_is_named_to_whoever_has_the_key(stage: TokenStage) -> None:
     scopes = ("user:read:zak", "user:read:token")
     for tail, scope in zip(SIBLINGS[1:], scopes, strict=True):
@@ -80,11 +94,30 @@ def test_a_missing_scope_is_named_to_whoever_has_the_key(stage: TokenStage) -> N
         assert (answer.status_code, scope in answer.text) == (403, True)
 
 
-def test_a_token_on_behalf_needs_a_meeting(stage: TokenStage) -> None:
-    for query in ("", "?meeting_id=", "?meeting_id=x", "?meeting_id=1.5"):
+def test_a_meeting_that_is_no_number_is_refused(stage: TokenStage) -> None:
+    for query in ("?meeting_id=x", "?meeting_id=1.5", f"?meeting_id={'1' * 19}"):
         answer = stage.get(f"/obf{query}")
 
-        assert (answer.status_code, "meeting_id" in answer.text) == (400, True)
+        assert (answer.status_code, "digits only" in answer.text) == (400, True)
+
+
+@pytest.mark.parametrize("query", ["", "?meeting_id="])
+def test_a_token_on_behalf_is_fetched_without_a_meeting(
+    stage: TokenStage, query: str
+) -> None:
+    allow_bots(stage, "user:read:token")
+
+    assert stage.get(f"/obf{query}").status_code == 200
+
+
+def test_the_caller_learns_that_zoom_wants_the_meeting(stage: TokenStage) -> None:
+    allow_bots(stage, "user:read:token")
+    stage.held.stage.sandbox.zoom_world.switch(obf_meeting="required")
+
+    refused, fetched = stage.get("/obf"), stage.get("/obf?meeting_id=81234567890")
+
+    assert (refused.status_code, "Zoom wants" in refused.text) == (400, True)
+    assert fetched.status_code == 200
 
 
 def test_an_unknown_key_is_told_nothing(stage: TokenStage) -> None:

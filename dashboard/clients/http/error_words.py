@@ -11,7 +11,11 @@ from http import HTTPStatus
 from dashboard.clients.http.error_bodies import Refusal
 from dashboard.formatting import duration_words
 
-_SCOPES = re.compile(r"does not contain scopes?:?\s*\[([^\]]*)\]?", re.IGNORECASE)
+# The sentence is the common sign: it comes with three codes, and with or without a list
+# (docs/contracts/zoom.md 4.3, checked 2026-11-29).
+_SCOPES = re.compile(
+    r"does not contain scopes?\b(?:\s*:?\s*\[([^\]]*)\]?)?", re.IGNORECASE
+)
 _RECALL = {
     400: (
         "Recall rejected the request, and nothing was changed. An admin can fix it "
@@ -41,6 +45,9 @@ _RECALL = {
         "before trying again."
     ),
 }
+SCOPES_MISSING = "4711"
+"""Code of Zoom's error about missing scopes, under whichever number it came."""
+
 APP_DISABLED = "app_disabled"
 """Code of a refusal because the app itself is switched off in Zoom's Marketplace."""
 
@@ -194,16 +201,14 @@ def _by_zoom(answer: Answer) -> Explained:
     if about_client is not None:
         return about_client
     lacking = _SCOPES.search(detail)
-    if lacking is not None or (refusal.code == "4711" and not answer.is_for_token):
-        # One error has two numbers in Zoom's own documents (docs/contracts/zoom.md
-        # 4.3).
-        named = detail if lacking is None else f"missing scopes: {lacking[1]}"
+    if lacking or (refusal.code == SCOPES_MISSING and not answer.is_for_token):
+        named = f"missing scopes: {lacking[1]}" if lacking and lacking[1] else detail
         return Explained(
             sentence=(
                 "This Zoom token lacks a scope. An admin has to add it to the app in "
                 "Zoom's Marketplace, and then the user has to connect again."
             ),
-            code="4711",
+            code=SCOPES_MISSING,
             detail=named or None,
         )
     if refusal.code == "invalid_grant" or "invalid token!" in detail.lower():

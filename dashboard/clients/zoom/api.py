@@ -227,20 +227,22 @@ class ZoomApi:
         """
         return self._user_token(self._get("users/me/zak", token), token)
 
-    def obf(self, token: SecretStr, meeting_id: int) -> SecretStr:
-        """Return a token to join one meeting on behalf of the token's owner.
+    def obf(self, token: SecretStr, meeting_id: int | None = None) -> SecretStr:
+        """Return a token to join meetings on behalf of the token's owner.
 
         Needs the scope `user:read:token` (docs/contracts/zoom.md 3.7 and 4.2, checked
-        2026-11-25).
+        2026-11-29). Zoom's page names no `meeting_id`, an older description does.
 
         Args:
             token: Access token of the user.
-            meeting_id: Number of the meeting to join.
+            meeting_id: Number of the meeting to join; sent only when given.
 
         Raises:
             UpstreamError: `code` is "4711" for a missing scope, which `detail` names.
         """
-        query = {"type": "onbehalf", "meeting_id": str(meeting_id)}
+        query = {"type": "onbehalf"}
+        if meeting_id is not None:
+            query["meeting_id"] = str(meeting_id)
         return self._user_token(self._get("users/me/token", token, query), token)
 
     def _user_token(self, request: httpx2.Request, token: SecretStr) -> SecretStr:

@@ -53,8 +53,11 @@ class AccessToken:
         """
         missing = scopes.missing(self.grant.scopes, scopes.NEEDS[need])
         if missing is not None:
-            message = f"Invalid access token, does not contain scopes:[{missing}]."
-            raise ApiError(self.state.switches.missing_scope_status, 4711, message)
+            switches = self.state.switches
+            code, _, bare = switches.missing_scope_form.partition("_")
+            named = "" if bare else f":[{missing}]"
+            message = f"Invalid access token, does not contain scopes{named}."
+            raise ApiError(switches.missing_scope_status, int(code), message)
 
     def user(self, user_id: str) -> ZoomUser:
         """Return a user the token can access, by ID, email or `me`.
@@ -222,7 +225,7 @@ def _add_users(bp: Blueprint, state: State) -> None:
             token = _access_token(state)
             token.require("token")
             token.user(user_id)
-            _require_meeting()
+            _require_meeting(state)
             return {"token": new_id(64)}
 
 
@@ -253,10 +256,15 @@ def _add_meetings(bp: Blueprint, state: State) -> None:
             return {"token": new_id(64), "expire_in": 120}
 
 
-def _require_meeting() -> None:
-    """Refuse a token of type `onbehalf` without a meeting."""
-    number = request.args.get("meeting_id", "")
-    if request.args.get("type") == "onbehalf" and not number.isdecimal():
+def _require_meeting(state: State) -> None:
+    """Refuse a token of type `onbehalf` without a meeting, in the form that wants one.
+
+    Zoom's descriptions differ (4.2); what is no number is refused in both.
+    """
+    is_wanted = state.switches.obf_meeting == "required"
+    number = request.args.get("meeting_id")
+    is_wrong = is_wanted if number is None else not number.isdecimal()
+    if request.args.get("type") == "onbehalf" and is_wrong:
         raise _invalid_field("meeting_id", "Invalid field.")
 
 

@@ -52,7 +52,9 @@ class Switches(BaseModel):
             descriptions of the API lack it (5.7).
         pmi_as: JSON type of `pmi` in `GET /users/me` (4.1).
         expired_token_code: `code` for an expired access token (4.3).
-        missing_scope_status: HTTP status beside code 4711 (4.3).
+        missing_scope_status: HTTP status when a token lacks a scope (4.3).
+        missing_scope_form: Its code, and whether the sentence names the scope (4.3).
+        obf_meeting: Whether a token on behalf of a user wants a meeting (4.2).
         recording_refusal: Whether the refusal of a join token names the host's setting
             that forbids recording (4.3 documents neither form; both are guesses).
         rate_limit: Whether every REST call is answered 429, and in which form (4.4).
@@ -93,6 +95,8 @@ class Switches(BaseModel):
     pmi_as: Literal["int", "string"] = "int"
     expired_token_code: Literal[124, 201] = 124
     missing_scope_status: Literal[400, 401, 403] = 400
+    missing_scope_form: Literal["4711", "4700_bare", "201"] = "4711"
+    obf_meeting: Literal["optional", "required"] = "optional"
     recording_refusal: Literal["named", "bare"] = "named"
     rate_limit: Literal["off", "qps", "daily"] = "off"
     signing: Signing = "right"

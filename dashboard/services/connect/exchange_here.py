@@ -214,8 +214,6 @@ class ExchangeHere(Exchange[GrantedHere]):
     def _missing_scopes(self, granted: GrantedHere) -> str:
         if not granted.tokens.scope:
             return ""
-        app = self._attempt.app
-        names = scopes.missing(
-            set(granted.tokens.scope.split()), app.kind, app.scope_style
-        )
+        granted_names = set(granted.tokens.scope.split())
+        names = scopes.missing(granted_names, self._attempt.app)
         return f"Zoom did not grant {', '.join(names)}." if names else ""

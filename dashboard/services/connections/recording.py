@@ -67,7 +67,7 @@ def store(
     )
     if finding.state is TokenState.HEALTHY and row.scopes is not None:
         app = session.get_one(ZoomApp, row.zoom_app_id)
-        finding = rules.lacking(row.scopes, app.kind, app.scope_style) or finding
+        finding = rules.lacking(row.scopes, app) or finding
     finding = rules.combine(row, finding, now=now)
     join_tokens.note_block(row, found.join, kind=found.kind, now=now)
     row.note_state(

@@ -24,6 +24,7 @@ import structlog
 from pydantic import SecretStr
 from sqlmodel import Session, col, update
 
+from dashboard.clients.http.error_words import SCOPES_MISSING
 from dashboard.db import Database
 from dashboard.errors import (
     GrantLostError,
@@ -54,6 +55,7 @@ _SOON_S = 2
 _LATER_S = 30
 _LONGEST_WAIT_S = 3600
 _MEETING = re.compile(r"[0-9]{1,18}", re.ASCII)
+_FAILED_VALIDATION = "300"
 _REFUSALS = {
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.FORBIDDEN,
@@ -124,7 +126,11 @@ LOST = Reply(
 )
 NO_MEETING = Reply(
     status=HTTPStatus.BAD_REQUEST,
-    why="Name the meeting: ?meeting_id=<meeting number>.",
+    why="Zoom wants the meeting's number: ?meeting_id=<meeting number>.",
+)
+NOT_A_MEETING = Reply(
+    status=HTTPStatus.BAD_REQUEST,
+    why="meeting_id must be a meeting's number: digits only, 18 at most.",
 )
 
 
@@ -134,6 +140,10 @@ class _Known:
 
     grant: HeldGrant
     workspace: Workspace | None
+
+
+class _MeetingWantedError(Exception):
+    """Zoom gives no token on behalf of the user without a meeting's number."""
 
 
 class TokenCalls:
@@ -229,8 +239,10 @@ class TokenCalls:
             return self._fetched(fetch, grant.connection_id)  # asks no one
         if call.want is Want.ZAK:
             fetch = self._zak
+        elif not call.meeting_id:
+            fetch = self._obf
         elif _MEETING.fullmatch(call.meeting_id) is None:
-            return NO_MEETING
+            return NOT_A_MEETING
         else:
             fetch = partial(self._obf, meeting_id=int(call.meeting_id))
         return self._askers.submit(self._fetched, fetch, grant.connection_id)
@@ -260,6 +272,8 @@ class TokenCalls:
             return LOST
         except NotFoundError:
             return UNKNOWN
+        except _MeetingWantedError:
+            return NO_MEETING
         except UpstreamError as error:
             return _of_zoom(error)
         except (StorageError, VaultError) as error:
@@ -282,8 +296,16 @@ class TokenCalls:
     def _zak(self, connection_id: UUID) -> SecretStr:
         return self._runtime.zoom.zak(self._access(connection_id))
 
-    def _obf(self, connection_id: UUID, meeting_id: int) -> SecretStr:
-        return self._runtime.zoom.obf(self._access(connection_id), meeting_id)
+    def _obf(self, connection_id: UUID, meeting_id: int | None = None) -> SecretStr:
+        token = self._access(connection_id)
+        try:
+            return self._runtime.zoom.obf(token, meeting_id)
+        except UpstreamError as error:
+            # Whether Zoom wants the number is contradictory (docs/contracts/zoom.md
+            # 4.2, checked 2026-11-29).
+            if meeting_id is None and error.code == _FAILED_VALIDATION:
+                raise _MeetingWantedError from error
+            raise
 
     def _find(self, key: str) -> _Known | None:
         with self._runtime.database.reading() as session:
@@ -456,7 +478,7 @@ def _of_zoom(error: UpstreamError) -> Reply:
     """
     is_of_api = (error.code or "").isdecimal()  # the token endpoint uses words
     is_refusal = error.status in _REFUSALS and is_of_api and not error.retryable
-    if is_refusal:
+    if is_refusal or error.code == SCOPES_MISSING:
         return Reply(status=HTTPStatus.FORBIDDEN, why=error.message())
     wait_s = math.ceil(min(error.retry_after_s or _LATER_S, _LONGEST_WAIT_S))
     return Reply(

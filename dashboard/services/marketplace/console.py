@@ -12,12 +12,19 @@ from uuid import UUID
 from sqlmodel import Session, col, or_, select
 
 from dashboard.clients.recall import api
-from dashboard.models.zoom_app import Environment, Kind, Routing, ScopeStyle, ZoomApp
+from dashboard.models.zoom_app import (
+    Environment,
+    Kind,
+    Routing,
+    ScopeStyle,
+    TokenCustody,
+    ZoomApp,
+)
 from dashboard.services import urls
 from dashboard.services.recall import workspaces
 from dashboard.services.zoom_apps import apps, scopes
 from dashboard.services.zoom_apps.scopes import Scope
-from dashboard.settings import Settings, public_url_trouble
+from dashboard.settings import Settings, public_url_trouble, redirect_url_trouble
 
 EVENTS = ("meeting.created", "user.updated")
 """The same two for every kind and style (docs/contracts/recall.md 7.2)."""
@@ -58,7 +65,9 @@ class Console:
     environment: Environment
     kind: Kind
     scope_style: ScopeStyle
+    joins_external: bool
     routing: Routing
+    custody: TokenCustody
     client_id: str
     redirect_url: str
     connect_url: str
@@ -68,7 +77,7 @@ class Console:
     @property
     def scopes(self) -> Sequence[Scope]:
         """The scopes to add by hand or by manifest; none that only an SDK brings."""
-        listed = scopes.list_for(self.kind, self.scope_style)
+        listed = scopes.list_for(self)
         return [scope for scope in listed if not scope.is_for_sdk]
 
 
@@ -90,7 +99,9 @@ def gather(
         environment=app.environment,
         kind=app.kind,
         scope_style=app.scope_style,
+        joins_external=app.joins_external,
         routing=app.routing,
+        custody=app.token_custody,
         client_id=app.client_id,
         redirect_url=urls.redirect_url(public_url),
         connect_url=urls.connect_url(public_url, app.slug),
@@ -100,10 +111,19 @@ def gather(
 
 
 def problems(console: Console) -> Sequence[Problem]:
-    """Return which URLs Zoom would reject and why, the worst first. Pure.
+    """Return which URLs can't be used and why, the worst first. Pure.
 
-    Source: docs/contracts/zoom.md 1, 2.4 and 5.1; checked 2026-11-23.
+    Source: docs/contracts/zoom.md 1, 2.4 and 5.1; checked 2026-11-29.
     """
+    redirect = _about_address(
+        "redirect URL",
+        console.redirect_url,
+        redirect_url_trouble(
+            console.redirect_url,
+            is_development=console.environment is Environment.DEVELOPMENT,
+            is_for_recall=console.custody is TokenCustody.RECALL,
+        ),
+    )
     if console.webhook_url is None:
         return [
             Problem(
@@ -112,23 +132,28 @@ def problems(console: Console) -> Sequence[Problem]:
                 advice="Press Create in Recall first (step 3).",
                 is_fatal=True,
             ),
-            *_about_address("redirect URL", console.redirect_url),
+            *redirect,
         ]
+    trouble = public_url_trouble(console.webhook_url)
     if console.routing is Routing.RELAY:  # both are the dashboard's: once is enough
-        return _about_address("redirect URL and webhook URL", console.redirect_url)
-    return [
-        *_about_address("redirect URL", console.redirect_url),
-        *_about_address("webhook URL", console.webhook_url, is_ours=False),
-    ]
+        label = "webhook URL" if trouble and not redirect else _BOTH
+        return _about_address(label, console.webhook_url, trouble) or redirect
+    there = _about_address("webhook URL", console.webhook_url, trouble, is_ours=False)
+    return [*redirect, *there]
 
 
-def _about_address(label: str, url: str, *, is_ours: bool = True) -> list[Problem]:
+_BOTH = "redirect URL and webhook URL"
+
+
+def _about_address(
+    label: str, url: str, why: str | None, *, is_ours: bool = True
+) -> list[Problem]:
     whose = "DASHBOARD_PUBLIC_URL" if is_ours else "DASHBOARD_RECALL_URL"
     found = []
-    if why := public_url_trouble(url):
+    if why:
         found.append(
             Problem(
-                sentence=f"Zoom would reject the {label}: {why}.",
+                sentence=f"The {label} can't be used: {why}.",
                 advice=f"Fix {whose} first. (Only the simulator accepts this value.)",
             )
         )

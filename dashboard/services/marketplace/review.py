@@ -174,10 +174,7 @@ def texts(
     if custody is TokenCustody.RECALL:
         blocks.insert(1, _data(console, retention_days))
     return ReviewTexts(
-        scopes=[
-            _scope(scope)
-            for scope in scopes.list_for(console.kind, console.scope_style)
-        ],
+        scopes=[_scope(scope) for scope in scopes.list_for(console)],
         blocks=blocks,
         addresses=_addresses(console),
     )
@@ -187,7 +184,7 @@ def _scope(scope: Scope) -> Block:
     without = scope.reasons.without
     if not without.startswith("Zoom"):
         without = without[0].lower() + without[1:]
-    hint = "" if scope.is_required else "Zoom adds it automatically."
+    hint = "Zoom adds it automatically." if scope.is_added_by_zoom else ""
     if scope.is_for_sdk:
         hint = "Only if the same Zoom app uses the Meeting SDK; Zoom adds it then."
     return Block(

@@ -49,6 +49,7 @@ class TakeOver:
     name: str
     environment: Environment
     scope_style: ScopeStyle
+    joins_external: bool
     routing: Routing
     client_secret: SecretStr | None = None
     secret_token: SecretStr | None = None
@@ -204,6 +205,7 @@ def _merged(
         client_secret=client_secret,
         secret_token=secret_token,
         scope_style=values.scope_style,
+        joins_external=values.joins_external,
         routing=values.routing,
         workspace_id=workspace_id,
     )

@@ -239,7 +239,7 @@ def _scopes(session: Session, app: ZoomApp) -> Milestone | None:
     """
     for row in known_scopes(session, app):
         names = set((row.scopes or "").split())
-        if not scopes.missing(names, app.kind, app.scope_style):
+        if not scopes.missing(names, app):
             return milestone(
                 app.id,
                 StepKey.SCOPES,

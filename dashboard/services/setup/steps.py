@@ -232,7 +232,7 @@ def _lacking(
 ) -> ScopeVerdict | None:
     if facts.granted is not None:
         names = set((facts.granted.scopes or "").split())
-        missing = scopes.missing(names, app.kind, app.scope_style)
+        missing = scopes.missing(names, app)
         if missing:
             said = f"{name_of(facts.granted)} didn't grant {', '.join(missing)}."
             return _trouble(facts.granted, said)

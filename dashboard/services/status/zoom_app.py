@@ -35,7 +35,7 @@ from dashboard.services.validation import evidence
 from dashboard.services.validation.evidence import Evidence, ValidationStatus
 from dashboard.services.zoom_apps import apps, scopes
 from dashboard.services.zoom_apps.scopes import Scope
-from dashboard.settings import Settings, public_url_trouble
+from dashboard.settings import Settings, public_url_trouble, redirect_url_trouble
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +64,7 @@ class ZoomAppSummary:
     environment: Environment
     kind: Kind
     scope_style: ScopeStyle
+    joins_external: bool
     routing: Routing
     token_custody: TokenCustody
     client_id: str
@@ -104,6 +105,7 @@ def summary(  # noqa: PLR0913 - what it is made of
         environment=app.environment,
         kind=app.kind,
         scope_style=app.scope_style,
+        joins_external=app.joins_external,
         routing=app.routing,
         token_custody=app.token_custody,
         client_id=app.client_id,
@@ -153,7 +155,8 @@ class ZoomAppPage:
         recall_left: The same of the other way.
         setup: Its ticks; the next one's details are shown at once.
         seen: Newest first.
-        address_trouble: Why Zoom would refuse our addresses; None if it would not.
+        address_trouble: Why Zoom would refuse our webhook URL; None if it would not.
+        redirect_trouble: Why the redirect URL can't be used; None if it can.
         workspace: Of the app; None while it has none.
         workspaces: To choose from.
         rotation: A change of secrets under way; None when there is none.
@@ -171,6 +174,7 @@ class ZoomAppPage:
     traffic: Traffic
     scopes: Sequence[Scope]
     address_trouble: str | None
+    redirect_trouble: str | None
     workspace: Workspace | None
     workspaces: Sequence[Workspace]
     rotation: progress.Card | None
@@ -228,8 +232,13 @@ def page(
         setup=checklist.load(session, app, seen, now=now),
         seen=recent.latest(session, zoom_app_id, now=now),
         traffic=day,
-        scopes=scopes.list_for(app.kind, app.scope_style),
+        scopes=scopes.list_for(app),
         address_trouble=public_url_trouble(public_url),
+        redirect_trouble=redirect_url_trouble(
+            public_url,
+            is_development=app.environment is Environment.DEVELOPMENT,
+            is_for_recall=app.token_custody is TokenCustody.RECALL,
+        ),
         workspace=own or None,
         workspaces=workspaces.list_all(session),
         rotation=progress.card(session, app, now=now),

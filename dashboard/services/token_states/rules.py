@@ -13,7 +13,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from http import HTTPStatus
 
-from dashboard.clients.http.error_words import APP_DISABLED, is_app_disabled
+from dashboard.clients.http.error_words import (
+    APP_DISABLED,
+    SCOPES_MISSING,
+    is_app_disabled,
+)
 from dashboard.clients.recall.replies import (
     AccessToken,
     CredentialStatus,
@@ -24,8 +28,9 @@ from dashboard.clients.recall.replies import (
 from dashboard.clients.zoom.api import JoinToken, ZoomUser
 from dashboard.errors import CUT, UpstreamError, words
 from dashboard.models.connection import SETTLED, Connection, TokenCause, TokenState
-from dashboard.models.zoom_app import Kind, ScopeStyle
+from dashboard.models.zoom_app import Kind
 from dashboard.services.zoom_apps import scopes
+from dashboard.services.zoom_apps.scopes import AsksForScopes
 
 RENEWED_BEFORE = timedelta(minutes=5)
 """A token with less time left should have been refreshed already."""
@@ -36,7 +41,6 @@ _MENDED_BY_AN_ADMIN_S = 1800.0
 _WRONG_PAIR = re.compile(r"invalid[_ ]client", re.IGNORECASE)
 
 
-_CODE = "4711"
 # A name before the mark of a cut may be half a name.
 _SCOPE = re.compile(r"(?<![a-z_0-9:])[a-z_]+(?::[a-z_0-9]+)+(?![a-z_0-9:]|\s?…)")
 
@@ -367,15 +371,14 @@ def unknown(
     )
 
 
-def lacking(granted: str, kind: Kind, style: ScopeStyle) -> Finding | None:
+def lacking(granted: str, app: AsksForScopes) -> Finding | None:
     """Return which required scopes a grant lacks, if its scopes are known; or None.
 
     Args:
         granted: Scope names, space separated.
-        kind: Of the zoom app.
-        style: Of the zoom app: how the required scopes are named.
+        app: Whose required scopes they are compared with.
     """
-    missing = scopes.missing(frozenset(granted.split()), kind, style)
+    missing = scopes.missing(frozenset(granted.split()), app)
     if not missing:
         return None
     return _lacks(", ".join(missing), "Zoom listed the granted scopes with the tokens.")
@@ -396,10 +399,20 @@ def missing_scopes(error: UpstreamError, kind: Kind) -> Finding | None:
     names = scopes_in(words(error))
     is_account = kind is Kind.ACCOUNT_LEVEL
     own = [name for name in names if (":admin" in name) is is_account]
-    listed = ", ".join(own or names) or "Zoom didn't say which"
+    evidence = f"Zoom rejected an API call: {words(error)}"
+    if not names:
+        reason = (
+            "A scope is missing, and Zoom didn't say which. An admin compares the "
+            "scopes in Zoom Marketplace with the list in step 1; then the user "
+            "reconnects and keeps all of them selected."
+        )
+        return Finding(
+            state=TokenState.MISSING_SCOPES, reason=reason, evidence=evidence
+        )
+    listed = ", ".join(own or names)
     if CUT in words(error):
         listed += ", and perhaps more: Zoom's list was too long to read whole"
-    return _lacks(listed, f"Zoom rejected an API call: {words(error)}")
+    return _lacks(listed, evidence)
 
 
 def _lacks(listed: str, evidence: str) -> Finding:
@@ -415,7 +428,7 @@ def _lacks(listed: str, evidence: str) -> Finding:
 
 def lacks_scopes(error: UpstreamError) -> bool:
     """Whether Zoom rejected a call because a scope is missing."""
-    return error.code == _CODE
+    return error.code == SCOPES_MISSING
 
 
 def mark(row: Connection, *, removed_at: datetime, now: datetime) -> bool:

@@ -36,6 +36,7 @@ class NewZoomApp:
     """What a person enters about one set of Zoom credentials, before `tidy`.
 
     Attributes:
+        joins_external: Whether bots join meetings that other Zoom accounts host.
         workspace_id: Where its Recall app is to be made, when that is known already.
         succeeds_id: The zoom app that it is to replace.
     """
@@ -47,6 +48,7 @@ class NewZoomApp:
     client_secret: SecretStr
     secret_token: SecretStr
     scope_style: ScopeStyle = ScopeStyle.GRANULAR
+    joins_external: bool = False
     routing: Routing = Routing.RELAY
     token_custody: TokenCustody = TokenCustody.RECALL
     workspace_id: UUID | None = None
@@ -55,10 +57,11 @@ class NewZoomApp:
 
 @dataclass(frozen=True, kw_only=True)
 class ZoomAppChanges:
-    """What a person changes; None keeps a secret as it is."""
+    """What a person changes; None keeps a value as it is."""
 
     name: str
     routing: Routing
+    joins_external: bool | None = None
     client_secret: SecretStr | None = None
     secret_token: SecretStr | None = None
 
@@ -195,6 +198,7 @@ def create(
         environment=values.environment,
         kind=values.kind,
         scope_style=values.scope_style,
+        joins_external=values.joins_external,
         routing=values.routing,
         token_custody=values.token_custody,
         client_id=values.client_id,
@@ -254,6 +258,8 @@ def change(  # noqa: PLR0913 - the parts of one act, all named
     zoom_app = get(session, zoom_app_id)
     zoom_app.name = changes.name
     zoom_app.routing = changes.routing
+    if changes.joins_external is not None:
+        zoom_app.joins_external = changes.joins_external
     if changes.client_secret is not None:
         pair_check = pair_check or PairCheck()
         zoom_app.client_secret = _seal(

@@ -1,13 +1,31 @@
 """The scopes to ask for, why each is needed, and which of them a grant lacks.
 
-Source: docs/contracts/recall.md 7.1 and docs/contracts/zoom.md 3.7, checked 2026-11-23.
+Sources: docs/contracts/recall.md 7.1 and docs/contracts/zoom.md 3.7, checked
+2026-11-29.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import Protocol
 
 from dashboard.models.zoom_app import Kind, ScopeStyle
+
+
+class AsksForScopes(Protocol):
+    """What decides the scopes of a zoom app."""
+
+    @property
+    def kind(self) -> Kind:
+        """Whether users or a whole account authorize it."""
+
+    @property
+    def scope_style(self) -> ScopeStyle:
+        """How its scopes are named."""
+
+    @property
+    def joins_external(self) -> bool:
+        """Whether its bots join meetings that other Zoom accounts host."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,14 +48,16 @@ class Scope:
     """One scope as Zoom's console names it.
 
     Attributes:
-        is_required: Nothing works without it. The others Zoom adds by itself under a
-            condition that `why` tells; adding them for nothing delays Zoom's review.
+        is_required: Nothing works without it.
+        is_added_by_zoom: Zoom adds it automatically under a condition that `why`
+            names; adding it for nothing delays Zoom's review.
         is_for_sdk: Only there because the same Zoom app has the Meeting SDK.
     """
 
     name: str
     reasons: Reasons
     is_required: bool = True
+    is_added_by_zoom: bool = False
     is_for_sdk: bool = False
 
     @property
@@ -83,7 +103,21 @@ _USERS = Reasons(
     "(PMI), so that a meeting held in a personal room is matched to its host.",
     without="Meetings in personal rooms are not recognized.",
 )
+_OBF = Reasons(
+    why="Lets a bot join meetings that other Zoom accounts host, on your behalf.",
+    reviewer="Used to fetch a token with which a bot joins a meeting on behalf of the "
+    "user (OBF token). Zoom requires it since March 2026 for meetings that another "
+    "account hosts.",
+    without="Bots can't join meetings that other Zoom accounts host.",
+)
 _ZAK = Reasons(
+    why="Lets a bot start or join your meetings as a signed-in participant.",
+    reviewer="Used to fetch the user's Zoom access key (ZAK), with which a bot joins "
+    "as a signed-in participant: meetings that require sign-in, and the user's own "
+    "meetings without the waiting room.",
+    without="Bots can't join meetings that require participants to sign in.",
+)
+_ZAK_OF_SDK = Reasons(
     why="Zoom adds it automatically if the same Zoom app uses the Meeting SDK. Don't "
     "add it otherwise.",
     reviewer="Not used by this integration. Zoom adds it to every app that has the "
@@ -91,67 +125,139 @@ _ZAK = Reasons(
     without="Nothing changes.",
 )
 
-_SCOPES: dict[tuple[Kind, ScopeStyle], tuple[Scope, ...]] = {
-    (Kind.USER_LEVEL, ScopeStyle.GRANULAR): (
-        Scope(name="meeting:read:local_recording_token", reasons=_JOIN),
-        Scope(name="meeting:read:list_meetings", reasons=_MEETINGS),
-        Scope(name="user:read:user", reasons=_PROFILE),
-        Scope(name="meeting:read:meeting", reasons=_ONE_MEETING, is_required=False),
-        Scope(name="user:read:zak", reasons=_ZAK, is_required=False, is_for_sdk=True),
+
+@dataclass(frozen=True, kw_only=True)
+class _Need:
+    """Something to be allowed, and the scope's name in each kind and style.
+
+    A token keeps the legacy names it was granted when the app moves to granular scopes
+    (docs/contracts/zoom.md 3.5), so the name of either style meets the need.
+    """
+
+    reasons: Reasons
+    names: Mapping[tuple[Kind, ScopeStyle], str]
+    is_required: bool = True
+    is_added_by_zoom: bool = False
+    is_for_sdk: bool = False
+    is_for_external: bool = False
+
+    def name_for(self, app: AsksForScopes) -> str | None:
+        return self.names.get((app.kind, app.scope_style))
+
+    def is_met(self, granted: AbstractSet[str], kind: Kind) -> bool:
+        known = {self.names.get((kind, style)) for style in ScopeStyle}
+        return not known.isdisjoint(granted)
+
+
+_USER, _ACCOUNT = Kind.USER_LEVEL, Kind.ACCOUNT_LEVEL
+_GRANULAR, _LEGACY = ScopeStyle.GRANULAR, ScopeStyle.LEGACY
+
+_NEEDS = (
+    _Need(
+        reasons=_JOIN,
+        names={
+            (_USER, _GRANULAR): "meeting:read:local_recording_token",
+            (_ACCOUNT, _GRANULAR): "meeting:read:local_recording_token:admin",
+            (_USER, _LEGACY): "meeting_token:read:local_recording",
+            (_ACCOUNT, _LEGACY): "meeting_token:read:admin:local_recording",
+        },
     ),
-    (Kind.ACCOUNT_LEVEL, ScopeStyle.GRANULAR): (
-        Scope(name="meeting:read:local_recording_token:admin", reasons=_JOIN),
-        Scope(name="meeting:read:list_meetings:admin", reasons=_MEETINGS),
-        Scope(name="user:read:list_users:admin", reasons=_USERS),
-        # Recall's list has three; Zoom wants this one for the event meeting.created
-        # (docs/contracts/zoom.md 3.7 and 5.7).
-        Scope(
-            name="meeting:read:meeting:admin", reasons=_ONE_MEETING, is_required=False
-        ),
+    _Need(
+        reasons=_MEETINGS,
+        names={
+            (_USER, _GRANULAR): "meeting:read:list_meetings",
+            (_ACCOUNT, _GRANULAR): "meeting:read:list_meetings:admin",
+            (_USER, _LEGACY): "meeting:read",
+            (_ACCOUNT, _LEGACY): "meeting:read:admin",
+        },
     ),
-    (Kind.USER_LEVEL, ScopeStyle.LEGACY): (
-        Scope(name="meeting_token:read:local_recording", reasons=_JOIN),
-        Scope(name="meeting:read", reasons=_MEETINGS),
-        Scope(name="user:read", reasons=_PROFILE),
-        Scope(name="user_zak:read", reasons=_ZAK, is_required=False, is_for_sdk=True),
+    _Need(
+        reasons=_PROFILE,
+        names={(_USER, _GRANULAR): "user:read:user", (_USER, _LEGACY): "user:read"},
     ),
-    (Kind.ACCOUNT_LEVEL, ScopeStyle.LEGACY): (
-        Scope(name="meeting_token:read:admin:local_recording", reasons=_JOIN),
-        Scope(name="meeting:read:admin", reasons=_MEETINGS),
-        Scope(name="user:read:admin", reasons=_USERS),
+    _Need(
+        reasons=_USERS,
+        names={
+            (_ACCOUNT, _GRANULAR): "user:read:list_users:admin",
+            (_ACCOUNT, _LEGACY): "user:read:admin",
+        },
     ),
-}
+    _Need(
+        reasons=_OBF,
+        names={
+            (_USER, _GRANULAR): "user:read:token",
+            (_ACCOUNT, _GRANULAR): "user:read:token:admin",
+            (_USER, _LEGACY): "user:read",
+            (_ACCOUNT, _LEGACY): "user:read:admin",
+        },
+        is_for_external=True,
+    ),
+    _Need(
+        reasons=_ZAK,
+        names={
+            (_USER, _GRANULAR): "user:read:zak",
+            (_ACCOUNT, _GRANULAR): "user:read:zak:admin",
+            (_USER, _LEGACY): "user_zak:read",
+        },
+        is_required=False,
+        is_for_external=True,
+    ),
+    # Recall's list for an account has three; Zoom wants this one for the event
+    # meeting.created (docs/contracts/zoom.md 3.7 and 5.7).
+    _Need(
+        reasons=_ONE_MEETING,
+        names={
+            (_USER, _GRANULAR): "meeting:read:meeting",
+            (_ACCOUNT, _GRANULAR): "meeting:read:meeting:admin",
+        },
+        is_required=False,
+        is_added_by_zoom=True,
+    ),
+    _Need(
+        reasons=_ZAK_OF_SDK,
+        names={(_USER, _GRANULAR): "user:read:zak", (_USER, _LEGACY): "user_zak:read"},
+        is_required=False,
+        is_added_by_zoom=True,
+        is_for_sdk=True,
+    ),
+)
 
-# A token keeps the classic names it was granted when the app moves to granular scopes
-# (docs/contracts/zoom.md 3.5), so either name meets the same need.
-_OTHER_STYLE = {
-    ScopeStyle.GRANULAR: ScopeStyle.LEGACY,
-    ScopeStyle.LEGACY: ScopeStyle.GRANULAR,
-}
+
+def list_for(app: AsksForScopes) -> Sequence[Scope]:
+    """Return the scopes to add in Zoom's console, each once, required ones first."""
+    found: dict[str, Scope] = {}
+    for need in _needs(app):
+        name = need.name_for(app)
+        if name is not None and name not in found:  # legacy: one name, several needs
+            found[name] = Scope(
+                name=name,
+                reasons=need.reasons,
+                is_required=need.is_required,
+                is_added_by_zoom=need.is_added_by_zoom,
+                is_for_sdk=need.is_for_sdk,
+            )
+    return list(found.values())
 
 
-def list_for(kind: Kind, style: ScopeStyle) -> Sequence[Scope]:
-    """Return the scopes to add in Zoom's console, required ones first."""
-    return _SCOPES[kind, style]
-
-
-def required(kind: Kind, style: ScopeStyle) -> Sequence[str]:
+def required(app: AsksForScopes) -> Sequence[str]:
     """Return the names without which a grant is of no use."""
-    return [scope.name for scope in list_for(kind, style) if scope.is_required]
+    return [scope.name for scope in list_for(app) if scope.is_required]
 
 
-def missing(granted: AbstractSet[str], kind: Kind, style: ScopeStyle) -> list[str]:
+def missing(granted: AbstractSet[str], app: AsksForScopes) -> list[str]:
     """Return the required scopes a grant lacks, as the app's style names them.
 
     Args:
         granted: Zoom's `scope` string, split on spaces; the order means nothing.
-        kind: Of the zoom app.
-        style: Of the zoom app; a scope's name in the other style counts as well.
+        app: A scope's name in the other style counts as well.
     """
-    names = required(kind, style)
-    others = required(kind, _OTHER_STYLE[style])
-    return [
-        name
-        for name, other in zip(names, others, strict=True)
-        if name not in granted and other not in granted
+    lacking = [
+        need.name_for(app)
+        for need in _needs(app)
+        if need.is_required and not need.is_met(granted, app.kind)
     ]
+    return list(dict.fromkeys(name for name in lacking if name is not None))
+
+
+def _needs(app: AsksForScopes) -> Sequence[_Need]:
+    return [need for need in _NEEDS if app.joins_external or not need.is_for_external]

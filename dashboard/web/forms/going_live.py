@@ -45,6 +45,7 @@ class ProductionForm(NewZoomAppForm):
             data={
                 "name": development.name,
                 "scope_style": development.scope_style.value,
+                "external": "yes" if development.joins_external else "no",
                 "routing": development.routing.value,
                 "workspace_id": str(development.workspace_id or ""),
             }

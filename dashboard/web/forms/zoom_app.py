@@ -35,6 +35,8 @@ ROUTINGS = [
     ),
     SelectChoice(Routing.DIRECT.value, "Direct: Zoom sends webhooks to Recall"),
 ]
+EXTERNAL = "Do bots join meetings hosted by other Zoom accounts?"
+YES_NO = [SelectChoice("no", "No"), SelectChoice("yes", "Yes")]
 
 
 class NewZoomAppForm(Form):
@@ -68,6 +70,9 @@ class NewZoomAppForm(Form):
         ],
         default=ScopeStyle.GRANULAR.value,
     )
+    external = RadioField(
+        EXTERNAL, [DataRequired("Choose one.")], choices=YES_NO, default="no"
+    )
     custody = RadioField(
         "Token storage",
         [DataRequired("Choose one.")],
@@ -93,6 +98,7 @@ class ZoomAppForm(Form):
     routing = RadioField(
         "Routing of webhooks", [DataRequired("Choose one.")], choices=ROUTINGS
     )
+    external = RadioField(EXTERNAL, [validators.Optional()], choices=YES_NO)
     client_secret = PasswordField("Client secret", [LENGTH])
     secret_token = PasswordField("Secret token", [LENGTH])
 

@@ -49,8 +49,7 @@ def page(
 
 def asked_of(app: ZoomApp) -> list[Scope]:
     """Return the scopes that a connect page explains."""
-    listed = scopes.list_for(app.kind, app.scope_style)
-    return [scope for scope in listed if scope.is_required]
+    return [scope for scope in scopes.list_for(app) if not scope.is_added_by_zoom]
 
 
 def closed(app: ZoomApp) -> Response | None:

@@ -81,6 +81,7 @@ def create(zoom_app_id: UUID) -> ResponseReturnValue:
         environment=Environment.PRODUCTION,
         kind=development.kind,
         scope_style=ScopeStyle(form.scope_style.data),
+        joins_external=form.external.data == "yes",
         routing=Routing(form.routing.data),
         token_custody=development.token_custody,
         client_id=form.client_id.data or "",

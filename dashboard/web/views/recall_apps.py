@@ -58,6 +58,7 @@ def take_over(workspace_id: UUID, recall_app_id: UUID) -> ResponseReturnValue:
         name=form.name.data or "",
         environment=Environment(form.environment.data),
         scope_style=ScopeStyle(form.scope_style.data),
+        joins_external=form.external.data == "yes",
         routing=Routing(form.routing.data),
         client_secret=_typed(form.client_secret.data),
         secret_token=_typed(form.secret_token.data),

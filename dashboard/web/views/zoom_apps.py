@@ -99,6 +99,7 @@ def create() -> ResponseReturnValue:
         environment=Environment(form.environment.data),
         kind=Kind(form.kind.data),
         scope_style=ScopeStyle(form.scope_style.data),
+        joins_external=form.external.data == "yes",
         token_custody=TokenCustody(form.custody.data),
         client_id=form.client_id.data or "",
         client_secret=SecretStr(form.client_secret.data or ""),
@@ -142,7 +143,12 @@ def validation(zoom_app_id: UUID) -> ResponseReturnValue:
 def edit(zoom_app_id: UUID) -> str:
     """Show what can be changed about a zoom app."""
     zoom_app = apps.get(db(), zoom_app_id)
-    form = ZoomAppForm(data={"name": zoom_app.name, "routing": zoom_app.routing.value})
+    stored = {
+        "name": zoom_app.name,
+        "routing": zoom_app.routing.value,
+        "external": "yes" if zoom_app.joins_external else "no",
+    }
+    form = ZoomAppForm(data=stored)
     return _edit_page(form, zoom_app_id)
 
 
@@ -156,6 +162,7 @@ def update(zoom_app_id: UUID) -> ResponseReturnValue:
     changes = ZoomAppChanges(
         name=form.name.data or "",
         routing=Routing(form.routing.data),
+        joins_external=form.external.data == "yes" if form.external.data else None,
         client_secret=_typed(form.client_secret.data),
         secret_token=_typed(form.secret_token.data),
     )

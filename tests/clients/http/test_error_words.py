@@ -5,6 +5,7 @@ import pytest
 from dashboard.clients.http.error_bodies import Refusal
 from dashboard.clients.http.error_words import Answer, about_status
 
+_LACKS = "Invalid access token, does not contain scopes"
 OFF = "The app has been disabled by the developer"
 
 
@@ -65,6 +66,9 @@ def test_a_refused_token_is_told_by_its_words_and_never_as_an_access_token(
         (400, "invalid_request", "Bad Request", "invalid_request", "HTTP status 400"),
         (401, "124", "Invalid access token.", "124", "expired or was revoked"),
         (400, "4711", None, "4711", "lacks a scope"),
+        (401, "4700", f"{_LACKS}.", "4711", "lacks a scope"),
+        (403, "201", f"{_LACKS}", "4711", "lacks a scope"),
+        (404, None, f"{_LACKS} .", "4711", "lacks a scope"),
         (500, "invalid_grant", "Invalid Token!", "invalid_grant", "only Zoom can fix"),
     ],
 )

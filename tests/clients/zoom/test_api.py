@@ -70,9 +70,21 @@ def test_an_expired_token_has_zooms_code(
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
-def test_a_missing_scope_is_named(stage: Stage, zoom: ZoomApi, status: int) -> None:
+@pytest.mark.parametrize(
+    ("form", "detail"),
+    [
+        ("4711", "missing scopes: user:read:user"),
+        ("201", "missing scopes: user:read:user"),
+        ("4700_bare", "Invalid access token, does not contain scopes."),
+    ],
+)
+def test_a_missing_scope_is_recognized_in_each_form(
+    stage: Stage, zoom: ZoomApi, status: int, form: str, detail: str
+) -> None:
     stage.sandbox.zoom_world.switch(
-        missing_scope_status=status, withheld_scopes=["user:read:user"]
+        missing_scope_status=status,
+        missing_scope_form=form,
+        withheld_scopes=["user:read:user"],
     )
     user_id = stage.a_user()
     token = a_token(stage, user_id)
@@ -80,7 +92,7 @@ def test_a_missing_scope_is_named(stage: Stage, zoom: ZoomApi, status: int) -> N
     error = refusal_of(lambda: zoom.me(token))
 
     assert (error.status, error.code) == (status, "4711")
-    assert error.detail == "missing scopes: user:read:user"
+    assert error.detail == detail
     assert "lacks a scope" in str(error)
 
 

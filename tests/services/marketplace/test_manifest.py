@@ -14,7 +14,13 @@ from sqlmodel import select
 
 from dashboard.errors import ConflictError
 from dashboard.models.webhook import Webhook
-from dashboard.models.zoom_app import Environment, Kind, Routing, ScopeStyle
+from dashboard.models.zoom_app import (
+    Environment,
+    Kind,
+    Routing,
+    ScopeStyle,
+    TokenCustody,
+)
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom import manifest as manifests
 from dashboard.services.marketplace import console, manifest
@@ -44,7 +50,9 @@ def a_console(**over: Any) -> Console:
         environment=Environment.DEVELOPMENT,
         kind=Kind.USER_LEVEL,
         scope_style=ScopeStyle.GRANULAR,
+        joins_external=False,
         routing=Routing.RELAY,
+        custody=TokenCustody.RECALL,
         client_id="simC",
         redirect_url=f"{HTTPS}/oauth/zoom/callback",
         connect_url=f"{HTTPS}/connect/notetaker-1",
@@ -84,6 +92,27 @@ def test_a_scope_that_only_an_sdk_brings_is_left_out() -> None:
     assert "zak" not in manifest.text(a_console())
 
 
+def test_an_app_for_meetings_of_other_accounts_asks_for_their_scopes() -> None:
+    made = manifest.build(a_console(joins_external=True))
+
+    names = [one["scope"] for one in made["oauth_information"]["scopes"]]  # type: ignore[index]
+    assert {"user:read:token", "user:read:zak"} < set(names)
+
+
+def test_a_trial_on_one_machine_needs_no_other_redirect_url() -> None:
+    def problems(**over: Any) -> list[str]:
+        here = a_console(redirect_url="http://localhost:8000/oauth/zoom/callback")
+        return [str(one) for one in manifest.problems(replace(here, **over))]
+
+    trial = {"custody": TokenCustody.DASHBOARD, "routing": Routing.DIRECT}
+
+    assert problems(**trial) == []
+    (for_recall,) = problems(routing=Routing.DIRECT)
+    assert "accepts for development and Recall refuses" in for_recall
+    (live,) = problems(**trial, environment=Environment.PRODUCTION)
+    assert "localhost" in live
+
+
 def test_a_long_name_is_cut_and_that_is_said() -> None:
     here = a_console(name="An app with a name that goes on for longer than Zoom takes")
 
@@ -117,7 +146,9 @@ def test_what_would_fail_is_not_offered(over: dict[str, Any], said: str) -> None
     ],
 )
 def test_an_address_that_zoom_refuses_is_said_beforehand(url: str, said: str) -> None:
-    ours = a_console(redirect_url=f"{url}/oauth/zoom/callback")
+    ours = a_console(
+        redirect_url=f"{url}/oauth/zoom/callback", webhook_url=f"{url}/hooks/zoom/1"
+    )
     recalls = a_console(routing=Routing.DIRECT, webhook_url=f"{url}/webhook")
 
     for here, setting in (

@@ -107,7 +107,7 @@ NOT_SEEN: dict[str, tuple[Rows, StepKey]] = {
 
 
 def _all(app: ZoomApp) -> str:
-    return " ".join(scopes.required(app.kind, app.scope_style))
+    return " ".join(scopes.required(app))
 
 
 @pytest.mark.parametrize(("rows", "key"), SEEN.values(), ids=SEEN.keys())

@@ -133,6 +133,21 @@ def test_half_a_name_before_a_cut_is_no_scope(text: str) -> None:
     assert scopes_in(text) == ["user:read:user"]
 
 
+def test_a_missing_scope_without_a_name_is_said_so() -> None:
+    error = UpstreamError(
+        "This Zoom token lacks a scope.",
+        service="Zoom",
+        status=401,
+        code="4711",
+        detail="Invalid access token, does not contain scopes.",
+    )
+
+    finding = rules.missing_scopes(error, Kind.USER_LEVEL)
+
+    assert finding is not None
+    assert finding.reason.startswith("A scope is missing, and Zoom didn't say which.")
+
+
 def test_a_list_of_missing_scopes_that_was_cut_says_that_there_may_be_more() -> None:
     error = UpstreamError(
         "This Zoom token lacks a scope.",
