@@ -45,6 +45,10 @@ class ZoomSubscription(BaseModel):
         events: Names such as "meeting.created"; the order means nothing.
         scope: "user", "account", or what else Zoom says.
         source: "openapi" for one made by API, "default" for one of the console.
+        auth_type: How Zoom signs in to the URL, in Zoom's word; "" when it does not.
+        has_custom_params: Whether Zoom adds parameters to it. Both are new since
+            2026-11-23 (docs/contracts/zoom.md 5.7, checked 2026-11-29); their values
+            may be secret, so none is kept.
     """
 
     model_config = ConfigDict(
@@ -56,6 +60,10 @@ class ZoomSubscription(BaseModel):
     url: _Text = Field(default="", alias="event_webhook_url")
     scope: _Text = Field(default="", alias="subscription_scope")
     source: _Text = Field(default="", alias="created_source")
+    auth_type: _Text = Field(default="", alias="client_auth_type")
+    has_custom_params: Annotated[bool, BeforeValidator(bool)] = Field(
+        default=False, alias="custom_params"
+    )
 
 
 class _Page(BaseModel):

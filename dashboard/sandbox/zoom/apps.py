@@ -8,7 +8,12 @@ from urllib.parse import urlsplit
 
 from dashboard.sandbox.zoom import scopes
 from dashboard.sandbox.zoom.errors import RefusedError
-from dashboard.sandbox.zoom.records import Kind, ZoomApp, new_secret_token
+from dashboard.sandbox.zoom.records import (
+    Environment,
+    Kind,
+    ZoomApp,
+    new_secret_token,
+)
 from dashboard.sandbox.zoom.state import State
 
 _URLS = {
@@ -55,6 +60,35 @@ def change(state: State, client_id: str, fields: dict[str, object]) -> ZoomApp:
     for name in fields:
         setattr(app, name, getattr(changed, name))
     return app
+
+
+def enable_publishing(state: State, client_id: str) -> ZoomApp:
+    """Publish an app that has one pair; return the pair that comes with it.
+
+    Either the pair in use becomes production's and a development pair is new, or the
+    other way round (docs/contracts/recall.md 7.3).
+
+    Raises:
+        RefusedError: It has its production pair.
+    """
+    app = state.app(client_id)
+    if app.environment is not Environment.DEVELOPMENT or app.published:
+        raise RefusedError("This app has its production pair.")
+    promotes = state.switches.publishing == "promotes"
+    shared = app.model_dump(include={"name", "kind", "account_id", "scopes"})
+    other = ZoomApp.model_validate(
+        {
+            **shared,
+            "environment": Environment.DEVELOPMENT
+            if promotes
+            else Environment.PRODUCTION,
+            "published": not promotes,
+        }
+    )
+    if promotes:
+        app.environment, app.published = Environment.PRODUCTION, True
+    state.apps[other.client_id] = other
+    return other
 
 
 def regenerate_secret_token(state: State, client_id: str) -> ZoomApp:

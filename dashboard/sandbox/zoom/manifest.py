@@ -151,6 +151,7 @@ def import_manifest(
     fields = _sections(manifest)
     with state.lock:
         app = state.app(client_id)
+        _require_draft(app)
         _require_granular(app)
         oauth = fields["oauth_information"]
         if oauth["usage"] != _USAGES[app.kind]:
@@ -181,8 +182,9 @@ def export_manifest(app: ZoomApp) -> dict[str, object]:
     """Return the app's manifest with the simulated fields.
 
     Raises:
-        RefusedError: The app has classic scopes.
+        RefusedError: The app has classic scopes, or is no draft any more.
     """
+    _require_draft(app)
     _require_granular(app)
     environment = app.environment.value
     usage = "USER" if app.kind is Kind.USER_LEVEL else "ADMIN"
@@ -246,6 +248,12 @@ def _settings(app: ZoomApp, fields: dict[str, dict[str, object]]) -> dict[str, o
         "events": first.get("event_types", []),
         "webhook_url": first.get(f"{environment}_webhook_url") or None,
     }
+
+
+def _require_draft(app: ZoomApp) -> None:
+    """Refuse an app that is no draft any more (docs/contracts/zoom.md 12)."""
+    if app.published:
+        raise RefusedError("You can only export/update Draft General app now.")
 
 
 def _require_granular(app: ZoomApp) -> None:

@@ -31,6 +31,7 @@ def apps_blueprint(world: ZoomWorld) -> Blueprint:
     _add_fields(bp, world)
     _add_webhook(bp, world)
     _add_import(bp, world)
+    _add_publishing(bp, world)
     return bp
 
 
@@ -130,6 +131,16 @@ def _add_webhook(bp: Blueprint, world: ZoomWorld) -> None:
         if problem is not None:
             return _app_page(world, client_id, problem, typed_url=url), 422
         return _to_app(client_id, done)
+
+
+def _add_publishing(bp: Blueprint, world: ZoomWorld) -> None:
+    @bp.post("/apps/<client_id>/enable-publishing")
+    def enable_publishing(client_id: str) -> Answer:
+        try:
+            world.enable_publishing(client_id)
+        except RefusedError as error:
+            return _app_page(world, client_id, str(error)), 422
+        return _to_app(client_id, "saved")
 
 
 def _add_import(bp: Blueprint, world: ZoomWorld) -> None:

@@ -294,6 +294,8 @@ class Subscription(Record):
 
     Attributes:
         scope: Whether it is for `user_ids` or for whole `account_ids`.
+        auth_type: `client_auth_type` of the list; None leaves the field out.
+        custom_params: The field of that name; None likewise.
     """
 
     id: str = Field(default_factory=new_id)
@@ -304,6 +306,8 @@ class Subscription(Record):
     scope: Literal["user", "account"]
     user_ids: list[str] = []
     account_ids: list[str] = []
+    auth_type: str | None = None
+    custom_params: dict[str, str] | None = None
 
 
 class Mail(Record):

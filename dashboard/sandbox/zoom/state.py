@@ -38,6 +38,9 @@ class Switches(BaseModel):
         decline: What "Decline" does: `redirect` with `error=access_denied`, or
             `silence`: the browser stays with Zoom (2.5).
         pre_approval: Whether the account's admin must approve apps first (2.4).
+        publishing: What `enable_publishing` makes of the pair in use: `promotes` it to
+            production and adds a development pair, or `adds` a production pair
+            (docs/contracts/recall.md 7.3; whether each app is promoted is unknown).
         withheld_scopes: Scopes that are never granted, whatever the user ticks.
         strict_form: Whether token parameters in the query string are refused (3.1).
         app_activation: Whether the token endpoint serves the app, or in which form it
@@ -80,6 +83,7 @@ class Switches(BaseModel):
 
     decline: Literal["redirect", "silence"] = "redirect"
     pre_approval: bool = False
+    publishing: Literal["promotes", "adds"] = "promotes"
     withheld_scopes: list[str] = []
     strict_form: bool = True
     app_activation: Literal[

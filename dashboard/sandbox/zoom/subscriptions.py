@@ -175,6 +175,10 @@ def _created_by_api(state: State, app: ZoomApp) -> list[Subscription]:
 
 
 def _as_json(subscription: Subscription, subscriber: str) -> dict[str, object]:
+    new = {
+        "client_auth_type": subscription.auth_type,
+        "custom_params": subscription.custom_params,
+    }
     return {
         "event_subscription_id": subscription.id,
         "events": subscription.events,
@@ -183,6 +187,7 @@ def _as_json(subscription: Subscription, subscriber: str) -> dict[str, object]:
         "subscription_scope": subscription.scope,
         "created_source": "openapi",
         "subscriber_id": subscriber,
+        **{name: value for name, value in new.items() if value is not None},
     }
 
 

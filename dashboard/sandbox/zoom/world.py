@@ -69,6 +69,11 @@ class ZoomWorld:
         with self.state.lock:
             return apps.change(self.state, client_id, fields)
 
+    def enable_publishing(self, client_id: str) -> ZoomApp:
+        """Publish an app; see `apps.enable_publishing`."""
+        with self.state.lock:
+            return apps.enable_publishing(self.state, client_id)
+
     def regenerate_secret_token(self, client_id: str) -> ZoomApp:
         """Replace the secret token; the old one stays readable on the app."""
         with self.state.lock:

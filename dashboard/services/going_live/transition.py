@@ -1,7 +1,10 @@
-"""From development to production: enter or link the production app, retire development.
+"""From development to production, in the way that Zoom shows.
 
-Nothing is deleted on the way, here, at Zoom or in Recall: both run side by side.
-`zoom_apps.succession` counts who has reconnected.
+Either Zoom made the pair in use the production pair: then the zoom app becomes
+production and no user does anything. Or it shows another pair: then production is a
+second zoom app, entered or linked, and development is retired at the end. Nothing is
+deleted on the way, here, at Zoom or in Recall. `zoom_apps.succession` counts who has
+reconnected. Source: docs/contracts/recall.md 7.3, checked 2026-11-29.
 """
 
 from collections.abc import Sequence
@@ -31,9 +34,11 @@ __all__ = [
     "candidates",
     "link",
     "predecessor",
+    "promote",
     "require_development",
     "status_of",
     "successor",
+    "undo_promotion",
     "unlink",
 ]
 
@@ -67,6 +72,57 @@ class GoLiveStatus:
     production: ZoomApp | None = None
     progress: Progress | None = None
     is_open: bool = False
+
+
+def promote(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> bool:
+    """Record that Zoom made this pair the production pair; commits.
+
+    Its client ID, Recall app, URLs and connections stay. Return whether it is new.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+        ConflictError: Another zoom app is its production app.
+    """
+    return _set_environment(
+        runtime, zoom_app_id, Environment.PRODUCTION, "zoom_app.promoted", actor
+    )
+
+
+def undo_promotion(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> bool:
+    """Record that the pair is the development pair after all; commits.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+        ConflictError: It replaces a development app.
+    """
+    return _set_environment(
+        runtime,
+        zoom_app_id,
+        Environment.DEVELOPMENT,
+        "zoom_app.demoted",
+        actor,
+    )
+
+
+def _set_environment(
+    runtime: Runtime, zoom_app_id: UUID, to: Environment, act: str, actor: Actor
+) -> bool:
+    now = runtime.clock.now()
+    with runtime.database.writing() as session:
+        app = apps.lock(session, zoom_app_id)
+        if app.environment is to:
+            return False
+        other = successor(session, app) or predecessor(session, app)
+        if other is not None:
+            raise ConflictError(
+                f"{app.name} is linked to {other.name} ({other.environment.value}), so "
+                "it is the other pair of that app. Unlink them first if that is wrong."
+            )
+        app.environment = to
+        app.version += 1  # the receiver names the environment
+        session.add(app)
+        audit.record(session, actor, act, subject=full_name(app), now=now)
+        return True
 
 
 def begin(

@@ -1,11 +1,10 @@
 """The review kit: texts for Zoom's review of one zoom app, with its own values. Pure.
 
 What the review asks for: docs/contracts/recall.md 7.4 and docs/contracts/zoom.md 7,
-checked 2026-11-25. What is said of storing, encrypting and deleting must stay true of
-the code: see docs/configuration.md (Retention), SECURITY.md and `vault`. Square
-brackets
-    are
-blanks that only the customer can fill.
+checked 2026-11-29. The data handling statement is put together from how this zoom app
+is set up: token storage, routing, scopes, retention, data deletion. What it says must
+stay true of docs/configuration.md (Retention), docs/erasure.md, docs/custody.md and
+SECURITY.md. Square brackets are blanks that only the customer can fill.
 """
 
 import re
@@ -26,34 +25,70 @@ def flow(text: str) -> str:
     return re.sub(r"\n +", " ", cleandoc(text))
 
 
-def statement(console: Console, retention_days: int) -> str:
-    """Return the statement of a zoom app whose tokens Recall keeps.
+@dataclass(frozen=True, kw_only=True)
+class Periods:
+    """How long data stays, in whole days.
+
+    Attributes:
+        retention: A webhook that is done, and an attempt that connected nobody.
+        deletion: From a user's removal of the app until their data is deleted.
+    """
+
+    retention: int
+    deletion: int
+
+
+def statement(console: Console, periods: Periods) -> str:
+    """Return the data handling statement of a zoom app, as it is set up.
 
     Args:
         console: The zoom app's values.
-        retention_days: How long a webhook that is done is kept.
+        periods: How long data stays.
     """
     is_relay = console.routing is Routing.RELAY
-    is_https = console.redirect_url.startswith("https://")
-    kept = "1 day" if retention_days == 1 else f"{retention_days} days"
+    is_user = console.kind is Kind.USER_LEVEL
+    is_here = console.custody is TokenCustody.DASHBOARD
+    kept, gone = _days(periods.retention), _days(periods.deletion)
     dead = f"{DEAD_SHOWN_FOR.days} days"
+    sealed = "".join(
+        [", events" if is_relay else "", ", users' tokens" if is_here else ""]
+    )
     parts = [
-        ("What we store", _USER),
+        ("What we store", _USER if is_user else _ACCOUNT),
+        ("", _TOKENS if is_here else ""),
         ("", _EVENTS.format(kept=kept, dead=dead) if is_relay else ""),
         ("", _OTHERS.format(kept=kept)),
-        ("What we don't store", _NOT_KEPT),
-        ("Encryption", _SEALED.format(events=", events" if is_relay else "")),
+        ("What we don't store", "" if is_here else _NO_TOKENS),
+        ("", _JOIN_TOKENS),
+        ("", _NO_RECORDINGS),
+        ("Encryption", _SEALED.format(more=sealed)),
         ("", _VERIFIED if is_relay else ""),
-        ("", _HTTPS if is_https else ""),
-        ("Fourth party: Recall.ai", _RECALL),
+        ("", _HTTPS if console.redirect_url.startswith("https://") else ""),
+        ("How often Zoom's API is called", _CHECKS if is_user else _ACCOUNT_CHECKS),
+        ("", _CALLS_HERE if is_here else _CALLS),
+        ("", _NO_POLLING if is_relay else ""),
+        ("Fourth party: Recall.ai", _RECALL_FETCHES if is_here else _RECALL),
         ("", _HANDED_ON if is_relay else _SENT_THERE),
         ("", _BOTS),
-        ("Deletion", _NOTICED if is_relay else _NOTICED_THERE),
-        ("", _DELETED),
+        ("", _OUTSIDE if console.joins_external else ""),
+        ("", _RECORDS),
+        ("Deletion", _REMOVED.format(gone=gone) if is_relay else _REMOVED_THERE),
+        ("", _REVOKED if is_here else ""),
+        ("", _ASKED_FOR.format(gone=gone)),
+        ("", _STAYS),
         ("", _EVENTS_GO.format(kept=kept) if is_relay else ""),
     ]
-    lines = [f"\n{title}\n{text}" if title else text for title, text in parts if text]
+    lines, title = [], ""
+    for heading, text in parts:
+        title = heading or title
+        if text:
+            lines.append(f"\n{title}\n{text}" if title else text)
+            title = ""
     return "\n".join(lines).strip()
+
+
+def _days(number: int) -> str:
+    return "1 day" if number == 1 else f"{number} days"
 
 
 _USER = flow("""
@@ -61,6 +96,16 @@ _USER = flow("""
       previous personal meeting ID (PMI), the granted scopes if known, the state of the
       connection, and the numbers of the meetings matched to it. Stored while the user
       is connected.
+""")
+_ACCOUNT = flow("""
+    - For each connected Zoom account: its account ID, the granted scopes if known, the
+      state of the connection, and the numbers of the meetings matched to it.
+    - For each of its users: Zoom user ID, name, email, status, current and previous
+      personal meeting ID (PMI). Stored while the account is connected.
+""")
+_TOKENS = flow("""
+    - For each connection: the access token and the refresh token that Zoom issued to
+      us. Stored while it lasts.
 """)
 _EVENTS = flow("""
     - Each event that Zoom sends, unchanged. Deleted {kept} after it arrived, once it
@@ -75,14 +120,20 @@ _OTHERS = flow("""
     - An audit log of our own staff's actions, with their email and network address. It
       names connections by ID, not by user.
 """)
-_NOT_KEPT = flow("""
+_NO_TOKENS = flow("""
     - Access tokens and refresh tokens. Recall.ai exchanges the authorization code and
-      stores the tokens. An access token fetched to read a user's profile is used once
-      and not stored.
+      stores the tokens. An access token fetched to check a user's connection is used
+      once and not stored.
+""")
+_JOIN_TOKENS = flow("""
+    - Tokens with which a bot joins or records a meeting. They are fetched when a bot
+      needs one, and to test that fetching works, and then dropped.
+""")
+_NO_RECORDINGS = flow("""
     - Recordings, transcripts and chats in Zoom. No scope for them is requested.
 """)
 _SEALED = flow("""
-    - Client secret, secret token, API keys{events} and the verifiers of pending
+    - Client secret, secret token, API keys{more} and the verifiers of pending
       authorizations are encrypted with AES-256-GCM. Each value is bound to its row and
       column. The keys are stored outside the database and can be rotated.
     - Names, emails, IDs and meeting numbers are stored in the database itself: [how
@@ -95,32 +146,77 @@ _HTTPS = flow("""
     - All URLs for users and Zoom use https, and so do all calls to Zoom and
       Recall.ai.
 """)
+_CHECKS = flow("""
+    - About once an hour for each connected user, less often with thousands of users:
+      one call to read the profile (GET /users/me), to see that the authorization still
+      works and that the personal meeting ID is current. Until its first success, one
+      call to fetch a join token, which is dropped.
+""")
+_ACCOUNT_CHECKS = flow("""
+    - About once an hour for each connected account: the list of its users (GET /users),
+      300 a call, to see that the authorization still works and that the personal
+      meeting IDs are current. Until its first success, one call to fetch a join token,
+      which is dropped.
+""")
+_CALLS = flow("""
+    - Recall.ai refreshes the tokens and lists the user's meetings.
+""")
+_CALLS_HERE = flow("""
+    - Once in the life of an access token: one refresh.
+    - Recall.ai lists the user's meetings with access tokens that it gets from us.
+""")
+_NO_POLLING = flow("""
+    - New meetings and changed profiles arrive as events. No call polls for them.
+""")
 _RECALL = flow("""
     - Recall.ai runs the meeting bots for us. It receives the app's client ID,
       client secret and secret token, and each user's authorization code.
+""")
+_RECALL_FETCHES = flow("""
+    - Recall.ai runs the meeting bots for us. It receives the app's client ID,
+      client secret and secret token. It gets a user's access token from us each time
+      it needs one, and neither authorization codes nor refresh tokens.
 """)
 _HANDED_ON = "- All events are forwarded to it byte for byte, as Zoom sent them."
 _SENT_THERE = "- Zoom sends all events to it directly."
 _BOTS = flow("""
     - With the tokens it lists the user's meetings, reads the PMI, and fetches join
       tokens for local recording.
+""")
+_OUTSIDE = flow("""
+    - For meetings that another account hosts, a token to join on behalf of the user is
+      fetched.
+""")
+_RECORDS = flow("""
     - What its bots record, and how long Recall.ai stores it: [your agreement with
       Recall.ai].
 """)
-_NOTICED = flow("""
-    - When a user removes the app, Zoom's app_deauthorized event marks the
-      connection at once, and we check whether the authorization still works.
+_REMOVED = flow("""
+    - When a user removes the app, Zoom's app_deauthorized event makes us check the
+      authorization at once. As soon as that confirms the removal, the credential at
+      Recall.ai and all stored data of the user are deleted automatically, within
+      {gone} of the removal.
 """)
-_NOTICED_THERE = flow("""
+_REMOVED_THERE = flow("""
     - When a user removes the app, Zoom's app_deauthorized event goes to Recall.ai.
-      Each authorization is checked regularly, so we notice the removal as well.
+      Our regular check of each authorization notices it as well, and our staff then
+      delete the connection [within how many days].
 """)
-_DELETED = flow("""
-    - Our staff then delete the connection: the credential at Recall.ai first, then
-      all stored data of the user [within how many days]. Users can request this at any
-      time: [your contact].
+_REVOKED = flow("""
+    - When a user or our staff disconnect, the authorization is revoked at Zoom and the
+      stored tokens are deleted.
 """)
-_EVENTS_GO = "- Events about the user are deleted {kept} after they arrived."
+_ASKED_FOR = flow("""
+    - A user can disconnect at any time on the page where they connected, or ask us:
+      [your contact]. The same data is then deleted automatically within {gone}.
+""")
+_STAYS = flow("""
+    - A record stays that and when data was deleted. It names no user.
+""")
+_EVENTS_GO = flow("""
+    - Events about the user are deleted with the rest, and any other event {kept}
+      after it arrived.
+""")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,22 +256,16 @@ class ReviewTexts:
     addresses: Sequence[Address]
 
 
-def texts(
-    console: Console, *, custody: TokenCustody, retention_days: int
-) -> ReviewTexts:
+def texts(console: Console, periods: Periods) -> ReviewTexts:
     """Return the texts of a zoom app.
 
     Args:
         console: Its values.
-        custody: Who keeps the tokens. Data handling is told for `recall` alone.
-        retention_days: How long a webhook that is done is kept.
+        periods: How long data stays.
     """
-    blocks = [_notes(console), _test_plan(console)]
-    if custody is TokenCustody.RECALL:
-        blocks.insert(1, _data(console, retention_days))
     return ReviewTexts(
         scopes=[_scope(scope) for scope in scopes.list_for(console)],
-        blocks=blocks,
+        blocks=[_notes(console), _data(console, periods), _test_plan(console)],
         addresses=_addresses(console),
     )
 
@@ -215,13 +305,13 @@ def _notes(console: Console) -> Block:
     )
 
 
-def _data(console: Console, retention_days: int) -> Block:
+def _data(console: Console, periods: Periods) -> Block:
     return Block(
         key="data",
         title="Data handling statement",
-        text=statement(console, retention_days),
-        hint="Fill in the brackets. Nothing is deleted automatically when a user "
-        "removes the app: decide who presses Disconnect, and within how many days.",
+        text=statement(console, periods),
+        hint="Put together from this app's token storage, routing and scopes, and from "
+        "this dashboard's retention. Fill in the brackets.",
     )
 
 

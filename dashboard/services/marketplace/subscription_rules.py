@@ -132,8 +132,21 @@ def compare(wanted: Wanted, found: Found) -> Sequence[Row]:
             told=_about_events(wanted, kept),
         ),
         _subscribes(wanted, kept, found),
+        *_additions(kept),
         *_duplicates(wanted, found),
     ]
+
+
+def _additions(kept: ZoomSubscription) -> Sequence[Row]:
+    """Return what Zoom adds to each event, if anything; it does no harm here."""
+    rows = []
+    if kept.auth_type.lower() not in ("", "none"):
+        rows.append(
+            Row(label="Sign-in to the URL", wanted="not needed", found=kept.auth_type)
+        )
+    if kept.has_custom_params:
+        rows.append(Row(label="Parameters", wanted="not needed", found="added"))
+    return rows
 
 
 def overlaps(wanted: Wanted, found: Found) -> Sequence[str]:

@@ -1,6 +1,6 @@
-"""From development to production: begin, see who has reconnected, retire, undo."""
+"""From development to production: which way, who has reconnected, retire, undo."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -65,6 +65,34 @@ def show(zoom_app_id: UUID) -> ResponseReturnValue:
     if found.production is None:
         return _begin_page(found.development)
     return _progress_page(found, found.production)
+
+
+@bp.post("/promote")
+@requires(Permission.ZOOM_APPS_WRITE)
+def promote(zoom_app_id: UUID) -> ResponseReturnValue:
+    """Record that Zoom made this pair the production pair."""
+    done = "This is the production app now. No user has to reconnect."
+    return _set_environment(zoom_app_id, transition.promote, done)
+
+
+@bp.post("/undo-promotion")
+@requires(Permission.ZOOM_APPS_WRITE)
+def undo_promotion(zoom_app_id: UUID) -> ResponseReturnValue:
+    """Record that the pair is the development pair after all."""
+    done = "This is the development app again. Nothing else was changed."
+    return _set_environment(zoom_app_id, transition.undo_promotion, done)
+
+
+def _set_environment(
+    zoom_app_id: UUID, change: Callable[..., bool], done: str
+) -> ResponseReturnValue:
+    try:
+        is_new = change(runtime(), zoom_app_id, actor=actor())
+    except ConflictError as error:
+        flash(f"Nothing was changed. {error}", "trouble")
+    else:
+        flash(done if is_new else "It already was. Nothing was changed.", "good")
+    return htmx.go_to(url_for("zoom_apps.show", zoom_app_id=zoom_app_id))
 
 
 @bp.post("/production")

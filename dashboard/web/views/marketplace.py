@@ -8,13 +8,13 @@ from flask import Blueprint, Response, render_template
 from flask.typing import ResponseReturnValue
 
 from dashboard.errors import ConflictError
+from dashboard.services.erasure import erasures
 from dashboard.services.marketplace import console, manifest, subscriptions
 from dashboard.services.marketplace import review as review_texts
 from dashboard.services.marketplace.console import Console
 from dashboard.services.marketplace.subscriptions import SubscriptionCheck
 from dashboard.services.retention.pruning import days_kept
 from dashboard.services.staff.permissions import Permission
-from dashboard.services.zoom_apps import apps
 from dashboard.web.access import requires
 from dashboard.web.context import actor, db, runtime
 
@@ -53,11 +53,10 @@ def manifest_file(zoom_app_id: UUID) -> Response:
 def review(zoom_app_id: UUID) -> str:
     """Show the review kit, filled with the app's own values."""
     here = _console(zoom_app_id)
-    found = review_texts.texts(
-        here,
-        custody=apps.get(db(), zoom_app_id).token_custody,
-        retention_days=days_kept(runtime().settings),
+    periods = review_texts.Periods(
+        retention=days_kept(runtime().settings), deletion=erasures.DEADLINE.days
     )
+    found = review_texts.texts(here, periods)
     return render_template(
         "marketplace/review.html",
         here=here,

@@ -7,6 +7,7 @@ import pytest
 
 from dashboard.sandbox.zoom import ZoomWorld
 from dashboard.sandbox.zoom import manifest as manifests
+from dashboard.sandbox.zoom.errors import RefusedError
 from dashboard.sandbox.zoom.records import ZoomApp
 from tests.fixtures.simulated_zoom import (
     CALLBACK,
@@ -254,3 +255,13 @@ def test_classic_scopes_are_neither_imported_nor_exported(world: ZoomWorld) -> N
     assert exported.status_code == 404
     assert "granular scope" in exported.get_json()["message"]
     assert imported.status_code == 422
+
+
+def test_only_a_draft_app_has_a_manifest() -> None:
+    world = a_world(Endpoint())
+    app = an_app(world, published=True)
+
+    with pytest.raises(RefusedError, match="Draft General app"):
+        manifests.export_manifest(app)
+    with pytest.raises(RefusedError, match="Draft General app"):
+        world.import_manifest(app.client_id, a_manifest())

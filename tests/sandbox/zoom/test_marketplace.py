@@ -207,3 +207,24 @@ def test_the_seed_is_one_app_and_three_users(world: ZoomWorld) -> None:
     assert list(world.state.apps.values()) == [made.app]
     assert list(world.state.users.values()) == made.users
     assert len(made.users) == 3
+
+
+@pytest.mark.parametrize(
+    ("publishing", "own", "new"),
+    [("promotes", "production", "development"), ("adds", "development", "production")],
+)
+def test_publishing_is_enabled_in_either_form(
+    world: ZoomWorld, publishing: str, own: str, new: str
+) -> None:
+    app = an_app(world)
+    world.switch(publishing=publishing)
+
+    page = web(world).post(f"/marketplace/apps/{app.client_id}/enable-publishing")
+
+    (other,) = [one for one in world.state.apps.values() if one is not app]
+    assert page.status_code == 303
+    assert (app.environment.value, other.environment.value) == (own, new)
+    assert other.client_id != app.client_id
+    assert [one.published for one in (app, other)] == [
+        one.environment.value == "production" for one in (app, other)
+    ]

@@ -228,6 +228,33 @@ def test_a_production_app_is_not_moved(stage: Stage) -> None:
         transition.begin(stage.runtime, production, stage.values(), actor=ADMIN)
 
 
+def test_the_pair_that_zoom_promoted_stays_as_it_is(stage: Stage) -> None:
+    before = stage.find(stage.development.id)
+
+    done = transition.promote(stage.runtime, before.id, actor=ADMIN)
+    again = transition.promote(stage.runtime, before.id, actor=ADMIN)
+
+    after = stage.find(before.id)
+    assert (done, again) == (True, False)
+    assert after.environment is Environment.PRODUCTION
+    assert after.version == before.version + 1
+    same = {"environment", "version"}
+    assert after.model_dump(exclude=same) == before.model_dump(exclude=same)
+    assert transition.undo_promotion(stage.runtime, before.id, actor=ADMIN)
+    assert stage.find(before.id).environment is Environment.DEVELOPMENT
+    assert stage.acts() == ["zoom_app.promoted", "zoom_app.demoted"]
+
+
+def test_a_pair_that_has_its_other_pair_here_is_not_promoted(stage: Stage) -> None:
+    production = stage.add()
+    stage.link(production)
+
+    with pytest.raises(ConflictError, match="other pair of that app"):
+        transition.promote(stage.runtime, stage.development.id, actor=ADMIN)
+    with pytest.raises(ConflictError, match="other pair of that app"):
+        transition.undo_promotion(stage.runtime, production, actor=ADMIN)
+
+
 def test_linking_is_undone_by_unlinking(stage: Stage) -> None:
     production = stage.add()
 

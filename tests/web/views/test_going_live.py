@@ -30,6 +30,34 @@ def test_the_page_of_a_development_app_leads_there(
     assert page.select_one(f"a[href='{stage.url}']") is not None
 
 
+def test_a_promoted_pair_is_marked_and_the_mark_undone(
+    admin: FlaskClient, stage: MovingDesk
+) -> None:
+    app_url = f"/zoom-apps/{stage.development.id}"
+    form = page_of(admin.get(stage.url)).select_one(f"form[action='{app_url}/promote']")
+    assert form is not None
+
+    done = admin.post(f"{app_url}/promote", follow_redirects=True)
+
+    assert done.request.path == app_url
+    assert "This is the production app now. No user has to reconnect." in done.text
+    assert admin.get(stage.url).status_code == 303
+    edit = page_of(admin.get(f"{app_url}/edit"))
+    assert edit.select_one(f"form[action='{app_url}/undo-promotion']") is not None
+    admin.post(f"{app_url}/undo-promotion")
+    assert admin.get(stage.url).status_code == 200
+
+
+def test_a_linked_app_is_not_marked(admin: FlaskClient, stage: MovingDesk) -> None:
+    stage.production()
+
+    done = admin.post(
+        f"/zoom-apps/{stage.development.id}/promote", follow_redirects=True
+    )
+
+    assert "Nothing was changed. Notetaker is linked to Notetaker live" in done.text
+
+
 def test_the_form_comes_filled_in_with_what_stays(
     admin: FlaskClient, stage: MovingDesk
 ) -> None:

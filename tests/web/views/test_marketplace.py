@@ -146,15 +146,15 @@ def test_with_direct_routing_no_event_is_said_to_be_kept(
     assert "API keys, events" not in text
 
 
-def test_nothing_is_said_of_data_where_recall_does_not_keep_the_tokens(
+def test_tokens_that_are_stored_here_are_said_to_be(
     runtime: Runtime, as_role: SignIn
 ) -> None:
     app_id = saved(runtime, token_custody=TokenCustody.DASHBOARD)
 
     text = as_role(Role.ADMIN).get(f"/zoom-apps/{app_id}/review").text
 
-    assert "Notes for the reviewer" in text
-    assert "Data handling statement" not in text
+    assert "Data handling statement" in text
+    assert "the access token and the refresh token that Zoom issued to us" in text
 
 
 @pytest.fixture
