@@ -315,16 +315,24 @@ def _data(console: Console, periods: Periods) -> Block:
     )
 
 
-def _test_plan(console: Console) -> Block:
+def test_cases(console: Console) -> Sequence[str]:
+    """Return the steps of the test plan; fit for a public page."""
     cases = _CASES.format(connect_url=console.connect_url).split("\n")
     if console.kind is Kind.ACCOUNT_LEVEL:
         cases.insert(1, _NO_ADMIN)
+    return cases
+
+
+def _test_plan(console: Console) -> Block:
+    cases = [_SIGN_IN, *test_cases(console)]
     numbered = (f"{number}. {case}" for number, case in enumerate(cases, start=1))
     return Block(
         key="test-plan",
         title="Test plan",
         text="\n".join(["Test plan", "", *numbered]),
-        hint="We recommend adding a video of these steps.",
+        hint="We recommend adding a video of these steps. The test plan without your "
+        f"sign-in is public at {console.connect_url}/test-plan, for Zoom's release "
+        "notes.",
     )
 
 
@@ -364,8 +372,14 @@ def _addresses(console: Console) -> Sequence[Address]:
         ),
         Address(
             label="Documentation",
-            needs="Yours. It must say how to add, use and remove the app, and what is "
-            "deleted then.",
+            needs="How to add, use and remove the app, and what is deleted then: a "
+            "public page of this dashboard, or yours.",
+            value=f"{console.connect_url}/help",
+        ),
+        Address(
+            label="Test plan",
+            needs="For the release notes. Public, without your sign-in.",
+            value=f"{console.connect_url}/test-plan",
         ),
     ]
 
@@ -386,9 +400,9 @@ _NOTES = flow("""
     6. Remove the app in Zoom's App Marketplace, under Manage > Added Apps. Open the
        first link again: the user can reconnect.
 """)
+_SIGN_IN = "Sign in to our product: [address and test account]."
 _CASES = flow("""
-    Sign in to our product: [address and test account]. Open {connect_url}: it names
-      the app and says what is read and why.
+    Open {connect_url}: it names the app and says what is read and why.
     Press Connect Zoom and allow: the page says that the account is connected.
     Press Connect Zoom and decline: the page says that nothing was connected and how to
       try again.

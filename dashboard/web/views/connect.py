@@ -13,7 +13,10 @@ from dashboard.errors import NotFoundError
 from dashboard.models.connection import AttemptOutcome
 from dashboard.services.connect import attempts, flow, own_connections, page_designs
 from dashboard.services.connect.callbacks import Stop
+from dashboard.services.erasure import erasures
 from dashboard.services.facts import connections as facts
+from dashboard.services.marketplace import console, review
+from dashboard.services.retention.pruning import days_kept
 from dashboard.web import htmx
 from dashboard.web.access import public
 from dashboard.web.context import db, now, runtime
@@ -58,6 +61,34 @@ def show(slug: str) -> Response:
         asked=hosted.asked_of(app),
         away=own_connections.last_attempt(db(), app, browser=browser),
         own=own_connections.of_browser(db(), app, browser=hosted.owner(), now=now()),
+    )
+
+
+@bp.get("/connect/<slug>/help")
+@public
+def help_page(slug: str) -> Response:
+    """Say how to add, use and remove the app, and what is deleted then."""
+    app = flow.app_of_page(db(), slug)
+    return hosted.page(
+        "connect/help.html",
+        200,
+        app=app,
+        asked=hosted.asked_of(app),
+        retention_days=days_kept(runtime().settings),
+        deletion_days=erasures.DEADLINE.days,
+    )
+
+
+@bp.get("/connect/<slug>/test-plan")
+@public
+def test_plan(slug: str) -> Response:
+    """Show Zoom's reviewers what to try; holds no secret and no blank."""
+    app = flow.app_of_page(db(), slug)
+    here = console.gather(
+        db(), app.id, settings=runtime().settings, public_url=runtime().public_url
+    )
+    return hosted.page(
+        "connect/test_plan.html", 200, app=app, cases=review.test_cases(here)
     )
 
 
