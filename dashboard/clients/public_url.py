@@ -1,4 +1,4 @@
-"""A challenge to our own public address, as it looks from outside: what comes back.
+"""Requests to our own public address, as it looks from outside: what comes back.
 
 Never raises: whatever goes wrong on the way is what it is asked for. No exception of
 the HTTP library leaves this module.
@@ -153,6 +153,23 @@ def challenge(  # noqa: PLR0913 - the parts of one request, all named
                 "x-zm-signature": signature,
             },
             extensions={"trace": call.note},
+        )
+    except (httpx2.InvalidURL, httpx2.UnsupportedProtocol):
+        return PublicUrlAnswer(took_ms=0.0, no_answer=NoAnswer.ADDRESS)
+    return call.made(http, request)
+
+
+def fetch(url: str, *, limit_s: float = LIMIT_S) -> PublicUrlAnswer:
+    """Get one of our own public pages as a stranger; no redirect is followed.
+
+    Returns within the limit whatever happens, look-up of the name included.
+    """
+    call = _Call(url, limit_s)
+    try:
+        http = make_http(url, timeout_s=limit_s)
+        headers = {"Accept": "text/html"}
+        request = http.build_request(
+            "GET", url, headers=headers, extensions={"trace": call.note}
         )
     except (httpx2.InvalidURL, httpx2.UnsupportedProtocol):
         return PublicUrlAnswer(took_ms=0.0, no_answer=NoAnswer.ADDRESS)

@@ -15,17 +15,25 @@ from dashboard.web.context import runtime
 from dashboard.web.signin import LIVE, Person, is_of_person, person
 
 _NEEDS = "_dashboard_needs"
+_FOR_STRANGERS = "_dashboard_for_strangers"
 _PUBLIC = "public"
 _STATIC = "static"
 
 View = TypeVar("View", bound=Callable[..., object])
 
 
-def requires(permission: Permission) -> Callable[[View], View]:
+Instead = Callable[[], ResponseReturnValue | None]
+"""What people who are not signed in are shown instead; None: the sign-in page."""
+
+
+def requires(
+    permission: Permission, *, for_strangers: Instead | None = None
+) -> Callable[[View], View]:
     """Declare that a view needs this permission."""
 
     def mark(view: View) -> View:
         setattr(view, _NEEDS, permission)
+        setattr(view, _FOR_STRANGERS, for_strangers)
         return view
 
     return mark
@@ -79,6 +87,11 @@ def _check() -> ResponseReturnValue | None:
     if who is None:
         if LIVE in request.headers:  # the page says so, and keeps what is typed in it
             return make_response("", HTTPStatus.UNAUTHORIZED)
+        view = current_app.view_functions[str(request.endpoint)]
+        instead: Instead | None = getattr(view, _FOR_STRANGERS)
+        shown = instead() if instead is not None else None
+        if shown is not None:
+            return shown
         came_for = request.full_path if request.method == "GET" else None
         return htmx.go_to(url_for("signin.new", next=local_path(came_for)))
     if not who.can(permission):

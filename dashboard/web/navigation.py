@@ -49,7 +49,7 @@ MAIN = (
         label="Zoom apps",
         endpoint="zoom_apps.index",
         icon="apps",
-        also=("going_live", "marketplace", "custody"),
+        also=("going_live", "marketplace", "custody", "domain"),
     ),
     Place(
         label="Connections",

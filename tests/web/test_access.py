@@ -12,6 +12,7 @@ from dashboard.web import access, signin
 from tests.conftest import SignIn
 
 PUBLIC = {
+    "domain.file",
     "health.alive",
     "health.ready",
     "metrics.index",

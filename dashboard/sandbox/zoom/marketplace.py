@@ -7,7 +7,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from pydantic import ValidationError
 from werkzeug.wrappers import Response
 
-from dashboard.sandbox.zoom import scopes
+from dashboard.sandbox.zoom import domains, scopes
 from dashboard.sandbox.zoom.errors import RefusedError
 from dashboard.sandbox.zoom.records import Environment, Kind
 from dashboard.sandbox.zoom.world import ZoomWorld
@@ -19,6 +19,7 @@ _NOTICES = {
     "saved": "Saved.",
     "validated": "URL validated and saved.",
     "imported": "Manifest imported and webhook URL validated.",
+    "domain": "Domain verified.",
     "regenerated": "Secret Token regenerated. The old one no longer works.",
 }
 _SHOWN_DELIVERIES = 20
@@ -134,6 +135,14 @@ def _add_webhook(bp: Blueprint, world: ZoomWorld) -> None:
 
 
 def _add_publishing(bp: Blueprint, world: ZoomWorld) -> None:
+    @bp.post("/apps/<client_id>/verify-domain")
+    def verify_domain(client_id: str) -> Answer:
+        method: domains.Method = "tag" if request.form.get("do") == "tag" else "file"
+        if not world.verify_domain(request.form.get("domain", ""), method):
+            problem = f"We can't find the {method} on this domain."
+            return _app_page(world, client_id, problem), 422
+        return _to_app(client_id, "domain")
+
     @bp.post("/apps/<client_id>/enable-publishing")
     def enable_publishing(client_id: str) -> Answer:
         try:
@@ -188,6 +197,9 @@ def _app_page(
             "app.html",
             app=app,
             users=list(world.state.users.values()),
+            domain_code=world.state.domain_code,
+            domain_file=domains.file_name(world.state.domain_code),
+            domain_tag=domains.tag(world.state.domain_code),
             events=[e for e in scopes.EVENTS if scopes.is_allowed(e, app.scopes)],
             deliveries=deliveries[::-1][:_SHOWN_DELIVERIES],
             subscriptions=[

@@ -4,6 +4,7 @@ Numbers in brackets are sections of docs/contracts/zoom.md.
 """
 
 import random
+import secrets
 import threading
 from collections import deque
 from datetime import datetime
@@ -142,6 +143,7 @@ class State:
         delays_next: Whether the next event is delayed (switch `out_of_order`).
         wake_sender: Set when a delivery is due at once.
         account_id: The account that apps and users belong to by default.
+        domain_code: What the account's domains have to show (7.1).
     """
 
     def __init__(self, clock: SimClock, *, allow_local: bool) -> None:
@@ -155,6 +157,7 @@ class State:
         """Delete everything and reset the switches; the clock is not changed."""
         with self.lock:
             self.account_id = new_account_id()
+            self.domain_code = f"ZOOM_verify_{secrets.token_hex(16)}"
             self.apps: dict[str, ZoomApp] = {}
             self.users: dict[str, ZoomUser] = {}
             self.meetings: dict[int, Meeting] = {}

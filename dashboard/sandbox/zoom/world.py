@@ -6,7 +6,15 @@ from datetime import datetime
 import httpx2
 
 from dashboard.sandbox.clock import SimClock
-from dashboard.sandbox.zoom import apps, manifest, oauth, subscriptions, users, webhooks
+from dashboard.sandbox.zoom import (
+    apps,
+    domains,
+    manifest,
+    oauth,
+    subscriptions,
+    users,
+    webhooks,
+)
 from dashboard.sandbox.zoom.records import Meeting, Subscription, ZoomApp, ZoomUser
 from dashboard.sandbox.zoom.state import State, Switches
 from dashboard.sandbox.zoom.subscriptions import SubscriptionRequest
@@ -73,6 +81,10 @@ class ZoomWorld:
         """Publish an app; see `apps.enable_publishing`."""
         with self.state.lock:
             return apps.enable_publishing(self.state, client_id)
+
+    def verify_domain(self, base_url: str, method: domains.Method) -> bool:
+        """Look for the account's code on a host; see `domains.verify`."""
+        return domains.verify(self._http, base_url, self.state.domain_code, method)
 
     def regenerate_secret_token(self, client_id: str) -> ZoomApp:
         """Replace the secret token; the old one stays readable on the app."""

@@ -34,7 +34,12 @@ def test_what_zoom_adds_is_shown_and_no_difference() -> None:
 
 
 def test_nothing_is_shown_where_zoom_adds_nothing() -> None:
-    for fields in ({}, {"client_auth_type": "none"}, {"custom_params": {}}):
+    nothing: list[dict[str, object]] = [
+        {},
+        {"client_auth_type": "none"},
+        {"custom_params": {}},
+    ]
+    for fields in nothing:
         labels = [row.label for row in rules.compare(WANTED, found(**fields))]
 
         assert labels == ["Webhook URL", "Events", "Subscribes"]

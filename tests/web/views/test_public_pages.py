@@ -1,5 +1,7 @@
 """Help and test plan of a zoom app: public, secret-free, true of its set-up."""
 
+from typing import Any
+
 import pytest
 from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
@@ -13,7 +15,7 @@ from tests.makers import CLIENT_SECRET, SECRET_TOKEN, a_zoom_app
 PAGES = ("help", "test-plan")
 
 
-def saved(runtime: Runtime, **over: object) -> ZoomApp:
+def saved(runtime: Runtime, **over: Any) -> ZoomApp:
     app = a_zoom_app(runtime.vault, slug="notetaker-42", **over)
     with runtime.database.writing() as session:
         session.add(app)

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0014_external_meetings"
-down_revision = "0013_pair_checks"
+revision = "0016_external_meetings"
+down_revision = "0015_key_checks"
 branch_labels = None
 depends_on = None
 
