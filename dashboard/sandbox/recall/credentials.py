@@ -315,6 +315,16 @@ def _fetch_token(world: RecallWorld, app: App, url: str) -> Grant:
     )
 
 
+def fresh_token(world: RecallWorld, credential: Credential) -> str:
+    """Return a Zoom access token of the credential.
+
+    Raises:
+        GrantError: The refresh token or the callback no longer works.
+        UnreachableError: Zoom gave no usable answer.
+    """
+    return _fresh_grant(world, credential).access_token
+
+
 def _fresh_grant(
     world: RecallWorld, credential: Credential, *, forced: bool = False
 ) -> Grant:

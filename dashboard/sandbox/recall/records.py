@@ -197,6 +197,50 @@ class Mapping:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class BotChange:
+    """A step of a bot, perhaps still to come."""
+
+    at: datetime
+    code: str
+    sub_code: str | None = None
+
+
+@dataclass(kw_only=True)
+class Bot:
+    """A bot and its way."""
+
+    workspace: Workspace
+    id: str
+    meeting_id: int
+    meeting_password: str | None
+    name: str
+    changes: list[BotChange]
+
+    def as_json(self, now: datetime) -> dict[str, Any]:
+        """Return the API's object, with what has happened until now."""
+        return {
+            "id": self.id,
+            "meeting_url": {
+                "meeting_id": str(self.meeting_id),
+                "meeting_password": self.meeting_password,
+                "platform": "zoom",
+            },
+            "bot_name": self.name,
+            "join_at": None,
+            "status_changes": [
+                {
+                    "code": one.code,
+                    "sub_code": one.sub_code,
+                    "message": None,
+                    "created_at": to_iso(one.at),
+                }
+                for one in self.changes
+                if one.at <= now
+            ],
+        }
+
+
 @dataclass(kw_only=True)
 class LogEntry:
     """A warning or error; `about` is the key of `subject` in the answer."""

@@ -4,7 +4,14 @@ from flask import Blueprint, Flask, render_template, request
 from flask.typing import ResponseReturnValue
 
 from dashboard.sandbox.faults import Faults
-from dashboard.sandbox.recall import apps, control, credentials, requests, webhooks
+from dashboard.sandbox.recall import (
+    apps,
+    bots,
+    control,
+    credentials,
+    requests,
+    webhooks,
+)
 from dashboard.sandbox.recall.requests import current_world
 from dashboard.sandbox.recall.world import RecallWorld
 
@@ -46,7 +53,7 @@ def create_recall(world: RecallWorld) -> Flask:
     app.url_map.merge_slashes = False
     requests.attach(app, world)
     app.register_blueprint(pages)
-    for module in (apps, credentials, webhooks, control):
+    for module in (apps, credentials, bots, webhooks, control):
         app.register_blueprint(module.blueprint)
     faults = Faults(app.wsgi_app)
     app.extensions[control.FAULTS] = faults

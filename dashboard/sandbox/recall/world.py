@@ -19,6 +19,7 @@ from dashboard.sandbox.recall.outgoing import OutgoingClient
 from dashboard.sandbox.recall.rate_limits import RateLimiter
 from dashboard.sandbox.recall.records import (
     App,
+    Bot,
     Credential,
     Grant,
     Health,
@@ -33,6 +34,26 @@ from dashboard.sandbox.recall.records import (
 
 REGIONS = ("us-west-2", "us-east-1", "eu-central-1", "ap-northeast-1")
 _MAX_RECEIVED = 10_000
+DENIED = (
+    "zoom_local_recording_disabled",
+    "zoom_local_recording_request_disabled",
+    "zoom_local_recording_request_disabled_by_host",
+    "zoom_local_recording_request_denied_by_host",
+    "zoom_local_recording_denied",
+    "zoom_host_not_present",
+    "zoom_bot_in_waiting_room",
+    "zoom_local_recording_grant_not_supported",
+    "zoom_sdk_key_blocked_by_host_admin",
+)
+FATAL = (
+    "zoom_sdk_app_not_published",
+    "zoom_invalid_signature",
+    "zoom_invalid_join_token",
+    "zoom_sdk_credentials_missing",
+    "zoom_obf_user_not_in_meeting",
+    "zoom_requires_rtms",
+)
+"""Sub codes with which a bot may not record, or does not get in (3.9)."""
 _ERRORS_UNTIL_UNHEALTHY = 3
 
 
@@ -73,6 +94,9 @@ class Switches(BaseModel):
             in a sentence that says nothing of the cause (3.5: unknown).
         last_validation: Whether an app's `webhook_last_validation` is ever filled
             (3.8: unknown).
+        bots: How bots fare: `records` where a join token is had, `waiting` in the
+            waiting room for good, or one of the sub codes of 3.9, or any other.
+        bots_free: Whether any bot is free; `none` is answered 507.
         list_order: Which items any list begins with (1.4: unknown).
         page_size: Items on a page of any list.
     """
@@ -98,6 +122,8 @@ class Switches(BaseModel):
     credit_spent: bool = False
     refusal_words: Literal["zooms", "plain"] = "zooms"
     last_validation: Literal["kept", "never"] = "kept"
+    bots: str = "records"
+    bots_free: Literal["some", "none"] = "some"
     list_order: Literal["newest", "oldest"] = "newest"
     page_size: Annotated[int, Field(ge=1, le=1000)] = 20
 
@@ -142,6 +168,7 @@ class RecallWorld:
             self.apps: dict[str, App] = {}
             self.credentials: dict[str, Credential] = {}
             self.mappings: dict[tuple[int, str], Mapping] = {}
+            self.bots: dict[str, Bot] = {}
             self.app_logs: list[LogEntry] = []
             self.credential_logs: list[LogEntry] = []
             self.received: deque[Received] = deque(maxlen=_MAX_RECEIVED)

@@ -9,10 +9,12 @@ reconnected. Source: docs/contracts/recall.md 7.3, checked 2026-11-29.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from sqlmodel import Session, col, select, update
 
+from dashboard.db import Database
 from dashboard.db.statements import rows_changed
 from dashboard.errors import ConflictError, InvalidInputError
 from dashboard.models.zoom_app import Environment, ZoomApp
@@ -74,7 +76,9 @@ class GoLiveStatus:
     is_open: bool = False
 
 
-def promote(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> bool:
+def promote(
+    database: Database, zoom_app_id: UUID, *, actor: Actor, now: datetime
+) -> bool:
     """Record that Zoom made this pair the production pair; commits.
 
     Its client ID, Recall app, URLs and connections stay. Return whether it is new.
@@ -83,46 +87,46 @@ def promote(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> bool:
         NotFoundError: There is no such zoom app.
         ConflictError: Another zoom app is its production app.
     """
-    return _set_environment(
-        runtime, zoom_app_id, Environment.PRODUCTION, "zoom_app.promoted", actor
-    )
+    with database.writing() as session:
+        return _set_environment(
+            session, zoom_app_id, Environment.PRODUCTION, actor, now
+        )
 
 
-def undo_promotion(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> bool:
+def undo_promotion(
+    database: Database, zoom_app_id: UUID, *, actor: Actor, now: datetime
+) -> bool:
     """Record that the pair is the development pair after all; commits.
 
     Raises:
         NotFoundError: There is no such zoom app.
         ConflictError: It replaces a development app.
     """
-    return _set_environment(
-        runtime,
-        zoom_app_id,
-        Environment.DEVELOPMENT,
-        "zoom_app.demoted",
-        actor,
-    )
+    with database.writing() as session:
+        return _set_environment(
+            session, zoom_app_id, Environment.DEVELOPMENT, actor, now
+        )
 
 
 def _set_environment(
-    runtime: Runtime, zoom_app_id: UUID, to: Environment, act: str, actor: Actor
+    session: Session, zoom_app_id: UUID, to: Environment, actor: Actor, now: datetime
 ) -> bool:
-    now = runtime.clock.now()
-    with runtime.database.writing() as session:
-        app = apps.lock(session, zoom_app_id)
-        if app.environment is to:
-            return False
-        other = successor(session, app) or predecessor(session, app)
-        if other is not None:
-            raise ConflictError(
-                f"{app.name} is linked to {other.name} ({other.environment.value}), so "
-                "it is the other pair of that app. Unlink them first if that is wrong."
-            )
-        app.environment = to
-        app.version += 1  # the receiver names the environment
-        session.add(app)
-        audit.record(session, actor, act, subject=full_name(app), now=now)
-        return True
+    app = apps.lock(session, zoom_app_id)
+    if app.environment is to:
+        return False
+    other = successor(session, app) or predecessor(session, app)
+    if other is not None:
+        raise ConflictError(
+            f"{app.name} is linked to {other.name} ({other.environment.value}), so it "
+            "is the other pair of that app. Unlink them first if that is wrong."
+        )
+    app.environment = to
+    app.version += 1  # the receiver names the environment
+    session.add(app)
+    is_live = to is Environment.PRODUCTION
+    act = "zoom_app.promoted" if is_live else "zoom_app.demoted"
+    audit.record(session, actor, act, subject=full_name(app), now=now)
+    return True
 
 
 def begin(

@@ -156,18 +156,18 @@ def check(runtime: Runtime) -> Seen | None:
         answer = public_url.fetch(f"{runtime.public_url}/")
         tag = _wrong(answer, "the tag", is_right=row.tag in _tags(answer.body))
     seen = Seen(file=file, tag=tag)
-    _store(runtime, row, seen, at=runtime.clock.now())
+    with runtime.database.writing() as session:
+        _store(session, row, seen, at=runtime.clock.now())
     return seen
 
 
-def _store(runtime: Runtime, asked: DomainProof, seen: Seen, *, at: datetime) -> None:
-    with runtime.database.writing() as session:
-        row = find(session)
-        if row is None or row.set_at != asked.set_at:  # changed meanwhile
-            return
-        row.file_seen_at = at if seen.file == "" else None
-        row.tag_seen_at = at if seen.tag == "" else None
-        session.add(row)
+def _store(session: Session, asked: DomainProof, seen: Seen, *, at: datetime) -> None:
+    row = find(session)
+    if row is None or row.set_at != asked.set_at:  # changed meanwhile
+        return
+    row.file_seen_at = at if seen.file == "" else None
+    row.tag_seen_at = at if seen.tag == "" else None
+    session.add(row)
 
 
 def _wrong(answer: PublicUrlAnswer, what: str, *, is_right: bool) -> str:

@@ -49,7 +49,7 @@ class TakeOver:
     name: str
     environment: Environment
     scope_style: ScopeStyle
-    joins_external: bool
+    joins_external: bool = False
     routing: Routing
     client_secret: SecretStr | None = None
     secret_token: SecretStr | None = None

@@ -24,7 +24,7 @@ from dashboard.services.zoom_apps import apps, credential_checks, succession
 from dashboard.services.zoom_apps.apps import NewZoomApp
 from dashboard.web import exports, htmx
 from dashboard.web.access import requires
-from dashboard.web.context import actor, db, runtime
+from dashboard.web.context import actor, db, now, runtime
 from dashboard.web.errors import show_on
 from dashboard.web.forms.going_live import (
     ALL,
@@ -87,7 +87,7 @@ def _set_environment(
     zoom_app_id: UUID, change: Callable[..., bool], done: str
 ) -> ResponseReturnValue:
     try:
-        is_new = change(runtime(), zoom_app_id, actor=actor())
+        is_new = change(runtime().database, zoom_app_id, actor=actor(), now=now())
     except ConflictError as error:
         flash(f"Nothing was changed. {error}", "trouble")
     else:

@@ -231,8 +231,8 @@ def test_a_production_app_is_not_moved(stage: Stage) -> None:
 def test_the_pair_that_zoom_promoted_stays_as_it_is(stage: Stage) -> None:
     before = stage.find(stage.development.id)
 
-    done = transition.promote(stage.runtime, before.id, actor=ADMIN)
-    again = transition.promote(stage.runtime, before.id, actor=ADMIN)
+    done = transition.promote(stage.runtime.database, before.id, actor=ADMIN, now=NOON)
+    again = transition.promote(stage.runtime.database, before.id, actor=ADMIN, now=NOON)
 
     after = stage.find(before.id)
     assert (done, again) == (True, False)
@@ -240,7 +240,9 @@ def test_the_pair_that_zoom_promoted_stays_as_it_is(stage: Stage) -> None:
     assert after.version == before.version + 1
     same = {"environment", "version"}
     assert after.model_dump(exclude=same) == before.model_dump(exclude=same)
-    assert transition.undo_promotion(stage.runtime, before.id, actor=ADMIN)
+    assert transition.undo_promotion(
+        stage.runtime.database, before.id, actor=ADMIN, now=NOON
+    )
     assert stage.find(before.id).environment is Environment.DEVELOPMENT
     assert stage.acts() == ["zoom_app.promoted", "zoom_app.demoted"]
 
@@ -250,9 +252,13 @@ def test_a_pair_that_has_its_other_pair_here_is_not_promoted(stage: Stage) -> No
     stage.link(production)
 
     with pytest.raises(ConflictError, match="other pair of that app"):
-        transition.promote(stage.runtime, stage.development.id, actor=ADMIN)
+        transition.promote(
+            stage.runtime.database, stage.development.id, actor=ADMIN, now=NOON
+        )
     with pytest.raises(ConflictError, match="other pair of that app"):
-        transition.undo_promotion(stage.runtime, production, actor=ADMIN)
+        transition.undo_promotion(
+            stage.runtime.database, production, actor=ADMIN, now=NOON
+        )
 
 
 def test_linking_is_undone_by_unlinking(stage: Stage) -> None:
