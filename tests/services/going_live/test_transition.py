@@ -229,10 +229,10 @@ def test_a_production_app_is_not_moved(stage: Stage) -> None:
 
 
 def test_the_pair_that_zoom_promoted_stays_as_it_is(stage: Stage) -> None:
-    before = stage.find(stage.development.id)
+    database, before = stage.runtime.database, stage.find(stage.development.id)
 
-    done = transition.promote(stage.runtime.database, before.id, actor=ADMIN, now=NOON)
-    again = transition.promote(stage.runtime.database, before.id, actor=ADMIN, now=NOON)
+    done = transition.promote(database, before.id, actor=ADMIN, now=NOON)
+    again = transition.promote(database, before.id, actor=ADMIN, now=NOON)
 
     after = stage.find(before.id)
     assert (done, again) == (True, False)
@@ -248,7 +248,7 @@ def test_the_pair_that_zoom_promoted_stays_as_it_is(stage: Stage) -> None:
 
 
 def test_a_pair_that_has_its_other_pair_here_is_not_promoted(stage: Stage) -> None:
-    production = stage.add()
+    database, production = stage.runtime.database, stage.add()
     stage.link(production)
 
     with pytest.raises(ConflictError, match="other pair of that app"):
