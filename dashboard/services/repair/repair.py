@@ -28,6 +28,7 @@ from dashboard.models.connection import (
     TokenState,
 )
 from dashboard.models.erasure import Erasure
+from dashboard.models.domain import DomainProof
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.ids import first_id
 from dashboard.models.resend import Redelivery, RedeliveryOutcome
@@ -114,6 +115,8 @@ RULES = (
     _seen(Connection, "connected_at"),
     _seen(Connection, "reconnected_at"),
     _seen(MeetingMapping, "seen_at"),
+    _seen(DomainProof, "file_seen_at", to=None),
+    _seen(DomainProof, "tag_seen_at", to=None),
     _seen(AccountMember, "seen_at"),
     _due(ConnectAttempt, "expires_at", _HOUR),
     _due(Webhook, "due_at", _DAY, col(Webhook.outcome) == Outcome.WAITING),

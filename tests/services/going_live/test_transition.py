@@ -248,7 +248,7 @@ def test_the_pair_that_zoom_promoted_stays_as_it_is(stage: Stage) -> None:
 
 
 def test_a_pair_that_has_its_other_pair_here_is_not_promoted(stage: Stage) -> None:
-    database, production = stage.runtime.database, stage.add()
+    production = stage.add()
     stage.link(production)
 
     with pytest.raises(ConflictError, match="other pair of that app"):
