@@ -27,8 +27,8 @@ from dashboard.models.connection import (
     MeetingMapping,
     TokenState,
 )
-from dashboard.models.erasure import Erasure
 from dashboard.models.domain import DomainProof
+from dashboard.models.erasure import Erasure
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.ids import first_id
 from dashboard.models.resend import Redelivery, RedeliveryOutcome

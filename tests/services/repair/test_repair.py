@@ -48,7 +48,8 @@ SHOWN = {
         workspace.created_at workspace.verification_secret_set_at
         zoom_app.created_at zoom_app.retired_at
         secret_change.recall_at secret_change.zoom_seen_at secret_change.ended_at
-        page_design.changed_at domain_proof.set_at account_member.pmi_changed_at host_event.at
+        page_design.changed_at domain_proof.set_at account_member.pmi_changed_at
+        host_event.at
         host_event.about_at worker_heartbeat.started_at rate_pause.said_at
     """,
     "put right with another of its row": """
