@@ -34,17 +34,6 @@ from dashboard.sandbox.recall.records import (
 
 REGIONS = ("us-west-2", "us-east-1", "eu-central-1", "ap-northeast-1")
 _MAX_RECEIVED = 10_000
-DENIED = (
-    "zoom_local_recording_disabled",
-    "zoom_local_recording_request_disabled",
-    "zoom_local_recording_request_disabled_by_host",
-    "zoom_local_recording_request_denied_by_host",
-    "zoom_local_recording_denied",
-    "zoom_host_not_present",
-    "zoom_bot_in_waiting_room",
-    "zoom_local_recording_grant_not_supported",
-    "zoom_sdk_key_blocked_by_host_admin",
-)
 FATAL = (
     "zoom_sdk_app_not_published",
     "zoom_invalid_signature",
@@ -53,7 +42,7 @@ FATAL = (
     "zoom_obf_user_not_in_meeting",
     "zoom_requires_rtms",
 )
-"""Sub codes with which a bot may not record, or does not get in (3.9)."""
+"""Sub codes with which a bot does not get in (3.9)."""
 _ERRORS_UNTIL_UNHEALTHY = 3
 
 

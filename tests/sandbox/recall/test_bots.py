@@ -4,11 +4,22 @@ from dataclasses import replace
 
 import pytest
 
-from dashboard.sandbox.recall.world import DENIED, FATAL
+from dashboard.sandbox.recall.world import FATAL
 from tests.fixtures.simulated_recall import Recall, plain, refused
 
 BOTS = "/api/v1/bot/"
 MEETING = 81234567890
+DENIED = (
+    "zoom_local_recording_disabled",
+    "zoom_local_recording_request_disabled",
+    "zoom_local_recording_request_disabled_by_host",
+    "zoom_local_recording_request_denied_by_host",
+    "zoom_local_recording_denied",
+    "zoom_host_not_present",
+    "zoom_bot_in_waiting_room",
+    "zoom_local_recording_grant_not_supported",
+    "zoom_sdk_key_blocked_by_host_admin",
+)
 LINK = f"https://us02web.zoom.us/j/{MEETING}?pwd=abc"
 TOKEN = f"/v2/meetings/{MEETING}/jointoken/local_recording"
 
