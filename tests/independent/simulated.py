@@ -74,6 +74,7 @@ class SimulatedWorld:
     """
 
     def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
         clock = _Follows(now)
         self.zoom = ZoomWorld(clock, allow_local=True)
         zoom = create_zoom(self.zoom)
@@ -194,8 +195,10 @@ class SimulatedWorld:
             pass
 
     def lives(self, client_id: str, user_id: str) -> bool:
+        now = self._now()
         return any(
             each.ended is None
+            and (each.refresh_until is None or each.refresh_until > now)
             for each in self.zoom.state.grants
             if (each.client_id, each.user_id) == (client_id, user_id)
         )
