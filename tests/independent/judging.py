@@ -270,7 +270,7 @@ class Judge:
                     page=f"mapped meetings of {person.email}",
                     tone="good",
                     word=_grouped(number),
-                    at=_read_at(card),
+                    at=_read_at(card, _grouped(number)),
                 )
                 is_read = person.works.is_so and self.stage.has_worker
                 limit = (
@@ -390,13 +390,18 @@ class Judge:
         )
 
 
-def _read_at(card: Tag | None) -> datetime | None:
-    """Return when Recall's list is said to have been read last."""
-    for each in () if card is None else card.select("p"):
-        time = each.select_one("time[datetime]")
-        if time is not None and words(each).startswith("Recall's list was last read"):
-            return datetime.fromisoformat(str(time["datetime"]))
-    return None
+def _read_at(card: Tag | None, number: str) -> datetime | None:
+    """Return as of when a meeting is said to be mapped.
+
+    Recall's list was read last then, or Recall itself gives a later time.
+    """
+    found = []
+    for each in () if card is None else card.select("p, tr"):
+        time, text = each.select_one("time[datetime]"), words(each)
+        is_it = text.startswith((number, "Recall's list was last read"))
+        if time is not None and is_it:
+            found.append(datetime.fromisoformat(str(time["datetime"])))
+    return max(found, default=None)
 
 
 def _reason(why: str) -> str:

@@ -414,8 +414,8 @@ APPS = (
         "no-token",
         _is(Problem.NO_TOKEN),
         lambda f: (
-            f"Recall gave no token for {who(f)} at {checked(f)}, so nothing could be "
-            "tested at Zoom. No user has to do anything."
+            f"Recall gave no token for {who(f)} at {checked(f)}. Either their "
+            "authorization ended, or Recall has another client secret."
         ),
         Target.CONNECTION,
     ),

@@ -209,9 +209,11 @@ _REMEDIES = {
         act=Act.CHECK,
     ),
     Problem.NO_TOKEN: Remedy(
-        who=Who.ADMIN,
-        next_step="Check Recall's log for this credential.",
-        act=Act.ZOOM_APP,
+        who=Who.YOU,
+        next_step="Press Check now on another connection of the app. If that one "
+        "works, send this user a reconnect link; if not, an admin must press Update in "
+        "Recall.",
+        act=Act.CHECK,
     ),
     Problem.NO_ANSWER: Remedy(
         who=Who.ADMIN,

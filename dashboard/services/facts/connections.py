@@ -93,7 +93,7 @@ CAUSES = {
         is_shared=False,
     ),
 }
-"""Every cause that a health check finds and an admin must fix."""
+"""Every cause that a health check finds beside the user's authorization."""
 
 NOT_IN_RECALL = Cause(
     problem=Problem.NOT_IN_RECALL, why_not="the zoom app is not in Recall"
@@ -519,14 +519,11 @@ def acted_on_by(
         each: [app for app, its in broken.items() if remedy(its.problem).who is each]
         for each in Who
     }
-    own = [
-        its for its, cause in CAUSES.items() if remedy(cause.problem).who is Who.ADMIN
-    ]
+    own = [its for its, cause in CAUSES.items() if remedy(cause.problem).who is who]
     is_apps = _is_of(broken)
-    is_own = and_(
-        state == TokenState.UNKNOWN, Unindexed(col(Connection.token_cause)).in_(own)
-    )
-    is_users_own = and_(~is_apps, ~is_own)
+    is_unknown, cause = state == TokenState.UNKNOWN, col(Connection.token_cause)
+    is_found = and_(is_unknown, Unindexed(cause).in_(list(CAUSES)))
+    is_users_own = and_(~is_apps, ~is_found)
     tried, since = col(Connection.recall_tried_at), col(Connection.token_since)
     is_tried_again = and_(
         tried.is_not(None),
@@ -549,8 +546,8 @@ def acted_on_by(
         Who.OPERATOR: and_(is_free, is_stuck),
     }
     found = [and_(is_users_own, by_state[who]), _is_of(of_app[who])]
-    if who is Who.ADMIN:
-        found.append(and_(~is_apps, is_own))
+    if own:
+        found.append(and_(~is_apps, is_unknown, Unindexed(cause).in_(own)))
     return or_(*found)
 
 
