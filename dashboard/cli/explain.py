@@ -77,6 +77,8 @@ def _object(
         "sentence": verdict.sentence,
         "who": verdict.who.words,
         "next_step": verdict.step,
+        "also": verdict.also_plain,
+        "possible_reasons": list(verdict.reasons),
         "link": _link(verdict.target, found.target_id, public_url),
         "evidence": [_line(line, public_url) for line in found.lines],
     }
@@ -97,7 +99,11 @@ def _line(line: Line, public_url: str) -> dict[str, object]:
 def _say(found: Answer, told: Sequence[Line] | None, public_url: str) -> None:
     verdict = found.verdict
     click.echo(f"{cell(verdict.sentence)} [{verdict.id}]")
+    if verdict.also:
+        click.echo(cell(verdict.also_plain))
     click.echo(f"{verdict.label} {verdict.step}".strip())
+    for number, reason in enumerate(verdict.reasons, start=1):
+        click.echo(f"{number}. {cell(reason)}")
     link = _link(verdict.target, found.target_id, public_url)
     if link is not None:
         click.echo(link)

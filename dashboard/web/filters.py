@@ -6,6 +6,7 @@ from flask import Flask
 
 from dashboard.clock import Clock
 from dashboard.formatting import grouped, relative_words
+from dashboard.services.explain.verdicts import parts
 from dashboard.services.webhook_log.search import MARK_WORDS
 
 
@@ -63,4 +64,5 @@ def install(app: Flask, clock: Clock) -> None:
         meeting_number=grouped,
         size=size,
         mark_words=MARK_WORDS.get,
+        parts=parts,
     )

@@ -24,6 +24,7 @@ from dashboard.services.explain.verdicts import (
     listed_at,
     moment,
     person,
+    plain,
     who,
 )
 
@@ -59,8 +60,8 @@ def _of_mapping(facts: Facts) -> Iterator[Line]:
             at=mapping.synced_at,
             source=RECALL,
             words=f"Recall mapped {name} to credential {row.recall_credential_id}, of "
-            f"{person(row)}; last seen in its list at "
-            f"{moment(mapping.seen_at, facts)}.",
+            f"{person(row)}; last seen in its list "
+            f"{plain(moment(mapping.seen_at, facts), facts.now)}.",
             target=Target.CONNECTION,
             target_id=str(row.id),
         )

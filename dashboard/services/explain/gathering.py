@@ -186,12 +186,17 @@ def _of_meeting(session: Session, facts: Facts) -> Facts:
     )
     if owner is None:
         return facts
+    user_id = owner.connection.zoom_user_id
+    own_hooks = facts.hooks
+    if not hooks and user_id is not None:
+        own_hooks = lookups.hooks(session, col(Webhook.zoom_user_id) == user_id)
     return replace(
         facts,
         connection=owner.connection,
         member=owner.member,
         mapping=owner.mapping,
         means=owner.means,
+        own_hooks=own_hooks,
     )
 
 
@@ -228,8 +233,10 @@ def _with_attempts(session: Session, vault: Vault, facts: Facts) -> Facts:
     """Add invitations and connect attempts, and whether and why the user left."""
     row, asked = facts.connection, facts.asked
     if row is not None:
-        attempt = lookups.attempt(session, connection_id=row.id)
-        return replace(facts, attempt=attempt)
+        attempt = lookups.attempt_of(session, row)
+        is_lost = attempt is not None and attempt.outcome is AttemptOutcome.ABANDONED
+        back = lookups.came_back(session, attempt) if attempt and is_lost else 0
+        return replace(facts, attempt=attempt, came_back=back)
     user_id = facts.host_id or asked.word or _about(facts)
     if facts.pasted is not None:
         user_id = facts.host_id

@@ -177,6 +177,22 @@ def attempt(
     return session.exec(query).first()
 
 
+def attempt_of(session: Session, row: Connection) -> ConnectAttempt | None:
+    """Return the newest connect attempt of a connection, or from a link to renew it."""
+    mine = (
+        select(Invitation)
+        .where(col(Invitation.connection_id) == row.id)
+        .order_by(col(Invitation.created_at).desc())
+        .limit(1)
+    )
+    link = session.exec(mine).first()
+    found = [attempt(session, connection_id=row.id)]
+    if link is not None:
+        found.append(attempt(session, invitation_id=link.id))
+    known = [each for each in found if each is not None]
+    return max(known, key=lambda each: each.created_at, default=None)
+
+
 def came_back(session: Session, attempt: ConnectAttempt) -> int:
     """Count the attempts of the same app within a day that came back from Zoom."""
     query = select(func.count()).where(

@@ -4,12 +4,14 @@ The first rule that fits decides; docs/explain.md has the same table for people,
 row, and a test compares the two.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from dashboard.formatting import grouped
 from dashboard.services.explain.questions import Kind
 from dashboard.services.explain.rules_meetings import (
     ASKED_WEBHOOK,
+    DELETED,
     NUMBERS,
     UNMAPPED,
     UNSENT,
@@ -25,6 +27,7 @@ from dashboard.services.explain.rules_meetings import (
 from dashboard.services.explain.rules_people import (
     APPS,
     GRANTS,
+    RECONNECTS,
     STALE,
     STRANGERS,
 )
@@ -42,7 +45,7 @@ from dashboard.services.explain.verdicts import (
     subject,
     who,
 )
-from dashboard.services.facts.acting import Problem
+from dashboard.services.facts.acting import Fact, Problem
 
 _MADE = {"meeting.created", "meeting.updated"}
 
@@ -70,6 +73,18 @@ def _is_app(facts: Facts) -> bool:
     return facts.means is Means.APP and facts.app is not None
 
 
+def _app_problem(facts: Facts) -> Fact | None:
+    """Return what its page or Needs attention shows of the app, first of all."""
+    stands = facts.stands
+    if not _is_app(facts) or stands is None:
+        return None
+    return stands.alarm or next(iter(stands.problems), None)
+
+
+def _main(facts: Facts) -> Fact:
+    return known(_app_problem(facts))
+
+
 def _is_unsent(facts: Facts) -> bool:
     """Whether delivery of this user's webhook failed; no meeting is asked about."""
     stuck = facts.stuck
@@ -83,6 +98,19 @@ def _unsent(facts: Facts) -> str:
     hook = known(facts.stuck)
     about = f" about meeting {grouped(hook.meeting_id)}" if hook.meeting_id else ""
     return f"{named(hook, facts)}{about}"
+
+
+def _why_unknown(facts: Facts) -> Sequence[str]:
+    """Return why nothing may mention a meeting, the likeliest first."""
+    del facts
+    return (
+        "Its host hasn't connected. Ask who scheduled it, and look them up here.",
+        "Its host connected another Zoom account. Ask which account they used.",
+        (
+            "It was scheduled before its host connected, and Recall's sync missed it. "
+            "Look the host up and press Sync meetings."
+        ),
+    )
 
 
 INPUT = (
@@ -122,6 +150,7 @@ INPUT = (
         ),
         problem=Problem.UNKNOWN_MEETING,
         tone=Tone.OFF,
+        causes=_why_unknown,
     ),
     Rule(
         id="email-unknown",
@@ -162,10 +191,9 @@ MAPPED = (
             _is_mapped(f) and _mentioned_before(f, known(f.connection).connected_at)
         ),
         says=lambda f: (
-            f"{who(f)} connected at "
-            f"{moment(known(f.connection).connected_at, f)}, after Zoom's last "
-            f"webhook about {subject(f)} at {moment(f.met_at, f)}. A bot had no "
-            f"token then; the token worked at {checked(f)}."
+            f"{who(f)} connected {moment(known(f.connection).connected_at, f)}, after "
+            f"Zoom's last webhook about {subject(f)}, {moment(f.met_at, f)}. A bot had "
+            f"no token then; it worked when last checked, {checked(f)}."
         ),
         problem=Problem.NEXT_BOT,
         target=Target.CONNECTION,
@@ -175,10 +203,10 @@ MAPPED = (
         id="renewed-since",
         when=lambda f: _is_mapped(f) and _mentioned_before(f, f.granted_at),
         says=lambda f: (
-            f"{who(f)} reconnected at {moment(f.granted_at, f)}, after Zoom's "
-            f"last webhook about {subject(f)} at {moment(f.met_at, f)}. The "
-            "earlier authorization may have been invalid; the current one worked at "
-            f"{checked(f)}."
+            f"{who(f)} reconnected {moment(f.granted_at, f)}, after Zoom's last "
+            f"webhook about {subject(f)}, {moment(f.met_at, f)}. The earlier "
+            "connection may have been broken; the current one worked when last "
+            f"checked, {checked(f)}."
         ),
         problem=Problem.NEXT_BOT,
         target=Target.CONNECTION,
@@ -188,7 +216,7 @@ MAPPED = (
         id="mapped-late",
         when=_is_late,
         says=lambda f: (
-            f"Recall mapped {subject(f)} to {who(f)} only at {_mapped(f)}, after "
+            f"Recall mapped {subject(f)} to {who(f)} only {_mapped(f)}, after "
             f"{named(f.hooks[0], f)}."
         ),
         problem=Problem.NEXT_BOT,
@@ -199,9 +227,8 @@ MAPPED = (
         id="ready",
         when=_is_mapped,
         says=lambda f: (
-            f"Recall mapped {subject(f)} to {who(f)} at {_mapped(f)} and still listed "
-            f"it at {moment(known(f.mapping).seen_at, f)}. The token was available at "
-            f"{checked(f)}."
+            f"Everything we can see is in order: Recall knows that {subject(f)} is "
+            f"{who(f)}'s, and their connection worked when last checked, {checked(f)}."
         ),
         problem=Problem.CHECK_THE_BOT,
         target=Target.CONNECTION,
@@ -214,7 +241,7 @@ AT_LARGE = (
         id="webhook-delivered",
         when=lambda f: asked_for(f, Problem.NONE) and f.connection is None,
         says=lambda f: (
-            f"Recall accepted {named(f.hooks[0], f)} at "
+            f"Recall accepted {named(f.hooks[0], f)} "
             f"{moment(f.hooks[0].delivered_at, f)}."
         ),
         problem=Problem.NOTHING_TO_DO,
@@ -225,12 +252,20 @@ AT_LARGE = (
         id="app-retired",
         when=lambda f: _is_app(f) and known(f.app).retired_at,
         says=lambda f: (
-            f"{app_name(f)} was retired at {moment(known(f.app).retired_at, f)}. "
+            f"{app_name(f)} was retired {moment(known(f.app).retired_at, f)}. "
             "Its users have moved on."
         ),
         problem=Problem.NOTHING_TO_DO,
         target=Target.ZOOM_APP,
         tone=Tone.OFF,
+    ),
+    Rule(
+        id="app-problem",
+        when=_app_problem,
+        says=lambda f: f"{app_name(f)}: {_main(f).sentence} {_main(f).reason}".strip(),
+        problem=lambda f: _main(f).problem,
+        target=Target.ZOOM_APP,
+        tone=lambda f: Tone(_main(f).tone),
     ),
     Rule(
         id="held",
@@ -258,8 +293,8 @@ AT_LARGE = (
         id="webhook-missed",
         when=_is_unsent,
         says=lambda f: (
-            f"{who(f)} is connected and the token worked at {checked(f)}, but Recall "
-            f"never received {_unsent(f)}. Delivery failed."
+            f"{who(f)} is connected, and it worked when last checked, {checked(f)}. "
+            f"But we could not deliver {_unsent(f)} to Recall and stopped trying."
         ),
         problem=Problem.WEBHOOK_FAILED,
         target=Target.WEBHOOK,
@@ -267,7 +302,9 @@ AT_LARGE = (
     Rule(
         id="healthy",
         when=lambda f: f.connection is not None,
-        says=lambda f: f"{who(f)} is connected. The token worked at {checked(f)}.",
+        says=lambda f: (
+            f"{who(f)} is connected. It worked when last checked, {checked(f)}."
+        ),
         problem=Problem.PASTE_A_MEETING,
         target=Target.CONNECTION,
         tone=Tone.GOOD,
@@ -286,10 +323,7 @@ AT_LARGE = (
     Rule(
         id="host-unnamed",
         when=lambda _: True,
-        says=lambda _: (
-            "Webhooks about this meeting were received, but none names a Zoom "
-            "user, so the host is unknown."
-        ),
+        says=lambda f: f"Zoom's webhooks mention {subject(f)} but not its host.",
         problem=Problem.HOST_UNNAMED,
         tone=Tone.OFF,
     ),
@@ -300,11 +334,13 @@ RULES: tuple[Rule, ...] = (
     *INPUT,
     *ACCOUNT,
     *ASKED_WEBHOOK,
+    *DELETED,
     *NUMBERS,
+    *UNSENT,
     *APPS,
     *STRANGERS,
+    *RECONNECTS,
     *GRANTS,
-    *UNSENT,
     *STALE,
     *UNMAPPED,
     *MAPPED,

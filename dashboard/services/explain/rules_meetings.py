@@ -4,7 +4,8 @@ Recall maps a meeting by its own sync or by Zoom's webhook about it, and only th
 maker's connection counts (docs/contracts/recall.md 2, 3.7 and 7.5; checked 2026-11-25).
 """
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from dashboard.formatting import grouped
 from dashboard.models.connection import SyncStatus
@@ -19,6 +20,7 @@ from dashboard.services.explain.verdicts import (
     Tone,
     app_name,
     known,
+    lasting,
     listed,
     listed_at,
     moment,
@@ -53,7 +55,7 @@ def is_paused(facts: Facts) -> bool:
 def paused(facts: Facts) -> str:
     """Say since when, and what Recall answered to the last delivery."""
     fact = known(facts.paused)
-    return f"paused since {moment(fact.since, facts)}. {fact.reason}".strip()
+    return f"paused for {lasting(fact.since, facts)}. {fact.reason}".strip()
 
 
 def paused_problem(facts: Facts) -> Problem:
@@ -78,7 +80,8 @@ def webhook_problem(facts: Facts) -> str:
 
 def named(hook: Webhook, facts: Facts) -> str:
     """Name a webhook within a sentence: "meeting.created from 09:30 UTC"."""
-    return f"{hook.event or 'a webhook'} from {moment(hook.received_at, facts)}"
+    event = f"the {hook.event} webhook" if hook.event else "a webhook"
+    return f"{event} of {moment(hook.received_at, facts)}"
 
 
 def delivered_at(facts: Facts) -> datetime | None:
@@ -92,8 +95,9 @@ ASKED_WEBHOOK = (
         id="webhook-dead",
         when=lambda f: asked_for(f, Problem.WEBHOOK_FAILED),
         says=lambda f: (
-            f"Recall never received {named(f.hooks[0], f)}. Delivery failed."
-        ),
+            f"We could not deliver {named(f.hooks[0], f)} to Recall and stopped "
+            f"trying. {f.delivery_of(f.hooks[0]).reason}"
+        ).strip(),
         problem=Problem.WEBHOOK_FAILED,
         target=Target.WEBHOOK,
     ),
@@ -115,7 +119,7 @@ ASKED_WEBHOOK = (
         when=lambda f: asked_for(f, Problem.WEBHOOK_REJECTED),
         says=lambda f: (
             f"Recall rejected {named(f.hooks[0], f)}, though it accepts others. It "
-            f"will be tried once more at {moment(f.hooks[0].due_at, f)}."
+            f"will be tried once more {moment(f.hooks[0].due_at, f)}."
         ),
         problem=Problem.WEBHOOK_REJECTED,
         target=Target.WEBHOOK,
@@ -223,24 +227,113 @@ def _why_unread(facts: Facts, otherwise: str) -> str:
     return known(facts.connection).mappings_trouble or otherwise
 
 
-def _claimants(facts: Facts) -> str:
-    names = [person(row) for row in facts.claims]
-    return f"{', '.join(names[:-1])} and {names[-1]}"
-
-
 def _pmi_changed_at(facts: Facts) -> datetime | None:
     return (facts.member or known(facts.connection)).pmi_changed_at
 
 
+def _why_unlinked(facts: Facts) -> Sequence[str]:
+    """Return why Recall may know of a meeting and of no one it is of."""
+    number = sum(hook.delivered_at is not None for hook in facts.hooks)
+    webhooks = "1 webhook" if number == 1 else f"{number} webhooks"
+    return (
+        f"Recall got {webhooks} about it and is slow. Ask Recall below.",
+        (
+            "Recall could not read the meeting with the host's token. Recall's log of "
+            "the credential says so."
+        ),
+        "The meeting was deleted or moved to another host. Ask the host.",
+    )
+
+
+def _why_unheard(facts: Facts) -> Sequence[str]:
+    """Return why nothing may mention a meeting of a connected user, likeliest first."""
+    since = known(facts.connection).connected_at
+    before = (
+        f"It was scheduled before they connected, {moment(since, facts)}, and Recall's "
+        "sync missed it. Press Sync meetings."
+    )
+    other = (
+        "It was scheduled with another Zoom account. Ask which account the host "
+        "signed in with."
+    )
+    last = max((hook.received_at for hook in facts.own_hooks), default=None)
+    if last is None:
+        return (_NO_NEWS.format(last="none is stored"), before, other)
+    quiet = _NO_NEWS.format(last=f"last about this user: {moment(last, facts)}")
+    is_fresh = facts.now - last < _FRESH_NEWS
+    return (before, other, quiet) if is_fresh else (quiet, before, other)
+
+
+_FRESH_NEWS = timedelta(days=1)
+_NO_NEWS = (
+    "Zoom stopped sending webhooks about this user ({last}). The Zoom app's page shows "
+    "whether others still arrive."
+)
+
+
+def _pmi_twice(facts: Facts) -> str:
+    """Say who shows the number, since when each was seen, and whose Recall uses."""
+    seen = [
+        f"{person(row)} (seen {moment(row.pmi_seen_at, facts)})" for row in facts.claims
+    ]
+    used = ""
+    if facts.mapping is not None and facts.connection is not None:
+        used = f" Recall uses that of {person(facts.connection)}."
+    return (
+        f"{len(seen)} connected users show the personal meeting number "
+        f"{grouped(facts.asked.number)}: {', '.join(seen[:-1])} and {seen[-1]}. Only "
+        f"one can have it.{used}"
+    )
+
+
+def _is_of_another_host(facts: Facts) -> bool:
+    """Whether Recall maps a meeting to a user, and Zoom names another as its host."""
+    row = facts.connection
+    if row is None or facts.mapping is None or facts.member is not None:
+        return False
+    return None not in (row.zoom_user_id, facts.host_id) and (
+        row.zoom_user_id != facts.host_id
+    )
+
+
+def is_deleted(facts: Facts) -> bool:
+    """Whether the newest thing that Zoom says of a meeting is that it was deleted."""
+    is_told = bool(facts.hooks) and facts.hooks[0].event in _DELETED
+    return facts.asked.kind is Kind.NUMBER and is_told
+
+
+_DELETED = {"meeting.deleted", "meeting.permanently_deleted", "webinar.deleted"}
+
+DELETED = (
+    Rule(
+        id="meeting-deleted",
+        when=is_deleted,
+        says=lambda f: (
+            f"Zoom reported {moment(f.met_at, f)} that {subject(f)} was deleted, so no "
+            "bot gets a token for it."
+        ),
+        problem=Problem.MEETING_DELETED,
+        target=Target.WEBHOOK,
+        tone=Tone.OFF,
+    ),
+)
+
 NUMBERS = (
     Rule(
         id="pmi-twice",
-        when=lambda f: len(f.claims) > 1 and f.mapping is None,
-        says=lambda f: (
-            f"{grouped(f.asked.number)} is stored as the PMI of {_claimants(f)}, "
-            "but Zoom gives a PMI to one user only."
-        ),
+        when=lambda f: len(f.claims) > 1,
+        says=_pmi_twice,
         problem=Problem.PMI_TWICE,
+        target=Target.CONNECTION,
+    ),
+    Rule(
+        id="other-host",
+        when=_is_of_another_host,
+        says=lambda f: (
+            f"Recall links {subject(f)} to {who(f)}, but Zoom's webhooks name another "
+            f"user as its host: {f.host_id}. Only the host's connection counts."
+        ),
+        problem=Problem.OTHER_HOST,
         target=Target.CONNECTION,
     ),
     Rule(
@@ -260,9 +353,9 @@ UNSENT = (
         id="meeting-dead",
         when=lambda f: _is_stuck(f, Problem.WEBHOOK_FAILED),
         says=lambda f: (
-            f"{who(f)} is connected, but Recall never received {_undelivered(f)} about "
-            f"{subject(f)}. Delivery failed."
-        ),
+            f"We could not deliver {_undelivered(f)} about {subject(f)} to Recall and "
+            f"stopped trying, so Recall doesn't know about it. {_stuck_reason(f)}"
+        ).strip(),
         problem=Problem.WEBHOOK_FAILED,
         target=Target.WEBHOOK,
     ),
@@ -340,7 +433,7 @@ UNMAPPED = (
         id="made-before",
         when=_came_before,
         says=lambda f: (
-            f"{subject(f).capitalize()} was created before {who(f)} connected at "
+            f"{subject(f).capitalize()} was created before {who(f)} connected "
             f"{_connected(f)}, and Recall's sync hasn't mapped it."
         ),
         problem=Problem.SYNC,
@@ -350,7 +443,7 @@ UNMAPPED = (
         id="not-looked-since",
         when=_is_unchecked_since,
         says=lambda f: (
-            f"Recall received a webhook about {subject(f)} at "
+            f"Recall received a webhook about {subject(f)} "
             f"{moment(delivered_at(f), f)}. "
             + _why_unread(f, "We haven't checked since whether it is mapped.")
         ),
@@ -362,12 +455,13 @@ UNMAPPED = (
         id="not-mapped",
         when=lambda f: _is_unmapped(f) and delivered_at(f),
         says=lambda f: (
-            f"Recall received a webhook about {subject(f)} at "
-            f"{moment(delivered_at(f), f)} but hadn't mapped it to anyone at "
-            f"{listed(f)}."
+            f"Recall received a webhook about {subject(f)} "
+            f"{moment(delivered_at(f), f)} but hadn't linked it to anyone when its "
+            f"list was read, {listed(f)}."
         ),
         problem=Problem.NOT_MAPPED,
         target=Target.CONNECTION,
+        causes=_why_unlinked,
     ),
     Rule(
         id="no-events",
@@ -384,7 +478,7 @@ UNMAPPED = (
         when=lambda f: _is_unmapped(f) and f.means is Means.PMI,
         says=lambda f: (
             f"{grouped(f.asked.number)} is the PMI of {who(f)}, who is connected, "
-            f"but Recall hadn't mapped it to anyone at {listed(f)}."
+            f"but Recall hadn't mapped it to anyone {listed(f)}."
         ),
         problem=Problem.PMI_NOT_MAPPED,
         target=Target.CONNECTION,
@@ -394,7 +488,7 @@ UNMAPPED = (
         when=lambda f: _is_unmapped(f) and _is_direct(f),
         says=lambda f: (
             f"{who(f)} is connected, but Recall hadn't mapped {subject(f)} to "
-            f"anyone at {listed(f)}. Zoom posts directly to Recall, so the "
+            f"anyone {listed(f)}. Zoom posts directly to Recall, so the "
             "dashboard receives no webhooks."
         ),
         problem=Problem.SYNC,
@@ -415,11 +509,11 @@ UNMAPPED = (
         id="never-heard-of",
         when=_is_unmapped,
         says=lambda f: (
-            f"{who(f)} has been connected since {_connected(f)}, but no mapping "
-            f"and no delivered webhook mentions {subject(f)}. It was created "
-            "before that, or with another Zoom account."
+            f"{who(f)} is connected, but neither Zoom nor Recall has mentioned "
+            f"{subject(f)}."
         ),
         problem=Problem.NEVER_HEARD_OF,
         target=Target.CONNECTION,
+        causes=_why_unheard,
     ),
 )

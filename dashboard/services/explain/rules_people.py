@@ -1,10 +1,10 @@
 """Rules of Explain about people: connect attempts, invitations, authorizations."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from dashboard.formatting import duration_words
-from dashboard.models.connection import AttemptOutcome
+from dashboard.models.connection import AttemptOutcome, ConnectAttempt
 from dashboard.models.erasure import ErasureReason
 from dashboard.models.invitation import InvitationState
 from dashboard.services.explain.verdicts import (
@@ -20,7 +20,7 @@ from dashboard.services.explain.verdicts import (
     subject,
     who,
 )
-from dashboard.services.facts.acting import Problem
+from dashboard.services.facts.acting import Problem, Who
 from dashboard.services.facts.connections import Shown
 from dashboard.services.invitations.invitations import state_of
 
@@ -82,23 +82,23 @@ def _left(facts: Facts) -> str:
     row, gone = facts.connection, facts.gone
     if row is not None or gone is None:
         at = None if row is None else row.deauthorized_at
-        return f"{who(facts)} removed the app in Zoom at {moment(at, facts)}"
+        return f"{who(facts)} removed the app in Zoom {moment(at, facts)}"
     return _LEFT[gone.reason].format(
         who=who(facts), staff=gone.asked_by, at=moment(gone.removed_at, facts)
     )
 
 
 _LEFT = {
-    ErasureReason.REMOVED_IN_ZOOM: "{who} removed the app in Zoom at {at}",
+    ErasureReason.REMOVED_IN_ZOOM: "{who} removed the app in Zoom {at}",
     ErasureReason.STAFF_DISCONNECTED: (
-        "{staff} disconnected this user at {at}; Zoom may still list the app for them"
+        "{staff} disconnected this user {at}; Zoom may still list the app for them"
     ),
-    ErasureReason.USER_DISCONNECTED: "The user disconnected at {at}",
+    ErasureReason.USER_DISCONNECTED: "The user disconnected {at}",
     ErasureReason.WRONG_ACCOUNT: (
-        "The user connected with the wrong Zoom account at {at} and was rejected"
+        "The user connected with the wrong Zoom account {at} and was rejected"
     ),
     ErasureReason.UNKNOWN: (
-        "The deletion of this user's data began at {at}; the reason was not recorded"
+        "The deletion of this user's data began {at}; the reason was not recorded"
     ),
 }
 
@@ -108,7 +108,7 @@ def _erased(facts: Facts) -> str:
     if gone is None or gone.done_at is None:
         at = next(hook.erased_at for hook in facts.hooks if hook.erased_at is not None)
         return (
-            "The personal data of this webhook's user was deleted at "
+            "The personal data of this webhook's user was deleted "
             f"{moment(at, facts)}: they left or were disconnected."
         )
     return f"{_left(facts)}. Their data has been deleted."
@@ -120,6 +120,29 @@ def _is_other_account(facts: Facts) -> bool:
     if pasted is None or facts.host_id is None or facts.connection is not None:
         return False
     return pasted.zoom_user_id != facts.host_id
+
+
+def _why_none_came_back(facts: Facts) -> Sequence[str]:
+    del facts
+    return (
+        (
+            "Zoom shows Invalid redirect (4,700). Compare the redirect URL in Zoom "
+            "with the Zoom app's here, including the trailing slash."
+        ),
+        "The window was closed. Ask the user what Zoom showed.",
+    )
+
+
+def _why_one_never_came_back(facts: Facts) -> Sequence[str]:
+    del facts
+    return (
+        "The window was closed. Ask the user what Zoom showed.",
+        "Their Zoom admin must approve the app: Zoom shows a request for approval.",
+        (
+            "An unpublished app was used from another Zoom account: Zoom says that the "
+            "app can't be authorized."
+        ),
+    )
 
 
 STRANGERS = (
@@ -170,31 +193,30 @@ STRANGERS = (
         id="others-came-back",
         when=lambda f: _outcome(f) is AttemptOutcome.ABANDONED and f.came_back,
         says=lambda f: (
-            f"The user went to Zoom and never came back, as of {_tried_at(f)}. "
-            f"Others did within a day ({f.came_back}), so the redirect URL is right."
+            f"The user went to Zoom and never came back, {_tried_at(f)}. Others did "
+            f"within a day ({f.came_back}), so the redirect URL is right."
         ),
         problem=Problem.OTHERS_CAME_BACK,
         target=Target.CONNECT_LINK,
+        causes=_why_one_never_came_back,
     ),
     Rule(
         id="abandoned",
         when=lambda f: _outcome(f) is AttemptOutcome.ABANDONED,
         says=lambda f: (
-            f"The user went to Zoom and never came back, as of {_tried_at(f)}, and "
-            "no other user came back within a day. The usual cause is Zoom's error "
-            "page Invalid redirect (4,700)."
+            f"The user went to Zoom and never came back, {_tried_at(f)}, and no other "
+            "user came back within a day."
         ),
         problem=Problem.REDIRECT_DOUBTED,
         target=Target.ZOOM_APP,
+        causes=_why_none_came_back,
     ),
     Rule(
         id="came-too-late",
         when=lambda f: (
             _outcome(f) is AttemptOutcome.EXPIRED and _invited(f) not in _CLOSED
         ),
-        says=lambda f: (
-            f"The user didn't come back from Zoom in time, as of {_tried_at(f)}."
-        ),
+        says=lambda f: f"The user didn't come back from Zoom in time, {_tried_at(f)}.",
         problem=Problem.CAME_TOO_LATE,
         target=Target.CONNECT_LINK,
     ),
@@ -202,7 +224,7 @@ STRANGERS = (
         id="other-browser",
         when=lambda f: _outcome(f) is AttemptOutcome.REPLAYED,
         says=lambda f: (
-            f"Only a different browser came back from Zoom, as of {_tried_at(f)}, "
+            f"Only a different browser came back from Zoom, {_tried_at(f)}, "
             "and it was rejected."
         ),
         problem=Problem.OTHER_BROWSER,
@@ -212,7 +234,7 @@ STRANGERS = (
         id="attempt-refused",
         when=lambda f: _outcome(f) in _REFUSED,
         says=lambda f: (
-            f"The user tried to connect at {_tried_at(f)}, but "
+            f"The user tried to connect {_tried_at(f)}, but "
             f"{_REFUSED[known(_outcome(f))]}."
         ),
         problem=Problem.ATTEMPT_REFUSED,
@@ -246,7 +268,7 @@ STRANGERS = (
         when=lambda f: _invited(f) is InvitationState.EXPIRED,
         says=lambda f: (
             "The user was invited but hasn't connected. The invitation expired "
-            f"at {moment(known(f.invitation).expires_at, f)}."
+            f"{moment(known(f.invitation).expires_at, f)}."
         ),
         problem=Problem.INVITE_AGAIN,
     ),
@@ -254,7 +276,7 @@ STRANGERS = (
         id="invitation-opened",
         when=lambda f: _invited(f) is InvitationState.OPENED,
         says=lambda f: (
-            "The user pressed Connect on their invitation at "
+            "The user pressed Connect on their invitation "
             f"{moment(known(f.invitation).opened_at, f)} but hasn't connected."
         ),
         problem=Problem.INVITATION_OPENED,
@@ -264,7 +286,7 @@ STRANGERS = (
         id="invited",
         when=lambda f: _invited(f) is InvitationState.MADE,
         says=lambda f: (
-            f"The user was invited at {moment(known(f.invitation).created_at, f)} "
+            f"The user was invited {moment(known(f.invitation).created_at, f)} "
             "but hasn't pressed Connect there yet."
         ),
         problem=Problem.INVITED,
@@ -285,7 +307,7 @@ STRANGERS = (
         when=lambda f: f.connection is None and f.is_person and f.hooks,
         says=lambda f: (
             "The user hasn't connected, but Zoom's webhooks mention them, most "
-            f"recently at {moment(f.hooks[0].received_at, f)}."
+            f"recently {moment(f.hooks[0].received_at, f)}."
         ),
         problem=Problem.HOST_NOT_CONNECTED,
         target=Target.CONNECT_LINK,
@@ -397,7 +419,7 @@ APPS = (
         _is(Problem.NO_CREDIT),
         lambda f: (
             f"The workspace of {app_name(f)} is out of credit at Recall, so {who(f)} "
-            f"couldn't be checked at {checked(f)}. No user has to do anything."
+            f"couldn't be checked {checked(f)}. No user has to do anything."
         ),
         Target.WORKSPACES,
     ),
@@ -414,7 +436,7 @@ APPS = (
         "no-token",
         _is(Problem.NO_TOKEN),
         lambda f: (
-            f"Recall gave no token for {who(f)} at {checked(f)}. Either their "
+            f"Recall gave no token for {who(f)} {checked(f)}. Either their "
             "authorization ended, or Recall has another client secret."
         ),
         Target.CONNECTION,
@@ -423,10 +445,107 @@ APPS = (
         "zoom-says-no",
         _is(Problem.NO_ANSWER),
         lambda f: (
-            f"Zoom rejected a test call for {who(f)} at {checked(f)}, for a reason we "
+            f"Zoom rejected a test call for {who(f)} {checked(f)}, for a reason we "
             "don't know. No user has to do anything."
         ),
         Target.CONNECTION,
+    ),
+)
+
+
+def _began(facts: Facts) -> str:
+    """Name when the state of the connection was first seen."""
+    stands = known(facts.standing)
+    return moment(stands.since or stands.proof_at, facts)
+
+
+def _next_check(facts: Facts) -> datetime | None:
+    return known(facts.standing).next_check
+
+
+def _why_dead(facts: Facts) -> Sequence[str]:
+    """Return why Zoom may accept an authorization no more, the likeliest first."""
+    row = known(facts.connection)
+    removed = "They removed the app in Zoom."
+    if row.deauthorized_at is not None:
+        return (f"{removed} Zoom reported it {moment(row.deauthorized_at, facts)}.",)
+    idle = "It was not used for 90 days. Nothing here says so."
+    return (
+        f"{removed} Ask them; Zoom reported nothing here.",
+        (
+            "They approved the app again elsewhere, which ends the earlier approval. "
+            "The connect attempts show those made here."
+        ),
+        idle,
+    )
+
+
+_LATER = {
+    AttemptOutcome.OPEN: Problem.AT_ZOOM,
+    AttemptOutcome.DECLINED: Problem.DECLINED,
+    AttemptOutcome.EXPIRED: Problem.CAME_TOO_LATE,
+    AttemptOutcome.REPLAYED: Problem.OTHER_BROWSER,
+    AttemptOutcome.WRONG_ACCOUNT: Problem.WRONG_ACCOUNT,
+    AttemptOutcome.ABANDONED: Problem.REDIRECT_DOUBTED,
+    AttemptOutcome.REFUSED_BY_RECALL: Problem.ATTEMPT_REFUSED,
+    AttemptOutcome.REFUSED_BY_ZOOM: Problem.ATTEMPT_REFUSED,
+    AttemptOutcome.ZOOM_ERROR: Problem.ATTEMPT_REFUSED,
+    AttemptOutcome.UNREACHABLE: Problem.ATTEMPT_REFUSED,
+}
+"""What follows from a try to reconnect that did not end well."""
+
+_TRIED = {
+    AttemptOutcome.DECLINED: "they declined it at Zoom",
+    AttemptOutcome.EXPIRED: "they came back too late",
+    AttemptOutcome.REPLAYED: "only a different browser came back",
+    AttemptOutcome.WRONG_ACCOUNT: "they used a different Zoom account",
+    AttemptOutcome.ABANDONED: "they never came back from Zoom",
+    **_REFUSED,
+}
+
+
+def _retry(facts: Facts) -> ConnectAttempt | None:
+    """Return the try to reconnect of a user whose connection needs one."""
+    stands, attempt = facts.standing, facts.attempt
+    if stands is None or attempt is None or stands.who not in (Who.USER, Who.YOU):
+        return None
+    since = stands.since or stands.proof_at
+    is_later = since is None or attempt.created_at >= since
+    return attempt if is_later and attempt.outcome in _LATER else None
+
+
+def _retry_problem(facts: Facts) -> Problem:
+    attempt = known(_retry(facts))
+    if attempt.outcome is AttemptOutcome.ABANDONED and facts.came_back:
+        return Problem.OTHERS_CAME_BACK
+    return _LATER[attempt.outcome]
+
+
+def _retried(facts: Facts) -> str:
+    attempt = known(_retry(facts))
+    began = moment(attempt.created_at, facts)
+    if attempt.outcome is AttemptOutcome.OPEN:
+        return f"{who(facts)} needs to reconnect, went to Zoom {began} and isn't back."
+    return (
+        f"{who(facts)} needs to reconnect and tried {began}: {_TRIED[attempt.outcome]}."
+    )
+
+
+RECONNECTS = (
+    Rule(
+        id="reconnecting",
+        when=lambda f: _retry(f) and known(_retry(f)).outcome is AttemptOutcome.OPEN,
+        says=_retried,
+        problem=_retry_problem,
+        target=Target.CONNECTION,
+        tone=Tone.WAITING,
+    ),
+    Rule(
+        id="reconnect-failed",
+        when=_retry,
+        says=_retried,
+        problem=_retry_problem,
+        target=Target.CONNECTION,
     ),
 )
 
@@ -435,25 +554,29 @@ GRANTS = (
         id="dead-then",
         when=_was_invalid,
         says=lambda f: (
-            f"The authorization of {who(f)} was already invalid when Zoom sent a "
-            f"webhook about {subject(f)} at {moment(f.met_at, f)}, and still is."
+            f"The connection of {who(f)} had already stopped working "
+            f"{moment(_invalid_since(f), f)}, before Zoom's last webhook about "
+            f"{subject(f)}, {moment(f.met_at, f)}, and still does not work."
         ),
         target=Target.CONNECTION,
+        causes=_why_dead,
     ),
     Rule(
         id="dead",
         when=lambda f: _shown(f) is Shown.RECONNECT_NEEDED,
         says=lambda f: (
-            f"{who(f)} needs to reconnect: their authorization was no longer "
-            f"valid at {checked(f)}."
+            f"{who(f)} needs to reconnect: Zoom no longer accepts their authorization, "
+            f"first seen {_began(f)}."
         ),
         target=Target.CONNECTION,
+        causes=_why_dead,
     ),
     Rule(
         id="missing-scopes",
         when=lambda f: _shown(f) is Shown.MISSING_SCOPES,
         says=lambda f: (
-            f"{who(f)} is connected, but scopes were missing at {checked(f)}."
+            f"{who(f)} is connected but did not allow everything. "
+            f"{known(f.standing).reason}"
         ),
         target=Target.CONNECTION,
     ),
@@ -461,8 +584,8 @@ GRANTS = (
         id="unhealthy",
         when=lambda f: _shown(f) is Shown.UNHEALTHY_IN_RECALL,
         says=lambda f: (
-            f"{who(f)} is connected, but Recall reported the credential as "
-            f"unhealthy at {checked(f)}."
+            f"{who(f)} is connected, but Recall stopped using the credential after "
+            f"errors, first seen {_began(f)}."
         ),
         target=Target.CONNECTION,
     ),
@@ -480,9 +603,8 @@ GRANTS = (
         by_worker=True,
         when=_is_removal_unproven,
         says=lambda f: (
-            f"Zoom says that {who(f)} removed the app at "
-            f"{moment(known(f.connection).deauthorized_at, f)}. This isn't "
-            "confirmed yet."
+            f"Zoom reported {moment(known(f.connection).deauthorized_at, f)} that "
+            f"{who(f)} removed the app. We are checking that."
         ),
         target=Target.CONNECTION,
         tone=Tone.WAITING,
@@ -492,23 +614,24 @@ GRANTS = (
         by_worker=True,
         when=lambda f: _shown(f) is Shown.UNKNOWN,
         says=lambda f: (
-            f"{who(f)} is connected, but their token couldn't be checked. This "
-            "isn't the user's fault. The next check is at "
-            f"{moment(known(f.connection).due_at, f)}."
+            f"{who(f)} is connected, but we could not check the connection: "
+            f"{known(f.standing).reason}"
         ),
         target=Target.CONNECTION,
         tone=Tone.WAITING,
+        next_at=_next_check,
     ),
     Rule(
         id="expiring",
         by_worker=True,
         when=lambda f: _shown(f) is Shown.EXPIRING,
         says=lambda f: (
-            f"{who(f)} is connected, but Recall had not renewed the token at "
-            f"{checked(f)}."
+            f"{who(f)} is connected, but Recall had not renewed the token when last "
+            f"checked, {checked(f)}."
         ),
         target=Target.CONNECTION,
         tone=Tone.WAITING,
+        next_at=_next_check,
     ),
 )
 
@@ -517,12 +640,13 @@ STALE = (
         id="healthy-then",
         when=lambda f: _shown(f) is Shown.LAST_SEEN_HEALTHY,
         says=lambda f: (
-            f"{who(f)} is connected. The token was last seen working at {checked(f)}, "
-            "so it isn't known whether it works now."
+            f"{who(f)} is connected. It worked when last checked, {checked(f)}; "
+            "whether it works now isn't known."
         ),
         problem=Problem.HEALTHY_THEN,
         target=Target.CONNECTION,
         tone=Tone.WAITING,
+        next_at=_next_check,
     ),
 )
 """The authorization worked once; what the meeting's own webhooks say comes first."""

@@ -3,6 +3,7 @@
 Nothing here asks a database.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from enum import StrEnum
 from typing import TypeVar
 from uuid import UUID
 
-from dashboard.formatting import grouped
+from dashboard.formatting import duration_words, grouped
 from dashboard.models.connection import (
     AccountMember,
     ConnectAttempt,
@@ -100,6 +101,7 @@ class Facts:
         mapping: Recall's mapping of the meeting to `connection`, as last seen.
         hooks: Webhooks about the meeting, of the user, or the one asked about; newest
             first, a bounded number.
+        own_hooks: Of the host, where no webhook mentions the meeting.
         first_hook: The oldest webhook about the meeting.
         host_id: Zoom's id of who made the meeting, as its webhooks say.
         claims: Connections of different users that have this PMI now; two or more of
@@ -128,6 +130,7 @@ class Facts:
     stands: AppStanding | None = None
     mapping: MeetingMapping | None = None
     hooks: Sequence[Webhook] = ()
+    own_hooks: Sequence[Webhook] = ()
     first_hook: Webhook | None = None
     host_id: str | None = None
     claims: Sequence[Connection] = ()
@@ -270,15 +273,43 @@ class Verdict:
 
     Attributes:
         id: Of its row in docs/explain.md.
-        step: What to do next; one or two sentences.
+        text: What is the matter; `parts` finds the instants in it.
+        also: What else someone must act on, that is not the cause.
+        causes: What may be behind it, the likeliest first, each with the check that
+            shows it.
+        written: The next step, as `text`.
+        now: When it was judged.
     """
 
     id: str
-    sentence: str
+    text: str
+    also: str = ""
+    causes: Sequence[str] = ()
     who: Who
-    step: str
+    written: str
     target: Target
     tone: Tone
+    now: datetime
+
+    @property
+    def sentence(self) -> str:
+        """What is the matter."""
+        return plain(self.text, self.now)
+
+    @property
+    def also_plain(self) -> str:
+        """What else someone must act on."""
+        return plain(self.also, self.now)
+
+    @property
+    def reasons(self) -> Sequence[str]:
+        """What may be behind it."""
+        return [plain(each, self.now) for each in self.causes]
+
+    @property
+    def step(self) -> str:
+        """What to do next; one or two sentences."""
+        return plain(self.written, self.now)
 
     @property
     def label(self) -> str:
@@ -305,6 +336,7 @@ class Rule:
 
     Attributes:
         next_at: When what goes on by itself is tried next.
+        causes: As a verdict's.
         by_worker: What it says goes on by the background worker alone. Without one an
             operator must act, before or beside whoever else must.
     """
@@ -314,8 +346,9 @@ class Rule:
     says: Callable[[Facts], str]
     problem: Problem | Callable[[Facts], Problem] = _own_problem
     next_at: Callable[[Facts], datetime | None] = lambda _: None
+    causes: Callable[[Facts], Sequence[str]] = lambda _: ()
     target: Target = Target.NONE
-    tone: Tone = Tone.TROUBLE
+    tone: Tone | Callable[[Facts], Tone] = Tone.TROUBLE
     by_worker: bool = False
 
     def verdict(self, facts: Facts) -> Verdict:
@@ -323,17 +356,33 @@ class Rule:
         problem = self.problem
         found = remedy(problem if isinstance(problem, Problem) else problem(facts))
         at = self.next_at(facts)
-        upcoming = f" The next try is at {moment(at, facts)}." if at else ""
+        upcoming = f" The next try is {moment(at, facts)}." if at else ""
         return self._without_worker(
             facts,
             Verdict(
                 id=self.id,
-                sentence=self.says(facts),
+                text=self.says(facts),
+                also=self._also(facts, found.who),
+                causes=self.causes(facts),
                 who=found.who,
-                step=f"{found.next_step}{upcoming}",
+                written=f"{found.next_step}{upcoming}",
                 target=self.target,
-                tone=self.tone,
+                tone=self.tone if isinstance(self.tone, Tone) else self.tone(facts),
+                now=facts.now,
             ),
+        )
+
+    def _also(self, facts: Facts, who_acts: Who) -> str:
+        """Say what else is wrong with the host's connection, if this is not it."""
+        stands = facts.standing
+        if stands is None or self.problem is _own_problem or stands.who == who_acts:
+            return ""
+        if stands.who in (Who.NOBODY, Who.YOU, Who.OPERATOR):
+            return ""
+        actor = stands.who.words
+        return (
+            f"Also: {stands.reason} {actor[:1].upper()}{actor[1:]} must act. "
+            f"{stands.next_step}"
         )
 
     def _without_worker(self, facts: Facts, found: Verdict) -> Verdict:
@@ -347,12 +396,12 @@ class Rule:
         if facts.stuck is not None:
             why = worker.about_waiting(facts.tried_at).removesuffix(worker.step)
         is_all = found.who in (Who.NOBODY, Who.OPERATOR)
-        later = "" if is_all else f" Then: {found.step}"
+        later = "" if is_all else f" Then: {found.written}"
         return replace(
             found,
-            sentence=f"{found.sentence} {why}".strip(),
+            text=f"{found.text} {why}".strip(),
             who=remedy(Problem.NO_WORKER).who,
-            step=f"{worker.order}{later}",
+            written=f"{worker.order}{later}",
             tone=Tone.TROUBLE,
         )
 
@@ -364,11 +413,48 @@ def known(value: T | None) -> T:
     return value
 
 
-def moment(at: datetime | None, facts: Facts) -> str:
-    """Name an instant within a sentence: "10:02 UTC", with its day unless today."""
-    if at is None:
-        return "a time not known"
-    at, now = at.astimezone(UTC), facts.now.astimezone(UTC)
+def moment(at: datetime | None, facts: Facts) -> str:  # noqa: ARG001 - as `lasting`
+    """Name an instant within a sentence; `Verdict` writes it: "90 minutes ago"."""
+    return "at an unknown time" if at is None else f"{_BEGIN}{at.isoformat()}{_END}"
+
+
+def lasting(since: datetime | None, facts: Facts) -> str:
+    """Name how long something lasts: "4 hours (since 08:00 UTC)"."""
+    if since is None:
+        return "a while"
+    age = duration_words((facts.now - since).total_seconds())
+    return f"{age} (since {_clock(since, facts.now)})"
+
+
+_BEGIN, _END = "\x02", "\x03"
+_INSTANT = re.compile(f"{_BEGIN}([^{_END}]+){_END}")
+
+
+def parts(text: str) -> Sequence[str | datetime]:
+    """Part a sentence into its words and the instants that it names."""
+    return [
+        datetime.fromisoformat(part) if number % 2 else part
+        for number, part in enumerate(_INSTANT.split(text))
+        if part
+    ]
+
+
+def plain(text: str, now: datetime) -> str:
+    """Write the instants of a sentence: "90 minutes ago (10:30 UTC)"."""
+    return "".join(
+        part if isinstance(part, str) else f"{_ago(part, now)} ({_clock(part, now)})"
+        for part in parts(text)
+    )
+
+
+def _ago(at: datetime, now: datetime) -> str:
+    seconds = (now - at).total_seconds()
+    words = duration_words(abs(seconds))
+    return f"{words} ago" if seconds >= 0 else f"in {words}"
+
+
+def _clock(at: datetime, now: datetime) -> str:
+    at, now = at.astimezone(UTC), now.astimezone(UTC)
     day = "" if at.date() == now.date() else f"{at:%Y-%m-%d} "
     return f"{day}{at:%H:%M} UTC"
 

@@ -125,7 +125,9 @@ class Problem(StrEnum):
     EMAIL_UNKNOWN = "email_unknown"
     UNKNOWN = "unknown"
     ACCOUNT_OF_USERS = "account_of_users"
+    MEETING_DELETED = "meeting_deleted"
     PMI_TWICE = "pmi_twice"
+    OTHER_HOST = "other_host"
     FORMER_PMI = "former_pmi"
     LEFT = "left"
     OTHER_ACCOUNT = "other_account"
@@ -457,6 +459,16 @@ _REMEDIES = {
         who=Who.YOU,
         next_step="Paste one user's email or a meeting number.",
     ),
+    Problem.MEETING_DELETED: Remedy(
+        who=Who.NOBODY,
+        next_step="No action needed. If the meeting takes place, ask for its new "
+        "number.",
+    ),
+    Problem.OTHER_HOST: Remedy(
+        who=Who.YOU,
+        next_step="Press Sync meetings: Recall reads the meetings again. If it stays "
+        "so, look the host up by that ID.",
+    ),
     Problem.PMI_TWICE: Remedy(
         who=Who.YOU,
         next_step="Press Check now on each of them to see whose PMI has changed.",
@@ -486,9 +498,7 @@ _REMEDIES = {
     ),
     Problem.OTHERS_CAME_BACK: Remedy(
         who=Who.YOU,
-        next_step="Ask what Zoom showed. Either the window was closed, or their Zoom "
-        "admin must approve the app, or an unpublished app was used from "
-        "another Zoom account.",
+        next_step="Ask the user what Zoom showed.",
     ),
     Problem.REDIRECT_DOUBTED: Remedy(
         who=Who.ADMIN,
@@ -577,8 +587,7 @@ _REMEDIES = {
     ),
     Problem.NEVER_HEARD_OF: Remedy(
         who=Who.YOU,
-        next_step="Press Sync meetings. If it stays unknown, ask which Zoom account "
-        "created the meeting.",
+        next_step="Press Sync meetings, then ask Recall below.",
     ),
     Problem.NEXT_BOT: Remedy(
         who=Who.NOBODY,
@@ -586,9 +595,11 @@ _REMEDIES = {
     ),
     Problem.CHECK_THE_BOT: Remedy(
         who=Who.YOU,
-        next_step="Check the bot. Was the host present? Was it in the waiting room? "
-        "Did the host decline? In another account's meeting it also needs a"
-        " ZAK or OBF token, required since 2 March 2026.",
+        next_step="If the bot still asked, check in this order: does the host's Zoom "
+        "let participants record, was the host in the meeting, did the bot "
+        "wait in the waiting room, did someone press Deny? In another "
+        "account's meeting it also needs a ZAK or OBF token, required since"
+        " 2 March 2026.",
     ),
     Problem.NOTHING_TO_DO: Remedy(
         who=Who.NOBODY,
@@ -599,8 +610,8 @@ _REMEDIES = {
         next_step="Fix the Zoom app's webhooks.",
     ),
     Problem.PASTE_A_MEETING: Remedy(
-        who=Who.YOU,
-        next_step="Paste a meeting number to see why a bot asked in that meeting.",
+        who=Who.NOBODY,
+        next_step="No action needed. To find out about one meeting, paste its number.",
     ),
     Problem.APP_FINE: Remedy(
         who=Who.NOBODY,

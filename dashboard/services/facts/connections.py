@@ -375,7 +375,7 @@ def _next_step(problem: Problem, worker: WorkerStatus | None) -> str:
 def _act(problem: Problem, cause: Cause | None, *, is_retired: bool) -> Act:
     act = remedy(problem).act
     if cause is not None:
-        return act if act is Act.WORKSPACES else Act.ZOOM_APP
+        return act if act in (Act.WORKSPACES, Act.CHECK) else Act.ZOOM_APP
     return Act.CHECK if is_retired else act
 
 

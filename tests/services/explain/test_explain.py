@@ -180,7 +180,7 @@ def test_a_user_of_a_connected_account_is_known_by_all_that_names_them(
     assert desk.verdict(PMI) == "pmi-not-mapped"
     assert desk.verdict(OLD_PMI) == "former-pmi"
     desk.mapped(row, meeting_id=PMI)
-    assert "to Ben Okafor" in desk.explain(PMI).verdict.sentence
+    assert "is Ben Okafor's" in desk.explain(PMI).verdict.sentence
     desk.hook(zoom_user_id=OTHER, meeting_id=OLD_PMI)
     assert desk.verdict(OLD_PMI) == "former-pmi"
 
@@ -244,6 +244,32 @@ def test_an_invitation_is_found_by_e_mail_zoom_user_and_your_own_id(desk: Desk) 
         InvitationState.DECLINED, created_at=NOON + timedelta(minutes=1), email="b@b.bb"
     )
     assert desk.verdict("b@b.bb") == "declined"
+
+
+def test_a_try_from_a_reconnect_link_is_found_though_it_names_no_connection(
+    desk: Desk,
+) -> None:
+    row = desk.ana(
+        token_state=TokenState.RECONNECT_NEEDED, token_since=NOON - timedelta(hours=5)
+    )
+    before = desk.verdict("ana@example.com")
+    link = desk.invited(InvitationState.OPENED, connection_id=row.id)
+    desk.add(
+        ConnectAttempt(
+            zoom_app_id=desk.app_id,
+            invitation_id=link.id,
+            state_hash="0" * 64,
+            browser_hash="0" * 64,
+            outcome=AttemptOutcome.OPEN,
+            created_at=NOON - timedelta(minutes=2),
+            expires_at=NOON,
+        )
+    )
+
+    found = desk.explain("ana@example.com").verdict
+
+    assert (before, found.id) == ("dead", "reconnecting")
+    assert "went to Zoom 2 minutes ago" in found.sentence
 
 
 def test_an_attempt_that_began_from_the_invitation_says_more_than_it(
