@@ -35,11 +35,11 @@ def test_a_user_who_left_is_told_of_with_the_deadline_until_all_is_gone(
 ) -> None:
     support = as_role(Role.SUPPORT)
     webhook_id = a_delivered_webhook(ana)
+    path = "/api/v2/zoom-oauth-credentials/"
+    leave(ana)
     for meeting_id in (91234567890, 91234567891):
         with ana.stage.runtime.database.writing() as session:
             session.add(a_mapping(ana.row, meeting_id=meeting_id))
-    path = "/api/v2/zoom-oauth-credentials/"
-    leave(ana)
     sandbox.recall_faults.set([Fault(kind=FaultKind.DOWN, path=path)])
     steps.run_due(ana.stage.runtime)
     connection = support.get(f"/connections/{ana.row.id}").text
