@@ -31,8 +31,10 @@ from dashboard.models.connection import (
 from dashboard.models.ids import first_id
 from dashboard.models.invitation import Invitation, InvitationState
 from dashboard.models.webhook import Outcome, Webhook, WebhookBody
+from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Kind
 from dashboard.services.runtime import Runtime
+from dashboard.services.setup import checklist
 from dashboard.services.validation import evidence
 
 CACHE = Path(tempfile.gettempdir()) / "dashboard-benchmark-town"
@@ -54,6 +56,7 @@ _INVITATIONS = (
     InvitationState.EXPIRED,
 )
 _DEAD = 7
+_SWEEP_S = 14 * 3600
 
 Row = dict[str, Any]
 
@@ -172,6 +175,7 @@ def fill(runtime: Runtime, town: Town) -> None:
     _add(runtime, Webhook, town.webhooks, lambda n: _webhook(town, n))
     body = next(events(1)).body
     _add(runtime, WebhookBody, 1, lambda _: body_row(runtime.vault, town.whole, body))
+    checklist.record_new(runtime)  # as the worker does within a second
 
 
 def _add(
@@ -195,19 +199,27 @@ def _add_apps(runtime: Runtime, town: Town) -> None:
             app = new_zoom_app(runtime.vault, app_id, f"Notetaker {kind}")
             app.kind, app.workspace_id = kind, workspace.id
             app.recall_app_id = uuid5(app_id, "in Recall")
+            app.verdict, app.checked_at = Verdict.RIGHT, town.until
             session.add(app)
             session.flush()
-            evidence.record(
-                session,
-                zoom_app_id=app_id,
-                source=Source.ZOOM_CHALLENGE,
-                finding=Finding.GOOD,
-                detail="Answered.",
-                at=town.until,
-            )
+            for source in (Source.ZOOM_CHALLENGE, Source.RECALL_PROBE):
+                evidence.record(
+                    session,
+                    zoom_app_id=app_id,
+                    source=source,
+                    finding=Finding.GOOD,
+                    detail="Answered.",
+                    at=town.until,
+                )
+
+
+def _checked_at(town: Town, number: int) -> datetime:
+    """When Recall's rate limit allowed a check: each once in 14 hours."""
+    return town.until - timedelta(seconds=number * 37 % _SWEEP_S)
 
 
 def _connection(town: Town, number: int) -> Row:
+    checked_at = _checked_at(town, number)
     connected_at = town.until - SPAN - timedelta(seconds=number)
     changed = number % _ONE_IN == _DEAD
     name = f"Person {number:06d}"
@@ -225,7 +237,8 @@ def _connection(town: Town, number: int) -> Row:
         "previous_pmi": 9_550_000_000 + number if changed else None,
         "pmi_changed_at": town.until if changed else None,
         "token_state": _STATES.get(number % _ONE_IN, TokenState.HEALTHY),
-        "token_checked_at": town.until,
+        "token_checked_at": checked_at,
+        "token_expires_at": checked_at + timedelta(hours=1),
         "sync_status": SyncStatus.COMPLETED,
         "connected_at": connected_at,
         # Never while the benchmark runs.

@@ -90,9 +90,9 @@ class Connection(SQLModel, table=True):
         Index(
             "ix_connection_shown",
             "token_state",
-            "token_checked_at",
-            "token_expires_at",
             "zoom_app_id",
+            "token_expires_at",
+            "token_checked_at",
         ),
     )
 

@@ -7,6 +7,7 @@ is made of these.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -16,7 +17,7 @@ from uuid import UUID
 
 from sqlalchemy import Column, ColumnElement, String, cast, false, inspect
 from sqlalchemy.sql.base import ColumnCollection
-from sqlmodel import Session, col, func, not_, or_, select
+from sqlmodel import Session, case, col, func, not_, or_, select
 
 from dashboard.db import Database
 from dashboard.db.columns import Unindexed, is_storable
@@ -157,16 +158,28 @@ def counts(
         found = narrow(session, matching)
     broken = facts.causes(session)
     state = col(Connection.token_state)
-    if found.are_few or not found.conditions:
-        query = select(state, func.count()).where(*found.conditions).group_by(state)
-        grouped = {Shown(one.value): n for one, n in session.exec(query).all()}
-        old = facts.is_shown_as(Shown.LAST_SEEN_HEALTHY, broken=broken, now=filters.now)
-        outdated = session.exec(
-            select(func.count()).where(old, *found.conditions)
-        ).one()
-        healthy = grouped.get(Shown.HEALTHY, 0) - outdated
-        grouped |= {Shown.HEALTHY: healthy, Shown.LAST_SEEN_HEALTHY: outdated}
-        return {each: grouped.get(each, 0) for each in Shown}
+    if not found.conditions:
+        total: Counter[Shown] = Counter()
+        for (_, shown), n in facts.counts(
+            session, broken=broken, now=filters.now
+        ).items():
+            total[shown] += n
+        return {each: total[each] for each in Shown}
+    if found.are_few:
+        old = facts.is_shown_as(
+            Shown.LAST_SEEN_HEALTHY,
+            broken=broken,
+            now=filters.now,
+            is_along=True,
+            by_state=False,
+        )
+        outdated = func.sum(case((old, 1), else_=0))
+        query = select(state, func.count(), outdated).where(*found.conditions)
+        grouped = dict.fromkeys(Shown, 0)
+        for its_state, n, old_ones in session.exec(query.group_by(state)):
+            grouped[Shown(its_state)] += n - old_ones
+            grouped[Shown.LAST_SEEN_HEALTHY] += old_ones
+        return grouped
     if replace(matching, zoom_app_id=None, sort=Sort.CONNECTED) != Filters():
         return None
     some = {

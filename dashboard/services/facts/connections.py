@@ -409,39 +409,6 @@ def _why_not(
     return next((words for is_so, words in against if is_so), "")
 
 
-def counts(
-    session: Session, *, broken: Collection[UUID], now: datetime
-) -> dict[tuple[UUID, Shown], int]:
-    """Count by zoom app and state; the healthy ones are what the others leave.
-
-    So the many are counted from an index alone, and only the few others are read.
-
-    Args:
-        session: Reading.
-        broken: The zoom apps of `causes`.
-        now: Aware.
-    """
-    app_id, state = col(Connection.zoom_app_id), col(Connection.token_state)
-    others = [one for one in TokenState if one is not TokenState.HEALTHY]
-    query = select(app_id, state, func.count()).where(state.in_(others))
-    found = {
-        (one, Shown(its_state)): number
-        for one, its_state, number in session.exec(query.group_by(app_id, state))
-    }
-    old = is_shown_as(Shown.LAST_SEEN_HEALTHY, broken=(), now=now)
-    outdated = select(app_id, func.count()).where(old).group_by(app_id)
-    for one, number in session.exec(outdated).all():
-        found[one, Shown.LAST_SEEN_HEALTHY] = number
-    totals = select(app_id, func.count()).group_by(app_id)
-    for one, number in session.exec(totals).all():
-        rest = number - sum(found.get((one, shown), 0) for shown in Shown)
-        if one in broken:
-            old_ones = found.get((one, Shown.LAST_SEEN_HEALTHY), 0)
-            found[one, Shown.LAST_SEEN_HEALTHY], rest = old_ones + rest, 0
-        found[one, Shown.HEALTHY] = rest
-    return found
-
-
 def is_shown_as(
     shown: Shown,
     *,
@@ -467,6 +434,46 @@ def is_shown_as(
     if shown is Shown.HEALTHY:
         return and_(is_healthy, _current(now, is_along=is_along), ~_is_of(broken))
     return and_(is_healthy, or_(_outdated(now, is_along=is_along), _is_of(broken)))
+
+
+def counts(
+    session: Session, *, broken: Collection[UUID], now: datetime
+) -> dict[tuple[UUID, Shown], int]:
+    """Count all connections by zoom app and what they are shown as.
+
+    Read in the order of an index. At any time the tokens of most have ended: of the
+    healthy ones the others are counted, as a range of that index.
+
+    Args:
+        session: Reading.
+        broken: The zoom apps of `causes`.
+        now: Aware.
+    """
+    app_id, state = col(Connection.zoom_app_id), col(Connection.token_state)
+    query = select(state, app_id, func.count()).group_by(state, app_id)
+    found = {
+        (one, Shown(its_state)): number
+        for its_state, one, number in session.exec(query)
+    }
+    for (one, shown), number in list(found.items()):
+        if shown is Shown.HEALTHY:
+            current = 0 if one in broken else _count_current(session, one, now)
+            found[one, Shown.HEALTHY] = current
+            found[one, Shown.LAST_SEEN_HEALTHY] = number - current
+    return found
+
+
+def _count_current(session: Session, zoom_app_id: UUID, now: datetime) -> int:
+    checked, expires = _times(is_along=False)
+    query = select(func.count()).where(
+        col(Connection.token_state) == TokenState.HEALTHY,
+        col(Connection.zoom_app_id) == zoom_app_id,
+        checked > now - FRESH,
+        checked <= now + SKEW,
+    )
+    live = query.where(expires > now).scalar_subquery()
+    endless = query.where(expires.is_(None)).scalar_subquery()
+    return int(session.exec(select(live + endless)).one())
 
 
 def _is_of(broken: Collection[UUID]) -> ColumnElement[bool]:

@@ -20,7 +20,7 @@ from dashboard.models.watch import HeardHour
 from dashboard.models.webhook import Refusal
 from dashboard.models.zoom_app import Routing, ZoomApp
 from dashboard.services.receiver.refusals import cause_words
-from dashboard.services.validation import evidence
+from dashboard.services.validation.states import Evidence
 
 LEAST = timedelta(hours=24)
 """No shorter silence is an alarm."""
@@ -81,11 +81,19 @@ class Silence:
     is_refused: bool = False
 
 
-def find(session: Session, app: ZoomApp, *, now: datetime) -> Silence | None:
+def find(
+    session: Session, app: ZoomApp, seen: Evidence, *, now: datetime
+) -> Silence | None:
     """Return the silence of a zoom app; None while there is none.
 
     With routing direct its events go to Recall, and a retired app is expected to be
     silent: neither ever is.
+
+    Args:
+        session: Reading.
+        app: Whose events.
+        seen: `validation.evidence` of it.
+        now: Aware.
     """
     if app.routing is Routing.DIRECT or app.retired_at is not None:
         return None
@@ -94,7 +102,7 @@ def find(session: Session, app: ZoomApp, *, now: datetime) -> Silence | None:
     oldest = session.exec(connected.order_by(*order).limit(1)).first()
     if oldest is None:
         return None
-    heard = _heard(session, app, users_since=oldest, now=now)
+    heard = _heard(session, app, seen, users_since=oldest)
     if judge(heard, now) is None:
         return None
     # Only now: counting reads every connection of the app.
@@ -173,16 +181,16 @@ def _connected(app: ZoomApp) -> SelectOfScalar[datetime]:
 
 
 def _heard(
-    session: Session, app: ZoomApp, *, users_since: datetime, now: datetime
+    session: Session, app: ZoomApp, seen: Evidence, *, users_since: datetime
 ) -> EventHistory:
     of_app = col(HeardHour.zoom_app_id) == app.id
     hours = session.exec(
         select(HeardHour.hour).where(of_app).order_by(col(HeardHour.hour))
     ).all()
-    event_at = evidence.latest_event_at(session, app.id, now=now)
+    event_at = seen.event_at
     if event_at is None and hours:
         event_at = hours[-1] + HOUR  # its webhooks are pruned already
-    good_at = evidence.latest_good_request_at(session, app.id, now=now)
+    good_at = None if seen.good_challenge is None else seen.good_challenge.at
     heard_at = max((at for at in (event_at, good_at) if at), default=None)
     refused = _refusals(session, app, heard_at)
     causes = Counter(cause_words(each.cause) for each in refused)

@@ -574,7 +574,7 @@ class Reader:
             recall_status=recall_status,
             outside_recall=_outside_recall(app, has_users=self._has_users(app)),
             delivery=None if circuit is None else delivery(circuit),
-            events=_events(silence.find(session, app, now=now)),
+            events=_events(silence.find(session, app, seen, now=now)),
             worker=self._worker,
         )
         return (

@@ -107,13 +107,10 @@ def _granting(
 
 
 def _lacking(session: Session, app_id: UUID) -> Connection | None:
-    # They are few among all; `coalesce` keeps SQLite from reading all of the app's by
-    # the other index.
-    its_app = func.coalesce(col(Connection.zoom_app_id), col(Connection.zoom_app_id))
     query = (
         select(Connection)
         .where(
-            its_app == app_id,
+            col(Connection.zoom_app_id) == app_id,
             col(Connection.token_state) == TokenState.MISSING_SCOPES,
         )
         .order_by(col(Connection.token_checked_at).desc(), col(Connection.id))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, union_all
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -94,11 +94,13 @@ def _challenge(session: Session, app: ZoomApp) -> Milestone | None:
 
 def _recall_validated(session: Session, app: ZoomApp) -> Milestone | None:
     since = col(Check.at) >= app.secret_token_set_at
-    found = [
-        session.exec(_good(app, source).where(since).limit(1)).first()
+    firsts = [
+        _good(app, source).where(since).limit(1).with_only_columns(col(Check.id))
         for source in (Source.RECALL_CHALLENGE, Source.RECALL_PROBE, Source.RECALL_API)
     ]
-    first = min(filter(None, found), key=lambda check: check.id, default=None)
+    ids = union_all(*(select(each.subquery().c.id) for each in firsts))
+    query = select(Check).where(col(Check.id).in_(ids)).order_by(col(Check.id)).limit(1)
+    first = session.exec(query).first()
     return None if first is None else _of_check(StepKey.RECALL_VALIDATED, first)
 
 

@@ -80,10 +80,10 @@ def _new_silence(
 
     None for a day after a correct validation request: events may follow it yet.
     """
-    found = silence.find(session, app, now=now)
+    seen = evidence.evidence(session, app.id, now=now)
+    found = silence.find(session, app, seen, now=now)
     if found is None or found.is_refused:
         return None
-    seen = evidence.evidence(session, app.id, now=now)
     good = seen.good_challenge
     is_young = good is not None and now - good.at < silence.LEAST
     return None if is_young or seen.silence is not None else found

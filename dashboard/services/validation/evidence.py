@@ -287,14 +287,6 @@ def latest(
     return _newest(session, zoom_app_id, dict.fromkeys(sources, limit), now)
 
 
-def latest_good_request_at(
-    session: Session, zoom_app_id: UUID, *, now: datetime
-) -> datetime | None:
-    """Return when Zoom's newest validation request was answered correctly."""
-    found = _newest_good_request(session, zoom_app_id, now)
-    return None if found is None else found.at
-
-
 def _newest_good_request(
     session: Session, zoom_app_id: UUID, now: datetime
 ) -> Check | None:

@@ -161,7 +161,8 @@ def stored(database: Database, vault: Vault, **over: Any) -> ZoomApp:
 
 def found(database: Database, app: ZoomApp) -> Silence | None:
     with database.reading() as session:
-        return silence.find(session, app, now=NOON)
+        seen = evidence.evidence(session, app.id, now=NOON)
+        return silence.find(session, app, seen, now=NOON)
 
 
 def test_silence_is_gathered_from_connections_hours_and_webhooks(
