@@ -4,15 +4,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, flash, request, url_for
+from flask import Blueprint, Response, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
-from dashboard.errors import UpstreamError
+from dashboard.errors import GrantLostError, UpstreamError
 from dashboard.models.connection import Connection
 from dashboard.services.connections import actions, listing, pmis
 from dashboard.services.connections.listing import Filters
 from dashboard.services.facts import connections as facts
 from dashboard.services.facts.connections import Read, Shown
+from dashboard.services.grants import bot_tokens
+from dashboard.services.grants.bot_tokens import BotToken
 from dashboard.services.heartbeats import heartbeats
 from dashboard.services.staff.permissions import Permission
 from dashboard.services.sweep import sweep
@@ -159,6 +161,24 @@ def replace_key(connection_id: UUID) -> Response:
     done = "The former token address has ended."
     seen = facts.of(db(), row, now=runtime().clock.now())
     flash(f"{done} {seen.reason}", seen.tone)
+    return htmx.go_to(url_for(".show", connection_id=connection_id))
+
+
+@bp.post("/<uuid:connection_id>/try/<which>")
+@requires(Permission.CONNECTIONS_CHECK)
+def try_token(connection_id: UUID, which: str) -> Response:
+    """Fetch a bot's token of this user from Zoom, and drop it."""
+    if which not in set(BotToken):
+        abort(404)
+    try:
+        bot_tokens.try_fetch(runtime(), connection_id, BotToken(which))
+    except UpstreamError as error:
+        return _not_done(connection_id, error)
+    except GrantLostError:
+        lost = "Zoom no longer accepts this authorization. The user must reconnect."
+        flash(lost, "trouble")
+    else:
+        flash(f"Zoom gave a token ({which.upper()}). It was not kept.", "good")
     return htmx.go_to(url_for(".show", connection_id=connection_id))
 
 
