@@ -18,6 +18,7 @@ from dashboard.clients.zoom.oauth import ZoomOAuth
 from dashboard.db import Database
 from dashboard.errors import ConflictError, NotFoundError, UpstreamError
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, TokenState
+from dashboard.models.invitation import InvitationState
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
@@ -33,7 +34,8 @@ from tests.fixtures.connect import (
     a_connect_stage,
     query_of,
 )
-from tests.makers import NOON, a_zoom_app
+from tests.fixtures.invitations import go, invite, now_of
+from tests.makers import NOON, FakeClock, a_zoom_app
 
 
 def test_a_user_connects_and_is_known_by_name(stage: ConnectStage) -> None:
@@ -335,3 +337,25 @@ def test_there_is_no_page_of_another_name(database: Database, slug: str) -> None
         pytest.raises(NotFoundError, match="connect page"),
     ):
         flow.app_of_page(session, slug)
+
+
+def test_a_link_counts_as_started_when_its_attempt_begins(
+    lite: ConnectStage, clock: FakeClock
+) -> None:
+    made = invite(lite)
+    clock.advance(minutes=1)
+
+    flow.begin(
+        lite.runtime, lite.app.slug, browser=BROWSER, invitation_id=made.invitation.id
+    )
+
+    link = now_of(lite, made)
+    assert (link.state, link.opened_at) == (InvitationState.OPENED, clock.now())
+
+
+def test_a_link_that_was_used_begins_no_attempt(lite: ConnectStage) -> None:
+    made = invite(lite)
+    go(lite, made, lite.ana)
+
+    with pytest.raises(ConflictError, match=r"^This link no longer works\.$"):
+        go(lite, made, lite.ana)
