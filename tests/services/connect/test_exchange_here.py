@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -9,7 +10,7 @@ import pytest
 from sqlmodel import col, select
 
 from dashboard.db import Database
-from dashboard.errors import StorageError
+from dashboard.errors import ConflictError, StorageError
 from dashboard.models.connection import AttemptOutcome, Connection, TokenState
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import Kind, TokenCustody
@@ -32,6 +33,7 @@ from tests.fixtures.exchange_here import (
     lives,
 )
 from tests.fixtures.invitations import go, invite, reconnect_link
+from tests.makers import FakeClock
 
 Mode = Literal["upsert", "upsert_200", "conflict"]
 
@@ -424,3 +426,108 @@ def test_attempts_say_which_connection_they_made(lite: ConnectStage) -> None:
         query = select(HeldGrant.connection_id).where(col(HeldGrant.version) == 1)
         held: UUID | None = session.exec(query).first()
     assert attempt.connection_id == held
+
+
+def exchanged(
+    stage: ConnectStage, exchange: type[ExchangeHere] = ExchangeHere
+) -> Connection:
+    """Exchange a code of Ana's without the health check that follows."""
+    attempt = stage.come_back(stage.allow(stage.begin()))
+    made = exchange(stage.runtime, attempt).run()
+    assert made is not None
+    return stage.connection(made)
+
+
+class Nameless(ExchangeHere):
+    """Zoom's profile has no name and no email this time, and another PMI."""
+
+    def _spend(self) -> GrantedHere:
+        granted = super()._spend()
+        assert granted.profile is not None
+        profile = granted.profile.model_copy(
+            update={"display_name": "", "email": "", "pmi": 5550000002}
+        )
+        return replace(granted, profile=profile)
+
+
+def test_the_profile_is_stored_with_the_grant(
+    lite: ConnectStage, clock: FakeClock
+) -> None:
+    first = exchanged(lite)
+    clock.advance(minutes=1)
+    again = exchanged(lite, Nameless)
+
+    for row in (first, again):
+        assert (row.display_name, row.email) == ("Ana Nowak", "ana@example.com")
+    assert again.token_expires_at == grant_of(lite, again).expires_at
+    assert (first.pmi, first.pmi_seen_at) == (5551234567, first.connected_at)
+    assert (again.pmi, again.previous_pmi) == (5550000002, 5551234567)
+    assert again.pmi_changed_at == again.pmi_seen_at == clock.now()
+    assert (first.lease_until, first.due_at) == (None, first.connected_at)
+
+
+def test_of_an_account_no_pmi_is_stored(
+    runtime: Runtime, sandbox: RunningSandbox
+) -> None:
+    with a_holding_stage(runtime, sandbox, kind=Kind.ACCOUNT_LEVEL) as stage:
+        assert exchanged(stage).pmi is None
+
+
+def test_the_sweep_leaves_a_connection_alone_while_it_is_registered_at_recall(
+    lite: ConnectStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Connection] = []
+
+    def register(_: Runtime, connection_id: UUID) -> None:
+        seen.append(lite.connection(connection_id))
+        raise ConflictError("Recall has another one.")
+
+    monkeypatch.setattr(grants, "register", register)
+
+    row = exchanged(lite)
+
+    assert [one.lease_until for one in seen] == [row.due_at + check.LEASE]
+    assert row.lease_until is None
+    assert row.token_reason == (
+        "Recall does not know this connection yet. Recall has another one."
+    )
+
+
+def test_a_check_that_began_meanwhile_keeps_its_lease(
+    lite: ConnectStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until = lite.runtime.clock.now() + timedelta(hours=1)
+
+    def register(_: Runtime, connection_id: UUID) -> None:
+        with lite.runtime.database.writing() as session:
+            row = session.get_one(Connection, connection_id)
+            row.claim, row.lease_until = row.claim + 1, until
+
+    monkeypatch.setattr(grants, "register", register)
+
+    assert exchanged(lite).lease_until == until
+
+
+def test_a_new_grant_outdates_the_refresh_that_runs(lite: ConnectStage) -> None:
+    connection = exchanged(lite)
+    with lite.runtime.database.writing() as session:
+        grant = grants.get(session, connection.id)
+        grant.claim, grant.lease_until = 4, lite.runtime.clock.now()
+
+    exchanged(lite)
+
+    grant = grant_of(lite, connection)
+    assert (grant.claim, grant.lease_until, grant.version) == (5, None, 2)
+
+
+def test_a_refused_account_is_refused_though_zoom_cannot_revoke_its_grant(
+    lite: ConnectStage,
+) -> None:
+    ben = lite.sandbox.zoom_world.add_user(email="ben@example.com")
+    down = Fault(kind=FaultKind.DOWN, path="/oauth/revoke", times=10)
+    lite.sandbox.zoom_faults.set([down])
+
+    attempt = go(lite, invite(lite, "ana@example.com"), ben)
+
+    assert attempt.outcome is AttemptOutcome.WRONG_ACCOUNT
+    assert at_zoom(lite, ben) is not None
