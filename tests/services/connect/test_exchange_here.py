@@ -10,7 +10,12 @@ import pytest
 from sqlmodel import col, select
 
 from dashboard.db import Database
-from dashboard.errors import ConflictError, StorageError
+from dashboard.errors import (
+    ConflictError,
+    NotFoundError,
+    StorageError,
+    UpstreamError,
+)
 from dashboard.models.connection import AttemptOutcome, Connection, TokenState
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import Kind, TokenCustody
@@ -473,14 +478,25 @@ def test_of_an_account_no_pmi_is_stored(
         assert exchanged(stage).pmi is None
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ConflictError("Recall has another one."), "Recall has another one."),
+        (NotFoundError("connection"), "There is no such connection."),
+        (
+            UpstreamError("Recall refused.", service="Recall", detail="No room."),
+            "Recall refused: No room.",
+        ),
+    ],
+)
 def test_the_sweep_leaves_a_connection_alone_while_it_is_registered_at_recall(
-    lite: ConnectStage, monkeypatch: pytest.MonkeyPatch
+    lite: ConnectStage, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
 ) -> None:
     seen: list[Connection] = []
 
     def register(_: Runtime, connection_id: UUID) -> None:
         seen.append(lite.connection(connection_id))
-        raise ConflictError("Recall has another one.")
+        raise error
 
     monkeypatch.setattr(grants, "register", register)
 
@@ -488,9 +504,7 @@ def test_the_sweep_leaves_a_connection_alone_while_it_is_registered_at_recall(
 
     assert [one.lease_until for one in seen] == [row.due_at + check.LEASE]
     assert row.lease_until is None
-    assert row.token_reason == (
-        "Recall does not know this connection yet. Recall has another one."
-    )
+    assert row.token_reason == f"Recall does not know this connection yet. {said}"
 
 
 def test_a_check_that_began_meanwhile_keeps_its_lease(
@@ -506,6 +520,23 @@ def test_a_check_that_began_meanwhile_keeps_its_lease(
     monkeypatch.setattr(grants, "register", register)
 
     assert exchanged(lite).lease_until == until
+
+
+def test_a_connection_that_is_deleted_meanwhile_is_not_touched(
+    lite: ConnectStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def register(_: Runtime, connection_id: UUID) -> None:
+        with lite.runtime.database.writing() as session:
+            session.delete(grants.get(session, connection_id))
+            session.flush()
+            session.delete(session.get_one(Connection, connection_id))
+
+    monkeypatch.setattr(grants, "register", register)
+    attempt = lite.come_back(lite.allow(lite.begin()))
+
+    ExchangeHere(lite.runtime, attempt).run()
+
+    assert everything(lite) == ([], [])
 
 
 def test_a_new_grant_outdates_the_refresh_that_runs(lite: ConnectStage) -> None:
