@@ -431,6 +431,7 @@ def test_attempts_say_which_connection_they_made(lite: ConnectStage) -> None:
         query = select(HeldGrant.connection_id).where(col(HeldGrant.version) == 1)
         held: UUID | None = session.exec(query).first()
     assert attempt.connection_id == held
+    assert (attempt.outcome, attempt.detail) == (AttemptOutcome.CONNECTED, "")
 
 
 def exchanged(
