@@ -15,6 +15,7 @@ from dashboard.models.connection import (
     SyncStatus,
     TokenState,
 )
+from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.connect import exchange
 from dashboard.services.connect.callbacks import ReturnedAttempt
 from dashboard.services.connect.exchange import (
@@ -29,7 +30,7 @@ from dashboard.services.connect.exchange_at_recall import (
 from tests.fixtures.audit import AUDIT_LOG
 from tests.fixtures.connect import ConnectStage
 from tests.fixtures.invitations import go, invite, now_of
-from tests.makers import FakeClock
+from tests.makers import FakeClock, a_connection
 
 
 @pytest.mark.parametrize(
@@ -71,9 +72,7 @@ def test_a_new_connection_is_due_at_once_and_nothing_is_known_of_its_token(
         TokenState.UNKNOWN,
         "Recall accepted the code.",
     )
-    assert row.token_reason == (
-        "Connected. Not checked yet; the first check runs automatically."
-    )
+    assert row.token_reason == exchange._NOT_CHECKED
 
 
 def test_of_a_renewed_connection_all_that_was_seen_before_is_forgotten(
@@ -180,6 +179,44 @@ def test_a_code_that_was_not_exchanged_ends_the_attempt(
     assert tried.run() is None
     assert ended(lite, tried) == expected
     assert lite.attempt(tried.attempt_id).ended_at == lite.runtime.clock.now()
+
+
+@pytest.mark.parametrize(
+    ("scripted", "is_doubted"),
+    [
+        ({"spending": upstream(code="invalid_client")}, True),
+        ({"spending": upstream(code="invalid_grant")}, False),
+        ({"spending": ConflictError("Approve once more.")}, False),
+        ({"storing": [SupersededError()]}, False),
+    ],
+    ids=["pair", "code", "conflict", "superseded"],
+)
+def test_a_refused_pair_is_doubted_from_now_on(
+    lite: ConnectStage, scripted: dict[str, Any], *, is_doubted: bool
+) -> None:
+    assert Scripted(lite, **scripted).run() is None
+
+    with lite.runtime.database.reading() as session:
+        app = session.get_one(ZoomApp, lite.app.id)
+    now = lite.runtime.clock.now()
+    assert app.pair_doubted_at == (now if is_doubted else None)
+    assert app.pair_due_at == (now if is_doubted else lite.app.pair_due_at)
+
+
+def test_a_grant_proves_the_pair_and_has_the_others_checked(
+    lite: ConnectStage, clock: FakeClock
+) -> None:
+    other = a_connection(lite.app, due_at=clock.now() + timedelta(hours=1))
+    with lite.runtime.database.writing() as session:
+        session.add(other)
+        session.get_one(ZoomApp, lite.app.id).pair_doubted_at = clock.now()
+
+    exchanged(lite)
+
+    with lite.runtime.database.reading() as session:
+        app = session.get_one(ZoomApp, lite.app.id)
+    assert app.pair_doubted_at is None
+    assert lite.connection(other.id).due_at == clock.now()
 
 
 DOWN = StorageError("The disk is full.")

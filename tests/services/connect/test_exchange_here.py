@@ -9,6 +9,8 @@ from uuid import UUID
 import pytest
 from sqlmodel import col, select
 
+from dashboard.clients.zoom.api import ZoomApi
+from dashboard.clients.zoom.grants import GrantTokens
 from dashboard.db import Database
 from dashboard.errors import (
     ConflictError,
@@ -563,3 +565,53 @@ def test_a_refused_account_is_refused_though_zoom_cannot_revoke_its_grant(
 
     assert attempt.outcome is AttemptOutcome.WRONG_ACCOUNT
     assert at_zoom(lite, ben) is not None
+
+
+@pytest.mark.parametrize(
+    ("tokens", "profile"),
+    [
+        ({"user_id": None, "account_id": None}, {}),
+        ({"user_id": "another"}, {}),
+        ({}, {"account_id": None}),
+    ],
+    ids=["tokens say nothing", "the profile decides", "no account in the profile"],
+)
+def test_who_consented_is_read_from_the_profile_or_else_from_the_tokens(
+    lite: ConnectStage,
+    monkeypatch: pytest.MonkeyPatch,
+    tokens: dict[str, str | None],
+    profile: dict[str, str | None],
+) -> None:
+    me = ZoomApi.me
+    monkeypatch.setattr(
+        ZoomApi, "me", lambda api, token: me(api, token).model_copy(update=profile)
+    )
+    for name, value in tokens.items():
+        monkeypatch.setattr(GrantTokens, name, value)
+
+    row = exchanged(lite)
+
+    assert (row.zoom_user_id, row.zoom_account_id) == (
+        lite.ana.id,
+        lite.ana.account_id,
+    )
+
+
+def test_a_link_for_an_email_is_used_by_the_account_of_that_email(
+    lite: ConnectStage,
+) -> None:
+    attempt = go(lite, invite(lite, "ana@example.com"), lite.ana)
+
+    assert attempt.outcome is AttemptOutcome.CONNECTED
+
+
+def test_while_the_profile_cannot_be_read_a_link_for_an_email_is_not_used(
+    lite: ConnectStage,
+) -> None:
+    down = Fault(kind=FaultKind.UNAVAILABLE, path="/v2/users/me", times=10)
+    lite.sandbox.zoom_faults.set([down])
+
+    attempt = go(lite, invite(lite, "ana@example.com"), lite.ana)
+
+    assert attempt.outcome is AttemptOutcome.UNREACHABLE
+    assert attempt.detail.startswith("The profile could not be read: ")
