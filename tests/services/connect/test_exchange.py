@@ -16,7 +16,7 @@ from dashboard.models.connection import (
     TokenState,
 )
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.connect import exchange
+from dashboard.services.connect import exchange, flow
 from dashboard.services.connect.callbacks import ReturnedAttempt
 from dashboard.services.connect.exchange import (
     ChangedError,
@@ -28,7 +28,7 @@ from dashboard.services.connect.exchange_at_recall import (
     GrantedAtRecall,
 )
 from tests.fixtures.audit import AUDIT_LOG
-from tests.fixtures.connect import ConnectStage
+from tests.fixtures.connect import BROWSER, ConnectStage
 from tests.fixtures.invitations import go, invite, now_of
 from tests.makers import FakeClock, a_connection
 
@@ -356,3 +356,16 @@ def test_a_link_is_used_by_whom_it_was_made_for_alone(lite: ConnectStage) -> Non
     )
     assert now_of(lite, made).tried_as == "b***@example.com"
     assert attempt.ended_at == lite.runtime.clock.now()
+
+
+def test_a_refused_account_that_is_connected_already_is_not_the_links(
+    lite: ConnectStage,
+) -> None:
+    ben = lite.sandbox.zoom_world.add_user(email="ben@example.com")
+    lite.connect(ben)
+    link = invite(lite, "ana@example.com").invitation.id
+    begun = flow.begin(lite.runtime, lite.app.slug, browser=BROWSER, invitation_id=link)
+
+    attempt = lite.come_back(lite.allow(begun, ben))
+
+    assert ExchangeAtRecall(lite.runtime, attempt).run() is None

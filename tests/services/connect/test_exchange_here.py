@@ -597,6 +597,21 @@ def test_who_consented_is_read_from_the_profile_or_else_from_the_tokens(
     )
 
 
+def test_a_user_is_known_without_the_account(
+    lite: ConnectStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    me = ZoomApi.me
+    without = {"account_id": None}
+    monkeypatch.setattr(
+        ZoomApi, "me", lambda api, token: me(api, token).model_copy(update=without)
+    )
+    monkeypatch.setattr(GrantTokens, "account_id", None)
+
+    row = exchanged(lite)
+
+    assert (row.zoom_user_id, row.zoom_account_id) == (lite.ana.id, None)
+
+
 def test_a_link_for_an_email_is_used_by_the_account_of_that_email(
     lite: ConnectStage,
 ) -> None:
