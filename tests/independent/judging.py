@@ -245,7 +245,7 @@ class Judge:
         told = datetime.fromisoformat(row["since"]) if row.get("since") else None
         if shown.since is not None and told != shown.since:
             yield _wrong(Kind.SINCE, place, f"{shown.since}", f"{told}")
-        if told is None or not self._is_known(told):
+        if told is None or not self._is_known(told) or person.is_lost:
             return
         if told > self.stage.clock.now() + oracles.SKEW:
             yield _wrong(Kind.SINCE, place, f"{told}", f"now {self.stage.clock.now()}")

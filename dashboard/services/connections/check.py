@@ -51,7 +51,7 @@ from dashboard.services.token_states import join_tokens, rules
 from dashboard.services.token_states import pace as pacing
 from dashboard.services.token_states.pace import Pace
 from dashboard.services.token_states.rules import CheckResult, Others
-from dashboard.services.zoom_apps import credential_checks
+from dashboard.services.zoom_apps import credential_checks, secret_changes
 
 LEASE = timedelta(minutes=2)
 """Longer than the calls of a check can take with their time-outs."""
@@ -62,6 +62,9 @@ _WAIT_S = 1.0
 _SAME_TIME = timedelta(hours=24)
 _NEW_TOKEN = timedelta(minutes=59)  # Zoom's tokens last an hour
 _LIST_EVERY = timedelta(days=1)
+_ACCEPTED_FOR = timedelta(hours=1)
+"""How long after Zoom accepted a pair a failure is not taken for an outage there."""
+
 _FEW_AT = timedelta(minutes=30)  # 1,800 connections
 _WEEK = 7
 
@@ -252,6 +255,8 @@ def _beside_others(
         col(Connection.id) != row.id,
         col(Connection.token_checked_at) > now - _SAME_TIME,
     )
+    if _is_not_the_pair(session, row, now=now):
+        return replace(found, others=Others.GIVEN)
     no_token = col(Connection.token_cause) == TokenCause.NO_TOKEN
     if session.exec(others.where(no_token).limit(1)).first() is not None:
         return replace(found, others=Others.FAIL)
@@ -265,6 +270,22 @@ def _beside_others(
         other.due_at = min(other.due_at, now)
         session.add(other)
     return found
+
+
+def _is_not_the_pair(session: Session, row: Connection, *, now: datetime) -> bool:
+    """Whether it fails on after Recall was given the pair that Zoom accepted lately.
+
+    What began to fail later may be the pair's fault, or an outage's.
+    """
+    since = row.token_since
+    if row.token_cause is not TokenCause.NO_TOKEN or since is None:
+        return False
+    app = session.get_one(ZoomApp, row.zoom_app_id)
+    if app.verdict is not Verdict.RIGHT or app.checked_at is None:
+        return False
+    given_at = secret_changes.given_at(session, app.id)
+    is_given = given_at is not None and given_at >= max(since, app.client_secret_set_at)
+    return is_given and app.checked_at >= since and now - app.checked_at < _ACCEPTED_FOR
 
 
 def is_free(at: datetime) -> ColumnElement[bool]:

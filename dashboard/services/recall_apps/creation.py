@@ -321,8 +321,8 @@ def _drop_key(database: Database, job: Job, key: str) -> None:
         )
 
 
-def send_secrets(job: Job, recall_app_id: UUID) -> None:
-    """Send Recall the client secret and secret token stored here.
+def send_secrets(job: Job, recall_app_id: UUID, *, is_pair_only: bool = False) -> None:
+    """Send Recall the client secret and secret token stored here, or the first alone.
 
     Safe to repeat: Recall replaces both (docs/contracts/recall.md 3.4).
 
@@ -330,7 +330,9 @@ def send_secrets(job: Job, recall_app_id: UUID) -> None:
         UpstreamError: Recall refused or did not answer.
     """
     job.recall.update_app(
-        recall_app_id, client_secret=job.client_secret, webhook_secret=job.secret_token
+        recall_app_id,
+        client_secret=job.client_secret,
+        webhook_secret=None if is_pair_only else job.secret_token,
     )
 
 

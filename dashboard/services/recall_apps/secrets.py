@@ -10,17 +10,18 @@ from uuid import UUID
 from dashboard import db
 from dashboard.errors import ConflictError, UpstreamError, VaultError
 from dashboard.services import audit
-from dashboard.services.audit import Actor
+from dashboard.services.audit import THE_DASHBOARD, Actor
 from dashboard.services.recall_apps import creation
 from dashboard.services.relay import circuit
 from dashboard.services.runtime import Runtime
 from dashboard.services.validation import schedule
-from dashboard.services.zoom_apps import apps, secret_changes
+from dashboard.services.zoom_apps import apps, credential_checks, secret_changes
 from dashboard.services.zoom_apps.secret_changes import Failure
 
 PERHAPS = "Recall may have received it. It will be sent again, which is safe."
 """Begins the reason when Recall's answer was lost."""
 
+_PAIR_EVERY = timedelta(hours=1)
 _NOTHING = "Nothing was changed"
 _SOONEST = timedelta(seconds=2)
 _LATEST = timedelta(minutes=5)
@@ -29,11 +30,42 @@ _LATEST_THEN = timedelta(hours=1)
 _LONGEST_ASKED = timedelta(minutes=10)
 
 
-def update_in_recall(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> None:
+def send_pair(runtime: Runtime, zoom_app_id: UUID) -> bool:
+    """Send Recall the client secret alone, which Zoom has just accepted; commits.
+
+    What Recall's failures to get tokens mean shows then. Nothing is sent beside a
+    change under way, nor twice an hour. What cannot be sent is an admin's to see.
+
+    Returns:
+        Whether Recall took it.
+    """
+    now = runtime.clock.now()
+    with runtime.database.reading() as session:
+        newest = secret_changes.latest(session, zoom_app_id)
+    if newest is not None and (
+        newest.ended_at is None or now - newest.stored_at < _PAIR_EVERY
+    ):
+        return False
+    try:
+        update_in_recall(runtime, zoom_app_id, actor=THE_DASHBOARD, is_pair_only=True)
+    except (ConflictError, UpstreamError, VaultError):
+        return False
+    return True
+
+
+def update_in_recall(
+    runtime: Runtime, zoom_app_id: UUID, *, actor: Actor, is_pair_only: bool = False
+) -> None:
     """Send Recall the client secret and secret token stored here; commits.
 
     The newest `SecretChange` records the result; `rotations.run_due` retries what
     failed.
+
+    Args:
+        runtime: All of them.
+        zoom_app_id: Which.
+        actor: Who asked for it.
+        is_pair_only: Leave Recall's secret token as it is.
 
     Raises:
         NotFoundError: No such zoom app.
@@ -51,7 +83,7 @@ def update_in_recall(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> No
     try:
         # Read after the claim: a secret stored later is another change.
         job = creation.open_job(runtime, zoom_app_id, workspace_id)
-        creation.send_secrets(job, recall_app_id)
+        creation.send_secrets(job, recall_app_id, is_pair_only=is_pair_only)
     except (UpstreamError, VaultError) as error:
         now = runtime.clock.now()
         with runtime.database.writing() as session:
@@ -62,6 +94,7 @@ def update_in_recall(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> No
     now = runtime.clock.now()
     with runtime.database.writing() as session:
         secret_changes.record_success(session, taken, now=now)
+        credential_checks.trust_given(session, zoom_app_id, now=now)
         circuit.probe_now(session, zoom_app_id=zoom_app_id, now=now)
         circuit.make_due(session, zoom_app_id, now=now)
         schedule.make_due(session, zoom_app_id, now=now)

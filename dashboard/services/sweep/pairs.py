@@ -1,8 +1,9 @@
 """Tries each app's client ID and secret at Zoom: daily, and at once when doubted.
 
 While a pair is doubted the checks of the app's users stop. With the tokens in Recall a
-pair that is right here may still be wrong there, so one user is checked at growing
-intervals until Recall gets a token.
+pair that is right here may still be wrong there, so one user is checked; if Recall gets
+no token, it is given the client secret that Zoom accepted. Whoever fails on then has an
+authorization that ended.
 """
 
 from datetime import datetime, timedelta
@@ -16,7 +17,9 @@ from dashboard.models.connection import Connection, TokenState
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services.connections import actions, check
-from dashboard.services.facts.zoom_apps import ASKED_EVERY
+from dashboard.services.facts.acting import Problem
+from dashboard.services.facts.zoom_apps import ASKED_EVERY, pair_problem
+from dashboard.services.recall_apps import secrets
 from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import credential_checks
 
@@ -62,6 +65,11 @@ def _run(runtime: Runtime, app_id: UUID, now: datetime) -> bool:
         # The wrong pair itself may have made Recall call it unhealthy.
         if actions.try_unhealthy(background, tried, is_again=True):
             check.run(background, tried)
+    with runtime.database.reading() as session:
+        app = session.get_one(ZoomApp, app_id)
+        is_recalls = app.token_custody is TokenCustody.RECALL
+    if is_recalls and pair_problem(app) is Problem.PAIR_DIFFERS:
+        secrets.send_pair(runtime.in_background(), app_id)
     with runtime.database.writing() as session:
         app = session.get_one(ZoomApp, app_id)
         app.pair_due_at = now + _wait(app, now)

@@ -56,6 +56,7 @@ class Others(StrEnum):
     UNKNOWN = "unknown"
     WORK = "work"  # a token
     FAIL = "fail"  # no token either
+    GIVEN = "given"  # whatever they get: Recall has the pair that Zoom accepts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,6 +236,12 @@ def _marked(credential: RecallCredential | None) -> Finding | None:
     )
 
 
+_NOT_THE_APP = {
+    Others.WORK: "though it does for others of the app.",
+    Others.GIVEN: "though it was given the client secret that Zoom accepts.",
+}
+
+
 def _without_token(error: UpstreamError, others: Others) -> Finding:
     if error.own_status == HTTPStatus.NOT_FOUND:
         return _without_credential(error)
@@ -253,14 +260,12 @@ def _without_token(error: UpstreamError, others: Others) -> Finding:
         return admins
     if tells_nothing(error):
         return unknown(nobodys(error), error)
-    if others is Others.WORK:
+    if others in _NOT_THE_APP:
         return Finding(
             state=TokenState.RECONNECT_NEEDED,
-            reason=(
-                "Recall gets no token for this user, though it does for others of the "
-                "app. The user may have removed the app, authorized it elsewhere, or "
-                "not used it for 90 days. The user must reconnect."
-            ),
+            reason=f"Recall gets no token for this user, {_NOT_THE_APP[others]} The "
+            "user may have removed the app, authorized it elsewhere, or not used it "
+            "for 90 days. The user must reconnect.",
             evidence=f"Recall's access-token: {words(error)}",
         )
     return unknown(

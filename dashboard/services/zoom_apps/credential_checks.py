@@ -229,6 +229,20 @@ def trust(session: Session, zoom_app: ZoomApp, *, now: datetime) -> None:
     )
 
 
+def trust_given(session: Session, zoom_app_id: UUID, *, now: datetime) -> None:
+    """Record that Recall was given the pair stored here; the caller commits.
+
+    If Zoom accepted it since it was doubted, the app is right in both places: whoever
+    gets no token now has an authorization that ended.
+    """
+    zoom_app = apps.get(session, zoom_app_id)
+    doubted_at, checked_at = zoom_app.pair_doubted_at, zoom_app.checked_at
+    if doubted_at is None or checked_at is None or zoom_app.verdict is Verdict.WRONG:
+        return
+    if zoom_app.verdict is Verdict.RIGHT and checked_at >= doubted_at:
+        trust(session, zoom_app, now=now)
+
+
 def ask_zoom(runtime: Runtime, client_id: str, client_secret: SecretStr) -> PairCheck:
     """Ask Zoom to verify the two (docs/contracts/zoom.md 3.4).
 

@@ -90,6 +90,12 @@ def latest(session: Session, zoom_app_id: UUID) -> SecretChange | None:
     return session.exec(_newest_first(zoom_app_id)).first()
 
 
+def given_at(session: Session, zoom_app_id: UUID) -> datetime | None:
+    """Return when Recall last took the client secret stored here; None: not known."""
+    newest = latest(session, zoom_app_id)
+    return None if newest is None else newest.recall_at
+
+
 def under_way(session: Session) -> Sequence[SecretChange]:
     """Return every change under way, the oldest first. There is a row a change."""
     query = select(SecretChange).where(col(SecretChange.ended_at).is_(None))

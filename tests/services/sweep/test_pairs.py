@@ -18,7 +18,8 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connections import check
-from dashboard.services.facts.zoom_apps import ASKED_EVERY
+from dashboard.services.facts.acting import Problem
+from dashboard.services.facts.zoom_apps import ASKED_EVERY, pair_problem
 from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import pairs, sweep
 from dashboard.services.zoom_apps import apps, credential_checks
@@ -130,22 +131,61 @@ def test_a_secret_regenerated_at_zoom_stops_the_checks_until_it_works_again(
     assert {row.token_state for row in rows(two).values()} == {TokenState.HEALTHY}
 
 
-def test_recalls_own_wrong_copy_is_the_apps_too(
+def test_recalls_own_wrong_copy_is_replaced_by_the_pair_that_zoom_accepts(
     two: ConnectStage, clock: FakeClock
 ) -> None:
     [there] = two.sandbox.recall_world.apps.values()
-    secret, there.client_secret = there.client_secret, "of another app"
+    secret, token = there.client_secret, there.webhook_secret
+    there.client_secret, there.webhook_secret = "of another app", "another token"
     check.run(two.runtime, rows(two)["ana@example.com"].id)
+    was_checked = checked(two, clock.now())
+
+    pairs.run_due(two.runtime)
+    sweep.check_due(two.runtime)
+
+    assert not was_checked
+    assert app(two).pair_doubted_at is None
+    assert (there.client_secret, there.webhook_secret) == (secret, "another token")
+    assert token != there.webhook_secret
+    assert {row.token_state for row in rows(two).values()} == {TokenState.HEALTHY}
+
+
+def test_a_copy_that_cannot_be_replaced_stays_doubted(
+    two: ConnectStage, clock: FakeClock
+) -> None:
+    [there] = two.sandbox.recall_world.apps.values()
+    there.client_secret = "of another app"
+    path = "/api/v2/zoom-oauth-apps/"
+    fault = Fault(kind=FaultKind.UNAVAILABLE, path=path)
+    check.run(two.runtime, rows(two)["ana@example.com"].id)
+    two.sandbox.recall_faults.set([fault])
 
     pairs.run_due(two.runtime)
 
     doubted = app(two)
     assert (doubted.verdict, checked(two, clock.now())) == (Verdict.RIGHT, False)
-    assert doubted.pair_doubted_at is not None
-    there.client_secret = secret
-    later(two, clock, hours=1)
+    assert pair_problem(doubted) is Problem.PAIR_DIFFERS
+
+
+def test_users_who_fail_on_after_recall_was_given_the_pair_must_reconnect(
+    two: ConnectStage,
+) -> None:
+    two.sandbox.recall_world.set_switches({"refusal_words": "plain"})
+    users = two.sandbox.zoom_world.state.grants
+    for user_id in {each.user_id for each in users if each.user_id}:
+        two.sandbox.zoom_world.revoke_grant(two.app.client_id, user_id)
+    for email in ("ana@example.com", "bo@example.com"):
+        check.run(two.runtime, rows(two)[email].id)
+    doubted = app(two).pair_doubted_at
+
     pairs.run_due(two.runtime)
-    assert checked(two, clock.now())
+    for email in ("ana@example.com", "bo@example.com"):
+        check.run(two.runtime, rows(two)[email].id)
+
+    states = {row.token_state for row in rows(two).values()}
+    assert doubted is not None
+    assert app(two).pair_doubted_at is None
+    assert states == {TokenState.RECONNECT_NEEDED}
 
 
 def test_one_who_fails_alone_while_others_get_new_tokens_must_reconnect(
