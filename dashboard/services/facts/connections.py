@@ -269,11 +269,10 @@ def cause_of(app: ZoomApp, workspace: Workspace | None) -> Cause | None:
     """Return what is wrong before any user of an app gets a token. Pure."""
     if app.retired_at is not None:
         return None
-    if app.recall_app_id is None:
-        return NOT_IN_RECALL
     if workspace is not None and key_problem(workspace) is Problem.KEY_REFUSED:
         return CAUSES[TokenCause.KEY_REFUSED]
-    return _OF_APP.get(pair_problem(app))
+    found = _OF_APP.get(pair_problem(app))
+    return NOT_IN_RECALL if found is None and app.recall_app_id is None else found
 
 
 def causes(session: Session) -> Mapping[UUID, Cause]:

@@ -244,6 +244,7 @@ def _rows(
         values = {name: getattr(row, name, None) for name in _COLUMNS}
         values["zoom_app"] = names.get(row.zoom_app_id, "")
         stands = read(row)
+        values["token_reason"] = stands.reason
         values["who_must_act"] = stands.who
         values["next_step"] = stands.next_step
         values["shown_as"] = stands.shown
