@@ -9,19 +9,28 @@ from tests.independent.model import Model, worlds
 from tests.independent.scenarios import play
 from tests.independent.stage import a_stage
 
-STEPS = 4
+STEPS = 3
 PLAYED = ("disconnected_by_staff", "other_secret_in_recall")
 
 
-@pytest.mark.parametrize("world", ["simulated", "independent"])
+@pytest.mark.parametrize(
+    ("on", "world", "variant"),
+    [
+        ("sqlite", "simulated", "relay"),
+        ("sqlite", "independent", "stored"),
+        ("postgresql", "independent", "direct"),
+        ("postgresql", "simulated", "account"),
+    ],
+)
 def test_nothing_is_green_that_is_not_so(
-    sqlite: Database, tmp_path: Path, world: str
+    request: pytest.FixtureRequest, tmp_path: Path, on: str, world: str, variant: str
 ) -> None:
-    with a_stage(sqlite, tmp_path, worlds(3)[world]) as stage:
-        model = Model(stage, seed=3)
+    database: Database = request.getfixturevalue(on)
+    with a_stage(database, tmp_path, worlds(3)[world]) as stage:
+        model = Model(stage, seed=3, variant=variant)
         for _ in range(STEPS):
             model.step(lambda _: None)
-    assert model.report.reads > STEPS * 10
+    assert model.report.reads > STEPS * 8
     assert model.report.first == []
 
 
