@@ -50,6 +50,7 @@ class Kind(StrEnum):
     ADMIN = "an admin must act, and nothing is wrong with the app"
     CAUSE = "a cause that is not so"
     WORKER = "no worker runs, and nothing says so"
+    CLOCK = "the host's clock was set, and nothing says so"
     BROKEN = "no page"
 
 
@@ -96,6 +97,7 @@ class Judge:
     wrong_clock: list[tuple[datetime, datetime]] = field(default_factory=list)
     refused: list[datetime] = field(default_factory=list)
     worker_gone_at: datetime | None = None
+    clock_set_at: datetime | None = None
     _taken: set[int] = field(default_factory=set)
     is_direct: bool = False
     _parsed: int = 0
@@ -133,11 +135,20 @@ class Judge:
         yield from self._about_deliveries()
         yield from self._about_deletions(people, set(rows))
         yield from self._about_invitations()
+        yield from self._about_clock(top)
         gone = self.worker_gone_at
         is_gone = gone is not None and now - gone > timedelta(minutes=2)
         if is_gone and not any("worker" in each.lower() for each in top.items):
             said = f"{len(top.items)} items"
             yield _wrong(Kind.WORKER, "overview", said, f"none since {gone}")
+
+    def _about_clock(self, top: reading.Overview) -> Iterator[Wrong]:
+        """A jump of the last day is told, if a worker was there to notice it."""
+        at, now = self.clock_set_at, self.stage.true.now()
+        if at is None or now - at > oracles.JUMP_FOR or self.worker_gone_at is not None:
+            return
+        if not any("clock" in each.lower() for each in top.items):
+            yield _wrong(Kind.CLOCK, "overview", f"{len(top.items)} items", f"set {at}")
 
     def _about_app(self, clocks: dict[str, Said], page: Page) -> Iterator[Wrong]:
         now = self.stage.true.now()

@@ -439,8 +439,8 @@ class Model:
             self.stage.world.end(each)
         self._broken.clear()
         self._weigh_receiver()
-        self.start_worker()
         self.go_back()
+        self.start_worker()
         world, oracle = self.stage.world, self.oracle
         token = world.zoom_secret(oracle.client_id)
         path = f"/zoom-apps/{self._app_id}"
@@ -514,6 +514,7 @@ class Model:
         self.oracle.secret_here = self._backup.secret_here
         self.oracle.client_secret_here = self._backup.client_secret_here
         stage.restart()
+        self.judge.clock_set_at = None  # the copy knows of no jump
         for person in self.oracle.people:
             person.is_lost = self._variant == "stored"
         self._find_people()
@@ -530,6 +531,7 @@ class Model:
         self._ahead_at = self.stage.clock.now()
         days = self._drawing.choice((1, 7, 30))
         self.stage.set_wrong(timedelta(days=days))
+        self._note_jump()
 
     def go_back(self) -> None:
         if self._ahead_at is None:
@@ -539,6 +541,12 @@ class Model:
         span = self._ahead_at + timedelta(seconds=1), wrong_until
         self.judge.wrong_clock.append(span)
         self._ahead_at = None
+        self._note_jump()
+
+    def _note_jump(self) -> None:
+        """A worker that runs notices it; one that starts later can't have."""
+        is_noticed = self.stage.has_worker
+        self.judge.clock_set_at = self.stage.true.now() if is_noticed else None
 
 
 def worlds(seed: int) -> dict[str, MakeWorld]:

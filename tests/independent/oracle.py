@@ -21,6 +21,7 @@ PAIR_FOR = timedelta(hours=26)
 ROUND = timedelta(hours=97)
 """72 hours until Zoom's next challenge, and a day of grace."""
 
+JUMP_FOR = timedelta(hours=23)
 REFUSED_LEAST = 3
 REFUSED_FOR = timedelta(minutes=20)
 SKEW = timedelta(minutes=2)

@@ -136,6 +136,20 @@ def meeting_forgotten(model: Model, say: Say) -> None:
     _wait(model, 28 * _HOUR, say)
 
 
+def zoom_is_down(model: Model, say: Say) -> None:
+    """Zoom answers nobody for days; then it does again."""
+    model.meet()
+    model.settle()
+    model.begin(Outage.ZOOM)
+    model.settle()
+    _wait(model, 3 * _HOUR, say)
+    _wait(model, 30 * _HOUR, say)
+    _wait(model, 120 * _HOUR, say)
+    model.put_right()
+    model.settle()
+    _wait(model, 2 * _HOUR, say)
+
+
 def restored(model: Model, say: Say) -> None:
     """A backup takes the database's place, from before a user and new secrets came."""
     model.meet()
@@ -173,6 +187,7 @@ SCENARIOS: Mapping[str, Callable[[Model, Say], None]] = MappingProxyType(
             clock_was_ahead,
             authorization_ended,
             meeting_forgotten,
+            zoom_is_down,
             restored,
         )
     }

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, case
 from sqlmodel import Session, SQLModel, col, delete, func, or_, select, update
 
 from dashboard.clock import SKEW
@@ -25,6 +25,7 @@ from dashboard.models.connection import (
     ConnectAttempt,
     Connection,
     MeetingMapping,
+    TokenCause,
     TokenState,
 )
 from dashboard.models.domain import DomainProof
@@ -257,19 +258,21 @@ def mark_restored(session: Session, *, now: datetime) -> None:
         session, about_at=max(filter(None, newest), default=None), now=now
     )
     words = f"the database was restored at {now:%Y-%m-%d %H:%M} UTC"
-    session.exec(
-        update(Connection)
-        .where(col(Connection.token_state).in_(_WORKED))
-        .values(
-            token_state=TokenState.UNKNOWN,
-            token_since=now,
-            token_reason=f"It worked when it was last checked, before {words}.",
-            token_evidence="",
-        )
-    )
+    last = f"when it was last checked, before {words}."
+    has_worked = col(Connection.token_state).in_(_WORKED)
     session.exec(
         update(Connection).values(
-            due_at=now, lease_until=None, claim=col(Connection.claim) + 1
+            # No one is asked to act for what may have changed since the copy was made.
+            token_state=TokenState.UNKNOWN,
+            token_cause=TokenCause.NONE,
+            token_since=now,
+            token_reason=case(
+                (has_worked, f"It worked {last}"), else_=f"It did not work {last}"
+            ),
+            token_evidence="",
+            due_at=now,
+            lease_until=None,
+            claim=col(Connection.claim) + 1,
         )
     )
     session.exec(

@@ -21,6 +21,7 @@ from dashboard.models.worker import HostEvent
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.facts import connections
+from dashboard.services.facts.acting import Who
 from dashboard.services.host import events
 from dashboard.services.repair import repair
 from dashboard.services.runtime import Runtime
@@ -323,10 +324,16 @@ def test_after_a_restore_all_is_due_and_nothing_green(
         verdict = session.get_one(ZoomApp, zoom_app.id).verdict
         restore = events.last_restore(session)
     assert {row.due_at for row in found.values()} == {restored_at}
-    assert {row.token_state for row in found.values()} == {
-        TokenState.UNKNOWN,
-        TokenState.RECONNECT_NEEDED,
-    }
+    assert {row.token_state for row in found.values()} == {TokenState.UNKNOWN}
+    assert {row.token_since for row in found.values()} == {restored_at}
+    words = "when it was last checked, before the database was restored at"
+    for token_state, how in (
+        (TokenState.HEALTHY, "It worked"),
+        (TokenState.RECONNECT_NEEDED, "It did not work"),
+    ):
+        row = found[str(token_state)]
+        assert row.token_reason.startswith(f"{how} {words}")
+        assert connections.standing(row, now=restored_at).who is Who.NOBODY
     assert verdict is Verdict.UNKNOWN
     assert restore is not None
     assert restore.about_at == NOON
