@@ -20,6 +20,7 @@ from dashboard.clients.zoom.subscriptions import ZoomSubscriptions
 from dashboard.clock import Clock
 from dashboard.db import Database
 from dashboard.models.staff import Staff, StaffSession
+from dashboard.services.bot_tests import runs as bot_runs
 from dashboard.services.connect import attempts as connect_attempts
 from dashboard.services.encryption.keys import open_vault, session_key
 from dashboard.services.erasure import steps
@@ -64,6 +65,7 @@ from dashboard.web.token_endpoint import TokenMiddleware
 from dashboard.web.views import (
     attempts,
     audit,
+    bot_tests,
     connect,
     connections,
     custody,
@@ -98,6 +100,7 @@ _BLUEPRINTS = [
     custody.bp,
     marketplace.bp,
     domain.bp,
+    bot_tests.bp,
     page_designs.bp,
     connections.bp,
     invitations.bp,
@@ -278,6 +281,7 @@ def chores(runtime: Runtime) -> list[Callable[[], int]]:
         partial(pairs.run_due, runtime),
         partial(keys.run_due, runtime),
         sweep.Sweep(runtime),
+        partial(bot_runs.run_due, runtime),
         partial(steps.run_due, runtime),
         Sweeper(runtime.database, runtime.clock),
         Pruner(runtime),

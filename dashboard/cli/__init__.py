@@ -24,6 +24,7 @@ _COMMANDS = {
     "sandbox": "sandbox:sandbox",
     "serve": "serve:serve",
     "staff": "staff:group",
+    "test-bot": "bot_test:command",
     "web": "serve:web",
     "webhooks": "webhooks:group",
     "worker": "serve:worker",

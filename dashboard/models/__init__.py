@@ -2,6 +2,7 @@
 
 from dashboard.models import (
     audit,
+    bot_test,
     check,
     circuit,
     connection,
@@ -20,6 +21,7 @@ from dashboard.models import (
 
 __all__ = [
     "audit",
+    "bot_test",
     "check",
     "circuit",
     "connection",

@@ -49,7 +49,7 @@ MAIN = (
         label="Zoom apps",
         endpoint="zoom_apps.index",
         icon="apps",
-        also=("going_live", "marketplace", "custody", "domain"),
+        also=("going_live", "marketplace", "custody", "domain", "bot_tests"),
     ),
     Place(
         label="Connections",

@@ -23,6 +23,7 @@ from dashboard.clients.recall.replies import (
     Page,
     RecallApp,
     RecallAppSecrets,
+    RecallBot,
     RecallCredential,
     RecallLog,
     Stretch,
@@ -46,6 +47,7 @@ REGION_LABELS: dict[str, str] = {
     "ap-northeast-1": "Japan, Tokyo (ap-northeast-1)",
 }
 
+_BOTS = "/api/v1/bot/"
 _APPS = "/api/v2/zoom-oauth-apps/"
 _CREDENTIALS = "/api/v2/zoom-oauth-credentials/"
 _APP_LOGS = "/api/v2/zoom-oauth-app-logs/"
@@ -388,6 +390,33 @@ class Recall:
         ]
         is_whole = page is None or page.next is None
         return Stretch(results=unhealthy, is_whole=is_whole)
+
+    def create_bot(
+        self, meeting_url: str, *, name: str, idempotency_key: str
+    ) -> RecallBot:
+        """Send a bot to a meeting, now (3.9); it costs what Recall bills for it.
+
+        Args:
+            meeting_url: Zoom's link; may hold the passcode.
+            name: As participants see it, at most 100 characters.
+            idempotency_key: Stored before the call: a repeat sends no second bot.
+
+        Raises:
+            UpstreamError: Status 507 when no bot is free.
+        """
+        return self._calls.write(
+            Operation.BOTS_CREATE,
+            "POST",
+            _BOTS,
+            RecallBot,
+            body={"meeting_url": meeting_url, "bot_name": name},
+            secrets=[SecretStr(meeting_url)],
+            idempotency_key=idempotency_key,
+        )
+
+    def get_bot(self, bot_id: UUID) -> RecallBot:
+        """Return one bot (3.9)."""
+        return self._calls.get(Operation.BOTS_RETRIEVE, f"{_BOTS}{bot_id}/", RecallBot)
 
 
 def _synced_at(one: Mapping) -> datetime:

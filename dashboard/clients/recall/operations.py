@@ -12,6 +12,8 @@ _FEW, _MANY = 60, 300
 class Operation(StrEnum):
     """One endpoint of Recall's API with one method."""
 
+    BOTS_CREATE = "bots.create"
+    BOTS_RETRIEVE = "bots.retrieve"
     APPS_LIST = "apps.list"
     APPS_CREATE = "apps.create"
     APPS_RETRIEVE = "apps.retrieve"

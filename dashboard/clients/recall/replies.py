@@ -24,6 +24,8 @@ from dashboard.clients.http.scrubbing import scrub
 
 T = TypeVar("T")
 
+_LONGEST_CODE = 80
+
 
 class CredentialStatus(StrEnum):
     """Recall's two values; unknown for any other or none (3.5)."""
@@ -63,6 +65,10 @@ def _in_utc(value: datetime) -> datetime:
 
 def _words(value: object) -> str:
     return scrub(value) if isinstance(value, str) else ""
+
+
+def _code(value: object) -> str:
+    return value[:_LONGEST_CODE] if isinstance(value, str) else ""
 
 
 # Recall's documents show secrets in clear text; whether the live service masks them is
@@ -185,6 +191,26 @@ class Mapping(_Reply):
     meeting_id: Annotated[int, Field(gt=0, lt=2**63)]
     credential: UUID
     synced_at: Instant
+
+
+class BotChange(_Reply):
+    """A step of a bot (3.9).
+
+    Attributes:
+        code: "joining_call", "in_call_recording", "fatal" and others.
+        sub_code: Why, such as "zoom_host_not_present"; "" when there is none.
+    """
+
+    code: Annotated[str, BeforeValidator(_code)]
+    sub_code: Annotated[str, BeforeValidator(_code)] = ""
+    created_at: Instant
+
+
+class RecallBot(_Reply):
+    """A bot, and what has become of it so far, oldest first."""
+
+    id: UUID
+    status_changes: list[BotChange] = []
 
 
 class Page(_Reply, Generic[T]):

@@ -18,6 +18,7 @@ from sqlmodel import Session, SQLModel, col, delete, func, or_, select, update
 from dashboard.clock import SKEW
 from dashboard.db import Database
 from dashboard.db.statements import rows_changed
+from dashboard.models.bot_test import BotTest
 from dashboard.models.check import Check
 from dashboard.models.circuit import OpenCircuit
 from dashboard.models.connection import (
@@ -142,6 +143,7 @@ RULES = (
         to=None,
     ),
     _due(OpenCircuit, "probe_at", _HOUR),
+    _due(BotTest, "due_at", _HOUR),
     _seen(OpenCircuit, "since"),
     _forgotten(Check, "id"),
     _forgotten(Milestone, "at"),

@@ -1,0 +1,245 @@
+"""What the steps of a bot mean: recorded or not, why not, and who must act. Pure.
+
+Recall's codes and sub codes: docs/contracts/recall.md 3.9, checked 2026-11-29. A code
+that is not known here is shown as it came.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from dashboard.services.facts.acting import Who
+
+DENIED, FATAL = "recording_permission_denied", "fatal"
+ALLOWED, RECORDING = "recording_permission_allowed", "in_call_recording"
+_WAITING, _IN_CALL = "in_waiting_room", "in_call_not_recording"
+_ENDED = {"call_ended", "done", FATAL}
+
+
+class State(StrEnum):
+    """How far a bot is."""
+
+    JOINING = "joining"
+    WAITING = "waiting"
+    IN_CALL = "in_call"
+    RECORDED = "recorded"  # it was allowed to record, whatever came later
+    DENIED = "denied"
+    FAILED = "failed"
+    ENDED = "ended"  # without a word about recording
+
+    @property
+    def word(self) -> str:
+        """The state in words."""
+        return _WORDS[self]
+
+    @property
+    def tone(self) -> str:
+        """The status tone: "good", "waiting" or "trouble"."""
+        if self is State.RECORDED:
+            return "good"
+        is_over = self in {State.DENIED, State.FAILED, State.ENDED}
+        return "trouble" if is_over else "waiting"
+
+
+_WORDS = {
+    State.JOINING: "Joining",
+    State.WAITING: "In the waiting room",
+    State.IN_CALL: "In the meeting",
+    State.RECORDED: "Recorded without asking",
+    State.DENIED: "Not allowed to record",
+    State.FAILED: "Did not get in",
+    State.ENDED: "Left without recording",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step of a bot, in Recall's codes."""
+
+    code: str
+    sub_code: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What came of a bot.
+
+    Attributes:
+        sentence: What was seen.
+        next_step: What to do; "" when there is nothing to do.
+        sub_code: Recall's, if there is one.
+    """
+
+    state: State
+    sentence: str
+    who: Who = Who.NOBODY
+    next_step: str = ""
+    sub_code: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reason:
+    sentence: str
+    who: Who
+    next_step: str
+
+
+_CONNECTION = (
+    "Open the connection: its meetings must be mapped and its join token work. Then "
+    "send the bot again."
+)
+_REASONS: dict[str, _Reason] = {
+    "zoom_local_recording_disabled": _Reason(
+        sentence="Recording to computer files is switched off for the host.",
+        who=Who.HOST,
+        next_step="The host, or their Zoom admin, switches on Settings > Recording > "
+        "Record to computer files.",
+    ),
+    "zoom_local_recording_request_disabled": _Reason(
+        sentence="Participants may not ask for permission to record, and the bot had "
+        "no join token.",
+        who=Who.ADMIN,
+        next_step=_CONNECTION,
+    ),
+    "zoom_local_recording_request_disabled_by_host": _Reason(
+        sentence="The host switched off requests to record in this meeting, and the "
+        "bot had no join token.",
+        who=Who.ADMIN,
+        next_step=_CONNECTION,
+    ),
+    "zoom_local_recording_request_denied_by_host": _Reason(
+        sentence="The bot had to ask, and the host declined: no join token was used.",
+        who=Who.ADMIN,
+        next_step=_CONNECTION,
+    ),
+    "zoom_local_recording_denied": _Reason(
+        sentence="Zoom did not let the bot record.",
+        who=Who.HOST,
+        next_step="The host checks Settings > Recording in Zoom: internal and external "
+        "participants may be allowed to record.",
+    ),
+    "zoom_host_not_present": _Reason(
+        sentence="The bot had to ask the host, who was not in the meeting: no join "
+        "token was used.",
+        who=Who.ADMIN,
+        next_step=_CONNECTION,
+    ),
+    "zoom_bot_in_waiting_room": _Reason(
+        sentence="The bot stayed in the waiting room.",
+        who=Who.HOST,
+        next_step="The host admits the bot, or the bot gets the host's ZAK "
+        "(zoom.zak_url).",
+    ),
+    "zoom_local_recording_grant_not_supported": _Reason(
+        sentence="The host's Zoom client can't give permission to record.",
+        who=Who.HOST,
+        next_step="The host updates Zoom, or joins from a computer.",
+    ),
+    "zoom_sdk_key_blocked_by_host_admin": _Reason(
+        sentence="The Zoom admin of the host's account blocks the bot's app.",
+        who=Who.HOST,
+        next_step="The host's Zoom admin allows the app in the Marketplace: Manage > "
+        "Permissions.",
+    ),
+    "zoom_sdk_app_not_published": _Reason(
+        sentence="The bot's Meeting SDK app is not published, so it joins meetings of "
+        "its own account only.",
+        who=Who.ADMIN,
+        next_step="Publish the Meeting SDK app in Zoom, or ask Recall to use theirs.",
+    ),
+    "zoom_invalid_signature": _Reason(
+        sentence="Zoom did not accept the bot's Meeting SDK credentials.",
+        who=Who.ADMIN,
+        next_step="Check the Meeting SDK credentials in Recall's dashboard.",
+    ),
+    "zoom_invalid_join_token": _Reason(
+        sentence="Zoom did not accept the join token.",
+        who=Who.ADMIN,
+        next_step=_CONNECTION,
+    ),
+    "zoom_sdk_credentials_missing": _Reason(
+        sentence="Recall has no Meeting SDK credentials for this bot.",
+        who=Who.ADMIN,
+        next_step="Enter them in Recall's dashboard, or ask Recall to use theirs.",
+    ),
+    "zoom_obf_user_not_in_meeting": _Reason(
+        sentence="The bot joins on behalf of a user who was not in the meeting.",
+        who=Who.HOST,
+        next_step="Send the bot after that user has joined.",
+    ),
+    "zoom_requires_rtms": _Reason(
+        sentence="The host's account allows real-time media streams only, and no bots.",
+        who=Who.HOST,
+        next_step="The host's Zoom admin allows bots, or RTMS is used instead.",
+    ),
+}
+KNOWN = frozenset(_REASONS)
+"""The sub codes that have a sentence here."""
+
+
+def is_over(steps: Sequence[Step]) -> bool:
+    """Whether nothing more is to come that matters: recorded, refused or gone."""
+    codes = {step.code for step in steps}
+    return bool(codes & (_ENDED | {DENIED, RECORDING}))
+
+
+def judge(steps: Sequence[Step]) -> Verdict:
+    """Return what came of a bot until now."""
+    by_code = {step.code: step for step in steps}
+    if refused := by_code.get(DENIED) or by_code.get(FATAL):
+        return _refused(refused)
+    if RECORDING in by_code or ALLOWED in by_code:
+        return Verdict(state=State.RECORDED, sentence=_recorded(by_code))
+    if _ENDED & set(by_code):
+        return Verdict(
+            state=State.ENDED,
+            sentence="The bot left, and Recall does not say whether it could record.",
+            who=Who.HOST,
+            next_step="Start the meeting, then send the bot again.",
+        )
+    if by_code and steps[-1].code == _WAITING:
+        return Verdict(
+            state=State.WAITING,
+            sentence="The bot is in the waiting room.",
+            who=Who.HOST,
+            next_step="Admit the bot. With the host's ZAK it would skip the waiting "
+            "room.",
+        )
+    if _IN_CALL in by_code:
+        return Verdict(
+            state=State.IN_CALL,
+            sentence="The bot is in the meeting, not recording yet.",
+        )
+    return Verdict(state=State.JOINING, sentence="The bot is on its way.")
+
+
+def _recorded(by_code: dict[str, Step]) -> str:
+    joined, allowed = by_code.get(_IN_CALL), by_code.get(ALLOWED)
+    took = ""
+    if joined is not None and allowed is not None:
+        seconds = max(0, round((allowed.at - joined.at).total_seconds()))
+        took = f" {seconds} s after it joined"
+    return f"The bot was allowed to record{took}, without asking the host."
+
+
+def _refused(step: Step) -> Verdict:
+    state = State.DENIED if step.code == DENIED else State.FAILED
+    reason = _REASONS.get(step.sub_code or "")
+    if reason is None:
+        named = f" ({step.sub_code})" if step.sub_code else ""
+        return Verdict(
+            state=state,
+            sentence=f"Recall says why in a code that is not known here{named}.",
+            who=Who.ADMIN,
+            next_step="Look the code up in Recall's documentation, or ask Recall.",
+            sub_code=step.sub_code or "",
+        )
+    return Verdict(
+        state=state,
+        sentence=reason.sentence,
+        who=reason.who,
+        next_step=reason.next_step,
+        sub_code=step.sub_code or "",
+    )
