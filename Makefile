@@ -1,6 +1,6 @@
 .PHONY: demo serve test test-rest test-browser soak check check-types check-style check-floors check-templates \
   check-dead-code \
-  format lock chaos model fresh-root mutation
+  format lock chaos model questions fresh-root mutation
 
 demo:            ## the whole thing on one machine, against the simulated Zoom and Recall
 	@scripts/venv run
@@ -17,10 +17,14 @@ test: check      ## everything that guards behaviour
 	@.venv/bin/python -m pytest -m prompt $(ARGS)
 
 test-rest:
-	@.venv/bin/python -m pytest -m "not browser" -n 2 --dist worksteal $(ARGS)
+	@.venv/bin/python -m pytest -m "not browser and not served" -n 2 --dist worksteal $(ARGS)
 
 test-browser:
 	@.venv/bin/python -m pytest -m "browser and not prompt" $(ARGS)
+
+questions:       ## what support asks, of a real `dashboard serve`, with its answers; ten minutes
+	@scripts/venv dev
+	@.venv/bin/python -m pytest -s -m served tests/system $(ARGS)
 
 soak:            ## the same at length, about an hour; as root also both commands in a bare Debian
 	@scripts/venv dev

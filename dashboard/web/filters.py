@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from flask import Flask
 
-from dashboard.clock import Clock
+from dashboard.clock import SKEW, Clock
 from dashboard.formatting import grouped, relative_words
 from dashboard.services.explain.verdicts import parts
 from dashboard.services.webhook_log.search import MARK_WORDS
@@ -49,13 +49,17 @@ def size(count_bytes: int) -> str:
 
 
 def install(app: Flask, clock: Clock) -> None:
-    """Give the templates these filters; `ago` asks the clock when it is used."""
+    """Give the templates these filters; two ask the clock when they are used."""
 
     def ago(at: datetime) -> str:
         return relative_words((clock.now() - at).total_seconds())
 
+    def is_ahead(at: datetime) -> bool:
+        return at - clock.now() > SKEW
+
     app.jinja_env.filters.update(
         ago=ago,
+        is_ahead=is_ahead,
         absolute=absolute,
         clock=clock_time,
         iso=iso,

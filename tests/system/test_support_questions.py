@@ -6,10 +6,13 @@ who must act, and the words that make the answer true.
 """
 
 import re
+import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -19,8 +22,9 @@ from tests.independent.browser import Browser, Page, words
 from tests.independent.freedoms import Freedoms
 from tests.independent.pair import IndependentWorld
 from tests.independent.people import Admin, connect
+from tests.independent.served import ServedStage, a_served_stage
 from tests.independent.simulated import SimulatedWorld
-from tests.independent.stage import SUPPORT, MakeWorld, Stage, a_stage
+from tests.independent.stage import SUPPORT, MakeWorld, a_stage
 from tests.independent.world import Outage, PairAtZoom, World
 
 WORLDS: dict[str, MakeWorld] = {
@@ -35,7 +39,7 @@ PMI = 5551234567
 class Case:
     """A dashboard that is set up, and its people."""
 
-    stage: Stage
+    stage: Any  # a Stage or a ServedStage
     admin: Admin
     support: Browser
     pair: PairAtZoom
@@ -44,7 +48,8 @@ class Case:
 
     @property
     def world(self) -> World:
-        return self.stage.world
+        world: World = self.stage.world
+        return world
 
     def user(self, name: str) -> str:
         """Return a person's ID at Zoom."""
@@ -68,6 +73,9 @@ class Case:
 
     def passes(self, amount: timedelta) -> None:
         self.stage.pass_time(amount, step=min(amount, 10 * MINUTE))
+        if isinstance(self.stage, ServedStage):  # sessions end after an hour
+            self.admin = replace(self.admin, browser=self.stage.sign_in())
+            self.support = self.stage.sign_in(SUPPORT)
 
     def ask(self, question: object) -> str:
         """Ask as support; return the answer without its evidence.
@@ -79,21 +87,40 @@ class Case:
         if "Checking now" in found.text:
             assert "answer appears here within" in found.text
             found = self.support.submit(found, "/explain/recall")
-        return words(found.one(".verdict"))
+        answer = words(found.one(".verdict"))
+        said = answer.partition(" Looked up")[0]
+        sys.stdout.write(f"Q: {question}\nA: {said}\n")
+        return answer
 
 
 def email(name: str) -> str:
     return f"{name}@example.com"
 
 
-@pytest.fixture(params=WORLDS)
+SERVED = [pytest.param(f"serve, {name}", marks=pytest.mark.served) for name in WORLDS]
+
+
+@pytest.fixture(params=[*WORLDS, *SERVED])
 def case(
     request: pytest.FixtureRequest,
-    sqlite: Database,
     tmp_path: Path,
+    migrated_sqlite: Path,
     real_heartbeats: None,  # noqa: ARG001 - the worker's own
 ) -> Iterator[Case]:
-    with a_stage(sqlite, tmp_path, WORLDS[request.param]) as stage:
+    """Give a dashboard: in this process, stepped, or `serve` with a worker that runs.
+
+    The long way, `serve`, is for `make questions`.
+    """
+    name = request.param.removeprefix("serve, ")
+    is_served = name != request.param
+    with ExitStack() as stack:
+        stage: Any
+        if is_served:
+            folder = a_served_stage(tmp_path, migrated_sqlite, WORLDS[name])
+            stage = stack.enter_context(folder)
+        else:
+            sqlite: Database = request.getfixturevalue("sqlite")
+            stage = stack.enter_context(a_stage(sqlite, tmp_path, WORLDS[name]))
         admin = Admin(stage=stage, browser=stage.sign_in())
         pair = stage.world.make_app(f"{stage.url}/oauth/zoom/callback")
         app_id = admin.set_up(pair)
@@ -226,6 +253,8 @@ def test_16_recall_has_another_secret(case: Case) -> None:
 
 
 def test_17_no_worker_runs(case: Case) -> None:
+    if isinstance(case.stage, ServedStage):
+        pytest.skip("`serve` on SQLite is web and worker in one")
     case.connected("ana")
     meeting = case.world.create_meeting(case.user("ana"))
     case.world.run_due()
