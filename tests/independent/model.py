@@ -53,7 +53,7 @@ _PASSES = (
     (64 * _DAY, 13 * _DAY),
     (128 * _DAY, 25 * _DAY),
 )
-_WEIGHTS = (2, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2)
+_WEIGHTS = (2, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 4)
 _LONG = 8 * _DAY
 """From here on the steps are coarse: the last hours are lived in small ones."""
 
