@@ -86,6 +86,29 @@ def test_it_finds_a_user_blamed_and_a_webhook_that_was_never_taken(
     assert {Kind.DELIVERED, Kind.BLAME} <= kinds(model)
 
 
+def test_it_finds_a_state_that_began_before_it_broke_and_a_jump_that_is_not_told(
+    model: Model,
+) -> None:
+    stage, oracle = model.stage, model.oracle
+    stage.pass_time(timedelta(hours=3), step=timedelta(hours=1))
+    oracle.note(stage.true.now())
+    ana = oracle.people[0]
+    stage.world.end_grant(oracle.client_id, ana.user_id)
+    oracle.note(stage.true.now())
+
+    def tell(session: Session) -> None:
+        is_theirs = Connection.zoom_user_id == ana.user_id
+        row = session.exec(select(Connection).where(is_theirs)).one()
+        row.token_state = TokenState.RECONNECT_NEEDED
+        row.token_since = stage.clock.now() - timedelta(hours=2)
+        session.add(row)
+
+    lie(stage, tell)
+    assert Kind.SINCE in kinds(model)
+    model.judge.clock_set_at = stage.true.now()
+    assert Kind.CLOCK in kinds(model)
+
+
 @pytest.mark.parametrize(
     ("seen_minutes_ago", "found"),
     [
