@@ -94,13 +94,14 @@ class Recall:
         """Close the connections, unless the caller passed them."""
         self._calls.close()
 
-    def list_apps(self, *, client_id: str | None = None) -> list[RecallApp]:
-        """Return the workspace's apps, newest first; at most 20 pages are read."""
-        found = self._calls.each(
+    def list_apps(self, *, client_id: str | None = None) -> Stretch[RecallApp]:
+        """Return the workspace's apps, newest first, as far as they were read."""
+        found, is_whole = self._calls.listed(
             Operation.APPS_LIST, _APPS, Page[RecallApp], {"client_id": client_id}
         )
         # Recall ignores a filter that it does not know.
-        return [app for app in found if client_id in (None, app.client_id)]
+        some = [app for app in found if client_id in (None, app.client_id)]
+        return Stretch(results=some, is_whole=is_whole)
 
     def create_app(
         self,
@@ -239,8 +240,8 @@ class Recall:
         user_id: str | None = None,
         account_id: str | None = None,
         status: str | None = None,
-    ) -> list[RecallCredential]:
-        """Return the matching credentials, newest first; at most 20 pages are read.
+    ) -> Stretch[RecallCredential]:
+        """Return the matching credentials, newest first, as far as they were read.
 
         Args:
             oauth_app: Recall's ID of the app.
@@ -254,11 +255,11 @@ class Recall:
             "account_id": account_id,
             "status": status,
         }
-        found = self._calls.each(
+        found, is_whole = self._calls.listed(
             Operation.CREDENTIALS_LIST, _CREDENTIALS, Page[RecallCredential], filters
         )
         # Checked again here: an ignored filter would return other users' credentials.
-        return [
+        some = [
             one
             for one in found
             if oauth_app in (None, one.oauth_app)
@@ -266,6 +267,7 @@ class Recall:
             and account_id in (None, one.account_id)
             and status in (None, one.status)
         ]
+        return Stretch(results=some, is_whole=is_whole)
 
     def get_credential(self, credential_id: UUID) -> RecallCredential:
         """Return one credential."""

@@ -17,6 +17,7 @@ from dashboard.clients.recall.replies import Page
 from dashboard.errors import UpstreamError
 
 _MOST_PAGES = 20
+_MOST_OF_A_LIST = 40
 
 T = TypeVar("T", bound=BaseModel)
 Params = Mapping[str, str | None]
@@ -121,12 +122,19 @@ class RecallCalls:
                 secrets=[self._api_key],
             )
 
-    def each(
+    def listed(
         self, operation: Operation, path: str, as_: type[Page[T]], params: Params
-    ) -> Iterator[T]:
-        """Yield a list's items, page after page, 20 pages at most; each counts."""
-        for page in self.pages(operation, path, as_, params):
-            yield from page.results
+    ) -> tuple[list[T], bool]:
+        """Return a list's items, and whether all of them were read.
+
+        As many pages as fit a minute's rate limit with room for others; each counts.
+        """
+        found: list[T] = []
+        is_whole = False
+        for page in self.pages(operation, path, as_, params, most=_MOST_OF_A_LIST):
+            found += page.results
+            is_whole = page.next is None
+        return found, is_whole
 
     def pages(
         self,

@@ -8,6 +8,7 @@ import hashlib
 import re
 from datetime import UTC, datetime
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Annotated, Generic, TypeVar
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from pydantic import (
 )
 
 from dashboard.clients.http.scrubbing import scrub
+from dashboard.errors import UpstreamError
 
 T = TypeVar("T")
 
@@ -231,3 +233,18 @@ class Stretch(_Reply, Generic[T]):
     results: list[T]
     is_whole: bool
     has_newest: bool = True
+
+    def whole(self) -> list[T]:
+        """Return all of the list.
+
+        Raises:
+            UpstreamError: Only a part of it was read.
+        """
+        if self.is_whole:
+            return self.results
+        raise UpstreamError(
+            f"Recall's list is too long to be read whole: {len(self.results)} items "
+            "were read. Nothing was changed.",
+            service="Recall",
+            status=HTTPStatus.OK,
+        )

@@ -279,7 +279,7 @@ def _create_once(place: _Place) -> RecallCredential:
     except UpstreamError as error:
         if not error.may_have_happened:
             raise
-        there = place.recall.list_credentials(oauth_app=place.oauth_app)
+        there = place.recall.list_credentials(oauth_app=place.oauth_app).whole()
         ours = [one for one in there if place.fits(one)]
         if not ours:
             raise

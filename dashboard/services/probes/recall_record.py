@@ -59,7 +59,7 @@ def read(recall: Recall, recall_app_id: UUID) -> RecordAnswer:
             wait_s=error.retry_after_s,
         )
     if last is None:
-        detail = "Recall's API says that its URL was never validated."
+        detail = "Recall's API names no validation of its URL."
         return RecordAnswer(seen=Observation(finding=Finding.NOT_SEEN, detail=detail))
     detail = f"Recall's API says it was last validated {last:%Y-%m-%d %H:%M:%S} UTC."
     return RecordAnswer(

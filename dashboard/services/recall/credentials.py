@@ -65,7 +65,7 @@ def exchange(recall: Recall, grant: Grant, *, settle: Settle) -> RecallCredentia
     except UpstreamError as error:
         if error.conflicting_id is not None:
             raise _cleared(recall, grant, error) from None
-        found = settle(recall.list_credentials(oauth_app=grant.oauth_app))
+        found = settle(recall.list_credentials(oauth_app=grant.oauth_app).whole())
         if found is None:
             raise
         return found
@@ -100,10 +100,10 @@ def clear(recall: Recall, oauth_app: UUID, kind: Kind, error: UpstreamError) -> 
         return False
     wanted = error.conflicting_id
     if kind is Kind.USER_LEVEL:
-        found = recall.list_credentials(oauth_app=oauth_app, user_id=wanted)
+        found = recall.list_credentials(oauth_app=oauth_app, user_id=wanted).whole()
         in_the_way = [one for one in found if one.user_id == wanted]
     else:
-        found = recall.list_credentials(oauth_app=oauth_app, account_id=wanted)
+        found = recall.list_credentials(oauth_app=oauth_app, account_id=wanted).whole()
         in_the_way = [one for one in found if one.account_id == wanted]
     for credential in in_the_way:
         delete(recall, credential.id)

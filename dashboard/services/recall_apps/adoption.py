@@ -99,6 +99,7 @@ class Listing:
         deleted: Zoom apps whose app Recall no longer has.
         unchecked: Zoom apps that Recall couldn't be asked about.
         error: Why there is no list; "" when there is one.
+        is_part: Whether Recall's list was too long to be read whole.
     """
 
     workspace: Workspace
@@ -107,6 +108,7 @@ class Listing:
     deleted: Sequence[ZoomApp] = ()
     unchecked: Sequence[ZoomApp] = ()
     error: str = ""
+    is_part: bool = False
 
 
 def read_app(
@@ -274,18 +276,20 @@ def listing(runtime: Runtime, workspace_id: UUID) -> Listing:
         return Listing(
             workspace=workspace, read_at=read_at, unchecked=here, error=str(error)
         )
-    seen = {one.id for one in there}
+    apps_there = there.results
+    seen = {one.id for one in apps_there}
     missing = [app for app in here if app.recall_app_id not in seen]
     deleted, found, unchecked = _ask_about(recall, missing)
-    there = [*there, *found]
+    apps_there = [*apps_there, *found]
     with runtime.database.reading() as session:
-        rows = _rows(session, there)
+        rows = _rows(session, apps_there)
     return Listing(
         workspace=workspace,
         read_at=read_at,
         rows=rows,
         deleted=deleted,
         unchecked=unchecked,
+        is_part=not there.is_whole,
     )
 
 

@@ -176,7 +176,7 @@ def adopt(
 
 def _look_up(job: Job) -> list[RecallApp]:
     """Return Recall's apps with this client ID, oldest first."""
-    listed = job.recall.list_apps(client_id=job.client_id)
+    listed = job.recall.list_apps(client_id=job.client_id).whole()
     # Should Recall ever ignore its filter, no other app is adopted.
     mine = [one for one in listed if one.client_id == job.client_id]
     return sorted(mine, key=lambda one: one.created_at or _UNDATED)

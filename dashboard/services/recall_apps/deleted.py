@@ -95,7 +95,7 @@ def _require_deleted(recall: Recall, zoom_app: ZoomApp, recall_app_id: UUID) -> 
         if error.own_status != HTTPStatus.NOT_FOUND:
             raise
         # A wrong host answers 404 as well: the list must answer, and be without it.
-        there = recall.list_apps(client_id=zoom_app.client_id)
+        there = recall.list_apps(client_id=zoom_app.client_id).whole()
         if recall_app_id not in {one.id for one in there}:
             return
     raise ConflictError("Recall still has this app, so nothing was changed.")

@@ -33,17 +33,18 @@ def import_users(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> int:
     """Add a connection for each credential that has none; commits, 200 at a time.
 
     Returns:
-        How many were added. At most 20 pages of Recall's list are read.
+        How many were added.
 
     Raises:
         NotFoundError: There is no such zoom app.
         ConflictError: It is not in Recall.
-        UpstreamError: Recall didn't answer; nothing was added.
+        UpstreamError: Recall didn't answer, or its list is too long to be read whole;
+            nothing was added.
     """
     with runtime.database.reading() as session:
         app = apps.get(session, zoom_app_id)
         recall, recall_app_id = workspaces.recall_of(runtime, session, app)
-    there = recall.list_credentials(oauth_app=recall_app_id)
+    there = recall.list_credentials(oauth_app=recall_app_id).whole()
     now, added = runtime.clock.now(), 0
     for start in range(0, len(there), _AT_ONCE):
         part = there[start : start + _AT_ONCE]

@@ -390,15 +390,15 @@ def _not_validated(proof: Check | None, api: Check | None) -> ValidationStatus:
     if by is None:
         return ValidationStatus(state=State.WAITING, sentence=_UNTRIED)
     right = "" if proof is None else "Recall has the correct secret token, but "
-    state = State.NEVER_SEEN
-    sentence = f"{right}Zoom has never validated Recall's URL. {_PASTE}"
+    whose = "Recall's" if proof is None else "its"
+    # It may be that Recall never says so (docs/contracts/recall.md 3.8).
+    sentence = f"{right}{whose} API names no validation of its URL by Zoom. {_PASTE}"
     if api is None:
-        state = State.WAITING
         sentence = (
             f"{right}we haven't asked its API yet whether Zoom validated its URL."
         )
     return ValidationStatus(
-        state=state,
+        state=State.WAITING,
         sentence=sentence,
         since=by.at,
         source=by.source,

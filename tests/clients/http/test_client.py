@@ -88,7 +88,7 @@ def test_a_lost_answer_is_found_again_with_the_same_key(stage: Stage) -> None:
 
     again()
 
-    found = stage.recall.list_apps(client_id="another-client-id")
+    found = stage.recall.list_apps(client_id="another-client-id").whole()
     assert len(found) == 1
 
 

@@ -64,12 +64,12 @@ def test_an_app_is_created_once_for_one_idempotency_key(stage: Stage) -> None:
     )
 
     assert again == stage.app
-    assert stage.recall.list_apps() == [stage.app]
+    assert stage.recall.list_apps().whole() == [stage.app]
 
 
 def test_apps_are_found_by_client_id(stage: Stage) -> None:
-    assert stage.recall.list_apps(client_id=stage.client_id) == [stage.app]
-    assert stage.recall.list_apps(client_id="another") == []
+    assert stage.recall.list_apps(client_id=stage.client_id).whole() == [stage.app]
+    assert stage.recall.list_apps(client_id="another").whole() == []
 
 
 def test_only_the_given_secret_of_an_app_is_replaced(stage: Stage) -> None:
@@ -159,10 +159,13 @@ def test_credentials_are_found_by_user_app_and_status(stage: Stage) -> None:
     bens = connect(stage, ben, key="ben")
     recall = stage.recall
 
-    assert [one.id for one in recall.list_credentials(user_id=ben)] == [bens]
-    assert len(recall.list_credentials(oauth_app=stage.app.id, status="healthy")) == 2
-    assert recall.list_credentials(oauth_app=AN_ID) == []
-    assert recall.list_credentials(account_id="another") == []
+    assert [one.id for one in recall.list_credentials(user_id=ben).whole()] == [bens]
+    assert (
+        len(recall.list_credentials(oauth_app=stage.app.id, status="healthy").whole())
+        == 2
+    )
+    assert recall.list_credentials(oauth_app=AN_ID).whole() == []
+    assert recall.list_credentials(account_id="another").whole() == []
 
 
 def test_the_token_on_loan_works_at_zoom(stage: Stage) -> None:
@@ -313,7 +316,7 @@ def test_many_threads_share_connections_and_mix_nothing_up(stage: Stage) -> None
             asked = [(ours, theirs)[number % 2] for number in range(48)]
             found = list(threads.map(Recall.list_apps, asked))
 
-    assert found == [[stage.app], []] * 24
+    assert [each.whole() for each in found] == [[stage.app], []] * 24
 
 
 def test_the_webhook_url_has_no_trailing_slash() -> None:
@@ -364,7 +367,8 @@ def test_a_list_of_many_pages_is_read_whole(stage: Stage) -> None:
             idempotency_key=client_id,
         )
 
-    found = [app.client_id for app in stage.recall.list_apps()]
+    listed = stage.recall.list_apps()
+    found = [app.client_id for app in listed.whole()]
 
     assert found == [*reversed(wanted), stage.client_id]
 
@@ -392,12 +396,14 @@ def test_no_more_pages_are_read_than_a_limit_needs() -> None:
     assert (found.is_whole, found.has_newest) == (False, True)
 
 
-def test_an_endless_list_ends_after_twenty_pages() -> None:
+def test_an_endless_list_ends_and_is_called_a_part() -> None:
     seen: list[str] = []
 
     found = recall_at(always_next(f"{APPS}?cursor=again", seen)).list_apps()
 
-    assert len(found) == len(seen) == 20
+    assert len(found.results) == len(seen) == 40
+    assert not found.is_whole
+    assert "too long to be read whole" in refusal_of(found.whole).message()
 
 
 @pytest.mark.parametrize(
@@ -449,7 +455,7 @@ def test_a_filter_that_the_vendor_ignores_holds_all_the_same() -> None:
     apps: Sequence[object] = [an_app("wanted"), an_app("another")]
     recall = recall_at(lambda _: httpx2.Response(200, json={"results": apps}))
 
-    found: list[RecallApp] = recall.list_apps(client_id="wanted")
+    found: list[RecallApp] = recall.list_apps(client_id="wanted").whole()
 
     assert [app.client_id for app in found] == ["wanted"]
 
@@ -458,7 +464,7 @@ def test_an_ignored_filter_never_hands_out_another_users_credential() -> None:
     other = {"id": str(AN_ID), "oauth_app": str(AN_ID), "user_id": "another"}
     recall = recall_at(lambda _: httpx2.Response(200, json={"results": [other]}))
 
-    assert recall.list_credentials(user_id="wanted") == []
-    assert recall.list_credentials(account_id="wanted") == []
-    assert recall.list_credentials(status="healthy") == []
-    assert len(recall.list_credentials(oauth_app=AN_ID, user_id="another")) == 1
+    assert recall.list_credentials(user_id="wanted").whole() == []
+    assert recall.list_credentials(account_id="wanted").whole() == []
+    assert recall.list_credentials(status="healthy").whole() == []
+    assert len(recall.list_credentials(oauth_app=AN_ID, user_id="another").whole()) == 1

@@ -208,7 +208,7 @@ def test_a_list_that_was_not_read_is_no_observation_of_a_mapping(
 
     assert (mended.missed, mended.connection.mappings_trouble) == ([], "")
     assert verdict == "not-mapped"
-    assert "hadn't mapped it to anyone at 13:01 UTC" in sentence
+    assert "hadn't linked it to anyone when its list was read" in sentence
     assert "Recall's list had no mapping" in lines
 
 

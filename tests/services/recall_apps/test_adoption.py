@@ -284,11 +284,12 @@ def test_one_that_recall_has_but_did_not_list_is_not_gone(
     stage.sandbox.recall_world.set_switches({"page_size": 1})
     first = stage.by_hand()
     own = stage.here(recall_app_id=UUID(first.id))
-    for number in range(21):  # more than the 20 pages that are read
+    for number in range(41):  # more than the 40 pages that are read
         stage.by_hand(f"simMany{number:015}")
 
     found = stage.listing()
 
+    assert found.is_part
     assert list(found.deleted) == []
     assert [row.app.id for row in found.rows if row.own] == [own.recall_app_id]
 

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from dashboard.clients.recall.api import Recall
-from dashboard.clients.recall.replies import RecallApp
+from dashboard.clients.recall.replies import RecallApp, Stretch
 from dashboard.errors import ConflictError, UpstreamError
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
@@ -308,9 +308,9 @@ class Odd(Recall):
     shows_nothing = False
     refuses_with: int | None = None
 
-    def list_apps(self, *, client_id: str | None = None) -> list[RecallApp]:
+    def list_apps(self, *, client_id: str | None = None) -> Stretch[RecallApp]:
         if self.shows_nothing:
-            return []
+            return Stretch(results=[], is_whole=True)
         return super().list_apps(client_id=None if self.ignores_filter else client_id)
 
     def create_app(
