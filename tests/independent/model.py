@@ -515,9 +515,11 @@ class Model:
         self.oracle.client_secret_here = self._backup.client_secret_here
         stage.restart()
         self.judge.clock_set_at = None  # the copy knows of no jump
+        self._find_people()
         for person in self.oracle.people:
             person.is_lost = self._variant == "stored"
-        self._find_people()
+            if not person.is_here:
+                person.left = ""  # the copy knows nothing of them, nor how they left
 
     def kill_worker(self) -> None:
         self.stage.has_worker = False
