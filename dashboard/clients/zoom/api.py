@@ -70,6 +70,7 @@ class ZoomUser(BaseModel):
         email: In lower case; "" if Zoom did not say.
         display_name: Made from first and last name when absent; "" if all are.
         pmi: Personal meeting id, up to 11 digits.
+        has_no_pmi: Whether Zoom said that there is none: 0 or -1.
         status: Zoom's word, at most 20 characters: "active"; "" if it did not say.
     """
 
@@ -82,12 +83,17 @@ class ZoomUser(BaseModel):
     email: Annotated[str, BeforeValidator(_email)] = ""
     display_name: Annotated[str, BeforeValidator(_name)] = ""
     pmi: Annotated[int | None, BeforeValidator(_pmi)] = None
+    has_no_pmi: bool = False
     status: Annotated[str, BeforeValidator(_status)] = ""
 
     @model_validator(mode="before")
     @classmethod
     def _name_from_its_parts(cls, values: Any) -> Any:  # noqa: ANN401 - JSON of any shape
-        if not isinstance(values, dict) or _clean(values.get("display_name")):
+        if not isinstance(values, dict):
+            return values
+        is_none = str(values.get("pmi")).strip() in ("0", "-1")
+        values = {**values, "has_no_pmi": is_none}
+        if _clean(values.get("display_name")):
             return values
         parts = (_clean(values.get("first_name")), _clean(values.get("last_name")))
         return {**values, "display_name": " ".join(filter(None, parts))}

@@ -140,7 +140,7 @@ class ExchangeHere(Exchange[GrantedHere]):
         if profile is not None:
             row.display_name = profile.display_name or row.display_name
             row.email = profile.email or row.email
-            if is_user and profile.pmi is not None:
+            if is_user and (profile.pmi is not None or profile.has_no_pmi):
                 recording.note_pmi(row, profile.pmi, at=at, by=recording.PROFILE)
         row.scopes = granted.tokens.scope or None
         row.lease_until = row.due_at + check.LEASE  # it is registered at Recall next

@@ -24,12 +24,14 @@ class Profile:
     Attributes:
         at: When it changed, by Zoom's clock, and never after the arrival.
         pmi: Personal meeting id.
+        has_no_pmi: Whether it says that the user has none now.
     """
 
     at: datetime
     pmi: int | None
     display_name: str
     email: str
+    has_no_pmi: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +82,7 @@ def _profile(webhook: Webhook, payload: dict[str, Any]) -> Profile | None:
     return Profile(
         at=_happened_at(webhook, payload),
         pmi=user.pmi,
+        has_no_pmi=user.has_no_pmi,
         display_name=user.display_name,
         email=user.email,
     )

@@ -191,8 +191,8 @@ def postpone(row: Connection, error: UpstreamError, *, now: datetime) -> None:
         row.token_reason = rules.nobodys(error)[:500]
 
 
-def note_pmi(row: Connection, pmi: int, *, at: datetime, by: str) -> bool:
-    """Store a PMI and since when it is known; return whether it changed.
+def note_pmi(row: Connection, pmi: int | None, *, at: datetime, by: str) -> bool:
+    """Store a PMI, or that there is none, and since when; return whether it changed.
 
     If it did, the former one is kept, and when and by what it changed.
     """
@@ -213,7 +213,7 @@ def _note_profile(row: Connection, user: ZoomUser, kind: Kind, now: datetime) ->
     if kind is Kind.ACCOUNT_LEVEL:
         return  # the profile is the admin's; an account has no user id and no PMI
     row.zoom_user_id = row.zoom_user_id or user.id
-    if user.pmi is not None:
+    if user.pmi is not None or user.has_no_pmi:
         note_pmi(row, user.pmi, at=now, by=PROFILE)
 
 

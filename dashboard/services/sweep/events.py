@@ -191,7 +191,8 @@ def _apply_profile(
     session: Session, row: Connection, facts: Profile, *, now: datetime
 ) -> None:
     before = (row.pmi, row.display_name, row.email)
-    if facts.pmi is not None and _is_newer(facts.at, row.pmi_seen_at):
+    is_said = facts.pmi is not None or facts.has_no_pmi
+    if is_said and _is_newer(facts.at, row.pmi_seen_at):
         recording.note_pmi(row, facts.pmi, at=facts.at, by=USER_UPDATED)
     says_who = facts.display_name or facts.email
     if says_who and _is_newer(facts.at, row.profile_seen_at):

@@ -205,7 +205,7 @@ def _changes(
     if after.state is not before.state:
         words = f"Token state changed: {_word(before.state)} → {_word(after.state)}. "
         yield "dashboard", "state", words + row.token_reason
-    if after.pmi != before.pmi and after.pmi is not None:
+    if after.pmi != before.pmi:
         yield "zoom", "pmi", _about_pmi(row, before.pmi)
     if _has_synced(before.sync, after.sync):
         yield "recall", "sync", _SYNCS[after.sync]
@@ -218,6 +218,8 @@ def _changes(
 def _about_pmi(row: Connection, former: int | None) -> str:
     if former is None:
         return f"The PMI is {grouped(row.pmi)}."
+    if row.pmi is None:
+        return f"Zoom says that the user has no PMI. It was {grouped(former)}."
     says = f" (source: {row.pmi_changed_by})" if row.pmi_changed_by else ""
     return f"The PMI changed from {grouped(former)} to {grouped(row.pmi)}{says}."
 

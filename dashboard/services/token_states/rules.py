@@ -38,6 +38,8 @@ RENEWED_BEFORE = timedelta(minutes=5)
 _CLIENT_ERRORS = range(400, 500)
 _DEAD_GRANT = re.compile(r"invalid[_ ]grant|invalid token!", re.IGNORECASE)
 _MENDED_BY_AN_ADMIN_S = 1800.0
+_DEAD_CODES = frozenset({"4735", "4741"})  # the owner is gone; revoked
+_INVALID_TOKEN = "124"  # noqa: S105 - Zoom's code, with 401 and with 400
 _WRONG_PAIR = re.compile(r"invalid[_ ]client", re.IGNORECASE)
 
 
@@ -191,7 +193,8 @@ def _admins(error: UpstreamError) -> Finding | None:
 
 def dead_grant(error: UpstreamError) -> Finding | None:
     """Return that the user must reconnect, if Zoom said so to Recall or to us."""
-    if tells_nothing(error) or not _says(error, _DEAD_GRANT):
+    is_dead = error.service == "Zoom" and error.code in _DEAD_CODES
+    if tells_nothing(error) or not (is_dead or _says(error, _DEAD_GRANT)):
         return None
     if _switched_off(error) is not None:
         return None
@@ -268,11 +271,11 @@ def _without_token(error: UpstreamError, others: Others) -> Finding:
             "for 90 days. The user must reconnect.",
             evidence=f"Recall's access-token: {words(error)}",
         )
-    return unknown(
-        f"Recall did not hand out a token, so nothing could be tested at Zoom. {error}",
-        error,
-        TokenCause.NO_TOKEN,
-    )
+    said = "Recall did not hand out a token, so nothing could be tested at Zoom."
+    cause = TokenCause.NO_TOKEN
+    if error.service == "Zoom":  # the token is stored here: Recall was not asked
+        said, cause = "Zoom refused to renew the token.", TokenCause.NO_ANSWER
+    return unknown(f"{said} {error}", error, cause)
 
 
 def _with_token(seen: CheckResult, token: AccessToken, now: datetime) -> Finding:
@@ -316,7 +319,8 @@ def _refused_by_zoom(
     if lacks_scopes(error):
         is_account = seen.kind is Kind.ACCOUNT_LEVEL
         return None if is_account else missing_scopes(error, seen.kind)
-    if error.own_status not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND):
+    is_rejected = error.own_status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND)
+    if not is_rejected and error.code != _INVALID_TOKEN:
         return None
     if token.expires_at <= now:
         return Finding(

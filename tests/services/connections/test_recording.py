@@ -6,14 +6,16 @@ from uuid import UUID
 
 import pytest
 
-from dashboard.clients.zoom.api import JoinToken
+from dashboard.clients.zoom.api import JoinToken, ZoomUser
 from dashboard.errors import UpstreamError
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.zoom_app import Kind
-from dashboard.services.connections import actions, check
+from dashboard.services.connections import actions, check, recording
 from dashboard.services.token_states import join_tokens
+from dashboard.services.token_states.rules import CheckResult
 from dashboard.vault import Vault
 from tests.fixtures.connect import ConnectStage
+from tests.fixtures.health_checks import a_token
 from tests.makers import NOON, FakeClock, a_connection, a_zoom_app
 
 NAMED = "Zoom said that local recording is disabled."
@@ -135,3 +137,43 @@ def test_one_never_looked_at_has_no_turn_yet(ana: Connection) -> None:
     ana.token_checked_at = None
 
     assert not join_tokens.is_due(ana, now=NOON)
+
+
+@pytest.mark.parametrize("said", [0, "0", -1])
+def test_a_pmi_that_zoom_says_is_gone_stays_as_the_former_one(
+    stage: ConnectStage, clock: FakeClock, said: object
+) -> None:
+    row = stage.connect()
+    clock.advance(minutes=1)
+    body = {"id": row.zoom_user_id, "pmi": said}
+    user = ZoomUser.model_validate(body)
+
+    with stage.runtime.database.writing() as session:
+        found = session.get_one(Connection, row.id)
+        before = found.pmi
+        recording.store(
+            session,
+            found,
+            CheckResult(
+                kind=Kind.USER_LEVEL,
+                is_brief=True,
+                token=a_token(hours=1),
+                user=user,
+            ),
+            now=clock.now(),
+        )
+
+    seen = stage.connection(row.id)
+    assert before is not None
+    assert (seen.pmi, seen.previous_pmi) == (None, before)
+    assert (seen.pmi_changed_at, seen.pmi_changed_by) == (
+        clock.now(),
+        recording.PROFILE,
+    )
+
+
+def test_a_pmi_that_zoom_does_not_name_is_not_gone(stage: ConnectStage) -> None:
+    row = stage.connect()
+    user = ZoomUser.model_validate({"id": row.zoom_user_id})
+
+    assert (user.pmi, user.has_no_pmi) == (None, False)
