@@ -7,6 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 from werkzeug.test import Client
 
+from dashboard.errors import DatabaseBusyError
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.services.grants import grants, token_calls
 from dashboard.services.grants.token_calls import (
@@ -400,3 +401,22 @@ def test_when_it_was_given_is_noted_once_a_minute(stage: TokenStage) -> None:
 
     row = stage.held.grant()
     assert row.served_at == row.unsigned_at == first
+
+
+def test_a_database_that_is_busy_and_a_wrong_key_are_two_lines(
+    stage: TokenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object) -> None:
+        raise DatabaseBusyError("Another process writes.")
+
+    stage.held.set(access_token=b"spoiled")
+    with capture_logs() as logs:
+        stage.get()
+        monkeypatch.setattr(stage.calls, "_find", busy)
+        stage.get()
+        stage.get()
+
+    assert [(one["event"], one["reason"]) for one in logs] == [
+        ("tokens.not_readable", "held_grant.access_token holds no sealed value."),
+        ("tokens.not_readable", "Another process writes."),
+    ]

@@ -28,7 +28,7 @@ from tests.fixtures.grants import (
     kept,
     later,
 )
-from tests.makers import FakeClock, a_connection, a_zoom_app
+from tests.makers import NOON, FakeClock, a_connection, a_zoom_app
 
 SOON_OVER = {"minutes": 58, "seconds": 1}
 
@@ -301,6 +301,7 @@ def test_a_lost_grant_says_why_and_drops_the_check_that_runs(
     assert row.token_evidence == evidence
     assert row.token_checked_at == row.due_at == clock.now()
     assert (row.claim, row.lease_until) == (5, None)
+    assert row.token_since == clock.now()
 
 
 def test_a_lost_answer_is_dated(held: HeldStage, clock: FakeClock) -> None:
@@ -312,3 +313,108 @@ def test_a_lost_answer_is_dated(held: HeldStage, clock: FakeClock) -> None:
 
     asked = f"asked at {clock.now():%Y-%m-%d %H:%M:%S} UTC and never got Zoom's answer"
     assert asked in held.connection().token_reason
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_claimed"),
+    [
+        ({}, True),
+        ({"lease_until": NOON}, True),
+        ({"lease_until": NOON + timedelta(seconds=1)}, False),
+        ({"version": 2}, False),
+        ({"lost_at": NOON}, False),
+    ],
+    ids=["free", "lease over", "leased", "another version", "lost"],
+)
+def test_only_a_free_grant_of_this_version_is_claimed(
+    held: HeldStage, changes: dict[str, Any], *, is_claimed: bool
+) -> None:
+    held.set(**changes)
+
+    with held.runtime.database.writing() as session:
+        claim = refresh_claims.claim(
+            session, held.runtime.vault, held.connection_id, version=1, now=NOON
+        )
+
+    assert (claim is not None) is is_claimed
+    if set(changes) <= {"lease_until"}:
+        free = HeldGrant(**({"lease_until": None} | changes))
+        assert refresh_claims.is_free(free, now=NOON) is is_claimed
+
+
+def refusal(**facts: Any) -> UpstreamError:
+    return UpstreamError("x" * 301, service="Zoom", **facts)
+
+
+@pytest.mark.parametrize("may_have_happened", [True, False])
+def test_a_failure_says_why_and_when_zoom_was_asked(
+    held: HeldStage, clock: FakeClock, *, may_have_happened: bool
+) -> None:
+    before = clock.now() - timedelta(hours=1)
+    claim = replace(claimed(held, clock), asked_before=before)
+    error = refusal(may_have_happened=may_have_happened)
+    later(held, clock, seconds=2)
+
+    with held.runtime.database.writing() as session:
+        refresh_claims.failed(session, claim, error, now=clock.now())
+
+    row = held.grant()
+    assert row.asked_at == (claim.asked_at if may_have_happened else before)
+    assert (row.failed_at, row.failure) == (clock.now(), "x" * 300)
+    assert (row.failures, row.lease_until) == (1, None)
+
+
+@pytest.mark.parametrize("newer", [{"version": 2}, {"claim": 9}])
+def test_a_failure_of_an_outdated_refresh_changes_nothing(
+    held: HeldStage, clock: FakeClock, newer: dict[str, int]
+) -> None:
+    claim = claimed(held, clock)
+    held.set(**newer)
+    before = held.grant()
+
+    with held.runtime.database.writing() as session:
+        refresh_claims.failed(session, claim, refusal(), now=clock.now())
+
+    assert held.grant() == before
+
+
+def test_a_failure_of_a_grant_that_is_deleted_meanwhile_is_none(
+    held: HeldStage, clock: FakeClock
+) -> None:
+    claim = claimed(held, clock)
+    with held.runtime.database.writing() as session:
+        session.delete(grants.get(session, held.connection_id))
+
+    with held.runtime.database.writing() as session:
+        refresh_claims.failed(session, claim, refusal(), now=clock.now())
+        refused = refresh_claims.refused(session, claim, now=clock.now())
+
+    assert refused is RefreshResult.GONE
+
+
+@pytest.mark.parametrize("was_lost", [True, False])
+def test_a_grant_that_was_thought_lost_is_checked_again(
+    held: HeldStage, clock: FakeClock, *, was_lost: bool
+) -> None:
+    now = clock.now()
+    with held.runtime.database.writing() as session:
+        row = session.get_one(Connection, held.connection_id)
+        row.claim, row.lease_until, row.due_at = 4, now, now + timedelta(hours=1)
+        row.note_state(TokenState.RECONNECT_NEEDED, "Lost.", evidence="x", at=now)
+    later(held, clock, minutes=1)
+    tokens = held.consent()
+
+    with held.runtime.database.writing() as session:
+        refresh_claims.mark_renewed(
+            session, held.connection_id, tokens, was_lost=was_lost, now=clock.now()
+        )
+
+    row = held.connection()
+    assert row.scopes == tokens.scope
+    if not was_lost:
+        assert (row.token_state, row.claim) == (TokenState.RECONNECT_NEEDED, 4)
+        return
+    assert (row.token_state, row.token_since) == (TokenState.UNKNOWN, clock.now())
+    assert row.token_reason == refresh_claims._SAVED
+    assert row.token_evidence == refresh_claims._SAVED_BY
+    assert (row.claim, row.lease_until, row.due_at) == (5, None, clock.now())
