@@ -72,6 +72,22 @@ def test_a_view_needs_what_it_declares() -> None:
         assert access.needs("open") is None
 
 
+@pytest.mark.parametrize(
+    ("shown", "expected"), [("Welcome.", (200, "Welcome.")), (None, (303, None))]
+)
+def test_a_stranger_may_be_shown_something_else_than_the_sign_in(
+    app: Flask, shown: str | None, expected: tuple[int, str | None]
+) -> None:
+    app.view_functions["overview.index"] = access.requires(
+        Permission.OVERVIEW_READ, for_strangers=lambda: shown
+    )(lambda: "for those who are signed in")
+
+    answer = app.test_client().get("/")
+
+    assert answer.status_code == expected[0]
+    assert expected[1] in (None, answer.text)
+
+
 def test_what_is_public_is_on_this_list(app: Flask) -> None:
     with app.app_context():
         public = {

@@ -117,6 +117,8 @@ def test_the_bytes_name_the_secret_token_whatever_the_row_says() -> None:
     assert signing_secret(headers(OLDEST), BODY, BOTH) is None
     assert signing_secret(headers(NEW), BODY + b" ", BOTH) is None
     assert signing_secret([], BODY, BOTH) is None
+    odd = [("x-zm-request-timestamp", "1"), ("x-zm-signature", "v0=\udcff")]
+    assert signing_secret(odd, BODY, BOTH) is None
 
 
 @pytest.mark.parametrize(
