@@ -1,5 +1,6 @@
 """`GET /tokens/<key>` and its siblings: what Recall gets."""
 
+import json
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 
@@ -420,3 +421,28 @@ def test_a_database_that_is_busy_and_a_wrong_key_are_two_lines(
         ("tokens.not_readable", "held_grant.access_token holds no sealed value."),
         ("tokens.not_readable", "Another process writes."),
     ]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (404, 3001, 403),
+        (400, 300, 403),
+        (403, 200, 403),
+        (401, 124, 503),
+        (500, 300, 503),
+        (429, 429, 503),
+    ],
+)
+def test_only_what_zooms_api_refuses_for_good_is_refused(
+    stage: TokenStage, status: int, code: int, expected: int
+) -> None:
+    fault = Fault(
+        kind=FaultKind.ANSWER,
+        path="/v2/",
+        status=status,
+        body=json.dumps({"code": code, "message": "Not so."}),
+    )
+    stage.held.stage.sandbox.zoom_faults.set([fault])
+
+    assert stage.get("/obf?meeting_id=91234567890").status_code == expected

@@ -391,3 +391,7 @@ def test_the_audit_log_says_whether_a_connection_is_new(
 
     assert (entry.at, entry.actor, entry.address) == (at, "user", "")
     assert (entry.act, entry.subject) == (act, f"connection {connection.id} of An app")
+
+
+def test_a_secret_of_any_characters_has_a_hash() -> None:
+    assert len(attempts.hashed("a\udcffb")) == 64

@@ -311,3 +311,42 @@ def test_beside_a_huge_integer_the_others_stay_numbers() -> None:
     assert shown_of_it["n"] == 12
     assert shown_of_it["long"] == int(long)
     assert shown_of_it["longer"] == longer
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "zoom.us/rec/share/hush/part",
+        "zoom.us/hush/x",
+        "example.zoom.us/j/hush",
+        "https://hush:hush@example.com/x",
+        f"https://{'hush' * 64}.example.com/",
+    ],
+)
+def test_of_a_link_only_a_host_is_shown(link: str) -> None:
+    assert "hush" not in redaction.text(f"Join {link} now")
+
+
+@pytest.mark.parametrize("length", [253, 254])
+def test_no_host_is_longer_than_253_characters(length: int) -> None:
+    host = "h" * length
+
+    assert (host in redaction.text(f"https://{host}/")) is (length == 253)
+
+
+def test_an_empty_link_stays_empty() -> None:
+    assert json.loads(shown({"join_url": "", "password": ""})) == {
+        "join_url": "",
+        "password": "",
+    }
+
+
+@pytest.mark.parametrize(("depth", "is_cut"), [(40, False), (41, True)])
+def test_what_is_nested_deeper_than_40_is_left_out(depth: int, *, is_cut: bool) -> None:
+    found = redaction.body(b"[" * depth + b"1" + b"]" * depth)
+
+    assert (found.is_cut, "…" in found.text, "1" in found.text) == (
+        is_cut,
+        is_cut,
+        not is_cut,
+    )
