@@ -130,6 +130,7 @@ def test_sensitive_in_any_place_is_hidden(value: object) -> None:
     [
         {"from": "+1 555-010-0987"},
         {"to": "15550100987"},
+        {"to": ["15550100987"]},
         {"to": [{"line": 15550100987}]},
         {"caller": "5550100987"},
         {"topic": "call +15550100987,,1#,,,,*15550100987#"},
@@ -350,3 +351,10 @@ def test_what_is_nested_deeper_than_40_is_left_out(depth: int, *, is_cut: bool) 
         is_cut,
         not is_cut,
     )
+
+
+def test_an_object_of_too_many_names_is_json_even_so() -> None:
+    found = redaction.body(json.dumps({str(n): "b" * 50 for n in range(5000)}).encode())
+
+    assert found.is_cut
+    assert json.loads(found.text)["0"] == "b" * 50
