@@ -26,6 +26,7 @@ from dashboard.models.staff import Role
 from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
+from dashboard.services.heartbeats import heartbeats
 from dashboard.services.staff import accounts
 from dashboard.settings import new_key
 from tests.conftest import PASSWORD
@@ -194,6 +195,8 @@ class ServedStage:
             )
         )
         with self.database.reading() as session:
+            if not heartbeats.find(session, now=now).is_alive:
+                return False  # it reports every 15 s
             return not any(
                 session.exec(query.limit(1)).first() for query in (unread, due)
             )

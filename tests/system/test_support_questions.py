@@ -194,7 +194,7 @@ def test_a_calm_day(case: Case) -> None:
             case.ask(case.user("dan")), "disconnected", never="removed the app"
         ),
         "10 a credential deleted in Recall": lambda: holds(
-            case.ask(email("emi")), "reconnect"
+            case.ask(email("emi")), "reconnect", "Recall no longer has their credential"
         ),
         "11 a meeting that Recall forgot": lambda: holds(case.ask(forgotten), "Recall"),
         "12 a personal number": lambda: holds(case.ask(PMI + 100), "Ana Nowak"),

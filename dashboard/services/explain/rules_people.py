@@ -21,7 +21,7 @@ from dashboard.services.explain.verdicts import (
     who,
 )
 from dashboard.services.facts.acting import Problem, Who
-from dashboard.services.facts.connections import Shown
+from dashboard.services.facts.connections import DELETED_IN_RECALL, Shown
 from dashboard.services.invitations.invitations import state_of
 
 _REFUSED = {
@@ -560,6 +560,18 @@ GRANTS = (
         ),
         target=Target.CONNECTION,
         causes=_why_dead,
+    ),
+    Rule(
+        id="credential-gone",
+        when=lambda f: (
+            _shown(f) is Shown.RECONNECT_NEEDED
+            and known(f.connection).token_evidence == DELETED_IN_RECALL
+        ),
+        says=lambda f: (
+            f"{who(f)} needs to reconnect: Recall no longer has their credential, "
+            f"first seen {_began(f)}. Zoom was not the reason."
+        ),
+        target=Target.CONNECTION,
     ),
     Rule(
         id="dead",

@@ -136,6 +136,9 @@ _WHY_NOT = {
     Shown.UNHEALTHY_IN_RECALL: "Recall reports the credential as unhealthy",
     Shown.UNKNOWN: "it is not known whether the token works",
 }
+DELETED_IN_RECALL = "Recall answered 404 for the credential."
+"""The evidence of a check that found no credential in Recall; Zoom was not asked."""
+
 _UNCHECKED = "The token was not checked in the last 24 hours. Press Check now."
 _ENDED = (
     "The token that was seen working has ended. Zoom usually renews it; the next check "

@@ -29,6 +29,7 @@ from dashboard.clients.zoom.api import JoinToken, ZoomUser
 from dashboard.errors import CUT, UpstreamError, words
 from dashboard.models.connection import SETTLED, Connection, TokenCause, TokenState
 from dashboard.models.zoom_app import Kind
+from dashboard.services.facts.connections import DELETED_IN_RECALL
 from dashboard.services.zoom_apps import scopes
 from dashboard.services.zoom_apps.scopes import AsksForScopes
 
@@ -160,7 +161,7 @@ def _without_credential(error: UpstreamError) -> Finding:
         return Finding(
             state=TokenState.RECONNECT_NEEDED,
             reason="Recall no longer has this credential. The user must reconnect.",
-            evidence="Recall answered 404 for the credential.",
+            evidence=DELETED_IN_RECALL,
         )
     return _admins(error) or unknown(nobodys(error), error)
 
