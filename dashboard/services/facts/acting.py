@@ -357,7 +357,7 @@ _REMEDIES = {
     ),
     Problem.WEBHOOK_FAILED: Remedy(
         who=Who.ADMIN,
-        next_step="Resend it. Until then Recall doesn't know about it.",
+        next_step="Resend what failed. Until then Recall doesn't know about it.",
         act=Act.SEE_FAILED,
     ),
     Problem.WEBHOOK_REJECTED: Remedy(
