@@ -358,3 +358,31 @@ def test_an_object_of_too_many_names_is_json_even_so() -> None:
 
     assert found.is_cut
     assert json.loads(found.text)["0"] == "b" * 50
+
+
+def test_of_a_long_text_the_beginning_is_returned_up_to_the_last_gap() -> None:
+    whole = "a " * (redaction.SHOWN_CHARS // 2)
+    run = "a" * (redaction.SHOWN_CHARS + 1)
+
+    assert redaction.text(whole) == whole
+    assert redaction.text(f"{whole}b c") == f"{whole}…"
+    assert redaction.text(run) == f"{'a' * (redaction.SHOWN_CHARS - 320)}…"
+
+
+def test_a_name_that_was_cut_is_said_whatever_follows() -> None:
+    assert redaction.body(json.dumps({"k" * 1001: 1, "b": 2}).encode()).is_cut
+
+
+def test_the_number_of_one_end_of_a_call_is_hidden_as_a_number_too() -> None:
+    assert json.loads(shown({"from": 15550100987})) == {"from": redaction.HIDDEN}
+
+
+@pytest.mark.parametrize(("lists", "is_readable"), [(99_999, True), (100_000, False)])
+def test_a_body_of_too_many_parts_is_hidden_and_says_so(
+    lists: int, *, is_readable: bool
+) -> None:
+    found = redaction.body(b"[" + b",".join([b"[]"] * lists) + b"]")
+    objects = redaction.body(b"[{" * 60_000)
+
+    assert found.is_readable is is_readable
+    assert objects.why_hidden == redaction._TOO_MANY_PARTS
