@@ -34,13 +34,14 @@ def test_the_terminal_says_what_the_page_says_while_the_dashboard_runs(
     odd = terminal.run("explain", "what", "is", "wrong")
     database.close()
 
-    assert said.stdout.startswith("Ana ?[31mNowak is connected, but Recall never")
-    assert "[meeting-dead]\nAction needed by an admin: Resend it" in said.stdout
+    assert said.stdout.startswith("We could not deliver the meeting.created webhook")
+    assert "Ana ?[31mNowak connected" in said.stdout
+    assert "[meeting-dead]\nAction needed by an admin: Resend what" in said.stdout
     assert f"https://dashboard.example.com/webhooks/{hook.id}\n" in said.stdout
     found = json.loads(told.stdout)
     assert set(found) == {
         *("asked", "not_understood", "verdict", "sentence", "who", "next_step", "link"),
-        *("evidence", "recall"),
+        *("also", "possible_reasons", "evidence", "recall"),
     }
     assert (found["asked"], found["verdict"]) == ("912 3456 7890", "meeting-dead")
     assert found["evidence"][0].keys() == {"at", "source", "words", "link"}
