@@ -386,3 +386,9 @@ def test_a_body_of_too_many_parts_is_hidden_and_says_so(
 
     assert found.is_readable is is_readable
     assert objects.why_hidden == redaction._TOO_MANY_PARTS
+
+
+def test_who_may_see_everything_sees_it_all() -> None:
+    raw = json.dumps(MEETING).encode()
+
+    assert json.loads(redaction.indented(raw).text) == MEETING
