@@ -106,7 +106,7 @@ def test_direct_routing_is_watched_without_any_request_to_us(
 ) -> None:
     moved.route_directly()
     moved.open(page)
-    expect(page.locator("#recalls")).to_have_attribute("data-state", "never_seen")
+    expect(page.locator("#recalls")).to_have_attribute("data-state", "waiting")
 
     moved.press_validate(zoom, moved.recall_webhook_url)
 
