@@ -21,7 +21,7 @@ from dashboard.services.explain.verdicts import (
     who,
 )
 from dashboard.services.facts.acting import Problem, Who
-from dashboard.services.facts.connections import DELETED_IN_RECALL, Shown
+from dashboard.services.facts.connections import Shown, is_deleted_in_recall
 from dashboard.services.invitations.invitations import state_of
 
 _REFUSED = {
@@ -565,7 +565,7 @@ GRANTS = (
         id="credential-gone",
         when=lambda f: (
             _shown(f) is Shown.RECONNECT_NEEDED
-            and known(f.connection).token_evidence == DELETED_IN_RECALL
+            and is_deleted_in_recall(known(f.connection))
         ),
         says=lambda f: (
             f"{who(f)} needs to reconnect: Recall no longer has their credential, "

@@ -506,6 +506,20 @@ def _times(*, is_along: bool) -> tuple[Any, Any]:
     return (Unindexed(checked), Unindexed(expires)) if is_along else (checked, expires)
 
 
+def is_deleted_in_recall(row: Connection) -> bool:
+    """Whether the last check saw that Recall no longer has the credential."""
+    return row.token_evidence == DELETED_IN_RECALL
+
+
+def unknown_acted_on_by(who: Who) -> ColumnElement[bool]:
+    """Return the condition of connections of unknown state on which `who` must act.
+
+    Of zoom apps that nothing is wrong with; read along the index of states.
+    """
+    is_unknown = col(Connection.token_state) == TokenState.UNKNOWN
+    return and_(is_unknown, acted_on_by(who, broken={}))
+
+
 def acted_on_by(
     who: Who,
     *,

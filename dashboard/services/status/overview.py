@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, func, select
 
-from dashboard.models.connection import Connection, TokenState
+from dashboard.models.connection import Connection
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.facts import connections as facts
 from dashboard.services.facts import zoom_apps as zoom_app_facts
@@ -104,8 +104,7 @@ def _overview(  # noqa: PLR0913 - what it is made of
 
 def _for_admin(session: Session, zoom_app_id: UUID) -> int:
     query = select(func.count()).where(
-        col(Connection.token_state) == TokenState.UNKNOWN,  # read by the index
-        facts.acted_on_by(Who.ADMIN, broken={}),
+        facts.unknown_acted_on_by(Who.ADMIN),
         col(Connection.zoom_app_id) == zoom_app_id,
     )
     return session.exec(query).one()
