@@ -28,7 +28,9 @@ TAG_NAME = "zoom-domain-verification"
 _NAME = re.compile(r"zoom_?verify[A-Za-z0-9_-]{0,64}\.html?", re.ASCII | re.IGNORECASE)
 _CODE = re.compile(r"ZOOM_verify_[A-Za-z0-9_-]{8,64}", re.ASCII)
 _LONGEST_CONTENT = 2000
-_SCRIPT = re.compile(r"<\s*/?\s*script|javascript:|\bon[a-z]{2,20}\s*=", re.IGNORECASE)
+_SCRIPT = re.compile(
+    r"<\s{0,20}/?\s{0,20}script|javascript:|\bon[a-z]{2,20}\s{0,20}=", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, kw_only=True)
