@@ -427,16 +427,24 @@ def lasting(since: datetime | None, facts: Facts) -> str:
 
 
 _BEGIN, _END = "\x02", "\x03"
-_INSTANT = re.compile(f"{_BEGIN}([^{_END}]+){_END}")
+# Bounded, and of digits alone: a user's name may hold any character.
+_INSTANT = re.compile(rf"{_BEGIN}([0-9T:.+-]{{19,40}}){_END}")
 
 
 def parts(text: str) -> Sequence[str | datetime]:
     """Part a sentence into its words and the instants that it names."""
     return [
-        datetime.fromisoformat(part) if number % 2 else part
+        _instant(part) if number % 2 else part
         for number, part in enumerate(_INSTANT.split(text))
         if part
     ]
+
+
+def _instant(text: str) -> str | datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:  # not written by `moment`
+        return text
 
 
 def plain(text: str, now: datetime) -> str:

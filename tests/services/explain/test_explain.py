@@ -20,6 +20,7 @@ from dashboard.models.ids import new_id
 from dashboard.models.invitation import InvitationState
 from dashboard.models.webhook import Mark, Outcome
 from dashboard.models.zoom_app import Kind
+from dashboard.services.explain import verdicts
 from dashboard.vault import Vault
 from tests.fixtures.explain import ANA, MEETING, OLD_PMI, OTHER, PMI, Desk
 from tests.makers import NOON, a_connection
@@ -377,3 +378,8 @@ def test_the_evidence_says_that_a_webhook_was_late(desk: Desk) -> None:
     found = desk.explain(str(MEETING))
 
     assert any("It was late: signed by Zoom" in line.words for line in found.lines)
+
+
+def test_a_name_that_looks_like_an_instant_is_words() -> None:
+    for name in ("\x02" * 100_000, "\x02x\x03", "\x022026-99-99T99:99:99+00:00\x03"):
+        assert all(isinstance(part, str) for part in verdicts.parts(name))
