@@ -39,15 +39,14 @@ def command(
     if as_json:
         click.echo(json.dumps(found))
     else:
-        words = (row.trouble, found["sentence"], found["next_step"])
+        words = (found["sentence"], found["next_step"])
         click.echo(" ".join(str(one) for one in words if one))
     if found["state"] != outcomes.State.RECORDED.value:
         raise ConflictError("The bot did not record without asking.")
 
 
 def _report(row: BotTest) -> dict[str, object]:
-    steps = runs.steps_of(row)
-    verdict = outcomes.judge(steps)
+    verdict = runs.verdict_of(row)
     return {
         "id": str(row.id),
         "meeting": row.meeting_id,
@@ -60,6 +59,6 @@ def _report(row: BotTest) -> dict[str, object]:
         "error": row.trouble,
         "steps": [
             {"code": one.code, "sub_code": one.sub_code, "at": one.at.isoformat()}
-            for one in steps
+            for one in runs.steps_of(row)
         ],
     }

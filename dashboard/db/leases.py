@@ -59,6 +59,39 @@ def claim(
     return rows_changed(changed) == 1
 
 
+def is_due(due_at: datetime | None, now: datetime) -> ColumnElement[bool]:
+    """Return the condition of rows whose due time has come; None is due now."""
+    return is_free(due_at, now)
+
+
+def claim_due(
+    session: Session,
+    model: type[SQLModel],
+    *where: ColumnElement[bool],
+    due: str,
+    now: datetime,
+    until: datetime,
+) -> bool:
+    """Claim one due row by moving its due time ahead; the caller commits.
+
+    For work that may be done twice without harm: there is no counter to write back by.
+
+    Args:
+        session: Writing.
+        model: Has the column `due`.
+        where: Which row.
+        due: Name of the column of the due time.
+        now: Aware.
+        until: When it is due again if nothing is written back: aware.
+
+    Returns:
+        Whether it was claimed; False when another process has it.
+    """
+    still_due = is_due(getattr(model, due), now)
+    moved = session.exec(update(model).where(*where, still_due).values({due: until}))
+    return rows_changed(moved) == 1
+
+
 def held(
     session: Session, model: type[Model], *where: ColumnElement[bool], claim: int
 ) -> Model | None:

@@ -115,3 +115,28 @@ def test_of_two_rows_with_the_same_counter_each_is_held_for_itself(
     with database.reading() as session:
         rows = [session.get_one(Connection, each) for each in (row_id, other)]
     assert [row.display_name for row in rows] == ["first", "second"]
+
+
+def test_a_due_row_is_claimed_once_until_it_is_due_again(
+    database: Database, row_id: UUID
+) -> None:
+    def claimed(minutes: int) -> bool:
+        now = NOON + timedelta(minutes=minutes)
+        until = now + timedelta(minutes=5)
+        is_it = col(Connection.id) == row_id
+        with database.writing() as session:
+            return leases.claim_due(
+                session, Connection, is_it, due="due_at", now=now, until=until
+            )
+
+    with database.writing() as session:
+        session.get_one(Connection, row_id).due_at = NOON
+
+    assert [claimed(at) for at in (-1, 0, 0, 4, 5, 6)] == [
+        False,
+        True,
+        False,
+        False,
+        True,
+        False,
+    ]

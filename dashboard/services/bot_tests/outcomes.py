@@ -20,6 +20,7 @@ _ENDED = {"call_ended", "done", FATAL}
 class State(StrEnum):
     """How far a bot is."""
 
+    NOT_SENT = "not_sent"
     JOINING = "joining"
     WAITING = "waiting"
     IN_CALL = "in_call"
@@ -38,11 +39,12 @@ class State(StrEnum):
         """The status tone: "good", "waiting" or "trouble"."""
         if self is State.RECORDED:
             return "good"
-        is_over = self in {State.DENIED, State.FAILED, State.ENDED}
+        is_over = self in {State.NOT_SENT, State.DENIED, State.FAILED, State.ENDED}
         return "trouble" if is_over else "waiting"
 
 
 _WORDS = {
+    State.NOT_SENT: "No bot was sent",
     State.JOINING: "Joining",
     State.WAITING: "In the waiting room",
     State.IN_CALL: "In the meeting",
@@ -183,6 +185,11 @@ def is_over(steps: Sequence[Step]) -> bool:
     """Whether nothing more is to come that matters: recorded, refused or gone."""
     codes = {step.code for step in steps}
     return bool(codes & (_ENDED | {DENIED, RECORDING}))
+
+
+def not_sent(why: str) -> Verdict:
+    """Return that Recall sent no bot, as far as is known, and its reason."""
+    return Verdict(state=State.NOT_SENT, sentence=why)
 
 
 def judge(steps: Sequence[Step]) -> Verdict:

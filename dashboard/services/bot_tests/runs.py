@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from uuid import UUID
 
-from sqlmodel import Session, col, delete, or_, select, update
+from sqlmodel import Session, col, delete, or_, select
 
 from dashboard.clients.recall.replies import RecallBot
-from dashboard.db.statements import rows_changed
+from dashboard.db import leases
 from dashboard.errors import (
     ConflictError,
     InvalidInputError,
@@ -29,7 +29,7 @@ from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
 from dashboard.services.audit import Actor
 from dashboard.services.bot_tests import outcomes
-from dashboard.services.bot_tests.outcomes import Step
+from dashboard.services.bot_tests.outcomes import Step, Verdict
 from dashboard.services.recall import workspaces
 from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps
@@ -48,7 +48,7 @@ _NUMBER = re.compile(r"\d{9,12}", re.ASCII)
 _LINK = re.compile(
     r"https://[^/\s]{1,200}/(?:j|s|w)/(\d{9,12})(?:[/?#]\S{0,500})?", re.ASCII
 )
-_FOREVER_UNKNOWN = (
+_ANSWER_LOST = (
     "Recall's answer was lost twice, so it isn't known whether a bot was sent. "
     "Recall's dashboard shows it."
 )
@@ -131,6 +131,14 @@ def steps_of(row: BotTest) -> Sequence[Step]:
     ]
 
 
+def verdict_of(row: BotTest) -> Verdict:
+    """Return what came of a run. Pure."""
+    steps = steps_of(row)
+    if row.trouble and row.ended_at is not None and not steps:
+        return outcomes.not_sent(row.trouble)
+    return outcomes.judge(steps)
+
+
 def run_due(runtime: Runtime) -> int:
     """Ask Recall about the bots that are due; return how many; commits.
 
@@ -147,15 +155,14 @@ def _follow(runtime: Runtime, row: BotTest) -> bool:
     """Ask Recall about one bot, unless another worker does; commits."""
     now = runtime.clock.now()
     with runtime.database.writing() as session:
-        claimed = session.exec(
-            update(BotTest)
-            .where(col(BotTest.id) == row.id, col(BotTest.due_at) == row.due_at)
-            .values(due_at=now + _LEASE)
-        )
-        if rows_changed(claimed) != 1:
-            return False  # another worker has it
+        mine = col(BotTest.id) == row.id, col(BotTest.ended_at).is_(None)
+        until = now + _LEASE
+        if not leases.claim_due(
+            session, BotTest, *mine, due="due_at", now=now, until=until
+        ):
+            return False
         workspace = _workspace_of(session, apps.get(session, row.zoom_app_id))
-    bot, trouble = None, _FOREVER_UNKNOWN
+    bot, trouble = None, _ANSWER_LOST
     if row.recall_bot_id is not None:
         try:
             bot = workspaces.client(runtime, workspace).get_bot(row.recall_bot_id)
@@ -210,7 +217,7 @@ def _send(
                 return None, trouble
         else:
             return bot, ""
-    return None, _FOREVER_UNKNOWN
+    return None, _ANSWER_LOST
 
 
 def _parse(meeting: str) -> tuple[int, str]:

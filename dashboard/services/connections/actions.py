@@ -21,6 +21,7 @@ from dashboard.services.audit import Actor
 from dashboard.services.connections import check, listing, recording
 from dashboard.services.erasure import erasures, steps
 from dashboard.services.grants import grants, refreshing
+from dashboard.services.grants.token_calls import Want
 from dashboard.services.invitations import invitations
 from dashboard.services.recall import workspaces
 from dashboard.services.recall.credentials import delete
@@ -84,6 +85,23 @@ def check_fully(
     """
     _have_recall_try(runtime, connection_id)
     check.ask(runtime, connection_id, is_over=is_over)
+
+
+def try_bot_token(runtime: Runtime, connection_id: UUID, want: Want) -> None:
+    """Fetch a token for a bot of a user whose grant is stored here, and drop it.
+
+    Changes nothing at Zoom. Refreshes the access token if it has to, and commits then.
+
+    Raises:
+        NotFoundError: No grant of the connection is stored here.
+        GrantLostError: The user must reconnect.
+        UpstreamError: Zoom gives none; a missing scope is named.
+    """
+    token = refreshing.live_token(runtime, connection_id)
+    if want is Want.ZAK:
+        runtime.zoom.zak(token)
+    elif want is Want.OBF:
+        runtime.zoom.obf(token)
 
 
 def try_unhealthy(

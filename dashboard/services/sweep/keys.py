@@ -3,10 +3,9 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement
-from sqlmodel import col, or_, select, update
+from sqlmodel import col, select
 
-from dashboard.db.statements import rows_changed
+from dashboard.db import leases
 from dashboard.models.workspace import Workspace
 from dashboard.services.facts.zoom_apps import ASKED_EVERY
 from dashboard.services.recall import workspaces
@@ -26,7 +25,7 @@ def run_due(runtime: Runtime) -> int:
     with runtime.database.reading() as session:
         ids = session.exec(
             select(Workspace.id)
-            .where(_is_due(now))
+            .where(leases.is_due(Workspace.key_due_at, now))
             .order_by(col(Workspace.key_due_at))
             .limit(_AT_ONCE)
         ).all()
@@ -36,12 +35,10 @@ def run_due(runtime: Runtime) -> int:
 def _run(runtime: Runtime, workspace_id: UUID, now: datetime) -> bool:
     """Claim, try, set when it is tried next; commits."""
     with runtime.database.writing() as session:
-        claimed = session.exec(
-            update(Workspace)
-            .where(col(Workspace.id) == workspace_id, _is_due(now))
-            .values(key_due_at=now + _LEASE)
-        )
-        if rows_changed(claimed) != 1:
+        mine, until = col(Workspace.id) == workspace_id, now + _LEASE
+        if not leases.claim_due(
+            session, Workspace, mine, due="key_due_at", now=now, until=until
+        ):
             return False
     workspaces.check_again(runtime.in_background(), workspace_id)
     with runtime.database.writing() as session:
@@ -51,8 +48,3 @@ def _run(runtime: Runtime, workspace_id: UUID, now: datetime) -> bool:
         workspace.key_due_at = now + (ASKED_EVERY if is_new else _SOON)
         session.add(workspace)
     return True
-
-
-def _is_due(now: datetime) -> ColumnElement[bool]:
-    due = col(Workspace.key_due_at)
-    return or_(due.is_(None), due <= now)

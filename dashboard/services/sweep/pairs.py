@@ -9,10 +9,9 @@ authorization that ended.
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, or_, select, update
+from sqlmodel import Session, col, select
 
-from dashboard.db.statements import rows_changed
+from dashboard.db import leases
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import TokenCustody, ZoomApp
@@ -38,7 +37,10 @@ def run_due(runtime: Runtime) -> int:
     with runtime.database.reading() as session:
         ids = session.exec(
             select(ZoomApp.id)
-            .where(col(ZoomApp.retired_at).is_(None), _is_due(now))
+            .where(
+                col(ZoomApp.retired_at).is_(None),
+                leases.is_due(ZoomApp.pair_due_at, now),
+            )
             .order_by(col(ZoomApp.pair_due_at))
             .limit(_AT_ONCE)
         ).all()
@@ -48,12 +50,10 @@ def run_due(runtime: Runtime) -> int:
 def _run(runtime: Runtime, app_id: UUID, now: datetime) -> bool:
     """Claim, try, set when it is tried next; commits."""
     with runtime.database.writing() as session:
-        claimed = session.exec(
-            update(ZoomApp)
-            .where(col(ZoomApp.id) == app_id, _is_due(now))
-            .values(pair_due_at=now + _LEASE)
-        )
-        if rows_changed(claimed) != 1:
+        mine, until = col(ZoomApp.id) == app_id, now + _LEASE
+        if not leases.claim_due(
+            session, ZoomApp, mine, due="pair_due_at", now=now, until=until
+        ):
             return False
     credential_checks.check_again(runtime, app_id)
     with runtime.database.reading() as session:
@@ -75,11 +75,6 @@ def _run(runtime: Runtime, app_id: UUID, now: datetime) -> bool:
         app.pair_due_at = now + _wait(app, now)
         session.add(app)
     return True
-
-
-def _is_due(now: datetime) -> ColumnElement[bool]:
-    due = col(ZoomApp.pair_due_at)
-    return or_(due.is_(None), due <= now)
 
 
 def _to_try(session: Session, app: ZoomApp) -> UUID | None:

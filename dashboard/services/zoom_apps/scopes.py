@@ -48,7 +48,6 @@ class Scope:
     """One scope as Zoom's console names it.
 
     Attributes:
-        is_required: Nothing works without it.
         is_added_by_zoom: Zoom adds it automatically under a condition that `why`
             names; adding it for nothing delays Zoom's review.
         is_for_sdk: Only there because the same Zoom app has the Meeting SDK.
@@ -56,7 +55,6 @@ class Scope:
 
     name: str
     reasons: Reasons
-    is_required: bool = True
     is_added_by_zoom: bool = False
     is_for_sdk: bool = False
 
@@ -232,16 +230,10 @@ def list_for(app: AsksForScopes) -> Sequence[Scope]:
             found[name] = Scope(
                 name=name,
                 reasons=need.reasons,
-                is_required=need.is_required,
                 is_added_by_zoom=need.is_added_by_zoom,
                 is_for_sdk=need.is_for_sdk,
             )
     return list(found.values())
-
-
-def required(app: AsksForScopes) -> Sequence[str]:
-    """Return the names without which a grant is of no use."""
-    return [scope.name for scope in list_for(app) if scope.is_required]
 
 
 def missing(granted: AbstractSet[str], app: AsksForScopes) -> list[str]:

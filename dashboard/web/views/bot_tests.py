@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.errors import ConflictError, InvalidInputError
 from dashboard.models.bot_test import BotTest
-from dashboard.services.bot_tests import outcomes, runs
+from dashboard.services.bot_tests import runs
 from dashboard.services.staff.permissions import Permission
 from dashboard.services.zoom_apps import apps
 from dashboard.web import htmx
@@ -65,5 +65,4 @@ def _page(zoom_app_id: UUID, form: BotTestForm) -> str:
 
 
 def _drawn(row: BotTest) -> dict[str, object]:
-    steps = runs.steps_of(row)
-    return {"row": row, "steps": steps, "verdict": outcomes.judge(steps)}
+    return {"row": row, "steps": runs.steps_of(row), "verdict": runs.verdict_of(row)}

@@ -13,8 +13,7 @@ from dashboard.services.connections import actions, listing, pmis
 from dashboard.services.connections.listing import Filters
 from dashboard.services.facts import connections as facts
 from dashboard.services.facts.connections import Read, Shown
-from dashboard.services.grants import bot_tokens
-from dashboard.services.grants.bot_tokens import BotToken
+from dashboard.services.grants.token_calls import Want
 from dashboard.services.heartbeats import heartbeats
 from dashboard.services.staff.permissions import Permission
 from dashboard.services.sweep import sweep
@@ -168,10 +167,10 @@ def replace_key(connection_id: UUID) -> Response:
 @requires(Permission.CONNECTIONS_CHECK)
 def try_token(connection_id: UUID, which: str) -> Response:
     """Fetch a bot's token of this user from Zoom, and drop it."""
-    if which not in set(BotToken):
+    if which not in (Want.ZAK, Want.OBF):
         abort(404)
     try:
-        bot_tokens.try_fetch(runtime(), connection_id, BotToken(which))
+        actions.try_bot_token(runtime(), connection_id, Want(which))
     except UpstreamError as error:
         return _not_done(connection_id, error)
     except GrantLostError:

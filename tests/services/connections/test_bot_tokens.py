@@ -4,12 +4,12 @@ import pytest
 
 from dashboard.errors import GrantLostError, NotFoundError, UpstreamError
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.grants import bot_tokens
-from dashboard.services.grants.bot_tokens import BotToken
+from dashboard.services.connections import actions
+from dashboard.services.grants.token_calls import Want
 from dashboard.services.runtime import Runtime
 from tests.fixtures.grants import HeldStage, a_held_stage
 
-SCOPES = {BotToken.ZAK: "user:read:zak", BotToken.OBF: "user:read:token"}
+SCOPES = {Want.ZAK: "user:read:zak", Want.OBF: "user:read:token"}
 
 
 @pytest.fixture
@@ -24,20 +24,20 @@ def grant_scope(held: HeldStage, scope: str) -> None:
             grant.scopes = [*grant.scopes, scope]
 
 
-@pytest.mark.parametrize("which", list(BotToken))
-def test_it_is_fetched_and_dropped(held: HeldStage, which: BotToken) -> None:
+@pytest.mark.parametrize("which", [Want.ZAK, Want.OBF])
+def test_it_is_fetched_and_dropped(held: HeldStage, which: Want) -> None:
     before = held.grant().model_dump()
     grant_scope(held, SCOPES[which])
 
-    bot_tokens.try_fetch(held.runtime, held.connection_id, which)
+    actions.try_bot_token(held.runtime, held.connection_id, which)
 
     assert held.grant().model_dump() == before
 
 
-@pytest.mark.parametrize("which", list(BotToken))
-def test_a_missing_scope_is_named(held: HeldStage, which: BotToken) -> None:
+@pytest.mark.parametrize("which", [Want.ZAK, Want.OBF])
+def test_a_missing_scope_is_named(held: HeldStage, which: Want) -> None:
     with pytest.raises(UpstreamError) as caught:
-        bot_tokens.try_fetch(held.runtime, held.connection_id, which)
+        actions.try_bot_token(held.runtime, held.connection_id, which)
 
     assert SCOPES[which] in str(caught.value.detail)
 
@@ -46,9 +46,9 @@ def test_a_lost_grant_gives_none(held: HeldStage) -> None:
     held.set(lost_at=held.runtime.clock.now())
 
     with pytest.raises(GrantLostError):
-        bot_tokens.try_fetch(held.runtime, held.connection_id, BotToken.ZAK)
+        actions.try_bot_token(held.runtime, held.connection_id, Want.ZAK)
 
 
 def test_where_recall_stores_the_tokens_there_is_none(held: HeldStage) -> None:
     with pytest.raises(NotFoundError):
-        bot_tokens.try_fetch(held.runtime, held.stage.app.id, BotToken.ZAK)
+        actions.try_bot_token(held.runtime, held.stage.app.id, Want.ZAK)
