@@ -140,3 +140,22 @@ def test_a_due_row_is_claimed_once_until_it_is_due_again(
         True,
         False,
     ]
+
+
+def test_of_two_due_rows_one_is_claimed(
+    database: Database, vault: Vault, row_id: UUID
+) -> None:
+    other = _add_row(database, vault)
+    with database.writing() as session:
+        for each in (row_id, other):
+            session.get_one(Connection, each).due_at = NOON
+
+    with database.writing() as session:
+        is_it = col(Connection.id) == row_id
+        assert leases.claim_due(
+            session, Connection, is_it, due="due_at", now=NOON, until=UNTIL
+        )
+
+    with database.reading() as session:
+        rows = [session.get_one(Connection, each) for each in (row_id, other)]
+    assert [row.due_at for row in rows] == [UNTIL, NOON]

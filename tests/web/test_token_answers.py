@@ -146,3 +146,34 @@ def test_at_the_end_nothing_waits_for_a_call_that_hangs(calls: Any) -> None:
 
     assert hanging[-1].cancelled()
     assert hanging[0].result() is TOKEN
+
+
+def test_a_request_without_a_path_is_for_the_page(calls: Any) -> None:
+    environ = {"REQUEST_METHOD": "GET"}
+
+    body = TokenMiddleware(a_page, calls)(environ, lambda *_: None)  # type: ignore[arg-type]  # a test's
+
+    assert b"".join(body) == b"a page"
+    assert calls.asked == []
+
+
+def test_the_endpoint_begins_so_many_calls_at_once_and_no_more(
+    calls: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_endpoint, "ANSWER_WITHIN_S", 0.1)
+    door = TokenEndpoint(calls)
+    calls.go_on.clear()
+    answers = [Protocol([]) for _ in range(token_endpoint._THREADS + 1)]
+
+    async def ask_all() -> int:
+        scope: Any = Scope(path=PATH, method="GET")
+        await asyncio.gather(*(door(scope, each) for each in answers))  # type: ignore[arg-type]  # a test's
+        begun = len(calls.asked)
+        calls.go_on.set()
+        return begun
+
+    begun = asyncio.run(ask_all())
+    door.close()
+
+    assert [each.answers[0][0] for each in answers] == [503] * len(answers)
+    assert begun == token_endpoint._THREADS

@@ -60,12 +60,14 @@ def test_a_result_is_shown_to_its_own_browser_alone(stage: ConnectStage) -> None
 
     with stage.runtime.database.reading() as session:
         attempts.result(session, slug, begun.attempt_id, browser=BROWSER, now=NOON)
-        with pytest.raises(NotFoundError):
-            attempts.result(session, slug, begun.attempt_id, browser=OTHER, now=NOON)
-        with pytest.raises(NotFoundError):
-            attempts.result(
-                session, "another", begun.attempt_id, browser=BROWSER, now=NOON
-            )
+        for page, attempt_id, browser in (
+            (slug, begun.attempt_id, OTHER),
+            (slug, begun.attempt_id, None),
+            (slug, uuid4(), BROWSER),
+            ("another", begun.attempt_id, BROWSER),
+        ):
+            with pytest.raises(NotFoundError, match="no such result"):
+                attempts.result(session, page, attempt_id, browser=browser, now=NOON)
 
 
 def test_a_late_way_back_in_another_browser_changes_nothing(

@@ -161,6 +161,18 @@ def test_a_session_key_file_that_is_no_key_stops_the_start(
         keys.session_key(a_settings(tmp_path))
 
 
+def test_a_keys_file_that_holds_no_key_stops_the_start_without_repeating_it(
+    sqlite: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "encryption_keys").write_text("hunter2")
+
+    with pytest.raises(SettingsError, match="encryption_keys in the") as caught:
+        keys.open_vault(a_settings(tmp_path), sqlite)
+
+    assert "hunter2" not in str(caught.value)
+    assert (tmp_path / "encryption_keys").read_text() == "hunter2"
+
+
 def test_a_session_key_is_made_once(tmp_path: Path) -> None:
     made = keys.session_key(a_settings(tmp_path))
 

@@ -9,10 +9,11 @@ from sqlalchemy import Table, event
 
 from dashboard.clients.delivery import Answer
 from dashboard.db import CHANNEL, Database, announce
+from dashboard.models.circuit import CircuitKind, OpenCircuit
 from dashboard.models.webhook import Outcome, Webhook, WebhookBody
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
-from dashboard.services.relay import claims, queues
+from dashboard.services.relay import circuit, claims, queues
 from dashboard.services.relay.sending import Delivery
 from dashboard.vault import Vault
 from tests.fixtures.delivery import (
@@ -73,6 +74,18 @@ def test_only_what_was_claimed_is_due_when_claims_are_taken_back(
     assert find(database, later).due_at == NOON + timedelta(hours=1)
     assert find(database, claimed).due_at == NOON
     assert find(database, claimed).lease_until is None
+
+
+def test_what_no_longer_waits_is_not_made_due_when_leases_end(
+    database: Database, add: Add
+) -> None:
+    until = NOON + claims.LEASE
+    over = add(outcome=Outcome.DEAD, lease_until=until, due_at=until)
+
+    with database.writing() as session:
+        claims.release_all(session, now=NOON)
+
+    assert find(database, over).due_at == until
 
 
 def test_a_late_worker_changes_nothing(database: Database, add: Add) -> None:
@@ -174,6 +187,38 @@ def test_two_zoom_apps_of_a_workspace_share_its_room(
     assert len(first) == 10
     assert theirs in {each.webhook_id for each in first}
     assert Counter(each.zoom_app_id for each in then) == {app_id: 4, quiet.id: 4}
+
+
+def test_where_one_zoom_app_is_probed_another_probes_the_workspace(
+    database: Database,
+    vault: Vault,
+    add: Add,
+    app_id: UUID,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with database.writing() as session:
+        workspace_id = session.get_one(ZoomApp, app_id).workspace_id
+        other = a_zoom_app(vault, recall_app_id=UUID(int=7), workspace_id=workspace_id)
+        session.add(other)
+        assert workspace_id is not None
+        for its_id, kind in (
+            (app_id, CircuitKind.ZOOM_APP),
+            (workspace_id, CircuitKind.WORKSPACE),
+        ):
+            session.add(
+                OpenCircuit(
+                    id=its_id, kind=kind, is_holding=True, since=NOON, probe_at=NOON
+                )
+            )
+    add(due_at=NOON - timedelta(hours=1))
+    theirs = add(zoom_app_id=other.id)
+    with database.reading() as session:
+        before = queues.targets_of(session)
+    monkeypatch.setattr(claims, "targets_of", lambda _: before)
+    with database.writing() as session:  # by another worker, since the queue was read
+        circuit.claim_probes(session, [app_id], until=NOON + claims.LEASE, now=NOON)
+
+    assert [each.webhook_id for each in take(database)] == [theirs]
 
 
 def test_an_odd_room_is_shared_in_whole_webhooks(

@@ -8,6 +8,7 @@ from sqlmodel import select
 
 from dashboard.clients.delivery import Answer
 from dashboard.db import Database
+from dashboard.models.circuit import CircuitKind, OpenCircuit
 from dashboard.models.ids import new_id
 from dashboard.models.resend import (
     Redelivery,
@@ -115,6 +116,26 @@ def test_webhooks_go_first_and_resends_take_what_room_is_left(
 
     assert [each.webhook_id for each in first] == fresh
     assert [each.redelivery_id for each in then] == [redelivery_id]
+
+
+def test_where_no_webhook_waits_a_resend_is_the_probe(
+    database: Database, add: Add, app_id: UUID
+) -> None:
+    redelivery_id = enqueue(database, add(outcome=Outcome.DEAD), app_id)
+    with database.writing() as session:
+        session.add(
+            OpenCircuit(
+                id=app_id,
+                kind=CircuitKind.ZOOM_APP,
+                is_holding=True,
+                since=NOON,
+                probe_at=NOON,
+            )
+        )
+
+    [probe] = take(database)
+
+    assert (probe.redelivery_id, probe.probes) == (redelivery_id, frozenset({app_id}))
 
 
 def test_a_busy_recall_is_asked_again_on_the_resends_own_schedule(
