@@ -97,6 +97,10 @@ def find(
     """
     if app.routing is Routing.DIRECT or app.retired_at is not None:
         return None
+    event_at = seen.event_at
+    is_recent = event_at is not None and now - event_at <= LEAST
+    if is_recent and len(_refusals(session, app, seen, event_at)) < _REFUSED_LEAST:
+        return None  # whatever its rhythm and its users
     connected = _connected(app)
     order = col(Connection.connected_at), col(Connection.id)
     oldest = session.exec(connected.order_by(*order).limit(1)).first()
@@ -190,9 +194,7 @@ def _heard(
     event_at = seen.event_at
     if event_at is None and hours:
         event_at = hours[-1] + HOUR  # its webhooks are pruned already
-    good_at = None if seen.good_challenge is None else seen.good_challenge.at
-    heard_at = max((at for at in (event_at, good_at) if at), default=None)
-    refused = _refusals(session, app, heard_at)
+    refused = _refusals(session, app, seen, event_at)
     causes = Counter(cause_words(each.cause) for each in refused)
     return EventHistory(
         users_since=users_since,
@@ -204,9 +206,11 @@ def _heard(
 
 
 def _refusals(
-    session: Session, app: ZoomApp, since: datetime | None
+    session: Session, app: ZoomApp, seen: Evidence, event_at: datetime | None
 ) -> Sequence[Refusal]:
-    """Return the newest of the sample that came since then, newest first."""
+    """Return the newest of the sample since Zoom was heard last, newest first."""
+    good_at = None if seen.good_challenge is None else seen.good_challenge.at
+    since = max((at for at in (event_at, good_at) if at), default=None)
     query = select(Refusal).where(col(Refusal.zoom_app_id) == app.id)
     if since is not None:
         query = query.where(col(Refusal.id) > first_id(since))

@@ -536,6 +536,9 @@ class Reader:
         session: Reading, as long as this is used.
         now: Aware.
         is_worked: Whether the background worker runs, if that was read already.
+
+    Attributes:
+        workspaces: All of them.
     """
 
     def __init__(
@@ -545,9 +548,9 @@ class Reader:
         self._now = now
         holding = select(OpenCircuit).where(col(OpenCircuit.is_holding))
         self._paused = {each.id: each for each in session.exec(holding)}
-        self._keys = {
-            each.id: key(each, now=now) for each in session.exec(select(Workspace))
-        }
+        # Kept, so that the session need not read one again.
+        self.workspaces = {each.id: each for each in session.exec(select(Workspace))}
+        self._keys = {each.id: key(each, now=now) for each in self.workspaces.values()}
         self._worker = worker(is_worked or heartbeats.find(session, now=now))
 
     def __call__(self, app: ZoomApp, seen: Evidence | None = None) -> AppStanding:

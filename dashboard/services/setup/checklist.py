@@ -40,11 +40,11 @@ def gather(session: Session, app: ZoomApp, seen: Evidence, *, now: datetime) -> 
         seen: `validation.evidence` of it.
         now: Aware.
     """
-    milestones = stored(session, app.id)
+    milestones, people = _stored(session, app.id)
     missing = set(listed(app.routing)) - milestones.keys()
     found = first_seen.find(session, app, missing)
     milestones |= found
-    people = _people(session, milestones)
+    people |= _people(session, found)
     granting = _granting(session, app, milestones, people)
     is_all = not missing - found.keys()
     workspace = session.get(Workspace, app.workspace_id) if app.workspace_id else None
@@ -65,9 +65,22 @@ def gather(session: Session, app: ZoomApp, seen: Evidence, *, now: datetime) -> 
 
 def stored(session: Session, app_id: UUID) -> dict[StepKey, Milestone]:
     """Return the first sightings that are kept, however old."""
-    query = select(Milestone).where(col(Milestone.zoom_app_id) == app_id)
+    return _stored(session, app_id)[0]
+
+
+def _stored(
+    session: Session, app_id: UUID
+) -> tuple[dict[StepKey, Milestone], dict[UUID, Connection]]:
+    """Return them, and the connections that they are about."""
+    query = (
+        select(Milestone, Connection)
+        .outerjoin(Connection, col(Connection.id) == col(Milestone.connection_id))
+        .where(col(Milestone.zoom_app_id) == app_id)
+    )
+    rows = session.exec(query).all()
     known = {key.value: key for key in StepKey}
-    return {known[row.key]: row for row in session.exec(query) if row.key in known}
+    people = {row.id: row for _, row in rows if row is not None}
+    return {known[row.key]: row for row, _ in rows if row.key in known}, people
 
 
 def _people(

@@ -364,11 +364,19 @@ def items(
         worker: Whether the background worker runs, if that was read already.
     """
     worker = worker or heartbeats.find(session, now=now)
+    workspaces = session.exec(select(Workspace).order_by(col(Workspace.name))).all()
+    holding = {
+        each.app.workspace_id
+        for each in apps
+        if each.app.token_custody is TokenCustody.DASHBOARD
+    }
     found = [
         *(_about_worker(worker) if apps else ()),
         *_about_restore(session),
-        *_about_workspaces(session, now=now),
-        *_about_token_calls(session, now=now),
+        *_about_workspaces(workspaces, now=now),
+        *_about_token_calls(
+            session, [each for each in workspaces if each.id in holding], now=now
+        ),
         *_about_address(public_url),
         *_about_clock(session, now=now),
         *about_webhooks(session, [each.app for each in apps], worker=worker, now=now),
@@ -465,8 +473,10 @@ def _about_restore(session: Session) -> Iterator[Item]:
     )
 
 
-def _about_workspaces(session: Session, *, now: datetime) -> Iterator[Item]:
-    for workspace in session.exec(select(Workspace).order_by(col(Workspace.name))):
+def _about_workspaces(
+    workspaces: Sequence[Workspace], *, now: datetime
+) -> Iterator[Item]:
+    for workspace in workspaces:
         fact = zoom_app_facts.key(workspace, now=now)
         if fact.tone == TROUBLE:
             yield Item(
@@ -501,18 +511,11 @@ def _dated_ahead(session: Session, now: datetime) -> tuple[float, datetime] | No
 _RECENT = timedelta(days=1)
 
 
-def _about_token_calls(session: Session, *, now: datetime) -> Iterator[Item]:
+def _about_token_calls(
+    session: Session, workspaces: Sequence[Workspace], *, now: datetime
+) -> Iterator[Item]:
     """Yield workspaces whose tokens, stored here, are given to unsigned calls."""
-    query = (
-        select(Workspace)
-        .join(ZoomApp, col(ZoomApp.workspace_id) == col(Workspace.id))
-        .where(
-            col(ZoomApp.token_custody) == TokenCustody.DASHBOARD,
-            col(ZoomApp.retired_at).is_(None),
-        )
-        .order_by(col(Workspace.name))
-    )
-    for workspace in {each.id: each for each in session.exec(query)}.values():
+    for workspace in workspaces:
         calls = callback_signatures.calls(session, workspace.id)
         if workspace.verification_secret is None:
             yield Item(

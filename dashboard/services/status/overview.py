@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlmodel import Session, col, func, select
 
 from dashboard.models.connection import Connection
+from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.facts import connections as facts
 from dashboard.services.facts import zoom_apps as zoom_app_facts
@@ -62,8 +63,15 @@ def list_apps(
         worker: Whether the background worker runs, if that was read already.
     """
     read = zoom_app_facts.Reader(session, now=now, is_worked=worker)
-    causes = facts.causes(session)
+    every = apps.list_all(session)
+    causes = {
+        app.id: cause
+        for app in every
+        if (cause := facts.cause_of(app, _workspace(app, read))) is not None
+    }
     connections = facts.counts(session, broken=causes, now=now)
+    used = [app for app in every if app.retired_at is None]
+    days = traffic.last_days(session, [app.id for app in used], now=now)
     return [
         _overview(
             session,
@@ -71,11 +79,15 @@ def list_apps(
             read=read,
             connections=connections,
             cause=causes.get(app.id),
+            day=days[app.id],
             now=now,
         )
-        for app in apps.list_all(session)
-        if app.retired_at is None
+        for app in used
     ]
+
+
+def _workspace(app: ZoomApp, read: Reader) -> Workspace | None:
+    return read.workspaces.get(app.workspace_id) if app.workspace_id else None
 
 
 def _overview(  # noqa: PLR0913 - what it is made of
@@ -85,6 +97,7 @@ def _overview(  # noqa: PLR0913 - what it is made of
     read: Reader,
     connections: Mapping[tuple[UUID, Shown], int],
     cause: Cause | None,
+    day: Traffic,
     now: datetime,
 ) -> AppOverview:
     seen = evidence.evidence(session, app.id, now=now)
@@ -93,7 +106,7 @@ def _overview(  # noqa: PLR0913 - what it is made of
         app=app,
         standing=read(app, seen),
         setup=checklist.load(session, app, seen, now=now),
-        traffic=traffic.last_day(session, app.id, now=now),
+        traffic=day,
         connections=counted,
         cause=cause,
         unknown_for_admin=_for_admin(session, app.id)

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from types import MappingProxyType
 from uuid import UUID
 
-from sqlalchemy import union_all
+from sqlalchemy import bindparam, union_all
 from sqlmodel import Session, col, func, or_, select
+from sqlmodel.sql.expression import Select, SelectOfScalar
 
 from dashboard.clock import SKEW
 from dashboard.errors import NotFoundError
@@ -136,16 +138,14 @@ def evidence(session: Session, zoom_app_id: UUID, *, now: datetime) -> Evidence:
     Raises:
         NotFoundError: There is no such zoom app.
     """
-    query = select(ZoomApp, events.restored_at()).where(col(ZoomApp.id) == zoom_app_id)
-    row = session.exec(query).first()
+    row = session.exec(_app_query(), params=_seen_by(zoom_app_id, now)).first()
     if row is None:
         raise NotFoundError("zoom app")
-    app, restored_at = row
+    app, circuit, restored_at, event_at = row
     found = _newest(session, zoom_app_id, _LOOKED_AT, now)
     challenges = [one for one in found if one.source is Source.ZOOM_CHALLENGE]
     good = next((one for one in challenges if one.finding is Finding.GOOD), None)
     good = good or _last_good_request(session, zoom_app_id, challenges, now)
-    event_at = latest_event_at(session, zoom_app_id, now=now)
     heard_at = max((at for at in (event_at, good and good.at) if at), default=None)
     self_test = _first(found, app, Source.OUTSIDE_PROBE)
     recall = _first(found, app, Source.RECALL_CHALLENGE, Source.RECALL_PROBE)
@@ -171,9 +171,36 @@ def evidence(session: Session, zoom_app_id: UUID, *, now: datetime) -> Evidence:
         zoom_at_recall=_zoom_at_recall(session, app, now),
         refused=_refused(session, zoom_app_id, since=heard_at),
         silence=_silence(found, since=heard_at),
-        paused=_paused(session, zoom_app_id),
+        paused=_paused(circuit),
         restored_at=restored_at,
     )
+
+
+@cache
+def _app_query() -> Select[ZoomApp, OpenCircuit, datetime | None, datetime]:
+    """Select an app, its circuit, the last restore and its newest genuine event."""
+    newest_event = (
+        select(Webhook.received_at)
+        .where(
+            col(Webhook.zoom_app_id) == bindparam("app_id"),
+            col(Webhook.event) != CHALLENGE,
+            col(Webhook.id) < bindparam("ahead"),
+        )
+        .order_by(col(Webhook.id).desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return (
+        select(ZoomApp, OpenCircuit, events.restored_at(), newest_event)
+        .outerjoin(OpenCircuit, col(OpenCircuit.id) == col(ZoomApp.id))
+        .where(col(ZoomApp.id) == bindparam("app_id"))
+    )
+
+
+def _seen_by(zoom_app_id: UUID, now: datetime) -> dict[str, object]:
+    """Return the values of these queries: what is dated ahead of now is left out."""
+    latest_at = now + SKEW
+    return {"app_id": zoom_app_id, "ahead": first_id(latest_at), "latest_at": latest_at}
 
 
 _TOGETHER = (Source.RECALL_CHALLENGE, Source.RECALL_PROBE)
@@ -258,9 +285,8 @@ def _silence(found: Sequence[Check], *, since: datetime | None) -> Contradiction
     )
 
 
-def _paused(session: Session, zoom_app_id: UUID) -> Contradiction | None:
+def _paused(circuit: OpenCircuit | None) -> Contradiction | None:
     """Return that Recall rejects this app's webhooks."""
-    circuit = session.get(OpenCircuit, zoom_app_id)
     if circuit is None or not circuit.is_holding:
         return None
     return Contradiction(
@@ -304,23 +330,6 @@ def _newest_good_request(
     return session.exec(query).first()
 
 
-def latest_event_at(
-    session: Session, zoom_app_id: UUID, *, now: datetime
-) -> datetime | None:
-    """Return when the newest genuine event came, challenges apart."""
-    query = (
-        select(Webhook.received_at)
-        .where(
-            col(Webhook.zoom_app_id) == zoom_app_id,
-            col(Webhook.event) != CHALLENGE,
-            col(Webhook.id) < first_id(now + SKEW),
-        )
-        .order_by(col(Webhook.id).desc())
-        .limit(1)
-    )
-    return session.exec(query).first()
-
-
 def _newest(
     session: Session, zoom_app_id: UUID, wanted: Mapping[Source, int], now: datetime
 ) -> Sequence[Check]:
@@ -328,24 +337,29 @@ def _newest(
 
     Their ids begin with the time they were made at, so those ahead of now are the last.
     """
+    query = _newest_query(tuple(wanted.items()))
+    return session.exec(query, params=_seen_by(zoom_app_id, now)).all()
+
+
+@cache
+def _newest_query(wanted: tuple[tuple[Source, int], ...]) -> SelectOfScalar[Check]:
     told_at = col(Check.told_at)
-    is_past = or_(told_at.is_(None), told_at <= now + SKEW)
     parts = [
         select(Check.id)
         .where(
-            col(Check.zoom_app_id) == zoom_app_id,
+            col(Check.zoom_app_id) == bindparam("app_id"),
             col(Check.source) == source,
-            col(Check.id) < first_id(now + SKEW),
-            is_past,
+            col(Check.id) < bindparam("ahead"),
+            or_(told_at.is_(None), told_at <= bindparam("latest_at")),
         )
         .order_by(col(Check.id).desc())
         .limit(limit)
         .subquery()
-        for source, limit in wanted.items()
+        for source, limit in wanted
     ]
     ids = union_all(*(select(part.c.id) for part in parts))
     query = select(Check).where(col(Check.id).in_(ids))
-    return session.exec(query.order_by(col(Check.id).desc())).all()
+    return query.order_by(col(Check.id).desc())
 
 
 def _first(found: Sequence[Check], app: ZoomApp, *sources: Source) -> Check | None:

@@ -318,7 +318,7 @@ def test_an_app_of_which_much_was_seen_costs_few_queries(
         sql.listen(connection, "before_cursor_execute", lambda *a: asked.append(a[2]))
         evidence.evidence(session, app_id, now=LATER)
 
-    assert len(asked) == 5
+    assert len(asked) == 3
 
 
 def test_the_looks_at_the_evidence_go_over_an_index(
