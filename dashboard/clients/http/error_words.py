@@ -14,7 +14,8 @@ from dashboard.formatting import duration_words
 # The sentence is the common sign: it comes with three codes, and with or without a list
 # (docs/contracts/zoom.md 4.3, checked 2026-11-29).
 _SCOPES = re.compile(
-    r"does not contain scopes?\b(?:\s*:?\s*\[([^\]]*)\]?)?", re.IGNORECASE
+    r"does not contain scopes?\b(?:\s{0,9}:?\s{0,9}\[([^\]]{0,600})\]?)?",
+    re.IGNORECASE,
 )
 _RECALL = {
     400: (
