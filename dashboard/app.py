@@ -15,6 +15,7 @@ from dashboard.clients.http.client import make_http
 from dashboard.clients.recall.api import REGIONS, Recall
 from dashboard.clients.zoom.api import ZoomApi
 from dashboard.clients.zoom.grants import ZoomGrants
+from dashboard.clients.zoom.marketplace import ZoomMarketplace
 from dashboard.clients.zoom.oauth import ZoomOAuth
 from dashboard.clients.zoom.subscriptions import ZoomSubscriptions
 from dashboard.clock import Clock
@@ -69,6 +70,7 @@ from dashboard.web.views import (
     connect,
     connections,
     custody,
+    delivery_log,
     domain,
     erasures,
     explain,
@@ -99,6 +101,7 @@ _BLUEPRINTS = [
     rotation.bp,
     custody.bp,
     marketplace.bp,
+    delivery_log.bp,
     domain.bp,
     bot_tests.bp,
     page_designs.bp,
@@ -149,6 +152,7 @@ def build_runtime(
     zoom_oauth, zoom = ZoomOAuth(settings.zoom_url), ZoomApi(settings.zoom_api_url)
     zoom_grants = ZoomGrants(settings.zoom_url)
     zoom_subscriptions = ZoomSubscriptions(settings.zoom_api_url)
+    zoom_marketplace = ZoomMarketplace(settings.zoom_api_url)
     pools = {
         region: make_http(settings.recall_url or host)
         for region, host in REGIONS.items()
@@ -164,12 +168,14 @@ def build_runtime(
         zoom_grants=zoom_grants,
         recall=_recall_factory(settings, pools, RateLimiter(database, clock)),
         zoom_subscriptions=zoom_subscriptions,
+        zoom_marketplace=zoom_marketplace,
         writer=WebhookWriter(database, vault, clock, settings),
         closing=[
             zoom_oauth.close,
             zoom.close,
             zoom_grants.close,
             zoom_subscriptions.close,
+            zoom_marketplace.close,
             *(one.close for one in pools.values()),
         ],
     )

@@ -73,6 +73,7 @@ class ZoomApp(SQLModel, table=True):
         succeeds_id: The zoom app that this one is to replace, as production does
             development.
         retired_at: When its users had moved on; it is kept, and not watched any more.
+        marketplace_app_id: Zoom's own ID of the app, as in its console's address.
         subscription_id: Zoom's id of the event subscription made by API.
         subscription_state: "", or of `runtime.marketplace.subscriptions`, as read at
             `subscription_checked_at`; `subscription_reason` goes with it.
@@ -120,6 +121,7 @@ class ZoomApp(SQLModel, table=True):
     rotation_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     succeeds_id: UUID | None = None
     retired_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    marketplace_app_id: str | None = Field(default=None, max_length=64)
     subscription_id: str | None = Field(default=None, max_length=64)
     subscription_state: str = Field(default="", max_length=32)
     subscription_reason: str = Field(default="", max_length=300)

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from dashboard.clients.recall.api import Recall
 from dashboard.clients.zoom.api import ZoomApi
 from dashboard.clients.zoom.grants import ZoomGrants
+from dashboard.clients.zoom.marketplace import ZoomMarketplace
 from dashboard.clients.zoom.oauth import ZoomOAuth
 from dashboard.clients.zoom.subscriptions import ZoomSubscriptions
 from dashboard.clock import Clock
@@ -61,6 +62,7 @@ class Runtime:
     zoom: ZoomApi
     zoom_grants: ZoomGrants
     zoom_subscriptions: ZoomSubscriptions
+    zoom_marketplace: ZoomMarketplace
     recall: RecallFactory
     writer: WebhookWriter
     flights: SingleFlight = field(default_factory=SingleFlight)

@@ -49,7 +49,10 @@ MAIN = (
         label="Zoom apps",
         endpoint="zoom_apps.index",
         icon="apps",
-        also=("going_live", "marketplace", "custody", "domain", "bot_tests"),
+        also=(
+            *("going_live", "marketplace", "delivery_log", "custody"),
+            *("domain", "bot_tests"),
+        ),
     ),
     Place(
         label="Connections",

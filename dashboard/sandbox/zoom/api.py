@@ -1,6 +1,6 @@
 """The REST API of the simulated Zoom: `/v2/…`.
 
-Source: docs/contracts/zoom.md 4, 5.7 and 12.
+Source: docs/contracts/zoom.md 4, 5.7, 5.9 and 12.
 """
 
 import base64
@@ -12,8 +12,8 @@ from typing import Literal
 from flask import Blueprint, Response, jsonify, request
 from pydantic import ValidationError
 
+from dashboard.sandbox.zoom import delivery_log, scopes, subscriptions
 from dashboard.sandbox.zoom import manifest as manifests
-from dashboard.sandbox.zoom import scopes, subscriptions
 from dashboard.sandbox.zoom.errors import ApiError, RefusedError
 from dashboard.sandbox.zoom.records import Grant, Meeting, ZoomApp, ZoomUser, new_id
 from dashboard.sandbox.zoom.state import State
@@ -184,6 +184,7 @@ def blueprint(world: ZoomWorld) -> Blueprint:
     _add_meetings(bp, world.state)
     _add_manifests(bp, world)
     _add_subscriptions(bp, world)
+    _add_logs(bp, world)
     return bp
 
 
@@ -353,6 +354,29 @@ def _add_subscriptions(bp: Blueprint, world: ZoomWorld) -> None:
         with state.lock:
             subscriptions.delete(state, app_of_token("delete"), subscription_id)
         return "", 204
+
+
+def _add_logs(bp: Blueprint, world: ZoomWorld) -> None:
+    state = world.state
+
+    @bp.get("/marketplace/apps/<app_id>/webhook_logs")
+    def webhook_logs(app_id: str) -> dict[str, object]:
+        with state.lock:
+            token = _access_token(state)
+            token.require("webhook_logs")
+            app = _app(world, app_id)
+            if token.grant.client_id != app.client_id:
+                raise ApiError(404, 1500, "The app does not exist.")
+            found = delivery_log.rows(
+                state,
+                app,
+                since=request.args.get("from", ""),
+                until=request.args.get("to", ""),
+                event=request.args.get("event", ""),
+            )
+            page = _page("webhook_logs", found)
+        del page["total_records"]
+        return page
 
 
 def _app(world: ZoomWorld, app_id: str) -> ZoomApp:

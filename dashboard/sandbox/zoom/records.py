@@ -129,6 +129,7 @@ class ZoomApp(Record):
     own_scopes: list[str] = [
         "marketplace:delete:event_subscription",
         "marketplace:read:list_event_subscriptions",
+        "marketplace:read:webhook_logs",
         "marketplace:update:event_subscription",
         "marketplace:write:event_subscription",
     ]
@@ -238,6 +239,7 @@ class Attempt(Record):
     status: int | None = None
     error: str | None = None
     answer: str = ""
+    answer_headers: dict[str, str] = {}
     latency_ms: float = 0.0
 
     def succeeded(self) -> bool:

@@ -39,6 +39,7 @@ NEEDS = {
     "token": ("user:read:token", "user:read"),
     "manifest/read": ("marketplace:read:app",),
     "manifest/write": ("marketplace:write:app",),
+    "webhook_logs": ("marketplace:read:webhook_logs",),
     "subscription/create": ("marketplace:write:event_subscription",),
     "subscription/read": ("marketplace:read:list_event_subscriptions",),
     "subscription/change": ("marketplace:update:event_subscription",),

@@ -54,6 +54,8 @@ class Switches(BaseModel):
         client_credentials: Whether apps may use that grant type (3.4).
         updates_subscriptions: Whether `PATCH …/app/event_subscription` exists; older
             descriptions of the API lack it (5.7).
+        webhook_log: Whether the delivery log gives the HTTP status of each answer, or
+            only a `flag`: 1 delivered, 2 failed (5.9).
         pmi_as: JSON type of `pmi` in `GET /users/me` (4.1).
         expired_token_code: `code` for an expired access token (4.3).
         missing_scope_status: HTTP status when a token lacks a scope (4.3).
@@ -97,6 +99,7 @@ class Switches(BaseModel):
     )
     client_credentials: bool = True
     updates_subscriptions: bool = True
+    webhook_log: Literal["http", "flag"] = "http"
     pmi_as: Literal["int", "string"] = "int"
     expired_token_code: Literal[124, 201] = 124
     missing_scope_status: Literal[400, 401, 403] = 400

@@ -344,6 +344,7 @@ def _post(
     else:
         attempt.status, answer = response.status_code, response.content
         attempt.answer = answer.decode(errors="replace")[:_STORED_ANSWER_CHARS]
+        attempt.answer_headers = dict(response.headers)
     took_s = time.monotonic() - began
     attempt.latency_ms = round(took_s * 1000, 1)
     if attempt.error is None and took_s > TIMEOUT_S:

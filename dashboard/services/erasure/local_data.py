@@ -22,6 +22,7 @@ from dashboard.models.connection import (
     Connection,
     MeetingMapping,
 )
+from dashboard.models.delivery_log import FailedDelivery
 from dashboard.models.ids import first_id
 from dashboard.models.invitation import Invitation
 from dashboard.models.resend import Redelivery, RedeliveryOutcome
@@ -149,6 +150,7 @@ def erase(  # noqa: PLR0913 - the facts of one pass, all named
             return None
         redaction.apply_changes(session, changes)
         _forget_attempts(session, person, removed_at=removed_at)
+        _delete_failed_deliveries(session, person)
         done.invitations = _delete_invitations(session, person)
         if row is not None:
             mapped = col(MeetingMapping.connection_id) == row.id
@@ -218,6 +220,21 @@ def _delete_invitations(session: Session, person: Person) -> int:
         .execution_options(synchronize_session=False)
     )
     return rows_changed(deleted)
+
+
+def _delete_failed_deliveries(session: Session, person: Person) -> None:
+    """Delete what Zoom's log said of events about the person."""
+    about: ColumnElement[bool] = col(FailedDelivery.zoom_user_id).in_(person.user_ids)
+    if person.account_id is not None:
+        about = or_(about, col(FailedDelivery.zoom_account_id) == person.account_id)
+    numbers = sorted(person.numbers)
+    ours = col(FailedDelivery.zoom_app_id) == person.zoom_app_id
+    for at in range(0, max(len(numbers), 1), _NUMBERS_AT_ONCE):
+        nameless = and_(
+            col(FailedDelivery.zoom_user_id).is_(None),
+            col(FailedDelivery.meeting_id).in_(numbers[at : at + _NUMBERS_AT_ONCE]),
+        )
+        session.exec(delete(FailedDelivery).where(ours, or_(about, nameless)))
 
 
 def _forget_milestones(session: Session, row: Connection) -> None:

@@ -38,6 +38,7 @@ def lines(facts: Facts) -> list[Line]:
         *_of_mapping(facts),
         *_of_pmi(facts),
         *_of_hooks(facts),
+        *_of_zooms_log(facts),
         *of_connection(facts),
         *of_attempts(facts),
         *of_gone(facts),
@@ -122,6 +123,17 @@ def _of_hooks(facts: Facts) -> Iterator[Line]:
             source=ZOOM,
             words="The log has no webhook about meeting "
             f"{grouped(facts.asked.number)}.",
+        )
+
+
+def _of_zooms_log(facts: Facts) -> Iterator[Line]:
+    for each in facts.sent[:_USUAL]:
+        yield Line(
+            at=each.row.sent_at,
+            source=ZOOM,
+            words=f"By Zoom's own log: {each.fact.sentence} {each.fact.reason}",
+            target=Target.WEBHOOK if each.arrived else Target.ZOOM_APP,
+            target_id=str(each.arrived.id if each.arrived else each.row.zoom_app_id),
         )
 
 

@@ -13,6 +13,7 @@ from dashboard.models.connection import (
     Connection,
     MeetingMapping,
 )
+from dashboard.models.delivery_log import FailedDelivery
 from dashboard.models.erasure import ErasureReason
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.invitation import Invitation
@@ -23,7 +24,7 @@ from dashboard.services.explain import lookups
 from dashboard.services.explain.lookups import Owner
 from dashboard.services.explain.questions import Asked, Kind, spellings
 from dashboard.services.explain.verdicts import Facts, Gone, Heard, Means
-from dashboard.services.facts import connections, zoom_apps
+from dashboard.services.facts import connections, zoom_apps, zoom_log
 from dashboard.services.heartbeats import heartbeats
 from dashboard.vault import Vault
 
@@ -64,8 +65,24 @@ def gather(
             return facts
     if heard is not None:
         facts = _with_heard(session, facts, heard)
+    facts = _with_sent(session, facts)
     facts = _with_surroundings(session, _with_attempts(session, vault, facts))
     return _with_worker(session, facts)
+
+
+def _with_sent(session: Session, facts: Facts) -> Facts:
+    """Add what Zoom's own log says of the meeting, the user or the app."""
+    row, number = facts.connection, facts.asked.number
+    user_id = facts.asked.word or (row.zoom_user_id if row is not None else None)
+    if number is not None:
+        where = col(FailedDelivery.meeting_id) == number
+    elif facts.means is Means.APP and facts.app is not None:
+        where = col(FailedDelivery.zoom_app_id) == facts.app.id
+    elif user_id:
+        where = col(FailedDelivery.zoom_user_id) == user_id
+    else:
+        return facts
+    return replace(facts, sent=zoom_log.find(session, where, now=facts.now))
 
 
 def _with_worker(session: Session, facts: Facts) -> Facts:
@@ -298,6 +315,8 @@ def _with_surroundings(session: Session, facts: Facts) -> Facts:
         app = session.get(ZoomApp, facts.invitation.zoom_app_id)
     elif app is None and facts.hooks:
         app = session.get(ZoomApp, facts.hooks[0].zoom_app_id)
+    elif app is None and facts.sent:
+        app = session.get(ZoomApp, facts.sent[0].row.zoom_app_id)
     elif app is None and facts.pasted is not None:
         app = session.get(ZoomApp, facts.pasted.zoom_app_id)
     if row is not None:

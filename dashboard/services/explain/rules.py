@@ -12,6 +12,7 @@ from dashboard.services.explain.questions import Kind
 from dashboard.services.explain.rules_meetings import (
     ASKED_WEBHOOK,
     DELETED,
+    NOT_TAKEN,
     NUMBERS,
     UNMAPPED,
     UNSENT,
@@ -336,6 +337,7 @@ RULES: tuple[Rule, ...] = (
     *ASKED_WEBHOOK,
     *DELETED,
     *NUMBERS,
+    *NOT_TAKEN,
     *UNSENT,
     *APPS,
     *STRANGERS,

@@ -29,6 +29,7 @@ from dashboard.services.explain.verdicts import (
     who,
 )
 from dashboard.services.facts.acting import Problem
+from dashboard.services.facts.zoom_log import SentByZoom, lost
 
 
 def asked_for(facts: Facts, *problems: Problem) -> bool:
@@ -345,6 +346,27 @@ NUMBERS = (
         ),
         problem=Problem.FORMER_PMI,
         target=Target.CONNECTION,
+    ),
+)
+
+
+def _lost(facts: Facts) -> SentByZoom:
+    """Return the newest of what Zoom sent and nobody took."""
+    return known(next(iter(lost(facts.sent)), None))
+
+
+NOT_TAKEN = (
+    Rule(
+        id="zoom-not-answered",
+        when=lambda f: f.is_meeting and not f.hooks and lost(f.sent),
+        says=lambda f: (
+            f"No webhook about {subject(f)} was received. By Zoom's own log "
+            f"{_lost(f).row.event or 'one'} was sent "
+            f"{moment(_lost(f).row.sent_at, f)}, and {_lost(f).answer}. "
+            f"{_lost(f).fact.reason}"
+        ).strip(),
+        problem=lambda f: _lost(f).fact.problem,
+        target=Target.ZOOM_APP,
     ),
 )
 

@@ -37,6 +37,7 @@ from dashboard.services.facts.connections import (
     standing,
 )
 from dashboard.services.facts.zoom_apps import AppStanding
+from dashboard.services.facts.zoom_log import SentByZoom
 from dashboard.services.heartbeats.heartbeats import WorkerStatus
 
 
@@ -101,6 +102,7 @@ class Facts:
         mapping: Recall's mapping of the meeting to `connection`, as last seen.
         hooks: Webhooks about the meeting, of the user, or the one asked about; newest
             first, a bounded number.
+        sent: What Zoom sent of the same by its own log and was not taken, newest first.
         own_hooks: Of the host, where no webhook mentions the meeting.
         first_hook: The oldest webhook about the meeting.
         host_id: Zoom's id of who made the meeting, as its webhooks say.
@@ -130,6 +132,7 @@ class Facts:
     stands: AppStanding | None = None
     mapping: MeetingMapping | None = None
     hooks: Sequence[Webhook] = ()
+    sent: Sequence[SentByZoom] = ()
     own_hooks: Sequence[Webhook] = ()
     first_hook: Webhook | None = None
     host_id: str | None = None
@@ -164,6 +167,7 @@ class Facts:
             (
                 self.connection,
                 self.hooks,
+                self.sent,
                 self.invitation,
                 self.attempt,
                 self.gone,

@@ -106,6 +106,10 @@ class Problem(StrEnum):
     WEBHOOK_QUEUED = "webhook_queued"
     WEBHOOK_WAITS_FOR_APP = "webhook_waits_for_app"
     NOT_FORWARDED = "not_forwarded"
+    ANSWERED_IN_FRONT = "answered_in_front"
+    ZOOM_GOT_NO_ANSWER = "zoom_got_no_answer"
+    ANSWERED_HERE = "answered_here"
+    ZOOM_GOT_RECALLS = "zoom_got_recalls"
     # of the installation
     UNCHECKABLE = "uncheckable"
     LOST_ATTEMPTS = "lost_attempts"
@@ -380,6 +384,28 @@ _REMEDIES = {
         next_step="No action needed. If Zoom posts only here, an admin sets the "
         "routing to relay.",
         act=Act.ZOOM_APP,
+    ),
+    Problem.ANSWERED_IN_FRONT: Remedy(
+        who=Who.OPERATOR,
+        next_step="Look at that time in the log of the proxy or firewall in front of "
+        "the dashboard, and let Zoom's requests through.",
+    ),
+    Problem.ZOOM_GOT_NO_ANSWER: Remedy(
+        who=Who.OPERATOR,
+        next_step="Check that the public URL can be reached from outside: DNS, "
+        "firewall, certificate.",
+    ),
+    Problem.ANSWERED_HERE: Remedy(
+        who=Who.OPERATOR,
+        next_step="Compare the rejected requests and the logs of the dashboard and of "
+        "the proxy at that time.",
+        act=Act.SEE_REFUSED,
+    ),
+    Problem.ZOOM_GOT_RECALLS: Remedy(
+        who=Who.ADMIN,
+        next_step="If Recall rejects what Zoom sends, save the secret token again "
+        "here, then press Update in Recall.",
+        act=Act.UPDATE_IN_RECALL,
     ),
     Problem.UNCHECKABLE: Remedy(
         who=Who.ADMIN,

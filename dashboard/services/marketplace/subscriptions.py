@@ -27,16 +27,14 @@ from dashboard.clients.zoom.subscriptions import (
 )
 from dashboard.errors import ConflictError, UpstreamError
 from dashboard.models.connection import Connection, TokenState
-from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import Environment, Kind, ZoomApp
 from dashboard.services import audit
 from dashboard.services.audit import Actor
-from dashboard.services.marketplace import console, subscription_rules
+from dashboard.services.marketplace import console, own_token, subscription_rules
 from dashboard.services.marketplace.console import Console, Problem
 from dashboard.services.marketplace.subscription_rules import BY_API, Found, Row, State
 from dashboard.services.runtime import Runtime
-from dashboard.services.zoom_apps import apps, credential_checks
-from dashboard.services.zoom_apps.apps import PairCheck
+from dashboard.services.zoom_apps import apps
 from dashboard.settings import Settings
 
 MOST_USERS = 200
@@ -476,7 +474,7 @@ def _ask(
 ) -> tuple[SubscriptionCheck, str | None]:
     """Do the work; return what came of it, and the id that is ours from now on."""
     nothing = subscription_rules.expected(job.wanted)
-    token = _own_token(runtime, job)
+    token = own_token.ask(runtime, job)
     if isinstance(token, UpstreamError):
         state, reason = subscription_rules.refused_token(token)
         return SubscriptionCheck(
@@ -499,40 +497,3 @@ def _ask(
         overlaps=subscription_rules.overlaps(job.wanted, found),
     )
     return seen, talk.subscription_id
-
-
-def _own_token(runtime: Runtime, job: Job) -> SecretStr | UpstreamError:
-    """Ask for the app's own token; what Zoom says is evidence of the pair as well."""
-    try:
-        token = runtime.zoom_oauth.app_token(
-            client_id=job.client_id, client_secret=job.client_secret
-        )
-    except UpstreamError as error:
-        if error.code == "invalid_client":
-            where = credential_checks.wrong_pair_advice(job.environment)
-            _remember(runtime, job, Verdict.WRONG, where)
-        # `unauthorized_client` is about this grant type only.
-        elif error.code != "unauthorized_client":
-            refusal = credential_checks.refusal_of_the_app(
-                error, at=runtime.clock.now()
-            )
-            if refusal is not None:
-                _store(runtime, job, refusal)
-        return error
-    gave = "Zoom issued the app a token for this client ID and client secret."
-    _remember(runtime, job, Verdict.RIGHT, gave)
-    return token.access_token
-
-
-def _remember(runtime: Runtime, job: Job, verdict: Verdict, reason: str) -> None:
-    pair_check = PairCheck(verdict=verdict, reason=reason, at=runtime.clock.now())
-    _store(runtime, job, pair_check)
-
-
-def _store(runtime: Runtime, job: Job, pair_check: PairCheck) -> None:
-    credential_checks.store_pair_check(
-        runtime,
-        job.zoom_app_id,
-        pair_check,
-        of_secret_set_at=job.client_secret_set_at,
-    )

@@ -24,6 +24,17 @@ from dashboard.services.receiver.signatures import (
 )
 from dashboard.services.receiver.writer import WebhookWriter
 
+PHRASES = {
+    200: "OK",
+    400: "Bad Request",
+    401: "Unauthorized",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    413: "Content Too Large",
+    503: "Service Unavailable",
+}
+"""Every status that Zoom is answered with here; but for 200 the phrase is the body."""
+
 _READ_UNVERIFIED_BYTES = 16 * 1024
 _NOT_ZOOMS = "Zoom sends nothing like it; someone with the secret token did."
 _TOO_LARGE = (

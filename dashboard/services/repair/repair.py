@@ -29,6 +29,7 @@ from dashboard.models.connection import (
     TokenCause,
     TokenState,
 )
+from dashboard.models.delivery_log import DeliveryLog
 from dashboard.models.domain import DomainProof
 from dashboard.models.erasure import Erasure
 from dashboard.models.held_grant import HeldGrant
@@ -117,6 +118,7 @@ RULES = (
     _seen(Connection, "connected_at"),
     _seen(Connection, "reconnected_at"),
     _seen(MeetingMapping, "seen_at"),
+    _seen(DeliveryLog, "tried_at"),
     _seen(DomainProof, "file_seen_at", to=None),
     _seen(DomainProof, "tag_seen_at", to=None),
     _seen(AccountMember, "seen_at"),

@@ -34,6 +34,7 @@ from dashboard.errors import InvalidInputError
 from dashboard.models.audit import AuditEntry
 from dashboard.models.check import Check, Finding, Source
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, ConnectionEvent
+from dashboard.models.delivery_log import FailedDelivery
 from dashboard.models.ids import first_id
 from dashboard.models.invitation import Invitation, InvitationState
 from dashboard.models.resend import Redelivery, RedeliveryOutcome, Resend
@@ -321,6 +322,7 @@ def _old(
 ) -> Iterator[tuple[type[SQLModel], SelectOfScalar[Any]]]:
     end = first_id(cutoff)
     yield Refusal, select(Refusal.id).where(col(Refusal.id) < end)
+    yield FailedDelivery, select(FailedDelivery.id).where(col(FailedDelivery.id) < end)
     yield RefusalCount, select(RefusalCount.id).where(col(RefusalCount.id) < end)
     # Of what strangers can make for ever: any address, any email that was typed.
     yield Throttle, select(Throttle.key).where(col(Throttle.window_at) < cutoff)

@@ -20,6 +20,7 @@ from dashboard.models.zoom_app import (
 )
 from dashboard.services import urls
 from dashboard.services.facts import zoom_apps as facts
+from dashboard.services.facts import zoom_log
 from dashboard.services.facts.acting import Fact, Problem, Who
 from dashboard.services.facts.zoom_apps import Reader
 from dashboard.services.heartbeats import heartbeats
@@ -33,6 +34,7 @@ from dashboard.services.status import traffic
 from dashboard.services.status.traffic import Traffic
 from dashboard.services.validation import evidence
 from dashboard.services.validation.evidence import Evidence, ValidationStatus
+from dashboard.services.validation.states import State
 from dashboard.services.zoom_apps import apps, scopes
 from dashboard.services.zoom_apps.scopes import Scope
 from dashboard.settings import Settings, public_url_trouble, redirect_url_trouble
@@ -160,6 +162,7 @@ class ZoomAppPage:
         workspace: Of the app; None while it has none.
         workspaces: To choose from.
         rotation: A change of secrets under way; None when there is none.
+        zoom_says: A failed validation request by Zoom's own log; None without one.
     """
 
     app: ZoomAppSummary
@@ -178,6 +181,7 @@ class ZoomAppPage:
     workspace: Workspace | None
     workspaces: Sequence[Workspace]
     rotation: progress.Card | None
+    zoom_says: Fact | None
 
 
 def rows(session: Session, *, now: datetime) -> Sequence[Row]:
@@ -242,7 +246,15 @@ def page(
         workspace=own or None,
         workspaces=workspaces.list_all(session),
         rotation=progress.card(session, app, now=now),
+        zoom_says=_zoom_says(session, app, zoom_status, now),
     )
+
+
+def _zoom_says(
+    session: Session, app: ZoomApp, status: ValidationStatus, now: datetime
+) -> Fact | None:
+    after = status.since if status.state is State.VALID else None
+    return zoom_log.of_validation(session, app.id, after=after, now=now)
 
 
 def _kept(

@@ -28,6 +28,8 @@ from dashboard.models.webhook import (
 )
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.erasure.redaction import of_webhook
+from dashboard.services.facts import zoom_log
+from dashboard.services.facts.zoom_log import SentByZoom
 from dashboard.services.paging import Place
 from dashboard.services.webhook_log.search import (
     Count,
@@ -199,6 +201,7 @@ class Trace:
         mapped: The connection of that mapping.
         resends: Oldest first.
         open_circuits: What pauses its delivery now.
+        failed_before: Zoom's failed tries by its own log, oldest first.
     """
 
     webhook: Webhook
@@ -210,6 +213,7 @@ class Trace:
     mapped: Connection | None = None
     resends: Sequence[Resent] = ()
     open_circuits: Sequence[OpenCircuit] = ()
+    failed_before: Sequence[SentByZoom] = ()
 
     @property
     def is_mapped(self) -> bool:
@@ -282,6 +286,7 @@ def get(session: Session, webhook_id: int) -> Trace:
         mapped=mapped,
         resends=resends_of(session, webhook_id),
         open_circuits=_open_circuits(session, app),
+        failed_before=zoom_log.of_webhook(session, webhook),
     )
 
 

@@ -121,6 +121,13 @@ def _at_zoom(trace: Trace) -> Iterator[Step]:
         # and the arrival is the finer measure.
         delay = age_words(webhook.received_at - happened_at)
         detail = f"Received {delay} after the event."
+    for each in trace.failed_before:
+        yield Step(
+            at=each.row.sent_at,
+            tone="trouble",
+            title=f"Zoom's log: {each.answer}",
+            detail="This try of Zoom's did not arrive.",
+        )
     yield Step(
         at=min(max(sent_at, happened_at or sent_at), webhook.received_at),
         tone="off",

@@ -138,3 +138,9 @@ class AdoptForm(Form):
 
     workspace_id = HiddenField(validators=[validators.UUID("Choose a workspace.")])
     recall_app_id = HiddenField(validators=[validators.UUID("Choose an app.")])
+
+
+class MarketplaceIdForm(Form):
+    """Zoom's own ID of the app; empty to forget it."""
+
+    app_id = StringField("App ID", [Length(max=500, message="This is too long.")])

@@ -14,7 +14,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from dashboard.clock import Clock
 from dashboard.errors import StorageError
 from dashboard.services.receiver import requests
-from dashboard.services.receiver.requests import Reply
+from dashboard.services.receiver.requests import PHRASES, Reply
 from dashboard.services.receiver.writer import WebhookWriter
 from dashboard.web.headers import Lines
 from dashboard.web.hooks import request as incoming
@@ -28,15 +28,6 @@ ADDRESS = re.compile(
 )
 """The zoom app's id is its one group."""
 
-PHRASES = {
-    200: "OK",
-    400: "Bad Request",
-    401: "Unauthorized",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    413: "Content Too Large",
-    503: "Service Unavailable",
-}
 Answer = tuple[int, bytes, Lines]
 """Status, body, and headers beside those of every answer."""
 

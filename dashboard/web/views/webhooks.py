@@ -23,6 +23,7 @@ from dashboard.services import audit, urls
 from dashboard.services.connections import listing
 from dashboard.services.erasure.redaction import of_webhook
 from dashboard.services.facts import webhooks as facts
+from dashboard.services.facts import zoom_log
 from dashboard.services.heartbeats import heartbeats
 from dashboard.services.paging import Place
 from dashboard.services.receiver import refusals
@@ -85,6 +86,7 @@ def index() -> ResponseReturnValue:
         status=200 if is_valid else 422,
         form=form,
         whose=_whose(filters),
+        lost=zoom_log.of_last_day(db(), filters.zoom_app_id, now=now()),
         newer=newer_words(db(), filters, top),
         resend_url=url_for("resends.new", **links),
         state_of=facts.Reader(db(), now=now()),

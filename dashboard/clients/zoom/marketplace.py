@@ -1,0 +1,172 @@
+"""An app as Zoom's Marketplace keeps it, by API: the log of its webhooks.
+
+Needs Zoom's ID of the app, which is not its client ID (docs/contracts/zoom.md 5.9,
+checked 2026-11-30).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Annotated
+from urllib.parse import quote
+
+import httpx2
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
+
+from dashboard.clients.http.client import make_http, send
+
+_PAGE = 300
+_LONGEST = 2048
+_LONGEST_BODY = 64 * 1024
+_HTTP = range(100, 600)
+_LATEST_S = 4_102_444_800  # the year 2100
+_MILLISECONDS = 1000
+
+
+def _text(value: object) -> str:
+    return value[:_LONGEST] if isinstance(value, str) else ""
+
+
+def _body(value: object) -> str:
+    """Return a whole body, or nothing: half of one is another event."""
+    is_body = isinstance(value, str) and len(value) <= _LONGEST_BODY
+    return str(value) if is_body else ""
+
+
+def _number(value: object) -> int | None:
+    if isinstance(value, str) and value.removeprefix("-").isdecimal():
+        value = int(value[:9])
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _status(value: object) -> int | None:
+    number = _number(value)
+    return number if number in _HTTP else None
+
+
+def _instant(value: object) -> datetime | None:
+    """Return an instant written in any form seen of Zoom's; None for another."""
+    try:
+        if isinstance(value, str) and not value.isdecimal():
+            found = datetime.fromisoformat(value)
+            return found if found.tzinfo else found.replace(tzinfo=UTC)
+        seconds = int(value) if isinstance(value, (str, int)) else 0
+        if seconds > _LATEST_S:
+            seconds //= _MILLISECONDS
+        return datetime.fromtimestamp(seconds, UTC) if seconds > 0 else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _rows(value: object) -> object:
+    """Return the rows that are objects; one odd row must not hide the others."""
+    rows = value if isinstance(value, list) else []
+    return [one for one in rows if isinstance(one, dict)]
+
+
+_Text = Annotated[str, BeforeValidator(_text)]
+
+
+class LoggedDelivery(BaseModel):
+    """One try at a delivery, as Zoom's log has it; every field may be absent.
+
+    Attributes:
+        status: HTTP status of the answer; None for anything else.
+        failed_reason_type: Zoom's number for a failure.
+        request_body: What was sent; "" when it is not whole. Holds personal data.
+        date_time: Aware; None when it is no instant.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    event: _Text = ""
+    status: Annotated[int | None, BeforeValidator(_status)] = None
+    failed_reason_type: Annotated[int | None, BeforeValidator(_number)] = None
+    endpoint: _Text = ""
+    request_body: Annotated[str, BeforeValidator(_body)] = ""
+    response_body: _Text = ""
+    date_time: Annotated[datetime | None, BeforeValidator(_instant)] = None
+    trace_id: _Text = ""
+
+
+class _LogPage(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    webhook_logs: Annotated[list[LoggedDelivery], BeforeValidator(_rows)] = []
+    next_page_token: _Text = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Log:
+    """What the log holds of some days, in Zoom's order.
+
+    Attributes:
+        is_whole: Whether there was no more of it.
+    """
+
+    deliveries: Sequence[LoggedDelivery]
+    is_whole: bool
+
+
+class ZoomMarketplace:
+    """Calls Zoom with an app's own token (`ZoomOAuth.app_token`), which is not kept.
+
+    Safe to use from many threads. Every method raises UpstreamError.
+    """
+
+    def __init__(self, base_url: str, *, http: httpx2.Client | None = None) -> None:
+        """Take the API's host; a client that is passed is closed by whoever made it.
+
+        Args:
+            base_url: "https://api.zoom.us" without `/v2`, or a simulator's.
+            http: From `make_http`; made here when left out.
+        """
+        self._base_url = base_url.rstrip("/")
+        self._is_owner = http is None
+        self._http = make_http(base_url) if http is None else http
+
+    def close(self) -> None:
+        """Close the connections, unless somebody else made them."""
+        if self._is_owner:
+            self._http.close()
+
+    def webhook_log(
+        self, token: SecretStr, app_id: str, *, since: date, until: date, pages: int
+    ) -> Log:
+        """Return what Zoom sent for an app on these days, as far as so many pages.
+
+        Raises:
+            UpstreamError: `code` is "4711" for a missing scope. A log that breaks off
+                half-way is not returned.
+        """
+        query = {
+            "from": since.isoformat(),
+            "to": until.isoformat(),
+            "page_size": str(_PAGE),
+        }
+        found: list[LoggedDelivery] = []
+        for _ in range(pages):
+            request = self._get(f"{_app(app_id)}/webhook_logs", token, query)
+            page = send(
+                self._http, request, service="Zoom", as_=_LogPage, secrets=[token]
+            )
+            found += page.webhook_logs
+            following = page.next_page_token
+            if not following or following == query.get("next_page_token"):
+                return Log(deliveries=found, is_whole=True)
+            query["next_page_token"] = following
+        return Log(deliveries=found, is_whole=False)
+
+    def _get(
+        self, path: str, token: SecretStr, query: Mapping[str, str]
+    ) -> httpx2.Request:
+        return self._http.build_request(
+            "GET",
+            f"{self._base_url}{path}",
+            params=query,
+            headers={b"Authorization": f"Bearer {token.get_secret_value()}".encode()},
+        )
+
+
+def _app(app_id: str) -> str:
+    return f"/v2/marketplace/apps/{quote(app_id, safe='')}"

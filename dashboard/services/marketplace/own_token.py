@@ -1,0 +1,75 @@
+"""A zoom app's own token, and what asking for it shows of its credentials."""
+
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from pydantic import SecretStr
+
+from dashboard.errors import UpstreamError
+from dashboard.models.workspace import Verdict
+from dashboard.models.zoom_app import Environment
+from dashboard.services.runtime import Runtime
+from dashboard.services.zoom_apps import credential_checks
+from dashboard.services.zoom_apps.apps import PairCheck
+
+
+class Pair(Protocol):
+    """The credentials of a zoom app as they were read."""
+
+    @property
+    def zoom_app_id(self) -> UUID:
+        """Whose."""
+
+    @property
+    def environment(self) -> Environment:
+        """Which of Zoom's two pairs."""
+
+    @property
+    def client_id(self) -> str:
+        """Zoom's."""
+
+    @property
+    def client_secret(self) -> SecretStr:
+        """Opened."""
+
+    @property
+    def client_secret_set_at(self) -> datetime:
+        """When it was entered, so that an answer is stored with its own secret."""
+
+
+def ask(runtime: Runtime, pair: Pair) -> SecretStr | UpstreamError:
+    """Ask Zoom for the app's own token; commits what it says of the pair."""
+    try:
+        token = runtime.zoom_oauth.app_token(
+            client_id=pair.client_id, client_secret=pair.client_secret
+        )
+    except UpstreamError as error:
+        if error.code == "invalid_client":
+            where = credential_checks.wrong_pair_advice(pair.environment)
+            _remember(runtime, pair, Verdict.WRONG, where)
+        # `unauthorized_client` is about this grant type only.
+        elif error.code != "unauthorized_client":
+            refusal = credential_checks.refusal_of_the_app(
+                error, at=runtime.clock.now()
+            )
+            if refusal is not None:
+                _store(runtime, pair, refusal)
+        return error
+    gave = "Zoom issued the app a token for this client ID and client secret."
+    _remember(runtime, pair, Verdict.RIGHT, gave)
+    return token.access_token
+
+
+def _remember(runtime: Runtime, pair: Pair, verdict: Verdict, reason: str) -> None:
+    at = runtime.clock.now()
+    _store(runtime, pair, PairCheck(verdict=verdict, reason=reason, at=at))
+
+
+def _store(runtime: Runtime, pair: Pair, pair_check: PairCheck) -> None:
+    credential_checks.store_pair_check(
+        runtime,
+        pair.zoom_app_id,
+        pair_check,
+        of_secret_set_at=pair.client_secret_set_at,
+    )
