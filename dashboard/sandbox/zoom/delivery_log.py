@@ -35,7 +35,7 @@ def rows(
     today = state.now().astimezone(UTC).date()
     first, last = _day(since, today, "from"), _day(until, today, "to")
     found = [
-        (attempt.at, _row(state, delivery, attempt))
+        ((attempt.at, delivery.id), _row(state, delivery, attempt))
         for delivery in state.deliveries
         if delivery.client_id == app.client_id and event in ("", delivery.event)
         for attempt in delivery.attempts

@@ -27,6 +27,7 @@ MOST = 10
 """Rows that are read at once."""
 
 _DAY = timedelta(days=1)
+_TRIES_ON = "Zoom tries again, for 85 minutes."
 _RETRIED_FOR = timedelta(minutes=90)
 _NO_ANSWER = {
     -1: "gave no answer within 3 s",
@@ -169,8 +170,6 @@ def _since(row: FailedDelivery, arrived: Webhook | None, now: datetime) -> str:
     if not is_retried:
         return "Zoom doesn't send it again."
     is_over = now - row.sent_at > _RETRIED_FOR
-    again = (
-        "Zoom has stopped trying." if is_over else "Zoom tries again for 85 minutes."
-    )
+    again = "Zoom has stopped trying." if is_over else _TRIES_ON
     nothing = "Nothing like it has arrived here. " if row.dedupe else ""
     return f"{nothing}{again}"

@@ -16,7 +16,7 @@ from tests.fixtures.explain import ANA, MEETING, OLD_PMI, OTHER, PMI, Desk
 
 LARGE = (
     *("account_member", "connect_attempt", "connection", "connection_event"),
-    *("invitation", "meeting_mapping", "webhook", '"check"'),
+    *("invitation", "meeting_mapping", "webhook", '"check"', "failed_delivery"),
 )
 WHOLE = re.compile(rf"SCAN ({'|'.join(LARGE)})\b(?! USING (COVERING )?INDEX)")
 

@@ -7,6 +7,7 @@ import pytest
 from sqlmodel import SQLModel
 
 from dashboard.models.connection import AccountMember, Connection, MeetingMapping
+from dashboard.models.delivery_log import FailedDelivery
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import Kind, Routing, TokenCustody
 from dashboard.services.erasure import erasures
@@ -39,6 +40,11 @@ CALLED: dict[type[SQLModel], dict[str, str]] = {
         "previous_pmi": "previous personal meeting ID",
     },
     MeetingMapping: {"meeting_id": "numbers of the meetings"},
+    FailedDelivery: {
+        "zoom_user_id": "Zoom user ID",
+        "zoom_account_id": "account ID",
+        "meeting_id": "numbers of the meetings",
+    },
     HeldGrant: {"access_token": "access token", "refresh_token": "refresh token"},
 }
 OF_NOBODY = {
@@ -49,6 +55,8 @@ OF_NOBODY = {
         mappings_trouble recording_block recording_block_at sync_status connected_at
         reconnected_at due_at lease_until claim""",
     AccountMember: "connection_id pmi_changed_at seen_at",
+    FailedDelivery: """id zoom_app_id key dedupe event is_to_recall host status code
+        answered_by sent_at""",
     MeetingMapping: "id connection_id synced_at seen_at",
     HeldGrant: """connection_id key_hash version expires_at obtained_at refresh_due_at
         asked_at lease_until claim failures failed_at failure lost_at served_at
