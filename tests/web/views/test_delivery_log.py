@@ -15,6 +15,7 @@ from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.runtime import Runtime
 from dashboard.services.status import zoom_app as status
+from dashboard.services.validation.states import State, ValidationStatus
 from tests.makers import CLIENT_SECRET, NOON, a_body, a_webhook, a_zoom_app
 
 
@@ -157,8 +158,8 @@ def test_a_validation_that_passed_since_ends_that(
     with runtime.database.reading() as session:
         app = session.get_one(ZoomApp, app_id)
         now = NOON
-        valid = status.ValidationStatus(
-            state=status.State.VALID, sentence="", since=NOON - timedelta(minutes=5)
+        valid = ValidationStatus(
+            state=State.VALID, sentence="", since=NOON - timedelta(minutes=5)
         )
         assert status._zoom_says(session, app, valid, now) is None
 
