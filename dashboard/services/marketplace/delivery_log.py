@@ -17,7 +17,8 @@ from pydantic import SecretStr
 from sqlmodel import Session, col, or_, select, update
 
 from dashboard.clients.http.error_bodies import is_page
-from dashboard.clients.zoom.marketplace import Log, LoggedDelivery
+from dashboard.clients.zoom.marketplace import Log, LoggedDelivery, ZoomMarketplace
+from dashboard.db import Database
 from dashboard.db.statements import insert, rows_changed
 from dashboard.errors import ConflictError, InvalidInputError, UpstreamError
 from dashboard.models.delivery_log import DeliveryLog, FailedDelivery
@@ -117,7 +118,7 @@ def page(session: Session, zoom_app_id: UUID, *, now: datetime) -> Page:
 
 
 def save_app_id(
-    runtime: Runtime, zoom_app_id: UUID, typed: str, *, actor: Actor
+    database: Database, zoom_app_id: UUID, typed: str, *, actor: Actor, now: datetime
 ) -> None:
     """Store Zoom's ID of the app, also out of its console's address; commits.
 
@@ -126,14 +127,13 @@ def save_app_id(
         InvalidInputError: It is neither.
     """
     app_id = _app_id(typed)
-    with runtime.database.writing() as session:
+    with database.writing() as session:
         app = apps.lock(session, zoom_app_id)
         if app.marketplace_app_id == app_id:
             return
         app.marketplace_app_id = app_id
         session.add(app)
         subject = f"{apps.full_name(app)}: {app_id or 'none'}"
-        now = runtime.clock.now()
         audit.record(
             session, actor, "zoom_app.marketplace_id", subject=subject, now=now
         )
@@ -184,42 +184,47 @@ def read(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> State:
         ConflictError: Zoom's app ID isn't known, or someone is reading.
     """
     job = _begin(runtime, zoom_app_id)
-    since = runtime.clock.now() - _DAYS
+    now, database = runtime.clock.now(), runtime.database
+    since = now - _DAYS
     token = own_token.ask(runtime, job)
     log: Log | UpstreamError
     if isinstance(token, UpstreamError):
         log = token
     else:
-        log = _ask(runtime, job, token, since)
+        log = _ask(runtime.zoom_marketplace, job, token, since=since, until=now)
     if isinstance(log, UpstreamError):
-        return _end(runtime, job, actor, *_refused(log))
+        state, reason = _refused(log)
+        _end(database, job, actor, state, reason, now=now)
+        return state
     tries = [each for each in log.deliveries if _is_ours(job, each)]
     failed = [each for each in tries if _has_failed(each)]
     rows = [_row(job, each) for each in failed[:_STORED] if each.date_time]
-    _store(runtime, [row for row in rows if row.sent_at <= _latest(runtime)])
+    _store(database, [row for row in rows if row.sent_at <= now + _AHEAD])
     times = [each.date_time for each in tries if each.date_time]
-    return _end(
-        runtime,
+    _end(
+        database,
         job,
         actor,
         State.READ,
         "",
+        now=now,
         since=since if log.is_whole else min(times, default=None),
         deliveries=len(tries),
         failed=len(failed),
     )
-
-
-def _latest(runtime: Runtime) -> datetime:
-    return runtime.clock.now() + _AHEAD
+    return State.READ
 
 
 def _ask(
-    runtime: Runtime, job: Job, token: SecretStr, since: datetime
+    zoom: ZoomMarketplace,
+    job: Job,
+    token: SecretStr,
+    *,
+    since: datetime,
+    until: datetime,
 ) -> Log | UpstreamError:
-    until = runtime.clock.now()
     try:
-        return runtime.zoom_marketplace.webhook_log(
+        return zoom.webhook_log(
             token, job.app_id, since=since.date(), until=until.date(), pages=_PAGES
         )
     except UpstreamError as error:
@@ -227,6 +232,7 @@ def _ask(
 
 
 def _begin(runtime: Runtime, zoom_app_id: UUID) -> Job:
+    """Gather what a reading needs and keep others from reading meanwhile; commits."""
     now = runtime.clock.now()
     with runtime.database.writing() as session:
         app = apps.lock(session, zoom_app_id)
@@ -315,9 +321,9 @@ def _answered_by(each: LoggedDelivery) -> str:
     return zoom_log.DASHBOARD if phrase and text == phrase else ""
 
 
-def _store(runtime: Runtime, rows: Sequence[FailedDelivery]) -> None:
+def _store(database: Database, rows: Sequence[FailedDelivery]) -> None:
     """Store what is new; commits."""
-    with runtime.database.writing() as session:
+    with database.writing() as session:
         keys = [row.key for row in rows]
         known = set(
             session.exec(
@@ -341,18 +347,19 @@ def _refused(error: UpstreamError) -> tuple[State, str]:
 
 
 def _end(  # noqa: PLR0913 - what came of a reading
-    runtime: Runtime,
+    database: Database,
     job: Job,
     actor: Actor,
     state: State,
     reason: str,
     *,
+    now: datetime,
     since: datetime | None = None,
     deliveries: int = 0,
     failed: int = 0,
-) -> State:
-    now = runtime.clock.now()
-    with runtime.database.writing() as session:
+) -> None:
+    """Store what came of a reading; commits."""
+    with database.writing() as session:
         row = session.get_one(DeliveryLog, job.zoom_app_id)
         row.state, row.reason = state.value, reason[:500]
         if state is State.READ:
@@ -361,4 +368,3 @@ def _end(  # noqa: PLR0913 - what came of a reading
         session.add(row)
         subject = f"{job.name}: {state.word.lower()}"
         audit.record(session, actor, "delivery_log.read", subject=subject, now=now)
-    return state

@@ -51,7 +51,11 @@ def save_app_id(zoom_app_id: UUID) -> ResponseReturnValue:
         return _page(zoom_app_id, form), HTTPStatus.UNPROCESSABLE_ENTITY
     try:
         delivery_log.save_app_id(
-            runtime(), zoom_app_id, form.app_id.data or "", actor=actor()
+            runtime().database,
+            zoom_app_id,
+            form.app_id.data or "",
+            actor=actor(),
+            now=now(),
         )
     except InvalidInputError as error:
         show_on(form, error, field="app_id")

@@ -43,7 +43,13 @@ class LogStage:
         self.save(stage.at_zoom.app_id)
 
     def save(self, typed: str) -> None:
-        delivery_log.save_app_id(self.runtime, self.stage.app_id, typed, actor=ACTOR)
+        delivery_log.save_app_id(
+            self.runtime.database,
+            self.stage.app_id,
+            typed,
+            actor=ACTOR,
+            now=self.runtime.clock.now(),
+        )
 
     def read(self) -> State:
         return delivery_log.read(self.runtime, self.stage.app_id, actor=ACTOR)
