@@ -1,6 +1,7 @@
 """The addresses that people carry to Zoom's console and to Recall."""
 
 import secrets
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from dashboard.clients.recall.api import REGIONS
@@ -31,6 +32,29 @@ def redirect_url(public_url: str) -> str:
 def recall_base_url(settings: Settings, region: str) -> str:
     """Return the Recall host of a workspace's region, or the one set for all."""
     return settings.recall_url or REGIONS[region]
+
+
+_ZOOM_HOSTS = ("zoom.us", "zoomgov.com")
+
+
+def zoom_console_url(settings: Settings, client_id: str | None = None) -> str:
+    """Return where people find their apps in Zoom; in a simulator the app's own page.
+
+    Source: github.com/zoom/skills, general/references/marketplace.md, checked
+    2026-11-30. Zoom's addresses of one app hold an ID that is not known here.
+    """
+    host = urlsplit(settings.zoom_url).hostname
+    if host in _ZOOM_HOSTS:
+        return f"https://marketplace.{host}/user/build"
+    one = f"apps/{client_id}" if client_id else ""
+    return f"{settings.zoom_url}/marketplace/{one}"
+
+
+def recall_console_url(settings: Settings, region: str) -> str:
+    """Return where people find their API keys in Recall, of the workspace's region."""
+    if settings.recall_url:
+        return f"{settings.recall_url}/"
+    return f"{REGIONS[region]}/dashboard/developers/api-keys"
 
 
 LONGEST_URL = 200

@@ -112,6 +112,8 @@ def test_a_new_admin_gets_from_nothing_to_all_ticks_by_keyboard_on_a_phone(
     keys.enter()
     expect(phone.get_by_role("heading", level=1)).to_have_text("Overview")
     keys.press("Add a zoom app")
+    keys.press("Continue to scopes")
+    keys.press("Continue to credentials")
     keys.fill("Name", "First app")
     keys.fill("Client ID", at_zoom.client_id)
     keys.fill("Client secret", at_zoom.client_secret)
@@ -143,6 +145,6 @@ def test_a_new_admin_gets_from_nothing_to_all_ticks_by_keyboard_on_a_phone(
     phone.goto(app_url)
 
     expect(phone.locator("#zoom-app-progress")).to_have_text(
-        "9 of 9 complete", timeout=60_000
+        "10 of 10 complete", timeout=60_000
     )
     told(f"all ticks after {keys.stops} stops of the Tab key")

@@ -180,6 +180,7 @@ def addresses(front: Front) -> list[str]:
         *(f"{app}/production", f"{app}/edit", f"{app}/custody", f"{app}/manifest"),
         *(f"{app}/review", f"{app}/page", f"{app}/subscription"),
         *("/zoom-apps/new", "/workspaces/new", "/staff/new"),
+        *("/zoom-apps/new/scopes", "/zoom-apps/new/credentials"),
         *(f"/webhooks/resends/{resend}", "/webhooks/resends/new"),
         f"/workspaces/{workspace}/recall-apps",
         *(hosted, f"{hosted}/mine", f"{hosted}/disconnected", *results),

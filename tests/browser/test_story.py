@@ -51,7 +51,7 @@ def make_zoom_app(zoom: Page, demo: Demo) -> dict[str, str]:
 
 
 def enter_zoom_app(page: Page, demo: Demo, values: dict[str, str]) -> None:
-    page.goto(f"{demo.url}/zoom-apps/new")
+    page.goto(f"{demo.url}/zoom-apps/new/credentials")
     page.get_by_label("Name").fill(APP)
     page.get_by_label("Client ID").fill(f"  {values['Client ID']} ")
     page.get_by_label("Client secret").fill(values["Client Secret"])
@@ -61,7 +61,7 @@ def enter_zoom_app(page: Page, demo: Demo, values: dict[str, str]) -> None:
 
 
 def enter_wrong_pair(page: Page, demo: Demo, values: dict[str, str]) -> None:
-    page.goto(f"{demo.url}/zoom-apps/new")
+    page.goto(f"{demo.url}/zoom-apps/new/credentials")
     page.get_by_label("Name").fill(APP)
     page.get_by_label("Client ID").fill(values["Client ID"])
     page.get_by_label("Client secret").fill("not-the-right-secret")
@@ -81,12 +81,11 @@ def create_in_recall(page: Page, demo: Demo) -> None:
     page.get_by_role("button", name="Verify and save").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Workspaces")
     page.goto(app_url)
-    open_step(page, "Workspace and Recall app ID")
+    open_step(page, "Workspace in Recall")
     workspace = page.get_by_label("Workspace", exact=True)
     option = workspace.locator("option", has_text="Story workspace")
     workspace.select_option(value=option.get_attribute("value"))
     submit(page, "Create in Recall")
-    open_step(page, "Workspace and Recall app ID")
     expect(page.get_by_role("button", name="Copy Recall app ID")).to_be_visible()
 
 
@@ -142,7 +141,7 @@ def test_the_main_job_from_nothing_to_a_forwarded_webhook(  # noqa: PLR0915 - on
     told("3. Workspace added, key checked, app created in Recall, its id shown.")
 
     page.goto(app_url)
-    open_step(page, "URLs to paste, events to add")
+    open_step(page, "URL to paste, and what it is for")
     webhook_url = shown_url(page, "webhook URL")
     assert re.fullmatch(rf"{demo.url}/hooks/zoom/[0-9a-f-]{{36}}", webhook_url)
     expect(page.locator("#ours")).not_to_have_attribute("data-state", "valid")
@@ -153,14 +152,15 @@ def test_the_main_job_from_nothing_to_a_forwarded_webhook(  # noqa: PLR0915 - on
     expect(page.locator("#ours")).to_contain_text("ms")
     expect(page.locator("#step-challenge")).to_have_class(re.compile("tone-good"))
     # The page leads on by itself: what comes next is open; what is read stays open.
-    expect(page.locator("details[data-of=user]").last).to_have_attribute("open", "")
+    for step in ("event", "redirect", "user"):
+        expect(page.locator(f"details[data-of={step}]")).to_have_attribute("open", "")
     expect(page.locator("details[data-of=challenge]")).to_have_attribute("open", "")
     expect(page.locator("main .btn-primary:visible")).to_have_text(
         "Open the connect page"
     )
     told("4. Validate pressed at Zoom: the page turned valid by itself.")
 
-    open_step(page, "Redirect URL and connect page")
+    open_step(page, "Redirect URL to paste")
     redirect_url = shown_url(page, "redirect URL")
     connect_url = shown_url(page, "connect page link")
     zoom.goto(values["url"])
@@ -198,12 +198,11 @@ def test_the_main_job_from_nothing_to_a_forwarded_webhook(  # noqa: PLR0915 - on
 
     page.goto(app_url)
     expect(page.locator("#zoom-app-progress")).to_have_text(
-        "9 of 9 complete", timeout=30_000
+        "10 of 10 complete", timeout=30_000
     )
     page.reload()
-    expect(page.locator("main details[open], main .btn-primary:visible")).to_have_count(
-        0
-    )
+    expect(page.locator("main details[open]")).to_have_count(0)
+    expect(page.locator("main .btn-primary:visible")).to_have_text("Send a test bot")
     told("   Every tick of the set-up came by itself.")
 
     check_support(browser.new_context(), demo, app_url)

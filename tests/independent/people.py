@@ -26,7 +26,7 @@ class Admin:
     ) -> Page:
         """Press *Verify and save*, with another secret if one is given."""
         return self.browser.submit(
-            self.browser.get("/zoom-apps/new"),
+            self.browser.get("/zoom-apps/new/credentials"),
             "/zoom-apps/new",
             name="Notetaker",
             client_id=f"  {pair.client_id} ",

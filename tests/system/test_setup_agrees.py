@@ -108,8 +108,11 @@ def test_all_three_tell_the_same(
         return
     assert f"Setup: {setup.words}. Next: {setup.next.next}" in text_of(overview)
     assert f"next: {setup.next.next}" in told
-    (row,) = page.select("[aria-current=step]")
-    assert row["id"] == f"step-{setup.next.key.value}"
+    (first,) = page.select("[aria-current=step]")
+    assert first["id"] == f"step-{setup.current[0].key.value}"
+    told_now = [one["id"] for one in page.select(".is-next")]
+    assert told_now == [f"step-{step.key.value}" for step in setup.current]
+    row = page.select_one(f"#step-{setup.next.key.value}")
     assert setup.next.next in text_of(row)
     assert setup.next.remark in text_of(row)
 

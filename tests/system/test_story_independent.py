@@ -128,7 +128,7 @@ def _meet(admin: Admin, pair: PairAtZoom, user_id: str, connection: str) -> int:
 
 def _everything_is_done(admin: Admin, app_id: UUID) -> None:
     page = admin.browser.get(f"/zoom-apps/{app_id}")
-    assert words(page.one("#zoom-app-progress")) == "9 of 9 complete"
+    assert words(page.one("#zoom-app-progress")) == "10 of 10 complete"
     overview = admin.browser.get("/")
     items = [words(each) for each in overview.soup.select(".attention-item")]
     assert [each for each in items if "Notetaker" in each] == []

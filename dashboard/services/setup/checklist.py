@@ -59,7 +59,23 @@ def gather(session: Session, app: ZoomApp, seen: Evidence, *, now: datetime) -> 
         # With all ticks there is nothing left to do with a user.
         user=None if is_all else _user(session, app, milestones, people, granting),
         granting=granting,
+        has_event=_has_event(session, app, milestones),
         cause=cause_of(app, workspace),
+    )
+
+
+def _has_event(
+    session: Session, app: ZoomApp, milestones: Mapping[StepKey, Milestone]
+) -> bool:
+    """Whether an event arrived, which the subscription by API does not prove."""
+    if StepKey.DELIVERY in milestones:
+        return True
+    proved = milestones.get(StepKey.EVENT)
+    if proved is None:
+        return False
+    return (
+        proved.webhook_id is not None
+        or first_seen.first_event(session, app) is not None
     )
 
 

@@ -14,7 +14,12 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from dashboard.models.check import Check, Finding, Source
-from dashboard.models.connection import Connection, MeetingMapping
+from dashboard.models.connection import (
+    AttemptOutcome,
+    ConnectAttempt,
+    Connection,
+    MeetingMapping,
+)
 from dashboard.models.watch import Milestone
 from dashboard.models.webhook import Webhook
 from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
@@ -83,7 +88,7 @@ def _recall_app(_: Session, app: ZoomApp) -> Milestone | None:
         app.id,
         StepKey.RECALL_APP,
         at=app.recall_created_at or app.created_at,
-        proof=f"Recall app ID: {app.recall_app_id}.",
+        proof=f"Recall app ID: {app.recall_app_id}",
     )
 
 
@@ -135,15 +140,43 @@ def _user(session: Session, app: ZoomApp) -> Milestone | None:
     )
 
 
-def _event(session: Session, app: ZoomApp) -> Milestone | None:
-    found = session.exec(
+MATCHES = "matches"
+"""`marketplace.subscription_rules.State.MATCHES`, a room beside this one."""
+
+_NEVER_CAME_BACK = (AttemptOutcome.OPEN, AttemptOutcome.ABANDONED)
+
+
+def _redirect(session: Session, app: ZoomApp) -> Milestone | None:
+    query = (
+        select(ConnectAttempt.ended_at)
+        .where(
+            col(ConnectAttempt.zoom_app_id) == app.id,
+            col(ConnectAttempt.outcome).not_in(_NEVER_CAME_BACK),
+            col(ConnectAttempt.ended_at).is_not(None),
+        )
+        .order_by(col(ConnectAttempt.created_at), col(ConnectAttempt.id))
+    )
+    at = session.exec(query.limit(1)).first()
+    if at is None:
+        return None
+    said = "Zoom sent a browser back to it."
+    return milestone(app.id, StepKey.REDIRECT, at=at, proof=said)
+
+
+def first_event(session: Session, app: ZoomApp) -> Webhook | None:
+    """Return the first event of Zoom's that is still stored."""
+    return session.exec(
         select(Webhook)
         .where(col(Webhook.zoom_app_id) == app.id, col(Webhook.event) != CHALLENGE)
         .order_by(col(Webhook.id))
         .limit(1)
     ).first()
+
+
+def _event(session: Session, app: ZoomApp) -> Milestone | None:
+    found = first_event(session, app)
     if found is None:
-        return None
+        return _subscribed(app)
     said = f"First event: {found.event or 'no name'}, signature valid."
     return milestone(
         app.id,
@@ -152,6 +185,15 @@ def _event(session: Session, app: ZoomApp) -> Milestone | None:
         proof=said,
         webhook_id=found.id,
     )
+
+
+def _subscribed(app: ZoomApp) -> Milestone | None:
+    """Return that Zoom itself listed both events for our URL, asked by API."""
+    at = app.subscription_checked_at
+    if app.subscription_state != MATCHES or at is None:
+        return None
+    said = "Zoom's subscription has the webhook URL and both events, asked via API."
+    return milestone(app.id, StepKey.EVENT, at=at, proof=said)
 
 
 def _delivery(session: Session, app: ZoomApp) -> Milestone | None:
@@ -278,6 +320,7 @@ _FINDERS: dict[StepKey, Callable[[Session, ZoomApp], Milestone | None]] = {
     StepKey.ZOOM_VALIDATED: _zoom_validated,
     StepKey.USER: _user,
     StepKey.EVENT: _event,
+    StepKey.REDIRECT: _redirect,
     StepKey.DELIVERY: _delivery,
     StepKey.MAPPING: _mapping,
     StepKey.SCOPES: _scopes,

@@ -1,9 +1,10 @@
 """The set-up steps of a zoom app, and how each stands by the evidence. Pure.
 
-They are in the order in which they can be done: Zoom sends events about connected users
-only, and a join token needs a mapped meeting. Recall keeps the tokens and does not say
-their scopes (docs/contracts/recall.md 3.5, checked 2026-11-23), so a scope is proved by
-a call that needs it, or named by Zoom's refusal.
+They are in the order in which they are done. Three are done early and proved late: Zoom
+sends events about connected users only, the redirect URL is first used by a connect
+attempt, and a join token needs a mapped meeting. Recall keeps the tokens and does not
+say their scopes (docs/contracts/recall.md 3.5, checked 2026-11-23), so a scope is
+proved by a call that needs it, or named by Zoom's refusal.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,16 +26,17 @@ from dashboard.services.zoom_apps import scopes
 class StepKey(StrEnum):
     """The steps, in their order; `ZOOM_VALIDATED` only exists with routing direct."""
 
+    SCOPES = "scopes"
     PAIR = "pair"
     RECALL_APP = "recall_app"
-    CHALLENGE = "challenge"
     RECALL_VALIDATED = "recall_validated"
+    CHALLENGE = "challenge"
     ZOOM_VALIDATED = "zoom_validated_recall"
-    USER = "user"
     EVENT = "event"
+    REDIRECT = "redirect"
+    USER = "user"
     DELIVERY = "delivery"
     MAPPING = "mapping"
-    SCOPES = "scopes"
 
 
 class Target(StrEnum):
@@ -62,17 +64,24 @@ _LISTED = {
     # What never comes by here cannot be seen here.
     Routing.DIRECT: tuple(key for key in StepKey if key not in _SEEN_HERE),
 }
+_PROVED_BY_A_USER = (StepKey.EVENT, StepKey.REDIRECT)
+_PROVED_IN_ORDER = (
+    *(StepKey.PAIR, StepKey.RECALL_APP, StepKey.RECALL_VALIDATED, StepKey.CHALLENGE),
+    *(StepKey.ZOOM_VALIDATED, StepKey.USER, StepKey.REDIRECT, StepKey.EVENT),
+    *(StepKey.DELIVERY, StepKey.MAPPING, StepKey.SCOPES),
+)
 _TITLES = {
+    StepKey.SCOPES: "Scopes added in Zoom",
     StepKey.PAIR: "Credentials verified with Zoom",
     StepKey.RECALL_APP: "App created in Recall",
     StepKey.CHALLENGE: "Zoom validated the webhook URL",
     StepKey.RECALL_VALIDATED: "Recall accepts the secret token",
     StepKey.ZOOM_VALIDATED: "Zoom validated Recall's webhook URL",
+    StepKey.EVENT: "Events added in Zoom",
+    StepKey.REDIRECT: "Redirect URL added in Zoom",
     StepKey.USER: "First user connected",
-    StepKey.EVENT: "First event received",
     StepKey.DELIVERY: "First event delivered to Recall",
     StepKey.MAPPING: "First meeting mapped",
-    StepKey.SCOPES: "All scopes granted",
 }
 
 
@@ -137,10 +146,34 @@ class Checklist:
 
     @property
     def next(self) -> SetupStep | None:
-        """The one to turn to: the first in trouble, else the first not done."""
+        """The one to turn to: one in trouble, else the one that is proved next."""
         undone = [step for step in self.steps if not step.is_done]
+        undone.sort(key=lambda step: _PROVED_IN_ORDER.index(step.key))
         trouble = [step for step in undone if step.tone == "trouble"]
         return next(iter([*trouble, *undone]), None)
+
+    @property
+    def current(self) -> Sequence[SetupStep]:
+        """What to do now, in order: the next, after what is done in Zoom unproved."""
+        upcoming = self.next
+        if upcoming is None:
+            return []
+        if upcoming.key is not StepKey.USER:
+            return [upcoming]
+        return [
+            step
+            for step in self.steps
+            if step.key is StepKey.USER
+            or (step.key in _PROVED_BY_A_USER and not step.is_done)
+        ]
+
+    @property
+    def last_done(self) -> SetupStep | None:
+        """The one done before the current ones; its instructions may be unread."""
+        current = self.current
+        before = self.steps[: self.steps.index(current[0])] if current else []
+        done = [step for step in before if step.is_done]
+        return done[-1] if done else None
 
 
 def listed(routing: Routing) -> Sequence[StepKey]:
@@ -276,6 +309,7 @@ class Facts:
         people: The connections that sightings are about, while they are here.
         user: A connected user to go on with; None while nobody is connected.
         granting: What is known of the scopes.
+        has_event: Whether an event of Zoom's ever arrived.
         cause: Why none of its users gets a token; None for nothing that is known.
     """
 
@@ -288,6 +322,7 @@ class Facts:
     restored_at: datetime | None = None
     user: Connection | None = None
     granting: ScopeFacts = field(default_factory=ScopeFacts)
+    has_event: bool = False
     cause: Cause | None = None
 
     def read(self, row: Connection) -> Standing:
@@ -374,7 +409,7 @@ def _proof(key: StepKey, first: Milestone, person: Connection | None) -> str:
             return first.proof
 
 
-def _current(key: StepKey, facts: Facts) -> _Current:  # noqa: PLR0911 - one for each key
+def _current(key: StepKey, facts: Facts) -> _Current:  # noqa: C901, PLR0911 - one for each key
     match key:
         case StepKey.PAIR:
             return _pair(facts)
@@ -385,23 +420,63 @@ def _current(key: StepKey, facts: Facts) -> _Current:  # noqa: PLR0911 - one for
         case StepKey.RECALL_VALIDATED | StepKey.ZOOM_VALIDATED:
             return _recall_validated(key, facts)
         case StepKey.USER:
-            return _Current(
-                next="Add the scopes and the redirect URL in Zoom. Then open the "
-                "connect page and connect your own account.",
-                target=Target.CONNECT,
-            )
+            return _user(facts)
         case StepKey.EVENT:
-            more = "add meeting.created and user.updated in Zoom, then save."
-            return _Current(
-                next=f"{_schedule_a_meeting(facts)} If nothing arrives, {more}",
-                target=Target.WEBHOOKS,
-            )
+            return _event(facts)
+        case StepKey.REDIRECT:
+            return _redirect(facts)
         case StepKey.DELIVERY:
             return _delivery(facts)
         case StepKey.MAPPING:
             return _mapping(facts)
         case StepKey.SCOPES:
             return _scopes(facts)
+
+
+def _user(facts: Facts) -> _Current:
+    undone = [
+        name
+        for key, name in _ADDED_BEFORE.items()
+        if key in listed(facts.zoom_app.routing) and key not in facts.milestones
+    ]
+    first = f"Add {' and '.join(undone)} in Zoom. Then open" if undone else "Open"
+    return _Current(
+        next=f"{first} the connect page and connect your own account.",
+        target=Target.CONNECT,
+    )
+
+
+_ADDED_BEFORE = {
+    StepKey.EVENT: "the two events",
+    StepKey.REDIRECT: "the redirect URL",
+}
+
+
+def _event(facts: Facts) -> _Current:
+    if facts.user is None:
+        return _Current(
+            next="Add meeting.created and user.updated in Zoom, then save. Zoom sends "
+            "events of connected users only, so the first event proves it later.",
+            target=Target.WEBHOOKS,
+        )
+    more = "add meeting.created and user.updated in Zoom, then save."
+    return _Current(
+        next=f"{_schedule_a_meeting(facts)} If nothing arrives, {more}",
+        target=Target.WEBHOOKS,
+    )
+
+
+def _redirect(facts: Facts) -> _Current:
+    if facts.user is None:
+        return _Current(
+            next="Paste the redirect URL in Zoom, then save. The first connect attempt "
+            "proves it later.",
+        )
+    return _Current(
+        next="Paste the redirect URL in Zoom, then save. Then connect a user on the "
+        "connect page.",
+        target=Target.CONNECT,
+    )
 
 
 def _pair(facts: Facts) -> _Current:
@@ -489,7 +564,7 @@ def _of_way(way: Fact, *, next: str, target: Target) -> _Current:  # noqa: A002 
 
 
 def _delivery(facts: Facts) -> _Current:
-    if StepKey.EVENT not in facts.milestones:
+    if not facts.has_event:
         return _Current(next=_schedule_a_meeting(facts), target=Target.WEBHOOKS)
     return _Current(
         remark="Events received, but none delivered to Recall yet.",
@@ -503,7 +578,7 @@ def _mapping(facts: Facts) -> _Current:
     sync = "press Sync meetings on the connection's page."
     if facts.user is None:
         return _Current(next=_schedule_a_meeting(facts))
-    if StepKey.EVENT in facts.milestones:
+    if facts.has_event:
         what = f"Wait a few seconds. If nothing happens, {sync}"
         remark = "Event received. Recall maps the meeting within seconds."
         return _Current(

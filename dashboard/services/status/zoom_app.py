@@ -163,6 +163,8 @@ class ZoomAppPage:
         workspaces: To choose from.
         rotation: A change of secrets under way; None when there is none.
         zoom_says: A failed validation request by Zoom's own log; None without one.
+        zoom_console: Where the app is found in Zoom.
+        recall_console: Where its workspace is found in Recall; None without one.
     """
 
     app: ZoomAppSummary
@@ -182,6 +184,8 @@ class ZoomAppPage:
     workspaces: Sequence[Workspace]
     rotation: progress.Card | None
     zoom_says: Fact | None
+    zoom_console: str
+    recall_console: str | None
 
 
 def rows(session: Session, *, now: datetime) -> Sequence[Row]:
@@ -247,6 +251,8 @@ def page(
         workspaces=workspaces.list_all(session),
         rotation=progress.card(session, app, now=now),
         zoom_says=_zoom_says(session, app, zoom_status, now),
+        zoom_console=urls.zoom_console_url(settings, app.client_id),
+        recall_console=urls.recall_console_url(settings, own.region) if own else None,
     )
 
 

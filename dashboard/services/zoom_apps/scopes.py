@@ -63,6 +63,11 @@ class Scope:
         """The reason in words fit for a user and an admin."""
         return self.reasons.why
 
+    @property
+    def reviewer_note(self) -> str:
+        """The scope with what Zoom's reviewer should know of it."""
+        return f"{self.name}: {self.reasons.reviewer}"
+
 
 _JOIN = Reasons(
     why="Lets the bot record your meetings without asking you each time.",

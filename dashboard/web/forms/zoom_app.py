@@ -1,6 +1,7 @@
 """Forms about zoom apps. Secrets are never written back into a page."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from uuid import UUID
 
 from wtforms import (  # type: ignore[attr-defined]  # SelectChoice: newer than its stubs
@@ -39,6 +40,78 @@ EXTERNAL = "Do bots join meetings hosted by other Zoom accounts?"
 YES_NO = [SelectChoice("no", "No"), SelectChoice("yes", "Yes")]
 
 
+class WhichApp(StrEnum):
+    """Which app of Zoom's the integration uses."""
+
+    OAUTH = "oauth"
+    SDK = "sdk"
+    NEW = "new"
+
+
+def _kind() -> RadioField:
+    return RadioField(
+        "Who connects",
+        [DataRequired("Choose one.")],
+        choices=[
+            SelectChoice(Kind.USER_LEVEL.value, "Each user (user-managed)"),
+            SelectChoice(
+                Kind.ACCOUNT_LEVEL.value, "A Zoom admin, for all (admin-managed)"
+            ),
+        ],
+        default=Kind.USER_LEVEL.value,
+    )
+
+
+def _scope_style() -> RadioField:
+    return RadioField(
+        "Scopes",
+        [DataRequired("Choose one.")],
+        choices=[
+            SelectChoice(ScopeStyle.GRANULAR.value, "Granular"),
+            SelectChoice(ScopeStyle.LEGACY.value, "Legacy"),
+        ],
+        default=ScopeStyle.GRANULAR.value,
+    )
+
+
+def _external() -> RadioField:
+    return RadioField(
+        EXTERNAL, [DataRequired("Choose one.")], choices=YES_NO, default="no"
+    )
+
+
+class WhichAppForm(Form):
+    """Which Zoom app, and what decides its scopes; sent by GET."""
+
+    class Meta:
+        """It changes nothing, so the address needs no token."""
+
+        csrf = False
+
+    app = RadioField(
+        "Which Zoom app?",
+        [DataRequired("Choose one.")],
+        choices=[
+            SelectChoice(WhichApp.NEW.value, "A new one"),
+            SelectChoice(WhichApp.OAUTH.value, "The OAuth app you have"),
+            SelectChoice(WhichApp.SDK.value, "The Meeting SDK app of your bots"),
+        ],
+        default=WhichApp.NEW.value,
+    )
+    kind = _kind()
+    scope_style = _scope_style()
+    external = _external()
+
+    def validate_kind(self, field: RadioField) -> None:
+        """Refuse what a Meeting SDK app can't be (docs/contracts/recall.md 7.3)."""
+        is_sdk = self.app.data == WhichApp.SDK.value
+        if is_sdk and field.data == Kind.ACCOUNT_LEVEL.value:
+            raise validators.ValidationError(
+                "A Meeting SDK app can only be user-managed. Choose that, or another "
+                "app."
+            )
+
+
 class NewZoomAppForm(Form):
     """Entering a credential pair."""
 
@@ -52,27 +125,9 @@ class NewZoomAppForm(Form):
         ],
         default=Environment.DEVELOPMENT.value,
     )
-    kind = RadioField(
-        "Kind",
-        [DataRequired("Choose one.")],
-        choices=[
-            SelectChoice(Kind.USER_LEVEL.value, "User-managed"),
-            SelectChoice(Kind.ACCOUNT_LEVEL.value, "Admin-managed"),
-        ],
-        default=Kind.USER_LEVEL.value,
-    )
-    scope_style = RadioField(
-        "Scopes",
-        [DataRequired("Choose one.")],
-        choices=[
-            SelectChoice(ScopeStyle.GRANULAR.value, "Granular"),
-            SelectChoice(ScopeStyle.LEGACY.value, "Legacy"),
-        ],
-        default=ScopeStyle.GRANULAR.value,
-    )
-    external = RadioField(
-        EXTERNAL, [DataRequired("Choose one.")], choices=YES_NO, default="no"
-    )
+    kind = _kind()
+    scope_style = _scope_style()
+    external = _external()
     custody = RadioField(
         "Token storage",
         [DataRequired("Choose one.")],

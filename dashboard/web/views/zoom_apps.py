@@ -1,6 +1,7 @@
 """Zoom apps: entering, setting up step by step, watching validation live."""
 
-from typing import TypedDict
+from dataclasses import dataclass
+from typing import Self, TypedDict
 from uuid import UUID
 
 from flask import Blueprint, flash, render_template, request, url_for
@@ -23,13 +24,14 @@ from dashboard.models.zoom_app import (
     TokenCustody,
 )
 from dashboard.pasted import trim
+from dashboard.services import urls
 from dashboard.services.probes import recall_webhook
 from dashboard.services.recall_apps import creation, secrets
 from dashboard.services.recall_apps.creation import CreateResult, Creation
 from dashboard.services.rotation import rotations
 from dashboard.services.staff.permissions import Permission
 from dashboard.services.status import zoom_app as zoom_app_pages
-from dashboard.services.zoom_apps import apps, credential_checks
+from dashboard.services.zoom_apps import apps, credential_checks, scopes
 from dashboard.services.zoom_apps.apps import NewZoomApp, ZoomAppChanges
 from dashboard.web import htmx
 from dashboard.web.access import requires
@@ -39,6 +41,7 @@ from dashboard.web.forms.zoom_app import (
     AdoptForm,
     CreateInRecallForm,
     NewZoomAppForm,
+    WhichAppForm,
     ZoomAppForm,
 )
 from dashboard.web.pages.zoom_app import chart, look, say, show_page
@@ -50,9 +53,25 @@ class _Place(TypedDict):
     row: object
 
 
+@dataclass(frozen=True, kw_only=True)
+class _AsksForScopes:
+    kind: Kind
+    scope_style: ScopeStyle
+    joins_external: bool
+
+    @classmethod
+    def of(cls, form: WhichAppForm) -> Self:
+        return cls(
+            kind=Kind(form.kind.data),
+            scope_style=ScopeStyle(form.scope_style.data),
+            joins_external=form.external.data == "yes",
+        )
+
+
 bp = Blueprint("zoom_apps", __name__, url_prefix="/zoom-apps")
 
 _UNPROCESSABLE = 422
+_ANSWERS = ("kind", "scope_style", "external")
 _TONES = {Verdict.RIGHT: "good", Verdict.WRONG: "trouble", Verdict.UNKNOWN: "waiting"}
 _AGAIN = "You can press Create in Recall again. It never creates a duplicate."
 _PENDING = "Not sent to Recall yet. The reason and the next attempt are shown below."
@@ -79,8 +98,33 @@ def index() -> str:
 @bp.get("/new")
 @requires(Permission.ZOOM_APPS_WRITE)
 def new() -> str:
-    """Show the form for a credential pair."""
-    return render_template("zoom_apps/new.html", form=NewZoomAppForm())
+    """Ask which Zoom app it is, and what decides its scopes."""
+    return render_template("zoom_apps/new.html", form=WhichAppForm())
+
+
+@bp.get("/new/scopes")
+@requires(Permission.ZOOM_APPS_WRITE)
+def new_scopes() -> ResponseReturnValue:
+    """Show the scopes to add before there are credentials to enter."""
+    form = WhichAppForm(request.args)
+    if not form.validate():
+        return render_template("zoom_apps/new.html", form=form), _UNPROCESSABLE
+    return render_template(
+        "zoom_apps/new_scopes.html",
+        which=form.app.data,
+        answers={name: form[name].data for name in _ANSWERS},
+        scopes=scopes.list_for(_AsksForScopes.of(form)),
+        zoom_console=urls.zoom_console_url(runtime().settings),
+    )
+
+
+@bp.get("/new/credentials")
+@requires(Permission.ZOOM_APPS_WRITE)
+def new_credentials() -> str:
+    """Show the form for a credential pair, with the answers given before."""
+    answers = {name: request.args[name] for name in _ANSWERS if name in request.args}
+    form = NewZoomAppForm(data=answers)
+    return render_template("zoom_apps/new_credentials.html", form=form)
 
 
 @bp.post("/new")
@@ -272,7 +316,10 @@ def _new_again(form: NewZoomAppForm) -> ResponseReturnValue:
     if typed and not form.secret_token.errors:
         sealed = runtime().vault.seal_text(SecretStr(typed), **_place())
         form.kept_token.data = sealed.hex()
-    return render_template("zoom_apps/new.html", form=form), _UNPROCESSABLE
+    return (
+        render_template("zoom_apps/new_credentials.html", form=form),
+        _UNPROCESSABLE,
+    )
 
 
 def _token_of(form: NewZoomAppForm) -> str:

@@ -38,7 +38,7 @@ def test_what_is_seen_is_stored_once(on: Runtime) -> None:
     counts = [checklist.record_new(on), checklist.record_new(on)]
 
     # The scopes were stored by the look that proved them.
-    assert counts == [8, 0]
+    assert counts == [9, 0]
     assert kept(on, app_id).keys() == RELAY
 
 
@@ -67,7 +67,7 @@ def test_ticks_outlive_the_webhooks_that_made_them(
     with on.database.reading() as session:
         assert session.exec(select(func.count()).select_from(Webhook)).one() == 0
     after = look(on, app_id)
-    assert after.words == before.words == "9 of 9 complete"
+    assert after.words == before.words == "10 of 10 complete"
     assert [each.proof for each in after.steps] == [each.proof for each in before.steps]
 
 
@@ -119,7 +119,7 @@ def test_two_workers_at_once_store_each_once(on: Runtime) -> None:
     for worker in workers:
         worker.join()
 
-    assert (len(counts), sum(counts)) == (THREADS, 8)
+    assert (len(counts), sum(counts)) == (THREADS, 9)
     assert kept(on, app_id).keys() == RELAY
 
 
@@ -155,8 +155,26 @@ def test_with_direct_routing_nothing_is_waited_for_that_cannot_come(
 
     checklist.record_new(on)
 
-    assert look(on, app_id).words == "6 of 6 complete"
+    assert look(on, app_id).words == "7 of 7 complete"
     assert StepKey.EVENT not in kept(on, app_id)
+
+
+def test_an_event_that_recall_refuses_is_known_behind_a_subscription_by_api(
+    on: Runtime,
+) -> None:
+    app = an_app(on.vault, subscription_state="matches", subscription_checked_at=NOON)
+    with on.database.writing() as session:
+        session.add(app)
+    checklist.record_new(on)
+    before = by_key(look(on, app.id))[StepKey.DELIVERY]
+    with on.database.writing() as session:
+        session.add(a_webhook(app))
+
+    after = by_key(look(on, app.id))[StepKey.DELIVERY]
+
+    assert kept(on, app.id)[StepKey.EVENT].webhook_id is None
+    assert not before.remark
+    assert after.remark == "Events received, but none delivered to Recall yet."
 
 
 def a_told(app_id: UUID) -> Milestone:
@@ -180,7 +198,7 @@ def test_a_change_of_routing_asks_for_what_is_seen_with_the_other(
 
     found = look(on, app_id)
 
-    assert found.words == "5 of 6 complete"
+    assert found.words == "6 of 7 complete"
     assert found.next is not None
     assert found.next.key is StepKey.ZOOM_VALIDATED
 

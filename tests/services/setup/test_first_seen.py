@@ -8,14 +8,18 @@ import pytest
 
 from dashboard.db import Database
 from dashboard.models.check import Finding, Source
+from dashboard.models.connection import AttemptOutcome
 from dashboard.models.watch import Milestone
 from dashboard.models.zoom_app import Routing, TokenCustody, ZoomApp
+from dashboard.services.marketplace.subscription_rules import (
+    State as SubscriptionState,
+)
 from dashboard.services.setup import first_seen
 from dashboard.services.setup.steps import StepKey
 from dashboard.services.validation.evidence import CHALLENGE
 from dashboard.services.zoom_apps import scopes
 from dashboard.vault import Vault
-from tests.fixtures.setup import a_check, a_mapping, an_app
+from tests.fixtures.setup import a_check, a_mapping, an_app, an_attempt
 from tests.makers import NOON, a_connection, a_webhook, a_zoom_app
 
 LATER = NOON + timedelta(hours=1)
@@ -65,6 +69,10 @@ SEEN: dict[str, tuple[Rows, StepKey]] = {
         StepKey.DELIVERY,
     ),
     "a mapping": (_mapped, StepKey.MAPPING),
+    "a connect attempt that came back": (
+        lambda app: [an_attempt(app, outcome=AttemptOutcome.DECLINED)],
+        StepKey.REDIRECT,
+    ),
 }
 
 NOT_SEEN: dict[str, tuple[Rows, StepKey]] = {
@@ -99,6 +107,18 @@ NOT_SEEN: dict[str, tuple[Rows, StepKey]] = {
         StepKey.DELIVERY,
     ),
     "an event that waits": (lambda app: [a_webhook(app)], StepKey.DELIVERY),
+    "a user who came from Recall": (
+        lambda app: [a_connection(app)],
+        StepKey.REDIRECT,
+    ),
+    "an attempt that is at Zoom": (
+        lambda app: [an_attempt(app, outcome=AttemptOutcome.OPEN, ended_at=None)],
+        StepKey.REDIRECT,
+    ),
+    "an attempt that never came back": (
+        lambda app: [an_attempt(app, outcome=AttemptOutcome.ABANDONED)],
+        StepKey.REDIRECT,
+    ),
     "scopes by name, which Recall's custody cannot tell": (
         lambda app: [a_connection(app, scopes=_all(app))],
         StepKey.SCOPES,
@@ -170,6 +190,44 @@ def test_the_pair_and_the_recall_app_are_the_apps_own(
 
     assert (seen[StepKey.PAIR].at, seen[StepKey.RECALL_APP].at) == (LATER, BEFORE)
     assert str(app.recall_app_id) in seen[StepKey.RECALL_APP].proof
+
+
+def test_zooms_own_list_of_the_subscription_proves_the_events(
+    database: Database, vault: Vault
+) -> None:
+    app = a_zoom_app(
+        vault,
+        subscription_state=SubscriptionState.MATCHES,
+        subscription_checked_at=NOON,
+    )
+
+    one = found(database, app, [])[StepKey.EVENT]
+
+    assert (one.at, one.webhook_id) == (NOON, None)
+    assert "asked via API" in one.proof
+
+
+@pytest.mark.parametrize(
+    "state", [one for one in SubscriptionState if one != SubscriptionState.MATCHES]
+)
+def test_a_subscription_that_does_not_match_proves_nothing(
+    database: Database, vault: Vault, state: SubscriptionState
+) -> None:
+    app = a_zoom_app(vault, subscription_state=state, subscription_checked_at=NOON)
+
+    assert StepKey.EVENT not in found(database, app, [])
+
+
+def test_an_event_is_better_proof_than_the_subscription(
+    database: Database, vault: Vault
+) -> None:
+    app = a_zoom_app(
+        vault,
+        subscription_state=SubscriptionState.MATCHES,
+        subscription_checked_at=BEFORE,
+    )
+
+    assert found(database, app, [a_webhook(app)])[StepKey.EVENT].webhook_id is not None
 
 
 def test_a_delivery_is_found_behind_a_long_backlog(

@@ -32,8 +32,8 @@ LATE = NOON + timedelta(minutes=30)
 
 
 DIRECT = [
-    *(StepKey.PAIR, StepKey.RECALL_APP, StepKey.ZOOM_VALIDATED),
-    *(StepKey.USER, StepKey.MAPPING, StepKey.SCOPES),
+    *(StepKey.SCOPES, StepKey.PAIR, StepKey.RECALL_APP, StepKey.ZOOM_VALIDATED),
+    *(StepKey.REDIRECT, StepKey.USER, StepKey.MAPPING),
 ]
 
 
@@ -77,7 +77,7 @@ def test_one_that_is_missing_is_the_one_thing_to_do_next(
 
     setup = Checklist(steps=list_steps(facts(app, *seen, user=a_connection(app))))
 
-    assert setup.words == "8 of 9 complete"
+    assert setup.words == "9 of 10 complete"
     assert setup.next is not None
     assert setup.next.key is missing
     assert setup.next.next.endswith(".")
@@ -130,8 +130,17 @@ NOT_YET = {
         {},
         StepKey.USER,
         (
-            "Add the scopes and the redirect URL in Zoom. Then open the connect page "
-            "and connect your own account."
+            "Add the two events and the redirect URL in Zoom. Then open the connect "
+            "page and connect your own account."
+        ),
+        Target.CONNECT,
+    ),
+    "nobody connected, and no events to add": (
+        {"routing": Routing.DIRECT},
+        StepKey.USER,
+        (
+            "Add the redirect URL in Zoom. Then open the connect page and connect your "
+            "own account."
         ),
         Target.CONNECT,
     ),
@@ -139,10 +148,19 @@ NOT_YET = {
         {},
         StepKey.EVENT,
         (
-            "Connect a user, then schedule a meeting in Zoom as that user. If nothing "
-            "arrives, add meeting.created and user.updated in Zoom, then save."
+            "Add meeting.created and user.updated in Zoom, then save. Zoom sends "
+            "events of connected users only, so the first event proves it later."
         ),
         Target.WEBHOOKS,
+    ),
+    "no connect attempt came back": (
+        {},
+        StepKey.REDIRECT,
+        (
+            "Paste the redirect URL in Zoom, then save. The first connect attempt "
+            "proves it later."
+        ),
+        None,
     ),
 }
 
@@ -157,6 +175,103 @@ def test_what_was_not_seen_says_what_to_do_and_where(
 
     assert (one.is_done, one.next, one.target) == (False, text, target)
     assert one.tone != "trouble"
+
+
+BEFORE_A_USER = [
+    *(StepKey.PAIR, StepKey.RECALL_APP, StepKey.RECALL_VALIDATED, StepKey.CHALLENGE),
+]
+
+
+def current(found: Facts) -> list[StepKey]:
+    return [one.key for one in Checklist(steps=list_steps(found)).current]
+
+
+def test_what_is_only_proved_by_a_user_is_done_before_the_first_connects(
+    vault: Vault,
+) -> None:
+    app = an_app(vault)
+
+    assert current(facts(app)) == [StepKey.PAIR]
+    assert current(facts(app, StepKey.PAIR, StepKey.RECALL_APP)) == [
+        StepKey.RECALL_VALIDATED
+    ]
+    assert current(facts(app, *BEFORE_A_USER)) == [
+        *(StepKey.EVENT, StepKey.REDIRECT, StepKey.USER)
+    ]
+    assert current(facts(app, *BEFORE_A_USER, StepKey.REDIRECT)) == [
+        *(StepKey.EVENT, StepKey.USER)
+    ]
+    assert current(facts(app, *ALL)) == []
+
+
+def test_with_direct_routing_no_events_are_waited_for(vault: Vault) -> None:
+    app = an_app(vault, routing=Routing.DIRECT)
+    seen = (StepKey.PAIR, StepKey.RECALL_APP, StepKey.ZOOM_VALIDATED)
+
+    assert current(facts(app, *seen)) == [StepKey.REDIRECT, StepKey.USER]
+
+
+def test_after_the_first_user_each_proof_has_its_turn_and_the_scopes_come_last(
+    vault: Vault,
+) -> None:
+    app = an_app(vault)
+    person, seen = a_connection(app), [*BEFORE_A_USER, StepKey.USER]
+    turns = []
+
+    for _ in range(len(ALL) - len(seen)):
+        (upcoming,) = current(facts(app, *seen, user=person))
+        turns.append(upcoming)
+        seen.append(upcoming)
+
+    assert turns == [
+        *(StepKey.REDIRECT, StepKey.EVENT, StepKey.DELIVERY),
+        *(StepKey.MAPPING, StepKey.SCOPES),
+    ]
+
+
+def test_trouble_is_turned_to_alone(vault: Vault) -> None:
+    app = an_app(vault, verdict=Verdict.WRONG)
+
+    assert current(facts(app, *BEFORE_A_USER)) == [StepKey.PAIR]
+
+
+def test_the_step_done_last_is_known_while_something_is_left_to_do(
+    vault: Vault,
+) -> None:
+    app = an_app(vault)
+
+    def last(*seen: StepKey) -> StepKey | None:
+        done = Checklist(steps=list_steps(facts(app, *seen))).last_done
+        return done.key if done else None
+
+    assert last() is None
+    assert last(StepKey.PAIR) is StepKey.PAIR
+    assert last(*BEFORE_A_USER) is StepKey.CHALLENGE
+    assert last(*BEFORE_A_USER, StepKey.EVENT) is StepKey.EVENT
+    assert last(*ALL) is None
+
+
+def test_users_who_came_from_recall_prove_no_redirect_url(vault: Vault) -> None:
+    app = an_app(vault)
+
+    one = step(StepKey.REDIRECT, facts(app, user=a_connection(app)))
+
+    assert one.next.endswith("Then connect a user on the connect page.")
+    assert one.target is Target.CONNECT
+
+
+def test_a_subscription_read_by_api_is_no_event_that_recall_refused(
+    vault: Vault,
+) -> None:
+    app = an_app(vault)
+    found = facts(app, StepKey.EVENT, user=a_connection(app), has_event=False)
+
+    delivery, mapping = step(StepKey.DELIVERY, found), step(StepKey.MAPPING, found)
+
+    assert step(StepKey.EVENT, found).is_done
+    for one in (delivery, mapping):
+        assert one.next.startswith("Schedule a meeting in Zoom as Ana Nowak.")
+        assert not one.remark
 
 
 def test_a_pair_refused_later_is_trouble_and_keeps_its_first_time(
@@ -255,6 +370,17 @@ def test_a_mismatch_names_the_act_that_mends_it(vault: Vault) -> None:
         Target.UPDATE_IN_RECALL,
     )
     assert recall_status.next == "Press Update in Recall."
+
+
+def test_a_meeting_is_asked_for_when_someone_is_connected(vault: Vault) -> None:
+    app = an_app(vault)
+
+    one = step(StepKey.EVENT, facts(app, user=a_connection(app)))
+
+    assert one.next == (
+        "Schedule a meeting in Zoom as Ana Nowak. If nothing arrives, add "
+        "meeting.created and user.updated in Zoom, then save."
+    )
 
 
 def test_trouble_comes_before_what_is_merely_not_seen_yet(vault: Vault) -> None:

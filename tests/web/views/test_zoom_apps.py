@@ -19,6 +19,7 @@ from dashboard.services.runtime import Runtime
 from dashboard.services.validation import evidence
 from dashboard.services.zoom_apps import apps
 from tests.conftest import SignIn
+from tests.fixtures.setup import save_app, save_everything
 from tests.makers import (
     API_KEY,
     CLIENT_SECRET,
@@ -499,3 +500,159 @@ def test_support_reads_the_page_and_finds_nothing_to_press(
 
 def test_an_unknown_zoom_app_is_not_found(admin: FlaskClient) -> None:
     assert admin.get(f"/zoom-apps/{uuid4()}").status_code == 404
+
+
+QUESTIONS = "/zoom-apps/new/scopes"
+
+
+def test_the_first_question_is_which_zoom_app(admin: FlaskClient) -> None:
+    page = page_of(admin.get("/zoom-apps/new"))
+
+    form = page.select_one("form[method=get]")
+    assert form is not None
+    assert form["action"] == QUESTIONS
+    first = form.select_one("fieldset")
+    assert first is not None
+    assert "Which Zoom app?" in first.text
+    assert [one["value"] for one in first.select("input")] == ["new", "oauth", "sdk"]
+    assert not page.select("main input[type=password]")
+
+
+@pytest.mark.parametrize(
+    ("answers", "listed"),
+    [
+        ("", {"meeting:read:local_recording_token", "user:read:user"}),
+        ("kind=account_level", {"user:read:list_users:admin"}),
+        ("external=yes", {"user:read:token", "user:read:zak"}),
+        ("scope_style=legacy&app=oauth", {"meeting_token:read:local_recording"}),
+    ],
+)
+def test_the_answers_decide_the_scopes_which_come_before_the_credentials(
+    admin: FlaskClient, answers: str, listed: set[str]
+) -> None:
+    query = f"app=new&kind=user_level&scope_style=granular&external=no&{answers}"
+    last = dict(pair.split("=") for pair in query.rstrip("&").split("&"))
+
+    page = page_of(admin.get(QUESTIONS, query_string=last))
+
+    assert listed <= {one["title"] for one in page.select("dt code")}
+    note = page.select_one(".copy-text pre")
+    assert note is not None
+    assert all(f"{name}: Used to" in note.text for name in listed)
+    (on,) = page.select("a.btn-primary")
+    form = page_of(admin.get(str(on["href"])))
+    chosen = {str(one["name"]): one["value"] for one in form.select("input[checked]")}
+    for name in ("kind", "scope_style", "external"):
+        assert chosen[name] == last[name]
+
+
+def test_a_new_app_is_made_in_zoom_first_and_another_is_only_opened(
+    admin: FlaskClient, runtime: Runtime
+) -> None:
+    def steps(app: str) -> str:
+        page = page_of(admin.get(QUESTIONS, query_string={"app": app} | REST))
+        found = page.select_one("ol.plain-steps")
+        assert found is not None
+        link = found.select_one("a")
+        assert link is not None
+        assert link["href"] == f"{runtime.settings.zoom_url}/marketplace/"
+        return " ".join(found.text.split())
+
+    assert "General App" in steps("new")
+    assert "General App" not in steps("oauth")
+
+
+REST = {"kind": "user_level", "scope_style": "granular", "external": "no"}
+
+
+@pytest.mark.parametrize(
+    ("bad", "sentence"),
+    [
+        (
+            {"app": "sdk", "kind": "account_level"},
+            "A Meeting SDK app can only be user-managed.",
+        ),
+        ({"kind": "nonsense"}, "Not a valid choice"),
+        ({"app": "nonsense"}, "Not a valid choice"),
+    ],
+)
+def test_an_answer_that_cannot_be_is_asked_again(
+    admin: FlaskClient, bad: dict[str, str], sentence: str
+) -> None:
+    answer = admin.get(QUESTIONS, query_string={"app": "new"} | REST | bad)
+
+    assert answer.status_code == 422
+    assert sentence in page_of(answer).text
+    assert page_of(answer).select("input[name=external][value=no][checked]")
+
+
+def test_answers_that_cannot_be_are_left_out_of_the_credentials(
+    admin: FlaskClient,
+) -> None:
+    page = page_of(admin.get("/zoom-apps/new/credentials?kind=nonsense"))
+
+    assert not page.select("input[name=kind][checked]")
+    assert page.select("input[name=scope_style][value=granular][checked]")
+
+
+def test_the_recall_app_id_is_in_plain_sight(
+    admin: FlaskClient, runtime: Runtime
+) -> None:
+    app_id = save_everything(runtime)
+    with runtime.database.reading() as session:
+        recall_app_id = session.get_one(ZoomApp, app_id).recall_app_id
+
+    page = page_of(admin.get(f"/zoom-apps/{app_id}"))
+
+    (button,) = page.select("#step-recall_app button[data-copy]")
+    assert button["data-copy"] == str(recall_app_id)
+    assert not [one for one in button.parents if one.name == "details"]
+
+
+def test_set_up_pages_lead_into_the_consoles(
+    admin: FlaskClient, runtime: Runtime
+) -> None:
+    app_id = save_everything(runtime)
+    with runtime.database.reading() as session:
+        client_id = session.get_one(ZoomApp, app_id).client_id
+
+    page = page_of(admin.get(f"/zoom-apps/{app_id}"))
+
+    def links(step: str) -> list[str]:
+        return [str(a["href"]) for a in page.select(f"details[data-of={step}] a")]
+
+    zoom = f"{runtime.settings.zoom_url}/marketplace/apps/{client_id}"
+    for step in ("scopes", "challenge", "event", "redirect"):
+        assert zoom in links(step), step
+    assert f"{runtime.settings.recall_url}/" in links("recall_app")
+
+
+def test_the_page_of_the_webhook_url_says_what_it_is_for(
+    admin: FlaskClient, runtime: Runtime
+) -> None:
+    app_id = save_everything(runtime)
+    page = page_of(admin.get(f"/zoom-apps/{app_id}"))
+
+    def text(step: str) -> str:
+        found = page.select_one(f"details[data-of={step}]")
+        assert found is not None
+        return " ".join(found.text.split())
+
+    assert "Why Recall needs these webhooks" in text("challenge")
+    assert "They send no bot to a meeting" in text("challenge")
+    assert "Development and production have different URLs here" in text("challenge")
+    assert page.select(f"details[data-of=challenge] a[href$='/{app_id}/test-bot']")
+    assert "personal meeting ID (PMI)" in text("event")
+
+
+def test_a_set_up_that_is_done_offers_a_test_bot(
+    admin: FlaskClient, runtime: Runtime
+) -> None:
+    done, begun = save_everything(runtime), save_app(runtime, client_id="another")
+
+    def finished(app_id: UUID) -> list[str]:
+        page = page_of(admin.get(f"/zoom-apps/{app_id}"))
+        return [str(a["href"]) for a in page.select("#zoom-app-finished a")]
+
+    assert finished(done) == [f"/zoom-apps/{done}/test-bot"]
+    assert finished(begun) == []
