@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from flask import Blueprint, Response, jsonify, request
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from dashboard.sandbox.zoom import delivery_log, scopes, subscriptions
+from dashboard.sandbox.zoom import apps, delivery_log, scopes, subscriptions
 from dashboard.sandbox.zoom import manifest as manifests
 from dashboard.sandbox.zoom.errors import ApiError, RefusedError
 from dashboard.sandbox.zoom.records import Grant, Meeting, ZoomApp, ZoomUser, new_id
@@ -183,6 +183,8 @@ def blueprint(world: ZoomWorld) -> Blueprint:
     _add_users(bp, world.state)
     _add_meetings(bp, world.state)
     _add_manifests(bp, world)
+    _add_apps(bp, world)
+    _add_rotation(bp, world)
     _add_subscriptions(bp, world)
     _add_logs(bp, world)
     return bp
@@ -302,6 +304,106 @@ def _add_manifests(bp: Blueprint, world: ZoomWorld) -> None:
         except RefusedError as error:
             raise ApiError(400, 300, str(error)) from None
         return Response()
+
+
+class _NewApp(BaseModel):
+    """The body of a creation; other fields are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    app_type: Literal["general"]
+    app_name: str = Field(min_length=1, max_length=50)
+    contact_name: str = Field(min_length=1)
+    contact_email: str = Field(min_length=1)
+    company_name: str = Field(min_length=1)
+    manifest: dict[str, object]
+
+
+def _add_apps(bp: Blueprint, world: ZoomWorld) -> None:
+    state, path = world.state, "/marketplace/apps"
+
+    @bp.post(path)
+    def create_app() -> tuple[Response, int]:
+        with state.lock:
+            _access_token(state).require("manifest/write")
+            if state.switches.app_creation == "denied":
+                raise ApiError(401, 401, "Access Denied")
+        try:
+            asked = _NewApp.model_validate(_body())
+        except ValidationError as error:
+            field = str(error.errors()[0]["loc"][0])
+            raise _invalid_field(field, "Invalid field.") from None
+        if manifests.find_problems(asked.manifest):
+            return jsonify(manifests.validation_answer(asked.manifest)), 400
+        try:
+            app = world.create_app(asked.app_name, asked.manifest)
+        except RefusedError as error:
+            raise ApiError(400, 300, str(error)) from None
+        return _created(app, state.switches.app_creation)
+
+    @bp.get(f"{path}/<app_id>")
+    def about(app_id: str) -> Response:
+        with state.lock:
+            _access_token(state).require("manifest/read")
+            app = _app(world, app_id)
+            return jsonify(
+                app_name=app.name,
+                app_type="OAuthApp",
+                app_status="published" if app.published else "unpublished",
+                app_scopes=app.scopes,
+            )
+
+    @bp.delete(f"{path}/<app_id>")
+    def delete_app(app_id: str) -> Response:
+        with state.lock:
+            _access_token(state).require("manifest/write")
+            del state.apps[_app(world, app_id).client_id]
+        return Response()
+
+
+def _add_rotation(bp: Blueprint, world: ZoomWorld) -> None:
+    state = world.state
+
+    @bp.post("/marketplace/apps/<app_id>/rotate_client_secret")
+    def rotate(app_id: str) -> Response:
+        body = _body()
+        with state.lock:
+            _access_token(state).require("manifest/write")
+            app = _app(world, app_id)
+            if state.switches.rotation == "denied":
+                raise ApiError(403, 403, "No permission to rotate the secret.")
+            until = _revocation(body)
+            apps.rotate_client_secret(state, app.client_id, old_until=until)
+            answer = {
+                "secret_id": new_id(),
+                "revoke_old_secret_time": utc_text(until),
+            }
+            if state.switches.rotation == "on":
+                answer["new_secret"] = app.client_secret
+            return jsonify(answer)
+
+
+def _created(app: ZoomApp, form: str) -> tuple[Response, int]:
+    """Return the answer in the form the switch asks for; all were seen live (12)."""
+    pair = {"client_id": app.client_id, "client_secret": app.client_secret}
+    match form:
+        case "id_only":
+            return jsonify(app_id=app.app_id), 200
+        case "credentials":
+            return jsonify(app_id=app.app_id, credentials=pair), 200
+        case _:
+            named = {"app_name": app.name, "app_type": "general"}
+            made = {"app_id": app.app_id, **named, "development_credentials": pair}
+            return jsonify(made), 201
+
+
+def _revocation(body: dict[str, object]) -> datetime:
+    if body.get("action") != "new":
+        raise _invalid_field("action", "Invalid field.")
+    try:
+        return datetime.fromisoformat(str(body.get("revoke_old_secret_time")))
+    except ValueError:
+        raise _invalid_field("revoke_old_secret_time", "Invalid field.") from None
 
 
 def _add_subscriptions(bp: Blueprint, world: ZoomWorld) -> None:

@@ -4,6 +4,7 @@ Source: docs/contracts/zoom.md 1, 2.4 and 5.1.
 """
 
 import ipaddress
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from dashboard.sandbox.zoom import scopes
@@ -12,6 +13,7 @@ from dashboard.sandbox.zoom.records import (
     Environment,
     Kind,
     ZoomApp,
+    new_client_secret,
     new_secret_token,
 )
 from dashboard.sandbox.zoom.state import State
@@ -89,6 +91,17 @@ def enable_publishing(state: State, client_id: str) -> ZoomApp:
         app.environment, app.published = Environment.PRODUCTION, True
     state.apps[other.client_id] = other
     return other
+
+
+def rotate_client_secret(
+    state: State, client_id: str, *, old_until: datetime
+) -> ZoomApp:
+    """Replace the client secret; the old one counts until then."""
+    app = state.app(client_id)
+    app.previous_client_secret = app.client_secret
+    app.previous_client_secret_until = old_until
+    app.client_secret = new_client_secret()
+    return app
 
 
 def regenerate_secret_token(state: State, client_id: str) -> ZoomApp:

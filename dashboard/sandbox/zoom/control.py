@@ -124,6 +124,7 @@ def _actions(world: ZoomWorld) -> Mapping[str, Callable[..., object]]:
         world.deliver_due,
         world.end_meeting,
         world.install,
+        world.issue_marketplace_token,
         world.regenerate_secret_token,
         world.revoke_grant,
         world.start_meeting,

@@ -25,6 +25,14 @@ _HEADER_TYPES = {0, 1, 2, 3}
 _USAGES = {Kind.USER_LEVEL: "USER_OPERATION", Kind.ACCOUNT_LEVEL: "ADMIN_MANAGEMENT"}
 
 
+_FORGOTTEN: Mapping[str, tuple[str, ...]] = {
+    "scopes": ("scopes", "optional_scopes", "events"),
+    "redirect_url": ("redirect_url",),
+    "events": ("events",),
+    "webhook": ("webhook_url", "events"),
+}
+
+
 @dataclass(frozen=True)
 class Problem:
     """What is wrong with a setting, for example `/oauth_information/scopes[0]`."""
@@ -159,12 +167,14 @@ def import_manifest(
                 f"The manifest is for {oauth['usage']}, this app is {app.kind.value}."
             )
         wanted = _settings(app, fields)
+        for name in _FORGOTTEN.get(state.switches.manifest_forgets, ()):
+            wanted.pop(name)
         before = app.model_dump()
         try:
             apps.change(state, client_id, wanted)
         except ValidationError:
             raise RefusedError("Something in the manifest has a wrong type.") from None
-    url = wanted["webhook_url"]
+    url = wanted.get("webhook_url")
     if not isinstance(url, str):
         return app
     result = webhooks.request_validation(state, http, app, url)
@@ -176,6 +186,28 @@ def import_manifest(
         app.validated_at = app.checked_at = result.attempt.at
         app.failures, app.subscription_enabled = 0, True
     return app
+
+
+def create_app(
+    state: State, http: httpx2.Client, name: str, manifest: object
+) -> ZoomApp:
+    """Create an app from a manifest, with the development pair.
+
+    Raises:
+        RefusedError: The manifest is invalid or refused; there is no app.
+    """
+    for problem in find_problems(manifest):
+        raise RefusedError(f"{problem.setting}: {problem.message}.")
+    usage = _sections(manifest)["oauth_information"]["usage"]
+    kind = next(kind for kind, word in _USAGES.items() if word == usage)
+    with state.lock:
+        app = apps.add(state, {"name": name, "kind": kind, "scopes": [], "events": []})
+    try:
+        return import_manifest(state, http, app.client_id, manifest)
+    except RefusedError:
+        with state.lock:
+            del state.apps[app.client_id]
+        raise
 
 
 def export_manifest(app: ZoomApp) -> dict[str, object]:

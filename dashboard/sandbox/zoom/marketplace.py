@@ -7,7 +7,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from pydantic import ValidationError
 from werkzeug.wrappers import Response
 
-from dashboard.sandbox.zoom import domains, scopes
+from dashboard.sandbox.zoom import domains, oauth, scopes
 from dashboard.sandbox.zoom.errors import RefusedError
 from dashboard.sandbox.zoom.records import Environment, Kind
 from dashboard.sandbox.zoom.world import ZoomWorld
@@ -33,6 +33,7 @@ def apps_blueprint(world: ZoomWorld) -> Blueprint:
     _add_webhook(bp, world)
     _add_import(bp, world)
     _add_publishing(bp, world)
+    _add_token(bp, world)
     return bp
 
 
@@ -150,6 +151,16 @@ def _add_publishing(bp: Blueprint, world: ZoomWorld) -> None:
         except RefusedError as error:
             return _app_page(world, client_id, str(error)), 422
         return _to_app(client_id, "saved")
+
+
+def _add_token(bp: Blueprint, world: ZoomWorld) -> None:
+    @bp.post("/token")
+    def token() -> Answer:
+        return render_template(
+            "token.html",
+            token=world.issue_marketplace_token(),
+            scopes=oauth.MARKETPLACE_SCOPES,
+        )
 
 
 def _add_import(bp: Blueprint, world: ZoomWorld) -> None:

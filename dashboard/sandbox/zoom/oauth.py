@@ -225,13 +225,21 @@ def authenticate_app(state: State, client_id: str, client_secret: str) -> ZoomAp
     if refusal is not None:
         error, reason, status = refusal
         raise TokenError(error, reason, status=status)
-    if app is None or app.client_secret != client_secret:
+    if app is None or client_secret not in _client_secrets(state, app):
         raise TokenError(
             "invalid_client",
             "Invalid client_id or client_secret",
             status=state.switches.invalid_client_status,
         )
     return app
+
+
+def _client_secrets(state: State, app: ZoomApp) -> list[str]:
+    """Return the secret, and the one before while it counts."""
+    until, previous = app.previous_client_secret_until, app.previous_client_secret
+    if previous is None or until is None or until <= state.now():
+        return [app.client_secret]
+    return [app.client_secret, previous]
 
 
 def exchange_code(
@@ -306,6 +314,24 @@ def issue_app_token(state: State, app: ZoomApp) -> dict[str, object]:
     )
     state.grants.append(grant)
     return _issue(state, grant)
+
+
+MARKETPLACE_SCOPES = ("marketplace:read:app:admin", "marketplace:write:app:admin")
+
+
+def issue_marketplace_token(
+    state: State, scopes: Sequence[str] = MARKETPLACE_SCOPES
+) -> str:
+    """Issue a token as a Server-to-Server app of the account has it (12)."""
+    grant = Grant(
+        client_id="a Server-to-Server app",
+        user_id=None,
+        account_id=state.account_id,
+        scopes=list(scopes),
+        granted_at=state.now(),
+    )
+    state.grants.append(grant)
+    return str(_issue(state, grant)["access_token"])
 
 
 def revoke_token(state: State, app: ZoomApp, access_token: str) -> None:

@@ -33,7 +33,8 @@ def _new_client_id() -> str:
     return _tagged("simC", 22)  # docs/contracts/zoom.md 1
 
 
-def _new_client_secret() -> str:
+def new_client_secret() -> str:
+    """Return 32 characters, `simS` first."""
     return _tagged("simS", 32)
 
 
@@ -91,6 +92,8 @@ class ZoomApp(Record):
 
     Attributes:
         account_id: The developer's Zoom account.
+        previous_client_secret: The one before the last rotation, which counts until
+            `previous_client_secret_until`.
         previous_secret_token: The one before the last regeneration.
         allow_list: Full callback URLs, or base URLs (`https://host`) that cover all
             paths below them while `strict_mode` is off.
@@ -108,7 +111,9 @@ class ZoomApp(Record):
     kind: Kind = Kind.USER_LEVEL
     account_id: str
     client_id: str = Field(default_factory=_new_client_id, min_length=1)
-    client_secret: str = Field(default_factory=_new_client_secret, repr=False)
+    client_secret: str = Field(default_factory=new_client_secret, repr=False)
+    previous_client_secret: str | None = Field(default=None, repr=False)
+    previous_client_secret_until: datetime | None = None
     secret_token: str = Field(default_factory=new_secret_token, repr=False)
     previous_secret_token: str | None = Field(default=None, repr=False)
     verification_token: str = Field(default_factory=_new_verification_token, repr=False)

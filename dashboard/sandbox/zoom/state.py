@@ -52,6 +52,12 @@ class Switches(BaseModel):
         code_in_reason: Whether `Invalid authorization code` repeats the code (3.3).
         redirect_mismatch_error: `error` when the redirect URI differs (3.3).
         client_credentials: Whether apps may use that grant type (3.4).
+        app_creation: In which form `POST /v2/marketplace/apps` answers: with the pair
+            under `development_credentials` or `credentials`, or with the `id_only`;
+            or that it is `denied` (12).
+        manifest_forgets: What an imported manifest silently does not change (12).
+        rotation: Whether apps may rotate their client secret, and whether the
+            answer holds the new one (12).
         updates_subscriptions: Whether `PATCH …/app/event_subscription` exists; older
             descriptions of the API lack it (5.7).
         webhook_log: Whether the delivery log gives the HTTP status of each answer, or
@@ -98,6 +104,13 @@ class Switches(BaseModel):
         "invalid_request"
     )
     client_credentials: bool = True
+    app_creation: Literal[
+        "development_credentials", "credentials", "id_only", "denied"
+    ] = "development_credentials"
+    manifest_forgets: Literal[
+        "nothing", "scopes", "redirect_url", "events", "webhook"
+    ] = "nothing"
+    rotation: Literal["on", "without_secret", "denied"] = "on"
     updates_subscriptions: bool = True
     webhook_log: Literal["http", "flag"] = "http"
     pmi_as: Literal["int", "string"] = "int"

@@ -184,6 +184,17 @@ class ZoomWorld:
         """Press **Validate** and wait for the result; see `webhooks.validate`."""
         return webhooks.validate(self.state, self._http, client_id, url)
 
+    def create_app(self, name: str, document: object) -> ZoomApp:
+        """Create an app from a manifest; see `manifest.create_app`."""
+        return manifest.create_app(self.state, self._http, name, document)
+
+    def issue_marketplace_token(self, scopes: list[str] | None = None) -> str:
+        """Issue a token for the API about apps; see `oauth.issue_marketplace_token`."""
+        with self.state.lock:
+            return oauth.issue_marketplace_token(
+                self.state, oauth.MARKETPLACE_SCOPES if scopes is None else scopes
+            )
+
     def import_manifest(self, client_id: str, document: object) -> ZoomApp:
         """Import a manifest into an app; see `manifest.import_manifest`."""
         return manifest.import_manifest(self.state, self._http, client_id, document)
