@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from flask import Blueprint, Response, jsonify, request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from dashboard.sandbox.zoom import apps, delivery_log, scopes, subscriptions
 from dashboard.sandbox.zoom import manifest as manifests
@@ -306,17 +306,17 @@ def _add_manifests(bp: Blueprint, world: ZoomWorld) -> None:
         return Response()
 
 
-class _NewApp(BaseModel):
-    """The body of a creation; other fields are ignored."""
+_OF_A_NEW_APP = ("app_name", "contact_name", "contact_email", "company_name")
 
-    model_config = ConfigDict(extra="ignore")
 
-    app_type: Literal["general"]
-    app_name: str = Field(min_length=1, max_length=50)
-    contact_name: str = Field(min_length=1)
-    contact_email: str = Field(min_length=1)
-    company_name: str = Field(min_length=1)
-    manifest: dict[str, object]
+def _new_app(body: dict[str, object]) -> tuple[str, object]:
+    """Return the name and the manifest of an app to create."""
+    if body.get("app_type") != "general":
+        raise _invalid_field("app_type", "Invalid field.")
+    for field in _OF_A_NEW_APP:
+        if not isinstance(body.get(field), str) or not body[field]:
+            raise _invalid_field(field, "Invalid field.")
+    return str(body["app_name"]), body.get("manifest")
 
 
 def _add_apps(bp: Blueprint, world: ZoomWorld) -> None:
@@ -328,15 +328,11 @@ def _add_apps(bp: Blueprint, world: ZoomWorld) -> None:
             _access_token(state).require("manifest/write")
             if state.switches.app_creation == "denied":
                 raise ApiError(401, 401, "Access Denied")
+        name, manifest = _new_app(_body())
+        if manifests.find_problems(manifest):
+            return jsonify(manifests.validation_answer(manifest)), 400
         try:
-            asked = _NewApp.model_validate(_body())
-        except ValidationError as error:
-            field = str(error.errors()[0]["loc"][0])
-            raise _invalid_field(field, "Invalid field.") from None
-        if manifests.find_problems(asked.manifest):
-            return jsonify(manifests.validation_answer(asked.manifest)), 400
-        try:
-            app = world.create_app(asked.app_name, asked.manifest)
+            app = world.create_app(name, manifest)
         except RefusedError as error:
             raise ApiError(400, 300, str(error)) from None
         return _created(app, state.switches.app_creation)

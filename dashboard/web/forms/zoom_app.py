@@ -1,6 +1,6 @@
 """Forms about zoom apps. Secrets are never written back into a page."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from uuid import UUID
 
@@ -48,10 +48,19 @@ class WhichApp(StrEnum):
     NEW = "new"
 
 
-def _kind() -> RadioField:
+def _fits_the_app(form: Form, field: RadioField) -> None:
+    """Refuse what a Meeting SDK app can't be (docs/contracts/recall.md 7.3)."""
+    is_sdk = form["app"].data == WhichApp.SDK.value
+    if is_sdk and field.data == Kind.ACCOUNT_LEVEL.value:
+        raise validators.ValidationError(
+            "A Meeting SDK app can only be user-managed. Choose that, or another app."
+        )
+
+
+def _kind(*more: Callable[[Form, RadioField], None]) -> RadioField:
     return RadioField(
         "Who connects",
-        [DataRequired("Choose one.")],
+        [DataRequired("Choose one."), *more],
         choices=[
             SelectChoice(Kind.USER_LEVEL.value, "Each user (user-managed)"),
             SelectChoice(
@@ -98,18 +107,9 @@ class WhichAppForm(Form):
         ],
         default=WhichApp.NEW.value,
     )
-    kind = _kind()
+    kind = _kind(_fits_the_app)
     scope_style = _scope_style()
     external = _external()
-
-    def validate_kind(self, field: RadioField) -> None:
-        """Refuse what a Meeting SDK app can't be (docs/contracts/recall.md 7.3)."""
-        is_sdk = self.app.data == WhichApp.SDK.value
-        if is_sdk and field.data == Kind.ACCOUNT_LEVEL.value:
-            raise validators.ValidationError(
-                "A Meeting SDK app can only be user-managed. Choose that, or another "
-                "app."
-            )
 
 
 class NewZoomAppForm(Form):
