@@ -129,6 +129,17 @@ class ZoomApp(SQLModel, table=True):
     version: int = 1
     created_at: datetime = Field(sa_type=UtcDateTime)
 
+    @property
+    def hears_of_removals(self) -> bool:
+        """Whether Zoom's `app_deauthorized` comes here when a user removes the app.
+
+        Zoom sends it for published apps only (docs/contracts/zoom.md 6, checked
+        2026-11-25), and with direct routing to Recall.
+        """
+        return (
+            self.environment is Environment.PRODUCTION and self.routing is Routing.RELAY
+        )
+
 
 class SecretChange(SQLModel, table=True):
     """How far a change of secrets has come; the newest of a zoom app is under way.

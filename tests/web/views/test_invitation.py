@@ -1,5 +1,7 @@
 """Links made for one person, as browsers and mail scanners open them."""
 
+import html
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -100,6 +102,7 @@ def test_the_holder_of_a_reconnect_link_ends_nothing_without_signing_in(
     assert heading(asked) == "End this connection"
     assert "ana@example.com" not in asked.text
     assert "Ana Nowak" not in asked.text
+    assert "Zoom doesn't tell us" in html.unescape(asked.text)  # not published
     assert (refused.status_code, credentials) == (405, 1)
 
 

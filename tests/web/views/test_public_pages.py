@@ -6,7 +6,7 @@ import pytest
 from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
 
-from dashboard.models.zoom_app import Kind, Routing, TokenCustody, ZoomApp
+from dashboard.models.zoom_app import Environment, Kind, Routing, TokenCustody, ZoomApp
 from dashboard.services.erasure import erasures
 from dashboard.services.runtime import Runtime
 from tests.fixtures.connect import ConnectStage
@@ -50,17 +50,20 @@ def test_an_unknown_app_has_none(user: FlaskClient, page: str) -> None:
 
 
 @pytest.mark.parametrize("routing", list(Routing))
-def test_what_is_deleted_follows_from_the_routing(
-    runtime: Runtime, user: FlaskClient, routing: Routing
+@pytest.mark.parametrize("environment", list(Environment))
+def test_what_is_deleted_follows_from_what_zoom_sends_here(
+    runtime: Runtime, user: FlaskClient, routing: Routing, environment: Environment
 ) -> None:
-    saved(runtime, routing=routing)
+    saved(runtime, routing=routing, environment=environment)
 
     said = words(user, "help")
 
     assert f"deleted automatically within {erasures.DEADLINE.days} days" in said
     is_relay = routing is Routing.RELAY
-    assert ("When you remove the app or disconnect" in said) is is_relay
-    assert ("ask us to delete it" in said) is not is_relay
+    is_published = environment is Environment.PRODUCTION
+    hears = is_relay and is_published  # Zoom sends app_deauthorized for published apps
+    assert ("When you remove the app or disconnect" in said) is hears
+    assert ("ask us to delete it" in said) is not hears
     assert ("30 days after they arrived" in said) is is_relay
 
 
