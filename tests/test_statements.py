@@ -50,6 +50,7 @@ _REPORTS = re.compile(
 SEEN = {
     "clients/zoom/oauth.py": ("What it means only Zoom knows",),
     "services/explain/rules_meetings.py": ("Recall uses that of",),
+    "services/facts/zoom_log.py": ("Zoom's log doesn't say why",),
     "services/marketplace/domain.py": ("Zoom can't see it either",),
     "services/marketplace/review.py": (
         "Recall.ai runs the meeting bots for us.",
@@ -77,6 +78,8 @@ SEEN = {
     "templates/connections/partials/_list.html": ("Each user who connects Zoom",),
     "templates/connections/partials/_pmi.html": ("Recall maps the number to another",),
     "templates/domain/home.html": ("This address receives Zoom's events",),
+    "templates/marketplace/delivery_log.html": ("Zoom's log shows none to this app's",),
+    "templates/zoom_apps/partials/_webhooks.html": ("Why Recall needs these webhooks",),
     "templates/webhooks/partials/_request.html": (
         "Recall receives all of it.",
         "Recall receives the original.",
