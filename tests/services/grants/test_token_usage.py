@@ -8,10 +8,13 @@ from threading import enumerate as enumerate_threads
 from uuid import UUID
 
 import pytest
+from sqlmodel import Session
+from structlog.testing import capture_logs
 
 from dashboard.db import Database
+from dashboard.errors import StorageError
 from dashboard.models.held_grant import HeldGrant
-from dashboard.services.grants import grants
+from dashboard.services.grants import grants, token_calls
 from dashboard.services.grants.token_calls import Usage, UsageRecorder
 from dashboard.vault import Vault
 from tests.fixtures.relay import until
@@ -53,6 +56,13 @@ def counts(database: Database, connection_id: UUID) -> tuple[int, int]:
     with database.reading() as session:
         row = grants.get(session, connection_id)
         return row.served_count, row.rejected_count
+
+
+@contextmanager
+def recording(database: Database) -> Iterator[UsageRecorder]:
+    recorder = UsageRecorder(database)
+    yield recorder
+    recorder.close()
 
 
 def test_each_request_is_counted_and_a_hundred_cost_three_transactions(
@@ -104,6 +114,70 @@ def test_what_cannot_be_stored_is_counted_later(
     assert counts(database, connection_id) == (2, 0)
 
 
+def test_what_comes_while_storing_fails_is_counted_with_the_rest(
+    database: Database, connection_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = UsageRecorder(database)
+    writing = database.writing
+    failed: list[bool] = []
+
+    @contextmanager
+    def first_fail() -> Iterator[Session]:
+        if not failed:
+            failed.append(True)
+            recorder.record(connection_id, SERVED, now=NOON)
+            raise StorageError("The disk is full.")
+        with writing() as session:
+            yield session
+
+    monkeypatch.setattr(database, "writing", first_fail)
+
+    recorder.record(connection_id, SERVED, now=NOON)
+    until(lambda: bool(failed))
+    recorder.close()
+
+    assert counts(database, connection_id) == (2, 0)
+
+
+def test_the_log_says_that_requests_cannot_be_counted_and_when_they_can_again(
+    database: Database, connection_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transactions = Transactions(database, monkeypatch)
+    transactions.failing = 1
+
+    with capture_logs() as logs:
+        recorder = UsageRecorder(database)
+        recorder.record(connection_id, SERVED, now=NOON)
+        recorder._writer.submit(int).result()
+        recorder.close()
+
+    assert [(each["event"], each["log_level"]) for each in logs] == [
+        ("tokens.not_noted", "warning"),
+        ("tokens.noted_again", "warning"),
+    ]
+    assert logs[0]["reason"] == "The disk is full."
+
+
+def test_of_many_connections_the_last_are_remembered(
+    database: Database, connection_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_calls, "_MOST_KEPT", 4)  # two of each
+    stored: list[int] = []
+
+    with recording(database) as recorder:
+        for each in (connection_id, UUID(int=1), connection_id, UUID(int=2)):
+            recorder.record(each, SERVED, now=NOON)
+            recorder._writer.submit(int).result()
+            stored.append(counts(database, connection_id)[0])
+        recorder.record(UUID(int=2), SERVED, now=NOON)
+        assert UUID(int=2) in recorder._pending  # it waits for the minute to end
+        recorder.record(connection_id, SERVED, now=NOON)
+        recorder._writer.submit(int).result()
+        stored.append(counts(database, connection_id)[0])
+
+    assert stored == [1, 1, 1, 1, 3]
+
+
 def test_a_connection_that_was_deleted_is_counted_nowhere(
     database: Database, connection_id: UUID
 ) -> None:
@@ -114,13 +188,6 @@ def test_a_connection_that_was_deleted_is_counted_nowhere(
     recorder.close()
 
     assert counts(database, connection_id) == (0, 1)
-
-
-@contextmanager
-def recording(database: Database) -> Iterator[UsageRecorder]:
-    recorder = UsageRecorder(database)
-    yield recorder
-    recorder.close()
 
 
 def test_each_kind_is_stored_at_once_when_it_did_not_come_for_a_minute(
