@@ -16,6 +16,7 @@ from dashboard.clients.recall.api import REGIONS, Recall
 from dashboard.clients.zoom.api import ZoomApi
 from dashboard.clients.zoom.grants import ZoomGrants
 from dashboard.clients.zoom.marketplace import ZoomMarketplace
+from dashboard.clients.zoom.marketplace_apps import ZoomMarketplaceApps
 from dashboard.clients.zoom.oauth import ZoomOAuth
 from dashboard.clients.zoom.subscriptions import ZoomSubscriptions
 from dashboard.clock import Clock
@@ -64,6 +65,7 @@ from dashboard.web.live import watcher as live_pages
 from dashboard.web.live.watcher import Watcher
 from dashboard.web.token_endpoint import TokenMiddleware
 from dashboard.web.views import (
+    app_creation,
     attempts,
     audit,
     bot_tests,
@@ -102,6 +104,7 @@ _BLUEPRINTS = [
     custody.bp,
     marketplace.bp,
     delivery_log.bp,
+    app_creation.bp,
     domain.bp,
     bot_tests.bp,
     page_designs.bp,
@@ -153,6 +156,7 @@ def build_runtime(
     zoom_grants = ZoomGrants(settings.zoom_url)
     zoom_subscriptions = ZoomSubscriptions(settings.zoom_api_url)
     zoom_marketplace = ZoomMarketplace(settings.zoom_api_url)
+    zoom_marketplace_apps = ZoomMarketplaceApps(settings.zoom_api_url)
     pools = {
         region: make_http(settings.recall_url or host)
         for region, host in REGIONS.items()
@@ -169,6 +173,7 @@ def build_runtime(
         recall=_recall_factory(settings, pools, RateLimiter(database, clock)),
         zoom_subscriptions=zoom_subscriptions,
         zoom_marketplace=zoom_marketplace,
+        zoom_marketplace_apps=zoom_marketplace_apps,
         writer=WebhookWriter(database, vault, clock, settings),
         closing=[
             zoom_oauth.close,
@@ -176,6 +181,7 @@ def build_runtime(
             zoom_grants.close,
             zoom_subscriptions.close,
             zoom_marketplace.close,
+            zoom_marketplace_apps.close,
             *(one.close for one in pools.values()),
         ],
     )

@@ -12,6 +12,7 @@ from dashboard.clients.recall.api import Recall
 from dashboard.clients.zoom.api import ZoomApi
 from dashboard.clients.zoom.grants import ZoomGrants
 from dashboard.clients.zoom.marketplace import ZoomMarketplace
+from dashboard.clients.zoom.marketplace_apps import ZoomMarketplaceApps
 from dashboard.clients.zoom.oauth import ZoomOAuth
 from dashboard.clients.zoom.subscriptions import ZoomSubscriptions
 from dashboard.clock import Clock
@@ -63,6 +64,7 @@ class Runtime:
     zoom_grants: ZoomGrants
     zoom_subscriptions: ZoomSubscriptions
     zoom_marketplace: ZoomMarketplace
+    zoom_marketplace_apps: ZoomMarketplaceApps
     recall: RecallFactory
     writer: WebhookWriter
     flights: SingleFlight = field(default_factory=SingleFlight)

@@ -6,7 +6,9 @@ listing.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
 from dashboard.errors import ConflictError
 from dashboard.models.zoom_app import Environment, Kind, ScopeStyle
@@ -52,8 +54,12 @@ def problems(console: Console) -> Sequence[Problem]:
     return found
 
 
-def build(console: Console) -> dict[str, object]:
+def build(console: Console, *, with_events: bool = True) -> dict[str, object]:
     """Return the manifest, as JSON's values.
+
+    Args:
+        console: What belongs into it.
+        with_events: Whether Zoom is to send events; it validates the webhook URL then.
 
     Raises:
         ConflictError: The file would fail at Zoom; the sentence says why.
@@ -61,16 +67,62 @@ def build(console: Console) -> dict[str, object]:
     fatal = next((one for one in problems(console) if one.is_fatal), None)
     if fatal is not None:
         raise ConflictError(str(fatal))
+    # No products: no part of it runs inside Zoom's client, which is what products and
+    # a home URI are for.
+    features: dict[str, object] = {"products": []}
+    if with_events:
+        subscription = {"enable": True, "events": [_subscription(console)]}
+        features["event_subscription"] = subscription
     return {
         "display_information": {"display_name": _display_name(console)},
         "oauth_information": _oauth(console),
-        "features": {
-            # None: no part of it runs inside Zoom's client, which is what products
-            # and a home URI are for.
-            "products": [],
-            "event_subscription": {"enable": True, "events": [_subscription(console)]},
-        },
+        "features": features,
     }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What an exported manifest has of one environment; "" and none where it lacks it.
+
+    Attributes:
+        webhook_url: Of the first subscription that sends our events, else of the first.
+    """
+
+    redirect_url: str
+    scopes: AbstractSet[str]
+    webhook_url: str
+    events: AbstractSet[str]
+
+
+def find(exported: Mapping[str, object], environment: Environment) -> Found:
+    """Read what Zoom exported, whatever shape its parts have."""
+    oauth = _part(exported, "oauth_information")
+    switched = _part(_part(exported, "features"), "event_subscription")
+    url = f"{environment.value}_webhook_url"
+    listed = [] if switched.get("enable") is False else _rows(switched.get("events"))
+    ours = [one for one in listed if set(consoles.EVENTS) <= _names(one)]
+    chosen = next(iter([*ours, *listed]), {})
+    return Found(
+        redirect_url=str(oauth.get(f"{environment.value}_redirect_uri") or ""),
+        scopes={str(one.get("scope")) for one in _rows(oauth.get("scopes"))},
+        webhook_url=str(chosen.get(url) or ""),
+        events=_names(chosen),
+    )
+
+
+def _names(subscription: Mapping[str, object]) -> AbstractSet[str]:
+    names = subscription.get("event_types")
+    return {str(one) for one in names} if isinstance(names, list) else set()
+
+
+def _rows(value: object) -> Sequence[Mapping[str, object]]:
+    rows = value if isinstance(value, list) else []
+    return [one for one in rows if isinstance(one, dict)]
+
+
+def _part(whole: Mapping[str, object], name: str) -> Mapping[str, object]:
+    part = whole.get(name)
+    return part if isinstance(part, dict) else {}
 
 
 def text(console: Console) -> str:

@@ -37,6 +37,7 @@ ROUTINGS = [
     SelectChoice(Routing.DIRECT.value, "Direct: Zoom sends webhooks to Recall"),
 ]
 EXTERNAL = "Do bots join meetings hosted by other Zoom accounts?"
+_LONGEST_TOKEN = 8000
 YES_NO = [SelectChoice("no", "No"), SelectChoice("yes", "Yes")]
 
 
@@ -46,6 +47,7 @@ class WhichApp(StrEnum):
     OAUTH = "oauth"
     SDK = "sdk"
     NEW = "new"
+    FOR_ME = "for_me"
 
 
 def _fits_the_app(form: Form, field: RadioField) -> None:
@@ -54,6 +56,15 @@ def _fits_the_app(form: Form, field: RadioField) -> None:
     if is_sdk and field.data == Kind.ACCOUNT_LEVEL.value:
         raise validators.ValidationError(
             "A Meeting SDK app can only be user-managed. Choose that, or another app."
+        )
+
+
+def _can_be_created(form: Form, field: RadioField) -> None:
+    """Refuse what no manifest has (docs/contracts/zoom.md 12)."""
+    is_legacy = field.data == ScopeStyle.LEGACY.value
+    if is_legacy and form["app"].data in {WhichApp.NEW.value, WhichApp.FOR_ME.value}:
+        raise validators.ValidationError(
+            "Zoom makes new apps with granular scopes only. Choose that."
         )
 
 
@@ -71,15 +82,27 @@ def _kind(*more: Callable[[Form, RadioField], None]) -> RadioField:
     )
 
 
-def _scope_style() -> RadioField:
+def _scope_style(*more: Callable[[Form, RadioField], None]) -> RadioField:
     return RadioField(
         "Scopes",
-        [DataRequired("Choose one.")],
+        [DataRequired("Choose one."), *more],
         choices=[
             SelectChoice(ScopeStyle.GRANULAR.value, "Granular"),
             SelectChoice(ScopeStyle.LEGACY.value, "Legacy"),
         ],
         default=ScopeStyle.GRANULAR.value,
+    )
+
+
+def _custody() -> RadioField:
+    return RadioField(
+        "Token storage",
+        [DataRequired("Choose one.")],
+        choices=[
+            SelectChoice(TokenCustody.RECALL.value, "Recall"),
+            SelectChoice(TokenCustody.DASHBOARD.value, "The dashboard"),
+        ],
+        default=TokenCustody.RECALL.value,
     )
 
 
@@ -102,14 +125,62 @@ class WhichAppForm(Form):
         [DataRequired("Choose one.")],
         choices=[
             SelectChoice(WhichApp.NEW.value, "A new one"),
+            SelectChoice(WhichApp.FOR_ME.value, "A new one, created for you"),
             SelectChoice(WhichApp.OAUTH.value, "The OAuth app you have"),
             SelectChoice(WhichApp.SDK.value, "The Meeting SDK app of your bots"),
         ],
         default=WhichApp.NEW.value,
     )
     kind = _kind(_fits_the_app)
-    scope_style = _scope_style()
+    scope_style = _scope_style(_can_be_created)
     external = _external()
+
+
+class ForMeForm(Form):
+    """Creating an app at Zoom with a Marketplace token."""
+
+    name = StringField(
+        "App name",
+        [
+            DataRequired("Enter a name."),
+            Length(max=49, message="Zoom takes at most 49 characters."),
+        ],
+    )
+    contact_name = StringField(
+        "Contact person", [DataRequired("Enter a name."), Length(max=100)]
+    )
+    contact_email = StringField(
+        "Contact email", [DataRequired("Enter an email address."), Length(max=254)]
+    )
+    company = StringField("Company", [DataRequired("Enter a name."), Length(max=100)])
+    custody = _custody()
+    token = PasswordField(
+        "Marketplace token",
+        [
+            DataRequired("Paste the token."),
+            Length(max=_LONGEST_TOKEN, message="This is too long. Copy it again."),
+        ],
+    )
+    kind = HiddenField(
+        validators=[validators.AnyOf([one.value for one in Kind], "Choose one.")],
+        default=Kind.USER_LEVEL.value,
+    )
+    external = HiddenField(
+        validators=[validators.AnyOf(["no", "yes"], "Choose one.")], default="no"
+    )
+
+
+class MadeForMeForm(Form):
+    """Finishing an app that was created at Zoom.
+
+    Attributes:
+        made: What is known of it, sealed for the person who had it created.
+    """
+
+    client_id = StringField("Client ID", [LENGTH])
+    client_secret = PasswordField("Client secret", [LENGTH])
+    secret_token = PasswordField("Secret token", [LENGTH])
+    made = HiddenField(validators=[Length(max=_LONGEST_TOKEN * 20)])
 
 
 class NewZoomAppForm(Form):
@@ -128,15 +199,7 @@ class NewZoomAppForm(Form):
     kind = _kind()
     scope_style = _scope_style()
     external = _external()
-    custody = RadioField(
-        "Token storage",
-        [DataRequired("Choose one.")],
-        choices=[
-            SelectChoice(TokenCustody.RECALL.value, "Recall"),
-            SelectChoice(TokenCustody.DASHBOARD.value, "The dashboard"),
-        ],
-        default=TokenCustody.RECALL.value,
-    )
+    custody = _custody()
     client_id = StringField("Client ID", [DataRequired("Enter the client ID."), LENGTH])
     client_secret = PasswordField(
         "Client secret", [DataRequired("Enter the client secret."), LENGTH]

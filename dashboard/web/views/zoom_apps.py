@@ -41,6 +41,7 @@ from dashboard.web.forms.zoom_app import (
     AdoptForm,
     CreateInRecallForm,
     NewZoomAppForm,
+    WhichApp,
     WhichAppForm,
     ZoomAppForm,
 )
@@ -109,10 +110,13 @@ def new_scopes() -> ResponseReturnValue:
     form = WhichAppForm(request.args)
     if not form.validate():
         return render_template("zoom_apps/new.html", form=form), _UNPROCESSABLE
+    answers = {name: form[name].data for name in _ANSWERS}
+    if form.app.data == WhichApp.FOR_ME.value:
+        return htmx.go_to(url_for("app_creation.new", **answers))
     return render_template(
         "zoom_apps/new_scopes.html",
         which=form.app.data,
-        answers={name: form[name].data for name in _ANSWERS},
+        answers=answers,
         scopes=scopes.list_for(_AsksForScopes.of(form)),
         zoom_console=urls.zoom_console_url(runtime().settings),
     )

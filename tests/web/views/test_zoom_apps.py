@@ -514,7 +514,9 @@ def test_the_first_question_is_which_zoom_app(admin: FlaskClient) -> None:
     first = form.select_one("fieldset")
     assert first is not None
     assert "Which Zoom app?" in first.text
-    assert [one["value"] for one in first.select("input")] == ["new", "oauth", "sdk"]
+    assert [one["value"] for one in first.select("input")] == [
+        *("new", "for_me", "oauth", "sdk")
+    ]
     assert not page.select("main input[type=password]")
 
 
