@@ -8,6 +8,7 @@ the events follows. What Zoom left out of it is read back and said.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from pydantic import SecretStr
@@ -61,7 +62,7 @@ def create(
             sentence says whether Zoom created anything.
     """
     custody.require_possible(runtime.public_url, wanted.token_custody)
-    document = manifest.build(_console(runtime, wanted), with_events=False)
+    document = manifest.build(_console(wanted, runtime.public_url), with_events=False)
     token = trim_secret(token)
     zoom = runtime.zoom_marketplace_apps
     try:
@@ -174,15 +175,15 @@ def configure(runtime: Runtime, zoom_app_id: UUID, token: SecretStr) -> Outcome:
             problem=problem or words.refused(error, safe="It could not be read back.")
         )
     with runtime.database.writing() as session:
-        missing = _keep(runtime, session, here, found)
+        missing = _keep(session, here, found, now=runtime.clock.now())
     return Outcome(missing=missing, problem=problem)
 
 
 def _keep(
-    runtime: Runtime, session: Session, here: Console, found: manifest.Found
+    session: Session, here: Console, found: manifest.Found, *, now: datetime
 ) -> Sequence[str]:
     """Store what Zoom was seen to have; return what it lacks."""
-    now, missing = runtime.clock.now(), []
+    missing = []
     if not {one.name for one in here.scopes} <= found.scopes:
         missing.append("scopes")
     if found.redirect_url == here.redirect_url:
@@ -208,7 +209,7 @@ def _keep(
     return missing
 
 
-def _console(runtime: Runtime, wanted: Wanted) -> Console:
+def _console(wanted: Wanted, public_url: str) -> Console:
     """Return the values of an app that is not here yet; it has no webhook URL."""
     return Console(
         zoom_app_id=uuid4(),
@@ -221,7 +222,7 @@ def _console(runtime: Runtime, wanted: Wanted) -> Console:
         routing=Routing.RELAY,
         custody=wanted.token_custody,
         client_id="",
-        redirect_url=urls.redirect_url(runtime.public_url),
+        redirect_url=urls.redirect_url(public_url),
         connect_url="",
         webhook_url="",
     )
