@@ -49,6 +49,9 @@ _REPORTS = re.compile(
 # The same, sentence by sentence.
 SEEN = {
     "clients/zoom/oauth.py": ("What it means only Zoom knows",),
+    "services/app_creation/creation.py": (
+        "Zoom sends both events to this webhook URL.",
+    ),
     "services/explain/rules_meetings.py": ("Recall uses that of",),
     "services/facts/zoom_log.py": ("Zoom's log doesn't say why",),
     "services/marketplace/domain.py": ("Zoom can't see it either",),
@@ -73,6 +76,7 @@ SEEN = {
     "services/status/attention.py": ("Zoom's validation requests fail",),
     "services/token_states/rules.py": ("Recall's credential status is unhealthy.",),
     "services/zoom_apps/secret_changes.py": ("If Recall doesn't answer",),
+    "templates/app_creation/made.html": ("What Zoom leaves out is named",),
     "templates/connect/help.html": ("Zoom's events about meetings are deleted",),
     "templates/connect/link/end.html": ("Zoom shows us that it is yours.",),
     "templates/connections/partials/_list.html": ("Each user who connects Zoom",),
