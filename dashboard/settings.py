@@ -71,6 +71,8 @@ class Settings(BaseSettings):
             end about 85 minutes after the first attempt (docs/contracts/zoom.md 5.6),
             but deliveries days late were seen (5.4).
         refused_sample: How many refused requests are kept for each zoom app.
+        allow_private_endpoints: Whether the customer's own servers may be called by
+            http and at private addresses: for trials on one machine.
         live_streams: How many live pages a process serves at once; the rest poll.
         log_level: The least severe events that are logged.
         log_format: One JSON object a line, or `key=value`.
@@ -94,6 +96,7 @@ class Settings(BaseSettings):
     webhook_retention_days: int = Field(default=30, ge=1)
     event_age_limit_s: int = Field(default=7 * 86_400, ge=95 * 60)
     refused_sample: int = Field(default=500, ge=1, le=100_000)
+    allow_private_endpoints: bool = False
     live_streams: int = Field(default=1000, ge=0, le=10_000)
     log_level: Level = Level.INFO
     log_format: Format = Format.JSON

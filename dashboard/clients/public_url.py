@@ -4,6 +4,7 @@ Never raises: whatever goes wrong on the way is what it is asked for. No excepti
 the HTTP library leaves this module.
 """
 
+import ipaddress
 import socket
 import ssl
 import threading
@@ -45,6 +46,7 @@ class NoAnswer(StrEnum):
     OLD_TLS = "old_tls"
     NO_TLS = "no_tls"  # another protocol answers at that port
     BAD_TLS = "bad_tls"
+    PRIVATE = "private"  # the address is not a public one; nothing was sent
     WAY_OUT = "way_out"  # the proxy that this server goes out by
     ADDRESS = "address"  # nothing that can be called
 
@@ -176,21 +178,57 @@ def fetch(url: str, *, limit_s: float = LIMIT_S) -> PublicUrlAnswer:
     return call.made(http, request)
 
 
+def call(url: str, *, limit_s: float, is_private_allowed: bool) -> PublicUrlAnswer:
+    """Get an address of the customer's as Recall does; no redirect is followed.
+
+    Returns within the limit whatever happens, look-up of the name included. Nothing is
+    sent to an address that is not public, whatever its name says.
+
+    Args:
+        url: Holds a secret: it is in no exception and no log.
+        limit_s: For all of it, in seconds.
+        is_private_allowed: For trials on one machine.
+    """
+    made = _Call(url, limit_s, is_guarded=not is_private_allowed)
+    try:
+        http = make_http(url, timeout_s=limit_s)
+        headers = {"Accept": "*/*"}
+        request = http.build_request(
+            "GET", url, headers=headers, extensions={"trace": made.note}
+        )
+    except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, ValueError):
+        return PublicUrlAnswer(took_ms=0.0, no_answer=NoAnswer.ADDRESS)
+    return made.made(http, request)
+
+
+class _PrivateError(Exception):
+    """The connection leads to an address that is not public."""
+
+
 class _Call:
     """One request in a thread of its own: a look-up of a name cannot be given up."""
 
-    def __init__(self, url: str, limit_s: float) -> None:
+    def __init__(self, url: str, limit_s: float, *, is_guarded: bool = False) -> None:
         self._url = url
         self._limit_s = limit_s
+        self._is_guarded = is_guarded and not _has_proxy(url)
         self._began_s = time.perf_counter()
         self._is_connected = False
         self._done = threading.Event()
         self._answer: PublicUrlAnswer | None = None
 
-    def note(self, step: str, _: Mapping[str, object]) -> None:
-        """Hear from the HTTP library how far it is."""
+    def note(self, step: str, said: Mapping[str, object]) -> None:
+        """Hear from the HTTP library how far it is.
+
+        Raises:
+            _PrivateError: The connection leads where nothing may be sent.
+        """
         if step.endswith(_CONNECTED):
             self._is_connected = True
+            stream = said.get("return_value")
+            if self._is_guarded and not _is_public(stream):
+                getattr(stream, "close", lambda: None)()
+                raise _PrivateError
 
     def made(self, http: httpx2.Client, request: httpx2.Request) -> PublicUrlAnswer:
         """Make it; give up at the limit."""
@@ -243,6 +281,8 @@ class _Call:
 def _trouble(error: BaseException) -> NoAnswer:
     chain = list(_causes(error))
     for each in chain:
+        if isinstance(each, _PrivateError):
+            return NoAnswer.PRIVATE
         if isinstance(each, ssl.SSLCertVerificationError):
             return _CERTIFICATE.get(each.verify_code, NoAnswer.BAD_TLS)
         if isinstance(each, ssl.SSLError):
@@ -254,6 +294,17 @@ def _trouble(error: BaseException) -> NoAnswer:
         if any(isinstance(each, kind) for each in chain):
             return no_answer
     return NoAnswer.BROKEN_OFF
+
+
+def _is_public(stream: object) -> bool:
+    """Whether a connection leads to a public address, as far as it can be seen."""
+    about = getattr(stream, "get_extra_info", lambda _: None)("server_addr")
+    if not isinstance(about, tuple) or not about:
+        return False
+    try:
+        return ipaddress.ip_address(str(about[0]).partition("%")[0]).is_global
+    except ValueError:
+        return False
 
 
 def _has_proxy(url: str) -> bool:

@@ -61,6 +61,7 @@ def _run(
         zoom_url=world.zoom_url,
         zoom_api_url=world.zoom_url,
         recall_url=world.recall_url,
+        allow_private_endpoints=True,
     )
     with world:
         password = SecretStr(secrets.token_urlsafe(_PASSWORD_BYTES))

@@ -34,6 +34,7 @@ class TokenCause(StrEnum):
     NOT_ALLOWED = "not_allowed"
     NO_TOKEN = "no_token"  # noqa: S105 - no password
     NO_ANSWER = "no_answer"
+    OWN_SERVER = "own_server"
 
 
 class SyncStatus(StrEnum):

@@ -40,10 +40,11 @@ class Routing(StrEnum):
 
 
 class TokenCustody(StrEnum):
-    """Who exchanges the code and keeps the tokens."""
+    """Who keeps the tokens; Recall or the dashboard exchange the code as well."""
 
     RECALL = "recall"
     DASHBOARD = "dashboard"
+    OWN_SERVER = "own_server"  # the customer's, which has them already
 
 
 class ZoomApp(SQLModel, table=True):

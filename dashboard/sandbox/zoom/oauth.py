@@ -373,10 +373,17 @@ def _verifies(code: Code, verifier: str | None) -> bool:
     return _base64url(digest) == code.challenge
 
 
+def issue_access(state: State, grant: Grant, lifetime: timedelta) -> str:
+    """Issue an access token alone, as whoever holds the grant has one."""
+    now = state.now()
+    access = _jwt(grant, now, lifetime)
+    grant.access[access] = now + lifetime
+    return access
+
+
 def _issue(state: State, grant: Grant) -> dict[str, object]:
     now = state.now()
-    access = _jwt(grant, now, ACCESS_LIFETIME)
-    grant.access[access] = now + ACCESS_LIFETIME
+    access = issue_access(state, grant, ACCESS_LIFETIME)
     answer: dict[str, object] = {
         "access_token": access,
         "token_type": "bearer",

@@ -4,7 +4,7 @@ from flask import Flask, Response, redirect, render_template, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from dashboard.sandbox.faults import Faults
-from dashboard.sandbox.zoom import api, control, marketplace, oauth
+from dashboard.sandbox.zoom import api, control, customer, marketplace, oauth
 from dashboard.sandbox.zoom.errors import MissingError, RefusedError
 from dashboard.sandbox.zoom.records import new_id
 from dashboard.sandbox.zoom.world import ZoomWorld
@@ -26,6 +26,7 @@ def create_zoom(world: ZoomWorld) -> Flask:
     app.register_blueprint(marketplace.apps_blueprint(world))
     app.register_blueprint(marketplace.users_blueprint(world))
     app.register_blueprint(control.blueprint(world))
+    app.register_blueprint(customer.blueprint(world.state))
     app.register_error_handler(RefusedError, _refused)
     app.after_request(_add_headers)
 

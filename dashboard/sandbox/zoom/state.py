@@ -62,6 +62,8 @@ class Switches(BaseModel):
             descriptions of the API lack it (5.7).
         webhook_log: Whether the delivery log gives the HTTP status of each answer, or
             only a `flag`: 1 delivered, 2 failed (5.9).
+        customer: How the customer's own token server answers: `right`, or which
+            mistake it makes (docs/contracts/recall.md 5).
         pmi_as: JSON type of `pmi` in `GET /users/me` (4.1).
         expired_token_code: `code` for an expired access token (4.3).
         missing_scope_status: HTTP status when a token lacks a scope (4.3).
@@ -113,6 +115,20 @@ class Switches(BaseModel):
     rotation: Literal["on", "without_secret", "denied"] = "on"
     updates_subscriptions: bool = True
     webhook_log: Literal["http", "flag"] = "http"
+    customer: Literal[
+        "right",
+        "no_token",
+        "json",
+        "quoted",
+        "newline",
+        "error_in_200",
+        "ends_soon",
+        "other_app",
+        "revoked",
+        "redirect",
+        "open",
+        "error_for_unknown",
+    ] = "right"
     pmi_as: Literal["int", "string"] = "int"
     expired_token_code: Literal[124, 201] = 124
     missing_scope_status: Literal[400, 401, 403] = 400

@@ -67,10 +67,17 @@ def is_ready(app: ZoomApp) -> bool:
     return app.recall_app_id is not None
 
 
+def is_hosted(app: ZoomApp) -> bool:
+    """Whether users connect here, and not in the customer's own product."""
+    return app.token_custody is not TokenCustody.OWN_SERVER
+
+
 def only_ready(session: Session) -> ZoomApp | None:
     """Return the zoom app that can be connected, if there is exactly one."""
     query = select(ZoomApp).where(
-        col(ZoomApp.recall_app_id).is_not(None), col(ZoomApp.retired_at).is_(None)
+        col(ZoomApp.recall_app_id).is_not(None),
+        col(ZoomApp.retired_at).is_(None),
+        col(ZoomApp.token_custody) != TokenCustody.OWN_SERVER,
     )
     ready = session.exec(query.limit(2)).all()
     return ready[0] if len(ready) == 1 else None
@@ -106,6 +113,8 @@ def begin(
     )
     with runtime.database.writing() as session:
         app = app_of_page(session, slug)
+        if not is_hosted(app):
+            raise ConflictError("Users of this app connect in another product.")
         if not is_ready(app):
             raise ConflictError("This zoom app is not in Recall yet.")
         if app.retired_at is not None:

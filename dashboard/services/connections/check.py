@@ -41,7 +41,7 @@ from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
 from dashboard.services.connections import mappings, members, recording
 from dashboard.services.connections.listing import get
 from dashboard.services.erasure import erasures
-from dashboard.services.grants import grants, refreshing
+from dashboard.services.grants import grants, own_servers, refreshing
 from dashboard.services.recall import workspaces
 from dashboard.services.runtime import Runtime
 from dashboard.services.setup import checklist
@@ -381,6 +381,8 @@ def _ask(
             credential_id=row.recall_credential_id,
             request=request,
         )
+    is_own_server = row.token_custody is TokenCustody.OWN_SERVER
+    token_of = own_servers.token if is_own_server else _stored_token
     for _ in range(2):
         error = _registration_error(runtime, row)
         if error is not None:
@@ -391,8 +393,9 @@ def _ask(
             kind=kind,
             credential_id=row.recall_credential_id,
             request=replace(request, has_record=True),
-            token_of=partial(_stored_token, runtime, row.id),
+            token_of=partial(token_of, runtime, row.id),
         )
+        found = replace(found, is_own_server=is_own_server)
         if not recording.is_deleted_at_recall(found):
             break
         row.recall_credential_id = None
@@ -488,10 +491,14 @@ def _registration_error(runtime: Runtime, row: Connection) -> UpstreamError | No
         Why Recall could not be called, so that nothing can be seen; the next check
         tries again.
     """
-    if row.recall_credential_id is not None or _is_lost(runtime.database, row.id):
+    if row.recall_credential_id is not None:
         return None
+    is_own_server = row.token_custody is TokenCustody.OWN_SERVER
+    if not is_own_server and _is_lost(runtime.database, row.id):
+        return None
+    register = own_servers.register if is_own_server else grants.register
     try:
-        row.recall_credential_id = grants.register(runtime, row.id)
+        row.recall_credential_id = register(runtime, row.id)
     except UpstreamError as error:
         return error
     except (ConflictError, NotFoundError) as error:

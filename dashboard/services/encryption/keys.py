@@ -16,6 +16,7 @@ from dashboard.models.audit import VaultCheck
 from dashboard.models.connection import ConnectAttempt
 from dashboard.models.erasure import Erasure
 from dashboard.models.held_grant import HeldGrant
+from dashboard.models.own_server import OwnCallback, OwnServer
 from dashboard.models.webhook import WebhookBody
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
@@ -151,6 +152,8 @@ SEALED: dict[type[SQLModel], tuple[str, ...]] = {
     ConnectAttempt: ("code_verifier",),
     Erasure: ("zoom_user_id", "zoom_account_id", "email"),
     HeldGrant: ("access_token", "refresh_token"),
+    OwnServer: ("url",),
+    OwnCallback: ("url",),
     WebhookBody: ("headers", "body"),
     VaultCheck: ("sealed",),
 }

@@ -68,6 +68,8 @@ class Problem(StrEnum):
     HOST_SETTING = "host_setting"
     NO_TOKEN = "no_token"  # noqa: S105 - no password
     NO_ANSWER = "no_answer"
+    OWN_SERVER = "own_server"
+    AUTHORIZE_ELSEWHERE = "authorize_elsewhere"
     # of a workspace
     KEY_REFUSED = "key_refused"
     KEY_UNCHECKED = "key_unchecked"
@@ -225,6 +227,18 @@ _REMEDIES = {
         who=Who.ADMIN,
         next_step="Read Zoom's answer; the Zoom app's page may show more.",
         act=Act.ZOOM_APP,
+    ),
+    Problem.OWN_SERVER: Remedy(
+        who=Who.ADMIN,
+        next_step="Fix on your token server what the reason says, then press Check "
+        "now.",
+        act=Act.CHECK,
+    ),
+    Problem.AUTHORIZE_ELSEWHERE: Remedy(
+        who=Who.USER,
+        next_step="They need to authorize the app again in your own product. Then "
+        "press Check now.",
+        act=Act.CHECK,
     ),
     Problem.KEY_REFUSED: Remedy(
         who=Who.ADMIN,

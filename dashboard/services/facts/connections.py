@@ -92,6 +92,11 @@ CAUSES = {
         why_not="Zoom rejected an API call for another reason",
         is_shared=False,
     ),
+    TokenCause.OWN_SERVER: Cause(
+        problem=Problem.OWN_SERVER,
+        why_not="your token server gave no token that Recall could use",
+        is_shared=False,
+    ),
 }
 """Every cause that a health check finds beside the user's authorization."""
 
@@ -352,6 +357,8 @@ def _problem(row: Connection, cause: Cause | None, shown: Shown) -> Problem:
     if cause is not None:
         return cause.problem
     found = _STATES.get(row.token_state)
+    if row.token_custody is TokenCustody.OWN_SERVER:
+        found = None if found is None else _ELSEWHERE.get(found, found)
     if found is Problem.UNHEALTHY and _is_tried_again(row):
         return Problem.STILL_UNHEALTHY
     if found is not None:
@@ -366,6 +373,13 @@ _STATES = {
     TokenState.RECONNECT_NEEDED: Problem.INVALID,
     TokenState.MISSING_SCOPES: Problem.MISSING_SCOPES,
 }
+
+
+_ELSEWHERE = {
+    Problem.INVALID: Problem.AUTHORIZE_ELSEWHERE,
+    Problem.MISSING_SCOPES: Problem.AUTHORIZE_ELSEWHERE,
+}
+"""What there is no link of ours for: the customer's own product asks for consent."""
 
 
 def _next_step(problem: Problem, worker: WorkerStatus | None) -> str:

@@ -21,7 +21,7 @@ from dashboard.errors import ConflictError, InvalidInputError, NotFoundError
 from dashboard.formatting import masked_email, masked_id
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt, Connection
 from dashboard.models.invitation import Invitation, InvitationState
-from dashboard.models.zoom_app import ZoomApp
+from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services import audit
 from dashboard.services.audit import Actor
 from dashboard.services.paging import Page, page_by_time
@@ -304,10 +304,7 @@ def make(  # noqa: PLR0913 - the facts of one link, all named
         ConflictError: The zoom app is retired, or the form was sent before.
         InvalidInputError: `days` is out of range.
     """
-    if app.retired_at is not None:
-        raise ConflictError(
-            f"{app.name} is retired and no longer accepts new connections."
-        )
+    _require_open(app)
     if not 1 <= days <= LONGEST_DAYS:
         raise InvalidInputError(
             f"A link is valid for 1 to {LONGEST_DAYS} days.", field="expires_days"
@@ -331,6 +328,23 @@ def make(  # noqa: PLR0913 - the facts of one link, all named
     return made
 
 
+def _require_open(app: ZoomApp) -> None:
+    """Refuse a link that would lead to a page that is closed.
+
+    Raises:
+        ConflictError: The zoom app is retired, or its users connect elsewhere.
+    """
+    if app.retired_at is not None:
+        raise ConflictError(
+            f"{app.name} is retired and no longer accepts new connections."
+        )
+    if app.token_custody is TokenCustody.OWN_SERVER:
+        raise ConflictError(
+            f"Users of {app.name} connect in your own product, so there is no link of "
+            "the dashboard's for it."
+        )
+
+
 def reconnect_link(
     session: Session,
     connection: Connection,
@@ -343,13 +357,10 @@ def reconnect_link(
     Those made before and not used are revoked.
 
     Raises:
-        ConflictError: The zoom app is retired.
+        ConflictError: The zoom app is retired, or its users connect elsewhere.
     """
     app = session.get_one(ZoomApp, connection.zoom_app_id)
-    if app.retired_at is not None:
-        raise ConflictError(
-            f"{app.name} is retired and no longer accepts new connections."
-        )
+    _require_open(app)
     older = select(Invitation).where(
         col(Invitation.connection_id) == connection.id,
         col(Invitation.state).in_(USABLE),

@@ -104,7 +104,9 @@ def gather(
         custody=app.token_custody,
         client_id=app.client_id,
         redirect_url=urls.redirect_url(public_url),
-        connect_url=urls.connect_url(public_url, app.slug),
+        connect_url=_ELSEWHERE
+        if app.token_custody is TokenCustody.OWN_SERVER
+        else urls.connect_url(public_url, app.slug),
         webhook_url=_webhook_url(session, app, settings, public_url),
         twin_webhook_url=twin_url or None,
     )
@@ -142,6 +144,7 @@ def problems(console: Console) -> Sequence[Problem]:
     return [*redirect, *there]
 
 
+_ELSEWHERE = "the page of our product where users connect Zoom"
 _BOTH = "redirect URL and webhook URL"
 
 

@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from dashboard.errors import ConflictError
-from dashboard.models.zoom_app import Environment, Kind, ScopeStyle
+from dashboard.models.zoom_app import Environment, Kind, ScopeStyle, TokenCustody
 from dashboard.services.marketplace import console as consoles
 from dashboard.services.marketplace.console import Console, Problem
 from dashboard.services.zoom_apps.scopes import Scope
@@ -39,6 +39,15 @@ def problems(console: Console) -> Sequence[Problem]:
                 sentence="Zoom only supports manifests for apps with granular scopes, "
                 "and this zoom app has legacy scopes.",
                 advice="Enter its values by hand, following the set-up steps.",
+                is_fatal=True,
+            )
+        ]
+    if console.custody is TokenCustody.OWN_SERVER:
+        return [
+            Problem(
+                sentence="Users connect in your own product, so the redirect URL is "
+                "your own, and the dashboard doesn't know it.",
+                advice="Enter the other values by hand, following the set-up steps.",
                 is_fatal=True,
             )
         ]

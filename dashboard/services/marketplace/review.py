@@ -48,6 +48,7 @@ def statement(console: Console, periods: Periods) -> str:
     is_relay = console.routing is Routing.RELAY
     is_user = console.kind is Kind.USER_LEVEL
     is_here = console.custody is TokenCustody.DASHBOARD
+    is_own = console.custody is TokenCustody.OWN_SERVER
     kept, gone = _days(periods.retention), _days(periods.deletion)
     dead = f"{DEAD_SHOWN_FOR.days} days"
     sealed = "".join(
@@ -58,23 +59,27 @@ def statement(console: Console, periods: Periods) -> str:
         ("", _TOKENS if is_here else ""),
         ("", _EVENTS.format(kept=kept, dead=dead) if is_relay else ""),
         ("", _OTHERS.format(kept=kept)),
-        ("What we don't store", "" if is_here else _NO_TOKENS),
+        ("", _OWN_TOKENS if is_own else ""),
+        ("What we don't store", "" if is_here or is_own else _NO_TOKENS),
         ("", _JOIN_TOKENS),
         ("", _NO_RECORDINGS),
         ("Encryption", _SEALED.format(more=sealed)),
         ("", _VERIFIED if is_relay else ""),
         ("", _HTTPS if console.redirect_url.startswith("https://") else ""),
         ("How often Zoom's API is called", _CHECKS if is_user else _ACCOUNT_CHECKS),
-        ("", _CALLS_HERE if is_here else _CALLS),
+        ("", _CALLS_OWN if is_own else _CALLS_HERE if is_here else _CALLS),
         ("", _NO_POLLING if is_relay else ""),
-        ("Fourth party: Recall.ai", _RECALL_FETCHES if is_here else _RECALL),
+        (
+            "Fourth party: Recall.ai",
+            _RECALL_FETCHES if is_here or is_own else _RECALL,
+        ),
         ("", _HANDED_ON if is_relay else _SENT_THERE),
         ("", _BOTS),
         ("", _OUTSIDE if console.joins_external else ""),
         ("", _RECORDS),
         ("Deletion", _REMOVED.format(gone=gone) if is_relay else _REMOVED_THERE),
         ("", _REVOKED if is_here else ""),
-        ("", _ASKED_FOR.format(gone=gone)),
+        ("", (_ASKED_ELSEWHERE if is_own else _ASKED_FOR).format(gone=gone)),
         ("", _STAYS),
         ("", _EVENTS_GO.format(kept=kept) if is_relay else ""),
     ]
@@ -106,6 +111,16 @@ _ACCOUNT = flow("""
 _TOKENS = flow("""
     - For each connection: the access token and the refresh token that Zoom issued to
       us. Stored while it lasts.
+""")
+_OWN_TOKENS = flow("""
+    - For each connection: our own ID of the user, and the address on our own server
+      where Recall.ai fetches its access token, encrypted. The tokens themselves are
+      stored there: [how your server stores tokens, how they are encrypted, and when
+      they are deleted].
+""")
+_CALLS_OWN = flow("""
+    - Our own server refreshes the tokens: [how often].
+    - Recall.ai lists the user's meetings with access tokens that it gets from us.
 """)
 _EVENTS = flow("""
     - Each event that Zoom sends, unchanged. Deleted {kept} after it arrived, once it
@@ -209,6 +224,10 @@ _REVOKED = flow("""
 _ASKED_FOR = flow("""
     - A user can disconnect at any time on the page where they connected, or ask us:
       [your contact]. The same data is then deleted automatically within {gone}.
+""")
+_ASKED_ELSEWHERE = flow("""
+    - A user can disconnect [where in your product], or ask us: [your contact]. The same
+      data is then deleted automatically within {gone}.
 """)
 _STAYS = flow("""
     - A record stays that and when data was deleted. It names no user.

@@ -34,6 +34,7 @@ from dashboard.models.domain import DomainProof
 from dashboard.models.erasure import Erasure
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.ids import first_id
+from dashboard.models.own_server import OwnCallback
 from dashboard.models.resend import Redelivery, RedeliveryOutcome
 from dashboard.models.staff import StaffSession, Throttle
 from dashboard.models.watch import HeardHour, Milestone, ProbeSchedule
@@ -119,6 +120,7 @@ RULES = (
     _seen(Connection, "reconnected_at"),
     _seen(MeetingMapping, "seen_at"),
     _seen(DeliveryLog, "tried_at"),
+    _seen(OwnCallback, "tested_at"),
     _seen(DomainProof, "file_seen_at", to=None),
     _seen(DomainProof, "tag_seen_at", to=None),
     _seen(AccountMember, "seen_at"),

@@ -36,6 +36,9 @@ from dashboard.services.zoom_apps.scopes import AsksForScopes
 RENEWED_BEFORE = timedelta(minutes=5)
 """A token with less time left should have been refreshed already."""
 
+OWN_SERVER = "own_server"
+"""Code of the error of a customer's own server that gave no token for Recall."""
+
 _CLIENT_ERRORS = range(400, 500)
 _DEAD_GRANT = re.compile(r"invalid[_ ]grant|invalid token!", re.IGNORECASE)
 _MENDED_BY_AN_ADMIN_S = 1800.0
@@ -71,7 +74,9 @@ class CheckResult:
         credential: Recall's record; None when there is no credential, or it was not
             read.
         is_brief: It was not read, because a working token says enough.
-        is_stored_here: The token is stored by the dashboard.
+        is_stored_here: The token is stored by the dashboard, or on the customer's own
+            server.
+        is_own_server: It is the latter.
         token: Read only when there is a credential.
         user: Zoom's answer to an API call; made only when there is a token.
         mappings: Recall's, newest first; None when they were not requested.
@@ -85,6 +90,7 @@ class CheckResult:
     credential: RecallCredential | UpstreamError | None = None
     is_brief: bool = False
     is_stored_here: bool = False
+    is_own_server: bool = False
     token: AccessToken | UpstreamError | None = None
     user: ZoomUser | UpstreamError | None = None
     mappings: Stretch[Mapping] | UpstreamError | None = None
@@ -192,6 +198,13 @@ def _admins(error: UpstreamError) -> Finding | None:
     return unknown(reason, error, cause)
 
 
+def _own_server(error: UpstreamError) -> Finding | None:
+    """Return what an admin must fix on the customer's own token server, if it is."""
+    if error.code != OWN_SERVER:
+        return None
+    return unknown(f"{error} No user has to act.", error, TokenCause.OWN_SERVER)
+
+
 def dead_grant(error: UpstreamError) -> Finding | None:
     """Return that the user must reconnect, if Zoom said so to Recall or to us."""
     is_dead = error.service == "Zoom" and error.code in _DEAD_CODES
@@ -260,7 +273,7 @@ def _without_token(error: UpstreamError, others: Others) -> Finding:
         # Recall gives a credential up after repeated errors (docs/contracts/recall.md
         # 4).
         return replace(refused, wait_s=_MENDED_BY_AN_ADMIN_S)
-    if (admins := _admins(error)) is not None:
+    if (admins := _admins(error) or _own_server(error)) is not None:
         return admins
     if tells_nothing(error):
         return unknown(nobodys(error), error)
@@ -343,6 +356,8 @@ def _refused_by_zoom(
 
 
 def _place(seen: CheckResult) -> str:
+    if seen.is_own_server:
+        return "from your token server"
     return "stored here" if seen.is_stored_here else "from Recall"
 
 

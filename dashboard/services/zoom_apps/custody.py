@@ -1,4 +1,4 @@
-"""Token storage of a zoom app: Recall or the dashboard, and what changing it means.
+"""Token storage of a zoom app: who stores the tokens, and what changing it means.
 
 Zoom allows one active authorization per user and app (docs/contracts/zoom.md 3.5,
 checked 2026-11-25), so only one system can store the tokens: exchanging a new consent
@@ -23,10 +23,7 @@ from dashboard.services.zoom_apps import apps
 NAMES: Mapping[TokenCustody, str] = {
     TokenCustody.RECALL: "Recall",
     TokenCustody.DASHBOARD: "the dashboard",
-}
-_OTHER = {
-    TokenCustody.RECALL: TokenCustody.DASHBOARD,
-    TokenCustody.DASHBOARD: TokenCustody.RECALL,
+    TokenCustody.OWN_SERVER: "your own server",
 }
 
 
@@ -36,19 +33,23 @@ class Outlook:
 
     Attributes:
         to: Who would keep the tokens of those who consent from then on.
-        staying: Connections that the other one keeps: their grants end one by one, as
+        other: The third storage.
+        staying: Connections that others keep: their grants end one by one, as
             their users consent again.
         moved: Connections that `to` keeps already.
     """
 
     app: ZoomApp
     to: TokenCustody
+    other: TokenCustody
     staying: int
     moved: int
 
 
-def outlook(session: Session, zoom_app_id: UUID) -> Outlook:
-    """Return what a change would come to.
+def outlook(
+    session: Session, zoom_app_id: UUID, to: TokenCustody | None = None
+) -> Outlook:
+    """Return what a change would come to, by default to the first of the others.
 
     Raises:
         NotFoundError: There is no such zoom app.
@@ -60,11 +61,13 @@ def outlook(session: Session, zoom_app_id: UUID) -> Outlook:
         .group_by(col(Connection.token_custody))
     )
     counts = {TokenCustody(one[0]): int(one[1]) for one in session.exec(query).all()}
-    to = _OTHER[app.token_custody]
+    others = [one for one in TokenCustody if one is not app.token_custody]
+    to = to if to in others else others[0]
     return Outlook(
         app=app,
         to=to,
-        staying=counts.get(app.token_custody, 0),
+        other=next(one for one in others if one is not to),
+        staying=sum(counts.values()) - counts.get(to, 0),
         moved=counts.get(to, 0),
     )
 

@@ -48,6 +48,7 @@ _CUSTODIES = {
     "": "Any",
     TokenCustody.RECALL.value: "Recall",
     TokenCustody.DASHBOARD.value: "Dashboard",
+    TokenCustody.OWN_SERVER.value: "Your own server",
 }
 _CHECKED = {"": "Any time", "old": "More than a day ago"}
 _DAY = timedelta(days=1)

@@ -101,6 +101,7 @@ def _custody() -> RadioField:
         choices=[
             SelectChoice(TokenCustody.RECALL.value, "Recall"),
             SelectChoice(TokenCustody.DASHBOARD.value, "The dashboard"),
+            SelectChoice(TokenCustody.OWN_SERVER.value, "Your own server"),
         ],
         default=TokenCustody.RECALL.value,
     )
@@ -262,3 +263,19 @@ class MarketplaceIdForm(Form):
     """Zoom's own ID of the app; empty to forget it."""
 
     app_id = StringField("App ID", [Length(max=500, message="This is too long.")])
+
+
+class OwnServerForm(Form):
+    """The callback URL of the customer's own token server; it holds a secret."""
+
+    url = PasswordField(
+        "Callback URL", [DataRequired("Enter the URL."), Length(max=1000)]
+    )
+
+
+class OwnUserForm(Form):
+    """One user, as the customer's server knows them."""
+
+    user = StringField(
+        "User", [DataRequired("Enter a user."), Length(max=200, message="Too long.")]
+    )

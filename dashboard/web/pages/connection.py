@@ -13,6 +13,7 @@ from dashboard.services import urls
 from dashboard.services.connections import listing, members, pmis
 from dashboard.services.erasure import erasures
 from dashboard.services.facts import connections as facts
+from dashboard.services.grants import own_servers
 from dashboard.services.heartbeats import heartbeats
 from dashboard.services.timeline import timeline
 from dashboard.services.token_states import join_tokens
@@ -37,6 +38,7 @@ def show_page(connection_id: UUID) -> Response:
     is_account = app.kind is Kind.ACCOUNT_LEVEL
     now = runtime().clock.now()
     meeting = request.args.get("meeting", "")[:_LONGEST]
+    callback = own_servers.callback_of(db(), row.id)
     has_webhooks = request.args.get("webhooks") != "no"
     lines = timeline.lines(
         db(),
@@ -51,6 +53,8 @@ def show_page(connection_id: UUID) -> Response:
         connection=row,
         erasure=_erasure(row),
         grant=db().get(HeldGrant, row.id),
+        callback=callback,
+        callback_words="" if callback is None else own_servers.words(callback),
         app=app,
         is_account=is_account,
         here=_at(row),

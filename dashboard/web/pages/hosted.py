@@ -61,6 +61,8 @@ def closed(app: ZoomApp) -> Response | None:
         response = htmx.go_to(url_for("connect.show", slug=following.slug))
         response.headers["Cache-Control"] = "no-store"  # it may be brought back
         return response
+    if not flow.is_hosted(app):
+        return page("connect/stopped/elsewhere.html", 410, app=app)
     if not flow.is_ready(app):
         return page("connect/not_ready.html", 503, app=app)
     return None

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from uuid import UUID
 
-from flask import Blueprint, flash, render_template, url_for
+from flask import Blueprint, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from dashboard.errors import ConflictError, InvalidInputError
@@ -23,7 +23,9 @@ bp = Blueprint("custody", __name__, url_prefix="/zoom-apps")
 @requires(Permission.ZOOM_APPS_WRITE)
 def show(zoom_app_id: UUID) -> str:
     """Show where tokens are stored, and what changing that would cost."""
-    return _page(zoom_app_id, CustodyForm())
+    to = request.args.get("to", "")
+    wanted = TokenCustody(to) if to in set(TokenCustody) else None
+    return _page(zoom_app_id, CustodyForm(), wanted)
 
 
 @bp.post("/<uuid:zoom_app_id>/custody")
@@ -32,7 +34,7 @@ def change(zoom_app_id: UUID) -> ResponseReturnValue:
     """Change it for everyone who connects from now on."""
     form = CustodyForm()
     if not form.validate():
-        return _page(zoom_app_id, form), HTTPStatus.UNPROCESSABLE_ENTITY
+        return _page(zoom_app_id, form, None), HTTPStatus.UNPROCESSABLE_ENTITY
     to = TokenCustody(form.to.data or "")
     try:
         custody.change(
@@ -44,15 +46,20 @@ def change(zoom_app_id: UUID) -> ResponseReturnValue:
         )
     except InvalidInputError as error:
         show_on(form, error, field="is_understood")
-        return _page(zoom_app_id, form), HTTPStatus.UNPROCESSABLE_ENTITY
+        return _page(zoom_app_id, form, to), HTTPStatus.UNPROCESSABLE_ENTITY
     except ConflictError as error:
         flash(str(error), "trouble")
         return htmx.go_to(url_for(".show", zoom_app_id=zoom_app_id))
+    if to is TokenCustody.OWN_SERVER:
+        flash("Tokens are on your own server now. Enter its callback URL.", "good")
+        return htmx.go_to(url_for("own_servers.show", zoom_app_id=zoom_app_id))
     flash(f"New connections will store tokens in {custody.NAMES[to]}.", "good")
     return htmx.go_to(url_for("zoom_apps.show", zoom_app_id=zoom_app_id))
 
 
-def _page(zoom_app_id: UUID, form: CustodyForm) -> str:
-    outlook = custody.outlook(db(), zoom_app_id)
+def _page(zoom_app_id: UUID, form: CustodyForm, to: TokenCustody | None) -> str:
+    outlook = custody.outlook(db(), zoom_app_id, to)
     form.to.data = outlook.to.value
-    return render_template("zoom_apps/custody.html", form=form, outlook=outlook)
+    return render_template(
+        "zoom_apps/custody.html", form=form, outlook=outlook, names=custody.NAMES
+    )

@@ -308,7 +308,7 @@ def test_the_outcome_stands_whatever_happens_to_the_first_check(
     assert lite.connect().token_state is TokenState.UNKNOWN
 
 
-@pytest.mark.parametrize("custody", TokenCustody)
+@pytest.mark.parametrize("custody", [TokenCustody.RECALL, TokenCustody.DASHBOARD])
 def test_the_app_says_where_the_tokens_are_stored(
     lite: ConnectStage, custody: TokenCustody
 ) -> None:

@@ -9,6 +9,7 @@ from sqlmodel import SQLModel
 from dashboard.models.connection import AccountMember, Connection, MeetingMapping
 from dashboard.models.delivery_log import FailedDelivery
 from dashboard.models.held_grant import HeldGrant
+from dashboard.models.own_server import OwnCallback
 from dashboard.models.zoom_app import Kind, Routing, TokenCustody
 from dashboard.services.erasure import erasures
 from dashboard.services.marketplace import review
@@ -46,6 +47,7 @@ CALLED: dict[type[SQLModel], dict[str, str]] = {
         "meeting_id": "numbers of the meetings",
     },
     HeldGrant: {"access_token": "access token", "refresh_token": "refresh token"},
+    OwnCallback: {"url": "address on our own server", "user": "own ID of the user"},
 }
 OF_NOBODY = {
     Connection: """id zoom_app_id token_custody recall_credential_id pmi_changed_at
@@ -58,6 +60,7 @@ OF_NOBODY = {
     FailedDelivery: """id zoom_app_id key dedupe event is_to_recall host status code
         answered_by sent_at""",
     MeetingMapping: "id connection_id synced_at seen_at",
+    OwnCallback: "connection_id tested_at problem took_ms",
     HeldGrant: """connection_id key_hash version expires_at obtained_at refresh_due_at
         asked_at lease_until claim failures failed_at failure lost_at served_at
         unsigned_at served_count rejected_count""",
@@ -83,7 +86,9 @@ def test_every_column_is_named_or_of_nobody(table: type[SQLModel]) -> None:
     assert set(table.model_fields) == set(named) | of_nobody
     assert not of_nobody & set(named)
     kind = Kind.ACCOUNT_LEVEL if table is AccountMember else Kind.USER_LEVEL
-    stored = told(kind=kind, custody=TokenCustody.DASHBOARD).partition("\n\n")[0]
+    is_own = table is OwnCallback
+    custody = TokenCustody.OWN_SERVER if is_own else TokenCustody.DASHBOARD
+    stored = told(kind=kind, custody=custody).partition("\n\n")[0]
     assert [words for words in named.values() if words not in stored] == []
 
 
@@ -97,12 +102,16 @@ def test_it_follows_from_the_set_up(
     text = told(kind, routing, custody, joins_external)
     stored = text.partition("\n\n")[0]
     is_here, is_relay = custody is TokenCustody.DASHBOARD, routing is Routing.RELAY
+    is_own = custody is TokenCustody.OWN_SERVER
 
     assert ("refresh token" in stored) is is_here
     assert ("authorization code" in text.split("Fourth party")[1]) is True
     assert ("receives the app's" in text and "each user's authorization" in text) is (
-        not is_here
+        not is_here and not is_own
     )
+    assert ("where Recall.ai fetches its access token" in stored) is is_own
+    assert ("Access tokens and refresh tokens." in text) is not (is_here or is_own)
+    assert ("on the page where they connected" in text) is not is_own
     assert ("is revoked at Zoom" in text) is is_here
     assert ("Each event that Zoom sends" in stored) is is_relay
     assert ("deleted automatically, within 10 days of the removal" in text) is is_relay

@@ -50,7 +50,7 @@ SHOWN = {
         zoom_app.created_at zoom_app.retired_at
         secret_change.recall_at secret_change.zoom_seen_at secret_change.ended_at
         bot_test.begun_at bot_test.ended_at delivery_log.read_at delivery_log.since
-        failed_delivery.sent_at
+        failed_delivery.sent_at own_server.set_at
         page_design.changed_at domain_proof.set_at account_member.pmi_changed_at
         host_event.at
         host_event.about_at worker_heartbeat.started_at rate_pause.said_at
