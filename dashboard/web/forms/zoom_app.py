@@ -94,15 +94,23 @@ def _scope_style(*more: Callable[[Form, RadioField], None]) -> RadioField:
     )
 
 
-def _custody() -> RadioField:
+_OURS = [
+    SelectChoice(TokenCustody.RECALL.value, "Recall"),
+    SelectChoice(TokenCustody.DASHBOARD.value, "The dashboard"),
+]
+
+
+def _custody(*, has_own_server: bool = True) -> RadioField:
+    """Return the choice of token storage.
+
+    An app that is made here has this dashboard's redirect URL, so its users connect
+    here.
+    """
+    own = SelectChoice(TokenCustody.OWN_SERVER.value, "Your own server")
     return RadioField(
         "Token storage",
         [DataRequired("Choose one.")],
-        choices=[
-            SelectChoice(TokenCustody.RECALL.value, "Recall"),
-            SelectChoice(TokenCustody.DASHBOARD.value, "The dashboard"),
-            SelectChoice(TokenCustody.OWN_SERVER.value, "Your own server"),
-        ],
+        choices=[*_OURS, own] if has_own_server else _OURS,
         default=TokenCustody.RECALL.value,
     )
 
@@ -154,7 +162,7 @@ class ForMeForm(Form):
         "Contact email", [DataRequired("Enter an email address."), Length(max=254)]
     )
     company = StringField("Company", [DataRequired("Enter a name."), Length(max=100)])
-    custody = _custody()
+    custody = _custody(has_own_server=False)
     token = PasswordField(
         "Marketplace token",
         [
