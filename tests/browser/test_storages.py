@@ -17,8 +17,8 @@ pytestmark = pytest.mark.browser
 KEY = "simulated-key-of-the-customer"
 LIVE_MS = 20_000
 STORAGES = {
-    "recall": ("Recall", "Zoom no longer accepts"),
-    "dashboard": ("The dashboard", "Zoom no longer accepts"),
+    "recall": ("Recall", "authorized it elsewhere"),
+    "dashboard": ("The dashboard", "authorized it elsewhere"),
     "own_server": ("Your own server", "less than 120 s left"),
 }
 
