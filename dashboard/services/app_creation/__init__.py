@@ -1,5 +1,5 @@
 """Creates the Zoom app itself, with a Marketplace token that is used and not stored.
 
-`creation` asks Zoom and sets up what comes of it, `words` says what went wrong. May
-import `marketplace`, `setup` and below.
+`creation` asks Zoom and sets up what comes of it. May import `marketplace`, `setup` and
+below.
 """

@@ -25,9 +25,8 @@ from dashboard.models.zoom_app import (
 )
 from dashboard.pasted import trim, trim_secret
 from dashboard.services import audit, urls
-from dashboard.services.app_creation import words
 from dashboard.services.audit import Actor
-from dashboard.services.marketplace import console, manifest
+from dashboard.services.marketplace import console, manifest, refusals
 from dashboard.services.marketplace.console import Console
 from dashboard.services.marketplace.subscription_rules import State
 from dashboard.services.runtime import Runtime
@@ -68,12 +67,12 @@ def create(
     try:
         problems = zoom.problems(token, document)
         if problems:
-            raise InvalidInputError(words.invalid(problems[0]), field="name")
+            raise InvalidInputError(refusals.invalid(problems[0]), field="name")
         made = zoom.create(token, wanted.name, wanted.contact, document)
     except UpstreamError as error:
         if error.may_have_happened:
-            raise InvalidInputError(words.lost(wanted.name), field="name") from None
-        said = words.refused(error, safe=_NOTHING)
+            raise InvalidInputError(refusals.lost(wanted.name), field="name") from None
+        said = refusals.refused(error, safe=_NOTHING)
         raise InvalidInputError(said, field="token") from None
     with runtime.database.writing() as session:
         subject = f"{wanted.name}: {made.app_id}"
@@ -94,7 +93,7 @@ def undo(
         runtime.zoom_marketplace_apps.delete(token, app_id)
     except UpstreamError as error:
         safe = f"Delete “{name}” in Zoom by hand. Nothing is stored here."
-        said = words.refused(error, safe=safe)
+        said = refusals.refused(error, safe=safe)
         raise InvalidInputError(said, field="secret_token") from None
     with runtime.database.writing() as session:
         act, subject = "zoom_app.unmade_at_zoom", f"{name}: {app_id}"
@@ -167,13 +166,12 @@ def configure(runtime: Runtime, zoom_app_id: UUID, token: SecretStr) -> Outcome:
     try:
         zoom.update(token, app_id, manifest.build(here))
     except UpstreamError as error:
-        problem = words.refused(error, safe="Zoom's app was not changed.")
+        problem = refusals.refused(error, safe="Zoom's app was not changed.")
     try:
         found = manifest.find(zoom.manifest(token, app_id), here.environment)
     except UpstreamError as error:
-        return Outcome(
-            problem=problem or words.refused(error, safe="It could not be read back.")
-        )
+        unread = refusals.refused(error, safe="It could not be read back.")
+        return Outcome(problem=problem or unread)
     with runtime.database.writing() as session:
         missing = _keep(session, here, found, now=runtime.clock.now())
     return Outcome(missing=missing, problem=problem)

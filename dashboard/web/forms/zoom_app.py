@@ -145,6 +145,28 @@ class WhichAppForm(Form):
     external = _external()
 
 
+def _token() -> PasswordField:
+    return PasswordField(
+        "Marketplace token",
+        [
+            DataRequired("Paste the token."),
+            Length(max=_LONGEST_TOKEN, message="This is too long. Copy it again."),
+        ],
+    )
+
+
+class MarketplaceTokenForm(Form):
+    """A token that may change apps in Zoom's Marketplace."""
+
+    token = _token()
+
+
+class KeptTokenForm(Form):
+    """The same, sealed for the person who pasted it."""
+
+    kept = HiddenField(validators=[Length(max=_LONGEST_TOKEN * 20)])
+
+
 class ForMeForm(Form):
     """Creating an app at Zoom with a Marketplace token."""
 
@@ -163,13 +185,7 @@ class ForMeForm(Form):
     )
     company = StringField("Company", [DataRequired("Enter a name."), Length(max=100)])
     custody = _custody(has_own_server=False)
-    token = PasswordField(
-        "Marketplace token",
-        [
-            DataRequired("Paste the token."),
-            Length(max=_LONGEST_TOKEN, message="This is too long. Copy it again."),
-        ],
-    )
+    token = _token()
     kind = HiddenField(
         validators=[validators.AnyOf([one.value for one in Kind], "Choose one.")],
         default=Kind.USER_LEVEL.value,

@@ -200,7 +200,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "an account that may not": (
         {"switch": {"app_creation": "denied"}},
         {},
-        "Zoom does not let this account do that by API.",
+        "Zoom does not let this account do that by API: do it by hand.",
     ),
     "a missing scope in another form": (
         {

@@ -1,4 +1,4 @@
-"""What Zoom's refusals of a Marketplace call mean, one sentence each. Pure."""
+"""What refusals of a call with a Marketplace token mean, a sentence each. Pure."""
 
 from http import HTTPStatus
 
@@ -7,7 +7,7 @@ from dashboard.clients.zoom.marketplace_apps import ManifestProblem
 from dashboard.errors import UpstreamError
 
 _NOT_DRAFT = "1500"
-_BY_HAND = "Create the app by hand: choose “A new one”."
+_BY_HAND = "do it by hand."
 
 
 def refused(error: UpstreamError, *, safe: str) -> str:
@@ -25,7 +25,7 @@ def refused(error: UpstreamError, *, safe: str) -> str:
             f"a new token. {safe}{said}"
         )
     if error.own_status == HTTPStatus.UNAUTHORIZED and _is_denied(error):
-        return f"Zoom does not let this account do that by API. {_BY_HAND} {safe}{said}"
+        return f"Zoom does not let this account do that by API: {_BY_HAND} {safe}{said}"
     if error.own_status == HTTPStatus.UNAUTHORIZED:
         return (
             "Zoom does not accept this token. It is valid for an hour: get a new one. "
