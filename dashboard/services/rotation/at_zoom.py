@@ -142,7 +142,7 @@ def _job(database: Database, zoom_app_id: UUID) -> _Job:
 
 def _copy(until: datetime) -> str:
     return (
-        "If a new client secret is in Zoom (Basic Information › App Credentials), copy "
+        "If a new client secret is in Zoom (Basic Information > App Credentials), copy "
         f"it and enter it here. {_old(until)}"
     )
 
