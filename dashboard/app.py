@@ -15,6 +15,7 @@ from dashboard.clients.http.client import make_http
 from dashboard.clients.recall.api import REGIONS, Recall
 from dashboard.clients.zoom.api import ZoomApi
 from dashboard.clients.zoom.grants import ZoomGrants
+from dashboard.clients.zoom.hosts import GOVERNMENT_OAUTH
 from dashboard.clients.zoom.marketplace import ZoomMarketplace
 from dashboard.clients.zoom.marketplace_apps import ZoomMarketplaceApps
 from dashboard.clients.zoom.oauth import ZoomOAuth
@@ -213,7 +214,7 @@ def create_app(runtime: Runtime) -> Flask:
     headers.install(
         app,
         public_url=runtime.public_url,
-        zoom_url=runtime.settings.zoom_url,
+        zoom_urls=(runtime.settings.zoom_url, GOVERNMENT_OAUTH),
         with_subdomains=runtime.settings.hsts_include_subdomains,
     )
     errors.install(app)

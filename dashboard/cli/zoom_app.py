@@ -22,6 +22,7 @@ from dashboard.models.zoom_app import (
     Routing,
     ScopeStyle,
     TokenCustody,
+    ZoomCloud,
 )
 from dashboard.services import audit
 from dashboard.services import urls as addresses
@@ -73,6 +74,13 @@ def group() -> None:
     type=_one_of(TokenCustody),
     help="Where the users' tokens are stored.",
 )
+@click.option(
+    "--zoom-cloud",
+    default=ZoomCloud.COMMERCIAL.value,
+    show_default=True,
+    type=_one_of(ZoomCloud),
+    help="Which of Zoom's services the app is of.",
+)
 @click.option("--client-id", required=True)
 @click.option("--client-secret-file", required=True, type=SECRET_FILE)
 @click.option("--secret-token-file", required=True, type=SECRET_FILE)
@@ -85,6 +93,7 @@ def add(
     joins_external: bool,  # noqa: FBT001 - click passes flags so
     routing: str,
     custody: str,
+    zoom_cloud: str,
     client_id: str,
     client_secret_file: Path,
     secret_token_file: Path,
@@ -99,6 +108,7 @@ def add(
         joins_external=joins_external,
         routing=Routing(routing),
         token_custody=TokenCustody(custody),
+        zoom_cloud=ZoomCloud(zoom_cloud),
         client_id=client_id,
         client_secret=read_secret(client_secret_file),
         secret_token=read_secret(secret_token_file),

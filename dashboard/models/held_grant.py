@@ -18,6 +18,7 @@ class HeldGrant(SQLModel, table=True):
         key_hash: SHA-256, hex, of the key in the address that Recall calls; unique.
         access_token: Sealed, as is `refresh_token`. Each one's place is
             (held_grant, <column>, connection_id).
+        api_url: API host that Zoom named with the tokens; "": the app's.
         version: Grows with each stored pair of tokens. A refresh replaces the version
             it started from, and no other.
         expires_at: When the access token expires.
@@ -44,6 +45,9 @@ class HeldGrant(SQLModel, table=True):
     key_hash: str = Field(unique=True, max_length=64)
     access_token: bytes
     refresh_token: bytes
+    api_url: str = Field(
+        default="", max_length=100, sa_column_kwargs={"server_default": ""}
+    )
     version: int = 1
     expires_at: datetime = Field(sa_type=UtcDateTime)
     obtained_at: datetime = Field(sa_type=UtcDateTime)

@@ -47,6 +47,13 @@ class TokenCustody(StrEnum):
     OWN_SERVER = "own_server"  # the customer's, which has them already
 
 
+class ZoomCloud(StrEnum):
+    """Which of Zoom's services the app is of."""
+
+    COMMERCIAL = "commercial"  # the hosts of the settings
+    GOVERNMENT = "government"  # Zoom for Government
+
+
 class ZoomApp(SQLModel, table=True):
     """One Zoom credential pair: name, environment, kind, scope style, secrets.
 
@@ -64,6 +71,7 @@ class ZoomApp(SQLModel, table=True):
             again, the checks of the app's users stop.
         joins_external: Whether bots join meetings that other Zoom accounts host, which
             takes two more scopes.
+        zoom_cloud: Which of Zoom's services it is of; decides the hosts.
         slug: Last part of the hosted connect page's address; unique.
         workspace_id: Where its Recall record is or will be.
         recall_app_id: Recall's UUID of the app, once created or adopted.
@@ -94,6 +102,11 @@ class ZoomApp(SQLModel, table=True):
     routing: Routing = Field(default=Routing.RELAY, sa_type=enum_type(Routing))
     token_custody: TokenCustody = Field(
         default=TokenCustody.RECALL, sa_type=enum_type(TokenCustody)
+    )
+    zoom_cloud: ZoomCloud = Field(
+        default=ZoomCloud.COMMERCIAL,
+        sa_type=enum_type(ZoomCloud, is_checked=False),
+        sa_column_kwargs={"server_default": ZoomCloud.COMMERCIAL.value},
     )
     client_id: str = Field(max_length=200, unique=True)
     client_secret: bytes

@@ -33,7 +33,11 @@ def strict_transport(public_url: str, *, with_subdomains: bool) -> Lines:
 
 
 def install(
-    app: Flask, *, public_url: str, zoom_url: str, with_subdomains: bool = False
+    app: Flask,
+    *,
+    public_url: str,
+    zoom_urls: Sequence[str],
+    with_subdomains: bool = False,
 ) -> None:
     """Add the headers; `Cache-Control` and CSP that a view set itself are kept."""
     policy = "; ".join(
@@ -47,7 +51,7 @@ def install(
             "manifest-src 'self'",
             # The connect page's form is answered by a redirect to Zoom, and browsers
             # hold redirects of a form against this list too.
-            f"form-action 'self' {zoom_url}",
+            f"form-action 'self' {' '.join(zoom_urls)}",
             "base-uri 'none'",
             "frame-ancestors 'none'",
         ]

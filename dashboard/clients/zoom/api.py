@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from urllib.parse import urlencode
 
 import httpx2
@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from dashboard.clients.http.client import make_http, send
+from dashboard.clients.zoom.hosts import GOVERNMENT_API
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
 _BETWEEN_DIGITS = re.compile(r"(?<=[0-9])[ -]+(?=[0-9])")
@@ -137,6 +138,8 @@ class ZoomApi:
     Safe to use from many threads.
     """
 
+    government_url = GOVERNMENT_API
+
     def __init__(self, base_url: str, *, http: httpx2.Client | None = None) -> None:
         """Take the API's host; a client that is passed is closed by whoever made it.
 
@@ -147,6 +150,10 @@ class ZoomApi:
         self._base_url = base_url.rstrip("/")
         self._is_owner = http is None
         self._http = make_http(base_url) if http is None else http
+
+    def at(self, base_url: str) -> Self:
+        """Return the same for another host; it shares the connections."""
+        return type(self)(base_url, http=self._http)
 
     def close(self) -> None:
         """Close the connections, unless somebody else made them."""

@@ -8,7 +8,7 @@ sends them, so errors are handled as everywhere else. Checked 2026-11-25.
 
 from base64 import urlsafe_b64decode
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Self
 
 import httpx2
 from authlib.integrations.httpx_client import OAuth2Client
@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_core import from_json
 
 from dashboard.clients.http.client import make_http, send
+from dashboard.clients.zoom.hosts import GOVERNMENT_OAUTH, api_url
 
 TIMEOUT_S = 8.0
 """For each wait of a call; the connection gets 5 s."""
@@ -43,6 +44,7 @@ class GrantTokens(BaseModel):
         refresh_token: Works once: the next refresh ends it (3.5).
         expires_in: Seconds until the access token expires.
         scope: The granted scopes, sorted, space separated; "" if Zoom lists none.
+        api_url: The API host of this grant; "" if Zoom names none of its own.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -51,6 +53,7 @@ class GrantTokens(BaseModel):
     refresh_token: SecretStr = Field(min_length=1, max_length=8192)
     expires_in: int = Field(gt=0, le=86400)
     scope: Annotated[str, BeforeValidator(_scopes)] = ""
+    api_url: Annotated[str, BeforeValidator(api_url)] = ""
 
     @property
     def user_id(self) -> str | None:
@@ -86,6 +89,8 @@ class ZoomGrants:
     `may_have_happened` the refresh token may have been used up (3.3, 3.5).
     """
 
+    government_url = GOVERNMENT_OAUTH
+
     def __init__(self, base_url: str, *, http: httpx2.Client | None = None) -> None:
         """Prepare calls to Zoom's host; the caller closes a client that it passes.
 
@@ -96,6 +101,10 @@ class ZoomGrants:
         self._base_url = base_url.rstrip("/")
         self._is_owner = http is None
         self._http = make_http(base_url, timeout_s=TIMEOUT_S) if http is None else http
+
+    def at(self, base_url: str) -> Self:
+        """Return the same for another host; it shares the connections."""
+        return type(self)(base_url, http=self._http)
 
     def close(self) -> None:
         """Close the connections, unless the caller passed them."""

@@ -7,13 +7,14 @@ checked 2026-11-30).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import quote
 
 import httpx2
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
 
 from dashboard.clients.http.client import make_http, send
+from dashboard.clients.zoom.hosts import GOVERNMENT_API
 
 _PAGE = 300
 _LONGEST = 2048
@@ -114,6 +115,8 @@ class ZoomMarketplace:
     Safe to use from many threads. Every method raises UpstreamError.
     """
 
+    government_url = GOVERNMENT_API
+
     def __init__(self, base_url: str, *, http: httpx2.Client | None = None) -> None:
         """Take the API's host; a client that is passed is closed by whoever made it.
 
@@ -124,6 +127,10 @@ class ZoomMarketplace:
         self._base_url = base_url.rstrip("/")
         self._is_owner = http is None
         self._http = make_http(base_url) if http is None else http
+
+    def at(self, base_url: str) -> Self:
+        """Return the same for another host; it shares the connections."""
+        return type(self)(base_url, http=self._http)
 
     def close(self) -> None:
         """Close the connections, unless somebody else made them."""

@@ -4,6 +4,7 @@ import base64
 import secrets
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 import httpx2
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 from dashboard.clients.http.client import HARMLESS, make_http, send
 from dashboard.clients.http.error_words import APP_DISABLED, CLIENT_REFUSED
+from dashboard.clients.zoom.hosts import GOVERNMENT_OAUTH
 from dashboard.errors import UpstreamError
 
 _BELIEVED = {400, 401}
@@ -72,6 +74,8 @@ class ZoomOAuth:
     (docs/contracts/zoom.md 3.5: one party only).
     """
 
+    government_url = GOVERNMENT_OAUTH
+
     def __init__(self, base_url: str, *, http: httpx2.Client | None = None) -> None:
         """Take Zoom's host; a client that is passed is closed by whoever made it.
 
@@ -82,6 +86,10 @@ class ZoomOAuth:
         self._base_url = base_url.rstrip("/")
         self._is_owner = http is None
         self._http = make_http(base_url) if http is None else http
+
+    def at(self, base_url: str) -> Self:
+        """Return the same for another host; it shares the connections."""
+        return type(self)(base_url, http=self._http)
 
     def close(self) -> None:
         """Close the connections, unless somebody else made them."""

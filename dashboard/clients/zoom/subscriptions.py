@@ -6,13 +6,14 @@ Zoom's console is listed as well ("default") and cannot be changed from here.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import quote
 
 import httpx2
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from dashboard.clients.http.client import make_http, send
+from dashboard.clients.zoom.hosts import GOVERNMENT_API
 from dashboard.errors import UpstreamError
 
 Scope = Literal["user", "account"]
@@ -106,6 +107,8 @@ class ZoomSubscriptions:
     "1701" for a URL that failed the challenge, "1601" for an id that is not there.
     """
 
+    government_url = GOVERNMENT_API
+
     def __init__(self, base_url: str, *, http: httpx2.Client | None = None) -> None:
         """Take the API's host; a client that is passed is closed by whoever made it.
 
@@ -116,6 +119,10 @@ class ZoomSubscriptions:
         self._base_url = base_url.rstrip("/")
         self._is_owner = http is None
         self._http = make_http(base_url) if http is None else http
+
+    def at(self, base_url: str) -> Self:
+        """Return the same for another host; it shares the connections."""
+        return type(self)(base_url, http=self._http)
 
     def close(self) -> None:
         """Close the connections, unless somebody else made them."""

@@ -436,8 +436,7 @@ def blueprint(state: State) -> Blueprint:
     def token() -> Response:
         with state.lock:
             answer = _token_answer(state)
-        # A regional host in real life (docs/contracts/zoom.md 3.2).
-        answer["api_url"] = request.host_url.rstrip("/")
+        answer |= _api_url(state, request.host_url.rstrip("/"))
         response = jsonify(answer)
         response.headers["Cache-Control"] = "no-store"
         return response
@@ -453,6 +452,19 @@ def blueprint(state: State) -> Blueprint:
         return jsonify(status="success")
 
     return bp
+
+
+def _api_url(state: State, own: str) -> dict[str, object]:
+    """Return the API host that goes with tokens (docs/contracts/zoom.md 3.2)."""
+    match state.switches.api_url:
+        case "regional":
+            return {"api_url": "https://api-eu.zoom.us"}
+        case "foreign":
+            return {"api_url": "https://api.zoom.us.attacker.example"}
+        case "absent":
+            return {}
+        case _:
+            return {"api_url": own}
 
 
 def _token_answer(state: State) -> dict[str, object]:

@@ -64,6 +64,8 @@ class Switches(BaseModel):
             only a `flag`: 1 delivered, 2 failed (5.9).
         customer: How the customer's own token server answers: `right`, or which
             mistake it makes (docs/contracts/recall.md 5).
+        api_url: Which API host a token answer names: its `own`, a `regional` one of
+            Zoom's, a `foreign` one, or none (`absent`) (3.2).
         pmi_as: JSON type of `pmi` in `GET /users/me` (4.1).
         expired_token_code: `code` for an expired access token (4.3).
         missing_scope_status: HTTP status when a token lacks a scope (4.3).
@@ -115,6 +117,7 @@ class Switches(BaseModel):
     rotation: Literal["on", "without_secret", "denied"] = "on"
     updates_subscriptions: bool = True
     webhook_log: Literal["http", "flag"] = "http"
+    api_url: Literal["own", "regional", "foreign", "absent"] = "own"
     customer: Literal[
         "right",
         "no_token",

@@ -37,6 +37,7 @@ from dashboard.services.recall.credentials import (
     exchange,
 )
 from dashboard.services.timeline import notes
+from dashboard.services.zoom_apps import hosts
 
 _DELETED_WITHIN = timedelta(days=10)
 _TAKEN_OVER_AFTER = timedelta(minutes=2)
@@ -81,7 +82,9 @@ class ExchangeAtRecall(Exchange[GrantedAtRecall]):
         if needs_email:
             try:
                 token = recall.access_token(credential.id)
-                email = self._runtime.zoom.me(token.token).email or ""
+                cloud = self._attempt.app.zoom_cloud
+                zoom = hosts.of_cloud(self._runtime.zoom, cloud)
+                email = zoom.me(token.token).email or ""
             except UpstreamError as caught:
                 error = caught
         return GrantedAtRecall(

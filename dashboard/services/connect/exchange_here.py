@@ -15,7 +15,7 @@ from http import HTTPStatus
 from sqlmodel import Session, col, select
 
 from dashboard import errors
-from dashboard.clients.zoom.api import ZoomUser
+from dashboard.clients.zoom.api import ZoomApi, ZoomUser
 from dashboard.clients.zoom.grants import GrantTokens
 from dashboard.errors import ConflictError, NotFoundError, UpstreamError
 from dashboard.models.connection import AttemptOutcome, Connection
@@ -31,7 +31,7 @@ from dashboard.services.connect.exchange import (
 )
 from dashboard.services.connections import check, recording
 from dashboard.services.grants import grants
-from dashboard.services.zoom_apps import apps, scopes
+from dashboard.services.zoom_apps import apps, hosts, scopes
 
 _UNKNOWN_USER = (
     "Zoom didn't say who authorized the app: the scope user:read:user is missing. An "
@@ -61,7 +61,7 @@ class ExchangeHere(Exchange[GrantedHere]):
         # Fails for an address that Recall would not take, before the code is spent.
         urls.token_url(runtime.public_url, urls.new_key())
         asked_at = runtime.clock.now()
-        tokens = runtime.zoom_grants.exchange(
+        tokens = hosts.of_cloud(runtime.zoom_grants, app.zoom_cloud).exchange(
             client_id=app.client_id,
             client_secret=apps.client_secret(runtime.vault, app),
             code=self._attempt.code,
@@ -70,7 +70,7 @@ class ExchangeHere(Exchange[GrantedHere]):
         )
         profile, error = None, None
         try:
-            profile = runtime.zoom.me(tokens.access_token)
+            profile = self._zoom(tokens).me(tokens.access_token)
         except UpstreamError as caught:
             error = caught
         account_id = None if profile is None else profile.account_id
@@ -83,6 +83,12 @@ class ExchangeHere(Exchange[GrantedHere]):
             email="" if profile is None else profile.email,
             error=error,
         )
+
+    def _zoom(self, tokens: GrantTokens) -> ZoomApi:
+        """Return the API at the host that came with the tokens."""
+        if tokens.api_url:
+            return self._runtime.zoom.at(tokens.api_url)
+        return hosts.of_cloud(self._runtime.zoom, self._attempt.app.zoom_cloud)
 
     _version: int | None = None
 
@@ -124,7 +130,7 @@ class ExchangeHere(Exchange[GrantedHere]):
     def _is_alive(self, granted: GrantedHere) -> bool:
         """Whether Zoom still accepts the token; an error of its own says nothing."""
         try:
-            self._runtime.zoom.me(granted.tokens.access_token)
+            self._zoom(granted.tokens).me(granted.tokens.access_token)
         except UpstreamError as error:
             return error.own_status != HTTPStatus.UNAUTHORIZED
         return True
@@ -185,7 +191,8 @@ class ExchangeHere(Exchange[GrantedHere]):
         """End a grant that is not stored; nothing else has it."""
         app = self._attempt.app
         with suppress(UpstreamError):
-            self._runtime.zoom_grants.revoke(
+            zoom = hosts.of_cloud(self._runtime.zoom_grants, app.zoom_cloud)
+            zoom.revoke(
                 client_id=app.client_id,
                 client_secret=apps.client_secret(self._runtime.vault, app),
                 access_token=granted.tokens.access_token,

@@ -28,7 +28,7 @@ from dashboard.services.connect.exchange_here import ExchangeHere
 from dashboard.services.connections import check
 from dashboard.services.invitations import invitations
 from dashboard.services.runtime import Runtime
-from dashboard.services.zoom_apps import apps
+from dashboard.services.zoom_apps import apps, hosts
 
 BEGINNINGS = 300
 """Attempts one address may begin in 15 minutes; an office may share one."""
@@ -141,7 +141,8 @@ def begin(
                 expires_at=now + LASTS,
             )
         )
-    authorize_url = runtime.zoom_oauth.authorize_url(
+    zoom = hosts.of_cloud(runtime.zoom_oauth, app.zoom_cloud)
+    authorize_url = zoom.authorize_url(
         client_id=app.client_id,
         redirect_uri=urls.redirect_url(runtime.public_url),
         state=state,

@@ -28,7 +28,7 @@ from dashboard.services.recall.credentials import delete
 from dashboard.services.runtime import Runtime
 from dashboard.services.timeline import notes
 from dashboard.services.token_states.rules import CheckResult
-from dashboard.services.zoom_apps import apps
+from dashboard.services.zoom_apps import apps, hosts
 from dashboard.vault import Vault
 
 _SYNC_CHECKED_AFTER = timedelta(seconds=3)
@@ -98,10 +98,13 @@ def try_bot_token(runtime: Runtime, connection_id: UUID, want: Want) -> None:
         UpstreamError: Zoom gives none; a missing scope is named.
     """
     token = refreshing.live_token(runtime, connection_id)
+    with runtime.database.reading() as session:
+        row = session.get_one(Connection, connection_id)
+        zoom = hosts.of_connection(session, runtime.zoom, row)
     if want is Want.ZAK:
-        runtime.zoom.zak(token)
+        zoom.zak(token)
     elif want is Want.OBF:
-        runtime.zoom.obf(token)
+        zoom.obf(token)
 
 
 def try_unhealthy(

@@ -51,7 +51,7 @@ from dashboard.services.token_states import join_tokens, rules
 from dashboard.services.token_states import pace as pacing
 from dashboard.services.token_states.pace import Pace
 from dashboard.services.token_states.rules import CheckResult, Others
-from dashboard.services.zoom_apps import credential_checks, secret_changes
+from dashboard.services.zoom_apps import credential_checks, hosts, secret_changes
 
 LEASE = timedelta(minutes=2)
 """Longer than the calls of a check can take with their time-outs."""
@@ -174,6 +174,7 @@ def run(  # noqa: PLR0913 - what a check depends on, all named
             return None
         app = session.get_one(ZoomApp, claimed.zoom_app_id)
         recall, _ = workspaces.recall_of(runtime, session, app)
+        zoom = hosts.of_connection(session, runtime.zoom, claimed)
         request = _request(
             session, claimed, now=at, is_everything=for_person, pace=pace
         )
@@ -182,8 +183,8 @@ def run(  # noqa: PLR0913 - what a check depends on, all named
         asks_members = app.kind is Kind.ACCOUNT_LEVEL and (
             is_thorough or members.is_due(session, claimed, now=at)
         )
-    found = _ask(runtime, recall, claimed, kind=app.kind, request=request)
-    listed = members.ask(runtime.zoom, found, now=at) if asks_members else None
+    found = _ask(runtime, recall, zoom, claimed, kind=app.kind, request=request)
+    listed = members.ask(zoom, found, now=at) if asks_members else None
     if is_over is not None and is_over.is_set():
         return None
     with runtime.database.writing() as session:
@@ -359,9 +360,10 @@ def _still_claimed(session: Session, claimed: Connection) -> Connection | None:
     return leases.held(session, Connection, is_it, claim=claimed.claim)
 
 
-def _ask(
+def _ask(  # noqa: PLR0913 - the facts of one check, all named
     runtime: Runtime,
     recall: Recall,
+    zoom: ZoomApi,
     row: Connection,
     *,
     kind: Kind,
@@ -376,7 +378,7 @@ def _ask(
     if row.token_custody is TokenCustody.RECALL:
         return _asked(
             recall,
-            runtime.zoom,
+            zoom,
             kind=kind,
             credential_id=row.recall_credential_id,
             request=request,
@@ -389,7 +391,7 @@ def _ask(
             return CheckResult(kind=kind, credential=error, is_stored_here=True)
         found = _asked(
             recall,
-            runtime.zoom,
+            zoom,
             kind=kind,
             credential_id=row.recall_credential_id,
             request=replace(request, has_record=True),

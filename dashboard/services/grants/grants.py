@@ -154,6 +154,7 @@ def put(  # noqa: PLR0913 - the facts of one pair, all named
             token, table="held_grant", column=column, row=row.connection_id
         )
         setattr(row, column, sealed)
+    row.api_url = tokens.api_url
     row.version += 1
     lives = timedelta(seconds=tokens.expires_in)
     row.expires_at, row.obtained_at = asked_at + lives, now

@@ -37,7 +37,7 @@ from dashboard.services.audit import Actor
 from dashboard.services.recall import workspaces
 from dashboard.services.recall.credentials import clear
 from dashboard.services.runtime import Runtime
-from dashboard.services.zoom_apps import apps
+from dashboard.services.zoom_apps import apps, hosts
 from dashboard.settings import Settings, public_url_trouble
 from dashboard.vault import Vault
 
@@ -317,7 +317,7 @@ def test(runtime: Runtime, app: ZoomApp, template: SecretStr, url: SecretStr) ->
     if tested.token is None:
         return tested
     try:
-        profile = runtime.zoom.me(tested.token.token)
+        profile = hosts.of_cloud(runtime.zoom, app.zoom_cloud).me(tested.token.token)
     except UpstreamError as error:
         if error.own_status in _NOT_WORKING and error.code == "124":
             return _troubled(Trouble.REFUSED, tested.took_ms, tested.status)

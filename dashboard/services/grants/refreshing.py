@@ -35,7 +35,7 @@ from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services.grants import grants, refresh_claims
 from dashboard.services.grants.refresh_claims import Claim, RefreshResult
 from dashboard.services.runtime import Runtime
-from dashboard.services.zoom_apps import apps, credential_checks
+from dashboard.services.zoom_apps import apps, credential_checks, hosts
 from dashboard.services.zoom_apps.apps import PairCheck
 
 AT_LEAST_S = 120
@@ -210,7 +210,8 @@ def refresh(
     if claim is None:
         return
     try:
-        tokens = runtime.zoom_grants.refresh(
+        zoom = hosts.of_cloud(runtime.zoom_grants, claim.app.zoom_cloud)
+        tokens = zoom.refresh(
             client_id=claim.app.client_id,
             client_secret=claim.client_secret,
             refresh_token=claim.refresh_token,
@@ -220,7 +221,8 @@ def refresh(
         return
     result = _store(runtime, claim, tokens, pause=pause or runtime.clock.sleep)
     if result is RefreshResult.GONE:
-        _revoke(runtime.zoom_grants, claim, tokens)
+        zoom = hosts.of_cloud(runtime.zoom_grants, claim.app.zoom_cloud)
+        _revoke(zoom, claim, tokens)
     if result in (RefreshResult.STORED, RefreshResult.FOUND):
         now = runtime.clock.now()
         with runtime.database.writing() as session:
@@ -338,7 +340,7 @@ def revoke(runtime: Runtime, row: Connection, app: ZoomApp) -> None:
         return
     try:
         token = live_token(runtime, row.id, at_least_s=_AT_LEAST_S)
-        runtime.zoom_grants.revoke(
+        hosts.of_cloud(runtime.zoom_grants, app.zoom_cloud).revoke(
             client_id=app.client_id,
             client_secret=apps.client_secret(runtime.vault, app),
             access_token=token,

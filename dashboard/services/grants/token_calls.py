@@ -25,6 +25,7 @@ from pydantic import SecretStr
 from sqlmodel import Session, col, update
 
 from dashboard.clients.http.error_words import SCOPES_MISSING
+from dashboard.clients.zoom.api import ZoomApi
 from dashboard.db import Database
 from dashboard.errors import (
     GrantLostError,
@@ -43,6 +44,7 @@ from dashboard.services.grants.unknown_callers import UnknownCallers
 from dashboard.services.recall import callback_signatures
 from dashboard.services.recall.callback_signatures import Signed
 from dashboard.services.runtime import Runtime
+from dashboard.services.zoom_apps import hosts
 
 ANSWER_WITHIN_S = 4.5
 """Recall waits 5 s (docs/contracts/recall.md 5); the rest is for the network."""
@@ -294,12 +296,18 @@ class TokenCalls:
         )
 
     def _zak(self, connection_id: UUID) -> SecretStr:
-        return self._runtime.zoom.zak(self._access(connection_id))
+        token = self._access(connection_id)
+        return self._zoom(connection_id).zak(token)
+
+    def _zoom(self, connection_id: UUID) -> ZoomApi:
+        with self._runtime.database.reading() as session:
+            row = session.get_one(Connection, connection_id)
+            return hosts.of_connection(session, self._runtime.zoom, row)
 
     def _obf(self, connection_id: UUID, meeting_id: int | None = None) -> SecretStr:
         token = self._access(connection_id)
         try:
-            return self._runtime.zoom.obf(token, meeting_id)
+            return self._zoom(connection_id).obf(token, meeting_id)
         except UpstreamError as error:
             # Whether Zoom wants the number is contradictory (docs/contracts/zoom.md
             # 4.2, checked 2026-11-29).

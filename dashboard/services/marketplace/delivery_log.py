@@ -23,7 +23,7 @@ from dashboard.db.statements import insert, rows_changed
 from dashboard.errors import ConflictError, InvalidInputError, UpstreamError
 from dashboard.models.delivery_log import DeliveryLog, FailedDelivery
 from dashboard.models.ids import new_id
-from dashboard.models.zoom_app import Environment, ZoomApp
+from dashboard.models.zoom_app import Environment, ZoomApp, ZoomCloud
 from dashboard.services import audit, urls
 from dashboard.services.audit import Actor
 from dashboard.services.facts import zoom_log
@@ -32,7 +32,7 @@ from dashboard.services.marketplace import console, own_token
 from dashboard.services.receiver import events
 from dashboard.services.receiver.requests import PHRASES
 from dashboard.services.runtime import Runtime
-from dashboard.services.zoom_apps import apps
+from dashboard.services.zoom_apps import apps, hosts
 
 SHOWN = 50
 """Failed tries on the page."""
@@ -165,6 +165,7 @@ class Job:
 
     zoom_app_id: UUID
     environment: Environment
+    zoom_cloud: ZoomCloud
     client_id: str
     client_secret: SecretStr
     client_secret_set_at: datetime
@@ -191,7 +192,8 @@ def read(runtime: Runtime, zoom_app_id: UUID, *, actor: Actor) -> State:
     if isinstance(token, UpstreamError):
         log = token
     else:
-        log = _ask(runtime.zoom_marketplace, job, token, since=since, until=now)
+        zoom = hosts.of_cloud(runtime.zoom_marketplace, job.zoom_cloud)
+        log = _ask(zoom, job, token, since=since, until=now)
     if isinstance(log, UpstreamError):
         state, reason = _refused(log)
         _end(database, job, actor, state, reason, now=now)
@@ -252,6 +254,7 @@ def _begin(runtime: Runtime, zoom_app_id: UUID) -> Job:
         return Job(
             zoom_app_id=app.id,
             environment=app.environment,
+            zoom_cloud=app.zoom_cloud,
             client_id=app.client_id,
             client_secret=apps.client_secret(runtime.vault, app),
             client_secret_set_at=app.client_secret_set_at,

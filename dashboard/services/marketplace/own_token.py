@@ -8,9 +8,9 @@ from pydantic import SecretStr
 
 from dashboard.errors import UpstreamError
 from dashboard.models.workspace import Verdict
-from dashboard.models.zoom_app import Environment
+from dashboard.models.zoom_app import Environment, ZoomCloud
 from dashboard.services.runtime import Runtime
-from dashboard.services.zoom_apps import credential_checks
+from dashboard.services.zoom_apps import credential_checks, hosts
 from dashboard.services.zoom_apps.apps import PairCheck
 
 
@@ -24,6 +24,10 @@ class Pair(Protocol):
     @property
     def environment(self) -> Environment:
         """Which of Zoom's two pairs."""
+
+    @property
+    def zoom_cloud(self) -> ZoomCloud:
+        """Which of Zoom's services gives it."""
 
     @property
     def client_id(self) -> str:
@@ -41,7 +45,8 @@ class Pair(Protocol):
 def ask(runtime: Runtime, pair: Pair) -> SecretStr | UpstreamError:
     """Ask Zoom for the app's own token; commits what it says of the pair."""
     try:
-        token = runtime.zoom_oauth.app_token(
+        zoom = hosts.of_cloud(runtime.zoom_oauth, pair.zoom_cloud)
+        token = zoom.app_token(
             client_id=pair.client_id, client_secret=pair.client_secret
         )
     except UpstreamError as error:

@@ -27,14 +27,14 @@ from dashboard.clients.zoom.subscriptions import (
 )
 from dashboard.errors import ConflictError, UpstreamError
 from dashboard.models.connection import Connection, TokenState
-from dashboard.models.zoom_app import Environment, Kind, ZoomApp
+from dashboard.models.zoom_app import Environment, Kind, ZoomApp, ZoomCloud
 from dashboard.services import audit
 from dashboard.services.audit import Actor
 from dashboard.services.marketplace import console, own_token, subscription_rules
 from dashboard.services.marketplace.console import Console, Problem
 from dashboard.services.marketplace.subscription_rules import BY_API, Found, Row, State
 from dashboard.services.runtime import Runtime
-from dashboard.services.zoom_apps import apps
+from dashboard.services.zoom_apps import apps, hosts
 from dashboard.settings import Settings
 
 MOST_USERS = 200
@@ -60,6 +60,7 @@ class Job:
     zoom_app_id: UUID
     name: str
     environment: Environment
+    zoom_cloud: ZoomCloud
     client_id: str
     client_secret: SecretStr
     client_secret_set_at: datetime
@@ -195,6 +196,7 @@ def _open(runtime: Runtime, session: Session, zoom_app_id: UUID) -> Job:
         zoom_app_id=app.id,
         name=app.name,
         environment=app.environment,
+        zoom_cloud=app.zoom_cloud,
         client_id=app.client_id,
         client_secret=apps.client_secret(runtime.vault, app),
         client_secret_set_at=app.client_secret_set_at,
@@ -480,7 +482,8 @@ def _ask(
         return SubscriptionCheck(
             state=state, reason=reason, rows=nothing
         ), job.subscription_id
-    talk = SubscriptionSync(runtime.zoom_subscriptions, job, token)
+    zoom = hosts.of_cloud(runtime.zoom_subscriptions, job.zoom_cloud)
+    talk = SubscriptionSync(zoom, job, token)
     try:
         found = work(talk)
     except UpstreamError as error:

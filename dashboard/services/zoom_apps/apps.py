@@ -20,6 +20,7 @@ from dashboard.models.zoom_app import (
     ScopeStyle,
     TokenCustody,
     ZoomApp,
+    ZoomCloud,
 )
 from dashboard.pasted import require_whole, trim, trim_secret
 from dashboard.services.receiver.signatures import NamedSecret
@@ -51,6 +52,7 @@ class NewZoomApp:
     joins_external: bool = False
     routing: Routing = Routing.RELAY
     token_custody: TokenCustody = TokenCustody.RECALL
+    zoom_cloud: ZoomCloud = ZoomCloud.COMMERCIAL
     workspace_id: UUID | None = None
     succeeds_id: UUID | None = None
 
@@ -201,6 +203,7 @@ def create(
         joins_external=values.joins_external,
         routing=values.routing,
         token_custody=values.token_custody,
+        zoom_cloud=values.zoom_cloud,
         client_id=values.client_id,
         client_secret=_seal(vault, zoom_app_id, "client_secret", values.client_secret),
         client_secret_print=fingerprint(values.client_secret),

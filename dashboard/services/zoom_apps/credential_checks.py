@@ -17,11 +17,11 @@ from dashboard.clients.zoom.oauth import REFUSALS_OF_THE_APP, refusal_words
 from dashboard.errors import InvalidInputError, UpstreamError
 from dashboard.models.connection import Connection, TokenState
 from dashboard.models.workspace import Verdict
-from dashboard.models.zoom_app import Environment, TokenCustody, ZoomApp
+from dashboard.models.zoom_app import Environment, TokenCustody, ZoomApp, ZoomCloud
 from dashboard.services import audit, urls
 from dashboard.services.audit import Actor
 from dashboard.services.runtime import Runtime
-from dashboard.services.zoom_apps import apps, custody, secret_changes
+from dashboard.services.zoom_apps import apps, custody, hosts, secret_changes
 from dashboard.services.zoom_apps.apps import NewZoomApp, PairCheck, ZoomAppChanges
 from dashboard.services.zoom_apps.secret_changes import NewSecrets
 
@@ -58,7 +58,9 @@ def create(runtime: Runtime, values: NewZoomApp, *, actor: Actor) -> SavedZoomAp
     custody.require_possible(runtime.public_url, values.token_custody)
     with runtime.database.reading() as session:
         apps.require_new(session, values.client_id)
-    pair_check = ask_zoom(runtime, values.client_id, values.client_secret)
+    pair_check = ask_zoom(
+        runtime, values.client_id, values.client_secret, values.zoom_cloud
+    )
     _require_not_wrong(pair_check, values.environment)
     now = runtime.clock.now()
     with runtime.database.writing() as session:
@@ -88,10 +90,11 @@ def change(
     with runtime.database.reading() as session:
         zoom_app = apps.get(session, zoom_app_id)
         client_id, environment = zoom_app.client_id, zoom_app.environment
+        cloud = zoom_app.zoom_cloud
     changes, trimmed = apps.tidy_changes(changes, client_id)
     pair_check = None
     if changes.client_secret is not None:
-        pair_check = ask_zoom(runtime, client_id, changes.client_secret)
+        pair_check = ask_zoom(runtime, client_id, changes.client_secret, cloud)
         _require_not_wrong(pair_check, environment)
     vault = runtime.vault
     with runtime.database.writing() as session:
@@ -132,9 +135,9 @@ def check_again(runtime: Runtime, zoom_app_id: UUID) -> PairCheck:
     with runtime.database.reading() as session:
         zoom_app = apps.get(session, zoom_app_id)
         client_id, set_at = zoom_app.client_id, zoom_app.client_secret_set_at
-        environment = zoom_app.environment
+        environment, cloud = zoom_app.environment, zoom_app.zoom_cloud
         secret = apps.client_secret(runtime.vault, zoom_app)
-    pair_check = ask_zoom(runtime, client_id, secret)
+    pair_check = ask_zoom(runtime, client_id, secret, cloud)
     if pair_check.verdict is Verdict.WRONG:
         pair_check = PairCheck(
             verdict=pair_check.verdict,
@@ -243,12 +246,17 @@ def trust_given(session: Session, zoom_app_id: UUID, *, now: datetime) -> None:
         trust(session, zoom_app, now=now)
 
 
-def ask_zoom(runtime: Runtime, client_id: str, client_secret: SecretStr) -> PairCheck:
+def ask_zoom(
+    runtime: Runtime,
+    client_id: str,
+    client_secret: SecretStr,
+    cloud: ZoomCloud = ZoomCloud.COMMERCIAL,
+) -> PairCheck:
     """Ask Zoom to verify the two (docs/contracts/zoom.md 3.4).
 
     Never raises: "Zoom is down" is UNKNOWN, never WRONG.
     """
-    answer = runtime.zoom_oauth.check_pair(
+    answer = hosts.of_cloud(runtime.zoom_oauth, cloud).check_pair(
         client_id=client_id,
         client_secret=client_secret,
         redirect_uri=urls.redirect_url(runtime.public_url),

@@ -23,6 +23,7 @@ from dashboard.models.zoom_app import (
     Routing,
     ScopeStyle,
     TokenCustody,
+    ZoomCloud,
 )
 from dashboard.pasted import LONGEST
 from dashboard.web.forms.base import Form
@@ -225,6 +226,15 @@ class NewZoomAppForm(Form):
     scope_style = _scope_style()
     external = _external()
     custody = _custody()
+    cloud = RadioField(
+        "Zoom service",
+        [DataRequired("Choose one.")],
+        choices=[
+            SelectChoice(ZoomCloud.COMMERCIAL.value, "Zoom"),
+            SelectChoice(ZoomCloud.GOVERNMENT.value, "Zoom for Government"),
+        ],
+        default=ZoomCloud.COMMERCIAL.value,
+    )
     client_id = StringField("Client ID", [DataRequired("Enter the client ID."), LENGTH])
     client_secret = PasswordField(
         "Client secret", [DataRequired("Enter the client secret."), LENGTH]

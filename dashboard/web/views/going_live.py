@@ -112,6 +112,7 @@ def create(zoom_app_id: UUID) -> ResponseReturnValue:
         joins_external=form.external.data == "yes",
         routing=Routing(form.routing.data),
         token_custody=development.token_custody,
+        zoom_cloud=development.zoom_cloud,
         client_id=form.client_id.data or "",
         client_secret=SecretStr(form.client_secret.data or ""),
         secret_token=SecretStr(form.secret_token.data or ""),

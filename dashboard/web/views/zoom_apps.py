@@ -22,6 +22,7 @@ from dashboard.models.zoom_app import (
     Routing,
     ScopeStyle,
     TokenCustody,
+    ZoomCloud,
 )
 from dashboard.pasted import trim
 from dashboard.services import urls
@@ -149,6 +150,7 @@ def create() -> ResponseReturnValue:
         scope_style=ScopeStyle(form.scope_style.data),
         joins_external=form.external.data == "yes",
         token_custody=TokenCustody(form.custody.data),
+        zoom_cloud=ZoomCloud(form.cloud.data),
         client_id=form.client_id.data or "",
         client_secret=SecretStr(form.client_secret.data or ""),
         secret_token=SecretStr(secret_token),

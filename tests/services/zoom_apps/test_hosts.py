@@ -1,0 +1,162 @@
+"""Each app's and each grant's own host of Zoom; the settings' where neither has one."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from sqlmodel import select
+
+from dashboard.clients.zoom.api import ZoomApi
+from dashboard.clients.zoom.grants import ZoomGrants
+from dashboard.clients.zoom.marketplace import ZoomMarketplace
+from dashboard.clients.zoom.oauth import ZoomOAuth
+from dashboard.clients.zoom.subscriptions import ZoomSubscriptions
+from dashboard.models.connection import TokenState
+from dashboard.models.held_grant import HeldGrant
+from dashboard.models.workspace import Verdict
+from dashboard.models.zoom_app import ZoomApp, ZoomCloud
+from dashboard.sandbox.serving import RunningSandbox
+from dashboard.services import audit
+from dashboard.services.connections import check
+from dashboard.services.grants import refreshing
+from dashboard.services.marketplace import delivery_log, subscriptions
+from dashboard.services.marketplace.delivery_log import State
+from dashboard.services.runtime import Runtime
+from dashboard.services.zoom_apps import credential_checks
+from tests.fixtures.connect import ConnectStage, a_connect_stage
+from tests.fixtures.exchange_here import a_holding_stage, at_zoom
+from tests.fixtures.ports import free_ports
+
+ACTOR = audit.Actor(name="admin@example.com")
+CLIENTS = (ZoomOAuth, ZoomGrants, ZoomApi, ZoomSubscriptions, ZoomMarketplace)
+
+
+@pytest.fixture
+def government(
+    runtime: Runtime, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Runtime]:
+    """One whose commercial Zoom is dead, and Zoom for Government the simulated one."""
+    for kind in CLIENTS:
+        monkeypatch.setattr(kind, "government_url", sandbox.zoom_url)
+    [port] = free_ports(1)
+    dead = f"http://127.0.0.1:{port}"
+    made = {
+        "zoom_oauth": ZoomOAuth(dead),
+        "zoom_grants": ZoomGrants(dead),
+        "zoom": ZoomApi(dead),
+        "zoom_subscriptions": ZoomSubscriptions(dead),
+        "zoom_marketplace": ZoomMarketplace(dead),
+    }
+    yield replace(runtime, **made)  # type: ignore[arg-type]  # a client each
+    for client in made.values():
+        client.close()  # type: ignore[attr-defined]  # each has it
+
+
+def of_government(stage: ConnectStage) -> ConnectStage:
+    with stage.runtime.database.writing() as session:
+        app = session.get_one(ZoomApp, stage.app.id)
+        app.zoom_cloud = ZoomCloud.GOVERNMENT
+        session.add(app)
+    return stage
+
+
+def test_with_tokens_stored_here_every_call_goes_to_the_apps_zoom(
+    government: Runtime, sandbox: RunningSandbox
+) -> None:
+    sandbox.zoom_world.switch(api_url="absent")
+    with a_holding_stage(government, sandbox) as stage:
+        of_government(stage)
+        assert stage.begin().authorize_url.startswith(f"{sandbox.zoom_url}/oauth/")
+
+        row = stage.connect()
+        assert row.token_state is TokenState.HEALTHY
+
+        credential_checks.check_again(stage.runtime, stage.app.id)
+        with stage.runtime.database.reading() as session:
+            app = session.get_one(ZoomApp, stage.app.id)
+        assert app.verdict is Verdict.RIGHT
+        refreshing.live_token(stage.runtime, row.id, at_least_s=3590)
+        refreshing.revoke(stage.runtime, row, app)
+        assert at_zoom(stage) is None
+
+
+def test_with_tokens_at_recall_the_check_goes_there_too(
+    government: Runtime, sandbox: RunningSandbox
+) -> None:
+    stage = of_government(a_connect_stage(government, sandbox))
+
+    row = check.now(stage.runtime, stage.connect().id)
+
+    assert row.token_state is TokenState.HEALTHY
+
+
+def test_the_apps_own_token_is_of_that_zoom(
+    government: Runtime, sandbox: RunningSandbox
+) -> None:
+    stage = of_government(a_connect_stage(government, sandbox))
+    stage.connect()
+    with stage.runtime.database.writing() as session:
+        app = session.get_one(ZoomApp, stage.app.id)
+        app.marketplace_app_id = sandbox.zoom_world.state.app(app.client_id).app_id
+        session.add(app)
+
+    seen = subscriptions.read(stage.runtime, stage.app.id, actor=ACTOR)
+
+    assert seen.state == "none"
+    assert delivery_log.read(stage.runtime, app.id, actor=ACTOR) is State.READ
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note the hosts that the API is asked at, and ask the simulated one."""
+    found: list[str] = []
+
+    def at(self: ZoomApi, base_url: str) -> ZoomApi:
+        found.append(base_url)
+        return self
+
+    monkeypatch.setattr(ZoomApi, "at", at)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("named", "used"),
+    [
+        ("regional", "https://api-eu.zoom.us"),
+        ("foreign", ""),
+        ("own", ""),
+        ("absent", ""),
+    ],
+)
+def test_a_grant_is_used_at_the_host_that_came_with_it(
+    runtime: Runtime, sandbox: RunningSandbox, asked: list[str], named: str, used: str
+) -> None:
+    sandbox.zoom_world.switch(api_url=named)
+    with a_holding_stage(runtime, sandbox) as stage:
+        row = stage.connect()
+        during = set(asked)
+        asked.clear()
+        check.now(stage.runtime, row.id)
+        with stage.runtime.database.reading() as session:
+            stored = session.exec(select(HeldGrant.api_url)).one()
+
+    assert stored == used
+    assert during == set(asked) == ({used} if used else set())
+
+
+def test_a_refresh_that_names_another_host_moves_the_grant(
+    runtime: Runtime, sandbox: RunningSandbox, asked: list[str]
+) -> None:
+    with a_holding_stage(runtime, sandbox) as stage:
+        row = stage.connect()
+        sandbox.zoom_world.switch(api_url="regional")
+
+        refreshing.live_token(stage.runtime, row.id, at_least_s=3590)
+        stage.runtime.clock.advance(seconds=30)  # type: ignore[attr-defined]  # a FakeClock
+        refreshing.live_token(stage.runtime, row.id, at_least_s=3590)
+
+        with stage.runtime.database.reading() as session:
+            assert session.exec(select(HeldGrant.api_url)).one() == (
+                "https://api-eu.zoom.us"
+            )
+    assert asked == []
