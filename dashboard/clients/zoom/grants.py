@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_core import from_json
 
 from dashboard.clients.http.client import make_http, send
-from dashboard.clients.zoom.hosts import GOVERNMENT_OAUTH, api_url
+from dashboard.clients.zoom.hosts import GOVERNMENT_OAUTH, read_api_url
 
 TIMEOUT_S = 8.0
 """For each wait of a call; the connection gets 5 s."""
@@ -53,7 +53,7 @@ class GrantTokens(BaseModel):
     refresh_token: SecretStr = Field(min_length=1, max_length=8192)
     expires_in: int = Field(gt=0, le=86400)
     scope: Annotated[str, BeforeValidator(_scopes)] = ""
-    api_url: Annotated[str, BeforeValidator(api_url)] = ""
+    api_url: Annotated[str, BeforeValidator(read_api_url)] = ""
 
     @property
     def user_id(self) -> str | None:

@@ -14,7 +14,7 @@ _API = re.compile(r"api(?:-[a-z0-9]{1,10})?\.(?:zoom\.us|zoomgov\.com)", re.ASCI
 _LONGEST = 100
 
 
-def api_url(value: object) -> str:
+def read_api_url(value: object) -> str:
     """Return the API host that Zoom names, as an origin; "" for anything else."""
     if not isinstance(value, str) or len(value) > _LONGEST:
         return ""

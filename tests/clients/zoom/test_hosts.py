@@ -3,7 +3,7 @@
 import pytest
 
 from dashboard.clients.zoom.grants import GrantTokens
-from dashboard.clients.zoom.hosts import api_url
+from dashboard.clients.zoom.hosts import read_api_url
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_only_api_hosts_of_zoom_are_taken(named: object, taken: str) -> None:
         {"access_token": "a", "refresh_token": "r", "expires_in": 1, "api_url": named}
     )
 
-    assert (api_url(named), tokens.api_url) == (taken, taken)
+    assert (read_api_url(named), tokens.api_url) == (taken, taken)
 
 
 def test_an_answer_without_one_is_fine() -> None:
