@@ -15,7 +15,8 @@ from dashboard.models.connection import (
     SyncStatus,
     TokenState,
 )
-from dashboard.models.zoom_app import ZoomApp
+from dashboard.models.zoom_app import Kind, ZoomApp
+from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.connect import exchange, flow
 from dashboard.services.connect.callbacks import ReturnedAttempt
 from dashboard.services.connect.exchange import (
@@ -27,9 +28,10 @@ from dashboard.services.connect.exchange_at_recall import (
     ExchangeAtRecall,
     GrantedAtRecall,
 )
+from dashboard.services.runtime import Runtime
 from tests.fixtures.audit import AUDIT_LOG
-from tests.fixtures.connect import BROWSER, ConnectStage
-from tests.fixtures.invitations import go, invite, now_of
+from tests.fixtures.connect import BROWSER, ConnectStage, a_connect_stage
+from tests.fixtures.invitations import go, invite, now_of, reconnect_link
 from tests.makers import FakeClock, a_connection
 
 
@@ -306,6 +308,39 @@ def test_a_grant_of_nobody_known_is_not_used(
 
     assert tried.run() is None
     assert ended(lite, tried) == expected
+
+
+@pytest.mark.parametrize(
+    ("profile", "outcome"),
+    [
+        ({"account_id": None, "user_id": "zUser1"}, AttemptOutcome.UNREACHABLE),
+        ({"account_id": "zAccount1", "user_id": None}, AttemptOutcome.CONNECTED),
+    ],
+    ids=["only its user", "only itself"],
+)
+def test_the_grant_of_an_account_is_known_by_the_account(
+    runtime: Runtime,
+    sandbox: RunningSandbox,
+    profile: dict[str, Any],
+    outcome: AttemptOutcome,
+) -> None:
+    stage = a_connect_stage(runtime, sandbox, kind=Kind.ACCOUNT_LEVEL)
+    tried = Scripted(stage, profile={**profile, "error": upstream(retryable=True)})
+
+    tried.run()
+
+    assert ended(stage, tried)[0] is outcome
+
+
+@pytest.mark.parametrize("kind", [Kind.USER_LEVEL, Kind.ACCOUNT_LEVEL])
+def test_a_link_to_reconnect_is_for_the_same_user_or_account(
+    runtime: Runtime, sandbox: RunningSandbox, kind: Kind
+) -> None:
+    stage = a_connect_stage(runtime, sandbox, kind=kind)
+    connection = stage.connect()
+    made = reconnect_link(stage, connection)
+
+    assert go(stage, made, stage.ana).connection_id == connection.id
 
 
 def test_an_unreadable_profile_matters_only_to_a_link_for_an_email(
