@@ -46,7 +46,7 @@ class HeldGrant(SQLModel, table=True):
     access_token: bytes
     refresh_token: bytes
     api_url: str = Field(
-        default="", max_length=100, sa_column_kwargs={"server_default": ""}
+        default="", max_length=100, sa_column_kwargs={"server_default": text("''")}
     )
     version: int = 1
     expires_at: datetime = Field(sa_type=UtcDateTime)
