@@ -67,6 +67,7 @@ from dashboard.web.live.watcher import Watcher
 from dashboard.web.token_endpoint import TokenMiddleware
 from dashboard.web.views import (
     app_creation,
+    approvals,
     attempts,
     audit,
     bot_tests,
@@ -107,6 +108,7 @@ _BLUEPRINTS = [
     own_servers.bp,
     marketplace.bp,
     delivery_log.bp,
+    approvals.bp,
     app_creation.bp,
     domain.bp,
     bot_tests.bp,

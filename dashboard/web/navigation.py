@@ -51,7 +51,7 @@ MAIN = (
         icon="apps",
         also=(
             *("going_live", "marketplace", "delivery_log", "custody"),
-            *("domain", "bot_tests", "own_servers"),
+            *("domain", "bot_tests", "own_servers", "approvals"),
         ),
     ),
     Place(

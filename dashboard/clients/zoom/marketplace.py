@@ -1,7 +1,7 @@
-"""An app as Zoom's Marketplace keeps it, by API: the log of its webhooks.
+"""An app as Zoom's Marketplace keeps it, by API: its webhooks' log, users' requests.
 
-Needs Zoom's ID of the app, which is not its client ID (docs/contracts/zoom.md 5.9,
-checked 2026-11-30).
+Needs Zoom's ID of the app, which is not its client ID (docs/contracts/zoom.md 5.9
+and 5.10, checked 2026-11-30).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,13 +11,14 @@ from typing import Annotated, Self
 from urllib.parse import quote
 
 import httpx2
-from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from dashboard.clients.http.client import make_http, send
 from dashboard.clients.zoom.hosts import GOVERNMENT_API
 
 _PAGE = 300
 _LONGEST = 2048
+_LONGEST_ID = 64
 _LONGEST_BODY = 64 * 1024
 _HTTP = range(100, 600)
 _LATEST_S = 4_102_444_800  # the year 2100
@@ -97,6 +98,49 @@ class _LogPage(BaseModel):
     next_page_token: _Text = ""
 
 
+class AppRequest(BaseModel):
+    """A user's request that their account's admin approves the app.
+
+    Attributes:
+        user_id: Zoom's; at most 64 characters.
+        requested_at: Aware; None when it is no instant.
+        status: Zoom's word.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True, populate_by_name=True
+    )
+
+    user_id: str = Field(min_length=1, max_length=64, alias="request_user_id")
+    name: _Text = Field(default="", alias="request_user_name")
+    email: _Text = Field(default="", alias="request_user_email")
+    reason: _Text = ""
+    status: _Text = ""
+    requested_at: Annotated[datetime | None, BeforeValidator(_instant)] = Field(
+        default=None, alias="request_date_time"
+    )
+
+
+def _with_user(value: object) -> object:
+    """Return the rows that name a user; one odd row must not hide the others."""
+    rows = value if isinstance(value, list) else []
+    ids = [
+        one.get("request_user_id") if isinstance(one, dict) else None for one in rows
+    ]
+    return [
+        row
+        for row, user_id in zip(rows, ids, strict=True)
+        if isinstance(user_id, str) and 0 < len(user_id) <= _LONGEST_ID
+    ]
+
+
+class _RequestPage(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    requests: Annotated[list[AppRequest], BeforeValidator(_with_user)] = []
+    next_page_token: _Text = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Log:
     """What the log holds of some days, in Zoom's order.
@@ -163,6 +207,34 @@ class ZoomMarketplace:
                 return Log(deliveries=found, is_whole=True)
             query["next_page_token"] = following
         return Log(deliveries=found, is_whole=False)
+
+    def requests(
+        self, token: SecretStr, app_id: str, *, pages: int
+    ) -> Sequence[AppRequest]:
+        """Return who asked for an app's pre-approval, as far as so many pages."""
+        query = {"page_size": str(_PAGE)}
+        found: list[AppRequest] = []
+        for _ in range(pages):
+            request = self._get(f"{_app(app_id)}/requests", token, query)
+            page = send(
+                self._http, request, service="Zoom", as_=_RequestPage, secrets=[token]
+            )
+            found += page.requests
+            following = page.next_page_token
+            if not following or following == query.get("next_page_token"):
+                break
+            query["next_page_token"] = following
+        return found
+
+    def approve(self, token: SecretStr, app_id: str, user_id: str) -> None:
+        """Approve one user's request; it is safe to repeat."""
+        request = self._http.build_request(
+            "PATCH",
+            f"{self._base_url}{_app(app_id)}/requests",
+            json={"action": "approve", "request_user_ids": [user_id]},
+            headers={b"Authorization": f"Bearer {token.get_secret_value()}".encode()},
+        )
+        send(self._http, request, service="Zoom", as_=None, secrets=[token])
 
     def _get(
         self, path: str, token: SecretStr, query: Mapping[str, str]

@@ -1,6 +1,6 @@
 """The REST API of the simulated Zoom: `/v2/…`.
 
-Source: docs/contracts/zoom.md 4, 5.7, 5.9 and 12.
+Source: docs/contracts/zoom.md 4, 5.7, 5.9, 5.10 and 12.
 """
 
 import base64
@@ -12,7 +12,7 @@ from typing import Literal
 from flask import Blueprint, Response, jsonify, request
 from pydantic import ValidationError
 
-from dashboard.sandbox.zoom import apps, delivery_log, scopes, subscriptions
+from dashboard.sandbox.zoom import approvals, apps, delivery_log, scopes, subscriptions
 from dashboard.sandbox.zoom import manifest as manifests
 from dashboard.sandbox.zoom.errors import ApiError, RefusedError
 from dashboard.sandbox.zoom.records import Grant, Meeting, ZoomApp, ZoomUser, new_id
@@ -187,6 +187,7 @@ def blueprint(world: ZoomWorld) -> Blueprint:
     _add_rotation(bp, world)
     _add_subscriptions(bp, world)
     _add_logs(bp, world)
+    _add_requests(bp, world)
     return bp
 
 
@@ -475,6 +476,41 @@ def _add_logs(bp: Blueprint, world: ZoomWorld) -> None:
             page = _page("webhook_logs", found)
         del page["total_records"]
         return page
+
+
+def _add_requests(bp: Blueprint, world: ZoomWorld) -> None:
+    state, path = world.state, "/marketplace/apps/<app_id>/requests"
+
+    def own_app(app_id: str, need: str) -> ZoomApp:
+        """Return the app of the token, if it is this one."""
+        token = _access_token(state)
+        token.require(f"requests/{need}")
+        app = _app(world, app_id)
+        if token.grant.client_id != app.client_id:
+            raise ApiError(404, 1500, "The app does not exist.")
+        return app
+
+    @bp.get(path)
+    def requests(app_id: str) -> dict[str, object]:
+        with state.lock:
+            app = own_app(app_id, "read")
+            found = approvals.listed(state, app, request.args.get("status", ""))
+            page = _page("requests", found)
+        del page["total_records"]
+        return page
+
+    @bp.patch(path)
+    def change_requests(app_id: str) -> tuple[str, int]:
+        body = _body()
+        ids = body.get("request_user_ids")
+        with state.lock:
+            approvals.change(
+                state,
+                own_app(app_id, "change"),
+                str(body.get("action", "")),
+                [str(one) for one in ids] if isinstance(ids, list) else [],
+            )
+        return "", 204
 
 
 def _app(world: ZoomWorld, app_id: str) -> ZoomApp:

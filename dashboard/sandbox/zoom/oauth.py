@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from flask import Blueprint, Response, jsonify, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from dashboard.sandbox.zoom import apps
+from dashboard.sandbox.zoom import approvals, apps
 from dashboard.sandbox.zoom.errors import AuthorizeError, RefusedError, TokenError
 from dashboard.sandbox.zoom.records import Code, Grant, Kind, ZoomApp, ZoomUser, new_id
 from dashboard.sandbox.zoom.state import State
@@ -96,7 +96,7 @@ def parse_request(state: State, params: Mapping[str, str]) -> AuthorizeRequest:
 
 def refusal_reason(state: State, app: ZoomApp, user: ZoomUser) -> str | None:
     """Return why this user cannot add the app (docs/contracts/zoom.md 1), or None."""
-    if state.switches.pre_approval:
+    if state.switches.pre_approval and not approvals.is_approved(state, app, user):
         return (
             "Your account's admin has to approve this app first. "
             "Request pre-approval and try again once it is granted."
@@ -131,6 +131,8 @@ def allow(
     """
     user = state.user(user_id)
     problem = refusal_reason(state, asked.app, user)
+    if problem is not None and state.switches.pre_approval:
+        approvals.request(state, asked.app, user)
     if problem is not None:
         raise RefusedError(problem)
     withheld = set(state.switches.withheld_scopes)

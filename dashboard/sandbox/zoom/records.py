@@ -135,6 +135,8 @@ class ZoomApp(Record):
         "marketplace:delete:event_subscription",
         "marketplace:read:list_event_subscriptions",
         "marketplace:read:webhook_logs",
+        "marketplace:read:app_requests",
+        "marketplace:update:app_requests",
         "marketplace:update:event_subscription",
         "marketplace:write:event_subscription",
     ]
@@ -315,6 +317,20 @@ class Subscription(Record):
     account_ids: list[str] = []
     auth_type: str | None = None
     custom_params: dict[str, str] | None = None
+
+
+class AppRequest(Record):
+    """A user's request that their account's admin approves an app.
+
+    Attributes:
+        status: `pending`, `approved` or `declined`.
+    """
+
+    client_id: str
+    user_id: str
+    reason: str = ""
+    status: Literal["pending", "approved", "declined"] = "pending"
+    at: datetime
 
 
 class Mail(Record):

@@ -39,6 +39,8 @@ NEEDS = {
     "token": ("user:read:token", "user:read"),
     "manifest/read": ("marketplace:read:app",),
     "manifest/write": ("marketplace:write:app",),
+    "requests/read": ("marketplace:read:app_requests",),
+    "requests/change": ("marketplace:update:app_requests",),
     "webhook_logs": ("marketplace:read:webhook_logs",),
     "subscription/create": ("marketplace:write:event_subscription",),
     "subscription/read": ("marketplace:read:list_event_subscriptions",),

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from dashboard.sandbox.clock import SimClock
 from dashboard.sandbox.zoom.errors import MissingError
 from dashboard.sandbox.zoom.records import (
+    AppRequest,
     Code,
     Delivery,
     Grant,
@@ -203,6 +204,7 @@ class State:
             self.delays_next = True
             self.mails: list[Mail] = []
             self.subscriptions: list[Subscription] = []
+            self.requests: list[AppRequest] = []
             self.switches = Switches()
             self.key_order = random.Random(_KEY_ORDER_SEED)  # noqa: S311 - not for secrets
             self._numbers = count(1)

@@ -1,17 +1,19 @@
 """A zoom app's own token, and what asking for it shows of its credentials."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from pydantic import SecretStr
 
-from dashboard.errors import UpstreamError
+from dashboard.errors import ConflictError, UpstreamError
 from dashboard.models.workspace import Verdict
-from dashboard.models.zoom_app import Environment, ZoomCloud
+from dashboard.models.zoom_app import Environment, ZoomApp, ZoomCloud
 from dashboard.services.runtime import Runtime
-from dashboard.services.zoom_apps import credential_checks, hosts
+from dashboard.services.zoom_apps import apps, credential_checks, hosts
 from dashboard.services.zoom_apps.apps import PairCheck
+from dashboard.vault import Vault
 
 
 class Pair(Protocol):
@@ -40,6 +42,45 @@ class Pair(Protocol):
     @property
     def client_secret_set_at(self) -> datetime:
         """When it was entered, so that an answer is stored with its own secret."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnApp:
+    """A zoom app that is asked about with its own token.
+
+    Attributes:
+        app_id: Zoom's ID of it.
+    """
+
+    zoom_app_id: UUID
+    environment: Environment
+    zoom_cloud: ZoomCloud
+    client_id: str
+    client_secret: SecretStr
+    client_secret_set_at: datetime
+    app_id: str
+
+
+def own_app(vault: Vault, app: ZoomApp) -> OwnApp:
+    """Return what asking about an app takes.
+
+    Raises:
+        ConflictError: Zoom's ID of the app isn't known.
+    """
+    if app.marketplace_app_id is None:
+        raise ConflictError(
+            "Zoom's app ID is not known yet. Enter it with Zoom's delivery log first: "
+            "it is in the address of the app's page in Zoom's Marketplace."
+        )
+    return OwnApp(
+        zoom_app_id=app.id,
+        environment=app.environment,
+        zoom_cloud=app.zoom_cloud,
+        client_id=app.client_id,
+        client_secret=apps.client_secret(vault, app),
+        client_secret_set_at=app.client_secret_set_at,
+        app_id=app.marketplace_app_id,
+    )
 
 
 def ask(runtime: Runtime, pair: Pair) -> SecretStr | UpstreamError:
