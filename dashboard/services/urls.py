@@ -57,6 +57,13 @@ def recall_console_url(settings: Settings, region: str) -> str:
     return f"{REGIONS[region]}/dashboard/developers/api-keys"
 
 
+def recall_consoles(settings: Settings) -> dict[str, str]:
+    """Return where API keys are found, by region; one place in a simulator."""
+    if settings.recall_url:
+        return {"Recall": recall_console_url(settings, "")}
+    return {region: recall_console_url(settings, region) for region in REGIONS}
+
+
 LONGEST_URL = 200
 """Characters of an address that Recall takes."""
 

@@ -16,6 +16,10 @@ from tests.fixtures.browsing import submit
 pytestmark = pytest.mark.browser
 
 APP = "Third notetaker"
+SCOPES = (
+    *("meeting:read:local_recording_token", "meeting:read:list_meetings"),
+    *("meeting:read:meeting", "user:read:user"),
+)
 SOON_MS = 20_000  # how soon is for test_validation.py, which has the machine to itself
 
 
@@ -44,6 +48,8 @@ def make_zoom_app(zoom: Page, demo: Demo) -> dict[str, str]:
     zoom.get_by_label("App name").fill(APP)
     zoom.get_by_role("button", name="Create").click()
     expect(zoom.get_by_role("heading", level=1)).to_have_text(APP)
+    zoom.get_by_label("Scopes, one per line", exact=True).fill("\n".join(SCOPES))
+    submit(zoom, "Save scopes")
     return {
         label: zoom.get_by_label(label, exact=True).input_value()
         for label in ("Client ID", "Client Secret", "Secret Token")
@@ -106,6 +112,8 @@ def shown_url(page: Page, label: str) -> str:
 def validate_at_zoom(zoom: Page, app_url: str, url: str) -> None:
     zoom.goto(app_url)
     zoom.get_by_label("Event notification endpoint URL").fill(url)
+    for event in ("meeting.created", "user.updated"):
+        zoom.get_by_label(event).check()
     zoom.get_by_role("button", name="Validate").click()
 
 

@@ -57,6 +57,8 @@ def _add_apps(bp: Blueprint, world: ZoomWorld) -> None:
             "name": request.form.get("name", "").strip(),
             "environment": request.form.get("environment", ""),
             "kind": request.form.get("kind", ""),
+            "scopes": [],  # as Zoom makes one: the owner adds both
+            "events": [],
         }
         try:
             app = world.add_app(**fields)

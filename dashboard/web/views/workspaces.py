@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from dashboard.errors import ConflictError, InvalidInputError
 from dashboard.models.workspace import Verdict, Workspace
+from dashboard.services import urls
 from dashboard.services.facts import zoom_apps as facts
 from dashboard.services.recall import callback_signatures, rate_limits, workspaces
 from dashboard.services.recall.callback_signatures import Signing
@@ -125,6 +126,7 @@ def _new_page(form: NewWorkspaceForm) -> str:
         form=form,
         zoom_app_id=request.args.get("zoom_app", type=UUID),
         back=_came_from() or url_for(".index"),
+        consoles=urls.recall_consoles(runtime().settings),
     )
 
 

@@ -77,6 +77,7 @@ def test_an_app_is_created_and_its_secrets_shown(world: ZoomWorld) -> None:
     made = web(world).post("/marketplace/new", data=form)
 
     app = next(iter(world.state.apps.values()))
+    assert (app.scopes, app.events) == ([], [])
     shown = page(web(world), made.location)
     values = {field["value"] for field in shown.select("#credentials input")}
     assert {app.client_id, app.client_secret, app.secret_token} <= values
