@@ -214,6 +214,17 @@ def test_a_flood_of_beginnings_is_stopped(
         begin(lite.runtime, lite.app.slug, browser=BROWSER, address="198.51.100.7")
 
 
+def test_an_app_whose_users_connect_elsewhere_begins_no_attempt(
+    lite: ConnectStage,
+) -> None:
+    with lite.runtime.database.writing() as session:
+        app = session.get_one(ZoomApp, lite.app.id)
+        app.token_custody = TokenCustody.OWN_SERVER
+
+    with pytest.raises(ConflictError, match="connect in another product"):
+        lite.begin()
+
+
 def test_a_retired_app_begins_no_attempt(lite: ConnectStage) -> None:
     with lite.runtime.database.writing() as session:
         session.get_one(ZoomApp, lite.app.id).retired_at = lite.runtime.clock.now()
@@ -228,6 +239,7 @@ def test_a_retired_app_begins_no_attempt(lite: ConnectStage) -> None:
         ([{}], 0),
         ([{}, {"recall_app_id": None}], 0),
         ([{"retired_at": NOON}, {}], 1),
+        ([{"token_custody": TokenCustody.OWN_SERVER}, {}], 1),
         ([{}, {}], None),
         ([{}, {}, {}], None),
         ([{"recall_app_id": None}], None),
