@@ -108,7 +108,8 @@ def test_a_call_that_is_given_up_at_the_end_is_asked_for_again(
 
     answer = Client(TokenMiddleware(a_page, calls)).get(PATH)
 
-    assert (answer.status_code, answer.text) == (503, f"{NOT_YET.why}\n")
+    assert answer.status == "503 Service Unavailable"
+    assert answer.text == f"{NOT_YET.why}\n"
 
 
 @pytest.mark.parametrize(
@@ -149,12 +150,29 @@ def test_at_the_end_nothing_waits_for_a_call_that_hangs(calls: Any) -> None:
 
 
 def test_a_request_without_a_path_is_for_the_page(calls: Any) -> None:
-    environ = {"REQUEST_METHOD": "GET"}
+    environ: Any = {"REQUEST_METHOD": "GET"}
+    seen: list[Any] = []
 
-    body = TokenMiddleware(a_page, calls)(environ, lambda *_: None)  # type: ignore[arg-type]  # a test's
+    def page(given: Any, start_response: Any) -> list[bytes]:
+        seen.append(given)
+        return a_page(given, start_response)
 
-    assert b"".join(body) == b"a page"
+    body = TokenMiddleware(page, calls)(environ, lambda *_: None)  # type: ignore[arg-type,return-value]  # a test's
+
+    assert (b"".join(body), seen) == (b"a page", [environ])
     assert calls.asked == []
+
+
+def test_what_was_sent_along_is_read_before_the_answer(calls: Any) -> None:
+    door = TokenEndpoint(calls)
+    size = Headers([("content-length", "200000")])
+    scope: Any = Scope(path=PATH, method="POST", headers=size)
+    http = Protocol([b"x" * 100_000] * 2)
+
+    asyncio.run(door(scope, http))  # type: ignore[arg-type]  # a test's
+    door.close()
+
+    assert (http.status, http.parts_read) == (405, 2)
 
 
 def test_the_endpoint_begins_so_many_calls_at_once_and_no_more(

@@ -22,7 +22,7 @@ from tests.fixtures.connect import (
     query_of,
 )
 from tests.fixtures.invitations import invite, now_of
-from tests.makers import NOON, FakeClock, saved_app
+from tests.makers import NOON, FakeClock, a_connection, saved_app
 
 LOST, WENT, AWAY = (
     AttemptOutcome.ABANDONED,
@@ -104,9 +104,9 @@ def test_an_installation_begun_at_zoom_is_noted_without_its_code(
 def add(
     database: Database, app_id: UUID, *outcomes: AttemptOutcome, minutes: float = 10
 ) -> None:
-    """Add connect attempts, the newest first in the list."""
+    """Add connect attempts, the newest last; in the list it is the first."""
     with database.writing() as session:
-        for place, outcome in enumerate(outcomes):
+        for place, outcome in reversed(list(enumerate(outcomes))):
             at = NOON - timedelta(minutes=minutes * (place + 1))
             session.add(
                 ConnectAttempt(
@@ -256,6 +256,34 @@ def test_the_newest_attempts_of_a_connection_are_its_own(
     assert (len(times), times[0]) == (20, clock.now())
     assert times == sorted(times, reverse=True)
     assert [row.connection_id for row in others] == [other.id]
+
+
+def test_attempts_of_a_connection_are_ordered_by_when_they_began(
+    database: Database, vault: Vault
+) -> None:
+    times = [NOON - timedelta(hours=hours) for hours in (2, 0, 1)]
+    with database.writing() as session:
+        app = session.get_one(ZoomApp, saved_app(session, vault))
+        connection = a_connection(app)
+        session.add(connection)
+        session.flush()
+        for at in times:
+            attempt = ConnectAttempt(
+                zoom_app_id=app.id,
+                connection_id=connection.id,
+                state_hash=uuid4().hex,
+                browser_hash="b",
+                outcome=WENT,
+                created_at=at,
+                expires_at=at,
+            )
+            session.add(attempt)
+            session.flush()
+
+    with database.reading() as session:
+        rows = attempts.of_connection(session, connection.id)
+
+    assert [row.created_at for row in rows] == sorted(times, reverse=True)
 
 
 def test_a_result_holds_what_its_page_shows(stage: ConnectStage) -> None:
