@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 from werkzeug.test import Client
 
+from dashboard.clients.zoom.api import ZoomApi
 from dashboard.errors import DatabaseBusyError
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.services.grants import grants, token_calls
@@ -94,6 +95,25 @@ def test_a_missing_scope_is_named_to_whoever_has_the_key(stage: TokenStage) -> N
         answer = stage.get(tail)
 
         assert (answer.status_code, scope in answer.text) == (403, True)
+
+
+def test_a_bots_tokens_are_fetched_at_the_grants_own_host(
+    stage: TokenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def at(self: ZoomApi, base_url: str) -> ZoomApi:
+        asked.append(base_url)
+        return self
+
+    monkeypatch.setattr(ZoomApi, "at", at)
+    allow_bots(stage, "user:read:zak", "user:read:token")
+    stage.held.set(api_url="https://api-eu.zoom.us")
+
+    statuses = [stage.get(tail).status_code for tail in SIBLINGS]
+
+    assert statuses == [200, 200, 200]
+    assert asked == ["https://api-eu.zoom.us"] * 2
 
 
 def test_a_meeting_that_is_no_number_is_refused(stage: TokenStage) -> None:

@@ -11,7 +11,7 @@ from dashboard.clients.zoom.grants import ZoomGrants
 from dashboard.clients.zoom.marketplace import ZoomMarketplace
 from dashboard.clients.zoom.oauth import ZoomOAuth
 from dashboard.clients.zoom.subscriptions import ZoomSubscriptions
-from dashboard.models.connection import TokenState
+from dashboard.models.connection import AttemptOutcome, TokenState
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp, ZoomCloud
@@ -25,6 +25,7 @@ from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import credential_checks
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.fixtures.exchange_here import a_holding_stage, at_zoom
+from tests.fixtures.invitations import go, invite
 from tests.fixtures.ports import free_ports
 
 ACTOR = audit.Actor(name="admin@example.com")
@@ -88,6 +89,30 @@ def test_with_tokens_at_recall_the_check_goes_there_too(
     row = check.now(stage.runtime, stage.connect().id)
 
     assert row.token_state is TokenState.HEALTHY
+
+
+def test_whose_account_a_code_was_for_is_read_there(
+    government: Runtime, sandbox: RunningSandbox
+) -> None:
+    stage = of_government(a_connect_stage(government, sandbox))
+
+    attempt = go(stage, invite(stage, "ana@example.com"), stage.ana)
+
+    assert attempt.outcome is AttemptOutcome.CONNECTED
+
+
+def test_a_grant_that_is_not_used_is_ended_there(
+    government: Runtime, sandbox: RunningSandbox
+) -> None:
+    ben = sandbox.zoom_world.add_user(email="ben@example.com")
+    sandbox.zoom_world.switch(api_url="absent")
+    with a_holding_stage(government, sandbox) as stage:
+        of_government(stage)
+
+        attempt = go(stage, invite(stage, "ana@example.com"), ben)
+
+        assert attempt.outcome is AttemptOutcome.WRONG_ACCOUNT
+        assert at_zoom(stage, ben) is None
 
 
 def test_the_apps_own_token_is_of_that_zoom(
