@@ -7,11 +7,18 @@ and 5.10, checked 2026-11-30).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from urllib.parse import quote
 
 import httpx2
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    model_validator,
+)
 
 from dashboard.clients.http.client import make_http, send
 from dashboard.clients.zoom.hosts import GOVERNMENT_API
@@ -141,6 +148,23 @@ class _RequestPage(BaseModel):
     next_page_token: _Text = ""
 
 
+class _Certificates(BaseModel):
+    """Certificates of an app's events; how Zoom lists them is not published.
+
+    Attributes:
+        number: Of the entries; None when there is no such list.
+    """
+
+    number: int | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _count(cls, value: Any) -> Any:  # noqa: ANN401 - JSON of any shape
+        if isinstance(value, dict):
+            value = value.get("event_certificates", value.get("certificates"))
+        return {"number": len(value) if isinstance(value, list) else None}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Log:
     """What the log holds of some days, in Zoom's order.
@@ -225,6 +249,15 @@ class ZoomMarketplace:
                 break
             query["next_page_token"] = following
         return found
+
+    def certificates(self, token: SecretStr, app_id: str) -> int | None:
+        """Return how many certificates an app's events have; None when unreadable."""
+        path = f"/v2/marketplace/app/{quote(app_id, safe='')}/event_certificates"
+        request = self._get(path, token, {})
+        found = send(
+            self._http, request, service="Zoom", as_=_Certificates, secrets=[token]
+        )
+        return found.number
 
     def approve(self, token: SecretStr, app_id: str, user_id: str) -> None:
         """Approve one user's request; it is safe to repeat."""

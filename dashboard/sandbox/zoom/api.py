@@ -188,6 +188,7 @@ def blueprint(world: ZoomWorld) -> Blueprint:
     _add_subscriptions(bp, world)
     _add_logs(bp, world)
     _add_requests(bp, world)
+    _add_certificates(bp, world)
     return bp
 
 
@@ -476,6 +477,21 @@ def _add_logs(bp: Blueprint, world: ZoomWorld) -> None:
             page = _page("webhook_logs", found)
         del page["total_records"]
         return page
+
+
+def _add_certificates(bp: Blueprint, world: ZoomWorld) -> None:
+    state = world.state
+
+    @bp.get("/marketplace/app/<app_id>/event_certificates")
+    def event_certificates(app_id: str) -> Response:
+        if state.switches.certificates == "absent":
+            raise ApiError(404, 404, "Not Found.")
+        with state.lock:
+            _access_token(state).require("certificates")
+            names = _app(world, app_id).event_certificates
+        found = [{"certificate_id": f"sim-{name}", "name": name} for name in names]
+        is_bare = state.switches.certificates == "list"
+        return jsonify(found if is_bare else {"event_certificates": found})
 
 
 def _add_requests(bp: Blueprint, world: ZoomWorld) -> None:

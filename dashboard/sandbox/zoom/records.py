@@ -103,6 +103,7 @@ class ZoomApp(Record):
         published: Whether accounts other than `account_id` may authorize it.
         app_id: Its ID in the URL of the manifest API.
         own_scopes: Of its own tokens (`client_credentials`); Zoom adds them.
+        event_certificates: Names of the certificates that its events are sent with.
         console_subscription_id: Of the event subscription on its Marketplace page.
     """
 
@@ -135,12 +136,14 @@ class ZoomApp(Record):
         "marketplace:delete:event_subscription",
         "marketplace:read:list_event_subscriptions",
         "marketplace:read:webhook_logs",
+        "marketplace:read:event_certificates",
         "marketplace:read:app_requests",
         "marketplace:update:app_requests",
         "marketplace:update:event_subscription",
         "marketplace:write:event_subscription",
     ]
     console_subscription_id: str = Field(default_factory=new_id)
+    event_certificates: list[str] = []
 
 
 class ZoomUser(Record):

@@ -39,6 +39,7 @@ NEEDS = {
     "token": ("user:read:token", "user:read"),
     "manifest/read": ("marketplace:read:app",),
     "manifest/write": ("marketplace:write:app",),
+    "certificates": ("marketplace:read:event_certificates",),
     "requests/read": ("marketplace:read:app_requests",),
     "requests/change": ("marketplace:update:app_requests",),
     "webhook_logs": ("marketplace:read:webhook_logs",),

@@ -67,6 +67,8 @@ class Switches(BaseModel):
             mistake it makes (docs/contracts/recall.md 5).
         api_url: Which API host a token answer names: its `own`, a `regional` one of
             Zoom's, a `foreign` one, or none (`absent`) (3.2).
+        certificates: In which form certificates of events are listed, or that the API
+            lacks them (5.7).
         pmi_as: JSON type of `pmi` in `GET /users/me` (4.1).
         expired_token_code: `code` for an expired access token (4.3).
         missing_scope_status: HTTP status when a token lacks a scope (4.3).
@@ -118,6 +120,7 @@ class Switches(BaseModel):
     rotation: Literal["on", "without_secret", "denied"] = "on"
     updates_subscriptions: bool = True
     webhook_log: Literal["http", "flag"] = "http"
+    certificates: Literal["named", "list", "absent"] = "named"
     api_url: Literal["own", "regional", "foreign", "absent"] = "own"
     customer: Literal[
         "right",

@@ -88,12 +88,14 @@ class Found:
         joined: How many of those asked about have joined it.
         asked: How many users or accounts were asked about.
         others: Further subscriptions to any of our events.
+        certificates: How many the app's events have; None when that isn't known.
     """
 
     kept: ZoomSubscription | None
     joined: int
     asked: int
     others: Sequence[ZoomSubscription] = ()
+    certificates: int | None = None
 
 
 def expected(wanted: Wanted) -> Sequence[Row]:
@@ -132,12 +134,14 @@ def compare(wanted: Wanted, found: Found) -> Sequence[Row]:
             told=_about_events(wanted, kept),
         ),
         _subscribes(wanted, kept, found),
-        *_additions(kept),
+        *_additions(kept, found.certificates),
         *_duplicates(wanted, found),
     ]
 
 
-def _additions(kept: ZoomSubscription) -> Sequence[Row]:
+def _additions(
+    kept: ZoomSubscription, certificates: int | None = None
+) -> Sequence[Row]:
     """Return what Zoom adds to each event, if anything; it does no harm here."""
     rows = []
     if kept.auth_type.lower() not in ("", "none"):
@@ -146,6 +150,9 @@ def _additions(kept: ZoomSubscription) -> Sequence[Row]:
         )
     if kept.has_custom_params:
         rows.append(Row(label="Parameters", wanted="not needed", found="added"))
+    if certificates:
+        number = "1" if certificates == 1 else f"{certificates:,}"
+        rows.append(Row(label="Certificates", wanted="not needed", found=number))
     return rows
 
 

@@ -9,7 +9,8 @@ too.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Literal
@@ -18,6 +19,7 @@ from uuid import UUID
 from pydantic import SecretStr
 from sqlmodel import Session, col, or_, select, update
 
+from dashboard.clients.zoom.marketplace import ZoomMarketplace
 from dashboard.clients.zoom.subscriptions import (
     MOST_AT_ONCE,
     Subscriber,
@@ -55,6 +57,7 @@ class Job:
     Attributes:
         subscribers: Who connected, the latest first.
         before: The state until now.
+        app_id: Zoom's ID of the app; None while it isn't known.
     """
 
     zoom_app_id: UUID
@@ -68,6 +71,7 @@ class Job:
     subscribers: Sequence[Subscriber]
     subscription_id: str | None
     before: State
+    app_id: str | None = None
 
 
 def wanted_for(here: Console) -> Wanted | None:
@@ -204,6 +208,7 @@ def _open(runtime: Runtime, session: Session, zoom_app_id: UUID) -> Job:
         subscribers=who,
         subscription_id=app.subscription_id,
         before=_known(app),
+        app_id=app.marketplace_app_id,
     )
 
 
@@ -491,6 +496,9 @@ def _ask(
         return SubscriptionCheck(
             state=state, reason=reason, rows=nothing
         ), talk.subscription_id
+    found = replace(
+        found, certificates=_certificates(runtime.zoom_marketplace, job, token)
+    )
     was_made = talk.subscription_id is not None
     state, reason = subscription_rules.judge(job.wanted, found, was_made=was_made)
     seen = SubscriptionCheck(
@@ -500,3 +508,18 @@ def _ask(
         overlaps=subscription_rules.overlaps(job.wanted, found),
     )
     return seen, talk.subscription_id
+
+
+def _certificates(
+    marketplace: ZoomMarketplace, job: Job, token: SecretStr
+) -> int | None:
+    """Return how many certificates the app's events have; None where Zoom won't say.
+
+    They do no harm here, so whatever goes wrong changes nothing.
+    """
+    if job.app_id is None:
+        return None
+    zoom = hosts.of_cloud(marketplace, job.zoom_cloud)
+    with suppress(UpstreamError):
+        return zoom.certificates(token, job.app_id)
+    return None

@@ -10,7 +10,7 @@ from dashboard.clients.zoom.subscriptions import Subscriber
 from dashboard.db import Database
 from dashboard.errors import ConflictError
 from dashboard.models.workspace import Verdict
-from dashboard.models.zoom_app import Kind, Routing
+from dashboard.models.zoom_app import Kind, Routing, ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.sandbox.zoom import ZoomWorld
@@ -526,3 +526,48 @@ def test_no_token_or_secret_is_in_what_is_kept(connected: SubscriptionStage) -> 
     ]
     assert secrets
     assert not [one for one in secrets if one in f"{seen} {connected.app()}"]
+
+
+@pytest.mark.parametrize("form", ["named", "list"])
+def test_certificates_are_shown_and_do_no_harm(
+    stage: SubscriptionStage, form: str
+) -> None:
+    stage.connect()
+    know_app_id(stage)
+    stage.at_zoom.event_certificates = ["one", "two"]
+    stage.sandbox.zoom_world.switch(certificates=form)
+
+    seen = stage.create()
+
+    assert seen.state is State.MATCHES
+    rows = {row.label: row for row in seen.rows}
+    assert (rows["Certificates"].found, rows["Certificates"].told) == ("2", "")
+
+
+@pytest.mark.parametrize("kind", [FaultKind.DOWN, FaultKind.PAGE, FaultKind.NONSENSE])
+def test_certificates_that_zoom_does_not_show_change_nothing(
+    stage: SubscriptionStage, kind: FaultKind
+) -> None:
+    stage.connect()
+    know_app_id(stage)
+    stage.sandbox.zoom_faults.set([Fault(kind=kind, path="/v2/marketplace/app/sim")])
+
+    seen = stage.create()
+
+    assert seen.state is State.MATCHES
+    assert "Certificates" not in {row.label for row in seen.rows}
+
+
+def test_an_api_without_certificates_is_fine(stage: SubscriptionStage) -> None:
+    stage.connect()
+    know_app_id(stage)
+    stage.sandbox.zoom_world.switch(certificates="absent")
+
+    assert stage.create().state is State.MATCHES
+
+
+def know_app_id(stage: SubscriptionStage) -> None:
+    with stage.runtime.database.writing() as session:
+        app = session.get_one(ZoomApp, stage.app_id)
+        app.marketplace_app_id = stage.at_zoom.app_id
+        session.add(app)
