@@ -6,6 +6,7 @@ from uuid import UUID
 
 from dashboard.clients.recall.api import REGIONS
 from dashboard.errors import ConflictError
+from dashboard.models.zoom_app import ZoomCloud
 from dashboard.settings import Settings
 
 
@@ -37,13 +38,19 @@ def recall_base_url(settings: Settings, region: str) -> str:
 _ZOOM_HOSTS = ("zoom.us", "zoomgov.com")
 
 
-def zoom_console_url(settings: Settings, client_id: str | None = None) -> str:
+def zoom_console_url(
+    settings: Settings,
+    client_id: str | None = None,
+    cloud: ZoomCloud = ZoomCloud.COMMERCIAL,
+) -> str:
     """Return where people find their apps in Zoom; in a simulator the app's own page.
 
     Source: github.com/zoom/skills, general/references/marketplace.md, checked
     2026-11-30. Zoom's addresses of one app hold an ID that is not known here.
     """
     host = urlsplit(settings.zoom_url).hostname
+    if cloud is ZoomCloud.GOVERNMENT:
+        host = _ZOOM_HOSTS[1]
     if host in _ZOOM_HOSTS:
         return f"https://marketplace.{host}/user/build"
     one = f"apps/{client_id}" if client_id else ""

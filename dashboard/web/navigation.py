@@ -52,6 +52,7 @@ MAIN = (
         also=(
             *("going_live", "marketplace", "delivery_log", "custody"),
             *("domain", "bot_tests", "own_servers", "approvals"),
+            *("app_creation", "rotation"),
         ),
     ),
     Place(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from dashboard.models.zoom_app import ZoomCloud
 from dashboard.services import urls
 from dashboard.settings import Settings
 
@@ -18,6 +19,14 @@ def test_zooms_console_is_the_host_s_own(zoom_url: str, console: str) -> None:
     settings = Settings(zoom_url=zoom_url)
 
     assert urls.zoom_console_url(settings, "abc") == console
+
+
+def test_an_app_of_zoom_for_government_is_found_in_its_console() -> None:
+    settings = Settings(zoom_url="https://zoom.us")
+
+    assert urls.zoom_console_url(settings, "abc", ZoomCloud.GOVERNMENT) == (
+        "https://marketplace.zoomgov.com/user/build"
+    )
 
 
 def test_the_simulator_is_opened_at_its_list_while_the_app_is_not_known() -> None:

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from dashboard.db import Database
 from dashboard.errors import ConflictError, InvalidInputError, UpstreamError
-from dashboard.models.zoom_app import Environment, Routing
+from dashboard.models.zoom_app import Environment, Routing, ZoomCloud
 from dashboard.pasted import trim_secret
 from dashboard.services import audit, urls
 from dashboard.services.audit import Actor
@@ -21,7 +21,7 @@ from dashboard.services.marketplace import manifest, refusals
 from dashboard.services.rotation import rotations
 from dashboard.services.rotation.rotations import Changed
 from dashboard.services.runtime import Runtime
-from dashboard.services.zoom_apps import apps
+from dashboard.services.zoom_apps import apps, hosts
 from dashboard.services.zoom_apps.apps import ZoomAppChanges
 from dashboard.services.zoom_apps.credential_checks import WrongCredentialsError
 
@@ -54,7 +54,8 @@ def look_up(runtime: Runtime, zoom_app_id: UUID, token: SecretStr) -> Found:
         InvalidInputError: Zoom refused, or it is another app.
     """
     job = _job(runtime.database, zoom_app_id)
-    zoom, token = runtime.zoom_marketplace_apps, trim_secret(token)
+    zoom = hosts.of_cloud(runtime.zoom_marketplace_apps, job.zoom_cloud)
+    token = trim_secret(token)
     try:
         about = zoom.about(token, job.app_id)
     except UpstreamError as error:
@@ -89,9 +90,8 @@ def rotate(
     job = _job(runtime.database, zoom_app_id)
     until = runtime.clock.now() + OLD_LASTS
     try:
-        secret = runtime.zoom_marketplace_apps.rotate(
-            trim_secret(token), job.app_id, old_until=until
-        )
+        zoom = hosts.of_cloud(runtime.zoom_marketplace_apps, job.zoom_cloud)
+        secret = zoom.rotate(trim_secret(token), job.app_id, old_until=until)
     except UpstreamError as error:
         if error.may_have_happened:
             raise ConflictError(f"Zoom's answer was lost. {_copy(until)}") from None
@@ -120,6 +120,7 @@ class _Job:
     full_name: str
     routing: Routing
     environment: Environment
+    zoom_cloud: ZoomCloud
 
 
 def _job(database: Database, zoom_app_id: UUID) -> _Job:
@@ -137,6 +138,7 @@ def _job(database: Database, zoom_app_id: UUID) -> _Job:
             full_name=apps.full_name(app),
             routing=app.routing,
             environment=app.environment,
+            zoom_cloud=app.zoom_cloud,
         )
 
 

@@ -251,7 +251,7 @@ def page(
         workspaces=workspaces.list_all(session),
         rotation=progress.card(session, app, now=now),
         zoom_says=_zoom_says(session, app, zoom_status, now),
-        zoom_console=urls.zoom_console_url(settings, app.client_id),
+        zoom_console=urls.zoom_console_url(settings, app.client_id, app.zoom_cloud),
         recall_console=urls.recall_console_url(settings, own.region) if own else None,
     )
 
