@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from pydantic import SecretStr
 from sqlmodel import select
 
 from dashboard.clients.zoom.api import ZoomApi
 from dashboard.clients.zoom.grants import ZoomGrants
 from dashboard.clients.zoom.marketplace import ZoomMarketplace
+from dashboard.clients.zoom.marketplace_apps import ZoomMarketplaceApps
 from dashboard.clients.zoom.oauth import ZoomOAuth
 from dashboard.clients.zoom.subscriptions import ZoomSubscriptions
 from dashboard.models.connection import AttemptOutcome, TokenState
@@ -21,15 +23,20 @@ from dashboard.services.connections import check
 from dashboard.services.grants import refreshing
 from dashboard.services.marketplace import delivery_log, subscriptions
 from dashboard.services.marketplace.delivery_log import State
+from dashboard.services.rotation import at_zoom as secrets_by_api
 from dashboard.services.runtime import Runtime
-from dashboard.services.zoom_apps import credential_checks
+from dashboard.services.zoom_apps import apps, credential_checks
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.fixtures.exchange_here import a_holding_stage, at_zoom
 from tests.fixtures.invitations import go, invite
 from tests.fixtures.ports import free_ports
+from tests.makers import a_zoom_app
 
 ACTOR = audit.Actor(name="admin@example.com")
-CLIENTS = (ZoomOAuth, ZoomGrants, ZoomApi, ZoomSubscriptions, ZoomMarketplace)
+CLIENTS = (
+    *(ZoomOAuth, ZoomGrants, ZoomApi, ZoomSubscriptions, ZoomMarketplace),
+    ZoomMarketplaceApps,
+)
 
 
 @pytest.fixture
@@ -47,6 +54,7 @@ def government(
         "zoom": ZoomApi(dead),
         "zoom_subscriptions": ZoomSubscriptions(dead),
         "zoom_marketplace": ZoomMarketplace(dead),
+        "zoom_marketplace_apps": ZoomMarketplaceApps(dead),
     }
     yield replace(runtime, **made)  # type: ignore[arg-type]  # a client each
     for client in made.values():
@@ -185,3 +193,26 @@ def test_a_refresh_that_names_another_host_moves_the_grant(
                 "https://api-eu.zoom.us"
             )
     assert asked == []
+
+
+def test_a_new_client_secret_is_asked_of_the_apps_zoom(
+    government: Runtime, sandbox: RunningSandbox
+) -> None:
+    there = sandbox.zoom_world.add_app(name="Notetaker", published=True)
+    row = a_zoom_app(
+        government.vault,
+        client_id=there.client_id,
+        marketplace_app_id=there.app_id,
+        zoom_cloud=ZoomCloud.GOVERNMENT,
+    )
+    with government.database.writing() as session:
+        session.add(row)
+    token = SecretStr(sandbox.zoom_world.issue_marketplace_token())
+
+    found = secrets_by_api.look_up(government, row.id, token)
+    secrets_by_api.rotate(government, row.id, token, actor=ACTOR)
+
+    with government.database.reading() as session:
+        stored = apps.client_secret(government.vault, apps.get(session, row.id))
+    assert found.name == "Notetaker"
+    assert stored.get_secret_value() == there.client_secret
