@@ -19,7 +19,7 @@ from dashboard.services.runtime import Runtime
 from dashboard.services.validation import evidence
 from dashboard.services.zoom_apps import apps
 from tests.conftest import SignIn
-from tests.fixtures.setup import save_app, save_everything
+from tests.fixtures.setup import a_check, save_app, save_everything
 from tests.makers import (
     API_KEY,
     CLIENT_SECRET,
@@ -658,3 +658,22 @@ def test_a_set_up_that_is_done_offers_a_test_bot(
 
     assert finished(done) == [f"/zoom-apps/{done}/test-bot"]
     assert finished(begun) == []
+
+
+def test_instructions_about_zooms_console_stay_open_when_their_step_is_done(
+    admin: FlaskClient, runtime: Runtime
+) -> None:
+    app_id = save_app(runtime)
+    fresh = opened(admin, app_id)
+    with runtime.database.writing() as session:
+        app = session.get_one(ZoomApp, app_id)
+        session.add(a_check(app, Source.RECALL_PROBE))
+        session.add(a_check(app, Source.ZOOM_CHALLENGE))
+
+    assert fresh == set()
+    assert opened(admin, app_id) == {"challenge", "event", "redirect", "user"}
+
+
+def opened(admin: FlaskClient, app_id: UUID) -> set[str]:
+    page = page_of(admin.get(f"/zoom-apps/{app_id}"))
+    return {str(one["data-of"]) for one in page.select("details[data-of][open]")}
