@@ -145,6 +145,12 @@ def test_the_redirect_url_is_of_the_settings_and_the_same_both_times(
     assert lite.code(query["code"]).redirect_uri == expected
 
 
+def test_the_user_is_sent_to_the_zoom_of_the_settings(lite: ConnectStage) -> None:
+    url = lite.begin().authorize_url
+
+    assert url.startswith(f"{lite.sandbox.zoom_url}/oauth/authorize?")
+
+
 def test_neither_state_nor_cookie_nor_verifier_is_stored_in_clear(
     stage: ConnectStage,
 ) -> None:
