@@ -32,8 +32,7 @@ from dashboard.services import paging
 from dashboard.services.explain.questions import spellings
 from dashboard.services.facts import connections as facts
 from dashboard.services.facts.acting import Who
-from dashboard.services.facts.connections import Cause, Shown
-from dashboard.services.heartbeats import heartbeats
+from dashboard.services.facts.connections import Cause, Reader, Shown
 from dashboard.services.paging import Order, Page
 from dashboard.services.zoom_apps.succession import Move, has_moved
 
@@ -45,6 +44,9 @@ _EXPORT_PAGE = 1000
 
 FEW = 2000
 """Matches that are sorted; more are read along the order until a page is full."""
+
+_SENT = 200
+"""Ids that a query is given; of more it selects them itself."""
 
 _MEETING_NUMBER = re.compile(r"[0-9]{9,11}")
 
@@ -141,7 +143,11 @@ def page(
 
 
 def counts(
-    session: Session, filters: Filters, *, found: Narrowed | None = None
+    session: Session,
+    filters: Filters,
+    *,
+    found: Narrowed | None = None,
+    read: Reader | None = None,
 ) -> dict[Shown, int] | None:
     """Return how many match of each state shown, whatever state is filtered for.
 
@@ -152,11 +158,13 @@ def counts(
         session: Reading.
         filters: What is shown.
         found: Of the filters, if it is known already.
+        read: The facts, if they were read already.
     """
+    read = read or Reader(session, now=filters.now)
     matching = replace(filters, state=None)
     if found is None or filters.state is not None:
-        found = narrow(session, matching)
-    broken = facts.causes(session)
+        found = narrow(session, matching, read=read)
+    broken = read.causes
     state = col(Connection.token_state)
     if not found.conditions:
         total: Counter[Shown] = Counter()
@@ -264,22 +272,32 @@ def _searched(session: Session, text: str) -> Narrowed:
     return Narrowed(conditions=[_one_of(ids)], are_few=True)
 
 
-def narrow(session: Session, filters: Filters) -> Narrowed:
-    """Return the conditions to read pages by, after counting up to a limit."""
+def narrow(
+    session: Session, filters: Filters, *, read: Reader | None = None
+) -> Narrowed:
+    """Return the conditions to read pages by, after counting up to a limit.
+
+    Args:
+        session: Reading.
+        filters: What to show.
+        read: The facts, if they were read already.
+    """
     found = _searched(session, filters.search)
-    asks_apps = filters.who is not None or filters.state is not None
-    broken = facts.causes(session) if asks_apps else {}
+    broken: Mapping[UUID, Cause] = {}
     waits_since = None
-    if filters.who in (Who.NOBODY, Who.OPERATOR) and filters.as_of is not None:
-        worker = heartbeats.find(session, now=filters.as_of)
-        waits_since = None if worker.is_alive else filters.as_of
+    if filters.who is not None or filters.state is not None:
+        read = read or Reader(session, now=filters.now)
+        broken = read.causes
+        waits_since = None if read.worker.is_alive else filters.now
     wanted = _where(filters, broken, waits_since)
     if not wanted:
         return found
-    query = select(Connection.id).where(*wanted, *found.conditions)
-    ids = session.exec(query.limit(FEW + 1)).all()
+    some = select(Connection.id).where(*wanted, *found.conditions).limit(FEW + 1)
+    ids = session.exec(some).all()
     if len(ids) <= FEW:
-        return Narrowed(conditions=[_one_of(ids)], are_few=True)
+        # Many are selected again: to send them costs more than to find them.
+        one_of = col(Connection.id).in_(some) if len(ids) > _SENT else _one_of(ids)
+        return Narrowed(conditions=[one_of], are_few=True)
     along = _where(filters, broken, waits_since, is_along=True)
     return Narrowed(conditions=[*along, *found.conditions])
 

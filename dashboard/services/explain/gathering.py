@@ -48,7 +48,7 @@ def gather(
         heard: What Recall itself said of the meeting, if it was asked.
         now: Aware.
     """
-    read = connections.reader(session, now=now)
+    read = connections.Reader(session, now=now)
     facts = Facts(asked=asked, now=now, read=read)
     match asked.kind:
         case Kind.EMAIL:

@@ -5,7 +5,7 @@ what this says. What is asked of one row in Python is asked of all in SQL by the
 conditions at the end; a test compares the two. docs/token-states.md shows the table.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -203,24 +203,39 @@ Read = Callable[[Connection], Standing]
 """Returns how a connection stands."""
 
 
-def reader(session: Session, *, now: datetime) -> Read:
-    """Return what says how any connection stands; it needs the session no more."""
-    found = causes(session)
-    query = select(ZoomApp.id).where(col(ZoomApp.retired_at).is_not(None))
-    retired = set(session.exec(query))
-    worker = heartbeats.find(session, now=now)
-    return lambda row: standing(
-        row,
-        found.get(row.zoom_app_id),
-        is_retired=row.zoom_app_id in retired,
-        worker=worker,
-        now=now,
-    )
+class Reader:
+    """Says how any connection stands; what it is decided by is read once.
+
+    Args:
+        session: Reading; needed no more afterwards.
+        now: Aware.
+
+    Attributes:
+        causes: What is wrong with zoom apps, as `causes` returns it.
+        worker: Whether the background worker runs.
+    """
+
+    def __init__(self, session: Session, *, now: datetime) -> None:
+        apps = _apps(session)
+        self.causes = _causes(apps)
+        self.worker = heartbeats.find(session, now=now)
+        self._retired = {app.id for app, _ in apps if app.retired_at is not None}
+        self._now = now
+
+    def __call__(self, row: Connection) -> Standing:
+        """Return how one stands."""
+        return standing(
+            row,
+            self.causes.get(row.zoom_app_id),
+            is_retired=row.zoom_app_id in self._retired,
+            worker=self.worker,
+            now=self._now,
+        )
 
 
 def of(session: Session, row: Connection, *, now: datetime) -> Standing:
     """Return how one connection stands."""
-    return reader(session, now=now)(row)
+    return Reader(session, now=now)(row)
 
 
 def standing(
@@ -285,12 +300,21 @@ def cause_of(app: ZoomApp, workspace: Workspace | None) -> Cause | None:
 
 def causes(session: Session) -> Mapping[UUID, Cause]:
     """Return the same for each zoom app that has such a problem."""
+    return _causes(_apps(session))
+
+
+_Apps = Sequence[tuple[ZoomApp, Workspace | None]]
+
+
+def _apps(session: Session) -> _Apps:
     query = select(ZoomApp, Workspace).outerjoin(
         Workspace, col(Workspace.id) == col(ZoomApp.workspace_id)
     )
-    found = {
-        app.id: cause_of(app, workspace) for app, workspace in session.exec(query).all()
-    }
+    return [(app, workspace) for app, workspace in session.exec(query)]
+
+
+def _causes(apps: _Apps) -> Mapping[UUID, Cause]:
+    found = {app.id: cause_of(app, workspace) for app, workspace in apps}
     return {app_id: cause for app_id, cause in found.items() if cause is not None}
 
 

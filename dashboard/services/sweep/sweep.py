@@ -15,6 +15,7 @@ from functools import partial
 from http import HTTPStatus
 from uuid import UUID
 
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, or_, select
 
 from dashboard.clients.recall.operations import Operation
@@ -262,19 +263,31 @@ def progress(session: Session, *, now: datetime) -> SweepProgress:
             )
         )
     ).all()
-    total = _count(session) - (_count_of(session, elsewhere) if elsewhere else 0)
-    checked_at = col(Connection.token_checked_at)
+    checked_at, due_at = col(Connection.token_checked_at), col(Connection.due_at)
     here = [Unindexed(col(Connection.zoom_app_id)).not_in(elsewhere)] * bool(elsewhere)
-    unseen = select(func.count()).where(checked_at.is_(None), *here)
-    old = select(func.count()).where(checked_at < now - DAY, *here)
-    oldest = select(checked_at).where(checked_at.is_not(None), *here)
-    never = session.exec(unseen).one()
-    waiting, until = _waiting(session, now)
+    every = select(func.count()).select_from(Connection)
+    parts = (
+        every,
+        every.where(col(Connection.zoom_app_id).in_(elsewhere)),
+        every.where(checked_at.is_(None), *here),
+        every.where(checked_at < now - DAY, *here),
+        select(checked_at)
+        .where(checked_at.is_not(None), *here)
+        .order_by(checked_at)
+        .limit(1),
+        select(due_at).order_by(due_at).limit(1),
+    )
+    query = select_columns(*(part.scalar_subquery() for part in parts))
+    row = session.connection().execute(query).one()
+    total, others, unseen, old, oldest_at, next_at = row
+    waiting, until = 0, None
+    if next_at is not None and next_at <= now:
+        waiting, until = _waiting(session, now)
     return SweepProgress(
-        total=total,
-        checked=total - never - session.exec(old).one(),
-        oldest_at=session.exec(oldest.order_by(checked_at).limit(1)).first(),
-        unseen=never,
+        total=total - others,
+        checked=total - others - unseen - old,
+        oldest_at=oldest_at,
+        unseen=unseen,
         waiting=waiting,
         waits_until=until,
     )
@@ -312,12 +325,3 @@ def _waiting(session: Session, now: datetime) -> tuple[int, datetime | None]:
     )
     number = session.exec(select(func.count()).select_from(some)).one()
     return (number, max(until.values())) if number else (0, None)
-
-
-def _count(session: Session) -> int:
-    return session.exec(select(func.count()).select_from(Connection)).one()
-
-
-def _count_of(session: Session, zoom_app_ids: Sequence[UUID]) -> int:
-    mine = col(Connection.zoom_app_id).in_(zoom_app_ids)
-    return session.exec(select(func.count()).where(mine)).one()

@@ -14,7 +14,6 @@ from dashboard.services.connections import listing, members, pmis
 from dashboard.services.erasure import erasures
 from dashboard.services.facts import connections as facts
 from dashboard.services.grants import own_servers
-from dashboard.services.heartbeats import heartbeats
 from dashboard.services.timeline import timeline
 from dashboard.services.token_states import join_tokens
 from dashboard.services.zoom_apps import apps
@@ -37,6 +36,7 @@ def show_page(connection_id: UUID) -> Response:
     app = apps.get(db(), row.zoom_app_id)
     is_account = app.kind is Kind.ACCOUNT_LEVEL
     now = runtime().clock.now()
+    read = facts.Reader(db(), now=now)
     meeting = request.args.get("meeting", "")[:_LONGEST]
     callback = own_servers.callback_of(db(), row.id)
     has_webhooks = request.args.get("webhooks") != "no"
@@ -58,9 +58,9 @@ def show_page(connection_id: UUID) -> Response:
         app=app,
         is_account=is_account,
         here=_at(row),
-        standing=facts.of(db(), row, now=now),
+        standing=read(row),
         now=now,
-        worker=heartbeats.find(db(), now=now),
+        worker=read.worker,
         setting=join_tokens.SETTING,
         pmi_status=pmis.status_of(db(), row),
         meeting=meeting,

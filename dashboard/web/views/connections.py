@@ -14,7 +14,6 @@ from dashboard.services.connections.listing import Filters
 from dashboard.services.facts import connections as facts
 from dashboard.services.facts.connections import Read, Shown
 from dashboard.services.grants.token_calls import Want
-from dashboard.services.heartbeats import heartbeats
 from dashboard.services.staff.permissions import Permission
 from dashboard.services.sweep import sweep
 from dashboard.services.zoom_apps import apps as zoom_apps
@@ -63,7 +62,7 @@ def index() -> ResponseReturnValue:
     now = runtime().clock.now()
     filters = form.filters(now=now)
     names = {app.id: app.name for app in apps}
-    read = facts.reader(db(), now=now)
+    read = facts.Reader(db(), now=now)
     wanted = request.args.get("format")
     if wanted in ("csv", "json"):
         found = listing.everything(runtime().database, filters)
@@ -71,8 +70,8 @@ def index() -> ResponseReturnValue:
         if wanted == "csv":
             return exports.csv_file("connections", _COLUMNS, rows)
         return exports.json_list("connections", _COLUMNS, rows)
-    matching = listing.narrow(db(), filters)
-    counts = listing.counts(db(), filters, found=matching)
+    matching = listing.narrow(db(), filters, read=read)
+    counts = listing.counts(db(), filters, found=matching, read=read)
     page = listing.page(
         db(), filters, cursor=request.args.get("cursor"), found=matching
     )
@@ -88,7 +87,7 @@ def index() -> ResponseReturnValue:
         ),
         tabs=_tabs(counts, filters),
         progress=sweep.progress(db(), now=now),
-        worker=heartbeats.find(db(), now=now),
+        worker=read.worker,
         read=read,
         newer_url=_at(cursor=page.newer) if page.newer else None,
         older_url=_at(cursor=page.older) if page.older else None,

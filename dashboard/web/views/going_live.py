@@ -252,7 +252,7 @@ def _progress_page(found: GoLiveStatus, production: ZoomApp) -> ResponseReturnVa
         production=production,
         form=form,
         movers=succession.movers(db(), move, listed.rows),
-        read=facts.reader(db(), now=runtime().clock.now()),
+        read=facts.Reader(db(), now=runtime().clock.now()),
         tabs=_tabs(found, form.show),
         connect_url=connect_url,
         here=here,

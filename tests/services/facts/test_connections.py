@@ -146,7 +146,7 @@ def test_the_database_finds_the_same_connections(
             heartbeats.beat(session, "w:1", started_at=NOON, version="1", now=NOON)
 
     with database.reading() as session:
-        read = facts.reader(session, now=NOON)
+        read = facts.Reader(session, now=NOON)
         broken = facts.causes(session)
         assert set(broken) == {wrong.id, doubted.id}
         shown = [
