@@ -25,7 +25,7 @@ from dashboard.services.explain.lookups import Owner
 from dashboard.services.explain.questions import Asked, Kind, spellings
 from dashboard.services.explain.verdicts import Facts, Gone, Heard, Means
 from dashboard.services.facts import connections, zoom_apps, zoom_log
-from dashboard.services.heartbeats import heartbeats
+from dashboard.services.heartbeats.heartbeats import WorkerStatus
 from dashboard.vault import Vault
 
 _REMOVAL = "app_deauthorized"
@@ -65,9 +65,9 @@ def gather(
             return facts
     if heard is not None:
         facts = _with_heard(session, facts, heard)
-    facts = _with_sent(session, facts)
-    facts = _with_surroundings(session, _with_attempts(session, vault, facts))
-    return _with_worker(session, facts)
+    facts = _with_attempts(session, vault, _with_sent(session, facts))
+    facts = _with_surroundings(session, facts, read.worker)
+    return _with_worker(session, facts, read.worker)
 
 
 def _with_sent(session: Session, facts: Facts) -> Facts:
@@ -85,8 +85,7 @@ def _with_sent(session: Session, facts: Facts) -> Facts:
     return replace(facts, sent=zoom_log.find(session, where, now=facts.now))
 
 
-def _with_worker(session: Session, facts: Facts) -> Facts:
-    worker = heartbeats.find(session, now=facts.now)
+def _with_worker(session: Session, facts: Facts, worker: WorkerStatus) -> Facts:
     stuck, tried_at = facts.stuck, None
     if not worker.is_alive and stuck is not None:
         tried_at = lookups.last_try(session, stuck.id)
@@ -306,7 +305,7 @@ def _gone_by_webhook(session: Session, user_id: str | None) -> Gone | None:
     return Gone(reason=ErasureReason.REMOVED_IN_ZOOM, removed_at=removal.received_at)
 
 
-def _with_surroundings(session: Session, facts: Facts) -> Facts:
+def _with_surroundings(session: Session, facts: Facts, worker: WorkerStatus) -> Facts:
     """Add the zoom app, its workspace and webhooks, and what is kept of the grant."""
     row, app = facts.connection, facts.app
     if row is not None:
@@ -330,7 +329,7 @@ def _with_surroundings(session: Session, facts: Facts) -> Facts:
         return facts
     workspace_id, stands = app.workspace_id, None
     if app.retired_at is None and app.recall_app_id is not None:
-        stands = zoom_apps.of(session, app, now=facts.now)
+        stands = zoom_apps.Reader(session, now=facts.now, is_worked=worker)(app)
     return replace(
         facts,
         app=app,

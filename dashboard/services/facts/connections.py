@@ -216,7 +216,8 @@ class Reader:
     """
 
     def __init__(self, session: Session, *, now: datetime) -> None:
-        apps = _apps(session)
+        # Kept, so that the session need not read one of them again.
+        self._apps = apps = _apps(session)
         self.causes = _causes(apps)
         self.worker = heartbeats.find(session, now=now)
         self._retired = {app.id for app, _ in apps if app.retired_at is not None}

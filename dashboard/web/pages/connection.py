@@ -33,10 +33,10 @@ def show_page(connection_id: UUID) -> Response:
         NotFoundError: There is no such connection.
     """
     row = listing.get(db(), connection_id)
-    app = apps.get(db(), row.zoom_app_id)
-    is_account = app.kind is Kind.ACCOUNT_LEVEL
     now = runtime().clock.now()
     read = facts.Reader(db(), now=now)
+    app = apps.get(db(), row.zoom_app_id)
+    is_account = app.kind is Kind.ACCOUNT_LEVEL
     meeting = request.args.get("meeting", "")[:_LONGEST]
     callback = own_servers.callback_of(db(), row.id)
     has_webhooks = request.args.get("webhooks") != "no"
