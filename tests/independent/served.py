@@ -1,7 +1,8 @@
-"""`dashboard serve` as a process between a `World`'s Zoom and Recall.
+"""A dashboard as processes between a `World`'s Zoom and Recall.
 
-Its real clock and its real worker run on; a test says in a file how much time has
-passed meanwhile, and how far somebody has set the host's clock.
+`dashboard serve` on SQLite; on PostgreSQL `dashboard web` and `dashboard worker`, so
+that the worker may die alone. Their clocks and the worker run on; a test says in a file
+how much time has passed meanwhile, and how far somebody has set the host's clock.
 """
 
 import json
@@ -10,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,9 +22,10 @@ from sqlmodel import col, select
 from dashboard import app
 from dashboard.clock import Clock
 from dashboard.db import Database
+from dashboard.models.circuit import OpenCircuit
 from dashboard.models.connection import Connection
 from dashboard.models.staff import Role
-from dashboard.models.webhook import Webhook
+from dashboard.models.webhook import Outcome, Webhook
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.services import audit
 from dashboard.services.heartbeats import heartbeats
@@ -31,15 +33,14 @@ from dashboard.services.staff import accounts
 from dashboard.settings import new_key
 from tests.conftest import PASSWORD
 from tests.fixtures.ports import free_ports
-from tests.fixtures.relay import until
 from tests.independent.browser import Browser
 from tests.independent.stage import ADMIN, SUPPORT, MakeWorld
 from tests.independent.world import World
 from tests.makers import FakeClock
 
-_FILE = "TEST_CLOCK_FILE"
-_SETTLES_WITHIN_S = 20.0
-_CHORES_S = 1.3
+_FILE, _ROUNDS = "TEST_CLOCK_FILE", "TEST_ROUNDS_FILE"
+_SETTLES_WITHIN_S = 60.0
+_ANSWERS_WITHIN_S = 300.0
 _NO_TIME = timedelta(0)
 
 
@@ -61,6 +62,32 @@ class MovedClock(Clock):
         return dict(json.loads(self._file.read_text()))
 
 
+class Rounds:
+    """The last chore of the process's worker: counts its rounds in a file."""
+
+    def __init__(self) -> None:
+        self._file = Path(os.environ[_ROUNDS])  # noqa: TID251 - of a child
+        self._done = 0
+
+    def __call__(self) -> int:
+        self._done += 1
+        _put(self._file, str(self._done))
+        return 0
+
+
+def _put(file: Path, text: str) -> None:
+    new = file.with_suffix(".new")
+    new.write_text(text)
+    new.replace(file)
+
+
+def _wait(holds: Callable[[], bool], what: str) -> None:
+    ends_at_s = time.monotonic() + _ANSWERS_WITHIN_S
+    while not holds():
+        assert time.monotonic() < ends_at_s, f"{what} did not come"
+        time.sleep(0.05)
+
+
 class RunningClock(FakeClock):
     """The true time: it runs on from where a test sets it."""
 
@@ -78,20 +105,23 @@ class RunningClock(FakeClock):
 
 
 class ServedStage:
-    """As `stage.Stage`, but the dashboard is a process; nobody steps its worker."""
+    """As `stage.Stage`, but the dashboard is processes; nobody steps its worker.
 
-    has_worker = True
+    Args:
+        folder: For its files.
+        database: Migrated and empty; on SQLite nothing else may write to it.
+        make_world: Makes its Zoom and Recall.
+    """
 
-    def __init__(self, folder: Path, migrated: Path, make_world: MakeWorld) -> None:
+    def __init__(self, folder: Path, database: Database, make_world: MakeWorld) -> None:
         self.clock = self.true = RunningClock()
         self.world: World = make_world(self.clock)
-        self._moved = folder / "clock.json"
+        self._moved, self._rounds = folder / "clock.json", folder / "rounds"
+        _put(self._rounds, "0")
         self._set = _NO_TIME
         self._browsers: list[Browser] = []
         self._write()
-        self.file = folder / "dashboard.db"
-        self.file.write_bytes(migrated.read_bytes())
-        database = Database(f"sqlite:///{self.file}")
+        self.is_sqlite = database.is_sqlite
         for email, role in ((ADMIN, Role.ADMIN), (SUPPORT, Role.SUPPORT)):
             accounts.add(
                 database,
@@ -101,35 +131,64 @@ class ServedStage:
                 now=self.clock.now(),
                 actor=audit.COMMAND_LINE,
             )
+        url = database.url.render_as_string(hide_password=False)
         database.close()  # the process is the only one that may write
         port = free_ports(1)[0]
         self.url = f"http://127.0.0.1:{port}"
-        self._process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "tests.independent.served"),
-                *("serve", "--port", str(port)),
-            ],
-            env={
-                **{k: v for k, v in os.environ.items() if not k.startswith("DASH")},  # noqa: TID251 - a child's environment
-                _FILE: str(self._moved),
-                "DASHBOARD_INSTANCE_DIR": str(folder),
-                "DASHBOARD_ENCRYPTION_KEYS": new_key(),
-                "DASHBOARD_PUBLIC_URL": self.url,
-                "DASHBOARD_ZOOM_URL": self.world.zoom_url,
-                "DASHBOARD_ZOOM_API_URL": self.world.zoom_url,
-                "DASHBOARD_RECALL_URL": self.world.recall_url,
-            },
+        self._environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("DASH")},  # noqa: TID251 - a child's environment
+            _FILE: str(self._moved),
+            _ROUNDS: str(self._rounds),
+            "DASHBOARD_DATABASE_URL": url,
+            "DASHBOARD_INSTANCE_DIR": str(folder),
+            "DASHBOARD_ENCRYPTION_KEYS": new_key(),
+            "DASHBOARD_PUBLIC_URL": self.url,
+            "DASHBOARD_ZOOM_URL": self.world.zoom_url,
+            "DASHBOARD_ZOOM_API_URL": self.world.zoom_url,
+            "DASHBOARD_RECALL_URL": self.world.recall_url,
+        }
+        web = "serve" if self.is_sqlite else "web"
+        self._processes = {web: self._started(web, "--port", str(port))}
+        if not self.is_sqlite:
+            self._processes["worker"] = self._started("worker")
+        try:
+            _wait(self._is_ready, "an answer")
+        except AssertionError:
+            self._kill_all()
+            raise
+        self.database = Database(url)
+
+    def _started(self, *command: str) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.independent.served", *command],
+            env=self._environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        until(self._is_ready)
-        self.database = Database(f"sqlite:///{self.file}")
+
+    @property
+    def has_worker(self) -> bool:
+        """Whether a worker runs; when set to False it is killed."""
+        return self.is_sqlite or "worker" in self._processes
+
+    @has_worker.setter
+    def has_worker(self, is_wanted: bool) -> None:
+        assert not is_wanted
+        self._kill("worker")
+
+    def _kill_all(self) -> None:
+        for name in list(self._processes):
+            self._kill(name)
+
+    def _kill(self, name: str) -> None:
+        process = self._processes.pop(name)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
     def close(self) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        self._kill_all()
         for browser in self._browsers:
             browser.close()
         self.database.close()
@@ -139,10 +198,19 @@ class ServedStage:
         """Let Zoom and Recall do what is due; return when the dashboard has settled."""
         for _ in range(2):
             self.world.run_due()
+            if not self.has_worker:
+                return
             ends_at_s = time.monotonic() + _SETTLES_WITHIN_S
-            while not self._is_settled() and time.monotonic() < ends_at_s:
+            while (left := self._left()) and time.monotonic() < ends_at_s:
                 time.sleep(0.1)
-            time.sleep(_CHORES_S)
+            if left:  # the question shows whether that matters
+                sys.stdout.write(f"Still to be done: {left}.\n")
+            self._finish_a_round()
+
+    def _finish_a_round(self) -> None:
+        """Wait until the worker has done each of its chores, begun after now."""
+        begun = int(self._rounds.read_text())
+        _wait(lambda: int(self._rounds.read_text()) >= begun + 2, "a round of chores")
 
     def pass_time(self, amount: timedelta, *, step: timedelta) -> None:
         self.jump(amount)
@@ -175,19 +243,29 @@ class ServedStage:
             "passed_s": self.clock.passed.total_seconds(),
             "set_s": self._set.total_seconds(),
         }
-        new = self._moved.with_suffix(".new")
-        new.write_text(json.dumps(moved))
-        new.replace(self._moved)
+        _put(self._moved, json.dumps(moved))
 
     def _is_ready(self) -> bool:
         with suppress(httpx2.TransportError):
             return httpx2.get(f"{self.url}/healthz").status_code == 200
         return False
 
-    def _is_settled(self) -> bool:
+    def _left(self) -> str:
+        """Return what the dashboard has still to do now; "" for nothing."""
         now = self.clock.now() + self._set
         unread = select(Webhook.id).where(col(Webhook.is_unread))
-        due = (
+        held = select(OpenCircuit.id).where(col(OpenCircuit.is_holding))
+        unsent = (
+            select(Webhook.id)
+            .join(ZoomApp, col(ZoomApp.id) == col(Webhook.zoom_app_id))
+            .where(
+                col(Webhook.outcome) == Outcome.WAITING,
+                col(Webhook.due_at) <= now,
+                col(ZoomApp.recall_app_id).is_not(None),
+                ~held.exists(),
+            )
+        )
+        unchecked = (
             select(Connection.id)
             .join(ZoomApp, col(ZoomApp.id) == col(Connection.zoom_app_id))
             .where(
@@ -196,18 +274,31 @@ class ServedStage:
         )
         with self.database.reading() as session:
             if not heartbeats.find(session, now=now).is_alive:
-                return False  # it reports every 15 s
-            return not any(
-                session.exec(query.limit(1)).first() for query in (unread, due)
-            )
+                return "a heartbeat"  # it reports every 15 s
+            left = {
+                "a webhook to read": session.exec(unread.limit(1)).first(),
+                "a webhook to send": session.exec(unsent.limit(1)).first(),
+                "a connection to check": session.exec(unchecked.limit(1)).first(),
+            }
+        return ", ".join(name for name, row in left.items() if row is not None)
 
 
 @contextmanager
 def a_served_stage(
-    folder: Path, migrated: Path, make_world: MakeWorld
+    folder: Path, database: Path | Database, make_world: MakeWorld
 ) -> Iterator[ServedStage]:
-    """Run it until the end."""
-    stage = ServedStage(folder, migrated, make_world)
+    """Run it until the end.
+
+    Args:
+        folder: For its files.
+        database: PostgreSQL's, or a migrated file of SQLite to copy.
+        make_world: Makes its Zoom and Recall.
+    """
+    if isinstance(database, Path):
+        own = folder / "dashboard.db"
+        own.write_bytes(database.read_bytes())
+        database = Database(f"sqlite:///{own}")
+    stage = ServedStage(folder, database, make_world)
     try:
         yield stage
     finally:
@@ -215,7 +306,10 @@ def a_served_stage(
 
 
 if __name__ == "__main__":
+    from dashboard import serving
     from dashboard.cli import main
 
+    counted = lambda runtime: [*app.chores(runtime), Rounds()]  # noqa: E731 - of one use
+    setattr(serving, "chores", counted)  # noqa: B010 - as below
     setattr(app, "Clock", MovedClock)  # noqa: B010 - mypy: a class is no variable
     main()
