@@ -54,10 +54,15 @@ def command(
                 connection_id=found.connection_id,
             )
             told = said.lines
-            if said.heard is not None:
+            if said.heard or said.bot:
                 with runtime.database.reading() as session:
                     found = explain.explain(
-                        session, runtime.vault, asked, heard=said.heard, now=now
+                        session,
+                        runtime.vault,
+                        asked,
+                        heard=said.heard,
+                        bot=said.bot,
+                        now=now,
                     )
         public_url = runtime.public_url
     if as_json:

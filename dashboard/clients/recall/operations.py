@@ -12,6 +12,7 @@ _FEW, _MANY = 60, 300
 class Operation(StrEnum):
     """One endpoint of Recall's API with one method."""
 
+    BOTS_LIST = "bots.list"
     BOTS_CREATE = "bots.create"
     BOTS_RETRIEVE = "bots.retrieve"
     APPS_LIST = "apps.list"
@@ -38,6 +39,7 @@ class Operation(StrEnum):
 _FEW_A_MINUTE = frozenset(
     {
         Operation.APPS_LIST,
+        Operation.BOTS_LIST,
         Operation.CREDENTIALS_LIST,
         Operation.LOGS_APPS,
         Operation.LOGS_MAPPINGS,

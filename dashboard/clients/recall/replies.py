@@ -27,6 +27,8 @@ from dashboard.errors import UpstreamError
 T = TypeVar("T")
 
 _LONGEST_CODE = 80
+_LONGEST_MESSAGE = 300
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class CredentialStatus(StrEnum):
@@ -71,6 +73,17 @@ def _words(value: object) -> str:
 
 def _code(value: object) -> str:
     return value[:_LONGEST_CODE] if isinstance(value, str) else ""
+
+
+def _message(value: object) -> str:
+    return value[:_LONGEST_MESSAGE] if isinstance(value, str) else ""
+
+
+def _meeting(value: object) -> int | None:
+    """Return the meeting's number out of Recall's object for a link (3.9)."""
+    number = value.get("meeting_id") if isinstance(value, dict) else None
+    is_number = re.fullmatch("[0-9]{9,12}", str(number)) is not None
+    return int(str(number)) if is_number else None
 
 
 # Recall's documents show secrets in clear text; whether the live service masks them is
@@ -201,18 +214,33 @@ class BotChange(_Reply):
     Attributes:
         code: "joining_call", "in_call_recording", "fatal" and others.
         sub_code: Why, such as "zoom_host_not_present"; "" when there is none.
+        message: The same in words that may change; "" when there are none.
     """
 
     code: Annotated[str, BeforeValidator(_code)]
     sub_code: Annotated[str, BeforeValidator(_code)] = ""
+    message: Annotated[str, BeforeValidator(_message)] = ""
     created_at: Instant
 
 
 class RecallBot(_Reply):
-    """A bot, and what has become of it so far, oldest first."""
+    """A bot, and what has become of it so far, oldest first.
+
+    Attributes:
+        meeting_id: Zoom's number of the meeting it was sent to; None when Recall does
+            not say it, as some days after the call.
+    """
 
     id: UUID
+    meeting_id: Annotated[int | None, BeforeValidator(_meeting)] = Field(
+        default=None, validation_alias="meeting_url"
+    )
     status_changes: list[BotChange] = []
+
+    @property
+    def began_at(self) -> datetime:
+        """When its first step was; of none, long ago."""
+        return min((one.created_at for one in self.status_changes), default=_LONG_AGO)
 
 
 class Page(_Reply, Generic[T]):

@@ -8,8 +8,9 @@ import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from http import HTTPStatus
+from urllib.parse import urlencode
 
-from flask import Blueprint, jsonify
+from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from dashboard.sandbox.recall import credentials, django_rest
@@ -22,12 +23,14 @@ from dashboard.sandbox.recall.requests import (
     current_world,
     not_found,
 )
-from dashboard.sandbox.recall.world import FATAL, RecallWorld
+from dashboard.sandbox.recall.world import ENDED, FATAL, RecallWorld
 
 blueprint = Blueprint("bots", __name__, url_prefix="/api/v1")
 _MEETING = re.compile(r"https://[^/\s]*zoom[^/\s]*/(?:j|s|w|my)/(\d{9,12})")
 _PASSWORD = re.compile(r"[?&]pwd=([^&\s#]+)")
 _RECORDS_FOR_S = 20
+_PAGE = 100
+_AUTOMATED = "automated bots"
 
 
 @blueprint.post("/bot/")
@@ -44,6 +47,7 @@ def create() -> ResponseReturnValue:
     bot = Bot(
         workspace=current_workspace(),
         id=str(uuid.uuid4()),
+        link=body["meeting_url"],
         meeting_id=int(found[1]),
         meeting_password=password[1] if password else None,
         name=body.get("bot_name", "Meeting Notetaker"),
@@ -53,6 +57,33 @@ def create() -> ResponseReturnValue:
     with world.lock:
         world.bots[bot.id] = bot
     return jsonify(bot.as_json(world.clock.now())), HTTPStatus.CREATED
+
+
+@blueprint.get("/bot/")
+def list_() -> ResponseReturnValue:
+    """List bots, newest first, in pages with numbers and a count (1.4)."""
+    world, link = current_world(), request.args.get("meeting_url")
+    number = int(request.args.get("page", "1"))
+    with world.lock:
+        found = [
+            bot.as_json(world.clock.now())
+            for bot in reversed(world.bots.values())
+            if bot.workspace is current_workspace()
+            and link in (None, bot.link)
+            and request.args.get("platform", "zoom") == "zoom"
+        ]
+    start, size = (number - 1) * _PAGE, len(found)
+    before, after = number - 1, number + 1 if start + _PAGE < size else 0
+    return jsonify(
+        count=size,
+        next=_at_page(after) if after else None,
+        previous=_at_page(before) if before else None,
+        results=found[start : start + _PAGE],
+    )
+
+
+def _at_page(number: int) -> str:
+    return f"{request.base_url}?{urlencode({**request.args, 'page': number})}"
 
 
 @blueprint.get("/bot/<bot_id>/")
@@ -71,8 +102,15 @@ def _way(world: RecallWorld, bot: Bot) -> Iterator[BotChange]:
     began = world.clock.now()
 
     def at(second: float, code: str, sub_code: str | None = None) -> BotChange:
+        words = None
+        if sub_code == _AUTOMATED:  # no sub code is documented for it
+            words = "The host's account settings don't allow automated bots to join."
+            sub_code = "zoom_internal_error_300"
         return BotChange(
-            at=began + timedelta(seconds=second), code=code, sub_code=sub_code
+            at=began + timedelta(seconds=second),
+            code=code,
+            sub_code=sub_code,
+            message=words,
         )
 
     outcome = world.switches.bots
@@ -82,6 +120,11 @@ def _way(world: RecallWorld, bot: Bot) -> Iterator[BotChange]:
         return
     if outcome == "waiting":
         yield at(1, "in_waiting_room")
+        return
+    if outcome in ENDED:
+        yield at(1, "in_waiting_room")
+        yield at(_RECORDS_FOR_S, "call_ended", outcome)
+        yield at(_RECORDS_FOR_S + 1, "done")
         return
     yield at(1, "in_call_not_recording")
     if outcome == "records":

@@ -204,6 +204,7 @@ class BotChange:
     at: datetime
     code: str
     sub_code: str | None = None
+    message: str | None = None
 
 
 @dataclass(kw_only=True)
@@ -212,6 +213,7 @@ class Bot:
 
     workspace: Workspace
     id: str
+    link: str
     meeting_id: int
     meeting_password: str | None
     name: str
@@ -232,7 +234,7 @@ class Bot:
                 {
                     "code": one.code,
                     "sub_code": one.sub_code,
-                    "message": None,
+                    "message": one.message,
                     "created_at": to_iso(one.at),
                 }
                 for one in self.changes

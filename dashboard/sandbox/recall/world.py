@@ -41,8 +41,15 @@ FATAL = (
     "zoom_sdk_credentials_missing",
     "zoom_obf_user_not_in_meeting",
     "zoom_requires_rtms",
+    "meeting_requires_sign_in",
+    "meeting_requires_registration",
+    "zoom_web_disallowed",
+    "zoom_email_blocked_by_admin",
+    "automated bots",  # by its message alone
 )
 """Sub codes with which a bot does not get in (3.9)."""
+ENDED = ("timeout_exceeded_waiting_room", "bot_kicked_from_waiting_room")
+"""Sub codes with which it leaves the waiting room again."""
 _ERRORS_UNTIL_UNHEALTHY = 3
 
 

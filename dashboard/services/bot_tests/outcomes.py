@@ -1,6 +1,6 @@
 """What the steps of a bot mean: recorded or not, why not, and who must act. Pure.
 
-Recall's codes and sub codes: docs/contracts/recall.md 3.9, checked 2026-11-29. A code
+Recall's codes and sub codes: docs/contracts/recall.md 3.9, checked 2026-11-30. A code
 that is not known here is shown as it came.
 """
 
@@ -14,7 +14,9 @@ from dashboard.services.facts.acting import Who
 DENIED, FATAL = "recording_permission_denied", "fatal"
 ALLOWED, RECORDING = "recording_permission_allowed", "in_call_recording"
 _WAITING, _IN_CALL = "in_waiting_room", "in_call_not_recording"
-_ENDED = {"call_ended", "done", FATAL}
+_CALL_ENDED = "call_ended"
+_ENDED = {_CALL_ENDED, "done", FATAL}
+_REFUSALS = {DENIED, FATAL}
 
 
 class State(StrEnum):
@@ -72,6 +74,8 @@ class Verdict:
         sentence: What was seen.
         next_step: What to do; "" when there is nothing to do.
         sub_code: Recall's, if there is one.
+        lacks_token: Whether the bot had no join token, or none that works: then the
+            connection says more.
     """
 
     state: State
@@ -79,6 +83,13 @@ class Verdict:
     who: Who = Who.NOBODY
     next_step: str = ""
     sub_code: str = ""
+    lacks_token: bool = False
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether something keeps the bot from recording, and Recall says what."""
+        refused = {State.DENIED, State.FAILED, State.WAITING}
+        return self.state in refused or self.sub_code != ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +97,7 @@ class _Reason:
     sentence: str
     who: Who
     next_step: str
+    lacks_token: bool = False
 
 
 _CONNECTION = (
@@ -104,17 +116,20 @@ _REASONS: dict[str, _Reason] = {
         "no join token.",
         who=Who.ADMIN,
         next_step=_CONNECTION,
+        lacks_token=True,
     ),
     "zoom_local_recording_request_disabled_by_host": _Reason(
         sentence="The host switched off requests to record in this meeting, and the "
         "bot had no join token.",
         who=Who.ADMIN,
         next_step=_CONNECTION,
+        lacks_token=True,
     ),
     "zoom_local_recording_request_denied_by_host": _Reason(
         sentence="The bot had to ask, and the host declined: no join token was used.",
         who=Who.ADMIN,
         next_step=_CONNECTION,
+        lacks_token=True,
     ),
     "zoom_local_recording_denied": _Reason(
         sentence="Zoom did not let the bot record.",
@@ -127,6 +142,7 @@ _REASONS: dict[str, _Reason] = {
         "token was used.",
         who=Who.ADMIN,
         next_step=_CONNECTION,
+        lacks_token=True,
     ),
     "zoom_bot_in_waiting_room": _Reason(
         sentence="The bot stayed in the waiting room.",
@@ -160,6 +176,7 @@ _REASONS: dict[str, _Reason] = {
         sentence="Zoom did not accept the join token.",
         who=Who.ADMIN,
         next_step=_CONNECTION,
+        lacks_token=True,
     ),
     "zoom_sdk_credentials_missing": _Reason(
         sentence="Recall has no Meeting SDK credentials for this bot.",
@@ -176,9 +193,208 @@ _REASONS: dict[str, _Reason] = {
         who=Who.HOST,
         next_step="The host's Zoom admin allows bots, or RTMS is used instead.",
     ),
+    "meeting_requires_sign_in": _Reason(
+        sentence="Only people signed in to Zoom may join this meeting, and the bot "
+        "was not.",
+        who=Who.HOST,
+        next_step="The host switches off Require authentication to join, or the bot "
+        "gets the host's ZAK (zoom.zak_url).",
+    ),
+    "automated_bots_not_allowed": _Reason(
+        sentence="The host's account does not let automated bots join.",
+        who=Who.HOST,
+        next_step="The host's Zoom admin allows bots in Zoom's meeting settings.",
+    ),
+    "meeting_requires_registration": _Reason(
+        sentence="Participants of this meeting must register, and the bot did not.",
+        who=Who.HOST,
+        next_step="The host registers the bot and sends it to the link that Zoom "
+        "gives then.",
+    ),
+    "zoom_registration_required": _Reason(
+        sentence="Participants of this meeting must register, and the bot did not.",
+        who=Who.HOST,
+        next_step="The host registers the bot and sends it to the link that Zoom "
+        "gives then.",
+    ),
+    "zoom_email_blocked_by_admin": _Reason(
+        sentence="The host's Zoom admin does not let the account join that the bot "
+        "signs in with.",
+        who=Who.HOST,
+        next_step="The host's Zoom admin allows that account.",
+    ),
+    "zoom_captcha_required": _Reason(
+        sentence="Zoom asked the bot to solve a captcha.",
+        who=Who.HOST,
+        next_step="The host's Zoom admin lets guests join without one.",
+    ),
+    "zoom_web_disallowed": _Reason(
+        sentence="The host does not let anyone join from a browser, and the bot joins "
+        "like one.",
+        who=Who.HOST,
+        next_step="The host switches off end-to-end encryption, or lets people join "
+        "from a browser.",
+    ),
+    "zoom_meeting_not_accessible": _Reason(
+        sentence="Zoom did not let the bot into the meeting.",
+        who=Who.HOST,
+        next_step="The host checks who may join, under Settings > Meeting > Security "
+        "in Zoom.",
+    ),
+    "zoom_meeting_host_inactive": _Reason(
+        sentence="Zoom has disabled or restricted the host.",
+        who=Who.HOST,
+        next_step="The host asks their Zoom admin.",
+    ),
+    "zoom_another_meeting_in_progress": _Reason(
+        sentence="The host was in another meeting.",
+        who=Who.HOST,
+        next_step="The host ends it, then the bot is sent again.",
+    ),
+    "meeting_locked": _Reason(
+        sentence="The meeting was locked.",
+        who=Who.HOST,
+        next_step="The host unlocks it, then the bot is sent again.",
+    ),
+    "meeting_full": _Reason(
+        sentence="The meeting was full.",
+        who=Who.HOST,
+        next_step="The host makes room, then the bot is sent again.",
+    ),
+    "meeting_not_started": _Reason(
+        sentence="The meeting had not started.",
+        who=Who.HOST,
+        next_step="Send the bot after the host has started it.",
+    ),
+    "timeout_exceeded_waiting_room": _Reason(
+        sentence="The bot stayed in the waiting room until its time was up.",
+        who=Who.HOST,
+        next_step="The host admits the bot, or the bot gets the host's ZAK "
+        "(zoom.zak_url).",
+    ),
+    "call_ended_by_platform_waiting_room_timeout": _Reason(
+        sentence="The bot stayed in the waiting room until Zoom removed it.",
+        who=Who.HOST,
+        next_step="The host admits the bot, or the bot gets the host's ZAK "
+        "(zoom.zak_url).",
+    ),
+    "bot_kicked_from_waiting_room": _Reason(
+        sentence="The host removed the bot from the waiting room.",
+        who=Who.HOST,
+        next_step="Ask the host, then send the bot again.",
+    ),
+    "bot_kicked_from_call": _Reason(
+        sentence="The host removed the bot from the meeting.",
+        who=Who.HOST,
+        next_step="Ask the host, then send the bot again.",
+    ),
+    "timeout_exceeded_noone_joined": _Reason(
+        sentence="Nobody joined the meeting, so the bot left.",
+        who=Who.HOST,
+        next_step="Send the bot when the meeting takes place.",
+    ),
+    "meeting_not_found": _Reason(
+        sentence="Zoom knows no meeting at the link that the bot was sent to.",
+        who=Who.ADMIN,
+        next_step="Send the bot to the meeting's present link.",
+    ),
+    "meeting_link_invalid": _Reason(
+        sentence="Zoom knows no meeting at the link that the bot was sent to.",
+        who=Who.ADMIN,
+        next_step="Send the bot to the meeting's present link.",
+    ),
+    "meeting_link_expired": _Reason(
+        sentence="The link that the bot was sent to has expired.",
+        who=Who.ADMIN,
+        next_step="Send the bot to the meeting's present link.",
+    ),
+    "meeting_password_incorrect": _Reason(
+        sentence="The passcode in the link that the bot was sent to is wrong.",
+        who=Who.ADMIN,
+        next_step="Send the bot to the meeting's present link, with its passcode.",
+    ),
+    "meeting_ended": _Reason(
+        sentence="The meeting had ended when the bot came.",
+        who=Who.ADMIN,
+        next_step="Send the bot earlier.",
+    ),
+    "zoom_invalid_webinar_invite": _Reason(
+        sentence="Zoom did not accept the link to the webinar.",
+        who=Who.ADMIN,
+        next_step="Send the bot to the link of a registered panelist or attendee.",
+    ),
+    "zoom_email_required": _Reason(
+        sentence="Participants must give an email, and the bot gave none.",
+        who=Who.ADMIN,
+        next_step="Give the bot one (zoom.user_email).",
+    ),
+    "zoom_account_blocked": _Reason(
+        sentence="Zoom has blocked the account that the bot signs in with.",
+        who=Who.ADMIN,
+        next_step="Give the bot the ZAK of another Zoom user.",
+    ),
+    "zoom_error_multiple_device_join": _Reason(
+        sentence="Someone joined with the account that the bot signs in with.",
+        who=Who.ADMIN,
+        next_step="Give each bot the ZAK of another Zoom user.",
+    ),
+    "zoom_sdk_update_required": _Reason(
+        sentence="Zoom asks for a newer Meeting SDK than the bot has.",
+        who=Who.ADMIN,
+        next_step="Ask Recall.",
+    ),
+    "bot_errored": _Reason(
+        sentence="The bot had an error at Recall.",
+        who=Who.ADMIN,
+        next_step="Send the bot again. If it happens again, ask Recall.",
+    ),
+    "failed_to_launch_in_time": _Reason(
+        sentence="Recall could not start the bot in time.",
+        who=Who.ADMIN,
+        next_step="Send the bot again. If it happens again, ask Recall.",
+    ),
+    "zoom_internal_error": _Reason(
+        sentence="Zoom had an error of its own.",
+        who=Who.ADMIN,
+        next_step="Send the bot again. If it happens again, ask Recall.",
+    ),
+    "zoom_join_timeout": _Reason(
+        sentence="Zoom did not answer the bot in time.",
+        who=Who.ADMIN,
+        next_step="Send the bot again. If it happens again, ask Recall.",
+    ),
+    "zoom_connection_failed": _Reason(
+        sentence="Zoom did not answer the bot.",
+        who=Who.ADMIN,
+        next_step="Send the bot again. If it happens again, ask Recall.",
+    ),
+    "timeout_exceeded_in_call_not_recording": _Reason(
+        sentence="The bot left because it was not allowed to record.",
+        who=Who.ADMIN,
+        next_step=_CONNECTION,
+        lacks_token=True,
+    ),
+    "timeout_exceeded_recording_permission_denied": _Reason(
+        sentence="The bot left because it was not allowed to record.",
+        who=Who.ADMIN,
+        next_step=_CONNECTION,
+        lacks_token=True,
+    ),
 }
 KNOWN = frozenset(_REASONS)
 """The sub codes that have a sentence here."""
+
+_BY_WORDS = {"automated bot": "automated_bots_not_allowed"}
+"""What only Recall's message names: no sub code of its own is documented for it."""
+
+
+def named(code: str, sub_code: str, message: str) -> str | None:
+    """Return the sub code of a step, or what its message alone says. Pure."""
+    if sub_code in KNOWN or code not in _REFUSALS:
+        return sub_code or None
+    words = message.lower()
+    found = (name for part, name in _BY_WORDS.items() if part in words)
+    return next(found, sub_code or None)
 
 
 def is_over(steps: Sequence[Step]) -> bool:
@@ -195,9 +411,14 @@ def not_sent(why: str) -> Verdict:
 def judge(steps: Sequence[Step]) -> Verdict:
     """Return what came of a bot until now."""
     by_code = {step.code: step for step in steps}
-    if refused := by_code.get(DENIED) or by_code.get(FATAL):
+    is_recorded = RECORDING in by_code or ALLOWED in by_code
+    refused = by_code.get(DENIED) or by_code.get(FATAL)
+    if refused is None and not is_recorded:
+        ended = by_code.get(_CALL_ENDED)
+        refused = ended if ended is not None and ended.sub_code in KNOWN else None
+    if refused is not None:
         return _refused(refused)
-    if RECORDING in by_code or ALLOWED in by_code:
+    if is_recorded:
         return Verdict(state=State.RECORDED, sentence=_recorded(by_code))
     if _ENDED & set(by_code):
         return Verdict(
@@ -232,7 +453,7 @@ def _recorded(by_code: dict[str, Step]) -> str:
 
 
 def _refused(step: Step) -> Verdict:
-    state = State.DENIED if step.code == DENIED else State.FAILED
+    state = _STATES.get(step.code, State.ENDED)
     reason = _REASONS.get(step.sub_code or "")
     if reason is None:
         named = f" ({step.sub_code})" if step.sub_code else ""
@@ -249,4 +470,8 @@ def _refused(step: Step) -> Verdict:
         who=reason.who,
         next_step=reason.next_step,
         sub_code=step.sub_code or "",
+        lacks_token=reason.lacks_token,
     )
+
+
+_STATES = {DENIED: State.DENIED, FATAL: State.FAILED}

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from uuid import UUID
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, delete, or_, select
 
 from dashboard.clients.recall.replies import RecallBot
@@ -131,6 +132,34 @@ def steps_of(row: BotTest) -> Sequence[Step]:
     ]
 
 
+def steps_of_bot(bot: RecallBot) -> Sequence[Step]:
+    """Return the steps that Recall tells of a bot, oldest first. Pure."""
+    return [
+        Step(
+            code=one.code,
+            sub_code=outcomes.named(one.code, one.sub_code, one.message),
+            at=one.created_at,
+        )
+        for one in bot.status_changes
+    ]
+
+
+def newest_of(session: Session, connection_id: UUID) -> BotTest | None:
+    """Return the newest run in a meeting of a connection's user."""
+    return _newest(session, col(BotTest.connection_id) == connection_id)
+
+
+def newest_in(session: Session, meeting_id: int) -> BotTest | None:
+    """Return the newest run in a meeting."""
+    return _newest(session, col(BotTest.meeting_id) == meeting_id)
+
+
+def _newest(session: Session, which: ColumnElement[bool]) -> BotTest | None:
+    # The table holds a few of each zoom app, so it needs no index for these.
+    query = select(BotTest).where(which).order_by(col(BotTest.begun_at).desc())
+    return session.exec(query.limit(1)).first()
+
+
 def verdict_of(row: BotTest) -> Verdict:
     """Return what came of a run. Pure."""
     steps = steps_of(row)
@@ -185,10 +214,7 @@ def _follow(runtime: Runtime, row: BotTest) -> bool:
 
 
 def _store(row: BotTest, bot: RecallBot, *, now: datetime) -> None:
-    steps = [
-        Step(code=one.code, sub_code=one.sub_code or None, at=one.created_at)
-        for one in bot.status_changes
-    ]
+    steps = steps_of_bot(bot)
     row.steps = json.dumps(
         [
             {"code": one.code, "sub_code": one.sub_code, "at": one.at.isoformat()}

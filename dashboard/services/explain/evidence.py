@@ -36,6 +36,7 @@ def lines(facts: Facts) -> list[Line]:
     """Return what the verdict stands on, newest first; what has no time comes last."""
     found = [
         *_of_mapping(facts),
+        *_of_bot(facts),
         *_of_pmi(facts),
         *_of_hooks(facts),
         *_of_zooms_log(facts),
@@ -49,6 +50,13 @@ def lines(facts: Facts) -> list[Line]:
     dated = [line for line in found if line.at is not None]
     dated.sort(key=lambda line: line.at or facts.now, reverse=True)
     return dated + [line for line in found if line.at is None]
+
+
+def _of_bot(facts: Facts) -> Iterator[Line]:
+    bot = facts.bot
+    if bot is not None:
+        words = f"A bot: {bot.outcome.state.word}. {bot.outcome.sentence}"
+        yield Line(at=bot.at, source=RECALL, words=words)
 
 
 def _of_mapping(facts: Facts) -> Iterator[Line]:

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from sqlmodel import Session, col, select
 
 from dashboard.clients.recall.api import Recall
-from dashboard.clients.recall.replies import Mapping
+from dashboard.clients.recall.replies import Mapping, RecallBot, Stretch
 from dashboard.db import Database
 from dashboard.errors import UpstreamError
 from dashboard.formatting import grouped
@@ -17,6 +17,7 @@ from dashboard.models.connection import Connection
 from dashboard.models.invitation import InvitationState
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
+from dashboard.services.bot_tests import outcomes, runs
 from dashboard.services.explain import evidence
 from dashboard.services.explain.gathering import gather
 from dashboard.services.explain.questions import Asked, Kind, read
@@ -26,6 +27,7 @@ from dashboard.services.explain.verdicts import (
     Facts,
     Heard,
     Line,
+    SeenBot,
     Target,
     Tone,
     Verdict,
@@ -70,12 +72,13 @@ class Answer:
         return self.asked.number is not None or self.connection_id is not None
 
 
-def explain(
+def explain(  # noqa: PLR0913 - what is asked, and all that was answered
     session: Session,
     vault: Vault,
     text: str,
     *,
     heard: Heard | None = None,
+    bot: SeenBot | None = None,
     now: datetime,
 ) -> Answer:
     """Explain what somebody pasted. Reads the database only; asks nobody.
@@ -85,21 +88,23 @@ def explain(
         vault: Opens whom an erasure under way is about.
         text: As pasted, any length.
         heard: What `ask_recall` was answered about the meeting.
+        bot: The newest bot that it was answered of.
         now: Aware.
     """
-    return answer(session, vault, read(text), heard=heard, now=now)
+    return answer(session, vault, read(text), heard=heard, bot=bot, now=now)
 
 
-def answer(
+def answer(  # noqa: PLR0913 - what is asked, and all that was answered
     session: Session,
     vault: Vault,
     asked: Asked,
     *,
     heard: Heard | None = None,
+    bot: SeenBot | None = None,
     now: datetime,
 ) -> Answer:
     """Explain what was asked; as `explain`, of what is known to be an id."""
-    facts = gather(session, vault, asked, heard=heard, now=now)
+    facts = gather(session, vault, asked, heard=heard, bot=bot, now=now)
     verdict = judge(facts)
     connection = facts.connection
     return Answer(
@@ -179,16 +184,21 @@ _LINES = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Said:
-    """What Recall said: lines to show, and what it means for the meeting, if clear."""
+    """What Recall said: lines to show, and what it means for the meeting, if clear.
+
+    Attributes:
+        bot: The newest bot that Recall listed for the meeting.
+    """
 
     lines: Sequence[Line]
     heard: Heard | None = None
+    bot: SeenBot | None = None
 
 
 def ask_recall(
     runtime: Runtime, *, meeting_id: int | None, connection_id: UUID | None
 ) -> Said:
-    """Ask Recall to whom it maps a meeting, and for the log of a credential.
+    """Ask Recall to whom it maps a meeting, its bots there, and a credential's log.
 
     What cannot be asked is a line as well. No transaction is open meanwhile.
 
@@ -207,14 +217,19 @@ def ask_recall(
     now = runtime.clock.now()
     lines: list[Line] = []
     heard: list[Heard | None] = []
+    bots: list[SeenBot] = []
     for name, recall in asked:
         if meeting_id is not None:
             said = _mapped(runtime.database, name, recall, meeting_id, now=now)
             lines += said.lines
             heard.append(said.heard)
+            told, found = _bots(name, recall, meeting_id, now=now)
+            lines += told
+            bots += found
     if row is not None and row.recall_credential_id is not None and asked:
         lines += _log(asked[0][1], row, row.recall_credential_id, now=now)
-    return Said(lines=lines, heard=_together(heard))
+    newest = max(bots, key=lambda bot: bot.at, default=None)
+    return Said(lines=lines, heard=_together(heard), bot=newest)
 
 
 def _together(heard: Sequence[Heard | None]) -> Heard | None:
@@ -266,6 +281,57 @@ def _mapped(
         return Said(lines=lines)
     heard = Heard(at=now, connection_id=known, synced_at=newest.synced_at)
     return Said(lines=lines, heard=heard)
+
+
+def _bots(
+    name: str, recall: Recall, meeting_id: int, *, now: datetime
+) -> tuple[Sequence[Line], Sequence[SeenBot]]:
+    """Return a workspace's newest bots in a meeting, and lines on what they show."""
+    meeting = f"meeting {grouped(meeting_id)}"
+    try:
+        listed = recall.latest_bots()
+    except UpstreamError as error:
+        words = f"{name} could not be asked for its bots. {error.message()}"
+        return [Line(at=now, source=RECALL, words=words)], []
+    found = [
+        _seen(bot)
+        for bot in listed.results
+        if bot.meeting_id == meeting_id and bot.status_changes
+    ]
+    lines = [
+        Line(
+            at=bot.at,
+            source=RECALL,
+            words=f"A bot of {name} in {meeting}: {bot.outcome.state.word}. "
+            f"{bot.outcome.sentence}",
+        )
+        for bot in found[:_LINES]
+    ]
+    if not found:
+        words = f"{_none(name, meeting, listed)} Asked just now."
+        lines = [Line(at=now, source=RECALL, words=words)]
+    return lines, found
+
+
+def _none(name: str, meeting: str, listed: Stretch[RecallBot]) -> str:
+    """Say that no bot went to a meeting, as far as Recall's list was read."""
+    number = len(listed.results)
+    if listed.is_whole and not number:
+        return f"{name} lists no bot at Zoom."
+    bots = "bot that it lists" if number == 1 else f"{number} bots that it lists"
+    if not listed.is_whole:
+        newest = "newest " if listed.has_newest else ""
+        bots = f"{newest}{number} bots that were read; it lists more"
+    return (
+        f"{name} knows {meeting} of none of the {bots}. Recall forgets a bot's meeting "
+        "days after the call."
+    )
+
+
+def _seen(bot: RecallBot) -> SeenBot:
+    steps = runs.steps_of_bot(bot)
+    at = max(step.at for step in steps)
+    return SeenBot(id=bot.id, at=at, outcome=outcomes.judge(steps))
 
 
 def _line(session: Session, name: str, meeting: str, mapping: Mapping) -> Line:

@@ -23,7 +23,7 @@ from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services.explain import lookups
 from dashboard.services.explain.lookups import Owner
 from dashboard.services.explain.questions import Asked, Kind, spellings
-from dashboard.services.explain.verdicts import Facts, Gone, Heard, Means
+from dashboard.services.explain.verdicts import Facts, Gone, Heard, Means, SeenBot
 from dashboard.services.facts import connections, zoom_apps, zoom_log
 from dashboard.services.heartbeats.heartbeats import WorkerStatus
 from dashboard.vault import Vault
@@ -31,12 +31,13 @@ from dashboard.vault import Vault
 _REMOVAL = "app_deauthorized"
 
 
-def gather(
+def gather(  # noqa: PLR0913 - what is asked, and all that was answered
     session: Session,
     vault: Vault,
     asked: Asked,
     *,
     heard: Heard | None = None,
+    bot: SeenBot | None = None,
     now: datetime,
 ) -> Facts:
     """Return the facts of what was asked. Reads the database only, by index.
@@ -46,6 +47,7 @@ def gather(
         vault: Opens whom an erasure under way is about.
         asked: What was pasted.
         heard: What Recall itself said of the meeting, if it was asked.
+        bot: The newest bot that Recall listed for the meeting, if it was asked.
         now: Aware.
     """
     read = connections.Reader(session, now=now)
@@ -65,7 +67,8 @@ def gather(
             return facts
     if heard is not None:
         facts = _with_heard(session, facts, heard)
-    facts = _with_attempts(session, vault, _with_sent(session, facts))
+    facts = _with_sent(session, _with_bot(session, facts, bot))
+    facts = _with_attempts(session, vault, facts)
     facts = _with_surroundings(session, facts, read.worker)
     return _with_worker(session, facts, read.worker)
 
@@ -83,6 +86,15 @@ def _with_sent(session: Session, facts: Facts) -> Facts:
     else:
         return facts
     return replace(facts, sent=zoom_log.find(session, where, now=facts.now))
+
+
+def _with_bot(session: Session, facts: Facts, listed: SeenBot | None) -> Facts:
+    """Add the newest bot of the meeting, listed by Recall or sent from here."""
+    if facts.asked.number is None:
+        return facts
+    sent = lookups.test_bot(session, facts.asked.number)
+    found = [bot for bot in (listed, sent) if bot is not None]
+    return replace(facts, bot=max(found, key=lambda bot: bot.at, default=None))
 
 
 def _with_worker(session: Session, facts: Facts, worker: WorkerStatus) -> Facts:

@@ -22,8 +22,9 @@ from dashboard.models.erasure import Erasure, ErasureReason
 from dashboard.models.invitation import Invitation
 from dashboard.models.webhook import Attempt, Webhook
 from dashboard.models.zoom_app import Kind, ZoomApp
+from dashboard.services.bot_tests import runs
 from dashboard.services.explain.questions import spellings
-from dashboard.services.explain.verdicts import Gone, Means
+from dashboard.services.explain.verdicts import Gone, Means, SeenBot
 from dashboard.vault import Vault
 
 MOST = 10
@@ -377,3 +378,13 @@ def _by_former_pmi(session: Session, number: int) -> Owner | None:
     for member, row in members(session, former):
         return Owner(connection=row, means=Means.FORMER_PMI, member=member)
     return None
+
+
+def test_bot(session: Session, number: int) -> SeenBot | None:
+    """Return the newest test bot that was sent to a meeting from here."""
+    run = runs.newest_in(session, number)
+    if run is None or run.recall_bot_id is None:
+        return None
+    steps = runs.steps_of(run)
+    at = steps[-1].at if steps else run.begun_at
+    return SeenBot(id=run.recall_bot_id, at=at, outcome=runs.verdict_of(run))

@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from dashboard.formatting import grouped
+from dashboard.services.bot_tests import outcomes
 from dashboard.services.explain.questions import Kind
 from dashboard.services.explain.rules_meetings import (
     ASKED_WEBHOOK,
+    BOTS,
     DELETED,
     NOT_TAKEN,
     NUMBERS,
+    TOKENLESS_BOTS,
     UNMAPPED,
     UNSENT,
     asked_for,
@@ -224,6 +227,23 @@ MAPPED = (
         target=Target.CONNECTION,
         tone=Tone.GOOD,
     ),
+    *TOKENLESS_BOTS,
+    Rule(
+        id="bot-recorded",
+        when=lambda f: (
+            f.bot is not None
+            and f.bot.outcome.state is outcomes.State.RECORDED
+            and f.connection is not None
+        ),
+        says=lambda f: (
+            f"A bot was allowed to record in {subject(f)}, as of "
+            f"{moment(known(f.bot).at, f)}. The connection of {who(f)} worked when "
+            f"last checked, {checked(f)}."
+        ),
+        problem=Problem.NOTHING_TO_DO,
+        target=Target.CONNECTION,
+        tone=Tone.GOOD,
+    ),
     Rule(
         id="ready",
         when=_is_mapped,
@@ -337,6 +357,7 @@ RULES: tuple[Rule, ...] = (
     *ASKED_WEBHOOK,
     *DELETED,
     *NUMBERS,
+    *BOTS,
     *NOT_TAKEN,
     *UNSENT,
     *APPS,

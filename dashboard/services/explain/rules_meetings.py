@@ -16,6 +16,7 @@ from dashboard.services.explain.verdicts import (
     Facts,
     Means,
     Rule,
+    SeenBot,
     Target,
     Tone,
     app_name,
@@ -318,6 +319,47 @@ DELETED = (
         tone=Tone.OFF,
     ),
 )
+
+
+def _bot(facts: Facts) -> SeenBot:
+    return known(facts.refused_bot)
+
+
+def _is_refused(facts: Facts, *, lacks_token: bool) -> bool:
+    bot = facts.refused_bot
+    return bot is not None and bot.outcome.lacks_token is lacks_token
+
+
+def _refused(facts: Facts) -> str:
+    bot = _bot(facts)
+    return (
+        f"A bot in {subject(facts)} did not record, as of {moment(bot.at, facts)}: "
+        f"{bot.outcome.sentence}"
+    )
+
+
+BOTS = (
+    Rule(
+        id="bot-refused",
+        when=lambda f: _is_refused(f, lacks_token=False),
+        says=_refused,
+        outcome=lambda f: _bot(f).outcome,
+        target=Target.CONNECTION,
+        tone=lambda f: Tone(_bot(f).outcome.state.tone),
+    ),
+)
+"""What the meeting's own bot was refused for: a setting of its host, or its link."""
+
+TOKENLESS_BOTS = (
+    Rule(
+        id="bot-without-token",
+        when=lambda f: _is_refused(f, lacks_token=True),
+        says=_refused,
+        outcome=lambda f: _bot(f).outcome,
+        target=Target.CONNECTION,
+    ),
+)
+"""That it got no token: why is said before, as far as the connection shows it."""
 
 NUMBERS = (
     Rule(

@@ -463,6 +463,29 @@ def _next_check(facts: Facts) -> datetime | None:
     return known(facts.standing).next_check
 
 
+def _until_then(facts: Facts) -> str:
+    """Say what that means for the meeting, if one is asked about."""
+    return (
+        f" Until then a bot in {subject(facts)} has to ask." if facts.is_meeting else ""
+    )
+
+
+def _why_unhealthy(facts: Facts) -> Sequence[str]:
+    """Return why Recall may have stopped using a credential, the likeliest first."""
+    row = known(facts.connection)
+    ended = "Zoom accepts their authorization no more: a new one fixes it."
+    outage = (
+        "Zoom did not answer Recall for a while. Then Recall uses it again after Check "
+        "now."
+    )
+    log = "Recall's log of the credential, below, says what Zoom answered."
+    tried_at = row.recall_tried_at
+    if known(facts.standing).problem is Problem.STILL_UNHEALTHY:
+        again = f"Recall tried it again {moment(tried_at, facts)}, and it failed again."
+        return (f"{ended} {again} {log}",)
+    return (f"{ended} {log}", outage)
+
+
 def _why_dead(facts: Facts) -> Sequence[str]:
     """Return why Zoom may accept an authorization no more, the likeliest first."""
     row = known(facts.connection)
@@ -569,7 +592,7 @@ GRANTS = (
         ),
         says=lambda f: (
             f"{who(f)} needs to reconnect: Recall no longer has their credential, "
-            f"first seen {_began(f)}. Zoom was not the reason."
+            f"first seen {_began(f)}. Zoom was not the reason.{_until_then(f)}"
         ),
         target=Target.CONNECTION,
     ),
@@ -578,7 +601,7 @@ GRANTS = (
         when=lambda f: _shown(f) is Shown.RECONNECT_NEEDED,
         says=lambda f: (
             f"{who(f)} needs to reconnect: Zoom no longer accepts their authorization, "
-            f"first seen {_began(f)}."
+            f"first seen {_began(f)}.{_until_then(f)}"
         ),
         target=Target.CONNECTION,
         causes=_why_dead,
@@ -597,9 +620,10 @@ GRANTS = (
         when=lambda f: _shown(f) is Shown.UNHEALTHY_IN_RECALL,
         says=lambda f: (
             f"{who(f)} is connected, but Recall stopped using the credential after "
-            f"errors, first seen {_began(f)}."
+            f"errors, first seen {_began(f)}.{_until_then(f)}"
         ),
         target=Target.CONNECTION,
+        causes=_why_unhealthy,
     ),
     Rule(
         id="host-setting",

@@ -25,10 +25,11 @@ from dashboard.models.invitation import Invitation
 from dashboard.models.webhook import Webhook
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import ZoomApp
+from dashboard.services.bot_tests import outcomes
 from dashboard.services.explain.questions import Asked
 from dashboard.services.explain.questions import Kind as InputKind
 from dashboard.services.facts import webhooks
-from dashboard.services.facts.acting import Fact, Problem, Who, remedy
+from dashboard.services.facts.acting import Fact, Problem, Remedy, Who, remedy
 from dashboard.services.facts.connections import (
     Cause,
     Read,
@@ -90,11 +91,28 @@ class Heard:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SeenBot:
+    """A bot that went to the meeting, as Recall tells it.
+
+    Attributes:
+        id: Recall's.
+        at: When its last step was.
+        outcome: What came of it.
+    """
+
+    id: UUID
+    at: datetime
+    outcome: outcomes.Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
 class Facts:
     """All that a verdict is judged by.
 
     Attributes:
         heard: What Recall itself said, if it was asked; it beats what was stored.
+        bot: The newest bot of the meeting that is known: a test bot sent from here, or
+            one that Recall listed when it was asked.
         connection: The one whose grant counts; None when nobody's is known.
         means: Why it is that one.
         app: Its zoom app, or the one that was asked about or heard of.
@@ -125,6 +143,7 @@ class Facts:
     asked: Asked
     now: datetime
     heard: Heard | None = None
+    bot: SeenBot | None = None
     connection: Connection | None = None
     means: Means = Means.ASKED
     app: ZoomApp | None = None
@@ -174,8 +193,15 @@ class Facts:
                 self.pasted,
                 self.others,
                 self.app,
+                self.refused_bot,
             )
         )
+
+    @property
+    def refused_bot(self) -> SeenBot | None:
+        """The bot of the meeting, if something keeps or kept it from recording."""
+        is_refused = self.bot is not None and self.bot.outcome.is_refusal
+        return self.bot if is_refused else None
 
     @property
     def standing(self) -> Standing | None:
@@ -336,9 +362,10 @@ class Rule:
     """One row of the table: it decides if no row before it did.
 
     Who must act, and how, is not decided here: a rule names a problem, or says what the
-    connection's page says.
+    connection's page says, or what the table of bots' outcomes does.
 
     Attributes:
+        outcome: Of a bot; its who and next step, in place of a problem's.
         next_at: When what goes on by itself is tried next.
         causes: As a verdict's.
         by_worker: What it says goes on by the background worker alone. Without one an
@@ -349,6 +376,7 @@ class Rule:
     when: Callable[[Facts], object]
     says: Callable[[Facts], str]
     problem: Problem | Callable[[Facts], Problem] = _own_problem
+    outcome: Callable[[Facts], outcomes.Verdict] | None = None
     next_at: Callable[[Facts], datetime | None] = lambda _: None
     causes: Callable[[Facts], Sequence[str]] = lambda _: ()
     target: Target = Target.NONE
@@ -357,8 +385,7 @@ class Rule:
 
     def verdict(self, facts: Facts) -> Verdict:
         """Return what it says of these facts; `when` holds."""
-        problem = self.problem
-        found = remedy(problem if isinstance(problem, Problem) else problem(facts))
+        found = self._acts(facts)
         at = self.next_at(facts)
         upcoming = f" The next try is {moment(at, facts)}." if at else ""
         return self._without_worker(
@@ -376,10 +403,17 @@ class Rule:
             ),
         )
 
+    def _acts(self, facts: Facts) -> Remedy | outcomes.Verdict:
+        if self.outcome is not None:
+            return self.outcome(facts)
+        problem = self.problem
+        return remedy(problem if isinstance(problem, Problem) else problem(facts))
+
     def _also(self, facts: Facts, who_acts: Who) -> str:
         """Say what else is wrong with the host's connection, if this is not it."""
         stands = facts.standing
-        if stands is None or self.problem is _own_problem or stands.who == who_acts:
+        is_own = self.outcome is None and self.problem is _own_problem
+        if stands is None or is_own or stands.who == who_acts:
             return ""
         if stands.who in (Who.NOBODY, Who.YOU, Who.OPERATOR):
             return ""

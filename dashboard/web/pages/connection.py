@@ -10,6 +10,7 @@ from dashboard.models.erasure import Erasure
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import Kind
 from dashboard.services import urls
+from dashboard.services.bot_tests import runs
 from dashboard.services.connections import listing, members, pmis
 from dashboard.services.erasure import erasures
 from dashboard.services.facts import connections as facts
@@ -62,6 +63,7 @@ def show_page(connection_id: UUID) -> Response:
         now=now,
         worker=read.worker,
         setting=join_tokens.SETTING,
+        test_bot=_test_bot(row),
         pmi_status=pmis.status_of(db(), row),
         meeting=meeting,
         meetings=listing.meetings(db(), row.id, number=meeting),
@@ -74,6 +76,11 @@ def show_page(connection_id: UUID) -> Response:
         reconnect_url=urls.connect_url(runtime().public_url, app.slug),
         **(_members(row) if is_account else {}),
     )
+
+
+def _test_bot(row: Connection) -> dict[str, Any] | None:
+    found = runs.newest_of(db(), row.id)
+    return None if found is None else {"row": found, "verdict": runs.verdict_of(found)}
 
 
 def _erasure(row: Connection) -> Erasure | None:

@@ -65,9 +65,9 @@ def recall() -> ResponseReturnValue:
         runtime(), meeting_id=found.asked.number, connection_id=found.connection_id
     )
     checks().wait(checked)
-    if checked or said.heard is not None:  # the answer above says so too
+    if checked or said.heard or said.bot:  # the answer above says so too
         found = explain.explain(
-            db(), runtime().vault, text, heard=said.heard, now=now()
+            db(), runtime().vault, text, heard=said.heard, bot=said.bot, now=now()
         )
     return _page(
         _refilled(form, found), found, recall_lines=said.lines, checked=checked

@@ -468,3 +468,48 @@ def test_an_ignored_filter_never_hands_out_another_users_credential() -> None:
     assert recall.list_credentials(account_id="wanted").whole() == []
     assert recall.list_credentials(status="healthy").whole() == []
     assert len(recall.list_credentials(oauth_app=AN_ID, user_id="another").whole()) == 1
+
+
+def a_bot(meeting: object, second: int) -> dict[str, object]:
+    step = {"code": "fatal", "sub_code": None, "message": "Gone", "created_at": ""}
+    step["created_at"] = f"2026-11-23T12:00:{second:02}Z"
+    return {"id": str(AN_ID), "meeting_url": meeting, "status_changes": [step]}
+
+
+@pytest.mark.parametrize(
+    ("link", "number"),
+    [
+        ({"meeting_id": "84731728293", "platform": "zoom"}, 84731728293),
+        ({"meeting_id": 84731728293}, 84731728293),
+        ({"meeting_id": "abc-defg-hij", "platform": "google_meet"}, None),
+        ("https://zoom.us/j/84731728293", None),
+        (None, None),
+        ({}, None),
+    ],
+)
+def test_a_bots_meeting_is_read_where_recall_says_it(
+    link: object, number: int | None
+) -> None:
+    found = recall_at(lambda _: httpx2.Response(200, json=a_bot(link, 1))).get_bot(
+        AN_ID
+    )
+
+    assert found.meeting_id == number
+    assert found.status_changes[0].message == "Gone"
+
+
+def test_of_many_bots_the_newest_pages_are_read_and_called_a_part() -> None:
+    seen: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        seen.append(str(request.url))
+        following = f"https://us-west-2.recall.ai/api/v1/bot/?page={len(seen) + 1}"
+        bots = [a_bot(None, 50 - len(seen) * 2), a_bot(None, 49 - len(seen) * 2)]
+        body = {"count": 99, "next": following, "previous": None, "results": bots}
+        return httpx2.Response(200, json=body)
+
+    found = recall_at(answer).latest_bots()
+
+    assert seen[0].endswith("/api/v1/bot/?platform=zoom")
+    assert (len(seen), len(found.results)) == (3, 6)
+    assert (found.is_whole, found.has_newest) == (False, True)

@@ -4,7 +4,7 @@ import pytest
 
 from dashboard.clients.recall.operations import Operation
 
-FEW = {"apps.list", "logs.apps", "credentials.list", "logs.mappings"}
+FEW = {"apps.list", "bots.list", "logs.apps", "credentials.list", "logs.mappings"}
 
 
 @pytest.mark.parametrize("operation", list(Operation))

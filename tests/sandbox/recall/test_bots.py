@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from dashboard.sandbox.recall.world import FATAL
+from dashboard.sandbox.recall.world import ENDED, FATAL
 from tests.fixtures.simulated_recall import Recall, plain, refused
 
 BOTS = "/api/v1/bot/"
@@ -94,7 +94,42 @@ def test_a_fatal_error_ends_a_bot(recall: Recall, sub_code: str) -> None:
     bot_id = sent(recall)
     recall.world.clock.advance(60)
 
-    assert way(recall, bot_id)[-1] == ("fatal", sub_code)
+    known = "zoom_internal_error_300" if sub_code == "automated bots" else sub_code
+    assert way(recall, bot_id)[-1] == ("fatal", known)
+
+
+def test_that_automated_bots_are_not_allowed_is_in_words_alone(recall: Recall) -> None:
+    recall.world.set_switches({"bots": "automated bots"})
+
+    bot_id = sent(recall)
+    recall.world.clock.advance(60)
+
+    bot = recall.get(f"{BOTS}{bot_id}/").get_json()
+    assert "automated bots" in bot["status_changes"][-1]["message"]
+
+
+@pytest.mark.parametrize("sub_code", ENDED)
+def test_a_bot_may_leave_the_waiting_room(recall: Recall, sub_code: str) -> None:
+    recall.world.set_switches({"bots": sub_code})
+
+    bot_id = sent(recall)
+    recall.world.clock.advance(60)
+
+    assert ("call_ended", sub_code) in way(recall, bot_id)
+
+
+def test_bots_are_listed_in_numbered_pages_newest_first(recall: Recall) -> None:
+    ids = [sent(recall) for _ in range(101)]
+
+    first = recall.get(BOTS, platform="zoom").get_json()
+    second = recall.get(first["next"]).get_json()
+
+    assert (first["count"], first["previous"], second["next"]) == (101, None, None)
+    assert "platform=zoom" in first["next"]
+    assert [one["id"] for one in first["results"] + second["results"]] == ids[::-1]
+    assert recall.get(BOTS, platform="webex").get_json()["results"] == []
+    assert recall.get(BOTS, meeting_url=LINK[:-1]).get_json()["count"] == 0
+    assert recall.get(BOTS, meeting_url=LINK).get_json()["count"] == 101
 
 
 def test_a_bot_may_wait_for_good(recall: Recall) -> None:

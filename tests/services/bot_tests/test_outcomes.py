@@ -60,7 +60,7 @@ def test_the_proof_says_how_soon_it_was_allowed() -> None:
 
 
 @pytest.mark.parametrize("sub_code", sorted(outcomes.KNOWN))
-@pytest.mark.parametrize("code", [outcomes.DENIED, outcomes.FATAL])
+@pytest.mark.parametrize("code", [outcomes.DENIED, outcomes.FATAL, "call_ended"])
 def test_each_sub_code_says_what_is_wrong_and_who_must_act(
     code: str, sub_code: str
 ) -> None:
@@ -82,6 +82,30 @@ def test_an_unknown_sub_code_is_shown_as_it_came(sub_code: str) -> None:
     assert found.who is Who.ADMIN
 
 
+def test_how_a_bot_left_is_no_refusal_once_it_recorded() -> None:
+    way = steps(*JOINED, "in_call_recording", ("call_ended", "bot_kicked_from_call"))
+
+    assert outcomes.judge(way).state is State.RECORDED
+    assert not outcomes.judge(way).is_refusal
+
+
+@pytest.mark.parametrize(
+    ("code", "sub_code", "message", "name"),
+    [
+        ("fatal", "", "Automated bots aren't allowed.", "automated_bots_not_allowed"),
+        ("fatal", "new", "No automated bots here", "automated_bots_not_allowed"),
+        ("fatal", "meeting_full", "Automated bots.", "meeting_full"),
+        ("call_ended", "", "Automated bots.", None),
+        ("fatal", "new", "Something else.", "new"),
+        ("fatal", "", "", None),
+    ],
+)
+def test_words_count_where_no_known_code_does(
+    code: str, sub_code: str, message: str, name: str | None
+) -> None:
+    assert outcomes.named(code, sub_code, message) == name
+
+
 def test_a_refusal_outweighs_what_came_before() -> None:
     way = steps(*JOINED, ("recording_permission_denied", "zoom_host_not_present"))
 
@@ -90,7 +114,7 @@ def test_a_refusal_outweighs_what_came_before() -> None:
 
 def test_the_document_has_each_code_as_it_is_said() -> None:
     text = (Path(__file__).parents[3] / "docs/test-bot.md").read_text()
-    rows = dict(re.findall(r"^\| `(zoom_\w+)` \| (.*) \|$", text, re.MULTILINE))
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE))
 
     assert set(rows) == outcomes.KNOWN
     for sub_code, row in rows.items():

@@ -13,6 +13,7 @@ from dashboard.models.connection import AttemptOutcome, TokenState
 from dashboard.models.erasure import ErasureReason
 from dashboard.models.invitation import InvitationState
 from dashboard.models.webhook import Outcome
+from dashboard.services.bot_tests import outcomes
 from dashboard.services.explain.evidence import of_gone
 from dashboard.services.explain.questions import Asked, Kind
 from dashboard.services.explain.rules import RULES, judge
@@ -30,6 +31,7 @@ from tests.fixtures.explain_facts import (
     ago,
     an_email,
     ana,
+    bot,
     facts,
     gone,
     heard,
@@ -274,3 +276,45 @@ def test_a_try_to_reconnect_counts_if_it_came_after_the_connection_failed(
     attempt.created_at = began
 
     assert judge(facts(an_email(), dead, attempt=attempt)).id == verdict
+
+
+@pytest.mark.parametrize("code", [outcomes.DENIED, outcomes.FATAL, "call_ended"])
+@pytest.mark.parametrize("sub_code", sorted(outcomes.KNOWN))
+def test_each_sub_code_of_a_bot_is_said_as_the_table_of_bots_says_it(
+    sub_code: str, code: str
+) -> None:
+    seen = bot(code=code, sub_code=sub_code)
+    said = seen["bot"].outcome
+
+    found = judge(facts(a_meeting(), ana(), mapped(ago(minutes=89)), seen))
+
+    assert found.id == ("bot-without-token" if said.lacks_token else "bot-refused")
+    assert said.sentence in found.sentence
+    assert (found.who, found.step) == (said.who, said.next_step)
+
+
+def test_a_bot_without_a_token_is_the_connections_affair_where_that_is_broken() -> None:
+    denied = bot(code=outcomes.DENIED, sub_code="zoom_host_not_present")
+    blocked = bot(code=outcomes.FATAL, sub_code="zoom_requires_rtms")
+    dead = ana(token_state=TokenState.RECONNECT_NEEDED)
+
+    no_token = judge(facts(a_meeting(), dead, mapped(), denied))
+    setting = judge(facts(a_meeting(), dead, mapped(), blocked))
+
+    assert (no_token.id, setting.id) == ("dead", "bot-refused")
+    assert "The user must act" in setting.also
+
+
+def test_a_bot_of_a_meeting_that_nobody_is_known_to_host_still_counts() -> None:
+    blocked = bot(code=outcomes.FATAL, sub_code="meeting_requires_sign_in")
+
+    assert judge(facts(a_meeting(), blocked, app=None)).id == "bot-refused"
+    recorded = facts(a_meeting(), bot("in_call_recording"), app=None)
+    assert judge(recorded).id == "unknown-meeting"
+
+
+@pytest.mark.parametrize("codes", [("in_call_not_recording",), ("call_ended",), ()])
+def test_a_bot_of_which_nothing_is_known_yet_decides_nothing(
+    codes: tuple[str, ...],
+) -> None:
+    assert judge(facts(a_meeting(), ana(), mapped(), bot(*codes))).id == "ready"

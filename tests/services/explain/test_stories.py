@@ -7,14 +7,17 @@ import pytest
 
 from dashboard.models.connection import Connection, SyncStatus
 from dashboard.models.webhook import Outcome
+from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
 from dashboard.services.audit import Actor
+from dashboard.services.bot_tests import runs
 from dashboard.services.connections import actions, check, listing
 from dashboard.services.connections.listing import Filters
 from dashboard.services.explain import explain as explaining
 from dashboard.services.explain.explain import Answer
 from dashboard.services.explain.verdicts import Heard
+from dashboard.services.recall import workspaces
 from dashboard.services.runtime import Runtime
 from tests.fixtures.connect import ConnectStage, a_connect_stage
 from tests.makers import a_webhook
@@ -82,8 +85,9 @@ def test_a_mapped_meeting_had_its_token_and_recall_says_so_itself(
     found = explain(stage, meeting.join_url)
 
     assert found.verdict.id == "ready"
-    mapping, log = asked(stage, found)
+    mapping, bots, log = asked(stage, found)
     assert f"to credential {row.recall_credential_id}, of Ana Nowak" in mapping
+    assert bots.endswith("lists no bot at Zoom. Asked just now.")
     assert log == "Recall's log of the credential is empty."
 
 
@@ -98,7 +102,7 @@ def test_a_meeting_made_with_a_second_account_is_not_taken_for_the_users(
     found = explain(stage, f"ana@example.com {meeting.id}")
 
     assert found.verdict.id == "other-account"
-    [told] = asked(stage, found)
+    told, _ = asked(stage, found)
     assert "to no credential" in told
 
 
@@ -169,3 +173,77 @@ def lines_of(stage: ConnectStage, text: str, of: Heard) -> list[str]:
         now = runtime.clock.now()
         found = explaining.explain(session, runtime.vault, text, heard=of, now=now)
     return [line.words for line in found.lines]
+
+
+def a_bot_in(stage: ConnectStage, number: int, outcome: str) -> None:
+    """Let the customer's own software send a bot; the dashboard knows nothing of it."""
+    stage.sandbox.recall_world.set_switches({"bots": outcome})
+    with stage.runtime.database.reading() as session:
+        app = session.get_one(ZoomApp, stage.app.id)
+        recall, _ = workspaces.recall_of(stage.runtime, session, app)
+    link = f"https://example.zoom.us/j/{number}?pwd=abc"
+    recall.create_bot(link, name="Notetaker", idempotency_key=link)
+    stage.sandbox.clock.advance(60)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "verdict", "words"),
+    [
+        ("meeting_requires_sign_in", "bot-refused", "Only people signed in to Zoom"),
+        ("automated bots", "bot-refused", "does not let automated bots join"),
+        ("zoom_requires_rtms", "bot-refused", "real-time media streams only"),
+        ("zoom_obf_user_not_in_meeting", "bot-refused", "on behalf of a user"),
+        ("timeout_exceeded_waiting_room", "bot-refused", "until its time was up"),
+        ("waiting", "bot-refused", "in the waiting room"),
+        ("zoom_host_not_present", "bot-without-token", "no join token was used"),
+        ("records", "bot-recorded", "A bot was allowed to record"),
+    ],
+)
+def test_a_bot_of_the_customer_is_seen_when_recall_is_asked(
+    stage: ConnectStage, outcome: str, verdict: str, words: str
+) -> None:
+    row = stage.connect()
+    meeting = stage.sandbox.zoom_world.create_meeting(stage.ana.id)
+    other = stage.sandbox.zoom_world.create_meeting(stage.ana.id)
+    looked_at(stage, row)
+    a_bot_in(stage, meeting.id, outcome)
+
+    before = explain(stage, meeting.id)
+    said = explaining.ask_recall(
+        stage.runtime, meeting_id=meeting.id, connection_id=row.id
+    )
+    elsewhere = explaining.ask_recall(
+        stage.runtime, meeting_id=other.id, connection_id=row.id
+    )
+    with stage.runtime.database.reading() as session:
+        found = explaining.explain(
+            session,
+            stage.runtime.vault,
+            str(meeting.id),
+            heard=said.heard,
+            bot=said.bot,
+            now=stage.runtime.clock.now(),
+        )
+
+    assert before.verdict.id == "ready"
+    assert found.verdict.id == verdict
+    assert words in found.verdict.sentence
+    assert any(line.words.startswith("A bot: ") for line in found.lines)
+    assert elsewhere.bot is None
+    assert any(
+        "of none of the bot that it lists" in line.words for line in elsewhere.lines
+    )
+
+
+def test_a_test_bot_counts_before_recall_is_asked(stage: ConnectStage) -> None:
+    row = stage.connect()
+    meeting = stage.sandbox.zoom_world.create_meeting(stage.ana.id)
+    looked_at(stage, row)
+    stage.sandbox.recall_world.set_switches({"bots": "zoom_requires_rtms"})
+    runs.begin(stage.runtime, stage.app.id, str(meeting.id), actor=ADMIN)
+    for _ in range(3):
+        stage.sandbox.clock.advance(5)
+        stage.runtime.clock.advance(seconds=5)  # type: ignore[attr-defined]
+        runs.run_due(stage.runtime)
+
+    assert explain(stage, meeting.id).verdict.id == "bot-refused"

@@ -3,9 +3,12 @@
 import pytest
 from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
+from sqlmodel import select
 
 from dashboard.models.connection import Connection
+from dashboard.models.zoom_app import ZoomApp
 from dashboard.services.bot_tests import runs
+from dashboard.services.recall import workspaces
 from tests.fixtures.connect import ConnectStage
 from tests.makers import NOON
 
@@ -99,3 +102,41 @@ def test_the_zoom_apps_page_leads_here(
     page = BeautifulSoup(admin.get(f"/zoom-apps/{stage.app.id}").text, "html.parser")
 
     assert page.select_one(f"a[href='{url}']") is not None
+
+
+def test_the_connections_page_shows_its_last_test_bot(
+    admin: FlaskClient, stage: ConnectStage, url: str
+) -> None:
+    with stage.runtime.database.reading() as session:
+        (row,) = session.exec(select(Connection)).all()
+    page = f"/connections/{row.id}"
+    before = text_of(admin.get(page).text)
+    stage.sandbox.recall_world.set_switches({"bots": "zoom_requires_rtms"})
+    admin.post(url, data={"meeting": str(PMI)})
+    run_on(stage)
+
+    after = text_of(admin.get(page).text)
+
+    assert "Last test bot" not in before
+    assert "Last test bot" in after
+    assert "real-time media streams only" in after
+    assert "The host must act." in after
+
+
+def test_the_answer_changes_when_recall_lists_a_bot_that_was_refused(
+    admin: FlaskClient, stage: ConnectStage, url: str
+) -> None:
+    assert url
+    stage.sandbox.recall_world.set_switches({"bots": "meeting_requires_sign_in"})
+    with stage.runtime.database.reading() as session:
+        app = session.get_one(ZoomApp, stage.app.id)
+        recall, _ = workspaces.recall_of(stage.runtime, session, app)
+    link = f"https://example.zoom.us/j/{PMI}"
+    recall.create_bot(link, name="Notetaker", idempotency_key="one")
+    stage.sandbox.clock.advance(5)
+
+    asked = text_of(admin.post("/explain/recall", data={"q": str(PMI)}).text)
+
+    assert "Only people signed in to Zoom may join this meeting" in asked
+    assert "Action needed by the host" in asked
+    assert "A bot of" in asked
