@@ -203,19 +203,19 @@ _REASONS: dict[str, _Reason] = {
     "automated_bots_not_allowed": _Reason(
         sentence="The host's account does not let automated bots join.",
         who=Who.HOST,
-        next_step="The host's Zoom admin allows bots in Zoom's meeting settings.",
+        next_step="Ask the host's Zoom admin to let bots join.",
     ),
     "meeting_requires_registration": _Reason(
         sentence="Participants of this meeting must register, and the bot did not.",
         who=Who.HOST,
-        next_step="The host registers the bot and sends it to the link that Zoom "
-        "gives then.",
+        next_step="The host registers the bot, and it is sent to the link for that "
+        "registration.",
     ),
     "zoom_registration_required": _Reason(
         sentence="Participants of this meeting must register, and the bot did not.",
         who=Who.HOST,
-        next_step="The host registers the bot and sends it to the link that Zoom "
-        "gives then.",
+        next_step="The host registers the bot, and it is sent to the link for that "
+        "registration.",
     ),
     "zoom_email_blocked_by_admin": _Reason(
         sentence="The host's Zoom admin does not let the account join that the bot "
@@ -339,7 +339,7 @@ _REASONS: dict[str, _Reason] = {
         next_step="Give each bot the ZAK of another Zoom user.",
     ),
     "zoom_sdk_update_required": _Reason(
-        sentence="Zoom asks for a newer Meeting SDK than the bot has.",
+        sentence="A newer Meeting SDK than the bot's is required.",
         who=Who.ADMIN,
         next_step="Ask Recall.",
     ),

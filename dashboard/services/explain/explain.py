@@ -323,8 +323,8 @@ def _none(name: str, meeting: str, listed: Stretch[RecallBot]) -> str:
         newest = "newest " if listed.has_newest else ""
         bots = f"{newest}{number} bots that were read; it lists more"
     return (
-        f"{name} knows {meeting} of none of the {bots}. Recall forgets a bot's meeting "
-        "days after the call."
+        f"{name} knows {meeting} of none of the {bots}. Meetings of some days ago may "
+        "be forgotten there."
     )
 
 

@@ -474,10 +474,7 @@ def _why_unhealthy(facts: Facts) -> Sequence[str]:
     """Return why Recall may have stopped using a credential, the likeliest first."""
     row = known(facts.connection)
     ended = "Zoom accepts their authorization no more: a new one fixes it."
-    outage = (
-        "Zoom did not answer Recall for a while. Then Recall uses it again after Check "
-        "now."
-    )
+    outage = "Zoom did not answer Recall for a while: press Check now to try again."
     log = "Recall's log of the credential, below, says what Zoom answered."
     tried_at = row.recall_tried_at
     if known(facts.standing).problem is Problem.STILL_UNHEALTHY:

@@ -1,6 +1,7 @@
 """Bots of the simulated Recall: how they get in, and what keeps them from recording."""
 
 from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -122,7 +123,7 @@ def test_bots_are_listed_in_numbered_pages_newest_first(recall: Recall) -> None:
     ids = [sent(recall) for _ in range(101)]
 
     first = recall.get(BOTS, platform="zoom").get_json()
-    second = recall.get(first["next"]).get_json()
+    second = recall.get(BOTS, **parse_qs(urlsplit(first["next"]).query)).get_json()
 
     assert (first["count"], first["previous"], second["next"]) == (101, None, None)
     assert "platform=zoom" in first["next"]
