@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from sqlalchemy import event as sql
+
 from dashboard.db import Database
 from dashboard.models.check import Finding, Source
 from dashboard.models.ids import new_id
@@ -50,6 +52,32 @@ def test_webhooks_fall_into_the_hour_they_came_in(
     assert counts[-3:] == [(0, 0, 7), (2, 1, 0), (1, 0, 0)]
     assert day.hours[-1].starts_at == NOON
     assert (day.received, day.dead, day.waiting) == (4, 1, 4)
+
+
+def test_many_apps_are_counted_apart_in_as_many_statements_as_one(
+    database: Database, vault: Vault
+) -> None:
+    every = [a_zoom_app(vault) for _ in range(4)]
+    with database.writing() as session:
+        session.add_all(every)
+        session.flush()
+        for number, app in enumerate(every):
+            for _ in range(number):
+                session.add(a_webhook(app, received_at=NOON, outcome=Outcome.DEAD))
+            session.add(a_webhook(app, received_at=NOON, outcome=Outcome.WAITING))
+    asked: list[str] = []
+
+    with database.reading() as session:
+        connection = session.connection()
+        sql.listen(connection, "before_cursor_execute", lambda *a: asked.append(a[2]))
+        days = traffic.last_days(session, [app.id for app in every], now=NOW)
+
+    found = [days[app.id] for app in every]
+    assert [(day.received, day.dead) for day in found] == [
+        (number + 1, number) for number in range(4)
+    ]
+    assert [day.waiting for day in found] == [1] * 4
+    assert len(asked) == 3
 
 
 def test_what_was_seen_mixes_evidence_and_events_newest_first(
