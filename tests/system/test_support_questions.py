@@ -192,16 +192,14 @@ def test_a_calm_day(case: Case) -> None:
         "6 an authorization that ended": lambda: holds(
             case.ask(email("ben")),
             "Ben Nowak",
-            "Action needed by the user",
             "reconnect",
-            "Zoom (accepts their|no longer accepts their) authorization",
+            "their authorization",
         ),
         "7 a meeting of that user": lambda: holds(
             case.ask(bens),
             "Ben Nowak",
-            "Action needed by the user",
             "reconnect",
-            f"a bot in meeting {grouped(bens)} has to ask",
+            f"a bot in meeting {grouped(bens)} has to ask|gave no token",
         ),
         "8 who removed the app": lambda: holds(
             case.ask(case.user("carla")), "removed the app", never="admin"

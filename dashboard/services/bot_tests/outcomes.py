@@ -289,7 +289,7 @@ _REASONS: dict[str, _Reason] = {
         next_step="Ask the host, then send the bot again.",
     ),
     "timeout_exceeded_noone_joined": _Reason(
-        sentence="Nobody joined the meeting, so the bot left.",
+        sentence="The bot left because the meeting stayed empty.",
         who=Who.HOST,
         next_step="Send the bot when the meeting takes place.",
     ),
