@@ -59,6 +59,9 @@ _TIMEOUT_S = 5.0
 T = TypeVar("T")
 
 
+_SHORTEST_KEY = 8
+
+
 def webhook_url(base_url: str, recall_app_id: UUID) -> str:
     """Return Recall's URL for an app's webhooks; no trailing slash (3.8)."""
     return f"{base_url.rstrip('/')}{_APPS}{recall_app_id}/webhook"
@@ -230,7 +233,7 @@ class Recall:
             _CREDENTIALS,
             RecallCredential,
             body=body,
-            secrets=[token_url, SecretStr(token_url.get_secret_value()[-43:])],
+            secrets=[token_url, *_secret_parts(token_url)],
             idempotency_key=idempotency_key,
         )
 
@@ -442,6 +445,19 @@ class Recall:
             is_whole=page is None or page.next is None,
             has_newest=_is_newest_first(found, _began_at),
         )
+
+
+def _secret_parts(token_url: SecretStr) -> Sequence[SecretStr]:
+    """Return what could be a key in the address, which Recall may echo alone."""
+    text = token_url.get_secret_value()
+    url = httpx2.URL(text)
+    parts = [
+        *(value for _, value in url.params.multi_items()),
+        *url.path.split("/"),
+        url.password,
+        text[-43:],
+    ]
+    return [SecretStr(part) for part in parts if len(part) >= _SHORTEST_KEY]
 
 
 def _synced_at(one: Mapping) -> datetime:

@@ -75,6 +75,11 @@ class Console:
     twin_webhook_url: str | None = None
 
     @property
+    def is_connected_elsewhere(self) -> bool:
+        """Whether users connect in the customer's own product, not at `connect_url`."""
+        return self.custody is TokenCustody.OWN_SERVER
+
+    @property
     def scopes(self) -> Sequence[Scope]:
         """The scopes to add by hand or by manifest; none that only an SDK brings."""
         listed = scopes.list_for(self)
@@ -104,9 +109,7 @@ def gather(
         custody=app.token_custody,
         client_id=app.client_id,
         redirect_url=urls.redirect_url(public_url),
-        connect_url=_ELSEWHERE
-        if app.token_custody is TokenCustody.OWN_SERVER
-        else urls.connect_url(public_url, app.slug),
+        connect_url=urls.connect_url(public_url, app.slug),
         webhook_url=_webhook_url(session, app, settings, public_url),
         twin_webhook_url=twin_url or None,
     )
@@ -117,14 +120,18 @@ def problems(console: Console) -> Sequence[Problem]:
 
     Source: docs/contracts/zoom.md 1, 2.4 and 5.1; checked 2026-11-29.
     """
-    redirect = _about_address(
-        "redirect URL",
-        console.redirect_url,
-        redirect_url_trouble(
+    redirect = (
+        ()
+        if console.is_connected_elsewhere
+        else _about_address(
+            "redirect URL",
             console.redirect_url,
-            is_development=console.environment is Environment.DEVELOPMENT,
-            is_for_recall=console.custody is TokenCustody.RECALL,
-        ),
+            redirect_url_trouble(
+                console.redirect_url,
+                is_development=console.environment is Environment.DEVELOPMENT,
+                is_for_recall=console.custody is TokenCustody.RECALL,
+            ),
+        )
     )
     if console.webhook_url is None:
         return [
@@ -144,7 +151,6 @@ def problems(console: Console) -> Sequence[Problem]:
     return [*redirect, *there]
 
 
-_ELSEWHERE = "the page of our product where users connect Zoom"
 _BOTH = "redirect URL and webhook URL"
 
 

@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from dashboard.errors import ConflictError
-from dashboard.models.zoom_app import Environment, Kind, ScopeStyle, TokenCustody
+from dashboard.models.zoom_app import Environment, Kind, ScopeStyle
 from dashboard.services.marketplace import console as consoles
 from dashboard.services.marketplace.console import Console, Problem
 from dashboard.services.zoom_apps.scopes import Scope
@@ -42,7 +42,7 @@ def problems(console: Console) -> Sequence[Problem]:
                 is_fatal=True,
             )
         ]
-    if console.custody is TokenCustody.OWN_SERVER:
+    if console.is_connected_elsewhere:
         return [
             Problem(
                 sentence="Users connect in your own product, so the redirect URL is "

@@ -48,7 +48,7 @@ def statement(console: Console, periods: Periods) -> str:
     is_relay = console.routing is Routing.RELAY
     is_user = console.kind is Kind.USER_LEVEL
     is_here = console.custody is TokenCustody.DASHBOARD
-    is_own = console.custody is TokenCustody.OWN_SERVER
+    is_own = console.is_connected_elsewhere
     kept, gone = _days(periods.retention), _days(periods.deletion)
     dead = f"{DEAD_SHOWN_FOR.days} days"
     sealed = "".join(
@@ -307,8 +307,10 @@ def _scope(scope: Scope) -> Block:
 def _notes(console: Console) -> Block:
     is_user = console.kind is Kind.USER_LEVEL
     text = _NOTES.format(
-        connect_url=console.connect_url,
-        redirect_url=console.redirect_url,
+        connect_url=_connects_at(console),
+        redirect_url=_OWN_REDIRECT
+        if console.is_connected_elsewhere
+        else console.redirect_url,
         who="any Zoom user" if is_user else "an admin of a Zoom account",
     )
     tests_with = (
@@ -336,7 +338,7 @@ def _data(console: Console, periods: Periods) -> Block:
 
 def test_cases(console: Console) -> Sequence[str]:
     """Return the steps of the test plan; fit for a public page."""
-    cases = _CASES.format(connect_url=console.connect_url).split("\n")
+    cases = _CASES.format(connect_url=_connects_at(console)).split("\n")
     if console.kind is Kind.ACCOUNT_LEVEL:
         cases.insert(1, _NO_ADMIN)
     return cases
@@ -355,18 +357,27 @@ def _test_plan(console: Console) -> Block:
     )
 
 
+def _connects_at(console: Console) -> str:
+    return _OWN_PAGE if console.is_connected_elsewhere else console.connect_url
+
+
 def _addresses(console: Console) -> Sequence[Address]:
+    is_own = console.is_connected_elsewhere
     return [
         Address(
             label="OAuth redirect URL",
-            needs="Where Zoom sends the browser back. Also the only entry of the allow "
+            needs="Your product's own. Where Zoom sends the browser back."
+            if is_own
+            else "Where Zoom sends the browser back. Also the only entry of the allow "
             "list.",
-            value=console.redirect_url,
+            value=None if is_own else console.redirect_url,
         ),
         Address(
             label="Direct landing page",
-            needs="Where users start: the hosted connect page.",
-            value=console.connect_url,
+            needs="Where users start: the page of your product where they connect Zoom."
+            if is_own
+            else "Where users start: the hosted connect page.",
+            value=None if is_own else console.connect_url,
         ),
         Address(
             label="Event notification endpoint",
@@ -403,6 +414,8 @@ def _addresses(console: Console) -> Sequence[Address]:
     ]
 
 
+_OWN_PAGE = "the page of our product where users connect Zoom"
+_OWN_REDIRECT = "our product"
 _NOTES = flow("""
     How to test this app
 

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from dashboard.models.connection import Connection
 from dashboard.models.watch import Milestone
-from dashboard.models.zoom_app import Kind, Routing, ZoomApp
+from dashboard.models.zoom_app import Kind, Routing, TokenCustody, ZoomApp
 from dashboard.services.facts.acting import Act, Fact, Problem
 from dashboard.services.facts.connections import Cause, Read, Standing, standing
 from dashboard.services.facts.zoom_apps import from_zoom, pair, to_recall
@@ -434,6 +434,11 @@ def _current(key: StepKey, facts: Facts) -> _Current:  # noqa: C901, PLR0911 - o
 
 
 def _user(facts: Facts) -> _Current:
+    if facts.zoom_app.token_custody is TokenCustody.OWN_SERVER:
+        return _Current(
+            next="Enter your callback URL and add your own account.",
+            target=Target.CONNECT,
+        )
     undone = [
         name
         for key, name in _ADDED_BEFORE.items()
@@ -467,6 +472,11 @@ def _event(facts: Facts) -> _Current:
 
 
 def _redirect(facts: Facts) -> _Current:
+    if facts.zoom_app.token_custody is TokenCustody.OWN_SERVER:
+        return _Current(
+            next="Enter your product's own redirect URL in Zoom. Your users connect "
+            "there.",
+        )
     if facts.user is None:
         return _Current(
             next="Paste the redirect URL in Zoom, then save. The first connect attempt "

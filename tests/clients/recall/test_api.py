@@ -23,6 +23,7 @@ from tests.fixtures.vendors import (
     VERIFIER,
     Handler,
     Stage,
+    everything_in,
     recall_at,
     refusal_of,
 )
@@ -129,6 +130,23 @@ def test_a_flow_without_pkce_sends_no_verifier() -> None:
     )
 
     assert b"code_verifier" not in sent[0]
+
+
+@pytest.mark.parametrize("echoed", ["a-key-of-theirs", "a-long-path"])
+def test_a_key_in_the_callback_url_is_not_echoed(echoed: str) -> None:
+    url = "https://tokens.example.com/a-long-path/zoom?key=a-key-of-theirs"
+    body = {"access_token_callback_url": [f"{echoed} was refused."]}
+
+    error = refusal_of(
+        lambda: recall_at(
+            lambda _: httpx2.Response(400, json=body)
+        ).create_held_credential(
+            oauth_app=AN_ID, token_url=SecretStr(url), idempotency_key="a-key"
+        )
+    )
+
+    assert echoed not in everything_in(error)
+    assert "was refused" in everything_in(error)
 
 
 @pytest.mark.parametrize("mode", ["upsert", "upsert_200"])

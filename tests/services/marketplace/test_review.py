@@ -63,7 +63,7 @@ OF_NOBODY = {
     OwnCallback: "connection_id tested_at problem took_ms",
     HeldGrant: """connection_id key_hash version expires_at obtained_at refresh_due_at
         asked_at lease_until claim failures failed_at failure lost_at served_at
-        unsigned_at served_count rejected_count""",
+        unsigned_at served_count rejected_count api_url""",
 }
 
 
@@ -119,6 +119,21 @@ def test_it_follows_from_the_set_up(
     assert ("on behalf of the user" in text) is joins_external
     assert ("GET /users/me" in text) is (kind is Kind.USER_LEVEL)
     assert not re.search(r"\{|\}|\n\n\n| {2}", text)
+
+
+def test_no_address_of_ours_is_given_where_users_connect_elsewhere() -> None:
+    here = a_console(custody=TokenCustody.OWN_SERVER)
+
+    made = review.texts(here, PERIODS)
+
+    landing = {one.label: one.value for one in made.addresses}
+    assert landing["OAuth redirect URL"] is landing["Direct landing page"] is None
+    assert landing["Documentation"] == f"{here.connect_url}/help"
+    assert landing["Test plan"] == f"{here.connect_url}/test-plan"
+    text = " ".join(one.text for one in made.blocks)
+    assert here.redirect_url not in text
+    assert here.connect_url not in text
+    assert "Open the page of our product where users connect Zoom" in text
 
 
 def test_the_periods_are_those_of_the_dashboard() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from dashboard.models.connection import TokenState
 from dashboard.models.workspace import Verdict
-from dashboard.models.zoom_app import Kind, Routing
+from dashboard.models.zoom_app import Kind, Routing, TokenCustody
 from dashboard.services.setup.steps import (
     Checklist,
     Facts,
@@ -45,6 +45,16 @@ NO_TROUBLE = [state for state in State if state.tone != "trouble"]
 
 def step(key: StepKey, found: Facts) -> SetupStep:
     return next(one for one in list_steps(found) if one.key is key)
+
+
+def test_users_of_an_own_server_are_added_there(vault: Vault) -> None:
+    app = an_app(vault, token_custody=TokenCustody.OWN_SERVER)
+
+    user, redirect = step(StepKey.USER, facts(app)), step(StepKey.REDIRECT, facts(app))
+
+    assert user.next == "Enter your callback URL and add your own account."
+    assert user.target is Target.CONNECT
+    assert redirect.next.startswith("Enter your product's own redirect URL in Zoom.")
 
 
 @pytest.mark.parametrize(

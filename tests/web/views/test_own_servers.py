@@ -30,6 +30,20 @@ def words(answer: Any) -> str:
     return " ".join(BeautifulSoup(answer.text, "html5lib").get_text(" ").split())
 
 
+def test_the_set_up_leads_to_the_token_server(
+    admin: FlaskClient, own: ConnectStage
+) -> None:
+    shown = admin.get(f"/zoom-apps/{own.app.id}")
+
+    said = words(shown)
+    assert f"/zoom-apps/{own.app.id}/own-server" in shown.text
+    assert f"/connect/{own.app.slug}" not in shown.text
+    assert "/oauth/zoom/callback" not in shown.text
+    assert "the connect page" not in said
+    assert "Users connect in your own product" in said
+    assert "Connect page to share" not in said
+
+
 def test_an_admin_goes_all_the_way(admin: FlaskClient, own: ConnectStage) -> None:
     url = f"/zoom-apps/{own.app.id}/own-server"
 

@@ -77,6 +77,20 @@ def test_who_stores_the_authorization_is_said(
     assert ("authorization is stored encrypted" in words(user, "help")) is is_here
 
 
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("routing", list(Routing))
+def test_no_page_leads_to_a_connect_page_that_is_off(
+    runtime: Runtime, user: FlaskClient, page: str, routing: Routing
+) -> None:
+    saved(runtime, routing=routing, token_custody=TokenCustody.OWN_SERVER)
+
+    said = words(user, page)
+
+    assert "onnect page" not in said
+    assert "isconnect" not in said
+    assert "your connection" not in said
+
+
 def test_an_admin_is_asked_for_where_one_is_needed(
     runtime: Runtime, user: FlaskClient
 ) -> None:
