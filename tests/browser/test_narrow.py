@@ -181,6 +181,7 @@ def addresses(front: Front) -> list[str]:
         *(f"{app}/review", f"{app}/page", f"{app}/subscription"),
         *("/zoom-apps/new", "/workspaces/new", "/staff/new"),
         *("/zoom-apps/new/scopes", "/zoom-apps/new/credentials"),
+        *("/zoom-apps/new/for-me", f"{app}/client-secret"),
         *(f"/webhooks/resends/{resend}", "/webhooks/resends/new"),
         f"/workspaces/{workspace}/recall-apps",
         *(hosted, f"{hosted}/mine", f"{hosted}/disconnected", *results),

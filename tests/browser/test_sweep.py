@@ -37,7 +37,7 @@ ROW_LINKS = {
 }
 FIXED = [
     *("/", "/zoom-apps/", "/zoom-apps/new", "/workspaces/", "/workspaces/new"),
-    *("/zoom-apps/new/scopes", "/zoom-apps/new/credentials"),
+    *("/zoom-apps/new/scopes", "/zoom-apps/new/credentials", "/zoom-apps/new/for-me"),
     *("/connections/", "/connections/?q=nobody", "/connections/erasures"),
     *("/connections/attempts/", "/connections/attempts/?outcome=declined"),
     *("/connections/invitations/", "/connections/invitations/new"),
