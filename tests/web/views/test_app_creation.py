@@ -101,6 +101,7 @@ def test_an_app_is_created_saved_and_compared(
 
     created = create(admin, sandbox)
     there = at_zoom(sandbox)
+    assert (there.webhook_url, there.events) == (None, [])
     before = kept(runtime)
     done = finish(admin, made_of(created), f" {there.secret_token}\n")
 
