@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from statistics import median
 from time import perf_counter, thread_time
@@ -82,8 +83,10 @@ def _pages() -> Mapping[str, Page]:
         return Page(limit_ms=limit_ms, ask=lambda _, __: path)
 
     def explain(text: Callable[[Town], str]) -> Page:
+        known = cache(text)  # to find a meeting is the benchmark's own work
+
         def ask(browser: FlaskClient, town: Town) -> str:
-            answer = browser.post("/explain/", data={"q": text(town)})
+            answer = browser.post("/explain/", data={"q": known(town)})
             if answer.status_code != 200:
                 raise BenchmarkError(f"Explain was answered {answer.status_code}.")
             return answer.text

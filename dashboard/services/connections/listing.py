@@ -45,9 +45,6 @@ _EXPORT_PAGE = 1000
 FEW = 2000
 """Matches that are sorted; more are read along the order until a page is full."""
 
-_SENT = 200
-"""Ids that a query is given; of more it selects them itself."""
-
 _MEETING_NUMBER = re.compile(r"[0-9]{9,11}")
 
 Conditions = list[ColumnElement[bool]]
@@ -292,12 +289,10 @@ def narrow(
     wanted = _where(filters, broken, waits_since)
     if not wanted:
         return found
-    some = select(Connection.id).where(*wanted, *found.conditions).limit(FEW + 1)
-    ids = session.exec(some).all()
+    query = select(Connection.id).where(*wanted, *found.conditions)
+    ids = session.exec(query.limit(FEW + 1)).all()
     if len(ids) <= FEW:
-        # Many are selected again: to send them costs more than to find them.
-        one_of = col(Connection.id).in_(some) if len(ids) > _SENT else _one_of(ids)
-        return Narrowed(conditions=[one_of], are_few=True)
+        return Narrowed(conditions=[_one_of(ids)], are_few=True)
     along = _where(filters, broken, waits_since, is_along=True)
     return Narrowed(conditions=[*along, *found.conditions])
 
