@@ -33,6 +33,7 @@ from dashboard.services.explain.questions import spellings
 from dashboard.services.facts import connections as facts
 from dashboard.services.facts.acting import Who
 from dashboard.services.facts.connections import Cause, Reader, Shown
+from dashboard.services.heartbeats import heartbeats
 from dashboard.services.paging import Order, Page
 from dashboard.services.zoom_apps.succession import Move, has_moved
 
@@ -157,11 +158,10 @@ def counts(
         found: Of the filters, if it is known already.
         read: The facts, if they were read already.
     """
-    read = read or Reader(session, now=filters.now)
     matching = replace(filters, state=None)
     if found is None or filters.state is not None:
         found = narrow(session, matching, read=read)
-    broken = read.causes
+    broken = facts.causes(session) if read is None else read.causes
     state = col(Connection.token_state)
     if not found.conditions:
         total: Counter[Shown] = Counter()
@@ -283,9 +283,10 @@ def narrow(
     broken: Mapping[UUID, Cause] = {}
     waits_since = None
     if filters.who is not None or filters.state is not None:
-        read = read or Reader(session, now=filters.now)
-        broken = read.causes
-        waits_since = None if read.worker.is_alive else filters.now
+        broken = facts.causes(session) if read is None else read.causes
+    if filters.who in (Who.NOBODY, Who.OPERATOR) and filters.as_of is not None:
+        worker = read.worker if read else heartbeats.find(session, now=filters.as_of)
+        waits_since = None if worker.is_alive else filters.as_of
     wanted = _where(filters, broken, waits_since)
     if not wanted:
         return found
