@@ -84,7 +84,7 @@ def test_with_tokens_stored_here_every_call_goes_to_the_apps_zoom(
         with stage.runtime.database.reading() as session:
             app = session.get_one(ZoomApp, stage.app.id)
         assert app.verdict is Verdict.RIGHT
-        refreshing.live_token(stage.runtime, row.id, at_least_s=3590)
+        refreshing.live_token(stage.runtime, row.id, at_least_s=3601)
         refreshing.revoke(stage.runtime, row, app)
         assert at_zoom(stage) is None
 
@@ -184,9 +184,9 @@ def test_a_refresh_that_names_another_host_moves_the_grant(
         row = stage.connect()
         sandbox.zoom_world.switch(api_url="regional")
 
-        refreshing.live_token(stage.runtime, row.id, at_least_s=3590)
+        refreshing.live_token(stage.runtime, row.id, at_least_s=3601)
         stage.runtime.clock.advance(seconds=30)  # type: ignore[attr-defined]  # a FakeClock
-        refreshing.live_token(stage.runtime, row.id, at_least_s=3590)
+        refreshing.live_token(stage.runtime, row.id, at_least_s=3601)
 
         with stage.runtime.database.reading() as session:
             assert session.exec(select(HeldGrant.api_url)).one() == (

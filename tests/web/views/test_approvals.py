@@ -84,8 +84,8 @@ def test_where_zoom_does_not_allow_it_the_page_says_who_approves(
     )
 
     said = "An admin of the users' account approves the app in Zoom"
-    assert said in listed
-    assert said in approved
+    assert f"Zoom does not let this app's own token do that. {said}" in listed
+    assert f"Zoom does not let this app's own token do that. {said}" in approved
 
 
 @pytest.mark.parametrize("fault", [FaultKind.DOWN, FaultKind.PAGE, FaultKind.NONSENSE])
