@@ -24,7 +24,11 @@ class TokenState(StrEnum):
 
 
 class TokenCause(StrEnum):
-    """Why a check that found no state needs an admin (see services/facts)."""
+    """Why a check that found no state needs an admin (see services/facts).
+
+    `NOT_THE_APP` is of what Recall calls unhealthy: it tried again, with a pair that
+    works, so the user's authorization has ended.
+    """
 
     NONE = ""
     KEY_REFUSED = "key_refused"
@@ -35,6 +39,9 @@ class TokenCause(StrEnum):
     NO_TOKEN = "no_token"  # noqa: S105 - no password
     NO_ANSWER = "no_answer"
     OWN_SERVER = "own_server"
+    NOT_THE_APP = "not_the_app"
+    INACTIVE = "inactive"
+    OTHER_USER = "other_user"
 
 
 class SyncStatus(StrEnum):
@@ -161,7 +168,7 @@ class Connection(SQLModel, table=True):
         at: datetime,
         cause: TokenCause = TokenCause.NONE,
     ) -> None:
-        """Set the state; `token_since` stays while state and cause do.
+        """Set the state; `token_since` stays while it does, and its cause if unknown.
 
         Args:
             state: What was seen.
@@ -170,7 +177,8 @@ class Connection(SQLModel, table=True):
             at: When it was seen.
             cause: What an admin must fix, if that is the reason.
         """
-        if (state, cause) != (self.token_state, self.token_cause):
+        is_other = state is TokenState.UNKNOWN and cause is not self.token_cause
+        if is_other or state is not self.token_state:
             self.token_since = at
         elif self.token_since is None:
             self.token_since = self.token_checked_at or at
@@ -294,7 +302,8 @@ class ConnectionEvent(SQLModel, table=True):
         id: From `models.ids.new_id(at)`.
         at: When it happened, by the clock of its source.
         source: "dashboard", "zoom" or "recall".
-        kind: "state", "pmi", "sync", "mapping", "grant", "log" or "act".
+        kind: "state", "pmi", "who", "became", "sync", "mapping", "grant", "log" or
+            "act".
         words: One sentence; holds no secret.
         mark: Identifies a line of a source, so that none is stored twice.
     """

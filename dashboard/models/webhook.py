@@ -61,7 +61,7 @@ class Webhook(SQLModel, table=True):
         arrivals: How often Zoom sent it.
         answered_ms: From the first byte read to the commit, in milliseconds.
         is_unread: Whether the dashboard itself has still to act on what it says:
-            `user.updated` and `app_deauthorized`.
+            those of `receiver.events.READ_HERE`.
         attempts: Forwarding attempts that count towards giving up.
         refused_at: When Recall first rejected it while it passed our signed test; it
             has failed when that happens again an hour later.

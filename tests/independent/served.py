@@ -42,6 +42,7 @@ _FILE, _ROUNDS = "TEST_CLOCK_FILE", "TEST_ROUNDS_FILE"
 _SETTLES_WITHIN_S = 60.0
 _ANSWERS_WITHIN_S = 300.0
 _NO_TIME = timedelta(0)
+_COMMAND = (sys.executable, "-m", "tests.independent.served")
 
 
 class MovedClock(Clock):
@@ -133,8 +134,9 @@ class ServedStage:
             )
         url = database.url.render_as_string(hide_password=False)
         database.close()  # the process is the only one that may write
-        port = free_ports(1)[0]
-        self.url = f"http://127.0.0.1:{port}"
+        self._database_url = url
+        self._port = free_ports(1)[0]
+        self.url = f"http://127.0.0.1:{self._port}"
         self._environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("DASH")},  # noqa: TID251 - a child's environment
             _FILE: str(self._moved),
@@ -147,8 +149,13 @@ class ServedStage:
             "DASHBOARD_ZOOM_API_URL": self.world.zoom_url,
             "DASHBOARD_RECALL_URL": self.world.recall_url,
         }
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
         web = "serve" if self.is_sqlite else "web"
-        self._processes = {web: self._started(web, "--port", str(port))}
+        self._processes = {web: self._started(web, "--port", str(self._port))}
         if not self.is_sqlite:
             self._processes["worker"] = self._started("worker")
         try:
@@ -156,11 +163,27 @@ class ServedStage:
         except AssertionError:
             self._kill_all()
             raise
-        self.database = Database(url)
+        self.database = Database(self._database_url)
+
+    def stop(self) -> None:
+        """Stop it, as a crash does."""
+        self._kill_all()
+        self.database.close()
+
+    def command(self, *words: str) -> str:
+        """Run another command of the dashboard's; return what it prints."""
+        done = subprocess.run(
+            [*_COMMAND, *words],
+            env=self._environment,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout
 
     def _started(self, *command: str) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
-            [sys.executable, "-m", "tests.independent.served", *command],
+            [*_COMMAND, *command],
             env=self._environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -188,10 +211,9 @@ class ServedStage:
         process.wait()
 
     def close(self) -> None:
-        self._kill_all()
+        self.stop()
         for browser in self._browsers:
             browser.close()
-        self.database.close()
         self.world.close()
 
     def run_due(self) -> None:

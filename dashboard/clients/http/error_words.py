@@ -67,6 +67,13 @@ _APP_IS_OFF_CODE = "4717"
 _PAIR_IS_WRONG = re.compile(
     r"client[ _]?(?:id|secret)|\binvalid[ _]client\b|credential", re.IGNORECASE
 )
+_ENDED_CODES = frozenset({"4735", "4741"})  # the owner is gone; revoked
+# Of a refresh token (docs/contracts/zoom.md 3.3); an access token is not asked about.
+_HAS_ENDED = re.compile(
+    r"\btoken (?:has been|is|was) (?:revoked|expired)\b"
+    r"|\brefresh[ _]token (?:(?:is|has) )?(?:expired|revoked)\b",
+    re.IGNORECASE,
+)
 _OTHER = "Recall rejected the request with HTTP status {status}. Nothing was changed."
 _REDIRECTS = range(300, 400)
 
@@ -212,7 +219,9 @@ def _by_zoom(answer: Answer) -> Explained:
             code=SCOPES_MISSING,
             detail=named or None,
         )
-    if refusal.code == "invalid_grant" or "invalid token!" in detail.lower():
+    has_ended = refusal.code in _ENDED_CODES or _HAS_ENDED.search(detail)
+    is_invalid = refusal.code == "invalid_grant" or "invalid token!" in detail.lower()
+    if is_invalid or (answer.is_for_token and has_ended):
         sentence = (
             "Zoom no longer accepts this authorization: its code or token was used, "
             "replaced, revoked or is too old. The user has to connect again."

@@ -13,9 +13,14 @@ from dashboard.clients.http.scrubbing import scrub
 from dashboard.clients.recall.replies import RecallLog, Stretch
 from dashboard.db import Database, leases
 from dashboard.errors import ConflictError, NotFoundError, UpstreamError
-from dashboard.models.connection import Connection, SyncStatus, TokenState
+from dashboard.models.connection import (
+    Connection,
+    SyncStatus,
+    TokenCause,
+    TokenState,
+)
 from dashboard.models.erasure import ErasureReason
-from dashboard.models.zoom_app import ZoomApp
+from dashboard.models.zoom_app import TokenCustody, ZoomApp
 from dashboard.services import audit, urls
 from dashboard.services.audit import Actor
 from dashboard.services.connections import check, listing, recording
@@ -28,10 +33,11 @@ from dashboard.services.recall.credentials import delete
 from dashboard.services.runtime import Runtime
 from dashboard.services.timeline import notes
 from dashboard.services.token_states.rules import CheckResult
-from dashboard.services.zoom_apps import apps, hosts
+from dashboard.services.zoom_apps import apps, credential_checks, hosts
 from dashboard.vault import Vault
 
 _SYNC_CHECKED_AFTER = timedelta(seconds=3)
+_SOON = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +118,9 @@ def try_unhealthy(
 ) -> bool:
     """Have Recall try a credential it called unhealthy, once since it did; commits.
 
-    What made it fail may be over, as an outage or a wrong client secret of the app.
+    What made it fail may be over, as an outage or a wrong client secret of the app. So
+    it is tried once more whenever Zoom accepts the pair, until it is known that the
+    user's authorization has ended.
 
     Args:
         runtime: All of them.
@@ -124,13 +132,24 @@ def try_unhealthy(
     """
     with runtime.database.reading() as session:
         row = session.get(Connection, connection_id)
-    if row is None or row.token_state is not TokenState.UNHEALTHY_IN_RECALL:
-        return False
-    tried_at, since = row.recall_tried_at, row.token_since
-    is_tried = tried_at is not None and (since is None or tried_at >= since)
-    if is_tried and not is_again:
+        if row is None or row.token_state is not TokenState.UNHEALTHY_IN_RECALL:
+            return False
+        app = session.get_one(ZoomApp, row.zoom_app_id)
+    if not is_again and _is_tried(row, app):
         return False
     return not _have_recall_try(runtime, connection_id)
+
+
+def _is_tried(row: Connection, app: ZoomApp) -> bool:
+    """Whether another try by Recall could show nothing new."""
+    tried_at, since = row.recall_tried_at, row.token_since
+    if tried_at is None or (since is not None and tried_at < since):
+        return False
+    if row.token_cause is TokenCause.NOT_THE_APP:
+        return True
+    may_be_the_pair = row.token_custody is TokenCustody.RECALL
+    is_news = credential_checks.is_accepted(app, since=tried_at + _SOON)
+    return not (may_be_the_pair and is_news)
 
 
 def _have_recall_try(runtime: Runtime, connection_id: UUID) -> list[str]:

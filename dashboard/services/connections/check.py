@@ -34,7 +34,7 @@ from dashboard.errors import (
     NotFoundError,
     UpstreamError,
 )
-from dashboard.models.connection import Connection, TokenCause, TokenState
+from dashboard.models.connection import SETTLED, Connection, TokenCause, TokenState
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.workspace import Verdict, Workspace
 from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
@@ -62,8 +62,8 @@ _WAIT_S = 1.0
 _SAME_TIME = timedelta(hours=24)
 _NEW_TOKEN = timedelta(minutes=59)  # Zoom's tokens last an hour
 _LIST_EVERY = timedelta(days=1)
-_ACCEPTED_FOR = timedelta(hours=1)
-"""How long after Zoom accepted a pair a failure is not taken for an outage there."""
+_AT_ONCE = timedelta(minutes=1)
+"""How far apart things were seen that were seen together."""
 
 _FEW_AT = timedelta(minutes=30)  # 1,800 connections
 _WEEK = 7
@@ -184,6 +184,8 @@ def run(  # noqa: PLR0913 - what a check depends on, all named
             is_thorough or members.is_due(session, claimed, now=at)
         )
     found = _ask(runtime, recall, zoom, claimed, kind=app.kind, request=request)
+    if _may_be_the_pair(claimed, found, now=at):
+        credential_checks.ask_again(runtime, app.id, within=_AT_ONCE)
     listed = members.ask(zoom, found, now=at) if asks_members else None
     if is_over is not None and is_over.is_set():
         return None
@@ -191,6 +193,7 @@ def run(  # noqa: PLR0913 - what a check depends on, all named
         row = _still_claimed(session, claimed)
         if row is not None:
             at = runtime.clock.now()
+            found = _about_its_user(session, row, found, now=at)
             found = _beside_others(session, row, found, now=at)
             refusal = rules.blocking_error(found, now=at)
             if refusal is None:
@@ -204,6 +207,17 @@ def run(  # noqa: PLR0913 - what a check depends on, all named
                 recording.postpone(row, refusal, now=at)
             row.lease_until = None
     return found
+
+
+def _about_its_user(
+    session: Session, row: Connection, found: CheckResult, *, now: datetime
+) -> CheckResult:
+    """Add whose token it should be, and what Zoom said has become of that user."""
+    found = replace(found, user_id=row.zoom_user_id)
+    is_removed = row.deauthorized_at is not None  # which is borne out, and said, so
+    if is_removed or rules.judge(found, now=now).state not in SETTLED:
+        return found
+    return replace(found, became=notes.last_became(session, row))
 
 
 def _note_pair(
@@ -246,47 +260,90 @@ def _beside_others(
 ) -> CheckResult:
     """Add what others of the app get, when Recall gave no token without a known reason.
 
+    It is never the user unless Zoom accepts the app's pair at the same time: else that,
+    or an outage of Zoom's, may be the reason. What Recall gave up it has just tried
+    again.
+    """
+    if not _may_be_the_pair(row, found, now=now):
+        return found
+    is_marked = _is_given_up(found, now=now)
+    if is_marked and row.token_cause is TokenCause.NOT_THE_APP:
+        return replace(found, others=Others.SETTLED)
+    if is_marked and not _was_just_tried(row, now=now):
+        return found
+    app = session.get_one(ZoomApp, row.zoom_app_id, populate_existing=True)
+    is_accepted = credential_checks.is_accepted(app, since=now - _AT_ONCE)
+    since = _failing_since(row, found, now=now) if is_accepted else None
+    given_at = secret_changes.given_at(session, app.id)
+    if given_at and since and given_at >= max(since, app.client_secret_set_at):
+        return replace(found, others=Others.GIVEN)
+    others = _others(session, row, since=since, now=now)
+    if others is None:  # a lone one may be the pair's fault as well
+        return replace(found, others=Others.FAIL) if is_marked else found
+    return replace(found, others=others)
+
+
+def _others(
+    session: Session, row: Connection, *, since: datetime | None, now: datetime
+) -> Others | None:
+    """Return what others of the app get; None if nothing of them can be known.
+
     Several that fail together mean the app; one alone, while others get new tokens, its
     user. Until one of the two was seen, another user's check is made due.
+
+    Args:
+        session: Writing.
+        row: The one that fails.
+        since: When it began to; None if it can't be its user's fault.
+        now: Aware.
     """
-    if rules.judge(found, now=now).cause is not TokenCause.NO_TOKEN:
-        return found
     others = select(Connection).where(
         col(Connection.zoom_app_id) == row.zoom_app_id,
         col(Connection.id) != row.id,
         col(Connection.token_checked_at) > now - _SAME_TIME,
     )
-    if _is_not_the_pair(session, row, now=now):
-        return replace(found, others=Others.GIVEN)
     no_token = col(Connection.token_cause) == TokenCause.NO_TOKEN
     if session.exec(others.where(no_token).limit(1)).first() is not None:
-        return replace(found, others=Others.FAIL)
+        return Others.FAIL
     working = others.where(col(Connection.token_state) == TokenState.HEALTHY).limit(1)
-    if row.token_cause is TokenCause.NO_TOKEN and row.token_since is not None:
-        is_new = col(Connection.token_expires_at) > row.token_since + _NEW_TOKEN
+    if since is not None:
+        is_new = col(Connection.token_expires_at) > since + _NEW_TOKEN
         if session.exec(working.where(is_new)).first() is not None:
-            return replace(found, others=Others.WORK)
+            return Others.WORK
     other = session.exec(working.order_by(col(Connection.token_expires_at))).first()
-    if other is not None:
-        other.due_at = min(other.due_at, now)
-        session.add(other)
-    return found
+    if other is None:
+        return None
+    other.due_at = min(other.due_at, now)
+    session.add(other)
+    return Others.UNKNOWN
 
 
-def _is_not_the_pair(session: Session, row: Connection, *, now: datetime) -> bool:
-    """Whether it fails on after Recall was given the pair that Zoom accepted lately.
-
-    What began to fail later may be the pair's fault, or an outage's.
-    """
-    since = row.token_since
-    if row.token_cause is not TokenCause.NO_TOKEN or since is None:
+def _may_be_the_pair(row: Connection, found: CheckResult, *, now: datetime) -> bool:
+    """Whether the pair in Recall, or Zoom, may be why Recall has no token."""
+    if row.token_custody is not TokenCustody.RECALL:
         return False
-    app = session.get_one(ZoomApp, row.zoom_app_id)
-    if app.verdict is not Verdict.RIGHT or app.checked_at is None:
-        return False
-    given_at = secret_changes.given_at(session, app.id)
-    is_given = given_at is not None and given_at >= max(since, app.client_secret_set_at)
-    return is_given and app.checked_at >= since and now - app.checked_at < _ACCEPTED_FOR
+    is_no_token = rules.judge(found, now=now).cause is TokenCause.NO_TOKEN
+    return is_no_token or _is_given_up(found, now=now)
+
+
+def _is_given_up(found: CheckResult, *, now: datetime) -> bool:
+    """Whether Recall calls the credential unhealthy, and has no token either."""
+    is_marked = rules.judge(found, now=now).state is TokenState.UNHEALTHY_IN_RECALL
+    return is_marked and isinstance(found.token, UpstreamError)
+
+
+def _was_just_tried(row: Connection, *, now: datetime) -> bool:
+    tried_at = row.recall_tried_at
+    return tried_at is not None and abs(now - tried_at) <= _AT_ONCE
+
+
+def _failing_since(
+    row: Connection, found: CheckResult, *, now: datetime
+) -> datetime | None:
+    """Return since when it fails so; None if this is seen for the first time."""
+    finding = rules.judge(found, now=now)
+    before = row.token_state, row.token_cause
+    return row.token_since if before == (finding.state, finding.cause) else None
 
 
 def is_free(at: datetime) -> ColumnElement[bool]:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from dashboard.clients.zoom.api import ZoomUser
 from dashboard.models.webhook import Webhook
-from dashboard.services.receiver.events import load
+from dashboard.services.receiver.events import BECAME, load
 from dashboard.services.webhook_log.story import event_at
 
 _LONGEST_TIME = 40
@@ -47,7 +47,23 @@ class Removal:
     client_id: str
 
 
-def read(webhook: Webhook, body: bytes) -> Profile | Removal | None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Became:
+    """What an event says that a user became: "deactivated".
+
+    Attributes:
+        at: When, as `Profile.at`.
+        word: One of `events.BECAME`.
+    """
+
+    at: datetime
+    word: str
+
+
+Fact = Profile | Removal | Became
+
+
+def read(webhook: Webhook, body: bytes) -> Fact | None:
     """Return what a stored event of `events.READ_HERE` says; None if it makes no sense.
 
     Never raises. Whom it is about is in the webhook's own columns.
@@ -63,7 +79,12 @@ def read(webhook: Webhook, body: bytes) -> Profile | Removal | None:
             at=_happened_at(webhook, payload, said),
             client_id=client_id if isinstance(client_id, str) else "",
         )
-    return None if webhook.zoom_user_id is None else _profile(webhook, payload)
+    if webhook.zoom_user_id is None:
+        return None
+    became = BECAME.get(webhook.event)
+    if became is not None:
+        return Became(at=_happened_at(webhook, payload), word=became)
+    return _profile(webhook, payload)
 
 
 def _profile(webhook: Webhook, payload: dict[str, Any]) -> Profile | None:

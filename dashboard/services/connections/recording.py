@@ -15,7 +15,12 @@ from dashboard.clients.recall.replies import (
 from dashboard.clients.zoom.api import JoinToken, ZoomUser
 from dashboard.errors import UpstreamError, shortened
 from dashboard.models import connection
-from dashboard.models.connection import Connection, SyncStatus, TokenState
+from dashboard.models.connection import (
+    Connection,
+    SyncStatus,
+    TokenCause,
+    TokenState,
+)
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services.connections import mappings
 from dashboard.services.setup import checklist, first_seen
@@ -86,7 +91,7 @@ def store(
         row.zoom_account_id = found.credential.account_id or row.zoom_account_id
     if isinstance(found.token, AccessToken):
         row.token_expires_at = found.token.expires_at
-    if isinstance(found.user, ZoomUser):
+    if isinstance(found.user, ZoomUser) and finding.cause is not TokenCause.OTHER_USER:
         _note_profile(row, found.user, found.kind, now)
     _store_mappings(session, row, found, now=now)
     row.due_at = pacing.next_check(

@@ -20,6 +20,7 @@ from dashboard.services.explain.verdicts import (
     Target,
     Tone,
     app_name,
+    coming,
     known,
     lasting,
     listed,
@@ -121,7 +122,7 @@ ASKED_WEBHOOK = (
         when=lambda f: asked_for(f, Problem.WEBHOOK_REJECTED),
         says=lambda f: (
             f"Recall rejected {named(f.hooks[0], f)}, though it accepts others. It "
-            f"will be tried once more {moment(f.hooks[0].due_at, f)}."
+            f"will be tried once more {coming(f.hooks[0].due_at)}."
         ),
         problem=Problem.WEBHOOK_REJECTED,
         target=Target.WEBHOOK,

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from dashboard.formatting import duration_words
 from dashboard.models.connection import AttemptOutcome, ConnectAttempt
 from dashboard.models.erasure import ErasureReason
 from dashboard.models.invitation import InvitationState
@@ -12,6 +11,7 @@ from dashboard.services.explain.verdicts import (
     Rule,
     Target,
     Tone,
+    age,
     app_name,
     checked,
     known,
@@ -59,8 +59,7 @@ def _tried_at(facts: Facts) -> str:
 
 
 def _tried_ago(facts: Facts) -> str:
-    began_at = known(facts.attempt).created_at
-    return duration_words((facts.now - began_at).total_seconds())
+    return age(known(facts.attempt).created_at, facts)
 
 
 def _is_erased(facts: Facts) -> bool:
@@ -431,6 +430,24 @@ APPS = (
             "No user has to do anything."
         ),
         Target.WORKSPACES,
+    ),
+    _rule_of(
+        "user-inactive",
+        _is(Problem.USER_INACTIVE),
+        lambda f: (
+            f"Zoom says that {who(f)} is not active, so bots can't record without "
+            "asking. The user can't change that."
+        ),
+        Target.CONNECTION,
+    ),
+    _rule_of(
+        "other-user",
+        _is(Problem.OTHER_USER),
+        lambda f: (
+            f"The token of {who(f)}'s connection belongs to another Zoom user. No user "
+            "has to do anything."
+        ),
+        Target.CONNECTION,
     ),
     _rule_of(
         "no-token",

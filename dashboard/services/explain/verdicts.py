@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TypeVar
 from uuid import UUID
 
+from dashboard.clock import SKEW
 from dashboard.formatting import duration_words, grouped
 from dashboard.models.connection import (
     AccountMember,
@@ -387,7 +388,7 @@ class Rule:
         """Return what it says of these facts; `when` holds."""
         found = self._acts(facts)
         at = self.next_at(facts)
-        upcoming = f" The next try is {moment(at, facts)}." if at else ""
+        upcoming = f" The next try is {coming(at)}." if at else ""
         return self._without_worker(
             facts,
             Verdict(
@@ -451,17 +452,37 @@ def known(value: T | None) -> T:
     return value
 
 
-def moment(at: datetime | None, facts: Facts) -> str:  # noqa: ARG001 - as `lasting`
-    """Name an instant within a sentence; `Verdict` writes it: "90 minutes ago"."""
-    return "at an unknown time" if at is None else f"{_BEGIN}{at.isoformat()}{_END}"
+def moment(at: datetime | None, facts: Facts) -> str:
+    """Name an instant within a sentence; `Verdict` writes it: "90 minutes ago".
+
+    What has happened can't lie ahead: a clock that was wrong dated it.
+    """
+    at = _past(at, facts)
+    return "at an unknown time" if at is None else coming(at)
+
+
+def coming(at: datetime) -> str:
+    """Name an instant that is still to come, likewise: "in 5 minutes"."""
+    return f"{_BEGIN}{at.isoformat()}{_END}"
+
+
+def _past(at: datetime | None, facts: Facts) -> datetime | None:
+    return None if at is None or at > facts.now + SKEW else at
 
 
 def lasting(since: datetime | None, facts: Facts) -> str:
     """Name how long something lasts: "4 hours (since 08:00 UTC)"."""
+    since = _past(since, facts)
     if since is None:
         return "a while"
-    age = duration_words((facts.now - since).total_seconds())
-    return f"{age} (since {_clock(since, facts.now)})"
+    return f"{age(since, facts)} (since {_clock(since, facts.now)})"
+
+
+def age(at: datetime, facts: Facts) -> str:
+    """Name how long ago something was, before "ago": "4 hours"."""
+    if _past(at, facts) is None:
+        return "a while"
+    return duration_words(max((facts.now - at).total_seconds(), 0.0))
 
 
 _BEGIN, _END = "\x02", "\x03"
@@ -514,15 +535,16 @@ def listed_at(facts: Facts) -> datetime | None:
     """Return as of when Recall is known to have no more mappings than are stored.
 
     The connection's own list was read then, or since then the workspace's newest
-    mappings. None: its list was never read.
+    mappings. None: its list was never read, or nobody knows when.
     """
     if facts.heard is not None:
         return facts.heard.at
     row, workspace = facts.connection, facts.workspace
-    if row is None or row.mappings_seen_at is None:
+    seen_at = None if row is None else _past(row.mappings_seen_at, facts)
+    if seen_at is None:
         return None
-    read_at = None if workspace is None else workspace.mappings_read_at
-    return max(row.mappings_seen_at, read_at or row.mappings_seen_at)
+    read_at = None if workspace is None else _past(workspace.mappings_read_at, facts)
+    return max(seen_at, read_at or seen_at)
 
 
 def listed(facts: Facts) -> str:

@@ -66,6 +66,8 @@ class Problem(StrEnum):
     INVALID = "invalid"
     MISSING_SCOPES = "missing_scopes"
     HOST_SETTING = "host_setting"
+    USER_INACTIVE = "user_inactive"
+    OTHER_USER = "other_user"
     NO_TOKEN = "no_token"  # noqa: S105 - no password
     NO_ANSWER = "no_answer"
     OWN_SERVER = "own_server"
@@ -194,8 +196,8 @@ _REMEDIES = {
     Problem.UNSURE: Remedy(who=Who.NOBODY, next_step=_WAITS, act=Act.CHECK),
     Problem.UNHEALTHY: Remedy(
         who=Who.YOU,
-        next_step="Press Check now to have Recall try again. If that doesn't help, "
-        "send the user a reconnect link.",
+        next_step="Press Check now: Recall tries it again, and the answer shows who "
+        "must act.",
         act=Act.CHECK,
     ),
     Problem.STILL_UNHEALTHY: Remedy(
@@ -214,6 +216,18 @@ _REMEDIES = {
         who=Who.HOST,
         next_step="Ask the host, or the admin of their Zoom account, to let "
         "participants record locally.",
+        act=Act.CHECK,
+    ),
+    Problem.USER_INACTIVE: Remedy(
+        who=Who.HOST,
+        next_step="Ask the admin of the user's Zoom account to activate the user. A "
+        "user who left the account can't be reached any more: disconnect them.",
+        act=Act.CHECK,
+    ),
+    Problem.OTHER_USER: Remedy(
+        who=Who.ADMIN,
+        next_step="Disconnect this user and send a new invitation. If it happens "
+        "again, ask Recall whose credential it is.",
         act=Act.CHECK,
     ),
     Problem.NO_TOKEN: Remedy(

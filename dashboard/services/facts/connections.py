@@ -97,6 +97,16 @@ CAUSES = {
         why_not="your token server gave no token that Recall could use",
         is_shared=False,
     ),
+    TokenCause.INACTIVE: Cause(
+        problem=Problem.USER_INACTIVE,
+        why_not="Zoom says that the user is not active",
+        is_shared=False,
+    ),
+    TokenCause.OTHER_USER: Cause(
+        problem=Problem.OTHER_USER,
+        why_not="the token is another Zoom user's",
+        is_shared=False,
+    ),
 }
 """Every cause that a health check finds beside the user's authorization."""
 
@@ -370,21 +380,14 @@ def _reason(
     return _ENDED if _is_fresh(row, now=now) else _UNCHECKED
 
 
-def _is_tried_again(row: Connection) -> bool:
-    """Whether Recall tried an unhealthy credential again, and it still fails."""
-    tried_at, checked_at = row.recall_tried_at, row.token_checked_at
-    if tried_at is None or row.token_since is None or checked_at is None:
-        return False
-    return row.token_since <= tried_at <= checked_at
-
-
 def _problem(row: Connection, cause: Cause | None, shown: Shown) -> Problem:
     if cause is not None:
         return cause.problem
     found = _STATES.get(row.token_state)
     if row.token_custody is TokenCustody.OWN_SERVER:
         found = None if found is None else _ELSEWHERE.get(found, found)
-    if found is Problem.UNHEALTHY and _is_tried_again(row):
+    is_users = row.token_cause is TokenCause.NOT_THE_APP
+    if found is Problem.UNHEALTHY and is_users:
         return Problem.STILL_UNHEALTHY
     if found is not None:
         return found
@@ -586,22 +589,15 @@ def acted_on_by(
     is_unknown, cause = state == TokenState.UNKNOWN, col(Connection.token_cause)
     is_found = and_(is_unknown, Unindexed(cause).in_(list(CAUSES)))
     is_users_own = and_(~is_apps, ~is_found)
-    tried, since = col(Connection.recall_tried_at), col(Connection.token_since)
-    is_tried_again = and_(
-        tried.is_not(None),
-        since.is_not(None),
-        col(Connection.token_checked_at).is_not(None),
-        tried >= since,
-        tried <= col(Connection.token_checked_at),
-    )
     is_unhealthy = state == TokenState.UNHEALTHY_IN_RECALL
+    is_not_the_app = Unindexed(cause) == TokenCause.NOT_THE_APP
     is_users = state.in_([TokenState.RECONNECT_NEEDED, TokenState.MISSING_SCOPES])
     is_blocked = col(Connection.recording_block) != ""
     is_free = and_(~is_blocked, ~is_users, ~is_unhealthy)
     is_stuck = _is_stuck(state == TokenState.HEALTHY, waits_since, is_along=is_along)
     by_state = {
-        Who.USER: or_(is_users, and_(is_unhealthy, is_tried_again)),
-        Who.YOU: and_(is_unhealthy, ~is_tried_again),
+        Who.USER: or_(is_users, and_(is_unhealthy, is_not_the_app)),
+        Who.YOU: and_(is_unhealthy, ~is_not_the_app),
         Who.HOST: and_(is_blocked, ~is_users, ~is_unhealthy),
         Who.NOBODY: and_(is_free, ~is_stuck),
         Who.ADMIN: false(),

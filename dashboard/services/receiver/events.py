@@ -12,7 +12,15 @@ import orjson
 URL_VALIDATION = "endpoint.url_validation"
 """Zoom's validation request (docs/contracts/zoom.md 5.5)."""
 
-READ_HERE = frozenset({"user.updated", "app_deauthorized"})
+BECAME = {
+    "user.deactivated": "deactivated",
+    "user.deleted": "deleted",
+    "user.disassociated": "disassociated",
+    "user.activated": "activated",
+}
+"""What each event says that a user became."""
+
+READ_HERE = frozenset({"user.updated", "app_deauthorized", *BECAME})
 """Events that the dashboard itself acts on, besides handing them to Recall."""
 
 _EVENT_CHARS = 80

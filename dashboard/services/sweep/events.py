@@ -24,7 +24,13 @@ from dashboard.models.webhook import Outcome, Webhook, WebhookBody
 from dashboard.models.workspace import Workspace
 from dashboard.models.zoom_app import Kind, ZoomApp
 from dashboard.services.connections import members, recording
-from dashboard.services.connections.event_facts import Profile, Removal, read
+from dashboard.services.connections.event_facts import (
+    Became,
+    Fact,
+    Profile,
+    Removal,
+    read,
+)
 from dashboard.services.connections.members import Named
 from dashboard.services.runtime import Runtime
 from dashboard.services.sweep.bulk import MAPPINGS_EVERY, make_mappings_due
@@ -52,7 +58,7 @@ _SETTLES_IN = timedelta(seconds=2)  # the time Recall needs to map a meeting
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _UnreadEvent:
     webhook: Webhook
-    facts: Profile | Removal | None
+    facts: Fact | None
 
     @property
     def user(self) -> tuple[UUID, str]:
@@ -131,9 +137,7 @@ def _find(database: Database, vault: Vault) -> Sequence[_UnreadEvent]:
     ]
 
 
-def _facts(
-    vault: Vault, webhook: Webhook, sealed: bytes | None
-) -> Profile | Removal | None:
+def _facts(vault: Vault, webhook: Webhook, sealed: bytes | None) -> Fact | None:
     if sealed is None:
         return None
     try:
@@ -172,19 +176,35 @@ def _apply(
             apps[each.user[0]],
         ):
             problems.append((each.webhook, "It names another app's client ID."))
-        elif row is None:
-            continue  # not connected: usual
-        elif isinstance(facts, Removal):
-            with notes.watching(session, row, at=now):
-                if rules.mark(row, removed_at=facts.at, now=now):
-                    notes.removed(session, row, at=facts.at)
-        elif account is not None:
-            if members.updated(session, account, each.user[1], facts):
-                _check_again(session, account, now=now)
-        else:
-            with notes.watching(session, row, at=facts.at):
-                _apply_profile(session, row, facts, now=now)
+        elif row is not None:  # connected: most are not
+            _act(session, row, each, is_account=account is not None, now=now)
     return problems
+
+
+def _act(
+    session: Session,
+    row: Connection,
+    event: _UnreadEvent,
+    *,
+    is_account: bool,
+    now: datetime,
+) -> None:
+    """Change one connection as an event says."""
+    match event.facts:
+        case Removal(at=at):
+            with notes.watching(session, row, at=now):
+                if rules.mark(row, removed_at=at, now=now):
+                    notes.removed(session, row, at=at)
+        case Became(at=at, word=word):
+            if not is_account:
+                notes.became(session, row, word, at=at)
+            _check_again(session, row, now=now)
+        case Profile() as profile if is_account:
+            if members.updated(session, row, event.user[1], profile):
+                _check_again(session, row, now=now)
+        case Profile(at=at) as profile:
+            with notes.watching(session, row, at=at):
+                _apply_profile(session, row, profile, now=now)
 
 
 def _apply_profile(

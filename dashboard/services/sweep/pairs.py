@@ -24,7 +24,6 @@ from dashboard.services.zoom_apps import credential_checks
 
 _AT_ONCE = 2
 _LEASE = timedelta(minutes=5)
-_SOONEST = timedelta(minutes=5)
 _UNANSWERED = timedelta(minutes=30)
 
 
@@ -104,4 +103,4 @@ def _wait(app: ZoomApp, now: datetime) -> timedelta:
         is_answered = was_asked and app.verdict is not Verdict.UNKNOWN
         return ASKED_EVERY if is_answered else _UNANSWERED
     lasted = now - max(app.pair_doubted_at, app.client_secret_set_at)
-    return min(max(lasted, _SOONEST), ASKED_EVERY)
+    return min(max(lasted, credential_checks.TRIED_AGAIN_AFTER), ASKED_EVERY)

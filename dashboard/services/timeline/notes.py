@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session, SQLModel, col, select
 
 from dashboard.clients.recall.replies import RecallLog
 from dashboard.db.statements import insert
@@ -26,6 +26,7 @@ _LONGEST = 500
 _NAMED = 5
 _LOG_ENTRIES = 50
 _STATES = {TokenState.UNHEALTHY_IN_RECALL: "Error in Recall"}
+_BECAME = "became"
 _RUNNING = (SyncStatus.NOT_STARTED, SyncStatus.IN_PROGRESS)
 _SYNCS = {
     SyncStatus.NOT_STARTED: "Recall started syncing meetings.",
@@ -41,6 +42,8 @@ class _Seen:
 
     state: TokenState
     pmi: int | None
+    email: str
+    account: str | None
     sync: SyncStatus
     block: str
 
@@ -64,7 +67,8 @@ def note(  # noqa: PLR0913 - one line, all its parts named
         connection_id: Whose.
         at: When it happened, by the clock of its source; aware.
         source: "dashboard", "zoom" or "recall".
-        kind: "state", "pmi", "sync", "mapping", "grant", "log" or "act".
+        kind: "state", "pmi", "who", "became", "sync", "mapping", "grant", "log" or
+            "act".
         words: One sentence without secrets; cut at 500 characters.
         mark: At most 64 characters that identify this line of its source.
     """
@@ -114,6 +118,23 @@ def removed(session: Session, row: Connection, *, at: datetime) -> None:
     words = "Zoom reported that the user removed the app."
     mark = f"removed {at.isoformat()}"
     note(session, row.id, at=at, source="zoom", kind="grant", words=words, mark=mark)
+
+
+def became(session: Session, row: Connection, word: str, *, at: datetime) -> None:
+    """Note that Zoom says a user was deactivated, say; the caller commits."""
+    words, mark = f"Zoom reported that the user was {word}.", f"{word} {at.isoformat()}"
+    note(session, row.id, at=at, source="zoom", kind=_BECAME, words=words, mark=mark)
+
+
+def last_became(session: Session, row: Connection) -> str:
+    """Return what Zoom last said a user became since they consented; "" for nothing."""
+    query = select(ConnectionEvent.mark).where(
+        col(ConnectionEvent.connection_id) == row.id,
+        col(ConnectionEvent.kind) == _BECAME,
+        col(ConnectionEvent.at) >= row.granted_at,
+    )
+    newest = query.order_by(col(ConnectionEvent.at).desc()).limit(1)
+    return (session.exec(newest).first() or "").partition(" ")[0]
 
 
 def acted(
@@ -193,6 +214,8 @@ def _seen(row: Connection) -> _Seen:
     return _Seen(
         state=row.token_state,
         pmi=row.pmi,
+        email=row.email,
+        account=row.zoom_account_id,
         sync=row.sync_status,
         block=row.recording_block,
     )
@@ -207,6 +230,14 @@ def _changes(
         yield "dashboard", "state", words + row.token_reason
     if after.pmi != before.pmi:
         yield "zoom", "pmi", _about_pmi(row, before.pmi)
+    if before.email and after.email != before.email:
+        yield "zoom", "who", f"The email changed from {before.email} to {after.email}."
+    if before.account and after.account != before.account:
+        yield (
+            "zoom",
+            "who",
+            f"The user moved from Zoom account {before.account} to {after.account}.",
+        )
     if _has_synced(before.sync, after.sync):
         yield "recall", "sync", _SYNCS[after.sync]
     if after.block and not before.block:

@@ -42,7 +42,8 @@ OWN_SERVER = "own_server"
 _CLIENT_ERRORS = range(400, 500)
 _DEAD_GRANT = re.compile(r"invalid[_ ]grant|invalid token!", re.IGNORECASE)
 _MENDED_BY_AN_ADMIN_S = 1800.0
-_DEAD_CODES = frozenset({"4735", "4741"})  # the owner is gone; revoked
+_NOT_ACTIVE = frozenset({"inactive", "pending"})
+_CANT_RECONNECT = frozenset({"deactivated", "deleted"})
 _INVALID_TOKEN = "124"  # noqa: S105 - Zoom's code, with 401 and with 400
 _WRONG_PAIR = re.compile(r"invalid[_ ]client", re.IGNORECASE)
 
@@ -63,6 +64,7 @@ class Others(StrEnum):
     WORK = "work"  # a token
     FAIL = "fail"  # no token either
     GIVEN = "given"  # whatever they get: Recall has the pair that Zoom accepts
+    SETTLED = "settled"  # an earlier check saw one of the last two
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +85,9 @@ class CheckResult:
         join: A join token of a mapped meeting, or the error; None when it was not
             requested.
         others: What others of the app got, when this one got no token for a reason
-            that is not known.
+            that is not known, or Recall gave it up.
+        user_id: Whose token it should be, as far as it is known; not of accounts.
+        became: What Zoom's last event of that kind says the user became.
     """
 
     kind: Kind = Kind.USER_LEVEL
@@ -96,6 +100,8 @@ class CheckResult:
     mappings: Stretch[Mapping] | UpstreamError | None = None
     join: JoinToken | UpstreamError | None = None
     others: Others = Others.UNKNOWN
+    user_id: str | None = None
+    became: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +124,54 @@ class Finding:
 
 def judge(seen: CheckResult, *, now: datetime) -> Finding:
     """Return the state that follows from a check; healthy only if that was seen."""
+    finding = _judge(seen, now)
+    return _about_user(seen) or _about_leaver(seen, finding) or finding
+
+
+def _about_user(seen: CheckResult) -> Finding | None:
+    """Return what Zoom says of the token's owner that no bot can record with."""
+    user = seen.user
+    if not isinstance(user, ZoomUser) or seen.kind is Kind.ACCOUNT_LEVEL:
+        return None
+    if user.status.lower() in _NOT_ACTIVE:
+        return Finding(
+            state=TokenState.UNKNOWN,
+            reason=f"Zoom says that this user is {user.status.lower()}, so bots can't "
+            "record in their meetings. The user can't change that; the admin of their "
+            "Zoom account can.",
+            evidence=f"Zoom answered an API call: the user's status is {user.status}.",
+            cause=TokenCause.INACTIVE,
+            wait_s=_MENDED_BY_AN_ADMIN_S,
+        )
+    if seen.user_id is not None and user.id != seen.user_id:
+        return Finding(
+            state=TokenState.UNKNOWN,
+            reason="The token is another Zoom user's than this connection's. Nothing "
+            "of that user was stored. No user has to act; an admin must look.",
+            evidence=f"Zoom answered an API call as user {user.id}; this connection is "
+            f"of {seen.user_id}.",
+            cause=TokenCause.OTHER_USER,
+            wait_s=_MENDED_BY_AN_ADMIN_S,
+        )
+    return None
+
+
+def _about_leaver(seen: CheckResult, finding: Finding) -> Finding | None:
+    """Return that a user can't reconnect, if Zoom said why before the token ended."""
+    if seen.became not in _CANT_RECONNECT or finding.state not in SETTLED:
+        return None
+    return Finding(
+        state=TokenState.UNKNOWN,
+        reason=f"Zoom reported that the user was {seen.became}, and the token no "
+        "longer works. The user can't reconnect; the admin of their Zoom account can "
+        "change that.",
+        evidence=finding.evidence,
+        cause=TokenCause.INACTIVE,
+        wait_s=_MENDED_BY_AN_ADMIN_S,
+    )
+
+
+def _judge(seen: CheckResult, now: datetime) -> Finding:
     if seen.credential is None and not seen.is_brief:
         return Finding(
             state=TokenState.RECONNECT_NEEDED,
@@ -131,9 +185,9 @@ def judge(seen: CheckResult, *, now: datetime) -> Finding:
         return certain
     if isinstance(seen.credential, UpstreamError):
         return _without_credential(seen.credential)
-    marked = _marked(seen.credential)
+    marked = _marked(seen.credential, seen.others)
     if isinstance(token, UpstreamError):
-        return marked or _without_token(token, seen.others)
+        return _wrong_pair(token) or marked or _without_token(token, seen.others)
     if token is None:
         return unknown("Recall was not asked for a token.", None)
     return _refused_by_zoom(seen, token, now) or marked or _with_token(seen, token, now)
@@ -207,8 +261,7 @@ def _own_server(error: UpstreamError) -> Finding | None:
 
 def dead_grant(error: UpstreamError) -> Finding | None:
     """Return that the user must reconnect, if Zoom said so to Recall or to us."""
-    is_dead = error.service == "Zoom" and error.code in _DEAD_CODES
-    if tells_nothing(error) or not (is_dead or _says(error, _DEAD_GRANT)):
+    if tells_nothing(error) or not _says(error, _DEAD_GRANT):
         return None
     if _switched_off(error) is not None:
         return None
@@ -239,40 +292,53 @@ def _switched_off(error: UpstreamError) -> Finding | None:
     return replace(finding, wait_s=_MENDED_BY_AN_ADMIN_S)
 
 
-def _marked(credential: RecallCredential | None) -> Finding | None:
-    if credential is None or credential.status is not CredentialStatus.UNHEALTHY:
-        return None
-    return Finding(
-        state=TokenState.UNHEALTHY_IN_RECALL,
-        reason=(
-            "Recall marked this credential unhealthy: the user removed the app, or "
-            "tokens failed several times. Press Check now to have Recall try again. If "
-            "that doesn't help, the user must reconnect."
-        ),
-        evidence="Recall's credential status is unhealthy.",
-    )
-
-
 _NOT_THE_APP = {
     Others.WORK: "though it does for others of the app.",
     Others.GIVEN: "though it was given the client secret that Zoom accepts.",
+    Others.SETTLED: "and the app is not the reason.",
 }
+
+
+def _marked(credential: RecallCredential | None, others: Others) -> Finding | None:
+    if credential is None or credential.status is not CredentialStatus.UNHEALTHY:
+        return None
+    finding = Finding(
+        state=TokenState.UNHEALTHY_IN_RECALL,
+        reason=(
+            "Recall marked this credential unhealthy: the user removed the app, or "
+            "tokens failed several times. Press Check now: Recall tries it again, and "
+            "the answer shows who must act."
+        ),
+        evidence="Recall's credential status is unhealthy.",
+    )
+    if others not in _NOT_THE_APP:
+        return finding
+    return replace(
+        finding,
+        reason="Recall marked this credential unhealthy and tried it again: it gets no "
+        f"token for this user, {_NOT_THE_APP[others]} The user must reconnect.",
+        cause=TokenCause.NOT_THE_APP,
+    )
+
+
+def _wrong_pair(error: UpstreamError) -> Finding | None:
+    """Return that the app's pair is wrong, if Zoom said so to Recall or to us."""
+    if error.own_status == HTTPStatus.NOT_FOUND or not _says(error, _WRONG_PAIR):
+        return None
+    holder = "as stored in Recall" if error.service == "Recall" else "stored here"
+    refused = unknown(
+        f"Zoom refused the app's client ID and secret, {holder}. No user has to act; "
+        "an admin must fix the Zoom app's credentials.",
+        error,
+        TokenCause.PAIR_REFUSED,
+    )
+    # Recall gives a credential up after repeated errors (docs/contracts/recall.md 4).
+    return replace(refused, wait_s=_MENDED_BY_AN_ADMIN_S)
 
 
 def _without_token(error: UpstreamError, others: Others) -> Finding:
     if error.own_status == HTTPStatus.NOT_FOUND:
         return _without_credential(error)
-    if _says(error, _WRONG_PAIR):
-        holder = "as stored in Recall" if error.service == "Recall" else "stored here"
-        refused = unknown(
-            f"Zoom refused the app's client ID and secret, {holder}. No user has to "
-            "act; an admin must fix the Zoom app's credentials.",
-            error,
-            TokenCause.PAIR_REFUSED,
-        )
-        # Recall gives a credential up after repeated errors (docs/contracts/recall.md
-        # 4).
-        return replace(refused, wait_s=_MENDED_BY_AN_ADMIN_S)
     if (admins := _admins(error) or _own_server(error)) is not None:
         return admins
     if tells_nothing(error):

@@ -6,7 +6,7 @@ unverified (docs/decisions/0006-wrong-pairs-are-not-saved.md).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from pydantic import SecretStr
@@ -24,6 +24,9 @@ from dashboard.services.runtime import Runtime
 from dashboard.services.zoom_apps import apps, custody, hosts, secret_changes
 from dashboard.services.zoom_apps.apps import NewZoomApp, PairCheck, ZoomAppChanges
 from dashboard.services.zoom_apps.secret_changes import NewSecrets
+
+TRIED_AGAIN_AFTER = timedelta(minutes=5)
+"""How soon a pair that Zoom refused is tried again."""
 
 
 class WrongCredentialsError(InvalidInputError):
@@ -148,6 +151,27 @@ def check_again(runtime: Runtime, zoom_app_id: UUID) -> PairCheck:
     return pair_check
 
 
+def ask_again(runtime: Runtime, zoom_app_id: UUID, *, within: timedelta) -> None:
+    """As `check_again`, unless Zoom answered so lately, or refused the pair; commits.
+
+    Raises:
+        NotFoundError: There is no such zoom app.
+    """
+    since = runtime.clock.now() - within
+    with runtime.database.reading() as session:
+        zoom_app = apps.get(session, zoom_app_id)
+        is_known = is_accepted(zoom_app, since=since)
+    if not is_known and zoom_app.verdict is not Verdict.WRONG:
+        check_again(runtime, zoom_app_id)
+
+
+def is_accepted(zoom_app: ZoomApp, *, since: datetime) -> bool:
+    """Whether Zoom accepted an app's pair, at that instant or later."""
+    checked_at = zoom_app.checked_at
+    is_right = zoom_app.verdict is Verdict.RIGHT
+    return is_right and checked_at is not None and checked_at >= since
+
+
 def store_pair_check(
     runtime: Runtime,
     zoom_app_id: UUID,
@@ -182,6 +206,8 @@ def store_pair_check(
                 zoom_app.verdict_since = pair_check.at
             if pair_check.verdict is Verdict.WRONG and not zoom_app.pair_doubted_at:
                 zoom_app.pair_doubted_at = pair_check.at
+                soon = pair_check.at + TRIED_AGAIN_AFTER
+                zoom_app.pair_due_at = min(zoom_app.pair_due_at or soon, soon)
             is_ours = zoom_app.token_custody is TokenCustody.DASHBOARD
             if pair_check.verdict is Verdict.RIGHT and is_ours:
                 trust(session, zoom_app, now=runtime.clock.now())

@@ -55,6 +55,35 @@ def test_a_refused_token_is_told_by_its_words_and_never_as_an_access_token(
 
 
 @pytest.mark.parametrize(
+    ("code", "detail"),
+    [
+        ("4741", None),
+        ("4741", "Any words."),
+        ("4735", "Owner does not exist."),
+        (None, "Token has been revoked"),
+        ("invalid_request", "The refresh token is expired."),
+    ],
+)
+@pytest.mark.parametrize("is_for_token", [True, False])
+def test_a_refresh_token_that_ended_is_known_by_its_code_or_by_words(
+    code: str | None, detail: str | None, *, is_for_token: bool
+) -> None:
+    answer = Answer(
+        status=400,
+        refusal=Refusal(code=code, detail=detail),
+        host="zoom.us",
+        wait_s=None,
+        settle="",
+        is_for_token=is_for_token,
+    )
+
+    told = about_status("Zoom", answer)
+
+    assert (told.code == "invalid_grant") is is_for_token
+    assert ("connect again" in told.sentence) is is_for_token
+
+
+@pytest.mark.parametrize(
     ("status", "code", "detail", "told_as", "says"),
     [
         (400, "invalid_client", "Invalid client_id", "invalid_client", "correct them"),

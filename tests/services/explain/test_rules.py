@@ -1,7 +1,8 @@
 """The verdicts of Explain, from facts alone: one row a case, as the docs have them."""
 
 import re
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -68,6 +69,25 @@ def test_the_docs_tell_the_same_rows_in_the_same_order() -> None:
     assert told_by_docs() == [
         (each.id, each.sentence, each.who.words, each.step) for each in verdicts
     ]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
+def test_nothing_that_has_happened_is_dated_ahead(case: Case) -> None:
+    """All of it was stored while the clock was six days ahead; it is right again."""
+    now = case.facts.now - timedelta(days=6)
+    [rule] = [each for each in RULES if each.id == case.id]
+    is_coming = case.id == "webhook-refused"  # says when it is tried next
+
+    found = rule.verdict(replace(case.facts, now=now))
+
+    told = [found.text, *found.causes, found.also]
+    ahead = [
+        part
+        for part in parts(" ".join(told))
+        if isinstance(part, datetime) and part > now
+    ]
+    assert len(ahead) == is_coming
+    assert is_coming or not re.search(r"\b[01] seconds?\b|-\d|\bin \d", found.sentence)
 
 
 def test_every_row_is_reached_once_and_stands_where_it_decides() -> None:

@@ -94,14 +94,16 @@ def everything(app: ZoomApp) -> Iterator[Connection]:
     times = (None, NOON - 2 * DAY, NOON - DAY, NOON - HOUR, NOON + DAY)
     for state, cause, checked_at, ends_at in product(
         TokenState,
-        (TokenCause.NONE, TokenCause.PAIR_REFUSED, TokenCause.NO_TOKEN),
+        (
+            TokenCause.NONE,
+            TokenCause.PAIR_REFUSED,
+            TokenCause.NO_TOKEN,
+            TokenCause.NOT_THE_APP,
+        ),
         times,
         (None, NOON, NOON + HOUR),
     ):
-        for block, (since, tried_at) in product(
-            ("", "Zoom's words."),
-            ((None, None), (NOON - DAY, None), (NOON - DAY, NOON - 2 * HOUR)),
-        ):
+        for block in ("", "Zoom's words."):
             yield a_connection(
                 app,
                 zoom_user_id=uuid4().hex[:20],
@@ -110,8 +112,6 @@ def everything(app: ZoomApp) -> Iterator[Connection]:
                 token_checked_at=checked_at,
                 token_expires_at=ends_at,
                 recording_block=block,
-                token_since=since,
-                recall_tried_at=tried_at,
             )
 
 
@@ -225,18 +225,20 @@ def test_what_is_wrong_with_the_app_is_an_admins_whatever_was_seen_of_the_user()
         assert stands.tone != "good"
 
 
-def test_an_unhealthy_credential_is_the_users_only_after_recall_tried_again() -> None:
-    row = a_row(TokenState.UNHEALTHY_IN_RECALL, token_since=NOON - HOUR)
+def test_an_unhealthy_credential_is_the_users_only_if_it_is_not_the_app() -> None:
+    unhealthy, users = TokenState.UNHEALTHY_IN_RECALL, TokenCause.NOT_THE_APP
+    row = a_row(unhealthy, token_since=NOON - HOUR, recall_tried_at=NOON)
 
     before = facts.standing(row, now=NOON)
-    row.recall_tried_at = NOON - HOUR / 2
+    row.note_state(unhealthy, "", evidence="", at=NOON, cause=users)
     after = facts.standing(row, now=NOON)
     row.note_state(TokenState.HEALTHY, "", evidence="", at=NOON)
-    row.note_state(TokenState.UNHEALTHY_IN_RECALL, "", evidence="", at=NOON + HOUR)
+    row.note_state(unhealthy, "", evidence="", at=NOON + HOUR)
     again = facts.standing(row, now=NOON)
 
     assert (before.who, before.act) == (Who.YOU, Act.CHECK)
     assert (after.who, after.act) == (Who.USER, Act.RECONNECT)
+    assert after.since == before.since == NOON - HOUR
     assert again.who is Who.YOU
 
 

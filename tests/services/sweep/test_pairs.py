@@ -17,9 +17,12 @@ from dashboard.models.workspace import Verdict
 from dashboard.models.zoom_app import ZoomApp
 from dashboard.sandbox.faults import Fault, FaultKind
 from dashboard.sandbox.serving import RunningSandbox
-from dashboard.services.connections import check
-from dashboard.services.facts.acting import Problem
+from dashboard.services.audit import THE_DASHBOARD
+from dashboard.services.connections import actions, check
+from dashboard.services.facts import connections as facts
+from dashboard.services.facts.acting import Problem, Who
 from dashboard.services.facts.zoom_apps import ASKED_EVERY, pair_problem
+from dashboard.services.recall_apps import secrets
 from dashboard.services.runtime import Runtime
 from dashboard.services.sweep import pairs, sweep
 from dashboard.services.zoom_apps import apps, credential_checks
@@ -100,12 +103,7 @@ def test_a_secret_regenerated_at_zoom_stops_the_checks_until_it_works_again(
     two.sandbox.recall_world.set_switches({"refusal_words": wording})
     secret = apps.client_secret(two.runtime.vault, two.app).get_secret_value()
     have_zoom_use(two, "regenerated")
-    ana, bo = rows(two)["ana@example.com"], rows(two)["bo@example.com"]
-
-    check.run(two.runtime, ana.id)
-    if wording == "plain":  # one alone may be its user's
-        assert checked(two, clock.now())
-        check.run(two.runtime, bo.id)
+    check.run(two.runtime, rows(two)["ana@example.com"].id)
     was_checked = checked(two, clock.now())
     pairs.run_due(two.runtime)
     wrong = app(two)
@@ -266,6 +264,125 @@ def test_what_recall_called_unhealthy_meanwhile_is_tried_again_when_the_pair_wor
     assert app(two).pair_doubted_at is None
     assert {row.token_state for row in rows(two).values()} == {TokenState.HEALTHY}
     assert {one.status for one in two.credentials()} == {"healthy"}
+
+
+def give_up(stage: ConnectStage) -> None:
+    """Have Recall call every credential unhealthy, and say no word of why."""
+    stage.sandbox.recall_world.set_switches({"refusal_words": "plain"})
+    for one in stage.credentials():
+        for _ in range(3):
+            stage.sandbox.recall_world.record_failure(one, "No token.")
+
+
+def whose(stage: ConnectStage, clock: FakeClock) -> set[Who]:
+    """Work for a while as the worker does; return who was to act at any time."""
+    found: set[Who] = set()
+    for _ in range(4):
+        later(stage, clock, hours=0.6)
+        for work in (sweep.check_due, pairs.run_due, sweep.check_due):
+            work(stage.runtime)
+            with stage.runtime.database.reading() as session:
+                read = facts.reader(session, now=clock.now())
+                found |= {read(row).who for row in session.exec(select(Connection))}
+    return found
+
+
+@pytest.mark.parametrize("is_answering", [True, False])
+def test_no_user_acts_on_what_recall_gave_up_while_zoom_does_not_accept_the_pair(
+    two: ConnectStage, clock: FakeClock, *, is_answering: bool
+) -> None:
+    secret = apps.client_secret(two.runtime.vault, two.app).get_secret_value()
+    have_zoom_use(two, "regenerated")
+    give_up(two)
+    if not is_answering:
+        two.sandbox.zoom_faults.set([Fault(kind=FaultKind.UNAVAILABLE)])
+
+    meanwhile = whose(two, clock)
+    two.sandbox.zoom_faults.set([])
+    afterwards = whose(two, clock)
+    have_zoom_use(two, secret)
+    at_last = whose(two, clock)
+
+    assert Who.USER not in meanwhile | afterwards | at_last
+    assert Who.ADMIN in afterwards
+    assert {row.token_state for row in rows(two).values()} == {TokenState.HEALTHY}
+
+
+def test_no_user_acts_on_what_recall_gave_up_with_its_own_wrong_copy(
+    two: ConnectStage, clock: FakeClock
+) -> None:
+    [there] = two.sandbox.recall_world.apps.values()
+    there.client_secret = "of another app"
+    give_up(two)
+
+    found = whose(two, clock)
+
+    assert Who.USER not in found
+    assert {row.token_state for row in rows(two).values()} == {TokenState.HEALTHY}
+
+
+def test_no_user_acts_on_what_recall_gave_up_while_zoom_gave_no_answer(
+    two: ConnectStage, clock: FakeClock
+) -> None:
+    zoom = two.sandbox.zoom_faults
+    zoom.set([Fault(kind=FaultKind.UNAVAILABLE)])
+    give_up(two)
+    found = whose(two, clock)
+    secrets.update_in_recall(two.runtime, two.app.id, actor=THE_DASHBOARD)
+
+    found |= whose(two, clock)
+    zoom.set([])
+    found |= whose(two, clock)
+
+    assert Who.USER not in found
+    assert {row.token_state for row in rows(two).values()} == {TokenState.HEALTHY}
+
+
+def test_a_try_in_an_outage_counts_no_more_when_that_is_over(
+    two: ConnectStage, clock: FakeClock
+) -> None:
+    sweep.check_due(two.runtime)
+    give_up(two)
+    two.sandbox.zoom_faults.set([Fault(kind=FaultKind.UNAVAILABLE)])
+    ana = rows(two)["ana@example.com"]
+    later(two, clock, hours=2)
+    check.run(two.runtime, ana.id)
+    actions.try_unhealthy(two.runtime, ana.id)
+    secrets.update_in_recall(two.runtime, two.app.id, actor=THE_DASHBOARD)
+    two.sandbox.zoom_faults.set([])
+    later(two, clock, hours=0.2)
+
+    check.run(two.runtime, ana.id)
+
+    found = rows(two)["ana@example.com"]
+    assert found.token_state is TokenState.UNHEALTHY_IN_RECALL
+    assert found.token_cause is TokenCause.NONE
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_a_user_whom_recall_gave_up_acts_once_the_app_is_known_to_be_right(
+    two: ConnectStage, clock: FakeClock, *, is_alone: bool
+) -> None:
+    two.sandbox.zoom_world.revoke_grant(two.app.client_id, two.ana.id)
+    if is_alone:
+        with two.runtime.database.writing() as session:
+            session.delete(session.get_one(Connection, rows(two)["bo@example.com"].id))
+    sweep.check_due(two.runtime)  # the other one's token is new, and this one has none
+    give_up(two)
+
+    whose(two, clock)
+    since = rows(two)["ana@example.com"].token_since
+    two.sandbox.zoom_faults.set([Fault(kind=FaultKind.UNAVAILABLE)])
+    later(two, clock, hours=30)
+    sweep.check_due(two.runtime)
+    ana = rows(two)["ana@example.com"]
+
+    assert (ana.token_state, ana.token_cause) == (
+        TokenState.UNHEALTHY_IN_RECALL,
+        TokenCause.NOT_THE_APP,
+    )
+    assert ana.token_since == since
+    assert app(two).pair_doubted_at is None
 
 
 def test_the_sweep_has_recall_try_an_unhealthy_credential_once(
