@@ -206,7 +206,7 @@ def store_pair_check(
                 zoom_app.verdict_since = pair_check.at
             if pair_check.verdict is Verdict.WRONG and not zoom_app.pair_doubted_at:
                 zoom_app.pair_doubted_at = pair_check.at
-                soon = pair_check.at + TRIED_AGAIN_AFTER
+                soon = runtime.clock.now() + TRIED_AGAIN_AFTER
                 zoom_app.pair_due_at = min(zoom_app.pair_due_at or soon, soon)
             is_ours = zoom_app.token_custody is TokenCustody.DASHBOARD
             if pair_check.verdict is Verdict.RIGHT and is_ours:
