@@ -191,8 +191,10 @@ def test_refused_events_end_green_and_mending_ends_red(serving: Serving) -> None
     show(serving, "/")
 
 
-def test_an_older_copy_is_green_nowhere_until_it_was_checked(serving: Serving) -> None:
-    stage, copy = serving.stage, str(serving.stage.file.with_name("copy.db"))
+def test_an_older_copy_is_green_nowhere_until_it_was_checked(
+    serving: Serving, tmp_path: Path
+) -> None:
+    stage, copy = serving.stage, str(tmp_path / "copy.db")
     stage.command("db", "backup", copy)
     serving.world.end_grant(serving.pair.client_id, serving.ana)
     serving.world.rotate_secret_token(serving.pair.client_id)

@@ -282,7 +282,7 @@ def whose(stage: ConnectStage, clock: FakeClock) -> set[Who]:
         for work in (sweep.check_due, pairs.run_due, sweep.check_due):
             work(stage.runtime)
             with stage.runtime.database.reading() as session:
-                read = facts.reader(session, now=clock.now())
+                read = facts.Reader(session, now=clock.now())
                 found |= {read(row).who for row in session.exec(select(Connection))}
     return found
 
