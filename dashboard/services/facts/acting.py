@@ -196,7 +196,7 @@ _REMEDIES = {
     Problem.UNSURE: Remedy(who=Who.NOBODY, next_step=_WAITS, act=Act.CHECK),
     Problem.UNHEALTHY: Remedy(
         who=Who.YOU,
-        next_step="Press Check now: Recall tries it again, and the answer shows who "
+        next_step="Press Check now to have Recall try again: the answer shows who "
         "must act.",
         act=Act.CHECK,
     ),

@@ -306,7 +306,7 @@ def _marked(credential: RecallCredential | None, others: Others) -> Finding | No
         state=TokenState.UNHEALTHY_IN_RECALL,
         reason=(
             "Recall marked this credential unhealthy: the user removed the app, or "
-            "tokens failed several times. Press Check now: Recall tries it again, and "
+            "tokens failed several times. Press Check now to have Recall try again: "
             "the answer shows who must act."
         ),
         evidence="Recall's credential status is unhealthy.",

@@ -66,7 +66,7 @@ def primary(browser: FlaskClient, row: Connection) -> list[str]:
         (
             TokenState.UNHEALTHY_IN_RECALL,
             "Recall marked it.",
-            "Press Check now: Recall tries it again",
+            "Press Check now to have Recall try again",
             "Check now",
         ),
         (
