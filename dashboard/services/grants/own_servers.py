@@ -28,7 +28,12 @@ from dashboard.clients.recall.api import Recall
 from dashboard.clients.recall.replies import AccessToken, RecallCredential
 from dashboard.clients.zoom.api import ZoomUser
 from dashboard.db import Database
-from dashboard.errors import ConflictError, InvalidInputError, UpstreamError
+from dashboard.errors import (
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    UpstreamError,
+)
 from dashboard.models.connection import Connection
 from dashboard.models.own_server import OwnCallback, OwnServer
 from dashboard.models.zoom_app import Kind, TokenCustody, ZoomApp
@@ -55,6 +60,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{20,8192}", re.ASCII)
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f]")
 _NOT_WORKING = {HTTPStatus.UNAUTHORIZED, HTTPStatus.BAD_REQUEST}
 _NOBODY = "nobody-"
+_NO_URL = "This is not a URL: it begins with https:// and a host."
 _NOT_CHECKED = "Registered at Recall; not checked yet."
 _TESTED = "Your token server answered a test."
 
@@ -221,12 +227,15 @@ def save_url(
 
 def _url_problem(url: str, *, is_private_allowed: bool) -> str:
     """Return why Recall could not call this URL for each user; "" if it could."""
-    parts, template = urlsplit(url.replace(USER, "user")), urlsplit(url)
+    try:
+        parts, template = urlsplit(url.replace(USER, "user")), urlsplit(url)
+    except ValueError:  # brackets around what is no IPv6 address
+        return _NO_URL
     is_url = parts.scheme in ("http", "https") and bool(parts.hostname)
     is_once = url.count(USER) == 1 and USER in f"{template.path}?{template.query}"
     is_short = len(url) - len(USER) < urls.LONGEST_URL
     wrong = (
-        (not is_url, "This is not a URL: it begins with https:// and a host."),
+        (not is_url, _NO_URL),
         (_BLANKS.search(url), "The URL holds a space or a line break."),
         (
             parts.username is not None or parts.fragment,
@@ -554,10 +563,13 @@ def test_again(runtime: Runtime, connection_id: UUID) -> Tested:
     """Test one connection's callback, a stranger's too; commits what came.
 
     Raises:
+        NotFoundError: There is no such connection.
         ConflictError: Its tokens are not on the customer's server.
     """
     with runtime.database.reading() as session:
-        row = session.get_one(Connection, connection_id)
+        row = session.get(Connection, connection_id)
+        if row is None:
+            raise NotFoundError("connection")
         app = session.get_one(ZoomApp, row.zoom_app_id)
         url = _url_of(session, runtime.vault, connection_id)
         template = _template(session, runtime.vault, app)

@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 from dashboard.clients.recall.operations import Operation
 
 _ASKS = {
+    Operation.BOTS_LIST: "list bots",
+    Operation.BOTS_CREATE: "send bots",
+    Operation.BOTS_RETRIEVE: "read bots",
     Operation.APPS_LIST: "list apps",
     Operation.APPS_CREATE: "create apps",
     Operation.APPS_RETRIEVE: "read apps",
@@ -22,6 +25,9 @@ _ASKS = {
     Operation.LOGS_MAPPINGS: "list mapped meetings",
 }
 NAMES = {
+    Operation.BOTS_LIST: "List bots",
+    Operation.BOTS_CREATE: "Send bot",
+    Operation.BOTS_RETRIEVE: "Read bot",
     Operation.APPS_LIST: "List apps",
     Operation.APPS_CREATE: "Create app",
     Operation.APPS_RETRIEVE: "Read app",

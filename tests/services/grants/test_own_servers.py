@@ -258,6 +258,8 @@ def test_the_hosted_page_is_off(stage: ConnectStage) -> None:
         ("https://10.0.0.7/t?u={user}", "IP address"),
         ("https://[::1]/t?u={user}", "IP address"),
         ("https://tokens.internal/t?u={user}", "not known on the internet"),
+        ("https://[tokens/t?u={user}", "This is not a URL"),
+        ("https://[{user}", "This is not a URL"),
         ("https://tokens.example.com/t", "must hold {user} once"),
         ("https://{user}.example.com/t", "must hold {user} once"),
         ("https://tokens.example.com/{user}/{user}", "must hold {user} once"),

@@ -11,6 +11,7 @@ from dashboard.clients.recall.operations import Operation
 from dashboard.db import Database
 from dashboard.errors import UpstreamError
 from dashboard.services.recall import rate_limit_counts
+from dashboard.services.recall.rate_limit_words import NAMES, full
 from dashboard.services.recall.rate_limits import (
     RateLimiter,
     Sweeper,
@@ -236,3 +237,9 @@ def test_without_a_database_calls_go_on_uncounted_and_that_is_logged_once(
         "database.unavailable",
         "calls to Recall go on uncounted",
     ]
+
+
+@pytest.mark.parametrize("operation", list(Operation))
+def test_each_operation_has_words(operation: Operation) -> None:
+    assert NAMES[operation]
+    assert "nothing was" in full(operation, stops_at=1, wait_s=3.0).lower()

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from bs4 import BeautifulSoup
@@ -155,3 +156,7 @@ def test_the_storage_page_offers_all_three(
     assert "its own connect page for this app is off" in third
     assert "Tokens are on your own server now." in words(changed)
     assert words(admin.get(f"{url}?to=nobody")).count("Currently: your own server") == 1
+
+
+def test_the_server_of_no_connection_is_not_found(admin: FlaskClient) -> None:
+    assert admin.post(f"/connections/{uuid4()}/own-server/test").status_code == 404
