@@ -211,9 +211,14 @@ class Recall:
         )
 
     def create_held_credential(
-        self, *, oauth_app: UUID, token_url: SecretStr, idempotency_key: str
+        self,
+        *,
+        oauth_app: UUID,
+        token_url: SecretStr,
+        idempotency_key: str,
+        user: str = "",
     ) -> RecallCredential:
-        """Have Recall fetch a user's tokens at an address of ours (5).
+        """Have Recall fetch a user's tokens at this address (5).
 
         Recall calls that address before it answers, so the token must be stored first.
         For an earlier credential of the same user see `create_credential`.
@@ -222,6 +227,8 @@ class Recall:
             oauth_app: Recall's ID of the app.
             token_url: At most 200 characters; contains the key.
             idempotency_key: Of this address.
+            user: The part of the address that names the user. It is no secret: Recall
+                may name the same user in a conflict.
         """
         body = {
             "oauth_app": str(oauth_app),
@@ -233,7 +240,7 @@ class Recall:
             _CREDENTIALS,
             RecallCredential,
             body=body,
-            secrets=[token_url, *_secret_parts(token_url)],
+            secrets=[token_url, *_secret_parts(token_url, user)],
             idempotency_key=idempotency_key,
         )
 
@@ -447,7 +454,7 @@ class Recall:
         )
 
 
-def _secret_parts(token_url: SecretStr) -> Sequence[SecretStr]:
+def _secret_parts(token_url: SecretStr, user: str) -> Sequence[SecretStr]:
     """Return what could be a key in the address, which Recall may echo alone."""
     text = token_url.get_secret_value()
     url = httpx2.URL(text)
@@ -457,7 +464,9 @@ def _secret_parts(token_url: SecretStr) -> Sequence[SecretStr]:
         url.password,
         text[-43:],
     ]
-    return [SecretStr(part) for part in parts if len(part) >= _SHORTEST_KEY]
+    return [
+        SecretStr(part) for part in parts if len(part) >= _SHORTEST_KEY and part != user
+    ]
 
 
 def _synced_at(one: Mapping) -> datetime:

@@ -291,7 +291,7 @@ def add_user(
     if tested.trouble:
         raise InvalidInputError(f"{tested.sentence} Nothing was stored.", field="user")
     try:
-        credential = _registered(recall, oauth_app, app.kind, url)
+        credential = _registered(recall, oauth_app, app.kind, url, user)
     except UpstreamError as error:
         raise InvalidInputError(
             f"{error.message()} Nothing was stored.", field="user"
@@ -432,7 +432,7 @@ def _troubled(trouble: Trouble, took_ms: float, status: int) -> Tested:
 
 
 def _registered(
-    recall: Recall, oauth_app: UUID, kind: Kind, url: SecretStr
+    recall: Recall, oauth_app: UUID, kind: Kind, url: SecretStr, user: str
 ) -> RecallCredential:
     """Have Recall fetch a user's tokens there, past an older credential of theirs.
 
@@ -443,7 +443,7 @@ def _registered(
     for last in (False, True):
         try:
             return recall.create_held_credential(
-                oauth_app=oauth_app, token_url=url, idempotency_key=key
+                oauth_app=oauth_app, token_url=url, idempotency_key=key, user=user
             )
         except UpstreamError as error:
             if last:
@@ -610,7 +610,8 @@ def register(runtime: Runtime, connection_id: UUID) -> UUID:
         app = session.get_one(ZoomApp, row.zoom_app_id)
         recall, oauth_app = workspaces.recall_of(runtime, session, app)
         url = _url_of(session, runtime.vault, connection_id)
-    made = _registered(recall, oauth_app, app.kind, url)
+        user = session.get_one(OwnCallback, connection_id).user
+    made = _registered(recall, oauth_app, app.kind, url, user)
     with runtime.database.writing() as session:
         row = session.get_one(Connection, connection_id)
         row.recall_credential_id = made.id
