@@ -1,5 +1,7 @@
 """An export that cannot begin is an error; one that breaks off says so at its end."""
 
+import csv
+import io
 import json
 from collections.abc import Iterator
 
@@ -34,3 +36,27 @@ def test_what_breaks_off_says_so_at_its_end(number: int) -> None:
     found = json.loads(as_json)
     assert [each["id"] for each in found["things"]] == list(range(number))
     assert "incomplete" in found["error"]
+
+
+@pytest.mark.parametrize(
+    "begins",
+    ["=", "+", "-", "@", "\uff1d", "\uff0b", "\ufe66", "\u207a", "\u208c", "\u2212"],
+)
+@pytest.mark.parametrize(
+    "before", ["", " ", "\t", '"', "'", "\0", "\u200b", "\n", "a,", "a; ", "a|", "a\r"]
+)
+def test_no_cell_begins_a_formula(begins: str, before: str) -> None:
+    name = f"{before}{begins}cmd()"
+
+    lines = exports.csv_lines(["name"], [{"name": name}])
+
+    [_, [cell]] = csv.reader(io.StringIO("".join(lines)))
+    assert "\0" not in cell
+    assert f"'{begins}cmd()" in cell
+
+
+@pytest.mark.parametrize("name", ["Ana-Maria O'Neil", "a+b@example.com", "1-2", "C=B"])
+def test_a_name_that_begins_no_formula_stays(name: str) -> None:
+    lines = exports.csv_lines(["name"], [{"name": name}])
+
+    assert list(csv.reader(io.StringIO("".join(lines)))) == [["name"], [name]]

@@ -196,7 +196,13 @@ def test_every_answer_has_the_security_headers(door: HooksClient) -> None:
     assert [each.status_code for each in answers] == [200, 200, 401, 405, 404]
     for each in answers:
         assert dict(always).items() <= {k.lower(): v for k, v in each.headers}.items()
-    assert dict(always)["strict-transport-security"].endswith("; includeSubDomains")
+    assert dict(always) == {
+        "cache-control": "no-store",
+        "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+        "referrer-policy": "no-referrer",
+        "x-content-type-options": "nosniff",
+        "strict-transport-security": "max-age=31536000; includeSubDomains",
+    }
 
 
 def test_a_challenge_signed_with_another_secret_shows_as_a_mismatch(
