@@ -112,8 +112,12 @@ def test_a_storage_from_the_first_token_to_its_failure(
 def test_the_hosted_page_of_an_own_server_is_off(
     page: Page, browser: Browser, demo: Demo
 ) -> None:
-    enter(page, demo, "Storage elsewhere", STORAGES["own_server"][0])
+    enter(page, demo, "Storage elsewhere", STORAGES["recall"][0])
     url = connect_page(page)
+    app_id = page.url.rpartition("/")[2].partition("#")[0]
+    page.goto(f"{demo.url}/zoom-apps/{app_id}/custody?to=own_server")
+    page.get_by_role("button", name="Tokens are on your own server").click()
+    expect(page.get_by_text("Enter its callback URL.")).to_be_visible()
     phone = browser.new_context()
     visitor = phone.new_page()
 
