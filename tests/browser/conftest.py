@@ -39,6 +39,7 @@ class Demo:
     """A running demo: three servers of its own.
 
     Attributes:
+        folder: Where its data stays, as it says.
         answered_at_once: Whether the sign-in page answered the first request after
             the address was printed.
     """
@@ -48,6 +49,7 @@ class Demo:
     recall_url: str
     password: str
     spare_api_key: str
+    folder: str
     answered_at_once: bool = False
 
 
@@ -107,8 +109,8 @@ def _read_greeting(process: "subprocess.Popen[str]") -> str:
     lines = []
     for line in process.stdout or ():
         lines.append(line)
-        if line.startswith("Stop with Ctrl-C"):
-            break
+        if lines[-2:][0].startswith("Stop with Ctrl-C"):
+            break  # one line after it
     return "".join(lines)
 
 
@@ -123,6 +125,7 @@ def _understood(said: str, folder: Path) -> Demo:
         name: re.search(pattern, said)
         for name, pattern in {
             "url": r"Dashboard\s+(\S+)",
+            "folder": r"its data stays in\s+(\S+)\.\n",
             "zoom_url": r"Simulated Zoom\s+(\S+)/marketplace/",
             "recall_url": r"Simulated Recall\s+(\S+)/",
             "password": r"password\s+(\S+)",

@@ -1,5 +1,6 @@
 """One way to read, one way to write, alike on both databases."""
 
+import shutil
 import threading
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -173,6 +174,22 @@ def test_what_began_before_an_outage_does_not_end_it(
         after.execute(text("SELECT 1"))
 
     assert sqlite._outage._began_s is None
+
+
+@pytest.mark.parametrize("way", ["reading", "writing", "writing_fast"])
+def test_a_file_that_was_replaced_is_not_used(sqlite: Database, way: str) -> None:
+    file = Path(str(sqlite.file))
+    with sqlite.writing() as session:
+        session.execute(text("SELECT 1"))
+    other = file.with_suffix(".other")
+    shutil.copy(file, other)
+    other.replace(file)
+
+    with (
+        pytest.raises(StorageError),
+        getattr(sqlite, way)(),
+    ):
+        pass
 
 
 def test_an_error_tells_no_values(database: Database) -> None:

@@ -1,11 +1,13 @@
-"""An export that cannot begin is an error; one that breaks off says so at its end."""
+"""An export is whole or says so, and no text in it is a formula in a spreadsheet."""
 
-import csv
-import io
 import json
+import re
+import unicodedata
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dashboard.errors import StorageError
 from dashboard.web import exports
@@ -38,25 +40,40 @@ def test_what_breaks_off_says_so_at_its_end(number: int) -> None:
     assert "incomplete" in found["error"]
 
 
-@pytest.mark.parametrize(
-    "begins",
-    ["=", "+", "-", "@", "\uff1d", "\uff0b", "\ufe66", "\u207a", "\u208c", "\u2212"],
-)
-@pytest.mark.parametrize(
-    "before", ["", " ", "\t", '"', "'", "\0", "\u200b", "\n", "a,", "a; ", "a|", "a\r"]
-)
-def test_no_cell_begins_a_formula(begins: str, before: str) -> None:
-    name = f"{before}{begins}cmd()"
-
-    lines = exports.csv_lines(["name"], [{"name": name}])
-
-    [_, [cell]] = csv.reader(io.StringIO("".join(lines)))
-    assert "\0" not in cell
-    assert f"'{begins}cmd()" in cell
+BEGINS = {*"=+-@", "\u2212"} | {
+    chr(n)
+    for n in range(0x2000, 0xFFFF)
+    if unicodedata.normalize("NFKC", chr(n)) in {*"=+-@"}
+}
+BLANK = ' \0\t\r\n\u00a0\ufeff\u200b"'
+BEFORE = ["", " ", "\0", "\t", "\r", "\n", "\u00a0", "\ufeff", "\u200b", '"', ' "']
+PARTED = ["", "x;", "x,", "x\t", "x\n", "x\r\n", 'x";"', "x|", "x; ", "x \t ", ";;"]
 
 
-@pytest.mark.parametrize("name", ["Ana-Maria O'Neil", "a+b@example.com", "1-2", "C=B"])
-def test_a_name_that_begins_no_formula_stays(name: str) -> None:
-    lines = exports.csv_lines(["name"], [{"name": name}])
+def exported(text: str) -> str:
+    """Return the file of one cell, without the line of names."""
+    lines = "".join(exports.csv_lines(["name"], [{"name": text}]))
+    return lines.removeprefix("name\r\n").removesuffix("\r\n")
 
-    assert list(csv.reader(io.StringIO("".join(lines)))) == [["name"], [name]]
+
+@pytest.mark.parametrize("begin", sorted(BEGINS), ids=ascii)
+def test_no_cell_begins_a_formula_at_whatever_mark_cells_are_parted(begin: str) -> None:
+    for parted in PARTED:
+        for before in BEFORE:
+            file = exported(f"{parted}{before}{begin}1+1")
+            starts = {cell.strip(BLANK)[:1] for cell in re.split(r"[,;|\t\r\n]", file)}
+            assert starts.isdisjoint(BEGINS), (parted, before, file)
+
+
+@pytest.mark.parametrize("start", ["\t", "\r"], ids=ascii)
+def test_a_cell_begins_with_no_tab_or_return(start: str) -> None:
+    assert exported(f"{start}x").strip('"').startswith("'")
+
+
+@given(st.text(alphabet=st.characters(codec="ascii", categories=["L", "N"])))
+def test_a_plain_text_is_exported_as_it_is(text: str) -> None:
+    assert exported(text).strip('"') == text
+
+
+def test_numbers_keep_their_sign() -> None:
+    assert "".join(exports.csv_lines(["n"], [{"n": -5}])) == "n\r\n-5\r\n"
