@@ -49,7 +49,7 @@ class Demo:
     recall_url: str
     password: str
     spare_api_key: str
-    folder: str
+    folder: str = ""
     answered_at_once: bool = False
 
 
