@@ -69,7 +69,7 @@ def test_six_failing_rechecks_walk_to_switched_off(
 
     for number in range(1, 6):
         moved.move(hours=72, minutes=1)
-        expect(ours).to_contain_text(f"{number} of 6")
+        expect(ours).to_contain_text(f"{number} of 6", timeout=60_000)
         expect(ours).to_have_attribute("data-state", "secret_mismatch")
         assert moved.at_zoom.failures == number
     moved.move(hours=72, minutes=1)
