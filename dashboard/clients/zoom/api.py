@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import httpx2
@@ -15,8 +15,8 @@ from pydantic import (
     model_validator,
 )
 
-from dashboard.clients.http.client import make_http, send
-from dashboard.clients.zoom.hosts import GOVERNMENT_API
+from dashboard.clients.http.client import send
+from dashboard.clients.zoom.hosts import ZoomHost
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
 _BETWEEN_DIGITS = re.compile(r"(?<=[0-9])[ -]+(?=[0-9])")
@@ -132,33 +132,11 @@ class _UserPage(BaseModel):
     next_page_token: Annotated[str, BeforeValidator(_clean)] = ""
 
 
-class ZoomApi:
+class ZoomApi(ZoomHost):
     """Calls Zoom with tokens that are handed in and not kept.
 
     Safe to use from many threads.
     """
-
-    government_url = GOVERNMENT_API
-
-    def __init__(self, base_url: str, *, http: httpx2.Client | None = None) -> None:
-        """Take the API's host; a client that is passed is closed by whoever made it.
-
-        Args:
-            base_url: "https://api.zoom.us" without `/v2`, or a simulator's.
-            http: From `make_http`; made here when left out.
-        """
-        self._base_url = base_url.rstrip("/")
-        self._is_owner = http is None
-        self._http = make_http(base_url) if http is None else http
-
-    def at(self, base_url: str) -> Self:
-        """Return the same for another host; it shares the connections."""
-        return type(self)(base_url, http=self._http)
-
-    def close(self) -> None:
-        """Close the connections, unless somebody else made them."""
-        if self._is_owner:
-            self._http.close()
 
     def me(self, token: SecretStr) -> ZoomUser:
         """Return the token's owner. Needs the scope `user:read:user`.

@@ -8,15 +8,15 @@ sends them, so errors are handled as everywhere else. Checked 2026-11-25.
 
 from base64 import urlsafe_b64decode
 from collections.abc import Sequence
-from typing import Annotated, Self
+from typing import Annotated
 
 import httpx2
 from authlib.integrations.httpx_client import OAuth2Client
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_core import from_json
 
-from dashboard.clients.http.client import make_http, send
-from dashboard.clients.zoom.hosts import GOVERNMENT_OAUTH, read_api_url
+from dashboard.clients.http.client import send
+from dashboard.clients.zoom.hosts import GOVERNMENT_OAUTH, ZoomHost, read_api_url
 
 TIMEOUT_S = 8.0
 """For each wait of a call; the connection gets 5 s."""
@@ -80,7 +80,7 @@ class GrantTokens(BaseModel):
         return found if is_id else None
 
 
-class ZoomGrants:
+class ZoomGrants(ZoomHost):
     """Exchanges codes, refreshes and revokes grants; stores nothing.
 
     Safe to use from many threads. Every method raises UpstreamError: `code` is
@@ -90,26 +90,7 @@ class ZoomGrants:
     """
 
     government_url = GOVERNMENT_OAUTH
-
-    def __init__(self, base_url: str, *, http: httpx2.Client | None = None) -> None:
-        """Prepare calls to Zoom's host; the caller closes a client that it passes.
-
-        Args:
-            base_url: "https://zoom.us", or a simulator's.
-            http: From `make_http`; created here when left out.
-        """
-        self._base_url = base_url.rstrip("/")
-        self._is_owner = http is None
-        self._http = make_http(base_url, timeout_s=TIMEOUT_S) if http is None else http
-
-    def at(self, base_url: str) -> Self:
-        """Return the same for another host; it shares the connections."""
-        return type(self)(base_url, http=self._http)
-
-    def close(self) -> None:
-        """Close the connections, unless the caller passed them."""
-        if self._is_owner:
-            self._http.close()
+    timeout_s = TIMEOUT_S
 
     def exchange(
         self,

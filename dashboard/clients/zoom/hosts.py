@@ -5,7 +5,12 @@ A token answer names the API host of that grant, which may be a regional one
 """
 
 import re
+from typing import ClassVar, Self
 from urllib.parse import urlsplit
+
+import httpx2
+
+from dashboard.clients.http.client import make_http
 
 GOVERNMENT_OAUTH = "https://zoomgov.com"
 GOVERNMENT_API = "https://api.zoomgov.com"
@@ -28,3 +33,36 @@ def read_api_url(value: object) -> str:
     if parts.scheme != "https" or not is_plain or not is_root:
         return ""
     return f"https://{host}" if _API.fullmatch(host) else ""
+
+
+class ZoomHost:
+    """A client of one of Zoom's hosts.
+
+    Attributes:
+        government_url: The same host of Zoom for Government.
+        timeout_s: For each wait.
+    """
+
+    government_url: ClassVar[str] = GOVERNMENT_API
+    timeout_s: ClassVar[float] = 10
+
+    def __init__(self, base_url: str, *, http: httpx2.Client | None = None) -> None:
+        """Take the host; a client that is passed is closed by whoever made it.
+
+        Args:
+            base_url: "https://api.zoom.us" without `/v2`, or a simulator's; of
+                `ZoomOAuth` and `ZoomGrants` "https://zoom.us".
+            http: From `make_http`; made here when left out.
+        """
+        self._base_url = base_url.rstrip("/")
+        self._is_owner = http is None
+        self._http = http or make_http(base_url, timeout_s=self.timeout_s)
+
+    def at(self, base_url: str) -> Self:
+        """Return the same for another host; it shares the connections."""
+        return type(self)(base_url, http=self._http)
+
+    def close(self) -> None:
+        """Close the connections, unless somebody else made them."""
+        if self._is_owner:
+            self._http.close()

@@ -7,7 +7,7 @@ and 5.10, checked 2026-11-30).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import httpx2
@@ -20,8 +20,8 @@ from pydantic import (
     model_validator,
 )
 
-from dashboard.clients.http.client import make_http, send
-from dashboard.clients.zoom.hosts import GOVERNMENT_API
+from dashboard.clients.http.client import send
+from dashboard.clients.zoom.hosts import ZoomHost
 
 _PAGE = 300
 _LONGEST = 2048
@@ -177,33 +177,11 @@ class Log:
     is_whole: bool
 
 
-class ZoomMarketplace:
+class ZoomMarketplace(ZoomHost):
     """Calls Zoom with an app's own token (`ZoomOAuth.app_token`), which is not kept.
 
     Safe to use from many threads. Every method raises UpstreamError.
     """
-
-    government_url = GOVERNMENT_API
-
-    def __init__(self, base_url: str, *, http: httpx2.Client | None = None) -> None:
-        """Take the API's host; a client that is passed is closed by whoever made it.
-
-        Args:
-            base_url: "https://api.zoom.us" without `/v2`, or a simulator's.
-            http: From `make_http`; made here when left out.
-        """
-        self._base_url = base_url.rstrip("/")
-        self._is_owner = http is None
-        self._http = make_http(base_url) if http is None else http
-
-    def at(self, base_url: str) -> Self:
-        """Return the same for another host; it shares the connections."""
-        return type(self)(base_url, http=self._http)
-
-    def close(self) -> None:
-        """Close the connections, unless somebody else made them."""
-        if self._is_owner:
-            self._http.close()
 
     def webhook_log(
         self, token: SecretStr, app_id: str, *, since: date, until: date, pages: int

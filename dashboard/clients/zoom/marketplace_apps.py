@@ -9,14 +9,14 @@ checked 2026-11-30). An app's own token (`client_credentials`) has neither.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated
 from urllib.parse import quote
 
 import httpx2
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from dashboard.clients.http.client import HARMLESS, make_http, send
-from dashboard.clients.zoom.hosts import GOVERNMENT_API
+from dashboard.clients.http.client import HARMLESS, send
+from dashboard.clients.zoom.hosts import ZoomHost
 
 _PATH = "/v2/marketplace/apps"
 _LONGEST_ID = 64
@@ -99,30 +99,8 @@ class Contact:
     company: str
 
 
-class ZoomMarketplaceApps:
+class ZoomMarketplaceApps(ZoomHost):
     """Safe to use from many threads. Every method raises UpstreamError."""
-
-    government_url = GOVERNMENT_API
-
-    def __init__(self, base_url: str, *, http: httpx2.Client | None = None) -> None:
-        """Take the API's host; a client that is passed is closed by whoever made it.
-
-        Args:
-            base_url: "https://api.zoom.us" without `/v2`, or a simulator's.
-            http: From `make_http`; made here when left out.
-        """
-        self._base_url = base_url.rstrip("/")
-        self._is_owner = http is None
-        self._http = make_http(base_url) if http is None else http
-
-    def at(self, base_url: str) -> Self:
-        """Return the same for another host; it shares the connections."""
-        return type(self)(base_url, http=self._http)
-
-    def close(self) -> None:
-        """Close the connections, unless somebody else made them."""
-        if self._is_owner:
-            self._http.close()
 
     def problems(
         self, token: SecretStr, manifest: Mapping[str, object]

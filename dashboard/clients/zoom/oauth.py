@@ -4,15 +4,13 @@ import base64
 import secrets
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
 
-import httpx2
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from dashboard.clients.http.client import HARMLESS, make_http, send
+from dashboard.clients.http.client import HARMLESS, send
 from dashboard.clients.http.error_words import APP_DISABLED, CLIENT_REFUSED
-from dashboard.clients.zoom.hosts import GOVERNMENT_OAUTH
+from dashboard.clients.zoom.hosts import GOVERNMENT_OAUTH, ZoomHost
 from dashboard.errors import UpstreamError
 
 _BELIEVED = {400, 401}
@@ -67,7 +65,7 @@ class AppToken(BaseModel):
     scope: str = ""
 
 
-class ZoomOAuth:
+class ZoomOAuth(ZoomHost):
     """Asks Zoom about credential pairs and makes the links that users follow.
 
     Safe to use from many threads. Exchanges no code: Recall does
@@ -75,26 +73,6 @@ class ZoomOAuth:
     """
 
     government_url = GOVERNMENT_OAUTH
-
-    def __init__(self, base_url: str, *, http: httpx2.Client | None = None) -> None:
-        """Take Zoom's host; a client that is passed is closed by whoever made it.
-
-        Args:
-            base_url: "https://zoom.us", or a simulator's.
-            http: From `make_http`; made here when left out.
-        """
-        self._base_url = base_url.rstrip("/")
-        self._is_owner = http is None
-        self._http = make_http(base_url) if http is None else http
-
-    def at(self, base_url: str) -> Self:
-        """Return the same for another host; it shares the connections."""
-        return type(self)(base_url, http=self._http)
-
-    def close(self) -> None:
-        """Close the connections, unless somebody else made them."""
-        if self._is_owner:
-            self._http.close()
 
     def check_pair(
         self, *, client_id: str, client_secret: SecretStr, redirect_uri: str

@@ -6,14 +6,14 @@ Zoom's console is listed as well ("default") and cannot be changed from here.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 import httpx2
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from dashboard.clients.http.client import make_http, send
-from dashboard.clients.zoom.hosts import GOVERNMENT_API
+from dashboard.clients.http.client import send
+from dashboard.clients.zoom.hosts import ZoomHost
 from dashboard.errors import UpstreamError
 
 Scope = Literal["user", "account"]
@@ -98,7 +98,7 @@ class Wanted:
     scope: Scope
 
 
-class ZoomSubscriptions:
+class ZoomSubscriptions(ZoomHost):
     """Calls Zoom with an app's own token (`ZoomOAuth.app_token`), which is not kept.
 
     Safe to use from many threads. Every method raises UpstreamError; `code` is Zoom's
@@ -106,28 +106,6 @@ class ZoomSubscriptions:
     scopes do not cover, "1300" or "1002" for somebody who has not authorised the app,
     "1701" for a URL that failed the challenge, "1601" for an id that is not there.
     """
-
-    government_url = GOVERNMENT_API
-
-    def __init__(self, base_url: str, *, http: httpx2.Client | None = None) -> None:
-        """Take the API's host; a client that is passed is closed by whoever made it.
-
-        Args:
-            base_url: "https://api.zoom.us" without `/v2`, or a simulator's.
-            http: From `make_http`; made here when left out.
-        """
-        self._base_url = base_url.rstrip("/")
-        self._is_owner = http is None
-        self._http = make_http(base_url) if http is None else http
-
-    def at(self, base_url: str) -> Self:
-        """Return the same for another host; it shares the connections."""
-        return type(self)(base_url, http=self._http)
-
-    def close(self) -> None:
-        """Close the connections, unless somebody else made them."""
-        if self._is_owner:
-            self._http.close()
 
     def find(
         self, token: SecretStr, scope: Scope, who: Subscriber

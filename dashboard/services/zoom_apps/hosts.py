@@ -1,27 +1,16 @@
 """Which host of Zoom is asked: the settings', Zoom for Government's, or a grant's."""
 
-from typing import Protocol, Self, TypeVar
+from typing import TypeVar
 
 from sqlmodel import Session
 
 from dashboard.clients.zoom.api import ZoomApi
+from dashboard.clients.zoom.hosts import ZoomHost
 from dashboard.models.connection import Connection
 from dashboard.models.held_grant import HeldGrant
 from dashboard.models.zoom_app import ZoomApp, ZoomCloud
 
-
-class Movable(Protocol):
-    """A client of Zoom's that can ask another host."""
-
-    @property
-    def government_url(self) -> str:
-        """Its host of Zoom for Government."""
-
-    def at(self, base_url: str) -> Self:
-        """Return the same for another host."""
-
-
-Client = TypeVar("Client", bound=Movable)
+Client = TypeVar("Client", bound=ZoomHost)
 
 
 def of_cloud(client: Client, cloud: ZoomCloud) -> Client:

@@ -58,7 +58,7 @@ def government(
     }
     yield replace(runtime, **made)  # type: ignore[arg-type]  # a client each
     for client in made.values():
-        client.close()  # type: ignore[attr-defined]  # each has it
+        client.close()
 
 
 def of_government(stage: ConnectStage) -> ConnectStage:
